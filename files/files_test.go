@@ -1,0 +1,132 @@
+package files
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestRead(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(os.WriteFile(at("ten"), []byte("0123456789"), 0o600))
+	must(os.WriteFile(at("empty"), nil, 0o600))
+	must(os.Mkdir(at("dir"), 0o700))
+	must(syscall.Mkfifo(at("fifo"), 0o600))
+	must(os.Symlink("loop", at("loop")))
+	must(os.Symlink("ten", at("link")))
+
+	tests := []struct {
+		name  string
+		limit int64
+		want  string
+		err   error
+	}{
+		{"ten", 10, "0123456789", nil},
+		{"link", 10, "0123456789", nil},
+		{"empty", 10, "", nil},
+		{"ten", 9, "", ErrTooLarge},
+		{"dir", 10, "", ErrNotRegular},
+		{"fifo", 10, "", ErrNotRegular},
+		{"loop", 10, "", syscall.ELOOP},
+		{"absent", 10, "", fs.ErrNotExist},
+	}
+	for _, tt := range tests {
+		data, info, err := Read(at(tt.name), tt.limit)
+		if !errors.Is(err, tt.err) || string(data) != tt.want {
+			t.Errorf("Read(%s, %d) = %q, %v; want %q, %v", tt.name, tt.limit, data, err, tt.want, tt.err)
+		}
+		if err == nil && info == nil {
+			t.Errorf("Read(%s): no file info", tt.name)
+		}
+	}
+	// A device is no file either, and neither may a stated size of zero hide an endless one.
+	if _, _, err := Read("/dev/zero", 10); !errors.Is(err, ErrNotRegular) {
+		t.Errorf("Read(/dev/zero) = %v", err)
+	}
+	if _, _, err := Read("/proc/self/status", 4); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("Read(/proc/self/status, 4) = %v", err)
+	}
+}
+
+func TestWriteAtomic(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "record")
+	if err := WriteAtomic(path, []byte("one"), 0o640, true); err != nil {
+		t.Fatal(err)
+	}
+	if err := WriteAtomic(path, []byte("two"), 0o640, true); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("exclusive over an existing file: %v", err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "one" {
+		t.Errorf("the refused write left %q", got)
+	}
+	if err := WriteAtomic(path, []byte("two"), 0o600, false); err != nil {
+		t.Fatal(err)
+	}
+	if got, _ := os.ReadFile(path); string(got) != "two" {
+		t.Errorf("the file holds %q", got)
+	}
+	left, _ := os.ReadDir(filepath.Dir(path))
+	if len(left) != 1 {
+		t.Errorf("temporary files stay: %v", left)
+	}
+}
+
+func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write := func(text string, age time.Duration) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	parsed := 0
+	c := &Cache{Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	load := func() string {
+		t.Helper()
+		got, err := Load(c, path, "text", 100, func(data []byte, _ fs.FileInfo) (string, error) {
+			parsed++
+			return string(bytes.Clone(data)), nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	write("one", time.Hour)
+	if load(); load() != "one" || parsed != 1 {
+		t.Errorf("an unchanged file was parsed %d times", parsed)
+	}
+	write("two", time.Hour) // same size, same mtime: the change time tells
+	if got := load(); got != "two" || parsed != 2 {
+		t.Errorf("after the change: %q, parsed %d times", got, parsed)
+	}
+
+	c.Now = time.Now // as if the file had been touched a moment ago
+	write("six", 0)
+	if load(); load() != "six" || parsed != 4 {
+		t.Errorf("a file at work was kept: parsed %d times", parsed)
+	}
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Load(c, path, "text", 100, func([]byte, fs.FileInfo) (string, error) { return "", nil }); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a removed file: %v", err)
+	}
+}
