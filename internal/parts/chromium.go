@@ -1,0 +1,59 @@
+// Chromium, headless, for tests of what a person sees. The tests drive it; this file knows where it is and how it must be
+// started so that it asks nobody on the network and needs no display.
+package parts
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"testing"
+)
+
+// Browser is an installed Chromium, not started yet.
+type Browser struct {
+	Path  string         // the program
+	Flags map[string]any // by name without dashes: true, or a string; the form chromedp.Flag takes
+	Dir   string         // its profile, removed when the test ends
+}
+
+// Chromium finds Chromium and the flags that make it run here.
+func Chromium(t testing.TB) *Browser {
+	t.Helper()
+	dir := tempDir(t, -1, -1)
+	b := &Browser{Path: Need(t, "chromium"), Dir: dir, Flags: map[string]any{
+		"headless":                      true,
+		"disable-gpu":                   true,
+		"disable-quic":                  true,
+		"disable-dev-shm-usage":         true, // /dev/shm is small in containers
+		"disable-background-networking": true,
+		"disable-component-update":      true,
+		"disable-default-apps":          true,
+		"disable-extensions":            true,
+		"disable-sync":                  true,
+		"disable-breakpad":              true,
+		"no-first-run":                  true,
+		"no-default-browser-check":      true,
+		"mute-audio":                    true,
+		"hide-scrollbars":               true,
+		"force-color-profile":           "srgb",
+		"user-data-dir":                 dir,
+	}}
+	if os.Geteuid() == 0 {
+		b.Flags["no-sandbox"] = true // the sandbox refuses root
+	}
+	return b
+}
+
+// Args are the flags as a command line.
+func (b *Browser) Args() []string {
+	var args []string
+	for _, name := range slices.Sorted(maps.Keys(b.Flags)) {
+		if b.Flags[name] == true {
+			args = append(args, "--"+name)
+		} else {
+			args = append(args, fmt.Sprintf("--%s=%v", name, b.Flags[name]))
+		}
+	}
+	return args
+}

@@ -1,0 +1,97 @@
+// Network namespaces: a network of one's own with a firewall of one's own, so that tests of firewall rules touch nothing of
+// the machine's.
+package parts
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// Namespace is a named network namespace with its loopback up and nothing else in it.
+type Namespace struct {
+	Name string
+	Path string // of the file that stands for it, as setns(2) and nftables take it
+	ip   string
+}
+
+// Netns makes a network namespace; it is removed by its name when the test ends. It needs root.
+func Netns(t testing.TB) *Namespace {
+	t.Helper()
+	NeedRoot(t, "network namespaces")
+	ns := &Namespace{ip: Need(t, "ip"), Name: "parts-" + strings.ToLower(Secret()[:10])}
+	ns.Path = filepath.Join("/run/netns", ns.Name)
+	command := func(args ...string) error {
+		if output, err := exec.Command(ns.ip, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("ip %s: %w: %s", strings.Join(args, " "), err, output)
+		}
+		return nil
+	}
+	if err := command("netns", "add", ns.Name); err != nil {
+		missing(t, "no network namespaces here: "+err.Error())
+	}
+	t.Cleanup(func() {
+		if err := command("netns", "delete", ns.Name); err != nil {
+			t.Error(err)
+		}
+	})
+	ns.Run(t, ns.ip, "link", "set", "lo", "up")
+	return ns
+}
+
+// Command prepares a program that will run in the namespace.
+func (n *Namespace) Command(name string, args ...string) *exec.Cmd {
+	return exec.Command(n.ip, append([]string{"netns", "exec", n.Name, name}, args...)...)
+}
+
+// Run runs a program in the namespace and returns what it printed; it fails the test when the program does.
+func (n *Namespace) Run(t testing.TB, name string, args ...string) string {
+	t.Helper()
+	output, err := n.Command(name, args...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("in a network namespace: %s %s: %v\n%s", name, strings.Join(args, " "), err, output)
+	}
+	return string(output)
+}
+
+// Do calls f on a thread that is in the namespace: sockets that f opens are opened there and stay there. Goroutines that f
+// starts are not in it. f must not end the test (no Fatal): it returns what went wrong.
+func (n *Namespace) Do(f func() error) error {
+	result := make(chan error, 1)
+	go func() { result <- n.onThread(f) }()
+	return <-result
+}
+
+func (n *Namespace) onThread(f func() error) error {
+	// The thread is unlocked only when it is back home; else the runtime ends it with this goroutine. It must not end
+	// otherwise: servers started from it would be stopped with it (Pdeathsig).
+	runtime.LockOSThread()
+	home, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer home.Close()
+	there, err := os.Open(n.Path)
+	if err != nil {
+		runtime.UnlockOSThread()
+		return err
+	}
+	defer there.Close()
+	if err := unix.Setns(int(there.Fd()), unix.CLONE_NEWNET); err != nil {
+		runtime.UnlockOSThread()
+		return fmt.Errorf("enter the network namespace: %w", err)
+	}
+	err = f()
+	if back := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); back != nil {
+		return fmt.Errorf("leave the network namespace: %w", back)
+	}
+	runtime.UnlockOSThread()
+	return err
+}

@@ -1,0 +1,297 @@
+// PostgreSQL: one server per call, scram-sha-256 from the first connection on, a random superuser password. The data
+// directory is made by initdb once per test binary and copied from memory afterwards, which takes a third of the time and
+// leaves nothing to clean up at exit.
+package parts
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// PostgreSQLServer is a running PostgreSQL.
+type PostgreSQLServer struct {
+	*process
+	Host     string // always 127.0.0.1
+	Port     int
+	User     string // the superuser
+	Password string
+	database string
+	tls      *Cert
+	start    func(port int) spec
+}
+
+// PostgreSQLOption changes how a server is set up.
+type PostgreSQLOption func(*postgresqlSetup)
+
+type postgresqlSetup struct {
+	settings map[string]string
+	tls      *Cert
+}
+
+// PostgreSQLSetting sets a parameter of postgresql.conf, such as max_connections.
+func PostgreSQLSetting(name, value string) PostgreSQLOption {
+	return func(s *postgresqlSetup) { s.settings[name] = value }
+}
+
+// PostgreSQLTLS makes the server offer TLS with the given certificate.
+func PostgreSQLTLS(cert *Cert) PostgreSQLOption {
+	return func(s *postgresqlSetup) { s.tls = cert }
+}
+
+// PostgreSQL starts a server with an empty database "postgres".
+func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
+	t.Helper()
+	postgres := Need(t, "postgres")
+	uid, gid, credential := unprivileged(t, "postgres", "nobody")
+	template := postgresqlTemplate(t, uid, gid, credential)
+
+	setup := postgresqlSetup{tls: nil, settings: map[string]string{
+		"listen_addresses":        "127.0.0.1",
+		"unix_socket_directories": "", // a socket directory of its own is not needed, and Debian's is another server's
+		"fsync":                   "off",
+		"synchronous_commit":      "off",
+		"full_page_writes":        "off",
+		"shared_buffers":          "16MB",
+		"max_wal_size":            "32MB",
+		"log_connections":         "on",
+		"timezone":                "UTC",
+	}}
+	for _, option := range options {
+		option(&setup)
+	}
+	dir := tempDir(t, uid, gid)
+	data := filepath.Join(dir, "data")
+	if err := template.copyTo(data, uid, gid); err != nil {
+		t.Fatalf("postgresql: copy the data directory: %v", err)
+	}
+	if setup.tls != nil {
+		for name, content := range map[string][]byte{"server.crt": setup.tls.ChainPEM(), "server.key": setup.tls.KeyPEM()} {
+			if err := writeAs(filepath.Join(data, name), content, 0o600, uid, gid); err != nil {
+				t.Fatalf("postgresql: %v", err)
+			}
+		}
+		setup.settings["ssl"] = "on"
+		setup.settings["ssl_cert_file"] = "server.crt"
+		setup.settings["ssl_key_file"] = "server.key"
+	}
+
+	server := &PostgreSQLServer{
+		Host: "127.0.0.1", User: "postgres", Password: template.password, database: "postgres", tls: setup.tls,
+		start: func(port int) spec {
+			args := []string{"-D", data, "-p", strconv.Itoa(port)}
+			for name, value := range setup.settings {
+				args = append(args, "-c", name+"="+value)
+			}
+			// SIGINT is PostgreSQL's fast shutdown: clients are disconnected, data is written.
+			return spec{name: "postgresql", path: postgres, args: args, dir: dir, credential: credential, quit: syscall.SIGINT}
+		},
+	}
+	server.process, server.Port = serve(t, server.start, server.answers)
+	return server
+}
+
+// Restart stops the server and starts it again on its port, with the data it had.
+func (s *PostgreSQLServer) Restart(t testing.TB) {
+	t.Helper()
+	s.Stop()
+	s.process = serveAgain(t, s.Port, s.start, s.answers)
+}
+
+func (s *PostgreSQLServer) answers(_ *process, port int) error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.dsn(port, s.User, s.Password, s.database))
+	if err != nil {
+		return err
+	}
+	return conn.Close(ctx)
+}
+
+// DSN is the superuser's connection URL to the database "postgres".
+func (s *PostgreSQLServer) DSN() string { return s.DSNFor(s.User, s.Password, s.database) }
+
+// DSNFor is the connection URL of another user or database.
+func (s *PostgreSQLServer) DSNFor(user, password, database string) string {
+	return s.dsn(s.Port, user, password, database)
+}
+
+func (s *PostgreSQLServer) dsn(port int, user, password, database string) string {
+	mode := "disable"
+	if s.tls != nil {
+		mode = "require"
+	}
+	u := url.URL{
+		Scheme: "postgres", User: url.UserPassword(user, password), Path: database,
+		Host: net.JoinHostPort(s.Host, strconv.Itoa(port)), RawQuery: "sslmode=" + mode,
+	}
+	return u.String()
+}
+
+// Exec runs statements as the superuser in the database "postgres".
+func (s *PostgreSQLServer) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	s.ExecIn(t, s.database, statements...)
+}
+
+// ExecIn runs statements as the superuser in the named database.
+func (s *PostgreSQLServer) ExecIn(t testing.TB, database string, statements ...string) {
+	t.Helper()
+	s.with(t, database, func(ctx context.Context, conn *pgx.Conn) error {
+		for _, statement := range statements {
+			if _, err := conn.Exec(ctx, statement); err != nil {
+				return fmt.Errorf("%s: %w", statement, err)
+			}
+		}
+		return nil
+	})
+}
+
+// Database creates an empty database and returns its name and the superuser's connection URL to it; so tests that share a
+// server don't see each other's tables.
+func (s *PostgreSQLServer) Database(t testing.TB) (name, dsn string) {
+	t.Helper()
+	name = "db_" + Secret()
+	s.Exec(t, "create database "+pgx.Identifier{name}.Sanitize())
+	return name, s.DSNFor(s.User, s.Password, name)
+}
+
+// Connections counts the clients connected now, without the one that counts; with an application name, that one's only.
+func (s *PostgreSQLServer) Connections(t testing.TB, application string) int {
+	t.Helper()
+	var count int
+	s.with(t, s.database, func(ctx context.Context, conn *pgx.Conn) error {
+		return conn.QueryRow(ctx, `select count(*) from pg_stat_activity
+			where backend_type = 'client backend' and pid <> pg_backend_pid() and ($1 = '' or application_name = $1)`,
+			application).Scan(&count)
+	})
+	return count
+}
+
+func (s *PostgreSQLServer) with(t testing.TB, database string, f func(context.Context, *pgx.Conn) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.DSNFor(s.User, s.Password, database))
+	if err != nil {
+		t.Fatalf("postgresql: %v", err)
+	}
+	defer conn.Close(ctx)
+	if err := f(ctx, conn); err != nil {
+		t.Fatalf("postgresql: %v", err)
+	}
+}
+
+// template is a fresh data directory, held in memory.
+type template struct {
+	password string
+	entries  []templateEntry
+}
+
+type templateEntry struct {
+	path    string // relative
+	mode    fs.FileMode
+	content []byte // nil for a directory
+}
+
+// onceTemplate holds the template of this test binary. It is the one thing here that outlives a test: initdb is slow.
+var onceTemplate struct {
+	sync.Mutex
+	made *template
+}
+
+func postgresqlTemplate(t testing.TB, uid, gid int, credential *syscall.Credential) *template {
+	t.Helper()
+	onceTemplate.Lock()
+	defer onceTemplate.Unlock()
+	if onceTemplate.made != nil {
+		return onceTemplate.made
+	}
+	dir := tempDir(t, uid, gid)
+	made := &template{password: Secret()}
+	passwordFile := filepath.Join(dir, "password")
+	if err := writeAs(passwordFile, []byte(made.password), 0o600, uid, gid); err != nil {
+		t.Fatalf("postgresql: %v", err)
+	}
+	data := filepath.Join(dir, "data")
+	command := exec.Command(Need(t, "initdb"), "-D", data, "-U", "postgres", "--pwfile", passwordFile, "--auth=scram-sha-256",
+		"--encoding=UTF8", "--no-locale", "--no-sync", "--wal-segsize=1")
+	command.Dir = dir
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Fatalf("postgresql: initdb: %v\n%s", err, output)
+	}
+	err := filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		entry := templateEntry{mode: info.Mode().Perm()}
+		if entry.path, err = filepath.Rel(data, path); err != nil {
+			return err
+		}
+		if !d.IsDir() {
+			if entry.content, err = os.ReadFile(path); err != nil {
+				return err
+			}
+			entry.content = append([]byte{}, entry.content...) // never nil: nil marks a directory
+		}
+		made.entries = append(made.entries, entry)
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("postgresql: read the data directory: %v", err)
+	}
+	onceTemplate.made = made
+	return made
+}
+
+func (t *template) copyTo(dir string, uid, gid int) error {
+	for _, entry := range t.entries {
+		path := filepath.Join(dir, entry.path)
+		if entry.content == nil {
+			if err := os.Mkdir(path, entry.mode); err != nil {
+				return err
+			}
+			if err := chown(path, uid, gid); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := writeAs(path, entry.content, entry.mode, uid, gid); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeAs writes a file that belongs to another user.
+func writeAs(path string, content []byte, mode fs.FileMode, uid, gid int) error {
+	if err := os.WriteFile(path, content, mode); err != nil {
+		return err
+	}
+	return chown(path, uid, gid)
+}
+
+// chown changes the owner where this process may; without root everything is its own already.
+func chown(path string, uid, gid int) error {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	return os.Chown(path, uid, gid)
+}

@@ -1,0 +1,183 @@
+// A process that a test started: its log, its end. Servers embed it. A process is stopped by its own process group, never by
+// name, and the kernel stops it should the test binary die before it could.
+package parts
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// startLimit bounds the wait until a server answers; generous, since CI's two cores may be busy compiling.
+const startLimit = 60 * time.Second
+
+// stopLimit is how long a server may take to end in its own way before it is killed.
+const stopLimit = 15 * time.Second
+
+// process is one running program. Its zero value has not been started.
+type process struct {
+	name    string
+	logFile string
+	command *exec.Cmd
+	ended   chan struct{}  // closed when the program has ended and been waited for
+	quit    syscall.Signal // asks the program to end; SIGTERM where not set
+}
+
+// spec says how to start a program.
+type spec struct {
+	name       string
+	path       string
+	args       []string
+	env        []string // added to this process's environment
+	dir        string   // working directory and home of the log
+	credential *syscall.Credential
+	quit       syscall.Signal // the polite way to end it, SIGTERM where not set
+}
+
+// run starts the program. It is stopped when the test ends, its log is shown when the test failed.
+func run(t testing.TB, s spec) *process {
+	t.Helper()
+	p := &process{name: s.name, logFile: filepath.Join(s.dir, s.name+".log"), ended: make(chan struct{}), quit: s.quit}
+	if p.quit == 0 {
+		p.quit = syscall.SIGTERM
+	}
+	log, err := os.OpenFile(p.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatalf("%s: open its log: %v", s.name, err)
+	}
+	defer log.Close()
+
+	p.command = exec.Command(s.path, s.args...)
+	p.command.Dir = s.dir
+	p.command.Env = append(os.Environ(), s.env...)
+	p.command.Stdout, p.command.Stderr = log, log
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.quit, Credential: s.credential}
+	if err := p.command.Start(); err != nil {
+		t.Fatalf("%s: %v", s.name, err)
+	}
+	go func() {
+		defer close(p.ended)
+		_ = p.command.Wait() // how it ended is told by the log
+	}()
+	t.Cleanup(func() {
+		p.Stop()
+		if t.Failed() {
+			t.Logf("end of the log of %s:\n%s", p.name, p.tail())
+		}
+	})
+	return p
+}
+
+// Stop ends the program and returns when it has ended; stopping twice is fine.
+func (p *process) Stop() { p.stop(stopLimit) }
+
+// stop asks the group to end, waits for the program as long as it may take, and kills what is left of the group.
+func (p *process) stop(limit time.Duration) {
+	group := p.command.Process.Pid
+	if p.running() {
+		_ = syscall.Kill(-group, p.quit) // fails only when it has just ended
+		select {
+		case <-p.ended:
+		case <-time.After(limit):
+		}
+	}
+	if p.running() || groupAlive(group) {
+		_ = syscall.Kill(-group, syscall.SIGKILL)
+	}
+	<-p.ended
+}
+
+// Pid is the process id of the program.
+func (p *process) Pid() int { return p.command.Process.Pid }
+
+// Log returns everything the program has printed so far.
+func (p *process) Log() string {
+	content, err := os.ReadFile(p.logFile)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}
+
+// Signal sends a signal to the program, say SIGHUP.
+func (p *process) Signal(t testing.TB, signal syscall.Signal) {
+	t.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
+		t.Fatalf("%s: signal %v: %v", p.name, signal, err)
+	}
+}
+
+func (p *process) running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// tail returns the last lines of the log.
+func (p *process) tail() string {
+	lines := strings.Split(strings.TrimRight(p.Log(), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "\n")
+}
+
+var errEnded = errors.New("it ended instead of serving")
+
+// await polls until the program answers. It returns at once when the program has ended.
+func (p *process) await(answers func() error) error {
+	var ended bool
+	err := poll(startLimit, func() error {
+		if !p.running() {
+			ended = true
+			return nil
+		}
+		return answers()
+	})
+	if err == nil && !ended && p.running() {
+		return nil
+	}
+	if ended || !p.running() {
+		err = errEnded
+	}
+	return fmt.Errorf("%s: %w; end of its log:\n%s", p.name, err, p.tail())
+}
+
+// serve starts a server on a free port and waits until it answers. A port can be lost to another process between being found
+// and being bound: then another one is tried, three at most.
+func serve(t testing.TB, start func(port int) spec, answers func(p *process, port int) error) (*process, int) {
+	t.Helper()
+	var err error
+	for range 3 {
+		port := FreePort(t)
+		p := run(t, start(port))
+		if err = p.await(func() error { return answers(p, port) }); err == nil {
+			return p, port
+		}
+		p.Stop()
+		if !errors.Is(err, errEnded) || !strings.Contains(strings.ToLower(p.Log()), "address already in use") {
+			break
+		}
+	}
+	t.Fatal(err)
+	return nil, 0
+}
+
+// serveAgain starts a stopped server on the port it had.
+func serveAgain(t testing.TB, port int, start func(port int) spec, answers func(p *process, port int) error) *process {
+	t.Helper()
+	p := run(t, start(port))
+	if err := p.await(func() error { return answers(p, port) }); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// groupAlive tells whether any process of the group is left.
+func groupAlive(group int) bool { return syscall.Kill(-group, 0) == nil }

@@ -1,0 +1,105 @@
+// Prometheus and Alertmanager: a configuration and rules in, an URL out.
+package parts
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// PrometheusServer is a running Prometheus.
+type PrometheusServer struct{ *monitor }
+
+// AlertmanagerServer is a running Alertmanager.
+type AlertmanagerServer struct{ *monitor }
+
+// monitor is what the two have in common: a configuration file, a health page, a reload over HTTP.
+type monitor struct {
+	*process
+	URL  string // http://127.0.0.1:port, without a slash at its end
+	Addr string // host:port
+	Dir  string // of the configuration; paths in it are relative to this
+	file string // the configuration's name in Dir
+}
+
+// Prometheus starts a server with the given configuration. The rules are files by name, written to Dir/rules; the
+// configuration loads them with
+//
+//	rule_files: [rules/*.yml]
+func Prometheus(t testing.TB, config string, rules map[string]string) *PrometheusServer {
+	t.Helper()
+	m := startMonitor(t, "prometheus", Need(t, "prometheus"), "prometheus.yml", config, rules, func(dir, address string) []string {
+		return []string{
+			"--config.file=" + filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
+			"--web.listen-address=" + address, "--web.enable-lifecycle", "--web.enable-admin-api", "--query.lookback-delta=5m",
+		}
+	})
+	return &PrometheusServer{m}
+}
+
+// SetRules replaces one rule file; Reload makes it count.
+func (s *PrometheusServer) SetRules(t testing.TB, name, content string) {
+	t.Helper()
+	writeFile(t, filepath.Join(s.Dir, "rules", name), content, 0o644)
+}
+
+// Alertmanager starts a server with the given configuration, without a cluster.
+func Alertmanager(t testing.TB, config string) *AlertmanagerServer {
+	t.Helper()
+	program, ok := find("prometheus-alertmanager") // Debian's name
+	if !ok {
+		program = Need(t, "alertmanager")
+	}
+	m := startMonitor(t, "alertmanager", program, "alertmanager.yml", config, nil, func(dir, address string) []string {
+		return []string{
+			"--config.file=" + filepath.Join(dir, "alertmanager.yml"), "--storage.path=" + filepath.Join(dir, "data"),
+			"--web.listen-address=" + address, "--cluster.listen-address=",
+		}
+	})
+	return &AlertmanagerServer{m}
+}
+
+func startMonitor(t testing.TB, name, program, file, config string, rules map[string]string,
+	args func(dir, address string) []string) *monitor {
+	t.Helper()
+	m := &monitor{Dir: tempDir(t, -1, -1), file: file}
+	m.SetConfig(t, config)
+	for rule, content := range rules {
+		writeFile(t, filepath.Join(m.Dir, "rules", rule), content, 0o644)
+	}
+	address := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+	var port int
+	m.process, port = serve(t, func(port int) spec {
+		return spec{name: name, path: program, dir: m.Dir, args: args(m.Dir, address(port))}
+	}, func(_ *process, port int) error {
+		return answers200(http.MethodGet, "http://"+address(port)+"/-/ready")
+	})
+	m.Addr = address(port)
+	m.URL = "http://" + m.Addr
+	return m
+}
+
+// SetConfig replaces the configuration; Reload makes it count.
+func (m *monitor) SetConfig(t testing.TB, config string) {
+	t.Helper()
+	writeFile(t, filepath.Join(m.Dir, m.file), config, 0o644)
+}
+
+// Reload makes the server read its files again; a configuration it refuses fails the test with its own words.
+func (m *monitor) Reload(t testing.TB) {
+	t.Helper()
+	if err := answers200(http.MethodPost, m.URL+"/-/reload"); err != nil {
+		t.Fatalf("%s: reload: %v", m.name, err)
+	}
+}
+
+func answers200(method, url string) error {
+	status, body, err := request(method, url, nil)
+	if err == nil && status != http.StatusOK {
+		err = fmt.Errorf("status %d: %s", status, body)
+	}
+	return err
+}

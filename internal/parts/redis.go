@@ -1,0 +1,160 @@
+// Redis: without a password (as it comes), with one, with users, with TLS.
+package parts
+
+import (
+	"bufio"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// RedisServer is a running Redis.
+type RedisServer struct {
+	*process
+	Host     string // always 127.0.0.1
+	Port     int
+	Password string // of the default user; empty when everybody is let in
+	tls      *Cert
+	start    func(port int) spec
+}
+
+// RedisOption changes how a server is set up.
+type RedisOption func(*redisSetup)
+
+type redisSetup struct {
+	password string
+	tls      *Cert
+	lines    []string // of redis.conf
+	users    []string // of the ACL file
+}
+
+// RedisPassword demands a password of the default user.
+func RedisPassword(password string) RedisOption {
+	return func(s *redisSetup) { s.password = password }
+}
+
+// RedisUser adds an ACL user; the rules are Redis's own words, for instance "~*", "+@read".
+func RedisUser(name, password string, rules ...string) RedisOption {
+	return func(s *redisSetup) {
+		s.users = append(s.users, "user "+name+" on >"+password+" "+strings.Join(rules, " "))
+	}
+}
+
+// RedisTLS makes the port speak TLS, and TLS only.
+func RedisTLS(cert *Cert) RedisOption { return func(s *redisSetup) { s.tls = cert } }
+
+// RedisSetting adds a line to redis.conf.
+func RedisSetting(name, value string) RedisOption {
+	return func(s *redisSetup) { s.lines = append(s.lines, name+" "+value) }
+}
+
+// Redis starts a server that keeps nothing on disk.
+func Redis(t testing.TB, options ...RedisOption) *RedisServer {
+	t.Helper()
+	program := Need(t, "redis-server")
+	setup := redisSetup{}
+	for _, option := range options {
+		option(&setup)
+	}
+	dir := tempDir(t, -1, -1)
+	lines := append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "databases 16", "dir " + dir}, setup.lines...)
+	if setup.tls != nil {
+		chain, key, root := setup.tls.Write(t, dir)
+		lines = append(lines, "tls-cert-file "+chain, "tls-key-file "+key, "tls-ca-cert-file "+root, "tls-auth-clients no")
+	}
+	switch {
+	case len(setup.users) > 0: // an ACL file rules alone: requirepass beside it is ignored
+		defaultUser := "user default on nopass ~* &* +@all"
+		if setup.password != "" {
+			defaultUser = "user default on >" + setup.password + " ~* &* +@all"
+		}
+		users := filepath.Join(dir, "users.acl")
+		writeFile(t, users, strings.Join(append([]string{defaultUser}, setup.users...), "\n")+"\n", 0o600)
+		lines = append(lines, "aclfile "+users)
+	case setup.password != "":
+		lines = append(lines, "requirepass "+strconv.Quote(setup.password))
+	}
+	config := filepath.Join(dir, "redis.conf")
+	writeFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
+
+	server := &RedisServer{Host: "127.0.0.1", Password: setup.password, tls: setup.tls, start: func(port int) spec {
+		args := []string{config, "--port", strconv.Itoa(port)}
+		if setup.tls != nil {
+			args = []string{config, "--port", "0", "--tls-port", strconv.Itoa(port)}
+		}
+		return spec{name: "redis", path: program, args: args, dir: dir}
+	}}
+	server.process, server.Port = serve(t, server.start, server.answers)
+	return server
+}
+
+// Restart stops the server and starts it again on its port, empty.
+func (s *RedisServer) Restart(t testing.TB) {
+	t.Helper()
+	s.Stop()
+	s.process = serveAgain(t, s.Port, s.start, s.answers)
+}
+
+// Addr is host:port.
+func (s *RedisServer) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
+// Do runs one command as the default user and returns the first line of the raw answer, say "+OK", ":3" or "-ERR …".
+func (s *RedisServer) Do(t testing.TB, command ...string) string {
+	t.Helper()
+	answer, err := s.do(s.Port, command...)
+	if err != nil {
+		t.Fatalf("redis: %v", err)
+	}
+	return answer
+}
+
+// answers waits for PONG, which comes only once the data is loaded.
+func (s *RedisServer) answers(_ *process, port int) error {
+	answer, err := s.do(port, "PING")
+	if err == nil && answer != "+PONG" {
+		err = errors.New(answer)
+	}
+	return err
+}
+
+func (s *RedisServer) do(port int, command ...string) (string, error) {
+	address := net.JoinHostPort(s.Host, strconv.Itoa(port))
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		return "", err
+	}
+	if s.tls != nil {
+		conn = tls.Client(conn, readinessTLS(s.tls))
+	}
+	reader := bufio.NewReader(conn)
+	if s.Password != "" {
+		if answer, err := redisCommand(conn, reader, "AUTH", s.Password); err != nil || answer != "+OK" {
+			return answer, err
+		}
+	}
+	return redisCommand(conn, reader, command...)
+}
+
+// redisCommand speaks RESP 2: an array of bulk strings out, one line in.
+func redisCommand(conn net.Conn, reader *bufio.Reader, words ...string) (string, error) {
+	var request strings.Builder
+	fmt.Fprintf(&request, "*%d\r\n", len(words))
+	for _, word := range words {
+		fmt.Fprintf(&request, "$%d\r\n%s\r\n", len(word), word)
+	}
+	if _, err := conn.Write([]byte(request.String())); err != nil {
+		return "", err
+	}
+	line, err := reader.ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
+}

@@ -1,0 +1,71 @@
+package parts
+
+import (
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestGitRepo(t *testing.T) {
+	repo := GitRepo(t)
+	first := repo.Commit(t, "First", map[string]string{"a.txt": "a\n", "dir/b.txt": "b\n"})
+	second := repo.Commit(t, "Second", map[string]string{"a.txt": "A\n"})
+	if first == second || repo.Head(t) != second {
+		t.Errorf("commits %s, %s, head %s", first, second, repo.Head(t))
+	}
+	if got := repo.Git(t, "log", "--reverse", "--format=%s %an %aI", "--name-only"); got !=
+		"First Test 2026-01-05T09:00:00+00:00\n\na.txt\ndir/b.txt\nSecond Test 2026-01-05T09:01:00+00:00\n\na.txt" {
+		t.Errorf("log:\n%s", got)
+	}
+	if again := GitRepo(t); again.Commit(t, "First", map[string]string{"a.txt": "a\n", "dir/b.txt": "b\n"}) != first {
+		t.Error("the same commit has another hash")
+	}
+}
+
+func TestChromium(t *testing.T) {
+	browser := Chromium(t)
+	server := Nginx(t, NginxSite{Files: map[string]string{"/page.html": `<p id=p>before</p><script>p.textContent = "after " + (40 + 2)</script>`}})
+	output, err := exec.Command(browser.Path, append(browser.Args(), "--dump-dom", server.URL+"/page.html")...).Output()
+	if err != nil || !strings.Contains(string(output), "after 42") {
+		t.Errorf("error %v, page:\n%s", err, output)
+	}
+}
+
+func TestNetns(t *testing.T) {
+	var name string
+	t.Run("inside", func(t *testing.T) {
+		ns := Netns(t)
+		name = ns.Name
+		ns.Run(t, Need(t, "nft"), "add table inet parts")
+		if rules := ns.Run(t, Need(t, "nft"), "list ruleset"); !strings.Contains(rules, "table inet parts") {
+			t.Errorf("rules inside:\n%s", rules)
+		}
+		if rules, err := exec.Command(Need(t, "nft"), "list", "ruleset").Output(); err != nil || strings.Contains(string(rules), "table inet parts") {
+			t.Errorf("rules outside: %v\n%s", err, rules)
+		}
+		var listener net.Listener
+		err := ns.Do(func() (err error) {
+			listener, err = net.Listen("tcp4", "127.0.0.1:0")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer listener.Close()
+		refused(t, listener.Addr().String())
+		err = ns.Do(func() error {
+			conn, err := net.Dial("tcp", listener.Addr().String())
+			if err == nil {
+				conn.Close()
+			}
+			return err
+		})
+		if err != nil {
+			t.Errorf("from inside: %v", err)
+		}
+	})
+	if list, err := exec.Command(Need(t, "ip"), "netns", "list").Output(); err != nil || strings.Contains(string(list), name) {
+		t.Errorf("left behind: %s, error %v", list, err)
+	}
+}
