@@ -195,6 +195,14 @@ func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 	}
 }
 
+// Eventually calls f until it returns nil, and fails the test with f's last error when it has not after the given time.
+func Eventually(t testing.TB, limit time.Duration, f func() error) {
+	t.Helper()
+	if err := poll(limit, f); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // poll calls f every 10 ms until it returns nil, and returns its last error when it has not after the given time.
 func poll(limit time.Duration, f func() error) error {
 	deadline := time.Now().Add(limit)
