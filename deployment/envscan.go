@@ -1,0 +1,369 @@
+package deployment
+
+// The scanner of env files: reads what Compose's own parser reads, to the quirk, and keeps what that one throws away: where each key stands, how it
+// is quoted, what a shell would make of it. It goes on behind an error, so that all of them are told at once. That the values agree with the
+// library's is proved by a fuzz test.
+
+import (
+	"bytes"
+	"io/fs"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+const (
+	maxEntries  = 10_000
+	maxProblems = 100
+)
+
+type envScanner struct {
+	src    string
+	pos    int
+	line   int
+	values map[string]string
+	lines  map[string]int // of the first entry of each key
+	expand expander
+	env    *Env
+}
+
+// parseEnv reads an env file's content. Whatever it holds, there is an Env: see Env.Err.
+func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
+	env := &Env{Path: path, File: shown}
+	if info != nil {
+		env.Mode = info.Mode()
+		env.UID, env.GID = owner(info)
+	}
+	s := &envScanner{line: 1, values: map[string]string{}, lines: map[string]int{}, env: env}
+	s.expand.find = func(name string) (string, bool) { v, ok := s.values[name]; return v, ok }
+	s.encoding(data)
+	s.src = string(bytes.TrimPrefix(data, []byte("\uFEFF")))
+	for s.statement() {
+		if len(env.Entries) >= maxEntries {
+			s.problem(Problem{Kind: ProblemSyntax, Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is not read", Fatal: true})
+			break
+		}
+	}
+	return env
+}
+
+// encoding reports what is wrong with the bytes themselves, each kind once.
+func (s *envScanner) encoding(data []byte) {
+	at := func(i int) int { return 1 + bytes.Count(data[:i], []byte("\n")) }
+	add := func(i int, text string) {
+		s.env.Problems = append(s.env.Problems, Problem{Line: at(i), Kind: ProblemEncoding, Text: text})
+	}
+	if bytes.HasPrefix(data, []byte("\uFEFF")) {
+		add(0, "starts with a byte order mark, which a shell takes for a part of the first key")
+	}
+	if i := bytes.Index(data, []byte("\r\n")); i >= 0 {
+		add(i, "lines end in CR LF, and a shell leaves the CR in every value: convert the file with dos2unix")
+	}
+	if i := bytes.IndexByte(data, 0); i >= 0 {
+		add(i, "holds a NUL byte, which no environment can carry")
+	}
+	if !utf8.Valid(data) {
+		i := 0
+		for i < len(data) {
+			r, n := utf8.DecodeRune(data[i:])
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			i += n
+		}
+		add(i, "is not valid UTF-8")
+	}
+}
+
+func (s *envScanner) problem(p Problem) {
+	if p.Line == 0 {
+		p.Line = s.line
+	}
+	if len(s.env.Problems) < maxProblems || p.Fatal && s.env.Err() == nil {
+		s.env.Problems = append(s.env.Problems, p)
+	}
+}
+
+func (s *envScanner) rest() string { return s.src[s.pos:] }
+
+func (s *envScanner) advance(n int) {
+	s.line += strings.Count(s.src[s.pos:s.pos+n], "\n")
+	s.pos += n
+}
+
+// skipLine goes to the start of the next line.
+func (s *envScanner) skipLine() {
+	if i := strings.IndexByte(s.rest(), '\n'); i >= 0 {
+		s.advance(i + 1)
+		return
+	}
+	s.pos = len(s.src)
+}
+
+var exportPrefix = regexp.MustCompile(`^export\s+`)
+
+// blank is the parser's idea of white space inside a line; the numbers are NEL and the no-break space.
+func blank(r rune) bool {
+	switch r {
+	case '\t', '\v', '\f', '\r', ' ', 0x85, 0xA0:
+		return true
+	}
+	return false
+}
+
+// statement reads one statement; false at the end of the file.
+func (s *envScanner) statement() bool {
+	for {
+		i := strings.IndexFunc(s.rest(), func(r rune) bool { return !unicode.IsSpace(r) })
+		if i < 0 {
+			return false
+		}
+		s.advance(i)
+		if s.src[s.pos] != '#' {
+			break
+		}
+		s.skipLine()
+	}
+	entry := Entry{Line: s.line}
+	if exportPrefix.MatchString(s.rest()) {
+		entry.Export = true
+		s.advance(len("export"))
+		s.skipBlank()
+	}
+	if s.rest() == "" {
+		s.problem(Problem{Kind: ProblemSyntax, Text: "export of nothing", Fatal: true})
+		return false
+	}
+	if !s.key(&entry) {
+		return true
+	}
+	if entry.Inherited {
+		s.inherited(entry)
+		return true
+	}
+	s.value(&entry)
+	return true
+}
+
+func (s *envScanner) skipBlank() {
+	s.advance(len(s.rest()) - len(strings.TrimLeftFunc(s.rest(), blank)))
+}
+
+// key reads the key and what separates it from its value; false after an error, from which it went to the next line.
+func (s *envScanner) key(entry *Entry) bool {
+	src, end, separator := s.rest(), 0, byte(0)
+scan:
+	for i, r := range src {
+		switch {
+		case blank(r):
+		case r == '=' || r == ':' || r == '\n':
+			end, separator = i, byte(r)
+			break scan
+		case r == '_', r == '.', r == '-', r == '[', r == ']', unicode.IsLetter(r), unicode.IsNumber(r):
+		default:
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key holds a character other than letters, digits, _ . - [ ]"})
+			s.skipLine()
+			return false
+		}
+	}
+	raw := src[:end]
+	entry.Key = strings.TrimRightFunc(raw, unicode.IsSpace)
+	if strings.Contains(entry.Key, " ") {
+		s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key holds a space: put the assignment on a line of its own, or quote the value it belongs to"})
+		s.skipLine()
+		return false
+	}
+	if separator == 0 { // the last line, without "=" and without an end: the parser takes it for the value of a key without name
+		s.skipBlank()
+		return true
+	}
+	entry.Inherited = separator == '\n'
+	switch {
+	case separator == ':':
+		entry.Shell = "“KEY: value” is a command to it"
+	case raw != entry.Key:
+		entry.Shell = "a space before “=” makes the key a command"
+	case !shellName.MatchString(entry.Key):
+		entry.Shell = "the key is no name of a shell variable"
+	}
+	s.advance(end + 1)
+	before := s.pos
+	s.skipBlank()
+	if !entry.Inherited && entry.Shell == "" && s.pos > before && s.rest() != "" && s.src[s.pos] != '\n' && strings.Trim(s.src[before:s.pos], "\r") != "" {
+		entry.Shell = "a space behind “=” makes the value a command"
+	}
+	return true
+}
+
+func (s *envScanner) inherited(entry Entry) {
+	entry.End = entry.Line
+	s.env.Entries = append(s.env.Entries, entry)
+	if !entry.Export {
+		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemStray, Text: "a key without “=” takes its value from the environment of whoever starts Compose"})
+	}
+}
+
+var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// value reads the value that starts here and adds the entry.
+func (s *envScanner) value(entry *Entry) {
+	src := s.rest()
+	var text string
+	if src != "" && (src[0] == '"' || src[0] == '\'') {
+		entry.Quote = src[0]
+		body, n, ok := quoted(src)
+		if !ok {
+			s.problem(Problem{Line: s.line, Key: entry.Key, Kind: ProblemSyntax, Fatal: true, Text: "a quoted value has no closing quote"})
+			s.skipLine()
+			return
+		}
+		text = body
+		s.advance(n)
+		entry.End = s.line
+		if entry.Quote == '"' {
+			entry.Ambiguous = ambiguous(text) || strings.Contains(text, `\$`)
+			text = unescape(text)
+		}
+		s.afterQuote(entry)
+	} else {
+		line, _, found := strings.Cut(src, "\n")
+		entry.End = s.line
+		s.advance(len(line))
+		if found {
+			s.advance(1)
+		}
+		text, _, _ = strings.Cut(line, " #")
+		text = strings.TrimRightFunc(text, unicode.IsSpace)
+		entry.Ambiguous = ambiguous(text)
+	}
+	if entry.Shell == "" {
+		entry.Shell = shellTrips(text, entry.Quote)
+	}
+	if entry.Quote != '\'' && strings.Contains(text, "$") {
+		expanded, err := s.expand.expand(text)
+		if err != nil {
+			s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemInterpolation, Fatal: true, Text: err.Error()})
+			return
+		}
+		entry.Interpolated, entry.template, entry.Unset = len(s.expand.used) > 0, text, s.expand.unset
+		text = expanded
+	}
+	entry.Text = secret.New(text)
+	s.add(*entry)
+}
+
+func (s *envScanner) add(entry Entry) {
+	if first, ok := s.lines[entry.Key]; ok {
+		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemDuplicate, Text: "set before, in line " + strconv.Itoa(first) + ": the later line wins"})
+	} else {
+		s.lines[entry.Key] = entry.Line
+	}
+	if entry.Key == "" {
+		s.problem(Problem{Line: entry.Line, Kind: ProblemStray, Text: "no assignment: there is no key before the value"})
+	}
+	if entry.Shell != "" {
+		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemShell, Text: "a shell reads the line differently: " + entry.Shell})
+	}
+	s.values[entry.Key] = entry.Text.Reveal()
+	s.env.Entries = append(s.env.Entries, entry)
+}
+
+// afterQuote reports what stands behind a closing quote on the same line: the parser starts a new statement there.
+func (s *envScanner) afterQuote(entry *Entry) {
+	line, _, _ := strings.Cut(s.rest(), "\n")
+	if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
+		return
+	}
+	s.problem(Problem{Key: entry.Key, Kind: ProblemStray, Text: "text behind the closing quote is read as a new key"})
+	if entry.Shell == "" {
+		entry.Shell = "text follows the closing quote"
+	}
+}
+
+// quoted returns what stands between the quote that src starts with and the one that closes it, and how long that was with its quotes.
+// A backslash keeps its meaning for later, but before a quote, where it only protects.
+func quoted(src string) (body string, n int, ok bool) {
+	var b strings.Builder
+	escaped := false
+	for i := 1; i < len(src); i++ {
+		c := src[i]
+		switch {
+		case c == src[0] && !escaped:
+			return b.String(), i + 1, true
+		case c == src[0]:
+			escaped = false
+			b.WriteByte(c)
+		case c == '\\' && !escaped:
+			escaped = true
+		default:
+			if escaped {
+				b.WriteByte('\\')
+				escaped = false
+			}
+			b.WriteByte(c)
+		}
+	}
+	return "", 0, false
+}
+
+var escapes = regexp.MustCompile(`\\(?:[abcfnrtv$"\\]|0\d{0,3})`)
+
+// unescape resolves the escapes of a double-quoted value. An escaped dollar becomes two of them, which substitution turns into one.
+func unescape(text string) string {
+	return escapes.ReplaceAllStringFunc(text, func(escape string) string {
+		if escape == `\$` {
+			return "$$"
+		}
+		octal := escape
+		if strings.HasPrefix(escape, `\0`) {
+			octal = `\` + escape[2:]
+		}
+		r, _, _, err := strconv.UnquoteChar(octal, '"')
+		if err != nil {
+			return octal
+		}
+		return string(r)
+	})
+}
+
+var differs = regexp.MustCompile(`\$(\$|[A-Za-z_])`)
+
+// ambiguous reports whether Compose v1, which knows ${NAME} alone, reads text differently from v2, which knows $NAME and $$ too.
+func ambiguous(text string) bool { return differs.MatchString(text) }
+
+// shellTrips says what a shell would make of a value, in a few words; "" when it reads the same.
+func shellTrips(text string, quote byte) string {
+	switch quote {
+	case '\'':
+		if strings.Contains(text, "'") {
+			return "a single quote cannot be escaped between single quotes"
+		}
+		return ""
+	case '"':
+		if strings.Contains(text, "`") || strings.Contains(text, "$(") {
+			return "it would run the command in the value"
+		}
+		return ""
+	}
+	switch {
+	case strings.ContainsFunc(text, unicode.IsSpace):
+		return "an unquoted space ends the value and runs the rest as a command"
+	case strings.ContainsAny(text, "`") || strings.Contains(text, "$("):
+		return "it would run the command in the value"
+	case strings.ContainsAny(text, `;&|<>()`):
+		return "an unquoted ; & | < > ( or ) ends the value"
+	case strings.ContainsAny(text, `'"`):
+		return "quotes inside an unquoted value are taken away"
+	case strings.Contains(text, `\`):
+		return "a backslash in an unquoted value is taken away"
+	case strings.HasPrefix(text, "~"):
+		return "~ is the home directory to it"
+	case strings.HasPrefix(text, "#"):
+		return "the value is a comment to it"
+	}
+	return ""
+}

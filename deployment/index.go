@@ -1,0 +1,182 @@
+package deployment
+
+// What lies in the deployment's folders. A listing is kept for as long as the directory's identity stays, so that looking again costs one stat per
+// directory; everything is bounded, since the root may be pointed at anything.
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+const (
+	maxNames = 2000 // of one directory: what comes behind is not seen
+	maxDirs  = 100  // below docs/
+	maxDepth = 4    // below docs/
+	// settled is how long a file or directory must have been left alone before what was read is believed to be what its time stamps name:
+	// those of some file systems are 2 s coarse.
+	settled = 2 * time.Second
+)
+
+type listing struct {
+	id    files.Identity
+	names []fs.DirEntry // sorted
+}
+
+// index keeps listings. The zero value is ready; safe for concurrent use.
+type index struct {
+	mu   sync.Mutex
+	dirs map[string]listing
+}
+
+// list returns the entries of a directory, sorted by name; none for what is no readable directory.
+func (x *index) list(dir string) []fs.DirEntry {
+	info, err := os.Stat(dir)
+	if err != nil || !info.IsDir() {
+		x.mu.Lock()
+		delete(x.dirs, dir)
+		x.mu.Unlock()
+		return nil
+	}
+	id := files.Identify(info)
+	x.mu.Lock()
+	known, ok := x.dirs[dir]
+	x.mu.Unlock()
+	if ok && known.id == id {
+		return known.names
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	names, err := f.ReadDir(maxNames)
+	_ = f.Close()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil
+	}
+	slices.SortFunc(names, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	if isSettled(id) {
+		x.mu.Lock()
+		if x.dirs == nil {
+			x.dirs = map[string]listing{}
+		}
+		x.dirs[dir] = listing{id, names}
+		x.mu.Unlock()
+	}
+	return names
+}
+
+func isSettled(id files.Identity) bool {
+	now := time.Now()
+	return now.Sub(id.Changed) >= settled && now.Sub(id.Modified) >= settled
+}
+
+// directory reports whether an entry is a directory or a link to one.
+func directory(dir string, e fs.DirEntry) bool {
+	if e.Type()&fs.ModeSymlink != 0 {
+		info, err := os.Stat(filepath.Join(dir, e.Name()))
+		return err == nil && info.IsDir()
+	}
+	return e.IsDir()
+}
+
+// search returns the directories that are looked through, in order of preference: the root, deployment/, deploy/, and docs/ with what is below it.
+// Directories of docs/ that are links or hidden are left out.
+func (x *index) search(root string) []string {
+	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
+	budget := maxDirs
+	var walk func(dir string, depth int)
+	walk = func(dir string, depth int) {
+		if budget--; budget < 0 {
+			return
+		}
+		dirs = append(dirs, dir)
+		if depth >= maxDepth {
+			return
+		}
+		for _, e := range x.list(dir) {
+			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != "node_modules" {
+				walk(filepath.Join(dir, e.Name()), depth+1)
+			}
+		}
+	}
+	walk(filepath.Join(root, "docs"), 1)
+	return dirs
+}
+
+// dep is one file or directory that something was made of.
+type dep struct {
+	id     files.Identity
+	exists bool
+}
+
+// sources notes what something is made of, while it is made.
+type sources map[string]dep
+
+// read reads a file and notes it, whether it is there or not.
+func (s sources) read(path string, limit int64) ([]byte, fs.FileInfo, error) {
+	s.note(path)
+	return files.Read(path, limit)
+}
+
+// note notes a file or directory as it is now.
+func (s sources) note(path string) {
+	if _, ok := s[path]; ok {
+		return
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		s[path] = dep{}
+		return
+	}
+	s[path] = dep{files.Identify(info), true}
+}
+
+// made keeps what was made of several files until one of them changes. The zero value is ready; safe for concurrent use.
+type made[T any] struct {
+	mu      sync.Mutex
+	ok      bool
+	key     string
+	sources sources
+	value   T
+}
+
+// get returns what make makes, from memory when key and all sources are the same as last time.
+func (m *made[T]) get(key string, make func(sources) T) T {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.ok && m.key == key && m.sources.same() {
+		return m.value
+	}
+	s := sources{}
+	value := make(s)
+	m.ok, m.key, m.sources, m.value = s.settled(), key, s, value
+	return value
+}
+
+func (s sources) same() bool {
+	for path, then := range s {
+		info, err := os.Stat(path)
+		if (err == nil) != then.exists || err == nil && files.Identify(info) != then.id {
+			return false
+		}
+	}
+	return true
+}
+
+func (s sources) settled() bool {
+	for _, d := range s {
+		if d.exists && !isSettled(d.id) {
+			return false
+		}
+	}
+	return true
+}

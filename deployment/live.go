@@ -1,0 +1,152 @@
+package deployment
+
+// How the running parts of a deployment are reached. Secrets are given as files, so that a configuration can be committed and printed.
+
+import "github.com/thenexusengine/catalyst_exporter/secret"
+
+// Address is an address, and whether somebody configured it: a default that refuses tells that nothing was configured, a configured one that
+// refuses is a fault.
+type Address struct {
+	URL        string // http or https, no trailing slash
+	Configured bool
+}
+
+func address(configured, standard string) Address {
+	if configured == "" {
+		return Address{URL: standard}
+	}
+	return Address{URL: trimSlash(configured), Configured: true}
+}
+
+func trimSlash(s string) string {
+	for len(s) > 0 && s[len(s)-1] == '/' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// HTTP is what calling an HTTP service may need.
+type HTTP struct {
+	CAFile          string `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+	CertFile        string `yaml:"cert_file" doc:"client certificate"`
+	KeyFile         string `yaml:"key_file" doc:"key of the client certificate"`
+	ServerName      string `yaml:"server_name" doc:"name that the server's certificate must have instead of the URL's"`
+	Username        string `yaml:"username" doc:"user of basic authentication"`
+	PasswordFile    string `yaml:"password_file" doc:"file with the password of basic authentication"`
+	BearerTokenFile string `yaml:"bearer_token_file" doc:"file with a bearer token"`
+}
+
+// API is the application's own address.
+type API struct {
+	URL  string `yaml:"url" doc:"http://localhost:8000 when not set"`
+	HTTP `inline:"true"`
+}
+
+// Address of the API.
+func (a API) Address() Address { return address(a.URL, "http://localhost:8000") }
+
+// Public is the deployment as its users reach it.
+type Public struct {
+	Hosts        []string `yaml:"hosts" doc:"public host names; from the env file and nginx when not set"`
+	URL          string   `yaml:"url" doc:"public URL; https:// and the first public host when not set"`
+	TerminatedAt string   `yaml:"terminated_at" doc:"where TLS ends" enum:"origin,cdn,load_balancer" default:"origin"`
+	CDN          string   `yaml:"cdn" doc:"the CDN that must be seen in front" enum:"none,any,cloudflare,cloudfront,fastly" default:"none"`
+}
+
+// TLS names certificate, key and endpoint.
+type TLS struct {
+	Cert     string `yaml:"cert" doc:"certificate with its chain; from nginx or ssl/ when not set"`
+	Key      string `yaml:"key" doc:"its private key"`
+	Endpoint string `yaml:"endpoint" doc:"host:port that presents the certificate; the first public host's port 443 when not set"`
+	CAFile   string `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+}
+
+// DNS says how the public hosts must resolve.
+type DNS struct {
+	Resolvers []string `yaml:"resolvers" doc:"resolvers to ask, host or host:port; the system's when not set"`
+	Expected  []string `yaml:"expected" doc:"addresses that every resolver must answer"`
+}
+
+// Database is the PostgreSQL database.
+type Database struct {
+	Host         string      `yaml:"host" doc:"DB_HOST, or the host in DATABASE_URL, when not set"`
+	Port         int         `yaml:"port" doc:"DB_PORT, else 5432, when not set"`
+	Name         string      `yaml:"name" doc:"DB_NAME when not set"`
+	User         string      `yaml:"user" doc:"DB_USER when not set"`
+	PasswordFile string      `yaml:"password_file" doc:"file with the password; DB_PASSWORD when not set"`
+	SSLMode      string      `yaml:"sslmode" doc:"as libpq's; DB_SSL_MODE, else prefer, when not set" enum:"disable,allow,prefer,require,verify-ca,verify-full"`
+	CAFile       string      `yaml:"ca_file" doc:"certificate authorities for verify-ca and verify-full"`
+	Password     secret.Text `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_DB_PASSWORD}"`
+}
+
+// Redis is the Redis server.
+type Redis struct {
+	Address      string      `yaml:"address" doc:"host:port; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
+	User         string      `yaml:"user" doc:"ACL user; the default user when not set"`
+	PasswordFile string      `yaml:"password_file" doc:"file with the password; REDIS_PASSWORD when not set"`
+	Password     secret.Text `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
+	TLS          bool        `yaml:"tls" doc:"talk TLS"`
+	CAFile       string      `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+}
+
+// Prometheus is the Prometheus that watches the deployment.
+type Prometheus struct {
+	URL  string `yaml:"url" doc:"http://localhost:9090 when not set"`
+	Job  string `yaml:"job" doc:"scrape job of the application; the application's service when not set"`
+	HTTP `inline:"true"`
+}
+
+// Address of Prometheus.
+func (p Prometheus) Address() Address { return address(p.URL, "http://localhost:9090") }
+
+// Grafana is the Grafana with the deployment's dashboards.
+type Grafana struct {
+	URL        string   `yaml:"url" doc:"http://localhost:3000 when not set"`
+	TokenFile  string   `yaml:"token_file" doc:"file with a service account's token; without it dashboards and datasources are not looked at"`
+	Dashboards []string `yaml:"dashboards" doc:"titles or uids that must exist"`
+	HTTP       `inline:"true"`
+}
+
+// Address of Grafana.
+func (g Grafana) Address() Address { return address(g.URL, "http://localhost:3000") }
+
+// Alertmanager is the Alertmanager that pages.
+type Alertmanager struct {
+	URL    string `yaml:"url" doc:"the one Prometheus names when not set"`
+	Config string `yaml:"config" doc:"its configuration; prometheus/alertmanager.yml when not set"`
+	HTTP   `inline:"true"`
+}
+
+// Address of Alertmanager.
+func (a Alertmanager) Address() Address { return address(a.URL, "http://localhost:9093") }
+
+// Loki is the Loki that keeps the logs.
+type Loki struct {
+	URL      string `yaml:"url" doc:"without it log aggregation is not configured"`
+	Selector string `yaml:"selector" doc:"stream selector of the application's logs; by compose service when not set"`
+	Tenant   string `yaml:"tenant" doc:"X-Scope-OrgID"`
+	HTTP     `inline:"true"`
+}
+
+// Address of Loki; empty when there is none.
+func (l Loki) Address() Address { return address(l.URL, "") }
+
+// Docker is the Docker Engine that runs the deployment.
+type Docker struct {
+	Host     string `yaml:"host" doc:"unix:// or tcp:// address; DOCKER_HOST, else unix:///var/run/docker.sock, when not set"`
+	CAFile   string `yaml:"ca_file" doc:"certificate authority of a tcp:// address"`
+	CertFile string `yaml:"cert_file" doc:"client certificate for a tcp:// address"`
+	KeyFile  string `yaml:"key_file" doc:"its key"`
+	Project  string `yaml:"project" doc:"compose project name; as Compose derives it when not set"`
+}
+
+// AWS is the AWS account that keeps the backups.
+type AWS struct {
+	Region   string `yaml:"region" doc:"AWS_REGION or the bucket's own when not set"`
+	Profile  string `yaml:"profile" doc:"profile of the AWS configuration files"`
+	Endpoint string `yaml:"endpoint" doc:"URL of an S3-compatible service"`
+	Bucket   string `yaml:"bucket" doc:"bucket of the backups; S3_BUCKET and its like in the env file when not set"`
+	Prefix   string `yaml:"prefix" doc:"prefix of the backups in the bucket"`
+	User     string `yaml:"user" doc:"IAM user that uploads; the caller when not set"`
+	Role     string `yaml:"role" doc:"role to assume"`
+}

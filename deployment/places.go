@@ -1,0 +1,329 @@
+package deployment
+
+// Which of the files that lie around are the deployment's. Several candidates are decided by fixed rules, told in the findings.
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Facts that are files or folders.
+const (
+	FactEnvFile      = "env file"
+	FactCompose      = "compose files"
+	FactNginx        = "nginx configuration"
+	FactSSL          = "certificates"
+	FactMigrations   = "migrations"
+	FactRecovery     = "disaster recovery plan"
+	FactRunbook      = "runbook"
+	FactChangelog    = "changelog"
+	FactChecklist    = "checklist document"
+	FactDiagrams     = "architecture diagrams"
+	FactAlertmanager = "alertmanager configuration"
+	FactRepository   = "git repository"
+	FactFirewall     = "ufw files"
+)
+
+// Place is where a fact's file or folder is. A configured one may not exist.
+type Place struct {
+	Fact   string
+	Paths  []string // absolute, the first is the main one; none when nothing was configured or found
+	How    string   // Configured, Found or Default
+	Others []string // what else was there and not chosen, absolute
+}
+
+// Path is the main path, "" when there is none.
+func (p Place) Path() string {
+	if len(p.Paths) == 0 {
+		return ""
+	}
+	return p.Paths[0]
+}
+
+// candidates finds what matches: rank gives the preference among names (0 first), negative for no match.
+type match func(name string, dir bool) (rank int)
+
+// hit is one candidate.
+type hit struct {
+	path      string
+	dir, rank int
+}
+
+// places chooses among what lies in the folders at one moment.
+type places struct {
+	d    *Deployment
+	dirs []string // searched, in order of preference
+}
+
+func (d *Deployment) places() *places { return &places{d, d.index.search(d.Root)} }
+
+// hits returns all matches, by directory first; sub folders are names below each directory that are looked into as well.
+func (p *places) hits(m match, subs ...string) []hit {
+	var hits []hit
+	for i, dir := range p.dirs {
+		for _, sub := range append([]string{""}, subs...) {
+			in := filepath.Join(dir, sub)
+			if sub != "" && slices.Contains(p.dirs, in) {
+				continue
+			}
+			for _, e := range p.d.index.list(in) {
+				if rank := m(e.Name(), directory(in, e)); rank >= 0 {
+					hits = append(hits, hit{filepath.Join(in, e.Name()), i, rank})
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		if a.dir != b.dir {
+			return a.dir - b.dir
+		}
+		return a.rank - b.rank
+	})
+	return hits
+}
+
+// first makes the place of a fact of one path: the configured one, else the first hit.
+func (p *places) first(fact, configured string, hits []hit) Place {
+	place := Place{Fact: fact, How: Default}
+	for _, h := range hits {
+		place.Others = append(place.Others, h.path)
+	}
+	switch {
+	case configured != "":
+		path := p.d.Abs(configured)
+		place.Paths, place.How = []string{path}, Configured
+		place.Others = slices.DeleteFunc(place.Others, func(o string) bool { return o == path })
+	case len(hits) > 0:
+		place.Paths, place.How, place.Others = place.Others[:1:1], Found, place.Others[1:]
+	}
+	return place
+}
+
+// IsTemplate reports whether a file is a template by its name: .env.example, env.sample, .env.production.dist, …
+func IsTemplate(path string) bool {
+	for _, part := range strings.FieldsFunc(strings.ToLower(filepath.Base(path)), func(r rune) bool { return r == '.' || r == '-' || r == '_' }) {
+		switch part {
+		case "example", "sample", "template", "dist", "tmpl", "tpl":
+			return true
+		}
+	}
+	return false
+}
+
+// envFile chooses .env.production before .env, wherever they lie, and the nearer directory among equals.
+func (p *places) envFile() Place {
+	hits := p.hits(func(name string, _ bool) int {
+		switch {
+		case name == ".env.production":
+			return 0
+		case name == ".env":
+			return 1
+		case (strings.HasPrefix(name, ".env.") || strings.HasSuffix(name, ".env")) && !IsTemplate(name):
+			return 2
+		}
+		return -1
+	})
+	slices.SortStableFunc(hits, func(a, b hit) int { return a.rank - b.rank })
+	place := p.first(FactEnvFile, p.d.EnvFile, hits)
+	if place.How == Found && hits[0].rank == 2 { // other env files are only told, never chosen
+		place.Others, place.Paths, place.How = append(place.Paths, place.Others...), nil, Default
+	}
+	return place
+}
+
+// composeFiles chooses as Compose does, in the directory of the env file before the others: one main file by Compose's own order of names, and one
+// override file beside it. Without either name a docker-compose.prod*.yml is taken.
+func (p *places) composeFiles(env Place) Place {
+	place := Place{Fact: FactCompose, How: Default}
+	main, override := cli.DefaultFileNames, cli.DefaultOverrideFileNames
+	hits := p.hits(func(name string, dir bool) int {
+		if i := slices.Index(main, name); i >= 0 {
+			return i
+		}
+		stem, isYAML := strings.CutSuffix(strings.TrimSuffix(name, ".yaml"), ".yml")
+		isYAML = isYAML || strings.HasSuffix(name, ".yaml")
+		_, a := strings.CutPrefix(stem, "docker-compose.")
+		_, b := strings.CutPrefix(stem, "compose.")
+		_, c := strings.CutPrefix(stem, "docker-compose-")
+		switch {
+		case dir || !isYAML || !a && !b && !c || IsTemplate(name):
+			return -1
+		case slices.Contains(override, name):
+			return 20
+		case strings.Contains(stem, "prod"):
+			return 10
+		}
+		return 30
+	})
+	near := ""
+	if env.Path() != "" {
+		near = filepath.Dir(env.Path())
+	}
+	slices.SortStableFunc(hits, func(a, b hit) int {
+		isNear := func(h hit) int {
+			if h.rank < 20 && filepath.Dir(h.path) == near {
+				return 0
+			}
+			return 1
+		}
+		return isNear(a) - isNear(b)
+	})
+	for _, h := range hits {
+		place.Others = append(place.Others, h.path)
+	}
+	if len(p.d.ComposeFiles) > 0 {
+		place.How = Configured
+		for _, f := range p.d.ComposeFiles {
+			place.Paths = append(place.Paths, p.d.Abs(f))
+		}
+	} else if i := slices.IndexFunc(hits, func(h hit) bool { return h.rank < 20 }); i >= 0 {
+		place.How = Found
+		place.Paths = []string{hits[i].path}
+		if hits[i].rank < 10 {
+			for _, name := range override {
+				path := filepath.Join(filepath.Dir(hits[i].path), name)
+				if slices.Contains(place.Others, path) {
+					place.Paths = append(place.Paths, path)
+					break
+				}
+			}
+		}
+	}
+	place.Others = slices.DeleteFunc(place.Others, func(o string) bool { return slices.Contains(place.Paths, o) })
+	return place
+}
+
+// named matches files by name without regard to case, - and _; the exact name comes first.
+func named(names ...string) match {
+	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
+	return func(name string, dir bool) int {
+		if dir {
+			return -1
+		}
+		for i, n := range names {
+			switch {
+			case name == n:
+				return 2 * i
+			case plain(name) == plain(n):
+				return 2*i + 1
+			}
+		}
+		return -1
+	}
+}
+
+// folder matches a directory by name.
+func folder(names ...string) match {
+	return func(name string, dir bool) int {
+		if !dir {
+			return -1
+		}
+		return slices.Index(names, name)
+	}
+}
+
+func (p *places) diagrams() Place {
+	if configured := p.d.Documents.Diagrams; len(configured) > 0 {
+		place := Place{Fact: FactDiagrams, How: Configured}
+		for _, c := range configured {
+			place.Paths = append(place.Paths, p.d.Abs(c))
+		}
+		return place
+	}
+	place := Place{Fact: FactDiagrams, How: Default}
+	for _, h := range p.hits(diagram, "diagrams", "architecture") {
+		place.How, place.Paths = Found, append(place.Paths, h.path)
+	}
+	if len(place.Paths) > 20 {
+		place.Paths, place.Others = place.Paths[:20], place.Paths[20:]
+	}
+	return place
+}
+
+// diagram matches what shows an architecture by its name and its kind: drawings before texts.
+func diagram(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	if dir || !strings.Contains(lower, "architecture") && !strings.Contains(lower, "diagram") {
+		return -1
+	}
+	return slices.Index([]string{".drawio", ".svg", ".png", ".mmd", ".mermaid", ".puml", ".plantuml", ".dot", ".md"}, filepath.Ext(lower))
+}
+
+func checklistDocument(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	switch {
+	case dir || filepath.Ext(lower) != ".md" || !strings.Contains(lower, "checklist"):
+		return -1
+	case strings.Contains(lower, "production") || strings.Contains(lower, "deployment"):
+		return 0
+	}
+	return 1
+}
+
+// repository is the nearest folder at or above the root that holds a .git. As git itself, it does not cross into another file system on the way
+// up: above a mount lies somebody else's.
+func (p *places) repository() Place {
+	place := Place{Fact: FactRepository, How: Default}
+	if configured := p.d.Repository.Path; configured != "" {
+		place.Paths, place.How = []string{p.d.Abs(configured)}, Configured
+		return place
+	}
+	dir := p.d.Root
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	device, ok := deviceOf(dir)
+	for range 64 {
+		if info, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && (info.IsDir() && exists(filepath.Join(dir, ".git", "HEAD")) || info.Mode().IsRegular()) {
+			place.Paths, place.How = []string{dir}, Found
+			return place
+		}
+		parent := filepath.Dir(dir)
+		above, same := deviceOf(parent)
+		if parent == dir || !ok || !same || above != device {
+			break
+		}
+		dir = parent
+	}
+	return place
+}
+
+// ufw is the folder of ufw's rules below the host's root.
+func (p *places) ufw() Place {
+	dir := filepath.Join(p.d.Firewall.HostRoot, "etc/ufw")
+	if !filepath.IsAbs(dir) {
+		dir = p.d.Abs(dir)
+	}
+	place := Place{Fact: FactFirewall, How: Default}
+	if exists(dir) {
+		place.How, place.Paths = Found, []string{dir, filepath.Join(p.d.hostRoot(), "etc/default/ufw")}
+	}
+	return place
+}
+
+func (d *Deployment) hostRoot() string { return d.Abs(d.Firewall.HostRoot) }
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+func deviceOf(path string) (uint64, bool) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, false
+	}
+	return files.Identify(info).Device, true
+}
+
+// isFile reports whether path leads to a regular file.
+func isFile(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}

@@ -1,0 +1,121 @@
+package deployment
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// View is what one pass reads of a deployment: each thing read once, on first use, shared; safe for concurrent use.
+type View struct {
+	// Deployment that is viewed.
+	Deployment *Deployment
+
+	cache   *files.Cache
+	env     func() (*Env, error)
+	compose func() (*Compose, error)
+	nginx   func() (*Nginx, error)
+	places  func() map[string]Place
+
+	mu   sync.Mutex
+	envs map[string]func() (*Env, error)
+}
+
+// View begins a pass. The cache lets what did not change since the last pass be used again.
+func (d *Deployment) View(cache *files.Cache) *View {
+	if cache == nil {
+		cache = &files.Cache{}
+	}
+	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}}
+	v.places = sync.OnceValue(v.choose)
+	v.env = sync.OnceValues(func() (*Env, error) {
+		place := v.Place(FactEnvFile)
+		if place.Path() == "" {
+			return nil, &fs.PathError{Op: "open", Path: filepath.Join(d.Root, ".env.production"), Err: fs.ErrNotExist}
+		}
+		return v.envAt(place.Path())
+	})
+	v.compose = sync.OnceValues(v.loadCompose)
+	v.nginx = sync.OnceValues(v.loadNginx)
+	return v
+}
+
+// choose decides all places that need nothing but the names of files.
+func (v *View) choose() map[string]Place {
+	d := v.Deployment
+	p := d.places()
+	env := p.envFile()
+	all := []Place{
+		env,
+		p.composeFiles(env),
+		p.first(FactSSL, d.SSL, p.hits(folder("ssl", "certs", "tls"), "nginx")),
+		p.first(FactMigrations, d.Migrations, p.hits(folder("migrations"), "db", "database", "internal/db", "sql")),
+		p.first(FactRecovery, d.Documents.DisasterRecovery, p.hits(named("DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md"))),
+		p.first(FactRunbook, d.Documents.Runbook, p.hits(named("RUNBOOK.md", "RUNBOOKS.md"))),
+		p.first(FactChangelog, d.Documents.Changelog, p.hits(named("CHANGELOG.md", "CHANGES.md", "HISTORY.md"))),
+		p.first(FactChecklist, d.Documents.Checklist, p.hits(checklistDocument)),
+		p.diagrams(),
+		p.first(FactAlertmanager, d.Alertmanager.Config, p.hits(named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config")),
+		p.repository(),
+		p.ufw(),
+	}
+	places := make(map[string]Place, len(all))
+	for _, place := range all {
+		places[place.Fact] = place
+	}
+	return places
+}
+
+// Place says where a fact's file or folder is: one of the Fact constants.
+func (v *View) Place(fact string) Place {
+	switch fact {
+	case FactNginx:
+		return v.nginxPlace()
+	case FactCompose:
+		return v.composePlace()
+	}
+	return v.places()[fact]
+}
+
+// Env is the deployment's env file: the one that Compose is started with. An error is one of reading: fs.ErrNotExist, fs.ErrPermission,
+// files.ErrNotRegular, files.ErrTooLarge (1 MiB), syscall.ELOOP. A file that Compose refuses is returned; see Env.Err.
+func (v *View) Env() (*Env, error) { return v.env() }
+
+// envAt reads any env file.
+func (v *View) envAt(path string) (*Env, error) {
+	v.mu.Lock()
+	read, ok := v.envs[path]
+	if !ok {
+		read = sync.OnceValues(func() (*Env, error) {
+			return files.Load(v.cache, path, "env", maxEnvFile, func(data []byte, info fs.FileInfo) (*Env, error) {
+				return parseEnv(path, v.Deployment.Rel(path), data, info), nil
+			})
+		})
+		v.envs[path] = read
+	}
+	v.mu.Unlock()
+	return read()
+}
+
+// Findings tells what was found and how, for people.
+func (v *View) Findings() []Finding {
+	d := v.Deployment
+	rel := func(paths []string) []string {
+		shown := make([]string, len(paths))
+		for i, p := range paths {
+			shown[i] = d.Rel(p)
+		}
+		return shown
+	}
+	findings := []Finding{{Fact: "root", Value: d.Root, How: Configured}}
+	for _, fact := range []string{
+		FactEnvFile, FactCompose, FactNginx, FactSSL, FactMigrations, FactAlertmanager, FactRecovery, FactRunbook, FactChangelog, FactDiagrams, FactChecklist, FactRepository, FactFirewall,
+	} {
+		place := v.Place(fact)
+		findings = append(findings, Finding{Fact: fact, Value: join(rel(place.Paths)), How: place.How, Others: rel(place.Others), Implies: v.implies(place)})
+	}
+	return slices.Clip(findings)
+}
