@@ -1,5 +1,6 @@
 // Chromium, headless, for tests of what a person sees. The tests drive it; this file knows where it is and how it must be
 // started so that it asks nobody on the network and needs no display.
+
 package parts
 
 import (

@@ -1,5 +1,6 @@
 // Images, containers and networks of a test. No image can be pulled where the tests run: an image is one static Go program in
 // an otherwise empty file system. Everything is removed by its id when the test ends.
+
 package parts
 
 import (
@@ -7,6 +8,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -127,15 +129,15 @@ func (e *Engine) Published(t testing.TB, container, port string) string {
 	if err != nil {
 		t.Fatalf("docker: %v", err)
 	}
-	for _, binding := range found.Container.NetworkSettings.Ports[wanted] {
-		host := "127.0.0.1" // stands for all interfaces too
-		if binding.HostIP.IsValid() && !binding.HostIP.IsUnspecified() {
-			host = binding.HostIP.String()
-		}
-		return host + ":" + binding.HostPort
+	bindings := found.Container.NetworkSettings.Ports[wanted]
+	if len(bindings) == 0 {
+		t.Fatalf("docker: container %s does not publish %s", container, port)
 	}
-	t.Fatalf("docker: container %s does not publish %s", container, port)
-	return ""
+	host := "127.0.0.1" // stands for all interfaces too
+	if ip := bindings[0].HostIP; ip.IsValid() && !ip.IsUnspecified() {
+		host = ip.String()
+	}
+	return net.JoinHostPort(host, bindings[0].HostPort)
 }
 
 // Network makes a user-defined bridge network and returns its id.

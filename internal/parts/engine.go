@@ -1,6 +1,7 @@
 // A Docker Engine: the machine's where one answers, else one of the tests' own. An engine of their own is started once per
 // test binary, keeps to a private socket, directory, bridge and block of addresses, leaves the machine's firewall alone, and
 // goes when the test binary goes.
+
 package parts
 
 import (

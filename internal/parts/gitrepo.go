@@ -1,5 +1,6 @@
 // Git repositories that come out the same everywhere: one identity, a clock that ticks a minute per commit, no configuration
 // of the machine or the user.
+
 package parts
 
 import (

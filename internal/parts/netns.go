@@ -1,5 +1,6 @@
 // Network namespaces: a network of one's own with a firewall of one's own, so that tests of firewall rules touch nothing of
 // the machine's.
+
 package parts
 
 import (

@@ -1,4 +1,5 @@
 // nginx: static answers, TLS, error pages, and whatever else a test writes in nginx's own words.
+
 package parts
 
 import (

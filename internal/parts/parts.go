@@ -79,6 +79,14 @@ func NeedRoot(t testing.TB, why string) {
 	}
 }
 
+// Long leaves a test out unless LONG=true, which `make test-long` sets. Its name must hold "Long" to be found there.
+func Long(t testing.TB) {
+	t.Helper()
+	if os.Getenv("LONG") != "true" {
+		t.Skip("takes long: make test-long")
+	}
+}
+
 // missing is the one place where a test is left out: CI must not pass what it did not run.
 func missing(t testing.TB, why string) {
 	t.Helper()

@@ -1,6 +1,7 @@
 // PostgreSQL: one server per call, scram-sha-256 from the first connection on, a random superuser password. The data
 // directory is made by initdb once per test binary and copied from memory afterwards, which takes a third of the time and
 // leaves nothing to clean up at exit.
+
 package parts
 
 import (

@@ -1,5 +1,6 @@
 // A process that a test started: its log, its end. Servers embed it. A process is stopped by its own process group, never by
 // name, and the kernel stops it should the test binary die before it could.
+
 package parts
 
 import (

@@ -1,4 +1,5 @@
 // Prometheus and Alertmanager: a configuration and rules in, an URL out.
+
 package parts
 
 import (

@@ -1,4 +1,5 @@
 // Redis: without a password (as it comes), with one, with users, with TLS.
+
 package parts
 
 import (

@@ -1,5 +1,6 @@
 // Certificates made when the test runs: authorities, intermediates and leaves with the names, dates and keys a test wants.
 // Nothing is kept in the repository, so nothing there can run out or look like a leaked key.
+
 package parts
 
 import (

@@ -1,0 +1,61 @@
+# What one does with this repository. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+GO ?= go
+PACKAGES ?= ./...
+FUZZTIME ?= 20s
+TEST_TIMEOUT ?= 20m
+
+# Vet and lint look at packages as the tests compile them, so that a cold cache is filled once and not twice.
+RACE := GOFLAGS="$$($(GO) env GOFLAGS) -race"
+
+# What `catalyst_exporter --version` tells. The date is the commit's, and no user or machine is named: the same commit gives
+# the same binary anywhere.
+VERSION ?= $(shell git describe --tags --always --dirty --match 'v*' 2>/dev/null | sed 's/^v//' || true)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || true)
+BRANCH ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || true)
+BUILD_DATE ?= $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d-%H:%M:%S --format=%cd 2>/dev/null || true)
+OUTPUT ?= catalyst_exporter
+INFO := github.com/prometheus/common/version
+LDFLAGS := -s -w \
+	-X $(INFO).Version=$(or $(VERSION),unknown) \
+	-X $(INFO).Revision=$(or $(REVISION),unknown) \
+	-X $(INFO).Branch=$(or $(BRANCH),unknown) \
+	-X $(INFO).BuildUser=make \
+	-X $(INFO).BuildDate=$(or $(BUILD_DATE),unknown)
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build a static ./catalyst_exporter
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
+
+.PHONY: test
+test: lint ## Check, lint and run every test with the race detector
+	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)
+
+.PHONY: lint
+lint: ## Check the formatting, vet and lint
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
+	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" $$unformatted >&2; exit 1; fi
+	$(RACE) $(GO) vet $(PACKAGES)
+	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
+	echo "staticcheck $(PACKAGES)"; \
+	$(RACE) "$$staticcheck" $(PACKAGES)
+
+.PHONY: test-long
+test-long: ## Run the tests that take long (their names hold "Long")
+	LONG=true $(GO) test -race -timeout 3h -run Long -v $(PACKAGES)
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (20s)
+	@for package in $$($(GO) list $(PACKAGES)); do \
+		for target in $$($(GO) test -list '^Fuzz' "$$package" | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$package"; \
+		done; \
+	done
