@@ -1,0 +1,80 @@
+package schema
+
+// Rules of this file: lists and maps. What is written replaces what the caller filled in, all of it or, with a problem inside, nothing.
+
+import (
+	"reflect"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// list decodes a list, or one scalar as a list of one string.
+func (d *decoder) list(c place, v reflect.Value, r rules) {
+	t := v.Type()
+	var entries []*Node
+	switch {
+	case IsNull(c.node):
+		if r.required {
+			d.problem(c, c.at(), "", "required, but empty")
+		}
+		return
+	case c.node.Kind == yaml.SequenceNode:
+		entries = c.node.Content
+	case c.node.Kind == yaml.ScalarNode && sortOf(t.Elem()) == sortString:
+		one := reflect.MakeSlice(t, 1, 1)
+		if d.value(c, one.Index(0), r.ofOne()) {
+			v.Set(one)
+		}
+		return
+	default:
+		d.problem(c, c.node, "", "expected a list, found %s", describe(c.node))
+		return
+	}
+	out := reflect.MakeSlice(t, len(entries), len(entries))
+	good := true
+	for i, entry := range entries {
+		good = d.value(c.child(nil, entry, Index(c.path, i)), out.Index(i), r.ofEntries()) && good
+	}
+	if good {
+		v.Set(out)
+	}
+}
+
+// mapping decodes a mapping with free keys.
+func (d *decoder) mapping(c place, v reflect.Value, r rules) {
+	t := v.Type()
+	switch {
+	case IsNull(c.node):
+		if r.required {
+			d.problem(c, c.at(), "", "required, but empty")
+		}
+		return
+	case c.node.Kind != yaml.MappingNode:
+		d.problem(c, c.node, "", "expected a mapping, found %s", describe(c.node))
+		return
+	}
+	out := reflect.MakeMap(t)
+	good := true
+	for key, node := range Pairs(c.node) {
+		key = plain(key)
+		k := reflect.ValueOf(key.Value).Convert(t.Key())
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			d.problem(c, key, "", "a key must be a word, not %s", describe(key))
+		case strings.TrimSpace(key.Value) == "" || key.Tag == "!!null":
+			d.problem(c, key, "", "a key is empty")
+		case out.MapIndex(k).IsValid():
+			d.problem(c, key, "remove one", "key %s is written twice", quote(key.Value))
+		default:
+			entry := reflect.New(t.Elem()).Elem()
+			good = d.value(c.child(key, node, Field(c.path, key.Value)), entry, r.ofEntries()) && good
+			out.SetMapIndex(k, entry)
+			continue
+		}
+		good = false
+	}
+	if good {
+		v.Set(out)
+	}
+}

@@ -1,0 +1,324 @@
+package schema
+
+// Rules of this file: how nodes become structs, lists and maps. Nothing stops at the first problem; what has one keeps the caller's value.
+
+import (
+	"encoding"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Decode fills the struct that into points to from n (of Parse; nil is an empty mapping) and returns everything wrong with it, sorted by line.
+func Decode(file string, n *Node, into any) Problems { return DecodeAt(file, "", n, into) }
+
+// DecodeAt is Decode for a part of a document, whose path is that of n. A struct is decoded by its fields even if it is an Unmarshaler, so that
+// UnmarshalNode may call it on its receiver. Pointers to other types than structs are fine too.
+func DecodeAt(file, path string, n *Node, into any) Problems {
+	v := reflect.ValueOf(into)
+	if v.Kind() != reflect.Pointer || v.IsNil() {
+		panic(fmt.Sprintf("schema: Decode needs a pointer to a struct, not %T", into))
+	}
+	if n == nil {
+		n = emptyDocument()
+	}
+	d := &decoder{notebook: notebook{file: file}, fields: map[reflect.Type][]field{}}
+	c := place{node: n, path: path}
+	if v = v.Elem(); v.Kind() == reflect.Struct && sortOf(v.Type()) == sortCustom {
+		c.node = plain(n)
+		c.hidden = isSecret(v.Type())
+		d.structure(c, v)
+	} else {
+		d.value(c, v, rules{})
+	}
+	return d.sorted()
+}
+
+type decoder struct {
+	notebook
+	fields map[reflect.Type][]field
+	depth  int
+}
+
+// place is what is decoded: a node, the key it stands under (nil for none), its path, and whether its text must not show.
+type place struct {
+	key, node *Node
+	path      string
+	hidden    bool
+}
+
+// at is where problems of the whole belong: the key's line, for the first line of a mapping's content is the line below.
+func (c place) at() *Node {
+	if c.key != nil {
+		return c.key
+	}
+	return c.node
+}
+
+func (c place) child(key, node *Node, path string) place {
+	return place{key: key, node: plain(node), path: path, hidden: c.hidden}
+}
+
+// show quotes the value if it may be quoted, else says what it is.
+func (c place) show() string {
+	if c.hidden {
+		return describe(c.node)
+	}
+	return Quote(c.node)
+}
+
+// plain follows what Parse would have written out, in trees of another origin.
+func plain(n *Node) *Node {
+	for range maxDepth {
+		switch {
+		case n.Kind == yaml.AliasNode && n.Alias != nil:
+			n = n.Alias
+		case n.Kind == yaml.DocumentNode && len(n.Content) == 1:
+			n = n.Content[0]
+		default:
+			return n
+		}
+	}
+	return emptyDocument()
+}
+
+func (d *decoder) problem(c place, n *Node, hint, format string, args ...any) {
+	p := Problemf(d.file, c.path, n, format, args...)
+	p.Hint = hint
+	d.add(p)
+}
+
+// value decodes c into v and holds the result to r. It reports whether all is well.
+func (d *decoder) value(c place, v reflect.Value, r rules) bool {
+	before := len(d.problems)
+	if d.depth++; d.depth > maxDepth {
+		d.problem(c, c.node, "", "nested deeper than %d levels", maxDepth)
+	}
+	defer func() { d.depth-- }()
+	if d.depth > maxDepth || d.full() {
+		return false
+	}
+	c.node = plain(c.node)
+	t := v.Type()
+	c.hidden = c.hidden || isSecret(t)
+	s := sortOf(t)
+	switch {
+	case s == sortNode && t.Kind() == reflect.Pointer:
+		v.Set(reflect.ValueOf(c.node))
+	case s == sortNode:
+		v.Set(reflect.ValueOf(c.node).Elem())
+	case s == sortPointer:
+		to := v
+		if v.IsNil() {
+			to = reflect.New(t.Elem())
+		}
+		if !d.value(c, to.Elem(), r) {
+			return false
+		}
+		v.Set(to)
+		return true // r was held to what it points to
+	case s == sortCustom:
+		ps := v.Addr().Interface().(Unmarshaler).UnmarshalNode(d.file, c.path, c.node)
+		for _, p := range ps {
+			p.Message, p.Hint = masked(p.Message, c), masked(p.Hint, c)
+			d.add(p)
+		}
+	case s == sortStruct:
+		d.structure(c, v)
+	case s == sortList:
+		d.list(c, v, r)
+	case s == sortMap:
+		d.mapping(c, v, r)
+	case s == sortText:
+		d.text(c, v)
+	default:
+		d.scalar(c, v, s)
+	}
+	if len(d.problems) > before {
+		return false
+	}
+	d.hold(c, v, s, r)
+	return len(d.problems) == before
+}
+
+// hold checks a decoded value against the tags.
+func (d *decoder) hold(c place, v reflect.Value, s sort, r rules) {
+	scalar := c.node.Kind == yaml.ScalarNode
+	switch {
+	case r.required && (s == sortList || s == sortMap) && v.Len() == 0,
+		r.required && scalar && (s == sortString || s == sortText || s == sortCustom) && strings.TrimSpace(c.node.Value) == "":
+		d.problem(c, c.at(), "", "required, but empty")
+		return
+	case (s == sortList || s == sortMap) && IsNull(c.node):
+		return // not written
+	}
+	if scalar && (s == sortString || s == sortText || s == sortCustom) {
+		if len(r.enum) > 0 && !slices.Contains(r.enum, c.node.Value) {
+			hint := ""
+			if !c.hidden && !Expanded(c.node) { // the nearest word would tell
+				hint = didYouMean(c.node.Value, r.enum, "")
+			}
+			d.problem(c, c.node, hint, "%s is not one of %s", c.show(), among(r.enum))
+		}
+		if r.pattern != nil && !r.pattern.MatchString(c.node.Value) {
+			d.problem(c, c.node, "", "does not match the pattern %s", r.pattern)
+		}
+	}
+	switch {
+	case r.min != nil && r.min.side(v) < 0:
+		d.problem(c, c.node, "", "%s, must be %s", d.measured(c, v, s), limits(r))
+	case r.max != nil && r.max.side(v) > 0:
+		d.problem(c, c.node, "", "%s, must be %s", d.measured(c, v, s), limits(r))
+	case r.min == nil && s == sortDuration && v.Int() < 0:
+		d.problem(c, c.node, "", "%s is negative", c.show())
+	}
+}
+
+// measured names the value that is out of bounds, or its length.
+func (d *decoder) measured(c place, v reflect.Value, s sort) string {
+	switch s {
+	case sortList, sortMap:
+		return fmt.Sprintf("has %d entries", v.Len())
+	case sortString:
+		if c.hidden {
+			return "has the wrong number of characters"
+		}
+		return fmt.Sprintf("has %d characters", len([]rune(v.String())))
+	}
+	return c.show() + " is out of bounds"
+}
+
+func limits(r rules) string {
+	switch {
+	case r.max == nil:
+		return "at least " + r.min.text
+	case r.min == nil:
+		return "at most " + r.max.text
+	}
+	return "between " + r.min.text + " and " + r.max.text
+}
+
+// structure decodes a mapping into the fields of a struct.
+func (d *decoder) structure(c place, v reflect.Value) {
+	if !IsNull(c.node) && c.node.Kind != yaml.MappingNode {
+		d.problem(c, c.node, "", "expected a mapping, found %s", describe(c.node))
+		return
+	}
+	before := len(d.problems)
+	t := v.Type()
+	if _, ok := d.fields[t]; !ok {
+		d.fields[t] = fieldsOf(t)
+	}
+	fields := d.fields[t]
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.name
+	}
+	seen := map[string]bool{}
+	for key, node := range Pairs(c.node) {
+		key = plain(key)
+		i := slices.Index(names, key.Value)
+		switch {
+		case key.Kind != yaml.ScalarNode:
+			d.problem(c, key, "", "a key must be a word, not %s", describe(key))
+		case i < 0:
+			d.problem(place{path: c.path}, key, didYouMean(key.Value, names, "known here"), "unknown field %s", quote(key.Value))
+		case seen[key.Value]:
+			d.problem(c, key, "remove one", "key %s is written twice", quote(key.Value))
+		default:
+			seen[key.Value] = true
+			d.value(c.child(key, node, Field(c.path, key.Value)), v.FieldByIndex(fields[i].index), fields[i].rules)
+		}
+	}
+	for _, f := range fields {
+		if f.rules.required && !seen[f.name] {
+			hint := ""
+			if f.example != "" {
+				hint = "for example " + f.name + ": " + f.example
+			}
+			d.problem(place{path: Field(c.path, f.name)}, c.at(), hint, "required, but missing")
+		}
+	}
+	if len(d.problems) == before {
+		d.validate(c, v)
+	}
+}
+
+// validate asks the struct, and the structs inlined in it.
+func (d *decoder) validate(c place, v reflect.Value) {
+	for i := range v.NumField() {
+		// An embedded struct may be asked twice, since its method may be ours too; repetitions go when sorting.
+		if v.Type().Field(i).Tag.Get("inline") == "true" && v.Field(i).CanInterface() {
+			d.validate(c, v.Field(i))
+		}
+	}
+	validator, ok := v.Addr().Interface().(Validator)
+	if !ok {
+		return
+	}
+	for _, err := range validator.Validate() {
+		var problem Problem
+		var problems Problems
+		var fe FieldError
+		switch {
+		case err == nil:
+			continue
+		case errors.As(err, &problems):
+		case errors.As(err, &problem):
+			problems = Problems{problem}
+		case errors.As(err, &fe):
+			at, path := locate(c, fe.Field)
+			problems = Problems{Problemf(d.file, path, at, "%s", fe.Err)}
+		default:
+			problems = Problems{Problemf(d.file, c.path, c.at(), "%s", err)}
+		}
+		for _, p := range problems {
+			p.Message, p.Hint = masked(p.Message, c), masked(p.Hint, c)
+			d.add(p)
+		}
+	}
+}
+
+// locate finds a field below a struct's mapping, by its key or its path (postgres.ports[0]): the deepest part that is written, and the whole path.
+func locate(c place, name string) (*Node, string) {
+	at, path, node := c.at(), c.path, c.node
+	for part := range strings.SplitSeq(strings.ReplaceAll(name, "[", ".["), ".") {
+		var below *Node
+		if i, err := strconv.Atoi(strings.Trim(part, "[]")); err == nil && strings.HasPrefix(part, "[") {
+			path = Index(path, i)
+			if node != nil && node.Kind == yaml.SequenceNode && 0 <= i && i < len(node.Content) {
+				below = plain(node.Content[i])
+				at = below
+			}
+		} else if part != "" {
+			path = Field(path, part)
+			for key, value := range Pairs(node) {
+				if key.Value == part {
+					at, below = key, plain(value)
+				}
+			}
+		}
+		node = below
+	}
+	return at, path
+}
+
+// text decodes a type of the standard library's TextUnmarshaler kind.
+func (d *decoder) text(c place, v reflect.Value) {
+	s, ps := Text(d.file, c.path, c.node)
+	if d.add(ps...); len(ps) > 0 {
+		return
+	}
+	if err := v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(s)); err != nil {
+		message := err.Error()
+		if c.hidden || s != "" && strings.Contains(message, s) {
+			message = "not a valid value"
+		}
+		d.problem(c, c.node, "", "%s", message)
+	}
+}

@@ -1,0 +1,204 @@
+package schema_test
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+const good = `
+deployment: &eu
+  root: /srv/app
+  paths: docs
+  debug: true
+  key: 123456
+  retries: 5
+  ratio: 0.5
+  postgres:
+    port: 5432
+    password: "  with spaces "
+    ssl_mode: verify-full
+    host: db.internal
+checks:
+  - item: redis_password
+    severity: critical
+    tags: [fast, slow]
+    hook: {name: h}
+  - item: other
+    hook: {name: g}
+labels:
+  version: 1.10
+  on: yes
+  empty: ""
+limits: {a: 10MB, b: 1GiB}
+targets:
+  eu: *eu
+  us: {root: b, <<: *eu}
+raw: {any: [1, two]}
+every: 1h30m
+grace: 0s
+shift: -30m
+since: 2026-11-23
+`
+
+func TestDecode(t *testing.T) {
+	var c config
+	c.Deployment.Paths = []string{"prefilled", "twice"}
+	c.Skipped = "kept"
+	if got := problems(t, good, &c); got != "" {
+		t.Fatal(got)
+	}
+	host := "db.internal"
+	eu := deployment{
+		Root: "/srv/app", Paths: []string{"docs"}, Debug: true, Key: &token{"123456"}, timing: timing{Retries: 5, Ratio: 0.5},
+		Postgres: postgres{Port: 5432, Password: token{"  with spaces "}, SSLMode: "verify-full", Host: &host},
+	}
+	us := eu
+	us.Root = "b"
+	want := config{
+		Deployment: eu, Targets: map[string]*deployment{"eu": &eu, "us": &us}, Raw: c.Raw, Skipped: "kept",
+		Checks: []check{{Item: "redis_password", Severity: "critical", Tags: []string{"fast", "slow"}, Hook: hook{"h"}}, {Item: "other", Hook: hook{"g"}}},
+		Labels: map[string]string{"version": "1.10", "on": "yes", "empty": ""},
+		Limits: map[string]schema.Bytes{"a": 10_000_000, "b": 1 << 30},
+		Every:  schema.Duration(90 * time.Minute), Shift: schema.Duration(-30 * time.Minute), Since: time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC),
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("\n got: %+v\nwant: %+v", c, want)
+	}
+	if c.Raw == nil || len(c.Raw.Content) != 2 || c.Raw.Content[1].Content[1].Value != "two" {
+		t.Errorf("raw = %+v", c.Raw)
+	}
+}
+
+func TestDecodeKeepsWhatIsNotWritten(t *testing.T) {
+	c := config{Every: 7, Labels: map[string]string{"a": "b"}, Checks: []check{{Item: "kept"}}}
+	c.Deployment.Postgres.Port = 1
+	c.Deployment.Debug = true
+	want := c
+	want.Deployment.Root = "/srv"
+	if got := problems(t, "deployment: {root: /srv}\nlabels:\nchecks:\n", &c); got != "" || !reflect.DeepEqual(c, want) {
+		t.Errorf("%s\n got: %+v\nwant: %+v", got, c, want)
+	}
+	if got := problems(t, "deployment: {root: /srv}\nlabels: {c: d}\nchecks: []\n", &c); got != "" || !reflect.DeepEqual(c.Labels, map[string]string{"c": "d"}) || len(c.Checks) != 0 {
+		t.Errorf("written lists and maps must replace: %s %+v", got, c)
+	}
+}
+
+func TestDecodeNil(t *testing.T) {
+	if got := schema.Decode("f.yaml", nil, &config{}).Error(); got != "f.yaml:1:1: deployment: required, but missing" {
+		t.Error(got)
+	}
+}
+
+func TestDecodeManyProblems(t *testing.T) {
+	ps := strings.Split(problems(t, minimal+strings.Repeat("x", 1)+": 1\nchecks: ["+strings.Repeat("1, ", 5000)+"]\n", &config{}), "\n")
+	if len(ps) != 1001 || ps[1000] != "f.yaml: more problems are not shown" || !strings.Contains(ps[0], "unknown field") {
+		t.Errorf("%d problems, the last is %s", len(ps), ps[len(ps)-1])
+	}
+}
+
+type tree struct {
+	Name  string           `yaml:"name" required:"true"`
+	Below []tree           `yaml:"below"`
+	Named map[string]*tree `yaml:"named"`
+}
+
+func TestDecodeCircularNodes(t *testing.T) {
+	// Not of Parse: a tree that holds itself must end in a problem.
+	n, err := schema.Parse("f.yaml", []byte("name: a\nbelow: []\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.Content[3].Content = []*schema.Node{n}
+	if got := schema.Decode("f.yaml", n, &tree{}).Error(); !strings.Contains(got, "nested deeper than 64 levels") {
+		t.Error(got)
+	}
+}
+
+func TestProgrammersMistakes(t *testing.T) {
+	for name, into := range map[string]any{
+		"no yaml:": &struct{ A string }{},
+		"an unexported field": &struct {
+			a string `yaml:"a"`
+		}{},
+		`a second field named "a"`: &struct {
+			A, B string `yaml:"a"`
+		}{},
+		"enum is for strings": &struct {
+			A int `yaml:"a" enum:"1,2"`
+		}{},
+		"pattern is a regular expression": &struct {
+			A string `yaml:"a" pattern:"("`
+		}{},
+		"have no order": &struct {
+			A bool `yaml:"a" min:"1"`
+		}{},
+		"min: a duration without a unit": &struct {
+			A schema.Duration `yaml:"a" min:"1"`
+		}{},
+		"only an exported or embedded struct": &struct {
+			A int `inline:"true"`
+		}{},
+		"use schema.Duration": &struct {
+			A time.Duration `yaml:"a"`
+		}{},
+		"cannot be read": &struct {
+			A any `yaml:"a"`
+		}{},
+		"keys of a map must be strings": &struct {
+			A map[int]string `yaml:"a"`
+		}{},
+		"needs a pointer": struct{}{},
+	} {
+		t.Run(name, func(t *testing.T) {
+			defer func() {
+				if r, _ := recover().(string); !strings.Contains(r, name) {
+					t.Errorf("panic(%q), want %q", r, name)
+				}
+			}()
+			n, err := schema.Parse("", []byte("a: 1"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			schema.Decode("", n, into)
+		})
+	}
+}
+
+func TestProblem(t *testing.T) {
+	for _, tc := range []struct {
+		p    schema.Problem
+		want string
+	}{
+		{schema.Problem{File: "f", Line: 1, Column: 2, Path: "a.b", Message: "m", Hint: "h"}, "f:1:2: a.b: m (h)"},
+		{schema.Problem{File: "f", Line: 1, Message: "m"}, "f:1: m"},
+		{schema.Problem{File: "f", Message: "m"}, "f: m"},
+		{schema.Problem{Line: 3, Column: 1, Message: "m"}, "3:1: m"},
+		{schema.Problem{Message: "a\nb\x1b[31m\u202e"}, `a\nb\x1b[31m\u202e`},
+	} {
+		if got := tc.p.Error(); got != tc.want {
+			t.Errorf("got %s, want %s", got, tc.want)
+		}
+	}
+	if err := (schema.Problems{}).Err(); err != nil {
+		t.Errorf("Err() of no problem = %v", err)
+	}
+	ps := schema.Problems{{Line: 2, Message: "b"}, {Line: 1, Column: 5, Message: "a"}, {Line: 2, Message: "b"}}.Sorted()
+	var back schema.Problems
+	if err := ps.Err(); !errors.As(err, &back) || err.Error() != "1:5: a\n2: b" {
+		t.Errorf("Err() = %v", err)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	if got := schema.Field(schema.Index(schema.Field("", "a"), 2), "b-c"); got != "a[2].b-c" {
+		t.Error(got)
+	}
+	if got := schema.Field(schema.Field("", "a b"), strings.Repeat("x", 41)); got != `["a b"]["`+strings.Repeat("x", 40)+`"…]` {
+		t.Error(got)
+	}
+}

@@ -1,0 +1,182 @@
+package schema
+
+// Rules of this file: what a problem looks like. One problem is one line of text, whatever is inside of it.
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Problem is one thing wrong in a document.
+type Problem struct {
+	File         string
+	Line, Column int    // from 1; 0 is unknown
+	Path         string // deployment.postgres.port; "" is the whole document
+	Message      string
+	Hint         string // what to do: did you mean "port"?
+}
+
+// Error is FILE:LINE:COLUMN: path: message (hint), without the parts that are not known, on one line.
+func (p Problem) Error() string {
+	var b strings.Builder
+	b.WriteString(p.File)
+	if p.Line > 0 {
+		if p.File != "" {
+			b.WriteByte(':')
+		}
+		b.WriteString(strconv.Itoa(p.Line))
+		if p.Column > 0 {
+			b.WriteString(":" + strconv.Itoa(p.Column))
+		}
+	}
+	if b.Len() > 0 {
+		b.WriteString(": ")
+	}
+	if p.Path != "" {
+		b.WriteString(p.Path + ": ")
+	}
+	b.WriteString(p.Message)
+	if p.Hint != "" {
+		b.WriteString(" (" + p.Hint + ")")
+	}
+	return printable(b.String())
+}
+
+// Problems are all things wrong in a document, sorted by line. As an error they print one per line.
+type Problems []Problem
+
+func (ps Problems) Error() string {
+	lines := make([]string, len(ps))
+	for i, p := range ps {
+		lines[i] = p.Error()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Err returns ps as an error, nil when there is no problem.
+func (ps Problems) Err() error {
+	if len(ps) == 0 {
+		return nil
+	}
+	return ps
+}
+
+// Sorted returns ps by file, line and column without repetitions. An alias repeats a problem at one place under several paths: the first stays.
+func (ps Problems) Sorted() Problems {
+	out := slices.Clone(ps)
+	slices.SortStableFunc(out, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+	})
+	return slices.CompactFunc(out, func(a, b Problem) bool {
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && (a.Path == b.Path || a.Line > 0)
+	})
+}
+
+// Problemf is one problem at n.
+func Problemf(file, path string, n *Node, format string, args ...any) Problem {
+	p := Problem{File: file, Path: path, Message: fmt.Sprintf(format, args...)}
+	if n != nil {
+		p.Line, p.Column = n.Line, n.Column
+	}
+	return p
+}
+
+// Field is the path of a key below path.
+func Field(path, key string) string {
+	plain := key != ""
+	for _, r := range key {
+		plain = plain && (r == '_' || r == '-' || unicode.IsLetter(r) || unicode.IsDigit(r))
+	}
+	switch {
+	case !plain || len(key) > quoteLimit:
+		return path + "[" + quote(key) + "]"
+	case path == "":
+		return key
+	default:
+		return path + "." + key
+	}
+}
+
+// Index is the path of a list's entry below path, counted from 0.
+func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// maxProblems bounds what one document can make us say; nobody reads more.
+const maxProblems = 1000
+
+// notebook collects problems up to maxProblems.
+type notebook struct {
+	file     string
+	problems Problems
+}
+
+func (b *notebook) full() bool { return len(b.problems) > maxProblems }
+
+func (b *notebook) add(ps ...Problem) {
+	for _, p := range ps {
+		switch {
+		case b.full():
+			return
+		case len(b.problems) == maxProblems:
+			// The last line possible, so that it ends the sorted list.
+			p = Problem{File: b.file, Line: math.MaxInt, Message: "more problems are not shown"}
+		}
+		b.problems = append(b.problems, p)
+	}
+}
+
+func (b *notebook) sorted() Problems {
+	out := b.problems.Sorted()
+	if len(out) > 0 && out[len(out)-1].Line == math.MaxInt {
+		out[len(out)-1].Line = 0
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	return out
+}
+
+// quoteLimit is how much of a word an error shows, in characters.
+const quoteLimit = 40
+
+// quote shows a word in quotes, cut, with control characters escaped.
+func quote(s string) string {
+	count := 0
+	for i := range s {
+		if count == quoteLimit {
+			return strconv.Quote(s[:i]) + "…"
+		}
+		count++
+	}
+	return strconv.Quote(s)
+}
+
+// printable escapes what would break the line or fool a terminal.
+func printable(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+		} else {
+			q := strconv.QuoteRune(r)
+			b.WriteString(q[1 : len(q)-1])
+		}
+	}
+	return b.String()
+}
+
+// among lists words for people, cut after a dozen.
+func among(words []string) string {
+	const most = 12
+	if len(words) > most {
+		return strings.Join(words[:most], ", ") + fmt.Sprintf(", … (%d in all)", len(words))
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,117 @@
+package schema_test
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+func TestNearest(t *testing.T) {
+	known := []string{"port", "password", "min_length", "severity", "url", "root", "ssl_mode", "id"}
+	for word, want := range map[string]string{
+		"prot": "port", "por": "port", "ports": "port", "sport": "port", "porrt": "port", "pasword": "password", "passwrod": "password",
+		"minLength": "min_length", "min-length": "min_length", "MIN_LENGTH": "min_length", "minlenght": "min_length", "severety": "severity",
+		"uri": "url", "URL": "url", "roott": "root", "sslmode": "ssl_mode", "port": "port", "hostname": "", "x": "", "": "", "passphrase": "",
+		"rp": "", "ip": "id", "-": "", strings.Repeat("p", 100): "", strings.Repeat("p", 100_000): "",
+	} {
+		if got := schema.Nearest(word, known); got != want {
+			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+	if got := schema.Nearest("cat", []string{"cut", "car", ""}); got != "car" {
+		t.Errorf("of two equally near words %q, want the first of the alphabet", got)
+	}
+	if got := schema.Nearest("a_b", []string{"a-b", "a_b"}); got != "a_b" {
+		t.Errorf("Nearest = %q, want the same word", got)
+	}
+}
+
+func FuzzNearest(f *testing.F) {
+	f.Add("port", "prot")
+	f.Add("ß_", "SS")
+	f.Fuzz(func(t *testing.T, a, b string) {
+		there, back := schema.Nearest(a, []string{b}), schema.Nearest(b, []string{a})
+		if (there == "") != (back == "") {
+			t.Errorf("Nearest(%q, %q) = %q, but the other way %q", a, b, there, back)
+		}
+		if there != "" && there != b {
+			t.Errorf("Nearest(%q, %q) = %q, which is no candidate", a, b, there)
+		}
+	})
+}
+
+func TestDuration(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "26h": 26 * time.Hour, "30d": 30 * day, "1w": 7 * day, "1d12h": 36 * time.Hour, "0s": 0, "250ms": 250 * time.Millisecond,
+		"1w1d1h1m1s1ms1us1ns": 8*day + time.Hour + time.Minute + time.Second + time.Millisecond + time.Microsecond + 1, "-5m": -5 * time.Minute,
+		"9223372036854775807ns": math.MaxInt64, "007s": 7 * time.Second,
+	} {
+		if got, err := schema.ParseDuration(text); err != nil || got.Std() != want {
+			t.Errorf("ParseDuration(%q) = %v, %v, want %v", text, got.Std(), err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "a duration is missing", "-": "a duration is missing", "90": "a duration without a unit", "1h30": "a duration without a unit", "1h1h": "the units of a duration go",
+		"1m1h": "the units of a duration go", "1y": "unknown unit", "1.5h": "unknown unit", "1 h": "unknown unit", "1H": "unknown unit", "h": "not a duration", "+1h": "not a duration",
+		"--1h": "not a duration", "9223372036854775808ns": "292 years", "292000000d": "292 years", "106751d24h": "292 years", "99999999999999999999s": "292 years", "1h-1m": "unknown unit",
+	} {
+		if got, err := schema.ParseDuration(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseDuration(%q) = %v, %v, want an error with %q", text, got, err, want)
+		}
+	}
+	for d, want := range map[time.Duration]string{
+		0: "0s", 26 * time.Hour: "1d2h", 14 * day: "2w", 30 * day: "30d", 90 * time.Second: "1m30s", 1500 * time.Microsecond: "1ms500us", -time.Hour: "-1h", 1: "1ns",
+	} {
+		if got := schema.Duration(d).String(); got != want {
+			t.Errorf("%v prints %s, want %s", d, got, want)
+		}
+	}
+}
+
+func FuzzDuration(f *testing.F) {
+	f.Add("1d12h", int64(5))
+	f.Add("-1w", int64(math.MinInt64))
+	f.Fuzz(func(t *testing.T, text string, n int64) {
+		if d, err := schema.ParseDuration(text); err == nil {
+			if back, err := schema.ParseDuration(d.String()); err != nil || back != d {
+				t.Errorf("%q is %d, prints %s, which is %d, %v", text, d, d, back, err)
+			}
+		}
+		d := schema.Duration(n)
+		if back, err := schema.ParseDuration(d.String()); n != math.MinInt64 && (err != nil || back != d) {
+			t.Errorf("%d prints %s, which is %d, %v", n, d, back, err)
+		}
+		if b, err := schema.ParseBytes(text); err == nil {
+			if back, err := schema.ParseBytes(b.String()); err != nil || back != b {
+				t.Errorf("%q is %d, prints %s, which is %d, %v", text, b, b, back, err)
+			}
+		}
+	})
+}
+
+func TestBytes(t *testing.T) {
+	for text, want := range map[string]schema.Bytes{
+		"0B": 0, "512B": 512, "10MB": 1e7, "1GiB": 1 << 30, "3kB": 3000, "3KB": 3000, "3KiB": 3072, "2TB": 2e12, "2TiB": 2 << 40, "9223372036854775807B": math.MaxInt64,
+	} {
+		if got, err := schema.ParseBytes(text); err != nil || got != want {
+			t.Errorf("ParseBytes(%q) = %d, %v, want %d", text, got, err, want)
+		}
+	}
+	for text, want := range map[string]string{
+		"": "not a size", "10": "a size without a unit", "10mb": "unknown unit", "10M": "unknown unit", "1.5GB": "not a size", "-1B": "not a size", "GB": "not a size",
+		"8388608TiB": "larger than 8 EiB", "9223372036854775808B": "larger than 8 EiB", "1GB1MB": "not a size", "1 GB": "unknown unit",
+	} {
+		if got, err := schema.ParseBytes(text); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseBytes(%q) = %d, %v, want an error with %q", text, got, err, want)
+		}
+	}
+	for b, want := range map[schema.Bytes]string{0: "0B", 1000: "1kB", 1024: "1KiB", 1e7: "10MB", 1 << 30: "1GiB", 1500: "1500B", 15000: "15kB"} {
+		if got := b.String(); got != want {
+			t.Errorf("%d prints %s, want %s", int64(b), got, want)
+		}
+	}
+}
