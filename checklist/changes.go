@@ -1,0 +1,153 @@
+package checklist
+
+import (
+	"fmt"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+const (
+	mappingNode  = yaml.MappingNode
+	sequenceNode = yaml.SequenceNode
+)
+
+// change applies a deployment's overrides and waivers.
+func (l *loader) change(c *Checklist, changes Changes) {
+	names := make([]string, 0, len(changes.Overrides))
+	for name := range changes.Overrides {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		node := changes.Overrides[name]
+		o := origin{changes.File, "overrides." + name, node}
+		it := l.find(c, name, o.file, o.path, node)
+		var d Override
+		l.problems = append(l.problems, schema.DecodeAt(o.file, o.path, node, &d)...)
+		if it != nil {
+			l.override(it, d, o)
+		}
+	}
+	for i, node := range changes.Waivers {
+		o := origin{changes.File, fmt.Sprintf("waivers[%d]", i), node}
+		var d WaiverDocument
+		problems := schema.DecodeAt(o.file, o.path, node, &d)
+		l.problems = append(l.problems, problems...)
+		if len(problems) > 0 {
+			continue
+		}
+		l.waive(c, d, o)
+	}
+}
+
+func (l *loader) override(it *Item, d Override, o origin) {
+	if d.Severity != "" {
+		it.Severity = d.Severity
+	}
+	if d.Required != nil {
+		it.Required = *d.Required
+	}
+	if d.Enabled != nil && !*d.Enabled {
+		it.Disabled = d.Reason
+		if d.Reason == "" {
+			l.wrong(o.file, o.path, o.node, "", "what is switched off needs a `reason`")
+		}
+	}
+	probes := child(o.node, "probes")
+	var names []string
+	for _, pr := range it.Probes {
+		names = append(names, pr.Name)
+		if d.MaxAge != nil {
+			l.tune(pr, tuning{maxAge: d.MaxAge}, o)
+		}
+	}
+	changed := make([]string, 0, len(d.Probes))
+	for name := range d.Probes {
+		changed = append(changed, name)
+	}
+	slices.Sort(changed)
+	for _, name := range changed {
+		pd := d.Probes[name]
+		po := origin{o.file, o.path + ".probes." + name, child(probes, name)}
+		i := slices.Index(names, name)
+		if i < 0 {
+			l.wrong(po.file, po.path, po.node, nearest(name, names), "item %s has no probe %q", it.ID(), name)
+			continue
+		}
+		pr := it.Probes[i]
+		l.tune(pr, tuning{pd.Enabled, pd.Reason, pd.MaxAge, pd.MaxStale, pd.Timeout}, po)
+		if pd.With != nil {
+			was := l.probes[pr]
+			l.spec(pr, probeOrigin{origin{po.file, po.path + ".with", pd.With}, merged(was.spec, pd.With)})
+		}
+	}
+}
+
+func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
+	it := l.find(c, d.Item, o.file, o.path, o.node)
+	expires, err := endOfDay(d.Expires)
+	if err != nil {
+		l.wrong(o.file, o.path+".expires", child(o.node, "expires"), "", "not a date that exists")
+		return
+	}
+	switch {
+	case it == nil:
+	case it.Category == "sign_off":
+		l.wrong(o.file, o.path, o.node, "", "a sign-off cannot be waived")
+	case it.Waiver != nil:
+		l.wrong(o.file, o.path, o.node, "", "item %s is waived twice", it.ID())
+	default:
+		it.Waiver = &Waiver{Item: it.ID(), Reason: d.Reason, By: d.By, Expires: expires}
+	}
+}
+
+// merged returns the mapping base with the keys of top put over it.
+func merged(base, top *schema.Node) *schema.Node {
+	if base == nil || base.Kind != mappingNode || top.Kind != mappingNode {
+		return top
+	}
+	out := *base
+	out.Content = slices.Clone(base.Content)
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		put := false
+		for j := 0; j+1 < len(out.Content); j += 2 {
+			if out.Content[j].Value == top.Content[i].Value {
+				out.Content[j+1], put = top.Content[i+1], true
+			}
+		}
+		if !put {
+			out.Content = append(out.Content, top.Content[i], top.Content[i+1])
+		}
+	}
+	return &out
+}
+
+// child returns the value of a key of a mapping, or nil.
+func child(n *schema.Node, key string) *schema.Node {
+	if n == nil {
+		return nil
+	}
+	if n.Kind == yaml.DocumentNode && len(n.Content) > 0 {
+		n = n.Content[0]
+	}
+	if n.Kind != mappingNode {
+		return nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i+1]
+		}
+	}
+	return nil
+}
+
+// element returns an element of a sequence, or nil.
+func element(n *schema.Node, i int) *schema.Node {
+	if n == nil || n.Kind != sequenceNode || i >= len(n.Content) {
+		return nil
+	}
+	return n.Content[i]
+}

@@ -1,0 +1,91 @@
+package checklist
+
+import (
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Outcome is what is known from one probe of an item.
+type Outcome struct {
+	Probe    *Probe
+	Result   probe.Result
+	LastRun  time.Time // end of the last look; zero when there was none
+	Duration time.Duration
+}
+
+// Verdict is what is known of an item.
+type Verdict struct {
+	*Item
+	State    probe.State
+	Reason   probe.Reason
+	Detail   string
+	Remedies []string // settings or permissions that would let unknown or skipped probes answer, in order of the probes
+	Waived   bool
+	LastRun  time.Time // newest look of its probes; zero when none was looked at
+	Duration time.Duration
+	Outcomes []Outcome
+}
+
+// Judge adds up what an item's probes found, at a given time: of those that answered the gravest decides, of equals the first in the
+// checklist, so that the reason does not flap.
+func (it *Item) Judge(outcomes []Outcome, now time.Time) Verdict {
+	v := Verdict{Item: it, Outcomes: outcomes, Waived: it.Waiver.Active(now)}
+	if it.Disabled != "" {
+		v.State, v.Reason, v.Detail = probe.StateSkip, probe.ReasonDisabled, it.Disabled
+		return v
+	}
+	var worst *probe.Result
+	var passed []string
+	noRelease := false
+	for i := range outcomes {
+		o := &outcomes[i]
+		v.Duration += o.Duration
+		if o.LastRun.After(v.LastRun) {
+			v.LastRun = o.LastRun
+		}
+		if o.Result.Remedy != "" && (o.Result.State == probe.StateUnknown || o.Result.State == probe.StateSkip) {
+			v.Remedies = append(v.Remedies, o.Result.Remedy)
+		}
+		noRelease = noRelease || o.Result.Reason == probe.ReasonNoRelease
+		if !o.Result.State.Answered() {
+			continue
+		}
+		if o.Result.State == probe.StatePass && o.Result.Detail != "" {
+			passed = append(passed, o.Result.Detail)
+		}
+		if worst == nil || o.Result.State > worst.State {
+			worst = &o.Result
+		}
+	}
+	switch {
+	case worst != nil && worst.State == probe.StatePass:
+		v.State, v.Detail = probe.StatePass, strings.Join(passed, "; ")
+	case worst != nil:
+		v.State, v.Reason, v.Detail = worst.State, worst.Reason, worst.Detail
+	case noRelease:
+		v.State, v.Reason, v.Detail = probe.StateSkip, probe.ReasonNoRelease, "no release is planned or recorded"
+	default:
+		v.State, v.Reason = probe.StateSkip, probe.ReasonNotConfigured
+		if it.Required {
+			v.State = probe.StateUnknown
+		}
+		v.Detail = unansweredDetail(outcomes)
+	}
+	return v
+}
+
+// unansweredDetail says why no probe of an item answered.
+func unansweredDetail(outcomes []Outcome) string {
+	var details []string
+	for _, o := range outcomes {
+		if o.Result.Detail != "" && o.Result.Reason != probe.ReasonDisabled {
+			details = append(details, o.Result.Detail)
+		}
+	}
+	if len(details) == 0 {
+		return "no probe was given anything to look at"
+	}
+	return strings.Join(details, "; ")
+}

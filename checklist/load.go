@@ -1,0 +1,279 @@
+package checklist
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// Source is a document to load.
+type Source struct {
+	File string // for messages
+	Data []byte
+}
+
+// Changes are what a deployment's configuration changes of a checklist.
+type Changes struct {
+	File      string // for messages
+	Overrides map[string]*schema.Node
+	Waivers   []*schema.Node
+}
+
+// Load makes a checklist of the embedded document, or of the user's own, and of the changes to it. The error is schema.Problems: everything
+// wrong, with lines.
+func Load(own *Source, changes Changes) (*Checklist, error) {
+	l := &loader{kinds: map[string]probe.Kind{}, digest: sha256.New()}
+	for _, k := range probe.Kinds() {
+		l.kinds[k.Name] = k
+		l.names = append(l.names, k.Name)
+	}
+	docs := []parsed{}
+	if own != nil {
+		docs = append(docs, l.parse(*own))
+	}
+	if own == nil || docs[0].doc.Extends == "catalyst" {
+		docs = append([]parsed{l.parse(Source{"catalyst.yaml", embedded})}, docs...)
+	}
+	c := l.build(docs)
+	l.change(c, changes)
+	if err := l.problems.Err(); err != nil {
+		return nil, err
+	}
+	c.Digest = hex.EncodeToString(l.digest.Sum(nil))
+	return c, nil
+}
+
+// parsed is a document and where it came from.
+type parsed struct {
+	file string
+	doc  Document
+	root *schema.Node
+}
+
+// origin is where an item was written, so that an override can decode its probes again and a problem can be placed.
+type origin struct {
+	file, path string
+	node       *schema.Node
+}
+
+type loader struct {
+	kinds    map[string]probe.Kind
+	names    []string // of the kinds, in order
+	problems schema.Problems
+	digest   interface {
+		Write([]byte) (int, error)
+		Sum([]byte) []byte
+	}
+	probes map[*Probe]probeOrigin
+}
+
+type probeOrigin struct {
+	origin
+	spec *schema.Node
+}
+
+func (l *loader) parse(s Source) parsed {
+	_, _ = l.digest.Write(s.Data)
+	p := parsed{file: s.File}
+	root, err := schema.Parse(s.File, s.Data)
+	if err != nil {
+		l.add(err)
+		return p
+	}
+	p.root = root
+	l.problems = append(l.problems, schema.Decode(s.File, root, &p.doc)...)
+	return p
+}
+
+// add notes an error of the schema package.
+func (l *loader) add(err error) {
+	var ps schema.Problems
+	var p schema.Problem
+	switch {
+	case errors.As(err, &ps):
+		l.problems = append(l.problems, ps...)
+	case errors.As(err, &p):
+		l.problems = append(l.problems, p)
+	default:
+		l.problems = append(l.problems, schema.Problem{Message: err.Error()})
+	}
+}
+
+// wrong notes a problem at a node.
+func (l *loader) wrong(file, path string, at *schema.Node, hint, format string, args ...any) {
+	p := schema.Problem{File: file, Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
+	if at != nil {
+		p.Line, p.Column = at.Line, at.Column
+	}
+	l.problems = append(l.problems, p)
+}
+
+func (l *loader) build(docs []parsed) *Checklist {
+	c := &Checklist{}
+	l.probes = map[*Probe]probeOrigin{}
+	for _, d := range docs {
+		c.Name = d.doc.Checklist
+		cats := child(d.root, "categories")
+		for i, cd := range d.doc.Categories {
+			at := element(cats, i)
+			path := fmt.Sprintf("categories[%d]", i)
+			cat := c.category(cd)
+			own := map[string]bool{}
+			items := child(at, "items")
+			for j, id := range cd.Items {
+				node := element(items, j)
+				o := origin{d.file, fmt.Sprintf("%s.items[%d]", path, j), node}
+				if own[id.Item] {
+					l.wrong(o.file, o.path, node, "", "item %q is already in category %q", id.Item, cd.Category)
+					continue
+				}
+				own[id.Item] = true
+				cat.put(l.item(cat.Name, id, o))
+			}
+			if len(cd.Items) == 0 && at != nil {
+				l.wrong(d.file, path, at, "", "a category without items asserts nothing")
+			}
+		}
+	}
+	for _, d := range docs {
+		l.gates(c, d)
+	}
+	return c
+}
+
+// category returns the category of the document's name, made when it is new.
+func (c *Checklist) category(cd CategoryDocument) *Category {
+	for _, cat := range c.Categories {
+		if cat.Name == cd.Category {
+			if cd.Title != "" {
+				cat.Title = cd.Title
+			}
+			return cat
+		}
+	}
+	cat := &Category{Name: cd.Category, Title: cd.Title}
+	if cat.Title == "" {
+		cat.Title = cd.Category
+	}
+	c.Categories = append(c.Categories, cat)
+	return cat
+}
+
+// put adds an item or replaces the one of its name.
+func (cat *Category) put(it *Item) {
+	for i, old := range cat.Items {
+		if old.Name == it.Name {
+			cat.Items[i] = it
+			return
+		}
+	}
+	cat.Items = append(cat.Items, it)
+}
+
+func (l *loader) item(category string, d ItemDocument, o origin) *Item {
+	it := &Item{Category: category, Name: d.Item, Title: d.Title, Severity: d.Severity, Scope: d.Scope, Required: true, Fix: d.Fix}
+	if it.Severity == "" {
+		it.Severity = Warning
+	}
+	if it.Scope == "" {
+		it.Scope = Standing
+	}
+	if d.Required != nil {
+		it.Required = *d.Required
+	}
+	if len(d.Probes) == 0 && o.node != nil {
+		l.wrong(o.file, o.path+".probes", o.node, "", "an item without probes asserts nothing")
+	}
+	for i, n := range d.Probes {
+		po := origin{o.file, fmt.Sprintf("%s.probes[%d]", o.path, i), n}
+		pr := l.probe(po)
+		if pr == nil {
+			continue
+		}
+		if slices.ContainsFunc(it.Probes, func(other *Probe) bool { return other.Name == pr.Name }) {
+			l.wrong(po.file, po.path, n, "", "two probes of this item are named %q: give them names", pr.Name)
+			continue
+		}
+		it.Probes = append(it.Probes, pr)
+	}
+	return it
+}
+
+func (l *loader) gates(c *Checklist, d parsed) {
+	gates := child(d.root, "gates")
+	names := make([]string, 0, len(d.doc.Gates))
+	for name := range d.doc.Gates {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		gd := d.doc.Gates[name]
+		at := child(gates, name)
+		path := "gates." + name
+		gate := &Gate{Name: name}
+		for _, category := range gd.Categories {
+			i := slices.IndexFunc(c.Categories, func(cat *Category) bool { return cat.Name == category })
+			if i < 0 {
+				l.wrong(d.file, path, at, nearest(category, categoryNames(c)), "there is no category %q", category)
+				continue
+			}
+			gate.Items = append(gate.Items, c.Categories[i].Items...)
+		}
+		for _, item := range gd.Items {
+			if it := l.find(c, item, d.file, path, at); it != nil && !gate.has(it) {
+				gate.Items = append(gate.Items, it)
+			}
+		}
+		if i := slices.IndexFunc(c.Gates, func(g *Gate) bool { return g.Name == name }); i >= 0 {
+			c.Gates[i] = gate
+		} else {
+			c.Gates = append(c.Gates, gate)
+		}
+	}
+}
+
+// find resolves an item's name, noting a problem when it means none or several.
+func (l *loader) find(c *Checklist, name, file, path string, at *schema.Node) *Item {
+	found := c.Find(name)
+	switch len(found) {
+	case 1:
+		return found[0]
+	case 0:
+		candidates := c.Names()
+		for _, it := range c.Items() {
+			candidates = append(candidates, it.Name)
+		}
+		l.wrong(file, path, at, nearest(name, candidates), "there is no item %q", name)
+	default:
+		l.wrong(file, path, at, "", "item %q is in several categories: write category/item", name)
+	}
+	return nil
+}
+
+func categoryNames(c *Checklist) []string {
+	var names []string
+	for _, cat := range c.Categories {
+		names = append(names, cat.Name)
+	}
+	return names
+}
+
+// nearest makes the hint of a problem about a wrong word.
+func nearest(word string, candidates []string) string {
+	if near := schema.Nearest(word, candidates); near != "" {
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	return ""
+}
+
+// endOfDay reads a date as the end of that day in UTC.
+func endOfDay(date string) (time.Time, error) {
+	day, err := time.Parse(time.DateOnly, date)
+	return day.AddDate(0, 0, 1), err
+}

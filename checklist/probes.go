@@ -1,0 +1,112 @@
+package checklist
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// commonFields are the keys of ProbeDocument.
+func commonFields() []string {
+	return []string{"name", "max_age", "max_stale", "timeout", "enabled", "reason"}
+}
+
+// probe makes one probe of its entry: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
+func (l *loader) probe(o origin) *Probe {
+	if o.node == nil || o.node.Kind != mappingNode {
+		l.wrong(o.file, o.path, o.node, "", "a probe is written as `kind: {parameters}`")
+		return nil
+	}
+	common := *o.node
+	common.Content = nil
+	var kind *probe.Kind
+	var spec *schema.Node
+	for i := 0; i+1 < len(o.node.Content); i += 2 {
+		key, value := o.node.Content[i], o.node.Content[i+1]
+		if slices.Contains(commonFields(), key.Value) {
+			common.Content = append(common.Content, key, value)
+			continue
+		}
+		k, known := l.kinds[key.Value]
+		if !known {
+			l.wrong(o.file, o.path, key, nearest(key.Value, append(commonFields(), l.names...)), "there is no kind of probe %q", key.Value)
+			return nil
+		}
+		if kind != nil {
+			l.wrong(o.file, o.path, key, "", "a probe has one kind, this has %s and %s", kind.Name, k.Name)
+			return nil
+		}
+		kind, spec = &k, value
+	}
+	if kind == nil {
+		l.wrong(o.file, o.path, o.node, "", "no kind of probe is named")
+		return nil
+	}
+	var d ProbeDocument
+	l.problems = append(l.problems, schema.DecodeAt(o.file, o.path, &common, &d)...)
+
+	pr := &Probe{Name: d.Name, Kind: *kind, MaxAge: kind.MaxAge, Timeout: kind.Timeout}
+	if pr.Name == "" {
+		pr.Name = kind.Name
+	}
+	if pr.Timeout == 0 {
+		pr.Timeout = probe.DefaultTimeout
+	}
+	l.spec(pr, probeOrigin{o, spec})
+	l.tune(pr, tuning{d.Enabled, d.Reason, d.MaxAge, d.MaxStale, d.Timeout}, o)
+	if kind.Active && d.Enabled == nil {
+		pr.Disabled = fmt.Sprintf("an active probe: it does more than read, so it is off unless overrides.<item>.probes.%s.enabled is true", pr.Name)
+	}
+	return pr
+}
+
+// spec decodes the kind's parameters into a probe.
+func (l *loader) spec(pr *Probe, o probeOrigin) {
+	l.probes[pr] = o
+	made := pr.Kind.New()
+	problems := schema.DecodeAt(o.file, o.path+"."+pr.Kind.Name, o.spec, made)
+	l.problems = append(l.problems, problems...)
+	pr.Look, pr.Derived = nil, nil
+	switch p := made.(type) {
+	case probe.Probe:
+		pr.Look = p
+	case probe.Derived:
+		pr.Derived = p
+	default:
+		panic("kind " + pr.Kind.Name + " makes neither a Probe nor a Derived")
+	}
+}
+
+// tuning is what may be set of a probe beside its parameters.
+type tuning struct {
+	enabled                   *bool
+	reason                    string
+	maxAge, maxStale, timeout *schema.Duration
+}
+
+func (l *loader) tune(pr *Probe, t tuning, o origin) {
+	if t.maxAge != nil {
+		pr.MaxAge = time.Duration(*t.maxAge)
+	}
+	if t.timeout != nil {
+		pr.Timeout = time.Duration(*t.timeout)
+	}
+	switch {
+	case t.maxStale != nil:
+		pr.MaxStale = time.Duration(*t.maxStale)
+	case pr.MaxStale == 0 || t.maxAge != nil || t.timeout != nil:
+		pr.MaxStale = probe.MaxStale(pr.MaxAge, pr.Timeout)
+	}
+	if t.enabled != nil {
+		pr.Disabled = ""
+		if !*t.enabled {
+			pr.Disabled = t.reason
+			if t.reason == "" {
+				l.wrong(o.file, o.path, o.node, "", "what is switched off needs a `reason`")
+			}
+		}
+	}
+}

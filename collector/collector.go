@@ -1,0 +1,151 @@
+// Package collector makes rounds of looking: it runs the probes of a checklist, shares what is running among all who ask, and adds up the
+// verdicts into a report, which renders as metrics.
+package collector
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Collector looks at one deployment for as long as its configuration stands. Safe for concurrent use.
+type Collector struct {
+	list   *checklist.Checklist
+	deploy *deployment.Deployment
+	deps   *probe.Deps
+	limits *Limits
+	looks  []*look // of all items, in order
+
+	background context.Context // ends with Close: the parent of all looks
+	stop       context.CancelFunc
+	running    sync.WaitGroup
+}
+
+// Limits bounds how many looks run at once; collectors of one process share them. Files and everything else are apart, so that a hanging
+// network never keeps a file from being read.
+type Limits struct {
+	files, network chan struct{}
+}
+
+// NewLimits returns the limits for a process: files as many as processors can work on, network enough that dozens may hang.
+func NewLimits() *Limits {
+	return &Limits{files: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), network: make(chan struct{}, 64)}
+}
+
+func (l *Limits) of(layer probe.Layer) chan struct{} {
+	if layer == probe.LayerDeclared {
+		return l.files
+	}
+	return l.network
+}
+
+// New returns a collector. Close ends it.
+func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, limits *Limits) *Collector {
+	ctx, stop := context.WithCancel(context.Background())
+	c := &Collector{list: list, deploy: d, deps: deps, limits: limits, background: ctx, stop: stop}
+	for _, it := range list.Items() {
+		for _, pr := range it.Probes {
+			if pr.Look != nil {
+				c.looks = append(c.looks, &look{item: it, probe: pr})
+			}
+		}
+	}
+	return c
+}
+
+// Checklist returns what the collector judges.
+func (c *Collector) Checklist() *checklist.Checklist { return c.list }
+
+// Deployment returns what the collector looks at.
+func (c *Collector) Deployment() *deployment.Deployment { return c.deploy }
+
+// Close ends what is running and waits until it has.
+func (c *Collector) Close() {
+	c.stop()
+	c.running.Wait()
+	c.deps.Kept.Close()
+}
+
+// Running returns how many looks are under way.
+func (c *Collector) Running() int {
+	n := 0
+	for _, l := range c.looks {
+		l.mu.Lock()
+		if l.done != nil {
+			n++
+		}
+		l.mu.Unlock()
+	}
+	return n
+}
+
+// Selection narrows a round. The zero value selects everything.
+type Selection struct {
+	Categories []string
+	Items      []*checklist.Item
+}
+
+// All reports whether nothing is left out.
+func (s Selection) All() bool { return len(s.Categories) == 0 && len(s.Items) == 0 }
+
+func (s Selection) has(it *checklist.Item) bool {
+	return s.All() || slices.Contains(s.Categories, it.Category) || slices.Contains(s.Items, it)
+}
+
+// backgroundGrace is how long a scrape waits for looks that may take long: what is quick then shows on the first scrape already.
+const backgroundGrace = 250 * time.Millisecond
+
+// Collect looks at what is selected and reports what is known when everything has answered or ctx is done, whichever comes first. With
+// patient set it waits for background looks too, as long as ctx allows.
+func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *Report {
+	pass := probe.NewPass(c.deps, c.deploy)
+	wanted := c.wanted(sel)
+	var waiting, slow []<-chan struct{}
+	for _, l := range c.looks {
+		if !wanted(l.item) {
+			continue
+		}
+		if done := c.start(l, pass); done != nil {
+			if l.probe.Kind.Background && !patient {
+				slow = append(slow, done)
+			} else {
+				waiting = append(waiting, done)
+			}
+		}
+	}
+	await(ctx, waiting)
+	if len(slow) > 0 {
+		grace, cancel := context.WithDeadline(ctx, pass.Time.Add(backgroundGrace))
+		await(grace, slow)
+		cancel()
+	}
+	return c.report(pass, sel, wanted)
+}
+
+// wanted says which items a selection needs to be looked at: derived ones are judged from all the others.
+func (c *Collector) wanted(sel Selection) func(*checklist.Item) bool {
+	if slices.ContainsFunc(c.list.Items(), func(it *checklist.Item) bool { return sel.has(it) && derived(it) }) {
+		return func(*checklist.Item) bool { return true }
+	}
+	return sel.has
+}
+
+func derived(it *checklist.Item) bool {
+	return slices.ContainsFunc(it.Probes, func(pr *checklist.Probe) bool { return pr.Derived != nil })
+}
+
+func await(ctx context.Context, all []<-chan struct{}) {
+	for _, done := range all {
+		select {
+		case <-done:
+		case <-ctx.Done():
+			return
+		}
+	}
+}

@@ -1,0 +1,396 @@
+package collector
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// fake is a probe whose looks the test controls.
+type fake struct {
+	looks  atomic.Int32
+	look   func(ctx context.Context, n int) (probe.Result, error)
+	key    func() string
+	passes []*probe.Pass
+}
+
+func (f *fake) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+	f.passes = append(f.passes, p)
+	return f.look(ctx, int(f.looks.Add(1)))
+}
+
+// keyed is a fake with a key.
+type keyed struct{ *fake }
+
+func (k keyed) Key(*probe.Pass) string { return k.key() }
+
+func pass(context.Context, int) (probe.Result, error) { return probe.Passed("seen"), nil }
+
+// takes returns a look that takes a while and heeds its context.
+func takes(d time.Duration) func(context.Context, int) (probe.Result, error) {
+	return func(ctx context.Context, _ int) (probe.Result, error) {
+		select {
+		case <-time.After(d):
+			return probe.Passed("seen"), nil
+		case <-ctx.Done():
+			return probe.Result{}, ctx.Err()
+		}
+	}
+}
+
+// entry describes a one-probe item for newCollector.
+type entry struct {
+	category, name string
+	probe          probe.Probe
+	derived        probe.Derived
+	kind           probe.Kind
+	maxAge         time.Duration
+	timeout        time.Duration
+}
+
+func newCollector(t *testing.T, entries ...entry) *Collector {
+	t.Helper()
+	list := &checklist.Checklist{Name: "test"}
+	for _, e := range entries {
+		var cat *checklist.Category
+		for _, c := range list.Categories {
+			if c.Name == e.category {
+				cat = c
+			}
+		}
+		if cat == nil {
+			cat = &checklist.Category{Name: e.category, Title: e.category}
+			list.Categories = append(list.Categories, cat)
+		}
+		if e.timeout == 0 {
+			e.timeout = 5 * time.Second
+		}
+		if e.kind.Layer == "" {
+			e.kind.Layer = probe.LayerLive
+		}
+		e.kind.Name = "fake"
+		cat.Items = append(cat.Items, &checklist.Item{Category: e.category, Name: e.name, Title: e.name, Severity: checklist.Critical,
+			Scope: checklist.Standing, Required: true, Fix: "mend it", Probes: []*checklist.Probe{{Name: "fake", Kind: e.kind, Look: e.probe,
+				Derived: e.derived, MaxAge: e.maxAge, Timeout: e.timeout, MaxStale: probe.MaxStale(e.maxAge, e.timeout)}}})
+	}
+	d, err := deployment.Discover(deployment.Settings{Root: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := New(list, d, probe.NewDeps(slog.New(slog.NewTextHandler(io.Discard, nil)), "test"), NewLimits())
+	return c
+}
+
+// collect makes a round with a time limit and returns the verdicts by item.
+func collect(t *testing.T, c *Collector, limit time.Duration, sel Selection) map[string]checklist.Verdict {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	began := time.Now()
+	r := c.Collect(ctx, sel, false)
+	if took := time.Since(began); took > limit {
+		t.Errorf("a round with a limit of %v took %v", limit, took)
+	}
+	verdicts := map[string]checklist.Verdict{}
+	for _, v := range r.Verdicts {
+		verdicts[v.Name] = v
+	}
+	return verdicts
+}
+
+func want(t *testing.T, v checklist.Verdict, state probe.State, reason probe.Reason) {
+	t.Helper()
+	if v.Item == nil || v.State != state || v.Reason != reason {
+		t.Errorf("got %v (%s), %q; want %v (%s)", v.State, v.Reason, v.Detail, state, reason)
+	}
+}
+
+func TestTwoRequestsShareALookAndKeepTheirOwnDeadlines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow, quick := &fake{look: takes(3 * time.Second)}, &fake{look: pass}
+		c := newCollector(t, entry{category: "a", name: "slow", probe: slow}, entry{category: "b", name: "quick", probe: quick})
+		defer c.Close()
+
+		impatient := make(chan map[string]checklist.Verdict)
+		filtered := make(chan map[string]checklist.Verdict)
+		go func() { impatient <- collect(t, c, time.Second, Selection{}) }()
+		go func() {
+			time.Sleep(500 * time.Millisecond)
+			filtered <- collect(t, c, 100*time.Millisecond, Selection{Categories: []string{"b"}})
+		}()
+		patient := collect(t, c, 10*time.Second, Selection{})
+		one, other := <-impatient, <-filtered
+
+		want(t, patient["slow"], probe.StatePass, "")
+		want(t, one["slow"], probe.StateUnknown, probe.ReasonTimeout)
+		want(t, one["quick"], probe.StatePass, "")
+		if _, looked := other["slow"]; looked || len(other) != 1 {
+			t.Errorf("the filtered round holds %v", other)
+		}
+		if n := slow.looks.Load(); n != 1 {
+			t.Errorf("the slow probe looked %d times for two requests", n)
+		}
+	})
+}
+
+func TestAVerdictIsReusedForItsMaxAge(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		kept, fresh := &fake{look: pass}, &fake{look: pass}
+		c := newCollector(t, entry{category: "a", name: "kept", probe: kept, maxAge: time.Minute}, entry{category: "a", name: "fresh", probe: fresh})
+		defer c.Close()
+		for range 3 {
+			collect(t, c, time.Second, Selection{})
+			time.Sleep(15 * time.Second)
+		}
+		if kept.looks.Load() != 1 || fresh.looks.Load() != 3 {
+			t.Errorf("after 45 s: kept looked %d times, fresh %d", kept.looks.Load(), fresh.looks.Load())
+		}
+		time.Sleep(15 * time.Second)
+		if collect(t, c, time.Second, Selection{}); kept.looks.Load() != 2 {
+			t.Errorf("after its max_age: kept looked %d times", kept.looks.Load())
+		}
+	})
+}
+
+func TestAChangedKeyEndsReuse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		key := "one"
+		f := &fake{look: pass, key: func() string { return key }}
+		c := newCollector(t, entry{category: "a", name: "x", probe: keyed{f}, maxAge: time.Hour})
+		defer c.Close()
+		collect(t, c, time.Second, Selection{})
+		collect(t, c, time.Second, Selection{})
+		key = "two"
+		collect(t, c, time.Second, Selection{})
+		collect(t, c, time.Second, Selection{})
+		if n := f.looks.Load(); n != 2 {
+			t.Errorf("looked %d times, want once per key", n)
+		}
+	})
+}
+
+func TestAnUnknownIsLookedAtAgainSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		blind := func(_ context.Context, n int) (probe.Result, error) {
+			if n == 1 {
+				return probe.Result{}, probe.Unknownf(probe.ReasonUnreachable, "no")
+			}
+			return probe.Passed("seen"), nil
+		}
+		reading, active := &fake{look: blind}, &fake{look: blind}
+		c := newCollector(t, entry{category: "a", name: "reading", probe: reading, maxAge: 24 * time.Hour},
+			entry{category: "a", name: "active", probe: active, maxAge: 24 * time.Hour, kind: probe.Kind{Active: true}})
+		defer c.Close()
+		want(t, collect(t, c, time.Second, Selection{})["reading"], probe.StateUnknown, probe.ReasonUnreachable)
+		time.Sleep(retryReading)
+		v := collect(t, c, time.Second, Selection{})
+		want(t, v["reading"], probe.StatePass, "")
+		want(t, v["active"], probe.StateUnknown, probe.ReasonUnreachable)
+		time.Sleep(retryActive)
+		want(t, collect(t, c, time.Second, Selection{})["active"], probe.StatePass, "")
+	})
+}
+
+func TestALookOutlivesTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{look: takes(4 * time.Second)}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Minute})
+		defer c.Close()
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
+		time.Sleep(5 * time.Second)
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
+		if n := f.looks.Load(); n != 1 {
+			t.Errorf("looked %d times", n)
+		}
+	})
+}
+
+func TestTheLastVerdictStandsForMaxStale(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hang := func(ctx context.Context, n int) (probe.Result, error) {
+			if n != 2 {
+				return probe.Passed("seen"), nil
+			}
+			time.Sleep(time.Hour) // heeds nothing, like a dead network mount
+			return probe.Passed("seen"), nil
+		}
+		f := &fake{look: hang}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f})
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
+		time.Sleep(10 * time.Second)
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "") // the second look hangs; the first one's verdict is young
+		time.Sleep(probe.MaxStale(0, 5*time.Second))
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
+		if n := f.looks.Load(); n != 2 {
+			t.Errorf("a hanging look was started %d times", n-1)
+		}
+		time.Sleep(time.Hour) // it comes back
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
+		c.Close()
+	})
+}
+
+func TestHangingLooksGiveBackTheirSlots(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var entries []entry
+		for i := range cap(NewLimits().network) {
+			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{look: func(context.Context, int) (probe.Result, error) {
+				time.Sleep(time.Hour)
+				return probe.Passed("late"), nil
+			}}})
+		}
+		file, late := &fake{look: pass}, &fake{look: pass}
+		entries = append(entries, entry{category: "b", name: "file", probe: file, kind: probe.Kind{Layer: probe.LayerDeclared}}, entry{category: "b", name: "late", probe: late})
+		c := newCollector(t, entries...)
+		collect(t, c, time.Second, Selection{Categories: []string{"a"}})
+		v := collect(t, c, time.Second, Selection{Categories: []string{"b"}})
+		want(t, v["file"], probe.StatePass, "")                     // a file does not wait for the network
+		want(t, v["late"], probe.StateUnknown, probe.ReasonTimeout) // all slots of the network are taken
+		time.Sleep(6 * time.Second)                                 // past the timeout of what hangs
+		want(t, collect(t, c, time.Second, Selection{})["late"], probe.StatePass, "")
+		time.Sleep(2 * time.Hour)
+		c.Close()
+	})
+}
+
+func TestABackgroundLookDoesNotHoldUpAScrape(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{look: takes(20 * time.Second)}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Hour, timeout: time.Minute, kind: probe.Kind{Background: true}})
+		defer c.Close()
+		began := time.Now()
+		want(t, collect(t, c, 10*time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonInProgress)
+		if took := time.Since(began); took != backgroundGrace {
+			t.Errorf("the scrape waited %v", took)
+		}
+		r := c.Collect(t.Context(), Selection{}, true)
+		want(t, r.Verdicts[0], probe.StatePass, "")
+		if n := f.looks.Load(); n != 1 {
+			t.Errorf("looked %d times", n)
+		}
+	})
+}
+
+func TestAPanicIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{look: func(context.Context, int) (probe.Result, error) { panic("a secret") }}
+		ok := &fake{look: pass}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f}, entry{category: "a", name: "y", probe: ok})
+		defer c.Close()
+		v := collect(t, c, time.Second, Selection{})
+		want(t, v["x"], probe.StateUnknown, probe.ReasonError)
+		want(t, v["y"], probe.StatePass, "")
+	})
+}
+
+func TestWhatSeveralProbesNeedIsReadOncePerPass(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type listKey struct{}
+		var reads atomic.Int32
+		shared := func(failFirst bool) probe.Probe {
+			return probeFunc(func(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+				n, err := probe.Once(ctx, p, listKey{}, func(context.Context) (int, error) {
+					time.Sleep(time.Second)
+					return int(reads.Add(1)), nil
+				})
+				if err != nil {
+					return probe.Result{}, err
+				}
+				return probe.Passed("read %d", n), nil
+			})
+		}
+		c := newCollector(t, entry{category: "a", name: "short", probe: shared(true), timeout: 500 * time.Millisecond}, entry{category: "a", name: "x", probe: shared(false)}, entry{category: "a", name: "y", probe: shared(false)})
+		defer c.Close()
+		v := collect(t, c, 5*time.Second, Selection{})
+		want(t, v["short"], probe.StateUnknown, probe.ReasonTimeout) // its time is over before; the reading goes on for the others
+		want(t, v["x"], probe.StatePass, "")
+		want(t, v["y"], probe.StatePass, "")
+		if reads.Load() != 1 {
+			t.Errorf("read %d times in one pass", reads.Load())
+		}
+		if collect(t, c, 5*time.Second, Selection{}); reads.Load() != 2 {
+			t.Errorf("read %d times in two passes", reads.Load())
+		}
+	})
+}
+
+type probeFunc func(context.Context, *probe.Pass) (probe.Result, error)
+
+func (f probeFunc) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) { return f(ctx, p) }
+
+type derivedFunc func(probe.Verdicts) probe.Result
+
+func (f derivedFunc) Judge(v probe.Verdicts) probe.Result { return f(v) }
+
+func TestDerivedItemsAreJudgedFromTheOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		bad := &fake{look: func(context.Context, int) (probe.Result, error) { return probe.Failed(probe.ReasonMissing, "no"), nil }}
+		sum := derivedFunc(func(v probe.Verdicts) probe.Result {
+			for _, it := range v.Items {
+				if it.State == probe.StateFail {
+					return probe.Failed(probe.ReasonBlocked, "%s/%s", it.Category, it.Item)
+				}
+			}
+			return probe.Passed("all hold")
+		})
+		broken := derivedFunc(func(probe.Verdicts) probe.Result { panic("a secret") })
+		c := newCollector(t, entry{category: "sum", name: "sum", derived: sum}, entry{category: "sum", name: "broken", derived: broken}, entry{category: "a", name: "x", probe: bad})
+		defer c.Close()
+		v := collect(t, c, time.Second, Selection{Categories: []string{"sum"}}) // needs the others although they were not asked for
+		want(t, v["sum"], probe.StateFail, probe.ReasonBlocked)
+		want(t, v["broken"], probe.StateUnknown, probe.ReasonError)
+		if v["sum"].Detail != "a/x" || len(v) != 2 {
+			t.Errorf("detail %q, %d verdicts", v["sum"].Detail, len(v))
+		}
+	})
+}
+
+func TestCloseEndsWhatRuns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{look: takes(time.Hour)}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f, timeout: 2 * time.Hour})
+		collect(t, c, time.Second, Selection{})
+		began := time.Now()
+		c.Close()
+		if took := time.Since(began); took != 0 {
+			t.Errorf("Close took %v", took)
+		}
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
+		if f.looks.Load() != 1 {
+			t.Error("a look was started after Close")
+		}
+	})
+}
+
+func TestErrorsAreClassified(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		of := func(err error) probe.Probe {
+			return &fake{look: func(context.Context, int) (probe.Result, error) { return probe.Result{}, err }}
+		}
+		c := newCollector(t, entry{category: "a", name: "skip", probe: of(probe.Skip("deployment.redis.addr", "no address"))},
+			entry{category: "a", name: "plain", probe: of(errors.New("odd"))}, entry{category: "a", name: "zero", probe: of(nil)},
+			entry{category: "a", name: "release", probe: of(probe.SkipRelease())})
+		defer c.Close()
+		v := collect(t, c, time.Second, Selection{})
+		want(t, v["skip"], probe.StateUnknown, probe.ReasonNotConfigured) // required, and nobody answered
+		want(t, v["plain"], probe.StateUnknown, probe.ReasonError)
+		want(t, v["zero"], probe.StateUnknown, probe.ReasonError) // no verdict at all is no pass
+		want(t, v["release"], probe.StateSkip, probe.ReasonNoRelease)
+		if r := v["skip"].Remedies; len(r) != 1 || r[0] != "deployment.redis.addr" {
+			t.Errorf("remedies %v", r)
+		}
+	})
+}

@@ -1,0 +1,171 @@
+package collector
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// look is one probe of one item and what is known from it. At most one look of it runs at any time; all who ask share it.
+type look struct {
+	item  *checklist.Item
+	probe *checklist.Probe
+
+	mu      sync.Mutex
+	done    chan struct{} // closed when the running look has a verdict; nil when none runs
+	stuck   bool          // the running look is past its timeout and has not returned
+	last    *outcome      // the newest verdict
+	lastKey string        // what the newest verdict hangs on, see probe.Keyed
+}
+
+type outcome struct {
+	result   probe.Result
+	ended    time.Time
+	duration time.Duration
+}
+
+const (
+	// overtime is what a look may take past its timeout to return before it is given up on.
+	overtime = 100 * time.Millisecond
+	// A look that could not see is repeated sooner than its max_age, so that recovery shows at once, but not so often that it is a burden:
+	// reading looks are cheap, active ones (log-in attempts) are not.
+	retryReading = time.Minute
+	retryActive  = 15 * time.Minute
+)
+
+// start makes sure that a look is fresh or under way, and returns a channel that is closed when its verdict is there, nil when there is
+// nothing to wait for.
+func (c *Collector) start(l *look, pass *probe.Pass) <-chan struct{} {
+	if l.probe.Disabled != "" || l.item.Disabled != "" {
+		return nil
+	}
+	key := ""
+	if k, ok := l.probe.Look.(probe.Keyed); ok {
+		key = k.Key(pass)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.stuck {
+		return nil // it already has its verdict: timeout
+	}
+	if l.done != nil {
+		return l.done
+	}
+	if c.background.Err() != nil || l.fresh(pass.Time, key) {
+		return nil
+	}
+	done := make(chan struct{})
+	l.done = done
+	c.running.Go(func() { c.run(l, pass, key, done) })
+	return done
+}
+
+// fresh reports whether the newest verdict still stands for a look; the caller holds the lock.
+func (l *look) fresh(now time.Time, key string) bool {
+	if l.last == nil || key != l.lastKey {
+		return false
+	}
+	age := now.Sub(l.last.ended)
+	if age < 0 { // the clock was set back: nothing is known about its age
+		return false
+	}
+	limit := l.probe.MaxAge
+	if l.last.result.State == probe.StateUnknown {
+		if l.probe.Kind.Active {
+			limit = min(limit, retryActive)
+		} else {
+			limit = min(limit, retryReading)
+		}
+	}
+	return age < limit
+}
+
+// run looks once, holding one of the slots, and keeps the verdict.
+func (c *Collector) run(l *look, pass *probe.Pass, key string, done chan struct{}) {
+	slots := c.limits.of(l.probe.Kind.Layer)
+	select {
+	case slots <- struct{}{}:
+	case <-c.background.Done():
+		l.finish(done, nil, "")
+		return
+	}
+	var release sync.Once
+	free := func() { release.Do(func() { <-slots }) }
+	defer free()
+
+	ctx, cancel := context.WithTimeout(c.background, l.probe.Timeout)
+	defer cancel()
+	began := c.deps.Now()
+	// A look that does not come back when its time is over (a dead network mount) gets its verdict all the same, and gives back its slot;
+	// it is not started again before it has returned.
+	givenUp := time.AfterFunc(l.probe.Timeout+overtime, func() {
+		ended := c.deps.Now()
+		l.giveUp(done, &outcome{probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout,
+			Detail: fmt.Sprintf("no answer within %v, and the look does not come back", l.probe.Timeout)}, ended, ended.Sub(began)})
+		free()
+	})
+	result := probe.Look(ctx, l.probe.Look, pass)
+	givenUp.Stop()
+	if c.background.Err() != nil {
+		l.finish(done, nil, "") // what was interrupted by the end of the configuration is no verdict
+		return
+	}
+	ended := c.deps.Now()
+	l.finish(done, &outcome{result, ended, ended.Sub(began)}, key)
+}
+
+// finish keeps a verdict, when there is one, and lets go those who wait.
+func (l *look) finish(done chan struct{}, o *outcome, key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if o != nil {
+		l.last, l.lastKey = o, key
+	}
+	if l.stuck {
+		l.stuck = false
+	} else {
+		close(done)
+	}
+	l.done = nil
+}
+
+// giveUp keeps the verdict on a look that has not returned.
+func (l *look) giveUp(done chan struct{}, o *outcome) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.done != done || l.stuck {
+		return
+	}
+	// The verdict before stands for max_stale, as with every look that has not ended.
+	if l.last == nil || o.ended.Sub(l.last.ended) > l.probe.MaxStale {
+		l.last, l.lastKey = o, ""
+	}
+	l.stuck = true
+	close(done)
+}
+
+// outcome returns what is known at a given time.
+func (l *look) outcome(now time.Time) checklist.Outcome {
+	o := checklist.Outcome{Probe: l.probe}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch {
+	case l.probe.Disabled != "":
+		o.Result = probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: l.probe.Disabled}
+	case l.last == nil && l.probe.Kind.Background:
+		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInProgress, Detail: "the first look has not ended yet"}
+	case l.last == nil:
+		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout, Detail: "no answer in time yet"}
+	case l.done != nil && now.Sub(l.last.ended) > l.probe.MaxStale:
+		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout, Samples: l.last.result.Samples,
+			Detail: fmt.Sprintf("no look has ended since %s", l.last.ended.UTC().Format(time.RFC3339))}
+		o.LastRun, o.Duration = l.last.ended, l.last.duration
+	default:
+		o.Result, o.LastRun, o.Duration = l.last.result, l.last.ended, l.last.duration
+	}
+	return o
+}

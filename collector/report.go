@@ -1,0 +1,93 @@
+package collector
+
+import (
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Report is what one round found. It is not changed once made.
+type Report struct {
+	Time      time.Time
+	Checklist *checklist.Checklist
+	Verdicts  []checklist.Verdict // of the selected items, in order
+	Selection Selection
+}
+
+// Ready answers whether the deployment is ready. It has a meaning only when nothing was left out.
+func (r *Report) Ready() checklist.Answer { return checklist.Ready(r.Verdicts) }
+
+// Gate answers whether a gate is passed. It has a meaning only when nothing was left out.
+func (r *Report) Gate(g *checklist.Gate) checklist.Answer { return g.Answer(r.Verdicts, false) }
+
+// Category returns the verdicts of one category.
+func (r *Report) Category(name string) []checklist.Verdict {
+	var vs []checklist.Verdict
+	for _, v := range r.Verdicts {
+		if v.Category == name {
+			vs = append(vs, v)
+		}
+	}
+	return vs
+}
+
+// report adds up what is known now, in two stages: derived items are judged from the verdicts of the others.
+func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checklist.Item) bool) *Report {
+	now := c.deps.Now()
+	outcomes := make(map[*checklist.Item][]checklist.Outcome, len(c.looks))
+	for _, l := range c.looks {
+		if wanted(l.item) {
+			outcomes[l.item] = append(outcomes[l.item], l.outcome(now))
+		}
+	}
+	verdicts := make(map[*checklist.Item]checklist.Verdict, len(outcomes))
+	first := probe.Verdicts{Pass: pass}
+	for _, it := range c.list.Items() {
+		if !wanted(it) || derived(it) {
+			continue
+		}
+		v := it.Judge(outcomes[it], now)
+		verdicts[it] = v
+		first.Items = append(first.Items, summary(v))
+	}
+	r := &Report{Time: now, Checklist: c.list, Selection: sel}
+	for _, it := range c.list.Items() {
+		if !sel.has(it) {
+			continue
+		}
+		v, judged := verdicts[it]
+		if !judged {
+			v = it.Judge(c.derive(it, outcomes[it], first, now), now)
+		}
+		r.Verdicts = append(r.Verdicts, v)
+	}
+	return r
+}
+
+// derive adds the outcomes of an item's derived probes to those of its looks, in the order of the checklist.
+func (c *Collector) derive(it *checklist.Item, looked []checklist.Outcome, first probe.Verdicts, now time.Time) []checklist.Outcome {
+	var all []checklist.Outcome
+	for _, pr := range it.Probes {
+		switch {
+		case pr.Derived == nil:
+			for _, o := range looked {
+				if o.Probe == pr {
+					all = append(all, o)
+				}
+			}
+		case pr.Disabled != "":
+			all = append(all, checklist.Outcome{Probe: pr, Result: probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: pr.Disabled}})
+		default:
+			began := c.deps.Now()
+			result := probe.Judge(pr.Derived, first)
+			all = append(all, checklist.Outcome{Probe: pr, Result: result, LastRun: now, Duration: c.deps.Now().Sub(began)})
+		}
+	}
+	return all
+}
+
+func summary(v checklist.Verdict) probe.Verdict {
+	return probe.Verdict{Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Scope: v.Scope, Required: v.Required,
+		Waived: v.Waived, State: v.State, Reason: v.Reason, Detail: v.Detail}
+}

@@ -1,0 +1,136 @@
+// Package exporter is the program: its command line, its HTTP side and the formats people and pipelines read.
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/promslog"
+	promslogflag "github.com/prometheus/common/promslog/flag"
+	"github.com/prometheus/common/version"
+	"golang.org/x/sys/unix"
+)
+
+// Exit codes of all commands.
+const (
+	ExitReady    = 0 // ready, or done
+	ExitFailing  = 1 // a required item fails
+	ExitUsage    = 2 // wrong usage or configuration
+	ExitWaiting  = 3 // no required item fails, but unknown (or, for a gate, pending) ones keep it from being ready
+	ExitInternal = 4 // the program itself could not go on, e.g. its port is taken
+)
+
+// System is what the program gets from outside.
+type System struct {
+	Context   context.Context // ends the program; nil: SIGINT and SIGTERM do
+	Stdout    io.Writer
+	Stderr    io.Writer
+	Terminal  bool // whether Stdout is one: colours and progress
+	Getenv    func(string) (string, bool)
+	Now       func() time.Time
+	Listening func(address string) // told once the server listens; may be nil
+}
+
+// OS returns the real one.
+func OS() System {
+	_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
+	_, noColour := os.LookupEnv("NO_COLOR")
+	return System{Stdout: os.Stdout, Stderr: os.Stderr, Terminal: err == nil && !noColour, Getenv: os.LookupEnv, Now: time.Now}
+}
+
+// app is one run of the program.
+type app struct {
+	System
+	log *slog.Logger
+
+	root       string
+	configFile string
+	target     string
+}
+
+// usageError is a mistake in how the program is called or configured.
+type usageError struct{ err error }
+
+func (e usageError) Error() string { return e.err.Error() }
+func (e usageError) Unwrap() error { return e.err }
+
+func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+// command is what a parsed command line calls: it returns the exit code.
+type command func(ctx context.Context) (int, error)
+
+// Main runs the program with the given arguments and returns its exit code.
+func Main(args []string, sys System) int {
+	a := &app{System: sys}
+	ctx := sys.Context
+	if ctx == nil {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		defer stop()
+	}
+	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds.")
+	ended := -1 // kingpin ends the program itself on --help and --version
+	k.Terminate(func(code int) { ended = code; panic(terminated{}) })
+	k.UsageWriter(sys.Stdout)
+	k.ErrorWriter(sys.Stderr)
+	k.HelpFlag.Short('h')
+	k.Version(version.Print("catalyst_exporter"))
+	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
+	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
+	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
+	logConfig := &promslog.Config{Writer: sys.Stderr}
+	promslogflag.AddFlags(k, logConfig)
+
+	commands := map[string]command{}
+	add := func(c *kingpin.CmdClause, run command) { commands[c.FullCommand()] = run }
+	a.serveCommand(k, add)
+	a.checkCommand(k, add)
+	a.listCommand(k, add)
+	a.explainCommand(k, add)
+	a.configCommands(k, add)
+
+	name, err := parse(k, args)
+	if ended >= 0 {
+		return ended
+	}
+	if err != nil {
+		return a.fail(usageError{fmt.Errorf("%w (catalyst_exporter --help tells the usage)", err)})
+	}
+	a.log = promslog.New(logConfig)
+	code, err := commands[name](ctx)
+	if err != nil {
+		return a.fail(err)
+	}
+	return code
+}
+
+// terminated carries the wish to end the program out of the parser.
+type terminated struct{}
+
+func parse(k *kingpin.Application, args []string) (name string, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			if _, ok := cause.(terminated); !ok {
+				panic(cause)
+			}
+		}
+	}()
+	return k.Parse(args)
+}
+
+func (a *app) fail(err error) int {
+	_, _ = fmt.Fprintf(a.Stderr, "catalyst_exporter: %v\n", err)
+	var usage usageError
+	if errors.As(err, &usage) {
+		return ExitUsage
+	}
+	return ExitInternal
+}

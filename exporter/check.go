@@ -1,0 +1,215 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// checkFlags are the flags of check.
+type checkFlags struct {
+	format, output, gate, failOn string
+	categories, items            []string
+}
+
+func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var f checkFlags
+	c := k.Command("check", "Look once and print the verdicts. Exit code: 0 ready, 1 a required item fails, 3 none fails but unknown ones keep it from being ready, 2 wrong usage or configuration.")
+	c.Flag("format", "table, json or prometheus.").Default("table").EnumVar(&f.format, "table", "json", "prometheus")
+	c.Flag("output", "Write to a file, as one step, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
+	c.Flag("category", "Look at this category alone; may be given again.").PlaceHolder("NAME").StringsVar(&f.categories)
+	c.Flag("item", "Look at this item alone (item or category/item); may be given again.").PlaceHolder("NAME").StringsVar(&f.items)
+	c.Flag("gate", "Decide on a gate instead of readiness: pre or post.").PlaceHolder("NAME").StringVar(&f.gate)
+	c.Flag("fail-on", "required: optional items do not decide; any: they do.").Default("required").EnumVar(&f.failOn, "required", "any")
+	add(c, func(ctx context.Context) (int, error) { return a.check(ctx, f) })
+}
+
+func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	t, err := a.pick(s)
+	if err != nil {
+		return 0, err
+	}
+	sel, err := selection(s.list, f.categories, f.items)
+	if err != nil {
+		return 0, err
+	}
+	gate := s.list.Gate(f.gate)
+	switch {
+	case f.gate != "" && gate == nil:
+		return 0, usagef("there is no gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
+	case f.gate != "" && !sel.All():
+		return 0, usagef("--gate decides on all its items: it does not go with --category or --item")
+	}
+	stop := a.progress(t.collector)
+	r := t.collector.Collect(ctx, sel, true)
+	stop()
+	if err := ctx.Err(); err != nil {
+		return 0, fmt.Errorf("interrupted: %w", err)
+	}
+	answer := decide(r, sel, gate, f.failOn == "any")
+	out, err := a.render(r, f, gate, answer, s.digest)
+	if err != nil {
+		return 0, err
+	}
+	if f.output != "" {
+		err = files.WriteAtomic(f.output, out, fs.FileMode(0o644), false)
+	} else {
+		_, err = a.Stdout.Write(out)
+	}
+	if err != nil {
+		return 0, fmt.Errorf("output: %w", err)
+	}
+	return exitCode(answer), nil
+}
+
+// decide answers the question a check was asked: is the gate passed, are the selected items ok, is the deployment ready.
+func decide(r *collector.Report, sel collector.Selection, gate *checklist.Gate, optional bool) checklist.Answer {
+	switch {
+	case gate != nil:
+		return gate.Answer(r.Verdicts, optional)
+	case !sel.All():
+		return checklist.ReadyAll(r.Verdicts, optional)
+	case optional:
+		return checklist.ReadyStanding(r.Verdicts, true)
+	}
+	return r.Ready()
+}
+
+func exitCode(a checklist.Answer) int {
+	switch {
+	case a.Ready:
+		return ExitReady
+	case len(a.Failing) > 0:
+		return ExitFailing
+	}
+	return ExitWaiting
+}
+
+// selection reads the names of categories and items.
+func selection(list *checklist.Checklist, categories, items []string) (collector.Selection, error) {
+	var sel collector.Selection
+	var names []string
+	for _, cat := range list.Categories {
+		names = append(names, cat.Name)
+	}
+	for _, name := range categories {
+		found := false
+		for _, cat := range names {
+			found = found || cat == name
+		}
+		if !found {
+			return sel, usagef("there is no category %q%s", name, near(name, names))
+		}
+		sel.Categories = append(sel.Categories, name)
+	}
+	for _, name := range items {
+		it, err := findItem(list, name)
+		if err != nil {
+			return sel, err
+		}
+		sel.Items = append(sel.Items, it)
+	}
+	return sel, nil
+}
+
+// findItem resolves the name of one item.
+func findItem(list *checklist.Checklist, name string) (*checklist.Item, error) {
+	found := list.Find(name)
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		names := list.Names()
+		for _, it := range list.Items() {
+			names = append(names, it.Name)
+		}
+		return nil, usagef("there is no item %q%s (catalyst_exporter list names them)", name, near(name, names))
+	}
+	return nil, usagef("item %q is in several categories: write category/item", name)
+}
+
+func gateNames(list *checklist.Checklist) []string {
+	var names []string
+	for _, g := range list.Gates {
+		names = append(names, g.Name)
+	}
+	return names
+}
+
+func near(word string, candidates []string) string {
+	if w := schema.Nearest(word, candidates); w != "" {
+		return fmt.Sprintf(": did you mean %q?", w)
+	}
+	return ""
+}
+
+func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string) ([]byte, error) {
+	switch f.format {
+	case "json":
+		return encode(r, digest)
+	case "prometheus":
+		return exposeText(r)
+	}
+	var b bytes.Buffer
+	writeTable(&b, r, gate, answer, a.Terminal && f.output == "")
+	return b.Bytes(), nil
+}
+
+// exposeText renders a report in the Prometheus text format.
+func exposeText(r *collector.Report) ([]byte, error) {
+	families, err := r.Gather()
+	if err != nil {
+		return nil, err
+	}
+	return encodeFamilies(families)
+}
+
+func encodeFamilies(families []*dto.MetricFamily) ([]byte, error) {
+	var b bytes.Buffer
+	for _, f := range families {
+		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
+			return nil, err
+		}
+	}
+	return b.Bytes(), nil
+}
+
+// progress shows on a terminal how many looks are still under way, until the returned function is called.
+func (a *app) progress(c *collector.Collector) (stop func()) {
+	if !a.Terminal {
+		return func() {}
+	}
+	done := make(chan struct{})
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(200 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				_, _ = fmt.Fprint(a.Stderr, "\r\033[K")
+				return
+			case <-tick.C:
+				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Klooking: %d under way", c.Running())
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}

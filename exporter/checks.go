@@ -1,0 +1,100 @@
+package exporter
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// checksJSON is what `check --format=json` prints and /api/v1/checks answers. The names are API.
+type checksJSON struct {
+	Ready           bool            `json:"ready"`
+	Gates           map[string]bool `json:"gates"`
+	Time            time.Time       `json:"time"`
+	ExporterVersion string          `json:"exporter_version"`
+	ConfigDigest    string          `json:"config_digest"`
+	ChecklistDigest string          `json:"checklist_digest"`
+	Release         any             `json:"release"`
+	Categories      []categoryJSON  `json:"categories"`
+	Items           []itemJSON      `json:"items"`
+}
+
+type categoryJSON struct {
+	Category string `json:"category"`
+	Ready    bool   `json:"ready"`
+}
+
+type itemJSON struct {
+	Category        string      `json:"category"`
+	Item            string      `json:"item"`
+	Title           string      `json:"title"`
+	Severity        string      `json:"severity"`
+	Required        bool        `json:"required"`
+	Scope           string      `json:"scope"`
+	State           probe.State `json:"state"`
+	Reason          string      `json:"reason"`
+	Detail          string      `json:"detail"`
+	Fix             string      `json:"fix"`
+	Waiver          *waiverJSON `json:"waiver"`
+	LastRun         *time.Time  `json:"last_run"`
+	DurationSeconds float64     `json:"duration_seconds"`
+	Probes          []probeJSON `json:"probes"`
+}
+
+type waiverJSON struct {
+	By      string    `json:"by"`
+	Reason  string    `json:"reason"`
+	Expires time.Time `json:"expires"`
+}
+
+type probeJSON struct {
+	Probe  string      `json:"probe"`
+	Layer  probe.Layer `json:"layer"`
+	State  probe.State `json:"state"`
+	Reason string      `json:"reason"`
+	Detail string      `json:"detail"`
+}
+
+// encode returns the report as JSON.
+func encode(r *collector.Report, configDigest string) ([]byte, error) {
+	out := checksJSON{
+		Ready: r.Ready().Ready, Gates: map[string]bool{}, Time: r.Time.UTC(), ExporterVersion: version.Version,
+		ConfigDigest: configDigest, ChecklistDigest: r.Checklist.Digest, Categories: []categoryJSON{}, Items: []itemJSON{},
+	}
+	for _, g := range r.Checklist.Gates {
+		out.Gates[g.Name] = r.Gate(g).Ready
+	}
+	for _, cat := range r.Checklist.Categories {
+		if verdicts := r.Category(cat.Name); len(verdicts) > 0 {
+			out.Categories = append(out.Categories, categoryJSON{cat.Name, checklist.ReadyAll(verdicts, false).Ready})
+		}
+	}
+	for _, v := range r.Verdicts {
+		out.Items = append(out.Items, encodeItem(v))
+	}
+	data, err := json.MarshalIndent(out, "", "  ")
+	return append(data, '\n'), err
+}
+
+func encodeItem(v checklist.Verdict) itemJSON {
+	it := itemJSON{
+		Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Required: v.Required, Scope: v.Scope, State: v.State,
+		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Probes: []probeJSON{},
+	}
+	if v.Waiver != nil {
+		it.Waiver = &waiverJSON{v.Waiver.By, v.Waiver.Reason, v.Waiver.Expires.UTC()}
+	}
+	if !v.LastRun.IsZero() {
+		at := v.LastRun.UTC()
+		it.LastRun = &at
+	}
+	for _, o := range v.Outcomes {
+		it.Probes = append(it.Probes, probeJSON{o.Probe.Name, o.Probe.Kind.Layer, o.Result.State, string(o.Result.Reason), o.Result.Detail})
+	}
+	return it
+}

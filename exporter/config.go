@@ -1,0 +1,194 @@
+package exporter
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// maxConfig is the size limit of configuration and checklist files.
+const maxConfig = 1 << 20
+
+// Config is the configuration file.
+type Config struct {
+	Deployment *schema.Node            `yaml:"deployment" doc:"the deployment to look at; everything in it has a default or is found from --deployment.root"`
+	Targets    map[string]*schema.Node `yaml:"targets" doc:"several deployments, by name; each is scraped at /probe?target=NAME"`
+	Checklist  string                  `yaml:"checklist" doc:"a checklist file of one's own, relative to this file; see extends in it for adding to the embedded one"`
+	Overrides  map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
+	Waivers    []*schema.Node          `yaml:"waivers" doc:"items that may be as they are for a while"`
+}
+
+// target is one configured deployment and what looks at it.
+type target struct {
+	name      string // "" for the only deployment
+	collector *collector.Collector
+	deploy    *deployment.Deployment
+}
+
+// setup is a whole configuration at work.
+type setup struct {
+	targets []*target
+	list    *checklist.Checklist
+	digest  string // SHA-256 of the configuration file, in hexadecimal
+}
+
+// single reports whether there is one deployment, whose metrics stand at the exporter's own path.
+func (s *setup) single() bool { return len(s.targets) == 1 && s.targets[0].name == "" }
+
+func (s *setup) find(name string) *target {
+	i := slices.IndexFunc(s.targets, func(t *target) bool { return t.name == name })
+	if i < 0 {
+		return nil
+	}
+	return s.targets[i]
+}
+
+func (s *setup) names() []string {
+	var names []string
+	for _, t := range s.targets {
+		names = append(names, t.name)
+	}
+	return names
+}
+
+// Close ends all looking.
+func (s *setup) Close() {
+	for _, t := range s.targets {
+		t.collector.Close()
+	}
+}
+
+// load reads the configuration and makes everything ready to look. Errors are usage errors and name all that is wrong.
+func (a *app) load(limits *collector.Limits) (*setup, error) {
+	s, err := a.loadWith(limits)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return s, nil
+}
+
+func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
+	var c Config
+	var data []byte
+	if a.configFile != "" {
+		var err error
+		if data, _, err = files.Read(a.configFile, maxConfig); err != nil {
+			return nil, fmt.Errorf("configuration: %w", err)
+		}
+		node, err := schema.Parse(a.configFile, data)
+		if err != nil {
+			return nil, err
+		}
+		if ps := schema.Decode(a.configFile, node, &c); len(ps) > 0 {
+			return nil, ps
+		}
+	}
+	var own *checklist.Source
+	if c.Checklist != "" {
+		path := a.beside(c.Checklist)
+		text, _, err := files.Read(path, maxConfig)
+		if err != nil {
+			return nil, fmt.Errorf("checklist: %w", err)
+		}
+		own = &checklist.Source{File: path, Data: text}
+	}
+	settings, problems := a.settings(c)
+	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(data)
+	s := &setup{digest: hex.EncodeToString(sum[:])}
+	for _, set := range settings {
+		list, err := checklist.Load(own, checklist.Changes{File: a.configFile, Overrides: c.Overrides, Waivers: c.Waivers})
+		if err != nil {
+			return nil, errors.Join(err, ignore(s.Close))
+		}
+		d, err := deployment.Discover(set)
+		if err != nil {
+			s.Close()
+			return nil, err
+		}
+		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
+		deps.Now = a.Now
+		s.list = list
+		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d})
+	}
+	return s, nil
+}
+
+// ignore runs what cannot fail, so that it can stand where an error is joined.
+func ignore(f func()) error { f(); return nil }
+
+// settings returns the settings of every deployment: of the targets, or of the only one.
+func (a *app) settings(c Config) ([]deployment.Settings, schema.Problems) {
+	var all []deployment.Settings
+	var problems schema.Problems
+	one := func(name, path string, node *schema.Node) {
+		set := deployment.Settings{}
+		problems = append(problems, schema.DecodeAt(a.configFile, path, node, &set)...)
+		set.Name = name
+		switch {
+		case set.Root == "" && name == "":
+			set.Root = a.root
+		case set.Root == "" && node != nil:
+			problems = append(problems, schema.Problem{File: a.configFile, Line: node.Line, Column: node.Column, Path: path, Message: "a target needs a root, the folder of its deployment"})
+		default:
+			set.Root = a.beside(set.Root)
+		}
+		all = append(all, set)
+	}
+	if len(c.Targets) == 0 {
+		one("", "deployment", c.Deployment)
+		return all, problems
+	}
+	if c.Deployment != nil {
+		problems = append(problems, schema.Problem{File: a.configFile, Line: c.Deployment.Line, Column: c.Deployment.Column, Path: "deployment", Message: "either `deployment` or `targets`, not both"})
+	}
+	names := make([]string, 0, len(c.Targets))
+	for name := range c.Targets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		one(name, "targets."+name, c.Targets[name])
+	}
+	return all, problems
+}
+
+// beside resolves a path of the configuration file relative to it.
+func (a *app) beside(path string) string {
+	if filepath.IsAbs(path) || a.configFile == "" {
+		return path
+	}
+	return filepath.Join(filepath.Dir(a.configFile), path)
+}
+
+// pick returns the target a command speaks of.
+func (a *app) pick(s *setup) (*target, error) {
+	if s.single() {
+		if a.target != "" {
+			return nil, usagef("--target=%s: the configuration has no targets", a.target)
+		}
+		return s.targets[0], nil
+	}
+	if t := s.find(a.target); t != nil {
+		return t, nil
+	}
+	if a.target == "" {
+		return nil, usagef("there are several targets: choose one with --target (%s)", strings.Join(s.names(), ", "))
+	}
+	return nil, usagef("there is no target %q (there are %s)", a.target, strings.Join(s.names(), ", "))
+}

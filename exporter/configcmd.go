@@ -1,0 +1,72 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	c := k.Command("config", "What the exporter is told and what it finds out by itself.")
+	add(c.Command("check", "Check the configuration and the checklist, and name everything that is wrong."), a.configCheck)
+	add(c.Command("discover", "Tell what was found in the deployment's folder, what was chosen and what it implies."), a.configDiscover)
+	add(c.Command("schema", "Print the JSON Schema of the configuration file, for editors."), a.configSchema)
+}
+
+func (a *app) configCheck(context.Context) (int, error) {
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	probes := 0
+	for _, it := range s.list.Items() {
+		probes += len(it.Probes)
+	}
+	_, err = fmt.Fprintf(a.Stdout, "the configuration is valid: checklist %q, %d items, %d probes, %d deployments\n", s.list.Name, len(s.list.Items()), probes, len(s.targets))
+	return ExitReady, err
+}
+
+func (a *app) configDiscover(context.Context) (int, error) {
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	var b bytes.Buffer
+	for _, t := range s.targets {
+		if t.name != "" {
+			fmt.Fprintf(&b, "target %s\n", t.name)
+		}
+		for _, f := range t.deploy.Findings {
+			value := f.Value
+			if value == "" {
+				value = "none"
+			}
+			fmt.Fprintf(&b, "%s: %s (%s)\n", f.Fact, printable(value), f.How)
+			for _, other := range f.Others {
+				fmt.Fprintf(&b, "    not chosen: %s\n", printable(other))
+			}
+			if f.Implies != "" {
+				fmt.Fprintf(&b, "    %s\n", printable(f.Implies))
+			}
+		}
+	}
+	_, err = a.Stdout.Write(b.Bytes())
+	return ExitReady, err
+}
+
+func (a *app) configSchema(context.Context) (int, error) {
+	data, err := json.MarshalIndent(schema.JSON(Config{}), "", "  ")
+	if err != nil {
+		return 0, err
+	}
+	_, err = a.Stdout.Write(append(data, '\n'))
+	return ExitReady, err
+}

@@ -1,0 +1,11 @@
+package exporter
+
+import (
+	"fmt"
+	"log/slog"
+)
+
+// errorLog lets promhttp write to the program's log.
+type errorLog struct{ log *slog.Logger }
+
+func (l errorLog) Println(v ...any) { l.log.Error("metrics", "err", fmt.Sprint(v...)) }

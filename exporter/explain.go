@@ -1,0 +1,96 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var name string
+	c := k.Command("explain", "Look at one item and tell what was asked, what was found and how to make it pass.")
+	c.Arg("item", "The item, as item or category/item.").Required().StringVar(&name)
+	add(c, func(ctx context.Context) (int, error) {
+		s, err := a.load(collector.NewLimits())
+		if err != nil {
+			return 0, err
+		}
+		defer s.Close()
+		t, err := a.pick(s)
+		if err != nil {
+			return 0, err
+		}
+		it, err := findItem(s.list, name)
+		if err != nil {
+			return 0, err
+		}
+		r := t.collector.Collect(ctx, collector.Selection{Items: []*checklist.Item{it}}, true)
+		var b bytes.Buffer
+		writeExplanation(&b, &r.Verdicts[0], painter(a.Terminal))
+		_, err = a.Stdout.Write(b.Bytes())
+		return ExitReady, err
+	})
+}
+
+func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
+	mark, colour := sign(v.State)
+	fmt.Fprintf(b, "%s: %s\n\n", p.paint("1", v.ID()), v.Title)
+	word := v.State.String()
+	if v.Reason != "" {
+		word += " (" + string(v.Reason) + ")"
+	}
+	fmt.Fprintf(b, "%s %s\n", p.paint(colour, mark), p.paint(colour, word))
+	if v.Detail != "" {
+		fmt.Fprintf(b, "  %s\n", printable(v.Detail))
+	}
+	required := "required"
+	if !v.Required {
+		required = "optional"
+	}
+	fmt.Fprintf(b, "  %s, %s, %s\n", v.Severity, v.Scope, required)
+	if v.Waiver != nil {
+		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), printable(v.Waiver.Reason))
+	}
+	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", printable(v.Fix))
+	b.WriteString("\nHow it is looked at\n")
+	for _, o := range v.Outcomes {
+		writeProbe(b, p, o)
+	}
+	var deeper []string
+	for _, remedy := range v.Remedies {
+		if !slices.Contains(deeper, remedy) {
+			deeper = append(deeper, remedy)
+		}
+	}
+	if len(deeper) > 0 {
+		b.WriteString("\nTo look deeper\n")
+		for _, remedy := range deeper {
+			fmt.Fprintf(b, "  configure %s\n", printable(remedy))
+		}
+	}
+}
+
+func writeProbe(b *bytes.Buffer, p painter, o checklist.Outcome) {
+	mark, colour := sign(o.Result.State)
+	word := o.Result.State.String()
+	if o.Result.Reason != probe.ReasonNone {
+		word += " (" + string(o.Result.Reason) + ")"
+	}
+	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.paint(colour, word))
+	fmt.Fprintf(b, "      asks   %s\n", o.Probe.Kind.Question)
+	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
+	if o.Result.Detail != "" {
+		fmt.Fprintf(b, "      found  %s\n", printable(o.Result.Detail))
+	}
+	for _, s := range o.Result.Samples {
+		fmt.Fprintf(b, "      value  %s %v = %v\n", s.Value.Name, s.Labels, s.Number)
+	}
+}

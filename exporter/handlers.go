@@ -1,0 +1,223 @@
+package exporter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/pprof"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+)
+
+// handler is the HTTP side. Only GET and HEAD, but for reloading; nothing is read of a request but its path, its query and one header.
+func (s *server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", s.board)
+	mux.HandleFunc("GET "+s.flags.telemetryPath, s.metrics)
+	mux.HandleFunc("GET /probe", s.probe)
+	mux.HandleFunc("GET /sd", s.discovery)
+	mux.HandleFunc("GET /api/v1/checks", s.checks)
+	mux.HandleFunc("GET /api/v1/ready", s.ready)
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("healthy\n")) })
+	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ready\n")) })
+	mux.HandleFunc("POST /-/reload", s.handleReload)
+	if s.flags.pprof {
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+		r.Body = http.MaxBytesReader(w, r.Body, 0)
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// scrapeMargin is what is kept of Prometheus's scrape timeout for rendering and sending.
+const scrapeMargin = 250 * time.Millisecond
+
+// deadline bounds a request by the time that Prometheus says it waits, or by --scrape.timeout.
+func (s *server) deadline(r *http.Request) (context.Context, context.CancelFunc) {
+	limit := s.flags.scrapeTimeout
+	if sec, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64); err == nil && sec > 0 && sec < 3600 {
+		limit = time.Duration(sec * float64(time.Second))
+		limit = max(limit-scrapeMargin, limit/2)
+	}
+	return context.WithTimeout(r.Context(), limit)
+}
+
+// metrics serves everything of a single deployment, or the exporter's own families where there are targets.
+func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	gatherers := prometheus.Gatherers{s.self.registry}
+	if set.single() {
+		report, ok := s.collect(w, r, set, set.targets[0])
+		if !ok {
+			return
+		}
+		gatherers = append(gatherers, report)
+	}
+	promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{ErrorLog: errorLog{s.app.log}, EnableOpenMetrics: true}).ServeHTTP(w, r)
+}
+
+// probe serves the verdicts on one target. It takes the name of a configured target and never an address.
+func (s *server) probe(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	name := r.URL.Query().Get("target")
+	t := set.find(name)
+	if t == nil || name == "" {
+		http.Error(w, fmt.Sprintf("there is no target of this name; configured are: %q", set.names()), http.StatusNotFound)
+		return
+	}
+	report, ok := s.collect(w, r, set, t)
+	if !ok {
+		return
+	}
+	promhttp.HandlerFor(report, promhttp.HandlerOpts{ErrorLog: errorLog{s.app.log}, EnableOpenMetrics: true}).ServeHTTP(w, r)
+}
+
+// collect looks at a target as a request asks; when the request asks for what does not exist it answers that and returns false.
+func (s *server) collect(w http.ResponseWriter, r *http.Request, set *setup, t *target) (*collector.Report, bool) {
+	sel, err := selection(set.list, r.URL.Query()["collect[]"], nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return nil, false
+	}
+	ctx, cancel := s.deadline(r)
+	defer cancel()
+	return t.collector.Collect(ctx, sel, false), true
+}
+
+// asked returns the target that ?target= names, or the only one.
+func asked(w http.ResponseWriter, r *http.Request, set *setup) *target {
+	name := r.URL.Query().Get("target")
+	if name == "" && len(set.targets) == 1 {
+		return set.targets[0]
+	}
+	t := set.find(name)
+	if t == nil {
+		http.Error(w, fmt.Sprintf("name one of the targets with ?target=: %q", set.names()), http.StatusNotFound)
+	}
+	return t
+}
+
+func (s *server) checks(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	t := asked(w, r, set)
+	if t == nil {
+		return
+	}
+	ctx, cancel := s.deadline(r)
+	defer cancel()
+	data, err := encode(t.collector.Collect(ctx, collector.Selection{}, false), set.digest)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(data)
+}
+
+// ready answers 200 when the deployment, a gate or a category is ready, else 503 with what keeps it from being so.
+func (s *server) ready(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	t := asked(w, r, set)
+	if t == nil {
+		return
+	}
+	q := r.URL.Query()
+	gate := set.list.Gate(q.Get("gate"))
+	if q.Get("gate") != "" && (gate == nil || q.Get("category") != "") {
+		http.Error(w, fmt.Sprintf("one of gate and category; the gates are %q", gateNames(set.list)), http.StatusBadRequest)
+		return
+	}
+	sel, err := selection(set.list, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	ctx, cancel := s.deadline(r)
+	defer cancel()
+	answer := decide(t.collector.Collect(ctx, sel, false), sel, gate, false)
+	w.Header().Set("Content-Type", "application/json")
+	if !answer.Ready {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	_ = json.NewEncoder(w).Encode(struct {
+		Ready   bool     `json:"ready"`
+		Failing []string `json:"failing"`
+		Waiting []string `json:"waiting"`
+	}{answer.Ready, ids(answer.Failing), ids(answer.Waiting)})
+}
+
+func ids(verdicts []*checklist.Verdict) []string {
+	all := []string{}
+	for _, v := range verdicts {
+		all = append(all, v.ID())
+	}
+	return all
+}
+
+// discovery answers Prometheus's HTTP service discovery: one group per target, scraped at /probe.
+func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	type group struct {
+		Targets []string          `json:"targets"`
+		Labels  map[string]string `json:"labels"`
+	}
+	groups := []group{}
+	for _, t := range set.targets {
+		g := group{Targets: []string{r.Host}, Labels: map[string]string{"deployment": t.name}}
+		if t.deploy.Environment != "" {
+			g.Labels["environment"] = t.deploy.Environment
+		}
+		if t.name != "" {
+			g.Labels["__metrics_path__"] = "/probe"
+			g.Labels["__param_target"] = t.name
+		} else {
+			g.Labels["__metrics_path__"] = s.flags.telemetryPath
+			g.Labels["deployment"] = "default"
+		}
+		groups = append(groups, g)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(groups)
+}
+
+func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {
+	if !s.flags.lifecycle {
+		http.Error(w, "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP", http.StatusForbidden)
+		return
+	}
+	if err := s.reloadNow(); err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write([]byte("reloaded\n"))
+}
+
+// board is what a person sees first.
+func (s *server) board(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = fmt.Fprintf(w, "<!doctype html><title>catalyst_exporter</title><h1>catalyst_exporter</h1><p><a href=\"%s\">metrics</a> <a href=\"/api/v1/checks\">checks</a>", (&url.URL{Path: s.flags.telemetryPath}).EscapedPath())
+}

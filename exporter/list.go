@@ -1,0 +1,90 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+)
+
+// listJSON is what `list --format=json` prints. The names are API.
+type listJSON struct {
+	Items []listItemJSON `json:"items"`
+}
+
+type listItemJSON struct {
+	Category string          `json:"category"`
+	Item     string          `json:"item"`
+	Title    string          `json:"title"`
+	Severity string          `json:"severity"`
+	Required bool            `json:"required"`
+	Scope    string          `json:"scope"`
+	Fix      string          `json:"fix"`
+	Probes   []listProbeJSON `json:"probes"`
+}
+
+type listProbeJSON struct {
+	Probe string `json:"probe"`
+	Kind  string `json:"kind"`
+}
+
+func (a *app) listCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var format string
+	c := k.Command("list", "List the items of the checklist and their probes, without looking.")
+	c.Flag("format", "table or json.").Default("table").EnumVar(&format, "table", "json")
+	add(c, func(context.Context) (int, error) {
+		s, err := a.load(collector.NewLimits())
+		if err != nil {
+			return 0, err
+		}
+		defer s.Close()
+		out, err := renderList(s.list, format)
+		if err != nil {
+			return 0, err
+		}
+		_, err = a.Stdout.Write(out)
+		return ExitReady, err
+	})
+}
+
+func renderList(list *checklist.Checklist, format string) ([]byte, error) {
+	if format == "json" {
+		out := listJSON{Items: []listItemJSON{}}
+		for _, it := range list.Items() {
+			li := listItemJSON{it.Category, it.Name, it.Title, it.Severity, it.Required, it.Scope, it.Fix, nil}
+			for _, pr := range it.Probes {
+				li.Probes = append(li.Probes, listProbeJSON{pr.Name, pr.Kind.Name})
+			}
+			out.Items = append(out.Items, li)
+		}
+		data, err := json.MarshalIndent(out, "", "  ")
+		return append(data, '\n'), err
+	}
+	var b bytes.Buffer
+	width := 0
+	for _, it := range list.Items() {
+		width = max(width, len(it.Name))
+	}
+	for _, cat := range list.Categories {
+		fmt.Fprintf(&b, "%s (%s)\n", cat.Title, cat.Name)
+		for _, it := range cat.Items {
+			var probes []string
+			for _, pr := range it.Probes {
+				probes = append(probes, pr.Name)
+			}
+			weight := it.Severity + ", " + it.Scope
+			if !it.Required {
+				weight += ", optional"
+			}
+			fmt.Fprintf(&b, "  %-*s  %-28s  %s\n", width, it.Name, weight, strings.Join(probes, ", "))
+		}
+	}
+	fmt.Fprintf(&b, "%d items\n", len(list.Items()))
+	return b.Bytes(), nil
+}

@@ -1,0 +1,162 @@
+package exporter
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// The table tells states apart by sign and word; colour comes on top, on a terminal.
+func sign(s probe.State) (mark, colour string) {
+	switch s {
+	case probe.StatePass:
+		return "✓", "32"
+	case probe.StateWarn:
+		return "!", "33"
+	case probe.StatePending:
+		return "…", "36"
+	case probe.StateFail:
+		return "✗", "31"
+	case probe.StateUnknown:
+		return "?", "35"
+	}
+	return "-", "90"
+}
+
+// painter writes text in colour, or plainly.
+type painter bool
+
+func (p painter) paint(colour, text string) string {
+	if !p {
+		return text
+	}
+	return "\033[" + colour + "m" + text + "\033[0m"
+}
+
+// writeTable writes a report for people.
+func writeTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, colour bool) {
+	p := painter(colour)
+	width := 0
+	for _, v := range r.Verdicts {
+		width = max(width, len(v.Name))
+	}
+	for _, cat := range r.Checklist.Categories {
+		verdicts := r.Category(cat.Name)
+		if len(verdicts) == 0 {
+			continue
+		}
+		fmt.Fprintf(b, "%s\n", p.paint("1", cat.Title))
+		for _, v := range verdicts {
+			writeItem(b, p, &v, width)
+		}
+		b.WriteByte('\n')
+	}
+	writeRemedies(b, p, r)
+	writeAnswer(b, p, r, gate, answer)
+}
+
+func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
+	mark, colour := sign(v.State)
+	word := v.State.String()
+	if v.Reason != "" {
+		word += " (" + string(v.Reason) + ")"
+	}
+	fmt.Fprintf(b, "  %s %-*s  %s", p.paint(colour, mark), width, v.Name, p.paint(colour, word))
+	if v.Waived {
+		fmt.Fprintf(b, "  waived by %s until %s: %s", printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), printable(v.Waiver.Reason))
+	}
+	b.WriteByte('\n')
+	if v.State == probe.StatePass {
+		return
+	}
+	indent := strings.Repeat(" ", width+6)
+	if v.Detail != "" {
+		fmt.Fprintf(b, "%s%s\n", indent, printable(v.Detail))
+	}
+	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {
+		fmt.Fprintf(b, "%s%s\n", indent, p.paint("90", "fix: "+printable(v.Fix)))
+	}
+}
+
+// writeRemedies groups the unknowns by the one setting or permission that would answer them, most first.
+func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
+	var remedies []string
+	items := map[string][]string{}
+	for _, v := range r.Verdicts {
+		if v.State != probe.StateUnknown {
+			continue
+		}
+		for _, remedy := range v.Remedies {
+			if !slices.Contains(items[remedy], v.Name) {
+				if items[remedy] == nil {
+					remedies = append(remedies, remedy)
+				}
+				items[remedy] = append(items[remedy], v.Name)
+			}
+		}
+	}
+	if len(remedies) == 0 {
+		return
+	}
+	slices.SortStableFunc(remedies, func(x, y string) int { return len(items[y]) - len(items[x]) })
+	fmt.Fprintf(b, "%s\n", p.paint("1", "What would answer the unknowns"))
+	for _, remedy := range remedies {
+		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), printable(remedy), strings.Join(items[remedy], ", "))
+	}
+	b.WriteByte('\n')
+}
+
+func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+	count := map[probe.State]int{}
+	for _, v := range r.Verdicts {
+		count[v.State]++
+	}
+	var counts []string
+	for _, s := range probe.States() {
+		if count[s] > 0 {
+			counts = append(counts, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	goal, colour := "ready", "31"
+	if gate != nil {
+		goal = "gate " + gate.Name + ": ready"
+	}
+	if answer.Ready {
+		colour = "32"
+	} else {
+		goal = strings.Replace(goal, "ready", "not ready", 1)
+	}
+	fmt.Fprintf(b, "%s: %s\n", p.paint("1;"+colour, goal), strings.Join(counts, ", "))
+	if len(answer.Failing) > 0 {
+		fmt.Fprintf(b, "  failing: %s\n", names(answer.Failing))
+	}
+	if len(answer.Waiting) > 0 {
+		fmt.Fprintf(b, "  waiting for: %s\n", names(answer.Waiting))
+	}
+}
+
+func names(verdicts []*checklist.Verdict) string {
+	var all []string
+	for _, v := range verdicts {
+		all = append(all, v.Name)
+	}
+	return strings.Join(all, ", ")
+}
+
+// printable makes text from a deployment safe for a terminal: control characters cannot move its cursor or forge lines.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2028' || r == '\u2029':
+			return '\uFFFD'
+		}
+		return r
+	}, text)
+}

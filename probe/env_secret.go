@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// env_secret: is a secret of the environment set, replaced, long enough and used once?
+//
+// It judges the value that the service really gets (deployment.View.Value). A reference that leads out of the deployment's files (a secret
+// manager, an external Compose secret) cannot be judged from here and is unknown.
+
+func envSecretKind() Kind {
+	return Kind{
+		Name:     "env_secret",
+		Question: "Is the secret set, replaced, hard to guess and used for one purpose?",
+		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
+		Layer:    LayerDeclared,
+		Reads:    "the env file, the compose file and the secret files they name; needs to read them",
+		New:      func() any { return &envSecret{MinLength: 16} },
+	}
+}
+
+type envSecret struct {
+	Key       []string `yaml:"key" required:"true" doc:"names of the variable; the first that is set counts"`
+	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the secret is weak"`
+	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the bytes that a base64 or hexadecimal value stands for"`
+	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
+}
+
+func (s *envSecret) Validate() []error {
+	if len(s.Key) == 0 {
+		return []error{fmt.Errorf("key: no variable is named")}
+	}
+	return nil
+}
+
+func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
+	v, err := p.View.Value(s.Key...)
+	if err != nil {
+		return unreadable(fmt.Sprintf("%s cannot be looked up", s.Key[0]), err)
+	}
+	twin := ""
+	if s.Alone && v.Set && !v.Text.Empty() {
+		if twin, err = s.twin(p.View, v); err != nil {
+			return unreadable("the other secrets cannot be read", err)
+		}
+	}
+	return s.judge(v, twin)
+}
+
+// judge judges a value; twin names another secret that has the same.
+func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
+	if v.Ref.Kind != "" {
+		return Result{}, Needs("a live probe that uses "+v.Key, Unknownf(ReasonNotConfigured, "%s at %s refers to %s, which cannot be read from here", v.Key, v.Origin, v.Ref.Kind))
+	}
+	if !v.Set || v.Text.Empty() {
+		return Failed(ReasonMissing, "%s is not set%s", s.Key[0], emptyAt(v)), nil
+	}
+	text := v.Text.Reveal()
+	length := len(text)
+	if s.Decoded {
+		length = decodedLen(text)
+	}
+	var f Findings
+	switch {
+	case isPlaceholder(text):
+		f.Fail(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin)
+	case twin != "":
+		f.Fail(ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, twin)
+	case length < s.MinLength:
+		f.Warn(ReasonWeak, "%s at %s has %d bytes, at least %d are wanted", v.Key, v.Origin, length, s.MinLength)
+	case entropyBits(text) < weakEntropy:
+		f.Warn(ReasonWeak, "%s at %s is easily guessed: few different characters, a sequence or a repetition", v.Key, v.Origin)
+	}
+	if v.Ambiguous {
+		f.Warn(ReasonWeak, "%s at %s holds a $ that Compose v1 and v2 read differently: quote it with ' or write $$", v.Key, v.Origin)
+	}
+	return f.Result("%s is set at %s", v.Key, v.Origin), nil
+}
+
+func emptyAt(v deployment.Value) string {
+	if v.Set {
+		return fmt.Sprintf(": it is empty at %s", v.Origin)
+	}
+	return ""
+}
+
+// twin returns the name of another secret of the env files that has the same value.
+func (s *envSecret) twin(view *deployment.View, v deployment.Value) (string, error) {
+	envs, err := view.EnvFiles()
+	if err != nil {
+		return "", err
+	}
+	for _, env := range envs {
+		for _, e := range env.Entries {
+			if e.Key != v.Key && secretName.MatchString(e.Key) && e.Text.Equal(v.Text) {
+				return e.Key, nil
+			}
+		}
+	}
+	return "", nil
+}

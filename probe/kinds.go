@@ -1,0 +1,18 @@
+package probe
+
+// Kinds is the one list of probe kinds, in the order of the documentation.
+func Kinds() []Kind {
+	return []Kind{
+		envSecretKind(),
+	}
+}
+
+// Find returns the kind of that name.
+func Find(name string) (Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}

@@ -1,0 +1,147 @@
+package probe
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Deps is what probes get from outside, built once per configuration.
+type Deps struct {
+	Now   func() time.Time
+	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
+	Roots *x509.CertPool // nil: the system's
+	Files *files.Cache
+	Log   *slog.Logger // for what is a fault of the exporter itself; probes do not log
+	Agent string       // how the exporter names itself to servers
+	Kept  *Kept
+}
+
+// NewDeps returns the real ones.
+func NewDeps(log *slog.Logger, agent string) *Deps {
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	return &Deps{Now: time.Now, Dial: dialer.DialContext, Files: &files.Cache{}, Log: log, Agent: agent, Kept: &Kept{}}
+}
+
+// Pass is one round of looking: the time it began, the deployment, and what has been read of it so far.
+type Pass struct {
+	*Deps
+	Time       time.Time
+	Deployment *deployment.Deployment
+	View       *deployment.View
+
+	mu   sync.Mutex
+	memo map[any]*reading
+}
+
+// NewPass begins a round.
+func NewPass(deps *Deps, d *deployment.Deployment) *Pass {
+	return &Pass{Deps: deps, Time: deps.Now(), Deployment: d, View: d.View(deps.Files)}
+}
+
+type reading struct {
+	done  chan struct{}
+	value any
+	err   error
+}
+
+// maxReading bounds what Once waits for in the name of all who ask.
+const maxReading = 30 * time.Second
+
+// Once reads what several probes need once per pass. The first who asks under a key reads; the others wait for it, each no longer than its own
+// ctx. The reading itself goes on for the others when the first one's time is over. Key is a value of a type private to its file.
+func Once[T any](ctx context.Context, p *Pass, key any, read func(ctx context.Context) (T, error)) (T, error) {
+	p.mu.Lock()
+	r, running := p.memo[key]
+	if !running {
+		r = &reading{done: make(chan struct{})}
+		if p.memo == nil {
+			p.memo = make(map[any]*reading)
+		}
+		p.memo[key] = r
+	}
+	p.mu.Unlock()
+	if !running {
+		go func() {
+			defer close(r.done)
+			defer func() {
+				if cause := recover(); cause != nil {
+					r.err = errors.New("reading it broke (a bug of the exporter)")
+				}
+			}()
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReading)
+			defer cancel()
+			r.value, r.err = read(ctx)
+		}()
+	}
+	var zero T
+	select {
+	case <-r.done:
+	case <-ctx.Done():
+		return zero, Unknown(ReasonTimeout, ctx.Err())
+	}
+	if r.err != nil {
+		return zero, r.err
+	}
+	return r.value.(T), nil
+}
+
+// Kept holds what outlives a pass: clients with their connections, proofs of big files. It lives as long as the configuration.
+type Kept struct {
+	mu     sync.Mutex
+	things map[any]kept
+	closed bool
+}
+
+type kept struct {
+	print string
+	value any
+	close func()
+}
+
+// Keep returns the thing kept under key, or makes it. A thing made with another fingerprint (other address, other credentials) is closed and
+// made anew. Make must not block: connecting comes later. Key is a value of a type private to its file.
+func Keep[T any](k *Kept, key any, fingerprint string, make_ func() (thing T, close func(), err error)) (T, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var zero T
+	if k.closed {
+		return zero, Unknown(ReasonError, errors.New("the configuration has been replaced"))
+	}
+	old, ok := k.things[key]
+	if ok && old.print == fingerprint {
+		return old.value.(T), nil
+	}
+	thing, closeThing, err := make_()
+	if err != nil {
+		return zero, err
+	}
+	if ok && old.close != nil {
+		old.close()
+	}
+	if k.things == nil {
+		k.things = make(map[any]kept)
+	}
+	k.things[key] = kept{fingerprint, thing, closeThing}
+	return thing, nil
+}
+
+// Close closes everything kept.
+func (k *Kept) Close() {
+	k.mu.Lock()
+	things := k.things
+	k.things, k.closed = nil, true
+	k.mu.Unlock()
+	for _, t := range things {
+		if t.close != nil {
+			t.close()
+		}
+	}
+}

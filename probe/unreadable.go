@@ -1,0 +1,28 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"syscall"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// secretName matches names of variables that hold secrets.
+var secretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|_KEY$)`)
+
+// unreadable judges the error of reading a file that must be there: what does not exist or is no file is seen to be missing or invalid, what
+// may not be read is unknown. What names the thing in a person's words.
+func unreadable(what string, err error) (Result, error) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return Failed(ReasonMissing, "%s: %v", what, err), nil
+	case errors.Is(err, fs.ErrPermission):
+		return Result{}, Needs("permission to read the deployment's files", Unknown(ReasonPermissionDenied, fmt.Errorf("%s: %w", what, err)))
+	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
+		return Failed(ReasonInvalid, "%s: %v", what, err), nil
+	}
+	return Result{}, Unknown(reasonOf(err), fmt.Errorf("%s: %w", what, err))
+}

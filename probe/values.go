@@ -1,0 +1,40 @@
+package probe
+
+// This file is the one list of measured values: what probes measure beside their verdict. Each is exposed as a gauge with the labels category,
+// item and probe before its own, so that one kind may serve many items. Names carry their base unit.
+
+// Value declares one measured value.
+type Value struct {
+	Name   string   // of the metric
+	Help   string   // what is measured; the unit is in the name
+	Labels []string // beside category, item and probe; their values are words of the rules, never text of the checked system
+}
+
+// Sample is one measurement of a value.
+type Sample struct {
+	Value  *Value
+	Labels []string // values of Value.Labels, in their order
+	Number float64
+}
+
+// Of makes a sample.
+func (v *Value) Of(number float64, labels ...string) Sample { return Sample{v, labels, number} }
+
+// The measured values.
+var (
+	CertificateNotAfter = &Value{"catalyst_tls_certificate_not_after_timestamp_seconds", "End of the validity of the certificate that expires first, by where it was read.", []string{"source"}}
+	EnvPlaceholders     = &Value{"catalyst_env_placeholders", "Values in the deployment's env files that nobody has replaced.", nil}
+	ExposedPorts        = &Value{"catalyst_exposed_ports", "Ports reachable from outside that are not in the allowed set.", nil}
+	BackupLastSuccess   = &Value{"catalyst_backup_last_success_timestamp_seconds", "End of the newest finished backup, by where it lies.", []string{"location"}}
+	BackupSize          = &Value{"catalyst_backup_size_bytes", "Size of the newest finished backup, by where it lies.", []string{"location"}}
+	TrafficWeight       = &Value{"catalyst_traffic_weight_ratio", "Share of traffic sent to the new release, 0 to 1.", nil}
+	Migrations          = &Value{"catalyst_database_migrations", "Migrations found in the migrations folder.", nil}
+	ServicesUnlimited   = &Value{"catalyst_compose_services_unlimited", "Compose services without a memory or CPU limit.", nil}
+)
+
+// Values lists every measured value.
+func Values() []*Value {
+	return []*Value{
+		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
+	}
+}
