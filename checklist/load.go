@@ -42,7 +42,7 @@ func Load(own *Source, changes Changes) (*Checklist, error) {
 	}
 	c := l.build(docs)
 	l.change(c, changes)
-	if err := l.problems.Err(); err != nil {
+	if err := l.problems.Sorted().Err(); err != nil {
 		return nil, err
 	}
 	c.Digest = hex.EncodeToString(l.digest.Sum(nil))
@@ -136,9 +136,6 @@ func (l *loader) build(docs []parsed) *Checklist {
 				own[id.Item] = true
 				cat.put(l.item(cat.Name, id, o))
 			}
-			if len(cd.Items) == 0 && at != nil {
-				l.wrong(d.file, path, at, "", "a category without items asserts nothing")
-			}
 		}
 	}
 	for _, d := range docs {
@@ -186,9 +183,6 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	}
 	if d.Required != nil {
 		it.Required = *d.Required
-	}
-	if len(d.Probes) == 0 && o.node != nil {
-		l.wrong(o.file, o.path+".probes", o.node, "", "an item without probes asserts nothing")
 	}
 	for i, n := range d.Probes {
 		po := origin{o.file, fmt.Sprintf("%s.probes[%d]", o.path, i), n}

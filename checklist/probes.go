@@ -55,7 +55,7 @@ func (l *loader) probe(o origin) *Probe {
 	if pr.Timeout == 0 {
 		pr.Timeout = probe.DefaultTimeout
 	}
-	l.spec(pr, probeOrigin{o, spec})
+	l.spec(pr, probeOrigin{origin{o.file, o.path + "." + kind.Name, spec}, spec})
 	l.tune(pr, tuning{d.Enabled, d.Reason, d.MaxAge, d.MaxStale, d.Timeout}, o)
 	if kind.Active && d.Enabled == nil {
 		pr.Disabled = fmt.Sprintf("an active probe: it does more than read, so it is off unless overrides.<item>.probes.%s.enabled is true", pr.Name)
@@ -67,7 +67,7 @@ func (l *loader) probe(o origin) *Probe {
 func (l *loader) spec(pr *Probe, o probeOrigin) {
 	l.probes[pr] = o
 	made := pr.Kind.New()
-	problems := schema.DecodeAt(o.file, o.path+"."+pr.Kind.Name, o.spec, made)
+	problems := schema.DecodeAt(o.file, o.path, o.spec, made)
 	l.problems = append(l.problems, problems...)
 	pr.Look, pr.Derived = nil, nil
 	switch p := made.(type) {

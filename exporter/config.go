@@ -106,16 +106,13 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		own = &checklist.Source{File: path, Data: text}
 	}
 	settings, problems := a.settings(c)
-	if err := problems.Err(); err != nil {
+	list, err := checklist.Load(own, checklist.Changes{File: a.configFile, Overrides: c.Overrides, Waivers: c.Waivers})
+	if err := errors.Join(problems.Err(), err); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	s := &setup{digest: hex.EncodeToString(sum[:])}
+	s := &setup{list: list, digest: hex.EncodeToString(sum[:])}
 	for _, set := range settings {
-		list, err := checklist.Load(own, checklist.Changes{File: a.configFile, Overrides: c.Overrides, Waivers: c.Waivers})
-		if err != nil {
-			return nil, errors.Join(err, ignore(s.Close))
-		}
 		d, err := deployment.Discover(set)
 		if err != nil {
 			s.Close()
@@ -123,14 +120,10 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now = a.Now
-		s.list = list
 		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d})
 	}
 	return s, nil
 }
-
-// ignore runs what cannot fail, so that it can stand where an error is joined.
-func ignore(f func()) error { f(); return nil }
 
 // settings returns the settings of every deployment: of the targets, or of the only one.
 func (a *app) settings(c Config) ([]deployment.Settings, schema.Problems) {

@@ -16,7 +16,8 @@ import (
 //
 // A nil error means that the probe answered, whatever the verdict. Otherwise it could not look: Unknown gives the reason, Skip says that there
 // is nothing to look at, any other error is classified. Samples of the result count in every case. Probe returns soon after ctx is done, never
-// logs, never changes what it looks at, and is called by one goroutine at a time.
+// logs, and never changes what it looks at. One spec serves every deployment and every round: Probe is safe for concurrent use and keeps
+// nothing in the spec; what must last goes into Pass.Kept.
 type Probe interface {
 	Probe(ctx context.Context, p *Pass) (Result, error)
 }

@@ -32,13 +32,10 @@ func (d *decoder) list(c place, v reflect.Value, r rules) {
 		return
 	}
 	out := reflect.MakeSlice(t, len(entries), len(entries))
-	good := true
 	for i, entry := range entries {
-		good = d.value(c.child(nil, entry, Index(c.path, i)), out.Index(i), r.ofEntries()) && good
+		d.value(c.child(nil, entry, Index(c.path, i)), out.Index(i), r.ofEntries())
 	}
-	if good {
-		v.Set(out)
-	}
+	v.Set(out) // also what is good beside a bad entry, so that the caller can go on and find what else is wrong
 }
 
 // mapping decodes a mapping with free keys.
@@ -55,7 +52,6 @@ func (d *decoder) mapping(c place, v reflect.Value, r rules) {
 		return
 	}
 	out := reflect.MakeMap(t)
-	good := true
 	for key, node := range Pairs(c.node) {
 		key = plain(key)
 		k := reflect.ValueOf(key.Value).Convert(t.Key())
@@ -68,13 +64,9 @@ func (d *decoder) mapping(c place, v reflect.Value, r rules) {
 			d.problem(c, key, "remove one", "key %s is written twice", quote(key.Value))
 		default:
 			entry := reflect.New(t.Elem()).Elem()
-			good = d.value(c.child(key, node, Field(c.path, key.Value)), entry, r.ofEntries()) && good
+			d.value(c.child(key, node, Field(c.path, key.Value)), entry, r.ofEntries())
 			out.SetMapIndex(k, entry)
-			continue
 		}
-		good = false
 	}
-	if good {
-		v.Set(out)
-	}
+	v.Set(out)
 }

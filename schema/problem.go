@@ -73,9 +73,13 @@ func (ps Problems) Sorted() Problems {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
 	})
 	return slices.CompactFunc(out, func(a, b Problem) bool {
-		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message && (a.Path == b.Path || a.Line > 0)
+		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message &&
+			(a.Path == b.Path || a.Line > 0 && lastOf(a.Path) == lastOf(b.Path))
 	})
 }
+
+// lastOf is the last key of a path.
+func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
 // Problemf is one problem at n.
 func Problemf(file, path string, n *Node, format string, args ...any) Problem {
