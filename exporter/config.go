@@ -83,6 +83,7 @@ func (a *app) load(limits *collector.Limits) (*setup, error) {
 func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 	var c Config
 	var data []byte
+	var problems schema.Problems
 	if a.configFile != "" {
 		var err error
 		if data, _, err = files.Read(a.configFile, maxConfig); err != nil {
@@ -92,9 +93,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		if err != nil {
 			return nil, err
 		}
-		if ps := schema.Decode(a.configFile, node, &c); len(ps) > 0 {
-			return nil, ps
-		}
+		problems = schema.Decode(a.configFile, node, &c) // what is good is read on, to find what else is wrong
 	}
 	var own *checklist.Source
 	if c.Checklist != "" {
@@ -105,7 +104,8 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		own = &checklist.Source{File: path, Data: text}
 	}
-	settings, problems := a.settings(c)
+	settings, more := a.settings(c)
+	problems = append(problems, more...)
 	list, err := checklist.Load(own, checklist.Changes{File: a.configFile, Overrides: c.Overrides, Waivers: c.Waivers})
 	if err := errors.Join(problems.Err(), err); err != nil {
 		return nil, err

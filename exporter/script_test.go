@@ -1,0 +1,75 @@
+package exporter
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// TestScripts runs testdata/script: whole command lines with their output and exit code. `run CODE args…` runs the program in process and
+// demands the exit code; `clock TIME` sets what time it is for it.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			env.Values["clock"] = new(time.Time)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"run": func(ts *testscript.TestScript, neg bool, args []string) {
+				if neg || len(args) == 0 {
+					ts.Fatalf("usage: run CODE args…")
+				}
+				code, err := strconv.Atoi(args[0])
+				ts.Check(err)
+				// The program runs in this process, whose working directory is not the script's.
+				line := slices.Clone(args[1:])
+				for i, a := range line {
+					if rest, ok := cutPath(a); ok {
+						line[i] = rest + ts.MkAbs(a[len(rest):])
+					}
+				}
+				clock := ts.Value("clock").(*time.Time)
+				sys := System{Context: t.Context(), Stdout: ts.Stdout(), Stderr: ts.Stderr(), Getenv: os.LookupEnv, Now: func() time.Time {
+					if clock.IsZero() {
+						return time.Now()
+					}
+					return *clock
+				}}
+				if got := Main(line, sys); got != code {
+					ts.Fatalf("exit code %d, want %d", got, code)
+				}
+			},
+			"clock": func(ts *testscript.TestScript, _ bool, args []string) {
+				at, err := time.Parse(time.RFC3339, args[0])
+				ts.Check(err)
+				*ts.Value("clock").(*time.Time) = at
+			},
+			// old FILE… sets the files' times back, so that they are at rest.
+			"old": func(ts *testscript.TestScript, _ bool, args []string) {
+				for _, a := range args {
+					at := time.Now().Add(-time.Hour)
+					ts.Check(os.Chtimes(ts.MkAbs(a), at, at))
+				}
+			},
+		},
+	})
+}
+
+// cutPath splits off what stands before a path in a flag that takes one.
+func cutPath(arg string) (flag string, ok bool) {
+	for _, f := range []string{"--deployment.root=", "--config.file=", "--output="} {
+		if len(arg) > len(f) && arg[:len(f)] == f && !filepath.IsAbs(arg[len(f):]) {
+			return f, true
+		}
+	}
+	return "", false
+}

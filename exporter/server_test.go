@@ -1,0 +1,289 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// running is the program serving in this process.
+type running struct {
+	url    string
+	stderr *lockedBuffer
+	stop   func() int
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// serve starts the program with serve and the given flags on a free port.
+func serve(t *testing.T, args ...string) *running {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	listening := make(chan string, 1)
+	code := make(chan int, 1)
+	r := &running{stderr: &lockedBuffer{}}
+	sys := System{Context: ctx, Stdout: io.Discard, Stderr: r.stderr, Getenv: os.LookupEnv, Now: time.Now, Listening: func(a string) { listening <- a }}
+	go func() { code <- Main(append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...), sys) }()
+	var once sync.Once
+	var ended int
+	r.stop = func() int {
+		once.Do(func() { cancel(); ended = <-code })
+		return ended
+	}
+	t.Cleanup(func() { r.stop(); http.DefaultClient.CloseIdleConnections() })
+	select {
+	case a := <-listening:
+		r.url = "http://" + a
+	case c := <-code:
+		code <- c
+		t.Fatalf("the program ended with %d: %s", c, r.stderr)
+	}
+	return r
+}
+
+// get returns status and body.
+func (r *running) get(t *testing.T, path string, headers ...string) (int, string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestMetricsOfOneDeployment(t *testing.T) {
+	root := t.TempDir()
+	r := serve(t, "--deployment.root="+root)
+	status, body := r.get(t, "/metrics")
+	if status != 200 {
+		t.Fatalf("status %d: %s", status, body)
+	}
+	for _, want := range []string{
+		`catalyst_check_ok{category="security",item="redis_password"} 0`,
+		`catalyst_check_info{category="security",item="redis_password",required="true",scope="standing",severity="critical",title="Redis password configured"} 1`,
+		"catalyst_ready 0", `catalyst_gate_ready{gate="pre"} 0`, `catalyst_category_ready{category="security"} 0`, "catalyst_config_last_reload_successful 1",
+		"catalyst_exporter_build_info{", "process_start_time_seconds", "go_goroutines",
+	} {
+		if !strings.Contains(body, want) {
+			t.Errorf("no %s in\n%s", want, body)
+		}
+	}
+	problems, err := promlint.New(strings.NewReader(body)).Lint()
+	if err != nil || len(problems) > 0 {
+		t.Errorf("promlint: %v, %v", problems, err)
+	}
+
+	status, body = r.get(t, "/metrics?collect[]=security")
+	if status != 200 || !strings.Contains(body, `item="redis_password"`) {
+		t.Errorf("a filtered scrape: %d\n%s", status, body)
+	}
+	for _, family := range []string{"catalyst_ready", "catalyst_gate_ready", "catalyst_category_ready"} {
+		if strings.Contains(body, family) {
+			t.Errorf("a filtered scrape holds %s", family)
+		}
+	}
+	if status, body = r.get(t, "/metrics?collect[]=securty"); status != 400 || !strings.Contains(body, `did you mean "security"?`) {
+		t.Errorf("a filter that does not exist: %d %s", status, body)
+	}
+}
+
+func TestPaths(t *testing.T) {
+	r := serve(t, "--deployment.root="+t.TempDir())
+	tests := []struct {
+		path   string
+		status int
+		want   string
+	}{
+		{"/", 200, "catalyst_exporter"},
+		{"/-/healthy", 200, "healthy"},
+		{"/-/ready", 200, "ready"},
+		{"/probe?target=x", 404, "no target of this name"},
+		{"/probe?target=http://127.0.0.1/", 404, "no target of this name"},
+		{"/probe", 404, "no target of this name"},
+		{"/api/v1/ready", 503, `"ready":false`},
+		{"/api/v1/ready?category=security", 503, "security/redis_password"},
+		{"/api/v1/ready?gate=pre", 503, "security/redis_password"},
+		{"/api/v1/ready?gate=nope", 400, "the gates are"},
+		{"/sd", 200, `"__metrics_path__":"/metrics"`},
+		{"/debug/pprof/", 404, ""},
+		{"/nope", 404, ""},
+	}
+	for _, tt := range tests {
+		if status, body := r.get(t, tt.path); status != tt.status || !strings.Contains(body, tt.want) {
+			t.Errorf("%s: %d %s; want %d %s", tt.path, status, body, tt.status, tt.want)
+		}
+	}
+	resp, err := http.Post(r.url+"/-/reload", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != 403 {
+		t.Errorf("reloading over HTTP is on by default: %d", resp.StatusCode)
+	}
+}
+
+// TestChecksAreWhatCheckPrints compares the two faces of one report.
+func TestChecksAreWhatCheckPrints(t *testing.T) {
+	root := t.TempDir()
+	r := serve(t, "--deployment.root="+root)
+	_, served := r.get(t, "/api/v1/checks")
+	var out bytes.Buffer
+	code := Main([]string{"check", "--format=json", "--deployment.root=" + root}, System{Context: t.Context(), Stdout: &out, Stderr: io.Discard, Getenv: os.LookupEnv, Now: time.Now})
+	if code == ExitUsage || code == ExitInternal {
+		t.Fatalf("check: %d", code)
+	}
+	strip := func(text string) string {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(text), &m); err != nil {
+			t.Fatalf("%v in %s", err, text)
+		}
+		delete(m, "time")
+		for _, it := range m["items"].([]any) {
+			delete(it.(map[string]any), "last_run")
+			delete(it.(map[string]any), "duration_seconds")
+		}
+		b, _ := json.MarshalIndent(m, "", " ")
+		return string(b)
+	}
+	if a, b := strip(served), strip(out.String()); a != b {
+		t.Errorf("served:\n%s\nprinted:\n%s", a, b)
+	}
+}
+
+func TestTargets(t *testing.T) {
+	dir := t.TempDir()
+	config := write(t, dir, "config.yml", "targets:\n  one: {root: one, environment: staging}\n  two: {root: two}\n")
+	write(t, dir, "one/.env.production", "X=1\n")
+	write(t, dir, "two/.env.production", "X=1\n")
+	r := serve(t, "--config.file="+config)
+	if _, body := r.get(t, "/metrics"); strings.Contains(body, "catalyst_check_ok") || !strings.Contains(body, "catalyst_config_last_reload_successful") {
+		t.Errorf("/metrics of several targets:\n%s", body)
+	}
+	if status, body := r.get(t, "/probe?target=one"); status != 200 || !strings.Contains(body, "catalyst_ready 0") || strings.Contains(body, "go_goroutines") {
+		t.Errorf("/probe: %d\n%s", status, body)
+	}
+	_, body := r.get(t, "/sd")
+	var groups []struct {
+		Targets []string
+		Labels  map[string]string
+	}
+	if err := json.Unmarshal([]byte(body), &groups); err != nil || len(groups) != 2 {
+		t.Fatalf("/sd: %v %s", err, body)
+	}
+	if l := groups[0].Labels; l["deployment"] != "one" || l["environment"] != "staging" || l["__param_target"] != "one" || l["__metrics_path__"] != "/probe" || groups[0].Targets[0] != strings.TrimPrefix(r.url, "http://") {
+		t.Errorf("/sd: %s", body)
+	}
+}
+
+func TestReloadKeepsTheOldConfigurationWhenTheNewIsBad(t *testing.T) {
+	dir := t.TempDir()
+	config := write(t, dir, "config.yml", "overrides: {redis_password: {severity: info}}\n")
+	r := serve(t, "--config.file="+config, "--deployment.root="+dir, "--web.enable-lifecycle")
+	reload := func(want int) {
+		t.Helper()
+		resp, err := http.Post(r.url+"/-/reload", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("reload: %d, want %d", resp.StatusCode, want)
+		}
+	}
+	holds := func(wants ...string) {
+		t.Helper()
+		_, body := r.get(t, "/metrics")
+		for _, want := range wants {
+			if !strings.Contains(body, want) {
+				t.Errorf("no %s", want)
+			}
+		}
+	}
+	holds(`item="redis_password",required="true",scope="standing",severity="info"`)
+	write(t, dir, "config.yml", "overrides: {redis_pasword: {severity: warning}}\n")
+	reload(500)
+	holds(`item="redis_password",required="true",scope="standing",severity="info"`, "catalyst_config_last_reload_successful 0")
+	write(t, dir, "config.yml", "overrides: {redis_password: {severity: warning}}\n")
+	reload(200)
+	holds(`item="redis_password",required="true",scope="standing",severity="warning"`, "catalyst_config_last_reload_successful 1")
+	if code := r.stop(); code != ExitReady {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// TestPrometheusScrapes lets the real Prometheus scrape and promtool judge.
+func TestPrometheusScrapes(t *testing.T) {
+	r := serve(t, "--deployment.root="+t.TempDir())
+	p := parts.Prometheus(t, "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: catalyst\n  static_configs: [{targets: ['"+strings.TrimPrefix(r.url, "http://")+"']}]\n", nil)
+	deadline := time.Now().Add(30 * time.Second)
+	for {
+		resp, err := http.Get(p.URL + "/api/v1/query?query=catalyst_check_ok")
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if strings.Contains(string(body), `"item":"redis_password"`) {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("Prometheus has no catalyst_check_ok: %s", body)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-t.Context().Done():
+			t.Fatal(t.Context().Err())
+		}
+	}
+}
