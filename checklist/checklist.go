@@ -71,6 +71,7 @@ type Probe struct {
 	MaxStale time.Duration
 	Timeout  time.Duration
 	Disabled string // why it is switched off; empty when it is not
+	Digest   string // of the kind and its parameters: equal digests look at the same thing in the same way
 }
 
 // Gate is a point that a release passes when all its required items hold.

@@ -1,9 +1,13 @@
 package checklist
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -69,6 +73,7 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	made := pr.Kind.New()
 	problems := schema.DecodeAt(o.file, o.path, o.spec, made)
 	l.problems = append(l.problems, problems...)
+	pr.Digest = digest(pr.Kind.Name, o.spec)
 	pr.Look, pr.Derived = nil, nil
 	switch p := made.(type) {
 	case probe.Probe:
@@ -78,6 +83,16 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	default:
 		panic("kind " + pr.Kind.Name + " makes neither a Probe nor a Derived")
 	}
+}
+
+// digest tells one way of looking from another.
+func digest(kind string, spec *schema.Node) string {
+	text, err := yaml.Marshal(spec)
+	if err != nil {
+		return "" // see Inherit: no digest, no inheritance
+	}
+	sum := sha256.Sum256(append([]byte(kind+"\x00"), text...))
+	return hex.EncodeToString(sum[:])
 }
 
 // tuning is what may be set of a probe beside its parameters.

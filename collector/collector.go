@@ -59,6 +59,22 @@ func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, 
 	return c
 }
 
+// Inherit takes over the verdicts of a collector that looks at the same deployment with the same settings, so that a reload neither blinds
+// what is read rarely nor repeats what is a burden. Only probes that are written as before inherit.
+func (c *Collector) Inherit(old *Collector) {
+	before := make(map[string]*look, len(old.looks))
+	for _, l := range old.looks {
+		before[l.item.ID()+"/"+l.probe.Name] = l
+	}
+	for _, l := range c.looks {
+		if o := before[l.item.ID()+"/"+l.probe.Name]; o != nil && l.probe.Digest != "" && o.probe.Digest == l.probe.Digest {
+			o.mu.Lock()
+			l.last, l.lastKey = o.last, o.lastKey
+			o.mu.Unlock()
+		}
+	}
+}
+
 // Checklist returns what the collector judges.
 func (c *Collector) Checklist() *checklist.Checklist { return c.list }
 

@@ -375,6 +375,27 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 	})
 }
 
+func TestAReloadInheritsWhatIsWrittenAsBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		same, changed := &fake{look: pass}, &fake{look: pass}
+		make_ := func(digest string) *Collector {
+			c := newCollector(t, entry{category: "a", name: "same", probe: same, maxAge: time.Hour}, entry{category: "a", name: "changed", probe: changed, maxAge: time.Hour})
+			c.looks[0].probe.Digest, c.looks[1].probe.Digest = "x", digest
+			return c
+		}
+		old := make_("one")
+		collect(t, old, time.Second, Selection{})
+		c := make_("two")
+		defer c.Close()
+		c.Inherit(old)
+		old.Close()
+		collect(t, c, time.Second, Selection{})
+		if same.looks.Load() != 1 || changed.looks.Load() != 2 {
+			t.Errorf("looked %d and %d times", same.looks.Load(), changed.looks.Load())
+		}
+	})
+}
+
 func TestErrorsAreClassified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		of := func(err error) probe.Probe {

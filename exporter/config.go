@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/version"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -36,6 +37,7 @@ type target struct {
 	name      string // "" for the only deployment
 	collector *collector.Collector
 	deploy    *deployment.Deployment
+	digest    string // of its settings
 }
 
 // setup is a whole configuration at work.
@@ -120,9 +122,36 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now = a.Now
-		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d})
+		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d, digestOf(set.Root, c.nodeOf(set.Name))})
 	}
 	return s, nil
+}
+
+// inherit takes over the verdicts of the configuration before, for the deployments whose settings have stayed.
+func (s *setup) inherit(old *setup) {
+	for _, t := range s.targets {
+		if o := old.find(t.name); o != nil && t.digest != "" && o.digest == t.digest {
+			t.collector.Inherit(o.collector)
+		}
+	}
+}
+
+// nodeOf returns where a deployment's settings are written.
+func (c *Config) nodeOf(name string) *schema.Node {
+	if len(c.Targets) == 0 {
+		return c.Deployment
+	}
+	return c.Targets[name]
+}
+
+// digestOf tells one deployment's settings from another's. What cannot be written down again is like nothing else.
+func digestOf(root string, node *schema.Node) string {
+	text, err := yaml.Marshal(node)
+	if err != nil {
+		return ""
+	}
+	sum := sha256.Sum256(append([]byte(root+"\x00"), text...))
+	return hex.EncodeToString(sum[:])
 }
 
 // settings returns the settings of every deployment: of the targets, or of the only one.

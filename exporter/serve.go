@@ -151,6 +151,7 @@ func (s *server) reloadNow() error {
 		s.app.log.Error("the configuration was not reloaded; the one before stays at work", "err", err)
 		return err
 	}
+	next.inherit(s.current.setup)
 	s.mu.Lock()
 	old := s.current
 	s.current = &generation{setup: next}
