@@ -201,14 +201,15 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 
 func (l *loader) gates(c *Checklist, d parsed) {
 	gates := child(d.root, "gates")
-	names := make([]string, 0, len(d.doc.Gates))
-	for name := range d.doc.Gates {
-		names = append(names, name)
+	if gates == nil {
+		return
 	}
-	slices.Sort(names)
-	for _, name := range names {
-		gd := d.doc.Gates[name]
-		at := child(gates, name)
+	for key, at := range schema.Pairs(gates) { // in the order written
+		name := key.Value
+		gd, decoded := d.doc.Gates[name]
+		if !decoded {
+			continue
+		}
 		path := "gates." + name
 		gate := &Gate{Name: name}
 		for _, category := range gd.Categories {

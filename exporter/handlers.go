@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
-	"net/url"
 	"slices"
 	"strconv"
 	"time"
@@ -214,10 +213,4 @@ func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	_, _ = w.Write([]byte("reloaded\n"))
-}
-
-// board is what a person sees first.
-func (s *server) board(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = fmt.Fprintf(w, "<!doctype html><title>catalyst_exporter</title><h1>catalyst_exporter</h1><p><a href=\"%s\">metrics</a> <a href=\"/api/v1/checks\">checks</a>", (&url.URL{Path: s.flags.telemetryPath}).EscapedPath())
 }
