@@ -24,7 +24,7 @@ type Deployment struct {
 	Findings []Finding
 
 	index   index
-	compose made[*Compose]
+	compose made[composeResult]
 	nginx   made[*Nginx]
 }
 

@@ -367,3 +367,36 @@ func shellTrips(text string, quote byte) string {
 	}
 	return ""
 }
+
+// parseRawEnv reads an env file of format raw: everything behind the first "=" is the value, to the end of the line.
+func parseRawEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
+	env := &Env{Path: path, File: shown}
+	if info != nil {
+		env.Mode = info.Mode()
+		env.UID, env.GID = owner(info)
+	}
+	s := &envScanner{values: map[string]string{}, lines: map[string]int{}, env: env}
+	s.encoding(data)
+	for i, line := range strings.Split(string(bytes.TrimPrefix(data, []byte("\uFEFF"))), "\n") {
+		s.line = i + 1
+		line = strings.TrimLeftFunc(strings.TrimSuffix(line, "\r"), unicode.IsSpace)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, text, found := strings.Cut(line, "=")
+		entry := Entry{Key: key, Text: secret.New(text), Line: s.line, End: s.line, Inherited: !found}
+		switch {
+		case key == "" || strings.ContainsFunc(key, unicode.IsSpace):
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key is empty or holds a space"})
+		case len(env.Entries) >= maxEntries:
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is not read"})
+			return env
+		case entry.Inherited:
+			s.inherited(entry)
+		default:
+			entry.Shell = shellTrips(text, 0)
+			s.add(entry)
+		}
+	}
+	return env
+}

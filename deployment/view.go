@@ -4,7 +4,10 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -18,10 +21,12 @@ type View struct {
 	env     func() (*Env, error)
 	compose func() (*Compose, error)
 	nginx   func() (*Nginx, error)
+	app     func() (AppService, error)
 	places  func() map[string]Place
 
-	mu   sync.Mutex
-	envs map[string]func() (*Env, error)
+	mu       sync.Mutex
+	envs     map[string]func() (*Env, error)
+	services map[string]surroundings
 }
 
 // View begins a pass. The cache lets what did not change since the last pass be used again.
@@ -29,7 +34,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	if cache == nil {
 		cache = &files.Cache{}
 	}
-	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}}
+	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}}
 	v.places = sync.OnceValue(v.choose)
 	v.env = sync.OnceValues(func() (*Env, error) {
 		place := v.Place(FactEnvFile)
@@ -39,6 +44,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 		return v.envAt(place.Path())
 	})
 	v.compose = sync.OnceValues(v.loadCompose)
+	v.app = sync.OnceValues(v.findApp)
 	v.nginx = sync.OnceValues(v.loadNginx)
 	return v
 }
@@ -118,4 +124,16 @@ func (v *View) Findings() []Finding {
 		findings = append(findings, Finding{Fact: fact, Value: join(rel(place.Paths)), How: place.How, Others: rel(place.Others), Implies: v.implies(place)})
 	}
 	return slices.Clip(findings)
+}
+
+func join(list []string) string { return strings.Join(list, ", ") }
+
+// serviceEnv reads an env file of a service.
+func (v *View) serviceEnv(file types.EnvFile) (*Env, error) {
+	if file.Format == "raw" {
+		return files.Load(v.cache, file.Path, "raw env", maxEnvFile, func(data []byte, info fs.FileInfo) (*Env, error) {
+			return parseRawEnv(file.Path, v.Deployment.Rel(file.Path), data, info), nil
+		})
+	}
+	return v.envAt(file.Path)
 }

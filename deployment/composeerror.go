@@ -1,0 +1,239 @@
+package deployment
+
+// What is wrong with a compose file, said by file and line. The library's errors quote values of the file and know no lines: they are recognised,
+// said anew, and looked up in the YAML trees.
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Kinds of a ComposeError.
+const (
+	ComposeUnreadable    = "unreadable"    // Err says why: fs.ErrNotExist, fs.ErrPermission, files.ErrTooLarge, …
+	ComposeSyntax        = "syntax"        // no YAML
+	ComposeDuplicate     = "duplicate"     // a key set twice
+	ComposeLimit         = "limit"         // larger or more nested than any real file
+	ComposeInclude       = "include"       // an included or extended file cannot be read
+	ComposeInterpolation = "interpolation" // a variable reference: Err is a *SubstitutionError
+	ComposeSchema        = "schema"        // an unknown attribute or a value of the wrong type
+	ComposeUndefined     = "undefined"     // a network, volume, secret, config or service that nobody defines
+	ComposeInconsistent  = "inconsistent"  // attributes that contradict each other
+	ComposeEnvFile       = "env_file"      // an env file that is missing or that Compose refuses
+	ComposeOther         = "other"         // refused for another reason
+)
+
+// ComposeError is the reason why docker compose would refuse the files. It never holds a value of them; keys and names of services, networks,
+// volumes and files it does.
+type ComposeError struct {
+	File    string // as shown to people; "" when no single file is at fault
+	Line    int    // 0 when not known
+	Kind    string // one of the Compose kinds
+	Key     string // the attribute, variable or name at fault; "" for none
+	Service string // "" for none
+	Text    string // lower case, without file and line
+	Err     error  // what lies behind it, when that is of use to errors.Is and errors.As
+}
+
+// Error implements error.
+func (e *ComposeError) Error() string {
+	switch {
+	case e.File == "":
+		return e.Text
+	case e.Line == 0:
+		return e.File + ": " + e.Text
+	}
+	return e.File + ":" + strconv.Itoa(e.Line) + ": " + e.Text
+}
+
+// Unwrap gives errors.Is and errors.As the error behind.
+func (e *ComposeError) Unwrap() error { return e.Err }
+
+// plainWords is the start of a message up to where it may begin to quote: a quote, a colon, an arrow, a number's start after "got".
+func plainWords(text string) string {
+	if i := strings.IndexAny(text, "\"'`:\n<>{}[]$="); i >= 0 {
+		text = text[:i]
+	}
+	for _, stop := range []string{" got ", " value ", " spec ", " path "} {
+		text, _, _ = strings.Cut(text, stop)
+	}
+	text = strings.TrimSpace(text)
+	if len(text) > 120 {
+		text = text[:120]
+	}
+	return text
+}
+
+var (
+	schemaError       = regexp.MustCompile(`^validating .*?: (\S+) (.*)$`)
+	additional        = regexp.MustCompile(`^additional propert(?:y|ies) (.+) not allowed$`)
+	mustBe            = regexp.MustCompile(`^must be (?:a |an |greater than or equal to |less than or equal to )?[a-z0-9., ]+$`)
+	interpolatingPath = regexp.MustCompile(`^error while interpolating (\S+): `)
+	dottedStart       = regexp.MustCompile(`^([a-z_]+(?:\.[\w./\[\]-]+)+):? `)
+	decodingField     = regexp.MustCompile(`'(services|networks|volumes|secrets|configs)\[([\w.-]+)\]\.([\w.\[\]]+)'`)
+	serviceNamed      = regexp.MustCompile(`\bservice "([\w.-]+)"`)
+	cycle             = regexp.MustCompile(`cycle detected: ([\w. >-]+)$`)
+)
+
+// explain turns the library's error into one with a position.
+func (c *Compose) explain(err error) *ComposeError {
+	var known *ComposeError
+	if errors.As(err, &known) {
+		return known
+	}
+	if e := c.explainSubstitution(err); e != nil {
+		return e
+	}
+	text := err.Error()
+	if m := interpolatingPath.FindStringSubmatch(text); m != nil {
+		return c.at(m[1], &ComposeError{Kind: ComposeSchema, Text: "is no number or boolean once its variables are replaced"})
+	}
+	if m := schemaError.FindStringSubmatch(text); m != nil {
+		return c.explainSchema(m[1], m[2])
+	}
+	if m := decodingField.FindStringSubmatch(text); m != nil {
+		return c.at(m[1]+"."+m[2]+"."+m[3], &ComposeError{Kind: ComposeSchema, Text: "has a value of the wrong form"})
+	}
+	if m := cycle.FindStringSubmatch(text); m != nil {
+		first, _, _ := strings.Cut(m[1], " ")
+		return c.at("services."+first+".depends_on", &ComposeError{Kind: ComposeInconsistent, Service: first, Text: "the services depend on each other in a circle: " + m[1]})
+	}
+	if m := dottedStart.FindStringSubmatch(text); m != nil {
+		what := plainWords(strings.TrimPrefix(text[len(m[0]):], " "))
+		if what == "" {
+			what = "has a value that Compose refuses"
+		}
+		return c.at(m[1], &ComposeError{Kind: ComposeInconsistent, Text: what})
+	}
+	if m := serviceNamed.FindStringSubmatch(text); m != nil && c.defines(m[1]) {
+		what := plainWords(text[strings.Index(text, m[0])+len(m[0]):])
+		return c.at("services."+m[1], &ComposeError{Kind: ComposeInconsistent, Service: m[1], Text: strings.TrimSpace("is refused by Compose: " + what)})
+	}
+	e := &ComposeError{Kind: ComposeOther, Text: "is refused by Compose: " + plainWords(text)}
+	if f := c.files[0]; f != nil {
+		e.File = f.shown
+	}
+	c.whereQuoted(text, e)
+	return e
+}
+
+// explainSubstitution finds the references that cannot be replaced and tells the first in the order of files and lines.
+func (c *Compose) explainSubstitution(err error) *ComposeError {
+	var s *SubstitutionError
+	if !errors.As(err, &s) {
+		return nil
+	}
+	var first *ComposeError
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			scalars(doc, false, func(n *yaml.Node) {
+				if first != nil || !strings.Contains(n.Value, "$") {
+					return
+				}
+				x := expander{find: c.lookup}
+				_, err := x.expand(n.Value)
+				var s *SubstitutionError
+				if errors.As(err, &s) {
+					first = &ComposeError{File: f.shown, Line: n.Line, Kind: ComposeInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
+				}
+			})
+		}
+	}
+	if first == nil {
+		first = &ComposeError{Kind: ComposeInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
+	}
+	return first
+}
+
+// explainSchema says a schema error anew: which attribute, and what it must be.
+func (c *Compose) explainSchema(path, what string) *ComposeError {
+	if m := additional.FindStringSubmatch(what); m != nil {
+		name := strings.Trim(strings.Split(m[1], ",")[0], "' ")
+		return c.at(path+"."+name, &ComposeError{Kind: ComposeSchema, Key: name, Text: "Compose knows no attribute " + shortKey(name) + " here"})
+	}
+	if what == "false schema" { // no attribute of this name, the path's last part
+		return c.at(path, &ComposeError{Kind: ComposeSchema, Text: "Compose knows no such attribute here"})
+	}
+	text := "has a value that Compose does not take"
+	if mustBe.MatchString(what) {
+		text = what
+	} else if strings.HasPrefix(what, "missing propert") {
+		text = plainWords(what)
+	}
+	return c.at(path, &ComposeError{Kind: ComposeSchema, Text: text})
+}
+
+// at completes e with the position of a dotted path in the last file that has it, and puts the path before its text.
+func (c *Compose) at(path string, e *ComposeError) *ComposeError {
+	path = strings.NewReplacer(".[]", "", "[", ".", "]", "").Replace(path)
+	best := 0
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			n := nearest(doc, path)
+			if n == nil {
+				continue
+			}
+			if depth := reach(doc, path); depth >= best {
+				best, e.File, e.Line = depth, f.shown, n.Line
+			}
+		}
+	}
+	if e.File == "" && len(c.files) > 0 {
+		e.File = c.files[0].shown
+	}
+	parts := strings.Split(path, ".")
+	if e.Key == "" {
+		e.Key = parts[len(parts)-1]
+	}
+	if e.Service == "" && len(parts) > 1 && parts[0] == "services" {
+		e.Service = parts[1]
+	}
+	e.Text = shownPath(parts) + ": " + e.Text
+	return e
+}
+
+// shownPath is a path for people, without the names of variables' values: list items of an environment hold both.
+func shownPath(parts []string) string {
+	for i, p := range parts {
+		if k, _, ok := strings.Cut(p, "="); ok {
+			parts[i] = k
+		}
+	}
+	return strings.Trim(strings.Join(parts, "."), ".")
+}
+
+// reach is how many parts of a path the tree goes along.
+func reach(n *yaml.Node, path string) int {
+	parts := strings.Split(path, ".")
+	for take := len(parts); take > 0; take-- {
+		if k, _ := descend(n, parts[:take]...); k != nil {
+			return take
+		}
+	}
+	return 0
+}
+
+// whereQuoted gives e the line of the value that a message quotes, at its end or whole, when just one line of the files fits. The value itself is
+// not said.
+func (c *Compose) whereQuoted(message string, e *ComposeError) {
+	lines := map[string]int{}
+	end := strings.Trim(message[strings.LastIndex(message, ": ")+1:], " '\"")
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			scalars(doc, false, func(n *yaml.Node) {
+				if len(n.Value) >= 3 && (strings.Contains(message, n.Value) || len(end) >= 2 && strings.Contains(n.Value, end)) {
+					lines[fmt.Sprintf("%s:%d", f.shown, n.Line)] = n.Line
+					e.File, e.Line = f.shown, n.Line
+				}
+			})
+		}
+	}
+	if len(lines) != 1 {
+		e.Line = 0
+	}
+}

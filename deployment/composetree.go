@@ -1,0 +1,420 @@
+package deployment
+
+// Compose files as YAML trees: read with bounds before the library sees them, and asked for positions afterwards, since the library keeps none.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+const (
+	maxComposeFile  = 1 << 20
+	maxComposeFiles = 30     // with all that they include and extend
+	maxNodes        = 50_000 // of one file, every alias counted as what it stands for
+	maxNesting      = 100
+)
+
+// composeFile is one file of the model.
+type composeFile struct {
+	path  string // absolute
+	shown string // for people
+	data  []byte
+	docs  []*yaml.Node // the root of each document; aliases still in place
+}
+
+var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:document contains )?(?:line (\d+)(?:, column \d+)?: )?`)
+
+// parseCompose reads a file's YAML and refuses what would grow without bound, nest without end or set a key twice.
+func parseCompose(path, shown string, data []byte) (*composeFile, error) {
+	f := &composeFile{path: path, shown: shown, data: data}
+	if bytes.IndexByte(data, 0) >= 0 {
+		return nil, &ComposeError{File: shown, Kind: ComposeSyntax, Text: "holds a NUL byte: it is no text file"}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	left := maxNodes
+	for {
+		var doc yaml.Node
+		err := decoder.Decode(&doc)
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			text := err.Error()
+			line := 0
+			if m := yamlLine.FindStringSubmatch(text); m != nil {
+				line, _ = strconv.Atoi(m[1])
+				text = text[len(m[0]):]
+			}
+			return nil, &ComposeError{File: shown, Line: line, Kind: ComposeSyntax, Text: "is no valid YAML: " + plainWords(text)}
+		}
+		check := treeCheck{file: shown, left: &left, open: map[*yaml.Node]bool{}}
+		if err := check.node(&doc, 0); err != nil {
+			return nil, err
+		}
+		if len(doc.Content) == 1 {
+			f.docs = append(f.docs, doc.Content[0])
+		}
+	}
+	return f, nil
+}
+
+// treeCheck walks a tree the way a decoder that follows aliases would, and stops where that would hurt.
+type treeCheck struct {
+	file string
+	left *int
+	open map[*yaml.Node]bool // aliases being followed
+}
+
+func (c *treeCheck) node(n *yaml.Node, depth int) error {
+	if *c.left--; *c.left < 0 {
+		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("holds more than %d values, aliases counted in full", maxNodes)}
+	}
+	if depth > maxNesting {
+		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("is nested more than %d levels deep", maxNesting)}
+	}
+	if n.Kind == yaml.AliasNode {
+		if c.open[n.Alias] {
+			return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeSyntax, Text: "an alias refers to what it is a part of"}
+		}
+		c.open[n.Alias] = true
+		defer delete(c.open, n.Alias)
+		return c.node(n.Alias, depth+1)
+	}
+	if n.Kind == yaml.MappingNode {
+		lines := map[string]int{}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key := n.Content[i]
+			if first, ok := lines[key.Value]; ok {
+				return &ComposeError{File: c.file, Line: key.Line, Kind: ComposeDuplicate, Key: key.Value, Text: fmt.Sprintf("key %s is set before, in line %d", shortKey(key.Value), first)}
+			}
+			lines[key.Value] = key.Line
+		}
+	}
+	for _, child := range n.Content {
+		if err := c.node(child, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// shortKey is a key for people: quoted, cut when it is longer than any real one.
+func shortKey(key string) string {
+	if len(key) > 60 {
+		key = key[:60] + "…"
+	}
+	return strconv.Quote(key)
+}
+
+// withoutVersion blanks the obsolete top-level version, since the library warns of it through a global logger and ignores it otherwise. A version
+// that is not a text on one line stays, to be refused.
+func (f *composeFile) withoutVersion() []byte {
+	if len(f.docs) != 1 || f.docs[0].Kind != yaml.MappingNode || f.docs[0].Style&yaml.FlowStyle != 0 {
+		return f.data
+	}
+	root := f.docs[0]
+	for i := 0; i+1 < len(root.Content); i += 2 {
+		key, val := root.Content[i], root.Content[i+1]
+		oneLine := key.Line == val.Line && (i+2 >= len(root.Content) || root.Content[i+2].Line > val.Line)
+		if key.Value != "version" || val.Tag != "!!str" || val.Kind != yaml.ScalarNode || val.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 || val.Anchor != "" || !oneLine {
+			continue
+		}
+		lines := bytes.SplitAfter(f.data, []byte("\n"))
+		if key.Line > len(lines) || strings.Contains(val.Value, "\n") || !bytes.Contains(lines[key.Line-1], []byte(val.Value)) {
+			return f.data
+		}
+		lines[key.Line-1] = []byte("\n")
+		return bytes.Join(lines, nil)
+	}
+	return f.data
+}
+
+// target is the node itself, or what it is an alias of.
+func target(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+// child finds a key of a mapping, those merged in with << included, and the node of the key itself.
+func child(n *yaml.Node, key string) (keyNode, value *yaml.Node) {
+	n = target(n)
+	if n == nil || n.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value == key {
+			return n.Content[i], target(n.Content[i+1])
+		}
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if n.Content[i].Value != "<<" {
+			continue
+		}
+		merged := target(n.Content[i+1])
+		from := []*yaml.Node{merged}
+		if merged.Kind == yaml.SequenceNode {
+			from = merged.Content
+		}
+		for _, m := range from {
+			if k, v := child(m, key); k != nil {
+				return k, v
+			}
+		}
+	}
+	return nil, nil
+}
+
+// descend follows keys, and indexes into lists.
+func descend(n *yaml.Node, path ...string) (keyNode, value *yaml.Node) {
+	value = target(n)
+	for _, p := range path {
+		if value != nil && value.Kind == yaml.SequenceNode {
+			i, err := strconv.Atoi(p)
+			if err != nil || i < 0 || i >= len(value.Content) {
+				return nil, nil
+			}
+			value = target(value.Content[i])
+			keyNode = value
+			continue
+		}
+		if keyNode, value = child(value, p); keyNode == nil {
+			return nil, nil
+		}
+	}
+	return keyNode, value
+}
+
+// nearest follows a dotted path as far as the tree goes along, keys with dots in them included, and returns the last node reached.
+func nearest(n *yaml.Node, dotted string) *yaml.Node {
+	at := target(n)
+	var last *yaml.Node
+	parts := strings.Split(dotted, ".")
+	for len(parts) > 0 && at != nil {
+		step := 0
+		for take := len(parts); take > 0; take-- {
+			if k, v := descend(at, strings.Join(parts[:take], ".")); k != nil {
+				last, at, step = k, v, take
+				break
+			}
+		}
+		if step == 0 {
+			break
+		}
+		parts = parts[step:]
+	}
+	return last
+}
+
+// scalars calls visit with every scalar value below n, aliases followed only where follow says so.
+func scalars(n *yaml.Node, follow bool, visit func(*yaml.Node)) {
+	switch n.Kind {
+	case yaml.AliasNode:
+		if follow {
+			scalars(n.Alias, follow, visit)
+		}
+	case yaml.ScalarNode:
+		visit(n)
+	case yaml.MappingNode:
+		for i := 1; i < len(n.Content); i += 2 {
+			scalars(n.Content[i], follow, visit)
+		}
+	default:
+		for _, c := range n.Content {
+			scalars(c, follow, visit)
+		}
+	}
+}
+
+// composeReader reads the files of a model with all that they include and extend, each once, local files only.
+type composeReader struct {
+	root    string
+	src     sources
+	expand  *expander
+	loaded  map[string]*composeFile
+	ordered []*composeFile
+	// outside are files that lie outside the deployment's root: read, since teams do share them, but told.
+	outside []string
+}
+
+// file reads one file of the model. from is the file and line that name it, nil for the main ones.
+func (r *composeReader) file(path string, from *ComposeError) (*composeFile, error) {
+	path = filepath.Clean(path)
+	if f, ok := r.loaded[path]; ok {
+		return f, nil
+	}
+	shown := relative(r.root, path)
+	if from == nil {
+		from = &ComposeError{File: shown}
+	}
+	if len(r.loaded) >= maxComposeFiles {
+		from.Kind, from.Text = ComposeLimit, fmt.Sprintf("more than %d files are included or extended", maxComposeFiles)
+		return nil, from
+	}
+	data, _, err := r.src.read(path, maxComposeFile)
+	if err != nil {
+		if from.File != shown {
+			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("the file it names cannot be read: %v", reason(err)), err
+		} else {
+			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", reason(err)), err
+		}
+		return nil, from
+	}
+	f, err := parseCompose(path, shown, data)
+	if err != nil {
+		return nil, err
+	}
+	r.loaded[path] = f
+	r.ordered = append(r.ordered, f)
+	if !filepath.IsLocal(shown) {
+		r.outside = append(r.outside, path)
+	}
+	return f, nil
+}
+
+// follow reads what a file includes and extends, so that nothing unread, unbounded or remote is left for the library to open.
+func (r *composeReader) follow(f *composeFile, projectDir string) error {
+	for _, doc := range f.docs {
+		if _, list := child(doc, "include"); list != nil {
+			if err := r.includes(f, list, projectDir); err != nil {
+				return err
+			}
+		}
+		_, services := child(doc, "services")
+		if services == nil || services.Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 1; i < len(services.Content); i += 2 {
+			_, file := descend(services.Content[i], "extends", "file")
+			if file == nil {
+				continue
+			}
+			if err := r.open(f, file, filepath.Dir(f.path), func(next *composeFile) error { return r.follow(next, filepath.Dir(next.path)) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir string) error {
+	for _, entry := range list.Content {
+		entry = target(entry)
+		paths := []*yaml.Node{entry}
+		dir := ""
+		if entry.Kind == yaml.MappingNode {
+			_, path := child(entry, "path")
+			if path == nil {
+				continue // refused by the library, with its reason
+			}
+			paths = []*yaml.Node{path}
+			if path.Kind == yaml.SequenceNode {
+				paths = path.Content
+			}
+			if _, d := child(entry, "project_directory"); d != nil {
+				dir, _ = r.expand.expand(d.Value)
+				if !filepath.IsAbs(dir) {
+					dir = filepath.Join(projectDir, dir)
+				}
+			}
+			if _, env := child(entry, "env_file"); env != nil {
+				if err := r.includeEnv(f, env, projectDir); err != nil {
+					return err
+				}
+			}
+		}
+		for _, p := range paths {
+			err := r.open(f, target(p), projectDir, func(next *composeFile) error {
+				if dir == "" {
+					dir = filepath.Dir(next.path)
+				}
+				if env := filepath.Join(dir, ".env"); exists(env) {
+					if err := r.env(f, p.Line, env); err != nil {
+						return err
+					}
+				}
+				return r.follow(next, dir)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) error {
+	list := []*yaml.Node{env}
+	if env.Kind == yaml.SequenceNode {
+		list = env.Content
+	}
+	for _, e := range list {
+		path, err := r.expand.expand(target(e).Value)
+		if err != nil || path == "/dev/null" {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		if err := r.env(f, e.Line, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// env looks at the env file of an include before the library does.
+func (r *composeReader) env(f *composeFile, line int, path string) error {
+	data, info, err := r.src.read(path, maxEnvFile)
+	if err != nil {
+		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude, Text: fmt.Sprintf("the env file of the include cannot be read: %v", reason(err)), Err: err}
+	}
+	return parseEnv(path, relative(r.root, path), data, info).Err()
+}
+
+// open reads the file that the scalar n of f names and goes on with then; once per file.
+func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func(*composeFile) error) error {
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return nil // refused by the library, with its reason
+	}
+	at := &ComposeError{File: f.shown, Line: n.Line}
+	path, err := r.expand.expand(n.Value)
+	if err != nil {
+		at.Kind, at.Text, at.Err = ComposeInterpolation, err.Error(), err
+		return at
+	}
+	if strings.Contains(path, "://") || strings.HasPrefix(path, "git@") || strings.Contains(path, ".git#") {
+		at.Kind, at.Text = ComposeInclude, "names a remote file, which is not fetched: copy it into the deployment"
+		return at
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	if _, ok := r.loaded[filepath.Clean(path)]; ok {
+		return nil // a cycle, or the same file twice: the library's to judge
+	}
+	next, err := r.file(path, at)
+	if err != nil {
+		return err
+	}
+	return then(next)
+}
+
+// reason is why a file could not be read, without its path.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

@@ -1,0 +1,161 @@
+package deployment
+
+// What the services publish on the host, and how a name of the compose network is reached from there.
+
+import (
+	"cmp"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+)
+
+// PublishedPort is one port of a service that Docker publishes on the host.
+type PublishedPort struct {
+	Service string
+	// HostIP the port is published on; "" for all interfaces, which is also what 0.0.0.0 and :: mean.
+	HostIP string
+	// First and Last published port: one port mostly; 0 when Docker chooses one.
+	First, Last int
+	Target      int    // in the container
+	Protocol    string // tcp or udp
+	File        string // where it stands, as shown to people
+	Line        int
+}
+
+// AllInterfaces reports whether the port can be reached through every interface of the host.
+func (p PublishedPort) AllInterfaces() bool { return p.HostIP == "" }
+
+// Loopback reports whether the port can be reached from the host alone.
+func (p PublishedPort) Loopback() bool {
+	ip, err := netip.ParseAddr(p.HostIP)
+	return err == nil && ip.Unmap().IsLoopback()
+}
+
+// Published are the ports that active services publish, by service and port.
+func (c *Compose) Published() []PublishedPort {
+	var all []PublishedPort
+	for _, name := range c.Services() {
+		for _, p := range c.Project.Services[name].Ports {
+			port := PublishedPort{Service: name, HostIP: hostIP(p.HostIP), Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+			first, last, ranged := strings.Cut(p.Published, "-")
+			port.First, _ = strconv.Atoi(first)
+			port.Last = port.First
+			if ranged {
+				port.Last, _ = strconv.Atoi(last)
+			}
+			port.File, port.Line = c.portAt(name, p)
+			all = append(all, port)
+		}
+	}
+	slices.SortFunc(all, func(a, b PublishedPort) int {
+		return cmp.Or(strings.Compare(a.Service, b.Service), a.First-b.First, a.Target-b.Target, strings.Compare(a.Protocol, b.Protocol), strings.Compare(a.HostIP, b.HostIP))
+	})
+	return all
+}
+
+// hostIP is "" for what means all interfaces.
+func hostIP(ip string) string {
+	if a, err := netip.ParseAddr(ip); err == nil && a.Unmap().IsUnspecified() {
+		return ""
+	}
+	return ip
+}
+
+// portAt finds the line of a service's ports that names a published or target port.
+func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string, line int) {
+	inside, published := strconv.Itoa(int(p.Target)), p.Published
+	for _, f := range slices.Backward(c.files) {
+		for _, doc := range f.docs {
+			_, list := descend(doc, "services", service, "ports")
+			if list == nil {
+				continue
+			}
+			if file == "" {
+				file, line = f.shown, list.Line
+			}
+			for _, entry := range list.Content {
+				text := c.portText(target(entry))
+				if text == published+":"+inside || strings.HasSuffix(text, ":"+published+":"+inside) || published == "" && text == inside {
+					return f.shown, entry.Line
+				}
+			}
+		}
+	}
+	return file, line
+}
+
+// portText is an entry of a ports list as the short form writes it, without the protocol.
+func (c *Compose) portText(entry *yaml.Node) string {
+	x := expander{find: c.lookup, lenient: true}
+	if entry.Kind != yaml.MappingNode {
+		text, _ := x.expand(entry.Value)
+		text, _, _ = strings.Cut(text, "/")
+		return text
+	}
+	text := ""
+	for _, key := range []string{"published", "target"} {
+		if _, n := child(entry, key); n != nil {
+			part, _ := x.expand(n.Value)
+			text += ":" + part
+		}
+	}
+	return text
+}
+
+// HostNetwork are the active services that use the host's own network, so that whatever they listen on is on the host.
+func (c *Compose) HostNetwork() []string {
+	var names []string
+	for _, name := range c.Services() {
+		if c.Project.Services[name].NetworkMode == "host" {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Endpoint says how a port of a service is reached from the host: through the port it is published on. The service is one of the names that other
+// containers know it by: of the service, the container, the host name or an alias. Not ok: no such service, or the port is not published.
+func (c *Compose) Endpoint(service string, containerPort int) (host string, port int, ok bool) {
+	name, found := c.serviceOf(service)
+	if !found {
+		return "", 0, false
+	}
+	if c.Project.Services[name].NetworkMode == "host" {
+		return "127.0.0.1", containerPort, true
+	}
+	for _, p := range c.Published() {
+		if p.Service != name || p.Target != containerPort || p.Protocol != "tcp" || p.First == 0 || p.First != p.Last {
+			continue
+		}
+		host = cmp.Or(p.HostIP, "127.0.0.1")
+		return host, p.First, true
+	}
+	return "", 0, false
+}
+
+// serviceOf finds the active service that a name of the compose network stands for.
+func (c *Compose) serviceOf(name string) (string, bool) {
+	if _, ok := c.Project.Services[name]; ok {
+		return name, true
+	}
+	for _, service := range c.Services() {
+		s := c.Project.Services[service]
+		if s.ContainerName == name || s.Hostname == name {
+			return service, true
+		}
+		for _, n := range s.Networks {
+			if n != nil && slices.Contains(n.Aliases, name) {
+				return service, true
+			}
+		}
+	}
+	return "", false
+}
+
+// joinHostPort is net.JoinHostPort for a number.
+func joinHostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

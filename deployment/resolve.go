@@ -1,0 +1,354 @@
+package deployment
+
+// The lookup of a value within one service.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// maxSecretFile bounds a file that holds one secret.
+const maxSecretFile = 64 << 10
+
+// surroundings is what a service's env files give it.
+type surroundings struct {
+	values map[string]value
+	// missing is the first env file that could not be read or that Compose refuses: what it would set is not known.
+	missing error
+}
+
+// serviceFiles reads a service's env files, once per pass.
+func (v *View) serviceFiles(c *Compose, name string) surroundings {
+	v.mu.Lock()
+	known, ok := v.services[name]
+	v.mu.Unlock()
+	if ok {
+		return known
+	}
+	s := surroundings{values: map[string]value{}}
+	service := c.Project.Services[name]
+	outer := func(key string) (string, bool) {
+		if text, ok := c.lookup(key); ok {
+			return text, true
+		}
+		if text := service.Environment[key]; text != nil {
+			return *text, true
+		}
+		return "", false
+	}
+	for _, file := range service.EnvFiles {
+		env, err := v.serviceEnv(file)
+		if err == nil {
+			if err = env.Err(); err == nil {
+				var read map[string]value
+				if read, err = env.expandWith(outer, s.values); err == nil {
+					maps.Copy(s.values, read)
+					continue
+				}
+			}
+		}
+		if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+			continue
+		}
+		if s.missing == nil {
+			s.missing = fmt.Errorf("env file of service %s: %w", name, err)
+		}
+	}
+	v.mu.Lock()
+	v.services[name] = s
+	v.mu.Unlock()
+	return s
+}
+
+// valueOfService looks keys up in one service.
+func (v *View) valueOfService(c *Compose, service string, keys []string) (Value, error) {
+	files := v.serviceFiles(c, service)
+	found := Value{Key: keys[0]}
+	for _, key := range keys {
+		value, err := v.direct(c, files, service, key)
+		switch {
+		case err != nil:
+			return Value{}, err
+		case value.Ref.Kind != "" || value.Set && !value.Text.Empty():
+			return value, nil
+		case value.Set && !found.Set:
+			found = value
+		}
+		if value, ok, err := v.keyFile(c, files, service, key); ok || err != nil {
+			return value, err
+		}
+		if value, ok, err := v.secretNamed(c, service, key); ok || err != nil {
+			return value, err
+		}
+	}
+	if found.Set {
+		return found, nil
+	}
+	for _, key := range keys {
+		if c.Env == nil || !c.refersTo(service, key) {
+			continue
+		}
+		if e, ok := c.Env.Get(key); ok {
+			return valueOfEntry(c.Env, e, service, ViaEnvFile), c.Env.behindError(e)
+		}
+	}
+	return found, files.missing
+}
+
+// direct looks a key up in a service's environment and then in its env files.
+func (v *View) direct(c *Compose, files surroundings, service, key string) (Value, error) {
+	value := Value{Key: key}
+	if text, ok := c.Project.Services[service].Environment[key]; ok {
+		return v.fromEnvironment(c, service, key, text)
+	}
+	set, ok := files.values[key]
+	if !ok {
+		return value, nil
+	}
+	value = valueOfEntry(set.env, set.entry, service, ViaServiceFile)
+	value.Text, value.Set, value.Ref = secret.New(set.text), true, Ref{}
+	return value.followed(), nil
+}
+
+var oneVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-?][^${}]*)?\})$`)
+
+// fromEnvironment is a value of a service's environment; text is nil for a key without value.
+func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (Value, error) {
+	at, raw := c.environmentAt(service, key)
+	value := Value{Key: key, Set: true, Origin: at}
+	if text == nil {
+		e, ok := Entry{}, false
+		if c.Env != nil {
+			e, ok = c.Env.Get(key)
+		}
+		if !ok {
+			value.Set, value.Ref = false, Ref{RefEnvironment, key}
+			return value, nil
+		}
+		return valueOfEntry(c.Env, e, service, ViaEnvironment), c.Env.behindError(e)
+	}
+	x := expander{find: c.lookup, lenient: true}
+	if _, err := x.expand(raw); err == nil && c.Env != nil {
+		for _, name := range x.used {
+			e, ok := c.Env.Get(name)
+			if !ok {
+				continue
+			}
+			if err := c.Env.behindError(e); err != nil {
+				return Value{}, err
+			}
+			value.Ambiguous = value.Ambiguous || e.Ambiguous
+			value.Unset = append(value.Unset, e.Unset...)
+			if oneVariable.MatchString(raw) && len(x.used) == 1 && e.Text.Reveal() == *text {
+				value.Origin = Origin{File: c.Env.File, Line: e.Line, Service: service, Via: ViaEnvironment}
+			}
+		}
+	}
+	value.Unset = append(value.Unset, x.unset...)
+	value.Text = secret.New(*text)
+	return value.followed(), nil
+}
+
+// environmentAt finds where a service's environment sets a key, and the text before its variables were replaced.
+func (c *Compose) environmentAt(service, key string) (Origin, string) {
+	origin := Origin{Service: service, Via: ViaEnvironment}
+	for _, f := range slices.Backward(c.files) {
+		for _, doc := range f.docs {
+			if n, raw := c.environmentIn(f, doc, service, key, 0); n != nil {
+				origin.File, origin.Line = n.file, n.line
+				return origin, raw
+			}
+		}
+	}
+	if len(c.files) > 0 {
+		origin.File = c.files[0].shown
+	}
+	return origin, ""
+}
+
+type position struct {
+	file string
+	line int
+}
+
+func (c *Compose) environmentIn(f *composeFile, doc *yaml.Node, service, key string, depth int) (*position, string) {
+	_, env := descend(doc, "services", service, "environment")
+	if env != nil && env.Kind == yaml.SequenceNode {
+		for _, item := range slices.Backward(env.Content) {
+			k, text, found := strings.Cut(target(item).Value, "=")
+			if k == key {
+				if !found { // taken over from the surroundings
+					text = "${" + key + "}"
+				}
+				return &position{f.shown, item.Line}, text
+			}
+		}
+	} else if k, value := child(env, key); k != nil {
+		return &position{f.shown, k.Line}, value.Value
+	}
+	_, extends := descend(doc, "services", service, "extends")
+	if extends == nil || depth > 10 {
+		return nil, ""
+	}
+	base, in := extends.Value, f
+	if extends.Kind == yaml.MappingNode {
+		if _, n := child(extends, "service"); n != nil {
+			base = n.Value
+		}
+		if _, n := child(extends, "file"); n != nil {
+			i := slices.IndexFunc(c.files, func(o *composeFile) bool {
+				return o.path == filepath.Clean(n.Value) || o.path == filepath.Join(filepath.Dir(f.path), n.Value)
+			})
+			if i < 0 {
+				return nil, ""
+			}
+			in = c.files[i]
+		}
+	}
+	for _, d := range in.docs {
+		if p, raw := c.environmentIn(in, d, base, key, depth+1); p != nil {
+			return p, raw
+		}
+	}
+	return nil, ""
+}
+
+// keyFile follows KEY_FILE.
+func (v *View) keyFile(c *Compose, files surroundings, service, key string) (Value, bool, error) {
+	named, err := v.direct(c, files, service, key+"_FILE")
+	if err != nil || !named.Set || named.Text.Empty() {
+		return Value{}, false, err
+	}
+	origin := named.Origin
+	origin.Via = ViaKeyFile
+	inside := named.Text.Reveal()
+	if s, ok := c.mountedSecret(service, inside); ok {
+		value, err := v.fromSecret(c, s, key, origin)
+		return value, true, err
+	}
+	if host, ok := c.hostPath(service, inside); ok {
+		value, err := v.fromFile(key, host, origin)
+		return value, true, err
+	}
+	return Value{Key: key, Origin: origin, Ref: Ref{RefContainer, inside}}, true, nil
+}
+
+// mountedSecret is the name of the secret or config that a service sees at a path.
+func (c *Compose) mountedSecret(service, inside string) (types.FileObjectConfig, bool) {
+	s := c.Project.Services[service]
+	inside = path.Clean(inside)
+	for _, x := range s.Secrets {
+		at := x.Target
+		if at == "" {
+			at = x.Source
+		}
+		if !path.IsAbs(at) {
+			at = path.Join("/run/secrets", at)
+		}
+		if path.Clean(at) == inside {
+			o, ok := c.Project.Secrets[x.Source]
+			return withName(types.FileObjectConfig(o), x.Source), ok
+		}
+	}
+	for _, x := range s.Configs {
+		at := x.Target
+		if at == "" {
+			at = "/" + x.Source
+		}
+		if path.Clean(at) == inside {
+			o, ok := c.Project.Configs[x.Source]
+			return withName(types.FileObjectConfig(o), x.Source), ok
+		}
+	}
+	return types.FileObjectConfig{}, false
+}
+
+// secretNamed is a secret of the service that is called like the key.
+func (v *View) secretNamed(c *Compose, service, key string) (Value, bool, error) {
+	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
+	for _, x := range c.Project.Services[service].Secrets {
+		if plain(x.Source) != plain(key) && (x.Target == "" || plain(path.Base(x.Target)) != plain(key)) {
+			continue
+		}
+		o, ok := c.Project.Secrets[x.Source]
+		if !ok {
+			continue
+		}
+		e := c.at("secrets."+x.Source, &ComposeError{})
+		value, err := v.fromSecret(c, withName(types.FileObjectConfig(o), x.Source), key, Origin{File: e.File, Line: e.Line, Service: service, Via: ViaSecret})
+		return value, true, err
+	}
+	return Value{}, false, nil
+}
+
+// fromSecret reads what a secret or config of the compose file holds.
+func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, origin Origin) (Value, error) {
+	switch {
+	case bool(o.External):
+		return Value{Key: key, Origin: origin, Ref: Ref{RefExternal, o.Name}}, nil
+	case o.File != "":
+		return v.fromFile(key, o.File, origin)
+	case o.Environment != "":
+		if c.Env != nil {
+			if e, ok := c.Env.Get(o.Environment); ok {
+				value := valueOfEntry(c.Env, e, origin.Service, origin.Via)
+				value.Key = key
+				return value, c.Env.behindError(e)
+			}
+		}
+		return Value{Key: key, Origin: origin, Ref: Ref{RefEnvironment, o.Environment}}, nil
+	case o.Content != "":
+		return Value{Key: key, Set: true, Text: secret.New(strings.TrimRight(o.Content, "\r\n")), Origin: origin}.followed(), nil
+	}
+	return Value{Key: key, Origin: origin, Ref: Ref{RefExternal, o.Name}}, nil
+}
+
+// fromFile reads a secret from a file of this host, without the line end it was written with.
+func (v *View) fromFile(key, path string, origin Origin) (Value, error) {
+	text, err := files.Load(v.cache, path, "secret", maxSecretFile, func(data []byte, _ fs.FileInfo) (secret.Text, error) {
+		return secret.New(strings.TrimRight(string(data), "\r\n")), nil
+	})
+	if err != nil {
+		return Value{}, fmt.Errorf("file of %s, named at %s: %w", key, origin, err)
+	}
+	origin.File, origin.Line = v.Deployment.Rel(path), 0
+	return Value{Key: key, Set: true, Text: text, Origin: origin}.followed(), nil
+}
+
+// hostPath is where a path in a service's container lies on the host: below a bind mount, the innermost one that holds it.
+func (c *Compose) hostPath(service, inside string) (string, bool) {
+	inside = path.Clean(inside)
+	best, host := "", ""
+	for _, m := range c.Project.Services[service].Volumes {
+		at := path.Clean(m.Target)
+		if inside != at && !strings.HasPrefix(inside, strings.TrimSuffix(at, "/")+"/") || len(at) < len(best) {
+			continue
+		}
+		best, host = at, ""
+		if m.Type == types.VolumeTypeBind {
+			host = filepath.Join(m.Source, strings.TrimPrefix(inside, at))
+		}
+	}
+	return host, host != ""
+}
+
+// withName names a secret that has no name of its own.
+func withName(o types.FileObjectConfig, name string) types.FileObjectConfig {
+	if o.Name == "" {
+		o.Name = name
+	}
+	return o
+}
