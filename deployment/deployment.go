@@ -11,8 +11,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // Deployment is what is known of one installation before looking into it: which files, hosts and addresses, and how each was found.
@@ -100,6 +102,9 @@ func (s *Settings) fill() {
 	fill(&s.Firewall.HostRoot, "/")
 	fill(&s.Public.TerminatedAt, "origin")
 	fill(&s.Public.CDN, "none")
+	if s.Backup.MaxAge == 0 {
+		s.Backup.MaxAge = schema.Duration(26 * time.Hour)
+	}
 }
 
 // check finds settings that contradict each other; all of them are told at once. Addresses are checked by form, never shown: they may hold a

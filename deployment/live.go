@@ -2,7 +2,12 @@ package deployment
 
 // How the running parts of a deployment are reached. Secrets are given as files, so that a configuration can be committed and printed.
 
-import "github.com/thenexusengine/catalyst_exporter/secret"
+import (
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
 
 // Address is an address, and whether somebody configured it: a default that refuses tells that nothing was configured, a configured one that
 // refuses is a fault.
@@ -27,13 +32,24 @@ func trimSlash(s string) string {
 
 // HTTP is what calling an HTTP service may need.
 type HTTP struct {
-	CAFile          string `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
-	CertFile        string `yaml:"cert_file" doc:"client certificate"`
-	KeyFile         string `yaml:"key_file" doc:"key of the client certificate"`
-	ServerName      string `yaml:"server_name" doc:"name that the server's certificate must have instead of the URL's"`
-	Username        string `yaml:"username" doc:"user of basic authentication"`
-	PasswordFile    string `yaml:"password_file" doc:"file with the password of basic authentication"`
-	BearerTokenFile string `yaml:"bearer_token_file" doc:"file with a bearer token"`
+	CAFile          string          `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+	CertFile        string          `yaml:"cert_file" doc:"client certificate"`
+	KeyFile         string          `yaml:"key_file" doc:"key of the client certificate"`
+	ServerName      string          `yaml:"server_name" doc:"name that the server's certificate must have instead of the URL's"`
+	Username        string          `yaml:"username" doc:"user of basic authentication"`
+	PasswordFile    string          `yaml:"password_file" doc:"file with the password of basic authentication"`
+	BearerTokenFile string          `yaml:"bearer_token_file" doc:"file with a bearer token"`
+	Timeout         schema.Duration `yaml:"timeout" doc:"how long one request may take" default:"5s" min:"100ms" max:"5m"`
+}
+
+// Patience is how long one request may take.
+func (h HTTP) Patience() time.Duration { return patience(h.Timeout) }
+
+func patience(configured schema.Duration) time.Duration {
+	if configured > 0 {
+		return configured.Std()
+	}
+	return 5 * time.Second
 }
 
 // API is the application's own address.
@@ -69,25 +85,33 @@ type DNS struct {
 
 // Database is the PostgreSQL database.
 type Database struct {
-	Host         string      `yaml:"host" doc:"DB_HOST, or the host in DATABASE_URL, when not set"`
-	Port         int         `yaml:"port" doc:"DB_PORT, else 5432, when not set"`
-	Name         string      `yaml:"name" doc:"DB_NAME when not set"`
-	User         string      `yaml:"user" doc:"DB_USER when not set"`
-	PasswordFile string      `yaml:"password_file" doc:"file with the password; DB_PASSWORD when not set"`
-	SSLMode      string      `yaml:"sslmode" doc:"as libpq's; DB_SSL_MODE, else prefer, when not set" enum:"disable,allow,prefer,require,verify-ca,verify-full"`
-	CAFile       string      `yaml:"ca_file" doc:"certificate authorities for verify-ca and verify-full"`
-	Password     secret.Text `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_DB_PASSWORD}"`
+	Host         string          `yaml:"host" doc:"DB_HOST, or the host in DATABASE_URL, when not set"`
+	Port         int             `yaml:"port" doc:"DB_PORT, else 5432, when not set"`
+	Name         string          `yaml:"name" doc:"DB_NAME when not set"`
+	User         string          `yaml:"user" doc:"DB_USER when not set"`
+	PasswordFile string          `yaml:"password_file" doc:"file with the password; DB_PASSWORD when not set"`
+	SSLMode      string          `yaml:"sslmode" doc:"as libpq's; DB_SSL_MODE, else prefer, when not set" enum:"disable,allow,prefer,require,verify-ca,verify-full"`
+	CAFile       string          `yaml:"ca_file" doc:"certificate authorities for verify-ca and verify-full"`
+	Password     secret.Text     `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_DB_PASSWORD}"`
+	Timeout      schema.Duration `yaml:"timeout" doc:"how long connecting and asking may take" default:"5s" min:"100ms" max:"5m"`
 }
+
+// Patience is how long connecting and asking may take.
+func (d Database) Patience() time.Duration { return patience(d.Timeout) }
 
 // Redis is the Redis server.
 type Redis struct {
-	Address      string      `yaml:"address" doc:"host:port; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
-	User         string      `yaml:"user" doc:"ACL user; the default user when not set"`
-	PasswordFile string      `yaml:"password_file" doc:"file with the password; REDIS_PASSWORD when not set"`
-	Password     secret.Text `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
-	TLS          bool        `yaml:"tls" doc:"talk TLS"`
-	CAFile       string      `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+	Address      string          `yaml:"address" doc:"host:port; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
+	User         string          `yaml:"user" doc:"ACL user; the default user when not set"`
+	PasswordFile string          `yaml:"password_file" doc:"file with the password; REDIS_PASSWORD when not set"`
+	Password     secret.Text     `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
+	TLS          bool            `yaml:"tls" doc:"talk TLS"`
+	Timeout      schema.Duration `yaml:"timeout" doc:"how long connecting and asking may take" default:"5s" min:"100ms" max:"5m"`
+	CAFile       string          `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
 }
+
+// Patience is how long connecting and asking may take.
+func (r Redis) Patience() time.Duration { return patience(r.Timeout) }
 
 // Prometheus is the Prometheus that watches the deployment.
 type Prometheus struct {

@@ -2,6 +2,8 @@ package deployment
 
 // What a configuration may say about a deployment. Everything has a default or is found from the root; paths are relative to the root.
 
+import "github.com/thenexusengine/catalyst_exporter/schema"
+
 // Settings is the configuration's deployment section or one entry of its targets; everything has a default or is found.
 type Settings struct {
 	Name        string `yaml:"name" doc:"name of the deployment, a label value where there are several; the root's last part when not set"`
@@ -54,12 +56,13 @@ type Repository struct {
 
 // Backup says where backups are written.
 type Backup struct {
-	Path      string `yaml:"path" doc:"the newest backup, where it always has the same name"`
-	Directory string `yaml:"directory" doc:"folder of the backups, searched for the glob"`
-	Glob      string `yaml:"glob" doc:"names of finished backups; *.sql.gz, *.dump and their like when not set"`
-	Container string `yaml:"container" doc:"container that holds path or directory; without it they are on this host"`
-	Service   string `yaml:"service" doc:"compose service that makes the backups" default:"backup"`
-	Timer     string `yaml:"timer" doc:"systemd timer that makes the backups instead of a service"`
+	Path      string          `yaml:"path" doc:"the newest backup, where it always has the same name"`
+	Directory string          `yaml:"directory" doc:"folder of the backups, searched for the glob"`
+	Glob      string          `yaml:"glob" doc:"names of finished backups; *.sql.gz, *.dump and their like when not set"`
+	Container string          `yaml:"container" doc:"container that holds path or directory; without it they are on this host"`
+	Service   string          `yaml:"service" doc:"compose service that makes the backups" default:"backup"`
+	Timer     string          `yaml:"timer" doc:"systemd timer that makes the backups instead of a service"`
+	MaxAge    schema.Duration `yaml:"max_age" doc:"age from which the newest backup is stale" default:"26h" min:"1m"`
 }
 
 // Firewall says what may be reached from outside, and what guards it.

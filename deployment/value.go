@@ -4,7 +4,6 @@ package deployment
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
@@ -48,14 +47,6 @@ type Origin struct {
 	Line    int    // 0 when not known
 	Service string // that gets it; "" when there is no compose file
 	Via     string // one of the Via constants
-}
-
-// String is file and line, for people.
-func (o Origin) String() string {
-	if o.Line == 0 {
-		return o.File
-	}
-	return fmt.Sprintf("%s:%d", o.File, o.Line)
 }
 
 // Ways a value gets into a service.

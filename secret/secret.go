@@ -56,5 +56,14 @@ func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String())
 // MarshalText serves encoding/json, encoding/xml and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
+// UnmarshalText takes the text as it is written.
+func (t *Text) UnmarshalText(text []byte) error {
+	*t = New(string(text))
+	return nil
+}
+
+// Secret tells the reader of configurations that no message may quote the value.
+func (Text) Secret() bool { return true }
+
 // LogValue implements slog.LogValuer.
 func (t Text) LogValue() slog.Value { return slog.StringValue(t.String()) }

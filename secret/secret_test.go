@@ -54,3 +54,10 @@ func TestTextIsNeverPrinted(t *testing.T) {
 		t.Error("Equal, Empty or Len is wrong")
 	}
 }
+
+func TestTextIsRead(t *testing.T) {
+	var got struct{ Password Text }
+	if err := json.Unmarshal([]byte(`{"Password":"mark-4712"}`), &got); err != nil || got.Password.Reveal() != "mark-4712" || !got.Password.Secret() {
+		t.Errorf("got %q, %v", got.Password.Reveal(), err)
+	}
+}
