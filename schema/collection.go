@@ -53,6 +53,9 @@ func (d *decoder) mapping(c place, v reflect.Value, r rules) {
 	}
 	out := reflect.MakeMap(t)
 	for key, node := range Pairs(c.node) {
+		if d.full() {
+			return
+		}
 		key = plain(key)
 		k := reflect.ValueOf(key.Value).Convert(t.Key())
 		switch {

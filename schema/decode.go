@@ -17,8 +17,8 @@ import (
 // Decode fills the struct that into points to from n (of Parse; nil is an empty mapping) and returns everything wrong with it, sorted by line.
 func Decode(file string, n *Node, into any) Problems { return DecodeAt(file, "", n, into) }
 
-// DecodeAt is Decode for a part of a document, whose path is that of n. A struct is decoded by its fields even if it is an Unmarshaler, so that
-// UnmarshalNode may call it on its receiver. Pointers to other types than structs are fine too.
+// DecodeAt is Decode for a part of a document, whose path is that of n. A struct with tagged fields is decoded by them even if it is
+// an Unmarshaler, so that UnmarshalNode may call it on its receiver. Pointers to other types than structs are fine too.
 func DecodeAt(file, path string, n *Node, into any) Problems {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -29,7 +29,7 @@ func DecodeAt(file, path string, n *Node, into any) Problems {
 	}
 	d := &decoder{notebook: notebook{file: file}, fields: map[reflect.Type][]field{}}
 	c := place{node: n, path: path}
-	if v = v.Elem(); v.Kind() == reflect.Struct && sortOf(v.Type()) == sortCustom {
+	if v = v.Elem(); v.Kind() == reflect.Struct && sortOf(v.Type()) == sortCustom && hasTags(v.Type()) {
 		c.node = plain(n)
 		c.hidden = isSecret(v.Type())
 		d.structure(c, v)
@@ -221,6 +221,9 @@ func (d *decoder) structure(c place, v reflect.Value) {
 	}
 	seen := map[string]bool{}
 	for key, node := range Pairs(c.node) {
+		if d.full() {
+			return
+		}
 		key = plain(key)
 		i := slices.Index(names, key.Value)
 		switch {

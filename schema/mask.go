@@ -21,7 +21,7 @@ func masked(message string, c place) string {
 	for _, value := range slices.SortedFunc(maps.Keys(values), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) {
 		mask := values[value]
 		for _, form := range []string{value, strings.Trim(strconv.Quote(value), `"`)} {
-			if strings.TrimSpace(form) == "" {
+			if strings.TrimSpace(form) == "" || !strings.Contains(message, form) {
 				continue
 			}
 			if len(form) >= 4 {

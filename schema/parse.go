@@ -47,6 +47,8 @@ func Parse(file string, data []byte) (*Node, error) {
 	case !errors.Is(err, io.EOF):
 		r.add(syntaxProblem(file, data, err))
 	}
+	// An alias repeats what is wrong behind its anchor at the same place under another path.
+	r.problems = r.problems.distinct(func(p Problem) Problem { p.Path = ""; return p })
 	if ps := r.sorted(); len(ps) > 0 {
 		return nil, ps
 	}
@@ -123,8 +125,8 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 	if m := unknownAnchor.FindStringSubmatch(message); m != nil {
 		return aliasProblem(file, data, m[1])
 	}
-	lines := strings.Split(string(data), "\n")
-	line = min(line, max(1, len(lines)))
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	line = min(line, len(lines))
 	for at := max(1, line-1); at <= min(line+1, len(lines)); at++ {
 		text := lines[at-1]
 		indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]

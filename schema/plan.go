@@ -170,6 +170,16 @@ func fieldsOf(t reflect.Type) []field {
 	return out
 }
 
+// hasTags reports whether t has fields to decode.
+func hasTags(t reflect.Type) bool {
+	for i := range t.NumField() {
+		if tag := t.Field(i).Tag; tag.Get("yaml") != "" || tag.Get("inline") == "true" {
+			return true
+		}
+	}
+	return false
+}
+
 func newField(sf reflect.StructField, name string, wrong func(string, ...any)) field {
 	f := field{name: name, doc: sf.Tag.Get("doc"), example: sf.Tag.Get("example"), index: sf.Index, typ: sf.Type}
 	if text, ok := sf.Tag.Lookup("default"); ok {

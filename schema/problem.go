@@ -66,15 +66,29 @@ func (ps Problems) Err() error {
 	return ps
 }
 
-// Sorted returns ps by file, line and column without repetitions. An alias repeats a problem at one place under several paths: the first stays.
+// Sorted returns ps by file, line and column, otherwise in their order, without repetitions. An alias repeats a problem at one place under several
+// paths that end in the same key: the first stays.
 func (ps Problems) Sorted() Problems {
+	return ps.distinct(func(p Problem) Problem {
+		if p.Line > 0 {
+			p.Path = lastOf(p.Path)
+		}
+		return p
+	})
+}
+
+// distinct sorts ps and keeps the first of those that are the same in what identity leaves of them.
+func (ps Problems) distinct(identity func(Problem) Problem) Problems {
 	out := slices.Clone(ps)
 	slices.SortStableFunc(out, func(a, b Problem) int {
-		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
 	})
-	return slices.CompactFunc(out, func(a, b Problem) bool {
-		return a.File == b.File && a.Line == b.Line && a.Column == b.Column && a.Message == b.Message &&
-			(a.Path == b.Path || a.Line > 0 && lastOf(a.Path) == lastOf(b.Path))
+	seen := make(map[Problem]bool, len(out))
+	return slices.DeleteFunc(out, func(p Problem) bool {
+		id := identity(p)
+		twice := seen[id]
+		seen[id] = true
+		return twice
 	})
 }
 
@@ -133,13 +147,14 @@ func (b *notebook) add(ps ...Problem) {
 	}
 }
 
+// sorted returns what was noted, nil for nothing.
 func (b *notebook) sorted() Problems {
-	out := b.problems.Sorted()
-	if len(out) > 0 && out[len(out)-1].Line == math.MaxInt {
-		out[len(out)-1].Line = 0
-	}
-	if len(out) == 0 {
+	if len(b.problems) == 0 {
 		return nil
+	}
+	out := b.problems.Sorted()
+	if last := &out[len(out)-1]; last.Line == math.MaxInt {
+		last.Line = 0
 	}
 	return out
 }

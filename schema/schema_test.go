@@ -102,6 +102,16 @@ func problems(t *testing.T, text string, into any) string {
 
 const minimal = "deployment:\n  root: /srv\n  postgres: {port: 5432}\n" // three lines
 
+func TestTwoMissingOfOneParent(t *testing.T) {
+	var into struct {
+		B string `yaml:"b" required:"true"`
+		A string `yaml:"a" required:"true"`
+	}
+	if got := problems(t, "", &into); got != "f.yaml:1:1: b: required, but missing\nf.yaml:1:1: a: required, but missing" {
+		t.Error(got)
+	}
+}
+
 func TestBadDocuments(t *testing.T) {
 	for _, tc := range []struct{ name, text, want string }{
 		{"empty", "", `f.yaml:1:1: deployment: required, but missing`},
@@ -120,6 +130,18 @@ func TestBadDocuments(t *testing.T) {
 			`f.yaml:4:1: unknown field "a\x1b[31m\n" (known here: deployment, checks, labels, limits, targets, raw, every, grace, shift, since)`},
 		{"missing required: the parent's line", "checks: []\ndeployment:\n\n  postgres:\n    host: a\n",
 			"f.yaml:2:1: deployment.root: required, but missing (for example root: /srv/app)\nf.yaml:4:3: deployment.postgres.port: required, but missing"},
+		{"two missing of one parent", minimal + "targets: {eu: {postgres: {}}}\nchecks: [{hook: {}, scope: {}}]\n",
+			`f.yaml:4:11: targets.eu.root: required, but missing (for example root: /srv/app)
+f.yaml:4:16: targets.eu.postgres.port: required, but missing
+f.yaml:5:10: checks[0].item: required, but missing
+f.yaml:5:17: checks[0].hook.name: required, but missing
+f.yaml:5:21: checks[0].scope.hosts: required, but missing`},
+		{"two missing at one place", minimal + "targets:\n  eu:\nchecks: [{scope: }, {}]\nlimits: {a: }\n",
+			`f.yaml:5:3: targets.eu.root: required, but missing (for example root: /srv/app)
+f.yaml:6:10: checks[0].item: required, but missing
+f.yaml:6:11: checks[0].scope.hosts: required, but missing
+f.yaml:6:21: checks[1].item: required, but missing
+f.yaml:7:10: limits.a: has no value, expected a size`},
 		{"required section without content", "deployment:\n", `f.yaml:1:1: deployment.root: required, but missing (for example root: /srv/app)`},
 		{"required but empty", "deployment: {root: ' '}\n", `f.yaml:1:14: deployment.root: required, but empty`},
 		{"required but null", "deployment:\n  root:\n", `f.yaml:2:3: deployment.root: has no value, expected text`},
