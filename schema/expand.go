@@ -67,13 +67,14 @@ func (e *expander) walk(n *Node, path string, depth int) {
 
 func (e *expander) scalar(n *Node, path string) {
 	const escape = "write $$ for a plain $"
-	failed, expanded := false, false
+	failed := false
 	problem := func(hint, format string, args ...any) {
 		p := Problemf(e.file, path, n, format, args...)
 		p.Hint, failed = hint, true
 		e.add(p)
 	}
 	var out strings.Builder
+	var pieces []string
 	for rest := n.Value; rest != ""; {
 		at := strings.IndexByte(rest, '$')
 		if at < 0 || at == len(rest)-1 {
@@ -117,7 +118,7 @@ func (e *expander) scalar(n *Node, path string) {
 			problem("", "more than 1 MiB of expanded text")
 		default:
 			e.left -= len(value)
-			expanded = true
+			pieces = append(pieces, value)
 			out.WriteString(value)
 		}
 	}
@@ -125,8 +126,10 @@ func (e *expander) scalar(n *Node, path string) {
 		return
 	}
 	n.Value = out.String()
-	if expanded {
+	if len(pieces) > 0 {
 		n.Tag = expandedTag
+		// Parse drops comments, so that this one is free to remember what must be masked, even where only a part of the value shows.
+		n.FootComment = strings.Join(pieces, "\x00")
 	}
 }
 

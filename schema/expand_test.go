@@ -11,7 +11,7 @@ import (
 func lookup(name string) (string, bool) {
 	v, ok := map[string]string{
 		"PORT": "5432", "BAD_PORT": "mark-4711", "env.ROOT": "/srv", "EMPTY": "", "TREE": "a\nport: 1\n- x: {y}", "NULL": "null", "TRUE": "true", "LIKE": "${PORT}$$",
-		"BINARY": "a\xff", "NUL": "a\x00", "HUGE": strings.Repeat("x", 1<<20), "SHORT": "7", "MODE": "mark",
+		"BINARY": "a\xff", "NUL": "a\x00", "HUGE": strings.Repeat("x", 1<<20), "SHORT": "7", "MODE": "mark", "NEAR": "requir", "YES": "yes",
 	}[name]
 	return v, ok
 }
@@ -81,6 +81,8 @@ func TestExpandProblems(t *testing.T) {
 		{"wrong bool", "deployment:\n  root: a\n  debug: ${SHORT}\n", "f.yaml:3:10: deployment.debug: expected true or false, found <expanded>"},
 		{"wrong duration", minimal + "every: ${BAD_PORT}\n", "f.yaml:4:8: every: not a duration, found <expanded> (write it like 90s, 26h, 30d or 1d12h)"},
 		{"wrong word", "deployment:\n  root: a\n  postgres: {port: 1, ssl_mode: \"${MODE}\"}\n", "f.yaml:3:33: deployment.postgres.ssl_mode: <expanded> is not one of disable, require, verify-full"},
+		{"a near word would tell", "deployment:\n  root: a\n  postgres: {port: 1, ssl_mode: \"${NEAR}\"}\n", "f.yaml:3:33: deployment.postgres.ssl_mode: <expanded> is not one of disable, require, verify-full"},
+		{"so would a hint", "deployment:\n  root: a\n  debug: ${YES}\n", "f.yaml:3:10: deployment.debug: expected true or false, found <expanded>"},
 		{"out of bounds", "deployment: {root: a, retries: \"${SHORT}\"}\n", "f.yaml:1:32: deployment.retries: <expanded> is out of bounds, must be at most 5"},
 		{"required, but empty", "deployment:\n  root: ${EMPTY}\n", "f.yaml:2:3: deployment.root: required, but empty"},
 	} {
@@ -106,7 +108,11 @@ func (c *chatty) Validate() []error {
 type loud struct{}
 
 func (loud) UnmarshalNode(file, path string, n *schema.Node) schema.Problems {
-	return schema.Problems{schema.Problemf(file, path, n, "found %s", n.Value)}
+	p := schema.Problemf(file, path, n, "found %s", n.Value)
+	if part, ok := strings.CutPrefix(n.Value, "a"); ok {
+		p.Message += ", that is x" + strings.TrimSuffix(part, "b") + "x"
+	}
+	return schema.Problems{p}
 }
 
 type quiet struct{}
@@ -126,6 +132,8 @@ func (e errorf) Error() string { return string(e) }
 func TestMessagesOfOthersAreMasked(t *testing.T) {
 	for text, want := range map[string]string{
 		"url: https://${BAD_PORT}/x\n":     "f.yaml:1:1: inner.x[0]: url <expanded> is wrong",
+		"url: a${BAD_PORT}b\n":             "f.yaml:1:1: inner.x[0]: url <expanded> is wrong",
+		"inner: a${BAD_PORT}b\n":           "f.yaml:1:8: inner: found <expanded>, that is x<expanded>x",
 		"url: plain\n":                     "f.yaml:1:1: inner.x[0]: url plain is wrong",
 		"url: \"${SHORT}\"\n":              "f.yaml:1:1: inner.x[0]: url <expanded> is wrong",
 		"inner: ${BAD_PORT}\n":             "f.yaml:1:8: inner: found <expanded>",

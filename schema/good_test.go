@@ -88,6 +88,40 @@ func TestDecodeKeepsWhatIsNotWritten(t *testing.T) {
 	}
 }
 
+func TestDecodeIntoPrefilled(t *testing.T) {
+	type part struct {
+		A int `yaml:"a"`
+		B int `yaml:"b"`
+	}
+	type whole struct {
+		Part  *part          `yaml:"part"`
+		None  *part          `yaml:"none"`
+		List  []string       `yaml:"list" required:"true"`
+		Table map[string]int `yaml:"table" required:"true"`
+	}
+	fill := func() *whole {
+		return &whole{Part: &part{A: 1, B: 2}, List: []string{"x"}, Table: map[string]int{"x": 1}}
+	}
+	v := fill()
+	if got := problems(t, "part: {a: 3}\nlist: [y]\ntable: {y: 2}\n", v); got != "" || *v.Part != (part{3, 2}) || v.None != nil || v.List[0] != "y" || len(v.Table) != 1 {
+		t.Errorf("%s %+v %+v", got, v, v.Part)
+	}
+	for text, want := range map[string]string{
+		"list: [z, [1]]\ntable: {z: 3, y: no}\n": "f.yaml:1:11: list[1]: expected text, found a list\nf.yaml:2:18: table.y: expected a whole number, found \"no\"",
+		"list:\ntable: ~\n":                      "f.yaml:1:1: list: required, but empty\nf.yaml:2:1: table: required, but empty",
+		"list: {a: 1}\ntable: [1]\n":             "f.yaml:1:7: list: expected a list, found a mapping\nf.yaml:2:8: table: expected a mapping, found a list",
+	} {
+		v := fill()
+		if got := problems(t, text, v); got != want || !reflect.DeepEqual(v, fill()) {
+			t.Errorf("%s\n got: %s\nwant: %s\nwith %+v", text, got, want, v)
+		}
+	}
+	v = fill()
+	if got := problems(t, "list: []\ntable: {}\n", v); got != "f.yaml:1:1: list: required, but empty\nf.yaml:2:1: table: required, but empty" {
+		t.Error(got)
+	}
+}
+
 func TestDecodeNil(t *testing.T) {
 	if got := schema.Decode("f.yaml", nil, &config{}).Error(); got != "f.yaml:1:1: deployment: required, but missing" {
 		t.Error(got)
@@ -114,7 +148,7 @@ func TestDecodeCircularNodes(t *testing.T) {
 		t.Fatal(err)
 	}
 	n.Content[3].Content = []*schema.Node{n}
-	if got := schema.Decode("f.yaml", n, &tree{}).Error(); !strings.Contains(got, "nested deeper than 64 levels") {
+	if got := schema.Decode("f.yaml", n, &tree{}).Error(); !strings.HasSuffix(got, "]: nested deeper than 64 levels") || strings.Contains(got, "\n") {
 		t.Error(got)
 	}
 }

@@ -142,7 +142,7 @@ func TestJSONText(t *testing.T) {
 		Name  string          `yaml:"name" default:"80" max:"9"`
 		Key   token           `yaml:"key" doc:"a secret"`
 		Raw   *schema.Node    `yaml:"raw" example:"any"`
-		Table map[string]int  `yaml:"table" default:"{a: 1}"`
+		Table map[string]int  `yaml:"table" default:"{a: 1}" min:"1"`
 	}{}))
 	want := `{"$schema":"https://json-schema.org/draft/2020-12/schema","additionalProperties":false,"properties":{` +
 		`"debug":{"default":true,"type":"boolean"},` +
@@ -152,7 +152,7 @@ func TestJSONText(t *testing.T) {
 		`"paths":{"anyOf":[{"items":{"type":"string"},"minItems":1,"type":"array"},{"minLength":1,"type":"string"}],"default":["a","b"]},` +
 		`"port":{"default":80,"examples":[8080],"minimum":1,"type":"integer"},` +
 		`"raw":{"examples":["any"]},` +
-		`"table":{"additionalProperties":{"type":"integer"},"default":{"a":1},"propertyNames":{"pattern":"\\S"},"type":"object"}` +
+		`"table":{"additionalProperties":{"type":"integer"},"default":{"a":1},"minProperties":1,"propertyNames":{"pattern":"\\S"},"type":"object"}` +
 		`},"required":["paths"],"type":"object"}`
 	if err != nil || string(got) != want {
 		t.Errorf("%v\n got: %s\nwant: %s", err, got, want)
@@ -190,6 +190,31 @@ func TestJSONOfCircles(t *testing.T) {
 		if err := s.Validate(doc("next: {nam: d}")); err == nil || !strings.Contains(err.Error(), "'nam'") {
 			t.Errorf("%s: a wrong field deep inside: %v", name, err)
 		}
+	}
+}
+
+// branch is a circle that reads itself.
+type branch struct {
+	Below []branch `yaml:"below"`
+}
+
+func (b *branch) UnmarshalNode(file, path string, n *schema.Node) schema.Problems {
+	return schema.DecodeAt(file, path, n, b)
+}
+
+func (branch) JSONSchema() map[string]any { return schema.JSON(branch{}) }
+
+func TestJSONOfUnmarshalerCircles(t *testing.T) {
+	const text = "{below: [{below: [{}]}, {belwo: []}]}"
+	n, err := schema.Parse("f.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled(t, branch{}).Validate(generic(n)); err == nil || !strings.Contains(err.Error(), "at '/below/1': additional properties 'belwo'") {
+		t.Errorf("the schema says %v", err)
+	}
+	if got := schema.Decode("f.yaml", n, &branch{}).Error(); got != `f.yaml:1:26: below[1]: unknown field "belwo" (did you mean "below"?)` {
+		t.Errorf("Decode says %s", got)
 	}
 }
 

@@ -44,6 +44,9 @@ func gather(n *Node, hidden bool, depth int, into map[string]string) {
 		switch {
 		case Expanded(n):
 			into[n.Value] = "<expanded>"
+			for piece := range strings.SplitSeq(n.FootComment, "\x00") {
+				into[piece] = "<expanded>"
+			}
 		case hidden:
 			into[n.Value] = "<secret>"
 		}

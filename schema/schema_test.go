@@ -136,6 +136,7 @@ f.yaml:4:16: targets.eu.postgres.port: required, but missing
 f.yaml:5:10: checks[0].item: required, but missing
 f.yaml:5:17: checks[0].hook.name: required, but missing
 f.yaml:5:21: checks[0].scope.hosts: required, but missing`},
+		{"a key from an alias", minimal + "raw: &k lables\n*k : 1\n", `f.yaml:5:1: unknown field "lables" (did you mean "labels"?)`},
 		{"two missing at one place", minimal + "targets:\n  eu:\nchecks: [{scope: }, {}]\nlimits: {a: }\n",
 			`f.yaml:5:3: targets.eu.root: required, but missing (for example root: /srv/app)
 f.yaml:6:10: checks[0].item: required, but missing

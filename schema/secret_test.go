@@ -33,6 +33,13 @@ func TestSecretsAreRead(t *testing.T) {
 	}
 }
 
+func TestSecretWords(t *testing.T) {
+	// The nearest word would tell what was written.
+	if got := problems(t, "password: a\nmode: closd\n", &vault{}); got != "f.yaml:2:7: mode: text is not one of open-sesame, closed" {
+		t.Error(got)
+	}
+}
+
 func TestSecretsNeverShow(t *testing.T) {
 	const mark = "mark-4711"
 	for _, text := range []string{

@@ -24,6 +24,9 @@ func TestNearest(t *testing.T) {
 	if got := schema.Nearest("cat", []string{"cut", "car", ""}); got != "car" {
 		t.Errorf("of two equally near words %q, want the first of the alphabet", got)
 	}
+	if got := schema.Nearest("x", []string{"a"}); got != "" {
+		t.Errorf("Nearest(x) = %q, but nothing of it is alike", got)
+	}
 	if got := schema.Nearest("a_b", []string{"a-b", "a_b"}); got != "a_b" {
 		t.Errorf("Nearest = %q, want the same word", got)
 	}
