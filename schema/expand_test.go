@@ -94,6 +94,25 @@ func TestExpandProblems(t *testing.T) {
 	}
 }
 
+func TestExpandLeavesWhatItCannotExpand(t *testing.T) {
+	n, err := schema.Parse("f.yaml", []byte("a: ${PORT} ${NONE}\nb: ${PORT}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ps := schema.Expand("f.yaml", n, lookup); len(ps) != 1 {
+		t.Fatal(ps)
+	}
+	if a, b := n.Content[1], n.Content[3]; a.Value != "${PORT} ${NONE}" || schema.Expanded(a) || b.Value != "5432" || !schema.Expanded(b) || schema.Quote(b) != "<expanded>" {
+		t.Errorf("a is %q, b is %q", a.Value, b.Value)
+	}
+}
+
+func TestDecodeOfATypeWithoutFields(t *testing.T) {
+	if got := expanded(t, "word\n", &loud{}); got != "f.yaml:1:1: found word" {
+		t.Error(got)
+	}
+}
+
 // chatty quotes what it should not.
 type chatty struct {
 	URL   string `yaml:"url"`

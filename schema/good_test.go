@@ -2,10 +2,13 @@ package schema_test
 
 import (
 	"errors"
+	"os"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -149,6 +152,44 @@ func TestDecodeCircularNodes(t *testing.T) {
 	}
 	n.Content[3].Content = []*schema.Node{n}
 	if got := schema.Decode("f.yaml", n, &tree{}).Error(); !strings.HasSuffix(got, "]: nested deeper than 64 levels") || strings.Contains(got, "\n") {
+		t.Error(got)
+	}
+}
+
+func TestDecodeOfTreesOfTheParser(t *testing.T) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte("name: &n a\nbelow: [{name: *n}]\n"), &doc); err != nil {
+		t.Fatal(err)
+	}
+	var got tree
+	if ps := schema.Decode("f.yaml", &doc, &got); len(ps) > 0 || got.Name != "a" || got.Below[0].Name != "a" {
+		t.Errorf("%v %+v", ps, got)
+	}
+}
+
+// placed knows where it is wrong.
+type placed struct {
+	A []int `yaml:"a"`
+}
+
+func (placed) Validate() []error {
+	return []error{
+		schema.Problem{File: "other.yaml", Line: 7, Message: "one", Hint: "two"},
+		schema.Problems{{File: "g.yaml", Line: 1, Message: "three"}, {Message: "four"}}.Err(),
+		schema.FieldError{Field: "a[1]", Err: errors.New("five")},
+		schema.FieldError{Field: "b.c", Err: errors.New("six")},
+	}
+}
+
+func TestValidateTellsPlaces(t *testing.T) {
+	const want = "f.yaml:1:1: x: four\nf.yaml:1:1: x.b.c: six\nf.yaml:1:12: x.a[1]: five\ng.yaml:1: three\nother.yaml:7: one (two)"
+	var into struct {
+		X placed `yaml:"x"`
+	}
+	if got := problems(t, "x: {a: [1, 2]}\n", &into); got != want {
+		t.Errorf("\n got: %s\nwant: %s", got, want)
+	}
+	if got := (schema.FieldError{Field: "a", Err: os.ErrNotExist}); !errors.Is(got, os.ErrNotExist) || got.Error() != "a: file does not exist" {
 		t.Error(got)
 	}
 }

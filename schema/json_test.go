@@ -213,6 +213,12 @@ func TestJSONOfUnmarshalerCircles(t *testing.T) {
 	if err := compiled(t, branch{}).Validate(generic(n)); err == nil || !strings.Contains(err.Error(), "at '/below/1': additional properties 'belwo'") {
 		t.Errorf("the schema says %v", err)
 	}
+	below := compiled(t, struct {
+		A branch `yaml:"a"`
+	}{})
+	if err := below.Validate(map[string]any{"a": generic(n)}); err == nil || !strings.Contains(err.Error(), "at '/a/below/1': additional properties 'belwo'") {
+		t.Errorf("the schema of a struct with it says %v", err)
+	}
 	if got := schema.Decode("f.yaml", n, &branch{}).Error(); got != `f.yaml:1:26: below[1]: unknown field "belwo" (did you mean "below"?)` {
 		t.Errorf("Decode says %s", got)
 	}
