@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: lists and maps. What is written replaces what the caller filled in, all of it or, with a problem inside, nothing.
+// Rules of this file: lists and maps. What is written replaces what the caller filled in, all of it.
 
 import (
 	"reflect"

@@ -1,6 +1,7 @@
 package schema
 
-// Rules of this file: how nodes become structs, lists and maps. Nothing stops at the first problem; what has one keeps the caller's value.
+// Rules of this file: how nodes become structs, lists and maps. Nothing stops at the first problem: a value that has
+// one keeps what the caller filled in (a list's entry is then zero), so that callers can go on and look for more.
 
 import (
 	"encoding"
@@ -115,11 +116,11 @@ func (d *decoder) value(c place, v reflect.Value, r rules) bool {
 		if v.IsNil() {
 			to = reflect.New(t.Elem())
 		}
-		if !d.value(c, to.Elem(), r) {
-			return false
+		good := d.value(c, to.Elem(), r)
+		if good || to.Elem().Kind() == reflect.Struct { // a part of a struct is something to go on with
+			v.Set(to)
 		}
-		v.Set(to)
-		return true // r was held to what it points to
+		return good // r was held to what it points to
 	case s == sortCustom:
 		ps := v.Addr().Interface().(Unmarshaler).UnmarshalNode(d.file, c.path, c.node)
 		for _, p := range ps {

@@ -109,14 +109,19 @@ func TestDecodeIntoPrefilled(t *testing.T) {
 	if got := problems(t, "part: {a: 3}\nlist: [y]\ntable: {y: 2}\n", v); got != "" || *v.Part != (part{3, 2}) || v.None != nil || v.List[0] != "y" || len(v.Table) != 1 {
 		t.Errorf("%s %+v %+v", got, v, v.Part)
 	}
-	for text, want := range map[string]string{
-		"list: [z, [1]]\ntable: {z: 3, y: no}\n": "f.yaml:1:11: list[1]: expected text, found a list\nf.yaml:2:18: table.y: expected a whole number, found \"no\"",
-		"list:\ntable: ~\n":                      "f.yaml:1:1: list: required, but empty\nf.yaml:2:1: table: required, but empty",
-		"list: {a: 1}\ntable: [1]\n":             "f.yaml:1:7: list: expected a list, found a mapping\nf.yaml:2:8: table: expected a mapping, found a list",
+	for _, tc := range []struct {
+		text, want string
+		list       []string
+		table      map[string]int
+	}{
+		{"list: [z, [1]]\ntable: {z: 3, y: no}\n", "f.yaml:1:11: list[1]: expected text, found a list\nf.yaml:2:18: table.y: expected a whole number, found \"no\"",
+			[]string{"z", ""}, map[string]int{"z": 3, "y": 0}},
+		{"list:\ntable: ~\n", "f.yaml:1:1: list: required, but empty\nf.yaml:2:1: table: required, but empty", fill().List, fill().Table},
+		{"list: {a: 1}\ntable: [1]\n", "f.yaml:1:7: list: expected a list, found a mapping\nf.yaml:2:8: table: expected a mapping, found a list", fill().List, fill().Table},
 	} {
 		v := fill()
-		if got := problems(t, text, v); got != want || !reflect.DeepEqual(v, fill()) {
-			t.Errorf("%s\n got: %s\nwant: %s\nwith %+v", text, got, want, v)
+		if got := problems(t, tc.text, v); got != tc.want || !reflect.DeepEqual(v.List, tc.list) || !reflect.DeepEqual(v.Table, tc.table) {
+			t.Errorf("%s\n got: %s\nwant: %s\nwith %+v", tc.text, got, tc.want, v)
 		}
 	}
 	v = fill()
@@ -162,8 +167,31 @@ func TestDecodeOfTreesOfTheParser(t *testing.T) {
 		t.Fatal(err)
 	}
 	var got tree
+	schema.Expand("f.yaml", &doc, lookup)
 	if ps := schema.Decode("f.yaml", &doc, &got); len(ps) > 0 || got.Name != "a" || got.Below[0].Name != "a" {
 		t.Errorf("%v %+v", ps, got)
+	}
+
+	// What Parse refuses is refused here too.
+	if err := yaml.Unmarshal([]byte("named: {a: {name: x}, a: {name: y}, ? [b] : {name: z}}\nname: x\nname: y\n? [c]\n: d\n"), &doc); err != nil {
+		t.Fatal(err)
+	}
+	const want = `f.yaml:1:23: named: key "a" is written twice (remove one)
+f.yaml:1:39: named: a key must be a word, not a list
+f.yaml:3:1: key "name" is written twice (remove one)
+f.yaml:4:3: a key must be a word, not a list`
+	if ps := schema.Decode("f.yaml", &doc, &got); ps.Error() != want {
+		t.Errorf("\n got: %s\nwant: %s", ps, want)
+	}
+}
+
+func TestDecodeGoesOnWithParts(t *testing.T) {
+	var c config
+	if got := problems(t, minimal+"targets: {eu: {root: a, debug: maybe}}\n", &c); got != "f.yaml:4:32: targets.eu.debug: expected true or false, found \"maybe\"" {
+		t.Fatal(got)
+	}
+	if eu := c.Targets["eu"]; eu == nil || eu.Root != "a" {
+		t.Errorf("the good part is lost: %+v", eu)
 	}
 }
 

@@ -57,6 +57,7 @@ func (p *postgres) Validate() []error {
 type check struct {
 	Item     string   `yaml:"item" required:"true" pattern:"^[a-z_]+$"`
 	Severity string   `yaml:"severity" enum:"critical,warning,info"`
+	Note     string   `yaml:"note" max:"4"`
 	Tags     []string `yaml:"tags" enum:"fast,slow" min:"1"`
 	Hook     hook     `yaml:"hook"`
 	Scope    *scope   `yaml:"scope"`
@@ -167,6 +168,7 @@ f.yaml:7:10: limits.a: has no value, expected a size`},
 		{"too few entries", minimal + "checks:\n  - item: a\n    tags: []\n", `f.yaml:6:11: checks[0].tags: has 0 entries, must be at least 1`},
 		{"pattern, not quoted", minimal + "checks: [{item: A-b}]\n", `f.yaml:4:17: checks[0].item: does not match the pattern ^[a-z_]+$`},
 		{"pattern of a pointer", "deployment:\n  root: a\n  postgres: {port: 1, host: A}\n", `f.yaml:3:29: deployment.postgres.host: does not match the pattern ^[a-z.]+$`},
+		{"too many characters", minimal + "checks: [{item: a, note: abcdé}]\n", `f.yaml:4:26: checks[0].note: has 5 characters, must be at most 4`},
 		{"null for a pointer", "deployment:\n  root: a\n  postgres: {port: 1, host: }\n", `f.yaml:3:23: deployment.postgres.host: has no value, expected text`},
 		{"bare duration", minimal + "every: 90\n", `f.yaml:4:8: every: a duration without a unit, found "90" (write it like 90s, 26h, 30d or 1d12h)`},
 		{"duration out of bounds", minimal + "every: 2d\n", `f.yaml:4:8: every: "2d" is out of bounds, must be between 10s and 1d`},

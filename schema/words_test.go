@@ -1,6 +1,7 @@
 package schema_test
 
 import (
+	"encoding/json"
 	"math"
 	"strings"
 	"testing"
@@ -116,5 +117,69 @@ func TestBytes(t *testing.T) {
 		if got := b.String(); got != want {
 			t.Errorf("%d prints %s, want %s", int64(b), got, want)
 		}
+	}
+}
+
+func TestTextOfDurationAndBytes(t *testing.T) {
+	type sizes struct {
+		D schema.Duration
+		B schema.Bytes
+	}
+	text, err := json.Marshal(sizes{schema.Duration(90 * time.Second), 1 << 20})
+	if err != nil || string(text) != `{"D":"1m30s","B":"1MiB"}` {
+		t.Errorf("%s, %v", text, err)
+	}
+	var back sizes
+	if err := json.Unmarshal([]byte(`{"D":"2d","B":"3kB"}`), &back); err != nil || back != (sizes{schema.Duration(48 * time.Hour), 3000}) {
+		t.Errorf("%+v, %v", back, err)
+	}
+	for _, text := range []string{`{"D":"2"}`, `{"B":"3"}`} {
+		kept := back
+		if err := json.Unmarshal([]byte(text), &kept); err == nil || !strings.Contains(err.Error(), "without a unit") || kept != back {
+			t.Errorf("%s: %v, %+v", text, err, kept)
+		}
+	}
+}
+
+func TestParseTime(t *testing.T) {
+	for text, want := range map[string]string{"2026-11-23": "2026-11-23T00:00:00Z", "2026-11-23T05:00:00+02:00": "2026-11-23T03:00:00Z", "2026-11-23T05:00:00.5Z": "2026-11-23T05:00:00Z"} {
+		if got, err := schema.ParseTime(text); err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("ParseTime(%q) = %v, %v, want %s", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "2026-02-30", "2026-11-23 05:00:00", "2026-11-23T05:00:00", "23.11.2026"} {
+		if got, err := schema.ParseTime(text); err == nil || !strings.Contains(err.Error(), "expected a time like") {
+			t.Errorf("ParseTime(%q) = %v, %v, want an error", text, got, err)
+		}
+	}
+}
+
+func TestHelpersOfUnmarshalers(t *testing.T) {
+	n, err := schema.Parse("f.yaml", []byte("word: \"a\\nb\"\nnull: ~\nlist: []\nmap: {}\ndate: 2026-11-23\nnumber: 1.5\nbool: true\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][2]string{ // Quote, Text
+		"word": {`"a\nb"`, "a\nb"}, "null": {"nothing", "f.yaml:2:7: x: has no value"}, "list": {"a list", "f.yaml:3:7: x: expected text, found a list"},
+		"map": {"a mapping", "f.yaml:4:6: x: expected text, found a mapping"}, "date": {`"2026-11-23"`, "2026-11-23"}, "number": {`"1.5"`, "1.5"}, "bool": {`"true"`, "true"},
+	}
+	seen := 0
+	for key, value := range schema.Pairs(n) {
+		text, ps := schema.Text("f.yaml", "x", value)
+		if len(ps) > 0 {
+			text = ps.Error()
+		}
+		if got := [2]string{schema.Quote(value), text}; got != want[key.Value] {
+			t.Errorf("%s: %q, want %q", key.Value, got, want[key.Value])
+		}
+		if seen++; seen == len(want) {
+			break
+		}
+	}
+	for range schema.Pairs(n.Content[0]) {
+		t.Error("Pairs of a word")
+	}
+	if seen != len(want) || !schema.IsNull(nil) || schema.Expanded(nil) || schema.Expand("f.yaml", nil, lookup) != nil {
+		t.Error("nil is nothing, and all pairs are seen")
 	}
 }
