@@ -1,0 +1,195 @@
+package attest
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/agent"
+)
+
+// keyring serves an agent with the keys until the test ends.
+func keyring(t *testing.T, keys ...key) string {
+	t.Helper()
+	ring := agent.NewKeyring()
+	for _, k := range keys {
+		if err := ring.Add(agent.AddedKey{PrivateKey: k.private}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return serve(t, func(conn net.Conn) { _ = agent.ServeAgent(ring, conn) })
+}
+
+// serve listens on a socket; every connection is handled and closed before the test ends.
+func serve(t *testing.T, handle func(net.Conn)) string {
+	t.Helper()
+	socket := filepath.Join(t.TempDir(), "agent")
+	listener, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			handle(conn)
+			_ = conn.Close()
+		}
+	}()
+	t.Cleanup(func() {
+		_ = listener.Close()
+		<-done
+	})
+	return socket
+}
+
+func TestOpenSigner(t *testing.T) {
+	k, other, rsa := newKey(t, "ed25519"), newKey(t, "ed25519"), newKey(t, "rsa")
+	random := make([]byte, 8)
+	if _, err := rand.Read(random); err != nil {
+		t.Fatal(err)
+	}
+	plain, encrypted := k.write(t, ""), k.write(t, hex.EncodeToString(random))
+	open := k.write(t, "")
+	if err := os.Chmod(open, 0o640); err != nil {
+		t.Fatal(err)
+	}
+	none := filepath.Join(t.TempDir(), "none")
+	writeFile(t, none, "no key, but a word of mine", 0o600)
+	fingerprint := ssh.FingerprintSHA256(k.PublicKey())
+	tests := []struct {
+		name, with string
+		agent      []key // nil: no agent
+		key        key   // that signs; k when zero
+		err        string
+	}{
+		{name: "private key", with: plain},
+		{name: "public key, other half in the agent", with: plain + ".pub", agent: []key{other, k}},
+		{name: "public key, not in the agent", with: plain + ".pub", agent: []key{other}, err: "it does not hold the key " + fingerprint},
+		{name: "RSA key", with: rsa.write(t, ""), key: rsa},
+		{name: "RSA in the agent", with: "agent", agent: []key{rsa}, key: rsa},
+		{name: "public key, no agent", with: plain + ".pub", err: "SSH_AUTH_SOCK is not set"},
+		{name: "encrypted, in the agent", with: encrypted, agent: []key{other, k}},
+		{name: "encrypted, no agent", with: encrypted, err: "is encrypted: run ssh-add " + encrypted},
+		{name: "encrypted, not in the agent", with: encrypted, agent: []key{other}, err: "is encrypted: run ssh-add " + encrypted},
+		{name: "others may read it", with: open, err: "others may read it (mode 0640)"},
+		{name: "no key", with: none, err: "neither a private nor a public SSH key"},
+		{name: "no file", with: none + "-at-all", err: "no such file"},
+		{name: "no regular file", with: t.TempDir(), err: "not a regular file"},
+		{name: "agent", with: "agent", agent: []key{k}},
+		{name: "agent with many keys", with: "agent", agent: []key{k, other}, err: "it holds 2 keys: name one of SHA256:"},
+		{name: "agent without keys", with: "agent", agent: []key{}, err: "it holds no key"},
+		{name: "no agent", with: "agent", err: "SSH_AUTH_SOCK is not set"},
+		{name: "fingerprint", with: fingerprint, agent: []key{other, k}},
+		{name: "other fingerprint", with: fingerprint + "x", agent: []key{k}, err: "it does not hold the key"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			socket := ""
+			if tt.agent != nil {
+				socket = keyring(t, tt.agent...)
+			}
+			s, err := OpenSigner(t.Context(), tt.with, socket)
+			want(t, err, tt.err)
+			if err != nil {
+				if strings.Contains(err.Error(), "word of mine") {
+					t.Error("the error tells what is in the file")
+				}
+				return
+			}
+			signed := k
+			if tt.key.private != nil {
+				signed = tt.key
+			}
+			armored, err := Sign([]byte("text"), s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if seal := Check([]byte("text"), armored, person, noon, allow(t, "%s %s", person, signed.line())); seal.Trust != Trusted {
+				t.Errorf("the signature is %+v", seal)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestAgentThatNeverAnswers(t *testing.T) {
+	socket := serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	_, err := OpenSigner(ctx, "agent", socket)
+	want(t, err, "ssh agent: context deadline exceeded")
+}
+
+func TestAgentThatIsGone(t *testing.T) {
+	_, err := OpenSigner(t.Context(), "agent", filepath.Join(t.TempDir(), "agent"))
+	want(t, err, "ssh agent: dial unix")
+}
+
+// sha1Signer answers with SHA-1 whatever it is asked, as old agents do.
+type sha1Signer struct{ ssh.AlgorithmSigner }
+
+func (s sha1Signer) SignWithAlgorithm(r io.Reader, data []byte, _ string) (*ssh.Signature, error) {
+	return s.AlgorithmSigner.SignWithAlgorithm(r, data, ssh.KeyAlgoRSA)
+}
+
+// forgetful signs something else.
+type forgetful struct{ ssh.AlgorithmSigner }
+
+func (s forgetful) Sign(r io.Reader, _ []byte) (*ssh.Signature, error) {
+	return s.AlgorithmSigner.Sign(r, nil)
+}
+
+func TestSignRefuses(t *testing.T) {
+	strong := newKey(t, "rsa")
+	tests := []struct {
+		name   string
+		signer ssh.Signer
+		err    string
+	}{
+		{"short RSA", newKey(t, "rsa1024"), "has 1024 bits"},
+		{"SHA-1", sha1Signer{strong}, "made a signature that does not hold"},
+		{"another text", forgetful{newKey(t, "ed25519")}, "made a signature that does not hold"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			armored, err := Sign([]byte("text"), tt.signer)
+			want(t, err, tt.err)
+			if armored != nil {
+				t.Error("returns the signature all the same")
+			}
+		})
+	}
+}
+
+// agentWithCertificate serves an agent that holds the key and its certificate.
+func agentWithCertificate(t *testing.T, k key, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, _, _, _, err := ssh.ParseAuthorizedKey(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring := agent.NewKeyring()
+	if err := ring.Add(agent.AddedKey{PrivateKey: k.private, Certificate: public.(*ssh.Certificate)}); err != nil {
+		t.Fatal(err)
+	}
+	return serve(t, func(conn net.Conn) { _ = agent.ServeAgent(ring, conn) })
+}

@@ -1,0 +1,87 @@
+package attest
+
+// Rules of this file: what single values of our files must look like.
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// Deadline is the moment something stops to hold. A date alone is a whole day, UTC: 2026-12-31 holds until 2027-01-01T00:00:00Z.
+type Deadline struct{ time.Time }
+
+// UnmarshalText reads a date or an RFC 3339 time.
+func (d *Deadline) UnmarshalText(text []byte) error {
+	t, err := schema.ParseTime(string(text))
+	if err != nil {
+		return err
+	}
+	if len(text) == len(time.DateOnly) {
+		t = t.AddDate(0, 0, 1)
+	}
+	d.Time = t.UTC()
+	return nil
+}
+
+// JSONSchema describes both forms to an editor.
+func (Deadline) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2}))?$`}
+}
+
+var (
+	wordForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+	itemForm   = regexp.MustCompile(`^([a-z][a-z0-9_]{0,63}/)?[a-z][a-z0-9_]{0,63}$`)
+	commitForm = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
+)
+
+// findings collects what is wrong with the fields of one file.
+type findings struct{ errs []error }
+
+func (w *findings) require(field string, ok bool, message string) {
+	if !ok {
+		w.errs = append(w.errs, schema.FieldError{Field: field, Err: errors.New(message)})
+	}
+}
+
+// text: one line that can be shown as it is.
+func (w *findings) text(field, s string) {
+	w.require(field, len(s) <= maxText && plainText(s, false), "must be one line of at most 1 KiB without control characters")
+}
+
+// word: roles and reasons; "" is none.
+func (w *findings) word(field, s string) {
+	w.require(field, s == "" || wordForm.MatchString(s), "must be one word of letters, digits, '_' and '-'")
+}
+
+// item: category/item, or the item alone.
+func (w *findings) item(field, s string) {
+	w.require(field, itemForm.MatchString(s), "must name an item: category/item, in lower case")
+}
+
+// principal: one name, nothing that a pattern or a list could be made of.
+func (w *findings) principal(field, s string) {
+	w.require(field, s != "" && len(s) <= 254 && plainText(s, false) && !strings.ContainsAny(s, " ,*?!\""),
+		"must be one name as in allowed_signers, such as an e-mail address, not a pattern or a list")
+}
+
+func (w *findings) digest(field, s string) {
+	w.require(field, isDigest(s), "must be a SHA-256 of 64 hexadecimal digits in lower case, as sha256sum prints it")
+}
+
+// moment: a time that programs of today write.
+func (w *findings) moment(field string, t time.Time) {
+	w.require(field, t.Year() >= 1970 && t.Year() < 9000, "is no date of our time")
+}
+
+func (w *findings) release(r ReleaseID) {
+	w.text("release.version", r.Version)
+	w.commit("release.commit", r.Commit)
+}
+
+func (w *findings) commit(field, s string) {
+	w.require(field, s == "" || commitForm.MatchString(s), "must be a commit: 7 to 64 hexadecimal digits")
+}
