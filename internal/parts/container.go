@@ -85,7 +85,7 @@ func goBuild(t testing.TB, dir string) string {
 	t.Helper()
 	files, _ := filepath.Glob(filepath.Join(dir, "*.go"))
 	program := filepath.Join(t.TempDir(), "app")
-	args := []string{"build", "-trimpath", "-ldflags=-s -w", "-o", program}
+	args := []string{"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program}
 	for _, file := range files {
 		if !strings.HasSuffix(file, "_test.go") {
 			args = append(args, filepath.Base(file))

@@ -134,10 +134,12 @@ func startEngine(t testing.TB) *ownEngine {
 	first := block.Addr().As4()
 	address := fmt.Sprintf("%d.%d.%d.1/24", first[0], first[1], first[2])
 	pool := fmt.Sprintf("%d.%d.%d.0/21", first[0], first[1], first[2]+8)
+	script := filepath.Join(dir, "engine.sh")
+	writeFile(t, script, engineScript, 0o600)
 	bridge := "parts" + strings.ToLower(Secret()[:8]) // names of interfaces end at 15 bytes
 
 	engine := &ownEngine{dir: dir, alive: write}
-	engine.command = exec.Command(shell, "-c", engineScript, "engine", dir, bridge, address, block.String(), pool, dockerd)
+	engine.command = exec.Command(shell, script, dir, bridge, address, block.String(), pool, dockerd)
 	engine.command.Stdin, engine.command.Stdout, engine.command.Stderr = read, log, log
 	engine.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's interrupt is not for it
 	if err := engine.command.Start(); err != nil {

@@ -62,7 +62,8 @@ func (n *Namespace) Run(t testing.TB, name string, args ...string) string {
 }
 
 // Do calls f on a thread that is in the namespace: sockets that f opens are opened there and stay there. Goroutines that f
-// starts are not in it. f must not end the test (no Fatal): it returns what went wrong.
+// starts are not in it, and neither is /proc/net: read /proc/thread-self/net. f must not end the test (no Fatal): it returns
+// what went wrong.
 func (n *Namespace) Do(f func() error) error {
 	result := make(chan error, 1)
 	go func() { result <- n.onThread(f) }()

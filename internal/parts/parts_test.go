@@ -139,3 +139,38 @@ func TestAwaitTellsWhyAServerEnded(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+func TestServeTriesAnotherPort(t *testing.T) {
+	taken, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	tried := 0
+	program, dir := Need(t, "redis-server"), t.TempDir()
+	server := &RedisServer{Host: "127.0.0.1"}
+	_, port := serve(t, func(port int) spec {
+		if tried++; tried == 1 {
+			port = taken.Addr().(*net.TCPAddr).Port
+		}
+		return spec{name: "redis", path: program, dir: dir, args: []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port)}}
+	}, server.answers)
+	if tried != 2 {
+		t.Errorf("tried %d times, want 2", tried)
+	}
+	server.Port = port
+	if answer := server.Do(t, "PING"); answer != "+PONG" {
+		t.Errorf("answer %q", answer)
+	}
+}
+
+func TestLong(t *testing.T) {
+	t.Setenv("LONG", "")
+	if w := ending(func(tb testing.TB) { Long(tb) }); w.skipped != "takes long: make test-long" {
+		t.Errorf("skipped %q", w.skipped)
+	}
+	t.Setenv("LONG", "true")
+	if w := ending(func(tb testing.TB) { Long(tb) }); w.skipped != "" {
+		t.Errorf("skipped %q", w.skipped)
+	}
+}

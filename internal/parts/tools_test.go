@@ -2,7 +2,9 @@ package parts
 
 import (
 	"net"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,5 +69,40 @@ func TestNetns(t *testing.T) {
 	})
 	if list, err := exec.Command(Need(t, "ip"), "netns", "list").Output(); err != nil || strings.Contains(string(list), name) {
 		t.Errorf("left behind: %s, error %v", list, err)
+	}
+}
+
+func TestUFW(t *testing.T) {
+	machine, err := os.ReadFile("/etc/ufw/ufw.conf")
+	if err != nil {
+		Need(t, "ufw")
+		t.Fatal(err)
+	}
+	var etc string
+	t.Run("inside", func(t *testing.T) {
+		ns := Netns(t)
+		firewall := ns.UFW(t)
+		etc = firewall.Etc
+		if status := firewall.Run(t, "status"); !strings.Contains(status, "Status: inactive") {
+			t.Errorf("status at first: %s", status)
+		}
+		firewall.Run(t, "allow", "443/tcp")
+		firewall.Run(t, "--force", "enable")
+		if status := firewall.Run(t, "status", "verbose"); !strings.Contains(status, "Status: active") || !strings.Contains(status, "deny (incoming)") {
+			t.Errorf("status: %s", status)
+		}
+		rules, err := os.ReadFile(filepath.Join(etc, "ufw/user.rules"))
+		if err != nil || !strings.Contains(string(rules), "### tuple ### allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in") {
+			t.Errorf("error %v, rules:\n%s", err, rules)
+		}
+		if loaded := ns.Run(t, Need(t, "nft"), "list ruleset"); !strings.Contains(loaded, "tcp dport 443 ") {
+			t.Errorf("loaded:\n%s", loaded)
+		}
+	})
+	if after, err := os.ReadFile("/etc/ufw/ufw.conf"); err != nil || string(after) != string(machine) {
+		t.Errorf("the machine's ufw was changed: error %v", err)
+	}
+	if _, err := os.Stat(etc); !os.IsNotExist(err) {
+		t.Errorf("left behind: %v", err)
 	}
 }
