@@ -30,6 +30,10 @@ func (n *Namespace) UFW(t testing.TB) *UFW {
 			t.Fatalf("ufw: %v", err)
 		}
 	}
+	// Before anything is changed: is it really the copy that is changed?
+	mark := "parts-" + Secret()
+	writeFile(t, filepath.Join(u.Etc, "ufw", mark), "", 0o600)
+	n.Run(t, "test", "-e", filepath.Join("/etc/ufw", mark))
 	u.Run(t, "--force", "reset") // whatever the machine's own rules are
 	return u
 }
