@@ -1,0 +1,83 @@
+package evidence
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+)
+
+// cobertura reads Cobertura's XML: <coverage> with <class filename> and <line number hits> inside. A line of a method is listed again under its
+// class, and a file's classes may share lines: each line counts once. Without any <line> the root's totals (lines-valid, lines-covered) count.
+func cobertura(in *input, r *Report) error {
+	bs := newBlocks()
+	root, err := coberturaLines(in, r, bs)
+	if err != nil || len(bs.blocks) > 0 {
+		bs.tell(r)
+		return err
+	}
+	valid, err1 := strconv.ParseInt(attr(&root, "lines-valid"), 10, 64)
+	covered, err2 := strconv.ParseInt(attr(&root, "lines-covered"), 10, 64)
+	if err1 != nil || err2 != nil || valid <= 0 {
+		return nil // nothing was measured, which is for the judge to say
+	}
+	if covered < 0 || covered > valid {
+		return fmt.Errorf("%w: more lines covered than there are", errInvalid)
+	}
+	r.Counts.Statements, r.Counts.Covered = valid, covered
+	r.coverage()
+	return nil
+}
+
+func coberturaLines(in *input, r *Report, bs *blocks) (root xml.StartElement, err error) {
+	x := newXML(in)
+	var files []string // of the open classes
+	for {
+		e, end, err := x.next()
+		if err == io.EOF {
+			return root, nil
+		}
+		if err != nil {
+			return root, err
+		}
+		if e == nil {
+			if end == "class" {
+				files = files[:len(files)-1]
+			}
+			continue
+		}
+		switch e.Name.Local {
+		case "coverage":
+			root = e.Copy()
+			r.at(epoch(attr(e, "timestamp")))
+		case "class":
+			files = append(files, attr(e, "filename"))
+		case "line":
+			if len(files) == 0 {
+				continue
+			}
+			l, err1 := strconv.ParseUint(attr(e, "number"), 10, 31)
+			h, err2 := strconv.ParseInt(attr(e, "hits"), 10, 64)
+			if err1 != nil || err2 != nil {
+				return root, fmt.Errorf("%w: a line without number or hits", errInvalid)
+			}
+			if err := bs.add([]byte(files[len(files)-1]), block{line0: uint32(l)}, 1, h > 0); err != nil {
+				return root, err
+			}
+		}
+	}
+}
+
+// epoch reads Cobertura's time stamp: milliseconds since 1970, for some tools seconds.
+func epoch(text string) time.Time {
+	v, err := strconv.ParseInt(text, 10, 64)
+	switch {
+	case err != nil || v <= 0 || v > math.MaxInt32*1000:
+		return time.Time{}
+	case v > 1e11: // seconds would be the year 5138
+		return time.UnixMilli(v)
+	}
+	return time.Unix(v, 0)
+}

@@ -1,0 +1,235 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+)
+
+// Coverage is told by statements, where the format knows them, else by lines. The same block is reported once per test binary that contains it
+// (-coverpkg, merged files, suites run apart): it counts once, as covered when any of them covered it. That takes remembering the blocks, so their
+// number is bounded.
+
+// maxBlocks is how many distinct blocks or lines a profile may have: some 100 MB of memory, and more than the largest repositories need.
+const (
+	maxBlocks = 1_000_000
+	maxNames  = 64 << 20 // bytes of the files' names together
+)
+
+// block is the place of a stretch of statements, or of one line.
+type block struct {
+	file, line0, col0, line1, col1 uint32
+}
+
+// weight is how many statements a block has, negative when none was run.
+type weight int32
+
+type blocks struct {
+	files  map[string]uint32
+	names  int // bytes of all files' names
+	blocks map[block]weight
+}
+
+func newBlocks() *blocks {
+	return &blocks{files: make(map[string]uint32), blocks: make(map[block]weight)}
+}
+
+// add counts a block of a file, whose number in at is filled in here.
+func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
+	id, known := b.files[string(file)]
+	if !known {
+		if b.names += len(file); b.names > maxNames {
+			return fmt.Errorf("%w: more than %d MiB of file names", errInvalid, maxNames>>20)
+		}
+		id = uint32(len(b.files))
+		b.files[string(file)] = id
+	}
+	at.file = id
+	old, ok := b.blocks[at]
+	switch {
+	case !ok && len(b.blocks) >= maxBlocks:
+		return fmt.Errorf("%w: more than %d blocks or lines", errInvalid, maxBlocks)
+	case ok && max(old, -old) != weight(statements):
+		return fmt.Errorf("%w: one block with two sizes: profiles of different versions of the code are mixed", errInvalid)
+	case hit:
+		b.blocks[at] = weight(statements)
+	case !ok:
+		b.blocks[at] = weight(-statements)
+	}
+	return nil
+}
+
+func (b *blocks) tell(r *Report) {
+	r.Counts.Audited = len(b.files)
+	for _, w := range b.blocks {
+		if w > 0 {
+			r.Counts.Covered += int64(w)
+			r.Counts.Statements += int64(w)
+		} else {
+			r.Counts.Statements -= int64(w)
+		}
+	}
+	r.coverage()
+}
+
+func (r *Report) coverage() {
+	if r.Counts.Statements > 0 {
+		r.measure(CoverageRatio, float64(r.Counts.Covered)/float64(r.Counts.Statements))
+	}
+}
+
+// coverProfile reads `go test -coverprofile`: a line "mode: set|count|atomic", then "file:line.col,line.col statements count" each.
+// Every line has an end; the last one without it is cut, perhaps through a number. Further mode lines, as joined profiles have, must agree.
+func coverProfile(in *input, r *Report) error {
+	r.Tool = "go test"
+	bs := newBlocks()
+	defer bs.tell(r)
+	var mode string
+	for n := 1; ; n++ {
+		text, ended, err := in.line()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !ended {
+			return fmt.Errorf("%w: line %d has no end", errCut, n)
+		}
+		if len(bytes.TrimSpace(text)) == 0 {
+			continue
+		}
+		if m, ok := bytes.CutPrefix(text, []byte("mode:")); ok {
+			m := string(bytes.TrimSpace(m))
+			if m != "set" && m != "count" && m != "atomic" || mode != "" && m != mode {
+				return fmt.Errorf("%w: line %d: a mode that is unknown or differs from the first", errInvalid, n)
+			}
+			mode = m
+			continue
+		}
+		name, at, statements, hit, ok := profileLine(text)
+		if !ok || mode == "" {
+			return fmt.Errorf("%w: line %d is no line of a cover profile", errInvalid, n)
+		}
+		if err := bs.add(name, at, statements, hit); err != nil {
+			return fmt.Errorf("%w (line %d)", err, n)
+		}
+	}
+	return nil
+}
+
+// profileLine splits "file:10.2,12.16 3 1". A file's name may hold colons and spaces, so it is read from the end.
+func profileLine(text []byte) (name []byte, at block, statements int, hit, ok bool) {
+	i := bytes.LastIndexByte(text, ':')
+	if i <= 0 {
+		return nil, at, 0, false, false
+	}
+	name = text[:i]
+	var ns [6]uint64
+	rest := text[i+1:]
+	for k, sep := range []byte(".,. \x20\x00") {
+		var word []byte
+		if sep == 0 {
+			word = rest
+		} else {
+			var found bool
+			if word, rest, found = bytes.Cut(rest, []byte{sep}); !found {
+				return nil, at, 0, false, false
+			}
+		}
+		v, err := strconv.ParseUint(string(word), 10, 64)
+		if err != nil || k < 5 && v > math.MaxInt32 {
+			return nil, at, 0, false, false
+		}
+		ns[k] = v
+	}
+
+	return name, block{0, uint32(ns[0]), uint32(ns[1]), uint32(ns[2]), uint32(ns[3])}, int(ns[4]), ns[5] > 0, true
+}
+
+// lcov reads the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with DA:line,hits each, or, without
+// them, the totals LF: and LH:.
+func lcov(in *input, r *Report) error {
+	bs := newBlocks()
+	var (
+		file          []byte // of the open record
+		lines         int    // DA of the open record
+		found, hit    int64
+		totals, inner bool // totals: records without DA, whose LF and LH count
+	)
+	defer func() {
+		if totals {
+			r.coverage() // cannot be merged with lines
+			return
+		}
+		bs.tell(r)
+	}()
+	for n := 1; ; n++ {
+		text, ended, err := in.line()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		key, value, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
+		bad := func() error {
+			if !ended {
+				return fmt.Errorf("%w: the last line has no end", errCut)
+			}
+			return fmt.Errorf("%w: line %d is no line of an LCOV record", errInvalid, n)
+		}
+		if !inner && key != "" && key != "SF" && key != "TN" && key[0] != '#' {
+			return bad()
+		}
+		switch key {
+		case "SF":
+			if inner || value == "" {
+				return bad()
+			}
+			file, inner, lines, found, hit = []byte(value), true, 0, 0, 0
+		case "DA":
+			no, rest, _ := strings.Cut(value, ",")
+			hits, _, _ := strings.Cut(rest, ",") // a checksum may follow
+			l, err1 := strconv.ParseUint(no, 10, 31)
+			h, err2 := strconv.ParseInt(hits, 10, 64) // gcov has been seen to write negative ones, which are none
+			if err1 != nil || err2 != nil {
+				return bad()
+			}
+			lines++
+			if err := bs.add(file, block{line0: uint32(l)}, 1, h > 0); err != nil {
+				return err
+			}
+		case "LF", "LH":
+			v, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || v < 0 || v > math.MaxInt32 {
+				return bad()
+			}
+			if key == "LF" {
+				found = v
+			} else {
+				hit = v
+			}
+		case "end_of_record":
+			if hit > found {
+				return fmt.Errorf("%w: line %d: more lines hit than found", errInvalid, n)
+			}
+			if lines == 0 && found > 0 {
+				totals = true
+				r.Counts.Statements += found
+				r.Counts.Covered += hit
+			}
+			inner = false
+		}
+	}
+	if inner {
+		return fmt.Errorf("%w: the last record has no end", errCut)
+	}
+	if totals && len(bs.blocks) > 0 {
+		return fmt.Errorf("%w: some records have lines and others only totals, which do not add up", errInvalid)
+	}
+	return nil
+}

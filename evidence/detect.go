@@ -1,0 +1,204 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Format is how a report is written. The text is for people.
+type Format string
+
+// The formats, told from each other by content alone: names of files lie.
+const (
+	GoTest       Format = "go test -json"
+	JUnit        Format = "JUnit XML"
+	CoverFile    Format = "Go cover profile"
+	Cobertura    Format = "Cobertura XML"
+	LCOV         Format = "LCOV"
+	GolangciLint Format = "golangci-lint JSON"
+	SARIF        Format = "SARIF"
+	Checkstyle   Format = "checkstyle XML"
+	Gosec        Format = "gosec JSON"
+	Govulncheck  Format = "govulncheck JSON"
+	Nancy        Format = "nancy JSON"
+	Trivy        Format = "trivy JSON"
+	OSVScanner   Format = "osv-scanner JSON"
+	K6           Format = "k6 summary"
+	Vegeta       Format = "vegeta JSON"
+	Gitleaks     Format = "gitleaks JSON"
+)
+
+// parser fills the report from the stream. It returns errCut or errInvalid (wrapped) where the stream breaks off or breaks; what it has seen until
+// then stays in the report, since a failure seen is a failure.
+type parser func(in *input, r *Report) error
+
+// parsers is the one list of what is read as evidence of what.
+func parsers(kind Kind) map[Format]parser {
+	switch kind {
+	case Tests:
+		return map[Format]parser{GoTest: goTest, JUnit: junit}
+	case Coverage:
+		return map[Format]parser{CoverFile: coverProfile, Cobertura: cobertura, LCOV: lcov}
+	}
+	return nil
+}
+
+// Formats lists what is read as evidence of the kind.
+func (k Kind) Formats() []Format {
+	var fs []Format
+	for f := range parsers(k) {
+		fs = append(fs, f)
+	}
+	slices.Sort(fs)
+	return fs
+}
+
+// Parse reads a report as evidence of the kind, to its end.
+//
+// An error means that there is no report at all: ErrEmpty, ErrFormat (of no known format, or of one that says nothing about the kind), ErrTooLong,
+// or what r returned. A report that is cut off, malformed further down or of a crashed tool is returned with its Gaps and what was seen.
+func Parse(r io.Reader, kind Kind) (Report, error) {
+	in := newInput(r)
+	rep := Report{Kind: kind}
+	head := in.head()
+	if in.raw.err != nil {
+		return rep, in.raw.err
+	}
+	if len(bytes.TrimSpace(head)) == 0 && len(head) < headSize {
+		return rep, ErrEmpty
+	}
+	rep.Format = Detect(head)
+	parse, ok := parsers(kind)[rep.Format]
+	if !ok {
+		return rep, wrongFormat(kind, rep.Format)
+	}
+	err := parse(in, &rep)
+	rep.Bytes = in.raw.n
+	if in.raw.err != nil {
+		return rep, in.raw.err // whatever the parser made of it, it was not the content's fault
+	}
+	switch {
+	case errors.Is(err, errCut):
+		rep.gap(Truncated, Incurable, err.Error())
+	case err != nil:
+		rep.gap(Invalid, Incurable, err.Error())
+	}
+	return rep, nil
+}
+
+func wrongFormat(kind Kind, f Format) error {
+	var names []string
+	for _, f := range kind.Formats() {
+		names = append(names, string(f))
+	}
+	what := "a report of this format is"
+	if f != "" {
+		what = "a report in the format " + string(f) + " is"
+	}
+	return fmt.Errorf("%w: %s no evidence of %s: write %s", ErrFormat, what, kind, strings.Join(names, ", "))
+}
+
+// Detect tells the format from the beginning of a report (UTF-8, some kilobytes are enough), "" for none that is known.
+func Detect(head []byte) Format {
+	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
+	text := bytes.TrimLeft(head, " \t\r\n")
+	switch {
+	case len(text) == 0:
+		return ""
+	case text[0] == '<':
+		return detectXML(text)
+	case text[0] == '{', text[0] == '[':
+		return detectJSON(text)
+	case bytes.HasPrefix(text, []byte("mode:")):
+		return CoverFile
+	case bytes.HasPrefix(text, []byte("TN:")), bytes.HasPrefix(text, []byte("SF:")):
+		return LCOV
+	}
+	// go test's stream with the go command's own words before it, as `2>&1` leaves it.
+	for line := range bytes.Lines(text) {
+		if line[0] == '{' {
+			if detectJSON(line) == GoTest {
+				return GoTest
+			}
+			return ""
+		}
+	}
+	return ""
+}
+
+func detectXML(text []byte) Format {
+	start, _, err := newXML(&input{Reader: bufio.NewReader(bytes.NewReader(text))}).next()
+	if err != nil {
+		return ""
+	}
+	switch start.Name.Local {
+	case "testsuites", "testsuite":
+		return JUnit
+	case "coverage":
+		return Cobertura
+	case "checkstyle":
+		return Checkstyle
+	}
+	return ""
+}
+
+// detectJSON goes by the names of the first value's keys, down to the third level; lists are transparent.
+func detectJSON(text []byte) Format {
+	has := make(map[string]bool)
+	j := newJSON(bufio.NewReader(bytes.NewReader(text)))
+	var walk func(path string, level int) error
+	walk = func(path string, level int) error {
+		c, err := j.next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case c == '[':
+			return j.array(func() error { return walk(path, level) })
+		case c == '{' && level < 3:
+			return j.object(func(key string) error {
+				p := path + "." + key
+				if len(has) < 1000 && len(p) < 200 {
+					has[p] = true
+				}
+				return walk(p, level+1)
+			})
+		}
+		return j.skip()
+	}
+	_ = walk("", 0) // the head may end in the middle: what was seen until then decides
+
+	switch {
+	case text[0] == '[':
+		if has[".RuleID"] || bytes.HasPrefix(bytes.TrimLeft(text[1:], " \t\r\n"), []byte("]")) {
+			return Gitleaks
+		}
+		return ""
+	case has[".Action"] && (has[".Package"] || has[".ImportPath"] || has[".Test"] || has[".Output"] || has[".Time"]):
+		return GoTest
+	case has[".config.protocol_version"], has[".finding.osv"], has[".SBOM.modules"], has[".progress.message"], has[".osv.schema_version"]:
+		return Govulncheck
+	case has[".runs"]:
+		return SARIF
+	case has[".Golang errors"], has[".GosecVersion"], has[".Issues.rule_id"]:
+		return Gosec
+	case has[".Report"] && has[".Issues"], has[".Issues.FromLinter"], has[".Report.Linters"]:
+		return GolangciLint
+	case has[".num_audited"], has[".audited"] && has[".vulnerable"]:
+		return Nancy
+	case has[".ArtifactName"], has[".ArtifactType"], has[".Results.Target"]:
+		return Trivy
+	case has[".latencies"] && (has[".requests"] || has[".rate"] || has[".bytes_in"]):
+		return Vegeta
+	case has[".metrics"] && (has[".root_group"] || has[".state"] || has[".options"] || has[".metrics.http_reqs"] || has[".metrics.iterations"]):
+		return K6
+	case has[".results"] && (has[".experimental_config"] || has[".results.packages"] || has[".results.source"]):
+		return OSVScanner
+	}
+	return ""
+}

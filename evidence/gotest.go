@@ -1,0 +1,247 @@
+package evidence
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// The stream of `go test -json` as Go 1.20 to 1.26 write it: one event per line, of many packages mixed.
+//
+// Every package must have its final event. A package that failed without a failing test broke: not built (Go 1.24 on says so in FailedBuild and
+// build-fail events, earlier ones only in their output), panicked, timed out, raced, or left through os.Exit. Lines that are no JSON are the go
+// command's own, as `2>&1` mixes them in; they end no package. Every test that was run must have ended before its package passed, so that lines
+// lost in the middle show too. Benchmarks are run but never end.
+
+type goEvent struct {
+	when, action, pkg, test, output, importPath, failedBuild string
+}
+
+// goPackage is what is known of one package until its end.
+type goPackage struct {
+	ended   bool
+	open    int    // tests run and not yet ended
+	failed  int    // tests
+	trouble string // what its output shows of the way it broke
+}
+
+func goTest(in *input, r *Report) error {
+	r.Tool = "go test"
+	j := newJSON(in.Reader)
+	s := &goStream{r: r, packages: make(map[string]*goPackage)}
+	for {
+		c, err := j.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if c != '{' {
+			text, ended, err := in.line()
+			if err != nil {
+				return err
+			}
+			if j.line++; !ended {
+				s.cut = fmt.Errorf("%w: line %d", errCut, j.line-1)
+			}
+			s.words(text)
+			continue
+		}
+		at := j.line
+		e, err := readGoEvent(j)
+		if errors.Is(err, errCut) {
+			s.cut = err
+			break
+		}
+		if err != nil || e.action == "" {
+			r.gap(Invalid, Incurable, "line "+itoa(at)+" is no test event: two streams written into one file at once look like this")
+			if _, _, err := in.line(); err != nil && err != io.EOF {
+				return err
+			}
+			j.line, j.depth = at+1, 0
+			continue
+		}
+		if err := s.event(e); err != nil {
+			return err
+		}
+	}
+	s.end()
+	return s.cut
+}
+
+func readGoEvent(j *jsonReader) (e goEvent, err error) {
+	err = j.object(func(key string) error {
+		switch key {
+		case "Time":
+			return j.str(&e.when)
+		case "Action":
+			return j.str(&e.action)
+		case "Package":
+			return j.str(&e.pkg)
+		case "Test":
+			return j.str(&e.test)
+		case "Output":
+			return j.str(&e.output)
+		case "ImportPath":
+			return j.str(&e.importPath)
+		case "FailedBuild":
+			return j.str(&e.failedBuild)
+		}
+		return j.skip()
+	})
+	return e, err
+}
+
+// goStream is the state of a stream.
+type goStream struct {
+	r        *Report
+	packages map[string]*goPackage
+	built    int // build-fail events
+	broken   int // packages whose build failed
+	cut      error
+}
+
+func (s *goStream) of(name string) (*goPackage, error) {
+	p := s.packages[name]
+	if p == nil {
+		if len(s.packages) >= maxPackages {
+			return nil, fmt.Errorf("%w: more than %d packages", errInvalid, maxPackages)
+		}
+		p = &goPackage{}
+		s.packages[strings.Clone(name)] = p
+	}
+	return p, nil
+}
+
+func (s *goStream) event(e goEvent) error {
+	if t, err := time.Parse(time.RFC3339Nano, e.when); err == nil {
+		s.r.at(t)
+	}
+	switch e.action {
+	case "build-output":
+		return nil
+	case "build-fail":
+		s.built++
+		return nil
+	}
+	p, err := s.of(e.pkg)
+	if err != nil {
+		return err
+	}
+	if e.test != "" {
+		s.test(p, e)
+		return nil
+	}
+	switch e.action {
+	case "start":
+		*p = goPackage{}
+	case "output":
+		p.notice(e.output)
+	case "pass", "skip":
+		s.r.Counts.Packages++
+		if p.open > 0 && e.action == "pass" {
+			s.r.gap(Truncated, Incurable, "package "+clean(e.pkg)+" passed although "+itoa(p.open)+" of its tests have no end: lines are missing")
+		}
+		*p = goPackage{ended: true}
+	case "fail":
+		s.r.Counts.Packages++
+		if e.failedBuild != "" {
+			p.trouble = "build failed"
+		}
+		if p.failed == 0 || p.trouble == "build failed" {
+			if p.trouble == "" {
+				p.trouble = "failed outside of its tests"
+			}
+			s.brokenPackage(p.trouble, e.pkg)
+		}
+		*p = goPackage{ended: true}
+	}
+	return nil
+}
+
+func (s *goStream) brokenPackage(trouble, pkg string) {
+	if trouble == "build failed" {
+		s.broken++
+	}
+	s.r.Counts.Errored++
+	s.r.find(Finding{Rule: trouble, Package: pkg})
+}
+
+func (s *goStream) test(p *goPackage, e goEvent) {
+	benchmark := strings.HasPrefix(e.test, "Benchmark")
+	switch e.action {
+	case "run":
+		p.ended = false
+		if !benchmark {
+			p.open++
+		}
+		return
+	case "output":
+		p.notice(e.output)
+		return
+	case "pass":
+		s.r.Counts.Passed++
+	case "skip":
+		s.r.Counts.Skipped++
+	case "fail":
+		s.r.Counts.Failed++
+		p.failed++
+		s.r.find(Finding{Rule: e.test, Package: e.pkg})
+	default:
+		return
+	}
+	if p.open > 0 && !benchmark {
+		p.open--
+	}
+}
+
+// notice keeps how a package broke, should it fail: a passing test may print the same words.
+func (p *goPackage) notice(output string) {
+	switch {
+	case strings.HasPrefix(output, "FAIL\t") && (strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]")):
+		p.trouble = "build failed"
+	case strings.HasPrefix(output, "panic: test timed out"):
+		p.trouble = "timed out"
+	case p.trouble == "" && strings.HasPrefix(output, "panic: "):
+		p.trouble = "panicked"
+	case p.trouble == "" && strings.HasPrefix(output, "WARNING: DATA RACE"):
+		p.trouble = "data race"
+	}
+}
+
+// words reads a line of the go command: before Go 1.24 a package that could not be built or loaded was told in plain text.
+func (s *goStream) words(line []byte) {
+	rest, ok := bytes.CutPrefix(line, []byte("FAIL\t"))
+	if !ok {
+		return
+	}
+	for _, what := range []string{"[build failed]", "[setup failed]"} {
+		if pkg, ok := bytes.CutSuffix(bytes.TrimSpace(rest), []byte(what)); ok {
+			s.r.Counts.Packages++
+			s.brokenPackage("build failed", string(bytes.TrimSpace(pkg)))
+		}
+	}
+}
+
+func (s *goStream) end() {
+	open, first := 0, ""
+	for name, p := range s.packages {
+		if p.ended {
+			continue
+		}
+		if open++; open == 1 || name < first {
+			first = name
+		}
+	}
+	if open > 0 {
+		s.r.gap(Truncated, Incurable, itoa(open)+" of "+itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": the stream ends too early")
+	}
+	if s.built > 0 && s.broken == 0 {
+		s.r.Counts.Errored++ // a build failed, and the package that wanted it is not told
+		s.r.find(Finding{Rule: "build failed"})
+	}
+}

@@ -1,0 +1,170 @@
+package evidence
+
+import (
+	"encoding/xml"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// JUnit's XML, in which every tool writes a dialect: the root is <testsuites> or one <testsuite>, suites nest, times have a zone or none.
+//
+// Test cases are counted, not the totals of attributes; but where the totals of the outermost suites state failures that no test case shows
+// (a summary without cases), or more tests than there are, the report does not hold what it claims.
+func junit(in *input, r *Report) error {
+	x := newXML(in)
+	var (
+		stated junitTotals // of the outermost suites
+		root   junitTotals // of <testsuites>
+		cs     junitCase
+		suite  []string // names of the open suites
+	)
+	for {
+		e, end, err := x.next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if e == nil {
+			switch end {
+			case "testcase":
+				cs.count(r)
+			case "testsuite":
+				suite = suite[:len(suite)-1]
+			}
+			continue
+		}
+		switch name := e.Name.Local; name {
+		case "testsuites":
+			root = totals(e)
+			r.at(junitTime(attr(e, "timestamp")))
+			if tool := attr(e, "name"); len(x.path) == 1 && r.Tool == "" {
+				r.Tool = clean(tool)
+			}
+		case "testsuite":
+			if len(suite) == 0 {
+				stated.add(totals(e))
+			}
+			suite = append(suite, attr(e, "name"))
+			r.Counts.Packages++
+			r.at(junitTime(attr(e, "timestamp")))
+		case "testcase":
+			if slices.Contains(x.path[:len(x.path)-1], name) {
+				return fmt.Errorf("%w: a test case inside a test case", errInvalid)
+			}
+			cs = newCase(e, suite)
+		case "error", "failure", "skipped", "flakyFailure", "flakyError":
+			switch {
+			case x.under("testcase", name):
+				cs.child(name)
+			case x.under("testsuite", name) && name == "error":
+				r.Counts.Errored++ // a suite that could not be set up
+				r.find(Finding{Rule: "suite failed", Package: suite[len(suite)-1]})
+			}
+		}
+	}
+	stated.most(root)
+	c := &r.Counts
+	if missing := stated.bad - c.Failed - c.Errored; missing > 0 {
+		c.Errored += missing
+		r.find(Finding{Rule: itoa(missing) + " failures that the totals state and no test case shows"})
+	}
+	if held := c.Passed + c.Failed + c.Errored + c.Skipped; stated.tests > held+stated.skipped {
+		r.gap(Truncated, Incurable, "the totals state "+itoa(stated.tests)+" tests, "+itoa(held)+" are there")
+	}
+	return nil
+}
+
+// junitTotals are the attributes of a suite.
+type junitTotals struct{ tests, bad, skipped int }
+
+func totals(e *xml.StartElement) junitTotals {
+	n := func(name string) int {
+		v, err := strconv.Atoi(attr(e, name))
+		if err != nil || v < 0 || v > 1<<30 {
+			return 0
+		}
+		return v
+	}
+	return junitTotals{n("tests"), n("failures") + n("errors"), n("skipped") + n("disabled")}
+}
+
+func (t *junitTotals) add(u junitTotals) {
+	t.tests, t.bad, t.skipped = t.tests+u.tests, t.bad+u.bad, t.skipped+u.skipped
+}
+
+func (t *junitTotals) most(u junitTotals) {
+	t.tests, t.bad, t.skipped = max(t.tests, u.tests), max(t.bad, u.bad), max(t.skipped, u.skipped)
+}
+
+// junitCase is the test case being read.
+type junitCase struct {
+	Finding
+	failed, errored, skipped, flaky bool
+}
+
+func newCase(e *xml.StartElement, suite []string) junitCase {
+	c := junitCase{Finding: Finding{Rule: attr(e, "name"), Package: attr(e, "classname"), File: attr(e, "file")}}
+	if c.Package == "" && len(suite) > 0 {
+		c.Package = suite[len(suite)-1]
+	}
+	c.Line, _ = strconv.Atoi(attr(e, "line"))
+	for _, name := range []string{"status", "result"} { // of GoogleTest and others
+		switch strings.ToLower(attr(e, name)) {
+		case "failed", "failure":
+			c.failed = true
+		case "error", "errored":
+			c.errored = true
+		case "notrun", "skipped", "disabled", "suppressed":
+			c.skipped = true
+		}
+	}
+	return c
+}
+
+func (c *junitCase) child(name string) {
+	switch name {
+	case "failure":
+		c.failed = true
+	case "error":
+		c.errored = true
+	case "skipped":
+		c.skipped = true
+	default:
+		c.flaky = true
+	}
+}
+
+// count adds the case to the report: a test case counts once, for the worst of what it says.
+func (c *junitCase) count(r *Report) {
+	switch {
+	case c.failed:
+		r.Counts.Failed++
+		r.find(c.Finding)
+	case c.errored:
+		r.Counts.Errored++
+		r.find(c.Finding)
+	case c.skipped:
+		r.Counts.Skipped++
+	default:
+		r.Counts.Passed++
+		if c.flaky {
+			r.Counts.Flaky++
+		}
+	}
+}
+
+// junitTime reads a timestamp. The schema wants local time without zone, which is taken for UTC and so up to 14 hours wrong: see futureSlack.
+func junitTime(text string) time.Time {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t
+		}
+	}
+	return time.Time{}
+}

@@ -1,0 +1,292 @@
+package evidence
+
+import (
+	"bufio"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/text/encoding/charmap"
+)
+
+// xmlReader pulls elements out of an XML report.
+//
+// No format read here says anything in text, and test logs in <system-out> may be of any size, so a filter before the decoder drops text, comments
+// and CDATA unread and shortens long attributes: what encoding/xml then holds at once is bounded. A DOCTYPE may name a DTD (Cobertura does; it is
+// not fetched) but must not bring its own: entities of one's own are how a small file becomes a large one.
+type xmlReader struct {
+	d     *xml.Decoder
+	path  []string // names of the open elements
+	begun bool
+
+	charset string // that was declared and is not read
+}
+
+func newXML(in *input) *xmlReader {
+	x := &xmlReader{}
+	d := xml.NewDecoder(&xmlFilter{br: in.Reader})
+	d.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
+		switch strings.ToLower(charset) {
+		case "utf-16", "utf-16le", "utf-16be": // with its byte order mark, input has turned it to UTF-8 already; without one, no tag is ever seen
+			return r, nil
+		case "us-ascii", "ascii":
+			return r, nil
+		case "iso-8859-1", "latin1":
+			return charmap.ISO8859_1.NewDecoder().Reader(r), nil
+		case "iso-8859-15", "latin9":
+			return charmap.ISO8859_15.NewDecoder().Reader(r), nil
+		case "windows-1252":
+			return charmap.Windows1252.NewDecoder().Reader(r), nil
+		}
+		x.charset = charset
+		return nil, errInvalid
+	}
+	x.d = d
+	return x
+}
+
+// next returns the next start tag, or the name of the next end tag; io.EOF after the root's end.
+func (x *xmlReader) next() (start *xml.StartElement, end string, err error) {
+	for {
+		t, err := x.d.RawToken()
+		if err != nil {
+			return nil, "", x.wrong(err)
+		}
+		switch t := t.(type) {
+		case xml.StartElement:
+			if len(x.path) == 0 && x.begun {
+				return nil, "", fmt.Errorf("%w: a second root element", errInvalid)
+			}
+			if x.begun = true; len(x.path) >= maxDepth {
+				return nil, "", fmt.Errorf("%w: nested deeper than %d", errInvalid, maxDepth)
+			}
+			x.path = append(x.path, t.Name.Local)
+			return &t, "", nil
+		case xml.EndElement:
+			if len(x.path) == 0 || x.path[len(x.path)-1] != t.Name.Local {
+				return nil, "", fmt.Errorf("%w: an end tag without its start", errInvalid)
+			}
+			x.path = x.path[:len(x.path)-1]
+			return nil, t.Name.Local, nil
+		}
+	}
+}
+
+func (x *xmlReader) wrong(err error) error {
+	var syntax *xml.SyntaxError
+	switch {
+	case err == io.EOF && x.begun && len(x.path) == 0:
+		return io.EOF
+	case err == io.EOF, errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF"):
+		return errCut
+	case x.charset != "":
+		return fmt.Errorf("%w: its encoding is not read: write UTF-8", errInvalid)
+	case errors.Is(err, errInvalid), errors.Is(err, errCut):
+		return err
+	}
+	return fmt.Errorf("%w: a malformed tag", errInvalid) // the decoder's own words quote the file
+}
+
+// under reports whether the innermost open elements are those named, outermost first.
+func (x *xmlReader) under(names ...string) bool {
+	if len(x.path) < len(names) {
+		return false
+	}
+	for i, n := range names {
+		if x.path[len(x.path)-len(names)+i] != n {
+			return false
+		}
+	}
+	return true
+}
+
+func attr(e *xml.StartElement, name string) string {
+	for _, a := range e.Attr {
+		if a.Name.Local == name {
+			return a.Value
+		}
+	}
+	return ""
+}
+
+const (
+	maxAttr = 4 << 10  // of an attribute's value, then it is cut
+	maxTag  = 64 << 10 // of a tag, its attributes as cut; longer ones are refused
+)
+
+// xmlFilter passes tags through and drops everything else.
+type xmlFilter struct {
+	br  *bufio.Reader
+	out []byte // of the current tag, not yet read
+	buf []byte
+	err error
+}
+
+func (f *xmlFilter) Read(p []byte) (int, error) {
+	for len(f.out) == 0 {
+		if f.err != nil {
+			return 0, f.err
+		}
+		f.buf = f.buf[:0]
+		f.err = f.tag()
+		if f.err == nil {
+			f.out = f.buf
+		}
+	}
+	n := copy(p, f.out)
+	f.out = f.out[n:]
+	return n, nil
+}
+
+// tag drops everything up to the next tag and reads that, into buf. Comments and CDATA leave nothing.
+func (f *xmlFilter) tag() error {
+	for {
+		if _, err := f.br.ReadSlice('<'); err == nil {
+			break
+		} else if err != bufio.ErrBufferFull {
+			return err // also io.EOF: text that is left over is no matter of ours
+		}
+	}
+	b, err := f.br.Peek(1)
+	if err != nil {
+		return eof(err)
+	}
+	switch b[0] {
+	case '!':
+		if b, _ := f.br.Peek(3); string(b) == "!--" {
+			return f.drop("!--", "-->")
+		}
+		if b, _ := f.br.Peek(8); string(b) == "![CDATA[" {
+			return f.drop("![CDATA[", "]]>")
+		}
+		return f.doctype()
+	case '?':
+		return f.instruction()
+	}
+	f.buf = append(f.buf, '<')
+	var quote byte
+	value := 0 // bytes of the current attribute value
+	for {
+		c, err := f.br.ReadByte()
+		if err != nil {
+			return eof(err)
+		}
+		if len(f.buf) > maxTag {
+			return fmt.Errorf("%w: a tag longer than %d KiB", errInvalid, maxTag>>10)
+		}
+		switch {
+		case quote == 0:
+			f.buf = append(f.buf, c)
+			if c == '"' || c == '\'' {
+				quote, value = c, 0
+			}
+			if c == '>' {
+				return nil
+			}
+		case c == quote:
+			f.buf, quote = append(f.buf, c), 0
+		case c == '<':
+			return fmt.Errorf("%w: an attribute without its end", errInvalid)
+		default:
+			if value++; value <= maxAttr {
+				f.buf = append(f.buf, c)
+			} else if value == maxAttr+1 {
+				f.buf = whole(f.buf)
+			}
+		}
+	}
+}
+
+// whole drops a reference or a character at the end that the cut went through.
+func whole(b []byte) []byte {
+	for i := len(b) - 1; i >= 0 && i > len(b)-16; i-- {
+		if b[i] == ';' {
+			break
+		}
+		if b[i] == '&' {
+			b = b[:i]
+			break
+		}
+	}
+	for n := 0; n < 3 && len(b) > 0 && b[len(b)-1] >= 0x80; n++ {
+		b = b[:len(b)-1]
+	}
+	return b
+}
+
+// drop passes over everything up to and with end. What begins it is passed over first: "-->" does not end "<!-->".
+func (f *xmlFilter) drop(begin, end string) error {
+	if _, err := f.br.Discard(len(begin)); err != nil {
+		return eof(err)
+	}
+	last := end[len(end)-1]
+	tail := make([]byte, 0, len(end))
+	for {
+		c, err := f.br.ReadByte()
+		if err != nil {
+			return eof(err)
+		}
+		if len(tail) == len(end) {
+			tail = append(tail[:0], tail[1:]...)
+		}
+		tail = append(tail, c)
+		if c == last && string(tail) == end {
+			return nil
+		}
+	}
+}
+
+// doctype passes over a DOCTYPE and refuses one with declarations of its own.
+func (f *xmlFilter) doctype() error {
+	var quote byte
+	for n := 0; ; n++ {
+		c, err := f.br.ReadByte()
+		if err != nil {
+			return eof(err)
+		}
+		switch {
+		case n > maxAttr:
+			return fmt.Errorf("%w: a DOCTYPE longer than %d KiB", errInvalid, maxAttr>>10)
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '[':
+			return fmt.Errorf("%w: its DOCTYPE declares entities or elements, which is refused", errInvalid)
+		case c == '>':
+			return nil
+		}
+	}
+}
+
+// instruction passes <?xml …?> through, for the encoding, and drops others.
+func (f *xmlFilter) instruction() error {
+	f.buf = append(f.buf, '<')
+	for {
+		c, err := f.br.ReadByte()
+		if err != nil {
+			return eof(err)
+		}
+		if f.buf = append(f.buf, c); len(f.buf) > maxAttr {
+			return fmt.Errorf("%w: a processing instruction longer than %d KiB", errInvalid, maxAttr>>10)
+		}
+		if c == '>' && strings.HasSuffix(string(f.buf), "?>") {
+			if !strings.HasPrefix(string(f.buf), "<?xml ") {
+				f.buf = f.buf[:0]
+			}
+			return nil
+		}
+	}
+}
+
+// eof is for places inside a tag, where the end of the stream is a cut.
+func eof(err error) error {
+	if err == io.EOF {
+		return errCut
+	}
+	return err
+}
