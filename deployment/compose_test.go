@@ -149,6 +149,8 @@ func TestComposeBombs(t *testing.T) {
 	}
 	tests := []struct{ name, in, want string }{
 		{"aliases", laughs.String() + "services: {}\n", "aliases counted in full"},
+		{"large aliases", "x-a: &a " + strings.Repeat("x", 200_000) + "\nx-b: [" + strings.Repeat("*a, ", 5000) + "]\nservices: {}\n", "aliases counted in full"},
+		{"many references", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("$A", 200_000), ""},
 		{"nesting", "services: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), ""},
 		{"cyclic alias", "x: &x\n  y: *x\nservices: {}\n", ""},
 		{"interpolated nesting", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("${A:-", 30_000) + strings.Repeat("}", 30_000), "nested too deeply"},
@@ -159,7 +161,7 @@ func TestComposeBombs(t *testing.T) {
 			start := time.Now()
 			_, err := view(t, map[string]string{"compose.yaml": tt.in}).Compose()
 			var e *ComposeError
-			if !errors.As(err, &e) || !strings.Contains(err.Error(), tt.want) {
+			if tt.name != "many references" && !errors.As(err, &e) || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v", err)
 			}
 			if took := time.Since(start); took > 10*time.Second {

@@ -21,6 +21,7 @@ const (
 	maxComposeFiles = 30     // with all that they include and extend
 	maxNodes        = 50_000 // of one file, every alias counted as what it stands for
 	maxNesting      = 100
+	maxText         = 4 << 20 // bytes of one file's values, every alias counted as what it stands for
 )
 
 // composeFile is one file of the model.
@@ -40,7 +41,7 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 		return nil, &ComposeError{File: shown, Kind: ComposeSyntax, Text: "holds a NUL byte: it is no text file"}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	left := maxNodes
+	left, text := maxNodes, maxText
 	for {
 		var doc yaml.Node
 		err := decoder.Decode(&doc)
@@ -56,7 +57,7 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 			}
 			return nil, &ComposeError{File: shown, Line: line, Kind: ComposeSyntax, Text: "is no valid YAML: " + plainWords(text)}
 		}
-		check := treeCheck{file: shown, left: &left, open: map[*yaml.Node]bool{}}
+		check := treeCheck{file: shown, left: &left, text: &text, open: map[*yaml.Node]bool{}}
 		if err := check.node(&doc, 0); err != nil {
 			return nil, err
 		}
@@ -71,12 +72,15 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 type treeCheck struct {
 	file string
 	left *int
+	text *int
 	open map[*yaml.Node]bool // aliases being followed
 }
 
 func (c *treeCheck) node(n *yaml.Node, depth int) error {
-	if *c.left--; *c.left < 0 {
-		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("holds more than %d values, aliases counted in full", maxNodes)}
+	*c.left--
+	*c.text -= len(n.Value)
+	if *c.left < 0 || *c.text < 0 {
+		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("holds more than %d values or %d MiB, aliases counted in full", maxNodes, maxText>>20)}
 	}
 	if depth > maxNesting {
 		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("is nested more than %d levels deep", maxNesting)}

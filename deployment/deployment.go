@@ -27,7 +27,7 @@ type Deployment struct {
 
 	index   index
 	compose made[composeResult]
-	nginx   made[*Nginx]
+	nginx   made[nginxResult]
 }
 
 // How a fact became known.

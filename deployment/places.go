@@ -314,6 +314,11 @@ func exists(path string) bool {
 	return err == nil
 }
 
+func isDir(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.IsDir()
+}
+
 func deviceOf(path string) (uint64, bool) {
 	info, err := os.Stat(path)
 	if err != nil {

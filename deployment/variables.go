@@ -26,6 +26,9 @@ type Variable struct {
 // Variables are all variables that the compose files refer to, by name.
 func (c *Compose) Variables() []Variable { return c.variables }
 
+// maxReferences bounds what one text may refer to.
+const maxReferences = 1000
+
 type reference struct {
 	name     string
 	operator byte // 0, '-', '+', '?'
@@ -69,8 +72,18 @@ func references(text string, depth int) []reference {
 // collect fills in variables.
 func (c *Compose) collect() {
 	byName := map[string]*Variable{}
+	known := map[*yaml.Node][]reference{}
+	refs := func(n *yaml.Node) []reference {
+		found, ok := known[n]
+		if !ok {
+			found = references(n.Value, 0)
+			found = found[:min(len(found), maxReferences)]
+			known[n] = found
+		}
+		return found
+	}
 	note := func(f *composeFile, n *yaml.Node) {
-		for _, r := range references(n.Value, 0) {
+		for _, r := range refs(n) {
 			v := byName[r.name]
 			if v == nil {
 				v = &Variable{Name: r.name, Optional: true, File: f.shown, Line: n.Line}
@@ -90,7 +103,7 @@ func (c *Compose) collect() {
 			for i := 0; i+1 < len(services.Content); i += 2 {
 				name := services.Content[i].Value
 				scalars(services.Content[i+1], true, func(n *yaml.Node) {
-					for _, r := range references(n.Value, 0) {
+					for _, r := range refs(n) {
 						if v := byName[r.name]; v != nil && !slices.Contains(v.Services, name) {
 							v.Services = append(v.Services, name)
 						}

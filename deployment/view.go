@@ -17,12 +17,13 @@ type View struct {
 	// Deployment that is viewed.
 	Deployment *Deployment
 
-	cache   *files.Cache
-	env     func() (*Env, error)
-	compose func() (*Compose, error)
-	nginx   func() (*Nginx, error)
-	app     func() (AppService, error)
-	places  func() map[string]Place
+	cache      *files.Cache
+	env        func() (*Env, error)
+	compose    func() (*Compose, error)
+	nginx      func() (*Nginx, error)
+	app        func() (AppService, error)
+	places     func() map[string]Place
+	nginxRoots func() nginxRoots
 
 	mu       sync.Mutex
 	envs     map[string]func() (*Env, error)
@@ -36,6 +37,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	}
 	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}}
 	v.places = sync.OnceValue(v.choose)
+	v.nginxRoots = sync.OnceValue(v.chooseNginx)
 	v.env = sync.OnceValues(func() (*Env, error) {
 		place := v.Place(FactEnvFile)
 		if place.Path() == "" {

@@ -1,0 +1,271 @@
+package deployment
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// shape writes directives back in one line.
+func shape(list []directive) string {
+	var b strings.Builder
+	for _, d := range list {
+		fmt.Fprintf(&b, "%d:%s", d.line, d.name)
+		for _, a := range d.args {
+			fmt.Fprintf(&b, " [%s]", a)
+		}
+		if d.has {
+			fmt.Fprintf(&b, " {%s}", shape(d.block))
+		}
+		b.WriteString(";")
+	}
+	return b.String()
+}
+
+func TestParseNginx(t *testing.T) {
+	tests := []struct{ name, in, want, problem string }{
+		{"simple", "worker_processes 4;\nevents {}\n", "1:worker_processes [4];2:events {};", ""},
+		{"block", "http {\n  server { listen 80; }\n}\n", "1:http {2:server {2:listen [80];};};", ""},
+		{"comments", "# a { b\nuser x; # c;\na b#c;\n", "2:user [x];3:a [b#c];", ""},
+		{"quotes", `a "b c;{" 'd "e' "f\"g" h"i;`, `1:a [b c;{] [d "e] [f"g] [h"i];`, ""},
+		{"quotes over lines", "a 'b\nc' d;\ne f;", "1:a [b\nc] [d];3:e [f];", ""},
+		{"variables", "a ${b}c ${d}{ e f; }", "1:a [${b}c] [${d}] {1:e [f];};", ""},
+		{"escapes", `a b\ c \d \t;`, "1:a [b\\ c] [\\d] [\t];", ""},
+		{"regular expression", `location ~ \.(gif|jpg)$ { a b; }`, `1:location [~] [\.(gif|jpg)$] {1:a [b];};`, ""},
+		{"empty directives", ";;a b;;", "1:a [b];", ""},
+		{"no semicolon", "http { a b }", "1:http {1:a [b];};", "1: a directive has no ; at its end"},
+		{"open at the end", "http {\n a b;\n", "1:http {2:a [b];};", "3: the file ends inside a block"},
+		{"closed too often", "a b; }\nc d;", "1:a [b];2:c [d];", "1: a } closes no block"},
+		{"open quote", "a 'b;\nc d;", "1:a [b;\nc d;];", "1: a quote is not closed"},
+		{"lua", "content_by_lua_block {\n if x then y = '}' end {\n } }\na b;", "1:content_by_lua_block {};4:a [b];", ""},
+		{"byte order mark and CRLF", "\uFEFFa b;\r\nc d;\r\n", "1:a [b];2:c [d];", ""},
+		{"nothing", "", "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			left := maxDirectives
+			list, problems := parseNginx("x.conf", tt.in, &left)
+			if got := shape(list); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+			var said string
+			if len(problems) > 0 {
+				said = fmt.Sprintf("%d: %s", problems[0].Line, problems[0].Text)
+			}
+			if !strings.HasSuffix(said, tt.problem) || (said == "") != (tt.problem == "") {
+				t.Errorf("problem %q, want %q", said, tt.problem)
+			}
+		})
+	}
+	left := maxDirectives
+	if list, problems := parseNginx("x", strings.Repeat("a {", 100_000), &left); len(list) != 1 || len(problems) == 0 {
+		t.Errorf("deep nesting: %d directives, %d problems", len(list), len(problems))
+	}
+	left = maxDirectives
+	if list, problems := parseNginx("x", strings.Repeat("a b;", 100_000), &left); len(list) > maxDirectives || len(problems) != 1 {
+		t.Errorf("many directives: %d, %d problems", len(list), len(problems))
+	}
+}
+
+const nginxConf = `events {}
+http {
+  ssl_protocols TLSv1.2 TLSv1.3;
+  split_clients "${remote_addr}${http_user_agent}" $pool {
+    5%   green;
+    0.5% canary;
+    *    blue;
+  }
+  upstream blue { server catalyst:8000 weight=3; server catalyst2:8000 down; server spare backup; }
+  include /etc/nginx/mime.types;
+  include /etc/nginx/conf.d/*.conf;
+  server {
+    listen 80 default_server;
+    listen [::]:80;
+    server_name _;
+    return 301 https://$host$request_uri;
+  }
+}
+`
+
+const siteConf = `server {
+  listen 443 ssl http2;
+  listen 127.0.0.1:8443 ssl;
+  server_name ads.nexus.test "www.nexus.test";
+  ssl_certificate /etc/nginx/ssl/fullchain.pem;
+  ssl_certificate_key ssl/privkey.pem;
+  ssl_protocols TLSv1 TLSv1.2;
+  location / {
+    if ($x) { proxy_pass http://$pool; }
+    proxy_pass http://user:secret@catalyst:8000;
+  }
+}
+`
+
+func TestNginxMounted(t *testing.T) {
+	v := view(t, map[string]string{
+		"deployment/docker-compose.yml": "services:\n  web:\n    image: nginx:1.27-alpine\n    volumes:\n      - ./nginx.conf:/etc/nginx/nginx.conf:ro\n      - ./sites:/etc/nginx/conf.d\n      - ./ssl:/etc/nginx/ssl:ro\n      - logs:/var/log\nvolumes: {logs: {}}\n",
+		"deployment/nginx.conf":         nginxConf,
+		"deployment/sites/a.conf":       siteConf,
+		"deployment/sites/b.txt":        "server { listen 81; }",
+		"nginx-old.conf":                "server { listen 82; }",
+	})
+	n, err := v.Nginx()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := v.Deployment
+	if place := v.Place(FactNginx); place.How != Found || d.Rel(place.Path()) != "deployment/nginx.conf" || len(place.Others) != 1 || d.Rel(place.Others[0]) != "nginx-old.conf" {
+		t.Errorf("place %+v", place)
+	}
+	if n.Service != "web" || len(n.Files) != 2 || len(n.Problems) != 0 {
+		t.Errorf("service %q, files %v, problems %v", n.Service, n.Files, n.Problems)
+	}
+	if len(n.Unread) != 1 || n.Unread[0].Line != 10 || !strings.Contains(n.Unread[0].Text, "mime.types") {
+		t.Errorf("unread %+v", n.Unread)
+	}
+	if len(n.Servers) != 2 {
+		t.Fatalf("servers %+v", n.Servers)
+	}
+	tls, plain := n.Servers[0], n.Servers[1]
+	if !tls.TLS() || tls.File != "deployment/sites/a.conf" || tls.Line != 1 || !slices.Equal(tls.Names, []string{"ads.nexus.test", "www.nexus.test"}) || !slices.Equal(tls.Protocols, []string{"TLSv1", "TLSv1.2"}) {
+		t.Errorf("server %+v", tls)
+	}
+	if len(tls.Listen) != 2 || tls.Listen[0].Port != 443 || tls.Listen[0].Host != "" || tls.Listen[1].Host != "127.0.0.1" || tls.Listen[1].Port != 8443 {
+		t.Errorf("listen %+v", tls.Listen)
+	}
+	if len(tls.Certificates) != 1 || tls.Certificates[0].Cert.Host != filepath.Join(d.Root, "deployment/ssl/fullchain.pem") || tls.Certificates[0].Cert.Line != 5 ||
+		tls.Certificates[0].Key.Inside != "/etc/nginx/ssl/privkey.pem" || tls.Certificates[0].Key.Host != filepath.Join(d.Root, "deployment/ssl/privkey.pem") {
+		t.Errorf("certificates %+v", tls.Certificates)
+	}
+	if len(tls.Proxies) != 2 || tls.Proxies[0].To != "http://$pool" || tls.Proxies[1].To != "http://catalyst:8000" || tls.Proxies[1].Location != "/" {
+		t.Errorf("proxies %+v", tls.Proxies)
+	}
+	if plain.TLS() || !slices.Equal(plain.Protocols, []string{"TLSv1.2", "TLSv1.3"}) || len(plain.Listen) != 2 || plain.Listen[1].Port != 80 {
+		t.Errorf("server %+v", plain)
+	}
+	if len(n.Splits) != 1 || n.Splits[0].Variable != "$pool" || n.Splits[0].Line != 4 {
+		t.Fatalf("splits %+v", n.Splits)
+	}
+	for value, want := range map[string]float64{"green": 0.05, "canary": 0.005, "blue": 0.945, "absent": 0} {
+		if got := n.Splits[0].Ratio(value); math.Abs(got-want) > 1e-9 {
+			t.Errorf("share of %s is %v, want %v", value, got, want)
+		}
+	}
+	if len(n.Upstreams) != 1 || n.Upstreams[0].Name != "blue" || len(n.Upstreams[0].Servers) != 3 || n.Upstreams[0].Servers[0].Weight != 3 || !n.Upstreams[0].Servers[1].Down || !n.Upstreams[0].Servers[2].Backup {
+		t.Errorf("upstreams %+v", n.Upstreams)
+	}
+}
+
+func TestNginxRoots(t *testing.T) {
+	const web = "services:\n  nginx:\n    image: nginx\n    volumes:\n"
+	server := func(name string) string { return "server { server_name " + name + "; }\n" }
+	tests := []struct {
+		name  string
+		files map[string]string
+		set   Settings
+		names string // of all servers
+		how   string
+	}{
+		{"configured", map[string]string{"nginx.conf": server("a"), "x/y.conf": server("b")}, Settings{Nginx: []string{"x/y.conf"}}, "b", Configured},
+		{"conf.d mounted", map[string]string{"compose.yml": web + "      - ./c:/etc/nginx/conf.d:ro\n", "c/1.conf": server("one"), "c/2.conf": server("two"), "nginx.conf": server("no")}, Settings{}, "one two", Found},
+		{"one file mounted into conf.d", map[string]string{"compose.yml": web + "      - ./site.conf:/etc/nginx/conf.d/default.conf\n", "site.conf": server("site"), "nginx.conf": server("no")}, Settings{}, "site", Found},
+		{"template mounted", map[string]string{"compose.yml": web + "      - ./t:/etc/nginx/templates\n    environment: {DOMAIN: x.test}\n", "t/default.conf.template": "server { server_name ${DOMAIN} ${OTHER}; }"}, Settings{}, "x.test ${OTHER}", Found},
+		{"nothing mounted", map[string]string{"compose.yml": web[:len(web)-len("    volumes:\n")], "nginx.conf": server("root")}, Settings{}, "root", Found},
+		{"the plain name first", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod"), "nginx.conf": server("plain")}, Settings{}, "plain", Found},
+		{"production before others", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod")}, Settings{}, "prod", Found},
+		{"folder", map[string]string{"nginx/nginx.conf": "http { include conf.d/*.conf; include conf.d/missing.conf; }", "nginx/conf.d/a.conf": server("a")}, Settings{}, "a", Found},
+		{"conf.d alone", map[string]string{"deploy/nginx/conf.d/a.conf": server("a"), "deploy/nginx/conf.d/b.conf": server("b")}, Settings{}, "a b", Found},
+		{"include in a circle", map[string]string{"nginx.conf": "include nginx.conf;\n" + server("a")}, Settings{}, "a", Found},
+		{"certificates of the http block", map[string]string{"nginx.conf": "http { ssl_certificate /c.pem; ssl_certificate_key /k.pem; server { listen 443 ssl; server_name a; } }"}, Settings{}, "a", Found},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			d := install(t, tt.files)
+			tt.set.Root = d.Root
+			d, err := Discover(tt.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			v := d.View(nil)
+			n, err := v.Nginx()
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, s := range n.Servers {
+				names = append(names, s.Names...)
+				if strings.HasPrefix(tt.name, "certificates") && (len(s.Certificates) != 1 || s.Certificates[0].Key.Inside != "/k.pem") {
+					t.Errorf("certificates %+v", s.Certificates)
+				}
+			}
+			if got := strings.Join(names, " "); got != tt.names {
+				t.Errorf("servers %q, want %q; problems %v", got, tt.names, n.Problems)
+			}
+			if how := v.Place(FactNginx).How; how != tt.how {
+				t.Errorf("how %q, want %q", how, tt.how)
+			}
+		})
+	}
+	if _, err := view(t, nil).Nginx(); !errors.Is(err, ErrNoNginx) {
+		t.Errorf("got %v", err)
+	}
+	d, err := Discover(Settings{Root: t.TempDir(), Nginx: []string{"gone.conf"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.View(nil).Nginx(); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestNginxSplitProblems(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{"split_clients $a $b { 60% x; 50% y; }", "exceed 100 %"},
+		{"split_clients $a $b { x y; }", "wants a percentage"},
+		{"split_clients $a $b { 0% y; }", "wants a percentage"},
+		{"split_clients $a $b { NaN% y; }", "wants a percentage"},
+		{"split_clients $a { 5% y; }", "wants a text, a variable and a block"},
+		{"split_clients $a $b;", "wants a text, a variable and a block"},
+	}
+	for _, tt := range tests {
+		n, err := view(t, map[string]string{"nginx.conf": tt.in}).Nginx()
+		if err != nil || len(n.Problems) == 0 || !strings.Contains(n.Problems[0].Text, tt.want) {
+			t.Errorf("%s: %v, %+v", tt.in, err, n)
+		}
+	}
+	n, err := view(t, map[string]string{"nginx.conf": "split_clients $a $b { 33.33% x; 33.33% y; * z; }"}).Nginx()
+	if err != nil || n.Splits[0].Ratio("z") != 0.3334 {
+		t.Errorf("%v, %+v", err, n)
+	}
+}
+
+func FuzzParseNginx(f *testing.F) {
+	for _, seed := range []string{nginxConf, siteConf, "a 'b", "a {{}}", "x_by_lua_block { '", "\\", "a b\\", "}", "${", "# c"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, in string) {
+		left := maxDirectives
+		list, problems := parseNginx("x", in, &left)
+		lines := 1 + strings.Count(in, "\n")
+		var walk func([]directive)
+		walk = func(list []directive) {
+			for _, d := range list {
+				if d.line < 0 || d.line > lines {
+					t.Fatalf("directive %q at line %d of %d", d.name, d.line, lines)
+				}
+				walk(d.block)
+			}
+		}
+		walk(list)
+		for _, p := range problems {
+			if p.Line < 0 || p.Line > lines {
+				t.Fatalf("problem %q at line %d of %d", p.Text, p.Line, lines)
+			}
+		}
+	})
+}

@@ -1,0 +1,226 @@
+package deployment
+
+// A reader of nginx's configuration grammar: words, quotes, blocks and comments, with positions. It is tolerant: what nginx itself would refuse is
+// noted and read past, since the question here is what a file declares, not whether nginx starts.
+
+import (
+	"fmt"
+	"strings"
+)
+
+const (
+	maxDirectives   = 20_000 // of all files together
+	maxNginxNesting = 30
+)
+
+// directive is one directive with its block. Its words may hold secrets: nothing but what the exported types name leaves this package.
+type directive struct {
+	name  string
+	args  []string
+	block []directive
+	has   bool // a block, be it empty
+	file  string
+	line  int
+}
+
+// NginxProblem is something in a configuration that nginx would refuse, or that could not be followed.
+type NginxProblem struct {
+	File string // relative to the root
+	Line int
+	Text string // lower case, without file and line
+}
+
+type nginxParser struct {
+	file     string
+	src      string
+	pos      int
+	line     int
+	left     *int
+	problems []NginxProblem
+}
+
+// parseNginx reads the text of one file.
+func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
+	p := &nginxParser{file: file, src: strings.TrimPrefix(src, "\uFEFF"), line: 1, left: left}
+	var all []directive
+	for {
+		list, closed := p.list(0)
+		all = append(all, list...)
+		if !closed {
+			return all, p.problems
+		}
+		p.problem(p.line, "a } closes no block")
+	}
+}
+
+func (p *nginxParser) problem(line int, format string, args ...any) {
+	if len(p.problems) < maxProblems {
+		p.problems = append(p.problems, NginxProblem{p.file, line, fmt.Sprintf(format, args...)})
+	}
+}
+
+// list reads directives up to the end of their block; closed tells whether a } ended it.
+func (p *nginxParser) list(depth int) (list []directive, closed bool) {
+	for {
+		d := directive{file: p.file}
+		end := p.words(&d)
+		switch {
+		case end == '}':
+			if d.name != "" {
+				p.problem(d.line, "a directive has no ; at its end")
+				list = append(list, d)
+			}
+			return list, true
+		case end == 0:
+			if d.name != "" {
+				p.problem(d.line, "a directive has no ; at its end")
+				list = append(list, d)
+			}
+			if depth > 0 {
+				p.problem(p.line, "the file ends inside a block")
+			}
+			return list, false
+		case end == '{':
+			d.has = true
+			switch {
+			case strings.HasSuffix(d.name, "_by_lua_block"):
+				p.skipBlock()
+			case depth+1 > maxNginxNesting:
+				p.problem(d.line, "blocks are nested more than %d levels deep: what is inside is not read", maxNginxNesting)
+				p.skipBlock()
+			default:
+				var ended bool
+				d.block, ended = p.list(depth + 1)
+				if !ended {
+					return append(list, d), false
+				}
+			}
+		}
+		if d.name == "" && !d.has {
+			continue
+		}
+		if *p.left--; *p.left < 0 {
+			p.problem(d.line, "more than %d directives: the rest is not read", maxDirectives)
+			p.pos = len(p.src)
+			return list, false
+		}
+		list = append(list, d)
+	}
+}
+
+// words reads a directive's name and arguments and returns what ended them: ';', '{', '}' or 0 for the end of the file.
+func (p *nginxParser) words(d *directive) byte {
+	for p.pos < len(p.src) {
+		c := p.src[p.pos]
+		switch {
+		case c == '\n':
+			p.line++
+			p.pos++
+		case c == ' ' || c == '\t' || c == '\r':
+			p.pos++
+		case c == '#':
+			if i := strings.IndexByte(p.src[p.pos:], '\n'); i >= 0 {
+				p.pos += i
+			} else {
+				p.pos = len(p.src)
+			}
+		case c == ';' || c == '{' || c == '}':
+			p.pos++
+			return c
+		default:
+			if d.line == 0 {
+				d.line = p.line
+			}
+			word := p.word()
+			if d.name == "" {
+				d.name = word
+			} else {
+				d.args = append(d.args, word)
+			}
+		}
+	}
+	return 0
+}
+
+// word reads one word. A quote counts at its start only, a backslash protects what follows, and ${ begins a variable, not a block.
+func (p *nginxParser) word() string {
+	start, quote := p.line, p.src[p.pos]
+	if quote != '"' && quote != '\'' {
+		quote = 0
+	} else {
+		p.pos++
+	}
+	var b strings.Builder
+	for ; p.pos < len(p.src); p.pos++ {
+		c := p.src[p.pos]
+		switch {
+		case c == '\\' && p.pos+1 < len(p.src):
+			p.pos++
+			next := p.src[p.pos]
+			switch next {
+			case 't':
+				b.WriteByte('\t')
+			case 'r':
+				b.WriteByte('\r')
+			case 'n':
+				b.WriteByte('\n')
+			case '"', '\'', '\\':
+				b.WriteByte(next)
+			default:
+				b.WriteByte(c)
+				b.WriteByte(next)
+			}
+			if next == '\n' {
+				p.line++
+			}
+			continue
+		case c == '\n':
+			p.line++
+		}
+		switch {
+		case quote != 0 && c == quote:
+			p.pos++
+			return b.String()
+		case quote == 0 && (c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == ';'),
+			quote == 0 && c == '{' && !strings.HasSuffix(b.String(), "$"):
+			if c == '\n' {
+				p.line--
+			}
+			return b.String()
+		}
+		b.WriteByte(c)
+	}
+	if quote != 0 {
+		p.problem(start, "a quote is not closed")
+	}
+	return b.String()
+}
+
+// skipBlock goes behind the } of a block in another language: quotes are respected, nothing else is understood.
+func (p *nginxParser) skipBlock() {
+	open, quote := 1, byte(0)
+	for ; p.pos < len(p.src) && open > 0; p.pos++ {
+		c := p.src[p.pos]
+		switch {
+		case c == '\n':
+			p.line++
+			quote = 0
+		case quote != 0 && c == '\\':
+			p.pos++
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '"' || c == '\'':
+			quote = c
+		case c == '{':
+			open++
+		case c == '}':
+			open--
+		}
+	}
+	if open > 0 {
+		p.problem(p.line, "the file ends inside a block")
+	}
+	p.pos = min(p.pos, len(p.src))
+}
