@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
@@ -54,10 +55,13 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 // judge judges a value; twin names another secret that has the same.
 func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
 	if v.Ref.Kind != "" {
-		return Result{}, Needs("a live probe that uses "+v.Key, Unknownf(ReasonNotConfigured, "%s at %s refers to %s, which cannot be read from here", v.Key, v.Origin, v.Ref.Kind))
+		return Result{}, elsewhere(v)
+	}
+	if len(v.Unset) > 0 {
+		return Failed(ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
 	}
 	if !v.Set || v.Text.Empty() {
-		return Failed(ReasonMissing, "%s is not set%s", s.Key[0], emptyAt(v)), nil
+		return Failed(ReasonMissing, "%s is %s", s.Key[0], unset(v)), nil
 	}
 	text := v.Text.Reveal()
 	length := len(text)
@@ -79,13 +83,6 @@ func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
 		f.Warn(ReasonWeak, "%s at %s holds a $ that Compose v1 and v2 read differently: quote it with ' or write $$", v.Key, v.Origin)
 	}
 	return f.Result("%s is set at %s", v.Key, v.Origin), nil
-}
-
-func emptyAt(v deployment.Value) string {
-	if v.Set {
-		return fmt.Sprintf(": it is empty at %s", v.Origin)
-	}
-	return ""
 }
 
 // twin returns the name of another secret of the env files that has the same value.

@@ -3,7 +3,12 @@ package probe
 // Kinds is the one list of probe kinds, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
+		envFileKind(),
+		envFlagKind(),
+		envNumberKind(),
+		envPlaceholdersKind(),
 		envSecretKind(),
+		envWordKind(),
 	}
 }
 

@@ -1,0 +1,44 @@
+package deployment
+
+import (
+	"errors"
+	"path"
+	"slices"
+)
+
+// Keys lists the variables that match one of the patterns (path.Match: REDIS_*_TTL), sorted, wherever the deployment's files name them: in the
+// application's environment or in an env file. Whether and where the service gets one, Value says.
+func (v *View) Keys(patterns ...string) ([]string, error) {
+	var keys []string
+	add := func(key string) {
+		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, key); return ok }) {
+			keys = append(keys, key)
+		}
+	}
+	c, err := v.Compose()
+	switch {
+	case err == nil:
+		app, err := v.AppService()
+		if err != nil {
+			return nil, err
+		}
+		for key := range c.Project.Services[app.Name].Environment {
+			add(key)
+		}
+	case !errors.Is(err, ErrNoCompose):
+		return nil, err
+	}
+	envs, err := v.EnvFiles()
+	if err != nil {
+		return nil, err
+	}
+	for _, env := range envs {
+		for _, e := range env.Entries {
+			if !e.Inherited {
+				add(e.Key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys), nil
+}

@@ -1,0 +1,27 @@
+package deployment
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// templateEndings are how people mark an env file that is to be copied and filled in.
+func templateEndings() []string { return []string{".example", ".sample", ".template", ".dist"} }
+
+// Template is the template beside the deployment's env file: .env.production.example, else .env.example, with any of the usual endings. The error is
+// fs.ErrNotExist when there is none.
+func (v *View) Template() (*Env, error) {
+	path := v.Place(FactEnvFile).Path()
+	if path == "" {
+		return nil, fs.ErrNotExist
+	}
+	for _, base := range []string{path, filepath.Join(filepath.Dir(path), ".env")} {
+		for _, ending := range templateEndings() {
+			if info, err := os.Stat(base + ending); err == nil && info.Mode().IsRegular() {
+				return v.envAt(base + ending)
+			}
+		}
+	}
+	return nil, fs.ErrNotExist
+}

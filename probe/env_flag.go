@@ -1,0 +1,79 @@
+package probe
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// env_flag: are switches of the environment on, in the words that the service understands, and is none of their overrides?
+//
+// Services differ in what they take for true: where `true` and `1` alone are read, `yes` means off. So the words are the rule's, compared
+// letter by letter.
+
+func envFlagKind() Kind {
+	return Kind{
+		Name:     "env_flag",
+		Question: "Are the switches on, in a word that the service takes for true, and not overridden?",
+		Example:  "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
+		Layer:    LayerDeclared,
+		Reads:    "the env file and the compose file; needs to read them",
+		New:      func() any { return &envFlag{True: []string{"true", "1"}} },
+	}
+}
+
+type envFlag struct {
+	All       []string `yaml:"all" required:"true" doc:"variables that must all be on"`
+	True      []string `yaml:"true" default:"[true, 1]" doc:"what the service takes for true, letter by letter"`
+	Overrides []string `yaml:"overrides" doc:"variables that switch off again what these switch on; set to anything but a word for false they fail"`
+}
+
+// falseWords are what no service takes for true.
+func falseWords() []string { return []string{"false", "0", "no", "off", ""} }
+
+func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
+	var f Findings
+	var on []string
+	for _, key := range s.All {
+		v, err := p.View.Value(key)
+		if err != nil {
+			return unreadable(key+" cannot be looked up", err)
+		}
+		if v.Ref.Kind != "" {
+			return Result{}, elsewhere(v)
+		}
+		f.Add(s.judge(v))
+		on = append(on, key)
+	}
+	for _, key := range s.Overrides {
+		v, err := p.View.Value(key)
+		if err != nil {
+			return unreadable(key+" cannot be looked up", err)
+		}
+		if v.Ref.Kind != "" {
+			return Result{}, elsewhere(v)
+		}
+		if v.Set && !slices.Contains(falseWords(), strings.ToLower(strings.TrimSpace(v.Text.Reveal()))) {
+			f.Fail(ReasonDisabled, "%s at %s switches it off again", key, v.Origin)
+		}
+	}
+	return f.Result("%s: on", words(on)), nil
+}
+
+func (s *envFlag) judge(v deployment.Value) Result {
+	word := v.Text.Reveal()
+	switch {
+	case !v.Set || word == "":
+		return Failed(ReasonMissing, "%s is %s; it must be one of %s", v.Key, unset(v), words(s.True))
+	case slices.Contains(s.True, word):
+		return Passed("%s is %q", v.Key, word)
+	case slices.Contains(falseWords(), strings.ToLower(word)):
+		return Failed(ReasonDisabled, "%s is %q at %s; it must be one of %s", v.Key, strings.ToLower(word), v.Origin, words(s.True))
+	case isPlaceholder(word):
+		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; it must be one of %s", v.Key, v.Origin, words(s.True))
+	}
+	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not take for true; it must be one of %s", v.Key,
+		known(word, "yes", "on", "y", "t", "true", "enabled", "enable"), v.Origin, words(s.True))
+}

@@ -1,0 +1,163 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// env_number: is a variable a number or a duration within its bounds?
+//
+// The variables are named, or told by patterns (RATE_LIMIT*), of which at least one must be set; all that are set are judged. Switches among
+// them (RATE_LIMIT_ENABLED) must not be off.
+
+func envNumberKind() Kind {
+	return Kind{
+		Name:     "env_number",
+		Question: "Is a positive number set, within its bounds?",
+		Example:  "{any: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS], not_above: {DB_MAX_IDLE_CONNS: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS]}}",
+		Layer:    LayerDeclared,
+		Reads:    "the env file and the compose file; needs to read them",
+		New:      func() any { return &envNumber{Min: 1} },
+	}
+}
+
+type envNumber struct {
+	Any      []string            `yaml:"any" required:"true" doc:"names or patterns (RATE_LIMIT*) of variables, at least one of which must be set; all that are set are judged"`
+	Duration bool                `yaml:"duration" default:"false" doc:"values are durations (90s, 5m, or a number of seconds), and so are the bounds, in seconds"`
+	Min      float64             `yaml:"min" default:"1" doc:"smallest good value"`
+	Max      float64             `yaml:"max" doc:"largest good value; none when not set"`
+	NotAbove map[string][]string `yaml:"not_above" doc:"variables that, where set, must not exceed the first that is set of others"`
+}
+
+func (s *envNumber) Validate() []error {
+	var errs []error
+	if s.Max != 0 && s.Max < s.Min {
+		errs = append(errs, errors.New("max is less than min"))
+	}
+	for _, pattern := range s.Any {
+		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
+			errs = append(errs, errors.New("any: a pattern is malformed"))
+		}
+	}
+	return errs
+}
+
+func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
+	keys, err := p.View.Keys(s.Any...)
+	if err != nil {
+		return unreadable(s.Any[0]+" cannot be looked up", err)
+	}
+	for _, plain := range s.Any { // one that a secret or a file gives is not among the keys
+		if !strings.ContainsAny(plain, `*?[\`) && !slices.Contains(keys, plain) {
+			keys = append(keys, plain)
+		}
+	}
+	var f Findings
+	var good []string
+	for _, key := range keys {
+		v, err := p.View.Value(key)
+		if err != nil {
+			return unreadable(key+" cannot be looked up", err)
+		}
+		if v.Ref.Kind != "" {
+			return Result{}, elsewhere(v)
+		}
+		if !v.Set && v.Unused == nil {
+			continue
+		}
+		r, counts := s.judge(v)
+		f.Add(r)
+		if counts && r.State == StatePass {
+			good = append(good, key)
+		}
+	}
+	if err := s.compare(p.View, &f); err != nil {
+		return unreadable(s.Any[0]+" cannot be looked up", err)
+	}
+	if len(good) == 0 {
+		f.Fail(ReasonMissing, "no good value for any of %s", words(s.Any))
+	}
+	return f.Result("%s: within bounds", words(good)), nil
+}
+
+// judge judges one variable; counts tells numbers from switches beside them.
+func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
+	text := strings.TrimSpace(v.Text.Reveal())
+	switch {
+	case text == "":
+		return Warned(ReasonMissing, "%s is %s", v.Key, unset(v)), false
+	case isPlaceholder(text):
+		return Failed(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin), true
+	case slices.Contains([]string{"true", "yes", "on"}, strings.ToLower(text)):
+		return Passed("%s is on", v.Key), false
+	case slices.Contains([]string{"false", "no", "off"}, strings.ToLower(text)):
+		return Failed(ReasonDisabled, "%s is %q at %s", v.Key, strings.ToLower(text), v.Origin), false
+	}
+	number, err := s.number(text)
+	switch {
+	case err != nil && !s.Duration && !slices.Contains(s.Any, v.Key):
+		return Passed("%s is no number", v.Key), false // a pattern finds neighbours too: RATE_LIMIT_STRATEGY
+	case err != nil:
+		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("no")), true
+	case number < s.Min:
+		return Failed(ReasonThreshold, "%s at %s is less than %v", v.Key, v.Origin, s.Min), true
+	case s.Max != 0 && number > s.Max:
+		return Failed(ReasonThreshold, "%s at %s is more than %v", v.Key, v.Origin, s.Max), true
+	}
+	return Passed("%s is good", v.Key), true
+}
+
+// compare holds the variables of not_above to their limits.
+func (s *envNumber) compare(view *deployment.View, f *Findings) error {
+	low := make([]string, 0, len(s.NotAbove))
+	for key := range s.NotAbove {
+		low = append(low, key)
+	}
+	slices.Sort(low)
+	for _, key := range low {
+		a, err := view.Value(key)
+		if err != nil {
+			return err
+		}
+		b, err := view.Value(s.NotAbove[key]...)
+		if err != nil {
+			return err
+		}
+		if !a.Set || !b.Set {
+			continue
+		}
+		x, errX := s.number(strings.TrimSpace(a.Text.Reveal()))
+		y, errY := s.number(strings.TrimSpace(b.Text.Reveal()))
+		switch {
+		case errX != nil:
+			f.Fail(ReasonInvalid, "%s at %s is %s", a.Key, a.Origin, s.what("no"))
+		case errY == nil && x > y:
+			f.Fail(ReasonMismatch, "%s at %s is more than %s at %s", a.Key, a.Origin, b.Key, b.Origin)
+		}
+	}
+	return nil
+}
+
+// number reads an integer, or a duration as seconds.
+func (s *envNumber) number(text string) (float64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err == nil || !s.Duration {
+		return float64(n), err
+	}
+	d, err := time.ParseDuration(text)
+	return d.Seconds(), err
+}
+
+func (s *envNumber) what(article string) string {
+	if s.Duration {
+		return article + " duration"
+	}
+	return article + " whole number"
+}

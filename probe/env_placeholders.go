@@ -1,0 +1,71 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+)
+
+// env_placeholders: has every value of the deployment's env files been replaced?
+//
+// It looks at every value of every env file that is in use; templates and unused files are left alone. A domain of the documentation's is a
+// warning: the deployment works without it, for somebody else.
+
+func envPlaceholdersKind() Kind {
+	return Kind{
+		Name:     "env_placeholders",
+		Question: "Has every value of the env files in use been replaced?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads:    "every env file that the deployment uses; needs to read them",
+		Values:   []*Value{EnvPlaceholders},
+		Alone:    true,
+		New:      func() any { return &envPlaceholders{} },
+	}
+}
+
+type envPlaceholders struct {
+	Except []string `yaml:"except" doc:"variables whose value is meant to look like a placeholder"`
+}
+
+func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
+	envs, err := p.View.EnvFiles()
+	if err != nil {
+		return unreadable("an env file cannot be read", err)
+	}
+	entries, placeholders := 0, 0
+	var f Findings
+	for _, env := range envs {
+		if err := env.Err(); err != nil {
+			f.Fail(ReasonInvalid, "%v: what stands behind is not judged", err)
+		}
+		for _, e := range env.Entries {
+			if e.Inherited || slices.Contains(s.Except, e.Key) {
+				continue
+			}
+			entries++
+			switch text := e.Text.Reveal(); {
+			case isPlaceholder(text):
+				placeholders++
+				f.Fail(ReasonPlaceholder, "%s at %s:%d is a placeholder", e.Key, env.File, e.Line)
+			case len(e.Unset) > 0:
+				placeholders++
+				f.Fail(ReasonPlaceholder, "%s at %s:%d refers to %s, which has no value", e.Key, env.File, e.Line, words(e.Unset))
+			case hasPlaceholderDomain(text):
+				f.Warn(ReasonPlaceholder, "%s at %s:%d names a domain of the documentation's", e.Key, env.File, e.Line)
+			}
+		}
+	}
+	if len(envs) == 0 {
+		if _, err := p.View.Env(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unreadable("the env file cannot be read", err)
+		}
+		return Failed(ReasonMissing, "the deployment has no env file"), nil
+	}
+	f.Measure(EnvPlaceholders.Of(float64(placeholders)))
+	if entries == 0 {
+		f.Fail(ReasonEmpty, "the env files set nothing")
+	}
+	return f.Result("%d values in %d env files, all replaced", entries, len(envs)), nil
+}

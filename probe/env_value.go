@@ -1,0 +1,39 @@
+package probe
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// What the probes of single environment variables share: how a value that is not there, or not known here, is told.
+
+// unset says where a value that is not set was looked for.
+func unset(v deployment.Value) string {
+	switch {
+	case v.Set:
+		return fmt.Sprintf("empty at %s", v.Origin)
+	case v.Unused != nil:
+		return fmt.Sprintf("set at %s, but no service gets it", v.Unused)
+	}
+	return "not set"
+}
+
+// elsewhere is the answer to a value that is kept where it cannot be read.
+func elsewhere(v deployment.Value) error {
+	return Needs("a live probe, or reading the running container, for "+v.Key,
+		Unknownf(ReasonNotConfigured, "%s at %s is kept in: %s; it cannot be judged from here", v.Key, v.Origin, v.Ref.Kind))
+}
+
+// words shows a list of words of the rule.
+func words(list []string) string { return strings.Join(list, ", ") }
+
+// known quotes a value when it is one of the words a rule knows, in any case of letters; any other value is not shown.
+func known(value string, rule ...string) string {
+	if slices.ContainsFunc(rule, func(w string) bool { return strings.EqualFold(w, value) }) {
+		return fmt.Sprintf("%q", strings.ToLower(value))
+	}
+	return "another value"
+}

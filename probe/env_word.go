@@ -1,0 +1,69 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// env_word: has a variable one of the words that are good?
+//
+// A word of the bad list fails. Unset, or any other word, is a warning: what the service makes of it is not known.
+
+func envWordKind() Kind {
+	return Kind{
+		Name:     "env_word",
+		Question: "Has the variable one of the words that are good in production?",
+		Example:  "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
+		Layer:    LayerDeclared,
+		Reads:    "the env file and the compose file; needs to read them",
+		New:      func() any { return &envWord{} },
+	}
+}
+
+type envWord struct {
+	Key  []string `yaml:"key" required:"true" doc:"names of the variable; the first that is set counts"`
+	Good []string `yaml:"good" required:"true" doc:"words that pass, in any case of letters"`
+	Bad  []string `yaml:"bad" doc:"words that fail, in any case of letters"`
+}
+
+func (s *envWord) Validate() []error {
+	for _, w := range s.Good {
+		if known(w, s.Bad...) != "another value" {
+			return []error{errors.New("a word cannot be good and bad")}
+		}
+	}
+	return nil
+}
+
+func (s *envWord) Probe(_ context.Context, p *Pass) (Result, error) {
+	v, err := p.View.Value(s.Key...)
+	if err != nil {
+		return unreadable(s.Key[0]+" cannot be looked up", err)
+	}
+	if v.Ref.Kind != "" {
+		return Result{}, elsewhere(v)
+	}
+	return s.judge(v), nil
+}
+
+func (s *envWord) judge(v deployment.Value) Result {
+	word := strings.TrimSpace(v.Text.Reveal())
+	has := func(list []string) bool {
+		return slices.ContainsFunc(list, func(w string) bool { return strings.EqualFold(w, word) })
+	}
+	switch {
+	case word == "":
+		return Warned(ReasonMissing, "%s is %s; good are %s", s.Key[0], unset(v), words(s.Good))
+	case has(s.Good):
+		return Passed("%s is %s at %s", v.Key, known(word, s.Good...), v.Origin)
+	case has(s.Bad):
+		return Failed(ReasonWeak, "%s is %s at %s; good are %s", v.Key, known(word, s.Bad...), v.Origin, words(s.Good))
+	case isPlaceholder(word):
+		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; good are %s", v.Key, v.Origin, words(s.Good))
+	}
+	return Warned(ReasonInvalid, "%s at %s is none of the known words; good are %s", v.Key, v.Origin, words(s.Good))
+}
