@@ -1,6 +1,83 @@
 package attest
 
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
 // childVariable tells the test binary to append records to the named folder until it is killed.
 const childVariable = "ATTEST_APPEND_TO"
 
-func appendForever(string) {}
+// appendForever appends for as long as it lives; who comes too late tries again. An error of another kind is told by a file.
+func appendForever(dir string) {
+	for i := 0; ; i++ {
+		c, err := OpenChain(dir, nil)
+		if err == nil {
+			_, err = c.Append(Record{Phase: PhasePlanned, At: noon, Release: version(fmt.Sprint(i)), Note: strings.Repeat("text ", 500)}, false)
+		}
+		if err != nil && !errors.Is(err, ErrTaken) {
+			_ = os.WriteFile(filepath.Join(dir, "failed"), []byte(err.Error()), 0o644)
+			os.Exit(1)
+		}
+	}
+}
+
+// TestKilledAtAnyMoment: two processes append at once and are killed without warning, again and again; the chain is whole each time.
+func TestKilledAtAnyMoment(t *testing.T) {
+	dir := t.TempDir()
+	before := 0
+	for round := range 8 {
+		var children []*exec.Cmd
+		for range 2 {
+			child := exec.Command(os.Args[0])
+			child.Env = append(os.Environ(), childVariable+"="+dir)
+			if err := child.Start(); err != nil {
+				t.Fatal(err)
+			}
+			children = append(children, child)
+		}
+		for len(open(t, dir).Records) == before { // both have started when there is something
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
+		for _, child := range children {
+			if err := child.Process.Kill(); err != nil {
+				t.Error(err)
+			}
+			_ = child.Wait()
+		}
+		if text, err := os.ReadFile(filepath.Join(dir, "failed")); err == nil {
+			t.Fatalf("a child failed: %s", text)
+		}
+		c := opened(t, dir)
+		if len(c.Records) <= before {
+			t.Errorf("round %d: %d records after %d", round, len(c.Records), before)
+		}
+		before = len(c.Records)
+	}
+}
+
+// as runs do as another user, on a thread that is thrown away.
+func as(t *testing.T, uid int, do func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread ends with the goroutine
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
+			t.Errorf("setresuid: %v", errno)
+			return
+		}
+		do()
+	}()
+	<-done
+}

@@ -1,0 +1,85 @@
+package attest
+
+// Rules of this file: how a record is added. It is there as a whole or not at all, under a name that nobody else took, and no record is ever written
+// again. What cannot be read back is not written.
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Errors of Append.
+var (
+	ErrTaken  = errors.New("another process wrote this record meanwhile: look at what it did, then run again")
+	ErrBroken = errors.New("the release records are damaged")
+)
+
+// Append writes the next record of the chain and returns it as it was written. It must be what may come next: there is no rollback without a release
+// before. Exactly one of several processes that append at once succeeds, the others get ErrTaken and nothing is written.
+//
+// A chain with Problems is ErrBroken, unless despite is set: then the record acknowledges the problems, and the chain counts as whole again.
+func (c *Chain) Append(r Record, despite bool) (Record, error) {
+	if err := c.Err(); err != nil && !despite {
+		return Record{}, fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	r = r.normal()
+	r.Number, r.Previous, r.Acknowledged = c.last+1, "", nil
+	if c.last > 0 {
+		sum, ok := c.sums[c.last]
+		if !ok {
+			return Record{}, fmt.Errorf("%w: record %d, which the next one must follow, cannot be read: restore it", ErrBroken, c.last)
+		}
+		r.Previous = sum
+	}
+	for _, p := range c.Problems {
+		r.Acknowledged = append(r.Acknowledged, p.acknowledgment())
+	}
+	c.state.fill(&r)
+	if err := c.state.check(&r); err != nil {
+		return Record{}, fmt.Errorf("release record: %w", err)
+	}
+	if n := len(c.Records); n > 0 && r.At.Before(c.Records[n-1].At.Add(-Skew)) {
+		return Record{}, fmt.Errorf("release record: now is %s, but record %d was written at %s: set the clock", stamp(r.At), c.Records[n-1].Number, stamp(c.Records[n-1].At))
+	}
+	return c.write(&r)
+}
+
+// write puts the record into the folder and takes it into the chain.
+func (c *Chain) write(r *Record) (Record, error) {
+	data := r.marshal()
+	if len(data) > maxRecord {
+		return Record{}, fmt.Errorf("release record: takes %d bytes, more than %d", len(data), maxRecord)
+	}
+	name := fileName(r.Number)
+	again, err := parseRecord(name, data)
+	if err != nil {
+		return Record{}, fmt.Errorf("release record: %w", err)
+	}
+	if !bytes.Equal(again.marshal(), data) {
+		return Record{}, errors.New("release record: holds text that is not UTF-8")
+	}
+	if err := os.MkdirAll(c.dir, 0o755); err != nil {
+		return Record{}, err
+	}
+	err = files.WriteAtomic(filepath.Join(c.dir, name), data, 0o644, true)
+	if errors.Is(err, fs.ErrExist) {
+		return Record{}, fmt.Errorf("release record %d: %w", r.Number, ErrTaken)
+	}
+	if err != nil {
+		return Record{}, fmt.Errorf("release record %d: %w", r.Number, err)
+	}
+	sum := digest(data)
+	// The record stands whatever becomes of the head, and the next record brings it up to date: no error of ours.
+	_ = files.WriteAtomic(filepath.Join(c.dir, headName), []byte(sum+"  "+name+"\n"), 0o644, false)
+	c.last, c.sums[r.Number] = r.Number, sum
+	c.state.apply(&again)
+	c.Records = append(c.Records, again)
+	c.Acknowledged, c.Problems = append(c.Acknowledged, c.Problems...), nil
+	return again, nil
+}

@@ -1,0 +1,178 @@
+package attest
+
+// Rules of this file: what a row of records adds up to: which release is planned, which is in force, what it replaced, what is frozen. The same rules
+// say which record may come next, so that a chain that was written by them reads back without a contradiction.
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Release is a planned release, or one that is or was in force.
+type Release struct {
+	Record           // the record that planned or recorded it
+	Since  time.Time // when it came into force: of a reinstated release, the time of the rollback; of a planned one, when it was planned
+}
+
+// history is the state after a number of records.
+type history struct {
+	planned  *Release
+	stack    []*Release // releases in force: the last is now, the one below is what a rollback goes back to
+	recorded map[int]*Release
+	frozen   map[int]map[string]Verdict
+}
+
+func newHistory() *history {
+	return &history{recorded: make(map[int]*Release), frozen: make(map[int]map[string]Verdict)}
+}
+
+// fill sets what a new record says of those before it.
+func (h *history) fill(r *Record) {
+	switch now := h.at(0); {
+	case r.Phase == PhaseRecorded && h.planned != nil:
+		r.Of = h.planned.Number
+	case r.Phase == PhaseCancelled && h.planned != nil:
+		r.Of, r.Release = h.planned.Number, h.planned.Release
+	case r.Phase == PhaseRolledBack && now != nil:
+		r.Of = now.Number
+		if before := h.at(1); before != nil {
+			r.Reinstates, r.Release = before.Number, before.Release
+		}
+	case r.Phase == PhaseFrozen && r.Of == 0 && now != nil:
+		r.Of = now.Number
+	}
+	if of := h.recorded[r.Of]; r.Phase == PhaseFrozen && of != nil {
+		r.Release = of.Release
+	}
+}
+
+// at returns the release in force, back steps before.
+func (h *history) at(back int) *Release {
+	if len(h.stack) <= back {
+		return nil
+	}
+	return h.stack[len(h.stack)-1-back]
+}
+
+// check says why r cannot come next.
+func (h *history) check(r *Record) error {
+	switch r.Phase {
+	case PhaseRecorded:
+		return h.checkRecorded(r)
+	case PhaseCancelled:
+		if h.planned == nil {
+			return errors.New("no release is planned")
+		}
+		return agree(r, h.planned, "the planned release")
+	case PhaseRolledBack:
+		return h.checkRollback(r)
+	case PhaseFrozen:
+		of := h.recorded[r.Of]
+		if of == nil {
+			return fmt.Errorf("record %d is no recorded release: its verdicts cannot be frozen", r.Of)
+		}
+		if err := agree(r, of, "the frozen release"); err != nil {
+			return err
+		}
+		for _, v := range r.Frozen {
+			if _, ok := h.frozen[r.Of][v.Item]; ok {
+				return fmt.Errorf("%s of release %s is frozen already", v.Item, r.Release)
+			}
+		}
+	}
+	return nil
+}
+
+func (h *history) checkRecorded(r *Record) error {
+	if h.planned == nil {
+		if r.Of != 0 {
+			return fmt.Errorf("record %d is not a planned release any more", r.Of)
+		}
+		return nil
+	}
+	if !r.Release.Same(h.planned.Release) {
+		return fmt.Errorf("release %s is planned, not %s: plan that one first", h.planned.Release, r.Release)
+	}
+	if r.Of != h.planned.Number {
+		return fmt.Errorf("the planned release is record %d, not %d", h.planned.Number, r.Of)
+	}
+	return nil
+}
+
+func (h *history) checkRollback(r *Record) error {
+	now, before := h.at(0), h.at(1)
+	if now == nil {
+		return errors.New("no release is recorded: there is nothing to roll back")
+	}
+	if before == nil {
+		return fmt.Errorf("no release came before %s: there is nothing to roll back to", now.Release)
+	}
+	if r.Of != now.Number {
+		return fmt.Errorf("the release in force is record %d, not %d", now.Number, r.Of)
+	}
+	if r.Reinstates != before.Number {
+		return fmt.Errorf("the release before is record %d, not %d", before.Number, r.Reinstates)
+	}
+	if r.Release != before.Release {
+		return fmt.Errorf("the release before is %s, not %s", before.Release, r.Release)
+	}
+	return nil
+}
+
+func agree(r *Record, of *Release, what string) error {
+	if r.Of != of.Number || r.Release != of.Release {
+		return fmt.Errorf("%s is %s (record %d), not %s (record %d)", what, of.Release, of.Number, r.Release, r.Of)
+	}
+	return nil
+}
+
+// apply takes r in. It does so too when r contradicts what was before (a record between may be lost), and goes by what r itself says.
+func (h *history) apply(r *Record) {
+	switch r.Phase {
+	case PhasePlanned:
+		h.planned = &Release{*r, r.At}
+	case PhaseCancelled:
+		h.planned = nil
+	case PhaseRecorded:
+		release := &Release{*r, r.At}
+		h.planned, h.recorded[r.Number] = nil, release
+		h.stack = append(h.stack, release)
+		h.freeze(r.Number, r)
+	case PhaseRolledBack:
+		h.rollBack(r)
+	case PhaseFrozen:
+		h.freeze(r.Of, r)
+	}
+}
+
+func (h *history) rollBack(r *Record) {
+	if len(h.stack) > 0 {
+		h.stack = h.stack[:len(h.stack)-1]
+	}
+	back := &Release{Record: Record{Number: r.Reinstates, Phase: PhaseRecorded, At: r.At, Release: r.Release}} // its own record is lost
+	if known := h.recorded[r.Reinstates]; known != nil {
+		back.Record = known.Record
+	}
+	back.Since = r.At
+	if top := h.at(0); top != nil && top.Number == r.Reinstates {
+		h.stack[len(h.stack)-1] = back
+	} else {
+		h.stack = append(h.stack, back)
+	}
+}
+
+// freeze keeps the first verdict on a moment.
+func (h *history) freeze(release int, r *Record) {
+	if h.frozen[release] == nil {
+		h.frozen[release] = make(map[string]Verdict)
+	}
+	for _, v := range r.Frozen {
+		if v.At.IsZero() {
+			v.At = r.At
+		}
+		if _, ok := h.frozen[release][v.Item]; !ok {
+			h.frozen[release][v.Item] = v
+		}
+	}
+}
