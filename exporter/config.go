@@ -5,9 +5,11 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/prometheus/common/version"
 	"go.yaml.in/yaml/v3"
@@ -106,6 +108,10 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		own = &checklist.Source{File: path, Data: text}
 	}
+	digests := map[string]string{} // before expansion: what is expanded may be a secret
+	for _, name := range c.names() {
+		digests[name] = digestOf(c.nodeOf(name))
+	}
 	settings, more := a.settings(c)
 	problems = append(problems, more...)
 	list, err := checklist.Load(own, checklist.Changes{File: a.configFile, Overrides: c.Overrides, Waivers: c.Waivers})
@@ -122,7 +128,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now = a.Now
-		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d, digestOf(set.Root, c.nodeOf(set.Name))})
+		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d, digests[set.Name]})
 	}
 	return s, nil
 }
@@ -145,12 +151,12 @@ func (c *Config) nodeOf(name string) *schema.Node {
 }
 
 // digestOf tells one deployment's settings from another's. What cannot be written down again is like nothing else.
-func digestOf(root string, node *schema.Node) string {
+func digestOf(node *schema.Node) string {
 	text, err := yaml.Marshal(node)
 	if err != nil {
 		return ""
 	}
-	sum := sha256.Sum256(append([]byte(root+"\x00"), text...))
+	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:])
 }
 
@@ -158,36 +164,76 @@ func digestOf(root string, node *schema.Node) string {
 func (a *app) settings(c Config) ([]deployment.Settings, schema.Problems) {
 	var all []deployment.Settings
 	var problems schema.Problems
-	one := func(name, path string, node *schema.Node) {
+	if len(c.Targets) > 0 && c.Deployment != nil {
+		problems = append(problems, schema.Problemf(a.configFile, "deployment", c.Deployment, "either `deployment` or `targets`, not both"))
+	}
+	for _, name := range c.names() {
+		node, path := c.nodeOf(name), "deployment"
+		if name != "" {
+			path = schema.Field("targets", name)
+		}
 		set := deployment.Settings{}
+		problems = append(problems, schema.Expand(a.configFile, node, a.variables(node, name))...)
 		problems = append(problems, schema.DecodeAt(a.configFile, path, node, &set)...)
-		set.Name = name
-		switch {
-		case set.Root == "" && name == "":
-			set.Root = a.root
-		case set.Root == "" && node != nil:
-			problems = append(problems, schema.Problem{File: a.configFile, Line: node.Line, Column: node.Column, Path: path, Message: "a target needs a root, the folder of its deployment"})
-		default:
-			set.Root = a.beside(set.Root)
+		set.Name, set.Root = name, a.rootOf(set.Root, name)
+		if set.Root == "" {
+			problems = append(problems, schema.Problemf(a.configFile, path, node, "a target needs a root, the folder of its deployment"))
 		}
 		all = append(all, set)
 	}
-	if len(c.Targets) == 0 {
-		one("", "deployment", c.Deployment)
-		return all, problems
-	}
-	if c.Deployment != nil {
-		problems = append(problems, schema.Problem{File: a.configFile, Line: c.Deployment.Line, Column: c.Deployment.Column, Path: "deployment", Message: "either `deployment` or `targets`, not both"})
-	}
-	names := make([]string, 0, len(c.Targets))
-	for name := range c.Targets {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		one(name, "targets."+name, c.Targets[name])
-	}
 	return all, problems
+}
+
+// names lists the deployments: "" for the only one.
+func (c *Config) names() []string {
+	if len(c.Targets) == 0 {
+		return []string{""}
+	}
+	return slices.Sorted(maps.Keys(c.Targets))
+}
+
+// rootOf returns a deployment's folder: as configured, else --deployment.root for the only one.
+func (a *app) rootOf(configured, name string) string {
+	switch {
+	case configured != "":
+		return a.beside(configured)
+	case name == "":
+		return a.root
+	}
+	return ""
+}
+
+// variables looks up what the settings of a deployment refer to: ${NAME} in the exporter's environment, ${env.NAME} in the env file of the
+// deployment, which is found before anything is expanded.
+func (a *app) variables(node *schema.Node, name string) func(string) (string, bool) {
+	env := sync.OnceValue(func() *deployment.Env {
+		early := map[string]string{}
+		if node != nil {
+			for key, value := range schema.Pairs(node) {
+				early[key.Value] = value.Value
+			}
+		}
+		d, err := deployment.Discover(deployment.Settings{Root: a.rootOf(early["root"], name), EnvFile: early["env_file"]})
+		if err != nil {
+			return nil
+		}
+		env, err := d.View(nil).Env()
+		if err != nil {
+			return nil
+		}
+		return env
+	})
+	return func(variable string) (string, bool) {
+		key, inFile := strings.CutPrefix(variable, "env.")
+		if !inFile {
+			return a.Getenv(variable)
+		}
+		if env() == nil {
+			return "", false
+		}
+		e, ok := env().Get(key)
+		return e.Text.Reveal(), ok
+	}
 }
 
 // beside resolves a path of the configuration file relative to it.

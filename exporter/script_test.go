@@ -38,7 +38,7 @@ func TestScripts(t *testing.T) {
 					}
 				}
 				clock := ts.Value("clock").(*time.Time)
-				sys := System{Context: t.Context(), Stdout: ts.Stdout(), Stderr: ts.Stderr(), Getenv: os.LookupEnv, Now: func() time.Time {
+				sys := System{Context: t.Context(), Stdout: ts.Stdout(), Stderr: ts.Stderr(), Getenv: func(key string) (string, bool) { v := ts.Getenv(key); return v, v != "" }, Now: func() time.Time {
 					if clock.IsZero() {
 						return time.Now()
 					}
