@@ -1,0 +1,335 @@
+// A dump in several files, as in pg_dump's tar and directory formats: the table of contents (toc.dat), one file for each entry with data,
+// one for each large object and a list of these. They may come in any order, so each is read when it comes and all are held against the table
+// of contents at the end.
+package backup
+
+import (
+	"errors"
+	"io"
+	"path"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Bounds on what a bundle may make us remember.
+const (
+	maxParts = 1 << 20 // files of dumps
+	maxBlobs = 1 << 23 // large objects
+	maxShown = 80      // bytes of a file's name
+)
+
+// bundle is the reading of the files of one archive or directory.
+type bundle struct {
+	run    *run
+	depth  int
+	groups map[string]*group // by directory
+	order  []string          // of the directories
+	parts  int
+	blobs  int
+	dumps  int      // whole dumps among the files, each a file of its own
+	broken error    // the first fault in a file
+	opaque error    // the first file that cannot be read through
+	base   baseFile // of a data directory
+}
+
+// group is one dump's files, which lie in one directory.
+type group struct {
+	toc     *archive
+	restore bool                // restore.sql is there: only pg_dump's tar format has it
+	parts   map[string]rowCount // the files with data, by the names in the table of contents
+	blobs   map[uint32]bool     // numbers of large objects: true when the file was seen, false when only listed
+}
+
+// baseFile is a set of files that only a data directory has.
+type baseFile uint8
+
+const (
+	baseLabel baseFile = 1 << iota
+	baseVersion
+	baseControl
+	baseAll = baseLabel | baseVersion | baseControl
+)
+
+func newBundle(r *run, depth int) *bundle {
+	return &bundle{run: r, depth: depth, groups: make(map[string]*group)}
+}
+
+// The names pg_dump gives its files (pg_backup_directory.c, pg_backup_tar.c), with the extension of the compression.
+var (
+	dataName = regexp.MustCompile(`^(\d+\.dat)(\.gz|\.lz4|\.zst)?$`)
+	blobName = regexp.MustCompile(`^blob_(\d+)\.dat(\.gz|\.lz4|\.zst)?$`)
+	listName = regexp.MustCompile(`^blobs(_\d+)?\.toc$`)
+	dumpName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup)(\.(gz|bz2|zst|lz4))?$`)
+)
+
+// file reads one file. It returns only what ends the whole reading; faults of the file are kept for the verdict.
+func (b *bundle) file(name string, in *input) error {
+	err := b.read(name, in)
+	var f *fault
+	if !errors.As(err, &f) {
+		return err
+	}
+	kept := &b.broken
+	if f.reason == Opaque {
+		kept = &b.opaque
+	}
+	if base := path.Base(name); *kept == nil {
+		*kept = broken(f.reason, "the file %q in it %s", base[:min(len(base), maxShown)], f.detail)
+	}
+	return nil
+}
+
+func (b *bundle) read(name string, in *input) error {
+	dir, base := path.Split(name)
+	switch name {
+	case "backup_label":
+		b.base |= baseLabel
+	case "PG_VERSION":
+		b.base |= baseVersion
+	case "global/pg_control":
+		b.base |= baseControl
+	}
+	head, err := in.Peek(5)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	data, blob := dataName.FindStringSubmatch(base), blobName.FindStringSubmatch(base)
+	switch {
+	case base == "toc.dat" && string(head) == "PGDMP":
+		return b.contents(b.group(dir), in)
+	case base == "restore.sql":
+		b.group(dir).restore = true
+		return nil
+	case data != nil:
+		return b.data(b.group(dir), data[1], data[2], in)
+	case blob != nil:
+		return b.blob(b.group(dir), blob[1], blob[2], in)
+	case listName.MatchString(base):
+		return b.list(b.group(dir), base, in)
+	}
+	return b.dump(base, in)
+}
+
+func (b *bundle) group(dir string) *group {
+	g := b.groups[dir]
+	if g == nil {
+		g = &group{parts: make(map[string]rowCount), blobs: make(map[uint32]bool)}
+		b.groups[dir] = g
+		b.order = append(b.order, dir)
+	}
+	return g
+}
+
+// contents reads a table of contents, to the file's end.
+func (b *bundle) contents(g *group, in *input) error {
+	if g.toc != nil {
+		return broken(Invalid, "is a second table of contents")
+	}
+	g.toc = &archive{in: in}
+	err := g.toc.header()
+	if err == nil && g.toc.format == 1 {
+		err = broken(Invalid, "is a dump in custom format under another's name")
+	}
+	if err == nil {
+		err = g.toc.toc()
+	}
+	if err == nil {
+		err = in.end("table of contents")
+	}
+	g.toc.in = nil
+	return tocCut(err)
+}
+
+// data reads the file of one entry; which kind of entry is only known from the table of contents.
+func (b *bundle) data(g *group, name, extension string, in *input) error {
+	if b.parts++; b.parts > maxParts {
+		return &unread{ErrLimit}
+	}
+	if _, twice := g.parts[name]; twice {
+		return broken(Invalid, "is there twice")
+	}
+	var count rowCount
+	err := b.through(in, extension, func(in *input) (err error) {
+		count, err = countRows(in)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	g.parts[name] = count
+	return nil
+}
+
+// blob reads the file of one large object.
+func (b *bundle) blob(g *group, number, extension string, in *input) error {
+	n, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return broken(Invalid, "is a large object with an impossible number")
+	}
+	if err := b.note(g, uint32(n), true); err != nil {
+		return err
+	}
+	return b.through(in, extension, (*input).drain)
+}
+
+// list reads a list of large objects: a number and a file's name on each line.
+func (b *bundle) list(g *group, base string, in *input) error {
+	for {
+		line, end, err := in.line()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if len(line) > 0 {
+			number, _, ok := strings.Cut(string(line), " blob_")
+			n, bad := strconv.ParseUint(number, 10, 32)
+			if !ok || !end || bad != nil {
+				return broken(Invalid, "is a damaged list of large objects")
+			}
+			if err := b.note(g, uint32(n), false); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			g.parts[base] = rowCount{}
+			return nil
+		}
+	}
+}
+
+func (b *bundle) note(g *group, number uint32, seen bool) error {
+	if _, known := g.blobs[number]; !known {
+		if b.blobs++; b.blobs > maxBlobs {
+			return &unread{ErrLimit}
+		}
+	}
+	g.blobs[number] = g.blobs[number] || seen
+	return nil
+}
+
+// through reads what a file's extension says is compressed. A file of no byte is an empty content: that is how an empty large object is kept.
+func (b *bundle) through(in *input, extension string, read func(*input) error) error {
+	name := map[string]string{".gz": "gzip", ".lz4": "lz4", ".zst": "zstd"}[extension]
+	if _, err := in.Peek(1); name == "" || err == io.EOF {
+		return read(in)
+	}
+	d := b.run.decoder(name)
+	defer b.run.release(d)
+	open, err := d.open(in)
+	if err != nil {
+		return err
+	}
+	inner := newInput(open)
+	if err := read(inner); err != nil {
+		return err
+	}
+	if err := inner.drain(); err != nil {
+		return err
+	}
+	return in.end(name + " data")
+}
+
+// dump reads a file that may be a dump of its own. What is none is let be, unless its name says that it should be one and it is empty.
+func (b *bundle) dump(base string, in *input) error {
+	head, err := in.Peek(sniffed)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	if len(head) == 0 {
+		if dumpName.MatchString(base) {
+			return broken(Empty, "has no content")
+		}
+		return nil
+	}
+	if name, cut := identify(head, err == io.EOF); name == "" || cut && !dumpName.MatchString(base) {
+		return nil
+	}
+	outer := b.run.proof
+	b.run.proof = Proof{}
+	err = b.run.judge(in, b.depth+1)
+	b.run.proof = outer
+	var f *fault
+	if errors.As(err, &f) && f.other && !dumpName.MatchString(base) {
+		return nil
+	}
+	if err == nil {
+		b.dumps++
+	}
+	return err
+}
+
+// verdict judges the bundle when all its files are read.
+func (b *bundle) verdict() error {
+	if b.broken != nil {
+		return b.broken
+	}
+	complete := b.dumps
+	for _, dir := range b.order {
+		g := b.groups[dir]
+		if g.toc == nil {
+			if len(g.parts) > 0 || len(g.blobs) > 0 {
+				return broken(Truncated, "has the data of a dump, but not its table of contents (toc.dat)")
+			}
+			continue
+		}
+		if err := b.complete(g); err != nil {
+			return err
+		}
+		complete++
+	}
+	switch {
+	case complete > 0:
+		return nil
+	case b.opaque != nil:
+		return b.opaque
+	case b.base == baseAll:
+		b.run.proof.Format = BaseBackup
+		return broken(Opaque, "is a copy of a server's data directory, whose pages are not read: a file with its SHA-256 beside it would vouch for it")
+	}
+	return notOne("holds no dump")
+}
+
+// complete holds one dump's files against its table of contents.
+func (b *bundle) complete(g *group) error {
+	proof := &b.run.proof
+	if len(b.order) == 1 && b.dumps == 0 {
+		if proof.Format = Directory; g.restore {
+			proof.Format = Tar
+		}
+		proof.Version, proof.Database = "1."+strconv.Itoa(g.toc.version), g.toc.database
+	}
+	missing := 0
+	for _, e := range g.toc.entries {
+		count, ok := g.parts[e.file]
+		if !ok && e.blobs {
+			// The tar format names a file here that it does not write: what is there is the list, of all large objects or of this group's.
+			if _, ok = g.parts["blobs.toc"]; !ok {
+				_, ok = g.parts["blobs_"+strconv.Itoa(e.id)+".toc"]
+			}
+		}
+		if !ok {
+			missing++
+			continue
+		}
+		if e.blobs {
+			continue
+		}
+		rows, err := count.rows(e.copied)
+		if err != nil {
+			return err
+		}
+		b.run.tables.add(e.table, rows)
+	}
+	if missing > 0 {
+		return broken(Truncated, "lacks %d of the %d data files of its table of contents", missing, len(g.toc.entries))
+	}
+	for _, seen := range g.blobs {
+		if !seen {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return broken(Truncated, "lacks %d large objects of its list", missing)
+	}
+	return nil
+}

@@ -1,0 +1,336 @@
+// PostgreSQL's custom format (pg_dump --format=custom), from src/bin/pg_dump/pg_backup_archiver.c and pg_backup_custom.c: a header, a table of
+// contents, then one block for each entry that has data. Where each block lies is in the table of contents only when pg_dump could seek; what
+// proves the file whole is that each entry's block is there and ends with its mark. The table of contents is the same in a tar or directory dump.
+package backup
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// Versions of the archive format that are read: PostgreSQL 9.0 (1.12) to 18 (1.16).
+const (
+	oldestArchive = 12
+	newestArchive = 16
+)
+
+// Bounds on what a table of contents may make us remember.
+const (
+	maxEntries  = 1 << 20 // entries with data
+	maxName     = 1 << 10 // bytes of a name; PostgreSQL's own limit is 63
+	maxTOCCount = 1 << 26
+)
+
+// How a block's offset is told.
+const (
+	offsetUnset = 1 // pg_dump could not seek
+	offsetSet   = 2
+	offsetNone  = 3 // no data
+)
+
+// archive is the reader of one dump's header and table of contents.
+type archive struct {
+	in          *input
+	version     int // minor: 1.version
+	intSize     int
+	offsetSize  int
+	format      byte // 1 custom, 3 tar and directory
+	compression string
+	database    string
+	count       int         // of all entries
+	entries     []entry     // those with data, in their order
+	byID        map[int]int // dump id → index into entries
+	scratch     []byte
+}
+
+// entry is one line of the table of contents that has data.
+type entry struct {
+	id     int
+	table  table  // whose rows it has
+	blobs  bool   // large objects instead
+	copied bool   // as COPY text, else as statements
+	offset int64  // of its block, -1 when not told
+	file   string // of its data, in a tar or directory dump
+	seen   bool
+}
+
+// custom judges a dump in custom format.
+func (r *run) custom(in *input) error {
+	r.proof.Format = Custom
+	a := &archive{in: in}
+	if err := a.header(); err != nil {
+		return tocCut(err)
+	}
+	r.proof.Version, r.proof.Database = "1."+strconv.Itoa(a.version), a.database
+	if a.format != 1 {
+		return broken(Invalid, "is the table of contents of a tar or directory dump, without its data")
+	}
+	if err := a.toc(); err != nil {
+		return tocCut(err)
+	}
+	r.announce(a)
+	return r.blocks(a)
+}
+
+// announce adds the tables of an archive, in its order.
+func (r *run) announce(a *archive) {
+	for _, e := range a.entries {
+		if !e.blobs {
+			r.tables.add(e.table, 0)
+		}
+	}
+}
+
+// tocCut names the place where an input ended too early.
+func tocCut(err error) error {
+	if err == io.EOF || err == io.ErrUnexpectedEOF {
+		return broken(Truncated, "ends inside its table of contents")
+	}
+	return err
+}
+
+func (a *archive) header() error {
+	var fixed [11]byte // magic, version major minor revision, size of ints, size of offsets, format
+	if _, err := io.ReadFull(a.in, fixed[:]); err != nil {
+		return err
+	}
+	if string(fixed[:5]) != "PGDMP" {
+		return broken(Invalid, "has no header of a PostgreSQL dump")
+	}
+	a.version, a.intSize, a.offsetSize, a.format = int(fixed[6]), int(fixed[8]), int(fixed[9]), fixed[10]
+	if fixed[5] != 1 || a.version < oldestArchive || a.version > newestArchive {
+		return broken(Opaque, "is of archive version %d.%d; read are 1.%d to 1.%d: look for a newer release of this program", fixed[5], fixed[6], oldestArchive, newestArchive)
+	}
+	if a.intSize != 4 && a.intSize != 8 || a.offsetSize != 4 && a.offsetSize != 8 || a.format != 1 && a.format != 3 {
+		return broken(Invalid, "has an impossible header")
+	}
+	if a.version >= 15 {
+		algorithm, err := a.in.ReadByte()
+		if err != nil {
+			return err
+		}
+		switch algorithm {
+		case 0:
+		case 1:
+			a.compression = "zlib"
+		case 2:
+			a.compression = "lz4"
+		case 3:
+			a.compression = "zstd"
+		default:
+			return broken(Invalid, "names an unknown compression")
+		}
+	} else if level, err := a.int(); err != nil {
+		return err
+	} else if level != 0 {
+		a.compression = "zlib"
+	}
+	for range 7 { // second, minute, hour, day, month, year, daylight saving: local time without its zone
+		if _, err := a.int(); err != nil {
+			return err
+		}
+	}
+	var err error
+	if a.database, _, err = a.text(maxName); err != nil {
+		return err
+	}
+	for range 2 { // versions of the server and of pg_dump
+		if _, _, err := a.text(0); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toc reads the table of contents, keeping the entries with data.
+func (a *archive) toc() error {
+	count, err := a.int()
+	if err != nil {
+		return err
+	}
+	a.count = count
+	if count <= 0 || count > maxTOCCount {
+		return broken(Invalid, "has an impossible table of contents")
+	}
+	a.byID = make(map[int]int)
+	for i := range count {
+		e, data, err := a.entry()
+		if err != nil {
+			return err
+		}
+		if !data {
+			continue
+		}
+		if _, twice := a.byID[e.id]; twice {
+			return broken(Invalid, "names one thing twice in its table of contents (entry %d)", i+1)
+		}
+		if len(a.entries) >= maxEntries {
+			return &unread{ErrLimit}
+		}
+		a.byID[e.id] = len(a.entries)
+		a.entries = append(a.entries, e)
+	}
+	return nil
+}
+
+func (a *archive) entry() (e entry, data bool, err error) {
+	e.id, err = a.int()
+	if err != nil {
+		return e, false, err
+	}
+	hasData, err := a.int()
+	if err != nil {
+		return e, false, err
+	}
+	if e.id <= 0 || hasData != 0 && hasData != 1 {
+		return e, false, broken(Invalid, "has a damaged table of contents")
+	}
+	data = hasData == 1
+	keep := 0
+	if data {
+		keep = maxName
+	}
+	texts := func(n int) {
+		for ; n > 0 && err == nil; n-- {
+			_, _, err = a.text(0)
+		}
+	}
+	number := func() {
+		if err == nil {
+			_, err = a.int()
+		}
+	}
+	var tag, kind, copyStatement, schema string
+	texts(2) // catalogue's oid, own oid
+	if err == nil {
+		tag, _, err = a.text(keep)
+	}
+	if err == nil {
+		kind, _, err = a.text(keep)
+	}
+	number() // section
+	texts(2) // create, drop
+	if err == nil {
+		copyStatement, _, err = a.text(keep)
+	}
+	if err == nil {
+		schema, _, err = a.text(keep)
+	}
+	texts(1) // tablespace
+	if a.version >= 14 {
+		texts(1) // table access method
+	}
+	if a.version >= 16 {
+		number() // kind of relation
+	}
+	texts(2)                         // owner, with oids
+	for null := err != nil; !null; { // dependencies, ended by a null
+		if _, null, err = a.text(0); err != nil {
+			break
+		}
+	}
+	if err == nil {
+		err = a.place(&e)
+	}
+	if err != nil || !data {
+		return e, data, err
+	}
+	switch kind {
+	case "BLOBS":
+		e.blobs = true
+	case "TABLE DATA":
+		e.table = table{schema: schema, name: tag}
+		// The statement says where the rows go: to the root of a partitioned table with --load-via-partition-root.
+		if e.copied = copyStatement != ""; e.copied {
+			if t, _, ok := tableName([]byte(strings.TrimPrefix(copyStatement, "COPY "))); ok {
+				e.table = t
+			}
+		}
+	default:
+		return e, true, broken(Invalid, "has data of an unknown kind in its table of contents")
+	}
+	return e, true, nil
+}
+
+// place reads where an entry's data is: an offset in custom format, a file's name in the others.
+func (a *archive) place(e *entry) (err error) {
+	if a.format != 1 {
+		e.file, _, err = a.text(maxName)
+		return err
+	}
+	flag, err := a.in.ReadByte()
+	if err != nil {
+		return err
+	}
+	var raw [8]byte
+	if _, err := io.ReadFull(a.in, raw[:a.offsetSize]); err != nil {
+		return err
+	}
+	e.offset = -1
+	switch flag {
+	case offsetSet:
+		if raw[7]&0x80 != 0 {
+			return broken(Invalid, "has a damaged table of contents")
+		}
+		e.offset = littleEndian(raw[:])
+	case offsetUnset, offsetNone:
+	default:
+		return broken(Invalid, "has a damaged table of contents")
+	}
+	return nil
+}
+
+// int reads a number: a sign, then the value, lowest byte first.
+func (a *archive) int() (int, error) {
+	sign, err := a.in.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	var raw [8]byte
+	if _, err := io.ReadFull(a.in, raw[:a.intSize]); err != nil {
+		return 0, err
+	}
+	n := littleEndian(raw[:])
+	if sign > 1 || n < 0 || n > 1<<32 {
+		return 0, broken(Invalid, "has an impossible number at byte %d", a.in.pos()-int64(a.intSize)-1)
+	}
+	if sign == 1 {
+		n = -n
+	}
+	return int(n), nil
+}
+
+// text reads a string and returns at most keep bytes of it; null is none at all.
+func (a *archive) text(keep int) (s string, null bool, err error) {
+	n, err := a.int()
+	if err != nil {
+		return "", false, err
+	}
+	if n < 0 {
+		return "", true, nil
+	}
+	kept := min(n, keep)
+	if kept > 0 {
+		if cap(a.scratch) < kept {
+			a.scratch = make([]byte, maxName)
+		}
+		if _, err := io.ReadFull(a.in, a.scratch[:kept]); err != nil {
+			return "", false, err
+		}
+		s = string(bytes.TrimRight(a.scratch[:kept], "\x00"))
+	}
+	if _, err := a.in.Discard(n - kept); err != nil {
+		return "", false, err
+	}
+	return s, false, nil
+}
+
+func littleEndian(raw []byte) int64 {
+	var n int64
+	for i, b := range raw {
+		n |= int64(b) << (8 * i)
+	}
+	return n
+}

@@ -1,0 +1,240 @@
+// Dumps in custom format, written byte by byte, to break one thing at a time.
+package backup
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// made is a dump in the making.
+type made struct {
+	bytes.Buffer
+	version int
+	tocAt   int
+}
+
+func (m *made) number(n int) {
+	sign := byte(0)
+	if n < 0 {
+		sign, n = 1, -n
+	}
+	m.WriteByte(sign)
+	m.Write(binary.LittleEndian.AppendUint32(nil, uint32(n)))
+}
+
+func (m *made) text(texts ...string) {
+	for _, s := range texts {
+		m.number(len(s))
+		m.WriteString(s)
+	}
+}
+
+func (m *made) header(version int, compression byte, format byte) {
+	m.version = version
+	m.Write([]byte{'P', 'G', 'D', 'M', 'P', 1, byte(version), 0, 4, 8, format})
+	if version >= 15 {
+		m.WriteByte(compression)
+	} else {
+		m.number(int(compression))
+	}
+	for range 7 {
+		m.number(0)
+	}
+	m.text("shop", "15.1", "15.1")
+	m.tocAt = m.Len()
+}
+
+// entry writes one line of the table of contents; place is an offset, or the name of a file.
+func (m *made) entry(id, data int, kind, tag, copyStatement string, place any) {
+	m.number(id)
+	m.number(data)
+	m.text("0", "0", tag, kind)
+	m.number(3)
+	m.text("", "", copyStatement, "public", "")
+	if m.version >= 14 {
+		m.text("")
+	}
+	if m.version >= 16 {
+		m.number('r')
+	}
+	m.text("owner", "false", "1", "2")
+	m.number(-1)
+	switch place := place.(type) {
+	case string:
+		m.text(place)
+	case int:
+		flag := byte(offsetSet)
+		if place < 0 {
+			flag, place = offsetUnset, 0
+		}
+		m.WriteByte(flag)
+		m.Write(binary.LittleEndian.AppendUint64(nil, uint64(place)))
+	}
+}
+
+func (m *made) block(kind byte, id int, chunks ...string) {
+	m.WriteByte(kind)
+	m.number(id)
+	m.text(chunks...)
+	m.number(0)
+}
+
+// small is a whole dump: a table of two rows in two chunks, a table as INSERT, two large objects, one of them empty.
+func small(version int) *made {
+	m := &made{}
+	m.header(version, 0, 1)
+	m.number(5)
+	m.entry(1, 0, "ENCODING", "ENCODING", "", -1)
+	m.entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", -1)
+	m.entry(3, 1, "TABLE DATA", "b", "", -1)
+	m.entry(4, 1, "BLOBS", "BLOBS", "", -1)
+	m.entry(5, 0, "INDEX", "i", "", -1)
+	m.block(blockData, 2, "1\n2", "2\n\\.\n\n\n")
+	m.block(blockData, 3, "INSERT INTO public.b VALUES (1);\nINSERT INTO public.b VALUES (1), (2);\n\n\n")
+	m.WriteByte(blockBlobs)
+	m.number(4)
+	m.number(77)
+	m.text("large")
+	m.number(0)
+	m.number(78)
+	m.number(0)
+	m.number(0)
+	return m
+}
+
+// one is a dump of one table without its data block, whose offset is the given one.
+func one(offset int) *made {
+	m := &made{}
+	m.header(14, 0, 1)
+	m.number(1)
+	m.entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", offset)
+	return m
+}
+
+func TestCustom(t *testing.T) {
+	deflated := func(text string) string {
+		var b bytes.Buffer
+		w := zlib.NewWriter(&b)
+		_, _ = w.Write([]byte(text))
+		_ = w.Close()
+		return b.String()
+	}
+	rows := deflated("1\n\\.\n")
+	with := func(change func(*made)) []byte {
+		m := one(-1)
+		change(m)
+		return m.Bytes()
+	}
+	packed := func(chunks ...string) []byte {
+		m := &made{}
+		m.header(14, 6, 1)
+		m.number(1)
+		m.entry(2, 1, "TABLE DATA", "a", "COPY a (x) FROM stdin;\n", -1)
+		m.block(blockData, 2, chunks...)
+		return m.Bytes()
+	}
+	at := one(0).Len()
+	header := func(change func([]byte)) []byte {
+		data := small(14).Bytes()
+		change(data)
+		return data
+	}
+	toc := func(count int, entry func(*made)) []byte {
+		m := &made{}
+		m.header(14, 0, 1)
+		m.number(count)
+		entry(m)
+		return m.Bytes()
+	}
+	again := func(more int) []byte { // the table of contents once more, of which some bytes are missing
+		m := one(-1)
+		m.block(blockData, 2, "1\n\\.\n")
+		data := one(at).Bytes()
+		m.Write(data[m.tocAt : len(data)-more])
+		return m.Bytes()
+	}
+	tests := []struct {
+		name   string
+		data   []byte
+		reason Reason // "" for whole
+		detail string
+	}{
+		{"1.12", small(12).Bytes(), "", ""},
+		{"1.13", small(13).Bytes(), "", ""},
+		{"1.14", small(14).Bytes(), "", ""},
+		{"1.15", small(15).Bytes(), "", ""},
+		{"1.16", small(16).Bytes(), "", ""},
+		{"1.11", small(11).Bytes(), Opaque, "archive version 1.11"},
+		{"1.17", small(17).Bytes(), Opaque, "archive version 1.17"},
+		{"another compression", func() []byte { m := &made{}; m.header(16, 9, 1); return m.Bytes() }(), Invalid, "unknown compression"},
+		{"numbers of three bytes", header(func(d []byte) { d[8] = 3 }), Invalid, "impossible header"},
+		{"offsets of no byte", header(func(d []byte) { d[9] = 0 }), Invalid, "impossible header"},
+		{"a format there is not", header(func(d []byte) { d[10] = 2 }), Invalid, "impossible header"},
+		{"no entry", toc(0, func(*made) {}), Invalid, "impossible table of contents"},
+		{"entries below zero", toc(-1, func(*made) {}), Invalid, "impossible table of contents"},
+		{"entries without end", toc(maxTOCCount+1, func(*made) {}), Invalid, "impossible table of contents"},
+		{"fewer entries than said", toc(2, func(m *made) { m.entry(1, 0, "A", "A", "", -1) }), Truncated, "inside its table of contents"},
+		{"an entry of number zero", toc(1, func(m *made) { m.entry(0, 0, "A", "A", "", -1) }), Invalid, "damaged table of contents"},
+		{"an entry that has data twice", toc(1, func(m *made) { m.entry(1, 2, "A", "A", "", -1) }), Invalid, "damaged table of contents"},
+		{"data of another kind", toc(1, func(m *made) { m.entry(1, 1, "INDEX", "A", "", -1) }), Invalid, "unknown kind"},
+		{"an entry twice", toc(2, func(m *made) {
+			m.entry(1, 1, "TABLE DATA", "A", "", -1)
+			m.entry(1, 1, "TABLE DATA", "A", "", -1)
+		}), Invalid, "one thing twice"},
+		{"no block", one(-1).Bytes(), Truncated, "after 0 of 1 data blocks"},
+		{"the offset fits", func() []byte { m := one(at); m.block(blockData, 2, "1\n\\.\n"); return m.Bytes() }(), "", ""},
+		{"the offset is another", func() []byte { m := one(at + 1); m.block(blockData, 2, "1\n\\.\n"); return m.Bytes() }(), Invalid, "has elsewhere"},
+		{"a block of nothing", with(func(m *made) { m.block(blockData, 2) }), Invalid, "content ends early"},
+		{"a block without the end of its rows", with(func(m *made) { m.block(blockData, 2, "1\n") }), Invalid, "content ends early"},
+		{"a block with more", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n\n\n2\n") }), Invalid, "something behind the end mark"},
+		{"a block with zeros", with(func(m *made) { m.block(blockData, 2, "1\n\x00\n\\.\n") }), Invalid, "zero bytes"},
+		{"a block nobody knows", with(func(m *made) { m.block(blockData, 3, "1\n\\.\n") }), Invalid, "something else than a data block"},
+		{"a block of no kind", with(func(m *made) { m.block(2, 2, "1\n\\.\n") }), Invalid, "something else than a data block"},
+		{"large objects for rows", with(func(m *made) { m.block(blockBlobs, 2) }), Invalid, "of another kind"},
+		{"a block twice", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n"); m.block(blockData, 2, "1\n\\.\n") }), Invalid, "twice"},
+		{"a length below zero", with(func(m *made) { m.WriteByte(blockData); m.number(2); m.number(-5) }), Invalid, "impossible length"},
+		{"a sign there is not", with(func(m *made) { m.WriteByte(blockData); m.WriteString("\x02\x02\x00\x00\x00") }), Invalid, "impossible number"},
+		{"half a statement", func() []byte {
+			data := small(14).Bytes()
+			return bytes.Replace(data, []byte("(1), (2);"), []byte("(1), (2) "), 1)
+		}(), Invalid, "content ends early"},
+		{"compressed", packed(rows), "", ""},
+		{"compressed in many chunks", packed(strings.Split(rows, "")...), "", ""},
+		{"compressed, cut in its block", packed(rows[:len(rows)-2]), Invalid, "content ends early"},
+		{"compressed, with more", packed(rows, "x"), Invalid, "follows the end of the compressed data"},
+		{"compressed, damaged", packed(strings.Replace(rows, rows[len(rows)-4:], "abcd", 1)), Invalid, "zlib data is damaged"},
+		{"compressed, and not", packed("1\n\\.\n"), Invalid, "zlib data is damaged"},
+		{"a second table of contents", again(0), "", ""},
+		{"a second table of contents, cut", again(3), Truncated, "second table of contents"},
+		{"a second table of contents and more", append(again(0), 0), Invalid, "something follows the end"},
+		{"a second table of contents of another dump", func() []byte {
+			m := one(-1)
+			m.block(blockData, 2, "1\n\\.\n")
+			m.number(1)
+			m.entry(3, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", -1)
+			return m.Bytes()
+		}(), Invalid, "differs from the first"},
+		{"a second table of contents before the data", slices.Concat(one(-1).Bytes(), again(0)[one(-1).tocAt:]), Invalid, "something else than a data block"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := prove(t, test.data)
+			if p.Whole != (test.reason == "") || p.Reason != test.reason || !strings.Contains(p.Detail, test.detail) {
+				t.Errorf("%+v, want %q: … %s …", p, test.reason, test.detail)
+			}
+		})
+	}
+	p := prove(t, small(16).Bytes())
+	if rows := rowsOf(p); len(rows) != 2 || rows["public.a"] != 2 || rows["public.b"] != 3 || p.Database != "shop" || p.Version != "1.16" {
+		t.Errorf("%+v", p)
+	}
+	for cut := range small(16).Len() {
+		if p := prove(t, small(16).Bytes()[:cut]); p.Whole || cut > 0 && p.Reason != Truncated {
+			t.Errorf("cut at %d: %+v", cut, p)
+		}
+	}
+}

@@ -1,0 +1,87 @@
+// Decompression: one decoder for each format, used again for the next stream, since a dump may hold a hundred thousand of them.
+package backup
+
+import (
+	"compress/bzip2"
+	"compress/gzip"
+	"compress/zlib"
+	"io"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// zstdWindow is the largest window zstd data may ask memory for: that of `zstd --long=27`, which is also the most any level of pg_dump uses.
+const zstdWindow = 128 << 20
+
+// decoder opens streams of one compression: gzip, bzip2, zstd, lz4, or the bare zlib of PostgreSQL's custom format.
+type decoder struct {
+	layer
+	gzip *gzip.Reader
+	zlib io.ReadCloser
+	zstd *zstd.Decoder
+	lz4  *lz4Reader
+}
+
+// decoder returns one that is idle, or a new one; release gives it back.
+func (r *run) decoder(name string) *decoder {
+	for i, d := range r.idle {
+		if d.name == name {
+			r.idle = append(r.idle[:i], r.idle[i+1:]...)
+			return d
+		}
+	}
+	return &decoder{layer: layer{run: r, name: name}}
+}
+
+func (r *run) release(d *decoder) {
+	d.r = nil
+	r.idle = append(r.idle, d)
+}
+
+func (d *decoder) close() {
+	if d.zstd != nil {
+		d.zstd.Close()
+	}
+}
+
+// open returns the content of the compressed stream that fills the whole input.
+func (d *decoder) open(in *input) (io.Reader, error) {
+	var err error
+	switch d.name {
+	case "gzip":
+		if d.gzip == nil {
+			d.gzip, err = gzip.NewReader(in)
+		} else {
+			err = d.gzip.Reset(in)
+		}
+		d.r = d.gzip
+	case "zlib":
+		if d.zlib == nil {
+			d.zlib, err = zlib.NewReader(in)
+		} else {
+			err = d.zlib.(zlib.Resetter).Reset(in, nil)
+		}
+		d.r = d.zlib
+	case "zstd":
+		if d.zstd == nil {
+			d.zstd, err = zstd.NewReader(in, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		} else {
+			err = d.zstd.Reset(in)
+		}
+		d.r = d.zstd
+	case "lz4":
+		if d.lz4 == nil {
+			d.lz4 = new(lz4Reader)
+		}
+		d.lz4.reset(in)
+		d.r = d.lz4
+	case "bzip2":
+		d.r = bzip2.NewReader(in)
+	default:
+		panic("backup: no decoder for " + d.name)
+	}
+	if err != nil {
+		return nil, damage(d.name, err)
+	}
+	return &d.layer, nil
+}

@@ -1,0 +1,169 @@
+// Reading: the source with its digest, one layer of bytes with its position, and the line between "this backup is broken" (a fault) and "it
+// could not be read" (any other error).
+package backup
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+)
+
+// fault is a judgement: the backup was read, and this is wrong with it.
+type fault struct {
+	reason Reason
+	detail string
+	other  bool // nothing that is a backup at all, which is no fault of a file among others
+}
+
+func (f *fault) Error() string { return string(f.reason) + ": " + f.detail }
+
+func broken(reason Reason, format string, args ...any) error {
+	return &fault{reason: reason, detail: fmt.Sprintf(format, args...)}
+}
+
+func notOne(detail string) error { return &fault{reason: Invalid, detail: detail, other: true} }
+
+// unread wraps what the source itself returned, so that no layer above takes it for damage.
+type unread struct{ err error }
+
+func (u *unread) Error() string { return "read the backup: " + u.err.Error() }
+func (u *unread) Unwrap() error { return u.err }
+
+// source is the outermost reader: counts, digests, stops when the context ends or when more comes than was said.
+type source struct {
+	ctx   context.Context
+	r     io.Reader
+	hash  hash.Hash
+	n     int64 // bytes read
+	left  int64 // bytes that may still come
+	ended bool
+}
+
+func (s *source) Read(p []byte) (int, error) {
+	if err := s.ctx.Err(); err != nil {
+		return 0, &unread{err}
+	}
+	n, err := s.r.Read(p)
+	s.n += int64(n)
+	s.left -= int64(n)
+	s.hash.Write(p[:n])
+	if s.left < 0 {
+		return n, &unread{fmt.Errorf("%w: the source holds more than was said", ErrLimit)}
+	}
+	if err == io.EOF {
+		s.ended = true
+		return n, err
+	}
+	if err != nil {
+		return n, &unread{err}
+	}
+	return n, nil
+}
+
+// layer is what comes out of one decompression. It names damage by the layer and holds the bounds on what is unpacked.
+type layer struct {
+	run  *run
+	name string
+	r    io.Reader
+}
+
+func (l *layer) Read(p []byte) (int, error) {
+	if err := l.run.ctx.Err(); err != nil {
+		return 0, &unread{err}
+	}
+	n, err := l.r.Read(p)
+	l.run.content += int64(n)
+	if l.run.left -= int64(n); l.run.left < 0 {
+		return n, &unread{fmt.Errorf("%w: its unpacked content is over the limit", ErrLimit)}
+	}
+	if err == nil || err == io.EOF {
+		return n, err
+	}
+	return n, damage(l.name, err)
+}
+
+// damage turns a decoder's error into a fault, and leaves alone what is a fault or a failure of the source already.
+func damage(name string, err error) error {
+	var f *fault
+	var u *unread
+	switch {
+	case errors.As(err, &f):
+		return f
+	case errors.As(err, &u):
+		return u
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return broken(Truncated, "the %s data ends before its end", name)
+	}
+	return broken(Invalid, "the %s data is damaged, or followed by something else", name)
+}
+
+// bufferSize is how much of a layer is read at once; also the longest line seen in one piece.
+const bufferSize = 64 << 10
+
+// input is a layer as the judges read it.
+type input struct {
+	*bufio.Reader
+	under counted
+}
+
+type counted struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counted) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func newInput(r io.Reader) *input {
+	in := &input{under: counted{r: r}}
+	in.Reader = bufio.NewReaderSize(&in.under, bufferSize)
+	return in
+}
+
+// reset makes it read something else from its beginning.
+func (in *input) reset(r io.Reader) {
+	in.under = counted{r: r}
+	in.Reader.Reset(&in.under)
+}
+
+// pos is the number of bytes taken out of this layer so far.
+func (in *input) pos() int64 { return in.under.n - int64(in.Buffered()) }
+
+// line returns the next line with its end, or a part of one longer than the buffer (end is false). The bytes are good until the next read.
+// After the last byte it returns io.EOF, with what no line end closes.
+func (in *input) line() (line []byte, end bool, err error) {
+	line, err = in.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		return line, false, nil
+	}
+	return line, err == nil, err
+}
+
+// drain reads to the end.
+func (in *input) drain() error {
+	_, err := io.Copy(discard{}, in.Reader)
+	return err
+}
+
+// end makes sure that nothing follows.
+func (in *input) end(what string) error {
+	switch _, err := in.ReadByte(); err {
+	case nil:
+		return broken(Invalid, "something follows the end of the %s at byte %d", what, in.pos()-1)
+	case io.EOF:
+		return nil
+	default:
+		return err
+	}
+}
+
+// discard is io.Discard without its ReaderFrom: bufio's WriteTo then writes its own buffer instead of copying through another one.
+type discard struct{}
+
+func (discard) Write(p []byte) (int, error) { return len(p), nil }

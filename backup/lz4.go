@@ -1,0 +1,286 @@
+// LZ4 frames, after the LZ4 Frame Format Description 1.6 and the Block Format Description: what `lz4` and pg_dump --compress=lz4 write. A frame
+// says itself where it ends, so an input that ends in one is cut; checksums are verified where the frame has them.
+package backup
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/bits"
+)
+
+const (
+	lz4Magic     = 0x184D2204
+	lz4Skippable = 0x184D2A50 // and the 15 behind it
+	lz4Window    = 64 << 10   // how far back a match may reach
+	lz4Stored    = 1 << 31    // in a block's size: not compressed
+)
+
+var errLZ4 = errors.New("damaged LZ4 data")
+
+// lz4Reader reads frame after frame up to the end of its input. It must be reset before the first read.
+type lz4Reader struct {
+	in       io.Reader
+	inFrame  bool
+	linked   bool // blocks refer to the ones before
+	checked  bool // each block has a checksum
+	summed   bool // the content has one
+	maxBlock int
+	size     uint64 // of the content, 0 where not told
+	n        uint64 // of the content so far
+	sum      xxh32
+
+	packed []byte
+	buffer []byte // the window's bytes, then those of the current block
+	unread []byte // of the current block
+}
+
+func (z *lz4Reader) reset(in io.Reader) {
+	z.in, z.inFrame, z.buffer, z.unread = in, false, z.buffer[:0], nil
+}
+
+func (z *lz4Reader) Read(p []byte) (int, error) {
+	for len(z.unread) == 0 {
+		var err error
+		if z.inFrame {
+			err = z.block()
+		} else {
+			err = z.frame()
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	n := copy(p, z.unread)
+	z.unread = z.unread[n:]
+	return n, nil
+}
+
+// frame reads a frame's header; io.EOF where there is no more frame.
+func (z *lz4Reader) frame() error {
+	var raw [15]byte
+	if _, err := io.ReadFull(z.in, raw[:4]); err != nil {
+		return err
+	}
+	magic := binary.LittleEndian.Uint32(raw[:])
+	if magic&^0xf == lz4Skippable {
+		size, err := z.number()
+		if err == nil {
+			_, err = io.CopyN(discard{}, z.in, int64(size))
+		}
+		return cutShort(err)
+	}
+	if magic != lz4Magic {
+		return errLZ4
+	}
+	header := raw[:2]
+	if _, err := io.ReadFull(z.in, header); err != nil {
+		return cutShort(err)
+	}
+	flags, sizes := header[0], header[1]
+	// Version 1, nothing reserved, no dictionary (which would lie elsewhere), a block size there is.
+	if flags&0xc3 != 0x40 || sizes&0x8f != 0 || sizes < 0x40 {
+		return errLZ4
+	}
+	z.linked, z.checked, z.summed = flags&0x20 == 0, flags&0x10 != 0, flags&0x04 != 0
+	z.maxBlock = 1 << (8 + 2*(sizes>>4))
+	z.size, z.n = 0, 0
+	if flags&0x08 != 0 {
+		header = raw[:10]
+		if _, err := io.ReadFull(z.in, header[2:]); err != nil {
+			return cutShort(err)
+		}
+		z.size = binary.LittleEndian.Uint64(header[2:])
+	}
+	check := raw[len(header) : len(header)+1]
+	if _, err := io.ReadFull(z.in, check); err != nil {
+		return cutShort(err)
+	}
+	if byte(xxh32Of(header)>>8) != check[0] {
+		return errLZ4
+	}
+	z.sum = newXXH32()
+	z.inFrame, z.buffer = true, z.buffer[:0]
+	return nil
+}
+
+// block reads the next block into unread, or the frame's end.
+func (z *lz4Reader) block() error {
+	size, err := z.number()
+	if err != nil {
+		return cutShort(err)
+	}
+	if size == 0 {
+		z.inFrame = false
+		if z.summed {
+			sum, err := z.number()
+			if err != nil {
+				return cutShort(err)
+			}
+			if sum != z.sum.value() {
+				return errLZ4
+			}
+		}
+		if z.size != 0 && z.size != z.n {
+			return errLZ4
+		}
+		return nil
+	}
+	stored := size&lz4Stored != 0
+	if size &^= lz4Stored; int(size) > z.maxBlock {
+		return errLZ4
+	}
+	if cap(z.packed) < z.maxBlock {
+		z.packed = make([]byte, z.maxBlock)
+		z.buffer = append(make([]byte, 0, lz4Window+z.maxBlock), z.buffer...)
+	}
+	packed := z.packed[:size]
+	if _, err := io.ReadFull(z.in, packed); err != nil {
+		return cutShort(err)
+	}
+	if z.checked {
+		sum, err := z.number()
+		if err != nil {
+			return cutShort(err)
+		}
+		if sum != xxh32Of(packed) {
+			return errLZ4
+		}
+	}
+	window := min(len(z.buffer), lz4Window)
+	if !z.linked {
+		window = 0
+	}
+	copy(z.buffer, z.buffer[len(z.buffer)-window:])
+	z.buffer = z.buffer[:window]
+	if stored {
+		z.buffer = append(z.buffer, packed...)
+	} else if z.buffer, err = lz4Block(z.buffer, packed, window+z.maxBlock); err != nil {
+		return err
+	}
+	z.unread = z.buffer[window:]
+	z.n += uint64(len(z.unread))
+	if z.summed {
+		z.sum.write(z.unread)
+	}
+	return nil
+}
+
+func (z *lz4Reader) number() (uint32, error) {
+	var raw [4]byte
+	_, err := io.ReadFull(z.in, raw[:])
+	return binary.LittleEndian.Uint32(raw[:]), err
+}
+
+// lz4Block appends what a block unpacks to, up to limit bytes with what is in out already.
+func lz4Block(out, in []byte, limit int) ([]byte, error) {
+	length := func(n int) (int, bool) { // 15 means that more bytes follow, up to one that is not 255
+		if n < 15 {
+			return n, true
+		}
+		for i, c := range in {
+			if n += int(c); c != 255 {
+				in = in[i+1:]
+				return n, true
+			}
+		}
+		return 0, false
+	}
+	for len(in) > 0 {
+		token := in[0]
+		in = in[1:]
+		literals, ok := length(int(token >> 4))
+		if !ok || literals > len(in) || len(out)+literals > limit {
+			return nil, errLZ4
+		}
+		out = append(out, in[:literals]...)
+		if in = in[literals:]; len(in) == 0 {
+			return out, nil // the last sequence has literals only
+		}
+		if len(in) < 2 {
+			return nil, errLZ4
+		}
+		offset := int(binary.LittleEndian.Uint16(in))
+		in = in[2:]
+		match, ok := length(int(token & 15))
+		match += 4
+		if !ok || offset == 0 || offset > len(out) || len(out)+match > limit {
+			return nil, errLZ4
+		}
+		for match > 0 { // a match may overlap itself: then it repeats
+			n := min(match, offset)
+			start := len(out) - offset
+			out = append(out, out[start:start+n]...)
+			match -= n
+			offset += n
+		}
+	}
+	return nil, errLZ4 // ends behind a match, or is empty
+}
+
+// xxh32 is the checksum of LZ4 frames: xxHash, 32 bits, seed 0 (xxHash fast digest algorithm 0.1.1).
+type xxh32 struct {
+	lanes [4]uint32
+	rest  [16]byte
+	held  int // bytes in rest
+	total uint64
+}
+
+const (
+	xxhPrime1 uint32 = 2654435761
+	xxhPrime2 uint32 = 2246822519
+	xxhPrime3 uint32 = 3266489917
+	xxhPrime4 uint32 = 668265263
+	xxhPrime5 uint32 = 374761393
+)
+
+func newXXH32() xxh32 {
+	first := xxhPrime1 // a variable: the sums wrap
+	return xxh32{lanes: [4]uint32{first + xxhPrime2, xxhPrime2, 0, -first}}
+}
+
+func xxh32Of(p []byte) uint32 {
+	x := newXXH32()
+	x.write(p)
+	return x.value()
+}
+
+func (x *xxh32) write(p []byte) {
+	x.total += uint64(len(p))
+	if x.held > 0 {
+		n := copy(x.rest[x.held:], p)
+		if x.held += n; x.held < len(x.rest) {
+			return
+		}
+		p, x.held = p[n:], 0
+		x.stripe(x.rest[:])
+	}
+	for ; len(p) >= 16; p = p[16:] {
+		x.stripe(p)
+	}
+	x.held = copy(x.rest[:], p)
+}
+
+func (x *xxh32) stripe(p []byte) {
+	for i := range x.lanes {
+		x.lanes[i] = bits.RotateLeft32(x.lanes[i]+binary.LittleEndian.Uint32(p[4*i:])*xxhPrime2, 13) * xxhPrime1
+	}
+}
+
+func (x *xxh32) value() uint32 {
+	h := xxhPrime5
+	if x.total >= 16 {
+		h = bits.RotateLeft32(x.lanes[0], 1) + bits.RotateLeft32(x.lanes[1], 7) + bits.RotateLeft32(x.lanes[2], 12) + bits.RotateLeft32(x.lanes[3], 18)
+	}
+	h += uint32(x.total)
+	p := x.rest[:x.held]
+	for ; len(p) >= 4; p = p[4:] {
+		h = bits.RotateLeft32(h+binary.LittleEndian.Uint32(p)*xxhPrime3, 17) * xxhPrime4
+	}
+	for _, c := range p {
+		h = bits.RotateLeft32(h+uint32(c)*xxhPrime5, 11) * xxhPrime1
+	}
+	h = (h ^ h>>15) * xxhPrime2
+	h = (h ^ h>>13) * xxhPrime3
+	return h ^ h>>16
+}

@@ -1,0 +1,330 @@
+// Compression, archives and what cannot be read through.
+package backup
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"crypto/rand"
+	"encoding/binary"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/pierrec/lz4/v4"
+)
+
+// TestLZ4 holds our reader against a library's writer, with every option that changes the frame.
+func TestLZ4(t *testing.T) {
+	text := []byte(strings.Repeat("a line that repeats, and one that does not: ", 9000))
+	noise := make([]byte, 300_000)
+	_, _ = rand.Read(noise)
+	overlap := bytes.Repeat([]byte("ab"), 100_000)
+	for _, content := range [][]byte{nil, []byte("x"), text, noise, overlap, append(bytes.Clone(text), noise...)} {
+		for _, options := range [][]lz4.Option{
+			{lz4.BlockSizeOption(lz4.Block64Kb)},
+			{lz4.BlockSizeOption(lz4.Block256Kb), lz4.ChecksumOption(false)},
+			{lz4.BlockSizeOption(lz4.Block1Mb), lz4.ConcurrencyOption(2)},
+			{lz4.BlockSizeOption(lz4.Block4Mb), lz4.SizeOption(uint64(len(content))), lz4.CompressionLevelOption(lz4.Level9)},
+		} {
+			var b bytes.Buffer
+			w := lz4.NewWriter(&b)
+			if err := w.Apply(options...); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.Write(content); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			frame := b.Bytes()
+			skippable := append([]byte("\x53\x2a\x4d\x18\x03\x00\x00\x00abc"), frame...)
+			for name, data := range map[string][]byte{"once": frame, "behind a skippable frame": skippable} {
+				if got, err := unLZ4(data); err != nil || !bytes.Equal(got, content) {
+					t.Fatalf("%s: %d bytes of %d, %v", name, len(got), len(content), err)
+				}
+			}
+			if got, err := unLZ4(append(bytes.Clone(frame), frame...)); err != nil || len(got) != 2*len(content) {
+				t.Fatalf("twice: %d bytes of %d, %v", len(got), 2*len(content), err)
+			}
+			for cut := 1; cut < len(frame); cut += 1 + len(frame)/97 {
+				if got, err := unLZ4(frame[:cut]); err != io.ErrUnexpectedEOF {
+					t.Fatalf("cut at %d of %d: %d bytes, %v", cut, len(frame), len(got), err)
+				}
+			}
+		}
+	}
+}
+
+func unLZ4(data []byte) ([]byte, error) {
+	z := &lz4Reader{}
+	z.reset(bytes.NewReader(data))
+	return io.ReadAll(z)
+}
+
+func TestLZ4Damage(t *testing.T) {
+	frame := packed(t, "lz4", []byte(strings.Repeat("to be compressed, ", 40)))
+	for i := range frame {
+		bad := bytes.Clone(frame)
+		bad[i] ^= 0x10
+		if _, err := unLZ4(bad); err == nil {
+			t.Errorf("byte %d changed: no error", i)
+		}
+	}
+	for name, block := range map[string]string{
+		"literals that are not there":   "\x50abc",
+		"a match before the beginning":  "\x10a\x02\x00\x00",
+		"a match of no distance":        "\x10a\x00\x00\x00",
+		"a distance of one byte":        "\x10a\x01",
+		"a length without end":          "\xf0\xff\xff",
+		"a match without last literals": "\x10a\x01\x00",
+		"nothing":                       "",
+		"more than a block may hold":    "\x1fa\x01\x00\xff\xff\xff\xff\xff\x00\x00",
+	} {
+		if out, err := lz4Block(nil, []byte(block), 1000); err == nil {
+			t.Errorf("%s: %q", name, out)
+		}
+	}
+	// The library sums the content of a block, the format's description (and lz4 -BX) the block itself: so by hand.
+	block := []byte("\x40abcd")
+	summed := binary.LittleEndian.AppendUint32(append([]byte("\x04\x22\x4d\x18\x70\x40"), byte(xxh32Of([]byte("\x70\x40"))>>8)), uint32(len(block)))
+	summed = binary.LittleEndian.AppendUint32(append(summed, block...), xxh32Of(block))
+	summed = append(summed, 0, 0, 0, 0)
+	if out, err := unLZ4(summed); err != nil || string(out) != "abcd" {
+		t.Errorf("%q, %v", out, err)
+	}
+	summed[len(summed)-5]++
+	if out, err := unLZ4(summed); err == nil {
+		t.Errorf("%q with a block's checksum that is wrong", out)
+	}
+	if out, err := lz4Block([]byte("ab"), []byte("\x12c\x03\x00\x10d"), 100); err != nil || string(out) != "abcabcabcd" {
+		t.Errorf("%q, %v", out, err)
+	}
+}
+
+// TestXXH32 checks sums that the algorithm's own documentation and library give.
+func TestXXH32(t *testing.T) {
+	for text, want := range map[string]uint32{
+		"": 0x02cc5d05, "a": 0x550d7456, "abc": 0x32d153ff, "Nobody inspects the spammish repetition": 0xe2293b2f,
+	} {
+		x := newXXH32()
+		for i := range len(text) {
+			x.write([]byte(text[i : i+1]))
+		}
+		if got := xxh32Of([]byte(text)); got != want || x.value() != want {
+			t.Errorf("%q: %08x, byte by byte %08x, want %08x", text, got, x.value(), want)
+		}
+	}
+}
+
+// member is one file of an archive.
+type member struct {
+	name string
+	data []byte
+}
+
+func archived(t testing.TB, members ...member) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		header := &tar.Header{Name: m.name, Mode: 0o600, Size: int64(len(m.data)), Typeflag: tar.TypeReg}
+		if strings.HasSuffix(m.name, "/") {
+			header.Typeflag = tar.TypeDir
+		}
+		if err := w.WriteHeader(header); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(m.data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestArchives(t *testing.T) {
+	dump := []byte(plainBegin + "COPY a FROM stdin;\n1\n2\n\\.\n" + plainEnd)
+	half := dump[:len(dump)-30]
+	toc := &made{}
+	toc.header(16, 1, 3)
+	toc.number(3)
+	toc.entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", "2.dat")
+	toc.entry(3, 1, "TABLE DATA", "b", "", "3.dat")
+	toc.entry(4, 1, "BLOBS", "BLOBS", "", "4.dat")
+	parts := func(change map[string]string) []byte {
+		files := map[string]string{"toc.dat": toc.String(), "2.dat": "1\n2\n\\.\n\n\n", "3.dat.gz": string(packed(t, "gzip", []byte("INSERT INTO b VALUES (1);\n\n\n"))),
+			"blobs_4.toc": "7 blob_7.dat\n8 blob_8.dat\n", "blob_7.dat.lz4": string(packed(t, "lz4", []byte("x"))), "blob_8.dat.zst": ""}
+		for name, data := range change {
+			files[name] = data
+		}
+		var members []member
+		for name, data := range files { // in any order
+			if data != "-" {
+				members = append(members, member{"./nightly/" + name, []byte(data)})
+			}
+		}
+		return archived(t, append(members, member{"./nightly/", nil})...)
+	}
+	type changed = map[string]string
+	base := []member{{"PG_VERSION", []byte("15\n")}, {"backup_label", []byte("START WAL")}, {"global/pg_control", []byte{1, 2, 3}}}
+	inner := packed(t, "gzip", []byte("log line\n"))
+	tests := []struct {
+		name   string
+		data   []byte
+		reason Reason // "" for whole
+		detail string
+		format Format
+		rows   int64
+	}{
+		{"directory", parts(nil), "", "", Directory, 3},
+		{"directory, all in one list", parts(changed{"blobs_4.toc": "-", "blobs.toc": "7 blob_7.dat\n"}), "", "", Directory, 3},
+		{"tar", parts(changed{"restore.sql": "--"}), "", "", Tar, 3},
+		{"without its table of contents", parts(changed{"toc.dat": "-"}), Truncated, "not its table of contents", Archive, 0},
+		{"a table of contents cut", parts(changed{"toc.dat": toc.String()[:toc.Len()-3]}), Truncated, `"toc.dat" in it ends inside`, Archive, 0},
+		{"a table of contents and more", parts(changed{"toc.dat": toc.String() + "x"}), Invalid, `"toc.dat" in it something follows`, Archive, 0},
+		{"a table of contents of another format", parts(changed{"toc.dat": small(16).String()}), Invalid, "another's name", Archive, 0},
+		{"a table missing", parts(changed{"2.dat": "-"}), Truncated, "lacks 1 of the 3 data files", Directory, 0},
+		{"all but the table of contents missing", archived(t, member{"toc.dat", toc.Bytes()}), Truncated, "lacks 3 of the 3 data files", Directory, 0},
+		{"a table cut", parts(changed{"2.dat": "1\n2\n"}), Truncated, "lacks the end mark", Directory, 0},
+		{"a table of nothing", parts(changed{"2.dat": ""}), Truncated, "lacks the end mark", Directory, 0},
+		{"a table of zeros", parts(changed{"2.dat": "\x00\x00\x00\x00"}), Invalid, `"2.dat" in it has zero bytes`, Archive, 0},
+		{"a table and more", parts(changed{"2.dat": "\\.\n3\n"}), Invalid, "behind the end mark", Directory, 0},
+		{"a table twice", archived(t, member{"2.dat", []byte("\\.\n")}, member{"2.dat.gz", packed(t, "gzip", []byte("\\.\n"))}), Invalid, "there twice", Archive, 0},
+		{"a compressed table cut", parts(changed{"3.dat.gz": string(inner[:len(inner)-3])}), Truncated, "gzip data ends", Archive, 0},
+		{"a compressed table and more", parts(changed{"3.dat.gz": string(packed(t, "gzip", []byte("\n"))) + "more than ten bytes"}), Invalid, "gzip data is damaged", Archive, 0},
+		{"a large object missing", parts(changed{"blob_7.dat.lz4": "-"}), Truncated, "lacks 1 large objects", Directory, 0},
+		{"a large object cut", parts(changed{"blob_7.dat.lz4": "\x04\x22\x4d\x18\x60"}), Truncated, "lz4 data ends", Archive, 0},
+		{"a list missing", parts(changed{"blobs_4.toc": "-"}), Truncated, "lacks 1 of the 3", Directory, 0},
+		{"a list cut", parts(changed{"blobs_4.toc": "7 blob_7.dat\n8 blo"}), Invalid, "damaged list", Archive, 0},
+		{"dumps", archived(t, member{"a.sql", dump}, member{"etc/config.yml", []byte("a: b\n")}, member{"b.sql.gz", packed(t, "gzip", dump)}, member{"log.gz", inner}), "", "", Archive, 4},
+		{"a dump and a directory", archived(t, member{"a.sql", dump}, member{"d/toc.dat", one(0).Bytes()}), Invalid, "another's name", Archive, 0},
+		{"a dump cut", archived(t, member{"a.sql", dump}, member{"b.sql", half}), Truncated, `"b.sql" in it ends`, Archive, 0},
+		{"a dump cut in gzip", archived(t, member{"b.sql.gz", packed(t, "gzip", half)}), Truncated, `"b.sql.gz" in it ends`, Archive, 0},
+		{"a dump without content", archived(t, member{"a.sql", dump}, member{"b.sql", nil}), Empty, `"b.sql" in it has no content`, Archive, 0},
+		{"a gzip of a log for a dump", archived(t, member{"a.sql", dump}, member{"b.sql.gz", inner}), Invalid, `"b.sql.gz" in it is text`, Archive, 0},
+		{"an archive of an archive", archived(t, member{"a.tar", archived(t, member{"a.sql", dump})}), "", "", Archive, 2},
+		{"no dump in an archive in an archive", archived(t, member{"a.tar", archived(t, member{"a.txt", []byte("a")})}), Invalid, "holds no dump", Archive, 0},
+		{"no dump", archived(t, member{"a.txt", []byte("a")}), Invalid, "holds no dump", Archive, 0},
+		{"a data directory", archived(t, base...), Opaque, "data directory", BaseBackup, 0},
+		{"an encrypted dump", archived(t, member{"a.sql.age", []byte(sealedAge(100))}), Opaque, `"a.sql.age" in it is encrypted`, Archive, 0},
+		{"an encrypted key beside a dump", archived(t, member{"a.sql", dump}, member{"key.age", []byte(sealedAge(100))}), "", "", Archive, 2},
+		{"a sparse end", append(archived(t, member{"a.sql", dump}), make([]byte, 5000)...), "", "", Archive, 2},
+		{"two archives", append(archived(t, member{"a.sql", dump}), archived(t, member{"a.sql", dump})...), Invalid, "follows the end of the tar", Archive, 0},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := prove(t, test.data)
+			var rows int64
+			for _, table := range p.Tables {
+				rows += table.Rows
+			}
+			if p.Whole != (test.reason == "") || p.Reason != test.reason || !strings.Contains(p.Detail, test.detail) || p.Format != test.format || rows != test.rows {
+				t.Errorf("%d rows, %+v, want %q: … %s …", rows, p, test.reason, test.detail)
+			}
+		})
+	}
+	t.Run("cut", func(t *testing.T) { nothingLess(t, parts(nil), Directory, false) })
+}
+
+const ageHeader = "age-encryption.org/v1\n-> X25519 abcdefg\nabcdefg\n--- abcdefg\n"
+
+// sealedAge is as long as an age file with that many bytes of content.
+func sealedAge(content int) string {
+	chunks := max(1, (content+64<<10-1)/(64<<10))
+	return ageHeader + strings.Repeat("n", 16) + strings.Repeat("c", content+16*chunks)
+}
+
+func TestSealed(t *testing.T) {
+	dump := []byte(plainBegin + plainEnd)
+	xz := packed(t, "xz", dump)
+	long := sealedAge(200_000)
+	// Symmetric: a packet with the session key, one with data in partial lengths, the last of them not partial.
+	pgp := "\x8c\x0d\x04\x09\x03\x0812345678\x60" + "\xd2\xe1ab\xe1cd\x02ef"
+	public := "\xc1\x0e\x03123456781ab12" + "\xd2\x03abc"
+	old := "\x8c\x0d\x04\x09\x03\x0812345678\x60" + "\xa7everything to the end"
+	tests := []struct {
+		name      string
+		data      string
+		reason    Reason
+		detail    string
+		format    Format
+		encrypted bool
+	}{
+		{"age", sealedAge(100), Opaque, "encrypted (age)", Age, true},
+		{"age, long", long, Opaque, "encrypted (age)", Age, true},
+		{"age, exactly one chunk", sealedAge(64 << 10), Opaque, "encrypted (age)", Age, true},
+		{"age, in its header", long[:40], Truncated, "ends before its end", Age, true},
+		{"age, without content", long[:len(ageHeader)+20], Truncated, "ends before its end", Age, true},
+		{"age, behind a chunk", sealedAge(64<<10) + "0123456789", Truncated, "ends before its end", Age, true},
+		{"armoured age", "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----\n", Opaque, "encrypted (age)", Age, true},
+		{"armoured age, cut", "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCR", Truncated, "last line of its armour", Age, true},
+		{"openpgp", pgp, Opaque, "encrypted (openpgp)", OpenPGP, true},
+		{"openpgp, public key", public, Opaque, "encrypted (openpgp)", OpenPGP, true},
+		{"openpgp, no length", old, Opaque, "encrypted (openpgp)", OpenPGP, true},
+		{"openpgp, cut in its data", pgp[:len(pgp)-1], Truncated, "ends before its end", OpenPGP, true},
+		{"openpgp, cut between parts", pgp[:len(pgp)-3], Truncated, "ends before its end", OpenPGP, true},
+		{"openpgp, cut behind the key", pgp[:15], Truncated, "ends before its end", OpenPGP, true},
+		{"openpgp and more", pgp + "garbage", Invalid, "damaged OpenPGP", OpenPGP, true},
+		{"a signature", pgp[:15] + "\xc2\x03abc", Invalid, "no encrypted message", OpenPGP, true},
+		{"armoured openpgp", "-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n", Opaque, "encrypted (openpgp)", OpenPGP, true},
+		{"armoured openpgp, cut", "-----BEGIN PGP MESSAGE-----\n\nabc\n", Truncated, "last line of its armour", OpenPGP, true},
+		{"openssl", "Salted__12345678abcdefgh", Opaque, "encrypted (openssl)", OpenSSL, true},
+		{"xz", string(xz), Opaque, "xz data, which is not read", XZ, false},
+		{"xz and more", string(xz) + "abcd", Truncated, "ends before its end", XZ, false},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := prove(t, []byte(test.data))
+			if p.Whole || p.Reason != test.reason || !strings.Contains(p.Detail, test.detail) || p.Format != test.format || p.Encrypted != test.encrypted {
+				t.Errorf("%+v, want %s: … %s …", p, test.reason, test.detail)
+			}
+			if test.reason == Opaque && p.SHA256 == "" {
+				t.Error("no digest to hold against a manifest")
+			}
+		})
+	}
+	for cut := range len(xz) {
+		if p := prove(t, xz[:cut]); p.Whole || cut > 0 && p.Reason != Truncated {
+			t.Errorf("xz cut at %d: %+v", cut, p)
+		}
+	}
+	for cut := range len(pgp) {
+		if p := prove(t, []byte(pgp[:cut])); p.Whole || p.Reason == Opaque {
+			t.Errorf("openpgp cut at %d: %+v", cut, p)
+		}
+	}
+}
+
+func TestGzipMembers(t *testing.T) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Name, w.Comment, w.Extra = "dump.sql", "nightly", []byte("extra")
+	_, _ = w.Write([]byte(plainBegin + plainEnd))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p := prove(t, b.Bytes()); !p.Whole {
+		t.Fatalf("%+v", p)
+	}
+	for cut := range b.Len() {
+		if p := prove(t, b.Bytes()[:cut]); p.Reason != Truncated && cut > 0 {
+			t.Errorf("cut at %d: %+v", cut, p)
+		}
+	}
+	checksum := bytes.Clone(b.Bytes())
+	checksum[len(checksum)-8]++
+	length := bytes.Clone(b.Bytes())
+	length[len(length)-1]++
+	for name, data := range map[string][]byte{"checksum": checksum, "length": length} {
+		if p := prove(t, data); p.Reason != Invalid || !strings.Contains(p.Detail, "gzip data is damaged") {
+			t.Errorf("%s: %+v", name, p)
+		}
+	}
+}

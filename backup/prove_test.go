@@ -1,0 +1,393 @@
+package backup
+
+import (
+	"bytes"
+	"compress/gzip"
+	"compress/zlib"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// TestRealDumps proves dumps in every format whole, with their rows; then that nothing less is.
+func TestRealDumps(t *testing.T) {
+	c := hardDatabase(t)
+	emptyName, _ := c.server.Database(t)
+	nothing := client{c.server, emptyName}
+	pg := func(args ...string) []byte { return c.dump(t, "pg_dump", args...) }
+	custom, sql := pg("-Fc"), pg()
+	without := func(names ...string) map[string]int64 {
+		rows := maps.Clone(hardRows)
+		for _, name := range names {
+			delete(rows, name)
+		}
+		return rows
+	}
+	inserted := without("public.nothing") // a table without rows leaves no statement
+	type dump struct {
+		name   string
+		data   []byte
+		format Format
+		packed string
+		rows   map[string]int64
+	}
+	altered := map[string]bool{} // by this test: where they are cut near their beginning, nothing tells that they are dumps
+	alter := func(name string, data []byte, rows map[string]int64) dump {
+		altered[name] = true
+		return dump{name, data, SQL, "", rows}
+	}
+	returns := without("odd.We \"ird, (t) FROM stdin;\nline")
+	returns["odd.We \"ird, (t) FROM stdin;\r\nline"] = 6
+	dumps := []dump{
+		{"custom in a file", pg("-Fc", "-f", file), Custom, "", hardRows},
+		{"custom through a pipe", custom, Custom, "", hardRows},
+		{"custom as INSERT", pg("-Fc", "--inserts"), Custom, "", hardRows},
+		{"custom as INSERT of many rows", pg("-Fc", "--rows-per-insert=7"), Custom, "", hardRows},
+		{"custom, data only", pg("-Fc", "-a"), Custom, "", hardRows},
+		{"custom, schema only", pg("-Fc", "-s"), Custom, "", map[string]int64{}},
+		{"custom through the root", pg("-Fc", "--load-via-partition-root"), Custom, "",
+			func() map[string]int64 { m := without("public.part1", "public.part2"); m["public.part"] = 3; return m }()},
+		{"plain", sql, SQL, "", hardRows},
+		{"plain that creates", pg("-C", "--clean"), SQL, "", hardRows},
+		{"plain as INSERT", pg("--inserts"), SQL, "", inserted},
+		{"plain as INSERT with columns", pg("--column-inserts"), SQL, "", inserted},
+		{"plain as INSERT of many rows", pg("--rows-per-insert=7", "--on-conflict-do-nothing"), SQL, "", inserted},
+		{"plain without dollar quotes", pg("--disable-dollar-quoting"), SQL, "", hardRows},
+		alter("plain with carriage returns", bytes.ReplaceAll(sql, []byte("\n"), []byte("\r\n")), returns),
+		alter("plain with a byte order mark", append([]byte("\ufeff"), sql...), hardRows),
+		alter("plain behind a script's lines", append([]byte("-- nightly\nCREATE DATABASE x;\n\\connect x\n"), sql...), hardRows),
+		alter("plain with a remark", append(bytes.Clone(sql), "-- finished\n\n"...), hardRows),
+		{"cluster", c.dump(t, "pg_dumpall"), Cluster, "", hardRows},
+		{"roles only", c.dump(t, "pg_dumpall", "-r"), Cluster, "", map[string]int64{}},
+		{"tar", pg("-Ft"), Tar, "", hardRows},
+		{"directory", pg("-Fd", "-f", file), Directory, "", hardRows},
+		{"directory, not compressed, as INSERT", pg("-Fd", "-Z0", "--inserts", "-f", file), Directory, "", hardRows},
+		{"gzip of plain", packed(t, "gzip", sql), SQL, "gzip", hardRows},
+		{"gzip of cluster, in members", slices.Concat(packed(t, "gzip", sql[:1000]), packed(t, "gzip", sql[1000:])), SQL, "gzip", hardRows},
+		{"gzip of custom", packed(t, "gzip", custom), Custom, "gzip", hardRows},
+		{"gzip of tar", packed(t, "gzip", pg("-Ft")), Tar, "gzip", hardRows},
+		{"pg_dump's own gzip", pg("-Fp", "-Z6"), SQL, "gzip", hardRows},
+		{"bzip2", packed(t, "bzip2", sql), SQL, "bzip2", hardRows},
+		{"zstd", packed(t, "zstd", sql), SQL, "zstd", hardRows},
+		{"lz4", packed(t, "lz4", sql), SQL, "lz4", hardRows},
+		{"gzip of zstd", packed(t, "gzip", packed(t, "zstd", custom)), Custom, "gzip zstd", hardRows},
+		{"empty database, custom", nothing.dump(t, "pg_dump", "-Fc"), Custom, "", map[string]int64{}},
+		{"empty database, plain", nothing.dump(t, "pg_dump"), SQL, "", map[string]int64{}},
+	}
+	for level := range 10 {
+		dumps = append(dumps, dump{"custom -Z" + itoa(level), pg("-Fc", "-Z"+itoa(level)), Custom, "", hardRows})
+	}
+	newer := map[string]int64{"public.customer": 40, "public.Order": 3000, "public.nothing": 0}
+	for name, format := range map[string]Format{
+		"pg17-gzip.dump": Custom, "pg17-lz4.dump": Custom, "pg17-zstd.dump": Custom, "pg17-pipe.dump": Custom, "pg17-stdout.dump": Custom,
+		"pg18-statistics.dump": Custom,
+		"pg17.tar.gz":          Tar, "pg17-directory-lz4.tar.gz": Directory, "pg17-directory-zstd.tar.gz": Directory,
+	} {
+		around := ""
+		if format != Custom {
+			around = "gzip"
+		}
+		dumps = append(dumps, dump{name, stored(t, name), format, around, newer})
+	}
+	everywhere := map[string]bool{"custom in a file": true, "custom through a pipe": true, "gzip of plain": true, "empty database, plain": true, "roles only": true}
+	for _, d := range dumps {
+		t.Run(d.name, func(t *testing.T) {
+			p := prove(t, d.data)
+			if !p.Whole || p.Reason != "" || p.Format != d.format || strings.Join(p.Packed, " ") != d.packed {
+				t.Fatalf("not whole, or something else: %+v", p)
+			}
+			sum := sha256.Sum256(d.data)
+			if p.SHA256 != hex.EncodeToString(sum[:]) || p.Bytes != int64(len(d.data)) {
+				t.Errorf("%d bytes, digest %s", p.Bytes, p.SHA256)
+			}
+			if rows := rowsOf(p); !maps.Equal(rows, d.rows) {
+				t.Errorf("rows %v, want %v", rows, d.rows)
+			}
+			if empty := len(d.rows) == 0; p.NoData != empty {
+				t.Errorf("no data: %v", p.NoData)
+			}
+			if !altered[d.name] {
+				nothingLess(t, d.data, d.format, everywhere[d.name])
+			}
+			nothingMore(t, d.data, d.format)
+		})
+	}
+	t.Run("flipped", func(t *testing.T) { flipped(t, custom, packed(t, "gzip", sql)) })
+}
+
+// nothingLess cuts a dump at every byte, or else at every byte near its two ends and at some in between.
+func nothingLess(t *testing.T, data []byte, format Format, everywhere bool) {
+	t.Helper()
+	for cut := 0; cut < len(data); cut++ {
+		if !everywhere && cut > 150 && cut < len(data)-150 && rand.IntN(len(data)) > 150 {
+			continue
+		}
+		p := prove(t, data[:cut])
+		if p.Whole && pads(data[cut:], format) {
+			continue
+		}
+		if p.Whole && format == Custom && secondTOC(data) == cut {
+			continue // what pg_dump would have written into a pipe
+		}
+		want := Truncated
+		if cut == 0 || len(p.Packed) > 0 && p.Reason == Empty {
+			want = Empty
+		}
+		if p.Whole || p.Reason != want || p.Detail == "" {
+			if format == Tar && cut < tarBlock || format == Directory && cut < tarBlock {
+				continue // nothing tells a tar archive before its first header is complete; not whole is enough
+			}
+			t.Fatalf("cut at %d of %d: %+v", cut, len(data), p)
+		}
+		if p.Tables != nil || p.NoData {
+			t.Fatalf("cut at %d: rows of what is not whole: %+v", cut, p)
+		}
+	}
+}
+
+// pads: tar pads its archives with zeros.
+func pads(rest []byte, format Format) bool {
+	return (format == Tar || format == Directory) && len(bytes.Trim(rest, "\x00")) == 0
+}
+
+// secondTOC is where the table of contents stands once more: behind the end of the data blocks.
+func secondTOC(data []byte) int {
+	in := newInput(bytes.NewReader(data))
+	a := &archive{in: in}
+	if a.header() != nil {
+		return -1
+	}
+	at := in.pos()
+	if i := bytes.LastIndex(data, data[at:at+5]); i > int(at) {
+		return i
+	}
+	return -1
+}
+
+// nothingMore appends what does not belong there.
+func nothingMore(t *testing.T, data []byte, format Format) {
+	t.Helper()
+	random := make([]byte, 700)
+	for i := range random {
+		random[i] = byte(rand.IntN(256))
+	}
+	for name, more := range map[string][]byte{"a letter": []byte("x"), "a word": []byte("garbage\n"), "zeros": make([]byte, 600), "random": random, "itself, cut": data[:len(data)-5]} {
+		p := prove(t, slices.Concat(data, more))
+		tarred := format == Tar || format == Directory
+		if name == "zeros" && tarred && len(p.Packed) == 0 && p.Whole {
+			continue
+		}
+		if p.Whole {
+			t.Errorf("%s behind it: %+v", name, p)
+		}
+	}
+}
+
+// flipped changes one bit at a time where a checksum should notice: what is called whole then must hold the same bytes, as it does where the
+// compressed data has several ways to say the same.
+func flipped(t *testing.T, custom, gzipped []byte) {
+	start, content := unpackCustom(custom)
+	for i := start; i < len(custom); i++ {
+		bad := bytes.Clone(custom)
+		bad[i] ^= 1 << (i % 8)
+		if p := prove(t, bad); p.Whole {
+			if _, unpacked := unpackCustom(bad); !bytes.Equal(unpacked, content) {
+				t.Errorf("custom: bit %d of byte %d flipped: whole", i%8, i)
+			}
+		}
+	}
+	// Before the data nothing has a checksum: at least nothing may be called whole with other rows.
+	for i := range start {
+		bad := bytes.Clone(custom)
+		bad[i] ^= 1 << (i % 8)
+		if p := prove(t, bad); p.Whole {
+			var total int64
+			for _, table := range p.Tables {
+				total += table.Rows
+			}
+			if total != 71 {
+				t.Errorf("custom: byte %d flipped: whole with %d rows", i, total)
+			}
+		}
+	}
+	unpack := func(data []byte) []byte {
+		r, err := gzip.NewReader(bytes.NewReader(data))
+		if err != nil {
+			return nil
+		}
+		content, _ := io.ReadAll(r)
+		return content
+	}
+	for i := 10; i < len(gzipped); i++ { // behind the header, which has no checksum
+		bad := bytes.Clone(gzipped)
+		bad[i] ^= 1 << (i % 8)
+		if p := prove(t, bad); p.Whole && !bytes.Equal(unpack(bad), unpack(gzipped)) {
+			t.Errorf("gzip: bit %d of byte %d flipped: whole", i%8, i)
+		}
+	}
+}
+
+// unpackCustom returns where the data blocks of a dump begin, and all their content.
+func unpackCustom(data []byte) (start int, content []byte) {
+	a := &archive{in: newInput(bytes.NewReader(data))}
+	if a.header() != nil || a.toc() != nil {
+		return 0, nil
+	}
+	start = int(a.in.pos())
+	for {
+		kind, err := a.in.ReadByte()
+		if err != nil {
+			return start, content
+		}
+		id, _ := a.int()
+		content = fmt.Appendf(content, "%d:", id)
+		for {
+			if kind == blockBlobs {
+				if id, err = a.int(); id == 0 || err != nil {
+					break
+				}
+			}
+			packed, _ := io.ReadAll(&chunks{archive: a})
+			z, err := zlib.NewReader(bytes.NewReader(packed))
+			if err == nil {
+				plain, err := io.ReadAll(z)
+				content = fmt.Appendf(append(content, plain...), "%v", err)
+			}
+			if kind == blockData {
+				break
+			}
+		}
+	}
+}
+
+func TestNotWhole(t *testing.T) {
+	random := make([]byte, 5000)
+	for i := range random {
+		random[i] = byte(rand.IntN(256))
+	}
+	const header, rule = "--\n-- PostgreSQL database dump\n--\n\n", "--\n-- PostgreSQL database dump complete\n--\n\n"
+	newer := append([]byte("PGDMP\x01\x11\x00\x04\x08\x01"), make([]byte, 100)...)
+	tests := []struct {
+		name   string
+		data   []byte
+		reason Reason
+		detail string
+	}{
+		{"no byte", nil, Empty, "no content"},
+		{"zeros", make([]byte, 10_000), Invalid, "zero bytes"},
+		{"random", random, Invalid, "no format known"},
+		{"text", []byte("Dear operator,\nthe disk is full.\n"), Invalid, "text, without the header"},
+		{"an error page", []byte("<html>502 Bad Gateway</html>"), Invalid, "text, without the header"},
+		{"a message of pg_dump", []byte("pg_dump: error: connection to server failed\n"), Invalid, "text, without the header"},
+		{"gzip of nothing", packed(t, "gzip", nil), Empty, "the gzip data holds nothing"},
+		{"zstd of nothing", packed(t, "zstd", nil), Empty, "the zstd data holds nothing"},
+		{"lz4 of nothing", packed(t, "lz4", nil), Empty, "the lz4 data holds nothing"},
+		{"gzip of zeros", packed(t, "gzip", make([]byte, 10_000)), Invalid, "zero bytes"},
+		{"gzip of a whole gzip of half a dump", packed(t, "gzip", packed(t, "gzip", []byte(header+"SELECT 1;\n"))), Truncated, "without pg_dump's last line"},
+		{"six times gzip", func() []byte {
+			data := []byte(header + rule)
+			for range 6 {
+				data = packed(t, "gzip", data)
+			}
+			return data
+		}(), Invalid, "packed more than"},
+		{"a table of contents alone", []byte("PGDMP\x01\x0e\x00\x04\x08\x03" + strings.Repeat("\x00\x00\x00\x00\x00", 11)), Invalid, "without its data"},
+		{"a newer archive", newer, Opaque, "archive version 1.17"},
+		{"plain, only begun", []byte(header + "SELECT 1;\n"), Truncated, "without pg_dump's last line"},
+		{"plain, in rows", []byte(header + "COPY a FROM stdin;\n1\n" + rule), Truncated, "inside the rows"},
+		{"plain, the end in a string", []byte(header + "SELECT 'a\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, the end in a name", []byte(header + "SELECT \"a\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, the end in an escaped string", []byte(header + "SELECT E'it\\'s\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, the end in a body", []byte(header + "SELECT $a$ $b$ $a\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, the end in a comment", []byte(header + "/* a /* b */\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, the end in a statement", []byte(header + "SELECT 1\n" + rule), Truncated, "without pg_dump's last line"},
+		{"plain, zeros in the middle", []byte(header + "SELECT 1;\n" + strings.Repeat("\x00", 512) + rule), Invalid, "zero bytes from byte 45"},
+		{"plain, zeros in the rows", []byte(header + "COPY a FROM stdin;\n1\n\x00\n\\.\n" + rule), Invalid, "zero bytes"},
+		{"plain, goes on", []byte(header + rule + "SELECT 1;\n"), Invalid, "goes on behind the end"},
+		{"plain, the first of two cut", []byte(header + "SELECT 1;\n" + header + rule), Truncated, "second dump"},
+		{"plain, the second of two cut", []byte(header + rule + header), Truncated, "without pg_dump's last line"},
+		{"plain, an end too many", []byte(header + rule + rule), Invalid, "without its beginning"},
+		{"plain, another \\unrestrict", []byte(header + "\\restrict one\n\n" + rule + "\\unrestrict two\n\n"), Invalid, "\\unrestrict"},
+		{"plain, without \\unrestrict", []byte(header + "\\restrict one\n\n" + rule), Truncated, "last lines"},
+		{"cluster, cut between databases", []byte("--\n-- PostgreSQL database cluster dump\n--\n\n" + header + rule), Truncated, "without pg_dumpall's last line"},
+		{"cluster, ends in a database", []byte("--\n-- PostgreSQL database cluster dump\n--\n\n" + header + "--\n-- PostgreSQL database cluster dump complete\n--\n\n"), Invalid, "without its beginning"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := prove(t, test.data)
+			if p.Whole || p.Reason != test.reason || !strings.Contains(p.Detail, test.detail) {
+				t.Errorf("%+v, want %s: … %s …", p, test.reason, test.detail)
+			}
+		})
+	}
+}
+
+func TestPlainThatIsWhole(t *testing.T) {
+	const header, rule = "--\n-- PostgreSQL database dump\n--\n\n", "--\n-- PostgreSQL database dump complete\n--\n\n"
+	long := strings.Repeat("x", 3*bufferSize)
+	tests := map[string]struct {
+		text string
+		rows int64
+	}{
+		"nothing":                 {"", 0},
+		"two dumps":               {rule + header, 0},
+		"a long row":              {"COPY a FROM stdin;\n" + long + "\n\\.\n", 1},
+		"a long row of dots":      {"COPY a FROM stdin;\n" + strings.Repeat("\\.", bufferSize) + "\n\\.\n", 1},
+		"a long value":            {"INSERT INTO a VALUES ('" + long + "''\n--\n');\n", 1},
+		"a long column list":      {"COPY a (" + strings.Repeat("c, ", bufferSize) + "d) FROM stdin;\n1\n2\n\\.\n", 2},
+		"a long body":             {"CREATE FUNCTION f() AS $_$" + strings.Repeat("$_ $__$ ' ", bufferSize) + "$_$;\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"a long comment":          {"-- " + long + "'\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"parameters, no quotes":   {"PREPARE a AS SELECT $1, a$b$c;\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"a rule":                  {"CREATE RULE r AS ON INSERT TO a DO (SELECT 1; SELECT 2;);\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"a comment in between":    {"  -- it's\n /* it's */ COPY a FROM stdin;\nCOPY b FROM stdin;\n1\n\\.\n", 1},
+		"values in a value":       {"INSERT INTO a VALUES (1, '), (', (2)), (3, ' VALUES (', 4);\n", 2},
+		"a column named values":   {"INSERT INTO a (\"values\", b) OVERRIDING SYSTEM VALUE VALUES (1, 2);\n", 1},
+		"only defaults":           {"INSERT INTO a DEFAULT VALUES;\n", 1},
+		"a statement in a body":   {"CREATE PROCEDURE p()\n    BEGIN ATOMIC\n INSERT INTO a VALUES (1);\nEND;\n", 0},
+		"an escape at the end":    {"SELECT E'\\\\';\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"quotes next to each":     {"SELECT E'a''\\'', 'b''', \"c\"\"\";\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"a name that ends in E":   {"SELECT type'\\';\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+		"an operator and a minus": {"SELECT 1 - 1 -1 / 2 * 3;\nCOPY a FROM stdin;\n1\n\\.\n", 1},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			p := prove(t, []byte(header+test.text+rule))
+			var rows int64
+			for _, table := range p.Tables {
+				rows += table.Rows
+			}
+			if !p.Whole || rows != test.rows {
+				t.Errorf("%d rows, %+v", rows, p)
+			}
+		})
+	}
+}
+
+func TestDatabasesOfACluster(t *testing.T) {
+	text := "--\n-- PostgreSQL database cluster dump\n--\n\n"
+	want := ""
+	for connect, database := range map[string]string{
+		"plain": "plain", `"with space"`: "with space", `-reuse-previous=on "dbname='it\'s'"`: "it's", `-reuse-previous=on "dbname='say ""x""'"`: `say "x"`,
+	} {
+		text += "\\connect " + connect + "\n\n--\n-- PostgreSQL database dump\n--\n\nCOPY public.t (a) FROM stdin;\n1\n\\.\n\n" +
+			"--\n-- PostgreSQL database dump complete\n--\n\n"
+		want += fmt.Sprintf("%s.public.t 1\n", database)
+	}
+	p := prove(t, []byte(text+"--\n-- PostgreSQL database cluster dump complete\n--\n\n"))
+	got := ""
+	for _, table := range p.Tables {
+		got += fmt.Sprintf("%s.%s.%s %d\n", table.Database, table.Schema, table.Name, table.Rows)
+	}
+	if !p.Whole || got != want {
+		t.Errorf("%+v\ngot  %q\nwant %q", p, got, want)
+	}
+}

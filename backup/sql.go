@@ -1,0 +1,220 @@
+// A plain SQL dump (pg_dump --format=plain, pg_dumpall): what proves it whole is its last comment, which pg_dump writes when all else is
+// written, found outside of strings and rows; and behind it nothing but what pg_dump itself puts there.
+package backup
+
+import (
+	"bytes"
+	"io"
+	"strings"
+)
+
+const (
+	dumpBegins    = "-- PostgreSQL database dump"
+	dumpEnds      = "-- PostgreSQL database dump complete"
+	clusterBegins = "-- PostgreSQL database cluster dump"
+	clusterEnds   = "-- PostgreSQL database cluster dump complete"
+)
+
+// hasHeader looks for the first comment of a dump at the start of one of the first lines.
+func hasHeader(head []byte) bool {
+	for line := range bytes.Lines(head) {
+		switch string(bytes.TrimRight(line, "\r\n")) {
+		case dumpBegins, clusterBegins:
+			return true
+		}
+	}
+	return false
+}
+
+// script is the reading of one plain dump.
+type script struct {
+	run      *run
+	scan     scanner
+	database string // of \connect
+	copying  bool   // in the rows behind COPY … FROM stdin
+	into     table
+	rows     int64
+
+	dump, cluster  bool // begun and not complete
+	complete       bool // one was
+	clusterDump    bool
+	closing        closing
+	key            string // of \restrict, up to its \unrestrict
+	followed       bool   // something else stands behind the end
+	firstFollowing int64
+}
+
+// closing is how much of the end has been seen: the comment, the line `--` below it, the empty line below that.
+type closing uint8
+
+const (
+	notClosing closing = iota
+	closingMark
+	closingRule
+	closed
+)
+
+// sql judges a plain dump.
+func (r *run) sql(in *input) error {
+	s := &script{run: r}
+	r.proof.Format = SQL
+	if mark, _ := in.Peek(3); string(mark) == "\ufeff" {
+		_, _ = in.Discard(3) // what some editors and shells put in front of UTF-8
+	}
+	begin := true
+	for {
+		at := in.pos()
+		line, end, err := in.line()
+		if err != nil && err != io.EOF {
+			return err
+		}
+		if i := bytes.IndexByte(line, 0); i >= 0 {
+			return broken(Invalid, "holds zero bytes from byte %d on", at+int64(i))
+		}
+		if len(line) > 0 {
+			if err := s.line(line, begin, end, at); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return s.end()
+		}
+		begin = end
+	}
+}
+
+func (s *script) line(line []byte, begin, end bool, at int64) error {
+	if s.copying {
+		switch {
+		case begin && end && isEndMark(line):
+			s.copying = false
+			s.run.tables.add(s.into, s.rows)
+			s.rows = 0
+		case end:
+			s.rows++
+		}
+		return nil
+	}
+	if begin && s.scan.idle() {
+		switch text := bytes.TrimRight(line, "\r\n"); {
+		case end && bytes.HasPrefix(text, []byte("--")):
+			return s.comment(string(text), at)
+		case end && bytes.HasPrefix(text, []byte(`\`)):
+			return s.command(string(text), at)
+		case end && len(text) == 0:
+			if s.closing == closingRule {
+				s.closing = closed
+			}
+			return nil
+		}
+	}
+	for rest := line; len(rest) > 0; {
+		var found statement
+		found, rest = s.scan.feed(rest, begin && len(rest) == len(line))
+		if found.table.name == "" {
+			continue
+		}
+		found.table.database = s.database
+		s.run.tables.add(found.table, found.rows)
+		if found.copies {
+			s.copying, s.into = true, found.table
+			rest = nil
+		}
+	}
+	s.active(at)
+	return nil
+}
+
+// active notes that something other than a comment was read.
+func (s *script) active(at int64) {
+	if s.closing == closed && s.key == "" && !s.dump && !s.cluster && !s.followed {
+		s.followed, s.firstFollowing = true, at
+	}
+	if s.closing != closed {
+		s.closing = notClosing
+	}
+}
+
+func (s *script) comment(text string, at int64) error {
+	switch text {
+	case "--":
+		if s.closing == closingMark {
+			s.closing = closingRule
+			return nil
+		}
+	case dumpBegins:
+		if s.dump {
+			return broken(Truncated, "has a second dump at byte %d, before the first one is complete", at)
+		}
+		s.dump, s.closing = true, notClosing
+	case clusterBegins:
+		if s.dump || s.cluster {
+			return broken(Truncated, "has a second dump at byte %d, before the first one is complete", at)
+		}
+		s.cluster, s.clusterDump, s.closing = true, true, notClosing
+		s.run.proof.Format = Cluster
+	case dumpEnds, clusterEnds:
+		open := &s.dump
+		if text == clusterEnds {
+			open = &s.cluster
+		}
+		if !*open || text == clusterEnds && s.dump {
+			return broken(Invalid, "has the end of a dump without its beginning at byte %d", at)
+		}
+		*open, s.complete, s.closing = false, true, closingMark
+	}
+	return nil
+}
+
+// command reads one of psql's own commands, which pg_dump writes one to a line.
+func (s *script) command(text string, at int64) error {
+	name, rest, _ := strings.Cut(text, " ")
+	switch name {
+	case `\connect`:
+		s.database = connectTo(rest)
+	case `\restrict`:
+		s.key = rest
+	case `\unrestrict`:
+		if rest != s.key {
+			return broken(Invalid, "has an \\unrestrict at byte %d that does not fit its \\restrict", at)
+		}
+		s.key = ""
+		if s.closing == closed && !s.dump && !s.cluster {
+			s.closing = closingRule // and one more empty line
+		}
+		return nil
+	}
+	s.active(at)
+	return nil
+}
+
+// connectTo reads the database out of \connect's arguments: a name, perhaps quoted, or a connection string with dbname.
+func connectTo(args string) string {
+	args = strings.TrimPrefix(args, "-reuse-previous=on ")
+	name, _, ok := identifier([]byte(args))
+	if !ok {
+		return args
+	}
+	if value, found := strings.CutPrefix(name, "dbname='"); found && strings.HasPrefix(args, `"`) {
+		value = strings.TrimSuffix(value, "'")
+		return strings.NewReplacer(`\'`, `'`, `\\`, `\`).Replace(value)
+	}
+	return name
+}
+
+// end judges what is there when no more comes.
+func (s *script) end() error {
+	switch {
+	case s.copying:
+		return broken(Truncated, "ends inside the rows of a table")
+	case s.dump || !s.complete:
+		return broken(Truncated, "ends without pg_dump's last line, \"%s\"", strings.TrimPrefix(dumpEnds, "-- "))
+	case s.cluster:
+		return broken(Truncated, "ends without pg_dumpall's last line, \"%s\"", strings.TrimPrefix(clusterEnds, "-- "))
+	case s.followed:
+		return broken(Invalid, "goes on behind the end of the dump, at byte %d", s.firstFollowing)
+	case s.closing != closed || s.key != "" || !s.scan.idle():
+		return broken(Truncated, "ends within the last lines pg_dump writes")
+	}
+	return nil
+}
