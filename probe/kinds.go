@@ -7,6 +7,7 @@ func Kinds() []Kind {
 		envFlagKind(),
 		envNumberKind(),
 		envPlaceholdersKind(),
+		documentKind(),
 		envSecretKind(),
 		envWordKind(),
 	}

@@ -1,0 +1,164 @@
+package probe
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// prose is text of so many words.
+func prose(words int) string {
+	return strings.TrimSpace(strings.Repeat("Restore the primary from its backup.\n", words/6) + strings.Repeat("word ", words%6))
+}
+
+func TestDocumentJudgement(t *testing.T) {
+	dr := document{Document: "disaster_recovery_plan", Words: 20, Objectives: [][]string{{"RTO", "recovery time objective"}, {"RPO", "recovery point objective"}}}
+	runbook := document{Document: "runbook", Words: 20, Procedures: 2}
+	plain := document{Document: "runbook", Words: 20}
+	steps := "\n\n## One\n\n1. Look.\n2. Restart.\n\n## Two\n\n```sh\ndocker compose restart\n```\n"
+	for name, tt := range map[string]struct {
+		spec   document
+		text   string
+		state  State
+		reason Reason
+		detail string
+	}{
+		"enough words":        {plain, prose(20), StatePass, ReasonNone, "20 words"},
+		"one word short":      {plain, prose(19), StateFail, ReasonEmpty, "19 words"},
+		"nothing":             {plain, "", StateFail, ReasonEmpty, "no text"},
+		"blank lines":         {plain, "\n \n\t\n", StateFail, ReasonEmpty, "no text"},
+		"headings alone":      {plain, strings.Repeat("# A heading of many words\n\n", 20), StateFail, ReasonEmpty, "no text"},
+		"code alone":          {plain, "# A\n\n```\n" + prose(60) + "\n```\n", StateFail, ReasonEmpty, "no text"},
+		"comment alone":       {plain, "# A\n\n<!-- " + prose(60) + " -->\n", StateFail, ReasonEmpty, "no text"},
+		"numbers alone":       {plain, strings.Repeat("12 ", 60), StateFail, ReasonEmpty, "no text"},
+		"front matter alone":  {plain, "---\n" + prose(60) + "\n---\n", StateFail, ReasonEmpty, "no text"},
+		"template":            {plain, "# Plan\n\nTBD\n\n## Restore\n\nTODO\n", StateFail, ReasonPlaceholder, "the first at line 3"},
+		"long template":       {plain, prose(40) + "\n\n- Team: [your team]\n- " + prose(30), StateFail, ReasonPlaceholder, "1 of 3"},
+		"one blank of five":   {plain, strings.Repeat(prose(12)+"\n\n", 4) + "Owner: TBD\n", StateWarn, ReasonPlaceholder, "the first at line 13"},
+		"one blank of four":   {plain, strings.Repeat(prose(12)+"\n\n", 3) + "Owner: TBD\n", StateFail, ReasonPlaceholder, "the first at line 10"},
+		"blank heading":       {plain, strings.Repeat(prose(12)+"\n\n", 5) + "## Todo: restore\n", StateWarn, ReasonPlaceholder, "line 16"},
+		"blank in code":       {plain, prose(20) + "\n\n```\nTODO\n```\n\n`TODO` and <!-- TODO --> seen\n", StatePass, ReasonNone, ""},
+		"no steps wanted":     {plain, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
+		"two sections":        {runbook, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
+		"one section":         {runbook, prose(20) + "\n\n# One\n\n1. Look.\n2. Restart.\n", StateWarn, ReasonWeak, "has 1 section"},
+		"no section":          {runbook, prose(20), StateFail, ReasonMissing, "no section with steps"},
+		"steps, no heading":   {runbook, prose(20) + "\n\n1. Look.\n2. Restart.\n", StateFail, ReasonMissing, "no section with steps"},
+		"a list of one":       {runbook, prose(20) + "\n\n# One\n\n1. Look.\n\n# Two\n\n1. Look.\n", StateFail, ReasonMissing, "no section"},
+		"one with a command":  {runbook, prose(20) + "\n\n# One\n\n1. Run `make up`.\n\n# Two\n\n- run `make up`\n", StatePass, ReasonNone, ""},
+		"table of commands":   {runbook, prose(20) + "\n\n# One\n\n|Symptom|Do|\n|-|-|\n|down|`make up`|\n\n# Two\n\n    make up\n", StatePass, ReasonNone, ""},
+		"contents":            {runbook, prose(20) + "\n\n# Contents\n\n1. [One](#one)\n2. [Two](#two)\n", StateFail, ReasonMissing, "no section"},
+		"bullets of prose":    {runbook, prose(20) + "\n\n# One\n\n- be calm\n- be quick\n", StateFail, ReasonMissing, "no section"},
+		"commented commands":  {runbook, prose(20) + "\n\n# One\n\n```\n# nothing\n```\n\n# Two\n\n```\n// nothing\n```\n", StateFail, ReasonMissing, "no section"},
+		"diagrams":            {runbook, prose(20) + "\n\n# One\n\n```mermaid\ngraph TD\n```\n", StateFail, ReasonMissing, "no section"},
+		"steps to be written": {runbook, strings.Repeat(prose(12)+"\n\n", 9) + "# One\n\n1. TODO\n2. TODO\n", StateFail, ReasonMissing, "no section"},
+
+		"objectives":              {dr, prose(20) + "\n\n- RTO: 4 hours\n- RPO: 15 min\n", StatePass, ReasonNone, ""},
+		"objectives by words":     {dr, prose(20) + "\n\nThe recovery-time  objective is one hour, the Recovery Point Objective half an hour.\n", StatePass, ReasonNone, ""},
+		"objectives in one":       {dr, prose(20) + "\n\nRTO/RPO: 4h\n", StatePass, ReasonNone, ""},
+		"objectives in a table":   {dr, prose(20) + "\n\n|Scenario|RTO|RPO|\n|-|-|-|\n|disk|4h|1h|\n", StatePass, ReasonNone, ""},
+		"objectives in headings":  {dr, prose(20) + "\n\n## RTO\n\n### Database\n\nfour hours\n\n## RPO\n\nzero\n", StatePass, ReasonNone, ""},
+		"objective below a list":  {dr, prose(20) + "\n\nOur RTO and RPO:\n\n- database 4h\n", StatePass, ReasonNone, ""},
+		"no RPO":                  {dr, prose(20) + "\n\nRTO: 4 hours\n", StateFail, ReasonMissing, "RPO or recovery point objective"},
+		"neither":                 {dr, prose(20), StateFail, ReasonMissing, "RTO or"},
+		"only within other words": {dr, prose(20) + "\n\nThe airport: 4 hours, torpor: 4h, RTOX 3h\n", StateFail, ReasonMissing, "RTO or"},
+		"only in code":            {dr, prose(20) + "\n\n```\nRTO: 4h RPO: 4h\n```\n", StateFail, ReasonMissing, "RTO or"},
+		"without a time":          {dr, prose(20) + "\n\nWe have an RTO.\n\n## Points\n\nRPO: 4h\n", StateWarn, ReasonWeak, "file:6 names the RTO"},
+		"time of another heading": {dr, prose(20) + "\n\n## RTO\n\nshort\n\n## RPO\n\n4h\n", StateWarn, ReasonWeak, "names the RTO"},
+		"undecided":               {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n", StateFail, ReasonPlaceholder, "file:28 names the RTO without deciding it"},
+		"decided further on":      {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n\n# Later\n\nRTO 1h\n", StateWarn, ReasonPlaceholder, "line 28"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			expect(t, sound(tt.spec.judge(parsed(t, tt.text), "file")), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+func TestDocumentFiles(t *testing.T) {
+	good := "# Runbook\n\n" + prose(60) + "\n\n## One\n\n1. Look.\n2. Restart.\n\n## Two\n\n1. Look.\n2. Restart.\n"
+	const spec = "{document: runbook, procedures: 2}"
+	expect(t, look(t, newPass(t, folder{"docs/ops/RUNBOOK.md": good}, deployment.Settings{}), "document", spec), StatePass, ReasonNone, "docs/ops/RUNBOOK.md has")
+	expect(t, look(t, newPass(t, folder{"README.md": good}, deployment.Settings{}), "document", spec), StateFail, ReasonMissing, "deployment.documents.runbook")
+	configured := deployment.Settings{Documents: deployment.Documents{Runbook: "oncall.md", DisasterRecovery: "absent.md"}}
+	p := newPass(t, folder{"oncall.md": good, "RUNBOOK.md": ""}, configured)
+	expect(t, look(t, p, "document", spec), StatePass, ReasonNone, "oncall.md has")
+	expect(t, look(t, p, "document", "{document: disaster_recovery_plan}"), StateFail, ReasonMissing, "absent.md")
+	expect(t, look(t, p, "document", "{path: RUNBOOK.md}"), StateFail, ReasonEmpty, "RUNBOOK.md")
+	expect(t, look(t, p, "document", "{path: ../nothing.md}"), StateFail, ReasonMissing, "nothing.md")
+
+	for name, tt := range map[string]struct {
+		make   func(path string) error
+		reason Reason
+		detail string
+	}{
+		"binary":    {func(path string) error { return os.WriteFile(path, []byte("%PDF-1.7\n\xe2\xe3\xcf\xd3"), 0o600) }, ReasonInvalid, "not text"},
+		"html":      {func(path string) error { return os.WriteFile(path, []byte("<!doctype html><p>404"), 0o600) }, ReasonInvalid, "an HTML page"},
+		"oversized": {func(path string) error { return os.WriteFile(path, make([]byte, maxDocument+1), 0o600) }, ReasonInvalid, "larger than"},
+		"fifo":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, ReasonInvalid, "named pipe"},
+		"directory": {func(path string) error { return os.Mkdir(path, 0o700) }, ReasonInvalid, "directory"},
+		"loop":      {func(path string) error { return os.Symlink("RUNBOOK.md", path) }, ReasonInvalid, "symbolic links"},
+		"dangling":  {func(path string) error { return os.Symlink("nowhere.md", path) }, ReasonMissing, "no such file"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPass(t, nil, deployment.Settings{Documents: deployment.Documents{Runbook: "RUNBOOK.md"}})
+			if err := tt.make(filepath.Join(p.Deployment.Root, "RUNBOOK.md")); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, look(t, p, "document", spec), StateFail, tt.reason, tt.detail)
+		})
+	}
+}
+
+func TestDocumentWithoutPermission(t *testing.T) {
+	open := func(p *Pass) {
+		t.Helper()
+		for dir := p.Deployment.Root; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+			if err := os.Chmod(dir, 0o755); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	p := newPass(t, folder{"RUNBOOK.md": "text"}, deployment.Settings{})
+	open(p)
+	if err := os.Chmod(filepath.Join(p.Deployment.Root, "RUNBOOK.md"), 0); err != nil {
+		t.Fatal(err)
+	}
+	asNobody(t, func() {
+		r := look(t, p, "document", "{document: runbook}")
+		expect(t, r, StateUnknown, ReasonPermissionDenied, "RUNBOOK.md cannot be read")
+		if r.Remedy == "" {
+			t.Error("nothing says what would help")
+		}
+	})
+
+	p = newPass(t, folder{"docs/RUNBOOK.md": "text"}, deployment.Settings{})
+	open(p)
+	docs := filepath.Join(p.Deployment.Root, "docs")
+	if err := os.Chmod(docs, 0); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.Chmod(docs, 0o700) })
+	asNobody(t, func() {
+		fresh := NewPass(p.Deps, p.Deployment)
+		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "docs, which cannot be listed")
+	})
+}
+
+func TestDocumentSpec(t *testing.T) {
+	k, _ := Find("document")
+	for spec, want := range map[string]string{
+		"{}":                                      "either document or path",
+		"{document: runbook, path: a.md}":         "either document or path",
+		"{document: manual}":                      "not one of",
+		"{path: a.md, words: 0}":                  "words",
+		"{path: a.md, objectives: [[]]}":          "objectives[0]",
+		"{path: a.md, objectives: [[a], [' -']]}": "objectives[1]",
+	} {
+		if _, problems := decode(k, spec); len(problems) == 0 || !strings.Contains(problems.Error(), want) {
+			t.Errorf("%s: %v, want %q", spec, problems, want)
+		}
+	}
+}

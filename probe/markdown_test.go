@@ -1,0 +1,166 @@
+package probe
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func parsed(t *testing.T, text string) *markdown {
+	t.Helper()
+	m, err := parseMarkdown([]byte(text))
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return m
+}
+
+func TestMarkdownKeepsLinesAndForms(t *testing.T) {
+	m := parsed(t, strings.ReplaceAll(`---
+title: front matter
+---
+Before.
+
+# Title
+
+A paragraph with **bold** and [a link](https://wiki/page "title")
+over two lines. <!-- TODO: hidden -->
+
+- bullet with 'a command'
+- [ ] task
+  continued
+
+1. first
+2. [anchor](#x)
+
+## Table
+
+| Role | Call |
+|------|------|
+| One \| two | 'x' |
+| Three |
+
+'''SH
+restart
+'''
+
+![shown](img/a.png)
+<img alt="b" src="b.svg">
+
+Setext
+------
+> quoted
+
+[ref]: https://nowhere
+`, "'", "`"))
+	type seen struct {
+		form blockForm
+		line int
+		text string
+	}
+	want := map[string][]seen{
+		"":      {{paragraphBlock, 4, "Before."}},
+		"Title": {{paragraphBlock, 8, "A paragraph with bold and a link over two lines."}, {itemBlock, 11, "bullet with a command"}, {itemBlock, 12, "task continued"}, {stepBlock, 15, "first"}, {paragraphBlock, 16, "anchor"}},
+		"Table": {{rowBlock, 20, "Role | Call"}, {rowBlock, 22, "One | two | x"}, {rowBlock, 23, "Three | "}, {codeBlock, 25, "restart\n"},
+			{paragraphBlock, 29, "shown"}},
+		"Setext": {{paragraphBlock, 34, "quoted"}},
+	}
+	titles := map[string]int{"": 1, "Title": 6, "Table": 18, "Setext": 32}
+	for _, s := range m.sections {
+		var got []seen
+		for _, b := range s.blocks {
+			got = append(got, seen{b.form, b.line, b.text})
+		}
+		if !slices.Equal(got, want[s.title]) || s.line != titles[s.title] {
+			t.Errorf("section %q at %d:\n%v, want\n%v", s.title, s.line, got, want[s.title])
+		}
+	}
+	if len(m.sections) != 4 {
+		t.Errorf("%d sections", len(m.sections))
+	}
+	if b := m.sections[1].blocks[1]; b.prose != "bullet with" {
+		t.Errorf("prose %q still holds the command", b.prose)
+	}
+	if b := m.sections[2].blocks[3]; b.language != "sh" {
+		t.Errorf("language %q", b.language)
+	}
+	if len(m.tables) != 1 || m.tables[0].line != 20 || !slices.Equal(m.tables[0].rows[0].cells, []string{"One | two", "x"}) || m.tables[0].rows[1].line != 23 {
+		t.Errorf("tables: %+v", m.tables)
+	}
+	if want := []mdImage{{29, "img/a.png"}, {30, "b.svg"}}; !slices.Equal(m.images, want) {
+		t.Errorf("images: %+v, want %+v", m.images, want)
+	}
+}
+
+func TestMarkdownRefusesWhatIsNoText(t *testing.T) {
+	for name, text := range map[string]string{
+		"latin1": "caf\xe9", "nul": "a\x00b", "utf16": "\xff\xfe#\x00", "html": "\n<!DOCTYPE html>\n<p>404", "html without doctype": "<HTML lang=en>",
+		"nested quotes": strings.Repeat("> ", 33) + "a", "nested lists": "x\n" + strings.Repeat("1. - ", 17) + "a",
+	} {
+		if _, err := parseMarkdown([]byte(text)); !errors.Is(err, errNotText) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, text := range map[string]string{"bom": "\uFEFF# Title", "crlf": "# Title\r\n", "cr": "# Title\r", "deep but not too": strings.Repeat("> ", 32) + "# Title"} {
+		if m := parsed(t, text); m.sections[len(m.sections)-1].title != "Title" {
+			t.Errorf("%s: %+v", name, m.sections)
+		}
+	}
+}
+
+// TestMarkdownTakesNoTime parses what is slow in parsers of Markdown: a megabyte of each must be done in seconds, where quadratic work takes minutes.
+func TestMarkdownTakesNoTime(t *testing.T) {
+	for _, piece := range []string{"[", "[a](", "a*b_", "<!-- ", "`", "[a]: b\n", "![a](", "<a ", "| a | b |\n|--|--|\n", "{{", "[your ", "\\"} {
+		began := time.Now()
+		_, err := parseMarkdown([]byte(strings.Repeat(piece, maxDocument/8/len(piece))))
+		if took := time.Since(began); took > 10*time.Second || err != nil {
+			t.Errorf("%q: %v, %v", piece, took, err)
+		}
+	}
+}
+
+func TestBlanks(t *testing.T) {
+	for _, text := range []string{
+		"TBD", "Phone: TBD", "tbd", "TODO", "todo: write this", "FIXME later", "XXX", "The time is to be decided.", "(to be determined)", "Lorem ipsum dolor",
+		"coming soon", "Describe the restore procedure here", "Insert your phone number here.", "[Your Team]", "<your team>", "[Name]", "[Insert date]", "{{ service }}",
+		"Date: ______", "Call .......", "???", "<company>", "fill this in", "<CONTACT NAME>",
+	} {
+		if !isBlank(text) {
+			t.Errorf("%q is still to be written", text)
+		}
+	}
+	for _, text := range []string{
+		"", "Restart it.", "Answers 5XX", "Stop the mastodon", "Wait for the restore to be completed", "Restart <service-name>", "See <https://wiki>", "Fill in the incident form",
+		"Is it down?", "Change the password", "For example, run it", "[link]", "A dunder __init__", "and so on...", "Look here", "The list of todos",
+	} {
+		if isBlank(text) {
+			t.Errorf("%q is written", text)
+		}
+	}
+}
+
+func FuzzMarkdown(f *testing.F) {
+	for _, seed := range []string{"# A\n\n- b\n  1. c\n\n|a|b|\n|-|-|\n|c|\n", "---\na\n---\n```x\n", "> - > `a`\n<b>\n", "a\n===\n![x](y)", "|a|\n|-|\n\\|\n", "#", "```", "-\n\n|"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := parseMarkdown([]byte(text))
+		if err != nil {
+			return
+		}
+		lines := 1 + strings.Count(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+		for _, s := range m.sections {
+			for _, b := range append([]mdBlock{{line: s.line}}, s.blocks...) {
+				if b.line < 1 || b.line > lines {
+					t.Errorf("line %d of %d: %+v", b.line, lines, b)
+				}
+			}
+		}
+		r := (&document{Words: 1, Procedures: 1, Objectives: [][]string{{"RTO"}}}).judge(m, "file")
+		if sound(r).Reason == ReasonError {
+			t.Errorf("%+v", r)
+		}
+	})
+}
