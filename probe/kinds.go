@@ -3,6 +3,8 @@ package probe
 // Kinds is the one list of probe kinds, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
+		composeConfigKind(),
+		composeLimitsKind(),
 		envFileKind(),
 		envFlagKind(),
 		envNumberKind(),

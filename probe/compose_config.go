@@ -1,0 +1,91 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// compose_config: would Compose start these files?
+//
+// The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files, by file and line. Compose
+// reads the env file first, so what is wrong with that is told before what follows from it. A file that is included from outside the deployment's
+// folder is a part of the deployment that no copy and no review of the folder has.
+
+func composeConfigKind() Kind {
+	return Kind{
+		Name:     "compose_config",
+		Question: "Does Compose accept the compose files with their env files?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads:    "the compose files with what they include and extend, the env file and the services' env files; needs to read them",
+		Alone:    true,
+		New:      func() any { return &composeConfig{} },
+	}
+}
+
+type composeConfig struct {
+	Outside bool `yaml:"outside" default:"false" doc:"files from outside the deployment's folder are meant to be included"`
+}
+
+func (s *composeConfig) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := p.View.Compose()
+	switch {
+	case errors.Is(err, deployment.ErrNoCompose):
+		return notFound(p, "compose file", "deployment.compose_files")
+	case err == nil:
+		err = c.ConfigError()
+	}
+	if _, envErr := p.View.Env(); envErr != nil && err != nil && p.View.Place(deployment.FactEnvFile).Path() != "" {
+		return unreadable("Compose cannot read the env file", envErr)
+	}
+	if err != nil {
+		return composeRefuses(err)
+	}
+	return s.judge(p.Deployment, c, p.View.Place(deployment.FactCompose).Paths), nil
+}
+
+// composeRefuses judges Compose's reason to refuse the files.
+func composeRefuses(err error) (Result, error) {
+	var variable *deployment.SubstitutionError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return Result{}, notPermitted("the compose files cannot be judged", err)
+	case errors.Is(err, fs.ErrNotExist), errors.As(err, &variable) && variable.Required:
+		return Failed(ReasonMissing, "%v", err), nil
+	}
+	return Failed(ReasonInvalid, "%v", err), nil
+}
+
+// judge judges files that Compose accepts; named are those that it is started with.
+func (s *composeConfig) judge(d *deployment.Deployment, c *deployment.Compose, named []string) Result {
+	var f Findings
+	switch {
+	case len(c.Services()) > 0:
+	case len(c.Project.DisabledServices) > 0:
+		f.Warn(ReasonEmpty, "every service belongs to a profile that is not active: set COMPOSE_PROFILES in the env file, or deployment.profiles")
+	default:
+		f.Fail(ReasonEmpty, "%s defines no service", d.Rel(c.Files[0]))
+	}
+	var shown []string
+	for _, file := range c.Files {
+		shown = append(shown, d.Rel(file))
+		if !s.Outside && slices.Contains(c.Outside, file) && !slices.Contains(named, file) {
+			f.Warn(ReasonWeak, "%s lies outside the deployment's folder: copy it into the folder, so that it is kept and reviewed with the rest", file)
+		}
+	}
+	return f.Result("Compose accepts %s: %s", strings.Join(shown, ", "), count(len(c.Services()), "service"))
+}
+
+// count is a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

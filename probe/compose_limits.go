@@ -1,0 +1,84 @@
+package probe
+
+import (
+	"context"
+	"slices"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// compose_limits: is every service kept from taking the whole host?
+//
+// One service without a limit takes the memory of all, so each is asked for both limits, in either of Compose's ways of writing them. A limit that
+// comes out as 0 (from a variable that is not set, say) is none to Docker. Services of profiles that are not active are not started and not asked.
+
+func composeLimitsKind() Kind {
+	return Kind{
+		Name:     "compose_limits",
+		Question: "Does every service have a memory and a CPU limit?",
+		Example:  "{except: [migrate]}",
+		Layer:    LayerDeclared,
+		Reads:    "the compose files and the env file; needs to read them",
+		Values:   []*Value{ServicesUnlimited},
+		Alone:    true,
+		New:      func() any { return &composeLimits{} },
+	}
+}
+
+type composeLimits struct {
+	Except []string `yaml:"except" doc:"services that need no limits, one-off jobs for example"`
+}
+
+func (s *composeLimits) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := composeModel(p)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.judge(c)
+}
+
+func (s *composeLimits) judge(c *deployment.Compose) (Result, error) {
+	var memory, cpu []string
+	asked, unlimited := 0, 0
+	for _, name := range c.Services() {
+		if slices.Contains(s.Except, name) {
+			continue
+		}
+		asked++
+		hasMemory, hasCPU := limits(c.Project.Services[name])
+		if !hasMemory {
+			memory = append(memory, name)
+		}
+		if !hasCPU {
+			cpu = append(cpu, name)
+		}
+		if !hasMemory || !hasCPU {
+			unlimited++
+		}
+	}
+	if asked == 0 {
+		return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service to ask for limits: none is active, or all are excepted"))
+	}
+	var f Findings
+	f.Measure(ServicesUnlimited.Of(float64(unlimited)))
+	if len(memory) > 0 {
+		f.Fail(ReasonMissing, "no memory limit: %s", someOf(memory))
+	}
+	if len(cpu) > 0 {
+		f.Fail(ReasonMissing, "no CPU limit: %s", someOf(cpu))
+	}
+	return f.Result("%s, all with memory and CPU limits", count(asked, "service")), nil
+}
+
+// limits tells which limits a service has. A CPU quota is one too.
+func limits(s types.ServiceConfig) (memory, cpu bool) {
+	memory = s.MemLimit > 0
+	cpu = s.CPUS > 0 || s.CPUQuota > 0
+	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		memory = memory || s.Deploy.Resources.Limits.MemoryBytes > 0
+		cpu = cpu || s.Deploy.Resources.Limits.NanoCPUs.Value() > 0
+	}
+	return memory, cpu
+}
