@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -42,10 +43,12 @@ func TestRulesHaveValidForm(t *testing.T) {
 }
 
 func TestScenarios(t *testing.T) {
+	t.Parallel()
 	promtool := parts.Need(t, "promtool")
 	for _, s := range shippedScenarios(t) {
 		t.Run(s.name, func(t *testing.T) {
 			t.Parallel()
+			defer core()()
 			if output, err := s.run(t.Context(), t.TempDir(), promtool, rules); err != nil {
 				t.Errorf("%v\n%s", err, output)
 			}
@@ -66,6 +69,15 @@ type scenario struct {
 	name    string // file: test
 	content string
 	expects []string // names of alerts it mentions, to be tried first on a change of that alert
+}
+
+// cores hands out as many tickets as there are cores, to tests that compute.
+var cores = make(chan struct{}, runtime.GOMAXPROCS(0))
+
+// core waits for a core and returns what gives it back.
+func core() (release func()) {
+	cores <- struct{}{}
+	return func() { <-cores }
 }
 
 // shippedScenarios reads every *.test.yml of this directory, one scenario per test.
