@@ -1,3 +1,214 @@
 package deployment
 
-func (v *View) implies(Place) string { return "" }
+// What config discover prints: every fact, how it was found, what else was there, and what follows from it.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+)
+
+// Findings tells what was found and how, for people. No line holds a value of the deployment's files but names of files, services and hosts.
+func (v *View) Findings() []Finding {
+	d := v.Deployment
+	findings := []Finding{{Fact: "root", Value: d.Root, How: Configured}}
+	for _, fact := range []string{
+		FactEnvFile, FactCompose, FactNginx, FactSSL, FactMigrations, FactAlertmanager, FactRecovery, FactRunbook, FactChangelog, FactDiagrams, FactChecklist, FactRepository, FactFirewall,
+	} {
+		place := v.Place(fact)
+		findings = append(findings, Finding{Fact: fact, Value: d.shown(place.Paths), How: place.How, Others: d.rels(place.Others), Implies: v.implies(place)})
+		if fact == FactCompose {
+			findings = append(findings, v.serviceFinding())
+		}
+	}
+	findings = append(findings, v.hostsFinding(), v.databaseFinding(), v.redisFinding())
+	for _, a := range []struct {
+		fact    string
+		address Address
+		setting string
+	}{
+		{"application", d.API.Address(), "api.url"},
+		{"prometheus", d.Prometheus.Address(), "prometheus.url"},
+		{"grafana", d.Grafana.Address(), "grafana.url"},
+		{"loki", d.Loki.Address(), "loki.url"},
+	} {
+		f := Finding{Fact: a.fact, Value: a.address.URL, How: Default}
+		switch {
+		case a.address.Configured:
+			f.How = Configured
+		case a.address.URL == "":
+			f.Implies = "not looked at: set deployment." + a.setting
+		default:
+			f.Implies = "when it does not answer, nothing is known of it: set deployment." + a.setting + " to make its absence a fault"
+		}
+		findings = append(findings, f)
+	}
+	return findings
+}
+
+func (d *Deployment) rels(paths []string) []string {
+	var shown []string
+	for _, p := range paths {
+		shown = append(shown, d.Rel(p))
+	}
+	return shown
+}
+
+func (d *Deployment) shown(paths []string) string { return strings.Join(d.rels(paths), ", ") }
+
+// implies says what follows from a place, "" when nothing does that is not plain.
+func (v *View) implies(p Place) string {
+	d := v.Deployment
+	if p.How == Configured && len(p.Paths) > 0 {
+		for _, path := range p.Paths {
+			if !exists(path) {
+				return d.Rel(path) + " is not there: what it should hold is judged missing"
+			}
+		}
+	}
+	switch p.Fact {
+	case FactEnvFile:
+		env, err := v.Env()
+		switch {
+		case len(p.Paths) == 0:
+			return "settings are taken from the compose file alone: set deployment.env_file"
+		case err != nil:
+			return fmt.Sprintf("it cannot be read: %v", reason(err))
+		case env.Err() != nil:
+			return fmt.Sprintf("Compose refuses it: %v", env.Err())
+		}
+		return fmt.Sprintf("%d keys; variables of the compose files are taken from it, as with docker compose --env-file", len(env.Entries))
+	case FactCompose:
+		c, err := v.Compose()
+		switch {
+		case errors.Is(err, ErrNoCompose):
+			return "no services are known: set deployment.compose_files"
+		case err != nil:
+			return fmt.Sprintf("nothing can be taken from it: %v", err)
+		}
+		text := fmt.Sprintf("services %s", strings.Join(c.Services(), ", "))
+		if off := c.Project.DisabledServiceNames(); len(off) > 0 {
+			text += "; not started, for their profiles: " + strings.Join(off, ", ")
+		}
+		if len(c.Outside) > 0 {
+			text += "; reads files outside the root: " + strings.Join(c.Outside, ", ")
+		}
+		if err := c.ConfigError(); err != nil {
+			text += fmt.Sprintf("; docker compose config would refuse it: %v", err)
+		}
+		return text
+	case FactNginx:
+		n, err := v.Nginx()
+		switch {
+		case errors.Is(err, ErrNoNginx):
+			return "certificates are looked for by name: set deployment.nginx"
+		case err != nil:
+			return fmt.Sprintf("it cannot be read: %v", reason(err))
+		}
+		text := fmt.Sprintf("%d servers in %d files", len(n.Servers), len(n.Files))
+		if n.Service != "" {
+			text += ", mounted into service " + n.Service
+		}
+		if len(n.Problems) > 0 {
+			text += fmt.Sprintf("; %s:%d: %s", n.Problems[0].File, n.Problems[0].Line, n.Problems[0].Text)
+		}
+		return text
+	case FactFirewall:
+		switch {
+		case d.Firewall.External:
+			return "a cloud firewall guards the host: evidence or an attestation is taken"
+		case len(p.Paths) == 0:
+			return "no ufw on this host: set deployment.firewall.host_root where the host's files are mounted, or deployment.firewall.external"
+		}
+	case FactRepository:
+		if len(p.Paths) == 0 {
+			return "nothing is known of commits: set deployment.repository.path"
+		}
+	}
+	return ""
+}
+
+func (v *View) serviceFinding() Finding {
+	f := Finding{Fact: "application's service", How: Default}
+	app, err := v.AppService()
+	if err != nil {
+		f.Implies = fmt.Sprintf("not known: %v", err)
+		return f
+	}
+	f.Value, f.How, f.Others = app.Name, app.How, app.Others
+	switch {
+	case app.Name != "" && app.How == Found:
+		f.Implies = "chosen for " + app.Why + "; its settings are judged as the application's"
+	case app.Name == "" && len(app.Others) > 0:
+		f.Implies = "no service looks like the application: set deployment.service"
+	}
+	return f
+}
+
+func (v *View) hostsFinding() Finding {
+	f := Finding{Fact: "public hosts", How: Default}
+	hosts, err := v.PublicHosts()
+	var names, weak []string
+	for _, h := range hosts {
+		switch {
+		case h.Placeholder == "":
+			names = append(names, h.Name)
+			f.How = h.How
+		case h.Name != "":
+			weak = append(weak, h.Name+" ("+h.Placeholder+")")
+		}
+	}
+	f.Value, f.Others = strings.Join(names, ", "), weak
+	switch {
+	case err != nil:
+		f.Implies = fmt.Sprintf("not all sources could be read: %v", err)
+	case len(names) == 0:
+		f.Implies = "certificates, DNS and public pages have no host to be judged for: set deployment.public.hosts"
+	}
+	return f
+}
+
+func (v *View) databaseFinding() Finding {
+	a, err := v.DatabaseAccess()
+	return reachFinding("database", a.Reach, err)
+}
+
+func (v *View) redisFinding() Finding {
+	a, err := v.RedisAccess()
+	return reachFinding("redis", a.Reach, err)
+}
+
+func reachFinding(fact string, r Reach, err error) Finding {
+	f := Finding{Fact: fact, How: Default}
+	var no *NoWayError
+	switch {
+	case errors.As(err, &no):
+		f.How, f.Implies = Found, fmt.Sprintf("cannot be asked from here: %v", err)
+		return f
+	case errors.Is(err, fs.ErrPermission):
+		f.Implies = "not known: the exporter's user may not read a file that says it"
+		return f
+	case err != nil:
+		f.Implies = fmt.Sprintf("not known: %v", err)
+		return f
+	}
+	f.Value = r.Address()
+	switch {
+	case r.Configured:
+		f.How = Configured
+	case r.How != "default":
+		f.How, f.Implies = Found, r.How
+	}
+	return f
+}
+
+// Finding returns the finding of a fact.
+func (d *Deployment) Finding(fact string) (Finding, bool) {
+	i := slices.IndexFunc(d.Findings, func(f Finding) bool { return f.Fact == fact })
+	if i < 0 {
+		return Finding{}, false
+	}
+	return d.Findings[i], true
+}

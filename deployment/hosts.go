@@ -1,15 +1,221 @@
 package deployment
 
-import "errors"
+// The deployment's public host names: configured, in the application's environment, in the env file, in nginx.
+
+import (
+	"errors"
+	"maps"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+)
 
 // Host is a public host name of the deployment.
 type Host struct {
 	Name   string // lower case, without port
 	How    string // Configured or Found
-	Origin Origin
-	// Placeholder says why the name cannot be a public one: "example domain", "this machine", "wildcard"; "" when it can.
+	Origin Origin // where it stands; empty when configured
+	// Placeholder says why the name cannot be a public one, in a few words; "" when it can.
 	Placeholder string
 }
 
-// PublicHosts returns the deployment's public host names.
-func (v *View) PublicHosts() ([]Host, error) { return nil, errors.ErrUnsupported }
+// ViaNginx is the way of a host name that a server_name gives.
+const ViaNginx = "server_name"
+
+const maxHosts = 100
+
+// hostKey matches keys whose value is the deployment's own public name or URL. Hosts of databases, mail servers and the like are not.
+var hostKey = regexp.MustCompile(`^(?:(?:PBS|CATALYST|TNE)_)?(?:HOST|HOST_URL|DOMAINS?|DOMAIN_NAMES?|VIRTUAL_HOST|LETSENCRYPT_HOST|SERVER_NAMES?|` +
+	`(?:PUBLIC|EXTERNAL|SITE|BASE|APP|API|WEB|FRONTEND|PRIMARY|MAIN|ROOT|SERVER|TLS|SSL)_(?:HOST|HOSTNAME|HOSTS|DOMAINS?|URL))$`)
+
+// PublicHosts returns the deployment's public host names, each once: the configured ones and nothing else where there are any, otherwise those of
+// the application's environment and the env file (keys that speak of the own host, domain or public URL) and of nginx's server_name, in this
+// order. Names that can be no public ones (localhost, _, example.com, a compose service's) are returned with the reason. The error tells of
+// sources that could not be read; what the others gave is returned beside it.
+func (v *View) PublicHosts() ([]Host, error) {
+	d := v.Deployment
+	hosts := hostList{inner: map[string]bool{}}
+	if len(d.Public.Hosts) > 0 || d.Public.URL != "" {
+		for _, h := range d.Public.Hosts {
+			hosts.add(h, Configured, Origin{})
+		}
+		hosts.add(d.Public.URL, Configured, Origin{})
+		return hosts.list, nil
+	}
+	var errs []error
+	c, err := v.Compose()
+	switch {
+	case err == nil:
+		hosts.inner = c.namesInside()
+		app, err := v.AppService()
+		if err != nil {
+			errs = append(errs, err)
+		} else if app.Name != "" {
+			hosts.ofService(v, c, app.Name)
+		}
+	case !errors.Is(err, ErrNoCompose):
+		errs = append(errs, err)
+	}
+	if env, err := v.Env(); err == nil {
+		for _, e := range env.Entries {
+			hosts.ofKey(e.Key, e.Text.Reveal(), Origin{File: env.File, Line: e.Line, Via: ViaEnvFile})
+		}
+	} else if v.Place(FactEnvFile).Path() != "" {
+		errs = append(errs, err)
+	}
+	n, err := v.Nginx()
+	switch {
+	case err == nil:
+		for _, s := range n.Servers {
+			for _, name := range s.Names {
+				hosts.add(name, Found, Origin{File: s.File, Line: s.Line, Via: ViaNginx})
+			}
+		}
+	case !errors.Is(err, ErrNoNginx):
+		errs = append(errs, err)
+	}
+	return hosts.list, errors.Join(errs...)
+}
+
+type hostList struct {
+	list  []Host
+	inner map[string]bool // names of the compose network
+}
+
+// ofService takes the hosts out of a service's environment and env files.
+func (h *hostList) ofService(v *View, c *Compose, service string) {
+	environment := c.Project.Services[service].Environment
+	for _, key := range slices.Sorted(maps.Keys(environment)) {
+		if text := environment[key]; text != nil && hostKey.MatchString(key) {
+			value, err := v.fromEnvironment(c, service, key, text)
+			if err == nil {
+				h.ofKey(key, *text, value.Origin)
+			}
+		}
+	}
+	files := v.serviceFiles(c, service)
+	for _, key := range slices.Sorted(maps.Keys(files.values)) {
+		set := files.values[key]
+		h.ofKey(key, set.text, Origin{File: set.env.File, Line: set.entry.Line, Service: service, Via: ViaServiceFile})
+	}
+}
+
+// ofKey takes the hosts out of a value when its key speaks of one.
+func (h *hostList) ofKey(key, text string, origin Origin) {
+	if !hostKey.MatchString(key) {
+		return
+	}
+	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
+		h.add(part, Found, origin)
+	}
+}
+
+// add adds the host of a name, a name with a port, or a URL.
+func (h *hostList) add(text, how string, origin Origin) {
+	name := hostOf(text)
+	if name == "" || len(h.list) >= maxHosts || slices.ContainsFunc(h.list, func(o Host) bool { return o.Name == name }) {
+		return
+	}
+	why := hostPlaceholder(name)
+	if h.inner[name] {
+		why = "a name of the compose network"
+	}
+	if how == Found && why == notAName {
+		name = "" // whatever it is, it may be a secret in the wrong place
+		if slices.ContainsFunc(h.list, func(o Host) bool { return o.Name == name && o.Origin.String() == origin.String() }) {
+			return
+		}
+	}
+	h.list = append(h.list, Host{Name: name, How: how, Origin: origin, Placeholder: why})
+}
+
+// hostOf takes a host out of a name, a name with a port, or a URL; lower case.
+func hostOf(text string) string {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if strings.Contains(text, "://") {
+		u, err := url.Parse(text)
+		if err != nil {
+			return notAName
+		}
+		return u.Hostname()
+	}
+	text, _, _ = strings.Cut(text, "/")
+	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+		return a.String()
+	}
+	if host, port, ok := strings.Cut(text, ":"); ok && !strings.Contains(port, ":") {
+		text = host
+	}
+	return strings.TrimSuffix(text, ".")
+}
+
+const notAName = "no host name"
+
+var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$`)
+
+// hostPlaceholder says why a name cannot be a public host; "" when it can.
+func hostPlaceholder(name string) string {
+	if a, err := netip.ParseAddr(name); err == nil {
+		switch {
+		case a.IsUnspecified():
+			return "stands for all addresses"
+		case a.IsLoopback():
+			return "this machine"
+		case a.IsPrivate() || a.IsLinkLocalUnicast():
+			return "a private address"
+		}
+		return ""
+	}
+	ends := func(tops ...string) bool {
+		return slices.ContainsFunc(tops, func(top string) bool { return name == top || strings.HasSuffix(name, "."+top) })
+	}
+	switch {
+	case name == "_":
+		return "stands for any name"
+	case strings.HasPrefix(name, "~"):
+		return "a pattern"
+	case strings.Contains(name, "*"):
+		return "a wildcard"
+	case strings.ContainsAny(name, "<>${}"):
+		return "not filled in"
+	case len(name) > 253 || !hostName.MatchString(name):
+		return notAName
+	case ends("localhost"):
+		return "this machine"
+	case ends("example.com", "example.org", "example.net", "example", "invalid"):
+		return "an example domain"
+	case strings.Contains(name, "yourdomain") || strings.Contains(name, "your-domain") || strings.Contains(name, "yourpublisher") ||
+		strings.Contains(name, "yourcompany") || strings.Contains(name, "changeme") || strings.Contains(name, "change-me") || strings.Contains(name, "change_me"):
+		return "not filled in"
+	case ends("local", "internal", "lan", "home.arpa"):
+		return "an internal name"
+	case !strings.Contains(name, "."):
+		return "no full domain name"
+	}
+	return ""
+}
+
+// namesInside are the names by which containers of the compose network know each other.
+func (c *Compose) namesInside() map[string]bool {
+	names := map[string]bool{}
+	for name, s := range c.Project.Services {
+		for _, n := range []string{name, s.ContainerName} {
+			if n != "" && !strings.Contains(n, ".") {
+				names[strings.ToLower(n)] = true
+			}
+		}
+		for _, network := range s.Networks {
+			if network == nil {
+				continue
+			}
+			for _, alias := range network.Aliases {
+				if !strings.Contains(alias, ".") {
+					names[strings.ToLower(alias)] = true
+				}
+			}
+		}
+	}
+	return names
+}

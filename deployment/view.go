@@ -3,8 +3,6 @@ package deployment
 import (
 	"io/fs"
 	"path/filepath"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/compose-spec/compose-go/v2/types"
@@ -107,28 +105,6 @@ func (v *View) envAt(path string) (*Env, error) {
 	v.mu.Unlock()
 	return read()
 }
-
-// Findings tells what was found and how, for people.
-func (v *View) Findings() []Finding {
-	d := v.Deployment
-	rel := func(paths []string) []string {
-		shown := make([]string, len(paths))
-		for i, p := range paths {
-			shown[i] = d.Rel(p)
-		}
-		return shown
-	}
-	findings := []Finding{{Fact: "root", Value: d.Root, How: Configured}}
-	for _, fact := range []string{
-		FactEnvFile, FactCompose, FactNginx, FactSSL, FactMigrations, FactAlertmanager, FactRecovery, FactRunbook, FactChangelog, FactDiagrams, FactChecklist, FactRepository, FactFirewall,
-	} {
-		place := v.Place(fact)
-		findings = append(findings, Finding{Fact: fact, Value: join(rel(place.Paths)), How: place.How, Others: rel(place.Others), Implies: v.implies(place)})
-	}
-	return slices.Clip(findings)
-}
-
-func join(list []string) string { return strings.Join(list, ", ") }
 
 // serviceEnv reads an env file of a service.
 func (v *View) serviceEnv(file types.EnvFile) (*Env, error) {

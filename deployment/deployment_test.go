@@ -1,0 +1,412 @@
+package deployment
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+func TestPlaces(t *testing.T) {
+	tests := []struct {
+		name   string
+		files  []string // ending in / for folders
+		set    Settings
+		fact   string
+		want   string // chosen, relative, joined with spaces
+		how    string
+		others string
+	}{
+		{"production env file", []string{".env", ".env.production", ".env.example", ".env.staging"}, Settings{}, FactEnvFile, ".env.production", Found, ".env .env.staging"},
+		{"plain env file", []string{".env", ".env.sample"}, Settings{}, FactEnvFile, ".env", Found, ""},
+		{"env file in deployment/", []string{".env", "deployment/.env.production"}, Settings{}, FactEnvFile, "deployment/.env.production", Found, ".env"},
+		{"the root's production env file first", []string{".env.production", "deploy/.env.production"}, Settings{}, FactEnvFile, ".env.production", Found, "deploy/.env.production"},
+		{"another env file is only told", []string{".env.staging"}, Settings{}, FactEnvFile, "", Default, ".env.staging"},
+		{"configured env file", []string{".env"}, Settings{EnvFile: "prod.env"}, FactEnvFile, "prod.env", Configured, ".env"},
+		{"no env file", nil, Settings{}, FactEnvFile, "", Default, ""},
+		{"compose file", []string{"docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, ""},
+		{"Compose's own order", []string{"docker-compose.yml", "compose.yaml", "compose.yml", "docker-compose.yaml"}, Settings{}, FactCompose, "compose.yaml", Found, "compose.yml docker-compose.yml docker-compose.yaml"},
+		{"override file", []string{"docker-compose.yml", "docker-compose.override.yml", "docker-compose.prod.yml"}, Settings{}, FactCompose, "docker-compose.yml docker-compose.override.yml", Found, "docker-compose.prod.yml"},
+		{"production variant alone", []string{"docker-compose.prod.yml", "docker-compose.override.yml", "docker-compose.dev.yml"}, Settings{}, FactCompose, "docker-compose.prod.yml", Found, "docker-compose.override.yml docker-compose.dev.yml"},
+		{"development variant alone", []string{"docker-compose.dev.yml"}, Settings{}, FactCompose, "", Default, "docker-compose.dev.yml"},
+		{"compose file beside the env file", []string{"docker-compose.yml", "deployment/docker-compose.yml", "deployment/.env.production"}, Settings{}, FactCompose, "deployment/docker-compose.yml", Found, "docker-compose.yml"},
+		{"the root's compose file", []string{"docker-compose.yml", "deployment/docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, "deployment/docker-compose.yml"},
+		{"configured compose files", []string{"docker-compose.yml", "x.yml"}, Settings{ComposeFiles: []string{"docker-compose.yml", "x.yml"}}, FactCompose, "docker-compose.yml x.yml", Configured, ""},
+		{"certificates", []string{"deployment/ssl/", "certs/"}, Settings{}, FactSSL, "certs", Found, "deployment/ssl"},
+		{"certificates beside nginx", []string{"nginx/ssl/"}, Settings{}, FactSSL, "nginx/ssl", Found, ""},
+		{"a file is no folder", []string{"ssl"}, Settings{}, FactSSL, "", Default, ""},
+		{"migrations", []string{"deployment/migrations/", "db/migrations/"}, Settings{}, FactMigrations, "db/migrations", Found, "deployment/migrations"},
+		{"disaster recovery", []string{"docs/ops/disaster_recovery.md", "deployment/DISASTER-RECOVERY.md"}, Settings{}, FactRecovery, "deployment/DISASTER-RECOVERY.md", Found, "docs/ops/disaster_recovery.md"},
+		{"runbook, deep", []string{"docs/a/b/c/RUNBOOK.md", "docs/a/b/c/d/RUNBOOK.md", "docs/.hidden/RUNBOOK.md"}, Settings{}, FactRunbook, "docs/a/b/c/RUNBOOK.md", Found, ""},
+		{"the exact name first", []string{"runbook.md", "RUNBOOK.md"}, Settings{}, FactRunbook, "RUNBOOK.md", Found, "runbook.md"},
+		{"configured runbook", []string{"RUNBOOK.md"}, Settings{Documents: Documents{Runbook: "x/y.md"}}, FactRunbook, "x/y.md", Configured, "RUNBOOK.md"},
+		{"changelog", []string{"CHANGELOG.md"}, Settings{}, FactChangelog, "CHANGELOG.md", Found, ""},
+		{"alertmanager", []string{"prometheus/alertmanager.yml", "deployment/monitoring/alertmanager.yaml"}, Settings{}, FactAlertmanager, "prometheus/alertmanager.yml", Found, "deployment/monitoring/alertmanager.yaml"},
+		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, FactDiagrams, "docs/architecture.drawio docs/architecture.md", Found, ""},
+		{"checklist", []string{"docs/production-deployment-checklist.md", "checklist.md"}, Settings{}, FactChecklist, "checklist.md", Found, "docs/production-deployment-checklist.md"},
+		{"repository", []string{".git/HEAD"}, Settings{}, FactRepository, ".", Found, ""},
+		{"an empty .git is none", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, FactRepository, "x", Configured, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			content := map[string]string{}
+			for _, f := range tt.files {
+				content[f] = ""
+			}
+			tt.set.Root = install(t, content).Root
+			d, err := Discover(tt.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			place := d.View(nil).Place(tt.fact)
+			if got, others := strings.Join(d.rels(place.Paths), " "), strings.Join(d.rels(place.Others), " "); got != tt.want || place.How != tt.how || others != tt.others {
+				t.Errorf("got %q, %s, others %q\nwant %q, %s, %q", got, place.How, others, tt.want, tt.how, tt.others)
+			}
+		})
+	}
+}
+
+func TestRepositoryAbove(t *testing.T) {
+	d := install(t, map[string]string{"repo/.git/HEAD": "ref", "repo/deploy/prod/x": "", "tree/.git": "gitdir: x", "tree/sub/x": ""})
+	for sub, want := range map[string]string{"repo/deploy/prod": "repo", "repo": "repo", "tree/sub": "tree"} {
+		below, err := Discover(Settings{Root: filepath.Join(d.Root, sub)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := below.View(nil).Place(FactRepository); got.Path() != filepath.Join(d.Root, want) {
+			t.Errorf("%s: %+v", sub, got)
+		}
+	}
+}
+
+func TestComposeFileVariable(t *testing.T) {
+	v := view(t, map[string]string{
+		".env": "COMPOSE_FILE=a.yml:b.yml\nCOMPOSE_PROFILES=extra\nCOMPOSE_PROJECT_NAME=shop\n", "docker-compose.yml": "services: {no: {image: x}}\n",
+		"a.yml": "services: {one: {image: x}}\n", "b.yml": "services: {two: {image: x, profiles: [extra]}, three: {image: x, profiles: [other]}}\n",
+	})
+	c, err := v.Compose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := c.Services(); !slices.Equal(got, []string{"one", "two"}) || c.Project.Name != "shop" {
+		t.Errorf("services %v of %s", got, c.Project.Name)
+	}
+	if place := v.Place(FactCompose); len(place.Others) != 1 || place.How != Configured {
+		t.Errorf("place %+v", place)
+	}
+}
+
+// A file that comes, changes or goes while the program runs is seen by the next view; what did not change is not parsed again.
+func TestViewsFollowTheFolder(t *testing.T) {
+	d := install(t, map[string]string{"compose.yml": "services:\n  catalyst:\n    image: x\n    env_file: app.env\n", "app.env": "A=1\n"})
+	cache := &files.Cache{}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(d.Root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get := func(key string) Value {
+		t.Helper()
+		v, err := d.View(cache).Value(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	if got := get("A"); got.Text.Reveal() != "1" {
+		t.Errorf("A = %q", got.Text.Reveal())
+	}
+	write("app.env", "A=2\n")
+	if got := get("A"); got.Text.Reveal() != "2" {
+		t.Errorf("after the change A = %q", got.Text.Reveal())
+	}
+	if _, err := d.View(cache).Env(); err == nil {
+		t.Error("an env file out of nothing")
+	}
+	write(".env.production", "B=3\n")
+	if e, err := d.View(cache).Env(); err != nil || e.File != ".env.production" {
+		t.Errorf("the new env file: %v", err)
+	}
+	write("compose.override.yml", "services:\n  catalyst:\n    environment:\n      A: ${B}\n")
+	if got := get("A"); got.Text.Reveal() != "3" || got.Origin.String() != ".env.production:1" {
+		t.Errorf("with the override A = %q from %v", got.Text.Reveal(), got.Origin)
+	}
+	if err := os.Remove(filepath.Join(d.Root, "app.env")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := d.View(cache).Compose(); err != nil || c.ConfigError() == nil {
+		t.Errorf("the missing env_file: %v", err)
+	}
+	if err := os.Remove(filepath.Join(d.Root, "compose.yml")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.View(cache).Compose(); err == nil {
+		t.Error("the compose file is gone and still read")
+	}
+
+	// Left alone for two seconds, nothing is made anew.
+	settle(t, d.Root)
+	first, _ := d.View(cache).Nginx()
+	write("nginx.conf", "server { listen 80; }")
+	write("compose.yml", "services: {catalyst: {image: x}}\n")
+	settle(t, d.Root)
+	_, _ = d.View(cache).Compose()
+	c1, err1 := d.View(cache).Compose()
+	c2, err2 := d.View(cache).Compose()
+	n1, err3 := d.View(cache).Nginx()
+	n2, err4 := d.View(cache).Nginx()
+	if c1 != c2 || n1 != n2 || first == n1 || err1 != nil || err2 != nil || err3 != nil || err4 != nil {
+		t.Errorf("made anew: compose %v, nginx %v; %v %v %v %v", c1 != c2, n1 != n2, err1, err2, err3, err4)
+	}
+}
+
+// settle waits until every file has been left alone long enough to be believed: change times cannot be set back.
+func settle(t *testing.T, root string) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("waits for time stamps to age")
+	}
+	_ = root
+	time.Sleep(settled + 100*time.Millisecond)
+}
+
+func TestDiscoverErrors(t *testing.T) {
+	root := t.TempDir()
+	file := filepath.Join(root, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const password = "hunter" + "22"
+	tests := []struct {
+		name string
+		set  Settings
+		want []string
+	}{
+		{"missing root", Settings{Root: filepath.Join(root, "gone")}, []string{"no such file or directory", "--deployment.root"}},
+		{"root is a file", Settings{Root: file}, []string{"is not a directory"}},
+		{"key without certificate", Settings{Root: root, TLS: TLS{Key: "k"}}, []string{"tls.cert and tls.key go together"}},
+		{"two passwords", Settings{Root: root, Redis: Redis{Password: secret.New(password), PasswordFile: "x"}}, []string{"redis.password and redis.password_file are both set"}},
+		{"a URL with a password", Settings{Root: root, Prometheus: Prometheus{URL: "http://u:" + password + "@x"}}, []string{"prometheus.url holds a user or password"}},
+		{"no URL", Settings{Root: root, API: API{URL: "localhost:8000"}}, []string{"api.url is not an http:// or https:// URL"}},
+		{"everything at once", Settings{Root: root, Loki: Loki{URL: "x"}, Backup: Backup{Path: "a", Directory: "b"}, Firewall: Firewall{Allowed: []int{0}}, Database: Database{Port: 70000},
+			Grafana: Grafana{TokenFile: "a", HTTP: HTTP{BearerTokenFile: "b", CertFile: "c", Username: "d"}}},
+			[]string{"loki.url is", "backup.path and", "firewall.allowed holds 0", "database.port", "grafana.token_file and", "grafana.cert_file and", "grafana.username or"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Discover(tt.set)
+			if err == nil {
+				t.Fatal("accepted")
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%v\ndoes not say %q", err, want)
+				}
+			}
+			if strings.Contains(err.Error(), password) {
+				t.Errorf("%v shows the password", err)
+			}
+		})
+	}
+}
+
+func TestSettingsAreRead(t *testing.T) {
+	const text = `name: shop
+root: /srv/shop
+compose_files: [a.yml, b.yml]
+documents: {runbook: R.md, architecture_diagrams: [a.svg]}
+api: {url: "https://x.test", ca_file: ca.pem, timeout: 3s}
+public: {hosts: [x.test], terminated_at: cdn, cdn: cloudflare}
+database: {host: db, port: 5433, password: hush, sslmode: require}
+redis: {address: "r:6379", tls: true}
+grafana: {token_file: t, dashboards: [one]}
+backup: {directory: /b, max_age: 25h}
+firewall: {allowed: [22], external: true}
+evidence: {places: ["s3://bucket/x", local]}
+app: {metric_prefixes: [shop_]}
+`
+	node, err := schema.Parse("x.yml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Settings
+	if problems := schema.Decode("x.yml", node, &s); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	if s.API.CAFile != "ca.pem" || s.API.Patience() != 3*time.Second || s.Database.Password.Reveal() != "hush" || s.Database.Port != 5433 || s.Backup.MaxAge.Std() != 25*time.Hour ||
+		s.Public.CDN != "cloudflare" || !s.Redis.TLS || !s.Firewall.External || s.Redis.Patience() != 5*time.Second {
+		t.Errorf("read %+v", s)
+	}
+	s.Root = t.TempDir()
+	d, err := Discover(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.EvidencePlaces(); got[0] != "s3://bucket/x" || got[1] != filepath.Join(d.Root, "local") {
+		t.Errorf("evidence at %v", got)
+	}
+	if d.ReleasesDir() != filepath.Join(d.Root, ".catalyst/releases") || d.AttestationsDir() != filepath.Join(d.Root, ".catalyst/attestations") {
+		t.Errorf("state at %s and %s", d.ReleasesDir(), d.AttestationsDir())
+	}
+	if a := d.API.Address(); a.URL != "https://x.test" || !a.Configured {
+		t.Errorf("API at %+v", a)
+	}
+	if a := d.Prometheus.Address(); a.URL != "http://localhost:9090" || a.Configured {
+		t.Errorf("Prometheus at %+v", a)
+	}
+	standard := Standard()
+	if standard.Backup.Service != "backup" || standard.Environment != "production" || standard.Firewall.HostRoot != "/" || standard.Backup.MaxAge.Std() != 26*time.Hour {
+		t.Errorf("standard %+v", standard)
+	}
+}
+
+func TestAppService(t *testing.T) {
+	tests := []struct{ name, services, want, how string }{
+		{"by its name", "{catalyst: {image: x}, api: {build: .}}", "catalyst", Found},
+		{"by port and env file", "{api: {image: x, env_file: .env, ports: ['8000:8000']}, worker: {build: .}}", "api", Found},
+		{"built here", "{redis: {build: ./redis, ports: ['8000:8000']}, app: {build: .}, nginx: {image: nginx, ports: ['80:80'], environment: {A: b}}}", "app", Found},
+		{"equals", "{b: {build: .}, a: {build: .}}", "a", Found},
+		{"only known ones", "{db: {image: 'postgres:16'}, cache: {image: redis}}", "", Default},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			app, err := view(t, map[string]string{"compose.yml": "services: " + tt.services + "\n", ".env": ""}).AppService()
+			if err != nil || app.Name != tt.want || app.How != tt.how {
+				t.Errorf("got %+v, %v", app, err)
+			}
+		})
+	}
+}
+
+func TestVariables(t *testing.T) {
+	c, err := view(t, map[string]string{"compose.yml": `x-common: &common
+  environment:
+    SHARED: ${SHARED}
+services:
+  web:
+    <<: *common
+    image: x:${TAG:-latest}
+    command: ["$BARE", "${NEEDED:?say it}", "${NESTED:-${DEEP}}", "$$not", "${PLUS:+${TAG}}"]
+  db:
+    image: postgres:${TAG}
+    labels: {a: "${BOTH:-x}", b: "${BOTH}"}
+`}).Compose()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, v := range c.Variables() {
+		got = append(got, fmt.Sprintf("%s %v %v %d %s", v.Name, v.Required, v.Optional, v.Line, strings.Join(v.Services, ",")))
+	}
+	want := []string{"BARE false false 8 web", "BOTH false false 11 db", "DEEP false false 8 web", "NEEDED true false 8 web", "NESTED false true 8 web", "PLUS false true 8 web",
+		"SHARED false false 3 web", "TAG false false 7 db,web"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestCertificates(t *testing.T) {
+	const tls = "server { listen 443 ssl; server_name a.test; ssl_certificate /etc/nginx/ssl/x.crt; ssl_certificate_key /etc/nginx/ssl/x.key; }\nserver { listen 443 ssl; server_name b.test; ssl_certificate /etc/nginx/ssl/x.crt; ssl_certificate_key /etc/nginx/ssl/x.key; }\n"
+	tests := []struct {
+		name  string
+		files map[string]string
+		set   Settings
+		cert  string
+		key   string
+		how   string
+		hosts string
+	}{
+		{"configured", map[string]string{"nginx.conf": tls}, Settings{TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, "c.pem", "k.pem", Configured, ""},
+		{"nginx in a service", map[string]string{"nginx.conf": tls, "compose.yml": "services: {web: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './tls:/etc/nginx/ssl']}}\n"}, Settings{}, "tls/x.crt", "tls/x.key", Found, "a.test b.test"},
+		{"nginx, the same name in ssl/", map[string]string{"nginx.conf": tls, "ssl/x.crt": "", "ssl/x.key": ""}, Settings{}, "ssl/x.crt", "ssl/x.key", Found, "a.test b.test"},
+		{"nginx, not to be seen", map[string]string{"nginx.conf": tls}, Settings{}, "", "", Found, "a.test b.test"},
+		{"known names", map[string]string{"deployment/ssl/fullchain.pem": "", "deployment/ssl/privkey.pem": ""}, Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", Found, ""},
+		{"Let's Encrypt", map[string]string{"host/etc/letsencrypt/live/a.test/fullchain.pem": "", ".env": "DOMAIN=a.test\n"}, Settings{Firewall: Firewall{HostRoot: "host"}},
+			"host/etc/letsencrypt/live/a.test/fullchain.pem", "host/etc/letsencrypt/live/a.test/privkey.pem", Found, "a.test"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			tt.set.Root = install(t, tt.files).Root
+			d, err := Discover(tt.set)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pairs, err := d.View(nil).Certificates()
+			if err != nil || len(pairs) != 1 {
+				t.Fatalf("%+v, %v", pairs, err)
+			}
+			p := pairs[0]
+			if p.Cert != d.Abs(tt.cert) || p.Key != d.Abs(tt.key) || p.How != tt.how || strings.Join(p.Hosts, " ") != tt.hosts {
+				t.Errorf("got %+v", p)
+			}
+		})
+	}
+	if pairs, err := view(t, map[string]string{"nginx.conf": "server { listen 80; }"}).Certificates(); err != nil || pairs != nil {
+		t.Errorf("certificates out of nothing: %+v, %v", pairs, err)
+	}
+}
+
+// No finding shows a value of the folder's files.
+func TestFindings(t *testing.T) {
+	const mark = "Sup3rMark"
+	d := install(t, map[string]string{
+		"compose.yml": "services:\n  catalyst:\n    build: .\n    env_file: .env\n    environment: {TOKEN: " + mark + "}\n  redis: {image: redis, profiles: [x]}\n",
+		".env":        "DB_PASSWORD=" + mark + "\nREDIS_URL=redis://:" + mark + "@redis:6379\nDB_PORT=" + mark + "\nHOST=" + mark + " " + mark + "!\n",
+		"nginx.conf":  "server { listen 80; proxy_set_header Authorization '" + mark + "'; }\n",
+	})
+	text := fmt.Sprintf("%+v", d.Findings)
+	for _, shown := range []string{mark, strings.ToLower(mark)} {
+		// A single word behind HOST is a host name by its form.
+		if strings.Count(text, shown) > 1 || strings.Contains(text, mark) {
+			t.Errorf("%q is shown in %s", shown, text)
+		}
+	}
+	for fact, want := range map[string]string{
+		FactEnvFile: ".env", FactCompose: "compose.yml", FactNginx: "nginx.conf", "application's service": "catalyst", "redis": "redis:6379", "prometheus": "http://localhost:9090", FactMigrations: "",
+	} {
+		f, ok := d.Finding(fact)
+		if !ok || f.Value != want {
+			t.Errorf("%s: %+v", fact, f)
+		}
+	}
+	if f, _ := d.Finding("database"); !strings.Contains(f.Implies, "DB_PORT at .env:3 is not a port") {
+		t.Errorf("database: %+v", f)
+	}
+	if f, _ := d.Finding(FactCompose); !strings.Contains(f.Implies, "not started, for their profiles: redis") {
+		t.Errorf("compose: %+v", f)
+	}
+}
+
+func BenchmarkView(b *testing.B) {
+	root := b.TempDir()
+	for name, text := range map[string]string{
+		"compose.yml": "services:\n  catalyst:\n    build: .\n    env_file: .env.production\n    ports: ['8000:8000']\n  nginx: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf']}\n", ".env.production": strings.Repeat("A=1\n", 1) + "DB_PASSWORD=x\nDOMAIN=a.test\n", "nginx.conf": nginxConf,
+	} {
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	d, err := Discover(Settings{Root: root})
+	if err != nil {
+		b.Fatal(err)
+	}
+	time.Sleep(settled + 100*time.Millisecond)
+	cache := &files.Cache{}
+	for b.Loop() {
+		v := d.View(cache)
+		if _, err := v.Value("DB_PASSWORD"); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := v.PublicHosts(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

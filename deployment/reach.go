@@ -1,0 +1,277 @@
+package deployment
+
+// How the database and Redis are reached from where the exporter runs: configured, or as the application is told, with names of the compose network
+// turned into published ports.
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// DatabaseAccess is all that a connection to the database needs.
+type DatabaseAccess struct {
+	Reach
+	Name     string
+	User     string
+	Password Value // Origin names a password_file or the key that gave it
+	SSLMode  string
+	CAFile   string // absolute, "" for the system's
+}
+
+// RedisAccess is all that a connection to Redis needs.
+type RedisAccess struct {
+	Reach
+	User     string
+	Password Value
+	TLS      bool
+	CAFile   string // absolute, "" for the system's
+}
+
+// Reach is an address as the exporter can use it.
+type Reach struct {
+	Host       string
+	Port       int
+	Configured bool // by the exporter's configuration: then it is a fault when it cannot be reached
+	// Inside is the address as the application knows it, where that is another one; "" otherwise.
+	Inside string
+	// How it was found, for people: "configured", "DB_HOST at .env:3, through the port that postgres publishes", "default".
+	How string
+}
+
+// Address is host:port.
+func (r Reach) Address() string { return joinHostPort(r.Host, r.Port) }
+
+// NoWayError says that something is known by a name of the compose network alone and cannot be reached from here.
+type NoWayError struct {
+	Name    string // inside the network
+	Port    int
+	Service string
+	Setting string // what to set: "deployment.database.host"
+}
+
+// Error implements error.
+func (e *NoWayError) Error() string {
+	return fmt.Sprintf("%s is a name of the compose network, and service %s publishes no port for %d: set %s, or run the exporter in that network", e.Name, e.Service, e.Port, e.Setting)
+}
+
+// DatabaseAccess says how the database is reached. A *NoWayError when it cannot be from here; otherwise errors as those of Value.
+func (v *View) DatabaseAccess() (DatabaseAccess, error) {
+	d := v.Deployment
+	conf := d.Database
+	var a DatabaseAccess
+	parts, at, err := v.urlOf("postgres", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+	if err != nil {
+		return a, err
+	}
+	host, hostAt, err := v.setting(conf.Host, parts.host, at, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST")
+	if err != nil {
+		return a, err
+	}
+	port, err := v.port(conf.Port, parts.port, 5432, "DB_PORT", "POSTGRES_PORT", "PGPORT", "DATABASE_PORT")
+	if err != nil {
+		return a, err
+	}
+	if a.Name, _, err = v.setting(conf.Name, parts.path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME"); err != nil {
+		return a, err
+	}
+	if a.User, _, err = v.setting(conf.User, parts.user, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER"); err != nil {
+		return a, err
+	}
+	if a.SSLMode, _, err = v.setting(conf.SSLMode, parts.query.Get("sslmode"), at, "DB_SSL_MODE", "DB_SSLMODE", "PGSSLMODE"); err != nil {
+		return a, err
+	}
+	a.SSLMode = cmp.Or(a.SSLMode, "prefer")
+	a.CAFile = d.Abs(conf.CAFile)
+	if a.Password, err = v.password(conf.Password, conf.PasswordFile, parts, at, "database", "DB_PASSWORD", "POSTGRES_PASSWORD", "PGPASSWORD", "DATABASE_PASSWORD"); err != nil {
+		return a, err
+	}
+	if host == "" {
+		host, hostAt = v.serviceRunning("postgres")
+	}
+	a.User = cmp.Or(a.User, "postgres")
+	a.Name = cmp.Or(a.Name, a.User)
+	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, "deployment.database.host")
+	return a, err
+}
+
+// RedisAccess says how Redis is reached. A *NoWayError when it cannot be from here; otherwise errors as those of Value.
+func (v *View) RedisAccess() (RedisAccess, error) {
+	d := v.Deployment
+	conf := d.Redis
+	var a RedisAccess
+	parts, at, err := v.urlOf("redis", "REDIS_URL", "PBS_REDIS_URL")
+	if err != nil {
+		return a, err
+	}
+	confHost, confPort := conf.Address, 0
+	if h, p, err := net.SplitHostPort(conf.Address); err == nil {
+		confHost = h
+		confPort, _ = strconv.Atoi(p)
+	}
+	host, hostAt, err := v.setting(confHost, parts.host, at, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS")
+	if err != nil {
+		return a, err
+	}
+	if h, p, err := net.SplitHostPort(host); err == nil && confHost == "" { // REDIS_ADDR=redis:6379
+		host = h
+		parts.port, _ = strconv.Atoi(p)
+	}
+	port, err := v.port(confPort, parts.port, 6379, "REDIS_PORT")
+	if err != nil {
+		return a, err
+	}
+	if a.User, _, err = v.setting(conf.User, parts.user, at, "REDIS_USER", "REDIS_USERNAME"); err != nil {
+		return a, err
+	}
+	if a.Password, err = v.password(conf.Password, conf.PasswordFile, parts, at, "redis", "REDIS_PASSWORD"); err != nil {
+		return a, err
+	}
+	a.TLS = conf.TLS || conf.Address == "" && parts.scheme == "rediss"
+	a.CAFile = d.Abs(conf.CAFile)
+	if host == "" {
+		host, hostAt = v.serviceRunning("redis")
+	}
+	a.Reach, err = v.reach(host, port, conf.Address != "", hostAt, "deployment.redis.address")
+	return a, err
+}
+
+// urlParts are the parts of a URL in the environment.
+type urlParts struct {
+	scheme, host, path, user string
+	port                     int
+	password                 *string
+	query                    url.Values
+	value                    Value
+}
+
+// urlOf reads the first of keys that is set as a URL of the scheme (postgresql, rediss too). What is no URL counts as not set: it is not ours to judge
+// here. at says where it stands.
+func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
+	value, err := v.Own(keys...)
+	if err != nil || !value.Set {
+		return urlParts{}, "", v.lookedUp(err)
+	}
+	u, err := url.Parse(value.Text.Reveal())
+	if err != nil || !strings.HasPrefix(u.Scheme, scheme) {
+		return urlParts{}, "", nil
+	}
+	p := urlParts{scheme: u.Scheme, host: u.Hostname(), path: strings.Trim(u.Path, "/"), user: u.User.Username(), query: u.Query(), value: value}
+	p.port, _ = strconv.Atoi(u.Port())
+	if text, ok := u.User.Password(); ok {
+		p.password = &text
+	}
+	return p, value.Key + " at " + value.Origin.String(), nil
+}
+
+// lookedUp leaves out the error of a deployment that has neither compose file nor env file: there nothing is set.
+func (v *View) lookedUp(err error) error {
+	if _, none := v.Compose(); errors.Is(none, ErrNoCompose) && v.Place(FactEnvFile).Path() == "" {
+		return nil
+	}
+	return err
+}
+
+// setting is the configured text, else the URL's, else the first key's that is set. at says where a found one stands.
+func (v *View) setting(configured, ofURL, urlAt string, keys ...string) (text, at string, err error) {
+	if configured != "" {
+		return configured, "configured", nil
+	}
+	if ofURL != "" {
+		return ofURL, urlAt, nil
+	}
+	value, err := v.Value(keys...)
+	if err != nil || value.Text.Empty() {
+		return "", "", v.lookedUp(err)
+	}
+	return value.Text.Reveal(), value.Key + " at " + value.Origin.String(), nil
+}
+
+func (v *View) port(configured, ofURL, standard int, keys ...string) (int, error) {
+	if configured != 0 || ofURL != 0 {
+		return cmp.Or(configured, ofURL), nil
+	}
+	text, at, err := v.setting("", "", "", keys...)
+	if err != nil || text == "" {
+		return standard, err
+	}
+	port, err := strconv.Atoi(text)
+	if err != nil || port < 1 || port > 65535 {
+		return 0, fmt.Errorf("%s is not a port", at)
+	}
+	return port, nil
+}
+
+// password is the configured password, the file's, the URL's, or the first key's that is set.
+func (v *View) password(configured secret.Text, file string, u urlParts, at, setting string, keys ...string) (Value, error) {
+	switch {
+	case !configured.Empty():
+		return Value{Key: "deployment." + setting + ".password", Text: configured, Set: true}, nil
+	case file != "":
+		key := "deployment." + setting + ".password_file"
+		return v.fromFile(key, v.Deployment.Abs(file), Origin{File: key})
+	case u.password != nil:
+		value := u.value
+		value.Text = secret.New(*u.password)
+		return value, nil
+	}
+	value, err := v.Value(keys...)
+	if err != nil {
+		return value, v.lookedUp(err)
+	}
+	return value, nil
+}
+
+// serviceRunning is the active compose service of an image, as a host.
+func (v *View) serviceRunning(image string) (host, at string) {
+	c, err := v.Compose()
+	if err != nil {
+		return "", ""
+	}
+	for _, name := range c.Services() {
+		base := c.Project.Services[name].Image
+		base = base[strings.LastIndex(base, "/")+1:]
+		base, _, _ = strings.Cut(base, ":")
+		if base == image || name == image {
+			return name, "service " + name + " of the compose file"
+		}
+	}
+	return "", ""
+}
+
+// reach turns an address as the application knows it into one that can be used from here.
+func (v *View) reach(host string, port int, configured bool, at, setting string) (Reach, error) {
+	r := Reach{Host: host, Port: port, Configured: configured, How: at}
+	if host == "" {
+		r.Host, r.How = "127.0.0.1", "default"
+		return r, nil
+	}
+	if configured {
+		return r, nil
+	}
+	c, err := v.Compose()
+	if errors.Is(err, ErrNoCompose) {
+		return r, nil
+	}
+	if err != nil {
+		return r, err
+	}
+	service, inside := c.serviceOf(host)
+	if !inside {
+		return r, nil
+	}
+	r.Inside = r.Address()
+	there, published, ok := c.Endpoint(host, port)
+	if !ok {
+		return r, &NoWayError{Name: host, Port: port, Service: service, Setting: setting}
+	}
+	r.Host, r.Port = there, published
+	r.How = at + ", through the port that service " + service + " publishes"
+	return r, nil
+}
