@@ -5,6 +5,7 @@ func Kinds() []Kind {
 	return []Kind{
 		composeConfigKind(),
 		composeLimitsKind(),
+		composeLoggingKind(),
 		envFileKind(),
 		envFlagKind(),
 		envNumberKind(),

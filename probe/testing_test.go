@@ -125,3 +125,14 @@ func unprivileged(t *testing.T, f func()) {
 	}()
 	f()
 }
+
+// sixtyFour is an image's digest.
+const sixtyFour = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+// hasNot checks that a detail tells nothing it must not.
+func hasNot(t *testing.T, got Result, secret string) {
+	t.Helper()
+	if strings.Contains(got.Detail, secret) || strings.Contains(got.Remedy, secret) {
+		t.Errorf("%q tells %q", got.Detail+got.Remedy, secret)
+	}
+}

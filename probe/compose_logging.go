@@ -1,0 +1,204 @@
+package probe
+
+import (
+	"context"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// compose_logging: do the services' logs leave the host?
+//
+// A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the Docker Engine keeps
+// (drivers json-file, local and journald) where it is given the engine's socket or the host's log folders, and files that it shares a volume
+// with. journald alone ships nothing: it keeps the logs on the host. Services that ship or store logs are not asked about their own. A shipper
+// outside the compose file, or a default driver of the Docker daemon, is not seen here: the live probe sees what arrives.
+
+func composeLoggingKind() Kind {
+	return Kind{
+		Name:     "compose_logging",
+		Question: "Do the logs of every service leave the host?",
+		Example:  "{shippers: [log-forwarder]}",
+		Layer:    LayerDeclared,
+		Reads:    "the compose files and the env file; needs to read them",
+		Alone:    true,
+		New:      func() any { return &composeLogging{} },
+	}
+}
+
+type composeLogging struct {
+	Drivers  []string `yaml:"drivers" doc:"logging drivers that ship, beside awslogs, fluentd, gcplogs, gelf, loki, splunk, syslog and their like"`
+	Shippers []string `yaml:"shippers" doc:"services that ship others' logs, beside those whose image is known to: promtail, alloy, fluent-bit, fluentd, vector, filebeat and their like"`
+}
+
+func (s *composeLogging) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := composeModel(p)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.judge(c, p.Deployment.Loki.URL != "")
+}
+
+// judge judges a model; wanted tells that the configuration names where the logs must arrive.
+func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, error) {
+	var asked, shippers []types.ServiceConfig
+	for _, name := range c.Services() {
+		switch service := c.Project.Services[name]; {
+		case s.ships(service):
+			shippers = append(shippers, service)
+		case !isNamed(service, logStores()):
+			asked = append(asked, service)
+		}
+	}
+	var local, unknown, missed []string
+	shipped := 0
+	for _, service := range asked {
+		driver := loggingDriver(service)
+		switch {
+		case slices.Contains(append(shippingDrivers(), s.Drivers...), driver):
+			shipped++
+			if address := loggingOptions(service)["syslog-address"]; driver == "syslog" && (address == "" || strings.HasPrefix(address, "unix")) {
+				local = append(local, service.Name)
+			}
+		case slices.ContainsFunc(shippers, func(shipper types.ServiceConfig) bool { return collects(shipper, service, driver) }):
+			shipped++
+		case slices.Contains(engineDrivers(), driver):
+			missed = append(missed, service.Name)
+		default:
+			unknown = append(unknown, service.Name)
+		}
+	}
+	configured := wanted || shipped > 0 || len(shippers) > 0 || len(unknown) > 0
+	switch {
+	case !configured:
+		return Result{}, Skip("deployment.loki.url", "no logging driver or service of the compose file ships logs, and no Loki is configured")
+	case len(asked) == 0:
+		return Result{}, Unknownf(ReasonNotConfigured, "no active service whose logs could be shipped")
+	case shipped == 0 && len(shippers) == 0:
+		return Failed(ReasonMissing, "no logging driver that is known to ship, and no service that ships: give the services one (the probe's drivers and shippers name what is not known here); "+
+			"where the host ships them, switch this probe off with that as its reason"), nil
+	}
+	var f Findings
+	if len(missed) > 0 {
+		f.Warn(ReasonMissing, "not seen to be shipped: %s%s", someOf(missed), blind(shippers))
+	}
+	if len(unknown) > 0 {
+		f.Warn(ReasonMissing, "a logging driver that is not known to ship (name it in the probe's drivers if it does): %s", someOf(unknown))
+	}
+	if len(local) > 0 {
+		f.Warn(ReasonWeak, "syslog without a remote syslog-address, so that only the host's own syslog could ship: %s", someOf(local))
+	}
+	return f.Result("the logs of %s are shipped", count(shipped, "service")), nil
+}
+
+// blind says of shippers why they miss what the engine keeps.
+func blind(shippers []types.ServiceConfig) string {
+	var names []string
+	for _, s := range shippers {
+		if !seesEngine(s) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 || len(names) < len(shippers) {
+		return ""
+	}
+	return " (" + someOf(names) + " has neither the Docker socket nor the host's log folders)"
+}
+
+// engineDrivers keep logs where the Docker Engine gives them out again; none keeps nothing. They ship nothing.
+func engineDrivers() []string { return []string{"json-file", "local", "journald", "none"} }
+
+// shippingDrivers send logs away.
+func shippingDrivers() []string {
+	return []string{"awslogs", "elastic-logging-plugin", "etwlogs", "fluentd", "gcplogs", "gelf", "logentries", "loki", "loki-docker-driver", "splunk", "sumologic", "syslog"}
+}
+
+// shipperImages are the names of images that ship others' logs.
+func shipperImages() []string {
+	return []string{
+		"promtail", "alloy", "grafana/agent", "grafana-agent", "fluent-bit", "fluentbit", "fluentd", "vector", "filebeat", "elastic-agent", "logspout", "logstash",
+		"opentelemetry-collector", "otelcol", "cloudwatch-agent", "datadog/agent", "syslog-ng", "rsyslog", "universalforwarder",
+	}
+}
+
+// logStores are the names of images that keep the logs of others.
+func logStores() []string {
+	return []string{"loki", "elasticsearch", "opensearch", "graylog", "victoria-logs"}
+}
+
+func (s *composeLogging) ships(service types.ServiceConfig) bool {
+	return slices.Contains(s.Shippers, service.Name) || isNamed(service, shipperImages())
+}
+
+// isNamed tells whether a service's image, or the service where its image is built here, is one of the names, or one of its variants (name-contrib).
+func isNamed(service types.ServiceConfig, names []string) bool {
+	image := service.Image
+	if image == "" {
+		image = service.Name
+	}
+	image, _, _ = strings.Cut(image, "@")
+	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
+		image = image[:tag]
+	}
+	return slices.ContainsFunc(names, func(name string) bool {
+		return strings.HasSuffix("/"+image, "/"+name) || strings.HasPrefix(path.Base(image), name+"-")
+	})
+}
+
+// loggingDriver is the driver of a service without vendor and tag, as a plugin has them (grafana/loki-docker-driver:latest).
+func loggingDriver(service types.ServiceConfig) string {
+	driver := service.LogDriver
+	if service.Logging != nil && service.Logging.Driver != "" {
+		driver = service.Logging.Driver
+	}
+	if driver == "" {
+		return "json-file"
+	}
+	driver, _, _ = strings.Cut(driver, ":")
+	return path.Base(driver)
+}
+
+func loggingOptions(service types.ServiceConfig) map[string]string {
+	if service.Logging != nil {
+		return service.Logging.Options
+	}
+	return service.LogOpt
+}
+
+// collects tells whether a shipper gets to see a service's logs.
+func collects(shipper, service types.ServiceConfig, driver string) bool {
+	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper) {
+		return true
+	}
+	for _, m := range shipper.Volumes {
+		if m.Source != "" && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
+			return own.Source == m.Source || own.Type == types.VolumeTypeBind && strings.HasPrefix(own.Source, m.Source+"/")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// seesEngine tells whether a shipper is given what the Docker Engine keeps: its socket, its address or its folders.
+func seesEngine(shipper types.ServiceConfig) bool {
+	if _, ok := shipper.Environment["DOCKER_HOST"]; ok {
+		return true
+	}
+	return slices.ContainsFunc(shipper.Volumes, func(m types.ServiceVolumeConfig) bool {
+		source := strings.TrimSuffix(m.Source, "/")
+		if m.Type != types.VolumeTypeBind {
+			return false
+		}
+		for _, seen := range []string{"/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/containers", "/var/log/journal", "/run/log/journal"} {
+			if source == seen || strings.HasPrefix(seen, source+"/") { // the folder itself, or one above it
+				return true
+			}
+		}
+		return false
+	})
+}
