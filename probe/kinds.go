@@ -11,6 +11,7 @@ func Kinds() []Kind {
 		envNumberKind(),
 		envPlaceholdersKind(),
 		documentKind(),
+		migrationsKind(),
 		envSecretKind(),
 		envWordKind(),
 	}

@@ -1,0 +1,212 @@
+package probe
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// How tools for migrations name and number their files, and what of a file is a statement.
+
+// Styles of naming, as told to people.
+const (
+	styleMigrate  = "golang-migrate" // 000001_name.up.sql and 000001_name.down.sql
+	styleFlyway   = "flyway"         // V1__name.sql, V1.1__name.sql, U1__name.sql takes back, R__name.sql is repeated
+	styleNumbered = "numbered"       // 001_name.sql, 20240101120000_name.sql; goose, dbmate, sql-migrate, psql in a loop
+)
+
+// migrationName is what the name of a migration tells. Names with control characters are none.
+type migrationName struct {
+	file       string
+	style      string
+	number     []string // digits without leading zeros; several parts for 1.1
+	text       string   // the number as written
+	down       bool
+	repeatable bool // without number
+}
+
+var (
+	migrateName    = regexp.MustCompile(`^(\d{1,20})_([^[:cntrl:]]*)\.(up|down)\.sql$`)
+	flywayName     = regexp.MustCompile(`^([VU])(\d{1,20}(?:[._]\d{1,20}){0,5})__[^[:cntrl:]]+\.sql$`)
+	repeatableName = regexp.MustCompile(`^R__[^[:cntrl:]]+\.sql$`)
+	numberedName   = regexp.MustCompile(`^(\d{1,20})[-_][^[:cntrl:]]+\.(?:sql|go)$`)
+)
+
+func parseMigrationName(file string) (migrationName, bool) {
+	name := migrationName{file: file}
+	digits := ""
+	if m := migrateName.FindStringSubmatch(file); m != nil {
+		name.style, name.text, digits, name.down = styleMigrate, m[1], m[1], m[3] == "down"
+	} else if m := flywayName.FindStringSubmatch(file); m != nil {
+		name.style, name.text, digits, name.down = styleFlyway, m[1]+m[2], strings.ReplaceAll(m[2], "_", "."), m[1] == "U"
+	} else if repeatableName.MatchString(file) {
+		name.style, name.repeatable = styleFlyway, true
+	} else if m := numberedName.FindStringSubmatch(file); m != nil && !strings.HasSuffix(file, "_test.go") {
+		name.style, name.text, digits = styleNumbered, m[1], m[1]
+	} else {
+		return name, false
+	}
+	for part := range strings.SplitSeq(digits, ".") {
+		part = strings.TrimLeft(part, "0")
+		if part == "" {
+			part = "0"
+		}
+		name.number = append(name.number, part)
+	}
+	for len(name.number) > 1 && name.number[len(name.number)-1] == "0" { // 1.0 is 1
+		name.number = name.number[:len(name.number)-1]
+	}
+	return name, true
+}
+
+// key is the number in a form that equal numbers share.
+func (n migrationName) key() string { return strings.Join(n.number, ".") }
+
+// styleOf is the style of most files.
+func styleOf(found []migrationFile) string {
+	count := map[string]int{}
+	for _, f := range found {
+		count[f.style]++
+	}
+	best := styleNumbered
+	for _, style := range []string{styleMigrate, styleFlyway} {
+		if count[style] > count[best] {
+			best = style
+		}
+	}
+	return best
+}
+
+// migrationVersion is a number with the files that have it; those that take back are not counted.
+type migrationVersion struct {
+	number []string
+	text   string
+	files  []string
+}
+
+// versionsOf returns the versions in ascending order.
+func versionsOf(used []migrationFile) []migrationVersion {
+	byKey := map[string]*migrationVersion{}
+	for _, f := range used {
+		if f.down || f.repeatable {
+			continue
+		}
+		v := byKey[f.key()]
+		if v == nil {
+			v = &migrationVersion{number: f.number, text: f.text}
+			byKey[f.key()] = v
+		}
+		v.files = append(v.files, f.file)
+	}
+	versions := make([]migrationVersion, 0, len(byKey))
+	for _, v := range byKey {
+		versions = append(versions, *v)
+	}
+	slices.SortFunc(versions, func(a, b migrationVersion) int {
+		return slices.CompareFunc(a.number, b.number, func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
+	})
+	return versions
+}
+
+// gaps tells which numbers are missing. A number of ten digits or more is a time, between which there are always gaps. Where all numbers are
+// multiples of ten (a hundred, a thousand), that is the step.
+func gaps(versions []migrationVersion, from int) []string {
+	var numbers []int
+	width := 0
+	for _, v := range versions {
+		if len(v.number[0]) < 10 {
+			n, _ := strconv.Atoi(v.number[0]) // nine digits fit
+			numbers = append(numbers, n)
+			if width == 0 {
+				width = len(strings.TrimLeft(strings.FieldsFunc(v.text, func(r rune) bool { return r == '.' || r == '_' })[0], "V"))
+			}
+		}
+	}
+	if len(numbers) == 0 {
+		return nil
+	}
+	step := 1
+	for _, s := range []int{10, 100, 1000} {
+		if !slices.ContainsFunc(numbers, func(n int) bool { return n%s != 0 }) {
+			step = s
+		}
+	}
+	write := func(n int) string { return fmt.Sprintf("%0*d", width, n) }
+	before := from - step
+	if from == 0 && numbers[0] > 0 {
+		before = 0
+	}
+	var missing []string
+	for _, n := range numbers {
+		switch first, last := before+step, n-step; {
+		case n <= before: // a minor number of the same major, or one from before the squash
+			continue
+		case first == last:
+			missing = append(missing, write(first)+" is missing")
+		case first < last:
+			missing = append(missing, write(first)+" to "+write(last)+" are missing")
+		}
+		before = n
+	}
+	return missing
+}
+
+// markers of the tools that keep both directions in one file: goose, sql-migrate, dbmate.
+var (
+	upMarker   = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*up\b.*$`)
+	downMarker = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*down\b.*$`)
+	// transaction control changes nothing by itself.
+	transactionWord = regexp.MustCompile(`(?i)^(?:begin|commit|end|start\s+transaction)` +
+		`(?:[\s,]+(?:work|transaction|tran|isolation|level|read|write|only|uncommitted|committed|repeatable|serializable|and|no|chain))*\s*(?:;|$)`)
+)
+
+// hasStatement reports whether SQL holds more than comments and transaction control in the direction up.
+func hasStatement(sql string) bool {
+	sql = strings.TrimPrefix(sql, "\uFEFF")
+	if up := upMarker.FindStringIndex(sql); up != nil {
+		sql = sql[up[1]:]
+		if down := downMarker.FindStringIndex(sql); down != nil {
+			sql = sql[:down[0]]
+		}
+	}
+	for {
+		sql = strings.TrimLeft(sql, "; \t\r\n\f\v")
+		switch {
+		case sql == "":
+			return false
+		case strings.HasPrefix(sql, "--"), strings.HasPrefix(sql, "#"):
+			_, sql, _ = strings.Cut(sql, "\n")
+		case strings.HasPrefix(sql, "/*!"): // MySQL runs what stands in these
+			return true
+		case strings.HasPrefix(sql, "/*"):
+			sql = sql[commentEnd(sql):]
+		default:
+			control := transactionWord.FindString(sql)
+			if control == "" {
+				return true
+			}
+			sql = sql[len(control):]
+		}
+	}
+}
+
+// commentEnd is the length of the comment that sql begins with; PostgreSQL's may hold others.
+func commentEnd(sql string) int {
+	depth := 0
+	for i := 0; i+1 < len(sql); i++ {
+		switch sql[i : i+2] {
+		case "/*":
+			depth++
+			i++
+		case "*/":
+			if depth--; depth == 0 {
+				return i + 2
+			}
+			i++
+		}
+	}
+	return len(sql)
+}

@@ -1,0 +1,231 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// migrationsOf makes migrations of their names; a name behind "empty " holds comments alone.
+func migrationsOf(t *testing.T, names ...string) []migrationFile {
+	t.Helper()
+	var found []migrationFile
+	for _, n := range names {
+		n, empty := strings.CutPrefix(n, "empty ")
+		name, ok := parseMigrationName(n)
+		if !ok {
+			t.Fatalf("%s is no migration", n)
+		}
+		file := migrationFile{migrationName: name}
+		if empty {
+			file.content = migrationEmpty
+		}
+		found = append(found, file)
+	}
+	return found
+}
+
+func TestMigrationsJudgement(t *testing.T) {
+	for name, tt := range map[string]struct {
+		from   int
+		files  string
+		state  State
+		reason Reason
+		detail string
+		count  float64
+	}{
+		"one":                 {0, "001_a.sql", StatePass, ReasonNone, "1 migrations, 001 to 001 (numbered)", 1},
+		"in order":            {0, "001_a.sql 002_b.sql 003_c.sql", StatePass, ReasonNone, "3 migrations, 001 to 003", 3},
+		"from zero":           {0, "0_a.sql 1_b.sql", StatePass, ReasonNone, "", 2},
+		"past ten":            {0, "1_a.sql 2_a.sql 3_a.sql 4_a.sql 5_a.sql 6_a.sql 7_a.sql 8_a.sql 9_a.sql 10_a.sql 11_a.sql", StatePass, ReasonNone, "1 to 11", 11},
+		"dashes":              {0, "01-a.sql 02-b.sql", StatePass, ReasonNone, "", 2},
+		"gap":                 {0, "001_a.sql 003_c.sql", StateFail, ReasonMissing, "002 is missing", 2},
+		"wide gap":            {0, "001_a.sql 009_c.sql", StateFail, ReasonMissing, "002 to 008 are missing", 2},
+		"no first":            {0, "002_a.sql 003_c.sql", StateFail, ReasonMissing, "001 is missing", 2},
+		"squashed":            {7, "007_a.sql 008_c.sql", StatePass, ReasonNone, "", 2},
+		"squashed, not all":   {7, "005_z.sql 007_a.sql", StatePass, ReasonNone, "", 2},
+		"squashed too much":   {7, "009_c.sql", StateFail, ReasonMissing, "007 to 008 are missing", 1},
+		"tens":                {0, "010_a.sql 020_b.sql", StatePass, ReasonNone, "", 2},
+		"tens with a gap":     {0, "010_a.sql 030_b.sql", StateFail, ReasonMissing, "020 is missing", 2},
+		"tens and one":        {0, "010_a.sql 011_b.sql", StateFail, ReasonMissing, "001 to 009 are missing", 2},
+		"duplicate":           {0, "001_a.sql 001_b.sql", StateFail, ReasonInvalid, "001_a.sql and 001_b.sql have the same number", 1},
+		"duplicate by value":  {0, "001_a.sql 1_b.sql", StateFail, ReasonInvalid, "same number", 1},
+		"empty":               {0, "001_a.sql|empty 002_b.sql", StateFail, ReasonEmpty, "db/002_b.sql holds no statement", 2},
+		"times":               {0, "20240101120000_a.sql 20240301120000_b.sql", StatePass, ReasonNone, "", 2},
+		"same time":           {0, "20240101120000_a.sql 20240101120000_b.sql", StateFail, ReasonInvalid, "same number", 1},
+		"numbers, then times": {0, "00001_a.sql 00002_b.sql 20240301120000_c.sql", StatePass, ReasonNone, "00001 to 20240301120000", 3},
+		"huge numbers":        {0, "9999999999999999999_a.sql 10000000000000000000_b.sql", StatePass, ReasonNone, "9999999999999999999 to 10000000000000000000", 2},
+
+		"pairs":                {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql 000002_b.down.sql", StatePass, ReasonNone, "2 migrations, 000001 to 000002 (golang-migrate)", 2},
+		"up alone":             {0, "000001_a.up.sql 000002_b.up.sql", StatePass, ReasonNone, "", 2},
+		"one down missing":     {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql", StateWarn, ReasonMissing, "1 migrations have no down file as the others do, the first is 000002_b.up.sql", 2},
+		"down alone":           {0, "000001_a.up.sql 000001_a.down.sql 000002_b.down.sql", StateFail, ReasonMissing, "000002_b.down.sql takes back what no file makes", 1},
+		"empty down":           {0, "000001_a.up.sql|empty 000001_a.down.sql", StateWarn, ReasonEmpty, "takes nothing back", 1},
+		"empty up":             {0, "empty 000001_a.up.sql|000001_a.down.sql", StateFail, ReasonEmpty, "000001_a.up.sql holds no statement", 1},
+		"two ups":              {0, "000001_a.up.sql 000001_b.up.sql", StateFail, ReasonInvalid, "same number", 1},
+		"other name for down":  {0, "000001_a.up.sql 000001_b.down.sql", StatePass, ReasonNone, "", 1},
+		"gap among pairs":      {0, "000001_a.up.sql 000003_b.up.sql", StateFail, ReasonMissing, "000002 is missing", 2},
+		"flyway":               {0, "V1__a.sql V1.1__b.sql V1_2__c.sql V2__d.sql R__views.sql U2__d.sql", StatePass, ReasonNone, "4 migrations, V1 to V2 (flyway)", 4},
+		"flyway past ten":      {0, "V1.9__a.sql V1.10__b.sql", StatePass, ReasonNone, "V1.9 to V1.10", 2},
+		"flyway gap":           {0, "V1__a.sql V3__b.sql", StateFail, ReasonMissing, "2 is missing", 2},
+		"flyway twice":         {0, "V1__a.sql V1.0__b.sql", StateFail, ReasonInvalid, "V1.0__b.sql and V1__a.sql", 1},
+		"flyway twice by sign": {0, "V1.2__a.sql V1_2__b.sql", StateFail, ReasonInvalid, "same number", 1},
+		"flyway undo alone":    {0, "V1__a.sql U2__b.sql", StateFail, ReasonMissing, "U2__b.sql takes back", 1},
+		"empty repeatable":     {0, "V1__a.sql|empty R__b.sql", StateFail, ReasonEmpty, "R__b.sql", 1},
+		"repeatable alone":     {0, "R__b.sql", StateFail, ReasonMissing, "holds no migration", 0},
+		"two styles":           {0, "000001_a.up.sql 000001_a.down.sql 002_b.sql", StateWarn, ReasonMismatch, "1 files are numbered in another way than the rest (golang-migrate)", 1},
+		"none":                 {0, "", StateFail, ReasonMissing, "holds no migration", 0},
+		"worst of several":     {0, "empty 001_a.sql|001_b.sql|003_c.sql", StateFail, ReasonEmpty, "002 is missing", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var names []string
+			for part := range strings.SplitSeq(tt.files, "|") {
+				if strings.HasPrefix(part, "empty ") {
+					names = append(names, part)
+				} else {
+					names = append(names, strings.Fields(part)...)
+				}
+			}
+			slices.SortFunc(names, func(a, b string) int {
+				return strings.Compare(strings.TrimPrefix(a, "empty "), strings.TrimPrefix(b, "empty "))
+			})
+			r := sound((&migrations{From: tt.from}).judge(migrationsOf(t, names...), "db"))
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if got, ok := measured(r, Migrations); !ok || got != tt.count {
+				t.Errorf("measured %v %v, want %v", got, ok, tt.count)
+			}
+		})
+	}
+	for name, tt := range map[string]struct {
+		file   migrationFile
+		state  State
+		reason Reason
+	}{
+		"binary":     {migrationFile{content: migrationNotText}, StateFail, ReasonInvalid},
+		"endless":    {migrationFile{content: migrationNoEnd}, StateFail, ReasonInvalid},
+		"gone":       {migrationFile{err: fs.ErrNotExist}, StateFail, ReasonMissing},
+		"forbidden":  {migrationFile{err: fs.ErrPermission}, StateUnknown, ReasonPermissionDenied},
+		"disk error": {migrationFile{err: errors.New("input/output error")}, StateUnknown, ReasonError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.file.migrationName, _ = parseMigrationName("001_a.sql")
+			expect(t, sound((&migrations{}).judge([]migrationFile{tt.file}, "db")), tt.state, tt.reason, "db/001_a.sql")
+		})
+	}
+}
+
+func TestMigrationNames(t *testing.T) {
+	for _, file := range []string{
+		"README.md", "schema.sql", "001.sql", "seed_001.sql", "v1__a.sql", "V1_a.sql", "B5__a.sql", "001_a.sql.bak", "001_a_test.go", "001_a.up.sql~", ".001_a.sql",
+		"001_a\nb.sql", "V1..2__a.sql", "123456789012345678901_a.sql", "001_a.SQL",
+	} {
+		if name, ok := parseMigrationName(file); ok {
+			t.Errorf("%q is a migration: %+v", file, name)
+		}
+	}
+}
+
+func TestHasStatement(t *testing.T) {
+	for _, sql := range []string{
+		"CREATE TABLE a ();", "-- a\nSELECT 1", "/* a */ SELECT 1", "/* a /* b */ c */ SELECT 1", "BEGIN; CREATE TABLE a (); COMMIT;", "BEGIN TRANSACTION\nCREATE TABLE a ();",
+		"-- +goose Up\nCREATE TABLE a ();\n-- +goose Down\n", "-- migrate:down\nDROP TABLE a;\n-- migrate:up\nCREATE TABLE a ();", "\uFEFFSELECT 1", "/*!40101 SET a=1 */;", "\\i other.sql",
+		"beginning;", "# a\nselect 1",
+	} {
+		if !hasStatement(sql) {
+			t.Errorf("%q holds a statement", sql)
+		}
+	}
+	for _, sql := range []string{
+		"", " \r\n\t", "-- CREATE TABLE a ();", "/* CREATE TABLE a (); */", "/* a /* b */ SELECT 1 */", "/* SELECT 1", "BEGIN;\nCOMMIT;", "begin transaction isolation level serializable;\nend", ";;",
+		"-- +goose Up\n-- to be written\n-- +goose Down\nDROP TABLE a;", "-- migrate:up transaction:false\n\n-- migrate:down\nDROP TABLE a;", "\uFEFF-- a", "# a",
+	} {
+		if hasStatement(sql) {
+			t.Errorf("%q holds no statement", sql)
+		}
+	}
+}
+
+func TestMigrationsFolder(t *testing.T) {
+	p := newPass(t, folder{"deployment/migrations/001_a.sql": "select 1", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
+	r := look(t, p, "migrations", "{}")
+	expect(t, r, StatePass, ReasonNone, "deployment/migrations holds 1 migrations")
+
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "migrations", "{}"), StateSkip, ReasonNotConfigured, "no migrations folder")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db cannot be listed")
+	expect(t, look(t, newPass(t, folder{"db": ""}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonInvalid, "not a directory")
+	expect(t, look(t, newPass(t, folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db holds no migration")
+
+	for name, tt := range map[string]struct {
+		make   func(path string) error
+		state  State
+		reason Reason
+		detail string
+	}{
+		"zero bytes": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, StateFail, ReasonEmpty, "no statement"},
+		"binary":     {func(path string) error { return os.WriteFile(path, []byte("PGDMP\x00"), 0o600) }, StateFail, ReasonInvalid, "no text"},
+		"fifo":       {func(path string) error { return syscall.Mkfifo(path, 0o600) }, StateFail, ReasonInvalid, "named pipe"},
+		"directory":  {func(path string) error { return os.Mkdir(path, 0o700) }, StateFail, ReasonInvalid, "directory"},
+		"loop":       {func(path string) error { return os.Symlink("001_a.sql", path) }, StateFail, ReasonInvalid, "symbolic links"},
+		"dangling":   {func(path string) error { return os.Symlink("nowhere", path) }, StateFail, ReasonMissing, "no such file"},
+		"large": {func(path string) error {
+			return os.WriteFile(path, []byte("select 1;"+strings.Repeat("\n", maxMigrationHead)), 0o600)
+		}, StatePass, ReasonNone, ""},
+		"large, no end": {func(path string) error {
+			return os.WriteFile(path, []byte(strings.Repeat("\n", maxMigrationHead)+"select 1;"), 0o600)
+		}, StateFail, ReasonInvalid, "first MiB"},
+		"large and binary": {func(path string) error { return os.WriteFile(path, make([]byte, maxMigrationHead+1), 0o600) }, StateFail, ReasonInvalid, "no text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPass(t, folder{"migrations/002_b.sql": "select 1"}, deployment.Settings{})
+			if err := tt.make(filepath.Join(p.Deployment.Root, "migrations/001_a.sql")); err != nil {
+				t.Fatal(err)
+			}
+			expect(t, look(t, p, "migrations", "{}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: fifo}), "migrations", "{}"), StateFail, ReasonInvalid, "not a directory")
+
+	many := t.TempDir()
+	for i := range maxMigrations + 1 {
+		if err := os.WriteFile(filepath.Join(many, fmt.Sprintf("%05d", i)), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: many}), "migrations", "{}"), StateFail, ReasonInvalid, "more than 10000 entries")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	expect(t, Look(ctx, load(t, "migrations", "{}"), p), StateUnknown, ReasonTimeout, "")
+}
+
+func FuzzMigrations(f *testing.F) {
+	f.Add("001_a.sql", "V1.2__b.sql", "-- +goose Up\n/* a */ begin;")
+	f.Add("000001_a.up.sql", "000001_a.down.sql", "/*")
+	f.Add("010_a.sql", "99999999999_b.sql", "start transaction;commit")
+	f.Fuzz(func(t *testing.T, a, b, sql string) {
+		hasStatement(sql)
+		var found []migrationFile
+		for _, file := range []string{a, b} {
+			if name, ok := parseMigrationName(file); ok {
+				found = append(found, migrationFile{migrationName: name})
+			}
+		}
+		if r := sound((&migrations{}).judge(found, "db")); r.State == StatePass && len(found) == 0 || r.Reason == ReasonError {
+			t.Errorf("%+v", r)
+		}
+	})
+}
