@@ -14,6 +14,8 @@ func Kinds() []Kind {
 		migrationsKind(),
 		envSecretKind(),
 		envWordKind(),
+		httpHealthKind(),
+		webPageKind(),
 	}
 }
 

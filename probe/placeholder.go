@@ -16,12 +16,15 @@ import (
 var placeholderAnywhere = regexp.MustCompile(`(?i)change[-_ ]?me|replace[-_ ]?me|[$%]\{[^}]*\}|<[^<>]*>|\{\{.*\}\}`)
 
 // placeholderWord counts as a whole word: between the ends of the value and what is neither letter nor digit. The words of one's own
-// (your-secret, my_password) count at the start of a word.
-var placeholderWord = regexp.MustCompile(`(?i)(^|[^a-z0-9])((changeme|password|passwd|secret|example|todo|tbd|fixme|placeholder|dummy|sample|xxx+)($|[^a-z0-9])|your[-_ ])`)
+// (your-secret) count at the start of a word.
+var placeholderWord = regexp.MustCompile(`(?i)(^|[^a-z0-9])((changeme|password|passwd|secret|example|placeholder)($|[^a-z0-9])|your[-_ ])`)
+
+// placeholderShort counts between blanks and colons alone, since so few letters do come up by chance between the - and _ of a random value.
+var placeholderShort = regexp.MustCompile(`(?i)(^|[\s:])(todo|tbd|fixme|dummy|sample|xxx+)($|[\s:])`)
 
 // isPlaceholder reports whether a value is one that nobody has replaced. The empty value is none: it is missing.
 func isPlaceholder(value string) bool {
-	return placeholderAnywhere.MatchString(value) || placeholderWord.MatchString(value)
+	return placeholderAnywhere.MatchString(value) || placeholderWord.MatchString(value) || placeholderShort.MatchString(value)
 }
 
 // placeholderDomain is a domain of the documentation's, which no deployment lives at (RFC 2606, and what templates write).

@@ -1,0 +1,207 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+	"time"
+
+	"golang.org/x/net/html"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// web_page: is a document published for the public to read?
+//
+// A status of 200 says little: error pages, single-page shells and log-in pages answer it too. So the text is read as a visitor would, and compared
+// with what the site answers to a path that does not exist.
+
+func webPageKind() Kind {
+	return Kind{
+		Name:     "web_page",
+		Question: "Is the document published on the deployment's own site, with text that speaks of its subject?",
+		Example:  "{path: /privacy, mentions: [privacy]}",
+		Layer:    LayerLive,
+		Reads:    "GET on the public site (deployment.public.url), and one path that does not exist; needs to reach it",
+		MaxAge:   time.Minute,
+		Timeout:  15 * time.Second,
+		New:      func() any { return &webPage{Words: 200} },
+	}
+}
+
+type webPage struct {
+	Path     string   `yaml:"path" required:"true" pattern:"^/" doc:"path on the public site"`
+	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text must hold, in any case of letters"`
+	Words    int      `yaml:"words" default:"200" min:"1" doc:"how many words of text there must be at least"`
+}
+
+// noSuchPath is what no site has.
+const noSuchPath = "/catalyst-exporter-asks-for-a-page-that-does-not-exist"
+
+func (s *webPage) Probe(ctx context.Context, p *Pass) (Result, error) {
+	const setting = "deployment.public.url"
+	at, err := publicAddress(p)
+	if err != nil {
+		return Result{}, err
+	}
+	w, err := webFor(p, "public", deployment.HTTP{CAFile: p.Deployment.TLS.CAFile})
+	if err != nil {
+		return Result{}, err
+	}
+	page, err := w.get(ctx, at.URL+s.Path)
+	if err != nil {
+		return unasked(s.Path, err, at, setting, true)
+	}
+	if r := s.judge(page); r.State != StatePass {
+		return r, nil
+	}
+	control, err := Once(ctx, p, controlKey{at.URL}, func(ctx context.Context) (answer, error) { return w.get(ctx, at.URL+noSuchPath) })
+	if err != nil {
+		return unasked("the control request", err, at, setting, false)
+	}
+	if control.Status == 200 && alike(textOf(control.Body), textOf(page.Body)) {
+		return Failed(ReasonNotPublished, "%s shows the same page as a path that does not exist", s.Path), nil
+	}
+	return s.judge(page), nil
+}
+
+type controlKey struct{ url string }
+
+// publicAddress is the deployment as its users reach it: configured, or the first public host that its files name.
+func publicAddress(p *Pass) (deployment.Address, error) {
+	if u := p.Deployment.Public.URL; u != "" {
+		return deployment.Address{URL: strings.TrimRight(u, "/"), Configured: true}, nil
+	}
+	hosts, err := p.View.PublicHosts()
+	if err != nil {
+		return deployment.Address{}, Needs("deployment.public.url", err)
+	}
+	for _, h := range hosts {
+		if h.Placeholder == "" {
+			return deployment.Address{URL: "https://" + h.Name}, nil
+		}
+	}
+	return deployment.Address{}, Skip("deployment.public.url", "no public host is configured, and the deployment's files name none")
+}
+
+var (
+	errorPage = regexp.MustCompile(`(?i)\b(404|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|error 5\d\d|internal server error|bad gateway|under construction|coming soon)\b`)
+	loginPath = regexp.MustCompile(`(?i)/(log-?in|sign-?in|auth|sso|oauth2?|account/login)(/|$|\?)`)
+)
+
+// judge judges the page by itself.
+func (s *webPage) judge(a answer) Result {
+	switch {
+	case a.OffSite != "":
+		return Failed(ReasonNotPublished, "%s redirects off the site", s.Path)
+	case a.Status != 200:
+		return Failed(ReasonNotPublished, "%s answers %d", s.Path, a.Status)
+	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(s.Path):
+		return Failed(ReasonNotPublished, "%s leads to a log-in page", s.Path)
+	}
+	t := textOf(a.Body)
+	switch {
+	case t.password:
+		return Failed(ReasonNotPublished, "%s shows a log-in form", s.Path)
+	case errorPage.MatchString(t.heading):
+		return Failed(ReasonNotPublished, "%s answers 200 with an error page", s.Path)
+	case len(t.words) < s.Words && t.script:
+		return Failed(ReasonNotPublished, "%s is a shell for scripts with %d words of its own, at least %d are wanted", s.Path, len(t.words), s.Words)
+	case len(t.words) < s.Words:
+		return Failed(ReasonNotPublished, "%s has %d words of text, at least %d are wanted", s.Path, len(t.words), s.Words)
+	}
+	all := strings.ToLower(strings.Join(t.words, " "))
+	for _, m := range s.Mentions {
+		if !strings.Contains(all, strings.ToLower(m)) {
+			return Failed(ReasonMismatch, "%s does not mention %q", s.Path, m)
+		}
+	}
+	return Passed("%s is published: %d words", s.Path, len(t.words))
+}
+
+// pageText is what a visitor reads of a page.
+type pageText struct {
+	heading  string // title and first-level headings
+	words    []string
+	password bool // there is a field for one
+	script   bool
+}
+
+// maxTokens bounds the work on one page.
+const maxTokens = 200_000
+
+// textOf reads a page, be it HTML or plain text.
+func textOf(body []byte) pageText {
+	var t pageText
+	z := html.NewTokenizer(bytes.NewReader(body))
+	hidden, heading := "", false
+	for range maxTokens {
+		switch z.Next() {
+		case html.ErrorToken: // the end, or what is left is no markup
+			return t
+		case html.TextToken:
+			fields := strings.Fields(string(z.Text()))
+			if heading {
+				t.heading += " " + strings.Join(fields, " ")
+			}
+			if hidden == "" {
+				t.words = append(t.words, fields...)
+			}
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, attributes := z.TagName()
+			switch tag := string(name); tag {
+			case "script", "style", "noscript", "template", "nav", "svg", "head", "footer":
+				t.script = t.script || tag == "script"
+				if hidden == "" && tag != "head" {
+					hidden = tag
+				}
+			case "title", "h1":
+				heading = true
+				if tag == "title" && hidden == "" {
+					hidden = tag
+				}
+			case "input":
+				for attributes {
+					var key, value []byte
+					key, value, attributes = z.TagAttr()
+					t.password = t.password || string(key) == "type" && strings.EqualFold(string(value), "password")
+				}
+			}
+		case html.EndTagToken:
+			name, _ := z.TagName()
+			if string(name) == hidden {
+				hidden = ""
+			}
+			if string(name) == "title" || string(name) == "h1" {
+				heading = false
+			}
+		}
+	}
+	return t
+}
+
+// alike reports whether two pages are one but for a few words (a date, the path that was asked for).
+func alike(a, b pageText) bool {
+	count := map[string]int{}
+	for _, w := range a.words {
+		count[w]++
+	}
+	shared := 0
+	for _, w := range b.words {
+		if count[w] > 0 {
+			count[w]--
+			shared++
+		}
+	}
+	longer := max(len(a.words), len(b.words))
+	return longer > 0 && float64(shared) >= 0.95*float64(longer)
+}
+
+func (s *webPage) Validate() []error {
+	if len(s.Mentions) == 0 {
+		return []error{errors.New("mentions: a page that says nothing is nothing")}
+	}
+	return nil
+}

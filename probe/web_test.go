@@ -1,0 +1,252 @@
+package probe
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// site serves paths with fixed answers.
+func site(t *testing.T, pages map[string]http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := pages[r.URL.Path]; h != nil {
+			h(w, r)
+			return
+		}
+		http.NotFound(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s
+}
+
+func says(status int, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) }
+}
+
+// listener accepts connections and hands each to serve; it ends with the test.
+func listener(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				stop := context.AfterFunc(ctx, func() { _ = c.Close() })
+				defer stop()
+				defer func() { _ = c.Close() }()
+				serve(c)
+			}()
+		}
+	}()
+	t.Cleanup(func() { cancel(); _ = l.Close(); <-done })
+	return l.Addr().String()
+}
+
+// faults are what a port can do instead of answering. Each names the reason it must lead to for a configured address where reachability is the
+// claim, and elsewhere.
+func faults(t *testing.T) []fault {
+	t.Helper()
+	block := make(chan struct{})
+	t.Cleanup(func() { close(block) })
+	head := func(c net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(c)) }
+	return []fault{
+		{"refused", fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t)), StateFail, ReasonUnreachable},
+		{"silent", listener(t, func(c net.Conn) { <-block }), StateFail, ReasonTimeout},
+		{"reset", listener(t, func(c net.Conn) { head(c); _ = c.(*net.TCPConn).SetLinger(0) }), StateFail, ReasonUnreachable},
+		{"garbage", listener(t, func(c net.Conn) { head(c); _, _ = c.Write([]byte("SSH-2.0-mark\r\n\x00\xff")) }), StateFail, ReasonInvalid},
+		{"breaks off", listener(t, func(c net.Conn) {
+			head(c)
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nmark"))
+		}), StateFail, ReasonInvalid},
+		{"drips", listener(t, func(c net.Conn) {
+			head(c)
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
+			for range 100 {
+				if _, err := c.Write([]byte("x")); err != nil {
+					return
+				}
+				time.Sleep(50 * time.Millisecond)
+			}
+		}), StateFail, ReasonTimeout},
+		{"endless", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": endless, "/privacy": endless}).URL, "http://"), StateFail, ReasonInvalid},
+		{"gzip bomb", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": bomb, "/privacy": bomb}).URL, "http://"), StateFail, ReasonInvalid},
+		{"circle", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": circle, "/privacy": circle}).URL, "http://"), StateFail, ReasonInvalid},
+		{"TLS port", strings.TrimPrefix(httptestTLS(t).URL, "https://"), StateFail, ReasonUnhealthy},
+	}
+}
+
+type fault struct {
+	name, address string
+	state         State
+	reason        Reason
+}
+
+func endless(w http.ResponseWriter, r *http.Request) {
+	chunk := []byte(strings.Repeat("mark ", 20000))
+	for range 100 {
+		if _, err := w.Write(chunk); err != nil {
+			return
+		}
+	}
+}
+
+func bomb(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	zeros := make([]byte, 1<<20)
+	for range 64 {
+		_, _ = z.Write(zeros)
+	}
+	_ = z.Close()
+}
+
+func circle(w http.ResponseWriter, r *http.Request) {
+	http.Redirect(w, r, r.URL.Path, http.StatusFound)
+}
+
+func httptestTLS(t *testing.T) *httptest.Server {
+	s := httptest.NewTLSServer(says(200, "ok"))
+	s.Config.ErrorLog = nil
+	t.Cleanup(s.Close)
+	return s
+}
+
+// patient is short, since tests wait for it.
+func patient() schema.Duration { return schema.Duration(300 * time.Millisecond) }
+
+func apiAt(url string) deployment.Settings {
+	return deployment.Settings{API: deployment.API{URL: url, HTTP: deployment.HTTP{Timeout: patient()}}}
+}
+
+func TestHTTPHealthFaults(t *testing.T) {
+	for _, f := range faults(t) {
+		t.Run(f.name, func(t *testing.T) {
+			r := look(t, newPass(t, nil, apiAt("http://"+f.address)), "http_health", "{paths: [/health]}")
+			expect(t, r, f.state, f.reason, "")
+			if strings.Contains(r.Detail, "mark") {
+				t.Errorf("the detail holds what the server sent: %s", r.Detail)
+			}
+		})
+	}
+	t.Run("TLS to a plain port", func(t *testing.T) {
+		s := site(t, nil)
+		expect(t, look(t, newPass(t, nil, apiAt("https://"+strings.TrimPrefix(s.URL, "http://"))), "http_health", "{paths: [/health]}"), StateFail, ReasonMismatch, "does not speak TLS")
+	})
+	t.Run("unknown authority", func(t *testing.T) {
+		expect(t, look(t, newPass(t, nil, apiAt(httptestTLS(t).URL)), "http_health", "{paths: [/health]}"), StateFail, ReasonMismatch, "unknown authority")
+	})
+}
+
+func TestHTTPHealth(t *testing.T) {
+	compose := folder{"docker-compose.yml": "services: {catalyst: {image: c}, postgres: {image: 'postgres:16'}, redis: {image: 'redis:7'}, backup: {image: 'postgres:16'}}"}
+	tests := []struct {
+		name, health, ready string
+		status              int
+		files               folder
+		spec                string
+		state               State
+		reason              Reason
+		detail              string
+	}{
+		{"all well", "ok", `{"status":"ready","checks":{"database":{"status":"healthy"},"redis":"ok"}}`, 200, compose, "{}", StatePass, "", ""},
+		{"other names", `{"status":"UP"}`, `{"components":[{"name":"PostgreSQL","status":"up"},{"name":"cache","healthy":true}]}`, 200, compose, "{}", StatePass, "", ""},
+		{"disabled", "ok", `{"status":"ready","checks":{"database":{"status":"disabled"},"redis":"ok"}}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `database is "disabled"`},
+		{"degraded in one of two", `{"database":"degraded"}`, `{"database":"ok","redis":"ok"}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `"degraded"`},
+		{"absent", "ok", `{"status":"ready","checks":{"database":"ok"}}`, 200, compose, "{}", StateFail, ReasonMissing, "no endpoint names redis"},
+		{"no compose file, nothing expected", "ok", "ok", 200, nil, "{}", StatePass, "", ""},
+		{"configured component", "ok", `{"status":"ok"}`, 200, nil, "{components: [queue]}", StateFail, ReasonMissing, "queue"},
+		{"the whole is degraded", "ok", `{"status":"degraded","database":"ok","redis":"ok"}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `/health/ready says it is "degraded"`},
+		{"odd word", "ok", `{"status":"mark-word"}`, 200, nil, "{}", StateFail, ReasonUnhealthy, "another value"},
+		{"not ready by boolean", "ok", `{"ready":false}`, 200, nil, "{}", StateFail, ReasonUnhealthy, "ready is false"},
+		{"503", "ok", "{}", 503, nil, "{}", StateFail, ReasonUnhealthy, "/health/ready answers 503"},
+		{"HTML with 200", "ok", "<html><h1>502 Bad Gateway</h1>", 200, nil, "{}", StateFail, ReasonInvalid, ""},
+		{"nothing with 200", "ok", "", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
+		{"empty object", "ok", "{}", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
+		{"a number", "ok", "7", 200, nil, "{}", StateFail, ReasonInvalid, ""},
+		{"invalid UTF-8", "ok", "\xff\xfe\x00", 200, nil, "{}", StateFail, ReasonInvalid, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := site(t, map[string]http.HandlerFunc{"/health": says(200, tt.health), "/health/ready": says(tt.status, tt.ready)})
+			settings := apiAt(s.URL)
+			settings.Root = tt.files.write(t)
+			expect(t, look(t, newPass(t, nil, settings), "http_health", tt.spec), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+func TestWebPage(t *testing.T) {
+	policy := "<html><head><title>Privacy policy</title></head><body><h1>Privacy</h1><p>" + strings.Repeat("we keep your privacy and your data safe. ", 60) + "</p></body></html>"
+	shell := `<html><head><title>App</title><script src=/app.js></script></head><body><div id=root></div></body></html>`
+	pages := map[string]http.HandlerFunc{
+		"/privacy":   says(200, policy),
+		"/plain":     says(200, strings.Repeat("privacy text ", 200)),
+		"/gone":      says(404, policy),
+		"/soft":      says(200, "<title>Page not found</title>"+policy),
+		"/shell":     says(200, shell),
+		"/short":     says(200, "<h1>Privacy</h1><p>soon</p>"),
+		"/terms":     says(200, "<title>Terms</title><p>"+strings.Repeat("terms of service apply here to all. ", 60)),
+		"/form":      says(200, policy+"<input TYPE=Password name=p>"),
+		"/login":     says(200, policy),
+		"/to-login":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) },
+		"/away":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://privacy.invalid/x", 302) },
+		"/moved":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/privacy", 301) },
+		"/scripted":  says(200, "<script>"+strings.Repeat("privacy ", 500)+"</script><body>x"),
+		"/malformed": says(200, "<<<<\xff<a<b <p"+strings.Repeat("<", 5000)),
+	}
+	tests := []struct {
+		path   string
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"/privacy", StatePass, "", "words"},
+		{"/plain", StatePass, "", ""},
+		{"/moved", StatePass, "", ""},
+		{"/gone", StateFail, ReasonNotPublished, "404"},
+		{"/soft", StateFail, ReasonNotPublished, "error page"},
+		{"/shell", StateFail, ReasonNotPublished, "shell for scripts"},
+		{"/short", StateFail, ReasonNotPublished, "2 words"},
+		{"/terms", StateFail, ReasonMismatch, `does not mention "privacy"`},
+		{"/form", StateFail, ReasonNotPublished, "log-in form"},
+		{"/to-login", StateFail, ReasonNotPublished, "log-in page"},
+		{"/away", StateFail, ReasonNotPublished, "off the site"},
+		{"/absent", StateFail, ReasonNotPublished, "404"},
+		{"/scripted", StateFail, ReasonNotPublished, "shell"},
+		{"/malformed", StateFail, ReasonNotPublished, "words"},
+	}
+	s := site(t, pages)
+	for _, tt := range tests {
+		t.Run(tt.path, func(t *testing.T) {
+			p := newPass(t, nil, deployment.Settings{Public: deployment.Public{URL: s.URL}})
+			expect(t, look(t, p, "web_page", "{path: "+tt.path+", mentions: [privacy]}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+	t.Run("the same page for every path", func(t *testing.T) {
+		all := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(policy + r.URL.Path)) }))
+		t.Cleanup(all.Close)
+		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{URL: all.URL}})
+		expect(t, look(t, p, "web_page", "{path: /privacy, mentions: [privacy]}"), StateFail, ReasonNotPublished, "does not exist")
+	})
+}
