@@ -100,21 +100,14 @@ func Prove(ctx context.Context, r io.Reader, size int64) (Proof, error) {
 
 // Prove is the function Prove with the Prover's limits.
 func (p Prover) Prove(ctx context.Context, r io.Reader, size int64) (Proof, error) {
-	maxContent := p.MaxContent
-	if maxContent <= 0 {
-		maxContent = DefaultMaxContent
-	}
 	source := &source{ctx: ctx, r: r, hash: sha256.New(), left: math.MaxInt64}
 	if size >= 0 {
 		source.left = size
 	}
-	run := &run{ctx: ctx, left: maxContent, tables: newTally()}
+	run := p.run(ctx)
 	defer run.close()
 	in := newInput(source)
 	err := run.judge(in, 0)
-	if err != nil {
-		err = damage("backup", err)
-	}
 	var f *fault
 	if err == nil || errors.As(err, &f) && f.reason == Opaque {
 		// A judge that is content has read to the end; the digest of what cannot be read through is wanted too.
@@ -122,22 +115,41 @@ func (p Prover) Prove(ctx context.Context, r io.Reader, size int64) (Proof, erro
 			err = e
 		}
 	}
-	proof := run.proof
-	proof.Bytes, proof.Content = source.n, run.content
+	proof, err := run.proved(err)
+	if err != nil {
+		return Proof{}, err
+	}
+	proof.Bytes = source.n
 	if source.ended {
 		proof.SHA256 = hex.EncodeToString(source.hash.Sum(nil))
 		if size >= 0 && source.n < size {
 			return Proof{}, fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, source.n, size)
 		}
 	}
-	switch {
-	case err == nil:
+	return proof, nil
+}
+
+func (p Prover) run(ctx context.Context) *run {
+	left := p.MaxContent
+	if left <= 0 {
+		left = DefaultMaxContent
+	}
+	return &run{ctx: ctx, left: left, tables: newTally()}
+}
+
+// proved makes a proof of what a judge returned.
+func (r *run) proved(err error) (Proof, error) {
+	proof := r.proof
+	proof.Content = r.content
+	if err == nil {
 		proof.Whole = true
-		proof.Tables, proof.Partial, proof.NoData = run.tables.result()
-	case errors.As(err, &f):
-		proof.Reason, proof.Detail = f.reason, f.detail
-	default:
+		proof.Tables, proof.Partial, proof.NoData = r.tables.result()
+		return proof, nil
+	}
+	var f *fault
+	if err = damage("backup", err); !errors.As(err, &f) {
 		return Proof{}, err
 	}
+	proof.Reason, proof.Detail = f.reason, f.detail
 	return proof, nil
 }

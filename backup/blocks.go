@@ -1,5 +1,6 @@
 // The data blocks of the custom format: a kind, the id of the entry, then chunks that each tell their length, up to one of length zero.
 // Large objects lie several in one block, each behind its number, up to number zero.
+
 package backup
 
 import (

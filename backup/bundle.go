@@ -1,6 +1,7 @@
 // A dump in several files, as in pg_dump's tar and directory formats: the table of contents (toc.dat), one file for each entry with data,
 // one for each large object and a list of these. They may come in any order, so each is read when it comes and all are held against the table
 // of contents at the end.
+
 package backup
 
 import (

@@ -1,6 +1,7 @@
 // PostgreSQL's custom format (pg_dump --format=custom), from src/bin/pg_dump/pg_backup_archiver.c and pg_backup_custom.c: a header, a table of
 // contents, then one block for each entry that has data. Where each block lies is in the table of contents only when pg_dump could seek; what
 // proves the file whole is that each entry's block is there and ends with its mark. The table of contents is the same in a tar or directory dump.
+
 package backup
 
 import (

@@ -1,4 +1,5 @@
 // Dumps in custom format, written byte by byte, to break one thing at a time.
+
 package backup
 
 import (

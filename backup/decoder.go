@@ -1,4 +1,5 @@
 // Decompression: one decoder for each format, used again for the next stream, since a dump may hold a hundred thousand of them.
+
 package backup
 
 import (

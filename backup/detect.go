@@ -1,4 +1,5 @@
 // What a backup is, by its content alone, and the way through its compression.
+
 package backup
 
 import (

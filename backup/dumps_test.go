@@ -1,5 +1,6 @@
 // Real dumps: made by the pg_dump that is installed, and those of newer versions from testdata, all of databases that hold what is hard to
 // read: names, rows and function bodies that look like the dump's own lines.
+
 package backup
 
 import (

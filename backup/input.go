@@ -1,5 +1,6 @@
 // Reading: the source with its digest, one layer of bytes with its position, and the line between "this backup is broken" (a fault) and "it
 // could not be read" (any other error).
+
 package backup
 
 import (

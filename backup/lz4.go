@@ -1,5 +1,6 @@
 // LZ4 frames, after the LZ4 Frame Format Description 1.6 and the Block Format Description: what `lz4` and pg_dump --compress=lz4 write. A frame
 // says itself where it ends, so an input that ends in one is cut; checksums are verified where the frame has them.
+
 package backup
 
 import (

@@ -1,4 +1,5 @@
 // Compression, archives and what cannot be read through.
+
 package backup
 
 import (

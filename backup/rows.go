@@ -1,4 +1,5 @@
 // The rows of one table as a dump keeps them: COPY text, or INSERT statements (pg_dump --inserts, --rows-per-insert).
+
 package backup
 
 import (

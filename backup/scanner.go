@@ -1,5 +1,6 @@
 // SQL as pg_dump writes it, split into statements without understanding them: enough to know what is a statement and what only looks like one
 // inside a string, a quoted name, a function's body or a comment.
+
 package backup
 
 import (

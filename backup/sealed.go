@@ -1,5 +1,6 @@
 // What is recognised but cannot be read through: encrypted files, and xz, for which there is no decoder here whose memory is bounded. The frame
 // around the content is walked as far as it goes without a key, so that a file cut short is told from one only a manifest can vouch for.
+
 package backup
 
 import (

@@ -1,5 +1,6 @@
 // A plain SQL dump (pg_dump --format=plain, pg_dumpall): what proves it whole is its last comment, which pg_dump writes when all else is
 // written, found outside of strings and rows; and behind it nothing but what pg_dump itself puts there.
+
 package backup
 
 import (

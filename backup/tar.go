@@ -1,4 +1,5 @@
 // Tar archives: a dump in tar format, a directory dump packed by tar, a tar with dumps among its files, or a server's data directory.
+
 package backup
 
 import (

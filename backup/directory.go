@@ -1,0 +1,126 @@
+// A dump in directory format as a directory: the same files as in a tar archive of it, judged the same way.
+
+package backup
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// tocName is the table of contents of a dump in tar or directory format.
+const tocName = "toc.dat"
+
+// filesOf names the regular files in a directory, in the order of their names.
+func filesOf(ctx context.Context, dir string) ([]string, error) {
+	s := &search{ctx: ctx}
+	var names []string
+	err := s.list(dir, func(name string) error {
+		names = append(names, name)
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
+}
+
+// identifyDirectory makes one identity of a directory and the files in it: their sizes added up, the latest of their times. The directory's own
+// time of modification tells when a file came or went, not how old the dump is.
+func identifyDirectory(ctx context.Context, dir string) (files.Identity, error) {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return files.Identity{}, err
+	}
+	all := files.Identify(info)
+	all.Size, all.Modified = 0, time.Time{}
+	names, err := filesOf(ctx, dir)
+	if err != nil {
+		return files.Identity{}, err
+	}
+	for _, name := range names {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return files.Identity{}, err
+		}
+		if id := files.Identify(info); info.Mode().IsRegular() {
+			all.Size += id.Size
+			all.Changed = later(all.Changed, id.Changed)
+			all.Modified = later(all.Modified, id.Modified)
+		}
+	}
+	return all, nil
+}
+
+// ProveDirectory reads every file of a dump in directory format and judges the whole. The digest is that of the lines sha256sum prints for the
+// files, in the order of their names. A file that changes meanwhile is files.ErrChanged.
+func (p Prover) ProveDirectory(ctx context.Context, dir string) (Proof, error) {
+	before, err := identifyDirectory(ctx, dir)
+	if err != nil {
+		return Proof{}, err
+	}
+	names, err := filesOf(ctx, dir)
+	if err != nil {
+		return Proof{}, err
+	}
+	run := p.run(ctx)
+	defer run.close()
+	b := newBundle(run, 0)
+	sums := sha256.New()
+	var size int64
+	for _, name := range names {
+		n, sum, err := b.disk(ctx, dir, name)
+		if err != nil {
+			return Proof{}, fmt.Errorf("%s: %w", filepath.Join(dir, name), err)
+		}
+		if sum != "" {
+			_, _ = fmt.Fprintf(sums, "%s  %s\n", sum, name)
+		}
+		size += n
+	}
+	after, err := identifyDirectory(ctx, dir)
+	if err != nil {
+		return Proof{}, err
+	}
+	if before != after || size != before.Size {
+		return Proof{}, fmt.Errorf("%s: %w", dir, files.ErrChanged)
+	}
+	proof, err := run.proved(b.verdict())
+	if err != nil {
+		return Proof{}, err
+	}
+	proof.Bytes, proof.SHA256 = size, hex.EncodeToString(sums.Sum(nil))
+	return proof, nil
+}
+
+// disk reads one file of a directory to its end and returns its size and digest; none of what is no regular file.
+func (b *bundle) disk(ctx context.Context, dir, name string) (int64, string, error) {
+	f, info, err := files.Open(filepath.Join(dir, name))
+	if errors.Is(err, files.ErrNotRegular) {
+		return 0, "", nil
+	}
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = f.Close() }()
+	s := &source{ctx: ctx, r: f, hash: sha256.New(), left: math.MaxInt64}
+	in := newInput(s)
+	if err := b.file(name, in); err != nil {
+		return 0, "", err
+	}
+	if err := in.drain(); err != nil {
+		return 0, "", err
+	}
+	if s.n != info.Size() {
+		return 0, "", io.ErrUnexpectedEOF
+	}
+	return s.n, hex.EncodeToString(s.hash.Sum(nil)), nil
+}

@@ -1,0 +1,356 @@
+// Which backup is judged: the newest finished one. A backup that is still being written is no news, good or bad, so it is passed over and the one
+// before it is judged.
+
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Errors of Find beside those of io/fs and syscall (fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP).
+var (
+	ErrNone       = errors.New("no backup")
+	ErrUnfinished = errors.New("no finished backup")
+	ErrTooMany    = errors.New("more names than are looked at")
+)
+
+// Bounds of Find.
+const (
+	maxNames  = 100_000 // in all directories together
+	maxPassed = 20      // that are told
+	batch     = 1000    // names read at once
+)
+
+// DefaultSettle is how long a file must have been left alone to count as finished, where it cannot be seen whether somebody has it open.
+const DefaultSettle = 30 * time.Second
+
+// settleClosed is the same for a file that nobody has open for writing: time stamps of some file systems are as coarse as 2 s.
+const settleClosed = 2 * time.Second
+
+// copied is how long after a backup a file of its size counts as a copy of it (latest.sql.gz beside the dated one), and not as the next one.
+const copied = time.Hour
+
+// File is one backup.
+type File struct {
+	Path      string
+	Directory bool // in pg_dump's directory format
+	files.Identity
+}
+
+// Set is what was found in one place.
+type Set struct {
+	Newest File   // the newest finished backup
+	Before File   // the finished one before it, for comparison; without a path when there is none
+	Passed []Pass // newer ones that were passed over, newest first, at most twenty
+	Count  int    // of the finished ones
+}
+
+// Pass is a backup that was not judged.
+type Pass struct{ Path, Why string }
+
+// Finder looks for backups. The zero value is ready.
+type Finder struct {
+	Now    func() time.Time // time.Now when nil
+	Settle time.Duration    // DefaultSettle when 0
+}
+
+// Find looks in place for the newest finished backup. Place is
+//
+//   - a file: that one;
+//   - a directory that pg_dump has written (toc.dat): that one;
+//   - any other directory: the files in it whose names look like a backup's, and those in its directories that are usual for backups (latest,
+//     last, hourly, daily, weekly, monthly, yearly);
+//   - a pattern with * ? [ in any part of it (daily/daily_*.sql.gz), as path.Match reads it: the files it fits.
+//
+// Unfinished are names that end in .tmp, .part, .partial, .inprogress and the like, files somebody has open for writing, or, where that cannot be
+// seen, those written to within Settle, and dump directories still without toc.dat. Names that begin with a dot and manifests are no backups.
+// Links are followed; what lies under several names counts once.
+func (f Finder) Find(ctx context.Context, place string) (Set, error) {
+	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, seen: make(map[[2]uint64]bool)}
+	if f.Now != nil {
+		s.now = f.Now()
+	}
+	if s.settle <= 0 {
+		s.settle = DefaultSettle
+	}
+	if err := s.place(filepath.Clean(place)); err != nil {
+		return Set{}, err
+	}
+	return s.set(place)
+}
+
+// search is one Find under way.
+type search struct {
+	ctx    context.Context
+	now    time.Time
+	settle time.Duration
+	names  int
+	seen   map[[2]uint64]bool // device and inode
+	found  []File
+	passed []passed
+}
+
+type passed struct {
+	Pass
+	modified time.Time
+}
+
+// usual are the directories backup programs sort their files into.
+var usual = [...]string{"latest", "last", "hourly", "daily", "weekly", "monthly", "yearly"}
+
+// backupName fits what backups are called; where a directory is given and no pattern, it may hold logs and scripts as well.
+var backupName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
+
+// unfinishedName fits what is renamed when it is complete.
+var unfinishedName = regexp.MustCompile(`(?i)(\.(tmp|temp|part|partial|inprogress|in-progress|incomplete|writing|filepart|swp)(\.[0-9a-z]+)?|~)$`)
+
+func (s *search) place(place string) error {
+	info, err := os.Stat(place)
+	switch {
+	case err == nil && info.IsDir():
+		return s.directory(place)
+	case err == nil:
+		s.add(place, info)
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(place, "*?["):
+		return s.pattern(place)
+	}
+	return err
+}
+
+func (s *search) directory(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, tocName)); err == nil {
+		return s.dumpDirectory(dir)
+	}
+	into := []string{dir}
+	for _, name := range usual {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			into = append(into, filepath.Join(dir, name))
+		}
+	}
+	for _, dir := range into {
+		err := s.list(dir, func(name string) error {
+			path := filepath.Join(dir, name)
+			info, err := os.Stat(path)
+			switch {
+			case errors.Is(err, fs.ErrNotExist):
+				return nil // gone meanwhile, or a link to nothing
+			case err != nil:
+				return err
+			case info.IsDir():
+				return s.dumpIn(path)
+			case backupName.MatchString(name) || unfinishedName.MatchString(name):
+				s.add(path, info)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dumpIn adds a directory that pg_dump has written or is writing.
+func (s *search) dumpIn(dir string) error {
+	if slices.Contains(usual[:], filepath.Base(dir)) {
+		return nil
+	}
+	var data bool
+	err := s.list(dir, func(name string) error {
+		if data = data || name == tocName || dataName.MatchString(name); data {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if err != nil || !data {
+		return err
+	}
+	return s.dumpDirectory(dir)
+}
+
+// pattern walks the parts of a pattern.
+func (s *search) pattern(place string) error {
+	parts := strings.Split(filepath.ToSlash(place), "/")
+	if _, err := filepath.Match(place, ""); err != nil {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	dirs := []string{"."}
+	if parts[0] == "" {
+		dirs, parts = []string{"/"}, parts[1:]
+	}
+	for i, part := range parts {
+		var next []string
+		for _, dir := range dirs {
+			if !strings.ContainsAny(part, "*?[") {
+				next = append(next, filepath.Join(dir, part))
+				continue
+			}
+			// Where the pattern fits many directories, one that is none of them is passed.
+			err := s.list(dir, func(name string) error {
+				if fits, _ := filepath.Match(part, name); fits && !strings.HasPrefix(name, ".") {
+					next = append(next, filepath.Join(dir, name))
+				}
+				return nil
+			})
+			if err != nil && !(slices.ContainsFunc(parts[:i], func(p string) bool { return strings.ContainsAny(p, "*?[") }) &&
+				(errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrNotExist))) {
+				return err
+			}
+		}
+		dirs = next
+	}
+	for _, path := range dirs {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		case err != nil:
+			return err
+		case info.IsDir():
+			if err := s.dumpIn(path); err != nil {
+				return err
+			}
+		default:
+			s.add(path, info)
+		}
+	}
+	return nil
+}
+
+// list calls visit for each name in dir, a batch at a time, until the bound is reached. fs.SkipAll ends it early.
+func (s *search) list(dir string, visit func(name string) error) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	for {
+		names, err := d.Readdirnames(batch)
+		for _, name := range names {
+			if s.names++; s.names > maxNames {
+				return fmt.Errorf("%s: %w (%d)", dir, ErrTooMany, maxNames)
+			}
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			if err := visit(name); err == fs.SkipAll {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// add takes a file, unless it is none, no backup, or known under another name.
+func (s *search) add(path string, info fs.FileInfo) {
+	name := filepath.Base(path)
+	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isSidecar(name) {
+		return
+	}
+	s.take(File{Path: path, Identity: files.Identify(info)}, unfinishedName.MatchString(name))
+}
+
+// dumpDirectory adds a directory in pg_dump's format: its time is that of the table of contents, which is written last.
+func (s *search) dumpDirectory(dir string) error {
+	id, err := identifyDirectory(s.ctx, dir)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(dir, tocName))
+	s.take(File{Path: dir, Directory: true, Identity: id}, err != nil || unfinishedName.MatchString(dir))
+	return nil
+}
+
+func (s *search) take(f File, unfinished bool) {
+	key := [2]uint64{f.Device, f.Inode}
+	if s.seen[key] {
+		return
+	}
+	s.seen[key] = true
+	if unfinished {
+		s.passed = append(s.passed, passed{Pass{f.Path, "it is not finished"}, f.Modified})
+		return
+	}
+	s.found = append(s.found, f)
+}
+
+// set chooses. Whether a file is being written is asked of the newest ones only, until two finished ones are found.
+func (s *search) set(place string) (Set, error) {
+	slices.SortFunc(s.found, func(a, b File) int {
+		if c := b.Modified.Compare(a.Modified); c != 0 {
+			return c
+		}
+		return strings.Compare(b.Path, a.Path)
+	})
+	set := Set{Count: len(s.found)}
+	for _, f := range s.found {
+		if set.Newest.Path == "" {
+			if why := s.writing(f); why != "" {
+				set.Count--
+				s.passed = append(s.passed, passed{Pass{f.Path, why}, f.Modified})
+				continue
+			}
+			set.Newest = f
+			continue
+		}
+		if f.Size != set.Newest.Size || set.Newest.Modified.Sub(f.Modified) > copied {
+			set.Before = f
+			break
+		}
+	}
+	slices.SortFunc(s.passed, func(a, b passed) int { return b.modified.Compare(a.modified) })
+	for _, p := range s.passed {
+		if len(set.Passed) < maxPassed && !p.modified.Before(set.Newest.Modified) {
+			set.Passed = append(set.Passed, p.Pass)
+		}
+	}
+	switch {
+	case set.Newest.Path != "":
+		return set, nil
+	case len(set.Passed) > 0:
+		return set, fmt.Errorf("%s: %w: %s: %s", place, ErrUnfinished, set.Passed[0].Path, set.Passed[0].Why)
+	}
+	return set, fmt.Errorf("%s: %w", place, ErrNone)
+}
+
+// writing tells why a file may still be written to, or "".
+func (s *search) writing(f File) string {
+	open, known := false, false
+	if !f.Directory {
+		open, known = openForWriting(f.Path)
+	}
+	age := s.now.Sub(f.Modified)
+	switch {
+	case open:
+		return "it is open for writing"
+	case age < -s.settle: // of the future: its time tells nothing
+		return ""
+	case known && age >= settleClosed, age >= s.settle:
+		return ""
+	}
+	return "it was written to a moment ago"
+}
+
+func isSidecar(name string) bool {
+	return slices.Contains(lists[:], name) || slices.ContainsFunc(sidecars[:], func(ending string) bool { return strings.HasSuffix(name, ending) })
+}

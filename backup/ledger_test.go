@@ -1,0 +1,269 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// asNobody runs f with the rights of the user nobody, in a thread that ends with it.
+func asNobody(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // and never unlocked: the thread's rights do not come back
+		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
+			t.Errorf("become nobody: %v", errno)
+			return
+		}
+		f()
+	}()
+	<-done
+}
+
+func put(t *testing.T, path string, data []byte, age time.Duration) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	at := time.Now().Add(-age)
+	if err := os.Chtimes(path, at, at); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rested is a ledger in whose eyes every file has rested.
+func rested() *Ledger {
+	return &Ledger{Now: func() time.Time { return time.Now().Add(time.Minute) }}
+}
+
+func TestLedger(t *testing.T) {
+	ctx := context.Background()
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.sql.gz")
+	dump := stored(t, "pg17-gzip.dump")
+	put(t, path, dump, time.Hour)
+	l := rested()
+	if p, err := l.Prove(ctx, path); err != nil || !p.Whole || p.Format != Custom || p.Packed != nil {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	id, _, err := identityOf(ctx, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, ok := l.Known(id); !ok || !p.Whole {
+		t.Errorf("%+v, %v", p, ok)
+	}
+	// Another state of the file is read anew.
+	put(t, path, dump[:len(dump)-1], time.Hour)
+	if p, err := l.Prove(ctx, path); err != nil || p.Reason != Truncated {
+		t.Errorf("%+v, %v", p, err)
+	}
+	for name, want := range map[string]error{"none": fs.ErrNotExist, ".": nil} {
+		if p, err := l.Prove(ctx, filepath.Join(dir, name)); !errors.Is(err, want) || p.Whole {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	// What was written a moment ago is judged, and not kept.
+	l.Now = nil
+	put(t, path, dump, 0)
+	if p, err := l.Prove(ctx, path); err != nil || !p.Whole {
+		t.Errorf("%+v, %v", p, err)
+	}
+	id, _, _ = identityOf(ctx, path)
+	if p, ok := l.Known(id); ok {
+		t.Errorf("kept: %+v", p)
+	}
+}
+
+func TestLedgerAndManifests(t *testing.T) {
+	ctx := context.Background()
+	path := filepath.Join(t.TempDir(), "a.age")
+	sidecar := path + ".sha256"
+	put(t, path, []byte(sealedAge(100)), time.Hour)
+	digest := prove(t, []byte(sealedAge(100))).SHA256
+	other := strings.Repeat("0", 64)
+	for _, test := range []struct {
+		name   string
+		text   string
+		age    time.Duration
+		reason Reason
+		detail string
+	}{
+		{"none", "", 0, Opaque, "would vouch for it"},
+		{"fits", digest, 0, "", ""},
+		{"fits, and is older", digest, 2 * time.Hour, "", ""}, // it was copied without its time
+		{"does not fit", other, 0, Mismatch, "another SHA-256"},
+		{"does not fit, and is older", other, 2 * time.Hour, Opaque, "would vouch for it"},
+		{"is none", "no digest", 0, Opaque, "cannot be used"},
+	} {
+		if test.text != "" {
+			put(t, sidecar, []byte(test.text), test.age)
+		}
+		p, err := rested().Prove(ctx, path)
+		if err != nil || p.Whole != (test.reason == "") || p.ByManifest != p.Whole || p.Reason != test.reason || !strings.Contains(p.Detail, test.detail) {
+			t.Errorf("%s: %+v, %v", test.name, p, err)
+		}
+	}
+}
+
+func TestLedgerDirectory(t *testing.T) {
+	ctx := context.Background()
+	dir := filepath.Join(t.TempDir(), "nightly")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	toc := &made{}
+	toc.header(14, 1, 3)
+	toc.number(1)
+	toc.entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", "2.dat")
+	put(t, filepath.Join(dir, "toc.dat"), toc.Bytes(), time.Hour)
+	put(t, filepath.Join(dir, "2.dat.gz"), packed(t, "gzip", []byte("1\n2\n\\.\n")), time.Hour)
+	l := rested()
+	p, err := l.Prove(ctx, dir)
+	if err != nil || !p.Whole || p.Format != Directory || rowsOf(p)["public.a"] != 2 || p.Bytes == 0 || len(p.SHA256) != 64 {
+		t.Fatalf("%+v, %v", p, err)
+	}
+	id, _, err := identityOf(ctx, dir)
+	if _, ok := l.Known(id); !ok || err != nil {
+		t.Errorf("not kept: %v", err)
+	}
+	put(t, filepath.Join(dir, "2.dat.gz"), packed(t, "gzip", []byte("1\n3\n\\.\n")), time.Hour)
+	if q, err := l.Prove(ctx, dir); err != nil || !q.Whole || q.SHA256 == p.SHA256 {
+		t.Errorf("another content: %+v, %v", q, err)
+	}
+	if err := os.Remove(filepath.Join(dir, "2.dat.gz")); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := l.Prove(ctx, dir); err != nil || q.Reason != Truncated {
+		t.Errorf("without a table: %+v, %v", q, err)
+	}
+}
+
+// TestLedgerChanged: what changes while it is read is not judged.
+func TestLedgerChanged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.sql")
+	dump := []byte(plainBegin + strings.Repeat("SELECT 1;\n", 1000) + plainEnd)
+	for name, change := range map[string]func(f *os.File) error{
+		"grows":     func(f *os.File) error { _, err := f.WriteAt([]byte("more"), int64(len(dump))); return err },
+		"shrinks":   func(f *os.File) error { return f.Truncate(100) },
+		"rewritten": func(f *os.File) error { _, err := f.WriteAt([]byte("SELECT 2"), 200); return err },
+		"replaced":  func(f *os.File) error { return os.Rename(f.Name(), f.Name()) },
+	} {
+		put(t, path, dump, time.Hour)
+		id, _, err := identityOf(context.Background(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The change comes with the first look at the context, which is behind the file's opening.
+		ctx := &onErr{Context: context.Background(), f: func() {
+			if err := change(f); err != nil {
+				t.Error(err)
+			}
+		}}
+		p, err := rested().read(ctx, path, id)
+		_ = f.Close()
+		if changed := name != "replaced"; changed != errors.Is(err, files.ErrChanged) {
+			t.Errorf("%s: %+v, %v", name, p, err)
+		}
+	}
+	put(t, path, dump, time.Hour)
+	if p, err := rested().read(context.Background(), path, files.Identity{}); !errors.Is(err, files.ErrChanged) {
+		t.Errorf("another one: %+v, %v", p, err)
+	}
+}
+
+// onErr does something when it is first asked whether it is over.
+type onErr struct {
+	context.Context
+	f func()
+}
+
+func (c *onErr) Err() error {
+	if c.f != nil {
+		c.f()
+		c.f = nil
+	}
+	return c.Context.Err()
+}
+
+// TestLedgerOnce: however many ask, a backup is read once at a time, and on while anybody waits.
+func TestLedgerOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &Ledger{}
+		id := files.Identity{Inode: 1, Modified: time.Now().Add(-time.Hour), Changed: time.Now().Add(-time.Hour)}
+		var begun, ended, most, at atomic.Int32
+		prove := func(ctx context.Context) (Proof, error) {
+			begun.Add(1)
+			most.Store(max(most.Load(), at.Add(1)))
+			defer at.Add(-1)
+			select {
+			case <-time.After(10 * time.Second):
+				ended.Add(1)
+				return Proof{Whole: true}, nil
+			case <-ctx.Done():
+				time.Sleep(time.Second) // as long as a Read may take
+				return Proof{}, ctx.Err()
+			}
+		}
+		var answers [6]error
+		ask := func(i int, after, patience time.Duration) {
+			go func() {
+				time.Sleep(after)
+				ctx, cancel := context.WithTimeout(context.Background(), patience)
+				defer cancel()
+				_, answers[i] = l.proof(ctx, id, prove)
+			}()
+		}
+		// The first two go before it is read, and nobody waits: it ends. Who comes while it is ending gets a reading of its own.
+		ask(0, 0, 3*time.Second)
+		ask(1, time.Second, 3*time.Second)
+		ask(2, 4500*time.Millisecond, time.Minute)
+		ask(3, 4600*time.Millisecond, time.Minute)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		for i, want := range []error{context.DeadlineExceeded, context.DeadlineExceeded, nil, nil} {
+			if !errors.Is(answers[i], want) {
+				t.Errorf("answer %d: %v", i, answers[i])
+			}
+		}
+		if begun.Load() != 2 || ended.Load() != 1 || most.Load() != 1 {
+			t.Errorf("begun %d times, ended %d times, %d at once", begun.Load(), ended.Load(), most.Load())
+		}
+		ask(4, 0, time.Minute) // from memory
+		synctest.Wait()
+		if answers[4] != nil || begun.Load() != 2 {
+			t.Errorf("%v, begun %d times", answers[4], begun.Load())
+		}
+	})
+}
+
+func TestLedgerForgets(t *testing.T) {
+	l := &Ledger{kept: make(map[files.Identity]*kept)}
+	at := time.Now()
+	for i := range maxKept + 5 {
+		l.keep(files.Identity{Inode: uint64(i)}, Proof{}, at.Add(time.Duration(i)))
+	}
+	if _, ok := l.Known(files.Identity{Inode: 4}); ok || len(l.kept) != maxKept {
+		t.Errorf("%d kept", len(l.kept))
+	}
+	if _, ok := l.Known(files.Identity{Inode: 5}); !ok {
+		t.Error("the wrong one was forgotten")
+	}
+}
