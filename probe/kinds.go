@@ -10,6 +10,7 @@ func Kinds() []Kind {
 		envFlagKind(),
 		envNumberKind(),
 		envPlaceholdersKind(),
+		contactsKind(),
 		documentKind(),
 		migrationsKind(),
 		envSecretKind(),

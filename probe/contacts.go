@@ -1,0 +1,203 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// contacts: who is called when it burns, and who after that?
+//
+// The first table with the columns Role, Contact and Escalation counts: of the team's checklist document, else of its runbook, else of its disaster
+// recovery plan; the configuration may hold the table itself instead. What stands in a document is told by its line: of roles only those that the
+// rule wants are told by name.
+
+func contactsKind() Kind {
+	return Kind{
+		Name:     "contacts",
+		Question: "Has every role a contact and an escalation?",
+		Example:  "{wanted: [DevOps Lead, On-Call Engineer]}",
+		Layer:    LayerDeclared,
+		Reads:    "the tables of the team's checklist document, runbook and disaster recovery plan; needs to read them",
+		Alone:    true,
+		New:      func() any { return &contacts{} },
+	}
+}
+
+type contacts struct {
+	Wanted []string      `yaml:"wanted" doc:"roles that the table must hold beside whichever else it does; case and punctuation do not count"`
+	Roles  []contactRole `yaml:"roles" doc:"the table itself, where it is in no document"`
+}
+
+// contactRole is a row of the table.
+type contactRole struct {
+	Role       string `yaml:"role" required:"true" doc:"what the person or team is there for"`
+	Contact    string `yaml:"contact" doc:"how they are reached"`
+	Escalation string `yaml:"escalation" doc:"who or what comes next when they do not answer"`
+
+	at string // where it was read, for people
+}
+
+func (c *contacts) Validate() []error {
+	for i, w := range c.Wanted {
+		if plainWord(w) == "" {
+			return []error{fmt.Errorf("wanted[%d]: no role is named", i)}
+		}
+	}
+	return nil
+}
+
+func (c *contacts) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	if len(c.Roles) > 0 {
+		rows := make([]contactRole, len(c.Roles))
+		for i, r := range c.Roles {
+			r.at = fmt.Sprintf("role %d of the configuration", i+1)
+			rows[i] = r
+		}
+		return c.judge(rows, "the configuration"), nil
+	}
+	documents, almost := 0, ""
+	for _, fact := range []string{deployment.FactChecklist, deployment.FactRunbook, deployment.FactRecovery} {
+		place := p.View.Place(fact)
+		if place.Path() == "" {
+			continue
+		}
+		file := p.Deployment.Rel(place.Path())
+		m, err := readMarkdown(p, place.Path())
+		if errors.Is(err, fs.ErrNotExist) && place.How != deployment.Configured {
+			continue // gone since it was found, or a link to nothing
+		}
+		if err != nil {
+			return notRead(file+", which may hold the contacts, cannot be read", err)
+		}
+		documents++
+		rows, at, near := contactTable(m, file)
+		if at != "" {
+			return c.judge(rows, at), nil
+		}
+		if almost == "" {
+			almost = near
+		}
+	}
+	switch {
+	case documents == 0:
+		return notFound(p, "checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
+	case almost != "":
+		return Failed(ReasonMissing, "the table at %s has no column for the escalation: name its columns Role, Contact and Escalation", almost), nil
+	}
+	return Failed(ReasonMissing, "no document holds a table of contacts with the columns Role, Contact and Escalation: write it into the checklist document or the runbook"), nil
+}
+
+// contactTable finds the table of contacts; at is where it stands, "" when there is none, and near where one stands that only lacks the escalation.
+func contactTable(m *markdown, file string) (rows []contactRole, at, near string) {
+	for _, t := range m.tables {
+		role, contact, escalation := columnOf(t.header, "role", "team", "function"), columnOf(t.header, "contact", "phone", "reach"), columnOf(t.header, "escalat")
+		where := fmt.Sprintf("%s:%d", file, t.line)
+		if role < 0 || contact < 0 || escalation < 0 {
+			if role >= 0 && contact >= 0 && near == "" {
+				near = where
+			}
+			continue
+		}
+		for _, r := range t.rows {
+			if strings.Trim(strings.Join(r.cells, ""), " -") != "" {
+				rows = append(rows, contactRole{cellOf(r, role), cellOf(r, contact), cellOf(r, escalation), fmt.Sprintf("%s:%d", file, r.line)})
+			}
+		}
+		return rows, where, ""
+	}
+	return nil, "", near
+}
+
+// columnOf is the first column whose heading holds one of the words, the first word before the others; -1 for none.
+func columnOf(header []string, words ...string) int {
+	for _, word := range words {
+		for i, h := range header {
+			if strings.Contains(strings.ToLower(h), word) {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+func cellOf(r mdRow, column int) string {
+	if column < len(r.cells) {
+		return r.cells[column]
+	}
+	return ""
+}
+
+// plainWord is a role in a form that its spellings share.
+func plainWord(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// judge judges the rows of the table at a place.
+func (c *contacts) judge(rows []contactRole, at string) Result {
+	if len(rows) == 0 {
+		return Failed(ReasonEmpty, "the table of contacts at %s has no rows", at)
+	}
+	var f Findings
+	for _, r := range rows {
+		who := r.at
+		for _, w := range c.Wanted {
+			if strings.Contains(plainWord(r.Role), plainWord(w)) {
+				who = fmt.Sprintf("%s (%s)", w, r.at)
+			}
+		}
+		if isNobody(r.Role) {
+			f.Warn(ReasonMissing, "%s: no role is named", who)
+		}
+		judgeContact(&f, who, "contact", r.Contact)
+		judgeContact(&f, who, "escalation", r.Escalation)
+	}
+	for _, w := range c.Wanted {
+		found := false
+		for _, r := range rows {
+			found = found || strings.Contains(plainWord(r.Role), plainWord(w))
+		}
+		if !found {
+			f.Fail(ReasonMissing, "%s: the role %s is not in the table", at, w)
+		}
+	}
+	return f.Result("each of the %d roles at %s has a contact and an escalation", len(rows), at)
+}
+
+func judgeContact(f *Findings, who, what, text string) {
+	switch {
+	case isBlank(text), contactBlank.MatchString(text):
+		f.Fail(ReasonPlaceholder, "%s: the %s is a placeholder", who, what)
+	case isNobody(text):
+		f.Fail(ReasonMissing, "%s: no %s", who, what)
+	case hasPlaceholderDomain(text):
+		f.Warn(ReasonPlaceholder, "%s: the %s is at a domain of examples", who, what)
+	}
+}
+
+// isNobody reports whether a cell says that there is nobody: nothing, punctuation alone, or a word for it.
+func isNobody(text string) bool {
+	switch plainWord(text) {
+	case "", "na", "none", "nobody", "unknown", "notassigned", "unassigned", "vacant", "null", "nil":
+		return true
+	}
+	return false
+}
+
+// contactBlank is what templates write where a contact goes: as the whole cell a word for it or a number of nothing but zeros or x, and anywhere
+// a mailbox at one's own company.
+var contactBlank = regexp.MustCompile(`(?i)^\W*(?:name|phone|e-?mail|contact|person|number|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)\W*$|@(?:your|my)-?(?:company|domain|org|team)`)
