@@ -6,7 +6,9 @@
 package deployment
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -69,7 +71,7 @@ func Discover(s Settings) (*Deployment, error) {
 		_, err = dir.ReadDir(1)
 		_ = dir.Close()
 	}
-	if err != nil && err.Error() != "EOF" {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("deployment root: %w: the exporter's user must be able to list it", err)
 	}
 	if err := s.check(); err != nil {

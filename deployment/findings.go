@@ -68,6 +68,9 @@ func (v *View) implies(p Place) string {
 			}
 		}
 	}
+	if len(p.Unseen) > 0 {
+		return "it may lie in a folder that cannot be listed: " + d.shown(p.Unseen)
+	}
 	switch p.Fact {
 	case FactEnvFile:
 		env, err := v.Env()

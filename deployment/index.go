@@ -37,30 +37,31 @@ type index struct {
 	dirs map[string]listing
 }
 
-// list returns the entries of a directory, sorted by name; none for what is no readable directory.
-func (x *index) list(dir string) []fs.DirEntry {
+// list returns the entries of a directory, sorted by name. seen is false for a directory that is there and was not seen whole: the exporter's user
+// may not list it, or it holds more names than are read.
+func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
 	info, err := os.Stat(dir)
 	if err != nil || !info.IsDir() {
 		x.mu.Lock()
 		delete(x.dirs, dir)
 		x.mu.Unlock()
-		return nil
+		return nil, !errors.Is(err, fs.ErrPermission)
 	}
 	id := files.Identify(info)
 	x.mu.Lock()
 	known, ok := x.dirs[dir]
 	x.mu.Unlock()
 	if ok && known.id == id {
-		return known.names
+		return known.names, len(known.names) < maxNames
 	}
 	f, err := os.Open(dir)
 	if err != nil {
-		return nil
+		return nil, errors.Is(err, fs.ErrNotExist)
 	}
-	names, err := f.ReadDir(maxNames)
+	names, err = f.ReadDir(maxNames)
 	_ = f.Close()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil
+		return nil, false
 	}
 	slices.SortFunc(names, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
 	if isSettled(id) {
@@ -71,7 +72,7 @@ func (x *index) list(dir string) []fs.DirEntry {
 		x.dirs[dir] = listing{id, names}
 		x.mu.Unlock()
 	}
-	return names
+	return names, len(names) < maxNames
 }
 
 func isSettled(id files.Identity) bool {
@@ -102,7 +103,8 @@ func (x *index) search(root string) []string {
 		if depth >= maxDepth {
 			return
 		}
-		for _, e := range x.list(dir) {
+		names, _ := x.list(dir)
+		for _, e := range names {
 			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != "node_modules" {
 				walk(filepath.Join(dir, e.Name()), depth+1)
 			}

@@ -60,7 +60,11 @@ func (v *View) chooseNginx() nginxRoots {
 // nginxPlace is the nginx configuration as a Place.
 func (v *View) nginxPlace() Place {
 	roots := v.nginxRoots()
-	return Place{Fact: FactNginx, Paths: roots.files, How: roots.how, Others: roots.others}
+	place := Place{Fact: FactNginx, Paths: roots.files, How: roots.how, Others: roots.others}
+	if len(place.Paths) == 0 {
+		place.Unseen = v.folders().unseen()
+	}
+	return place
 }
 
 // nginxService is the active service that runs nginx: by its image, else by its name, the first by name.
@@ -102,7 +106,7 @@ func (v *View) nginxMounted(c *Compose, service string) []string {
 
 // nginxFound are configurations that lie in the deployment's folders.
 func (v *View) nginxFound() nginxRoots {
-	p := v.Deployment.places()
+	p := v.folders()
 	hits := p.hits(func(name string, dir bool) int {
 		stem, ok := strings.CutSuffix(name, ".conf")
 		switch {
@@ -127,7 +131,7 @@ func (v *View) nginxFound() nginxRoots {
 	for _, sub := range []string{"nginx/conf.d", "conf.d", "nginx/sites-enabled", "nginx"} {
 		for _, dir := range p.dirs[:3] {
 			in := filepath.Join(dir, sub)
-			for _, e := range v.Deployment.index.list(in) {
+			for _, e := range p.list(in) {
 				if strings.HasSuffix(e.Name(), ".conf") && !e.IsDir() && !IsTemplate(e.Name()) {
 					roots.files = append(roots.files, filepath.Join(in, e.Name()))
 				}
@@ -188,7 +192,8 @@ func (r *nginxReader) namesIn(folder, base string) []string {
 	}
 	r.src.note(folder)
 	var names []string
-	for _, e := range r.view.Deployment.index.list(folder) {
+	entries, _ := r.view.Deployment.index.list(folder)
+	for _, e := range entries {
 		if ok, _ := path.Match(base, e.Name()); ok && !directory(folder, e) {
 			names = append(names, e.Name())
 		}

@@ -3,10 +3,12 @@ package deployment
 // Which of the files that lie around are the deployment's. Several candidates are decided by fixed rules, told in the findings.
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 
@@ -36,6 +38,9 @@ type Place struct {
 	Paths  []string // absolute, the first is the main one; none when nothing was configured or found
 	How    string   // Configured, Found or Default
 	Others []string // what else was there and not chosen, absolute
+	// Unseen are folders that could not be listed, or not to their end: what was not found may lie there. Only where nothing was found or
+	// configured.
+	Unseen []string
 }
 
 // Path is the main path, "" when there is none.
@@ -59,9 +64,39 @@ type hit struct {
 type places struct {
 	d    *Deployment
 	dirs []string // searched, in order of preference
+
+	mu    sync.Mutex
+	lists map[string][]fs.DirEntry // looked at in this moment
+	blind []string                 // directories that were not seen whole
 }
 
-func (d *Deployment) places() *places { return &places{d, d.index.search(d.Root)} }
+func (d *Deployment) places() *places {
+	return &places{d: d, dirs: d.index.search(d.Root), lists: map[string][]fs.DirEntry{}}
+}
+
+// list returns the entries of a directory, the same ones throughout.
+func (p *places) list(dir string) []fs.DirEntry {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	names, ok := p.lists[dir]
+	if !ok {
+		var seen bool
+		names, seen = p.d.index.list(dir)
+		p.lists[dir] = names
+		below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
+		if !seen && !slices.ContainsFunc(p.blind, below) {
+			p.blind = append(p.blind, dir)
+		}
+	}
+	return names
+}
+
+// unseen are the directories that were not seen whole so far.
+func (p *places) unseen() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(p.blind)
+}
 
 // hits returns all matches, by directory first; sub folders are names below each directory that are looked into as well.
 func (p *places) hits(m match, subs ...string) []hit {
@@ -72,7 +107,7 @@ func (p *places) hits(m match, subs ...string) []hit {
 			if sub != "" && slices.Contains(p.dirs, in) {
 				continue
 			}
-			for _, e := range p.d.index.list(in) {
+			for _, e := range p.list(in) {
 				if rank := m(e.Name(), directory(in, e)); rank >= 0 {
 					hits = append(hits, hit{filepath.Join(in, e.Name()), i, rank})
 				}
@@ -226,85 +261,6 @@ func folder(names ...string) match {
 		}
 		return slices.Index(names, name)
 	}
-}
-
-func (p *places) diagrams() Place {
-	if configured := p.d.Documents.Diagrams; len(configured) > 0 {
-		place := Place{Fact: FactDiagrams, How: Configured}
-		for _, c := range configured {
-			place.Paths = append(place.Paths, p.d.Abs(c))
-		}
-		return place
-	}
-	place := Place{Fact: FactDiagrams, How: Default}
-	for _, h := range p.hits(diagram, "diagrams", "architecture") {
-		place.How, place.Paths = Found, append(place.Paths, h.path)
-	}
-	if len(place.Paths) > 20 {
-		place.Paths, place.Others = place.Paths[:20], place.Paths[20:]
-	}
-	return place
-}
-
-// diagram matches what shows an architecture by its name and its kind: drawings before texts.
-func diagram(name string, dir bool) int {
-	lower := strings.ToLower(name)
-	if dir || !strings.Contains(lower, "architecture") && !strings.Contains(lower, "diagram") {
-		return -1
-	}
-	return slices.Index([]string{".drawio", ".svg", ".png", ".mmd", ".mermaid", ".puml", ".plantuml", ".dot", ".md"}, filepath.Ext(lower))
-}
-
-func checklistDocument(name string, dir bool) int {
-	lower := strings.ToLower(name)
-	switch {
-	case dir || filepath.Ext(lower) != ".md" || !strings.Contains(lower, "checklist"):
-		return -1
-	case strings.Contains(lower, "production") || strings.Contains(lower, "deployment"):
-		return 0
-	}
-	return 1
-}
-
-// repository is the nearest folder at or above the root that holds a .git. As git itself, it does not cross into another file system on the way
-// up: above a mount lies somebody else's.
-func (p *places) repository() Place {
-	place := Place{Fact: FactRepository, How: Default}
-	if configured := p.d.Repository.Path; configured != "" {
-		place.Paths, place.How = []string{p.d.Abs(configured)}, Configured
-		return place
-	}
-	dir := p.d.Root
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		dir = real
-	}
-	device, ok := deviceOf(dir)
-	for range 64 {
-		if info, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && (info.IsDir() && exists(filepath.Join(dir, ".git", "HEAD")) || info.Mode().IsRegular()) {
-			place.Paths, place.How = []string{dir}, Found
-			return place
-		}
-		parent := filepath.Dir(dir)
-		above, same := deviceOf(parent)
-		if parent == dir || !ok || !same || above != device {
-			break
-		}
-		dir = parent
-	}
-	return place
-}
-
-// ufw is the folder of ufw's rules below the host's root.
-func (p *places) ufw() Place {
-	dir := filepath.Join(p.d.Firewall.HostRoot, "etc/ufw")
-	if !filepath.IsAbs(dir) {
-		dir = p.d.Abs(dir)
-	}
-	place := Place{Fact: FactFirewall, How: Default}
-	if exists(dir) {
-		place.How, place.Paths = Found, []string{dir, filepath.Join(p.d.hostRoot(), "etc/default/ufw")}
-	}
-	return place
 }
 
 func (d *Deployment) hostRoot() string { return d.Abs(d.Firewall.HostRoot) }

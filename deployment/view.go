@@ -20,6 +20,7 @@ type View struct {
 	compose    func() (*Compose, error)
 	nginx      func() (*Nginx, error)
 	app        func() (AppService, error)
+	folders    func() *places
 	places     func() map[string]Place
 	nginxRoots func() nginxRoots
 
@@ -34,6 +35,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 		cache = &files.Cache{}
 	}
 	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}}
+	v.folders = sync.OnceValue(d.places)
 	v.places = sync.OnceValue(v.choose)
 	v.nginxRoots = sync.OnceValue(v.chooseNginx)
 	v.env = sync.OnceValues(func() (*Env, error) {
@@ -52,7 +54,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 // choose decides all places that need nothing but the names of files.
 func (v *View) choose() map[string]Place {
 	d := v.Deployment
-	p := d.places()
+	p := v.folders()
 	env := p.envFile()
 	all := []Place{
 		env,
@@ -70,6 +72,9 @@ func (v *View) choose() map[string]Place {
 	}
 	places := make(map[string]Place, len(all))
 	for _, place := range all {
+		if len(place.Paths) == 0 {
+			place.Unseen = p.unseen()
+		}
 		places[place.Fact] = place
 	}
 	return places

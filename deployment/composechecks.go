@@ -1,0 +1,160 @@
+package deployment
+
+// What Compose refuses although a model can be made: names that nobody defines, env files that are not there. Found in the order of files and lines,
+// so that the first one stays the first.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
+)
+
+// envFiles is the first reason for which Compose would refuse an env file of an active service.
+func (l *composeLoader) envFiles(c *Compose) error {
+	var first *ComposeError
+	for _, name := range c.Project.ServiceNames() {
+		for _, file := range c.Project.Services[name].EnvFiles {
+			l.src.note(file.Path)
+			env, err := l.view.serviceEnv(file)
+			if err == nil && env != nil {
+				err = env.Err()
+			}
+			if err == nil || errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+				continue
+			}
+			at := c.envFileAt(name, file.Path)
+			e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: name, Key: l.view.Deployment.Rel(file.Path), Err: err}
+			e.Text = fmt.Sprintf("env file %s of service %s: %v", e.Key, name, reason(err))
+			if first == nil || e.File == first.File && e.Line < first.Line {
+				first = e
+			}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	return first
+}
+
+// envFileAt is the place that names an env file of a service: the last one whose path ends in the same name.
+func (c *Compose) envFileAt(service, path string) Origin {
+	for _, f := range slices.Backward(c.files) {
+		for _, doc := range f.docs {
+			_, list := descend(doc, "services", service, "env_file")
+			if list == nil {
+				continue
+			}
+			line := list.Line
+			scalars(list, true, func(n *yaml.Node) {
+				if filepath.Base(n.Value) == filepath.Base(path) {
+					line = n.Line
+				}
+			})
+			return Origin{File: f.shown, Line: line, Service: service, Via: ViaServiceFile}
+		}
+	}
+	return Origin{File: c.files[0].shown, Service: service, Via: ViaServiceFile}
+}
+
+// defines reports whether any of the files has the service.
+func (c *Compose) defines(service string) bool {
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			if k, _ := descend(doc, "services", service); k != nil {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// undefined is the first name, by file and line, that a service uses and nobody defines.
+func (c *Compose) undefined() *ComposeError {
+	var all []*ComposeError
+	p := c.Project
+	for _, name := range p.ServiceNames() {
+		s := p.Services[name]
+		miss := func(kind, what string, known bool, attribute string) {
+			if known {
+				return
+			}
+			e := c.at("services."+name+"."+attribute, &ComposeError{Kind: ComposeUndefined, Service: name, Key: what})
+			e.Text = fmt.Sprintf("service %s refers to an undefined %s: %s", name, kind, shortKey(what))
+			c.within(e, name, attribute, what)
+			all = append(all, e)
+		}
+		for n := range s.Networks {
+			_, ok := p.Networks[n]
+			miss("network", n, ok, "networks")
+		}
+		for _, m := range s.Volumes {
+			_, ok := p.Volumes[m.Source]
+			miss("volume", m.Source, ok || m.Type != types.VolumeTypeVolume || m.Source == "", "volumes")
+		}
+		for _, x := range s.Secrets {
+			_, ok := p.Secrets[x.Source]
+			miss("secret", x.Source, ok, "secrets")
+		}
+		for _, x := range s.Configs {
+			_, ok := p.Configs[x.Source]
+			miss("config", x.Source, ok, "configs")
+		}
+		for d, how := range s.DependsOn {
+			_, ok := p.Services[d]
+			_, disabled := p.DisabledServices[d]
+			miss("service", d, ok || disabled && !how.Required, "depends_on")
+		}
+		if s.Build == nil && s.Image == "" && s.Provider == nil {
+			e := c.at("services."+name, &ComposeError{Kind: ComposeInconsistent, Service: name, Key: "image"})
+			e.Text = "service " + name + " has neither an image nor a build"
+			all = append(all, e)
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	order := map[string]int{}
+	for i, f := range c.files {
+		order[f.shown] = i
+	}
+	return slices.MinFunc(all, func(a, b *ComposeError) int {
+		if a.File != b.File {
+			return order[a.File] - order[b.File]
+		}
+		if a.Line != b.Line {
+			return a.Line - b.Line
+		}
+		return strings.Compare(a.Text, b.Text)
+	})
+}
+
+// within moves e to the line below a service's attribute that names what.
+func (c *Compose) within(e *ComposeError, service, attribute, what string) {
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			_, n := descend(doc, "services", service, attribute)
+			if n == nil {
+				continue
+			}
+			if k, _ := child(n, what); k != nil {
+				e.File, e.Line = f.shown, k.Line
+				return
+			}
+			found := false
+			scalars(n, true, func(s *yaml.Node) {
+				if !found && (s.Value == what || strings.HasPrefix(s.Value, what+":")) {
+					e.File, e.Line, found = f.shown, s.Line, true
+				}
+			})
+			if found {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,173 @@
+package deployment
+
+// How the compose model is made.
+//
+// The library logs through a global logger. Nothing is changed there: variables are replaced by our own code, a version attribute is blanked
+// before, env files of services are read by our own parser, and what remains (an external.name, a ~ without HOME) warns once per change of a file.
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/consts"
+	"github.com/compose-spec/compose-go/v2/interpolation"
+	"github.com/compose-spec/compose-go/v2/loader"
+	"github.com/compose-spec/compose-go/v2/template"
+	"github.com/compose-spec/compose-go/v2/tree"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// composeLoader makes one model.
+type composeLoader struct {
+	view *View
+	src  sources
+	env  *Env
+}
+
+func (l *composeLoader) lookup(name string) (string, bool) {
+	if l.env == nil {
+		return "", false
+	}
+	return l.env.find(name)
+}
+
+func (l *composeLoader) load(paths []string) (*Compose, error) {
+	d := l.view.Deployment
+	dir := filepath.Dir(paths[0])
+	r := &composeReader{root: d.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &expander{find: l.lookup, lenient: true}}
+	c := &Compose{Env: l.env, main: len(paths)}
+	for _, path := range paths {
+		f, err := r.file(path, nil)
+		if err != nil {
+			return nil, err
+		}
+		c.files = append(c.files, f)
+	}
+	for _, f := range c.files[:c.main:c.main] {
+		if err := r.follow(f, dir); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range r.ordered {
+		if !slices.Contains(c.files, f) {
+			c.files = append(c.files, f)
+		}
+		c.Files = append(c.Files, f.path)
+	}
+	c.Outside = r.outside
+	c.collect()
+
+	project, err := l.project(c, dir, true)
+	if err != nil {
+		strict := c.explain(err)
+		if project, err = l.project(c, dir, false); err != nil {
+			return nil, strict
+		}
+		c.Project = project
+		c.configErr = strict
+		if first := c.undefined(); strict.Kind != ComposeInterpolation && strict.Kind != ComposeSchema && first != nil {
+			c.configErr = first // the library ranges over maps: which of several it tells is chance
+		}
+	}
+	c.Project = project
+	if l.env != nil && l.env.Err() != nil {
+		c.configErr = l.env.Err()
+	}
+	if c.configErr == nil {
+		c.configErr = l.envFiles(c)
+	}
+	return c, nil
+}
+
+// project has the library make the model. Not strict, it takes what can be used of files that Compose refuses.
+func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *types.Project, err error) {
+	defer func() {
+		if p := recover(); p != nil { // a value of a form that the library asserts not to see
+			project, err = nil, errors.New("a value has a form that Compose cannot read")
+		}
+	}()
+	details := types.ConfigDetails{WorkingDir: dir, Environment: types.Mapping{}}
+	if l.env != nil {
+		for _, e := range l.env.Entries {
+			if !e.Inherited {
+				details.Environment[e.Key] = e.Text.Reveal()
+			}
+		}
+	}
+	for _, f := range c.files[:c.main] {
+		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: f.path, Content: f.withoutVersion()})
+	}
+	x := &expander{lenient: !strict}
+	return loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
+		o.SkipResolveEnvironment = true
+		o.SkipResolveLabels = true
+		o.SkipConsistencyCheck = !strict
+		o.SkipValidation = !strict
+		o.MaxNodeVisits = maxNodes
+		o.Profiles = l.profiles()
+		o.Interpolate.Substitute = func(text string, find template.Mapping) (string, error) {
+			x.find = lookup(find)
+			return x.expand(text)
+		}
+		o.Interpolate.TypeCastMapping = quietCasts(o.Interpolate.TypeCastMapping)
+		l.name(o, c, dir)
+	})
+}
+
+// name names the project as Compose does: configured, COMPOSE_PROJECT_NAME, the files' name, the folder's.
+func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
+	configured := l.view.Deployment.Docker.Project
+	if configured == "" {
+		configured, _ = l.lookup(consts.ComposeProjectName)
+	}
+	if configured != "" {
+		o.SetProjectName(configured, true)
+		return
+	}
+	for _, f := range c.files[:c.main] {
+		for _, doc := range f.docs {
+			if _, name := child(doc, "name"); name != nil && name.Value != "" {
+				return
+			}
+		}
+	}
+	name := loader.NormalizeProjectName(filepath.Base(dir))
+	if name == "" {
+		name = "default"
+	}
+	o.SetProjectName(name, false)
+}
+
+func (l *composeLoader) profiles() []string {
+	if p := l.view.Deployment.Profiles; len(p) > 0 {
+		return p
+	}
+	list, _ := l.lookup(consts.ComposeProfiles)
+	var profiles []string
+	for p := range strings.SplitSeq(list, ",") {
+		if p = strings.TrimSpace(p); p != "" {
+			profiles = append(profiles, p)
+		}
+	}
+	return profiles
+}
+
+// quietCasts keeps the library from warning of yes and no, through its global logger, where a boolean is wanted.
+func quietCasts(casts map[tree.Path]interpolation.Cast) map[tree.Path]interpolation.Cast {
+	quiet := make(map[tree.Path]interpolation.Cast, len(casts))
+	for path, cast := range casts {
+		quiet[path] = func(value string) (any, error) {
+			switch strings.ToLower(value) {
+			case "y", "yes", "on":
+				value = "true"
+			case "n", "no", "off":
+				value = "false"
+			}
+			return cast(value)
+		}
+	}
+	return quiet
+}

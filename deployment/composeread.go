@@ -1,0 +1,196 @@
+package deployment
+
+// Reading all files of a compose model before the library does: bounded, local, told when they lie elsewhere.
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// composeReader reads the files of a model with all that they include and extend, each once, local files only.
+type composeReader struct {
+	root    string
+	src     sources
+	expand  *expander
+	loaded  map[string]*composeFile
+	ordered []*composeFile
+	// outside are files that lie outside the deployment's root: read, since teams do share them, but told.
+	outside []string
+}
+
+// file reads one file of the model. from is the file and line that name it, nil for the main ones.
+func (r *composeReader) file(path string, from *ComposeError) (*composeFile, error) {
+	path = filepath.Clean(path)
+	if f, ok := r.loaded[path]; ok {
+		return f, nil
+	}
+	shown := relative(r.root, path)
+	if from == nil {
+		from = &ComposeError{File: shown}
+	}
+	if len(r.loaded) >= maxComposeFiles {
+		from.Kind, from.Text = ComposeLimit, fmt.Sprintf("more than %d files are included or extended", maxComposeFiles)
+		return nil, from
+	}
+	data, _, err := r.src.read(path, maxComposeFile)
+	if err != nil {
+		if from.File != shown {
+			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("the file it names cannot be read: %v", reason(err)), err
+		} else {
+			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", reason(err)), err
+		}
+		return nil, from
+	}
+	f, err := parseCompose(path, shown, data)
+	if err != nil {
+		return nil, err
+	}
+	r.loaded[path] = f
+	r.ordered = append(r.ordered, f)
+	if !filepath.IsLocal(shown) {
+		r.outside = append(r.outside, path)
+	}
+	return f, nil
+}
+
+// follow reads what a file includes and extends, so that nothing unread, unbounded or remote is left for the library to open.
+func (r *composeReader) follow(f *composeFile, projectDir string) error {
+	for _, doc := range f.docs {
+		if _, list := child(doc, "include"); list != nil {
+			if err := r.includes(f, list, projectDir); err != nil {
+				return err
+			}
+		}
+		_, services := child(doc, "services")
+		if services == nil || services.Kind != yaml.MappingNode {
+			continue
+		}
+		for i := 1; i < len(services.Content); i += 2 {
+			_, file := descend(services.Content[i], "extends", "file")
+			if file == nil {
+				continue
+			}
+			if err := r.open(f, file, filepath.Dir(f.path), func(next *composeFile) error { return r.follow(next, filepath.Dir(next.path)) }); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir string) error {
+	for _, entry := range list.Content {
+		entry = target(entry)
+		paths := []*yaml.Node{entry}
+		dir := ""
+		if entry.Kind == yaml.MappingNode {
+			_, path := child(entry, "path")
+			if path == nil {
+				continue // refused by the library, with its reason
+			}
+			paths = []*yaml.Node{path}
+			if path.Kind == yaml.SequenceNode {
+				paths = path.Content
+			}
+			if _, d := child(entry, "project_directory"); d != nil {
+				dir, _ = r.expand.expand(d.Value)
+				if !filepath.IsAbs(dir) {
+					dir = filepath.Join(projectDir, dir)
+				}
+			}
+			if _, env := child(entry, "env_file"); env != nil {
+				if err := r.includeEnv(f, env, projectDir); err != nil {
+					return err
+				}
+			}
+		}
+		for _, p := range paths {
+			err := r.open(f, target(p), projectDir, func(next *composeFile) error {
+				if dir == "" {
+					dir = filepath.Dir(next.path)
+				}
+				if env := filepath.Join(dir, ".env"); exists(env) {
+					if err := r.env(f, p.Line, env); err != nil {
+						return err
+					}
+				}
+				return r.follow(next, dir)
+			})
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) error {
+	list := []*yaml.Node{env}
+	if env.Kind == yaml.SequenceNode {
+		list = env.Content
+	}
+	for _, e := range list {
+		path, err := r.expand.expand(target(e).Value)
+		if err != nil || path == "/dev/null" {
+			continue
+		}
+		if !filepath.IsAbs(path) {
+			path = filepath.Join(dir, path)
+		}
+		if err := r.env(f, e.Line, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// env looks at the env file of an include before the library does.
+func (r *composeReader) env(f *composeFile, line int, path string) error {
+	data, info, err := r.src.read(path, maxEnvFile)
+	if err != nil {
+		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude, Text: fmt.Sprintf("the env file of the include cannot be read: %v", reason(err)), Err: err}
+	}
+	return parseEnv(path, relative(r.root, path), data, info).Err()
+}
+
+// open reads the file that the scalar n of f names and goes on with then; once per file.
+func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func(*composeFile) error) error {
+	if n == nil || n.Kind != yaml.ScalarNode {
+		return nil // refused by the library, with its reason
+	}
+	at := &ComposeError{File: f.shown, Line: n.Line}
+	path, err := r.expand.expand(n.Value)
+	if err != nil {
+		at.Kind, at.Text, at.Err = ComposeInterpolation, err.Error(), err
+		return at
+	}
+	if strings.Contains(path, "://") || strings.HasPrefix(path, "git@") || strings.Contains(path, ".git#") {
+		at.Kind, at.Text = ComposeInclude, "names a remote file, which is not fetched: copy it into the deployment"
+		return at
+	}
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
+	if _, ok := r.loaded[filepath.Clean(path)]; ok {
+		return nil // a cycle, or the same file twice: the library's to judge
+	}
+	next, err := r.file(path, at)
+	if err != nil {
+		return err
+	}
+	return then(next)
+}
+
+// reason is why a file could not be read, without its path.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}

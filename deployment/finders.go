@@ -1,0 +1,89 @@
+package deployment
+
+// Places that are found by other rules than a name: diagrams, the repository, the firewall's files.
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+func (p *places) diagrams() Place {
+	if configured := p.d.Documents.Diagrams; len(configured) > 0 {
+		place := Place{Fact: FactDiagrams, How: Configured}
+		for _, c := range configured {
+			place.Paths = append(place.Paths, p.d.Abs(c))
+		}
+		return place
+	}
+	place := Place{Fact: FactDiagrams, How: Default}
+	for _, h := range p.hits(diagram, "diagrams", "architecture") {
+		place.How, place.Paths = Found, append(place.Paths, h.path)
+	}
+	if len(place.Paths) > 20 {
+		place.Paths, place.Others = place.Paths[:20], place.Paths[20:]
+	}
+	return place
+}
+
+// diagram matches what shows an architecture by its name and its kind: drawings before texts.
+func diagram(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	if dir || !strings.Contains(lower, "architecture") && !strings.Contains(lower, "diagram") {
+		return -1
+	}
+	return slices.Index([]string{".drawio", ".svg", ".png", ".mmd", ".mermaid", ".puml", ".plantuml", ".dot", ".md"}, filepath.Ext(lower))
+}
+
+func checklistDocument(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	switch {
+	case dir || filepath.Ext(lower) != ".md" || !strings.Contains(lower, "checklist"):
+		return -1
+	case strings.Contains(lower, "production") || strings.Contains(lower, "deployment"):
+		return 0
+	}
+	return 1
+}
+
+// repository is the nearest folder at or above the root that holds a .git. As git itself, it does not cross into another file system on the way
+// up: above a mount lies somebody else's.
+func (p *places) repository() Place {
+	place := Place{Fact: FactRepository, How: Default}
+	if configured := p.d.Repository.Path; configured != "" {
+		place.Paths, place.How = []string{p.d.Abs(configured)}, Configured
+		return place
+	}
+	dir := p.d.Root
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
+	device, ok := deviceOf(dir)
+	for range 64 {
+		if info, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && (info.IsDir() && exists(filepath.Join(dir, ".git", "HEAD")) || info.Mode().IsRegular()) {
+			place.Paths, place.How = []string{dir}, Found
+			return place
+		}
+		parent := filepath.Dir(dir)
+		above, same := deviceOf(parent)
+		if parent == dir || !ok || !same || above != device {
+			break
+		}
+		dir = parent
+	}
+	return place
+}
+
+// ufw is the folder of ufw's rules below the host's root.
+func (p *places) ufw() Place {
+	dir := filepath.Join(p.d.Firewall.HostRoot, "etc/ufw")
+	if !filepath.IsAbs(dir) {
+		dir = p.d.Abs(dir)
+	}
+	place := Place{Fact: FactFirewall, How: Default}
+	if exists(dir) {
+		place.How, place.Paths = Found, []string{dir, filepath.Join(p.d.hostRoot(), "etc/default/ufw")}
+	}
+	return place
+}

@@ -1,0 +1,246 @@
+package deployment
+
+// What is asked of a configuration, taken out of its directives.
+
+import (
+	"math"
+	"net"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// inherited is what a server takes over from the http block.
+type inherited struct {
+	certs, keys []NginxPath
+	protocols   []string
+}
+
+// from adds what the directives of a block say; saying it anew replaces what was inherited.
+func (i inherited) from(r *nginxReader, list []directive) inherited {
+	var own inherited
+	for _, d := range list {
+		switch {
+		case d.name == "ssl_certificate" && len(d.args) == 1:
+			own.certs = append(own.certs, r.path(d))
+		case d.name == "ssl_certificate_key" && len(d.args) == 1:
+			own.keys = append(own.keys, r.path(d))
+		case d.name == "ssl_protocols":
+			own.protocols = d.args
+		}
+	}
+	if len(own.certs) == 0 {
+		own.certs = i.certs
+	}
+	if len(own.keys) == 0 {
+		own.keys = i.keys
+	}
+	if len(own.protocols) == 0 {
+		own.protocols = i.protocols
+	}
+	return own
+}
+
+// facts collects what is asked of a configuration. Only the http part counts: stream and mail have other servers.
+func (r *nginxReader) facts(list []directive, above inherited) {
+	here := above.from(r, list)
+	for _, d := range list {
+		switch d.name {
+		case "http":
+			r.facts(d.block, here)
+		case "server":
+			if d.has {
+				r.server(d, here)
+			}
+		case "split_clients":
+			r.split(d)
+		case "upstream":
+			r.upstream(d)
+		}
+	}
+}
+
+func (r *nginxReader) server(d directive, above inherited) {
+	here := above.from(r, d.block)
+	s := NginxServer{File: d.file, Line: d.line, Protocols: here.protocols}
+	for i, cert := range here.certs {
+		c := NginxCertificate{Cert: cert}
+		if i < len(here.keys) {
+			c.Key = here.keys[i]
+		}
+		s.Certificates = append(s.Certificates, c)
+	}
+	sslOn := false
+	for _, x := range d.block {
+		switch x.name {
+		case "server_name":
+			s.Names = append(s.Names, x.args...)
+		case "listen":
+			if l, ok := listen(x); ok {
+				s.Listen = append(s.Listen, l)
+			}
+		case "ssl":
+			sslOn = len(x.args) == 1 && x.args[0] == "on"
+		}
+	}
+	for i := range s.Listen {
+		s.Listen[i].SSL = s.Listen[i].SSL || sslOn
+	}
+	if len(s.Listen) == 0 {
+		s.Listen = []Listen{{Port: 80, SSL: sslOn, File: d.file, Line: d.line}} // nginx's own default as root
+	}
+	r.proxies(d.block, "", &s)
+	r.nginx.Servers = append(r.nginx.Servers, s)
+}
+
+func (r *nginxReader) proxies(list []directive, location string, s *NginxServer) {
+	for _, d := range list {
+		switch d.name {
+		case "proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass":
+			if len(d.args) == 1 {
+				s.Proxies = append(s.Proxies, ProxyPass{location, withoutUser(d.args[0]), d.file, d.line})
+			}
+		case "location":
+			r.proxies(d.block, strings.Join(d.args, " "), s)
+		default:
+			r.proxies(d.block, location, s)
+		}
+	}
+}
+
+// withoutUser takes the user and password out of a URL.
+func withoutUser(url string) string {
+	scheme, rest, ok := strings.Cut(url, "://")
+	if !ok {
+		return url
+	}
+	host, tail, _ := strings.Cut(rest, "/")
+	if i := strings.LastIndexByte(host, '@'); i >= 0 {
+		return scheme + "://" + strings.TrimSuffix(host[i+1:]+"/"+tail, "/")
+	}
+	return url
+}
+
+func listen(d directive) (Listen, bool) {
+	if len(d.args) == 0 {
+		return Listen{}, false
+	}
+	l := Listen{Port: 80, File: d.file, Line: d.line}
+	at := d.args[0]
+	for _, option := range d.args[1:] {
+		l.SSL = l.SSL || option == "ssl"
+		l.QUIC = l.QUIC || option == "quic"
+	}
+	if strings.HasPrefix(at, "unix:") {
+		l.Port = 0
+		return l, true
+	}
+	if port, err := strconv.Atoi(at); err == nil {
+		l.Port = port
+		return l, port > 0 && port < 65536
+	}
+	host, port, err := net.SplitHostPort(at)
+	if err != nil {
+		host, port = strings.Trim(at, "[]"), "80"
+	}
+	if l.Port, err = strconv.Atoi(port); err != nil || l.Port < 1 || l.Port > 65535 {
+		return Listen{}, false
+	}
+	if l.Host = host; host == "*" || host == "::" || host == "0.0.0.0" {
+		l.Host = ""
+	}
+	return l, true
+}
+
+func (r *nginxReader) split(d directive) {
+	s := SplitClients{File: d.file, Line: d.line}
+	if len(d.args) < 2 || !d.has {
+		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "split_clients wants a text, a variable and a block"})
+		return
+	}
+	s.Variable = d.args[1]
+	total := 0.0
+	for _, x := range d.block {
+		p := SplitPart{Line: x.line, Rest: x.name == "*"}
+		number, isPercent := strings.CutSuffix(x.name, "%")
+		percent, err := strconv.ParseFloat(number, 64)
+		if len(x.args) != 1 || !p.Rest && (!isPercent || err != nil || !(percent > 0 && percent <= 100)) {
+			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{x.file, x.line, "a line of split_clients wants a percentage or *, and a value"})
+			continue
+		}
+		p.Value = x.args[0]
+		if !p.Rest {
+			p.Ratio = math.Floor(percent*100+0.5) / 10_000 // nginx takes two digits behind the point
+			total += p.Ratio
+		}
+		s.Parts = append(s.Parts, p)
+	}
+	if total > 1.00001 {
+		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "the percentages of split_clients exceed 100 %"})
+	}
+	for i := range s.Parts {
+		if s.Parts[i].Rest {
+			s.Parts[i].Ratio = max(0, math.Round((1-total)*10_000)/10_000)
+		}
+	}
+	r.nginx.Splits = append(r.nginx.Splits, s)
+}
+
+func (r *nginxReader) upstream(d directive) {
+	if len(d.args) != 1 || !d.has {
+		return
+	}
+	u := Upstream{Name: d.args[0], File: d.file, Line: d.line}
+	for _, x := range d.block {
+		if x.name != "server" || len(x.args) == 0 {
+			continue
+		}
+		s := UpstreamServer{Address: x.args[0], Weight: 1, Line: x.line}
+		for _, option := range x.args[1:] {
+			s.Down = s.Down || option == "down"
+			s.Backup = s.Backup || option == "backup"
+			if w, ok := strings.CutPrefix(option, "weight="); ok {
+				if n, err := strconv.Atoi(w); err == nil && n > 0 {
+					s.Weight = n
+				}
+			}
+		}
+		u.Servers = append(u.Servers, s)
+	}
+	r.nginx.Upstreams = append(r.nginx.Upstreams, u)
+}
+
+// path is the path a directive names, as nginx sees it and as this host does.
+func (r *nginxReader) path(d directive) NginxPath {
+	p := NginxPath{Inside: d.args[0], File: d.file, Line: d.line}
+	if strings.ContainsAny(p.Inside, "$") || strings.HasPrefix(p.Inside, "data:") || strings.HasPrefix(p.Inside, "engine:") || strings.HasPrefix(p.Inside, "store:") {
+		if !strings.Contains(p.Inside, "$") {
+			p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: holds the key itself
+		}
+		return p
+	}
+	if !path.IsAbs(p.Inside) {
+		p.Inside = path.Join(confDir, p.Inside)
+	}
+	p.Host = r.host(p.Inside)
+	return p
+}
+
+// host maps a path as nginx sees it to this host.
+func (r *nginxReader) host(inside string) string {
+	if r.roots.service != "" {
+		host, _ := r.compose.hostPath(r.roots.service, inside)
+		return host
+	}
+	if isFile(inside) { // nginx on this host
+		return filepath.FromSlash(inside)
+	}
+	// Written for a container whose mounts are not known: the same name in the folder of certificates.
+	if ssl := r.view.Place(FactSSL).Path(); ssl != "" {
+		if guess := filepath.Join(ssl, path.Base(inside)); isFile(guess) {
+			return guess
+		}
+	}
+	return ""
+}
