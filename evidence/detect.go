@@ -44,6 +44,16 @@ func parsers(kind Kind) map[Format]parser {
 		return map[Format]parser{GoTest: goTest, JUnit: junit}
 	case Coverage:
 		return map[Format]parser{CoverFile: coverProfile, Cobertura: cobertura, LCOV: lcov}
+	case Lint:
+		return map[Format]parser{GolangciLint: golangci, SARIF: sarif, Checkstyle: checkstyle}
+	case Security:
+		return map[Format]parser{Gosec: gosec, SARIF: sarif}
+	case Vulnerabilities:
+		return map[Format]parser{Govulncheck: govulncheck, Nancy: nancy, Trivy: trivy, OSVScanner: osvScanner, SARIF: sarif}
+	case Load:
+		return map[Format]parser{K6: k6, Vegeta: vegeta, JUnit: junit}
+	case Secrets:
+		return map[Format]parser{Gitleaks: gitleaks, SARIF: sarif}
 	}
 	return nil
 }

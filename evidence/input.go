@@ -72,10 +72,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// maxLine is how much of a line of text is looked at; what follows is passed over.
-const maxLine = headSize - 1
-
-// line returns the next line without its end, cut at maxLine, and whether it had an end. The bytes are valid until the next call.
+// line returns the next line without its end, cut at headSize (no line that is read here is that long), and whether it had an end. The bytes are valid until the next call.
 func (in *input) line() (text []byte, ended bool, err error) {
 	text, err = in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -94,3 +91,5 @@ func (in *input) line() (text []byte, ended bool, err error) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+func errTrailing() error { return fmt.Errorf("%w: something follows the end", errInvalid) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,16 @@ func Judge(e Evidence, p Policy) Verdict {
 		return JudgeTests(e, p)
 	case Coverage:
 		return JudgeCoverage(e, p)
+	case Lint:
+		return JudgeLint(e, p)
+	case Security:
+		return JudgeSecurity(e, p)
+	case Vulnerabilities:
+		return JudgeVulnerabilities(e, p)
+	case Load:
+		return JudgeLoad(e, p)
+	case Secrets:
+		return JudgeSecrets(e, p)
 	}
 	return Verdict{Unknown, Invalid, "a report of no kind that is known"}
 }
@@ -114,8 +125,8 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 	all := slices.Clone(adverse)
 	all = append(all, commitProblems(e, p)...)
 	all = append(all, ageProblems(e, p)...)
-	gaps := gapProblems(e, len(adverse) > 0)
-	if all = append(all, gaps...); len(gaps) == 0 {
+	gaps := gapProblems(e)
+	if all = append(all, gaps...); !slices.ContainsFunc(gaps, func(q problem) bool { return q.state == Unknown }) {
 		all = append(all, totals...)
 	}
 	if len(all) == 0 {
@@ -195,82 +206,40 @@ func ageProblems(e Evidence, p Policy) []problem {
 }
 
 // gapProblems tells what keeps the report from showing the whole, unless the pipeline recorded what closes the gap.
-func gapProblems(e Evidence, explained bool) []problem {
+func gapProblems(e Evidence) []problem {
 	var ps []problem
+	c := e.Report.Counts
+	explained := c.Failed+c.Errored+c.Findings+c.Uncalled > 0 // what tools end with another status for
 	if e.Seal == SealBroken {
-		ps = append(ps, problem{Unknown, Truncated, "size or digest are not those that " + MetaSuffix + " beside it states: it was cut or changed afterwards"})
+		ps = append(ps, problem{Unknown, Truncated, "size or digest are not those that " + clean(path.Base(e.Name)) + MetaSuffix + " states: it was cut or changed afterwards"})
 	}
 	if e.Exit != nil && *e.Exit != 0 && !explained {
 		ps = append(ps, problem{Unknown, Failed, "its tool ended with status " + itoa(*e.Exit) + ", and the report does not say why"})
 	}
 	for _, g := range e.Report.Gaps {
 		closed := e.Exit != nil && (g.Cure == ByExit || g.Cure == BySeal && e.Seal == SealIntact)
-		if !closed {
-			ps = append(ps, problem{Unknown, g.Reason, g.Detail + g.Cure.advice()})
+		if closed {
+			continue
 		}
+		state := Unknown
+		if g.Reason == Weak {
+			state = Warn
+		}
+		ps = append(ps, problem{state, g.Reason, g.Detail + g.Cure.advice(e.Name)})
 	}
 	return ps
 }
 
-func (c Cure) advice() string {
+// advice says what to do about a gap of the report at name.
+func (c Cure) advice(name string) string {
+	sidecar := clean(path.Base(name)) + MetaSuffix
 	switch c {
 	case ByExit:
-		return " (record the tool's exit status in " + MetaSuffix + " beside it)"
+		return " (record the tool's exit status in " + sidecar + ")"
 	case BySeal:
-		return " (record the tool's exit status and the file's size or digest in " + MetaSuffix + " beside it)"
+		return " (record the tool's exit status and the file's size or digest in " + sidecar + ")"
 	}
 	return ""
-}
-
-// JudgeTests holds a test report against: at least one test ran, none failed, every package was built.
-func JudgeTests(e Evidence, p Policy) Verdict {
-	c := e.Report.Counts
-	ran := c.Passed + c.Failed
-	seen := fmt.Sprintf("%s passed", count(c.Passed, "test"))
-	if c.Packages > 0 {
-		seen += " in " + count(c.Packages, "package")
-	}
-	if c.Skipped > 0 {
-		seen += fmt.Sprintf(", %d skipped", c.Skipped)
-	}
-	var adverse, totals []problem
-	if c.Failed > 0 {
-		adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d of %s failed%s", c.Failed, count(ran, "test"), e.Report.named())})
-	}
-	if c.Errored > 0 {
-		what := "could not be run to their end"
-		if c.Failed > 0 {
-			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d more %s", c.Errored, what)})
-		} else {
-			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d packages, suites or tests %s%s", c.Errored, what, e.Report.named())})
-		}
-	}
-	if ran+c.Errored == 0 {
-		totals = append(totals, problem{Fail, Empty, fmt.Sprintf("no test ran (%d skipped)", c.Skipped)})
-	}
-	if c.Flaky > 0 {
-		totals = append(totals, problem{Warn, Weak, count(c.Flaky, "test") + " passed only when run again"})
-	}
-	return judge(e, p, seen, adverse, totals)
-}
-
-// JudgeCoverage holds a coverage report against the least ratio.
-func JudgeCoverage(e Evidence, p Policy) Verdict {
-	least := p.MinCoverage
-	if least == 0 {
-		least = defaultMinCoverage
-	}
-	ratio, ok := e.Report.Measures[CoverageRatio]
-	c := e.Report.Counts
-	seen := fmt.Sprintf("%s of %d statements or lines covered", percent(ratio), c.Statements)
-	var totals []problem
-	switch {
-	case !ok || c.Statements == 0:
-		totals = append(totals, problem{Fail, Empty, "it covers no statement at all"})
-	case !(ratio >= least):
-		totals = append(totals, problem{Fail, Threshold, seen + ", at least " + percent(least) + " are wanted"})
-	}
-	return judge(e, p, seen, nil, totals)
 }
 
 // named lists the first findings.
@@ -290,10 +259,14 @@ func (r *Report) named() string {
 }
 
 func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	switch stem, y := strings.CutSuffix(what, "y"); {
+	case n == 1:
+	case y && what != "day":
+		what = stem + "ies"
+	default:
+		what += "s"
 	}
-	return itoa(n) + " " + what + "s"
+	return itoa(n) + " " + what
 }
 
 // percent rounds down, so that 79.96 % does not read as the 80 % it is not.

@@ -43,9 +43,6 @@ func junit(in *input, r *Report) error {
 		case "testsuites":
 			root = totals(e)
 			r.at(junitTime(attr(e, "timestamp")))
-			if tool := attr(e, "name"); len(x.path) == 1 && r.Tool == "" {
-				r.Tool = clean(tool)
-			}
 		case "testsuite":
 			if len(suite) == 0 {
 				stated.add(totals(e))

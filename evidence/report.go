@@ -85,21 +85,6 @@ type Counts struct {
 	Requests int64 // sent by a load test
 }
 
-// Severity is how bad a finding is, in the report's own judgement.
-type Severity string
-
-// The severities, worst first.
-const (
-	Critical        Severity = "critical"
-	High            Severity = "high"
-	Medium          Severity = "medium"
-	Low             Severity = "low"
-	UnknownSeverity Severity = "unknown"
-)
-
-// Severities lists every severity, worst first.
-func Severities() []Severity { return []Severity{Critical, High, Medium, Low, UnknownSeverity} }
-
 // Measure names a measured value.
 type Measure string
 
@@ -142,7 +127,7 @@ func (f Finding) String() string {
 
 // Gap is one reason why a report does not show the whole.
 type Gap struct {
-	Reason Reason
+	Reason Reason // Weak: nothing proves that this is the whole, which leaves a weak proof; every other reason leaves none
 	Detail string
 	// Cure is what closes the gap from outside: what the pipeline recorded beside the report (see Meta).
 	Cure Cure
@@ -166,6 +151,9 @@ func (r *Report) gap(reason Reason, cure Cure, detail string) {
 		r.Gaps = append(r.Gaps, Gap{reason, detail, cure})
 	}
 }
+
+// doubt is a gap that only weakens the report: nothing shows that something is missing, nothing proves that nothing is.
+func (r *Report) doubt(cure Cure, detail string) { r.gap(Weak, cure, detail) }
 
 // find counts nothing: callers count before the cap.
 func (r *Report) find(f Finding) {

@@ -1,0 +1,203 @@
+package evidence
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// k6 reads the two summaries k6 writes, whose thresholds mean opposite things:
+//   - --summary-export: metrics have their numbers directly, and "thresholds":{"p(95)<500":true} says that the threshold was crossed.
+//   - handleSummary's data: numbers are in "values", and "thresholds":{"p(95)<500":{"ok":true}} says that it held.
+//
+// A bare true beside "values" is neither, and refused. Times are in milliseconds; http_req_failed is the share of failed requests.
+func k6(in *input, r *Report) error {
+	r.Tool = "k6"
+	j := newJSON(in.Reader)
+	metrics := 0
+	err := j.object(func(key string) error {
+		if key != "metrics" {
+			return j.skip() // root_group, options, state, setup_data: what tests are called and were given
+		}
+		return j.object(func(name string) error {
+			metrics++
+			return k6Metric(j, r, name)
+		})
+	})
+	if err != nil {
+		return err
+	}
+	return j.end()
+}
+
+func k6Metric(j *jsonReader, r *Report, name string) error {
+	flat, inner := map[string]float64{}, map[string]float64{}
+	values := false
+	crossed, bare := map[string]bool{}, false
+	number := func(into map[string]float64, key string) error {
+		switch key {
+		case "p(95)", "rate", "value", "count":
+			var v float64
+			ok, err := j.number(&v)
+			if ok {
+				into[key] = v
+			}
+			return err
+		}
+		return j.skip()
+	}
+	err := j.object(func(key string) error {
+		switch key {
+		case "values":
+			values = true
+			return j.object(func(key string) error { return number(inner, key) })
+		case "thresholds":
+			return j.object(func(expression string) error {
+				is, plain, err := k6Threshold(j)
+				if len(crossed) >= maxPackages {
+					return j.invalid("more than %d thresholds of one metric", maxPackages)
+				}
+				crossed[clean(expression)] = is || crossed[clean(expression)]
+				bare = bare || plain
+				return err
+			})
+		}
+		return number(flat, key)
+	})
+	if err != nil {
+		return err
+	}
+	if bare && values {
+		return j.invalid("thresholds of neither of k6's summaries: true may mean met or crossed")
+	}
+	for _, expression := range slices.Sorted(maps.Keys(crossed)) {
+		if !crossed[expression] {
+			r.Counts.Passed++
+			continue
+		}
+		r.Counts.Failed++
+		r.find(Finding{Rule: clean(name) + " " + expression})
+	}
+	if values {
+		flat = inner
+	}
+	return k6Value(j, r, name, flat)
+}
+
+// k6Threshold reads true (crossed) or {"ok":true} (not crossed).
+func k6Threshold(j *jsonReader) (crossed, bare bool, err error) {
+	c, err := j.next()
+	if err != nil {
+		return false, false, j.cut(err)
+	}
+	if c == 't' || c == 'f' {
+		err = j.boolean(&crossed)
+		return crossed, true, err
+	}
+	said, ok := false, false
+	err = j.object(func(key string) error {
+		if key != "ok" {
+			return j.skip()
+		}
+		said = true
+		return j.boolean(&ok)
+	})
+	if err == nil && !said {
+		err = j.invalid("a threshold that says neither ok nor crossed")
+	}
+	return !ok, false, err
+}
+
+// k6Value keeps what the metrics that k6 itself makes say.
+func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error {
+	for _, n := range v {
+		if n < 0 {
+			return j.invalid("a negative number")
+		}
+	}
+	switch name {
+	case "http_reqs":
+		if count, ok := v["count"]; ok && count < math.MaxInt64/2 {
+			r.Counts.Requests = int64(count)
+		}
+		if rate, ok := v["rate"]; ok {
+			r.measure(RequestRate, rate)
+		}
+	case "http_req_duration":
+		if p, ok := v["p(95)"]; ok {
+			r.measure(P95Seconds, p/1000)
+		}
+	case "http_req_failed":
+		share, ok := v["rate"] // handleSummary
+		if !ok {
+			share, ok = v["value"]
+		}
+		if ok && share > 1 {
+			return j.invalid("a share above 1")
+		}
+		if ok {
+			r.measure(ErrorRatio, share)
+		}
+	}
+	return nil
+}
+
+// vegeta reads `vegeta report -type json`: latencies in nanoseconds, success the share of 2xx and 3xx answers.
+func vegeta(in *input, r *Report) error {
+	r.Tool = "vegeta"
+	j := newJSON(in.Reader)
+	var p95, rate, success float64
+	var hasP95, hasRate, hasSuccess bool
+	var end, latest string
+	err := j.object(func(key string) (err error) {
+		switch key {
+		case "requests":
+			return j.whole(&r.Counts.Requests)
+		case "rate":
+			hasRate, err = j.number(&rate)
+			return err
+		case "success":
+			hasSuccess, err = j.number(&success)
+			return err
+		case "end":
+			return j.str(&end)
+		case "latest":
+			return j.str(&latest)
+		case "latencies":
+			return j.object(func(key string) (err error) {
+				if key != "95th" {
+					return j.skip()
+				}
+				hasP95, err = j.number(&p95)
+				return err
+			})
+		}
+		return j.skip()
+	})
+	if err == nil {
+		err = j.end()
+	}
+	if err == nil && (r.Counts.Requests < 0 || rate < 0 || p95 < 0 || success < 0 || success > 1) {
+		err = j.invalid("a number out of range")
+	}
+	if err != nil {
+		r.Counts.Requests = 0
+		return err
+	}
+	for _, text := range []string{latest, end} {
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 1 { // vegeta writes year 1 when nothing was sent
+			r.at(t)
+		}
+	}
+	if hasRate {
+		r.measure(RequestRate, rate)
+	}
+	if hasSuccess {
+		r.measure(ErrorRatio, 1-success)
+	}
+	if hasP95 {
+		r.measure(P95Seconds, p95/1e9)
+	}
+	return nil
+}

@@ -1,0 +1,104 @@
+package evidence
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+const (
+	k6Export = `{"root_group":{"name":"","checks":{}},"metrics":{
+"http_req_duration":{"avg":20,"p(90)":30,"p(95)":45.5,"thresholds":{"p(95)<500":false,"p(99)<900":false}},
+"http_req_duration{expected_response:true}":{"p(95)":1},"http_reqs":{"count":6000,"rate":20.5},"http_req_failed":{"passes":6,"fails":5994,"value":0.001,"thresholds":{"rate<0.01":false}}}}`
+	k6Handle = `{"options":{"summaryTrendStats":["avg"]},"state":{"testRunDurationMs":300000},"metrics":{
+"http_req_duration":{"type":"trend","contains":"time","values":{"avg":20,"p(95)":45.5},"thresholds":{"p(95)<500":{"ok":true},"p(99)<900":{"ok":true}}},
+"http_reqs":{"type":"counter","contains":"default","values":{"count":6000,"rate":20.5}},"http_req_failed":{"thresholds":{"rate<0.01":{"ok":true}},"values":{"rate":0.001,"passes":6,"fails":5994}}},"root_group":{"name":""}}`
+	vegetaReport = `{"latencies":{"total":1,"mean":2708734,"50th":1660630,"95th":45500000,"99th":66668177},"bytes_in":{"total":6540},"earliest":"2026-11-20T09:00:00Z","latest":"2026-11-20T09:59:59Z","end":"2026-11-20T10:00:00.25Z","duration":950171178,"requests":6000,"rate":20.5,"throughput":20.4,"success":0.999,"status_codes":{"200":5994,"0":6},"errors":[]}`
+)
+
+func goodLoadReports() []example {
+	return []example{
+		{name: "k6 summary export", kind: Load, text: k6Export},
+		{name: "k6 handleSummary", kind: Load, text: k6Handle},
+		{name: "vegeta", kind: Load, text: vegetaReport + "\n"},
+	}
+}
+
+func swap(text string, pairs ...string) string { return strings.NewReplacer(pairs...).Replace(text) }
+
+func TestK6(t *testing.T) {
+	run(t, K6, []example{
+		{name: "export", kind: Load, text: k6Export, state: Pass, detail: "20.5 requests/s, 0.1 % errors, 95 % answered within 0.0455 s, 3 thresholds met", counts: &Counts{Passed: 3, Requests: 6000}},
+		{name: "handleSummary", kind: Load, text: k6Handle, state: Pass, detail: "20.5 requests/s, 0.1 % errors, 95 % answered within 0.0455 s, 3 thresholds met", counts: &Counts{Passed: 3, Requests: 6000}},
+		{name: "export: true is crossed", kind: Load, text: swap(k6Export, `"p(99)<900":false`, `"p(99)<900":true`), state: Fail, reason: Threshold, detail: "1 of 3 thresholds not met: http_req_duration p(99)<900"},
+		{name: "handleSummary: true is met", kind: Load, text: swap(k6Handle, `"p(99)<900":{"ok":true}`, `"p(99)<900":{"ok":false}`), state: Fail, reason: Threshold, detail: "1 of 3 thresholds not met: http_req_duration p(99)<900"},
+		{name: "both mixed", kind: Load, text: swap(k6Handle, `"p(99)<900":{"ok":true}`, `"p(99)<900":false`), state: Unknown, reason: Invalid, detail: "thresholds of neither of k6's summaries"},
+		{name: "threshold before values", kind: Load, text: swap(k6Handle, `"rate<0.01":{"ok":true}`, `"rate<0.01":true`), state: Unknown, reason: Invalid, detail: "thresholds of neither"},
+		{name: "threshold that says nothing", kind: Load, text: swap(k6Handle, `"p(99)<900":{"ok":true}`, `"p(99)<900":{}`), state: Unknown, reason: Invalid, detail: "neither ok nor crossed"},
+		{name: "threshold of a metric of one's own", kind: Load, text: swap(k6Export, `"http_reqs":`, `"orders":{"count":0,"thresholds":{"count>5":true}},"http_reqs":`), state: Fail, reason: Threshold, detail: "orders count>5"},
+		{name: "no thresholds", kind: Load, text: swap(k6Export, `thresholds`, `other`), state: Pass, counts: &Counts{Requests: 6000}},
+		{name: "too slow", kind: Load, text: swap(k6Export, `"p(95)":45.5`, `"p(95)":200`), state: Fail, reason: Threshold, detail: "95 % answered within 0.2 s, less than 0.2 s is wanted"},
+		{name: "too many errors", kind: Load, text: swap(k6Handle, `"rate":0.001`, `"rate":0.01`), state: Fail, reason: Threshold, detail: "1 % errors, less than 1 % are allowed"},
+		{name: "too few requests", kind: Load, text: swap(k6Handle, `"rate":20.5`, `"rate":14.99`), state: Fail, reason: Threshold, detail: "14.99 requests/s, at least 15 are wanted (1.5 times the expected 10)"},
+		{name: "just enough requests", kind: Load, text: swap(k6Handle, `"rate":20.5`, `"rate":15`), state: Pass},
+		{name: "no requests", kind: Load, text: swap(k6Export, `6000`, `0`), state: Fail, reason: Empty, detail: "no request was sent"},
+		{name: "no web requests at all", kind: Load, text: `{"metrics":{"iterations":{"count":5,"rate":1}}}`, state: Fail, reason: Empty},
+		{name: "not stated, thresholds met", kind: Load, text: swap(k6Export, `"p(95)":45.5,`, ``), state: Warn, reason: Weak, detail: "it does not state: 95th percentile"},
+		{name: "not stated, no thresholds", kind: Load, text: swap(k6Export, `"p(95)":45.5,`, ``, `thresholds`, `other`), state: Unknown, reason: Missing, detail: "it does not state: 95th percentile"},
+		{name: "share above one", kind: Load, text: swap(k6Export, `"value":0.001`, `"value":1.5`), state: Unknown, reason: Invalid, detail: "a share above 1"},
+		{name: "negative", kind: Load, text: swap(k6Export, `"rate":20.5`, `"rate":-1`), state: Unknown, reason: Invalid, detail: "a negative number"},
+		{name: "cut behind a crossed threshold", kind: Load, text: swap(k6Export, `"p(99)<900":false`, `"p(99)<900":true`)[:300], state: Fail, reason: Threshold},
+	})
+}
+
+func TestVegeta(t *testing.T) {
+	run(t, Vegeta, []example{
+		{name: "good", kind: Load, text: vegetaReport, state: Pass, detail: "20.5 requests/s, 0.1 % errors, 95 % answered within 0.0455 s", counts: &Counts{Requests: 6000}},
+		{name: "too slow", kind: Load, text: swap(vegetaReport, `45500000`, `200000000`), state: Fail, reason: Threshold},
+		{name: "errors", kind: Load, text: swap(vegetaReport, `"success":0.999`, `"success":0.9`), state: Fail, reason: Threshold, detail: "10 % errors"},
+		{name: "no success stated", kind: Load, text: swap(vegetaReport, `"success":0.999`, `"success":null`), state: Unknown, reason: Missing, detail: "it does not state: share of errors"},
+		{name: "nothing sent", kind: Load, text: `{"latencies":{"95th":0},"earliest":"0001-01-01T00:00:00Z","latest":"0001-01-01T00:00:00Z","end":"0001-01-01T00:00:00Z","requests":0,"rate":0,"success":0}`, state: Fail, reason: Empty, detail: "no request was sent"},
+		{name: "out of range", kind: Load, text: swap(vegetaReport, `"success":0.999`, `"success":99.9`), state: Unknown, reason: Invalid, detail: "a number out of range"},
+		{name: "negative", kind: Load, text: swap(vegetaReport, `"requests":6000`, `"requests":-6000`), state: Unknown, reason: Invalid},
+		{name: "something behind", kind: Load, text: vegetaReport + vegetaReport, state: Unknown, reason: Invalid, detail: "something follows the end"},
+	})
+	if r := parse(t, Load, vegetaReport); !r.Time.Equal(time.Date(2026, 11, 20, 10, 0, 0, 25e7, time.UTC)) {
+		t.Errorf("made at %v", r.Time)
+	}
+}
+
+func TestLoadJUnit(t *testing.T) {
+	run(t, JUnit, []example{
+		{name: "met", kind: Load, text: `<testsuite><testcase name="p95"/></testsuite>`, state: Warn, reason: Weak, detail: "it does not state: rate, share of errors, 95th percentile"},
+		{name: "not met", kind: Load, text: `<testsuite name="k6"><testcase name="p95"><failure/></testcase></testsuite>`, state: Fail, reason: Threshold, detail: "1 of 1 threshold not met: p95 in k6"},
+		{name: "empty", kind: Load, text: `<testsuite/>`, state: Fail, reason: Empty},
+		{name: "skipped", kind: Load, text: `<testsuite><testcase name="p95"><skipped/></testcase></testsuite>`, state: Fail, reason: Empty},
+	})
+}
+
+// TestLoadPolicy: what is not configured is weak or a default, what is configured holds.
+func TestLoadPolicy(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(p *Policy)
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"no expected rate", func(p *Policy) { p.ExpectedRate = 0 }, Warn, Weak, "the rate expected in production is not configured"},
+		{"factor", func(p *Policy) { p.RateFactor = 2.06 }, Fail, Threshold, "at least 20.6 are wanted (2.06 times"},
+		{"errors", func(p *Policy) { p.MaxErrorRatio = 0.001 }, Fail, Threshold, "less than 0.1 % are allowed"},
+		{"time", func(p *Policy) { p.MaxP95 = 45 * time.Millisecond }, Fail, Threshold, "less than 0.045 s is wanted"},
+		{"more time", func(p *Policy) { p.MaxP95 = time.Second }, Pass, "", ""},
+		{"89 days old", func(p *Policy) { p.Now = now.Add(89 * 24 * time.Hour) }, Pass, "", ""},
+		{"90 days old", func(p *Policy) { p.Now = now.Add(90 * 24 * time.Hour) }, Fail, Stale, "older than 90 days"},
+	} {
+		p := policy
+		tt.change(&p)
+		for _, text := range []string{k6Export, k6Handle, vegetaReport} {
+			if v := Judge(fresh(Load, text), p); v.State != tt.state || v.Reason != tt.reason || !strings.Contains(v.Detail, tt.detail) {
+				t.Errorf("%s: %+v", tt.name, v)
+			}
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package evidence
+
+import "strconv"
+
+// osvScanner reads osv-scanner's JSON, version 1 and 2. Without --all-packages only vulnerable packages are listed, so a clean run is an empty list,
+// which does not show that a package was looked at: its exit status does (0; it ends with 128 when it found none). The aliases of one vulnerability
+// are a group; where the tool analysed calls, a group none of which is called is told apart.
+func osvScanner(in *input, r *Report) error {
+	r.Tool = "osv-scanner"
+	j := newJSON(in.Reader)
+	err := j.object(func(key string) error {
+		if key != "results" {
+			return j.skip()
+		}
+		return j.array(func() error {
+			return j.object(func(key string) error {
+				if key != "packages" {
+					return j.skip()
+				}
+				return j.array(func() error { return osvPackage(j, r) })
+			})
+		})
+	})
+	if err == nil {
+		err = j.end()
+	}
+	if err != nil {
+		return err
+	}
+	if r.Counts.Audited == 0 {
+		r.gap(Empty, ByExit, "it lists no package: nothing shows that any was audited; run it with --all-packages")
+	}
+	return nil
+}
+
+func osvPackage(j *jsonReader, r *Report) error {
+	r.Counts.Audited++
+	name := ""
+	var fs []Finding
+	uncalled, groups := 0, 0
+	var single []string // ids outside of groups
+	err := j.object(func(key string) error {
+		switch key {
+		case "package":
+			return j.object(func(key string) error {
+				if key == "name" {
+					return j.str(&name)
+				}
+				return j.skip()
+			})
+		case "groups":
+			return j.array(func() error {
+				f, called, err := osvGroup(j)
+				switch groups++; {
+				case !called:
+					uncalled++
+				case len(fs) < maxPackages:
+					fs = append(fs, f)
+				default:
+					return j.invalid("more than %d vulnerabilities of one package", maxPackages)
+				}
+				return err
+			})
+		case "vulnerabilities":
+			return j.array(func() error {
+				id := ""
+				err := j.object(func(key string) error {
+					if key == "id" {
+						return j.str(&id)
+					}
+					return j.skip()
+				})
+				if len(single) < maxPackages {
+					single = append(single, clean(id))
+				}
+				return err
+			})
+		}
+		return j.skip()
+	})
+	if groups == 0 { // older versions
+		for _, id := range single {
+			fs = append(fs, Finding{Rule: id, Severity: UnknownSeverity})
+		}
+	}
+	for _, f := range fs {
+		f.Package = name
+		r.finding(f)
+	}
+	r.Counts.Uncalled += uncalled
+	return err
+}
+
+func osvGroup(j *jsonReader) (f Finding, called bool, err error) {
+	analysed, severity := 0, ""
+	err = j.object(func(key string) error {
+		switch key {
+		case "ids":
+			return j.array(func() error {
+				id, err := j.scalar()
+				if f.Rule == "" {
+					f.Rule = clean(id)
+				}
+				return err
+			})
+		case "max_severity":
+			text, err := j.scalar()
+			severity = text
+			return err
+		case "experimentalAnalysis", "experimental_analysis":
+			return j.object(func(string) error {
+				analysed++
+				yes := true // what the analysis does not say is taken for called
+				err := j.object(func(key string) error {
+					if key == "called" {
+						return j.boolean(&yes)
+					}
+					return j.skip()
+				})
+				called = called || yes
+				return err
+			})
+		}
+		return j.skip()
+	})
+	score, _ := strconv.ParseFloat(severity, 64)
+	f.Severity = scoreOf(score)
+	return f, called || analysed == 0, err
+}

@@ -1,0 +1,284 @@
+package evidence
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// sarif reads SARIF 2.1.0 (OASIS), which linters and scanners of all sorts write.
+//
+// An empty list of results does not show that the tool looked: that is what invocations[].executionSuccessful is for, and many tools leave it out
+// (golangci-lint, gosec, govulncheck, gitleaks, trivy); then the pipeline has to record the exit status. Results that somebody suppressed, or
+// that are only there to say what was absent, passed or not applicable, are no findings. Messages and snippets are passed over unread.
+func sarif(in *input, r *Report) error {
+	j := newJSON(in.Reader)
+	version, runs := "", 0
+	err := j.object(func(key string) error {
+		switch key {
+		case "version":
+			return j.str(&version)
+		case "runs":
+			return j.array(func() error {
+				runs++
+				run := sarifRun{r: r, rules: make(map[string]sarifRule), seen: make(map[sarifResult]int)}
+				err := run.read(j)
+				run.tell()
+				return err
+			})
+		}
+		return j.skip()
+	})
+	if err == nil {
+		err = j.end()
+	}
+	if err != nil {
+		return err
+	}
+	if version != "2.1.0" {
+		r.gap(Invalid, Incurable, "it is not of SARIF version 2.1.0")
+	}
+	if runs == 0 {
+		r.gap(Empty, Incurable, "it holds no run of any tool")
+	}
+	return nil
+}
+
+type sarifRun struct {
+	r           *Report
+	tool        string
+	calls       bool // the tool is govulncheck and looked at calls
+	finished    int  // invocations that say they were successful
+	unfinished  int  // those that say they were not
+	unsaid      int  // those that say neither
+	troubles    int  // errors of the tool itself
+	commits     []string
+	rules       map[string]sarifRule
+	names       []string            // of rules by index
+	seen        map[sarifResult]int // results that count, by what decides their severity: rules may come after results
+	first       []sarifFinding
+	suppressed  int
+	artifacts   int
+	tooManyKeys bool
+}
+
+type sarifRule struct {
+	level    string
+	severity float64 // CVSS, 0 when not stated
+}
+
+type sarifResult struct {
+	rule  string
+	index int // -1 when not stated
+	level string
+}
+
+type sarifFinding struct {
+	Finding
+	sarifResult
+}
+
+func (s *sarifRun) read(j *jsonReader) error {
+	return j.object(func(key string) error {
+		switch key {
+		case "tool":
+			return j.object(func(key string) error {
+				if key == "driver" {
+					return s.driver(j)
+				}
+				return j.skip()
+			})
+		case "invocations":
+			return j.array(func() error { return s.invocation(j) })
+		case "artifacts":
+			return j.array(func() error { s.artifacts++; return j.skip() })
+		case "versionControlProvenance":
+			return j.array(func() error {
+				revision := ""
+				err := j.object(func(key string) error {
+					if key == "revisionId" {
+						return j.str(&revision)
+					}
+					return j.skip()
+				})
+				if revision = strings.ToLower(revision); IsCommit(revision) && len(s.commits) < 2 && !slices.Contains(s.commits, revision) {
+					s.commits = append(s.commits, revision)
+				}
+				return err
+			})
+		case "results":
+			return j.array(func() error { return s.result(j) })
+		}
+		return j.skip()
+	})
+}
+
+func (s *sarifRun) driver(j *jsonReader) error {
+	level := ""
+	err := j.object(func(key string) error {
+		switch key {
+		case "name":
+			return j.str(&s.tool)
+		case "properties":
+			return j.object(func(key string) error {
+				if key == "scan_level" {
+					text, err := j.scalar()
+					level = text
+					return err
+				}
+				return j.skip()
+			})
+		case "rules":
+			return j.array(func() error { return s.rule(j) })
+		}
+		return j.skip()
+	})
+	s.calls = s.tool == "govulncheck" && level == "symbol"
+	return err
+}
+
+func (s *sarifRun) rule(j *jsonReader) error {
+	id, rule := "", sarifRule{}
+	err := j.object(func(key string) error {
+		switch key {
+		case "id":
+			return j.str(&id)
+		case "defaultConfiguration":
+			return j.object(func(key string) error {
+				if key == "level" {
+					return j.str(&rule.level)
+				}
+				return j.skip()
+			})
+		case "properties":
+			return j.object(func(key string) error {
+				if key != "security-severity" {
+					return j.skip()
+				}
+				text, err := j.scalar()
+				rule.severity, _ = strconv.ParseFloat(text, 64)
+				return err
+			})
+		}
+		return j.skip()
+	})
+	if len(s.names) < maxPackages {
+		s.names = append(s.names, clean(id))
+		s.rules[clean(id)] = rule
+	} else {
+		s.tooManyKeys = true
+	}
+	return err
+}
+
+func (s *sarifRun) invocation(j *jsonReader) error {
+	said, successful, end := false, false, ""
+	err := j.object(func(key string) error {
+		switch key {
+		case "executionSuccessful":
+			said = true
+			return j.boolean(&successful)
+		case "endTimeUtc":
+			return j.str(&end)
+		case "toolExecutionNotifications", "toolConfigurationNotifications":
+			return j.array(func() error {
+				level := ""
+				err := j.object(func(key string) error {
+					if key == "level" {
+						return j.str(&level)
+					}
+					return j.skip()
+				})
+				if level == "error" {
+					s.troubles++
+				}
+				return err
+			})
+		}
+		return j.skip()
+	})
+	switch {
+	case !said:
+		s.unsaid++
+	case successful:
+		s.finished++
+	default:
+		s.unfinished++
+	}
+	if t, err := time.Parse(time.RFC3339Nano, end); err == nil {
+		s.r.at(t)
+	}
+	return err
+}
+
+// resolve fills in what a result leaves to its rule.
+func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity Severity) {
+	if v.rule == "" && v.index >= 0 && v.index < len(s.names) {
+		v.rule = s.names[v.index]
+	}
+	// The id of a result may be the rule's with something behind a slash (SARIF 3.27.5).
+	known, ok := s.rules[v.rule]
+	for name := v.rule; !ok && strings.Contains(name, "/"); {
+		name = name[:strings.LastIndexByte(name, '/')]
+		known, ok = s.rules[name]
+	}
+	level := v.level
+	if level == "" {
+		level = known.level
+	}
+	if level == "" {
+		level = "warning" // the default of the standard
+	}
+	if v.rule == "" {
+		v.rule = "a rule without name"
+	}
+	if severity = scoreOf(known.severity); severity == UnknownSeverity {
+		severity = severityOf(level)
+	}
+	return v.rule, !(s.calls && s.r.Kind == Vulnerabilities) || level == "error", severity
+}
+
+// tell adds the run to the report.
+func (s *sarifRun) tell() {
+	r := s.r
+	tool := clean(s.tool)
+	if r.Tool == "" {
+		r.Tool = tool
+	}
+	if len(s.commits) == 1 && r.Commit == "" {
+		r.Commit = s.commits[0]
+	}
+	r.Counts.Suppressed += s.suppressed
+	r.Counts.Audited += s.artifacts
+	for v, n := range s.seen {
+		_, counts, severity := s.resolve(v)
+		if !counts {
+			r.Counts.Uncalled += n
+			continue
+		}
+		r.Counts.Findings += n
+		for range n {
+			r.severity(severity)
+		}
+	}
+	for _, f := range s.first {
+		rule, counts, severity := s.resolve(f.sarifResult)
+		if counts {
+			f.Rule, f.Severity = rule, severity
+			r.find(f.Finding)
+		}
+	}
+	if tool == "" {
+		tool = "a tool without name"
+	}
+	switch {
+	case s.unfinished > 0 || s.troubles > 0:
+		r.gap(Failed, Incurable, tool+" says that it did not finish well (invocations)")
+	case s.finished == 0 || s.unsaid > 0:
+		r.gap(Truncated, ByExit, tool+" does not say that it finished (no invocations)")
+	}
+	if s.tooManyKeys {
+		r.gap(Invalid, Incurable, "it has more than "+itoa(maxPackages)+" rules")
+	}
+}

@@ -1,0 +1,48 @@
+package evidence
+
+import "strings"
+
+// Severity is how bad a finding is, in the report's own judgement.
+type Severity string
+
+// The severities, worst first.
+const (
+	Critical        Severity = "critical"
+	High            Severity = "high"
+	Medium          Severity = "medium"
+	Low             Severity = "low"
+	UnknownSeverity Severity = "unknown"
+)
+
+// Severities lists every severity, worst first.
+func Severities() []Severity { return []Severity{Critical, High, Medium, Low, UnknownSeverity} }
+
+// severityOf reads the words that tools use.
+func severityOf(word string) Severity {
+	switch strings.ToLower(word) {
+	case "critical", "blocker":
+		return Critical
+	case "high", "error", "major":
+		return High
+	case "medium", "moderate", "warning", "minor":
+		return Medium
+	case "low", "note", "info", "information", "negligible":
+		return Low
+	}
+	return UnknownSeverity
+}
+
+// scoreOf maps a CVSS score by the bands of its specification, version 3 and 4.
+func scoreOf(score float64) Severity {
+	switch {
+	case score >= 9:
+		return Critical
+	case score >= 7:
+		return High
+	case score >= 4:
+		return Medium
+	case score > 0:
+		return Low
+	}
+	return UnknownSeverity
+}
