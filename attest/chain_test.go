@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -154,7 +155,7 @@ func TestAppendRefuses(t *testing.T) {
 		{"freeze nothing", two, Record{Phase: PhaseFrozen}, "freezes nothing"},
 		{"unknown phase", two, Record{Phase: "blessed", Release: version("3")}, "phase"},
 		{"no text", two, Record{Phase: PhasePlanned, Release: version("3"), Note: "\xff"}, "not UTF-8"},
-		{"control characters", two, Record{Phase: PhasePlanned, Release: version("3"), By: "\x1b"}, "by: must be one name"},
+		{"control characters", two, Record{Phase: PhasePlanned, Release: version("3"), By: "\x1b"}, "by: must be one line"},
 		{"clock set back", two, Record{Phase: PhasePlanned, Release: version("3"), At: noon.Add(-Skew - time.Second)}, "now is 2026-11-23T11:54:59Z, but record 2 was written at 2026-11-23T12:00:00Z: set the clock"},
 		{"no time", nil, Record{Phase: PhasePlanned, Release: version("3"), At: time.Unix(-1, 0)}, "at: is no date of our time"},
 		{"far too long", two, Record{Phase: PhasePlanned, Release: version("3"), Issues: manyIssues()}, "takes"},
@@ -309,5 +310,16 @@ func TestOpenChainFolder(t *testing.T) {
 	writeFile(t, file, "", 0o644)
 	if _, err := OpenChain(file, nil); err == nil || errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a file in the folder's place: %v", err)
+	}
+}
+
+// TestOverlooked: what a listing missed while the folder grew is found by its number.
+func TestOverlooked(t *testing.T) {
+	s := newScene(t)
+	c := &Chain{dir: s.dir}
+	got := c.overlooked([]string{"0001.yaml", "0003.yaml"}, 5)
+	slices.Sort(got)
+	if want := []string{"0001.yaml", "0002.yaml", "0003.yaml", "0004.yaml", "0005.yaml"}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

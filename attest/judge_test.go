@@ -1,11 +1,13 @@
 package attest
 
 import (
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -56,6 +58,7 @@ func TestJudge(t *testing.T) {
 		{"no end at all", func(w *world) {
 			w.claim.ValidFor, w.claim.Release, w.policy.OfRelease, w.policy.MaxAge = 0, ReleaseID{}, false, 0
 		}, Fails, Invalid, "has no end"},
+		{"ends with a release that is not compared", func(w *world) { w.claim.ValidFor, w.policy.OfRelease, w.policy.MaxAge = 0, false, 0 }, Fails, Invalid, "has no end"},
 		{"ends with its release", func(w *world) { w.claim.ValidFor, w.policy.MaxAge, w.now = 0, 0, noon.AddDate(3, 0, 0) }, Holds, "", "on 2026-11-23"},
 
 		{"refused", func(w *world) { w.seal = Seal{Refused, "SHA256:key", "the key is not in allowed_signers"} }, Fails, Untrusted, "one@example.com is not to be trusted: the key is not in allowed_signers"},
@@ -187,10 +190,16 @@ func TestJudgeItem(t *testing.T) {
 			[]row{{"lead", Fails, Invalid, "f.yaml:4:1: at: a claim that is not of a release needs an end"}, {"manager", Holds, "", ""}}},
 		{"no claim at all among them", []*Attestation{read("f.yaml", "a: ["), manager}, signers,
 			[]row{{"lead", Fails, Missing, "a file of the folder is no claim: f.yaml:1"}, {"manager", Holds, "", ""}}},
+		{"too large to be one", []*Attestation{{Name: "l.yaml", Err: &fs.PathError{Op: "read", Path: "l.yaml", Err: files.ErrTooLarge}}, manager}, signers,
+			[]row{{"lead", Fails, Missing, "no claim: read l.yaml: larger"}, {"manager", Holds, "", ""}}},
 		{"may not read one", []*Attestation{forbidden, manager}, signers, []row{{"lead", Unknown, PermissionDenied, "let the exporter read y.yaml"}, {"manager", Holds, "", ""}}},
 		{"cannot read one", []*Attestation{unreadable, lapsed, manager}, signers, []row{{"lead", Unknown, Unreadable, "x.yaml"}, {"manager", Holds, "", ""}}},
 		{"may not read the signature", []*Attestation{{Name: "z.yaml", Claim: lead.Claim, Data: lead.Data, Err: &pathError}, manager}, signers,
 			[]row{{"lead", Unknown, PermissionDenied, ""}, {"manager", Holds, "", ""}}},
+		{"in no role", []*Attestation{made(t, claim("one@example.com", "", noon), one), manager}, signers,
+			[]row{{"lead", Fails, Missing, "(one@example.com vouched in no role)"}, {"manager", Holds, "", ""}}},
+		{"in a role nobody asked for", []*Attestation{made(t, claim("one@example.com", "leed", noon), one), manager}, signers,
+			[]row{{"lead", Fails, Missing, "--role=lead (one@example.com vouched as leed)"}, {"manager", Holds, "", ""}}},
 		{"other item", []*Attestation{made(t, simple("restore_tested"), one)}, signers, []row{{"lead", Fails, Missing, ""}, {"manager", Fails, Missing, ""}}},
 	}
 	for _, tt := range tests {
@@ -232,6 +241,8 @@ func TestTwoRolesAcrossItems(t *testing.T) {
 		voucher("documentation/review", "security_review", "two@example.com", "k3", Holds), // the same role twice is no second one
 		voucher("documentation/other", "other", "two@example.com", "k3", Fails),
 		{Item: "backup/none", Role: "none"},
+		voucher("documentation/unsigned", "writer", "three@example.com", "", Weak),
+		voucher("documentation/unsigned", "reader", "four@example.com", "", Weak), // no key is not the same key
 	})
 	wanted := map[int]string{
 		0: "One@example.com vouches as devops_lead and as engineering_manager",

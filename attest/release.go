@@ -126,9 +126,7 @@ func (r Record) normal() Record {
 func (r *Record) Validate() []error {
 	var w findings
 	w.moment("at", r.At)
-	if r.By != "" {
-		w.principal("by", r.By)
-	}
+	w.text("by", r.By)
 	w.require("previous", r.Number == 1 == (r.Previous == ""), "every record but the first, and only those, names the one before")
 	if r.Previous != "" {
 		w.digest("previous", r.Previous)

@@ -3,6 +3,7 @@ package attest
 import (
 	"bytes"
 	"encoding/base64"
+	"encoding/pem"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -185,6 +186,11 @@ func TestCheckForms(t *testing.T) {
 	}
 	rest := *sig
 	rest.Signature = &ssh.Signature{Format: sig.Signature.Format, Blob: sig.Signature.Blob, Rest: []byte("more")}
+	reserved := ssh.Marshal(struct { // the wire format, with a field that must be empty
+		Magic                                     [6]byte
+		Version                                   uint32
+		Key, Namespace, Reserved, Hash, Signature string
+	}{[6]byte([]byte("SSHSIG")), 1, string(sig.PublicKey.Marshal()), Namespace, "hidden", "sha512", string(ssh.Marshal(sig.Signature))})
 	weak := newKey(t, "rsa1024")
 	weakSig, err := sshsig.Sign(bytes.NewReader(data), weak, sshsig.HashSHA512, Namespace)
 	if err != nil {
@@ -217,6 +223,7 @@ func TestCheckForms(t *testing.T) {
 		{"nothing inside", string(data), []byte(armorBegin + "\n" + armorEnd), signers, Seal{Refused, "", "not an SSH signature"}},
 		{"something inside", string(data), []byte(armorBegin + "\nAAAA\n" + armorEnd), signers, Seal{Refused, "", "not an SSH signature"}},
 		{"unused bytes", string(data), sshsig.Armor(&rest), signers, Seal{Refused, "", "holds more than a signature"}},
+		{"text in a reserved field", string(data), pem.EncodeToMemory(&pem.Block{Type: sshsig.PEMType, Bytes: reserved}), signers, Seal{Refused, "", "holds more than a signature"}},
 		{"short RSA, though listed nowhere", string(data), sshsig.Armor(weakSig), nil, Seal{Refused, ssh.FingerprintSHA256(weak.PublicKey()), "has 1024 bits"}},
 	}
 	for _, tt := range tests {

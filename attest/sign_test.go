@@ -2,11 +2,10 @@ package attest
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"io"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,6 +13,8 @@ import (
 
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // keyring serves an agent with the keys until the test ends.
@@ -57,11 +58,7 @@ func serve(t *testing.T, handle func(net.Conn)) string {
 
 func TestOpenSigner(t *testing.T) {
 	k, other, rsa := newKey(t, "ed25519"), newKey(t, "ed25519"), newKey(t, "rsa")
-	random := make([]byte, 8)
-	if _, err := rand.Read(random); err != nil {
-		t.Fatal(err)
-	}
-	plain, encrypted := k.write(t, ""), k.write(t, hex.EncodeToString(random))
+	plain, encrypted := k.write(t, ""), k.write(t, parts.Secret())
 	open := k.write(t, "")
 	if err := os.Chmod(open, 0o640); err != nil {
 		t.Fatal(err)
@@ -124,6 +121,42 @@ func TestOpenSigner(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestRealAgent: with OpenSSH's own agent, RSA, which must be told to use SHA-512.
+func TestRealAgent(t *testing.T) {
+	program, add := parts.Need(t, "ssh-agent"), parts.Need(t, "ssh-add")
+	socket := filepath.Join(t.TempDir(), "agent")
+	command := exec.Command(program, "-D", "-a", socket)
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = command.Process.Kill()
+		_ = command.Wait()
+	})
+	k := newKey(t, "rsa")
+	path := k.write(t, "")
+	parts.Eventually(t, 5*time.Second, func() error {
+		adding := exec.Command(add, "-q", path)
+		adding.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
+		return adding.Run()
+	})
+	s, err := OpenSigner(t.Context(), path+".pub", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { want(t, s.Close(), "") }()
+	a := made(t, simple("restore_tested"))
+	if err := a.Sign(s); err != nil {
+		t.Fatal(err)
+	}
+	if seal := a.Seal(allow(t, "%s %s", person, k.line())); seal.Trust != Trusted {
+		t.Errorf("the signature is %+v", seal)
+	}
+	if err := keygenVerify(t, a.Data, a.Signature, person+" "+k.line()+"\n", person, Namespace, noon); err != nil {
+		t.Errorf("ssh-keygen says %v", err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -201,6 +202,9 @@ func fullDisk(t *testing.T) string {
 	parts.NeedRoot(t, "a small file system")
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatalf("no file system can be mounted here: %v", err)
+		}
 		t.Skipf("no file system can be mounted here: %v", err)
 	}
 	t.Cleanup(func() {
@@ -213,6 +217,37 @@ func fullDisk(t *testing.T) string {
 		t.Fatalf("the disk is not full: %v", err)
 	}
 	return dir
+}
+
+// TestWriteAtOnce: of many that write the same claim one succeeds.
+func TestWriteAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	k := newKey(t, "ecdsa") // signs differently each time
+	const writers = 8
+	errs := make([]error, writers)
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for i := range writers {
+		a := made(t, simple("restore_tested"), k)
+		all.Go(func() {
+			<-start
+			_, errs[i] = a.Write(dir)
+		})
+	}
+	close(start)
+	all.Wait()
+	won := 0
+	for _, err := range errs {
+		if err == nil {
+			won++
+		} else if !errors.Is(err, fs.ErrExist) {
+			t.Errorf("a loser is told %v", err)
+		}
+	}
+	claims, err := Load(dir)
+	if won != 1 || err != nil || len(claims) != 1 || claims[0].Seal(allow(t, "%s %s", person, k.line())).Trust != Trusted {
+		t.Errorf("%d succeeded: %+v, %v", won, claims, err)
+	}
 }
 
 // TestWriteAfterCut: a signature that was left without its claim is in nobody's way.

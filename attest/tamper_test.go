@@ -319,4 +319,12 @@ func TestLostRecords(t *testing.T) {
 	if r := c.Recorded(); r == nil || r.Release != version("1") || r.Number != 2 {
 		t.Errorf("in force is %+v", r)
 	}
+	// A moment that was judged a second time: the first verdict stands.
+	s = newScene(t)
+	s.remove("0001.yaml")
+	s.write("0007.yaml", "number: 7\nphase: frozen\nprevious: "+digest([]byte(s.read("0006.yaml")))+"\nat: 2026-11-24\nrelease: {version: 1, commit: abcdef0123}\nof: 2\n"+
+		"frozen: [{item: a/b, state: fail, reason: stale}]\n")
+	if v, ok := open(t, s.dir).Frozen(2, "a/b"); !ok || v.State != "pass" || !v.At.Equal(noon) {
+		t.Errorf("frozen is %+v, %v", v, ok)
+	}
 }

@@ -57,7 +57,7 @@ func judgeRole(claims []*Attestation, signers *Signers, p Policy, role string, f
 		}
 	}
 	if best.Level == 0 {
-		best.Judgement = nobody(p, role)
+		best.Judgement = nobody(claims, p, role)
 	}
 	if best.Level == Fails {
 		best.Judgement = amongUnread(claims, best.Judgement)
@@ -79,15 +79,24 @@ func (a *Attestation) judge(signers *Signers, p Policy, f Facts, now time.Time) 
 	return v
 }
 
-func nobody(p Policy, role string) Judgement {
-	_, name, ok := strings.Cut(p.Item, "/")
-	if !ok {
-		name = p.Item
-	}
+// nobody is the judgement where no claim speaks in the role. One in a role that nobody asked for may have been meant for it.
+func nobody(claims []*Attestation, p Policy, role string) Judgement {
+	name := p.Item[strings.IndexByte(p.Item, '/')+1:]
 	if role == "" {
 		return fails(Missing, "nobody has vouched for it: run catalyst_exporter attest %s", name)
 	}
-	return fails(Missing, "nobody has vouched for it as %s: run catalyst_exporter attest %s --role=%s", role, name, role)
+	j := fails(Missing, "nobody has vouched for it as %s: run catalyst_exporter attest %s --role=%s", role, name, role)
+	for _, a := range claims {
+		if sameItem(a.Claim.Item, p.Item) && a.Err == nil && !slices.ContainsFunc(p.Roles, func(r Role) bool { return r.Name == a.Claim.Role }) {
+			as := "as " + a.Claim.Role
+			if a.Claim.Role == "" {
+				as = "in no role"
+			}
+			j.Detail += fmt.Sprintf(" (%s vouched %s)", a.Claim.By, as)
+			break
+		}
+	}
+	return j
 }
 
 // amongUnread takes into account the files that could not be read as claims at all: the missing one may be among them. Where the system kept us from

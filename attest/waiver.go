@@ -83,6 +83,6 @@ func (v Waiver) judge(items, waived map[string]bool, now time.Time) WaiverJudgem
 	default:
 		j.State, j.Detail = WaiverActive, fmt.Sprintf("%s (%s, until %s)", v.Reason, v.By, stamp(v.Expires.Time))
 	}
-	waived[j.Item] = waived[j.Item] || j.State != WaiverRefused
+	waived[j.Item] = true
 	return j
 }
