@@ -15,7 +15,12 @@ func Kinds() []Kind {
 		migrationsKind(),
 		envSecretKind(),
 		envWordKind(),
+		cdnKind(),
+		dnsRecordsKind(),
+		gdprRefusalKind(),
 		httpHealthKind(),
+		openAPIKind(),
+		rateLimitHeaderKind(),
 		webPageKind(),
 	}
 }

@@ -30,11 +30,13 @@ var (
 	TrafficWeight       = &Value{"catalyst_traffic_weight_ratio", "Share of traffic sent to the new release, 0 to 1.", nil}
 	Migrations          = &Value{"catalyst_database_migrations", "Migrations found in the migrations folder.", nil}
 	ServicesUnlimited   = &Value{"catalyst_compose_services_unlimited", "Compose services without a memory or CPU limit.", nil}
+	DNSTTL              = &Value{"catalyst_dns_ttl_seconds", "Least time to live of the public hosts' address records.", nil}
 )
 
 // Values lists every measured value.
 func Values() []*Value {
 	return []*Value{
+		DNSTTL,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
 	}
 }

@@ -74,16 +74,11 @@ func publicAddress(p *Pass) (deployment.Address, error) {
 	if u := p.Deployment.Public.URL; u != "" {
 		return deployment.Address{URL: strings.TrimRight(u, "/"), Configured: true}, nil
 	}
-	hosts, err := p.View.PublicHosts()
+	hosts, err := publicHosts(p)
 	if err != nil {
 		return deployment.Address{}, Needs("deployment.public.url", err)
 	}
-	for _, h := range hosts {
-		if h.Placeholder == "" {
-			return deployment.Address{URL: "https://" + h.Name}, nil
-		}
-	}
-	return deployment.Address{}, Skip("deployment.public.url", "no public host is configured, and the deployment's files name none")
+	return deployment.Address{URL: "https://" + hosts[0]}, nil
 }
 
 var (

@@ -1,0 +1,121 @@
+package probe
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// cdn: does the CDN that is configured stand in front of the public site?
+//
+// It is told by a header that the CDN alone sets, or by an alias into its domain. A `via` of one's own proxy is no mark.
+
+func cdnKind() Kind {
+	return Kind{
+		Name:     "cdn",
+		Question: "Does the configured CDN stand in front of the public site?",
+		Example:  "{}",
+		Layer:    LayerLive,
+		Reads:    "GET / of the public site, and the DNS aliases of its host; needs to reach them",
+		MaxAge:   time.Minute,
+		Timeout:  10 * time.Second,
+		Alone:    true,
+		New:      func() any { return &cdn{} },
+	}
+}
+
+type cdn struct{}
+
+// cdnMark is how one CDN is told.
+type cdnMark struct {
+	name    string
+	headers []string // any of them
+	domains []string // the public host is an alias into one of them
+}
+
+func cdnMarks() []cdnMark {
+	return []cdnMark{
+		{"cloudflare", []string{"Cf-Ray"}, []string{"cdn.cloudflare.net"}},
+		{"cloudfront", []string{"X-Amz-Cf-Id"}, []string{"cloudfront.net"}},
+		{"fastly", []string{"X-Fastly-Request-Id", "Fastly-Restarts"}, []string{"fastly.net", "fastlylb.net"}},
+		{"akamai", []string{"X-Akamai-Request-Id", "Akamai-Grn", "X-Akamai-Transformed"}, []string{"akamaiedge.net", "edgekey.net", "edgesuite.net"}},
+		{"azure", []string{"X-Azure-Ref"}, []string{"azureedge.net", "azurefd.net"}},
+		{"bunny", []string{"Cdn-Requestid"}, []string{"b-cdn.net"}},
+	}
+}
+
+func (s *cdn) Probe(ctx context.Context, p *Pass) (Result, error) {
+	wanted := p.Deployment.Public.CDN
+	if wanted == "" || wanted == "none" {
+		return Result{}, Skip("deployment.public.cdn", "no CDN is configured")
+	}
+	at, err := publicAddress(p)
+	if err != nil {
+		return Result{}, err
+	}
+	w, err := webFor(p, "public", deployment.HTTP{CAFile: p.Deployment.TLS.CAFile})
+	if err != nil {
+		return Result{}, err
+	}
+	a, askErr := w.get(ctx, at.URL+"/")
+	if askErr == nil {
+		if name := cdnByHeader(a.Header, wanted); name != "" {
+			return Passed("the answers of the public site bear the mark of %s", name), nil
+		}
+	}
+	if name := cdnByAlias(ctx, p, at.URL, wanted); name != "" {
+		return Passed("the public host is an alias into %s", name), nil
+	}
+	if askErr != nil {
+		return unasked("the public site", askErr, at, "deployment.public.url", false)
+	}
+	return Failed(ReasonMissing, "no mark of the configured CDN (%s) in the answers of the public site, and its host is no alias into it", wanted), nil
+}
+
+// cdnByHeader names the CDN whose mark is in the headers.
+func cdnByHeader(h http.Header, wanted string) string {
+	for _, m := range cdnMarks() {
+		if wanted != "any" && wanted != m.name {
+			continue
+		}
+		for _, name := range m.headers {
+			if h.Get(name) != "" {
+				return m.name
+			}
+		}
+		// Fastly's X-Served-By names its caches; others set the header too, but not with these words.
+		if m.name == "fastly" && strings.Contains(h.Get("X-Served-By"), "cache-") && h.Get("X-Timer") != "" {
+			return m.name
+		}
+	}
+	return ""
+}
+
+func cdnByAlias(ctx context.Context, p *Pass, site, wanted string) string {
+	u, err := url.Parse(site)
+	if err != nil {
+		return ""
+	}
+	servers, err := resolvers(p)
+	if err != nil {
+		return ""
+	}
+	a, err := dnsAsk(ctx, p, servers[0], u.Hostname())
+	if err != nil {
+		return ""
+	}
+	for _, m := range cdnMarks() {
+		for _, domain := range m.domains {
+			for _, alias := range a.Aliases {
+				if (wanted == "any" || wanted == m.name) && strings.HasSuffix(alias, "."+domain) {
+					return m.name
+				}
+			}
+		}
+	}
+	return ""
+}

@@ -1,0 +1,102 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// dns_records: do the public hosts resolve to where they should, at every resolver?
+//
+// Without expected addresses nothing tells a right answer from a hijacked one, so that resolving at all is a warning. A resolver that does not
+// answer leaves the question open.
+
+func dnsRecordsKind() Kind {
+	return Kind{
+		Name:     "dns_records",
+		Question: "Do the public hosts resolve to the expected addresses at every resolver?",
+		Example:  "{}",
+		Layer:    LayerLive,
+		Reads:    "A and AAAA records of the public hosts (deployment.public.hosts) at each resolver (deployment.dns.resolvers); needs to reach them",
+		Values:   []*Value{DNSTTL},
+		MaxAge:   30 * time.Second,
+		Timeout:  8 * time.Second,
+		Alone:    true,
+		New:      func() any { return &dnsRecords{} },
+	}
+}
+
+type dnsRecords struct{}
+
+func (s *dnsRecords) Probe(ctx context.Context, p *Pass) (Result, error) {
+	hosts, err := publicHosts(p)
+	if err != nil {
+		return Result{}, err
+	}
+	expected, err := parseAddresses(p.Deployment.DNS.Expected)
+	if err != nil {
+		return Result{}, Unknownf(ReasonInvalid, "deployment.dns.expected: %w", err)
+	}
+	servers, err := resolvers(p)
+	if err != nil {
+		return Result{}, err
+	}
+	var f Findings
+	ttl, asked := uint32(0), 0
+	for _, host := range hosts {
+		for _, server := range servers {
+			a, err := dnsAsk(ctx, p, server, host)
+			f.Add(judgeRecords(host, server, a, err, expected))
+			if err == nil && len(a.Addresses) > 0 {
+				asked++
+				if ttl == 0 || a.TTL < ttl {
+					ttl = a.TTL
+				}
+			}
+		}
+	}
+	if asked > 0 {
+		f.Measure(DNSTTL.Of(float64(ttl)))
+	}
+	return f.Result("%s as expected at %d resolvers", words(hosts), len(servers)), nil
+}
+
+// judgeRecords judges what one resolver says of one host.
+func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.Addr) Result {
+	switch {
+	case errors.Is(err, errNoName):
+		return Failed(ReasonMissing, "%s does not exist at %s", host, server)
+	case err != nil:
+		r := unanswered(fmt.Errorf("%s, asked for %s: %w", server, host, err))
+		r.Remedy = "deployment.dns.resolvers"
+		return r
+	case len(a.Addresses) == 0:
+		return Failed(ReasonMissing, "%s has no address at %s", host, server)
+	case len(expected) == 0:
+		return Warned(ReasonUnpinned, "%s is %s at %s; deployment.dns.expected says nothing to compare with", host, shownAddresses(a.Addresses), server)
+	case !slices.Equal(a.Addresses, expected):
+		return Failed(ReasonMismatch, "%s is %s at %s; expected %s", host, shownAddresses(a.Addresses), server, shownAddresses(expected))
+	}
+	return Passed("%s is as expected at %s", host, server)
+}
+
+// publicHosts lists the public host names: as configured, else those that the deployment's files name and that are no placeholders.
+func publicHosts(p *Pass) ([]string, error) {
+	hosts, err := p.View.PublicHosts() // what could be read counts, whatever could not
+	var names []string
+	for _, h := range hosts {
+		if h.Placeholder == "" {
+			names = append(names, h.Name)
+		}
+	}
+	if len(names) == 0 && err != nil {
+		return nil, Needs("deployment.public.hosts", err)
+	}
+	if len(names) == 0 {
+		return nil, Skip("deployment.public.hosts", "no public host is configured, and the deployment's files name none")
+	}
+	return names, nil
+}

@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// gdpr_refusal: does the auction refuse a bid request that is under the GDPR and has no consent?
+//
+// It sends two bid requests marked as tests, alike but for the GDPR signal. The one without it is the control: only when it is not refused does
+// the refusal of the other say anything.
+
+func gdprRefusalKind() Kind {
+	return Kind{
+		Name:     "gdpr_refusal",
+		Question: "Is a bid request under the GDPR without consent refused, while the same without the GDPR is not?",
+		Example:  "{path: /openrtb2/auction}",
+		Layer:    LayerLive,
+		Reads:    "POST of two bid requests marked test: 1 to the application's address (deployment.api)",
+		MaxAge:   24 * time.Hour,
+		Timeout:  15 * time.Second,
+		Active:   true,
+		Alone:    true,
+		New:      func() any { return &gdprRefusal{Path: "/openrtb2/auction"} },
+	}
+}
+
+type gdprRefusal struct {
+	Path string `yaml:"path" default:"/openrtb2/auction" pattern:"^/" doc:"the auction's path"`
+}
+
+func (s *gdprRefusal) Probe(ctx context.Context, p *Pass) (Result, error) {
+	api := p.Deployment.API
+	w, err := webFor(p, "api", api.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "X-Catalyst-Exporter": {"test"}}
+	target := api.Address().URL + s.Path
+	statuses := [2]int{}
+	for i, gdpr := range []bool{false, true} {
+		a, err := w.ask(ctx, http.MethodPost, target, header, bidRequest(gdpr))
+		if err != nil {
+			return unasked(s.Path, err, api.Address(), "deployment.api.url", false)
+		}
+		statuses[i] = a.Status
+	}
+	return judgeRefusal(s.Path, statuses[0], statuses[1])
+}
+
+// bidRequest is an OpenRTB 2 bid request that is marked as a test and that nobody can earn from.
+func bidRequest(gdpr bool) []byte {
+	request := map[string]any{
+		"id": fmt.Sprintf("catalyst-exporter-test-%t", gdpr), "test": 1, "tmax": 500,
+		"imp":  []any{map[string]any{"id": "1", "banner": map[string]any{"w": 300, "h": 250}, "bidfloor": 0.01}},
+		"site": map[string]any{"id": "catalyst-exporter-test", "domain": "test.invalid", "page": "https://test.invalid/"},
+		"user": map[string]any{"id": "catalyst-exporter-test"},
+	}
+	if gdpr {
+		request["regs"] = map[string]any{"gdpr": 1, "ext": map[string]any{"gdpr": 1}}
+	}
+	data, err := json.Marshal(request)
+	if err != nil {
+		panic(err) // of constants
+	}
+	return data
+}
+
+// judgeRefusal judges the statuses of the control request and of the one under the GDPR.
+func judgeRefusal(path string, control, gdpr int) (Result, error) {
+	for _, status := range []int{control, gdpr} {
+		switch {
+		case status == 401 || status == 403:
+			return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", path, status))
+		case status == 429:
+			return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", path)
+		case status == 404 || status == 405:
+			return Result{}, Needs("the path of gdpr_refusal", Unknownf(ReasonMissing, "%s answers %d: the auction is not there", path, status))
+		case status >= 500 || status >= 300 && status < 400:
+			return Result{}, Unknownf(ReasonUnhealthy, "%s answers %d", path, status)
+		}
+	}
+	switch {
+	case control >= 400:
+		return Result{}, Unknownf(ReasonInvalid, "%s refuses the control request too (%d), so that a refusal says nothing", path, control)
+	case gdpr == 400:
+		return Passed("%s refuses a request under the GDPR without consent, and not the one without the GDPR", path), nil
+	case gdpr < 300:
+		return Failed(ReasonOpen, "%s answers %d to a request under the GDPR without consent; it must refuse it with 400", path, gdpr), nil
+	}
+	return Failed(ReasonMismatch, "%s answers %d to a request under the GDPR without consent; it must refuse it with 400", path, gdpr), nil
+}

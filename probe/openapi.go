@@ -1,0 +1,119 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi2"
+	"github.com/getkin/kin-openapi/openapi2conv"
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.yaml.in/yaml/v3"
+)
+
+// openapi: is the API's description published, valid, and of at least one path?
+//
+// OpenAPI 3 and Swagger 2, as JSON or YAML. References to other documents are not followed: the description must stand by itself.
+
+func openAPIKind() Kind {
+	return Kind{
+		Name:     "openapi",
+		Question: "Is a valid OpenAPI or Swagger description of at least one path published?",
+		Example:  "{paths: [/swagger/doc.json]}",
+		Layer:    LayerLive,
+		Reads:    "GET on the application's address (deployment.api); needs to reach it",
+		MaxAge:   time.Minute,
+		Timeout:  10 * time.Second,
+		Alone:    true,
+		New:      func() any { return &openAPI{Paths: []string{"/swagger/doc.json", "/openapi.json", "/openapi.yaml"}} },
+	}
+}
+
+type openAPI struct {
+	Paths []string `yaml:"paths" default:"[/swagger/doc.json, /openapi.json, /openapi.yaml]" doc:"where the description may be; the first that is there counts"`
+}
+
+func (s *openAPI) Validate() []error {
+	for _, p := range s.Paths {
+		if !strings.HasPrefix(p, "/") {
+			return []error{errors.New("paths: a path starts with /")}
+		}
+	}
+	if len(s.Paths) == 0 {
+		return []error{errors.New("paths: none is named")}
+	}
+	return nil
+}
+
+func (s *openAPI) Probe(ctx context.Context, p *Pass) (Result, error) {
+	api := p.Deployment.API
+	w, err := webFor(p, "api", api.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	at := api.Address()
+	status := 0
+	for _, path := range s.Paths {
+		a, err := w.get(ctx, at.URL+path)
+		if err != nil {
+			return unasked(path, err, at, "deployment.api.url", true)
+		}
+		if a.Status == 200 && a.OffSite == "" {
+			return judgeOpenAPI(ctx, path, a.Body), nil
+		}
+		if status == 0 {
+			status = a.Status
+		}
+	}
+	return Failed(ReasonNotPublished, "%s answers %d, and there is none at any other path", s.Paths[0], status), nil
+}
+
+// judgeOpenAPI judges a description.
+func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
+	var head struct {
+		OpenAPI string `yaml:"openapi"`
+		Swagger string `yaml:"swagger"`
+	}
+	if err := yaml.Unmarshal(body, &head); err != nil || head.OpenAPI == "" && head.Swagger == "" {
+		return Failed(ReasonInvalid, "%s answers 200 with something else than an OpenAPI description", path)
+	}
+	var doc *openapi3.T
+	var err error
+	if head.Swagger != "" {
+		doc, err = fromSwagger(body)
+	} else {
+		doc, err = openapi3.NewLoader().LoadFromData(body)
+	}
+	if err != nil {
+		return Failed(ReasonInvalid, "%s is no valid description: it cannot be resolved", path)
+	}
+	if doc.Paths == nil || doc.Paths.Len() == 0 {
+		return Failed(ReasonEmpty, "%s describes no path", path)
+	}
+	if err := doc.Validate(ctx, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation()); err != nil {
+		if ctx.Err() != nil {
+			return unanswered(Unknown(ReasonTimeout, ctx.Err()))
+		}
+		return Failed(ReasonInvalid, "%s is no valid description: an OpenAPI validator says where", path)
+	}
+	return Passed("%s describes %d paths", path, doc.Paths.Len())
+}
+
+// fromSwagger converts a Swagger 2 description.
+func fromSwagger(body []byte) (*openapi3.T, error) {
+	var any map[string]any
+	if err := yaml.Unmarshal(body, &any); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(any)
+	if err != nil {
+		return nil, err
+	}
+	var old openapi2.T
+	if err := json.Unmarshal(text, &old); err != nil {
+		return nil, err
+	}
+	return openapi2conv.ToV3(&old)
+}

@@ -1,0 +1,88 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// rate_limit_header: does the API announce the limit that was declared?
+
+func rateLimitHeaderKind() Kind {
+	return Kind{
+		Name:     "rate_limit_header",
+		Question: "Does the API announce the request limit that its environment declares?",
+		Example:  "{path: /, keys: [RATE_LIMIT_REQUESTS]}",
+		Layer:    LayerLive,
+		Reads:    "GET on the application's address (deployment.api), and the env and compose files; needs to reach and read them",
+		MaxAge:   time.Minute,
+		New:      func() any { return &rateLimitHeader{Path: "/"} },
+	}
+}
+
+type rateLimitHeader struct {
+	Path string   `yaml:"path" default:"/" pattern:"^/" doc:"path that is limited"`
+	Keys []string `yaml:"keys" required:"true" doc:"variables with the declared limit; the first that is set counts"`
+}
+
+func (s *rateLimitHeader) Validate() []error {
+	if len(s.Keys) == 0 {
+		return []error{errors.New("keys: no variable is named")}
+	}
+	return nil
+}
+
+func (s *rateLimitHeader) Probe(ctx context.Context, p *Pass) (Result, error) {
+	v, err := p.View.Value(s.Keys...)
+	if err != nil {
+		return Result{}, Unknown(ReasonBlocked, errors.New("the declared limit cannot be read; see the declared probe"))
+	}
+	declared, err := strconv.Atoi(strings.TrimSpace(v.Text.Reveal()))
+	if err != nil {
+		return Result{}, Skip(s.Keys[0], "no limit is declared to compare with")
+	}
+	api := p.Deployment.API
+	w, err := webFor(p, "api", api.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := w.get(ctx, api.Address().URL+s.Path)
+	if err != nil {
+		if !api.Address().Configured && refused(err) {
+			return Result{}, Skip("deployment.api.url", "%s: %v; nobody listens at the default address", s.Path, err)
+		}
+		return unasked(s.Path, err, api.Address(), "deployment.api.url", false)
+	}
+	announced, found := announcedLimit(a)
+	switch {
+	case !found:
+		return Warned(ReasonDrift, "%s %s is declared, and the API announces no limit at %s", v.Key, "at "+v.Origin.String(), s.Path), nil
+	case announced != declared:
+		return Warned(ReasonDrift, "the API announces %d at %s, and %s at %s declares another limit", announced, s.Path, v.Key, v.Origin), nil
+	}
+	return Passed("the API announces the declared limit at %s", s.Path), nil
+}
+
+// limitIn finds the limit in the structured RateLimit header: limit=100, or "default";q=100.
+var limitIn = regexp.MustCompile(`(?:^|[,;\s])(?:limit|q)=(\d{1,9})`)
+
+// announcedLimit reads the headers that services announce their limit with.
+func announcedLimit(a answer) (int, bool) {
+	for _, name := range []string{"X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit"} {
+		first, _, _ := strings.Cut(a.Header.Get(name), ",") // "100, 100;w=60"
+		first, _, _ = strings.Cut(first, ";")
+		if n, err := strconv.Atoi(strings.TrimSpace(first)); err == nil {
+			return n, true
+		}
+	}
+	for _, name := range []string{"RateLimit", "RateLimit-Policy"} {
+		if m := limitIn.FindStringSubmatch(a.Header.Get(name)); m != nil {
+			n, err := strconv.Atoi(m[1])
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
