@@ -10,6 +10,7 @@ func Kinds() []Kind {
 		envFlagKind(),
 		envNumberKind(),
 		envPlaceholdersKind(),
+		changelogKind(),
 		contactsKind(),
 		documentKind(),
 		migrationsKind(),

@@ -1,0 +1,233 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// changelog: are changes written down, release by release, in the form of Keep a Changelog 1.1?
+//
+//	## [Unreleased]
+//	## [1.2.3] - 2026-01-31
+//
+// The entry of the release that is on its way must be there and say something. Without a release the form alone is judged, and whether anything
+// was written lately.
+
+func changelogKind() Kind {
+	return Kind{
+		Name:     "changelog",
+		Question: "Does the changelog have an entry for the release, in the form of Keep a Changelog?",
+		Example:  "{stale_after: 365d}",
+		Layer:    LayerDeclared,
+		Reads:    "CHANGELOG.md, at most 1 MiB; needs to read it",
+		Alone:    true,
+		New:      func() any { return &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)} },
+	}
+}
+
+type changelog struct {
+	StaleAfter schema.Duration `yaml:"stale_after" min:"1d" default:"365d" doc:"age of the newest entry from which the changelog is weak while nothing is unreleased"`
+}
+
+// changelogEntry is the section of one version.
+type changelogEntry struct {
+	line    int
+	version string // without a leading v
+	date    string // as written, "" for none
+	yanked  bool
+	entryText
+}
+
+// entryText counts what stands below an entry's heading.
+type entryText struct {
+	changes int // pieces of text
+	blanks  int // of those, still to be written
+}
+
+func (e entryText) written() bool { return e.changes > e.blanks }
+
+var (
+	unreleasedTitle = regexp.MustCompile(`(?i)^\[?unreleased\]?(?:\W.*)?$`)
+	// entryTitle: [1.2.3] - 2026-01-31 [YANKED], with or without brackets, v and date; other tools write the date in parentheses.
+	entryTitle = regexp.MustCompile(`^\[?[vV]?(\d+(?:\.\d+){1,3}(?:[-+][0-9A-Za-z.+-]+)?)\]?(?:\s+[-–—]\s+(\S+)|\s+\((\S+)\))?(\s+\[YANKED\])?$`)
+)
+
+func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	path := p.View.Place(deployment.FactChangelog).Path()
+	if path == "" {
+		return notFound(p, "CHANGELOG.md", "deployment.documents.changelog")
+	}
+	m, err := readMarkdown(p, path)
+	if err != nil {
+		return notRead(p.Deployment.Rel(path)+" cannot be read", err)
+	}
+	return c.judge(m, p.Deployment.Rel(path), releaseVersion(p), p.Time), nil
+}
+
+// releaseVersion is the version of the release that is planned, else of the one recorded last; "" while there is none.
+// Until a pass knows of releases there is none.
+func releaseVersion(*Pass) string { return "" }
+
+// entries takes a changelog apart: the entries in the order of the file, what is unreleased (nil for no such section), and the lines of headings that
+// are neither.
+func (m *markdown) entries() (entries []changelogEntry, unreleased *changelogEntry, others []int) {
+	for i, s := range m.sections {
+		if s.level != 2 {
+			continue
+		}
+		e := changelogEntry{line: s.line, entryText: textBelow(m.sections[i:])}
+		match := entryTitle.FindStringSubmatch(s.title)
+		switch {
+		case unreleasedTitle.MatchString(s.title) && unreleased == nil:
+			unreleased = &e
+		case match != nil:
+			e.version, e.date, e.yanked = match[1], match[2]+match[3], match[4] != ""
+			entries = append(entries, e)
+		default:
+			others = append(others, s.line)
+		}
+	}
+	return entries, unreleased, others
+}
+
+// textBelow counts what stands in the first section and those below it.
+func textBelow(sections []mdSection) (t entryText) {
+	for i, s := range sections {
+		if i > 0 && s.level <= sections[0].level {
+			break
+		}
+		for _, b := range s.blocks {
+			if b.form == codeBlock || countWords(b.text) == 0 {
+				continue
+			}
+			t.changes++
+			if isBlank(b.prose) {
+				t.blanks++
+			}
+		}
+	}
+	return t
+}
+
+// judge judges a changelog, file being its name for people. Version is that of the release on its way, "" for none.
+func (c *changelog) judge(m *markdown, file, version string, now time.Time) Result {
+	entries, unreleased, others := m.entries()
+	var f Findings
+	if len(entries) == 0 && unreleased == nil {
+		if textBelow(append([]mdSection{{level: -1}}, m.sections...)).changes == 0 && len(others) == 0 {
+			return Failed(ReasonEmpty, "%s holds no entries", file)
+		}
+		return Failed(ReasonInvalid, "%s has no entries: each begins with a heading such as ## [1.2.3] - 2026-01-31", file)
+	}
+	if version != "" {
+		c.judgeRelease(&f, entries, unreleased, file, version)
+	} else {
+		c.judgeNewest(&f, entries, unreleased, file, now)
+	}
+	judgeChangelogForm(&f, entries, unreleased, others, file, now)
+	told := fmt.Sprintf("%s has %d released entries", file, len(entries))
+	switch {
+	case version != "":
+		told += ", one of them for " + version
+	case unreleased != nil:
+		told += fmt.Sprintf(" and %d unreleased changes; no release is on its way", unreleased.changes)
+	}
+	return f.Result("%s", told)
+}
+
+// judgeRelease judges the entry of a release.
+func (c *changelog) judgeRelease(f *Findings, entries []changelogEntry, unreleased *changelogEntry, file, version string) {
+	plain := func(v string) string {
+		v, _, _ = strings.Cut(strings.TrimLeft(v, "vV"), "+") // what is built of one version is one release
+		return v
+	}
+	i := slices.IndexFunc(entries, func(e changelogEntry) bool { return plain(e.version) == plain(version) })
+	switch {
+	case i >= 0:
+		judgeEntry(f, entries[i], file)
+	case unreleased != nil && unreleased.written():
+		f.Fail(ReasonMissing, "%s has no entry for %s: give the changes below Unreleased (line %d) its heading", file, version, unreleased.line)
+	default:
+		f.Fail(ReasonMissing, "%s has no entry for %s", file, version)
+	}
+}
+
+// judgeNewest judges what was written last.
+func (c *changelog) judgeNewest(f *Findings, entries []changelogEntry, unreleased *changelogEntry, file string, now time.Time) {
+	if unreleased != nil && (unreleased.changes > 0 || len(entries) == 0) {
+		judgeEntry(f, *unreleased, file)
+		return
+	}
+	newest := entries[0]
+	judgeEntry(f, newest, file)
+	if date, err := time.Parse(time.DateOnly, newest.date); err == nil && now.Sub(date.AddDate(0, 0, 1)) > time.Duration(c.StaleAfter) {
+		f.Warn(ReasonStale, "%s:%d is the newest entry, more than %s old, and nothing is unreleased", file, newest.line, c.StaleAfter)
+	}
+}
+
+func judgeEntry(f *Findings, e changelogEntry, file string) {
+	switch {
+	case e.changes == 0 && !e.yanked:
+		f.Fail(ReasonEmpty, "%s:%d: nothing is written below the heading", file, e.line)
+	case e.blanks > 0 && !e.written():
+		f.Fail(ReasonPlaceholder, "%s:%d: the entry is still to be written", file, e.line)
+	case e.blanks > 0:
+		f.Warn(ReasonPlaceholder, "%s:%d: %d of %d changes are still to be written", file, e.line, e.blanks, e.changes)
+	}
+}
+
+// judgeChangelogForm judges what holds for all entries.
+func judgeChangelogForm(f *Findings, entries []changelogEntry, unreleased *changelogEntry, others []int, file string, now time.Time) {
+	seen := map[string]int{}
+	undated, future, disordered := 0, 0, 0
+	last := ""
+	for _, e := range entries {
+		if first, twice := seen[e.version]; twice {
+			f.Fail(ReasonInvalid, "%s:%d: the version has an entry at line %d already", file, e.line, first)
+		} else {
+			seen[e.version] = e.line
+		}
+		date, err := time.Parse(time.DateOnly, e.date)
+		if err != nil {
+			undated = cmp.Or(undated, e.line)
+			continue
+		}
+		// A release may be dated a day ahead: it is tomorrow already elsewhere.
+		if date.After(now.Add(24 * time.Hour)) {
+			future = cmp.Or(future, e.line)
+		}
+		if last != "" && e.date > last {
+			disordered = cmp.Or(disordered, e.line)
+		}
+		last = e.date
+	}
+	if undated > 0 {
+		f.Warn(ReasonInvalid, "%s:%d: the version has no date in the form 2026-01-31", file, undated)
+	}
+	if future > 0 {
+		f.Warn(ReasonInvalid, "%s:%d: the date lies in the future", file, future)
+	}
+	if disordered > 0 {
+		f.Warn(ReasonInvalid, "%s:%d: the entry is newer than the one before it; the newest comes first", file, disordered)
+	}
+	if len(others) > 0 {
+		f.Warn(ReasonInvalid, "%s:%d: the heading is neither Unreleased nor a version with its date, as is that of %d entries in all", file, others[0], len(others))
+	}
+	switch {
+	case unreleased == nil:
+		f.Warn(ReasonMissing, "%s has no heading ## [Unreleased], below which the next changes are gathered", file)
+	case len(entries) > 0 && unreleased.line > entries[0].line:
+		f.Warn(ReasonInvalid, "%s:%d: Unreleased does not come first", file, unreleased.line)
+	}
+}
