@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // State is a verdict's word, as the exporter's own states are called.
@@ -164,7 +166,9 @@ func unread(err error) (State, Reason) {
 		return Unknown, Timeout
 	case errors.Is(err, ErrEmpty):
 		return Unknown, Empty
-	case errors.Is(err, ErrFormat), errors.Is(err, ErrTooLong):
+	case errors.Is(err, files.ErrChanged):
+		return Unknown, Truncated
+	case errors.Is(err, ErrFormat), errors.Is(err, ErrTooLong), errors.Is(err, files.ErrNotRegular):
 		return Unknown, Invalid
 	}
 	return Unknown, Failed
@@ -208,6 +212,9 @@ func ageProblems(e Evidence, p Policy) []problem {
 // gapProblems tells what keeps the report from showing the whole, unless the pipeline recorded what closes the gap.
 func gapProblems(e Evidence) []problem {
 	var ps []problem
+	if e.RecordErr != nil {
+		ps = append(ps, problem{Unknown, Invalid, strings.ReplaceAll(e.RecordErr.Error(), "\n", "; ")})
+	}
 	c := e.Report.Counts
 	explained := c.Failed+c.Errored+c.Findings+c.Uncalled > 0 // what tools end with another status for
 	if e.Seal == SealBroken {

@@ -1,7 +1,7 @@
 // Package evidence reads what CI has seen: test, coverage, lint, security, vulnerability, load and secret reports in the formats their tools write.
 //
 // Reading and judging are apart. Parse turns a stream into a Report: counts, measured values and, above all, the gaps that keep it from showing
-// the whole (cut off, tool crashed, nothing looked at). Find and Load say where reports lie, of which commit they are and when they were made.
+// the whole (cut off, tool crashed, nothing looked at). Find and Read say where reports lie, of which commit they are and when they were made.
 // Judge weighs all of it against a Policy and is pure.
 //
 // A report is somebody else's file. It is read once, in memory that does not grow with its size, and nothing of it is repeated but names, places

@@ -1,0 +1,114 @@
+package evidence
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestJudgeOutside holds what is known from outside against every good report of every format: age, commit, exit status, seal.
+func TestJudgeOutside(t *testing.T) {
+	day := 24 * time.Hour
+	status := func(n int) *int { return &n }
+	for _, tt := range []struct {
+		name   string
+		change func(e *Evidence, p *Policy)
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"as it is", func(e *Evidence, p *Policy) {}, Pass, "", ""},
+		{"no commit wanted", func(e *Evidence, p *Policy) { p.Commit = "" }, Warn, Weak, "no commit is known to hold it against"},
+		{"no commit said", func(e *Evidence, p *Policy) { e.Commit = "" }, Warn, Weak, "does not say of which commit it is"},
+		{"no commit said, newer than the commit", func(e *Evidence, p *Policy) { e.Commit = ""; p.CommitTime = e.Taken.Add(-time.Hour) }, Warn, Weak, "does not say"},
+		{"no commit said, older than the commit", func(e *Evidence, p *Policy) { e.Commit = ""; p.CommitTime = e.Taken.Add(futureSlack + 1) }, Fail, Outdated, "it is older than commit 0123456789ab"},
+		{"other commit", func(e *Evidence, p *Policy) { e.Commit = otherCommit }, Fail, Outdated, "it is of commit 89abcdef0123, not of 0123456789ab: run the pipeline"},
+		{"abbreviated", func(e *Evidence, p *Policy) { e.Commit = commit[:7] }, Pass, "", ""},
+		{"wanted abbreviated", func(e *Evidence, p *Policy) { p.Commit = commit[:7] }, Pass, "", ""},
+		{"too short to tell", func(e *Evidence, p *Policy) { e.Commit = commit[:6] }, Fail, Outdated, ""},
+		{"in doubt", func(e *Evidence, p *Policy) { e.Conflict = "a says b" }, Fail, Mismatch, "a says b"},
+		{"just fresh", func(e *Evidence, p *Policy) { p.MaxAge = day; e.Taken = now.Add(-day) }, Pass, "", ""},
+		{"just stale", func(e *Evidence, p *Policy) { p.MaxAge = day; e.Taken = now.Add(-day - 1) }, Fail, Stale, "it is of 2026-11-19, older than 1 day: run the pipeline again"},
+		{"a year old", func(e *Evidence, p *Policy) { e.Taken = now.Add(-365 * day) }, Fail, Stale, ""},
+		{"no time", func(e *Evidence, p *Policy) { e.Taken = time.Time{} }, Unknown, Stale, "does not say when it was made"},
+		{"a zone ahead", func(e *Evidence, p *Policy) { e.Taken = now.Add(14 * time.Hour) }, Pass, "", ""},
+		{"in the future", func(e *Evidence, p *Policy) { e.Taken = now.Add(day) }, Unknown, Invalid, "dated 2026-11-21 12:00:00 UTC, which is yet to come"},
+		{"ended well", func(e *Evidence, p *Policy) { e.Exit = status(0) }, Pass, "", ""},
+		{"ended badly", func(e *Evidence, p *Policy) { e.Exit = status(137) }, Unknown, Failed, "its tool ended with status 137, and the report does not say why"},
+		{"sealed", func(e *Evidence, p *Policy) { e.Seal = SealIntact }, Pass, "", ""},
+		{"seal broken", func(e *Evidence, p *Policy) { e.Seal = SealBroken }, Unknown, Truncated, "size or digest are not those that report.meta.yaml states"},
+		{"no report", func(e *Evidence, p *Policy) { e.Name = "" }, Fail, Missing, "there is no report"},
+		{"stale and of another commit", func(e *Evidence, p *Policy) { e.Commit = otherCommit; e.Taken = now.Add(-365 * day) }, Fail, Outdated, "older than"},
+		{"stale and seal broken", func(e *Evidence, p *Policy) { e.Seal = SealBroken; e.Taken = now.Add(-365 * day) }, Fail, Stale, "; size or digest"},
+	} {
+		for _, ex := range goodReports() {
+			e, p := fresh(ex.kind, ex.text), policy
+			if ex.exited || ex.sealed {
+				e.Exit = status(0)
+			}
+			if ex.sealed {
+				e.Seal = SealIntact
+			}
+			tt.change(&e, &p)
+			v := Judge(e, p)
+			if tt.name == "ended badly" && e.Report.Counts.Uncalled > 0 {
+				continue // explained
+			}
+			if tt.name == "seal broken" || !strings.HasPrefix(tt.name, "seal") || !ex.sealed {
+				if v.State != tt.state || v.Reason != tt.reason || !strings.Contains(v.Detail, tt.detail) {
+					t.Errorf("%s, %s: %s (%s) %s\nwant %s (%s) …%s…", tt.name, ex.name, v.State, v.Reason, v.Detail, tt.state, tt.reason, tt.detail)
+				}
+			}
+		}
+	}
+}
+
+// TestJudgeCrash: a tool that died is never a pass, and a failure seen before stays one.
+func TestJudgeCrash(t *testing.T) {
+	nine := 137
+	for _, ex := range goodReports() {
+		for _, n := range []int{len(ex.text) / 3, len(ex.text) / 2, len(ex.text) - 2} {
+			e := fresh(ex.kind, ex.text[:n])
+			e.Exit = &nine
+			if v := Judge(e, policy); v.State == Pass || v.State == Warn {
+				t.Errorf("%s, dead after %d bytes: %s (%s) %s", ex.name, n, v.State, v.Reason, v.Detail)
+			}
+		}
+	}
+}
+
+func TestJudgeKind(t *testing.T) {
+	if v := Judge(Evidence{Name: "x"}, policy); v.State != Unknown {
+		t.Errorf("of no kind: %+v", v)
+	}
+	for _, k := range Kinds() {
+		if v := Judge(Evidence{Report: Report{Kind: k}}, policy); v.State != Fail || v.Reason != Missing || !strings.Contains(v.Detail, string(k)) {
+			t.Errorf("no report of %s: %+v", k, v)
+		}
+		// An empty Report that somebody passes by mistake is nothing either.
+		if v := Judge(Evidence{Report: Report{Kind: k}, Name: "x", Commit: commit, Taken: now}, policy); v.State == Pass && (k == Tests || k == Coverage || k == Load) {
+			t.Errorf("a report of %s without content: %+v", k, v)
+		}
+	}
+}
+
+func TestCommits(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want bool
+	}{
+		{commit, commit, true}, {commit, commit[:7], true}, {commit[:7], commit, true}, {strings.ToUpper(commit), commit, true}, {commit, commit[:6], false}, {commit, otherCommit, false}, {"", "", false}, {commit, "", false}, {"main", "main", false}, {commit, commit + strings.Repeat("0", 24), true}, {commit, commit + strings.Repeat("0", 25), false},
+	} {
+		if SameCommit(tt.a, tt.b) != tt.want {
+			t.Errorf("SameCommit(%q, %q) = %v", tt.a, tt.b, !tt.want)
+		}
+	}
+}
+
+func TestCount(t *testing.T) {
+	for want, got := range map[string]string{"1 test": count(1, "test"), "2 tests": count(2, "test"), "2 days": count(2, "day"), "0 vulnerabilities": count(0, "vulnerability"), "1 dependency": count(1, "dependency"), "30 days": days(30 * 24 * time.Hour), "36h0m0s": days(36 * time.Hour)} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}

@@ -1,0 +1,235 @@
+package evidence
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Where reports lie.
+//
+// An evidence folder has one folder per commit, named by its id (7 digits at least), with one file per kind, named by the kind with any extension:
+// .catalyst/evidence/4f1c2d3/tests.json. Files directly in the evidence folder, and files configured by path or pattern, say their commit by their
+// record or by themselves, or not at all. Objects that have to be fetched come as Candidates from the caller, with NameFits and FolderCommit to
+// read their keys by.
+
+// Source is what a report can be read from.
+type Source interface {
+	// Open starts reading. Close tells (files.ErrChanged) when what was read was not one state of the source.
+	Open(ctx context.Context) (io.ReadCloser, Meta, error)
+}
+
+// Meta is what a source knows of the bytes it gives.
+type Meta struct {
+	Modified time.Time // when they were written, as far as the source knows
+	Version  Version   // zero when they cannot be told from others: then they are read each time
+	Record   []byte    // content of the file with MetaSuffix beside it, nil when there is none
+}
+
+// Version tells one content of a source from every other.
+type Version struct {
+	File files.Identity // of a file here
+	Tag  string         // of an object elsewhere: ETag, version id
+}
+
+// Candidate is one place where a report is.
+type Candidate struct {
+	Name     string // for people: path or URL, without anything secret
+	Commit   string // as the folder's name says, "" when it says nothing
+	Modified time.Time
+	Source   Source
+}
+
+// Places are where to look for files.
+type Places struct {
+	Folders  []string // evidence folders
+	Patterns []string // files, or patterns as of path/filepath.Match, that are reports of the kind asked for
+}
+
+// What is looked through at most.
+const (
+	maxEntries = 20_000 // of a folder
+	maxMatches = 1_000  // of a pattern
+)
+
+// Find lists the reports of a kind, those of the commit first, then the newest. Places that do not exist hold none; errors are of places that could
+// not be looked into (fs.ErrPermission, filepath.ErrBadPattern) and come beside what the others hold.
+func Find(places Places, kind Kind, commit string) ([]Candidate, error) {
+	var found []Candidate
+	var errs []error
+	for _, dir := range places.Folders {
+		c, err := inFolder(dir, kind)
+		found, errs = append(found, c...), append(errs, err)
+	}
+	for _, pattern := range places.Patterns {
+		c, err := matching(pattern)
+		found, errs = append(found, c...), append(errs, err)
+	}
+	slices.SortStableFunc(found, func(a, b Candidate) int {
+		return cmp.Or(-compareBool(SameCommit(a.Commit, commit), SameCommit(b.Commit, commit)), b.Modified.Compare(a.Modified), strings.Compare(a.Name, b.Name))
+	})
+	found = slices.CompactFunc(found, func(a, b Candidate) bool { return a.Name == b.Name })
+	return found, errors.Join(errs...)
+}
+
+func compareBool(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// NameFits reports whether a file or object of this base name is a report of the kind in an evidence folder: tests.json, tests.xml, tests.
+func NameFits(base string, kind Kind) bool {
+	if strings.HasSuffix(base, MetaSuffix) {
+		return false
+	}
+	stem, extension, dot := strings.Cut(base, ".")
+	return stem == string(kind) && (!dot || extension != "" && !strings.Contains(extension, "."))
+}
+
+// FolderCommit returns the commit that the folder of a path or key is named by, "" when its name is no commit's.
+func FolderCommit(name string) string {
+	if id := path.Base(path.Dir(name)); IsCommit(id) {
+		return id
+	}
+	return ""
+}
+
+func inFolder(dir string, kind Kind) ([]Candidate, error) {
+	entries, err := list(dir)
+	if err != nil {
+		return nil, err
+	}
+	var found []Candidate
+	var errs []error
+	for _, e := range entries {
+		name := filepath.Join(dir, e.Name())
+		switch {
+		case NameFits(e.Name(), kind):
+			if c, ok := candidate(name, ""); ok {
+				found = append(found, c)
+			}
+		case IsCommit(e.Name()) && !e.Type().IsRegular():
+			inner, err := list(name)
+			errs = append(errs, err)
+			for _, e := range inner {
+				if !NameFits(e.Name(), kind) {
+					continue
+				}
+				if c, ok := candidate(filepath.Join(name, e.Name()), FolderCommit(filepath.ToSlash(filepath.Join(name, e.Name())))); ok {
+					found = append(found, c)
+				}
+			}
+		}
+	}
+	return found, errors.Join(errs...)
+}
+
+// list reads a folder. What is not there, or is no folder, has no entries.
+func list(dir string) ([]fs.DirEntry, error) {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || !info.IsDir() {
+		return nil, err
+	}
+	entries, err := f.ReadDir(maxEntries + 1)
+	switch {
+	case err == io.EOF:
+		err = nil
+	case err == nil && len(entries) > maxEntries:
+		err = fmt.Errorf("%s: more than %d entries: remove evidence of old commits", dir, maxEntries)
+	}
+	return entries, err
+}
+
+func matching(pattern string) ([]Candidate, error) {
+	names := []string{pattern}
+	if strings.ContainsAny(pattern, `*?[\`) {
+		var err error
+		if names, err = filepath.Glob(pattern); err != nil {
+			return nil, fmt.Errorf("%s: %w", pattern, err)
+		}
+	}
+	var found []Candidate
+	for _, name := range names {
+		if strings.HasSuffix(name, MetaSuffix) {
+			continue
+		}
+		if c, ok := candidate(name, FolderCommit(filepath.ToSlash(name))); ok {
+			found = append(found, c)
+		}
+		if len(found) > maxMatches {
+			return found, fmt.Errorf("%s: more than %d files: choose a narrower pattern", pattern, maxMatches)
+		}
+	}
+	return found, nil
+}
+
+// candidate leaves out what is not there and folders; everything else is for Open to refuse.
+func candidate(name, commit string) (Candidate, bool) {
+	info, err := os.Stat(name)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+		return Candidate{}, false
+	}
+	c := Candidate{Name: name, Commit: commit, Source: File(name)}
+	if err == nil {
+		c.Modified = info.ModTime()
+	}
+	return c, true
+}
+
+// File is a report in the file system, by its path.
+type File string
+
+// Open implements Source. The record beside the file is read at the same time.
+func (path File) Open(context.Context) (io.ReadCloser, Meta, error) {
+	f, info, err := files.Open(string(path))
+	if err != nil {
+		return nil, Meta{}, err
+	}
+	m := Meta{Modified: info.ModTime(), Version: Version{File: files.Identify(info)}}
+	m.Record, _, err = files.Read(string(path)+MetaSuffix, maxRecord)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		_ = f.Close()
+		return nil, Meta{}, err
+	}
+	return &openFile{f, info}, m, nil
+}
+
+// openFile tells at its end when the file was written to meanwhile.
+type openFile struct {
+	*os.File
+	begun fs.FileInfo
+}
+
+func (f *openFile) Close() error {
+	info, err := f.Stat()
+	if closing := f.File.Close(); err == nil {
+		err = closing
+	}
+	if err == nil && files.Identify(info) != files.Identify(f.begun) {
+		err = &fs.PathError{Op: "read", Path: f.Name(), Err: files.ErrChanged}
+	}
+	return err
+}
