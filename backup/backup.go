@@ -61,11 +61,17 @@ type Proof struct {
 	Encrypted  bool `json:"encrypted,omitempty"`
 	ByManifest bool `json:"by_manifest,omitempty"` // a manifest beside it names this size and digest
 
-	Version  string  `json:"version,omitempty"`  // of PostgreSQL's archive format, as 1.14
-	Database string  `json:"database,omitempty"` // the one dumped, where the backup says so
-	Tables   []Table `json:"tables,omitempty"`   // those with a place for data, in the order of the backup
-	Partial  bool    `json:"partial,omitempty"`  // more tables than are listed
-	NoData   bool    `json:"no_data,omitempty"`  // read through, and not one row of a table is in it: an empty database, or its schema alone
+	Version  string `json:"version,omitempty"`  // of PostgreSQL's archive format, as 1.14
+	Database string `json:"database,omitempty"` // the one dumped, where the backup says so
+
+	// Of a plain dump: the databases it connects psql to (pg_dump --create, pg_dumpall), and whether it holds commands of psql that pg_dump does
+	// not write, which run programs on the machine of whoever restores it.
+	Connects []string `json:"connects,omitempty"`
+	Commands bool     `json:"commands,omitempty"`
+
+	Tables  []Table `json:"tables,omitempty"`  // those with a place for data, in the order of the backup
+	Partial bool    `json:"partial,omitempty"` // more tables than are listed
+	NoData  bool    `json:"no_data,omitempty"` // read through, and not one row of a table is in it: an empty database, or its schema alone
 }
 
 // Table is one table's part of a backup.

@@ -21,10 +21,11 @@ type run struct {
 	proof   Proof
 	tables  *tally
 	idle    []*decoder // hold memory and are used again
+	opened  []*decoder // in use to the end
 }
 
 func (r *run) close() {
-	for _, d := range r.idle {
+	for _, d := range append(r.idle, r.opened...) {
 		d.close()
 	}
 }

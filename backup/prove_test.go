@@ -372,6 +372,26 @@ func TestPlainThatIsWhole(t *testing.T) {
 	}
 }
 
+func TestCommandsOfPsql(t *testing.T) {
+	for text, want := range map[string]bool{
+		"SELECT 1;\n":                            false,
+		"\\connect a\n":                          false,
+		"\\restrict a\n\\unrestrict a\n":         false,
+		"COPY a FROM stdin;\n\\N\n\\! id\n\\.\n": false,
+		"SELECT '\\! id', E'\\'\\! id', $$\\! id$$; -- \\! id\n": false,
+		"\\! id\n":               true,
+		"\\set x 1\n":            true,
+		"SELECT 1 \\! id\n;\n":   true,
+		"  \\! id\n":             true,
+		"SELECT 1;\\! id\n":      true,
+		"SELECT 1 \\g | id\n;\n": true,
+	} {
+		if p := prove(t, []byte(plainBegin+text+plainEnd)); p.Commands != want {
+			t.Errorf("%q: %+v", text, p)
+		}
+	}
+}
+
 func TestDatabasesOfACluster(t *testing.T) {
 	text := "--\n-- PostgreSQL database cluster dump\n--\n\n"
 	want := ""
@@ -383,6 +403,9 @@ func TestDatabasesOfACluster(t *testing.T) {
 		want += fmt.Sprintf("%s.public.t 1\n", database)
 	}
 	p := prove(t, []byte(text+"--\n-- PostgreSQL database cluster dump complete\n--\n\n"))
+	if len(p.Connects) != 4 || p.Commands {
+		t.Errorf("connects %q, commands %v", p.Connects, p.Commands)
+	}
 	got := ""
 	for _, table := range p.Tables {
 		got += fmt.Sprintf("%s.%s.%s %d\n", table.Database, table.Schema, table.Name, table.Rows)

@@ -25,6 +25,8 @@ type scanner struct {
 	prev   byte   // the byte before, outside of quotes
 	escape bool   // a quote here would open an E'' string
 
+	command bool // there was a backslash outside of everything, which SQL does not have: a command of psql
+
 	head    []byte // beginning of the statement
 	begun   bool   // a statement is open
 	column0 bool   // it began at the start of a line
@@ -168,6 +170,8 @@ func (s *scanner) token(c byte) {
 		s.state = quoted
 	case c == '"':
 		s.state = named
+	case c == '\\':
+		s.command = true
 	case c == '$' && !isName(s.prev):
 		s.state, s.tag = dollar, append(s.tag[:0], c)
 	case c == '-' && s.prev == '-':

@@ -6,6 +6,7 @@ package backup
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -173,6 +174,9 @@ func (s *script) command(text string, at int64) error {
 	switch name {
 	case `\connect`:
 		s.database = connectTo(rest)
+		if proof := &s.run.proof; !slices.Contains(proof.Connects, s.database) && len(proof.Connects) < maxConnects {
+			proof.Connects = append(proof.Connects, s.database)
+		}
 	case `\restrict`:
 		s.key = rest
 	case `\unrestrict`:
@@ -184,10 +188,15 @@ func (s *script) command(text string, at int64) error {
 			s.closing = closingRule // and one more empty line
 		}
 		return nil
+	default:
+		s.scan.command = true
 	}
 	s.active(at)
 	return nil
 }
+
+// maxConnects bounds the databases of a cluster that are remembered.
+const maxConnects = 1000
 
 // connectTo reads the database out of \connect's arguments: a name, perhaps quoted, or a connection string with dbname.
 func connectTo(args string) string {
@@ -205,6 +214,7 @@ func connectTo(args string) string {
 
 // end judges what is there when no more comes.
 func (s *script) end() error {
+	s.run.proof.Commands = s.scan.command
 	switch {
 	case s.copying:
 		return broken(Truncated, "ends inside the rows of a table")

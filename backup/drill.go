@@ -1,0 +1,201 @@
+// The restore drill: the backup into a scratch database on a server of its own, its tables counted, the scratch database dropped. What has not
+// been restored is not known to be restorable.
+
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// Errors of a drill that could not be held. What went wrong with the backup is in its Outcome.
+var (
+	// ErrSameServer: the server for the drill is the deployment's own, or a replica or a copy of it.
+	ErrSameServer = errors.New("the server for the drill is the deployment's own")
+	// ErrNoIdentity: the system identifier of one of the two servers could not be read, so that they cannot be told apart.
+	ErrNoIdentity = errors.New("the system identifier cannot be read")
+	// ErrThrowaway: a plain SQL dump can do anything on the server, and only a server that may be lost is good for it.
+	ErrThrowaway = errors.New("a plain SQL dump can change the whole server, DROP DATABASE included: say that this one may be lost (throwaway)")
+	// ErrUnsupported: the backup is of a kind that is not restored here.
+	ErrUnsupported = errors.New("cannot be restored in a drill")
+	// ErrNoProgram: pg_restore or psql is not installed.
+	ErrNoProgram = errors.New("is not installed")
+)
+
+// Drill is the place for one.
+type Drill struct {
+	// DSN leads to a server for drills, as a user who may create databases.
+	DSN secret.Text
+	// Deployment is the system identifier of the deployment's own server (SystemIdentifier), which is never drilled on. Without it no drill is held.
+	Deployment string
+	// Throwaway allows what can change more of the server than the scratch database: plain SQL dumps.
+	Throwaway bool
+	// Live are the tables of the live database with estimated rows (Estimates), for comparison; none: no comparison.
+	Live      []Table
+	Tolerance Tolerance // for Live
+
+	Ledger *Ledger          // proves the backup; a new one when nil
+	Now    func() time.Time // time.Now when nil
+}
+
+// Outcome is what a drill has shown.
+type Outcome struct {
+	Proof    Proof         `json:"proof"`
+	Server   string        `json:"server_version,omitempty"`
+	System   string        `json:"system_identifier,omitempty"`
+	Began    time.Time     `json:"began"`
+	Took     time.Duration `json:"took_nanoseconds"` // restoring alone
+	Restored []Restored    `json:"restored,omitempty"`
+
+	// Failed says why the backup did not get as far as being compared: not whole, or refused by the program that restores it.
+	Failed string     `json:"failed,omitempty"`
+	Backup Comparison `json:"backup"` // with the backup's own contents
+	Live   Comparison `json:"live"`   // with the live database's estimates; of no table when there are none
+}
+
+// Holds tells whether the backup was restored with all it holds.
+func (o Outcome) Holds() bool {
+	return o.Failed == "" && o.Backup.Holds() && (o.Live.Tables == 0 || o.Live.Holds())
+}
+
+// String tells the outcome in one line.
+func (o Outcome) String() string {
+	switch {
+	case o.Failed != "":
+		return o.Failed
+	case !o.Backup.Holds():
+		return "restored, but against the backup: " + o.Backup.String()
+	case o.Live.Tables > 0 && !o.Live.Holds():
+		return "restored, but against the live database: " + o.Live.String()
+	}
+	return fmt.Sprintf("restored in %s: %s", o.Took.Round(time.Second/10), o.Backup)
+}
+
+// Run restores the backup at path and compares. The scratch database is dropped whatever happens, and so are those an earlier drill had to leave
+// because it was killed. An error means that no drill was held, or that the scratch database could not be dropped (the outcome is told then too).
+func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
+	now := time.Now
+	if d.Now != nil {
+		now = d.Now
+	}
+	ledger := d.Ledger
+	if ledger == nil {
+		ledger = &Ledger{}
+	}
+	out.Began = now()
+	if d.Deployment == "" {
+		return out, fmt.Errorf("the deployment's server: %w", ErrNoIdentity)
+	}
+	if out.Proof, err = ledger.Prove(ctx, path); err != nil {
+		return out, err
+	}
+	if !out.Proof.Whole {
+		out.Failed = fmt.Sprintf("the backup is %s: it %s", out.Proof.Reason, out.Proof.Detail)
+		return out, nil
+	}
+	id, directory, err := identityOf(ctx, path)
+	if err != nil {
+		return out, err
+	}
+	plan, err := d.plan(path, directory, out.Proof)
+	if err != nil {
+		return out, fmt.Errorf("%s: %w", path, err)
+	}
+
+	s, err := open(ctx, d.DSN)
+	if err != nil {
+		return out, err
+	}
+	defer s.close()
+	if out.Server, out.System, err = s.identity(ctx); err != nil {
+		return out, err
+	}
+	if out.System == d.Deployment {
+		return out, ErrSameServer
+	}
+	if err := s.clean(ctx, now()); err != nil {
+		return out, err
+	}
+	if err := s.create(ctx, now(), out.Proof.Connects); err != nil {
+		return out, err
+	}
+	defer func() {
+		for _, name := range append(slices.Clone(out.Proof.Connects), s.name) { // the marked one last: it remembers the others
+			if e := s.drop(context.WithoutCancel(ctx), name); e != nil {
+				err = errors.Join(err, fmt.Errorf("drop the scratch database %s: %w", name, e))
+			}
+		}
+	}()
+	begun := now()
+	failed, err := plan.restore(ctx, s)
+	out.Took = now().Sub(begun)
+	if err != nil {
+		return out, err
+	}
+	if after, _, err := identityOf(ctx, path); err != nil || after != id {
+		return out, fmt.Errorf("%s: %w", path, files.ErrChanged)
+	}
+	if out.Failed = failed; failed != "" {
+		return out, nil
+	}
+	database := s.name
+	if n := len(out.Proof.Connects); n > 0 {
+		database = out.Proof.Connects[n-1]
+	}
+	if out.Restored, err = s.count(ctx, database); err != nil {
+		return out, err
+	}
+	out.Backup = Compare(out.Proof, out.Restored)
+	if len(d.Live) > 0 {
+		out.Live = CompareLive(d.Live, out.Restored, d.Tolerance)
+	}
+	return out, nil
+}
+
+// SystemIdentifier returns the number that tells one PostgreSQL cluster, with its replicas and copies, from every other.
+func SystemIdentifier(ctx context.Context, dsn secret.Text) (string, error) {
+	s, err := open(ctx, dsn)
+	if err != nil {
+		return "", err
+	}
+	defer s.close()
+	_, id, err := s.identity(ctx)
+	return id, err
+}
+
+// Estimates returns the tables of a live database with the rows its statistics estimate, -1 where there are none yet. Nothing is counted. Tables
+// of extensions, unlogged and temporary ones are left out.
+func Estimates(ctx context.Context, dsn secret.Text) ([]Table, error) {
+	s, err := open(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	rows, err := s.conn.Query(ctx, `select n.nspname, c.relname, c.reltuples::bigint
+		from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+		where c.relkind = 'r' and c.relpersistence = 'p' and `+ownTables+`
+		order by 1, 2 limit $1`, maxTables)
+	if err != nil {
+		return nil, stripped(err)
+	}
+	tables, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (t Table, err error) {
+		return t, row.Scan(&t.Schema, &t.Name, &t.Rows)
+	})
+	return tables, stripped(err)
+}
+
+// ownTables leaves out PostgreSQL's own tables and those of extensions.
+const ownTables = notSystem + ` and not ` + ofExtension
+
+const (
+	notSystem   = `n.nspname !~ '^pg_' and n.nspname <> 'information_schema'`
+	ofExtension = `exists (select from pg_catalog.pg_depend d where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')`
+)

@@ -1,0 +1,246 @@
+// pg_restore and psql, the two programs this project starts, and only for a drill that an operator asks for: nothing else reads PostgreSQL's
+// archives with all their dependencies. The programs come from PATH, the arguments are fixed, the password goes through the environment, and
+// what they print is not shown, since it quotes rows.
+
+package backup
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// plan is how one backup is restored.
+type plan struct {
+	path    string // of the backup
+	program string // its path
+	args    []string
+	stdin   []string // the layers to unpack on the way to the program's standard input; nil: it reads the path itself
+	psql    bool
+}
+
+// plan chooses the program, or says why there is none.
+func (d Drill) plan(path string, directory bool, proof Proof) (p plan, err error) {
+	p = plan{path: path, stdin: append([]string{}, proof.Packed...)}
+	name := "pg_restore"
+	// Objects belong to whoever restores; what would reach out of the scratch database, to other servers above all, is left out.
+	p.args = []string{"--no-password", "--exit-on-error", "--no-owner", "--no-privileges", "--no-security-labels", "--no-tablespaces", "--no-publications", "--no-subscriptions"}
+	switch {
+	case proof.Format == Custom, proof.Format == Tar && !directory:
+		p.args = append(p.args, "--format="+string(proof.Format))
+	case proof.Format == Directory && directory:
+		p.args, p.stdin = append(p.args, "--format=directory"), nil
+	case proof.Format == Directory:
+		return p, fmt.Errorf("a directory dump in a tar archive %w: unpack it and name the directory", ErrUnsupported)
+	case proof.Format == SQL && proof.Commands:
+		return p, fmt.Errorf("a dump with commands of psql, which pg_dump does not write, %w: they run programs on this machine", ErrUnsupported)
+	case proof.Format == SQL && !d.Throwaway:
+		return p, ErrThrowaway
+	case proof.Format == SQL:
+		name, p.psql = "psql", true
+		p.args = []string{"--no-password", "--no-psqlrc", "--quiet", "--output=" + os.DevNull, "--set=ON_ERROR_STOP=0", "--set=VERBOSITY=sqlstate", "--file=-"}
+	default:
+		return p, fmt.Errorf("a backup of format %q %w", proof.Format, ErrUnsupported)
+	}
+	if p.program, err = exec.LookPath(name); err != nil {
+		return p, fmt.Errorf("%s %w: install PostgreSQL's client programs", name, ErrNoProgram)
+	}
+	return p, nil
+}
+
+// restore runs the program. Failed tells why it refused the backup.
+func (p plan) restore(ctx context.Context, s *server) (failed string, err error) {
+	environment, err := libpq(s.dsn)
+	if err != nil {
+		return "", err
+	}
+	args := append(slices.Clone(p.args), "--dbname="+s.name)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	said := &sayings{}
+	if p.stdin == nil {
+		args = append(args, p.path)
+	}
+	command := exec.CommandContext(ctx, p.program, args...)
+	command.Env, command.Stderr, command.WaitDelay = environment, said, 10*time.Second
+	if p.stdin != nil {
+		f, _, err := files.Open(p.path)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = f.Close() }()
+		r := Prover{}.run(ctx)
+		defer r.close()
+		if command.Stdin, err = r.unpacked(f, p.stdin); err != nil {
+			return "", err
+		}
+	}
+	err = command.Run()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return "", fmt.Errorf("run %s: %w", p.program, err)
+	}
+	said.read()
+	if err == nil && len(said.refused()) == 0 {
+		return "", nil
+	}
+	return said.failure(p, err), nil
+}
+
+// unpacked opens the layers of a compressed backup.
+func (r *run) unpacked(f io.Reader, layers []string) (io.Reader, error) {
+	for _, name := range layers {
+		d := &decoder{layer: layer{run: r, name: name}}
+		r.opened = append(r.opened, d)
+		open, err := d.open(newInput(f))
+		if err != nil {
+			return nil, err
+		}
+		f = open
+	}
+	return f, nil
+}
+
+// libpq makes the environment that leads PostgreSQL's programs where the DSN leads.
+func libpq(dsn secret.Text) ([]string, error) {
+	config, err := pgx.ParseConfig(dsn.Reveal())
+	if err != nil {
+		return nil, errors.New("the address of the PostgreSQL server, or a file it names, cannot be read")
+	}
+	environment := []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LC_ALL=C",
+		"PGHOST=" + config.Host, "PGPORT=" + strconv.Itoa(int(config.Port)), "PGUSER=" + config.User, "PGPASSWORD=" + config.Password,
+		"PGAPPNAME=catalyst_drill", "PGCONNECT_TIMEOUT=" + strconv.Itoa(int(connectTime.Seconds())),
+	}
+	for key, name := range map[string]string{"sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT", "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "sslsni": "PGSSLSNI"} {
+		if value := parameter(dsn.Reveal(), key); value != "" {
+			environment = append(environment, name+"="+value)
+		} else if value := os.Getenv(name); value != "" {
+			environment = append(environment, name+"="+value)
+		}
+	}
+	return environment, nil
+}
+
+// keyword finds one parameter of a DSN that is no URL: key=value or key='value with \' in it'.
+var keyword = regexp.MustCompile(`(?:^|\s)(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))`)
+
+// parameter returns one parameter of a DSN.
+func parameter(dsn, key string) string {
+	if u, err := url.Parse(dsn); err == nil && (u.Scheme == "postgres" || u.Scheme == "postgresql") {
+		return u.Query().Get(key)
+	}
+	for _, match := range keyword.FindAllStringSubmatch(dsn, -1) {
+		if match[1] == key {
+			return regexp.MustCompile(`\\(.)`).ReplaceAllString(match[2]+match[3], "$1")
+		}
+	}
+	return ""
+}
+
+// sayings reads what a program prints on standard error and keeps what quotes no row.
+type sayings struct {
+	line  []byte
+	known []string
+	codes map[string]int // SQLSTATE of psql's errors
+}
+
+// known are the messages that name no value, with what to do about them.
+var known = []struct {
+	message *regexp.Regexp
+	advice  string
+}{
+	{regexp.MustCompile(`unsupported version \([0-9.]+\) in file header`), "pg_restore is older than the pg_dump that made the backup"},
+	{regexp.MustCompile(`unrecognized configuration parameter "[a-z_.]+"`), "the server is older than the pg_dump that made the backup"},
+	{regexp.MustCompile(`extension "[A-Za-z0-9_-]+" is not available`), "the server for the drill lacks an extension of the deployment's"},
+	{regexp.MustCompile(`could not access file "\$libdir/[A-Za-z0-9_./-]+"`), "the server for the drill lacks a library of the deployment's"},
+	{regexp.MustCompile(`permission denied to create [a-z ]+`), "the user for the drill has too few rights"},
+	{regexp.MustCompile(`No space left on device`), "the server for the drill has no space left"},
+	{regexp.MustCompile(`must be (?:superuser|owner) `), "the user for the drill has too few rights"},
+	{regexp.MustCompile(`connection to server .* failed`), "the program could not connect"},
+	{regexp.MustCompile(`invalid command \\restrict`), "psql is older than the pg_dump that made the backup"},
+}
+
+// sqlstate is how psql tells an error with VERBOSITY=sqlstate.
+var sqlstate = regexp.MustCompile(`(?:ERROR|FATAL|PANIC): +([0-9A-Z]{5})$`)
+
+const maxLine = 4096
+
+func (s *sayings) Write(p []byte) (int, error) {
+	for rest := p; len(rest) > 0; {
+		line, more, ended := bytes.Cut(rest, []byte("\n"))
+		s.line = append(s.line, line[:min(len(line), maxLine-len(s.line))]...)
+		if rest = more; ended {
+			s.read()
+		}
+	}
+	return len(p), nil
+}
+
+func (s *sayings) read() {
+	for _, k := range known {
+		if k.message.Match(s.line) && !slices.Contains(s.known, k.advice) {
+			s.known = append(s.known, k.advice)
+		}
+	}
+	if match := sqlstate.FindSubmatch(bytes.TrimSpace(s.line)); match != nil {
+		if s.codes == nil {
+			s.codes = make(map[string]int)
+		}
+		s.codes[string(match[1])]++
+	}
+	s.line = s.line[:0]
+}
+
+// refused counts the errors of psql that matter. A role that is not on the server (42704) does: but only to who owns a table, and a type that
+// is missing makes the tables fail that need it; a database that a dump drops before making it is not there (3D000).
+func (s *sayings) refused() map[string]int {
+	codes := make(map[string]int)
+	for code, n := range s.codes {
+		if code != "42704" && code != "3D000" {
+			codes[code] = n
+		}
+	}
+	return codes
+}
+
+// failure tells why the program failed.
+func (s *sayings) failure(p plan, err error) string {
+	program := "pg_restore"
+	if p.psql {
+		program = "psql"
+	}
+	text := program + " refused the backup"
+	if err != nil {
+		text += fmt.Sprintf(" (%s)", err) // "exit status 1"
+	}
+	var codes []string
+	for code, n := range s.refused() {
+		codes = append(codes, fmt.Sprintf("%d × SQLSTATE %s", n, code))
+	}
+	if slices.Sort(codes); len(codes) > 0 {
+		text += ": " + strings.Join(codes[:min(len(codes), 5)], ", ")
+	}
+	if len(s.known) > 0 {
+		text += ": " + strings.Join(s.known, "; ")
+	}
+	return text
+}
