@@ -1,0 +1,129 @@
+// The runbook: every link of an alert and every link inside it arrives, and every section says what a person needs.
+
+package alerts
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	runbookURL  = "https://github.com/thenexusengine/catalyst_exporter/blob/main/docs/runbook.md#"
+	runbookFile = "../docs/runbook.md"
+)
+
+// sections cuts a Markdown document at its headings: anchor, as GitHub makes it, to text.
+func sections(document string) map[string]string {
+	all := map[string]string{}
+	anchor, code := "", false
+	for line := range strings.Lines(document) {
+		if strings.HasPrefix(line, "```") {
+			code = !code
+		}
+		if m := regexp.MustCompile(`^#+ (.+)\n`).FindStringSubmatch(line); m != nil && !code {
+			anchor = regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+			anchor = strings.ReplaceAll(anchor, " ", "-")
+			for n, base := 1, anchor; ; n++ {
+				if _, taken := all[anchor]; !taken {
+					break
+				}
+				anchor = fmt.Sprintf("%s-%d", base, n)
+			}
+		}
+		all[anchor] += line
+	}
+	return all
+}
+
+func TestSections(t *testing.T) {
+	got := sections("# A b, c!\nx\n## d_e\n```\n# no heading\n```\n## d_e\n")
+	for _, anchor := range []string{"a-b-c", "d_e", "d_e-1"} {
+		if got[anchor] == "" {
+			t.Errorf("no section %s in %v", anchor, got)
+		}
+	}
+	if len(got) != 3 {
+		t.Errorf("%d sections, want 3: %v", len(got), got)
+	}
+}
+
+func runbook(t testing.TB) (string, map[string]string) {
+	t.Helper()
+	content, err := os.ReadFile(runbookFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content), sections(string(content))
+}
+
+func TestRunbookOfAlerts(t *testing.T) {
+	_, all := runbook(t)
+	for _, r := range parsed(t).alerts() {
+		anchor, ok := strings.CutPrefix(r.Annotations["runbook_url"], runbookURL)
+		if !ok || anchor != strings.ToLower(r.Alert) || all[anchor] == "" {
+			t.Errorf("%s: runbook_url %q leads nowhere", r.Alert, r.Annotations["runbook_url"])
+		}
+		for _, part := range []string{"**Means** ", "**Look first** ", "**Do** ", "**Silence** "} {
+			if !strings.Contains(all[anchor], part) {
+				t.Errorf("%s: its section lacks %s", r.Alert, part)
+			}
+		}
+		if fix := r.Annotations["fix_url"]; fix != "" && fix != runbookURL+"{{ $labels.item }}" {
+			t.Errorf("%s: fix_url %q", r.Alert, fix)
+		}
+	}
+}
+
+// TestRunbookOfItems: fix_url ends in the item's id, so every item of the checklist needs a section by that name.
+func TestRunbookOfItems(t *testing.T) {
+	document, all := runbook(t)
+	_, rest, begun := strings.Cut(document, "<!-- items: begin -->")
+	rest, _, ended := strings.Cut(rest, "<!-- items: end -->")
+	if !begun || !ended {
+		t.Fatal("the marks around the items are gone")
+	}
+	var items []string
+	for _, m := range regexp.MustCompile(`(?m)^#### ([a-z0-9_]+)$`).FindAllStringSubmatch(rest, -1) {
+		items = append(items, m[1])
+	}
+	if len(items) != 75 {
+		t.Errorf("%d items, the catalogue has 75", len(items))
+	}
+	for _, item := range items {
+		for _, part := range []string{"\n- Look: ", "\n- Do: "} {
+			if !strings.Contains(all[item], part) {
+				t.Errorf("item %s: its section lacks %q", item, part)
+			}
+		}
+	}
+	checklist, err := os.ReadFile("../checklist/catalyst.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^\s*- item: ([a-z0-9_]+)$`).FindAllStringSubmatch(string(checklist), -1)
+	if len(found) == 0 {
+		t.Error("no items in the checklist")
+	}
+	for _, m := range found {
+		if !slices.Contains(items, m[1]) {
+			t.Errorf("item %s of the checklist has no section", m[1])
+		}
+	}
+}
+
+func TestRunbooksLinks(t *testing.T) {
+	document, all := runbook(t)
+	links := regexp.MustCompile(`\]\(([^)]+)\)`).FindAllStringSubmatch(document, -1)
+	if len(links) < 20 {
+		t.Errorf("only %d links", len(links))
+	}
+	for _, m := range links {
+		if anchor, ok := strings.CutPrefix(m[1], "#"); !ok || all[anchor] == "" {
+			t.Errorf("link %s leads nowhere", m[1])
+		}
+	}
+}
