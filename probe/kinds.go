@@ -12,6 +12,7 @@ func Kinds() []Kind {
 		envPlaceholdersKind(),
 		changelogKind(),
 		contactsKind(),
+		diagramKind(),
 		documentKind(),
 		migrationsKind(),
 		envSecretKind(),
