@@ -6,6 +6,7 @@ func Kinds() []Kind {
 		composeConfigKind(),
 		composeLimitsKind(),
 		composeLoggingKind(),
+		composePortsKind(),
 		envFileKind(),
 		envFlagKind(),
 		envNumberKind(),
