@@ -25,6 +25,7 @@ func Kinds() []Kind {
 		openAPIKind(),
 		rateLimitHeaderKind(),
 		webPageKind(),
+		ufwRulesKind(),
 	}
 }
 

@@ -1,0 +1,109 @@
+package probe
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+)
+
+// Reading ufw's files: what their rules do to a new connection from outside.
+//
+// user.rules holds each rule twice: as a comment, "### tuple ###", which ufw itself reads, and below it as the lines that are loaded. Who edits the
+// file by hand leaves only the latter, and before.rules and after.rules have nothing else. So both are read, and where they differ both count.
+
+// ufwRule is what one rule does.
+type ufwRule struct {
+	line    int
+	admits  bool // else it drops or rejects
+	forward bool // for packets that go on to a container or another host
+	ports   opened
+	anybody bool // holds for packets from anywhere in the world
+	whole   bool // holds whatever else is true of a packet; only such a rule surely keeps one out
+	unsure  bool // it has conditions that are not understood here
+	profile string
+}
+
+const (
+	maxUFWFile  = 8 << 20
+	maxUFWRules = 50_000
+)
+
+var errTooManyRules = errors.New("more rules than are read")
+
+// parseUFW reads a file of rules.
+func parseUFW(data []byte) ([]ufwRule, error) {
+	var rules []ufwRule
+	filter := true // the table that the lines belong to
+	var tuple *ufwRule
+	line := 0
+	for text := range bytes.Lines(data) {
+		line++
+		text := strings.TrimSpace(string(text))
+		var r ufwRule
+		ok := false
+		switch {
+		case strings.HasPrefix(text, "### tuple ###"):
+			r, ok = parseTuple(strings.TrimPrefix(text, "### tuple ###"))
+			r.line, tuple = line, nil
+			if ok {
+				tuple = &r
+			}
+		case text == "":
+			tuple = nil
+		case text[0] == '*':
+			filter = text == "*filter"
+		case filter && (strings.HasPrefix(text, "-A ") || strings.HasPrefix(text, "-I ")):
+			r, ok = parseRuleLine(text)
+			r.line = line
+			ok = ok && !tuple.says(r)
+		}
+		if ok {
+			if rules = append(rules, r); len(rules) > maxUFWRules {
+				return nil, errTooManyRules
+			}
+		}
+	}
+	return rules, nil
+}
+
+// says tells whether a rule line below a tuple does no more than the tuple says.
+func (r *ufwRule) says(line ufwRule) bool {
+	if r == nil {
+		return false
+	}
+	return !line.admits || r.admits && r.forward == line.forward && (r.anybody || !line.anybody) && line.ports.without(r.ports).empty()
+}
+
+// parseTuple reads ACTION PROTOCOL PORT TO PORT FROM [TO-PROFILE FROM-PROFILE] [DIRECTION[_INTERFACE]] [comment=…].
+func parseTuple(text string) (ufwRule, bool) {
+	text, _, _ = strings.Cut(text, " comment=")
+	fields := strings.Fields(text)
+	if len(fields) < 6 || len(fields) > 9 {
+		return ufwRule{}, false
+	}
+	action, forward := strings.CutPrefix(fields[0], "route:")
+	action, _, _ = strings.Cut(action, "_") // allow_log, allow_log-all
+	r := ufwRule{forward: forward, admits: action == "allow" || action == "limit", anybody: true, whole: true}
+	if !r.admits && action != "deny" && action != "reject" {
+		return ufwRule{}, false
+	}
+	if len(fields) >= 8 && fields[6] != "-" {
+		r.profile = strings.ReplaceAll(fields[6], "%20", " ")
+	}
+	if len(fields) == 7 || len(fields) == 9 {
+		in, _, _ := strings.Cut(fields[len(fields)-1], "!")
+		direction, iface, _ := strings.Cut(in, "_")
+		if direction == "out" && !forward {
+			return ufwRule{}, false
+		}
+		if direction == "in" && iface != "" {
+			r.onInterface(iface)
+		}
+	}
+	if fields[4] != "any" {
+		r.whole = false // a source port; whoever connects chooses it
+	}
+	r.to(fields[3])
+	r.from(fields[5])
+	return r, r.opens(fields[1], fields[2])
+}

@@ -1,0 +1,129 @@
+package probe
+
+import (
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Whom a rule of ufw's files holds for, and which ports it is about.
+
+// onInterface narrows the rule to packets that come in through an interface. Those of the host itself, of containers and of tunnels do not lead
+// outside; of any other nothing is known.
+func (r *ufwRule) onInterface(name string) {
+	r.whole = false
+	if name == "lo" {
+		r.anybody = false
+	}
+	for _, inside := range []string{"docker", "br-", "veth", "virbr", "lxcbr", "lxdbr", "cni", "podman", "wg", "tun", "tap", "tailscale", "zt"} {
+		if strings.HasPrefix(name, inside) {
+			r.anybody = false
+		}
+	}
+}
+
+// from narrows the rule to packets from one of some blocks of addresses. A block larger than any one owner has (more than a /8 of IPv4, a /16 of
+// IPv6) is as good as the world.
+func (r *ufwRule) from(list string) {
+	anywhere := false
+	for _, block := range strings.Split(list, ",") {
+		p, ok := parseBlock(block)
+		a := p.Addr()
+		switch {
+		case !ok:
+			r.unsure = true
+		case p.Bits() == 0:
+			return // no narrowing at all
+		case a.IsPrivate(), a.IsLoopback(), a.IsLinkLocalUnicast(), a.IsMulticast():
+		default:
+			anywhere = anywhere || p.Bits() < 8 || a.Is6() && p.Bits() < 16
+		}
+	}
+	r.whole = false
+	r.anybody = r.anybody && (anywhere || r.unsure)
+}
+
+// to narrows the rule to packets for some addresses of the host. The world reaches neither the host's own loopback nor a group of the local network.
+func (r *ufwRule) to(list string) {
+	reachable := false
+	for _, block := range strings.Split(list, ",") {
+		p, ok := parseBlock(block)
+		if ok && p.Bits() == 0 {
+			return
+		}
+		a := p.Addr()
+		reachable = reachable || !ok || !a.IsLoopback() && !a.IsMulticast() && !a.IsLinkLocalUnicast()
+	}
+	r.whole = false
+	r.anybody = r.anybody && reachable
+}
+
+// parseBlock reads an address or a block of them, in the ways that iptables does: 10.0.0.5, 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0; any is all.
+func parseBlock(text string) (netip.Prefix, bool) {
+	if text == "any" {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
+	}
+	address, mask, masked := strings.Cut(text, "/")
+	if !strings.Contains(address, ":") {
+		for strings.Count(address, ".") < 3 && masked {
+			address += ".0"
+		}
+	}
+	a, err := netip.ParseAddr(address)
+	if err != nil {
+		return netip.Prefix{}, false
+	}
+	bits := a.BitLen()
+	if m := net.ParseIP(mask).To4(); m != nil {
+		ones, size := net.IPMask(m).Size()
+		if size == 0 {
+			return netip.Prefix{}, false
+		}
+		bits = ones
+	} else if masked {
+		if bits, err = strconv.Atoi(mask); err != nil {
+			return netip.Prefix{}, false
+		}
+	}
+	p, err := a.Prefix(bits)
+	return p, err == nil
+}
+
+// opens sets the ports of the rule, and tells whether it is about ports at all.
+func (r *ufwRule) opens(protocol, ports string) bool {
+	set, ok := parsePorts(ports)
+	if !ok {
+		r.unsure, set = true, portSet{{1, maxPort}}
+	}
+	switch strings.ToLower(protocol) {
+	case "tcp", "6":
+		r.ports = opened{tcp: set}
+	case "udp", "17":
+		r.ports = opened{udp: set}
+	case "any", "all", "0":
+		r.ports = opened{set, set}
+	}
+	return !r.ports.empty()
+}
+
+// parsePorts reads "any" or a list of ports and ranges: 80,443,8000:8010.
+func parsePorts(text string) (portSet, bool) {
+	if text == "any" {
+		return portSet{{1, maxPort}}, true
+	}
+	var s portSet
+	for _, part := range strings.Split(text, ",") {
+		from, to, ranged := strings.Cut(part, ":")
+		first, err := strconv.Atoi(from)
+		last := first
+		if ranged && err == nil {
+			last, err = strconv.Atoi(to)
+		}
+		if err != nil || first < 0 || last > maxPort || first > last {
+			return nil, false
+		}
+		s = append(s, portRange{max(first, 1), last})
+	}
+	return s.sorted(), true
+}
