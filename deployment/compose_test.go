@@ -89,6 +89,8 @@ func TestComposeConfigError(t *testing.T) {
 			"docker-compose.yml:4: env file a.env of service web: a.env:1: a quoted value has no closing quote", ComposeEnvFile, false},
 		{"broken env file", map[string]string{"docker-compose.yml": good, ".env": "A B=1\n"}, ".env:1: a key holds a space: put the assignment on a line of its own, or quote the value it belongs to", "", false},
 		{"env file is a directory", map[string]string{"docker-compose.yml": good, ".env/": ""}, ".env: the env file cannot be read: not a regular file but a directory", ComposeEnvFile, false},
+		{"missing label_file", map[string]string{"docker-compose.yml": good + "    label_file: x.labels\n"}, "docker-compose.yml:4: label file x.labels of service web: no such file or directory", ComposeEnvFile, false},
+		{"label_file", map[string]string{"docker-compose.yml": good + "    label_file: [x.labels]\n", "x.labels": "a=b\n"}, "", "", false},
 		{"missing include", map[string]string{"docker-compose.yml": "include:\n  - other.yml\n" + good}, "docker-compose.yml:2: the file it names cannot be read: no such file or directory", ComposeInclude, true},
 		{"remote include", map[string]string{"docker-compose.yml": "include:\n  - https://example.com/x.git\n" + good}, "docker-compose.yml:2: names a remote file, which is not fetched: copy it into the deployment", ComposeInclude, true},
 		{"include", map[string]string{"docker-compose.yml": "include:\n  - other/c.yml\n" + good, "other/c.yml": "services:\n  db:\n    image: postgres\n"}, "", "", false},
@@ -152,7 +154,7 @@ func TestComposeBombs(t *testing.T) {
 		{"large aliases", "x-a: &a " + strings.Repeat("x", 200_000) + "\nx-b: [" + strings.Repeat("*a, ", 5000) + "]\nservices: {}\n", "aliases counted in full"},
 		{"many references", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("$A", 200_000), ""},
 		{"nesting", "services: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), ""},
-		{"cyclic alias", "x: &x\n  y: *x\nservices: {}\n", ""},
+		{"cyclic alias", "x: &x\n  y: *x\nservices: {}\n", "an alias refers to what it is a part of"},
 		{"interpolated nesting", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("${A:-", 30_000) + strings.Repeat("}", 30_000), "nested too deeply"},
 		{"merge of itself", "x: &x\n  <<: *x\nservices: {}\n", ""},
 	}
@@ -256,4 +258,45 @@ func TestComposeIsQuiet(t *testing.T) {
 	if out.Len() > 0 {
 		t.Errorf("logged: %s", out.String())
 	}
+}
+
+// Whatever a file holds, there is a model or a reason, and asking it anything is safe.
+func FuzzCompose(f *testing.F) {
+	for _, seed := range []string{
+		"services:\n  web:\n    image: x\n    ports: [\"80:80\"]\n    environment: [A, B=1]\n    env_file: [a.env]\n", "a: &a [*a]", "services: {a: {extends: b}, b: {extends: {service: a}}}",
+		"include: [x.yml]\nservices: {}", "services: {a: null}", "services: []", "secrets: {a: null}\nservices: {a: {image: x, secrets: [a]}}", "---\nservices: {a: {image: x}}\n---\nservices: {b: !reset null}",
+		"services: {a: {image: x, environment: {A: !override b, <<: {C: d}}}}", "services: {a: {image: x, volumes: [a, {type: bind}]}}", "name: ${A:?x}\nservices: {a: {image: x}}",
+	} {
+		f.Add(seed)
+	}
+	root := f.TempDir()
+	path := filepath.Join(root, "compose.yaml")
+	f.Fuzz(func(t *testing.T, in string) {
+		if len(in) > 4096 {
+			return
+		}
+		if err := os.WriteFile(path, []byte(in), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := Discover(Settings{Root: root})
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := d.View(nil)
+		c, err := v.Compose()
+		if err != nil {
+			if err.Error() == "" {
+				t.Fatal("an error without a text")
+			}
+			return
+		}
+		if err := c.ConfigError(); err != nil && err.Error() == "" {
+			t.Fatal("an error without a text")
+		}
+		c.Published()
+		c.Variables()
+		c.Endpoint("web", 80)
+		_, _ = v.Value("A", "B")
+		_, _ = v.EnvFiles()
+	})
 }

@@ -15,25 +15,38 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// envFiles is the first reason for which Compose would refuse an env file of an active service.
+// envFiles is the first reason for which Compose would refuse an env or label file of an active service.
 func (l *composeLoader) envFiles(c *Compose) error {
 	var first *ComposeError
-	for _, name := range c.Project.ServiceNames() {
+	check := func(service, attribute, path string, err error) {
+		if err == nil {
+			return
+		}
+		at := c.fileAt(service, attribute, path)
+		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: l.view.Deployment.Rel(path), Err: err}
+		e.Text = fmt.Sprintf("%s %s of service %s: %v", strings.ReplaceAll(attribute, "_", " "), e.Key, service, reason(err))
+		if first == nil || e.File == first.File && e.Line < first.Line {
+			first = e
+		}
+	}
+	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {
 			l.src.note(file.Path)
 			env, err := l.view.serviceEnv(file)
-			if err == nil && env != nil {
+			if err == nil {
 				err = env.Err()
 			}
-			if err == nil || errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
-				continue
+			if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+				err = nil
 			}
-			at := c.envFileAt(name, file.Path)
-			e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: name, Key: l.view.Deployment.Rel(file.Path), Err: err}
-			e.Text = fmt.Sprintf("env file %s of service %s: %v", e.Key, name, reason(err))
-			if first == nil || e.File == first.File && e.Line < first.Line {
-				first = e
+			check(name, "env_file", file.Path, err)
+		}
+		for _, path := range c.Project.Services[name].LabelFiles {
+			data, info, err := l.src.read(path, maxEnvFile)
+			if err == nil {
+				err = parseEnv(path, l.view.Deployment.Rel(path), data, info).Err()
 			}
+			check(name, "label_file", path, err)
 		}
 	}
 	if first == nil {
@@ -42,11 +55,11 @@ func (l *composeLoader) envFiles(c *Compose) error {
 	return first
 }
 
-// envFileAt is the place that names an env file of a service: the last one whose path ends in the same name.
-func (c *Compose) envFileAt(service, path string) Origin {
+// fileAt is the place where an attribute of a service names a file: the last one whose path ends in the same name.
+func (c *Compose) fileAt(service, attribute, path string) Origin {
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
-			_, list := descend(doc, "services", service, "env_file")
+			_, list := descend(doc, "services", service, attribute)
 			if list == nil {
 				continue
 			}
@@ -56,10 +69,10 @@ func (c *Compose) envFileAt(service, path string) Origin {
 					line = n.Line
 				}
 			})
-			return Origin{File: f.shown, Line: line, Service: service, Via: ViaServiceFile}
+			return Origin{File: f.shown, Line: line, Service: service}
 		}
 	}
-	return Origin{File: c.files[0].shown, Service: service, Via: ViaServiceFile}
+	return Origin{File: c.files[0].shown, Service: service}
 }
 
 // defines reports whether any of the files has the service.

@@ -1,7 +1,9 @@
 package deployment
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -135,9 +137,17 @@ func TestViewsFollowTheFolder(t *testing.T) {
 	if e, err := d.View(cache).Env(); err != nil || e.File != ".env.production" {
 		t.Errorf("the new env file: %v", err)
 	}
+	write(".env.production", "B=4\n")
+	if e, err := d.View(cache).Env(); err != nil || e.Entries[0].Text.Reveal() != "4" {
+		t.Errorf("the changed env file: %v", err)
+	}
 	write("compose.override.yml", "services:\n  catalyst:\n    environment:\n      A: ${B}\n")
-	if got := get("A"); got.Text.Reveal() != "3" || got.Origin.String() != ".env.production:1" {
+	if got := get("A"); got.Text.Reveal() != "4" || got.Origin.String() != ".env.production:1" {
 		t.Errorf("with the override A = %q from %v", got.Text.Reveal(), got.Origin)
+	}
+	write(".env.production", "B=5\n")
+	if got := get("A"); got.Text.Reveal() != "5" {
+		t.Errorf("with another variable A = %q", got.Text.Reveal())
 	}
 	if err := os.Remove(filepath.Join(d.Root, "app.env")); err != nil {
 		t.Fatal(err)
@@ -152,12 +162,16 @@ func TestViewsFollowTheFolder(t *testing.T) {
 		t.Error("the compose file is gone and still read")
 	}
 
-	// Left alone for two seconds, nothing is made anew.
-	settle(t, d.Root)
+	// Left alone for two seconds, nothing is made anew, and what changes then is seen all the same.
 	first, _ := d.View(cache).Nginx()
 	write("nginx.conf", "server { listen 80; }")
-	write("compose.yml", "services: {catalyst: {image: x}}\n")
-	settle(t, d.Root)
+	write("compose.yml", "services: {catalyst: {image: x, env_file: [early.env, {path: late.env, required: false}]}}\n")
+	write("early.env", "A=1\n")
+	write(".env.production", "A=6\n")
+	if testing.Short() {
+		t.Skip("waits for time stamps to age")
+	}
+	time.Sleep(settled + 100*time.Millisecond) // change times cannot be set back
 	_, _ = d.View(cache).Compose()
 	c1, err1 := d.View(cache).Compose()
 	c2, err2 := d.View(cache).Compose()
@@ -166,16 +180,59 @@ func TestViewsFollowTheFolder(t *testing.T) {
 	if c1 != c2 || n1 != n2 || first == n1 || err1 != nil || err2 != nil || err3 != nil || err4 != nil {
 		t.Errorf("made anew: compose %v, nginx %v; %v %v %v %v", c1 != c2, n1 != n2, err1, err2, err3, err4)
 	}
+	if c1 != nil && c1.ConfigError() != nil {
+		t.Error(c1.ConfigError())
+	}
+	write("CHANGELOG.md", "# Changelog")
+	if p := d.View(cache).Place(FactChangelog); d.Rel(p.Path()) != "CHANGELOG.md" {
+		t.Errorf("the new changelog: %+v", p)
+	}
+	if err := os.Remove(filepath.Join(d.Root, "early.env")); err != nil {
+		t.Fatal(err)
+	}
+	if c, err := d.View(cache).Compose(); err != nil || !errors.Is(c.ConfigError(), fs.ErrNotExist) {
+		t.Errorf("an env_file that went: %v", err)
+	}
+	write("early.env", "A=1\n")
+	write("late.env", "A='open\n")
+	if c, err := d.View(cache).Compose(); err != nil || c.ConfigError() == nil {
+		t.Errorf("an env_file that came late: %v", err)
+	}
+	write(".env.production", "COMPOSE_FILE=other.yml\n")
+	write("other.yml", "services: {other: {image: x}}\n")
+	write("nginx.conf", "server { listen 81; }")
+	c3, err := d.View(cache).Compose()
+	if err != nil || !slices.Equal(c3.Services(), []string{"other"}) {
+		t.Errorf("the other compose file: %v", err)
+	}
+	if n3, err := d.View(cache).Nginx(); err != nil || n3.Servers[0].Listen[0].Port != 81 {
+		t.Errorf("the changed nginx.conf: %v", err)
+	}
+	write("docs", "")
+	if err := os.Remove(filepath.Join(d.Root, "docs")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(d.Root, "docs/new"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write("docs/new/RUNBOOK.md", "# Runbook")
+	if p := d.View(cache).Place(FactRunbook); d.Rel(p.Path()) != "docs/new/RUNBOOK.md" {
+		t.Errorf("the new runbook: %+v", p)
+	}
 }
 
-// settle waits until every file has been left alone long enough to be believed: change times cannot be set back.
-func settle(t *testing.T, root string) {
-	t.Helper()
-	if testing.Short() {
-		t.Skip("waits for time stamps to age")
+// Time stamps are as coarse as 2 s on some file systems: what was touched a moment ago is not believed to stay.
+func TestSettled(t *testing.T) {
+	now := time.Now()
+	for age, want := range map[time.Duration]bool{0: false, time.Second: false, 3 * time.Second: true, -time.Hour: false} {
+		at := now.Add(-age)
+		if got := isSettled(files.Identity{Modified: at, Changed: now.Add(-time.Hour)}); got != want {
+			t.Errorf("modified %v ago: %v", age, got)
+		}
+		if got := isSettled(files.Identity{Modified: now.Add(-time.Hour), Changed: at}); got != want {
+			t.Errorf("changed %v ago: %v", age, got)
+		}
 	}
-	_ = root
-	time.Sleep(settled + 100*time.Millisecond)
 }
 
 func TestDiscoverErrors(t *testing.T) {

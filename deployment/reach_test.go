@@ -97,6 +97,7 @@ func TestDatabaseAccess(t *testing.T) {
 		{"by the image", map[string]string{"compose.yml": compose + "    environment: {POSTGRES_PASSWORD: pw, POSTGRES_USER: me}\n", ".env": ""}, Database{}, "me@127.0.0.1:15432/me prefer", "pw", "postgres:5432", "service postgres of the compose file, through the port that service postgres publishes"},
 		{"outside", map[string]string{"compose.yml": compose, ".env": "DB_HOST=db.nexus.test\nDB_SSL_MODE=verify-full\n"}, Database{}, "postgres@db.nexus.test:5432/postgres verify-full", "", "", "DB_HOST at .env:1"},
 		{"configured over a closed one", map[string]string{"compose.yml": closed, ".env": "DB_HOST=postgres\nDB_PASSWORD=pw\n"}, Database{Host: "127.0.0.1"}, "postgres@127.0.0.1:5432/postgres prefer", "pw", "", "configured"},
+		{"configured by a name of the network", map[string]string{"compose.yml": compose, ".env": ""}, Database{Host: "postgres"}, "postgres@postgres:5432/postgres prefer", "", "", "configured"},
 		{"env file alone", map[string]string{".env": "DB_HOST=db\nDB_PASSWORD_FILE=pw.txt\n", "pw.txt": "pw\n"}, Database{}, "postgres@db:5432/postgres prefer", "pw", "", "DB_HOST at .env:1"},
 		{"password file", map[string]string{".env": "", "pw.txt": "pw\n"}, Database{PasswordFile: "pw.txt"}, "postgres@127.0.0.1:5432/postgres prefer", "pw", "", "default"},
 	}
@@ -166,7 +167,7 @@ func TestPublicHosts(t *testing.T) {
 	v := view(t, map[string]string{
 		"compose.yml": "services:\n  catalyst:\n    build: .\n    env_file: .env\n    environment: {API_URL: 'http://idr:5050', PUBLIC_URL: 'https://Ads.Nexus.test:8443/x'}\n  idr: {image: x}\n",
 		".env":        "HOST=0.0.0.0\nDOMAIN=ads.nexus.test, www.nexus.test\nDB_HOST=db.nexus.test\nPBS_HOST_URL=https://yourdomain.com\nBASE_URL=://%zz\nSITE_URL=http://localhost:8000\n",
-		"nginx.conf":  "server { server_name _ *.nexus.test ~^x\\.test$ api.example.com web; }\n",
+		"nginx.conf":  "server { server_name _ 10.1.2.3 192.0.2.1 *.nexus.test ~^x\\.test$ api.example.com web; }\n",
 	})
 	hosts, err := v.PublicHosts()
 	if err != nil {
@@ -185,6 +186,8 @@ func TestPublicHosts(t *testing.T) {
 		"yourdomain.com .env:4 not filled in",
 		"localhost .env:6 this machine",
 		"_ nginx.conf:1 stands for any name",
+		"10.1.2.3 nginx.conf:1 a private address",
+		"192.0.2.1 nginx.conf:1 ",
 		"*.nexus.test nginx.conf:1 a wildcard",
 		"~^x\\.test$ nginx.conf:1 a pattern",
 		"api.example.com nginx.conf:1 an example domain",
