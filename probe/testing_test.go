@@ -52,6 +52,9 @@ func newPass(t *testing.T, f folder, settings deployment.Settings) *Pass {
 	return NewPass(deps, d)
 }
 
+// again begins another pass over the same deployment, with what is kept between passes.
+func again(p *Pass) *Pass { return NewPass(p.Deps, p.Deployment) }
+
 // load decodes a kind's spec from YAML, as a checklist would.
 func load(t *testing.T, kind, spec string) Probe {
 	t.Helper()

@@ -31,12 +31,15 @@ var (
 	Migrations          = &Value{"catalyst_database_migrations", "Migrations found in the migrations folder.", nil}
 	ServicesUnlimited   = &Value{"catalyst_compose_services_unlimited", "Compose services without a memory or CPU limit.", nil}
 	DNSTTL              = &Value{"catalyst_dns_ttl_seconds", "Least time to live of the public hosts' address records.", nil}
+	DeadRules           = &Value{"catalyst_alert_rules_dead", "Alert rules with a selector that matches no series.", nil}
+	CriterionValue      = &Value{"catalyst_criterion_value", "Measured value of a success criterion, in the unit of its threshold.", nil}
+	CriterionThreshold  = &Value{"catalyst_criterion_threshold", "Bound of a success criterion.", nil}
 )
 
 // Values lists every measured value.
 func Values() []*Value {
 	return []*Value{
-		DNSTTL,
+		DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
 	}
 }

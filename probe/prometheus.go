@@ -1,0 +1,208 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// How probes ask the Prometheus that watches the deployment. Its API is asked directly, since all that is needed of it is a few fields.
+
+// promSetting is where its address is configured.
+const promSetting = "deployment.prometheus.url"
+
+// promAsk asks the API for data.
+func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values) (T, error) {
+	var data T
+	w, err := webFor(p, "prometheus", p.Deployment.Prometheus.HTTP)
+	if err != nil {
+		return data, err
+	}
+	target := p.Deployment.Prometheus.Address().URL + path
+	if len(query) > 0 {
+		target += "?" + query.Encode()
+	}
+	a, err := w.get(ctx, target)
+	if err != nil {
+		return data, err
+	}
+	switch {
+	case a.Status == 401 || a.Status == 403:
+		return data, Unknownf(ReasonPermissionDenied, "%s answers %d", path, a.Status)
+	case a.Status != 200 && a.Status != 400 && a.Status != 422:
+		return data, Unknownf(ReasonUnhealthy, "%s answers %d", path, a.Status)
+	}
+	var envelope struct {
+		Status    string          `json:"status"`
+		ErrorType string          `json:"errorType"`
+		Data      json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(a.Body, &envelope); err != nil || envelope.Status == "" {
+		return data, fmt.Errorf("%s: %w", path, errNotPrometheus)
+	}
+	if envelope.Status != "success" {
+		return data, Unknownf(ReasonInvalid, "%s refuses the question (%s)", path, known(envelope.ErrorType, "bad_data", "execution", "timeout", "canceled", "unavailable"))
+	}
+	if err := json.Unmarshal(envelope.Data, &data); err != nil {
+		return data, fmt.Errorf("%s: %w", path, errNotPrometheus)
+	}
+	return data, nil
+}
+
+// errNotPrometheus is the answer of another service.
+var errNotPrometheus = fmt.Errorf("%w of Prometheus's API", errNotHTTP)
+
+// promUnasked judges the error of asking.
+func promUnasked(p *Pass, what string, err error, claim bool) (Result, error) {
+	return unasked(what, err, p.Deployment.Prometheus.Address(), promSetting, claim)
+}
+
+// promSample is one value of an instant query.
+type promSample struct {
+	Metric map[string]string
+	Number float64
+}
+
+func (s *promSample) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Metric map[string]string `json:"metric"`
+		Value  [2]any            `json:"value"`
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	text, _ := raw.Value[1].(string)
+	n, err := strconv.ParseFloat(text, 64)
+	s.Metric, s.Number = raw.Metric, n
+	return err
+}
+
+// promQuery asks an instant query and returns its vector; a scalar is a vector of one.
+func promQuery(ctx context.Context, p *Pass, query string, at time.Time) ([]promSample, error) {
+	params := url.Values{"query": {query}}
+	if !at.IsZero() {
+		params.Set("time", strconv.FormatFloat(float64(at.UnixMilli())/1000, 'f', 3, 64))
+	}
+	data, err := promAsk[struct {
+		ResultType string          `json:"resultType"`
+		Result     json.RawMessage `json:"result"`
+	}](ctx, p, "/api/v1/query", params)
+	if err != nil {
+		return nil, err
+	}
+	switch data.ResultType {
+	case "vector":
+		var v []promSample
+		if err := json.Unmarshal(data.Result, &v); err != nil {
+			return nil, errNotPrometheus
+		}
+		return v, nil
+	case "scalar":
+		var pair [2]any
+		text := ""
+		if err := json.Unmarshal(data.Result, &pair); err == nil {
+			text, _ = pair[1].(string)
+		}
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return nil, errNotPrometheus
+		}
+		return []promSample{{Number: n}}, nil
+	}
+	return nil, Unknownf(ReasonInvalid, "the query gives %s, and a vector or scalar is wanted", known(data.ResultType, "matrix", "string"))
+}
+
+// real drops what is no number: NaN of 0/0, infinities.
+func realSamples(all []promSample) []promSample {
+	return slices.DeleteFunc(all, func(s promSample) bool { return math.IsNaN(s.Number) || math.IsInf(s.Number, 0) })
+}
+
+// promJob is the scrape job of the application: configured, else named like its service.
+func promJob(p *Pass) string {
+	if job := p.Deployment.Prometheus.Job; job != "" {
+		return job
+	}
+	if app, err := p.View.AppService(); err == nil && app.Name != "" {
+		return app.Name
+	}
+	return "catalyst"
+}
+
+func prometheusJobKind() Kind {
+	return Kind{
+		Name:     "prometheus_job",
+		Question: "Is Prometheus ready, and does it see every target of the deployment's scrape job up?",
+		Example:  "{}",
+		Layer:    LayerLive,
+		Reads:    "GET on Prometheus (deployment.prometheus): readiness and targets; needs to reach it",
+		Timeout:  10 * time.Second,
+		Alone:    true,
+		New:      func() any { return &prometheusJob{} },
+	}
+}
+
+// prometheusJob: a Prometheus that runs and scrapes nothing watches nothing.
+type prometheusJob struct{}
+
+type promTargets struct {
+	ActiveTargets []struct {
+		ScrapePool string            `json:"scrapePool"`
+		Labels     map[string]string `json:"labels"`
+		Health     string            `json:"health"`
+	} `json:"activeTargets"`
+}
+
+func (s *prometheusJob) Probe(ctx context.Context, p *Pass) (Result, error) {
+	w, err := webFor(p, "prometheus", p.Deployment.Prometheus.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, path := range []string{"/-/healthy", "/-/ready"} {
+		a, err := w.get(ctx, p.Deployment.Prometheus.Address().URL+path)
+		if err != nil {
+			return promUnasked(p, path, err, true)
+		}
+		if a.Status != 200 {
+			return Failed(ReasonUnhealthy, "%s of Prometheus answers %d", path, a.Status), nil
+		}
+	}
+	targets, err := promAsk[promTargets](ctx, p, "/api/v1/targets", url.Values{"state": {"active"}})
+	if err != nil {
+		return promUnasked(p, "targets", err, true)
+	}
+	return judgeTargets(targets, promJob(p)), nil
+}
+
+// judgeTargets judges the targets of one job.
+func judgeTargets(targets promTargets, job string) Result {
+	up, down := 0, 0
+	var others []string
+	for _, t := range targets.ActiveTargets {
+		switch {
+		case t.Labels["job"] != job && t.ScrapePool != job:
+			if name := t.Labels["job"]; !slices.Contains(others, name) {
+				others = append(others, name)
+			}
+		case t.Health == "up":
+			up++
+		default:
+			down++
+		}
+	}
+	slices.Sort(others)
+	switch {
+	case up+down == 0 && len(others) == 0:
+		return Failed(ReasonEmpty, "Prometheus scrapes nothing")
+	case up+down == 0:
+		return Failed(ReasonMissing, "Prometheus scrapes no job %q; it scrapes %s (deployment.prometheus.job names another)", job, strings.Join(others[:min(len(others), 10)], ", "))
+	case down > 0:
+		return Failed(ReasonUnhealthy, "%d of %d targets of job %q are not up", down, up+down, job)
+	}
+	return Passed("all %d targets of job %q are up", up, job)
+}

@@ -1,0 +1,233 @@
+package probe
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+func promAt(url, job string) deployment.Settings {
+	return deployment.Settings{Prometheus: deployment.Prometheus{URL: url, Job: job, HTTP: deployment.HTTP{Timeout: patient() * 10}}}
+}
+
+// TestPrometheus asks the real one.
+func TestPrometheus(t *testing.T) {
+	app := site(t, map[string]http.HandlerFunc{"/metrics": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "# TYPE pbs_requests_total counter\npbs_requests_total 0\n# TYPE pbs_latency_seconds histogram\npbs_latency_seconds_bucket{le=\"0.1\"} 90\npbs_latency_seconds_bucket{le=\"0.5\"} 100\npbs_latency_seconds_bucket{le=\"+Inf\"} 100\npbs_latency_seconds_sum 5\npbs_latency_seconds_count 100\n")
+	}})
+	address := strings.TrimPrefix(app.URL, "http://")
+	dead := fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t))
+	config := fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [rules/*.yml]
+scrape_configs:
+- {job_name: catalyst, static_configs: [{targets: ['%s']}]}
+- {job_name: half, static_configs: [{targets: ['%s', '%s']}]}
+`, address, address, dead)
+	rules := map[string]string{"rules.yml": `
+groups:
+- name: team
+  rules:
+  - {alert: Traffic, expr: 'sum by (job) (rate(pbs_requests_total{job="catalyst"}[5m])) < 0'}
+  - {alert: Renamed, expr: 'rate(pbs_request_total[5m]) > 100'}
+  - {alert: Gone, expr: 'absent(pbs_heartbeat)'}
+`}
+	server := parts.Prometheus(t, config, rules)
+	passes := map[string]*Pass{}
+	for _, job := range []string{"catalyst", "half", "other"} {
+		passes[job] = newPass(t, nil, promAt(server.URL, job))
+	}
+	pass := func(job string) *Pass { return again(passes[job]) }
+	parts.Eventually(t, 30*time.Second, func() error {
+		if r := look(t, pass("catalyst"), "prometheus_job", "{}"); r.State != StatePass {
+			return fmt.Errorf("%+v", r)
+		}
+		if r := look(t, pass("half"), "prometheus_job", "{}"); r.Reason != ReasonUnhealthy || !strings.Contains(r.Detail, "1 of 2") {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	expect(t, look(t, pass("other"), "prometheus_job", "{}"), StateFail, ReasonMissing, `no job "other"; it scrapes catalyst, half`)
+
+	r := look(t, pass("catalyst"), "prometheus_rules", "{}")
+	expect(t, r, StateFail, ReasonMissing, "no Alertmanager")
+	if !strings.Contains(r.Detail, "can never fire: Renamed") || strings.Contains(r.Detail, "Traffic") || strings.Contains(r.Detail, "Gone") {
+		t.Errorf("dead rules: %s", r.Detail)
+	}
+	if n, _ := measured(r, DeadRules); n != 1 {
+		t.Errorf("measured %v", n)
+	}
+	am := parts.Alertmanager(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
+	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
+	server.Reload(t)
+	parts.Eventually(t, 30*time.Second, func() error {
+		if r := look(t, pass("catalyst"), "prometheus_rules", "{}"); r.State != StateWarn || r.Reason != ReasonDeadRule {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StatePass, "", "3 alert rules")
+
+	for _, tt := range []struct {
+		spec   string
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"{queries: ['up{job=\"${job}\"}'], above: 0.5}", StatePass, "", "1, above 0.5"},
+		{"{queries: ['up{job=\"${job}\"}'], below: 0.5}", StateFail, ReasonThreshold, "1, and it must be below 0.5"},
+		{"{queries: [nothing_here, 'vector(3)'], below: 5}", StatePass, "", "3, below 5"},
+		{"{queries: ['vector(${cpus})', 'vector(3)'], at_most: 3}", StatePass, "", "3, at most 3"},
+		{"{queries: ['vector(3)'], at_least: 4}", StateFail, ReasonThreshold, "at least 4"},
+		{"{queries: ['scalar(vector(3))'], below: 5}", StatePass, "", ""},
+		{"{queries: [nothing_here], below: 5}", StateUnknown, ReasonEmpty, "no data"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5}", StateUnknown, ReasonEmpty, "no data"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['sum(rate(pbs_requests_total[1m]))', 'vector(0)']}", StatePending, ReasonInProgress, "no traffic"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['vector(2)']}", StateUnknown, ReasonEmpty, ""},
+		{"{queries: ['up{'], below: 5}", StateUnknown, ReasonInvalid, "refuses the question"},
+		{"{queries: ['up[5m]'], below: 5}", StateUnknown, ReasonInvalid, "matrix"},
+		{"{queries: ['up{job=\"half\"}'], above: 0}", StateFail, ReasonThreshold, "0, and it must be above 0"},
+		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", StatePass, "", ""},
+		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "no bucket"},
+	} {
+		r := look(t, pass("catalyst"), "prometheus_query", tt.spec)
+		expect(t, r, tt.state, tt.reason, tt.detail)
+		if _, ok := measured(r, CriterionThreshold); !ok {
+			t.Errorf("%s: no threshold is measured", tt.spec)
+		}
+	}
+	for _, bad := range []string{"{queries: [up]}", "{queries: [up], below: 1, above: 1}", "{queries: [], below: 1}"} {
+		if _, ps := decode(prometheusQueryKind(), bad); len(ps) == 0 {
+			t.Errorf("%s loads", bad)
+		}
+	}
+	server.Stop()
+	expect(t, look(t, pass("catalyst"), "prometheus_job", "{}"), StateFail, ReasonUnreachable, "")
+	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{}"), StateUnknown, ReasonUnreachable, "")
+	expect(t, look(t, pass("catalyst"), "prometheus_query", "{queries: [up], below: 1}"), StateUnknown, ReasonUnreachable, "")
+}
+
+// TestPrometheusIsSomethingElse puts other services in its place.
+func TestPrometheusIsSomethingElse(t *testing.T) {
+	for name, body := range map[string]string{"HTML": "<html>", "empty": "", "other JSON": "{}", "null data": `{"status":"success","data":null}`, "odd data": `{"status":"success","data":7}`} {
+		t.Run(name, func(t *testing.T) {
+			s := site(t, map[string]http.HandlerFunc{"/-/healthy": says(200, ""), "/-/ready": says(200, ""), "/api/v1/targets": says(200, body), "/api/v1/rules": says(200, body),
+				"/api/v1/alertmanagers": says(200, body), "/api/v1/query": says(200, body)})
+			for kind, spec := range map[string]string{"prometheus_job": "{}", "prometheus_rules": "{}", "prometheus_query": "{queries: [up], below: 5}"} {
+				if r := look(t, newPass(t, nil, promAt(s.URL, "catalyst")), kind, spec); r.State == StatePass || r.State == StateWarn {
+					t.Errorf("%s passes: %+v", kind, r)
+				}
+			}
+		})
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	for expr, want := range map[string][]string{
+		`up == 0`: {"up"},
+		`sum by (job, instance) (rate(http_requests_total{job="x",path=~"a}b"}[5m])) / on (job) group_left(team) info > 0.5`: {`http_requests_total{job="x",path=~"a}b"}`, "info"},
+		`absent(up{job="x"}) or up{job="y"} offset 5m`:                                 {`up{job="y"}`},
+		`histogram_quantile(0.95, sum(rate(x_bucket[5m])) by (le)) > 1e3 # comment up`: {"x_bucket"},
+		`{__name__="a:b"} and on() vector(1)`:                                          {`{__name__="a:b"}`},
+		`label_replace(a, "b", "$1", "c", "(.*)") unless ignoring (x) d`:               {"a", "d"},
+		`count(up) by (job) > bool 2 and hour() > 7`:                                   {"up"},
+		`"unclosed`: nil,
+		`{unclosed`: {`{unclosed`},
+	} {
+		if got := selectors(expr); !slices.Equal(got, want) {
+			t.Errorf("selectors(%s) = %q, want %q", expr, got, want)
+		}
+	}
+}
+
+func FuzzSelectors(f *testing.F) {
+	f.Add(`sum by (a) (rate(b{c="d"}[5m])) # e`)
+	f.Add(`{"`)
+	f.Fuzz(func(t *testing.T, expr string) { selectors(expr) })
+}
+
+func TestGrafana(t *testing.T) {
+	token := parts.Secret()
+	guarded := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+token {
+				w.WriteHeader(401)
+				return
+			}
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	well := `{"commit":"x","database":"ok","version":"11"}`
+	tests := []struct {
+		name, health, sources, source, boards string
+		status                                int
+		token                                 string
+		wanted                                []string
+		state                                 State
+		reason                                Reason
+		detail                                string
+	}{
+		{"health alone", well, "", "", "", 200, "", nil, StatePass, "", "without deployment.grafana.token_file"},
+		{"dashboards wanted without a token", well, "", "", "", 200, "", []string{"x"}, StateUnknown, ReasonPermissionDenied, ""},
+		{"database failing", `{"database":"failing"}`, "", "", "", 503, "", nil, StateFail, ReasonUnhealthy, `"failing"`},
+		{"another service", "<html>", "", "", "", 200, "", nil, StateFail, ReasonInvalid, ""},
+		{"empty object", "{}", "", "", "", 200, "", nil, StateFail, ReasonInvalid, ""},
+		{"everything", well, `[{"uid":"p","name":"Prometheus","type":"prometheus"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Catalyst", "c"}, StatePass, "", ""},
+		{"a dashboard missing", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Other"}, StateFail, ReasonMissing, `"Other"`},
+		{"no dashboard", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[]`, 200, token, nil, StateFail, ReasonMissing, "no dashboard"},
+		{"no datasource", well, `[]`, "", `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonMissing, "no datasource"},
+		{"datasource unwell", well, `[{"uid":"p","name":"P"}]`, `{"status":"ERROR"}`, `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonUnhealthy, `datasource "P"`},
+		{"wrong token", well, `[]`, "", "", 200, "wrong-mark", nil, StateUnknown, ReasonPermissionDenied, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := site(t, map[string]http.HandlerFunc{"/api/health": says(tt.status, tt.health), "/api/datasources": guarded(tt.sources), "/api/datasources/uid/p/health": guarded(tt.source), "/api/search": guarded(tt.boards)})
+			root := folder{"token": tt.token + "\n"}.write(t)
+			g := deployment.Grafana{URL: s.URL, Dashboards: tt.wanted}
+			if tt.token != "" {
+				g.TokenFile = "token"
+			}
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Grafana: g}), "grafana", "{}")
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if strings.Contains(r.Detail, token) || strings.Contains(r.Detail, "wrong-mark") {
+				t.Error("the token shows")
+			}
+		})
+	}
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Grafana: deployment.Grafana{TokenFile: "absent"}}), "grafana", "{}"), StateUnknown, ReasonError, "absent")
+}
+
+func TestLokiLines(t *testing.T) {
+	tests := []struct {
+		name, body string
+		status     int
+		state      State
+		reason     Reason
+	}{
+		{"lines", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"12"]}]}}`, 200, StatePass, ""},
+		{"no line", `{"status":"success","data":{"resultType":"vector","result":[]}}`, 200, StateFail, ReasonStale},
+		{"another service", `<html>`, 200, StateFail, ReasonInvalid},
+		{"bad selector", `parse error`, 400, StateUnknown, ReasonInvalid},
+		{"not allowed", ``, 401, StateUnknown, ReasonPermissionDenied},
+		{"starting", `Ingester not ready`, 503, StateFail, ReasonUnhealthy},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := site(t, map[string]http.HandlerFunc{"/loki/api/v1/query": func(w http.ResponseWriter, r *http.Request) {
+				if q := r.URL.Query().Get("query"); q != `sum(count_over_time({app="x"}[900s]))` || r.Header.Get("X-Scope-OrgID") != "team" {
+					t.Errorf("asked %s as %s", q, r.Header.Get("X-Scope-OrgID"))
+				}
+				says(tt.status, tt.body)(w, r)
+			}})
+			settings := deployment.Settings{Loki: deployment.Loki{URL: s.URL, Selector: `{app="x"}`, Tenant: "team"}}
+			expect(t, look(t, newPass(t, nil, settings), "loki_lines", "{}"), tt.state, tt.reason, "")
+		})
+	}
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "loki_lines", "{}"), StateSkip, ReasonNotConfigured, "")
+}
