@@ -64,9 +64,10 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
-	path := p.View.Place(deployment.FactChangelog).Path()
+	place := p.View.Place(deployment.FactChangelog)
+	path := place.Path()
 	if path == "" {
-		return notFound(p, "CHANGELOG.md", "deployment.documents.changelog")
+		return notFound(p, place, "CHANGELOG.md", "deployment.documents.changelog")
 	}
 	m, err := readMarkdown(p, path)
 	if err != nil {

@@ -37,7 +37,7 @@ func (s *composeConfig) Probe(_ context.Context, p *Pass) (Result, error) {
 	c, err := p.View.Compose()
 	switch {
 	case errors.Is(err, deployment.ErrNoCompose):
-		return notFound(p, "compose file", "deployment.compose_files")
+		return notFound(p, p.View.Place(deployment.FactCompose), "compose file", "deployment.compose_files")
 	case err == nil:
 		err = c.ConfigError()
 	}

@@ -90,7 +90,7 @@ func (c *contacts) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	switch {
 	case documents == 0:
-		return notFound(p, "checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
+		return notFound(p, p.View.Place(deployment.FactChecklist), "checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
 	case almost != "":
 		return Failed(ReasonMissing, "the table at %s has no column for the escalation: name its columns Role, Contact and Escalation", almost), nil
 	}

@@ -66,7 +66,7 @@ type candidate struct {
 func (d *diagram) Probe(ctx context.Context, p *Pass) (Result, error) {
 	place := p.View.Place(deployment.FactDiagrams)
 	if len(place.Paths) == 0 {
-		return notFound(p, "diagram (.svg, .png, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name", "deployment.documents.architecture_diagrams")
+		return notFound(p, place, "diagram (.svg, .png, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name", "deployment.documents.architecture_diagrams")
 	}
 	var found []candidate
 	for _, path := range place.Paths {

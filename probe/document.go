@@ -50,24 +50,25 @@ func (d *document) Validate() []error {
 	return wrong
 }
 
-// place is where the document lies, "" when nowhere, and what it is called.
-func (d *document) place(p *Pass) (path, what, setting string) {
+// place is where the document lies, and what it is called.
+func (d *document) place(p *Pass) (place deployment.Place, what string) {
 	switch d.Document {
 	case "runbook":
-		return p.View.Place(deployment.FactRunbook).Path(), "RUNBOOK.md", "deployment.documents.runbook"
+		return p.View.Place(deployment.FactRunbook), "RUNBOOK.md"
 	case "disaster_recovery_plan":
-		return p.View.Place(deployment.FactRecovery).Path(), "DISASTER-RECOVERY.md", "deployment.documents.disaster_recovery_plan"
+		return p.View.Place(deployment.FactRecovery), "DISASTER-RECOVERY.md"
 	}
-	return p.Deployment.Abs(d.Path), d.Path, ""
+	return deployment.Place{Paths: []string{p.Deployment.Abs(d.Path)}}, d.Path
 }
 
 func (d *document) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
-	path, what, setting := d.place(p)
+	place, what := d.place(p)
+	path := place.Path()
 	if path == "" {
-		return notFound(p, what, setting)
+		return notFound(p, place, what, "deployment.documents."+d.Document)
 	}
 	m, err := readMarkdown(p, path)
 	if err != nil {

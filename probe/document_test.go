@@ -143,7 +143,8 @@ func TestDocumentWithoutPermission(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(docs, 0o700) })
 	asNobody(t, func() {
 		fresh := NewPass(p.Deps, p.Deployment)
-		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "docs, which cannot be listed")
+		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
+		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may lie")
 	})
 }
 

@@ -64,8 +64,12 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
-	dir := p.View.Place(deployment.FactMigrations).Path()
+	place := p.View.Place(deployment.FactMigrations)
+	dir := place.Path()
 	if dir == "" {
+		if err := unseen(p, place, "migrations"); err != nil {
+			return Result{}, err
+		}
 		return Result{}, Skip("deployment.migrations", "no migrations folder was found")
 	}
 	shown := p.Deployment.Rel(dir)
