@@ -29,6 +29,9 @@ func (c *Compose) Variables() []Variable { return c.variables }
 // maxReferences bounds what one text may refer to.
 const maxReferences = 1000
 
+// maxDefaults is how deep defaults are followed into each other: twice is rare.
+const maxDefaults = 10
+
 type reference struct {
 	name     string
 	operator byte // 0, '-', '+', '?'
@@ -36,7 +39,7 @@ type reference struct {
 
 // references are the variables a text refers to, those in defaults included.
 func references(text string, depth int) []reference {
-	if depth > maxNesting || !strings.Contains(text, "$") {
+	if depth > maxDefaults || !strings.Contains(text, "$") {
 		return nil
 	}
 	var found []reference
