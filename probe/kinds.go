@@ -7,6 +7,8 @@ func Kinds() []Kind {
 		composeLimitsKind(),
 		composeLoggingKind(),
 		composePortsKind(),
+		containerLimitsKind(),
+		containerStateKind(),
 		envFileKind(),
 		envFlagKind(),
 		envNumberKind(),

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -15,19 +16,20 @@ import (
 
 // Deps is what probes get from outside, built once per configuration.
 type Deps struct {
-	Now   func() time.Time
-	Dial  func(ctx context.Context, network, address string) (net.Conn, error)
-	Roots *x509.CertPool // nil: the system's
-	Files *files.Cache
-	Log   *slog.Logger // for what is a fault of the exporter itself; probes do not log
-	Agent string       // how the exporter names itself to servers
-	Kept  *Kept
+	Now    func() time.Time
+	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	Roots  *x509.CertPool // nil: the system's
+	Files  *files.Cache
+	Log    *slog.Logger        // for what is a fault of the exporter itself; probes do not log
+	Agent  string              // how the exporter names itself to servers
+	Getenv func(string) string // the exporter's own environment, for what it shares with other tools (DOCKER_HOST)
+	Kept   *Kept
 }
 
 // NewDeps returns the real ones.
 func NewDeps(log *slog.Logger, agent string) *Deps {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	return &Deps{Now: time.Now, Dial: dialer.DialContext, Files: &files.Cache{}, Log: log, Agent: agent, Kept: &Kept{}}
+	return &Deps{Now: time.Now, Dial: dialer.DialContext, Files: &files.Cache{}, Log: log, Agent: agent, Getenv: os.Getenv, Kept: &Kept{}}
 }
 
 // Pass is one round of looking: the time it began, the deployment, and what has been read of it so far.

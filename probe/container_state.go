@@ -1,0 +1,168 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// container_state: do a service's containers run, and keep running?
+//
+// Docker calls a container running while it waits to be started again, so restarting is looked at first. A container that dies now and then looks
+// well whenever one looks: how often Docker started it again is remembered between looks, and before much is remembered it is estimated from the
+// container's age.
+
+func containerStateKind() Kind {
+	return Kind{
+		Name:     "container_state",
+		Question: "Do the service's containers run, healthy and without being restarted?",
+		Example:  "{service: backup}",
+		Layer:    LayerRunning,
+		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
+		Timeout:  25 * time.Second,
+		Alone:    true,
+		New: func() any {
+			return &containerState{Restarts: 1, Window: schema.Duration(24 * time.Hour)}
+		},
+	}
+}
+
+type containerState struct {
+	Service  string          `yaml:"service" doc:"compose service; deployment.backup.service when not set"`
+	All      bool            `yaml:"all" default:"false" doc:"every active service of the compose file instead"`
+	Except   []string        `yaml:"except" doc:"services that are not asked with all: one-off jobs, for example"`
+	Restarts int             `yaml:"restarts" default:"1" min:"0" doc:"restarts by Docker within the window that only warn; more fail"`
+	Window   schema.Duration `yaml:"window" default:"24h" min:"1m" max:"720h" doc:"how far back restarts count"`
+}
+
+func (s *containerState) Validate() []error {
+	switch {
+	case s.All && s.Service != "":
+		return []error{errors.New("service and all are both set: keep one")}
+	case len(s.Except) > 0 && !s.All:
+		return []error{errors.New("except goes with all")}
+	}
+	return nil
+}
+
+func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
+	services := []string{s.Service}
+	if s.Service == "" && !s.All {
+		if p.Deployment.Backup.Timer != "" {
+			return Result{}, Skip("deployment.backup.timer", "a systemd timer makes the backups, no container")
+		}
+		services[0] = p.Deployment.Backup.Service
+	}
+	project, err := dockerProjectOf(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	e, err := engineFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	if s.All {
+		c, err := composeModel(p)
+		if err != nil {
+			return Result{}, err
+		}
+		services = slices.DeleteFunc(c.Services(), func(name string) bool { return slices.Contains(s.Except, name) })
+		if len(services) == 0 {
+			return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service to look for: none is active, or all are excepted"))
+		}
+	}
+	var f Findings
+	seen := 0
+	for _, name := range services {
+		found := project.of(name)
+		if len(found) == 0 {
+			f.Fail(ReasonMissing, "service %s has no container in project %s%s", name, project.Name, s.hint(p, project, name))
+			continue
+		}
+		for _, c := range found {
+			h := e.restarts.note(c.ID, c.RestartCount, p.Time, s.Window.Std())
+			f.Add(s.judge(c, h, p.Time))
+		}
+		seen += len(found)
+	}
+	return f.Result("%s of %s running", count(seen, "container"), someOf(services)), nil
+}
+
+// hint says what may be wrong where a service has no container.
+func (s *containerState) hint(p *Pass, project *dockerProject, service string) string {
+	c, err := p.View.Compose()
+	switch {
+	case len(project.Containers) == 0:
+		return ": the Docker Engine has none of that project (deployment.docker.project names another)"
+	case err == nil && !slices.Contains(c.Services(), service) && s.Service == "" && !s.All:
+		return ": the compose file has no such service either (deployment.backup.service or deployment.backup.timer names another way)"
+	case errors.Is(err, deployment.ErrNoCompose), err != nil:
+		return ""
+	}
+	return ": was it started?"
+}
+
+// judge judges one container.
+func (s *containerState) judge(c *dockerContainer, h restartHistory, now time.Time) Result {
+	st := c.State
+	var f Findings
+	switch {
+	case st.Restarting:
+		return Failed(ReasonUnhealthy, "container %s is restarting, for the %s time%s", c.Name, ordinal(c.RestartCount), killed(st))
+	case st.Dead || st.Status == container.StateRemoving || st.Status == container.StateDead:
+		return Failed(ReasonUnhealthy, "container %s is being removed", c.Name)
+	case st.Paused:
+		return Failed(ReasonUnhealthy, "container %s is paused", c.Name)
+	case st.Status == container.StateCreated:
+		return Failed(ReasonMissing, "container %s was made, but not started", c.Name)
+	case !st.Running:
+		return Failed(ReasonUnhealthy, "container %s is not running: it ended with exit code %d%s", c.Name, st.ExitCode, killed(st))
+	}
+	if st.OOMKilled {
+		f.Warn(ReasonUnhealthy, "container %s runs, but something in it was killed for want of memory", c.Name)
+	}
+	if st.Health != nil {
+		switch st.Health.Status {
+		case container.Unhealthy:
+			f.Fail(ReasonUnhealthy, "container %s is unhealthy: its check has failed %d times in a row", c.Name, st.Health.FailingStreak)
+		case container.Starting:
+			f.Add(Pending(ReasonInProgress, "container %s is starting: its check has not passed yet", c.Name))
+		case container.Healthy, container.NoHealthcheck, "":
+		default:
+			f.Fail(ReasonUnhealthy, "container %s is in a state of health that is not known", c.Name)
+		}
+	}
+	switch n := recentRestarts(c, h, now, s.Window.Std()); {
+	case n > s.Restarts:
+		f.Fail(ReasonUnhealthy, "container %s keeps being restarted: about %s in %v%s", c.Name, count(n, "time"), s.Window.Std(), killed(st))
+	case n > 0:
+		f.Warn(ReasonUnhealthy, "container %s was restarted %s in %v", c.Name, count(n, "time"), s.Window.Std())
+	}
+	return f.Result("container %s runs", c.Name)
+}
+
+func killed(st *container.State) string {
+	if st.OOMKilled {
+		return ", killed for want of memory"
+	}
+	return ""
+}
+
+func ordinal(n int) string {
+	switch {
+	case n%10 == 1 && n%100 != 11:
+		return fmt.Sprintf("%dst", n)
+	case n%10 == 2 && n%100 != 12:
+		return fmt.Sprintf("%dnd", n)
+	case n%10 == 3 && n%100 != 13:
+		return fmt.Sprintf("%drd", n)
+	}
+	return fmt.Sprintf("%dth", n)
+}

@@ -1,0 +1,261 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/containerd/errdefs"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// Which containers are the deployment's: those that Compose labelled with its project. Both spellings of Compose's name count, v1 (which before
+// 1.21 left out - and _) and v2; where the project was started under another name, the compose files' paths in the labels tell, and last a
+// container_name, which is unique on an engine. Containers of `compose run` are nobody's service.
+
+const (
+	labelProject = "com.docker.compose.project"
+	labelService = "com.docker.compose.service"
+	labelOneOff  = "com.docker.compose.oneoff"
+	labelFiles   = "com.docker.compose.project.config_files"
+	labelDir     = "com.docker.compose.project.working_dir"
+
+	// maxContainers bounds those of one project that are looked into.
+	maxContainers = 500
+)
+
+// dockerContainer is one container of the deployment. It holds its environment and thereby secrets: nothing of Config is shown.
+type dockerContainer struct {
+	Service string
+	Name    string
+	container.InspectResponse
+}
+
+// running reports whether its processes run, or are about to again.
+func (c *dockerContainer) running() bool {
+	return c.State != nil && (c.State.Running || c.State.Restarting || c.State.Paused)
+}
+
+// addresses are those it can be reached at from its host, by network name, IPv4 first.
+func (c *dockerContainer) addresses() []netip.Addr {
+	if c.NetworkSettings == nil {
+		return nil
+	}
+	var names []string
+	for name := range c.NetworkSettings.Networks {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	var four, six []netip.Addr
+	for _, name := range names {
+		n := c.NetworkSettings.Networks[name]
+		if n == nil {
+			continue
+		}
+		if n.IPAddress.IsValid() && !n.IPAddress.IsUnspecified() {
+			four = append(four, n.IPAddress)
+		}
+		if n.GlobalIPv6Address.IsValid() && !n.GlobalIPv6Address.IsUnspecified() {
+			six = append(six, n.GlobalIPv6Address)
+		}
+	}
+	return append(four, six...)
+}
+
+// dockerProject is the deployment's project on the engine.
+type dockerProject struct {
+	Name       string
+	Containers []*dockerContainer // by service and name
+}
+
+// of are the containers of a service.
+func (d *dockerProject) of(service string) []*dockerContainer {
+	var found []*dockerContainer
+	for _, c := range d.Containers {
+		if c.Service == service {
+			found = append(found, c)
+		}
+	}
+	return found
+}
+
+type dockerListKey struct{}
+
+// dockerList is every container on the engine, stopped ones included, as one pass sees them.
+func dockerList(ctx context.Context, p *Pass) ([]container.Summary, error) {
+	list, err := Once(ctx, p, dockerListKey{}, func(ctx context.Context) ([]container.Summary, error) {
+		e, err := engineFor(p)
+		if err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, dockerPatience)
+		defer cancel()
+		list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
+		return list.Items, e.unasked(ctx, "list the containers", err)
+	})
+	return list, dockerWaited(ctx, err)
+}
+
+// dockerWaited names the setting behind an engine that is too slow for whoever asked.
+func dockerWaited(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return Needs(dockerSetting, Unknown(ReasonTimeout, errors.New("the Docker Engine does not answer in time")))
+	}
+	return err
+}
+
+type dockerProjectKey struct{}
+
+// dockerProjectOf is the deployment's project as one pass sees it, each container inspected once.
+func dockerProjectOf(ctx context.Context, p *Pass) (*dockerProject, error) {
+	project, err := Once(ctx, p, dockerProjectKey{}, func(ctx context.Context) (*dockerProject, error) {
+		id, err := identifyProject(p)
+		if err != nil {
+			return nil, err
+		}
+		all, err := dockerList(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		e, err := engineFor(p)
+		if err != nil {
+			return nil, err
+		}
+		own := id.pick(all)
+		if len(own) > maxContainers {
+			return nil, Unknownf(ReasonInvalid, "the project %s has more than %d containers", id.name, maxContainers)
+		}
+		ctx, cancel := context.WithTimeout(ctx, 2*dockerPatience)
+		defer cancel()
+		project := &dockerProject{Name: id.name}
+		for _, c := range own {
+			seen, err := e.api.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
+			if errdefs.IsNotFound(err) {
+				continue // it went meanwhile
+			}
+			if err != nil {
+				return nil, e.unasked(ctx, "inspect a container", err)
+			}
+			if seen.Container.State == nil || seen.Container.Config == nil || seen.Container.HostConfig == nil {
+				return nil, Unknownf(ReasonInvalid, "the Docker Engine at %s tells nothing of container %s", e.shown, c.name)
+			}
+			project.Containers = append(project.Containers, &dockerContainer{c.service, c.name, seen.Container})
+		}
+		slices.SortFunc(project.Containers, func(a, b *dockerContainer) int {
+			return cmp.Or(strings.Compare(a.Service, b.Service), strings.Compare(a.Name, b.Name))
+		})
+		return project, nil
+	})
+	return project, dockerWaited(ctx, err)
+}
+
+// projectIdentity is what the deployment's containers are known by.
+type projectIdentity struct {
+	name       string
+	configured bool
+	files      []string          // of the compose model, absolute
+	names      map[string]string // container_name → service
+}
+
+func identifyProject(p *Pass) (projectIdentity, error) {
+	id := projectIdentity{name: p.Deployment.Docker.Project, configured: p.Deployment.Docker.Project != "", names: map[string]string{}}
+	c, err := p.View.Compose()
+	switch {
+	case errors.Is(err, deployment.ErrNoCompose) && !id.configured:
+		return id, Skip("deployment.docker.project", "no compose file: which containers are the deployment's is not known")
+	case err != nil && !id.configured:
+		_, err := composeModel(p)
+		return id, err
+	case err != nil:
+		return id, nil
+	}
+	id.files = c.Files
+	id.name = cmp.Or(id.name, c.Project.Name)
+	for _, name := range c.Services() {
+		if n := c.Project.Services[name].ContainerName; n != "" {
+			id.names[n] = name
+		}
+	}
+	return id, nil
+}
+
+// picked is a container that belongs to the deployment.
+type picked struct{ id, name, service string }
+
+// pick chooses the deployment's containers.
+func (id projectIdentity) pick(all []container.Summary) []picked {
+	var own []picked
+	take := func(fits func(container.Summary) bool) {
+		for _, c := range all {
+			service := c.Labels[labelService]
+			if service != "" && !strings.EqualFold(c.Labels[labelOneOff], "true") && fits(c) {
+				own = append(own, picked{c.ID, containerName(c), service})
+			}
+		}
+	}
+	take(func(c container.Summary) bool { return c.Labels[labelProject] == id.name })
+	if len(own) == 0 && !id.configured {
+		take(func(c container.Summary) bool {
+			for path := range strings.SplitSeq(c.Labels[labelFiles], ",") {
+				if !filepath.IsAbs(path) { // as v1 writes it
+					path = filepath.Join(c.Labels[labelDir], path)
+				}
+				if slices.Contains(id.files, path) {
+					return true
+				}
+			}
+			return false
+		})
+	}
+	if squeezed := notInV1Names.ReplaceAllString(id.name, ""); len(own) == 0 && squeezed != "" {
+		take(func(c container.Summary) bool { return c.Labels[labelProject] == squeezed })
+	}
+	for _, c := range all {
+		name := containerName(c)
+		service, named := id.names[name]
+		labelled := c.Labels[labelService]
+		if !named || labelled != "" && labelled != service || slices.ContainsFunc(own, func(o picked) bool { return o.service == service }) {
+			continue
+		}
+		own = append(own, picked{c.ID, name, service})
+	}
+	return own
+}
+
+// notInV1Names is what Compose before 1.21 left out of project names.
+var notInV1Names = regexp.MustCompile(`[^a-z0-9]`)
+
+// containerName is what people call a container: of its names the one that is no link's.
+func containerName(c container.Summary) string {
+	for _, n := range c.Names {
+		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
+			return n
+		}
+	}
+	return shortID(c.ID)
+}
+
+// shortID is as much of an id as Docker shows.
+func shortID(id string) string {
+	id = strings.TrimPrefix(id, "sha256:")
+	return id[:min(len(id), 12)]
+}
+
+// runningOf are the containers of a service that run.
+func (d *dockerProject) runningOf(service string) []*dockerContainer {
+	return slices.DeleteFunc(d.of(service), func(c *dockerContainer) bool { return !c.running() })
+}
+
+// noneRuns is the answer of a probe that asks what containers were started with, when there are none.
+func (d *dockerProject) noneRuns(what string) error {
+	return Skip("deployment.docker.project", "%s", fmt.Sprintf("no running container of %s in project %s", what, d.Name))
+}
