@@ -116,9 +116,6 @@ func (d docker) pass(t *testing.T, f folder, s deployment.Settings) *Pass {
 	return newPass(t, f, s)
 }
 
-// again is a later pass with what was kept of the one before.
-func again(p *Pass) *Pass { return NewPass(p.Deps, p.Deployment) }
-
 // seen waits until a container is as it should be.
 func (d docker) seen(t *testing.T, id string, as func(container.InspectResponse) bool) {
 	t.Helper()
