@@ -1,0 +1,61 @@
+package deployment
+
+// Files as a service sees them.
+
+import (
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// MountedIn is the first service, by name, that sees a file of this host through a bind mount or as a config or secret, and the path at which it
+// does; two empty texts when none does.
+func (c *Compose) MountedIn(host string) (service, inside string) {
+	host = filepath.Clean(host)
+	for _, name := range c.Services() {
+		s := c.Project.Services[name]
+		for _, m := range s.Volumes {
+			rel, err := filepath.Rel(m.Source, host)
+			if m.Type == types.VolumeTypeBind && err == nil && filepath.IsLocal(rel) {
+				return name, path.Join(m.Target, filepath.ToSlash(rel))
+			}
+		}
+		for _, x := range s.Configs {
+			if o := c.Project.Configs[x.Source]; o.File != "" && filepath.Clean(o.File) == host {
+				return name, mountTarget(x.Target, "/", x.Source)
+			}
+		}
+		for _, x := range s.Secrets {
+			if o := c.Project.Secrets[x.Source]; o.File != "" && filepath.Clean(o.File) == host {
+				return name, mountTarget(x.Target, "/run/secrets", x.Source)
+			}
+		}
+	}
+	return "", ""
+}
+
+func mountTarget(target, dir, source string) string {
+	switch {
+	case target == "":
+		return path.Join(dir, source)
+	case strings.HasPrefix(target, "/"):
+		return path.Clean(target)
+	}
+	return path.Join(dir, target)
+}
+
+// FileIn is what a service finds in a file at a path inside of its container: a secret or config of the compose file, or a file below a bind mount,
+// without the line end. What lies in the image or a volume, or is kept outside of the deployment's files, is told by Ref. Key is what the file is
+// for and named where that was said, both for errors. The error is one of reading the file on this host, as with Env.
+func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Value, error) {
+	named.Service, named.Via = service, ViaKeyFile
+	if s, ok := c.mountedSecret(service, inside); ok {
+		return v.fromSecret(c, s, key, named)
+	}
+	if host, ok := c.hostPath(service, inside); ok {
+		return v.fromFile(key, host, named)
+	}
+	return Value{Key: key, Origin: named, Ref: Ref{RefContainer, inside}}, nil
+}
