@@ -31,6 +31,10 @@ func Kinds() []Kind {
 		prometheusQueryKind(),
 		prometheusRulesKind(),
 		rateLimitHeaderKind(),
+		postgresDefaultLoginKind(),
+		postgresLoginKind(),
+		redisAuthKind(),
+		redisKeyspaceKind(),
 		webPageKind(),
 		ufwRulesKind(),
 	}

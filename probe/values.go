@@ -29,6 +29,8 @@ var (
 	BackupSize          = &Value{"catalyst_backup_size_bytes", "Size of the newest finished backup, by where it lies.", []string{"location"}}
 	TrafficWeight       = &Value{"catalyst_traffic_weight_ratio", "Share of traffic sent to the new release, 0 to 1.", nil}
 	Migrations          = &Value{"catalyst_database_migrations", "Migrations found in the migrations folder.", nil}
+	RedisExpiring       = &Value{"catalyst_redis_keys_with_expiry_ratio", "Share of the keys in Redis that have an expiry, 0 to 1.", nil}
+	RedisHitRatio       = &Value{"catalyst_redis_hit_ratio", "Share of the lookups since Redis was started that found their key, 0 to 1.", nil}
 	ServicesUnlimited   = &Value{"catalyst_compose_services_unlimited", "Compose services without a memory or CPU limit.", nil}
 	DNSTTL              = &Value{"catalyst_dns_ttl_seconds", "Least time to live of the public hosts' address records.", nil}
 	DeadRules           = &Value{"catalyst_alert_rules_dead", "Alert rules with a selector that matches no series.", nil}
@@ -41,5 +43,6 @@ func Values() []*Value {
 	return []*Value{
 		DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
+		RedisExpiring, RedisHitRatio,
 	}
 }

@@ -1,0 +1,325 @@
+package probe
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// How probes ask PostgreSQL: over one connection for all of them that is kept between the rounds, reads only, names itself, and is bounded in
+// time and size. Errors tell the SQLSTATE in our words: never an address with credentials, never what the server sent.
+//
+// Where the database is and who asks is the deployment's (DB_HOST and its like, through published ports) unless the configuration says otherwise.
+
+const (
+	databaseHostSetting     = "deployment.database.host"
+	databasePasswordSetting = "deployment.database.password_file"
+	maxPostgresMessage      = 1 << 20 // bytes of one message of the server
+)
+
+// postgresTarget is how one database is reached.
+type postgresTarget struct {
+	deployment.DatabaseAccess
+	patience time.Duration
+	agent    string
+	tls      postgresTLS
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// postgresAt tells where the database is. A skip when nothing says that there is one, or when it cannot be reached from here.
+func postgresAt(p *Pass) (postgresTarget, error) {
+	a, err := p.View.DatabaseAccess()
+	if err != nil {
+		return postgresTarget{}, noAccess("the database", databaseHostSetting, err)
+	}
+	known := !a.Password.Text.Empty() || a.Password.Ref.Kind != ""
+	if a.How == deployment.Default && !known {
+		return postgresTarget{}, Skip(databaseHostSetting, "nothing tells of a database: neither DB_HOST and its like nor a postgres service")
+	}
+	t := postgresTarget{DatabaseAccess: a, patience: p.Deployment.Database.Patience(), agent: p.Agent, dial: p.Dial}
+	t.tls, err = newPostgresTLS(a, p.Roots)
+	return t, err
+}
+
+// noAccess is the error of finding out where a service is.
+func noAccess(what, setting string, err error) error {
+	var noWay *deployment.NoWayError
+	if errors.As(err, &noWay) {
+		return Skip(noWay.Setting, "%v", err)
+	}
+	reason := reasonOf(err)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		reason = ReasonMissing
+	case reason == ReasonError:
+		reason = ReasonBlocked // by a compose or env file that its own item judges
+	}
+	return Needs(setting, Unknown(reason, fmt.Errorf("where %s is cannot be told: %w", what, err)))
+}
+
+// noPassword is the error of not knowing the password of a service; nil when it is known.
+func noPassword(what, setting string, v deployment.Value) error {
+	switch {
+	case v.Ref.Kind != "":
+		return Needs(setting, Unknownf(ReasonNotConfigured, "the password of %s is kept in: %s; name a file with it to have it tried", what, v.Ref.Kind))
+	case v.Text.Empty():
+		return Skip(setting, "no password of %s is known", what)
+	}
+	return nil
+}
+
+// config describes a connection with a password.
+func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
+	// The library wants a text to begin with. Everything in it that the exporter's own PG… variables could set is set again below.
+	c, err := pgx.ParseConfig("host=localhost port=5432 user=none dbname=none password=none sslmode=disable passfile=/dev/null")
+	if err != nil {
+		return nil, Unknown(ReasonError, errors.New("the exporter's own PG… environment variables cannot be used: unset them"))
+	}
+	c.Host, c.Port = t.Host, uint16(t.Port)
+	c.User, c.Password, c.Database = t.User, password, t.Name
+	c.TLSConfig, c.Fallbacks = t.tls.first, nil
+	if t.tls.second {
+		c.Fallbacks = []*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: t.tls.other}}
+	}
+	c.SSLNegotiation, c.SSLCertMode, c.RequireAuth, c.ChannelBinding = "postgres", "", "", "prefer"
+	c.ValidateConnect, c.AfterConnect = nil, nil
+	c.ConnectTimeout = t.patience
+	c.DialFunc = t.dial
+	// One address, so that one look is one log-in attempt: the dialer finds out which of a name's addresses answers.
+	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
+	c.MaxProtocolMessageBodyLen = maxPostgresMessage
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is left prepared on the server
+	c.RuntimeParams = map[string]string{
+		"application_name":              t.agent,
+		"default_transaction_read_only": "on",
+		"statement_timeout":             strconv.FormatInt(t.patience.Milliseconds(), 10),
+	}
+	return c, nil
+}
+
+// connect logs in. With asked, a server that asks for no password at all is an error (errNotAsked).
+func (t postgresTarget) connect(ctx context.Context, password string, asked bool) (*pgx.Conn, error) {
+	c, err := t.config(password)
+	if err != nil {
+		return nil, err
+	}
+	if asked {
+		c.RequireAuth = "!none"
+	}
+	conn, err := pgx.ConnectConfig(ctx, c)
+	if err != nil {
+		return nil, t.plain(ctx, err)
+	}
+	return conn, nil
+}
+
+// postgres is the kept connection. One probe uses it at a time.
+type postgres struct {
+	target postgresTarget
+	turn   chan struct{} // held while conn is used
+	conn   *pgx.Conn     // nil when not connected
+	ended  context.Context
+}
+
+type postgresKey struct{}
+
+// postgresFor returns the database of the deployment, which is not connected to before somebody asks.
+func postgresFor(p *Pass) (*postgres, error) {
+	t, err := postgresAt(p)
+	if err != nil {
+		return nil, err
+	}
+	if err := noPassword("the database", databasePasswordSetting, t.Password); err != nil {
+		return nil, err
+	}
+	return Keep(p.Kept, postgresKey{}, t.fingerprint(), func() (*postgres, func(), error) {
+		ended, end := context.WithCancel(context.Background())
+		d := &postgres{target: t, turn: make(chan struct{}, 1), ended: ended}
+		return d, func() {
+			end()
+			d.turn <- struct{}{} // whoever asks is interrupted by end
+			d.drop()
+		}, nil
+	})
+}
+
+// fingerprint changes with everything that a connection depends on.
+func (t postgresTarget) fingerprint() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience))
+	return hex.EncodeToString(sum[:])
+}
+
+// ask runs f with the connection, connecting when there is none. A connection that turns out to have died since the last round is replaced once.
+// The error is one of plain.
+func (d *postgres) ask(ctx context.Context, f func(ctx context.Context, conn *pgx.Conn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, d.target.patience)
+	defer cancel()
+	defer context.AfterFunc(d.ended, cancel)()
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	for old := d.conn != nil; ; old = false {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if d.conn == nil {
+			conn, err := d.target.connect(ctx, d.target.Password.Text.Reveal(), false)
+			if err != nil {
+				return err
+			}
+			d.conn = conn
+		}
+		err := f(ctx, d.conn)
+		if d.conn.IsClosed() {
+			d.drop()
+			if err != nil && old && ctx.Err() == nil {
+				continue
+			}
+		}
+		if err != nil {
+			return d.target.plain(ctx, err)
+		}
+		return nil
+	}
+}
+
+// drop closes the connection; the caller holds the turn.
+func (d *postgres) drop() {
+	if d.conn == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = d.conn.Close(ctx) // says good-bye; the socket is closed in any case
+	d.conn = nil
+}
+
+// Errors of asking, beside those of the network and of TLS.
+var (
+	errNotPostgres = errors.New("answers something else than PostgreSQL")
+	errNotAsked    = errors.New("asks for no password")
+)
+
+// sqlState is what the code of a server's error looks like.
+var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
+
+// refusal is an error that the server answered, by its SQLSTATE; of Redis the error's first word.
+type refusal struct{ code string }
+
+func (r *refusal) Error() string {
+	switch r.code {
+	case "28P01":
+		return "the password is not accepted"
+	case "28000":
+		return "pg_hba.conf lets this user from this host not in, or the role may not log in"
+	case "3D000":
+		return "the database of that name does not exist"
+	case "42501":
+		return "the role lacks a privilege"
+	case "53300":
+		return "too many connections"
+	case "57P03":
+		return "it is starting up, shutting down or recovering"
+	case "57P01", "57P02":
+		return "it is shutting down"
+	case "57014":
+		return "the question took too long"
+	case "08P01":
+		return "the protocol was refused, as a connection pooler does"
+	}
+	return "SQLSTATE " + r.code
+}
+
+// plain keeps of an error what may be shown: the library's own texts name user and database and quote what the server sent.
+func (t postgresTarget) plain(ctx context.Context, err error) error {
+	var many interface{ Unwrap() []error }
+	if errors.As(err, &many) { // one per way that was tried, with and without TLS; the last decides
+		if all := many.Unwrap(); len(all) > 0 {
+			err = all[len(all)-1]
+		}
+	}
+	var answered *pgconn.PgError
+	if errors.As(err, &answered) {
+		if !sqlState.MatchString(answered.Code) {
+			return errNotPostgres
+		}
+		return &refusal{answered.Code}
+	}
+	if strings.Contains(err.Error(), "authentication method requirement") {
+		return errNotAsked
+	}
+	if ctx.Err() == nil && strings.Contains(err.Error(), "server refused TLS connection") {
+		return fmt.Errorf("TLS is wanted and not offered: %w", errTLS)
+	}
+	if err = plainWebError(ctx, err); errors.Is(err, errNotHTTP) {
+		return errNotPostgres
+	}
+	return err
+}
+
+// unasked judges an error of asking. Schema says that the claim is about what is in the database, so that its absence fails.
+func (t postgresTarget) unasked(err error, schema bool) (Result, error) {
+	return unansweredBy("PostgreSQL", err, t.Reach, databaseHostSetting, func(r *refusal, told error) (Result, error) {
+		switch r.code {
+		case "28P01":
+			return Result{}, Needs("a password that the database accepts, see postgres_password", Unknown(ReasonBlocked, told))
+		case "28000":
+			return Result{}, Needs("an entry for the exporter's host in pg_hba.conf", Unknown(ReasonPermissionDenied, told))
+		case "42501":
+			return Result{}, Needs("GRANT CONNECT, USAGE or SELECT for the role that the exporter uses", Unknown(ReasonPermissionDenied, told))
+		case "3D000":
+			if schema {
+				return Failed(ReasonMissing, "%v", told), nil
+			}
+			return Result{}, Unknown(ReasonMissing, told)
+		case "53300", "57P01", "57P02", "57P03":
+			return Result{}, Unknown(ReasonUnhealthy, told)
+		case "57014":
+			return Result{}, Unknown(ReasonTimeout, told)
+		case "08P01":
+			return Result{}, Needs(databaseHostSetting+" that is the server's own, not a pooler's", Unknown(ReasonInvalid, told))
+		}
+		return Result{}, Unknown(ReasonError, told)
+	})
+}
+
+// unansweredBy judges the error of asking a service that is no HTTP one; what the service itself answered is judged by answered. Being unreachable
+// only blinds us here.
+func unansweredBy(what string, err error, at deployment.Reach, setting string, answered func(*refusal, error) (Result, error)) (Result, error) {
+	told := fmt.Errorf("%s at %s: %w", what, at.Address(), err)
+	var r *refusal
+	var u *Unanswered
+	switch {
+	case errors.As(err, &u):
+		return Result{}, err
+	case errors.As(err, &r):
+		return answered(r, told)
+	case at.How == deployment.Default && refused(err):
+		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; nobody listens at the default address", told)))
+	case errors.Is(err, errNotPostgres), errors.Is(err, errNotRedis), errors.Is(err, errTooLong):
+		return Result{}, Needs(setting, Unknown(ReasonInvalid, told))
+	case errors.Is(err, errTLS):
+		return Result{}, Needs(setting, Unknown(ReasonMismatch, told))
+	case errors.Is(err, errBrokenOff):
+		return Result{}, Unknown(ReasonUnreachable, told)
+	case refused(err):
+		return Result{}, Needs(setting, Unknown(ReasonUnreachable, told))
+	}
+	return Result{}, Unknown(reasonOf(err), told)
+}

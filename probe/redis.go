@@ -1,0 +1,207 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// How probes ask Redis: three commands (AUTH, PING, INFO) in RESP 2 over a connection of one look.
+//
+// A client library would keep what must not be kept (a connection that was logged in before the password changed), greet with commands of its own
+// before the password is given, make room for as many bytes as a server announces, and log. Errors tell the server's error word alone.
+
+const (
+	redisAddressSetting  = "deployment.redis.address"
+	redisPasswordSetting = "deployment.redis.password_file"
+	maxRedisAnswer       = 1 << 20 // bytes of one answer
+)
+
+var errNotRedis = errors.New("answers something else than Redis")
+
+// redisTarget is how one Redis is reached.
+type redisTarget struct {
+	deployment.RedisAccess
+	patience time.Duration
+	roots    *x509.CertPool
+	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// redisAt tells where Redis is. A skip when nothing says that there is one, or when it cannot be reached from here.
+func redisAt(p *Pass) (redisTarget, error) {
+	a, err := p.View.RedisAccess()
+	if err != nil {
+		return redisTarget{}, noAccess("Redis", redisAddressSetting, err)
+	}
+	if a.How == deployment.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
+		return redisTarget{}, Skip(redisAddressSetting, "nothing tells of a Redis: neither REDIS_HOST and its like nor a redis service")
+	}
+	t := redisTarget{RedisAccess: a, patience: p.Deployment.Redis.Patience(), dial: p.Dial}
+	t.roots, _, err = authorities(a.CAFile, "deployment.redis.ca_file", p.Roots)
+	return t, err
+}
+
+// redisConn is a connection for one look.
+type redisConn struct {
+	conn net.Conn
+	in   *bufio.Reader
+}
+
+// with connects, lets f ask, and closes the connection. The error is one that unasked judges.
+func (t redisTarget) with(ctx context.Context, f func(c *redisConn) error) error {
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
+	defer cancel()
+	err := t.ask(ctx, f)
+	var answered *refusal
+	switch {
+	case err == nil, errors.As(err, &answered), errors.Is(err, errNotRedis), errors.Is(err, errTooLong):
+		return err
+	}
+	if err = plainWebError(ctx, err); errors.Is(err, errNotHTTP) {
+		return errNotRedis
+	}
+	return err
+}
+
+func (t redisTarget) ask(ctx context.Context, f func(c *redisConn) error) error {
+	conn, err := t.dial(ctx, "tcp", t.Address())
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	if t.TLS {
+		name := t.Host
+		if inside, _, err := net.SplitHostPort(t.Inside); err == nil {
+			name = inside // the certificate is for the name that the application uses
+		}
+		secured := tls.Client(conn, &tls.Config{RootCAs: t.roots, ServerName: name, MinVersion: tls.VersionTLS12})
+		if err := secured.HandshakeContext(ctx); err != nil {
+			return err
+		}
+		conn = secured
+	}
+	return f(&redisConn{conn, bufio.NewReader(conn)})
+}
+
+// do sends a command and returns the answer: a simple text or a bulk one. An error answer is a *refusal with its first word.
+func (c *redisConn) do(words ...string) (string, error) {
+	var out strings.Builder
+	fmt.Fprintf(&out, "*%d\r\n", len(words))
+	for _, w := range words {
+		fmt.Fprintf(&out, "$%d\r\n%s\r\n", len(w), w)
+	}
+	// A server that turns us away answers and closes before it reads: what it said counts, not that it did not listen.
+	_, sendErr := io.WriteString(c.conn, out.String())
+	answer, err := c.answer()
+	if err != nil && sendErr != nil && codeOf(err) == "" && !errors.Is(err, errNotRedis) {
+		err = sendErr
+	}
+	return answer, err
+}
+
+func (c *redisConn) answer() (string, error) {
+	line, err := c.line()
+	if err != nil {
+		return "", err
+	}
+	switch line[0] {
+	case '+':
+		return line[1:], nil
+	case '-':
+		return "", &refusal{redisWord(line[1:])}
+	case '$':
+		n, err := strconv.Atoi(line[1:])
+		switch {
+		case err != nil || n < 0:
+			return "", errNotRedis
+		case n > maxRedisAnswer:
+			return "", errTooLong
+		}
+		body := make([]byte, n+2)
+		if _, err := io.ReadFull(c.in, body); err != nil {
+			return "", err
+		}
+		return string(body[:n]), nil
+	}
+	return "", errNotRedis
+}
+
+// line reads one line without its end. It is not empty.
+func (c *redisConn) line() (string, error) {
+	raw, err := c.in.ReadSlice('\n') // bounded by the reader's buffer
+	switch {
+	case errors.Is(err, bufio.ErrBufferFull):
+		return "", errNotRedis
+	case errors.Is(err, io.EOF) && len(raw) > 0:
+		return "", errNotRedis
+	case err != nil:
+		return "", err
+	}
+	line, ok := strings.CutSuffix(string(raw), "\r\n")
+	if !ok || line == "" {
+		return "", errNotRedis
+	}
+	return line, nil
+}
+
+// redisWord is the word by which Redis begins an error, of those that we know; what else a server may say is not repeated.
+func redisWord(text string) string {
+	word, rest, _ := strings.Cut(text, " ")
+	switch word {
+	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "LOADING", "BUSY", "MASTERDOWN", "MISCONF":
+		return word
+	case "ERR":
+		switch { // Redis before version 6, and the one thing that it says before all
+		case strings.HasPrefix(rest, "invalid password"):
+			return "WRONGPASS"
+		case strings.HasPrefix(rest, "operation not permitted"):
+			return "NOAUTH"
+		case strings.HasPrefix(rest, "max number of clients"):
+			return "MAXCLIENTS"
+		}
+		return "ERR"
+	}
+	return "another error"
+}
+
+// login gives user and password.
+func (t redisTarget) login(c *redisConn) error {
+	words := []string{"AUTH"}
+	if t.User != "" {
+		words = append(words, t.User)
+	}
+	_, err := c.do(append(words, t.Password.Text.Reveal())...)
+	return err
+}
+
+// unasked judges an error of asking.
+func (t redisTarget) unasked(err error) (Result, error) {
+	return unansweredBy("Redis", err, t.Reach, redisAddressSetting, func(r *refusal, told error) (Result, error) {
+		told = fmt.Errorf("Redis at %s answers %s", t.Address(), r.code)
+		switch r.code {
+		case "NOAUTH":
+			return Result{}, Needs(redisPasswordSetting, Unknown(ReasonNotConfigured, told))
+		case "WRONGPASS":
+			return Result{}, Needs("a password that Redis accepts, see redis_password", Unknown(ReasonBlocked, told))
+		case "NOPERM":
+			return Result{}, Needs("+info for the ACL user of the exporter", Unknown(ReasonPermissionDenied, told))
+		case "DENIED":
+			return Result{}, Needs("asking from Redis's own host, or a password of its default user",
+				Unknown(ReasonPermissionDenied, fmt.Errorf("%w: its default user has no password, and protected mode lets in nobody but its own host", told)))
+		case "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "MAXCLIENTS":
+			return Result{}, Unknown(ReasonUnhealthy, told)
+		}
+		return Result{}, Unknown(ReasonError, told)
+	})
+}
