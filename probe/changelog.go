@@ -77,8 +77,14 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 }
 
 // releaseVersion is the version of the release that is planned, else of the one recorded last; "" while there is none.
-// Until a pass knows of releases there is none.
-func releaseVersion(*Pass) string { return "" }
+func releaseVersion(p *Pass) string {
+	if c, err := p.Chain(); err == nil {
+		if r := current(c); r != nil {
+			return r.Release.Version
+		}
+	}
+	return ""
+}
 
 // entries takes a changelog apart: the entries in the order of the file, what is unreleased (nil for no such section), and the lines of headings that
 // are neither.

@@ -37,7 +37,7 @@ func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
 	var f Findings
 	var on []string
 	for _, key := range s.All {
-		v, err := p.View.Value(key)
+		v, err := p.View.Own(key)
 		if err != nil {
 			return unreadable(key+" cannot be looked up", err)
 		}
@@ -48,7 +48,7 @@ func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
 		on = append(on, key)
 	}
 	for _, key := range s.Overrides {
-		v, err := p.View.Value(key)
+		v, err := p.View.Own(key)
 		if err != nil {
 			return unreadable(key+" cannot be looked up", err)
 		}

@@ -62,7 +62,7 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 	var f Findings
 	var good []string
 	for _, key := range keys {
-		v, err := p.View.Value(key)
+		v, err := p.View.Own(key)
 		if err != nil {
 			return unreadable(key+" cannot be looked up", err)
 		}
@@ -122,11 +122,11 @@ func (s *envNumber) compare(view *deployment.View, f *Findings) error {
 	}
 	slices.Sort(low)
 	for _, key := range low {
-		a, err := view.Value(key)
+		a, err := view.Own(key)
 		if err != nil {
 			return err
 		}
-		b, err := view.Value(s.NotAbove[key]...)
+		b, err := view.Own(s.NotAbove[key]...)
 		if err != nil {
 			return err
 		}

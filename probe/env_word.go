@@ -40,7 +40,7 @@ func (s *envWord) Validate() []error {
 }
 
 func (s *envWord) Probe(_ context.Context, p *Pass) (Result, error) {
-	v, err := p.View.Value(s.Key...)
+	v, err := p.View.Own(s.Key...)
 	if err != nil {
 		return unreadable(s.Key[0]+" cannot be looked up", err)
 	}

@@ -20,6 +20,7 @@ func Kinds() []Kind {
 		migrationsKind(),
 		envSecretKind(),
 		envWordKind(),
+		attestationKind(),
 		cdnKind(),
 		dnsRecordsKind(),
 		gdprRefusalKind(),
@@ -35,6 +36,10 @@ func Kinds() []Kind {
 		postgresLoginKind(),
 		redisAuthKind(),
 		redisKeyspaceKind(),
+		releaseBackupKind(),
+		releaseReadyKind(),
+		releaseRecordKind(),
+		signOffKind(),
 		webPageKind(),
 		ufwRulesKind(),
 	}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -24,6 +25,7 @@ type Deps struct {
 	Agent  string              // how the exporter names itself to servers
 	Getenv func(string) string // the exporter's own environment, for what it shares with other tools (DOCKER_HOST)
 	Kept   *Kept
+	Trust  Trust // whose attestations count
 }
 
 // NewDeps returns the real ones.
@@ -39,13 +41,17 @@ type Pass struct {
 	Deployment *deployment.Deployment
 	View       *deployment.View
 
+	chain func() (*attest.Chain, error)
+
 	mu   sync.Mutex
 	memo map[any]*reading
 }
 
 // NewPass begins a round.
 func NewPass(deps *Deps, d *deployment.Deployment) *Pass {
-	return &Pass{Deps: deps, Time: deps.Now(), Deployment: d, View: d.View(deps.Files)}
+	p := &Pass{Deps: deps, Time: deps.Now(), Deployment: d, View: d.View(deps.Files)}
+	p.chain = sync.OnceValues(p.openChain)
+	return p
 }
 
 type reading struct {

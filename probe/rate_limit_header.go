@@ -36,7 +36,7 @@ func (s *rateLimitHeader) Validate() []error {
 }
 
 func (s *rateLimitHeader) Probe(ctx context.Context, p *Pass) (Result, error) {
-	v, err := p.View.Value(s.Keys...)
+	v, err := p.View.Own(s.Keys...)
 	if err != nil {
 		return Result{}, Unknown(ReasonBlocked, errors.New("the declared limit cannot be read; see the declared probe"))
 	}

@@ -36,12 +36,13 @@ var (
 	DeadRules           = &Value{"catalyst_alert_rules_dead", "Alert rules with a selector that matches no series.", nil}
 	CriterionValue      = &Value{"catalyst_criterion_value", "Measured value of a success criterion, in the unit of its threshold.", nil}
 	CriterionThreshold  = &Value{"catalyst_criterion_threshold", "Bound of a success criterion.", nil}
+	AttestationExpiry   = &Value{"catalyst_attestation_expiry_timestamp_seconds", "End of the attestation that counts, by the role it was given in.", []string{"role"}}
 )
 
 // Values lists every measured value.
 func Values() []*Value {
 	return []*Value{
-		DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
+		AttestationExpiry, DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
 		RedisExpiring, RedisHitRatio,
 	}

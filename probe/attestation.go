@@ -1,0 +1,147 @@
+package probe
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// attestation: does somebody who may say so vouch for what a machine cannot see, and does that still hold?
+
+func attestationKind() Kind {
+	return Kind{
+		Name:     "attestation",
+		Question: "Does somebody who may say so vouch for it, and does that still hold?",
+		Example:  "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}",
+		Layer:    LayerAttested,
+		Reads:    "the attestations, their signatures, allowed_signers, the release records and the document vouched for; needs to read them",
+		Values:   []*Value{AttestationExpiry},
+		New:      func() any { return &attestation{} },
+	}
+}
+
+type attestation struct {
+	Item     string           `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
+	Roles    []string         `yaml:"roles" doc:"roles each of which must vouch; anybody when not set"`
+	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose present content the claim must speak of"`
+	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"how long a claim holds at most, whatever it says itself"`
+	After    *schema.Duration `yaml:"after" min:"0s" doc:"the claim is asked for once this long has passed since the release was recorded, and must name that release; pending until then"`
+}
+
+func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
+	policy := attest.Policy{Item: s.Item, Roles: p.Trust.roles(s.Roles), Deployment: p.Deployment.Name}
+	if s.MaxAge != nil {
+		policy.MaxAge = s.MaxAge.Std()
+	}
+	facts := attest.Facts{}
+	due := time.Time{}
+	if s.After != nil {
+		c, err := p.Chain()
+		if err != nil {
+			return Result{}, err
+		}
+		r := c.Recorded()
+		if r == nil {
+			return Result{}, SkipRelease()
+		}
+		policy.OfRelease, facts.Release, due = true, r.Release, r.Since.Add(s.After.Std())
+	}
+	if s.Document != "" {
+		policy.OfSubject = true
+		var err error
+		if facts.Subject, err = documentDigest(p, s.Document); err != nil {
+			return unreadable("the document cannot be read", err)
+		}
+	}
+	claims, signers, err := p.claims()
+	if err != nil {
+		return Result{}, err
+	}
+	policy.Signed = signers != nil
+	var f Findings
+	for _, v := range attest.JudgeItem(claims, signers, policy, facts, p.Time) {
+		f.Add(overdue(vouched(v), s.After != nil, p.Time, due))
+	}
+	return f.Result("vouched for"), nil
+}
+
+// overdue gives a claim that is not there time until it is due.
+func overdue(r Result, timed bool, now, due time.Time) Result {
+	if !timed || r.Reason != ReasonMissing {
+		return r
+	}
+	if now.Before(due) {
+		return Pending(ReasonInProgress, "due by %s", due.UTC().Format(time.RFC3339)).With(r.Samples...)
+	}
+	return Failed(ReasonOverdue, "was due by %s, and nobody has vouched for it", due.UTC().Format(time.RFC3339)).With(r.Samples...)
+}
+
+// documentFact is where a document of the settings is found.
+func documentFact(name string) string {
+	switch name {
+	case "disaster_recovery_plan":
+		return deployment.FactRecovery
+	case "architecture_diagram":
+		return deployment.FactDiagrams
+	case "changelog":
+		return deployment.FactChangelog
+	}
+	return deployment.FactRunbook
+}
+
+// maxVouched bounds what is digested.
+const maxVouched = 64 << 20
+
+// documentDigest is the SHA-256 of a document as it is; "" when it is not there.
+func documentDigest(p *Pass, name string) (string, error) {
+	path := p.View.Place(documentFact(name)).Path()
+	if path == "" {
+		return "", nil
+	}
+	digest, err := files.Load(p.Files, path, "sha256", maxVouched, func(data []byte, _ fs.FileInfo) (string, error) {
+		sum := sha256.Sum256(data)
+		return hex.EncodeToString(sum[:]), nil
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return digest, err
+}
+
+// FileDigest is the SHA-256 of a file of any size, for claims about it.
+func FileDigest(path string) (string, error) {
+	f, _, err := files.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+// SubjectOf names the document that an item's claim speaks of: its path below the root, and its digest; empty when it speaks of none.
+func (p *Pass) SubjectOf(pr Probe) (attest.Subject, error) {
+	s, ok := pr.(*attestation)
+	if !ok || s.Document == "" {
+		return attest.Subject{}, nil
+	}
+	path := p.View.Place(documentFact(s.Document)).Path()
+	if path == "" {
+		return attest.Subject{}, fmt.Errorf("the document that the claim speaks of is not there: %s", s.Document)
+	}
+	digest, err := FileDigest(path)
+	return attest.Subject{Path: p.Deployment.Rel(path), SHA256: digest}, err
+}

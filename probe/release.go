@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+)
+
+// What a pass knows of the deployment's releases and of what people vouch for.
+
+// Trust says whose word counts.
+type Trust struct {
+	AllowedSigners string        `yaml:"allowed_signers" doc:"allowed_signers file as ssh-keygen(1) describes it; where it is given, every attestation must be signed by a key in it"`
+	Roles          []attest.Role `yaml:"roles" doc:"who may speak in which role; a role that is not listed is open to everybody in allowed_signers"`
+}
+
+// role returns who may speak in a role.
+func (t Trust) role(name string) attest.Role {
+	for _, r := range t.Roles {
+		if r.Name == name {
+			return r
+		}
+	}
+	return attest.Role{Name: name}
+}
+
+// Chain returns the release records. The error is Unknown: what cannot be read, and what was tampered with, must not be judged by.
+func (p *Pass) Chain() (*attest.Chain, error) { return p.chain() }
+
+func (p *Pass) openChain() (*attest.Chain, error) {
+	c, err := attest.OpenChain(p.Deployment.ReleasesDir(), p.Files)
+	if err != nil {
+		return nil, Needs("permission to read "+p.Deployment.Rel(p.Deployment.ReleasesDir()), Unknown(reasonOf(err), err))
+	}
+	if err := c.Err(); err != nil {
+		return nil, Needs("mending the release records (`git log` shows who changed them)", Unknown(ReasonInvalid, err))
+	}
+	return c, nil
+}
+
+// Planned reports whether a release is on its way: then what runs may differ from what is declared, since the deployment itself will cure it.
+func (p *Pass) Planned() bool {
+	c, err := p.Chain()
+	return err == nil && c.Planned() != nil
+}
+
+// current returns the release that a verdict speaks of: the planned one, else the recorded one; nil when there is none.
+func current(c *attest.Chain) *attest.Release {
+	if r := c.Planned(); r != nil {
+		return r
+	}
+	return c.Recorded()
+}
+
+// claims returns what people vouch for, and whose word counts (nil: nobody is configured).
+func (p *Pass) claims() ([]*attest.Attestation, *attest.Signers, error) {
+	all, err := attest.Load(p.Deployment.AttestationsDir())
+	if err != nil {
+		return nil, nil, Needs("permission to read "+p.Deployment.Rel(p.Deployment.AttestationsDir()), Unknown(reasonOf(err), err))
+	}
+	if p.Trust.AllowedSigners == "" {
+		return all, nil, nil
+	}
+	signers, err := attest.LoadSigners(p.Deployment.Abs(p.Trust.AllowedSigners), time.UTC)
+	if signers == nil {
+		return nil, nil, Needs("attestations.allowed_signers", Unknown(reasonOf(err), err))
+	}
+	return all, signers, nil // lines that are wrong trust nobody; config check tells them
+}
+
+// vouched turns a judgement into a result.
+func vouched(v attest.Voucher) Result {
+	r := Result{Reason: Reason(v.Reason), Detail: v.Detail}
+	switch v.Level {
+	case attest.Holds:
+		r.State = StatePass
+	case attest.Weak:
+		r.State = StateWarn
+	case attest.Unknown:
+		r.State = StateUnknown
+	default:
+		r.State = StateFail
+	}
+	if v.Role != "" {
+		r.Detail = v.Role + ": " + r.Detail
+	}
+	if v.Claim != nil && !v.Expires.IsZero() {
+		role := v.Role
+		if role == "" {
+			role = "any"
+		}
+		r.Samples = append(r.Samples, AttestationExpiry.Of(float64(v.Expires.Unix()), role))
+	}
+	return r
+}
+
+// roles makes policy roles of names.
+func (t Trust) roles(names []string) []attest.Role {
+	var all []attest.Role
+	for _, n := range names {
+		all = append(all, t.role(n))
+	}
+	return slices.Clip(all)
+}

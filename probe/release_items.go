@@ -1,0 +1,143 @@
+package probe
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// The kinds that speak of a release itself.
+
+func releaseReadyKind() Kind {
+	return Kind{
+		Name:     "release_ready",
+		Question: "Is every required standing item ok or waived, so that the planned release may go out?",
+		Example:  "{}",
+		Layer:    LayerDerived,
+		Reads:    "the verdicts on the other items, and the release records",
+		Alone:    true,
+		New:      func() any { return &releaseReady{} },
+	}
+}
+
+// releaseReady: is all well before the release goes out? Once it is out, what was so then is in its record.
+type releaseReady struct{}
+
+// Judge implements Derived.
+func (s *releaseReady) Judge(v Verdicts) Result {
+	c, err := v.Pass.Chain()
+	if err != nil {
+		return unanswered(err)
+	}
+	if current(c) == nil {
+		return unanswered(SkipRelease())
+	}
+	asked := 0
+	var failing, unseen []string
+	for _, it := range v.Items {
+		if !it.Required || it.Scope != "standing" {
+			continue
+		}
+		asked++
+		switch {
+		case it.State.OK() || it.Waived:
+		case it.State == StateFail:
+			failing = append(failing, it.Item)
+		default:
+			unseen = append(unseen, it.Item)
+		}
+	}
+	switch {
+	case asked == 0:
+		return unanswered(Unknownf(ReasonEmpty, "the checklist has no required standing item"))
+	case len(failing) > 0:
+		return Failed(ReasonBlocked, "%d items fail: %s", len(failing), short(failing))
+	case len(unseen) > 0:
+		return Result{State: StateUnknown, Reason: ReasonBlocked, Detail: "not seen: " + short(unseen)}
+	}
+	return Passed("all %d required standing items are ok or waived", asked)
+}
+
+// short lists the first of many.
+func short(list []string) string {
+	if len(list) > maxFindings {
+		return strings.Join(list[:maxFindings], ", ") + ", …"
+	}
+	return strings.Join(list, ", ")
+}
+
+func releaseBackupKind() Kind {
+	return Kind{
+		Name:     "release_backup",
+		Question: "Was a whole backup finished shortly before the release went out?",
+		Example:  "{within: 2h}",
+		Layer:    LayerDerived,
+		Reads:    "the release records",
+		Alone:    true,
+		New:      func() any { return &releaseBackup{Within: schema.Duration(2 * time.Hour)} },
+	}
+}
+
+// releaseBackup reads what `deploy record` kept of the backup.
+type releaseBackup struct {
+	Within schema.Duration `yaml:"within" default:"2h" min:"1m" doc:"how long before the record the backup may have finished"`
+}
+
+// Probe implements Probe.
+func (s *releaseBackup) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := p.Chain()
+	if err != nil {
+		return Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil || c.Planned() != nil {
+		return Result{}, SkipRelease() // of a planned release, deploy record will tell
+	}
+	b := r.Backup
+	switch {
+	case b.SHA256 == "":
+		return Failed(ReasonMissing, "the record of %s holds no backup made before it: make one, then `deploy record`", r.Release), nil
+	case b.Finished.Before(r.At.Add(-s.Within.Std())):
+		return Failed(ReasonStale, "the backup in the record of %s finished %v before it, more than %v", r.Release, r.At.Sub(b.Finished).Round(time.Second), s.Within.Std()), nil
+	case b.Finished.After(r.At):
+		return Failed(ReasonInvalid, "the backup in the record of %s finished after it", r.Release), nil
+	case b.Size == 0:
+		return Failed(ReasonEmpty, "the backup in the record of %s is empty", r.Release), nil
+	}
+	return Passed("a whole backup of %d bytes finished %v before %s was recorded", b.Size, r.At.Sub(b.Finished).Round(time.Second), r.Release), nil
+}
+
+func releaseRecordKind() Kind {
+	return Kind{
+		Name:     "release_record",
+		Question: "Does the record of the release say when, by whom, which version and commit, and which issues?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads:    "the release records",
+		Alone:    true,
+		New:      func() any { return &releaseRecord{} },
+	}
+}
+
+type releaseRecord struct{}
+
+// Probe implements Probe.
+func (s *releaseRecord) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := p.Chain()
+	if err != nil {
+		return Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil {
+		return Result{}, SkipRelease()
+	}
+	var f Findings
+	for field, empty := range map[string]bool{"by": r.By == "", "version": r.Release.Version == "", "commit": r.Release.Commit == ""} {
+		if empty {
+			f.Fail(ReasonMissing, "the record has no %s", field)
+		}
+	}
+	return f.Result("%s was recorded on %s with %d issues", r.Release, r.At.UTC().Format("2006-01-02 15:04 UTC"), len(r.Issues)), nil
+}

@@ -1,0 +1,111 @@
+package probe
+
+import (
+	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+)
+
+// sign_off: has the role signed the planned release off, and does what it signed on still hold?
+//
+// A sign-off is bound to the release and to the list of critical standing items that were ok when it was given. It is judged in the second stage,
+// since it asks of the other items whether they still are.
+
+func signOffKind() Kind {
+	return Kind{
+		Name:     "sign_off",
+		Question: "Has the role signed off the planned release, and is everything it signed on still ok?",
+		Example:  "{item: sign_off/devops_lead, role: devops_lead}",
+		Layer:    LayerAttested,
+		Reads:    "the attestations, their signatures, allowed_signers and the release records; needs to read them",
+		Values:   []*Value{AttestationExpiry},
+		New:      func() any { return &signOff{} },
+	}
+}
+
+type signOff struct {
+	Item  string   `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
+	Role  string   `yaml:"role" required:"true" doc:"role that signs"`
+	Other []string `yaml:"other" doc:"the sign-offs of other roles, as category/item: one person in two roles is told"`
+}
+
+// Judge implements Derived.
+func (s *signOff) Judge(v Verdicts) Result {
+	p := v.Pass
+	c, err := p.Chain()
+	if err != nil {
+		return unanswered(err)
+	}
+	r := current(c)
+	if r == nil {
+		return unanswered(SkipRelease())
+	}
+	claims, signers, err := p.claims()
+	if err != nil {
+		return unanswered(err)
+	}
+	if c.Planned() == nil { // judged once, when it was recorded
+		if g, ok := c.Gate(r.Number, s.Item); ok {
+			return frozen(g)
+		}
+	}
+	judge := func(item, role string) []attest.Voucher {
+		return attest.JudgeItem(claims, signers, attest.Policy{Item: item, Roles: p.Trust.roles([]string{role}), Signed: signers != nil, OfRelease: true, OfBasis: true, Deployment: p.Deployment.Name},
+			attest.Facts{Release: r.Release, Holds: v.holds}, p.Time)
+	}
+	own := judge(s.Item, s.Role)
+	var f Findings
+	all := own
+	for _, voucher := range own {
+		result := vouched(voucher)
+		if result.State == StateFail && (result.Reason == ReasonOutdated && voucher.Claim != nil && voucher.Claim.Release.Same(r.Release)) {
+			result.State = StateWarn // the drift itself is the alarm
+		}
+		f.Add(result)
+	}
+	for _, other := range s.Other {
+		all = append(all, judge(other, lastPart(other))...)
+	}
+	for i, detail := range attest.TwoRoles(all) {
+		if i < len(own) {
+			f.Warn(ReasonReused, "%s", detail)
+		}
+	}
+	return f.Result("signed off")
+}
+
+// lastPart is the item of category/item.
+func lastPart(id string) string {
+	for i := len(id) - 1; i >= 0; i-- {
+		if id[i] == '/' {
+			return id[i+1:]
+		}
+	}
+	return id
+}
+
+// holds reports whether an item is ok now; waived ones were accepted by somebody.
+func (v Verdicts) holds(id string) bool {
+	return slices.ContainsFunc(v.Items, func(it Verdict) bool { return it.Category+"/"+it.Item == id && (it.State.OK() || it.Waived) })
+}
+
+// Basis is the list of critical standing items that are ok, which a sign-off rests on.
+func (v Verdicts) Basis() []string {
+	var all []string
+	for _, it := range v.Items {
+		if it.Severity == "critical" && it.Scope == "standing" && (it.State.OK() || it.Waived) {
+			all = append(all, it.Category+"/"+it.Item)
+		}
+	}
+	return all
+}
+
+// frozen turns a verdict of the records into a result.
+func frozen(v attest.Verdict) Result {
+	var s State
+	if err := s.UnmarshalText([]byte(v.State)); err != nil {
+		return unanswered(Unknownf(ReasonInvalid, "the release record holds no verdict"))
+	}
+	r := Result{State: s, Reason: Reason(v.Reason), Detail: v.Detail}
+	return sound(r)
+}
