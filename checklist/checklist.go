@@ -52,10 +52,17 @@ type Item struct {
 	Severity string
 	Scope    string
 	Required bool
+	Freeze   Freeze
 	Fix      string // what a person does to make it pass
 	Disabled string // why it is switched off; empty when it is not
 	Waiver   *Waiver
 	Probes   []*Probe
+}
+
+// Freeze says when the verdict on a release item is final. The zero value says never.
+type Freeze struct {
+	AtRecord bool          // when the release is recorded
+	After    time.Duration // so long after that; 0: not by time
 }
 
 // ID is category/item.

@@ -33,6 +33,7 @@ type ItemDocument struct {
 	Severity string         `yaml:"severity" enum:"critical,warning,info" default:"warning" doc:"critical pages, warning opens a ticket, info informs"`
 	Scope    string         `yaml:"scope" enum:"standing,release" default:"standing" doc:"standing must hold every day and decides readiness; release speaks of one release and decides gates"`
 	Required *bool          `yaml:"required" default:"true" doc:"whether readiness or a gate waits for it; an optional item that is not configured is skipped"`
+	Freeze   string         `yaml:"freeze" pattern:"^(record|([0-9]+(w|d|h|m|s))+)$" doc:"of a release item: when its verdict is final and not asked again. record: when the release is recorded; a duration: so long after that"`
 	Fix      string         `yaml:"fix" required:"true" doc:"what a person does to make it pass"`
 	Probes   []*schema.Node `yaml:"probes" required:"true" doc:"the looks that tell whether it holds; each names one kind of probe and its parameters"`
 }

@@ -184,6 +184,19 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	if d.Required != nil {
 		it.Required = *d.Required
 	}
+	switch {
+	case d.Freeze == "":
+	case it.Scope != Release:
+		l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "only items of scope release freeze")
+	case d.Freeze == "record":
+		it.Freeze.AtRecord = true
+	default:
+		after, err := schema.ParseDuration(d.Freeze)
+		if err != nil {
+			l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "no duration")
+		}
+		it.Freeze.After = after.Std()
+	}
 	for i, n := range d.Probes {
 		po := origin{o.file, fmt.Sprintf("%s.probes[%d]", o.path, i), n}
 		pr := l.probe(po)
@@ -221,7 +234,7 @@ func (l *loader) gates(c *Checklist, d parsed) {
 			gate.Items = append(gate.Items, c.Categories[i].Items...)
 		}
 		for _, item := range gd.Items {
-			if it := l.find(c, item, d.file, path, at); it != nil && !gate.has(it) {
+			if it := l.find(c, item, d.file, path, at); it != nil && !gate.Has(it) {
 				gate.Items = append(gate.Items, it)
 			}
 		}

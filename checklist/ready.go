@@ -61,7 +61,7 @@ func (g *Gate) Answer(verdicts []Verdict, optional bool) Answer {
 	asked := 0
 	for i := range verdicts {
 		v := &verdicts[i]
-		if !g.has(v.Item) || !v.Required && !optional {
+		if !g.Has(v.Item) || !v.Required && !optional {
 			continue
 		}
 		asked++
@@ -71,7 +71,8 @@ func (g *Gate) Answer(verdicts []Verdict, optional bool) Answer {
 	return a.conclude(asked)
 }
 
-func (g *Gate) has(it *Item) bool {
+// Has reports whether the gate waits for an item.
+func (g *Gate) Has(it *Item) bool {
 	for _, other := range g.Items {
 		if other == it {
 			return true

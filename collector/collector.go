@@ -144,6 +144,29 @@ func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *R
 	return c.report(pass, sel, wanted)
 }
 
+// Claims tells what a claim for an item must carry; nil when the item is seen by machine alone. For a sign-off it looks at everything first.
+func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Wants, error) {
+	for _, pr := range it.Probes {
+		var claimed probe.Claimed
+		v := probe.Verdicts{Pass: probe.NewPass(c.deps, c.deploy)}
+		switch {
+		case pr.Look != nil:
+			claimed, _ = pr.Look.(probe.Claimed)
+		default:
+			if claimed, _ = pr.Derived.(probe.Claimed); claimed != nil {
+				for _, verdict := range c.Collect(ctx, Selection{}, true).Verdicts {
+					v.Items = append(v.Items, summary(verdict))
+				}
+			}
+		}
+		if claimed != nil {
+			w, err := claimed.Wants(v)
+			return &w, err
+		}
+	}
+	return nil, ctx.Err()
+}
+
 // wanted says which items a selection needs to be looked at: derived ones are judged from all the others.
 func (c *Collector) wanted(sel Selection) func(*checklist.Item) bool {
 	if slices.ContainsFunc(c.list.Items(), func(it *checklist.Item) bool { return sel.has(it) && derived(it) }) {

@@ -7,6 +7,7 @@ import (
 
 	dto "github.com/prometheus/client_model/go"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -38,6 +39,8 @@ func Families() []Family {
 		{"catalyst_checks", "Number of items by category and state.", []string{"category", "state"}},
 		{"catalyst_category_ready", "Whether every required item of the category is ok or waived.", []string{"category"}},
 		{"catalyst_gate_ready", "Whether every required item of the gate is ok or waived, and none pending.", []string{"gate"}},
+		{"catalyst_release_info", "The planned and the recorded release.", []string{"version", "commit", "phase"}},
+		{"catalyst_release_timestamp_seconds", "When the release was planned, and when the one in force was recorded.", []string{"phase"}},
 		{"catalyst_ready", "Whether every required standing item is ok or waived.", nil},
 	}
 	for _, v := range probe.Values() {
@@ -66,6 +69,12 @@ func (r *Report) Gather() ([]*dto.MetricFamily, error) {
 		}
 		if r.Selection.All() {
 			x.add("catalyst_category_ready", truth(checklist.ReadyAll(verdicts, false).Ready), cat.Name)
+		}
+	}
+	for phase, release := range map[string]*attest.Release{"planned": r.Planned, "recorded": r.Recorded} {
+		if release != nil {
+			x.add("catalyst_release_info", 1, release.Release.Version, release.Release.Commit, phase)
+			x.add("catalyst_release_timestamp_seconds", seconds(release.Since), phase)
 		}
 	}
 	if r.Selection.All() {

@@ -3,6 +3,7 @@ package collector
 import (
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -13,6 +14,10 @@ type Report struct {
 	Checklist *checklist.Checklist
 	Verdicts  []checklist.Verdict // of the selected items, in order
 	Selection Selection
+	Planned   *attest.Release // nil when there is none
+	Recorded  *attest.Release // nil when there is none
+	// Ripe are the verdicts whose moment is over and that are not frozen yet.
+	Ripe []attest.Verdict
 }
 
 // Ready answers whether the deployment is ready. It has a meaning only when nothing was left out.
@@ -43,24 +48,34 @@ func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checkli
 	}
 	verdicts := make(map[*checklist.Item]checklist.Verdict, len(outcomes))
 	first := probe.Verdicts{Pass: pass}
+	moments := openMoments(pass)
 	for _, it := range c.list.Items() {
 		if !wanted(it) || derived(it) {
 			continue
 		}
-		v := it.Judge(outcomes[it], now)
+		v, frozen := moments.verdict(it, now)
+		if !frozen {
+			v = it.Judge(outcomes[it], now)
+		}
 		verdicts[it] = v
 		first.Items = append(first.Items, summary(v))
 	}
-	r := &Report{Time: now, Checklist: c.list, Selection: sel}
+	r := &Report{Time: now, Checklist: c.list, Selection: sel, Planned: moments.planned(), Recorded: moments.recorded()}
 	for _, it := range c.list.Items() {
 		if !sel.has(it) {
 			continue
 		}
 		v, judged := verdicts[it]
 		if !judged {
-			v = it.Judge(c.derive(it, outcomes[it], first, now), now)
+			var frozen bool
+			if v, frozen = moments.verdict(it, now); !frozen {
+				v = it.Judge(c.derive(it, outcomes[it], first, now), now)
+			}
 		}
 		r.Verdicts = append(r.Verdicts, v)
+		if ripe, ok := moments.ripe(&v, now); ok {
+			r.Ripe = append(r.Ripe, ripe)
+		}
 	}
 	return r
 }

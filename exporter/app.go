@@ -76,13 +76,17 @@ func Main(args []string, sys System) int {
 		ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 	}
-	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds.")
-	ended := -1 // kingpin ends the program itself on --help and --version
+	// Not a flag of the parser: `deploy plan --version` means the release's.
+	if len(args) == 1 && args[0] == "--version" {
+		_, _ = fmt.Fprintln(sys.Stdout, version.Print("catalyst_exporter"))
+		return ExitReady
+	}
+	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds. --version alone tells which one this is.")
+	ended := -1 // kingpin ends the program itself on --help
 	k.Terminate(func(code int) { ended = code; panic(terminated{}) })
 	k.UsageWriter(sys.Stdout)
 	k.ErrorWriter(sys.Stderr)
 	k.HelpFlag.Short('h')
-	k.Version(version.Print("catalyst_exporter"))
 	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
 	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
 	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
@@ -95,6 +99,9 @@ func Main(args []string, sys System) int {
 	a.checkCommand(k, add)
 	a.listCommand(k, add)
 	a.explainCommand(k, add)
+	a.waitCommand(k, add)
+	a.attestCommand(k, add)
+	a.deployCommands(k, add)
 	a.configCommands(k, add)
 
 	name, err := parse(k, args)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/prometheus/common/version"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -47,7 +48,7 @@ type boardPage struct {
 	Categories  []boardCategory
 	Shown, All  int
 	Metrics     string
-	Release     string // what is planned or recorded; "" for none
+	Releases    []string // what is planned and what is recorded
 }
 
 // link is a plain link that a filter is made of.
@@ -128,6 +129,12 @@ func newBoard(r *collector.Report, q url.Values) boardPage {
 	ready := r.Ready()
 	page := boardPage{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Checklist: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the style is our own file
 		Ready: ready.Ready, Failing: ids(ready.Failing), Waiting: ids(ready.Waiting), All: len(r.Verdicts)}
+	for phase, release := range map[string]*attest.Release{"planned": r.Planned, "recorded": r.Recorded} {
+		if release != nil {
+			page.Releases = append(page.Releases, fmt.Sprintf("%s %s, %s", phase, release.Release, release.Since.UTC().Format("2006-01-02 15:04 UTC")))
+		}
+	}
+	slices.Sort(page.Releases)
 	for _, g := range r.Checklist.Gates {
 		a := r.Gate(g)
 		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, len(a.Failing), len(a.Waiting)})

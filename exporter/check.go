@@ -41,26 +41,15 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 		return 0, err
 	}
 	defer s.Close()
-	t, err := a.pick(s)
+	t, sel, gate, err := a.asked(s, f)
 	if err != nil {
 		return 0, err
-	}
-	sel, err := selection(s.list, f.categories, f.items)
-	if err != nil {
-		return 0, err
-	}
-	gate := s.list.Gate(f.gate)
-	switch {
-	case f.gate != "" && gate == nil:
-		return 0, usagef("there is no gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
-	case f.gate != "" && !sel.All():
-		return 0, usagef("--gate decides on all its items: it does not go with --category or --item")
 	}
 	stop := a.progress(t.collector)
 	r := t.collector.Collect(ctx, sel, true)
 	stop()
 	if err := ctx.Err(); err != nil {
-		return 0, fmt.Errorf("interrupted: %w", err)
+		return 0, interrupted(err)
 	}
 	answer := decide(r, sel, gate, f.failOn == "any")
 	out, err := a.render(r, f, gate, answer, s.digest)
@@ -76,6 +65,28 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 		return 0, fmt.Errorf("output: %w", err)
 	}
 	return exitCode(answer), nil
+}
+
+func interrupted(err error) error { return fmt.Errorf("interrupted: %w", err) }
+
+// asked resolves what a check is asked about: which deployment, which of its items, which gate (nil for none).
+func (a *app) asked(s *setup, f checkFlags) (*target, collector.Selection, *checklist.Gate, error) {
+	t, err := a.pick(s)
+	if err != nil {
+		return nil, collector.Selection{}, nil, err
+	}
+	sel, err := selection(s.list, f.categories, f.items)
+	if err != nil {
+		return nil, sel, nil, err
+	}
+	gate := s.list.Gate(f.gate)
+	switch {
+	case f.gate != "" && gate == nil:
+		return nil, sel, nil, usagef("there is no gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
+	case f.gate != "" && !sel.All():
+		return nil, sel, nil, usagef("--gate decides on all its items: it does not go with --category or --item")
+	}
+	return t, sel, gate, nil
 }
 
 // decide answers the question a check was asked: is the gate passed, are the selected items ok, is the deployment ready.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/common/version"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -19,9 +20,29 @@ type checksJSON struct {
 	ExporterVersion string          `json:"exporter_version"`
 	ConfigDigest    string          `json:"config_digest"`
 	ChecklistDigest string          `json:"checklist_digest"`
-	Release         any             `json:"release"`
+	Release         releaseJSON     `json:"release"`
 	Categories      []categoryJSON  `json:"categories"`
 	Items           []itemJSON      `json:"items"`
+}
+
+// releaseJSON holds the planned and the recorded release; null when there is none.
+type releaseJSON struct {
+	Planned  *oneReleaseJSON `json:"planned"`
+	Recorded *oneReleaseJSON `json:"recorded"`
+}
+
+type oneReleaseJSON struct {
+	Version string    `json:"version"`
+	Commit  string    `json:"commit"`
+	By      string    `json:"by"`
+	Since   time.Time `json:"since"`
+}
+
+func encodeRelease(r *attest.Release) *oneReleaseJSON {
+	if r == nil {
+		return nil
+	}
+	return &oneReleaseJSON{r.Release.Version, r.Release.Commit, r.By, r.Since.UTC()}
 }
 
 type categoryJSON struct {
@@ -65,6 +86,7 @@ func encode(r *collector.Report, configDigest string) ([]byte, error) {
 	out := checksJSON{
 		Ready: r.Ready().Ready, Gates: map[string]bool{}, Time: r.Time.UTC(), ExporterVersion: version.Version,
 		ConfigDigest: configDigest, ChecklistDigest: r.Checklist.Digest, Categories: []categoryJSON{}, Items: []itemJSON{},
+		Release: releaseJSON{encodeRelease(r.Planned), encodeRelease(r.Recorded)},
 	}
 	for _, g := range r.Checklist.Gates {
 		out.Gates[g.Name] = r.Gate(g).Ready

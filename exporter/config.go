@@ -27,11 +27,12 @@ const maxConfig = 1 << 20
 
 // Config is the configuration file.
 type Config struct {
-	Deployment *schema.Node            `yaml:"deployment" doc:"the deployment to look at; everything in it has a default or is found from --deployment.root"`
-	Targets    map[string]*schema.Node `yaml:"targets" doc:"several deployments, by name; each is scraped at /probe?target=NAME"`
-	Checklist  string                  `yaml:"checklist" doc:"a checklist file of one's own, relative to this file; see extends in it for adding to the embedded one"`
-	Overrides  map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
-	Waivers    []*schema.Node          `yaml:"waivers" doc:"items that may be as they are for a while"`
+	Deployment   *schema.Node            `yaml:"deployment" doc:"the deployment to look at; everything in it has a default or is found from --deployment.root"`
+	Targets      map[string]*schema.Node `yaml:"targets" doc:"several deployments, by name; each is scraped at /probe?target=NAME"`
+	Checklist    string                  `yaml:"checklist" doc:"a checklist file of one's own, relative to this file; see extends in it for adding to the embedded one"`
+	Overrides    map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
+	Attestations probe.Trust             `yaml:"attestations" doc:"whose word counts where people vouch for what a machine cannot see"`
+	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that may be as they are for a while"`
 }
 
 // target is one configured deployment and what looks at it.
@@ -40,6 +41,7 @@ type target struct {
 	collector *collector.Collector
 	deploy    *deployment.Deployment
 	digest    string // of its settings
+	freezing  freezing
 }
 
 // setup is a whole configuration at work.
@@ -127,8 +129,8 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 			return nil, err
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
-		deps.Now = a.Now
-		s.targets = append(s.targets, &target{set.Name, collector.New(list, d, deps, limits), d, digests[set.Name]})
+		deps.Now, deps.Trust = a.Now, c.Attestations
+		s.targets = append(s.targets, &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name]})
 	}
 	return s, nil
 }

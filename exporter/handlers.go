@@ -101,7 +101,9 @@ func (s *server) collect(w http.ResponseWriter, r *http.Request, set *setup, t *
 	}
 	ctx, cancel := s.deadline(r)
 	defer cancel()
-	return t.collector.Collect(ctx, sel, false), true
+	report := t.collector.Collect(ctx, sel, false)
+	s.app.freeze(t, report)
+	return report, true
 }
 
 // asked returns the target that ?target= names, or the only one.

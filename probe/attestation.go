@@ -34,6 +34,7 @@ type attestation struct {
 	Item     string           `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
 	Roles    []string         `yaml:"roles" doc:"roles each of which must vouch; anybody when not set"`
 	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose present content the claim must speak of"`
+	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it speaks of, such as a backup that was restored"`
 	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"how long a claim holds at most, whatever it says itself"`
 	After    *schema.Duration `yaml:"after" min:"0s" doc:"the claim is asked for once this long has passed since the release was recorded, and must name that release; pending until then"`
 }
@@ -70,7 +71,11 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 	policy.Signed = signers != nil
 	var f Findings
 	for _, v := range attest.JudgeItem(claims, signers, policy, facts, p.Time) {
-		f.Add(overdue(vouched(v), s.After != nil, p.Time, due))
+		r := overdue(vouched(v), s.After != nil, p.Time, due)
+		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 == "" {
+			r = Failed(ReasonInvalid, "the claim does not say which file it speaks of: attest again with --subject").With(r.Samples...)
+		}
+		f.Add(r)
 	}
 	return f.Result("vouched for"), nil
 }
@@ -132,16 +137,43 @@ func FileDigest(path string) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-// SubjectOf names the document that an item's claim speaks of: its path below the root, and its digest; empty when it speaks of none.
-func (p *Pass) SubjectOf(pr Probe) (attest.Subject, error) {
-	s, ok := pr.(*attestation)
-	if !ok || s.Document == "" {
-		return attest.Subject{}, nil
+// Wants is what a claim for an item must carry.
+type Wants struct {
+	Roles        []string
+	Release      attest.ReleaseID
+	Subject      attest.Subject
+	NeedsSubject bool     // a file that only the person who vouches can name
+	Basis        []string // items that were ok
+}
+
+// Claimed is implemented by probes that people vouch for.
+type Claimed interface {
+	// Wants tells what a claim made now must carry.
+	Wants(v Verdicts) (Wants, error)
+}
+
+// Wants implements Claimed.
+func (s *attestation) Wants(v Verdicts) (Wants, error) {
+	p := v.Pass
+	w := Wants{Roles: s.Roles, NeedsSubject: s.OfFile}
+	if s.After != nil {
+		c, err := p.Chain()
+		if err != nil {
+			return w, err
+		}
+		if c.Recorded() == nil {
+			return w, errors.New("no release has been recorded yet: deploy record comes first")
+		}
+		w.Release = c.Recorded().Release
+	}
+	if s.Document == "" {
+		return w, nil
 	}
 	path := p.View.Place(documentFact(s.Document)).Path()
 	if path == "" {
-		return attest.Subject{}, fmt.Errorf("the document that the claim speaks of is not there: %s", s.Document)
+		return w, fmt.Errorf("the document that the claim speaks of is not there: %s", s.Document)
 	}
 	digest, err := FileDigest(path)
-	return attest.Subject{Path: p.Deployment.Rel(path), SHA256: digest}, err
+	w.Subject = attest.Subject{Path: p.Deployment.Rel(path), SHA256: digest}
+	return w, err
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // prometheus_query: is a value that Prometheus knows within its bound?
@@ -30,13 +32,14 @@ func prometheusQueryKind() Kind {
 }
 
 type prometheusQuery struct {
-	Queries []string `yaml:"queries" required:"true" doc:"PromQL; the first that has data counts. ${job} stands for the scrape job, ${service} for the application's compose service, ${cpus} and ${memory} for its limits in CPUs and bytes; a query whose placeholder is not known is passed over"`
-	Below   *float64 `yaml:"below" doc:"the value must be less than this"`
-	AtMost  *float64 `yaml:"at_most" doc:"the value must be this or less"`
-	Above   *float64 `yaml:"above" doc:"the value must be more than this"`
-	AtLeast *float64 `yaml:"at_least" doc:"the value must be this or more"`
-	Traffic []string `yaml:"traffic" doc:"queries that tell whether there is traffic at all: where the value is no number and the first of these that has data is 0, the item is pending"`
-	Buckets []string `yaml:"buckets" doc:"histograms that the value is estimated from: a bound that is none of their le is told as a warning, since the estimate is a guess there"`
+	Queries []string         `yaml:"queries" required:"true" doc:"PromQL; the first that has data counts. ${job} stands for the scrape job, ${service} for the application's compose service, ${cpus} and ${memory} for its limits in CPUs and bytes; a query whose placeholder is not known is passed over"`
+	Below   *float64         `yaml:"below" doc:"the value must be less than this"`
+	AtMost  *float64         `yaml:"at_most" doc:"the value must be this or less"`
+	Above   *float64         `yaml:"above" doc:"the value must be more than this"`
+	AtLeast *float64         `yaml:"at_least" doc:"the value must be this or more"`
+	Traffic []string         `yaml:"traffic" doc:"queries that tell whether there is traffic at all: where the value is no number and the first of these that has data is 0, the item is pending"`
+	Release *schema.Duration `yaml:"after_release" min:"1m" doc:"ask for the moment so long after the release was recorded: pending until then, skipped without a release"`
+	Buckets []string         `yaml:"buckets" doc:"histograms that the value is estimated from: a bound that is none of their le is told as a warning, since the estimate is a guess there"`
 }
 
 func (s *prometheusQuery) Validate() []error {
@@ -81,13 +84,17 @@ func (s *prometheusQuery) holds(value float64) bool {
 func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 	_, number, _ := s.bound()
 	threshold := CriterionThreshold.Of(number)
-	value, found, err := s.first(ctx, p, s.Queries)
+	at, wait, err := s.moment(p)
+	if err != nil || wait.State != 0 {
+		return wait.With(threshold), err
+	}
+	value, found, err := s.first(ctx, p, s.Queries, at)
 	if err != nil {
 		r, err := promUnasked(p, "the query", err, false)
 		return r.With(threshold), err
 	}
 	if !found {
-		idle, err := s.idle(ctx, p)
+		idle, err := s.idle(ctx, p, at)
 		if err != nil {
 			r, err := promUnasked(p, "the query", err, false)
 			return r.With(threshold), err
@@ -107,6 +114,26 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 		}
 	}
 	return r.With(CriterionValue.Of(value), threshold), nil
+}
+
+// moment is the time to ask for: the zero time is now. While a release's window is open the result says so.
+func (s *prometheusQuery) moment(p *Pass) (time.Time, Result, error) {
+	if s.Release == nil {
+		return time.Time{}, Result{}, nil
+	}
+	c, err := p.Chain()
+	if err != nil {
+		return time.Time{}, Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil {
+		return time.Time{}, Result{}, SkipRelease()
+	}
+	at := r.Since.Add(s.Release.Std())
+	if p.Time.Before(at) {
+		return at, Pending(ReasonInProgress, "measured until %s", at.UTC().Format(time.RFC3339)), nil
+	}
+	return at, Result{}, nil
 }
 
 func (s *prometheusQuery) judge(value float64) Result {
@@ -161,14 +188,14 @@ func limitsOf(s types.ServiceConfig) (cpus float64, memory int64) {
 }
 
 // first returns the worst value of the first query that has data.
-func (s *prometheusQuery) first(ctx context.Context, p *Pass, queries []string) (value float64, found bool, err error) {
+func (s *prometheusQuery) first(ctx context.Context, p *Pass, queries []string, at time.Time) (value float64, found bool, err error) {
 	_, _, under := s.bound()
 	for _, q := range queries {
 		q, known := s.fill(p, q)
 		if !known {
 			continue
 		}
-		all, err := promQuery(ctx, p, q, time.Time{})
+		all, err := promQuery(ctx, p, q, at)
 		if err != nil {
 			return 0, false, err
 		}
@@ -185,8 +212,8 @@ func (s *prometheusQuery) first(ctx context.Context, p *Pass, queries []string) 
 }
 
 // idle reports whether the counters are there and have not moved.
-func (s *prometheusQuery) idle(ctx context.Context, p *Pass) (bool, error) {
-	value, found, err := s.first(ctx, p, s.Traffic)
+func (s *prometheusQuery) idle(ctx context.Context, p *Pass, at time.Time) (bool, error) {
+	value, found, err := s.first(ctx, p, s.Traffic, at)
 	return found && value == 0, err
 }
 

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
@@ -72,6 +73,18 @@ func (s *signOff) Judge(v Verdicts) Result {
 		}
 	}
 	return f.Result("signed off")
+}
+
+// Wants implements Claimed.
+func (s *signOff) Wants(v Verdicts) (Wants, error) {
+	c, err := v.Pass.Chain()
+	if err != nil {
+		return Wants{}, err
+	}
+	if c.Planned() == nil {
+		return Wants{}, errors.New("no release is planned: deploy plan comes first")
+	}
+	return Wants{Roles: []string{s.Role}, Release: c.Planned().Release, Basis: v.Basis()}, nil
 }
 
 // lastPart is the item of category/item.

@@ -1,0 +1,130 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// attestFlags are the flags of attest.
+type attestFlags struct {
+	item, by, role, evidence, note, signWith, subject string
+	validFor                                          string
+}
+
+func (a *app) attestCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var f attestFlags
+	c := k.Command("attest", "Vouch for an item that a machine cannot see: shows the claim, then writes and signs it.")
+	c.Arg("item", "The item, as item or category/item.").Required().StringVar(&f.item)
+	c.Flag("by", "Who vouches: the principal in allowed_signers, usually an e-mail address.").Required().PlaceHolder("WHO").StringVar(&f.by)
+	c.Flag("role", "Role in which the person speaks; the item's own when it has one.").PlaceHolder("ROLE").StringVar(&f.role)
+	c.Flag("valid-for", "How long the claim holds, e.g. 90d.").PlaceHolder("DURATION").StringVar(&f.validFor)
+	c.Flag("subject", "File that the claim speaks of, where the item asks for one (a backup that was restored).").PlaceHolder("FILE").StringVar(&f.subject)
+	c.Flag("evidence", "Link to what was seen.").PlaceHolder("URL").StringVar(&f.evidence)
+	c.Flag("note", "Free text.").PlaceHolder("TEXT").StringVar(&f.note)
+	c.Flag("sign-with", "SSH key to sign with: a key file, `agent`, or a fingerprint in the agent (SHA256:…).").PlaceHolder("KEY").StringVar(&f.signWith)
+	add(c, func(ctx context.Context) (int, error) { return a.attest(ctx, f) })
+}
+
+func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	t, err := a.pick(s)
+	if err != nil {
+		return 0, err
+	}
+	it, err := findItem(s.list, f.item)
+	if err != nil {
+		return 0, err
+	}
+	claim, err := a.claim(ctx, t, it, f)
+	if err != nil {
+		return 0, usageError{err}
+	}
+	made, err := attest.New(claim)
+	if err != nil {
+		return 0, usageError{err}
+	}
+	if _, err := fmt.Fprintf(a.Stdout, "The claim:\n\n%s\n", indent(string(made.Data))); err != nil {
+		return 0, err
+	}
+	if f.signWith != "" {
+		socket, _ := a.Getenv("SSH_AUTH_SOCK")
+		signer, err := attest.OpenSigner(ctx, f.signWith, socket)
+		if err != nil {
+			return 0, usageError{fmt.Errorf("--sign-with: %w", err)}
+		}
+		defer func() { _ = signer.Close() }()
+		if err := made.Sign(signer); err != nil {
+			return 0, fmt.Errorf("sign: %w", err)
+		}
+	}
+	path, err := made.Write(t.deploy.AttestationsDir())
+	if err != nil {
+		return 0, fmt.Errorf("write the claim: %w", err)
+	}
+	signed := "and signed"
+	if f.signWith == "" {
+		signed = "without a signature"
+	}
+	_, err = fmt.Fprintf(a.Stdout, "written to %s %s\n", t.deploy.Rel(path), signed)
+	return ExitReady, err
+}
+
+// claim makes the claim that an item asks for.
+func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attestFlags) (attest.Claim, error) {
+	c := attest.Claim{Item: it.ID(), By: f.by, Role: f.role, At: a.Now(), Deployment: t.name, Evidence: f.evidence, Note: f.note}
+	if f.validFor != "" {
+		d, err := schema.ParseDuration(f.validFor)
+		if err != nil {
+			return c, fmt.Errorf("--valid-for: %w", err)
+		}
+		c.ValidFor = d
+	}
+	wants, err := t.collector.Claims(ctx, it)
+	if err != nil {
+		return c, err
+	}
+	if wants == nil {
+		return c, fmt.Errorf("item %s is seen by machine: nobody needs to vouch for it", it.ID())
+	}
+	if c.Role == "" && len(wants.Roles) == 1 {
+		c.Role = wants.Roles[0]
+	}
+	if len(wants.Roles) > 0 && c.Role == "" {
+		return c, fmt.Errorf("--role: one of %s", strings.Join(wants.Roles, ", "))
+	}
+	c.Release, c.Subject = wants.Release, wants.Subject
+	if len(wants.Basis) > 0 {
+		c.Basis = attest.BasisOf(wants.Basis)
+	}
+	if f.subject != "" {
+		digest, err := probe.FileDigest(f.subject)
+		if err != nil {
+			return c, fmt.Errorf("--subject: %w", err)
+		}
+		c.Subject = attest.Subject{Path: t.deploy.Rel(f.subject), SHA256: digest}
+	}
+	if wants.NeedsSubject && c.Subject.SHA256 == "" {
+		return c, fmt.Errorf("--subject: the item asks which file the claim speaks of")
+	}
+	if c.ValidFor == 0 && c.Release.IsZero() {
+		return c, fmt.Errorf("--valid-for: a claim that is bound to no release needs an end")
+	}
+	return c, nil
+}
+
+func indent(text string) string {
+	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ") + "\n"
+}

@@ -1,0 +1,70 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/collector"
+)
+
+func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var f checkFlags
+	var timeout, interval time.Duration
+	c := k.Command("wait", "Look again and again until the deployment, a gate or items are ready, or the time is over; the exit code is that of check.")
+	c.Flag("category", "Wait for this category; may be given again.").PlaceHolder("NAME").StringsVar(&f.categories)
+	c.Flag("item", "Wait for this item (item or category/item); may be given again.").PlaceHolder("NAME").StringsVar(&f.items)
+	c.Flag("gate", "Wait for a gate: pre or post.").PlaceHolder("NAME").StringVar(&f.gate)
+	c.Flag("timeout", "How long to wait.").Default("10m").DurationVar(&timeout)
+	c.Flag("interval", "How long to pause between looks.").Default("5s").DurationVar(&interval)
+	add(c, func(ctx context.Context) (int, error) {
+		if interval <= 0 || timeout < 0 {
+			return 0, usagef("--interval and --timeout are positive")
+		}
+		return a.wait(ctx, f, timeout, interval)
+	})
+}
+
+func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Duration) (int, error) {
+	f.failOn, f.format = "required", "table"
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	t, sel, gate, err := a.asked(s, f)
+	if err != nil {
+		return 0, err
+	}
+	end := time.NewTimer(timeout)
+	defer end.Stop()
+	for {
+		r := t.collector.Collect(ctx, sel, true)
+		if err := ctx.Err(); err != nil {
+			return 0, interrupted(err)
+		}
+		a.freeze(t, r)
+		answer := decide(r, sel, gate, false)
+		pause := time.NewTimer(interval)
+		over := answer.Ready
+		if !over {
+			select {
+			case <-end.C:
+				over = true
+			case <-pause.C:
+			case <-ctx.Done():
+				pause.Stop()
+				return 0, interrupted(ctx.Err())
+			}
+		}
+		pause.Stop()
+		if over {
+			var b bytes.Buffer
+			writeTable(&b, r, gate, answer, a.Terminal)
+			_, err := a.Stdout.Write(b.Bytes())
+			return exitCode(answer), err
+		}
+	}
+}
