@@ -55,11 +55,17 @@ func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
 		if v.Ref.Kind != "" {
 			return Result{}, elsewhere(v)
 		}
-		if v.Set && !slices.Contains(falseWords(), strings.ToLower(strings.TrimSpace(v.Text.Reveal()))) {
-			f.Fail(ReasonDisabled, "%s at %s switches it off again", key, v.Origin)
-		}
+		f.Add(s.override(v))
 	}
 	return f.Result("%s: on", words(on)), nil
+}
+
+// override judges a variable that would switch off again.
+func (s *envFlag) override(v deployment.Value) Result {
+	if v.Set && !slices.Contains(falseWords(), strings.ToLower(strings.TrimSpace(v.Text.Reveal()))) {
+		return Failed(ReasonDisabled, "%s at %s switches it off again", v.Key, v.Origin)
+	}
+	return Passed("%s does not switch it off", v.Key)
 }
 
 func (s *envFlag) judge(v deployment.Value) Result {

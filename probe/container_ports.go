@@ -1,0 +1,95 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// container_ports: does Docker publish only the ports that the world may reach?
+//
+// It asks of every container on the engine, since a database that somebody started by hand beside the project is as open as one of the project's. What
+// Docker publishes goes round ufw, so that it counts whatever ufw says. What a container on the host's network listens on is not published and is the
+// host's firewall's matter.
+
+func containerPortsKind() Kind {
+	return Kind{
+		Name:     "container_ports",
+		Question: "Do the running containers publish only allowed ports to the world?",
+		Example:  "{allowed: [80, 443]}",
+		Layer:    LayerRunning,
+		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
+		Values:   []*Value{ExposedPorts},
+		Timeout:  15 * time.Second,
+		Alone:    true,
+		New:      func() any { return &containerPorts{portPolicy: standardPorts()} },
+	}
+}
+
+type containerPorts struct {
+	portPolicy `inline:"true"`
+}
+
+func (s *containerPorts) Validate() []error { return s.wrong() }
+
+func (s *containerPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if p.Deployment.Firewall.External {
+		return Result{}, externalFirewall()
+	}
+	all, err := dockerList(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.judge(all, p.Deployment.Firewall.Allowed)
+}
+
+func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (Result, error) {
+	all = slices.DeleteFunc(slices.Clone(all), func(c container.Summary) bool {
+		return c.State != container.StateRunning && c.State != container.StatePaused && c.State != container.StateRestarting
+	})
+	if len(all) == 0 {
+		return Result{}, Skip(dockerSetting, "no container runs on this Docker Engine")
+	}
+	slices.SortFunc(all, func(a, b container.Summary) int {
+		return cmp.Or(strings.Compare(containerName(a), containerName(b)), strings.Compare(a.ID, b.ID))
+	})
+	var f Findings
+	var exposed portSet
+	for _, c := range all {
+		var world, private opened
+		for _, port := range c.Ports {
+			if port.PublicPort == 0 {
+				continue // told, but not published
+			}
+			one := opened{tcp: portsOf(int(port.PublicPort))}
+			if port.Type == "udp" {
+				one = opened{udp: one.tcp}
+			}
+			one = s.beyond(one, alsoAllowed)
+			at := deployment.PublishedPort{}
+			if port.IP.IsValid() && !port.IP.Unmap().IsUnspecified() { // neither: all interfaces
+				at.HostIP = port.IP.String()
+			}
+			switch reachOf(at) {
+			case reachWorld:
+				world = world.with(one)
+			case reachPrivate:
+				private = private.with(one)
+			}
+		}
+		name := containerName(c)
+		world.tell(&f, "%v of container %s is published to the world", name)
+		if private = private.without(world); !private.empty() {
+			f.Warn(ReasonExposed, "%v of container %s is published on a private address: where a cloud translates a public address to it, the world gets in", private, name)
+		}
+		exposed = exposed.with(world.numbers())
+	}
+	f.Measure(ExposedPorts.Of(float64(exposed.count())))
+	return f.Result("%s, publishing no port to the world but the allowed ones", count(len(all), "running container")), nil
+}

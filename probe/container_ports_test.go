@@ -1,0 +1,101 @@
+package probe
+
+import (
+	"net/netip"
+	"strconv"
+	"testing"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+func TestContainerPortsJudge(t *testing.T) {
+	port := func(ip string, public uint16, protocol string) container.PortSummary {
+		a, _ := netip.ParseAddr(ip) // "": the zero address, as older engines' answers become
+		return container.PortSummary{IP: a, PrivatePort: 5432, PublicPort: public, Type: protocol}
+	}
+	c := func(name string, ports ...container.PortSummary) container.Summary {
+		return container.Summary{ID: name, Names: []string{"/" + name}, State: container.StateRunning, Ports: ports}
+	}
+	stopped := c("stopped", port("0.0.0.0", 5432, "tcp"))
+	stopped.State = container.StateExited
+	for name, tt := range map[string]struct {
+		list    []container.Summary
+		state   State
+		reason  Reason
+		detail  string
+		exposed float64
+	}{
+		"nothing runs":        {[]container.Summary{stopped}, StateSkip, ReasonNotConfigured, "no container runs", -1},
+		"none published":      {[]container.Summary{c("db"), stopped}, StatePass, ReasonNone, "1 running container", 0},
+		"exposed, no more":    {[]container.Summary{c("db", container.PortSummary{PrivatePort: 5432, Type: "tcp"})}, StatePass, ReasonNone, "", 0},
+		"allowed":             {[]container.Summary{c("web", port("0.0.0.0", 443, "tcp"), port("::", 443, "tcp"), port("0.0.0.0", 443, "udp"))}, StatePass, ReasonNone, "", 0},
+		"loopback":            {[]container.Summary{c("db", port("127.0.0.1", 5432, "tcp"), port("::1", 5432, "tcp"), port("127.0.0.53", 5433, "tcp"))}, StatePass, ReasonNone, "", 0},
+		"v4":                  {[]container.Summary{c("db", port("0.0.0.0", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db is published to the world", 1},
+		"v6":                  {[]container.Summary{c("db", port("::", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db", 1},
+		"no address":          {[]container.Summary{c("db", port("", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db", 1},
+		"mapped":              {[]container.Summary{c("db", port("::ffff:0.0.0.0", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db", 1},
+		"v4 and v6 once":      {[]container.Summary{c("db", port("0.0.0.0", 5432, "tcp"), port("::", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db", 1},
+		"a public address":    {[]container.Summary{c("db", port("192.0.2.7", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp", 1},
+		"udp":                 {[]container.Summary{c("dns", port("0.0.0.0", 53, "udp"))}, StateFail, ReasonExposed, "53/udp of container dns", 1},
+		"private":             {[]container.Summary{c("db", port("10.0.0.5", 5432, "tcp"))}, StateWarn, ReasonExposed, "private address", 0},
+		"ssh":                 {[]container.Summary{c("sftp", port("0.0.0.0", 22, "tcp"))}, StateWarn, ReasonExposed, "22/tcp of container sftp", 1},
+		"added by deployment": {[]container.Summary{c("web", port("0.0.0.0", 8443, "tcp"))}, StatePass, ReasonNone, "", 0},
+		"paused": {[]container.Summary{func() container.Summary {
+			x := c("db", port("::", 5432, "tcp"))
+			x.State = container.StatePaused
+			return x
+		}()},
+			StateFail, ReasonExposed, "db", 1},
+		"two offenders": {[]container.Summary{c("db", port("::", 5432, "tcp")), c("cache", port("::", 6379, "tcp"))}, StateFail, ReasonExposed,
+			"6379/tcp of container cache is published to the world; 5432/tcp of container db", 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &containerPorts{portPolicy: standardPorts()}
+			r, err := s.judge(tt.list, []int{8443})
+			if err != nil {
+				r = unanswered(err)
+			}
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if n, ok := measured(r, ExposedPorts); ok != (tt.exposed >= 0) || ok && n != tt.exposed {
+				t.Errorf("measured %v %v, want %v", n, ok, tt.exposed)
+			}
+		})
+	}
+}
+
+// A container that is not of the project counts like one that is.
+func TestContainerPortsOnDocker(t *testing.T) {
+	d := newDocker(t)
+	published := func(ip string) (client.ContainerCreateOptions, network.Port) {
+		port := network.MustParsePort("5432/tcp")
+		return client.ContainerCreateOptions{
+			Config:     &container.Config{Labels: map[string]string{"of": "nobody"}, ExposedPorts: network.PortSet{port: {}}},
+			HostConfig: &container.HostConfig{PortBindings: network.PortMap{port: {{HostIP: netip.MustParseAddr(ip)}}}},
+		}, port
+	}
+	o, _ := published("127.0.0.1")
+	d.run(t, "local", o)
+	p := d.pass(t, nil, deployment.Settings{})
+	expect(t, look(t, p, "container_ports", "{}"), StatePass, ReasonNone, "1 running container")
+
+	for _, ip := range []string{"0.0.0.0", "::"} {
+		o, port := published(ip)
+		o.Name = d.project + "-open-" + strconv.Itoa(len(ip))
+		id := d.run(t, "open", o)
+		c, err := d.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		bindings := c.Container.NetworkSettings.Ports[port]
+		if len(bindings) == 0 {
+			t.Fatalf("%s: nothing is published", ip)
+		}
+		expect(t, look(t, again(p), "container_ports", "{}"), StateFail, ReasonExposed, bindings[0].HostPort+"/tcp of container "+o.Name+" is published to the world")
+	}
+	external := d.pass(t, nil, deployment.Settings{Firewall: deployment.Firewall{External: true}})
+	expect(t, look(t, external, "container_ports", "{}"), StateSkip, ReasonNotConfigured, "deployment.firewall.external")
+}
