@@ -95,7 +95,7 @@ func decide(r *collector.Report, sel collector.Selection, gate *checklist.Gate, 
 	case gate != nil:
 		return gate.Answer(r.Verdicts, optional)
 	case !sel.All():
-		return checklist.ReadyAll(r.Verdicts, optional)
+		return checklist.ReadyAll(r.Verdicts, optional || len(sel.Items) > 0) // what is asked for by name decides, required or not
 	case optional:
 		return checklist.ReadyStanding(r.Verdicts, true)
 	}

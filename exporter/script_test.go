@@ -5,11 +5,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -53,6 +56,22 @@ func TestScripts(t *testing.T) {
 				ts.Check(err)
 				*ts.Value("clock").(*time.Time) = at
 			},
+			// signers PRINCIPAL PUBLICKEY… writes dep/allowed_signers.
+			"signers": func(ts *testscript.TestScript, _ bool, args []string) {
+				var b strings.Builder
+				for i := 0; i+1 < len(args); i += 2 {
+					b.WriteString(args[i] + " " + ts.ReadFile(args[i+1]))
+				}
+				ts.Check(os.WriteFile(ts.MkAbs("dep/allowed_signers"), []byte(b.String()), 0o600))
+			},
+			// random FILE KEY… writes an env file with a secret for every key.
+			"random": func(ts *testscript.TestScript, _ bool, args []string) {
+				var b strings.Builder
+				for _, key := range args[1:] {
+					b.WriteString(key + "=" + parts.Secret() + "\n")
+				}
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
+			},
 			// old FILE… sets the files' times back, so that they are at rest.
 			"old": func(ts *testscript.TestScript, _ bool, args []string) {
 				for _, a := range args {
@@ -66,7 +85,7 @@ func TestScripts(t *testing.T) {
 
 // cutPath splits off what stands before a path in a flag that takes one.
 func cutPath(arg string) (flag string, ok bool) {
-	for _, f := range []string{"--deployment.root=", "--config.file=", "--output="} {
+	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--sign-with=", "--subject="} {
 		if len(arg) > len(f) && arg[:len(f)] == f && !filepath.IsAbs(arg[len(f):]) {
 			return f, true
 		}
