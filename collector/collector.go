@@ -38,8 +38,8 @@ func NewLimits() *Limits {
 	return &Limits{files: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), network: make(chan struct{}, 64)}
 }
 
-func (l *Limits) of(layer probe.Layer) chan struct{} {
-	if layer == probe.LayerDeclared {
+func (l *Limits) of(kind probe.Kind) chan struct{} {
+	if kind.Layer == probe.LayerDeclared && !kind.Background { // a big file is read for hours
 		return l.files
 	}
 	return l.network

@@ -266,6 +266,21 @@ func TestHangingLooksGiveBackTheirSlots(t *testing.T) {
 	})
 }
 
+func TestBigFilesTakeNoSlotsOfSmallOnes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var entries []entry
+		for i := range cap(NewLimits().files) {
+			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{look: takes(time.Hour)}, timeout: 2 * time.Hour,
+				kind: probe.Kind{Layer: probe.LayerDeclared, Background: true}})
+		}
+		entries = append(entries, entry{category: "b", name: "file", probe: &fake{look: pass}, kind: probe.Kind{Layer: probe.LayerDeclared}})
+		c := newCollector(t, entries...)
+		defer c.Close()
+		collect(t, c, time.Second, Selection{Categories: []string{"a"}})
+		want(t, collect(t, c, time.Second, Selection{Categories: []string{"b"}})["file"], probe.StatePass, "")
+	})
+}
+
 func TestABackgroundLookDoesNotHoldUpAScrape(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{look: takes(20 * time.Second)}

@@ -86,7 +86,7 @@ func (l *look) fresh(now time.Time, key string) bool {
 
 // run looks once, holding one of the slots, and keeps the verdict.
 func (c *Collector) run(l *look, pass *probe.Pass, key string, done chan struct{}) {
-	slots := c.limits.of(l.probe.Kind.Layer)
+	slots := c.limits.of(l.probe.Kind)
 	select {
 	case slots <- struct{}{}:
 	case <-c.background.Done():

@@ -3,6 +3,7 @@ package probe
 // Kinds is the one list of probe kinds, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
+		backupFileKind(),
 		composeConfigKind(),
 		composeLimitsKind(),
 		composeLoggingKind(),

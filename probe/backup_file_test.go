@@ -1,0 +1,239 @@
+package probe
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// sqlDump is a plain dump with rows of a marked value.
+func sqlDump(rows int) string {
+	var b strings.Builder
+	b.WriteString("--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE public.t (\n    a text\n);\n\nCOPY public.t (a) FROM stdin;\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "marked-row-%d-%x\n", i, i*i*7919)
+	}
+	b.WriteString("\\.\n\n\n--\n-- PostgreSQL database dump complete\n--\n\n")
+	return b.String()
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	_, _ = w.Write([]byte(text))
+	_ = w.Close()
+	return b.String()
+}
+
+// aged sets the times of files below root.
+func aged(t *testing.T, root string, ages map[string]time.Duration) {
+	t.Helper()
+	for name, age := range ages {
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(filepath.Join(root, name), at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBackupFile(t *testing.T) {
+	const h = time.Hour
+	whole := gzipped(sqlDump(2000))
+	mounted := "services:\n  backup:\n    image: backup\n    volumes: ['./store:/var/backups', './backup.sh:/usr/local/bin/backup/run.sh']\n"
+	type ages = map[string]time.Duration
+	tests := []struct {
+		name   string
+		files  folder
+		ages   ages
+		backup deployment.Backup
+		spec   string
+		state  State
+		reason Reason
+		detail string
+		last   float64 // hours ago of the last success; -1 for not measured
+		size   int     // -1 for not measured
+	}{
+		{"a path", folder{"b/latest.sql.gz": whole}, ages{"b/latest.sql.gz": h}, deployment.Backup{Path: "b/latest.sql.gz"}, "{}", StatePass, ReasonNone, "b/latest.sql.gz: 1h old", 1, len(whole)},
+		{"a directory", folder{"b/1.sql.gz": whole, "b/2.sql.gz": whole}, ages{"b/1.sql.gz": 25 * h, "b/2.sql.gz": h}, deployment.Backup{Directory: "b"}, "{}", StatePass, ReasonNone, "b/2.sql.gz", 1, len(whole)},
+		{"a directory and a glob", folder{"b/daily_1.gz": whole, "b/hand.gz": "no backup"}, ages{"b/daily_1.gz": 2 * h, "b/hand.gz": h}, deployment.Backup{Directory: "b", Glob: "daily_*.gz"}, "{}", StatePass, ReasonNone, "daily_1.gz", 2, len(whole)},
+		{"by its name", folder{"backups/1.sql.gz": whole}, ages{"backups/1.sql.gz": h}, deployment.Backup{}, "{}", StatePass, ReasonNone, "backups/1.sql.gz", 1, len(whole)},
+		{"beside the scripts", folder{"deployment/backup/run.sh": "", "deployment/backup/1.sql": sqlDump(9)}, ages{"deployment/backup/1.sql": h}, deployment.Backup{}, "{}", StatePass, ReasonNone, "deployment/backup/1.sql", 1, len(sqlDump(9))},
+		{"only the scripts", folder{"backup/run.sh": ""}, nil, deployment.Backup{}, "{}", StateSkip, ReasonNotConfigured, "nothing says where", -1, -1},
+		{"where the service writes", folder{"docker-compose.yml": mounted, "store/1.sql.gz": whole, "backup.sh": ""}, ages{"store/1.sql.gz": h}, deployment.Backup{}, "{}", StatePass, ReasonNone, "store/1.sql.gz", 1, len(whole)},
+		{"where the service will write", folder{"docker-compose.yml": mounted}, nil, deployment.Backup{}, "{}", StateFail, ReasonMissing, "store", -1, -1},
+		{"where the service writes, out of sight", folder{"docker-compose.yml": strings.ReplaceAll(mounted, "./store", "/no/such/store")}, nil, deployment.Backup{}, "{}", StateSkip, ReasonNotConfigured, "nothing says", -1, -1},
+		{"a broken compose file may say where", folder{"docker-compose.yml": "services: [\n"}, nil, deployment.Backup{}, "{}", StateUnknown, ReasonBlocked, "compose_syntax", -1, -1},
+		{"nothing", nil, nil, deployment.Backup{}, "{}", StateSkip, ReasonNotConfigured, "nothing says where", -1, -1},
+		{"in a container", folder{"backups/1.sql.gz": whole}, nil, deployment.Backup{Container: "catalyst-backup", Path: "/backups/latest.sql.gz"}, "{}", StateSkip, ReasonNotConfigured, "in a container", -1, -1},
+
+		{"none in its folder", folder{"backups/README.md": "x"}, nil, deployment.Backup{}, "{}", StateFail, ReasonMissing, "no backup in backups", -1, -1},
+		{"no folder", nil, nil, deployment.Backup{Directory: "b"}, "{}", StateFail, ReasonMissing, "no such file", -1, -1},
+		{"no file", folder{"b/other": ""}, nil, deployment.Backup{Path: "b/latest.sql.gz"}, "{}", StateFail, ReasonMissing, "no such file", -1, -1},
+		{"a pattern that is none", folder{"b/1.sql": ""}, nil, deployment.Backup{Directory: "b", Glob: "["}, "{}", StateUnknown, ReasonError, "deployment.backup.glob is no pattern", -1, -1},
+
+		{"25 h 59 old", folder{"b.sql.gz": whole}, ages{"b.sql.gz": 26*h - time.Minute}, deployment.Backup{Path: "b.sql.gz"}, "{}", StatePass, ReasonNone, "1d1h59m old", 25.98, len(whole)},
+		{"27 h old", folder{"b.sql.gz": whole}, ages{"b.sql.gz": 27 * h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonStale, "older than 1d2h", 27, len(whole)},
+		{"old for the deployment", folder{"b.sql.gz": whole}, ages{"b.sql.gz": 3 * h}, deployment.Backup{Path: "b.sql.gz", MaxAge: schema.Duration(2 * h)}, "{}", StateFail, ReasonStale, "older than 2h", 3, len(whole)},
+		{"old for the item", folder{"b.sql.gz": whole}, ages{"b.sql.gz": 3 * h}, deployment.Backup{Path: "b.sql.gz"}, "{fresh: 2h}", StateFail, ReasonStale, "older than 2h", 3, len(whole)},
+		{"of the future", folder{"b.sql.gz": whole}, ages{"b.sql.gz": -h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonInvalid, "ahead of the clock", -1, len(whole)},
+		{"a clock that is a little off", folder{"b.sql.gz": whole}, ages{"b.sql.gz": -2 * time.Minute}, deployment.Backup{Path: "b.sql.gz"}, "{}", StatePass, ReasonNone, "", 0, len(whole)},
+
+		{"empty", folder{"b.sql.gz": ""}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonEmpty, "b.sql.gz is empty", -1, 0},
+		{"a compressed nothing", folder{"b.sql.gz": gzipped("")}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonEmpty, "", -1, len(gzipped(""))},
+		{"cut gzip", folder{"b.sql.gz": whole[:len(whole)-9]}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonTruncated, "b.sql.gz is not whole", -1, len(whole) - 9},
+		{"a whole gzip of half a dump", folder{"b.sql.gz": gzipped(sqlDump(2000)[:9000])}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonTruncated, "", -1, len(gzipped(sqlDump(2000)[:9000]))},
+		{"no backup", folder{"b.sql.gz": "an error page of some length, which no program has ever dumped a database to"}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonInvalid, "", -1, 76},
+		{"another digest than its manifest's", folder{"b.sql.gz": whole, "b.sql.gz.sha256": sixtyFour + "  b.sql.gz\n"}, ages{"b.sql.gz": h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonMismatch, "manifest", -1, len(whole)},
+		{"no rows", folder{"b.sql": sqlDump(0)}, ages{"b.sql": h}, deployment.Backup{Path: "b.sql"}, "{}", StateWarn, ReasonEmpty, "not one row", 1, len(sqlDump(0))},
+		{"cut and old", folder{"b.sql.gz": whole[:len(whole)-9]}, ages{"b.sql.gz": 99 * h}, deployment.Backup{Path: "b.sql.gz"}, "{}", StateFail, ReasonTruncated, "older than", -1, len(whole) - 9},
+
+		{"half the one before", folder{"b/1.sql": sqlDump(1000), "b/2.sql": sqlDump(400)}, ages{"b/1.sql": 25 * h, "b/2.sql": h}, deployment.Backup{Directory: "b"}, "{}", StateWarn, ReasonThreshold, "of b/1.sql before it", 1, len(sqlDump(400))},
+		{"a little less than the one before", folder{"b/1.sql": sqlDump(1000), "b/2.sql": sqlDump(800)}, ages{"b/1.sql": 25 * h, "b/2.sql": h}, deployment.Backup{Directory: "b"}, "{}", StatePass, ReasonNone, "", 1, len(sqlDump(800))},
+		{"as small as the item lets it be", folder{"b/1.sql": sqlDump(1000), "b/2.sql": sqlDump(400)}, ages{"b/1.sql": 25 * h, "b/2.sql": h}, deployment.Backup{Directory: "b"}, "{smaller: 0}", StatePass, ReasonNone, "", 1, len(sqlDump(400))},
+
+		{"one with an unfinished name beside it", folder{"b/1.sql.gz": whole, "b/2.sql.gz.tmp": "half"}, ages{"b/1.sql.gz": 25 * h, "b/2.sql.gz.tmp": 0}, deployment.Backup{Directory: "b"}, "{}", StatePass, ReasonNone, "b/1.sql.gz", 25, len(whole)},
+		{"only one that is being written", folder{"b/2.sql.gz.tmp": "half"}, ages{"b/2.sql.gz.tmp": time.Minute}, deployment.Backup{Directory: "b"}, "{}", StatePending, ReasonInProgress, "b/2.sql.gz.tmp", -1, -1},
+		{"only one that was left unfinished", folder{"b/2.sql.gz.tmp": "half"}, ages{"b/2.sql.gz.tmp": 2 * h}, deployment.Backup{Directory: "b"}, "{}", StateFail, ReasonMissing, "nobody has written to", -1, -1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := tt.files.write(t)
+			aged(t, root, tt.ages)
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Backup: tt.backup}), "backup_file", tt.spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			hasNot(t, r, "marked-row")
+			last, ok := measured(r, BackupLastSuccess, "local")
+			if ago := time.Since(time.UnixMilli(int64(last * 1000))).Hours(); tt.reason != ReasonInvalid && tt.last != 0 && (ok != (tt.last >= 0) || ok && (ago < tt.last-0.02 || ago > tt.last+0.02)) {
+				t.Errorf("last success %v, %v hours ago; want %v", ok, ago, tt.last)
+			}
+			if size, ok := measured(r, BackupSize, "local"); ok != (tt.size >= 0) || ok && int(size) != tt.size {
+				t.Errorf("size %v %v, want %d", size, ok, tt.size)
+			}
+		})
+	}
+}
+
+// The one before is judged while a backup is open for writing, and again when it is the newest.
+func TestBackupFileWhileOneIsWritten(t *testing.T) {
+	root := folder{"b/1.sql.gz": gzipped(sqlDump(100)), "b/2.sql.gz": "half"}.write(t)
+	aged(t, root, map[string]time.Duration{"b/1.sql.gz": 25 * time.Hour, "b/2.sql.gz": time.Minute})
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
+	path := filepath.Join(root, "b/2.sql.gz")
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, look(t, p, "backup_file", "{}"), StatePass, ReasonNone, "b/1.sql.gz")
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	r := look(t, p, "backup_file", "{}")
+	expect(t, r, StateFail, ReasonInvalid, "b/2.sql.gz")
+	if _, ok := measured(r, BackupLastSuccess, "local"); ok {
+		t.Error("a success of a file that was too young to be remembered")
+	}
+}
+
+// The last success stays that of the backup before, where that one was proven.
+func TestBackupFileKeepsTheLastSuccess(t *testing.T) {
+	root := folder{"b/1.sql.gz": gzipped(sqlDump(100)), "b/2.sql.gz": "half"}.write(t)
+	aged(t, root, map[string]time.Duration{"b/1.sql.gz": 25 * time.Hour, "b/2.sql.gz": 30 * time.Hour})
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
+	p.Now = func() time.Time { return time.Now().Add(time.Minute) } // a proof is kept of what has rested
+	expect(t, look(t, p, "backup_file", "{}"), StatePass, ReasonNone, "b/1.sql.gz")
+	aged(t, root, map[string]time.Duration{"b/2.sql.gz": time.Hour})
+	r := look(t, p, "backup_file", "{}")
+	expect(t, r, StateFail, ReasonInvalid, "b/2.sql.gz")
+	if last, ok := measured(r, BackupLastSuccess, "local"); !ok || time.Since(time.UnixMilli(int64(last*1000))).Round(time.Hour) != 25*time.Hour {
+		t.Errorf("last success %v %v", last, ok)
+	}
+}
+
+func TestBackupFileEncrypted(t *testing.T) {
+	const age = "age-encryption.org/v1\n-> X25519 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
+	sealed := age + strings.Repeat("x", 16+1000+16)
+	root := folder{"b.sql.age": sealed}.write(t)
+	aged(t, root, map[string]time.Duration{"b.sql.age": time.Hour})
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Path: "b.sql.age"}})
+	r := look(t, p, "backup_file", "{}")
+	expect(t, r, StateUnknown, ReasonNotConfigured, "cannot be read through")
+	if !strings.Contains(r.Remedy, "b.sql.age.sha256") {
+		t.Errorf("remedy %q", r.Remedy)
+	}
+	if _, ok := measured(r, BackupLastSuccess, "local"); !ok {
+		t.Error("its time is not measured")
+	}
+	aged(t, root, map[string]time.Duration{"b.sql.age": 99 * time.Hour})
+	expect(t, look(t, p, "backup_file", "{}"), StateFail, ReasonStale, "older than")
+}
+
+func TestBackupFileWithoutPermission(t *testing.T) {
+	root := folder{"b/1.sql": sqlDump(9)}.write(t)
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
+	if err := os.Chmod(filepath.Join(root, "b"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var r Result
+	unprivileged(t, func() { r = look(t, p, "backup_file", "{}") })
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "")
+	if r.Remedy != "permission to read the backups" {
+		t.Errorf("remedy %q", r.Remedy)
+	}
+}
+
+func TestUnprovenBackups(t *testing.T) {
+	for want, err := range map[Reason]error{
+		ReasonPermissionDenied: fs.ErrPermission, ReasonInProgress: files.ErrChanged, ReasonTimeout: context.DeadlineExceeded, ReasonError: backup.ErrLimit,
+	} {
+		r := unanswered(unproven(fmt.Errorf("prove b.sql: %w", err)))
+		expect(t, r, StateUnknown, want, "b.sql")
+		if (r.Remedy != "") != (want == ReasonPermissionDenied) {
+			t.Errorf("%v: remedy %q", err, r.Remedy)
+		}
+	}
+}
+
+func TestBackupFileKey(t *testing.T) {
+	root := folder{"b/1.sql": sqlDump(9)}.write(t)
+	aged(t, root, map[string]time.Duration{"b/1.sql": time.Hour})
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
+	pr := load(t, "backup_file", "{}")
+	key := func() string { return pr.(Keyed).Key(NewPass(p.Deps, p.Deployment)) }
+	Look(t.Context(), pr, p)
+	before := key()
+	if before == "" || key() != before {
+		t.Fatalf("the key of an unchanged folder: %q, %q", before, key())
+	}
+	aged(t, root, map[string]time.Duration{"b/1.sql": 2 * time.Hour}) // the same file, written anew
+	rewritten := key()
+	if rewritten == before {
+		t.Error("a file that was written anew does not change the key")
+	}
+	if err := os.WriteFile(filepath.Join(root, "b/2.sql"), []byte(sqlDump(9)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if key() == rewritten {
+		t.Error("a new file does not change the key")
+	}
+}
+
+func TestBackupFileEndsWithItsContext(t *testing.T) {
+	root := folder{"b.sql": sqlDump(1000)}.write(t)
+	aged(t, root, map[string]time.Duration{"b.sql": time.Hour})
+	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Path: "b.sql"}})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	expect(t, Look(ctx, load(t, "backup_file", "{}"), p), StateUnknown, ReasonTimeout, "")
+}
