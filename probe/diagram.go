@@ -108,9 +108,9 @@ func lookAtDiagram(ctx context.Context, p *Pass, path string, budget int) candid
 		shown := lookAtDiagram(ctx, p, target, 0)
 		switch {
 		case shown.err != nil:
-			c.reason, c.fault = ReasonMissing, fmt.Sprintf("shows %s at line %d, which cannot be read", shown.file, image.line)
+			c.reason, c.fault = ReasonMissing, fmt.Sprintf("shows an image at line %d that cannot be read", image.line)
 		case shown.reason != ReasonNone:
-			c.reason, c.fault = shown.reason, fmt.Sprintf("shows %s at line %d, which %s", shown.file, image.line, shown.fault)
+			c.reason, c.fault = shown.reason, fmt.Sprintf("shows an image at line %d that %s", image.line, shown.fault)
 		default:
 			shown.file = c.file + " with " + shown.file
 			return shown

@@ -244,8 +244,8 @@ func TestDiagramFiles(t *testing.T) {
 		"configured, other":   {folder{"a.jpg": picture}, configured("a.jpg"), StateFail, ReasonInvalid, "of none of the kinds"},
 		"shown":               {folder{"docs/ARCHITECTURE.md": "![logo](https://x/y.png) ![a](../img/a%20b.png?raw=true)\n", "img/a b.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "docs/ARCHITECTURE.md with img/a b.png"},
 		"shown from the root": {folder{"docs/ARCHITECTURE.md": "![a](/img/a.png)\n", "img/a.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "img/a.png"},
-		"shown, small":        {folder{"ARCHITECTURE.md": "a\n\n![a](a.png)\n", "a.png": pngOf(t, 8, 8)}, deployment.Settings{}, StateFail, ReasonEmpty, "shows a.png at line 3, which has 8 × 8"},
-		"shown, absent":       {folder{"ARCHITECTURE.md": "![a](a.png)\n"}, deployment.Settings{}, StateFail, ReasonMissing, "shows a.png at line 1, which cannot be read"},
+		"shown, small":        {folder{"ARCHITECTURE.md": "a\n\n![a](a.png)\n", "a.png": pngOf(t, 8, 8)}, deployment.Settings{}, StateFail, ReasonEmpty, "shows an image at line 3 that has 8 × 8"},
+		"shown, absent":       {folder{"ARCHITECTURE.md": "![a](a.png)\n"}, deployment.Settings{}, StateFail, ReasonMissing, "shows an image at line 1 that cannot be read"},
 		"shown from outside":  {folder{"ARCHITECTURE.md": "![a](../../a.png) ![c](c.gif) ![d](ARCHITECTURE.md)\n"}, deployment.Settings{}, StateFail, ReasonMissing, "holds no diagram"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,7 @@ func Kinds() []Kind {
 		envFlagKind(),
 		envNumberKind(),
 		envPlaceholdersKind(),
+		alertmanagerConfigKind(),
 		changelogKind(),
 		contactsKind(),
 		diagramKind(),

@@ -1,0 +1,249 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// alertmanager_config: does an alert that nothing singles out reach somebody?
+//
+// The file is looked at as Alertmanager reads it, and beyond: amtool takes a placeholder for a key, does not miss a key's file, and finds nothing in a
+// receiver that tells nobody. A route below the root may well lead to such a receiver (that is how alerts are muted), the root itself may not, and
+// neither may a route whose one condition is severity critical. Files of keys are looked for where the service that mounts the configuration sees
+// them.
+
+func alertmanagerConfigKind() Kind {
+	return Kind{
+		Name:     "alertmanager_config",
+		Question: "Does every alert reach somebody by Alertmanager's configuration?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads:    "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them; needs to read them",
+		Alone:    true,
+		New:      func() any { return &alertmanagerConfig{} },
+	}
+}
+
+const maxAlertmanager = 1 << 20 // bytes
+
+type alertmanagerConfig struct {
+	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …) one of which must be where the root route ends; any when not set"`
+}
+
+func (a *alertmanagerConfig) Validate() []error {
+	var wrong []error
+	known := slices.Sorted(maps.Keys(amNeeds()))
+	for _, name := range a.Integrations {
+		if !slices.Contains(known, name) {
+			hint := ""
+			if near := schema.Nearest(name, known); near != "" {
+				hint = fmt.Sprintf(", did you mean %s?", near)
+			}
+			wrong = append(wrong, fmt.Errorf("integrations: there is no integration %q%s", name, hint))
+		}
+	}
+	return wrong
+}
+
+func (a *alertmanagerConfig) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if ctx.Err() != nil {
+		return Result{}, ctx.Err()
+	}
+	place := p.View.Place(deployment.FactAlertmanager)
+	file := place.Path()
+	if file == "" {
+		if err := unseen(p, place, "alertmanager.yml"); err != nil {
+			return Result{}, err
+		}
+		return Result{}, Skip("deployment.alertmanager.config", "no alertmanager.yml was found")
+	}
+	shown := p.Deployment.Rel(file)
+	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*amFile, error) {
+		return parseAlertmanager(shown, data), nil
+	})
+	if err != nil {
+		return unreadable(shown+" cannot be read", err)
+	}
+	keys := map[string]amKeyFile{}
+	in := keyFiles{pass: p, file: file}
+	in.compose, in.err = p.View.Compose()
+	if in.err == nil {
+		in.service, in.inside = in.compose.MountedIn(file)
+	}
+	for _, f := range am.keyFiles() {
+		if ctx.Err() != nil {
+			return Result{}, ctx.Err()
+		}
+		if _, known := keys[f.value]; !known && len(keys) < maxKeyFiles {
+			keys[f.value] = in.look(f)
+		}
+	}
+	return a.judge(am, keys, shown), nil
+}
+
+// judge judges a configuration; keys is what was found in the files it names, by their names, and file its own name for people.
+func (a *alertmanagerConfig) judge(am *amFile, keys map[string]amKeyFile, file string) Result {
+	if am.empty {
+		return Failed(ReasonEmpty, "%s holds nothing", file)
+	}
+	var f Findings
+	at := func(line int) string { return fmt.Sprintf("%s:%d", file, line) }
+	for _, p := range am.problems {
+		f.Fail(ReasonInvalid, "%s: %s", at(p.line), p.text)
+	}
+	if am.root == nil {
+		if len(am.problems) == 0 {
+			f.Fail(ReasonMissing, "%s has no route: no alert is told to anybody", file)
+		}
+		return f.Result("")
+	}
+	used := a.judgeRoutes(&f, am, at)
+	global := map[string]bool{} // keys of the global section that a used receiver needs
+	for _, r := range am.receivers {
+		if !used[r.name] {
+			f.Warn(ReasonMismatch, "%s: no route leads to this receiver", at(r.line))
+		}
+		for _, i := range r.integrations {
+			judgeIntegration(&f, am, i, at)
+			for _, key := range i.fallsBack() {
+				global[key] = global[key] || used[r.name]
+			}
+			judgeFields(&f, i.fields, keys, at, func(string) bool { return used[r.name] })
+		}
+	}
+	judgeFields(&f, am.global, keys, at, func(key string) bool { return global[key] })
+	return f.Result("every alert that %s does not single out ends at %s", file, strings.Join(am.told(am.root), " and "))
+}
+
+// receiver is the receiver of a name; ok is false for none.
+func (am *amFile) receiver(name string) (amReceiver, bool) {
+	i := slices.IndexFunc(am.receivers, func(r amReceiver) bool { return r.name == name })
+	if i < 0 {
+		return amReceiver{}, false
+	}
+	return am.receivers[i], true
+}
+
+// endings are the routes at which an alert ends that no condition below a route singles out.
+func (r *amRoute) endings() []*amRoute {
+	var ends []*amRoute
+	for _, child := range r.routes {
+		if len(child.matchers) > 0 {
+			continue
+		}
+		ends = append(ends, child.endings()...)
+		if !child.goesOn {
+			break
+		}
+	}
+	if len(ends) == 0 {
+		return []*amRoute{r}
+	}
+	return ends
+}
+
+// told are the integrations at the endings of a route, sorted.
+func (am *amFile) told(r *amRoute) []string {
+	var kinds []string
+	for _, end := range r.endings() {
+		receiver, _ := am.receiver(end.receiver)
+		for _, i := range receiver.integrations {
+			kinds = append(kinds, cmp.Or(i.kind, "an integration not known here"))
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// judgeRoutes judges the routing tree and returns the names of the receivers that it leads to.
+func (a *alertmanagerConfig) judgeRoutes(f *Findings, am *amFile, at func(int) string) map[string]bool {
+	used := map[string]bool{}
+	if am.root.receiver == "" {
+		f.Fail(ReasonMissing, "%s: the root route has no receiver", at(am.root.line))
+	}
+	var walk func(r *amRoute)
+	walk = func(r *amRoute) {
+		used[r.receiver] = true
+		if _, ok := am.receiver(r.receiver); !ok && r.receiver != "" && !r.inherits {
+			f.Fail(ReasonMissing, "%s: the receiver of this route is not defined", at(r.line))
+		}
+		for _, interval := range r.muted {
+			if !am.intervals[interval.name] {
+				f.Fail(ReasonMissing, "%s: the time interval is not defined", at(interval.line))
+			}
+		}
+		for _, child := range r.routes {
+			walk(child)
+		}
+		if r != am.root && r.isCritical() && !r.goesOn && len(am.told(r)) == 0 {
+			f.Fail(ReasonEmpty, "%s: alerts of severity critical end at a receiver that tells nobody", at(r.line))
+		}
+	}
+	walk(am.root)
+	told := am.told(am.root)
+	_, defined := am.receiver(am.root.receiver) // told otherwise
+	switch {
+	case !defined:
+	case len(told) == 0:
+		f.Fail(ReasonEmpty, "%s: the root route ends at a receiver that tells nobody: give it an integration such as pagerduty_configs", at(am.root.line))
+	case len(a.Integrations) > 0 && !slices.ContainsFunc(told, func(kind string) bool { return slices.Contains(a.Integrations, kind) }):
+		f.Fail(ReasonMismatch, "%s: the root route ends at %s, wanted is %s", at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
+	}
+	return used
+}
+
+// isCritical reports whether a route takes the alerts of severity critical by nothing but their severity.
+func (r *amRoute) isCritical() bool {
+	if len(r.matchers) != 1 || r.matchers[0].label != "severity" {
+		return false
+	}
+	m := r.matchers[0]
+	return m.operator == "=" && m.value == "critical" || m.operator == "=~" && slices.Contains(strings.Split(strings.Trim(m.value, "^$()"), "|"), "critical")
+}
+
+// judgeIntegration judges whether an integration has what it needs.
+func judgeIntegration(f *Findings, am *amFile, i amIntegration, at func(int) string) {
+	needs, known := amNeeds()[i.kind]
+	if !known {
+		f.Warn(ReasonInvalid, "%s: an integration that is not known here, so that nothing of it was looked at", at(i.line))
+	}
+	for _, need := range needs {
+		if !i.fields.set(need.own...) && !am.global.set(need.global...) {
+			f.Fail(ReasonMissing, "%s: %s_configs has no %s", at(i.line), i.kind, strings.Join(slices.DeleteFunc(slices.Clone(need.own), func(k string) bool { return strings.HasSuffix(k, "_file") }), " or "))
+		}
+	}
+}
+
+// judgeFields judges values, and files of values. What decides says whether somebody is reached by a key; the others weaken alone.
+func judgeFields(f *Findings, fields amFields, keys map[string]amKeyFile, at func(int) string, decides func(key string) bool) {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		field := fields[key]
+		report := f.Fail
+		if !decides(key) {
+			report = f.Warn
+		}
+		plain, isFile := strings.CutSuffix(key, "_file")
+		switch {
+		case field.value == "":
+		case !isFile && isAlertmanagerBlank(key, field.value):
+			report(ReasonPlaceholder, "%s: %s is a placeholder", at(field.line), key)
+		case isFile && fields.set(plain):
+			f.Fail(ReasonInvalid, "%s: %s and %s are both set, Alertmanager takes one of them", at(field.line), plain, key)
+		case isFile:
+			if found, looked := keys[field.value]; looked {
+				judgeKeyFile(report, f, found, plain, key, at(field.line), decides(key))
+			} else {
+				f.Warn(ReasonInvalid, "%s: %s was not looked at, as %d other files were", at(field.line), key, maxKeyFiles)
+			}
+		}
+	}
+}

@@ -1,0 +1,313 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// Alertmanager's configuration as rules look at it. Its own package links more than eighty modules, and what it takes for granted (that a key is one,
+// that its file is there) is what is asked here. What Alertmanager would refuse is refused as far as it decides who is told: the form of routes,
+// receivers and time intervals. Fields of integrations that are not known are left alone, since each version brings new ones.
+//
+// Nothing of a value is told: problems name a line, a key that Alertmanager knows, and what is wrong.
+
+// amFile is a configuration taken apart. It is shared: nobody changes it.
+type amFile struct {
+	empty     bool
+	problems  []amProblem // for which Alertmanager refuses the file
+	global    amFields
+	root      *amRoute // nil when there is none
+	receivers []amReceiver
+	intervals map[string]bool // names of time intervals
+}
+
+type amProblem struct {
+	line int
+	text string
+}
+
+// amRoute is a node of the routing tree.
+type amRoute struct {
+	line     int
+	receiver string // that of the parent where it names none
+	inherits bool
+	matchers []amMatcher
+	goesOn   bool // continue: later siblings are tried as well
+	routes   []*amRoute
+	muted    []amName // time intervals it names
+}
+
+type amName struct {
+	line int
+	name string
+}
+
+// amMatcher is one condition, e.g. severity =~ "critical|page".
+type amMatcher struct{ label, operator, value string }
+
+type amReceiver struct {
+	line         int
+	name         string
+	integrations []amIntegration
+}
+
+// amIntegration is one entry of a list such as pagerduty_configs.
+type amIntegration struct {
+	line   int
+	kind   string // pagerduty, …; "" for one that is not known here
+	fields amFields
+}
+
+// amFields are the scalars of a mapping by key, those of its nested mappings for HTTP clients and TLS behind their path: http_config.basic_auth.password.
+type amFields map[string]amField
+
+type amField struct {
+	line  int
+	value string
+}
+
+// set reports whether one of the keys has a value.
+func (f amFields) set(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return f[k].value != "" })
+}
+
+// parseAlertmanager takes a configuration apart. It goes on behind a problem, so that all of them are told.
+func parseAlertmanager(file string, data []byte) *amFile {
+	am := &amFile{intervals: map[string]bool{}}
+	root, err := schema.Parse(file, data)
+	if err != nil {
+		var problems schema.Problems
+		errors.As(err, &problems)
+		for _, p := range problems {
+			hint := ""
+			if p.Hint != "" {
+				hint = ": " + p.Hint
+			}
+			am.wrong(p.Line, "%s%s", p.Message, hint)
+		}
+		return am
+	}
+	top := am.mapping(root, "the configuration", "global", "templates", "route", "inhibit_rules", "receivers", "mute_time_intervals", "time_intervals", "tracing")
+	am.empty = len(top) == 0 && len(am.problems) == 0
+	am.global = amFields{}
+	am.fields(top["global"], "", am.global)
+	for _, key := range []string{"mute_time_intervals", "time_intervals"} {
+		for _, n := range am.list(top[key], key) {
+			fields := am.mapping(n, "a time interval", "name", "time_intervals")
+			if name := am.text(fields["name"]); name == "" {
+				am.wrong(n.Line, "a time interval has no name")
+			} else {
+				am.intervals[name] = true
+			}
+		}
+	}
+	for _, n := range am.list(top["inhibit_rules"], "inhibit_rules") {
+		rule := am.mapping(n, "an inhibition", "name", "source_match", "source_match_re", "source_matchers", "target_match", "target_match_re", "target_matchers", "equal", "sources")
+		am.matchers(rule["source_matchers"])
+		am.matchers(rule["target_matchers"])
+	}
+	names := map[string]bool{}
+	for _, n := range am.list(top["receivers"], "receivers") {
+		r := am.readReceiver(n)
+		switch {
+		case r.name == "":
+			am.wrong(n.Line, "a receiver has no name")
+		case names[r.name]:
+			am.wrong(n.Line, "a receiver of this name is defined above already")
+		}
+		names[r.name] = true
+		am.receivers = append(am.receivers, r)
+	}
+	if route := top["route"]; !schema.IsNull(route) {
+		am.root = am.readRoute(route, nil)
+		if len(am.root.matchers) > 0 {
+			am.wrong(am.root.line, "the root route has matchers: it must take every alert")
+		}
+		if len(am.root.muted) > 0 {
+			am.wrong(am.root.muted[0].line, "the root route has time intervals: it must take every alert at any time")
+		}
+	}
+	return am
+}
+
+func (am *amFile) wrong(line int, format string, args ...any) {
+	am.problems = append(am.problems, amProblem{line, fmt.Sprintf(format, args...)})
+}
+
+// mapping returns the values of a mapping by key; nothing for no value. Keys beside the known ones, where some are named, are problems.
+func (am *amFile) mapping(n *schema.Node, what string, known ...string) map[string]*schema.Node {
+	values := map[string]*schema.Node{}
+	if schema.IsNull(n) {
+		return values
+	}
+	if n.Kind != yaml.MappingNode {
+		am.wrong(n.Line, "%s is no mapping", what)
+		return values
+	}
+	for key, value := range schema.Pairs(n) {
+		if len(known) > 0 && !slices.Contains(known, key.Value) {
+			am.unknownKey(key, known)
+		}
+		values[key.Value] = value
+	}
+	return values
+}
+
+func (am *amFile) unknownKey(key *schema.Node, known []string) {
+	hint := ""
+	if near := schema.Nearest(key.Value, known); near != "" {
+		hint = fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	am.wrong(key.Line, "a key that Alertmanager does not know here%s", hint)
+}
+
+// list returns the entries of a list; nothing for no value.
+func (am *amFile) list(n *schema.Node, what string) []*schema.Node {
+	if schema.IsNull(n) {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		am.wrong(n.Line, "%s is no list", what)
+		return nil
+	}
+	return n.Content
+}
+
+func (am *amFile) text(n *schema.Node) string {
+	if schema.IsNull(n) {
+		return ""
+	}
+	if n.Kind != yaml.ScalarNode {
+		am.wrong(n.Line, "text is expected here")
+		return ""
+	}
+	return n.Value
+}
+
+// amDuration is a duration of Prometheus: 30s, 1h30m, 4d.
+var amDuration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
+
+// readRoute reads a node of the tree; the root has no parent.
+func (am *amFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
+	r := &amRoute{line: n.Line}
+	fields := am.mapping(n, "a route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers",
+		"continue", "routes", "mute_time_intervals", "active_time_intervals")
+	if r.receiver = am.text(fields["receiver"]); r.receiver == "" && parent != nil {
+		r.receiver, r.inherits = parent.receiver, true
+	}
+	if on := fields["continue"]; !schema.IsNull(on) {
+		switch strings.ToLower(on.Value) {
+		case "true", "yes", "on":
+			r.goesOn = true
+		case "false", "no", "off":
+		default:
+			am.wrong(on.Line, "continue is neither true nor false")
+		}
+	}
+	for _, key := range []string{"group_wait", "group_interval", "repeat_interval"} {
+		value := am.text(fields[key])
+		switch {
+		case value == "":
+		case !amDuration.MatchString(value):
+			am.wrong(fields[key].Line, "%s is no duration such as 30s or 4h", key)
+		case key != "group_wait" && strings.Trim(value, "0ywdhms") == "":
+			am.wrong(fields[key].Line, "%s is zero", key)
+		}
+	}
+	for _, key := range []string{"mute_time_intervals", "active_time_intervals"} {
+		for _, name := range am.list(fields[key], key) {
+			r.muted = append(r.muted, amName{name.Line, am.text(name)})
+		}
+	}
+	for label, value := range schema.Pairs(fields["match"]) {
+		r.matchers = append(r.matchers, amMatcher{label.Value, "=", value.Value})
+	}
+	for label, value := range schema.Pairs(fields["match_re"]) {
+		r.matchers = append(r.matchers, am.regular(value.Line, amMatcher{label.Value, "=~", value.Value}))
+	}
+	r.matchers = append(r.matchers, am.matchers(fields["matchers"])...)
+	for _, child := range am.list(fields["routes"], "routes") {
+		r.routes = append(r.routes, am.readRoute(child, r))
+	}
+	return r
+}
+
+var amMatcherForm = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)+"|[^\s"{}=!~,]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*$`)
+
+// matchers reads a list of conditions. One entry may hold several, {severity="critical", team="ads"}, of which the form alone is judged.
+func (am *amFile) matchers(n *schema.Node) []amMatcher {
+	var matchers []amMatcher
+	for _, entry := range am.list(n, "matchers") {
+		text := strings.TrimSpace(am.text(entry))
+		if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
+			text = strings.TrimSpace(text[1 : len(text)-1])
+		}
+		m := amMatcherForm.FindStringSubmatch(text)
+		switch {
+		case m != nil:
+			unquote := func(s string) string { return strings.ReplaceAll(strings.Trim(s, `"`), `\"`, `"`) }
+			matchers = append(matchers, am.regular(entry.Line, amMatcher{unquote(m[1]), m[2], unquote(m[3])}))
+		case !strings.ContainsAny(text, "=~"):
+			am.wrong(entry.Line, "a matcher has no operator: it reads label = \"value\"")
+		default:
+			matchers = append(matchers, amMatcher{})
+		}
+	}
+	return matchers
+}
+
+// regular notes a regular expression that Alertmanager would refuse.
+func (am *amFile) regular(line int, m amMatcher) amMatcher {
+	if m.operator == "=~" || m.operator == "!~" {
+		if _, err := regexp.Compile("^(?:" + strings.ReplaceAll(m.value, `\\`, `\`) + ")$"); err != nil {
+			am.wrong(line, "a matcher holds no regular expression")
+		}
+	}
+	return m
+}
+
+func (am *amFile) readReceiver(n *schema.Node) amReceiver {
+	r := amReceiver{line: n.Line}
+	fields := am.mapping(n, "a receiver")
+	r.name = am.text(fields["name"])
+	known := append([]string{"name"}, amKinds()...)
+	for key, value := range schema.Pairs(n) {
+		if key.Value == "name" {
+			continue
+		}
+		kind, isList := strings.CutSuffix(key.Value, "_configs")
+		if !slices.Contains(known, key.Value) {
+			if !isList || schema.Nearest(key.Value, known) != "" {
+				am.unknownKey(key, known)
+				continue
+			}
+			kind = "" // of a later version of Alertmanager
+		}
+		for _, entry := range am.list(value, "a list of integrations") {
+			i := amIntegration{line: entry.Line, kind: kind, fields: amFields{}}
+			am.fields(entry, "", i.fields)
+			r.integrations = append(r.integrations, i)
+		}
+	}
+	return r
+}
+
+// fields gathers the scalars of a mapping and of the nested ones that hold credentials.
+func (am *amFile) fields(n *schema.Node, path string, into amFields) {
+	am.mapping(n, "a group of settings")
+	for key, value := range schema.Pairs(n) {
+		switch {
+		case value.Kind == yaml.ScalarNode && !schema.IsNull(value):
+			into[path+key.Value] = amField{value.Line, value.Value}
+		case value.Kind == yaml.MappingNode && slices.Contains([]string{"http_config", "basic_auth", "authorization", "oauth2", "tls_config", "sigv4", "smtp_tls_config"}, key.Value):
+			am.fields(value, path+key.Value+".", into)
+		}
+	}
+}

@@ -1,0 +1,111 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Files that an Alertmanager configuration names for keys, found where the Alertmanager of the deployment sees them. Neither their content nor their
+// path is ever told: the path may be a key that was written in its place.
+
+const (
+	maxKeyFile  = 64 << 10 // bytes of one key
+	maxKeyFiles = 200
+)
+
+// amKeyFile is what was found in a file of a key.
+type amKeyFile struct {
+	text string
+	err  error // of reading it; an Unanswered where it is not on this host
+}
+
+// amFileField is a setting that names a file.
+type amFileField struct {
+	key string
+	amField
+}
+
+// keyFiles are all settings that name a file, in the order of the file.
+func (am *amFile) keyFiles() []amFileField {
+	var all []amFileField
+	of := func(f amFields) {
+		for _, key := range slices.Sorted(maps.Keys(f)) {
+			if strings.HasSuffix(key, "_file") && f[key].value != "" {
+				all = append(all, amFileField{key, f[key]})
+			}
+		}
+	}
+	of(am.global)
+	for _, r := range am.receivers {
+		for _, i := range r.integrations {
+			of(i.fields)
+		}
+	}
+	return all
+}
+
+// keyFiles looks for files as the Alertmanager of the deployment sees them.
+type keyFiles struct {
+	pass            *Pass
+	file            string // of the configuration, on this host
+	compose         *deployment.Compose
+	err             error  // of the compose model
+	service, inside string // that mounts the configuration, and where; "" for none
+}
+
+func (k keyFiles) look(f amFileField) amKeyFile {
+	named := deployment.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
+	if k.service != "" {
+		inside := f.value
+		if !path.IsAbs(inside) {
+			inside = path.Join(path.Dir(k.inside), inside)
+		}
+		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.key, named)
+		if err == nil && !v.Set {
+			err = Needs("a bind mount or secret of the compose file that holds the key", Unknownf(ReasonNotConfigured, "the file lies in the container of %s and not on this host", k.service))
+		}
+		return amKeyFile{v.Text.Reveal(), err}
+	}
+	host := f.value
+	if !filepath.IsAbs(host) {
+		host = filepath.Join(filepath.Dir(k.file), host)
+	}
+	data, _, err := files.Read(host, maxKeyFile)
+	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, deployment.ErrNoCompose) {
+		// There is a compose file, which does not tell in which container this path is meant.
+		err = Needs("a bind mount of alertmanager.yml in the compose file", Unknownf(ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))
+	}
+	return amKeyFile{strings.TrimSpace(string(data)), err}
+}
+
+func judgeKeyFile(report func(Reason, string, ...any), f *Findings, found amKeyFile, plain, key, at string, decides bool) {
+	switch {
+	case found.err != nil:
+		cause := found.err
+		var named *fs.PathError
+		if errors.As(cause, &named) {
+			cause = named.Err
+		}
+		r, err := unreadable(fmt.Sprintf("%s: the file of %s cannot be read", at, key), cause)
+		if err != nil {
+			r = unanswered(err)
+		}
+		if !decides {
+			r.State = StateWarn
+		}
+		f.Add(r)
+	case found.text == "":
+		report(ReasonEmpty, "%s: the file of %s is empty", at, key)
+	case isAlertmanagerBlank(plain, found.text):
+		report(ReasonPlaceholder, "%s: the file of %s holds a placeholder", at, key)
+	}
+}

@@ -1,0 +1,254 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+const (
+	amToOncall = "route: {receiver: oncall}\n"
+	amOncall   = "receivers:\n- name: oncall\n  "
+)
+
+// amCase is a configuration and what is to be said of it.
+type amCase struct {
+	text   string
+	state  State
+	reason Reason
+	detail string
+	newer  bool // Debian's amtool does not know it yet
+}
+
+func alertmanagerCases(key string) map[string]amCase {
+	pager := "pagerduty_configs: [{routing_key: " + key + "}]\n"
+	good := amToOncall + amOncall + pager
+	return map[string]amCase{
+		"good":                  {good, StatePass, ReasonNone, "single out ends at pagerduty", false},
+		"nothing":               {"", StateFail, ReasonEmpty, "holds nothing", false},
+		"comments":              {"# route:\n", StateFail, ReasonEmpty, "holds nothing", false},
+		"no YAML":               {"route: [\n", StateFail, ReasonInvalid, "file:", false},
+		"a list":                {"- route\n", StateFail, ReasonInvalid, "is no mapping", false},
+		"binary":                {"route: \x00\n", StateFail, ReasonInvalid, "NUL", false},
+		"no route":              {amOncall + pager, StateFail, ReasonMissing, "has no route", false},
+		"no receiver":           {"route: {group_wait: 30s}\n" + amOncall + pager, StateFail, ReasonMissing, "file:1: the root route has no receiver", false},
+		"undefined receiver":    {"route: {receiver: other}\n" + amOncall + pager, StateFail, ReasonMissing, "file:1: the receiver of this route is not defined", false},
+		"undefined below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: other, matchers: [a=b]}\n" + amOncall + pager, StateFail, ReasonMissing, "file:4: the receiver", false},
+		"receiver twice":        {good + "- name: oncall\n", StateFail, ReasonInvalid, "file:5: a receiver of this name", false},
+		"receiver without name": {good + "- pagerduty_configs: []\n", StateFail, ReasonInvalid, "file:5: a receiver has no name", false},
+		"unused receiver":       {good + "- name: other\n", StateWarn, ReasonMismatch, "file:5: no route leads to this receiver", false},
+		"unknown key":           {good + "reciever: x\n", StateFail, ReasonInvalid, "file:5: a key that Alertmanager does not know here (did you mean receivers?)", false},
+		"unknown key in route":  {"route: {receiver: oncall, group_bye: [a]}\n" + amOncall + pager, StateFail, ReasonInvalid, "did you mean group_by?", false},
+		"key twice":             {good + "route: {receiver: oncall}\n", StateFail, ReasonInvalid, "is already set in line 1: remove one", false},
+		"no integration":        {amToOncall + "receivers: [{name: oncall}]\n", StateFail, ReasonEmpty, "file:1: the root route ends at a receiver that tells nobody", false},
+		"empty integrations":    {amToOncall + amOncall + "slack_configs: []\n", StateFail, ReasonEmpty, "tells nobody", false},
+		"singular":              {amToOncall + amOncall + "pagerduty_config: [{routing_key: " + key + "}]\n", StateFail, ReasonInvalid, "did you mean pagerduty_configs?", false},
+		"misspelt":              {amToOncall + amOncall + "pagerdty_configs: [{routing_key: " + key + "}]\n", StateFail, ReasonInvalid, "did you mean pagerduty_configs?", false},
+		"not known here":        {amToOncall + amOncall + "carrierpigeon_configs: [{loft: a}]\n", StateWarn, ReasonInvalid, "file:4: an integration that is not known here", true},
+		"text for a list":       {amToOncall + amOncall + "slack_configs: here\n", StateFail, ReasonInvalid, "is no list", false},
+		"text for a route":      {"route: oncall\n" + amOncall + pager, StateFail, ReasonInvalid, "file:1: a route is no mapping", false},
+
+		"muted below":           {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [alertname=Watchdog]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "ends at pagerduty", false},
+		"swallowed below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "tells nobody", false},
+		"swallowed, going on":   {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n  - {receiver: oncall}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"swallowed all the way": {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "tells nobody", false},
+		"taken by a child":      {"route:\n  receiver: nobody\n  routes:\n  - {routes: [{receiver: oncall}]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "ends at pagerduty", false},
+		"critical to nobody":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: ['severity=~\"critical|page\"']}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "file:4: alerts of severity critical", false},
+		"critical by match":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, match: {severity: critical}}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "file:4: alerts of severity critical", false},
+		"critical and more":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical, team=test]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"critical, going on":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical], continue: true}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"not critical":          {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity!=critical]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"matchers at the root":  {"route: {receiver: oncall, matchers: [a=b]}\n" + amOncall + pager, StateFail, ReasonInvalid, "file:1: the root route has matchers", false},
+		"intervals at the root": {"route: {receiver: oncall, mute_time_intervals: [night]}\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StateFail, ReasonInvalid, "root route has time intervals", false},
+		"interval":              {"route:\n  receiver: oncall\n  routes: [{matchers: [a=b], active_time_intervals: [night]}]\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StatePass, ReasonNone, "", false},
+		"no such interval":      {"route:\n  receiver: oncall\n  routes: [{matchers: [a=b], active_time_intervals: [day]}]\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StateFail, ReasonMissing, "file:3: the time interval is not defined", false},
+		"interval without name": {good + "time_intervals: [{time_intervals: []}]\n", StateFail, ReasonInvalid, "a time interval has no name", false},
+		"no duration":           {"route: {receiver: oncall, repeat_interval: 30}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is no duration", false},
+		"no repetition":         {"route: {receiver: oncall, repeat_interval: 0s}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is zero", false},
+		"durations":             {"route: {receiver: oncall, group_wait: 0s, group_interval: 1m30s, repeat_interval: 10m}\n" + amOncall + pager, StatePass, ReasonNone, "", false},
+		"continue":              {"route: {receiver: oncall, routes: [{continue: perhaps}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "neither true nor false", false},
+		"no matcher":            {"route: {receiver: oncall, routes: [{matchers: [critical]}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "a matcher has no operator", false},
+		"no regular expression": {"route: {receiver: oncall, routes: [{matchers: ['a=~\"(\"']}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "no regular expression", false},
+		"none in match_re":      {"route: {receiver: oncall, routes: [{match_re: {a: '('}}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "no regular expression", false},
+		"braces":                {"route: {receiver: oncall, routes: [{matchers: ['{severity=\"critical\", a=~\"b|c\"}']}]}\n" + amOncall + pager, StatePass, ReasonNone, "", false},
+		"inhibition":            {good + "inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [e]}]\n", StatePass, ReasonNone, "", false},
+		"inhibition, misspelt":  {good + "inhibit_rules: [{source_matcher: [a=b]}]\n", StateFail, ReasonInvalid, "did you mean source_match", false},
+
+		"placeholder key":        {amToOncall + amOncall + "pagerduty_configs: [{service_key: YOUR_PAGERDUTY_KEY}]\n", StateFail, ReasonPlaceholder, "file:4: service_key is a placeholder", false},
+		"unexpanded key":         {amToOncall + amOncall + "pagerduty_configs: [{service_key: '${PAGERDUTY_KEY}'}]\n", StateFail, ReasonPlaceholder, "service_key", false},
+		"angle brackets":         {amToOncall + amOncall + "opsgenie_configs: [{api_key: '<opsgenie-key>'}]\n", StateFail, ReasonPlaceholder, "api_key", false},
+		"zeros":                  {amToOncall + amOncall + "pagerduty_configs: [{service_key: '00000000000000000000000000000000'}]\n", StateFail, ReasonPlaceholder, "service_key", false},
+		"unrendered":             {amToOncall + amOncall + "pagerduty_configs: [{routing_key: '{{ pagerduty_key }}'}]\n", StateFail, ReasonPlaceholder, "routing_key", false},
+		"template":               {amToOncall + amOncall + "pagerduty_configs: [{routing_key: '{{ .CommonLabels.key }}', client_url: '{{ template \"a\" . }}'}]\n", StatePass, ReasonNone, "", false},
+		"empty key":              {amToOncall + amOncall + "pagerduty_configs: [{service_key: ''}]\n", StateFail, ReasonMissing, "pagerduty_configs has no service_key or routing_key", false},
+		"slack":                  {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "', channel: '#todo'}]\n", StatePass, ReasonNone, "slack", false},
+		"slack, placeholder":     {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXX'}]\n", StateFail, ReasonPlaceholder, "api_url", false},
+		"slack, nothing":         {amToOncall + amOncall + "slack_configs: [{channel: '#a'}]\n", StateFail, ReasonMissing, "slack_configs has no api_url or app_token", false},
+		"slack, global":          {"global: {slack_api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}\n" + amToOncall + amOncall + "slack_configs: [{channel: '#a'}]\n", StatePass, ReasonNone, "slack", false},
+		"global placeholder":     {"global: {slack_api_url: 'https://hooks.slack.com/services/your-webhook'}\n" + amToOncall + amOncall + "slack_configs: [{channel: '#a'}]\n", StateFail, ReasonPlaceholder, "file:1: slack_api_url", false},
+		"global, not needed":     {"global: {opsgenie_api_key: changeme}\n" + good, StateWarn, ReasonPlaceholder, "file:1: opsgenie_api_key", false},
+		"unused placeholder":     {good + "- name: other\n  pagerduty_configs: [{service_key: changeme}]\n", StateWarn, ReasonMismatch, "service_key is a placeholder", false},
+		"mail":                   {"global: {smtp_smarthost: 'mail.corp.net:587', smtp_from: am@corp.net}\n" + amToOncall + amOncall + "email_configs: [{to: oncall@corp.net}]\n", StatePass, ReasonNone, "email", false},
+		"mail without a server":  {amToOncall + amOncall + "email_configs: [{to: oncall@corp.net, from: am@corp.net}]\n", StateFail, ReasonMissing, "email_configs has no smarthost", false},
+		"mail to nobody":         {"global: {smtp_smarthost: 'mail.corp.net:587', smtp_from: am@corp.net}\n" + amToOncall + amOncall + "email_configs: [{send_resolved: true}]\n", StateFail, ReasonMissing, "email_configs has no to", false},
+		"mail to an example":     {"global: {smtp_smarthost: 'mail.corp.net:587', smtp_from: am@corp.net}\n" + amToOncall + amOncall + "email_configs: [{to: ops@example.com}]\n", StateFail, ReasonPlaceholder, "file:5: to is a placeholder", false},
+		"mail, password":         {"global: {smtp_smarthost: 'mail.corp.net:587', smtp_from: am@corp.net, smtp_auth_password: changeme}\n" + amToOncall + amOncall + "email_configs: [{to: oncall@corp.net}]\n", StateFail, ReasonPlaceholder, "smtp_auth_password", false},
+		"webhook":                {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/secret/hook'}]\n", StatePass, ReasonNone, "webhook", false},
+		"webhook, nothing":       {amToOncall + amOncall + "webhook_configs: [{send_resolved: true}]\n", StateFail, ReasonMissing, "webhook_configs has no url", false},
+		"webhook, authorization": {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/', http_config: {authorization: {credentials: changeme}}}]\n", StateFail, ReasonPlaceholder, "http_config.authorization.credentials", false},
+		"several":                {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/'}]\n  " + pager, StatePass, ReasonNone, "ends at pagerduty and webhook", false},
+		"key and file":           {amToOncall + amOncall + "opsgenie_configs: [{api_key: " + key + ", api_key_file: present}]\n", StateFail, ReasonInvalid, "api_key and api_key_file are both set", false},
+		"file":                   {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: present}]\n", StatePass, ReasonNone, "opsgenie", false},
+		"file, absent":           {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: absent}]\n", StateFail, ReasonMissing, "file:4: the file of api_key_file cannot be read: no such file", false},
+		"file, empty":            {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: empty}]\n", StateFail, ReasonEmpty, "file:4: the file of api_key_file is empty", false},
+		"file, placeholder":      {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: blank}]\n", StateFail, ReasonPlaceholder, "file:4: the file of api_key_file holds a placeholder", false},
+		"file, elsewhere":        {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: elsewhere}]\n", StateUnknown, ReasonNotConfigured, "file:4: the file of api_key_file cannot be read", false},
+		"file, unused":           {good + "- name: other\n  opsgenie_configs: [{api_key_file: absent}]\n", StateWarn, ReasonMismatch, "no such file", false},
+		"anchors":                {"x: &to {routing_key: " + key + "}\n" + amToOncall + amOncall + "pagerduty_configs: [*to]\n", StateFail, ReasonInvalid, "file:1: a key that Alertmanager does not know", false},
+		"anchors where allowed":  {amToOncall + amOncall + "pagerduty_configs: [&to {routing_key: " + key + "}]\n- name: other\n  pagerduty_configs: [*to]\n", StateWarn, ReasonMismatch, "no route leads", false},
+	}
+}
+
+func TestAlertmanagerJudgement(t *testing.T) {
+	key := parts.Secret()
+	keys := map[string]amKeyFile{
+		"present": {text: parts.Secret()}, "empty": {}, "blank": {text: "changeme"}, "absent": {err: syscall.ENOENT},
+		"elsewhere": {err: Unknownf(ReasonNotConfigured, "the file lies in the container of am and not on this host")},
+	}
+	for name, tt := range alertmanagerCases(key) {
+		t.Run(name, func(t *testing.T) {
+			r := sound((&alertmanagerConfig{}).judge(parseAlertmanager("file", []byte(tt.text)), keys, "file"))
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if strings.Contains(r.Detail, key) {
+				t.Errorf("the detail tells the key: %s", r.Detail)
+			}
+		})
+	}
+	wanted := alertmanagerConfig{Integrations: []string{"pagerduty", "opsgenie"}}
+	slack := amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}]\n"
+	expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file"), StateFail, ReasonMismatch, "ends at slack, wanted is pagerduty or opsgenie")
+	k, _ := Find("alertmanager_config")
+	if _, problems := decode(k, "{integrations: [pagerdty]}"); !strings.Contains(problems.Error(), "did you mean pagerduty?") {
+		t.Errorf("a wrong word: %v", problems)
+	}
+}
+
+// TestAlertmanagerAgreesWithAmtool: what amtool refuses is never said to hold, and what is said to be invalid is refused by amtool.
+func TestAlertmanagerAgreesWithAmtool(t *testing.T) {
+	amtool := parts.Need(t, "amtool")
+	for name, tt := range alertmanagerCases(parts.Secret()) {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "alertmanager.yml")
+			if err := os.WriteFile(file, []byte(tt.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.CommandContext(t.Context(), amtool, "check-config", file).CombinedOutput()
+			switch {
+			case tt.newer:
+			case err != nil && tt.state != StateFail:
+				t.Errorf("amtool refuses it: %s", out)
+			case err == nil && tt.state == StateFail && tt.reason == ReasonInvalid:
+				t.Errorf("amtool accepts it: %s", out)
+			}
+		})
+	}
+}
+
+func TestAlertmanagerFiles(t *testing.T) {
+	const spec = "{}"
+	config := func(file string) string {
+		return amToOncall + amOncall + "pagerduty_configs: [{routing_key_file: '" + file + "'}]\n"
+	}
+	key := parts.Secret()
+	compose := "services:\n  am:\n    image: prom/alertmanager\n    volumes: ['./prometheus/alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro', './keys:/keys']\n    secrets: [pager]\nsecrets: {pager: {file: pager.txt}}\n"
+	for name, tt := range map[string]struct {
+		files  folder
+		state  State
+		reason Reason
+		detail string
+	}{
+		"none":                     {nil, StateSkip, ReasonNotConfigured, "no alertmanager.yml"},
+		"beside":                   {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key}, StatePass, ReasonNone, "ends at pagerduty"},
+		"beside, absent":           {folder{"alertmanager.yml": config("pager")}, StateFail, ReasonMissing, "alertmanager.yml:4: the file of routing_key_file cannot be read"},
+		"beside, a directory":      {folder{"alertmanager.yml": config("pager"), "pager/x": ""}, StateFail, ReasonInvalid, "directory"},
+		"absolute, absent":         {folder{"alertmanager.yml": config("/nowhere/" + key)}, StateFail, ReasonMissing, "no such file"},
+		"mounted":                  {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StatePass, ReasonNone, ""},
+		"mounted, empty":           {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": "\n", "pager.txt": key}, StateFail, ReasonEmpty, "routing_key_file is empty"},
+		"mounted, absent":          {folder{"prometheus/alertmanager.yml": config("/keys/" + key), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StateFail, ReasonMissing, "no such file"},
+		"a secret":                 {folder{"prometheus/alertmanager.yml": config("/run/secrets/pager"), "compose.yaml": compose, "pager.txt": "changeme"}, StateFail, ReasonPlaceholder, "holds a placeholder"},
+		"beside, mounted":          {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key, "compose.yaml": "services: {am: {image: a, volumes: ['./prometheus:/etc/am']}}\n"}, StatePass, ReasonNone, ""},
+		"beside, but not mounted":  {folder{"prometheus/alertmanager.yml": config("pager"), "prometheus/pager": key, "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "lies in the container of am"},
+		"in the image":             {folder{"prometheus/alertmanager.yml": config("/opt/" + key), "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "lies in the container of am"},
+		"not mounted by a service": {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: {am: {image: prom/alertmanager}}\n"}, StateUnknown, ReasonNotConfigured, "no service mounts the configuration"},
+		"compose broken":           {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: ["}, StateUnknown, ReasonNotConfigured, "not on this host"},
+		"zero bytes":               {folder{"alertmanager.yml": ""}, StateFail, ReasonEmpty, "holds nothing"},
+		"oversized":                {folder{"alertmanager.yml": strings.Repeat("#", maxAlertmanager+1)}, StateFail, ReasonInvalid, "larger than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), "alertmanager_config", spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if strings.Contains(r.Detail+r.Remedy, key) {
+				t.Errorf("the detail tells what was written for a path: %s", r.Detail)
+			}
+		})
+	}
+	configured := deployment.Settings{Alertmanager: deployment.Alertmanager{Config: "am.yml"}}
+	expect(t, look(t, newPass(t, nil, configured), "alertmanager_config", spec), StateFail, ReasonMissing, "am.yml cannot be read")
+	for name, create := range map[string]func(path string) error{
+		"fifo": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"loop": func(path string) error { return os.Symlink("am.yml", path) },
+	} {
+		p := newPass(t, nil, configured)
+		if err := create(filepath.Join(p.Deployment.Root, "am.yml")); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		expect(t, look(t, p, "alertmanager_config", spec), StateFail, ReasonInvalid, "am.yml cannot be read")
+	}
+
+	p := newPass(t, folder{"alertmanager.yml": config("pager"), "pager": key}, deployment.Settings{})
+	for dir := p.Deployment.Root; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for file, mode := range map[string]os.FileMode{"alertmanager.yml": 0o644, "pager": 0} {
+		if err := os.Chmod(filepath.Join(p.Deployment.Root, file), mode); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asNobody(t, func() {
+		expect(t, look(t, NewPass(p.Deps, p.Deployment), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file of routing_key_file")
+	})
+}
+
+func TestAlertmanagerBounds(t *testing.T) {
+	var text strings.Builder
+	text.WriteString(amToOncall + "receivers:\n- name: oncall\n  opsgenie_configs:\n")
+	for i := range maxKeyFiles + 1 {
+		fmt.Fprintf(&text, "  - api_key_file: key%d\n", i)
+	}
+	files := folder{"alertmanager.yml": text.String()}
+	for i := range maxKeyFiles + 1 {
+		files[fmt.Sprintf("key%d", i)] = parts.Secret()
+	}
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), "alertmanager_config", "{}"), StateWarn, ReasonInvalid, "was not looked at")
+}
+
+func FuzzAlertmanager(f *testing.F) {
+	for _, tt := range alertmanagerCases("key") {
+		f.Add([]byte(tt.text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		r := sound((&alertmanagerConfig{}).judge(parseAlertmanager("file", data), nil, "file"))
+		if r.Reason == ReasonError || r.State == StatePass && !strings.Contains(string(data), "_configs") {
+			t.Errorf("%+v", r)
+		}
+	})
+}
