@@ -49,17 +49,29 @@ func parseMigrationName(file string) (migrationName, bool) {
 	} else {
 		return name, false
 	}
+	name.number = numberParts(digits)
+	return name, true
+}
+
+// numberParts splits a number like 001 or 1.02 into its parts, in a form that equal numbers share: without leading zeros, and 1.0 is 1.
+func numberParts(digits string) []string {
+	var number []string
 	for part := range strings.SplitSeq(digits, ".") {
 		part = strings.TrimLeft(part, "0")
 		if part == "" {
 			part = "0"
 		}
-		name.number = append(name.number, part)
+		number = append(number, part)
 	}
-	for len(name.number) > 1 && name.number[len(name.number)-1] == "0" { // 1.0 is 1
-		name.number = name.number[:len(name.number)-1]
+	for len(number) > 1 && number[len(number)-1] == "0" {
+		number = number[:len(number)-1]
 	}
-	return name, true
+	return number
+}
+
+// compareNumbers orders numbers in the form of numberParts.
+func compareNumbers(a, b []string) int {
+	return slices.CompareFunc(a, b, func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
 }
 
 // key is the number in a form that equal numbers share.
@@ -105,9 +117,7 @@ func versionsOf(used []migrationFile) []migrationVersion {
 	for _, v := range byKey {
 		versions = append(versions, *v)
 	}
-	slices.SortFunc(versions, func(a, b migrationVersion) int {
-		return slices.CompareFunc(a.number, b.number, func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
-	})
+	slices.SortFunc(versions, func(a, b migrationVersion) int { return compareNumbers(a.number, b.number) })
 	return versions
 }
 

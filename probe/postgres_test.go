@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strconv"
@@ -64,7 +65,8 @@ func answersPostgres(t *testing.T, text string) string {
 
 // postgresKinds are all kinds that ask the database, with a spec.
 func postgresKinds() map[string]string {
-	return map[string]string{"postgres_login": "{}", "postgres_default_login": "{}"}
+	return map[string]string{"postgres_login": "{}", "postgres_default_login": "{}", "postgres_tables": "{tables: [publishers]}",
+		"postgres_indexes": "{indexes: [{table: publishers, leading: [api_key]}]}", "postgres_migrations": "{}", "postgres_connections": "{}"}
 }
 
 func TestPostgresFaults(t *testing.T) {
@@ -90,7 +92,8 @@ func TestPostgresFaults(t *testing.T) {
 		}
 		for kind, spec := range postgresKinds() {
 			t.Run(kind+" "+f.name, func(t *testing.T) {
-				r := look(t, newPass(t, nil, postgresSettings(f.address, "marked_user", password)), kind, spec)
+				files := folder{".env": "DB_MAX_OPEN_CONNS=25\n", "migrations/001_first.sql": "create table publishers ();\n"}
+				r := look(t, newPass(t, files, postgresSettings(f.address, "marked_user", password)), kind, spec)
 				expect(t, r, f.state, f.reason, "PostgreSQL at "+f.address)
 				hasNot(t, r, password)
 				if strings.Contains(r.Detail, "mark") {
@@ -120,7 +123,15 @@ func TestPostgresTarget(t *testing.T) {
 	for _, tt := range tests {
 		for kind, spec := range postgresKinds() {
 			t.Run(kind+" "+tt.name, func(t *testing.T) {
-				r := look(t, newPass(t, tt.files, deployment.Settings{}), kind, spec)
+				files := folder{"migrations/001_first.sql": "create table publishers ();\n"}
+				maps.Copy(files, tt.files)
+				if kind == "postgres_connections" {
+					if tt.files[".env"] == "" {
+						return // without the pool's size it asks nobody
+					}
+					files[".env"] += "DB_MAX_OPEN_CONNS=25\n"
+				}
+				r := look(t, newPass(t, files, deployment.Settings{}), kind, spec)
 				expect(t, r, tt.state, tt.reason, "")
 				hasNot(t, r, password)
 				if r.Remedy == "" {

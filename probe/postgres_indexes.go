@@ -1,0 +1,167 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// postgres_indexes: has each wanted table an index that lookups by the wanted column can use?
+//
+// It must lead with the column, hold all rows, and be finished: an index with the column in second place, of an expression, of a part of the rows,
+// or one whose building was broken off does not count, and is named for what it is.
+
+func postgresIndexesKind() Kind {
+	return Kind{
+		Name:     "postgres_indexes",
+		Question: "Has each wanted table a usable index that leads with the wanted column?",
+		Example:  "{indexes: [{table: publishers, leading: [api_key, publisher_id]}]}",
+		Layer:    LayerLive,
+		Reads:    "the database's catalogue (deployment.database, or DB_HOST and its like); needs to log in",
+		MaxAge:   5 * time.Minute,
+		Timeout:  15 * time.Second,
+		New:      func() any { return &postgresIndexes{} },
+	}
+}
+
+type postgresIndexes struct {
+	Indexes []wantedIndex `yaml:"indexes" required:"true" doc:"what must be indexed"`
+}
+
+type wantedIndex struct {
+	Table   string   `yaml:"table" required:"true" doc:"name of the table, with its schema (app.publishers) or without"`
+	Leading []string `yaml:"leading" required:"true" doc:"columns of which one must lead an index"`
+}
+
+func (s *postgresIndexes) Validate() []error {
+	if len(s.Indexes) == 0 {
+		return []error{errors.New("indexes: none is wanted")}
+	}
+	var errs []error
+	for _, w := range s.Indexes {
+		errs = append(errs, tableNames("indexes: table", w.Table)...)
+		if len(w.Leading) == 0 {
+			errs = append(errs, fmt.Errorf("indexes: no column of %s is named", w.Table))
+		}
+	}
+	return errs
+}
+
+// seenTable is what the database has of one wanted table.
+type seenTable struct {
+	table
+	there   bool
+	columns map[string]bool
+	indexes []seenIndex
+}
+
+// seenIndex is an index that has to do with a column: it holds it, or an expression or condition of it.
+type seenIndex struct {
+	column                                          string
+	leads, valid, ready, live, partial, expressions bool
+}
+
+func (s *postgresIndexes) Probe(ctx context.Context, p *Pass) (Result, error) {
+	db, err := postgresFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	seen := make([]seenTable, len(s.Indexes))
+	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		for i, w := range s.Indexes {
+			if seen[i], err = indexesOf(ctx, conn, w); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return db.target.unasked(err, true)
+	}
+	var f Findings
+	for i, w := range s.Indexes {
+		f.Add(w.judge(seen[i]))
+	}
+	return f.Result("every wanted table has an index that leads with the wanted column"), nil
+}
+
+// indexesOf reads a table's wanted columns and all indexes that have to do with them.
+func indexesOf(ctx context.Context, conn *pgx.Conn, w wantedIndex) (seenTable, error) {
+	found, err := tablesNamed(ctx, conn, w.Table)
+	if err != nil {
+		return seenTable{}, err
+	}
+	seen := seenTable{columns: map[string]bool{}}
+	if seen.table, seen.there = found[w.Table]; !seen.there {
+		return seen, nil
+	}
+	rows, err := conn.Query(ctx, `
+		select a.attname::text, i.indexrelid is not null, coalesce(i.indkey[0] = a.attnum, false), coalesce(i.indisvalid, false), coalesce(i.indisready, false),
+			coalesce(i.indislive, false), i.indpred is not null, i.indexprs is not null
+		from pg_attribute a
+		left join pg_index i on i.indrelid = a.attrelid and (a.attnum = any (i.indkey::int2[]) or exists (
+			select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
+				and d.refclassid = 'pg_class'::regclass and d.refobjid = a.attrelid and d.refobjsubid = a.attnum))
+		where a.attrelid = $1::oid and a.attname = any ($2::text[]) and a.attnum > 0 and not a.attisdropped`, seen.oid, w.Leading)
+	if err != nil {
+		return seen, err
+	}
+	var i seenIndex
+	var some bool
+	_, err = pgx.ForEachRow(rows, []any{&i.column, &some, &i.leads, &i.valid, &i.ready, &i.live, &i.partial, &i.expressions}, func() error {
+		seen.columns[i.column] = true
+		if some {
+			seen.indexes = append(seen.indexes, i)
+		}
+		return nil
+	})
+	return seen, err
+}
+
+func (w wantedIndex) judge(seen seenTable) Result {
+	switch {
+	case !seen.there:
+		return Failed(ReasonMissing, "table %s does not exist", w.Table)
+	case !seen.stores() && seen.kind != "m":
+		return Failed(ReasonMismatch, "%s is a view, not a table", w.Table)
+	case len(seen.columns) == 0 && len(w.Leading) == 1:
+		return Failed(ReasonMissing, "table %s has no column %s", w.Table, w.Leading[0])
+	case len(seen.columns) == 0:
+		return Failed(ReasonMissing, "table %s has none of the columns %s", w.Table, words(w.Leading))
+	}
+	var but []string
+	for _, i := range seen.indexes {
+		why := i.unusable()
+		if why == "" {
+			return Passed("%s has an index that leads with %s", w.Table, i.column)
+		}
+		but = append(but, fmt.Sprintf("the one with %s %s", i.column, why))
+	}
+	told := fmt.Sprintf("table %s has no usable index that leads with %s", w.Table, strings.Join(w.Leading, " or "))
+	if len(but) > maxFindings {
+		but = append(but[:maxFindings:maxFindings], "and more")
+	}
+	if len(but) > 0 {
+		told += " (" + strings.Join(but, ", ") + ")"
+	}
+	return Failed(ReasonMissing, "%s", told)
+}
+
+// unusable says why an index does not serve every lookup by the column; "" when it does.
+func (i seenIndex) unusable() string {
+	switch {
+	case i.expressions:
+		return "is of an expression"
+	case i.partial:
+		return "holds only some of the rows"
+	case !i.leads:
+		return "does not lead with it"
+	case !i.valid, !i.ready, !i.live:
+		return "is not valid: its building was broken off, or goes on"
+	}
+	return ""
+}

@@ -1,0 +1,254 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// postgres_migrations: has the database had every migration of the folder, each to its end?
+//
+// Tools note in a table of their own what they have run: golang-migrate the newest number alone, goose, Flyway and dbmate every one. A database
+// without such a table says nothing here: others run their files by hand.
+
+func postgresMigrationsKind() Kind {
+	return Kind{
+		Name:     "postgres_migrations",
+		Question: "Has the database had every migration of the folder, each to its end?",
+		Example:  "{}",
+		Layer:    LayerLive,
+		Reads:    "the names in the migrations folder, and the migration tool's table (deployment.database, or DB_HOST and its like); needs to log in and SELECT on that table",
+		MaxAge:   time.Minute,
+		Timeout:  15 * time.Second,
+		Alone:    true,
+		New:      func() any { return &postgresMigrations{} },
+	}
+}
+
+type postgresMigrations struct {
+	Table string `yaml:"table" doc:"the tool's table where it has another name; schema_migrations, goose_db_version or flyway_schema_history when not set"`
+}
+
+func (s *postgresMigrations) Validate() []error {
+	if s.Table == "" {
+		return nil
+	}
+	return tableNames("table", s.Table)
+}
+
+// Tools that note what they have run, as told to people.
+const (
+	toolMigrate = "golang-migrate"
+	toolGoose   = "goose"
+	toolFlyway  = "Flyway"
+	toolDbmate  = "dbmate" // Rails notes in the same way
+)
+
+// migrated is what a tool's table says.
+type migrated struct {
+	tool  string
+	dirty bool // a migration was begun and not ended
+	// applied are the numbers by key; of golang-migrate only the newest is noted, and all before it count.
+	applied map[string]bool
+	newest  []string // nil when none was applied
+	upTo    []string // everything up to this number counts as applied; nil for none
+}
+
+const maxApplied = 2 * maxMigrations // rows of a tool's table; goose notes each way down, too
+
+var (
+	errNoTool  = errors.New("no table of a migration tool")
+	errStrange = errors.New("the migration tool's table holds something else than numbers")
+)
+
+func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error) {
+	dir := p.View.Place(deployment.FactMigrations).Path()
+	if dir == "" {
+		return Result{}, Skip("deployment.migrations", "no migrations folder was found to compare the database with")
+	}
+	shown := p.Deployment.Rel(dir)
+	names, err := migrationNames(dir)
+	if err != nil {
+		return unreadable(shown+" cannot be listed", err)
+	}
+	all := make([]migrationFile, len(names))
+	for i, name := range names {
+		all[i] = migrationFile{migrationName: name}
+	}
+	style := styleOf(all)
+	versions := versionsOf(slices.DeleteFunc(all, func(f migrationFile) bool { return f.style != style }))
+	if len(versions) == 0 {
+		return Result{}, Skip("deployment.migrations", "%s holds no migration to compare the database with", shown)
+	}
+	db, err := postgresFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	var m migrated
+	var odd error // of the table's content: nothing that the server said
+	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		m, err = s.read(ctx, conn, style)
+		if odd = nil; errors.Is(err, errNoTool) || errors.Is(err, errStrange) {
+			odd, err = err, nil
+		}
+		return err
+	})
+	switch {
+	case err != nil:
+		return db.target.unasked(err, true)
+	case errors.Is(odd, errNoTool):
+		return Result{}, Skip("probe parameter table", "the database has no table of golang-migrate, goose, Flyway or dbmate")
+	case odd != nil:
+		return Result{}, Unknown(ReasonInvalid, odd)
+	}
+	const planned = false // whether a release is planned that will bring the migrations
+	return m.judge(versions, shown, planned), nil
+}
+
+// toolTables are the tools' tables in the order in which they are looked for, with what the files of their tool are like.
+func (s *postgresMigrations) toolTables(style string) []string {
+	switch {
+	case s.Table != "":
+		return []string{s.Table}
+	case style == styleFlyway:
+		return []string{"flyway_schema_history", "schema_migrations", "goose_db_version"}
+	case style == styleMigrate:
+		return []string{"schema_migrations", "goose_db_version", "flyway_schema_history"}
+	}
+	return []string{"goose_db_version", "schema_migrations", "flyway_schema_history"}
+}
+
+// read finds a tool's table, tells the tool by its columns, and reads it.
+func (s *postgresMigrations) read(ctx context.Context, conn *pgx.Conn, style string) (migrated, error) {
+	wanted := s.toolTables(style)
+	found, err := tablesNamed(ctx, conn, wanted...)
+	if err != nil {
+		return migrated{}, err
+	}
+	for _, name := range wanted {
+		t, there := found[name]
+		if !there {
+			continue
+		}
+		rows, err := conn.Query(ctx, "select attname::text from pg_attribute where attrelid = $1::oid and attnum > 0 and not attisdropped", t.oid)
+		if err != nil {
+			return migrated{}, err
+		}
+		columns, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return migrated{}, err
+		}
+		has := func(names ...string) bool {
+			return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(columns, n) })
+		}
+		// Each gives number, whether it holds, and what kind of note it is, the newest note first.
+		var tool, query string
+		switch {
+		case has("version", "dirty"):
+			tool, query = toolMigrate, "select version::text, not dirty, '' from "+t.sql
+		case has("version_id", "is_applied", "id"):
+			tool, query = toolGoose, "select version_id::text, is_applied, '' from "+t.sql+" order by id desc"
+		case has("version", "success", "installed_rank", "type"):
+			tool, query = toolFlyway, "select coalesce(version::text, ''), success, type::text from "+t.sql+" order by installed_rank desc"
+		case has("version"):
+			tool, query = toolDbmate, "select version::text, true, '' from "+t.sql
+		default:
+			continue
+		}
+		rows, err = conn.Query(ctx, fmt.Sprintf("%s limit %d", query, maxApplied))
+		if err != nil {
+			return migrated{}, err
+		}
+		notes, err := pgx.CollectRows(rows, pgx.RowToStructByPos[migrationNote])
+		if err != nil {
+			return migrated{}, err
+		}
+		return readNotes(tool, notes)
+	}
+	return migrated{}, errNoTool
+}
+
+// migrationNote is one row of a tool's table.
+type migrationNote struct {
+	Version string
+	Holds   bool
+	Kind    string // of Flyway
+}
+
+var noteNumber = regexp.MustCompile(`^\d{1,20}([._]\d{1,20}){0,5}$`)
+
+// readNotes reads a tool's rows, the newest first where the tool has an order.
+func readNotes(tool string, notes []migrationNote) (migrated, error) {
+	m := migrated{tool: tool, applied: map[string]bool{}}
+	decided := map[string]bool{} // by a newer note
+	for _, n := range notes {
+		if n.Version == "" || tool == toolMigrate && n.Version == "-1" { // Flyway's repeatable ones; golang-migrate's word for none
+			m.dirty = m.dirty || !n.Holds
+			continue
+		}
+		if !noteNumber.MatchString(n.Version) {
+			return m, errStrange
+		}
+		number := numberParts(strings.ReplaceAll(n.Version, "_", "."))
+		key := strings.Join(number, ".")
+		if tool == toolGoose && key == "0" || decided[key] { // goose begins with a note of its own
+			continue
+		}
+		decided[key] = true
+		undone := n.Kind == "DELETE" || strings.HasPrefix(n.Kind, "UNDO")
+		switch {
+		case !n.Holds && tool == toolGoose, n.Holds && undone: // taken back
+			continue
+		case !n.Holds:
+			m.dirty = true
+			continue
+		}
+		m.applied[key] = true
+		if m.newest == nil || compareNumbers(number, m.newest) > 0 {
+			m.newest = number
+		}
+		if (tool == toolMigrate || n.Kind == "BASELINE") && (m.upTo == nil || compareNumbers(number, m.upTo) > 0) {
+			m.upTo = number
+		}
+	}
+	return m, nil
+}
+
+// judge compares what was applied with the folder's versions, of which there is one at least. While a release is planned, its migrations are
+// still to come.
+func (m migrated) judge(versions []migrationVersion, shown string, planned bool) Result {
+	var f Findings
+	if m.dirty {
+		f.Fail(ReasonUnhealthy, "%s has noted a migration that did not end (dirty): repair what it left and mark it", m.tool)
+		return f.Result("")
+	}
+	var first string
+	missing := 0
+	for _, v := range versions {
+		if m.applied[strings.Join(v.number, ".")] || m.upTo != nil && compareNumbers(v.number, m.upTo) <= 0 {
+			continue
+		}
+		if missing++; first == "" {
+			first = v.files[0]
+		}
+	}
+	last := versions[len(versions)-1]
+	switch {
+	case missing > 0 && planned:
+		f.Warn(ReasonDrift, "%d of %d migrations in %s are not applied yet by %s, the first is %s; the planned release brings them", missing, len(versions), shown, m.tool, first)
+	case missing > 0:
+		f.Fail(ReasonDrift, "%d of %d migrations in %s are not applied by %s, the first is %s", missing, len(versions), shown, m.tool, first)
+	}
+	if m.newest != nil && compareNumbers(m.newest, last.number) > 0 {
+		f.Warn(ReasonDrift, "the database is ahead: %s has applied a migration newer than %s, the last in %s", m.tool, last.files[0], shown)
+	}
+	return f.Result("the database is at %s, the last of %d migrations in %s (%s)", last.files[0], len(versions), shown, m.tool)
+}

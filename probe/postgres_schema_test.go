@@ -1,0 +1,357 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// databaseIn is a pass over a server's database, emptied, with the statements run in it.
+func databaseIn(t *testing.T, server *parts.PostgreSQLServer, files folder, statements ...string) *Pass {
+	t.Helper()
+	server.Exec(t, append([]string{"drop schema if exists public, app, archive cascade", "create schema public"}, statements...)...)
+	return newPass(t, files, databaseOf(server))
+}
+
+func TestPostgresTables(t *testing.T) {
+	server := parts.PostgreSQL(t)
+	const both = "{tables: [publishers, bidders]}"
+	tests := []struct {
+		name       string
+		statements []string
+		spec       string
+		state      State
+		reason     Reason
+		detail     string
+	}{
+		{"both", []string{"create table publishers ()", "create table bidders ()"}, both, StatePass, "", ""},
+		{"one is missing", []string{"create table publishers ()"}, both, StateFail, ReasonMissing, "table bidders does not exist"},
+		{"an empty database", nil, both, StateFail, ReasonMissing, "table publishers does not exist; table bidders does not exist"},
+		{"a view", []string{"create table publishers ()", "create view bidders as select 1"}, both, StateFail, ReasonMismatch, "bidders is a view"},
+		{"partitioned", []string{"create table publishers (id int) partition by range (id)", "create table bidders ()"}, both, StatePass, "", ""},
+		{"in a schema off the path", []string{"create schema archive", "create table archive.publishers ()", "create table bidders ()"}, both, StateFail, ReasonMissing, "table publishers"},
+		{"in a named schema", []string{"create schema app", "create table app.publishers ()"}, "{tables: [app.publishers]}", StatePass, "", ""},
+		{"not in the named schema", []string{"create table publishers ()"}, "{tables: [app.publishers]}", StateFail, ReasonMissing, "table app.publishers"},
+		{"other letters", []string{`create table "Publishers" ()`, "create table bidders ()"}, both, StateFail, ReasonMissing, "table publishers"},
+		{"an index of that name", []string{"create table x (id int)", "create index publishers on x (id)", "create table bidders ()"}, both, StateFail, ReasonMissing, "table publishers"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), "postgres_tables", tt.spec), tt.state, tt.reason, tt.detail)
+		})
+	}
+	t.Run("no such database", func(t *testing.T) {
+		s := databaseOf(server)
+		s.Database.Name = "marked"
+		for _, kind := range []string{"postgres_tables", "postgres_indexes"} {
+			r := look(t, newPass(t, nil, s), kind, postgresKinds()[kind])
+			expect(t, r, StateFail, ReasonMissing, "database of that name does not exist")
+			hasNot(t, r, "marked")
+		}
+	})
+	t.Run("another password", func(t *testing.T) {
+		s := databaseOf(server)
+		s.Database.Password = secret.New(parts.Secret())
+		expect(t, look(t, newPass(t, nil, s), "postgres_tables", both), StateUnknown, ReasonBlocked, "password is not accepted")
+	})
+}
+
+func TestPostgresIndexes(t *testing.T) {
+	server := parts.PostgreSQL(t)
+	const table, spec = "create table publishers (id int, api_key text, publisher_id text)", "{indexes: [{table: publishers, leading: [api_key, publisher_id]}]}"
+	tests := []struct {
+		name       string
+		statements []string
+		state      State
+		detail     string
+	}{
+		{"on the column", []string{table, "create index on publishers (api_key)"}, StatePass, ""},
+		{"on the alternative", []string{table, "create index on publishers (publisher_id, id)"}, StatePass, ""},
+		{"primary key", []string{"create table publishers (api_key text primary key)"}, StatePass, ""},
+		{"unique, with other columns", []string{table, "create unique index on publishers (api_key) include (id)"}, StatePass, ""},
+		{"partitioned", []string{"create table publishers (api_key text) partition by range (api_key)", "create index on publishers (api_key)"}, StatePass, ""},
+		{"good beside bad", []string{table, "create index on publishers (api_key) where id > 0", "create index on publishers (api_key)"}, StatePass, ""},
+		{"no table", nil, StateFail, "table publishers does not exist"},
+		{"no column", []string{"create table publishers (id int)"}, StateFail, "none of the columns api_key, publisher_id"},
+		{"a dropped column", []string{"create table publishers (api_key text)", "create index on publishers (api_key)", "alter table publishers drop column api_key"}, StateFail, "none of the columns"},
+		{"no index", []string{table}, StateFail, "no usable index that leads with api_key or publisher_id"},
+		{"partial", []string{table, "create index on publishers (api_key) where id > 0"}, StateFail, "holds only some of the rows"},
+		{"expression", []string{table, "create index on publishers (lower(api_key))"}, StateFail, "is of an expression"},
+		{"expression in second place", []string{table, "create index on publishers (api_key, lower(publisher_id))"}, StateFail, "is of an expression"},
+		{"second column", []string{table, "create index on publishers (id, api_key)"}, StateFail, "does not lead with it"},
+		{"included column", []string{table, "create index on publishers (id) include (api_key)"}, StateFail, "does not lead with it"},
+		{"an index of another table", []string{table, "create table other (api_key text)", "create index on other (api_key)"}, StateFail, "no usable index"},
+		{"a view", []string{"create view publishers as select 1 as api_key"}, StateFail, "view"},
+		{"not valid", []string{table, "create index broken on publishers (api_key)", "update pg_index set indisvalid = false where indexrelid = 'broken'::regclass"}, StateFail, "not valid"},
+		{"not ready", []string{table, "create index broken on publishers (api_key)", "update pg_index set indisready = false where indexrelid = 'broken'::regclass"}, StateFail, "not valid"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			reason := ReasonNone
+			if tt.state == StateFail {
+				if reason = ReasonMissing; tt.name == "a view" {
+					reason = ReasonMismatch
+				}
+			}
+			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), "postgres_indexes", spec), tt.state, reason, tt.detail)
+		})
+	}
+	t.Run("built concurrently and broken off", func(t *testing.T) {
+		p := databaseIn(t, server, nil, table, "insert into publishers values (1, 'twice'), (2, 'twice')")
+		conn, err := pgx.Connect(t.Context(), server.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = conn.Close(t.Context()) }()
+		if _, err := conn.Exec(t.Context(), "create unique index concurrently on publishers (api_key)"); err == nil {
+			t.Fatal("the index was built")
+		}
+		expect(t, look(t, p, "postgres_indexes", spec), StateFail, ReasonMissing, "not valid")
+	})
+	t.Run("several tables", func(t *testing.T) {
+		p := databaseIn(t, server, nil, table, "create index on publishers (api_key)")
+		expect(t, look(t, p, "postgres_indexes", "{indexes: [{table: publishers, leading: [api_key]}, {table: bidders, leading: [bidder_code]}]}"), StateFail, ReasonMissing, "table bidders does not exist")
+	})
+}
+
+func TestPostgresMigrations(t *testing.T) {
+	server := parts.PostgreSQL(t)
+	up := folder{"migrations/000001_a.up.sql": "x", "migrations/000001_a.down.sql": "x", "migrations/000002_b.up.sql": "x"}
+	numbered := folder{"migrations/001_a.sql": "x", "migrations/002_b.sql": "x", "migrations/notes.md": "x"}
+	flyway := folder{"migrations/V1__a.sql": "x", "migrations/V1.1__b.sql": "x", "migrations/V2__c.sql": "x", "migrations/R__views.sql": "x"}
+	const migrate = "create table schema_migrations (version bigint not null primary key, dirty boolean not null)"
+	const goose = "create table goose_db_version (id serial primary key, version_id bigint not null, is_applied boolean not null, tstamp timestamp default now())"
+	const fly = "create table flyway_schema_history (installed_rank int primary key, version varchar(50), description varchar(200), type varchar(20), script varchar(1000), success boolean)"
+	flown := func(values string) string {
+		return "insert into flyway_schema_history (installed_rank, version, type, success) values " + values
+	}
+	tests := []struct {
+		name       string
+		files      folder
+		statements []string
+		spec       string
+		state      State
+		reason     Reason
+		detail     string
+	}{
+		{"golang-migrate at the newest", up, []string{migrate, "insert into schema_migrations values (2, false)"}, "{}", StatePass, "", "000002_b.up.sql"},
+		{"golang-migrate behind", up, []string{migrate, "insert into schema_migrations values (1, false)"}, "{}", StateFail, ReasonDrift, "1 of 2 migrations in migrations are not applied by golang-migrate, the first is 000002_b.up.sql"},
+		{"golang-migrate dirty", up, []string{migrate, "insert into schema_migrations values (2, true)"}, "{}", StateFail, ReasonUnhealthy, "dirty"},
+		{"golang-migrate ahead", up, []string{migrate, "insert into schema_migrations values (3, false)"}, "{}", StateWarn, ReasonDrift, "ahead"},
+		{"golang-migrate, none run", up, []string{migrate}, "{}", StateFail, ReasonDrift, "2 of 2"},
+		{"golang-migrate's word for none", up, []string{migrate, "insert into schema_migrations values (-1, false)"}, "{}", StateFail, ReasonDrift, "2 of 2"},
+		{"goose at the newest", numbered, []string{goose, "insert into goose_db_version (version_id, is_applied) values (0, true), (1, true), (2, true)"}, "{}", StatePass, "", "goose"},
+		{"goose behind in the middle", numbered, []string{goose, "insert into goose_db_version (version_id, is_applied) values (0, true), (2, true)"}, "{}", StateFail, ReasonDrift, "1 of 2 migrations in migrations are not applied by goose, the first is 001_a.sql"},
+		{"goose, taken back", numbered, []string{goose, "insert into goose_db_version (version_id, is_applied) values (0, true), (1, true), (2, true), (2, false)"}, "{}", StateFail, ReasonDrift, "002_b.sql"},
+		{"goose, taken back and run again", numbered, []string{goose, "insert into goose_db_version (version_id, is_applied) values (0, true), (1, true), (2, true), (2, false), (2, true)"}, "{}", StatePass, "", ""},
+		{"goose, under another name", numbered, []string{strings.Replace(goose, "goose_db_version", "app_versions", 1), "insert into app_versions (version_id, is_applied) values (1, true), (2, true)"}, "{table: app_versions}", StatePass, "", ""},
+		{"dbmate", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('001'), ('002')"}, "{}", StatePass, "", "dbmate"},
+		{"dbmate behind", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('002')"}, "{}", StateFail, ReasonDrift, "001_a.sql"},
+		{"no numbers", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('marked')"}, "{}", StateUnknown, ReasonInvalid, "something else than numbers"},
+		{"Flyway at the newest", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1.1', 'SQL', true), (3, null, 'SQL', true), (4, '2', 'SQL', true)")}, "{}", StatePass, "", "Flyway"},
+		{"Flyway failed", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1.1', 'SQL', false)")}, "{}", StateFail, ReasonUnhealthy, "dirty"},
+		{"Flyway behind", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1_1', 'SQL', true)")}, "{}", StateFail, ReasonDrift, "V2__c.sql"},
+		{"Flyway, begun with a baseline", flyway, []string{fly, flown("(1, '1.1', 'BASELINE', true), (2, '2', 'SQL', true)")}, "{}", StatePass, "", ""},
+		{"Flyway, taken back", flyway, []string{fly, flown("(1, '1.1', 'BASELINE', true), (2, '2', 'SQL', true), (3, '2', 'UNDO_SQL', true)")}, "{}", StateFail, ReasonDrift, "V2__c.sql"},
+		{"the tool of the files", up, []string{migrate, "insert into schema_migrations values (2, false)", goose}, "{}", StatePass, "", "golang-migrate"},
+		{"no table", up, nil, "{}", StateSkip, ReasonNotConfigured, "no table of"},
+		{"another's table of that name", up, []string{"create table schema_migrations (id int)"}, "{}", StateSkip, ReasonNotConfigured, "no table of"},
+		{"no folder", nil, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "no migrations folder"},
+		{"an empty folder", folder{"migrations/README.md": "x"}, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "holds no migration"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := look(t, databaseIn(t, server, tt.files, tt.statements...), "postgres_migrations", tt.spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			hasNot(t, r, "marked")
+		})
+	}
+	t.Run("the role may not read it", func(t *testing.T) {
+		password := parts.Secret()
+		p := databaseIn(t, server, up, migrate, "grant usage on schema public to public", "create role watcher login password '"+password+"'")
+		s := p.Deployment.Settings
+		s.Root, s.Database.User = p.Deployment.Root, "watcher"
+		s.Database.Password = secret.New(password)
+		r := look(t, newPass(t, nil, s), "postgres_migrations", "{}")
+		expect(t, r, StateUnknown, ReasonPermissionDenied, "privilege")
+	})
+	t.Run("while a release is planned", func(t *testing.T) {
+		m, err := readNotes(toolMigrate, []migrationNote{{"1", true, ""}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions := []migrationVersion{{[]string{"1"}, "1", []string{"1_a.sql"}}, {[]string{"2"}, "2", []string{"2_b.sql"}}}
+		expect(t, m.judge(versions, "migrations", true), StateWarn, ReasonDrift, "the planned release brings them")
+		expect(t, m.judge(versions, "migrations", false), StateFail, ReasonDrift, "2_b.sql")
+	})
+}
+
+func FuzzMigrationNotes(f *testing.F) {
+	f.Add("1", "002", true, "SQL")
+	f.Add("1.0", "1", false, "UNDO_SQL")
+	f.Add("-1", "", true, "BASELINE")
+	f.Fuzz(func(t *testing.T, first, second string, holds bool, kind string) {
+		for _, tool := range []string{toolMigrate, toolGoose, toolFlyway, toolDbmate} {
+			m, err := readNotes(tool, []migrationNote{{first, holds, kind}, {second, !holds, kind}})
+			if err == nil && (m.newest == nil) != (len(m.applied) == 0) {
+				t.Errorf("%s: %q, %q: %+v", tool, first, second, m)
+			}
+		}
+	})
+}
+
+func TestPostgresConnections(t *testing.T) {
+	server := parts.PostgreSQL(t, parts.PostgreSQLSetting("max_connections", "20"), parts.PostgreSQLSetting("superuser_reserved_connections", "4"))
+	compose := func(service string) folder {
+		return folder{"compose.yaml": "services: {catalyst: {image: c, environment: {DB_MAX_OPEN_CONNS: 8}, " + service + "}}"}
+	}
+	tests := []struct {
+		name   string
+		files  folder
+		spec   string
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"one below", folder{".env": "DB_MAX_OPEN_CONNS=15\n"}, "{}", StatePass, "", "below the 16"},
+		{"as many", folder{".env": "DB_MAX_OPEN_CONNS=16\n"}, "{}", StateFail, ReasonThreshold, "not below the 16 connections that the database admits (20 without those reserved)"},
+		{"another name", folder{".env": "DB_MAX_CONNS=100\n"}, "{}", StateFail, ReasonThreshold, "DB_MAX_CONNS"},
+		{"not set", folder{".env": "X=1\n"}, "{}", StateSkip, ReasonNotConfigured, "not set to a positive number"},
+		{"without bound", folder{".env": "DB_MAX_OPEN_CONNS=0\n"}, "{}", StateSkip, ReasonNotConfigured, ""},
+		{"no number", folder{".env": "DB_MAX_OPEN_CONNS=marked\n"}, "{}", StateSkip, ReasonNotConfigured, ""},
+		{"one replica", compose("restart: always"), "{}", StatePass, "", ""},
+		{"deployed twice", compose("deploy: {replicas: 2}"), "{}", StateFail, ReasonThreshold, "2 replicas"},
+		{"scaled", compose("scale: 2"), "{}", StateFail, ReasonThreshold, "2 replicas"},
+		{"replicas told", folder{".env": "DB_MAX_OPEN_CONNS=4\n"}, "{replicas: 4}", StateFail, ReasonThreshold, "4 replicas"},
+		{"a compose file that cannot be read", folder{"compose.yaml": "services: ["}, "{}", StateUnknown, ReasonError, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := look(t, newPass(t, tt.files, databaseOf(server)), "postgres_connections", tt.spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			hasNot(t, r, "marked")
+		})
+	}
+	r := (&postgresConnections{}).judge("K", 8, 2, admitted{max: 20, superuser: 2, reserved: 2})
+	expect(t, r, StateFail, ReasonThreshold, "below the 16")
+	expect(t, (&postgresConnections{}).judge("K", 8, 2, admitted{max: 20, superuser: 2, reserved: 1}), StatePass, "", "")
+}
+
+// TestPostgresKept: one connection serves all, through the server's restarts, and none is left when the configuration goes.
+func TestPostgresKept(t *testing.T) {
+	server := parts.PostgreSQL(t)
+	server.Exec(t, "create table publishers (api_key text primary key)")
+	p := newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=5\n"}, databaseOf(server))
+	probes := []Probe{load(t, "postgres_tables", "{tables: [publishers]}"), load(t, "postgres_indexes", "{indexes: [{table: publishers, leading: [api_key]}]}"), load(t, "postgres_connections", "{}")}
+	seen := func(state State, reason Reason) {
+		t.Helper()
+		for _, pr := range probes {
+			expect(t, Look(t.Context(), pr, p), state, reason, "")
+		}
+	}
+	for range 334 {
+		seen(StatePass, "")
+	}
+	if n := server.Connections(t, p.Agent); n != 1 {
+		t.Errorf("%d connections after a thousand looks", n)
+	}
+	if n := strings.Count(server.Log(), "application_name="+p.Agent); n != 1 {
+		t.Errorf("%d log-ins for a thousand looks", n)
+	}
+	server.Restart(t)
+	seen(StatePass, "") // the dead connection is replaced within the look
+	server.Stop()
+	seen(StateUnknown, ReasonUnreachable)
+	server.Restart(t)
+	seen(StatePass, "")
+
+	t.Run("it may only read", func(t *testing.T) {
+		db, err := postgresFor(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.ask(t.Context(), func(_ context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(t.Context(), "create table x ()")
+			return err
+		})
+		if codeOf(err) != "25006" { // read_only_sql_transaction
+			t.Errorf("writing: %v", err)
+		}
+	})
+	t.Run("a question takes too long", func(t *testing.T) {
+		s := databaseOf(server)
+		s.Database.Timeout = patient()
+		db, err := postgresFor(newPass(t, nil, s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = db.ask(t.Context(), func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "select pg_sleep(60)")
+			return err
+		})
+		_, err = db.target.unasked(err, true)
+		if reasonOf(err) != ReasonTimeout {
+			t.Errorf("it is told as %v", err)
+		}
+	})
+	p.Kept.Close()
+	parts.Eventually(t, 5*time.Second, func() error {
+		if n := server.Connections(t, ""); n != 0 {
+			return fmt.Errorf("%d connections are left", n)
+		}
+		return nil
+	})
+	for _, pr := range probes {
+		if r := Look(t.Context(), pr, p); r.State != StateUnknown {
+			t.Errorf("after the end: %+v", r)
+		}
+	}
+}
+
+// TestPostgresStoppedInTheMiddle: the server is cut off while it answers a question.
+func TestPostgresStoppedInTheMiddle(t *testing.T) {
+	server := parts.PostgreSQL(t)
+	var cut atomic.Bool
+	address := listener(t, func(c net.Conn) {
+		to, err := net.Dial("tcp", net.JoinHostPort(server.Host, strconv.Itoa(server.Port)))
+		if err != nil {
+			return
+		}
+		defer func() { _ = to.Close() }()
+		go func() { _, _ = io.Copy(to, c); _ = to.Close() }()
+		buf := make([]byte, 4096)
+		for {
+			n, err := to.Read(buf)
+			if err != nil {
+				return
+			}
+			if cut.Load() {
+				_, _ = c.Write(buf[:n/2])
+				return
+			}
+			if _, err := c.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+	})
+	s := databaseOf(server)
+	s.Database.Host, s.Database.Port = postgresSettings(address, "", "").Database.Host, postgresSettings(address, "", "").Database.Port
+	p := newPass(t, nil, s)
+	tables := load(t, "postgres_tables", "{tables: [publishers]}")
+	expect(t, Look(t.Context(), tables, p), StateFail, ReasonMissing, "publishers")
+	cut.Store(true)
+	expect(t, Look(t.Context(), tables, p), StateUnknown, ReasonUnreachable, "")
+	cut.Store(false)
+	expect(t, Look(t.Context(), tables, p), StateFail, ReasonMissing, "publishers")
+}

@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// postgres_tables: are the expected tables in the database?
+//
+// A table is named as the application names it: without a schema it is looked for on the role's search path, as schema.table there alone.
+
+func postgresTablesKind() Kind {
+	return Kind{
+		Name:     "postgres_tables",
+		Question: "Are the expected tables in the database?",
+		Example:  "{tables: [publishers, bidders]}",
+		Layer:    LayerLive,
+		Reads:    "the database's catalogue (deployment.database, or DB_HOST and its like); needs to log in",
+		MaxAge:   time.Minute,
+		Timeout:  15 * time.Second,
+		New:      func() any { return &postgresTables{} },
+	}
+}
+
+type postgresTables struct {
+	Tables []string `yaml:"tables" required:"true" doc:"names of tables, with their schema (app.publishers) or without"`
+}
+
+func (s *postgresTables) Validate() []error { return tableNames("tables", s.Tables...) }
+
+// tableNames refuses what names no table.
+func tableNames(field string, names ...string) []error {
+	if len(names) == 0 {
+		return []error{errors.New(field + ": none is named")}
+	}
+	for _, name := range names {
+		if name == "" || strings.Count(name, ".") > 1 || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") {
+			return []error{errors.New(field + ": a table is named table or schema.table")}
+		}
+	}
+	return nil
+}
+
+func (s *postgresTables) Probe(ctx context.Context, p *Pass) (Result, error) {
+	db, err := postgresFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	var found map[string]table
+	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		found, err = tablesNamed(ctx, conn, s.Tables...)
+		return err
+	})
+	if err != nil {
+		return db.target.unasked(err, true)
+	}
+	return s.judge(found), nil
+}
+
+// table is a relation of the database.
+type table struct {
+	oid  uint32
+	sql  string // its name, quoted and with its schema as far as a statement needs
+	kind string // pg_class.relkind
+}
+
+// stores reports whether rows are kept in it: a table, a partitioned one, a foreign one.
+func (t table) stores() bool { return t.kind == "r" || t.kind == "p" || t.kind == "f" }
+
+// tablesNamed looks up relations by name; those that do not exist are left out.
+func tablesNamed(ctx context.Context, conn *pgx.Conn, names ...string) (map[string]table, error) {
+	rows, err := conn.Query(ctx, `
+		select wanted.name, c.oid, c.oid::regclass::text, c.relkind::text
+		from unnest($1::text[]) as wanted(name)
+		cross join lateral (
+			select c.oid, c.relkind from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where c.relkind in ('r', 'p', 'f', 'v', 'm') and case
+				when position('.' in wanted.name) > 0 then n.nspname = split_part(wanted.name, '.', 1) and c.relname = split_part(wanted.name, '.', 2)
+				else c.relname = wanted.name and n.nspname = any (current_schemas(false)) end
+			order by array_position(current_schemas(false), n.nspname) limit 1
+		) c`, names)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]table{}
+	var name string
+	var t table
+	_, err = pgx.ForEachRow(rows, []any{&name, &t.oid, &t.sql, &t.kind}, func() error { found[name] = t; return nil })
+	return found, err
+}
+
+func (s *postgresTables) judge(found map[string]table) Result {
+	var f Findings
+	for _, name := range s.Tables {
+		switch t, there := found[name]; {
+		case !there:
+			f.Fail(ReasonMissing, "table %s does not exist", name)
+		case !t.stores():
+			f.Fail(ReasonMismatch, "%s is a view, not a table", name)
+		}
+	}
+	return f.Result("the database has the tables %s", words(s.Tables))
+}
