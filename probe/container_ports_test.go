@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 func TestContainerPortsJudge(t *testing.T) {
@@ -69,7 +70,7 @@ func TestContainerPortsJudge(t *testing.T) {
 
 // A container that is not of the project counts like one that is.
 func TestContainerPortsOnDocker(t *testing.T) {
-	d := newDocker(t)
+	d := newDockerOn(t, parts.PrivateDocker(t)) // one that runs nothing else
 	published := func(ip string) (client.ContainerCreateOptions, network.Port) {
 		port := network.MustParsePort("5432/tcp")
 		return client.ContainerCreateOptions{

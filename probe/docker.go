@@ -50,6 +50,7 @@ type engine struct {
 	socket     string // path, "" for TCP
 	configured bool
 	restarts   restartLedger
+	proofs     containerProofs
 }
 
 type dockerKey struct{}

@@ -83,7 +83,11 @@ type docker struct {
 
 func newDocker(t *testing.T, changes ...string) docker {
 	t.Helper()
-	engine := parts.Docker(t)
+	return newDockerOn(t, parts.Docker(t), changes...)
+}
+
+func newDockerOn(t *testing.T, engine *parts.Engine, changes ...string) docker {
+	t.Helper()
 	name := "probe-" + strings.ToLower(parts.Secret()[:10])
 	engine.Image(t, name+":1", parts.GoProgram(t, dockerProgram), changes...)
 	return docker{engine, name + ":1", name}

@@ -8,6 +8,7 @@ func Kinds() []Kind {
 		composeLimitsKind(),
 		composeLoggingKind(),
 		composePortsKind(),
+		containerBackupKind(),
 		containerEnvFlagKind(),
 		containerEnvWordKind(),
 		containerLimitsKind(),

@@ -1,0 +1,311 @@
+package probe
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/mount"
+
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// container_backup: could the newest backup in the backup container be restored?
+//
+// Files of a container are read through the engine. A folder cannot be listed there without its content being sent, so that of a folder of backups the
+// one called latest is looked into first. What was proven of a file is remembered as long as its size and time stay.
+
+func containerBackupKind() Kind {
+	return Kind{
+		Name:     "container_backup",
+		Question: "Is the newest finished backup in the container fresh and whole?",
+		Example:  "{smaller: 0.5}",
+		Layer:    LayerRunning,
+		Reads:    "GET and HEAD on the Docker Engine (deployment.docker), the newest backup to its end; needs the engine's socket or address",
+		Values:   []*Value{BackupLastSuccess, BackupSize},
+		MaxAge:   10 * time.Minute,
+		Timeout:  2 * time.Hour,
+		Alone:    true,
+
+		Background: true,
+		New:        func() any { return &containerBackup{Smaller: 0.5} },
+	}
+}
+
+type containerBackup struct {
+	Smaller float64 `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"share of the size of the backup before it under which one is suspiciously small; 0 never is"`
+}
+
+const (
+	// backupFolder is where backup images keep what they make, unless configured.
+	backupFolder = "/backups"
+	// backupRests is how long ago a file must have been written to count as finished: nobody can be asked who has it open.
+	backupRests = 30 * time.Second
+	// backupAhead is how far a file's time may be ahead of ours.
+	backupAhead = 5 * time.Minute
+)
+
+// containerFound are the newest finished backup and the one before it, whose Path is "" when there is none.
+type containerFound struct{ newest, before archived }
+
+func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
+	b := p.Deployment.Backup
+	if b.Container == "" && (b.Path != "" || b.Directory != "") {
+		return Result{}, Skip("deployment.backup.container", "the backups are on this host, not in a container")
+	}
+	id, name, err := s.container(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	e, err := engineFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	found, where, err := s.find(ctx, p, e, id)
+	shown := name + ":" + where
+	switch {
+	case errors.Is(err, errNoFile) && b.Container == "":
+		return Result{}, Skip("deployment.backup.container", "there is no %s", shown)
+	case errors.Is(err, errNoFile):
+		return Failed(ReasonMissing, "there is no %s", shown), nil
+	case errors.Is(err, errLinks), errors.Is(err, errNoFolder):
+		return Failed(ReasonInvalid, "%s: %v", shown, err), nil
+	case errors.Is(err, backup.ErrUnfinished):
+		return Pending(ReasonInProgress, "%s: no finished backup, one is being written", shown), nil
+	case errors.Is(err, backup.ErrNone):
+		return Failed(ReasonMissing, "no backup in %s", shown), nil
+	case errors.Is(err, path.ErrBadPattern):
+		return Result{}, Needs("deployment.backup.glob", Unknown(ReasonInvalid, errors.New("deployment.backup.glob is no pattern")))
+	case errors.Is(err, errTooMany):
+		return Result{}, Needs("deployment.backup.path", Unknown(ReasonInvalid, fmt.Errorf("%s: %w", shown, err)))
+	case err != nil:
+		return Result{}, err
+	}
+	proof, err := e.proofs.prove(ctx, e, id, found.newest)
+	if err != nil {
+		return Result{}, err
+	}
+	return s.judge(found, name, proof, b.MaxAge.Std(), p.Time)
+}
+
+// container is the id and name of the container with the backups.
+func (s *containerBackup) container(ctx context.Context, p *Pass) (id, name string, err error) {
+	wanted := p.Deployment.Backup.Container
+	if wanted != "" {
+		all, err := dockerList(ctx, p)
+		if err != nil {
+			return "", "", err
+		}
+		for _, c := range all {
+			if slices.Contains(c.Names, "/"+wanted) || len(wanted) >= 12 && strings.HasPrefix(c.ID, wanted) {
+				return c.ID, containerName(c), nil
+			}
+		}
+		return "", "", Needs("deployment.backup.container", Unknownf(ReasonNotConfigured, "there is no container %s", wanted))
+	}
+	project, err := dockerProjectOf(ctx, p)
+	if err != nil {
+		return "", "", err
+	}
+	for _, c := range project.of(p.Deployment.Backup.Service) {
+		if slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool {
+			return m.Type == mount.TypeBind && path.Clean(m.Destination) == backupFolder
+		}) {
+			return "", "", Skip("deployment.backup.container", "%s of container %s is a folder of the host", backupFolder, c.Name)
+		}
+		return c.ID, c.Name, nil
+	}
+	return "", "", Skip("deployment.backup.container", "service %s has no container", p.Deployment.Backup.Service)
+}
+
+// find looks for the newest finished backup; where is the path that was decided by.
+func (s *containerBackup) find(ctx context.Context, p *Pass, e *engine, id string) (found containerFound, where string, err error) {
+	b := p.Deployment.Backup
+	if where = b.Path; where != "" {
+		found.newest, err = e.stat(ctx, id, where)
+		if err == nil && found.newest.Folder {
+			err = errNoFolder
+		}
+		if err == nil && p.Now().Sub(found.newest.Modified) < backupRests && !found.newest.Modified.After(p.Now().Add(backupAhead)) {
+			err = backup.ErrUnfinished
+		}
+		return found, where, err
+	}
+	if where = b.Directory; where == "" {
+		where = backupFolder
+	}
+	if _, err := path.Match(b.Glob, ""); err != nil {
+		return found, where, err
+	}
+	at, err := e.stat(ctx, id, where)
+	switch {
+	case err != nil:
+		return found, where, err
+	case !at.Folder:
+		return containerFound{newest: at}, where, nil
+	}
+	for _, folder := range []string{path.Join(at.Path, "latest"), path.Join(at.Path, "last"), at.Path} {
+		in, err := e.stat(ctx, id, folder)
+		if folder != at.Path && (errors.Is(err, errNoFile) || err == nil && !in.Folder) {
+			continue
+		}
+		if err != nil {
+			return found, where, err
+		}
+		all, err := e.list(ctx, id, in.Path)
+		if err != nil {
+			return found, where, err
+		}
+		found, err = newestArchived(all, b.Glob, p.Now())
+		if err == nil {
+			found.newest, err = e.stat(ctx, id, found.newest.Path) // an archive rounds times to seconds
+			return found, where, err
+		}
+		if folder == at.Path {
+			return found, where, err
+		}
+	}
+	return found, where, backup.ErrNone
+}
+
+// newestArchived chooses the newest finished backup and the one before it. The error is backup.ErrNone, or ErrUnfinished when one is on its way.
+func newestArchived(all []archived, glob string, now time.Time) (containerFound, error) {
+	var finished []archived
+	none := backup.ErrNone
+	for _, a := range all {
+		like, done := backup.Named(path.Base(a.Path))
+		if glob != "" {
+			like, _ = path.Match(glob, path.Base(a.Path))
+		}
+		age := now.Sub(a.Modified)
+		switch {
+		case !like && done, slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // a link to it was listed
+		case !done, like && age < backupRests && age >= -backupAhead:
+			none = backup.ErrUnfinished
+		default:
+			finished = append(finished, a)
+		}
+	}
+	if len(finished) == 0 {
+		return containerFound{}, none
+	}
+	slices.SortFunc(finished, func(a, b archived) int {
+		if c := b.Modified.Compare(a.Modified); c != 0 {
+			return c
+		}
+		return strings.Compare(b.Path, a.Path)
+	})
+	found := containerFound{newest: finished[0]}
+	for _, f := range finished[1:] {
+		if f.Size != found.newest.Size { // one of the same size may be a copy under another name
+			found.before = f
+			break
+		}
+	}
+	return found, nil
+}
+
+// judge judges the newest finished backup and what reading it has shown.
+func (s *containerBackup) judge(found containerFound, container string, proof backup.Proof, fresh time.Duration, now time.Time) (Result, error) {
+	newest := found.newest
+	name := container + ":" + newest.Path
+	age := now.Sub(newest.Modified)
+	told := func(d time.Duration) string { return schema.Duration(d.Round(time.Minute)).String() }
+	var f Findings
+	f.Measure(BackupSize.Of(float64(newest.Size), "container"))
+	opaque := !proof.Whole && proof.Reason == backup.Opaque
+	if proof.Whole || opaque {
+		f.Measure(BackupLastSuccess.Of(float64(newest.Modified.UnixMilli())/1000, "container"))
+	}
+	switch {
+	case proof.Whole && proof.NoData:
+		f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", name)
+	case proof.Whole, opaque:
+	case proof.Reason == backup.Empty:
+		f.Fail(ReasonEmpty, "%s is empty: %s", name, proof.Detail)
+	case proof.Reason == backup.Truncated:
+		f.Fail(ReasonTruncated, "%s is not whole: %s", name, proof.Detail)
+	default:
+		f.Fail(ReasonInvalid, "%s is no whole backup: %s", name, proof.Detail)
+	}
+	switch {
+	case age > fresh:
+		f.Fail(ReasonStale, "%s is %s old, older than %s", name, told(age), schema.Duration(fresh))
+	case age < -backupAhead:
+		f.Fail(ReasonInvalid, "%s is dated %s ahead of the clock, so that its age is not known", name, told(-age))
+	}
+	if before := found.before; before.Path != "" && float64(newest.Size) < s.Smaller*float64(before.Size) {
+		f.Warn(ReasonThreshold, "%s has %d bytes, far less than the %d of %s before it", name, newest.Size, before.Size, before.Path)
+	}
+	r := f.Result("%s: %s old, %d bytes, %s read to its end", name, told(age), newest.Size, proof.Format)
+	if opaque && r.State != StateFail {
+		return Result{Samples: r.Samples}, Needs("a restore drill, since its content is encrypted or of a format that is not read",
+			Unknownf(ReasonNotConfigured, "%s cannot be read through: %s", name, proof.Detail))
+	}
+	return r, nil
+}
+
+// containerProofs remembers what reading backups in containers has shown. The zero value is ready; safe for concurrent use.
+type containerProofs struct {
+	mu   sync.Mutex
+	kept map[containerProofKey]backup.Proof
+}
+
+type containerProofKey struct {
+	container string
+	file      archived
+}
+
+const maxContainerProofs = 64
+
+// prove reads a backup to its end, unless that was done in its present state. A file that changes meanwhile is not judged.
+func (l *containerProofs) prove(ctx context.Context, e *engine, id string, file archived) (backup.Proof, error) {
+	file.Modified = file.Modified.UTC() // so that equal times are equal keys
+	key := containerProofKey{id, file}
+	l.mu.Lock()
+	proof, known := l.kept[key]
+	l.mu.Unlock()
+	if known {
+		return proof, nil
+	}
+	read := false
+	err := e.archive(ctx, id, file.Path, func(h *tar.Header, content io.Reader) (err error) {
+		if read || h.Typeflag != tar.TypeReg {
+			return nil
+		}
+		read = true
+		if proof, err = backup.Prove(ctx, content, h.Size); err != nil {
+			return e.brokenOff(ctx, err)
+		}
+		return nil
+	})
+	if err == nil && !read {
+		err = errNoFile
+	}
+	if errors.Is(err, errNoFile) {
+		err = Unknownf(ReasonInProgress, "the newest backup went while it was to be read")
+	}
+	if err != nil {
+		return proof, err
+	}
+	after, err := e.stat(ctx, id, file.Path)
+	if err != nil || after.Size != file.Size || !after.Modified.Equal(file.Modified) {
+		return proof, Unknownf(ReasonInProgress, "the newest backup changed while it was read")
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.kept == nil || len(l.kept) >= maxContainerProofs {
+		l.kept = map[containerProofKey]backup.Proof{}
+	}
+	l.kept[key] = proof
+	return proof, nil
+}

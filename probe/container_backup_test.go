@@ -1,0 +1,174 @@
+package probe
+
+import (
+	"errors"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// wholeDump is what pg_dump writes of a table with a row.
+const wholeDump = "--\n-- PostgreSQL database dump\n--\n\nCOPY public.bids (id) FROM stdin;\n1\n\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
+
+func TestContainerBackupOnDocker(t *testing.T) {
+	d := newDocker(t)
+	name := d.project + "-backup"
+	d.run(t, "backup", client.ContainerCreateOptions{Name: name},
+		"write=/backups/daily/daily_1.sql="+wholeDump, "write=/backups/daily/later.sql.tmp=x",
+		"link=/backups/latest/latest.sql=../daily/daily_1.sql",
+		"write=/cut/a.sql="+wholeDump[:60], "write=/empty/a.sql=", "dir=/none", "write=/unfinished/a.sql.tmp=x",
+		"link=/circle/a=/circle/b", "link=/circle/b=/circle/a", "write=/deep/daily/x.sql="+wholeDump, "write=/ready=1")
+	p := d.pass(t, nil, deployment.Settings{})
+	e, err := engineFor(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts.Eventually(t, 10*time.Second, func() error {
+		_, err := e.stat(t.Context(), name, "/ready")
+		return err
+	})
+	pass := func(b deployment.Backup, later time.Duration) *Pass {
+		p := d.pass(t, nil, deployment.Settings{Backup: b})
+		now := p.Now
+		p.Now = func() time.Time { return now().Add(later) }
+		return again(p)
+	}
+	for _, tt := range []struct {
+		name   string
+		b      deployment.Backup
+		later  time.Duration
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"by convention", deployment.Backup{}, time.Hour, StatePass, ReasonNone, name + ":/backups/daily/daily_1.sql"},
+		{"path through links", deployment.Backup{Container: name, Path: "/backups/latest/latest.sql"}, time.Hour, StatePass, ReasonNone, ":/backups/daily/daily_1.sql"},
+		{"directory", deployment.Backup{Container: name, Directory: "/deep"}, time.Hour, StatePass, ReasonNone, ":/deep/daily/x.sql"},
+		{"glob", deployment.Backup{Container: name, Directory: "/deep", Glob: "y*"}, time.Hour, StateFail, ReasonMissing, "no backup in"},
+		{"stale", deployment.Backup{}, 27 * time.Hour, StateFail, ReasonStale, "older than 1d2h"},
+		{"of the future", deployment.Backup{}, -time.Hour, StateFail, ReasonInvalid, "ahead of the clock"},
+		{"cut", deployment.Backup{Container: name, Directory: "/cut"}, time.Hour, StateFail, ReasonTruncated, "/cut/a.sql is not whole"},
+		{"empty", deployment.Backup{Container: name, Path: "/empty/a.sql"}, time.Hour, StateFail, ReasonEmpty, "is empty"},
+		{"none", deployment.Backup{Container: name, Directory: "/none"}, time.Hour, StateFail, ReasonMissing, "no backup in"},
+		{"missing", deployment.Backup{Container: name, Path: "/no/such.sql"}, time.Hour, StateFail, ReasonMissing, "there is no " + name + ":/no/such.sql"},
+		{"unfinished", deployment.Backup{Container: name, Directory: "/unfinished"}, time.Hour, StatePending, ReasonInProgress, "is being written"},
+		{"written a moment ago", deployment.Backup{}, 0, StatePending, ReasonInProgress, "is being written"},
+		{"no such container", deployment.Backup{Container: "nobody-here"}, time.Hour, StateUnknown, ReasonNotConfigured, "there is no container nobody-here"},
+		{"on the host", deployment.Backup{Path: "/backups/latest.sql"}, time.Hour, StateSkip, ReasonNotConfigured, "on this host"},
+		{"no such service", deployment.Backup{Service: "nosuch"}, time.Hour, StateSkip, ReasonNotConfigured, "has no container"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := look(t, pass(tt.b, tt.later), "container_backup", "{}")
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if _, ok := measured(r, BackupLastSuccess, "container"); ok != (tt.state == StatePass || strings.Contains("stale of the future", tt.name)) {
+				t.Errorf("last success measured: %v", ok)
+			}
+		})
+	}
+	t.Run("links in circles", func(t *testing.T) {
+		r := look(t, pass(deployment.Backup{Container: name, Path: "/circle/a"}, time.Hour), "container_backup", "{}")
+		if r.State == StatePass || r.State == StateWarn {
+			t.Errorf("%+v", r)
+		}
+	})
+	t.Run("read once", func(t *testing.T) {
+		p := pass(deployment.Backup{}, time.Hour)
+		e, err := engineFor(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 3 {
+			expect(t, look(t, again(p), "container_backup", "{}"), StatePass, ReasonNone, "")
+		}
+		if len(e.proofs.kept) != 1 {
+			t.Errorf("%d proofs", len(e.proofs.kept))
+		}
+		file := archived{Path: "/backups/daily/daily_1.sql", Size: 1, Modified: time.Now()}
+		if _, err := e.proofs.prove(t.Context(), e, name, file); reasonOf(err) != ReasonInProgress {
+			t.Errorf("of a file that changed: %v", err)
+		}
+	})
+}
+
+func TestNewestArchived(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	file := func(name string, size int64, ago time.Duration) archived {
+		return archived{name, size, now.Add(-ago), false}
+	}
+	for name, tt := range map[string]struct {
+		all            []archived
+		glob           string
+		newest, before string
+		err            error
+	}{
+		"none":                {nil, "", "", "", backup.ErrNone},
+		"logs alone":          {[]archived{file("/b/a.log", 1, time.Hour)}, "", "", "", backup.ErrNone},
+		"newest":              {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
+		"a copy is not one":   {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 5, time.Hour)}, "", "/b/2.sql", "", nil},
+		"listed twice":        {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/1.sql", 5, time.Hour)}, "", "/b/1.sql", "", nil},
+		"one being written":   {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, 29*time.Second)}, "", "/b/1.sql", "", nil},
+		"just at rest":        {[]archived{file("/b/2.sql", 6, 30*time.Second)}, "", "/b/2.sql", "", nil},
+		"only one written":    {[]archived{file("/b/2.sql", 6, time.Second)}, "", "", "", backup.ErrUnfinished},
+		"by its name":         {[]archived{file("/b/2.sql.tmp", 6, time.Hour)}, "", "", "", backup.ErrUnfinished},
+		"manifest":            {[]archived{file("/b/2.sql", 6, time.Hour), file("/b/2.sql.sha256", 6, time.Minute)}, "", "/b/2.sql", "", nil},
+		"pattern":             {[]archived{file("/b/db.bin", 6, time.Hour), file("/b/2.sql", 6, time.Minute)}, "db.*", "/b/db.bin", "", nil},
+		"far ahead of us":     {[]archived{file("/b/2.sql", 6, -time.Hour)}, "", "/b/2.sql", "", nil},
+		"a little ahead":      {[]archived{file("/b/2.sql", 6, -time.Minute)}, "", "", "", backup.ErrUnfinished},
+		"same time, by names": {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
+	} {
+		found, err := newestArchived(tt.all, tt.glob, now)
+		if !errors.Is(err, tt.err) || found.newest.Path != tt.newest || found.before.Path != tt.before {
+			t.Errorf("%s: %+v %v", name, found, err)
+		}
+	}
+}
+
+func TestContainerBackupJudge(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	s := &containerBackup{Smaller: 0.5}
+	const day = 26 * time.Hour
+	whole := backup.Proof{Whole: true, Format: backup.SQL}
+	for name, tt := range map[string]struct {
+		size, before int64
+		age          time.Duration
+		proof        backup.Proof
+		state        State
+		reason       Reason
+	}{
+		"whole":          {100, 0, time.Hour, whole, StatePass, ReasonNone},
+		"exactly fresh":  {100, 0, day, whole, StatePass, ReasonNone},
+		"just stale":     {100, 0, day + time.Second, whole, StateFail, ReasonStale},
+		"half":           {50, 100, time.Hour, whole, StatePass, ReasonNone},
+		"less than half": {49, 100, time.Hour, whole, StateWarn, ReasonThreshold},
+		"no rows":        {100, 0, time.Hour, backup.Proof{Whole: true, NoData: true}, StateWarn, ReasonEmpty},
+		"damaged":        {100, 0, time.Hour, backup.Proof{Reason: backup.Invalid}, StateFail, ReasonInvalid},
+		"encrypted":      {100, 0, time.Hour, backup.Proof{Reason: backup.Opaque}, StateUnknown, ReasonNotConfigured},
+		"stale, too":     {100, 0, 2 * day, backup.Proof{Reason: backup.Opaque}, StateFail, ReasonStale},
+		"a bit ahead":    {100, 0, -5 * time.Minute, whole, StatePass, ReasonNone},
+		"far ahead":      {100, 0, -6 * time.Minute, whole, StateFail, ReasonInvalid},
+	} {
+		found := containerFound{newest: archived{Path: path.Join("/b", "2.sql"), Size: tt.size, Modified: now.Add(-tt.age)}}
+		if tt.before > 0 {
+			found.before = archived{Path: "/b/1.sql", Size: tt.before}
+		}
+		r, err := s.judge(found, "c", tt.proof, day, now)
+		if err != nil {
+			samples := r.Samples
+			r = unanswered(err)
+			r.Samples = samples
+		}
+		if r.State != tt.state || r.Reason != tt.reason {
+			t.Errorf("%s: %+v", name, r)
+		}
+		if n, ok := measured(r, BackupSize, "container"); !ok || n != float64(tt.size) {
+			t.Errorf("%s: size measured %v %v", name, n, ok)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/moby/moby/client"
+)
+
+// maxLogRead bounds what is read of a log to find its end.
+const maxLogRead = 256 << 20
+
+// logTail is the end of what a container has written since a time, to both outputs, at most so many bytes. cut says that there was more before it.
+// It may hold anything: it is judged, never shown. An error's reason is not_configured where the container's logging driver cannot be read from.
+func (e *engine) logTail(ctx context.Context, c *dockerContainer, since time.Time, most int) (text []byte, cut bool, err error) {
+	at := strconv.FormatInt(since.Unix(), 10) + "." + fmt.Sprintf("%09d", since.Nanosecond())
+	stream, err := e.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Since: at})
+	if err != nil {
+		return nil, false, e.unasked(ctx, "read a log", err)
+	}
+	defer func() { _ = stream.Close() }()
+	end := &logEnd{most: most}
+	limited := io.LimitReader(stream, maxLogRead)
+	if c.Config.Tty {
+		_, err = io.Copy(end, limited)
+	} else {
+		err = demux(end, limited)
+	}
+	switch {
+	case ctx.Err() != nil:
+		return nil, false, Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("the log of container %s is not read in time", c.Name)))
+	case err != nil:
+		return nil, false, Unknownf(ReasonError, "the log of container %s breaks off", c.Name)
+	case limited.(*io.LimitedReader).N <= 0:
+		return nil, false, Unknownf(ReasonInvalid, "the log of container %s is longer than is read", c.Name)
+	}
+	return end.text(), end.cut, nil
+}
+
+var errFrames = errors.New("not the frames that a log comes in")
+
+// demux joins the frames that a container without a terminal has its outputs sent in: a stream's number, three zeros, the length in four bytes.
+func demux(to io.Writer, from io.Reader) error {
+	in := bufio.NewReader(from)
+	var head [8]byte
+	for {
+		switch _, err := io.ReadFull(in, head[:]); {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case head[0] > 2 || head[1]|head[2]|head[3] != 0:
+			return errFrames
+		}
+		if _, err := io.CopyN(to, in, int64(binary.BigEndian.Uint32(head[4:]))); err != nil {
+			return err
+		}
+	}
+}
+
+// logEnd keeps the last bytes written to it.
+type logEnd struct {
+	most int
+	data []byte
+	cut  bool
+}
+
+func (l *logEnd) Write(data []byte) (int, error) {
+	l.data = append(l.data, data...)
+	if len(l.data) > 2*l.most {
+		l.trim()
+	}
+	return len(data), nil
+}
+
+func (l *logEnd) trim() {
+	if over := len(l.data) - l.most; over > 0 {
+		l.data = append(l.data[:0], l.data[over:]...)
+		l.cut = true
+	}
+}
+
+func (l *logEnd) text() []byte {
+	l.trim()
+	return l.data
+}
