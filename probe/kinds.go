@@ -29,6 +29,7 @@ func Kinds() []Kind {
 		attestationKind(),
 		cdnKind(),
 		dnsRecordsKind(),
+		evidenceKind(),
 		gdprRefusalKind(),
 		grafanaKind(),
 		httpHealthKind(),

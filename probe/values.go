@@ -37,12 +37,16 @@ var (
 	CriterionValue      = &Value{"catalyst_criterion_value", "Measured value of a success criterion, in the unit of its threshold.", nil}
 	CriterionThreshold  = &Value{"catalyst_criterion_threshold", "Bound of a success criterion.", nil}
 	AttestationExpiry   = &Value{"catalyst_attestation_expiry_timestamp_seconds", "End of the attestation that counts, by the role it was given in.", []string{"role"}}
+	EvidenceTime        = &Value{"catalyst_evidence_timestamp_seconds", "When the report that counts was made.", nil}
+	TestCoverage        = &Value{"catalyst_test_coverage_ratio", "Share of statements that tests cover, 0 to 1.", nil}
+	Vulnerabilities     = &Value{"catalyst_vulnerabilities", "Known vulnerabilities that the code calls, by severity.", []string{"severity"}}
+	SecretFindings      = &Value{"catalyst_secret_findings", "Secrets found in the repository's files and history.", nil}
 )
 
 // Values lists every measured value.
 func Values() []*Value {
 	return []*Value{
-		AttestationExpiry, DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
+		AttestationExpiry, EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings, DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
 		RedisExpiring, RedisHitRatio,
 	}

@@ -1,0 +1,137 @@
+package probe
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+const commitA, commitB = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567", "89abcdef0123456789abcdef0123456789abcdef"
+
+// goTest is the stream of a test run.
+func goTest(action string) string {
+	at := time.Now().UTC().Format(time.RFC3339)
+	return fmt.Sprintf(`{"Time":%q,"Action":"start","Package":"p"}
+{"Time":%q,"Action":"run","Package":"p","Test":"TestX"}
+{"Time":%q,"Action":%q,"Package":"p","Test":"TestX"}
+{"Time":%q,"Action":%q,"Package":"p"}
+`, at, at, at, action, at, action)
+}
+
+// plan appends a planned release to a deployment's records.
+func plan(t *testing.T, root, commit string) {
+	t.Helper()
+	c, err := attest.OpenChain(filepath.Join(root, ".catalyst", "releases"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Append(attest.Record{Phase: attest.PhasePlanned, At: time.Now(), By: "x", Release: attest.ReleaseID{Version: "1", Commit: commit}}, false); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEvidence(t *testing.T) {
+	at := func(commit, name string) string { return ".catalyst/evidence/" + commit + "/" + name }
+	tests := []struct {
+		name    string
+		files   folder
+		planned string
+		spec    string
+		state   State
+		reason  Reason
+		value   *Value
+		want    float64
+	}{
+		{"tests pass", folder{at(commitA, "tests.json"): goTest("pass")}, commitA, "{report: tests}", StatePass, "", nil, 0},
+		{"a test fails", folder{at(commitA, "tests.json"): goTest("fail")}, commitA, "{report: tests}", StateFail, "", nil, 0},
+		{"of another commit", folder{at(commitB, "tests.json"): goTest("pass")}, commitA, "{report: tests}", StateFail, ReasonOutdated, nil, 0},
+		{"no release and no repository: age alone", folder{at(commitA, "tests.json"): goTest("pass")}, "", "{report: tests}", StateWarn, "", nil, 0},
+		{"none", nil, commitA, "{report: tests}", StateFail, ReasonMissing, nil, 0},
+		{"empty", folder{at(commitA, "tests.json"): ""}, commitA, "{report: tests}", StateUnknown, ReasonEmpty, nil, 0},
+		{"cut", folder{at(commitA, "tests.json"): goTest("pass")[:150]}, commitA, "{report: tests}", 0, ReasonTruncated, nil, 0},
+		{"coverage", folder{at(commitA, "coverage.out"): "mode: set\np/x.go:1.1,2.2 9 1\np/x.go:3.1,4.2 1 0\n"}, commitA, "{report: coverage}", 0, "", TestCoverage, 0.9},
+		{"coverage too low", folder{at(commitA, "coverage.out"): "mode: set\np/x.go:1.1,2.2 7 1\np/x.go:3.1,4.2 3 0\n"}, commitA, "{report: coverage}", StateFail, ReasonThreshold, TestCoverage, 0.7},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			root := tt.files.write(t)
+			if tt.planned != "" {
+				plan(t, root, tt.planned)
+			}
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), "evidence", tt.spec)
+			if tt.state != 0 && r.State != tt.state || tt.reason != "" && r.Reason != tt.reason || tt.state == StatePass && r.Reason != "" {
+				t.Errorf("got %+v", r)
+			}
+			if tt.reason == ReasonTruncated && r.State.OK() {
+				t.Errorf("a cut report passes: %+v", r)
+			}
+			if tt.value != nil {
+				if got, ok := measured(r, tt.value); !ok || got != tt.want {
+					t.Errorf("measured %v, %v", got, ok)
+				}
+			}
+			if _, ok := measured(r, EvidenceTime); ok != (len(tt.files) > 0) {
+				t.Errorf("the report's age is measured: %v", ok)
+			}
+		})
+	}
+}
+
+func TestAttestation(t *testing.T) {
+	now := time.Now().UTC().Truncate(time.Second)
+	claim := func(lines ...string) string {
+		return "item: backup/disaster_recovery_plan\nby: a@b.c\nat: " + now.Add(-time.Hour).Format(time.RFC3339) + "\n" + strings.Join(lines, "\n") + "\n"
+	}
+	doc := "# DR\n"
+	digest := func(t *testing.T, text string) string {
+		t.Helper()
+		path := filepath.Join(t.TempDir(), "x")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, err := FileDigest(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	subject := "subject: {path: DISASTER-RECOVERY.md, sha256: " + digest(t, doc) + "}"
+	other := "subject: {path: DISASTER-RECOVERY.md, sha256: " + digest(t, "old") + "}"
+	ofDocument := "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}"
+	tests := []struct {
+		name, claim, spec string
+		state             State
+		reason            Reason
+	}{
+		{"none", "", ofDocument, StateFail, ReasonMissing},
+		{"unsigned, nobody configured", claim("valid_for: 30d", subject), ofDocument, StateWarn, ReasonUnsigned},
+		{"of a document that changed", claim("valid_for: 30d", other), ofDocument, StateFail, ReasonOutdated},
+		{"of no document", claim("valid_for: 30d"), ofDocument, StateFail, ""},
+		{"lapsed", claim("valid_for: 30m", subject), ofDocument, StateFail, ReasonLapsed},
+		{"broken", "item: [", ofDocument, StateFail, ""},
+		{"of a file", claim("valid_for: 30d", subject), "{item: backup/disaster_recovery_plan, of_file: true}", StateWarn, ReasonUnsigned},
+		{"of no file", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, of_file: true}", StateFail, ReasonInvalid},
+		{"no release to be after", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, after: 24h}", StateSkip, ReasonNoRelease},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			f := folder{"DISASTER-RECOVERY.md": doc}
+			if tt.claim != "" {
+				f[".catalyst/attestations/20260101T000000Z-x.yaml"] = tt.claim
+			}
+			r := look(t, newPass(t, f, deployment.Settings{}), "attestation", tt.spec)
+			if r.State != tt.state || tt.reason != "" && r.Reason != tt.reason {
+				t.Errorf("got %+v", r)
+			}
+			if _, ok := measured(r, AttestationExpiry, "any"); ok != strings.Contains(tt.name, "lapsed") && tt.state == StateWarn && !ok {
+				t.Errorf("no expiry is measured: %+v", r)
+			}
+		})
+	}
+}
