@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // events writes one event per argument: "action package[ test[ output]]".
@@ -116,20 +118,23 @@ func TestGoTestBounds(t *testing.T) {
 	}
 }
 
-// TestGoTestMemory reads 500 MB in constant memory.
-func TestGoTestMemory(t *testing.T) {
-	if testing.Short() {
-		t.Skip("reads 500 MB")
+// TestGoTestMemory reads 500 MB in constant memory; fifty with the race detector on, where they take as long.
+func TestGoTestMemory(t *testing.T)     { goTestMemory(t, !raced) }
+func TestGoTestMemoryLong(t *testing.T) { parts.Long(t); goTestMemory(t, true) }
+
+func goTestMemory(t *testing.T, whole bool) {
+	size := 50 << 20
+	if whole {
+		size = 500 << 20
 	}
-	const size = 500 << 20
 	body := events("start a", "run a TestX", "output a TestX "+strings.Repeat("some words of a log ", 20)+"\\n", "output a TestX "+strings.Repeat("x", 3*maxText)+"\\n", "pass a TestX", "pass a")
-	r := constantMemory(t, Tests, repeat("", body, "", size), size, 1<<20)
+	r := constantMemory(t, Tests, repeat("", body, "", size), int64(size), 1<<20)
 	if !r.Complete() || r.Counts.Passed != size/len(body) || r.Counts.Failed != 0 {
 		t.Errorf("complete %v, %+v", r.Complete(), r.Counts)
 	}
 
-	// One event and one line of 64 MB each.
-	const long = 64 << 20
+	// One event and one line of 16 MB each.
+	const long = 16 << 20
 	for name, stream := range map[string][2]string{
 		"output": {`{"Action":"output","Package":"example.com/a","Output":"`, "\"}\n" + events("run a TestX", "pass a TestX", "pass a")},
 		"words":  {"", "\n" + events("run a TestX", "pass a TestX", "pass a")},

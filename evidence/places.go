@@ -111,7 +111,7 @@ func FolderCommit(name string) string {
 }
 
 func inFolder(dir string, kind Kind) ([]Candidate, error) {
-	entries, err := list(dir)
+	entries, err := list(dir, maxEntries)
 	if err != nil {
 		return nil, err
 	}
@@ -125,7 +125,7 @@ func inFolder(dir string, kind Kind) ([]Candidate, error) {
 				found = append(found, c)
 			}
 		case IsCommit(e.Name()) && !e.Type().IsRegular():
-			inner, err := list(name)
+			inner, err := list(name, maxEntries)
 			errs = append(errs, err)
 			for _, e := range inner {
 				if !NameFits(e.Name(), kind) {
@@ -140,8 +140,8 @@ func inFolder(dir string, kind Kind) ([]Candidate, error) {
 	return found, errors.Join(errs...)
 }
 
-// list reads a folder. What is not there, or is no folder, has no entries.
-func list(dir string) ([]fs.DirEntry, error) {
+// list reads a folder of at most so many entries. What is not there, or is no folder, has none.
+func list(dir string, most int) ([]fs.DirEntry, error) {
 	f, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -153,12 +153,13 @@ func list(dir string) ([]fs.DirEntry, error) {
 	if info, err := f.Stat(); err != nil || !info.IsDir() {
 		return nil, err
 	}
-	entries, err := f.ReadDir(maxEntries + 1)
-	switch {
-	case err == io.EOF:
+	entries, err := f.ReadDir(most + 1)
+	if err == io.EOF {
 		err = nil
-	case err == nil && len(entries) > maxEntries:
-		err = fmt.Errorf("%s: more than %d entries: remove evidence of old commits", dir, maxEntries)
+	}
+	if len(entries) > most {
+		entries = entries[:most]
+		err = fmt.Errorf("%s: more than %d entries: remove evidence of old commits", dir, most)
 	}
 	return entries, err
 }

@@ -95,7 +95,7 @@ func TestNothingLeaks(t *testing.T) {
 
 // TestDocumentMemory: neither many entries nor endless strings need memory.
 func TestDocumentMemory(t *testing.T) {
-	const size = 40 << 20
+	const size = 6 << 20
 	const words = "some words of a description "
 	for name, s := range map[string]struct {
 		kind             Kind
