@@ -72,8 +72,10 @@ func (k Kind) Formats() []Format {
 //
 // An error means that there is no report at all: ErrEmpty, ErrFormat (of no known format, or of one that says nothing about the kind), ErrTooLong,
 // or what r returned. A report that is cut off, malformed further down or of a crashed tool is returned with its Gaps and what was seen.
-func Parse(r io.Reader, kind Kind) (Report, error) {
-	in := newInput(r)
+func Parse(r io.Reader, kind Kind) (Report, error) { return parseUpTo(r, kind, MaxBytes) }
+
+func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
+	in := newInput(r, most)
 	rep := Report{Kind: kind}
 	head := in.head()
 	if in.raw.err != nil {

@@ -62,7 +62,7 @@ func goTest(in *input, r *Report) error {
 			if _, _, err := in.line(); err != nil && err != io.EOF {
 				return err
 			}
-			j.line, j.depth = at+1, 0
+			j.line = at + 1
 			continue
 		}
 		if err := s.event(e); err != nil {

@@ -35,8 +35,8 @@ type input struct {
 	raw *counter
 }
 
-func newInput(r io.Reader) *input {
-	raw := &counter{r: r}
+func newInput(r io.Reader, most int64) *input {
+	raw := &counter{r: r, most: most}
 	b := bufio.NewReaderSize(raw, headSize)
 	if mark, _ := b.Peek(3); bytes.HasPrefix(mark, []byte{0xFE, 0xFF}) || bytes.HasPrefix(mark, []byte{0xFF, 0xFE}) || bytes.Equal(mark, []byte{0xEF, 0xBB, 0xBF}) {
 		b = bufio.NewReaderSize(transform.NewReader(b, unicode.BOMOverride(transform.Nop)), headSize)
@@ -50,11 +50,12 @@ func (in *input) head() []byte {
 	return b
 }
 
-// counter counts, stops at MaxBytes, and remembers the error that was none of the content's.
+// counter counts, stops after most bytes, and remembers the error that was none of the content's.
 type counter struct {
-	r   io.Reader
-	n   int64
-	err error
+	r    io.Reader
+	most int64
+	n    int64
+	err  error
 }
 
 func (c *counter) Read(p []byte) (int, error) {
@@ -65,7 +66,7 @@ func (c *counter) Read(p []byte) (int, error) {
 	c.n += int64(n)
 	if err != nil && err != io.EOF {
 		c.err = err
-	} else if c.n > MaxBytes {
+	} else if c.n > c.most {
 		c.err = ErrTooLong
 		return n, ErrTooLong
 	}

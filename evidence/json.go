@@ -101,10 +101,11 @@ func (j *jsonReader) nested(open, end byte, what string, each func() error) erro
 		return j.invalid("%s is missing where one belongs", what)
 	}
 	_, _ = j.br.Discard(1)
-	if j.depth++; j.depth > maxDepth {
+	j.depth++
+	defer func() { j.depth-- }()
+	if j.depth > maxDepth {
 		return j.invalid("nested deeper than %d", maxDepth)
 	}
-	defer func() { j.depth-- }()
 	if ok, err := j.take(end); ok || err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ func TestJUnit(t *testing.T) {
 		{name: "flaky", kind: Tests, text: `<testsuite><testcase name="x"><flakyFailure/></testcase></testsuite>`, state: Warn, reason: Weak, detail: "1 test passed only when run again"},
 		{name: "failures without cases", kind: Tests, text: `<testsuites failures="2"><testsuite tests="1"><testcase name="x"/></testsuite></testsuites>`, state: Fail, reason: Unhealthy, detail: "2 failures that the totals state"},
 		{name: "failures of a suite without cases", kind: Tests, text: `<testsuite tests="3" failures="1" errors="1"><testcase name="x"/></testsuite>`, state: Fail, reason: Unhealthy},
+		{name: "one failure without its case", kind: Tests, text: `<testsuite tests="1" failures="1"><testcase name="x"/></testsuite>`, state: Fail, reason: Unhealthy, detail: "1 failures that"},
 		{name: "tests missing", kind: Tests, text: `<testsuite tests="3"><testcase name="x"/></testsuite>`, state: Unknown, reason: Truncated, detail: "the totals state 3 tests, 1 are there"},
 		{name: "skipped ones not listed", kind: Tests, text: `<testsuite tests="3" skipped="1" disabled="1"><testcase name="x"/></testsuite>`, state: Pass},
 		{name: "senseless totals", kind: Tests, text: `<testsuite tests="many" failures="-3"><testcase name="x"/></testsuite>`, state: Pass},
@@ -94,6 +95,17 @@ func TestJUnitTime(t *testing.T) {
 		}
 		if !r.Time.Equal(want) {
 			t.Errorf("%q is read as %v", text, r.Time)
+		}
+	}
+}
+
+// TestJUnitLongValues: wherever a long attribute is cut, no reference and no character is left in halves.
+func TestJUnitLongValues(t *testing.T) {
+	for n := range 24 {
+		value := strings.Repeat("x", maxAttr-n) + "&#x1F600;ö&amp;ö&lt;" + strings.Repeat("ä&quot;", 100)
+		r := parse(t, Tests, `<testsuite><testcase name="`+value+`" classname='c'><failure/></testcase></testsuite>`)
+		if !r.Complete() || r.Counts.Failed != 1 || r.Findings[0].Package != "c" {
+			t.Fatalf("%d characters before the limit: %+v %+v", n, r.Gaps, r.Counts)
 		}
 	}
 }

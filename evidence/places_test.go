@@ -356,6 +356,16 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// TestSealOfMalformed: size and digest are of all bytes, also where the parser stops early.
+func TestSealOfMalformed(t *testing.T) {
+	text := `<testsuite><x></testsuite>` + strings.Repeat("rest ", 100_000)
+	record := fmt.Sprintf("exit_code: 0\nsize: %d\nsha256: %x\n", len(text), sha256.Sum256([]byte(text)))
+	e := Read(t.Context(), Candidate{Name: "x", Commit: commit, Source: source(func() (string, Meta, error) { return text, Meta{Modified: now, Record: []byte(record)}, nil })}, Tests, nil)
+	if v := Judge(e, policy); e.Seal != SealIntact || v.State != Unknown || v.Reason != Invalid {
+		t.Errorf("seal %v, %+v", e.Seal, v)
+	}
+}
+
 // TestMemory: an unchanged report is read once; anything that changed, even with the old size and time, is read again.
 func TestMemory(t *testing.T) {
 	d := newTree(t)
@@ -392,6 +402,21 @@ func TestMemory(t *testing.T) {
 	d.write("coverage.out.meta.yaml", "exit_code: 3\nsha256: "+strings.Repeat("0", 64)+"\n", time.Hour)
 	if e := Read(t.Context(), c, Coverage, m); e.Exit == nil || *e.Exit != 3 || e.Seal != SealBroken {
 		t.Errorf("with a record: %+v", e)
+	}
+	d.write("coverage.out.meta.yaml", fmt.Sprintf("sha256: %x\n", sha256.Sum256([]byte(strings.Replace(good, "1 1\n", "1 0\n", 1)))), time.Hour)
+	for range 2 {
+		if e := Read(t.Context(), c, Coverage, m); e.Seal != SealIntact {
+			t.Errorf("with the right digest: %+v", e)
+		}
+	}
+	m.entries = nil
+	ratio() // with the digest still recorded
+	if err := os.Remove(c.Name + MetaSuffix); err != nil {
+		t.Fatal(err)
+	}
+	ratio()
+	if !recalled() {
+		t.Error("what was read with a digest is not recalled without")
 	}
 	// Of another kind it is another thing.
 	if e := Read(t.Context(), c, Tests, m); !errors.Is(e.Err, ErrFormat) {

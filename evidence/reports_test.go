@@ -189,6 +189,21 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
+// TestTooLong: a report without end is no report, wherever it is cut off.
+func TestTooLong(t *testing.T) {
+	for _, ex := range goodReports() {
+		size := int64(len(ex.text))
+		if _, err := parseUpTo(strings.NewReader(ex.text), ex.kind, size); err != nil {
+			t.Errorf("%s, as long as may be: %v", ex.name, err)
+		}
+		for _, most := range []int64{0, size / 2, size - 1} {
+			if _, err := parseUpTo(strings.NewReader(ex.text), ex.kind, most); err != ErrTooLong {
+				t.Errorf("%s of %d bytes, %d allowed: %v", ex.name, size, most, err)
+			}
+		}
+	}
+}
+
 type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
