@@ -224,7 +224,7 @@ func TestAlertmanagerFiles(t *testing.T) {
 		}
 	}
 	asNobody(t, func() {
-		expect(t, look(t, NewPass(p.Deps, p.Deployment), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file of routing_key_file")
+		expect(t, look(t, again(p), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file of routing_key_file")
 	})
 }
 

@@ -73,17 +73,29 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return notRead(p.Deployment.Rel(path)+" cannot be read", err)
 	}
-	return c.judge(m, p.Deployment.Rel(path), releaseVersion(p), p.Time), nil
+	version, unknown := releaseVersion(p)
+	r := c.judge(m, p.Deployment.Rel(path), version, p.Time)
+	if unknown != nil && r.State != StateFail { // a fault of its form is one whichever the release is
+		return Result{}, unknown
+	}
+	return r, nil
 }
 
-// releaseVersion is the version of the release that is planned, else of the one recorded last; "" while there is none.
-func releaseVersion(p *Pass) string {
-	if c, err := p.Chain(); err == nil {
-		if r := current(c); r != nil {
-			return r.Release.Version
-		}
+// releaseVersion is the version of the release that is planned, else of the one recorded last; "" while there is none. The error is one of a probe:
+// which release it is cannot be told.
+func releaseVersion(p *Pass) (string, error) {
+	chain, err := p.Chain()
+	if err != nil {
+		return "", err
 	}
-	return ""
+	r := current(chain)
+	switch {
+	case r == nil:
+		return "", nil
+	case r.Release.Version == "":
+		return "", Needs("catalyst_exporter deploy plan --version", Unknownf(ReasonNotConfigured, "the release is known by its commit alone, so that its entry cannot be looked for"))
+	}
+	return r.Release.Version, nil
 }
 
 // entries takes a changelog apart: the entries in the order of the file, what is unreleased (nil for no such section), and the lines of headings that

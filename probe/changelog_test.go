@@ -1,9 +1,11 @@
 package probe
 
 import (
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -81,6 +83,30 @@ func TestChangelogFile(t *testing.T) {
 	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, configured), "changelog", "{}"), StateFail, ReasonMissing, "NEWS.md cannot be read")
 	old := folder{"CHANGELOG.md": "## [Unreleased]\n\n## [1.0.0] - " + time.Now().AddDate(0, 0, -3).Format(time.DateOnly) + "\n\n- a\n"}
 	expect(t, look(t, newPass(t, old, deployment.Settings{}), "changelog", "{stale_after: 2d}"), StateWarn, ReasonStale, "more than 2d old")
+}
+
+func TestChangelogOfTheRelease(t *testing.T) {
+	files := folder{"CHANGELOG.md": "## [Unreleased]\n\n## [1.0.0] - 2026-01-31\n\n- a\n"}
+	planned := func(id attest.ReleaseID) *Pass {
+		t.Helper()
+		p := newPass(t, files, deployment.Settings{})
+		chain, err := p.Chain()
+		if err == nil {
+			_, err = chain.Append(attest.Record{Phase: attest.PhasePlanned, Release: id, At: time.Now(), By: "somebody"}, false)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return again(p)
+	}
+	expect(t, look(t, planned(attest.ReleaseID{Version: "1.0.0"}), "changelog", "{}"), StatePass, ReasonNone, "one of them for 1.0.0")
+	expect(t, look(t, planned(attest.ReleaseID{Version: "1.1.0"}), "changelog", "{}"), StateFail, ReasonMissing, "no entry for 1.1.0")
+	expect(t, look(t, planned(attest.ReleaseID{Commit: strings.Repeat("ab", 20)}), "changelog", "{}"), StateUnknown, ReasonNotConfigured, "by its commit alone")
+
+	files[".catalyst/releases/0001.yaml"] = "phase: ["
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), "changelog", "{}"), StateUnknown, ReasonInvalid, "0001.yaml")
+	files["CHANGELOG.md"] = "nothing"
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonInvalid, "has no entries")
 }
 
 func FuzzChangelog(f *testing.F) {

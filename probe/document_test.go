@@ -142,7 +142,7 @@ func TestDocumentWithoutPermission(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.Chmod(docs, 0o700) })
 	asNobody(t, func() {
-		fresh := NewPass(p.Deps, p.Deployment)
+		fresh := again(p)
 		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
 		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may lie")
 	})

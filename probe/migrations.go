@@ -181,7 +181,7 @@ func (m *migrations) judge(found []migrationFile, shown string) Result {
 	if strangers > 0 {
 		f.Warn(ReasonMismatch, "%s: %d files are numbered in another way than the rest (%s), so that its tool overlooks them", shown, strangers, style)
 	}
-	return f.Result("%s holds %d migrations, %s to %s (%s)", shown, len(versions), versions[0].text, versions[len(versions)-1].text, style)
+	return f.Result("%s holds the migrations %s to %s, %d in all (%s)", shown, versions[0].text, versions[len(versions)-1].text, len(versions), style)
 }
 
 // judgeMigration judges what one file holds.
@@ -233,6 +233,6 @@ func judgePairs(f *Findings, used []migrationFile, shown string) {
 		}
 	}
 	if alone > 0 {
-		f.Warn(ReasonMissing, "%s: %d migrations have no down file as the others do, the first is %s", shown, alone, first)
+		f.Warn(ReasonMissing, "%s: of those with a number, %d have no down file as the others do, the first is %s", shown, alone, first)
 	}
 }

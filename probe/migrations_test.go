@@ -43,8 +43,8 @@ func TestMigrationsJudgement(t *testing.T) {
 		detail string
 		count  float64
 	}{
-		"one":                 {0, "001_a.sql", StatePass, ReasonNone, "1 migrations, 001 to 001 (numbered)", 1},
-		"in order":            {0, "001_a.sql 002_b.sql 003_c.sql", StatePass, ReasonNone, "3 migrations, 001 to 003", 3},
+		"one":                 {0, "001_a.sql", StatePass, ReasonNone, "001 to 001, 1 in all (numbered)", 1},
+		"in order":            {0, "001_a.sql 002_b.sql 003_c.sql", StatePass, ReasonNone, "001 to 003, 3 in all", 3},
 		"from zero":           {0, "0_a.sql 1_b.sql", StatePass, ReasonNone, "", 2},
 		"past ten":            {0, "1_a.sql 2_a.sql 3_a.sql 4_a.sql 5_a.sql 6_a.sql 7_a.sql 8_a.sql 9_a.sql 10_a.sql 11_a.sql", StatePass, ReasonNone, "1 to 11", 11},
 		"dashes":              {0, "01-a.sql 02-b.sql", StatePass, ReasonNone, "", 2},
@@ -65,16 +65,16 @@ func TestMigrationsJudgement(t *testing.T) {
 		"numbers, then times": {0, "00001_a.sql 00002_b.sql 20240301120000_c.sql", StatePass, ReasonNone, "00001 to 20240301120000", 3},
 		"huge numbers":        {0, "9999999999999999999_a.sql 10000000000000000000_b.sql", StatePass, ReasonNone, "9999999999999999999 to 10000000000000000000", 2},
 
-		"pairs":                {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql 000002_b.down.sql", StatePass, ReasonNone, "2 migrations, 000001 to 000002 (golang-migrate)", 2},
+		"pairs":                {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql 000002_b.down.sql", StatePass, ReasonNone, "000001 to 000002, 2 in all (golang-migrate)", 2},
 		"up alone":             {0, "000001_a.up.sql 000002_b.up.sql", StatePass, ReasonNone, "", 2},
-		"one down missing":     {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql", StateWarn, ReasonMissing, "1 migrations have no down file as the others do, the first is 000002_b.up.sql", 2},
+		"one down missing":     {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql", StateWarn, ReasonMissing, "1 have no down file as the others do, the first is 000002_b.up.sql", 2},
 		"down alone":           {0, "000001_a.up.sql 000001_a.down.sql 000002_b.down.sql", StateFail, ReasonMissing, "000002_b.down.sql takes back what no file makes", 1},
 		"empty down":           {0, "000001_a.up.sql|empty 000001_a.down.sql", StateWarn, ReasonEmpty, "takes nothing back", 1},
 		"empty up":             {0, "empty 000001_a.up.sql|000001_a.down.sql", StateFail, ReasonEmpty, "000001_a.up.sql holds no statement", 1},
 		"two ups":              {0, "000001_a.up.sql 000001_b.up.sql", StateFail, ReasonInvalid, "same number", 1},
 		"other name for down":  {0, "000001_a.up.sql 000001_b.down.sql", StatePass, ReasonNone, "", 1},
 		"gap among pairs":      {0, "000001_a.up.sql 000003_b.up.sql", StateFail, ReasonMissing, "000002 is missing", 2},
-		"flyway":               {0, "V1__a.sql V1.1__b.sql V1_2__c.sql V2__d.sql R__views.sql U2__d.sql", StatePass, ReasonNone, "4 migrations, V1 to V2 (flyway)", 4},
+		"flyway":               {0, "V1__a.sql V1.1__b.sql V1_2__c.sql V2__d.sql R__views.sql U2__d.sql", StatePass, ReasonNone, "V1 to V2, 4 in all (flyway)", 4},
 		"flyway past ten":      {0, "V1.9__a.sql V1.10__b.sql", StatePass, ReasonNone, "V1.9 to V1.10", 2},
 		"flyway gap":           {0, "V1__a.sql V3__b.sql", StateFail, ReasonMissing, "2 is missing", 2},
 		"flyway twice":         {0, "V1__a.sql V1.0__b.sql", StateFail, ReasonInvalid, "V1.0__b.sql and V1__a.sql", 1},
@@ -157,7 +157,7 @@ func TestHasStatement(t *testing.T) {
 func TestMigrationsFolder(t *testing.T) {
 	p := newPass(t, folder{"deployment/migrations/001_a.sql": "select 1", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
 	r := look(t, p, "migrations", "{}")
-	expect(t, r, StatePass, ReasonNone, "deployment/migrations holds 1 migrations")
+	expect(t, r, StatePass, ReasonNone, "deployment/migrations holds the migrations 001 to 001, 1 in all")
 
 	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "migrations", "{}"), StateSkip, ReasonNotConfigured, "no migrations folder")
 	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db cannot be listed")
