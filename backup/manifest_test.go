@@ -105,3 +105,16 @@ func TestAgainst(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseManifest(f *testing.F) {
+	digest := strings.Repeat("0123456789abcdef", 4)
+	for _, text := range []string{digest + "  a.sql\n", "SHA256 (a.sql) = " + digest, "sha256: " + digest + "\nsize: 12\n", `{"sha256":"` + digest + `","size":3}`} {
+		f.Add([]byte(text), "a.sql")
+	}
+	f.Fuzz(func(t *testing.T, data []byte, name string) {
+		m, err := ParseManifest(data, name)
+		if (err == nil) != (len(m.SHA256) == 64) || err == nil && m.SHA256 != strings.ToLower(m.SHA256) {
+			t.Fatalf("%+v, %v", m, err)
+		}
+	})
+}
