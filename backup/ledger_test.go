@@ -77,7 +77,8 @@ func TestLedger(t *testing.T) {
 		}
 	}
 	// What was written a moment ago is judged, and not kept.
-	l.Now = nil
+	now := time.Now()
+	l.Now = func() time.Time { return now }
 	put(t, path, dump, 0)
 	if p, err := l.Prove(ctx, path); err != nil || !p.Whole {
 		t.Errorf("%+v, %v", p, err)
