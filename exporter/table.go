@@ -75,7 +75,7 @@ func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
 		return
 	}
 	indent := strings.Repeat(" ", width+6)
-	if v.Detail != "" {
+	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // the reason says it all
 		fmt.Fprintf(b, "%s%s\n", indent, printable(v.Detail))
 	}
 	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {

@@ -46,7 +46,7 @@ func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
 			}
 			entries++
 			switch text := e.Text.Reveal(); {
-			case isPlaceholder(text):
+			case isPlaceholder(placeholderDomain.ReplaceAllString(text, " ")):
 				placeholders++
 				f.Fail(ReasonPlaceholder, "%s at %s:%d is a placeholder", e.Key, env.File, e.Line)
 			case len(e.Unset) > 0:

@@ -189,6 +189,7 @@ func TestEnvPlaceholders(t *testing.T) {
 		{"none", folder{".env.production": "A=1\nB=two"}, "{}", StatePass, "", "2 values in 1 env files", 0},
 		{"two", folder{".env.production": "A=CHANGE_ME\nB=x\nC=<key>"}, "{}", StateFail, ReasonPlaceholder, "A at .env.production:1 is a placeholder; C at .env.production:3", 2},
 		{"domain", folder{".env.production": "HOST=ads.yourdomain.com"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
+		{"domain with the word example", folder{".env.production": "HOST=https://example.com/x"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
 		{"excepted", folder{".env.production": "A=CHANGE_ME\nB=x"}, "{except: [A]}", StatePass, "", "", 0},
 		{"a service's own file", folder{".env.production": "A=1", "extra.env": "B=changeme", "docker-compose.yml": compose}, "{}", StateFail, ReasonPlaceholder, "extra.env:1", 1},
 		{"unused and template files", folder{".env.production": "A=1", "old.env": "B=changeme", ".env.example": "C=changeme"}, "{}", StatePass, "", "", 0},

@@ -1,0 +1,1 @@
+ALTER TABLE bidders ADD COLUMN enabled boolean NOT NULL DEFAULT true;
