@@ -49,7 +49,7 @@ const (
 type Proof struct {
 	Whole  bool   `json:"whole"`
 	Reason Reason `json:"reason,omitempty"` // empty when whole
-	Detail string `json:"detail,omitempty"` // for people: what is wrong and where; quotes nothing out of the backup
+	Detail string `json:"detail,omitempty"` // for people, to be put behind the name of the file: what is wrong and where; quotes nothing out of it
 
 	Format Format   `json:"format,omitempty"` // empty when not recognised
 	Packed []string `json:"packed,omitempty"` // the compression around it, outermost first: gzip, bzip2, zstd, lz4

@@ -44,6 +44,7 @@ func TestNotJudged(t *testing.T) {
 		{"an end of input that is an error", Prover{}, context.Background(), io.MultiReader(bytes.NewReader(dump[:20]), iotest.ErrReader(io.ErrUnexpectedEOF)), -1, io.ErrUnexpectedEOF},
 		{"shorter than said", Prover{}, context.Background(), bytes.NewReader(dump), int64(len(dump)) + 1, io.ErrUnexpectedEOF},
 		{"longer than said", Prover{}, context.Background(), bytes.NewReader(dump), int64(len(dump)) - 1, ErrLimit},
+		{"zstd of a large window", Prover{}, context.Background(), strings.NewReader("\x28\xb5\x2f\xfd\x00\x90\x01\x00\x00"), -1, ErrLimit},
 		{"a bomb", Prover{MaxContent: 1 << 20}, context.Background(), bytes.NewReader(bomb), -1, ErrLimit},
 	}
 	for _, test := range tests {

@@ -76,7 +76,7 @@ func (b *bundle) file(name string, in *input) error {
 		kept = &b.opaque
 	}
 	if base := path.Base(name); *kept == nil {
-		*kept = broken(f.reason, "the file %q in it %s", base[:min(len(base), maxShown)], f.detail)
+		*kept = broken(f.reason, "holds the file %q, which %s", base[:min(len(base), maxShown)], f.detail)
 	}
 	return nil
 }

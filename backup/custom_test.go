@@ -206,12 +206,12 @@ func TestCustom(t *testing.T) {
 		{"compressed", packed(rows), "", ""},
 		{"compressed in many chunks", packed(strings.Split(rows, "")...), "", ""},
 		{"compressed, cut in its block", packed(rows[:len(rows)-2]), Invalid, "content ends early"},
-		{"compressed, with more", packed(rows, "x"), Invalid, "follows the end of the compressed data"},
-		{"compressed, damaged", packed(strings.Replace(rows, rows[len(rows)-4:], "abcd", 1)), Invalid, "zlib data is damaged"},
-		{"compressed, and not", packed("1\n\\.\n"), Invalid, "zlib data is damaged"},
+		{"compressed, with more", packed(rows, "x"), Invalid, "behind the end of the compressed data"},
+		{"compressed, damaged", packed(strings.Replace(rows, rows[len(rows)-4:], "abcd", 1)), Invalid, "has damaged zlib data"},
+		{"compressed, and not", packed("1\n\\.\n"), Invalid, "has damaged zlib data"},
 		{"a second table of contents", again(0), "", ""},
 		{"a second table of contents, cut", again(3), Truncated, "second table of contents"},
-		{"a second table of contents and more", append(again(0), 0), Invalid, "something follows the end"},
+		{"a second table of contents and more", append(again(0), 0), Invalid, "something behind the end of the dump"},
 		{"a second table of contents of another dump", func() []byte {
 			m := one(-1)
 			m.block(blockData, 2, "1\n\\.\n")

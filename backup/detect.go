@@ -82,9 +82,9 @@ func (r *run) judge(in *input, depth int) error {
 	}
 	if len(head) == 0 {
 		if depth == 0 {
-			return broken(Empty, "the file has no content")
+			return broken(Empty, "has no content")
 		}
-		return broken(Empty, "the %s data holds nothing: the dump that was to fill it wrote nothing", r.proof.Packed[len(r.proof.Packed)-1])
+		return broken(Empty, "is %s data of nothing: the dump that was to fill it wrote nothing", r.proof.Packed[len(r.proof.Packed)-1])
 	}
 	name, cut := identify(head, err == io.EOF)
 	if cut {

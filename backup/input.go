@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+
+	"github.com/klauspost/compress/zstd"
 )
 
 // fault is a judgement: the backup was read, and this is wrong with it.
@@ -95,10 +97,14 @@ func damage(name string, err error) error {
 		return f
 	case errors.As(err, &u):
 		return u
+	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
+		return &unread{fmt.Errorf("%w: the zstd data wants more than %d MiB of memory", ErrLimit, zstdWindow>>20)}
+	case errors.Is(err, zstd.ErrUnknownDictionary):
+		return broken(Opaque, "was compressed with a dictionary that is not here")
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return broken(Truncated, "the %s data ends before its end", name)
+		return broken(Truncated, "has %s data that ends before its end", name)
 	}
-	return broken(Invalid, "the %s data is damaged, or followed by something else", name)
+	return broken(Invalid, "has damaged %s data, or something behind it", name)
 }
 
 // bufferSize is how much of a layer is read at once; also the longest line seen in one piece.
@@ -156,7 +162,7 @@ func (in *input) drain() error {
 func (in *input) end(what string) error {
 	switch _, err := in.ReadByte(); err {
 	case nil:
-		return broken(Invalid, "something follows the end of the %s at byte %d", what, in.pos()-1)
+		return broken(Invalid, "has something behind the end of the %s at byte %d", what, in.pos()-1)
 	case io.EOF:
 		return nil
 	default:

@@ -76,36 +76,36 @@ func TestArchives(t *testing.T) {
 		{"directory, all in one list", parts(changed{"blobs_4.toc": "-", "blobs.toc": "7 blob_7.dat\n"}), "", "", Directory, 3},
 		{"tar", parts(changed{"restore.sql": "--"}), "", "", Tar, 3},
 		{"without its table of contents", parts(changed{"toc.dat": "-"}), Truncated, "not its table of contents", Archive, 0},
-		{"a table of contents cut", parts(changed{"toc.dat": toc.String()[:toc.Len()-3]}), Truncated, `"toc.dat" in it ends inside`, Archive, 0},
-		{"a table of contents and more", parts(changed{"toc.dat": toc.String() + "x"}), Invalid, `"toc.dat" in it something follows`, Archive, 0},
+		{"a table of contents cut", parts(changed{"toc.dat": toc.String()[:toc.Len()-3]}), Truncated, `"toc.dat", which ends inside`, Archive, 0},
+		{"a table of contents and more", parts(changed{"toc.dat": toc.String() + "x"}), Invalid, `"toc.dat", which has something behind`, Archive, 0},
 		{"a table of contents of another format", parts(changed{"toc.dat": small(16).String()}), Invalid, "another's name", Archive, 0},
 		{"a table missing", parts(changed{"2.dat": "-"}), Truncated, "lacks 1 of the 3 data files", Directory, 0},
 		{"all but the table of contents missing", archived(t, member{"toc.dat", toc.Bytes()}), Truncated, "lacks 3 of the 3 data files", Directory, 0},
 		{"a table cut", parts(changed{"2.dat": "1\n2\n"}), Truncated, "lacks the end mark", Directory, 0},
 		{"a table of nothing", parts(changed{"2.dat": ""}), Truncated, "lacks the end mark", Directory, 0},
-		{"a table of zeros", parts(changed{"2.dat": "\x00\x00\x00\x00"}), Invalid, `"2.dat" in it has zero bytes`, Archive, 0},
+		{"a table of zeros", parts(changed{"2.dat": "\x00\x00\x00\x00"}), Invalid, `"2.dat", which has zero bytes`, Archive, 0},
 		{"a table and more", parts(changed{"2.dat": "\\.\n3\n"}), Invalid, "behind the end mark", Directory, 0},
 		{"a table twice", archived(t, member{"2.dat", []byte("\\.\n")}, member{"2.dat.gz", packed(t, "gzip", []byte("\\.\n"))}), Invalid, "there twice", Archive, 0},
-		{"a compressed table cut", parts(changed{"3.dat.gz": string(inner[:len(inner)-3])}), Truncated, "gzip data ends", Archive, 0},
-		{"a compressed table and more", parts(changed{"3.dat.gz": string(packed(t, "gzip", []byte("\n"))) + "more than ten bytes"}), Invalid, "gzip data is damaged", Archive, 0},
+		{"a compressed table cut", parts(changed{"3.dat.gz": string(inner[:len(inner)-3])}), Truncated, "gzip data that ends", Archive, 0},
+		{"a compressed table and more", parts(changed{"3.dat.gz": string(packed(t, "gzip", []byte("\n"))) + "more than ten bytes"}), Invalid, "has damaged gzip data", Archive, 0},
 		{"a large object missing", parts(changed{"blob_7.dat.lz4": "-"}), Truncated, "lacks 1 large objects", Directory, 0},
-		{"a large object cut", parts(changed{"blob_7.dat.lz4": "\x04\x22\x4d\x18\x60"}), Truncated, "lz4 data ends", Archive, 0},
+		{"a large object cut", parts(changed{"blob_7.dat.lz4": "\x04\x22\x4d\x18\x60"}), Truncated, "lz4 data that ends", Archive, 0},
 		{"a list missing", parts(changed{"blobs_4.toc": "-"}), Truncated, "lacks 1 of the 3", Directory, 0},
 		{"a list cut", parts(changed{"blobs_4.toc": "7 blob_7.dat\n8 blo"}), Invalid, "damaged list", Archive, 0},
 		{"dumps", archived(t, member{"a.sql", dump}, member{"etc/config.yml", []byte("a: b\n")}, member{"b.sql.gz", packed(t, "gzip", dump)}, member{"log.gz", inner}), "", "", Archive, 4},
 		{"a dump and a directory", archived(t, member{"a.sql", dump}, member{"d/toc.dat", one(0).Bytes()}), Invalid, "another's name", Archive, 0},
-		{"a dump cut", archived(t, member{"a.sql", dump}, member{"b.sql", half}), Truncated, `"b.sql" in it ends`, Archive, 0},
-		{"a dump cut in gzip", archived(t, member{"b.sql.gz", packed(t, "gzip", half)}), Truncated, `"b.sql.gz" in it ends`, Archive, 0},
-		{"a dump without content", archived(t, member{"a.sql", dump}, member{"b.sql", nil}), Empty, `"b.sql" in it has no content`, Archive, 0},
-		{"a gzip of a log for a dump", archived(t, member{"a.sql", dump}, member{"b.sql.gz", inner}), Invalid, `"b.sql.gz" in it is text`, Archive, 0},
+		{"a dump cut", archived(t, member{"a.sql", dump}, member{"b.sql", half}), Truncated, `"b.sql", which ends`, Archive, 0},
+		{"a dump cut in gzip", archived(t, member{"b.sql.gz", packed(t, "gzip", half)}), Truncated, `"b.sql.gz", which ends`, Archive, 0},
+		{"a dump without content", archived(t, member{"a.sql", dump}, member{"b.sql", nil}), Empty, `"b.sql", which has no content`, Archive, 0},
+		{"a gzip of a log for a dump", archived(t, member{"a.sql", dump}, member{"b.sql.gz", inner}), Invalid, `"b.sql.gz", which is text`, Archive, 0},
 		{"an archive of an archive", archived(t, member{"a.tar", archived(t, member{"a.sql", dump})}), "", "", Archive, 2},
 		{"no dump in an archive in an archive", archived(t, member{"a.tar", archived(t, member{"a.txt", []byte("a")})}), Invalid, "holds no dump", Archive, 0},
 		{"no dump", archived(t, member{"a.txt", []byte("a")}), Invalid, "holds no dump", Archive, 0},
 		{"a data directory", archived(t, base...), Opaque, "data directory", BaseBackup, 0},
-		{"an encrypted dump", archived(t, member{"a.sql.age", []byte(sealedAge(100))}), Opaque, `"a.sql.age" in it is encrypted`, Archive, 0},
+		{"an encrypted dump", archived(t, member{"a.sql.age", []byte(sealedAge(100))}), Opaque, `"a.sql.age", which is encrypted`, Archive, 0},
 		{"an encrypted key beside a dump", archived(t, member{"a.sql", dump}, member{"key.age", []byte(sealedAge(100))}), "", "", Archive, 2},
 		{"a sparse end", append(archived(t, member{"a.sql", dump}), make([]byte, 5000)...), "", "", Archive, 2},
-		{"two archives", append(archived(t, member{"a.sql", dump}), archived(t, member{"a.sql", dump})...), Invalid, "follows the end of the tar", Archive, 0},
+		{"two archives", append(archived(t, member{"a.sql", dump}), archived(t, member{"a.sql", dump})...), Invalid, "behind the end of the tar", Archive, 0},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -164,6 +164,7 @@ func TestSealed(t *testing.T) {
 		{"a signature", pgp[:15] + "\xc2\x03abc", Invalid, "no encrypted message", OpenPGP, true},
 		{"armoured openpgp", "-----BEGIN PGP MESSAGE-----\n\nabc\n-----END PGP MESSAGE-----\n", Opaque, "encrypted (openpgp)", OpenPGP, true},
 		{"armoured openpgp, cut", "-----BEGIN PGP MESSAGE-----\n\nabc\n", Truncated, "last line of its armour", OpenPGP, true},
+		{"zstd with a dictionary", "\x28\xb5\x2f\xfd\x21\x07\x04\x21\x00\x00abcd", Opaque, "dictionary", "", false},
 		{"openssl", "Salted__12345678abcdefgh", Opaque, "encrypted (openssl)", OpenSSL, true},
 		{"xz", string(xz), Opaque, "xz data, which is not read", XZ, false},
 		{"xz and more", string(xz) + "abcd", Truncated, "ends before its end", XZ, false},
@@ -222,7 +223,7 @@ func TestGzipMembers(t *testing.T) {
 	length := bytes.Clone(b.Bytes())
 	length[len(length)-1]++
 	for name, data := range map[string][]byte{"checksum": checksum, "length": length} {
-		if p := prove(t, data); p.Reason != Invalid || !strings.Contains(p.Detail, "gzip data is damaged") {
+		if p := prove(t, data); p.Reason != Invalid || !strings.Contains(p.Detail, "has damaged gzip data") {
 			t.Errorf("%s: %+v", name, p)
 		}
 	}

@@ -28,9 +28,9 @@ func TestNotWhole(t *testing.T) {
 		{"text", []byte("Dear operator,\nthe disk is full.\n"), Invalid, "text, without the header"},
 		{"an error page", []byte("<html>502 Bad Gateway</html>"), Invalid, "text, without the header"},
 		{"a message of pg_dump", []byte("pg_dump: error: connection to server failed\n"), Invalid, "text, without the header"},
-		{"gzip of nothing", packed(t, "gzip", nil), Empty, "the gzip data holds nothing"},
-		{"zstd of nothing", packed(t, "zstd", nil), Empty, "the zstd data holds nothing"},
-		{"lz4 of nothing", packed(t, "lz4", nil), Empty, "the lz4 data holds nothing"},
+		{"gzip of nothing", packed(t, "gzip", nil), Empty, "is gzip data of nothing"},
+		{"zstd of nothing", packed(t, "zstd", nil), Empty, "is zstd data of nothing"},
+		{"lz4 of nothing", packed(t, "lz4", nil), Empty, "is lz4 data of nothing"},
 		{"gzip of zeros", packed(t, "gzip", make([]byte, 10_000)), Invalid, "zero bytes"},
 		{"gzip of a whole gzip of half a dump", packed(t, "gzip", packed(t, "gzip", []byte(header+"SELECT 1;\n"))), Truncated, "without pg_dump's last line"},
 		{"six times gzip", func() []byte {

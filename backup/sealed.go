@@ -36,7 +36,7 @@ func (r *run) sealed(in *input, name string) error {
 		err = walkXZ(in)
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return broken(Truncated, "the %s data ends before its end", r.proof.Format)
+		return broken(Truncated, "has %s data that ends before its end", r.proof.Format)
 	}
 	if err != nil {
 		return err

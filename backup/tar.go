@@ -47,7 +47,7 @@ func (r *run) tar(in *input, depth int) error {
 		header, err := archive.Next()
 		if err == io.EOF {
 			if in.pos() < end+2*tarBlock {
-				return broken(Truncated, "the tar archive ends without its end mark")
+				return broken(Truncated, "ends without the end mark of a tar archive")
 			}
 			break
 		}
@@ -76,7 +76,7 @@ func onlyZeros(in *input) error {
 	for {
 		n, err := in.Read(buffer)
 		if len(bytes.Trim(buffer[:n], "\x00")) > 0 {
-			return broken(Invalid, "something follows the end of the tar archive")
+			return broken(Invalid, "has something behind the end of the tar archive")
 		}
 		if err == io.EOF {
 			return nil
