@@ -53,6 +53,10 @@ func Kinds() []Kind {
 		signOffKind(),
 		webPageKind(),
 		ufwRulesKind(),
+		iamUserKind(),
+		s3BucketKind(),
+		s3EncryptionKind(),
+		s3ObjectKind(),
 	}
 }
 

@@ -1,0 +1,345 @@
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+func awsKindNames() []string { return []string{"s3_bucket", "s3_encryption", "iam_user", "s3_object"} }
+
+// TestAWSWell: what is well passes, and what is asked stays known between passes.
+func TestAWSWell(t *testing.T) {
+	s := newAWSServer(t)
+	p := s.pass(nil)
+	for kind, detail := range map[string]string{
+		"s3_bucket": "closed to the public, with a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup may put objects",
+		"s3_object": "latest/latest.sql.gz is 2h0m0s old, 2048 bytes, encrypted with AES256, not compared",
+	} {
+		r := look(t, p, kind, "{}")
+		if kind == "iam_user" {
+			// The caller's ARN has a path, so that who asked is told in full.
+			expect(t, r, StatePass, ReasonNone, "asked as user/teams/catalyst-backup")
+		}
+		expect(t, r, StatePass, ReasonNone, detail)
+		hasNot(t, r, s.secret)
+	}
+	if a, b := kept1(t, p), kept1(t, again(p)); a != b {
+		t.Error("the clients are built anew in every pass")
+	}
+}
+
+func kept1(t *testing.T, p *Pass) *awsAccount {
+	t.Helper()
+	a, err := awsFor(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestAWSPolicy: the shipped policy names what is asked, no more and no less, and nothing that is asked writes.
+func TestAWSPolicy(t *testing.T) {
+	s := newAWSServer(t)
+	s.say("iam:ListGroupsForUser", iamBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups><IsTruncated>false</IsTruncated>"))
+	s.say("iam:ListGroupPolicies", iamBody("ListGroupPolicies", "<PolicyNames><member>x</member></PolicyNames><IsTruncated>false</IsTruncated>"))
+	s.say("iam:GetGroupPolicy", iamBody("GetGroupPolicy", "<PolicyDocument>"+url.PathEscape(writePolicy)+"</PolicyDocument>"))
+	s.say("iam:ListRolePolicies", iamBody("ListRolePolicies", "<PolicyNames><member>x</member></PolicyNames><IsTruncated>false</IsTruncated>"))
+	s.say("iam:GetRolePolicy", iamBody("GetRolePolicy", "<PolicyDocument>"+url.PathEscape(writePolicy)+"</PolicyDocument>"))
+	s.attach("Group", "writers", "arn:aws:iam::123456789012:policy/writers", writePolicy)
+	p := s.pass(nil)
+	for _, kind := range awsKindNames() {
+		expect(t, look(t, p, kind, "{}"), StatePass, ReasonNone, "")
+	}
+	s.caller("arn:aws:sts::123456789012:assumed-role/uploader/i-1")
+	expect(t, look(t, again(p), "iam_user", "{}"), StatePass, ReasonNone, "role uploader")
+	o, err := openS3(t.Context(), p, "s3://"+awsTestBucket+"/evidence/x.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = o.Close()
+
+	data, err := os.ReadFile("../examples/iam-policy.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var policy struct {
+		Statement []struct {
+			Effect string
+			Action oneOrMany
+		}
+	}
+	if err := json.Unmarshal(data, &policy); err != nil {
+		t.Fatal(err)
+	}
+	var granted []string
+	for _, st := range policy.Statement {
+		if st.Effect != "Allow" {
+			t.Errorf("effect %s", st.Effect)
+		}
+		granted = append(granted, st.Action...)
+	}
+	slices.Sort(granted)
+	if asked := s.permissions(); !slices.Equal(asked, granted) {
+		t.Errorf("asked  %q\nallows %q", asked, granted)
+	}
+	for _, action := range granted {
+		_, verb, _ := strings.Cut(action, ":")
+		if !strings.HasPrefix(verb, "Get") && !strings.HasPrefix(verb, "List") {
+			t.Errorf("%s does not only read", action)
+		}
+	}
+}
+
+// TestAWSDenied: each permission that is missing leaves one probe unknown, with its name, and the others answered.
+func TestAWSDenied(t *testing.T) {
+	of := map[string]string{
+		"s3:GetBucketVersioning": "s3_bucket", "s3:GetEncryptionConfiguration": "s3_encryption", "s3:GetObject": "s3_object", "iam:ListUserPolicies": "iam_user",
+		"iam:GetUser": "iam_user", "iam:ListAccessKeys": "iam_user", "iam:ListGroupsForUser": "iam_user", "iam:ListAttachedUserPolicies": "iam_user", "iam:GetUserPolicy": "iam_user",
+	}
+	for action, kind := range of {
+		t.Run(action, func(t *testing.T) {
+			s := newAWSServer(t)
+			s.say(action, awsReply{status: 403, code: "AccessDenied"})
+			p := s.pass(nil)
+			for _, k := range awsKindNames() {
+				r := look(t, p, k, "{}")
+				if k != kind {
+					expect(t, r, StatePass, ReasonNone, "")
+					continue
+				}
+				expect(t, r, StateUnknown, ReasonPermissionDenied, action)
+				if r.Remedy != "the permission "+action {
+					t.Errorf("remedy %q", r.Remedy)
+				}
+				hasNot(t, r, s.secret)
+			}
+		})
+	}
+}
+
+// TestAWSRefusals: what stands for every question.
+func TestAWSRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		reply  awsReply
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"no bucket", awsReply{status: 404, code: "NoSuchBucket"}, StateFail, ReasonMissing, "there is no bucket " + awsTestBucket},
+		{"expired token", awsReply{status: 400, code: "ExpiredToken"}, StateUnknown, ReasonPermissionDenied, "have expired"},
+		{"unknown key", awsReply{status: 403, code: "InvalidAccessKeyId"}, StateUnknown, ReasonPermissionDenied, "are refused"},
+		{"wrong secret", awsReply{status: 403, code: "SignatureDoesNotMatch"}, StateUnknown, ReasonPermissionDenied, "are refused"},
+		{"clock", awsReply{status: 403, code: "RequestTimeTooSkewed"}, StateUnknown, ReasonPermissionDenied, "clock"},
+		{"throttled", awsReply{status: 503, code: "SlowDown"}, StateUnknown, ReasonError, "slow down"},
+		{"broken", awsReply{status: 500, code: "InternalError"}, StateUnknown, ReasonError, "failed (500)"},
+		{"redirect to nowhere", awsReply{status: 301, code: "PermanentRedirect"}, StateUnknown, ReasonMismatch, "deployment.aws.region"},
+		{"a page", awsReply{status: 404, body: "<html>not here</html>"}, StateUnknown, ReasonInvalid, "not the service"},
+		{"no XML", awsReply{body: "{\"hello\": 1}"}, StateUnknown, ReasonInvalid, "not the service"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newAWSServer(t)
+			for _, action := range []string{"s3:GetBucketVersioning", "s3:GetEncryptionConfiguration", "s3:ListBucket"} {
+				s.say(action, c.reply)
+			}
+			p := s.pass(nil)
+			for _, kind := range []string{"s3_bucket", "s3_encryption", "s3_object"} {
+				r := look(t, p, kind, "{}")
+				expect(t, r, c.state, c.reason, c.detail)
+				hasNot(t, r, s.secret)
+			}
+			if n := len(s.asked); n > 3*awsAttempts {
+				t.Errorf("%d requests", n)
+			}
+			expect(t, look(t, p, "iam_user", "{}"), StatePass, ReasonNone, "")
+		})
+	}
+}
+
+// TestAWSRegion: the answer tells the bucket's region, it is asked there, and remembered.
+func TestAWSRegion(t *testing.T) {
+	s := newAWSServer(t)
+	p := s.pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
+	for range 2 {
+		for _, kind := range awsKindNames() {
+			expect(t, look(t, p, kind, "{}"), StatePass, ReasonNone, "")
+		}
+	}
+	away := 0
+	for _, scope := range s.scopes {
+		if scope == "us-east-1 s3" {
+			away++
+		}
+	}
+	if away != 1 {
+		t.Errorf("the other region was asked %d times", away)
+	}
+}
+
+// TestAWSSilent: a service that takes connections and never answers holds nobody up.
+func TestAWSSilent(t *testing.T) {
+	s := newAWSServer(t)
+	release := make(chan struct{})
+	hang := func(r *http.Request, _ url.Values) awsReply {
+		select {
+		case <-release:
+		case <-r.Context().Done():
+		}
+		return awsReply{}
+	}
+	for action := range s.replies {
+		s.replies[action] = hang
+	}
+	t.Cleanup(func() { close(release) })
+	p := s.pass(nil)
+	for _, kind := range awsKindNames() {
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		r := Look(ctx, load(t, kind, "{}"), p)
+		cancel()
+		expect(t, r, StateUnknown, ReasonTimeout, "no answer in time")
+		hasNot(t, r, s.secret)
+	}
+}
+
+// TestAWSUnreachable: nobody listens there, or it is no service of AWS.
+func TestAWSUnreachable(t *testing.T) {
+	s := newAWSServer(t)
+	p := s.pass(nil)
+	s.Close()
+	for _, kind := range awsKindNames() {
+		r := look(t, p, kind, "{}")
+		expect(t, r, StateUnknown, ReasonUnreachable, "no connection")
+		if r.Remedy != awsEndpointSetting {
+			t.Errorf("remedy %q", r.Remedy)
+		}
+	}
+}
+
+// TestAWSNotConfigured: without bucket there is nothing to look at, without credentials no way to.
+func TestAWSNotConfigured(t *testing.T) {
+	newAWSServer(t) // for the environment
+	for _, c := range []struct {
+		name, env string
+		aws       deployment.AWS
+		state     State
+		reason    Reason
+		remedy    string
+	}{
+		{"nothing", "", deployment.AWS{}, StateSkip, ReasonNotConfigured, awsBucketSetting},
+		{"no credentials", "", deployment.AWS{Bucket: awsTestBucket}, StateUnknown, ReasonNotConfigured, awsCredentials},
+		{"half of them", "AWS_ACCESS_KEY_ID=AKIA\n", deployment.AWS{Bucket: awsTestBucket}, StateUnknown, ReasonNotConfigured, awsCredentials},
+		{"no such profile", "", deployment.AWS{Bucket: awsTestBucket, Profile: "prod"}, StateUnknown, ReasonNotConfigured, awsProfileSetting},
+		{"placeholder", "S3_BUCKET=CHANGE_ME\n", deployment.AWS{}, StateUnknown, ReasonPlaceholder, awsBucketSetting},
+		{"no name", "S3_BUCKET=../x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsBucketSetting},
+		{"no region", "S3_BUCKET=backups-of-us\nAWS_REGION=evil.test/\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsRegionSetting},
+		{"no endpoint", "S3_BUCKET=backups-of-us\nS3_ENDPOINT=ftp://x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsEndpointSetting},
+		{"elsewhere", "S3_BUCKET=backups-of-us\nAWS_SECRET_ACCESS_KEY=vault:secret/aws\n", deployment.AWS{}, StateUnknown, ReasonNotConfigured, awsCredentials},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := newPass(t, folder{".env.production": "X=1\n" + c.env}, deployment.Settings{AWS: c.aws})
+			for _, kind := range awsKindNames() {
+				r := look(t, p, kind, "{}")
+				expect(t, r, c.state, c.reason, "")
+				if r.Remedy != c.remedy {
+					t.Errorf("%s: remedy %q, want %q", kind, r.Remedy, c.remedy)
+				}
+			}
+		})
+	}
+	p := newPass(t, folder{".env.production": "S3_BUCKET=s3://their-bucket/nightly/\nS3_ENDPOINT=minio.test:9000\n"}, deployment.Settings{})
+	a, err := awsPlaceOf(p)
+	if err != nil || a.bucket != "their-bucket" || a.prefix != "nightly/" || a.endpoint != "https://minio.test:9000" || !a.compatible {
+		t.Errorf("%q %q %q %v %v", a.bucket, a.prefix, a.endpoint, a.compatible, err)
+	}
+}
+
+// TestAWSCredentials: the exporter's own go before the deployment's, a profile before both; others make other clients.
+func TestAWSCredentials(t *testing.T) {
+	s := newAWSServer(t)
+	p := s.pass(nil)
+	who := func(p *Pass) string {
+		c, err := kept1(t, p).creds.Retrieve(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.AccessKeyID
+	}
+	if got := who(p); got != "AKIA"+"TEST" {
+		t.Errorf("%q", got)
+	}
+	t.Setenv("AWS_ACCESS_KEY_ID", "OWN")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", s.secret)
+	if got := who(again(p)); got != "OWN" {
+		t.Errorf("%q", got)
+	}
+	file := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(file, []byte("[prod]\naws_access_key_id = PROFILE\naws_secret_access_key = "+s.secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", file)
+	p = s.pass(func(d *deployment.Settings) { d.AWS.Profile = "prod" })
+	if got := who(p); got != "PROFILE" {
+		t.Errorf("%q", got)
+	}
+	if err := os.WriteFile(file, []byte("[prod]\naws_access_key_id = PROFILE_NEW\naws_secret_access_key = "+s.secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := who(again(p)); got != "PROFILE_NEW" {
+		t.Errorf("%q", got)
+	}
+}
+
+// TestAWSRole: a configured role is assumed, and one that may not be is told.
+func TestAWSRole(t *testing.T) {
+	role := func(d *deployment.Settings) { d.AWS.Role = "arn:aws:iam::123456789012:role/reader" }
+	s := newAWSServer(t)
+	s.say("sts:AssumeRole", awsReply{status: 403, code: "AccessDenied"})
+	r := look(t, s.pass(role), "s3_encryption", "{}")
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "sts:AssumeRole of deployment.aws.role: access denied")
+	hasNot(t, r, s.secret)
+	s.say("sts:AssumeRole", iamBody("AssumeRole", "<Credentials><AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>"+
+		time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+"</Expiration></Credentials>"))
+	expect(t, look(t, s.pass(role), "s3_encryption", "{}"), StatePass, ReasonNone, "")
+}
+
+// TestOpenS3: objects are read whole, and those that are not there are told.
+func TestOpenS3(t *testing.T) {
+	s := newAWSServer(t)
+	s.replies["s3:GetObject"] = func(r *http.Request, _ url.Values) awsReply {
+		switch r.URL.Path {
+		case "/" + awsTestBucket + "/evidence/a b.json":
+			return awsReply{body: "{}"}
+		case "/other-bucket/x":
+			return awsReply{body: "other"}
+		}
+		return awsReply{status: 404, code: "NoSuchKey"}
+	}
+	p := s.pass(nil)
+	for place, want := range map[string]string{"s3://" + awsTestBucket + "/evidence/a b.json": "{}", "s3://other-bucket/x": "other"} {
+		o, err := openS3(t.Context(), p, place)
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(o)
+		if err != nil || string(data) != want || o.Size != int64(len(want)) {
+			t.Errorf("%q %d %v", data, o.Size, err)
+		}
+		_ = o.Close()
+	}
+	for place, reason := range map[string]Reason{"s3://" + awsTestBucket + "/none": ReasonMissing, "s3://x/y": ReasonInvalid, "/file": ReasonInvalid, "s3://bucket": ReasonInvalid} {
+		if _, err := openS3(t.Context(), p, place); reasonOf(err) != reason {
+			t.Errorf("%s: %v", place, err)
+		}
+	}
+}

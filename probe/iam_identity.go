@@ -1,0 +1,323 @@
+package probe
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+	"github.com/aws/aws-sdk-go-v2/service/iam/types"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// Reading an identity out of IAM: who it is, its policies, its keys. Every list is read to its end or the identity is unknown: the statement that
+// denies may be the last.
+
+// maxIAMPages bounds each list; AWS's own limits are far below.
+const maxIAMPages = 20
+
+// identity is a user or a role.
+type identity struct {
+	caller    string // who asks: the last part of the ARN
+	partition string // aws, aws-cn, aws-us-gov
+	kind      string // user, role or root
+	name      string
+	missing   bool // there is none
+	policies  []iamPolicy
+	boundary  *iamPolicy // what it may do at most; nil: no bound
+	keys      []accessKey
+}
+
+type accessKey struct {
+	active  bool
+	created time.Time // zero when not told
+}
+
+// shown is the identity for people.
+func (id identity) shown() string {
+	if id.kind == "root" {
+		return "the account's root"
+	}
+	return id.kind + " " + id.name
+}
+
+// parseCaller reads an ARN of sts:GetCallerIdentity.
+func parseCaller(arn string) (identity, bool) {
+	part := strings.SplitN(arn, ":", 6)
+	if len(part) != 6 || part[0] != "arn" || part[1] == "" {
+		return identity{}, false
+	}
+	id := identity{partition: part[1], caller: part[5]}
+	kind, rest, _ := strings.Cut(part[5], "/")
+	switch {
+	case part[2] == "iam" && part[5] == "root":
+		id.kind = "root"
+	case part[2] == "iam" && kind == "user" && rest != "":
+		id.kind, id.name = "user", rest[strings.LastIndex(rest, "/")+1:]
+	case part[2] == "sts" && kind == "assumed-role" && rest != "":
+		id.kind = "role"
+		id.name, _, _ = strings.Cut(rest, "/")
+	default:
+		return id, false
+	}
+	return id, id.kind == "root" || id.name != ""
+}
+
+// iamAsk asks IAM or STS one question; action is the permission it needs.
+func iamAsk[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subject string, ask func(context.Context, *In, ...func(*Opt)) (*Out, error), in *In) (*Out, error) {
+	out, err := ask(ctx, in)
+	if err != nil {
+		return nil, a.unasked(action, subject, awsFaultOf(ctx, err))
+	}
+	return out, nil
+}
+
+// iamList asks for all pages of a list.
+func iamList(what string, page func(marker *string) (more bool, next *string, err error)) error {
+	var marker *string
+	for range maxIAMPages {
+		more, next, err := page(marker)
+		if err != nil || !more {
+			return err
+		}
+		if aws.ToString(next) == "" || marker != nil && *marker == *next {
+			return Unknownf(ReasonInvalid, "IAM breaks off the list of %s", what)
+		}
+		marker = next
+	}
+	return Unknownf(ReasonError, "IAM lists more %s than are read", what)
+}
+
+// identify tells who the caller is, and reads the identity that uploads: the user of that name, else the caller.
+func (a *awsAccount) identify(ctx context.Context, user string) (identity, error) {
+	who, err := iamAsk(ctx, a, "sts:GetCallerIdentity", "the caller", a.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
+	if err != nil {
+		return identity{}, err
+	}
+	id, ok := parseCaller(aws.ToString(who.Arn))
+	switch {
+	case user != "" && id.partition != "":
+		id.kind, id.name = "user", user
+	case !ok:
+		return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the credentials in use belong neither to a user nor to a role: name the user that uploads in %s", awsUserSetting))
+	}
+	switch id.kind {
+	case "user":
+		err = a.readUser(ctx, &id)
+	case "role":
+		err = a.readRole(ctx, &id)
+	}
+	return id, err
+}
+
+// readUser reads a user with all that it may do and its keys.
+func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
+	name, subject := &id.name, id.shown()
+	user, err := iamAsk(ctx, a, "iam:GetUser", subject, a.iam.GetUser, &iam.GetUserInput{UserName: name})
+	switch {
+	case awsCode(err, "NoSuchEntity"):
+		id.missing = true
+		return nil
+	case err != nil:
+		return err
+	case user.User == nil:
+		return Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+	}
+	if err := a.readBoundary(ctx, id, user.User.PermissionsBoundary); err != nil {
+		return err
+	}
+	err = iamList("a user's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListAttachedUserPolicies", subject, a.iam.ListAttachedUserPolicies, &iam.ListAttachedUserPoliciesInput{UserName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
+	})
+	if err != nil {
+		return err
+	}
+	err = iamList("a user's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListUserPolicies", subject, a.iam.ListUserPolicies, &iam.ListUserPoliciesInput{UserName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		for _, policy := range out.PolicyNames {
+			got, err := iamAsk(ctx, a, "iam:GetUserPolicy", subject, a.iam.GetUserPolicy, &iam.GetUserPolicyInput{UserName: name, PolicyName: &policy})
+			if err != nil {
+				return false, nil, err
+			}
+			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
+				return false, nil, err
+			}
+		}
+		return out.IsTruncated, out.Marker, nil
+	})
+	if err != nil {
+		return err
+	}
+	err = iamList("a user's groups", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListGroupsForUser", subject, a.iam.ListGroupsForUser, &iam.ListGroupsForUserInput{UserName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		for _, group := range out.Groups {
+			if err := a.readGroup(ctx, id, aws.ToString(group.GroupName)); err != nil {
+				return false, nil, err
+			}
+		}
+		return out.IsTruncated, out.Marker, nil
+	})
+	if err != nil {
+		return err
+	}
+	return iamList("a user's keys", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListAccessKeys", subject, a.iam.ListAccessKeys, &iam.ListAccessKeysInput{UserName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		for _, key := range out.AccessKeyMetadata {
+			id.keys = append(id.keys, accessKey{key.Status == types.StatusTypeActive, aws.ToTime(key.CreateDate)})
+		}
+		return out.IsTruncated, out.Marker, nil
+	})
+}
+
+// readGroup reads what a group adds to a user.
+func (a *awsAccount) readGroup(ctx context.Context, id *identity, group string) error {
+	subject := "group " + group
+	err := iamList("a group's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListAttachedGroupPolicies", subject, a.iam.ListAttachedGroupPolicies, &iam.ListAttachedGroupPoliciesInput{GroupName: &group, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
+	})
+	if err != nil {
+		return err
+	}
+	return iamList("a group's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListGroupPolicies", subject, a.iam.ListGroupPolicies, &iam.ListGroupPoliciesInput{GroupName: &group, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		for _, policy := range out.PolicyNames {
+			got, err := iamAsk(ctx, a, "iam:GetGroupPolicy", subject, a.iam.GetGroupPolicy, &iam.GetGroupPolicyInput{GroupName: &group, PolicyName: &policy})
+			if err != nil {
+				return false, nil, err
+			}
+			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
+				return false, nil, err
+			}
+		}
+		return out.IsTruncated, out.Marker, nil
+	})
+}
+
+// readRole reads a role with all that it may do. A role has no keys.
+func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
+	name, subject := &id.name, id.shown()
+	role, err := iamAsk(ctx, a, "iam:GetRole", subject, a.iam.GetRole, &iam.GetRoleInput{RoleName: name})
+	switch {
+	case awsCode(err, "NoSuchEntity"):
+		id.missing = true
+		return nil
+	case err != nil:
+		return err
+	case role.Role == nil:
+		return Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+	}
+	if err := a.readBoundary(ctx, id, role.Role.PermissionsBoundary); err != nil {
+		return err
+	}
+	err = iamList("a role's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListAttachedRolePolicies", subject, a.iam.ListAttachedRolePolicies, &iam.ListAttachedRolePoliciesInput{RoleName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
+	})
+	if err != nil {
+		return err
+	}
+	return iamList("a role's policies", func(marker *string) (bool, *string, error) {
+		out, err := iamAsk(ctx, a, "iam:ListRolePolicies", subject, a.iam.ListRolePolicies, &iam.ListRolePoliciesInput{RoleName: name, Marker: marker})
+		if err != nil {
+			return false, nil, err
+		}
+		for _, policy := range out.PolicyNames {
+			got, err := iamAsk(ctx, a, "iam:GetRolePolicy", subject, a.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
+			if err != nil {
+				return false, nil, err
+			}
+			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
+				return false, nil, err
+			}
+		}
+		return out.IsTruncated, out.Marker, nil
+	})
+}
+
+// readManaged reads the default versions of managed policies.
+func (a *awsAccount) readManaged(ctx context.Context, id *identity, attached []types.AttachedPolicy) error {
+	for _, at := range attached {
+		document, err := a.managed(ctx, aws.ToString(at.PolicyArn))
+		if err != nil {
+			return err
+		}
+		if err := id.add(aws.ToString(at.PolicyName), aws.ToString(at.PolicyArn), document); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readBoundary reads the permissions boundary, if there is one.
+func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *types.AttachedPermissionsBoundary) error {
+	if b == nil {
+		return nil
+	}
+	arn := aws.ToString(b.PermissionsBoundaryArn)
+	document, err := a.managed(ctx, arn)
+	if err != nil {
+		return err
+	}
+	policy, err := parsePolicy("of the permissions boundary", document, id.name)
+	if err != nil {
+		return Unknownf(ReasonInvalid, "the permissions boundary of %s cannot be read: %w", id.shown(), err)
+	}
+	id.boundary = &policy
+	return nil
+}
+
+// managed reads the document of a managed policy.
+func (a *awsAccount) managed(ctx context.Context, arn string) (string, error) {
+	subject := "policy " + arn[strings.LastIndex(arn, "/")+1:]
+	policy, err := iamAsk(ctx, a, "iam:GetPolicy", subject, a.iam.GetPolicy, &iam.GetPolicyInput{PolicyArn: &arn})
+	if err != nil {
+		return "", err
+	}
+	if policy.Policy == nil {
+		return "", Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+	}
+	version, err := iamAsk(ctx, a, "iam:GetPolicyVersion", subject, a.iam.GetPolicyVersion, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId})
+	if err != nil {
+		return "", err
+	}
+	if version.PolicyVersion == nil {
+		return "", Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+	}
+	return aws.ToString(version.PolicyVersion.Document), nil
+}
+
+// add parses a policy of the identity.
+func (id *identity) add(name, arn, document string) error {
+	policy, err := parsePolicy(name, document, id.name)
+	if err != nil {
+		return Unknown(ReasonInvalid, fmt.Errorf("policy %s of %s cannot be read: %w", name, id.shown(), err))
+	}
+	policy.ARN = arn
+	id.policies = append(id.policies, policy)
+	return nil
+}

@@ -1,0 +1,275 @@
+package probe
+
+import (
+	"encoding/json"
+	"errors"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// What IAM policies allow, as far as one question needs it: may this identity put objects into that bucket, and may it do far more? Statements
+// are read as AWS documents their evaluation: an explicit Deny goes first, then any Allow, nothing else is allowed. Conditions are not
+// evaluated, since they speak of requests that nobody makes here: an Allow under a condition is counted apart, a Deny under one is left out.
+
+// maxPolicy is more than any policy may have (10,240 characters, more when percent-encoded).
+const maxPolicy = 256 << 10
+
+// maxPattern is more than an ARN may have.
+const maxPattern = 2048
+
+var errPolicy = errors.New("no IAM policy")
+
+// iamPolicy is one policy document.
+type iamPolicy struct {
+	Name       string // for people
+	ARN        string // of a managed one
+	Statements []iamStatement
+}
+
+type iamStatement struct {
+	Allow        bool
+	Actions      []string
+	NotActions   []string
+	Resources    []string
+	NotResources []string
+	Conditional  bool
+}
+
+// oneOrMany is a string or a list of them.
+type oneOrMany []string
+
+func (o *oneOrMany) UnmarshalJSON(data []byte) error {
+	var one string
+	if json.Unmarshal(data, &one) == nil {
+		*o = oneOrMany{one}
+		return nil
+	}
+	var many []string
+	err := json.Unmarshal(data, &many)
+	*o = many
+	return err
+}
+
+type rawStatement struct {
+	Effect      string
+	Action      oneOrMany
+	NotAction   oneOrMany
+	Resource    oneOrMany
+	NotResource oneOrMany
+	Condition   map[string]json.RawMessage
+}
+
+// parsePolicy reads a document, percent-encoded as AWS sends it or plain. User is what ${aws:username} stands for.
+func parsePolicy(name, document, user string) (iamPolicy, error) {
+	text := strings.TrimSpace(document)
+	if len(text) > maxPolicy {
+		return iamPolicy{}, errPolicy
+	}
+	if !strings.HasPrefix(text, "{") {
+		decoded, err := url.PathUnescape(text)
+		if err != nil {
+			return iamPolicy{}, errPolicy
+		}
+		text = decoded
+	}
+	var raw struct{ Statement json.RawMessage }
+	if err := json.Unmarshal([]byte(text), &raw); err != nil || len(raw.Statement) == 0 {
+		return iamPolicy{}, errPolicy
+	}
+	var all []rawStatement
+	if err := json.Unmarshal(raw.Statement, &all); err != nil {
+		var one rawStatement
+		if json.Unmarshal(raw.Statement, &one) != nil {
+			return iamPolicy{}, errPolicy
+		}
+		all = []rawStatement{one}
+	}
+	if len(all) == 0 {
+		return iamPolicy{}, errPolicy
+	}
+	p := iamPolicy{Name: name}
+	for _, r := range all {
+		s := iamStatement{Allow: r.Effect == "Allow", Actions: lower(r.Action), NotActions: lower(r.NotAction), Conditional: len(r.Condition) > 0}
+		if !s.Allow && r.Effect != "Deny" || len(r.Action)+len(r.NotAction) == 0 || len(r.Resource)+len(r.NotResource) == 0 {
+			return iamPolicy{}, errPolicy
+		}
+		for _, list := range []struct {
+			from oneOrMany
+			to   *[]string
+		}{{r.Resource, &s.Resources}, {r.NotResource, &s.NotResources}} {
+			for _, resource := range list.from {
+				resource = strings.ReplaceAll(resource, "${aws:username}", user)
+				if i := strings.Index(resource, "${"); i >= 0 { // any other variable is decided by the request
+					resource, s.Conditional = resource[:i]+"*", true
+				}
+				if len(resource) > maxPattern {
+					return iamPolicy{}, errPolicy
+				}
+				*list.to = append(*list.to, resource)
+			}
+		}
+		p.Statements = append(p.Statements, s)
+	}
+	return p, nil
+}
+
+func lower(all []string) []string {
+	var out []string
+	for _, s := range all {
+		out = append(out, strings.ToLower(s))
+	}
+	return out
+}
+
+// speaksOf reports whether a statement is about an action (in lower case).
+func (s iamStatement) speaksOf(action string) bool {
+	if len(s.NotActions) > 0 {
+		return !slices.ContainsFunc(s.NotActions, func(p string) bool { return globCovers(p, action) })
+	}
+	return slices.ContainsFunc(s.Actions, func(p string) bool { return globCovers(p, action) })
+}
+
+// grant is what policies say to one action on what a pattern of ARNs stands for.
+type grant int
+
+const (
+	grantNone        grant = iota
+	grantConditional       // allowed under conditions that are not evaluated
+	grantAllowed           // on some of it at least
+)
+
+// allowed reports what the policies allow. Action is in lower case, target a pattern: one object of it that may be written is enough.
+func allowed(policies []iamPolicy, action, target string) grant {
+	var denied []iamStatement
+	for _, p := range policies {
+		for _, s := range p.Statements {
+			if !s.Allow && !s.Conditional && s.speaksOf(action) {
+				denied = append(denied, s)
+			}
+		}
+	}
+	best := grantNone
+	for _, p := range policies {
+		for _, s := range p.Statements {
+			if !s.Allow || !s.speaksOf(action) {
+				continue
+			}
+			for _, part := range s.parts(target) {
+				if slices.ContainsFunc(denied, func(d iamStatement) bool { return d.covers(part) || d.covers(target) }) {
+					continue
+				}
+				if s.Conditional {
+					best = max(best, grantConditional)
+				} else {
+					best = grantAllowed
+				}
+			}
+		}
+	}
+	return best
+}
+
+// parts are the patterns of an Allow that meet the target.
+func (s iamStatement) parts(target string) []string {
+	if len(s.NotResources) > 0 {
+		if slices.ContainsFunc(s.NotResources, func(r string) bool { return globCovers(r, target) }) {
+			return nil
+		}
+		return []string{target}
+	}
+	var parts []string
+	for _, r := range s.Resources {
+		if globsMeet(r, target) {
+			parts = append(parts, r)
+		}
+	}
+	return parts
+}
+
+// covers reports whether the statement is about all that a pattern stands for.
+func (s iamStatement) covers(target string) bool {
+	if len(s.NotResources) > 0 {
+		return !slices.ContainsFunc(s.NotResources, func(r string) bool { return globsMeet(r, target) })
+	}
+	return slices.ContainsFunc(s.Resources, func(r string) bool { return globCovers(r, target) })
+}
+
+// broad tells what in the policies allows far more than backups need; "" for nothing.
+func broad(policies []iamPolicy, partition string) string {
+	everything := "arn:" + partition + ":s3:::*"
+	for _, p := range policies {
+		switch name := p.ARN[strings.LastIndex(p.ARN, "/")+1:]; name {
+		case "AmazonS3FullAccess", "AdministratorAccess", "PowerUserAccess":
+			if strings.Contains(p.ARN, ":iam::aws:policy/") {
+				return name
+			}
+		}
+		for _, s := range p.Statements {
+			if !s.Allow {
+				continue
+			}
+			if slices.Contains(s.Actions, "*") {
+				return "policy " + p.Name + " allows every action (*)"
+			}
+			all := slices.ContainsFunc(s.Actions, func(a string) bool { return globCovers(a, "s3:*") }) ||
+				len(s.NotActions) > 0 && !slices.ContainsFunc(s.NotActions, func(a string) bool { return globsMeet(a, "s3:*") })
+			if all && s.covers(everything) {
+				return "policy " + p.Name + " allows every S3 action on every bucket"
+			}
+		}
+	}
+	return ""
+}
+
+// globCovers reports whether all that the pattern target stands for fits the pattern glob: * is any text, ? one character. What a * of the target
+// stands for is only covered by a * of the glob, so that it may say no to what is covered in a roundabout way, never yes wrongly.
+func globCovers(glob, target string) bool {
+	g, t, star, mark := 0, 0, -1, 0
+	for t < len(target) {
+		switch {
+		case g < len(glob) && glob[g] == '*':
+			star, mark = g, t
+			g++
+		case g < len(glob) && target[t] != '*' && (glob[g] == '?' || glob[g] == target[t]):
+			g++
+			t++
+		case star >= 0:
+			mark++
+			g, t = star+1, mark
+		default:
+			return false
+		}
+	}
+	for g < len(glob) && glob[g] == '*' {
+		g++
+	}
+	return g == len(glob)
+}
+
+// globsMeet reports whether some text fits both patterns.
+func globsMeet(a, b string) bool {
+	if len(a) > maxPattern || len(b) > maxPattern {
+		return false
+	}
+	// meet[j]: what is left of a from i and of b from j have a text in common; filled from the ends.
+	next, meet := make([]bool, len(b)+1), make([]bool, len(b)+1)
+	for i := len(a); i >= 0; i-- {
+		for j := len(b); j >= 0; j-- {
+			switch {
+			case i == len(a) && j == len(b):
+				meet[j] = true
+			case i < len(a) && a[i] == '*':
+				meet[j] = next[j] || j < len(b) && meet[j+1]
+			case j < len(b) && b[j] == '*':
+				meet[j] = meet[j+1] || i < len(a) && next[j]
+			case i < len(a) && j < len(b):
+				meet[j] = (a[i] == b[j] || a[i] == '?' || b[j] == '?') && next[j+1]
+			default:
+				meet[j] = false
+			}
+		}
+		next, meet = meet, next
+	}
+	return next[0]
+}

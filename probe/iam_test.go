@@ -1,0 +1,269 @@
+package probe
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+func TestGlobs(t *testing.T) {
+	for _, c := range []struct {
+		glob, target string
+		covers, meet bool
+	}{
+		{"*", "", true, true},
+		{"", "", true, true},
+		{"", "a", false, false},
+		{"a", "a", true, true},
+		{"a", "b", false, false},
+		{"a*", "abc", true, true},
+		{"a?c", "abc", true, true},
+		{"a?c", "a*c", false, true},
+		{"a*", "a*", true, true},
+		{"ab*", "a*", false, true},
+		{"*b", "a*", false, true},
+		{"b*", "a*", false, false},
+		{"s3:*", "s3:putobject", true, true},
+		{"s3:put*", "s3:*", false, true},
+		{"**", "x*", true, true},
+		{"a*a", "a", false, false},
+		{"?", "*", false, true},
+		{strings.Repeat("a", maxPattern+1), "*", false, false},
+	} {
+		if got := globCovers(c.glob, c.target); got != c.covers {
+			t.Errorf("%.10q covers %q: %v", c.glob, c.target, got)
+		}
+		if a, b := globsMeet(c.glob, c.target), globsMeet(c.target, c.glob); a != c.meet || b != c.meet {
+			t.Errorf("%.10q meets %q: %v, %v", c.glob, c.target, a, b)
+		}
+	}
+}
+
+func policies(t *testing.T, statements ...string) []iamPolicy {
+	t.Helper()
+	p, err := parsePolicy("p", `{"Version":"2012-10-17","Statement":[`+strings.Join(statements, ",")+`]}`, "catalyst-backup")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []iamPolicy{p}
+}
+
+func TestAllowed(t *testing.T) {
+	const target = "arn:aws:s3:::b/daily/*"
+	allow := func(action, resource string) string {
+		return `{"Effect":"Allow","Action":"` + action + `","Resource":"` + resource + `"}`
+	}
+	deny := func(action, resource string) string {
+		return strings.Replace(allow(action, resource), "Allow", "Deny", 1)
+	}
+	for name, c := range map[string]struct {
+		statements []string
+		want       grant
+		broad      bool
+	}{
+		"exactly":                  {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/*")}, grantAllowed, false},
+		"letters":                  {[]string{allow("S3:putobject", "arn:aws:s3:::b/*")}, grantAllowed, false},
+		"part":                     {[]string{allow("s3:Put*", "arn:aws:s3:::b/daily/today/*")}, grantAllowed, false},
+		"lists":                    {[]string{`{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["x","arn:aws:s3:::b/*"]}`}, grantAllowed, false},
+		"another prefix":           {[]string{allow("s3:PutObject", "arn:aws:s3:::b/weekly/*")}, grantNone, false},
+		"another bucket":           {[]string{allow("s3:PutObject", "arn:aws:s3:::bb/*")}, grantNone, false},
+		"the bucket, not objects":  {[]string{allow("s3:*", "arn:aws:s3:::b")}, grantNone, false},
+		"another action":           {[]string{allow("s3:GetObject", "*")}, grantNone, false},
+		"nothing":                  {[]string{deny("s3:DeleteObject", "*")}, grantNone, false},
+		"denied":                   {[]string{allow("s3:PutObject", "*"), deny("s3:Put*", "*")}, grantNone, false},
+		"deny first":               {[]string{deny("*", "arn:aws:s3:::b/*"), allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantNone, false},
+		"denied elsewhere":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", "arn:aws:s3:::b/weekly/*")}, grantAllowed, false},
+		"all that is allowed":      {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/x/*"), deny("s3:*", "arn:aws:s3:::b/daily/x/*")}, grantNone, false},
+		"deny under condition":     {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`}, grantAllowed, false},
+		"allow under condition":    {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.1"}}}`}, grantConditional, false},
+		"both":                     {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{}}}`, allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantAllowed, false},
+		"not action":               {[]string{`{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`}, grantAllowed, true},
+		"not this action":          {[]string{`{"Effect":"Allow","NotAction":["s3:*"],"Resource":"*"}`}, grantNone, false},
+		"not resource":             {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::c/*"}`}, grantAllowed, false},
+		"not this resource":        {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::b/*"}`}, grantNone, false},
+		"deny all others":          {[]string{allow("s3:PutObject", "*"), `{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::c/*"}`}, grantNone, false},
+		"deny all but these":       {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), `{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::b/*"}`}, grantAllowed, false},
+		"its own folder":           {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/${aws:username}/*")}, grantAllowed, false},
+		"another's folder":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/${aws:PrincipalTag/team}/*")}, grantConditional, false},
+		"full access":              {[]string{allow("s3:*", "*")}, grantAllowed, true},
+		"full access to buckets":   {[]string{allow("s3:*", "arn:aws:s3:::*")}, grantAllowed, true},
+		"everything":               {[]string{allow("*", "arn:aws:s3:::b/*")}, grantAllowed, true},
+		"everything in its bucket": {[]string{allow("s3:*", "arn:aws:s3:::b/*")}, grantAllowed, false},
+		"everything denied":        {[]string{deny("*", "*")}, grantNone, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := policies(t, c.statements...)
+			if got := allowed(p, "s3:putobject", target); got != c.want {
+				t.Errorf("allowed: %d, want %d", got, c.want)
+			}
+			if got := broad(p, "aws"); (got != "") != c.broad {
+				t.Errorf("broad: %q", got)
+			}
+		})
+	}
+}
+
+func TestParsePolicy(t *testing.T) {
+	for name, document := range map[string]string{
+		"plain": writePolicy, "encoded": url.PathEscape(writePolicy), "spaced": "\n " + writePolicy, "plus": strings.ReplaceAll(url.QueryEscape(writePolicy), "+", "%20"),
+	} {
+		p, err := parsePolicy(name, document, "u")
+		if err != nil || len(p.Statements) != 1 || allowed([]iamPolicy{p}, "s3:putobject", "arn:aws:s3:::catalyst-prod-backups/*") != grantAllowed {
+			t.Errorf("%s: %+v %v", name, p, err)
+		}
+	}
+	for name, document := range map[string]string{
+		"empty": "", "no JSON": "hello", "bad escape": "%zz", "no statement": "{}", "null": `{"Statement":null}`, "a number": `{"Statement":1}`,
+		"no effect": `{"Statement":{"Action":"*","Resource":"*"}}`, "no action": `{"Statement":{"Effect":"Allow","Resource":"*"}}`,
+		"no resource": `{"Statement":{"Effect":"Deny","Action":"*"}}`, "huge": "{" + strings.Repeat(" ", maxPolicy),
+		"long": `{"Statement":{"Effect":"Allow","Action":"*","Resource":"` + strings.Repeat("a", maxPattern+1) + `"}}`,
+	} {
+		if _, err := parsePolicy(name, document, "u"); err == nil {
+			t.Errorf("%s is read", name)
+		}
+	}
+}
+
+func FuzzParsePolicy(f *testing.F) {
+	f.Add(writePolicy)
+	f.Add(url.PathEscape(writePolicy))
+	f.Add(`{"Statement":[{"Effect":"Deny","NotAction":"a","NotResource":["${x}","*?"],"Condition":{"a":1}}]}`)
+	f.Fuzz(func(t *testing.T, document string) {
+		p, err := parsePolicy("p", document, "u")
+		if err != nil {
+			return
+		}
+		if allowed([]iamPolicy{p}, "s3:putobject", "arn:aws:s3:::b/*") != grantNone && len(p.Statements) == 0 {
+			t.Error("nothing allows")
+		}
+		_ = broad([]iamPolicy{p}, "aws")
+	})
+}
+
+func FuzzGlobs(f *testing.F) {
+	f.Add("a*b?", "a*", "ab")
+	f.Add("*", "arn:aws:s3:::b/*", "arn:aws:s3:::b/x")
+	f.Fuzz(func(t *testing.T, a, b, text string) {
+		if len(a)+len(b)+len(text) > 200 || strings.ContainsAny(text, "*") {
+			return
+		}
+		fitsA, fitsB := globCovers(a, text), globCovers(b, text)
+		if fitsA && fitsB && !globsMeet(a, b) {
+			t.Errorf("%q fits %q and %q, which do not meet", text, a, b)
+		}
+		if globCovers(a, b) && fitsB && !fitsA {
+			t.Errorf("%q covers %q, but not %q of it", a, b, text)
+		}
+	})
+}
+
+func TestParseCaller(t *testing.T) {
+	for arn, want := range map[string]string{
+		"arn:aws:iam::1:user/catalyst-backup":      "user catalyst-backup",
+		"arn:aws-cn:iam::1:user/a/b/c":             "user c",
+		"arn:aws:sts::1:assumed-role/uploader/i-1": "role uploader",
+		"arn:aws:iam::1:root":                      "the account's root",
+		"arn:aws:sts::1:federated-user/x":          "",
+		"arn:aws:iam::1:user/":                     "",
+		"arn:aws:iam::1:user":                      "",
+		"":                                         "",
+		"hello":                                    "",
+		"arn::iam::1:user/x":                       "",
+		"arn:aws:sts::1:assumed-role/r/name:with:colons/": "role r",
+	} {
+		id, ok := parseCaller(arn)
+		if ok != (want != "") || ok && id.shown() != want {
+			t.Errorf("%q: %q %v", arn, id.shown(), ok)
+		}
+	}
+}
+
+func TestIAMUser(t *testing.T) {
+	const day = 24 * time.Hour
+	user := func(d *deployment.Settings) { d.AWS.User = "uploader" }
+	for _, c := range []struct {
+		name   string
+		set    func(s *awsServer)
+		conf   func(*deployment.Settings)
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"another user", nil, user, StatePass, ReasonNone, "user uploader may put objects into bucket catalyst-prod-backups, asked as user/teams/catalyst-backup"},
+		{"no such user", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 404, code: "NoSuchEntity"}) }, user, StateFail, ReasonMissing, "there is no user uploader"},
+		{"no such role", func(s *awsServer) {
+			s.caller("arn:aws:sts::1:assumed-role/r/s")
+			s.say("iam:GetRole", awsReply{status: 404, code: "NoSuchEntity"})
+		}, nil, StateFail, ReasonMissing, "there is no role r"},
+		{"role without policies", func(s *awsServer) { s.caller("arn:aws:sts::1:assumed-role/r/s") }, nil, StateFail, ReasonMissing, "no policy of role r"},
+		{"role", func(s *awsServer) {
+			s.caller("arn:aws:sts::1:assumed-role/r/s")
+			s.attach("Role", "upload", "arn:aws:iam::1:policy/upload", writePolicy)
+			s.keys("Active", 1000*day)
+		}, nil, StatePass, ReasonNone, "role r may put"},
+		{"root", func(s *awsServer) { s.caller("arn:aws:iam::1:root") }, nil, StateWarn, ReasonOverPrivileged, "root"},
+		{"federated", func(s *awsServer) { s.caller("arn:aws:sts::1:federated-user/x") }, nil, StateUnknown, ReasonNotConfigured, awsUserSetting},
+		{"no ARN", func(s *awsServer) { s.say("sts:GetCallerIdentity", iamBody("GetCallerIdentity", "")) }, nil, StateUnknown, ReasonNotConfigured, ""},
+		{"empty user", func(s *awsServer) { s.say("iam:GetUser", iamBody("GetUser", "")) }, nil, StateUnknown, ReasonInvalid, "answers with nothing"},
+		{"empty policy", func(s *awsServer) { s.inline("") }, nil, StateUnknown, ReasonInvalid, "policy upload of user catalyst-backup cannot be read"},
+		{"full access", func(s *awsServer) {
+			s.attach("User", "AmazonS3FullAccess", "arn:aws:iam::aws:policy/AmazonS3FullAccess", `{"Statement":[{"Effect":"Allow","Action":["s3:*","s3-object-lambda:*"],"Resource":"*"}]}`)
+		}, nil, StateWarn, ReasonOverPrivileged, "AmazonS3FullAccess"},
+		{"one's own of that name", func(s *awsServer) {
+			s.attach("User", "AmazonS3FullAccess", "arn:aws:iam::1:policy/AmazonS3FullAccess", writePolicy)
+		}, nil, StatePass, ReasonNone, ""},
+		{"everything", func(s *awsServer) { s.inline(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`) }, nil, StateWarn, ReasonOverPrivileged, "every action"},
+		{"by a group alone", func(s *awsServer) {
+			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", "<PolicyNames></PolicyNames>"))
+			s.say("iam:ListGroupsForUser", iamBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups>"))
+			s.attach("Group", "upload", "arn:aws:iam::1:policy/upload", writePolicy)
+		}, nil, StatePass, ReasonNone, ""},
+		{"denied by a group", func(s *awsServer) {
+			s.say("iam:ListGroupsForUser", iamBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups>"))
+			s.attach("Group", "no", "arn:aws:iam::1:policy/no", `{"Statement":{"Effect":"Deny","Action":"s3:Put*","Resource":"*"}}`)
+		}, nil, StateFail, ReasonMissing, "s3:PutObject"},
+		{"outside its boundary", func(s *awsServer) {
+			s.say("iam:GetUser", iamBody("GetUser", "<User><UserName>u</UserName><PermissionsBoundary><PermissionsBoundaryArn>arn:aws:iam::1:policy/edge</PermissionsBoundaryArn></PermissionsBoundary></User>"))
+			s.attach("User", "edge", "arn:aws:iam::1:policy/edge", `{"Statement":{"Effect":"Allow","Action":"s3:Get*","Resource":"*"}}`)
+		}, nil, StateFail, ReasonMissing, "s3:PutObject"},
+		{"under conditions", func(s *awsServer) {
+			s.inline(`{"Statement":{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}}`)
+		}, nil, StateWarn, ReasonWeak, "conditions"},
+		{"no policies", func(s *awsServer) {
+			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", ""))
+		}, nil, StateFail, ReasonMissing, "no policy of user catalyst-backup"},
+		{"endless list", func(s *awsServer) {
+			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", "<PolicyNames></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>"))
+		}, nil, StateUnknown, ReasonInvalid, "breaks off"},
+		{"old key", func(s *awsServer) { s.keys("Active", 10*day, 91*day) }, nil, StateWarn, ReasonStale, "1 of 2 active keys of user catalyst-backup are older than 90d, the oldest 91 days"},
+		{"just in time", func(s *awsServer) { s.keys("Active", 90*day-time.Hour) }, nil, StatePass, ReasonNone, ""},
+		{"inactive keys", func(s *awsServer) { s.keys("Inactive", 10*day) }, nil, StateFail, ReasonMissing, "no active access key"},
+		{"no keys", func(s *awsServer) { s.keys("Active") }, nil, StateFail, ReasonMissing, "no active access key"},
+		{"a key without date", func(s *awsServer) {
+			s.say("iam:ListAccessKeys", iamBody("ListAccessKeys", "<AccessKeyMetadata><member><Status>Active</Status></member></AccessKeyMetadata>"))
+		}, nil, StateUnknown, ReasonInvalid, "age of a key"},
+		{"no IAM", func(s *awsServer) {
+			for action := range s.replies {
+				if !strings.HasPrefix(action, "s3:") {
+					s.say(action, awsReply{status: 405, code: "MethodNotAllowed"})
+				}
+			}
+		}, nil, StateUnknown, ReasonNotConfigured, "has no IAM"},
+		{"expired", func(s *awsServer) { s.say("sts:GetCallerIdentity", awsReply{status: 403, code: "ExpiredToken"}) }, nil, StateUnknown, ReasonPermissionDenied, "have expired"},
+		{"throttled", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 400, code: "Throttling"}) }, nil, StateUnknown, ReasonError, "slow down"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newAWSServer(t)
+			if c.set != nil {
+				c.set(s)
+			}
+			r := look(t, s.pass(c.conf), "iam_user", "{}")
+			expect(t, r, c.state, c.reason, c.detail)
+			hasNot(t, r, s.secret)
+			hasNot(t, r, s.secret[:8]) // the keys' ids
+		})
+	}
+}

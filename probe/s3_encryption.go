@@ -1,0 +1,69 @@
+package probe
+
+import (
+	"context"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
+)
+
+// s3_encryption: does the bucket encrypt what is put into it? Some S3-compatible services answer 200 with nothing in it: that is no encryption.
+
+func s3EncryptionKind() Kind {
+	return Kind{
+		Name:     "s3_encryption",
+		Question: "Does the bucket of the backups encrypt by default?",
+		Example:  "{}",
+		Layer:    LayerLive,
+		Reads:    "the bucket's settings (deployment.aws); needs s3:GetEncryptionConfiguration",
+		MaxAge:   10 * time.Minute,
+		Timeout:  awsTimeout,
+		Alone:    true,
+		New:      func() any { return &s3Encryption{} },
+	}
+}
+
+type s3Encryption struct{}
+
+func (s *s3Encryption) Probe(ctx context.Context, p *Pass) (Result, error) {
+	a, err := awsFor(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	out, err := onBucket(ctx, a, "s3:GetEncryptionConfiguration", func(at func(*s3.Options)) (*s3.GetBucketEncryptionOutput, error) {
+		return a.s3.GetBucketEncryption(ctx, &s3.GetBucketEncryptionInput{Bucket: &a.place.bucket}, at)
+	})
+	switch {
+	case awsCode(err, "ServerSideEncryptionConfigurationNotFoundError"):
+		return Failed(ReasonMissing, "bucket %s has no default encryption", a.place.bucket), nil
+	case err != nil:
+		return a.noBucket(err)
+	}
+	return judgeEncryption(a.place.bucket, out.ServerSideEncryptionConfiguration), nil
+}
+
+// judgeEncryption judges a bucket's default encryption.
+func judgeEncryption(bucket string, c *types.ServerSideEncryptionConfiguration) Result {
+	if c == nil || len(c.Rules) == 0 {
+		return Failed(ReasonEmpty, "asked for the default encryption of bucket %s the service answers with no rule", bucket)
+	}
+	for _, rule := range c.Rules {
+		if rule.ApplyServerSideEncryptionByDefault == nil {
+			continue
+		}
+		if algorithm := string(rule.ApplyServerSideEncryptionByDefault.SSEAlgorithm); encrypts(algorithm) {
+			return Passed("bucket %s encrypts by default with %s", bucket, algorithm)
+		}
+	}
+	return Failed(ReasonMissing, "no default encryption rule of bucket %s names AES256, aws:kms or aws:kms:dsse", bucket)
+}
+
+// encrypts knows S3's encryption on the server's side.
+func encrypts(algorithm string) bool {
+	switch types.ServerSideEncryption(algorithm) {
+	case types.ServerSideEncryptionAes256, types.ServerSideEncryptionAwsKms, types.ServerSideEncryptionAwsKmsDsse:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,195 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// s3_object: has the newest backup left the host, whole and encrypted?
+//
+// The newest object under the prefix that is called like a finished backup is judged. S3 lists by name and not by time, so that all of them
+// must be seen: a prefix with more objects than are listed is unknown, never judged by a part.
+
+// maxS3Pages bounds a listing: 50 pages of 1000 names.
+const maxS3Pages = 50
+
+// s3Skew is how far the service's clock may be ahead of this host's.
+const s3Skew = 10 * time.Minute
+
+func s3ObjectKind() Kind {
+	return Kind{
+		Name:     "s3_object",
+		Question: "Is the newest backup in the bucket fresh, encrypted and as large as the one on this host?",
+		Example:  "{fresh: 26h}",
+		Layer:    LayerLive,
+		Reads:    "the list of the bucket under deployment.aws.prefix and the newest object's properties, and the local backups' names (deployment.backup); needs s3:ListBucket and s3:GetObject",
+		Values:   []*Value{BackupLastSuccess, BackupSize},
+		MaxAge:   5 * time.Minute,
+		Timeout:  30 * time.Second,
+		Alone:    true,
+		New:      func() any { return &s3ObjectSpec{} },
+	}
+}
+
+type s3ObjectSpec struct {
+	Prefix string          `yaml:"prefix" doc:"key or prefix of the backups; deployment.aws.prefix when not set"`
+	Fresh  schema.Duration `yaml:"fresh" min:"1m" doc:"how old the newest object may be; deployment.backup.max_age when not set"`
+}
+
+// s3Backup is the newest backup in the bucket.
+type s3Backup struct {
+	Key       string
+	Size      int64
+	Modified  time.Time
+	Encrypted string // the algorithm; "" for none
+}
+
+// localBackup is the newest local backup that is older than the one in the bucket; without a name there is none.
+type localBackup struct {
+	Name string
+	Size int64
+}
+
+func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
+	a, err := awsFor(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	prefix := s.Prefix
+	if prefix == "" {
+		prefix = a.place.prefix
+	}
+	where := "s3://" + a.place.bucket + "/" + prefix
+	newest, others, err := a.newest(ctx, prefix)
+	switch {
+	case err != nil:
+		return a.noBucket(err)
+	case newest.Key == "" && others > 0:
+		return Failed(ReasonMissing, "none of the %d objects under %s is called like a finished backup", others, where), nil
+	case newest.Key == "":
+		return Failed(ReasonMissing, "there is no object under %s: no backup has been uploaded", where), nil
+	}
+	samples := []Sample{BackupLastSuccess.Of(float64(newest.Modified.Unix()), "s3"), BackupSize.Of(float64(newest.Size), "s3")}
+	head, err := onBucket(ctx, a, "s3:GetObject", func(at func(*s3.Options)) (*s3.HeadObjectOutput, error) {
+		return a.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &a.place.bucket, Key: &newest.Key}, at)
+	})
+	if err == nil {
+		newest.Encrypted = string(head.ServerSideEncryption)
+		if newest.Encrypted == "" && aws.ToString(head.SSECustomerAlgorithm) == "AES256" {
+			newest.Encrypted = "AES256"
+		}
+	}
+	limit := s.Fresh.Std()
+	if limit == 0 {
+		limit = p.Deployment.Backup.MaxAge.Std()
+	}
+	if limit == 0 {
+		limit = 26 * time.Hour
+	}
+	local, localErr := localBefore(ctx, p, newest.Modified)
+	return judgeS3Backup(newest, err, local, localErr, limit, p.Time).With(samples...), nil
+}
+
+// newest lists what is under the prefix and returns the newest finished backup, and how many other objects there are.
+func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup, others int, err error) {
+	var token *string
+	for page := 0; ; page++ {
+		if page == maxS3Pages {
+			return s3Backup{}, 0, Needs("deployment.aws.prefix", Unknownf(ReasonError, "more than %d objects under s3://%s/%s: name a narrower prefix", maxS3Pages*1000, a.place.bucket, prefix))
+		}
+		out, err := onBucket(ctx, a, "s3:ListBucket", func(at func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
+			return a.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &a.place.bucket, Prefix: &prefix, ContinuationToken: token}, at)
+		})
+		if err != nil {
+			return s3Backup{}, 0, err
+		}
+		for _, o := range out.Contents {
+			name := path.Base(aws.ToString(o.Key))
+			if !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil {
+				others++
+				continue
+			}
+			if newest.Key == "" || o.LastModified.After(newest.Modified) {
+				newest = s3Backup{Key: *o.Key, Size: *o.Size, Modified: *o.LastModified}
+			}
+		}
+		if !aws.ToBool(out.IsTruncated) {
+			return newest, others, nil
+		}
+		next := aws.ToString(out.NextContinuationToken)
+		if next == "" || token != nil && next == *token {
+			return s3Backup{}, 0, Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service breaks off the list of bucket %s", a.place.bucket))
+		}
+		token = &next
+	}
+}
+
+// localBefore finds the newest backup on this host that was finished before a time. Backups in a container, and those without a size of their
+// own, are not compared with.
+func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, error) {
+	b := p.Deployment.Backup
+	place := b.Path
+	if place == "" && b.Directory != "" {
+		place = filepath.Join(b.Directory, b.Glob)
+	}
+	if place == "" || b.Container != "" {
+		return localBackup{}, nil
+	}
+	set, err := backup.Finder{Now: p.Now}.Find(ctx, p.Deployment.Abs(place))
+	if err != nil {
+		return localBackup{}, err
+	}
+	for _, f := range []backup.File{set.Newest, set.Before} {
+		if f.Path != "" && !f.Directory && !f.Modified.After(before) {
+			return localBackup{filepath.Base(f.Path), f.Size}, nil
+		}
+	}
+	return localBackup{}, nil
+}
+
+// judgeS3Backup judges the newest object. HeadErr: its properties could not be asked for; localErr: the local backups could not be looked at.
+func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error, limit time.Duration, now time.Time) Result {
+	var f Findings
+	age := now.Sub(b.Modified)
+	switch {
+	case age > limit:
+		f.Fail(ReasonStale, "the newest backup in the bucket, %s, is %v old, at most %v is wanted", b.Key, age.Round(time.Minute), limit)
+	case age < -s3Skew:
+		f.Add(Result{State: StateUnknown, Reason: ReasonInvalid, Detail: fmt.Sprintf("%s is dated in the future: the clock of this host or of the service is wrong", b.Key)})
+	}
+	if b.Size == 0 {
+		f.Fail(ReasonEmpty, "%s is empty", b.Key)
+	}
+	switch {
+	case headErr != nil:
+		f.Add(unanswered(headErr))
+	case !encrypts(b.Encrypted):
+		f.Fail(ReasonExposed, "%s is not encrypted", b.Key)
+	}
+	compared := ""
+	switch {
+	case localErr != nil && !errors.Is(localErr, fs.ErrNotExist) && !errors.Is(localErr, backup.ErrNone) && !errors.Is(localErr, backup.ErrUnfinished):
+		f.Add(unanswered(Needs("deployment.backup", Unknown(reasonOf(localErr), fmt.Errorf("the local backup to compare with: %w", localErr)))))
+	case local.Name == "":
+		compared = ", not compared with a local one"
+	case b.Size > 0 && b.Size < local.Size && path.Ext(b.Key) == path.Ext(local.Name):
+		f.Fail(ReasonTruncated, "%s has %d bytes, %s on this host %d: the upload broke off", b.Key, b.Size, local.Name, local.Size)
+	case b.Size > 0 && b.Size < local.Size:
+		// Compressed or encrypted on its way: sizes say little then.
+		f.Warn(ReasonMismatch, "%s has %d bytes, %s on this host %d, and their formats differ", b.Key, b.Size, local.Name, local.Size)
+	default:
+		compared = ", as large as " + local.Name + " on this host"
+	}
+	return f.Result("%s is %v old, %d bytes, encrypted with %s%s", b.Key, age.Round(time.Minute), b.Size, b.Encrypted, compared)
+}
