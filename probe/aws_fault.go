@@ -30,17 +30,18 @@ func (f *awsFault) Unwrap() error { return f.plain }
 type awsClass int
 
 const (
-	awsOther          awsClass = iota
-	awsMissing                 // what was asked for is not there
-	awsDenied                  // the credentials are good, this is not allowed
-	awsBadKeys                 // the credentials are not good
-	awsClock                   // our clock and theirs are too far apart
-	awsThrottled               // too many questions
-	awsElsewhere               // the bucket is in another region
-	awsUnsupported             // an S3-compatible service that does not know the question
-	awsBroken                  // the service answers that it failed
-	awsUnintelligible          // an answer, and not one of AWS's
-	awsSilent                  // no answer
+	awsNone awsClass = iota // no fault of a call
+	awsOther
+	awsMissing        // what was asked for is not there
+	awsDenied         // the credentials are good, this is not allowed
+	awsBadKeys        // the credentials are not good
+	awsClock          // our clock and theirs are too far apart
+	awsThrottled      // too many questions
+	awsElsewhere      // the bucket is in another region
+	awsUnsupported    // an S3-compatible service that does not know the question
+	awsBroken         // the service answers that it failed
+	awsUnintelligible // an answer, and not one of AWS's
+	awsSilent         // no answer
 )
 
 // awsFaultOf keeps of an error what may be shown.

@@ -80,7 +80,7 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case newest.Key == "":
 		return Failed(ReasonMissing, "there is no object under %s: no backup has been uploaded", where), nil
 	}
-	samples := []Sample{BackupLastSuccess.Of(float64(newest.Modified.Unix()), "s3"), BackupSize.Of(float64(newest.Size), "s3")}
+	samples := []Sample{BackupLastSuccess.Of(seconds(newest.Modified), "s3"), BackupSize.Of(float64(newest.Size), "s3")}
 	head, err := onBucket(ctx, a, "s3:GetObject", func(at func(*s3.Options)) (*s3.HeadObjectOutput, error) {
 		return a.s3.HeadObject(ctx, &s3.HeadObjectInput{Bucket: &a.place.bucket, Key: &newest.Key}, at)
 	})
@@ -135,19 +135,16 @@ func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup
 	}
 }
 
-// localBefore finds the newest backup on this host that was finished before a time. Backups in a container, and those without a size of their
-// own, are not compared with.
+// localBefore finds the newest backup on this host that was finished before a time. Backups in a container, those without a size of their own and
+// those of which nothing says where they are, are not compared with.
 func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, error) {
-	b := p.Deployment.Backup
-	place := b.Path
-	if place == "" && b.Directory != "" {
-		place = filepath.Join(b.Directory, b.Glob)
-	}
-	if place == "" || b.Container != "" {
-		return localBackup{}, nil
-	}
-	set, err := backup.Finder{Now: p.Now}.Find(ctx, p.Deployment.Abs(place))
-	if err != nil {
+	_, set, err := findBackups(ctx, p)
+	var unanswered *Unanswered
+	switch {
+	case errors.As(err, &unanswered) && (unanswered.Skip || unanswered.Reason == ReasonBlocked),
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrUnfinished):
+		return localBackup{}, nil // initial_backup says so
+	case err != nil:
 		return localBackup{}, err
 	}
 	for _, f := range []backup.File{set.Newest, set.Before} {
@@ -164,7 +161,7 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	age := now.Sub(b.Modified)
 	switch {
 	case age > limit:
-		f.Fail(ReasonStale, "the newest backup in the bucket, %s, is %v old, at most %v is wanted", b.Key, age.Round(time.Minute), limit)
+		f.Fail(ReasonStale, "the newest backup in the bucket, %s, is %s old, at most %s is wanted", b.Key, howLong(age), howLong(limit))
 	case age < -s3Skew:
 		f.Add(Result{State: StateUnknown, Reason: ReasonInvalid, Detail: fmt.Sprintf("%s is dated in the future: the clock of this host or of the service is wrong", b.Key)})
 	}
@@ -179,7 +176,7 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	}
 	compared := ""
 	switch {
-	case localErr != nil && !errors.Is(localErr, fs.ErrNotExist) && !errors.Is(localErr, backup.ErrNone) && !errors.Is(localErr, backup.ErrUnfinished):
+	case localErr != nil:
 		f.Add(unanswered(Needs("deployment.backup", Unknown(reasonOf(localErr), fmt.Errorf("the local backup to compare with: %w", localErr)))))
 	case local.Name == "":
 		compared = ", not compared with a local one"
@@ -191,5 +188,5 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	default:
 		compared = ", as large as " + local.Name + " on this host"
 	}
-	return f.Result("%s is %v old, %d bytes, encrypted with %s%s", b.Key, age.Round(time.Minute), b.Size, b.Encrypted, compared)
+	return f.Result("%s is %s old, %d bytes, encrypted with %s%s", b.Key, howLong(age), b.Size, b.Encrypted, compared)
 }

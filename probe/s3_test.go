@@ -125,7 +125,7 @@ func TestS3Object(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{"stale", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(27*time.Hour))) }, nil, "{}", 0, StateFail, ReasonStale, "27h0m0s old"},
+		{"stale", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(27*time.Hour))) }, nil, "{}", 0, StateFail, ReasonStale, "1d3h old"},
 		{"fresh by spec", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(27*time.Hour))) }, nil, "{fresh: 2d}", 0, StatePass, ReasonNone, ""},
 		{"nothing", func(s *awsServer) { s.listing() }, nil, "{}", 0, StateFail, ReasonMissing, "no object under s3://catalyst-prod-backups/"},
 		{"no list", func(s *awsServer) { s.say("s3:ListBucket", awsReply{}) }, nil, "{}", 0, StateFail, ReasonMissing, "no object"},
