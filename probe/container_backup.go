@@ -116,7 +116,8 @@ func (s *containerBackup) container(ctx context.Context, p *Pass) (id, name stri
 	if err != nil {
 		return "", "", err
 	}
-	for _, c := range project.of(p.Deployment.Backup.Service) {
+	if all := project.of(p.Deployment.Backup.Service); len(all) > 0 {
+		c := all[0]
 		if slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool {
 			return m.Type == mount.TypeBind && path.Clean(m.Destination) == backupFolder
 		}) {

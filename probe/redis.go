@@ -187,8 +187,8 @@ func (t redisTarget) login(c *redisConn) error {
 
 // unasked judges an error of asking.
 func (t redisTarget) unasked(err error) (Result, error) {
-	return unansweredBy("Redis", err, t.Reach, redisAddressSetting, func(r *refusal, told error) (Result, error) {
-		told = fmt.Errorf("Redis at %s answers %s", t.Address(), r.code)
+	return unansweredBy("Redis", err, t.Reach, redisAddressSetting, func(r *refusal, _ error) (Result, error) {
+		told := fmt.Errorf("Redis at %s answers %s", t.Address(), r.code)
 		switch r.code {
 		case "NOAUTH":
 			return Result{}, Needs(redisPasswordSetting, Unknown(ReasonNotConfigured, told))

@@ -200,18 +200,22 @@ func TestWebPage(t *testing.T) {
 	policy := "<html><head><title>Privacy policy</title></head><body><h1>Privacy</h1><p>" + strings.Repeat("we keep your privacy and your data safe. ", 60) + "</p></body></html>"
 	shell := `<html><head><title>App</title><script src=/app.js></script></head><body><div id=root></div></body></html>`
 	pages := map[string]http.HandlerFunc{
-		"/privacy":   says(200, policy),
-		"/plain":     says(200, strings.Repeat("privacy text ", 200)),
-		"/gone":      says(404, policy),
-		"/soft":      says(200, "<title>Page not found</title>"+policy),
-		"/shell":     says(200, shell),
-		"/short":     says(200, "<h1>Privacy</h1><p>soon</p>"),
-		"/terms":     says(200, "<title>Terms</title><p>"+strings.Repeat("terms of service apply here to all. ", 60)),
-		"/form":      says(200, policy+"<input TYPE=Password name=p>"),
-		"/login":     says(200, policy),
-		"/to-login":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", 302) },
-		"/away":      func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://privacy.invalid/x", 302) },
-		"/moved":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/privacy", 301) },
+		"/privacy":  says(200, policy),
+		"/plain":    says(200, strings.Repeat("privacy text ", 200)),
+		"/gone":     says(404, policy),
+		"/soft":     says(200, "<title>Page not found</title>"+policy),
+		"/shell":    says(200, shell),
+		"/short":    says(200, "<h1>Privacy</h1><p>soon</p>"),
+		"/terms":    says(200, "<title>Terms</title><p>"+strings.Repeat("terms of service apply here to all. ", 60)),
+		"/form":     says(200, policy+"<input TYPE=Password name=p>"),
+		"/login":    says(200, policy),
+		"/to-login": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },
+		"/away": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://privacy.invalid/x", http.StatusFound)
+		},
+		"/moved": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/privacy", http.StatusMovedPermanently)
+		},
 		"/scripted":  says(200, "<script>"+strings.Repeat("privacy ", 500)+"</script><body>x"),
 		"/malformed": says(200, "<<<<\xff<a<b <p"+strings.Repeat("<", 5000)),
 	}

@@ -28,8 +28,6 @@ func durationUnits() []unit[time.Duration] {
 	}
 }
 
-const durationPattern = `^-?(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?(\d+ms)?(\d+us)?(\d+ns)?$`
-
 // ParseDuration reads whole numbers with the units w, d, h, m, s, ms, us, ns, largest first, with an optional "-" before all. The error says what is
 // wrong without quoting the text.
 func ParseDuration(text string) (Duration, error) {

@@ -23,7 +23,7 @@ type config struct {
 	Shift      schema.Duration         `yaml:"shift" min:"-1h"`
 	Since      time.Time               `yaml:"since"`
 	Skipped    string                  `yaml:"-"`
-	internal   int
+	internal   int                     //lint:ignore U1000 an unexported field is passed over
 }
 
 type deployment struct {
