@@ -52,6 +52,7 @@ func Kinds() []Kind {
 		releaseRecordKind(),
 		signOffKind(),
 		webPageKind(),
+		tlsFilesKind(),
 		ufwRulesKind(),
 		iamUserKind(),
 		s3BucketKind(),

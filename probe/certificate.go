@@ -1,0 +1,232 @@
+package probe
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// Judgement of certificates, whether they were read from a file or presented by a server: pure functions of a chain, a time, names and roots.
+//
+// Each fault is told on its own: an expired certificate is also held against the names, and its signatures are checked as of a time when it was
+// valid. How near the end is too near depends on the lifetime, since certificates of six days and of a year are renewed at other times: weak under
+// 30 days or a quarter of the lifetime, whichever is less; failing under 7 days or a twelfth.
+
+// certificateTerms is what a chain is judged by.
+type certificateTerms struct {
+	now   time.Time
+	hosts []string       // names that clients ask for
+	roots *x509.CertPool // nil: the system's
+	// warn and fail are the time left under which an end is near, for certificates that live long.
+	warn, fail time.Duration
+}
+
+const (
+	expiringSoon = 30 * 24 * time.Hour
+	expiringNow  = 7 * 24 * time.Hour
+
+	minRSABits = 2048
+	minECBits  = 256
+)
+
+// errNoRoots says that this host has no authorities to trust, so that no chain can be verified.
+var errNoRoots = errors.New("this host has no trusted authorities: install the ca-certificates package, or set deployment.tls.ca_file")
+
+// judgeChain judges a chain, its first certificate being the server's. What names it in a person's words. NotAfter is the end of the certificate
+// that expires first, of those that a client needs. The error is errNoRoots; all else is judged nevertheless.
+func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, f *Findings) (notAfter time.Time, err error) {
+	leaf := chain[0]
+	weak := false
+	for i, c := range chain {
+		if problem := weakness(c, i > 0 && selfSigned(c)); problem != "" {
+			f.Fail(ReasonWeak, "%s: %s %s", what, place(i), problem)
+			weak = true
+		}
+	}
+	for _, host := range terms.hosts {
+		if leaf.VerifyHostname(host) != nil {
+			f.Fail(ReasonMismatch, "%s is not for %s", what, host)
+		}
+	}
+	path := issuers(chain)
+	if !weak { // signatures that nobody should trust are not asked whether they are trusted
+		trusted, fault, e := verify(chain, terms)
+		switch {
+		case e != nil:
+			err = e
+		case fault.Reason != ReasonNone:
+			f.Fail(fault.Reason, "%s: %s", what, fault.Detail)
+		default:
+			path = trusted
+		}
+	}
+	for i := 1; i < len(chain); i++ {
+		if !bytes.Equal(chain[i-1].RawIssuer, chain[i].RawSubject) {
+			f.Warn(ReasonInvalid, "%s: %s is not the issuer of the one before it: put the server's first, then each behind the one it has signed", what, place(i))
+			break
+		}
+	}
+	for _, c := range path {
+		f.Add(terms.dates(fmt.Sprintf("%s: %s", what, place(slices.Index(chain, c))), c))
+		if notAfter.IsZero() || c.NotAfter.Before(notAfter) {
+			notAfter = c.NotAfter
+		}
+	}
+	return notAfter, err
+}
+
+// place names a certificate by where it stands in the chain.
+func place(i int) string {
+	if i == 0 {
+		return "the certificate"
+	}
+	return fmt.Sprintf("certificate %d of the chain", i+1)
+}
+
+// dates judges the validity of one certificate at a time.
+func (terms certificateTerms) dates(what string, c *x509.Certificate) Result {
+	lifetime := c.NotAfter.Sub(c.NotBefore)
+	left := c.NotAfter.Sub(terms.now)
+	day := func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 MST") }
+	switch {
+	case terms.now.Before(c.NotBefore):
+		return Failed(ReasonInvalid, "%s is not valid before %s", what, day(c.NotBefore))
+	case left < 0:
+		return Failed(ReasonExpired, "%s has expired on %s", what, day(c.NotAfter))
+	case left < min(terms.fail, lifetime/12):
+		return Failed(ReasonExpired, "%s expires on %s, in %s: renewal has failed", what, day(c.NotAfter), roughly(left))
+	case left < min(terms.warn, lifetime/4):
+		return Warned(ReasonExpiring, "%s expires on %s, in %s", what, day(c.NotAfter), roughly(left))
+	}
+	return Passed("%s is valid until %s", what, day(c.NotAfter))
+}
+
+// roughly is a time left for people: to the hour, to the minute in the last hours.
+func roughly(d time.Duration) string {
+	if d > 3*time.Hour {
+		return schema.Duration(d.Truncate(time.Hour)).String()
+	}
+	return schema.Duration(d.Truncate(time.Minute)).String()
+}
+
+// weakness says what is weak about a certificate's key or signature; "" for nothing. The signature of a root proves nothing to anybody.
+func weakness(c *x509.Certificate, root bool) string {
+	switch key := c.PublicKey.(type) {
+	case *rsa.PublicKey:
+		if bits := key.N.BitLen(); bits < minRSABits {
+			return fmt.Sprintf("has an RSA key of %d bits, at least %d are wanted", bits, minRSABits)
+		}
+	case *ecdsa.PublicKey:
+		if bits := key.Curve.Params().BitSize; bits < minECBits {
+			return fmt.Sprintf("has an elliptic key of %d bits, at least %d are wanted", bits, minECBits)
+		}
+	case ed25519.PublicKey:
+	default:
+		return "has a key that is neither RSA, ECDSA nor Ed25519"
+	}
+	switch c.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		if !root {
+			return fmt.Sprintf("is signed with %s, which can be forged", c.SignatureAlgorithm)
+		}
+	}
+	return ""
+}
+
+// verify finds the path to a trusted root, without that root: of several the one that stays valid for the longest. Where there is none, fault
+// is the reason. The error is errNoRoots.
+func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Certificate, fault Result, err error) {
+	leaf, roots := chain[0], terms.roots
+	if roots == nil {
+		if roots, err = x509.SystemCertPool(); err != nil {
+			return nil, Result{}, errNoRoots
+		}
+	}
+	if roots.Equal(x509.NewCertPool()) {
+		return nil, Result{}, errNoRoots
+	}
+	between := x509.NewCertPool()
+	for _, c := range chain[1:] {
+		between.AddCert(c)
+	}
+	at := terms.now
+	if at.Before(leaf.NotBefore) {
+		at = leaf.NotBefore
+	} else if at.After(leaf.NotAfter) {
+		at = leaf.NotAfter
+	}
+	paths, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at})
+	if err != nil {
+		return nil, distrust(chain, err), nil
+	}
+	best := slices.MaxFunc(paths, func(a, b []*x509.Certificate) int { return firstEnd(needed(a)).Compare(firstEnd(needed(b))) })
+	return needed(best), Result{}, nil
+}
+
+// needed is a verified path without its root, which every client has. A certificate that is trusted itself is needed.
+func needed(path []*x509.Certificate) []*x509.Certificate { return path[:max(1, len(path)-1)] }
+
+// firstEnd is the end of the certificate that expires first.
+func firstEnd(path []*x509.Certificate) time.Time {
+	return slices.MinFunc(path, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
+}
+
+// issuers is the path from the server's certificate through those of the chain that have signed the one before, without a root.
+func issuers(chain []*x509.Certificate) []*x509.Certificate {
+	path := chain[:1:1]
+	for range chain {
+		last := path[len(path)-1]
+		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return last.CheckSignatureFrom(c) == nil })
+		if i < 0 || slices.Contains(path, chain[i]) || selfSigned(chain[i]) {
+			break
+		}
+		path = append(path, chain[i])
+	}
+	return path
+}
+
+// distrust says why a chain leads to no trusted root.
+func distrust(chain []*x509.Certificate, err error) Result {
+	var invalid x509.CertificateInvalidError
+	var unknown x509.UnknownAuthorityError
+	path := issuers(chain)
+	last := path[len(path)-1]
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return Failed(ReasonExpired, "a certificate between it and the trusted root is past its end, or not valid yet")
+	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
+		return Failed(ReasonInvalid, "it is not made for servers (extended key usage)")
+	case !errors.As(err, &unknown):
+		return Failed(ReasonInvalid, "its chain breaks the rules of an authority in it (usage, length, name constraints, a critical extension)")
+	case selfSigned(chain[0]):
+		return Failed(ReasonUntrusted, "it is self-signed, so that nobody trusts it; where that is meant, set deployment.tls.ca_file to it")
+	case slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return selfSigned(c) && last.CheckSignatureFrom(c) == nil }):
+		return Failed(ReasonUntrusted, "its root is not among the trusted ones; for an authority of your own set deployment.tls.ca_file")
+	}
+	return Failed(ReasonMissing, "an intermediate certificate is missing: append it to the file; for an authority of your own set deployment.tls.ca_file")
+}
+
+// selfSigned tells whether a certificate is signed with its own key. A signature of an old kind is not looked into.
+func selfSigned(c *x509.Certificate) bool {
+	if !bytes.Equal(c.RawSubject, c.RawIssuer) {
+		return false
+	}
+	err := c.CheckSignature(c.SignatureAlgorithm, c.RawTBSCertificate, c.Signature)
+	var old x509.InsecureAlgorithmError
+	return err == nil || errors.As(err, &old)
+}
+
+// samePublicKey tells whether two public keys are the same.
+func samePublicKey(a, b crypto.PublicKey) bool {
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
+}

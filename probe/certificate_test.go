@@ -1,0 +1,214 @@
+package probe
+
+import (
+	"crypto/elliptic"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+const (
+	adsHost = "ads.catalyst-test.net"
+	day     = 24 * time.Hour
+)
+
+func TestCertificateDates(t *testing.T) {
+	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	tests := []struct {
+		name     string
+		lifetime time.Duration
+		left     time.Duration
+		state    State
+		reason   Reason
+		detail   string
+	}{
+		{"90 days, fresh", 90 * day, 90 * day, StatePass, ReasonNone, "valid until 2026-05-30 12:00 UTC"},
+		{"90 days, a quarter left", 90 * day, 540 * time.Hour, StatePass, ReasonNone, ""},
+		{"90 days, less than a quarter", 90 * day, 540*time.Hour - time.Second, StateWarn, ReasonExpiring, "in 22d11h"},
+		{"90 days, exactly a week", 90 * day, 7 * day, StateWarn, ReasonExpiring, "in 1w"},
+		{"90 days, less than a week", 90 * day, 7*day - time.Second, StateFail, ReasonExpired, "in 6d23h"},
+		{"90 days, its last second", 90 * day, 0, StateFail, ReasonExpired, "expires on"},
+		{"90 days, past", 90 * day, -time.Second, StateFail, ReasonExpired, "has expired on 2026-05-30"},
+		{"6 days, fresh", 160 * time.Hour, 160 * time.Hour, StatePass, ReasonNone, ""},
+		{"6 days, a quarter left", 160 * time.Hour, 40 * time.Hour, StatePass, ReasonNone, ""},
+		{"6 days, less than a quarter", 160 * time.Hour, 40*time.Hour - time.Second, StateWarn, ReasonExpiring, ""},
+		{"6 days, a twelfth left", 160 * time.Hour, 800 * time.Minute, StateWarn, ReasonExpiring, "in 13h"},
+		{"6 days, less than a twelfth", 160 * time.Hour, 800*time.Minute - time.Second, StateFail, ReasonExpired, ""},
+		{"a year, 30 days left", 398 * day, 30 * day, StatePass, ReasonNone, ""},
+		{"a year, less than 30 days", 398 * day, 30*day - time.Second, StateWarn, ReasonExpiring, ""},
+		{"a year, exactly a week", 398 * day, 7 * day, StateWarn, ReasonExpiring, ""},
+		{"a year, minutes left", 398 * day, 100 * time.Minute, StateFail, ReasonExpired, "in 1h40m"},
+		{"not yet valid", 90 * day, 90*day + time.Second, StateFail, ReasonInvalid, "not valid before 2026-03-01"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := &x509.Certificate{NotBefore: start, NotAfter: start.Add(tt.lifetime)}
+			terms := certificateTerms{now: c.NotAfter.Add(-tt.left), warn: expiringSoon, fail: expiringNow}
+			expect(t, terms.dates("it", c), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+// with changes a certificate that is about to be made.
+func with(change func(*x509.Certificate)) parts.CertOption { return parts.Template(change) }
+
+func TestJudgeChain(t *testing.T) {
+	now := time.Now()
+	hosts := []string{adsHost}
+	root := parts.CA(t)
+	between := root.Intermediate(t)
+	good := between.Leaf(t, hosts)
+	other := parts.CA(t).Leaf(t, []string{"other.catalyst-test.net"})
+	self := parts.SelfSigned(t, hosts)
+	old := root.Intermediate(t, parts.ValidFrom(now.Add(-300*day)), parts.ValidUntil(now.Add(-day)))
+	underOld := old.Leaf(t, hosts, parts.ValidFrom(now.Add(-30*day)), parts.ValidUntil(now.Add(60*day)))
+	ending := root.Intermediate(t, parts.ValidFrom(now.Add(-300*day)), parts.ValidUntil(now.Add(20*day)))
+	underEnding := ending.Leaf(t, hosts)
+	brief := parts.CA(t, parts.ValidUntil(now.Add(2*day)))
+	of := func(certs ...*parts.Cert) []*x509.Certificate {
+		var chain []*x509.Certificate
+		for _, c := range certs {
+			chain = append(chain, c.Certificate)
+		}
+		return chain
+	}
+	leaf := func(options ...parts.CertOption) []*x509.Certificate {
+		return of(between.Leaf(t, hosts, options...), between)
+	}
+	tests := []struct {
+		name   string
+		chain  []*x509.Certificate
+		hosts  []string
+		roots  *parts.Cert
+		state  State
+		reason Reason
+		detail string
+		end    time.Time // zero: the first certificate's
+	}{
+		{"good", of(good, between), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"with its root", of(good, between, root), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"signed by a root", of(root.Leaf(t, hosts)), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"trusted itself", of(self), hosts, self, StatePass, ReasonNone, "", time.Time{}},
+		{"for a wildcard", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"for an address", of(between.Leaf(t, []string{"192.0.2.1"}), between), []string{"192.0.2.1"}, root, StatePass, ReasonNone, "", time.Time{}},
+		{"RSA", leaf(parts.RSA(2048)), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"P-384", leaf(parts.ECDSA(elliptic.P384())), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+		{"Ed25519", leaf(parts.Ed25519()), hosts, root, StatePass, ReasonNone, "", time.Time{}},
+
+		{"another host", of(good, between), []string{"api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "not for api.catalyst-test.net", time.Time{}},
+		{"one of two hosts", of(good, between), []string{adsHost, "api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "not for api.", time.Time{}},
+		{"a wildcard is one label", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"a.ads.catalyst-test.net"}, root, StateFail, ReasonMismatch, "", time.Time{}},
+		{"a wildcard is not its own domain", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"catalyst-test.net"}, root, StateFail, ReasonMismatch, "", time.Time{}},
+		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, StateFail, ReasonMismatch, "", time.Time{}},
+
+		{"missing intermediate", of(good), hosts, root, StateFail, ReasonMissing, "an intermediate certificate is missing", time.Time{}},
+		{"somebody else's intermediate", of(good, other), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
+		{"root in its place", of(good, root), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
+		{"self-signed", of(self), hosts, root, StateFail, ReasonUntrusted, "self-signed", time.Time{}},
+		{"an unknown root", of(good, between, root), hosts, other, StateFail, ReasonUntrusted, "its root", time.Time{}},
+		{"an unknown root that is not in it", of(good, between), hosts, other, StateFail, ReasonMissing, "authority of your own", time.Time{}},
+		{"an unknown root that ends first", of(brief.Leaf(t, hosts), brief), hosts, root, StateFail, ReasonUntrusted, "its root", time.Time{}},
+		{"out of order", of(good, root, between), hosts, root, StateWarn, ReasonInvalid, "certificate 2 of the chain is not the issuer", time.Time{}},
+		{"with a stranger", of(good, between, other), hosts, root, StateWarn, ReasonInvalid, "certificate 3 of the chain", time.Time{}},
+
+		{"expired", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), hosts, root, StateFail, ReasonExpired, "the certificate has expired", time.Time{}},
+		{"not yet valid", leaf(parts.ValidFrom(now.Add(time.Hour)), parts.ValidUntil(now.Add(90*day))), hosts, root, StateFail, ReasonInvalid, "not valid before", time.Time{}},
+		{"expiring", leaf(parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), hosts, root, StateWarn, ReasonExpiring, "expires on", time.Time{}},
+		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "has expired", time.Time{}},
+		{"expired and without its intermediate", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))[:1], hosts, root, StateFail, ReasonMissing, "has expired", time.Time{}},
+		{"expired intermediate", of(underOld, old), hosts, root, StateFail, ReasonExpired, "certificate 2 of the chain has expired", old.Certificate.NotAfter},
+		{"intermediate that expires first", of(underEnding, ending), hosts, root, StateWarn, ReasonExpiring, "certificate 2 of the chain expires", ending.Certificate.NotAfter},
+
+		{"short RSA", leaf(parts.RSA(1024)), hosts, root, StateFail, ReasonWeak, "RSA key of 1024 bits", time.Time{}},
+		{"short elliptic", leaf(parts.ECDSA(elliptic.P224())), hosts, root, StateFail, ReasonWeak, "elliptic key of 224 bits", time.Time{}},
+		{"not for servers", leaf(with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })), hosts, root, StateFail, ReasonInvalid, "not made for servers", time.Time{}},
+		{"outside of its authority's names", of(narrow(t, root, hosts)...), hosts, root, StateFail, ReasonInvalid, "breaks the rules", time.Time{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var f Findings
+			end, err := judgeChain("it", tt.chain, certificateTerms{now: now, hosts: tt.hosts, roots: tt.roots.Pool(), warn: expiringSoon, fail: expiringNow}, &f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, f.Result("well"), tt.state, tt.reason, tt.detail)
+			if tt.end.IsZero() {
+				tt.end = tt.chain[0].NotAfter
+			}
+			if !end.Equal(tt.end) {
+				t.Errorf("the first end is %v, not %v", end, tt.end)
+			}
+		})
+	}
+}
+
+// narrow is a chain whose intermediate may sign for other names alone.
+func narrow(t *testing.T, root *parts.Cert, hosts []string) []*parts.Cert {
+	between := root.Intermediate(t, with(func(c *x509.Certificate) {
+		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"elsewhere.net"}
+	}))
+	return []*parts.Cert{between.Leaf(t, hosts), between}
+}
+
+// Of two ways to a trusted root the one that lasts counts: an old authority that signed the new one too may expire.
+func TestJudgeChainTakesTheBestPath(t *testing.T) {
+	now := time.Now()
+	oldRoot, newRoot := parts.CA(t), parts.CA(t, with(func(c *x509.Certificate) { c.Subject.CommonName = "New Root" }))
+	crossed := oldRoot.Intermediate(t, parts.WithKey(newRoot.Key), parts.ValidFrom(now.Add(-99*day)), parts.ValidUntil(now.Add(2*day)),
+		with(func(c *x509.Certificate) { c.Subject.CommonName = "New Root" }))
+	leaf := newRoot.Leaf(t, []string{adsHost})
+	roots := x509.NewCertPool()
+	roots.AddCert(oldRoot.Certificate)
+	roots.AddCert(newRoot.Certificate)
+	var f Findings
+	end, err := judgeChain("it", []*x509.Certificate{leaf.Certificate, crossed.Certificate}, certificateTerms{now: now, roots: roots, warn: expiringSoon, fail: expiringNow}, &f)
+	if err != nil || !end.Equal(leaf.Certificate.NotAfter) {
+		t.Errorf("the first end is %v, %v", end, err)
+	}
+	expect(t, f.Result("well"), StatePass, ReasonNone, "")
+}
+
+func TestWeakSignatures(t *testing.T) {
+	root := parts.CA(t, parts.RSA(2048))
+	leaf := root.Leaf(t, []string{adsHost}, with(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }))
+	var f Findings
+	_, err := judgeChain("it", []*x509.Certificate{leaf.Certificate}, certificateTerms{now: time.Now(), roots: root.Pool(), warn: expiringSoon, fail: expiringNow}, &f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	expect(t, f.Result("well"), StateFail, ReasonWeak, "the certificate is signed with SHA1-RSA")
+	if strings.Contains(f.Result("").Detail, "missing") {
+		t.Error("a signature nobody should trust is called a missing intermediate")
+	}
+	for algorithm, want := range map[x509.SignatureAlgorithm]bool{
+		x509.MD5WithRSA: true, x509.ECDSAWithSHA1: true, x509.SHA256WithRSA: false, x509.ECDSAWithSHA384: false, x509.PureEd25519: false,
+	} {
+		c := *leaf.Certificate
+		c.SignatureAlgorithm = algorithm
+		if got := weakness(&c, false) != ""; got != want {
+			t.Errorf("%v: %v", algorithm, got)
+		}
+		if weakness(&c, true) != "" {
+			t.Errorf("%v of a root", algorithm)
+		}
+	}
+	if weakness(&x509.Certificate{}, false) == "" {
+		t.Error("a key of an unknown kind is not told")
+	}
+}
+
+// With no authority to trust nothing is known of the chain, and all else is judged.
+func TestJudgeChainWithoutRoots(t *testing.T) {
+	chain := []*x509.Certificate{parts.CA(t).Leaf(t, []string{adsHost}).Certificate}
+	var f Findings
+	end, err := judgeChain("it", chain, certificateTerms{now: time.Now(), hosts: []string{"api.catalyst-test.net"}, roots: x509.NewCertPool()}, &f)
+	if !errors.Is(err, errNoRoots) || !end.Equal(chain[0].NotAfter) {
+		t.Errorf("%v, %v", end, err)
+	}
+	expect(t, f.Result("well"), StateFail, ReasonMismatch, "not for api.")
+}

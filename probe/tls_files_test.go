@@ -1,0 +1,268 @@
+package probe
+
+import (
+	"crypto/ecdsa"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+func TestTLSFiles(t *testing.T) {
+	now := time.Now()
+	hosts := []string{adsHost}
+	root := parts.CA(t)
+	between := root.Intermediate(t)
+	good := between.Leaf(t, hosts)
+	expired := between.Leaf(t, hosts, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))
+	api := between.Leaf(t, []string{"api.catalyst-test.net"}, parts.ValidUntil(now.Add(40*day)), parts.ValidFrom(now.Add(-day)))
+	pair := func(cert, key string, c *parts.Cert) folder {
+		return folder{cert: string(c.ChainPEM()), key: string(c.KeyPEM())}
+	}
+	ssl := func() folder { return pair("ssl/server.crt", "ssl/server.key", good) }
+	const serverTLS = "server { listen 443 ssl; server_name ads.catalyst-test.net; ssl_certificate /etc/nginx/ssl/ads.pem; ssl_certificate_key /etc/nginx/ssl/ads.key; }\n"
+	const mounts = "services:\n  nginx:\n    image: nginx\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf:ro', './certs:/etc/nginx/ssl:ro']\n"
+	nginx := func(servers string) folder {
+		return pair("certs/ads.pem", "certs/ads.key", good).with("docker-compose.yml", mounts).with("nginx.conf", "events {}\nhttp {\n"+servers+"}\n")
+	}
+	const serverAPI = "server { listen 443 ssl; server_name api.catalyst-test.net; ssl_certificate ssl/api.pem; ssl_certificate_key ssl/api.key; }\n"
+	twoServers := func(c *parts.Cert) folder {
+		return nginx(serverTLS+serverAPI).with("certs/api.pem", string(c.ChainPEM())).with("certs/api.key", string(c.KeyPEM()))
+	}
+	public := func(names ...string) deployment.Public { return deployment.Public{Hosts: names} }
+	ads := public(adsHost)
+	tests := []struct {
+		name     string
+		files    folder
+		settings deployment.Settings
+		state    State
+		reason   Reason
+		detail   string
+		end      *parts.Cert // whose end is measured; nil for none
+	}{
+		{"server.crt", ssl(), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt: valid until", good},
+		{"fullchain.pem", pair("ssl/fullchain.pem", "ssl/privkey.pem", good), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/fullchain.pem", good},
+		{"server.crt before fullchain.pem", ssl().with("ssl/fullchain.pem", "x"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+		{"in deployment/", pair("deployment/ssl/server.crt", "deployment/ssl/server.key", good), deployment.Settings{Public: ads}, StatePass, ReasonNone, "deployment/ssl/server.crt", good},
+		{"configured", pair("a/x.pem", "a/y.pem", good).with("ssl/server.crt", "x"), deployment.Settings{Public: ads, TLS: deployment.TLS{Cert: "a/x.pem", Key: "a/y.pem"}}, StatePass, ReasonNone, "a/x.pem", good},
+		{"another folder", pair("tls/server.crt", "tls/server.key", good), deployment.Settings{Public: ads, SSL: "tls"}, StatePass, ReasonNone, "tls/server.crt", good},
+		{"Let's Encrypt", pair("host/etc/letsencrypt/live/ads.catalyst-test.net/fullchain.pem", "host/etc/letsencrypt/live/ads.catalyst-test.net/privkey.pem", good),
+			deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StatePass, ReasonNone, "live/ads.catalyst-test.net", good},
+		{"Let's Encrypt for one of two hosts", pair("host/etc/letsencrypt/live/ads.catalyst-test.net/fullchain.pem", "host/etc/letsencrypt/live/ads.catalyst-test.net/privkey.pem", good),
+			deployment.Settings{Public: public(adsHost, "api.catalyst-test.net"), Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMismatch, "no certificate is for api.catalyst-test.net", good},
+
+		{"nginx", nginx(serverTLS).with("ssl/server.crt", "x"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
+		{"nginx's two servers", twoServers(api), deployment.Settings{}, StatePass, ReasonNone, "certs/ads.pem, certs/api.pem", api},
+		{"one of nginx's servers", twoServers(good), deployment.Settings{}, StateFail, ReasonMismatch, "certs/api.pem is not for api.catalyst-test.net", good},
+		{"a host of neither server", twoServers(api), deployment.Settings{Public: public("www.catalyst-test.net")}, StateFail, ReasonMismatch, "no certificate is for www.catalyst-test.net", api},
+		{"a host of neither server, covered", twoServers(api), deployment.Settings{Public: ads}, StatePass, ReasonNone, "", api},
+		{"nginx's file is missing", nginx(serverTLS).lacks("certs/ads.pem"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "certs/ads.pem, named at nginx.conf:3", nil},
+		{"nginx's key is missing", nginx(serverTLS).lacks("certs/ads.key"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "certs/ads.key, named at nginx.conf:3", good},
+		{"nginx names no key", nginx(strings.ReplaceAll(serverTLS, "ssl_certificate_key /etc/nginx/ssl/ads.key;", "")), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "no ssl_certificate_key", good},
+		{"nginx's certificate is out of sight", nginx(strings.ReplaceAll(serverTLS, "/etc/nginx/ssl/", "/run/tls/")), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:3", nil},
+		{"one of nginx's certificates is out of sight", nginx(serverTLS + strings.ReplaceAll(serverAPI, "ssl/api", "/run/tls/api")), deployment.Settings{Public: ads}, StateWarn, ReasonNotConfigured, "nginx.conf:4", good},
+		{"nginx without TLS", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+		{"nginx without TLS, with a certificate for all", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+
+		{"nothing", nil, deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMissing, "deployment.tls.cert", nil},
+		{"an empty folder", folder{"ssl/README": ""}, deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMissing, "deployment.tls.cert", nil},
+		{"a proxy with its own", compose("  proxy:\n    image: traefik:v3\n"), deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateSkip, ReasonNotConfigured, "service proxy", nil},
+		{"TLS ends at a CDN", ssl(), deployment.Settings{Public: deployment.Public{Hosts: hosts, TerminatedAt: "cdn"}}, StateSkip, ReasonNotConfigured, "ends at the cdn", nil},
+		{"TLS ends at a CDN, configured", ssl(), deployment.Settings{Public: deployment.Public{Hosts: hosts, TerminatedAt: "load_balancer"}, TLS: deployment.TLS{Cert: "ssl/server.crt", Key: "ssl/server.key"}}, StatePass, ReasonNone, "", good},
+		{"configured and missing", nil, deployment.Settings{Public: ads, TLS: deployment.TLS{Cert: "x.pem", Key: "y.pem"}}, StateFail, ReasonMissing, "x.pem", nil},
+
+		{"another key", ssl().with("ssl/server.key", string(api.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonMismatch, "ssl/server.key does not belong to ssl/server.crt", good},
+		{"intermediate first", ssl().with("ssl/server.crt", string(between.PEM())+string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "the server's certificate is number 2", good},
+		{"missing intermediate", ssl().with("ssl/server.crt", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "intermediate", good},
+		{"expired, its end is kept", pair("ssl/server.crt", "ssl/server.key", expired), deployment.Settings{Public: ads}, StateFail, ReasonExpired, "has expired", expired},
+		{"for another host", ssl(), deployment.Settings{Public: public("api.catalyst-test.net")}, StateFail, ReasonMismatch, "is not for api.catalyst-test.net", good},
+		{"no public host", ssl(), deployment.Settings{}, StateWarn, ReasonUnpinned, "deployment.public.hosts", good},
+		{"no public host but examples", ssl(), deployment.Settings{Public: public("ads.example.com")}, StateWarn, ReasonUnpinned, "", good},
+		{"no key", ssl().lacks("ssl/server.key"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "ssl/server.key", good},
+
+		{"empty", ssl().with("ssl/server.crt", "\n"), deployment.Settings{Public: ads}, StateFail, ReasonEmpty, "ssl/server.crt is empty", nil},
+		{"binary", ssl().with("ssl/server.crt", string(good.Certificate.Raw)), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "no PEM file", nil},
+		{"cut", ssl().with("ssl/server.crt", string(good.ChainPEM()[:len(good.ChainPEM())-40])), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "cut or damaged", nil},
+		{"a key in its place", ssl().with("ssl/server.crt", string(good.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "holds no certificate", nil},
+		{"a certificate in the key's place", ssl().with("ssl/server.key", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "holds no private key", good},
+		{"both in one file", ssl().with("ssl/both.pem", string(good.KeyPEM())+string(good.ChainPEM())), deployment.Settings{Public: ads, TLS: deployment.TLS{Cert: "ssl/both.pem", Key: "ssl/both.pem"}}, StatePass, ReasonNone, "", good},
+		{"a broken certificate", ssl().with("ssl/server.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "certificate 1 cannot be read", nil},
+		{"a broken key", ssl().with("ssl/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "cannot be read", good},
+		{"a directory", ssl().lacks("ssl/server.crt").with("ssl/server.crt/x", ""), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "not a regular file", nil},
+		{"too many", ssl().with("ssl/server.crt", strings.Repeat(string(good.PEM()), maxCertificates+1)), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "more than 20 certificates", nil},
+		{"an own authority", ssl().with("ca.pem", string(root.PEM())), deployment.Settings{Public: ads, TLS: deployment.TLS{CAFile: "ca.pem"}}, StatePass, ReasonNone, "", good},
+		{"another authority", ssl().with("ca.pem", string(parts.CA(t).PEM())), deployment.Settings{Public: ads, TLS: deployment.TLS{CAFile: "ca.pem"}}, StateFail, ReasonMissing, "authority of your own", good},
+		{"no authority in its file", ssl().with("ca.pem", "x"), deployment.Settings{Public: ads, TLS: deployment.TLS{CAFile: "ca.pem"}}, StateUnknown, ReasonInvalid, "deployment.tls.ca_file", nil},
+		{"an encrypted key", ssl().with("ssl/server.key", encryptedPEM("ENCRYPTED PRIVATE KEY", nil)), deployment.Settings{Public: ads}, StateUnknown, ReasonNotConfigured, "ssl/server.key is encrypted", good},
+		{"an encrypted key of old", ssl().with("ssl/server.key", encryptedPEM("RSA PRIVATE KEY", map[string]string{"Proc-Type": "4,ENCRYPTED"})), deployment.Settings{Public: ads}, StateUnknown, ReasonNotConfigured, "encrypted", good},
+		{"an encrypted key and another fault", pair("ssl/server.crt", "x", expired).with("ssl/server.key", encryptedPEM("ENCRYPTED PRIVATE KEY", nil)), deployment.Settings{Public: ads}, StateFail, ReasonExpired, "", expired},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPass(t, tt.files, tt.settings)
+			p.Roots = root.Pool()
+			r := look(t, p, "tls_files", "{}")
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if strings.Contains(r.Detail, "is not for") && strings.Contains(r.Detail, "no certificate is for") {
+				t.Errorf("a host is told twice: %s", r.Detail)
+			}
+			end, ok := measured(r, CertificateNotAfter, "file")
+			if ok != (tt.end != nil) || ok && int64(end) != tt.end.Certificate.NotAfter.Unix() {
+				t.Errorf("measured %v %v", end, ok)
+			}
+		})
+	}
+}
+
+// encryptedPEM looks like an encrypted key and holds none.
+func encryptedPEM(kind string, headers map[string]string) string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Headers: headers, Bytes: []byte("sealed")}))
+}
+
+func TestTLSFilesModes(t *testing.T) {
+	good := parts.TLS(t, []string{adsHost})
+	for mode, state := range map[os.FileMode]State{0o600: StatePass, 0o640: StatePass, 0o660: StatePass, 0o644: StateWarn, 0o602: StateWarn} {
+		p := newPass(t, folder{"ssl/server.crt": string(good.ChainPEM()), "ssl/server.key": string(good.KeyPEM())}, deployment.Settings{Public: deployment.Public{Hosts: []string{adsHost}}})
+		p.Roots = good.Pool()
+		if err := os.Chmod(filepath.Join(p.Deployment.Root, "ssl/server.key"), mode); err != nil {
+			t.Fatal(err)
+		}
+		r := look(t, p, "tls_files", "{}")
+		if r.State != state || state == StateWarn && r.Reason != ReasonExposed {
+			t.Errorf("%04o: %v (%s) %s", mode, r.State, r.Reason, r.Detail)
+		}
+	}
+}
+
+func TestTLSFilesWithoutPermission(t *testing.T) {
+	good := parts.TLS(t, []string{adsHost})
+	expired := parts.TLS(t, []string{adsHost}, parts.ValidFrom(time.Now().Add(-90*day)), parts.ValidUntil(time.Now().Add(-day)))
+	for _, tt := range []struct {
+		name   string
+		cert   *parts.Cert
+		hidden string
+		state  State
+		reason Reason
+	}{
+		{"the key", good, "ssl/server.key", StateUnknown, ReasonPermissionDenied},
+		{"the certificate", good, "ssl/server.crt", StateUnknown, ReasonPermissionDenied},
+		{"the key of what is expired", expired, "ssl/server.key", StateFail, ReasonExpired},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPass(t, folder{"ssl/server.crt": string(tt.cert.ChainPEM()), "ssl/server.key": string(tt.cert.KeyPEM())}, deployment.Settings{Public: deployment.Public{Hosts: []string{adsHost}}})
+			p.Roots = tt.cert.Pool()
+			if err := os.Chmod(filepath.Join(p.Deployment.Root, tt.hidden), 0); err != nil {
+				t.Fatal(err)
+			}
+			var r Result
+			unprivileged(t, func() { r = look(t, p, "tls_files", "{}") })
+			expect(t, r, tt.state, tt.reason, "")
+		})
+	}
+}
+
+// Let's Encrypt's folder is root's alone.
+func TestTLSFilesWithoutPermissionForLetsEncrypt(t *testing.T) {
+	p := newPass(t, folder{"host/etc/letsencrypt/live/x": ""}, deployment.Settings{Public: deployment.Public{Hosts: []string{adsHost}}, Firewall: deployment.Firewall{HostRoot: "host"}})
+	if err := os.Chmod(filepath.Join(p.Deployment.Root, "host/etc/letsencrypt/live"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var r Result
+	unprivileged(t, func() { r = look(t, p, "tls_files", "{}") })
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "letsencrypt/live")
+}
+
+func TestTLSFilesKeepNoKey(t *testing.T) {
+	good := parts.TLS(t, []string{adsHost})
+	p := newPass(t, folder{"ssl/server.crt": string(good.ChainPEM()), "ssl/server.key": string(good.KeyPEM())}, deployment.Settings{})
+	key, err := loadKey(p, filepath.Join(p.Deployment.Root, "ssl/server.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, public := key.key.(*ecdsa.PublicKey); !public {
+		t.Errorf("what is kept is a %T", key.key)
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	rsaKey := parts.CA(t, parts.RSA(2048)).Key.(*rsa.PrivateKey)
+	ecKey := parts.CA(t).Key.(*ecdsa.PrivateKey)
+	ec, err := x509.MarshalECPrivateKey(ecKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := func(kind string, der []byte) string {
+		return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	}
+	for name, tt := range map[string]struct {
+		text string
+		want any
+	}{
+		"PKCS #1":               {block("RSA PRIVATE KEY", x509.MarshalPKCS1PrivateKey(rsaKey)), rsaKey.Public()},
+		"SEC 1":                 {block("EC PRIVATE KEY", ec), ecKey.Public()},
+		"behind its parameters": {block("EC PARAMETERS", []byte{6, 1, 1}) + block("EC PRIVATE KEY", ec), ecKey.Public()},
+		"with text around":      {"Bag Attributes\n" + block("EC PRIVATE KEY", ec) + "\nend\n", ecKey.Public()},
+		"PKCS #8":               {string(parts.CA(t, parts.WithKey(ecKey)).KeyPEM()), ecKey.Public()},
+	} {
+		got, err := parseKey([]byte(tt.text))
+		if err != nil || !samePublicKey(got, tt.want) {
+			t.Errorf("%s: %T, %v", name, got, err)
+		}
+	}
+	if _, err := parseKey([]byte(block("OPENSSH PRIVATE KEY", ec))); err == nil || strings.Contains(err.Error(), hex.EncodeToString(ec[:8])) {
+		t.Errorf("a key for SSH: %v", err)
+	}
+	if samePublicKey(rsaKey.Public(), ecKey.Public()) {
+		t.Error("keys of two kinds are the same")
+	}
+}
+
+func TestServerNameFits(t *testing.T) {
+	for _, tt := range []struct {
+		name, host string
+		want       bool
+	}{
+		{"ads.tne.io", "ads.tne.io", true}, {"ADS.tne.io", "ads.tne.io", true}, {"ads.tne.io", "x.ads.tne.io", false},
+		{"*.tne.io", "ads.tne.io", true}, {"*.tne.io", "tne.io", false}, {".tne.io", "tne.io", true}, {".tne.io", "ads.tne.io", true}, {".tne.io", "badtne.io", false},
+		{"_", "ads.tne.io", false}, {"~^ads", "ads.tne.io", false}, {"*", "ads.tne.io", false}, {"", "ads.tne.io", false}, {"*tne.io", "ads.tne.io", false},
+	} {
+		if got := serverNameFits(tt.name, tt.host); got != tt.want {
+			t.Errorf("%q for %q: %v", tt.name, tt.host, got)
+		}
+	}
+}
+
+func TestTLSFilesSpec(t *testing.T) {
+	k, _ := Find("tls_files")
+	if _, problems := decode(k, "{warn: 1d, fail: 2d}"); len(problems) == 0 {
+		t.Error("fail before warn loads")
+	}
+}
+
+func FuzzPEM(f *testing.F) {
+	c := parts.TLS(f, []string{adsHost})
+	f.Add(c.ChainPEM())
+	f.Add(c.KeyPEM())
+	f.Add([]byte("-----BEGIN CERTIFICATE-----\n"))
+	f.Add([]byte(encryptedPEM("RSA PRIVATE KEY", map[string]string{"Proc-Type": "4,ENCRYPTED"})))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if chain, err := parseChain(data); err == nil {
+			if len(chain) == 0 || len(chain) > maxCertificates {
+				t.Errorf("a chain of %d", len(chain))
+			}
+			var findings Findings
+			_, _ = judgeChain("it", chain, certificateTerms{now: time.Now(), hosts: []string{adsHost}, roots: c.Pool()}, &findings)
+		}
+		if key, err := parseKey(data); err == nil && key == nil {
+			t.Error("neither a key nor an error")
+		}
+	})
+}

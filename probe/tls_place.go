@@ -1,0 +1,134 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// Where a deployment's certificates and keys lie: configured; where nginx's configuration says; else the first that is found of server.crt and
+// fullchain.pem in the folder of certificates, and of Let's Encrypt's folder for a public host.
+
+// tlsPair is a certificate with its key.
+type tlsPair struct {
+	cert, key string // absolute; key is "" where nginx names none
+	at        string // where the pair is named; "" when it was found
+	hosts     []string
+}
+
+// tlsPlaces is what was found.
+type tlsPlaces struct {
+	pairs  []tlsPair
+	anyOf  []string // public hosts that any of the pairs must cover
+	unseen []string // where nginx names certificates that cannot be seen from here
+}
+
+// findPairs looks for pairs for the public hosts. The error is Skip where the certificates are somewhere out of sight.
+func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
+	if t := p.Deployment.TLS; t.Cert != "" {
+		return tlsPlaces{pairs: []tlsPair{{cert: p.Deployment.Abs(t.Cert), key: p.Deployment.Abs(t.Key), hosts: hosts}}}, nil
+	}
+	if at := p.Deployment.Public.TerminatedAt; at != "origin" {
+		return tlsPlaces{}, Skip("deployment.tls.cert", "TLS ends at the %s (deployment.public.terminated_at), so that its endpoint alone counts", strings.ReplaceAll(at, "_", " "))
+	}
+	n, err := p.View.Nginx()
+	switch {
+	case err == nil:
+		if places := nginxPairs(n, hosts); len(places.pairs) > 0 || len(places.unseen) > 0 {
+			if len(places.pairs) == 0 {
+				return places, Skip("deployment.tls.cert", "nginx's certificate (%s) is not among the deployment's files", someOf(places.unseen))
+			}
+			return places, nil
+		}
+	case errors.Is(err, fs.ErrPermission):
+		return tlsPlaces{}, notPermitted("nginx's certificates are not known", err)
+	}
+	for _, names := range [][2]string{{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}} {
+		dir := p.View.Place(deployment.FactSSL).Path()
+		if dir == "" {
+			break
+		}
+		if pair := (tlsPair{cert: filepath.Join(dir, names[0]), key: filepath.Join(dir, names[1]), hosts: hosts}); exists(pair.cert) {
+			return tlsPlaces{pairs: []tlsPair{pair}}, nil
+		}
+	}
+	return letsEncrypt(p, hosts)
+}
+
+// letsEncrypt looks into the folder of Let's Encrypt's client: each host may have its own, and one may be for several.
+func letsEncrypt(p *Pass, hosts []string) (tlsPlaces, error) {
+	var places tlsPlaces
+	live := filepath.Join(p.Deployment.Abs(p.Deployment.Firewall.HostRoot), "etc/letsencrypt/live")
+	for _, host := range hosts {
+		dir := filepath.Join(live, filepath.Base(host))
+		cert := filepath.Join(dir, "fullchain.pem")
+		switch _, err := os.Stat(cert); {
+		case err == nil:
+			places.pairs = append(places.pairs, tlsPair{cert: cert, key: filepath.Join(dir, "privkey.pem"), hosts: []string{host}})
+		case errors.Is(err, fs.ErrPermission):
+			return places, notPermitted("the certificates may lie in "+live, err)
+		default:
+			places.anyOf = append(places.anyOf, host)
+		}
+	}
+	return places, nil
+}
+
+// nginxPairs are the certificates of nginx's servers, each with the public hosts that are sent to it.
+func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
+	var places tlsPlaces
+	named := map[string]bool{}
+	for _, s := range n.Servers {
+		if !s.TLS() {
+			continue
+		}
+		var own []string
+		for _, h := range hosts {
+			if slices.ContainsFunc(s.Names, func(name string) bool { return serverNameFits(name, h) }) {
+				own, named[h] = append(own, h), true
+			}
+		}
+		for _, c := range s.Certificates {
+			at := fmt.Sprintf("%s:%d", c.Cert.File, c.Cert.Line)
+			if c.Cert.Host == "" || c.Key.Host == "" && c.Key.Inside != "" {
+				if !slices.Contains(places.unseen, at) {
+					places.unseen = append(places.unseen, at)
+				}
+				continue
+			}
+			i := slices.IndexFunc(places.pairs, func(p tlsPair) bool { return p.cert == c.Cert.Host && p.key == c.Key.Host })
+			if i < 0 {
+				i, places.pairs = len(places.pairs), append(places.pairs, tlsPair{cert: c.Cert.Host, key: c.Key.Host, at: at})
+			}
+			for _, h := range own {
+				if !slices.Contains(places.pairs[i].hosts, h) {
+					places.pairs[i].hosts = append(places.pairs[i].hosts, h)
+				}
+			}
+		}
+	}
+	for _, h := range hosts {
+		if !named[h] {
+			places.anyOf = append(places.anyOf, h)
+		}
+	}
+	return places
+}
+
+// serverNameFits tells whether one of nginx's server names is for a host. Regular expressions are not looked into.
+func serverNameFits(name, host string) bool {
+	name = strings.ToLower(name)
+	if rest, ok := strings.CutPrefix(name, "."); ok {
+		return host == rest || strings.HasSuffix(host, name)
+	}
+	if rest, ok := strings.CutPrefix(name, "*"); ok {
+		return strings.HasPrefix(rest, ".") && strings.HasSuffix(host, rest)
+	}
+	return name == host
+}
