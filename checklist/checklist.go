@@ -53,6 +53,7 @@ type Item struct {
 	Scope    string
 	Required bool
 	Freeze   Freeze
+	Recorded bool   // speaks of the release in force: not asked before one is recorded
 	Fix      string // what a person does to make it pass
 	Disabled string // why it is switched off; empty when it is not
 	Waiver   *Waiver

@@ -34,6 +34,7 @@ type ItemDocument struct {
 	Scope    string         `yaml:"scope" enum:"standing,release" default:"standing" doc:"standing must hold every day and decides readiness; release speaks of one release and decides gates"`
 	Required *bool          `yaml:"required" default:"true" doc:"whether readiness or a gate waits for it; an optional item that is not configured is skipped"`
 	Freeze   string         `yaml:"freeze" pattern:"^(record|([0-9]+(w|d|h|m|s))+)$" doc:"of a release item: when its verdict is final and not asked again. record: when the release is recorded; a duration: so long after that"`
+	After    string         `yaml:"after" enum:"record" doc:"of a release item. record: it speaks of the release in force and is asked only once one is recorded; without it, it speaks of the planned release as soon as there is one"`
 	Fix      string         `yaml:"fix" required:"true" doc:"what a person does to make it pass"`
 	Probes   []*schema.Node `yaml:"probes" required:"true" doc:"the looks that tell whether it holds; each names one kind of probe and its parameters"`
 }

@@ -184,6 +184,13 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	if d.Required != nil {
 		it.Required = *d.Required
 	}
+	it.Recorded = d.After == "record"
+	switch at := child(o.node, "after"); {
+	case it.Recorded && it.Scope != Release:
+		l.wrong(o.file, o.path+".after", at, "", "only items of scope release wait for a record")
+	case it.Recorded && d.Freeze == "record":
+		l.wrong(o.file, o.path+".after", at, "", "what is final when the release is recorded cannot be asked only after that")
+	}
 	switch {
 	case d.Freeze == "":
 	case it.Scope != Release:

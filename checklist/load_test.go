@@ -187,6 +187,20 @@ waivers:
 			`7:5: waivers[2]: item more/api_key is waived twice`,
 			`8:5: waivers[3].reason: required, but missing`,
 		}},
+		{"moments", `checklist: x
+categories:
+  - category: keys
+    items:
+      - {item: one, title: t, fix: f, after: record, probes: [{env_secret: {key: A}}]}
+      - {item: two, title: t, fix: f, scope: release, freeze: record, after: record, probes: [{env_secret: {key: A}}]}
+      - {item: three, title: t, fix: f, freeze: 1h, probes: [{env_secret: {key: A}}]}
+      - {item: four, title: t, fix: f, scope: release, after: plan, probes: [{env_secret: {key: A}}]}
+`, "", []string{
+			`5:46: categories[0].items[0].after: only items of scope release wait for a record`,
+			`6:78: categories[0].items[1].after: what is final when the release is recorded cannot be asked only after that`,
+			`7:49: categories[0].items[2].freeze: only items of scope release freeze`,
+			`8:63: categories[0].items[3].after: "plan" is not one of record`,
+		}},
 		{"no yaml", "checklist: [", "", []string{`own.yaml:1`}},
 	}
 	for _, tt := range tests {

@@ -122,9 +122,10 @@ const backgroundGrace = 250 * time.Millisecond
 func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *Report {
 	pass := probe.NewPass(c.deps, c.deploy)
 	wanted := c.wanted(sel)
+	moments := openMoments(pass)
 	var waiting, slow []<-chan struct{}
 	for _, l := range c.looks {
-		if !wanted(l.item) {
+		if !wanted(l.item) || moments.settled(l.item, pass.Time) {
 			continue
 		}
 		if done := c.start(l, pass); done != nil {

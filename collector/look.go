@@ -155,7 +155,7 @@ func (l *look) outcome(now time.Time) checklist.Outcome {
 	defer l.mu.Unlock()
 	switch {
 	case l.probe.Disabled != "":
-		o.Result = probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: l.probe.Disabled}
+		o.Result = switchedOff(l.probe)
 	case l.last == nil && l.probe.Kind.Background:
 		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInProgress, Detail: "the first look has not ended yet"}
 	case l.last == nil:

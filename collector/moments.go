@@ -12,14 +12,17 @@ import (
 // folder, the logs or Prometheus have forgotten since.
 
 // moments are the releases as the records tell them. Without records that can be trusted nothing is frozen and nothing becomes so.
-type moments struct{ chain *attest.Chain }
+type moments struct {
+	chain *attest.Chain
+	err   error
+}
 
 func openMoments(pass *probe.Pass) moments {
 	c, err := pass.Chain()
 	if err != nil {
-		return moments{}
+		return moments{err: err}
 	}
-	return moments{c}
+	return moments{chain: c}
 }
 
 func (m moments) planned() *attest.Release {
@@ -36,11 +39,54 @@ func (m moments) recorded() *attest.Release {
 	return m.chain.Recorded()
 }
 
-// verdict returns the frozen verdict on an item of the recorded release. What freezes with the record speaks of the planned release as soon as
-// there is one.
+// settled reports whether an item's verdict is known without a look.
+func (m moments) settled(it *checklist.Item, now time.Time) bool {
+	_, settled := m.verdict(it, now)
+	return settled
+}
+
+// verdict returns the verdict on an item that is not to be looked at: its moment has not come, or it is over and the verdict was kept.
 func (m moments) verdict(it *checklist.Item, now time.Time) (checklist.Verdict, bool) {
-	r := m.recorded()
-	if r == nil || it.Freeze == (checklist.Freeze{}) || it.Freeze.AtRecord && m.planned() != nil || it.Disabled != "" {
+	if it.Disabled != "" {
+		return checklist.Verdict{}, false
+	}
+	if it.Recorded && m.recorded() == nil {
+		return m.early(it, now), true
+	}
+	return m.kept(it, now)
+}
+
+// early is the verdict on an item that speaks of the release in force while there is none, or none that can be told.
+func (m moments) early(it *checklist.Item, now time.Time) checklist.Verdict {
+	result := probe.Unasked(m.err)
+	outcomes := make([]checklist.Outcome, len(it.Probes))
+	for i, pr := range it.Probes {
+		outcomes[i] = checklist.Outcome{Probe: pr, Result: result}
+		if pr.Disabled != "" {
+			outcomes[i].Result = switchedOff(pr)
+		}
+	}
+	return it.Judge(outcomes, now)
+}
+
+// switchedOff is the result of a probe that is switched off.
+func switchedOff(pr *checklist.Probe) probe.Result {
+	return probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: pr.Disabled}
+}
+
+// ofRecorded is the recorded release when that is the one an item speaks of: one that is not asked only after a record speaks of the planned
+// release as soon as there is one.
+func (m moments) ofRecorded(it *checklist.Item) *attest.Release {
+	if !it.Recorded && m.planned() != nil {
+		return nil
+	}
+	return m.recorded()
+}
+
+// kept returns the frozen verdict on an item.
+func (m moments) kept(it *checklist.Item, now time.Time) (checklist.Verdict, bool) {
+	r := m.ofRecorded(it)
+	if r == nil || it.Freeze == (checklist.Freeze{}) {
 		return checklist.Verdict{}, false
 	}
 	kept, ok := m.chain.Frozen(r.Number, it.ID())
@@ -62,7 +108,7 @@ func (m moments) verdict(it *checklist.Item, now time.Time) (checklist.Verdict, 
 
 // ripe returns the verdict to freeze when the item's moment is over and it was seen.
 func (m moments) ripe(v *checklist.Verdict, now time.Time) (attest.Verdict, bool) {
-	r := m.recorded()
+	r := m.ofRecorded(v.Item)
 	if r == nil || v.Freeze.After == 0 || now.Before(r.Since.Add(v.Freeze.After)) {
 		return attest.Verdict{}, false
 	}

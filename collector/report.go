@@ -92,7 +92,7 @@ func (c *Collector) derive(it *checklist.Item, looked []checklist.Outcome, first
 				}
 			}
 		case pr.Disabled != "":
-			all = append(all, checklist.Outcome{Probe: pr, Result: probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: pr.Disabled}})
+			all = append(all, checklist.Outcome{Probe: pr, Result: switchedOff(pr)})
 		default:
 			began := c.deps.Now()
 			result := probe.Judge(pr.Derived, first)

@@ -109,8 +109,7 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error)
 	case odd != nil:
 		return Result{}, Unknown(ReasonInvalid, odd)
 	}
-	const planned = false // whether a release is planned that will bring the migrations
-	return m.judge(versions, shown, planned), nil
+	return m.judge(versions, shown, p.Planned()), nil
 }
 
 // toolTables are the tools' tables in the order in which they are looked for, with what the files of their tool are like.

@@ -139,6 +139,15 @@ func SkipRelease() error {
 	return &Unanswered{Skip: true, Reason: ReasonNoRelease, Remedy: "catalyst_exporter deploy plan", Err: errors.New("no release is planned or recorded")}
 }
 
+// Unasked is the result of a probe that speaks of the release in force and is not asked, since there is none, or since it cannot be told because
+// of err.
+func Unasked(err error) Result {
+	if err == nil {
+		err = SkipRelease()
+	}
+	return sound(unanswered(err))
+}
+
 // Needs adds to an error the setting or permission that would answer the probe.
 func Needs(remedy string, err error) error {
 	var u *Unanswered
