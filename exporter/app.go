@@ -102,6 +102,7 @@ func Main(args []string, sys System) int {
 	a.waitCommand(k, add)
 	a.attestCommand(k, add)
 	a.deployCommands(k, add)
+	a.drillCommands(k, add)
 	a.configCommands(k, add)
 
 	name, err := parse(k, args)

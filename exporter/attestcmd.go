@@ -56,12 +56,17 @@ func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
 	if err != nil {
 		return 0, usageError{err}
 	}
+	return a.writeClaim(ctx, t, made, f.signWith)
+}
+
+// writeClaim shows a claim, signs it when a key is named, and writes it.
+func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestation, signWith string) (int, error) {
 	if _, err := fmt.Fprintf(a.Stdout, "The claim:\n\n%s\n", indent(string(made.Data))); err != nil {
 		return 0, err
 	}
-	if f.signWith != "" {
+	if signWith != "" {
 		socket, _ := a.Getenv("SSH_AUTH_SOCK")
-		signer, err := attest.OpenSigner(ctx, f.signWith, socket)
+		signer, err := attest.OpenSigner(ctx, signWith, socket)
 		if err != nil {
 			return 0, usageError{fmt.Errorf("--sign-with: %w", err)}
 		}
@@ -75,7 +80,7 @@ func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
 		return 0, fmt.Errorf("write the claim: %w", err)
 	}
 	signed := "and signed"
-	if f.signWith == "" {
+	if signWith == "" {
 		signed = "without a signature"
 	}
 	_, err = fmt.Fprintf(a.Stdout, "written to %s %s\n", t.deploy.Rel(path), signed)

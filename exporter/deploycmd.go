@@ -3,11 +3,8 @@ package exporter
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -167,21 +164,10 @@ func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
 // backupBefore finds and proves the backup that a rollback would go back to. None at all is told by the item, not here.
 func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.Backup, error) {
 	if path == "" {
-		place := t.deploy.Backup.Path
-		switch {
-		case place == "" && t.deploy.Backup.Directory != "":
-			place = filepath.Join(t.deploy.Backup.Directory, t.deploy.Backup.Glob)
-		case place == "":
-			place = "backups"
-		}
-		set, err := backup.Finder{Now: a.Now}.Find(ctx, t.deploy.Abs(place))
-		switch {
-		case errors.Is(err, backup.ErrNone), errors.Is(err, fs.ErrNotExist):
-			return attest.Backup{}, nil
-		case err != nil:
+		var err error
+		if path, err = a.newestBackup(ctx, t); err != nil || path == "" {
 			return attest.Backup{}, err
 		}
-		path = set.Newest.Path
 	}
 	info, err := os.Stat(path)
 	if err != nil {

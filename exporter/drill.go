@@ -1,0 +1,156 @@
+package exporter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// drillItem is the item that a successful drill vouches for.
+const drillItem = "backup/restore_tested"
+
+// drillFlags are the flags of drill restore.
+type drillFlags struct {
+	dsn, dsnFile, backup, live, by, role, signWith, validFor string
+	throwaway                                                bool
+}
+
+func (a *app) drillCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	var f drillFlags
+	d := k.Command("drill", "Try what has to work on the worst day.")
+	c := d.Command("restore", "Restore the newest backup into a scratch database of a server of its own, compare it with the backup's contents, drop it, and vouch for restore_tested.")
+	c.Flag("dsn", "Server for the drill, as a user who may create databases: postgres://user@host:port/postgres. A password here shows in the process list: give PGPASSWORD, or --dsn-file.").PlaceHolder("DSN").StringVar(&f.dsn)
+	c.Flag("dsn-file", "File with the DSN.").PlaceHolder("FILE").StringVar(&f.dsnFile)
+	c.Flag("backup", "The backup; the newest that is found when not given.").PlaceHolder("FILE").StringVar(&f.backup)
+	c.Flag("live-system-identifier", "System identifier of the deployment's own server (SELECT system_identifier FROM pg_control_system()), which is never drilled on; asked there when not given.").PlaceHolder("ID").StringVar(&f.live)
+	c.Flag("throwaway", "The server holds nothing of worth: allow plain SQL dumps, which may drop databases.").BoolVar(&f.throwaway)
+	c.Flag("by", "Who vouches for the drill.").Required().PlaceHolder("WHO").StringVar(&f.by)
+	c.Flag("role", "Role in which the person speaks.").PlaceHolder("ROLE").StringVar(&f.role)
+	c.Flag("valid-for", "How long the drill counts.").Default("90d").StringVar(&f.validFor)
+	c.Flag("sign-with", "SSH key to sign the claim with, as for attest.").PlaceHolder("KEY").StringVar(&f.signWith)
+	add(c, func(ctx context.Context) (int, error) { return a.drill(ctx, f) })
+}
+
+func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
+	validFor, err := schema.ParseDuration(f.validFor)
+	if err != nil {
+		return 0, usagef("--valid-for: %w", err)
+	}
+	dsn, err := a.drillDSN(f)
+	if err != nil {
+		return 0, err
+	}
+	s, err := a.load(collector.NewLimits())
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	t, err := a.pick(s)
+	if err != nil {
+		return 0, err
+	}
+	path := f.backup
+	if path == "" {
+		if path, err = a.newestBackup(ctx, t); err != nil {
+			return 0, fmt.Errorf("the newest backup: %w", err)
+		}
+		if path == "" {
+			return 0, usagef("no backup was found: name one with --backup")
+		}
+	}
+	d := backup.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: backup.Tolerance{Ratio: 0.1, Rows: 1000}}
+	if d.Deployment == "" {
+		live, err := a.liveDSN(t)
+		if err != nil {
+			return 0, usageError{fmt.Errorf("the deployment's own server cannot be told from the one for the drill (--live-system-identifier names it): %w", err)}
+		}
+		if d.Deployment, err = backup.SystemIdentifier(ctx, live); err != nil {
+			return 0, usageError{fmt.Errorf("the deployment's own server cannot be told from the one for the drill (--live-system-identifier names it): %w", err)}
+		}
+		d.Live, _ = backup.Estimates(ctx, live) // without estimates the drill compares with the backup alone
+	}
+	out, err := d.Run(ctx, path)
+	if err != nil {
+		return 0, usageError{err}
+	}
+	if _, err := fmt.Fprintf(a.Stdout, "%s: %s\n", t.deploy.Rel(path), out); err != nil {
+		return 0, err
+	}
+	if !out.Holds() {
+		return ExitFailing, nil
+	}
+	made, err := attest.New(attest.Claim{Item: drillItem, By: f.by, Role: f.role, At: a.Now(), ValidFor: validFor, Deployment: t.name,
+		Subject: attest.Subject{Path: t.deploy.Rel(path), SHA256: out.Proof.SHA256}, Note: fmt.Sprintf("restore drill: %d tables in %v", len(out.Restored), out.Took.Round(time.Second))})
+	if err != nil {
+		return 0, usageError{err}
+	}
+	return a.writeClaim(ctx, t, made, f.signWith)
+}
+
+// drillDSN reads the DSN of the server for the drill.
+func (a *app) drillDSN(f drillFlags) (secret.Text, error) {
+	switch {
+	case (f.dsn == "") == (f.dsnFile == ""):
+		return secret.Text{}, usagef("one of --dsn and --dsn-file")
+	case f.dsn != "":
+		return secret.New(f.dsn), nil
+	}
+	data, _, err := files.Read(f.dsnFile, 64<<10)
+	if err != nil {
+		return secret.Text{}, usageError{fmt.Errorf("--dsn-file: %w", err)}
+	}
+	return secret.New(strings.TrimSpace(string(data))), nil
+}
+
+// liveDSN is how the deployment's own database is reached.
+func (a *app) liveDSN(t *target) (secret.Text, error) {
+	access, err := t.deploy.View(nil).DatabaseAccess()
+	if err != nil {
+		return secret.Text{}, err
+	}
+	if access.Host == "" {
+		return secret.Text{}, errors.New("its address is not known (deployment.database)")
+	}
+	u := url.URL{Scheme: "postgres", Host: access.Address(), Path: access.Name, User: url.UserPassword(access.User, access.Password.Text.Reveal())}
+	q := url.Values{}
+	if access.SSLMode != "" {
+		q.Set("sslmode", access.SSLMode)
+	}
+	if access.CAFile != "" {
+		q.Set("sslrootcert", access.CAFile)
+	}
+	u.RawQuery = q.Encode()
+	return secret.New(u.String()), nil
+}
+
+// newestBackup finds the newest finished backup on this host; "" when there is none.
+func (a *app) newestBackup(ctx context.Context, t *target) (string, error) {
+	place := t.deploy.Backup.Path
+	switch {
+	case place == "" && t.deploy.Backup.Directory != "":
+		place = t.deploy.Backup.Directory
+		if t.deploy.Backup.Glob != "" {
+			place += string(os.PathSeparator) + t.deploy.Backup.Glob
+		}
+	case place == "":
+		place = "backups"
+	}
+	set, err := backup.Finder{Now: a.Now}.Find(ctx, t.deploy.Abs(place))
+	if errors.Is(err, backup.ErrNone) || errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	return set.Newest.Path, err
+}
