@@ -51,6 +51,7 @@ func Kinds() []Kind {
 		releaseReadyKind(),
 		releaseRecordKind(),
 		signOffKind(),
+		tlsEndpointKind(),
 		webPageKind(),
 		tlsFilesKind(),
 		ufwRulesKind(),

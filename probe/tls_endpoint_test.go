@@ -1,0 +1,110 @@
+package probe
+
+import (
+	"crypto/tls"
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// presents serves TLS handshakes with a certificate.
+func presents(t *testing.T, cert *parts.Cert, versions ...uint16) string {
+	conf := &tls.Config{Certificates: []tls.Certificate{cert.Server()}}
+	if len(versions) == 1 {
+		conf.MinVersion, conf.MaxVersion = versions[0], versions[0]
+	}
+	return listener(t, func(c net.Conn) {
+		server := tls.Server(c, conf)
+		_ = server.HandshakeContext(t.Context())
+		_ = server.Close()
+	})
+}
+
+func TestTLSEndpoint(t *testing.T) {
+	const host = "ads.catalyst-test.net"
+	now := time.Now()
+	good := parts.TLS(t, []string{host})
+	day := 24 * time.Hour
+	between := parts.CA(t).Intermediate(t)
+	short := between.Leaf(t, []string{host})
+	tests := []struct {
+		name    string
+		cert    *parts.Cert
+		address string
+		disk    *parts.Cert
+		ends    string
+		state   State
+		reason  Reason
+		detail  string
+		end     bool
+	}{
+		{"good", good, "", good, "origin", StatePass, "", "presents a trusted certificate", true},
+		{"nothing on disk", good, "", nil, "origin", StatePass, "", "", true},
+		{"another than on disk", good, "", good.Issuer().Leaf(t, []string{host}), "origin", StateFail, ReasonDrift, "reload the server", true},
+		{"another than on disk behind a CDN", good, "", good.Issuer().Leaf(t, []string{host}), "cdn", StatePass, "", "", true},
+		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", StateFail, ReasonMismatch, "is not for " + host, true},
+		{"expired", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-day))), "", nil, "origin", StateFail, ReasonExpired, "has expired", true},
+		{"expiring", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), "", nil, "origin", StateWarn, ReasonExpiring, "", true},
+		{"fresh, of six days", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(6*day))), "", nil, "origin", StatePass, "", "", true},
+		{"not yet valid", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(day)), parts.ValidUntil(now.Add(90*day))), "", nil, "origin", StateFail, ReasonInvalid, "not valid before", true},
+		{"self-signed", parts.SelfSigned(t, []string{host}), "", nil, "origin", StateFail, "", "", true},
+		{"refused", nil, fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t)), nil, "origin", StateFail, ReasonUnreachable, "", false},
+		{"no TLS", nil, listener(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mark ESMTP\r\n")) }), nil, "origin", StateFail, ReasonMismatch, "", false},
+		{"old protocol", good, presents(t, good, tls.VersionTLS11), nil, "origin", StateFail, ReasonWeak, "TLS 1.1 at most", true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			address := tt.address
+			if address == "" {
+				address = presents(t, tt.cert)
+			}
+			root := t.TempDir()
+			settings := deployment.Settings{Root: root, Public: deployment.Public{Hosts: []string{host}, TerminatedAt: tt.ends}, TLS: deployment.TLS{Endpoint: address}}
+			if tt.disk != nil {
+				chain, key, _ := tt.disk.Write(t, root)
+				settings.TLS.Cert, settings.TLS.Key = chain, key
+			}
+			p := newPass(t, nil, settings)
+			p.Roots = good.Pool()
+			if tt.cert != nil && tt.name != "self-signed" {
+				p.Roots = tt.cert.Pool()
+			}
+			r := look(t, p, "tls_endpoint", "{}")
+			expect(t, r, tt.state, r.Reason, tt.detail)
+			if tt.reason != "" && r.Reason != tt.reason || tt.state == StatePass && r.Reason != "" || strings.Contains(r.Detail, "mark") {
+				t.Errorf("got %+v", r)
+			}
+			if _, ok := measured(r, CertificateNotAfter, "endpoint"); ok != tt.end {
+				t.Errorf("the end is measured: %v", ok)
+			}
+		})
+	}
+	t.Run("missing intermediate", func(t *testing.T) {
+		bare := listener(t, func(c net.Conn) {
+			cert := short.Server()
+			cert.Certificate = cert.Certificate[:1]
+			server := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{cert}})
+			_ = server.HandshakeContext(t.Context())
+			_ = server.Close()
+		})
+		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{host}}, TLS: deployment.TLS{Endpoint: bare}})
+		p.Roots = short.Pool()
+		if r := look(t, p, "tls_endpoint", "{}"); r.State != StateFail || !strings.Contains(r.Detail, "intermediate") {
+			t.Errorf("got %+v", r)
+		}
+	})
+	t.Run("silent", func(t *testing.T) {
+		block := make(chan struct{})
+		t.Cleanup(func() { close(block) })
+		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{host}}, TLS: deployment.TLS{Endpoint: listener(t, func(net.Conn) { <-block })}})
+		ctx, cancel := contextFor(t, true)
+		defer cancel()
+		expect(t, Look(ctx, load(t, "tls_endpoint", "{}"), p), StateUnknown, ReasonTimeout, "")
+	})
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "tls_endpoint", "{}"), StateSkip, ReasonNotConfigured, "")
+}
