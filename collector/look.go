@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -37,10 +38,15 @@ const (
 	retryActive  = 15 * time.Minute
 )
 
+// disabled tells why a probe is switched off, by itself or with its item; empty when it is not.
+func disabled(it *checklist.Item, pr *checklist.Probe) string {
+	return cmp.Or(pr.Disabled, it.Disabled)
+}
+
 // start makes sure that a look is fresh or under way, and returns a channel that is closed when its verdict is there, nil when there is
 // nothing to wait for.
 func (c *Collector) start(l *look, pass *probe.Pass) <-chan struct{} {
-	if l.probe.Disabled != "" || l.item.Disabled != "" {
+	if disabled(l.item, l.probe) != "" {
 		return nil
 	}
 	key := ""
@@ -154,8 +160,8 @@ func (l *look) outcome(now time.Time) checklist.Outcome {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case l.probe.Disabled != "":
-		o.Result = switchedOff(l.probe)
+	case disabled(l.item, l.probe) != "":
+		o.Result = switchedOff(l.item, l.probe)
 	case l.last == nil && l.probe.Kind.Background:
 		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInProgress, Detail: "the first look has not ended yet"}
 	case l.last == nil:

@@ -71,12 +71,8 @@ func (r *Report) Gather() ([]*dto.MetricFamily, error) {
 			x.add("catalyst_category_ready", truth(checklist.ReadyAll(verdicts, false).Ready), cat.Name)
 		}
 	}
-	for phase, release := range map[string]*attest.Release{"planned": r.Planned, "recorded": r.Recorded} {
-		if release != nil {
-			x.add("catalyst_release_info", 1, release.Release.Version, release.Release.Commit, phase)
-			x.add("catalyst_release_timestamp_seconds", seconds(release.Since), phase)
-		}
-	}
+	x.release("planned", r.Planned)
+	x.release("recorded", r.Recorded)
 	if r.Selection.All() {
 		x.add("catalyst_ready", truth(r.Ready().Ready))
 		for _, g := range r.Checklist.Gates {
@@ -112,6 +108,14 @@ func (x *exposition) verdict(v *checklist.Verdict, now time.Time) {
 			}
 		}
 	}
+}
+
+func (x *exposition) release(phase string, r *attest.Release) {
+	if r == nil {
+		return
+	}
+	x.add("catalyst_release_info", 1, r.Release.Version, r.Release.Commit, phase)
+	x.add("catalyst_release_timestamp_seconds", seconds(r.Since), phase)
 }
 
 func truth(b bool) float64 {

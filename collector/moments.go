@@ -63,15 +63,15 @@ func (m moments) early(it *checklist.Item, now time.Time) checklist.Verdict {
 	for i, pr := range it.Probes {
 		outcomes[i] = checklist.Outcome{Probe: pr, Result: result}
 		if pr.Disabled != "" {
-			outcomes[i].Result = switchedOff(pr)
+			outcomes[i].Result = switchedOff(it, pr)
 		}
 	}
 	return it.Judge(outcomes, now)
 }
 
 // switchedOff is the result of a probe that is switched off.
-func switchedOff(pr *checklist.Probe) probe.Result {
-	return probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: pr.Disabled}
+func switchedOff(it *checklist.Item, pr *checklist.Probe) probe.Result {
+	return probe.Result{State: probe.StateSkip, Reason: probe.ReasonDisabled, Detail: disabled(it, pr)}
 }
 
 // ofRecorded is the recorded release when that is the one an item speaks of: one that is not asked only after a record speaks of the planned

@@ -91,8 +91,8 @@ func (c *Collector) derive(it *checklist.Item, looked []checklist.Outcome, first
 					all = append(all, o)
 				}
 			}
-		case pr.Disabled != "":
-			all = append(all, checklist.Outcome{Probe: pr, Result: switchedOff(pr)})
+		case disabled(it, pr) != "":
+			all = append(all, checklist.Outcome{Probe: pr, Result: switchedOff(it, pr)})
 		default:
 			began := c.deps.Now()
 			result := probe.Judge(pr.Derived, first)
