@@ -43,12 +43,7 @@ func (v *View) Head() (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(ref)) {
 		return "", errors.New("HEAD of the git repository points out of it")
 	}
-	common := dir // of a work tree: refs are in the main repository's folder
-	if c, err := gitFile(filepath.Join(dir, "commondir")); err == nil {
-		if common = c; !filepath.IsAbs(c) {
-			common = filepath.Join(dir, c)
-		}
-	}
+	common := gitCommon(dir)
 	for _, d := range []string{dir, common} {
 		commit, err := gitFile(filepath.Join(d, filepath.FromSlash(ref)))
 		if err == nil {

@@ -57,7 +57,7 @@ func TestExample(t *testing.T) {
 	}
 	expect(map[string]string{
 		"redis_password": "pass", "postgres_password": "fail placeholder", "jwt_secret": "fail missing", "api_keys_rotated": "fail placeholder", "firewall_rules": "fail exposed",
-		"compose_syntax": "pass", "log_level": "pass", "resource_limits": "fail missing", "initial_backup": "fail truncated", "rate_limit": "pass",
+		"env_file": "warn invalid", "hardcoded_secrets": "unknown not_configured", "compose_syntax": "pass", "log_level": "pass", "resource_limits": "fail missing", "initial_backup": "fail truncated", "rate_limit": "pass",
 		"cache_ttl": "pass", "privacy_middleware": "fail invalid", "ip_anonymization": "pass", "geo_enforcement": "pass", "runbook": "pass", "changelog": "pass",
 		"emergency_contacts": "fail placeholder", "health_endpoints": "unknown not_configured", "prometheus": "unknown not_configured", "cdn": "skip not_configured",
 	})

@@ -26,6 +26,8 @@ func Kinds() []Kind {
 		migrationsKind(),
 		envSecretKind(),
 		envWordKind(),
+		gitSecretsKind(),
+		gitUntrackedKind(),
 		attestationKind(),
 		cdnKind(),
 		dnsRecordsKind(),

@@ -41,12 +41,13 @@ var (
 	TestCoverage        = &Value{"catalyst_test_coverage_ratio", "Share of statements that tests cover, 0 to 1.", nil}
 	Vulnerabilities     = &Value{"catalyst_vulnerabilities", "Known vulnerabilities that the code calls, by severity.", []string{"severity"}}
 	SecretFindings      = &Value{"catalyst_secret_findings", "Secrets found in the repository's files and history.", nil}
+	SecretScanTime      = &Value{"catalyst_secret_scan_timestamp_seconds", "End of the last look through the repository's history that saw all of it.", nil}
 )
 
 // Values lists every measured value.
 func Values() []*Value {
 	return []*Value{
-		AttestationExpiry, EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings, DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
+		AttestationExpiry, EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings, SecretScanTime, DNSTTL, DeadRules, CriterionValue, CriterionThreshold,
 		CertificateNotAfter, EnvPlaceholders, ExposedPorts, BackupLastSuccess, BackupSize, TrafficWeight, Migrations, ServicesUnlimited,
 		RedisExpiring, RedisHitRatio,
 	}

@@ -1,0 +1,204 @@
+package probe
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/zricethezav/gitleaks/v8/detect"
+	"golang.org/x/sys/unix"
+)
+
+// gitHistory remembers what was found in one repository, and up to where it has been read, so that only new commits are read afterwards.
+// History that was rewritten, other rules and other allow-lists make it begin anew. It holds no secret.
+type gitHistory struct {
+	mu    sync.Mutex // one scan at a time
+	rules string     // digest of the rules and allow-lists that the findings are by
+	tips  []string   // every reference's commit, as far as read; sorted
+	found map[secretFound]bool
+	known int // findings that somebody lets stand
+	more  bool
+	when  time.Time // end of the last look that saw everything
+	seen  int       // commits with additions that were read in all
+}
+
+// secretFound is one finding.
+type secretFound struct {
+	rule, commit, file string
+	line               int
+}
+
+const (
+	// maxSecretsFound ends a scan: nobody reads on.
+	maxSecretsFound = 10_000
+	// maxTips bounds the answer of git about its references: 65 bytes each at most.
+	maxTips = 16 << 20
+	// lowPriority is the niceness of a scan, for git and for the search.
+	lowPriority = 15
+)
+
+var errEnoughSecrets = errors.New("enough was found")
+
+// ruleSet is what findings are judged by.
+type ruleSet struct {
+	digest string
+	make_  func() (*detect.Detector, error)
+	known  knownSecrets
+	skip   string // path of the baseline in the repository: it may hold what it lists
+}
+
+// update reads what is new; begun is called once when a log is about to be read.
+func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet, now func() time.Time) error {
+	tips, err := g.tips(ctx)
+	if err != nil {
+		return err
+	}
+	if len(tips) == 0 {
+		return Needs("a first commit", Unknownf(ReasonEmpty, "the git repository has no commits: there is nothing to look through yet"))
+	}
+	if h.rules == rules.digest && slices.Equal(h.tips, tips) {
+		h.when = now()
+		return nil
+	}
+	var read []string
+	if h.rules == rules.digest && len(h.tips) > 0 && !h.more {
+		lost, err := g.rewritten(ctx, h.tips, tips)
+		if err != nil {
+			return err
+		}
+		if !lost {
+			read = h.tips
+		}
+	}
+	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
+	if read != nil {
+		maps.Copy(scan.found, h.found)
+		scan.known, scan.seen = h.known, h.seen
+	}
+	if err := atLowPriority(func() error { return scan.run(ctx, g, tips, read) }); err != nil {
+		return err
+	}
+	h.rules, h.tips, h.found, h.known, h.seen, h.more, h.when = rules.digest, tips, scan.found, scan.known, scan.seen, scan.more, now()
+	return nil
+}
+
+// tips are the commits that references and HEAD name.
+func (g gitRepository) tips(ctx context.Context) ([]string, error) {
+	text, _, err := g.text(ctx, maxTips, "", "for-each-ref", "--format=%(objectname)")
+	if err != nil {
+		return nil, err
+	}
+	all := strings.Fields(text)
+	head, code, err := g.text(ctx, maxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+	if err != nil && code != 1 {
+		return nil, err
+	}
+	if code == 0 {
+		all = append(all, strings.TrimSpace(head))
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
+// rewritten reports whether some commit that was read is no longer part of the history.
+func (g gitRepository) rewritten(ctx context.Context, before, now []string) (bool, error) {
+	text, _, err := g.text(ctx, maxDiffHeader, strings.Join(before, "\n")+"\n^"+strings.Join(now, "\n^")+"\n", "rev-list", "--max-count=1", "--stdin")
+	if ctx.Err() != nil {
+		return false, ctx.Err()
+	}
+	return err != nil || text != "", nil // a commit that is gone altogether is an error of git
+}
+
+// secretScan searches what a range of commits adds.
+type secretScan struct {
+	rules    ruleSet
+	detector *detect.Detector
+	found    map[secretFound]bool
+	known    int
+	seen     int
+	more     bool
+}
+
+func (s *secretScan) run(ctx context.Context, g gitRepository, tips, read []string) error {
+	var err error
+	if s.detector, err = s.rules.make_(); err != nil {
+		return err
+	}
+	input := strings.Join(tips, "\n") + "\n"
+	for _, tip := range read {
+		input += "^" + tip + "\n"
+	}
+	log := additions{
+		each:   func(a addition) error { return s.search(ctx, a) },
+		commit: func() error { s.seen++; return ctx.Err() },
+	}
+	_, err = g.run(ctx, input, func(r io.Reader) error { return log.read(r) },
+		"log", "--stdin", "--full-history", "--diff-filter=tuxdb", "--format=%x00%H", "--patch", "--unified=0", "--cc", "--find-renames", "--inter-hunk-context=0",
+		"--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-relative", "--no-notes",
+		"--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
+	switch {
+	case errors.Is(err, errEnoughSecrets):
+		s.more = true
+		return nil
+	case errors.Is(err, errDiff):
+		return Needs("a report of gitleaks as evidence (report: secrets)", Unknown(ReasonError, err))
+	}
+	return err
+}
+
+// search looks through one addition.
+func (s *secretScan) search(ctx context.Context, a addition) error {
+	if a.file == s.rules.skip {
+		return nil
+	}
+	findings := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text, StartLine: a.line})
+	if ctx.Err() != nil {
+		return ctx.Err() // what was searched half has no findings to tell
+	}
+	for _, f := range findings {
+		at := foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}
+		if s.rules.known.has(at) {
+			s.known++
+			continue
+		}
+		s.found[secretFound{f.RuleID, f.Commit, f.File, f.StartLine}] = true
+		if len(s.found) >= maxSecretsFound {
+			return errEnoughSecrets
+		}
+	}
+	return nil
+}
+
+// atLowPriority runs f, and the programs that it starts, after everything else that wants the processor.
+func atLowPriority(f func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its priority with it
+		defer func() {
+			if cause := recover(); cause != nil {
+				done <- fmt.Errorf("searching it broke (a bug of the exporter, or of the rules): %T", cause)
+			}
+		}()
+		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowPriority) // without it the scan is no less right
+		done <- f()
+	}()
+	return <-done
+}
+
+// digestOf tells texts apart from all others.
+func digestOf(texts ...[]byte) string {
+	h := sha256.New()
+	for _, text := range texts {
+		_, _ = fmt.Fprintf(h, "%d %t\n", len(text), text == nil)
+		_, _ = h.Write(text)
+	}
+	return string(h.Sum(nil))
+}

@@ -1,0 +1,235 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/zricethezav/gitleaks/v8/detect"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// git_secrets: is the repository's whole history free of secrets?
+//
+// Everything that any commit of any branch or tag ever added is searched by gitleaks' rules, what merges add by themselves included. The first
+// look reads all of it, off the scrape; later ones read new commits alone. A finding is told by rule, file, line and commit.
+
+func gitSecretsKind() Kind {
+	return Kind{
+		Name:       "git_secrets",
+		Question:   "Is the git repository's whole history free of secrets?",
+		Example:    "{}",
+		Layer:      LayerDeclared,
+		Reads:      "the git repository (deployment.repository.path), its .gitleaks.toml, .gitleaksignore and baseline; runs git, needs to read the repository",
+		Values:     []*Value{SecretFindings, SecretScanTime},
+		Timeout:    6 * time.Hour,
+		MaxAge:     24 * time.Hour,
+		Background: true,
+		Alone:      true,
+		New:        func() any { return &gitSecrets{Baseline: standardBaseline} },
+	}
+}
+
+const (
+	standardBaseline = "gitleaks-baseline.json"
+	maxRules         = 4 << 20
+	maxBaseline      = 64 << 20
+)
+
+type gitSecrets struct {
+	Baseline string `yaml:"baseline" default:"gitleaks-baseline.json" doc:"report of gitleaks in JSON with findings that are known and let stand; a path in the repository"`
+}
+
+func (s *gitSecrets) Validate() []error {
+	if !filepath.IsLocal(s.Baseline) {
+		return []error{errors.New("baseline: a path within the repository is wanted")}
+	}
+	return nil
+}
+
+// Key implements Keyed: another commit on any branch, other rules, another baseline.
+func (s *gitSecrets) Key(p *Pass) string {
+	repository, err := p.View.Git()
+	if err != nil {
+		return ""
+	}
+	references, err := repository.References()
+	if err != nil {
+		return ""
+	}
+	var key strings.Builder
+	key.WriteString(references)
+	for _, name := range []string{rulesFile, ignoreFile, s.Baseline} {
+		if info, err := os.Stat(filepath.Join(repository.Work, name)); err == nil && repository.Work != "" {
+			fmt.Fprintf(&key, "\n%+v", files.Identify(info))
+		}
+	}
+	return key.String()
+}
+
+type gitHistoryKey struct{ dir, baseline string }
+
+func (s *gitSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
+	g, err := openRepository(p)
+	if err != nil {
+		return Result{}, err
+	}
+	rules, r, err := s.rules(ctx, g)
+	if err != nil || r.State != 0 {
+		return r, err
+	}
+	h, err := Keep(p.Kept, gitHistoryKey{g.Dir, s.Baseline}, "", func() (*gitHistory, func(), error) { return &gitHistory{}, nil, nil })
+	if err != nil {
+		return Result{}, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if err := h.update(ctx, g, rules, p.Now); err != nil {
+		return Result{}, err
+	}
+	shallow, _, err := g.text(ctx, maxDiffHeader, "", "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return Result{}, err
+	}
+	return judgeHistory(h, strings.TrimSpace(shallow) == "true", g.submodules(ctx))
+}
+
+// judgeHistory judges what was found.
+func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
+	samples := []Sample{SecretFindings.Of(float64(len(h.found))), SecretScanTime.Of(seconds(h.when))}
+	var notes []string
+	if h.known > 0 {
+		notes = append(notes, fmt.Sprintf("%d known ones are let stand by %s or the baseline", h.known, ignoreFile))
+	}
+	if submodules > 0 {
+		notes = append(notes, fmt.Sprintf("%d submodules are repositories of their own and were not looked through", submodules))
+	}
+	note := ""
+	if len(notes) > 0 {
+		note = "; " + strings.Join(notes, "; ")
+	}
+	if len(h.found) > 0 {
+		return Failed(ReasonCommitted, "%s%s", tellSecrets(h), note).With(samples...), nil
+	}
+	if shallow {
+		return Result{Samples: samples}, Needs("a full clone (git fetch --unshallow)",
+			Unknownf(ReasonTruncated, "the repository is a shallow clone: the history before its oldest commit is not here, and what is has no secret%s", note))
+	}
+	return Passed("no secret in %d commits that add something, looked through up to %s%s", h.seen, h.when.UTC().Format(time.RFC3339), note).With(samples...), nil
+}
+
+// tellSecrets tells where secrets are, the same way each time.
+func tellSecrets(h *gitHistory) string {
+	all := make([]secretFound, 0, len(h.found))
+	for f := range h.found {
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b secretFound) int {
+		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.rule, b.rule), cmp.Compare(a.commit, b.commit))
+	})
+	places := make([]string, 0, maxFindings)
+	for _, f := range all[:min(len(all), maxFindings)] {
+		places = append(places, fmt.Sprintf("%s at %s:%d (commit %.12s)", plainName(f.rule), plainName(f.file), f.line, f.commit))
+	}
+	if more := len(all) - len(places); more > 0 {
+		places = append(places, fmt.Sprintf("and %d more", more))
+	}
+	count := fmt.Sprint(len(all))
+	if h.more {
+		count = "at least " + count
+	}
+	return fmt.Sprintf("secrets in the history (%s): %s", count, strings.Join(places, "; "))
+}
+
+// plainName is a name without what would disturb a reader's terminal.
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xfffd {
+			return '?'
+		}
+		return r
+	}, name)
+}
+
+// openRepository says which repository is looked at.
+func openRepository(p *Pass) (gitRepository, error) {
+	repository, err := p.View.Git()
+	switch {
+	case err == nil:
+		return gitRepository{repository}, nil
+	case errors.Is(err, deployment.ErrNoRepository):
+		return gitRepository{}, Skip("deployment.repository.path", "the deployment is in no git repository")
+	case errors.Is(err, fs.ErrPermission):
+		return gitRepository{}, Needs("permission to read the git repository", Unknown(ReasonPermissionDenied, err))
+	}
+	return gitRepository{}, Needs("deployment.repository.path", Unknownf(ReasonNotConfigured, "there is no git repository that can be read: %w", err))
+}
+
+// rules reads what findings are judged by: from the work tree, of a bare repository from HEAD. A result with a state is the verdict.
+func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Result, error) {
+	read := func(name string, limit int64) ([]byte, error) { return g.file(ctx, name, limit) }
+	var texts [3][]byte
+	for i, f := range []struct {
+		name  string
+		limit int64
+	}{{rulesFile, maxRules}, {ignoreFile, maxRules}, {s.Baseline, maxBaseline}} {
+		text, err := read(f.name, f.limit)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && (f.name != s.Baseline || s.Baseline == standardBaseline):
+		case err != nil:
+			r, err := unreadable(f.name+" of the repository cannot be read", err)
+			return ruleSet{}, r, err
+		default:
+			texts[i] = text
+		}
+	}
+	set := ruleSet{digest: digestOf(texts[:]...), known: knownSecrets{ignored: parseIgnored(texts[1])}, skip: s.Baseline}
+	if texts[2] != nil {
+		var err error
+		if set.known.baseline, err = parseBaseline(texts[2]); err != nil {
+			return ruleSet{}, Failed(ReasonInvalid, "%s of the repository: %v", s.Baseline, err), nil
+		}
+	}
+	set.make_ = func() (*detect.Detector, error) {
+		d, err := newDetector(texts[0], func(name string) ([]byte, error) { return read(name, maxRules) })
+		if err != nil {
+			return nil, Needs("a "+rulesFile+" that gitleaks takes", Unknownf(ReasonInvalid, "%s of the repository: %w", rulesFile, err))
+		}
+		return d, nil
+	}
+	return set, Result{}, nil
+}
+
+// file reads a file of the repository; fs.ErrNotExist when it has none.
+func (g gitRepository) file(ctx context.Context, name string, limit int64) ([]byte, error) {
+	if g.Work != "" {
+		text, _, err := files.Read(filepath.Join(g.Work, name), limit)
+		return text, err
+	}
+	if _, code, err := g.text(ctx, maxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD:"+name); err != nil {
+		if code == 1 {
+			return nil, fs.ErrNotExist
+		}
+		return nil, err
+	}
+	text, _, err := g.text(ctx, limit, "", "cat-file", "blob", "HEAD:"+name)
+	return []byte(text), err
+}
+
+// submodules counts the repositories that HEAD links.
+func (g gitRepository) submodules(ctx context.Context) int {
+	text, _, err := g.text(ctx, maxRules, "", "config", "--blob=HEAD:.gitmodules", "--name-only", "--get-regexp", `^submodule\..*\.path$`)
+	if err != nil {
+		return 0 // there is no such file
+	}
+	return strings.Count(text, "\n")
+}

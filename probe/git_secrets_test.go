@@ -1,0 +1,427 @@
+package probe
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/zricethezav/gitleaks/v8/cmd/scm"
+	"github.com/zricethezav/gitleaks/v8/detect"
+	"github.com/zricethezav/gitleaks/v8/sources"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// fakeToken is a token of GitHub's form that nobody has, made anew each time.
+func fakeToken() string { return "gh" + "p_" + randomText(36) }
+
+func randomText(n int) string {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = letters[rand.IntN(len(letters))]
+	}
+	return string(b)
+}
+
+// planted is a repository with secrets in all corners of its history.
+type planted struct {
+	*parts.Repository
+	secrets []string
+	merge   string // the merge that adds a secret by itself
+}
+
+func plant(t *testing.T) *planted {
+	t.Helper()
+	r := &planted{Repository: parts.GitRepo(t)}
+	token := func() string {
+		s := fakeToken()
+		r.secrets = append(r.secrets, s)
+		return s
+	}
+	r.Commit(t, "begin", map[string]string{"README.md": "hello\n", "app.conf": "a=1\nb=2\nc=3\nd=4\n"})
+	r.Commit(t, "add a secret", map[string]string{"config.py": "x = 1\ntoken = \"" + token() + "\"\n"})
+	r.Commit(t, "one", map[string]string{"one": "1\n"})
+	r.Commit(t, "two", map[string]string{"two": "2\n"})
+	r.Commit(t, "remove it", map[string]string{"config.py": "x = 1\n"})
+	r.Git(t, "checkout", "--quiet", "-b", "side")
+	r.Commit(t, "on a branch", map[string]string{"side.env": "A=1\nTOKEN=" + token() + "\n"})
+	r.Git(t, "checkout", "--quiet", "main")
+	r.Commit(t, "meanwhile", map[string]string{"three": "3\n"})
+	r.Git(t, "merge", "--quiet", "--no-ff", "--no-edit", "side")
+	r.Commit(t, "to be renamed", map[string]string{"old name.yml": "a: 1\nb: 2\nc: 3\nd: 4\ntoken: " + token() + "\n"})
+	r.Git(t, "mv", "old name.yml", "new näme \".yml")
+	r.Commit(t, "rename", nil)
+	packed := base64.StdEncoding.EncodeToString([]byte("token = " + token() + "\n"))
+	r.secrets = append(r.secrets, packed)
+	r.Commit(t, "packed", map[string]string{"packed.txt": "data: " + packed + "\n"})
+	r.Git(t, "tag", "--annotate", "--message", "first", "v1")
+	return r
+}
+
+// plantMerge adds a merge that holds a secret none of its parents has.
+func (r *planted) plantMerge(t *testing.T) {
+	t.Helper()
+	secret := fakeToken()
+	r.secrets = append(r.secrets, secret)
+	r.Git(t, "checkout", "--quiet", "-b", "other")
+	r.Commit(t, "other", map[string]string{"app.conf": "a=2\nb=2\nc=3\nd=4\n"})
+	r.Git(t, "checkout", "--quiet", "main")
+	r.Commit(t, "same", map[string]string{"app.conf": "a=1\nb=2\nc=3\nd=5\n"})
+	r.Git(t, "merge", "--quiet", "--no-ff", "--no-commit", "--strategy=ours", "other")
+	r.merge = r.Commit(t, "merge", map[string]string{"app.conf": "a=2\nb=2\nTOKEN=" + secret + "\nc=3\nd=5\n"})
+}
+
+func (r *planted) pass(t *testing.T) *Pass {
+	t.Helper()
+	return newPass(t, nil, deployment.Settings{Root: r.Dir})
+}
+
+// history is what a pass's probe remembers.
+func history(t *testing.T, p *Pass) *gitHistory {
+	t.Helper()
+	g, err := openRepository(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := Keep(p.Kept, gitHistoryKey{g.Dir, standardBaseline}, "", func() (*gitHistory, func(), error) {
+		t.Fatal("nothing is remembered")
+		return nil, nil, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func places(h *gitHistory) []string {
+	var all []string
+	for f := range h.found {
+		all = append(all, fmt.Sprintf("%s %s %s:%d", f.commit, f.rule, f.file, f.line))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// gitleaks is what the library finds on its own, started as its command starts it.
+func gitleaks(t *testing.T, dir string) []string {
+	t.Helper()
+	d, err := detect.NewDetectorDefaultConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.MaxDecodeDepth = 5
+	cmd, err := sources.NewGitLogCmdContext(t.Context(), dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := d.DetectSource(t.Context(), &sources.Git{Cmd: cmd, Config: &d.Config, Remote: &sources.RemoteInfo{Platform: scm.NoPlatform}, Sema: d.Sema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, f := range findings {
+		all = append(all, fmt.Sprintf("%s %s %s:%d", f.Commit, f.RuleID, f.File, f.StartLine))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// TestGitSecretsFindsWhatGitleaksFinds compares with the library on the same repository.
+func TestGitSecretsFindsWhatGitleaksFinds(t *testing.T) {
+	r := plant(t)
+	p := r.pass(t)
+	got := look(t, p, "git_secrets", "{}")
+	expect(t, got, StateFail, ReasonCommitted, `github-pat at config.py:2 (commit `)
+	for _, s := range r.secrets {
+		hasNot(t, got, s)
+	}
+	want := gitleaks(t, r.Dir)
+	if len(want) < 4 {
+		t.Fatalf("gitleaks itself finds %q", want)
+	}
+	if found := places(history(t, p)); !slices.Equal(found, want) {
+		t.Errorf("found\n%s\ngitleaks finds\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
+	}
+	if n, ok := measured(got, SecretFindings); !ok || n != float64(len(want)) {
+		t.Errorf("%v secrets are measured, %d are there", n, len(want))
+	}
+	// What a merge adds by itself is nothing to gitleaks, and it is there all the same.
+	r.plantMerge(t)
+	expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "app.conf:3 (commit "+r.merge[:12])
+}
+
+// countGit puts a git in the way that notes each call, and returns the calls so far.
+func countGit(t *testing.T) func() []string {
+	t.Helper()
+	real, err := exec.LookPath("git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	calls := filepath.Join(dir, "calls")
+	script := fmt.Sprintf("#!/bin/sh\necho \"$*\" >>%s\nexec %s \"$@\"\n", calls, real)
+	if err := os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return func() []string {
+		text, _ := os.ReadFile(calls)
+		_ = os.Remove(calls)
+		var logs []string
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, " log ") {
+				logs = append(logs, line)
+			}
+		}
+		return logs
+	}
+}
+
+// TestGitSecretsReadsOnce reads history once, then what is new, and all of it when history or rules have changed.
+func TestGitSecretsReadsOnce(t *testing.T) {
+	r := plant(t)
+	calls := countGit(t)
+	p := r.pass(t)
+	k := load(t, "git_secrets", "{}").(*gitSecrets)
+	step := func(name string, logs int, state State) Result {
+		t.Helper()
+		p = again(p)
+		got := Look(t.Context(), k, p)
+		if n := len(calls()); n != logs || got.State != state {
+			t.Errorf("%s: git log was run %d times, want %d; %v %s", name, n, logs, got.State, got.Detail)
+		}
+		return got
+	}
+	step("first", 1, StateFail)
+	all, key := places(history(t, p)), k.Key(p)
+	if key == "" || k.Key(again(p)) != key {
+		t.Errorf("the key of an unchanged repository is %q, then %q", key, k.Key(again(p)))
+	}
+	step("unchanged", 0, StateFail)
+	seen := history(t, p).seen
+
+	r.Commit(t, "harmless", map[string]string{"four": "4\n"})
+	if k.Key(again(p)) == key {
+		t.Error("the key stays when a commit comes")
+	}
+	step("a commit", 1, StateFail)
+	if h := history(t, p); !slices.Equal(places(h), all) || h.seen != seen+1 {
+		t.Errorf("%d commits were read, %d before; %q", h.seen, seen, places(h))
+	}
+	r.Git(t, "checkout", "--quiet", "-b", "late")
+	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})
+	step("another branch", 1, StateFail)
+	if n := len(places(history(t, p))); n != len(all)+1 {
+		t.Errorf("%d findings, want %d", n, len(all)+1)
+	}
+	// The branch is gone, and so is what it held.
+	r.Git(t, "checkout", "--quiet", "main")
+	r.Git(t, "branch", "--quiet", "-D", "late")
+	step("rewritten", 1, StateFail)
+	if !slices.Equal(places(history(t, p)), all) {
+		t.Errorf("after history was rewritten %q", places(history(t, p)))
+	}
+	// What was rewritten and thrown away altogether is an error of git, not a range without findings.
+	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})
+	step("one more", 1, StateFail)
+	r.Git(t, "reset", "--quiet", "--hard", "HEAD~1")
+	r.Git(t, "-c", "gc.reflogExpire=now", "-c", "gc.reflogExpireUnreachable=now", "gc", "--quiet", "--prune=now")
+	step("thrown away", 1, StateFail)
+	if !slices.Equal(places(history(t, p)), all) {
+		t.Errorf("after history was thrown away %q", places(history(t, p)))
+	}
+	// Other rules.
+	r.Write(t, map[string]string{rulesFile: "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['''.*''']\n"})
+	step("allowed", 1, StatePass)
+	for range 4 { // the library's own loader stops extending after two
+		r.Write(t, map[string]string{rulesFile: "# " + randomText(8) + "\n[extend]\nuseDefault = true\n"})
+		step("extended", 1, StateFail)
+	}
+	r.Write(t, map[string]string{rulesFile: "[extend]\nuseDefault = true\ndisabledRules = [\"github-pat\", \"generic-api-key\"]\n"})
+	step("disabled", 1, StatePass)
+}
+
+// TestGitSecretsLetsStand honours .gitleaksignore and a baseline, and tells of ones that cannot be read.
+func TestGitSecretsLetsStand(t *testing.T) {
+	r := plant(t)
+	p := r.pass(t)
+	look(t, p, "git_secrets", "{}")
+	var fingerprints string
+	var report []map[string]any
+	d, _ := detect.NewDetectorDefaultConfig()
+	d.MaxDecodeDepth = 5
+	cmd, err := sources.NewGitLogCmdContext(t.Context(), r.Dir, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	findings, err := d.DetectSource(t.Context(), &sources.Git{Cmd: cmd, Config: &d.Config, Remote: &sources.RemoteInfo{Platform: scm.NoPlatform}, Sema: d.Sema})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range findings {
+		fingerprints += f.Fingerprint + "\n"
+		text, _ := json.Marshal(f)
+		var one map[string]any
+		_ = json.Unmarshal(text, &one)
+		report = append(report, one)
+	}
+	baseline, _ := json.Marshal(report)
+	short, _ := json.Marshal(report[1:])
+	for _, tt := range []struct {
+		name, file, text, spec string
+		state                  State
+		reason                 Reason
+		detail                 string
+	}{
+		{"all ignored", ignoreFile, "# known\n\n" + fingerprints, "{}", StatePass, ReasonNone, "let stand"},
+		{"others ignored", ignoreFile, strings.ReplaceAll(fingerprints, "github-pat", "another"), "{}", StateFail, ReasonCommitted, "config.py:2"},
+		{"baseline", standardBaseline, string(baseline), "{}", StatePass, ReasonNone, "let stand"},
+		{"baseline elsewhere", "sec/known.json", string(baseline), "{baseline: sec/known.json}", StatePass, ReasonNone, "let stand"},
+		{"baseline lacks one", standardBaseline, string(short), "{}", StateFail, ReasonCommitted, "(1)"},
+		{"baseline is none", standardBaseline, "{", "{}", StateFail, ReasonInvalid, "no report of gitleaks"},
+		{"baseline of another kind", standardBaseline, `[{"a":1}]`, "{}", StateFail, ReasonInvalid, "names no rule"},
+		{"baseline named and missing", "x", "", "{baseline: sec/gone.json}", StateFail, ReasonMissing, "sec/gone.json"},
+		{"rules are no TOML", rulesFile, "[[[", "{}", StateUnknown, ReasonInvalid, "no TOML"},
+		{"no rules", rulesFile, "title = 'x'\n", "{}", StateUnknown, ReasonInvalid, "no rules"},
+		{"bad pattern", rulesFile, "[[rules]]\nid='x'\nregex='''(" + "SECRETPATTERN'''\n", "{}", StateUnknown, ReasonInvalid, "no regular expression"},
+		{"leads out", rulesFile, "[extend]\npath='/etc/passwd'\n", "{}", StateUnknown, ReasonInvalid, "leads out"},
+		{"own rules", rulesFile, "[[rules]]\nid='mine'\nregex='''hello'''\n", "{}", StateFail, ReasonCommitted, "mine at README.md:1"},
+		{"both", rulesFile, "[extend]\npath='x'\nuseDefault=true\n", "{}", StateUnknown, ReasonInvalid, "both"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r.Write(t, map[string]string{tt.file: tt.text})
+			got := look(t, r.pass(t), "git_secrets", tt.spec)
+			expect(t, got, tt.state, tt.reason, tt.detail)
+			hasNot(t, got, "SECRETPATTERN")
+			if err := os.Remove(filepath.Join(r.Dir, tt.file)); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// TestGitSecretsRepositories has a verdict for every form of repository.
+func TestGitSecretsRepositories(t *testing.T) {
+	r := plant(t)
+	clone := func(t *testing.T, args ...string) string {
+		t.Helper()
+		to := filepath.Join(t.TempDir(), "clone")
+		r.Git(t, slices.Concat([]string{"clone", "--quiet"}, args, []string{"file://" + r.Dir, to})...)
+		return to
+	}
+	at := func(t *testing.T, dir string) Result {
+		t.Helper()
+		return look(t, newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: dir}}), "git_secrets", "{}")
+	}
+	t.Run("bare", func(t *testing.T) {
+		expect(t, at(t, clone(t, "--bare")), StateFail, ReasonCommitted, "config.py:2")
+	})
+	t.Run("the .git itself", func(t *testing.T) {
+		expect(t, at(t, filepath.Join(clone(t), ".git")), StateFail, ReasonCommitted, "config.py:2")
+	})
+	t.Run("shallow, with a secret", func(t *testing.T) {
+		expect(t, at(t, clone(t, "--depth=1")), StateFail, ReasonCommitted, "packed.txt:1")
+	})
+	t.Run("work tree", func(t *testing.T) {
+		to := filepath.Join(t.TempDir(), "tree")
+		r.Git(t, "worktree", "add", "--quiet", "--detach", to)
+		expect(t, at(t, to), StateFail, ReasonCommitted, "config.py:2")
+	})
+	t.Run("shallow", func(t *testing.T) {
+		clean := parts.GitRepo(t)
+		clean.Commit(t, "1", map[string]string{"a": "1\n"})
+		clean.Commit(t, "2", map[string]string{"a": "2\n"})
+		expect(t, at(t, clean.Dir), StatePass, ReasonNone, "2 commits")
+		to := filepath.Join(t.TempDir(), "clone")
+		clean.Git(t, "clone", "--quiet", "--depth=1", "file://"+clean.Dir, to)
+		got := at(t, to)
+		expect(t, got, StateUnknown, ReasonTruncated, "shallow clone")
+		if !strings.Contains(got.Remedy, "--unshallow") {
+			t.Errorf("the remedy is %q", got.Remedy)
+		}
+	})
+	t.Run("without commits", func(t *testing.T) {
+		expect(t, at(t, parts.GitRepo(t).Dir), StateUnknown, ReasonEmpty, "no commits")
+	})
+	t.Run("none", func(t *testing.T) {
+		expect(t, look(t, newPass(t, nil, deployment.Settings{}), "git_secrets", "{}"), StateSkip, ReasonNotConfigured, "in no git repository")
+		expect(t, at(t, t.TempDir()), StateUnknown, ReasonNotConfigured, "no git repository that can be read")
+	})
+	t.Run("submodule", func(t *testing.T) {
+		clean := parts.GitRepo(t)
+		clean.Commit(t, "1", map[string]string{"a": "1\n"})
+		clean.Git(t, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "file://"+r.Dir, "sub")
+		clean.Commit(t, "2", nil)
+		expect(t, at(t, clean.Dir), StatePass, ReasonNone, "1 submodules")
+		expect(t, at(t, filepath.Join(clean.Dir, "sub")), StateFail, ReasonCommitted, "config.py:2")
+	})
+	t.Run("broken", func(t *testing.T) {
+		to := clone(t)
+		objects, _ := filepath.Glob(filepath.Join(to, ".git/objects/pack/*.pack"))
+		if len(objects) == 0 {
+			t.Fatal("no pack")
+		}
+		for _, o := range objects {
+			if err := os.Truncate(o, 100); err != nil && !os.IsPermission(err) {
+				t.Fatal(err)
+			}
+		}
+		if got := at(t, to); got.State != StateUnknown {
+			t.Errorf("of a broken repository: %v (%s) %s", got.State, got.Reason, got.Detail)
+		}
+	})
+	t.Run("somebody else's", func(t *testing.T) {
+		to := clone(t)
+		if os.Getuid() == 0 {
+			if err := filepath.Walk(to, func(path string, _ os.FileInfo, err error) error {
+				if err != nil {
+					return err
+				}
+				return os.Lchown(path, 12345, 12345)
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		expect(t, at(t, to), StateFail, ReasonCommitted, "config.py:2")
+	})
+	t.Run("no git", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		got := at(t, r.Dir)
+		expect(t, got, StateUnknown, ReasonNotConfigured, "git is not installed")
+		if !strings.Contains(got.Remedy, "git") {
+			t.Errorf("the remedy is %q", got.Remedy)
+		}
+	})
+	t.Run("commands in its configuration", func(t *testing.T) {
+		to := clone(t)
+		mark := filepath.Join(t.TempDir(), "ran")
+		run := "touch " + mark + "; cat"
+		for key, value := range map[string]string{"core.fsmonitor": run, "diff.external": run, "diff.x.textconv": run, "diff.x.command": run, "log.showSignature": "true",
+			"gpg.program": run, "core.pager": run, "diff.noprefix": "true", "color.ui": "always", "diff.context": "9", "diff.interHunkContext": "9", "log.diffMerges": "off", "diff.orderFile": "/nonexistent"} {
+			r.Git(t, "-C", to, "config", key, value)
+		}
+		if err := os.WriteFile(filepath.Join(to, ".git/info/attributes"), []byte("* diff=x\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, at(t, to), StateFail, ReasonCommitted, "config.py:2")
+		if _, err := os.Stat(mark); err == nil {
+			t.Error("a command of the repository's configuration was run")
+		}
+	})
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		got := Look(ctx, load(t, "git_secrets", "{}"), r.pass(t))
+		expect(t, got, StateUnknown, ReasonTimeout, "")
+	})
+}
