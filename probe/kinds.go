@@ -55,6 +55,7 @@ func Kinds() []Kind {
 		signOffKind(),
 		tlsEndpointKind(),
 		webPageKind(),
+		nginxSplitKind(),
 		tlsFilesKind(),
 		ufwRulesKind(),
 		iamUserKind(),

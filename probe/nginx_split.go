@@ -1,0 +1,158 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// nginx_split: does the new release get the traffic that it is meant to?
+//
+// A split_clients block steers traffic when nginx passes requests to its variable or when its values are upstreams; others (samples of a log, say)
+// are not looked at. Which of its values is the new release is said by the spec. Else it is the first whose name does not speak of what was there
+// before (old, blue, stable, previous, …): canaries are written first.
+
+func nginxSplitKind() Kind {
+	return Kind{
+		Name:     "nginx_split",
+		Question: "Does nginx send the planned share of traffic to the new release?",
+		Example:  "{new: catalyst_green, planned: 1}",
+		Layer:    LayerDeclared,
+		Reads:    "the nginx configuration that is mounted, or found; needs to read it",
+		Values:   []*Value{TrafficWeight},
+		Alone:    true,
+		New:      func() any { return &nginxSplit{Planned: 1} },
+	}
+}
+
+type nginxSplit struct {
+	Variable string  `yaml:"variable" pattern:"^\\$[A-Za-z0-9_]+$" doc:"variable that the split_clients block sets, with its $; the one that steers traffic when not set"`
+	New      string  `yaml:"new" doc:"value of the variable that stands for the new release; the first that does not speak of an old one when not set"`
+	Planned  float64 `yaml:"planned" min:"0" max:"1" default:"1" doc:"share of traffic that the new release is to get; all of it is well too"`
+}
+
+// oldRelease matches names that speak of what was there before.
+var oldRelease = regexp.MustCompile(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
+
+// sameShare is how far apart two shares may be that are the same: nginx takes two digits of a percentage.
+const sameShare = 0.00005
+
+func (s *nginxSplit) Probe(_ context.Context, p *Pass) (Result, error) {
+	n, err := p.View.Nginx()
+	switch {
+	case errors.Is(err, deployment.ErrNoNginx):
+		return Result{}, Skip("deployment.nginx", "no nginx configuration to look at")
+	case errors.Is(err, fs.ErrPermission):
+		return Result{}, notPermitted("the split of traffic is not known", err)
+	case err != nil:
+		return unreadable("the nginx configuration cannot be read", err)
+	}
+	return s.judge(n)
+}
+
+func (s *nginxSplit) judge(n *deployment.Nginx) (Result, error) {
+	var steering []deployment.SplitClients
+	for _, split := range n.Splits {
+		if s.Variable == split.Variable || s.Variable == "" && (isPassedTo(n, split) || isOfUpstreams(n, split)) {
+			steering = append(steering, split)
+		}
+	}
+	switch {
+	case len(steering) == 0 && len(n.Splits) > 0 && s.Variable == "":
+		return Result{}, Skip("the probe's variable", "no split_clients of nginx's configuration steers traffic")
+	case len(steering) == 0:
+		return Result{}, Skip("a split_clients block in nginx's configuration", "nginx does not split traffic")
+	case len(steering) > 1:
+		return Result{}, Needs("the probe's variable", Unknownf(ReasonNotConfigured, "several split_clients steer traffic (%s:%d, %s:%d): say which with variable",
+			steering[0].File, steering[0].Line, steering[1].File, steering[1].Line))
+	}
+	split := steering[0]
+	at := fmt.Sprintf("%s:%d", split.File, split.Line)
+	for _, problem := range n.Problems {
+		if problem.File == split.File && problem.Line >= split.Line && strings.Contains(problem.Text, "split_clients") {
+			return Failed(ReasonInvalid, "%s:%d: %s", problem.File, problem.Line, problem.Text), nil
+		}
+	}
+	value, known := s.newValue(split)
+	if !known {
+		return Result{}, Needs("the probe's new", Unknownf(ReasonNotConfigured, "which value of split_clients at %s is the new release cannot be told by their names: say it with new", at))
+	}
+	return s.judgeShare(n, split, value, at), nil
+}
+
+// judgeShare judges the share of one value.
+func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClients, value, at string) Result {
+	share, total := split.Ratio(value), 0.0
+	for _, part := range split.Parts {
+		total += part.Ratio
+	}
+	var f Findings
+	f.Measure(TrafficWeight.Of(share))
+	what := s.shown(n, value)
+	switch {
+	case share > s.Planned+sameShare && share < 1-sameShare:
+		f.Warn(ReasonThreshold, "%s gets %s of the traffic at %s, more than the planned %s", what, percent(share), at, percent(s.Planned))
+	case share < s.Planned-sameShare:
+		f.Fail(ReasonThreshold, "%s gets %s of the traffic at %s, less than the planned %s", what, percent(share), at, percent(s.Planned))
+	}
+	if total < 1-sameShare {
+		f.Warn(ReasonInvalid, "the shares at %s leave %s of the traffic to no value: add a line with *", at, percent(1-total))
+	}
+	for _, u := range n.Upstreams {
+		up := func(server deployment.UpstreamServer) bool { return !server.Down }
+		if u.Name == value && len(u.Servers) > 0 && !slices.ContainsFunc(u.Servers, up) {
+			f.Fail(ReasonInvalid, "every server of %s is marked down at %s:%d", what, u.File, u.Line)
+		}
+	}
+	if !isPassedTo(n, split) {
+		f.Warn(ReasonMismatch, "no proxy_pass that is seen uses the variable of the split at %s", at)
+	}
+	return f.Result("%s gets %s of the traffic at %s", what, percent(share), at)
+}
+
+// newValue is the value that stands for the new release. Not known: all of them speak of an old one.
+func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
+	if s.New != "" {
+		return s.New, true
+	}
+	for _, part := range split.Parts {
+		if part.Value != "" && !oldRelease.MatchString(part.Value) {
+			return part.Value, true
+		}
+	}
+	return "", false
+}
+
+// shown names a value where it is a name: of an upstream, or the spec's own. Anything else may be an address with a password.
+func (s *nginxSplit) shown(n *deployment.Nginx, value string) string {
+	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == value }) {
+		return value
+	}
+	return "the new release"
+}
+
+// isPassedTo tells whether requests are passed to what the split's variable says.
+func isPassedTo(n *deployment.Nginx, split deployment.SplitClients) bool {
+	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
+	uses := regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
+	return slices.ContainsFunc(n.Servers, func(server deployment.NginxServer) bool {
+		return slices.ContainsFunc(server.Proxies, func(p deployment.ProxyPass) bool { return uses.MatchString(p.To) })
+	})
+}
+
+// isOfUpstreams tells whether a value of the split is an upstream.
+func isOfUpstreams(n *deployment.Nginx, split deployment.SplitClients) bool {
+	return slices.ContainsFunc(split.Parts, func(part deployment.SplitPart) bool {
+		return slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == part.Value })
+	})
+}
+
+// percent is a share for people.
+func percent(share float64) string { return fmt.Sprintf("%g %%", math.Round(share*10000)/100) }

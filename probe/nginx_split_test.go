@@ -1,0 +1,94 @@
+package probe
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+func TestNginxSplit(t *testing.T) {
+	const upstreams = "upstream catalyst_blue { server blue:8000; }\nupstream catalyst_green { server green:8000; }\n"
+	const pass = "server { listen 80; location / { proxy_pass http://$release; } }\n"
+	split := func(lines string) string { return "split_clients $remote_addr $release {\n" + lines + "\n}\n" }
+	tests := []struct {
+		name   string
+		http   string // what is in nginx's http block
+		spec   string
+		state  State
+		reason Reason
+		detail string
+		weight float64 // -1: not measured
+	}{
+		{"all", upstreams + split("100% catalyst_green;") + pass, "{}", StatePass, ReasonNone, "catalyst_green gets 100 % of the traffic at nginx.conf:4", 1},
+		{"all, by a star", upstreams + split("* catalyst_green;") + pass, "{}", StatePass, ReasonNone, "100 %", 1},
+		{"all in two lines", upstreams + split("30% catalyst_green; * catalyst_green;") + pass, "{}", StatePass, ReasonNone, "100 %", 1},
+		{"a tenth", upstreams + split("10% catalyst_green; * catalyst_blue;") + pass, "{}", StateFail, ReasonThreshold, "gets 10 % of the traffic at nginx.conf:4, less than the planned 100 %", 0.1},
+		{"the old one first", upstreams + split("75% catalyst_blue; * catalyst_green;") + pass, "{}", StateFail, ReasonThreshold, "gets 25 %", 0.25},
+		{"as planned", upstreams + split("12.5% catalyst_green; * catalyst_blue;") + pass, "{planned: 0.125}", StatePass, ReasonNone, "12.5 %", 0.125},
+		{"less than planned", upstreams + split("12% catalyst_green; * catalyst_blue;") + pass, "{planned: 0.125}", StateFail, ReasonThreshold, "planned 12.5 %", 0.12},
+		{"more than planned", upstreams + split("50% catalyst_green; * catalyst_blue;") + pass, "{planned: 0.25}", StateWarn, ReasonThreshold, "more than the planned 25 %", 0.5},
+		{"all, and less was planned", upstreams + split("* catalyst_green;") + pass, "{planned: 0.25}", StatePass, ReasonNone, "", 1},
+		{"none", upstreams + split("* catalyst_blue;") + pass, "{new: catalyst_green}", StateFail, ReasonThreshold, "catalyst_green gets 0 %", 0},
+		{"none, by its name", upstreams + split("* catalyst_blue;") + pass, "{}", StateUnknown, ReasonNotConfigured, "say it with new", -1},
+		{"named by the spec", upstreams + split("10% catalyst_green; * catalyst_blue;") + pass, "{new: catalyst_blue, planned: 0.9}", StatePass, ReasonNone, "catalyst_blue gets 90 %", 0.9},
+		{"names that say nothing", split("100% a;") + pass, "{}", StatePass, ReasonNone, "the new release gets 100 %", 1},
+		{"a value is not shown", split("10% marked:secret@10.0.0.5; * catalyst_old;") + pass, "{}", StateFail, ReasonThreshold, "the new release gets 10 %", 0.1},
+		{"a word inside another is none", split("100% catalyst_gold;") + pass, "{}", StatePass, ReasonNone, "", 1},
+
+		{"no nginx split", upstreams + "server { listen 80; }\n", "{}", StateSkip, ReasonNotConfigured, "does not split", -1},
+		{"a sample of the log", "split_clients $request_id $sampled { 1% 1; * 0; }\n" + upstreams, "{}", StateSkip, ReasonNotConfigured, "steers traffic", -1},
+		{"beside a sample of the log", "split_clients $request_id $sampled { 1% 1; * 0; }\n" + upstreams + split("100% catalyst_green;") + pass, "{}", StatePass, ReasonNone, "", 1},
+		{"in braces", split("100% catalyst_green;") + "server { location / { proxy_pass http://${release}_pool; } }\n", "{}", StatePass, ReasonNone, "", 1},
+		{"a longer variable is another", split("100% x;") + "server { location / { proxy_pass http://$release_pool; } }\n", "{}", StateSkip, ReasonNotConfigured, "steers traffic", -1},
+		{"two that steer", upstreams + split("100% catalyst_green;") + "split_clients $host $other { * catalyst_blue; }\n" + pass, "{}", StateUnknown, ReasonNotConfigured, "say which with variable", -1},
+		{"two that steer, one named", upstreams + split("100% catalyst_green;") + "split_clients $host $other { * catalyst_blue; }\n" + pass, "{variable: $release}", StatePass, ReasonNone, "", 1},
+		{"a variable that is not there", upstreams + split("100% catalyst_green;") + pass, "{variable: $nothing}", StateSkip, ReasonNotConfigured, "does not split", -1},
+		{"nobody uses it", upstreams + split("100% catalyst_green;") + "server { listen 80; }\n", "{}", StateWarn, ReasonMismatch, "no proxy_pass", 1},
+		{"nobody gets the rest", upstreams + split("50% catalyst_green;") + pass, "{planned: 0.5}", StateWarn, ReasonInvalid, "leave 50 % of the traffic to no value", 0.5},
+		{"marked down", "upstream catalyst_green { server a:1 down; server b:1 down; }\n" + split("100% catalyst_green;") + pass, "{}", StateFail, ReasonInvalid, "every server of catalyst_green is marked down at nginx.conf:2", 1},
+		{"one is up", "upstream catalyst_green { server a:1 down; server b:1; }\n" + split("100% catalyst_green;") + pass, "{}", StatePass, ReasonNone, "", 1},
+		{"more than all", upstreams + split("60% catalyst_green; 60% catalyst_blue;") + pass, "{}", StateFail, ReasonInvalid, "exceed 100 %", -1},
+		{"a line that is none", upstreams + split("many catalyst_green; * catalyst_blue;") + pass, "{}", StateFail, ReasonInvalid, "nginx.conf:5: a line of split_clients", -1},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPass(t, folder{"nginx.conf": "http {\n" + tt.http + "}\n"}, deployment.Settings{})
+			r := look(t, p, "nginx_split", tt.spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			hasNot(t, r, "secret@")
+			if n, ok := measured(r, TrafficWeight); ok != (tt.weight >= 0) || ok && n != tt.weight {
+				t.Errorf("measured %v %v, want %v", n, ok, tt.weight)
+			}
+		})
+	}
+}
+
+// The configuration that counts is the one that is mounted, not another that lies beside it.
+func TestNginxSplitOfWhatIsMounted(t *testing.T) {
+	const conf = "http { split_clients $remote_addr $release { 100% green; } server { location / { proxy_pass http://$release; } } }\n"
+	files := folder{
+		"docker-compose.yml": "services:\n  nginx:\n    image: nginx\n    volumes: ['./live.conf:/etc/nginx/nginx.conf:ro']\n",
+		"nginx.conf":         conf, "live.conf": "http { split_clients $remote_addr $release { 10% green; * blue; } server { location / { proxy_pass http://$release; } } }\n",
+	}
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), "nginx_split", "{}"), StateFail, ReasonThreshold, "live.conf:1")
+}
+
+func TestNginxSplitWithoutConfiguration(t *testing.T) {
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "nginx_split", "{}"), StateSkip, ReasonNotConfigured, "no nginx configuration")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Nginx: []string{"x.conf"}}), "nginx_split", "{}"), StateFail, ReasonMissing, "x.conf")
+	p := newPass(t, folder{"nginx.conf": "http {}\n"}, deployment.Settings{})
+	if err := os.Chmod(filepath.Join(p.Deployment.Root, "nginx.conf"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var r Result
+	unprivileged(t, func() { r = look(t, p, "nginx_split", "{}") })
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "nginx.conf")
+	k, _ := Find("nginx_split")
+	for _, spec := range []string{"{planned: 1.5}", "{variable: release}"} {
+		if _, problems := decode(k, spec); len(problems) == 0 {
+			t.Errorf("%s loads", spec)
+		}
+	}
+}
