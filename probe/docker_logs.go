@@ -19,28 +19,39 @@ const maxLogRead = 256 << 20
 // logTail is the end of what a container has written since a time, to both outputs, at most so many bytes. cut says that there was more before it.
 // It may hold anything: it is judged, never shown. An error's reason is not_configured where the container's logging driver cannot be read from.
 func (e *engine) logTail(ctx context.Context, c *dockerContainer, since time.Time, most int) (text []byte, cut bool, err error) {
+	end := &logEnd{most: most}
+	if err := e.log(ctx, c, since, end); err != nil {
+		return nil, false, err
+	}
+	return end.text(), end.cut, nil
+}
+
+// errLogTooLong is behind the error of a log that was read up to the limit.
+var errLogTooLong = errors.New("longer than is read")
+
+// log writes what a container has written since a time, to both outputs, as logTail does. What is behind errLogTooLong was written up to there.
+func (e *engine) log(ctx context.Context, c *dockerContainer, since time.Time, to io.Writer) error {
 	at := strconv.FormatInt(since.Unix(), 10) + "." + fmt.Sprintf("%09d", since.Nanosecond())
 	stream, err := e.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Since: at})
 	if err != nil {
-		return nil, false, e.unasked(ctx, "read a log", err)
+		return e.unasked(ctx, "read a log", err)
 	}
 	defer func() { _ = stream.Close() }()
-	end := &logEnd{most: most}
-	limited := io.LimitReader(stream, maxLogRead)
+	limited := &io.LimitedReader{R: stream, N: maxLogRead}
 	if c.Config.Tty {
-		_, err = io.Copy(end, limited)
+		_, err = io.Copy(to, limited)
 	} else {
-		err = demux(end, limited)
+		err = demux(to, limited)
 	}
 	switch {
 	case ctx.Err() != nil:
-		return nil, false, Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("the log of container %s is not read in time", c.Name)))
+		return Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("the log of container %s is not read in time", c.Name)))
+	case limited.N <= 0:
+		return Unknown(ReasonInvalid, fmt.Errorf("the log of container %s is %w", c.Name, errLogTooLong))
 	case err != nil:
-		return nil, false, Unknownf(ReasonError, "the log of container %s breaks off", c.Name)
-	case limited.(*io.LimitedReader).N <= 0:
-		return nil, false, Unknownf(ReasonInvalid, "the log of container %s is longer than is read", c.Name)
+		return Unknownf(ReasonError, "the log of container %s breaks off", c.Name)
 	}
-	return end.text(), end.cut, nil
+	return nil
 }
 
 var errFrames = errors.New("not the frames that a log comes in")

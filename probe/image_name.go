@@ -1,0 +1,86 @@
+package probe
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// imageName is an image as people write it: repository, tag and digest, or an image's id alone. Docker Hub's images have a short name and a long
+// one; the short one is kept.
+type imageName struct {
+	Repository string // "" for an id
+	Tag        string // "latest" where neither tag nor digest is written
+	Digest     string // sha256:…, of the repository's manifest
+	ID         string // sha256:…, of the image itself
+}
+
+var (
+	imageID   = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
+	hexCommit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+)
+
+func parseImageName(text string) imageName {
+	text = strings.TrimSpace(text)
+	if imageID.MatchString(text) {
+		return imageName{ID: "sha256:" + strings.TrimPrefix(text, "sha256:")}
+	}
+	var n imageName
+	n.Repository, n.Digest, _ = strings.Cut(text, "@")
+	if i := strings.LastIndexByte(n.Repository, ':'); i > strings.LastIndexByte(n.Repository, '/') {
+		n.Repository, n.Tag = n.Repository[:i], n.Repository[i+1:]
+	}
+	for _, hub := range []string{"docker.io/", "index.docker.io/", "library/"} {
+		n.Repository = strings.TrimPrefix(n.Repository, hub)
+	}
+	if n.Tag == "" && n.Digest == "" {
+		n.Tag = "latest"
+	}
+	return n
+}
+
+// pinned reports whether the name can only ever mean one image.
+func (n imageName) pinned() bool { return n.ID != "" || n.Digest != "" }
+
+// of reports whether the name is one that an image has now.
+func (n imageName) of(i dockerImage) bool {
+	switch {
+	case n.ID != "":
+		return n.ID == i.ID
+	case n.Digest != "":
+		return slices.ContainsFunc(i.Digests, func(d string) bool {
+			other := parseImageName(d)
+			return other.Repository == n.Repository && other.Digest == n.Digest
+		})
+	}
+	return slices.ContainsFunc(i.Tags, func(t string) bool {
+		other := parseImageName(t)
+		return other.Repository == n.Repository && other.Tag == n.Tag
+	})
+}
+
+// repositories are the names, without tags, that an image goes by; started is what its container was started by.
+func repositories(started string, i dockerImage) []string {
+	var all []string
+	for _, text := range slices.Concat([]string{started}, i.Tags, i.Digests) {
+		if r := parseImageName(text).Repository; r != "" && r != "<none>" && !slices.Contains(all, r) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// isVersion reports whether a tag is a version, with or without its v.
+func isVersion(tag, version string) bool {
+	return version != "" && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(version, "v")
+}
+
+// sameCommit compares an image's label with a commit, either of which may be abbreviated. Told is false where one of them is no commit: nothing
+// is known then.
+func sameCommit(label, commit string) (same, told bool) {
+	a, b := strings.ToLower(label), strings.ToLower(commit)
+	if !hexCommit.MatchString(a) || !hexCommit.MatchString(b) {
+		return false, false
+	}
+	return strings.HasPrefix(a, b) || strings.HasPrefix(b, a), true
+}

@@ -1,0 +1,105 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// release_logs: is the application's log free of crashes since the deployment, and nearly so of errors?
+//
+// The share is one of the lines that say their level: those of a stack trace would hide what they tell of. Nothing of a log is ever shown: it may
+// hold anything.
+
+func releaseLogsKind() Kind {
+	return Kind{
+		Name:     "release_logs",
+		Question: "Is the application's log since the deployment free of panics, with few lines of level error?",
+		Example:  "{max_error_share: 0.01}",
+		Layer:    LayerRunning,
+		Reads:    "the log of the application's containers, with GET on the Docker Engine (deployment.docker), and the release records; needs the engine's socket or address",
+		MaxAge:   5 * time.Minute,
+		Timeout:  2 * time.Minute, // a day's log
+		Alone:    true,
+
+		Background: true,
+		New:        func() any { return &releaseLogs{Share: 0.01} },
+	}
+}
+
+type releaseLogs struct {
+	Share float64 `yaml:"max_error_share" default:"0.01" min:"0" max:"1" doc:"share of the lines with a level that may be of level error or worse"`
+}
+
+const (
+	// logWindow is how far back a log is read at most.
+	logWindow = 24 * time.Hour
+	// quiet is how long after a deployment an application may have said nothing yet.
+	quiet = 10 * time.Minute
+)
+
+// Probe implements Probe.
+func (s *releaseLogs) Probe(ctx context.Context, p *Pass) (Result, error) {
+	c, err := p.Chain()
+	if err != nil {
+		return Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil {
+		return Result{}, SkipRelease()
+	}
+	service, running, err := applicationRuns(ctx, p)
+	if err != nil {
+		return Result{}, err
+	}
+	if len(running) == 0 {
+		return Failed(ReasonMissing, "no container of service %s runs", service), nil
+	}
+	e, err := engineFor(p)
+	if err != nil {
+		return Result{}, err
+	}
+	since := r.Since
+	if earliest := p.Time.Add(-logWindow); since.Before(earliest) {
+		since = earliest
+	}
+	var total logCount
+	cut := false
+	for _, container := range running {
+		switch err := e.log(ctx, container, since, &total); {
+		case errors.Is(err, errLogTooLong):
+			cut = true
+		case err != nil:
+			return Result{}, err
+		}
+		total.end()
+	}
+	return s.judge(total, cut, service, p.Time.Sub(r.Since))
+}
+
+// judge judges what was counted, so long after the deployment. Cut says that there is more than was read.
+func (s *releaseLogs) judge(l logCount, cut bool, service string, after time.Duration) (Result, error) {
+	window := howLong(min(after, logWindow))
+	var f Findings
+	if l.panics > 0 {
+		f.Fail(ReasonUnhealthy, "%s in the log of service %s of the last %s begin a panic or a stack trace", count(l.panics, "line"), service, window)
+	}
+	if share := float64(l.errors) / float64(max(l.levelled, 1)); l.errors > 0 && share > s.Share {
+		f.Fail(ReasonThreshold, "%d of %d lines with a level (%.1f %%) in the log of service %s are of level error or worse in the last %s, more than %v %%",
+			l.errors, l.levelled, 100*share, service, window, 100*s.Share)
+	}
+	if f.worst.State == StateFail {
+		return f.Result(""), nil
+	}
+	switch {
+	case l.lines == 0 && after < quiet:
+		return Pending(ReasonInProgress, "service %s has written nothing since the deployment", service), nil
+	case l.lines == 0:
+		return Result{}, Needs("a logging driver that keeps what the application writes", Unknownf(ReasonEmpty, "service %s has written nothing in the last %s", service, window))
+	case l.levelled == 0:
+		return Result{}, Needs("logs as JSON or logfmt with a level", Unknownf(ReasonInvalid, "none of the %s of service %s says its level, so that errors cannot be counted", count(l.lines, "line"), service))
+	case cut:
+		return Warned(ReasonTruncated, "%d of %d lines of level error and no panic, but the log of service %s is longer than is read", l.errors, l.levelled, service), nil
+	}
+	return Passed("%d of %d lines of level error and no panic in the log of service %s in the last %s", l.errors, l.levelled, service, window), nil
+}
