@@ -41,7 +41,8 @@ type awsServer struct {
 	asked   []string // permissions, in order
 	scopes  []string // "region service" of each signature
 	secret  string
-	region  string // of the bucket; others are redirected to it
+	region  string        // of the bucket; others are redirected to it
+	wander  func() string // where each request is redirected to instead
 }
 
 const (
@@ -104,6 +105,7 @@ func (s *awsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	form, _ := url.ParseQuery(string(body))
 	action := "unsigned"
 	if scope != nil {
+		scope[2] = strings.TrimSuffix(scope[2], "express") // of directory buckets
 		action = awsPermission(r, scope[2], form)
 	}
 	s.mu.Lock()
@@ -119,6 +121,9 @@ func (s *awsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if scope != nil && scope[2] == "s3" && scope[1] != s.region {
 		answer = awsReply{status: 301, code: "PermanentRedirect", header: map[string]string{"X-Amz-Bucket-Region": s.region}}
+	}
+	if s.wander != nil {
+		answer = awsReply{status: 301, code: "PermanentRedirect", header: map[string]string{"X-Amz-Bucket-Region": s.wander()}}
 	}
 	for name, value := range answer.header {
 		w.Header().Set(name, value)

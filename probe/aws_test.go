@@ -187,6 +187,27 @@ func TestAWSRegion(t *testing.T) {
 	}
 }
 
+// TestAWSAround: redirects that lead in circles end, and a directory bucket is not given a session, which would be more than reading.
+func TestAWSAround(t *testing.T) {
+	s := newAWSServer(t)
+	s.region = "nowhere-1"
+	s.say("s3:GetEncryptionConfiguration", awsReply{})
+	regions := 0
+	s.wander = func() string { regions++; return "region-" + string(rune('a'+min(regions, 9))) }
+	p := s.pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
+	r := look(t, p, "s3_encryption", "{}")
+	expect(t, r, StateUnknown, ReasonMismatch, awsRegionSetting)
+	if regions != 2 {
+		t.Errorf("%d redirects were followed", regions)
+	}
+
+	s = newAWSServer(t)
+	expect(t, look(t, s.pass(func(d *deployment.Settings) { d.AWS.Bucket = "backups--euc1-az1--x-s3" }), "s3_encryption", "{}"), StatePass, ReasonNone, "")
+	if got := s.permissions(); !slices.Equal(got, []string{"s3:GetEncryptionConfiguration"}) {
+		t.Errorf("asked %q", got)
+	}
+}
+
 // TestAWSSilent: a service that takes connections and never answers holds nobody up.
 func TestAWSSilent(t *testing.T) {
 	s := newAWSServer(t)
