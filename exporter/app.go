@@ -81,30 +81,9 @@ func Main(args []string, sys System) int {
 		_, _ = fmt.Fprintln(sys.Stdout, version.Print("catalyst_exporter"))
 		return ExitReady
 	}
-	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds. --version alone tells which one this is.")
 	ended := -1 // kingpin ends the program itself on --help
+	k, commands, logConfig := a.commandLine()
 	k.Terminate(func(code int) { ended = code; panic(terminated{}) })
-	k.UsageWriter(sys.Stdout)
-	k.ErrorWriter(sys.Stderr)
-	k.HelpFlag.Short('h')
-	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
-	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
-	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
-	logConfig := &promslog.Config{Writer: sys.Stderr}
-	promslogflag.AddFlags(k, logConfig)
-
-	commands := map[string]command{}
-	add := func(c *kingpin.CmdClause, run command) { commands[c.FullCommand()] = run }
-	a.serveCommand(k, add)
-	a.checkCommand(k, add)
-	a.listCommand(k, add)
-	a.explainCommand(k, add)
-	a.waitCommand(k, add)
-	a.attestCommand(k, add)
-	a.deployCommands(k, add)
-	a.drillCommands(k, add)
-	a.configCommands(k, add)
-
 	name, err := parse(k, args)
 	if ended >= 0 {
 		return ended
@@ -118,6 +97,34 @@ func Main(args []string, sys System) int {
 		return a.fail(err)
 	}
 	return code
+}
+
+// commandLine describes the whole command line: its flags, its commands, and what each of them does.
+func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog.Config) {
+	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds. --version alone tells which one this is.")
+	k.UsageWriter(a.Stdout)
+	k.ErrorWriter(a.Stderr)
+	k.HelpFlag.Short('h')
+	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
+	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
+	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
+	logConfig := &promslog.Config{Writer: a.Stderr}
+	promslogflag.AddFlags(k, logConfig)
+
+	commands := map[string]command{}
+	add := func(c *kingpin.CmdClause, run command) { commands[c.FullCommand()] = run }
+	a.serveCommand(k, add)
+	a.checkCommand(k, add)
+	a.listCommand(k, add)
+	a.explainCommand(k, add)
+	a.waitCommand(k, add)
+	a.attestCommand(k, add)
+	a.deployCommands(k, add)
+	a.drillCommands(k, add)
+	a.configCommands(k, add)
+	a.reportCommand(k, add)
+	a.shippedCommands(k, add)
+	return k, commands, logConfig
 }
 
 // terminated carries the wish to end the program out of the parser.
