@@ -122,7 +122,7 @@ func typeOf(f map[string]any) string {
 		slices.Reverse(all)
 		return strings.Join(all, " or ")
 	}
-	return "see below"
+	return "YAML"
 }
 
 func bounds(f map[string]any) string {
