@@ -26,7 +26,7 @@ type checkFlags struct {
 func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f checkFlags
 	c := k.Command("check", "Look once and print the verdicts. Exit code: 0 ready, 1 a required item fails, 3 none fails but unknown ones keep it from being ready, 2 wrong usage or configuration.")
-	c.Flag("format", "table, json or prometheus.").Default("table").EnumVar(&f.format, "table", "json", "prometheus")
+	c.Flag("format", "table; json, see docs/checks.schema.json; junit for CI; markdown for pull requests; prometheus.").Default("table").EnumVar(&f.format, "table", "json", "junit", "markdown", "prometheus")
 	c.Flag("output", "Write to a file, as one step, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
 	c.Flag("category", "Look at this category alone; may be given again.").PlaceHolder("NAME").StringsVar(&f.categories)
 	c.Flag("item", "Look at this item alone (item or category/item); may be given again.").PlaceHolder("NAME").StringsVar(&f.items)
@@ -174,10 +174,16 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 	switch f.format {
 	case "json":
 		return encode(r, digest)
+	case "junit":
+		return encodeJUnit(r)
 	case "prometheus":
 		return exposeText(r)
 	}
 	var b bytes.Buffer
+	if f.format == "markdown" {
+		writeMarkdown(&b, r, gate, answer)
+		return b.Bytes(), nil
+	}
 	writeTable(&b, r, gate, answer, a.Terminal && f.output == "")
 	return b.Bytes(), nil
 }

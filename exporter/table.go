@@ -112,16 +112,6 @@ func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
 }
 
 func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
-	count := map[probe.State]int{}
-	for _, v := range r.Verdicts {
-		count[v.State]++
-	}
-	var counts []string
-	for _, s := range probe.States() {
-		if count[s] > 0 {
-			counts = append(counts, fmt.Sprintf("%d %s", count[s], s))
-		}
-	}
 	goal, colour := "ready", "31"
 	if gate != nil {
 		goal = "gate " + gate.Name + ": ready"
@@ -131,13 +121,28 @@ func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklis
 	} else {
 		goal = strings.Replace(goal, "ready", "not ready", 1)
 	}
-	fmt.Fprintf(b, "%s: %s\n", p.paint("1;"+colour, goal), strings.Join(counts, ", "))
+	fmt.Fprintf(b, "%s: %s\n", p.paint("1;"+colour, goal), counts(r))
 	if len(answer.Failing) > 0 {
 		fmt.Fprintf(b, "  failing: %s\n", names(answer.Failing))
 	}
 	if len(answer.Waiting) > 0 {
 		fmt.Fprintf(b, "  waiting for: %s\n", names(answer.Waiting))
 	}
+}
+
+// counts says how many items are in which state.
+func counts(r *collector.Report) string {
+	count := map[probe.State]int{}
+	for _, v := range r.Verdicts {
+		count[v.State]++
+	}
+	var all []string
+	for _, s := range probe.States() {
+		if count[s] > 0 {
+			all = append(all, fmt.Sprintf("%d %s", count[s], s))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 func names(verdicts []*checklist.Verdict) string {

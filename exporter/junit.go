@@ -1,0 +1,121 @@
+package exporter
+
+import (
+	"encoding/xml"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// JUnit, the format that CI systems show test results of: a suite per category, a case per item. fail is a failure, unknown an error (nobody saw
+// anything fail), skip and waived are skipped; warn and pending hold, and say so in the case's output.
+
+type junitSuites struct {
+	XMLName   xml.Name     `xml:"testsuites"`
+	Name      string       `xml:"name,attr"`
+	Timestamp string       `xml:"timestamp,attr"`
+	Tests     int          `xml:"tests,attr"`
+	Failures  int          `xml:"failures,attr"`
+	Errors    int          `xml:"errors,attr"`
+	Skipped   int          `xml:"skipped,attr"`
+	Time      float64      `xml:"time,attr"`
+	Suites    []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
+	Name      string      `xml:"name,attr"`
+	Timestamp string      `xml:"timestamp,attr"`
+	Tests     int         `xml:"tests,attr"`
+	Failures  int         `xml:"failures,attr"`
+	Errors    int         `xml:"errors,attr"`
+	Skipped   int         `xml:"skipped,attr"`
+	Time      float64     `xml:"time,attr"`
+	Cases     []junitCase `xml:"testcase"`
+}
+
+type junitCase struct {
+	Name      string        `xml:"name,attr"`
+	ClassName string        `xml:"classname,attr"`
+	Time      float64       `xml:"time,attr"`
+	Failure   *junitTrouble `xml:"failure"`
+	Error     *junitTrouble `xml:"error"`
+	Skipped   *junitSkip    `xml:"skipped"`
+	Output    string        `xml:"system-out,omitempty"`
+}
+
+type junitTrouble struct {
+	Message string `xml:"message,attr"`
+	Type    string `xml:"type,attr"`
+	Text    string `xml:",chardata"`
+}
+
+type junitSkip struct {
+	Message string `xml:"message,attr"`
+}
+
+// encodeJUnit returns the report as JUnit XML.
+func encodeJUnit(r *collector.Report) ([]byte, error) {
+	at := r.Time.UTC().Format("2006-01-02T15:04:05") // the schema knows no zone
+	all := junitSuites{Name: r.Checklist.Name, Timestamp: at}
+	for _, cat := range r.Checklist.Categories {
+		s := junitSuite{Name: cat.Name, Timestamp: at}
+		for _, v := range r.Category(cat.Name) {
+			c := encodeCase(&v)
+			s.Tests++
+			s.Time += c.Time
+			switch {
+			case c.Failure != nil:
+				s.Failures++
+			case c.Error != nil:
+				s.Errors++
+			case c.Skipped != nil:
+				s.Skipped++
+			}
+			s.Cases = append(s.Cases, c)
+		}
+		if s.Tests == 0 {
+			continue
+		}
+		all.Tests, all.Failures, all.Errors, all.Skipped, all.Time = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Skipped+s.Skipped, all.Time+s.Time
+		all.Suites = append(all.Suites, s)
+	}
+	data, err := xml.MarshalIndent(all, "", "  ")
+	return append([]byte(xml.Header), append(data, '\n')...), err
+}
+
+func encodeCase(v *checklist.Verdict) junitCase {
+	c := junitCase{Name: v.Title, ClassName: v.Category + "." + v.Name, Time: v.Duration.Seconds()}
+	trouble := func() *junitTrouble {
+		return &junitTrouble{Message: printable(v.Detail), Type: string(v.Reason), Text: printable(v.Detail) + "\nfix: " + printable(v.Fix) + "\n" + junitLooks(v)}
+	}
+	switch {
+	case v.Waived && v.State != probe.StatePass:
+		c.Skipped = &junitSkip{v.State.String() + ", waived by " + printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + printable(v.Waiver.Reason)}
+	case v.State == probe.StateFail:
+		c.Failure = trouble()
+	case v.State == probe.StateUnknown:
+		c.Error = trouble()
+	case v.State == probe.StateSkip:
+		c.Skipped = &junitSkip{string(v.Reason) + ": " + printable(v.Detail)}
+	case v.State == probe.StatePass:
+		c.Output = printable(v.Detail)
+	default:
+		c.Output = v.State.String() + " (" + string(v.Reason) + "): " + printable(v.Detail)
+	}
+	return c
+}
+
+// junitLooks lists what each probe of an item said.
+func junitLooks(v *checklist.Verdict) string {
+	var b strings.Builder
+	for _, o := range v.Outcomes {
+		b.WriteString(o.Probe.Name + ": " + o.Result.State.String() + " " + printable(o.Result.Detail) + "\n")
+	}
+	return b.String()
+}
+
+// lastDay is the last day on which a waiver counts.
+func lastDay(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }
