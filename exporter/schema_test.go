@@ -1,0 +1,148 @@
+package exporter
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// yamlNode parses waivers for a test.
+func yamlNode(text string) ([]*schema.Node, error) {
+	var n yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &n); err != nil {
+		return nil, err
+	}
+	return []*schema.Node{n.Content[0]}, nil
+}
+
+// checksSchema is the published form of check --format=json. States and reasons come from their lists; every object is closed, so that a new
+// field is published here too.
+func checksSchema() map[string]any {
+	type m = map[string]any
+	text, number, truth := m{"type": "string"}, m{"type": "number", "minimum": 0}, m{"type": "boolean"}
+	moment := m{"type": "string", "format": "date-time"}
+	digest := m{"type": "string", "pattern": "^[0-9a-f]{64}$"}
+	name := m{"type": "string", "pattern": "^[a-z][a-z0-9_]*$"}
+	object := func(about string, properties m) m {
+		var required []any
+		for key := range properties {
+			required = append(required, key)
+		}
+		slices.SortFunc(required, func(a, b any) int { return strings.Compare(a.(string), b.(string)) })
+		out := m{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+		if about != "" {
+			out["description"] = about
+		}
+		return out
+	}
+	orNull := func(of m) m { return m{"anyOf": []any{of, m{"type": "null"}}} }
+	list := func(of m) m { return m{"type": "array", "items": of} }
+	words := func(all []any, about string) m { return m{"enum": all, "description": about} }
+	var states []any
+	for _, s := range probe.States() {
+		states = append(states, s.String())
+	}
+	reasons := []any{""}
+	for _, r := range probe.Reasons() {
+		reasons = append(reasons, string(r))
+	}
+	layers := []any{}
+	for _, l := range []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived} {
+		layers = append(layers, string(l))
+	}
+	state := words(states, "what is known")
+	reason := words(reasons, "why it is not a pass; empty for a pass")
+	release := orNull(object("", m{"version": text, "commit": text, "by": text, "since": moment}))
+	root := object("What check --format=json prints and /api/v1/checks answers.", m{
+		"ready":            m{"type": "boolean", "description": "every required standing item is ok or waived"},
+		"gates":            m{"type": "object", "additionalProperties": truth, "description": "whether a release passes, by gate"},
+		"time":             moment,
+		"exporter_version": text,
+		"config_digest":    digest,
+		"checklist_digest": digest,
+		"release":          object("the releases that the records tell of", m{"planned": release, "recorded": release}),
+		"categories":       list(object("", m{"category": name, "ready": truth})),
+		"items": list(object("", m{
+			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "required": truth,
+			"scope": words([]any{"standing", "release"}, "release: speaks of one release"), "state": state, "reason": reason, "detail": text, "fix": text,
+			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
+			"probes": list(object("", m{"probe": name, "layer": words(layers, "how near to the truth it looks"), "state": state, "reason": reason, "detail": text})),
+		})),
+	})
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Verdicts of catalyst_exporter"
+	return root
+}
+
+func TestDocsSchema(t *testing.T) {
+	data, err := json.MarshalIndent(checksSchema(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareDoc(t, "checks.schema.json", append(data, '\n'))
+}
+
+func TestChecksValidate(t *testing.T) {
+	text, err := json.Marshal(checksSchema())
+	if err != nil {
+		t.Fatal(err)
+	}
+	read := func(data []byte) any {
+		v, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("checks.json", read(text)); err != nil {
+		t.Fatal(err)
+	}
+	form := c.MustCompile("checks.json")
+
+	r := everyState(t)
+	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.0.0", Commit: "0a1b2c3"}, By: "lead@example.com"}, Since: r.Time}
+	crafted, err := encode(r, strings.Repeat("0", 64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var real, errs bytes.Buffer
+	sys := System{Context: t.Context(), Stdout: &real, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+	if code := Main([]string{"check", "--format=json", "--deployment.root=../examples/deployment"}, sys); code != ExitFailing {
+		t.Fatalf("check: %d %s", code, errs.String())
+	}
+	for name, data := range map[string][]byte{"every state": crafted, "the example": real.Bytes()} {
+		if err := form.Validate(read(data)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, bad := range []struct{ old, new, want string }{
+		{`"state": "fail"`, `"state": "broken"`, "state"},
+		{`"reason": "invalid"`, `"reason": "because"`, "reason"},
+		{`"ready": false`, `"ready": "no"`, "ready"},
+		{`"layer": "declared"`, `"layer": "guessed"`, "layer"},
+		{`"severity": "warning"`, `"severity": "high"`, "severity"},
+		{`"fix": `, `"mend": `, "mend"},
+		{`"last_run": "`, `"last_run": "at `, "last_run"},
+		{`"config_digest": "0`, `"config_digest": "x`, "config_digest"},
+	} {
+		broken := strings.Replace(string(crafted), bad.old, bad.new, 1)
+		if broken == string(crafted) {
+			t.Fatalf("no %s in what is printed", bad.old)
+		}
+		if err := form.Validate(read([]byte(broken))); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("%s: %v", bad.new, err)
+		}
+	}
+}
