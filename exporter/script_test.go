@@ -85,7 +85,7 @@ func TestScripts(t *testing.T) {
 
 // cutPath splits off what stands before a path in a flag that takes one.
 func cutPath(arg string) (flag string, ok bool) {
-	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--sign-with=", "--subject="} {
+	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--document=", "--sign-with=", "--subject="} {
 		if len(arg) > len(f) && arg[:len(f)] == f && !filepath.IsAbs(arg[len(f):]) {
 			return f, true
 		}

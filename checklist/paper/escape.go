@@ -27,7 +27,7 @@ func Mark(s probe.State) string {
 const breaker = "\u200b"
 
 // Escape makes any text stand for itself inside a line of Markdown or a cell of a table: no markup, no HTML, no end of the line or cell, no
-// link, and no mention of a person or an issue where it is shown.
+// link to elsewhere, and no mention of a person or an issue where it is shown.
 func Escape(text string) string {
 	var b strings.Builder
 	for i, r := range text {
@@ -42,7 +42,7 @@ func Escape(text string) string {
 			b.WriteString("&gt;")
 		case r == '&':
 			b.WriteString("&amp;")
-		case r == '@':
+		case r == '@' && (i == 0 || !isWord(text[i-1])): // else an address of mail
 			b.WriteString("@" + breaker)
 		case r == '#':
 			b.WriteString(`\#` + breaker)
@@ -50,6 +50,8 @@ func Escape(text string) string {
 			b.WriteString(":" + breaker)
 		case r == '.' && i >= 3 && strings.EqualFold(text[i-3:i], "www"):
 			b.WriteString(breaker + ".")
+		case r == '_' && i > 0 && i+1 < len(text) && isWord(text[i-1]) && isWord(text[i+1]): // inside a word it marks nothing up
+			b.WriteByte('_')
 		case strings.ContainsRune("\\`*_{}[]|~$!^=", r):
 			b.WriteByte('\\')
 			b.WriteRune(r)
@@ -58,4 +60,8 @@ func Escape(text string) string {
 		}
 	}
 	return b.String()
+}
+
+func isWord(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
