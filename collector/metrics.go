@@ -43,6 +43,7 @@ func Families() []Family {
 		{"catalyst_release_timestamp_seconds", "When the release was planned, and when the one in force was recorded.", []string{"phase"}},
 		{"catalyst_ready", "Whether every required standing item is ok or waived.", nil},
 	}
+	f = append(f, Family{"catalyst_checklist_document_unmatched", "Number of items of the configured checklist document (deployment.documents.checklist) that no probe covers.", nil})
 	for _, v := range probe.Values() {
 		f = append(f, Family{v.Name, v.Help, item(append([]string{"probe"}, v.Labels...)...)})
 	}
@@ -73,6 +74,9 @@ func (r *Report) Gather() ([]*dto.MetricFamily, error) {
 	}
 	x.release("planned", r.Planned)
 	x.release("recorded", r.Recorded)
+	if r.Unmatched != nil {
+		x.add("catalyst_checklist_document_unmatched", float64(*r.Unmatched))
+	}
 	if r.Selection.All() {
 		x.add("catalyst_ready", truth(r.Ready().Ready))
 		for _, g := range r.Checklist.Gates {

@@ -18,6 +18,8 @@ type Report struct {
 	Recorded  *attest.Release // nil when there is none
 	// Ripe are the verdicts whose moment is over and that are not frozen yet.
 	Ripe []attest.Verdict
+	// Unmatched is the number of items of the configured checklist document that no probe covers; nil when none is configured or it cannot be read.
+	Unmatched *int
 }
 
 // Ready answers whether the deployment is ready. It has a meaning only when nothing was left out.
@@ -60,7 +62,7 @@ func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checkli
 		verdicts[it] = v
 		first.Items = append(first.Items, summary(v))
 	}
-	r := &Report{Time: now, Checklist: c.list, Selection: sel, Planned: moments.planned(), Recorded: moments.recorded()}
+	r := &Report{Time: now, Checklist: c.list, Selection: sel, Planned: moments.planned(), Recorded: moments.recorded(), Unmatched: c.unmatched(pass)}
 	for _, it := range c.list.Items() {
 		if !sel.has(it) {
 			continue
