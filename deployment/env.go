@@ -62,7 +62,7 @@ const (
 // Problem is something a person should look at in an env file. Its text never holds a value.
 type Problem struct {
 	Line  int
-	Key   string // "" where there is none
+	Key   string // "" where there is none, or where it may be a piece of a value
 	Kind  string
 	Text  string // lower case, without file and line
 	Fatal bool   // Compose refuses the whole file

@@ -248,3 +248,22 @@ func FuzzSubstitute(f *testing.F) {
 		}
 	})
 }
+
+// TestProblemsDoNotNamePiecesOfValues: a secret broken over several lines reads as keys; no problem may hold one of its lines.
+func TestProblemsDoNotNamePiecesOfValues(t *testing.T) {
+	for _, line := range []string{"PIECE", "pie.ce", "pie-ce==", "PIECE.x=1\nPIECE.x=2", "pie-ce='open", "pie-ce=${open", "pie-ce='x' y"} {
+		env := parseEnv("/x.env", "x.env", []byte("SECRET=begins\n"+line+"\nOTHER=1\n"), nil)
+		if len(env.Problems) == 0 {
+			t.Errorf("%q: no problem", line)
+		}
+		for _, p := range env.Problems {
+			if said := strings.ToLower(p.Key + " " + p.Text); strings.Contains(said, "pie") {
+				t.Errorf("%q: the problem %q names a piece of a value", line, said)
+			}
+		}
+	}
+	env := parseEnv("/x.env", "x.env", []byte("NAME=1\nNAME=2\n"), nil)
+	if len(env.Problems) != 1 || env.Problems[0].Key != "NAME" {
+		t.Errorf("the name of a variable is not told: %v", env.Problems)
+	}
+}

@@ -54,6 +54,7 @@ func (s *envScanner) problem(p Problem) {
 	if p.Line == 0 {
 		p.Line = s.line
 	}
+	p.Key = nameable(p.Key)
 	if len(s.env.Problems) < maxProblems || p.Fatal && s.env.Err() == nil {
 		s.env.Problems = append(s.env.Problems, p)
 	}
@@ -170,12 +171,21 @@ scan:
 	return true
 }
 
+// inherited notes a key without a value. It is not named: it may as well be the rest of a secret that was broken over two lines.
 func (s *envScanner) inherited(entry Entry) {
 	entry.End = entry.Line
 	s.env.Entries = append(s.env.Entries, entry)
 	if !entry.Export {
-		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemStray, Text: "a key without “=” takes its value from the environment of whoever starts Compose"})
+		s.problem(Problem{Line: entry.Line, Kind: ProblemStray, Text: "a key without “=” takes its value from the environment of whoever starts Compose"})
 	}
+}
+
+// nameable is a key that a message may name, "" for one that is no variable's name: a line of base64 that ends in "=" reads as a key as well.
+func nameable(key string) string {
+	if shellName.MatchString(key) {
+		return key
+	}
+	return ""
 }
 
 var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
