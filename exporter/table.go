@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -153,13 +154,14 @@ func names(verdicts []*checklist.Verdict) string {
 	return strings.Join(all, ", ")
 }
 
-// printable makes text from a deployment safe for a terminal: control characters cannot move its cursor or forge lines.
+// printable makes text from a deployment safe for a terminal: control characters cannot move its cursor or forge lines, and marks that turn the
+// direction of writing cannot show a name as another.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':
 			return ' '
-		case r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u202e' || r == '\u2028' || r == '\u2029':
+		case !unicode.IsGraphic(r):
 			return '\uFFFD'
 		}
 		return r

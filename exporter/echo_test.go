@@ -1,0 +1,255 @@
+package exporter
+
+import (
+	"bufio"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Servers that repeat what they were sent, credentials included, in every way a protocol lets them: a program that shows what a server said shows
+// its own secrets.
+
+// manner is how the servers meet the program.
+type manner string
+
+const (
+	refuses manner = "refuses" // the port is closed
+	denies  manner = "denies"  // log-in refused
+	babbles manner = "babbles" // something else than the protocol
+	accepts manner = "accepts" // all is well, and the answers are full of secrets
+)
+
+// echoes are the addresses of the servers, and what these were given.
+type echoes struct {
+	http, redis, postgres string
+
+	given *lockedBuffer
+}
+
+// tee keeps what is read from a connection.
+type tee struct {
+	net.Conn
+	kept io.Writer
+}
+
+func (t tee) Read(p []byte) (int, error) {
+	n, err := t.Conn.Read(p)
+	_, _ = t.kept.Write(p[:n])
+	return n, err
+}
+
+func startEchoes(t *testing.T, how manner, sent string) echoes {
+	t.Helper()
+	if how == refuses {
+		closed := func() string {
+			l := listen(t)
+			_ = l.Close()
+			return l.Addr().String()
+		}
+		return echoes{closed(), closed(), closed(), &lockedBuffer{}}
+	}
+	e := echoes{given: &lockedBuffer{}}
+	e.redis = echoTCP(t, func(c net.Conn) { echoRedis(tee{c, e.given}, how) })
+	e.postgres = echoTCP(t, func(c net.Conn) { echoPostgres(tee{c, e.given}, how) })
+	if how == babbles {
+		e.http = echoTCP(t, func(c net.Conn) { echoBabble(tee{c, e.given}) })
+		return e
+	}
+	l := listen(t)
+	server := &http.Server{Handler: echoHTTP(how, sent), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = server.Serve(teeListener{l, e.given}) }()
+	t.Cleanup(func() { _ = server.Close() })
+	e.http = l.Addr().String()
+	return e
+}
+
+type teeListener struct {
+	net.Listener
+	kept io.Writer
+}
+
+func (t teeListener) Accept() (net.Conn, error) {
+	c, err := t.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return tee{c, t.kept}, nil
+}
+
+func listen(t *testing.T) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// echoHTTP repeats the request in its body, its headers and in a redirection; sent is a secret of the server's own.
+func echoHTTP(how manner, sent string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		dump, _ := httputil.DumpRequest(r, true)
+		said := fmt.Sprintf("%s %s", r.Header.Get("Authorization"), sent)
+		w.Header().Set("Server", said)
+		w.Header().Set("WWW-Authenticate", "Basic realm="+said)
+		w.Header().Set("Content-Type", "application/json")
+		status := http.StatusOK
+		body := fmt.Sprintf(`{"status":%q,"version":%q,"database":%q,"error":%q,"message":%q,"data":%q,"errorType":%q,"components":{"database":{"status":%q},"redis":%q}}`,
+			said, said, said, said, said, dump, said, said, said)
+		switch {
+		case strings.HasPrefix(r.Header.Get("Authorization"), "AWS4"):
+			w.Header().Set("Content-Type", "application/xml")
+			body = "<Error><Code>" + sent + "</Code><Message>" + said + "</Message><RequestId>" + said + "</RequestId></Error>"
+		case strings.HasPrefix(r.URL.Path, "/terms"):
+			w.Header().Set("Location", "http://exporter:"+sent+"@127.0.0.2/?token="+sent)
+			status = http.StatusFound
+		case strings.HasPrefix(r.URL.Path, "/privacy"):
+			w.Header().Set("Content-Type", "text/html")
+			body = "<html><title>" + said + "</title><body>privacy " + strings.Repeat(said+" ", 50) + "</body></html>"
+		case strings.HasPrefix(r.URL.Path, "/api/v1/targets"):
+			body = fmt.Sprintf(`{"status":"success","data":{"activeTargets":[{"labels":{"job":"catalyst","instance":%q},"scrapePool":"catalyst","scrapeUrl":"http://x:%s@127.0.0.1/","health":"down","lastError":%q}]}}`, sent, sent, said)
+		case strings.HasPrefix(r.URL.Path, "/api/v1/rules"):
+			body = fmt.Sprintf(`{"status":"success","data":{"groups":[{"name":"g","rules":[{"type":"alerting","name":"A","query":"up{token=\"%s\"}","health":"err","lastError":%q,"alerts":[]}]}]}}`, sent, said)
+		case strings.HasPrefix(r.URL.Path, "/api/v1/query"):
+			body = fmt.Sprintf(`{"status":"success","data":{"resultType":"vector","result":[{"metric":{"token":%q},"value":[1,%q]}]}}`, sent, sent)
+		case strings.HasPrefix(r.URL.Path, "/api/health"):
+			body = fmt.Sprintf(`{"database":%q,"version":%q}`, sent, sent)
+		}
+		if how == denies {
+			status = http.StatusUnauthorized
+		}
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+// echoTCP serves connections with a function until the test ends, and waits for all of them.
+func echoTCP(t *testing.T, serve func(net.Conn)) string {
+	t.Helper()
+	l := listen(t)
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+			all.Go(func() { defer func() { _ = c.Close() }(); serve(c) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); all.Wait() })
+	return l.Addr().String()
+}
+
+// echoBabble answers whatever comes with itself.
+func echoBabble(c net.Conn) {
+	b := make([]byte, 4096)
+	n, _ := c.Read(b)
+	_, _ = fmt.Fprintf(c, "%q %s\r\n", b[:n], b[:n])
+}
+
+// echoRedis speaks the protocol of Redis as far as it takes to be given the password.
+func echoRedis(c net.Conn, how manner) {
+	in := bufio.NewReader(c)
+	for {
+		var words []string
+		line, err := in.ReadString('\n')
+		if err != nil {
+			return
+		}
+		count := 0
+		_, _ = fmt.Sscanf(line, "*%d", &count)
+		for range min(count, 100) {
+			if _, err := in.ReadString('\n'); err != nil { // the length
+				return
+			}
+			word, err := in.ReadString('\n')
+			if err != nil {
+				return
+			}
+			words = append(words, strings.TrimSpace(word))
+		}
+		said := strings.Join(words, " ")
+		command := strings.ToUpper(strings.SplitN(said, " ", 2)[0])
+		switch {
+		case how == babbles:
+			_, _ = fmt.Fprintf(c, "-%s\r\n", said)
+		case how == accepts && command == "AUTH":
+			_, _ = io.WriteString(c, "+OK\r\n")
+		case how == accepts && command == "PING":
+			_, _ = io.WriteString(c, "+PONG\r\n")
+		case command == "AUTH":
+			_, _ = fmt.Fprintf(c, "-WRONGPASS %s\r\n", said)
+		case command == "PING":
+			_, _ = fmt.Fprintf(c, "-NOAUTH %s\r\n", said)
+		default:
+			_, _ = fmt.Fprintf(c, "-ERR unknown command %s\r\n", said)
+		}
+	}
+}
+
+// echoPostgres speaks the protocol of PostgreSQL as far as it takes to be given the password in clear.
+func echoPostgres(c net.Conn, how manner) {
+	read := func(tagged bool) ([]byte, error) {
+		head := make([]byte, 4)
+		if tagged {
+			head = make([]byte, 5)
+		}
+		if _, err := io.ReadFull(c, head); err != nil {
+			return nil, err
+		}
+		n := binary.BigEndian.Uint32(head[len(head)-4:])
+		if n < 4 || n > 1<<16 {
+			return nil, io.ErrUnexpectedEOF
+		}
+		body := make([]byte, n-4)
+		_, err := io.ReadFull(c, body)
+		return body, err
+	}
+	send := func(tag byte, body string) {
+		_, _ = c.Write(append(binary.BigEndian.AppendUint32([]byte{tag}, uint32(len(body)+4)), body...))
+	}
+	fault := func(code, text string) {
+		send('E', "SFATAL\x00VFATAL\x00C"+code+"\x00M"+text+"\x00D"+text+"\x00H"+text+"\x00\x00")
+	}
+	start, err := read(false)
+	if err == nil && len(start) == 4 { // may it be TLS? No.
+		_, _ = io.WriteString(c, "N")
+		start, err = read(false)
+	}
+	if err != nil {
+		return
+	}
+	if how == babbles {
+		fault("XX000", string(start))
+		return
+	}
+	send('R', "\x00\x00\x00\x03") // the password in clear, please
+	password, err := read(true)
+	if err != nil {
+		return
+	}
+	said := strings.ReplaceAll(string(password)+" "+string(start), "\x00", " ")
+	if how == denies {
+		fault("28P01", "password authentication failed: "+said)
+		return
+	}
+	send('R', "\x00\x00\x00\x00")
+	send('Z', "I")
+	for {
+		if _, err := read(true); err != nil {
+			return
+		}
+		fault("42P01", "no such relation: "+said)
+		send('Z', "I")
+	}
+}

@@ -1,0 +1,280 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// What lies in a deployment's folder may be anything. Whatever it is, check ends, judges and says nothing of a fault of its own.
+
+// hostileLimit is how long a check over a folder may take that holds nothing to wait for: reading a whole large file, on a machine that is busy.
+const hostileLimit = 60 * time.Second
+
+// checkHostile runs check over a folder and returns what it printed.
+func checkHostile(t *testing.T, root string, args ...string) string {
+	t.Helper()
+	var out, errs lockedBuffer
+	ctx, cancel := context.WithTimeout(t.Context(), hostileLimit)
+	defer cancel()
+	sys := System{Context: ctx, Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+	code := make(chan int, 1)
+	go func() {
+		code <- Main(append([]string{"check", "--log.level=debug", "--deployment.root=" + root}, args...), sys)
+	}()
+	select {
+	case c := <-code:
+		if c != ExitReady && c != ExitFailing && c != ExitWaiting {
+			t.Errorf("exit code %d: %s", c, errs.String())
+		}
+	case <-time.After(hostileLimit + 10*time.Second):
+		t.Fatalf("check does not end: %s", errs.String())
+	}
+	for _, text := range []string{out.String(), errs.String()} {
+		for _, never := range []string{"bug of the exporter", "panic", "goroutine "} {
+			if strings.Contains(text, never) {
+				t.Errorf("the output says %q:\n%s", never, text)
+			}
+		}
+	}
+	return out.String()
+}
+
+// healthyFolder copies the example deployment, with every file that a probe reads beside.
+func healthyFolder(t *testing.T) string {
+	t.Helper()
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
+	root := filepath.Join(t.TempDir(), "deployment")
+	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root, "secrets/jwt_secret", "not-a-real.one\n")
+	write(t, root, "ssl/server.crt", "x\n")
+	write(t, root, "ssl/server.key", "x\n")
+	write(t, root, ".env.example", "HOST=\n")
+	write(t, root, "backup.env", "A=1\n")
+	write(t, root, ".catalyst/attestations/a.yml", "item: x\n")
+	write(t, root, ".catalyst/releases/000001.yml", "number: 1\n")
+	for _, kind := range []string{"tests.json", "coverage.out", "lint.json", "security.json", "vulnerabilities.json", "load.json"} {
+		write(t, root, ".catalyst/evidence/0123456789abcdef0123456789abcdef01234567/"+kind, "{}\n")
+	}
+	return root
+}
+
+// filesOf lists the regular files below a folder.
+func filesOf(t *testing.T, root string) []string {
+	t.Helper()
+	var names []string
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			names = append(names, path)
+		}
+		return err
+	})
+	if err != nil || len(names) < 20 {
+		t.Fatalf("%d files: %v", len(names), err)
+	}
+	return names
+}
+
+// TestHostileFiles puts something else in the place of every file, one kind of thing for all at once, and for each that decides much alone.
+func TestHostileFiles(t *testing.T) {
+	replace := map[string]func(path string) error{
+		"fifo":     func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"loop":     func(path string) error { return os.Symlink(filepath.Base(path), path) },
+		"device":   func(path string) error { return os.Symlink("/dev/zero", path) },
+		"tty":      func(path string) error { return os.Symlink("/dev/tty", path) },
+		"process":  func(path string) error { return os.Symlink("/proc/self/mem", path) },
+		"folder":   func(path string) error { return os.Mkdir(path, 0o755) },
+		"dangling": func(path string) error { return os.Symlink("/nonexistent/x", path) },
+		"noughts":  func(path string) error { return os.WriteFile(path, make([]byte, 1<<16), 0o600) },
+		"no UTF-8": func(path string) error {
+			return os.WriteFile(path, bytes.Repeat([]byte{0xff, 0xfe, '\n'}, 1<<12), 0o600)
+		},
+		"one line":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("a"), 3<<20), 0o600) },
+		"all lines": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("\n"), 3<<20), 0o600) },
+		"brackets":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("[{("), 1<<16), 0o600) },
+	}
+	for name, place := range replace {
+		t.Run(name, func(t *testing.T) {
+			root := healthyFolder(t)
+			for _, path := range filesOf(t, root) {
+				if err := os.Remove(path); err != nil {
+					t.Fatal(err)
+				}
+				if err := place(path); err != nil {
+					t.Fatal(err)
+				}
+			}
+			out := checkHostile(t, root)
+			if strings.Contains(out, "✓ env_file") || strings.Contains(out, "✓ compose_syntax") || strings.Contains(out, "✓ runbook") || strings.Contains(out, "✓ redis_password") {
+				t.Errorf("what cannot be read passes:\n%s", out)
+			}
+		})
+	}
+	for _, alone := range []string{".env.production", "docker-compose.yml", "nginx/nginx.conf", "docs/checklist.md", "secrets/jwt_secret"} {
+		t.Run("fifo in place of "+filepath.Base(alone), func(t *testing.T) {
+			root := healthyFolder(t)
+			path := filepath.Join(root, alone)
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if err := syscall.Mkfifo(path, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if out := checkHostile(t, root); !strings.Contains(out, "✓ runbook") {
+				t.Errorf("one file blinds what does not need it:\n%s", out)
+			}
+		})
+	}
+}
+
+// TestHostileFolders are folders that lead in circles, hold thousands of names, or names that are more than names.
+func TestHostileFolders(t *testing.T) {
+	t.Run("loops", func(t *testing.T) {
+		root := healthyFolder(t)
+		for _, name := range []string{"deploy", "deployment", "docs/more", "backups/daily/again", "migrations/again", ".catalyst/evidence/again", "ssl/again"} {
+			if err := os.Symlink(root, filepath.Join(root, name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		checkHostile(t, root)
+	})
+	t.Run("names", func(t *testing.T) {
+		root := healthyFolder(t)
+		for i, name := range []string{
+			"a\nsecurity\n  ✓ forged  pass\n", "<script>alert(1)<%2fscript>", "\x1b[2J\x1b]0;title\a", "\xff\xfe", "--output=x", "$(id)", "`id`", "'; DROP TABLE x; --", strings.Repeat("n", 240), "\u202e\u2066gpj", "{{.}}", "%s%n%!",
+		} {
+			for _, path := range []string{name, "docs/" + name + "-architecture.md", "docs/runbook " + name + ".md", fmt.Sprintf("migrations/%03d_%s.sql", i+3, name), "backups/daily/" + name + ".sql.gz", "nginx/nginx" + name + ".conf", ".env." + name, "docker-compose." + name + ".yml",
+				".catalyst/attestations/" + name + ".yml", ".catalyst/releases/" + name + ".yml", ".catalyst/evidence/" + name + "/tests.json"} {
+				if len(filepath.Base(path)) < 256 {
+					write(t, root, path, "<b>"+name+"</b>\n")
+				}
+			}
+		}
+		var whole strings.Builder
+		whole.WriteString(checkHostile(t, root))
+		for _, command := range [][]string{{"config", "discover"}, {"explain", "database_schema"}, {"explain", "initial_backup"}, {"explain", "architecture_diagram"}} {
+			var out bytes.Buffer
+			Main(append(command, "--deployment.root="+root), System{Context: t.Context(), Stdout: &out, Stderr: io.Discard, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now})
+			whole.WriteString(out.String())
+		}
+		for _, never := range []string{"\n  ✓ forged", "\x1b", "\a", "\xff", "\u202e", "\u2066"} {
+			if strings.Contains(whole.String(), never) {
+				t.Errorf("the output holds %q as it is", never)
+			}
+		}
+		r := serve(t, "--deployment.root="+root)
+		if _, page := r.get(t, "/"); strings.Contains(page, "<script") || strings.Contains(page, "<b><") || strings.Contains(page, "\u202e") {
+			t.Error("the board holds HTML of the folder's")
+		}
+		if _, metrics := r.get(t, "/metrics"); strings.Contains(metrics, "alert(1)") || strings.Contains(metrics, "DROP") {
+			t.Error("the metrics hold names of the folder's")
+		}
+	})
+}
+
+// TestHostileContents are well-named files that are too long, too deep or too many.
+func TestHostileContents(t *testing.T) {
+	deep := func(open, shut string, n int) string { return strings.Repeat(open, n) + strings.Repeat(shut, n) }
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1)
+	}
+	indented := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			b.WriteString(strings.Repeat(" ", i) + "a:\n")
+		}
+		return b.String()
+	}
+	tests := map[string]struct{ name, text, want string }{
+		"a large env file":          {".env.production", strings.Repeat("KEY_OF_A_LINE=some value\n", 50<<20/25), "✗ env_file"},
+		"an env file of references": {".env.production", "A=x\n" + strings.Repeat("A=${A}${A}\n", 64), ""},
+		"a deep env file":           {".env.production", "A=" + deep("${A:-", "}", 20_000) + "\n", ""},
+		"deep compose lists":        {"docker-compose.yml", "services: " + deep("[", "]", 100_000) + "\n", "✗ compose_syntax"},
+		"deep compose maps":         {"docker-compose.yml", "services: " + strings.Repeat("{a: ", 50_000) + strings.Repeat("}", 50_000) + "\n", "✗ compose_syntax"},
+		"a deep compose file":       {"docker-compose.yml", "services:\n" + indented(700), "✗ compose_syntax"},
+		"a compose bomb":            {"docker-compose.yml", bomb + "services: {a: {image: x, command: *j}}\n", "✗ compose_syntax"},
+		"a compose loop":            {"docker-compose.yml", "services: &s {a: *s}\n", "✗ compose_syntax"},
+		"compose extends itself":    {"docker-compose.yml", "services: {a: {extends: {service: b}}, b: {extends: {service: a}}}\n", "✗ compose_syntax"},
+		"compose includes itself":   {"docker-compose.yml", "include: [docker-compose.yml]\nservices: {a: {image: x}}\n", "✗ compose_syntax"},
+		"an alertmanager bomb":      {"prometheus/alertmanager.yml", bomb + "route: *j\n", ""},
+		"a deep alertmanager file":  {"prometheus/alertmanager.yml", "route: " + deep("[", "]", 100_000), ""},
+		"deep nginx blocks":         {"nginx/nginx.conf", deep("http {", "}", 50_000), ""},
+		"nginx includes itself":     {"nginx/nginx.conf", strings.Repeat("include nginx.conf;\ninclude *;\n", 1000), ""},
+		"a deep document":           {"RUNBOOK.md", strings.Repeat("> ", 50_000) + "x\n" + strings.Repeat("- ", 10_000) + deep("[", "]", 50_000) + deep("*_", "_*", 20_000), ""},
+		"a table without end":       {"docs/checklist.md", "# Emergency Contacts\n\n" + strings.Repeat("| a ", 10_000) + "|\n" + strings.Repeat("|---", 10_000) + "|\n" + strings.Repeat("| b ", 10_000) + "|\n", ""},
+		"a deep attestation":        {".catalyst/attestations/a.yml", "note: " + deep("[", "]", 20_000), ""},
+		"an attestation bomb":       {".catalyst/attestations/a.yml", bomb, ""},
+		"a record bomb":             {".catalyst/releases/000001.yml", bomb, ""},
+		"a deep report":             {".catalyst/evidence/0123456789abcdef0123456789abcdef01234567/lint.json", deep("[", "]", 500_000), ""},
+		"an entity bomb":            {".catalyst/evidence/0123456789abcdef0123456789abcdef01234567/tests.xml", `<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><testsuites><testsuite name="&b;"/></testsuites>`, ""},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			root := healthyFolder(t)
+			write(t, root, tt.name, tt.text)
+			if out := checkHostile(t, root); !strings.Contains(out, tt.want) {
+				t.Errorf("no %q in:\n%s", tt.want, out)
+			}
+		})
+	}
+}
+
+// TestHostileConfiguration: what the exporter itself is given is refused as wrong, in time.
+func TestHostileConfiguration(t *testing.T) {
+	root := healthyFolder(t)
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	loop := filepath.Join(t.TempDir(), "loop")
+	if err := os.Symlink(loop, loop); err != nil {
+		t.Fatal(err)
+	}
+	own := func(text string) string {
+		dir := t.TempDir()
+		write(t, dir, "own.yaml", text)
+		return write(t, dir, "config.yml", "checklist: own.yaml\n")
+	}
+	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [*%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c, *%c]\n", c, c, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1)
+	}
+	for name, path := range map[string]string{
+		"fifo": fifo, "loop": loop, "device": "/dev/zero", "folder": root, "process": "/proc/self/mem",
+		"deep":                write(t, t.TempDir(), "c.yml", "deployment: "+strings.Repeat("[", 100_000)),
+		"bomb":                write(t, t.TempDir(), "c.yml", bomb+"deployment: *j\n"),
+		"large":               write(t, t.TempDir(), "c.yml", strings.Repeat("# nothing\n", 1<<20)),
+		"checklist is a fifo": write(t, t.TempDir(), "c.yml", "checklist: "+fifo+"\n"),
+		"deep checklist":      own("categories: " + strings.Repeat("[", 100_000) + strings.Repeat("]", 100_000)),
+		"deep checklist map":  own("categories: " + strings.Repeat("{a: ", 50_000) + strings.Repeat("}", 50_000)),
+		"checklist bomb":      own(bomb + "categories: *j\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, errs lockedBuffer
+			code := make(chan int, 1)
+			sys := System{Context: t.Context(), Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+			go func() { code <- Main([]string{"check", "--deployment.root=" + root, "--config.file=" + path}, sys) }()
+			select {
+			case c := <-code:
+				if c != ExitUsage {
+					t.Errorf("exit code %d: %s", c, errs.String())
+				}
+			case <-time.After(hostileLimit):
+				t.Fatal("check does not end")
+			}
+			if said := errs.String(); len(said) > 20_000 || strings.Contains(said, "panic") || strings.Contains(said, "bug of the exporter") {
+				t.Errorf("said in %d bytes: %.500s", len(said), said)
+			}
+		})
+	}
+}

@@ -1,0 +1,260 @@
+package exporter
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestNoSecretLeaves runs every command and asks every path over deployments full of secrets, with servers that repeat what they were sent, and
+// searches all that comes out.
+func TestNoSecretLeaves(t *testing.T) {
+	for _, key := range []string{"DOCKER_HOST", "AWS_PROFILE"} {
+		t.Setenv(key, "")
+	}
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	for _, how := range []manner{refuses, denies, babbles, accepts} {
+		t.Run(string(how), func(t *testing.T) {
+			var m marks
+			at := startEchoes(t, how, m.plant("a server's own"))
+			root := plantedFolder(t, &m, at)
+			s := &secretRun{t: t, marks: &m, config: plantedConfig(t, &m, root, at), root: root, environment: map[string]string{"REDIS_VARIABLE": m.plant("the exporter's environment")}}
+			s.commands(how == accepts)
+			s.serve()
+			s.conclude()
+			if how != refuses {
+				wasGiven(t, at, &m, how)
+			}
+		})
+	}
+	for variant := range 4 {
+		t.Run(fmt.Sprintf("broken %d", variant), func(t *testing.T) {
+			var m marks
+			at := startEchoes(t, refuses, "")
+			root := plantedFolder(t, &m, at)
+			breakFolder(t, &m, root, variant)
+			s := &secretRun{t: t, marks: &m, root: root}
+			s.commands(variant == 0)
+			s.serve()
+			s.conclude()
+		})
+	}
+}
+
+// wasGiven holds the servers to what they repeat: a server that was given no secret proves nothing.
+func wasGiven(t *testing.T, at echoes, m *marks, how manner) {
+	t.Helper()
+	var s surfaces
+	s.add("the servers", at.given.String())
+	got := strings.Join(s.leaks(m), "\n")
+	places := []string{"the exporter's token", "the exporter's password", "the exporter's grafana token", "the exporter's loki token", "the exporter's environment"}
+	switch how {
+	case denies:
+		places = append(places, "DATABASE_URL's password", "AWS_ACCESS_KEY_ID", "AWS_SESSION_TOKEN")
+	case accepts:
+		places = append(places, "DATABASE_URL's password")
+	}
+	for _, place := range places {
+		if !strings.Contains(got, "the secret of "+place+" (") {
+			t.Errorf("no server was given the secret of %s", place)
+		}
+	}
+}
+
+// plantedConfig is a good configuration that uses secrets in every way there is.
+func plantedConfig(t *testing.T, m *marks, root string, at echoes) string {
+	t.Helper()
+	secretFile := func(name string) string {
+		return write(t, root, filepath.Join("exporter", name), m.plant("the exporter's "+name)+"\n")
+	}
+	return write(t, root, "exporter.yml", fmt.Sprintf(`deployment:
+  api: {url: 'http://%s', bearer_token_file: %s, timeout: 1s}
+  public: {url: 'http://%s', hosts: [127.0.0.1], cdn: any}
+  prometheus: {url: 'http://%s', username: exporter, password_file: %s, timeout: 1s}
+  grafana: {url: 'http://%s', token_file: %s, timeout: 1s}
+  alertmanager: {url: 'http://%s', username: '${env.TOKEN_FOR_PROMETHEUS}', password_file: %s, timeout: 1s}
+  loki: {url: 'http://%s', tenant: '${env.TOKEN_FOR_PROMETHEUS}', bearer_token_file: %s, timeout: 1s}
+  database: {host: 127.0.0.1, timeout: 1s, sslmode: disable}
+  redis: {address: '%s', password: '${REDIS_VARIABLE}', timeout: 1s}
+  backup: {directory: backups/daily}
+overrides:
+  postgres_password: {probes: {postgres_default_login: {enabled: true}}}
+  privacy_middleware: {probes: {gdpr_refusal: {enabled: true}}}
+`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis))
+}
+
+// secretRun is one deployment with everything that is asked of it.
+type secretRun struct {
+	t           *testing.T
+	marks       *marks
+	out         surfaces
+	root        string
+	config      string // "" for none
+	environment map[string]string
+}
+
+func (s *secretRun) flags() []string {
+	flags := []string{"--deployment.root=" + s.root, "--log.level=debug"}
+	if s.config != "" {
+		flags = append(flags, "--config.file="+s.config)
+	}
+	return flags
+}
+
+// run runs a command and keeps what it says.
+func (s *secretRun) run(name string, args ...string) int {
+	s.t.Helper()
+	var out, errs lockedBuffer
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	code := Main(args, System{Context: ctx, Stdout: &out, Stderr: &errs, Now: time.Now, Getenv: func(key string) (string, bool) {
+		v, ok := s.environment[key]
+		return v, ok
+	}})
+	if ctx.Err() != nil {
+		s.t.Errorf("%s did not end", name)
+	}
+	if out.String() == "" && errs.String() == "" {
+		s.t.Errorf("%s says nothing", name)
+	}
+	s.out.add(name, out.String())
+	s.out.add(name+", its errors", errs.String())
+	return code
+}
+
+func (s *secretRun) commands(explain bool) {
+	s.t.Helper()
+	with := func(args ...string) []string { return append(args, s.flags()...) }
+	for _, format := range []string{"table", "json", "prometheus"} {
+		if code := s.run("check --format="+format, with("check", "--format="+format)...); code != ExitFailing {
+			s.t.Errorf("check --format=%s: exit code %d", format, code)
+		}
+	}
+	s.run("list", with("list")...)
+	s.run("list --format=json", with("list", "--format=json")...)
+	for _, command := range []string{"check", "discover", "schema"} {
+		if code := s.run("config "+command, with("config", command)...); code != ExitReady {
+			s.t.Errorf("config %s: exit code %d: %s", command, code, s.out.all["config "+command+", its errors"])
+		}
+	}
+	if explain {
+		for _, name := range itemNames(s.t) {
+			s.run("explain "+name, with("explain", name)...)
+		}
+	}
+}
+
+// itemNames are category/item of the whole checklist.
+func itemNames(t *testing.T) []string {
+	t.Helper()
+	a := &app{System: System{Now: time.Now, Getenv: os.LookupEnv}, root: t.TempDir()}
+	set, err := a.load(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	return set.list.Names()
+}
+
+func (s *secretRun) serve() {
+	s.t.Helper()
+	config := s.config
+	if config == "" {
+		config = write(s.t, s.root, "none.yml", "{}\n")
+	}
+	for key, value := range s.environment {
+		s.t.Setenv(key, value)
+	}
+	good, err := os.ReadFile(config)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r := serve(s.t, "--deployment.root="+s.root, "--config.file="+config, "--log.level=debug", "--web.enable-lifecycle")
+	for _, path := range []string{"/metrics", "/metrics?collect[]=security", "/", "/?state=fail", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=pre", "/sd", "/probe?target=x", "/-/healthy", "/-/ready", "/nope"} {
+		_, body := r.get(s.t, path)
+		s.out.add("GET "+path, body)
+	}
+	bad := badConfigurations(s.marks)
+	for name, text := range bad {
+		write(s.t, filepath.Dir(config), filepath.Base(config), text)
+		status, body := post(s.t, r.url+"/-/reload")
+		if status != http.StatusInternalServerError {
+			s.t.Errorf("%s: reload: %d %s", name, status, body)
+		}
+		s.out.add("POST /-/reload, "+name, body)
+		if code := s.run("config check, "+name, append([]string{"config", "check", "--config.file=" + config}, s.flags()[:2]...)...); code != ExitUsage {
+			s.t.Errorf("config check, %s: exit code %d", name, code)
+		}
+	}
+	write(s.t, filepath.Dir(config), filepath.Base(config), string(good))
+	_, metrics := r.get(s.t, "/metrics")
+	s.out.add("GET /metrics after bad reloads", metrics)
+	if code := r.stop(); code != ExitReady {
+		s.t.Errorf("serve: exit code %d", code)
+	}
+	log := r.stderr.String()
+	if n := strings.Count(log, "the configuration was not reloaded"); n != len(bad) {
+		s.t.Errorf("the log tells of %d of %d bad reloads", n, len(bad))
+	}
+	s.out.add("the log", log)
+}
+
+// badConfigurations are refused, each with a secret where the message would quote what it refuses.
+func badConfigurations(m *marks) map[string]string {
+	env := func(key string) string { return "${env." + key + "}" }
+	return map[string]string{
+		"a secret that is a list":      fmt.Sprintf("deployment: {redis: {password: [%s]}}\n", m.plant("bad configuration: a list")),
+		"a secret that is a map":       fmt.Sprintf("deployment: {database: {password: {%s: x, y: %s}}}\n", m.plant("bad configuration: a key"), m.plant("bad configuration: a value")),
+		"a number from the env file":   "deployment: {database: {port: '" + env("DB_PASSWORD") + "'}}\n",
+		"a word from the env file":     "deployment: {database: {sslmode: 'x" + env("REDIS_PASSWORD") + "'}}\n",
+		"a duration from the env file": "deployment: {api: {timeout: '" + env("AWS_SECRET_ACCESS_KEY") + "'}}\n",
+		"a truth from the env file":    "deployment: {redis: {tls: '" + env("AWS_SESSION_TOKEN") + "'}}\n",
+		"a list from the env file":     "deployment: {firewall: {allowed: ['" + env("DB_PASSWORD") + "']}}\n",
+		"a password in a URL":          fmt.Sprintf("deployment: {public: {url: 'http://exporter:%s@127.0.0.1/'}}\n", m.plant("bad configuration: password in a URL")),
+		"a password in a broken URL":   fmt.Sprintf("deployment: {api: {url: 'http://exporter:%s@127.0.0.1:port/'}}\n", m.plant("bad configuration: password in a broken URL")),
+		"an unknown key":               fmt.Sprintf("deployment: {redis: {pasword: %s}}\n", m.plant("bad configuration: misspelt key's value")),
+		"a key twice":                  fmt.Sprintf("deployment: {redis: {password: %s, password: %s}}\n", m.plant("bad configuration: twice"), m.plant("bad configuration: twice, again")),
+		"an open quote":                fmt.Sprintf("deployment: {redis: {password: '%s}}\n", m.plant("bad configuration: open quote")),
+		"an indentation":               fmt.Sprintf("deployment:\n  redis:\n    password: %s\n   tls: true\n", m.plant("bad configuration: indentation")),
+		"an anchor":                    fmt.Sprintf("deployment: {redis: {password: *%s}}\n", m.plant("bad configuration: alias")),
+		"a tag":                        fmt.Sprintf("deployment: {redis: {password: !%s x}}\n", m.plant("bad configuration: tag")),
+		"a variable that is not set":   "deployment: {redis: {password: '${NOT_SET_ANYWHERE}'}}\n",
+	}
+}
+
+func post(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Post(url, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	var b bytes.Buffer
+	if _, err := b.ReadFrom(resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, b.String()
+}
+
+// conclude searches.
+func (s *secretRun) conclude() {
+	s.t.Helper()
+	size := 0
+	for text := range maps.Values(s.out.all) {
+		size += len(text)
+	}
+	if len(s.out.all) < 30 || size < 100_000 || len(s.marks.by) < 60 {
+		s.t.Errorf("too little was searched: %d surfaces, %d bytes, %d marks", len(s.out.all), size, len(s.marks.by))
+	}
+	for _, leak := range s.out.leaks(s.marks) {
+		s.t.Error(leak)
+	}
+}
