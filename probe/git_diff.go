@@ -33,6 +33,8 @@ type additions struct {
 	each   func(addition) error
 	commit func() error // at each commit; may be nil
 
+	binaries int // changes of files that git takes for binary ones, whose contents a log does not show
+
 	now     addition
 	text    []byte
 	counts  []int // lines of the hunk still to come: of each parent, and of the result last
@@ -180,6 +182,8 @@ func (a *additions) header(in *bufio.Reader) error {
 		if a.commit != nil {
 			return a.commit()
 		}
+	case strings.HasPrefix(line, "Binary files "):
+		a.binaries++
 	case strings.HasPrefix(line, "diff "):
 		a.now.file = ""
 	case strings.HasPrefix(line, "+++ "):

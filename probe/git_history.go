@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/zricethezav/gitleaks/v8/detect"
 	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // gitHistory remembers what was found in one repository, and up to where it has been read, so that only new commits are read afterwards.
@@ -28,6 +32,7 @@ type gitHistory struct {
 	more  bool
 	when  time.Time // end of the last look that saw everything
 	seen  int       // commits with additions that were read in all
+	blind int       // changes of binary files, whose contents were not read
 }
 
 // secretFound is one finding.
@@ -55,8 +60,14 @@ type ruleSet struct {
 	skip   string // path of the baseline in the repository: it may hold what it lists
 }
 
-// update reads what is new; begun is called once when a log is about to be read.
+// update reads what is new.
 func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet, now func() time.Time) error {
+	// A shallow clone that was deepened has the same references and more history.
+	shallow, _, err := files.Read(filepath.Join(g.Common, "shallow"), maxTips)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	rules.digest = digestOf([]byte(rules.digest), shallow)
 	tips, err := g.tips(ctx)
 	if err != nil {
 		return err
@@ -81,12 +92,13 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
 	if read != nil {
 		maps.Copy(scan.found, h.found)
-		scan.known, scan.seen = h.known, h.seen
+		scan.known, scan.seen, scan.blind = h.known, h.seen, h.blind
 	}
 	if err := atLowPriority(func() error { return scan.run(ctx, g, tips, read) }); err != nil {
 		return err
 	}
-	h.rules, h.tips, h.found, h.known, h.seen, h.more, h.when = rules.digest, tips, scan.found, scan.known, scan.seen, scan.more, now()
+	h.rules, h.tips, h.found, h.known = rules.digest, tips, scan.found, scan.known
+	h.seen, h.blind, h.more, h.when = scan.seen, scan.blind, scan.more, now()
 	return nil
 }
 
@@ -124,6 +136,7 @@ type secretScan struct {
 	found    map[secretFound]bool
 	known    int
 	seen     int
+	blind    int
 	more     bool
 }
 
@@ -144,6 +157,7 @@ func (s *secretScan) run(ctx context.Context, g gitRepository, tips, read []stri
 		"log", "--stdin", "--full-history", "--diff-filter=tuxdb", "--format=%x00%H", "--patch", "--unified=0", "--cc", "--find-renames", "--inter-hunk-context=0",
 		"--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-relative", "--no-notes",
 		"--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
+	s.blind += log.binaries
 	switch {
 	case errors.Is(err, errEnoughSecrets):
 		s.more = true

@@ -110,6 +110,9 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 	if h.known > 0 {
 		notes = append(notes, fmt.Sprintf("%d known ones are let stand by %s or the baseline", h.known, ignoreFile))
 	}
+	if h.blind > 0 {
+		notes = append(notes, fmt.Sprintf("%d changes of binary files were not looked into", h.blind))
+	}
 	if submodules > 0 {
 		notes = append(notes, fmt.Sprintf("%d submodules are repositories of their own and were not looked through", submodules))
 	}

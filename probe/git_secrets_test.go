@@ -350,6 +350,22 @@ func TestGitSecretsRepositories(t *testing.T) {
 			t.Errorf("the remedy is %q", got.Remedy)
 		}
 	})
+	t.Run("deepened", func(t *testing.T) {
+		dirty := parts.GitRepo(t)
+		dirty.Commit(t, "1", map[string]string{"a": "token = " + fakeToken() + "\n"})
+		dirty.Commit(t, "2", map[string]string{"a": "2\n", "image": "\x00\x01"})
+		to := filepath.Join(t.TempDir(), "clone")
+		dirty.Git(t, "clone", "--quiet", "--depth=1", "file://"+dirty.Dir, to)
+		p := newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: to}})
+		expect(t, look(t, p, "git_secrets", "{}"), StateUnknown, ReasonTruncated, "1 changes of binary files")
+		dirty.Git(t, "-C", to, "fetch", "--quiet", "--unshallow")
+		expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "a:1")
+	})
+	t.Run("partial", func(t *testing.T) {
+		r.Git(t, "config", "uploadpack.allowFilter", "true")
+		to := clone(t, "--filter=blob:none", "--no-checkout")
+		expect(t, at(t, to), StateUnknown, ReasonTruncated, "partial clone")
+	})
 	t.Run("without commits", func(t *testing.T) {
 		expect(t, at(t, parts.GitRepo(t).Dir), StateUnknown, ReasonEmpty, "no commits")
 	})
