@@ -53,7 +53,9 @@ func clean(in []line) []line {
 // untick empties the box that evidence was written under.
 func untick(lines []line) {
 	for i := len(lines) - 1; i >= 0 && strings.TrimSpace(lines[i].text) != ""; i-- {
-		if m := boxLine.FindStringSubmatch(lines[i].text); m != nil {
+		if m := boxLine.FindStringSubmatch(lines[i].text); m != nil && m[2] == "X" { // we write x: this one was ticked by hand
+			return
+		} else if m != nil {
 			lines[i].text = setBox(lines[i].text, false)
 			return
 		}

@@ -171,6 +171,7 @@ func TestSimilarity(t *testing.T) {
 
 // FuzzFill: no text makes it panic, lose a line, or not settle.
 func FuzzFill(f *testing.F) {
+	f.Add("* [X] Owner: 0 Date: 0")
 	f.Add("# Safety\n- [ ] **Door locked**\n")
 	f.Add("- [x] Owner: ____ Date: ____\r\n\r\n**Deployment Completed:**\r\n- Date/Time: ____")
 	f.Add(beginMark + "\n" + endMark)
