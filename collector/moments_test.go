@@ -160,3 +160,12 @@ func TestNothingIsFrozenOfAnotherRelease(t *testing.T) {
 		t.Errorf("%+v", r.Ripe)
 	}
 }
+
+// A metric of ours must never be taken for one of the application's, which begin alike.
+func TestOwnFamiliesAreKnownToProbes(t *testing.T) {
+	for _, f := range Families() {
+		if !probe.OfExporter(f.Name) {
+			t.Errorf("%s passes for a metric of the application", f.Name)
+		}
+	}
+}

@@ -1,0 +1,114 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// app_metrics: does the application serve metrics of its own?
+//
+// The answer must be Prometheus' text format from its first line to its last, with samples of the application's families. Those of this exporter,
+// which begin alike, are none: it may be what answers at that address, or what somebody forwards.
+
+func appMetricsKind() Kind {
+	return Kind{
+		Name:     "app_metrics",
+		Question: "Does the application serve metrics that parse, with families of its own?",
+		Example:  "{path: /metrics}",
+		Layer:    LayerLive,
+		Reads:    "GET on the application's address (deployment.api); needs to reach it",
+		Timeout:  15 * time.Second,
+		Alone:    true,
+		New:      func() any { return &appMetrics{Path: "/metrics"} },
+	}
+}
+
+type appMetrics struct {
+	Path string `yaml:"path" default:"/metrics" pattern:"^/" doc:"path below the application's address"`
+}
+
+// Probe implements Probe.
+func (s *appMetrics) Probe(ctx context.Context, p *Pass) (Result, error) {
+	const setting = "deployment.api.url"
+	api := p.Deployment.API
+	w, err := webFor(p, "api", api.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	a, err := w.get(ctx, api.Address().URL+s.Path)
+	long := errors.Is(err, errTooLong) // many series: what was read of them tells
+	if err != nil && !long {
+		return unasked(s.Path, err, api.Address(), setting, true)
+	}
+	return s.judge(a, long, p.Deployment.App.Prefixes())
+}
+
+// judge judges an answer; cut says that it goes on.
+func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error) {
+	text := string(a.Body)
+	switch {
+	case a.OffSite != "":
+		return Failed(ReasonMismatch, "%s redirects to another host", s.Path), nil
+	case a.Status == 401 || a.Status == 403:
+		return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", s.Path, a.Status))
+	case a.Status == 429:
+		return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", s.Path)
+	case a.Status == 404:
+		return Failed(ReasonNotPublished, "%s answers 404", s.Path), nil
+	case a.Status != 200:
+		return Failed(ReasonUnhealthy, "%s answers %d", s.Path, a.Status), nil
+	case strings.TrimSpace(text) == "":
+		return Failed(ReasonEmpty, "%s answers 200 and nothing else", s.Path), nil
+	case strings.HasPrefix(strings.TrimSpace(text), "<"):
+		return Failed(ReasonMismatch, "%s answers a page, not metrics", s.Path), nil
+	}
+	if cut {
+		text = text[:strings.LastIndexByte(text, '\n')+1]
+	}
+	names, line := sampleNames(text)
+	if line > 0 {
+		return Failed(ReasonInvalid, "%s answers something else than Prometheus' text format: line %d", s.Path, line), nil
+	}
+	own, ours := 0, 0
+	for name := range names {
+		switch {
+		case OfExporter(name):
+			ours++
+		case hasPrefix(name, prefixes):
+			own++
+		}
+	}
+	switch {
+	case own > 0:
+		return Passed("%s has %d metrics of the application among %d", s.Path, own, len(names)), nil
+	case cut:
+		return Result{}, Needs("deployment.api.url", Unknownf(ReasonTruncated, "%s: no metric of the application in the first MiB, and more is not read", s.Path))
+	case ours > 0:
+		return Failed(ReasonMismatch, "%s is answered by this exporter, not by the application", s.Path), nil
+	case len(names) == 0:
+		return Failed(ReasonEmpty, "%s has no sample", s.Path), nil
+	}
+	return Failed(ReasonMissing, "%s has %d metrics, and none begins with %s (deployment.app.metric_prefixes)", s.Path, len(names), strings.Join(prefixes, " or ")), nil
+}
+
+func hasPrefix(name string, prefixes []string) bool {
+	for _, p := range prefixes {
+		if strings.HasPrefix(name, p) {
+			return true
+		}
+	}
+	return false
+}
+
+// OfExporter reports whether a metric is one of this exporter's, which no application's name may be taken for.
+func OfExporter(name string) bool {
+	for _, v := range Values() {
+		if name == v.Name {
+			return true
+		}
+	}
+	return hasPrefix(name, []string{"catalyst_check_", "catalyst_checks", "catalyst_waiver_", "catalyst_probe_ok", "catalyst_category_ready", "catalyst_gate_ready",
+		"catalyst_ready", "catalyst_release_", "catalyst_config_last_reload_", "catalyst_exporter_"})
+}

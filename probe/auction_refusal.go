@@ -1,0 +1,83 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"syscall"
+	"time"
+)
+
+// auction_refusal: does the auction refuse what is no bid request, instead of breaking on it?
+//
+// It sends one request marked as a test without a single impression, which no bidder can be asked for. It is sent once for each release, and
+// rarely otherwise.
+
+func auctionRefusalKind() Kind {
+	return Kind{
+		Name:     "auction_refusal",
+		Question: "Is an invalid bid request refused, rather than answered or broken on?",
+		Example:  "{path: /openrtb2/auction}",
+		Layer:    LayerLive,
+		Reads:    "POST of one invalid bid request marked test: 1 to the application's address (deployment.api)",
+		MaxAge:   24 * time.Hour,
+		Timeout:  15 * time.Second,
+		Active:   true,
+		Alone:    true,
+		New:      func() any { return &auctionRefusal{Path: "/openrtb2/auction"} },
+	}
+}
+
+type auctionRefusal struct {
+	Path string `yaml:"path" default:"/openrtb2/auction" pattern:"^/" doc:"the auction's path"`
+}
+
+// Key is the address and the release in force.
+func (s *auctionRefusal) Key(p *Pass) string {
+	key := p.Deployment.API.Address().URL
+	if c, err := p.Chain(); err == nil && c.Recorded() != nil {
+		key += fmt.Sprintf(" %d %v", c.Recorded().Number, c.Recorded().Since)
+	}
+	return key
+}
+
+// Probe implements Probe.
+func (s *auctionRefusal) Probe(ctx context.Context, p *Pass) (Result, error) {
+	api := p.Deployment.API
+	w, err := webFor(p, "api", api.HTTP)
+	if err != nil {
+		return Result{}, err
+	}
+	header := http.Header{"Content-Type": {"application/json"}, "X-Catalyst-Exporter": {"test"}}
+	a, err := w.ask(ctx, http.MethodPost, api.Address().URL+s.Path, header, []byte(`{"id":"catalyst-exporter-test-invalid","test":1,"imp":[]}`))
+	switch {
+	case errors.Is(err, errBrokenOff), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return Failed(ReasonUnhealthy, "%s drops the connection on an invalid bid request", s.Path), nil
+	case errors.Is(err, errTooLong): // the status came before the long answer
+	case err != nil:
+		return unasked(s.Path, err, api.Address(), "deployment.api.url", true)
+	}
+	return s.judge(a.Status)
+}
+
+// judge judges the status of the answer to an invalid bid request.
+func (s *auctionRefusal) judge(status int) (Result, error) {
+	switch {
+	case status == 401 || status == 403 || status == 407:
+		return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", s.Path, status))
+	case status == 429:
+		return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", s.Path)
+	case status == 404 || status == 405:
+		return Result{}, Needs("the path of auction_refusal", Unknownf(ReasonMissing, "%s answers %d: the auction is not there", s.Path, status))
+	case status == 408:
+		return Result{}, Unknownf(ReasonTimeout, "%s answers 408: it has waited for the request in vain", s.Path)
+	case status >= 500:
+		return Failed(ReasonUnhealthy, "%s answers %d to an invalid bid request; it must refuse it with 400", s.Path, status), nil
+	case status >= 400:
+		return Passed("%s refuses an invalid bid request with %d", s.Path, status), nil
+	case status >= 300:
+		return Result{}, Needs("deployment.api.url", Unknownf(ReasonMismatch, "%s answers %d, which leads elsewhere", s.Path, status))
+	}
+	return Failed(ReasonOpen, "%s answers %d to an invalid bid request; it must refuse it with 400", s.Path, status), nil
+}
