@@ -1,0 +1,249 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// TestScrapesLeaveNothingBehind scrapes from many sides, with filters and deadlines of all kinds, while the configuration is reloaded, good and bad:
+// every answer is whole, and afterwards there is as much in use as before.
+func TestScrapesLeaveNothingBehind(t *testing.T) { scrapeUnderReloads(t, 500) }
+
+// TestLongScrapesLeaveNothingBehind is the same for longer.
+func TestLongScrapesLeaveNothingBehind(t *testing.T) {
+	parts.Long(t)
+	scrapeUnderReloads(t, 10_000)
+}
+
+const (
+	scrapers = 10
+	// growth is what may be in use more than before: connections of the client that are about to close.
+	growth = 3
+)
+
+func scrapeUnderReloads(t *testing.T, scrapes int) {
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
+	root := filepath.Join(t.TempDir(), "deployment")
+	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+		t.Fatal(err)
+	}
+	at := startEchoes(t, accepts, "a server's own word")
+	config := write(t, t.TempDir(), "config.yml", goodConfiguration(at, 0))
+	r := serve(t, "--deployment.root="+root, "--config.file="+config, "--web.enable-lifecycle")
+	items := len(itemNames(t))
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: scrapers}, Timeout: 30 * time.Second}
+	defer client.CloseIdleConnections()
+
+	warm := func() { // everything that is made once and kept
+		for range 3 {
+			if problem := scrapeOnce(t.Context(), client, r.url, 0, items); problem != "" {
+				t.Fatal(problem)
+			}
+		}
+		client.CloseIdleConnections()
+	}
+	warm()
+	before := settled(t, func(inUse) bool { return true })
+
+	stop := make(chan struct{})
+	reloads := make(chan int, 1)
+	go func() { reloads <- reloadUntil(t, stop, client, r.url, config, at) }()
+	work := make(chan int)
+	var all sync.WaitGroup
+	for range scrapers {
+		all.Go(func() {
+			for n := range work {
+				if problem := scrapeOnce(t.Context(), client, r.url, n, items); problem != "" {
+					t.Error(problem)
+				}
+			}
+		})
+	}
+	for n := range scrapes {
+		work <- n
+	}
+	close(work)
+	all.Wait()
+	close(stop)
+	if n := <-reloads; n < 6 {
+		t.Errorf("the configuration was reloaded %d times", n)
+	}
+	warm()
+	after := settled(t, func(u inUse) bool {
+		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
+	})
+	t.Logf("%d scrapes: before %v, after %v", scrapes, before, after)
+	if after.goroutines > before.goroutines+growth {
+		t.Errorf("%d goroutines before, %d after:\n%s", before.goroutines, after.goroutines, stacks())
+	}
+	if after.descriptors > before.descriptors+growth {
+		t.Errorf("%d descriptors before, %d after: %q", before.descriptors, after.descriptors, descriptors(t))
+	}
+	if code := r.stop(); code != ExitReady {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+func goodConfiguration(at echoes, n int) string {
+	return fmt.Sprintf("deployment:\n  environment: test%d\n  api: {url: 'http://%s', timeout: 2s}\n  prometheus: {url: 'http://%s', timeout: 2s}\n  redis: {address: '%s', timeout: 2s}\n  database: {host: 127.0.0.1, port: %s, sslmode: disable, timeout: 2s}\n",
+		n, at.http, at.http, at.redis, at.postgres[strings.LastIndexByte(at.postgres, ':')+1:])
+}
+
+// scrapeOnce scrapes in the n-th way and tells what is wrong with the answer, "" for nothing; items is how many the checklist has.
+func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items int) string {
+	filters := [][]string{nil, {"security"}, {"backup", "performance"}, {"records"}, {"deployment"}, {"sign_off", "monitoring"}, {"infrastructure"}}
+	deadlines := []string{"", "10", "1", "0.3", "0.01", "nonsense", "-1"}
+	filter, deadline := filters[n%len(filters)], deadlines[n/3%len(deadlines)]
+	url := base + "/metrics?"
+	for _, category := range filter {
+		url += "collect[]=" + category + "&"
+	}
+	if n%5 == 4 { // a scraper that goes away in the middle: what it began must end all the same
+		short, cancel := context.WithTimeout(ctx, time.Duration(n%7)*time.Millisecond)
+		defer cancel()
+		if req, err := http.NewRequestWithContext(short, http.MethodGet, url, nil); err == nil {
+			if resp, err := client.Do(req); err == nil {
+				_, _ = io.Copy(io.Discard, resp.Body)
+				_ = resp.Body.Close()
+			}
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err.Error()
+	}
+	if deadline != "" {
+		req.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", deadline)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return fmt.Sprintf("scrape %d: %v", n, err)
+	}
+	data, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	body := string(data)
+	fault := func(what string) string {
+		return fmt.Sprintf("scrape %d (%v, %s): %s:\n%.500s", n, filter, deadline, what, body)
+	}
+	switch {
+	case err != nil:
+		return fault(err.Error())
+	case resp.StatusCode != http.StatusOK:
+		return fault(resp.Status)
+	case !strings.HasSuffix(body, "\n"):
+		return fault("the answer is cut")
+	case !strings.Contains(body, "\ncatalyst_config_last_reload_successful "):
+		return fault("the exporter's own metrics are missing")
+	case strings.Contains(body, "\ncatalyst_ready ") != (filter == nil):
+		return fault("ready has a place in a whole scrape alone")
+	}
+	for _, category := range filter {
+		if !strings.Contains(body, "catalyst_checks{category=\""+category+"\",state=\"pass\"}") {
+			return fault("the category " + category + " is missing")
+		}
+	}
+	if filter == nil && strings.Count(body, "\ncatalyst_check_state{") != items {
+		return fault(fmt.Sprintf("%d of %d items", strings.Count(body, "\ncatalyst_check_state{"), items))
+	}
+	return ""
+}
+
+// reloadUntil reloads until told to stop: a good configuration, another one, a bad one; and holds the metrics to what they say of it. It returns how
+// often.
+func reloadUntil(t *testing.T, stop <-chan struct{}, client *http.Client, base, config string, at echoes) int {
+	for n := 0; ; n++ {
+		select {
+		case <-stop:
+			return n
+		default:
+		}
+		text, status, successful := goodConfiguration(at, n%2), http.StatusOK, "1"
+		switch n % 3 {
+		case 1:
+			text, status, successful = "deployment: {enviroment: x}\n", http.StatusInternalServerError, "0"
+		case 2:
+			text, status, successful = "deployment: [\n", http.StatusInternalServerError, "0"
+		}
+		if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+			t.Error(err)
+			return n
+		}
+		resp, err := client.Post(base+"/-/reload", "", nil)
+		if err != nil {
+			t.Error(err)
+			return n
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		_ = resp.Body.Close()
+		if resp.StatusCode != status {
+			t.Errorf("reload %d: %s, want %d", n, resp.Status, status)
+		}
+		resp, err = client.Get(base + "/metrics?collect[]=records")
+		if err != nil {
+			t.Error(err)
+			return n
+		}
+		body, _ := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if !strings.Contains(string(body), "\ncatalyst_config_last_reload_successful "+successful+"\n") {
+			t.Errorf("reload %d: catalyst_config_last_reload_successful is not %s", n, successful)
+		}
+	}
+}
+
+// inUse is what the process has in use.
+type inUse struct{ goroutines, descriptors int }
+
+// settled waits, for a bounded time, until what is in use is well and does not change any more.
+func settled(t *testing.T, well func(inUse) bool) inUse {
+	t.Helper()
+	http.DefaultClient.CloseIdleConnections()
+	var last inUse
+	same := 0
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		now := inUse{runtime.NumGoroutine(), len(descriptors(t))}
+		if now == last {
+			same++
+		} else {
+			last, same = now, 0
+		}
+		if same >= 6 && well(now) {
+			break
+		}
+	}
+	return last
+}
+
+// descriptors lists what the process has open.
+func descriptors(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var open []string
+	for _, e := range entries {
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil { // not the one that lists
+			open = append(open, to)
+		}
+	}
+	slices.Sort(open)
+	return open
+}
+
+func stacks() string {
+	b := make([]byte, 1<<20)
+	return string(b[:runtime.Stack(b, true)])
+}
