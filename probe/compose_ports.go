@@ -63,9 +63,15 @@ const (
 
 func reachOf(p deployment.PublishedPort) reach {
 	ip, err := netip.ParseAddr(p.HostIP)
-	switch ip = ip.Unmap(); {
-	case err != nil: // all interfaces
+	if err != nil { // all interfaces
 		return reachWorld
+	}
+	return reachOfAddr(ip)
+}
+
+// reachOfAddr is how far one address can be reached.
+func reachOfAddr(ip netip.Addr) reach {
+	switch ip = ip.Unmap(); {
 	case ip.IsLoopback():
 		return reachHost
 	case ip.IsPrivate(), ip.IsLinkLocalUnicast(), netip.MustParsePrefix("100.64.0.0/10").Contains(ip): // the last: RFC 6598, of carriers and overlay networks

@@ -109,6 +109,12 @@ func measured(r Result, v *Value, labels ...string) (float64, bool) {
 // unprivileged calls f on a thread that may read only what file modes allow its user, as root may not for once.
 func unprivileged(t *testing.T, f func()) {
 	t.Helper()
+	withoutCapability(t, unix.CAP_DAC_OVERRIDE, func() { withoutCapability(t, unix.CAP_DAC_READ_SEARCH, f) })
+}
+
+// withoutCapability calls f on a thread that has all capabilities but one of the first 32.
+func withoutCapability(t *testing.T, capability int, f func()) {
+	t.Helper()
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
@@ -117,7 +123,7 @@ func unprivileged(t *testing.T, f func()) {
 		t.Fatal(err)
 	}
 	without := before
-	without[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH
+	without[0].Effective &^= 1 << capability
 	if err := unix.Capset(&header, &without[0]); err != nil {
 		t.Fatal(err)
 	}

@@ -16,11 +16,19 @@ func (r *ufwRule) onInterface(name string) {
 	if name == "lo" {
 		r.anybody = false
 	}
+	if leadsInside(name) {
+		r.anybody = false
+	}
+}
+
+// leadsInside tells of an interface that it leads to containers or tunnels.
+func leadsInside(name string) bool {
 	for _, inside := range []string{"docker", "br-", "veth", "virbr", "lxcbr", "lxdbr", "cni", "podman", "wg", "tun", "tap", "tailscale", "zt"} {
 		if strings.HasPrefix(name, inside) {
-			r.anybody = false
+			return true
 		}
 	}
+	return false
 }
 
 // from narrows the rule to packets from one of some blocks of addresses. A block larger than any one owner has (more than a /8 of IPv4, a /16 of

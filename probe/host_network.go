@@ -1,0 +1,191 @@
+package probe
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// The network that the exporter itself is in: its interfaces, and whether it is the host's.
+
+// hostInterface is an interface that somebody outside may reach the host by.
+type hostInterface struct {
+	name      string
+	index     int
+	addresses []netip.Addr // not those of the link alone
+	routed    bool         // a default route leads out of it
+}
+
+// world tells whether the internet reaches an address by the interface: it does where the host reaches the internet that way, since a cloud translates
+// public addresses to private ones, and at a public address.
+func (i hostInterface) world(a netip.Addr) bool {
+	return i.routed || reachOfAddr(a) == reachWorld
+}
+
+// maxAddresses bounds the addresses of one interface, maxInterfaces their number, that are looked at.
+const (
+	maxAddresses  = 32
+	maxInterfaces = 64
+)
+
+var errTooManyInterfaces = fmt.Errorf("more than %d interfaces, or %d addresses of one", maxInterfaces, maxAddresses)
+
+// hostInterfaces reads the interfaces of the network namespace of the calling thread that lead outside: not the host's own, and those of containers
+// and tunnels only where the default route takes them.
+func hostInterfaces() ([]hostInterface, error) {
+	all, err := net.Interfaces()
+	if err != nil {
+		return nil, err
+	}
+	routed, err := defaultRoutes()
+	if err != nil {
+		return nil, err
+	}
+	var out []hostInterface
+	for _, i := range all {
+		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || leadsInside(i.Name) && !routed[i.Name] {
+			continue
+		}
+		addresses, err := i.Addrs()
+		if err != nil {
+			return nil, err
+		}
+		h := hostInterface{name: i.Name, index: i.Index, routed: routed[i.Name]}
+		for _, a := range addresses {
+			if block, err := netip.ParsePrefix(a.String()); err == nil && !block.Addr().IsLinkLocalUnicast() && !block.Addr().IsLoopback() {
+				h.addresses = append(h.addresses, block.Addr().Unmap())
+			}
+		}
+		if len(h.addresses) == 0 {
+			continue
+		}
+		if out = append(out, h); len(out) > maxInterfaces || len(h.addresses) > maxAddresses {
+			return nil, errTooManyInterfaces
+		}
+	}
+	return out, nil
+}
+
+// defaultRoutes are the interfaces with a default route of either family, of the calling thread's namespace.
+func defaultRoutes() (map[string]bool, error) {
+	routed := map[string]bool{}
+	for _, table := range []struct {
+		path             string
+		fields, name     int
+		to, mask         int
+		anywhere, length string
+	}{
+		{"/proc/thread-self/net/route", 11, 0, 1, 7, "00000000", "00000000"},
+		{"/proc/thread-self/net/ipv6_route", 10, 9, 0, 1, strings.Repeat("0", 32), "00"},
+	} {
+		data, _, err := files.Read(table.path, 8<<20)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // the kernel has no such family
+		}
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(data)) {
+			if f := strings.Fields(line); len(f) >= table.fields && f[table.to] == table.anywhere && f[table.mask] == table.length && f[table.name] != "lo" {
+				routed[f[table.name]] = true
+			}
+		}
+	}
+	return routed, nil
+}
+
+// Setting that lets the exporter see the host's network.
+const hostNetworkSetting = "host network (network_mode: host), or running on the host"
+
+// ownNetwork is an error where the network is not the host's but that of a container, or of a service with a network of its own.
+func ownNetwork() error {
+	if first, err := os.Readlink("/proc/1/ns/net"); err == nil {
+		if own, err := os.Readlink("/proc/thread-self/ns/net"); err == nil && own != first {
+			return errors.New("the exporter is in a network namespace of its own")
+		}
+	}
+	interfaces, err := net.Interfaces()
+	if err != nil {
+		return err
+	}
+	if !hasDevice("/sys/class/net", interfaces) {
+		return errors.New("no device of the machine is seen: the exporter is in a container's own network")
+	}
+	return nil
+}
+
+// hasDevice tells whether any interface is a device of the machine, as no container's own is. The folder may show another network's interfaces: the
+// hardware address tells.
+func hasDevice(dir string, interfaces []net.Interface) bool {
+	return slices.ContainsFunc(interfaces, func(i net.Interface) bool {
+		if _, err := os.Stat(filepath.Join(dir, i.Name, "device")); err != nil {
+			return false
+		}
+		address, _, err := files.Read(filepath.Join(dir, i.Name, "address"), 1<<16)
+		return err == nil && strings.TrimSpace(string(address)) == i.HardwareAddr.String()
+	})
+}
+
+// sameNetwork tells whether a host whose file system is seen below a folder has the network that the exporter is in.
+func sameNetwork(root string) bool {
+	first, err := os.Readlink(filepath.Join(root, "proc/1/ns/net"))
+	own, ownErr := os.Readlink("/proc/thread-self/ns/net")
+	return err == nil && ownErr == nil && first == own
+}
+
+// legacyTables tells whether rules are loaded by iptables in the way that nf_tables does not show. The kernel lists the tables that were ever used.
+func legacyTables() bool {
+	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
+		f, err := os.Open("/proc/thread-self/net/" + name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return true // may be
+		}
+		some := bufio.NewScanner(f).Scan()
+		_ = f.Close()
+		if some {
+			return true
+		}
+	}
+	return false
+}
+
+// processes names the processes that hold sockets, by inode, as far as this user may see them.
+func processes(ctx context.Context, inodes map[uint32]bool) map[uint32]string {
+	names := map[uint32]string{}
+	dirs, _ := filepath.Glob("/proc/[0-9]*/fd")
+	for _, dir := range dirs {
+		if ctx.Err() != nil || len(names) == len(inodes) {
+			break
+		}
+		fds, _ := os.ReadDir(dir)
+		for _, fd := range fds {
+			var inode uint32
+			to, err := os.Readlink(filepath.Join(dir, fd.Name()))
+			if err != nil {
+				continue
+			}
+			if n, _ := fmt.Sscanf(to, "socket:[%d]", &inode); n != 1 || !inodes[inode] || names[inode] != "" {
+				continue
+			}
+			if name, _, err := files.Read(filepath.Join(filepath.Dir(dir), "comm"), unix.PathMax); err == nil {
+				names[inode] = strings.TrimSpace(string(name))
+			}
+		}
+	}
+	return names
+}

@@ -1,0 +1,302 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+)
+
+// listening_ports: of the sockets that listen on this host, do the loaded rules let the world only to those it may reach?
+//
+// A socket counts where the rules in the kernel admit the first packet of a connection from an address that nothing names; without any rules
+// everything that listens is admitted. Where rules decide that are not understood here, or rules of iptables' older way that cannot be seen, it is
+// unknown what is admitted: neither a pass nor a fault. docker-proxy's sockets are the containers' matter. The ports of DHCP clients are open on
+// every host that asks for its address, and are not told.
+
+func listeningPortsKind() Kind {
+	return Kind{
+		Name:     "listening_ports",
+		Question: "Do the loaded firewall rules let the world only to the allowed ports that this host listens on?",
+		Example:  "{allowed: [80, 443]}",
+		Layer:    LayerLive,
+		Reads:    "the listening sockets, addresses and nf_tables rules of the host that the exporter runs on, over netlink; needs CAP_NET_ADMIN and the host's network, and CAP_SYS_PTRACE to name other users' processes",
+		Values:   []*Value{ExposedPorts},
+		Timeout:  15 * time.Second,
+		Alone:    true,
+		New:      func() any { return &listeningPorts{portPolicy: standardPorts()} },
+	}
+}
+
+type listeningPorts struct {
+	portPolicy `inline:"true"`
+}
+
+func (s *listeningPorts) Validate() []error { return s.wrong() }
+
+func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if p.Deployment.Firewall.External {
+		return Result{}, externalFirewall()
+	}
+	if host, _ := dockerHost(p); strings.HasPrefix(host, "tcp://") {
+		return Result{}, Skip(dockerSetting, "the deployment runs on another host, as the address of its Docker Engine says")
+	}
+	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
+		return Result{}, Skip("deployment.firewall.host_root", "the host is seen at %s, and its network is not the exporter's", root)
+	}
+	if err := ownNetwork(); err != nil {
+		return Result{}, Needs(hostNetworkSetting, Unknown(ReasonNotConfigured, err))
+	}
+	h, err := lookHost(ctx)
+	if err != nil {
+		return Result{}, err
+	}
+	h.ufw = ufwEnabled(p)
+	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processes(ctx, inodes) })
+}
+
+// host is what was seen of a host.
+type host struct {
+	interfaces []hostInterface
+	listeners  []hostSocket
+	rules      *nftRuleset
+	legacy     bool // older rules are or may be loaded, which are not seen
+	ufw        bool // ufw's files say that it is enabled
+}
+
+// lookHost reads the network namespace of the calling thread.
+func lookHost(ctx context.Context) (h host, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	if h.rules, err = loadRuleset(ctx); err != nil {
+		return h, noRules(err)
+	}
+	h.legacy = legacyTables()
+	if h.interfaces, err = hostInterfaces(); err != nil {
+		return h, Unknown(reasonOf(err), fmt.Errorf("the interfaces cannot be read: %w", err))
+	}
+	if len(h.interfaces) == 0 {
+		return h, Needs(hostNetworkSetting, Unknownf(ReasonNotConfigured, "no interface leads outside"))
+	}
+	if h.listeners, err = listeners(ctx); err != nil {
+		return h, Unknown(reasonOf(err), fmt.Errorf("the listening sockets cannot be read: %w", err))
+	}
+	return h, nil
+}
+
+// noRules is the error of rules that could not be read.
+func noRules(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return Needs("CAP_NET_ADMIN to read the loaded firewall rules", Unknown(ReasonPermissionDenied, fmt.Errorf("the loaded firewall rules cannot be read: %w", err)))
+	}
+	return Unknown(reasonOf(err), fmt.Errorf("the loaded firewall rules cannot be read: %w", err))
+}
+
+// ufwEnabled tells whether ufw's files say that it is enabled; not where they cannot be read, which is another probe's matter.
+func ufwEnabled(p *Pass) bool {
+	place := p.View.Place(deployment.FactFirewall)
+	if len(place.Paths) < 2 || removed(filepath.Dir(filepath.Dir(place.Paths[0]))) {
+		return false
+	}
+	conf, err := loadShell(p, filepath.Join(place.Paths[0], "ufw.conf"))
+	return err == nil && (conf["ENABLED"] == "yes" || conf["ENABLED"] == "YES")
+}
+
+// access is how a socket can be reached from outside.
+type access struct {
+	hostSocket
+	fate  fate
+	world bool
+	where string // where rules are not understood: a chain with one
+}
+
+// accessTo asks the rules about every way to a socket; the worst of them counts.
+func (h host) accessTo(l hostSocket) access {
+	best := access{hostSocket: l}
+	for _, in := range h.interfaces {
+		if l.device != 0 && l.device != in.index {
+			continue
+		}
+		addresses := in.addresses
+		if h.elsewhere(l.local.Unmap()) {
+			addresses = []netip.Addr{l.local.Unmap()}
+		}
+		for _, a := range addresses {
+			if !l.takes(a) {
+				continue
+			}
+			f, where := h.rules.fateOf(nftPacket{udp: l.udp, port: l.port, to: a, in: in})
+			if f == fateAdmitted && h.legacy {
+				f, where = fateUnsure, ""
+			}
+			if one := (access{l, f, in.world(a), where}); one.worse(best) {
+				best = one
+			}
+		}
+	}
+	return best
+}
+
+// elsewhere tells of a public address of the host that none of the interfaces has: it may be reached by each of them.
+func (h host) elsewhere(a netip.Addr) bool {
+	return !a.IsUnspecified() && reachOfAddr(a) == reachWorld &&
+		!slices.ContainsFunc(h.interfaces, func(i hostInterface) bool { return slices.Contains(i.addresses, a) })
+}
+
+// worse: what the world may reach is worse than what a private network may.
+func (a access) worse(b access) bool {
+	rank := func(x access) int {
+		if x.fate != fateDenied && x.world {
+			return 10 + int(x.fate)
+		}
+		return int(x.fate)
+	}
+	return rank(a) > rank(b)
+}
+
+// takes tells whether packets to an address are the socket's.
+func (l hostSocket) takes(a netip.Addr) bool {
+	switch local := l.local.Unmap(); {
+	case local != netip.IPv4Unspecified() && local != netip.IPv6Unspecified():
+		return local == a
+	case l.local.Is4():
+		return a.Is4()
+	default:
+		return !a.Is4() || !l.only6
+	}
+}
+
+// addressing tells of the port at which a host's own address is asked for (DHCP, RFC 2131 and RFC 8415).
+func (l hostSocket) addressing() bool { return l.udp && (l.port == 68 || l.port == 546) }
+
+// ephemeral tells of a UDP port that programs get when they ask for any: often one that only waits for an answer.
+func (l hostSocket) ephemeral() bool { return l.udp && l.port >= 32768 }
+
+// offender are the ports of one program that are reached in one way.
+type offender struct {
+	program string
+	ports   opened
+}
+
+func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]bool) map[uint32]string) (Result, error) {
+	var reached []access
+	inodes := map[uint32]bool{}
+	for _, l := range h.listeners {
+		if l.local.Unmap().IsLoopback() || l.addressing() || s.beyond(l.opened(), alsoAllowed).empty() {
+			continue
+		}
+		if a := h.accessTo(l); a.fate != fateDenied {
+			reached = append(reached, a)
+			inodes[l.inode] = true
+		}
+	}
+	program := map[uint32]string{}
+	if len(inodes) > 0 {
+		program = names(inodes)
+	}
+	var f Findings
+	var exposed portSet
+	var open, private, unsure, weak, passing []offender
+	var chains []string
+	for _, a := range reached {
+		name := program[a.inode]
+		switch {
+		case name == "docker-proxy":
+			continue
+		case name == "":
+			name = "a process that the exporter may not see"
+		default:
+			name = fmt.Sprintf("process %q", name)
+		}
+		switch {
+		case a.fate == fateUnsure && a.world && a.port != portSSH && !a.ephemeral():
+			unsure = noteOffender(unsure, name, a.opened())
+			if a.where != "" && !slices.Contains(chains, a.where) {
+				chains = append(chains, a.where)
+			}
+		case a.fate == fateUnsure:
+			weak = noteOffender(weak, name, a.opened())
+		case a.ephemeral():
+			passing = noteOffender(passing, name, a.opened())
+		case a.world:
+			open = noteOffender(open, name, a.opened())
+			exposed = exposed.with(a.opened().numbers())
+		default:
+			private = noteOffender(private, name, a.opened())
+		}
+	}
+	for _, o := range open {
+		o.ports.tell(&f, "%v of %s is reached by the world: the loaded rules admit it", o.program)
+	}
+	if h.ufw && !h.rules.hasUFW() && !h.legacy {
+		f.Fail(ReasonDrift, "ufw is enabled in its files, and its rules are not loaded: `sudo ufw reload`, or `sudo systemctl restart ufw`")
+	}
+	for _, o := range unsure {
+		f.Add(h.unclear(o, chains))
+	}
+	for _, o := range private {
+		f.Warn(ReasonExposed, "%v of %s is reached from a private network", o.ports, o.program)
+	}
+	for _, o := range weak {
+		f.Warn(ReasonExposed, "%v of %s may be reached from outside: rules that are not understood or not seen decide", o.ports, o.program)
+	}
+	for _, o := range passing {
+		f.Warn(ReasonExposed, "%v of %s takes what the world sends, unless it only waits for answers", o.ports, o.program)
+	}
+	f.Measure(ExposedPorts.Of(float64(exposed.count())))
+	return f.Result("of %s, the world reaches none but at the allowed ports", count(len(h.listeners), "listening socket")), nil
+}
+
+// unclear is the verdict where it cannot be told whether something is admitted.
+func (h host) unclear(o offender, chains []string) Result {
+	r := Result{State: StateUnknown, Reason: ReasonError}
+	if h.legacy {
+		r.Remedy = "iptables-nft instead of iptables-legacy on the host"
+		r.Detail = fmt.Sprintf("%v of %s may be reached by the world: rules are or may be loaded by iptables-legacy, which cannot be seen", o.ports, o.program)
+		return r
+	}
+	slices.Sort(chains)
+	r.Detail = fmt.Sprintf("%v of %s may be reached by the world: a rule that is not understood decides (chain %s)", o.ports, o.program, someOf(chains))
+	return r
+}
+
+// opened is the socket's port.
+func (l hostSocket) opened() opened {
+	one := portsOf(int(l.port))
+	if l.udp {
+		return opened{udp: one}
+	}
+	return opened{tcp: one}
+}
+
+// noteOffender adds a port to those of its program, and keeps the programs in order.
+func noteOffender(all []offender, program string, ports opened) []offender {
+	for i := range all {
+		if all[i].program == program {
+			all[i].ports = all[i].ports.with(ports)
+			return all
+		}
+	}
+	all = append(all, offender{program, ports})
+	slices.SortFunc(all, func(a, b offender) int { return cmp.Compare(a.program, b.program) })
+	return all
+}
+
+// hasUFW tells whether ufw's rules are loaded.
+func (rs *nftRuleset) hasUFW() bool {
+	return rs.chains[nftName{nftTable{unix.NFPROTO_IPV4, "filter"}, "ufw-user-input"}] != nil
+}

@@ -1,0 +1,121 @@
+package probe
+
+import (
+	"encoding/binary"
+
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+	"golang.org/x/sys/unix"
+)
+
+// What iptables loads into nf_tables in its own terms (uapi/linux/netfilter/xt_*.h): ufw's rules among them.
+
+// xtMatch tells whether a match of iptables holds for the packet.
+func (p nftPacket) xtMatch(m *expr.Match) holding {
+	switch m.Name {
+	case "comment":
+		return holdsAlways
+	case "icmp", "icmp6":
+		return holdsNever
+	case "limit", "hashlimit", "connlimit", "hl", "ttl", "rt":
+		return holdsByChoice // how often, how far from and with which header it is sent
+	}
+	switch info := m.Info.(type) {
+	case *xt.Tcp:
+		if p.udp {
+			return holdsNever
+		}
+		holds := p.inPorts(info.DstPorts, info.InvFlags&xt.TcpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.TcpInvSrcPorts != 0))
+		flags := holdsIf((tcpSYN&info.FlagsMask == info.FlagsCmp) != (info.InvFlags&xt.TcpInvFlags != 0))
+		if info.Option != 0 {
+			holds = holds.and(holdsUnsure)
+		}
+		return holds.and(flags)
+	case *xt.Udp:
+		if !p.udp {
+			return holdsNever
+		}
+		return p.inPorts(info.DstPorts, info.InvFlags&xt.UdpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.UdpInvSrcPorts != 0))
+	case *xt.ConntrackMtinfo3:
+		const state = 1 // XT_CONNTRACK_STATE
+		if info.MatchFlags != state || info.InvertFlags&^state != 0 {
+			return holdsUnsure
+		}
+		return holdsIf((info.StateMask&ctStateNew != 0) != (info.InvertFlags&state != 0))
+	case *xt.AddrTypeV1:
+		const invertDest, known = 2, 2 | 4 | 8 // XT_ADDRTYPE_INVERT_DEST; the others limit it to an interface
+		if info.Source != 0 || uint32(info.Flags)&^known != 0 || info.Dest == 0 {
+			return holdsUnsure
+		}
+		return holdsIf((info.Dest&(1<<unix.RTN_LOCAL) != 0) != (uint32(info.Flags)&invertDest != 0))
+	case *xt.Unknown:
+		switch {
+		case m.Name == "multiport" && m.Rev == 1:
+			return p.multiport(*info)
+		case m.Name == "recent":
+			return recent(*info)
+		}
+	}
+	return holdsUnsure
+}
+
+func (p nftPacket) inPorts(r [2]uint16, invert bool) holding {
+	return holdsIf((r[0] <= p.port && p.port <= r[1]) != invert)
+}
+
+// fromPorts: the sender chooses the port it comes from.
+func fromPorts(r [2]uint16, invert bool) holding {
+	if r == [2]uint16{0, maxPort} {
+		return holdsIf(!invert)
+	}
+	return holdsByChoice
+}
+
+// multiport reads struct xt_multiport_v1: which side, how many, 15 ports, 15 marks of a range's first, whether it is inverted.
+func (p nftPacket) multiport(info []byte) holding {
+	const marks, inverted = 32, 47
+	const destination = 1
+	if len(info) <= inverted || info[0] != destination || info[1] > 15 {
+		return holdsUnsure
+	}
+	at := func(i int) uint16 { return binary.NativeEndian.Uint16(info[2+2*i:]) }
+	in := false
+	for i := 0; i < int(info[1]); i++ {
+		first := at(i)
+		last := first
+		if info[marks+i] != 0 && i+1 < int(info[1]) {
+			i++
+			last = at(i)
+		}
+		in = in || first <= p.port && p.port <= last
+	}
+	return holdsIf(in != (info[inverted] != 0))
+}
+
+// recent reads struct xt_recent_mtinfo: seconds, hits, what is done. One that notes the sender always holds; one that counts tries holds for who
+// tries often; one that asks whether the sender was seen elsewhere is not understood.
+func recent(info []byte) holding {
+	const set = 1 // XT_RECENT_SET
+	if len(info) < 10 || info[9] != 0 {
+		return holdsUnsure
+	}
+	hits := binary.NativeEndian.Uint32(info[4:])
+	switch {
+	case info[8]&set != 0:
+		return holdsAlways
+	case hits > 0:
+		return holdsByChoice
+	}
+	return holdsUnsure
+}
+
+// xtTarget is what a target of iptables does.
+func xtTarget(t *expr.Target) (holding, *expr.Verdict) {
+	switch t.Name {
+	case "REJECT":
+		return holdsAlways, &expr.Verdict{Kind: expr.VerdictDrop}
+	case "LOG", "NFLOG", "ULOG", "AUDIT", "MARK", "CONNMARK", "TRACE", "TCPMSS", "CLASSIFY", "DSCP", "TOS", "TTL", "HL":
+		return holdsAlways, nil
+	}
+	return holdsAlways, undecided()
+}
