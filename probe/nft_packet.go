@@ -115,11 +115,6 @@ func (rs *nftRuleset) fateOf(p nftPacket) (f fate, where string) {
 	return f, where
 }
 
-// guarded tells whether any chain is asked about what comes in.
-func (rs *nftRuleset) guarded() bool {
-	return slices.ContainsFunc(rs.bases, func(b *nftBase) bool { return b.hook == hookInput })
-}
-
 // nftWalk is the way of a packet through one base chain.
 type nftWalk struct {
 	rules  *nftRuleset
