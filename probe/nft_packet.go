@@ -2,7 +2,6 @@ package probe
 
 import (
 	"net/netip"
-	"slices"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
