@@ -130,9 +130,10 @@ func extendRules(rules config.ViperConfig, read func(name string) ([]byte, error
 		}
 	}
 	for _, side := range []*config.ViperConfig{&base, &rules} { // the old spelling of one list
+		//lint:ignore SA1019 repositories still write it
 		if side.AllowList != nil {
-			side.Allowlists = append(side.Allowlists, side.AllowList)
-			side.AllowList = nil
+			side.Allowlists = append(side.Allowlists, side.AllowList) //lint:ignore SA1019 as above
+			side.AllowList = nil                                      //lint:ignore SA1019 as above
 		}
 	}
 	base.Allowlists = append(base.Allowlists, rules.Allowlists...)

@@ -149,9 +149,9 @@ func listedListeners(family byte, udp bool) ([]hostSocket, error) {
 		}
 		return found, orNone(err)
 	}
-	read := list.NetTCP
+	read := list.NetTCP //lint:ignore SA1019 what is asked where netlink does not answer
 	if family == unix.AF_INET6 {
-		read = list.NetTCP6
+		read = list.NetTCP6 //lint:ignore SA1019 as above
 	}
 	lines, err := read()
 	for _, s := range lines {
