@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -265,6 +266,12 @@ func TestReloadKeepsTheOldConfigurationWhenTheNewIsBad(t *testing.T) {
 // TestPrometheusScrapes lets the real Prometheus scrape and promtool judge.
 func TestPrometheusScrapes(t *testing.T) {
 	r := serve(t, "--deployment.root="+t.TempDir())
+	_, scrape := r.get(t, "/metrics")
+	check := exec.CommandContext(t.Context(), parts.Need(t, "promtool"), "check", "metrics")
+	check.Stdin = strings.NewReader(scrape)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool: %v %s", err, out)
+	}
 	p := parts.Prometheus(t, "global: {scrape_interval: 1s, scrape_timeout: 1s}\nscrape_configs:\n- job_name: catalyst\n  static_configs: [{targets: ['"+strings.TrimPrefix(r.url, "http://")+"']}]\n", nil)
 	deadline := time.Now().Add(30 * time.Second)
 	for {

@@ -109,6 +109,6 @@ func OfExporter(name string) bool {
 			return true
 		}
 	}
-	return hasPrefix(name, []string{"catalyst_check_", "catalyst_checks", "catalyst_waiver_", "catalyst_probe_ok", "catalyst_category_ready", "catalyst_gate_ready",
+	return hasPrefix(name, []string{"catalyst_check_", "catalyst_checks", "catalyst_checklist_", "catalyst_waiver_", "catalyst_probe_ok", "catalyst_category_ready", "catalyst_gate_ready",
 		"catalyst_ready", "catalyst_release_", "catalyst_config_last_reload_", "catalyst_exporter_"})
 }

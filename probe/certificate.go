@@ -54,7 +54,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	}
 	for _, host := range terms.hosts {
 		if leaf.VerifyHostname(host) != nil {
-			f.Fail(ReasonMismatch, "%s is not for %s", what, host)
+			f.Fail(ReasonUntrusted, "%s is not for %s", what, host)
 		}
 	}
 	path := issuers(chain)

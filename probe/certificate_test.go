@@ -100,11 +100,11 @@ func TestJudgeChain(t *testing.T) {
 		{"P-384", leaf(parts.ECDSA(elliptic.P384())), hosts, root, StatePass, ReasonNone, "", time.Time{}},
 		{"Ed25519", leaf(parts.Ed25519()), hosts, root, StatePass, ReasonNone, "", time.Time{}},
 
-		{"another host", of(good, between), []string{"api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "not for api.catalyst-test.net", time.Time{}},
-		{"one of two hosts", of(good, between), []string{adsHost, "api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "not for api.", time.Time{}},
-		{"a wildcard is one label", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"a.ads.catalyst-test.net"}, root, StateFail, ReasonMismatch, "", time.Time{}},
-		{"a wildcard is not its own domain", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"catalyst-test.net"}, root, StateFail, ReasonMismatch, "", time.Time{}},
-		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, StateFail, ReasonMismatch, "", time.Time{}},
+		{"another host", of(good, between), []string{"api.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "not for api.catalyst-test.net", time.Time{}},
+		{"one of two hosts", of(good, between), []string{adsHost, "api.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "not for api.", time.Time{}},
+		{"a wildcard is one label", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"a.ads.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "", time.Time{}},
+		{"a wildcard is not its own domain", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"catalyst-test.net"}, root, StateFail, ReasonUntrusted, "", time.Time{}},
+		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, StateFail, ReasonUntrusted, "", time.Time{}},
 
 		{"missing intermediate", of(good), hosts, root, StateFail, ReasonMissing, "an intermediate certificate is missing", time.Time{}},
 		{"somebody else's intermediate", of(good, other), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
@@ -119,7 +119,7 @@ func TestJudgeChain(t *testing.T) {
 		{"expired", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), hosts, root, StateFail, ReasonExpired, "the certificate has expired", time.Time{}},
 		{"not yet valid", leaf(parts.ValidFrom(now.Add(time.Hour)), parts.ValidUntil(now.Add(90*day))), hosts, root, StateFail, ReasonInvalid, "not valid before", time.Time{}},
 		{"expiring", leaf(parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), hosts, root, StateWarn, ReasonExpiring, "expires on", time.Time{}},
-		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, StateFail, ReasonMismatch, "has expired", time.Time{}},
+		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "has expired", time.Time{}},
 		{"expired and without its intermediate", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))[:1], hosts, root, StateFail, ReasonMissing, "has expired", time.Time{}},
 		{"expired intermediate", of(underOld, old), hosts, root, StateFail, ReasonExpired, "certificate 2 of the chain has expired", old.Certificate.NotAfter},
 		{"intermediate that expires first", of(underEnding, ending), hosts, root, StateWarn, ReasonExpiring, "certificate 2 of the chain expires", ending.Certificate.NotAfter},
@@ -210,5 +210,5 @@ func TestJudgeChainWithoutRoots(t *testing.T) {
 	if !errors.Is(err, errNoRoots) || !end.Equal(chain[0].NotAfter) {
 		t.Errorf("%v, %v", end, err)
 	}
-	expect(t, f.Result("well"), StateFail, ReasonMismatch, "not for api.")
+	expect(t, f.Result("well"), StateFail, ReasonUntrusted, "not for api.")
 }

@@ -32,7 +32,7 @@ const (
 	ReasonLapsed           Reason = "lapsed"            // a claim, evidence or waiver ran out
 	ReasonInProgress       Reason = "in_progress"       // the first look has not ended yet
 	ReasonUnsigned         Reason = "unsigned"          // a claim without the signature it needs
-	ReasonUntrusted        Reason = "untrusted"         // a claim by somebody who may not make it
+	ReasonUntrusted        Reason = "untrusted"         // a claim by somebody who may not make it, a certificate that does not speak for the host
 	ReasonOutdated         Reason = "outdated"          // speaks of something that has changed since
 	ReasonBlocked          Reason = "blocked"           // another item's subject is so broken that this one cannot be read
 	ReasonUnreachable      Reason = "unreachable"       // no connection

@@ -47,7 +47,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"nothing on disk", good, "", nil, "origin", StatePass, "", "", true},
 		{"another than on disk", good, "", good.Issuer().Leaf(t, []string{host}), "origin", StateFail, ReasonDrift, "reload the server", true},
 		{"another than on disk behind a CDN", good, "", good.Issuer().Leaf(t, []string{host}), "cdn", StatePass, "", "", true},
-		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", StateFail, ReasonMismatch, "is not for " + host, true},
+		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", StateFail, ReasonUntrusted, "is not for " + host, true},
 		{"expired", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-day))), "", nil, "origin", StateFail, ReasonExpired, "has expired", true},
 		{"expiring", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), "", nil, "origin", StateWarn, ReasonExpiring, "", true},
 		{"fresh, of six days", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(6*day))), "", nil, "origin", StatePass, "", "", true},

@@ -79,7 +79,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	for _, host := range places.anyOf {
 		if len(leaves) > 0 && !slices.ContainsFunc(leaves, func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil }) {
-			f.Fail(ReasonMismatch, "no certificate is for %s", host)
+			f.Fail(ReasonUntrusted, "no certificate is for %s", host)
 		}
 	}
 	if len(places.unseen) > 0 {

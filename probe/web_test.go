@@ -4,7 +4,10 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -156,6 +159,56 @@ func TestHTTPHealthFaults(t *testing.T) {
 	t.Run("unknown authority", func(t *testing.T) {
 		expect(t, look(t, newPass(t, nil, apiAt(httptestTLS(t).URL)), "http_health", "{paths: [/health]}"), StateFail, ReasonMismatch, "unknown authority")
 	})
+}
+
+// TestHTTPCredentials calls a server that asks for everything: its own authority, a client certificate, and a user or a token.
+func TestHTTPCredentials(t *testing.T) {
+	server, client := parts.TLS(t, nil), parts.TLS(t, []string{"exporter"})
+	secret, token := parts.Secret(), parts.Secret()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		user, password, _ := r.BasicAuth()
+		if user == "exporter" && password == secret || r.Header.Get("Authorization") == "Bearer "+token {
+			_, _ = w.Write([]byte("ok"))
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	s.TLS = &tls.Config{Certificates: []tls.Certificate{server.Server()}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: client.Pool()}
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	root := folder{"ca.pem": string(server.Root().PEM()), "client.pem": string(client.ChainPEM()), "client.key": string(client.KeyPEM()), "password": secret + "\n", "token": token, "wrong": "wrong-mark"}.write(t)
+	all := deployment.HTTP{CAFile: "ca.pem", CertFile: "client.pem", KeyFile: "client.key", Username: "exporter", PasswordFile: "password", Timeout: patient() * 10}
+	tests := []struct {
+		name   string
+		change func(*deployment.HTTP)
+		state  State
+		reason Reason
+	}{
+		{"user and password", func(*deployment.HTTP) {}, StatePass, ""},
+		{"token", func(h *deployment.HTTP) { h.Username, h.PasswordFile, h.BearerTokenFile = "", "", "token" }, StatePass, ""},
+		{"wrong password", func(h *deployment.HTTP) { h.PasswordFile = "wrong" }, StateFail, ReasonUnhealthy},
+		{"no authority", func(h *deployment.HTTP) { h.CAFile = "" }, StateFail, ReasonMismatch},
+		{"no client certificate", func(h *deployment.HTTP) { h.CertFile, h.KeyFile = "", "" }, StateFail, ""},
+		{"no pair", func(h *deployment.HTTP) { h.KeyFile = "password" }, StateUnknown, ReasonInvalid},
+		{"absent file", func(h *deployment.HTTP) { h.PasswordFile = "absent" }, StateUnknown, ReasonError},
+		{"authority without certificate", func(h *deployment.HTTP) { h.CAFile = "token" }, StateUnknown, ReasonInvalid},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			h := all
+			tt.change(&h)
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, API: deployment.API{URL: s.URL, HTTP: h}}), "http_health", "{paths: [/health]}")
+			if r.State != tt.state || tt.reason != "" && r.Reason != tt.reason {
+				t.Errorf("got %+v", r)
+			}
+			for _, mark := range []string{secret, token, "wrong-mark"} {
+				if strings.Contains(r.Detail, mark) {
+					t.Errorf("a credential shows: %s", r.Detail)
+				}
+			}
+		})
+	}
 }
 
 func TestHTTPHealth(t *testing.T) {
