@@ -114,12 +114,14 @@ func endless(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// bomb is small on the wire and more than is read when it is unpacked.
 func bomb(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Encoding", "gzip")
-	z := gzip.NewWriter(w)
+	z, _ := gzip.NewWriterLevel(w, gzip.BestSpeed)
 	zeros := make([]byte, 1<<20)
-	for range 64 {
+	for range 4 {
 		_, _ = z.Write(zeros)
+		_ = z.Flush()
 	}
 	_ = z.Close()
 }
@@ -136,7 +138,7 @@ func httptestTLS(t *testing.T) *httptest.Server {
 }
 
 // patient is short, since tests wait for it.
-func patient() schema.Duration { return schema.Duration(300 * time.Millisecond) }
+func patient() schema.Duration { return schema.Duration(500 * time.Millisecond) }
 
 func apiAt(url string) deployment.Settings {
 	return deployment.Settings{API: deployment.API{URL: url, HTTP: deployment.HTTP{Timeout: patient()}}}
