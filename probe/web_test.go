@@ -24,7 +24,11 @@ import (
 func site(t *testing.T, pages map[string]http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := pages[r.URL.Path]; h != nil {
+		h := pages[r.URL.Path]
+		if h == nil {
+			h = pages["*"]
+		}
+		if h != nil {
 			h(w, r)
 			return
 		}
@@ -92,9 +96,9 @@ func faults(t *testing.T) []fault {
 				time.Sleep(50 * time.Millisecond)
 			}
 		}), StateFail, ReasonTimeout},
-		{"endless", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": endless, "/privacy": endless}).URL, "http://"), StateFail, ReasonInvalid},
-		{"gzip bomb", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": bomb, "/privacy": bomb}).URL, "http://"), StateFail, ReasonInvalid},
-		{"circle", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"/health": circle, "/privacy": circle}).URL, "http://"), StateFail, ReasonInvalid},
+		{"endless", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"*": endless}).URL, "http://"), StateFail, ReasonInvalid},
+		{"gzip bomb", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"*": bomb}).URL, "http://"), StateFail, ReasonInvalid},
+		{"circle", strings.TrimPrefix(site(t, map[string]http.HandlerFunc{"*": circle}).URL, "http://"), StateFail, ReasonInvalid},
 		{"TLS port", strings.TrimPrefix(httptestTLS(t).URL, "https://"), StateFail, ReasonUnhealthy},
 	}
 }
@@ -210,6 +214,57 @@ func TestHTTPCredentials(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestWebFaults puts every fault in the place of every service that is asked over HTTP. Where being reachable is the claim the verdict is that of
+// the health endpoints, elsewhere the same faults blind the probe.
+func TestWebFaults(t *testing.T) {
+	h := deployment.HTTP{Timeout: patient()}
+	kinds := []struct {
+		kind, spec string
+		claim      bool
+		at         func(url string) deployment.Settings
+	}{
+		{"web_page", "{path: /health, mentions: [privacy]}", true, func(u string) deployment.Settings { return deployment.Settings{Public: deployment.Public{URL: u}} }},
+		{"openapi", "{paths: [/health]}", true, func(u string) deployment.Settings { return deployment.Settings{API: deployment.API{URL: u, HTTP: h}} }},
+		{"gdpr_refusal", "{path: /health}", false, func(u string) deployment.Settings { return deployment.Settings{API: deployment.API{URL: u, HTTP: h}} }},
+		{"grafana", "{}", true, func(u string) deployment.Settings {
+			return deployment.Settings{Grafana: deployment.Grafana{URL: u, HTTP: h}}
+		}},
+		{"loki_lines", "{}", true, func(u string) deployment.Settings {
+			return deployment.Settings{Loki: deployment.Loki{URL: u, Selector: "{a=\"b\"}", HTTP: h}}
+		}},
+		{"prometheus_job", "{}", true, func(u string) deployment.Settings {
+			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
+		}},
+		{"prometheus_rules", "{}", false, func(u string) deployment.Settings {
+			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
+		}},
+		{"prometheus_query", "{queries: [up], below: 1}", false, func(u string) deployment.Settings {
+			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
+		}},
+	}
+	for _, f := range faults(t) {
+		if f.name == "TLS port" {
+			continue // answers 400 to plain HTTP, which each kind has its own word for
+		}
+		for _, k := range kinds {
+			t.Run(k.kind+" "+f.name, func(t *testing.T) {
+				t.Parallel()
+				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+				defer cancel()
+				r := Look(ctx, load(t, k.kind, k.spec), newPass(t, nil, k.at("http://"+f.address)))
+				want := StateUnknown
+				if k.claim {
+					want = f.state
+				}
+				expect(t, r, want, f.reason, "")
+				if strings.Contains(r.Detail, "mark") {
+					t.Errorf("the detail holds what the server sent: %s", r.Detail)
+				}
+			})
+		}
 	}
 }
 
