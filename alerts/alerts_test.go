@@ -156,8 +156,13 @@ var ofDeployment = []string{
 
 // TestAnnotations: what a person reads at three in the morning.
 func TestAnnotations(t *testing.T) {
+	described := map[string]string{}
 	for _, r := range parsed(t).alerts() {
 		a := r.Annotations
+		if other := described[r.Alert]; other != "" && other != a["description"] && !slices.Contains(ofDeployment, r.Alert) {
+			t.Errorf("%s: its severities are described differently", r.Alert)
+		}
+		described[r.Alert] = a["description"]
 		if s := a["summary"]; s == "" || strings.Contains(s, "{{") || !strings.HasSuffix(s, ".") {
 			t.Errorf("%s: summary %q: a constant sentence is wanted", r.Alert, s)
 		}

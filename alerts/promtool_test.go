@@ -68,7 +68,7 @@ func TestShippedScenarioFiles(t *testing.T) {
 type scenario struct {
 	name    string // file: test
 	content string
-	expects []string // names of alerts it mentions, to be tried first on a change of that alert
+	expects []string // names of rules it mentions, to be tried first on a change of that rule
 }
 
 // cores hands out as many tickets as there are cores, to tests that compute.
@@ -119,9 +119,9 @@ func split(t testing.TB, name string, content []byte) []scenario {
 			t.Errorf("two scenarios are called %q", s.name)
 		}
 		names[s.name] = true
-		for alert := range alertNames() {
-			if strings.Contains(s.content, alert) {
-				s.expects = append(s.expects, alert)
+		for _, r := range parsed(t).all() {
+			if strings.Contains(s.content, r.name()) {
+				s.expects = append(s.expects, r.name())
 			}
 		}
 		all = append(all, s)
