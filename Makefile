@@ -18,6 +18,7 @@ REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || true)
 BRANCH ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || true)
 BUILD_DATE ?= $(shell TZ=UTC git log -1 --date=format-local:%Y%m%d-%H:%M:%S --format=%cd 2>/dev/null || true)
 OUTPUT ?= catalyst_exporter
+IMAGE ?= catalyst_exporter
 INFO := github.com/prometheus/common/version
 LDFLAGS := -s -w \
 	-X $(INFO).Version=$(or $(VERSION),unknown) \
@@ -33,6 +34,14 @@ help: ## List the targets
 .PHONY: build
 build: ## Build a static ./catalyst_exporter
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
+
+.PHONY: rootfs
+rootfs: build ## Lay out the image's file system in dist/rootfs (GIT=none leaves git out)
+	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || echo 0)" packaging/rootfs $(OUTPUT) dist/rootfs $(GIT)
+
+.PHONY: image
+image: rootfs ## Build the image IMAGE (catalyst_exporter) with Docker; nothing is pulled
+	docker build --build-arg VERSION=$(or $(VERSION),unknown) --build-arg REVISION=$(or $(REVISION),unknown) --tag $(IMAGE) .
 
 .PHONY: test
 test: lint ## Check, lint and run every test with the race detector

@@ -118,6 +118,7 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	a.listCommand(k, add)
 	a.explainCommand(k, add)
 	a.waitCommand(k, add)
+	a.healthyCommand(k, add)
 	a.attestCommand(k, add)
 	a.deployCommands(k, add)
 	a.drillCommands(k, add)
