@@ -32,6 +32,7 @@ var packages = map[string]string{
 	"alertmanager":            "prometheus-alertmanager",
 	"amtool":                  "prometheus-alertmanager",
 	"chromium":                "chromium",
+	"docker":                  "docker.io",
 	"dockerd":                 "docker.io",
 	"git":                     "git",
 	"initdb":                  "postgresql",
