@@ -51,6 +51,7 @@ var packages = map[string]string{
 	"ssh-add":                 "openssh-client",
 	"ssh-agent":               "openssh-client",
 	"ssh-keygen":              "openssh-client",
+	"systemd-analyze":         "systemd",
 	"ufw":                     "ufw",
 }
 
