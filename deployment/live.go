@@ -164,6 +164,11 @@ type Docker struct {
 	Project  string `yaml:"project" doc:"compose project name; as Compose derives it when not set"`
 }
 
+// Systemd is the systemd that runs the host's timers.
+type Systemd struct {
+	Bus string `yaml:"bus" doc:"socket of the host's system bus, e.g. /host/run/dbus/system_bus_socket in a container; /run/dbus/system_bus_socket, else /run/systemd/private, when not set"`
+}
+
 // AWS is the AWS account that keeps the backups.
 type AWS struct {
 	Region   string `yaml:"region" doc:"AWS_REGION or the bucket's own when not set"`

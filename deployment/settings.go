@@ -31,6 +31,7 @@ type Settings struct {
 	Alertmanager Alertmanager `yaml:"alertmanager" doc:"the Alertmanager that pages"`
 	Loki         Loki         `yaml:"loki" doc:"the Loki that keeps the logs; without it log aggregation is not configured"`
 	Docker       Docker       `yaml:"docker" doc:"the Docker Engine that runs the deployment"`
+	Systemd      Systemd      `yaml:"systemd" doc:"the systemd that runs the host's timers"`
 	AWS          AWS          `yaml:"aws" doc:"the AWS account that keeps the backups"`
 	Backup       Backup       `yaml:"backup" doc:"where backups are written"`
 	Firewall     Firewall     `yaml:"firewall" doc:"what may be reached from outside, and what guards it"`
@@ -61,7 +62,7 @@ type Backup struct {
 	Glob      string          `yaml:"glob" doc:"names of finished backups; *.sql.gz, *.dump and their like when not set"`
 	Container string          `yaml:"container" doc:"container that holds path or directory; without it they are on this host"`
 	Service   string          `yaml:"service" doc:"compose service that makes the backups" default:"backup"`
-	Timer     string          `yaml:"timer" doc:"systemd timer that makes the backups instead of a service"`
+	Timer     string          `yaml:"timer" doc:"systemd timer that makes the backups instead of a compose service, e.g. backup.timer" pattern:"^[A-Za-z0-9:_.@-]{1,240}\\.timer$"`
 	MaxAge    schema.Duration `yaml:"max_age" doc:"age from which the newest backup is stale" default:"26h" min:"1m"`
 }
 

@@ -61,6 +61,7 @@ func Kinds() []Kind {
 		rollbackBackupKind(),
 		rollbackImageKind(),
 		signOffKind(),
+		systemdTimerKind(),
 		tlsEndpointKind(),
 		webPageKind(),
 		nginxSplitKind(),
