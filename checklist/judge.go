@@ -69,11 +69,21 @@ func (it *Item) Judge(outcomes []Outcome, now time.Time) Verdict {
 	default:
 		v.State, v.Reason = probe.StateSkip, probe.ReasonNotConfigured
 		if it.Required {
-			v.State = probe.StateUnknown
+			v.State, v.Reason = probe.StateUnknown, unansweredReason(outcomes)
 		}
 		v.Detail = unansweredDetail(outcomes)
 	}
 	return v
+}
+
+// unansweredReason is why no probe of a required item answered: what kept one from looking, else that nothing was configured.
+func unansweredReason(outcomes []Outcome) probe.Reason {
+	for _, o := range outcomes {
+		if o.Result.Reason == probe.ReasonPermissionDenied {
+			return o.Result.Reason
+		}
+	}
+	return probe.ReasonNotConfigured
 }
 
 // unansweredDetail says why no probe of an item answered.

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
 // MountedIn is the first service, by name, that sees a file of this host through a bind mount or as a config or secret, and the path at which it
@@ -58,4 +60,16 @@ func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Va
 		return v.fromFile(key, host, named)
 	}
 	return Value{Key: key, Origin: named, Ref: Ref{RefContainer, inside}}, nil
+}
+
+// At is where the compose files write something of a service: "command", "environment.NAME".
+func (c *Compose) At(service, attribute string) Origin {
+	e := c.at("services."+service+"."+attribute, &ComposeError{})
+	return Origin{File: e.File, Line: e.Line, Service: service, Via: ViaEnvironment}
+}
+
+// Written is a value that the compose files write for a service elsewhere than in its environment, in its command for example. A reference to a
+// secret manager is told by Ref.
+func Written(key, text string, at Origin) Value {
+	return Value{Key: key, Set: true, Text: secret.New(text), Origin: at}.followed()
 }

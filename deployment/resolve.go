@@ -17,8 +17,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// maxSecretFile bounds a file that holds one secret.
-const maxSecretFile = 64 << 10
+// maxSecretFile bounds a file that holds one secret, or the configuration of the server that asks for it.
+const maxSecretFile = 256 << 10
 
 // surroundings is what a service's env files give it.
 type surroundings struct {

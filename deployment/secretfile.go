@@ -105,13 +105,28 @@ func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, orig
 	return Value{Key: key, Origin: origin, Ref: Ref{RefExternal, o.Name}}, nil
 }
 
+// KeyFileError says that the file in which a key's value is kept could not be read. What the other files say stays known.
+type KeyFileError struct {
+	Key   string
+	Named Origin // where the file is named
+	Err   error
+}
+
+// Error implements error.
+func (e *KeyFileError) Error() string {
+	return fmt.Sprintf("file of %s, named at %s: %v", e.Key, e.Named, e.Err)
+}
+
+// Unwrap is the error of reading.
+func (e *KeyFileError) Unwrap() error { return e.Err }
+
 // fromFile reads a secret from a file of this host, without the line end it was written with.
 func (v *View) fromFile(key, path string, origin Origin) (Value, error) {
 	text, err := files.Load(v.cache, path, "secret", maxSecretFile, func(data []byte, _ fs.FileInfo) (secret.Text, error) {
 		return secret.New(strings.TrimRight(string(data), "\r\n")), nil
 	})
 	if err != nil {
-		return Value{}, fmt.Errorf("file of %s, named at %s: %w", key, origin, err)
+		return Value{}, &KeyFileError{Key: key, Named: origin, Err: err}
 	}
 	origin.File, origin.Line = v.Deployment.Rel(path), 0
 	return Value{Key: key, Set: true, Text: text, Origin: origin}.followed(), nil

@@ -71,6 +71,54 @@ func (v *View) Value(keys ...string) (Value, error) { return v.value(true, keys)
 // Own is Value without the other services.
 func (v *View) Own(keys ...string) (Value, error) { return v.value(false, keys) }
 
+// ValueIn is Value for one service of the compose file alone.
+func (v *View) ValueIn(service string, keys ...string) (Value, error) {
+	c, err := v.Compose()
+	if err != nil {
+		return Value{}, err
+	}
+	return v.valueOfService(c, service, keys)
+}
+
+// Values are all the texts that services get for any of the keys, once for each place they come from: first the one that Value returns, set or not,
+// then the others by service and key. A service may get another text than the application: what its own environment says wins over the env file.
+func (v *View) Values(keys ...string) ([]Value, error) {
+	first, err := v.Value(keys...)
+	if err != nil {
+		return nil, err
+	}
+	all := []Value{first}
+	add := func(value Value, err error) error {
+		known := func(other Value) bool {
+			return other.Origin.File == value.Origin.File && other.Origin.Line == value.Origin.Line
+		}
+		if err == nil && value.Set && (!value.Text.Empty() || len(value.Unset) > 0) && !slices.ContainsFunc(all, known) {
+			all = append(all, value)
+		}
+		return err
+	}
+	c, err := v.Compose()
+	if errors.Is(err, ErrNoCompose) {
+		for _, key := range keys {
+			if err := add(v.valueOfEnv([]string{key})); err != nil {
+				return nil, err
+			}
+		}
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, service := range c.Services() {
+		for _, key := range keys {
+			if err := add(v.valueOfService(c, service, []string{key})); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
 func (v *View) value(others bool, keys []string) (Value, error) {
 	if len(keys) == 0 {
 		return Value{}, errors.New("no key asked for")

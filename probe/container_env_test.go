@@ -72,7 +72,7 @@ func TestContainerEnvOnDocker(t *testing.T) {
 		{"the first of two", "      MODE: info\n", "container_env_word", word("[EMPTY, MODE]"), StatePass, ReasonNone, ""},
 		{"not there", "      LEVEL: info\n", "container_env_word", word("LEVEL"), StateWarn, ReasonDrift, "LEVEL is not set"},
 		{"of the caller's environment", "      MODE:\n", "container_env_word", word("MODE"), StatePass, ReasonNone, ""},
-		{"of a secret manager", "      MODE: vault:secret/mode\n", "container_env_word", word("MODE"), StateUnknown, ReasonNotConfigured, "secret manager"},
+		{"of a secret manager", "      MODE: vault:secret/mode\n", "container_env_word", word("MODE"), StateSkip, ReasonNotConfigured, "secret manager"},
 		{"switch on", "      PBS_ANONYMIZE_IP: 'true'\n", "container_env_flag", "{all: [PBS_ANONYMIZE_IP]}", StatePass, ReasonNone, "started with PBS_ANONYMIZE_IP on"},
 		{"switch with another word", "      PBS_GEO_ENFORCEMENT: 'true'\n", "container_env_flag", "{all: [PBS_GEO_ENFORCEMENT]}", StateFail, ReasonDrift, "another value"},
 		{"switch that is not there", "      PBS_NEW: 'true'\n", "container_env_flag", "{all: [PBS_NEW]}", StateFail, ReasonDrift, "PBS_NEW is not set"},

@@ -118,6 +118,8 @@ func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *Findi
 			f.Fail(ReasonMissing, "%s:%d requires %s, which is not set in %s", v.File, v.Line, v.Name, env.File)
 		case !ok:
 			f.Fail(ReasonMissing, "%s:%d refers to %s without a default, and it is not set in %s", v.File, v.Line, v.Name, env.File)
+		case secretName.MatchString(v.Name) && len(e.Unset) == 0:
+			f.Warn(ReasonMissing, "%s:%d refers to %s without a default, and it is empty at %s:%d", v.File, v.Line, v.Name, env.File, e.Line)
 		}
 	}
 }

@@ -10,8 +10,9 @@ import (
 
 // env_secret: is a secret of the environment set, replaced, long enough and used once?
 //
-// It judges the value that the service really gets (deployment.View.Value). A reference that leads out of the deployment's files (a secret
-// manager, an external Compose secret) cannot be judged from here and is unknown.
+// It judges the values that the services really get (deployment.View.Values): a database that is started with another password than the one in
+// the env file is as open as that other. A reference that leads out of the deployment's files (a secret manager, an external Compose secret)
+// cannot be judged from here and is unknown.
 
 func envSecretKind() Kind {
 	return Kind{
@@ -25,7 +26,7 @@ func envSecretKind() Kind {
 }
 
 type envSecret struct {
-	Key       []string `yaml:"key" required:"true" doc:"names of the variable; the first that is set counts"`
+	Key       []string `yaml:"key" required:"true" doc:"names of the variable; the application's first that is set must be good, and each other that a service gets"`
 	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the secret is weak"`
 	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the bytes that a base64 or hexadecimal value stands for"`
 	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
@@ -39,17 +40,35 @@ func (s *envSecret) Validate() []error {
 }
 
 func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
-	v, err := p.View.Value(s.Key...)
+	all, err := p.View.Values(s.Key...)
 	if err != nil {
-		return unreadable(fmt.Sprintf("%s cannot be looked up", s.Key[0]), err)
+		return notLookedUp(s.Key[0], err)
 	}
-	twin := ""
+	v, twin := all[0], ""
 	if s.Alone && v.Set && !v.Text.Empty() {
 		if twin, err = s.twin(p.View, v); err != nil {
 			return unreadable("the other secrets cannot be read", err)
 		}
 	}
-	return s.judge(v, twin)
+	return s.judgeAll(all, twin)
+}
+
+// judgeAll judges the value that the application gets, and each other that a service gets.
+func (s *envSecret) judgeAll(all []deployment.Value, twin string) (Result, error) {
+	first, err := s.judge(all[0], twin)
+	if err != nil {
+		return Result{}, err
+	}
+	var f Findings
+	f.Add(first)
+	for _, v := range all[1:] {
+		other, err := s.judge(v, "")
+		if err != nil {
+			return Result{}, err
+		}
+		f.Add(other)
+	}
+	return f.Result("%s", first.Detail), nil
 }
 
 // judge judges a value; twin names another secret that has the same.

@@ -13,6 +13,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
+// A file of one secret that may not be read leaves the item to its live probes.
+func TestEnvSecretInAFileThatMayNotBeRead(t *testing.T) {
+	p := newPass(t, folder{"k": random(20), "docker-compose.yml": "services:\n  catalyst:\n    image: catalyst\n    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n"}, deployment.Settings{})
+	if err := os.Chmod(filepath.Join(p.Deployment.Root, "k"), 0); err != nil {
+		t.Fatal(err)
+	}
+	var r Result
+	unprivileged(t, func() { r = look(t, p, "env_secret", "{key: K}") })
+	expect(t, r, StateSkip, ReasonPermissionDenied, "file of K")
+}
+
 // random returns a secret made on the spot.
 func random(bytes int) string {
 	b := make([]byte, bytes)
@@ -49,13 +60,18 @@ func TestEnvSecret(t *testing.T) {
 		{"reused, not asked", folder{".env.production": "DB_PASSWORD=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET}", StatePass, "", ""},
 		{"not a secret with the value", folder{".env.production": "BUILD_ID=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StatePass, "", ""},
 		{"ambiguous dollar", folder{".env.production": "K=" + long + "a$b1"}, "{key: K}", StateFail, ReasonPlaceholder, ""},
-		{"secret manager", folder{".env.production": "K=vault:secret/data/catalyst"}, "{key: K}", StateUnknown, ReasonNotConfigured, "secret manager"},
+		{"secret manager", folder{".env.production": "K=vault:secret/data/catalyst"}, "{key: K}", StateSkip, ReasonNotConfigured, "secret manager"},
 		{"no env file", folder{}, "{key: K}", StateFail, ReasonMissing, ".env.production"},
 		{"key file followed", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n", "k": long + "\n"}, "{key: K}", StatePass, "", ""},
 		{"key file with a placeholder", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n", "k": "changeme\n"}, "{key: K}", StateFail, ReasonPlaceholder, ""},
 		{"key file missing", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n"}, "{key: K}", StateFail, ReasonMissing, ""},
-		{"external secret", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {external: true}}\n"}, "{key: K}", StateUnknown, ReasonNotConfigured, "external secret"},
+		{"external secret", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {external: true}}\n"}, "{key: K}", StateSkip, ReasonNotConfigured, "external secret"},
 		{"environment wins", folder{".env.production": "K=" + long, "docker-compose.yml": compose + "    environment: {K: changeme}\n"}, "{key: K}", StateFail, ReasonPlaceholder, "docker-compose.yml:5"},
+		{"another service gets a placeholder", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: changeme}}\n"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at docker-compose.yml:5"},
+		{"another service gets a weak one", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: k3v9Qz}}\n"}, "{key: [DB, PG]}", StateWarn, ReasonWeak, "PG at docker-compose.yml:5"},
+		{"another service gets the same", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: '${DB}'}}\n"}, "{key: [DB, PG]}", StatePass, "", "DB is set at .env.production:1"},
+		{"another key of the env file alone", folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at .env.production:2"},
+		{"common words", folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
 		{"template left alone", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""},
 	}
 	for _, tt := range tests {
@@ -230,6 +246,8 @@ func TestEnvFile(t *testing.T) {
 		{"template not asked", folder{".env.production": "A=1", ".env.example": "B="}, "{template: false}", StatePass, "", ""},
 		{"compose requires", folder{".env.production": "A=1", "docker-compose.yml": "services: {x: {image: 'x:${TAG:?set it}'}}"}, "{}", StateFail, ReasonMissing, "docker-compose.yml:1 requires TAG"},
 		{"compose refers", folder{".env.production": "A=1", "docker-compose.yml": "services:\n  x: {image: 'x:${TAG}'}"}, "{}", StateFail, ReasonMissing, "docker-compose.yml:2 refers to TAG without a default"},
+		{"compose refers to an empty secret", folder{".env.production": "A=1\nAPI_KEY=", "docker-compose.yml": "services:\n  x: {image: x, environment: {K: '${API_KEY}'}}"}, "{}", StateWarn, ReasonMissing, "it is empty at .env.production:2"},
+		{"compose refers to something empty", folder{".env.production": "A=1\nTRACING=", "docker-compose.yml": "services:\n  x: {image: x, environment: {K: '${TRACING}'}}"}, "{}", StatePass, "", ""},
 		{"compose has a default", folder{".env.production": "A=1", "docker-compose.yml": "services:\n  x: {image: 'x:${TAG:-1}', hostname: '${HOSTNAME}'}"}, "{}", StatePass, "", ""},
 		{"larger than the limit", folder{".env.production": "A=" + strings.Repeat("x", 2<<20)}, "{}", StateFail, ReasonInvalid, "limit"},
 	}

@@ -1,7 +1,9 @@
 package probe
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -21,10 +23,19 @@ func unset(v deployment.Value) string {
 	return "not set"
 }
 
-// elsewhere is the answer to a value that is kept where it cannot be read.
+// elsewhere is the answer to a value that is kept where it cannot be read: the item is judged from its live probes, and unknown without one.
 func elsewhere(v deployment.Value) error {
-	return Needs("a live probe, or reading the running container, for "+v.Key,
-		Unknownf(ReasonNotConfigured, "%s at %s is kept in: %s; it cannot be judged from here", v.Key, v.Origin, v.Ref.Kind))
+	return Skip("a live probe, or reading the running container, for "+v.Key, "%s at %s is kept in: %s; it cannot be judged from here", v.Key, v.Origin, v.Ref.Kind)
+}
+
+// notLookedUp judges the error of looking a key up. A file of one secret that may not be read leaves the item to its live probes, like a value that
+// is kept elsewhere.
+func notLookedUp(key string, err error) (Result, error) {
+	var file *deployment.KeyFileError
+	if errors.As(err, &file) && errors.Is(err, fs.ErrPermission) {
+		return Result{}, &Unanswered{Skip: true, Reason: ReasonPermissionDenied, Remedy: "permission to read the deployment's files", Err: fmt.Errorf("%s cannot be looked up: %w", key, err)}
+	}
+	return unreadable(key+" cannot be looked up", err)
 }
 
 // words shows a list of words of the rule.

@@ -8,6 +8,8 @@ func Kinds() []Kind {
 		composeLimitsKind(),
 		composeLoggingKind(),
 		composePortsKind(),
+		composePostgresKind(),
+		composeRedisKind(),
 		containerBackupKind(),
 		containerEnvFlagKind(),
 		containerEnvWordKind(),

@@ -36,10 +36,14 @@ func hasPlaceholderDomain(value string) bool { return placeholderDomain.MatchStr
 // weakEntropy is the estimate under which a secret counts as guessable: 48 bits fall to an offline search within days.
 const weakEntropy = 48
 
+// commonWord is what people make passwords of: each is one step for who guesses, not one for each letter.
+var commonWord = regexp.MustCompile(`(?i)pass(word|wort|phrase|wd)?|secret|super|admin|root|user|login|welcome|letmein|qwerty|default|master|test|production|prod|staging|server|database|postgres|redis|catalyst|token|private|monkey|dragon|hunter|summer|winter|company`)
+
 // entropyBits estimates how many bits it takes to guess a value: the entropy of its characters and of the steps between them, whichever is
-// less, times its length. A repeated pattern counts once. It is an upper bound for what people make up and a fair one for what is generated.
+// less, times its length. A repeated pattern counts once, a common word as one character. It is an upper bound for what people make up and a fair
+// one for what is generated.
 func entropyBits(value string) float64 {
-	value = period(value)
+	value = commonWord.ReplaceAllString(period(value), "\x00")
 	if len(value) < 2 {
 		return 0
 	}

@@ -1,0 +1,99 @@
+package probe
+
+import (
+	"context"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// compose_postgres: does the compose file start PostgreSQL so that it asks for the password that the application is given?
+//
+// The image makes a server that trusts everybody where it is told to, and then no password matters. It sets the password once, when the data
+// folder is made: another one than the application's is weak, since it may have been changed in the database since; a log-in tells.
+
+func composePostgresKind() Kind {
+	return Kind{
+		Name:     "compose_postgres",
+		Question: "Does the compose file start PostgreSQL so that it asks for the application's password?",
+		Example:  "{key: DB_PASSWORD}",
+		Layer:    LayerDeclared,
+		Reads:    "the compose files and the env file; needs to read them",
+		Alone:    true,
+		New: func() any {
+			return &composePostgres{Key: []string{"DB_PASSWORD", "POSTGRES_PASSWORD"}, User: []string{"DB_USER", "POSTGRES_USER"}}
+		},
+	}
+}
+
+type composePostgres struct {
+	Key  []string `yaml:"key" default:"[DB_PASSWORD, POSTGRES_PASSWORD]" doc:"names of the variable that gives the application the password; the first that is set counts"`
+	User []string `yaml:"user" default:"[DB_USER, POSTGRES_USER]" doc:"names of the variable that gives the application its user; the first that is set counts"`
+}
+
+func (s *composePostgres) Probe(_ context.Context, p *Pass) (Result, error) {
+	c, err := composeModel(p)
+	if err != nil {
+		return Result{}, err
+	}
+	given, err := p.View.Value(s.Key...)
+	if err != nil {
+		return notLookedUp(s.Key[0], err)
+	}
+	user, err := p.View.Value(s.User...)
+	if err != nil {
+		return notLookedUp(s.User[0], err)
+	}
+	var f Findings
+	var asking []string
+	for _, name := range c.Services() {
+		service := c.Project.Services[name]
+		if service.Build != nil || !isNamed(service, []string{"postgres", "postgresql", "postgis", "timescaledb", "pgvector"}) {
+			continue
+		}
+		if at := trusting(service); at != "" {
+			f.Fail(ReasonOpen, "%s has service %s trust whoever connects, whatever the password", c.At(name, at), name)
+			continue
+		}
+		if !isNamed(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
+			continue // starts no server: a client, in an image that has one
+		}
+		asked, err := p.View.ValueIn(name, "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")
+		if err != nil {
+			return notLookedUp("POSTGRES_PASSWORD of service "+name, err)
+		}
+		if asked.Set && !asked.Text.Empty() {
+			asking = append(asking, name)
+		}
+		owner, err := p.View.ValueIn(name, "POSTGRES_USER", "POSTGRESQL_USERNAME")
+		if err != nil {
+			return notLookedUp("POSTGRES_USER of service "+name, err)
+		}
+		if asked.Set && given.Set && !asked.Text.Equal(given.Text) && owner.Text.Equal(user.Text) {
+			f.Warn(ReasonMismatch, "%s at %s, which service %s is made with, is another than %s at %s", asked.Key, asked.Origin, name, given.Key, given.Origin)
+		}
+	}
+	if f.worst.State == 0 && len(asking) == 0 {
+		return Result{}, Skip("deployment.database.host", "no service of the compose file is a PostgreSQL whose password can be told")
+	}
+	return f.Result("service %s asks for its password", words(asking)), nil
+}
+
+// trusting is the attribute that has a service trust whoever connects; "" for none.
+func trusting(service types.ServiceConfig) string {
+	if method := service.Environment["POSTGRES_HOST_AUTH_METHOD"]; method != nil && strings.EqualFold(strings.TrimSpace(*method), "trust") {
+		return "environment.POSTGRES_HOST_AUTH_METHOD"
+	}
+	if empty := service.Environment["ALLOW_EMPTY_PASSWORD"]; empty != nil && isNamed(service, []string{"postgresql"}) && (*empty == "yes" || *empty == "true" || *empty == "1") {
+		return "environment.ALLOW_EMPTY_PASSWORD"
+	}
+	if args := service.Environment["POSTGRES_INITDB_ARGS"]; args != nil {
+		words := strings.Fields(strings.ReplaceAll(*args, "=", " "))
+		for i, word := range words {
+			if i+1 < len(words) && words[i+1] == "trust" && (word == "-A" || word == "--auth" || word == "--auth-host") {
+				return "environment.POSTGRES_INITDB_ARGS"
+			}
+		}
+	}
+	return ""
+}
