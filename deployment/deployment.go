@@ -196,19 +196,3 @@ func (d *Deployment) ReleasesDir() string { return d.state(d.Releases, "releases
 
 // AttestationsDir is the folder of the attestations, absolute.
 func (d *Deployment) AttestationsDir() string { return d.state(d.Attestations, "attestations") }
-
-// EvidencePlaces are the folders, absolute, and s3:// prefixes where reports are looked for.
-func (d *Deployment) EvidencePlaces() []string {
-	if len(d.Evidence.Places) == 0 {
-		return []string{d.state("", "evidence")}
-	}
-	places := make([]string, len(d.Evidence.Places))
-	for i, p := range d.Evidence.Places {
-		if strings.Contains(p, "://") {
-			places[i] = p
-		} else {
-			places[i] = d.Abs(p)
-		}
-	}
-	return places
-}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -464,6 +465,38 @@ func BenchmarkView(b *testing.B) {
 		}
 		if _, err := v.PublicHosts(); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestEvidencePlaces: addresses are told from paths, and what could be read nowhere does not load; no error quotes what may hold a token.
+func TestEvidencePlaces(t *testing.T) {
+	token := parts.Secret()
+	tests := []struct{ text, want string }{
+		{"{places: [.catalyst/evidence, 'ci/*.json', 'https://ci.test/{commit}/{report}.json', 's3://reports/{commit}']}", ""},
+		{"{reports: [{report: tests, at: 'https://ci.test/x', bearer_token: " + token + ", timeout: 20s}]}", ""},
+		{"{reports: [{report: tests, at: 'https://ci.test/x', username: ci, password: " + token + "}]}", ""},
+		{"{reports: [{report: tests, at: 'out/{commit}.xml'}]}", ""},
+		{"{places: ['']}", "is empty"},
+		{"{places: [a, 'ftp://" + token + "/x']}", "places[1]: is of no scheme"},
+		{"{places: ['https:///x']}", "is no https:// address"},
+		{"{places: ['https://ci:" + token + "@ci.test/x']}", "must not hold a user"},
+		{"{reports: [{report: tests, at: 'https://" + token + "@ci.test/x'}]}", "must not hold a user"},
+		{"{reports: [{report: tests, at: 's3://b/x', bearer_token: " + token + "}]}", "deployment.aws"},
+		{"{reports: [{report: tests, at: x.json, bearer_token_file: x}]}", "credentials are for a URL alone"},
+		{"{reports: [{report: tests, at: 'https://ci.test/x', password: " + token + "}]}", "a password needs a username"},
+		{"{reports: [{report: tests}]}", "at"},
+		{"{reports: [{report: test, at: x}]}", "tests"},
+	}
+	for _, tt := range tests {
+		node, err := schema.Parse("x.yml", []byte("evidence: "+tt.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s Settings
+		problems := schema.Decode("x.yml", node, &s)
+		if text := fmt.Sprint(problems); (len(problems) > 0) != (tt.want != "") || !strings.Contains(text, tt.want) || strings.Contains(text, token) {
+			t.Errorf("%s: %s", tt.text, text)
 		}
 	}
 }

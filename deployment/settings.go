@@ -73,11 +73,6 @@ type Firewall struct {
 	HostRoot string `yaml:"host_root" doc:"where the host's file system is seen, e.g. /host in a container" default:"/"`
 }
 
-// Evidence says where reports of tests and scans are kept.
-type Evidence struct {
-	Places []string `yaml:"places" doc:"folders or s3:// prefixes; .catalyst/evidence when not set"`
-}
-
 // App is what the application calls its own.
 type App struct {
 	MetricPrefixes []string `yaml:"metric_prefixes" doc:"prefixes of the application's own metric families; pbs_ and catalyst_ when not set"`

@@ -51,31 +51,49 @@ const (
 // would hide that.
 func Newest(ctx context.Context, candidates []Candidate, kind Kind, commit string, memory *Memory) Evidence {
 	best := Evidence{Report: Report{Kind: kind}}
-	rank := 0 // of best: 1 another commit's, 2 unknown, 3 the commit's
 	reports, others := 0, 0
 	for _, c := range candidates {
 		other := c.Commit != "" && !SameCommit(c.Commit, commit)
 		switch {
-		case other && (others >= maxOthers || rank > 1), !other && reports >= maxReports:
+		case other && (others >= maxOthers || best.rank(commit) > rankOther), !other && reports >= maxReports:
 			continue
 		case other:
 			others++
 		default:
 			reports++
 		}
-		e := Read(ctx, c, kind, memory)
-		r := 1
-		switch {
-		case e.Commit == "":
-			r = 2
-		case SameCommit(e.Commit, commit):
-			r = 3
-		}
-		if best.Name == "" || r > rank || r == rank && e.Taken.After(best.Taken) {
-			best, rank = e, r
-		}
+		best = Best(best, Read(ctx, c, kind, memory), commit)
 	}
 	return best
+}
+
+// Best chooses as Newest does among what was read; one without a name is none.
+func Best(a, b Evidence, commit string) Evidence {
+	ra, rb := a.rank(commit), b.rank(commit)
+	if rb > ra || rb == ra && b.Taken.After(a.Taken) {
+		return b
+	}
+	return a
+}
+
+// The ranks of evidence.
+const (
+	rankNone    = iota
+	rankOther   // of another commit
+	rankUnknown // of no commit that is told
+	rankWanted  // of the commit
+)
+
+func (e *Evidence) rank(commit string) int {
+	switch {
+	case e.Name == "":
+		return rankNone
+	case e.Commit == "":
+		return rankUnknown
+	case SameCommit(e.Commit, commit):
+		return rankWanted
+	}
+	return rankOther
 }
 
 // Read reads one candidate, or recalls it from memory, which may be nil. The report is shared with later calls: it must not be changed.
@@ -107,7 +125,7 @@ func Read(ctx context.Context, c Candidate, kind Kind, memory *Memory) Evidence 
 	}
 	if err != nil {
 		e.Err = err
-		e.place(c.Commit, rec.Commit, "")
+		e.place(c.Commit, rec.Commit, "", meta.Commit)
 		return e
 	}
 	if !known {
@@ -118,16 +136,16 @@ func Read(ctx context.Context, c Candidate, kind Kind, memory *Memory) Evidence 
 	if !e.Report.Time.IsZero() {
 		e.Taken = e.Report.Time
 	}
-	e.place(c.Commit, rec.Commit, e.Report.Commit)
+	e.place(c.Commit, rec.Commit, e.Report.Commit, meta.Commit)
 	return e
 }
 
-// place decides of which commit the evidence is: folder, record and report may each say so, and must not disagree.
-func (e *Evidence) place(folder, record, own string) {
+// place decides of which commit the evidence is: folder, record, report and server may each say so, and must not disagree.
+func (e *Evidence) place(folder, record, own, server string) {
 	type word struct{ where, commit string }
 	e.Commit = ""
 	var said []word
-	for _, w := range []word{{"its folder", folder}, {"its record", record}, {"the report itself", own}} {
+	for _, w := range []word{{"its folder", folder}, {"its record", record}, {"the report itself", own}, {"its server", server}} {
 		if w.commit = strings.ToLower(w.commit); w.commit == "" {
 			continue
 		}

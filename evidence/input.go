@@ -17,6 +17,8 @@ var (
 	ErrEmpty   = errors.New("the report is empty")
 	ErrFormat  = errors.New("not a report this reads")
 	ErrTooLong = fmt.Errorf("the report is larger than %d GiB", MaxBytes>>30)
+	// ErrFetch is of one that has to be fetched, of which less is read.
+	ErrFetch = fmt.Errorf("the report is larger than %d GiB, which is not fetched", MaxFetched>>30)
 )
 
 // Inside a report. Both end up as a Gap.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"path"
@@ -118,7 +119,7 @@ func Judge(e Evidence, p Policy) Verdict {
 // it shows the whole, since half a report has few tests and little coverage.
 func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict {
 	if e.Err != nil {
-		state, reason := unread(e.Err)
+		state, reason := Unread(e.Err)
 		return Verdict{state, reason, e.about(e.Err.Error())}
 	}
 	if e.Name == "" {
@@ -155,8 +156,8 @@ func (e *Evidence) about(detail string) string {
 	return clean(e.Name) + ": " + detail
 }
 
-// unread judges a report that could not be read at all.
-func unread(err error) (State, Reason) {
+// Unread judges a report that could not be read at all.
+func Unread(err error) (State, Reason) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Fail, Missing
@@ -166,9 +167,9 @@ func unread(err error) (State, Reason) {
 		return Unknown, Timeout
 	case errors.Is(err, ErrEmpty):
 		return Unknown, Empty
-	case errors.Is(err, files.ErrChanged):
+	case errors.Is(err, files.ErrChanged), errors.Is(err, io.ErrUnexpectedEOF):
 		return Unknown, Truncated
-	case errors.Is(err, ErrFormat), errors.Is(err, ErrTooLong), errors.Is(err, files.ErrNotRegular):
+	case errors.Is(err, ErrFormat), errors.Is(err, ErrTooLong), errors.Is(err, ErrFetch), errors.Is(err, files.ErrNotRegular):
 		return Unknown, Invalid
 	}
 	return Unknown, Failed

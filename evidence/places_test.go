@@ -67,6 +67,7 @@ func TestFind(t *testing.T) {
 	d.write("e/"+otherCommit+"/tests.d/x", "x", 0)
 	d.write("e/main/tests.json", "x", 0)
 	d.write("e/tests.json", "x", time.Hour)
+	d.write("e/lint.json", "x", 0)
 	d.write("e/"+commit[:9], "a file", 0)
 	d.write("out/a.json", "x", 2*time.Hour)
 	d.write("out/b.json", "x", time.Hour)
@@ -86,7 +87,9 @@ func TestFind(t *testing.T) {
 		{"pattern", Places{Patterns: []string{d.path("out/*.json")}}, commit, "out/b.json out/a.json"},
 		{"pattern over folders", Places{Patterns: []string{d.path("out/*/*.json")}}, commit, "out/89abcdef/c.json"},
 		{"twice the same", Places{Patterns: []string{d.path("out/a.json"), d.path("out/*.json")}, Folders: []string{d.path("none")}}, commit, "out/b.json out/a.json"},
-		{"nothing there", Places{Folders: []string{d.path("none"), d.path("out/a.json")}, Patterns: []string{d.path("none"), d.path("none/*"), d.path("out")}}, commit, ""},
+		{"nothing there", Places{Folders: []string{d.path("none")}, Patterns: []string{d.path("none"), d.path("none/*"), d.path("out")}}, commit, ""},
+		{"a file of its kind's name", Places{Folders: []string{d.path("e/tests.json"), d.path("e/lint.json")}}, commit, "tests.json"},
+		{"a pattern for every kind", Places{Folders: []string{d.path("e/*/*")}}, commit, commit + "/tests.json 0123456/tests.xml 012345/tests.xml " + otherCommit + "/tests main/tests.json"},
 		{"both", Places{Folders: []string{d.path("e")}, Patterns: []string{d.path("out/a.json")}}, otherCommit, otherCommit + "/tests tests.json out/a.json " + commit + "/tests.json 0123456/tests.xml"},
 	} {
 		found, err := Find(tt.places, Tests, tt.commit)
@@ -99,6 +102,9 @@ func TestFind(t *testing.T) {
 				t.Errorf("%s: %+v, want commit %q", tt.name, c, want)
 			}
 		}
+	}
+	if _, err := Find(Places{Folders: []string{d.path("out/a.json")}}, Tests, ""); !errors.Is(err, ErrNamesNoKind) {
+		t.Errorf("a file of no kind's name: %v", err)
 	}
 	if _, err := Find(Places{Patterns: []string{"["}}, Tests, ""); !errors.Is(err, filepath.ErrBadPattern) {
 		t.Errorf("bad pattern: %v", err)
@@ -155,5 +161,27 @@ func TestNameFits(t *testing.T) {
 	}
 	if !slices.Contains(Kinds(), Vulnerabilities) || !NameFits("vulnerabilities.json", Vulnerabilities) {
 		t.Error("vulnerabilities.json is no report of vulnerabilities")
+	}
+}
+
+func TestPathCommit(t *testing.T) {
+	for name, want := range map[string]string{
+		"ci/" + commit + "/tests.json":             commit,
+		"ci/" + commit[:7] + "/tests.json":         commit[:7],
+		"ci/" + commit + "/artifacts/tests.json":   commit,
+		"tests-" + commit[:8] + ".json":            commit[:8],
+		"tests_" + otherCommit + ".json":           otherCommit,
+		"ci/12345678/tests.json":                   "", // a number of a job
+		"ci/" + otherCommit[:8] + "/tests.json":    "",
+		"ci/" + commit[:6] + "/tests.json":         "",
+		"tests.json":                               "",
+		otherCommit + "/" + commit[:9] + "/x.json": commit[:9],
+	} {
+		if got := PathCommit(name, commit); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	if got := PathCommit("ci/"+commit[:9]+"/x", ""); got != "" {
+		t.Errorf("nothing is wanted: %q", got)
 	}
 }

@@ -37,6 +37,8 @@ func Kinds() []Kind {
 const (
 	// MaxBytes is the size up to which a report is read: ten times the largest test stream seen in practice.
 	MaxBytes = 4 << 30
+	// MaxFetched is the size up to which one is fetched from elsewhere.
+	MaxFetched = 1 << 30
 	// MaxFindings is how many findings a Report names; all are counted.
 	MaxFindings = 20
 	// maxGaps is how many gaps a Report names; one is enough to keep it from being a proof.

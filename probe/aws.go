@@ -64,18 +64,38 @@ type awsAccount struct {
 	region string // the bucket's, as far as known
 }
 
-type awsKey struct{}
+// awsKey keeps a client: that of the backups, or that of a bucket of something else while there is none of backups.
+type awsKey struct{ bucket string }
 
 // awsFor returns the account of the deployment's backups with credentials at hand. Without a bucket it is a Skip.
-func awsFor(ctx context.Context, p *Pass) (*awsAccount, error) {
+func awsFor(ctx context.Context, p *Pass) (*awsAccount, error) { return awsWith(ctx, p, "") }
+
+// awsAt returns the deployment's account for any bucket.
+func awsAt(ctx context.Context, p *Pass, bucket string) (*awsAccount, error) {
+	a, err := awsWith(ctx, p, bucket)
+	if err == nil && bucket != a.place.bucket {
+		other := awsPlace{bucket: bucket, region: a.place.region, endpoint: a.place.endpoint, compatible: a.place.compatible}
+		a = &awsAccount{place: other, s3: a.s3, objects: a.objects, region: a.regionNow()}
+	}
+	return a, err
+}
+
+// awsWith is awsFor with a bucket that is taken where none of backups is configured.
+func awsWith(ctx context.Context, p *Pass, instead string) (*awsAccount, error) {
+	key := awsKey{}
 	place, err := awsPlaceOf(p)
+	var none *Unanswered
+	if instead != "" && errors.As(err, &none) && none.Skip {
+		key.bucket = instead
+		place, err = awsPlaceIn(p, awsPlace{bucket: instead})
+	}
 	if err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, Unknown(ReasonTimeout, err)
 	}
-	a, err := Keep(p.Kept, awsKey{}, place.fingerprint(p), func() (*awsAccount, func(), error) { return newAWS(p, place) })
+	a, err := Keep(p.Kept, key, place.fingerprint(p), func() (*awsAccount, func(), error) { return newAWS(p, place) })
 	if err != nil {
 		return nil, err
 	}
@@ -261,6 +281,7 @@ func (a *awsAccount) noBucket(err error) (Result, error) {
 type s3Object struct {
 	io.ReadCloser
 	Size     int64     // as the service says; the body may be shorter when the connection breaks
+	Tag      string    // of this content, "" when the service does not say
 	Modified time.Time // zero when the service does not say
 }
 
@@ -272,13 +293,9 @@ func openS3(ctx context.Context, p *Pass, place string) (*s3Object, error) {
 	if !ok || !awsBucketName.MatchString(bucket) || key == "" {
 		return nil, Unknownf(ReasonInvalid, "what is configured is no s3://bucket/key")
 	}
-	a, err := awsFor(ctx, p)
+	a, err := awsAt(ctx, p, bucket)
 	if err != nil {
 		return nil, err
-	}
-	if bucket != a.place.bucket {
-		other := awsPlace{bucket: bucket, region: a.place.region, endpoint: a.place.endpoint}
-		a = &awsAccount{place: other, s3: a.s3, objects: a.objects, region: a.regionNow()}
 	}
 	out, err := onBucket(ctx, a, "s3:GetObject", func(at func(*s3.Options)) (*s3.GetObjectOutput, error) {
 		return a.s3.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key}, at, func(o *s3.Options) { o.HTTPClient = a.objects })
@@ -286,5 +303,5 @@ func openS3(ctx context.Context, p *Pass, place string) (*s3Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &s3Object{out.Body, aws.ToInt64(out.ContentLength), aws.ToTime(out.LastModified)}, nil
+	return &s3Object{out.Body, aws.ToInt64(out.ContentLength), aws.ToString(out.ETag), aws.ToTime(out.LastModified)}, nil
 }

@@ -44,15 +44,9 @@ var (
 // awsPlaceOf finds the bucket of the backups. Without any it is a Skip.
 func awsPlaceOf(p *Pass) (awsPlace, error) {
 	conf := p.Deployment.AWS
-	a := awsPlace{bucket: conf.Bucket, prefix: conf.Prefix, region: conf.Region, endpoint: conf.Endpoint}
+	a := awsPlace{bucket: conf.Bucket, prefix: conf.Prefix}
 	var problem error
-	look := func(setting string, keys ...string) secret.Text {
-		v, err := awsValue(p, setting, keys...)
-		if err != nil && problem == nil {
-			problem = err
-		}
-		return v
-	}
+	look := lookAWS(p, &problem)
 	if a.bucket == "" {
 		a.bucket = look(awsBucketSetting, "S3_BUCKET", "BACKUP_S3_BUCKET", "S3_BACKUP_BUCKET", "AWS_S3_BUCKET", "AWS_BUCKET", "BACKUP_BUCKET").Reveal()
 		if a.prefix == "" && a.bucket != "" {
@@ -78,6 +72,26 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 	case !awsBucketName.MatchString(a.bucket):
 		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "what is configured as bucket is no bucket's name"))
 	}
+	return awsPlaceIn(p, a)
+}
+
+// lookAWS returns awsValue that keeps the first error in problem.
+func lookAWS(p *Pass, problem *error) func(setting string, keys ...string) secret.Text {
+	return func(setting string, keys ...string) secret.Text {
+		v, err := awsValue(p, setting, keys...)
+		if err != nil && *problem == nil {
+			*problem = err
+		}
+		return v
+	}
+}
+
+// awsPlaceIn finds how to get to a bucket.
+func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
+	conf := p.Deployment.AWS
+	a.region, a.endpoint = conf.Region, conf.Endpoint
+	var problem error
+	look := lookAWS(p, &problem)
 	if a.region == "" {
 		a.region = look(awsRegionSetting, "AWS_REGION", "AWS_DEFAULT_REGION", "S3_REGION").Reveal()
 	}

@@ -16,7 +16,10 @@ import (
 // evidence: has CI seen it, lately and for the right commit?
 //
 // The right commit is that of the planned release, else of the recorded one, else what is checked out; without any, age alone counts, which is
-// weak. Reports lie in the evidence folder, or where the configuration says.
+// weak. Reports lie in the evidence folder, or where the configuration says (evidence_places.go).
+//
+// A place that could not be looked at may hold a newer report. One of the right commit that was read elsewhere has been seen all the same and counts,
+// but the place is told and a pass is only weak (warn); without one nothing is known (unknown), whatever older or other reports say.
 
 func evidenceKind() Kind {
 	return Kind{
@@ -24,7 +27,7 @@ func evidenceKind() Kind {
 		Question: "Does a fresh and complete report of CI, of the right commit, say that it holds?",
 		Example:  "{report: tests}",
 		Layer:    LayerEvidence,
-		Reads:    "the newest report in the evidence folder (deployment.evidence), the release records and the git repository's HEAD; needs to read them",
+		Reads:    "the newest report at deployment.evidence's places (folders, files, URLs, s3://), the release records and the git repository's HEAD; needs to read them, of s3:// s3:ListBucket and s3:GetObject. What is fetched is asked for again after 5 minutes",
 		Values:   []*Value{EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings},
 		Timeout:  2 * time.Minute,
 		MaxAge:   30 * time.Second,
@@ -55,22 +58,12 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	var local []string
-	for _, place := range p.Deployment.EvidencePlaces() {
-		if !strings.Contains(place, "://") {
-			local = append(local, place)
-		}
-	}
-	kind := evidence.Kind(s.Report)
-	candidates, err := evidence.Find(evidence.Places{Folders: local}, kind, commit)
-	if err != nil && len(candidates) == 0 {
-		return Result{}, Needs("permission to read the evidence folder", Unknown(reasonOf(err), err))
-	}
-	e := evidence.Newest(ctx, candidates, kind, commit, memory)
+	e, unseen := evidencePlaces{p, evidence.Kind(s.Report), commit, memory}.look(ctx)
 	if ctx.Err() != nil {
 		return Result{}, ctx.Err()
 	}
 	r := s.result(e, evidence.Judge(e, s.policy(p.Time, commit)))
+	r = heedUnseen(r, evidence.SameCommit(e.Commit, commit), unseen)
 	r.Detail = strings.ReplaceAll(r.Detail, p.Deployment.Root+string(filepath.Separator), "")
 	return r, nil
 }
@@ -84,6 +77,28 @@ func (s *evidenceProbe) policy(now time.Time, commit string) evidence.Policy {
 		policy.MaxP95 = s.MaxP95.Std()
 	}
 	return policy
+}
+
+// heedUnseen weighs a verdict against the places that could not be looked at. Wanted: a report of the right commit was read.
+func heedUnseen(r Result, wanted bool, unseen []error) Result {
+	if len(unseen) == 0 {
+		return r
+	}
+	blind := unanswered(unseen[0])
+	var told []string
+	for _, err := range unseen {
+		told = append(told, "could not be looked at: "+err.Error())
+	}
+	blind.Detail = strings.Join(told, "; ")
+	switch {
+	case !wanted || r.Reason == ReasonStale || r.Reason == ReasonMissing:
+		blind.State, blind.Samples = StateUnknown, r.Samples
+		return blind
+	case r.State == StatePass:
+		r.State, r.Reason = StateWarn, blind.Reason
+	}
+	r.Detail += "; " + blind.Detail
+	return r
 }
 
 // result turns a verdict on evidence into one of a probe, with what was measured.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -103,35 +104,49 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // newest lists what is under the prefix and returns the newest finished backup, and how many other objects there are.
 func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup, others int, err error) {
-	var token *string
+	err = a.list(ctx, prefix, "", "deployment.aws.prefix", func(o types.Object) {
+		name := path.Base(aws.ToString(o.Key))
+		switch {
+		case !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil:
+			others++
+		case newest.Key == "" || o.LastModified.After(newest.Modified):
+			newest = s3Backup{Key: *o.Key, Size: *o.Size, Modified: *o.LastModified}
+		}
+	})
+	if err != nil {
+		return s3Backup{}, 0, err
+	}
+	return newest, others, nil
+}
+
+// list visits every object under a prefix, with a delimiter only those whose names go no further. More than are listed are an error, which names
+// the setting that makes them fewer.
+func (a *awsAccount) list(ctx context.Context, prefix, delimiter, setting string, visit func(types.Object)) error {
+	in := &s3.ListObjectsV2Input{Bucket: &a.place.bucket, Prefix: &prefix}
+	if delimiter != "" {
+		in.Delimiter = &delimiter
+	}
 	for page := 0; ; page++ {
 		if page == maxS3Pages {
-			return s3Backup{}, 0, Needs("deployment.aws.prefix", Unknownf(ReasonError, "more than %d objects under s3://%s/%s: name a narrower prefix", maxS3Pages*1000, a.place.bucket, prefix))
+			return Needs(setting, Unknownf(ReasonError, "more than %d objects under s3://%s/%s: name a narrower prefix", maxS3Pages*1000, a.place.bucket, prefix))
 		}
 		out, err := onBucket(ctx, a, "s3:ListBucket", func(at func(*s3.Options)) (*s3.ListObjectsV2Output, error) {
-			return a.s3.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &a.place.bucket, Prefix: &prefix, ContinuationToken: token}, at)
+			return a.s3.ListObjectsV2(ctx, in, at)
 		})
 		if err != nil {
-			return s3Backup{}, 0, err
+			return err
 		}
 		for _, o := range out.Contents {
-			name := path.Base(aws.ToString(o.Key))
-			if !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil {
-				others++
-				continue
-			}
-			if newest.Key == "" || o.LastModified.After(newest.Modified) {
-				newest = s3Backup{Key: *o.Key, Size: *o.Size, Modified: *o.LastModified}
-			}
+			visit(o)
 		}
 		if !aws.ToBool(out.IsTruncated) {
-			return newest, others, nil
+			return nil
 		}
 		next := aws.ToString(out.NextContinuationToken)
-		if next == "" || token != nil && next == *token {
-			return s3Backup{}, 0, Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service breaks off the list of bucket %s", a.place.bucket))
+		if next == "" || next == aws.ToString(in.ContinuationToken) {
+			return Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service breaks off the list of bucket %s", a.place.bucket))
 		}
-		token = &next
+		in.ContinuationToken = &next
 	}
 }
 

@@ -147,15 +147,37 @@ func (w *web) get(ctx context.Context, target string) (answer, error) {
 
 // ask makes a request. An error is one of asking or of the network, without the URL's credentials and query.
 func (w *web) ask(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
-	u, err := url.Parse(target)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return answer{}, errBadURL
-	}
 	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
+	began := w.now()
+	resp, host, err := w.send(ctx, method, target, header, body)
+	if err != nil {
+		return answer{}, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	a := answer{Status: resp.StatusCode, Header: resp.Header, URL: resp.Request.URL, TLS: resp.TLS, OffSite: offSite(resp)}
+	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	a.Took = w.now().Sub(began)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return a, fmt.Errorf("%s: %w", host, ctx.Err())
+	case err != nil:
+		return a, fmt.Errorf("%s: %w", host, errBrokenOff)
+	case len(a.Body) > maxBody:
+		return a, fmt.Errorf("%s: %w", host, errTooLong)
+	}
+	return a, nil
+}
+
+// send makes a request and returns the head of the answer, whose body the caller closes, and the host that was asked.
+func (w *web) send(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, string, error) {
+	u, err := url.Parse(target)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, "", errBadURL
+	}
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {
-		return answer{}, errBadURL
+		return nil, "", errBadURL
 	}
 	for name, values := range header {
 		req.Header[name] = values
@@ -167,27 +189,19 @@ func (w *web) ask(ctx context.Context, method, target string, header http.Header
 	case w.user != "":
 		req.SetBasicAuth(w.user, w.password)
 	}
-	began := w.now()
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return answer{}, fmt.Errorf("%s: %w", u.Host, plainWebError(ctx, err))
+		return nil, "", fmt.Errorf("%s: %w", u.Host, plainWebError(ctx, err))
 	}
-	defer func() { _ = resp.Body.Close() }()
-	a := answer{Status: resp.StatusCode, Header: resp.Header, URL: resp.Request.URL, TLS: resp.TLS}
+	return resp, u.Host, nil
+}
+
+// offSite is the host that a redirect leads to which was not followed, "" when the answer is none.
+func offSite(resp *http.Response) string {
 	if to, err := resp.Location(); err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
-		a.OffSite = to.Host
+		return to.Host
 	}
-	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	a.Took = w.now().Sub(began)
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return a, fmt.Errorf("%s: %w", u.Host, ctx.Err())
-	case err != nil:
-		return a, fmt.Errorf("%s: %w", u.Host, errBrokenOff)
-	case len(a.Body) > maxBody:
-		return a, fmt.Errorf("%s: %w", u.Host, errTooLong)
-	}
-	return a, nil
+	return ""
 }
 
 // plainWebError keeps of an error what may be shown: the library's own texts quote what the server sent.

@@ -1,0 +1,245 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"path"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/evidence"
+)
+
+// Where the evidence probe looks: folders, files and patterns here, URLs, and S3. What has to be fetched is asked for every few minutes at most, and
+// a report that has not changed is not fetched again.
+
+const (
+	evidenceReportsSetting = "deployment.evidence.reports"
+	evidencePlacesSetting  = "deployment.evidence.places"
+	evidencePermission     = "permission to read the evidence folder"
+	// evidenceRefetch is how long what a place elsewhere holds is taken as known.
+	evidenceRefetch = 5 * time.Minute
+	// maxEvidenceSeen bounds what is remembered of places elsewhere: every release asks for other names.
+	maxEvidenceSeen = 256
+	maxRecordFile   = 64 << 10
+)
+
+// evidencePlaces asks for the reports of one kind and commit.
+type evidencePlaces struct {
+	p      *Pass
+	kind   evidence.Kind
+	commit string
+	memory *evidence.Memory
+}
+
+// look returns the newest report of all places, and an error for each that could not be looked at. A place that holds none is no error.
+func (a evidencePlaces) look(ctx context.Context) (evidence.Evidence, []error) {
+	var here evidence.Places
+	var elsewhere []remoteEvidence
+	var unseen []error
+	add := func(files *[]string, r deployment.EvidenceReport, section string) {
+		place := r.At
+		if strings.Contains(place, "{commit}") {
+			if a.commit == "" {
+				unseen = append(unseen, Needs("a planned release or a git repository", Unknownf(ReasonNotConfigured, "deployment.%s: no commit is known that {commit} could stand for", section)))
+				return
+			}
+			place = strings.ReplaceAll(place, "{commit}", a.commit)
+		}
+		if _, remote := deployment.Remote(place); remote {
+			r.At = place
+			elsewhere = append(elsewhere, remoteEvidence{r, section})
+			return
+		}
+		*files = append(*files, place)
+	}
+	for i, place := range a.p.Deployment.EvidencePlaces() {
+		add(&here.Folders, deployment.EvidenceReport{At: place}, fmt.Sprintf("evidence.places[%d]", i))
+	}
+	for i, r := range a.p.Deployment.EvidenceReports() {
+		if r.Report == string(a.kind) {
+			add(&here.Patterns, r, fmt.Sprintf("evidence.reports[%d]", i))
+		}
+	}
+	candidates, err := evidence.Find(here, a.kind, a.commit)
+	if err != nil {
+		unseen = append(unseen, evidenceUnfound(err))
+	}
+	best := evidence.Newest(ctx, candidates, a.kind, a.commit, a.memory)
+	for _, r := range elsewhere {
+		e, err := a.remembered(ctx, r)
+		if err != nil {
+			unseen = append(unseen, err)
+			continue
+		}
+		best = evidence.Best(best, e, a.commit)
+	}
+	return best, unseen
+}
+
+// evidenceUnfound is the error of looking for files.
+func evidenceUnfound(err error) error {
+	if errors.Is(err, evidence.ErrNamesNoKind) {
+		return Needs(evidenceReportsSetting, Unknown(ReasonInvalid, err))
+	}
+	return Needs(evidencePermission, Unknown(reasonOf(err), err))
+}
+
+// remoteEvidence is a place elsewhere, its {commit} filled in. Without a report it may hold every kind. Section is where it is configured.
+type remoteEvidence struct {
+	deployment.EvidenceReport
+	section string
+}
+
+// seenEvidence remembers what places elsewhere hold, and by what their answers are known again.
+type seenEvidence struct {
+	mu      sync.Mutex
+	entries map[seenKey]seen
+}
+
+type seenKey struct {
+	kind            evidence.Kind
+	commit          string
+	section, target string
+}
+
+type seen struct {
+	at         time.Time
+	evidence   evidence.Evidence // without a name there is none
+	validators validators
+}
+
+type seenEvidenceKey struct{}
+
+// remembered looks at a place elsewhere, or tells what was seen there minutes ago. Errors are not remembered.
+func (a evidencePlaces) remembered(ctx context.Context, r remoteEvidence) (evidence.Evidence, error) {
+	memory, err := Keep(a.p.Kept, seenEvidenceKey{}, "", func() (*seenEvidence, func(), error) {
+		return &seenEvidence{entries: map[seenKey]seen{}}, nil, nil
+	})
+	if err != nil {
+		return evidence.Evidence{}, err
+	}
+	key := seenKey{a.kind, a.commit, r.section, r.At}
+	now := a.p.Now()
+	memory.mu.Lock()
+	before := memory.entries[key]
+	memory.mu.Unlock()
+	if age := now.Sub(before.at); age >= 0 && age < evidenceRefetch {
+		return before.evidence, nil
+	}
+	after := seen{at: now, validators: before.validators}
+	if scheme, _ := deployment.Remote(r.At); scheme == "s3" {
+		after.evidence, err = a.fromS3(ctx, r)
+	} else {
+		after.evidence, err = a.fromURL(ctx, r, &after.validators)
+	}
+	if err == nil {
+		after.evidence, err = fetched(after.evidence)
+	}
+	if err != nil {
+		return evidence.Evidence{}, err
+	}
+	memory.mu.Lock()
+	defer memory.mu.Unlock()
+	if len(memory.entries) >= maxEvidenceSeen {
+		clear(memory.entries)
+	}
+	memory.entries[key] = after
+	return after.evidence, nil
+}
+
+// fetched sorts what fetching came to: a report that is not there is none; what could not be fetched, or is of unknown age and no report at all (a
+// log-in page), is an error, so that it hides nothing that lies elsewhere; a report that is broken stays evidence.
+func fetched(e evidence.Evidence) (evidence.Evidence, error) {
+	var unanswered *Unanswered
+	switch {
+	case e.Err == nil:
+		return e, nil
+	case errors.Is(e.Err, fs.ErrNotExist):
+		return evidence.Evidence{}, nil
+	case errors.As(e.Err, &unanswered), e.Taken.IsZero():
+		_, reason := evidence.Unread(e.Err)
+		if unanswered != nil {
+			return e, fmt.Errorf("%s: %w", e.Name, e.Err)
+		}
+		return e, Needs(evidencePlacesSetting, Unknown(Reason(reason), fmt.Errorf("%s: %w", e.Name, e.Err)))
+	}
+	return e, nil
+}
+
+// fits reports whether a place of any kind may hold reports of the one asked for, by the base name of what it is.
+func (a evidencePlaces) fits(r remoteEvidence, base string) (bool, error) {
+	switch {
+	case r.Report != "" || evidence.NameFits(base, a.kind):
+		return true, nil
+	case !evidence.AnyKind(base):
+		return false, Needs(evidenceReportsSetting, Unknown(ReasonInvalid, fmt.Errorf("deployment.%s: %w", r.section, evidence.ErrNamesNoKind)))
+	}
+	return false, nil
+}
+
+// shownURL is a URL without user, query and fragment, any of which may hold a token.
+func shownURL(u *url.URL) string {
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}
+
+// baseOf is the last part of a path, "" when there is none.
+func baseOf(name string) string {
+	if strings.HasSuffix(name, "/") || name == "" {
+		return ""
+	}
+	return path.Base(name)
+}
+
+// lazyBody opens at the first read: what is known again is never read.
+type lazyBody struct {
+	open func() (io.ReadCloser, error)
+	body io.ReadCloser
+	left int64 // bytes that may be read
+}
+
+func (l *lazyBody) Read(b []byte) (int, error) {
+	if l.body == nil {
+		body, err := l.open()
+		if err != nil {
+			return 0, err
+		}
+		l.body = body
+	}
+	if l.left < 0 {
+		return 0, evidence.ErrFetch
+	}
+	if int64(len(b)) > l.left+1 {
+		b = b[:l.left+1]
+	}
+	n, err := l.body.Read(b)
+	if l.left -= int64(n); l.left < 0 {
+		return n, evidence.ErrFetch
+	}
+	if err != nil && err != io.EOF {
+		err = brokenOff(err)
+	}
+	return n, err
+}
+
+func (l *lazyBody) Close() error {
+	if l.body == nil {
+		return nil
+	}
+	_ = l.body.Close() // what was read has been read to its end
+	return nil
+}
+
+// brokenOff keeps of an error in the middle of a body what may be shown.
+func brokenOff(err error) error {
+	if reasonOf(err) == ReasonTimeout {
+		return Unknown(ReasonTimeout, errors.New("it could not be fetched in time"))
+	}
+	return fmt.Errorf("%w: %w", errBrokenOff, io.ErrUnexpectedEOF)
+}
