@@ -71,6 +71,7 @@ var restricted = []struct {
 	{"unsafe", "there is no need", nil},
 	{"testing", "test support stays out of the program", nil},
 	{module + "/internal/parts", "test support stays out of the program", nil},
+	{module + "/internal/declared", "test support stays out of the program", nil},
 }
 
 // stateful lists package-level variables that are state all the same, each with its reason.

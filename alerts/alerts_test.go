@@ -3,11 +3,13 @@
 package alerts
 
 import (
-	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/declared"
 )
 
 func TestRulesTakeTheJob(t *testing.T) {
@@ -41,77 +43,50 @@ func TestRulesRefuseJobs(t *testing.T) {
 	}
 }
 
-// contract names every metric the rules may use and its labels, beside those of the scrape (job, instance, environment,
-// deployment). DESIGN.md's list is fixed: users' queries hang on it.
-func contract() map[string][]string {
-	item := []string{"category", "item"}
-	probe := append(slices.Clone(item), "probe")
-	return map[string][]string{
-		"up":                       nil,
-		"catalyst_check_ok":        item,
-		"catalyst_check_state":     append(slices.Clone(item), "state", "reason"),
-		"catalyst_check_info":      append(slices.Clone(item), "title", "severity", "required", "scope"),
-		"catalyst_check_waived":    item,
-		"catalyst_waiver_unused":   item,
-		"catalyst_ready":           nil,
-		"catalyst_category_ready":  {"category"},
-		"catalyst_criterion_value": probe, "catalyst_criterion_threshold": probe,
-		"catalyst_check_duration_seconds":                       item,
-		"catalyst_waiver_expiry_timestamp_seconds":              item,
-		"catalyst_attestation_expiry_timestamp_seconds":         append(slices.Clone(item), "role"),
-		"catalyst_release_timestamp_seconds":                    {"phase"},
-		"catalyst_config_last_reload_successful":                nil,
-		"catalyst_config_last_reload_success_timestamp_seconds": nil,
-		"catalyst_tls_certificate_not_after_timestamp_seconds":  append(slices.Clone(probe), "source"),
-		"catalyst_backup_last_success_timestamp_seconds":        append(slices.Clone(probe), "location"),
-		// recorded by the rules themselves
-		"catalyst:check_last_good_timestamp_seconds": item,
-		"catalyst:check_may_page":                    item,
-		"catalyst:check_drifted":                     item,
-		"catalyst:check_unknown":                     item,
-	}
-}
-
 var (
 	metricName = regexp.MustCompile(`\b(?:catalyst[_:][a-z_]+|up\{|up\b\))`)
-	selector   = regexp.MustCompile(`\b(catalyst[_:][a-z_]+|up)\{([^}]*)\}`)
-	labelName  = regexp.MustCompile(`([a-z_]+)(?:=~|!~|!=|=)"`)
 	grouping   = regexp.MustCompile(`(?:by|on) \(([a-z, ]+)\)`)
-	quoted     = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
 )
 
-// TestRulesKeepToTheContract looks at every metric and label in expressions and in queries of annotations.
-func TestRulesKeepToTheContract(t *testing.T) {
-	scrape := []string{"job", "instance", "environment", "deployment"}
+// names are what the rules may name: what the exporter declares, what a scrape adds, what the rules record.
+func names(t testing.TB) declared.Names {
+	more := map[string][]string{"up": nil}
 	for _, r := range parsed(t).all() {
-		texts := append(slices.Collect(maps.Values(r.Annotations)), r.Expr)
-		for _, text := range texts {
-			text = strings.ReplaceAll(text, `\"`, `"`) // queries in annotations quote their quotes
-			for _, name := range metricName.FindAllString(text, -1) {
-				name = strings.TrimRight(name, "{)")
-				if _, ok := contract()[name]; !ok && name != "catalyst_exporter" {
-					t.Errorf("%s: no metric %s in the contract", r.name(), name)
+		if r.Record != "" {
+			more[r.Record] = []string{"category", "item"}
+		}
+	}
+	return declared.Read(t, "..").With(more)
+}
+
+// TestRulesNameWhatIsDeclared looks at every metric, label and word in expressions and in queries of annotations.
+func TestRulesNameWhatIsDeclared(t *testing.T) {
+	known, asked := names(t), 0
+	for _, r := range parsed(t).all() {
+		queries := []string{r.Expr}
+		for _, text := range r.Annotations {
+			for _, m := range annotated.FindAllStringSubmatch(text, -1) {
+				query := m[1] + m[2]
+				if unquoted, err := strconv.Unquote(query); err == nil {
+					query = unquoted
 				}
+				queries = append(queries, strings.ReplaceAll(query, "%q", `""`))
 			}
-			for _, m := range selector.FindAllStringSubmatch(text, -1) {
-				known := append(slices.Clone(scrape), contract()[m[1]]...)
-				for _, l := range labelName.FindAllStringSubmatch(m[2], -1) {
-					if !slices.Contains(known, l[1]) {
-						t.Errorf("%s: %s has no label %s", r.name(), m[1], l[1])
-					}
-				}
-			}
-			for _, m := range grouping.FindAllStringSubmatch(quoted.ReplaceAllString(text, ""), -1) {
-				for l := range strings.SplitSeq(m[1], ",") {
-					l = strings.TrimSpace(l)
-					if !slices.Contains(append(scrape, "category", "item", "state", "reason"), l) {
-						t.Errorf("%s: aggregates by %s", r.name(), l)
-					}
-				}
+		}
+		for _, query := range queries {
+			asked += len(declared.Asked(query))
+			for _, finding := range known.Check(query) {
+				t.Errorf("%s: %s: %s", r.name(), finding, query)
 			}
 		}
 	}
+	if asked < 100 {
+		t.Errorf("only %d metrics were looked at", asked)
+	}
 }
+
+// annotated finds the queries in an annotation: what is printed for query, or given to it.
+var annotated = regexp.MustCompile(`printf ("(?:[^"\\]|\\.)*catalyst[_:](?:[^"\\]|\\.)*")|query ("(?:[^"\\]|\\.)*")`)
 
 // TestRulesSelectTheJob demands the job in every selector of every expression: Rules puts another one in its place. The one
 // exception says why in the file.

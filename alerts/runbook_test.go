@@ -3,13 +3,18 @@
 package alerts
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.yaml.in/yaml/v3"
 )
+
+var update = flag.Bool("update", false, "write anew what is made: the fixes in docs/runbook.md, the list in testdata/mutants.txt")
 
 const (
 	runbookURL  = "https://github.com/thenexusengine/catalyst_exporter/blob/main/docs/runbook.md#"
@@ -78,40 +83,73 @@ func TestRunbookOfAlerts(t *testing.T) {
 	}
 }
 
-// TestRunbookOfItems: fix_url ends in the item's id, so every item of the checklist needs a section by that name.
+// fixes are the items of the embedded checklist and how each is fixed.
+func fixes(t testing.TB) map[string]string {
+	t.Helper()
+	content, err := os.ReadFile("../checklist/catalyst.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var checklist struct {
+		Categories []struct{ Items []struct{ Item, Fix string } }
+	}
+	if err := yaml.Unmarshal(content, &checklist); err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, c := range checklist.Categories {
+		for _, it := range c.Items {
+			all[it.Item] = strings.TrimSpace(it.Fix)
+		}
+	}
+	return all
+}
+
+// fixLine is the line of an item's section that comes from the checklist; the rest of the section is written by hand.
+var fixLine = regexp.MustCompile(`(?m)^(#### ([a-z0-9_]+)\n\n.*\n\n)(- Fix: .*\n)?`)
+
+// TestRunbookOfItems: fix_url ends in the item's id, so every item of the checklist needs a section by that name, which
+// begins with the checklist's own words. With -update it writes these.
 func TestRunbookOfItems(t *testing.T) {
-	document, all := runbook(t)
-	_, rest, begun := strings.Cut(document, "<!-- items: begin -->")
-	rest, _, ended := strings.Cut(rest, "<!-- items: end -->")
+	document, _ := runbook(t)
+	head, rest, begun := strings.Cut(document, "<!-- items: begin -->")
+	rest, tail, ended := strings.Cut(rest, "<!-- items: end -->")
 	if !begun || !ended {
 		t.Fatal("the marks around the items are gone")
 	}
+	fix := fixes(t)
+	if len(fix) != 75 {
+		t.Errorf("%d items, the catalogue has 75", len(fix))
+	}
 	var items []string
-	for _, m := range regexp.MustCompile(`(?m)^#### ([a-z0-9_]+)$`).FindAllStringSubmatch(rest, -1) {
-		items = append(items, m[1])
+	made := fixLine.ReplaceAllStringFunc(rest, func(found string) string {
+		m := fixLine.FindStringSubmatch(found)
+		items = append(items, m[2])
+		return m[1] + "- Fix: " + fix[m[2]] + "\n"
+	})
+	if *update {
+		if err := os.WriteFile(runbookFile, []byte(head+"<!-- items: begin -->"+made+"<!-- items: end -->"+tail), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if made != rest {
+		t.Error("docs/runbook.md does not say what the checklist says: go test ./alerts -run Runbook -update")
 	}
-	if len(items) != 75 {
-		t.Errorf("%d items, the catalogue has 75", len(items))
-	}
-	for _, item := range items {
-		for _, part := range []string{"\n- Look: ", "\n- Do: "} {
+	_, all := runbook(t)
+	for item, fix := range fix {
+		if fix == "" || strings.Contains(fix, "\n") {
+			t.Errorf("item %s: its fix %q is not a line", item, fix)
+		}
+		if !slices.Contains(items, item) {
+			t.Errorf("item %s of the checklist has no section", item)
+		}
+		for _, part := range []string{"\n- Fix: " + fix + "\n", "\n- Look: ", "\n- Do: "} {
 			if !strings.Contains(all[item], part) {
 				t.Errorf("item %s: its section lacks %q", item, part)
 			}
 		}
 	}
-	checklist, err := os.ReadFile("../checklist/catalyst.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := regexp.MustCompile(`(?m)^\s*- item: ([a-z0-9_]+)$`).FindAllStringSubmatch(string(checklist), -1)
-	if len(found) == 0 {
-		t.Error("no items in the checklist")
-	}
-	for _, m := range found {
-		if !slices.Contains(items, m[1]) {
-			t.Errorf("item %s of the checklist has no section", m[1])
-		}
+	if len(items) != len(fix) {
+		t.Errorf("%d sections of items for %d items", len(items), len(fix))
 	}
 }
 

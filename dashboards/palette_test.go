@@ -11,13 +11,14 @@ import (
 // far is the least distance of two states' colours (CIE 1976, 2.3 is just noticeable).
 const far = 20
 
-// TestColoursAreToldApart simulates sight without red cones, without green cones (Machado, Oliveira, Fernandes 2009, full
-// severity) and full sight.
+// TestColoursAreToldApart simulates sight without red, without green and without blue cones (Machado, Oliveira, Fernandes
+// 2009, full severity) and full sight.
 func TestColoursAreToldApart(t *testing.T) {
 	sights := map[string][9]float64{
 		"full":         {1, 0, 0, 0, 1, 0, 0, 0, 1},
 		"protanopia":   {0.152286, 1.052583, -0.204868, 0.114503, 0.786281, 0.099216, -0.003882, -0.048116, 1.051998},
 		"deuteranopia": {0.367322, 0.860646, -0.227968, 0.280085, 0.672501, 0.047413, -0.011820, 0.042940, 0.968881},
+		"tritanopia":   {1.255528, -0.076749, -0.178779, -0.078411, 0.930809, 0.147602, 0.004733, 0.691367, 0.303900},
 	}
 	all := states()
 	for name, sight := range sights {
