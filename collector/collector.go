@@ -88,17 +88,20 @@ func (c *Collector) Close() {
 	c.deps.Kept.Close()
 }
 
-// Running returns how many looks are under way.
-func (c *Collector) Running() int {
-	n := 0
+// Running returns how many looks are under way, and how far the first of them that says so has come.
+func (c *Collector) Running() (n int, progress string) {
+	now := c.deps.Now()
 	for _, l := range c.looks {
 		l.mu.Lock()
 		if l.done != nil {
 			n++
 		}
+		if told := l.progress(now); told != "" && progress == "" {
+			progress = l.item.ID() + ": " + told
+		}
 		l.mu.Unlock()
 	}
-	return n
+	return n, progress
 }
 
 // Selection narrows a round. The zero value selects everything.

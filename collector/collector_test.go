@@ -430,3 +430,39 @@ func TestErrorsAreClassified(t *testing.T) {
 		}
 	})
 }
+
+func TestALongLookTellsHowFarItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := &fake{look: func(ctx context.Context, _ int) (probe.Result, error) {
+			probe.TellProgress(ctx, probe.Progress{Done: 3, What: "files"})
+			time.Sleep(2 * time.Minute)
+			probe.TellProgress(ctx, probe.Progress{Done: 12340, Most: 56000, What: "commits read"})
+			time.Sleep(time.Minute)
+			return probe.Passed("seen"), nil
+		}}
+		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Hour, timeout: 10 * time.Minute, kind: probe.Kind{Background: true}})
+		defer c.Close()
+		told := func(state probe.State, reason probe.Reason, detail, running string) {
+			t.Helper()
+			v := collect(t, c, 10*time.Second, Selection{})["x"]
+			want(t, v, state, reason)
+			if v.Detail != detail {
+				t.Errorf("the detail is %q, want %q", v.Detail, detail)
+			}
+			if _, far := c.Running(); far != running {
+				t.Errorf("under way %q, want %q", far, running)
+			}
+		}
+		told(probe.StateUnknown, probe.ReasonInProgress, "the first look has not ended yet: 3 files, since 0s", "a/x: 3 files, since 0s")
+		time.Sleep(2*time.Minute + time.Second)
+		told(probe.StateUnknown, probe.ReasonInProgress, "the first look has not ended yet: 12,340 of at most 56,000 commits read, since 2m1s",
+			"a/x: 12,340 of at most 56,000 commits read, since 2m1s")
+		time.Sleep(time.Minute)
+		told(probe.StatePass, "", "seen", "")
+		// The verdict before stands while another look goes on.
+		time.Sleep(time.Hour)
+		told(probe.StatePass, "", "seen; looking again: 3 files, since 0s", "a/x: 3 files, since 0s")
+		time.Sleep(10 * time.Minute)
+		told(probe.StatePass, "", "seen", "")
+	})
+}

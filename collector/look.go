@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,10 +18,12 @@ type look struct {
 	probe *checklist.Probe
 
 	mu      sync.Mutex
-	done    chan struct{} // closed when the running look has a verdict; nil when none runs
-	stuck   bool          // the running look is past its timeout and has not returned
-	last    *outcome      // the newest verdict
-	lastKey string        // what the newest verdict hangs on, see probe.Keyed
+	began   time.Time       // of the running look
+	told    *probe.Progress // how far the running look says it has come; nil when it does not say
+	done    chan struct{}   // closed when the running look has a verdict; nil when none runs
+	stuck   bool            // the running look is past its timeout and has not returned
+	last    *outcome        // the newest verdict
+	lastKey string          // what the newest verdict hangs on, see probe.Keyed
 }
 
 type outcome struct {
@@ -106,6 +109,8 @@ func (c *Collector) run(l *look, pass *probe.Pass, key string, done chan struct{
 	ctx, cancel := context.WithTimeout(c.background, l.probe.Timeout)
 	defer cancel()
 	began := c.deps.Now()
+	l.begin(began)
+	ctx = probe.Watched(ctx, l.tell)
 	// A look that does not come back when its time is over (a dead network mount) gets its verdict all the same, and gives back its slot;
 	// it is not started again before it has returned.
 	givenUp := time.AfterFunc(l.probe.Timeout+overtime, func() {
@@ -124,6 +129,28 @@ func (c *Collector) run(l *look, pass *probe.Pass, key string, done chan struct{
 	l.finish(done, &outcome{result, ended, ended.Sub(began)}, key)
 }
 
+// begin notes that a look has got its slot.
+func (l *look) begin(at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.began, l.told = at, nil
+}
+
+// tell notes how far the running look has come.
+func (l *look) tell(p probe.Progress) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = &p
+}
+
+// progress says how far the running look has come, empty when it does not say; the caller holds the lock.
+func (l *look) progress(now time.Time) string {
+	if l.done == nil || l.stuck || l.told == nil {
+		return ""
+	}
+	return fmt.Sprintf("%s, since %v", *l.told, now.Sub(l.began).Truncate(time.Second))
+}
+
 // finish keeps a verdict, when there is one, and lets go those who wait.
 func (l *look) finish(done chan struct{}, o *outcome, key string) {
 	l.mu.Lock()
@@ -136,7 +163,7 @@ func (l *look) finish(done chan struct{}, o *outcome, key string) {
 	} else {
 		close(done)
 	}
-	l.done = nil
+	l.done, l.told = nil, nil
 }
 
 // giveUp keeps the verdict on a look that has not returned.
@@ -172,6 +199,13 @@ func (l *look) outcome(now time.Time) checklist.Outcome {
 		o.LastRun, o.Duration = l.last.ended, l.last.duration
 	default:
 		o.Result, o.LastRun, o.Duration = l.last.result, l.last.ended, l.last.duration
+	}
+	if progress := l.progress(now); progress != "" && disabled(l.item, l.probe) == "" {
+		o.Result.Detail = strings.TrimPrefix(o.Result.Detail+"; looking again: ", "; ")
+		if l.last == nil {
+			o.Result.Detail = "the first look has not ended yet: "
+		}
+		o.Result.Detail += progress
 	}
 	return o
 }

@@ -207,7 +207,7 @@ func encodeFamilies(families []*dto.MetricFamily) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// progress shows on a terminal how many looks are still under way, until the returned function is called.
+// progress shows on a terminal how many looks are still under way, and how far, until the returned function is called.
 func (a *app) progress(c *collector.Collector) (stop func()) {
 	if !a.Terminal {
 		return func() {}
@@ -224,7 +224,11 @@ func (a *app) progress(c *collector.Collector) (stop func()) {
 				_, _ = fmt.Fprint(a.Stderr, "\r\033[K")
 				return
 			case <-tick.C:
-				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Klooking: %d under way", c.Running())
+				n, far := c.Running()
+				if far != "" {
+					far = " (" + far + ")"
+				}
+				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Klooking: %d under way%s", n, far)
 			}
 		}
 	}()

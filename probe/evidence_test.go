@@ -83,6 +83,53 @@ func TestEvidence(t *testing.T) {
 	}
 }
 
+// TestEvidenceOfSecrets takes a scanner's report in the place of looking at the repository.
+func TestEvidenceOfSecrets(t *testing.T) {
+	sarif := func(run string) string {
+		return `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"gitleaks"}},` + run + `}]}`
+	}
+	const ended = `"invocations":[{"executionSuccessful":true}],`
+	found := `[{"RuleID":"github-pat","StartLine":3,"File":"a.env","Secret":"marked","Match":"marked","Commit":"` + commitA + `"}]`
+	for _, tt := range []struct {
+		name, file, text, commit string
+		age                      time.Duration
+		state                    State
+		reason                   Reason
+		detail                   string
+	}{
+		{"gitleaks, none", "secrets.json", "[]\n", commitA, time.Hour, StatePass, ReasonNone, "found nothing"},
+		{"gitleaks, one", "secrets.json", found, commitA, time.Hour, StateFail, ReasonCommitted, "github-pat at a.env:3"},
+		{"gitleaks, stale", "secrets.json", "[]\n", commitA, 31 * 24 * time.Hour, StateFail, ReasonStale, ""},
+		{"gitleaks, of another commit", "secrets.json", "[]\n", commitB, time.Hour, StateFail, ReasonOutdated, ""},
+		{"gitleaks, empty", "secrets.json", "", commitA, time.Hour, StateUnknown, ReasonEmpty, ""},
+		{"gitleaks, cut before anything", "secrets.json", "[", commitA, time.Hour, StateUnknown, ReasonInvalid, ""},
+		{"gitleaks, cut behind a finding", "secrets.json", strings.TrimSuffix(found, "]") + ",", commitA, time.Hour, StateFail, ReasonCommitted, "ends in the middle"},
+		{"SARIF, none", "secrets.sarif", sarif(ended + `"results":[]`), commitA, time.Hour, StatePass, ReasonNone, "found nothing"},
+		{"SARIF, one", "secrets.sarif", sarif(ended + `"results":[{"ruleId":"aws","message":{"text":"marked"}}]`), commitA, time.Hour, StateFail, ReasonCommitted, "aws"},
+		{"SARIF, stale", "secrets.sarif", sarif(ended + `"results":[]`), commitA, 31 * 24 * time.Hour, StateFail, ReasonStale, ""},
+		{"SARIF, of another commit", "secrets.sarif", sarif(ended + `"results":[]`), commitB, time.Hour, StateFail, ReasonOutdated, ""},
+		{"SARIF, no run", "secrets.sarif", `{"version":"2.1.0","runs":[]}`, commitA, time.Hour, StateUnknown, ReasonEmpty, ""},
+		{"SARIF, not said to have ended", "secrets.sarif", sarif(`"results":[]`), commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
+		{"SARIF, cut", "secrets.sarif", sarif(ended + `"results":[]`)[:90], commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			name := ".catalyst/evidence/" + tt.commit + "/" + tt.file
+			root := folder{name: tt.text}.write(t)
+			at := time.Now().Add(-tt.age)
+			if err := os.Chtimes(filepath.Join(root, name), at, at); err != nil {
+				t.Fatal(err)
+			}
+			plan(t, root, commitA)
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), "evidence", "{report: secrets}")
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			hasNot(t, r, "marked")
+			if n, ok := measured(r, SecretFindings); tt.reason == ReasonCommitted && tt.file == "secrets.sarif" && (!ok || n != 1) {
+				t.Errorf("measured %v, %v", n, ok)
+			}
+		})
+	}
+}
+
 func TestAttestation(t *testing.T) {
 	now := time.Now().UTC().Truncate(time.Second)
 	claim := func(lines ...string) string {

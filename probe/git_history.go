@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -89,7 +90,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 			read = h.tips
 		}
 	}
-	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
+	scan := secretScan{rules: rules, found: map[secretFound]bool{}, most: g.count(ctx, tips, read)}
 	if read != nil {
 		maps.Copy(scan.found, h.found)
 		scan.known, scan.seen, scan.blind = h.known, h.seen, h.blind
@@ -120,6 +121,26 @@ func (g gitRepository) tips(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
+// count is how many commits a scan will read at most: those that add nothing are not handed on. 0 when it cannot be told, which only costs the
+// progress its end.
+func (g gitRepository) count(ctx context.Context, tips, read []string) int {
+	text, _, err := g.text(ctx, maxDiffHeader, revisions(tips, read), "rev-list", "--count", "--stdin")
+	n, errNumber := strconv.Atoi(strings.TrimSpace(text))
+	if err != nil || errNumber != nil {
+		return 0
+	}
+	return n
+}
+
+// revisions is git's input for what some commits have and others have not.
+func revisions(tips, read []string) string {
+	input := strings.Join(tips, "\n") + "\n"
+	for _, tip := range read {
+		input += "^" + tip + "\n"
+	}
+	return input
+}
+
 // rewritten reports whether some commit that was read is no longer part of the history.
 func (g gitRepository) rewritten(ctx context.Context, before, now []string) (bool, error) {
 	text, _, err := g.text(ctx, maxDiffHeader, strings.Join(before, "\n")+"\n^"+strings.Join(now, "\n^")+"\n", "rev-list", "--max-count=1", "--stdin")
@@ -136,6 +157,7 @@ type secretScan struct {
 	found    map[secretFound]bool
 	known    int
 	seen     int
+	most     int // commits that are to be read at most; 0 when not known
 	blind    int
 	more     bool
 }
@@ -145,15 +167,14 @@ func (s *secretScan) run(ctx context.Context, g gitRepository, tips, read []stri
 	if s.detector, err = s.rules.make_(); err != nil {
 		return err
 	}
-	input := strings.Join(tips, "\n") + "\n"
-	for _, tip := range read {
-		input += "^" + tip + "\n"
-	}
+	before := s.seen
+	tell := func() { TellProgress(ctx, Progress{Done: s.seen - before, Most: s.most, What: "commits read"}) }
+	tell()
 	log := additions{
 		each:   func(a addition) error { return s.search(ctx, a) },
-		commit: func() error { s.seen++; return ctx.Err() },
+		commit: func() error { s.seen++; tell(); return ctx.Err() },
 	}
-	_, err = g.run(ctx, input, func(r io.Reader) error { return log.read(r) },
+	_, err = g.run(ctx, revisions(tips, read), func(r io.Reader) error { return log.read(r) },
 		"log", "--stdin", "--full-history", "--diff-filter=tuxdb", "--format=%x00%H", "--patch", "--unified=0", "--cc", "--find-renames", "--inter-hunk-context=0",
 		"--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-relative", "--no-notes",
 		"--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
