@@ -176,6 +176,6 @@ type AWS struct {
 	Endpoint string `yaml:"endpoint" doc:"URL of an S3-compatible service"`
 	Bucket   string `yaml:"bucket" doc:"bucket of the backups; S3_BUCKET and its like in the env file when not set"`
 	Prefix   string `yaml:"prefix" doc:"prefix of the backups in the bucket"`
-	User     string `yaml:"user" doc:"IAM user that uploads; the caller when not set"`
+	User     string `yaml:"user" doc:"IAM user that uploads, or role/NAME; the one whose keys are in the env file, else the caller, when not set"`
 	Role     string `yaml:"role" doc:"role to assume"`
 }

@@ -111,13 +111,14 @@ func (a awsPlace) fingerprint(p *Pass) string {
 	conf := p.Deployment.AWS
 	_, _ = fmt.Fprintf(print, "%q %q %q %q %q %q %q", a.bucket, a.prefix, a.region, a.endpoint, conf.Profile, conf.Role, p.Agent)
 	_, _ = fmt.Fprintf(print, " %q %q %q", a.keyID.Reveal(), a.key.Reveal(), a.token.Reveal())
-	for key, name := range map[string]string{"AWS_CONFIG_FILE": "config", "AWS_SHARED_CREDENTIALS_FILE": "credentials"} {
-		path := p.Getenv(key)
+	_, _ = fmt.Fprintf(print, " %q %q %q %t", a.uploader.keyID.Reveal(), a.uploader.key.Reveal(), a.uploader.token.Reveal(), a.own)
+	for _, file := range [...]struct{ key, name string }{{"AWS_CONFIG_FILE", "config"}, {"AWS_SHARED_CREDENTIALS_FILE", "credentials"}} {
+		path := p.Getenv(file.key)
 		if path == "" {
-			path = filepath.Join(p.Getenv("HOME"), ".aws", name)
+			path = filepath.Join(p.Getenv("HOME"), ".aws", file.name)
 		}
 		if info, err := os.Stat(path); err == nil {
-			_, _ = fmt.Fprintf(print, " %s", hex.EncodeToString(fmt.Appendf(nil, "%s %d %d", name, info.Size(), info.ModTime().UnixNano())))
+			_, _ = fmt.Fprintf(print, " %s", hex.EncodeToString(fmt.Appendf(nil, "%s %d %d", file.name, info.Size(), info.ModTime().UnixNano())))
 		}
 	}
 	return hex.EncodeToString(print.Sum(nil))

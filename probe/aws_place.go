@@ -28,12 +28,16 @@ const (
 // awsPlace is a bucket and how to get to it.
 type awsPlace struct {
 	bucket, prefix string
-	region         string // "": the SDK's own sources, else the bucket's own
-	endpoint       string // "": AWS
-	compatible     bool   // the endpoint is an S3-compatible service and not AWS
-	keyID, key     secret.Text
-	token          secret.Text
+	region         string  // "": the SDK's own sources, else the bucket's own
+	endpoint       string  // "": AWS
+	compatible     bool    // the endpoint is an S3-compatible service and not AWS
+	awsKeys                // those of the deployment's environment, when the exporter has none of its own
+	own            bool    // the exporter has credentials of its own: a profile, a role to assume, variables
+	uploader       awsKeys // those of the deployment's environment, when they are not what the exporter asks with
 }
+
+// awsKeys are credentials of AWS.
+type awsKeys struct{ keyID, key, token secret.Text }
 
 var (
 	// awsBucketName is wider than what AWS creates today: old buckets and S3-compatible services have other names.
@@ -103,12 +107,19 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 			}
 		}
 	}
-	if conf.Profile == "" && !ownAWSCredentials(p) {
-		a.keyID = look(awsCredentials, "AWS_ACCESS_KEY_ID")
-		a.key = look(awsCredentials, "AWS_SECRET_ACCESS_KEY")
-		a.token = look(awsCredentials, "AWS_SESSION_TOKEN")
-	}
+	apart := conf.Profile != "" || ownAWSCredentials(p)
+	a.own = apart || conf.Role != ""
 	if problem != nil {
+		return awsPlace{}, problem
+	}
+	keys := awsKeys{look(awsCredentials, "AWS_ACCESS_KEY_ID"), look(awsCredentials, "AWS_SECRET_ACCESS_KEY"), look(awsCredentials, "AWS_SESSION_TOKEN")}
+	if !apart {
+		a.awsKeys = keys
+	}
+	if a.own && problem == nil && !keys.keyID.Empty() && !keys.key.Empty() && !isPlaceholder(keys.keyID.Reveal()) && !isPlaceholder(keys.key.Reveal()) {
+		a.uploader = keys
+	}
+	if problem != nil && !apart {
 		return awsPlace{}, problem
 	}
 	if a.region != "" && !awsRegionName.MatchString(a.region) {

@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
 // Reading an identity out of IAM: who it is, its policies, its keys. Every list is read to its end or the identity is unknown: the statement that
@@ -25,6 +24,7 @@ type identity struct {
 	kind      string // user, role or root
 	name      string
 	missing   bool // there is none
+	assumed   bool // it is the exporter's own, and only supposed to be the one that uploads
 	policies  []iamPolicy
 	boundary  *iamPolicy // what it may do at most; nil: no bound
 	keys      []accessKey
@@ -43,29 +43,7 @@ func (id identity) shown() string {
 	return id.kind + " " + id.name
 }
 
-// parseCaller reads an ARN of sts:GetCallerIdentity.
-func parseCaller(arn string) (identity, bool) {
-	part := strings.SplitN(arn, ":", 6)
-	if len(part) != 6 || part[0] != "arn" || part[1] == "" {
-		return identity{}, false
-	}
-	id := identity{partition: part[1], caller: part[5]}
-	kind, rest, _ := strings.Cut(part[5], "/")
-	switch {
-	case part[2] == "iam" && part[5] == "root":
-		id.kind = "root"
-	case part[2] == "iam" && kind == "user" && rest != "":
-		id.kind, id.name = "user", rest[strings.LastIndex(rest, "/")+1:]
-	case part[2] == "sts" && kind == "assumed-role" && rest != "":
-		id.kind = "role"
-		id.name, _, _ = strings.Cut(rest, "/")
-	default:
-		return id, false
-	}
-	return id, id.kind == "root" || id.name != ""
-}
-
-// iamAsk asks IAM or STS one question; action is the permission it needs.
+// iamAsk asks IAM one question; action is the permission it needs.
 func iamAsk[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subject string, ask func(context.Context, *In, ...func(*Opt)) (*Out, error), in *In) (*Out, error) {
 	out, err := ask(ctx, in)
 	if err != nil {
@@ -88,28 +66,6 @@ func iamList(what string, page func(marker *string) (more bool, next *string, er
 		marker = next
 	}
 	return Unknownf(ReasonError, "IAM lists more %s than are read", what)
-}
-
-// identify tells who the caller is, and reads the identity that uploads: the user of that name, else the caller.
-func (a *awsAccount) identify(ctx context.Context, user string) (identity, error) {
-	who, err := iamAsk(ctx, a, "sts:GetCallerIdentity", "the caller", a.sts.GetCallerIdentity, &sts.GetCallerIdentityInput{})
-	if err != nil {
-		return identity{}, err
-	}
-	id, ok := parseCaller(aws.ToString(who.Arn))
-	switch {
-	case user != "" && id.partition != "":
-		id.kind, id.name = "user", user
-	case !ok:
-		return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the credentials in use belong neither to a user nor to a role: name the user that uploads in %s", awsUserSetting))
-	}
-	switch id.kind {
-	case "user":
-		err = a.readUser(ctx, &id)
-	case "role":
-		err = a.readRole(ctx, &id)
-	}
-	return id, err
 }
 
 // readUser reads a user with all that it may do and its keys.
@@ -138,21 +94,18 @@ func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	if err != nil {
 		return err
 	}
-	err = iamList("a user's policies", func(marker *string) (bool, *string, error) {
+	err = id.readInline("a user's policies", func(marker *string) ([]string, bool, *string, error) {
 		out, err := iamAsk(ctx, a, "iam:ListUserPolicies", subject, a.iam.ListUserPolicies, &iam.ListUserPoliciesInput{UserName: name, Marker: marker})
 		if err != nil {
-			return false, nil, err
+			return nil, false, nil, err
 		}
-		for _, policy := range out.PolicyNames {
-			got, err := iamAsk(ctx, a, "iam:GetUserPolicy", subject, a.iam.GetUserPolicy, &iam.GetUserPolicyInput{UserName: name, PolicyName: &policy})
-			if err != nil {
-				return false, nil, err
-			}
-			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
-				return false, nil, err
-			}
+		return out.PolicyNames, out.IsTruncated, out.Marker, nil
+	}, func(policy *string) (*string, error) {
+		out, err := iamAsk(ctx, a, "iam:GetUserPolicy", subject, a.iam.GetUserPolicy, &iam.GetUserPolicyInput{UserName: name, PolicyName: policy})
+		if err != nil {
+			return nil, err
 		}
-		return out.IsTruncated, out.Marker, nil
+		return out.PolicyDocument, nil
 	})
 	if err != nil {
 		return err
@@ -197,21 +150,18 @@ func (a *awsAccount) readGroup(ctx context.Context, id *identity, group string) 
 	if err != nil {
 		return err
 	}
-	return iamList("a group's policies", func(marker *string) (bool, *string, error) {
+	return id.readInline("a group's policies", func(marker *string) ([]string, bool, *string, error) {
 		out, err := iamAsk(ctx, a, "iam:ListGroupPolicies", subject, a.iam.ListGroupPolicies, &iam.ListGroupPoliciesInput{GroupName: &group, Marker: marker})
 		if err != nil {
-			return false, nil, err
+			return nil, false, nil, err
 		}
-		for _, policy := range out.PolicyNames {
-			got, err := iamAsk(ctx, a, "iam:GetGroupPolicy", subject, a.iam.GetGroupPolicy, &iam.GetGroupPolicyInput{GroupName: &group, PolicyName: &policy})
-			if err != nil {
-				return false, nil, err
-			}
-			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
-				return false, nil, err
-			}
+		return out.PolicyNames, out.IsTruncated, out.Marker, nil
+	}, func(policy *string) (*string, error) {
+		out, err := iamAsk(ctx, a, "iam:GetGroupPolicy", subject, a.iam.GetGroupPolicy, &iam.GetGroupPolicyInput{GroupName: &group, PolicyName: policy})
+		if err != nil {
+			return nil, err
 		}
-		return out.IsTruncated, out.Marker, nil
+		return out.PolicyDocument, nil
 	})
 }
 
@@ -241,21 +191,38 @@ func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 	if err != nil {
 		return err
 	}
-	return iamList("a role's policies", func(marker *string) (bool, *string, error) {
+	return id.readInline("a role's policies", func(marker *string) ([]string, bool, *string, error) {
 		out, err := iamAsk(ctx, a, "iam:ListRolePolicies", subject, a.iam.ListRolePolicies, &iam.ListRolePoliciesInput{RoleName: name, Marker: marker})
+		if err != nil {
+			return nil, false, nil, err
+		}
+		return out.PolicyNames, out.IsTruncated, out.Marker, nil
+	}, func(policy *string) (*string, error) {
+		out, err := iamAsk(ctx, a, "iam:GetRolePolicy", subject, a.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: name, PolicyName: policy})
+		if err != nil {
+			return nil, err
+		}
+		return out.PolicyDocument, nil
+	})
+}
+
+// readInline reads the policies that are written into a user, group or role itself.
+func (id *identity) readInline(what string, list func(marker *string) (names []string, more bool, next *string, err error), get func(name *string) (document *string, err error)) error {
+	return iamList(what, func(marker *string) (bool, *string, error) {
+		names, more, next, err := list(marker)
 		if err != nil {
 			return false, nil, err
 		}
-		for _, policy := range out.PolicyNames {
-			got, err := iamAsk(ctx, a, "iam:GetRolePolicy", subject, a.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: name, PolicyName: &policy})
+		for _, name := range names {
+			document, err := get(&name)
 			if err != nil {
 				return false, nil, err
 			}
-			if err := id.add(policy, "", aws.ToString(got.PolicyDocument)); err != nil {
+			if err := id.add(name, "", aws.ToString(document)); err != nil {
 				return false, nil, err
 			}
 		}
-		return out.IsTruncated, out.Marker, nil
+		return more, next, nil
 	})
 }
 

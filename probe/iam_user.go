@@ -2,12 +2,16 @@ package probe
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // iam_user: may the identity that uploads write to the bucket, and not much more, with keys that are changed?
+//
+// Who uploads is who deployment.aws.user names, else whose keys the deployment's environment holds, else the role or user in use. An exporter with
+// credentials of its own, which may only read as they should, is not taken for the one that uploads and blamed for it.
 //
 // Its own policies are read, not the bucket's: those belong to the bucket's owner and would need another permission.
 
@@ -17,7 +21,7 @@ func iamUserKind() Kind {
 		Question: "May the user or role that uploads write to the bucket, not much more, and are its keys young?",
 		Example:  "{key_age: 90d}",
 		Layer:    LayerLive,
-		Reads:    "the user of deployment.aws.user, else the caller, in IAM: policies (attached, inline, of groups, boundary) and ages of keys; needs the iam:Get… and iam:List… actions of examples/iam-policy.json",
+		Reads:    "who uploads (deployment.aws.user, else whose keys the deployment's environment holds, else the caller, which is the wrong one where the exporter has credentials of its own and nothing says who uploads) in IAM: policies (attached, inline, of groups, boundary) and ages of keys; needs the iam:Get… and iam:List… actions of examples/iam-policy.json",
 		MaxAge:   15 * time.Minute,
 		Timeout:  30 * time.Second,
 		Alone:    true,
@@ -56,11 +60,18 @@ func (id identity) judge(bucket, prefix string, keyAge time.Duration, now time.T
 	if id.kind == "root" {
 		return Warned(ReasonOverPrivileged, "the credentials in use are the account's root's: make a user for the backups (%s)", id.caller)
 	}
-	var f Findings
 	may := allowed(id.policies, "s3:putobject", "arn:"+id.partition+":s3:::"+bucket+"/"+prefix+"*")
 	if id.boundary != nil {
 		may = min(may, allowed([]iamPolicy{*id.boundary}, "s3:putobject", "arn:"+id.partition+":s3:::"+bucket+"/"+prefix+"*"))
 	}
+	if id.assumed {
+		if may == grantNone {
+			return Result{State: StateUnknown, Reason: ReasonNotConfigured, Remedy: awsUserSetting,
+				Detail: fmt.Sprintf("the exporter asks with credentials of its own, those of %s, which may not put objects into bucket %s: who uploads is not known", id.shown(), bucket)}
+		}
+		asked = ", taken for the one that uploads since the exporter asks with its credentials: name another in " + awsUserSetting
+	}
+	var f Findings
 	switch may {
 	case grantNone:
 		f.Fail(ReasonMissing, "no policy of %s lets it put objects into bucket %s (s3:PutObject); if another one uploads, name it in %s", id.shown(), bucket, awsUserSetting)
@@ -73,7 +84,11 @@ func (id identity) judge(bucket, prefix string, keyAge time.Duration, now time.T
 	if id.kind == "user" {
 		id.judgeKeys(&f, keyAge, now)
 	}
-	return f.Result("%s may put objects into bucket %s%s", id.shown(), bucket, asked)
+	r := f.Result("%s may put objects into bucket %s%s", id.shown(), bucket, asked)
+	if id.assumed && r.State != StatePass {
+		r.Detail += asked
+	}
+	return r
 }
 
 // judgeKeys judges the keys of a user.

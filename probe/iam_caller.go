@@ -1,0 +1,84 @@
+package probe
+
+import (
+	"context"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+)
+
+// Who asks AWS, and who uploads: two identities, where the exporter has credentials of its own. STS tells to whom credentials belong without any
+// permission, so that the deployment's keys are used for that one question and nothing else.
+
+// identify tells who the caller is, and reads the identity that uploads: the user or role of that name, else whose keys the deployment's environment
+// holds, else the caller, who may be another when the exporter has credentials of its own.
+func (a *awsAccount) identify(ctx context.Context, named string) (identity, error) {
+	id, known, err := a.whoIs(ctx, "the caller")
+	if err != nil {
+		return identity{}, err
+	}
+	caller := id.caller
+	switch role, isRole := strings.CutPrefix(named, "role/"); {
+	case isRole && id.partition != "":
+		id.kind, id.name = "role", role[strings.LastIndex(role, "/")+1:]
+	case named != "" && id.partition != "":
+		id.kind, id.name = "user", strings.TrimPrefix(named, "user/")
+	case !a.place.uploader.keyID.Empty():
+		keys := a.place.uploader
+		id, known, err = a.whoIs(ctx, "the keys in the deployment's environment", func(o *sts.Options) {
+			o.Credentials = credentials.NewStaticCredentialsProvider(keys.keyID.Reveal(), keys.key.Reveal(), keys.token.Reveal())
+		})
+		if err != nil {
+			return identity{}, err
+		}
+		if !known {
+			return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the keys in the deployment's environment belong neither to a user nor to a role: name who uploads in %s", awsUserSetting))
+		}
+		id.caller = caller
+	case !known:
+		return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the credentials in use belong neither to a user nor to a role: name who uploads in %s", awsUserSetting))
+	default:
+		id.assumed = a.place.own
+	}
+	switch id.kind {
+	case "user":
+		err = a.readUser(ctx, &id)
+	case "role":
+		err = a.readRole(ctx, &id)
+	}
+	return id, err
+}
+
+// whoIs asks to whom credentials belong: those in use, or others. Known is false when it is neither user nor role.
+func (a *awsAccount) whoIs(ctx context.Context, whose string, with ...func(*sts.Options)) (id identity, known bool, err error) {
+	out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, with...)
+	if err != nil {
+		return identity{}, false, a.unasked("sts:GetCallerIdentity", whose, awsFaultOf(ctx, err))
+	}
+	id, known = parseCaller(aws.ToString(out.Arn))
+	return id, known, nil
+}
+
+// parseCaller reads an ARN of sts:GetCallerIdentity.
+func parseCaller(arn string) (identity, bool) {
+	part := strings.SplitN(arn, ":", 6)
+	if len(part) != 6 || part[0] != "arn" || part[1] == "" {
+		return identity{}, false
+	}
+	id := identity{partition: part[1], caller: part[5]}
+	kind, rest, _ := strings.Cut(part[5], "/")
+	switch {
+	case part[2] == "iam" && part[5] == "root":
+		id.kind = "root"
+	case part[2] == "iam" && kind == "user" && rest != "":
+		id.kind, id.name = "user", rest[strings.LastIndex(rest, "/")+1:]
+	case part[2] == "sts" && kind == "assumed-role" && rest != "":
+		id.kind = "role"
+		id.name, _, _ = strings.Cut(rest, "/")
+	default:
+		return id, false
+	}
+	return id, id.kind == "root" || id.name != ""
+}
