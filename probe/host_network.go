@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -43,24 +42,23 @@ const (
 var errTooManyInterfaces = fmt.Errorf("more than %d interfaces, or %d addresses of one", maxInterfaces, maxAddresses)
 
 // hostInterfaces reads the interfaces of the network namespace of the calling thread that lead outside: not the host's own, and those of containers
-// and tunnels only where the default route takes them.
-func hostInterfaces() ([]hostInterface, error) {
+// and tunnels only where the default route takes them. And the addresses of all that are up.
+func hostInterfaces() (out []hostInterface, own []netip.Addr, err error) {
 	all, err := net.Interfaces()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	routed, err := defaultRoutes()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var out []hostInterface
 	for _, i := range all {
-		if i.Flags&net.FlagUp == 0 || i.Flags&net.FlagLoopback != 0 || leadsInside(i.Name) && !routed[i.Name] {
+		if i.Flags&net.FlagUp == 0 {
 			continue
 		}
 		addresses, err := i.Addrs()
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		h := hostInterface{name: i.Name, index: i.Index, routed: routed[i.Name]}
 		for _, a := range addresses {
@@ -68,14 +66,18 @@ func hostInterfaces() ([]hostInterface, error) {
 				h.addresses = append(h.addresses, block.Addr().Unmap())
 			}
 		}
-		if len(h.addresses) == 0 {
+		if len(h.addresses) > maxAddresses {
+			return nil, nil, errTooManyInterfaces
+		}
+		own = append(own, h.addresses...)
+		if i.Flags&net.FlagLoopback != 0 || leadsInside(i.Name) && !routed[i.Name] || len(h.addresses) == 0 {
 			continue
 		}
-		if out = append(out, h); len(out) > maxInterfaces || len(h.addresses) > maxAddresses {
-			return nil, errTooManyInterfaces
+		if out = append(out, h); len(out) > maxInterfaces {
+			return nil, nil, errTooManyInterfaces
 		}
 	}
-	return out, nil
+	return out, own, nil
 }
 
 // defaultRoutes are the interfaces with a default route of either family, of the calling thread's namespace.
@@ -145,23 +147,23 @@ func sameNetwork(root string) bool {
 	return err == nil && ownErr == nil && first == own
 }
 
-// legacyTables tells whether rules are loaded by iptables in the way that nf_tables does not show. The kernel lists the tables that were ever used.
-func legacyTables() bool {
+// legacyTables tells whether rules are loaded by iptables in the way that nf_tables does not show, and whether they may lead packets elsewhere. The
+// kernel lists the tables that were ever used.
+func legacyTables() (some, leading bool) {
 	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
-		f, err := os.Open("/proc/thread-self/net/" + name)
+		data, _, err := files.Read("/proc/thread-self/net/"+name, 1<<16)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
-			return true // may be
+			return true, true // may be
 		}
-		some := bufio.NewScanner(f).Scan()
-		_ = f.Close()
-		if some {
-			return true
+		for _, table := range strings.Fields(string(data)) {
+			some = true
+			leading = leading || table == "nat" || table == "mangle" // the latter by TPROXY
 		}
 	}
-	return false
+	return some, leading
 }
 
 // processes names the processes that hold sockets, by inode, as far as this user may see them.

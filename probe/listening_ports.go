@@ -3,12 +3,8 @@ package probe
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"net/netip"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -21,8 +17,9 @@ import (
 // listening_ports: of the sockets that listen on this host, do the loaded rules let the world only to those it may reach?
 //
 // A socket counts where the rules in the kernel admit the first packet of a connection from an address that nothing names; without any rules
-// everything that listens is admitted. Where rules decide that are not understood here, or rules of iptables' older way that cannot be seen, it is
-// unknown what is admitted: neither a pass nor a fault. docker-proxy's sockets are the containers' matter. The ports of DHCP clients are open on
+// everything that listens is admitted; and where rules lead packets on to it from another port that the world may not reach. Where rules decide that
+// are not understood here, or rules of iptables' older way that cannot be seen, it is unknown what is admitted: neither a pass nor a fault. Sockets of
+// TCP and UDP are looked at. docker-proxy's sockets are the containers' matter. The ports of DHCP clients are open on
 // every host that asks for its address, and are not told.
 
 func listeningPortsKind() Kind {
@@ -69,43 +66,6 @@ func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processes(ctx, inodes) })
 }
 
-// host is what was seen of a host.
-type host struct {
-	interfaces []hostInterface
-	listeners  []hostSocket
-	rules      *nftRuleset
-	legacy     bool // older rules are or may be loaded, which are not seen
-	ufw        bool // ufw's files say that it is enabled
-}
-
-// lookHost reads the network namespace of the calling thread.
-func lookHost(ctx context.Context) (h host, err error) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	if h.rules, err = loadRuleset(ctx); err != nil {
-		return h, noRules(err)
-	}
-	h.legacy = legacyTables()
-	if h.interfaces, err = hostInterfaces(); err != nil {
-		return h, Unknown(reasonOf(err), fmt.Errorf("the interfaces cannot be read: %w", err))
-	}
-	if len(h.interfaces) == 0 {
-		return h, Needs(hostNetworkSetting, Unknownf(ReasonNotConfigured, "no interface leads outside"))
-	}
-	if h.listeners, err = listeners(ctx); err != nil {
-		return h, Unknown(reasonOf(err), fmt.Errorf("the listening sockets cannot be read: %w", err))
-	}
-	return h, nil
-}
-
-// noRules is the error of rules that could not be read.
-func noRules(err error) error {
-	if errors.Is(err, fs.ErrPermission) {
-		return Needs("CAP_NET_ADMIN to read the loaded firewall rules", Unknown(ReasonPermissionDenied, fmt.Errorf("the loaded firewall rules cannot be read: %w", err)))
-	}
-	return Unknown(reasonOf(err), fmt.Errorf("the loaded firewall rules cannot be read: %w", err))
-}
-
 // ufwEnabled tells whether ufw's files say that it is enabled; not where they cannot be read, which is another probe's matter.
 func ufwEnabled(p *Pass) bool {
 	place := p.View.Place(deployment.FactFirewall)
@@ -114,70 +74,6 @@ func ufwEnabled(p *Pass) bool {
 	}
 	conf, err := loadShell(p, filepath.Join(place.Paths[0], "ufw.conf"))
 	return err == nil && (conf["ENABLED"] == "yes" || conf["ENABLED"] == "YES")
-}
-
-// access is how a socket can be reached from outside.
-type access struct {
-	hostSocket
-	fate  fate
-	world bool
-	where string // where rules are not understood: a chain with one
-}
-
-// accessTo asks the rules about every way to a socket; the worst of them counts.
-func (h host) accessTo(l hostSocket) access {
-	best := access{hostSocket: l}
-	for _, in := range h.interfaces {
-		if l.device != 0 && l.device != in.index {
-			continue
-		}
-		addresses := in.addresses
-		if h.elsewhere(l.local.Unmap()) {
-			addresses = []netip.Addr{l.local.Unmap()}
-		}
-		for _, a := range addresses {
-			if !l.takes(a) {
-				continue
-			}
-			f, where := h.rules.fateOf(nftPacket{udp: l.udp, port: l.port, to: a, in: in})
-			if f == fateAdmitted && h.legacy {
-				f, where = fateUnsure, ""
-			}
-			if one := (access{l, f, in.world(a), where}); one.worse(best) {
-				best = one
-			}
-		}
-	}
-	return best
-}
-
-// elsewhere tells of a public address of the host that none of the interfaces has: it may be reached by each of them.
-func (h host) elsewhere(a netip.Addr) bool {
-	return !a.IsUnspecified() && reachOfAddr(a) == reachWorld &&
-		!slices.ContainsFunc(h.interfaces, func(i hostInterface) bool { return slices.Contains(i.addresses, a) })
-}
-
-// worse: what the world may reach is worse than what a private network may.
-func (a access) worse(b access) bool {
-	rank := func(x access) int {
-		if x.fate != fateDenied && x.world {
-			return 10 + int(x.fate)
-		}
-		return int(x.fate)
-	}
-	return rank(a) > rank(b)
-}
-
-// takes tells whether packets to an address are the socket's.
-func (l hostSocket) takes(a netip.Addr) bool {
-	switch local := l.local.Unmap(); {
-	case local != netip.IPv4Unspecified() && local != netip.IPv6Unspecified():
-		return local == a
-	case l.local.Is4():
-		return a.Is4()
-	default:
-		return !a.Is4() || !l.only6
-	}
 }
 
 // addressing tells of the port at which a host's own address is asked for (DHCP, RFC 2131 and RFC 8415).
@@ -204,6 +100,13 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 			inodes[l.inode] = true
 		}
 	}
+	led, all := h.led(func(udp bool, port uint16) bool {
+		return !s.beyond(hostSocket{udp: udp, port: port}.opened(), alsoAllowed).empty()
+	})
+	for _, a := range led {
+		reached = append(reached, a)
+		inodes[a.inode] = true
+	}
 	program := map[uint32]string{}
 	if len(inodes) > 0 {
 		program = names(inodes)
@@ -215,7 +118,7 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 	for _, a := range reached {
 		name := program[a.inode]
 		switch {
-		case name == "docker-proxy":
+		case name == "docker-proxy" && !a.led:
 			continue
 		case name == "":
 			name = "a process that the exporter may not see"
@@ -223,14 +126,14 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 			name = fmt.Sprintf("process %q", name)
 		}
 		switch {
-		case a.fate == fateUnsure && a.world && a.port != portSSH && !a.ephemeral():
+		case a.fate == fateUnsure && a.world && a.port != portSSH && (a.led || !a.ephemeral()):
 			unsure = noteOffender(unsure, name, a.opened())
 			if a.where != "" && !slices.Contains(chains, a.where) {
 				chains = append(chains, a.where)
 			}
 		case a.fate == fateUnsure:
 			weak = noteOffender(weak, name, a.opened())
-		case a.ephemeral():
+		case a.ephemeral() && !a.led:
 			passing = noteOffender(passing, name, a.opened())
 		case a.world:
 			open = noteOffender(open, name, a.opened())
@@ -244,6 +147,12 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 	}
 	if h.ufw && !h.rules.hasUFW() && !h.legacy {
 		f.Fail(ReasonDrift, "ufw is enabled in its files, and its rules are not loaded: `sudo ufw reload`, or `sudo systemctl restart ufw`")
+	}
+	if !all {
+		f.Add(Result{State: StateUnknown, Reason: ReasonError, Detail: "more rules that lead packets to other ports are loaded than are followed here"})
+	}
+	if h.legacyNAT {
+		f.Add(Result{State: StateUnknown, Reason: ReasonError, Remedy: legacyRemedy, Detail: "rules that may lead packets to other ports are or may be loaded by iptables-legacy, which cannot be seen"})
 	}
 	for _, o := range unsure {
 		f.Add(h.unclear(o, chains))
@@ -261,11 +170,14 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 	return f.Result("of %s, the world reaches none but at the allowed ports", count(len(h.listeners), "listening socket")), nil
 }
 
+// legacyRemedy is what lets all rules be seen: their lists are root's.
+const legacyRemedy = "iptables-nft instead of iptables-legacy on the host, or CAP_DAC_READ_SEARCH to see in /proc/net/ip_tables_names that none is loaded"
+
 // unclear is the verdict where it cannot be told whether something is admitted.
 func (h host) unclear(o offender, chains []string) Result {
 	r := Result{State: StateUnknown, Reason: ReasonError}
 	if h.legacy {
-		r.Remedy = "iptables-nft instead of iptables-legacy on the host"
+		r.Remedy = legacyRemedy
 		r.Detail = fmt.Sprintf("%v of %s may be reached by the world: rules are or may be loaded by iptables-legacy, which cannot be seen", o.ports, o.program)
 		return r
 	}

@@ -1,8 +1,6 @@
 package probe
 
 import (
-	"net/netip"
-
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 )
@@ -10,14 +8,6 @@ import (
 // What becomes of a packet: the first one of a new connection that somebody on the internet makes to this host. Nothing names that somebody: an
 // address or a block of known ones is not theirs. They choose what is theirs to choose (the port they come from, when and how often they try). What
 // a rule asks and is not understood here may be so or not.
-
-// nftPacket is the packet.
-type nftPacket struct {
-	udp  bool
-	port uint16
-	to   netip.Addr
-	in   hostInterface
-}
 
 // fate is what becomes of a packet, the worse for the host the greater.
 type fate int
@@ -58,52 +48,65 @@ func holdsIf(yes bool) holding {
 	return holdsNever
 }
 
-// Numbers of hooks beside those of package unix's NF_INET_*.
-const (
-	hookPrerouting = unix.NF_INET_PRE_ROUTING
-	hookInput      = unix.NF_INET_LOCAL_IN
-	hookIngress    = 5 // NF_INET_INGRESS
-	// maxNFTSteps bounds the rules asked for one packet: those that are not understood are asked both ways.
-	maxNFTSteps = 200_000
-)
+// maxNFTSteps bounds the rules asked for one packet: those that are not understood are asked both ways.
+const maxNFTSteps = 200_000
 
 // fateOf asks all chains that the packet enters before a socket of this host has it. Where the answer is unsure, where names a chain that decides.
-func (rs *nftRuleset) fateOf(p nftPacket) (f fate, where string) {
+func (rs *nftRuleset) fateOf(p nftPacket) (f fate, where string) { return rs.fateFrom(p, 0) }
+
+// fateFrom asks the chains from one on. Those of one priority are entered in an order that is not known: each is asked with what any other does to
+// the packet.
+func (rs *nftRuleset) fateFrom(p nftPacket, at int) (f fate, where string) {
 	f = fateAdmitted
-	for _, b := range rs.bases {
-		certain := true
-		switch b.family {
-		case unix.NFPROTO_IPV4:
-			if !p.to.Is4() {
-				continue
-			}
-		case unix.NFPROTO_IPV6:
-			if p.to.Is4() {
-				continue
-			}
-		case unix.NFPROTO_INET:
-		case unix.NFPROTO_NETDEV, unix.NFPROTO_BRIDGE:
-			certain = false // it is not looked up here whether the packet comes this way
-		default:
+	for at < len(rs.bases) {
+		end := rs.after(at)
+		one, in, blur := rs.together(rs.bases[at:end], p)
+		if end-at > 1 && blur != p.blur {
+			p.blur = blur
 			continue
 		}
+		p.blur = blur
 		switch {
-		case !certain && b.family == unix.NFPROTO_NETDEV && b.hook != unix.NF_NETDEV_INGRESS:
-			continue // on the way out
-		case b.hook == hookPrerouting, b.hook == hookInput:
-		case b.family == unix.NFPROTO_INET && b.hook == hookIngress:
-			certain = false
-		default:
+		case one == fateDenied:
+			return fateDenied, ""
+		case one == fateUnsure:
+			if f = fateUnsure; where == "" {
+				where = in
+			}
+		}
+		at = end
+	}
+	return f, where
+}
+
+// after is the first chain that is surely entered after another.
+func (rs *nftRuleset) after(at int) int {
+	end := at + 1
+	for end < len(rs.bases) && rs.bases[end].stage() == rs.bases[at].stage() && rs.bases[end].priority == rs.bases[at].priority {
+		end++
+	}
+	return end
+}
+
+// together asks chains of one priority.
+func (rs *nftRuleset) together(bases []*nftBase, p nftPacket) (f fate, where string, after nftBlur) {
+	f, after = fateAdmitted, p.blur
+	for _, b := range bases {
+		if !b.meets(p) {
+			continue
+		}
+		if b.nat {
+			after.source = after.source || b.stage() == stageInput // it may translate senders
 			continue
 		}
 		w := nftWalk{rules: rs, packet: p, base: b}
 		one := w.from(b.nftChain, 0, nil)
+		after = after.or(w.packet.blur)
 		switch {
-		case one == fateDenied && certain:
-			return fateDenied, ""
-		case one != fateAdmitted:
-			f = fateUnsure
-			if where == "" {
+		case one == fateDenied && b.stage() != stageDevice:
+			f = fateDenied
+		case one != fateAdmitted && f != fateDenied:
+			if f = fateUnsure; where == "" {
 				where = w.where
 				if where == "" {
 					where = b.name
@@ -111,7 +114,22 @@ func (rs *nftRuleset) fateOf(p nftPacket) (f fate, where string) {
 			}
 		}
 	}
-	return f, where
+	return f, where, after
+}
+
+func (b nftBlur) or(o nftBlur) nftBlur {
+	return nftBlur{b.state || o.state, b.source || o.source, b.to || o.to, b.port || o.port}
+}
+
+// meets tells whether the packet may enter the chain.
+func (b *nftBase) meets(p nftPacket) bool {
+	switch b.family {
+	case unix.NFPROTO_IPV4:
+		return p.to.Is4() && b.stage() != stageElsewhere
+	case unix.NFPROTO_IPV6:
+		return !p.to.Is4() && b.stage() != stageElsewhere
+	}
+	return b.stage() != stageElsewhere
 }
 
 // nftWalk is the way of a packet through one base chain.
@@ -120,7 +138,9 @@ type nftWalk struct {
 	packet nftPacket
 	base   *nftBase
 	steps  int
+	doubt  bool   // a rule was asked both ways
 	where  string // the chain of the first rule that is not understood and matters
+	leads  []nftLead
 }
 
 // nftFrame is where a chain that was jumped to returns to.
@@ -140,6 +160,7 @@ func (w *nftWalk) from(c *nftChain, at int, back *nftFrame) fate {
 		if holds == holdsNever || v == nil || v.Kind == expr.VerdictContinue || v.Kind == expr.VerdictBreak {
 			continue
 		}
+		w.doubt = w.doubt || holds != holdsAlways
 		then := w.follow(c, i, back, v)
 		if holds == holdsAlways {
 			return then

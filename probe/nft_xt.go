@@ -2,6 +2,7 @@ package probe
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/xt"
@@ -11,7 +12,11 @@ import (
 // What iptables loads into nf_tables in its own terms (uapi/linux/netfilter/xt_*.h): ufw's rules among them.
 
 // xtMatch tells whether a match of iptables holds for the packet.
-func (p nftPacket) xtMatch(m *expr.Match) holding {
+func (w *nftWalk) xtMatch(m *expr.Match) holding {
+	p := w.packet
+	if p.blur.port && slices.Contains([]string{"tcp", "udp", "multiport"}, m.Name) || p.blur.to && m.Name == "addrtype" {
+		return holdsUnsure
+	}
 	switch m.Name {
 	case "comment":
 		return holdsAlways
@@ -26,7 +31,10 @@ func (p nftPacket) xtMatch(m *expr.Match) holding {
 			return holdsNever
 		}
 		holds := p.inPorts(info.DstPorts, info.InvFlags&xt.TcpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.TcpInvSrcPorts != 0))
-		flags := holdsIf((tcpSYN&info.FlagsMask == info.FlagsCmp) != (info.InvFlags&xt.TcpInvFlags != 0))
+		flags := operand{kind: opPartly, bytes: []byte{tcpSYN}, mask: []byte{tcpFixed}}.masked([]byte{info.FlagsMask}, []byte{0}).compare(expr.CmpOpEq, []byte{info.FlagsCmp})
+		if info.InvFlags&xt.TcpInvFlags != 0 {
+			flags = flags.not()
+		}
 		if info.Option != 0 {
 			holds = holds.and(holdsUnsure)
 		}
@@ -38,13 +46,13 @@ func (p nftPacket) xtMatch(m *expr.Match) holding {
 		return p.inPorts(info.DstPorts, info.InvFlags&xt.UdpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.UdpInvSrcPorts != 0))
 	case *xt.ConntrackMtinfo3:
 		const state = 1 // XT_CONNTRACK_STATE
-		if info.MatchFlags != state || info.InvertFlags&^state != 0 {
+		if info.MatchFlags != state || info.InvertFlags&^state != 0 || !w.tracked() {
 			return holdsUnsure
 		}
 		return holdsIf((info.StateMask&ctStateNew != 0) != (info.InvertFlags&state != 0))
 	case *xt.AddrTypeV1:
-		const invertDest, known = 2, 2 | 4 | 8 // XT_ADDRTYPE_INVERT_DEST; the others limit it to an interface
-		if info.Source != 0 || uint32(info.Flags)&^known != 0 || info.Dest == 0 {
+		const invertDest, onlyHere, known = 2, 4 | 8, 2 | 4 | 8 // XT_ADDRTYPE_INVERT_DEST; the others limit it to an interface
+		if info.Source != 0 || uint32(info.Flags)&^known != 0 || info.Dest == 0 || uint32(info.Flags)&onlyHere != 0 && !slices.Contains(p.in.addresses, p.to) {
 			return holdsUnsure
 		}
 		return holdsIf((info.Dest&(1<<unix.RTN_LOCAL) != 0) != (uint32(info.Flags)&invertDest != 0))
@@ -95,7 +103,7 @@ func (p nftPacket) multiport(info []byte) holding {
 // recent reads struct xt_recent_mtinfo: seconds, hits, what is done. One that notes the sender always holds; one that counts tries holds for who
 // tries often; one that asks whether the sender was seen elsewhere is not understood.
 func recent(info []byte) holding {
-	const set = 1 // XT_RECENT_SET
+	const set = 2 // XT_RECENT_SET
 	if len(info) < 10 || info[9] != 0 {
 		return holdsUnsure
 	}
@@ -110,12 +118,20 @@ func recent(info []byte) holding {
 }
 
 // xtTarget is what a target of iptables does.
-func xtTarget(t *expr.Target) (holding, *expr.Verdict) {
+func (w *nftWalk) xtTarget(t *expr.Target) (holding, *expr.Verdict) {
 	switch t.Name {
 	case "REJECT":
 		return holdsAlways, &expr.Verdict{Kind: expr.VerdictDrop}
 	case "LOG", "NFLOG", "ULOG", "AUDIT", "MARK", "CONNMARK", "TRACE", "TCPMSS", "CLASSIFY", "DSCP", "TOS", "TTL", "HL":
 		return holdsAlways, nil
+	case "CT", "NOTRACK":
+		w.packet.blur.state = true
+		return holdsAlways, nil
+	case "DNAT", "REDIRECT", "NETMAP":
+		w.xtLead(t)
+		return holdsAlways, &expr.Verdict{Kind: expr.VerdictAccept}
+	case "TPROXY":
+		w.xtLead(t)
 	}
 	return holdsAlways, undecided()
 }

@@ -1,0 +1,234 @@
+package probe
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"github.com/google/nftables/expr"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Reading one rule out of the kernel's message. What is not understood is kept as such: a condition that is left out would make a rule look wider
+// than it is.
+
+// nftOpaque is an expression of a kind that is not read here.
+type nftOpaque string
+
+// nftUntracked is the statement notrack.
+type nftUntracked struct{}
+
+// addRule reads one rule out of its message.
+func (rs *nftRuleset) addRule(data []byte) error {
+	if len(data) < 4 {
+		return errors.New("a rule is cut short")
+	}
+	ad, err := netlink.NewAttributeDecoder(data[4:])
+	if err != nil {
+		return err
+	}
+	name := nftName{nftTable: nftTable{family: data[0]}}
+	var rule []any
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.NFTA_RULE_TABLE:
+			name.nftTable.name = ad.String()
+		case unix.NFTA_RULE_CHAIN:
+			name.name = ad.String()
+		case unix.NFTA_RULE_EXPRESSIONS:
+			ad.Nested(func(list *netlink.AttributeDecoder) error {
+				for list.Next() {
+					rule = append(rule, expression(name.family, list.Bytes()))
+				}
+				return list.Err()
+			})
+		}
+	}
+	if err := ad.Err(); err != nil {
+		return err
+	}
+	chain := rs.chains[name]
+	if chain == nil {
+		return errRulesChanged
+	}
+	chain.rules = append(chain.rules, rule)
+	for _, e := range rule {
+		rs.noteEffect(name.nftTable, e)
+	}
+	return nil
+}
+
+// noteEffect notes what an expression does to other rules: to sets that it writes, and to where packets go.
+func (rs *nftRuleset) noteEffect(t nftTable, e any) {
+	switch e := e.(type) {
+	case *expr.Dynset:
+		if set := rs.sets[nftName{t, e.SetName}]; set != nil {
+			set.changing = true
+		}
+	case nftOpaque:
+		if e != "dynset" {
+			return
+		}
+		for name, set := range rs.sets { // one of them
+			set.changing = set.changing || name.nftTable == t
+		}
+	case *expr.Payload:
+		rs.translates = rs.translates || e.OperationType == expr.PayloadWrite
+	case *expr.NAT, *expr.Redir, *expr.TProxy:
+		rs.translates = true
+	case *expr.Target:
+		rs.translates = rs.translates || xtTranslates(e.Name)
+	}
+}
+
+// attributes are those of a message, numbers in the network's order of bytes.
+func attributes(data []byte) (*netlink.AttributeDecoder, error) {
+	ad, err := netlink.NewAttributeDecoder(data)
+	if err == nil {
+		ad.ByteOrder = binary.BigEndian
+	}
+	return ad, err
+}
+
+// expression reads one expression; what cannot be read is opaque.
+func expression(family byte, data []byte) any {
+	ad, err := attributes(data)
+	if err != nil {
+		return nftOpaque("")
+	}
+	var name string
+	var body []byte
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.NFTA_EXPR_NAME:
+			name = ad.String()
+		case unix.NFTA_EXPR_DATA:
+			body = ad.Bytes()
+		}
+	}
+	if ad.Err() != nil {
+		return nftOpaque(name)
+	}
+	if name == "notrack" {
+		return nftUntracked{}
+	}
+	if name == "immediate" {
+		if v := immediateVerdict(body); v != nil {
+			return v
+		}
+	}
+	e := emptyExpression(name)
+	if e == nil || expr.Unmarshal(family, body, e) != nil {
+		return nftOpaque(name)
+	}
+	if imm, ok := e.(*expr.Immediate); ok && imm.Register == unix.NFT_REG_VERDICT {
+		return nftOpaque(name)
+	}
+	return e
+}
+
+// immediateVerdict reads the verdict out of an immediate expression; nil where it has none that is understood.
+func immediateVerdict(body []byte) *expr.Verdict {
+	ad, err := attributes(body)
+	if err != nil {
+		return nil
+	}
+	var v *expr.Verdict
+	for ad.Next() {
+		if ad.Type() == unix.NFTA_IMMEDIATE_DATA {
+			v = dataVerdict(ad.Bytes())
+		}
+	}
+	if ad.Err() != nil {
+		return nil
+	}
+	return v
+}
+
+// dataVerdict reads the verdict out of data: of an immediate expression, or what a map's member leads to.
+func dataVerdict(data []byte) *expr.Verdict {
+	ad, err := attributes(data)
+	if err != nil {
+		return nil
+	}
+	var v *expr.Verdict
+	for ad.Next() {
+		if ad.Type() == unix.NFTA_DATA_VERDICT {
+			v = verdictOf(ad.Bytes())
+		}
+	}
+	if ad.Err() != nil {
+		return nil
+	}
+	return v
+}
+
+// verdictOf reads a verdict; nil where its code is not told.
+func verdictOf(data []byte) *expr.Verdict {
+	ad, err := attributes(data)
+	if err != nil {
+		return nil
+	}
+	v, told := &expr.Verdict{}, false
+	for ad.Next() {
+		switch ad.Type() {
+		case unix.NFTA_VERDICT_CODE:
+			v.Kind, told = expr.VerdictKind(int32(ad.Uint32())), true // negative ones are those of chains
+		case unix.NFTA_VERDICT_CHAIN:
+			v.Chain = ad.String()
+		}
+	}
+	if ad.Err() != nil || !told {
+		return nil
+	}
+	return v
+}
+
+// emptyExpression is what an expression of that name is read into; nil where it is not read.
+func emptyExpression(name string) expr.Any {
+	switch name {
+	case "meta":
+		return &expr.Meta{}
+	case "payload":
+		return &expr.Payload{}
+	case "ct":
+		return &expr.Ct{}
+	case "fib":
+		return &expr.Fib{}
+	case "cmp":
+		return &expr.Cmp{}
+	case "range":
+		return &expr.Range{}
+	case "bitwise":
+		return &expr.Bitwise{}
+	case "lookup":
+		return &expr.Lookup{}
+	case "immediate":
+		return &expr.Immediate{}
+	case "counter":
+		return &expr.Counter{}
+	case "log":
+		return &expr.Log{}
+	case "limit":
+		return &expr.Limit{}
+	case "connlimit":
+		return &expr.Connlimit{}
+	case "objref":
+		return &expr.Objref{}
+	case "reject":
+		return &expr.Reject{}
+	case "match":
+		return &expr.Match{}
+	case "target":
+		return &expr.Target{}
+	case "dynset":
+		return &expr.Dynset{}
+	case "nat":
+		return &expr.NAT{}
+	case "redir":
+		return &expr.Redir{}
+	case "tproxy":
+		return &expr.TProxy{}
+	}
+	return nil
+}

@@ -1,0 +1,244 @@
+package probe
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"slices"
+
+	"github.com/google/nftables/expr"
+	"github.com/google/nftables/xt"
+)
+
+// Where rules lead packets that were sent to another port or address of this host: a socket that nobody may reach at its own port can be reached
+// at that. What goes on to another host or to a container is not a socket's of this host.
+
+// nftLead is where a packet goes on to.
+type nftLead struct {
+	port uint16 // 0: any
+	to   nftTarget
+	sure bool
+	next int // the first chain that surely sees it so
+	blur nftBlur
+}
+
+// nftTarget is an address: the packet's own, one, one of the interface that it came by, or one that is not known.
+type nftTarget struct {
+	one     netip.Addr
+	arrival bool
+	unknown bool
+}
+
+func (w *nftWalk) lead(port uint16, to nftTarget, sure bool) {
+	if w.base.stage() == stageInput || len(w.leads) >= 64 && !to.unknown {
+		return
+	}
+	w.leads = append(w.leads, nftLead{port: port, to: to, sure: sure && port != 0 && !to.unknown})
+}
+
+// port is what a register that a translation takes its port from holds; 0 where that is not known.
+func (r registers) port(n uint32, otherwise uint16) uint16 {
+	if n == 0 {
+		return otherwise
+	}
+	if o := r.get(n); o.kind == opExact && len(o.bytes) >= 2 {
+		return binary.BigEndian.Uint16(o.bytes)
+	}
+	return 0
+}
+
+// write is a statement that writes a part of the packet.
+func (w *nftWalk) write(e *expr.Payload) (holding, *expr.Verdict) {
+	after := w.packet.rewritten(e)
+	if after.port || after.to {
+		w.lead(0, nftTarget{unknown: after.to}, false)
+	}
+	w.packet.blur = after
+	return holdsAlways, nil
+}
+
+// nat is a translation: of the sender's address it matters to nobody here.
+func (w *nftWalk) nat(e *expr.NAT, r registers) (holding, *expr.Verdict) {
+	accept := &expr.Verdict{Kind: expr.VerdictAccept}
+	if e.Type != expr.NATTypeDestNAT {
+		return holdsAlways, accept
+	}
+	port := r.port(e.RegProtoMin, w.packet.port)
+	if e.RegProtoMax != 0 && e.RegProtoMax != e.RegProtoMin && r.port(e.RegProtoMax, 0) != port {
+		port = 0
+	}
+	to := nftTarget{one: w.packet.to}
+	if e.RegAddrMin != 0 {
+		a, ok := netip.AddrFromSlice(r.get(e.RegAddrMin).bytes)
+		last := r.get(max(e.RegAddrMin, e.RegAddrMax)).bytes
+		if to = (nftTarget{one: a}); !ok || r.get(e.RegAddrMin).kind != opExact || e.RegAddrMax != 0 && !slices.Equal(last, a.AsSlice()) {
+			to = nftTarget{unknown: true}
+		}
+	}
+	w.lead(port, to, !e.Prefix)
+	return holdsAlways, accept
+}
+
+// redirect leads to the address of the interface that the packet came by.
+func (w *nftWalk) redirect(e *expr.Redir, r registers) (holding, *expr.Verdict) {
+	port := r.port(e.RegisterProtoMin, w.packet.port)
+	if e.RegisterProtoMax != 0 && r.port(e.RegisterProtoMax, 0) != port {
+		port = 0
+	}
+	w.lead(port, nftTarget{arrival: true}, true)
+	return holdsAlways, &expr.Verdict{Kind: expr.VerdictAccept}
+}
+
+// xtTranslates tells of iptables' targets that change where a packet goes.
+func xtTranslates(name string) bool {
+	return slices.Contains([]string{"DNAT", "REDIRECT", "NETMAP", "TPROXY"}, name)
+}
+
+// xtLead is what such a target does.
+func (w *nftWalk) xtLead(t *expr.Target) {
+	port, to, sure := w.packet.port, nftTarget{one: w.packet.to}, true
+	read := func(flags uint, first, last []byte, firstPort, lastPort uint16) {
+		const known = uint(xt.NatRangeMapIPs | xt.NatRangeProtoSpecified)
+		if flags&^(known|uint(xt.NatRangeProtoRandomAll|xt.NatRangePersistent)) != 0 {
+			port, to = 0, nftTarget{unknown: true}
+			return
+		}
+		if flags&uint(xt.NatRangeProtoSpecified) != 0 {
+			if port = firstPort; firstPort != lastPort {
+				port = 0
+			}
+		}
+		if flags&uint(xt.NatRangeMapIPs) != 0 {
+			a, ok := netip.AddrFromSlice(first)
+			if to = (nftTarget{one: a.Unmap()}); !ok || !slices.Equal(first, last) {
+				to = nftTarget{unknown: true}
+			}
+		}
+	}
+	switch info := t.Info.(type) {
+	case *xt.NatRange:
+		read(info.Flags, info.MinIP, info.MaxIP, info.MinPort, info.MaxPort)
+	case *xt.NatRange2:
+		read(info.Flags, info.MinIP, info.MaxIP, info.MinPort, info.MaxPort)
+	case *xt.NatIPv4MultiRangeCompat:
+		if len(*info) != 1 {
+			port, to = 0, nftTarget{unknown: true}
+			break
+		}
+		one := (*info)[0]
+		read(one.Flags, one.MinIP, one.MaxIP, one.MinPort, one.MaxPort)
+	default:
+		port, to = 0, nftTarget{unknown: true}
+	}
+	switch t.Name {
+	case "REDIRECT":
+		if !to.unknown {
+			to = nftTarget{arrival: true}
+		}
+	case "DNAT":
+	default:
+		port, to = 0, nftTarget{unknown: true}
+	}
+	w.lead(port, to, sure)
+}
+
+// leadsOf are the ways on that rules give a packet.
+func (rs *nftRuleset) leadsOf(p nftPacket) []nftLead {
+	var all []nftLead
+	certain := true
+	for at := 0; at < len(rs.bases) && rs.bases[at].stage() < stageInput; {
+		end := rs.after(at)
+		one, _, blur := rs.together(rs.bases[at:end], p)
+		for _, b := range rs.bases[at:end] {
+			if !b.meets(p) {
+				continue
+			}
+			w := nftWalk{rules: rs, packet: p, base: b}
+			w.from(b.nftChain, 0, nil)
+			blur = blur.or(w.packet.blur)
+			for _, l := range w.leads {
+				l.next, l.sure = end, l.sure && certain && w.steps <= maxNFTSteps
+				all = append(all, l)
+			}
+			if w.steps > maxNFTSteps {
+				all = append(all, nftLead{to: nftTarget{unknown: true}, next: end})
+			}
+		}
+		for i := range all {
+			all[i].blur = all[i].blur.or(blur)
+		}
+		if one == fateDenied {
+			break
+		}
+		certain = certain && one == fateAdmitted
+		p.blur, at = blur, end
+	}
+	return all
+}
+
+// portClasses are ports of which each behaves like all up to the next: those that some rule or set names, those beside them, and one that none
+// names. Not ok: the rules ask for bits of ports, so that they say nothing of the others.
+func (rs *nftRuleset) portClasses() (ports []uint16, ok bool) {
+	named := map[uint16]bool{}
+	note := func(value []byte) {
+		if len(value) == 2 {
+			n := binary.BigEndian.Uint16(value)
+			named[n-1], named[n], named[n+1] = true, true, true
+		}
+	}
+	number := func(numbers ...uint16) {
+		for _, n := range numbers {
+			note(binary.BigEndian.AppendUint16(nil, n))
+		}
+	}
+	for _, c := range rs.chains {
+		for _, rule := range c.rules {
+			for _, e := range rule {
+				switch e := e.(type) {
+				case *expr.Cmp:
+					note(e.Data)
+				case *expr.Range:
+					note(e.FromData)
+					note(e.ToData)
+				case *expr.Bitwise:
+					if len(e.Mask) == 2 || len(e.Mask) == 0 && e.Len == 2 {
+						return nil, false
+					}
+				case *expr.Match:
+					switch info := e.Info.(type) {
+					case *xt.Tcp:
+						number(info.DstPorts[:]...)
+					case *xt.Udp:
+						number(info.DstPorts[:]...)
+					case *xt.Unknown:
+						if e.Name == "multiport" && len(*info) >= 32 {
+							for i := 2; i < 32; i += 2 {
+								number(binary.NativeEndian.Uint16((*info)[i:]))
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, s := range rs.sets {
+		for _, e := range s.elements {
+			note(e.key)
+		}
+	}
+	for n := uint16(1024); ; n++ {
+		if !named[n] {
+			named[n] = true
+			break
+		}
+		if n == maxPort {
+			break
+		}
+	}
+	for n := range named {
+		if n != 0 {
+			ports = append(ports, n)
+		}
+	}
+	slices.Sort(ports)
+	return ports, true
+}

@@ -1,0 +1,277 @@
+package probe
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// The rules that are loaded in nf_tables, as the kernel tells them over netlink: tables, chains, rules and sets of one generation. How one message
+// is read is told in nft_decode.go and nft_set.go.
+
+// nftTable names a table; family is one of unix.NFPROTO_*.
+type nftTable struct {
+	family byte
+	name   string
+}
+
+// nftName names a chain or a set of a table.
+type nftName struct {
+	nftTable
+	name string
+}
+
+// nftChain is a chain. Rules are lists of pointers to the types of package expr, or nftOpaque.
+type nftChain struct {
+	nftName
+	rules [][]any
+}
+
+// nftBase is a chain that packets enter by themselves.
+type nftBase struct {
+	*nftChain
+	hook     uint32
+	priority int32
+	drop     bool // what no rule decides is dropped
+	nat      bool // it translates addresses, and guards nothing
+}
+
+// nftRuleset is everything loaded.
+type nftRuleset struct {
+	chains     map[nftName]*nftChain
+	bases      []*nftBase // in the order in which packets enter them
+	sets       map[nftName]*nftSet
+	translates bool // some rule may change where a packet goes
+}
+
+// Bounds of what is read: beyond any firewall that people write, and small enough to be read on a scrape.
+const (
+	maxNFTRules    = 100_000
+	maxNFTElements = 500_000
+)
+
+var (
+	errTooManyLoaded = errors.New("more rules or members of sets are loaded than are read here")
+	errRulesChanged  = errors.New("the rules were changed while they were read")
+)
+
+// loadRuleset reads the rules of the network namespace of the calling thread.
+func loadRuleset(ctx context.Context) (*nftRuleset, error) {
+	bounded := func(c *netlink.Conn) error {
+		if end, ok := ctx.Deadline(); ok {
+			return c.SetDeadline(end)
+		}
+		return nil
+	}
+	for range 3 {
+		rs, err := readRuleset(ctx, bounded)
+		if !errors.Is(err, errRulesChanged) && !errors.Is(err, unix.EINTR) {
+			return rs, err
+		}
+	}
+	return nil, errRulesChanged
+}
+
+func readRuleset(ctx context.Context, bounded nftables.SockOption) (*nftRuleset, error) {
+	raw, err := netlink.Dial(unix.NETLINK_NETFILTER, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = raw.Close() }()
+	if err := bounded(raw); err != nil {
+		return nil, err
+	}
+	before, err := generation(raw)
+	if err != nil {
+		return nil, err
+	}
+	rs := &nftRuleset{chains: map[nftName]*nftChain{}, sets: map[nftName]*nftSet{}}
+	if err := rs.readChains(bounded); err != nil {
+		return nil, err
+	}
+	if err := rs.readSets(ctx, raw); err != nil {
+		return nil, err
+	}
+	if err := rs.readRules(raw); err != nil {
+		return nil, err
+	}
+	after, err := generation(raw)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(before, after) {
+		return nil, errRulesChanged
+	}
+	return rs, nil
+}
+
+// ask asks nf_tables something, and returns its answers.
+func ask(conn *netlink.Conn, family byte, kind netlink.HeaderType, flags netlink.HeaderFlags, attributes ...netlink.Attribute) ([]netlink.Message, error) {
+	data, err := netlink.MarshalAttributes(attributes)
+	if err != nil {
+		return nil, err
+	}
+	return conn.Execute(netlink.Message{
+		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | kind, Flags: netlink.Request | flags},
+		Data:   append([]byte{family, unix.NFNETLINK_V0, 0, 0}, data...),
+	})
+}
+
+// generation is the number of the present rules: it changes with them.
+func generation(conn *netlink.Conn) ([]byte, error) {
+	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETGEN, 0)
+	if err != nil {
+		return nil, err
+	}
+	if len(messages) != 1 || len(messages[0].Data) < 4 {
+		return nil, errors.New("the kernel does not tell the generation of its rules")
+	}
+	ad, err := netlink.NewAttributeDecoder(messages[0].Data[4:])
+	if err != nil {
+		return nil, err
+	}
+	for ad.Next() {
+		if ad.Type() == unix.NFTA_GEN_ID {
+			return ad.Bytes(), nil
+		}
+	}
+	return nil, errors.New("the kernel does not tell the generation of its rules")
+}
+
+// readChains adds the chains. Those of a dormant table are loaded, and no packet enters them.
+func (rs *nftRuleset) readChains(bounded nftables.SockOption) error {
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(bounded))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.CloseLasting() }()
+	tables, err := conn.ListTables()
+	if err != nil {
+		return err
+	}
+	dormant := map[nftTable]bool{}
+	for _, t := range tables {
+		// The library reads these flags in the machine's order of bytes, the kernel writes them in the network's.
+		dormant[nftTable{byte(t.Family), t.Name}] = t.Flags&(unix.NFT_TABLE_F_DORMANT|unix.NFT_TABLE_F_DORMANT<<24) != 0
+	}
+	chains, err := conn.ListChains()
+	if err != nil {
+		return err
+	}
+	for _, c := range chains {
+		t := nftTable{byte(c.Table.Family), c.Table.Name}
+		chain := &nftChain{nftName: nftName{t, c.Name}}
+		rs.chains[chain.nftName] = chain
+		if c.Hooknum == nil || c.Priority == nil || dormant[t] || c.Type != nftables.ChainTypeFilter && c.Type != nftables.ChainTypeNAT {
+			continue
+		}
+		rs.bases = append(rs.bases, &nftBase{
+			nftChain: chain, hook: uint32(*c.Hooknum), priority: int32(*c.Priority),
+			drop: c.Policy != nil && *c.Policy == nftables.ChainPolicyDrop, nat: c.Type == nftables.ChainTypeNAT,
+		})
+	}
+	rs.order()
+	return nil
+}
+
+// order sorts the base chains as packets enter them.
+func (rs *nftRuleset) order() {
+	slices.SortStableFunc(rs.bases, func(a, b *nftBase) int {
+		return cmp.Or(cmp.Compare(a.stage(), b.stage()), cmp.Compare(a.priority, b.priority))
+	})
+}
+
+// nftStage is where on its way to a socket a packet enters a chain.
+type nftStage int
+
+const (
+	stageDevice nftStage = iota // before IP: it is not looked up here whether a packet comes this way
+	stagePrerouting
+	stageInput
+	stageElsewhere // on the way out, or through
+)
+
+func (b *nftBase) stage() nftStage {
+	const ingress = 5 // NF_INET_INGRESS
+	switch b.family {
+	case unix.NFPROTO_NETDEV:
+		if b.hook == unix.NF_NETDEV_INGRESS {
+			return stageDevice
+		}
+	case unix.NFPROTO_BRIDGE:
+		if b.hook == unix.NF_INET_PRE_ROUTING || b.hook == unix.NF_INET_LOCAL_IN { // as NF_BR_* are numbered
+			return stageDevice
+		}
+	case unix.NFPROTO_IPV4, unix.NFPROTO_IPV6, unix.NFPROTO_INET:
+		switch {
+		case b.hook == unix.NF_INET_PRE_ROUTING:
+			return stagePrerouting
+		case b.hook == unix.NF_INET_LOCAL_IN:
+			return stageInput
+		case b.family == unix.NFPROTO_INET && b.hook == ingress:
+			return stageDevice
+		}
+	}
+	return stageElsewhere
+}
+
+// readRules adds the rules of all chains, in their order. It reads them itself, since the library leaves out the expressions that it does not know.
+func (rs *nftRuleset) readRules(conn *netlink.Conn) error {
+	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETRULE, netlink.Dump)
+	if err != nil {
+		return err
+	}
+	if len(messages) > maxNFTRules {
+		return errTooManyLoaded
+	}
+	for _, m := range messages {
+		if err := rs.addRule(m.Data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readSets adds the sets and their members.
+func (rs *nftRuleset) readSets(ctx context.Context, conn *netlink.Conn) error {
+	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETSET, netlink.Dump)
+	if err != nil {
+		return err
+	}
+	members := 0
+	for _, m := range messages {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		name, set, err := readSet(m.Data)
+		if err != nil {
+			return err
+		}
+		answers, err := ask(conn, name.family, unix.NFT_MSG_GETSETELEM, netlink.Dump,
+			netlink.Attribute{Type: unix.NFTA_SET_ELEM_LIST_TABLE, Data: append([]byte(name.nftTable.name), 0)},
+			netlink.Attribute{Type: unix.NFTA_SET_ELEM_LIST_SET, Data: append([]byte(name.name), 0)})
+		if errors.Is(err, unix.ENOENT) {
+			return errRulesChanged
+		}
+		if err != nil {
+			return err
+		}
+		for _, a := range answers {
+			if err := set.addMembers(a.Data); err != nil {
+				return err
+			}
+			if members += len(a.Data) / minMember; members > maxNFTElements {
+				return errTooManyLoaded
+			}
+		}
+		set.order()
+		rs.sets[name] = set
+	}
+	return nil
+}
