@@ -181,8 +181,11 @@ func (h host) unclear(o offender, chains []string) Result {
 		r.Detail = fmt.Sprintf("%v of %s may be reached by the world: rules are or may be loaded by iptables-legacy, which cannot be seen", o.ports, o.program)
 		return r
 	}
-	slices.Sort(chains)
-	r.Detail = fmt.Sprintf("%v of %s may be reached by the world: a rule that is not understood decides (chain %s)", o.ports, o.program, someOf(chains))
+	r.Detail = fmt.Sprintf("%v of %s may be reached by the world: a rule that is not understood decides", o.ports, o.program)
+	if len(chains) > 0 {
+		slices.Sort(chains)
+		r.Detail += fmt.Sprintf(" (chain %s)", someOf(chains))
+	}
 	return r
 }
 

@@ -3,6 +3,7 @@ package probe
 import (
 	"encoding/binary"
 	"errors"
+	"net/netip"
 
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
@@ -14,6 +15,9 @@ import (
 
 // nftOpaque is an expression of a kind that is not read here.
 type nftOpaque string
+
+// leads tells of the kinds that may change where a packet goes.
+func (o nftOpaque) leads() bool { return o == "tproxy" || o == "nat" || o == "redir" || o == "" }
 
 // nftUntracked is the statement notrack.
 type nftUntracked struct{}
@@ -66,15 +70,20 @@ func (rs *nftRuleset) noteEffect(t nftTable, e any) {
 			set.changing = true
 		}
 	case nftOpaque:
-		if e != "dynset" {
+		rs.translates = rs.translates || e.leads()
+		if e != "dynset" && e != "" {
 			return
 		}
 		for name, set := range rs.sets { // one of them
 			set.changing = set.changing || name.nftTable == t
 		}
 	case *expr.Payload:
-		rs.translates = rs.translates || e.OperationType == expr.PayloadWrite
-	case *expr.NAT, *expr.Redir, *expr.TProxy:
+		if e.OperationType == expr.PayloadWrite {
+			four := nftPacket{to: netip.IPv4Unspecified()}.rewritten(e)
+			six := nftPacket{to: netip.IPv6Unspecified()}.rewritten(e)
+			rs.translates = rs.translates || four.port || four.to || six.port || six.to
+		}
+	case *expr.NAT, *expr.Redir:
 		rs.translates = true
 	case *expr.Target:
 		rs.translates = rs.translates || xtTranslates(e.Name)
@@ -227,8 +236,6 @@ func emptyExpression(name string) expr.Any {
 		return &expr.NAT{}
 	case "redir":
 		return &expr.Redir{}
-	case "tproxy":
-		return &expr.TProxy{}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/nftables/expr"
 	"github.com/google/nftables/xt"
+	"golang.org/x/sys/unix"
 )
 
 // Where rules lead packets that were sent to another port or address of this host: a socket that nobody may reach at its own port can be reached
@@ -50,7 +51,7 @@ func (r registers) port(n uint32, otherwise uint16) uint16 {
 func (w *nftWalk) write(e *expr.Payload) (holding, *expr.Verdict) {
 	after := w.packet.rewritten(e)
 	if after.port || after.to {
-		w.lead(0, nftTarget{unknown: after.to}, false)
+		w.lead(0, nftTarget{one: w.packet.to, unknown: after.to}, false)
 	}
 	w.packet.blur = after
 	return holdsAlways, nil
@@ -61,6 +62,9 @@ func (w *nftWalk) nat(e *expr.NAT, r registers) (holding, *expr.Verdict) {
 	accept := &expr.Verdict{Kind: expr.VerdictAccept}
 	if e.Type != expr.NATTypeDestNAT {
 		return holdsAlways, accept
+	}
+	if family := byte(e.Family); family == unix.NFPROTO_IPV4 && !w.packet.to.Is4() || family == unix.NFPROTO_IPV6 && w.packet.to.Is4() {
+		return holdsAlways, nil // in a table of both, it does nothing to the other
 	}
 	port := r.port(e.RegProtoMin, w.packet.port)
 	if e.RegProtoMax != 0 && e.RegProtoMax != e.RegProtoMin && r.port(e.RegProtoMax, 0) != port {
@@ -192,15 +196,20 @@ func (rs *nftRuleset) portClasses() (ports []uint16, ok bool) {
 	}
 	for _, c := range rs.chains {
 		for _, rule := range c.rules {
+			transport := map[uint32]bool{} // registers that hold a part of that header
 			for _, e := range rule {
 				switch e := e.(type) {
+				case *expr.Payload:
+					if e.OperationType == expr.PayloadLoad {
+						transport[e.DestRegister] = e.Base == expr.PayloadBaseTransportHeader && e.Offset < 4
+					}
 				case *expr.Cmp:
 					note(e.Data)
 				case *expr.Range:
 					note(e.FromData)
 					note(e.ToData)
 				case *expr.Bitwise:
-					if len(e.Mask) == 2 || len(e.Mask) == 0 && e.Len == 2 {
+					if transport[e.SourceRegister] {
 						return nil, false
 					}
 				case *expr.Match:

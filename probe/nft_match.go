@@ -110,16 +110,16 @@ func (w *nftWalk) expression(c *nftChain, e any, r registers) (holding, *expr.Ve
 		return w.nat(e, r)
 	case *expr.Redir:
 		return w.redirect(e, r)
-	case *expr.TProxy:
-		w.lead(r.port(e.RegPort, w.packet.port), nftTarget{unknown: true}, false)
-		return holdsUnsure, nil
 	case nftUntracked:
 		w.packet.blur.state = true
 		return holdsAlways, nil
 	case nftOpaque:
 		clear(r) // it may have written any
+		if e.leads() {
+			w.lead(0, nftTarget{unknown: true}, false)
+		}
 		switch e {
-		case "byteorder", "numgen", "hash", "rt", "socket", "osf", "exthdr", "tunnel", "xfrm", "last", "quota", "dynset", "inner", "dup":
+		case "byteorder", "numgen", "hash", "rt", "socket", "osf", "exthdr", "tunnel", "xfrm", "last", "quota", "dynset", "inner", "dup", "tproxy":
 			return holdsUnsure, nil // a condition, or something on the side
 		}
 	}
@@ -158,10 +158,7 @@ func (w *nftWalk) lookup(c *nftChain, e *expr.Lookup, r registers) (holding, *ex
 		}
 		return holdsUnsure, nil
 	}
-	in, v := set.find(o)
-	if e.Invert {
-		in = in.not()
-	}
+	in, v := set.find(o, e.Invert)
 	if toVerdict && in != holdsNever && (in != holdsAlways || v == nil) {
 		v = undecided()
 	}

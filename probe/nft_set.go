@@ -26,7 +26,8 @@ type nftSet struct {
 type nftElement struct {
 	key     []byte
 	end     bool
-	holds   holding // where its key is asked for
+	holds   holding // what it carries of conditions, where its key is found
+	expires bool    // it is gone at some time, or of a kind that is not known
 	verdict *expr.Verdict
 }
 
@@ -125,7 +126,7 @@ func (s *nftSet) addMember(data []byte) error {
 		case nftElementKeyEnd: // an interval in a way of its own
 			s.opaque = true
 		default: // a timeout, or what is not known here
-			e.holds = e.holds.and(holdsUnsure)
+			e.expires = true
 		}
 	}
 	if err := ad.Err(); err != nil {
@@ -188,20 +189,21 @@ func (s *nftSet) order() {
 	})
 }
 
-// find tells whether a set has the operand, and its verdict.
-func (s *nftSet) find(o operand) (holding, *expr.Verdict) {
+// find tells whether a set has the operand, and its verdict; invert, whether it has not: what a member carries is then not asked.
+func (s *nftSet) find(o operand, invert bool) (holding, *expr.Verdict) {
 	in, e := s.member(o)
+	if e == nil && s.otherwise != nil && in == holdsNever {
+		in, e = holdsAlways, s.otherwise
+	}
 	switch {
-	case s.changing:
+	case s.changing, e != nil && e.expires, e == nil && s.otherwise != nil:
 		return holdsUnsure, nil
+	case invert:
+		return in.not(), nil
 	case e != nil:
 		return in.and(e.holds), e.verdict
-	case s.otherwise == nil:
-		return in, nil
-	case in == holdsNever:
-		return s.otherwise.holds, s.otherwise.verdict
 	}
-	return holdsUnsure, nil // some member or the one that stands for all others
+	return in, nil
 }
 
 // member finds the member that the operand surely is; where it may be any of several, there is none.
