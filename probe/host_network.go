@@ -80,18 +80,26 @@ func hostInterfaces() (out []hostInterface, own []netip.Addr, err error) {
 	return out, own, nil
 }
 
+// routeTable is how a table of routes in /proc/net is written: how many fields a line has, which of them are the interface, the address and the
+// length of what is routed, and what stands there in a default route.
+type routeTable struct {
+	path             string
+	fields, name     int
+	to, mask         int
+	anywhere, length string
+}
+
+func routeTables() []routeTable {
+	return []routeTable{
+		{"/proc/thread-self/net/route", 11, 0, 1, 7, "00000000", "00000000"},
+		{"/proc/thread-self/net/ipv6_route", 10, 9, 0, 1, strings.Repeat("0", 32), "00"},
+	}
+}
+
 // defaultRoutes are the interfaces with a default route of either family, of the calling thread's namespace.
 func defaultRoutes() (map[string]bool, error) {
 	routed := map[string]bool{}
-	for _, table := range []struct {
-		path             string
-		fields, name     int
-		to, mask         int
-		anywhere, length string
-	}{
-		{"/proc/thread-self/net/route", 11, 0, 1, 7, "00000000", "00000000"},
-		{"/proc/thread-self/net/ipv6_route", 10, 9, 0, 1, strings.Repeat("0", 32), "00"},
-	} {
+	for _, table := range routeTables() {
 		data, _, err := files.Read(table.path, 8<<20)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // the kernel has no such family
@@ -99,13 +107,18 @@ func defaultRoutes() (map[string]bool, error) {
 		if err != nil {
 			return nil, err
 		}
-		for line := range strings.Lines(string(data)) {
-			if f := strings.Fields(line); len(f) >= table.fields && f[table.to] == table.anywhere && f[table.mask] == table.length && f[table.name] != "lo" {
-				routed[f[table.name]] = true
-			}
-		}
+		table.note(data, routed)
 	}
 	return routed, nil
+}
+
+// note adds the interfaces that a table's default routes lead out of.
+func (r routeTable) note(data []byte, routed map[string]bool) {
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) >= r.fields && f[r.to] == r.anywhere && f[r.mask] == r.length && f[r.name] != "lo" {
+			routed[f[r.name]] = true
+		}
+	}
 }
 
 // Setting that lets the exporter see the host's network.

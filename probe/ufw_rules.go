@@ -108,20 +108,24 @@ func removed(root string) bool {
 // loadShell reads the assignments of a file that a shell sources: NAME=word, NAME="words". Of several the last counts.
 func loadShell(p *Pass, path string) (map[string]string, error) {
 	return files.Load(p.Files, path, "ufw settings", 1<<20, func(data []byte, _ fs.FileInfo) (map[string]string, error) {
-		set := map[string]string{}
-		for line := range strings.Lines(string(data)) {
-			name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-			if !ok || strings.HasPrefix(name, "#") {
-				continue
-			}
-			if words := ruleWords(value); len(words) > 0 && !strings.HasPrefix(words[0], "#") {
-				set[name] = words[0]
-			} else {
-				set[name] = ""
-			}
-		}
-		return set, nil
+		return parseShell(data), nil
 	})
+}
+
+func parseShell(data []byte) map[string]string {
+	set := map[string]string{}
+	for line := range strings.Lines(string(data)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if !ok || strings.HasPrefix(name, "#") {
+			continue
+		}
+		if words := ruleWords(value); len(words) > 0 && !strings.HasPrefix(words[0], "#") {
+			set[name] = words[0]
+		} else {
+			set[name] = ""
+		}
+	}
+	return set
 }
 
 // judgeUFW judges what holds before any rule.
