@@ -72,6 +72,14 @@ func TestContainerBackupOnDocker(t *testing.T) {
 			}
 		})
 	}
+	// Kept for the end: the file of a stopped container still stats, and is a backup; but nothing makes another.
+	defer func() {
+		if _, err := d.Client.ContainerStop(t.Context(), name, client.ContainerStopOptions{Timeout: new(int)}); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, look(t, pass(deployment.Backup{}, time.Hour), "container_backup", "{}"), StatePass, ReasonNone, "/backups/daily/daily_1.sql")
+		expect(t, look(t, pass(deployment.Backup{}, time.Hour), "container_state", "{}"), StateFail, ReasonUnhealthy, "is not running")
+	}()
 	t.Run("links in circles", func(t *testing.T) {
 		r := look(t, pass(deployment.Backup{Container: name, Path: "/circle/a"}, time.Hour), "container_backup", "{}")
 		if r.State == StatePass || r.State == StateWarn {

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log"
@@ -338,6 +339,34 @@ func TestDockerOverTLS(t *testing.T) {
 	expect(t, look(t, again(trusted), "container_state", "{}"), StateUnknown, ReasonInvalid, "ca_file holds no certificate")
 	plain := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project}})
 	expect(t, look(t, plain, "container_state", "{}"), StateUnknown, ReasonInvalid, "does the port want TLS?")
+}
+
+// TestDockerOverTLSBothWays: an engine on TCP lets in who has a certificate of its authority alone.
+func TestDockerOverTLSBothWays(t *testing.T) {
+	d := newDocker(t)
+	d.run(t, "backup", client.ContainerCreateOptions{})
+	ca := parts.CA(t)
+	cert := ca.Leaf(t, []string{"127.0.0.1"})
+	var r recorder
+	host := r.serve(t, d.Host, func(h http.Handler) string {
+		s := httptest.NewUnstartedServer(h)
+		s.Config.ErrorLog = log.New(io.Discard, "", 0)
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{cert.Server()}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: ca.Pool()}
+		s.StartTLS()
+		t.Cleanup(s.Close)
+		return "tcp://" + s.Listener.Addr().String()
+	})
+	ours := ca.Leaf(t, []string{"exporter"}, parts.Template(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))
+	f := folder{"ca.pem": string(ca.PEM()), "cert.pem": string(ours.PEM()), "key.pem": string(ours.KeyPEM()), "other.pem": string(cert.KeyPEM())}
+	at := func(cert, key string) Result {
+		return look(t, newPass(t, f, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: "ca.pem", CertFile: cert, KeyFile: key}}), "container_state", "{}")
+	}
+	expect(t, at("cert.pem", "key.pem"), StatePass, ReasonNone, "1 container of backup running")
+	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "are no pair")
+	expect(t, at("gone.pem", "key.pem"), StateUnknown, ReasonError, "deployment.docker: a credential file cannot be used")
+	if got := at("", ""); got.State != StateUnknown || got.Remedy == "" {
+		t.Errorf("without a certificate: %+v", got)
+	}
 }
 
 func TestDockerCannotBeAsked(t *testing.T) {
