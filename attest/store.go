@@ -135,7 +135,7 @@ func load(dir, name string) *Attestation {
 
 // listDir returns the names in dir, sorted, without those that begin with a dot: files in the making.
 func listDir(dir string) ([]string, error) {
-	d, err := os.Open(dir)
+	d, err := files.OpenDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

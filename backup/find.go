@@ -226,7 +226,7 @@ func (s *search) pattern(place string) error {
 
 // list calls visit for each name in dir, a batch at a time, until the bound is reached. fs.SkipAll ends it early.
 func (s *search) list(dir string, visit func(name string) error) error {
-	d, err := os.Open(dir)
+	d, err := files.OpenDir(dir)
 	if err != nil {
 		return err
 	}

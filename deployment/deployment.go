@@ -66,7 +66,7 @@ func Discover(s Settings) (*Deployment, error) {
 	case !info.IsDir():
 		return nil, fmt.Errorf("deployment root: %s is not a directory: point --deployment.root at the deployment's folder", root)
 	}
-	dir, err := os.Open(root)
+	dir, err := files.OpenDir(root)
 	if err == nil {
 		_, err = dir.ReadDir(1)
 		_ = dir.Close()

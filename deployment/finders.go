@@ -3,6 +3,8 @@ package deployment
 // Places that are found by other rules than a name: diagrams, the repository, the firewall's files.
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -61,7 +63,7 @@ func (p *places) repository() Place {
 	}
 	device, ok := deviceOf(dir)
 	for range 64 {
-		if info, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && (info.IsDir() && exists(filepath.Join(dir, ".git", "HEAD")) || info.Mode().IsRegular()) {
+		if info, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && (info.IsDir() && hasHead(filepath.Join(dir, ".git")) || info.Mode().IsRegular()) {
 			place.Paths, place.How = []string{dir}, Found
 			return place
 		}
@@ -73,6 +75,13 @@ func (p *places) repository() Place {
 		dir = parent
 	}
 	return place
+}
+
+// hasHead tells whether a folder named .git is a repository's. One that may not be looked into is taken for one: that it cannot be read is then
+// told where it is read.
+func hasHead(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "HEAD"))
+	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
 // ufw is the folder of ufw's rules below the host's root.

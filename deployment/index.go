@@ -54,7 +54,7 @@ func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
 	if ok && known.id == id {
 		return known.names, len(known.names) < maxNames
 	}
-	f, err := os.Open(dir)
+	f, err := files.OpenDir(dir)
 	if err != nil {
 		return nil, errors.Is(err, fs.ErrNotExist)
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -189,17 +190,14 @@ func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
 
 // list reads a folder of at most so many entries. What is not there, or is no folder, has none.
 func list(dir string, most int) ([]fs.DirEntry, error) {
-	f, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	f, err := files.OpenDir(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = f.Close() }()
-	if info, err := f.Stat(); err != nil || !info.IsDir() {
-		return nil, err
-	}
 	entries, err := f.ReadDir(most + 1)
 	if err == io.EOF {
 		err = nil

@@ -136,6 +136,29 @@ func TestHostileFiles(t *testing.T) {
 	}
 }
 
+// TestFifoInPlaceOfFolders: nobody ever writes into these pipes. To open one and wait could not be ended, by a deadline or a signal.
+func TestFifoInPlaceOfFolders(t *testing.T) {
+	for _, folder := range []string{"backups", "docs", "migrations", "nginx", "secrets", "ssl", ".catalyst/attestations", ".catalyst/evidence", ".catalyst/releases", ".catalyst"} {
+		t.Run(strings.ReplaceAll(folder, "/", " "), func(t *testing.T) {
+			root := healthyFolder(t)
+			path := filepath.Join(root, folder)
+			err := os.RemoveAll(path)
+			if err == nil {
+				err = os.MkdirAll(filepath.Dir(path), 0o755)
+			}
+			if err == nil {
+				err = syscall.Mkfifo(path, 0o644)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out := checkHostile(t, root); !strings.Contains(out, "✓ rate_limit") {
+				t.Errorf("one folder blinds what does not need it:\n%s", out)
+			}
+		})
+	}
+}
+
 // TestHostileFolders are folders that lead in circles, hold thousands of names, or names that are more than names.
 func TestHostileFolders(t *testing.T) {
 	t.Run("loops", func(t *testing.T) {

@@ -10,12 +10,9 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"go.uber.org/goleak"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // TestScripts runs testdata/script: whole command lines with their output and exit code. `run CODE args…` runs the program in process and
 // demands the exit code; `clock TIME` sets what time it is for it.

@@ -57,6 +57,12 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
+// OpenDir opens a directory to list it, following links. What is none is an error (syscall.ENOTDIR): to open a named pipe in its place would
+// wait for somebody to write, beyond the reach of any context.
+func OpenDir(path string) (*os.File, error) {
+	return os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+}
+
 // Read reads a whole file of at most limit bytes. A file that grows, shrinks or is rewritten meanwhile is ErrChanged.
 func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, info, err := Open(path)
@@ -129,7 +135,7 @@ func WriteAtomic(path string, data []byte, mode fs.FileMode, exclusive bool) (er
 	if err != nil {
 		return err
 	}
-	d, err := os.Open(dir)
+	d, err := OpenDir(dir)
 	if err != nil {
 		return err
 	}

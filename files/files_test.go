@@ -60,6 +60,25 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestOpenDir(t *testing.T) {
+	dir := t.TempDir()
+	fifo := filepath.Join(dir, "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]error{dir: nil, fifo: syscall.ENOTDIR, filepath.Join(dir, "absent"): fs.ErrNotExist} {
+		d, err := OpenDir(path)
+		if !errors.Is(err, want) {
+			t.Errorf("OpenDir(%s) = %v, want %v", path, err, want)
+		}
+		if err == nil {
+			if names, err := d.Readdirnames(-1); err != nil || len(names) != 1 || d.Close() != nil {
+				t.Errorf("%q, %v", names, err)
+			}
+		}
+	}
+}
+
 func TestWriteAtomic(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "record")
 	if err := WriteAtomic(path, []byte("one"), 0o640, true); err != nil {

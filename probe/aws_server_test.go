@@ -113,10 +113,11 @@ func (s *awsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if scope != nil {
 		s.scopes = append(s.scopes, scope[1]+" "+scope[2])
 	}
-	reply, ok := s.replies[action], true
+	reply := s.replies[action]
 	s.mu.Unlock()
 	answer := awsReply{status: 400, code: "InvalidAction"}
-	if ok = reply != nil; ok {
+	ok := reply != nil
+	if ok {
 		answer = reply(r, form)
 	}
 	if scope != nil && scope[2] == "s3" && scope[1] != s.region {

@@ -7,11 +7,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -91,8 +89,7 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // migrationNames lists the migrations of a folder by name.
 func migrationNames(dir string) ([]migrationName, error) {
-	// As a directory only: opening a named pipe in its place would wait.
-	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
+	f, err := files.OpenDir(dir)
 	if err != nil {
 		return nil, err
 	}

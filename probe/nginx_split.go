@@ -48,6 +48,9 @@ func (s *nginxSplit) Probe(_ context.Context, p *Pass) (Result, error) {
 	n, err := p.View.Nginx()
 	switch {
 	case errors.Is(err, deployment.ErrNoNginx):
+		if err := unseen(p, p.View.Place(deployment.FactNginx), "the nginx configuration"); err != nil {
+			return Result{}, err
+		}
 		return Result{}, Skip("deployment.nginx", "no nginx configuration to look at")
 	case errors.Is(err, fs.ErrPermission):
 		return Result{}, notPermitted("the split of traffic is not known", err)

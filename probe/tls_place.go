@@ -54,8 +54,12 @@ func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 		if dir == "" {
 			break
 		}
-		if pair := (tlsPair{cert: filepath.Join(dir, names[0]), key: filepath.Join(dir, names[1]), hosts: hosts}); exists(pair.cert) {
+		pair := tlsPair{cert: filepath.Join(dir, names[0]), key: filepath.Join(dir, names[1]), hosts: hosts}
+		switch _, err := os.Lstat(pair.cert); {
+		case err == nil:
 			return tlsPlaces{pairs: []tlsPair{pair}}, nil
+		case errors.Is(err, fs.ErrPermission):
+			return tlsPlaces{}, notPermitted("the certificates may lie in "+p.Deployment.Rel(dir), err)
 		}
 	}
 	return letsEncrypt(p, hosts)

@@ -36,7 +36,7 @@ func parseRuleLine(text string) (ufwRule, bool) {
 		switch word {
 		case "-A", "-I":
 			chain := next()
-			known := false
+			var known bool
 			if r.forward, known = chainRole(chain); !known {
 				if isOtherChain(chain) {
 					return ufwRule{}, false

@@ -106,7 +106,7 @@ func webFor(p *Pass, section string, h deployment.HTTP) (*web, error) {
 	w.password, w.bearer = strings.TrimSpace(string(password)), strings.TrimSpace(string(bearer))
 	_, _ = fmt.Fprintf(print, "%q %q", h.ServerName, h.Username)
 	w.client, err = Keep(p.Kept, webKey{section}, hex.EncodeToString(print.Sum(nil)), func() (*http.Client, func(), error) {
-		conf := &tls.Config{RootCAs: p.Roots, ServerName: h.ServerName, MinVersion: tls.VersionTLS10} // old versions are for tls_endpoint to judge
+		conf := &tls.Config{RootCAs: p.Roots, ServerName: h.ServerName, MinVersion: tls.VersionTLS10} //nolint:gosec // old versions are for tls_endpoint to judge
 		if ca != nil {
 			conf.RootCAs = x509.NewCertPool()
 			if !conf.RootCAs.AppendCertsFromPEM(ca) {
