@@ -17,6 +17,7 @@ var update = flag.Bool("update", false, "rewrite the generated reference in docs
 func TestDocs(t *testing.T) {
 	for name, generate := range map[string]func(*page) error{
 		"probes.md": probesPage, "checklist.md": checklistPage, "metrics.md": metricsPage, "commands.md": commandsPage, "configuration.md": configurationPage,
+		"permissions.md": permissionsPage,
 	} {
 		t.Run(name, func(t *testing.T) {
 			var p page

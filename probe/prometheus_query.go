@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"math"
 	"strconv"
 	"strings"
@@ -94,6 +95,9 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return r.With(threshold), err
 	}
 	if !found {
+		if err := s.closed(p); err != nil {
+			return Result{Samples: []Sample{threshold}}, err
+		}
 		idle, err := s.idle(ctx, p, at)
 		if err != nil {
 			r, err := promUnasked(p, "the query", err, false)
@@ -170,6 +174,21 @@ func (s *prometheusQuery) fill(p *Pass, query string) (string, bool) {
 		query = strings.ReplaceAll(query, "${memory}", strconv.FormatInt(memory, 10))
 	}
 	return query, !strings.Contains(query, "${")
+}
+
+// closed is the error of a query that could not be asked since the files that fill it may not be read; nil when that is not why.
+func (s *prometheusQuery) closed(p *Pass) error {
+	for _, query := range s.Queries {
+		if _, known := s.fill(p, query); known {
+			continue
+		}
+		_, errApp := p.View.AppService()
+		_, errCompose := p.View.Compose()
+		if err := errors.Join(errApp, errCompose); errors.Is(err, fs.ErrPermission) {
+			return notPermitted("which service to ask for, and its limits, are not known", err)
+		}
+	}
+	return nil
 }
 
 // limitsOf are a compose service's limits in CPUs and bytes; 0 where there is none.
