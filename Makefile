@@ -43,6 +43,11 @@ rootfs: build ## Lay out the image's file system in dist/rootfs (GIT=none leaves
 image: rootfs ## Build the image IMAGE (catalyst_exporter) with Docker; nothing is pulled
 	docker build --build-arg VERSION=$(or $(VERSION),unknown) --build-arg REVISION=$(or $(REVISION),unknown) --tag $(IMAGE) .
 
+.PHONY: sbom
+sbom: build ## Write the binary's bill of materials, dist/sbom.cdx.json (needs jq)
+	@mkdir -p dist
+	packaging/sbom $(OUTPUT) >dist/sbom.cdx.json
+
 .PHONY: test
 test: lint ## Check, lint and run every test with the race detector
 	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)

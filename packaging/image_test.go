@@ -43,10 +43,11 @@ func run(t testing.TB, dir, program string, args ...string) string {
 	return string(output)
 }
 
-// buildImage builds the image as `make image` does, without a network, and returns its name.
-func buildImage(t testing.TB, engine *parts.Engine) string {
+// buildImage builds the image as `make image` does, without a network, and returns its name and the program in it.
+func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
 	t.Helper()
-	docker, program, folder := parts.Need(t, "docker"), filepath.Join(t.TempDir(), "catalyst_exporter"), t.TempDir()
+	docker, folder := parts.Need(t, "docker"), t.TempDir()
+	program = filepath.Join(t.TempDir(), "catalyst_exporter")
 	parts.Need(t, "git")
 	run(t, "..", parts.Need(t, "go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
 	run(t, "..", "packaging/rootfs", program, filepath.Join(folder, "dist", "rootfs"))
@@ -59,7 +60,7 @@ func buildImage(t testing.TB, engine *parts.Engine) string {
 			t.Fatal(err)
 		}
 	}
-	name := "catalyst-exporter-" + strings.ToLower(parts.Secret())
+	name = "catalyst-exporter-" + strings.ToLower(parts.Secret())
 	output := run(t, folder, docker, "--host="+engine.Host, "build", "--network=none", "--build-arg=VERSION=1.2.3", "--tag="+name, ".")
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -68,12 +69,12 @@ func buildImage(t testing.TB, engine *parts.Engine) string {
 			t.Errorf("%v\n%s", err, output)
 		}
 	})
-	return name
+	return name, program
 }
 
 func TestImage(t *testing.T) {
 	engine := parts.Docker(t)
-	name := buildImage(t, engine)
+	name, program := buildImage(t, engine)
 
 	t.Run("is described", func(t *testing.T) {
 		image, err := engine.Client.ImageInspect(t.Context(), name)
@@ -95,6 +96,28 @@ func TestImage(t *testing.T) {
 			t.Errorf("the image has %d MiB: docs/image.md says about 60", image.Size/mib)
 		}
 		t.Logf("%d MiB", image.Size/mib)
+	})
+
+	t.Run("has a bill of materials", func(t *testing.T) {
+		parts.Need(t, "jq")
+		var bill struct {
+			Components []struct{ Name, Version, Purl string }
+		}
+		if err := json.Unmarshal([]byte(run(t, "..", "packaging/sbom", program)), &bill); err != nil {
+			t.Fatal(err)
+		}
+		found := map[string]bool{}
+		for _, c := range bill.Components {
+			found[c.Name] = true
+			if c.Version == "" || c.Purl != "pkg:golang/"+c.Name+"@"+c.Version {
+				t.Errorf("component %+v", c)
+			}
+		}
+		for _, name := range []string{"std", "github.com/zricethezav/gitleaks/v8", "golang.org/x/crypto/x509roots/fallback"} {
+			if !found[name] {
+				t.Errorf("%s is not among the %d components", name, len(found))
+			}
+		}
 	})
 
 	// A deployment in a repository of another user, with a secret in its history, seen through a read-only mount.

@@ -1,0 +1,82 @@
+package packaging_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// TestSelf holds this repository to its own checklist. Where its history is not whole (a shallow clone, or sources without git), that nothing
+// secret is in it stays unknown: this is what is demanded then.
+func TestSelf(t *testing.T) {
+	git := parts.Need(t, "git")
+	history, want := "pass", exporter.ExitReady
+	answer, err := exec.CommandContext(t.Context(), git, "-c", "safe.directory=*", "rev-parse", "--is-shallow-repository").Output()
+	if err != nil || strings.TrimSpace(string(answer)) != "false" {
+		history, want = "unknown", exporter.ExitWaiting
+	}
+	code, verdicts := self(t, filepath.Join("..", "examples", "self", "catalyst.yml"))
+	if code != want {
+		t.Errorf("exit code %d, want %d", code, want)
+	}
+	if len(verdicts) < 6 {
+		t.Errorf("%d items", len(verdicts))
+	}
+	for item, got := range verdicts {
+		wanted := "pass"
+		if item == "hardcoded_secrets" {
+			wanted = history
+		}
+		if state, _, _ := strings.Cut(got, " "); state != wanted && state != "warn" {
+			t.Errorf("%s: %s", item, got)
+		}
+	}
+}
+
+// TestSelfCanFail copies the checklist beside a repository that has what it must not have.
+func TestSelfCanFail(t *testing.T) {
+	repository := parts.GitRepo(t)
+	run(t, ".", "cp", "-R", "../examples", "../docs", repository.Dir)
+	compose := filepath.Join(repository.Dir, "examples/stack/compose.yml")
+	content := strings.Replace(read(t, compose), `"127.0.0.1:${GRAFANA_PORT`, `"${GRAFANA_PORT`, 1)
+	write(t, compose, strings.Replace(content, "deploy: {resources: {limits: {cpus: \"1\", memory: 512M}}}", "", 1))
+	repository.Commit(t, "Add a secret", map[string]string{
+		"a.go": `package a; const token = "ghp_` + (parts.Secret() + parts.Secret())[:36] + `"` + "\n", "CHANGELOG.md": "", "docs/runbook.md": "# Runbook\n\nTBD\n",
+	})
+	code, verdicts := self(t, filepath.Join(repository.Dir, "examples", "self", "catalyst.yml"))
+	if code != exporter.ExitFailing {
+		t.Errorf("exit code %d", code)
+	}
+	for item, want := range map[string]string{
+		"hardcoded_secrets": "fail committed", "published_ports": "fail exposed", "resource_limits": "fail missing", "runbook": "fail", "changelog": "fail", "compose_syntax": "pass",
+	} {
+		if !strings.HasPrefix(verdicts[item], want) {
+			t.Errorf("%s: %q, want %q", item, verdicts[item], want)
+		}
+	}
+}
+
+// self checks a repository and returns the exit code and each item's state, reason and detail.
+func self(t *testing.T, config string) (int, map[string]string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code := exporter.Main([]string{"check", "--format=json", "--config.file=" + config}, exporter.System{
+		Context: t.Context(), Stdout: &out, Stderr: &errs, Now: time.Now, Getenv: func(string) (string, bool) { return "", false },
+	})
+	var answer struct{ Items []struct{ Item, State, Reason, Detail string } }
+	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
+		t.Fatalf("exit code %d, %v: %s", code, err, errs.String())
+	}
+	verdicts := map[string]string{}
+	for _, i := range answer.Items {
+		verdicts[i.Item] = strings.TrimSpace(i.State + " " + i.Reason + ": " + i.Detail)
+	}
+	return code, verdicts
+}
