@@ -43,13 +43,20 @@ func run(t testing.TB, dir, program string, args ...string) string {
 	return string(output)
 }
 
+// build builds the exporter as it is shipped: static, and without the race detector.
+func build(t testing.TB) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "catalyst_exporter")
+	run(t, "..", parts.Need(t, "go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
+	return program
+}
+
 // buildImage builds the image as `make image` does, without a network, and returns its name and the program in it.
 func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
 	t.Helper()
 	docker, folder := parts.Need(t, "docker"), t.TempDir()
-	program = filepath.Join(t.TempDir(), "catalyst_exporter")
 	parts.Need(t, "git")
-	run(t, "..", parts.Need(t, "go"), "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", program, ".")
+	program = build(t)
 	run(t, "..", "packaging/rootfs", program, filepath.Join(folder, "dist", "rootfs"))
 	for _, name := range []string{"Dockerfile", ".dockerignore"} {
 		content, err := os.ReadFile(filepath.Join("..", name))

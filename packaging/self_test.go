@@ -3,11 +3,11 @@ package packaging_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/exporter"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -22,7 +22,7 @@ func TestSelf(t *testing.T) {
 	if err != nil || strings.TrimSpace(string(answer)) != "false" {
 		history, want = "unknown", exporter.ExitWaiting
 	}
-	code, verdicts := self(t, filepath.Join("..", "examples", "self", "catalyst.yml"))
+	code, verdicts := self(t, build(t), filepath.Join("..", "examples", "self", "catalyst.yml"))
 	if code != want {
 		t.Errorf("exit code %d, want %d", code, want)
 	}
@@ -50,7 +50,7 @@ func TestSelfCanFail(t *testing.T) {
 	repository.Commit(t, "Add a secret", map[string]string{
 		"a.go": `package a; const token = "ghp_` + (parts.Secret() + parts.Secret())[:36] + `"` + "\n", "CHANGELOG.md": "", "docs/runbook.md": "# Runbook\n\nTBD\n",
 	})
-	code, verdicts := self(t, filepath.Join(repository.Dir, "examples", "self", "catalyst.yml"))
+	code, verdicts := self(t, build(t), filepath.Join(repository.Dir, "examples", "self", "catalyst.yml"))
 	if code != exporter.ExitFailing {
 		t.Errorf("exit code %d", code)
 	}
@@ -63,20 +63,22 @@ func TestSelfCanFail(t *testing.T) {
 	}
 }
 
-// self checks a repository and returns the exit code and each item's state, reason and detail.
-func self(t *testing.T, config string) (int, map[string]string) {
+// self checks a repository with the exporter as it is shipped, for the history is long, and returns the exit code and each item's state, reason
+// and detail.
+func self(t *testing.T, program, config string) (int, map[string]string) {
 	t.Helper()
-	var out, errs bytes.Buffer
-	code := exporter.Main([]string{"check", "--format=json", "--config.file=" + config}, exporter.System{
-		Context: t.Context(), Stdout: &out, Stderr: &errs, Now: time.Now, Getenv: func(string) (string, bool) { return "", false },
-	})
+	var errs bytes.Buffer
+	command := exec.CommandContext(t.Context(), program, "check", "--format=json", "--config.file="+config)
+	command.Env = []string{"PATH=" + os.Getenv("PATH"), "DOCKER_HOST=unix:///nonexistent.sock"}
+	command.Stderr = &errs
+	out, err := command.Output()
 	var answer struct{ Items []struct{ Item, State, Reason, Detail string } }
-	if err := json.Unmarshal(out.Bytes(), &answer); err != nil {
-		t.Fatalf("exit code %d, %v: %s", code, err, errs.String())
+	if errJSON := json.Unmarshal(out, &answer); errJSON != nil {
+		t.Fatalf("%v, %v: %s", err, errJSON, errs.String())
 	}
 	verdicts := map[string]string{}
 	for _, i := range answer.Items {
 		verdicts[i.Item] = strings.TrimSpace(i.State + " " + i.Reason + ": " + i.Detail)
 	}
-	return code, verdicts
+	return command.ProcessState.ExitCode(), verdicts
 }
