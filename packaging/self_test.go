@@ -72,7 +72,9 @@ func self(t *testing.T, program, config string) (int, map[string]string) {
 	command.Env = []string{"PATH=" + os.Getenv("PATH"), "DOCKER_HOST=unix:///nonexistent.sock"}
 	command.Stderr = &errs
 	out, err := command.Output()
-	var answer struct{ Items []struct{ Item, State, Reason, Detail string } }
+	var answer struct {
+		Items []struct{ Item, State, Reason, Detail string }
+	}
 	if errJSON := json.Unmarshal(out, &answer); errJSON != nil {
 		t.Fatalf("%v, %v: %s", err, errJSON, errs.String())
 	}
