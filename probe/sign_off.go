@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"slices"
+	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 )
@@ -57,8 +58,12 @@ func (s *signOff) Judge(v Verdicts) Result {
 	own := judge(s.Item, s.Role)
 	var f Findings
 	all := own
+	var held []string // who signed, which reports fill in
 	for _, voucher := range own {
 		result := vouched(voucher)
+		if result.State == StatePass {
+			held = append(held, result.Detail)
+		}
 		if result.State == StateFail && (result.Reason == ReasonOutdated && voucher.Claim != nil && voucher.Claim.Release.Same(r.Release)) {
 			result.State = StateWarn // the drift itself is the alarm
 		}
@@ -72,7 +77,11 @@ func (s *signOff) Judge(v Verdicts) Result {
 			f.Warn(ReasonReused, "%s", detail)
 		}
 	}
-	return f.Result("signed off")
+	result := f.Result("%s", strings.Join(held, "; "))
+	if result.State == StateWarn && len(held) > 0 {
+		result.Detail += "; " + strings.Join(held, "; ")
+	}
+	return result
 }
 
 // Wants implements Claimed.
