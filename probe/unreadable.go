@@ -24,5 +24,10 @@ func unreadable(what string, err error) (Result, error) {
 	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
 		return Failed(ReasonInvalid, "%s: %v", what, err), nil
 	}
-	return Result{}, Unknown(reasonOf(err), fmt.Errorf("%s: %w", what, err))
+	unknown := Unknown(reasonOf(err), fmt.Errorf("%s: %w", what, err))
+	var told *Unanswered
+	if errors.As(err, &told) && told.Remedy != "" {
+		unknown = Needs(told.Remedy, unknown)
+	}
+	return Result{}, unknown
 }
