@@ -50,6 +50,9 @@ func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 	return env
 }
 
+// ReadEnv reads what an env file held that is no file any more, in git's history for example; shown names it to people.
+func ReadEnv(shown string, data []byte) *Env { return parseEnv(shown, shown, data, nil) }
+
 func (s *envScanner) problem(p Problem) {
 	if p.Line == 0 {
 		p.Line = s.line

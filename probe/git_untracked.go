@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +16,8 @@ import (
 
 // git_untracked: are the env files in use kept out of git?
 //
-// Asked of git's index, for the name that the deployment uses and for the file that a link leads to. Templates are meant to be tracked.
+// Asked of git's index, for the name that the deployment uses and for the file that a link leads to. Templates are meant to be tracked. A file that git
+// tracked once is well when its secrets have been changed since: git_past.go compares.
 
 func gitUntrackedKind() Kind {
 	return Kind{
@@ -23,7 +25,8 @@ func gitUntrackedKind() Kind {
 		Question: "Are the env files in use kept out of git?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "the env files and the git repository's index (deployment.repository.path); runs git, needs to read the repository",
+		Reads:    "the env files, and the git repository's index and earlier versions of them (deployment.repository.path); runs git, needs to read the repository",
+		Timeout:  time.Minute,
 		MaxAge:   time.Hour,
 		Alone:    true,
 		New:      func() any { return &gitUntracked{} },
@@ -49,6 +52,9 @@ func (s *gitUntracked) Key(p *Pass) string {
 	key := fmt.Sprintf("%s %+v", repository.Dir, files.Identify(info))
 	for _, env := range envs {
 		key += "\n" + env.Path
+		if info, err := os.Stat(env.Path); err == nil {
+			key += fmt.Sprintf(" %+v", files.Identify(info))
+		}
 	}
 	return key
 }
@@ -64,11 +70,27 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 	envs, unread := p.View.EnvFiles()
 	var f Findings
 	names := make([]string, len(envs))
+	note := ""
 	for i, env := range envs {
 		names[i] = env.File
-		tracked, err := g.tracks(ctx, env.Path)
+		inside, err := g.names(env.Path)
 		if err != nil {
 			return Result{}, err
+		}
+		tracked, err := g.tracks(ctx, inside)
+		if err != nil {
+			return Result{}, err
+		}
+		if !tracked {
+			past, err := g.past(ctx, inside)
+			if err != nil {
+				return Result{}, err
+			}
+			if kept := stillInUse(env, past); kept.any() {
+				f.Fail(ReasonCommitted, "git does not track %s any more, but its history holds values of it that are still in use (%s): change them at their source", env.File, kept)
+			} else if len(past) > 0 {
+				note = "; its history holds earlier versions, with other secrets"
+			}
 		}
 		if tracked {
 			f.Fail(ReasonCommitted, "git tracks %s: `git rm --cached` it, list it in .gitignore, and change every secret in it, for the history keeps them", env.File)
@@ -83,33 +105,42 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if len(envs) == 0 {
 		return Result{}, Skip("deployment.env_file", "there is no env file that git could track")
 	}
-	return Passed("git does not track %s", someOf(names)), nil
+	return Passed("git does not track %s%s", someOf(names), note), nil
 }
 
-// tracks reports whether a file is in the index, by its name or by that of the file which it leads to.
-func (g gitRepository) tracks(ctx context.Context, path string) (bool, error) {
+// names are the paths in the repository of a file and of the file which it leads to, as far as they lie in it.
+func (g gitRepository) names(path string) ([]string, error) {
 	work, err := filepath.EvalSymlinks(g.Work)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	folder, err := filepath.EvalSymlinks(filepath.Dir(path))
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	target, err := filepath.EvalSymlinks(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return false, err
+		return nil, err
 	}
+	var inside []string
 	for _, at := range []string{filepath.Join(folder, filepath.Base(path)), target} {
 		name, err := filepath.Rel(work, at)
-		if at == "" || err != nil || !filepath.IsLocal(name) {
+		if at == "" || err != nil || !filepath.IsLocal(name) || slices.Contains(inside, filepath.ToSlash(name)) {
 			continue // outside of the work tree
 		}
+		inside = append(inside, filepath.ToSlash(name))
+	}
+	return inside, nil
+}
+
+// tracks reports whether one of the names is in the index.
+func (g gitRepository) tracks(ctx context.Context, names []string) (bool, error) {
+	for _, name := range names {
 		text, _, err := g.text(ctx, maxDiffHeader, "", "ls-files", "--cached", "-z", "--", name)
 		if err != nil {
 			return false, err
 		}
-		if strings.Contains("\x00"+text, "\x00"+filepath.ToSlash(name)+"\x00") {
+		if strings.Contains("\x00"+text, "\x00"+name+"\x00") {
 			return true, nil
 		}
 	}

@@ -75,3 +75,62 @@ func TestGitUntrackedElsewhere(t *testing.T) {
 	r.Git(t, "clone", "--quiet", "--bare", "file://"+r.Dir, settings.Repository.Path)
 	expect(t, look(t, newPass(t, nil, settings), "git_untracked", "{}"), StateSkip, ReasonNotConfigured, "bare")
 }
+
+// TestGitUntrackedInThePast: what git tracked once is held against the secrets in use.
+func TestGitUntrackedInThePast(t *testing.T) {
+	old, other := randomText(24), randomText(24)
+	env := func(password string) string {
+		return "LOG_LEVEL=info\nPUBLIC_HOST_NAME=bid.exchange.test\nDB_PASSWORD=" + password + "\nJWT_SECRET=CHANGE_ME_PLEASE\n"
+	}
+	for name, tt := range map[string]struct {
+		history func(r *parts.Repository)
+		now     string
+		state   State
+		reason  Reason
+		detail  string
+	}{
+		"removed, still in use": {func(r *parts.Repository) {
+			r.Commit(t, "add", map[string]string{".env.production": env(old)})
+		}, env(old), StateFail, ReasonCommitted, "values of it that are still in use (DB_PASSWORD, line 3)"},
+		"removed, changed since": {func(r *parts.Repository) {
+			r.Commit(t, "add", map[string]string{".env.production": env(old)})
+		}, env(other), StatePass, ReasonNone, "earlier versions, with other secrets"},
+		"in an older version": {func(r *parts.Repository) {
+			r.Commit(t, "add", map[string]string{".env.production": env(old)})
+			r.Commit(t, "change", map[string]string{".env.production": env(other)})
+		}, env(old), StateFail, ReasonCommitted, "DB_PASSWORD"},
+		"under another name": {func(r *parts.Repository) {
+			r.Commit(t, "add", map[string]string{".env.production": "REDIS_PASS=" + old + "\n"})
+		}, env(old), StateFail, ReasonCommitted, "DB_PASSWORD"},
+		"in a URL": {func(r *parts.Repository) {
+			r.Commit(t, "add", map[string]string{".env.production": "DATABASE_URL=postgres://u:" + old + "@db/x\n"})
+		}, "DATABASE_URL=postgres://u:" + old + "@db/x\n", StateFail, ReasonCommitted, "DATABASE_URL, line 1"},
+		"on a branch alone": {func(r *parts.Repository) {
+			r.Git(t, "checkout", "--quiet", "-b", "side")
+			r.Commit(t, "add", map[string]string{".env.production": env(old)})
+			r.Git(t, "checkout", "--quiet", "main")
+		}, env(old), StateFail, ReasonCommitted, "DB_PASSWORD"},
+		"never": {func(*parts.Repository) {}, env(old), StatePass, ReasonNone, "git does not track .env.production"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := parts.GitRepo(t)
+			r.Commit(t, "begin", map[string]string{"docker-compose.yml": "services: {}\n"})
+			tt.history(r)
+			if r.Git(t, "ls-files", ".env.production") != "" {
+				r.Git(t, "rm", "--quiet", ".env.production")
+				r.Commit(t, "remove", nil)
+			}
+			r.Write(t, map[string]string{".env.production": tt.now})
+			p := newPass(t, nil, deployment.Settings{Root: r.Dir})
+			k := load(t, "git_untracked", "{}").(*gitUntracked)
+			key := k.Key(p)
+			got := Look(t.Context(), k, p)
+			if r.Write(t, map[string]string{".env.production": tt.now + "# changed\n"}); key == "" || k.Key(again(p)) == key {
+				t.Error("the key stays when the env file changes")
+			}
+			expect(t, got, tt.state, tt.reason, tt.detail)
+			hasNot(t, got, old)
+			hasNot(t, got, other)
+		})
+	}
+}
