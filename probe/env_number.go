@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // env_number: is a variable a number or a duration within its bounds?
@@ -60,7 +61,7 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 		}
 	}
 	var f Findings
-	var good []string
+	var good, neighbours []string
 	for _, key := range keys {
 		v, err := p.View.Own(key)
 		if err != nil {
@@ -76,12 +77,16 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 		f.Add(r)
 		if counts && r.State == StatePass {
 			good = append(good, key)
+		} else if r.State == StatePass {
+			neighbours = append(neighbours, key+" ("+v.Origin.String()+")")
 		}
 	}
 	if err := s.compare(p.View, &f); err != nil {
 		return unreadable(s.Any[0]+" cannot be looked up", err)
 	}
-	if len(good) == 0 {
+	if len(good) == 0 && len(neighbours) > 0 {
+		f.Fail(ReasonMissing, "no good value for any of %s: %s in %s", words(s.Any), s.what("no"), someOf(neighbours))
+	} else if len(good) == 0 {
 		f.Fail(ReasonMissing, "no good value for any of %s", words(s.Any))
 	}
 	return f.Result("%s: within bounds", words(good)), nil
@@ -107,11 +112,19 @@ func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	case err != nil:
 		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("no")), true
 	case number < s.Min:
-		return Failed(ReasonThreshold, "%s at %s is less than %v", v.Key, v.Origin, s.Min), true
+		return Failed(ReasonThreshold, "%s at %s is less than %s", v.Key, v.Origin, s.shown(s.Min)), true
 	case s.Max != 0 && number > s.Max:
-		return Failed(ReasonThreshold, "%s at %s is more than %v", v.Key, v.Origin, s.Max), true
+		return Failed(ReasonThreshold, "%s at %s is more than %s", v.Key, v.Origin, s.shown(s.Max)), true
 	}
 	return Passed("%s is good", v.Key), true
+}
+
+// shown is a bound as people write it.
+func (s *envNumber) shown(bound float64) string {
+	if s.Duration {
+		return schema.Duration(bound * float64(time.Second)).String()
+	}
+	return strconv.FormatFloat(bound, 'f', -1, 64)
 }
 
 // compare holds the variables of not_above to their limits.
