@@ -216,3 +216,18 @@ func setNetwork(ns *parts.Namespace) error {
 	defer func() { _ = unix.Close(fd) }()
 	return unix.Setns(fd, unix.CLONE_NEWNET)
 }
+
+// TestRulesUnseenThatLead: rules that cannot be seen and may lead packets elsewhere leave no pass.
+func TestRulesUnseenThatLead(t *testing.T) {
+	h := fuzzedHost
+	h.rules = emptyRules(unix.NF_INET_LOCAL_IN, false)
+	s := &listeningPorts{portPolicy: standardPorts()}
+	nobody := func(map[uint32]bool) map[uint32]string { return nil }
+	for unseen, want := range map[bool]State{false: StatePass, true: StateUnknown} {
+		h.legacy, h.legacyNAT = true, unseen
+		r, err := s.judge(h, nil, nobody)
+		if err != nil || r.State != want {
+			t.Errorf("%v: %v %q, %v; want %v", unseen, r.State, r.Detail, err, want)
+		}
+	}
+}
