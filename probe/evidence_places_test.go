@@ -46,17 +46,6 @@ func newShelf(t *testing.T, files map[string]http.HandlerFunc) *shelf {
 	return s
 }
 
-func (s *shelf) count(path string) (n int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range s.asked {
-		if p == path {
-			n++
-		}
-	}
-	return n
-}
-
 // page answers with a file, as static servers do, from an hour ago.
 func page(content string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

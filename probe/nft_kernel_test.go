@@ -261,7 +261,8 @@ func TestRulesAgainstKernel(t *testing.T) {
 	var refused, closed, open, unsure, wrongly int
 	for seed := first; seed < first+rounds; seed++ {
 		g := &ruleMaker{rand.New(rand.NewPCG(seed, 4))}
-		load, text := w.loadNFT, ""
+		load := w.loadNFT
+		var text string
 		if seed%4 == 3 {
 			load, text = w.loadIPTables, g.iptables()
 		} else {
