@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -119,6 +120,17 @@ func TestFind(t *testing.T) {
 		if !errors.Is(err, fs.ErrPermission) || len(found) == 0 {
 			t.Errorf("no permission: %v, %v", err, d.names(found))
 		}
+	}
+}
+
+// TestFindFifo: what stands in a folder's place is no folder, holds no report, and is not waited for.
+func TestFindFifo(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "evidence")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if found, err := Find(Places{Folders: []string{fifo}}, Tests, ""); err != nil && !errors.Is(err, ErrNamesNoKind) || len(found) != 0 {
+		t.Errorf("Find() = %v, %v", found, err)
 	}
 }
 
