@@ -73,6 +73,14 @@ audit: ## Ask golangci-lint (gosec among others) and govulncheck (built first: m
 	dist/bin/golangci-lint run $(PACKAGES)
 	dist/bin/govulncheck $(PACKAGES)
 
+# The recipe of docs/evidence.md, as it stands there: its script up to the first tool, then the tools of this project.
+.PHONY: evidence
+evidence: ## Write what the exporter wants to see of this commit (docs/evidence.md)
+	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
+	{ awk '/^#!\/bin\/sh$$/ {on = 1} /^evidence tests.json/ {exit} on' docs/evidence.md; \
+	awk '/^## On this project itself$$/ {here = 1} here && /^```$$/ {exit} on; here && /^```sh$$/ {on = 1}' docs/evidence.md; \
+	echo 'exit "$$failed"'; } | PATH="$$(dirname "$$staticcheck"):$$PATH" PACKAGES="$(PACKAGES)" sh
+
 .PHONY: test-long
 test-long: ## Run the tests that take long (their names hold "Long")
 	LONG=true $(GO) test -race -timeout 3h -run Long -v $(PACKAGES)

@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,19 +22,12 @@ import (
 )
 
 // shelf is a web server with files; what a handler is given for answers by itself.
-type shelf struct {
-	*httptest.Server
-	mu    sync.Mutex
-	asked []string
-}
+type shelf struct{ *httptest.Server }
 
 func newShelf(t *testing.T, files map[string]http.HandlerFunc) *shelf {
 	t.Helper()
 	s := &shelf{}
 	s.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.mu.Lock()
-		s.asked = append(s.asked, r.URL.Path)
-		s.mu.Unlock()
 		if answer := files[r.URL.Path]; answer != nil {
 			answer(w, r)
 			return
@@ -397,5 +389,37 @@ func TestFetchedIsBounded(t *testing.T) {
 		if !errors.Is(err, want) || len(data) > 11 || want == nil && len(data) != size {
 			t.Errorf("%d: %d bytes, %v", size, len(data), err)
 		}
+	}
+}
+
+// TestValidatorsOf: a date within the last minute tells no content from the next; a commit is one only when it looks like it.
+func TestValidatorsOf(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	at := func(age time.Duration) string { return now.Add(-age).Format(http.TimeFormat) }
+	for name, tt := range map[string]struct {
+		etag, modified, commit string
+		conditional, known     bool // asked with the date; told from other content
+		wantCommit             string
+	}{
+		"nothing":       {"", "", "", false, false, ""},
+		"a tag":         {`"x"`, "", commitA, false, true, commitA},
+		"rested":        {"", at(2 * time.Minute), "main", true, true, ""},
+		"just written":  {"", at(time.Minute), strings.ToUpper(commitB), false, false, commitB},
+		"ahead of us":   {"", at(-time.Hour), "", false, false, ""},
+		"no date":       {`"x"`, "yesterday", "", false, true, ""},
+		"both, written": {`"x"`, at(0), "", false, true, ""},
+	} {
+		h := http.Header{}
+		h.Set("ETag", tt.etag)
+		h.Set("Last-Modified", tt.modified)
+		h.Set("X-Catalyst-Commit", tt.commit)
+		v := validatorsOf(h, "http://x", now)
+		if (v.modified != "") != tt.conditional || (v.meta.Version.Tag != "") != tt.known || v.meta.Commit != tt.wantCommit || v.etag != tt.etag {
+			t.Errorf("%s: %+v", name, v)
+		}
+	}
+	one, two := http.Header{"Etag": {`"x"`}}, http.Header{"Etag": {`"x"`}}
+	if validatorsOf(one, "http://x?a", now).meta.Version == validatorsOf(two, "http://x?b", now).meta.Version {
+		t.Error("two addresses with one tag are one content")
 	}
 }
