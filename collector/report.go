@@ -30,13 +30,22 @@ func (r *Report) Gate(g *checklist.Gate) checklist.Answer { return g.Answer(r.Ve
 
 // Category returns the verdicts of one category.
 func (r *Report) Category(name string) []checklist.Verdict {
-	var vs []checklist.Verdict
-	for _, v := range r.Verdicts {
-		if v.Category == name {
-			vs = append(vs, v)
+	for verdicts := r.Verdicts; len(verdicts) > 0; {
+		var of []checklist.Verdict
+		if of, verdicts = firstCategory(verdicts); of[0].Category == name {
+			return of
 		}
 	}
-	return vs
+	return nil
+}
+
+// firstCategory parts the verdicts on the first one's category from the rest: those of a category stand together.
+func firstCategory(verdicts []checklist.Verdict) (of, rest []checklist.Verdict) {
+	n := 1
+	for n < len(verdicts) && verdicts[n].Category == verdicts[0].Category {
+		n++
+	}
+	return verdicts[:n:n], verdicts[n:]
 }
 
 // report adds up what is known now, in two stages: derived items are judged from the verdicts of the others.

@@ -10,9 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
@@ -64,15 +61,13 @@ func (s *server) deadline(r *http.Request) (context.Context, context.CancelFunc)
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
-	gatherers := prometheus.Gatherers{s.self.registry}
-	if set.single() {
-		report, ok := s.collect(w, r, set, set.targets[0])
-		if !ok {
-			return
-		}
-		gatherers = append(gatherers, report)
+	if !set.single() {
+		s.pages.serve(w, r, s.self.registry, nil, nil, errorLog{s.app.log})
+		return
 	}
-	promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{ErrorLog: errorLog{s.app.log}, EnableOpenMetrics: true}).ServeHTTP(w, r)
+	if report, ok := s.collect(w, r, set, set.targets[0]); ok {
+		s.pages.serve(w, r, s.self.registry, report, set.targets[0].pieces, errorLog{s.app.log})
+	}
 }
 
 // probe serves the verdicts on one target. It takes the name of a configured target and never an address.
@@ -85,11 +80,9 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("there is no target of this name; configured are: %q", set.names()), http.StatusNotFound)
 		return
 	}
-	report, ok := s.collect(w, r, set, t)
-	if !ok {
-		return
+	if report, ok := s.collect(w, r, set, t); ok {
+		s.pages.serve(w, r, nil, report, t.pieces, errorLog{s.app.log})
 	}
-	promhttp.HandlerFor(report, promhttp.HandlerOpts{ErrorLog: errorLog{s.app.log}, EnableOpenMetrics: true}).ServeHTTP(w, r)
 }
 
 // collect looks at a target as a request asks; when the request asks for what does not exist it answers that and returns false.

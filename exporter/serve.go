@@ -113,6 +113,7 @@ type server struct {
 	flags  serveFlags
 	limits *collector.Limits
 	self   *selfMetrics
+	pages  *pages
 
 	mu      sync.RWMutex
 	current *generation
@@ -127,7 +128,7 @@ type generation struct {
 }
 
 func newServer(a *app, f serveFlags, limits *collector.Limits, first *setup) *server {
-	s := &server{app: a, flags: f, limits: limits, self: newSelfMetrics(), current: &generation{setup: first}}
+	s := &server{app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: newPages(), current: &generation{setup: first}}
 	s.self.reloaded(true, a.Now())
 	return s
 }

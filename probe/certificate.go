@@ -47,7 +47,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	leaf := chain[0]
 	weak := false
 	for i, c := range chain {
-		if problem := weakness(c, i > 0 && selfSigned(c)); problem != "" {
+		if problem := weakness(c, i > 0); problem != "" {
 			f.Fail(ReasonWeak, "%s: %s %s", what, place(i), problem)
 			weak = true
 		}
@@ -57,7 +57,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 			f.Fail(ReasonUntrusted, "%s is not for %s", what, host)
 		}
 	}
-	path := issuers(chain)
+	var path []*x509.Certificate
 	if !weak { // signatures that nobody should trust are not asked whether they are trusted
 		trusted, fault, e := verify(chain, terms)
 		switch {
@@ -68,6 +68,9 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 		default:
 			path = trusted
 		}
+	}
+	if path == nil {
+		path = issuers(chain)
 	}
 	for i := 1; i < len(chain); i++ {
 		if !bytes.Equal(chain[i-1].RawIssuer, chain[i].RawSubject) {
@@ -119,7 +122,7 @@ func roughly(d time.Duration) string {
 }
 
 // weakness says what is weak about a certificate's key or signature; "" for nothing. The signature of a root proves nothing to anybody.
-func weakness(c *x509.Certificate, root bool) string {
+func weakness(c *x509.Certificate, mayBeRoot bool) string {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < minRSABits {
@@ -135,7 +138,7 @@ func weakness(c *x509.Certificate, root bool) string {
 	}
 	switch c.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		if !root {
+		if !mayBeRoot || !selfSigned(c) {
 			return fmt.Sprintf("is signed with %s, which can be forged", c.SignatureAlgorithm)
 		}
 	}

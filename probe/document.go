@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // document: is a document of the team there, written, and does it say what it is for?
@@ -70,11 +72,18 @@ func (d *document) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if path == "" {
 		return notFound(p, place, what, "deployment.documents."+d.Document)
 	}
-	m, err := readMarkdown(p, path)
+	// The judgement hangs on the document alone, and takes many expressions: it is kept with the file.
+	r, err := files.Load(p.Files, path, fmt.Sprintf("document judged by %+v", *d), maxDocument, func(data []byte, _ fs.FileInfo) (Result, error) {
+		m, err := parseMarkdown(data)
+		if err != nil {
+			return Result{}, err
+		}
+		return d.judge(m, p.Deployment.Rel(path)), nil
+	})
 	if err != nil {
 		return notRead(p.Deployment.Rel(path)+" cannot be read", err)
 	}
-	return d.judge(m, p.Deployment.Rel(path)), nil
+	return r, nil
 }
 
 // judge judges a document; file is its name for people.

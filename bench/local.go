@@ -1,0 +1,258 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// The local checks: live, from the cache, from many sides at once, and beside node_exporter.
+
+const localScrapes = 40 // per round
+
+// ours starts the exporter on some checks and sees that all of them hold.
+func (b *bench) ours(name, root string, checks []check, maxAge string) (*contender, error) {
+	config, err := b.writeChecklist(name, root, checks, maxAge)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.contend("/metrics", "catalyst_exporter", "--config.file="+config, "--web.listen-address=ADDRESS", "--log.level=error")
+	if err != nil {
+		return nil, err
+	}
+	return c, c.holds("catalyst_check_ok{", len(checks))
+}
+
+// holds sees that a page has as many samples of a name as it must, and that all are 1.
+func (c *contender) holds(prefix string, want int) error {
+	body, _, err := c.scrape()
+	if err != nil {
+		return err
+	}
+	good, bad := 0, ""
+	for line := range strings.Lines(string(body)) {
+		switch {
+		case !strings.HasPrefix(line, prefix):
+		case strings.HasSuffix(line, "} 1\n"):
+			good++
+		default:
+			bad = line
+		}
+	}
+	if good != want {
+		return fmt.Errorf("%s: %d of %d checks hold, one that does not: %s", c.url, good, want, bad)
+	}
+	return nil
+}
+
+// goss starts goss on the same checks; it answers 503 unless all hold.
+func (b *bench) goss(name, root string, checks []check, extra, cache string) (*contender, error) {
+	file, err := b.writeGoss(name, root, checks, extra)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.contend("/healthz", "goss", "-g", file, "-l", "ERROR", "serve", "--format", "prometheus", "--cache", cache, "--listen-addr", "ADDRESS", "--endpoint", "/healthz")
+	if err != nil {
+		return nil, err
+	}
+	_, _, err = c.scrape()
+	return c, err
+}
+
+func (b *bench) floor(name, root string, checks []check, args ...string) (*contender, error) {
+	list, err := b.writeFloor(name, root, checks)
+	if err != nil {
+		return nil, err
+	}
+	c, err := b.contend("/metrics", "floor", append([]string{"--listen", "ADDRESS", "--list", list}, args...)...)
+	if err != nil {
+		return nil, err
+	}
+	return c, c.holds("catalyst_check_ok{", len(checks))
+}
+
+// rest is how long files are left alone after they are written: before that nobody can rely on their time stamps, and ours does not.
+const rest = 2500 * time.Millisecond
+
+// against adds the rows of latency and CPU of one contender beside another.
+func (b *bench) against(work, peer string, ours, theirs []cost, goal float64) {
+	b.rows = append(b.rows,
+		row{work: work + ": latency", unit: second, ours: latencies(ours), peer: peer, theirs: latencies(theirs), goal: goal},
+		row{work: work + ": CPU", unit: second, ours: cpus(ours), peer: peer, theirs: cpus(theirs), goal: goal})
+}
+
+func (b *bench) measureLocal() error {
+	root, err := b.writeDeployment("local")
+	if err != nil {
+		return err
+	}
+	time.Sleep(rest)
+	checks := localChecks()
+	ours, err := b.ours("local-ours", root, checks, "0s")
+	if err != nil {
+		return err
+	}
+	defer ours.stop()
+	floor, err := b.floor("local-floor", root, checks)
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
+	all := []*contender{ours, floor}
+	if b.has("goss") {
+		for _, extra := range []string{"", gossExtra} {
+			c, err := b.goss(fmt.Sprintf("local-goss%d", len(extra)), root, checks, extra, "1ns")
+			if err != nil {
+				return err
+			}
+			defer c.stop()
+			all = append(all, c)
+		}
+		withPorts := append(checks[:len(checks):len(checks)], check{probe: "listening_ports: {allowed: [80, 443]}"})
+		c, err := b.oursWithPorts(root, withPorts)
+		if err != nil {
+			return err
+		}
+		defer c.stop()
+		all = append(all, c)
+	}
+	costs, err := b.turns(all, localScrapes)
+	if err != nil {
+		return err
+	}
+	b.against("46 local checks, live", "floor", costs[0], costs[1], 1.5)
+	if b.has("goss") {
+		b.against("46 local checks, live", "goss", costs[0], costs[2], 0.33)
+		b.against("the same with certificate and ports", "goss", costs[4], costs[3], 0.10)
+	}
+	return b.measureScript(ours, root, checks)
+}
+
+// oursWithPorts starts the exporter with a look at the host's sockets beside. Whether that item holds is the host's affair: it is looked at all the same.
+func (b *bench) oursWithPorts(root string, checks []check) (*contender, error) {
+	config, err := b.writeChecklist("ports-ours", root, checks, "0s")
+	if err != nil {
+		return nil, err
+	}
+	return b.contend("/metrics", "catalyst_exporter", "--config.file="+config, "--web.listen-address=ADDRESS", "--log.level=error")
+}
+
+// measureScript runs the checks as a shell script, in turns with scrapes of ours.
+func (b *bench) measureScript(ours *contender, root string, checks []check) error {
+	script, err := b.writeScript("script", root, checks)
+	if err != nil {
+		return err
+	}
+	var mine, its []cost
+	for range b.rounds {
+		s, err := b.once(b.dir, "/bin/sh", script)
+		if err != nil {
+			return err
+		}
+		if s.code != 0 {
+			return fmt.Errorf("the script exits with %d: %s", s.code, tail(s.output))
+		}
+		its = append(its, cost{s.took.Seconds(), s.cpu.Seconds()})
+		c, err := ours.costOf(localScrapes)
+		if err != nil {
+			return err
+		}
+		mine = append(mine, c)
+	}
+	b.against("46 local checks, live", "script", mine, its, 0)
+	return nil
+}
+
+func (b *bench) measureCached() error {
+	root, err := b.writeDeployment("cached")
+	if err != nil {
+		return err
+	}
+	time.Sleep(rest)
+	checks := localChecks()
+	ours, err := b.ours("cached-ours", root, checks, "24h")
+	if err != nil {
+		return err
+	}
+	defer ours.stop()
+	floor, err := b.floor("cached-floor", root, checks, "--cache")
+	if err != nil {
+		return err
+	}
+	defer floor.stop()
+	all := []*contender{ours, floor}
+	if b.has("goss") {
+		goss, err := b.goss("cached-goss", root, checks, "", "24h")
+		if err != nil {
+			return err
+		}
+		defer goss.stop()
+		all = append(all, goss)
+	}
+	costs, err := b.turns(all, 2*localScrapes)
+	if err != nil {
+		return err
+	}
+	b.against("46 verdicts from the cache", "floor", costs[0], costs[1], 1.3)
+	if b.has("goss") {
+		b.against("46 verdicts from the cache", "goss", costs[0], costs[2], 1.0)
+	}
+	return nil
+}
+
+// measureNode compares what an exporter may cost: 46 live checks against node_exporter as it comes.
+func (b *bench) measureNode() error {
+	if !b.has("node_exporter") {
+		return nil
+	}
+	root, err := b.writeDeployment("node")
+	if err != nil {
+		return err
+	}
+	time.Sleep(rest)
+	var ours, theirs []cost
+	var idle, peak [2][]float64
+	for range b.rounds { // fresh processes each round: a high-water mark is had once
+		mine, err := b.ours("node-ours", root, localChecks(), "0s")
+		if err != nil {
+			return err
+		}
+		defer mine.stop()
+		its, err := b.contend("/metrics", "node_exporter", "--web.listen-address=ADDRESS", "--log.level=error")
+		if err != nil {
+			return err
+		}
+		defer its.stop()
+		for i, c := range []*contender{mine, its} {
+			if _, err := c.costOf(5); err != nil {
+				return err
+			}
+			cost, err := c.costOf(localScrapes)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				ours = append(ours, cost)
+			} else {
+				theirs = append(theirs, cost)
+			}
+		}
+		time.Sleep(idleAfter)
+		for i, c := range []*contender{mine, its} {
+			now, most, err := c.memory()
+			if err != nil {
+				return err
+			}
+			idle[i], peak[i] = append(idle[i], now), append(peak[i], most)
+			c.stop()
+		}
+	}
+	b.rows = append(b.rows,
+		row{work: "an exporter's scrape: CPU", unit: second, ours: cpus(ours), peer: "node_exporter", theirs: cpus(theirs), goal: 0.25},
+		row{work: "memory, idle after scrapes", unit: byteSum, ours: idle[0], peer: "node_exporter", theirs: idle[1], goal: 0.75},
+		row{work: "memory, peak", unit: byteSum, ours: peak[0], peer: "node_exporter", theirs: peak[1], goal: 1.0})
+	return nil
+}
+
+// idleAfter is how long a process is left alone before its idle memory is read.
+const idleAfter = 3 * time.Second

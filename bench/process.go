@@ -1,0 +1,162 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// process is a server that is measured from outside.
+type process struct {
+	cmd     *exec.Cmd
+	log     *os.File
+	address string
+}
+
+// start starts a tool. ADDRESS in an argument is replaced by a free address of its own on loopback. Its output goes to a file.
+func (b *bench) start(name string, args ...string) (*process, error) {
+	address, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	for i, a := range args {
+		args[i] = strings.ReplaceAll(a, "ADDRESS", address)
+	}
+	log, err := os.CreateTemp(b.dir, name+".*.log")
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(b.tools[name].path, args...)
+	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, environment()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives the bench
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	return &process{cmd: cmd, log: log, address: address}, nil
+}
+
+// environment is the same small one for everybody.
+func environment() []string {
+	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "DOCKER_HOST=unix:///nonexistent.sock"}
+}
+
+func freeAddress() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	return l.Addr().String(), l.Close()
+}
+
+// listening waits until the server takes connections.
+func (p *process) listening(wait time.Duration) error {
+	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if c, err := net.Dial("tcp", p.address); err == nil {
+			return c.Close()
+		}
+	}
+	text, _ := os.ReadFile(p.log.Name())
+	return fmt.Errorf("%s does not listen: %s", p.cmd.Path, tail(text))
+}
+
+// tail is the end of a log.
+func tail(text []byte) string {
+	text = bytes.TrimSpace(text)
+	return string(text[max(0, len(text)-600):])
+}
+
+// stop ends the server.
+func (p *process) stop() {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	ended := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
+	_ = p.cmd.Wait()
+	ended.Stop()
+	_ = p.log.Close()
+}
+
+// cpu is the CPU time that the process has used, from its own clock: exact to the nanosecond, threads that have ended included, children not.
+func (p *process) cpu() (time.Duration, error) {
+	// MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel's posix-timers.h.
+	clock := int32(^p.cmd.Process.Pid)<<3 | 2
+	var t unix.Timespec
+	if err := unix.ClockGettime(clock, &t); err != nil {
+		return 0, fmt.Errorf("CPU clock of %s: %w", p.cmd.Path, err)
+	}
+	return time.Duration(t.Nano()), nil
+}
+
+// children is the CPU time of the children that have ended, to the kernel's tick of 10 ms.
+func (p *process) children() (time.Duration, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	const user, system, tick = 13, 14, 10 * time.Millisecond // cutime and cstime of proc(5), counted behind the name
+	if len(fields) <= system {
+		return 0, errors.New("/proc/PID/stat is not as expected")
+	}
+	u, err1 := strconv.Atoi(fields[user])
+	s, err2 := strconv.Atoi(fields[system])
+	return time.Duration(u+s) * tick, errors.Join(err1, err2)
+}
+
+// memory returns the resident memory now and at its highest, in bytes.
+func (p *process) memory() (now, peak float64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		key, value, _ := strings.Cut(line, ":")
+		number, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
+		switch key {
+		case "VmRSS":
+			now = number * 1024
+		case "VmHWM":
+			peak = number * 1024
+		}
+	}
+	if now == 0 || peak == 0 {
+		return 0, 0, errors.New("/proc/PID/status is not as expected")
+	}
+	return now, peak, nil
+}
+
+// spent is what a program cost that ran to its end, with all its children.
+type spent struct {
+	took, cpu time.Duration
+	peak      float64 // bytes
+	output    []byte
+	code      int
+}
+
+// once runs a program to its end. An exit code other than 0 is no error here.
+func (b *bench) once(dir, path string, args ...string) (spent, error) {
+	cmd := exec.CommandContext(b.ctx, path, args...)
+	cmd.Env, cmd.Dir = environment(), dir
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	began := time.Now()
+	err := cmd.Run()
+	s := spent{took: time.Since(began), output: out.Bytes()}
+	var exited *exec.ExitError
+	if err != nil && !errors.As(err, &exited) {
+		return s, err
+	}
+	s.cpu = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	s.code = cmd.ProcessState.ExitCode()
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		s.peak = float64(usage.Maxrss) * 1024
+	}
+	return s, b.ctx.Err()
+}

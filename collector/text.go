@@ -1,0 +1,169 @@
+package collector
+
+import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// Reports are written as text without building the data model first. Where the formats differ, and how numbers and labels are written, follows
+// https://prometheus.io/docs/instrumenting/exposition_formats/ and https://prometheus.io/docs/specs/om/open_metrics_spec/; a test holds the
+// text against what the reference encoder makes of Gather.
+
+// TextFamily is one metric family as text: its help, its type and its samples.
+type TextFamily struct {
+	Name string
+	Text []byte
+}
+
+// Writer writes reports as text and reuses its memory from report to report. Not safe for concurrent use.
+type Writer struct {
+	byName map[string]*textFamily
+	all    []*textFamily // sorted by name
+	open   bool
+	key    []byte
+}
+
+type textFamily struct {
+	Family
+	order []int  // of the labels by name
+	head  string // help and type
+	name  []byte // with the opening brace
+	text  []byte
+	// What a probe measured twice is dropped; families that are not measured have no doubles.
+	measured bool
+	seen     map[string]bool
+}
+
+// NewWriter returns a writer.
+func NewWriter() *Writer {
+	w := &Writer{byName: map[string]*textFamily{}}
+	own := map[string]bool{}
+	for _, f := range reportFamilies() {
+		own[f.Name] = true
+	}
+	for _, f := range Families() {
+		t := &textFamily{Family: f, measured: !own[f.Name], seen: map[string]bool{}}
+		for i := range f.Labels {
+			t.order = append(t.order, i)
+		}
+		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(f.Labels[a], f.Labels[b]) })
+		t.name = []byte(f.Name)
+		if len(f.Labels) > 0 {
+			t.name = append(t.name, '{')
+		}
+		w.byName[f.Name] = t
+		w.all = append(w.all, t)
+	}
+	slices.SortFunc(w.all, func(a, b *textFamily) int { return cmp.Compare(a.Name, b.Name) })
+	return w
+}
+
+// Write renders a report in the text format, or in OpenMetrics without its end mark. The families that have samples come sorted by name; they are valid
+// until the next Write.
+func (w *Writer) Write(r *Report, openMetrics bool) []TextFamily {
+	w.open = openMetrics
+	for _, f := range w.all {
+		f.text = f.text[:0]
+		clear(f.seen)
+	}
+	r.samples(w.add)
+	var out []TextFamily
+	for _, f := range w.all {
+		if len(f.text) > 0 {
+			out = append(out, TextFamily{f.Name, f.text})
+		}
+	}
+	return out
+}
+
+func (w *Writer) add(name string, number float64, labels ...string) {
+	f := w.byName[name]
+	if f == nil || len(labels) != len(f.Labels) {
+		panic("metric " + name + " is not declared with these labels")
+	}
+	if f.measured {
+		w.key = w.key[:0]
+		for _, l := range labels {
+			w.key = append(append(w.key, l...), 0)
+		}
+		if f.seen[string(w.key)] {
+			return
+		}
+		f.seen[string(w.key)] = true
+	}
+	text := f.text
+	if len(text) == 0 {
+		text = w.begin(text, f)
+	}
+	text = append(text, f.name...)
+	for n, i := range f.order {
+		if n > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, f.Labels[i]...)
+		text = append(text, '=', '"')
+		text = appendEscaped(text, labels[i])
+		text = append(text, '"')
+	}
+	if len(labels) > 0 {
+		text = append(text, '}')
+	}
+	text = append(text, ' ')
+	f.text = append(w.appendNumber(text, number), '\n')
+}
+
+func (w *Writer) begin(text []byte, f *textFamily) []byte {
+	help := strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(f.Help)
+	if w.open {
+		help = strings.ReplaceAll(help, `"`, `\"`)
+	}
+	text = append(text, "# HELP "+f.Name+" "...)
+	text = append(text, help...)
+	return append(text, "\n# TYPE "+f.Name+" gauge\n"...)
+}
+
+// appendEscaped writes a label's value; bytes that are no UTF-8 become the replacement character.
+func appendEscaped(text []byte, value string) []byte {
+	if !utf8.ValidString(value) {
+		value = strings.ToValidUTF8(value, "\uFFFD")
+	}
+	for {
+		i := strings.IndexAny(value, "\\\n\"")
+		if i < 0 {
+			return append(text, value...)
+		}
+		text = append(text, value[:i]...)
+		switch value[i] {
+		case '\n':
+			text = append(text, '\\', 'n')
+		default:
+			text = append(text, '\\', value[i])
+		}
+		value = value[i+1:]
+	}
+}
+
+// appendNumber writes a number; in OpenMetrics a whole one has a decimal point too.
+func (w *Writer) appendNumber(text []byte, v float64) []byte {
+	switch {
+	case v == 0 && !math.Signbit(v), v == 1:
+		text = append(text, '0'+byte(v))
+	case math.IsInf(v, 1):
+		return append(text, "+Inf"...)
+	default:
+		at := len(text)
+		text = strconv.AppendFloat(text, v, 'g', -1, 64)
+		if bytes.ContainsAny(text[at:], "e.NI") {
+			return text
+		}
+	}
+	if w.open {
+		text = append(text, '.', '0')
+	}
+	return text
+}

@@ -1,0 +1,203 @@
+package exporter
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"hash/crc32"
+	"hash/maphash"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+
+	"github.com/thenexusengine/catalyst_exporter/collector"
+)
+
+// A page of metrics is made of pieces: one or more families of text. What is compressed is kept by piece and used again while its text is the same, so
+// that a scrape pays for what has changed. Pieces are compressed apart, each ending at a byte's border and looking back into no other, and put together
+// into one gzip stream (RFC 1951 and 1952).
+
+// pages makes them. Safe for concurrent use.
+type pages struct {
+	mu       sync.Mutex
+	writer   *collector.Writer
+	deflate  *flate.Writer
+	text     bytes.Buffer // of the exporter's own families
+	whole    bytes.Buffer
+	squeezed bytes.Buffer
+	joined   []byte // the text of a piece
+	seeds    [2]maphash.Seed
+}
+
+func newPages() *pages {
+	p := &pages{writer: collector.NewWriter(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	p.deflate, _ = flate.NewWriter(nil, flate.BestSpeed) // fails for an unknown level alone
+	return p
+}
+
+// pieces are the compressed ones of one page as it was last, by the name of their first family and the format. Only its maker looks into them.
+type pieces map[string]piece
+
+type piece struct {
+	print    [2]uint64 // of the text, under two seeds that nobody knows
+	deflated []byte
+}
+
+// pieceSize is the text from which a piece is long enough: shorter families share one, since each begins a code of its own.
+const pieceSize = 1 << 10
+
+// family is one family's text.
+type family = collector.TextFamily
+
+// serve answers with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
+func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Gatherer, report *collector.Report, kept pieces, errs promhttp.Logger) {
+	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+	open := format.FormatType() == expfmt.TypeOpenMetrics
+	if !open && format.FormatType() != expfmt.TypeTextPlain {
+		var all prometheus.Gatherers
+		if self != nil {
+			all = append(all, self)
+		}
+		if report != nil {
+			all = append(all, report)
+		}
+		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorLog: errs, EnableOpenMetrics: true}).ServeHTTP(w, r)
+		return
+	}
+	p.mu.Lock()
+	all, err := p.families(format, open, self, report)
+	if err != nil {
+		p.mu.Unlock()
+		errs.Println("error gathering the exporter's own metrics:", err)
+		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", string(format))
+	var body []byte
+	if acceptsGzip(r.Header) {
+		h.Set("Content-Encoding", "gzip")
+		body = p.compressed(all, open, kept)
+	} else {
+		p.whole.Reset()
+		for _, f := range all {
+			p.whole.Write(f.Text)
+		}
+		body = p.whole.Bytes()
+	}
+	body = bytes.Clone(body) // a slow reader holds nobody else up
+	p.mu.Unlock()
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body)
+}
+
+// families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.
+func (p *pages) families(format expfmt.Format, open bool, self prometheus.Gatherer, report *collector.Report) ([]family, error) {
+	var own []*dto.MetricFamily
+	var err error
+	if self != nil {
+		if own, err = self.Gather(); err != nil {
+			return nil, err
+		}
+	}
+	p.text.Reset()
+	ends := make([]int, len(own))
+	encoder := expfmt.NewEncoder(&p.text, format)
+	for i, f := range own {
+		if err := encoder.Encode(f); err != nil {
+			return nil, err
+		}
+		ends[i] = p.text.Len()
+	}
+	var all, theirs []family
+	if report != nil {
+		theirs = p.writer.Write(report, open)
+	}
+	text, from := p.text.Bytes(), 0
+	for i, f := range own {
+		for len(theirs) > 0 && theirs[0].Name < f.GetName() {
+			all, theirs = append(all, theirs[0]), theirs[1:]
+		}
+		all = append(all, family{Name: f.GetName(), Text: text[from:ends[i]]})
+		from = ends[i]
+	}
+	all = append(all, theirs...)
+	if open {
+		all = append(all, family{Text: []byte("# EOF\n")})
+	}
+	return all, nil
+}
+
+// compressed puts the families together as one gzip stream.
+func (p *pages) compressed(all []family, open bool, kept pieces) []byte {
+	p.whole.Reset()
+	p.whole.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) // deflate, no name, no time, of no system in particular
+	sum, size := crc32.NewIEEE(), 0
+	prefix := "text "
+	if open {
+		prefix = "open "
+	}
+	text, name := p.joined[:0], ""
+	end := func() {
+		if len(text) > 0 {
+			_, _ = sum.Write(text)
+			size += len(text)
+			p.piece(prefix+name, text, kept)
+			text = text[:0]
+		}
+	}
+	for _, f := range all {
+		if len(text)+len(f.Text) > pieceSize {
+			end()
+		}
+		if len(text) == 0 {
+			name = f.Name
+		}
+		text = append(text, f.Text...)
+	}
+	end()
+	p.joined = text
+	p.whole.Write([]byte{1, 0, 0, 0xff, 0xff}) // the last block, empty
+	out := binary.LittleEndian.AppendUint32(p.whole.Bytes(), sum.Sum32())
+	return binary.LittleEndian.AppendUint32(out, uint32(size))
+}
+
+// piece appends one piece, compressed now or before.
+func (p *pages) piece(name string, text []byte, kept pieces) {
+	print := [2]uint64{maphash.Bytes(p.seeds[0], text), maphash.Bytes(p.seeds[1], text)}
+	before, ok := kept[name]
+	if ok && before.print == print {
+		p.whole.Write(before.deflated)
+		return
+	}
+	p.squeezed.Reset()
+	p.deflate.Reset(&p.squeezed)
+	_, _ = p.deflate.Write(text) // into memory
+	_ = p.deflate.Flush()
+	p.whole.Write(p.squeezed.Bytes())
+	if kept != nil {
+		kept[name] = piece{print, append(before.deflated[:0], p.squeezed.Bytes()...)}
+	}
+}
+
+// acceptsGzip reports whether a client wants gzip: named, and not with a weight of nought.
+func acceptsGzip(h http.Header) bool {
+	for _, field := range h.Values("Accept-Encoding") {
+		for part := range strings.SplitSeq(field, ",") {
+			coding, weight, _ := strings.Cut(part, ";")
+			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+				continue
+			}
+			q, named := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			v, err := strconv.ParseFloat(q, 64)
+			return !named || err == nil && v > 0
+		}
+	}
+	return false
+}
