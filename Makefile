@@ -85,6 +85,10 @@ evidence: ## Write what the exporter wants to see of this commit (docs/evidence.
 test-long: ## Run the tests that take long (their names hold "Long")
 	LONG=true $(GO) test -race -timeout 3h -run Long -v $(PACKAGES)
 
+.PHONY: bench
+bench: ## Measure the exporter beside its peers and write bench/README.md (BENCH=--sustained=10m for the long run)
+	$(GO) run ./bench $(BENCH)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)
 	@for package in $$($(GO) list $(PACKAGES)); do \

@@ -63,7 +63,8 @@ func itemsOf(n int) []check {
 }
 
 // writeChecklist writes a checklist and the configuration that names it, and returns the configuration. Every look is reused for maxAge ("0s": never).
-func (b *bench) writeChecklist(name, root string, checks []check, maxAge string) (string, error) {
+// With target set the deployment is a target named bench.
+func (b *bench) writeChecklist(name, root string, checks []check, maxAge string, target bool) (string, error) {
 	var list strings.Builder
 	list.WriteString("checklist: Bench\ncategories:\n")
 	const perCategory = 46
@@ -75,7 +76,11 @@ func (b *bench) writeChecklist(name, root string, checks []check, maxAge string)
 		fmt.Fprintf(&list, "  - {item: i%04d, title: Check %04d, severity: warning, fix: Mend it., probes: [{%s: %s, max_age: %s}]}\n", i, i, kind, spec, maxAge)
 	}
 	path := b.path(name, "checklist.yml")
-	config := fmt.Sprintf("checklist: checklist.yml\ndeployment:\n  root: %s\n  public: {hosts: [%s]}\n  tls: {ca_file: ssl/ca.pem}\n", root, publicHost)
+	where := "deployment:"
+	if target {
+		where = "targets:\n  bench:"
+	}
+	config := fmt.Sprintf("checklist: checklist.yml\n%s\n    root: %s\n    public: {hosts: [%s]}\n    tls: {ca_file: ssl/ca.pem}\n", where, root, publicHost)
 	if err := os.WriteFile(path, []byte(list.String()), 0o600); err != nil {
 		return "", err
 	}

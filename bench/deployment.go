@@ -19,7 +19,8 @@ import (
 // The deployment that everybody looks at: an env file, a compose file, nginx's configuration, certificates, migrations and documents, all of which
 // hold. Secrets are made anew for each run.
 
-const publicHost = "www.exchange.internal"
+// publicHost has the form of a public name and can be none (RFC 6761).
+const publicHost = "www.exchange.test"
 
 // writeDeployment writes the folder and returns it.
 func (b *bench) writeDeployment(name string) (string, error) {
@@ -35,8 +36,8 @@ func (b *bench) writeDeployment(name string) (string, error) {
 		".env.production":               env.String(),
 		"docker-compose.yml":            composeFile,
 		"nginx/nginx.conf":              nginxFile,
-		"RUNBOOK.md":                    "# Runbook\n\n## The service is down\n\n1. Look at the logs.\n2. Restart it.\n\n```sh\ndocker compose restart exchange\n```\n\n" + prose,
-		"DISASTER-RECOVERY.md":          "# Disaster recovery\n\nRTO: 4 hours. RPO: 24 hours.\n\n" + prose,
+		"RUNBOOK.md":                    "# Runbook\n\n## The service is down\n\n1. Look at the logs.\n2. Restart it.\n\n```sh\ndocker compose restart exchange\n```\n\n" + prose(),
+		"DISASTER-RECOVERY.md":          "# Disaster recovery\n\nRTO: 4 hours. RPO: 24 hours.\n\n" + prose(),
 		"CHANGELOG.md":                  "# Changelog\n\n## [1.4.0] - 2026-01-02\n\n### Added\n\n- Bids in a second currency.\n",
 		"migrations/0001_publisher.sql": "create table publisher (id bigint primary key);\n",
 		"migrations/0002_bidder.sql":    "create table bidder (id bigint primary key);\n",
@@ -148,4 +149,6 @@ http {
 }
 `
 
-var prose = strings.Repeat("What is written here is read by whoever is on call at night, and says what to do first, what to do then, and whom to ask. ", 6)
+func prose() string {
+	return strings.Repeat("What is written here is read by whoever is on call at night, and says what to do first, what to do then, and whom to ask. ", 6)
+}

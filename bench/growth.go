@@ -82,7 +82,7 @@ func (b *bench) growthOf(name, root string, checks []check, round int) (cpu, pea
 	case "floor":
 		c, err = b.floor(folder, root, checks)
 	default:
-		c, err = b.ours(folder, root, checks, "0s")
+		c, err = b.oursAlone(folder, root, checks, "0s")
 	}
 	if err != nil {
 		return 0, 0, err

@@ -78,8 +78,8 @@ func (b *bench) networkOurs(root string, w *world) (*contender, error) {
 
 // settingsIn are the settings of a target whose services are a world's.
 func settingsIn(root string, w *world) string {
-	return fmt.Sprintf("    {root: %s, public: {hosts: [%s]}, api: {url: 'http://%s'}, dns: {resolvers: ['%s'], expected: [127.0.0.1]}, tls: {ca_file: ssl/ca.pem, endpoint: '%s'}}\n",
-		root, publicHost, w.http, w.dns, w.tls)
+	return fmt.Sprintf("    {root: %s, public: {hosts: [%s], url: 'http://%s'}, api: {url: 'http://%s'}, dns: {resolvers: ['%s'], expected: [127.0.0.1]}, tls: {ca_file: ssl/ca.pem, endpoint: '%s'}}\n",
+		root, publicHost, w.http, w.http, w.dns, w.tls)
 }
 
 func (b *bench) networkBlackbox(root string, w *world) (*contender, error) {

@@ -29,7 +29,7 @@ func (b *bench) measureSecrets() error {
 		return err
 	}
 	checks := []check{{probe: "git_secrets: {}"}}
-	config, err := b.writeChecklist("secrets-ours", root, checks, "0s")
+	config, err := b.writeChecklist("secrets-ours", root, checks, "0s", false)
 	if err != nil {
 		return err
 	}

@@ -126,12 +126,13 @@ func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *R
 	pass := probe.NewPass(c.deps, c.deploy)
 	wanted := c.wanted(sel)
 	moments := openMoments(pass)
-	var waiting, slow []<-chan struct{}
+	waiting, slow := make([]<-chan struct{}, 0, len(c.looks)), []<-chan struct{}(nil)
+	files := &batch{pass: pass, slots: c.limits.files}
 	for _, l := range c.looks {
 		if !wanted(l.item) || moments.settled(l.item, pass.Time) {
 			continue
 		}
-		if done := c.start(l, pass); done != nil {
+		if done := c.start(l, pass, files); done != nil {
 			if l.probe.Kind.Background && !patient {
 				slow = append(slow, done)
 			} else {
@@ -139,7 +140,14 @@ func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *R
 			}
 		}
 	}
-	await(ctx, waiting)
+	c.startBatch(files)
+	if soon, cancel := context.WithTimeout(ctx, reinforceAfter); !await(soon, waiting) {
+		c.reinforce(files)
+		cancel()
+		await(ctx, waiting)
+	} else {
+		cancel()
+	}
 	if len(slow) > 0 {
 		grace, cancel := context.WithDeadline(ctx, pass.Time.Add(backgroundGrace))
 		await(grace, slow)
@@ -183,12 +191,14 @@ func derived(it *checklist.Item) bool {
 	return slices.ContainsFunc(it.Probes, func(pr *checklist.Probe) bool { return pr.Derived != nil })
 }
 
-func await(ctx context.Context, all []<-chan struct{}) {
+// await waits for all, and reports whether it has them before ctx is done.
+func await(ctx context.Context, all []<-chan struct{}) bool {
 	for _, done := range all {
 		select {
 		case <-done:
 		case <-ctx.Done():
-			return
+			return false
 		}
 	}
+	return true
 }

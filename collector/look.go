@@ -2,7 +2,6 @@ package collector
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -47,8 +46,8 @@ func disabled(it *checklist.Item, pr *checklist.Probe) string {
 }
 
 // start makes sure that a look is fresh or under way, and returns a channel that is closed when its verdict is there, nil when there is
-// nothing to wait for.
-func (c *Collector) start(l *look, pass *probe.Pass) <-chan struct{} {
+// nothing to wait for. A look at files joins the batch; the caller starts that.
+func (c *Collector) start(l *look, pass *probe.Pass, files *batch) <-chan struct{} {
 	if disabled(l.item, l.probe) != "" {
 		return nil
 	}
@@ -69,7 +68,12 @@ func (c *Collector) start(l *look, pass *probe.Pass) <-chan struct{} {
 	}
 	done := make(chan struct{})
 	l.done = done
-	c.running.Go(func() { c.run(l, pass, key, done) })
+	j := job{l, key, done}
+	if slots := c.limits.of(l.probe.Kind); slots == files.slots {
+		files.jobs = append(files.jobs, j)
+	} else {
+		c.startBatch(&batch{pass: pass, slots: slots, jobs: []job{j}})
+	}
 	return done
 }
 
@@ -91,42 +95,6 @@ func (l *look) fresh(now time.Time, key string) bool {
 		}
 	}
 	return age < limit
-}
-
-// run looks once, holding one of the slots, and keeps the verdict.
-func (c *Collector) run(l *look, pass *probe.Pass, key string, done chan struct{}) {
-	slots := c.limits.of(l.probe.Kind)
-	select {
-	case slots <- struct{}{}:
-	case <-c.background.Done():
-		l.finish(done, nil, "")
-		return
-	}
-	var release sync.Once
-	free := func() { release.Do(func() { <-slots }) }
-	defer free()
-
-	ctx, cancel := context.WithTimeout(c.background, l.probe.Timeout)
-	defer cancel()
-	began := c.deps.Now()
-	l.begin(began)
-	ctx = probe.Watched(ctx, l.tell)
-	// A look that does not come back when its time is over (a dead network mount) gets its verdict all the same, and gives back its slot;
-	// it is not started again before it has returned.
-	givenUp := time.AfterFunc(l.probe.Timeout+overtime, func() {
-		ended := c.deps.Now()
-		l.giveUp(done, &outcome{probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout,
-			Detail: fmt.Sprintf("no answer within %v, and the look does not come back", l.probe.Timeout)}, ended, ended.Sub(began)})
-		free()
-	})
-	result := probe.Look(ctx, l.probe.Look, pass)
-	givenUp.Stop()
-	if c.background.Err() != nil {
-		l.finish(done, nil, "") // what was interrupted by the end of the configuration is no verdict
-		return
-	}
-	ended := c.deps.Now()
-	l.finish(done, &outcome{result, ended, ended.Sub(began)}, key)
 }
 
 // begin notes that a look has got its slot.

@@ -151,7 +151,7 @@ func appendEscaped(text []byte, value string) []byte {
 // appendNumber writes a number; in OpenMetrics a whole one has a decimal point too.
 func (w *Writer) appendNumber(text []byte, v float64) []byte {
 	switch {
-	case v == 0 && !math.Signbit(v), v == 1:
+	case v == 0, v == 1:
 		text = append(text, '0'+byte(v))
 	case math.IsInf(v, 1):
 		return append(text, "+Inf"...)
