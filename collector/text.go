@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 )
 
 // Reports are written as text without building the data model first. Where the formats differ, and how numbers and labels are written, follows
@@ -24,15 +23,15 @@ type TextFamily struct {
 type Writer struct {
 	byName map[string]*textFamily
 	all    []*textFamily // sorted by name
-	open   bool
+	format int           // 1 for OpenMetrics, 0 for text
 	key    []byte
 }
 
 type textFamily struct {
 	Family
-	order []int  // of the labels by name
-	head  string // help and type
-	name  []byte // with the opening brace
+	order []int     // of the labels by name
+	heads [2]string // help and type, in the text format and in OpenMetrics
+	name  []byte    // with the opening brace
 	text  []byte
 	// What a probe measured twice is dropped; families that are not measured have no doubles.
 	measured bool
@@ -47,7 +46,7 @@ func NewWriter() *Writer {
 		own[f.Name] = true
 	}
 	for _, f := range Families() {
-		t := &textFamily{Family: f, measured: !own[f.Name], seen: map[string]bool{}}
+		t := &textFamily{Family: f, measured: !own[f.Name], heads: heads(f), seen: map[string]bool{}}
 		for i := range f.Labels {
 			t.order = append(t.order, i)
 		}
@@ -66,7 +65,10 @@ func NewWriter() *Writer {
 // Write renders a report in the text format, or in OpenMetrics without its end mark. The families that have samples come sorted by name; they are valid
 // until the next Write.
 func (w *Writer) Write(r *Report, openMetrics bool) []TextFamily {
-	w.open = openMetrics
+	w.format = 0
+	if openMetrics {
+		w.format = 1
+	}
 	for _, f := range w.all {
 		f.text = f.text[:0]
 		clear(f.seen)
@@ -98,7 +100,7 @@ func (w *Writer) add(name string, number float64, labels ...string) {
 	}
 	text := f.text
 	if len(text) == 0 {
-		text = w.begin(text, f)
+		text = append(text, f.heads[w.format]...)
 	}
 	text = append(text, f.name...)
 	for n, i := range f.order {
@@ -117,35 +119,33 @@ func (w *Writer) add(name string, number float64, labels ...string) {
 	f.text = append(w.appendNumber(text, number), '\n')
 }
 
-func (w *Writer) begin(text []byte, f *textFamily) []byte {
+// heads are the lines before a family's samples, which differ in how they escape.
+func heads(f Family) [2]string {
 	help := strings.NewReplacer("\\", `\\`, "\n", `\n`).Replace(f.Help)
-	if w.open {
-		help = strings.ReplaceAll(help, `"`, `\"`)
-	}
-	text = append(text, "# HELP "+f.Name+" "...)
-	text = append(text, help...)
-	return append(text, "\n# TYPE "+f.Name+" gauge\n"...)
+	behind := "\n# TYPE " + f.Name + " gauge\n"
+	return [2]string{"# HELP " + f.Name + " " + help + behind, "# HELP " + f.Name + " " + strings.ReplaceAll(help, `"`, `\"`) + behind}
 }
 
 // appendEscaped writes a label's value; bytes that are no UTF-8 become the replacement character.
 func appendEscaped(text []byte, value string) []byte {
-	if !utf8.ValidString(value) {
-		value = strings.ToValidUTF8(value, "\uFFFD")
-	}
-	for {
-		i := strings.IndexAny(value, "\\\n\"")
-		if i < 0 {
-			return append(text, value...)
-		}
-		text = append(text, value[:i]...)
+	value = strings.ToValidUTF8(value, "\uFFFD")
+	from := 0
+	for i := range len(value) {
+		var escaped string
 		switch value[i] {
+		case '\\':
+			escaped = `\\`
+		case '"':
+			escaped = `\"`
 		case '\n':
-			text = append(text, '\\', 'n')
+			escaped = `\n`
 		default:
-			text = append(text, '\\', value[i])
+			continue
 		}
-		value = value[i+1:]
+		text = append(append(text, value[from:i]...), escaped...)
+		from = i + 1
 	}
+	return append(text, value[from:]...)
 }
 
 // appendNumber writes a number; in OpenMetrics a whole one has a decimal point too.
@@ -162,7 +162,7 @@ func (w *Writer) appendNumber(text []byte, v float64) []byte {
 			return text
 		}
 	}
-	if w.open {
+	if w.format == 1 {
 		text = append(text, '.', '0')
 	}
 	return text

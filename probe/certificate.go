@@ -28,6 +28,7 @@ type certificateTerms struct {
 	roots *x509.CertPool // nil: the system's
 	// warn and fail are the time left under which an end is near, for certificates that live long.
 	warn, fail time.Duration
+	trust      *trust // what is remembered of this chain; nil for nothing
 }
 
 const (
@@ -59,7 +60,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	}
 	var path []*x509.Certificate
 	if !weak { // signatures that nobody should trust are not asked whether they are trusted
-		trusted, fault, e := verify(chain, terms)
+		trusted, fault, e := terms.trust.verify(chain, terms)
 		switch {
 		case e != nil:
 			err = e
@@ -145,7 +146,7 @@ func weakness(c *x509.Certificate, mayBeRoot bool) string {
 	return ""
 }
 
-// verify finds the path to a trusted root, without that root: of several the one that stays valid for the longest. Where there is none, fault
+// verify finds the path to a trusted root: of several the one that stays valid for the longest. Where there is none, fault
 // is the reason. The error is errNoRoots.
 func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Certificate, fault Result, err error) {
 	leaf, roots := chain[0], terms.roots
@@ -172,7 +173,7 @@ func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Cer
 		return nil, distrust(chain, err), nil
 	}
 	best := slices.MaxFunc(paths, func(a, b []*x509.Certificate) int { return firstEnd(needed(a)).Compare(firstEnd(needed(b))) })
-	return needed(best), Result{}, nil
+	return best, Result{}, nil
 }
 
 // needed is a verified path without its root, which every client has. A certificate that is trusted itself is needed.

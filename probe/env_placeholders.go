@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
 // env_placeholders: has every value of the deployment's env files been replaced?
@@ -34,6 +36,19 @@ func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return unreadable("an env file cannot be read", err)
 	}
+	if len(envs) == 0 {
+		if _, err := p.View.Env(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return unreadable("the env file cannot be read", err)
+		}
+		return Failed(ReasonMissing, "the deployment has no env file"), nil
+	}
+	return unchanged(p, placeholdersKey{s}, envs, func() Result { return s.judge(envs) }), nil
+}
+
+type placeholdersKey struct{ of *envPlaceholders }
+
+// judge judges the values of env files.
+func (s *envPlaceholders) judge(envs []*deployment.Env) Result {
 	entries, placeholders := 0, 0
 	var f Findings
 	for _, env := range envs {
@@ -57,15 +72,9 @@ func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
 			}
 		}
 	}
-	if len(envs) == 0 {
-		if _, err := p.View.Env(); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return unreadable("the env file cannot be read", err)
-		}
-		return Failed(ReasonMissing, "the deployment has no env file"), nil
-	}
 	f.Measure(EnvPlaceholders.Of(float64(placeholders)))
 	if entries == 0 {
 		f.Fail(ReasonEmpty, "the env files set nothing")
 	}
-	return f.Result("%d values in %d env files, all replaced", entries, len(envs)), nil
+	return f.Result("%d values in %d env files, all replaced", entries, len(envs))
 }

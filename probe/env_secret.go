@@ -50,7 +50,38 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 			return unreadable("the other secrets cannot be read", err)
 		}
 	}
-	return s.judgeAll(all, twin)
+	var values []secretValue
+	for i, v := range all {
+		if v.Ref.Kind != "" || len(v.Unset) > 0 || !v.Set {
+			return s.judgeAll(all, twin)
+		}
+		value := secretValue{v.Text.Reveal(), v.Key, v.Origin, v.Ambiguous, ""}
+		if i == 0 {
+			value.twin = twin
+		}
+		values = append(values, value)
+	}
+	o := unchanged(p, secretOpinionKey{s}, values, func() secretOpinion {
+		r, err := s.judgeAll(all, twin)
+		return secretOpinion{r, err}
+	})
+	return o.result, o.err
+}
+
+// secretValue is all that the judgement of a value that is set hangs on.
+type secretValue struct {
+	text      string // the secret itself: compared, never shown
+	key       string
+	origin    deployment.Origin
+	ambiguous bool
+	twin      string // of the first value alone
+}
+
+type secretOpinionKey struct{ of *envSecret }
+
+type secretOpinion struct {
+	result Result
+	err    error
 }
 
 // judgeAll judges the value that the application gets, and each other that a service gets.

@@ -71,7 +71,7 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, Skip("deployment.migrations", "no migrations folder was found")
 	}
 	shown := p.Deployment.Rel(dir)
-	names, err := migrationNames(dir)
+	names, err := migrationNames(p, dir)
 	if err != nil {
 		return unreadable(shown+" cannot be listed", err)
 	}
@@ -88,7 +88,7 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 }
 
 // migrationNames lists the migrations of a folder by name.
-func migrationNames(dir string) ([]migrationName, error) {
+func migrationNames(p *Pass, dir string) ([]migrationName, error) {
 	f, err := files.OpenDir(dir)
 	if err != nil {
 		return nil, err
@@ -101,15 +101,23 @@ func migrationNames(dir string) ([]migrationName, error) {
 	if len(entries) > maxMigrations {
 		return nil, fmt.Errorf("%w: more than %d entries", files.ErrTooLarge, maxMigrations)
 	}
-	var names []migrationName
-	for _, e := range entries {
-		if name, ok := parseMigrationName(e.Name()); ok {
-			names = append(names, name)
-		}
+	all := make([]string, len(entries))
+	for i, e := range entries {
+		all[i] = e.Name()
 	}
-	slices.SortFunc(names, func(a, b migrationName) int { return strings.Compare(a.file, b.file) })
-	return names, nil
+	slices.Sort(all)
+	return unchanged(p, migrationNamesKey{dir}, all, func() []migrationName {
+		var names []migrationName
+		for _, file := range all {
+			if name, ok := parseMigrationName(file); ok {
+				names = append(names, name)
+			}
+		}
+		return names
+	}), nil
 }
+
+type migrationNamesKey struct{ dir string }
 
 // readMigration looks into one migration. A file larger than what is looked through is judged by its head.
 func readMigration(cache *files.Cache, path string) (migrationContent, error) {

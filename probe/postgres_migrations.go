@@ -75,7 +75,7 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error)
 		return Result{}, Skip("deployment.migrations", "no migrations folder was found to compare the database with")
 	}
 	shown := p.Deployment.Rel(dir)
-	names, err := migrationNames(dir)
+	names, err := migrationNames(p, dir)
 	if err != nil {
 		return unreadable(shown+" cannot be listed", err)
 	}

@@ -75,12 +75,13 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *Pass) (Result, error) {
 		}
 		return Result{}, Needs(setting, Unknown(reason, fmt.Errorf("%s: %w", address, err)))
 	}
-	roots, _, err := authorities(p.Deployment.Abs(p.Deployment.TLS.CAFile), "deployment.tls.ca_file", p.Roots)
+	roots, err := tlsRoots(p)
 	if err != nil {
 		return Result{}, err
 	}
 	chain := state.PeerCertificates
-	end, chainErr := judgeChain(address, chain, certificateTerms{now: p.Now(), hosts: []string{host}, roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std()}, &f)
+	end, chainErr := judgeChain(address, chain, certificateTerms{now: p.Now(), hosts: []string{host}, roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std(),
+		trust: trustOf(p, "tcp:"+address)}, &f)
 	if !end.IsZero() {
 		f.Measure(CertificateNotAfter.Of(seconds(end), "endpoint"))
 	}

@@ -53,7 +53,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	if len(places.pairs) == 0 {
 		return s.none(p)
 	}
-	roots, _, err := authorities(p.Deployment.Abs(p.Deployment.TLS.CAFile), "deployment.tls.ca_file", p.Roots)
+	roots, err := tlsRoots(p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -145,7 +145,7 @@ func judgePair(p *Pass, pair tlsPair, terms certificateTerms, f *Findings) (end 
 			chain = append([]*x509.Certificate{chain[i]}, slices.Delete(slices.Clone(chain), i, i+1)...)
 		}
 	}
-	terms.hosts = pair.hosts
+	terms.hosts, terms.trust = pair.hosts, trustOf(p, pair.cert)
 	end, err = judgeChain(cert, chain, terms, f)
 	if err != nil {
 		err = Needs("the ca-certificates package, or deployment.tls.ca_file", Unknown(ReasonError, err))

@@ -1,0 +1,92 @@
+package probe
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// Whom certificates are trusted by, and the memory that a chain was.
+//
+// Signatures take most of the time that a look at a certificate takes, and do not change. A path to a trusted root is used again for the same chain and
+// the same roots as long as every certificate of it, the root too, is within its dates; that a chain is not trusted is never remembered.
+
+// tlsRoots are the authorities that the deployment's certificates must lead to; nil for the system's.
+func tlsRoots(p *Pass) (*x509.CertPool, error) {
+	const setting = "deployment.tls.ca_file"
+	path := p.Deployment.Abs(p.Deployment.TLS.CAFile)
+	if path == "" {
+		return p.Roots, nil
+	}
+	pool, err := files.Load(p.Files, path, "authorities", maxCredential, func(data []byte, _ fs.FileInfo) (*x509.CertPool, error) {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM(data) {
+			return nil, Unknown(ReasonInvalid, errors.New(setting+" holds no certificate"))
+		}
+		return pool, nil
+	})
+	switch {
+	case err == nil:
+		return pool, nil
+	case reasonOf(err) == ReasonInvalid:
+		return nil, Needs(setting, err)
+	}
+	return nil, Needs(setting, Unknown(reasonOf(err), fmt.Errorf("%s: %w", setting, err)))
+}
+
+// trustKey is what tells one memory from another in Kept: the file or the endpoint.
+type trustKey struct{ of string }
+
+// trustOf returns the memory for a file or an endpoint.
+func trustOf(p *Pass, of string) *trust {
+	t, err := Keep(p.Kept, trustKey{of}, "", func() (*trust, func(), error) { return &trust{}, nil, nil })
+	if err != nil {
+		return nil
+	}
+	return t
+}
+
+// trust remembers the path from one chain to a trusted root. Safe for concurrent use; nil remembers nothing.
+type trust struct {
+	mu          sync.Mutex
+	chain, path []*x509.Certificate
+	roots       *x509.CertPool
+	verified    time.Time
+}
+
+// maxTrust is how long a path is used again: a better one may have come into its dates meanwhile.
+const maxTrust = 10 * time.Minute
+
+// verify is verify, out of memory where that holds. The path is without its root.
+func (t *trust) verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Certificate, fault Result, err error) {
+	if t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		if t.holds(chain, terms) {
+			return needed(t.path), Result{}, nil
+		}
+		t.path = nil
+	}
+	path, fault, err = verify(chain, terms)
+	if err != nil || fault.Reason != ReasonNone {
+		return nil, fault, err
+	}
+	if t != nil {
+		t.chain, t.path, t.roots, t.verified = chain, path, terms.roots, terms.now
+	}
+	return needed(path), Result{}, nil
+}
+
+// holds reports whether the remembered path is one for this chain, these roots and this time.
+func (t *trust) holds(chain []*x509.Certificate, terms certificateTerms) bool {
+	age := terms.now.Sub(t.verified)
+	return t.path != nil && age >= 0 && age < maxTrust && t.roots == terms.roots &&
+		slices.EqualFunc(t.chain, chain, (*x509.Certificate).Equal) &&
+		!slices.ContainsFunc(t.path, func(c *x509.Certificate) bool { return terms.now.Before(c.NotBefore) || terms.now.After(c.NotAfter) })
+}
