@@ -2,7 +2,6 @@ package exporter
 
 import (
 	"bytes"
-	"compress/flate"
 	"encoding/binary"
 	"hash/crc32"
 	"hash/maphash"
@@ -11,6 +10,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/klauspost/compress/flate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	dto "github.com/prometheus/client_model/go"
@@ -27,7 +27,6 @@ import (
 type pages struct {
 	mu       sync.Mutex
 	writer   *collector.Writer
-	deflate  *flate.Writer
 	text     bytes.Buffer // of the exporter's own families
 	whole    bytes.Buffer
 	squeezed bytes.Buffer
@@ -36,9 +35,7 @@ type pages struct {
 }
 
 func newPages() *pages {
-	p := &pages{writer: collector.NewWriter(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
-	p.deflate, _ = flate.NewWriter(nil, flate.BestSpeed) // fails for an unknown level alone
-	return p
+	return &pages{writer: collector.NewWriter(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
 
 // pieces are the compressed ones of one page as it was last, by the name of their first family and the format. Only its maker looks into them.
@@ -177,9 +174,8 @@ func (p *pages) piece(name string, text []byte, kept pieces) {
 		return
 	}
 	p.squeezed.Reset()
-	p.deflate.Reset(&p.squeezed)
-	_, _ = p.deflate.Write(text) // into memory
-	_ = p.deflate.Flush()
+	// The standard library's compressor takes a megabyte; this one is for pieces. Not the end: it is closed with an empty stored block.
+	_ = flate.StatelessDeflate(&p.squeezed, text, false, nil) // into memory
 	p.whole.Write(p.squeezed.Bytes())
 	if kept != nil {
 		kept[name] = piece{print, append(before.deflated[:0], p.squeezed.Bytes()...)}

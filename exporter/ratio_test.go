@@ -1,0 +1,158 @@
+package exporter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// These fail when something has become grossly slower. They compare CPU time with CPU time of the same process and moment, and leave much room:
+// bench/ has the figures.
+
+// cpuOf is the least CPU time, children's included, that something takes in a few tries.
+func cpuOf(f func()) time.Duration {
+	least := time.Duration(1<<63 - 1)
+	for range 5 {
+		before := usedCPU()
+		f()
+		least = min(least, usedCPU()-before)
+	}
+	return least
+}
+
+func usedCPU() time.Duration {
+	var sum time.Duration
+	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
+		var u syscall.Rusage
+		if syscall.Getrusage(who, &u) == nil {
+			sum += time.Duration(u.Utime.Nano() + u.Stime.Nano())
+		}
+	}
+	return sum
+}
+
+// serveItems serves a checklist of n settings of an env file, looked at again after maxAge.
+func serveItems(t *testing.T, n int, maxAge string) (url string) {
+	t.Helper()
+	root := t.TempDir()
+	var env, list strings.Builder
+	list.WriteString("checklist: Ratio\ncategories:\n- category: part\n  items:\n")
+	for i := range n {
+		fmt.Fprintf(&env, "KEY_%d=info\n", i)
+		fmt.Fprintf(&list, "  - {item: i%d, title: T, fix: F, probes: [{env_word: {key: KEY_%d, good: info}, max_age: %s}]}\n", i, i, maxAge)
+	}
+	write(t, root, ".env", env.String())
+	past := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(filepath.Join(root, ".env"), past, past); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root, "list.yml", list.String())
+	return serve(t, "--config.file="+write(t, root, "config.yml", "checklist: list.yml\ndeployment: {root: .}\n")).url
+}
+
+func scrapes(t *testing.T, url string, times int) {
+	t.Helper()
+	for range times {
+		r, err := http.Get(url)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = io.Copy(io.Discard, r.Body)
+		_ = r.Body.Close()
+		if err != nil || r.StatusCode != http.StatusOK {
+			t.Fatal(r.Status, err)
+		}
+	}
+}
+
+// TestTenTimesTheItemsCostNotTwentyTimes holds the growth to at most twice what is linear.
+func TestTenTimesTheItemsCostNotTwentyTimes(t *testing.T) {
+	few, many := serveItems(t, 100, "0s")+"/metrics", serveItems(t, 1000, "0s")+"/metrics"
+	scrapes(t, few, 2)
+	scrapes(t, many, 2)
+	a, b := cpuOf(func() { scrapes(t, few, 10) }), cpuOf(func() { scrapes(t, many, 10) })
+	if b > 20*a {
+		t.Errorf("a scrape of 100 items takes %v of CPU, of 1,000 items %v", a/10, b/10)
+	}
+}
+
+// constant is a collector of constant samples, as many as the exporter has.
+type constant struct {
+	desc *prometheus.Desc
+	n    int
+}
+
+func (c constant) Describe(ch chan<- *prometheus.Desc) { ch <- c.desc }
+func (c constant) Collect(ch chan<- prometheus.Metric) {
+	for i := range c.n {
+		ch <- prometheus.MustNewConstMetric(c.desc, prometheus.GaugeValue, 1, "part", fmt.Sprint("i", i))
+	}
+}
+
+// TestCachedScrapesCostLittle holds a scrape of verdicts that are fresh against a program that emits as many constant series with client_golang.
+func TestCachedScrapesCostLittle(t *testing.T) {
+	const items, series = 300, 7
+	ours := serveItems(t, items, "1h") + "/metrics"
+	registry := prometheus.NewRegistry()
+	for i := range series {
+		registry.MustRegister(constant{prometheus.NewDesc(fmt.Sprint("constant_", i), "Help.", []string{"category", "item"}, nil), items})
+	}
+	floor := httptest.NewServer(promhttp.HandlerFor(registry, promhttp.HandlerOpts{}))
+	t.Cleanup(floor.Close)
+	scrapes(t, ours, 2)
+	scrapes(t, floor.URL, 2)
+	a, b := cpuOf(func() { scrapes(t, ours, 20) }), cpuOf(func() { scrapes(t, floor.URL, 20) })
+	if a > 3*b {
+		t.Errorf("a scrape of %d fresh verdicts takes %v of CPU, of as many constant series %v", items, a/20, b/20)
+	}
+}
+
+// TestAnUnchangedRepositoryIsNotSearchedAgain holds the second look at a history to a fraction of the first.
+func TestAnUnchangedRepositoryIsNotSearchedAgain(t *testing.T) {
+	repository := parts.GitRepo(t)
+	for i := range 10 {
+		files := map[string]string{}
+		for j := range 5 {
+			files[fmt.Sprintf("file%d.go", j)] = strings.Repeat(fmt.Sprintf("x%d := call(%d)\n", i, j), 3000)
+		}
+		repository.Commit(t, "work", files)
+	}
+	dir := t.TempDir()
+	write(t, dir, "list.yml", "checklist: Ratio\ncategories: [{category: part, items: [{item: i, title: T, fix: F, probes: [{git_secrets: {}, max_age: 0s}]}]}]\n")
+	url := serve(t, "--config.file="+write(t, dir, "config.yml", "checklist: list.yml\ndeployment: {root: "+repository.Dir+"}\n")).url + "/metrics?collect[]=part"
+	look := func() time.Duration {
+		before := usedCPU()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		for ctx.Err() == nil {
+			r, err := http.Get(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(r.Body)
+			_ = r.Body.Close()
+			if strings.Contains(string(body), "catalyst_secret_findings{") {
+				return usedCPU() - before
+			}
+		}
+		t.Fatal("the history is not searched within a minute")
+		return 0
+	}
+	first, second := look(), look()
+	if second > first/2 {
+		t.Errorf("the first look takes %v of CPU, one at the unchanged repository %v", first, second)
+	}
+}
