@@ -96,6 +96,6 @@ func (b *bench) growthOf(name, root string, checks []check, round int) (cpu, pea
 	if err != nil {
 		return 0, 0, err
 	}
-	_, peak, err = c.memory()
-	return cost.cpu, peak, err
+	m, err := c.memory()
+	return cost.cpu, m.peak, err
 }

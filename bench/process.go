@@ -110,26 +110,34 @@ func (p *process) children() (time.Duration, error) {
 	return time.Duration(u+s) * tick, errors.Join(err1, err2)
 }
 
-// memory returns the resident memory now and at its highest, in bytes.
-func (p *process) memory() (now, peak float64, err error) {
+// memory is what is resident of a process, in bytes.
+type memory struct {
+	now, peak float64
+	own       float64 // now, without pages of files: what the system cannot take back
+}
+
+// memory reads it from the kernel's account.
+func (p *process) memory() (m memory, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
-		return 0, 0, err
+		return m, err
 	}
 	for line := range strings.Lines(string(text)) {
 		key, value, _ := strings.Cut(line, ":")
 		number, _ := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 64)
 		switch key {
 		case "VmRSS":
-			now = number * 1024
+			m.now = number * 1024
 		case "VmHWM":
-			peak = number * 1024
+			m.peak = number * 1024
+		case "RssAnon":
+			m.own = number * 1024
 		}
 	}
-	if now == 0 || peak == 0 {
-		return 0, 0, errors.New("/proc/PID/status is not as expected")
+	if m.now == 0 || m.peak == 0 || m.own == 0 {
+		return m, errors.New("/proc/PID/status is not as expected")
 	}
-	return now, peak, nil
+	return m, nil
 }
 
 // spent is what a program cost that ran to its end, with all its children.

@@ -99,12 +99,12 @@ func (b *bench) sustain(c *contender) (shares, memory, latency []float64, err er
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		_, peak, err := c.memory()
+		m, err := c.memory()
 		if err != nil {
 			return nil, nil, nil, err
 		}
 		mu.Lock()
-		shares, memory, latency = append(shares, (now-before).Seconds()/time.Since(partBegan).Seconds()), append(memory, peak), append(latency, median(times))
+		shares, memory, latency = append(shares, (now-before).Seconds()/time.Since(partBegan).Seconds()), append(memory, m.peak), append(latency, median(times))
 		times = nil
 		err = failed
 		mu.Unlock()
