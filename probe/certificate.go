@@ -48,7 +48,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	leaf := chain[0]
 	weak := false
 	for i, c := range chain {
-		if problem := weakness(c, i > 0); problem != "" {
+		if problem := weakness(c, i > 0 && forgeable(c) && selfSigned(c)); problem != "" {
 			f.Fail(ReasonWeak, "%s: %s %s", what, place(i), problem)
 			weak = true
 		}
@@ -123,7 +123,7 @@ func roughly(d time.Duration) string {
 }
 
 // weakness says what is weak about a certificate's key or signature; "" for nothing. The signature of a root proves nothing to anybody.
-func weakness(c *x509.Certificate, mayBeRoot bool) string {
+func weakness(c *x509.Certificate, root bool) string {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < minRSABits {
@@ -137,13 +137,19 @@ func weakness(c *x509.Certificate, mayBeRoot bool) string {
 	default:
 		return "has a key that is neither RSA, ECDSA nor Ed25519"
 	}
-	switch c.SignatureAlgorithm {
-	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		if !mayBeRoot || !selfSigned(c) {
-			return fmt.Sprintf("is signed with %s, which can be forged", c.SignatureAlgorithm)
-		}
+	if forgeable(c) && !root {
+		return fmt.Sprintf("is signed with %s, which can be forged", c.SignatureAlgorithm)
 	}
 	return ""
+}
+
+// forgeable reports whether a certificate is signed in a way that others can imitate.
+func forgeable(c *x509.Certificate) bool {
+	switch c.SignatureAlgorithm {
+	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
+		return true
+	}
+	return false
 }
 
 // verify finds the path to a trusted root: of several the one that stays valid for the longest. Where there is none, fault
