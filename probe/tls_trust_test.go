@@ -60,7 +60,6 @@ func TestTrustIsRememberedOnlyWhileItHolds(t *testing.T) {
 		"the root is past its end": {leaf, roots, 6 * time.Minute, false},
 		"the clock was set back":   {leaf, roots, -time.Second, false},
 		"not valid yet":            {leaf, roots, -2 * time.Hour, false},
-		"long ago":                 {leaf, roots, 11 * time.Minute, false},
 	} {
 		memory := &trust{}
 		if _, fault, err := memory.verify([]*x509.Certificate{leaf}, certificateTerms{now: now, roots: roots}); err != nil || fault.Reason != ReasonNone {
@@ -70,7 +69,20 @@ func TestTrustIsRememberedOnlyWhileItHolds(t *testing.T) {
 			t.Errorf("%s: remembered %v, want %v", name, got, test.want)
 		}
 	}
+	lasting, lastingKey := issue("lasting", time.Hour, nil, nil)
+	below, _ := issue("below", time.Hour, lasting, lastingKey)
 	memory := &trust{}
+	terms := certificateTerms{now: now, roots: pool(lasting)}
+	if _, _, err := memory.verify([]*x509.Certificate{below}, terms); err != nil {
+		t.Fatal(err)
+	}
+	for after, want := range map[time.Duration]bool{9 * time.Minute: true, 10 * time.Minute: false} {
+		terms.now = now.Add(after)
+		if got := memory.holds([]*x509.Certificate{below}, terms); got != want {
+			t.Errorf("after %v: remembered %v, want %v", after, got, want)
+		}
+	}
+	memory = &trust{}
 	for range 2 { // distrust is found anew each time
 		if _, fault, err := memory.verify([]*x509.Certificate{leaf}, certificateTerms{now: now, roots: pool(other)}); err != nil || fault.Reason == ReasonNone || memory.path != nil {
 			t.Errorf("a chain to no trusted root: %v, %v, remembered %v", fault, err, memory.path != nil)
