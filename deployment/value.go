@@ -82,6 +82,7 @@ func (v *View) ValueIn(service string, keys ...string) (Value, error) {
 
 // Values are all the texts that services get for any of the keys, once for each place they come from: first the one that Value returns, set or not,
 // then the others by service and key. A service may get another text than the application: what its own environment says wins over the env file.
+// Env files of the other services that cannot be read count as setting nothing (compose_config tells of them); a file that is named for the key does not.
 func (v *View) Values(keys ...string) ([]Value, error) {
 	first, err := v.Value(keys...)
 	if err != nil {
@@ -111,7 +112,8 @@ func (v *View) Values(keys ...string) ([]Value, error) {
 	}
 	for _, service := range c.Services() {
 		for _, key := range keys {
-			if err := add(v.valueOfService(c, service, []string{key})); err != nil {
+			var file *KeyFileError
+			if err := add(v.valueOfService(c, service, []string{key})); errors.As(err, &file) {
 				return nil, err
 			}
 		}

@@ -70,6 +70,8 @@ func TestEnvSecret(t *testing.T) {
 		{"another service gets a placeholder", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: changeme}}\n"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at docker-compose.yml:5"},
 		{"another service gets a weak one", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: k3v9Qz}}\n"}, "{key: [DB, PG]}", StateWarn, ReasonWeak, "PG at docker-compose.yml:5"},
 		{"another service gets the same", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: '${DB}'}}\n"}, "{key: [DB, PG]}", StatePass, "", "DB is set at .env.production:1"},
+		{"another service's env file is not there", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  grafana: {image: 'grafana:1', env_file: grafana.env}\n"}, "{key: [DB, PG]}", StatePass, "", ""},
+		{"another service's key file is not there", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG_FILE: /run/secrets/pg}, secrets: [pg]}\nsecrets: {pg: {file: ./pg}}\n"}, "{key: [DB, PG]}", StateFail, ReasonMissing, "file of PG"},
 		{"another key of the env file alone", folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at .env.production:2"},
 		{"common words", folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
 		{"template left alone", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""},
