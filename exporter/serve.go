@@ -52,8 +52,8 @@ const (
 	maxHeader       = 16 << 10
 )
 
-// manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at half of what is, instead of as
-// much, for a few more percent of the CPU.
+// manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at a quarter of what is, instead of as
+// much, for a few more percent of the CPU, and compressed pages are not kept.
 const manyTargets = 100
 
 func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
@@ -66,7 +66,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		return 0, err
 	}
 	if _, set := a.Getenv("GOGC"); !set && len(first.targets) >= manyTargets {
-		defer debug.SetGCPercent(debug.SetGCPercent(50))
+		defer debug.SetGCPercent(debug.SetGCPercent(25))
 	}
 	s := newServer(a, f, limits, first)
 	defer s.close()
