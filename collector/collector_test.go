@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"sync/atomic"
@@ -61,7 +62,7 @@ type entry struct {
 	timeout        time.Duration
 }
 
-func newCollector(t *testing.T, entries ...entry) *Collector {
+func newCollector(t testing.TB, entries ...entry) *Collector {
 	t.Helper()
 	list := &checklist.Checklist{Name: "test"}
 	for _, e := range entries {
@@ -465,4 +466,26 @@ func TestALongLookTellsHowFarItIs(t *testing.T) {
 		time.Sleep(10 * time.Minute)
 		told(probe.StatePass, "", "seen", "")
 	})
+}
+
+// BenchmarkPass is what the engine itself costs: looks that have nothing to do, live and out of memory.
+func BenchmarkPass(b *testing.B) {
+	for _, maxAge := range []time.Duration{0, time.Hour} {
+		for _, n := range []int{75, 750, 7500} {
+			b.Run(fmt.Sprintf("max_age=%v/items=%d", maxAge, n), func(b *testing.B) {
+				idle := probeFunc(func(context.Context, *probe.Pass) (probe.Result, error) { return probe.Passed("seen"), nil })
+				entries := make([]entry, n)
+				for i := range entries {
+					entries[i] = entry{category: fmt.Sprintf("c%d", i/75), name: fmt.Sprintf("i%d", i), probe: idle, kind: probe.Kind{Layer: probe.LayerDeclared}, maxAge: maxAge}
+				}
+				c := newCollector(b, entries...)
+				b.ReportAllocs()
+				for b.Loop() {
+					if r := c.Collect(b.Context(), Selection{}, false); !r.Ready().Ready {
+						b.Fatal("not ready")
+					}
+				}
+			})
+		}
+	}
 }

@@ -2,6 +2,7 @@ package deployment
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"slices"
@@ -199,6 +200,29 @@ func agree(t *testing.T, in string) {
 	}
 	if err == nil && !maps.Equal(values(env), want) {
 		t.Fatalf("%q: the library reads %q, we read %q", in, want, values(env))
+	}
+}
+
+func BenchmarkParseEnv(b *testing.B) {
+	for _, n := range []int{75, 750, 7500} {
+		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
+			var text strings.Builder
+			for i := range n {
+				if i%2 == 0 {
+					fmt.Fprintf(&text, "KEY_%d=value # comment\n", i)
+				} else {
+					fmt.Fprintf(&text, "QUOTED_%d=\"a ${KEY_%d} b\"\n", i, i-1)
+				}
+			}
+			data := []byte(text.String())
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if env := parseEnv("/x.env", "x.env", data, nil); len(env.Entries) != n {
+					b.Fatalf("%d entries", len(env.Entries))
+				}
+			}
+		})
 	}
 }
 

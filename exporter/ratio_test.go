@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -44,8 +44,8 @@ func usedCPU() time.Duration {
 	return sum
 }
 
-// serveItems serves a checklist of n settings of an env file, looked at again after maxAge.
-func serveItems(t *testing.T, n int, maxAge string) (url string) {
+// writeItems writes a checklist of n settings of an env file, looked at again after maxAge, and returns the configuration.
+func writeItems(t testing.TB, n int, maxAge string) string {
 	t.Helper()
 	root := t.TempDir()
 	var env, list strings.Builder
@@ -55,12 +55,14 @@ func serveItems(t *testing.T, n int, maxAge string) (url string) {
 		fmt.Fprintf(&list, "  - {item: i%d, title: T, fix: F, probes: [{env_word: {key: KEY_%d, good: info}, max_age: %s}]}\n", i, i, maxAge)
 	}
 	write(t, root, ".env", env.String())
-	past := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(filepath.Join(root, ".env"), past, past); err != nil {
-		t.Fatal(err)
-	}
 	write(t, root, "list.yml", list.String())
-	return serve(t, "--config.file="+write(t, root, "config.yml", "checklist: list.yml\ndeployment: {root: .}\n")).url
+	return write(t, root, "config.yml", "checklist: list.yml\ndeployment: {root: .}\n")
+}
+
+// serveItems serves them.
+func serveItems(t *testing.T, n int, maxAge string) (url string) {
+	t.Helper()
+	return serve(t, "--config.file="+writeItems(t, n, maxAge)).url
 }
 
 func scrapes(t *testing.T, url string, times int) {
@@ -154,5 +156,27 @@ func TestAnUnchangedRepositoryIsNotSearchedAgain(t *testing.T) {
 	first, second := look(), look()
 	if second > first/2 {
 		t.Errorf("the first look takes %v of CPU, one at the unchanged repository %v", first, second)
+	}
+}
+
+// BenchmarkPass looks at all items, live and out of memory.
+func BenchmarkPass(b *testing.B) {
+	for _, maxAge := range []string{"0s", "1h"} {
+		for _, n := range []int{75, 750} { // collector/ has one of more items than a checklist file may hold
+			b.Run(fmt.Sprintf("max_age=%s/items=%d", maxAge, n), func(b *testing.B) {
+				a := &app{System: System{Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}, log: slog.New(slog.DiscardHandler), configFile: writeItems(b, n, maxAge)}
+				set, err := a.load(collector.NewLimits())
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer set.Close()
+				b.ReportAllocs()
+				for b.Loop() {
+					if r := set.targets[0].collector.Collect(b.Context(), collector.Selection{}, false); len(r.Verdicts) != n {
+						b.Fatalf("%d verdicts", len(r.Verdicts))
+					}
+				}
+			})
+		}
 	}
 }

@@ -90,7 +90,7 @@ func (r *running) get(t *testing.T, path string, headers ...string) (int, string
 	return resp.StatusCode, string(body)
 }
 
-func write(t *testing.T, dir, name, text string) string {
+func write(t testing.TB, dir, name, text string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
