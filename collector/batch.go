@@ -67,9 +67,7 @@ func (c *Collector) work(b *batch) {
 		if i >= len(b.jobs) {
 			break
 		}
-		if !slot {
-			b.jobs[i].look.finish(b.jobs[i].done, nil, "")
-		} else if !c.run(b, b.jobs[i]) {
+		if !c.run(b, b.jobs[i]) { // without a slot everything is at its end, and it only lets go those who wait
 			return // the one in its place has the slot to answer for
 		}
 	}
