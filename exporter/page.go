@@ -54,7 +54,7 @@ type family = collector.TextFamily
 
 // serve answers with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
 func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Gatherer, report *collector.Report, kept pieces, errs promhttp.Logger) {
-	format := expfmt.NegotiateIncludingOpenMetrics(r.Header)
+	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	open := format.FormatType() == expfmt.TypeOpenMetrics
 	if !open && format.FormatType() != expfmt.TypeTextPlain {
 		var all prometheus.Gatherers
