@@ -171,10 +171,16 @@ func legacyTables() (some, leading bool) {
 		if err != nil {
 			return true, true // may be
 		}
-		for _, table := range strings.Fields(string(data)) {
-			some = true
-			leading = leading || table == "nat" || table == "mangle" // the latter by TPROXY
-		}
+		one, leads := legacyListed(data)
+		some, leading = some || one, leading || leads
+	}
+	return some, leading
+}
+
+func legacyListed(data []byte) (some, leading bool) {
+	for _, table := range strings.Fields(string(data)) {
+		some = true
+		leading = leading || table == "nat" || table == "mangle" // the latter by TPROXY
 	}
 	return some, leading
 }

@@ -51,66 +51,69 @@ udp dport 9300 drop
 		state  State
 		detail string
 	}{
-		"surely dropped":                  {"%tcp dport 9100 drop", StatePass, ""},
-		"member with a limit":             {"%tcp dport @limited drop", StateFail, "9100/tcp"},
-		"member with a limit, not in":     {"%tcp dport != @limited accept; tcp dport 9100 drop", StatePass, ""},
-		"interval with a limit":           {"%tcp dport @spans drop", StateFail, "9100/tcp"},
-		"member with a quota":             {"%tcp dport @heavy drop", StateUnknown, "9100/tcp"},
-		"member with a counter":           {"%tcp dport @counted drop", StatePass, ""},
-		"member with an end":              {"%tcp dport @timed drop", StateUnknown, "9100/tcp"},
-		"written by packets":              {"%tcp dport @written drop", StateUnknown, "9100/tcp"},
-		"written by another rule":         {"%tcp dport @unmarked drop; tcp dport 9400 delete @unmarked { tcp dport }", StateUnknown, "9100/tcp"},
-		"not written":                     {"%tcp dport @unmarked drop", StatePass, ""},
-		"a limit for each sender":         {"%add @senders { ip saddr limit rate 1/day } tcp dport 9100 drop", StateFail, "9100/tcp"},
-		"a quota for each sender":         {"%add @senders { ip saddr quota over 1 bytes } tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"senders that packets note":       {"%ip saddr != @senders tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"verdict with a limit":            {"%tcp dport vmap @limits", StateFail, "9100/tcp"},
-		"verdict with a counter":          {"%tcp dport vmap @counts", StatePass, ""},
-		"all others in a map":             {"%tcp dport vmap @others", StatePass, ""},
-		"all in a set":                    {"%tcp dport @every drop", StatePass, ""},
-		"not one of all":                  {"%tcp dport != @every drop", StateUnknown, "9100/tcp"},
-		"a named limit":                   {"%limit name \"seldom\" tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"a named counter":                 {"%counter name \"seen\" tcp dport 9100 drop", StatePass, ""},
-		"a quota":                         {"%quota over 1 bytes tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"connections counted":             {"%ct count over 10 tcp dport 9100 drop", StateFail, "9100/tcp"},
-		"flags that the sender chooses":   {"%tcp flags == syn tcp dport 9100 drop", StateFail, "9100/tcp"},
-		"flags that are what they are":    {"%tcp flags & (fin|syn|rst|ack) == syn tcp dport 9100 drop", StatePass, ""},
-		"some of each":                    {"%tcp flags & (syn|ecn) == syn tcp dport 9100 drop", StateFail, "9100/tcp"},
-		"flags that it cannot have":       {"%tcp flags == ack tcp dport 9100 accept; tcp dport 9100 drop", StatePass, ""},
-		"a number in another order":       {"%meta iif >= 2 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"what may be missing":             {"%meta mark set @th,320,32 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"the end of an address":           {"%ip saddr & 0.0.0.255 != 1 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"the end of an address, accepted": {"%ip saddr & 0.0.0.255 == 1 accept; tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"a public address of another":     {"%ip daddr 192.0.2.5 drop; ip daddr 10.9.0.5 drop", StateFail, "9100/tcp"},
-		"chance":                          {"%numgen inc mod 2 == 0 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
-		"other headers between":           {"#ip6 nexthdr tcp drop", StateFail, "9200/tcp"},
-		"whatever is between":             {"#meta l4proto tcp meta nfproto ipv6 drop", StatePass, ""},
-		"not tracked yet":                 {raw("ct state new tcp dport 9100 drop"), StatePass, ""},
-		"not tracked yet, decided there":  {strings.Replace(raw("ct state new tcp dport 9100 drop"), "tcp dport 9100 drop\n", "", 1), StateUnknown, "(chain raw)"},
-		"not tracked":                     {strings.Replace(raw("tcp dport 9100 notrack"), "tcp dport 9100 drop", "ct state new tcp dport 9100 drop", 1), StateUnknown, "9100/tcp"},
-		"tracked":                         {strings.Replace(raw("tcp dport 9101 notrack"), "tcp dport 9100 drop", "ct state new tcp dport 9100 drop", 1), StatePass, ""},
-		"dormant":                         {strings.Replace(strings.Replace(rest, "%", "tcp dport 9100 drop", 1), "{", "{ flags dormant\n", 1), StateFail, "9100, 9200/tcp and 9300/udp"},
-		"led to by an allowed port":       {led + "tcp dport 443 redirect to :9100", StatePass, ""},
-		"led to":                          {led + "tcp dport 8080 redirect to :9100", StateFail, "8080/tcp of process \"probe.test\""},
-		"led to by UDP":                   {led + "udp dport 53 redirect to :9300", StateFail, "53/udp"},
-		"led to from many":                {led + "tcp dport 8000-8100 redirect to :9100", StateFail, "8000"},
-		"led to by any port":              {led + "meta l4proto tcp redirect to :9100", StateFail, "1, 1024"},
-		"led to by bits of a port":        {led + "tcp dport & 1 == 0 redirect to :9100", StateUnknown, "1, 5432"},
-		"led to by chance":                {led + "tcp dport 8080 numgen inc mod 2 == 0 redirect to :9100", StateUnknown, "8080/tcp"},
-		"led to a port by chance":         {led + "tcp dport 8080 redirect to :numgen inc mod 2 map { 0 : 9100, 1 : 9101 }", StateUnknown, "8080/tcp"},
-		"led to nobody":                   {led + "tcp dport 8080 redirect to :9101", StatePass, ""},
-		"led to a loopback":               {led + "tcp dport 8080 dnat ip to 127.0.0.1:5432", StateUnknown, "8080/tcp"},
-		"led to one's own address":        {led + "tcp dport 8080 dnat ip to 192.0.2.5:9100", StateFail, "8080/tcp"},
-		"led to another host":             {led + "tcp dport 8080 dnat ip to 172.17.0.2:9100", StatePass, ""},
-		"led, and dropped later":          {closed + "tcp dport 8080 redirect to :9100", StatePass, ""},
-		"dropped before it is led":        {strings.Replace(led, "{ 9100, 9300 }", "{ 8080, 9100, 9300 }", 1) + "tcp dport 8080 redirect to :9100", StatePass, ""},
-		"another family is led":           {led + "tcp dport 9200 dnat ip to 172.17.0.2:9100", StatePass, ""},
-		"a port is written":               {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -200;\ntcp dport 8080 tcp dport set 9100\n} }", 1), StateUnknown, "tcp"},
-		"the kind of service is written":  {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -200;\nip dscp set cs1\n} }", 1), StatePass, ""},
-		"a port is written on the device": {led + "} }\ntable netdev d { chain i { type filter hook ingress device eth0 priority 0;\ntcp dport 8080 tcp dport set 9100", StateUnknown, "tcp"},
-		"a sender is written":             {raw("ip saddr set 203.0.113.7") + "\ntable inet g { chain in { type filter hook input priority -5; policy drop;\nip saddr 203.0.113.7 accept\n} }", StatePass, ""},
-		"a sender is written and let in":  {strings.Replace(raw("ip saddr set 203.0.113.7"), "tcp dport 9100 drop", "ip saddr != 203.0.113.7 drop", 1), StateUnknown, "9100/tcp"},
-		"a proxy takes it":                {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -150;\ntcp dport 8080 tproxy ip to :9100 accept\n} }", 1), StateUnknown, "8080/tcp"},
+		"surely dropped":                    {"%tcp dport 9100 drop", StatePass, ""},
+		"member with a limit":               {"%tcp dport @limited drop", StateFail, "9100/tcp"},
+		"member with a limit, not in":       {"%tcp dport != @limited accept; tcp dport 9100 drop", StatePass, ""},
+		"interval with a limit":             {"%tcp dport @spans drop", StateFail, "9100/tcp"},
+		"member with a quota":               {"%tcp dport @heavy drop", StateUnknown, "9100/tcp"},
+		"member with a counter":             {"%tcp dport @counted drop", StatePass, ""},
+		"member with an end":                {"%tcp dport @timed drop", StateUnknown, "9100/tcp"},
+		"written by packets":                {"%tcp dport @written drop", StateUnknown, "9100/tcp"},
+		"written by another rule":           {"%tcp dport @unmarked drop; tcp dport 9400 delete @unmarked { tcp dport }", StateUnknown, "9100/tcp"},
+		"not written":                       {"%tcp dport @unmarked drop", StatePass, ""},
+		"a limit for each sender":           {"%add @senders { ip saddr limit rate 1/day } tcp dport 9100 drop", StateFail, "9100/tcp"},
+		"a quota for each sender":           {"%add @senders { ip saddr quota over 1 bytes } tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"senders that packets note":         {"%ip saddr != @senders tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"verdict with a limit":              {"%tcp dport vmap @limits", StateFail, "9100/tcp"},
+		"verdict with a counter":            {"%tcp dport vmap @counts", StatePass, ""},
+		"all others in a map":               {"%tcp dport vmap @others", StatePass, ""},
+		"all in a set":                      {"%tcp dport @every drop", StatePass, ""},
+		"not one of all":                    {"%tcp dport != @every drop", StateUnknown, "9100/tcp"},
+		"a named limit":                     {"%limit name \"seldom\" tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"a named counter":                   {"%counter name \"seen\" tcp dport 9100 drop", StatePass, ""},
+		"a quota":                           {"%quota over 1 bytes tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"connections counted":               {"%ct count over 10 tcp dport 9100 drop", StateFail, "9100/tcp"},
+		"flags that the sender chooses":     {"%tcp flags == syn tcp dport 9100 drop", StateFail, "9100/tcp"},
+		"flags that are what they are":      {"%tcp flags & (fin|syn|rst|ack) == syn tcp dport 9100 drop", StatePass, ""},
+		"some of each":                      {"%tcp flags & (syn|ecn) == syn tcp dport 9100 drop", StateFail, "9100/tcp"},
+		"flags that it cannot have":         {"%tcp flags == ack tcp dport 9100 accept; tcp dport 9100 drop", StatePass, ""},
+		"a number in another order":         {"%meta iif >= 2 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"a number in another order, kept":   {"%meta iif < 1000 tcp dport 9100 accept; tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"the middle of an address":          {"%meta nfproto ipv4 @nh,112,16 0x0001 tcp dport 9100 accept; tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"what may be missing":               {"%meta mark set @th,320,32 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"the end of an address":             {"%ip saddr & 0.0.0.255 != 1 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"the end of an address, accepted":   {"%ip saddr & 0.0.0.255 == 1 accept; tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"a public address of another":       {"%ip daddr 192.0.2.5 drop; ip daddr 10.9.0.5 drop", StateFail, "9100/tcp"},
+		"chance":                            {"%numgen inc mod 2 == 0 tcp dport 9100 drop", StateUnknown, "9100/tcp"},
+		"other headers between":             {"#ip6 nexthdr tcp drop", StateFail, "9200/tcp"},
+		"whatever is between":               {"#meta l4proto tcp meta nfproto ipv6 drop", StatePass, ""},
+		"not tracked yet":                   {raw("ct state new tcp dport 9100 drop"), StatePass, ""},
+		"not tracked yet, decided there":    {strings.Replace(raw("ct state new tcp dport 9100 drop"), "tcp dport 9100 drop\n", "", 1), StateUnknown, "(chain raw)"},
+		"not tracked":                       {strings.Replace(raw("tcp dport 9100 notrack"), "tcp dport 9100 drop", "ct state new tcp dport 9100 drop", 1), StateUnknown, "9100/tcp"},
+		"tracked":                           {strings.Replace(raw("tcp dport 9101 notrack"), "tcp dport 9100 drop", "ct state new tcp dport 9100 drop", 1), StatePass, ""},
+		"dormant":                           {strings.Replace(strings.Replace(rest, "%", "tcp dport 9100 drop", 1), "{", "{ flags dormant\n", 1), StateFail, "9100, 9200/tcp and 9300/udp"},
+		"led to by an allowed port":         {led + "tcp dport 443 redirect to :9100", StatePass, ""},
+		"led to":                            {led + "tcp dport 8080 redirect to :9100", StateFail, "8080/tcp of process \"probe.test\""},
+		"led to by UDP":                     {led + "udp dport 53 redirect to :9300", StateFail, "53/udp"},
+		"led to from many":                  {led + "tcp dport 8000-8100 redirect to :9100", StateFail, "8000"},
+		"led to by any port":                {led + "meta l4proto tcp redirect to :9100", StateFail, "1, 1024"},
+		"led to by bits of a port":          {led + "tcp dport & 1 == 0 redirect to :9100", StateUnknown, "1, 5432"},
+		"led to by chance":                  {led + "tcp dport 8080 numgen inc mod 2 == 0 redirect to :9100", StateUnknown, "8080/tcp"},
+		"led to a port by chance":           {led + "tcp dport 8080 redirect to :numgen inc mod 2 map { 0 : 9100, 1 : 9101 }", StateUnknown, "8080/tcp"},
+		"led to nobody":                     {led + "tcp dport 8080 redirect to :9101", StatePass, ""},
+		"led to a loopback":                 {led + "tcp dport 8080 dnat ip to 127.0.0.1:5432", StateUnknown, "8080/tcp"},
+		"led to one's own address":          {led + "tcp dport 8080 dnat ip to 192.0.2.5:9100", StateFail, "8080/tcp"},
+		"led to another host":               {led + "tcp dport 8080 dnat ip to 172.17.0.2:9100", StatePass, ""},
+		"led, and dropped later":            {closed + "tcp dport 8080 redirect to :9100", StatePass, ""},
+		"dropped before it is led":          {strings.Replace(led, "{ 9100, 9300 }", "{ 8080, 9100, 9300 }", 1) + "tcp dport 8080 redirect to :9100", StatePass, ""},
+		"another family is led":             {led + "tcp dport 9200 dnat ip to 172.17.0.2:9100", StatePass, ""},
+		"one family is led, then the other": {strings.Replace(strings.Replace(led, "tcp dport 9200 drop\n", "", 1), "{ 9100, 9300 }", "{ 9100, 9200, 9300 }", 1) + "tcp dport 8080 dnat ip to 172.17.0.2:9100\ntcp dport 8080 redirect to :9200", StateFail, "8080/tcp"},
+		"a port is written":                 {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -200;\ntcp dport 8080 tcp dport set 9100\n} }", 1), StateUnknown, "tcp"},
+		"the kind of service is written":    {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -200;\nip dscp set cs1\n} }", 1), StatePass, ""},
+		"a port is written on the device":   {led + "} }\ntable netdev d { chain i { type filter hook ingress device eth0 priority 0;\ntcp dport 8080 tcp dport set 9100", StateUnknown, "tcp"},
+		"a sender is written":               {raw("ip saddr set 203.0.113.7") + "\ntable inet g { chain in { type filter hook input priority -5; policy drop;\nip saddr 203.0.113.7 accept\n} }", StatePass, ""},
+		"a sender is written and let in":    {strings.Replace(raw("ip saddr set 203.0.113.7"), "tcp dport 9100 drop", "ip saddr != 203.0.113.7 drop", 1), StateUnknown, "9100/tcp"},
+		"a proxy takes it":                  {strings.Replace(led, "drop\n} }", "drop\n}\nchain w { type filter hook prerouting priority -150;\ntcp dport 8080 tproxy ip to :9100 accept\n} }", 1), StateUnknown, "8080/tcp"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			rules := tt.rules
@@ -228,6 +231,38 @@ func TestRulesUnseenThatLead(t *testing.T) {
 		r, err := s.judge(h, nil, nobody)
 		if err != nil || r.State != want {
 			t.Errorf("%v: %v %q, %v; want %v", unseen, r.State, r.Detail, err, want)
+		}
+	}
+}
+
+// TestSetsWritten: a set that a rule writes is one that changes, whatever its own flags say.
+func TestSetsWritten(t *testing.T) {
+	table := nftTable{unix.NFPROTO_INET, "f"}
+	named := expressionSeed("dynset", attribute(unix.NFTA_DYNSET_SET_NAME, []byte("s\x00")))
+	other := expressionSeed("dynset", attribute(unix.NFTA_DYNSET_SET_NAME, []byte("t\x00")))
+	unread := expressionSeed("dynset", attribute(unix.NFTA_DYNSET_TIMEOUT, []byte{1}))
+	for name, tt := range map[string]struct {
+		written []byte
+		want    bool
+	}{"it": {named, true}, "another": {other, false}, "one that cannot be told": {unread, true}} {
+		rs := emptyRules(unix.NF_INET_LOCAL_IN, false)
+		rs.sets[nftName{table, "s"}] = &nftSet{}
+		if err := rs.addRule(ruleSeed(tt.written)); err != nil {
+			t.Fatal(err)
+		}
+		if got := rs.sets[nftName{table, "s"}].changing; got != tt.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestLegacyTables: which of the older tables that the kernel lists may lead packets elsewhere.
+func TestLegacyTables(t *testing.T) {
+	for list, want := range map[string][2]bool{
+		"": {false, false}, "filter\n": {true, false}, "filter\nraw\nsecurity\n": {true, false}, "filter\nnat\n": {true, true}, "mangle\n": {true, true},
+	} {
+		if some, leading := legacyListed([]byte(list)); [2]bool{some, leading} != want {
+			t.Errorf("%q: %v %v", list, some, leading)
 		}
 	}
 }
