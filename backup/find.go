@@ -63,7 +63,7 @@ type Finder struct {
 //   - a file: that one;
 //   - a directory that pg_dump has written (toc.dat): that one;
 //   - any other directory: the files in it whose names look like a backup's, and those in its directories that are usual for backups (latest,
-//     last, hourly, daily, weekly, monthly, yearly);
+//     last, hourly, daily, weekly, monthly, yearly) or are called by a date (2026-11-23, 20261123T0300, 2026/11/23);
 //   - a pattern with * ? [ in any part of it (daily/daily_*.sql.gz), as path.Match reads it: the files it fits.
 //
 // Unfinished are names that end in .tmp, .part, .partial, .inprogress and the like, files somebody has open for writing, or, where that cannot be
@@ -102,8 +102,11 @@ type passed struct {
 	modified time.Time
 }
 
-// usual are the directories backup programs sort their files into.
-var usual = [...]string{"latest", "last", "hourly", "daily", "weekly", "monthly", "yearly"}
+// sortedInto fits the directories backup programs sort their files into: by how often, or by a date, in one name or one level for each part of it.
+var sortedInto = regexp.MustCompile(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
+
+// maxLevels is how deep such directories are followed: daily/2026/11/23.
+const maxLevels = 4
 
 // backupName fits what backups are called; where a directory is given and no pattern, it may hold logs and scripts as well.
 var backupName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
@@ -129,40 +132,44 @@ func (s *search) directory(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, tocName)); err == nil {
 		return s.dumpDirectory(dir)
 	}
-	into := []string{dir}
-	for _, name := range usual {
-		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
-			into = append(into, filepath.Join(dir, name))
-		}
-	}
-	for _, dir := range into {
-		err := s.list(dir, func(name string) error {
-			path := filepath.Join(dir, name)
-			info, err := os.Stat(path)
-			switch {
-			case errors.Is(err, fs.ErrNotExist):
-				return nil // gone meanwhile, or a link to nothing
-			case err != nil:
-				return err
-			case info.IsDir():
-				return s.dumpIn(path)
-			case backupName.MatchString(name) || unfinishedName.MatchString(name):
-				s.add(path, info)
+	return s.sorted(dir, 0)
+}
+
+// sorted adds what lies in a directory of backups, and in those it is sorted into.
+func (s *search) sorted(dir string, level int) error {
+	var below []string // after the files here: of two names for one file the shorter is told
+	err := s.list(dir, func(name string) error {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil // gone meanwhile, or a link to nothing
+		case err != nil:
+			return err
+		case info.IsDir():
+			dump, err := s.dumpIn(path)
+			if !dump && level < maxLevels && sortedInto.MatchString(name) {
+				below = append(below, path)
 			}
-			return nil
-		})
-		if err != nil {
+			return err
+		case backupName.MatchString(name) || unfinishedName.MatchString(name):
+			s.add(path, info)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range below {
+		if err := s.sorted(path, level+1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dumpIn adds a directory that pg_dump has written or is writing.
-func (s *search) dumpIn(dir string) error {
-	if slices.Contains(usual[:], filepath.Base(dir)) {
-		return nil
-	}
+// dumpIn adds a directory that pg_dump has written or is writing, and says whether it is one.
+func (s *search) dumpIn(dir string) (bool, error) {
 	var data bool
 	err := s.list(dir, func(name string) error {
 		if data = data || name == tocName || dataName.MatchString(name); data {
@@ -171,9 +178,9 @@ func (s *search) dumpIn(dir string) error {
 		return nil
 	})
 	if err != nil || !data {
-		return err
+		return false, err
 	}
-	return s.dumpDirectory(dir)
+	return true, s.dumpDirectory(dir)
 }
 
 // pattern walks the parts of a pattern.
@@ -214,7 +221,7 @@ func (s *search) pattern(place string) error {
 		case err != nil:
 			return err
 		case info.IsDir():
-			if err := s.dumpIn(path); err != nil {
+			if _, err := s.dumpIn(path); err != nil {
 				return err
 			}
 		default:
