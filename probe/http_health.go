@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +14,7 @@ import (
 // http_health: do the health endpoints answer in time that all is well, component by component?
 //
 // A status of 200 alone is not enough: services answer it with a component `disabled` or `degraded` in the body. Every component that is
-// expected must be named as healthy by one of the endpoints, and by none as anything else.
+// expected must be named as healthy by one of the endpoints, and by none as anything else; how a body is read is in health_body.go.
 
 func httpHealthKind() Kind {
 	return Kind{
@@ -35,7 +34,7 @@ func httpHealthKind() Kind {
 type httpHealth struct {
 	Paths      []string        `yaml:"paths" default:"[/health, /health/ready]" doc:"paths below the application's address"`
 	Within     schema.Duration `yaml:"within" default:"5s" min:"1ms" doc:"how long one answer may take"`
-	Components []string        `yaml:"components" doc:"components that must be healthy in the body; those of the compose file (database, redis) when not set"`
+	Components []string        `yaml:"components" doc:"components that must be healthy in the body; database and redis when not set, where the compose file runs them or the application is told of them"`
 }
 
 func (s *httpHealth) Validate() []error {
@@ -59,7 +58,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	at := api.Address()
 	var f Findings
-	seen := map[string]string{} // component → word
+	seen := components{}
 	for _, path := range s.Paths {
 		a, err := w.get(ctx, at.URL+path)
 		if err != nil {
@@ -67,20 +66,24 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 		}
 		f.Add(s.judge(path, a, seen))
 	}
-	for _, c := range s.expected(p) {
-		word, named := lookupComponent(seen, c)
+	expected := s.expected(p)
+	for _, c := range expected {
+		found, named := seen.named(c)
 		switch {
 		case !named:
 			f.Fail(ReasonMissing, "no endpoint names %s", c)
-		case !healthy(word):
-			f.Fail(ReasonUnhealthy, "%s is %s", c, shownHealth(word))
+		case !healthy(found.word):
+			f.Fail(ReasonUnhealthy, "%s is %s", c, shownHealth(found.word))
 		}
+	}
+	for _, told := range seen.unwell(expected) {
+		f.Warn(ReasonUnhealthy, "%s", told)
 	}
 	return f.Result("%s answer in time, all healthy", words(s.Paths)), nil
 }
 
-// judge judges one answer and notes the components it names, the worst word of each.
-func (s *httpHealth) judge(path string, a answer, seen map[string]string) Result {
+// judge judges one answer and notes the components it names.
+func (s *httpHealth) judge(path string, a answer, seen components) Result {
 	switch {
 	case a.OffSite != "":
 		return Failed(ReasonMismatch, "%s redirects to another host", path)
@@ -100,131 +103,50 @@ func (s *httpHealth) judge(path string, a answer, seen map[string]string) Result
 	}
 	var f Findings
 	overall(body, path, &f)
-	components(body, "", seen, 0)
+	seen.read(body, "", 0)
 	return f.Result("%s is healthy", path)
 }
 
-// overall judges what a body says of the whole.
-func overall(body any, path string, f *Findings) {
-	switch v := body.(type) {
-	case map[string]any:
-		for _, key := range []string{"status", "state", "health"} {
-			if word, ok := v[key].(string); ok && !healthy(word) {
-				f.Fail(ReasonUnhealthy, "%s says it is %s", path, shownHealth(word))
-			}
-		}
-		for _, key := range []string{"ready", "healthy", "ok", "alive"} {
-			if yes, ok := v[key].(bool); ok && !yes {
-				f.Fail(ReasonUnhealthy, "%s says %s is false", path, key)
-			}
-		}
-		if len(v) == 0 {
-			f.Warn(ReasonEmpty, "%s answers an empty object", path)
-		}
-	case string:
-		if !healthy(v) {
-			f.Fail(ReasonUnhealthy, "%s says it is %s", path, shownHealth(v))
-		}
-	case bool:
-		if !v {
-			f.Fail(ReasonUnhealthy, "%s says false", path)
-		}
-	default:
-		f.Fail(ReasonInvalid, "%s answers JSON that says nothing about health", path)
-	}
-}
-
-// components notes what a body says of its parts: {"database": "ok"}, {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}].
-func components(body any, name string, seen map[string]string, depth int) {
-	if depth > 8 {
-		return
-	}
-	note := func(word string) {
-		if name != "" && (seen[name] == "" || healthy(seen[name])) {
-			seen[name] = word
-		}
-	}
-	switch v := body.(type) {
-	case string:
-		note(v)
-	case bool:
-		note(fmt.Sprint(v))
-	case []any:
-		for _, e := range v {
-			m, _ := e.(map[string]any)
-			part, _ := m["name"].(string)
-			if part == "" {
-				part, _ = m["component"].(string)
-			}
-			components(e, strings.ToLower(part), seen, depth+1)
-		}
-	case map[string]any:
-		for _, key := range []string{"status", "state", "health", "healthy", "ok", "up"} {
-			switch w := v[key].(type) {
-			case string:
-				note(w)
-			case bool:
-				note(fmt.Sprint(w))
-			}
-		}
-		for key, value := range v {
-			components(value, strings.ToLower(key), seen, depth+1)
-		}
-	}
-}
-
-// healthy reports whether a word says that all is well.
-func healthy(word string) bool { return slices.Contains(healthWords(), strings.ToLower(word)) }
-
-func healthWords() []string {
-	return []string{"healthy", "ok", "up", "pass", "passing", "ready", "true", "alive", "connected", "green", "available", "running", "operational"}
-}
-
-// shownHealth shows a word when it is one that health endpoints use.
-func shownHealth(word string) string {
-	return known(word, append(healthWords(), "disabled", "degraded", "unhealthy", "down", "error", "fail", "failed", "failing", "false", "unavailable", "not_ready",
-		"not ready", "disconnected", "red", "yellow", "warn", "warning", "unknown", "starting", "stopped", "timeout", "not_configured")...)
-}
-
-// componentNames are what one component is called.
-func componentNames(name string) []string {
-	for _, same := range [][]string{{"database", "postgres", "postgresql", "db", "pg"}, {"redis", "cache", "valkey"}} {
-		if slices.Contains(same, strings.ToLower(name)) {
-			return same
-		}
-	}
-	return []string{strings.ToLower(name)}
-}
-
-// lookupComponent finds a component under any of its names; of several the one that is not well.
-func lookupComponent(seen map[string]string, name string) (word string, named bool) {
-	for _, n := range componentNames(name) {
-		if w, ok := seen[n]; ok && (!named || healthy(word)) {
-			word, named = w, true
-		}
-	}
-	return word, named
-}
-
-// expected lists the components: as configured, else those that the compose file runs.
+// expected lists the components: as configured, else the databases that the compose file runs or the application is told to use.
 func (s *httpHealth) expected(p *Pass) []string {
 	if s.Components != nil {
 		return s.Components
 	}
+	var all []string
+	if usesDatabase(p) {
+		all = append(all, "database")
+	}
+	if usesRedis(p) {
+		all = append(all, "redis")
+	}
+	return all
+}
+
+func usesDatabase(p *Pass) bool {
+	return runs(p, "postgres", "timescale", "pgvector") || isTold(p, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+}
+
+func usesRedis(p *Pass) bool {
+	return runs(p, "redis", "valkey") || isTold(p, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS", "REDIS_URL", "PBS_REDIS_URL")
+}
+
+// runs reports whether a service of the compose file is one of these servers, by its image or name.
+func runs(p *Pass, servers ...string) bool {
 	c, err := p.View.Compose()
 	if err != nil {
-		return nil
+		return false
 	}
-	var all []string
-	for _, service := range c.Services() {
+	return slices.ContainsFunc(c.Services(), func(service string) bool {
 		image := c.Project.Services[service].Image
-		for component, marks := range map[string][]string{"database": {"postgres", "timescale", "pgvector"}, "redis": {"redis", "valkey"}} {
-			if slices.ContainsFunc(marks, func(m string) bool { return strings.Contains(image, m) || service == m }) && !strings.Contains(image, "exporter") &&
-				!strings.Contains(service, "backup") && !strings.Contains(service, "migrat") && !slices.Contains(all, component) {
-				all = append(all, component)
-			}
+		if strings.Contains(image, "exporter") || strings.Contains(service, "backup") || strings.Contains(service, "migrat") {
+			return false
 		}
-	}
-	slices.Sort(all)
-	return all
+		return slices.ContainsFunc(servers, func(server string) bool { return strings.Contains(image, server) || service == server })
+	})
+}
+
+// isTold reports whether the application is given one of the keys: a database that others run is its component all the same.
+func isTold(p *Pass, keys ...string) bool {
+	v, err := p.View.Own(keys...)
+	return err == nil && (!v.Text.Empty() || v.Ref.Kind != "")
 }

@@ -113,8 +113,14 @@ func (s *webPage) judge(a answer) Result {
 			return Failed(ReasonMismatch, "%s does not mention %q", s.Path, m)
 		}
 	}
+	if n := len(documentBlank.FindAllStringIndex(strings.Join(t.words, " "), maxBlanks)); n > 0 {
+		return Failed(ReasonPlaceholder, "%s has text that is still to be written (%d times): TBD, TODO, lorem ipsum, [COMPANY NAME] or the like", s.Path, n)
+	}
 	return Passed("%s is published: %d words", s.Path, len(t.words))
 }
+
+// maxBlanks is how many places still to be written are counted.
+const maxBlanks = 100
 
 // pageText is what a visitor reads of a page.
 type pageText struct {

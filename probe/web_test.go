@@ -293,6 +293,18 @@ func TestHTTPHealth(t *testing.T) {
 		{"HTML with 200", "ok", "<html><h1>502 Bad Gateway</h1>", 200, nil, "{}", StateFail, ReasonInvalid, ""},
 		{"nothing with 200", "ok", "", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
 		{"empty object", "ok", "{}", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
+		{"not ready by text", "ok", `{"ready":"false"}`, 200, nil, "{}", StateFail, ReasonUnhealthy, `ready is "false"`},
+		{"not ready by null", "ok", `{"ready":null}`, 200, nil, "{}", StateFail, ReasonUnhealthy, "ready is null"},
+		{"in capitals", "ok", `{"Ready":true,"Checks":{"Database":{"Status":"Healthy"},"Redis":{"Status":"Healthy"}}}`, 200, compose, "{}", StatePass, "", ""},
+		{"down in capitals", "ok", `{"Ready":true,"Checks":{"Database":{"Status":"Down"},"Redis":{"Status":"Healthy"}}}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `database is "down"`},
+		{"in lists by what is measured", "ok", `{"status":"pass","checks":{"postgres:connections":[{"status":"pass"}],"redis:ping":[{"status":"pass"}]}}`, 200, compose, "{}", StatePass, "", ""},
+		{"down in a list", "ok", `{"status":"pass","checks":{"postgres:connections":[{"status":"pass"},{"status":"fail"}],"redis:ping":[{"status":"pass"}]}}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `database is "fail"`},
+		{"another component is down", "ok", `{"ready":true,"checks":{"database":"ok","redis":"ok","queue":{"status":"down"}}}`, 200, compose, "{}", StateWarn, ReasonUnhealthy, `queue, which nobody waits for, is "down"`},
+		{"another component is disabled", "ok", `{"ready":true,"checks":{"database":"ok","redis":"ok","queue":{"status":"disabled"}}}`, 200, compose, "{}", StatePass, "", ""},
+		{"another component of an odd name", "ok", `{"ready":true,"<b>":{"status":"down"}}`, 200, nil, "{}", StateWarn, ReasonUnhealthy, `a component, which nobody waits for, is "down"`},
+		{"a setting called as a fault is", "ok", `{"ready":true,"log_level":"error"}`, 200, nil, "{}", StatePass, "", ""},
+		{"a database that others run", "ok", `{"ready":true}`, 200, folder{".env": "DB_HOST=db.cluster.internal\n"}, "{}", StateFail, ReasonMissing, "no endpoint names database"},
+		{"Redis that others run", "ok", `{"ready":true,"db":"ok"}`, 200, folder{".env": "DATABASE_URL=postgres://db.cluster.internal/x\nREDIS_URL=redis://cache.internal\n"}, "{}", StateFail, ReasonMissing, "no endpoint names redis"},
 		{"a number", "ok", "7", 200, nil, "{}", StateFail, ReasonInvalid, ""},
 		{"invalid UTF-8", "ok", "\xff\xfe\x00", 200, nil, "{}", StateFail, ReasonInvalid, ""},
 	}
@@ -327,6 +339,10 @@ func TestWebPage(t *testing.T) {
 			http.Redirect(w, r, "/privacy", http.StatusMovedPermanently)
 		},
 		"/scripted":  says(200, "<script>"+strings.Repeat("privacy ", 500)+"</script><body>x"),
+		"/lorem":     says(200, strings.Replace(policy, "<p>", "<p>Lorem ipsum dolor sit amet. ", 1)),
+		"/template":  says(200, strings.Replace(policy, "<p>", "<p>[COMPANY NAME] asks for little. ", 1)),
+		"/todo":      says(200, strings.Replace(policy, "<p>", "<p>TODO: ask legal. ", 1)),
+		"/todo-list": says(200, strings.Replace(policy, "<p>", "<p>Our todo list is your own. ", 1)),
 		"/malformed": says(200, "<<<<\xff<a<b <p"+strings.Repeat("<", 5000)),
 	}
 	tests := []struct {
@@ -347,6 +363,10 @@ func TestWebPage(t *testing.T) {
 		{"/to-login", StateFail, ReasonNotPublished, "log-in page"},
 		{"/away", StateFail, ReasonNotPublished, "off the site"},
 		{"/absent", StateFail, ReasonNotPublished, "404"},
+		{"/lorem", StateFail, ReasonPlaceholder, "(1 times)"},
+		{"/template", StateFail, ReasonPlaceholder, ""},
+		{"/todo", StateFail, ReasonPlaceholder, ""},
+		{"/todo-list", StatePass, "", ""},
 		{"/scripted", StateFail, ReasonNotPublished, "shell"},
 		{"/malformed", StateFail, ReasonNotPublished, "words"},
 	}
