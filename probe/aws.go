@@ -45,7 +45,7 @@ const (
 	awsTimeout  = 20 * time.Second // of a kind
 	// imdsPatience: off EC2 nobody answers at the address of the instance's metadata, which is asked last.
 	imdsPatience = time.Second
-	maxAWSBody   = 16 << 20
+	maxAWSBody   = 4 << 20 // a page has a thousand keys of a KiB at most
 	peekedAWS    = 512
 	// awsHome is the region asked first when none is known; it tells where a bucket is.
 	awsHome = "us-east-1"

@@ -178,8 +178,11 @@ func (a *awsAccount) unasked(action, subject string, f *awsFault) error {
 		if a.place.endpoint == "" {
 			remedy = "a way from this host to AWS"
 		}
-		if errors.Is(f.plain, errTLS) || errors.Is(f.plain, errNotHTTP) || errors.Is(f.plain, errBrokenOff) {
-			return say(remedy, ReasonUnreachable, "no answer: %v", f.plain)
+		switch { // as everywhere that HTTP is asked
+		case errors.Is(f.plain, errTLS):
+			return say(remedy, ReasonMismatch, "no answer: %v", f.plain)
+		case errors.Is(f.plain, errNotHTTP), errors.Is(f.plain, errBrokenOff):
+			return say(remedy, ReasonInvalid, "no answer: %v", f.plain)
 		}
 		if reasonOf(f.plain) == ReasonTimeout {
 			return say(remedy, ReasonTimeout, "no answer in time")

@@ -35,7 +35,8 @@ const (
 	dockerSetting = "deployment.docker.host"
 	// dockerPatience bounds one question; streams are bounded by those who read them.
 	dockerPatience = 8 * time.Second
-	maxDockerBody  = 64 << 20
+	// maxDockerBody is some thousand containers; all of one answer are decoded at once.
+	maxDockerBody = 8 << 20
 )
 
 var (
@@ -232,6 +233,8 @@ func (e *engine) unasked(ctx context.Context, what string, err error) error {
 		return Needs("deployment.docker.ca_file", say(ReasonMismatch, plain.Error()))
 	case errors.Is(plain, errNotHTTP):
 		return Needs(dockerSetting, say(ReasonInvalid, "it does not answer like a Docker Engine"))
+	case errors.Is(plain, errBrokenOff):
+		return Needs(dockerSetting, say(ReasonInvalid, plain.Error()))
 	}
 	return Needs(dockerSetting, say(reasonOf(plain), plain.Error()))
 }

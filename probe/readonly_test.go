@@ -266,14 +266,24 @@ func snapshot(t *testing.T, root string) map[string]string {
 	return all
 }
 
-func TestNothingIsWritten(t *testing.T) {
+// everything is a deployment whose services are all there.
+type everything struct {
+	settings deployment.Settings
+	services map[string]string // what is spoken at each address
+	account  *awsServer
+	docker   *recorder
+	bus      *fakeSystemd
+}
+
+func startEverything(t *testing.T) everything {
+	t.Helper()
 	// The services.
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}`)
 	}))
-	defer web.Close()
+	t.Cleanup(web.Close)
 	database := parts.PostgreSQL(t)
 	password := parts.Secret()
 	cache := parts.Redis(t, parts.RedisPassword(password))
@@ -291,7 +301,7 @@ func TestNothingIsWritten(t *testing.T) {
 	bus.serve(t)
 	endpoint := httptest.NewTLSServer(http.NotFoundHandler())
 	endpoint.Config.ErrorLog = nil
-	defer endpoint.Close()
+	t.Cleanup(endpoint.Close)
 	resolver, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +319,7 @@ func TestNothingIsWritten(t *testing.T) {
 			}
 		}
 	}()
-	defer resolver.Close()
+	t.Cleanup(func() { _ = resolver.Close() })
 
 	// The deployment.
 	repository := parts.GitRepo(t)
@@ -341,6 +351,12 @@ func TestNothingIsWritten(t *testing.T) {
 	settings.Systemd.Bus = bus.path
 	services := map[string]string{web.Listener.Addr().String(): "http", engineAddress: "docker", account.Listener.Addr().String(): "aws", cache.Addr(): "redis",
 		net.JoinHostPort(database.Host, strconv.Itoa(database.Port)): "postgres", resolver.LocalAddr().String(): "dns", settings.TLS.Endpoint: "tls", bus.path: "systemd"}
+	return everything{settings: settings, services: services, account: account, docker: &docker, bus: bus}
+}
+
+func TestNothingIsWritten(t *testing.T) {
+	whole := startEverything(t)
+	settings, services, account, docker, bus, root := whole.settings, whole.services, whole.account, whole.docker, whole.bus, whole.settings.Root
 
 	t.Setenv("TMPDIR", t.TempDir())
 	git := noteGit(t)

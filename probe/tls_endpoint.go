@@ -157,6 +157,8 @@ func handshake(ctx context.Context, p *Pass, address, host string, least uint16)
 			return tls.ConnectionState{}, ctx.Err()
 		case errors.As(err, &alert) && alert.Op == "remote error": // how crypto/tls hands on the server's alert
 			return tls.ConnectionState{}, fmt.Errorf("the server refuses the handshake: %w", errTLS)
+		case alert != nil && alert.Op == "local error": // what the server said is no handshake
+			return tls.ConnectionState{}, fmt.Errorf("no handshake: %w", errTLS)
 		case reasonOf(errno(err)) == ReasonUnreachable:
 			return tls.ConnectionState{}, errno(err)
 		case errors.Is(err, io.EOF):

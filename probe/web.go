@@ -187,6 +187,9 @@ func (w *web) send(ctx context.Context, method, target string, header http.Heade
 		req.Header[name] = values
 	}
 	req.Header.Set("User-Agent", w.agent)
+	// Whatever is asked may be asked twice. Without this a POST over a kept connection that the server has just closed would not be asked again over a
+	// new one, and a restart would look like a refusal. Nothing of it is sent.
+	req.Header["Idempotency-Key"] = nil
 	switch {
 	case w.bearer != "":
 		req.Header.Set("Authorization", "Bearer "+w.bearer)
@@ -234,8 +237,10 @@ func plainWebError(ctx context.Context, err error) error {
 		return fmt.Errorf("invalid certificate: %w", errTLS)
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return fmt.Errorf("the port does not speak TLS: %w", errTLS)
-	case errors.As(err, &alert):
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on the server's alert
 		return fmt.Errorf("TLS was refused: %w", errTLS)
+	case op != nil && op.Op == "local error": // and its own
+		return fmt.Errorf("no handshake: %w", errTLS)
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return errno(err)
 	case errors.As(err, &op):

@@ -1,0 +1,340 @@
+package probe
+
+import (
+	"context"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// Every kind that asks over a network meets every fault a server can have, each on its own, with the same clients all along: it keeps its deadline,
+// is never content, says why, keeps memory within a cap, holds on to nothing, and sees again as soon as the server is well.
+
+const (
+	// patienceWithFaults is the deadline of a look at a server that never comes to an end, graceWithFaults what a busy machine may add to it.
+	patienceWithFaults = 500 * time.Millisecond
+	graceWithFaults    = 5 * patienceWithFaults
+	// memoryWithFaults is what all kinds at once may hold in bytes, each with clients of its own.
+	memoryWithFaults = 192 << 20
+	// spareWithFaults is what the test's own servers may hold more than before: a connection between them.
+	spareWithFaults = 4
+)
+
+// asking is one probe over a deployment of its own.
+type asking struct {
+	name  string
+	kind  Kind
+	probe Probe
+	pass  *Pass
+	well  Result // what it says when all is well
+	later time.Duration
+}
+
+// networkKinds are the kinds that ask over a network, and what they ask. A kind that is neither here nor in asksOf fails.
+func networkKinds(t *testing.T) map[string]string {
+	t.Helper()
+	asks := asksOf()
+	asks["gdpr_refusal"], asks["auction_refusal"], asks["postgres_default_login"] = "http", "http", "postgres"
+	all := map[string]string{}
+	for _, k := range Kinds() {
+		if _, derived := k.New().(Derived); derived {
+			continue
+		}
+		services, known := asks[k.Name]
+		if !known {
+			t.Errorf("%s: nothing says what it asks: a line in asksOf", k.Name)
+		}
+		if services != "" && services != "git" {
+			all[k.Name] = services
+		}
+	}
+	return all
+}
+
+// ways are the ways to all services, which can be broken.
+type ways map[string]*parts.FaultyServer
+
+func waysTo(t *testing.T, whole everything) ways {
+	t.Helper()
+	protocols := map[string]parts.Protocol{"http": parts.HTTP, "docker": parts.HTTP, "aws": parts.AWS, "redis": parts.RESP, "postgres": parts.Postgres, "dns": parts.DNS, "tls": parts.TLSAlone, "systemd": parts.DBus}
+	w := ways{}
+	for address, service := range whole.services {
+		network := "tcp"
+		if service == "systemd" {
+			network = "unix"
+		}
+		w[service] = parts.Faulty(t, protocols[service], network, address)
+	}
+	if len(w) != len(protocols) {
+		t.Fatalf("ways to %d services", len(w))
+	}
+	return w
+}
+
+// lead makes settings that lead over the ways; secure ones want TLS of everything, and host, when given, stands in place of every address.
+func (w ways) lead(settings deployment.Settings, secure bool, host, authority string) deployment.Settings {
+	at := func(service string) string {
+		address := w[service].Address
+		if _, port, err := net.SplitHostPort(address); err == nil && host != "" {
+			return net.JoinHostPort(host, port)
+		}
+		return address
+	}
+	scheme := "http://"
+	if secure {
+		scheme = "https://"
+		settings.Redis.TLS, settings.Database.SSLMode, settings.Docker.CAFile = true, "require", authority
+	}
+	web := scheme + at("http")
+	settings.API.URL, settings.Public.URL, settings.Prometheus.URL, settings.Grafana.URL, settings.Loki.URL, settings.Alertmanager.URL = web, web, web, web, web, web
+	settings.Redis.Address, settings.TLS.Endpoint, settings.Systemd.Bus = at("redis"), at("tls"), at("systemd")
+	settings.Docker.Host, settings.AWS.Endpoint, settings.DNS.Resolvers = "tcp://"+at("docker"), scheme+at("aws"), []string{w["dns"].Address}
+	name, port, _ := net.SplitHostPort(at("postgres"))
+	settings.Database.Host = name
+	settings.Database.Port, _ = strconv.Atoi(port)
+	return settings
+}
+
+// askAll makes a probe of every kind that asks over a network, and of those that ask over several all.
+func askAll(t *testing.T, settings deployment.Settings) []*asking {
+	t.Helper()
+	services := networkKinds(t)
+	var all []*asking
+	var engine *Pass
+	add := func(name string, k Kind, spec string, s deployment.Settings) {
+		s.Backup.Timer = ""
+		if k.Name == "systemd_timer" {
+			s.Backup.Timer = "nightly-backup@a.timer"
+		}
+		a := &asking{name: name, kind: k, probe: load(t, k.Name, spec)}
+		if services[k.Name] == "docker" { // they share one list of containers, in every pass
+			if engine == nil {
+				engine = newPass(t, nil, s)
+				engine.Now = func() time.Time { return time.Now().Add(time.Hour) } // the backup that the test has just written is finished
+			}
+			a.pass = engine
+		} else {
+			a.pass = newPass(t, nil, s)
+		}
+		all = append(all, a)
+	}
+	for name := range services {
+		k, _ := Find(name)
+		add(name, k, k.Example, settings)
+	}
+	k, _ := Find("evidence")
+	fetched := settings
+	fetched.Evidence.Places = []string{settings.API.URL + "/{report}.json"}
+	add("evidence over HTTP", k, "{report: tests}", fetched)
+	fetched.Evidence.Places = []string{"s3://" + awsTestBucket + "/reports/"}
+	add("evidence in S3", k, "{report: tests}", fetched)
+	slices.SortFunc(all, func(a, b *asking) int { return strings.Compare(a.name, b.name) })
+	return all
+}
+
+// lookAll looks with all at once, each within limit, and returns the verdicts.
+func lookAll(t *testing.T, all []*asking, limit time.Duration) []Result {
+	t.Helper()
+	results := make([]Result, len(all))
+	passes := map[*Pass]*Pass{}
+	for _, a := range all {
+		if a.kind.Name == "evidence" { // what was fetched is remembered for minutes
+			a.later += 10 * time.Minute
+			a.pass.Now = func() time.Time { return time.Now().Add(a.later) }
+		}
+		if passes[a.pass] == nil {
+			passes[a.pass] = again(a.pass)
+		}
+	}
+	var running sync.WaitGroup
+	for i, a := range all {
+		running.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), limit)
+			defer cancel()
+			began := time.Now()
+			results[i] = Look(ctx, a.probe, passes[a.pass])
+			if took := time.Since(began); took > limit+graceWithFaults {
+				t.Errorf("%s: took %v, its deadline was %v", a.name, took, limit)
+			}
+		})
+	}
+	running.Wait()
+	return results
+}
+
+// highWater samples the heap until stopped and returns its greatest size in bytes.
+func highWater() (stop func() uint64) {
+	most, ended, done := uint64(0), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		for tick := time.NewTicker(2 * time.Millisecond); ; {
+			metrics.Read(sample)
+			most = max(most, sample[0].Value.Uint64())
+			select {
+			case <-tick.C:
+			case <-ended:
+				tick.Stop()
+				return
+			}
+		}
+	}()
+	return func() uint64 { close(ended); <-done; return most }
+}
+
+// lasts reports whether a fault never comes to an end by itself.
+func lasts(f parts.Fault) bool {
+	return f == parts.Hang || f == parts.Drip || f == parts.StallTLS
+}
+
+// rightReasons are those that a fault may be told by.
+func rightReasons(f parts.Fault, secure bool, name, service string) []Reason {
+	if secure && service != "dns" && service != "systemd" || service == "tls" {
+		return rightReasonsOverTLS(f, name)
+	}
+	// Of an answer with status 200 these look at no body, or at less of it; and the S3 client takes a redirection for another region.
+	switch status := f == parts.Nonsense || f == parts.Endless || f == parts.Bomb; {
+	case status && name == "auction_refusal":
+		return []Reason{ReasonOpen}
+	case f == parts.Reset && name == "auction_refusal":
+		return []Reason{ReasonUnhealthy}
+	case f == parts.Nonsense && name == "gdpr_refusal":
+		return []Reason{ReasonOpen}
+	case f == parts.Nonsense && name == "cdn":
+		return []Reason{ReasonMissing}
+	case f == parts.Nonsense && name == "web_page":
+		return []Reason{ReasonNotPublished}
+	case f == parts.Nonsense && name == "rate_limit_header":
+		return []Reason{ReasonDrift}
+	case f == parts.Nonsense && service == "redis": // it hangs up in the midst of what it announced
+		return []Reason{ReasonUnreachable}
+	case (f == parts.Endless || f == parts.Bomb) && name == "app_metrics":
+		return []Reason{ReasonTruncated}
+	case status && name == "iam_user": // as services that speak like S3 alone
+		return []Reason{ReasonNotConfigured}
+	case f == parts.RedirectLoop && (service == "aws" || name == "evidence in S3"):
+		return []Reason{ReasonMismatch}
+	case f == parts.RedirectLoop && service == "dns":
+		return []Reason{ReasonMissing}
+	case f == parts.Refuse, f == parts.Reset && service != "systemd": // sockets of files know no reset
+		return []Reason{ReasonUnreachable}
+	case lasts(f):
+		return []Reason{ReasonTimeout}
+	}
+	return []Reason{ReasonInvalid}
+}
+
+// rightReasonsOverTLS: who answers anything else than TLS does not agree with who wants it.
+func rightReasonsOverTLS(f parts.Fault, name string) []Reason {
+	switch {
+	case f == parts.Reset && name == "auction_refusal":
+		return []Reason{ReasonUnhealthy}
+	case f == parts.Refuse, f == parts.Reset:
+		return []Reason{ReasonUnreachable}
+	case f == parts.Hang, f == parts.StallTLS:
+		return []Reason{ReasonTimeout}
+	case name == "evidence over HTTP":
+		return []Reason{ReasonUntrusted}
+	case f == parts.Drip:
+		return []Reason{ReasonMismatch, ReasonTimeout} // as far as a record came
+	}
+	return []Reason{ReasonMismatch}
+}
+
+func TestEveryFaultOfEveryServer(t *testing.T) {
+	whole := startEverything(t)
+	w := waysTo(t, whole)
+	authority := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(authority, parts.CA(t).PEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	services := networkKinds(t)
+	goroutines, files := runtime.NumGoroutine(), openFiles(t)
+	plain := askAll(t, w.lead(whole.settings, false, "", authority))
+	secure := askAll(t, w.lead(whole.settings, true, "", authority))
+	nameless := askAll(t, w.lead(whole.settings, false, "server.test", authority))
+	for i, r := range lookAll(t, plain, 20*time.Second) {
+		plain[i].well = r
+	}
+	judge := func(t *testing.T, all []*asking, limit time.Duration, right func(a *asking, service string) []Reason) {
+		t.Helper()
+		runtime.GC()
+		stop := highWater()
+		results := lookAll(t, all, limit)
+		most := stop()
+		t.Logf("%d MiB of memory at most", most>>20)
+		if most > memoryWithFaults {
+			t.Errorf("%d MiB of memory", most>>20)
+		}
+		for i, r := range results {
+			a := all[i]
+			if content := r.State != StateFail && r.State != StateUnknown; content && r.Reason != ReasonDrift { // drift, at worst a warning: no limit announced
+				t.Errorf("%s is content: %v (%s) %s", a.name, r.State, r.Reason, r.Detail)
+			}
+			if want := right(a, services[a.kind.Name]); !slices.Contains(want, r.Reason) {
+				t.Errorf("%s: %v (%s) %s; want %v", a.name, r.State, r.Reason, r.Detail, want)
+			}
+		}
+	}
+	for _, fault := range parts.Faults() {
+		t.Run(string(fault), func(t *testing.T) {
+			for _, way := range w {
+				way.Set(t, fault)
+			}
+			limit := 15 * time.Second
+			if lasts(fault) {
+				limit = patienceWithFaults
+			}
+			judge(t, plain, limit, func(a *asking, service string) []Reason { return rightReasons(fault, false, a.name, service) })
+			judge(t, secure, limit, func(a *asking, service string) []Reason { return rightReasons(fault, true, a.name, service) })
+			for _, way := range w {
+				way.Set(t, parts.NoFault)
+			}
+			for i, r := range lookAll(t, plain, 20*time.Second) {
+				if well := plain[i].well; r.State != well.State || r.Reason != well.Reason {
+					t.Errorf("%s does not recover: %v (%s) %s; it was %v (%s) %s", plain[i].name, r.State, r.Reason, r.Detail, well.State, well.Reason, well.Detail)
+				}
+			}
+		})
+	}
+	t.Run("DNS that never answers", func(t *testing.T) {
+		w["dns"].Set(t, parts.Hang)
+		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return (&net.Dialer{}).DialContext(ctx, "udp", w["dns"].Address)
+		}}}
+		for _, a := range nameless {
+			a.pass.Dial = dialer.DialContext
+		}
+		nameless = slices.DeleteFunc(nameless, func(a *asking) bool { return services[a.kind.Name] == "systemd" })
+		judge(t, nameless, patienceWithFaults, func(*asking, string) []Reason { return []Reason{ReasonTimeout} })
+	})
+	for _, a := range slices.Concat(plain, secure, nameless) {
+		a.pass.Kept.Close()
+	}
+	for deadline := time.Now().Add(15 * time.Second); runtime.NumGoroutine() > goroutines+spareWithFaults || openFiles(t) > files+spareWithFaults; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Errorf("%d goroutines and %d open files before, %d and %d after", goroutines, files, runtime.NumGoroutine(), openFiles(t))
+			break
+		}
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
+}
