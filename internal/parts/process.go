@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -59,13 +60,21 @@ func run(t testing.TB, s spec) *process {
 	p.command.Env = append(os.Environ(), s.env...)
 	p.command.Stdout, p.command.Stderr = log, log
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.quit, Credential: s.credential}
-	if err := p.command.Start(); err != nil {
+	started := make(chan error)
+	go func() {
+		// Pdeathsig comes when the thread that started the process ends, not when the program does: this one lasts as long as the process.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := p.command.Start()
+		started <- err
+		if err == nil {
+			defer close(p.ended)
+			_ = p.command.Wait() // how it ended is told by the log
+		}
+	}()
+	if err := <-started; err != nil {
 		t.Fatalf("%s: %v", s.name, err)
 	}
-	go func() {
-		defer close(p.ended)
-		_ = p.command.Wait() // how it ended is told by the log
-	}()
 	t.Cleanup(func() {
 		p.Stop()
 		if t.Failed() {
