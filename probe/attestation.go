@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
@@ -70,14 +71,18 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	policy.Signed = signers != nil
 	var f Findings
+	var held []string // who vouched, when and for how long
 	for _, v := range attest.JudgeItem(claims, signers, policy, facts, p.Time) {
 		r := overdue(vouched(v), s.After != nil, p.Time, due)
 		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 == "" {
 			r = Failed(ReasonInvalid, "the claim does not say which file it speaks of: attest again with --subject").With(r.Samples...)
 		}
+		if r.State == StatePass {
+			held = append(held, r.Detail)
+		}
 		f.Add(r)
 	}
-	return f.Result("vouched for"), nil
+	return f.Result("%s", strings.Join(held, "; ")), nil
 }
 
 // overdue gives a claim that is not there time until it is due.

@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// Browser is an installed Chromium, not started yet.
+// Browser is an installed Chromium, not started yet; Start starts it.
 type Browser struct {
 	Path  string         // the program
-	Flags map[string]any // by name without dashes: true, or a string; the form chromedp.Flag takes
+	Flags map[string]any // by name without dashes: true, or a string
 	Dir   string         // its profile, removed when the test ends
 }
 

@@ -16,6 +16,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -226,4 +227,18 @@ func poll(limit time.Duration, f func() error) error {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// NeedFile reads a file that is fetched for the tests alone, and never committed. Where it is not there the test is skipped by the hint, which
+// says how to get it, or fails with CI=true.
+func NeedFile(t testing.TB, path, hint string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		missing(t, filepath.Base(path)+" is not there: "+hint)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }

@@ -40,6 +40,7 @@ type spec struct {
 	dir        string   // working directory and home of the log
 	credential *syscall.Credential
 	quit       syscall.Signal // the polite way to end it, SIGTERM where not set
+	files      []*os.File     // its descriptors from 3 on; closed here once it has them
 }
 
 // run starts the program. It is stopped when the test ends, its log is shown when the test failed.
@@ -54,11 +55,17 @@ func run(t testing.TB, s spec) *process {
 		t.Fatalf("%s: open its log: %v", s.name, err)
 	}
 	defer log.Close()
+	defer func() {
+		for _, f := range s.files {
+			f.Close()
+		}
+	}()
 
 	p.command = exec.Command(s.path, s.args...)
 	p.command.Dir = s.dir
 	p.command.Env = append(os.Environ(), s.env...)
 	p.command.Stdout, p.command.Stderr = log, log
+	p.command.ExtraFiles = s.files
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.quit, Credential: s.credential}
 	started := make(chan error)
 	go func() {

@@ -1,6 +1,7 @@
 package parts
 
 import (
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -27,11 +28,43 @@ func TestGitRepo(t *testing.T) {
 
 func TestChromium(t *testing.T) {
 	browser := Chromium(t)
-	server := Nginx(t, NginxSite{Files: map[string]string{"/page.html": `<p id=p>before</p><script>p.textContent = "after " + (40 + 2)</script>`}})
-	output, err := exec.Command(browser.Path, append(browser.Args(), "--dump-dom", server.URL+"/page.html")...).Output()
-	if err != nil || !strings.Contains(string(output), "after 42") {
-		t.Errorf("error %v, page:\n%s", err, output)
-	}
+	server := Nginx(t, NginxSite{Files: map[string]string{
+		"/page.html":  `<!doctype html><link rel=icon href=data:,><p id=p>before</p><a href=quiet.html>on</a><script>p.textContent = "after " + (40 + 2)</script>`,
+		"/quiet.html": `<!doctype html><link rel=icon href=data:,><p>quiet</p>`,
+		"/loud.html": `<!doctype html><link rel=icon href=data:,><meta http-equiv=Content-Security-Policy content="style-src 'none'"><p style="color: red">loud</p>
+			<img src=missing.png><script>console.log("told"); undefined.thrown</script>`,
+	}})
+	var group int
+	t.Run("driven", func(t *testing.T) {
+		devtools := browser.Start(t)
+		group = devtools.Pid()
+		page := devtools.Page(t)
+		page.Open(t, server.URL+"/page.html")
+		var text string
+		if page.Eval(t, `p.textContent`, &text); text != "after 42" {
+			t.Errorf("page: %q", text)
+		}
+		page.Loads(t, func() { page.Click(t, `document.querySelector("a")`) })
+		if page.Eval(t, `document.body.textContent`, &text); text != "quiet" {
+			t.Errorf("the link leads to %q", text)
+		}
+		if wrong := page.Complaints(t); len(wrong) > 0 {
+			t.Errorf("of a quiet page: %q", wrong)
+		}
+		page.Open(t, server.URL+"/loud.html")
+		told := strings.Join(page.Complaints(t), "\n")
+		for _, want := range []string{"style-src 'none'", "asks for " + server.URL + "/missing.png", `"told"`, "thrown", "404"} {
+			if !strings.Contains(told, want) {
+				t.Errorf("no %q in the complaints:\n%s", want, told)
+			}
+		}
+	})
+	Eventually(t, stopLimit, func() error { // its helpers are reaped by others
+		if groupAlive(group) {
+			return errors.New("the browser is still there")
+		}
+		return nil
+	})
 }
 
 func TestNetns(t *testing.T) {

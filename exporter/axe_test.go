@@ -1,0 +1,99 @@
+package exporter
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// What axe-core says of the board: whether people who use it with a screen reader, a keyboard or weak eyes are shut out. It is fetched by npm at
+// the version of tools/axe, checked by its digest there, and handed to the page by the browser: the page's own policy would not let it in.
+
+// axeFinding is what a rule of axe-core found.
+type axeFinding struct {
+	Rule, Impact, Help string
+	Where              []string
+}
+
+// accessible demands that axe-core finds nothing, of whatever weight, with all that is folded unfolded and folded.
+func (b *boardSeen) accessible(t *testing.T) {
+	script := parts.NeedFile(t, "../tools/axe/node_modules/axe-core/axe.min.js", "npm ci --prefix tools/axe")
+	var wanted struct {
+		DevDependencies map[string]string
+	}
+	if err := json.Unmarshal(parts.NeedFile(t, "../tools/axe/package.json", "it belongs to this repository"), &wanted); err != nil {
+		t.Fatal(err)
+	}
+	every := everyReason(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		board := newBoard(every, req.URL.Query())
+		if err := board.write(w); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	for _, page := range []struct {
+		name, url string
+		width     int
+		scheme    string
+		open      bool
+	}{
+		{"light", b.url + "/?target=shop", 1200, "light", false},
+		{"dark, unfolded", b.url + "/?target=shop", 1200, "dark", true},
+		{"narrow, unfolded", b.url + "/?target=shop&state=fail", 360, "light", true},
+		{"a category", b.url + "/?target=shop&category=sign_off", 1200, "light", true},
+		{"nothing left", b.url + "/?target=shop&category=security&state=skip", 1200, "dark", false},
+		{"nothing configured", b.url + "/?target=empty&state=unknown", 360, "dark", true},
+		{"every state, light", server.URL + "/?category=unknown_ones", 1200, "light", false},
+		{"every state, dark", server.URL, 1200, "dark", false},
+	} {
+		t.Run(page.name, func(t *testing.T) {
+			b.emulate(t, page.width, 900, "screen", page.scheme)
+			b.Open(t, page.url)
+			if wrong := b.Complaints(t); len(wrong) > 0 {
+				t.Errorf("the browser complains: %q", wrong)
+			}
+			if page.open {
+				b.Eval(t, `document.querySelectorAll("details").forEach(d => d.open = true)`, nil)
+			}
+			for _, f := range b.axe(t, string(script), wanted.DevDependencies["axe-core"]) {
+				t.Errorf("%s (%s): %s: %d places, such as %q", f.Rule, f.Impact, f.Help, len(f.Where), f.Where[:min(3, len(f.Where))])
+			}
+		})
+	}
+	t.Run("it can find something", func(t *testing.T) {
+		b.emulate(t, 1200, 900, "screen", "light")
+		b.Open(t, b.url+"/?target=shop&category=sign_off")
+		b.Eval(t, `document.body.style.color = "#bbb"; document.documentElement.removeAttribute("lang"); document.querySelectorAll("nav").forEach(n => n.setAttribute("aria-label", "the same"));
+			document.querySelector("h3").id = document.querySelector("article").id; document.querySelector("a").replaceChildren()`, nil)
+		var found []string
+		for _, f := range b.axe(t, string(script), wanted.DevDependencies["axe-core"]) {
+			found = append(found, f.Rule)
+		}
+		for _, rule := range []string{"color-contrast", "html-has-lang", "link-name", "landmark-unique"} {
+			if all := strings.Join(found, " "); !strings.Contains(all, rule) {
+				t.Errorf("%s is not found, only %s", rule, all)
+			}
+		}
+	})
+}
+
+// axe runs axe-core of the given version in the page: its violations, and the texts whose contrast it could not decide. The marks of the states
+// are none: they are of their word's colour, which it decides.
+func (b *boardSeen) axe(t *testing.T, script, version string) (found []axeFinding) {
+	t.Helper()
+	var got string
+	b.Eval(t, script+"\n;axe.version", &got)
+	if got != version {
+		t.Fatalf("axe-core %s, want %s: npm ci --prefix tools/axe", got, version)
+	}
+	b.Eval(t, `axe.run(document, {iframes: false, elementRef: true, resultTypes: ["violations", "incomplete"]}).then(r => {
+		const undecided = r.incomplete.filter(v => v.id === "color-contrast").map(v => ({...v, nodes: v.nodes.filter(n => !n.element.matches(".mark"))})).filter(v => v.nodes.length > 0);
+		return [...r.violations, ...undecided].map(v => ({Rule: v.id, Impact: v.impact, Help: v.help, Where: v.nodes.map(n => n.target.join(" ") + ": " + (n.failureSummary ?? "").slice(0, 300))}));
+	})`, &found)
+	return found
+}

@@ -1,0 +1,265 @@
+package exporter
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"slices"
+	"time"
+
+	"github.com/prometheus/common/version"
+
+	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// What stands on the board, and where its links lead: arranged from a report alone, with nothing of the request but its query.
+
+// boardPage is what the page is made of.
+type boardPage struct {
+	CSS         template.CSS
+	Title       string
+	Target      string // name of the target shown; "" for the only one
+	Targets     []link // all of them, where there are several
+	Environment string
+	Time        time.Time
+	Version     string
+	Ready       bool
+	Failing     []boardLine  // what keeps it from being ready, critical first
+	Waiting     []boardGroup // what could not be seen, by what would let it be seen
+	Unseen      int
+	Waived      []boardLine
+	Gates       []boardGate
+	SignOffs    []boardLine
+	Releases    []string // what is planned and what is recorded
+	States      []link   // filters
+	Filters     []link   // by category
+	Categories  []boardCategory
+	Shown, All  int
+	Narrowed    string // what the filters leave, in words
+	Everything  string // address of the page without filters
+	Metrics     string
+}
+
+// link is a plain link that a filter is made of. It leads to as many items as it counts.
+type link struct {
+	Text, URL string
+	Count     int
+	Current   bool
+	State     probe.State
+}
+
+// boardLine tells of one item in the page's head.
+type boardLine struct {
+	*checklist.Verdict
+	URL string
+}
+
+// boardGroup are the items that one setting or permission would answer; where none is known, those of a reason.
+type boardGroup struct {
+	Remedy string
+	Reason probe.Reason
+	Items  []boardLine
+}
+
+type boardGate struct {
+	Name             string
+	Ready            bool
+	Failing, Waiting []boardLine
+}
+
+type boardCategory struct {
+	Name, Title string
+	Ready       bool
+	Counts      []link
+	Items       []boardItem
+}
+
+type boardItem struct {
+	*checklist.Verdict
+	Anchor string
+	Ends   []boardEnd
+	Layers []boardLayer
+}
+
+// boardEnd is when what somebody vouched for runs out.
+type boardEnd struct {
+	Role string
+	At   time.Time
+	Over bool
+}
+
+// boardLayer is what was seen in one layer; its state is the gravest that answered.
+type boardLayer struct {
+	Layer  probe.Layer
+	State  probe.State
+	Probes []checklist.Outcome
+}
+
+// narrowing is what the query asks for: of which target, in which state, in which category.
+type narrowing struct{ target, state, category string }
+
+func (n narrowing) url() string {
+	v := url.Values{}
+	for key, value := range map[string]string{"target": n.target, "state": n.state, "category": n.category} {
+		if value != "" {
+			v.Set(key, value)
+		}
+	}
+	return "?" + v.Encode()
+}
+
+func (n narrowing) shows(v *checklist.Verdict) bool {
+	return (n.state == "" || v.State.String() == n.state) && (n.category == "" || v.Category == n.category)
+}
+
+func (n narrowing) count(verdicts []checklist.Verdict) (c int) {
+	for i := range verdicts {
+		if n.shows(&verdicts[i]) {
+			c++
+		}
+	}
+	return c
+}
+
+// line links to an item: on this page where it is shown, else on the page that shows everything.
+func (n narrowing) line(v *checklist.Verdict) boardLine {
+	there := "#" + anchor(v)
+	if !n.shows(v) {
+		there = narrowing{target: n.target}.url() + there
+	}
+	return boardLine{v, there}
+}
+
+func (n narrowing) lines(verdicts []*checklist.Verdict) (all []boardLine) {
+	for _, v := range verdicts {
+		all = append(all, n.line(v))
+	}
+	slices.SortStableFunc(all, func(a, b boardLine) int { return weight(a.Severity) - weight(b.Severity) })
+	return all
+}
+
+// weight orders severities, what pages first.
+func weight(severity string) int {
+	return slices.Index([]string{checklist.Critical, checklist.Warning, checklist.Info}, severity)
+}
+
+// newBoard arranges a report; the query's state and category narrow what is listed, and nothing above that.
+func newBoard(r *collector.Report, q url.Values) boardPage {
+	n := narrowing{q.Get("target"), q.Get("state"), q.Get("category")}
+	ready := r.Ready()
+	page := boardPage{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the style is our own file
+		Ready: ready.Ready, Failing: n.lines(ready.Failing), Waiting: n.groups(ready.Waiting), Unseen: len(ready.Waiting), All: len(r.Verdicts),
+		Everything: narrowing{target: n.target}.url()}
+	for _, phase := range []string{"recorded", "planned"} {
+		if release := map[string]*attest.Release{"planned": r.Planned, "recorded": r.Recorded}[phase]; release != nil {
+			page.Releases = append(page.Releases, fmt.Sprintf("%s %s by %s, %s", phase, release.Release, release.By, release.Since.UTC().Format("2006-01-02 15:04 UTC")))
+		}
+	}
+	for _, g := range r.Checklist.Gates {
+		a := r.Gate(g)
+		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, n.lines(a.Failing), n.lines(a.Waiting)})
+	}
+	for i := range r.Verdicts {
+		v := &r.Verdicts[i]
+		if v.Waived {
+			page.Waived = append(page.Waived, n.line(v))
+		}
+		if slices.ContainsFunc(v.Probes, func(p *checklist.Probe) bool { return p.Kind.Name == "sign_off" }) {
+			page.SignOffs = append(page.SignOffs, n.line(v))
+		}
+	}
+	page.narrow(r, n)
+	return page
+}
+
+// groups puts together what one setting or permission would answer, most first.
+func (n narrowing) groups(waiting []*checklist.Verdict) (groups []boardGroup) {
+	for _, v := range waiting {
+		g := boardGroup{Reason: v.Reason}
+		if len(v.Remedies) > 0 {
+			g = boardGroup{Remedy: v.Remedies[0]}
+		}
+		i := slices.IndexFunc(groups, func(other boardGroup) bool { return other.Remedy == g.Remedy && other.Reason == g.Reason })
+		if i < 0 {
+			i, groups = len(groups), append(groups, g)
+		}
+		groups[i].Items = append(groups[i].Items, n.line(v))
+	}
+	slices.SortStableFunc(groups, func(a, b boardGroup) int { return len(b.Items) - len(a.Items) })
+	return groups
+}
+
+// narrow fills in the filters and what they leave.
+func (page *boardPage) narrow(r *collector.Report, n narrowing) {
+	filter := func(text string, to narrowing) link {
+		return link{Text: text, URL: to.url(), Count: to.count(r.Verdicts), Current: to == n}
+	}
+	page.States = []link{filter("all states", narrowing{n.target, "", n.category})}
+	for _, st := range probe.States() {
+		l := filter(st.String(), narrowing{n.target, st.String(), n.category})
+		l.State = st
+		page.States = append(page.States, l)
+	}
+	page.Filters = []link{filter("all categories", narrowing{n.target, n.state, ""})}
+	if n.state != "" {
+		page.Narrowed = " in state " + n.state
+	}
+	for _, cat := range r.Checklist.Categories {
+		page.Filters = append(page.Filters, filter(cat.Title, narrowing{n.target, n.state, cat.Name}))
+		if n.category == cat.Name {
+			page.Narrowed += " of " + cat.Title
+		}
+		verdicts := r.Category(cat.Name)
+		bc := boardCategory{Name: cat.Name, Title: cat.Title, Ready: checklist.ReadyAll(verdicts, false).Ready}
+		for _, st := range probe.States() {
+			if c := (narrowing{state: st.String()}).count(verdicts); c > 0 {
+				bc.Counts = append(bc.Counts, link{Text: st.String(), Count: c, State: st})
+			}
+		}
+		for i := range verdicts {
+			if n.shows(&verdicts[i]) {
+				bc.Items = append(bc.Items, newBoardItem(&verdicts[i], r.Time))
+			}
+		}
+		page.Shown += len(bc.Items)
+		if len(bc.Items) > 0 {
+			page.Categories = append(page.Categories, bc)
+		}
+	}
+}
+
+// layers in the order they are shown: from what was meant to what is.
+func layers() []probe.Layer {
+	return []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived}
+}
+
+func newBoardItem(v *checklist.Verdict, now time.Time) boardItem {
+	it := boardItem{Verdict: v, Anchor: anchor(v)}
+	for _, l := range layers() {
+		layer := boardLayer{Layer: l}
+		for _, o := range v.Outcomes {
+			if o.Probe.Kind.Layer == l {
+				layer.Probes = append(layer.Probes, o)
+				layer.State = max(layer.State, o.Result.State)
+			}
+		}
+		if len(layer.Probes) > 0 {
+			it.Layers = append(it.Layers, layer)
+		}
+	}
+	for _, o := range v.Outcomes {
+		for _, s := range o.Result.Samples {
+			if s.Value == probe.AttestationExpiry {
+				at := time.Unix(int64(s.Number), 0)
+				it.Ends = append(it.Ends, boardEnd{s.Labels[0], at, !now.Before(at)})
+			}
+		}
+	}
+	return it
+}
+
+// anchor is where an item stands on the page: names hold no hyphen, so that no two are alike, and no other place of the page has one.
+func anchor(v *checklist.Verdict) string { return v.Category + "-" + v.Name }

@@ -1,0 +1,401 @@
+package exporter
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// The board as people meet it: in a real browser, started once, on pages that the program serves. Wherever a page is loaded, it is an error
+// that anything is loaded beside it or that the browser complains. With SCREENSHOTS=DIR the pages are kept there as pictures, to be looked at.
+
+// boardItemSeen is an item as it stands on the page.
+type boardItemSeen struct {
+	ID, Mark, State, Title, Reason, Detail, Fix string
+	Waived                                      bool
+	Notes, Layers                               []string
+	Probes                                      int
+}
+
+// readBoard reads the items that are shown, as text.
+const readBoard = `[...document.querySelectorAll("article")].filter(a => a.checkVisibility()).map(a => {
+	const text = (s, e = a) => e.querySelector(s)?.textContent.trim() ?? "";
+	const state = a.querySelector("h3 .state").textContent.trim().split(/\s+/);
+	const h3 = a.querySelector("h3").cloneNode(true);
+	h3.querySelectorAll("span").forEach(s => s.remove());
+	return {ID: a.id, Mark: state[0], State: state[1], Title: h3.textContent.trim(), Reason: text(".meta strong"), Detail: text(".detail"), Fix: text(".fix"),
+		Waived: !!a.querySelector(".waived"), Notes: [...a.querySelectorAll(".note")].map(e => e.textContent.trim().replace(/\s+/g, " ")),
+		Layers: [...a.querySelectorAll(".probes li")].map(e => text("p", e).split(/\s+/)[0]), Probes: a.querySelectorAll(".probes li").length};
+})`
+
+// boardSeen is the deployment's board in the browser.
+type boardSeen struct {
+	*parts.Page
+	url  string
+	want checksJSON // what the API says of the same
+}
+
+// open loads a page of the board and returns its items.
+func (b *boardSeen) open(t *testing.T, query string) []boardItemSeen {
+	t.Helper()
+	b.Open(t, b.url+"/"+query)
+	return b.items(t)
+}
+
+func (b *boardSeen) items(t *testing.T) (items []boardItemSeen) {
+	t.Helper()
+	if wrong := b.Complaints(t); len(wrong) > 0 {
+		t.Errorf("the browser complains: %q", wrong)
+	}
+	b.Eval(t, readBoard, &items)
+	return items
+}
+
+// emulate sets how wide the window is, and on what and in which scheme the page is shown.
+func (b *boardSeen) emulate(t *testing.T, width, height int, media, scheme string) {
+	t.Helper()
+	b.Call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
+	b.Call(t, "Emulation.setEmulatedMedia", map[string]any{"media": media, "features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+}
+
+// shoot keeps a picture of the whole page where somebody asks for it.
+func (b *boardSeen) shoot(t *testing.T, name string) {
+	t.Helper()
+	dir := os.Getenv("SCREENSHOTS")
+	if dir == "" {
+		return
+	}
+	var shot struct{ Data string }
+	b.Call(t, "Page.captureScreenshot", map[string]any{"captureBeyondViewport": true}, &shot)
+	data, err := base64.StdEncoding.DecodeString(shot.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, name+".png", string(data))
+}
+
+func TestBoardInChromium(t *testing.T) {
+	browser := parts.Chromium(t)
+	r := serve(t, "--config.file="+brokenDeployment(t))
+	page := browser.Start(t).Page(t)
+	b := &boardSeen{Page: page, url: r.url}
+	status, body := r.get(t, "/api/v1/checks?target=shop")
+	if err := json.Unmarshal([]byte(body), &b.want); err != nil || status != http.StatusOK {
+		t.Fatalf("%d %v", status, err)
+	}
+	t.Run("states", b.states)
+	t.Run("every reason", b.reasons)
+	t.Run("filters, without scripts", b.filters)
+	t.Run("deployments", b.deployments)
+	t.Run("head", b.head)
+	t.Run("narrow", b.narrow)
+	t.Run("dark", b.dark)
+	t.Run("paper", b.paper)
+	t.Run("keyboard", b.keyboard)
+	t.Run("axe", b.accessible)
+}
+
+// states reads every item and holds it against what the API says.
+func (b *boardSeen) states(t *testing.T) {
+	b.emulate(t, 1200, 900, "screen", "light")
+	got := b.open(t, "?target=shop")
+	b.shoot(t, "desktop")
+	if len(got) != len(b.want.Items) {
+		t.Fatalf("%d items, want %d", len(got), len(b.want.Items))
+	}
+	seen := map[string]bool{}
+	plain := strings.NewReplacer("`", "")
+	for i, want := range b.want.Items {
+		it := got[i]
+		state := want.State.String()
+		mark, _ := sign(want.State)
+		if it.ID != want.Category+"-"+want.Item || it.State != state || it.Mark != mark || it.Title != want.Title || it.Reason != want.Reason {
+			t.Errorf("item %+v, want %s %s %s/%s %s (%s)", it, mark, state, want.Category, want.Item, want.Title, want.Reason)
+		}
+		if it.Detail != strings.TrimSpace(plain.Replace(want.Detail)) {
+			t.Errorf("%s: detail %q, want %q", it.ID, it.Detail, want.Detail)
+		}
+		if !strings.HasSuffix(it.Fix, plain.Replace(want.Fix)) {
+			t.Errorf("%s: fix %q, want %q", it.ID, it.Fix, want.Fix)
+		}
+		if it.Probes != len(want.Probes) {
+			t.Errorf("%s: %d probes, want %d", it.ID, it.Probes, len(want.Probes))
+		}
+		for _, p := range want.Probes {
+			if !slices.Contains(it.Layers, string(p.Layer)) {
+				t.Errorf("%s: no probe in layer %s", it.ID, p.Layer)
+			}
+		}
+		seen[state+" "+want.Reason] = true
+		if it.Waived {
+			seen["waived"] = true
+		}
+		for _, note := range it.Notes {
+			first, _, _ := strings.Cut(note, " 20")
+			seen[first] = true
+		}
+	}
+	// What this deployment is there for: every state, and what is special in its showing.
+	for _, want := range []string{"pass ", "warn invalid", "pending in_progress", "fail placeholder", "fail truncated", "fail untrusted", "fail lapsed", "fail overdue", "fail missing",
+		"unknown unreachable", "unknown not_configured", "skip disabled", "skip not_configured", "waived", "Waived until", "Waiver ended on", "Vouched for, until", "Vouched for until"} {
+		if !seen[want] {
+			t.Errorf("no item is %q; there are %q", want, slices.Sorted(keys(seen)))
+		}
+	}
+}
+
+func keys(m map[string]bool) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for k := range m {
+			if !yield(k) {
+				return
+			}
+		}
+	}
+}
+
+// reasons shows every state with every reason, and texts that want to be markup.
+func (b *boardSeen) reasons(t *testing.T) {
+	r := everyReason(t)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		board := newBoard(r, req.URL.Query())
+		board.Environment = "production"
+		if err := board.write(w); err != nil {
+			t.Error(err)
+		}
+	}))
+	defer server.Close()
+	b.Open(t, server.URL)
+	got := b.items(t)
+	if len(got) != len(r.Verdicts) {
+		t.Fatalf("%d items, want %d", len(got), len(r.Verdicts))
+	}
+	for i, v := range r.Verdicts {
+		mark, _ := sign(v.State)
+		if it := got[i]; it.State != v.State.String() || it.Mark != mark || it.Reason != string(v.Reason) || !strings.HasPrefix(it.Detail, "</article><script>") {
+			t.Errorf("item %+v, want %s %s (%s)", it, mark, v.State, v.Reason)
+		}
+	}
+	b.shoot(t, "every-reason")
+	b.emulate(t, 360, 800, "screen", "light")
+	b.fits(t, 360)
+	b.emulate(t, 1200, 900, "screen", "light")
+}
+
+// filters clicks every filter, without scripts: each state, each category, and in each state every category that holds some and one that
+// holds none. What is left is read every time, and what each link promises.
+func (b *boardSeen) filters(t *testing.T) {
+	b.Call(t, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
+	defer b.Call(t, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
+	b.open(t, "?target=shop")
+	titles := map[string]string{}
+	var categories [][2]string
+	b.Eval(t, `[...document.querySelectorAll("h2")].map(h => [h.id.replace("category_", ""), h.firstChild.textContent.trim()])`, &categories)
+	for _, c := range categories {
+		titles[c[0]] = c[1]
+	}
+	if len(titles) != len(b.want.Categories) {
+		t.Fatalf("categories %q", titles)
+	}
+	left := func(state, category string) (ids []string) {
+		for _, it := range b.want.Items {
+			if (state == "" || it.State.String() == state) && (category == "" || it.Category == category) {
+				ids = append(ids, it.Category+"-"+it.Item)
+			}
+		}
+		return ids
+	}
+	click := func(nav, text, state, category string) {
+		t.Helper()
+		b.Loads(t, func() {
+			b.Click(t, fmt.Sprintf(`[...document.querySelectorAll("nav[aria-label='Filter by %s'] a")].find(a => a.innerText.endsWith(%q + " " + a.querySelector(".count").innerText))`, nav, text))
+		})
+		var got, current []string
+		for _, it := range b.items(t) {
+			got = append(got, it.ID)
+		}
+		if want := left(state, category); !slices.Equal(got, want) {
+			t.Errorf("%s: %s leaves %q, want %q", nav, text, got, want)
+		}
+		var links []struct {
+			Nav, Text, Count string
+			Current          bool
+		}
+		b.Eval(t, `[...document.querySelectorAll("nav[aria-label^=Filter] a")].map(a => ({Nav: a.closest("nav").ariaLabel.replace("Filter by ", ""), Text: [...a.childNodes].filter(n => n.nodeType === Node.TEXT_NODE).map(n => n.data).join("").trim(),
+			Count: a.querySelector(".count").textContent, Current: a.getAttribute("aria-current") === "true"}))`, &links)
+		for _, link := range links {
+			if link.Current {
+				current = append(current, link.Text)
+			}
+			to := left(link.Text, category)
+			switch {
+			case link.Text == "all states":
+				to = left("", category)
+			case link.Text == "all categories":
+				to = left(state, "")
+			case link.Nav == "category":
+				for name, title := range titles {
+					if title == link.Text {
+						to = left(state, name)
+					}
+				}
+			}
+			if link.Count != fmt.Sprint(len(to)) {
+				t.Errorf("%s, %s: the link to %s promises %s, want %d", state, category, link.Text, link.Count, len(to))
+			}
+		}
+		if want := []string{or(state, "all states"), or(titles[category], "all categories")}; !slices.Equal(current, want) || len(links) != len(titles)+8 {
+			t.Errorf("current of %d links is %q, want %q", len(links), current, want)
+		}
+	}
+	words := []string{""}
+	for _, s := range probe.States() {
+		words = append(words, s.String())
+	}
+	for _, state := range words {
+		click("state", or(state, "all states"), state, "")
+		empty := false
+		for _, cat := range b.want.Categories {
+			if len(left(state, cat.Category)) == 0 {
+				if empty {
+					continue
+				}
+				empty = true
+			}
+			click("category", titles[cat.Category], state, cat.Category)
+		}
+		click("category", "all categories", state, "")
+	}
+	// An empty page leads back.
+	if got := b.open(t, "?target=shop&state=skip&category=security"); len(got) != 0 {
+		t.Errorf("%d items", len(got))
+	}
+	b.Loads(t, func() { b.Click(t, `document.querySelector("main > p:last-child a")`) })
+	if got := b.items(t); len(got) != len(b.want.Items) {
+		t.Errorf("show all shows %d items", len(got))
+	}
+	var scripts int
+	b.Eval(t, `document.scripts.length`, &scripts)
+	if scripts > 0 {
+		t.Errorf("%d scripts", scripts)
+	}
+}
+
+func or(text, otherwise string) string {
+	if text == "" {
+		return otherwise
+	}
+	return text
+}
+
+// deployments goes to the other target and back.
+func (b *boardSeen) deployments(t *testing.T) {
+	b.open(t, "?target=shop&state=fail")
+	for _, name := range []string{"empty", "shop"} {
+		b.Loads(t, func() {
+			b.Click(t, `[...document.querySelectorAll("nav[aria-label=Deployments] a")].find(a => a.textContent === "`+name+`")`)
+		})
+		b.items(t)
+		var head, other string
+		b.Eval(t, `document.querySelector("h1").innerText`, &head)
+		b.Eval(t, `[...document.querySelectorAll("footer a")].map(a => a.getAttribute("href")).join(" ")`, &other)
+		if environment := map[string]string{"shop": "production", "empty": "staging"}[name]; head != "TNE Catalyst "+name+" "+environment || other != "/probe?target="+name+" /api/v1/checks?target="+name {
+			t.Errorf("%s: %q, %q", name, head, other)
+		}
+	}
+}
+
+// head reads why it is not ready, and follows its links, also from a page that does not show the item.
+func (b *boardSeen) head(t *testing.T) {
+	b.open(t, "?target=shop&category=documentation")
+	var head map[string]string
+	b.Eval(t, `Object.fromEntries([...document.querySelectorAll(".why > div")].map(d => [d.querySelector("dt").textContent, d.querySelector("dd").textContent.replace(/\s+/g, " ")]))`, &head)
+	var failing, waiting int
+	for _, it := range b.want.Items {
+		waived := it.Waiver != nil && it.Waiver.Expires.After(b.want.Time)
+		switch {
+		case !it.Required || it.Scope != "standing" || waived:
+		case it.State == probe.StateFail:
+			failing++
+			if !strings.Contains(head[fmt.Sprintf("Failing: %d", countFailing(b.want))], it.Title) {
+				t.Errorf("%s fails, and the head does not say so: %q", it.Item, head)
+			}
+		case !it.State.OK():
+			waiting++
+		}
+	}
+	for key, want := range map[string]string{
+		fmt.Sprintf("Failing: %d", failing):           "· truncated",
+		fmt.Sprintf("Could not be seen: %d", waiting): "would be answered by deployment.",
+		"Waived: 1": "PostgreSQL password changed · placeholder critical until 2099-05-31 by lead@example.com",
+		"Gate pre":  "✗ closed",
+		"Gate post": "waited for",
+		"Release":   "recorded 1.4.0 (0a1b2c3) by lead@example.com",
+		"Sign-offs": "vouched for by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
+	} {
+		if !strings.Contains(head[key], want) {
+			t.Errorf("%s: no %q in %q", key, want, head)
+		}
+	}
+	if !strings.Contains(head["Release"], "planned 1.5.0") {
+		t.Errorf("release: %q", head["Release"])
+	}
+	var links []string
+	b.Eval(t, `[...document.querySelectorAll(".why a")].map(a => a.getAttribute("href"))`, &links)
+	elsewhere := 0
+	for _, link := range links {
+		query, place, ok := strings.Cut(link, "#")
+		switch {
+		case !ok:
+			t.Errorf("%q leads to no item", link)
+		case query == "" && !strings.HasPrefix(place, "documentation-"), query != "" && query != "?target=shop", query != "" && strings.HasPrefix(place, "documentation-"):
+			t.Errorf("%q is of the wrong page", link)
+		case query != "":
+			elsewhere++
+		}
+	}
+	if elsewhere == 0 {
+		t.Error("no link leads off a narrowed page")
+	}
+	b.Loads(t, func() { b.Click(t, `document.querySelector(".why a[href$='#security-tls_certificates']")`) })
+	b.items(t)
+	var target string
+	b.Eval(t, `document.querySelector(":target")?.id ?? ""`, &target)
+	if target != "security-tls_certificates" {
+		t.Errorf("the link leads to %q", target)
+	}
+}
+
+func countFailing(c checksJSON) (n int) {
+	for _, it := range c.Items {
+		if it.Required && it.Scope == "standing" && it.State == probe.StateFail && (it.Waiver == nil || !it.Waiver.Expires.After(c.Time)) {
+			n++
+		}
+	}
+	return n
+}
+
+// TestBoardLinks holds what the browser is not needed for: addresses that cannot be broken out of, and how texts are set.
+func TestBoardLinks(t *testing.T) {
+	r := everyReason(t)
+	page := newBoard(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}})
+	if page.Shown != 0 || page.States[1].URL != "?state=pass&target=a%26b" || page.Everything != "?target=a%26b" {
+		t.Errorf("%d items, %q, %q", page.Shown, page.States[1].URL, page.Everything)
+	}
+	for in, want := range map[string]string{"Run `a <b>` & `c`.": "Run <code>a &lt;b&gt;</code> &amp; <code>c</code>.", "one ` alone": "one ` alone", "": "", "``": "<code></code>"} {
+		if got := string(inCode(in)); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}
