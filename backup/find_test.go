@@ -224,7 +224,7 @@ func TestFindPermission(t *testing.T) {
 		}
 	}
 	_ = os.Chmod(filepath.Join(dir, "open"), 0o755)
-	asNobody(t, func() {
+	parts.AsNobody(t, func() {
 		for _, place := range []string{"closed", "closed/*.sql", "closed/a.sql", "open"} {
 			if set, err := (Finder{}).Find(context.Background(), filepath.Join(dir, place)); !errors.Is(err, fs.ErrPermission) {
 				t.Errorf("%s: %+v, %v", place, set, err)

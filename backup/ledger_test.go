@@ -6,32 +6,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
-
-// asNobody runs f with the rights of the user nobody, in a thread that ends with it.
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		runtime.LockOSThread() // and never unlocked: the thread's rights do not come back
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, 65534, 65534, 65534); errno != 0 {
-			t.Errorf("become nobody: %v", errno)
-			return
-		}
-		f()
-	}()
-	<-done
-}
 
 func put(t *testing.T, path string, data []byte, age time.Duration) {
 	t.Helper()

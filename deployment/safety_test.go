@@ -3,47 +3,19 @@ package deployment
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/sirupsen/logrus"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
-
-// asNobody runs f with the file permissions of nobody. The thread it runs on is not used again.
-func asNobody(t *testing.T, f func()) {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		f() // the files of the test are to be without permission for their owner
-		return
-	}
-	done := make(chan error)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		const nobody = 65534
-		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSGID, nobody, 0, 0)
-		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0)
-		var err error
-		defer func() { done <- err }() // also when the test ends in f
-		if now, _, _ := syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0); now != nobody {
-			err = fmt.Errorf("the file permissions are still those of %d", now)
-			return
-		}
-		f()
-	}()
-	if err := <-done; err != nil {
-		t.Fatal(err)
-	}
-}
 
 func TestWithoutPermission(t *testing.T) {
 	d := install(t, map[string]string{
@@ -63,7 +35,7 @@ func TestWithoutPermission(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() { _ = os.Chmod(filepath.Join(d.Root, "docs/closed"), 0o755) })
-	asNobody(t, func() {
+	parts.AsNobody(t, func() {
 		d, err := Discover(Settings{Root: d.Root})
 		if err != nil {
 			t.Error(err)

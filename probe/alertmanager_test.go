@@ -223,7 +223,7 @@ func TestAlertmanagerFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	asNobody(t, func() {
+	parts.AsNobody(t, func() {
 		expect(t, look(t, again(p), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file of routing_key_file")
 	})
 }

@@ -21,12 +21,8 @@ import (
 // One that is still being written is passed over for the one before it. Where there is none before it (the first one, or one file that is written
 // anew each time), it is waited for as long as somebody writes to it.
 
-const (
-	// clockSkew is how far a file's time may be ahead of the clock: what machines that share a folder are apart.
-	clockSkew = 5 * time.Minute
-	// stillWriting is how long after the last write a backup counts as being written: a dump waits for locks in silence.
-	stillWriting = time.Hour
-)
+// stillWriting is how long after the last write a backup counts as being written: a dump waits for locks in silence.
+const stillWriting = time.Hour
 
 func backupFileKind() Kind {
 	return Kind{
@@ -136,69 +132,19 @@ func (s *backupFile) notFound(p *Pass, where string, set backup.Set, err error) 
 	return unreadable("no backup can be found", err)
 }
 
-// judge judges the newest finished backup and what reading it has shown. The gauge of success keeps to what was not seen to be broken.
+// judge judges the newest finished backup and what reading it has shown.
 func (s *backupFile) judge(p *Pass, set backup.Set, proof backup.Proof, beforeWhole bool) (Result, error) {
-	newest, name := set.Newest, p.Deployment.Rel(set.Newest.Path)
 	fresh := s.Fresh.Std()
 	if fresh == 0 {
 		fresh = p.Deployment.Backup.MaxAge.Std()
 	}
-	age := p.Now().Sub(newest.Modified)
-	var f Findings
-	f.Measure(BackupSize.Of(float64(newest.Size), "local"))
-	opaque := !proof.Whole && proof.Reason == backup.Opaque
-	switch {
-	case proof.Whole || opaque:
-		f.Measure(BackupLastSuccess.Of(seconds(newest.Modified), "local"))
-	case beforeWhole:
-		f.Measure(BackupLastSuccess.Of(seconds(set.Before.Modified), "local"))
+	b := newestBackup{
+		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified, proof: proof,
+		beforeSize: set.Before.Size, beforeBroken: !beforeWhole, beforeTime: set.Before.Modified,
+		fresh: fresh, smaller: s.Smaller, remedy: "a manifest beside the backup (" + filepath.Base(set.Newest.Path) + ".sha256)",
 	}
-	switch {
-	case proof.Whole:
-		if proof.NoData {
-			f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", name)
-		}
-	case opaque:
-	case proof.Reason == backup.Empty:
-		f.Fail(ReasonEmpty, "%s is empty: %s", name, proof.Detail)
-	case proof.Reason == backup.Truncated:
-		f.Fail(ReasonTruncated, "%s is not whole: %s", name, proof.Detail)
-	case proof.Reason == backup.Mismatch:
-		f.Fail(ReasonMismatch, "%s %s", name, proof.Detail)
-	default:
-		f.Fail(ReasonInvalid, "%s is no whole backup: %s", name, proof.Detail)
+	if set.Before.Path != "" {
+		b.before = p.Deployment.Rel(set.Before.Path)
 	}
-	switch {
-	case age > fresh:
-		f.Fail(ReasonStale, "%s is %s old, older than %s", name, howLong(age), schema.Duration(fresh))
-	case age < -clockSkew:
-		f.Fail(ReasonInvalid, "%s is dated %s ahead of the clock, so that its age is not known", name, howLong(-age))
-	}
-	if before := set.Before; before.Path != "" && float64(newest.Size) < s.Smaller*float64(before.Size) {
-		f.Warn(ReasonThreshold, "%s has %d bytes, far less than the %d of %s before it", name, newest.Size, before.Size, p.Deployment.Rel(before.Path))
-	}
-	r := f.Result("%s: %s old, %d bytes, %s", name, howLong(age), newest.Size, shownFormat(proof))
-	if opaque && r.State != StateFail {
-		return Result{Samples: r.Samples}, Needs("a manifest beside the backup ("+filepath.Base(newest.Path)+".sha256)",
-			Unknownf(ReasonNotConfigured, "%s cannot be read through: %s", name, proof.Detail))
-	}
-	return r, nil
+	return b.judge(p.Now())
 }
-
-// shownFormat says what was read.
-func shownFormat(proof backup.Proof) string {
-	what := string(proof.Format)
-	if len(proof.Packed) > 0 {
-		what = strings.Join(proof.Packed, " ") + " " + what
-	}
-	if proof.ByManifest {
-		return what + ", as its manifest says"
-	}
-	return what + ", read to its end"
-}
-
-// howLong is a duration for people, to the minute.
-func howLong(d time.Duration) string { return schema.Duration(d.Round(time.Minute)).String() }
-
-// seconds is a time as a metric has it.
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

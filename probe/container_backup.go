@@ -16,7 +16,6 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
-	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // container_backup: could the newest backup in the backup container be restored?
@@ -50,8 +49,6 @@ const (
 	backupFolder = "/backups"
 	// backupRests is how long ago a file must have been written to count as finished: nobody can be asked who has it open.
 	backupRests = 30 * time.Second
-	// backupAhead is how far a file's time may be ahead of ours.
-	backupAhead = 5 * time.Minute
 )
 
 // containerFound are the newest finished backup and the one before it, whose Path is "" when there is none.
@@ -136,7 +133,7 @@ func (s *containerBackup) find(ctx context.Context, p *Pass, e *engine, id strin
 		if err == nil && found.newest.Folder {
 			err = errNoFolder
 		}
-		if err == nil && p.Now().Sub(found.newest.Modified) < backupRests && !found.newest.Modified.After(p.Now().Add(backupAhead)) {
+		if err == nil && p.Now().Sub(found.newest.Modified) < backupRests && !found.newest.Modified.After(p.Now().Add(clockSkew)) {
 			err = backup.ErrUnfinished
 		}
 		return found, where, err
@@ -190,7 +187,7 @@ func newestArchived(all []archived, glob string, now time.Time) (containerFound,
 		age := now.Sub(a.Modified)
 		switch {
 		case !like && done, slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // a link to it was listed
-		case !done, like && age < backupRests && age >= -backupAhead:
+		case !done, like && age < backupRests && age >= -clockSkew:
 			none = backup.ErrUnfinished
 		default:
 			finished = append(finished, a)
@@ -217,42 +214,11 @@ func newestArchived(all []archived, glob string, now time.Time) (containerFound,
 
 // judge judges the newest finished backup and what reading it has shown.
 func (s *containerBackup) judge(found containerFound, container string, proof backup.Proof, fresh time.Duration, now time.Time) (Result, error) {
-	newest := found.newest
-	name := container + ":" + newest.Path
-	age := now.Sub(newest.Modified)
-	told := func(d time.Duration) string { return schema.Duration(d.Round(time.Minute)).String() }
-	var f Findings
-	f.Measure(BackupSize.Of(float64(newest.Size), "container"))
-	opaque := !proof.Whole && proof.Reason == backup.Opaque
-	if proof.Whole || opaque {
-		f.Measure(BackupLastSuccess.Of(float64(newest.Modified.UnixMilli())/1000, "container"))
-	}
-	switch {
-	case proof.Whole && proof.NoData:
-		f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", name)
-	case proof.Whole, opaque:
-	case proof.Reason == backup.Empty:
-		f.Fail(ReasonEmpty, "%s is empty: %s", name, proof.Detail)
-	case proof.Reason == backup.Truncated:
-		f.Fail(ReasonTruncated, "%s is not whole: %s", name, proof.Detail)
-	default:
-		f.Fail(ReasonInvalid, "%s is no whole backup: %s", name, proof.Detail)
-	}
-	switch {
-	case age > fresh:
-		f.Fail(ReasonStale, "%s is %s old, older than %s", name, told(age), schema.Duration(fresh))
-	case age < -backupAhead:
-		f.Fail(ReasonInvalid, "%s is dated %s ahead of the clock, so that its age is not known", name, told(-age))
-	}
-	if before := found.before; before.Path != "" && float64(newest.Size) < s.Smaller*float64(before.Size) {
-		f.Warn(ReasonThreshold, "%s has %d bytes, far less than the %d of %s before it", name, newest.Size, before.Size, before.Path)
-	}
-	r := f.Result("%s: %s old, %d bytes, %s read to its end", name, told(age), newest.Size, proof.Format)
-	if opaque && r.State != StateFail {
-		return Result{Samples: r.Samples}, Needs("a restore drill, since its content is encrypted or of a format that is not read",
-			Unknownf(ReasonNotConfigured, "%s cannot be read through: %s", name, proof.Detail))
-	}
-	return r, nil
+	return newestBackup{
+		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
+		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // nobody has read it
+		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill, since its content is encrypted or of a format that is not read",
+	}.judge(now)
 }
 
 // containerProofs remembers what reading backups in containers has shown. The zero value is ready; safe for concurrent use.

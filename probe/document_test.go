@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // prose is text of so many words.
@@ -126,7 +127,7 @@ func TestDocumentWithoutPermission(t *testing.T) {
 	if err := os.Chmod(filepath.Join(p.Deployment.Root, "RUNBOOK.md"), 0); err != nil {
 		t.Fatal(err)
 	}
-	asNobody(t, func() {
+	parts.AsNobody(t, func() {
 		r := look(t, p, "document", "{document: runbook}")
 		expect(t, r, StateUnknown, ReasonPermissionDenied, "RUNBOOK.md cannot be read")
 		if r.Remedy == "" {
@@ -141,7 +142,7 @@ func TestDocumentWithoutPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.Chmod(docs, 0o700) })
-	asNobody(t, func() {
+	parts.AsNobody(t, func() {
 		fresh := again(p)
 		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
 		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may lie")

@@ -1,4 +1,4 @@
-package probe
+package parts
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// asNobody runs f with the file permissions of nobody. The thread it runs on is not used again.
-func asNobody(t *testing.T, f func()) {
+// AsNobody runs f with the file permissions of nobody. The thread it runs on is not used again.
+func AsNobody(t testing.TB, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		f() // the files of the test are to be without permission for their owner
