@@ -102,7 +102,7 @@ listening sockets and firewall rules.
 **What differs.** Ours parses what it looks at, as Compose and nginx do, and judges it (a secret's strength, a chain up to its root, limits of every
 service); a peer finds a pattern. Ours does not read a file again whose device, inode, size, modification and change time are as before; goss and the script
 read each file for each check. Ours emits seven series per item; goss a few counters for all tests together; the floor the same as ours, without
-measured values. Beside goss and in the growth rows, ours is asked for a target's page, which like goss's holds no series of its own process; beside the
+measured values. Ours does not compress for a client on its own machine, as the bench is. Beside goss and in the growth rows, ours is asked for a target's page, which like goss's holds no series of its own process; beside the
 floor and node_exporter for ` + "`/metrics`" + `, which like theirs does. In the network rows the servers run in the bench's own process; ours asks for A and AAAA where
 blackbox_exporter asks for A, keeps its HTTP connection where blackbox_exporter makes a new one each time, and compares the certificate with the one on disk.
 The secrets rows compare one whole scan from the command line; a repository that has not changed is looked at again by a serving process, with

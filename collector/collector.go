@@ -20,11 +20,22 @@ type Collector struct {
 	deploy *deployment.Deployment
 	deps   *probe.Deps
 	limits *Limits
-	looks  []*look // of all items, in order
+	items  []watched // in order
+	looks  []*look   // of all items, in order
+	rounds rounds
+	before before
 
 	background context.Context // ends with Close: the parent of all looks
 	stop       context.CancelFunc
 	running    sync.WaitGroup
+}
+
+// watched is one item and the looks at it.
+type watched struct {
+	item    *checklist.Item
+	looks   []*look
+	first   int  // index of the first of them among all
+	derived bool // judged from the verdicts of others, at least in part
 }
 
 // Limits bounds how many looks run at once; collectors of one process share them. Files and everything else are apart, so that a hanging
@@ -50,11 +61,13 @@ func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, 
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Collector{list: list, deploy: d, deps: deps, limits: limits, background: ctx, stop: stop}
 	for _, it := range list.Items() {
+		first := len(c.looks)
 		for _, pr := range it.Probes {
 			if pr.Look != nil {
 				c.looks = append(c.looks, &look{item: it, probe: pr})
 			}
 		}
+		c.items = append(c.items, watched{item: it, looks: c.looks[first:], first: first, derived: derived(it)})
 	}
 	return c
 }
@@ -123,37 +136,10 @@ const backgroundGrace = 250 * time.Millisecond
 // Collect looks at what is selected and reports what is known when everything has answered or ctx is done, whichever comes first. With
 // patient set it waits for background looks too, as long as ctx allows.
 func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *Report {
-	pass := probe.NewPass(c.deps, c.deploy)
-	wanted := c.wanted(sel)
-	moments := openMoments(pass)
-	waiting, slow := make([]<-chan struct{}, 0, len(c.looks)), []<-chan struct{}(nil)
-	files := &batch{pass: pass, slots: c.limits.files}
-	for _, l := range c.looks {
-		if !wanted(l.item) || moments.settled(l.item, pass.Time) {
-			continue
-		}
-		if done := c.start(l, pass, files); done != nil {
-			if l.probe.Kind.Background && !patient {
-				slow = append(slow, done)
-			} else {
-				waiting = append(waiting, done)
-			}
-		}
+	if sel.All() && !patient {
+		return c.shared(ctx)
 	}
-	c.startBatch(files)
-	if soon, cancel := context.WithTimeout(ctx, reinforceAfter); !await(soon, waiting) {
-		c.reinforce(files)
-		cancel()
-		await(ctx, waiting)
-	} else {
-		cancel()
-	}
-	if len(slow) > 0 {
-		grace, cancel := context.WithDeadline(ctx, pass.Time.Add(backgroundGrace))
-		await(grace, slow)
-		cancel()
-	}
-	return c.report(pass, sel, wanted)
+	return c.alone(ctx, sel, patient)
 }
 
 // Claims tells what a claim for an item must carry; nil when the item is seen by machine alone. For a sign-off it looks at everything first.
@@ -181,7 +167,7 @@ func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Want
 
 // wanted says which items a selection needs to be looked at: derived ones are judged from all the others.
 func (c *Collector) wanted(sel Selection) func(*checklist.Item) bool {
-	if slices.ContainsFunc(c.list.Items(), func(it *checklist.Item) bool { return sel.has(it) && derived(it) }) {
+	if sel.All() || slices.ContainsFunc(c.items, func(w watched) bool { return w.derived && sel.has(w.item) }) {
 		return func(*checklist.Item) bool { return true }
 	}
 	return sel.has

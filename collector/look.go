@@ -149,13 +149,21 @@ func (l *look) giveUp(done chan struct{}, o *outcome) {
 	close(done)
 }
 
-// outcome returns what is known at a given time.
-func (l *look) outcome(now time.Time) checklist.Outcome {
-	o := checklist.Outcome{Probe: l.probe}
+// stands reports whether an outcome is still all that is known.
+func (l *look) stands(o *outcome) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last == o && l.done == nil
+}
+
+// outcome returns what is known at a given time, and what alone it was made from; nil when it hangs on the time too.
+func (l *look) outcome(now time.Time) (o checklist.Outcome, made *outcome) {
+	o.Probe = l.probe
+	off := disabled(l.item, l.probe) != ""
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	switch {
-	case disabled(l.item, l.probe) != "":
+	case off:
 		o.Result = switchedOff(l.item, l.probe)
 	case l.last == nil && l.probe.Kind.Background:
 		o.Result = probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInProgress, Detail: "the first look has not ended yet"}
@@ -167,13 +175,16 @@ func (l *look) outcome(now time.Time) checklist.Outcome {
 		o.LastRun, o.Duration = l.last.ended, l.last.duration
 	default:
 		o.Result, o.LastRun, o.Duration = l.last.result, l.last.ended, l.last.duration
+		if l.done == nil {
+			made = l.last
+		}
 	}
-	if progress := l.progress(now); progress != "" && disabled(l.item, l.probe) == "" {
+	if progress := l.progress(now); progress != "" && !off {
 		o.Result.Detail = strings.TrimPrefix(o.Result.Detail+"; looking again: ", "; ")
 		if l.last == nil {
 			o.Result.Detail = "the first look has not ended yet: "
 		}
 		o.Result.Detail += progress
 	}
-	return o
+	return o, made
 }

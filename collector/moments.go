@@ -40,9 +40,15 @@ func (m moments) recorded() *attest.Release {
 }
 
 // settled reports whether an item's verdict is known without a look.
-func (m moments) settled(it *checklist.Item, now time.Time) bool {
-	_, settled := m.verdict(it, now)
-	return settled
+func (m moments) settled(it *checklist.Item) bool {
+	if it.Disabled != "" {
+		return false
+	}
+	if it.Recorded && m.recorded() == nil {
+		return true
+	}
+	_, _, ok := m.record(it)
+	return ok
 }
 
 // verdict returns the verdict on an item that is not to be looked at: its moment has not come, or it is over and the verdict was kept.
@@ -83,16 +89,26 @@ func (m moments) ofRecorded(it *checklist.Item) *attest.Release {
 	return m.recorded()
 }
 
-// kept returns the frozen verdict on an item.
-func (m moments) kept(it *checklist.Item, now time.Time) (checklist.Verdict, bool) {
+// record returns what the release records have kept of an item.
+func (m moments) record(it *checklist.Item) (attest.Verdict, *attest.Release, bool) {
+	if it.Freeze == (checklist.Freeze{}) {
+		return attest.Verdict{}, nil, false
+	}
 	r := m.ofRecorded(it)
-	if r == nil || it.Freeze == (checklist.Freeze{}) {
-		return checklist.Verdict{}, false
+	if r == nil {
+		return attest.Verdict{}, nil, false
 	}
 	kept, ok := m.chain.Frozen(r.Number, it.ID())
 	if !ok && it.Freeze.AtRecord {
 		kept, ok = m.chain.Gate(r.Number, it.ID())
 	}
+	var known probe.State
+	return kept, r, ok && known.UnmarshalText([]byte(kept.State)) == nil
+}
+
+// kept returns the frozen verdict on an item.
+func (m moments) kept(it *checklist.Item, now time.Time) (checklist.Verdict, bool) {
+	kept, r, ok := m.record(it)
 	if !ok {
 		return checklist.Verdict{}, false
 	}
@@ -100,10 +116,7 @@ func (m moments) kept(it *checklist.Item, now time.Time) (checklist.Verdict, boo
 	if v.LastRun.IsZero() {
 		v.LastRun = r.At
 	}
-	if err := v.State.UnmarshalText([]byte(kept.State)); err != nil {
-		return checklist.Verdict{}, false
-	}
-	return v, true
+	return v, v.State.UnmarshalText([]byte(kept.State)) == nil
 }
 
 // ripe returns the verdict to freeze when the item's moment is over and it was seen.

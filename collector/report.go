@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"slices"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
@@ -20,6 +21,17 @@ type Report struct {
 	Ripe []attest.Verdict
 	// Unmatched is the number of items of the configured checklist document that no probe covers; nil when none is configured or it cannot be read.
 	Unmatched *int
+
+	// content is the same for reports that are exposed as the same metrics; nil when that is not known.
+	content *content
+}
+
+// content stands for what reports are exposed as.
+type content struct{ _ byte }
+
+// Same reports whether r is known to be exposed as the very same metrics as another report.
+func (r *Report) Same(other *Report) bool {
+	return r == other || r != nil && other != nil && r.content != nil && r.content == other.content
 }
 
 // Ready answers whether the deployment is ready. It has a meaning only when nothing was left out.
@@ -48,45 +60,60 @@ func firstCategory(verdicts []checklist.Verdict) (of, rest []checklist.Verdict) 
 	return verdicts[:n:n], verdicts[n:]
 }
 
-// report adds up what is known now, in two stages: derived items are judged from the verdicts of the others.
+// report adds up what is known now, in two stages: derived items are judged from the verdicts of the others. What has not changed since the report
+// before is not judged again.
 func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checklist.Item) bool) *Report {
 	now := c.deps.Now()
-	outcomes := make(map[*checklist.Item][]checklist.Outcome, len(c.looks))
-	for _, l := range c.looks {
-		if wanted(l.item) {
-			outcomes[l.item] = append(outcomes[l.item], l.outcome(now))
-		}
-	}
-	verdicts := make(map[*checklist.Item]checklist.Verdict, len(outcomes))
-	first := probe.Verdicts{Pass: pass}
 	moments := openMoments(pass)
-	for _, it := range c.list.Items() {
-		if !wanted(it) || derived(it) {
-			continue
-		}
-		v, frozen := moments.verdict(it, now)
-		if !frozen {
-			v = it.Judge(outcomes[it], now)
-		}
-		verdicts[it] = v
-		first.Items = append(first.Items, summary(v))
-	}
 	r := &Report{Time: now, Checklist: c.list, Selection: sel, Planned: moments.planned(), Recorded: moments.recorded(), Unmatched: c.unmatched(pass)}
-	for _, it := range c.list.Items() {
-		if !sel.has(it) {
-			continue
+	all := sel.All()
+	if all {
+		c.before.mu.Lock()
+		defer c.before.mu.Unlock()
+	}
+	a := assembly{c: c, now: now, moments: moments, verdicts: make([]checklist.Verdict, len(c.items))}
+	if all {
+		a.before = &c.before
+		if c.before.made == nil {
+			c.before.made = make([]*outcome, len(c.looks))
 		}
-		v, judged := verdicts[it]
-		if !judged {
-			var frozen bool
-			if v, frozen = moments.verdict(it, now); !frozen {
-				v = it.Judge(c.derive(it, outcomes[it], first, now), now)
+	}
+	second := false
+	for i, w := range c.items {
+		switch {
+		case !wanted(w.item):
+		case w.derived:
+			second = true
+		default:
+			a.judge(i, nil)
+		}
+	}
+	if second {
+		first := probe.Verdicts{Pass: pass}
+		for i, w := range c.items {
+			if wanted(w.item) && !w.derived {
+				first.Items = append(first.Items, summary(a.verdicts[i]))
 			}
 		}
-		r.Verdicts = append(r.Verdicts, v)
-		if ripe, ok := moments.ripe(&v, now); ok {
-			r.Ripe = append(r.Ripe, ripe)
+		for i, w := range c.items {
+			if w.derived && sel.has(w.item) {
+				a.judge(i, &first)
+			}
 		}
+	}
+	r.Verdicts = a.verdicts
+	if !all {
+		r.Verdicts = slices.DeleteFunc(a.verdicts, func(v checklist.Verdict) bool { return v.Item == nil || !sel.has(v.Item) })
+	}
+	if r.Recorded != nil {
+		for i := range r.Verdicts {
+			if ripe, ok := moments.ripe(&r.Verdicts[i], now); ok {
+				r.Ripe = append(r.Ripe, ripe)
+			}
+		}
+	}
+	if all {
+		a.before.keep(r)
 	}
 	return r
 }

@@ -42,7 +42,7 @@ type target struct {
 	deploy    *deployment.Deployment
 	digest    string // of its settings
 	freezing  freezing
-	pieces    pieces // of its page, for the one who makes pages; nil for none kept
+	kept      *kept // of its page, for the one who makes pages; nil for nothing
 }
 
 // setup is a whole configuration at work.
@@ -131,11 +131,11 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now, deps.Trust = a.Now, c.Attestations
-		var kept pieces
+		var pages *kept
 		if len(settings) < manyTargets {
-			kept = pieces{}
+			pages = newKept()
 		}
-		s.targets = append(s.targets, &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name], pieces: kept})
+		s.targets = append(s.targets, &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name], kept: pages})
 	}
 	return s, nil
 }

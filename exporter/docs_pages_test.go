@@ -162,7 +162,7 @@ Series carry neither deployment nor environment: the scrape configuration (or `+
 		}
 		own = append(own, row(collector.Family{Name: f.GetName(), Help: f.GetHelp(), Labels: labels}))
 	}
-	p.table(head, append(own, []string{"`go_*`, `process_*`", "", "The Go runtime and the process, as client_golang exposes them."}))
+	p.table(head, append(own, []string{"`go_*`, `process_*`", "", "The Go runtime and the process, as client_golang exposes them; without the traffic of the whole network namespace (process_network_*)."}))
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if report, ok := s.collect(w, r, set, set.targets[0]); ok {
-		s.pages.serve(w, r, s.self.registry, report, set.targets[0].pieces, errorLog{s.app.log})
+		s.pages.serve(w, r, s.self.registry, report, set.targets[0].kept, errorLog{s.app.log})
 	}
 }
 
@@ -81,7 +81,7 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if report, ok := s.collect(w, r, set, t); ok {
-		s.pages.serve(w, r, nil, report, t.pieces, errorLog{s.app.log})
+		s.pages.serve(w, r, nil, report, t.kept, errorLog{s.app.log})
 	}
 }
 

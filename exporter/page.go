@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"hash/maphash"
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,7 +22,8 @@ import (
 
 // A page of metrics is made of pieces: one or more families of text. What is compressed is kept by piece and used again while its text is the same, so
 // that a scrape pays for what has changed. Pieces are compressed apart, each ending at a byte's border and looking back into no other, and put together
-// into one gzip stream (RFC 1951 and 1952).
+// into one gzip stream (RFC 1951 and 1952). A whole page is kept too, for those who are told the same: because nothing has changed, or because they
+// asked at the same time.
 
 // pages makes them. Safe for concurrent use.
 type pages struct {
@@ -38,8 +40,45 @@ func newPages() *pages {
 	return &pages{writer: collector.NewWriter(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
 }
 
-// pieces are the compressed ones of one page as it was last, by the name of their first family and the format. Only its maker looks into them.
-type pieces map[string]piece
+// kept is what is kept of one target's page. Only the maker of pages looks into it.
+type kept struct {
+	pieces map[string]piece // the compressed ones as they were last, by the name of their first family and the format
+	whole  map[form]answer
+}
+
+func newKept() *kept { return &kept{pieces: map[string]piece{}, whole: map[form]answer{}} }
+
+// form is how a page is asked for: there are few, since formats are negotiated.
+type form struct {
+	format expfmt.Format
+	zipped bool
+	own    bool // with the exporter's own families
+}
+
+// answer is a page as it was sent.
+type answer struct {
+	report *collector.Report
+	body   []byte // never changed
+}
+
+// find returns the page for a report in some form, when that is known. The exporter's own families tell of their moment: they are for those alone who
+// share the very round of looking.
+func (k *kept) find(report *collector.Report, f form) []byte {
+	if k == nil || report == nil {
+		return nil
+	}
+	a := k.whole[f]
+	if a.report == report || !f.own && report.Same(a.report) {
+		return a.body
+	}
+	return nil
+}
+
+func (k *kept) keep(report *collector.Report, f form, body []byte) {
+	if k != nil && report != nil && report.Selection.All() {
+		k.whole[f] = answer{report, body}
+	}
+}
 
 type piece struct {
 	print    [2]uint64 // of the text, under two seeds that nobody knows
@@ -53,7 +92,7 @@ const pieceSize = 1 << 10
 type family = collector.TextFamily
 
 // serve answers with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
-func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Gatherer, report *collector.Report, kept pieces, errs promhttp.Logger) {
+func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Gatherer, report *collector.Report, kept *kept, errs promhttp.Logger) {
 	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	open := format.FormatType() == expfmt.TypeOpenMetrics
 	if !open && format.FormatType() != expfmt.TypeTextPlain {
@@ -67,19 +106,37 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorLog: errs, EnableOpenMetrics: true}).ServeHTTP(w, r)
 		return
 	}
-	p.mu.Lock()
-	all, err := p.families(format, open, self, report)
+	zipped := acceptsGzip(r.Header) && !besides(r)
+	body, err := p.body(format, zipped, self, report, kept)
 	if err != nil {
-		p.mu.Unlock()
 		errs.Println("error gathering the exporter's own metrics:", err)
 		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
 	h.Set("Content-Type", string(format))
-	var body []byte
-	if acceptsGzip(r.Header) {
+	if zipped {
 		h.Set("Content-Encoding", "gzip")
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = w.Write(body)
+}
+
+// body makes a page, or finds it. It belongs to nobody: a slow reader holds nobody else up.
+func (p *pages) body(format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) ([]byte, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	asked := form{format, zipped, self != nil}
+	if body := kept.find(report, asked); body != nil {
+		return body, nil
+	}
+	open := format.FormatType() == expfmt.TypeOpenMetrics
+	all, err := p.families(format, open, self, report)
+	if err != nil {
+		return nil, err
+	}
+	var body []byte
+	if zipped {
 		body = p.compressed(all, open, kept)
 	} else {
 		p.whole.Reset()
@@ -88,10 +145,9 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 		}
 		body = p.whole.Bytes()
 	}
-	body = bytes.Clone(body) // a slow reader holds nobody else up
-	p.mu.Unlock()
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
+	body = bytes.Clone(body)
+	kept.keep(report, asked, body)
+	return body, nil
 }
 
 // families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.
@@ -132,7 +188,7 @@ func (p *pages) families(format expfmt.Format, open bool, self prometheus.Gather
 }
 
 // compressed puts the families together as one gzip stream.
-func (p *pages) compressed(all []family, open bool, kept pieces) []byte {
+func (p *pages) compressed(all []family, open bool, kept *kept) []byte {
 	p.whole.Reset()
 	p.whole.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) // deflate, no name, no time, of no system in particular
 	sum, size := crc32.NewIEEE(), 0
@@ -166,10 +222,13 @@ func (p *pages) compressed(all []family, open bool, kept pieces) []byte {
 }
 
 // piece appends one piece, compressed now or before.
-func (p *pages) piece(name string, text []byte, kept pieces) {
+func (p *pages) piece(name string, text []byte, kept *kept) {
 	print := [2]uint64{maphash.Bytes(p.seeds[0], text), maphash.Bytes(p.seeds[1], text)}
-	before, ok := kept[name]
-	if ok && before.print == print {
+	var before piece
+	if kept != nil {
+		before = kept.pieces[name]
+	}
+	if before.deflated != nil && before.print == print {
 		p.whole.Write(before.deflated)
 		return
 	}
@@ -178,8 +237,20 @@ func (p *pages) piece(name string, text []byte, kept pieces) {
 	_ = flate.StatelessDeflate(&p.squeezed, text, false, nil) // into memory
 	p.whole.Write(p.squeezed.Bytes())
 	if kept != nil {
-		kept[name] = piece{print, append(before.deflated[:0], p.squeezed.Bytes()...)}
+		kept.pieces[name] = piece{print, append(before.deflated[:0], p.squeezed.Bytes()...)}
 	}
+}
+
+// besides reports whether a page goes to a client on the same machine and no farther: there compressing saves bytes that nobody carries, and costs both
+// sides more than all the rest of a scrape.
+func besides(r *http.Request) bool {
+	for _, behind := range []string{"Via", "Forwarded", "X-Forwarded-For"} { // a proxy
+		if r.Header.Get(behind) != "" {
+			return false
+		}
+	}
+	client, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && client.Addr().Unmap().IsLoopback()
 }
 
 // acceptsGzip reports whether a client wants gzip: named, and not with a weight of nought.

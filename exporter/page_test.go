@@ -37,7 +37,7 @@ const (
 	asProtobuf   = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 )
 
-func ask(p *pages, self prometheus.Gatherer, r *collector.Report, kept pieces, accept, encoding string) *httptest.ResponseRecorder {
+func ask(p *pages, self prometheus.Gatherer, r *collector.Report, kept *kept, accept, encoding string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Accept", accept)
 	request.Header.Set("Accept-Encoding", encoding)
@@ -54,7 +54,7 @@ func TestPagesAreWhatTheLibraryServes(t *testing.T) {
 	}
 	total := prometheus.NewCounter(prometheus.CounterOpts{Name: "bbb_total", Help: "Help."})
 	self.MustRegister(total)
-	p, kept := newPages(), pieces{}
+	p, kept := newPages(), newKept()
 	began := time.Unix(1_700_000_000, 0)
 	for _, r := range []*collector.Report{nil, reportOf(40, began), reportOf(40, began), reportOf(40, began.Add(time.Second)), reportOf(3, began), reportOf(0, began)} {
 		for _, accept := range []string{asPrometheus, asText, asProtobuf, ""} {
@@ -111,16 +111,16 @@ func unzipped(t *testing.T, data []byte) []byte {
 
 // TestPiecesAreUsedAgain sees that what has not changed is not compressed anew, and that what has is.
 func TestPiecesAreUsedAgain(t *testing.T) {
-	p, kept := newPages(), pieces{}
+	p, kept := newPages(), newKept()
 	at := time.Unix(1_700_000_000, 0)
 	ask(p, nil, reportOf(40, at), kept, asText, "gzip")
-	for name, k := range kept { // as a mark that can be seen in the answer: an empty stored block
-		kept[name] = piece{k.print, append([]byte{0, 0, 0, 0xff, 0xff}, k.deflated...)}
+	for name, k := range kept.pieces { // as a mark that can be seen in the answer: an empty stored block
+		kept.pieces[name] = piece{k.print, append([]byte{0, 0, 0, 0xff, 0xff}, k.deflated...)}
 	}
 	marked := func(r *collector.Report) int {
 		return bytes.Count(ask(p, nil, r, kept, asText, "gzip").Body.Bytes(), []byte{0, 0, 0, 0xff, 0xff})
 	}
-	whole := len(kept)
+	whole := len(kept.pieces)
 	same, changed := marked(reportOf(40, at)), marked(reportOf(40, at.Add(time.Second)))
 	if whole < 4 || same < whole || changed < 1 || changed >= same {
 		t.Errorf("of %d pieces %d are used again when nothing has changed, %d when the times have", whole, same, changed)
@@ -142,7 +142,7 @@ func TestAcceptsGzip(t *testing.T) {
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{75, 750, 7500} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			p, kept, r := newPages(), pieces{}, reportOf(75, time.Unix(1_700_000_000, 0))
+			p, kept, r := newPages(), newKept(), reportOf(75, time.Unix(1_700_000_000, 0))
 			for len(r.Verdicts) < n {
 				r.Verdicts = append(r.Verdicts, r.Verdicts[:75]...)
 			}

@@ -25,7 +25,7 @@ func newSelfMetrics() *selfMetrics {
 		m.reloadSuccessful, m.reloadTime,
 		versioncollector.NewCollector("catalyst_exporter"),
 		collectors.NewGoCollector(),
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		newProcessMetrics(),
 	)
 	return m
 }
