@@ -78,9 +78,11 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, erro
 		return Result{}, Skip("deployment.loki.url", "no logging driver or service of the compose file ships logs, and no Loki is configured")
 	case len(asked) == 0:
 		return Result{}, Unknownf(ReasonNotConfigured, "no active service whose logs could be shipped")
+	case wanted && shipped == 0 && len(shippers) == 0 && len(unknown) == 0:
+		// A shipper of the host is in no compose file: what arrives decides.
+		return Result{}, Skip("a logging driver or a service that ships, in the compose file", "no logging driver or service of the compose file ships logs; Loki is asked whether they arrive all the same")
 	case shipped == 0 && len(shippers) == 0:
-		return Failed(ReasonMissing, "no logging driver that is known to ship, and no service that ships: give the services one (the probe's drivers and shippers name what is not known here); "+
-			"where the host ships them, switch this probe off with that as its reason"), nil
+		return Failed(ReasonMissing, "no logging driver that is known to ship, and no service that ships: give the services one (the probe's drivers and shippers name what is not known here)"), nil
 	}
 	var f Findings
 	if len(missed) > 0 {

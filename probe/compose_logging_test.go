@@ -21,7 +21,8 @@ func TestComposeLogging(t *testing.T) {
 	}{
 		{"nothing configured", webService + db, "{}", "", StateSkip, ReasonNotConfigured, "no Loki is configured"},
 		{"engine's drivers ship nothing", webService + driver("json-file") + db + driver("journald"), "{}", "", StateSkip, ReasonNotConfigured, ""},
-		{"Loki wanted, nothing ships", webService, "{}", "http://loki:3100", StateFail, ReasonMissing, "no logging driver that is known to ship"},
+		{"Loki wanted, nothing ships", webService, "{}", "http://loki:3100", StateSkip, ReasonNotConfigured, "Loki is asked whether they arrive"},
+		{"Loki wanted, an unknown plugin alone", webService + driver("acme/logs"), "{}", "http://loki:3100", StateFail, ReasonMissing, "no logging driver that is known to ship"},
 		{"all by driver", webService + driver("gelf") + db + driver("fluentd"), "{}", "", StatePass, ReasonNone, "2 services"},
 		{"old attribute", webService + "    log_driver: awslogs\n", "{}", "", StatePass, ReasonNone, "1 service"},
 		{"plugin", webService + driver("grafana/loki-docker-driver:2.9.1"), "{}", "http://loki:3100", StatePass, ReasonNone, ""},
