@@ -34,11 +34,16 @@ type gitHistory struct {
 	when  time.Time // end of the last look that saw everything
 	seen  int       // commits with additions that were read in all
 	blind int       // changes of binary files, whose contents were not read
+
+	edited    map[secretFound]bool // in tracked files and in no commit
+	tracked   []trackedFile
+	trackedAt string              // state of HEAD and of the index that tracked is of; "" when not known
+	same      map[string]unedited // tracked files without edits, by path
 }
 
 // secretFound is one finding.
 type secretFound struct {
-	rule, commit, file string
+	rule, commit, file string // commit is "" for what is not committed
 	line               int
 }
 

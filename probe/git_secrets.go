@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,21 +19,22 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// git_secrets: is the repository's whole history free of secrets?
+// git_secrets: are the repository's whole history and its tracked files free of secrets?
 //
-// Everything that any commit of any branch or tag ever added is searched by gitleaks' rules, what merges add by themselves included. The first
-// look reads all of it, off the scrape; later ones read new commits alone. A finding is told by rule, file, line and commit.
+// Everything that any commit of any branch or tag ever added is searched by gitleaks' rules, what merges add by themselves included, and what stands
+// in tracked files without being committed. The first look reads all of it, off the scrape; later ones read new commits and edited files alone. A
+// finding is told by rule, file, line and commit.
 
 func gitSecretsKind() Kind {
 	return Kind{
 		Name:       "git_secrets",
-		Question:   "Is the git repository's whole history free of secrets?",
+		Question:   "Are the git repository's whole history and the files it tracks free of secrets?",
 		Example:    "{}",
 		Layer:      LayerDeclared,
-		Reads:      "the git repository (deployment.repository.path), its .gitleaks.toml, .gitleaksignore and baseline; runs git, needs to read the repository",
+		Reads:      "the git repository (deployment.repository.path) and the files it tracks, its .gitleaks.toml, .gitleaksignore and baseline; runs git, needs to read the repository",
 		Values:     []*Value{SecretFindings, SecretScanTime},
 		Timeout:    6 * time.Hour,
-		MaxAge:     24 * time.Hour,
+		MaxAge:     10 * time.Minute, // for edits; a commit is seen at once (Key)
 		Background: true,
 		Alone:      true,
 		New:        func() any { return &gitSecrets{Baseline: standardBaseline} },
@@ -96,6 +98,13 @@ func (s *gitSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err := h.update(ctx, g, rules, p.Now); err != nil {
 		return Result{}, err
 	}
+	err = atLowPriority(func() error {
+		h.edited, err = h.edits(ctx, g, rules)
+		return err
+	})
+	if err != nil {
+		return Result{}, err
+	}
 	shallow, _, err := g.text(ctx, maxDiffHeader, "", "rev-parse", "--is-shallow-repository")
 	if err != nil {
 		return Result{}, err
@@ -105,7 +114,8 @@ func (s *gitSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // judgeHistory judges what was found.
 func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
-	samples := []Sample{SecretFindings.Of(float64(len(h.found))), SecretScanTime.Of(seconds(h.when))}
+	all := slices.Concat(slices.Collect(maps.Keys(h.found)), slices.Collect(maps.Keys(h.edited)))
+	samples := []Sample{SecretFindings.Of(float64(len(all))), SecretScanTime.Of(seconds(h.when))}
 	var notes []string
 	if h.known > 0 {
 		notes = append(notes, fmt.Sprintf("%d known ones are let stand by %s or the baseline", h.known, ignoreFile))
@@ -120,8 +130,8 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 	if len(notes) > 0 {
 		note = "; " + strings.Join(notes, "; ")
 	}
-	if len(h.found) > 0 {
-		return Failed(ReasonCommitted, "%s%s", tellSecrets(h), note).With(samples...), nil
+	if len(all) > 0 {
+		return Failed(ReasonCommitted, "%s%s", tellSecrets(all, h.more), note).With(samples...), nil
 	}
 	if shallow {
 		return Result{Samples: samples}, Needs("a full clone (git fetch --unshallow)",
@@ -131,26 +141,26 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 }
 
 // tellSecrets tells where secrets are, the same way each time.
-func tellSecrets(h *gitHistory) string {
-	all := make([]secretFound, 0, len(h.found))
-	for f := range h.found {
-		all = append(all, f)
-	}
+func tellSecrets(all []secretFound, more bool) string {
 	slices.SortFunc(all, func(a, b secretFound) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.rule, b.rule), cmp.Compare(a.commit, b.commit))
 	})
 	places := make([]string, 0, maxFindings)
 	for _, f := range all[:min(len(all), maxFindings)] {
-		places = append(places, fmt.Sprintf("%s at %s:%d (commit %.12s)", plainName(f.rule), plainName(f.file), f.line, f.commit))
+		where := "not committed"
+		if f.commit != "" {
+			where = fmt.Sprintf("commit %.12s", f.commit)
+		}
+		places = append(places, fmt.Sprintf("%s at %s:%d (%s)", plainName(f.rule), plainName(f.file), f.line, where))
 	}
-	if more := len(all) - len(places); more > 0 {
-		places = append(places, fmt.Sprintf("and %d more", more))
+	if left := len(all) - len(places); left > 0 {
+		places = append(places, fmt.Sprintf("and %d more", left))
 	}
 	count := fmt.Sprint(len(all))
-	if h.more {
+	if more {
 		count = "at least " + count
 	}
-	return fmt.Sprintf("secrets in the history (%s): %s", count, strings.Join(places, "; "))
+	return fmt.Sprintf("secrets (%s): %s", count, strings.Join(places, "; "))
 }
 
 // plainName is a name without what would disturb a reader's terminal.

@@ -195,7 +195,7 @@ func readingVerbs() map[string][]string {
 		"dns":      {"opcode 0"},
 		"tls":      {"handshake"},
 		"systemd":  {"Hello", "Get"},
-		"git":      {"log", "rev-list", "rev-parse", "for-each-ref", "cat-file", "ls-files", "config --get-regexp"},
+		"git":      {"log", "rev-list", "rev-parse", "for-each-ref", "cat-file", "ls-files", "ls-tree", "check-attr", "config --get-regexp"},
 	}
 }
 

@@ -1,0 +1,216 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1" //nolint:gosec // what git names its objects by; nothing is trusted for it
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// What stands in tracked files and in no commit yet: a password typed into the compose file of a server. Each tracked file is compared with what HEAD has
+// of it, by reading alone: git's own comparison would run filters that the repository names. Lines that HEAD has too are left to the history.
+
+const (
+	// maxTracked bounds git's lists of files: some hundred bytes each.
+	maxTracked = 64 << 20
+	// maxEdited is the size up to which a changed file is searched.
+	maxEdited = 32 << 20
+	// binaryHead is where git looks for a NUL to tell that a file is binary.
+	binaryHead = 8000
+)
+
+// trackedFile is one file as git lists it.
+type trackedFile struct {
+	path string
+	head string // name of HEAD's version, "" where HEAD has none
+}
+
+// unedited remembers which file, in which state, was seen to be as HEAD has it.
+type unedited struct {
+	head string
+	files.Identity
+}
+
+// listed is the state of what tracked lists, "" when it cannot be told.
+func (g gitRepository) listed() string {
+	references, err := g.References()
+	if err != nil {
+		return ""
+	}
+	index, err := os.Stat(filepath.Join(g.Dir, "index"))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s\n%+v", references, files.Identify(index))
+}
+
+// tracked lists the regular files of the index.
+func (g gitRepository) tracked(ctx context.Context) ([]trackedFile, error) {
+	index, _, err := g.text(ctx, maxTracked, "", "ls-files", "--stage", "--full-name", "-z")
+	if err != nil {
+		return nil, err
+	}
+	tree, _, err := g.text(ctx, maxTracked, "", "ls-tree", "-r", "-z", "--full-tree", "HEAD")
+	if err != nil {
+		if _, code, _ := g.text(ctx, maxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); code != 1 {
+			return nil, err
+		}
+		tree = "" // HEAD is a branch without commits
+	}
+	head := map[string]string{}
+	for entry := range strings.SplitSeq(tree, "\x00") { // MODE blob NAME\tPATH
+		if about, path, ok := strings.Cut(entry, "\t"); ok {
+			head[path] = about[strings.LastIndexByte(about, ' ')+1:]
+		}
+	}
+	var all []trackedFile
+	for entry := range strings.SplitSeq(index, "\x00") { // MODE NAME STAGE\tPATH
+		_, path, ok := strings.Cut(entry, "\t")
+		if ok && strings.HasPrefix(entry, "100") && filepath.IsLocal(path) && (len(all) == 0 || all[len(all)-1].path != path) {
+			all = append(all, trackedFile{path, head[path]})
+		}
+	}
+	return all, nil
+}
+
+// edits searches what tracked files hold beside HEAD's versions, and remembers those that hold nothing more.
+func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) (found map[secretFound]bool, err error) {
+	if g.Work == "" {
+		return nil, nil
+	}
+	if at := g.listed(); at == "" || at != h.trackedAt {
+		if h.tracked, err = g.tracked(ctx); err != nil {
+			h.trackedAt = ""
+			return nil, err
+		}
+		h.trackedAt = at
+	}
+	same := make(map[string]unedited, len(h.tracked))
+	var edited []addition
+	for _, f := range h.tracked {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		at, id, err := h.edit(ctx, g, f)
+		switch {
+		case err != nil:
+			return nil, err
+		case at == nil:
+			same[f.path] = unedited{f.head, id}
+		default:
+			edited = append(edited, *at)
+		}
+	}
+	h.same = same
+	if edited, err = g.unfiltered(ctx, edited); err != nil || len(edited) == 0 {
+		return nil, err
+	}
+	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
+	if scan.detector, err = rules.make_(); err != nil {
+		return nil, err
+	}
+	for _, a := range edited {
+		if err := scan.search(ctx, a); err != nil && !errors.Is(err, errEnoughSecrets) {
+			return nil, err
+		}
+	}
+	return scan.found, nil
+}
+
+// edit is what one file holds that HEAD's version does not; nil where that is nothing.
+func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (at *addition, id files.Identity, err error) {
+	path := filepath.Join(g.Work, f.path)
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, id, nil // git would take the link itself
+	}
+	if before, known := h.same[f.path]; err == nil && known && before == (unedited{f.head, files.Identify(info)}) {
+		return nil, before.Identity, nil
+	}
+	var text []byte
+	if err == nil {
+		if text, info, err = files.Read(path, maxEdited); err == nil {
+			id = files.Identify(info)
+		}
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
+		return nil, id, nil // deleted, or another thing by now; what is larger is no text that a person writes
+	case errors.Is(err, fs.ErrPermission):
+		return nil, id, Needs("permission to read the files that git tracks", Unknownf(ReasonPermissionDenied, "%s may not be read, so that nobody knows what stands in it beside what is committed", plainName(f.path)))
+	case err != nil:
+		return nil, id, err
+	case bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0, f.head != "" && objectName(text, len(f.head)) == f.head:
+		return nil, id, nil
+	}
+	var committed string
+	if f.head != "" {
+		if committed, _, err = g.text(ctx, maxEdited, "", "cat-file", "blob", f.head); err != nil {
+			return nil, id, err
+		}
+	}
+	fresh := newLines(string(text), committed)
+	if strings.TrimSpace(fresh) == "" {
+		return nil, id, nil
+	}
+	return &addition{file: f.path, text: fresh, line: 1}, id, nil
+}
+
+// newLines is text with the lines that before has as well left empty, so that the others keep their numbers.
+func newLines(text, before string) string {
+	had := map[string]bool{}
+	for line := range strings.Lines(before) {
+		had[strings.TrimRight(line, "\r\n")] = true
+	}
+	var fresh strings.Builder
+	for line := range strings.Lines(text) {
+		if bare := strings.TrimRight(line, "\r\n"); !had[bare] {
+			fresh.WriteString(bare)
+		}
+		fresh.WriteByte('\n')
+	}
+	return fresh.String()
+}
+
+// objectName is git's name for a file's content, of as many hexadecimal digits as the repository's names have.
+func objectName(text []byte, digits int) string {
+	var h hash.Hash = sha256.New()
+	if digits == sha1.Size*2 {
+		h = sha1.New() //nolint:gosec // as above
+	}
+	_, _ = fmt.Fprintf(h, "blob %d\x00", len(text))
+	_, _ = h.Write(text)
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// unfiltered leaves out the files that a filter changes on their way into git: what is encrypted there stands open here, and is meant to.
+func (g gitRepository) unfiltered(ctx context.Context, edited []addition) ([]addition, error) {
+	if len(edited) == 0 {
+		return nil, nil
+	}
+	var names strings.Builder
+	for _, a := range edited {
+		names.WriteString(a.file + "\x00")
+	}
+	text, _, err := g.text(ctx, maxTracked, names.String(), "check-attr", "--stdin", "-z", "filter")
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Split(text, "\x00") // PATH filter VALUE
+	filtered := map[string]bool{}
+	for i := 0; i+2 < len(fields); i += 3 {
+		filtered[fields[i]] = fields[i+2] != "unspecified" && fields[i+2] != "unset"
+	}
+	return slices.DeleteFunc(edited, func(a addition) bool { return filtered[a.file] }), nil
+}

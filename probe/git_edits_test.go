@@ -1,0 +1,135 @@
+package probe
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// TestGitSecretsNotCommitted looks into what tracked files hold beside what is committed.
+func TestGitSecretsNotCommitted(t *testing.T) {
+	secret := fakeToken()
+	line := "token = \"" + secret + "\"\n"
+	const app = "a: 1\nb: 2\n"
+	for name, tt := range map[string]struct {
+		edit   func(t *testing.T, r *parts.Repository)
+		state  State
+		reason Reason
+		detail string
+	}{
+		"nothing": {func(*testing.T, *parts.Repository) {}, StatePass, ReasonNone, ""},
+		"a line": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": app + line}) },
+			StateFail, ReasonCommitted, "github-pat at app.yml:3 (not committed)"},
+		"a line, staged": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t, map[string]string{"app.yml": line + app})
+			r.Git(t, "add", "app.yml")
+		}, StateFail, ReasonCommitted, "app.yml:1 (not committed)"},
+		"a file that is added": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t, map[string]string{"new näme.yml": line})
+			r.Git(t, "add", "--all")
+		}, StateFail, ReasonCommitted, "new näme.yml:1 (not committed)"},
+		"a file that git does not track": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"own.yml": line}) }, StatePass, ReasonNone, ""},
+		"other ends of lines":            {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "a: 1\r\nb: 2\r\n"}) }, StatePass, ReasonNone, ""},
+		"a file that is gone":            {func(t *testing.T, r *parts.Repository) { remove(t, r, "app.yml") }, StatePass, ReasonNone, ""},
+		"a link in its place": {func(t *testing.T, r *parts.Repository) {
+			remove(t, r, "app.yml")
+			r.Write(t, map[string]string{"own.yml": line})
+			if err := os.Symlink("own.yml", filepath.Join(r.Dir, "app.yml")); err != nil {
+				t.Fatal(err)
+			}
+		}, StatePass, ReasonNone, ""},
+		"a binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) }, StatePass, ReasonNone, ""},
+		"one that is let stand": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t, map[string]string{"app.yml": app + line, ignoreFile: "app.yml:github-pat:3\n"})
+		}, StatePass, ReasonNone, ""},
+		"what a filter encrypts": {func(t *testing.T, r *parts.Repository) {
+			r.Git(t, "config", "filter.crypt.clean", "touch "+filepath.Join(r.Dir, "filter-was-run")+"; cat")
+			r.Write(t, map[string]string{"app.yml": app + line, ".gitattributes": "*.yml filter=crypt\n"})
+		}, StatePass, ReasonNone, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := parts.GitRepo(t)
+			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n"})
+			p := newPass(t, nil, deployment.Settings{Root: r.Dir})
+			expect(t, look(t, p, "git_secrets", "{}"), StatePass, ReasonNone, "")
+			tt.edit(t, r)
+			got := look(t, again(p), "git_secrets", "{}")
+			expect(t, got, tt.state, tt.reason, tt.detail)
+			hasNot(t, got, secret)
+			if n, _ := measured(got, SecretFindings); (n == 1) != (tt.state == StateFail) {
+				t.Errorf("%v findings", n)
+			}
+			if _, err := os.Stat(filepath.Join(r.Dir, "filter-was-run")); err == nil {
+				t.Error("a program that the repository names was run")
+			}
+			r.Git(t, "reset", "--quiet", "--hard")
+			expect(t, look(t, again(p), "git_secrets", "{}"), StatePass, ReasonNone, "")
+		})
+	}
+}
+
+func remove(t *testing.T, r *parts.Repository, name string) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(r.Dir, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestGitSecretsUnreadableFile(t *testing.T) {
+	parts.NeedRoot(t, "giving up its rights for a moment")
+	r := parts.GitRepo(t)
+	r.Commit(t, "begin", map[string]string{"app.yml": "a: 1\n"})
+	p := newPass(t, nil, deployment.Settings{Root: r.Dir})
+	for dir := r.Dir; dir != os.TempDir() && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(filepath.Join(r.Dir, "app.yml"), fs.FileMode(0)); err != nil {
+		t.Fatal(err)
+	}
+	parts.AsNobody(t, func() {
+		g, err := openRepository(p)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		_, _, err = (&gitHistory{}).edit(t.Context(), g, trackedFile{"app.yml", strings.Repeat("0", 40)})
+		var u *Unanswered
+		if !errors.As(err, &u) || u.Reason != ReasonPermissionDenied || !strings.Contains(err.Error(), "app.yml") {
+			t.Error(err)
+		}
+	})
+}
+
+func TestObjectName(t *testing.T) {
+	for _, format := range []string{"sha1", "sha256"} {
+		dir := t.TempDir()
+		r := parts.GitRepo(t)
+		r.Git(t, "init", "--quiet", "--object-format="+format, dir)
+		r.Write(t, map[string]string{"f": "text\n"})
+		want := strings.TrimSpace(r.Git(t, "-C", dir, "hash-object", filepath.Join(r.Dir, "f")))
+		if got := objectName([]byte("text\n"), len(want)); got != want {
+			t.Errorf("%s: %s, git says %s", format, got, want)
+		}
+	}
+}
+
+func TestNewLines(t *testing.T) {
+	for _, tt := range []struct{ text, before, want string }{
+		{"a\nb\n", "a\nb\n", "\n\n"},
+		{"a\nc\nb", "b\na\n", "\nc\n\n"},
+		{"a\r\n", "a\n", "\n"},
+		{"a\n", "", "a\n"},
+	} {
+		if got := newLines(tt.text, tt.before); got != tt.want {
+			t.Errorf("%q after %q: %q, want %q", tt.text, tt.before, got, tt.want)
+		}
+	}
+}
