@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -79,4 +82,48 @@ func TestWebServiceExample(t *testing.T) {
 	}
 	service.Close()
 	expect(map[string]string{"healthy": "fail unreachable"})
+}
+
+// TestReadmesTurnGreen runs what the READMEs say turns a copy of an example green, line by line, beside a serving exporter.
+func TestReadmesTurnGreen(t *testing.T) {
+	openssl := regexp.MustCompile(`openssl rand -hex [0-9]+`)
+	for _, tt := range []struct {
+		readme, copies, to string
+		codes              []int
+	}{
+		{"../README.md", "cp -r examples/web-service /tmp/mine\n", "/tmp/mine", []int{ExitFailing, ExitReady}},
+		{"../examples/deployment/README.md", "cp -rp examples/deployment /tmp/shop\n", "/tmp/shop", []int{ExitReady}},
+	} {
+		readme, err := os.ReadFile(tt.readme)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, blocks := taken(string(readme))
+		i := slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, tt.copies) })
+		if i < 0 {
+			t.Fatalf("%s does not begin a block with %q", tt.readme, tt.copies)
+		}
+		serving := serve(t, "--deployment.root=../examples/deployment")
+		here := strings.NewReplacer(tt.to, filepath.Join(t.TempDir(), "mine"), "http://localhost:10460", serving.url)
+		codes, said := []int{}, ""
+		for line := range strings.Lines(blocks[i].text) {
+			line = here.Replace(strings.TrimSpace(line))
+			if args, ok := strings.CutPrefix(line, "go run . "); ok {
+				args, _, _ = strings.Cut(args, "#")
+				var out bytes.Buffer
+				sys := System{Context: t.Context(), Stdout: &out, Stderr: &out, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+				codes, said = append(codes, Main(strings.Fields(args), sys)), out.String()
+				continue
+			}
+			line = openssl.ReplaceAllString(line, "echo "+parts.Secret()+parts.Secret()) // it need not be installed
+			command := exec.CommandContext(t.Context(), "sh", "-c", line)
+			command.Dir = ".."
+			if out, err := command.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v: %s", line, err, out)
+			}
+		}
+		if !slices.Equal(codes, tt.codes) {
+			t.Errorf("%s: exit codes %v, the last one said\n%s", tt.readme, codes, said)
+		}
+	}
 }
