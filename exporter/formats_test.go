@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -55,11 +56,12 @@ func everyState(t *testing.T) *collector.Report {
 	return r
 }
 
-// junitForm is the schema of JUnit XML as CI systems agree on it: for each element its required attributes and the elements it may hold.
+// junitForm is what is used of junit-10.xsd of Jenkins's xunit plugin: for each element the attributes that are written, in their order, all of
+// which the schema knows there, and the elements it may hold. The elements of a case may come in any order.
 var junitForm = map[string]struct {
 	attributes, children []string
 }{
-	"testsuites": {[]string{"name", "timestamp", "tests", "failures", "errors", "skipped", "time"}, []string{"testsuite"}},
+	"testsuites": {[]string{"name", "tests", "failures", "errors", "time"}, []string{"testsuite"}},
 	"testsuite":  {[]string{"name", "timestamp", "tests", "failures", "errors", "skipped", "time"}, []string{"testcase"}},
 	"testcase":   {[]string{"name", "classname", "time"}, []string{"failure", "error", "skipped", "system-out"}},
 	"failure":    {[]string{"message", "type"}, nil},
@@ -67,6 +69,9 @@ var junitForm = map[string]struct {
 	"skipped":    {[]string{"message"}, nil},
 	"system-out": {nil, nil},
 }
+
+// junitTime is the schema's SUREFIRE_TIME.
+var junitTime = regexp.MustCompile(`^(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]{0,3})?$`)
 
 // validJUnit says what is wrong with a document, "" for nothing: its form, and that its counts count.
 func validJUnit(data []byte) string {
@@ -107,8 +112,8 @@ func validJUnit(data []byte) string {
 					}
 					o.counts[a.Name.Local] = n
 				case "time":
-					if f, err := strconv.ParseFloat(a.Value, 64); err != nil || f < 0 {
-						return name + ": time is no number"
+					if f, err := strconv.ParseFloat(a.Value, 64); err != nil || f < 0 || !junitTime.MatchString(a.Value) {
+						return name + ": time is no number of seconds with three decimals"
 					}
 				case "timestamp":
 					if _, err := time.Parse("2006-01-02T15:04:05", a.Value); err != nil {
@@ -160,8 +165,8 @@ func TestJUnit(t *testing.T) {
 	if err := xml.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
-	if got.Tests != 7 || got.Failures != 1 || got.Errors != 1 || got.Skipped != 2 || len(got.Suites) != 2 {
-		t.Errorf("%d tests, %d failures, %d errors, %d skipped in %d suites", got.Tests, got.Failures, got.Errors, got.Skipped, len(got.Suites))
+	if got.Tests != 7 || got.Failures != 1 || got.Errors != 1 || len(got.Suites) != 2 || got.Suites[0].Skipped+got.Suites[1].Skipped != 2 {
+		t.Errorf("%d tests, %d failures, %d errors in suites %+v", got.Tests, got.Failures, got.Errors, got.Suites)
 	}
 	for _, s := range got.Suites {
 		for _, c := range s.Cases {
@@ -177,17 +182,20 @@ func TestJUnit(t *testing.T) {
 }
 
 func TestJUnitForm(t *testing.T) {
-	good := `<testsuites name="n" timestamp="2026-01-01T00:00:00" tests="0" failures="0" errors="0" skipped="0" time="0"></testsuites>`
+	good := `<testsuites name="n" tests="0" failures="0" errors="0" time="0.001"><testsuite name="s" timestamp="2026-01-01T00:00:00" tests="0" failures="0" errors="0" skipped="0" time="1234.000"></testsuite></testsuites>`
 	if wrong := validJUnit([]byte(good)); wrong != "" {
 		t.Fatal(wrong)
 	}
 	for bad, want := range map[string]string{
-		strings.Replace(good, `tests="0"`, `tests="1"`, 1): "declares 1 tests",
-		strings.Replace(good, "><", "><testcase/><", 1):    "may not stand there",
-		strings.Replace(good, `name="n" `, "", 1):          "has the attributes",
-		strings.Replace(good, "><", ">text<", 1):           "text in testsuites",
-		strings.Replace(good, "T00:00:00", "", 1):          "timestamp",
-		strings.ReplaceAll(good, "testsuites", "suites"):   "there is no element suites",
+		strings.Replace(good, `tests="0"`, `tests="1"`, 1):      "declares 1 tests",
+		strings.Replace(good, "><", "><testcase/><", 1):         "may not stand there",
+		strings.Replace(good, "0.001", "0.0001", 1):             "three decimals",
+		strings.Replace(good, "1234.000", "1e3", 1):             "three decimals",
+		strings.Replace(good, `failures="0"`, `skipped="0"`, 1): "has the attributes",
+		strings.Replace(good, `name="n" `, "", 1):               "has the attributes",
+		strings.Replace(good, "><", ">text<", 1):                "text in testsuites",
+		strings.Replace(good, "T00:00:00", "", 1):               "timestamp",
+		strings.ReplaceAll(good, "testsuites", "suites"):        "there is no element suites",
 	} {
 		if got := validJUnit([]byte(bad)); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", bad, got, want)

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"encoding/xml"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,35 +12,35 @@ import (
 )
 
 // JUnit, the format that CI systems show test results of: a suite per category, a case per item. fail is a failure, unknown an error (nobody saw
-// anything fail), skip and waived are skipped; warn and pending hold, and say so in the case's output.
+// anything fail), skip and waived are skipped; warn and pending hold, and say so in the case's output. The form is that of junit-10.xsd of
+// Jenkins's xunit plugin, the strictest that is in use: the whole has neither a time stamp nor a count of the skipped, and times are in
+// seconds with at most three decimals. Whoever reads more loosely reads this too.
 
 type junitSuites struct {
-	XMLName   xml.Name     `xml:"testsuites"`
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Time     junitSeconds `xml:"time,attr"`
+	Suites   []junitSuite `xml:"testsuite"`
+}
+
+type junitSuite struct {
 	Name      string       `xml:"name,attr"`
 	Timestamp string       `xml:"timestamp,attr"`
 	Tests     int          `xml:"tests,attr"`
 	Failures  int          `xml:"failures,attr"`
 	Errors    int          `xml:"errors,attr"`
 	Skipped   int          `xml:"skipped,attr"`
-	Time      float64      `xml:"time,attr"`
-	Suites    []junitSuite `xml:"testsuite"`
-}
-
-type junitSuite struct {
-	Name      string      `xml:"name,attr"`
-	Timestamp string      `xml:"timestamp,attr"`
-	Tests     int         `xml:"tests,attr"`
-	Failures  int         `xml:"failures,attr"`
-	Errors    int         `xml:"errors,attr"`
-	Skipped   int         `xml:"skipped,attr"`
-	Time      float64     `xml:"time,attr"`
-	Cases     []junitCase `xml:"testcase"`
+	Time      junitSeconds `xml:"time,attr"`
+	Cases     []junitCase  `xml:"testcase"`
 }
 
 type junitCase struct {
 	Name      string        `xml:"name,attr"`
 	ClassName string        `xml:"classname,attr"`
-	Time      float64       `xml:"time,attr"`
+	Time      junitSeconds  `xml:"time,attr"`
 	Failure   *junitTrouble `xml:"failure"`
 	Error     *junitTrouble `xml:"error"`
 	Skipped   *junitSkip    `xml:"skipped"`
@@ -56,10 +57,18 @@ type junitSkip struct {
 	Message string `xml:"message,attr"`
 }
 
+// junitSeconds is a duration as the schema writes it.
+type junitSeconds float64
+
+// MarshalXMLAttr implements xml.MarshalerAttr.
+func (s junitSeconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
+	return xml.Attr{Name: name, Value: strconv.FormatFloat(float64(s), 'f', 3, 64)}, nil
+}
+
 // encodeJUnit returns the report as JUnit XML.
 func encodeJUnit(r *collector.Report) ([]byte, error) {
 	at := r.Time.UTC().Format("2006-01-02T15:04:05") // the schema knows no zone
-	all := junitSuites{Name: r.Checklist.Name, Timestamp: at}
+	all := junitSuites{Name: r.Checklist.Name}
 	for _, cat := range r.Checklist.Categories {
 		s := junitSuite{Name: cat.Name, Timestamp: at}
 		for _, v := range r.Category(cat.Name) {
@@ -79,7 +88,7 @@ func encodeJUnit(r *collector.Report) ([]byte, error) {
 		if s.Tests == 0 {
 			continue
 		}
-		all.Tests, all.Failures, all.Errors, all.Skipped, all.Time = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Skipped+s.Skipped, all.Time+s.Time
+		all.Tests, all.Failures, all.Errors, all.Time = all.Tests+s.Tests, all.Failures+s.Failures, all.Errors+s.Errors, all.Time+s.Time
 		all.Suites = append(all.Suites, s)
 	}
 	data, err := xml.MarshalIndent(all, "", "  ")
@@ -87,7 +96,7 @@ func encodeJUnit(r *collector.Report) ([]byte, error) {
 }
 
 func encodeCase(v *checklist.Verdict) junitCase {
-	c := junitCase{Name: v.Title, ClassName: v.Category + "." + v.Name, Time: v.Duration.Seconds()}
+	c := junitCase{Name: v.Title, ClassName: v.Category + "." + v.Name, Time: junitSeconds(v.Duration.Seconds())}
 	trouble := func() *junitTrouble {
 		return &junitTrouble{Message: printable(v.Detail), Type: string(v.Reason), Text: printable(v.Detail) + "\nfix: " + printable(v.Fix) + "\n" + junitLooks(v)}
 	}
