@@ -17,7 +17,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestScrapesLeaveNothingBehind scrapes from many sides, with filters and deadlines of all kinds, while the configuration is reloaded, good and bad:
+// TestScrapesLeaveNothingBehind scrapes from many sides, with filters and deadlines of all kinds, while the configuration is reloaded, good and bad, and
+// the servers break in every way there is and are well again:
 // every answer is whole, and afterwards there is as much in use as before.
 func TestScrapesLeaveNothingBehind(t *testing.T) { scrapeUnderReloads(t, 500) }
 
@@ -31,6 +32,8 @@ const (
 	scrapers = 10
 	// growth is what may be in use more than before: connections of the client that are about to close.
 	growth = 3
+	// heapGrowth, in bytes: the log of all scrapes that the test keeps, and what a library keeps once.
+	heapGrowth = 16 << 20
 )
 
 func scrapeUnderReloads(t *testing.T, scrapes int) {
@@ -40,6 +43,8 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 		t.Fatal(err)
 	}
 	at := startEchoes(t, accepts, "a server's own word")
+	ways := []*parts.FaultyServer{parts.Faulty(t, parts.HTTP, "tcp", at.http), parts.Faulty(t, parts.RESP, "tcp", at.redis), parts.Faulty(t, parts.Postgres, "tcp", at.postgres)}
+	at.http, at.redis, at.postgres = ways[0].Address, ways[1].Address, ways[2].Address
 	config := write(t, t.TempDir(), "config.yml", goodConfiguration(at, 0))
 	r := serve(t, "--deployment.root="+root, "--config.file="+config, "--web.enable-lifecycle")
 	items := len(itemNames(t))
@@ -56,10 +61,13 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	}
 	warm()
 	before := settled(t, func(inUse) bool { return true })
+	heapBefore := liveHeap()
 
 	stop := make(chan struct{})
 	reloads := make(chan int, 1)
 	go func() { reloads <- reloadUntil(t, stop, client, r.url, config, at) }()
+	breaking := make(chan int, 1)
+	go func() { breaking <- breakUntil(t, stop, ways) }()
 	work := make(chan int)
 	var all sync.WaitGroup
 	for range scrapers {
@@ -80,11 +88,18 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	if n := <-reloads; n < 6 {
 		t.Errorf("the configuration was reloaded %d times", n)
 	}
+	if n := <-breaking; n < 6 {
+		t.Errorf("the servers were broken %d times", n)
+	}
 	warm()
 	after := settled(t, func(u inUse) bool {
 		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
 	})
-	t.Logf("%d scrapes: before %v, after %v", scrapes, before, after)
+	heapAfter := liveHeap()
+	t.Logf("%d scrapes: before %d goroutines, %d descriptors, %d KiB of live heap; after %d, %d, %d KiB", scrapes, before.goroutines, before.descriptors, heapBefore>>10, after.goroutines, after.descriptors, heapAfter>>10)
+	if heapAfter > heapBefore+heapGrowth {
+		t.Errorf("%d KiB of live heap before, %d after", heapBefore>>10, heapAfter>>10)
+	}
 	if after.goroutines > before.goroutines+growth {
 		t.Errorf("%d goroutines before, %d after:\n%s", before.goroutines, after.goroutines, stacks())
 	}
@@ -97,7 +112,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 }
 
 func goodConfiguration(at echoes, n int) string {
-	return fmt.Sprintf("deployment:\n  environment: test%d\n  api: {url: 'http://%s', timeout: 2s}\n  prometheus: {url: 'http://%s', timeout: 2s}\n  redis: {address: '%s', timeout: 2s}\n  database: {host: 127.0.0.1, port: %s, sslmode: disable, timeout: 2s}\n",
+	return fmt.Sprintf("deployment:\n  environment: test%d\n  api: {url: 'http://%s', timeout: 300ms}\n  prometheus: {url: 'http://%s', timeout: 300ms}\n  redis: {address: '%s', timeout: 300ms}\n  database: {host: 127.0.0.1, port: %s, sslmode: disable, timeout: 300ms}\n",
 		n, at.http, at.http, at.redis, at.postgres[strings.LastIndexByte(at.postgres, ':')+1:])
 }
 
@@ -203,6 +218,31 @@ func reloadUntil(t *testing.T, stop <-chan struct{}, client *http.Client, base, 
 	}
 }
 
+// breakUntil breaks and mends the servers, one fault after the other, until told to stop, and leaves them well. It returns how often.
+func breakUntil(t *testing.T, stop <-chan struct{}, ways []*parts.FaultyServer) (n int) {
+	faults := parts.Faults()
+	for {
+		for i, way := range ways {
+			way.Set(t, faults[(n+i)%len(faults)])
+		}
+		n++
+		pause := time.NewTimer(200 * time.Millisecond)
+		select {
+		case <-pause.C:
+		case <-stop:
+		}
+		pause.Stop()
+		for _, way := range ways {
+			way.Set(t, parts.NoFault)
+		}
+		select {
+		case <-stop:
+			return n
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+}
+
 // inUse is what the process has in use.
 type inUse struct{ goroutines, descriptors int }
 
@@ -224,6 +264,15 @@ func settled(t *testing.T, well func(inUse) bool) inUse {
 		}
 	}
 	return last
+}
+
+// liveHeap is how many bytes are still needed.
+func liveHeap() uint64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what had a finalizer
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // descriptors lists what the process has open.

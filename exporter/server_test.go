@@ -45,11 +45,17 @@ func (l *lockedBuffer) String() string {
 // serve starts the program with serve and the given flags on a free port.
 func serve(t *testing.T, args ...string) *running {
 	t.Helper()
+	return serveAt(t, time.Now, args...)
+}
+
+// serveAt is serve by another clock.
+func serveAt(t *testing.T, now func() time.Time, args ...string) *running {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan string, 1)
 	code := make(chan int, 1)
 	r := &running{stderr: &lockedBuffer{}}
-	sys := System{Context: ctx, Stdout: io.Discard, Stderr: r.stderr, Getenv: os.LookupEnv, Now: time.Now, Listening: func(a string) { listening <- a }}
+	sys := System{Context: ctx, Stdout: io.Discard, Stderr: r.stderr, Getenv: os.LookupEnv, Now: now, Listening: func(a string) { listening <- a }}
 	go func() { code <- Main(append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...), sys) }()
 	var once sync.Once
 	var ended int

@@ -1,0 +1,298 @@
+package exporter
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/metrics"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// The exporter watches many targets: one is well, in others one service is broken, in the last all are. Whatever the fault, all are
+// scraped at once within their deadline, and what is broken in one place shows there alone.
+
+const (
+	// scrapeSeconds is the scrape timeout Prometheus would announce; scrapeGrace how many times as long a busy machine may take.
+	scrapeSeconds = 3
+	scrapeGrace   = 3
+	// memoryUnderFaults is what the whole program may hold while all targets are looked at at once, in bytes: docs/security.md states it.
+	memoryUnderFaults = 192 << 20
+)
+
+// brokenServices are the services of a deployment, and what each speaks.
+func brokenServices() map[string]parts.Protocol {
+	return map[string]parts.Protocol{"api": parts.HTTP, "public": parts.HTTP, "prometheus": parts.HTTP, "grafana": parts.HTTP, "loki": parts.HTTP,
+		"docker": parts.HTTP, "aws": parts.AWS, "redis": parts.RESP, "postgres": parts.Postgres, "dns": parts.DNS, "tls": parts.TLSAlone}
+}
+
+// faultyTarget configures a target whose services are reached where at says.
+func faultyTarget(name, root string, at func(service string) string) string {
+	databaseHost, databasePort, _ := net.SplitHostPort(at("postgres"))
+	return fmt.Sprintf(`  %s:
+    root: %s
+    api: {url: 'http://%s', timeout: 1s}
+    public: {url: 'http://%s', hosts: [bid.exchange.test], cdn: any}
+    prometheus: {url: 'http://%s', timeout: 1s}
+    grafana: {url: 'http://%s', timeout: 1s}
+    loki: {url: 'http://%s', timeout: 1s}
+    docker: {host: 'tcp://%s', project: catalyst}
+    aws: {endpoint: 'http://%s', bucket: backups, region: eu-central-1}
+    redis: {address: '%s', timeout: 1s, password: not-a-real-one}
+    database: {host: %s, port: %s, user: x, name: x, password: not-a-real-one, sslmode: disable, timeout: 1s}
+    dns: {resolvers: ['%s']}
+    tls: {endpoint: '%s'}
+`, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"))
+}
+
+// probesSaid is what the exporter says of a target's probes, by item and probe; what is derived from others is left out.
+func probesSaid(t *testing.T, r *running, target string, seconds int) map[string]string {
+	t.Helper()
+	status, body := r.get(t, "/api/v1/checks?target="+target, "X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(seconds))
+	var answer struct {
+		Items []struct {
+			Item   string
+			Probes []struct{ Probe, Layer, State, Reason string }
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusOK {
+		t.Errorf("%s: %d, %v", target, status, err)
+	}
+	all := map[string]string{}
+	for _, i := range answer.Items {
+		for _, p := range i.Probes {
+			if p.Layer != "derived" {
+				all[i.Item+"/"+p.Probe] = p.State + " " + p.Reason
+			}
+		}
+	}
+	if len(answer.Items) != 75 {
+		t.Errorf("%s: %d items", target, len(answer.Items))
+	}
+	return all
+}
+
+// allSaid asks of all targets at once and holds each answer to the deadline.
+func allSaid(t *testing.T, r *running, targets []string, seconds int) map[string]map[string]string {
+	t.Helper()
+	said := map[string]map[string]string{}
+	var mu sync.Mutex
+	var asking sync.WaitGroup
+	for _, target := range targets {
+		asking.Go(func() {
+			began := time.Now()
+			one := probesSaid(t, r, target, seconds)
+			if took := time.Since(began); took > scrapeGrace*time.Duration(seconds)*time.Second {
+				t.Errorf("%s: the scrape took %v of %d s", target, took, seconds)
+			}
+			mu.Lock()
+			said[target] = one
+			mu.Unlock()
+		})
+	}
+	asking.Wait()
+	return said
+}
+
+func TestFaultsStayWhereTheyAre(t *testing.T) {
+	faultsStay(t, parts.Refuse, parts.Hang, parts.Endless)
+}
+
+// TestLongFaultsStayWhereTheyAre meets all faults.
+func TestLongFaultsStayWhereTheyAre(t *testing.T) {
+	parts.Long(t)
+	faultsStay(t, parts.Faults()...)
+}
+
+// faultsStay begins with Refuse, by which it finds out which probe needs which service.
+func faultsStay(t *testing.T, faults ...parts.Fault) {
+	t.Helper()
+	for _, key := range []string{"AWS_PROFILE", "DOCKER_HOST"} {
+		t.Setenv(key, "")
+	}
+	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
+	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+"TEST")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-one")
+	root := filepath.Join(t.TempDir(), "deployment")
+	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+		t.Fatal(err)
+	}
+	at := startEchoes(t, accepts, "a server's own word")
+	presents := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(presents.Close)
+	names, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = names.Close() })
+	go func() {
+		packet := make([]byte, 1500)
+		for {
+			n, from, err := names.ReadFrom(packet)
+			if err != nil {
+				return
+			}
+			packet[2], packet[3] = packet[2]|0x80, 3 // there is no such name
+			_, _ = names.WriteTo(packet[:n], from)
+		}
+	}()
+	real := func(service string) string {
+		switch service {
+		case "redis":
+			return at.redis
+		case "postgres":
+			return at.postgres
+		case "dns":
+			return names.LocalAddr().String()
+		case "tls":
+			return presents.Listener.Addr().String()
+		}
+		return at.http
+	}
+	services := brokenServices()
+	ways := map[string]*parts.FaultyServer{}
+	config := "targets:\n" + faultyTarget("well", root, real)
+	targets, alone := []string{"well", "all"}, []string{"api", "redis", "postgres", "docker", "dns"} // one of each kind is broken alone
+	for service, protocol := range services {
+		ways[service] = parts.Faulty(t, protocol, "tcp", real(service))
+		if !slices.Contains(alone, service) {
+			continue
+		}
+		targets = append(targets, service)
+		config += faultyTarget(service, root, func(s string) string {
+			if s == service {
+				return ways[s].Address
+			}
+			return real(s)
+		})
+	}
+	config += faultyTarget("all", root, func(s string) string { return ways[s].Address })
+	before := settled(t, func(inUse) bool { return true })
+
+	var later atomic.Int64
+	r := serveAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }, "--config.file="+write(t, t.TempDir(), "config.yml", config))
+	allSaid(t, r, targets, scrapeSeconds)
+	depends := map[string]map[string]string{} // of each service, the probes that need it, and what they say when all is well
+	for _, fault := range faults {
+		t.Run(string(fault), func(t *testing.T) {
+			for _, way := range ways {
+				way.Set(t, fault)
+			}
+			later.Add(int64(13 * time.Hour)) // nothing seen before counts any more
+			runtime.GC()
+			most := heapAtMost()
+			said := allSaid(t, r, targets, scrapeSeconds)
+			held := most()
+			t.Logf("%d MiB of memory at most", held>>20)
+			if held > memoryUnderFaults {
+				t.Errorf("%d MiB of memory", held>>20)
+			}
+			if fault == parts.Refuse {
+				for _, service := range alone {
+					depends[service] = map[string]string{}
+					for probe, verdict := range said["well"] {
+						if said[service][probe] != verdict {
+							depends[service][probe] = verdict
+						}
+					}
+					if len(depends[service]) == 0 {
+						t.Errorf("%s: nobody misses it", service)
+					}
+				}
+			}
+			for _, service := range alone {
+				for probe, verdict := range said[service] {
+					if service == "dns" && probe == "cdn/cdn" { // needs it a little: an alias would do as well
+						continue
+					}
+					_, needs := depends[service][probe]
+					if !needs && verdict != said["well"][probe] && !busy(fault) {
+						t.Errorf("%s is broken, and %s is %s instead of %s", service, probe, verdict, said["well"][probe])
+					}
+					if !needs {
+						continue
+					}
+					for _, verdict := range []string{verdict, said["all"][probe]} {
+						if !slices.Contains(tells(fault), verdict) {
+							t.Errorf("%s is broken, and %s is %s", service, probe, verdict)
+						}
+					}
+				}
+			}
+
+			for _, way := range ways {
+				way.Set(t, parts.NoFault)
+			}
+			later.Add(int64(20 * time.Minute))
+			allSaid(t, r, targets, 30) // what was being looked at comes to its end
+			later.Add(int64(20 * time.Minute))
+			said = allSaid(t, r, targets, 15)
+			for service, probes := range depends {
+				for probe, verdict := range probes {
+					if said[service][probe] != verdict || said["all"][probe] != verdict {
+						t.Errorf("%s is well again, and %s is %s, where all were broken %s, instead of %s", service, probe, said[service][probe], said["all"][probe], verdict)
+					}
+				}
+			}
+		})
+	}
+	if code := r.stop(); code != ExitReady {
+		t.Errorf("exit code %d", code)
+	}
+	for _, way := range ways {
+		way.Set(t, parts.Refuse)
+	}
+	after := settled(t, func(u inUse) bool {
+		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
+	})
+	if after.goroutines > before.goroutines+growth || after.descriptors > before.descriptors+growth {
+		t.Errorf("in use %v before, %v after: %q", before, after, descriptors(t))
+	}
+}
+
+// busy are the faults that keep the machine busy, so that others may have to wait: they are not held to what the well say at the same time.
+func busy(f parts.Fault) bool { return f == parts.Endless || f == parts.Bomb }
+
+// tells are the verdicts by which a fault may be told; probe's own matrix says which kind tells it how.
+func tells(f parts.Fault) []string {
+	switch f {
+	case parts.Refuse, parts.Reset:
+		return []string{"fail unreachable", "unknown unreachable"}
+	case parts.Hang, parts.Drip, parts.StallTLS:
+		return []string{"fail timeout", "unknown timeout", "fail mismatch", "unknown unreachable"} // who waits for another's connection finds it closed
+	}
+	// Of an answer with status 200 some look at no body, or at less of it.
+	return []string{"fail invalid", "unknown invalid", "fail mismatch", "unknown mismatch", "unknown unreachable", "fail missing", "fail not_published", "warn drift", "unknown not_configured",
+		"unknown timeout", "fail timeout"}
+}
+
+// heapAtMost samples the heap until the returned function is called, which tells its greatest size in bytes.
+func heapAtMost() (stop func() uint64) {
+	most, ended, done := uint64(0), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(2 * time.Millisecond)
+		defer tick.Stop()
+		sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
+		for {
+			metrics.Read(sample)
+			most = max(most, sample[0].Value.Uint64())
+			select {
+			case <-tick.C:
+			case <-ended:
+				return
+			}
+		}
+	}()
+	return func() uint64 { close(ended); <-done; return most }
+}
