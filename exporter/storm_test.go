@@ -1,0 +1,219 @@
+package exporter
+
+import (
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Life of a configuration: it is replaced as one step, or not at all, and what is known ages by the clock, whatever that says.
+
+// stormConfiguration is the n-th of several good configurations. Each part of it tells its number, so that a mixture would show.
+func stormConfiguration(t *testing.T, dir string, n int) string {
+	t.Helper()
+	severity := []string{"info", "warning", "critical"}
+	own := write(t, dir, fmt.Sprintf("own-%d.yml", n), fmt.Sprintf(`checklist: own
+extends: catalyst
+categories:
+  - category: storm
+    title: Storm
+    items:
+      - {item: number_%d, title: Number %d, severity: info, scope: standing, fix: x, probes: [{document: {path: RUNBOOK.md}}]}
+`, n, n))
+	return fmt.Sprintf("checklist: %s\ndeployment: {environment: e%d}\noverrides:\n  redis_password: {severity: %s}\n  jwt_secret: {severity: %s}\n  runbook: {severity: %s}\n",
+		own, n, severity[n%3], severity[n/3%3], severity[n/9%3])
+}
+
+// replace puts a file in place of another as one step, as an operator's tool should.
+func replace(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
+		t.Error(err)
+	} else if err := os.Rename(path+".new", path); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReloadStorm reloads good and bad configurations at random, by signal and by request, while others scrape: each scrape is the whole of one good
+// configuration.
+func TestReloadStorm(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+	const seed, reloads, goods = 20261123, 60, 12
+	chance := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the same in every run
+	dir := t.TempDir()
+	root := filepath.Join(dir, "deployment")
+	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+		t.Fatal(err)
+	}
+	var good []string
+	for n := range goods {
+		good = append(good, stormConfiguration(t, dir, n))
+	}
+	bad := []string{"deployment: [\n", "overrides: {redis_pasword: {severity: info}}\n", "checklist: none.yml\n", "\x00", "targets: {a: {}}\n", strings.Repeat("[", 1<<16), "- 1\n", "deployment: {root: /nonexistent/x}\n"}
+	config := filepath.Join(dir, "config.yml")
+	replace(t, config, good[0])
+	r := serve(t, "--deployment.root="+root, "--config.file="+config, "--web.enable-lifecycle")
+	items := len(itemNames(t)) + 1
+
+	stop := make(chan struct{})
+	var scraping sync.WaitGroup
+	var scraped atomic.Int64
+	seen := sync.Map{}
+	for range 4 {
+		scraping.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				n, problem := wholeOf(t, r.url, items)
+				if problem != "" {
+					t.Error(problem)
+					return
+				}
+				seen.Store(n, true)
+				scraped.Add(1)
+			}
+		})
+	}
+	last := 0
+	for i := range reloads {
+		isGood := chance.IntN(2) == 0 || i == reloads-1
+		text := bad[chance.IntN(len(bad))]
+		if isGood {
+			last = chance.IntN(goods)
+			text = good[last]
+		}
+		replace(t, config, text)
+		if chance.IntN(3) == 0 {
+			for range 1 + chance.IntN(4) { // signals come in heaps
+				if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		status, body := post(t, r.url+"/-/reload")
+		if want := map[bool]int{true: http.StatusOK, false: http.StatusInternalServerError}[isGood]; status != want {
+			t.Errorf("reload %d: %d instead of %d: %.200s", i, status, want, body)
+		}
+		if n, problem := wholeOf(t, r.url, items); problem != "" || n != last {
+			t.Errorf("after reload %d (good: %v): number %d at work, want %d: %s", i, isGood, n, last, problem)
+		}
+	}
+	close(stop)
+	scraping.Wait()
+	numbers := 0
+	seen.Range(func(any, any) bool { numbers++; return true })
+	if scraped.Load() < reloads/2 || numbers < 3 {
+		t.Errorf("%d scrapes saw %d configurations: too little happened", scraped.Load(), numbers)
+	}
+	if _, body := r.get(t, "/metrics"); !strings.Contains(body, "\ncatalyst_config_last_reload_successful 1\n") {
+		t.Error("the last reload was good, and the metrics do not say so")
+	}
+}
+
+// wholeOf scrapes and tells which configuration it sees, and what is wrong with that; "" for nothing.
+func wholeOf(t *testing.T, base string, items int) (number int, problem string) {
+	resp, err := http.Get(base + "/metrics")
+	if err != nil {
+		return -1, err.Error()
+	}
+	data, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	body := string(data)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return -1, fmt.Sprint("a gap: ", resp.Status, err)
+	}
+	found := regexp.MustCompile(`\ncatalyst_check_state\{category="storm",item="number_(\d+)"`).FindAllStringSubmatch(body, -1)
+	if len(found) != 1 {
+		return -1, fmt.Sprintf("the items of %d configurations at once", len(found))
+	}
+	_, _ = fmt.Sscan(found[0][1], &number)
+	if n := strings.Count(body, "\ncatalyst_check_state{"); n != items {
+		return number, fmt.Sprintf("%d of %d items", n, items)
+	}
+	severity := []string{"info", "warning", "critical"}
+	for item, want := range map[string]string{"redis_password": severity[number%3], "jwt_secret": severity[number/3%3], "runbook": severity[number/9%3]} {
+		if !regexp.MustCompile(`\ncatalyst_check_info\{[^}]*item="` + item + `"[^}]*severity="` + want + `"`).MatchString(body) {
+			return number, fmt.Sprintf("configuration %d with another one's severity of %s", number, item)
+		}
+	}
+	return number, ""
+}
+
+// TestClockJumps sets the clock by years, to and fro: nothing gets a negative age or duration, what is dated runs out and is not believed before
+// its time, and when the clock is right again all is as before.
+func TestClockJumps(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+	root := filepath.Join(t.TempDir(), "deployment")
+	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, item := range []string{"disaster_recovery_plan", "architecture_diagram"} {
+		if code := Main([]string{"attest", item, "--by=ops", "--valid-for=30d", "--deployment.root=" + root}, System{Context: t.Context(), Stdout: io.Discard, Stderr: os.Stderr, Getenv: os.LookupEnv, Now: time.Now}); code != ExitReady {
+			t.Fatalf("attest %s: %d", item, code)
+		}
+	}
+	config := write(t, t.TempDir(), "config.yml", fmt.Sprintf("deployment: {prometheus: {url: 'http://127.0.0.1:1'}, grafana: {url: 'http://127.0.0.1:1'}, api: {url: 'http://127.0.0.1:1'}}\nwaivers: [{item: grafana, reason: later, by: ops, expires: %s}]\n",
+		now.AddDate(0, 1, 0).UTC().Format("2006-01-02")))
+	var later atomic.Int64
+	// As the operating system tells it: without the monotonic reading that would hide a jump.
+	r := serveAt(t, func() time.Time { return time.Now().Round(0).Add(time.Duration(later.Load())) }, "--deployment.root="+root, "--config.file="+config)
+	negative := regexp.MustCompile(`-\d+(\.\d+)?(ns|µs|ms|s|m|h|d)\b`)
+	verdicts := regexp.MustCompile(`(?m)^catalyst_(check_state|check_waived|checks)\{.*$`)
+	look := func() (metrics, all string) {
+		t.Helper()
+		status, metrics := r.get(t, "/metrics")
+		_, report := r.get(t, "/api/v1/checks")
+		if status != http.StatusOK || !strings.Contains(metrics, "\ncatalyst_ready ") {
+			t.Errorf("%v: status %d", time.Duration(later.Load()), status)
+		}
+		if found := negative.FindAllString(report, -1); found != nil {
+			t.Errorf("%v: negative times in the report: %q", time.Duration(later.Load()), found)
+		}
+		for line := range strings.SplitSeq(metrics, "\n") {
+			if name, value, ok := strings.Cut(line, " "); ok && !strings.HasPrefix(line, "#") && strings.HasPrefix(name, "catalyst_") && strings.HasPrefix(value, "-") {
+				t.Errorf("%v: %s", time.Duration(later.Load()), line)
+			}
+		}
+		return metrics, strings.Join(verdicts.FindAllString(metrics, -1), "\n")
+	}
+	const waived = "\ncatalyst_check_waived{category=\"monitoring\",item=\"grafana\"} "
+	before, said := look()
+	if !strings.Contains(before, waived+"1\n") {
+		t.Error("the waiver does not hold")
+	}
+	believed := func(metrics string) (lines []string) {
+		return regexp.MustCompile(`(?m)^catalyst_probe_ok\{.*probe="(attestation|evidence)"\} 1$`).FindAllString(metrics, -1)
+	}
+	if believed(before) == nil {
+		t.Errorf("nobody is believed now: %q", regexp.MustCompile(`(?m)^catalyst_check_state.*(diagram|recovery_plan).*$`).FindAllString(before, -1))
+	}
+	const year = 365 * 24 * time.Hour
+	for _, jump := range []time.Duration{time.Hour, -time.Hour, 5 * year, -5 * year, 10 * time.Minute, -10 * time.Minute, 50 * year, -20 * year} {
+		later.Store(int64(jump))
+		metrics, _ := look()
+		if holds := strings.Contains(metrics, waived+"1\n"); holds != (jump < year) {
+			t.Errorf("%v: the waiver holds: %v", jump, holds)
+		}
+		if lines := believed(metrics); lines != nil && (jump <= -year || jump >= year) {
+			t.Errorf("%v: believed: %q", jump, lines)
+		}
+		later.Store(0)
+		if _, again := look(); again != said {
+			t.Errorf("after a jump of %v it is not as before:\n%s\nbefore:\n%s", jump, again, said)
+		}
+	}
+}
