@@ -3,7 +3,9 @@ package exporter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -77,7 +79,11 @@ func (a *app) records() (*setup, *target, *attest.Chain, error) {
 func (a *app) appendRecord(chain *attest.Chain, r attest.Record, f deployFlags) (int, error) {
 	r.At, r.By, r.Note = a.Now(), f.by, f.note
 	written, err := chain.Append(r, f.despite)
-	if err != nil {
+	var disk *fs.PathError
+	switch {
+	case errors.As(err, &disk): // no mistake in the call: the disk is full, or the folder may not be written
+		return 0, fmt.Errorf("release records: %w", err)
+	case err != nil:
 		return 0, usageError{fmt.Errorf("release records: %w", err)}
 	}
 	_, err = fmt.Fprintf(a.Stdout, "record %d: %s %s by %s\n", written.Number, written.Phase, written.Release, written.By)
