@@ -151,7 +151,7 @@ func (c *Collector) rest(ctx context.Context, r *round) {
 	c.reinforce(r.files)
 	await(ctx, r.waiting)
 	if len(r.slow) > 0 {
-		grace, cancel := context.WithDeadline(ctx, r.pass.Time.Add(backgroundGrace))
+		grace, cancel := context.WithTimeout(ctx, backgroundGrace-r.pass.Now().Sub(r.pass.Time)) // whatever the hour is said to be
 		await(grace, r.slow)
 		cancel()
 	}
