@@ -79,6 +79,7 @@ type Probe struct {
 	MaxStale time.Duration
 	Timeout  time.Duration
 	Disabled string // why it is switched off; empty when it is not
+	Settings string // the parameters as written, in YAML; empty where there are none
 	Digest   string // of the kind and its parameters: equal digests look at the same thing in the same way
 }
 

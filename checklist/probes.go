@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -73,7 +74,7 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	made := pr.Kind.New()
 	problems := schema.DecodeAt(o.file, o.path, o.spec, made)
 	l.problems = append(l.problems, problems...)
-	pr.Digest = digest(pr.Kind.Name, o.spec)
+	pr.Settings, pr.Digest = written(pr.Kind.Name, o.spec)
 	pr.Look, pr.Derived = nil, nil
 	switch p := made.(type) {
 	case probe.Probe:
@@ -85,14 +86,17 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	}
 }
 
-// digest tells one way of looking from another.
-func digest(kind string, spec *schema.Node) string {
+// written is a probe's parameters for people, and the digest that tells one way of looking from another.
+func written(kind string, spec *schema.Node) (settings, digest string) {
 	text, err := yaml.Marshal(spec)
 	if err != nil {
-		return "" // see Inherit: no digest, no inheritance
+		return "", "" // see Inherit: no digest, no inheritance
 	}
 	sum := sha256.Sum256(append([]byte(kind+"\x00"), text...))
-	return hex.EncodeToString(sum[:])
+	if len(spec.Content) > 0 {
+		settings = strings.TrimSpace(string(text))
+	}
+	return settings, hex.EncodeToString(sum[:])
 }
 
 // tuning is what may be set of a probe beside its parameters.

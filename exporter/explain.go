@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -87,10 +88,19 @@ func writeProbe(b *bytes.Buffer, p painter, o checklist.Outcome) {
 	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.paint(colour, word))
 	fmt.Fprintf(b, "      asks   %s\n", o.Probe.Kind.Question)
 	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
+	before := "      with   "
+	for line := range strings.Lines(o.Probe.Settings) {
+		fmt.Fprintf(b, "%s%s\n", before, printable(strings.TrimRight(line, "\n")))
+		before = "             "
+	}
 	if o.Result.Detail != "" {
 		fmt.Fprintf(b, "      found  %s\n", printable(o.Result.Detail))
 	}
 	for _, s := range o.Result.Samples {
-		fmt.Fprintf(b, "      value  %s %v = %v\n", s.Value.Name, s.Labels, s.Number)
+		var labels []string
+		for i, name := range s.Value.Labels {
+			labels = append(labels, fmt.Sprintf("%s=%q", name, s.Labels[i]))
+		}
+		fmt.Fprintf(b, "      value  %s{%s} = %v\n", s.Value.Name, strings.Join(labels, ","), s.Number)
 	}
 }

@@ -111,3 +111,29 @@ func TestExplainSaysHowToPass(t *testing.T) {
 		})
 	}
 }
+
+// TestExplainShowsTheParameters: what a probe asks is shown as it was written.
+func TestExplainShowsTheParameters(t *testing.T) {
+	var out bytes.Buffer
+	if code := Main([]string{"explain", "error_rate", "--deployment.root=" + t.TempDir()}, quiet(t, &out)); code != ExitReady {
+		t.Fatalf("%d %s", code, out.String())
+	}
+	for _, want := range []string{"      with   queries:\n", "pbs_http_requests_total", "             below: 0.01\n", "value  catalyst_criterion_threshold{} = 0.01\n"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not in\n%s", want, out.String())
+		}
+	}
+	dir := t.TempDir()
+	config := dir + "/catalyst.yml"
+	if err := os.WriteFile(config, []byte("overrides: {privacy_policy: {probes: {web_page: {with: {path: /p, mentions: ['${env.A_WORD}']}}}}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	t.Setenv("A_WORD", "marked-word")
+	if code := Main([]string{"explain", "privacy_policy", "--config.file=" + config, "--deployment.root=" + dir}, quiet(t, &out)); code != ExitReady {
+		t.Fatalf("%d %s", code, out.String())
+	}
+	if !strings.Contains(out.String(), "with   {path: /p, mentions: ['${env.A_WORD}']}") || strings.Contains(out.String(), "marked-word") {
+		t.Error(out.String())
+	}
+}
