@@ -86,7 +86,7 @@ type DNS struct {
 // Database is the PostgreSQL database.
 type Database struct {
 	Host         string          `yaml:"host" doc:"DB_HOST, or the host in DATABASE_URL, when not set"`
-	Port         int             `yaml:"port" doc:"DB_PORT, else 5432, when not set"`
+	Port         int             `yaml:"port" min:"1" max:"65535" doc:"DB_PORT, else 5432, when not set"`
 	Name         string          `yaml:"name" doc:"DB_NAME when not set"`
 	User         string          `yaml:"user" doc:"DB_USER when not set"`
 	PasswordFile string          `yaml:"password_file" doc:"file with the password; DB_PASSWORD when not set"`

@@ -9,14 +9,16 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	c := k.Command("config", "What the exporter is told and what it finds out by itself.")
 	add(c.Command("check", "Check the configuration and the checklist, and name everything that is wrong."), a.configCheck)
 	add(c.Command("discover", "Tell what was found in the deployment's folder, what was chosen and what it implies."), a.configDiscover)
-	add(c.Command("schema", "Print the JSON Schema of the configuration file, for editors."), a.configSchema)
+	var of string
+	printing := c.Command("schema", "Print the JSON Schema of the configuration or of a checklist file, for editors.")
+	printing.Flag("of", "Of which file: config or checklist.").Default("config").EnumVar(&of, "config", "checklist")
+	add(printing, func(context.Context) (int, error) { return a.configSchema(of) })
 }
 
 func (a *app) configCheck(context.Context) (int, error) {
@@ -62,8 +64,12 @@ func (a *app) configDiscover(context.Context) (int, error) {
 	return ExitReady, err
 }
 
-func (a *app) configSchema(context.Context) (int, error) {
-	data, err := json.MarshalIndent(schema.JSON(Config{}), "", "  ")
+func (a *app) configSchema(of string) (int, error) {
+	form := configJSON()
+	if of == "checklist" {
+		form = checklistJSON()
+	}
+	data, err := json.MarshalIndent(form, "", "  ")
 	if err != nil {
 		return 0, err
 	}

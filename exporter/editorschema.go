@@ -1,0 +1,115 @@
+package exporter
+
+import (
+	"maps"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// The JSON Schemas of the two files that people write, for editors that complete and explain. Loading decodes parts of them late (settings
+// after variables went in, each probe by its kind), so that their schemas are put together here. Loading knows more, such as which items there are.
+
+// configJSON is the schema of the configuration file.
+func configJSON() map[string]any {
+	root := schema.JSON(Config{}, schema.Title("Configuration of catalyst_exporter"))
+	settings := schema.JSON(deployment.Settings{})
+	override := schema.JSON(checklist.Override{})
+	override["if"] = map[string]any{"properties": map[string]any{"enabled": map[string]any{"const": false}}, "required": []any{"enabled"}}
+	override["then"] = map[string]any{"required": []any{"reason"}}
+	root["$defs"] = map[string]any{"deployment": part(withVariables(settings)), "override": part(override), "waiver": part(schema.JSON(checklist.WaiverDocument{}))}
+	properties := object(root, "properties")
+	object(properties, "deployment")["$ref"] = "#/$defs/deployment"
+	object(properties, "targets")["additionalProperties"] = map[string]any{"$ref": "#/$defs/deployment", "required": []any{"root"}}
+	object(properties, "overrides")["additionalProperties"] = map[string]any{"$ref": "#/$defs/override"}
+	object(properties, "waivers")["items"] = map[string]any{"$ref": "#/$defs/waiver"}
+	root["not"] = map[string]any{"required": []any{"deployment", "targets"}}
+	return root
+}
+
+// checklistJSON is the schema of a checklist file, with the parameters of every kind of probe.
+func checklistJSON() map[string]any {
+	root := schema.JSON(checklist.Document{}, schema.Title("Checklist of catalyst_exporter"))
+	categories := object(root, "properties", "categories", "items")
+	object(categories, "properties", "items", "items", "properties", "probes")["items"] = map[string]any{"$ref": "#/$defs/probe"}
+	root["$defs"] = map[string]any{"probe": kindJSON()}
+	return root
+}
+
+// kindJSON is one kind with its parameters, and what every probe may have beside it.
+func kindJSON() map[string]any {
+	of := part(schema.JSON(checklist.ProbeDocument{}))
+	properties := object(of, "properties")
+	var one []any
+	for _, k := range probe.Kinds() {
+		spec := part(schema.JSON(k.New()))
+		spec["description"] = k.Question + " For example: " + k.Name + ": " + k.Example
+		properties[k.Name] = spec
+		one = append(one, map[string]any{"required": []any{k.Name}})
+	}
+	of["oneOf"] = one // one kind
+	return of
+}
+
+// part is a schema that stands inside another.
+func part(of map[string]any) map[string]any {
+	delete(of, "$schema")
+	delete(of, "title")
+	return of
+}
+
+// object goes down into a schema, which must have what it is asked for.
+func object(of map[string]any, path ...string) map[string]any {
+	for _, key := range path {
+		of = of[key].(map[string]any)
+	}
+	return of
+}
+
+// withVariables lets ${…} stand for every value, of whatever type it turns out to be.
+func withVariables(of map[string]any) map[string]any {
+	for _, key := range []string{"properties", "$defs"} {
+		for name, inner := range inside(of[key]) {
+			inside(of[key])[name] = withVariables(inside(inner))
+		}
+	}
+	for _, key := range []string{"items", "additionalProperties"} {
+		if inner := inside(of[key]); inner != nil {
+			of[key] = withVariables(inner)
+		}
+	}
+	if either, ok := of["anyOf"].([]any); ok {
+		for i := range either {
+			either[i] = withVariables(inside(either[i]))
+		}
+		return of
+	}
+	_, words := of["enum"]
+	_, form := of["pattern"]
+	switch of["type"] {
+	case "integer", "number", "boolean":
+	case "string":
+		if !words && !form {
+			return of
+		}
+	default:
+		return of
+	}
+	typed, out := maps.Clone(of), map[string]any{}
+	for _, key := range []string{"description", "default", "examples"} { // what editors show stays where they look
+		if about, ok := typed[key]; ok {
+			out[key] = about
+			delete(typed, key)
+		}
+	}
+	out["anyOf"] = []any{typed, map[string]any{"type": "string", "pattern": `\$\{[^}]+\}`}}
+	return out
+}
+
+// inside is a schema within another; nil when what stands there is none.
+func inside(value any) map[string]any {
+	of, _ := value.(map[string]any)
+	return of
+}
