@@ -8,6 +8,7 @@ import (
 	"net/http/pprof"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
@@ -40,6 +41,10 @@ func (s *server) handler() http.Handler {
 		h.Set("Cache-Control", "no-store")
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
+		if !strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // a profile takes as long as it is asked for
+			// Who asks and does not take the answer is not waited for. By the machine's clock: it is the connection's.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limit(r) + writeTimeout))
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -49,12 +54,17 @@ const scrapeMargin = 250 * time.Millisecond
 
 // deadline bounds a request by the time that Prometheus says it waits, or by --scrape.timeout.
 func (s *server) deadline(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), s.limit(r))
+}
+
+// limit is how long a request may take to look.
+func (s *server) limit(r *http.Request) time.Duration {
 	limit := s.flags.scrapeTimeout
 	if sec, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64); err == nil && sec > 0 && sec < 3600 {
 		limit = time.Duration(sec * float64(time.Second))
 		limit = max(limit-scrapeMargin, limit/2)
 	}
-	return context.WithTimeout(r.Context(), limit)
+	return limit
 }
 
 // metrics serves everything of a single deployment, or the exporter's own families where there are targets.

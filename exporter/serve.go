@@ -47,6 +47,7 @@ func (a *app) serveCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 // The time limits of the HTTP side. A request is small; an answer may wait for a scrape's deadline.
 const (
 	headerTimeout   = 5 * time.Second
+	writeTimeout    = 30 * time.Second // for an answer to be taken
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 	maxHeader       = 16 << 10

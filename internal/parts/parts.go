@@ -33,6 +33,7 @@ var packages = map[string]string{
 	"alertmanager":            "prometheus-alertmanager",
 	"amtool":                  "prometheus-alertmanager",
 	"chromium":                "chromium",
+	"curl":                    "curl",
 	"docker":                  "docker.io",
 	"dockerd":                 "docker.io",
 	"git":                     "git",
