@@ -120,7 +120,7 @@ func dnsOver(ctx context.Context, p *Pass, network, resolver string, question *d
 	reply, _, err := c.ExchangeWithConnContext(ctx, question, &dns.Conn{Conn: conn, UDPSize: 1232})
 	switch {
 	case ctx.Err() != nil:
-		return nil, ctx.Err()
+		return nil, late{ctx.Err()}
 	case err != nil && reasonOf(err) == ReasonError:
 		return nil, Unknownf(ReasonInvalid, "answers something else than DNS")
 	case err != nil:

@@ -170,11 +170,11 @@ func (d *postgres) ask(ctx context.Context, f func(ctx context.Context, conn *pg
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-ctx.Done():
-		return ctx.Err()
+		return late{ctx.Err()}
 	}
 	for old := d.conn != nil; ; old = false {
 		if ctx.Err() != nil {
-			return ctx.Err()
+			return late{ctx.Err()}
 		}
 		if d.conn == nil {
 			conn, err := d.target.connect(ctx, d.target.Password.Text.Reveal(), false)

@@ -69,7 +69,7 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 		return errNotAsked
 	}
 	if ctx.Err() == nil && strings.Contains(err.Error(), "server refused TLS connection") {
-		return fmt.Errorf("TLS is wanted and not offered: %w", errTLS)
+		return tlsFault("TLS is wanted and not offered")
 	}
 	if err = plainWebError(ctx, err); errors.Is(err, errNotHTTP) {
 		return errNotPostgres

@@ -154,21 +154,21 @@ func handshake(ctx context.Context, p *Pass, address, host string, least uint16)
 		var alert *net.OpError
 		switch {
 		case ctx.Err() != nil:
-			return tls.ConnectionState{}, ctx.Err()
+			return tls.ConnectionState{}, late{ctx.Err()}
 		case errors.As(err, &alert) && alert.Op == "remote error": // how crypto/tls hands on the server's alert
-			return tls.ConnectionState{}, fmt.Errorf("the server refuses the handshake: %w", errTLS)
+			return tls.ConnectionState{}, tlsFault("the server refuses the handshake")
 		case alert != nil && alert.Op == "local error": // what the server said is no handshake
-			return tls.ConnectionState{}, fmt.Errorf("no handshake: %w", errTLS)
+			return tls.ConnectionState{}, tlsFault("no handshake")
 		case reasonOf(errno(err)) == ReasonUnreachable:
 			return tls.ConnectionState{}, errno(err)
 		case errors.Is(err, io.EOF):
-			return tls.ConnectionState{}, fmt.Errorf("the connection is closed in the handshake: %w", errTLS)
+			return tls.ConnectionState{}, tlsFault("the connection is closed in the handshake")
 		}
-		return tls.ConnectionState{}, fmt.Errorf("no handshake: %w", errTLS)
+		return tls.ConnectionState{}, tlsFault("no handshake")
 	}
 	state := conn.ConnectionState()
 	if len(state.PeerCertificates) == 0 {
-		return tls.ConnectionState{}, fmt.Errorf("no certificate: %w", errTLS)
+		return tls.ConnectionState{}, tlsFault("no certificate")
 	}
 	return state, nil
 }

@@ -222,25 +222,25 @@ func plainWebError(ctx context.Context, err error) error {
 	var op *net.OpError
 	switch {
 	case ctx.Err() != nil:
-		return ctx.Err()
+		return late{ctx.Err()}
 	case errors.Is(err, errRedirects):
 		return errRedirects
 	case errors.As(err, &dns):
 		return &net.DNSError{Err: "no such host", Name: dns.Name, IsNotFound: dns.IsNotFound, IsTimeout: dns.IsTimeout}
 	case errors.As(err, &unknownCA):
-		return fmt.Errorf("certificate of an unknown authority: %w", errTLS)
+		return tlsFault("certificate of an unknown authority")
 	case errors.As(err, &host):
-		return fmt.Errorf("certificate for another name: %w", errTLS)
+		return tlsFault("certificate for another name")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return fmt.Errorf("certificate expired or not yet valid: %w", errTLS)
+		return tlsFault("certificate expired or not yet valid")
 	case errors.As(err, &invalid):
-		return fmt.Errorf("invalid certificate: %w", errTLS)
+		return tlsFault("invalid certificate")
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return fmt.Errorf("the port does not speak TLS: %w", errTLS)
+		return tlsFault("the port does not speak TLS")
 	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on the server's alert
-		return fmt.Errorf("TLS was refused: %w", errTLS)
+		return tlsFault("TLS was refused")
 	case op != nil && op.Op == "local error": // and its own
-		return fmt.Errorf("no handshake: %w", errTLS)
+		return tlsFault("no handshake")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return errno(err)
 	case errors.As(err, &op):
@@ -251,8 +251,26 @@ func plainWebError(ctx context.Context, err error) error {
 	return errNotHTTP
 }
 
-// errTLS is behind every failure of TLS.
+// errTLS is every failure of TLS.
 var errTLS = errors.New("TLS")
+
+// tlsFault is one failure of TLS, in words.
+type tlsFault string
+
+// Error implements error.
+func (f tlsFault) Error() string { return string(f) }
+
+// Is makes it errTLS to errors.Is.
+func (tlsFault) Is(target error) bool { return target == errTLS }
+
+// late is a context's end in words.
+type late struct{ cause error }
+
+// Error implements error.
+func (late) Error() string { return "no answer in time" }
+
+// Unwrap is the context's error.
+func (l late) Unwrap() error { return l.cause }
 
 // errno returns the operating system's error behind err.
 func errno(err error) error {
