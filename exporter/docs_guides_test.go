@@ -110,6 +110,23 @@ func TestGuidesLinkToWhatIsThere(t *testing.T) {
 	}
 }
 
+// The front page leads to every page: what nothing links to is not found.
+func TestReadmeLeadsToEveryPage(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := filepath.Glob("../docs/*")
+	if err != nil || len(pages) < 15 {
+		t.Fatalf("%q %v", pages, err)
+	}
+	for _, page := range pages {
+		if !strings.Contains(string(readme), "](docs/"+filepath.Base(page)) {
+			t.Errorf("README.md does not link to docs/%s", filepath.Base(page))
+		}
+	}
+}
+
 // The settings that guides show are ones the exporter and Prometheus accept.
 func TestGuidesShowWhatIsAccepted(t *testing.T) {
 	exporters, prometheuses := 0, 0
