@@ -49,6 +49,7 @@ func brokenDeployment(t *testing.T) (config string) {
 	const elsewhere = `
     firewall: {host_root: host}
     docker: {host: 'unix:///nonexistent.sock'}
+    database: {host: 127.0.0.1, port: 1}
     api: {url: 'http://127.0.0.1:1'}
     prometheus: {url: 'http://127.0.0.1:1'}
     grafana: {url: 'http://127.0.0.1:1'}
@@ -64,6 +65,7 @@ attestations:
   allowed_signers: allowed_signers
 overrides:
   performance/load_test: {enabled: false, reason: 'a <b>quiet</b> shop'}
+  security/firewall_rules: {probes: {listening_ports: {enabled: false, reason: 'other tests listen on this machine'}}}
 waivers:
   - {item: security/postgres_password, reason: 'the database moves in May', by: lead@example.com, expires: 2099-05-31}
   - {item: security/jwt_secret, reason: 'tokens are short-lived', by: lead@example.com, expires: 2026-01-31}
