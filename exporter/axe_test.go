@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -96,4 +97,17 @@ func (b *boardSeen) axe(t *testing.T, script, version string) (found []axeFindin
 		return [...r.violations, ...undecided].map(v => ({Rule: v.id, Impact: v.impact, Help: v.help, Where: v.nodes.map(n => n.target.join(" ") + ": " + (n.failureSummary ?? "").slice(0, 300))}));
 	})`, &found)
 	return found
+}
+
+// TestAxeIsPinned: what is fetched is one version, known by its digest, from wherever npm is told to fetch.
+func TestAxeIsPinned(t *testing.T) {
+	wanted := parts.NeedFile(t, "../tools/axe/package.json", "it belongs to this repository")
+	locked := string(parts.NeedFile(t, "../tools/axe/package-lock.json", "it belongs to this repository"))
+	exact := regexp.MustCompile(`"axe-core": "([0-9]+\.[0-9]+\.[0-9]+)"`).FindSubmatch(wanted)
+	if exact == nil {
+		t.Fatalf("axe-core is not wanted at one version:\n%s", wanted)
+	}
+	if !strings.Contains(locked, `"version": "`+string(exact[1])+`"`) || strings.Count(locked, `"integrity": "sha512-`) != 1 || strings.Contains(locked, "://") {
+		t.Errorf("the lock does not hold version %s, its digest and no address:\n%s", exact[1], locked)
+	}
 }
