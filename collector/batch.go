@@ -3,6 +3,7 @@ package collector
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -54,6 +55,19 @@ func (c *Collector) staff(b *batch, workers int) {
 	}
 }
 
+// worker works off a batch.
+type worker struct {
+	c *Collector
+	b *batch
+
+	late     *time.Timer   // for the look under way; nil before the first
+	replaced chan struct{} // closed when a look has not come back and another worker is in this one's place
+
+	mu    sync.Mutex
+	job   job // whose look is under way
+	began time.Time
+}
+
 // work takes jobs until none is left. A worker whose look does not come back is replaced.
 func (c *Collector) work(b *batch) {
 	slot := false
@@ -62,12 +76,13 @@ func (c *Collector) work(b *batch) {
 		slot = true
 	case <-c.background.Done():
 	}
+	w := &worker{c: c, b: b, replaced: make(chan struct{})}
 	for {
 		i := int(b.next.Add(1)) - 1
 		if i >= len(b.jobs) {
 			break
 		}
-		if !c.run(b, b.jobs[i]) { // without a slot everything is at its end, and it only lets go those who wait
+		if !w.run(b.jobs[i]) { // without a slot everything is at its end, and it only lets go those who wait
 			return // the one in its place has the slot to answer for
 		}
 	}
@@ -77,34 +92,32 @@ func (c *Collector) work(b *batch) {
 }
 
 // run looks once and keeps the verdict. It returns false when the look came back so late that the slot was given away meanwhile.
-func (c *Collector) run(b *batch, j job) bool {
-	l := j.look
+func (w *worker) run(j job) bool {
+	c, l := w.c, j.look
 	if c.background.Err() != nil {
 		l.finish(j.done, nil, "")
 		return true
 	}
-	ctx, cancel := context.WithTimeout(c.background, l.probe.Timeout)
-	defer cancel()
 	began := c.deps.Now()
+	limited := &brief{Context: c.background, deadline: time.Now().Add(l.probe.Timeout)}
+	defer limited.end()
+	var ctx context.Context = limited
 	l.begin(began)
 	if l.probe.Kind.Background { // what is quick has nothing to tell
 		ctx = probe.Watched(ctx, l.tell)
 	}
-	// A look that does not come back when its time is over (a dead network mount) gets its verdict all the same, and gives back its slot;
-	// it is not started again before it has returned.
-	replaced := make(chan struct{})
-	givenUp := time.AfterFunc(l.probe.Timeout+overtime, func() {
-		defer close(replaced)
-		ended := c.deps.Now()
-		l.giveUp(j.done, &outcome{probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout,
-			Detail: fmt.Sprintf("no answer within %v, and the look does not come back", l.probe.Timeout)}, ended, ended.Sub(began)})
-		<-b.slots
-		c.running.Go(func() { c.work(b) })
-	})
-	result := probe.Look(ctx, l.probe.Look, b.pass)
-	inTime := givenUp.Stop()
+	w.mu.Lock()
+	w.job, w.began = j, began
+	w.mu.Unlock()
+	if w.late == nil {
+		w.late = time.AfterFunc(l.probe.Timeout+overtime, w.giveUp)
+	} else {
+		w.late.Reset(l.probe.Timeout + overtime)
+	}
+	result := probe.Look(ctx, l.probe.Look, w.b.pass)
+	inTime := w.late.Stop()
 	if !inTime {
-		<-replaced // the one in this worker's place is counted before this one is gone
+		<-w.replaced // the one in this worker's place is counted before this one is gone
 	}
 	if c.background.Err() != nil {
 		l.finish(j.done, nil, "") // what was interrupted by the end of the configuration is no verdict
@@ -113,4 +126,68 @@ func (c *Collector) run(b *batch, j job) bool {
 	ended := c.deps.Now()
 	l.finish(j.done, &outcome{result, ended, ended.Sub(began)}, j.key)
 	return inTime
+}
+
+// giveUp gives a look that does not come back when its time is over (a dead network mount) its verdict all the same, and its slot to another worker; it is
+// not started again before it has returned.
+func (w *worker) giveUp() {
+	defer close(w.replaced)
+	w.mu.Lock()
+	j, began := w.job, w.began
+	w.mu.Unlock()
+	ended := w.c.deps.Now()
+	j.look.giveUp(j.done, &outcome{probe.Result{State: probe.StateUnknown, Reason: probe.ReasonTimeout,
+		Detail: fmt.Sprintf("no answer within %v, and the look does not come back", j.look.probe.Timeout)}, ended, ended.Sub(began)})
+	<-w.b.slots
+	w.c.running.Go(func() { w.c.work(w.b) })
+}
+
+// brief is a context with a deadline that costs a timer only when somebody waits for it: most looks at files ask at most whether it is over.
+type brief struct {
+	context.Context // that everything ends with
+	deadline        time.Time
+
+	mu     sync.Mutex
+	ended  bool
+	timed  context.Context // once somebody waits
+	cancel context.CancelFunc
+}
+
+// Deadline implements context.Context.
+func (b *brief) Deadline() (time.Time, bool) { return b.deadline, true }
+
+// Done implements context.Context.
+func (b *brief) Done() <-chan struct{} { return b.waited().Done() }
+
+// Err implements context.Context.
+func (b *brief) Err() error {
+	b.mu.Lock()
+	idle := b.timed == nil && !b.ended
+	b.mu.Unlock()
+	if idle && b.Context.Err() == nil && time.Now().Before(b.deadline) {
+		return nil
+	}
+	return b.waited().Err()
+}
+
+func (b *brief) waited() context.Context {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.timed == nil {
+		b.timed, b.cancel = context.WithDeadline(b.Context, b.deadline)
+		if b.ended {
+			b.cancel()
+		}
+	}
+	return b.timed
+}
+
+// end lets go all who wait, now or later.
+func (b *brief) end() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.ended = true
+	if b.timed != nil {
+		b.cancel()
+	}
 }

@@ -76,3 +76,45 @@ func TestCloseLetsThoseGoWhoWaitForABatch(t *testing.T) {
 		}
 	})
 }
+
+// TestABriefContextIsOneWithADeadline: who waits and who asks is told the same, whenever they begin.
+func TestABriefContextIsOneWithADeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		made := func() *brief {
+			return &brief{Context: t.Context(), deadline: time.Now().Add(time.Second)}
+		}
+		waits, asks, child := made(), made(), made()
+		under, cancel := context.WithCancel(child)
+		defer cancel()
+		began := time.Now()
+		if waits.Err() != nil || asks.Err() != nil || under.Err() != nil {
+			t.Error("over at once")
+		}
+		<-waits.Done()
+		if took := time.Since(began); took != time.Second || waits.Err() != context.DeadlineExceeded || asks.Err() != context.DeadlineExceeded {
+			t.Errorf("after %v: %v, %v", took, waits.Err(), asks.Err())
+		}
+		<-asks.Done()
+		<-under.Done()
+		for _, b := range []*brief{waits, asks, child} {
+			b.end()
+		}
+		early, unasked := made(), made()
+		done := early.Done()
+		early.end()
+		<-done
+		unasked.end()
+		<-unasked.Done()
+		if early.Err() != context.Canceled || unasked.Err() != context.Canceled {
+			t.Errorf("ended before the time: %v, %v", early.Err(), unasked.Err())
+		}
+		parent, stop := context.WithCancel(t.Context())
+		b := &brief{Context: parent, deadline: time.Now().Add(time.Second)}
+		stop()
+		if b.Err() != context.Canceled {
+			t.Errorf("the parent has ended: %v", b.Err())
+		}
+		<-b.Done()
+		b.end()
+	})
+}

@@ -62,13 +62,14 @@ func (r *Report) Gather() ([]*dto.MetricFamily, error) {
 	return x.families(), nil
 }
 
-// adder takes one sample: the name of a declared family, the number, and the labels in the order of the declaration.
+// adder takes one sample: the name of a declared family, the number, and the labels in the order of the declaration. It does not keep the labels.
 type adder func(name string, number float64, labels ...string)
 
 // samples gives away everything that the report is exposed as.
 func (r *Report) samples(add adder) {
+	labels := make([]string, 0, 16) // room for those of one sample
 	for i := range r.Verdicts {
-		add.verdict(&r.Verdicts[i])
+		add.verdict(&r.Verdicts[i], labels)
 	}
 	for verdicts := r.Verdicts; len(verdicts) > 0; {
 		var of []checklist.Verdict
@@ -97,29 +98,30 @@ func (r *Report) samples(add adder) {
 	}
 }
 
-func (add adder) verdict(v *checklist.Verdict) {
-	add("catalyst_check_state", 1, v.Category, v.Name, v.State.String(), string(v.Reason))
-	add("catalyst_check_info", 1, v.Category, v.Name, v.Title, v.Severity, strconv.FormatBool(v.Required), v.Scope)
-	add("catalyst_check_waived", truth(v.Waived), v.Category, v.Name)
+func (add adder) verdict(v *checklist.Verdict, room []string) {
+	of := append(room[:0], v.Category, v.Name)
+	add("catalyst_check_state", 1, append(of, v.State.String(), string(v.Reason))...)
+	add("catalyst_check_info", 1, append(of, v.Title, v.Severity, strconv.FormatBool(v.Required), v.Scope)...)
+	add("catalyst_check_waived", truth(v.Waived), of...)
 	if v.Waiver != nil {
-		add("catalyst_waiver_expiry_timestamp_seconds", seconds(v.Waiver.Expires), v.Category, v.Name)
-		add("catalyst_waiver_unused", truth(v.Waived && v.State.OK()), v.Category, v.Name)
+		add("catalyst_waiver_expiry_timestamp_seconds", seconds(v.Waiver.Expires), of...)
+		add("catalyst_waiver_unused", truth(v.Waived && v.State.OK()), of...)
 	}
 	if v.State.Answered() {
-		add("catalyst_check_ok", truth(v.State.OK()), v.Category, v.Name)
+		add("catalyst_check_ok", truth(v.State.OK()), of...)
 	}
 	if !v.LastRun.IsZero() {
-		add("catalyst_check_duration_seconds", v.Duration.Seconds(), v.Category, v.Name)
-		add("catalyst_check_last_run_timestamp_seconds", seconds(v.LastRun), v.Category, v.Name)
+		add("catalyst_check_duration_seconds", v.Duration.Seconds(), of...)
+		add("catalyst_check_last_run_timestamp_seconds", seconds(v.LastRun), of...)
 	}
 	for _, o := range v.Outcomes {
 		if o.Result.State.Answered() {
-			add("catalyst_probe_ok", truth(o.Result.State.OK()), v.Category, v.Name, o.Probe.Name)
+			add("catalyst_probe_ok", truth(o.Result.State.OK()), append(of, o.Probe.Name)...)
 		}
 		for _, s := range o.Result.Samples {
 			// A kind may only measure what it declares; the conformance test of the kinds keeps to that.
 			if slices.Contains(o.Probe.Kind.Values, s.Value) && len(s.Labels) == len(s.Value.Labels) {
-				add(s.Value.Name, s.Number, append([]string{v.Category, v.Name, o.Probe.Name}, s.Labels...)...)
+				add(s.Value.Name, s.Number, append(append(of, o.Probe.Name), s.Labels...)...)
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type Deployment struct {
 	index   index
 	compose made[composeResult]
 	nginx   made[nginxResult]
+	around  around
 }
 
 // How a fact became known.

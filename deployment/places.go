@@ -66,29 +66,46 @@ type places struct {
 	dirs []string // searched, in order of preference
 
 	mu    sync.Mutex
-	lists map[string][]fs.DirEntry // looked at in this moment
-	blind []string                 // directories that were not seen whole
+	lists map[string]seenDir // looked at in this moment
+	blind []string           // directories that were not seen whole
 }
 
 func (d *Deployment) places() *places {
-	return &places{d: d, dirs: d.index.search(d.Root), lists: map[string][]fs.DirEntry{}}
+	return &places{d: d, dirs: d.index.search(d.Root), lists: map[string]seenDir{}}
+}
+
+// seenDir is a directory as it was seen.
+type seenDir struct {
+	names []fs.DirEntry
+	whole bool
 }
 
 // list returns the entries of a directory, the same ones throughout.
 func (p *places) list(dir string) []fs.DirEntry {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	names, ok := p.lists[dir]
+	known, ok := p.lists[dir]
 	if !ok {
-		var seen bool
-		names, seen = p.d.index.list(dir)
-		p.lists[dir] = names
+		if p.missing(dir) {
+			known.whole = true
+		} else {
+			known.names, known.whole = p.d.index.list(dir)
+		}
+		p.lists[dir] = known
 		below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
-		if !seen && !slices.ContainsFunc(p.blind, below) {
+		if !known.whole && !slices.ContainsFunc(p.blind, below) {
 			p.blind = append(p.blind, dir)
 		}
 	}
-	return names
+	return known.names
+}
+
+// missing reports whether a directory is known not to be there, since the one above was seen whole and holds no such name, in whatever case: some file
+// systems make no difference. The caller holds the lock.
+func (p *places) missing(dir string) bool {
+	above, ok := p.lists[filepath.Dir(dir)]
+	name := filepath.Base(dir)
+	return ok && above.whole && !slices.ContainsFunc(above.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
 }
 
 // unseen are the directories that were not seen whole so far.

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"go.yaml.in/yaml/v3"
 
@@ -46,28 +47,70 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 		}
 		return "", false
 	}
-	for _, file := range service.EnvFiles {
-		env, err := v.serviceEnv(file)
-		if err == nil {
-			if err = env.Err(); err == nil {
-				var read map[string]value
-				if read, err = env.expandWith(outer, s.values); err == nil {
-					maps.Copy(s.values, read)
-					continue
+	// A service's files are expanded again only when one of them or the model is another.
+	envs, errs := make([]*Env, len(service.EnvFiles)), make([]error, len(service.EnvFiles))
+	for i, file := range service.EnvFiles {
+		envs[i], errs[i] = v.serviceEnv(file)
+	}
+	before := &v.Deployment.around
+	if kept, ok := before.find(name, c, envs); ok {
+		s = kept
+	} else {
+		for i, file := range service.EnvFiles {
+			env, err := envs[i], errs[i]
+			if err == nil {
+				if err = env.Err(); err == nil {
+					var read map[string]value
+					if read, err = env.expandWith(outer, s.values); err == nil {
+						maps.Copy(s.values, read)
+						continue
+					}
 				}
 			}
+			if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+				continue
+			}
+			if s.missing == nil {
+				s.missing = fmt.Errorf("env file of service %s: %w", name, err)
+			}
 		}
-		if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
-			continue
-		}
-		if s.missing == nil {
-			s.missing = fmt.Errorf("env file of service %s: %w", name, err)
+		if errors.Join(errs...) == nil { // an error may be another next time
+			before.keep(name, c, envs, s)
 		}
 	}
 	v.mu.Lock()
 	v.services[name] = s
 	v.mu.Unlock()
 	return s
+}
+
+// around keeps what the env files of services give them, for as long as the model and the files are the same. The zero value is ready; safe for
+// concurrent use.
+type around struct {
+	mu       sync.Mutex
+	compose  *Compose // that all of it is of
+	services map[string]keptService
+}
+
+type keptService struct {
+	envs []*Env
+	surroundings
+}
+
+func (a *around) find(name string, c *Compose, envs []*Env) (surroundings, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	kept, ok := a.services[name]
+	return kept.surroundings, ok && a.compose == c && slices.Equal(kept.envs, envs)
+}
+
+func (a *around) keep(name string, c *Compose, envs []*Env, s surroundings) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.compose != c || a.services == nil {
+		a.compose, a.services = c, map[string]keptService{}
+	}
+	a.services[name] = keptService{envs, s}
 }
 
 // valueOfService looks keys up in one service.

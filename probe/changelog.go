@@ -74,7 +74,8 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return notRead(p.Deployment.Rel(path)+" cannot be read", err)
 	}
 	version, unknown := releaseVersion(p)
-	r := c.judge(m, p.Deployment.Rel(path), version, p.Time)
+	e := unchanged(p, changelogKey{path}, []*markdown{m}, m.entries)
+	r := c.judge(e, p.Deployment.Rel(path), version, p.Time)
 	if unknown != nil && r.State != StateFail { // a fault of its form is one whichever the release is
 		return Result{}, unknown
 	}
@@ -98,9 +99,18 @@ func releaseVersion(p *Pass) (string, error) {
 	return r.Release.Version, nil
 }
 
-// entries takes a changelog apart: the entries in the order of the file, what is unreleased (nil for no such section), and the lines of headings that
-// are neither.
-func (m *markdown) entries() (entries []changelogEntry, unreleased *changelogEntry, others []int) {
+type changelogKey struct{ path string }
+
+// changelogEntries is a changelog taken apart. Nobody changes it.
+type changelogEntries struct {
+	entries    []changelogEntry // in the order of the file
+	unreleased *changelogEntry  // nil for no such section
+	others     []int            // lines of headings that are neither
+	empty      bool             // nothing is written at all
+}
+
+// entries takes a changelog apart.
+func (m *markdown) entries() (c changelogEntries) {
 	for i, s := range m.sections {
 		if s.level != 2 {
 			continue
@@ -108,16 +118,17 @@ func (m *markdown) entries() (entries []changelogEntry, unreleased *changelogEnt
 		e := changelogEntry{line: s.line, entryText: textBelow(m.sections[i:])}
 		match := entryTitle.FindStringSubmatch(s.title)
 		switch {
-		case unreleasedTitle.MatchString(s.title) && unreleased == nil:
-			unreleased = &e
+		case unreleasedTitle.MatchString(s.title) && c.unreleased == nil:
+			c.unreleased = &e
 		case match != nil:
 			e.version, e.date, e.yanked = match[1], match[2]+match[3], match[4] != ""
-			entries = append(entries, e)
+			c.entries = append(c.entries, e)
 		default:
-			others = append(others, s.line)
+			c.others = append(c.others, s.line)
 		}
 	}
-	return entries, unreleased, others
+	c.empty = len(c.others) == 0 && textBelow(append([]mdSection{{level: -1}}, m.sections...)).changes == 0
+	return c
 }
 
 // textBelow counts what stands in the first section and those below it.
@@ -140,11 +151,11 @@ func textBelow(sections []mdSection) (t entryText) {
 }
 
 // judge judges a changelog, file being its name for people. Version is that of the release on its way, "" for none.
-func (c *changelog) judge(m *markdown, file, version string, now time.Time) Result {
-	entries, unreleased, others := m.entries()
+func (c *changelog) judge(m changelogEntries, file, version string, now time.Time) Result {
+	entries, unreleased, others := m.entries, m.unreleased, m.others
 	var f Findings
 	if len(entries) == 0 && unreleased == nil {
-		if textBelow(append([]mdSection{{level: -1}}, m.sections...)).changes == 0 && len(others) == 0 {
+		if m.empty {
 			return Failed(ReasonEmpty, "%s holds no entries", file)
 		}
 		return Failed(ReasonInvalid, "%s has no entries: each begins with a heading such as ## [1.2.3] - 2026-01-31", file)

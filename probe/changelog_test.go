@@ -69,7 +69,7 @@ func TestChangelogJudgement(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)}
-			expect(t, sound(c.judge(parsed(t, tt.text), "file", tt.version, now)), tt.state, tt.reason, tt.detail)
+			expect(t, sound(c.judge(parsed(t, tt.text).entries(), "file", tt.version, now)), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -117,8 +117,8 @@ func FuzzChangelog(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := sound((&changelog{}).judge(m, "file", version, time.Now()))
-		entries, unreleased, _ := m.entries()
+		r := sound((&changelog{}).judge(m.entries(), "file", version, time.Now()))
+		entries, unreleased := m.entries().entries, m.entries().unreleased
 		if r.Reason == ReasonError || r.State == StatePass && len(entries) == 0 && (unreleased == nil || unreleased.changes == 0) {
 			t.Errorf("%+v", r)
 		}

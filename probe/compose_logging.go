@@ -40,8 +40,14 @@ func (s *composeLogging) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return s.judge(c, p.Deployment.Loki.URL != "")
+	judged := unchanged(p, composeLoggingKey{s}, []*deployment.Compose{c}, func() judgement {
+		r, err := s.judge(c, p.Deployment.Loki.URL != "")
+		return judgement{r, err}
+	})
+	return judged.Result, judged.err
 }
+
+type composeLoggingKey struct{ *composeLogging }
 
 // judge judges a model; wanted tells that the configuration names where the logs must arrive.
 func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, error) {

@@ -44,8 +44,14 @@ func (s *composePorts) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return s.judge(c, p.Deployment.Firewall.Allowed)
+	judged := unchanged(p, composePortsKey{s}, []*deployment.Compose{c}, func() judgement {
+		r, err := s.judge(c, p.Deployment.Firewall.Allowed)
+		return judgement{r, err}
+	})
+	return judged.Result, judged.err
 }
+
+type composePortsKey struct{ *composePorts }
 
 // externalFirewall is the answer where the deployment's own files do not decide who gets in.
 func externalFirewall() error {

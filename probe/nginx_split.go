@@ -57,8 +57,14 @@ func (s *nginxSplit) Probe(_ context.Context, p *Pass) (Result, error) {
 	case err != nil:
 		return unreadable("the nginx configuration cannot be read", err)
 	}
-	return s.judge(n)
+	judged := unchanged(p, nginxSplitKey{s}, []*deployment.Nginx{n}, func() judgement {
+		r, err := s.judge(n)
+		return judgement{r, err}
+	})
+	return judged.Result, judged.err
 }
+
+type nginxSplitKey struct{ *nginxSplit }
 
 func (s *nginxSplit) judge(n *deployment.Nginx) (Result, error) {
 	var steering []deployment.SplitClients

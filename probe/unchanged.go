@@ -27,3 +27,9 @@ type remembered[T any, Of comparable] struct {
 	of    []Of
 	value T
 }
+
+// judgement is what a probe that judges what has not changed returns again.
+type judgement struct {
+	Result
+	err error
+}
