@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/types"
@@ -25,6 +26,9 @@ type Compose struct {
 	Files   []string // absolute, in the order they were merged; included and extended files behind
 	Outside []string // those of Files that lie outside the deployment's root
 	Env     *Env     // the env file that variables were taken from; nil when there is none
+
+	sorting  sync.Once
+	services []string // sorted
 
 	variables []Variable
 	configErr error
@@ -108,5 +112,8 @@ func (c *Compose) lookup(name string) (string, bool) {
 	return c.Env.find(name)
 }
 
-// Services are the names of the services that are started, sorted.
-func (c *Compose) Services() []string { return slices.Sorted(maps.Keys(c.Project.Services)) }
+// Services are the names of the services that are started, sorted. Nobody changes them.
+func (c *Compose) Services() []string {
+	c.sorting.Do(func() { c.services = slices.Clip(slices.Sorted(maps.Keys(c.Project.Services))) })
+	return c.services
+}

@@ -31,6 +31,7 @@ type Deployment struct {
 	compose made[composeResult]
 	nginx   made[nginxResult]
 	around  around
+	chosen  chosen
 }
 
 // How a fact became known.

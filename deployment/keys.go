@@ -4,6 +4,7 @@ import (
 	"errors"
 	"path"
 	"slices"
+	"strings"
 )
 
 // Keys lists the variables that match one of the patterns (path.Match: REDIS_*_TTL), sorted, wherever the deployment's files name them: in the
@@ -11,8 +12,11 @@ import (
 func (v *View) Keys(patterns ...string) ([]string, error) {
 	var keys []string
 	add := func(key string) {
-		if slices.ContainsFunc(patterns, func(p string) bool { ok, _ := path.Match(p, key); return ok }) {
-			keys = append(keys, key)
+		for _, p := range patterns {
+			if ok := p == key; ok || strings.ContainsAny(p, `*?[\`) && matches(p, key) {
+				keys = append(keys, key)
+				return
+			}
 		}
 	}
 	c, err := v.Compose()
@@ -41,4 +45,9 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 	}
 	slices.Sort(keys)
 	return slices.Compact(keys), nil
+}
+
+func matches(pattern, key string) bool {
+	ok, _ := path.Match(pattern, key)
+	return ok
 }

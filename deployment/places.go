@@ -4,6 +4,7 @@ package deployment
 
 import (
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -67,6 +68,7 @@ type places struct {
 
 	mu    sync.Mutex
 	lists map[string]seenDir // looked at in this moment
+	order []string           // their names, as they were looked at
 	blind []string           // directories that were not seen whole
 }
 
@@ -81,7 +83,9 @@ type seenDir struct {
 }
 
 // list returns the entries of a directory, the same ones throughout.
-func (p *places) list(dir string) []fs.DirEntry {
+func (p *places) list(dir string) []fs.DirEntry { return p.see(dir).names }
+
+func (p *places) see(dir string) seenDir {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.lists[dir]
@@ -91,13 +95,13 @@ func (p *places) list(dir string) []fs.DirEntry {
 		} else {
 			known.names, known.whole = p.d.index.list(dir)
 		}
-		p.lists[dir] = known
+		p.lists[dir], p.order = known, append(p.order, dir)
 		below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
 		if !known.whole && !slices.ContainsFunc(p.blind, below) {
 			p.blind = append(p.blind, dir)
 		}
 	}
-	return known.names
+	return known
 }
 
 // missing reports whether a directory is known not to be there, since the one above was seen whole and holds no such name, in whatever case: some file
@@ -106,6 +110,50 @@ func (p *places) missing(dir string) bool {
 	above, ok := p.lists[filepath.Dir(dir)]
 	name := filepath.Base(dir)
 	return ok && above.whole && !slices.ContainsFunc(above.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
+}
+
+// same reports whether a directory lists what it did: the index gives the very entries again for one that has not changed. Entries that are links may
+// have come to lead elsewhere.
+func (s seenDir) same(before seenDir) bool {
+	if s.whole != before.whole || len(s.names) != len(before.names) {
+		return false
+	}
+	return len(s.names) == 0 || &s.names[0] == &before.names[0] && !slices.ContainsFunc(s.names, func(e fs.DirEntry) bool { return e.Type()&fs.ModeSymlink != 0 })
+}
+
+// chosen keeps what was chosen among the entries of directories until one of them lists something else. The zero value is ready; safe for concurrent use.
+type chosen struct {
+	mu              sync.Mutex
+	dirs, order     []string
+	lists           map[string]seenDir
+	repository, ufw Place
+	places          map[string]Place
+}
+
+// find returns what was chosen before when it would be chosen again, else nil.
+func (c *chosen) find(p *places, repository, ufw Place) map[string]Place {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	same := func(a, b Place) bool { return a.How == b.How && slices.Equal(a.Paths, b.Paths) }
+	if c.places == nil || !slices.Equal(c.dirs, p.dirs) || !same(c.repository, repository) || !same(c.ufw, ufw) {
+		return nil
+	}
+	for _, dir := range c.order {
+		if !p.see(dir).same(c.lists[dir]) {
+			return nil
+		}
+	}
+	return c.places
+}
+
+// keep notes what was chosen.
+func (c *chosen) keep(p *places, repository, ufw Place, places map[string]Place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.mu.Lock() // others go on looking
+	defer p.mu.Unlock()
+	c.dirs, c.order, c.lists = p.dirs, slices.Clone(p.order), maps.Clone(p.lists)
+	c.repository, c.ufw, c.places = repository, ufw, places
 }
 
 // unseen are the directories that were not seen whole so far.

@@ -36,6 +36,25 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	if ok {
 		return known
 	}
+	files := c.Project.Services[name].EnvFiles
+	envs, errs := make([]*Env, len(files)), make([]error, len(files))
+	for i, file := range files {
+		envs[i], errs[i] = v.serviceEnv(file)
+	}
+	// They are expanded again only when one of them or the model is another; an error may be another every time.
+	known, ok = v.Deployment.around.find(name, c, envs)
+	if !ok || errors.Join(errs...) != nil {
+		known = c.expand(name, envs, errs)
+		v.Deployment.around.keep(name, c, envs, known)
+	}
+	v.mu.Lock()
+	v.services[name] = known
+	v.mu.Unlock()
+	return known
+}
+
+// expand makes what a service's env files give it, of what was read of them.
+func (c *Compose) expand(name string, envs []*Env, errs []error) surroundings {
 	s := surroundings{values: map[string]value{}}
 	service := c.Project.Services[name]
 	outer := func(key string) (string, bool) {
@@ -47,40 +66,24 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 		}
 		return "", false
 	}
-	// A service's files are expanded again only when one of them or the model is another.
-	envs, errs := make([]*Env, len(service.EnvFiles)), make([]error, len(service.EnvFiles))
 	for i, file := range service.EnvFiles {
-		envs[i], errs[i] = v.serviceEnv(file)
-	}
-	before := &v.Deployment.around
-	if kept, ok := before.find(name, c, envs); ok {
-		s = kept
-	} else {
-		for i, file := range service.EnvFiles {
-			env, err := envs[i], errs[i]
-			if err == nil {
-				if err = env.Err(); err == nil {
-					var read map[string]value
-					if read, err = env.expandWith(outer, s.values); err == nil {
-						maps.Copy(s.values, read)
-						continue
-					}
+		env, err := envs[i], errs[i]
+		if err == nil {
+			if err = env.Err(); err == nil {
+				var read map[string]value
+				if read, err = env.expandWith(outer, s.values); err == nil {
+					maps.Copy(s.values, read)
+					continue
 				}
 			}
-			if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
-				continue
-			}
-			if s.missing == nil {
-				s.missing = fmt.Errorf("env file of service %s: %w", name, err)
-			}
 		}
-		if errors.Join(errs...) == nil { // an error may be another next time
-			before.keep(name, c, envs, s)
+		if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+			continue
+		}
+		if s.missing == nil {
+			s.missing = fmt.Errorf("env file of service %s: %w", name, err)
 		}
 	}
-	v.mu.Lock()
-	v.services[name] = s
-	v.mu.Unlock()
 	return s
 }
 

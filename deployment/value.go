@@ -248,7 +248,9 @@ func managerScheme(text string) string {
 // EnvFiles returns every env file that is used: the deployment's own and those of active services, each once, in this order. Files that are not
 // there are left out (see Compose.ConfigError); the error tells of files that are there and cannot be read, the others are returned beside it.
 // Templates, and env files that lie around unused, are not among them.
-func (v *View) EnvFiles() ([]*Env, error) {
+func (v *View) EnvFiles() ([]*Env, error) { return v.envFiles() }
+
+func (v *View) readEnvFiles() ([]*Env, error) {
 	var all []*Env
 	var errs []error
 	add := func(env *Env, err error) {
@@ -262,10 +264,10 @@ func (v *View) EnvFiles() ([]*Env, error) {
 	add(v.Env())
 	c, err := v.Compose()
 	if errors.Is(err, ErrNoCompose) {
-		return all, errors.Join(errs...)
+		return slices.Clip(all), errors.Join(errs...)
 	}
 	if err != nil {
-		return all, errors.Join(append(errs, err)...)
+		return slices.Clip(all), errors.Join(append(errs, err)...)
 	}
 	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {
@@ -274,5 +276,5 @@ func (v *View) EnvFiles() ([]*Env, error) {
 			}
 		}
 	}
-	return all, errors.Join(errs...)
+	return slices.Clip(all), errors.Join(errs...) // shared
 }

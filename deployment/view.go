@@ -20,6 +20,7 @@ type View struct {
 	compose    func() (*Compose, error)
 	nginx      func() (*Nginx, error)
 	app        func() (AppService, error)
+	envFiles   func() ([]*Env, error)
 	folders    func() *places
 	places     func() map[string]Place
 	nginxRoots func() nginxRoots
@@ -48,13 +49,20 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	v.compose = sync.OnceValues(v.loadCompose)
 	v.app = sync.OnceValues(v.findApp)
 	v.nginx = sync.OnceValues(v.loadNginx)
+	v.envFiles = sync.OnceValues(v.readEnvFiles)
 	return v
 }
 
-// choose decides all places that need nothing but the names of files.
+// choose decides all places that need nothing but the names of files. As long as every directory lists the same, they are those of the pass before; only
+// what is no matter of listings is looked at again.
 func (v *View) choose() map[string]Place {
-	d := v.Deployment
 	p := v.folders()
+	repository, ufw := p.repository(), p.ufw()
+	before := &v.Deployment.chosen
+	if kept := before.find(p, repository, ufw); kept != nil {
+		return kept
+	}
+	d := v.Deployment
 	env := p.envFile()
 	all := []Place{
 		env,
@@ -67,8 +75,8 @@ func (v *View) choose() map[string]Place {
 		p.first(FactChecklist, d.Documents.Checklist, p.hits(checklistDocument)),
 		p.diagrams(),
 		p.first(FactAlertmanager, d.Alertmanager.Config, p.hits(named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config")),
-		p.repository(),
-		p.ufw(),
+		repository,
+		ufw,
 	}
 	places := make(map[string]Place, len(all))
 	for _, place := range all {
@@ -77,6 +85,7 @@ func (v *View) choose() map[string]Place {
 		}
 		places[place.Fact] = place
 	}
+	before.keep(p, repository, ufw, places)
 	return places
 }
 

@@ -30,9 +30,10 @@ type pages struct {
 	mu       sync.Mutex
 	writer   *collector.Writer
 	text     bytes.Buffer // of the exporter's own families
-	whole    bytes.Buffer
+	whole    bytes.Buffer // of compressed pieces
 	squeezed bytes.Buffer
 	joined   []byte // the text of a piece
+	spare    *sheet // that nobody uses
 	seeds    [2]maphash.Seed
 }
 
@@ -58,26 +59,37 @@ type form struct {
 // answer is a page as it was sent.
 type answer struct {
 	report *collector.Report
-	body   []byte // never changed
+	sheet  *sheet
+}
+
+// sheet is a page's text. Its memory is used again when it is neither kept nor being sent.
+type sheet struct {
+	body  []byte
+	users int // who are sending it, and one for whoever keeps it
 }
 
 // find returns the page for a report in some form, when that is known. The exporter's own families tell of their moment: they are for those alone who
 // share the very round of looking.
-func (k *kept) find(report *collector.Report, f form) []byte {
+func (k *kept) find(report *collector.Report, f form) *sheet {
 	if k == nil || report == nil {
 		return nil
 	}
 	a := k.whole[f]
 	if a.report == report || !f.own && report.Same(a.report) {
-		return a.body
+		return a.sheet
 	}
 	return nil
 }
 
-func (k *kept) keep(report *collector.Report, f form, body []byte) {
-	if k != nil && report != nil && report.Selection.All() {
-		k.whole[f] = answer{report, body}
+// keep keeps a page in place of the one before, which is returned.
+func (k *kept) keep(report *collector.Report, f form, made *sheet) (before *sheet) {
+	if k == nil || report == nil || !report.Selection.All() {
+		return nil
 	}
+	before = k.whole[f].sheet
+	k.whole[f] = answer{report, made}
+	made.users++
+	return before
 }
 
 type piece struct {
@@ -107,7 +119,7 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 		return
 	}
 	zipped := acceptsGzip(r.Header) && !besides(r)
-	body, err := p.body(format, zipped, self, report, kept)
+	sent, err := p.body(format, zipped, self, report, kept)
 	if err != nil {
 		errs.Println("error gathering the exporter's own metrics:", err)
 		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
@@ -118,36 +130,52 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 	if zipped {
 		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body)
+	h.Set("Content-Length", strconv.Itoa(len(sent.body)))
+	_, _ = w.Write(sent.body)
+	p.mu.Lock()
+	p.letGo(sent)
+	p.mu.Unlock()
 }
 
-// body makes a page, or finds it. It belongs to nobody: a slow reader holds nobody else up.
-func (p *pages) body(format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) ([]byte, error) {
+// body makes a page, or finds it, for somebody who will let go of it. A slow reader holds nobody else up.
+func (p *pages) body(format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	asked := form{format, zipped, self != nil}
-	if body := kept.find(report, asked); body != nil {
-		return body, nil
+	if found := kept.find(report, asked); found != nil {
+		found.users++
+		return found, nil
 	}
 	open := format.FormatType() == expfmt.TypeOpenMetrics
 	all, err := p.families(format, open, self, report)
 	if err != nil {
 		return nil, err
 	}
-	var body []byte
-	if zipped {
-		body = p.compressed(all, open, kept)
-	} else {
-		p.whole.Reset()
-		for _, f := range all {
-			p.whole.Write(f.Text)
-		}
-		body = p.whole.Bytes()
+	made := p.spare
+	if p.spare = nil; made == nil {
+		made = &sheet{}
 	}
-	body = bytes.Clone(body)
-	kept.keep(report, asked, body)
-	return body, nil
+	made.users = 1
+	if zipped {
+		made.body = append(made.body[:0], p.compressed(all, open, kept)...)
+	} else {
+		made.body = made.body[:0]
+		for _, f := range all {
+			made.body = append(made.body, f.Text...)
+		}
+	}
+	p.letGo(kept.keep(report, asked, made))
+	return made, nil
+}
+
+// letGo ends a use of a page. The caller holds the lock.
+func (p *pages) letGo(s *sheet) {
+	if s == nil {
+		return
+	}
+	if s.users--; s.users == 0 {
+		p.spare = s
+	}
 }
 
 // families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.

@@ -73,7 +73,7 @@ func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		services = slices.DeleteFunc(c.Services(), func(name string) bool { return slices.Contains(s.Except, name) })
+		services = slices.DeleteFunc(slices.Clone(c.Services()), func(name string) bool { return slices.Contains(s.Except, name) })
 		if len(services) == 0 {
 			return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service to look for: none is active, or all are excepted"))
 		}

@@ -1,0 +1,116 @@
+package deployment
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// TestPlacesFollowWhatLies: what was chosen before is chosen again only while nothing lies there differently.
+func TestPlacesFollowWhatLies(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	at := func(name string) string { return filepath.Join(root, name) }
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	write := func(name string) {
+		t.Helper()
+		do(os.MkdirAll(filepath.Dir(at(name)), 0o755))
+		do(os.WriteFile(at(name), []byte("A=1\n"), 0o600))
+	}
+	write("CHANGES.md")
+	write("elsewhere/README")
+	write("docs/notes.txt")
+	do(os.Mkdir(at(".git"), 0o755))
+	d, err := Discover(Settings{Root: root})
+	do(err)
+	cache := &files.Cache{}
+	path := func(fact string) string { return d.View(cache).Place(fact).Path() }
+	settle := func() { // listings are kept from now on
+		t.Helper()
+		time.Sleep(settled + 50*time.Millisecond)
+		for range 3 {
+			path(FactChangelog)
+		}
+	}
+	settle()
+	if d.chosen.places == nil {
+		t.Fatal("nothing is kept")
+	}
+	for _, step := range []struct {
+		what, fact string
+		change     func()
+		want       string
+	}{
+		{"nothing", FactChangelog, func() {}, "CHANGES.md"},
+		{"a folder becomes a repository", FactRepository, func() { write(".git/HEAD") }, "."},
+		{"a better name", FactChangelog, func() { write("CHANGELOG.md") }, "CHANGELOG.md"},
+		{"it is gone", FactChangelog, func() { do(os.Remove(at("CHANGELOG.md"))) }, "CHANGES.md"},
+		{"a new folder", FactEnvFile, func() { write("deploy/.env.production") }, "deploy/.env.production"},
+		{"a folder below docs", FactRunbook, func() { write("docs/night/RUNBOOK.md") }, "docs/night/RUNBOOK.md"},
+		{"a folder in one that was not there", FactMigrations, func() { do(os.MkdirAll(at("internal/db/migrations"), 0o755)) }, "internal/db/migrations"},
+		{"a link to a folder", FactSSL, func() { do(os.Symlink("elsewhere", at("ssl"))) }, "ssl"},
+		{"the link leads to a file", FactSSL, func() {
+			settle() // the folder that the link lies in stays as it is
+			do(os.RemoveAll(at("elsewhere")))
+			write("elsewhere")
+		}, ""},
+	} {
+		step.change()
+		want := ""
+		if step.want != "" {
+			want = at(step.want)
+		}
+		for range 2 {
+			if got := path(step.fact); got != want {
+				t.Errorf("%s: %s is at %q, want %q", step.what, step.fact, got, want)
+			}
+		}
+	}
+}
+
+// TestServicesFollowTheirEnvFiles: what an env file of a service sets is seen when it changes, while the compose file stays.
+func TestServicesFollowTheirEnvFiles(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(root, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("compose.yaml", "services: {app: {image: app:1, env_file: [one.env, {path: two.env, required: false}]}}\n")
+	write("one.env", "KEY=one\n")
+	write("two.env", "OTHER=1\n")
+	d, err := Discover(Settings{Root: root, Service: "app"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache := &files.Cache{}
+	time.Sleep(settled + 50*time.Millisecond)
+	for _, step := range []struct{ file, text, want string }{
+		{"one.env", "", "one"}, {"one.env", "", "one"},
+		{"one.env", "KEY=two\n", "two"}, {"two.env", "KEY=${KEY}-more\n", "two-more"}, {"one.env", "KEY=six\n", "six-more"}, {"two.env", "NO=1\n", "six"},
+	} {
+		if step.text != "" {
+			write(step.file, step.text)
+		}
+		v, err := d.View(cache).Own("KEY")
+		if err != nil || v.Text.Reveal() != step.want {
+			t.Errorf("after %q in %s: %q, %v; want %q", step.text, step.file, v.Text.Reveal(), err, step.want)
+		}
+	}
+	if err := os.Remove(filepath.Join(root, "one.env")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.View(cache).Own("ELSE"); err == nil {
+		t.Error("that a required file has gone is not told")
+	}
+}
