@@ -4,8 +4,6 @@ package alerts
 
 import (
 	"context"
-	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -64,13 +62,6 @@ func TestShippedScenarioFiles(t *testing.T) {
 	}
 }
 
-// scenario is one test of a *.test.yml file, as a file of its own.
-type scenario struct {
-	name    string // file: test
-	content string
-	expects []string // names of rules it mentions, to be tried first on a change of that rule
-}
-
 // cores hands out as many tickets as there are cores, to tests that compute.
 var cores = make(chan struct{}, runtime.GOMAXPROCS(0))
 
@@ -78,65 +69,6 @@ var cores = make(chan struct{}, runtime.GOMAXPROCS(0))
 func core() (release func()) {
 	cores <- struct{}{}
 	return func() { <-cores }
-}
-
-// shippedScenarios reads every *.test.yml of this directory, one scenario per test.
-func shippedScenarios(t testing.TB) []scenario {
-	t.Helper()
-	files, err := filepath.Glob("*.test.yml")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no scenarios: %v", err)
-	}
-	var all []scenario
-	for _, name := range files {
-		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, split(t, strings.TrimSuffix(name, ".test.yml"), content)...)
-	}
-	return all
-}
-
-// split makes a file of its own of each test of a file.
-func split(t testing.TB, name string, content []byte) []scenario {
-	t.Helper()
-	var file map[string]any
-	if err := yaml.Unmarshal(content, &file); err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	var all []scenario
-	names := map[string]bool{}
-	for _, test := range file["tests"].([]any) {
-		one := maps.Clone(file)
-		one["tests"] = []any{test}
-		content, err := yaml.Marshal(one)
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		s := scenario{name: fmt.Sprintf("%s: %v", name, test.(map[string]any)["name"]), content: string(content)}
-		if names[s.name] {
-			t.Errorf("two scenarios are called %q", s.name)
-		}
-		names[s.name] = true
-		for _, r := range parsed(t).all() {
-			if strings.Contains(s.content, r.name()) {
-				s.expects = append(s.expects, r.name())
-			}
-		}
-		all = append(all, s)
-	}
-	return all
-}
-
-// run tries the rules on the scenario in an empty directory; an error means that the scenario noticed something.
-func (s scenario) run(ctx context.Context, dir, promtool, rules string) (string, error) {
-	for name, content := range map[string]string{rulesFile: rules, "scenario.test.yml": s.content} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
-			return "", err
-		}
-	}
-	return runTool(ctx, dir, promtool, "test", "rules", "scenario.test.yml")
 }
 
 // alertNames are the alerts of the rules, and how many rules each has.
@@ -176,11 +108,13 @@ func TestContractOfAlerts(t *testing.T) {
 
 // rule is one rule of the file.
 type rule struct {
-	Record, Alert, Expr string
-	For                 string
-	KeepFiringFor       string `yaml:"keep_firing_for"`
-	Labels              map[string]string
-	Annotations         map[string]string
+	Record        string `yaml:",omitempty"`
+	Alert         string `yaml:",omitempty"`
+	Expr          string
+	For           string            `yaml:",omitempty"`
+	KeepFiringFor string            `yaml:"keep_firing_for,omitempty"`
+	Labels        map[string]string `yaml:",omitempty"`
+	Annotations   map[string]string `yaml:",omitempty"`
 }
 
 func (r rule) name() string { return r.Record + r.Alert }
@@ -221,7 +155,8 @@ func runTool(ctx context.Context, dir, program string, args ...string) (string, 
 	command := exec.CommandContext(ctx, program, args...)
 	command.Dir = dir
 	// promtool keeps its series in a temporary directory, which a killed one would leave behind.
-	command.Env = append(os.Environ(), "TMPDIR="+dir)
+	// It lives too short for its garbage to matter.
+	command.Env = append(os.Environ(), "TMPDIR="+dir, "GOGC=400")
 	output, err := command.CombinedOutput()
 	return string(output), err
 }
