@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,28 +18,65 @@ import (
 var update = flag.Bool("update", false, "write catalyst-readiness.json anew")
 
 func TestBoardIsGenerated(t *testing.T) {
-	var buffer bytes.Buffer
-	encoder := json.NewEncoder(&buffer)
-	encoder.SetEscapeHTML(false)
-	encoder.SetIndent("", "  ")
-	if err := encoder.Encode(readiness()); err != nil {
+	made, err := encode(readiness())
+	if err != nil {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("catalyst-readiness.json", buffer.Bytes(), 0o644); err != nil {
+		if err := os.WriteFile("catalyst-readiness.json", made, 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if !bytes.Equal(buffer.Bytes(), Readiness()) {
+	if !bytes.Equal(made, printed(t, "")) {
 		t.Error("catalyst-readiness.json is not what the code makes: go test ./dashboards -run Board -update")
+	}
+}
+
+// printed is the board as it is printed for a job.
+func printed(t testing.TB, job string) []byte {
+	t.Helper()
+	content, err := Readiness(job)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return content
+}
+
+// TestBoardTakesTheJob: the job it opens with, and nothing else, is another.
+func TestBoardTakesTheJob(t *testing.T) {
+	const job = `read"iness`
+	got, shipped := decode(t, printed(t, job)), board(t)
+	found := false
+	for i, v := range got.Templating.List {
+		if v.Name != "job" {
+			continue
+		}
+		found = true
+		if fmt.Sprint(v.Current.Text, v.Current.Value) != fmt.Sprint([]string{job}, []string{job}) {
+			t.Errorf("the board opens with %v", v.Current)
+		}
+		got.Templating.List[i].Current = shipped.Templating.List[i].Current
+	}
+	if !found || !reflect.DeepEqual(got, shipped) {
+		t.Error("more than the job is another, or there is no job")
+	}
+	for job, want := range map[string]string{"a\nb": "holds U+000A, which cannot be printed", "\xff": "not valid UTF-8"} {
+		if _, err := Readiness(job); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("job %q: error %v, want %q", job, err, want)
+		}
 	}
 }
 
 // board decodes what ships.
 func board(t testing.TB) dashboard {
 	t.Helper()
-	decoder := json.NewDecoder(bytes.NewReader(Readiness()))
+	return decode(t, printed(t, ""))
+}
+
+func decode(t testing.TB, content []byte) dashboard {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(content))
 	decoder.DisallowUnknownFields()
 	var d dashboard
 	if err := decoder.Decode(&d); err != nil {
@@ -125,7 +163,7 @@ func TestBoardsPanels(t *testing.T) {
 // TestBoardKnowsNoDatasource: every data source is the variable.
 func TestBoardKnowsNoDatasource(t *testing.T) {
 	var tree any
-	if err := json.Unmarshal(Readiness(), &tree); err != nil {
+	if err := json.Unmarshal(printed(t, ""), &tree); err != nil {
 		t.Fatal(err)
 	}
 	found := 0
@@ -157,109 +195,6 @@ func walk(tree any, visit func(key string, value any)) {
 	}
 }
 
-// documented are the values Grafana 9 to 13 document for fields the board sets. A field or a panel type that is not listed
-// is not written without looking it up first.
-func documented() map[string][]string {
-	return map[string][]string{
-		"panel type":         {"row", "stat", "table", "state-timeline", "timeseries", "bargauge"},
-		"unit":               {"none", "s", "bytes", "dateTimeAsIso"},
-		"color.mode":         {"thresholds", "fixed", "palette-classic"},
-		"mapping type":       {"value", "special"},
-		"special":            {"null+nan"},
-		"matcher":            {"byName", "byFrameRefID"},
-		"property":           {"unit", "links", "mappings", "thresholds", "color", "decimals", "custom.displayMode", "custom.cellOptions", "custom.width", "custom.lineStyle"},
-		"transformation":     {"merge", "sortBy", "organize"},
-		"calcs":              {"last"},
-		"stat options":       {"colorMode", "graphMode", "justifyMode", "orientation", "textMode", "reduceOptions", "text"},
-		"bargauge options":   {"displayMode", "orientation", "showUnfilled", "minVizHeight", "minVizWidth", "reduceOptions", "text"},
-		"table options":      {"showHeader", "cellHeight"},
-		"timeseries options": {"legend", "tooltip"},
-		"state-timeline options": {
-			"mergeValues", "showValue", "alignValue", "rowHeight", "legend", "tooltip",
-		},
-		"table custom":          {"align", "filterable"},
-		"state-timeline custom": {"fillOpacity", "lineWidth", "spanNulls"},
-		"timeseries custom":     {"drawStyle", "lineWidth", "fillOpacity", "showPoints", "spanNulls", "lineInterpolation", "axisPlacement", "scaleDistribution"},
-		"variable type":         {"datasource", "query", "textbox"},
-		"link icon":             {"external link", "dashboard", "question", "info", "bolt", "doc", "cloud"},
-		"format":                {"time_series", "table"},
-	}
-}
-
-func TestBoardIsDocumented(t *testing.T) {
-	known := documented()
-	check := func(where, what, value string) {
-		if !slices.Contains(known[what], value) {
-			t.Errorf("%s: %s %q is not among the documented %q", where, what, value, known[what])
-		}
-	}
-	keys := func(where, what string, m map[string]any) {
-		for k := range m {
-			check(where, what, k)
-		}
-	}
-	mappings := func(where string, all []mapping) {
-		seen := map[string]bool{}
-		for _, m := range all {
-			check(where, "mapping type", m.Type)
-			seen[m.Type] = true
-			if options, ok := m.Options.(map[string]any); ok && m.Type == "special" {
-				check(where, "special", fmt.Sprint(options["match"]))
-			}
-		}
-		if !seen["special"] {
-			t.Errorf("%s: null and NaN are not mapped", where)
-		}
-	}
-	d := board(t)
-	if d.SchemaVersion != 36 {
-		t.Errorf("schemaVersion %d: Grafana 9.0 writes 36", d.SchemaVersion)
-	}
-	for _, v := range d.Templating.List {
-		check("variable "+v.Name, "variable type", v.Type)
-	}
-	for _, l := range d.Links {
-		check("link "+l.Title, "link icon", l.Icon)
-	}
-	for _, p := range d.Panels {
-		check(p.Title, "panel type", p.Type)
-		if p.Type == "row" {
-			continue
-		}
-		f := p.FieldConfig.Defaults
-		check(p.Title, "unit", f.Unit)
-		check(p.Title, "color.mode", fmt.Sprint(f.Color["mode"]))
-		mappings(p.Title, f.Mappings)
-		keys(p.Title, p.Type+" options", p.Options)
-		keys(p.Title, p.Type+" custom", f.Custom)
-		if reduce, ok := p.Options["reduceOptions"].(map[string]any); ok {
-			for _, c := range reduce["calcs"].([]any) {
-				check(p.Title, "calcs", fmt.Sprint(c))
-			}
-		}
-		for _, q := range p.Targets {
-			check(p.Title, "format", q.Format)
-		}
-		for _, tr := range p.Transformations {
-			check(p.Title, "transformation", tr.ID)
-		}
-		for _, o := range p.FieldConfig.Overrides {
-			check(p.Title, "matcher", o.Matcher.ID)
-			for _, property := range o.Properties {
-				check(p.Title, "property", property.ID)
-			}
-		}
-		if first := f.Thresholds.Steps[0]; first.Value != nil {
-			t.Errorf("%s: the first threshold has the value %v, Grafana wants null", p.Title, *first.Value)
-		}
-		for i, s := range f.Thresholds.Steps[1:] {
-			if s.Value == nil || i > 0 && *s.Value <= *f.Thresholds.Steps[i].Value {
-				t.Errorf("%s: thresholds do not rise", p.Title)
-			}
-		}
-	}
-}
-
 // TestTimelineHasRoom: 75 rows of at least 18 pixels. A unit of height is 30 pixels and 8 between.
 func TestTimelineHasRoom(t *testing.T) {
 	for _, p := range board(t).Panels {
@@ -285,7 +220,7 @@ func TestTimelineHasRoom(t *testing.T) {
 // name stands in the column that holds it, for which the tests of alerts demand a section per item. What else a link is made
 // of has a variable.
 func TestBoardsLinks(t *testing.T) {
-	text := string(Readiness())
+	text := string(printed(t, ""))
 	for _, part := range []string{runbookURL + "#${__value.text}", `"url": "${exporter}"`, `"url": "` + runbookURL + `"`, `"http://${__value.text}/"`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no link %s", part)

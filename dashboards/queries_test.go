@@ -4,17 +4,14 @@
 package dashboards
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -84,120 +81,6 @@ func newReplicas(t testing.TB) *replicas {
 	return r
 }
 
-// asker asks Prometheus, in the place of Grafana.
-type asker struct{ url string }
-
-type series struct {
-	labels map[string]string
-	value  float64
-}
-
-// ask answers a target as a panel gets it: the instant, or the last point of a range (none where the range ends earlier).
-func (a asker) ask(q target, environment string) ([]series, error) {
-	expr := strings.NewReplacer("$job", "catalyst", "$environment", environment, "$deployment", ".*", "$category", ".*").Replace(q.Expr)
-	end := time.Now()
-	query := url.Values{"query": {expr}, "time": {stamp(end)}}
-	path := "/api/v1/query?"
-	if q.Range {
-		query = url.Values{"query": {expr}, "start": {stamp(end.Add(-time.Minute))}, "end": {stamp(end)}, "step": {"15"}}
-		path = "/api/v1/query_range?"
-	}
-	response, err := http.Get(a.url + path + query.Encode())
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Status, Error string
-		Data          struct {
-			Result []struct {
-				Metric map[string]string
-				Value  []any
-				Values [][]any
-			}
-		}
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return nil, err
-	}
-	if answer.Status != "success" {
-		return nil, fmt.Errorf("%s\n%s", answer.Error, expr)
-	}
-	var all []series
-	for _, r := range answer.Data.Result {
-		point := r.Value
-		if q.Range {
-			point = r.Values[len(r.Values)-1]
-			if at := point[0].(float64); at < float64(end.Unix())-7 {
-				continue
-			}
-		}
-		value, err := strconv.ParseFloat(point[1].(string), 64)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, series{r.Metric, value})
-	}
-	return all, nil
-}
-
-func stamp(t time.Time) string { return strconv.FormatFloat(float64(t.UnixMilli())/1000, 'f', 3, 64) }
-
-// shown is what a person sees of one value.
-type shown struct{ text, colour string }
-
-// show applies mappings and thresholds as Grafana does: a mapping wins over the thresholds, null and NaN are for the special
-// mapping, and null below the first threshold has the first colour.
-func show(t testing.TB, f fieldDefaults, value *float64) shown {
-	t.Helper()
-	content, err := json.Marshal(f.Mappings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var mappings []struct {
-		Type    string
-		Options json.RawMessage
-	}
-	if err := json.Unmarshal(content, &mappings); err != nil {
-		t.Fatal(err)
-	}
-	empty := value == nil || math.IsNaN(*value)
-	for _, m := range mappings {
-		var one special
-		var values map[string]result
-		switch {
-		case m.Type == "special" && empty:
-			if err := json.Unmarshal(m.Options, &one); err != nil {
-				t.Fatal(err)
-			}
-			return shown{one.Result.Text, one.Result.Color}
-		case m.Type == "value" && !empty:
-			if err := json.Unmarshal(m.Options, &values); err != nil {
-				t.Fatal(err)
-			}
-			if r, ok := values[strconv.FormatFloat(*value, 'g', -1, 64)]; ok {
-				return shown{r.Text, r.Color}
-			}
-		}
-	}
-	s := shown{text: f.NoValue, colour: f.Thresholds.Steps[0].Color}
-	if empty {
-		return s
-	}
-	s.text = strconv.FormatFloat(*value, 'g', -1, 64)
-	for _, step := range f.Thresholds.Steps {
-		if step.Value == nil || *value >= *step.Value {
-			s.colour = step.Color
-		}
-	}
-	return s
-}
-
-// healthy tells whether anything of it says that all is well.
-func healthy(s shown) bool {
-	return s.colour == colourPass || slices.Contains([]string{"pass", "ready", "up", "loaded"}, s.text)
-}
-
 func TestBoardsQuestions(t *testing.T) {
 	rules, err := os.ReadFile("../alerts/catalyst.rules.yml")
 	if err != nil {
@@ -226,6 +109,7 @@ func TestBoardsQuestions(t *testing.T) {
 	}
 
 	answered(`count(catalyst:check_drifted) and count(up == 1) == 2`, 1)
+	annotated(t, a, d)
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
 			parts.Eventually(t, 30*time.Second, func() error {
@@ -254,6 +138,33 @@ func TestBoardsQuestions(t *testing.T) {
 	}
 	answered(`count(up == 0) == 2`, 1)
 	t.Run("down", func(t *testing.T) { nothingHealthy(t, a, d, "prod") })
+}
+
+// annotated: a release is marked at its time, and the question for drift is one that Prometheus understands, of alerts there are.
+func annotated(t *testing.T, a asker, d dashboard) {
+	rules, err := os.ReadFile("../alerts/catalyst.rules.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, one := range d.Annotations.List {
+		names = append(names, one.Name)
+		got, err := a.ask(target{Expr: one.Expr, Instant: true}, "prod")
+		if err != nil {
+			t.Errorf("annotation %s: %v", one.Name, err)
+		}
+		if one.UseValueForTime && (len(got) != 1 || got[0].value != 1.7e12 || got[0].labels["phase"] != "recorded") {
+			t.Errorf("annotation %s: %v, want the time of the recorded release in milliseconds", one.Name, got)
+		}
+		for _, alert := range regexp.MustCompile(`Catalyst[A-Za-z]+`).FindAllString(one.Expr, -1) {
+			if !strings.Contains(string(rules), "- alert: "+alert+"\n") {
+				t.Errorf("annotation %s: there is no alert %s", one.Name, alert)
+			}
+		}
+	}
+	if !slices.Equal(names, []string{"Drift", "Releases"}) {
+		t.Errorf("annotations %q, want drift and releases", names)
+	}
 }
 
 // nothingHealthy shows every panel and demands that none says that all is well, and that no table has a row.

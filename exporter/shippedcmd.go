@@ -12,7 +12,7 @@ import (
 // shippedCommands print what ships with the exporter, as files for Prometheus, Alertmanager and Grafana. They read no configuration: what they
 // print is the same for every deployment but for the name of the scrape job.
 func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	var job string
+	var job, boardJob string
 	rules := k.Command("rules", "Print the recording and alerting rules, a complete rule file for Prometheus.")
 	rules.Flag("job", "Name of the scrape job of the exporter, as Prometheus's configuration calls it.").Default(alerts.DefaultJob).PlaceHolder("NAME").StringVar(&job)
 	add(rules, func(context.Context) (int, error) {
@@ -33,8 +33,14 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 		return a.print(alerts.AlertmanagerFragment())
 	})
 
-	add(k.Command("dashboard", "Print the readiness dashboard, for Grafana to import."), func(context.Context) (int, error) {
-		return a.print(dashboards.Readiness())
+	board := k.Command("dashboard", "Print the readiness dashboard, for Grafana to import.")
+	board.Flag("job", "Name of the scrape job the dashboard opens with; without it, of every one that has series. It can be chosen on the dashboard, too.").PlaceHolder("NAME").StringVar(&boardJob)
+	add(board, func(context.Context) (int, error) {
+		text, err := dashboards.Readiness(boardJob)
+		if err != nil {
+			return 0, usageError{err}
+		}
+		return a.print(text)
 	})
 }
 
