@@ -6,9 +6,7 @@ package stack_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -25,7 +23,6 @@ import (
 	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/thenexusengine/catalyst_exporter/exporter"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -107,9 +104,45 @@ func TestCompose(t *testing.T) {
 	}) {
 		t.Error("prometheus forgets what was good: its storage is no volume")
 	}
-	build := service(t, project, "exporter").Build
-	if _, err := os.Stat(filepath.Join(build.Context, "go.mod")); err != nil {
-		t.Errorf("the exporter is built from %s: %v", build.Context, err)
+}
+
+// TestImageOfExporter: the stack's image is the one that `make image` makes of the Dockerfile, as README.md says; that it can be
+// made, and that its health check works without a shell, is tried in packaging.
+func TestImageOfExporter(t *testing.T) {
+	s := service(t, load(t, "DEPLOYMENT="+t.TempDir()), "exporter")
+	same := func(a, b string) bool {
+		x, errX := os.Stat(a)
+		y, errY := os.Stat(b)
+		return errX == nil && errY == nil && os.SameFile(x, y)
+	}
+	if s.Build == nil || !same(s.Build.Context, "../..") || !same(filepath.Join(s.Build.Context, s.Build.Dockerfile), "../../Dockerfile") {
+		t.Fatalf("the exporter is built by %+v", s.Build)
+	}
+	dockerfile, makefile := read(t, "../../Dockerfile"), read(t, "../../Makefile")
+	if !strings.Contains(makefile, "\nIMAGE ?= "+s.Image+"\n") || !strings.Contains(makefile, "\nimage: rootfs ") {
+		t.Errorf("make image does not make %s", s.Image)
+	}
+	for _, file := range []string{"README.md", "compose.yml"} {
+		if !strings.Contains(read(t, file), "make -C ../.. image") {
+			t.Errorf("%s does not say how the image is made", file)
+		}
+	}
+	for _, line := range []string{
+		`ENTRYPOINT ["/catalyst_exporter"]`,         // the command is its arguments
+		fmt.Sprintf("EXPOSE %d", s.Ports[0].Target), //
+		`CMD ["/catalyst_exporter", "healthy"]`,     // up --wait waits for it
+		`COPY dist/rootfs/ /`,                       // what make rootfs lays out
+	} {
+		if !strings.Contains(dockerfile, line) {
+			t.Errorf("the Dockerfile lacks %s", line)
+		}
+	}
+	if s.HealthCheck != nil && s.HealthCheck.Disable || s.User != "" {
+		t.Errorf("the stack runs the image otherwise than it is made: health check %+v, user %q", s.HealthCheck, s.User)
+	}
+	deployment, ok := mounted(s, "/deployment")
+	if !ok || deployment == "" || !slices.Contains(s.Command, "--deployment.root=/deployment") {
+		t.Errorf("command %q, mounts %v", s.Command, s.Volumes)
 	}
 }
 
@@ -248,74 +281,6 @@ func TestGrafanaProvisioning(t *testing.T) {
 		if got := s.Environment[key]; got == nil || *got != want {
 			t.Errorf("%s is not %s", key, want)
 		}
-	}
-}
-
-// TestScraped plays the stack without its images: the exporter in this process, a real Prometheus with the stack's
-// configuration and rules, and only the addresses changed.
-func TestScraped(t *testing.T) {
-	deployment := t.TempDir()
-	write(t, filepath.Join(deployment, ".env.production"), "LOG_LEVEL=debug\n")
-	ctx, stop := context.WithCancel(t.Context())
-	listening, ended := make(chan string, 1), make(chan int, 1)
-	go func() {
-		ended <- exporter.Main([]string{"--deployment.root=" + deployment, "--web.listen-address=127.0.0.1:0"}, exporter.System{
-			Context: ctx, Stdout: t.Output(), Stderr: t.Output(), Getenv: func(string) (string, bool) { return "", false }, Now: time.Now,
-			Listening: func(address string) { listening <- address },
-		})
-	}()
-	t.Cleanup(func() { stop(); <-ended })
-	var address string
-	select {
-	case address = <-listening:
-	case code := <-ended:
-		ended <- code
-		t.Fatalf("the exporter ended with %d", code)
-	case <-time.After(30 * time.Second):
-		t.Fatal("the exporter does not listen")
-	}
-
-	rules := read(t, "../../alerts/catalyst.rules.yml")
-	config := read(t, "prometheus.yml")
-	for from, to := range map[string]string{
-		"/etc/prometheus/rules/": "rules/", "exporter:10460": address, "alertmanager:9093": "127.0.0.1:9",
-		"scrape_interval: 1m": "scrape_interval: 1s", "scrape_timeout: 30s": "scrape_timeout: 1s", "refresh_interval: 1m": "refresh_interval: 1s",
-	} {
-		if !strings.Contains(config, from) {
-			t.Fatalf("prometheus.yml does not hold %q", from)
-		}
-		config = strings.ReplaceAll(config, from, to)
-	}
-	server := parts.Prometheus(t, config, map[string]string{"catalyst.rules.yml": strings.ReplaceAll(rules, "interval: 1m", "interval: 1s")})
-	t.Cleanup(http.DefaultClient.CloseIdleConnections)
-	for query, want := range map[string]string{
-		`up{job="catalyst"} == 1`: "default",
-		`catalyst_check_state{category="configuration",item="log_level",state="fail"}`:               "default",
-		`ALERTS{alertname="CatalystCheckFailing",item="log_level",alertstate="pending"}`:             "default",
-		`catalyst:check_last_good_timestamp_seconds or on () catalyst_config_last_reload_successful`: "default",
-	} {
-		parts.Eventually(t, 60*time.Second, func() error {
-			var answer struct {
-				Data struct {
-					Result []struct{ Metric map[string]string }
-				}
-			}
-			response, err := http.Get(server.URL + "/api/v1/query?query=" + url.QueryEscape(query))
-			if err != nil {
-				return err
-			}
-			defer response.Body.Close()
-			if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-				return err
-			}
-			if len(answer.Data.Result) == 0 {
-				return errors.New("no answer to " + query)
-			}
-			if got := answer.Data.Result[0].Metric["deployment"]; got != want {
-				return fmt.Errorf("%s: deployment %q, want %q", query, got, want)
-			}
-			return nil
-		})
 	}
 }
 

@@ -1,0 +1,87 @@
+// The stack as far as it runs without its images.
+
+package stack_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+// TestScraped plays the stack without its images: the exporter in this process, a real Prometheus with the stack's
+// configuration and rules, and only the addresses changed.
+func TestScraped(t *testing.T) {
+	deployment := t.TempDir()
+	write(t, filepath.Join(deployment, ".env.production"), "LOG_LEVEL=debug\n")
+	ctx, stop := context.WithCancel(t.Context())
+	listening, ended := make(chan string, 1), make(chan int, 1)
+	go func() {
+		ended <- exporter.Main([]string{"--deployment.root=" + deployment, "--web.listen-address=127.0.0.1:0"}, exporter.System{
+			Context: ctx, Stdout: t.Output(), Stderr: t.Output(), Getenv: func(string) (string, bool) { return "", false }, Now: time.Now,
+			Listening: func(address string) { listening <- address },
+		})
+	}()
+	t.Cleanup(func() { stop(); <-ended })
+	var address string
+	select {
+	case address = <-listening:
+	case code := <-ended:
+		ended <- code
+		t.Fatalf("the exporter ended with %d", code)
+	case <-time.After(30 * time.Second):
+		t.Fatal("the exporter does not listen")
+	}
+
+	rules := read(t, "../../alerts/catalyst.rules.yml")
+	config := read(t, "prometheus.yml")
+	for from, to := range map[string]string{
+		"/etc/prometheus/rules/": "rules/", "exporter:10460": address, "alertmanager:9093": "127.0.0.1:9",
+		"scrape_interval: 1m": "scrape_interval: 1s", "scrape_timeout: 30s": "scrape_timeout: 1s", "refresh_interval: 1m": "refresh_interval: 1s",
+	} {
+		if !strings.Contains(config, from) {
+			t.Fatalf("prometheus.yml does not hold %q", from)
+		}
+		config = strings.ReplaceAll(config, from, to)
+	}
+	server := parts.Prometheus(t, config, map[string]string{"catalyst.rules.yml": strings.ReplaceAll(rules, "interval: 1m", "interval: 1s")})
+	t.Cleanup(http.DefaultClient.CloseIdleConnections)
+	for query, want := range map[string]string{
+		`up{job="catalyst"} == 1`: "default",
+		`catalyst_check_state{category="configuration",item="log_level",state="fail"}`:               "default",
+		`ALERTS{alertname="CatalystCheckFailing",item="log_level",alertstate="pending"}`:             "default",
+		`catalyst:check_last_good_timestamp_seconds or on () catalyst_config_last_reload_successful`: "default",
+	} {
+		parts.Eventually(t, 60*time.Second, func() error {
+			var answer struct {
+				Data struct {
+					Result []struct{ Metric map[string]string }
+				}
+			}
+			response, err := http.Get(server.URL + "/api/v1/query?query=" + url.QueryEscape(query))
+			if err != nil {
+				return err
+			}
+			defer response.Body.Close()
+			if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+				return err
+			}
+			if len(answer.Data.Result) == 0 {
+				return errors.New("no answer to " + query)
+			}
+			if got := answer.Data.Result[0].Metric["deployment"]; got != want {
+				return fmt.Errorf("%s: deployment %q, want %q", query, got, want)
+			}
+			return nil
+		})
+	}
+}
