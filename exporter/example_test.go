@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -76,4 +78,37 @@ func TestExample(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(map[string]string{"privacy_middleware": "pass", "resource_limits": "pass", "initial_backup": "pass"})
+}
+
+// TestReadmeShowsWhatIsPrinted: of what the README shows of the example, all that no machine changes is printed as it stands there.
+func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+	readme, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, blocks := taken(string(readme))
+	i := slices.IndexFunc(blocks, func(b block) bool { return b.language == "" && strings.HasPrefix(b.text, "Security Requirements\n") })
+	if i < 0 {
+		t.Fatal("the README shows no output")
+	}
+	var out, errs bytes.Buffer
+	sys := System{Context: t.Context(), Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+	if code := Main([]string{"check", "--deployment.root=../examples/deployment", "--category=security", "--category=backup"}, sys); code != ExitFailing {
+		t.Fatalf("%d: %s", code, errs.String())
+	}
+	printed := strings.Join(strings.Fields(out.String()), " ")
+	shown, _, _ := strings.Cut(blocks[i].text, "\n…\n")
+	lines := 0
+	for line := range strings.Lines(shown) {
+		line = strings.TrimSuffix(strings.Join(strings.Fields(line), " "), " …")
+		if strings.Contains(line, "backup_service") || strings.Contains(line, "Docker") {
+			continue
+		}
+		if lines++; !strings.Contains(printed, line) {
+			t.Errorf("%q is not printed", line)
+		}
+	}
+	if lines < 7 {
+		t.Errorf("only %d lines were compared", lines)
+	}
 }
