@@ -104,6 +104,9 @@ func echoHTTP(how manner, sent string) http.Handler {
 		status := http.StatusOK
 		body := fmt.Sprintf(`{"status":%q,"version":%q,"database":%q,"error":%q,"message":%q,"data":%q,"errorType":%q,"components":{"database":{"status":%q},"redis":%q}}`,
 			said, said, said, said, said, dump, said, said, said)
+		if engine := echoEngine(w, r.URL.Path, sent, said); engine != "" {
+			body = engine
+		}
 		switch {
 		case strings.HasPrefix(r.Header.Get("Authorization"), "AWS4"):
 			w.Header().Set("Content-Type", "application/xml")
@@ -129,6 +132,25 @@ func echoHTTP(how manner, sent string) http.Handler {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body)
 	})
+}
+
+// echoEngine answers as a Docker Engine whose containers are full of secrets, "" when it is not asked as one.
+func echoEngine(w http.ResponseWriter, path, sent, said string) string {
+	const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	labels := fmt.Sprintf(`{"com.docker.compose.project":"planted","com.docker.compose.service":"catalyst","com.docker.compose.oneoff":"False","token":%q}`, sent)
+	switch {
+	case strings.HasSuffix(path, "/_ping"):
+		w.Header().Set("Api-Version", "1.41")
+		return "OK " + sent
+	case strings.HasSuffix(path, "/containers/json"):
+		return fmt.Sprintf(`[{"Id":%q,"Names":["/planted-catalyst-1"],"Image":"x","ImageID":"sha256:%s","Command":%q,"State":"running","Status":%q,"Labels":%s,"Ports":[]}]`, id, id, "serve --key "+sent, sent, labels)
+	case strings.HasSuffix(path, "/containers/"+id+"/json"):
+		return fmt.Sprintf(`{"Id":%q,"Name":"/planted-catalyst-1","Path":"serve","Args":["--key",%q],"State":{"Status":"running","Running":true,"Error":%q,"StartedAt":"2026-01-01T00:00:00Z"},"Image":"sha256:%s",
+"Config":{"Image":"x","Tty":true,"Env":["DB_PASSWORD=%s","LOG_LEVEL=%s","PBS_ENFORCE_GDPR=%s","PBS_ANONYMIZE_IP=%s"],"Cmd":[%q],"Labels":%s},"HostConfig":{},"NetworkSettings":{"Ports":{}},"Mounts":[]}`, id, sent, sent, id, sent, sent, sent, sent, sent, labels)
+	case strings.HasSuffix(path, "/logs"):
+		return "panic: " + sent + "\nlevel=error msg=\"" + said + "\"\n"
+	}
+	return ""
 }
 
 // echoTCP serves connections with a function until the test ends, and waits for all of them.

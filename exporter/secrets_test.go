@@ -3,14 +3,18 @@ package exporter
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"maps"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // TestNoSecretLeaves runs every command and asks every path over deployments full of secrets, with servers that repeat what they were sent, and
@@ -28,6 +32,12 @@ func TestNoSecretLeaves(t *testing.T) {
 			root := plantedFolder(t, &m, at)
 			s := &secretRun{t: t, marks: &m, config: plantedConfig(t, &m, root, at), root: root, environment: map[string]string{"REDIS_VARIABLE": m.plant("the exporter's environment")}}
 			s.commands(how == accepts)
+			if how == accepts {
+				s.processList()
+				if said := s.out.all["check --format=json"]; !strings.Contains(said, "planted-catalyst-1") {
+					t.Error("the containers were not looked at")
+				}
+			}
 			s.serve()
 			s.conclude()
 			if how != refuses {
@@ -85,10 +95,79 @@ func plantedConfig(t *testing.T, m *marks, root string, at echoes) string {
   database: {host: 127.0.0.1, timeout: 1s, sslmode: disable}
   redis: {address: '%s', password: '${REDIS_VARIABLE}', timeout: 1s}
   backup: {directory: backups/daily}
+  docker: {host: 'tcp://%s', project: planted}
+  repository: {path: %s}
 overrides:
   postgres_password: {probes: {postgres_default_login: {enabled: true}}}
   privacy_middleware: {probes: {gdpr_refusal: {enabled: true}}}
-`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis))
+`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, history(t, m)))
+}
+
+// history is a git repository with a secret in a commit that is no longer there to be seen.
+func history(t *testing.T, m *marks) string {
+	t.Helper()
+	r := parts.GitRepo(t)
+	key := m.planted("an earlier commit", "AKIA"+rand.Text()[:16])
+	r.Commit(t, "Add "+m.plant("a commit's message"), map[string]string{"deploy.sh": "export AWS_ACCESS_KEY_ID=" + key + "\n"})
+	r.Commit(t, "Take it away", map[string]string{"deploy.sh": "true\n"})
+	return r.Dir
+}
+
+// spyOn puts a git in the way that tells what it is started with, and returns the file of what it told.
+func spyOn(t *testing.T) (told string) {
+	t.Helper()
+	git := parts.Need(t, "git")
+	dir := t.TempDir()
+	told = filepath.Join(dir, "told")
+	write(t, dir, "git", fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$@\" >>%s\ntr '\\000' '\\n' </proc/$$/environ >>%s\nexec %s \"$@\"\n", told, told, git))
+	if err := os.Chmod(filepath.Join(dir, "git"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+	return told
+}
+
+// processList is what anybody on the host sees of a program and those it starts, all the while it checks the deployment.
+func (s *secretRun) processList() {
+	s.t.Helper()
+	told := spyOn(s.t)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	defer cancel()
+	command := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"check"}, s.flags()...)...)
+	command.Env = append(os.Environ(), asProgram+"=1")
+	for key, value := range s.environment {
+		command.Env = append(command.Env, key+"="+value)
+	}
+	var out, errs lockedBuffer
+	command.Stdout, command.Stderr = &out, &errs
+	if err := command.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = command.Wait() }()
+	seen := 0
+	for running := true; running; {
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(5 * time.Millisecond):
+		}
+		for _, file := range []string{"cmdline", "comm", "status"} {
+			if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", command.Process.Pid, file)); err == nil && len(text) > 0 {
+				s.out.add("the process list", string(text))
+				seen++
+			}
+		}
+	}
+	s.out.add("the process's output", out.String()+errs.String())
+	text, err := os.ReadFile(told)
+	if err != nil || seen == 0 || !strings.Contains(string(text), "GIT_CONFIG_NOSYSTEM") {
+		s.t.Errorf("too little was seen of the processes: %d, %v", seen, err)
+	}
+	s.out.add("what git is started with", string(text))
+	if !strings.Contains(out.String(), "hardcoded_secrets") || !strings.Contains(out.String(), "deploy.sh") {
+		s.t.Error("the secret in git's history was not found, so that nothing was tried")
+	}
 }
 
 // secretRun is one deployment with everything that is asked of it.
