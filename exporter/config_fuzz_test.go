@@ -1,0 +1,42 @@
+package exporter
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/collector"
+)
+
+// FuzzConfig: no configuration breaks the program; one that is refused is refused with words.
+func FuzzConfig(f *testing.F) {
+	for _, seed := range []string{
+		"deployment: {environment: x, redis: {address: 'a:1', password: '${X}'}}\n", "targets: {a: {root: .}, b: {root: .}}\n", "overrides: {redis_password: {severity: info, enabled: false, reason: x}}\n",
+		"waivers: [{item: grafana, reason: x, by: y, expires: 2030-01-01}]\n", "checklist: nope.yml\n", "deployment: {evidence: {places: ['s3://a/b', 'https://x/{report}']}}\n", "targets: {'<a>': {root: ''}}\n",
+		"attestations: {allowed_signers: x}\n", "deployment: &a {redis: *a}\n", "{}\n", "\xff", "deployment: {database: {port: 99999999999999999999}}\n", "deployment: {firewall: {allowed: [-1]}}\n", "deployment: {root: '${env.X}'}\n",
+	} {
+		f.Add(seed)
+	}
+	root := f.TempDir()
+	path := filepath.Join(root, "config.yml")
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.Contains(text, "/") { // not over the machine's own files
+			return
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a := &app{System: System{Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, root: root, configFile: path}
+		set, err := a.load(collector.NewLimits())
+		switch {
+		case err == nil && len(set.targets) == 0:
+			t.Error("a configuration of nothing loads")
+		case err == nil:
+			set.Close()
+		case err.Error() == "":
+			t.Error("refused without a word")
+		}
+	})
+}
