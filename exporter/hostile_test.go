@@ -3,11 +3,13 @@ package exporter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +19,45 @@ import (
 
 // hostileLimit is how long a check over a folder may take that holds nothing to wait for: reading a whole large file, on a machine that is busy.
 const hostileLimit = 60 * time.Second
+
+// memoryOfHostileFiles is what a check may hold when every file is as bad as it can be, in bytes: docs/security.md states it.
+const memoryOfHostileFiles = 192 << 20
+
+// TestGrowingFiles checks a deployment whose files all grow while they are read, as a log does, for longer than the check takes.
+func TestGrowingFiles(t *testing.T) {
+	root := healthyFolder(t)
+	var growing sync.WaitGroup
+	stop := make(chan struct{})
+	for _, path := range filesOf(t, root) {
+		growing.Go(func() {
+			file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer file.Close()
+			line := []byte("# " + strings.Repeat("x", 4094) + "\n")
+			for tick := time.NewTicker(time.Millisecond); ; {
+				select {
+				case <-stop:
+					tick.Stop()
+					return
+				case <-tick.C:
+					if _, err := file.Write(line); err != nil {
+						t.Error(err)
+						return
+					}
+				}
+			}
+		})
+	}
+	out := checkHostile(t, root)
+	close(stop)
+	growing.Wait()
+	if !strings.Contains(out, "env_file") {
+		t.Errorf("no verdict in:\n%s", out)
+	}
+}
 
 // checkHostile runs check over a folder and returns what it printed.
 func checkHostile(t *testing.T, root string, args ...string) string {
@@ -101,6 +142,9 @@ func TestHostileFiles(t *testing.T) {
 		"one line":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("a"), 3<<20), 0o600) },
 		"all lines": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("\n"), 3<<20), 0o600) },
 		"brackets":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("[{("), 1<<16), 0o600) },
+		"gigabyte": func(path string) error {
+			return errors.Join(os.WriteFile(path, []byte("A=1\n"), 0o600), os.Truncate(path, 1<<30)) // of which nothing is on the disk
+		},
 	}
 	for name, place := range replace {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +157,11 @@ func TestHostileFiles(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			most := heapAtMost()
 			out := checkHostile(t, root)
+			if held := most(); held > memoryOfHostileFiles {
+				t.Errorf("%d MiB of memory", held>>20)
+			}
 			if strings.Contains(out, "✓ env_file") || strings.Contains(out, "✓ compose_syntax") || strings.Contains(out, "✓ runbook") || strings.Contains(out, "✓ redis_password") {
 				t.Errorf("what cannot be read passes:\n%s", out)
 			}

@@ -1,0 +1,108 @@
+package exporter
+
+import (
+	"fmt"
+	"go/ast"
+	gov "go/constant"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// declaredInTree finds all tests of the repository by name, and all constants by package and name, as they are written.
+func declaredInTree(t *testing.T) (tests map[string]bool, constants map[string]string) {
+	t.Helper()
+	tests, constants = map[string]bool{}, map[string]string{}
+	fset := token.NewFileSet()
+	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") {
+			return err
+		}
+		file, err := parser.ParseFile(fset, path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		for _, decl := range file.Decls {
+			switch decl := decl.(type) {
+			case *ast.FuncDecl:
+				if decl.Recv == nil && strings.HasSuffix(path, "_test.go") {
+					tests[decl.Name.Name] = true
+				}
+			case *ast.GenDecl:
+				for _, spec := range decl.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok && decl.Tok == token.CONST && len(v.Values) == len(v.Names) {
+						for i, name := range v.Names {
+							constants[file.Name.Name+"."+name.Name] = types.ExprString(v.Values[i])
+						}
+					}
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || len(tests) < 300 {
+		t.Fatalf("%d tests, %v", len(tests), err)
+	}
+	return tests, constants
+}
+
+// TestSecurityPage holds docs/security.md to the tests that keep its promises and to the bounds in the code.
+func TestSecurityPage(t *testing.T) {
+	data, err := os.ReadFile("../docs/security.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(data)
+	tests, constants := declaredInTree(t)
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(page, -1)
+	for _, m := range named {
+		if !tests[m[1]] {
+			t.Errorf("there is no %s", m[1])
+		}
+	}
+	bounds := regexp.MustCompile("(?m)^\\| (.+) \\| (.+) \\| `([a-z]+\\.[A-Za-z]+)` \\|$").FindAllStringSubmatch(page, -1)
+	for _, m := range bounds {
+		value, err := types.Eval(token.NewFileSet(), nil, token.NoPos, constants[m[3]])
+		if err != nil || value.Value == nil {
+			t.Errorf("%s: there is no constant %s: %v", m[1], m[3], err)
+			continue
+		}
+		n, _ := gov.Int64Val(gov.ToInt(value.Value))
+		told := fmt.Sprint(n)
+		switch {
+		case n >= 1<<20 && n%(1<<20) == 0:
+			told = fmt.Sprintf("%d MiB", n>>20)
+		case n >= 1<<10 && n%(1<<10) == 0:
+			told = fmt.Sprintf("%d KiB", n>>10)
+		}
+		if told != m[2] {
+			t.Errorf("%s: %s is %s, the page says %s", m[1], m[3], told, m[2])
+		}
+	}
+	promises := regexp.MustCompile(`(?m)^\| [A-Z\x60].*\|$`).FindAllString(page, -1)
+	for _, row := range promises {
+		if isBound := regexp.MustCompile("`[a-z]+\\.[A-Za-z]+` \\|$").MatchString(row); isBound {
+			continue
+		}
+		if !strings.Contains(row, "`Test") && !strings.Contains(row, "`Fuzz") {
+			t.Errorf("nothing keeps the promise: %.100s", row)
+		}
+	}
+	if len(named) < 40 || len(bounds) < 25 || len(promises) < 20 {
+		t.Errorf("the page is not read as it should be: %d tests, %d bounds, %d promises", len(named), len(bounds), len(promises))
+	}
+	for text, value := range map[string]int64{fmt.Sprintf("%d MiB (all kinds at once)", 192): 192 << 20, "the program holds at most 192 MiB": memoryUnderFaults, "judges, and holds at most 192 MiB": memoryOfHostileFiles} {
+		if !strings.Contains(page, text) || value != 192<<20 {
+			t.Errorf("the page does not say %q", text)
+		}
+	}
+	if got := constants["probe.memoryWithFaults"]; got != "192 << 20" {
+		t.Errorf("probe's cap is %s", got)
+	}
+}

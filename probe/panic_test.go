@@ -1,0 +1,36 @@
+package probe
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+type breaking struct{ cause any }
+
+func (b breaking) Probe(context.Context, *Pass) (Result, error) { panic(b.cause) }
+func (b breaking) Judge(Verdicts) Result                        { panic(b.cause) }
+
+// TestAPanicTellsItsPlaceAlone: what a probe panics with may hold anything, so that neither the verdict nor the log at debug level repeats it.
+func TestAPanicTellsItsPlaceAlone(t *testing.T) {
+	mark := parts.Secret()
+	for _, cause := range []any{mark, errors.New(mark), fmt.Errorf("a: %w", errors.New(mark)), []byte(mark), struct{ A string }{mark}, &mark} {
+		p := newPass(t, nil, deployment.Settings{})
+		var log bytes.Buffer
+		p.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		for _, r := range []Result{Look(t.Context(), breaking{cause}, p), Judge(breaking{cause}, Verdicts{Pass: p})} {
+			expect(t, r, StateUnknown, ReasonError, "bug of the exporter")
+			hasNot(t, r, mark)
+		}
+		if said := log.String(); strings.Count(said, "panicked") != 2 || !strings.Contains(said, "panic_test.go") || strings.Contains(said, mark) {
+			t.Errorf("%T: the log says %s", cause, strings.ReplaceAll(said, mark, "<the secret>"))
+		}
+	}
+}
