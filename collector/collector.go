@@ -24,6 +24,7 @@ type Collector struct {
 	looks  []*look   // of all items, in order
 	rounds rounds
 	before before
+	frugal bool
 
 	background context.Context // ends with Close: the parent of all looks
 	stop       context.CancelFunc
@@ -87,6 +88,9 @@ func (c *Collector) Inherit(old *Collector) {
 		}
 	}
 }
+
+// KeepLittle makes every report anew and keeps none, which is for one of many collectors: it is called before the first Collect.
+func (c *Collector) KeepLittle() { c.frugal = true }
 
 // Checklist returns what the collector judges.
 func (c *Collector) Checklist() *checklist.Checklist { return c.list }

@@ -67,12 +67,13 @@ func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checkli
 	moments := openMoments(pass)
 	r := &Report{Time: now, Checklist: c.list, Selection: sel, Planned: moments.planned(), Recorded: moments.recorded(), Unmatched: c.unmatched(pass)}
 	all := sel.All()
-	if all {
+	kept := all && !c.frugal
+	if kept {
 		c.before.mu.Lock()
 		defer c.before.mu.Unlock()
 	}
 	a := assembly{c: c, now: now, moments: moments, verdicts: make([]checklist.Verdict, len(c.items))}
-	if all {
+	if kept {
 		a.before = &c.before
 		if c.before.made == nil {
 			c.before.made = make([]*outcome, len(c.looks))
@@ -112,7 +113,7 @@ func (c *Collector) report(pass *probe.Pass, sel Selection, wanted func(*checkli
 			}
 		}
 	}
-	if all {
+	if kept {
 		a.before.keep(r)
 	}
 	return r

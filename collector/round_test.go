@@ -173,6 +173,18 @@ func TestAReportTellsWhatHasChangedSinceTheOneBefore(t *testing.T) {
 	})
 }
 
+// TestOneOfManyKeepsNoReport, and tells the same.
+func TestOneOfManyKeepsNoReport(t *testing.T) {
+	f := &fake{look: counts(0)}
+	c := newCollector(t, file("f", f, time.Hour))
+	defer c.Close()
+	c.KeepLittle()
+	a, b := c.Collect(t.Context(), Selection{}, false), c.Collect(t.Context(), Selection{}, false)
+	if c.before.report != nil || a.Same(b) || !a.Same(a) || !sameMetrics(a, b) || f.looks.Load() != 1 {
+		t.Errorf("kept: %v; %+v, %+v", c.before.report != nil, a, b)
+	}
+}
+
 // TestSameMetricsKnowsAllThatIsExposed changes one thing of a report after the other: whatever changes the text must be noticed.
 func TestSameMetricsKnowsAllThatIsExposed(t *testing.T) {
 	value := probe.Values()[0]

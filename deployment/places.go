@@ -4,7 +4,6 @@ package deployment
 
 import (
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,7 +124,7 @@ func (s seenDir) same(before seenDir) bool {
 type chosen struct {
 	mu              sync.Mutex
 	dirs, order     []string
-	lists           map[string]seenDir
+	lists           []seenDir // in order
 	repository, ufw Place
 	places          map[string]Place
 }
@@ -138,8 +137,8 @@ func (c *chosen) find(p *places, repository, ufw Place) map[string]Place {
 	if c.places == nil || !slices.Equal(c.dirs, p.dirs) || !same(c.repository, repository) || !same(c.ufw, ufw) {
 		return nil
 	}
-	for _, dir := range c.order {
-		if !p.see(dir).same(c.lists[dir]) {
+	for i, dir := range c.order {
+		if !p.see(dir).same(c.lists[i]) {
 			return nil
 		}
 	}
@@ -152,7 +151,10 @@ func (c *chosen) keep(p *places, repository, ufw Place, places map[string]Place)
 	defer c.mu.Unlock()
 	p.mu.Lock() // others go on looking
 	defer p.mu.Unlock()
-	c.dirs, c.order, c.lists = p.dirs, slices.Clone(p.order), maps.Clone(p.lists)
+	c.dirs, c.order, c.lists = slices.Clone(p.dirs), slices.Clone(p.order), make([]seenDir, len(p.order))
+	for i, dir := range p.order {
+		c.lists[i] = p.lists[dir]
+	}
 	c.repository, c.ufw, c.places = repository, ufw, places
 }
 

@@ -123,6 +123,9 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 	}
 	sum := sha256.Sum256(data)
 	s := &setup{list: list, digest: hex.EncodeToString(sum[:])}
+	if len(settings) >= manyTargets && a.many != nil {
+		a.many()
+	}
 	for _, set := range settings {
 		d, err := deployment.Discover(set)
 		if err != nil {
@@ -131,11 +134,14 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now, deps.Trust = a.Now, c.Attestations
+		looking := collector.New(list, d, deps, limits)
 		var pages *kept
 		if len(settings) < manyTargets {
 			pages = newKept()
+		} else {
+			looking.KeepLittle()
 		}
-		s.targets = append(s.targets, &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name], kept: pages})
+		s.targets = append(s.targets, &target{name: set.Name, collector: looking, deploy: d, digest: digests[set.Name], kept: pages})
 	}
 	return s, nil
 }

@@ -54,7 +54,7 @@ const (
 )
 
 // manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at a quarter of what is, instead of as
-// much, for a few more percent of the CPU, and compressed pages are not kept.
+// much, for a few more percent of the CPU, and neither reports nor pages are kept.
 const manyTargets = 100
 
 func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
@@ -62,12 +62,15 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		return 0, usagef("--web.telemetry-path: a path like /metrics, but not / itself")
 	}
 	limits := collector.NewLimits()
+	if _, set := a.Getenv("GOGC"); !set {
+		normal := debug.SetGCPercent(-1) // to read it is to set it
+		debug.SetGCPercent(normal)
+		defer debug.SetGCPercent(normal)
+		a.many = func() { debug.SetGCPercent(normal / 4) }
+	}
 	first, err := a.load(limits)
 	if err != nil {
 		return 0, err
-	}
-	if _, set := a.Getenv("GOGC"); !set && len(first.targets) >= manyTargets {
-		defer debug.SetGCPercent(debug.SetGCPercent(25))
 	}
 	s := newServer(a, f, limits, first)
 	defer s.close()
