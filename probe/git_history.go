@@ -199,6 +199,10 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 	if a.file == s.rules.skip {
 		return nil
 	}
+	s.detector.MaxDecodeDepth = 0
+	if mayBeEncoded(a.text) {
+		s.detector.MaxDecodeDepth = maxDecoding
+	}
 	findings := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text, StartLine: a.line}) //lint:ignore SA1019 the detector of v8 takes nothing else
 	if ctx.Err() != nil {
 		return ctx.Err() // what was searched half has no findings to tell
