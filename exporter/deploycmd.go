@@ -185,7 +185,7 @@ func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.
 		return attest.Backup{}, err
 	}
 	if !proof.Whole {
-		return attest.Backup{}, fmt.Errorf("%s is not whole: %s", t.deploy.Rel(path), proof.Detail)
+		return attest.Backup{}, fmt.Errorf("%s is not whole: it %s", t.deploy.Rel(path), proof.Detail)
 	}
 	return attest.Backup{Path: t.deploy.Rel(path), SHA256: proof.SHA256, Size: proof.Bytes, Finished: info.ModTime().UTC().Truncate(time.Second)}, nil
 }

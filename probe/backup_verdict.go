@@ -48,13 +48,13 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 		f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", b.name)
 	case proof.Whole, opaque:
 	case proof.Reason == backup.Empty:
-		f.Fail(ReasonEmpty, "%s is empty: %s", b.name, proof.Detail)
+		f.Fail(ReasonEmpty, "%s is empty: it %s", b.name, proof.Detail)
 	case proof.Reason == backup.Truncated:
-		f.Fail(ReasonTruncated, "%s is not whole: %s", b.name, proof.Detail)
+		f.Fail(ReasonTruncated, "%s is not whole: it %s", b.name, proof.Detail)
 	case proof.Reason == backup.Mismatch:
 		f.Fail(ReasonMismatch, "%s %s", b.name, proof.Detail)
 	default:
-		f.Fail(ReasonInvalid, "%s is no whole backup: %s", b.name, proof.Detail)
+		f.Fail(ReasonInvalid, "%s is no whole backup: it %s", b.name, proof.Detail)
 	}
 	switch {
 	case age > b.fresh:
@@ -67,7 +67,7 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 	}
 	r := f.Result("%s: %s old, %d bytes, %s", b.name, howLong(age), b.size, shownFormat(proof))
 	if opaque && r.State != StateFail {
-		return Result{Samples: r.Samples}, Needs(b.remedy, Unknownf(ReasonNotConfigured, "%s cannot be read through: %s", b.name, proof.Detail))
+		return Result{Samples: r.Samples}, Needs(b.remedy, Unknownf(ReasonNotConfigured, "%s cannot be read through: it %s", b.name, proof.Detail))
 	}
 	return r, nil
 }
