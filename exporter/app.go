@@ -93,6 +93,8 @@ func Main(args []string, sys System) int {
 		return a.fail(usageError{fmt.Errorf("%w (catalyst_exporter --help tells the usage)", err)})
 	}
 	a.log = promslog.New(logConfig)
+	// Libraries that log on their own would quote what a server said ("Unsolicited response … starting with …").
+	slog.SetDefault(slog.New(slog.DiscardHandler))
 	code, err := commands[name](ctx)
 	if err != nil {
 		return a.fail(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
@@ -87,7 +88,8 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		}
 		listeners = append(listeners, l)
 	}
-	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader}
+	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
 	failed := make(chan error, 1)
 	go func() {
 		failed <- web.ServeMultiple(listeners, server, &web.FlagConfig{WebListenAddresses: &f.addresses, WebSystemdSocket: new(bool), WebConfigFile: &f.webConfig}, a.log)
