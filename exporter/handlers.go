@@ -69,14 +69,15 @@ func (s *server) limit(r *http.Request) time.Duration {
 
 // metrics serves everything of a single deployment, or the exporter's own families where there are targets.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
+	asked := time.Now()
 	set, done := s.use()
 	defer done()
 	if !set.single() {
-		s.pages.serve(w, r, s.self.registry, nil, nil, errorLog{s.app.log})
+		s.pages.serve(w, r, asked, s.self.registry, nil, nil, errorLog{s.app.log})
 		return
 	}
 	if report, ok := s.collect(w, r, set, set.targets[0]); ok {
-		s.pages.serve(w, r, s.self.registry, report, set.targets[0].kept, errorLog{s.app.log})
+		s.pages.serve(w, r, asked, s.self.registry, report, set.targets[0].kept, errorLog{s.app.log})
 	}
 }
 
@@ -91,7 +92,7 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if report, ok := s.collect(w, r, set, t); ok {
-		s.pages.serve(w, r, nil, report, t.kept, errorLog{s.app.log})
+		s.pages.serve(w, r, time.Now(), nil, report, t.kept, errorLog{s.app.log})
 	}
 }
 

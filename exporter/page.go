@@ -10,11 +10,11 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -29,7 +29,7 @@ import (
 type pages struct {
 	mu       sync.Mutex
 	writer   *collector.Writer
-	text     bytes.Buffer // of the exporter's own families
+	own      ownFamilies
 	whole    bytes.Buffer // of compressed pieces
 	squeezed bytes.Buffer
 	joined   []byte // the text of a piece
@@ -59,6 +59,7 @@ type form struct {
 // answer is a page as it was sent.
 type answer struct {
 	report *collector.Report
+	at     time.Time // of the exporter's own families, where they are in it
 	sheet  *sheet
 }
 
@@ -69,25 +70,25 @@ type sheet struct {
 }
 
 // find returns the page for a report in some form, when that is known. The exporter's own families tell of their moment: they are for those alone who
-// share the very round of looking.
-func (k *kept) find(report *collector.Report, f form) *sheet {
+// asked before it.
+func (k *kept) find(asked time.Time, report *collector.Report, f form) *sheet {
 	if k == nil || report == nil {
 		return nil
 	}
 	a := k.whole[f]
-	if a.report == report || !f.own && report.Same(a.report) {
+	if report.Same(a.report) && (!f.own || !a.at.Before(asked)) {
 		return a.sheet
 	}
 	return nil
 }
 
 // keep keeps a page in place of the one before, which is returned.
-func (k *kept) keep(report *collector.Report, f form, made *sheet) (before *sheet) {
+func (k *kept) keep(at time.Time, report *collector.Report, f form, made *sheet) (before *sheet) {
 	if k == nil || report == nil || !report.Selection.All() {
 		return nil
 	}
 	before = k.whole[f].sheet
-	k.whole[f] = answer{report, made}
+	k.whole[f] = answer{report, at, made}
 	made.users++
 	return before
 }
@@ -103,8 +104,8 @@ const pieceSize = 1 << 10
 // family is one family's text.
 type family = collector.TextFamily
 
-// serve answers with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
-func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Gatherer, report *collector.Report, kept *kept, errs promhttp.Logger) {
+// serve answers who asked at a time with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
+func (p *pages) serve(w http.ResponseWriter, r *http.Request, asked time.Time, self prometheus.Gatherer, report *collector.Report, kept *kept, errs promhttp.Logger) {
 	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
 	open := format.FormatType() == expfmt.TypeOpenMetrics
 	if !open && format.FormatType() != expfmt.TypeTextPlain {
@@ -119,7 +120,7 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 		return
 	}
 	zipped := acceptsGzip(r.Header) && !besides(r)
-	sent, err := p.body(format, zipped, self, report, kept)
+	sent, err := p.body(asked, format, zipped, self, report, kept)
 	if err != nil {
 		errs.Println("error gathering the exporter's own metrics:", err)
 		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
@@ -138,16 +139,16 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, self prometheus.Ga
 }
 
 // body makes a page, or finds it, for somebody who will let go of it. A slow reader holds nobody else up.
-func (p *pages) body(format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
+func (p *pages) body(asked time.Time, format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	asked := form{format, zipped, self != nil}
-	if found := kept.find(report, asked); found != nil {
+	shape := form{format, zipped, self != nil}
+	if found := kept.find(asked, report, shape); found != nil {
 		found.users++
 		return found, nil
 	}
 	open := format.FormatType() == expfmt.TypeOpenMetrics
-	all, err := p.families(format, open, self, report)
+	all, err := p.families(asked, format, open, self, report)
 	if err != nil {
 		return nil, err
 	}
@@ -164,7 +165,7 @@ func (p *pages) body(format expfmt.Format, zipped bool, self prometheus.Gatherer
 			made.body = append(made.body, f.Text...)
 		}
 	}
-	p.letGo(kept.keep(report, asked, made))
+	p.letGo(kept.keep(p.own.at, report, shape, made))
 	return made, nil
 }
 
@@ -178,35 +179,56 @@ func (p *pages) letGo(s *sheet) {
 	}
 }
 
-// families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.
-func (p *pages) families(format expfmt.Format, open bool, self prometheus.Gatherer, report *collector.Report) ([]family, error) {
-	var own []*dto.MetricFamily
-	var err error
-	if self != nil {
-		if own, err = self.Gather(); err != nil {
-			return nil, err
-		}
+// ownFamilies are the exporter's own as text, as they were last.
+type ownFamilies struct {
+	text   bytes.Buffer
+	names  []string
+	ends   []int // of each in the text
+	format expfmt.Format
+	at     time.Time // when gathering them began; zero when they are of no use
+}
+
+// gather gathers them, unless that was begun after somebody asked: those who ask at the same time are told the same.
+func (o *ownFamilies) gather(self prometheus.Gatherer, format expfmt.Format, asked time.Time) error {
+	if !o.at.IsZero() && o.format == format && !o.at.Before(asked) {
+		return nil
 	}
-	p.text.Reset()
-	ends := make([]int, len(own))
-	encoder := expfmt.NewEncoder(&p.text, format)
-	for i, f := range own {
+	began := time.Now()
+	o.text.Reset()
+	o.names, o.ends, o.at = o.names[:0], o.ends[:0], time.Time{}
+	families, err := self.Gather()
+	if err != nil {
+		return err
+	}
+	encoder := expfmt.NewEncoder(&o.text, format)
+	for _, f := range families {
 		if err := encoder.Encode(f); err != nil {
-			return nil, err
+			return err
 		}
-		ends[i] = p.text.Len()
+		o.names, o.ends = append(o.names, f.GetName()), append(o.ends, o.text.Len())
 	}
+	o.format, o.at = format, began
+	return nil
+}
+
+// families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.
+func (p *pages) families(asked time.Time, format expfmt.Format, open bool, self prometheus.Gatherer, report *collector.Report) ([]family, error) {
 	var all, theirs []family
 	if report != nil {
 		theirs = p.writer.Write(report, open)
 	}
-	text, from := p.text.Bytes(), 0
-	for i, f := range own {
-		for len(theirs) > 0 && theirs[0].Name < f.GetName() {
-			all, theirs = append(all, theirs[0]), theirs[1:]
+	if self != nil {
+		if err := p.own.gather(self, format, asked); err != nil {
+			return nil, err
 		}
-		all = append(all, family{Name: f.GetName(), Text: text[from:ends[i]]})
-		from = ends[i]
+		text, from := p.own.text.Bytes(), 0
+		for i, name := range p.own.names {
+			for len(theirs) > 0 && theirs[0].Name < name {
+				all, theirs = append(all, theirs[0]), theirs[1:]
+			}
+			all = append(all, family{Name: name, Text: text[from:p.own.ends[i]]})
+			from = p.own.ends[i]
+		}
 	}
 	all = append(all, theirs...)
 	if open {

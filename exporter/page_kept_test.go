@@ -14,16 +14,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// TestWholePagesAreKeptForThoseWhoAreToldTheSame: the exporter's own families only within one round, verdicts while they are the same, and neither for
-// another format.
+// TestWholePagesAreKeptForThoseWhoAreToldTheSame: the exporter's own families for those who had asked before they were gathered, verdicts while they are
+// the same, and neither for another format.
 func TestWholePagesAreKeptForThoseWhoAreToldTheSame(t *testing.T) {
 	self := prometheus.NewRegistry()
 	asked := prometheus.NewCounter(prometheus.CounterOpts{Name: "asked_total", Help: "Help."})
 	self.MustRegister(asked)
 	p, kept := newPages(), newKept()
+	at := time.Now() // when somebody asked
 	page := func(self prometheus.Gatherer, r *collector.Report, accept, encoding string) []byte {
 		t.Helper()
-		got := ask(p, self, r, kept, accept, encoding)
+		got := askedAt(at, p, self, r, kept, accept, encoding)
 		body := got.Body.Bytes()
 		if encoding == "gzip" {
 			body = unzipped(t, body)
@@ -34,13 +35,18 @@ func TestWholePagesAreKeptForThoseWhoAreToldTheSame(t *testing.T) {
 	for _, encoding := range []string{"", "gzip"} {
 		for _, accept := range []string{asText, asPrometheus} {
 			asked.Add(1)
+			at = time.Now()
 			first := page(self, one, accept, encoding)
 			asked.Add(1)
 			if !bytes.Equal(page(self, one, accept, encoding), first) {
-				t.Errorf("%s %q: two of one round are told different things", accept, encoding)
+				t.Errorf("%s %q: two who asked at the same time are told different things", accept, encoding)
 			}
 			if bytes.Equal(page(self, other, accept, encoding), first) {
-				t.Errorf("%s %q: another round is told what was before", accept, encoding)
+				t.Errorf("%s %q: another report is told as the one before", accept, encoding)
+			}
+			at = time.Now()
+			if bytes.Equal(page(self, one, accept, encoding), first) {
+				t.Errorf("%s %q: who asks later is told what was before", accept, encoding)
 			}
 			plain := page(nil, one, accept, encoding)
 			if bytes.Equal(plain, first) || !bytes.Equal(page(nil, one, accept, encoding), plain) || bytes.Equal(page(nil, other, accept, encoding), plain) {
@@ -50,6 +56,11 @@ func TestWholePagesAreKeptForThoseWhoAreToldTheSame(t *testing.T) {
 		if bytes.Equal(page(nil, one, asText, encoding), page(nil, one, asPrometheus, encoding)) {
 			t.Errorf("%q: one format for the other", encoding)
 		}
+	}
+	at = time.Now()
+	text, open := page(self, one, asText, ""), page(self, one, asPrometheus, "")
+	if !bytes.Contains(text, []byte("# TYPE asked_total counter\n")) || !bytes.Contains(open, []byte("# TYPE asked counter\n")) {
+		t.Errorf("the own families in the formats of one moment:\n%s\n%s", text, open)
 	}
 	before := len(kept.whole)
 	one.Selection.Categories = []string{"c"}
@@ -108,7 +119,7 @@ func TestPagesForTheSameMachineAreNotCompressed(t *testing.T) {
 			r.Header.Set(c.behind, "x")
 		}
 		w := httptest.NewRecorder()
-		newPages().serve(w, r, nil, reportOf(3, time.Unix(1_700_000_000, 0)), newKept(), nil)
+		newPages().serve(w, r, time.Now(), nil, reportOf(3, time.Unix(1_700_000_000, 0)), newKept(), nil)
 		if got := w.Header().Get("Content-Encoding"); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.from, c.behind, got, c.want)
 		}

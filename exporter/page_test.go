@@ -38,11 +38,15 @@ const (
 )
 
 func ask(p *pages, self prometheus.Gatherer, r *collector.Report, kept *kept, accept, encoding string) *httptest.ResponseRecorder {
+	return askedAt(time.Now(), p, self, r, kept, accept, encoding)
+}
+
+func askedAt(asked time.Time, p *pages, self prometheus.Gatherer, r *collector.Report, kept *kept, accept, encoding string) *httptest.ResponseRecorder {
 	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	request.Header.Set("Accept", accept)
 	request.Header.Set("Accept-Encoding", encoding)
 	w := httptest.NewRecorder()
-	p.serve(w, request, self, r, kept, nil)
+	p.serve(w, request, asked, self, r, kept, nil)
 	return w
 }
 
@@ -152,7 +156,7 @@ func BenchmarkPage(b *testing.B) {
 				for j := range r.Verdicts {
 					r.Verdicts[j].LastRun = time.Unix(1_700_000_000, int64(i)*1e6)
 				}
-				all, err := p.families(format, false, nil, r)
+				all, err := p.families(time.Now(), format, false, nil, r)
 				if err != nil {
 					b.Fatal(err)
 				}
