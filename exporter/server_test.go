@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -298,5 +299,19 @@ func TestPrometheusScrapes(t *testing.T) {
 		case <-t.Context().Done():
 			t.Fatal(t.Context().Err())
 		}
+	}
+}
+
+// TestNoLibraryLogs: what libraries log on their own quotes servers, so that nothing of it is written.
+func TestNoLibraryLogs(t *testing.T) {
+	before := slog.Default()
+	t.Cleanup(func() { slog.SetDefault(before) })
+	slog.SetDefault(slog.New(slog.NewTextHandler(t.Output(), nil)))
+	var out bytes.Buffer
+	if code := Main([]string{"list", "--deployment.root=" + t.TempDir()}, quiet(t, &out)); code != ExitReady {
+		t.Fatal(out.String())
+	}
+	if slog.Default().Enabled(t.Context(), slog.LevelError) {
+		t.Error("libraries may log")
 	}
 }
