@@ -20,7 +20,7 @@ import (
 const (
 	maxInput = 1 << 20 // bytes
 	maxDepth = 64
-	maxNodes = 100_000 // with every alias written out
+	maxNodes = 250_000 // with every alias written out
 )
 
 // Parse reads the one document in data. Aliases and merge keys are written out (each with the lines of its anchor), comments are dropped. A
