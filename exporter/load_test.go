@@ -59,37 +59,43 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 		}
 		client.CloseIdleConnections()
 	}
+	load := func(scrapes int) (reloaded, broken int) {
+		stop := make(chan struct{})
+		reloads := make(chan int, 1)
+		go func() { reloads <- reloadUntil(t, stop, client, r.url, config, at) }()
+		breaking := make(chan int, 1)
+		go func() { breaking <- breakUntil(t, stop, ways) }()
+		work := make(chan int)
+		var all sync.WaitGroup
+		for range scrapers {
+			all.Go(func() {
+				for n := range work {
+					if problem := scrapeOnce(t.Context(), client, r.url, n, items); problem != "" {
+						t.Error(problem)
+					}
+				}
+			})
+		}
+		for n := range scrapes {
+			work <- n
+		}
+		close(work)
+		all.Wait()
+		close(stop)
+		return <-reloads, <-breaking
+	}
+	warm()
+	load(50) // what is kept after trouble is more than what is kept before any
 	warm()
 	before := settled(t, func(inUse) bool { return true })
 	heapBefore := liveHeap()
 
-	stop := make(chan struct{})
-	reloads := make(chan int, 1)
-	go func() { reloads <- reloadUntil(t, stop, client, r.url, config, at) }()
-	breaking := make(chan int, 1)
-	go func() { breaking <- breakUntil(t, stop, ways) }()
-	work := make(chan int)
-	var all sync.WaitGroup
-	for range scrapers {
-		all.Go(func() {
-			for n := range work {
-				if problem := scrapeOnce(t.Context(), client, r.url, n, items); problem != "" {
-					t.Error(problem)
-				}
-			}
-		})
+	reloaded, broken := load(scrapes)
+	if reloaded < 6 {
+		t.Errorf("the configuration was reloaded %d times", reloaded)
 	}
-	for n := range scrapes {
-		work <- n
-	}
-	close(work)
-	all.Wait()
-	close(stop)
-	if n := <-reloads; n < 6 {
-		t.Errorf("the configuration was reloaded %d times", n)
-	}
-	if n := <-breaking; n < 6 {
-		t.Errorf("the servers were broken %d times", n)
+	if broken < 6 {
+		t.Errorf("the servers were broken %d times", broken)
 	}
 	warm()
 	after := settled(t, func(u inUse) bool {
