@@ -1,11 +1,10 @@
 package deployment
 
 import (
-	"bufio"
-	"bytes"
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -38,7 +37,7 @@ func (v *View) Head() (string, error) {
 	}
 	ref, symbolic := strings.CutPrefix(head, "ref: ")
 	if !symbolic {
-		return head, nil
+		return commitName(head)
 	}
 	if !filepath.IsLocal(filepath.FromSlash(ref)) {
 		return "", errors.New("HEAD of the git repository points out of it")
@@ -47,7 +46,7 @@ func (v *View) Head() (string, error) {
 	for _, d := range []string{dir, common} {
 		commit, err := gitFile(filepath.Join(d, filepath.FromSlash(ref)))
 		if err == nil {
-			return commit, nil
+			return commitName(commit)
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return "", err
@@ -96,10 +95,21 @@ func packed(path, ref string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for s := bufio.NewScanner(bytes.NewReader(data)); s.Scan(); {
-		if commit, name, ok := strings.Cut(s.Text(), " "); ok && name == ref {
-			return commit, nil
+	for line := range strings.Lines(string(data)) {
+		if commit, name, ok := strings.Cut(strings.TrimRight(line, "\r\n"), " "); ok && name == ref {
+			return commitName(commit)
 		}
 	}
 	return "", nil
+}
+
+// commitHex is a commit's full name: SHA-1 or SHA-256.
+var commitHex = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// commitName lets nothing but a commit's name be taken for one: folders are called by it.
+func commitName(text string) (string, error) {
+	if !commitHex.MatchString(text) {
+		return "", errors.New("HEAD of the git repository names no commit")
+	}
+	return text, nil
 }

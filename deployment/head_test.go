@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -44,10 +45,44 @@ func TestHead(t *testing.T) {
 	if got, err := head(outside); got != "" || !errors.Is(err, ErrNoRepository) {
 		t.Errorf("outside: %q, %v", got, err)
 	}
-	if err := os.WriteFile(filepath.Join(repo.Dir, ".git", "HEAD"), []byte("ref: ../../../etc/passwd\n"), 0o600); err != nil {
-		t.Fatal(err)
+	for _, text := range []string{"ref: ../../../etc/passwd\n", "../../elsewhere\n", "", want[:39], want + "0", "ref: refs/heads/main\nx"} {
+		if err := os.WriteFile(filepath.Join(repo.Dir, ".git", "HEAD"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := head(repo.Dir); got != "" || err == nil && strings.HasPrefix(text, "ref: ..") || err == nil && !strings.HasPrefix(text, "ref: ") {
+			t.Errorf("%q: %q, %v", text, got, err)
+		}
 	}
-	if got, err := head(repo.Dir); got != "" || err == nil {
-		t.Errorf("pointing out: %q, %v", got, err)
-	}
+}
+
+// FuzzHead: whatever stands in git's files, a commit's name comes out, nothing, or an error.
+func FuzzHead(f *testing.F) {
+	commit := strings.Repeat("0a", 20)
+	f.Add("ref: refs/heads/main\n", commit+"\n", "# pack-refs with: peeled\n"+commit+" refs/heads/main\n^"+commit+"\n")
+	f.Add(commit, "", "")
+	f.Add("ref: refs/heads/main", "ref: refs/heads/other", "x refs/heads/main")
+	f.Add("ref: ../HEAD", "\x00", strings.Repeat("x", 70_000)+"\n"+commit+" refs/heads/main\n")
+	f.Fuzz(func(t *testing.T, head, branch, packed string) {
+		dir := t.TempDir()
+		for name, text := range map[string]string{"HEAD": head, "refs/heads/main": branch, "packed-refs": packed} {
+			path := filepath.Join(dir, ".git", name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if text == "" && name != "HEAD" {
+				continue
+			}
+			if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d, err := Discover(Settings{Root: dir})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := d.View(nil).Head()
+		if got != "" && (err != nil || !commitHex.MatchString(got)) {
+			t.Errorf("%q, %v", got, err)
+		}
+	})
 }
