@@ -54,7 +54,7 @@ const (
 	maxHeader       = 16 << 10
 )
 
-// manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at a quarter of what is, instead of as
+// manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at a sixth of what is, instead of as
 // much, for a few more percent of the CPU, and neither reports nor pages are kept.
 const manyTargets = 100
 
@@ -67,7 +67,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		normal := debug.SetGCPercent(-1) // to read it is to set it
 		debug.SetGCPercent(normal)
 		defer debug.SetGCPercent(normal)
-		a.many = func() { debug.SetGCPercent(normal / 4) }
+		a.many = func() { debug.SetGCPercent(normal / 6) }
 	}
 	first, err := a.load(limits)
 	if err != nil {
