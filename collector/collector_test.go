@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -263,6 +264,29 @@ func TestHangingLooksGiveBackTheirSlots(t *testing.T) {
 		time.Sleep(6 * time.Second)                                 // past the timeout of what hangs
 		want(t, collect(t, c, time.Second, Selection{})["late"], probe.StatePass, "")
 		time.Sleep(2 * time.Hour)
+		c.Close()
+	})
+}
+
+// TestALookThatNeverComesBackHasAVerdict: its time over, who waits is let go, and nobody waits for it again until it has returned.
+func TestALookThatNeverComesBackHasAVerdict(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCollector(t, entry{category: "a", name: "hangs", probe: &fake{look: func(_ context.Context, n int) (probe.Result, error) {
+			if n == 1 {
+				time.Sleep(time.Hour)
+			}
+			return probe.Passed("late"), nil
+		}}})
+		for _, atMost := range []time.Duration{5*time.Second + overtime, 0} {
+			began := time.Now()
+			v := collect(t, c, time.Minute, Selection{})["hangs"]
+			want(t, v, probe.StateUnknown, probe.ReasonTimeout)
+			if took := time.Since(began); took > atMost || !strings.Contains(v.Detail, "does not come back") {
+				t.Errorf("after %v: %q; want at most %v", took, v.Detail, atMost)
+			}
+		}
+		time.Sleep(2 * time.Hour)
+		want(t, collect(t, c, time.Minute, Selection{})["hangs"], probe.StatePass, "")
 		c.Close()
 	})
 }
