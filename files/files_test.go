@@ -149,3 +149,36 @@ func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
 		t.Errorf("a removed file: %v", err)
 	}
 }
+
+// TestReadTellsWhatChangesMeanwhile: a file that is written to while it is read is half of one state and half of another.
+func TestReadTellsWhatChangesMeanwhile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(path, make([]byte, 4<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for n := byte(0); ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+				_, _ = f.WriteAt([]byte{n}, 0)
+			}
+		}
+	}()
+	defer func() { close(stop); <-stopped; _ = f.Close() }()
+	for range 2000 {
+		if _, _, err := Read(path, 8<<20); errors.Is(err, ErrChanged) {
+			return
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Error("2000 reads of a file that is written to all the time, and none was told to have changed")
+}
