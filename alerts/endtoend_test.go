@@ -235,9 +235,6 @@ func stories() map[string]story {
 }
 
 func TestEndToEnd(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
 	t.Parallel()
 	exporters := map[string][]*fakeExporter{}
 	var all []*fakeExporter

@@ -229,9 +229,7 @@ func TestMutation(t *testing.T) {
 
 // TestLongMutantsAlone puts every mutant in the place of its rule, in a run of its own: what a litter says of it must be so.
 func TestLongMutantsAlone(t *testing.T) {
-	if os.Getenv("LONG") == "" {
-		t.Skip("takes half an hour: set LONG")
-	}
+	parts.Long(t)
 	h, all := newHunt(t)
 	witnesses := readWitnesses(t, h.scenarios, all)
 	for rule := range witnesses {

@@ -202,10 +202,7 @@ func fullDisk(t *testing.T) string {
 	parts.NeedRoot(t, "a small file system")
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=64k"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no file system can be mounted here: %v", err)
-		}
-		t.Skipf("no file system can be mounted here: %v", err)
+		parts.Missing(t, "the right to mount a file system is missing: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(dir, 0); err != nil {

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/compose-spec/compose-go/v2/cli"
-
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -111,53 +109,6 @@ func (p *places) missing(dir string) bool {
 	return ok && above.whole && !slices.ContainsFunc(above.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
 }
 
-// same reports whether a directory lists what it did: the index gives the very entries again for one that has not changed. Entries that are links may
-// have come to lead elsewhere.
-func (s seenDir) same(before seenDir) bool {
-	if s.whole != before.whole || len(s.names) != len(before.names) {
-		return false
-	}
-	return len(s.names) == 0 || &s.names[0] == &before.names[0] && !slices.ContainsFunc(s.names, func(e fs.DirEntry) bool { return e.Type()&fs.ModeSymlink != 0 })
-}
-
-// chosen keeps what was chosen among the entries of directories until one of them lists something else. The zero value is ready; safe for concurrent use.
-type chosen struct {
-	mu              sync.Mutex
-	dirs, order     []string
-	lists           []seenDir // in order
-	repository, ufw Place
-	places          map[string]Place
-}
-
-// find returns what was chosen before when it would be chosen again, else nil.
-func (c *chosen) find(p *places, repository, ufw Place) map[string]Place {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	same := func(a, b Place) bool { return a.How == b.How && slices.Equal(a.Paths, b.Paths) }
-	if c.places == nil || !slices.Equal(c.dirs, p.dirs) || !same(c.repository, repository) || !same(c.ufw, ufw) {
-		return nil
-	}
-	for i, dir := range c.order {
-		if !p.see(dir).same(c.lists[i]) {
-			return nil
-		}
-	}
-	return c.places
-}
-
-// keep notes what was chosen.
-func (c *chosen) keep(p *places, repository, ufw Place, places map[string]Place) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	p.mu.Lock() // others go on looking
-	defer p.mu.Unlock()
-	c.dirs, c.order, c.lists = slices.Clone(p.dirs), slices.Clone(p.order), make([]seenDir, len(p.order))
-	for i, dir := range p.order {
-		c.lists[i] = p.lists[dir]
-	}
-	c.repository, c.ufw, c.places = repository, ufw, places
-}
-
 // unseen are the directories that were not seen whole so far.
 func (p *places) unseen() []string {
 	p.mu.Lock()
@@ -236,68 +187,6 @@ func (p *places) envFile() Place {
 	if place.How == Found && hits[0].rank == 2 { // other env files are only told, never chosen
 		place.Others, place.Paths, place.How = append(place.Paths, place.Others...), nil, Default
 	}
-	return place
-}
-
-// composeFiles chooses as Compose does, in the directory of the env file before the others: one main file by Compose's own order of names, and one
-// override file beside it. Without either name a docker-compose.prod*.yml is taken.
-func (p *places) composeFiles(env Place) Place {
-	place := Place{Fact: FactCompose, How: Default}
-	main, override := cli.DefaultFileNames, cli.DefaultOverrideFileNames
-	hits := p.hits(func(name string, dir bool) int {
-		if i := slices.Index(main, name); i >= 0 {
-			return i
-		}
-		stem, isYAML := strings.CutSuffix(strings.TrimSuffix(name, ".yaml"), ".yml")
-		isYAML = isYAML || strings.HasSuffix(name, ".yaml")
-		_, a := strings.CutPrefix(stem, "docker-compose.")
-		_, b := strings.CutPrefix(stem, "compose.")
-		_, c := strings.CutPrefix(stem, "docker-compose-")
-		switch {
-		case dir || !isYAML || !a && !b && !c || IsTemplate(name):
-			return -1
-		case slices.Contains(override, name):
-			return 20
-		case strings.Contains(stem, "prod"):
-			return 10
-		}
-		return 30
-	})
-	near := ""
-	if env.Path() != "" {
-		near = filepath.Dir(env.Path())
-	}
-	slices.SortStableFunc(hits, func(a, b hit) int {
-		isNear := func(h hit) int {
-			if h.rank < 20 && filepath.Dir(h.path) == near {
-				return 0
-			}
-			return 1
-		}
-		return isNear(a) - isNear(b)
-	})
-	for _, h := range hits {
-		place.Others = append(place.Others, h.path)
-	}
-	if len(p.d.ComposeFiles) > 0 {
-		place.How = Configured
-		for _, f := range p.d.ComposeFiles {
-			place.Paths = append(place.Paths, p.d.Abs(f))
-		}
-	} else if i := slices.IndexFunc(hits, func(h hit) bool { return h.rank < 20 }); i >= 0 {
-		place.How = Found
-		place.Paths = []string{hits[i].path}
-		if hits[i].rank < 10 {
-			for _, name := range override {
-				path := filepath.Join(filepath.Dir(hits[i].path), name)
-				if slices.Contains(place.Others, path) {
-					place.Paths = append(place.Paths, path)
-					break
-				}
-			}
-		}
-	}
-	place.Others = slices.DeleteFunc(place.Others, func(o string) bool { return slices.Contains(place.Paths, o) })
 	return place
 }
 

@@ -16,7 +16,7 @@ import (
 func TestRecipeOnThisProject(t *testing.T) {
 	make, git := parts.Need(t, "make"), parts.Need(t, "git")
 	if _, err := os.Stat("../.git"); err != nil {
-		t.Skip("this is no clone of the repository, so that there is no commit to be of")
+		parts.Missing(t, "../.git is missing: this is no clone of the repository, so that there is no commit to be of")
 	}
 	root := t.TempDir()
 	folder := filepath.Join(root, "evidence")

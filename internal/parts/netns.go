@@ -35,7 +35,7 @@ func Netns(t testing.TB) *Namespace {
 		return nil
 	}
 	if err := command("netns", "add", ns.Name); err != nil {
-		missing(t, "no network namespaces here: "+err.Error())
+		Missing(t, "no network namespaces here: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := command("netns", "delete", ns.Name); err != nil {

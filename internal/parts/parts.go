@@ -71,7 +71,7 @@ func Need(t testing.TB, program string) string {
 	if pkg := packages[program]; pkg != "" {
 		hint = ": apt-get install " + pkg
 	}
-	missing(t, program+" is not installed"+hint)
+	Missing(t, program+" is not installed"+hint)
 	return ""
 }
 
@@ -79,7 +79,7 @@ func Need(t testing.TB, program string) string {
 func NeedRoot(t testing.TB, why string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		missing(t, "not root, needed for "+why)
+		Missing(t, "not root, needed for "+why)
 	}
 }
 
@@ -91,8 +91,9 @@ func Long(t testing.TB) {
 	}
 }
 
-// missing is the one place where a test is left out: CI must not pass what it did not run.
-func missing(t testing.TB, why string) {
+// Missing leaves a test out for want of what why names, and fails it with CI=true: CI must not pass what it did not run. Long apart, it is the one place
+// where a test is left out.
+func Missing(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf("%s (CI=true: nothing may be skipped)", why)
@@ -236,7 +237,7 @@ func NeedFile(t testing.TB, path, hint string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		missing(t, filepath.Base(path)+" is not there: "+hint)
+		Missing(t, filepath.Base(path)+" is not there: "+hint)
 	}
 	if err != nil {
 		t.Fatal(err)
