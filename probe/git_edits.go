@@ -36,10 +36,11 @@ type trackedFile struct {
 	head string // name of HEAD's version, "" where HEAD has none
 }
 
-// unedited remembers which file, in which state, was seen to be as HEAD has it.
+// unedited remembers which file, in which state, needs no searching: it is as HEAD has it, or it is blind.
 type unedited struct {
 	head string
 	files.Identity
+	blind bool // too large to compare, or edited and no text that could be searched
 }
 
 // listed is the state of what tracked lists, "" when it cannot be told.
@@ -102,19 +103,28 @@ func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) 
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		at, id, err := h.edit(ctx, g, f)
+		at, state, err := h.edit(ctx, g, f)
 		switch {
 		case err != nil:
 			return nil, err
 		case at == nil:
-			same[f.path] = unedited{f.head, id}
+			same[f.path] = state
 		default:
 			edited = append(edited, *at)
 		}
 	}
-	h.same = same
-	if edited, err = g.unfiltered(ctx, edited); err != nil || len(edited) == 0 {
+	h.same, h.unread = same, 0
+	for _, f := range same {
+		if f.blind {
+			h.unread++
+		}
+	}
+	all := len(edited)
+	if edited, err = g.unfiltered(ctx, edited); err != nil {
 		return nil, err
+	}
+	if h.unread += all - len(edited); len(edited) == 0 {
+		return nil, nil
 	}
 	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
 	if scan.detector, err = rules.make_(); err != nil {
@@ -128,43 +138,48 @@ func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) 
 	return scan.found, nil
 }
 
-// edit is what one file holds that HEAD's version does not; nil where that is nothing.
-func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (at *addition, id files.Identity, err error) {
-	path := filepath.Join(g.Work, f.path)
+// edit is what one file holds that HEAD's version does not; nil where that is nothing, or nothing that can be searched.
+func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (*addition, unedited, error) {
+	path, state := filepath.Join(g.Work, f.path), unedited{head: f.head}
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, id, nil // git would take the link itself
+		return nil, state, nil // git would take the link itself
 	}
-	if before, known := h.same[f.path]; err == nil && known && before == (unedited{f.head, files.Identify(info)}) {
-		return nil, before.Identity, nil
+	if before, known := h.same[f.path]; err == nil && known && before.head == f.head && before.Identity == files.Identify(info) {
+		return nil, before, nil
 	}
 	var text []byte
 	if err == nil {
-		if text, info, err = files.Read(path, maxEdited); err == nil {
-			id = files.Identify(info)
-		}
+		state.Identity = files.Identify(info)
+		text, _, err = files.Read(path, maxEdited)
 	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge):
-		return nil, id, nil // deleted, or another thing by now; what is larger is no text that a person writes
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular):
+		return nil, state, nil // deleted, or another thing by now
+	case errors.Is(err, files.ErrTooLarge):
+		state.blind = true
+		return nil, state, nil
 	case errors.Is(err, fs.ErrPermission):
-		return nil, id, Needs("permission to read the files that git tracks", Unknownf(ReasonPermissionDenied, "%s may not be read, so that nobody knows what stands in it beside what is committed", plainName(f.path)))
+		return nil, state, Needs("permission to read the files that git tracks", Unknownf(ReasonPermissionDenied, "%s may not be read, so that nobody knows what stands in it beside what is committed", plainName(f.path)))
 	case err != nil:
-		return nil, id, err
-	case bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0, f.head != "" && objectName(text, len(f.head)) == f.head:
-		return nil, id, nil
+		return nil, state, err
+	case f.head != "" && objectName(text, len(f.head)) == f.head:
+		return nil, state, nil
+	case bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0:
+		state.blind = true
+		return nil, state, nil
 	}
 	var committed string
 	if f.head != "" {
 		if committed, _, err = g.text(ctx, maxEdited, "", "cat-file", "blob", f.head); err != nil {
-			return nil, id, err
+			return nil, state, err
 		}
 	}
 	fresh := newLines(string(text), committed)
 	if strings.TrimSpace(fresh) == "" {
-		return nil, id, nil
+		return nil, state, nil
 	}
-	return &addition{file: f.path, text: fresh, line: 1}, id, nil
+	return &addition{file: f.path, text: fresh, line: 1}, state, nil
 }
 
 // newLines is text with the lines that before has as well left empty, so that the others keep their numbers.

@@ -44,14 +44,19 @@ func TestGitSecretsNotCommitted(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, StatePass, ReasonNone, ""},
-		"a binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) }, StatePass, ReasonNone, ""},
+		"a binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) }, StatePass, ReasonNone, "1 tracked files were not searched for edits"},
 		"one that is let stand": {func(t *testing.T, r *parts.Repository) {
 			r.Write(t, map[string]string{"app.yml": app + line, ignoreFile: "app.yml:github-pat:3\n"})
 		}, StatePass, ReasonNone, ""},
 		"what a filter encrypts": {func(t *testing.T, r *parts.Repository) {
 			r.Git(t, "config", "filter.crypt.clean", "touch "+filepath.Join(r.Dir, "filter-was-run")+"; cat")
 			r.Write(t, map[string]string{"app.yml": app + line, ".gitattributes": "*.yml filter=crypt\n"})
-		}, StatePass, ReasonNone, ""},
+		}, StatePass, ReasonNone, "1 tracked files were not searched for edits"},
+		"a file too large": {func(t *testing.T, r *parts.Repository) {
+			if err := os.Truncate(filepath.Join(r.Dir, "app.yml"), maxEdited+1); err != nil {
+				t.Fatal(err)
+			}
+		}, StatePass, ReasonNone, "1 tracked files were not searched for edits"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := parts.GitRepo(t)
@@ -62,6 +67,7 @@ func TestGitSecretsNotCommitted(t *testing.T) {
 			got := look(t, again(p), "git_secrets", "{}")
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, secret)
+			expect(t, look(t, again(p), "git_secrets", "{}"), tt.state, tt.reason, tt.detail) // as remembered
 			if n, _ := measured(got, SecretFindings); (n == 1) != (tt.state == StateFail) {
 				t.Errorf("%v findings", n)
 			}

@@ -36,6 +36,7 @@ type gitHistory struct {
 	blind int       // changes of binary files, whose contents were not read
 
 	edited    map[secretFound]bool // in tracked files and in no commit
+	unread    int                  // tracked files that could not be searched for edits
 	tracked   []trackedFile
 	trackedAt string              // state of HEAD and of the index that tracked is of; "" when not known
 	same      map[string]unedited // tracked files without edits, by path

@@ -123,6 +123,9 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 	if h.blind > 0 {
 		notes = append(notes, fmt.Sprintf("%d changes of binary files were not looked into", h.blind))
 	}
+	if h.unread > 0 {
+		notes = append(notes, fmt.Sprintf("%d tracked files were not searched for edits: binary, larger than %d MiB, or changed by a filter on their way into git", h.unread, maxEdited>>20))
+	}
 	if submodules > 0 {
 		notes = append(notes, fmt.Sprintf("%d submodules are repositories of their own and were not looked through", submodules))
 	}
