@@ -12,8 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -22,11 +20,8 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", "32"); err != nil {
 		panic(err)
 	}
-	goleak.VerifyTestMain(m)
+	parts.Main(m)
 }
-
-// patience bounds each wait for a message; it is no verdict.
-const patience = 90 * time.Second
 
 var (
 	pass    = fakeItem{state: "pass"}
@@ -64,7 +59,7 @@ type story struct {
 func wantPages(t *testing.T, s *stage, deployment string, triggers, resolves int) pageEvent {
 	t.Helper()
 	var first pageEvent
-	parts.Eventually(t, patience, func() error {
+	parts.Eventually(t, func() error {
 		gotTriggers, gotResolves, e := s.receiver.pagesOf(deployment)
 		first = e
 		if gotTriggers > triggers || gotResolves > resolves {
@@ -81,7 +76,7 @@ func wantPages(t *testing.T, s *stage, deployment string, triggers, resolves int
 // wantTicket waits for a message in Slack that holds all the words.
 func wantTicket(t *testing.T, s *stage, words ...string) {
 	t.Helper()
-	parts.Eventually(t, patience, func() error {
+	parts.Eventually(t, func() error {
 		if len(s.receiver.told(words...)) == 0 {
 			return fmt.Errorf("no message with %q; of %s there are %q", words, words[0], s.receiver.told(words[0]))
 		}
@@ -94,7 +89,7 @@ func wantTicket(t *testing.T, s *stage, words ...string) {
 func wantAlerts(t *testing.T, s *stage, deployment string, want ...string) {
 	t.Helper()
 	slices.Sort(want)
-	parts.Eventually(t, patience, func() error {
+	parts.Eventually(t, func() error {
 		count := map[string]int{}
 		for _, a := range s.alerts(t, deployment) {
 			count[strings.TrimPrefix(a.Labels["alertname"], "Catalyst")+" "+a.Labels["severity"]+" "+a.Status.State]++
@@ -246,7 +241,7 @@ func TestEndToEnd(t *testing.T) {
 	}
 	s := newStage(t, all)
 	// Everything has been seen once, and what is good is known to be.
-	parts.Eventually(t, patience, func() error {
+	parts.Eventually(t, func() error {
 		seen, err := s.ask(`count(group by (deployment) (catalyst_check_state)) and on () min(catalyst:check_drifted) == 0`)
 		if err == nil && (len(seen) != 1 || int(seen[0].value) != len(exporters)) {
 			err = fmt.Errorf("%v of %d deployments are seen", seen, len(exporters))

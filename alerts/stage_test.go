@@ -231,7 +231,7 @@ func (s *stage) elapse(t *testing.T, d time.Duration) {
 	t.Helper()
 	until := time.Now().Add(scaled(d))
 	time.Sleep(time.Until(until)) // spares the servers questions; what counts is asked below
-	parts.Eventually(t, 2*time.Minute+scaled(d), func() error {
+	parts.Eventually(t, func() error {
 		var answer struct {
 			Data struct {
 				Groups []struct {

@@ -15,15 +15,16 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
 		appendForever(os.Getenv(childVariable))
 	}
-	goleak.VerifyTestMain(m)
+	parts.Main(m)
 }
 
 // noon is the moment the tests speak of.

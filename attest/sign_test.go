@@ -138,7 +138,7 @@ func TestRealAgent(t *testing.T) {
 	})
 	k := newKey(t, "rsa")
 	path := k.write(t, "")
-	parts.Eventually(t, 5*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		adding := exec.Command(add, "-q", path)
 		adding.Env = append(os.Environ(), "SSH_AUTH_SOCK="+socket)
 		return adding.Run()

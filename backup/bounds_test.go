@@ -10,10 +10,10 @@ import (
 	"testing"
 	"testing/iotest"
 
-	"go.uber.org/goleak"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { parts.Main(m) }
 
 const (
 	plainBegin = "--\n-- PostgreSQL database dump\n--\n\n"

@@ -115,7 +115,7 @@ func TestDrill(t *testing.T) {
 		same.Deployment, unknown.Deployment = id, ""
 		server.Exec(t, `create role blind login createdb password 'blind'`, `revoke execute on function pg_control_system() from public`)
 		blind.DSN = secret.New(server.DSNFor("blind", "blind", "postgres"))
-		deaf.DSN = secret.New("postgres://postgres:" + value + "@127.0.0.1:" + itoa(parts.FreePort(t)) + "/postgres")
+		deaf.DSN = secret.New("postgres://postgres:" + value + "@" + parts.Refusing(t) + "/postgres")
 		unreadable.DSN = secret.New("postgres://" + value + "@[")
 		plain := write("plain.sql", dump())
 		for name, test := range map[string]struct {

@@ -15,15 +15,12 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
-
-	"go.uber.org/goleak"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/declared"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { parts.Main(m) }
 
 // exposition is what two replicas of an exporter say that does not all agree: titles differ, and one sees less.
 func exposition(replica string) string {
@@ -99,7 +96,7 @@ func TestBoardsQuestions(t *testing.T) {
 
 	answered := func(expr string, want int) {
 		t.Helper()
-		parts.Eventually(t, 30*time.Second, func() error {
+		parts.Eventually(t, func() error {
 			got, err := a.ask(target{Expr: expr, Instant: true}, "prod")
 			if err == nil && len(got) != want {
 				err = fmt.Errorf("%s: %d answers, want %d", expr, len(got), want)
@@ -112,7 +109,7 @@ func TestBoardsQuestions(t *testing.T) {
 	annotated(t, a, d)
 	for _, p := range d.Panels {
 		for _, q := range p.Targets {
-			parts.Eventually(t, 30*time.Second, func() error {
+			parts.Eventually(t, func() error {
 				got, err := a.ask(q, "prod")
 				if err == nil && len(got) == 0 {
 					err = errors.New("no answer")

@@ -91,7 +91,7 @@ func TestBoardInChromium(t *testing.T) {
 	r := serve(t, "--config.file="+brokenDeployment(t))
 	page := browser.Start(t).Page(t)
 	b := &boardSeen{Page: page, url: r.url}
-	parts.Eventually(t, time.Minute, func() error { // looks that are not waited for have ended when nothing changes any more
+	parts.Eventually(t, func() error { // looks that are not waited for have ended when nothing changes any more
 		before := b.want.said()
 		b.want = checksJSON{}
 		status, body := r.get(t, "/api/v1/checks?target=shop")

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -25,7 +23,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		os.Exit(Main(os.Args[1:], OS()))
 	}
-	goleak.VerifyTestMain(m)
+	parts.Main(m)
 }
 
 // seen is what check says of an item.

@@ -21,12 +21,11 @@ import (
 	"github.com/moby/moby/api/types/mount"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
-	"go.uber.org/goleak"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { parts.Main(m) }
 
 // run runs a program in a directory and returns what it prints; it fails the test when the program does.
 func run(t testing.TB, dir, program string, args ...string) string {
@@ -152,7 +151,7 @@ func TestImage(t *testing.T) {
 		}
 	}
 	id := engine.Run(t, options())
-	parts.Eventually(t, 60*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		found, err := engine.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 		if err != nil {
 			return err
@@ -176,7 +175,7 @@ func TestImage(t *testing.T) {
 			Probes       []struct{ Probe, State, Reason, Detail string }
 		}
 	}
-	parts.Eventually(t, 60*time.Second, func() error { // the history is searched in the background
+	parts.Eventually(t, func() error { // the history is searched in the background
 		if err := json.Unmarshal([]byte(get(t, address+"/api/v1/checks")), &answer); err != nil {
 			return err
 		}
@@ -200,7 +199,7 @@ func TestImage(t *testing.T) {
 
 	t.Run("tells the failing check", func(t *testing.T) {
 		listensElsewhere := engine.Run(t, options("serve", "--deployment.root=/deployment", "--web.listen-address=:10461"))
-		parts.Eventually(t, 60*time.Second, func() error {
+		parts.Eventually(t, func() error {
 			found, err := engine.Client.ContainerInspect(t.Context(), listensElsewhere, client.ContainerInspectOptions{})
 			if err != nil {
 				return err

@@ -30,7 +30,7 @@ func TestContainerBackupOnDocker(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts.Eventually(t, 10*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		_, err := e.stat(t.Context(), name, "/ready")
 		return err
 	})

@@ -124,7 +124,7 @@ func (d docker) pass(t *testing.T, f folder, s deployment.Settings) *Pass {
 // seen waits until a container is as it should be.
 func (d docker) seen(t *testing.T, id string, as func(container.InspectResponse) bool) {
 	t.Helper()
-	parts.Eventually(t, 30*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		c, err := d.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 		if err == nil && !as(c.Container) {
 			err = errors.New("the container does not come into the state that is waited for")

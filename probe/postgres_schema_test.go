@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -306,7 +305,7 @@ func TestPostgresKept(t *testing.T) {
 		}
 	})
 	p.Kept.Close()
-	parts.Eventually(t, 5*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		if n := server.Connections(t, ""); n != 0 {
 			return fmt.Errorf("%d connections are left", n)
 		}

@@ -106,7 +106,7 @@ func TestPostgresFaults(t *testing.T) {
 
 func TestPostgresTarget(t *testing.T) {
 	password := parts.Secret()
-	port := parts.FreePort(t)
+	_, port, _ := net.SplitHostPort(parts.Refusing(t))
 	tests := []struct {
 		name   string
 		files  folder
@@ -114,8 +114,8 @@ func TestPostgresTarget(t *testing.T) {
 		reason Reason
 	}{
 		{"nothing tells of one", nil, StateSkip, ReasonNotConfigured},
-		{"in the env file, nobody there", folder{".env": fmt.Sprintf("DB_HOST=127.0.0.1\nDB_PORT=%d\nDB_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonUnreachable},
-		{"the default address, nobody there", folder{".env": fmt.Sprintf("DB_PORT=%d\nDB_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonNotConfigured},
+		{"in the env file, nobody there", folder{".env": fmt.Sprintf("DB_HOST=127.0.0.1\nDB_PORT=%s\nDB_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonUnreachable},
+		{"the default address, nobody there", folder{".env": fmt.Sprintf("DB_PORT=%s\nDB_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonNotConfigured},
 		{"in the compose network alone", folder{"compose.yaml": "services: {app: {build: ., environment: {DB_HOST: db, DB_PASSWORD: " + password + "}}, db: {image: 'postgres:16'}}"}, StateSkip, ReasonNotConfigured},
 		{"a compose file that cannot be read", folder{"compose.yaml": "services: ["}, StateUnknown, ReasonBlocked},
 		{"no word of libpq", folder{".env": "DB_HOST=127.0.0.1\nDB_SSL_MODE=" + password + "\nDB_PASSWORD=x\n"}, StateUnknown, ReasonInvalid},
@@ -214,7 +214,7 @@ func TestPostgresLogin(t *testing.T) {
 			expect(t, r, tt.state, tt.reason, "")
 			hasNot(t, r, own)
 			hasNot(t, r, wrong)
-			parts.Eventually(t, 5*time.Second, func() error {
+			parts.Eventually(t, func() error {
 				if got := refusals() - before; got != tt.attempts {
 					return fmt.Errorf("%d refused attempts on the server's log, want %d", got, tt.attempts)
 				}
@@ -230,7 +230,7 @@ func TestPostgresLogin(t *testing.T) {
 		hasNot(t, r, "marked")
 	})
 	t.Run("no connection is left", func(t *testing.T) {
-		parts.Eventually(t, 5*time.Second, func() error {
+		parts.Eventually(t, func() error {
 			if n := server.Connections(t, ""); n != 0 {
 				return fmt.Errorf("%d connections", n)
 			}

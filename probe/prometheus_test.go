@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -22,7 +21,7 @@ func TestPrometheus(t *testing.T) {
 		_, _ = fmt.Fprint(w, "# TYPE pbs_requests_total counter\npbs_requests_total 0\n# TYPE pbs_latency_seconds histogram\npbs_latency_seconds_bucket{le=\"0.1\"} 90\npbs_latency_seconds_bucket{le=\"0.5\"} 100\npbs_latency_seconds_bucket{le=\"+Inf\"} 100\npbs_latency_seconds_sum 5\npbs_latency_seconds_count 100\n")
 	}})
 	address := strings.TrimPrefix(app.URL, "http://")
-	dead := fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t))
+	dead := parts.Refusing(t)
 	config := fmt.Sprintf(`
 global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
 rule_files: [rules/*.yml]
@@ -44,7 +43,7 @@ groups:
 		passes[job] = newPass(t, nil, promAt(server.URL, job))
 	}
 	pass := func(job string) *Pass { return again(passes[job]) }
-	parts.Eventually(t, 30*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		if r := look(t, pass("catalyst"), "prometheus_job", "{}"); r.State != StatePass {
 			return fmt.Errorf("%+v", r)
 		}
@@ -66,7 +65,7 @@ groups:
 	am := parts.Alertmanager(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
 	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
 	server.Reload(t)
-	parts.Eventually(t, 30*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		if r := look(t, pass("catalyst"), "prometheus_rules", "{}"); r.State != StateWarn || r.Reason != ReasonDeadRule {
 			return fmt.Errorf("%+v", r)
 		}

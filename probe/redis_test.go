@@ -49,7 +49,7 @@ func portFaults(t *testing.T) []fault {
 	t.Cleanup(func() { close(block) })
 	some := func(c net.Conn) { _, _ = c.Read(make([]byte, 512)) }
 	return []fault{
-		{"refused", fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t)), StateUnknown, ReasonUnreachable},
+		{"refused", parts.Refusing(t), StateUnknown, ReasonUnreachable},
 		{"no such host", "no-such-host.invalid:1", StateUnknown, ReasonUnreachable},
 		{"silent", listener(t, func(net.Conn) { <-block }), StateUnknown, ReasonTimeout},
 		{"closed at once", listener(t, func(c net.Conn) { some(c) }), StateUnknown, ReasonUnreachable},
@@ -206,7 +206,7 @@ func TestRedisAuth(t *testing.T) {
 
 func TestRedisTarget(t *testing.T) {
 	password := parts.Secret()
-	port := parts.FreePort(t)
+	_, port, _ := net.SplitHostPort(parts.Refusing(t))
 	tests := []struct {
 		name   string
 		files  folder
@@ -214,8 +214,8 @@ func TestRedisTarget(t *testing.T) {
 		reason Reason
 	}{
 		{"nothing tells of one", nil, StateSkip, ReasonNotConfigured},
-		{"configured in the env file, nobody there", folder{".env": fmt.Sprintf("REDIS_HOST=127.0.0.1\nREDIS_PORT=%d\nREDIS_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonUnreachable},
-		{"the default address, nobody there", folder{".env": fmt.Sprintf("REDIS_PORT=%d\nREDIS_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonNotConfigured},
+		{"configured in the env file, nobody there", folder{".env": fmt.Sprintf("REDIS_HOST=127.0.0.1\nREDIS_PORT=%s\nREDIS_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonUnreachable},
+		{"the default address, nobody there", folder{".env": fmt.Sprintf("REDIS_PORT=%s\nREDIS_PASSWORD=%s\n", port, password)}, StateUnknown, ReasonNotConfigured},
 		{"in the compose network alone", folder{"compose.yaml": "services: {app: {build: ., environment: {REDIS_HOST: cache, REDIS_PASSWORD: " + password + "}}, cache: {image: 'redis:7'}}"}, StateSkip, ReasonNotConfigured},
 		{"a compose file that cannot be read", folder{"compose.yaml": "services: ["}, StateUnknown, ReasonBlocked},
 	}
@@ -301,7 +301,7 @@ func TestRedisKeyspace(t *testing.T) {
 			t.Fatal(r)
 		}
 	}
-	parts.Eventually(t, 5*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		if list := server.Do(t, "CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"); list != ":0" {
 			return errors.New("other clients were connected: " + list)
 		}

@@ -121,7 +121,7 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	expect(t, look(t, p, "release_logs", "{}"), StateFail, ReasonMissing, "")
 	secret := parts.Secret()
 	d.run(t, "catalyst", client.ContainerCreateOptions{}, "complain=panic: "+secret, "say=level=error "+secret)
-	parts.Eventually(t, 20*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		r := look(t, again(p), "release_logs", "{}")
 		if r.State != StateFail || !strings.Contains(r.Detail, "1 of 1 lines") {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
@@ -139,7 +139,7 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	d.run(t, "calm", client.ContainerCreateOptions{}, "say=level=info fine")
 	q := d.pass(t, files, deployment.Settings{Service: "calm"})
 	q = released(t, q, record)
-	parts.Eventually(t, 20*time.Second, func() error {
+	parts.Eventually(t, func() error {
 		if r := look(t, again(q), "release_logs", "{}"); r.State != StatePass {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
 		}

@@ -2,7 +2,6 @@ package probe
 
 import (
 	"crypto/tls"
-	"fmt"
 	"net"
 	"strings"
 	"testing"
@@ -53,7 +52,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"fresh, of six days", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(6*day))), "", nil, "origin", StatePass, "", "", true},
 		{"not yet valid", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(day)), parts.ValidUntil(now.Add(90*day))), "", nil, "origin", StateFail, ReasonInvalid, "not valid before", true},
 		{"self-signed", parts.SelfSigned(t, []string{host}), "", nil, "origin", StateFail, "", "", true},
-		{"refused", nil, fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t)), nil, "origin", StateFail, ReasonUnreachable, "", false},
+		{"refused", nil, parts.Refusing(t), nil, "origin", StateFail, ReasonUnreachable, "", false},
 		{"no TLS", nil, listener(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mark ESMTP\r\n")) }), nil, "origin", StateFail, ReasonMismatch, "", false},
 		{"old protocol", good, presents(t, good, tls.VersionTLS11), nil, "origin", StateFail, ReasonWeak, "TLS 1.1 at most", true},
 	}

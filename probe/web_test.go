@@ -5,7 +5,6 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"log"
 	"net"
@@ -78,7 +77,7 @@ func faults(t *testing.T) []fault {
 	t.Cleanup(func() { close(block) })
 	head := func(c net.Conn) { _, _ = http.ReadRequest(bufio.NewReader(c)) }
 	return []fault{
-		{"refused", fmt.Sprintf("127.0.0.1:%d", parts.FreePort(t)), StateFail, ReasonUnreachable},
+		{"refused", parts.Refusing(t), StateFail, ReasonUnreachable},
 		{"silent", listener(t, func(c net.Conn) { <-block }), StateFail, ReasonTimeout},
 		{"reset", listener(t, func(c net.Conn) { head(c); _ = c.(*net.TCPConn).SetLinger(0) }), StateFail, ReasonUnreachable},
 		{"garbage", listener(t, func(c net.Conn) { head(c); _, _ = c.Write([]byte("SSH-2.0-mark\r\n\x00\xff")) }), StateFail, ReasonInvalid},

@@ -61,7 +61,7 @@ func TestScraped(t *testing.T) {
 		`ALERTS{alertname="CatalystCheckFailing",item="log_level",alertstate="pending"}`:             "default",
 		`catalyst:check_last_good_timestamp_seconds or on () catalyst_config_last_reload_successful`: "default",
 	} {
-		parts.Eventually(t, 60*time.Second, func() error {
+		parts.Eventually(t, func() error {
 			var answer struct {
 				Data struct {
 					Result []struct{ Metric map[string]string }

@@ -20,13 +20,12 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/compose-spec/compose-go/v2/types"
-	"go.uber.org/goleak"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { parts.Main(m) }
 
 // load reads the Compose file as Compose does, with the given environment.
 func load(t testing.TB, environment ...string) *types.Project {

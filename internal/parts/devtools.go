@@ -15,9 +15,6 @@ import (
 	"time"
 )
 
-// pageLimit bounds each answer of the browser and each load of a page.
-const pageLimit = 30 * time.Second
-
 // DevTools is a running Chromium. One is enough for all tests of a package that take turns.
 type DevTools struct {
 	process *process
@@ -126,8 +123,8 @@ func (d *DevTools) call(session, method string, params, result any) error {
 		return json.Unmarshal(m.Result, result)
 	case <-d.over:
 		return fmt.Errorf("%s: the browser ended", method)
-	case <-time.After(pageLimit):
-		return fmt.Errorf("%s: no answer after %v", method, pageLimit)
+	case <-time.After(Patience):
+		return fmt.Errorf("%s: no answer after %v", method, Patience)
 	}
 }
 
@@ -188,7 +185,7 @@ func (p *Page) Loads(t testing.TB, do func()) {
 	t.Helper()
 	p.Reset()
 	do()
-	Eventually(t, pageLimit, func() error {
+	Eventually(t, func() error {
 		if len(p.Events("Page.loadEventFired")) == 0 {
 			return fmt.Errorf("the page has not loaded")
 		}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
@@ -44,14 +43,14 @@ func TestDocker(t *testing.T) {
 			NetworkMode:  container.NetworkMode(engine.Network(t, name)),
 		},
 	})
-	Eventually(t, 10*time.Second, func() error {
+	Eventually(t, func() error {
 		_, body, err := get("http://"+engine.Published(t, id, "8080/tcp"), nil)
 		if err == nil && string(body) != "hello world" {
 			t.Errorf("body %q", body)
 		}
 		return err
 	})
-	Eventually(t, 20*time.Second, func() error {
+	Eventually(t, func() error {
 		found, err := engine.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 		if err != nil {
 			t.Fatal(err)

@@ -145,7 +145,7 @@ func startEngine(t testing.TB) *ownEngine {
 	if err := engine.command.Start(); err != nil {
 		t.Fatalf("docker: %v", err)
 	}
-	err = poll(startLimit, func() error {
+	err = poll(Patience, func() error {
 		var status syscall.WaitStatus
 		if ended, _ := syscall.Wait4(engine.command.Process.Pid, &status, syscall.WNOHANG, nil); ended != 0 {
 			return nil // asked again below, with the log at hand

@@ -77,11 +77,18 @@ type FaultyServer struct {
 func Faulty(t testing.TB, protocol Protocol, network, target string) *FaultyServer {
 	t.Helper()
 	s := &FaultyServer{network: network, target: target, protocol: protocol, open: map[net.Conn]bool{}}
-	s.Address = "127.0.0.1:0"
-	if network == "unix" {
-		s.Address = tempDir(t, -1, -1) + "/socket"
+	var err error
+	for range 10 { // DNS wants the same port over UDP, which may be taken
+		if network == "unix" {
+			s.Address = tempDir(t, -1, -1) + "/socket"
+		} else {
+			s.Address = Refusing(t)
+		}
+		if err = s.listen(); err == nil {
+			break
+		}
 	}
-	if err := s.listen(); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -108,7 +115,7 @@ func (s *FaultyServer) Set(t testing.TB, fault Fault) {
 	if fault == Bomb && s.bomb == nil && (s.protocol == HTTP || s.protocol == AWS) {
 		s.bomb = zeros()
 	}
-	if err := poll(5*time.Second, s.listen); err != nil { // the port may be somebody's for a moment
+	if err := poll(Patience, s.listen); err != nil { // the port of UDP, which is not held, may be somebody's for a moment
 		t.Fatal(err)
 	}
 }
@@ -128,18 +135,23 @@ func (s *FaultyServer) hush() {
 	}
 }
 
-func (s *FaultyServer) listen() error {
+// socket listens at the address.
+func (s *FaultyServer) socket() (net.Listener, error) {
 	if s.network == "unix" {
 		_ = os.Remove(s.Address)
 	}
 	l, err := net.Listen(s.network, s.Address)
-	if err != nil {
-		return err
-	}
 	if u, ok := l.(*net.UnixListener); ok {
 		u.SetUnlinkOnClose(false) // who refuses has a socket still
 	}
-	s.Address = l.Addr().String()
+	return l, err
+}
+
+func (s *FaultyServer) listen() error {
+	l, err := s.socket()
+	if err != nil {
+		return err
+	}
 	var packets net.PacketConn
 	if s.protocol == DNS {
 		if packets, err = net.ListenPacket("udp", s.Address); err != nil {

@@ -17,7 +17,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -26,7 +25,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
+
+// Patience bounds every wait for what must come. Only a test that fails waits as long, so it is far longer than any machine needs: a test that holds
+// something to be quick enough measures how busy the machine is.
+const Patience = 2 * time.Minute
 
 // packages names the Debian package each program comes from, for the message a person reads when it is missing.
 var packages = map[string]string{
@@ -59,6 +64,18 @@ var packages = map[string]string{
 
 // searchPath is where programs are looked for after PATH: Debian keeps servers in sbin, which is not in everyone's PATH.
 const searchPath = "/usr/sbin:/sbin:/usr/local/sbin"
+
+// Main runs a package's tests and then fails when goroutines are left that do not end. It is called by TestMain, and does not return.
+func Main(m *testing.M) {
+	code := m.Run()
+	if code == 0 {
+		if err := poll(Patience, func() error { return goleak.Find() }); err != nil {
+			fmt.Fprintf(os.Stderr, "goroutines are left: %v\n", err)
+			code = 1
+		}
+	}
+	os.Exit(code)
+}
 
 // Need returns the path of a program by its name ("nginx", "promtool", "pg_dump", …). Where it is not installed the test is
 // skipped by name, or fails with CI=true.
@@ -129,18 +146,6 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-// FreePort returns a TCP port on 127.0.0.1 that was free a moment ago. Another process may take it before it is used: a
-// server that can listen on port 0 should.
-func FreePort(t testing.TB) int {
-	t.Helper()
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatalf("find a free port: %v", err)
-	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port
-}
-
 // Secret returns a random password: letters and digits only, so that it needs no quoting anywhere.
 func Secret() string { return rand.Text() }
 
@@ -164,7 +169,7 @@ func tempDir(t testing.TB, uid, gid int) string {
 // removeAll removes a directory, again when a process that is just ending still writes into it (Chromium's helpers do).
 func removeAll(t testing.TB, dir string) {
 	t.Helper()
-	if err := poll(5*time.Second, func() error { return os.RemoveAll(dir) }); err != nil {
+	if err := poll(Patience, func() error { return os.RemoveAll(dir) }); err != nil {
 		t.Errorf("clean up: %v", err)
 	}
 }
@@ -208,10 +213,10 @@ func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 	}
 }
 
-// Eventually calls f until it returns nil, and fails the test with f's last error when it has not after the given time.
-func Eventually(t testing.TB, limit time.Duration, f func() error) {
+// Eventually calls f until it returns nil, and fails the test with f's last error when it has not within Patience.
+func Eventually(t testing.TB, f func() error) {
 	t.Helper()
-	if err := poll(limit, f); err != nil {
+	if err := poll(Patience, f); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -8,11 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-
-	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { Main(m) }
 
 // witness is a testing.TB that notes how a test would have ended. Only what the parts call is there.
 type witness struct {
@@ -89,12 +87,21 @@ func TestNeedRoot(t *testing.T) {
 	}
 }
 
-func TestFreePort(t *testing.T) {
-	listener, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(FreePort(t))))
-	if err != nil {
-		t.Fatal(err)
+func TestRefusing(t *testing.T) {
+	address := Refusing(t)
+	for range 2 {
+		refused(t, address)
+		l, err := net.Listen("tcp4", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := net.Dial("tcp4", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		l.Close()
 	}
-	listener.Close()
 }
 
 // refused asserts that nobody listens any more.
@@ -103,7 +110,7 @@ func refused(t *testing.T, address string) {
 	conn, err := net.Dial("tcp", address)
 	if err == nil {
 		conn.Close()
-		t.Errorf("%s still answers after Stop", address)
+		t.Errorf("%s answers", address)
 	}
 }
 
@@ -122,7 +129,7 @@ func TestProcessKillsItsWholeGroup(t *testing.T) {
 		t.Fatalf("it does not run: %v", err)
 	}
 	p.stop(0)
-	if err := poll(stopLimit, func() error {
+	if err := poll(Patience, func() error {
 		if groupAlive(p.Pid()) {
 			return os.ErrExist
 		}
@@ -137,30 +144,6 @@ func TestAwaitTellsWhyAServerEnded(t *testing.T) {
 	err := p.await(func() error { return os.ErrNotExist })
 	if err == nil || !strings.Contains(err.Error(), errEnded.Error()) || !strings.Contains(err.Error(), "bad setting") {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestServeTriesAnotherPort(t *testing.T) {
-	taken, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	tried := 0
-	program, dir := Need(t, "redis-server"), t.TempDir()
-	server := &RedisServer{Host: "127.0.0.1"}
-	_, port := serve(t, func(port int) spec {
-		if tried++; tried == 1 {
-			port = taken.Addr().(*net.TCPAddr).Port
-		}
-		return spec{name: "redis", path: program, dir: dir, args: []string{"--bind", "127.0.0.1", "--port", strconv.Itoa(port)}}
-	}, server.answers)
-	if tried != 2 {
-		t.Errorf("tried %d times, want 2", tried)
-	}
-	server.Port = port
-	if answer := server.Do(t, "PING"); answer != "+PONG" {
-		t.Errorf("answer %q", answer)
 	}
 }
 

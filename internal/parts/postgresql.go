@@ -102,7 +102,7 @@ func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
 func (s *PostgreSQLServer) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
-	s.process = serveAgain(t, s.Port, s.start, s.answers)
+	s.process = serveAt(t, s.Port, s.start, s.answers)
 }
 
 func (s *PostgreSQLServer) answers(_ *process, port int) error {

@@ -16,9 +16,6 @@ import (
 	"time"
 )
 
-// startLimit bounds the wait until a server answers; generous, since CI's two cores may be busy compiling.
-const startLimit = 60 * time.Second
-
 // stopLimit is how long a server may take to end in its own way before it is killed.
 const stopLimit = 15 * time.Second
 
@@ -150,7 +147,7 @@ var errEnded = errors.New("it ended instead of serving")
 // await polls until the program answers. It returns at once when the program has ended.
 func (p *process) await(answers func() error) error {
 	var ended bool
-	err := poll(startLimit, func() error {
+	err := poll(Patience, func() error {
 		if !p.running() {
 			ended = true
 			return nil
@@ -166,28 +163,15 @@ func (p *process) await(answers func() error) error {
 	return fmt.Errorf("%s: %w; end of its log:\n%s", p.name, err, p.tail())
 }
 
-// serve starts a server on a free port and waits until it answers. A port can be lost to another process between being found
-// and being bound: then another one is tried, three at most.
+// serve starts a server on a port of its own and waits until it answers.
 func serve(t testing.TB, start func(port int) spec, answers func(p *process, port int) error) (*process, int) {
 	t.Helper()
-	var err error
-	for range 3 {
-		port := FreePort(t)
-		p := run(t, start(port))
-		if err = p.await(func() error { return answers(p, port) }); err == nil {
-			return p, port
-		}
-		p.Stop()
-		if !errors.Is(err, errEnded) || !strings.Contains(strings.ToLower(p.Log()), "address already in use") {
-			break
-		}
-	}
-	t.Fatal(err)
-	return nil, 0
+	port := holdPort(t)
+	return serveAt(t, port, start, answers), port
 }
 
-// serveAgain starts a stopped server on the port it had.
-func serveAgain(t testing.TB, port int, start func(port int) spec, answers func(p *process, port int) error) *process {
+// serveAt starts a server on a port that is held for it, again when it was stopped.
+func serveAt(t testing.TB, port int, start func(port int) spec, answers func(p *process, port int) error) *process {
 	t.Helper()
 	p := run(t, start(port))
 	if err := p.await(func() error { return answers(p, port) }); err != nil {

@@ -99,7 +99,7 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 func (s *RedisServer) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
-	s.process = serveAgain(t, s.Port, s.start, s.answers)
+	s.process = serveAt(t, s.Port, s.start, s.answers)
 }
 
 // Addr is host:port.

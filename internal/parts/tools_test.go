@@ -59,7 +59,7 @@ func TestChromium(t *testing.T) {
 			}
 		}
 	})
-	Eventually(t, stopLimit, func() error { // its helpers are reaped by others
+	Eventually(t, func() error { // its helpers are reaped by others
 		if groupAlive(group) {
 			return errors.New("the browser is still there")
 		}
