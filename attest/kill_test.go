@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // childVariable tells the test binary to append records to the named folder until it is killed.
@@ -45,9 +47,12 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 			children = append(children, child)
 		}
-		for len(open(t, dir).Records) == before { // both have started when there is something
-			time.Sleep(time.Millisecond)
-		}
+		parts.Eventually(t, func() error { // one of them has started when there is something
+			if len(open(t, dir).Records) == before {
+				return errors.New("nobody appends")
+			}
+			return nil
+		})
 		time.Sleep(time.Duration(rand.IntN(40)) * time.Millisecond)
 		for _, child := range children {
 			if err := child.Process.Kill(); err != nil {

@@ -23,9 +23,10 @@ import (
 // scraped at once within their deadline, and what is broken in one place shows there alone.
 
 const (
-	// scrapeSeconds is the scrape timeout Prometheus would announce; scrapeGrace how many times as long a busy machine may take.
-	scrapeSeconds = 3
-	scrapeGrace   = 3
+	// leastScrape, in seconds, is the scrape timeout that Prometheus would announce: on a machine where a look at targets that are well takes more
+	// than a third of it, three times as long as that. scrapeGrace is how many times as long a busy machine may take.
+	leastScrape = 3
+	scrapeGrace = 3
 	// memoryUnderFaults is what the whole program may hold while all targets are looked at at once, in bytes: docs/security.md states it.
 	memoryUnderFaults = 192 << 20
 )
@@ -36,23 +37,23 @@ func brokenServices() map[string]parts.Protocol {
 		"docker": parts.HTTP, "aws": parts.AWS, "redis": parts.RESP, "postgres": parts.Postgres, "dns": parts.DNS, "tls": parts.TLSAlone}
 }
 
-// faultyTarget configures a target whose services are reached where at says.
-func faultyTarget(name, root string, at func(service string) string) string {
+// faultyTarget configures a target whose services are reached where at says, and have that long to answer.
+func faultyTarget(name, root string, limit time.Duration, at func(service string) string) string {
 	databaseHost, databasePort, _ := net.SplitHostPort(at("postgres"))
-	return fmt.Sprintf(`  %s:
-    root: %s
-    api: {url: 'http://%s', timeout: 1s}
-    public: {url: 'http://%s', hosts: [bid.exchange.test], cdn: any}
-    prometheus: {url: 'http://%s', timeout: 1s}
-    grafana: {url: 'http://%s', timeout: 1s}
-    loki: {url: 'http://%s', timeout: 1s}
-    docker: {host: 'tcp://%s', project: catalyst}
-    aws: {endpoint: 'http://%s', bucket: backups, region: eu-central-1}
-    redis: {address: '%s', timeout: 1s, password: not-a-real-one}
-    database: {host: %s, port: %s, user: x, name: x, password: not-a-real-one, sslmode: disable, timeout: 1s}
-    dns: {resolvers: ['%s']}
-    tls: {endpoint: '%s'}
-`, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"))
+	return fmt.Sprintf(`  %[1]s:
+    root: %[2]s
+    api: {url: 'http://%[3]s', timeout: %[15]v}
+    public: {url: 'http://%[4]s', hosts: [bid.exchange.test], cdn: any}
+    prometheus: {url: 'http://%[5]s', timeout: %[15]v}
+    grafana: {url: 'http://%[6]s', timeout: %[15]v}
+    loki: {url: 'http://%[7]s', timeout: %[15]v}
+    docker: {host: 'tcp://%[8]s', project: catalyst}
+    aws: {endpoint: 'http://%[9]s', bucket: backups, region: eu-central-1}
+    redis: {address: '%[10]s', timeout: %[15]v, password: not-a-real-one}
+    database: {host: %[11]s, port: %[12]s, user: x, name: x, password: not-a-real-one, sslmode: disable, timeout: %[15]v}
+    dns: {resolvers: ['%[13]s']}
+    tls: {endpoint: '%[14]s'}
+`, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"), limit)
 }
 
 // probesSaid is what the exporter says of a target's probes, by item and probe; what is derived from others is left out.
@@ -161,26 +162,37 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 	}
 	services := brokenServices()
 	ways := map[string]*parts.FaultyServer{}
-	config := "targets:\n" + faultyTarget("well", root, real)
 	targets, alone := []string{"well", "all"}, []string{"api", "redis", "postgres", "docker", "dns"} // one of each kind is broken alone
 	for service, protocol := range services {
 		ways[service] = parts.Faulty(t, protocol, "tcp", real(service))
-		if !slices.Contains(alone, service) {
-			continue
+		if slices.Contains(alone, service) {
+			targets = append(targets, service)
 		}
-		targets = append(targets, service)
-		config += faultyTarget(service, root, func(s string) string {
-			if s == service {
-				return ways[s].Address
-			}
-			return real(s)
-		})
 	}
-	config += faultyTarget("all", root, func(s string) string { return ways[s].Address })
+	config := func(limit time.Duration) string {
+		text := "targets:\n" + faultyTarget("well", root, limit, real) + faultyTarget("all", root, limit, func(s string) string { return ways[s].Address })
+		for _, service := range alone {
+			text += faultyTarget(service, root, limit, func(s string) string {
+				if s == service {
+					return ways[s].Address
+				}
+				return real(s)
+			})
+		}
+		return write(t, t.TempDir(), "config.yml", text)
+	}
 	before := settled(t, func(inUse) bool { return true })
 
+	tried := serve(t, "--config.file="+config(parts.Patience))
+	began := time.Now()
+	allSaid(t, tried, targets, int(parts.Patience.Seconds()))
+	usual := time.Since(began)
+	tried.stop()
+	scrapeSeconds := max(leastScrape, int(3*usual.Seconds()))
+	t.Logf("a look at all targets takes %v", usual)
+
 	var later atomic.Int64
-	r := serveAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }, "--config.file="+write(t, t.TempDir(), "config.yml", config))
+	r := serveAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }, "--config.file="+config(max(time.Second, usual)))
 	allSaid(t, r, targets, scrapeSeconds)
 	depends := map[string]map[string]string{} // of each service, the probes that need it, and what they say when all is well
 	for _, fault := range faults {
@@ -234,9 +246,9 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 				way.Set(t, parts.NoFault)
 			}
 			later.Add(int64(20 * time.Minute))
-			allSaid(t, r, targets, 30) // what was being looked at comes to its end
+			allSaid(t, r, targets, int(parts.Patience.Seconds())) // what was being looked at comes to its end
 			later.Add(int64(20 * time.Minute))
-			said = allSaid(t, r, targets, 15)
+			said = allSaid(t, r, targets, int(parts.Patience.Seconds()))
 			for service, probes := range depends {
 				for probe, verdict := range probes {
 					if said[service][probe] != verdict || said["all"][probe] != verdict {

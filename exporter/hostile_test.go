@@ -13,12 +13,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // What lies in a deployment's folder may be anything. Whatever it is, check ends, judges and says nothing of a fault of its own.
-
-// hostileLimit is how long a check over a folder may take that holds nothing to wait for: reading a whole large file, on a machine that is busy.
-const hostileLimit = 60 * time.Second
 
 // memoryOfHostileFiles is what a check may hold when every file is as bad as it can be, in bytes: docs/security.md states it.
 const memoryOfHostileFiles = 192 << 20
@@ -63,7 +62,7 @@ func TestGrowingFiles(t *testing.T) {
 func checkHostile(t *testing.T, root string, args ...string) string {
 	t.Helper()
 	var out, errs lockedBuffer
-	ctx, cancel := context.WithTimeout(t.Context(), hostileLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), parts.Patience)
 	defer cancel()
 	sys := System{Context: ctx, Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
 	code := make(chan int, 1)
@@ -75,7 +74,7 @@ func checkHostile(t *testing.T, root string, args ...string) string {
 		if c != ExitReady && c != ExitFailing && c != ExitWaiting {
 			t.Errorf("exit code %d: %s", c, errs.String())
 		}
-	case <-time.After(hostileLimit + 10*time.Second):
+	case <-time.After(parts.Patience + 10*time.Second):
 		t.Fatalf("check does not end: %s", errs.String())
 	}
 	for _, text := range []string{out.String(), errs.String()} {
@@ -340,7 +339,7 @@ func TestHostileConfiguration(t *testing.T) {
 				if c != ExitUsage {
 					t.Errorf("exit code %d: %s", c, errs.String())
 				}
-			case <-time.After(hostileLimit):
+			case <-time.After(parts.Patience):
 				t.Fatal("check does not end")
 			}
 			if said := errs.String(); len(said) > 20_000 || strings.Contains(said, "panic") || strings.Contains(said, "bug of the exporter") {

@@ -51,7 +51,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	config := write(t, t.TempDir(), "config.yml", goodConfiguration(at, 0))
 	r := serve(t, "--deployment.root="+root, "--config.file="+config, "--web.enable-lifecycle")
 	items := len(itemNames(t))
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: scrapers}, Timeout: 30 * time.Second}
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: scrapers}, Timeout: parts.Patience}
 	defer client.CloseIdleConnections()
 
 	warm := func() { // everything that is made once and kept
@@ -63,11 +63,11 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 		client.CloseIdleConnections()
 	}
 	load := func(scrapes int) (reloaded, broken int) {
-		stop, enough := make(chan struct{}), make(chan struct{})
+		stop, reloadedEnough, brokenEnough := make(chan struct{}), make(chan struct{}), make(chan struct{})
 		reloads := make(chan int, 1)
-		go func() { reloads <- reloadUntil(t, stop, client, r.url, config, at) }()
+		go func() { reloads <- reloadUntil(t, stop, reloadedEnough, client, r.url, config, at) }()
 		breaking := make(chan int, 1)
-		go func() { breaking <- breakUntil(t, stop, enough, ways) }()
+		go func() { breaking <- breakUntil(t, stop, brokenEnough, ways) }()
 		work := make(chan int)
 		var all sync.WaitGroup
 		for range scrapers {
@@ -79,13 +79,8 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 				}
 			})
 		}
-		for n, brokenEnough := 0, false; n < scrapes || !brokenEnough; n++ { // a fast machine scrapes more often
+		for n := 0; n < scrapes || !closed(reloadedEnough) || !closed(brokenEnough); n++ { // a fast machine scrapes more often
 			work <- n
-			select {
-			case <-enough:
-				brokenEnough = true
-			default:
-			}
 		}
 		close(work)
 		all.Wait()
@@ -108,9 +103,6 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 
 	reloaded, broken := load(scrapes)
 	t.Logf("%d reloads, %d faults", reloaded, broken)
-	if reloaded < 6 {
-		t.Errorf("the configuration was reloaded %d times", reloaded)
-	}
 	warm()
 	if kept := cut(); kept > keptConnections {
 		t.Errorf("%d connections to one server are kept", kept)
@@ -200,14 +192,27 @@ func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items 
 	return ""
 }
 
-// reloadUntil reloads until told to stop: a good configuration, another one, a bad one; and holds the metrics to what they say of it. It returns how
-// often.
-func reloadUntil(t *testing.T, stop <-chan struct{}, client *http.Client, base, config string, at echoes) int {
+// closed tells whether a channel that nobody sends to is closed.
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
+}
+
+// reloadUntil reloads until told to stop: a good configuration, another one, a bad one; and holds the metrics to what they say of it. It says when
+// it has done so often enough, and returns how often.
+func reloadUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, client *http.Client, base, config string, at echoes) int {
+	once := sync.OnceFunc(func() { close(enough) })
+	defer once() // who fails holds nobody up
 	for n := 0; ; n++ {
-		select {
-		case <-stop:
+		if n == 6 {
+			once()
+		}
+		if closed(stop) {
 			return n
-		default:
 		}
 		text, status, successful := goodConfiguration(at, n%2), http.StatusOK, "1"
 		switch n % 3 {
@@ -280,7 +285,7 @@ func settled(t *testing.T, well func(inUse) bool) inUse {
 	http.DefaultClient.CloseIdleConnections()
 	var last inUse
 	same := 0
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(parts.Patience); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
 		now := inUse{runtime.NumGoroutine(), len(descriptors(t))}
 		if now == last {
 			same++

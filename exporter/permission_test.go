@@ -11,7 +11,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
@@ -35,7 +34,7 @@ type seen struct {
 // checkAs runs check as another user, without groups and capabilities, and returns its verdicts by item.
 func checkAs(t *testing.T, uid uint32, root string) map[string]seen {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), parts.Patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "/proc/self/exe", "check", "--format=json", "--config.file="+filepath.Join(root, "config.yml"), "--deployment.root="+root)
 	command.Env = []string{asProgram + "=1", "PATH=" + os.Getenv("PATH"), "DOCKER_HOST=unix:///nonexistent.sock"}

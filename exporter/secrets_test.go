@@ -131,7 +131,7 @@ func spyOn(t *testing.T) (told string) {
 func (s *secretRun) processList() {
 	s.t.Helper()
 	told := spyOn(s.t)
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), parts.Patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, "/proc/self/exe", append([]string{"check"}, s.flags()...)...)
 	command.Env = append(os.Environ(), asProgram+"=1")
@@ -147,16 +147,16 @@ func (s *secretRun) processList() {
 	go func() { defer close(ended); _ = command.Wait() }()
 	seen := 0
 	for running := true; running; {
-		select {
-		case <-ended:
-			running = false
-		case <-time.After(5 * time.Millisecond):
-		}
 		for _, file := range []string{"cmdline", "comm", "status"} {
 			if text, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", command.Process.Pid, file)); err == nil && len(text) > 0 {
 				s.out.add("the process list", string(text))
 				seen++
 			}
+		}
+		select {
+		case <-ended:
+			running = false
+		case <-time.After(5 * time.Millisecond):
 		}
 	}
 	s.out.add("the process's output", out.String()+errs.String())
@@ -192,7 +192,7 @@ func (s *secretRun) flags() []string {
 func (s *secretRun) run(name string, args ...string) int {
 	s.t.Helper()
 	var out, errs lockedBuffer
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(s.t.Context(), parts.Patience)
 	defer cancel()
 	code := Main(args, System{Context: ctx, Stdout: &out, Stderr: &errs, Now: time.Now, Getenv: func(key string) (string, bool) {
 		v, ok := s.environment[key]

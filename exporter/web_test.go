@@ -240,7 +240,7 @@ func TestCurl(t *testing.T) {
 	secure := "https" + strings.TrimPrefix(r.url, "http")
 	ask := func(args ...string) (code int, out string) {
 		t.Helper()
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), parts.Patience)
 		defer cancel()
 		command := exec.CommandContext(ctx, curl, append([]string{"--silent", "--show-error", "--noproxy", "*", "--write-out", "\nstatus %{http_code}\n", "--config", "-"}, args...)...)
 		command.Stdin = strings.NewReader("user = \"prometheus:" + password + "\"\n")

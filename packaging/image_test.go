@@ -69,7 +69,7 @@ func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
 	name = "catalyst-exporter-" + strings.ToLower(parts.Secret())
 	output := run(t, folder, docker, "--host="+engine.Host, "build", "--network=none", "--build-arg=VERSION=1.2.3", "--tag="+name, ".")
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		ctx, cancel := context.WithTimeout(context.Background(), parts.Patience)
 		defer cancel()
 		if _, err := engine.Client.ImageRemove(ctx, name, client.ImageRemoveOptions{Force: true}); err != nil {
 			t.Errorf("%v\n%s", err, output)
@@ -225,7 +225,7 @@ func open(t testing.TB, dir string) {
 
 func get(t testing.TB, address string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), parts.Patience)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

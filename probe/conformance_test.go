@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // TestKinds holds every kind to what all may rely on.
@@ -69,7 +70,7 @@ func conform(t *testing.T, k Kind, pr Probe) {
 	cancel()
 	began := time.Now()
 	r := Look(ctx, pr, newPass(t, nil, deployment.Settings{}))
-	if took := time.Since(began); took > 5*time.Second { // a bound against hanging, not a measure
+	if took := time.Since(began); took > parts.Patience { // a bound against hanging, not a measure
 		t.Errorf("with a cancelled context it took %v", took)
 	}
 	if r.State == StatePass {

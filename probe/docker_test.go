@@ -411,7 +411,7 @@ func TestDockerCannotBeAsked(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: tt.host, Project: "x"}})
-			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			ctx, cancel := contextFor(t, tt.reason == ReasonTimeout)
 			defer cancel()
 			r := Look(ctx, load(t, "container_state", "{service: a}"), p)
 			expect(t, r, tt.state, tt.reason, tt.detail)

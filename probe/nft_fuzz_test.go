@@ -11,6 +11,8 @@ import (
 	"github.com/google/nftables/expr"
 	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // attribute is a message's attribute; nested ones are marked as the kernel marks them.
@@ -100,7 +102,7 @@ func FuzzRule(f *testing.F) {
 				t.Errorf("after what may decide: %v", got)
 			}
 		}
-		if took := time.Since(began); took > 5*time.Second {
+		if took := time.Since(began); took > parts.Patience {
 			t.Errorf("took %v", took)
 		}
 	})

@@ -54,14 +54,14 @@ func newWire(t *testing.T) *wire {
 	}
 	w.host.Run(t, "sysctl", "-q", "-w", "net.ipv4.conf.eth0.route_localnet=1")
 	w.listen(t)
-	for range 50 { // until addresses are in use
-		if got, err := w.reach(); err == nil && len(got) == 8 {
-			return w
+	parts.Eventually(t, func() error { // until addresses are in use
+		got, err := w.reach()
+		if err == nil && len(got) != 8 {
+			err = fmt.Errorf("without rules the peer reaches %v", got)
 		}
-	}
-	got, err := w.reach()
-	t.Fatalf("without rules the peer reaches %v, %v", got, err)
-	return nil
+		return err
+	})
+	return w
 }
 
 // listen opens the host's sockets, and notes what the UDP ones take.
@@ -113,7 +113,8 @@ type try struct {
 	to   string
 }
 
-// reach sends a first packet to each port of each address, and returns those that a socket took.
+// reach sends a first packet to each port of each address, and returns those that a socket took while it waited. On a slow machine they may be
+// fewer: what is called closed is held against them, and fewer refute less.
 func (w *wire) reach() (reached []try, err error) {
 	w.mu.Lock()
 	clear(w.heard)

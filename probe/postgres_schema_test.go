@@ -290,7 +290,7 @@ func TestPostgresKept(t *testing.T) {
 	})
 	t.Run("a question takes too long", func(t *testing.T) {
 		s := databaseOf(server)
-		s.Database.Timeout = patient()
+		s.Database.Timeout = patience(ReasonTimeout)
 		db, err := postgresFor(newPass(t, nil, s))
 		if err != nil {
 			t.Fatal(err)

@@ -10,28 +10,24 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
-	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// postgresSettings are those of a database at an address, with little patience.
+// postgresSettings are those of a database at an address.
 func postgresSettings(address, user, password string) deployment.Settings {
 	host, port, _ := net.SplitHostPort(address)
 	n, _ := strconv.Atoi(port)
-	return deployment.Settings{Database: deployment.Database{Host: host, Port: n, User: user, Name: "postgres", Password: secret.New(password), Timeout: patient()}}
+	return deployment.Settings{Database: deployment.Database{Host: host, Port: n, User: user, Name: "postgres", Password: secret.New(password), Timeout: patience(ReasonNone)}}
 }
 
-// databaseOf are those of a running server, with the patience that one under load needs.
+// databaseOf are those of a running server.
 func databaseOf(s *parts.PostgreSQLServer) deployment.Settings {
-	d := postgresSettings(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), s.User, s.Password)
-	d.Database.Timeout = 0
-	return d
+	return postgresSettings(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), s.User, s.Password)
 }
 
 // message is one message of PostgreSQL's protocol.
@@ -93,7 +89,9 @@ func TestPostgresFaults(t *testing.T) {
 		for kind, spec := range postgresKinds() {
 			t.Run(kind+" "+f.name, func(t *testing.T) {
 				files := folder{".env": "DB_MAX_OPEN_CONNS=25\n", "migrations/001_first.sql": "create table publishers ();\n"}
-				r := look(t, newPass(t, files, postgresSettings(f.address, "marked_user", password)), kind, spec)
+				s := postgresSettings(f.address, "marked_user", password)
+				s.Database.Timeout = patience(f.reason)
+				r := look(t, newPass(t, files, s), kind, spec)
 				expect(t, r, f.state, f.reason, "PostgreSQL at "+f.address)
 				hasNot(t, r, password)
 				if strings.Contains(r.Detail, "mark") {
@@ -208,7 +206,6 @@ func TestPostgresLogin(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := postgresSettings(address, tt.user, tt.password)
-			s.Database.Timeout = schema.Duration(5 * time.Second)
 			before := refusals()
 			r := look(t, newPass(t, nil, s), tt.kind, "{}")
 			expect(t, r, tt.state, tt.reason, "")
@@ -224,7 +221,7 @@ func TestPostgresLogin(t *testing.T) {
 	}
 	t.Run("a database that does not exist", func(t *testing.T) {
 		s := postgresSettings(address, "catalyst", own)
-		s.Database.Name, s.Database.Timeout = "marked", 0
+		s.Database.Name = "marked"
 		r := look(t, newPass(t, nil, s), "postgres_login", "{}")
 		expect(t, r, StatePass, "", "does not exist")
 		hasNot(t, r, "marked")
@@ -253,13 +250,11 @@ func TestPostgresLogin(t *testing.T) {
 		server.Restart(t)
 		for _, kind := range []string{"postgres_login", "postgres_default_login"} {
 			s := postgresSettings(address, "catalyst", own)
-			s.Database.Timeout = 0
 			expect(t, look(t, newPass(t, nil, s), kind, "{}"), StateFail, ReasonOpen, "trust")
 		}
 	})
 	t.Run("it dies and comes back", func(t *testing.T) {
 		s := postgresSettings(address, "catalyst", own)
-		s.Database.Timeout = 0
 		p := newPass(t, nil, s)
 		server.Stop()
 		expect(t, look(t, p, "postgres_login", "{}"), StateUnknown, ReasonUnreachable, "")

@@ -12,7 +12,7 @@ import (
 )
 
 func promAt(url, job string) deployment.Settings {
-	return deployment.Settings{Prometheus: deployment.Prometheus{URL: url, Job: job, HTTP: deployment.HTTP{Timeout: patient() * 10}}}
+	return deployment.Settings{Prometheus: deployment.Prometheus{URL: url, Job: job, HTTP: deployment.HTTP{Timeout: patience(ReasonNone)}}}
 }
 
 // TestPrometheus asks the real one.

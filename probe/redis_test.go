@@ -12,12 +12,11 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
-	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
 func redisSettings(address, user, password string) deployment.Settings {
-	return deployment.Settings{Redis: deployment.Redis{Address: address, User: user, Password: secret.New(password), Timeout: patient()}}
+	return deployment.Settings{Redis: deployment.Redis{Address: address, User: user, Password: secret.New(password), Timeout: patience(ReasonNone)}}
 }
 
 // answersRedis is a server that answers every line that ends a command with the texts in turn.
@@ -57,7 +56,7 @@ func portFaults(t *testing.T) []fault {
 		{"SSH", listener(t, func(c net.Conn) { _, _ = c.Write([]byte("SSH-2.0-mark\r\n\x00\xff")); some(c) }), StateUnknown, ReasonInvalid},
 		{"HTTP", strings.TrimPrefix(site(t, nil).URL, "http://"), StateUnknown, ReasonInvalid},
 		{"drips", listener(t, func(c net.Conn) {
-			for range 200 {
+			for {
 				if _, err := c.Write([]byte("+")); err != nil {
 					return
 				}
@@ -86,7 +85,9 @@ func TestRedisFaults(t *testing.T) {
 				continue // that is another thing to it
 			}
 			t.Run(kind+" "+f.name, func(t *testing.T) {
-				r := look(t, newPass(t, nil, redisSettings(f.address, "", password)), kind, "{}")
+				s := redisSettings(f.address, "", password)
+				s.Redis.Timeout = patience(f.reason)
+				r := look(t, newPass(t, nil, s), kind, "{}")
 				expect(t, r, f.state, f.reason, "Redis at "+f.address)
 				hasNot(t, r, password)
 				if strings.Contains(r.Detail, "mark") {
@@ -257,7 +258,7 @@ func TestRedisTLS(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redisSettings(tt.address, "", password)
-			s.Redis.TLS, s.Redis.CAFile, s.Redis.Timeout = tt.tls, tt.ca, schema.Duration(time.Second)
+			s.Redis.TLS, s.Redis.CAFile, s.Redis.Timeout = tt.tls, tt.ca, patience(tt.reason)
 			expect(t, look(t, newPass(t, nil, s), "redis_auth", "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}

@@ -87,8 +87,8 @@ func faults(t *testing.T) []fault {
 		}), StateFail, ReasonInvalid},
 		{"drips", listener(t, func(c net.Conn) {
 			head(c)
-			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n"))
-			for range 100 {
+			_, _ = c.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"))
+			for {
 				if _, err := c.Write([]byte("x")); err != nil {
 					return
 				}
@@ -140,17 +140,24 @@ func httptestTLS(t *testing.T) *httptest.Server {
 	return s
 }
 
-// patient is short, since tests wait for it.
-func patient() schema.Duration { return schema.Duration(500 * time.Millisecond) }
+// patience is how long a probe may wait for a server: shortly where the verdict is that it waited too long, else longer than any machine needs.
+func patience(verdict Reason) schema.Duration {
+	if verdict == ReasonTimeout {
+		return schema.Duration(500 * time.Millisecond)
+	}
+	return schema.Duration(parts.Patience)
+}
 
 func apiAt(url string) deployment.Settings {
-	return deployment.Settings{API: deployment.API{URL: url, HTTP: deployment.HTTP{Timeout: patient()}}}
+	return deployment.Settings{API: deployment.API{URL: url, HTTP: deployment.HTTP{Timeout: patience(ReasonNone)}}}
 }
 
 func TestHTTPHealthFaults(t *testing.T) {
 	for _, f := range faults(t) {
 		t.Run(f.name, func(t *testing.T) {
-			r := look(t, newPass(t, nil, apiAt("http://"+f.address)), "http_health", "{paths: [/health]}")
+			s := apiAt("http://" + f.address)
+			s.API.Timeout = patience(f.reason)
+			r := look(t, newPass(t, nil, s), "http_health", "{paths: [/health]}")
 			expect(t, r, f.state, f.reason, "")
 			if strings.Contains(r.Detail, "mark") {
 				t.Errorf("the detail holds what the server sent: %s", r.Detail)
@@ -183,7 +190,7 @@ func TestHTTPCredentials(t *testing.T) {
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	root := folder{"ca.pem": string(server.Root().PEM()), "client.pem": string(client.ChainPEM()), "client.key": string(client.KeyPEM()), "password": secret + "\n", "token": token, "wrong": "wrong-mark"}.write(t)
-	all := deployment.HTTP{CAFile: "ca.pem", CertFile: "client.pem", KeyFile: "client.key", Username: "exporter", PasswordFile: "password", Timeout: patient() * 10}
+	all := deployment.HTTP{CAFile: "ca.pem", CertFile: "client.pem", KeyFile: "client.key", Username: "exporter", PasswordFile: "password", Timeout: patience(ReasonNone)}
 	tests := []struct {
 		name   string
 		change func(*deployment.HTTP)
@@ -219,28 +226,33 @@ func TestHTTPCredentials(t *testing.T) {
 // TestWebFaults puts every fault in the place of every service that is asked over HTTP. Where being reachable is the claim the verdict is that of
 // the health endpoints, elsewhere the same faults blind the probe.
 func TestWebFaults(t *testing.T) {
-	h := deployment.HTTP{Timeout: patient()}
 	kinds := []struct {
 		kind, spec string
 		claim      bool
-		at         func(url string) deployment.Settings
+		at         func(url string, h deployment.HTTP) deployment.Settings
 	}{
-		{"web_page", "{path: /health, mentions: [privacy]}", true, func(u string) deployment.Settings { return deployment.Settings{Public: deployment.Public{URL: u}} }},
-		{"openapi", "{paths: [/health]}", true, func(u string) deployment.Settings { return deployment.Settings{API: deployment.API{URL: u, HTTP: h}} }},
-		{"gdpr_refusal", "{path: /health}", false, func(u string) deployment.Settings { return deployment.Settings{API: deployment.API{URL: u, HTTP: h}} }},
-		{"grafana", "{}", true, func(u string) deployment.Settings {
+		{"web_page", "{path: /health, mentions: [privacy]}", true, func(u string, h deployment.HTTP) deployment.Settings {
+			return deployment.Settings{Public: deployment.Public{URL: u}}
+		}},
+		{"openapi", "{paths: [/health]}", true, func(u string, h deployment.HTTP) deployment.Settings {
+			return deployment.Settings{API: deployment.API{URL: u, HTTP: h}}
+		}},
+		{"gdpr_refusal", "{path: /health}", false, func(u string, h deployment.HTTP) deployment.Settings {
+			return deployment.Settings{API: deployment.API{URL: u, HTTP: h}}
+		}},
+		{"grafana", "{}", true, func(u string, h deployment.HTTP) deployment.Settings {
 			return deployment.Settings{Grafana: deployment.Grafana{URL: u, HTTP: h}}
 		}},
-		{"loki_lines", "{}", true, func(u string) deployment.Settings {
+		{"loki_lines", "{}", true, func(u string, h deployment.HTTP) deployment.Settings {
 			return deployment.Settings{Loki: deployment.Loki{URL: u, Selector: "{a=\"b\"}", HTTP: h}}
 		}},
-		{"prometheus_job", "{}", true, func(u string) deployment.Settings {
+		{"prometheus_job", "{}", true, func(u string, h deployment.HTTP) deployment.Settings {
 			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
 		}},
-		{"prometheus_rules", "{}", false, func(u string) deployment.Settings {
+		{"prometheus_rules", "{}", false, func(u string, h deployment.HTTP) deployment.Settings {
 			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
 		}},
-		{"prometheus_query", "{queries: [up], below: 1}", false, func(u string) deployment.Settings {
+		{"prometheus_query", "{queries: [up], below: 1}", false, func(u string, h deployment.HTTP) deployment.Settings {
 			return deployment.Settings{Prometheus: deployment.Prometheus{URL: u, HTTP: h}}
 		}},
 	}
@@ -251,9 +263,7 @@ func TestWebFaults(t *testing.T) {
 		for _, k := range kinds {
 			t.Run(k.kind+" "+f.name, func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-				defer cancel()
-				r := Look(ctx, load(t, k.kind, k.spec), newPass(t, nil, k.at("http://"+f.address)))
+				r := look(t, newPass(t, nil, k.at("http://"+f.address, deployment.HTTP{Timeout: patience(f.reason)})), k.kind, k.spec)
 				want := StateUnknown
 				if k.claim {
 					want = f.state

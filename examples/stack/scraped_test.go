@@ -38,7 +38,7 @@ func TestScraped(t *testing.T) {
 	case code := <-ended:
 		ended <- code
 		t.Fatalf("the exporter ended with %d", code)
-	case <-time.After(30 * time.Second):
+	case <-time.After(parts.Patience):
 		t.Fatal("the exporter does not listen")
 	}
 
@@ -46,7 +46,7 @@ func TestScraped(t *testing.T) {
 	config := read(t, "prometheus.yml")
 	for from, to := range map[string]string{
 		"/etc/prometheus/rules/": "rules/", "exporter:10460": address, "alertmanager:9093": "127.0.0.1:9",
-		"scrape_interval: 1m": "scrape_interval: 1s", "scrape_timeout: 30s": "scrape_timeout: 1s", "refresh_interval: 1m": "refresh_interval: 1s",
+		"scrape_interval: 1m": "scrape_interval: 5s", "scrape_timeout: 30s": "scrape_timeout: 5s", "refresh_interval: 1m": "refresh_interval: 1s",
 	} {
 		if !strings.Contains(config, from) {
 			t.Fatalf("prometheus.yml does not hold %q", from)

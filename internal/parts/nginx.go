@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"testing"
 	"time"
 )
@@ -83,7 +82,7 @@ events { worker_connections 256; }
 http {
 	types { text/html html htm; text/plain txt; application/json json; image/svg+xml svg; }
 	default_type text/html;
-	access_log %[1]s/access.log;
+	access_log off;
 	client_body_temp_path %[1]s/body;
 	proxy_temp_path %[1]s/proxy;
 	fastcgi_temp_path %[1]s/fastcgi;
@@ -98,22 +97,6 @@ http {
 	}
 }
 `
-
-// Requests returns the lines of the access log so far.
-func (s *NginxServer) Requests(t testing.TB) []string {
-	t.Helper()
-	content, err := os.ReadFile(filepath.Join(filepath.Dir(s.Root), "access.log"))
-	if err != nil {
-		t.Fatalf("nginx: %v", err)
-	}
-	var lines []string
-	for line := range strings.Lines(string(content)) {
-		if !strings.Contains(line, nginxReadyPath) {
-			lines = append(lines, strings.TrimRight(line, "\n"))
-		}
-	}
-	return lines
-}
 
 // answers204 asks a server for its ready path.
 func answers204(url string, cert *Cert) error {
