@@ -88,8 +88,6 @@ type search struct {
 	ctx    context.Context
 	now    time.Time
 	settle time.Duration
-	// elsewhere: what is found is not on this machine, and has no inode.
-	elsewhere bool
 
 	names  int
 	seen   map[[2]uint64]bool // device and inode
@@ -284,7 +282,7 @@ func (s *search) dumpDirectory(dir string) error {
 
 func (s *search) take(f File, unfinished bool) {
 	key := [2]uint64{f.Device, f.Inode}
-	if s.seen[key] && !s.elsewhere {
+	if s.seen[key] {
 		return
 	}
 	s.seen[key] = true

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -233,28 +232,4 @@ func TestFindPermission(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestChoose(t *testing.T) {
-	now := time.Now()
-	at := func(path string, age time.Duration, size int64) File {
-		return File{Path: path, Identity: files.Identity{Size: size, Modified: now.Add(-age)}}
-	}
-	listed := []File{
-		at("/backups/1.sql.gz", 50*time.Hour, 10), at("/backups/2.sql.gz", 26*time.Hour, 11), at("/backups/3.sql.gz", 2*time.Hour, 12),
-		at("/backups/4.sql.gz", time.Second, 2), at("/backups/5.sql.gz.tmp", time.Minute, 1), at("/backups/3.sql.gz.sha256", time.Minute, 1), at("/backups/.6.sql", time.Minute, 1),
-	}
-	set, err := Choose("/backups", listed, now, 0)
-	if err != nil || set.Newest != listed[2] || set.Before != listed[1] || set.Count != 3 || len(set.Passed) != 2 || set.Passed[0].Path != "/backups/4.sql.gz" {
-		t.Errorf("%+v, %v", set, err)
-	}
-	if set, err := Choose("/backups", listed[3:5], now, 0); !errors.Is(err, ErrUnfinished) {
-		t.Errorf("%+v, %v", set, err)
-	}
-	if set, err := Choose("/backups", nil, now, 0); !errors.Is(err, ErrNone) {
-		t.Errorf("%+v, %v", set, err)
-	}
-	if set, err := Choose("/backups", listed[3:4], now, time.Millisecond); err != nil || set.Newest != listed[3] {
-		t.Errorf("%+v, %v", set, err)
-	}
 }

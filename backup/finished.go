@@ -5,7 +5,6 @@ package backup
 import (
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"syscall"
@@ -22,21 +21,6 @@ const settleClosed = 2 * time.Second
 
 // copied is how long after a backup a file of its size counts as a copy of it (latest.sql.gz beside the dated one), and not as the next one.
 const copied = time.Hour
-
-// Choose is the choice that Find makes, among backups that were listed somewhere else, in a container for instance: by name and time alone.
-// Settle is as in Finder.
-func Choose(place string, listed []File, now time.Time, settle time.Duration) (Set, error) {
-	s := &search{now: now, settle: settle, elsewhere: true, seen: make(map[[2]uint64]bool)}
-	if s.settle <= 0 {
-		s.settle = DefaultSettle
-	}
-	for _, f := range listed {
-		if name := path.Base(f.Path); !strings.HasPrefix(name, ".") && !isSidecar(name) {
-			s.take(f, unfinishedName.MatchString(name))
-		}
-	}
-	return s.set(place)
-}
 
 // set chooses. Whether a file is being written is asked of the newest ones only, until two finished ones are found.
 func (s *search) set(place string) (Set, error) {
@@ -80,7 +64,7 @@ func (s *search) set(place string) (Set, error) {
 // writing tells why a file may still be written to, or "".
 func (s *search) writing(f File) string {
 	open, known := false, false
-	if !f.Directory && !s.elsewhere {
+	if !f.Directory {
 		open, known = openForWriting(f.Path)
 	}
 	age := s.now.Sub(f.Modified)

@@ -92,12 +92,6 @@ func (c *Collector) Inherit(old *Collector) {
 // KeepLittle makes every report anew and keeps none, which is for one of many collectors: it is called before the first Collect.
 func (c *Collector) KeepLittle() { c.frugal = true }
 
-// Checklist returns what the collector judges.
-func (c *Collector) Checklist() *checklist.Checklist { return c.list }
-
-// Deployment returns what the collector looks at.
-func (c *Collector) Deployment() *deployment.Deployment { return c.deploy }
-
 // Close ends what is running and waits until it has.
 func (c *Collector) Close() {
 	c.stop()

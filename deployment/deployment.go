@@ -85,13 +85,6 @@ func Discover(s Settings) (*Deployment, error) {
 	return d, nil
 }
 
-// Standard is a Settings with the defaults that are no search.
-func Standard() Settings {
-	var s Settings
-	s.fill()
-	return s
-}
-
 func (s *Settings) fill() {
 	fill := func(p *string, standard string) {
 		if *p == "" {

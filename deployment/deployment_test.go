@@ -317,7 +317,8 @@ app: {metric_prefixes: [shop_]}
 	if a := d.Prometheus.Address(); a.URL != "http://localhost:9090" || a.Configured {
 		t.Errorf("Prometheus at %+v", a)
 	}
-	standard := Standard()
+	var standard Settings
+	standard.fill()
 	if standard.Backup.Service != "backup" || standard.Environment != "production" || standard.Firewall.HostRoot != "/" || standard.Backup.MaxAge.Std() != 26*time.Hour {
 		t.Errorf("standard %+v", standard)
 	}

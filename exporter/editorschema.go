@@ -14,7 +14,8 @@ import (
 
 // configJSON is the schema of the configuration file.
 func configJSON() map[string]any {
-	root := schema.JSON(Config{}, schema.Title("Configuration of catalyst_exporter"))
+	root := schema.JSON(Config{})
+	root["title"] = "Configuration of catalyst_exporter"
 	settings := schema.JSON(deployment.Settings{})
 	override := schema.JSON(checklist.Override{})
 	override["if"] = map[string]any{"properties": map[string]any{"enabled": map[string]any{"const": false}}, "required": []any{"enabled"}}
@@ -31,7 +32,8 @@ func configJSON() map[string]any {
 
 // checklistJSON is the schema of a checklist file, with the parameters of every kind of probe.
 func checklistJSON() map[string]any {
-	root := schema.JSON(checklist.Document{}, schema.Title("Checklist of catalyst_exporter"))
+	root := schema.JSON(checklist.Document{})
+	root["title"] = "Checklist of catalyst_exporter"
 	categories := object(root, "properties", "categories", "items")
 	object(categories, "properties", "items", "items", "properties", "probes")["items"] = map[string]any{"$ref": "#/$defs/probe"}
 	root["$defs"] = map[string]any{"probe": kindJSON()}

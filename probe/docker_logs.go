@@ -16,20 +16,11 @@ import (
 // maxLogRead bounds what is read of a log to find its end.
 const maxLogRead = 256 << 20
 
-// logTail is the end of what a container has written since a time, to both outputs, at most so many bytes. cut says that there was more before it.
-// It may hold anything: it is judged, never shown. An error's reason is not_configured where the container's logging driver cannot be read from.
-func (e *engine) logTail(ctx context.Context, c *dockerContainer, since time.Time, most int) (text []byte, cut bool, err error) {
-	end := &logEnd{most: most}
-	if err := e.log(ctx, c, since, end); err != nil {
-		return nil, false, err
-	}
-	return end.text(), end.cut, nil
-}
-
 // errLogTooLong is behind the error of a log that was read up to the limit.
 var errLogTooLong = errors.New("longer than is read")
 
-// log writes what a container has written since a time, to both outputs, as logTail does. What is behind errLogTooLong was written up to there.
+// log writes what a container has written since a time, to both outputs. It may hold anything: it is judged, never shown. What is behind
+// errLogTooLong was written up to there.
 func (e *engine) log(ctx context.Context, c *dockerContainer, since time.Time, to io.Writer) error {
 	at := strconv.FormatInt(since.Unix(), 10) + "." + fmt.Sprintf("%09d", since.Nanosecond())
 	stream, err := e.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Since: at})
@@ -73,31 +64,4 @@ func demux(to io.Writer, from io.Reader) error {
 			return err
 		}
 	}
-}
-
-// logEnd keeps the last bytes written to it.
-type logEnd struct {
-	most int
-	data []byte
-	cut  bool
-}
-
-func (l *logEnd) Write(data []byte) (int, error) {
-	l.data = append(l.data, data...)
-	if len(l.data) > 2*l.most {
-		l.trim()
-	}
-	return len(data), nil
-}
-
-func (l *logEnd) trim() {
-	if over := len(l.data) - l.most; over > 0 {
-		l.data = append(l.data[:0], l.data[over:]...)
-		l.cut = true
-	}
-}
-
-func (l *logEnd) text() []byte {
-	l.trim()
-	return l.data
 }

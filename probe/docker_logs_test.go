@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestDockerLogTail(t *testing.T) {
+func TestDockerLog(t *testing.T) {
 	d := newDocker(t)
 	d.run(t, "plain", client.ContainerCreateOptions{}, "say=one", "complain=two", "say=three", "write=/tmp/done=1")
 	d.run(t, "terminal", client.ContainerCreateOptions{Config: &container.Config{Tty: true}}, "say=one", "complain=two", "say=three", "write=/tmp/done=1")
@@ -33,22 +33,19 @@ func TestDockerLogTail(t *testing.T) {
 	for _, service := range []string{"plain", "terminal"} {
 		c := project.of(service)[0]
 		parts.Eventually(t, func() error {
-			text, cut, err := e.logTail(t.Context(), c, time.Now().Add(-time.Hour), 1000)
-			if whole := strings.Contains(string(text), "one") && strings.Contains(string(text), "two") && strings.Contains(string(text), "three"); err == nil && (cut || !whole || bytes.ContainsRune(text, 0)) {
-				err = fmt.Errorf("%s: %q, cut: %v", service, text, cut)
+			var text bytes.Buffer
+			err := e.log(t.Context(), c, time.Now().Add(-time.Hour), &text)
+			if whole := strings.Contains(text.String(), "one") && strings.Contains(text.String(), "two") && strings.Contains(text.String(), "three"); err == nil && (!whole || bytes.ContainsRune(text.Bytes(), 0)) {
+				err = fmt.Errorf("%s: %q", service, text.String())
 			}
 			return err
 		})
-		text, cut, err := e.logTail(t.Context(), c, time.Now().Add(-time.Hour), 4)
-		if len(text) != 4 || !cut || err != nil {
-			t.Errorf("%s, cut: %q %v %v", service, text, cut, err)
-		}
-		text, _, err = e.logTail(t.Context(), c, time.Now().Add(time.Hour), 1000)
-		if len(text) != 0 || err != nil {
-			t.Errorf("%s, of the future: %q %v", service, text, err)
+		var text bytes.Buffer
+		if err := e.log(t.Context(), c, time.Now().Add(time.Hour), &text); text.Len() != 0 || err != nil {
+			t.Errorf("%s, of the future: %q %v", service, text.String(), err)
 		}
 	}
-	if _, _, err := e.logTail(t.Context(), project.of("unread")[0], time.Now().Add(-time.Hour), 100); err == nil {
+	if err := e.log(t.Context(), project.of("unread")[0], time.Now().Add(-time.Hour), io.Discard); err == nil {
 		t.Error("a log that cannot be read was read")
 	}
 }
@@ -58,10 +55,10 @@ func FuzzDemux(f *testing.F) {
 	f.Add([]byte{2, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 'h', 'i'})
 	f.Add([]byte("plain text of a terminal"))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		end := &logEnd{most: 16}
-		err := demux(end, bytes.NewReader(data))
-		if len(end.text()) > 16 {
-			t.Errorf("%d bytes are kept", len(end.data))
+		var text bytes.Buffer
+		err := demux(&text, bytes.NewReader(data))
+		if text.Len() > len(data) {
+			t.Errorf("%d bytes became %d", len(data), text.Len())
 		}
 		if err == nil && len(data) > 0 && len(data) < 8 {
 			t.Error("a frame without its head was taken")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -43,32 +42,6 @@ type dockerContainer struct {
 // running reports whether its processes run, or are about to again.
 func (c *dockerContainer) running() bool {
 	return c.State != nil && (c.State.Running || c.State.Restarting || c.State.Paused)
-}
-
-// addresses are those it can be reached at from its host, by network name, IPv4 first.
-func (c *dockerContainer) addresses() []netip.Addr {
-	if c.NetworkSettings == nil {
-		return nil
-	}
-	var names []string
-	for name := range c.NetworkSettings.Networks {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	var four, six []netip.Addr
-	for _, name := range names {
-		n := c.NetworkSettings.Networks[name]
-		if n == nil {
-			continue
-		}
-		if n.IPAddress.IsValid() && !n.IPAddress.IsUnspecified() {
-			four = append(four, n.IPAddress)
-		}
-		if n.GlobalIPv6Address.IsValid() && !n.GlobalIPv6Address.IsUnspecified() {
-			six = append(six, n.GlobalIPv6Address)
-		}
-	}
-	return append(four, six...)
 }
 
 // dockerProject is the deployment's project on the engine.

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
-	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -22,7 +21,6 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -506,18 +504,5 @@ func TestDockerProjectPick(t *testing.T) {
 	}
 	if n := containerName(container.Summary{ID: sixtyFour}); n != sixtyFour[:12] {
 		t.Errorf("name %q", n)
-	}
-}
-
-func TestDockerAddresses(t *testing.T) {
-	c := &dockerContainer{}
-	if got := c.addresses(); got != nil {
-		t.Errorf("%v of nothing", got)
-	}
-	six, a, b := netip.MustParseAddr("fd00::2"), netip.MustParseAddr("172.18.0.2"), netip.MustParseAddr("172.19.0.2")
-	c.NetworkSettings = &container.NetworkSettings{Networks: map[string]*network.EndpointSettings{
-		"b": {IPAddress: b}, "a": {IPAddress: a, GlobalIPv6Address: six}, "none": {}, "nil": nil}}
-	if got := c.addresses(); !slices.Equal(got, []netip.Addr{a, b, six}) {
-		t.Errorf("%v", got)
 	}
 }

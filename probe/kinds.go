@@ -75,13 +75,3 @@ func Kinds() []Kind {
 		s3ObjectKind(),
 	}
 }
-
-// Find returns the kind of that name.
-func Find(name string) (Kind, bool) {
-	for _, k := range Kinds() {
-		if k.Name == name {
-			return k, true
-		}
-	}
-	return Kind{}, false
-}

@@ -55,6 +55,16 @@ func newPass(t *testing.T, f folder, settings deployment.Settings) *Pass {
 // again begins another pass over the same deployment, with what is kept between passes.
 func again(p *Pass) *Pass { return NewPass(p.Deps, p.Deployment) }
 
+// Find returns the kind of that name.
+func Find(name string) (Kind, bool) {
+	for _, k := range Kinds() {
+		if k.Name == name {
+			return k, true
+		}
+	}
+	return Kind{}, false
+}
+
 // load decodes a kind's spec from YAML, as a checklist would.
 func load(t *testing.T, kind, spec string) Probe {
 	t.Helper()

@@ -10,23 +10,9 @@ import (
 	"strings"
 )
 
-// Option adds to the root of a JSON Schema.
-type Option func(root map[string]any)
-
-// Title names the schema; the type's name if not given.
-func Title(title string) Option { return func(root map[string]any) { root["title"] = title } }
-
-// Description says what the document is for.
-func Description(text string) Option {
-	return func(root map[string]any) { root["description"] = text }
-}
-
-// ID is the URI under which the schema is published.
-func ID(uri string) Option { return func(root map[string]any) { root["$id"] = uri } }
-
 // JSON returns the JSON Schema of the struct v (or that v points to), made of maps, []any, strings, numbers and booleans. The root is described by
 // its fields even if it is Described.
-func JSON(v any, opts ...Option) map[string]any {
+func JSON(v any) map[string]any {
 	t := reflect.TypeOf(v)
 	for t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()
@@ -46,9 +32,6 @@ func JSON(v any, opts ...Option) map[string]any {
 	}
 	if len(w.defs) > 0 {
 		root["$defs"] = w.defs
-	}
-	for _, o := range opts {
-		o(root)
 	}
 	return root
 }

@@ -119,14 +119,6 @@ func (p *process) Log() string {
 	return string(content)
 }
 
-// Signal sends a signal to the program, say SIGHUP.
-func (p *process) Signal(t testing.TB, signal syscall.Signal) {
-	t.Helper()
-	if err := p.command.Process.Signal(signal); err != nil {
-		t.Fatalf("%s: signal %v: %v", p.name, signal, err)
-	}
-}
-
 func (p *process) running() bool {
 	select {
 	case <-p.ended:

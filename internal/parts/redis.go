@@ -31,7 +31,6 @@ type RedisOption func(*redisSetup)
 type redisSetup struct {
 	password string
 	tls      *Cert
-	lines    []string // of redis.conf
 	users    []string // of the ACL file
 }
 
@@ -50,11 +49,6 @@ func RedisUser(name, password string, rules ...string) RedisOption {
 // RedisTLS makes the port speak TLS, and TLS only.
 func RedisTLS(cert *Cert) RedisOption { return func(s *redisSetup) { s.tls = cert } }
 
-// RedisSetting adds a line to redis.conf.
-func RedisSetting(name, value string) RedisOption {
-	return func(s *redisSetup) { s.lines = append(s.lines, name+" "+value) }
-}
-
 // Redis starts a server that keeps nothing on disk.
 func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 	t.Helper()
@@ -64,7 +58,7 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 		option(&setup)
 	}
 	dir := tempDir(t, -1, -1)
-	lines := append([]string{"bind 127.0.0.1", `save ""`, "appendonly no", "databases 16", "dir " + dir}, setup.lines...)
+	lines := []string{"bind 127.0.0.1", `save ""`, "appendonly no", "databases 16", "dir " + dir}
 	if setup.tls != nil {
 		chain, key, root := setup.tls.Write(t, dir)
 		lines = append(lines, "tls-cert-file "+chain, "tls-key-file "+key, "tls-ca-cert-file "+root, "tls-auth-clients no")
