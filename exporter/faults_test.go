@@ -42,18 +42,18 @@ func faultyTarget(name, root string, limit time.Duration, at func(service string
 	databaseHost, databasePort, _ := net.SplitHostPort(at("postgres"))
 	return fmt.Sprintf(`  %[1]s:
     root: %[2]s
-    api: {url: 'http://%[3]s', timeout: %[15]v}
+    api: {url: 'http://%[3]s', timeout: %[15]dms}
     public: {url: 'http://%[4]s', hosts: [bid.exchange.test], cdn: any}
-    prometheus: {url: 'http://%[5]s', timeout: %[15]v}
-    grafana: {url: 'http://%[6]s', timeout: %[15]v}
-    loki: {url: 'http://%[7]s', timeout: %[15]v}
+    prometheus: {url: 'http://%[5]s', timeout: %[15]dms}
+    grafana: {url: 'http://%[6]s', timeout: %[15]dms}
+    loki: {url: 'http://%[7]s', timeout: %[15]dms}
     docker: {host: 'tcp://%[8]s', project: catalyst}
     aws: {endpoint: 'http://%[9]s', bucket: backups, region: eu-central-1}
-    redis: {address: '%[10]s', timeout: %[15]v, password: not-a-real-one}
-    database: {host: %[11]s, port: %[12]s, user: x, name: x, password: not-a-real-one, sslmode: disable, timeout: %[15]v}
+    redis: {address: '%[10]s', timeout: %[15]dms, password: not-a-real-one}
+    database: {host: %[11]s, port: %[12]s, user: x, name: x, password: not-a-real-one, sslmode: disable, timeout: %[15]dms}
     dns: {resolvers: ['%[13]s']}
     tls: {endpoint: '%[14]s'}
-`, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"), limit)
+`, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"), limit.Milliseconds())
 }
 
 // probesSaid is what the exporter says of a target's probes, by item and probe; what is derived from others is left out.
