@@ -47,14 +47,13 @@ func (s *appMetrics) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // judge judges an answer; cut says that it goes on.
 func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error) {
+	if err := turnedAway(s.Path, a, "deployment.api.bearer_token_file"); err != nil {
+		return Result{}, err
+	}
 	text := string(a.Body)
 	switch {
 	case a.OffSite != "":
 		return Failed(ReasonMismatch, "%s redirects to another host", s.Path), nil
-	case a.Status == 401 || a.Status == 403:
-		return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", s.Path, a.Status))
-	case a.Status == 429:
-		return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", s.Path)
 	case a.Status == 404:
 		return Failed(ReasonNotPublished, "%s answers 404", s.Path), nil
 	case a.Status != 200:

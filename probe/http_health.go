@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -58,11 +59,16 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	at := api.Address()
 	var f Findings
+	var away error // the first answer that says nothing, since we may not ask
 	seen := components{}
 	for _, path := range s.Paths {
 		a, err := w.get(ctx, at.URL+path)
 		if err != nil {
 			return unasked(path, err, at, setting, true)
+		}
+		if err := turnedAway(path, a, "deployment.api.bearer_token_file"); err != nil {
+			away = cmp.Or(away, err)
+			continue
 		}
 		f.Add(s.judge(path, a, seen))
 	}
@@ -70,6 +76,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	for _, c := range expected {
 		found, named := seen.named(c)
 		switch {
+		case !named && away != nil:
 		case !named:
 			f.Fail(ReasonMissing, "no endpoint names %s", c)
 		case !healthy(found.word):
@@ -79,31 +86,50 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	for _, told := range seen.unwell(expected) {
 		f.Warn(ReasonUnhealthy, "%s", told)
 	}
-	return f.Result("%s answer in time, all healthy", words(s.Paths)), nil
+	r := f.Result("%s answer in time, all healthy", words(s.Paths))
+	if away != nil && r.State != StateFail {
+		return Result{}, away
+	}
+	return r, nil
 }
 
 // judge judges one answer and notes the components it names.
 func (s *httpHealth) judge(path string, a answer, seen components) Result {
+	text := strings.TrimSpace(strings.TrimPrefix(string(a.Body), "\ufeff"))
 	switch {
 	case a.OffSite != "":
 		return Failed(ReasonMismatch, "%s redirects to another host", path)
+	case a.Status == 204:
+		return Warned(ReasonEmpty, "%s answers 204: nothing says how it is", path)
 	case a.Status != 200:
 		return Failed(ReasonUnhealthy, "%s answers %d", path, a.Status)
+	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(path):
+		return Failed(ReasonMismatch, "%s leads to a log-in page", path)
 	case a.Took > s.Within.Std():
 		return Failed(ReasonTimeout, "%s took longer than %v", path, s.Within.Std())
-	case len(strings.TrimSpace(string(a.Body))) == 0:
+	case text == "":
 		return Warned(ReasonEmpty, "%s answers 200 and nothing else", path)
+	case strings.HasPrefix(text, "<"):
+		return Failed(ReasonInvalid, "%s answers 200 with a page, not with a word for health", path)
 	}
+	report := healthReport{parts: components{}}
 	var body any
-	if err := json.Unmarshal(a.Body, &body); err != nil {
-		if word := strings.TrimSpace(string(a.Body)); healthy(word) {
-			return Passed("%s answers %s", path, shownHealth(word))
-		}
+	if err := json.Unmarshal([]byte(text), &body); err == nil {
+		report.read(body)
+	} else if !report.readText(text) {
 		return Failed(ReasonInvalid, "%s answers 200 with something else than JSON or a word for health", path)
 	}
+	_, object := body.(map[string]any)
 	var f Findings
-	overall(body, path, &f)
-	seen.read(body, "", 0)
+	switch {
+	case report.speaks():
+		report.judge(path, &f)
+	case object:
+		f.Warn(ReasonEmpty, "%s answers 200 with nothing that says how it is", path)
+	default:
+		f.Fail(ReasonInvalid, "%s answers JSON that says nothing about health", path)
+	}
+	seen.add(report.parts)
 	return f.Result("%s is healthy", path)
 }
 

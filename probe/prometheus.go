@@ -17,6 +17,9 @@ import (
 // promSetting is where its address is configured.
 const promSetting = "deployment.prometheus.url"
 
+// promCredentials is where it is configured who asks.
+const promCredentials = "deployment.prometheus.bearer_token_file or username"
+
 // promAsk asks the API for data.
 func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values) (T, error) {
 	var data T
@@ -32,9 +35,10 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 	if err != nil {
 		return data, err
 	}
+	if err := turnedAway(path, a, promCredentials); err != nil {
+		return data, err
+	}
 	switch {
-	case a.Status == 401 || a.Status == 403:
-		return data, Unknownf(ReasonPermissionDenied, "%s answers %d", path, a.Status)
 	case a.Status != 200 && a.Status != 400 && a.Status != 422:
 		return data, Unknownf(ReasonUnhealthy, "%s answers %d", path, a.Status)
 	}
@@ -56,7 +60,16 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 }
 
 // errNotPrometheus is the answer of another service.
-var errNotPrometheus = fmt.Errorf("%w of Prometheus's API", errNotHTTP)
+var errNotPrometheus error = otherAnswer("does not answer as Prometheus's API does")
+
+// otherAnswer is the answer of a service that is none of the kind asked for, in words.
+type otherAnswer string
+
+// Error implements error.
+func (o otherAnswer) Error() string { return string(o) }
+
+// Is makes it errNotHTTP to errors.Is.
+func (otherAnswer) Is(target error) bool { return target == errNotHTTP }
 
 // promUnasked judges the error of asking.
 func promUnasked(p *Pass, what string, err error, claim bool) (Result, error) {
@@ -167,6 +180,12 @@ func (s *prometheusJob) Probe(ctx context.Context, p *Pass) (Result, error) {
 		a, err := w.get(ctx, p.Deployment.Prometheus.Address().URL+path)
 		if err != nil {
 			return promUnasked(p, path, err, true)
+		}
+		if err := turnedAway(path+" of Prometheus", a, promCredentials); err != nil {
+			return Result{}, err
+		}
+		if a.OffSite != "" {
+			return Failed(ReasonMismatch, "%s of Prometheus redirects to another host", path), nil
 		}
 		if a.Status != 200 {
 			return Failed(ReasonUnhealthy, "%s of Prometheus answers %d", path, a.Status), nil

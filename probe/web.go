@@ -287,6 +287,17 @@ func refused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &dns)
 }
 
+// turnedAway is the error of an answer that says nothing of the service itself: we may not ask, or not as often. Setting names what would let us.
+func turnedAway(what string, a answer, setting string) error {
+	switch a.Status {
+	case 401, 403, 407:
+		return Needs(setting, Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", what, a.Status))
+	case 429:
+		return Unknownf(ReasonThreshold, "%s answers 429: too many requests", what)
+	}
+	return nil
+}
+
 // unasked judges the error of asking a service. A default address that nobody configured and where nobody listens says nothing; a configured one
 // that cannot be reached fails where being reachable is the claim, and is unknown where it only blinds us. Setting names where the address is
 // configured.

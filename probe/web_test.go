@@ -302,7 +302,7 @@ func TestHTTPHealth(t *testing.T) {
 		{"HTML with 200", "ok", "<html><h1>502 Bad Gateway</h1>", 200, nil, "{}", StateFail, ReasonInvalid, ""},
 		{"nothing with 200", "ok", "", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
 		{"empty object", "ok", "{}", 200, nil, "{}", StateWarn, ReasonEmpty, ""},
-		{"not ready by text", "ok", `{"ready":"false"}`, 200, nil, "{}", StateFail, ReasonUnhealthy, `ready is "false"`},
+		{"not ready by text", "ok", `{"ready":"false"}`, 200, nil, "{}", StateFail, ReasonUnhealthy, "ready is false"},
 		{"not ready by null", "ok", `{"ready":null}`, 200, nil, "{}", StateFail, ReasonUnhealthy, "ready is null"},
 		{"in capitals", "ok", `{"Ready":true,"Checks":{"Database":{"Status":"Healthy"},"Redis":{"Status":"Healthy"}}}`, 200, compose, "{}", StatePass, "", ""},
 		{"down in capitals", "ok", `{"Ready":true,"Checks":{"Database":{"Status":"Down"},"Redis":{"Status":"Healthy"}}}`, 200, compose, "{}", StateFail, ReasonUnhealthy, `database is "down"`},
