@@ -136,7 +136,7 @@ func (g Grafana) Address() Address { return address(g.URL, "http://localhost:300
 
 // Alertmanager is the Alertmanager that pages.
 type Alertmanager struct {
-	URL    string `yaml:"url" doc:"the one Prometheus names when not set"`
+	URL    string `yaml:"url" doc:"http://localhost:9093 when not set"`
 	Config string `yaml:"config" doc:"its configuration; prometheus/alertmanager.yml when not set"`
 	HTTP   `inline:"true"`
 }

@@ -9,10 +9,14 @@ import (
 	"time"
 )
 
-// prometheus_rules: are alert rules loaded, none of them in error, is there somebody to send alerts to, and can every rule fire?
+// prometheus_rules: are alert rules loaded, none of them in error, is there somebody who takes alerts, and can every rule fire?
+//
+// Prometheus lists as active every Alertmanager that it was told of, dead ones too. So the Alertmanager itself is asked, and what Prometheus says of
+// its own deliveries counts, where it scrapes itself.
 //
 // A rule whose selector matches no series within the last day can never fire: a renamed metric, a job that is called otherwise. Such rules are
-// named as a warning. Selectors inside absent() are meant to match nothing.
+// named as a warning. Selectors inside absent(), and after unless, are meant to match nothing; those of this exporter's own families speak of what may
+// not be (a waiver, a release).
 
 func prometheusRulesKind() Kind {
 	return Kind{
@@ -20,7 +24,7 @@ func prometheusRulesKind() Kind {
 		Question: "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): rules, Alertmanagers and series; needs to reach it",
+		Reads:    "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness; needs to reach both",
 		Values:   []*Value{DeadRules},
 		MaxAge:   time.Minute,
 		Timeout:  20 * time.Second,
@@ -66,15 +70,87 @@ func (s *prometheusRules) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	var f Findings
 	alerts := judgeRules(rules, managers, &f)
+	var takes string
+	if len(managers.Active) > 0 {
+		takes, err = s.delivery(ctx, p, &f)
+		if r := f.Result(""); err != nil && r.State != StateFail {
+			return Result{}, err
+		}
+	}
 	dead, err := s.dead(ctx, p, rules)
 	if err != nil {
 		return promUnasked(p, "series", err, false)
 	}
 	f.Measure(DeadRules.Of(float64(len(dead))))
 	if len(dead) > 0 {
-		f.Warn(ReasonDeadRule, "rules that match no series and can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
+		f.Warn(ReasonDeadRule, "rules with a selector that matches no series, so that they or a part of them can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
 	}
-	return f.Result("%d alert rules, none in error, and an Alertmanager is active", alerts), nil
+	return f.Result("%d alert rules, none in error, and %s", alerts, takes), nil
+}
+
+// delivery judges whether alerts arrive, and tells how that was seen.
+func (s *prometheusRules) delivery(ctx context.Context, p *Pass, f *Findings) (string, error) {
+	lost, known, err := deliveryFaults(ctx, p)
+	if err != nil {
+		_, err := promUnasked(p, "deliveries", err, false)
+		return "", err
+	}
+	for _, l := range lost {
+		f.Add(l)
+	}
+	const ready = "/-/ready of Alertmanager"
+	manager := p.Deployment.Alertmanager
+	w, err := webFor(p, "alertmanager", manager.HTTP)
+	if err != nil {
+		return "", err
+	}
+	at := manager.Address()
+	a, err := w.get(ctx, at.URL+"/-/ready")
+	switch {
+	case err == nil:
+		if err := turnedAway(ready, a, "deployment.alertmanager.bearer_token_file or username"); err != nil {
+			return "", err
+		}
+		if a.Status == 200 && a.OffSite == "" {
+			return "Alertmanager is ready", nil
+		}
+		if at.Configured {
+			f.Fail(ReasonUnhealthy, "%s answers %d", ready, a.Status)
+		}
+	case at.Configured:
+		r, err := unasked(ready, err, at, "deployment.alertmanager.url", true)
+		if err != nil {
+			return "", err
+		}
+		f.Add(r)
+	}
+	if !known && !at.Configured {
+		f.Warn(ReasonUnpinned, "whether the Alertmanager that Prometheus names takes alerts cannot be seen: set deployment.alertmanager.url, or let Prometheus scrape itself")
+	}
+	return "every alert of the last 10 minutes was taken", nil
+}
+
+// deliveryFaults are what Prometheus says of alerts that did not arrive lately; known is false where it does not scrape itself.
+func deliveryFaults(ctx context.Context, p *Pass) (faults []Result, known bool, err error) {
+	for _, ask := range []struct {
+		query string
+		fault Result
+	}{
+		{"max(increase(prometheus_notifications_dropped_total[10m]))", Failed(ReasonUnhealthy, "Prometheus lost alerts within the last 10 minutes, since no Alertmanager took them")},
+		{"max(increase(prometheus_notifications_errors_total[10m]))", Warned(ReasonUnhealthy, "an Alertmanager did not take what Prometheus sent it within the last 10 minutes")},
+	} {
+		all, err := promQuery(ctx, p, ask.query, p.Time)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, sample := range realSamples(all) {
+			known = true
+			if sample.Number > 0 {
+				faults = append(faults, ask.fault)
+			}
+		}
+	}
+	return faults, known, nil
 }
 
 // judgeRules judges what is loaded and returns the number of alert rules.
@@ -109,6 +185,9 @@ func (s *prometheusRules) dead(ctx context.Context, p *Pass, rules promRules) ([
 				continue
 			}
 			for _, selector := range selectors(r.Query) {
+				if family, _, _ := strings.Cut(selector, "{"); OfExporter(family) || strings.HasPrefix(family, "catalyst:") {
+					continue
+				}
 				if _, asked := matches[selector]; !asked && len(matches) < maxSelectors {
 					some, err := promAsk[[]map[string]string](ctx, p, "/api/v1/series", url.Values{
 						"match[]": {selector}, "limit": {"1"}, "start": {strconv.FormatInt(p.Time.Add(-24*time.Hour).Unix(), 10)}})

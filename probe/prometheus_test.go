@@ -1,10 +1,14 @@
 package probe
 
 import (
+	"cmp"
+	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -63,6 +67,9 @@ groups:
 		t.Errorf("measured %v", n)
 	}
 	am := parts.Alertmanager(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
+	withManager := promAt(server.URL, "catalyst")
+	withManager.Alertmanager.URL = am.URL
+	passes["catalyst"] = newPass(t, nil, withManager)
 	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
 	server.Reload(t)
 	parts.Eventually(t, func() error {
@@ -71,7 +78,9 @@ groups:
 		}
 		return nil
 	})
-	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StatePass, "", "3 alert rules")
+	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StatePass, "", "3 alert rules, none in error, and Alertmanager is ready")
+	am.Stop() // Prometheus goes on calling it active
+	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StateFail, ReasonUnreachable, "Alertmanager")
 
 	for _, tt := range []struct {
 		spec   string
@@ -112,6 +121,67 @@ groups:
 	expect(t, look(t, pass("catalyst"), "prometheus_query", "{queries: [up], below: 1}"), StateUnknown, ReasonUnreachable, "")
 }
 
+// TestAlertsAreTaken judges what is seen of the way from Prometheus to an Alertmanager, which Prometheus itself calls active in every case.
+func TestAlertsAreTaken(t *testing.T) {
+	const nothing, none, some = `[]`, `[{"metric":{},"value":[1,"0"]}]`, `[{"metric":{},"value":[1,"3"]}]`
+	for _, tt := range []struct {
+		name            string
+		dropped, errors string
+		ready           int // what Alertmanager answers; 0: it is not configured
+		rules           string
+		state           State
+		reason          Reason
+		detail          string
+	}{
+		{"ready", nothing, nothing, 200, "", StatePass, "", "Alertmanager is ready"},
+		{"not ready", nothing, nothing, 503, "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager answers 503"},
+		{"elsewhere", nothing, nothing, 302, "", StateFail, ReasonUnhealthy, "answers 302"},
+		{"guarded", nothing, nothing, 401, "", StateUnknown, ReasonPermissionDenied, "401"},
+		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, StateFail, ReasonEmpty, "no alert rule"},
+		{"ready, but alerts were lost", some, some, 200, "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
+		{"ready, but one of several takes nothing", none, some, 200, "", StateWarn, ReasonUnhealthy, "did not take"},
+		{"deliveries alone", none, none, 0, "", StatePass, "", "every alert of the last 10 minutes was taken"},
+		{"deliveries alone, lost", some, none, 0, "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
+		{"nothing seen", nothing, nothing, 0, "", StateWarn, ReasonUnpinned, "set deployment.alertmanager.url"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			success := func(data string) http.HandlerFunc { return says(200, `{"status":"success","data":`+data+`}`) }
+			rules := cmp.Or(tt.rules, `{"groups":[{"name":"g","rules":[{"type":"alerting","name":"A","query":"up"},{"type":"alerting","name":"Ours","query":"catalyst_waiver_unused == 1"}]}]}`)
+			s := site(t, map[string]http.HandlerFunc{
+				"/api/v1/rules": success(rules), "/api/v1/alertmanagers": success(`{"activeAlertmanagers":[{"url":"http://alertmanager.invalid/"}]}`),
+				"/api/v1/series": func(w http.ResponseWriter, r *http.Request) {
+					if !strings.Contains(r.URL.Query().Get("match[]"), "up") {
+						success(nothing)(w, r)
+						return
+					}
+					success(`[{"job":"x"}]`)(w, r)
+				},
+				"/api/v1/query": func(w http.ResponseWriter, r *http.Request) {
+					result := tt.errors
+					if strings.Contains(r.URL.Query().Get("query"), "dropped") {
+						result = tt.dropped
+					}
+					success(`{"resultType":"vector","result":`+result+`}`)(w, r)
+				},
+				"/am/-/ready": says(tt.ready, ""),
+			})
+			settings := promAt(s.URL, "catalyst")
+			if tt.ready != 0 {
+				settings.Alertmanager.URL = s.URL + "/am"
+			}
+			p := newPass(t, nil, settings)
+			dial := p.Dial
+			p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if strings.HasSuffix(address, ":9093") {
+					return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} // whatever else runs on this machine
+				}
+				return dial(ctx, network, address)
+			}
+			expect(t, look(t, p, "prometheus_rules", "{}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
 // TestPrometheusIsSomethingElse puts other services in its place.
 func TestPrometheusIsSomethingElse(t *testing.T) {
 	for name, body := range map[string]string{"HTML": "<html>", "empty": "", "other JSON": "{}", "null data": `{"status":"success","data":null}`, "odd data": `{"status":"success","data":7}`} {
@@ -134,8 +204,11 @@ func TestSelectors(t *testing.T) {
 		`absent(up{job="x"}) or up{job="y"} offset 5m`:                                 {`up{job="y"}`},
 		`histogram_quantile(0.95, sum(rate(x_bucket[5m])) by (le)) > 1e3 # comment up`: {"x_bucket"},
 		`{__name__="a:b"} and on() vector(1)`:                                          {`{__name__="a:b"}`},
-		`label_replace(a, "b", "$1", "c", "(.*)") unless ignoring (x) d`:               {"a", "d"},
-		`count(up) by (job) > bool 2 and hour() > 7`:                                   {"up"},
+		`label_replace(a, "b", "$1", "c", "(.*)") unless ignoring (x) d`:               {"a"},
+		`(a unless b) and c`:                         {"a", "c"},
+		`a unless (b and c or d) or e`:               {"a", "e"},
+		`a unless sum by (x) (b) > 3 and f`:          {"a", "f"},
+		`count(up) by (job) > bool 2 and hour() > 7`: {"up"},
 		`"unclosed`: nil,
 		`{unclosed`: {`{unclosed`},
 	} {

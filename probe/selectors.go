@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// selectors lists the series selectors of a PromQL expression, without those inside absent() and absent_over_time(), and without offsets and
-// ranges. It reads tokens and no grammar: a name is a selector unless it is called, is a word of the language, or stands in the label list of
+// selectors lists the series selectors of a PromQL expression, without those inside absent() and absent_over_time() and to the right of unless, and
+// without offsets and ranges. It reads tokens and no grammar: a name is a selector unless it is called, is a word of the language, or stands in the label list of
 // by, without, on, ignoring or group. Prometheus has accepted the expression already.
 func selectors(expr string) []string {
 	l := lexer{text: expr}
 	var found []string
 	var calls []string // names of the calls that are open, "" for plain parentheses, "labels" for label lists
 	before := ""
+	unless := -1 // how many parentheses are open around the operand that is taken away; -1 outside of one
 	for {
 		token := l.next()
 		switch {
@@ -22,8 +23,16 @@ func selectors(expr string) []string {
 			calls = append(calls, before)
 		case token == ")" && len(calls) > 0:
 			calls = calls[:len(calls)-1]
+			if len(calls) < unless {
+				unless = -1
+			}
+		case (unless < 0 || len(calls) == unless) && slices.Contains([]string{"and", "or", "unless"}, strings.ToLower(token)):
+			unless = -1
+			if strings.EqualFold(token, "unless") {
+				unless = len(calls)
+			}
 		case token[0] == '{' || name(token) && !keyword(token) && l.peek() != '(':
-			if len(calls) > 0 && labelList(calls[len(calls)-1]) || slices.Contains(calls, "absent") || slices.Contains(calls, "absent_over_time") {
+			if unless >= 0 || len(calls) > 0 && labelList(calls[len(calls)-1]) || slices.Contains(calls, "absent") || slices.Contains(calls, "absent_over_time") {
 				break
 			}
 			selector := token
