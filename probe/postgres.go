@@ -117,6 +117,20 @@ func (t postgresTarget) connect(ctx context.Context, password string, asked bool
 	if asked {
 		c.RequireAuth = "!none"
 	}
+	if asked && len(c.Fallbacks) > 0 {
+		// A way in without a password is open, whatever the other way asks for. The library would go on to that one.
+		first := c.Copy()
+		first.Fallbacks = nil
+		conn, err := pgx.ConnectConfig(ctx, first)
+		if err == nil {
+			return conn, nil
+		}
+		err = t.plain(ctx, err)
+		if answer := codeOf(err); errors.Is(err, errNotAsked) || answer == "28P01" || afterLogin(answer) {
+			return nil, err
+		}
+		c.TLSConfig, c.Fallbacks = c.Fallbacks[0].TLSConfig, nil
+	}
 	conn, err := pgx.ConnectConfig(ctx, c)
 	if err != nil {
 		return nil, t.plain(ctx, err)

@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -44,8 +45,20 @@ func (s *postgresConnections) Validate() []error {
 	return nil
 }
 
-// admitted is what the database's settings say.
-type admitted struct{ max, superuser, reserved int }
+// admitted is what the server's settings say, and what is set for the application's role and database; -1 where nothing is.
+type admitted struct{ max, superuser, reserved, role, database int }
+
+// least is how many connections there are for the application, and by whose bound.
+func (a admitted) least() (connections int, by string) {
+	connections, by = a.max-a.superuser-a.reserved, fmt.Sprintf("the server admits (%d without those reserved)", a.max)
+	if a.database >= 0 && a.database < connections {
+		connections, by = a.database, "this database admits (CONNECTION LIMIT)"
+	}
+	if a.role >= 0 && a.role < connections {
+		connections, by = a.role, "the application's role may have (CONNECTION LIMIT)"
+	}
+	return connections, by
+}
 
 func (s *postgresConnections) Probe(ctx context.Context, p *Pass) (Result, error) {
 	v, err := p.View.Value(s.Pool...)
@@ -68,8 +81,13 @@ func (s *postgresConnections) Probe(ctx context.Context, p *Pass) (Result, error
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		// reserved_connections came with PostgreSQL 16.
 		return conn.QueryRow(ctx, `select current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
-			coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0)`).Scan(&a.max, &a.superuser, &a.reserved)
+			coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0),
+			coalesce((select rolconnlimit from pg_roles where rolname = current_user and not rolsuper), -1),
+			coalesce((select datconnlimit from pg_database where datname = current_database()), -1)`).Scan(&a.max, &a.superuser, &a.reserved, &a.role, &a.database)
 	})
+	if p.Deployment.Database.User != "" {
+		a.role = -1 // it is the exporter's own
+	}
 	if err != nil {
 		return db.target.unasked(err, false)
 	}
@@ -100,9 +118,9 @@ func (s *postgresConnections) replicas(p *Pass) (int, error) {
 }
 
 func (s *postgresConnections) judge(key string, pool, replicas int, a admitted) Result {
-	left := a.max - a.superuser - a.reserved
+	left, by := a.least()
 	if pool*replicas >= left {
-		return Failed(ReasonThreshold, "%s times %d replicas is not below the %d connections that the database admits (%d without those reserved)", key, replicas, left, a.max)
+		return Failed(ReasonThreshold, "%s times %d replicas is not below the %d connections that %s", key, replicas, left, by)
 	}
-	return Passed("%s times %d replicas is below the %d connections that the database admits", key, replicas, left)
+	return Passed("%s times %d replicas is below the %d connections that %s", key, replicas, left, by)
 }

@@ -34,6 +34,8 @@ func (r *refusal) Error() string {
 		return "pg_hba.conf lets this user from this host not in, or the role may not log in"
 	case "3D000":
 		return "the database of that name does not exist"
+	case "55000":
+		return "the database of that name takes no connections"
 	case "42501":
 		return "the role lacks a privilege"
 	case "53300":
@@ -92,7 +94,7 @@ func (t postgresTarget) unasked(err error, schema bool) (Result, error) {
 				return Failed(ReasonMissing, "%v", told), nil
 			}
 			return Result{}, Unknown(ReasonMissing, told)
-		case "53300", "57P01", "57P02", "57P03":
+		case "53300", "55000", "57P01", "57P02", "57P03":
 			return Result{}, Unknown(ReasonUnhealthy, told)
 		case "57014":
 			return Result{}, Unknown(ReasonTimeout, told)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,7 +13,8 @@ import (
 
 // postgres_indexes: has each wanted table an index that lookups by the wanted column can use?
 //
-// It must lead with the column, hold all rows, and be finished: an index with the column in second place, of an expression, of a part of the rows,
+// It must lead with the column, be one for lookups (btree, hash), hold all rows, and be finished: an index with the column in second place, of a kind for
+// ranges or texts, of an expression, of a part of the rows,
 // or one whose building was broken off does not count, and is named for what it is.
 
 func postgresIndexesKind() Kind {
@@ -61,7 +63,7 @@ type seenTable struct {
 
 // seenIndex is an index that has to do with a column: it holds it, or an expression or condition of it.
 type seenIndex struct {
-	column                                          string
+	column, method                                  string
 	leads, valid, ready, live, partial, expressions bool
 }
 
@@ -101,7 +103,8 @@ func indexesOf(ctx context.Context, conn *pgx.Conn, w wantedIndex) (seenTable, e
 	}
 	rows, err := conn.Query(ctx, `
 		select a.attname::text, i.indexrelid is not null, coalesce(i.indkey[0] = a.attnum, false), coalesce(i.indisvalid, false), coalesce(i.indisready, false),
-			coalesce(i.indislive, false), i.indpred is not null, i.indexprs is not null
+			coalesce(i.indislive, false), i.indpred is not null, i.indexprs is not null,
+			coalesce((select m.amname::text from pg_class c join pg_am m on m.oid = c.relam where c.oid = i.indexrelid), '')
 		from pg_attribute a
 		left join pg_index i on i.indrelid = a.attrelid and (a.attnum = any (i.indkey::int2[]) or exists (
 			select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid
@@ -112,7 +115,7 @@ func indexesOf(ctx context.Context, conn *pgx.Conn, w wantedIndex) (seenTable, e
 	}
 	var i seenIndex
 	var some bool
-	_, err = pgx.ForEachRow(rows, []any{&i.column, &some, &i.leads, &i.valid, &i.ready, &i.live, &i.partial, &i.expressions}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&i.column, &some, &i.leads, &i.valid, &i.ready, &i.live, &i.partial, &i.expressions, &i.method}, func() error {
 		seen.columns[i.column] = true
 		if some {
 			seen.indexes = append(seen.indexes, i)
@@ -156,6 +159,8 @@ func (i seenIndex) unusable() string {
 	switch {
 	case i.expressions:
 		return "is of an expression"
+	case slices.Contains([]string{"brin", "gin", "gist", "spgist", "bloom"}, i.method): // for ranges, texts and shapes
+		return "is of the kind " + i.method + ", which leads to no single row"
 	case i.partial:
 		return "holds only some of the rows"
 	case !i.leads:

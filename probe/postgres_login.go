@@ -64,7 +64,7 @@ func (s *postgresLogin) judge(t postgresTarget, err error) (Result, error) {
 	case errors.Is(err, errNotAsked):
 		return Failed(ReasonOpen, "PostgreSQL at %s asks for no password: pg_hba.conf says trust for the exporter's host", t.Address()), nil
 	case answer == "28P01":
-		return Failed(ReasonMismatch, "PostgreSQL at %s does not accept %s: role, password or both differ from the server's", t.Address(), t.Password.Key), nil
+		return Failed(ReasonMismatch, "PostgreSQL at %s does not accept %s: role or password differ from the server's, or the role's password has expired (VALID UNTIL)", t.Address(), t.Password.Key), nil
 	case afterLogin(answer):
 		return Passed("PostgreSQL at %s accepts %s, but %v", t.Address(), t.Password.Key, err), nil
 	}

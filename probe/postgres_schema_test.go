@@ -88,6 +88,9 @@ func TestPostgresIndexes(t *testing.T) {
 		{"partial", []string{table, "create index on publishers (api_key) where id > 0"}, StateFail, "holds only some of the rows"},
 		{"expression", []string{table, "create index on publishers (lower(api_key))"}, StateFail, "is of an expression"},
 		{"expression in second place", []string{table, "create index on publishers (api_key, lower(publisher_id))"}, StateFail, "is of an expression"},
+		{"of a kind for ranges", []string{table, "create index on publishers using brin (api_key)"}, StateFail, "the one with api_key is of the kind brin"},
+		{"of a kind for texts", []string{"create table publishers (id int, api_key text[])", "create index on publishers using gin (api_key)"}, StateFail, "of the kind gin"},
+		{"of a kind for equality", []string{table, "create index on publishers using hash (api_key)"}, StatePass, ""},
 		{"second column", []string{table, "create index on publishers (id, api_key)"}, StateFail, "does not lead with it"},
 		{"included column", []string{table, "create index on publishers (id) include (api_key)"}, StateFail, "does not lead with it"},
 		{"an index of another table", []string{table, "create table other (api_key text)", "create index on other (api_key)"}, StateFail, "no usable index"},
@@ -224,7 +227,7 @@ func TestPostgresConnections(t *testing.T) {
 		detail string
 	}{
 		{"one below", folder{".env": "DB_MAX_OPEN_CONNS=15\n"}, "{}", StatePass, "", "below the 16"},
-		{"as many", folder{".env": "DB_MAX_OPEN_CONNS=16\n"}, "{}", StateFail, ReasonThreshold, "not below the 16 connections that the database admits (20 without those reserved)"},
+		{"as many", folder{".env": "DB_MAX_OPEN_CONNS=16\n"}, "{}", StateFail, ReasonThreshold, "not below the 16 connections that the server admits (20 without those reserved)"},
 		{"another name", folder{".env": "DB_MAX_CONNS=100\n"}, "{}", StateFail, ReasonThreshold, "DB_MAX_CONNS"},
 		{"not set", folder{".env": "X=1\n"}, "{}", StateSkip, ReasonNotConfigured, "not set to a positive number"},
 		{"without bound", folder{".env": "DB_MAX_OPEN_CONNS=0\n"}, "{}", StateSkip, ReasonNotConfigured, ""},
@@ -242,9 +245,35 @@ func TestPostgresConnections(t *testing.T) {
 			hasNot(t, r, "marked")
 		})
 	}
-	r := (&postgresConnections{}).judge("K", 8, 2, admitted{max: 20, superuser: 2, reserved: 2})
-	expect(t, r, StateFail, ReasonThreshold, "below the 16")
-	expect(t, (&postgresConnections{}).judge("K", 8, 2, admitted{max: 20, superuser: 2, reserved: 1}), StatePass, "", "")
+	for _, tt := range []struct {
+		name   string
+		a      admitted
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"what is reserved", admitted{max: 20, superuser: 2, reserved: 2, role: -1, database: -1}, StateFail, ReasonThreshold, "below the 16 connections that the server admits"},
+		{"one more", admitted{max: 20, superuser: 2, reserved: 1, role: -1, database: -1}, StatePass, "", "the 17"},
+		{"the role's limit", admitted{max: 100, role: 16, database: -1}, StateFail, ReasonThreshold, "the 16 connections that the application's role may have"},
+		{"the database's limit", admitted{max: 100, role: -1, database: 16}, StateFail, ReasonThreshold, "the 16 connections that this database admits"},
+		{"the least of all", admitted{max: 100, role: 12, database: 16}, StateFail, ReasonThreshold, "the 12 connections that the application's role"},
+		{"limits above the server's", admitted{max: 20, superuser: 2, reserved: 1, role: 50, database: 50}, StatePass, "", "the 17 connections that the server"},
+	} {
+		expect(t, (&postgresConnections{}).judge("K", 8, 2, tt.a), tt.state, tt.reason, tt.detail)
+	}
+
+	// As the server has it: a role with a limit asks, then the exporter's own role asks for it.
+	password := parts.Secret()
+	server.Exec(t, "create role limited login connection limit 5 password '"+password+"'")
+	ask := func(own string) Result {
+		settings := databaseOf(server)
+		settings.Database.User, settings.Database.Password = own, secret.Text{}
+		return look(t, newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=8\nDB_USER=limited\nDB_PASSWORD=" + password + "\n"}, settings), "postgres_connections", "{}")
+	}
+	expect(t, ask(""), StateFail, ReasonThreshold, "the 5 connections that the application's role may have")
+	expect(t, ask("limited"), StatePass, "", "the 16 connections that the server admits")
+	server.Exec(t, "alter role limited connection limit -1", "alter database postgres connection limit 7")
+	expect(t, ask(""), StateFail, ReasonThreshold, "the 7 connections that this database admits")
 }
 
 // TestPostgresKept: one connection serves all, through the server's restarts, and none is left when the configuration goes.

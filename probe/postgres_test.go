@@ -314,4 +314,30 @@ func TestPostgresTLS(t *testing.T) {
 			expect(t, look(t, newPass(t, nil, s), "postgres_login", "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
+
+	t.Run("one way in asks for no password", func(t *testing.T) {
+		var hba string
+		conn, err := pgx.Connect(t.Context(), server.DSN())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.QueryRow(t.Context(), "show hba_file").Scan(&hba); err != nil {
+			t.Fatal(err)
+		}
+		_ = conn.Close(t.Context())
+		if err := os.WriteFile(hba, []byte("hostssl all all 127.0.0.1/32 trust\nhostnossl all all 127.0.0.1/32 scram-sha-256\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		server.Restart(t)
+		for mode, open := range map[string]bool{"prefer": true, "require": true, "disable": false} {
+			s := databaseOf(server)
+			s.Database.SSLMode = mode
+			r := look(t, newPass(t, nil, s), "postgres_login", "{}")
+			if open {
+				expect(t, r, StateFail, ReasonOpen, "trust")
+			} else {
+				expect(t, r, StatePass, "", "")
+			}
+		}
+	})
 }
