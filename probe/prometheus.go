@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -60,16 +61,7 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 }
 
 // errNotPrometheus is the answer of another service.
-var errNotPrometheus error = otherAnswer("does not answer as Prometheus's API does")
-
-// otherAnswer is the answer of a service that is none of the kind asked for, in words.
-type otherAnswer string
-
-// Error implements error.
-func (o otherAnswer) Error() string { return string(o) }
-
-// Is makes it errNotHTTP to errors.Is.
-func (otherAnswer) Is(target error) bool { return target == errNotHTTP }
+var errNotPrometheus = errors.New("does not answer as Prometheus's API does")
 
 // promUnasked judges the error of asking.
 func promUnasked(p *Pass, what string, err error, claim bool) (Result, error) {

@@ -306,7 +306,7 @@ func unasked(what string, err error, at deployment.Address, setting string, clai
 	switch {
 	case !at.Configured && refused(err):
 		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; nobody listens at the default address", told)))
-	case errors.Is(err, errTooLong), errors.Is(err, errNotHTTP), errors.Is(err, errBadURL), errors.Is(err, errBrokenOff), errors.Is(err, errRedirects):
+	case errors.Is(err, errTooLong), errors.Is(err, errNotHTTP), errors.Is(err, errNotPrometheus), errors.Is(err, errBadURL), errors.Is(err, errBrokenOff), errors.Is(err, errRedirects):
 		if claim && at.Configured {
 			return Failed(ReasonInvalid, "%v", told), nil
 		}
