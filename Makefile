@@ -6,7 +6,7 @@ SHELL := bash
 GO ?= go
 PACKAGES ?= ./...
 FUZZTIME ?= 20s
-TEST_TIMEOUT ?= 20m
+TEST_TIMEOUT ?= 40m
 
 # Vet and lint look at packages as the tests compile them, so that a cold cache is filled once and not twice.
 RACE := GOFLAGS="$$($(GO) env GOFLAGS) -race"

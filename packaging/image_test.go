@@ -27,10 +27,13 @@ import (
 
 func TestMain(m *testing.M) { parts.Main(m) }
 
+// buildLimit bounds one command: a first build on a small machine, which compiles every library, takes several minutes.
+const buildLimit = 15 * time.Minute
+
 // run runs a program in a directory and returns what it prints; it fails the test when the program does.
 func run(t testing.TB, dir, program string, args ...string) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), buildLimit)
 	defer cancel()
 	command := exec.CommandContext(ctx, program, args...)
 	command.Dir = dir

@@ -14,15 +14,11 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
-
-// dockerLimit bounds each request to the engine.
-const dockerLimit = 60 * time.Second
 
 // GoProgram writes the source of a main package into a directory of its own, for Image.
 func GoProgram(t testing.TB, source string) string {
@@ -157,7 +153,7 @@ func (e *Engine) Network(t testing.TB, name string) string {
 // cleanup removes something when the test ends, unless the test has removed it or has stopped the engine.
 func (e *Engine) cleanup(t testing.TB, what string, remove func(context.Context) error) {
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), dockerLimit)
+		ctx, cancel := context.WithTimeout(context.Background(), Patience)
 		defer cancel()
 		if err := remove(ctx); err != nil && !errdefs.IsNotFound(err) && ping(e.Host) == nil {
 			t.Errorf("docker: remove %s: %v", what, err)
@@ -166,7 +162,7 @@ func (e *Engine) cleanup(t testing.TB, what string, remove func(context.Context)
 }
 
 func dockerContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), dockerLimit)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	t.Cleanup(cancel)
 	return ctx
 }

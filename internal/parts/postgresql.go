@@ -177,7 +177,7 @@ func (s *PostgreSQLServer) Connections(t testing.TB, application string) int {
 
 func (s *PostgreSQLServer) with(t testing.TB, database string, f func(context.Context, *pgx.Conn) error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), Patience)
 	defer cancel()
 	conn, err := pgx.Connect(ctx, s.DSNFor(s.User, s.Password, database))
 	if err != nil {
