@@ -226,9 +226,11 @@ func rightReasons(f parts.Fault, secure bool, name, service string) []Reason {
 		return []Reason{ReasonUnreachable}
 	case (f == parts.Endless || f == parts.Bomb) && name == "app_metrics":
 		return []Reason{ReasonTruncated}
+	case f == parts.Endless && name == "iam_user":
+		return []Reason{ReasonNotConfigured, ReasonTimeout}
 	case status && name == "iam_user": // as services that speak like S3 alone
 		return []Reason{ReasonNotConfigured}
-	case f == parts.Endless && (service == "aws" || service == "docker" || name == "web_page" || name == "cdn"): // megabytes are read, within time limits that nobody sets
+	case f == parts.Endless && (service == "aws" || service == "docker" || name == "evidence in S3" || name == "web_page" || name == "cdn"): // megabytes are read, within time limits that nobody sets
 		return []Reason{ReasonInvalid, ReasonTimeout}
 	case f == parts.RedirectLoop && (service == "aws" || name == "evidence in S3"):
 		return []Reason{ReasonMismatch}
