@@ -87,20 +87,19 @@ type fakeItem struct {
 
 func newFakeExporter(t testing.TB, deployment, instance string, items map[string]fakeItem) *fakeExporter {
 	t.Helper()
-	e := &fakeExporter{deployment: deployment, instance: instance, items: maps.Clone(items), ready: true, addr: "127.0.0.1:0"}
+	e := &fakeExporter{deployment: deployment, instance: instance, items: maps.Clone(items), ready: true, addr: parts.Refusing(t)}
 	e.start(t)
 	t.Cleanup(e.kill)
 	return e
 }
 
-// start listens, on the address it had before when it was killed.
+// start listens on the address that is its own, again when it was killed.
 func (e *fakeExporter) start(t testing.TB) {
 	t.Helper()
 	listener, err := net.Listen("tcp4", e.addr)
 	if err != nil {
 		t.Fatalf("exporter of %s: %v", e.deployment, err)
 	}
-	e.addr = listener.Addr().String()
 	e.server = &http.Server{Handler: http.HandlerFunc(e.metrics), ReadHeaderTimeout: 10 * time.Second}
 	e.ended = make(chan struct{})
 	go func(s *http.Server, ended chan struct{}) {
