@@ -140,7 +140,7 @@ func libpq(dsn secret.Text) ([]string, error) {
 	return environment, nil
 }
 
-// keyword finds one parameter of a DSN that is no URL: key=value or key='value with \' in it'.
+// keyword finds one parameter of a DSN that is not a URL: key=value or key='value with \' in it'.
 var keyword = regexp.MustCompile(`(?:^|\s)(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))`)
 
 // parameter returns one parameter of a DSN.

@@ -151,7 +151,7 @@ type urlParts struct {
 	value                    Value
 }
 
-// urlOf reads the first of keys that is set as a URL of the scheme (postgresql, rediss too). What is no URL counts as not set: it is not ours to judge
+// urlOf reads the first of keys that is set as a URL of the scheme (postgresql, rediss too). What is not a URL counts as not set: it is not ours to judge
 // here. at says where it stands.
 func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 	value, err := v.Own(keys...)

@@ -108,12 +108,12 @@ func validJUnit(data []byte) string {
 				case "tests", "failures", "errors", "skipped":
 					n, err := strconv.Atoi(a.Value)
 					if err != nil || n < 0 {
-						return name + ": " + a.Name.Local + " is no number"
+						return name + ": " + a.Name.Local + " is not a number"
 					}
 					o.counts[a.Name.Local] = n
 				case "time":
 					if f, err := strconv.ParseFloat(a.Value, 64); err != nil || f < 0 || !junitTime.MatchString(a.Value) {
-						return name + ": time is no number of seconds with three decimals"
+						return name + ": time is not a number of seconds with three decimals"
 					}
 				case "timestamp":
 					if _, err := time.Parse("2006-01-02T15:04:05", a.Value); err != nil {

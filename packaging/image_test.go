@@ -102,7 +102,7 @@ func TestImage(t *testing.T) {
 		}
 		const mib = 1 << 20
 		if image.Size < 20*mib || image.Size > 90*mib {
-			t.Errorf("the image has %d MiB: docs/image.md says about 60", image.Size/mib)
+			t.Errorf("the image has %d MiB: docs/image.md says 54", image.Size/mib)
 		}
 		t.Logf("%d MiB", image.Size/mib)
 	})

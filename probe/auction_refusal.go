@@ -71,7 +71,7 @@ func (s *auctionRefusal) judge(status int) (Result, error) {
 	case status == 404 || status == 405:
 		return Result{}, Needs("the path of auction_refusal", Unknownf(ReasonMissing, "%s answers %d: the auction is not there", s.Path, status))
 	case status == 408:
-		return Result{}, Unknownf(ReasonTimeout, "%s answers 408: it has waited for the request in vain", s.Path)
+		return Result{}, Unknownf(ReasonTimeout, "%s answers 408: it timed out waiting for the request", s.Path)
 	case status >= 500:
 		return Failed(ReasonUnhealthy, "%s answers %d to an invalid bid request; it must refuse it with 400", s.Path, status), nil
 	case status >= 400:

@@ -292,7 +292,7 @@ func openS3(ctx context.Context, p *Pass, place string) (*s3Object, error) {
 	rest, ok := strings.CutPrefix(place, "s3://")
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !ok || !awsBucketName.MatchString(bucket) || key == "" {
-		return nil, Unknownf(ReasonInvalid, "what is configured is no s3://bucket/key")
+		return nil, Unknownf(ReasonInvalid, "the configured place is not s3://bucket/key")
 	}
 	a, err := awsAt(ctx, p, bucket)
 	if err != nil {

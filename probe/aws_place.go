@@ -74,7 +74,7 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 	case isPlaceholder(a.bucket):
 		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonPlaceholder, "the name of the bucket is a placeholder"))
 	case !awsBucketName.MatchString(a.bucket):
-		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "what is configured as bucket is no bucket's name"))
+		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "the configured bucket is not a valid bucket name"))
 	}
 	return awsPlaceIn(p, a)
 }
@@ -123,7 +123,7 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 		return awsPlace{}, problem
 	}
 	if a.region != "" && !awsRegionName.MatchString(a.region) {
-		return awsPlace{}, Needs(awsRegionSetting, Unknownf(ReasonInvalid, "what is configured as AWS region is none"))
+		return awsPlace{}, Needs(awsRegionSetting, Unknownf(ReasonInvalid, "the configured AWS region is not the name of one"))
 	}
 	if a.endpoint != "" {
 		if !strings.Contains(a.endpoint, "://") {
@@ -131,7 +131,7 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 		}
 		u, err := url.Parse(a.endpoint)
 		if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return awsPlace{}, Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "what is configured as endpoint is no http:// or https:// URL without user and password"))
+			return awsPlace{}, Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the configured endpoint is not an http:// or https:// URL without user and password"))
 		}
 		host := strings.ToLower(u.Hostname())
 		a.compatible = !strings.HasSuffix(host, ".amazonaws.com") && !strings.HasSuffix(host, ".amazonaws.com.cn")

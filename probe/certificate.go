@@ -212,9 +212,9 @@ func distrust(chain []*x509.Certificate, err error) Result {
 	last := path[len(path)-1]
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return Failed(ReasonExpired, "a certificate between it and the trusted root is past its end, or not valid yet")
+		return Failed(ReasonExpired, "a certificate between it and the trusted root has expired, or is not valid yet")
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
-		return Failed(ReasonInvalid, "it is not made for servers (extended key usage)")
+		return Failed(ReasonInvalid, "it is not meant for servers (extended key usage)")
 	case !errors.As(err, &unknown):
 		return Failed(ReasonInvalid, "its chain breaks the rules of an authority in it (usage, length, name constraints, a critical extension)")
 	case selfSigned(chain[0]):

@@ -259,7 +259,7 @@ func (l *containerProofs) prove(ctx context.Context, e *engine, id string, file 
 		err = errNoFile
 	}
 	if errors.Is(err, errNoFile) {
-		err = Unknownf(ReasonInProgress, "the newest backup went while it was to be read")
+		err = Unknownf(ReasonInProgress, "the newest backup disappeared before it could be read")
 	}
 	if err != nil {
 		return proof, err

@@ -152,7 +152,7 @@ func dockerTLS(p *Pass, pems [3][]byte) (*tls.Config, error) {
 	if cert != nil {
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
-			return nil, Unknownf(ReasonInvalid, "deployment.docker: cert_file and key_file are no pair")
+			return nil, Unknownf(ReasonInvalid, "deployment.docker: cert_file and key_file do not belong together")
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}

@@ -360,7 +360,7 @@ func TestDockerOverTLSBothWays(t *testing.T) {
 		return look(t, newPass(t, f, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: "ca.pem", CertFile: cert, KeyFile: key}}), "container_state", "{}")
 	}
 	expect(t, at("cert.pem", "key.pem"), StatePass, ReasonNone, "1 container of backup running")
-	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "are no pair")
+	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "do not belong together")
 	expect(t, at("gone.pem", "key.pem"), StateUnknown, ReasonError, "deployment.docker: a credential file cannot be used")
 	if got := at("", ""); got.State != StateUnknown || got.Remedy == "" {
 		t.Errorf("without a certificate: %+v", got)

@@ -80,6 +80,6 @@ func (s *envFlag) judge(v deployment.Value) Result {
 	case isPlaceholder(word):
 		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; it must be one of %s", v.Key, v.Origin, words(s.True))
 	}
-	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not take for true; it must be one of %s", v.Key,
+	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not accept as true; it must be one of %s", v.Key,
 		known(word, "yes", "on", "y", "t", "true", "enabled", "enable"), v.Origin, words(s.True))
 }

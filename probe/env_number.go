@@ -108,7 +108,7 @@ func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	number, err := s.number(text)
 	switch {
 	case err != nil && !s.Duration && !slices.Contains(s.Any, v.Key):
-		return Passed("%s is no number", v.Key), false // a pattern finds neighbours too: RATE_LIMIT_STRATEGY
+		return Passed("%s is not a number", v.Key), false // a pattern finds neighbours too: RATE_LIMIT_STRATEGY
 	case err != nil:
 		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("no")), true
 	case number < s.Min:

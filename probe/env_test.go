@@ -124,7 +124,7 @@ func TestEnvFlag(t *testing.T) {
 		detail string
 	}{
 		"GDPR=true\nCCPA=1":                       {StatePass, "", "GDPR, CCPA: on"},
-		"GDPR=yes\nCCPA=true":                     {StateFail, ReasonInvalid, `GDPR is "yes" at .env.production:1, which the service does not take for true`},
+		"GDPR=yes\nCCPA=true":                     {StateFail, ReasonInvalid, `GDPR is "yes" at .env.production:1, which the service does not accept as true`},
 		"GDPR=TRUE\nCCPA=true":                    {StateFail, ReasonInvalid, `GDPR is "true"`},
 		"GDPR=true\nCCPA=false":                   {StateFail, ReasonDisabled, `CCPA is "false"`},
 		"GDPR=0\nCCPA=true":                       {StateFail, ReasonDisabled, `GDPR is "0"`},

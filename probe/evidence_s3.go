@@ -24,7 +24,7 @@ func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(r.At, "s3://"), "/")
 	prefix = strings.ReplaceAll(prefix, "{report}", string(a.kind))
 	if !awsBucketName.MatchString(bucket) || r.Report != "" && baseOf(prefix) == "" {
-		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is no s3://bucket/prefix", r.section))
+		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is not s3://bucket/prefix", r.section))
 	}
 	account, err := awsAt(ctx, a.p, bucket)
 	if err != nil {

@@ -38,7 +38,7 @@ func (a evidencePlaces) fromURL(ctx context.Context, r remoteEvidence, known *va
 	templated := strings.Contains(r.At, "{report}")
 	u, err := url.Parse(strings.ReplaceAll(r.At, "{report}", string(a.kind)))
 	if err != nil || u.Host == "" {
-		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is no URL", r.section))
+		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is not a URL", r.section))
 	}
 	if fits, err := a.fits(r, baseOf(u.Path)); !templated && !fits {
 		return evidence.Evidence{}, err

@@ -88,7 +88,7 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	case err != nil:
 		return err
 	case a.Status == 401 || a.Status == 403:
-		return Unknownf(ReasonPermissionDenied, "Grafana answers %d: the token may not ask", a.Status)
+		return Unknownf(ReasonPermissionDenied, "Grafana answers %d: the token is not allowed to ask", a.Status)
 	case a.Status != 200:
 		return Unknownf(ReasonUnhealthy, "Grafana answers %d", a.Status)
 	}

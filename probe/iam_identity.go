@@ -61,7 +61,7 @@ func iamList(what string, page func(marker *string) (more bool, next *string, er
 			return err
 		}
 		if aws.ToString(next) == "" || marker != nil && *marker == *next {
-			return Unknownf(ReasonInvalid, "IAM breaks off the list of %s", what)
+			return Unknownf(ReasonInvalid, "IAM cuts short the list of %s", what)
 		}
 		marker = next
 	}
@@ -79,7 +79,7 @@ func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	case err != nil:
 		return err
 	case user.User == nil:
-		return Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+		return Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
 	}
 	if err := a.readBoundary(ctx, id, user.User.PermissionsBoundary); err != nil {
 		return err
@@ -176,7 +176,7 @@ func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 	case err != nil:
 		return err
 	case role.Role == nil:
-		return Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+		return Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
 	}
 	if err := a.readBoundary(ctx, id, role.Role.PermissionsBoundary); err != nil {
 		return err
@@ -266,14 +266,14 @@ func (a *awsAccount) managed(ctx context.Context, arn string) (string, error) {
 		return "", err
 	}
 	if policy.Policy == nil {
-		return "", Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+		return "", Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
 	}
 	version, err := iamAsk(ctx, a, "iam:GetPolicyVersion", subject, a.iam.GetPolicyVersion, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId})
 	if err != nil {
 		return "", err
 	}
 	if version.PolicyVersion == nil {
-		return "", Unknownf(ReasonInvalid, "asked for %s IAM answers with nothing", subject)
+		return "", Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
 	}
 	return aws.ToString(version.PolicyVersion.Document), nil
 }

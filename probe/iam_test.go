@@ -237,7 +237,7 @@ func TestIAMUser(t *testing.T) {
 		}, nil, StateFail, ReasonMissing, "no policy of user catalyst-backup"},
 		{"endless list", func(s *awsServer) {
 			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", "<PolicyNames></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>"))
-		}, nil, StateUnknown, ReasonInvalid, "breaks off"},
+		}, nil, StateUnknown, ReasonInvalid, "cuts short the list"},
 		{"old key", func(s *awsServer) { s.keys("Active", 10*day, 91*day) }, nil, StateWarn, ReasonStale, "1 of 2 active keys of user catalyst-backup are older than 90d, the oldest 91 days"},
 		{"just in time", func(s *awsServer) { s.keys("Active", 90*day-time.Hour) }, nil, StatePass, ReasonNone, ""},
 		{"inactive keys", func(s *awsServer) { s.keys("Inactive", 10*day) }, nil, StateFail, ReasonMissing, "no active access key"},

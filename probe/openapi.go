@@ -87,7 +87,7 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
 		doc, err = openapi3.NewLoader().LoadFromData(body)
 	}
 	if err != nil {
-		return Failed(ReasonInvalid, "%s is no valid description: it cannot be resolved", path)
+		return Failed(ReasonInvalid, "%s is not a valid description: it cannot be resolved", path)
 	}
 	if doc.Paths == nil || doc.Paths.Len() == 0 {
 		return Failed(ReasonEmpty, "%s describes no path", path)
@@ -96,7 +96,7 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
 		if ctx.Err() != nil {
 			return unanswered(Unknown(ReasonTimeout, ctx.Err()))
 		}
-		return Failed(ReasonInvalid, "%s is no valid description: an OpenAPI validator says where", path)
+		return Failed(ReasonInvalid, "%s is not a valid description: an OpenAPI validator says where", path)
 	}
 	return Passed("%s describes %d paths", path, doc.Paths.Len())
 }

@@ -123,7 +123,7 @@ func promQuery(ctx context.Context, p *Pass, query string, at time.Time) ([]prom
 	return nil, Unknownf(ReasonInvalid, "the query gives %s, and a vector or scalar is wanted", known(data.ResultType, "matrix", "string"))
 }
 
-// real drops what is no number: NaN of 0/0, infinities.
+// real drops what is not a number: NaN of 0/0, infinities.
 func realSamples(all []promSample) []promSample {
 	return slices.DeleteFunc(all, func(s promSample) bool { return math.IsNaN(s.Number) || math.IsInf(s.Number, 0) })
 }

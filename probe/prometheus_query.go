@@ -17,7 +17,7 @@ import (
 // prometheus_query: is a value that Prometheus knows within its bound?
 //
 // Several queries may be given, for services that name their metrics differently: the first that has data counts. Of several series the worst
-// decides. No data, or data that is no number, leaves the question open; counters that are there but idle are still pending.
+// decides. No data, or data that is not a number, leaves the question open; counters that are there but idle are still pending.
 
 func prometheusQueryKind() Kind {
 	return Kind{
@@ -38,7 +38,7 @@ type prometheusQuery struct {
 	AtMost  *float64         `yaml:"at_most" doc:"the value must be this or less"`
 	Above   *float64         `yaml:"above" doc:"the value must be more than this"`
 	AtLeast *float64         `yaml:"at_least" doc:"the value must be this or more"`
-	Traffic []string         `yaml:"traffic" doc:"queries that tell whether there is traffic at all: where the value is no number and the first of these that has data is 0, the item is pending"`
+	Traffic []string         `yaml:"traffic" doc:"queries that tell whether there is traffic at all: where the value is not a number and the first of these that has data is 0, the item is pending"`
 	Release *schema.Duration `yaml:"after_release" min:"1m" doc:"ask for the moment so long after the release was recorded: pending until then, skipped without a release"`
 	Buckets []string         `yaml:"buckets" doc:"histograms that the value is estimated from: a bound that is none of their le is told as a warning, since the estimate is a guess there"`
 }
@@ -114,7 +114,7 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 			r, err := promUnasked(p, "the histogram's buckets", err, false)
 			return r.With(CriterionValue.Of(value), threshold), err
 		} else if odd {
-			r = Warned(ReasonThreshold, "within the bound by estimate: %v is the bound of no bucket", number)
+			r = Warned(ReasonThreshold, "within the threshold, but only by estimate: %v is not a bucket boundary of the histogram", number)
 		}
 	}
 	return r.With(CriterionValue.Of(value), threshold), nil

@@ -102,7 +102,7 @@ groups:
 		{"{queries: ['up[5m]'], below: 5}", StateUnknown, ReasonInvalid, "matrix"},
 		{"{queries: ['up{job=\"half\"}'], above: 0}", StateFail, ReasonThreshold, "0, and it must be above 0"},
 		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", StatePass, "", ""},
-		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "no bucket"},
+		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "not a bucket boundary"},
 	} {
 		r := look(t, pass("catalyst"), "prometheus_query", tt.spec)
 		expect(t, r, tt.state, tt.reason, tt.detail)

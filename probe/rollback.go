@@ -79,7 +79,7 @@ func judgeRollback(name string, image dockerImage, to, from *attest.Release) Res
 		return Passed("on this host")
 	}
 	if same, told := sameCommit(image.commit(), from.Release.Commit); told && same {
-		return Failed(ReasonMismatch, "an image recorded for %s has gone on to %s under the same name", to.Release, from.Release)
+		return Failed(ReasonMismatch, "an image recorded for %s has moved on to %s under the same name", to.Release, from.Release)
 	}
 	return Result{State: StateUnknown, Reason: ReasonUnpinned, Detail: fmt.Sprintf("a tag recorded for %s moves from release to release, and the image does not say its commit", to.Release)}
 }

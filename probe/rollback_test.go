@@ -21,7 +21,7 @@ func TestRollbackImageOnDocker(t *testing.T) {
 	p = released(t, p, planned("1.1", commitTwo, "other:1.1"))
 	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "1 image of 1.0")
 	p = released(t, p, recorded("1.1", commitTwo, d.image))
-	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMismatch, "gone on to 1.1")
+	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMismatch, "moved on to 1.1")
 	p = released(t, p, planned("1.2", commitOne, d.image))
 	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "")
 	p = released(t, p, recorded("1.2", commitOne, d.project+":gone"), planned("1.3", ""))

@@ -46,7 +46,7 @@ func (s *s3Encryption) Probe(ctx context.Context, p *Pass) (Result, error) {
 // judgeEncryption judges a bucket's default encryption.
 func judgeEncryption(bucket string, c *types.ServerSideEncryptionConfiguration) Result {
 	if c == nil || len(c.Rules) == 0 {
-		return Failed(ReasonEmpty, "asked for the default encryption of bucket %s the service answers with no rule", bucket)
+		return Failed(ReasonEmpty, "the service answers with no rule when asked for the default encryption of bucket %s", bucket)
 	}
 	for _, rule := range c.Rules {
 		if rule.ApplyServerSideEncryptionByDefault == nil {

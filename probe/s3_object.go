@@ -19,7 +19,7 @@ import (
 
 // s3_object: has the newest backup left the host, whole and encrypted?
 //
-// The newest object under the prefix that is called like a finished backup is judged. S3 lists by name and not by time, so that all of them
+// The newest object under the prefix that has the name of a finished backup is judged. S3 lists by name and not by time, so that all of them
 // must be seen: a prefix with more objects than are listed is unknown, never judged by a part.
 
 // maxS3Pages bounds a listing: 50 pages of 1000 names.
@@ -77,7 +77,7 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case err != nil:
 		return a.noBucket(err)
 	case newest.Key == "" && others > 0:
-		return Failed(ReasonMissing, "none of the %d objects under %s is called like a finished backup", others, where), nil
+		return Failed(ReasonMissing, "none of the %d objects under %s has the name of a finished backup", others, where), nil
 	case newest.Key == "":
 		return Failed(ReasonMissing, "there is no object under %s: no backup has been uploaded", where), nil
 	}
@@ -144,7 +144,7 @@ func (a *awsAccount) list(ctx context.Context, prefix, delimiter, setting string
 		}
 		next := aws.ToString(out.NextContinuationToken)
 		if next == "" || next == aws.ToString(in.ContinuationToken) {
-			return Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service breaks off the list of bucket %s", a.place.bucket))
+			return Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service cuts short the list of bucket %s", a.place.bucket))
 		}
 		in.ContinuationToken = &next
 	}

@@ -146,7 +146,7 @@ func TestS3Object(t *testing.T) {
 		{"no local folder", func(s *awsServer) {}, local, "{}", 0, StatePass, ReasonNone, "not compared"},
 		{"endless", func(s *awsServer) {
 			s.say("s3:ListBucket", awsReply{body: "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken></ListBucketResult>"})
-		}, nil, "{}", 0, StateUnknown, ReasonInvalid, "breaks off"},
+		}, nil, "{}", 0, StateUnknown, ReasonInvalid, "cuts short the list"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)

@@ -120,7 +120,7 @@ func webFor(p *Pass, section string, h deployment.HTTP) (*web, error) {
 		if cert != nil || key != nil {
 			pair, err := tls.X509KeyPair(cert, key)
 			if err != nil {
-				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s: cert_file and key_file are no pair", section)
+				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s: cert_file and key_file do not belong together", section)
 			}
 			conf.Certificates = []tls.Certificate{pair}
 		}
