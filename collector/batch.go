@@ -10,8 +10,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Looks are worked off in batches: what reads files is quick, so that a few workers do it one look after the other; what goes over a network waits,
-// so that each look has a worker to itself. A worker holds one of the process's slots.
+// Looks are worked off in batches. Those that read files are quick, so a few workers do them one after the other; those that go over a network mostly
+// wait, so each has a worker to itself. A worker holds one of the process's slots.
 
 // job is one look that was decided on.
 type job struct {
@@ -31,9 +31,9 @@ type batch struct {
 }
 
 const (
-	// perWorker is how many looks at files are worth a worker more.
+	// perWorker is the number of looks at files for which another worker is started.
 	perWorker = 16
-	// reinforceAfter is when files are found to be slow: then as many workers as there are slots see to it that one does not keep the others.
+	// reinforceAfter is the time after which files are taken to be slow: then there are as many workers as slots, so that one file does not hold up the others.
 	reinforceAfter = 20 * time.Millisecond
 )
 
@@ -128,8 +128,8 @@ func (w *worker) run(j job) bool {
 	return inTime
 }
 
-// giveUp gives a look that does not come back when its time is over (a dead network mount) its verdict all the same, and its slot to another worker; it is
-// not started again before it has returned.
+// giveUp ends the wait for a look that does not come back when its time is over (a dead network mount): it gets its verdict all the same, its slot goes to
+// another worker, and it is not started again before it has returned.
 func (w *worker) giveUp() {
 	defer close(w.replaced)
 	w.mu.Lock()

@@ -73,8 +73,8 @@ func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, 
 	return c
 }
 
-// Inherit takes over the verdicts of a collector that looks at the same deployment with the same settings, so that a reload neither blinds
-// what is read rarely nor repeats what is a burden. Only probes that are written as before inherit.
+// Inherit takes over the verdicts of a collector that looks at the same deployment with the same settings, so that a reload neither forgets
+// what is read rarely nor repeats what is expensive. Only probes whose definition is unchanged inherit.
 func (c *Collector) Inherit(old *Collector) {
 	before := make(map[string]*look, len(old.looks))
 	for _, l := range old.looks {
@@ -89,7 +89,7 @@ func (c *Collector) Inherit(old *Collector) {
 	}
 }
 
-// KeepLittle makes every report anew and keeps none, which is for one of many collectors: it is called before the first Collect.
+// KeepLittle has every report made anew and none kept, which saves memory where there are many collectors. It is called before the first Collect.
 func (c *Collector) KeepLittle() { c.frugal = true }
 
 // Close ends what is running and waits until it has.
@@ -128,7 +128,7 @@ func (s Selection) has(it *checklist.Item) bool {
 	return s.All() || slices.Contains(s.Categories, it.Category) || slices.Contains(s.Items, it)
 }
 
-// backgroundGrace is how long a scrape waits for looks that may take long: what is quick then shows on the first scrape already.
+// backgroundGrace is how long a scrape waits for background looks, so that those which turn out to be quick show on the first scrape already.
 const backgroundGrace = 250 * time.Millisecond
 
 // Collect looks at what is selected and reports what is known when everything has answered or ctx is done, whichever comes first. With
@@ -163,7 +163,7 @@ func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Want
 	return nil, ctx.Err()
 }
 
-// wanted says which items a selection needs to be looked at: derived ones are judged from all the others.
+// wanted says which items must be looked at for a selection: all of them where it holds a derived one, which is judged from the others.
 func (c *Collector) wanted(sel Selection) func(*checklist.Item) bool {
 	if sel.All() || slices.ContainsFunc(c.items, func(w watched) bool { return w.derived && sel.has(w.item) }) {
 		return func(*checklist.Item) bool { return true }

@@ -111,7 +111,7 @@ func (l *look) tell(p probe.Progress) {
 	l.told = &p
 }
 
-// progress says how far the running look has come, empty when it does not say; the caller holds the lock.
+// progress says how far the running look has come; "" when it does not tell. The caller holds the lock.
 func (l *look) progress(now time.Time) string {
 	if l.done == nil || l.stuck || l.told == nil {
 		return ""

@@ -65,7 +65,7 @@ func (c *Collector) shared(ctx context.Context) *Report {
 	}
 }
 
-// lead begins a round and sees to its quick moments, while ctx allows; what is left of it goes on by itself, and the next round begins.
+// lead begins a round and sees it through its quick moments, while ctx allows; the rest of it goes on by itself, and the next round may begin.
 func (c *Collector) lead(ctx context.Context, r *round) {
 	c.begin(r, Selection{}, false)
 	quick := c.quick(ctx, r)

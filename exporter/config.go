@@ -163,7 +163,7 @@ func (c *Config) nodeOf(name string) *schema.Node {
 	return c.Targets[name]
 }
 
-// digestOf tells one deployment's settings from another's. What cannot be written down again is like nothing else.
+// digestOf tells one deployment's settings from another's; "", which equals nothing, for those that cannot be encoded.
 func digestOf(node *schema.Node) string {
 	text, err := yaml.Marshal(node)
 	if err != nil {

@@ -9,8 +9,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// The JSON Schemas of the two files that people write, for editors that complete and explain. Loading decodes parts of them late (settings
-// after variables went in, each probe by its kind), so that their schemas are put together here. Loading knows more, such as which items there are.
+// The JSON Schemas of the two files that people write, for editors that complete and explain. Loading decodes parts of these files late (settings
+// once their variables are replaced, each probe by its kind), so their schemas are put together here. Loading checks more than a schema can, such as
+// which items there are.
 
 // configJSON is the schema of the configuration file.
 func configJSON() map[string]any {

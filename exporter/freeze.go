@@ -15,7 +15,7 @@ type freezing struct {
 }
 
 // freeze appends the verdicts whose moment is over to the release records. Where the records cannot be written (a read-only mount), that is told
-// once: the verdicts stand as long as what they are read from remembers.
+// once: the verdicts then last only as long as Prometheus, the logs and the backups they were read from.
 func (a *app) freeze(t *target, r *collector.Report) {
 	if len(r.Ripe) == 0 || !t.freezing.mu.TryLock() {
 		return

@@ -15,7 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// handler is the HTTP side. Only GET and HEAD, but for reloading; nothing is read of a request but its path, its query and one header.
+// handler is the HTTP side. It answers GET and HEAD only, except for reloading, and reads nothing of a request but its path, its query and one header.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.board)
@@ -42,14 +42,14 @@ func (s *server) handler() http.Handler {
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
 		if !strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // a profile takes as long as it is asked for
-			// Who asks and does not take the answer is not waited for. By the machine's clock: it is the connection's.
+			// A client that does not take its answer is cut off. The connection goes by the machine's clock, so this deadline does too.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limit(r) + writeTimeout))
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// scrapeMargin is what is kept of Prometheus's scrape timeout for rendering and sending.
+// scrapeMargin is the part of Prometheus's scrape timeout that is kept back for rendering and sending.
 const scrapeMargin = 250 * time.Millisecond
 
 // deadline bounds a request by the time that Prometheus says it waits, or by --scrape.timeout.

@@ -54,8 +54,8 @@ const (
 	maxHeader       = 16 << 10
 )
 
-// manyTargets is from when on memory is what targets cost, most of it kept: then what is not needed is collected at a sixth of what is, instead of as
-// much, for a few more percent of the CPU, and neither reports nor pages are kept.
+// manyTargets is the number of targets from which on memory is what they cost most. Garbage is then collected as soon as it is a sixth of what is in
+// use, instead of as much, which takes a few more percent of the CPU; and neither reports nor pages are kept.
 const manyTargets = 100
 
 func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
@@ -107,7 +107,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		return 0, usageError{err}
 	case <-ctx.Done():
 	}
-	// Requests that are being answered are answered; then everything ends.
+	// Requests under way get their answer, then everything ends.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	_ = server.Shutdown(stopping)
@@ -135,7 +135,7 @@ type server struct {
 	retired sync.WaitGroup
 }
 
-// generation is one configuration and those who are using it: it is closed when it has been replaced and the last one has let go.
+// generation is one configuration and its users: it is closed once it has been replaced and the last of them has let go.
 type generation struct {
 	*setup
 	users sync.WaitGroup

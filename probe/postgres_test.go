@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"maps"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -235,19 +232,7 @@ func TestPostgresLogin(t *testing.T) {
 		})
 	})
 	t.Run("everybody is let in", func(t *testing.T) {
-		var hba string
-		conn, err := pgx.Connect(t.Context(), server.DSN())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := conn.QueryRow(t.Context(), "show hba_file").Scan(&hba); err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.Close(t.Context())
-		if err := os.WriteFile(hba, []byte("host all all 127.0.0.1/32 trust\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		server.Restart(t)
+		server.Admit(t, "host all all 127.0.0.1/32 trust\n")
 		for _, kind := range []string{"postgres_login", "postgres_default_login"} {
 			s := postgresSettings(address, "catalyst", own)
 			expect(t, look(t, newPass(t, nil, s), kind, "{}"), StateFail, ReasonOpen, "trust")
@@ -316,19 +301,7 @@ func TestPostgresTLS(t *testing.T) {
 	}
 
 	t.Run("one way in asks for no password", func(t *testing.T) {
-		var hba string
-		conn, err := pgx.Connect(t.Context(), server.DSN())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := conn.QueryRow(t.Context(), "show hba_file").Scan(&hba); err != nil {
-			t.Fatal(err)
-		}
-		_ = conn.Close(t.Context())
-		if err := os.WriteFile(hba, []byte("hostssl all all 127.0.0.1/32 trust\nhostnossl all all 127.0.0.1/32 scram-sha-256\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		server.Restart(t)
+		server.Admit(t, "hostssl all all 127.0.0.1/32 trust\nhostnossl all all 127.0.0.1/32 scram-sha-256\n")
 		for mode, open := range map[string]bool{"prefer": true, "require": true, "disable": false} {
 			s := databaseOf(server)
 			s.Database.SSLMode = mode

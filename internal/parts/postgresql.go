@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -24,6 +25,7 @@ type PostgreSQLServer struct {
 	User     string // the superuser
 	Password string
 	database string
+	data     string // its directory
 	tls      *Cert
 	start    func(port int) spec
 }
@@ -84,7 +86,7 @@ func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
 	}
 
 	server := &PostgreSQLServer{
-		Host: "127.0.0.1", User: "postgres", Password: template.password, database: "postgres", tls: setup.tls,
+		Host: "127.0.0.1", User: "postgres", Password: template.password, database: "postgres", data: data, tls: setup.tls,
 		start: func(port int) spec {
 			args := []string{"-D", data, "-p", strconv.Itoa(port)}
 			for name, value := range setup.settings {
@@ -96,6 +98,15 @@ func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
 	}
 	server.process, server.Port = serve(t, server.start, server.answers)
 	return server
+}
+
+// Admit says who is let in and how, in the words of pg_hba.conf, and starts the server again with that.
+func (s *PostgreSQLServer) Admit(t testing.TB, rules string) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(s.data, "pg_hba.conf"), []byte(rules), 0o600); err != nil {
+		t.Fatalf("postgresql: %v", err)
+	}
+	s.Restart(t)
 }
 
 // Restart stops the server and starts it again on its port, with the data it had.
