@@ -126,7 +126,7 @@ func TestJudgeChain(t *testing.T) {
 
 		{"short RSA", leaf(parts.RSA(1024)), hosts, root, StateFail, ReasonWeak, "RSA key of 1024 bits", time.Time{}},
 		{"short elliptic", leaf(parts.ECDSA(elliptic.P224())), hosts, root, StateFail, ReasonWeak, "elliptic key of 224 bits", time.Time{}},
-		{"not for servers", leaf(with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })), hosts, root, StateFail, ReasonInvalid, "not made for servers", time.Time{}},
+		{"not for servers", leaf(with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })), hosts, root, StateFail, ReasonInvalid, "not meant for servers", time.Time{}},
 		{"outside of its authority's names", of(narrow(t, root, hosts)...), hosts, root, StateFail, ReasonInvalid, "breaks the rules", time.Time{}},
 	}
 	for _, tt := range tests {

@@ -170,7 +170,7 @@ func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, e
 	return localBackup{}, nil
 }
 
-// judgeS3Backup judges the newest object. HeadErr: its properties could not be asked for; localErr: the local backups could not be looked at.
+// judgeS3Backup judges the newest object. headErr: its properties could not be asked for; localErr: the local backups could not be looked at.
 func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error, limit time.Duration, now time.Time) Result {
 	var f Findings
 	age := now.Sub(b.Modified)
