@@ -199,7 +199,7 @@ func TestHTTPCredentials(t *testing.T) {
 	}{
 		{"user and password", func(*deployment.HTTP) {}, StatePass, ""},
 		{"token", func(h *deployment.HTTP) { h.Username, h.PasswordFile, h.BearerTokenFile = "", "", "token" }, StatePass, ""},
-		{"wrong password", func(h *deployment.HTTP) { h.PasswordFile = "wrong" }, StateFail, ReasonUnhealthy},
+		{"wrong password", func(h *deployment.HTTP) { h.PasswordFile = "wrong" }, StateUnknown, ReasonPermissionDenied},
 		{"no authority", func(h *deployment.HTTP) { h.CAFile = "" }, StateFail, ReasonMismatch},
 		{"no client certificate", func(h *deployment.HTTP) { h.CertFile, h.KeyFile = "", "" }, StateFail, ""},
 		{"no pair", func(h *deployment.HTTP) { h.KeyFile = "password" }, StateUnknown, ReasonInvalid},
