@@ -84,8 +84,6 @@ var (
 	amAddress    = regexp.MustCompile(`(?:^|[._])(?:url|to|smarthost|from)$`)
 	// amAction matches an action of a template that takes something of the alert, as against a variable of a deployment tool.
 	amAction = regexp.MustCompile(`\{\{-?\s*(?:[^{}]*[.$]|(?:template|end|else)\b)[^{}]*\}\}`)
-	// amAddressBlank are placeholders of addresses beside those that count anywhere: common words of paths are none.
-	amAddressBlank = regexp.MustCompile(`(?i)(^|[^a-z0-9])(x{3,}|changeme|todo|tbd|fixme|placeholder|(your|my)[-_][a-z0-9-]+)($|[^a-z0-9])`)
 )
 
 // isAlertmanagerBlank reports whether the value of a key is one that nobody has replaced. Alertmanager expands no variables, so that ${KEY} stands
@@ -94,9 +92,9 @@ func isAlertmanagerBlank(key, value string) bool {
 	value = amAction.ReplaceAllString(value, "")
 	switch {
 	case amCredential.MatchString(key):
-		return isPlaceholder(value) || len(value) > 3 && len(period(value)) == 1 // 00000000
+		return isPlaceholder(value) || isTriedFirst(value) || len(value) > 3 && len(period(value)) == 1 // aaaaaaaa
 	case amAddress.MatchString(key):
-		return placeholderAnywhere.MatchString(value) || amAddressBlank.MatchString(value) || hasPlaceholderDomain(value)
+		return isUnfilled(value) || secretMark.MatchString(value) || addressBlank.MatchString(value) || hasPlaceholderDomain(value)
 	}
 	return false
 }

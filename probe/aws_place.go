@@ -71,7 +71,7 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 		}
 	}
 	switch {
-	case isPlaceholder(a.bucket):
+	case isBlankWord(a.bucket):
 		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonPlaceholder, "the name of the bucket is a placeholder"))
 	case !awsBucketName.MatchString(a.bucket):
 		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "the configured bucket is not a valid bucket name"))

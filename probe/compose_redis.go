@@ -79,7 +79,7 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (Resul
 			continue
 		}
 		secret := envSecret{Key: []string{v.Key}, MinLength: s.MinLength}
-		r, err := secret.judge(v, "")
+		r, err := secret.judge(v, secretOthers{})
 		if err != nil {
 			return Result{}, err
 		}

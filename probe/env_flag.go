@@ -77,7 +77,7 @@ func (s *envFlag) judge(v deployment.Value) Result {
 		return Passed("%s is %q", v.Key, word)
 	case slices.Contains(falseWords(), strings.ToLower(word)):
 		return Failed(ReasonDisabled, "%s is %q at %s; it must be one of %s", v.Key, strings.ToLower(word), v.Origin, words(s.True))
-	case isPlaceholder(word):
+	case isBlankWord(word):
 		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; it must be one of %s", v.Key, v.Origin, words(s.True))
 	}
 	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not accept as true; it must be one of %s", v.Key,

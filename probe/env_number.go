@@ -98,7 +98,7 @@ func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	switch {
 	case text == "":
 		return Warned(ReasonMissing, "%s is %s", v.Key, unset(v)), false
-	case isPlaceholder(text):
+	case isBlankWord(text):
 		return Failed(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin), true
 	case slices.Contains([]string{"true", "yes", "on"}, strings.ToLower(text)):
 		return Passed("%s is on", v.Key), false

@@ -42,14 +42,29 @@ func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
 		}
 		return Failed(ReasonMissing, "the deployment has no env file"), nil
 	}
-	return unchanged(p, placeholdersKey{s}, envs, func() Result { return s.judge(envs) }), nil
+	of := envs
+	template, err := p.View.Template()
+	if err != nil {
+		template = nil // none, or one that cannot be read, which env_file tells
+	} else {
+		of = append(slices.Clip(envs), template)
+	}
+	return unchanged(p, placeholdersKey{s}, of, func() Result { return s.judge(envs, template) }), nil
 }
 
 type placeholdersKey struct{ of *envPlaceholders }
 
-// judge judges the values of env files.
-func (s *envPlaceholders) judge(envs []*deployment.Env) Result {
+// judge judges the values of env files; template is what they were copied from, nil for none.
+func (s *envPlaceholders) judge(envs []*deployment.Env, template *deployment.Env) Result {
 	entries, placeholders := 0, 0
+	copied := map[string]int{} // lines of the template's secrets
+	if template != nil {
+		for _, e := range template.Entries {
+			if text := e.Text.Reveal(); holdsSecret(e.Key) && len(text) >= minSecret {
+				copied[e.Key+"="+text] = e.Line
+			}
+		}
+	}
 	var f Findings
 	for _, env := range envs {
 		if err := env.Err(); err != nil {
@@ -61,12 +76,15 @@ func (s *envPlaceholders) judge(envs []*deployment.Env) Result {
 			}
 			entries++
 			switch text := e.Text.Reveal(); {
-			case isPlaceholder(placeholderDomain.ReplaceAllString(text, " ")):
+			case isBlankSetting(e.Key, placeholderDomain.ReplaceAllString(text, " ")):
 				placeholders++
 				f.Fail(ReasonPlaceholder, "%s at %s:%d is a placeholder", e.Key, env.File, e.Line)
 			case len(e.Unset) > 0:
 				placeholders++
 				f.Fail(ReasonPlaceholder, "%s at %s:%d refers to %s, which has no value", e.Key, env.File, e.Line, words(e.Unset))
+			case copied[e.Key+"="+text] > 0:
+				placeholders++
+				f.Fail(ReasonPlaceholder, "%s at %s:%d is still the value of %s:%d", e.Key, env.File, e.Line, template.File, copied[e.Key+"="+text])
 			case hasPlaceholderDomain(text):
 				f.Warn(ReasonPlaceholder, "%s at %s:%d names a domain of the documentation's", e.Key, env.File, e.Line)
 			}

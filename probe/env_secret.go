@@ -1,11 +1,14 @@
 package probe
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
 // env_secret: is a secret of the environment set, replaced, long enough and used once?
@@ -30,6 +33,7 @@ type envSecret struct {
 	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the secret is weak"`
 	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the bytes that a base64 or hexadecimal value stands for"`
 	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
+	Apart     bool     `yaml:"apart" default:"false" doc:"be weak when a secret of another purpose has the same value"`
 }
 
 func (s *envSecret) Validate() []error {
@@ -44,25 +48,19 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return notLookedUp(s.Key[0], err)
 	}
-	v, twin := all[0], ""
-	if s.Alone && v.Set && !v.Text.Empty() {
-		if twin, err = s.twin(p.View, v); err != nil {
-			return unreadable("the other secrets cannot be read", err)
-		}
+	others, err := s.others(p.View, all)
+	if err != nil {
+		return unreadable("the other secrets cannot be read", err)
 	}
 	var values []secretValue
 	for i, v := range all {
 		if v.Ref.Kind != "" || len(v.Unset) > 0 || !v.Set {
-			return s.judgeAll(all, twin)
+			return s.judgeAll(all, others)
 		}
-		value := secretValue{v.Text.Reveal(), v.Key, v.Origin, v.Ambiguous, ""}
-		if i == 0 {
-			value.twin = twin
-		}
-		values = append(values, value)
+		values = append(values, secretValue{v.Text.Reveal(), v.Key, v.Origin, v.Ambiguous, others[i]})
 	}
 	o := unchanged(p, secretOpinionKey{s}, values, func() secretOpinion {
-		r, err := s.judgeAll(all, twin)
+		r, err := s.judgeAll(all, others)
 		return secretOpinion{r, err}
 	})
 	return o.result, o.err
@@ -74,7 +72,13 @@ type secretValue struct {
 	key       string
 	origin    deployment.Origin
 	ambiguous bool
-	twin      string // of the first value alone
+	others    secretOthers
+}
+
+// secretOthers are other places where a value stands, "" for none.
+type secretOthers struct {
+	twin     string // another secret
+	template string // the template that the env file was copied from, with the line
 }
 
 type secretOpinionKey struct{ of *envSecret }
@@ -85,15 +89,15 @@ type secretOpinion struct {
 }
 
 // judgeAll judges the value that the application gets, and each other that a service gets.
-func (s *envSecret) judgeAll(all []deployment.Value, twin string) (Result, error) {
-	first, err := s.judge(all[0], twin)
+func (s *envSecret) judgeAll(all []deployment.Value, others []secretOthers) (Result, error) {
+	first, err := s.judge(all[0], others[0])
 	if err != nil {
 		return Result{}, err
 	}
 	var f Findings
 	f.Add(first)
-	for _, v := range all[1:] {
-		other, err := s.judge(v, "")
+	for i, v := range all[1:] {
+		other, err := s.judge(v, others[i+1])
 		if err != nil {
 			return Result{}, err
 		}
@@ -102,8 +106,8 @@ func (s *envSecret) judgeAll(all []deployment.Value, twin string) (Result, error
 	return f.Result("%s", first.Detail), nil
 }
 
-// judge judges a value; twin names another secret that has the same.
-func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
+// judge judges a value, and where else it stands.
+func (s *envSecret) judge(v deployment.Value, others secretOthers) (Result, error) {
 	if v.Ref.Kind != "" {
 		return Result{}, elsewhere(v)
 	}
@@ -122,12 +126,19 @@ func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
 	switch {
 	case isPlaceholder(text):
 		f.Fail(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin)
-	case twin != "":
-		f.Fail(ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, twin)
+	case others.template != "":
+		f.Fail(ReasonPlaceholder, "%s at %s is still the value of %s, which whoever has the repository knows", v.Key, v.Origin, others.template)
+	case others.twin != "" && s.Alone:
+		f.Fail(ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, others.twin)
+	case isTriedFirst(text):
+		f.Fail(ReasonWeak, "%s at %s is a default password, which is tried before any other", v.Key, v.Origin)
 	case length < s.MinLength:
 		f.Warn(ReasonWeak, "%s at %s has %d bytes, at least %d are wanted", v.Key, v.Origin, length, s.MinLength)
-	case entropyBits(text) < weakEntropy:
+	case entropyBits(cmp.Or(encodedText(text), text)) < weakEntropy:
 		f.Warn(ReasonWeak, "%s at %s is easily guessed: few different characters, a sequence or a repetition", v.Key, v.Origin)
+	}
+	if others.twin != "" && !s.Alone {
+		f.Warn(ReasonReused, "%s at %s is the same as %s: who learns one has the other", v.Key, v.Origin, others.twin)
 	}
 	if v.Ambiguous {
 		f.Warn(ReasonWeak, "%s at %s holds a $ that Compose v1 and v2 read differently: quote it with ' or write $$", v.Key, v.Origin)
@@ -135,18 +146,72 @@ func (s *envSecret) judge(v deployment.Value, twin string) (Result, error) {
 	return f.Result("%s is set at %s", v.Key, v.Origin), nil
 }
 
-// twin returns the name of another secret of the env files that has the same value.
-func (s *envSecret) twin(view *deployment.View, v deployment.Value) (string, error) {
-	envs, err := view.EnvFiles()
-	if err != nil {
-		return "", err
+// others finds where else the values stand: the template, and, where the rule asks, other secrets of the env files.
+func (s *envSecret) others(view *deployment.View, all []deployment.Value) ([]secretOthers, error) {
+	found := make([]secretOthers, len(all))
+	for i, v := range all {
+		if !v.Set || v.Text.Empty() {
+			continue
+		}
+		found[i].template = inTemplate(view, v.Text)
+		if i > 0 || !s.Alone && !s.Apart {
+			continue
+		}
+		envs, err := view.EnvFiles()
+		if err != nil {
+			return nil, err
+		}
+		found[i].twin = s.twin(envs, v)
 	}
+	return found, nil
+}
+
+// twin returns the name of another secret of the env files that has the same value. Where it may be another name for the same purpose (DB_PASSWORD,
+// PGPASSWORD), only another purpose counts.
+func (s *envSecret) twin(envs []*deployment.Env, v deployment.Value) string {
 	for _, env := range envs {
 		for _, e := range env.Entries {
-			if e.Key != v.Key && secretName.MatchString(e.Key) && e.Text.Equal(v.Text) {
-				return e.Key, nil
+			if e.Key != v.Key && holdsSecret(e.Key) && e.Text.Equal(v.Text) && (s.Alone || !sharePurpose(e.Key, append([]string{v.Key}, s.Key...))) {
+				return e.Key
 			}
 		}
 	}
-	return "", nil
+	return ""
+}
+
+// inTemplate tells where in the env file's template a value stands as a secret; "" for nowhere. A template that cannot be read is env_file's matter.
+func inTemplate(view *deployment.View, text secret.Text) string {
+	template, err := view.Template()
+	if err != nil {
+		return ""
+	}
+	for _, e := range template.Entries {
+		if holdsSecret(e.Key) && len(e.Text.Reveal()) >= minSecret && e.Text.Equal(text) {
+			return fmt.Sprintf("%s:%d", template.File, e.Line)
+		}
+	}
+	return ""
+}
+
+// sharePurpose reports whether the name of a secret speaks of what one of the others does, by a word that is not one for secrets.
+func sharePurpose(key string, others []string) bool {
+	mine := purposes(key)
+	return slices.ContainsFunc(others, func(other string) bool {
+		return slices.ContainsFunc(purposes(other), func(word string) bool { return slices.Contains(mine, word) })
+	})
+}
+
+func purposes(key string) []string {
+	var found []string
+	for _, word := range strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return r == '_' || r == '-' || r == '.' }) {
+		word = strings.TrimSuffix(word, "password")
+		switch word {
+		case "", "passwd", "pass", "secret", "token", "key", "auth", "user", "admin", "root", "default", "app", "api", "prod", "production", "pbs", "catalyst", "tne":
+		case "database", "postgres", "postgresql", "pg", "psql", "sql", "pgbouncer":
+			found = append(found, "db")
+		default:
+			found = append(found, word)
+		}
+	}
+	return found
 }

@@ -74,6 +74,13 @@ func TestEnvSecret(t *testing.T) {
 		{"another service's key file is not there", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG_FILE: /run/secrets/pg}, secrets: [pg]}\nsecrets: {pg: {file: ./pg}}\n"}, "{key: [DB, PG]}", StateFail, ReasonMissing, "file of PG"},
 		{"another key of the env file alone", folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at .env.production:2"},
 		{"common words", folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
+		{"of the template", folder{".env.example": "A=1\nK=" + long, ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""}, // K is no name of a secret
+		{"a secret of the template", folder{".env.example": "A=1\nX_TOKEN=" + long, ".env.production": "X_TOKEN=" + long}, "{key: X_TOKEN}", StateFail, ReasonPlaceholder, "X_TOKEN at .env.production:1 is still the value of .env.example:2"},
+		{"default", folder{".env.production": "K=postgres"}, "{key: K}", StateFail, ReasonWeak, "K at .env.production:1 is a default password"},
+		{"encoded words", folder{".env.production": "K=" + base64.StdEncoding.EncodeToString([]byte("secretpassword"))}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
+		{"two purposes", folder{".env.production": "DB_PASSWORD=" + long + "\nREDIS_PASSWORD=" + long}, "{key: REDIS_PASSWORD, apart: true}", StateWarn, ReasonReused, "same as DB_PASSWORD: who learns one"},
+		{"one purpose", folder{".env.production": "DB_PASSWORD=" + long + "\nPGPASSWORD=" + long}, "{key: DB_PASSWORD, apart: true}", StatePass, "", ""},
+		{"reused by a path", folder{".env.production": "KEY_PATH=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StatePass, "", ""},
 		{"template left alone", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""},
 	}
 	for _, tt := range tests {
@@ -208,6 +215,8 @@ func TestEnvPlaceholders(t *testing.T) {
 		{"two", folder{".env.production": "A=CHANGE_ME\nB=x\nC=<key>"}, "{}", StateFail, ReasonPlaceholder, "A at .env.production:1 is a placeholder; C at .env.production:3", 2},
 		{"domain", folder{".env.production": "HOST=ads.yourdomain.com"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
 		{"domain with the word example", folder{".env.production": "HOST=https://example.com/x"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
+		{"the template's", folder{".env.production": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9), ".env.example": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9)}, "{}", StateFail, ReasonPlaceholder, "SMTP_PASSWORD at .env.production:2 is still the value of .env.example:2", 1},
+		{"the template's words", folder{".env.production": "A=longer-than-eight", ".env.example": "A=longer-than-eight"}, "{}", StatePass, "", "", 0},
 		{"excepted", folder{".env.production": "A=CHANGE_ME\nB=x"}, "{except: [A]}", StatePass, "", "", 0},
 		{"a service's own file", folder{".env.production": "A=1", "extra.env": "B=changeme", "docker-compose.yml": compose}, "{}", StateFail, ReasonPlaceholder, "extra.env:1", 1},
 		{"unused and template files", folder{".env.production": "A=1", "old.env": "B=changeme", ".env.example": "C=changeme"}, "{}", StatePass, "", "", 0},

@@ -62,7 +62,7 @@ func (s *envWord) judge(v deployment.Value) Result {
 		return Passed("%s is %s at %s", v.Key, known(word, s.Good...), v.Origin)
 	case has(s.Bad):
 		return Failed(ReasonWeak, "%s is %s at %s; good are %s", v.Key, known(word, s.Bad...), v.Origin, words(s.Good))
-	case isPlaceholder(word):
+	case isBlankWord(word):
 		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; good are %s", v.Key, v.Origin, words(s.Good))
 	}
 	return Warned(ReasonInvalid, "%s at %s is none of the known words; good are %s", v.Key, v.Origin, words(s.Good))
