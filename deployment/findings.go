@@ -144,6 +144,9 @@ func (v *View) serviceFinding() Finding {
 	switch {
 	case app.Name != "" && app.How == Found:
 		f.Implies = "chosen for " + app.Why + "; its settings are judged as the application's"
+		if len(app.Copies) > 0 {
+			f.Implies += ", and those of " + strings.Join(app.Copies, ", ") + ", which run the same program"
+		}
 	case app.Name == "" && len(app.Others) > 0:
 		f.Implies = "no service looks like the application: set deployment.service"
 	}

@@ -15,6 +15,9 @@ type AppService struct {
 	How    string // Configured, Found or Default
 	Why    string // what told it, for people
 	Others []string
+	// Copies are those of the others that run the same program: a second replica, the blue one beside the green. What holds for the application's
+	// settings must hold for theirs.
+	Copies []string
 }
 
 // AppService is the application's service: the configured one, else catalyst, else the one that most looks like it: it uses the deployment's env
@@ -32,7 +35,40 @@ func (v *View) findApp() (AppService, error) {
 	return v.appService(c)
 }
 
+// appService chooses the service and finds its copies.
 func (v *View) appService(c *Compose) (AppService, error) {
+	app, err := v.chooseApp(c)
+	if app.Name != "" {
+		for _, name := range app.Others {
+			if sameProgram(c.Project.Services[app.Name], c.Project.Services[name]) {
+				app.Copies = append(app.Copies, name)
+			}
+		}
+	}
+	return app, err
+}
+
+// sameProgram reports whether two services are started from one image, of whatever version, or one build, with one command.
+func sameProgram(a, b types.ServiceConfig) bool {
+	if !slices.Equal(a.Command, b.Command) || !slices.Equal(a.Entrypoint, b.Entrypoint) {
+		return false
+	}
+	if a.Build != nil && b.Build != nil {
+		return a.Build.Context == b.Build.Context && a.Build.Dockerfile == b.Build.Dockerfile && a.Build.Target == b.Build.Target
+	}
+	return a.Image != "" && imageName(a.Image) == imageName(b.Image)
+}
+
+// imageName is an image without tag and digest.
+func imageName(image string) string {
+	image, _, _ = strings.Cut(image, "@")
+	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
+		image = image[:tag]
+	}
+	return image
+}
+
+func (v *View) chooseApp(c *Compose) (AppService, error) {
 	names := c.Services()
 	others := func(chosen string) []string {
 		return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == chosen })
@@ -41,10 +77,10 @@ func (v *View) appService(c *Compose) (AppService, error) {
 		if !slices.Contains(names, configured) {
 			return AppService{}, fmt.Errorf("deployment.service: no active service %s in %s: it has %s", configured, c.files[0].shown, strings.Join(names, ", "))
 		}
-		return AppService{configured, Configured, "configured", others(configured)}, nil
+		return AppService{Name: configured, How: Configured, Why: "configured", Others: others(configured)}, nil
 	}
 	if slices.Contains(names, "catalyst") {
-		return AppService{"catalyst", Found, "its name", others("catalyst")}, nil
+		return AppService{Name: "catalyst", How: Found, Why: "its name", Others: others("catalyst")}, nil
 	}
 	best, score, why := "", 0, ""
 	for _, name := range names {
@@ -55,7 +91,7 @@ func (v *View) appService(c *Compose) (AppService, error) {
 	if best == "" {
 		return AppService{How: Default, Others: names}, nil
 	}
-	return AppService{best, Found, why, others(best)}, nil
+	return AppService{Name: best, How: Found, Why: why, Others: others(best)}, nil
 }
 
 // looksLikeApp weighs what speaks for a service being the application.

@@ -71,6 +71,44 @@ func (v *View) Value(keys ...string) (Value, error) { return v.value(true, keys)
 // Own is Value without the other services.
 func (v *View) Own(keys ...string) (Value, error) { return v.value(false, keys) }
 
+// OwnEach is Own for each service that runs the application, once for each place a value comes from. The first is that of Own; for the others Origin
+// names the service also where the value is not set.
+func (v *View) OwnEach(keys ...string) ([]Value, error) {
+	first, err := v.Own(keys...)
+	if err != nil {
+		return nil, err
+	}
+	all := []Value{first}
+	c, err := v.Compose()
+	if errors.Is(err, ErrNoCompose) {
+		return all, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	app, err := v.AppService()
+	if err != nil {
+		return nil, err
+	}
+	for _, service := range app.Copies {
+		value, err := v.valueOfService(c, service, keys)
+		if err != nil {
+			return nil, err
+		}
+		value.Origin.Service = service
+		if !slices.ContainsFunc(all, func(other Value) bool { return value.sameAs(other) }) {
+			all = append(all, value)
+		}
+	}
+	return all, nil
+}
+
+// sameAs reports whether two values are one: from one place, which may say different things to different services.
+func (value Value) sameAs(other Value) bool {
+	value.Origin.Service = other.Origin.Service
+	return value.Key == other.Key && value.Origin == other.Origin && value.Set == other.Set && value.Text.Equal(other.Text)
+}
+
 // ValueIn is Value for one service of the compose file alone.
 func (v *View) ValueIn(service string, keys ...string) (Value, error) {
 	c, err := v.Compose()

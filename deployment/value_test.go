@@ -147,6 +147,47 @@ func TestValueOwn(t *testing.T) {
 	}
 }
 
+// What holds for the application holds for each service that runs it.
+func TestOwnEach(t *testing.T) {
+	const app = "services:\n  catalyst:\n    image: reg:5000/catalyst:1.4\n    environment: {A: one}\n"
+	tests := []struct{ name, services, want string }{
+		{"another version", "  green:\n    image: reg:5000/catalyst:1.5\n    environment: {A: two}\n", "one@compose.yml:4 two@compose.yml:7"},
+		{"by digest", "  green:\n    image: reg:5000/catalyst@sha256:" + strings.Repeat("a", 64) + "\n    environment: {A: two}\n", "one@compose.yml:4 two@compose.yml:7"},
+		{"not set", "  green:\n    image: reg:5000/catalyst:1.4\n", "one@compose.yml:4 unset@green"},
+		{"the same place", "  green:\n    extends: catalyst\n", "one@compose.yml:4"},
+		{"another command", "  migrate:\n    image: reg:5000/catalyst:1.4\n    command: migrate up\n", "one@compose.yml:4"},
+		{"another image", "  redis:\n    image: redis\n    environment: {A: two}\n", "one@compose.yml:4"},
+		{"another name of one's own registry", "  green:\n    image: catalyst:1.4\n    environment: {A: two}\n", "one@compose.yml:4"},
+		{"of a profile that is off", "  green:\n    image: reg:5000/catalyst:1.4\n    profiles: [off]\n", "one@compose.yml:4"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			all, err := view(t, map[string]string{"compose.yml": app + tt.services}).OwnEach("A")
+			if err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, v := range all {
+				if v.Set {
+					got = append(got, v.Text.Reveal()+"@"+v.Origin.String())
+				} else {
+					got = append(got, "unset@"+v.Origin.Service)
+				}
+			}
+			if strings.Join(got, " ") != tt.want {
+				t.Errorf("got %v, want %s", got, tt.want)
+			}
+		})
+	}
+	built := view(t, map[string]string{"compose.yml": "services:\n  catalyst: {build: .}\n  b: {build: ., environment: {A: x}}\n  c: {build: ./c}\n  d: {build: {context: ., target: jobs}}\n"})
+	if app, err := built.AppService(); err != nil || !slices.Equal(app.Copies, []string{"b"}) {
+		t.Errorf("copies of what is built: %v, %v", app.Copies, err)
+	}
+	if _, err := view(t, map[string]string{"compose.yml": app + "  green:\n    image: reg:5000/catalyst:1.5\n    env_file: gone.env\n"}).OwnEach("A"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a copy whose env file is gone: %v", err)
+	}
+}
+
 func TestEnvFiles(t *testing.T) {
 	v := view(t, map[string]string{
 		"compose.yml":     "services:\n  catalyst:\n    build: .\n    env_file: [.env.production, app.env, x.env.example, gone.env]\n  off:\n    image: x\n    profiles: [never]\n    env_file: off.env\n",

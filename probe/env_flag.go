@@ -35,29 +35,24 @@ func falseWords() []string { return []string{"false", "0", "no", "off", ""} }
 
 func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
 	var f Findings
-	var on []string
-	for _, key := range s.All {
-		v, err := p.View.Own(key)
-		if err != nil {
-			return unreadable(key+" cannot be looked up", err)
+	for _, rule := range []struct {
+		keys  []string
+		judge func(deployment.Value) Result
+	}{{s.All, s.judge}, {s.Overrides, s.override}} {
+		for _, key := range rule.keys {
+			values, err := p.View.OwnEach(key)
+			if err != nil {
+				return unreadable(key+" cannot be looked up", err)
+			}
+			for _, v := range values {
+				if v.Ref.Kind != "" {
+					return Result{}, elsewhere(v)
+				}
+				f.Add(rule.judge(v))
+			}
 		}
-		if v.Ref.Kind != "" {
-			return Result{}, elsewhere(v)
-		}
-		f.Add(s.judge(v))
-		on = append(on, key)
 	}
-	for _, key := range s.Overrides {
-		v, err := p.View.Own(key)
-		if err != nil {
-			return unreadable(key+" cannot be looked up", err)
-		}
-		if v.Ref.Kind != "" {
-			return Result{}, elsewhere(v)
-		}
-		f.Add(s.override(v))
-	}
-	return f.Result("%s: on", words(on)), nil
+	return f.Result("%s: on", words(s.All)), nil
 }
 
 // override judges a variable that would switch off again.

@@ -63,22 +63,26 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 	var f Findings
 	var good, neighbours []string
 	for _, key := range keys {
-		v, err := p.View.Own(key)
+		values, err := p.View.OwnEach(key)
 		if err != nil {
 			return unreadable(key+" cannot be looked up", err)
 		}
-		if v.Ref.Kind != "" {
-			return Result{}, elsewhere(v)
-		}
-		if !v.Set && v.Unused == nil {
-			continue
-		}
-		r, counts := s.judge(v)
-		f.Add(r)
-		if counts && r.State == StatePass {
-			good = append(good, key)
-		} else if r.State == StatePass {
-			neighbours = append(neighbours, key+" ("+v.Origin.String()+")")
+		for i, v := range values {
+			if v.Ref.Kind != "" {
+				return Result{}, elsewhere(v)
+			}
+			if !v.Set && v.Unused == nil {
+				continue
+			}
+			r, counts := s.judge(v)
+			f.Add(r)
+			switch {
+			case i > 0 || r.State != StatePass:
+			case counts:
+				good = append(good, key)
+			default:
+				neighbours = append(neighbours, key+" ("+v.Origin.String()+")")
+			}
 		}
 	}
 	if err := s.compare(p.View, &f); err != nil {

@@ -154,6 +154,32 @@ func TestEnvFlag(t *testing.T) {
 	}
 }
 
+// A second service that runs the application is asked what the first is.
+func TestEnvOfCopies(t *testing.T) {
+	const app = "services:\n  catalyst:\n    image: catalyst:1\n    environment: {GDPR: 'true', LOG_LEVEL: info, POOL: 5}\n  green:\n    image: catalyst:2\n    environment: "
+	for _, tt := range []struct {
+		kind, spec, green string
+		state             State
+		reason            Reason
+		detail            string
+	}{
+		{"env_flag", "{all: [GDPR]}", "{GDPR: 'true'}", StatePass, "", "GDPR: on"},
+		{"env_flag", "{all: [GDPR]}", "{GDPR: 'false'}", StateFail, ReasonDisabled, "docker-compose.yml:7"},
+		{"env_flag", "{all: [GDPR]}", "{A: b}", StateFail, ReasonMissing, "GDPR is not set for service green"},
+		{"env_flag", "{all: [GDPR], overrides: [OFF]}", "{GDPR: '1', OFF: 'yes'}", StateFail, ReasonDisabled, "OFF at docker-compose.yml:7 switches it off"},
+		{"env_flag", "{all: [GDPR]}", "{GDPR: 'vault:x/y'}", StateSkip, ReasonNotConfigured, "secret manager"},
+		{"env_word", "{key: LOG_LEVEL, good: [info], bad: [debug]}", "{LOG_LEVEL: debug}", StateFail, ReasonWeak, "docker-compose.yml:7"},
+		{"env_word", "{key: LOG_LEVEL, good: [info], bad: [debug]}", "{A: b}", StateWarn, ReasonMissing, "not set for service green"},
+		{"env_number", "{any: [POOL]}", "{POOL: 0}", StateFail, ReasonThreshold, "docker-compose.yml:7"},
+		{"env_number", "{any: [POOL]}", "{A: b}", StatePass, "", "POOL"},
+	} {
+		t.Run(tt.kind+" "+tt.green, func(t *testing.T) {
+			r := look(t, newPass(t, folder{"docker-compose.yml": app + tt.green + "\n"}, deployment.Settings{}), tt.kind, tt.spec)
+			expect(t, r, tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
 func TestEnvNumber(t *testing.T) {
 	pool := "{any: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS], not_above: {DB_MAX_IDLE_CONNS: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS]}}"
 	rate := "{any: ['RATE_LIMIT*']}"

@@ -19,6 +19,8 @@ func unset(v deployment.Value) string {
 		return fmt.Sprintf("empty at %s", v.Origin)
 	case v.Unused != nil:
 		return fmt.Sprintf("set at %s, but no service gets it", v.Unused)
+	case v.Origin.Service != "":
+		return "not set for service " + v.Origin.Service
 	}
 	return "not set"
 }

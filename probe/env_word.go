@@ -40,14 +40,18 @@ func (s *envWord) Validate() []error {
 }
 
 func (s *envWord) Probe(_ context.Context, p *Pass) (Result, error) {
-	v, err := p.View.Own(s.Key...)
+	values, err := p.View.OwnEach(s.Key...)
 	if err != nil {
 		return unreadable(s.Key[0]+" cannot be looked up", err)
 	}
-	if v.Ref.Kind != "" {
-		return Result{}, elsewhere(v)
+	var f Findings
+	for _, v := range values {
+		if v.Ref.Kind != "" {
+			return Result{}, elsewhere(v)
+		}
+		f.Add(s.judge(v))
 	}
-	return s.judge(v), nil
+	return f.Result("%s", s.judge(values[0]).Detail), nil
 }
 
 func (s *envWord) judge(v deployment.Value) Result {
