@@ -47,6 +47,8 @@ func TestPlaces(t *testing.T) {
 		{"a file is no folder", []string{"ssl"}, Settings{}, FactSSL, "", Default, ""},
 		{"migrations", []string{"deployment/migrations/", "db/migrations/"}, Settings{}, FactMigrations, "db/migrations", Found, "deployment/migrations"},
 		{"disaster recovery", []string{"docs/ops/disaster_recovery.md", "deployment/DISASTER-RECOVERY.md"}, Settings{}, FactRecovery, "deployment/DISASTER-RECOVERY.md", Found, "docs/ops/disaster_recovery.md"},
+		{"disaster recovery, in one word", []string{"docs/DisasterRecovery.md", "ops/dr-plan.md"}, Settings{}, FactRecovery, "ops/dr-plan.md", Found, "docs/DisasterRecovery.md"},
+		{"runbook of operations", []string{"ops/Run-Book.md", "ops/notes.md"}, Settings{}, FactRunbook, "ops/Run-Book.md", Found, ""},
 		{"runbook, deep", []string{"docs/a/b/c/RUNBOOK.md", "docs/a/b/c/d/RUNBOOK.md", "docs/.hidden/RUNBOOK.md"}, Settings{}, FactRunbook, "docs/a/b/c/RUNBOOK.md", Found, ""},
 		{"the exact name first", []string{"runbook.md", "RUNBOOK.md"}, Settings{}, FactRunbook, "RUNBOOK.md", Found, "runbook.md"},
 		{"configured runbook", []string{"RUNBOOK.md"}, Settings{Documents: Documents{Runbook: "x/y.md"}}, FactRunbook, "x/y.md", Configured, "RUNBOOK.md"},

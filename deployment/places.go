@@ -190,9 +190,9 @@ func (p *places) envFile() Place {
 	return place
 }
 
-// named matches files by name without regard to case, - and _; the exact name comes first.
+// named matches files by name without regard to case, - and _, also left out; the exact name comes first.
 func named(names ...string) match {
-	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "-") }
+	plain := func(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)) }
 	return func(name string, dir bool) int {
 		if dir {
 			return -1

@@ -107,16 +107,17 @@ type changelogEntries struct {
 	unreleased *changelogEntry  // nil for no such section
 	others     []int            // lines of headings that are neither
 	empty      bool             // nothing is written at all
+	conflict   int              // line of the first conflict of a merge, 0 for none
 }
 
 // entries takes a changelog apart.
 func (m *markdown) entries() (c changelogEntries) {
 	for i, s := range m.sections {
-		if s.level != 2 {
+		match := entryTitle.FindStringSubmatch(s.title)
+		if s.level != 2 && (s.level != 1 || match == nil) { // some tools give a version the heading of a title
 			continue
 		}
 		e := changelogEntry{line: s.line, entryText: textBelow(m.sections[i:])}
-		match := entryTitle.FindStringSubmatch(s.title)
 		switch {
 		case unreleasedTitle.MatchString(s.title) && c.unreleased == nil:
 			c.unreleased = &e
@@ -127,6 +128,7 @@ func (m *markdown) entries() (c changelogEntries) {
 			c.others = append(c.others, s.line)
 		}
 	}
+	c.conflict = m.conflict
 	c.empty = len(c.others) == 0 && textBelow(append([]mdSection{{level: -1}}, m.sections...)).changes == 0
 	return c
 }
@@ -152,6 +154,9 @@ func textBelow(sections []mdSection) (t entryText) {
 
 // judge judges a changelog, file being its name for people. Version is that of the release on its way, "" for none.
 func (c *changelog) judge(m changelogEntries, file, version string, now time.Time) Result {
+	if m.conflict > 0 {
+		return Failed(ReasonInvalid, "%s:%d: the conflict of a merge is not resolved", file, m.conflict)
+	}
 	entries, unreleased, others := m.entries, m.unreleased, m.others
 	var f Findings
 	if len(entries) == 0 && unreleased == nil {

@@ -28,6 +28,8 @@ func TestChangelogJudgement(t *testing.T) {
 		"title alone":          {"", "# Changelog\n\n<!-- to come -->\n", StateFail, ReasonEmpty, "holds no entries"},
 		"prose alone":          {"", "# Changelog\n\nSee the commits.\n", StateFail, ReasonInvalid, "has no entries"},
 		"other headings alone": {"", "# Changelog\n\n## January\n\n- A bidder.\n", StateFail, ReasonInvalid, "has no entries"},
+		"conflict":             {"", unreleased + "<<<<<<< HEAD\n- a\n=======\n- b\n>>>>>>> b\n", StateFail, ReasonInvalid, "file:5: the conflict of a merge"},
+		"titles":               {"", "# 1.1.0 (2026-01-31)\n\n- a\n\n# 1.0.0 (2025-12-01)\n\n- b\n", StateWarn, ReasonMissing, "no heading ## [Unreleased]"},
 		"third level":          {"", "# Changelog\n\n### [1.0.0] - 2025-12-01\n\n- A bidder.\n", StateFail, ReasonInvalid, "has no entries"},
 		"unreleased alone":     {"", unreleased + "- A bidder.\n", StatePass, ReasonNone, "0 released entries and 1 unreleased"},
 		"unreleased, empty":    {"", unreleased, StateFail, ReasonEmpty, "file:3: nothing"},

@@ -41,7 +41,8 @@ type contactRole struct {
 	Contact    string `yaml:"contact" doc:"how they are reached"`
 	Escalation string `yaml:"escalation" doc:"who or what comes next when they do not answer"`
 
-	at string // where it was read, for people
+	name string // of whoever has the role, where the table has a column for it
+	at   string // where it was read, for people
 }
 
 func (c *contacts) Validate() []error {
@@ -101,6 +102,7 @@ func (c *contacts) Probe(ctx context.Context, p *Pass) (Result, error) {
 func contactTable(m *markdown, file string) (rows []contactRole, at, near string) {
 	for _, t := range m.tables {
 		role, contact, escalation := columnOf(t.header, "role", "team", "function"), columnOf(t.header, "contact", "phone", "reach"), columnOf(t.header, "escalat")
+		name := columnOf(t.header, "name", "person")
 		where := fmt.Sprintf("%s:%d", file, t.line)
 		if role < 0 || contact < 0 || escalation < 0 {
 			if role >= 0 && contact >= 0 && near == "" {
@@ -110,7 +112,7 @@ func contactTable(m *markdown, file string) (rows []contactRole, at, near string
 		}
 		for _, r := range t.rows {
 			if strings.Trim(strings.Join(r.cells, ""), " -") != "" {
-				rows = append(rows, contactRole{cellOf(r, role), cellOf(r, contact), cellOf(r, escalation), fmt.Sprintf("%s:%d", file, r.line)})
+				rows = append(rows, contactRole{Role: cellOf(r, role), Contact: cellOf(r, contact), Escalation: cellOf(r, escalation), name: cellOf(r, name), at: fmt.Sprintf("%s:%d", file, r.line)})
 			}
 		}
 		return rows, where, ""
@@ -131,7 +133,7 @@ func columnOf(header []string, words ...string) int {
 }
 
 func cellOf(r mdRow, column int) string {
-	if column < len(r.cells) {
+	if column >= 0 && column < len(r.cells) {
 		return r.cells[column]
 	}
 	return ""
@@ -162,6 +164,9 @@ func (c *contacts) judge(rows []contactRole, at string) Result {
 		}
 		if isNobody(r.Role) {
 			f.Warn(ReasonMissing, "%s: no role is named", who)
+		}
+		if isBlank(r.name) || contactBlank.MatchString(r.name) { // none at all is a team's choice
+			f.Fail(ReasonPlaceholder, "%s: the name is a placeholder", who)
 		}
 		judgeContact(&f, who, "contact", r.Contact)
 		judgeContact(&f, who, "escalation", r.Escalation)
@@ -200,4 +205,4 @@ func isNobody(text string) bool {
 
 // contactBlank is what templates write where a contact goes: as the whole cell a word for it or a number of nothing but zeros or x, and anywhere
 // a mailbox at one's own company.
-var contactBlank = regexp.MustCompile(`(?i)^\W*(?:name|phone|e-?mail|contact|person|number|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)\W*$|@(?:your|my)-?(?:company|domain|org|team)`)
+var contactBlank = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"bytes"
 	"context"
 	"path/filepath"
 	"regexp"
@@ -43,10 +44,15 @@ func seeDrawing(ctx context.Context, form drawingForm, data []byte) (drawing, er
 	switch {
 	case len(data) == 0:
 		return noDrawing(ReasonEmpty, "is empty"), nil
-	case strings.HasPrefix(string(data[:min(len(data), 64)]), "version https://git-lfs.github.com/spec/"):
+	case isLFSPointer(data):
 		return noDrawing(ReasonMissing, "is a pointer of Git LFS, the diagram itself is elsewhere: run `git lfs pull`"), nil
 	}
 	return form(ctx, data)
+}
+
+// isLFSPointer reports whether a file stands for one that Git LFS keeps elsewhere.
+func isLFSPointer(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
 }
 
 // isDiagramLanguage knows the languages in which a code block of a document is a diagram.

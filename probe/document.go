@@ -88,6 +88,9 @@ func (d *document) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // judge judges a document; file is its name for people.
 func (d *document) judge(m *markdown, file string) Result {
+	if m.conflict > 0 {
+		return Failed(ReasonInvalid, "%s:%d: the conflict of a merge is not resolved", file, m.conflict)
+	}
 	words, pieces, procedures, firstBlank, blanks := 0, 0, 0, 0, 0
 	blank := func(prose string, line int) {
 		if isBlank(prose) {
@@ -225,6 +228,8 @@ func judgeObjective(m *markdown, objectives []*regexp.Regexp, own int, names []s
 				unset = cmp.Or(unset, b.line)
 			case timeIn(s):
 				return Passed("")
+			case unset == 0:
+				unset = blankIn(s)
 			}
 		}
 	}
@@ -239,6 +244,16 @@ func judgeObjective(m *markdown, objectives []*regexp.Regexp, own int, names []s
 
 func timeIn(s mdSection) bool {
 	return slices.ContainsFunc(s.blocks, func(b mdBlock) bool { return b.form != codeBlock && timeSpan.MatchString(b.text) })
+}
+
+// blankIn is the line of the first row or item of a section that is still to be written, 0 for none.
+func blankIn(s mdSection) int {
+	for _, b := range s.blocks {
+		if (b.form == rowBlock || b.form == itemBlock) && isBlank(b.prose) {
+			return b.line
+		}
+	}
+	return 0
 }
 
 // timeBelow reports whether a time stands in the first section or those below it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,7 +17,8 @@ import (
 // env_number: is a variable a number or a duration within its bounds?
 //
 // The variables are named, or told by patterns (RATE_LIMIT*), of which at least one must be set; all that are set are judged. Switches among
-// them (RATE_LIMIT_ENABLED) must not be off.
+// them (RATE_LIMIT_ENABLED) must not be off. A pattern finds more than limits: what a key's last word says to be something else (the database
+// that counts, the window of the limit) is no limit, and its off is nobody's. A limit may name its unit of time: 100/minute.
 
 func envNumberKind() Kind {
 	return Kind{
@@ -96,22 +98,47 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 	return f.Result("%s: within bounds", words(good)), nil
 }
 
+var (
+	// isSwitch matches keys whose on or off decides about all; offSwitch those that decide by their on.
+	isSwitch  = regexp.MustCompile(`(?i)(^|_)(ENABLED?|ACTIVE|ON)$`)
+	offSwitch = regexp.MustCompile(`(?i)(^|_)(DISABLED?|OFF|BYPASS|DRY_?RUN|SHADOW|LOG_ONLY|REPORT_ONLY)$`)
+	// besideLimit matches keys of a pattern whose number is none of a limit.
+	besideLimit = regexp.MustCompile(`(?i)_(DB|DATABASE|PORT|WINDOW|PERIOD|INTERVAL|DURATION|SECONDS|SECS|MS|MINUTES|TTL|TIMEOUT|DELAY|STATUS|STATUS_CODE|CODE|PREFIX|HOPS|VERSION)$`)
+	// perTime is the unit behind a limit.
+	perTime = regexp.MustCompile(`(?i)^(\d+)\s*(?:r|req|reqs|requests)?\s*(?:/|-| per )\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
+)
+
 // judge judges one variable; counts tells numbers from switches beside them.
 func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	text := strings.TrimSpace(v.Text.Reveal())
+	byPattern := !slices.Contains(s.Any, v.Key)
+	lower := strings.ToLower(text)
+	on, off := slices.Contains([]string{"true", "yes", "on"}, lower), slices.Contains([]string{"false", "no", "off"}, lower)
+	switch {
+	case byPattern && offSwitch.MatchString(v.Key):
+		if on || text == "1" {
+			return Failed(ReasonDisabled, "%s is %q at %s", v.Key, lower, v.Origin), false
+		}
+		return Passed("%s switches nothing off", v.Key), false
+	case byPattern && isSwitch.MatchString(v.Key):
+		off = off || text == "0"
+		on = on || text == "1"
+	case byPattern && (off || on), byPattern && !s.Duration && besideLimit.MatchString(v.Key):
+		return Passed("%s is no limit", v.Key), false
+	}
 	switch {
 	case text == "":
 		return Warned(ReasonMissing, "%s is %s", v.Key, unset(v)), false
 	case isBlankWord(text):
 		return Failed(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin), true
-	case slices.Contains([]string{"true", "yes", "on"}, strings.ToLower(text)):
+	case on:
 		return Passed("%s is on", v.Key), false
-	case slices.Contains([]string{"false", "no", "off"}, strings.ToLower(text)):
-		return Failed(ReasonDisabled, "%s is %q at %s", v.Key, strings.ToLower(text), v.Origin), false
+	case off:
+		return Failed(ReasonDisabled, "%s is %q at %s", v.Key, lower, v.Origin), false
 	}
 	number, err := s.number(text)
 	switch {
-	case err != nil && !s.Duration && !slices.Contains(s.Any, v.Key):
+	case err != nil && !s.Duration && byPattern:
 		return Passed("%s is not a number", v.Key), false // a pattern finds neighbours too: RATE_LIMIT_STRATEGY
 	case err != nil:
 		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("no")), true
@@ -164,6 +191,9 @@ func (s *envNumber) compare(view *deployment.View, f *Findings) error {
 
 // number reads an integer, or a duration as seconds.
 func (s *envNumber) number(text string) (float64, error) {
+	if m := perTime.FindStringSubmatch(text); m != nil && !s.Duration {
+		text = m[1]
+	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err == nil || !s.Duration {
 		return float64(n), err

@@ -37,6 +37,7 @@ type markdown struct {
 	sections []mdSection // the first has no heading: it holds what stands before any
 	tables   []mdTable
 	images   []mdImage
+	conflict int // line of the first conflict of a merge, 0 for none
 }
 
 // mdSection is a heading and what follows it up to the next one.
@@ -101,6 +102,9 @@ var (
 	mdContainers  = regexp.MustCompile(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
 )
 
+// mergeConflict is where git could not merge two versions and left both.
+var mergeConflict = regexp.MustCompile(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
+
 // parseMarkdown makes a document of its bytes.
 func parseMarkdown(data []byte) (*markdown, error) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
@@ -130,6 +134,9 @@ func parseMarkdown(data []byte) (*markdown, error) {
 		}
 	}
 	r.children(blocks.Parse(text.NewReader(data)), paragraphBlock)
+	if at := mergeConflict.FindIndex(data); at != nil {
+		r.doc.conflict = r.lineAt(at[0])
+	}
 	return r.doc, nil
 }
 

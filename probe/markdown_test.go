@@ -133,6 +133,8 @@ func TestBlanks(t *testing.T) {
 		"TBD", "Phone: TBD", "tbd", "TODO", "todo: write this", "FIXME later", "XXX", "The time is to be decided.", "(to be determined)", "Lorem ipsum dolor",
 		"coming soon", "Describe the restore procedure here", "Insert your phone number here.", "[Your Team]", "<your team>", "[Name]", "[Insert date]", "{{ service }}",
 		"Date: ______", "Call .......", "???", "<company>", "fill this in", "<CONTACT NAME>",
+		"[What does the on-call engineer see]", "Symptoms: [what the engineer sees, and where, in as many words as it takes to tell it apart from the others of this list]", "<Describe the service>",
+		"_Describe the service and who uses it_", "1st: *Step 1 of how it is resolved*", "(fill in the number)", "XX hours", "X minutes", "n days",
 	} {
 		if !isBlank(text) {
 			t.Errorf("%q is still to be written", text)
@@ -141,6 +143,7 @@ func TestBlanks(t *testing.T) {
 	for _, text := range []string{
 		"", "Restart it.", "Answers 5XX", "Stop the mastodon", "Wait for the restore to be completed", "Restart <service-name>", "See <https://wiki>", "Fill in the incident form",
 		"Is it down?", "Change the password", "For example, run it", "[link]", "A dunder __init__", "and so on...", "Look here", "The list of todos",
+		"[the wiki page][wiki]", "See [the wiki page] and restart", "_Last reviewed in March_", "Restart <service> <host>", "1 hour", "Max hours", "_all of it_", "Exit (your choice)",
 	} {
 		if isBlank(text) {
 			t.Errorf("%q is written", text)

@@ -67,6 +67,10 @@ var documentBlank = regexp.MustCompile(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
 	`|(?i:\b(?:insert|enter|describe|add|write|list|explain|put) (?:[a-z-]+ ){0,5}here\b)` +
 	`|(?i:[\[<{](?:your|insert|enter|fill|company|team|phone|e-?mail|contact|describe|person)\b[^\]>}\n]{0,80}[\]>}])` +
 	`|(?i:\[(?:name|date|title|url)\b[^\]\n]{0,80}\])` +
+	// A whole piece, or all behind its label, in the brackets of a template: Symptoms: [what does the engineer see].
+	`|(?:\A|:)[\s_*]*\[[^\[\]\n]+ [^\[\]\n]+\][\s_*]*\z|(?:\A|:)[\s_*]*<[^<>\n]+ [^<>\n]+>[\s_*]*\z` +
+	`|(?i:(?:\A|:)[\s*_(]*[_*(](?:describe|fill in|insert|enter|explain|provide|specify|replace|your|step \d+ of)\b[^_*\n]*[_*)]+\s*\z)` +
+	`|\b(?i:x{1,2}|n) (?:hours?|hrs?|minutes?|mins?|days?)\b` +
 	`|\{\{[^}\n]{0,80}\}\}|_{4,}|\.{5,}|\?{3,}`)
 
 // isBlank reports whether a piece of text still has to be written.

@@ -56,6 +56,9 @@ const (
 	migrationEmpty                       // comments and transaction control alone
 	migrationNotText                     // binary
 	migrationNoEnd                       // nothing but comments as far as it was looked at
+	migrationConflict                    // with what git could not merge in it
+	migrationElsewhere                   // a pointer of Git LFS
+	migrationPage                        // an HTML page that was saved in its place
 )
 
 func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -146,6 +149,12 @@ func contentOf(data []byte, program bool) migrationContent {
 	switch {
 	case bytes.IndexByte(data, 0) >= 0:
 		return migrationNotText
+	case isLFSPointer(data):
+		return migrationElsewhere
+	case mdHTMLPage.Match(data):
+		return migrationPage
+	case mergeConflict.Match(data):
+		return migrationConflict
 	case program && len(bytes.TrimSpace(data)) > 0, !program && hasStatement(string(data)):
 		return migrationStatements
 	}
@@ -209,6 +218,12 @@ func judgeMigration(f *Findings, file migrationFile, shown string) {
 		}
 	case migrationNotText:
 		f.Fail(ReasonInvalid, "%s is no text", at)
+	case migrationConflict:
+		f.Fail(ReasonInvalid, "%s: the conflict of a merge is not resolved", at)
+	case migrationElsewhere:
+		f.Fail(ReasonMissing, "%s is a pointer of Git LFS, the migration itself is elsewhere: run `git lfs pull`", at)
+	case migrationPage:
+		f.Fail(ReasonInvalid, "%s is an HTML page", at)
 	case migrationNoEnd:
 		f.Fail(ReasonInvalid, "%s holds no statement in its first MiB", at)
 	}

@@ -111,6 +111,9 @@ func TestMigrationsJudgement(t *testing.T) {
 		reason Reason
 	}{
 		"binary":     {migrationFile{content: migrationNotText}, StateFail, ReasonInvalid},
+		"conflict":   {migrationFile{content: contentOf([]byte("A;\n<<<<<<< HEAD\nB;\n=======\nC;\n>>>>>>> x\n"), false)}, StateFail, ReasonInvalid},
+		"pointer":    {migrationFile{content: contentOf([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n"), false)}, StateFail, ReasonMissing},
+		"page":       {migrationFile{content: contentOf([]byte("<!DOCTYPE html><html></html>"), false)}, StateFail, ReasonInvalid},
 		"endless":    {migrationFile{content: migrationNoEnd}, StateFail, ReasonInvalid},
 		"gone":       {migrationFile{err: fs.ErrNotExist}, StateFail, ReasonMissing},
 		"forbidden":  {migrationFile{err: fs.ErrPermission}, StateUnknown, ReasonPermissionDenied},
