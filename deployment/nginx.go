@@ -20,7 +20,9 @@ type Nginx struct {
 	Splits    []SplitClients
 	Upstreams []Upstream
 	// Unread are includes that lead to no file we can see, of the image most often: what they hold is not known.
-	Unread   []NginxProblem
+	Unread []NginxProblem
+	// Hidden reports that one of Unread may hold servers or what they go by: that it is none of the lists that come with nginx.
+	Hidden   bool
 	Problems []NginxProblem
 }
 
@@ -32,8 +34,10 @@ type NginxServer struct {
 	Certificates []NginxCertificate
 	Protocols    []string // ssl_protocols that apply; none when nothing is said
 	Proxies      []ProxyPass
-	File         string
-	Line         int
+	// Rejects reports that the server ends every handshake (ssl_reject_handshake), for which it needs no certificate.
+	Rejects bool
+	File    string
+	Line    int
 }
 
 // TLS reports whether the server talks TLS on some port.
@@ -59,6 +63,8 @@ type NginxCertificate struct {
 type NginxPath struct {
 	Inside string // as written, made absolute: as nginx sees it
 	Host   string // absolute on this host; "" when that is not known, or the path holds a variable
+	// Astray reports that the file is a link that leads out of what the service has mounted: on this host it is found, by nginx it is not.
+	Astray bool
 	File   string
 	Line   int
 }

@@ -5,21 +5,26 @@ package deployment
 import (
 	"math"
 	"net"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
 )
 
 // inherited is what a server takes over from the http block.
 type inherited struct {
 	certs, keys []NginxPath
 	protocols   []string
+	rejects     bool
 }
 
 // from adds what the directives of a block say; saying it anew replaces what was inherited.
 func (i inherited) from(r *nginxReader, list []directive) inherited {
-	var own inherited
+	own := inherited{rejects: i.rejects}
 	for _, d := range list {
 		switch {
 		case d.name == "ssl_certificate" && len(d.args) == 1:
@@ -28,6 +33,8 @@ func (i inherited) from(r *nginxReader, list []directive) inherited {
 			own.keys = append(own.keys, r.path(d))
 		case d.name == "ssl_protocols":
 			own.protocols = d.args
+		case d.name == "ssl_reject_handshake" && len(d.args) == 1:
+			own.rejects = d.args[0] == "on"
 		}
 	}
 	if len(own.certs) == 0 {
@@ -63,7 +70,7 @@ func (r *nginxReader) facts(list []directive, above inherited) {
 
 func (r *nginxReader) server(d directive, above inherited) {
 	here := above.from(r, d.block)
-	s := NginxServer{File: d.file, Line: d.line, Protocols: here.protocols}
+	s := NginxServer{File: d.file, Line: d.line, Protocols: here.protocols, Rejects: here.rejects}
 	for i, cert := range here.certs {
 		c := NginxCertificate{Cert: cert}
 		if i < len(here.keys) {
@@ -224,7 +231,25 @@ func (r *nginxReader) path(d directive) NginxPath {
 		p.Inside = path.Join(confDir, p.Inside)
 	}
 	p.Host = r.host(p.Inside)
+	p.Astray = p.Host != "" && r.astray(p.Inside, p.Host)
 	return p
+}
+
+// astray reports whether a file is a link to a place that no mount of the service covers, as the links of Let's Encrypt's live/ are where archive/
+// is not mounted.
+func (r *nginxReader) astray(inside, host string) bool {
+	r.src.note(host)
+	link, err := os.Readlink(host)
+	if err != nil || r.roots.service == "" {
+		return false
+	}
+	if !path.IsAbs(link) {
+		link = path.Join(path.Dir(inside), link)
+	}
+	return !slices.ContainsFunc(r.compose.Project.Services[r.roots.service].Volumes, func(m types.ServiceVolumeConfig) bool {
+		at := strings.TrimSuffix(path.Clean(m.Target), "/")
+		return link == at || strings.HasPrefix(link, at+"/")
+	})
 }
 
 // host maps a path as nginx sees it to this host.

@@ -44,6 +44,22 @@ func (r *nginxReader) file(host string, level int) ([]directive, error) {
 	return r.includes(list, level), nil
 }
 
+// unread notes an include of which nothing is known.
+func (r *nginxReader) unread(d directive, text, base string) {
+	r.nginx.Unread = append(r.nginx.Unread, NginxProblem{d.file, d.line, text})
+	if base != "mime.types" && base != "proxy_params" && !strings.HasSuffix(base, "cgi_params") && base != "fastcgi.conf" {
+		r.nginx.Hidden = true
+	}
+}
+
+// mountedAt is where a path lies on this host that the service has bind-mounted, or the folder it is in.
+func (r *nginxReader) mountedAt(inside string) (string, bool) {
+	if r.compose == nil || r.roots.service == "" {
+		return "", false
+	}
+	return r.compose.hostPath(r.roots.service, inside)
+}
+
 // substituted replaces the variables that the image's start-up replaces in templates: those the service's environment has.
 func (r *nginxReader) substituted(text string) string {
 	if r.compose == nil || r.roots.service == "" {
@@ -72,8 +88,11 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 		}
 		files := r.matching(pattern)
 		if len(files) == 0 {
-			if !strings.ContainsAny(pattern, "*?[") {
-				r.nginx.Unread = append(r.nginx.Unread, NginxProblem{d.file, d.line, "the included file is not among the deployment's files: " + path.Base(pattern)})
+			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !exists(host) {
+				r.src.note(host)
+				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "the included file is not there: " + r.view.Deployment.Rel(host)})
+			} else if !strings.ContainsAny(pattern, "*?[") {
+				r.unread(d, "the included file is not among the deployment's files: "+path.Base(pattern), path.Base(pattern))
 			}
 			continue
 		}
@@ -89,7 +108,7 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 			if err != nil {
 				text := fmt.Sprintf("the included file cannot be read: %v", reason(err))
 				if errors.Is(err, fs.ErrPermission) {
-					r.nginx.Unread = append(r.nginx.Unread, NginxProblem{d.file, d.line, text})
+					r.unread(d, text, path.Base(pattern))
 				} else {
 					r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, text})
 				}

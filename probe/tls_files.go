@@ -50,7 +50,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	if len(places.pairs) == 0 {
+	if len(places.pairs) == 0 && (places.nginx == nil || len(bareServers(places.nginx)) == 0) {
 		return s.none(p)
 	}
 	roots, err := tlsRoots(p)
@@ -59,6 +59,9 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	terms := certificateTerms{now: p.Now(), roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std()}
 	var f Findings
+	if places.nginx != nil {
+		judgeNginxTLS(p, places, &f)
+	}
 	var unknown error // what could not be looked at, where nothing is seen to be wrong
 	var leaves []*x509.Certificate
 	var first time.Time
@@ -101,12 +104,8 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 
 // none judges that there is no certificate anywhere.
 func (s *tlsFiles) none(p *Pass) (Result, error) {
-	if c, err := p.View.Compose(); err == nil {
-		for _, name := range c.Services() {
-			if isNamed(c.Project.Services[name], []string{"traefik", "caddy", "caddy-docker-proxy", "nginx-proxy/acme-companion", "jwilder/nginx-proxy"}) {
-				return Result{}, Skip("deployment.tls.cert", "service %s gets its certificates by itself", name)
-			}
-		}
+	if name := ownCertificates(p); name != "" {
+		return Result{}, Skip("deployment.tls.cert", "service %s gets its certificates by itself", name)
 	}
 	return notFound(p, p.View.Place(deployment.FactSSL), "certificate (ssl/server.crt, ssl/fullchain.pem)", "deployment.tls.cert")
 }

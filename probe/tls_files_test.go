@@ -69,8 +69,18 @@ func TestTLSFiles(t *testing.T) {
 		{"nginx names no key", nginx(strings.ReplaceAll(serverTLS, "ssl_certificate_key /etc/nginx/ssl/ads.key;", "")), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "no ssl_certificate_key", good},
 		{"nginx's certificate is out of sight", nginx(strings.ReplaceAll(serverTLS, "/etc/nginx/ssl/", "/run/tls/")), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:3", nil},
 		{"one of nginx's certificates is out of sight", nginx(serverTLS + strings.ReplaceAll(serverAPI, "ssl/api", "/run/tls/api")), deployment.Settings{Public: ads}, StateWarn, ReasonNotConfigured, "nginx.conf:4", good},
-		{"nginx without TLS", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
-		{"nginx without TLS, with a certificate for all", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+		{"nginx without TLS", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server of nginx.conf listens with ssl", good},
+		{"nginx without TLS, with a certificate for all", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server of nginx.conf listens with ssl", good},
+		{"nginx without TLS behind traefik", ssl().with("docker-compose.yml", mounts+"  edge: {image: 'traefik:v3'}\n").with("nginx.conf", "http { server { listen 80; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+		{"nginx without TLS as far as is seen", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; } include sites/tls.conf; }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
+		{"nginx has no certificate", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { include mime.types; server { listen 443 ssl; } }"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "nginx.conf:1: the server listens with ssl and has no ssl_certificate", nil},
+		{"one of nginx's servers has none", nginx(serverTLS + "server { listen 443 ssl; server_name x.catalyst-test.net; }\n"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "nginx.conf:4: the server listens with ssl", good},
+		{"one of nginx's servers rejects", nginx(serverTLS + "server { listen 443 ssl default_server; ssl_reject_handshake on; }\n"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
+		{"nginx's certificate may be in what is not seen", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 443 ssl; include snippets/tls.conf; } }"), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:1", nil},
+		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "nginx.conf:4: nginx refuses this, and goes on with what it loaded before or does not start: the included file is not there: certs/more.conf", good},
+		{"nginx's file does not end", nginx(serverTLS + "server {\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "the file ends inside a block", good},
+		{"nginx speaks old versions too", nginx("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n" + serverTLS), deployment.Settings{Public: ads}, StateWarn, ReasonWeak, "the server at nginx.conf:4 still speaks TLSv1, TLSv1.1", good},
+		{"nginx speaks old versions alone", nginx("ssl_protocols TLSv1.1;\n" + serverTLS), deployment.Settings{Public: ads}, StateFail, ReasonWeak, "nothing newer than TLSv1.1", good},
 
 		{"nothing", nil, deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMissing, "deployment.tls.cert", nil},
 		{"an empty folder", folder{"ssl/README": ""}, deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMissing, "deployment.tls.cert", nil},
@@ -265,4 +275,37 @@ func FuzzPEM(f *testing.F) {
 			t.Error("neither a key nor an error")
 		}
 	})
+}
+
+// Let's Encrypt's links lead from live/ to archive/: where that is not mounted, nginx finds nothing.
+func TestTLSFilesBehindLinks(t *testing.T) {
+	root := parts.CA(t)
+	good := root.Leaf(t, []string{adsHost})
+	const conf = "http { server { listen 443 ssl; server_name ads.catalyst-test.net; ssl_certificate /etc/letsencrypt/live/a/fullchain.pem; ssl_certificate_key /etc/letsencrypt/live/a/privkey.pem; } }"
+	for mount, want := range map[string]struct {
+		state  State
+		reason Reason
+		detail string
+	}{
+		"./le:/etc/letsencrypt":           {StatePass, ReasonNone, "le/live/a/fullchain.pem"},
+		"./le/live:/etc/letsencrypt/live": {StateFail, ReasonMissing, "nginx.conf:1: le/live/a/fullchain.pem is a link out of what service nginx has mounted"},
+		"./le/live:/etc/letsencrypt/live', './le/archive:/etc/letsencrypt/archive": {StatePass, ReasonNone, "le/live/a/fullchain.pem"},
+	} {
+		t.Run(mount, func(t *testing.T) {
+			p := newPass(t, folder{
+				"docker-compose.yml": "services:\n  nginx:\n    image: nginx\n    volumes: ['./nginx.conf:/etc/nginx/nginx.conf:ro', '" + mount + "']\n", "nginx.conf": conf,
+				"le/archive/a/fullchain1.pem": string(good.ChainPEM()), "le/archive/a/privkey1.pem": string(good.KeyPEM()), "le/live/a/README": "x",
+			}, deployment.Settings{Public: deployment.Public{Hosts: []string{adsHost}}})
+			p.Roots = root.Pool()
+			for _, name := range []string{"fullchain", "privkey"} {
+				if err := os.Symlink("../../archive/a/"+name+"1.pem", filepath.Join(p.Deployment.Root, "le/live/a", name+".pem")); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.Chmod(filepath.Join(p.Deployment.Root, "le/archive/a", name+"1.pem"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expect(t, look(t, p, "tls_files", "{}"), want.state, want.reason, want.detail)
+		})
+	}
 }

@@ -25,8 +25,9 @@ type tlsPair struct {
 // tlsPlaces is what was found.
 type tlsPlaces struct {
 	pairs  []tlsPair
-	anyOf  []string // public hosts that any of the pairs must cover
-	unseen []string // where nginx names certificates that cannot be seen from here
+	anyOf  []string          // public hosts that any of the pairs must cover
+	unseen []string          // where nginx names certificates that cannot be seen from here
+	nginx  *deployment.Nginx // whose certificates the pairs are, or that has none; nil without one
 }
 
 // findPairs looks for pairs for the public hosts. The error is Skip where the certificates are somewhere out of sight.
@@ -40,8 +41,9 @@ func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 	n, err := p.View.Nginx()
 	switch {
 	case err == nil:
-		if places := nginxPairs(n, hosts); len(places.pairs) > 0 || len(places.unseen) > 0 {
-			if len(places.pairs) == 0 {
+		places := nginxPairs(n, hosts)
+		if len(places.pairs) > 0 || len(places.unseen) > 0 || len(bareServers(n)) > 0 {
+			if len(places.pairs) == 0 && len(places.unseen) > 0 {
 				return places, Skip("deployment.tls.cert", "nginx's certificate (%s) is not among the deployment's files", someOf(places.unseen))
 			}
 			return places, nil
@@ -49,6 +51,13 @@ func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 	case errors.Is(err, fs.ErrPermission):
 		return tlsPlaces{}, notPermitted("nginx's certificates are not known", err)
 	}
+	places, err := foundPairs(p, hosts)
+	places.nginx = n
+	return places, err
+}
+
+// foundPairs looks for pairs by the names that are usual.
+func foundPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 	for _, names := range [][2]string{{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}} {
 		dir := p.View.Place(deployment.FactSSL).Path()
 		if dir == "" {
@@ -86,11 +95,15 @@ func letsEncrypt(p *Pass, hosts []string) (tlsPlaces, error) {
 
 // nginxPairs are the certificates of nginx's servers, each with the public hosts that are sent to it.
 func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
-	var places tlsPlaces
+	places := tlsPlaces{nginx: n}
 	named := map[string]bool{}
+	bare := bareServers(n)
 	for _, s := range n.Servers {
 		if !s.TLS() {
 			continue
+		}
+		if n.Hidden && slices.ContainsFunc(bare, func(b deployment.NginxServer) bool { return b.File == s.File && b.Line == s.Line }) {
+			places.unseen = append(places.unseen, fmt.Sprintf("%s:%d", s.File, s.Line)) // in what it includes, perhaps
 		}
 		var own []string
 		for _, h := range hosts {
