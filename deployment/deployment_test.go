@@ -78,6 +78,43 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// What the compose file mounts decides before the usual names.
+func TestMountedPlaces(t *testing.T) {
+	const am = "services:\n  am:\n    image: reg:5000/prom/alertmanager:v0.27\n"
+	tests := []struct {
+		name, fact string
+		files      map[string]string
+		want       string
+		others     string
+	}{
+		{"another name", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs/am.yml:/etc/alertmanager/alertmanager.yml:ro']\n", "obs/am.yml": "a"}, "obs/am.yml", ""},
+		{"before the usual name", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs:/etc/alertmanager']\n", "obs/alertmanager.yml": "a", "alertmanager.yml": "b"}, "obs/alertmanager.yml", "alertmanager.yml"},
+		{"by its flag", FactAlertmanager, map[string]string{"compose.yml": am + "    command: ['--config.file=/etc/alertmanager/config.yml']\n    volumes: ['./obs:/etc/alertmanager']\n", "obs/config.yml": "a"}, "obs/config.yml", ""},
+		{"by its flag, in two words", FactAlertmanager, map[string]string{"compose.yml": am + "    command: --config.file /c/x.yml\n    volumes: ['./obs:/c']\n", "obs/x.yml": "a"}, "obs/x.yml", ""},
+		{"as a config", FactAlertmanager, map[string]string{"compose.yml": am + "    configs: [{source: a, target: /etc/alertmanager/alertmanager.yml}]\nconfigs: {a: {file: ./x.yml}}\n", "x.yml": "a"}, "x.yml", ""},
+		{"not there", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./gone.yml:/etc/alertmanager/alertmanager.yml']\n", "alertmanager.yml": "b"}, "gone.yml", "alertmanager.yml"},
+		{"not mounted", FactAlertmanager, map[string]string{"compose.yml": am, "prometheus/alertmanager.yml": "a"}, "prometheus/alertmanager.yml", ""},
+		{"another service's", FactAlertmanager, map[string]string{"compose.yml": "services:\n  a:\n    image: b\n    volumes: ['./c:/etc/alertmanager']\n", "c/alertmanager.yml": "a"}, "", ""},
+		{"initial scripts", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a"}, "initdb", ""},
+		{"initial scripts beside migrations", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a", "migrations/001_b.sql": "a"}, "migrations", ""},
+		{"one initial script", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/init.sql:ro']\n", "init.sql": "a"}, "", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			v := view(t, tt.files)
+			place := v.Place(tt.fact)
+			if got, others := strings.Join(v.Deployment.rels(place.Paths), " "), strings.Join(v.Deployment.rels(place.Others), " "); got != tt.want || others != tt.others {
+				t.Errorf("got %q and %q, want %q and %q", got, others, tt.want, tt.others)
+			}
+		})
+	}
+	configured := install(t, tests[0].files)
+	configured.Alertmanager.Config = "mine.yml"
+	if got := configured.View(nil).Place(FactAlertmanager); got.How != Configured {
+		t.Errorf("a configured one: %+v", got)
+	}
+}
+
 func TestRepositoryAbove(t *testing.T) {
 	d := install(t, map[string]string{"repo/.git/HEAD": "ref", "repo/deploy/prod/x": "", "tree/.git": "gitdir: x", "tree/sub/x": ""})
 	for sub, want := range map[string]string{"repo/deploy/prod": "repo", "repo": "repo", "tree/sub": "tree"} {

@@ -96,6 +96,8 @@ func (v *View) Place(fact string) Place {
 		return v.nginxPlace()
 	case FactCompose:
 		return v.composePlace()
+	case FactAlertmanager, FactMigrations:
+		return v.mounted(v.places()[fact])
 	}
 	return v.places()[fact]
 }

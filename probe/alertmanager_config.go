@@ -137,7 +137,7 @@ func (am *amFile) receiver(name string) (amReceiver, bool) {
 func (r *amRoute) endings() []*amRoute {
 	var ends []*amRoute
 	for _, child := range r.routes {
-		if len(child.matchers) > 0 {
+		if !child.takesAll() {
 			continue
 		}
 		ends = append(ends, child.endings()...)
@@ -149,6 +149,15 @@ func (r *amRoute) endings() []*amRoute {
 		return []*amRoute{r}
 	}
 	return ends
+}
+
+// takesAll reports whether every alert that comes to a route meets its conditions: there are none, or they ask for nothing.
+func (r *amRoute) takesAll() bool {
+	return !slices.ContainsFunc(r.matchers, func(m amMatcher) bool {
+		anything := m.operator == "=~" && m.value == ".*"
+		named := m.label == "alertname" && (m.operator == "=~" && m.value == ".+" || m.operator == "!=" && m.value == "")
+		return !anything && !named
+	})
 }
 
 // told are the integrations at the endings of a route, sorted.
@@ -236,9 +245,11 @@ func judgeFields(f *Findings, fields amFields, keys map[string]amKeyFile, at fun
 		case field.value == "":
 		case !isFile && isAlertmanagerBlank(key, field.value):
 			report(ReasonPlaceholder, "%s: %s is a placeholder", at(field.line), key)
-		case isFile && fields.set(plain):
+		case !isFile:
+			judgeAddress(report, key, field.value, at(field.line)+": "+key)
+		case fields.set(plain):
 			f.Fail(ReasonInvalid, "%s: %s and %s are both set, Alertmanager takes one of them", at(field.line), plain, key)
-		case isFile:
+		default:
 			if found, looked := keys[field.value]; looked {
 				judgeKeyFile(report, f, found, plain, key, at(field.line), decides(key))
 			} else {

@@ -2,8 +2,10 @@ package probe
 
 import (
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // What an integration of Alertmanager needs to reach somebody (its documentation, "Receiver integration settings"), and which of its values are still
@@ -97,4 +99,21 @@ func isAlertmanagerBlank(key, value string) bool {
 		return isUnfilled(value) || secretMark.MatchString(value) || addressBlank.MatchString(value) || hasPlaceholderDomain(value)
 	}
 	return false
+}
+
+// amCalled matches keys whose value is the URL that Alertmanager calls.
+var amCalled = regexp.MustCompile(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
+
+// judgeAddress reports the value of a key that must be the URL to call and is none. What a template makes is not known here.
+func judgeAddress(report func(Reason, string, ...any), key, value, what string) {
+	if !amCalled.MatchString(key) || strings.Contains(value, "{{") {
+		return
+	}
+	u, err := url.Parse(value)
+	switch {
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
+		report(ReasonInvalid, "%s is no URL of http or https", what)
+	case u.Hostname() == "hooks.slack.com" && strings.HasPrefix(u.Path, "/services") && len(strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' })) < 4:
+		report(ReasonTruncated, "%s is no whole incoming webhook of Slack: three parts follow /services/", what)
+	}
 }

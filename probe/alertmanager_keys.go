@@ -107,5 +107,7 @@ func judgeKeyFile(report func(Reason, string, ...any), f *Findings, found amKeyF
 		report(ReasonEmpty, "%s: the file of %s is empty", at, key)
 	case isAlertmanagerBlank(plain, found.text):
 		report(ReasonPlaceholder, "%s: the file of %s holds a placeholder", at, key)
+	default:
+		judgeAddress(report, plain, found.text, at+": what the file of "+key+" holds")
 	}
 }
