@@ -62,6 +62,7 @@ func TestComposeConfigError(t *testing.T) {
 		{"version of another type", map[string]string{"docker-compose.yml": "version: 3.8\n" + good}, "docker-compose.yml:1: version: must be a string", ComposeSchema, false},
 		{"no YAML", map[string]string{"docker-compose.yml": "services:\n  web:\n  - image: [nginx\n"}, "docker-compose.yml:2: is no valid YAML: did not find expected", ComposeSyntax, true},
 		{"a tab", map[string]string{"docker-compose.yml": "services:\n\tweb: {}\n"}, "docker-compose.yml:2: is no valid YAML: found character that cannot start any token", ComposeSyntax, true},
+		{"several at the top", map[string]string{"docker-compose.yml": good + "zoo: 1\nfoo: 1\nbar: 2\n"}, "docker-compose.yml:6: bar: Compose knows no attribute \"bar\" here", ComposeSchema, false},
 		{"empty", map[string]string{"docker-compose.yml": ""}, "docker-compose.yml: is refused by Compose: empty compose file", ComposeOther, true},
 		{"a list", map[string]string{"docker-compose.yml": "- a\n"}, "docker-compose.yml: is refused by Compose: top-level object must be a mapping", ComposeOther, true},
 		{"duplicate key", map[string]string{"docker-compose.yml": good + "    environment:\n      A: 1\n      B: 2\n      A: 3\n"},

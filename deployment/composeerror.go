@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -70,7 +71,7 @@ func plainWords(text string) string {
 }
 
 var (
-	schemaError       = regexp.MustCompile(`^validating .*?: (\S+) (.*)$`)
+	schemaError       = regexp.MustCompile(`^validating .*?: (\S*) (.*)$`)
 	additional        = regexp.MustCompile(`^additional propert(?:y|ies) (.+) not allowed$`)
 	mustBe            = regexp.MustCompile(`^must be (?:a |an |greater than or equal to |less than or equal to )?[a-z0-9., ]+$`)
 	interpolatingPath = regexp.MustCompile(`^error while interpolating (\S+): `)
@@ -153,8 +154,12 @@ func (c *Compose) explainSubstitution(err error) *ComposeError {
 // explainSchema says a schema error anew: which attribute, and what it must be.
 func (c *Compose) explainSchema(path, what string) *ComposeError {
 	if m := additional.FindStringSubmatch(what); m != nil {
-		name := strings.Trim(strings.Split(m[1], ",")[0], "' ")
-		return c.at(path+"."+name, &ComposeError{Kind: ComposeSchema, Key: name, Text: "Compose knows no attribute " + shortKey(name) + " here"})
+		names := strings.Split(m[1], ",") // in the order of a Go map
+		for i, name := range names {
+			names[i] = strings.Trim(name, "' ")
+		}
+		name := slices.Min(names)
+		return c.at(strings.TrimPrefix(path+"."+name, "."), &ComposeError{Kind: ComposeSchema, Key: name, Text: "Compose knows no attribute " + shortKey(name) + " here"})
 	}
 	if what == "false schema" { // no attribute of this name, the path's last part
 		return c.at(path, &ComposeError{Kind: ComposeSchema, Text: "Compose knows no such attribute here"})

@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -97,6 +98,11 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, erro
 	if len(unknown) > 0 {
 		f.Warn(ReasonMissing, "a logging driver that is not known to ship (name it in the probe's drivers if it does): %s", someOf(unknown))
 	}
+	for _, service := range asked {
+		if key := blankOption(service); key != "" {
+			f.Fail(ReasonPlaceholder, "the option %s of service %s's logging driver is a placeholder", key, service.Name)
+		}
+	}
 	if len(local) > 0 {
 		f.Warn(ReasonWeak, "syslog without a remote syslog-address, so that only the host's own syslog could ship: %s", someOf(local))
 	}
@@ -175,6 +181,19 @@ func loggingOptions(service types.ServiceConfig) map[string]string {
 		return service.Logging.Options
 	}
 	return service.LogOpt
+}
+
+// blankOption is the first option of a service's logging driver that nobody has filled in, "" for none.
+func blankOption(service types.ServiceConfig) string {
+	options := loggingOptions(service)
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		value := options[key]
+		isAddress := strings.HasSuffix(key, "-url") || strings.HasSuffix(key, "-address")
+		if isUnfilled(value) || isAddress && hasPlaceholderDomain(value) || strings.HasSuffix(key, "-token") && isPlaceholder(value) {
+			return key
+		}
+	}
+	return ""
 }
 
 // collects tells whether a shipper gets to see a service's logs.

@@ -36,7 +36,7 @@ type envFile struct {
 func (s *envFile) Probe(_ context.Context, p *Pass) (Result, error) {
 	env, err := p.View.Env()
 	if err != nil {
-		return unreadable("the env file cannot be read", err)
+		return noEnvFile(p, err)
 	}
 	var f Findings
 	s.judge(env, &f)
@@ -45,6 +45,19 @@ func (s *envFile) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	s.variables(p.View, env, &f)
 	return f.Result("%s: %d keys", env.File, len(env.Entries)), nil
+}
+
+// noEnvFile judges that the env file cannot be read. Where none was found, those that lie around under other names are told.
+func noEnvFile(p *Pass, err error) (Result, error) {
+	place := p.View.Place(deployment.FactEnvFile)
+	if place.Path() != "" || len(place.Others) == 0 || !errors.Is(err, fs.ErrNotExist) {
+		return unreadable("the env file cannot be read", err)
+	}
+	var names []string
+	for _, other := range place.Others {
+		names = append(names, p.Deployment.Rel(other))
+	}
+	return Failed(ReasonMissing, "there is neither .env.production nor .env; where Compose is started with another (%s), name it in deployment.env_file", someOf(names)), nil
 }
 
 // judge judges the file by itself.

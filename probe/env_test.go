@@ -273,6 +273,12 @@ func TestEnvPlaceholders(t *testing.T) {
 	expect(t, look(t, newPass(t, folder{".env.production": "# nothing\n"}, deployment.Settings{}), "env_placeholders", "{}"), StateFail, ReasonEmpty, "")
 }
 
+// An env file of another name is not taken by guess, but told.
+func TestEnvFileOfAnotherName(t *testing.T) {
+	r := look(t, newPass(t, folder{"prod.env": "A=1", ".env.staging": "A=1", ".env.example": "A="}, deployment.Settings{}), "env_file", "{}")
+	expect(t, r, StateFail, ReasonMissing, "neither .env.production nor .env; where Compose is started with another (.env.staging, prod.env), name it in deployment.env_file")
+}
+
 func TestEnvFile(t *testing.T) {
 	tests := []struct {
 		name   string
