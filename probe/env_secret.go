@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -30,6 +31,7 @@ func envSecretKind() Kind {
 
 type envSecret struct {
 	Key       []string `yaml:"key" required:"true" doc:"names of the variable; the application's first that is set must be good, and each other that a service gets"`
+	URL       []string `yaml:"url" doc:"names of variables whose value is a URL that may hold the secret as its password; judged beside key, or in its place where none of that is set"`
 	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the secret is weak"`
 	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the bytes that a base64 or hexadecimal value stands for"`
 	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
@@ -44,7 +46,7 @@ func (s *envSecret) Validate() []error {
 }
 
 func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
-	all, err := p.View.Values(s.Key...)
+	all, err := s.values(p.View)
 	if err != nil {
 		return notLookedUp(s.Key[0], err)
 	}
@@ -64,6 +66,36 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 		return secretOpinion{r, err}
 	})
 	return o.result, o.err
+}
+
+// values are what services get for the secret: by its own names, and as the password of a URL.
+func (s *envSecret) values(view *deployment.View) ([]deployment.Value, error) {
+	all, err := view.Values(s.Key...)
+	if err != nil || len(s.URL) == 0 {
+		return all, err
+	}
+	urls, err := view.Values(s.URL...)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range urls {
+		m := urlPassword.FindStringSubmatch(v.Text.Reveal())
+		if m == nil {
+			continue
+		}
+		if plain, err := url.PathUnescape(m[1]); err == nil {
+			m[1] = plain
+		}
+		v.Key, v.Text = "the password in "+v.Key, secret.New(m[1])
+		if slices.ContainsFunc(all, func(have deployment.Value) bool { return have.Set && have.Text.Equal(v.Text) }) {
+			continue // the URL is made of the variable
+		}
+		if first := all[0]; !first.Set && first.Ref.Kind == "" && first.Unused == nil {
+			all = all[1:]
+		}
+		all = append(all, v)
+	}
+	return all, nil
 }
 
 // secretValue is all that the judgement of a value that is set hangs on.

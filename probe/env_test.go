@@ -81,6 +81,13 @@ func TestEnvSecret(t *testing.T) {
 		{"two purposes", folder{".env.production": "DB_PASSWORD=" + long + "\nREDIS_PASSWORD=" + long}, "{key: REDIS_PASSWORD, apart: true}", StateWarn, ReasonReused, "same as DB_PASSWORD: who learns one"},
 		{"one purpose", folder{".env.production": "DB_PASSWORD=" + long + "\nPGPASSWORD=" + long}, "{key: DB_PASSWORD, apart: true}", StatePass, "", ""},
 		{"reused by a path", folder{".env.production": "KEY_PATH=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StatePass, "", ""},
+		{"in a URL alone", folder{".env.production": "U=postgres://u:" + long[:32] + "@db/x"}, "{key: K, url: [U]}", StatePass, "", "the password in U is set at .env.production:1"},
+		{"a default in a URL", folder{".env.production": "U=postgres://u:postgres@db/x"}, "{key: K, url: [U]}", StateFail, ReasonWeak, "the password in U at .env.production:1"},
+		{"another in a URL", folder{".env.production": "K=" + long + "\nU=postgres://u:changeme@db/x"}, "{key: K, url: [U]}", StateFail, ReasonPlaceholder, "the password in U at .env.production:2"},
+		{"escaped in a URL", folder{".env.production": "U=postgres://u:change%5Fme@db/x"}, "{key: K, url: [U]}", StateFail, ReasonPlaceholder, "the password in U"},
+		{"a URL made of it", folder{".env.production": "K=" + long[:32] + "\nU=postgres://u:${K}@db/x"}, "{key: K, url: [U]}", StatePass, "", "K is set"},
+		{"a URL without one", folder{".env.production": "U=postgres://db/x"}, "{key: K, url: [U]}", StateFail, ReasonMissing, "K is not set"},
+		{"a URL, and empty", folder{".env.production": "K=\nU=postgres://u:" + long[:32] + "@db/x"}, "{key: K, url: [U]}", StateFail, ReasonMissing, "K is empty"},
 		{"template left alone", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""},
 	}
 	for _, tt := range tests {
