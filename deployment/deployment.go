@@ -64,9 +64,9 @@ func Discover(s Settings) (*Deployment, error) {
 	info, err := os.Stat(root)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("deployment root: %w: point --deployment.root at the deployment's folder", err)
+		return nil, fmt.Errorf("deployment root: %w: point --deployment.root, or root in the configuration, at the deployment's folder", err)
 	case !info.IsDir():
-		return nil, fmt.Errorf("deployment root: %s is not a directory: point --deployment.root at the deployment's folder", root)
+		return nil, fmt.Errorf("deployment root: %s is not a directory: point --deployment.root, or root in the configuration, at the deployment's folder", root)
 	}
 	dir, err := files.OpenDir(root)
 	if err == nil {

@@ -110,7 +110,7 @@ func (v *View) implies(p Place) string {
 		case err != nil:
 			return fmt.Sprintf("it cannot be read: %v", reason(err))
 		}
-		text := fmt.Sprintf("%d servers in %d files", len(n.Servers), len(n.Files))
+		text := fmt.Sprintf("servers: %d, files: %d", len(n.Servers), len(n.Files))
 		if n.Service != "" {
 			text += ", mounted into service " + n.Service
 		}

@@ -31,7 +31,7 @@ func (a *app) configCheck(context.Context) (int, error) {
 	for _, it := range s.list.Items() {
 		probes += len(it.Probes)
 	}
-	_, err = fmt.Fprintf(a.Stdout, "the configuration is valid: checklist %q, %d items, %d probes, %d deployments\n", s.list.Name, len(s.list.Items()), probes, len(s.targets))
+	_, err = fmt.Fprintf(a.Stdout, "the configuration is valid: checklist %q, items %d, probes %d, deployments %d\n", s.list.Name, len(s.list.Items()), probes, len(s.targets))
 	return ExitReady, err
 }
 

@@ -213,7 +213,7 @@ func judgeTargets(targets promTargets, job string) Result {
 	case up+down == 0:
 		return Failed(ReasonMissing, "Prometheus scrapes no job %q; it scrapes %s (deployment.prometheus.job names another)", job, strings.Join(others[:min(len(others), 10)], ", "))
 	case down > 0:
-		return Failed(ReasonUnhealthy, "%d of %d targets of job %q are not up", down, up+down, job)
+		return Failed(ReasonUnhealthy, "%d of %d targets of job %q not up", down, up+down, job)
 	}
-	return Passed("all %d targets of job %q are up", up, job)
+	return Passed("all targets of job %q are up (%d)", job, up)
 }

@@ -53,7 +53,7 @@ func (s *releaseReady) Judge(v Verdicts) Result {
 	case asked == 0:
 		return unanswered(Unknownf(ReasonEmpty, "the checklist has no required standing item"))
 	case len(failing) > 0:
-		return Failed(ReasonBlocked, "%d items fail: %s", len(failing), short(failing))
+		return Failed(ReasonBlocked, "failing: %s", short(failing))
 	case len(unseen) > 0:
 		return Result{State: StateUnknown, Reason: ReasonBlocked, Detail: "not seen: " + short(unseen)}
 	}
