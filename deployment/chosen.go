@@ -19,19 +19,17 @@ func (s seenDir) same(before seenDir) bool {
 
 // chosen keeps what was chosen among the entries of directories until one of them lists something else. The zero value is ready; safe for concurrent use.
 type chosen struct {
-	mu              sync.Mutex
-	dirs, order     []string
-	lists           []seenDir // in order
-	repository, ufw Place
-	places          map[string]Place
+	mu          sync.Mutex
+	dirs, order []string
+	lists       []seenDir // in order
+	places      map[string]Place
 }
 
 // find returns what was chosen before when it would be chosen again, else nil.
-func (c *chosen) find(p *places, repository, ufw Place) map[string]Place {
+func (c *chosen) find(p *places) map[string]Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	same := func(a, b Place) bool { return a.How == b.How && slices.Equal(a.Paths, b.Paths) }
-	if c.places == nil || !slices.Equal(c.dirs, p.dirs) || !same(c.repository, repository) || !same(c.ufw, ufw) {
+	if c.places == nil || !slices.Equal(c.dirs, p.dirs) {
 		return nil
 	}
 	for i, dir := range c.order {
@@ -43,7 +41,7 @@ func (c *chosen) find(p *places, repository, ufw Place) map[string]Place {
 }
 
 // keep notes what was chosen.
-func (c *chosen) keep(p *places, repository, ufw Place, places map[string]Place) {
+func (c *chosen) keep(p *places, places map[string]Place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.mu.Lock() // others go on looking
@@ -52,5 +50,5 @@ func (c *chosen) keep(p *places, repository, ufw Place, places map[string]Place)
 	for i, dir := range p.order {
 		c.lists[i] = p.lists[dir]
 	}
-	c.repository, c.ufw, c.places = repository, ufw, places
+	c.places = places
 }

@@ -51,13 +51,13 @@ func checklistDocument(name string, dir bool) int {
 
 // repository is the nearest folder at or above the root that holds a .git. As git itself, it does not cross into another file system on the way
 // up: above a mount lies somebody else's.
-func (p *places) repository() Place {
+func (d *Deployment) repository() Place {
 	place := Place{Fact: FactRepository, How: Default}
-	if configured := p.d.Repository.Path; configured != "" {
-		place.Paths, place.How = []string{p.d.Abs(configured)}, Configured
+	if configured := d.Repository.Path; configured != "" {
+		place.Paths, place.How = []string{d.Abs(configured)}, Configured
 		return place
 	}
-	dir := p.d.Root
+	dir := d.Root
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
@@ -85,14 +85,14 @@ func hasHead(dir string) bool {
 }
 
 // ufw is the folder of ufw's rules below the host's root.
-func (p *places) ufw() Place {
-	dir := filepath.Join(p.d.Firewall.HostRoot, "etc/ufw")
+func (d *Deployment) ufw() Place {
+	dir := filepath.Join(d.Firewall.HostRoot, "etc/ufw")
 	if !filepath.IsAbs(dir) {
-		dir = p.d.Abs(dir)
+		dir = d.Abs(dir)
 	}
 	place := Place{Fact: FactFirewall, How: Default}
 	if exists(dir) {
-		place.How, place.Paths = Found, []string{dir, filepath.Join(p.d.hostRoot(), "etc/default/ufw")}
+		place.How, place.Paths = Found, []string{dir, filepath.Join(d.hostRoot(), "etc/default/ufw")}
 	}
 	return place
 }

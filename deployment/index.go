@@ -19,8 +19,6 @@ import (
 
 const (
 	maxNames = 2000 // of one directory: what comes behind is not seen
-	maxDirs  = 100  // below docs/
-	maxDepth = 4    // below docs/
 	// settled is how long a file or directory must have been left alone before what was read is believed to be what its time stamps name:
 	// those of some file systems are 2 s coarse.
 	settled = 2 * time.Second
@@ -87,31 +85,6 @@ func directory(dir string, e fs.DirEntry) bool {
 		return err == nil && info.IsDir()
 	}
 	return e.IsDir()
-}
-
-// search returns the directories that are looked through, in order of preference: the root, deployment/, deploy/, and docs/ with what is below it.
-// Directories of docs/ that are links or hidden are left out.
-func (x *index) search(root string) []string {
-	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
-	budget := maxDirs
-	var walk func(dir string, depth int)
-	walk = func(dir string, depth int) {
-		if budget--; budget < 0 {
-			return
-		}
-		dirs = append(dirs, dir)
-		if depth >= maxDepth {
-			return
-		}
-		names, _ := x.list(dir)
-		for _, e := range names {
-			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != "node_modules" {
-				walk(filepath.Join(dir, e.Name()), depth+1)
-			}
-		}
-	}
-	walk(filepath.Join(root, "docs"), 1)
-	return dirs
 }
 
 // dep is one file or directory that something was made of.

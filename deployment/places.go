@@ -70,7 +70,40 @@ type places struct {
 }
 
 func (d *Deployment) places() *places {
-	return &places{d: d, dirs: d.index.search(d.Root), lists: map[string]seenDir{}}
+	p := &places{d: d, lists: make(map[string]seenDir, 8)}
+	p.dirs = p.search()
+	return p
+}
+
+const (
+	maxDirs  = 100 // below docs/
+	maxDepth = 4   // below docs/
+)
+
+// search returns the directories that are looked through, in order of preference: the root, deployment/, deploy/, and docs/ with what is below it.
+// Directories of docs/ that are links or hidden are left out.
+func (p *places) search() []string {
+	root := p.d.Root
+	p.see(root) // what it lacks need not be looked for
+	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
+	budget := maxDirs
+	var walk func(dir string, depth int)
+	walk = func(dir string, depth int) {
+		if budget--; budget < 0 {
+			return
+		}
+		dirs = append(dirs, dir)
+		if depth >= maxDepth {
+			return
+		}
+		for _, e := range p.list(dir) {
+			if e.IsDir() && !strings.HasPrefix(e.Name(), ".") && e.Name() != "node_modules" {
+				walk(filepath.Join(dir, e.Name()), depth+1)
+			}
+		}
+	}
+	walk(filepath.Join(root, "docs"), 1)
+	return dirs
 }
 
 // seenDir is a directory as it was seen.
@@ -86,27 +119,36 @@ func (p *places) see(dir string) seenDir {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.lists[dir]
-	if !ok {
-		if p.missing(dir) {
-			known.whole = true
-		} else {
-			known.names, known.whole = p.d.index.list(dir)
-		}
-		p.lists[dir], p.order = known, append(p.order, dir)
-		below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
-		if !known.whole && !slices.ContainsFunc(p.blind, below) {
-			p.blind = append(p.blind, dir)
-		}
+	switch {
+	case ok:
+		return known
+	case p.missing(dir):
+		return seenDir{whole: true}
+	}
+	known.names, known.whole = p.d.index.list(dir)
+	p.lists[dir], p.order = known, append(p.order, dir)
+	below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
+	if !known.whole && !slices.ContainsFunc(p.blind, below) {
+		p.blind = append(p.blind, dir)
 	}
 	return known
 }
 
-// missing reports whether a directory is known not to be there, since the one above was seen whole and holds no such name, in whatever case: some file
-// systems make no difference. The caller holds the lock.
-func (p *places) missing(dir string) bool {
-	above, ok := p.lists[filepath.Dir(dir)]
-	name := filepath.Base(dir)
-	return ok && above.whole && !slices.ContainsFunc(above.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
+// missing reports whether a path is known to lead nowhere, since the nearest directory above it that was looked at was seen whole and does not hold
+// the next name, in whatever case: some file systems make no difference. The caller holds the lock.
+func (p *places) missing(path string) bool {
+	above, name := filepath.Dir(path), filepath.Base(path)
+	if dir, ok := p.lists[above]; ok {
+		return dir.whole && !slices.ContainsFunc(dir.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
+	}
+	return above != path && p.missing(above)
+}
+
+// lacks reports whether a path is known to lead nowhere without looking.
+func (p *places) lacks(path string) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.missing(path)
 }
 
 // unseen are the directories that were not seen whole so far.

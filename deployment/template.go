@@ -2,7 +2,6 @@ package deployment
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 )
 
@@ -18,8 +17,8 @@ func (v *View) Template() (*Env, error) {
 	}
 	for _, base := range []string{path, filepath.Join(filepath.Dir(path), ".env")} {
 		for _, ending := range templateEndings() {
-			if info, err := os.Stat(base + ending); err == nil && info.Mode().IsRegular() {
-				return v.envAt(base + ending)
+			if file := base + ending; !v.folders().lacks(file) && isFile(file) {
+				return v.envAt(file)
 			}
 		}
 	}

@@ -23,6 +23,8 @@ type View struct {
 	envFiles   func() ([]*Env, error)
 	folders    func() *places
 	places     func() map[string]Place
+	repository func() Place
+	ufw        func() Place
 	nginxRoots func() nginxRoots
 
 	mu       sync.Mutex
@@ -38,6 +40,8 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}}
 	v.folders = sync.OnceValue(d.places)
 	v.places = sync.OnceValue(v.choose)
+	v.repository = sync.OnceValue(d.repository)
+	v.ufw = sync.OnceValue(d.ufw)
 	v.nginxRoots = sync.OnceValue(v.chooseNginx)
 	v.env = sync.OnceValues(func() (*Env, error) {
 		place := v.Place(FactEnvFile)
@@ -53,13 +57,11 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	return v
 }
 
-// choose decides all places that need nothing but the names of files. As long as every directory lists the same, they are those of the pass before; only
-// what is no matter of listings is looked at again.
+// choose decides all places that need nothing but the names of files. As long as every directory lists the same, they are those of the pass before.
 func (v *View) choose() map[string]Place {
 	p := v.folders()
-	repository, ufw := p.repository(), p.ufw()
 	before := &v.Deployment.chosen
-	if kept := before.find(p, repository, ufw); kept != nil {
+	if kept := before.find(p); kept != nil {
 		return kept
 	}
 	d := v.Deployment
@@ -75,8 +77,6 @@ func (v *View) choose() map[string]Place {
 		p.first(FactChecklist, d.Documents.Checklist, p.hits(checklistDocument)),
 		p.diagrams(),
 		p.first(FactAlertmanager, d.Alertmanager.Config, p.hits(named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config")),
-		repository,
-		ufw,
 	}
 	places := make(map[string]Place, len(all))
 	for _, place := range all {
@@ -85,7 +85,7 @@ func (v *View) choose() map[string]Place {
 		}
 		places[place.Fact] = place
 	}
-	before.keep(p, repository, ufw, places)
+	before.keep(p, places)
 	return places
 }
 
@@ -98,6 +98,10 @@ func (v *View) Place(fact string) Place {
 		return v.composePlace()
 	case FactAlertmanager, FactMigrations:
 		return v.mounted(v.places()[fact])
+	case FactRepository: // no matter of listings, like the next, and few ask for them
+		return v.repository()
+	case FactFirewall:
+		return v.ufw()
 	}
 	return v.places()[fact]
 }
