@@ -31,8 +31,9 @@ type batch struct {
 }
 
 const (
-	// perWorker is the number of looks at files for which another worker is started.
-	perWorker = 16
+	// perWorker is the number of looks at files for which another worker is started. It is high, since several looks need the same files: these are read
+	// once, and other workers would wait for them.
+	perWorker = 64
 	// reinforceAfter is the time after which files are taken to be slow: then there are as many workers as slots, so that one file does not hold up the others.
 	reinforceAfter = 20 * time.Millisecond
 )

@@ -70,6 +70,9 @@ func (c *Collector) start(l *look, pass *probe.Pass, files *batch) <-chan struct
 	l.done = done
 	j := job{l, key, done}
 	if slots := c.limits.of(l.probe.Kind); slots == files.slots {
+		if files.jobs == nil {
+			files.jobs = make([]job, 0, len(c.looks))
+		}
 		files.jobs = append(files.jobs, j)
 	} else {
 		c.startBatch(&batch{pass: pass, slots: slots, jobs: []job{j}})

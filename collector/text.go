@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Reports are written as text without building the data model first. Where the formats differ, and how numbers and labels are written, follows
@@ -25,14 +26,19 @@ type Writer struct {
 	all    []*textFamily // sorted by name
 	format int           // 1 for OpenMetrics, 0 for text
 	key    []byte
+
+	// of the samples before, which are of the same item more often than not
+	category, item string
+	ofItem         []byte // both labels as text
 }
 
 type textFamily struct {
 	Family
-	order []int     // of the labels by name
-	heads [2]string // help and type, in the text format and in OpenMetrics
-	name  []byte    // with the opening brace
-	text  []byte
+	order  []int     // of the labels by name
+	before []string  // what stands before each label's value, in this order
+	ofItem bool      // category and item come first
+	heads  [2]string // help and type, in the text format and in OpenMetrics
+	text   []byte
 	// What a probe measured twice is dropped; families that are not measured have no doubles.
 	measured bool
 	seen     map[string]bool
@@ -51,10 +57,13 @@ func NewWriter() *Writer {
 			t.order = append(t.order, i)
 		}
 		slices.SortFunc(t.order, func(a, b int) int { return cmp.Compare(f.Labels[a], f.Labels[b]) })
-		t.name = []byte(f.Name)
-		if len(f.Labels) > 0 {
-			t.name = append(t.name, '{')
+		for n, i := range t.order {
+			t.before = append(t.before, f.Labels[i]+`="`)
+			if n > 0 {
+				t.before[n] = `",` + t.before[n]
+			}
 		}
+		t.ofItem = len(t.order) > 1 && f.Labels[t.order[0]] == "category" && f.Labels[t.order[1]] == "item"
 		w.byName[f.Name] = t
 		w.all = append(w.all, t)
 	}
@@ -102,21 +111,29 @@ func (w *Writer) add(name string, number float64, labels ...string) {
 	if len(text) == 0 {
 		text = append(text, f.heads[w.format]...)
 	}
-	text = append(text, f.name...)
-	for n, i := range f.order {
-		if n > 0 {
-			text = append(text, ',')
-		}
-		text = append(text, f.Labels[i]...)
-		text = append(text, '=', '"')
-		text = appendEscaped(text, labels[i])
-		text = append(text, '"')
-	}
+	text = append(text, f.Name...)
 	if len(labels) > 0 {
-		text = append(text, '}')
+		text = append(w.appendLabels(append(text, '{'), f, labels), '"', '}')
 	}
 	text = append(text, ' ')
 	f.text = append(w.appendNumber(text, number), '\n')
+}
+
+// appendLabels writes labels but for the last quotation mark.
+func (w *Writer) appendLabels(text []byte, f *textFamily, labels []string) []byte {
+	done := 0
+	if f.ofItem {
+		if category, item := labels[f.order[0]], labels[f.order[1]]; category != w.category || item != w.item || len(w.ofItem) == 0 {
+			w.category, w.item = category, item
+			w.ofItem = appendEscaped(append(w.ofItem[:0], f.before[0]...), category)
+			w.ofItem = appendEscaped(append(w.ofItem, f.before[1]...), item)
+		}
+		text, done = append(text, w.ofItem...), 2
+	}
+	for n := done; n < len(labels); n++ {
+		text = appendEscaped(append(text, f.before[n]...), labels[f.order[n]])
+	}
+	return text
 }
 
 // heads are the lines before a family's samples, which differ in how they escape.
@@ -128,6 +145,9 @@ func heads(f Family) [2]string {
 
 // appendEscaped writes a label's value; bytes that are no UTF-8 become the replacement character.
 func appendEscaped(text []byte, value string) []byte {
+	if plain(value) {
+		return append(text, value...)
+	}
 	value = strings.ToValidUTF8(value, "\uFFFD")
 	from := 0
 	for i := range len(value) {
@@ -146,6 +166,16 @@ func appendEscaped(text []byte, value string) []byte {
 		from = i + 1
 	}
 	return append(text, value[from:]...)
+}
+
+// plain reports whether a value is written as it is: ASCII without anything to escape, as nearly all are.
+func plain(value string) bool {
+	for i := range len(value) {
+		if c := value[i]; c >= utf8.RuneSelf || c == '\\' || c == '"' || c == '\n' {
+			return false
+		}
+	}
+	return true
 }
 
 // appendNumber writes a number; in OpenMetrics a whole one has a decimal point too.

@@ -38,14 +38,13 @@ type index struct {
 // list returns the entries of a directory, sorted by name. seen is false for a directory that is there and was not seen whole: the exporter's user
 // may not list it, or it holds more names than are read.
 func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
-	info, err := os.Stat(dir)
-	if err != nil || !info.IsDir() {
+	id, kind, err := files.Look(dir)
+	if err != nil || !kind.IsDir() {
 		x.mu.Lock()
 		delete(x.dirs, dir)
 		x.mu.Unlock()
 		return nil, !errors.Is(err, fs.ErrPermission)
 	}
-	id := files.Identify(info)
 	x.mu.Lock()
 	known, ok := x.dirs[dir]
 	x.mu.Unlock()
@@ -107,12 +106,8 @@ func (s sources) note(path string) {
 	if _, ok := s[path]; ok {
 		return
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		s[path] = dep{}
-		return
-	}
-	s[path] = dep{files.Identify(info), true}
+	id, _, err := files.Look(path)
+	s[path] = dep{id, err == nil}
 }
 
 // made keeps what was made of several files until one of them changes. The zero value is ready; safe for concurrent use.
@@ -139,8 +134,7 @@ func (m *made[T]) get(key string, make func(sources) T) T {
 
 func (s sources) same() bool {
 	for path, then := range s {
-		info, err := os.Stat(path)
-		if (err == nil) != then.exists || err == nil && files.Identify(info) != then.id {
+		if id, _, err := files.Look(path); (dep{id, err == nil}) != then {
 			return false
 		}
 	}

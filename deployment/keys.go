@@ -10,13 +10,11 @@ import (
 // Keys lists the variables that match one of the patterns (path.Match: REDIS_*_TTL), sorted, wherever the deployment's files name them: in the
 // application's environment or in an env file. Whether and where the service gets one, Value says.
 func (v *View) Keys(patterns ...string) ([]string, error) {
+	globs := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !strings.ContainsAny(p, `*?[\`) })
 	var keys []string
 	add := func(key string) {
-		for _, p := range patterns {
-			if ok := p == key; ok || strings.ContainsAny(p, `*?[\`) && matches(p, key) {
-				keys = append(keys, key)
-				return
-			}
+		if slices.Contains(patterns, key) || slices.ContainsFunc(globs, func(p string) bool { return matches(p, key) }) {
+			keys = append(keys, key)
 		}
 	}
 	c, err := v.Compose()

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/klauspost/compress/flate"
@@ -27,6 +28,8 @@ import (
 
 // pages makes them. Safe for concurrent use.
 type pages struct {
+	agreed atomic.Pointer[negotiated] // on the last header
+
 	mu       sync.Mutex
 	writer   *collector.Writer
 	own      ownFamilies
@@ -106,9 +109,8 @@ type family = collector.TextFamily
 
 // serve answers who asked at a time with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
 func (p *pages) serve(w http.ResponseWriter, r *http.Request, asked time.Time, self prometheus.Gatherer, report *collector.Report, kept *kept, errs promhttp.Logger) {
-	format := expfmt.NegotiateAccept(r.Header, expfmt.DefaultOpenMetricsAcceptedFormats()...)
-	open := format.FormatType() == expfmt.TypeOpenMetrics
-	if !open && format.FormatType() != expfmt.TypeTextPlain {
+	agreed := p.negotiate(r.Header)
+	if agreed.kind != expfmt.TypeOpenMetrics && agreed.kind != expfmt.TypeTextPlain {
 		var all prometheus.Gatherers
 		if self != nil {
 			all = append(all, self)
@@ -120,14 +122,14 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, asked time.Time, s
 		return
 	}
 	zipped := acceptsGzip(r.Header) && !besides(r)
-	sent, err := p.body(asked, format, zipped, self, report, kept)
+	sent, err := p.body(asked, agreed, zipped, self, report, kept)
 	if err != nil {
 		errs.Println("error gathering the exporter's own metrics:", err)
 		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", string(format))
+	h.Set("Content-Type", string(agreed.format))
 	if zipped {
 		h.Set("Content-Encoding", "gzip")
 	}
@@ -138,16 +140,35 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, asked time.Time, s
 	p.mu.Unlock()
 }
 
+// negotiated is the format that an Accept header comes to.
+type negotiated struct {
+	accept string
+	format expfmt.Format
+	kind   expfmt.FormatType
+}
+
+// negotiate chooses the format. A scraper says the same every time, so that the last answer is kept.
+func (p *pages) negotiate(h http.Header) *negotiated {
+	accept := h.Get("Accept")
+	if last := p.agreed.Load(); last != nil && last.accept == accept {
+		return last
+	}
+	format := expfmt.NegotiateAccept(h, expfmt.DefaultOpenMetricsAcceptedFormats()...)
+	agreed := &negotiated{accept, format, format.FormatType()}
+	p.agreed.Store(agreed)
+	return agreed
+}
+
 // body makes a page, or finds it, for somebody who will let go of it. A slow reader holds nobody else up.
-func (p *pages) body(asked time.Time, format expfmt.Format, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
+func (p *pages) body(asked time.Time, agreed *negotiated, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	format, open := agreed.format, agreed.kind == expfmt.TypeOpenMetrics
 	shape := form{format, zipped, self != nil}
 	if found := kept.find(asked, report, shape); found != nil {
 		found.users++
 		return found, nil
 	}
-	open := format.FormatType() == expfmt.TypeOpenMetrics
 	all, err := p.families(asked, format, open, self, report)
 	if err != nil {
 		return nil, err

@@ -2,7 +2,6 @@ package files
 
 import (
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 )
@@ -36,11 +35,11 @@ type entry struct {
 // that are made of one file. The result is shared: callers must not change it.
 func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte, info fs.FileInfo) (T, error)) (T, error) {
 	k := key{path, as}
-	if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+	if id, kind, err := Look(path); err == nil && kind.IsRegular() {
 		c.mu.Lock()
 		e, ok := c.entries[k]
 		c.mu.Unlock()
-		if ok && e.id == Identify(info) {
+		if ok && e.id == id {
 			return e.value.(T), nil
 		}
 	}

@@ -32,12 +32,37 @@ type Identity struct {
 
 // Identify returns the identity behind what Stat or Lstat returned.
 func Identify(info fs.FileInfo) Identity {
-	id := Identity{Size: info.Size(), Modified: info.ModTime()}
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		id.Device, id.Inode = uint64(st.Dev), st.Ino //nolint:unconvert // Dev is 32 bits wide on some platforms
-		id.Changed = time.Unix(st.Ctim.Unix())
+		return identify(st)
 	}
-	return id
+	return Identity{Size: info.Size(), Modified: info.ModTime()}
+}
+
+func identify(st *syscall.Stat_t) Identity {
+	return Identity{
+		Device: uint64(st.Dev), Inode: st.Ino, Size: st.Size, //nolint:unconvert // Dev is 32 bits wide on some platforms
+		Modified: time.Unix(st.Mtim.Unix()), Changed: time.Unix(st.Ctim.Unix()),
+	}
+}
+
+// Look returns the identity of what a path leads to, following links, and its type: 0 for a regular file, fs.ModeDir for a directory, fs.ModeIrregular
+// for what is neither. Every file is looked at on every scrape, so that nothing is made here of what nobody asks for, as os.Stat does.
+func Look(path string) (id Identity, kind fs.FileMode, err error) {
+	var st syscall.Stat_t
+	for err = syscall.EINTR; err == syscall.EINTR; {
+		err = syscall.Stat(path, &st)
+	}
+	if err != nil {
+		return Identity{}, 0, &fs.PathError{Op: "stat", Path: path, Err: err}
+	}
+	switch st.Mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+	case syscall.S_IFDIR:
+		kind = fs.ModeDir
+	default:
+		kind = fs.ModeIrregular
+	}
+	return identify(&st), kind, nil
 }
 
 // Open opens a regular file for reading, following links. It never blocks on what is not one.

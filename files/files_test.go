@@ -11,6 +11,36 @@ import (
 	"time"
 )
 
+// TestLookIsWhatStatTells: Look tells what os.Stat does, and follows links as it does.
+func TestLookIsWhatStatTells(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	for _, err := range []error{
+		os.WriteFile(at("file"), []byte("0123456789"), 0o600), os.Mkdir(at("dir"), 0o700), syscall.Mkfifo(at("fifo"), 0o600),
+		os.Symlink("file", at("link")), os.Symlink("loop", at("loop")),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"file", "dir", "fifo", "link", "loop", "absent", "file/below"} {
+		info, wanted := os.Stat(at(name))
+		id, kind, err := Look(at(name))
+		if wanted != nil {
+			if !errors.Is(err, errors.Unwrap(wanted)) {
+				t.Errorf("%s: %v, want %v", name, err, wanted)
+			}
+			continue
+		}
+		if err != nil || id != Identify(info) || kind.IsRegular() != info.Mode().IsRegular() || kind.IsDir() != info.IsDir() {
+			t.Errorf("%s: %+v, %v, %v; want %+v, %v", name, id, kind, err, Identify(info), info.Mode())
+		}
+		if id.Size != info.Size() || !id.Modified.Equal(info.ModTime()) || id.Changed.IsZero() || id.Inode == 0 {
+			t.Errorf("%s: %+v does not tell what %+v does", name, id, info)
+		}
+	}
+}
+
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
