@@ -2,6 +2,7 @@ package collector
 
 import (
 	"context"
+	"runtime"
 	"sync"
 	"time"
 
@@ -9,9 +10,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Rounds that many ask for are shared. Who asks while a round is under way must not be told what was looked at before: they wait for the next one,
-// which begins as soon as this one has looked at what is quick, and all who ask meanwhile share it. Each waits until their own deadline and no longer,
-// and nobody's deadline ends a round for the others.
+// Rounds that many ask for are shared by all who ask before it begins. Who asks while a round is under way must not be told what was looked at before:
+// they wait for the next one, which begins as soon as this one has looked at what is quick. Each waits until their own deadline and no longer, and
+// nobody's deadline ends a round for the others.
 
 // round is one round of looking.
 type round struct {
@@ -25,32 +26,47 @@ type round struct {
 	report *Report
 }
 
-// rounds is the round in its quick moments and the one after it.
+// rounds is the round that has not begun yet, if anybody waits for it; the one before it may be in its quick moments.
 type rounds struct {
-	mu      sync.Mutex
-	running bool
-	next    *round
+	mu   sync.Mutex
+	led  bool // somebody leads a round, and sees to the one after it
+	next *round
 }
 
 // join returns the round to wait for. With lead set it has to be led by who asks.
 func (s *rounds) join() (r *round, lead bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.running {
-		s.running = true
-		return &round{done: make(chan struct{})}, true
-	}
 	if s.next == nil {
 		s.next = &round{done: make(chan struct{})}
 	}
-	return s.next, false
+	lead, s.led = !s.led, true
+	return s.next, lead
+}
+
+// begin takes the round that is to begin: nobody joins it any more.
+func (s *rounds) begin() *round {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.next
+	s.next = nil
+	return r
+}
+
+// pass ends a round's quick moments and reports whether somebody waits for the next.
+func (s *rounds) pass() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.led = s.next != nil
+	return s.led
 }
 
 // shared reports on everything, in a round that is shared with all who ask at the same time.
 func (c *Collector) shared(ctx context.Context) *Report {
 	r, lead := c.rounds.join()
 	if lead {
-		c.lead(ctx, r)
+		runtime.Gosched() // who asked in the same instant joins
+		c.lead(ctx)
 	}
 	select {
 	case <-r.done:
@@ -66,11 +82,12 @@ func (c *Collector) shared(ctx context.Context) *Report {
 }
 
 // lead begins a round and sees it through its quick moments, while ctx allows; the rest of it goes on by itself, and the next round may begin.
-func (c *Collector) lead(ctx context.Context, r *round) {
+func (c *Collector) lead(ctx context.Context) {
+	r := c.rounds.begin()
 	c.begin(r, Selection{}, false)
 	quick := c.quick(ctx, r)
-	if next := c.rounds.pass(); next != nil {
-		c.running.Go(func() { c.lead(c.background, next) })
+	if c.rounds.pass() {
+		c.running.Go(func() { c.lead(c.background) })
 	}
 	if quick && len(r.slow) == 0 {
 		c.tell(r)
@@ -80,15 +97,6 @@ func (c *Collector) lead(ctx context.Context, r *round) {
 		c.rest(c.background, r) // ends: each look has its own timeout
 		c.tell(r)
 	})
-}
-
-// pass ends a round's quick moments and returns the next round if somebody waits for it.
-func (s *rounds) pass() *round {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	next := s.next
-	s.next, s.running = nil, next != nil
-	return next
 }
 
 func (c *Collector) tell(r *round) {

@@ -77,6 +77,31 @@ func TestThoseWhoAskMeanwhileShareTheNextRound(t *testing.T) {
 	})
 }
 
+// TestARoundIsOpenUntilItBegins: who asks before it begins shares it, who asks afterwards shares the next, and there is always one who leads.
+func TestARoundIsOpenUntilItBegins(t *testing.T) {
+	var s rounds
+	first, lead := s.join()
+	if other, second := s.join(); !lead || second || other != first {
+		t.Error("two who ask before a round begins do not share it, or not one of them leads")
+	}
+	if s.begin() != first {
+		t.Error("another round begins than the one that is waited for")
+	}
+	next, lead := s.join()
+	if other, second := s.join(); lead || second || next == first || other != next {
+		t.Error("two who ask while a round is under way do not share the one after it, or lead it themselves")
+	}
+	if !s.pass() || s.begin() != next {
+		t.Error("the next round is not led")
+	}
+	if s.pass() {
+		t.Error("a round is led that nobody waits for")
+	}
+	if last, lead := s.join(); !lead || last == next {
+		t.Error("who asks when nothing is under way does not lead a round of their own")
+	}
+}
+
 // TestEachWaitsUntilItsOwnDeadline: who has less time leaves alone, and who has more is not cut short.
 func TestEachWaitsUntilItsOwnDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

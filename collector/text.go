@@ -80,10 +80,12 @@ func (w *Writer) Write(r *Report, openMetrics bool) []TextFamily {
 	}
 	for _, f := range w.all {
 		f.text = f.text[:0]
-		clear(f.seen)
+		if len(f.seen) > 0 {
+			clear(f.seen)
+		}
 	}
 	r.samples(w.add)
-	var out []TextFamily
+	out := make([]TextFamily, 0, len(w.all))
 	for _, f := range w.all {
 		if len(f.text) > 0 {
 			out = append(out, TextFamily{f.Name, f.text})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/pprof"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -76,7 +77,7 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 		s.pages.serve(w, r, asked, s.self.registry, nil, nil, errorLog{s.app.log})
 		return
 	}
-	if report, ok := s.collect(w, r, set, set.targets[0]); ok {
+	if report, ok := s.collect(w, r, r.URL.Query(), set, set.targets[0]); ok {
 		s.pages.serve(w, r, asked, s.self.registry, report, set.targets[0].kept, errorLog{s.app.log})
 	}
 }
@@ -85,20 +86,21 @@ func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
-	name := r.URL.Query().Get("target")
+	query := r.URL.Query()
+	name := query.Get("target")
 	t := set.find(name)
 	if t == nil || name == "" {
 		http.Error(w, fmt.Sprintf("there is no target of this name; configured are: %q", set.names()), http.StatusNotFound)
 		return
 	}
-	if report, ok := s.collect(w, r, set, t); ok {
+	if report, ok := s.collect(w, r, query, set, t); ok {
 		s.pages.serve(w, r, time.Now(), nil, report, t.kept, errorLog{s.app.log})
 	}
 }
 
 // collect looks at a target as a request asks; when the request asks for what does not exist it answers that and returns false.
-func (s *server) collect(w http.ResponseWriter, r *http.Request, set *setup, t *target) (*collector.Report, bool) {
-	sel, err := selection(set.list, r.URL.Query()["collect[]"], nil)
+func (s *server) collect(w http.ResponseWriter, r *http.Request, query url.Values, set *setup, t *target) (*collector.Report, bool) {
+	sel, err := selection(set.list, query["collect[]"], nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, false

@@ -242,6 +242,7 @@ func (p *pages) families(asked time.Time, format expfmt.Format, open bool, self 
 		if err := p.own.gather(self, format, asked); err != nil {
 			return nil, err
 		}
+		all = make([]family, 0, len(theirs)+len(p.own.names)+1)
 		text, from := p.own.text.Bytes(), 0
 		for i, name := range p.own.names {
 			for len(theirs) > 0 && theirs[0].Name < name {

@@ -71,15 +71,15 @@ func (m *processMetrics) Collect(ch chan<- prometheus.Metric) {
 
 var errProc = errors.New("/proc is not as proc(5) has it")
 
-// memoryPages are the first two numbers of /proc/self/statm.
+// memoryPages are the first two numbers of /proc/self/statm. It is read without os.File, which asks the poller to wait for more.
 func memoryPages() (virtual, resident float64, err error) {
-	f, err := os.Open("/proc/self/statm")
+	fd, err := unix.Open("/proc/self/statm", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer func() { _ = f.Close() }()
+	defer func() { _ = unix.Close(fd) }()
 	var text [128]byte
-	n, err := f.Read(text[:])
+	n, err := unix.Read(fd, text[:])
 	if err != nil {
 		return 0, 0, err
 	}

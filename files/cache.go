@@ -1,7 +1,11 @@
 package files
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"slices"
 	"sync"
 	"time"
 )
@@ -36,11 +40,8 @@ type entry struct {
 func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte, info fs.FileInfo) (T, error)) (T, error) {
 	k := key{path, as}
 	if id, kind, err := Look(path); err == nil && kind.IsRegular() {
-		c.mu.Lock()
-		e, ok := c.entries[k]
-		c.mu.Unlock()
-		if ok && e.id == id {
-			return e.value.(T), nil
+		if value, ok := c.find(k, id); ok {
+			return value.(T), nil
 		}
 	}
 	var zero T
@@ -54,19 +55,70 @@ func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte,
 		c.drop(k)
 		return zero, err
 	}
+	c.keep(k, Identify(info), value)
+	return value, nil
+}
+
+// Names returns the names in a directory, sorted, from memory when the directory is the same as last time; more than limit are ErrTooLarge. The result
+// is shared: callers must not change it.
+func (c *Cache) Names(dir string, limit int) ([]string, error) {
+	k := key{dir, "its names"}
+	id, _, err := Look(dir) // before it is read: what changes meanwhile makes it another the next time
+	if err != nil {
+		c.drop(k)
+		return nil, err
+	}
+	if value, ok := c.find(k, id); ok {
+		return value.([]string), nil
+	}
+	names, err := readNames(dir, limit)
+	if err != nil {
+		c.drop(k)
+		return nil, err
+	}
+	c.keep(k, id, names)
+	return names, nil
+}
+
+func readNames(dir string, limit int) ([]string, error) {
+	f, err := OpenDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	names, err := f.Readdirnames(limit + 1)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	if len(names) > limit {
+		return nil, fmt.Errorf("%w: more than %d entries", ErrTooLarge, limit)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+func (c *Cache) find(k key, id Identity) (any, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	e, ok := c.entries[k]
+	return e.value, ok && e.id == id
+}
+
+// keep keeps what was made of something that has been left alone for long enough.
+func (c *Cache) keep(k key, id Identity, value any) {
 	now := time.Now
 	if c.Now != nil {
 		now = c.Now
 	}
-	if id := Identify(info); now().Sub(id.Changed) >= rest && now().Sub(id.Modified) >= rest {
-		c.mu.Lock()
-		if c.entries == nil {
-			c.entries = make(map[key]entry)
-		}
-		c.entries[k] = entry{id, value}
-		c.mu.Unlock()
+	if now().Sub(id.Changed) < rest || now().Sub(id.Modified) < rest {
+		return
 	}
-	return value, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.entries == nil {
+		c.entries = make(map[key]entry)
+	}
+	c.entries[k] = entry{id, value}
 }
 
 func (c *Cache) drop(k key) {

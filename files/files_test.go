@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -177,6 +178,58 @@ func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
 	}
 	if _, err := Load(c, path, "text", 100, func([]byte, fs.FileInfo) (string, error) { return "", nil }); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("a removed file: %v", err)
+	}
+}
+
+// TestNamesAreReadAgainWhenTheDirectoryChanges: what is kept are the names of this very directory in this very state.
+func TestNamesAreReadAgainWhenTheDirectoryChanges(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "dir")
+	hours := 100
+	c := &Cache{Now: func() time.Time { return time.Now().Add(time.Minute) }}
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	add := func(name string) {
+		t.Helper()
+		do(os.WriteFile(filepath.Join(dir, name), nil, 0o600))
+		hours-- // told by more than the clock's tick
+		at := time.Now().Add(-time.Duration(hours) * time.Hour)
+		do(os.Chtimes(dir, at, at))
+	}
+	names := func(limit int, want ...string) []string {
+		t.Helper()
+		got, err := c.Names(dir, limit)
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("%q, %v; want %q", got, err, want)
+		}
+		return got
+	}
+	do(os.Mkdir(dir, 0o700))
+	add("b")
+	add("a")
+	if one, two := names(2, "a", "b"), names(2, "a", "b"); &one[0] != &two[0] {
+		t.Error("an unchanged directory is read again")
+	}
+	add("c")
+	names(3, "a", "b", "c")
+	add("d")
+	if _, err := c.Names(dir, 3); !errors.Is(err, ErrTooLarge) {
+		t.Errorf("four names where three are allowed: %v", err)
+	}
+	c.Now = time.Now // as if it had been changed a moment ago
+	if one, two := names(4, "a", "b", "c", "d"), names(4, "a", "b", "c", "d"); &one[0] == &two[0] {
+		t.Error("the names of a directory at work are kept")
+	}
+	do(os.RemoveAll(dir))
+	if _, err := c.Names(dir, 4); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a removed directory: %v", err)
+	}
+	do(os.WriteFile(dir, nil, 0o600))
+	if _, err := c.Names(dir, 4); !errors.Is(err, syscall.ENOTDIR) {
+		t.Errorf("a file in its place: %v", err)
 	}
 }
 

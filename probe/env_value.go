@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -46,7 +47,7 @@ func words(list []string) string { return strings.Join(list, ", ") }
 // known quotes a value when it is one of the words a rule knows, in any case of letters; any other value is not shown.
 func known(value string, rule ...string) string {
 	if slices.ContainsFunc(rule, func(w string) bool { return strings.EqualFold(w, value) }) {
-		return fmt.Sprintf("%q", strings.ToLower(value))
+		return strconv.Quote(strings.ToLower(value))
 	}
 	return "another value"
 }

@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -92,23 +90,10 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 
 // migrationNames lists the migrations of a folder by name.
 func migrationNames(p *Pass, dir string) ([]migrationName, error) {
-	f, err := files.OpenDir(dir)
+	all, err := p.Files.Names(dir, maxMigrations)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	entries, err := f.ReadDir(maxMigrations + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(entries) > maxMigrations {
-		return nil, fmt.Errorf("%w: more than %d entries", files.ErrTooLarge, maxMigrations)
-	}
-	all := make([]string, len(entries))
-	for i, e := range entries {
-		all[i] = e.Name()
-	}
-	slices.Sort(all)
 	return unchanged(p, migrationNamesKey{dir}, all, func() []migrationName {
 		var names []migrationName
 		for _, file := range all {
