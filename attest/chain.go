@@ -82,6 +82,9 @@ func (p Problem) Unwrap() error { return p.Err }
 // directory itself: then nothing is known.
 func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 	c := &Chain{dir: dir, sums: make(map[int]string), state: newHistory()}
+	if _, _, err := files.Look(dir); errors.Is(err, fs.ErrNotExist) {
+		return c, nil
+	}
 	// The head first: what is appended meanwhile must not look as if it were missing.
 	head, headSum := c.readHead()
 	names, err := listDir(dir)

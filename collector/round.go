@@ -28,9 +28,10 @@ type round struct {
 
 // rounds is the round that has not begun yet, if anybody waits for it; the one before it may be in its quick moments.
 type rounds struct {
-	mu   sync.Mutex
-	led  bool // somebody leads a round, and sees to the one after it
-	next *round
+	mu    sync.Mutex
+	led   bool // somebody leads a round, and sees to the one after it
+	quiet bool // the last round found nothing to look at, and neither will this one most likely: it is not worth waiting for others to join
+	next  *round
 }
 
 // join returns the round to wait for. With lead set it has to be led by who asks.
@@ -44,6 +45,16 @@ func (s *rounds) join() (r *round, lead bool) {
 	return s.next, lead
 }
 
+// invite lets those join who ask in the same instant.
+func (s *rounds) invite() {
+	s.mu.Lock()
+	quiet := s.quiet
+	s.mu.Unlock()
+	if !quiet {
+		runtime.Gosched()
+	}
+}
+
 // begin takes the round that is to begin: nobody joins it any more.
 func (s *rounds) begin() *round {
 	s.mu.Lock()
@@ -53,11 +64,11 @@ func (s *rounds) begin() *round {
 	return r
 }
 
-// pass ends a round's quick moments and reports whether somebody waits for the next.
-func (s *rounds) pass() bool {
+// pass ends a round's quick moments, in which something was looked at or not, and reports whether somebody waits for the next.
+func (s *rounds) pass(looked bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.led = s.next != nil
+	s.led, s.quiet = s.next != nil, !looked
 	return s.led
 }
 
@@ -65,7 +76,7 @@ func (s *rounds) pass() bool {
 func (c *Collector) shared(ctx context.Context) *Report {
 	r, lead := c.rounds.join()
 	if lead {
-		runtime.Gosched() // who asked in the same instant joins
+		c.rounds.invite()
 		c.lead(ctx)
 	}
 	select {
@@ -86,7 +97,7 @@ func (c *Collector) lead(ctx context.Context) {
 	r := c.rounds.begin()
 	c.begin(r, Selection{}, false)
 	quick := c.quick(ctx, r)
-	if c.rounds.pass() {
+	if c.rounds.pass(len(r.waiting) > 0) {
 		c.running.Go(func() { c.lead(c.background) })
 	}
 	if quick && len(r.slow) == 0 {
