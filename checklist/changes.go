@@ -26,7 +26,7 @@ func (l *loader) change(c *Checklist, changes Changes) {
 		o := origin{changes.File, "overrides." + name, node}
 		it := l.find(c, name, o.file, o.path, node)
 		var d Override
-		l.problems = append(l.problems, schema.DecodeAt(o.file, o.path, node, &d)...)
+		l.problems = append(l.problems, l.tags.DecodeAt(o.file, o.path, node, &d)...)
 		if it != nil {
 			l.override(it, d, o)
 		}
@@ -34,7 +34,7 @@ func (l *loader) change(c *Checklist, changes Changes) {
 	for i, node := range changes.Waivers {
 		o := origin{changes.File, fmt.Sprintf("waivers[%d]", i), node}
 		var d WaiverDocument
-		problems := schema.DecodeAt(o.file, o.path, node, &d)
+		problems := l.tags.DecodeAt(o.file, o.path, node, &d)
 		l.problems = append(l.problems, problems...)
 		if len(problems) > 0 {
 			continue

@@ -65,6 +65,7 @@ type origin struct {
 type loader struct {
 	kinds    map[string]probe.Kind
 	names    []string // of the kinds, in order
+	tags     schema.Tags
 	problems schema.Problems
 	digest   interface {
 		Write([]byte) (int, error)

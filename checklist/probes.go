@@ -51,7 +51,7 @@ func (l *loader) probe(o origin) *Probe {
 		return nil
 	}
 	var d ProbeDocument
-	l.problems = append(l.problems, schema.DecodeAt(o.file, o.path, &common, &d)...)
+	l.problems = append(l.problems, l.tags.DecodeAt(o.file, o.path, &common, &d)...)
 
 	pr := &Probe{Name: d.Name, Kind: *kind, MaxAge: kind.MaxAge, Timeout: kind.Timeout}
 	if pr.Name == "" {
@@ -72,7 +72,7 @@ func (l *loader) probe(o origin) *Probe {
 func (l *loader) spec(pr *Probe, o probeOrigin) {
 	l.probes[pr] = o
 	made := pr.Kind.New()
-	problems := schema.DecodeAt(o.file, o.path, o.spec, made)
+	problems := l.tags.DecodeAt(o.file, o.path, o.spec, made)
 	l.problems = append(l.problems, problems...)
 	pr.Settings, pr.Digest = written(pr.Kind.Name, o.spec)
 	pr.Look, pr.Derived = nil, nil

@@ -7,6 +7,7 @@ import (
 	"hash/maphash"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -181,7 +182,11 @@ func (p *pages) body(asked time.Time, agreed *negotiated, zipped bool, self prom
 	if zipped {
 		made.body = append(made.body[:0], p.compressed(all, open, kept)...)
 	} else {
-		made.body = made.body[:0]
+		length := 0
+		for _, f := range all {
+			length += len(f.Text)
+		}
+		made.body = slices.Grow(made.body[:0], length)
 		for _, f := range all {
 			made.body = append(made.body, f.Text...)
 		}
@@ -190,12 +195,15 @@ func (p *pages) body(asked time.Time, agreed *negotiated, zipped bool, self prom
 	return made, nil
 }
 
+// maxSpare is the length up to which memory that nobody uses is kept for the next page: a longer one takes so long to make that new memory is cheap.
+const maxSpare = 256 << 10
+
 // letGo ends a use of a page. The caller holds the lock.
 func (p *pages) letGo(s *sheet) {
 	if s == nil {
 		return
 	}
-	if s.users--; s.users == 0 {
+	if s.users--; s.users == 0 && cap(s.body) <= maxSpare {
 		p.spare = s
 	}
 }

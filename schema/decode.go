@@ -19,6 +19,28 @@ func Decode(file string, n *Node, into any) Problems { return DecodeAt(file, "",
 // DecodeAt is Decode for a part of a document, whose path is that of n. A struct with tagged fields is decoded by them even if it is
 // an Unmarshaler, so that UnmarshalNode may call it on its receiver. Pointers to other types than structs are fine too.
 func DecodeAt(file, path string, n *Node, into any) Problems {
+	return new(Tags).DecodeAt(file, path, n, into)
+}
+
+// Tags are what the tags of structs ask for, read once for all that is decoded with them: a checklist holds thousands of probes of few kinds. The zero
+// value is ready; not safe for concurrent use.
+type Tags struct{ fields map[reflect.Type][]field }
+
+// of returns the fields of a struct.
+func (g *Tags) of(t reflect.Type) []field {
+	fields, ok := g.fields[t]
+	if !ok {
+		fields = fieldsOf(t)
+		if g.fields == nil {
+			g.fields = map[reflect.Type][]field{}
+		}
+		g.fields[t] = fields
+	}
+	return fields
+}
+
+// DecodeAt is the function of that name.
+func (g *Tags) DecodeAt(file, path string, n *Node, into any) Problems {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
 		panic(fmt.Sprintf("schema: Decode needs a pointer to a struct, not %T", into))
@@ -26,7 +48,7 @@ func DecodeAt(file, path string, n *Node, into any) Problems {
 	if n == nil {
 		n = emptyDocument()
 	}
-	d := &decoder{notebook: notebook{file: file}, fields: map[reflect.Type][]field{}}
+	d := &decoder{notebook: notebook{file: file}, tags: g}
 	c := place{node: n, path: path}
 	if v = v.Elem(); v.Kind() == reflect.Struct && sortOf(v.Type()) == sortCustom && hasTags(v.Type()) {
 		c.node = plain(n)
@@ -40,8 +62,8 @@ func DecodeAt(file, path string, n *Node, into any) Problems {
 
 type decoder struct {
 	notebook
-	fields map[reflect.Type][]field
-	depth  int
+	tags  *Tags
+	depth int
 }
 
 // place is what is decoded: a node, the key it stands under (nil for none), its path, and whether its text must not show.

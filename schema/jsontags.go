@@ -53,7 +53,7 @@ func tagNode(f field, text string) (any, Problems) {
 		}
 	}
 	v := reflect.New(t)
-	d := &decoder{fields: map[reflect.Type][]field{}}
+	d := &decoder{tags: new(Tags)}
 	d.value(place{node: n}, v.Elem(), rules{enum: f.rules.enum, pattern: f.rules.pattern, min: f.rules.min, max: f.rules.max})
 	return treeJSON(n, sortOf(t)), d.sorted()
 }

@@ -21,11 +21,7 @@ func (d *decoder) structure(c place, v reflect.Value) {
 		return
 	}
 	before := len(d.problems)
-	t := v.Type()
-	if _, ok := d.fields[t]; !ok {
-		d.fields[t] = fieldsOf(t)
-	}
-	fields := d.fields[t]
+	fields := d.tags.of(v.Type())
 	names := make([]string, len(fields))
 	for i, f := range fields {
 		names[i] = f.name
