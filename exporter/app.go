@@ -54,7 +54,6 @@ type app struct {
 	root       string
 	configFile string
 	target     string
-	many       func() // told by load when there are manyTargets; may be nil
 }
 
 // usageError is a mistake in how the program is called or configured.

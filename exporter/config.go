@@ -123,9 +123,6 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 	}
 	sum := sha256.Sum256(data)
 	s := &setup{list: list, digest: hex.EncodeToString(sum[:])}
-	if len(settings) >= manyTargets && a.many != nil {
-		a.many()
-	}
 	for _, set := range settings {
 		d, err := deployment.Discover(set)
 		if err != nil {

@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -54,8 +53,8 @@ const (
 	maxHeader       = 16 << 10
 )
 
-// manyTargets is the number of targets from which on memory is what they cost most. Garbage is then collected as soon as it is a sixth of what is in
-// use, instead of as much, which takes a few more percent of the CPU; and neither reports nor pages are kept.
+// manyTargets is the number of targets from which on memory is what they cost most. Garbage is then collected early (see littleGarbage), and neither
+// reports nor pages are kept.
 const manyTargets = 100
 
 func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
@@ -63,13 +62,8 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		return 0, usagef("--web.telemetry-path: a path like /metrics, but not / itself")
 	}
 	limits := collector.NewLimits()
-	if _, set := a.Getenv("GOGC"); !set {
-		normal := debug.SetGCPercent(-1) // to read it is to set it
-		debug.SetGCPercent(normal)
-		defer debug.SetGCPercent(normal)
-		a.many = func() { debug.SetGCPercent(normal / 6) }
-	}
-	first, err := a.load(limits)
+	defer a.letLie(usualGarbage)
+	first, err := a.loadToStay(limits, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -160,7 +154,7 @@ func (s *server) use() (*setup, func()) {
 func (s *server) reloadNow() error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	next, err := s.app.load(s.limits)
+	next, err := s.app.loadToStay(s.limits, s.current.setup)
 	s.self.reloaded(err == nil, s.app.Now())
 	if err != nil {
 		s.app.log.Error("the configuration was not reloaded; the one before stays at work", "err", err)
