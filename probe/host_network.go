@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -148,9 +149,21 @@ func hasDevice(dir string, interfaces []net.Interface) bool {
 		if _, err := os.Stat(filepath.Join(dir, i.Name, "device")); err != nil {
 			return false
 		}
-		address, _, err := files.Read(filepath.Join(dir, i.Name, "address"), 1<<16)
-		return err == nil && strings.TrimSpace(string(address)) == i.HardwareAddr.String()
+		address, err := hardwareAddress(dir, i.Name)
+		return err == nil && address == i.HardwareAddr.String()
 	})
+}
+
+// hardwareAddress is an interface's address as the folder tells it. A file of sysfs states a size that its content does not have, so that it is not
+// files.Read that reads it: it would take the file for one that changes.
+func hardwareAddress(dir, name string) (string, error) {
+	f, _, err := files.Open(filepath.Join(dir, name, "address"))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	text, err := io.ReadAll(io.LimitReader(f, 4<<10)) // a file of sysfs is a page at most
+	return strings.TrimSpace(string(text)), err
 }
 
 // sameNetwork tells whether a host whose file system is seen below a folder has the network that the exporter is in.

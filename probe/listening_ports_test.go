@@ -194,6 +194,13 @@ func TestListeningPortsRules(t *testing.T) {
 	}
 }
 
+// TestHardwareAddressOfTheKernelsOwn: a file of sysfs states a page as its size and holds a few bytes.
+func TestHardwareAddressOfTheKernelsOwn(t *testing.T) {
+	if got, err := hardwareAddress("/sys/class/net", "lo"); got != "00:00:00:00:00:00" || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 // TestListeningPortsUnseen: what cannot be looked at.
 func TestListeningPortsUnseen(t *testing.T) {
 	ns := outside(t)
