@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -196,6 +198,34 @@ func legacyListed(data []byte) (some, leading bool) {
 		leading = leading || table == "nat" || table == "mangle" // the latter by TPROXY
 	}
 	return some, leading
+}
+
+// socketNames are the names of the processes that hold some sockets.
+type socketNames struct {
+	mu     sync.Mutex
+	inodes []uint32 // of the sockets, sorted
+	names  map[uint32]string
+}
+
+type socketNamesKey struct{}
+
+// processesOf is processes for the sockets of one pass after another: as long as they are the same, not all processes are gone through again.
+func processesOf(ctx context.Context, p *Pass, inodes map[uint32]bool) map[uint32]string {
+	known, err := Keep(p.Kept, socketNamesKey{}, "", func() (*socketNames, func(), error) { return &socketNames{}, nil, nil })
+	if err != nil {
+		return processes(ctx, inodes) // the configuration is at its end: nothing is kept any more
+	}
+	known.mu.Lock()
+	defer known.mu.Unlock()
+	of := slices.Sorted(maps.Keys(inodes))
+	if known.names != nil && slices.Equal(known.inodes, of) {
+		return known.names
+	}
+	names := processes(ctx, inodes)
+	if ctx.Err() == nil { // not cut short
+		known.inodes, known.names = of, names
+	}
+	return names
 }
 
 // processes names the processes that hold sockets, by inode, as far as this user may see them.

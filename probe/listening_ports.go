@@ -63,7 +63,7 @@ func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, err
 	}
 	h.ufw = ufwEnabled(p)
-	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processes(ctx, inodes) })
+	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processesOf(ctx, p, inodes) })
 }
 
 // ufwEnabled tells whether ufw's files say that it is enabled; not where they cannot be read, which is another probe's matter.

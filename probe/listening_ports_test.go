@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/netip"
 	"os"
@@ -191,6 +192,52 @@ func TestListeningPortsRules(t *testing.T) {
 			nft(t, ns, rules)
 			expect(t, judgeIn(t, ns, false), tt.state, tt.reason, tt.detail)
 		})
+	}
+}
+
+// TestProcessesAreNamedOnceForTheSameSockets: all processes are gone through again when a socket is another, or when that was cut short.
+func TestProcessesAreNamedOnceForTheSameSockets(t *testing.T) {
+	over, cancel := context.WithCancel(t.Context())
+	cancel() // nothing is gone through with it
+	p := newPass(t, nil, deployment.Settings{})
+	listen := func() uint32 {
+		t.Helper()
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = l.Close() })
+		f, err := l.(*net.TCPListener).File()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		var st unix.Stat_t
+		if err := unix.Fstat(int(f.Fd()), &st); err != nil {
+			t.Fatal(err)
+		}
+		return uint32(st.Ino)
+	}
+	comm, err := os.ReadFile("/proc/self/comm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	self := strings.TrimSpace(string(comm))
+	one, two := listen(), listen()
+	for _, step := range []struct {
+		what   string
+		ctx    context.Context
+		inodes map[uint32]bool
+		want   map[uint32]string
+	}{
+		{"cut short", over, map[uint32]bool{one: true}, map[uint32]string{}},
+		{"not seen before", t.Context(), map[uint32]bool{one: true}, map[uint32]string{one: self}},
+		{"known", over, map[uint32]bool{one: true}, map[uint32]string{one: self}},
+		{"one more", t.Context(), map[uint32]bool{one: true, two: true}, map[uint32]string{one: self, two: self}},
+	} {
+		if got := processesOf(step.ctx, p, step.inodes); !maps.Equal(got, step.want) {
+			t.Errorf("%s: %v, want %v", step.what, got, step.want)
+		}
 	}
 }
 
