@@ -13,7 +13,7 @@ import (
 
 const (
 	maxScanned  = 2 << 20 // bytes looked at for one file: a default is looked at again, so nested ones cost the square of their length
-	maxExpanded = 8 << 20 // bytes of all expanded texts of one file: "A=$B$B", "C=$A$A", … doubles with every line
+	maxExpanded = 1 << 20 // bytes of all expanded texts of one file: "A=$B$B", "C=$A$A", … doubles with every line
 )
 
 // SubstitutionError says why a text with variables cannot be expanded. It names the variable and never the text around it.
