@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 )
 
 // Reason says why a backup is not whole. The words are those of a verdict where a verdict has one.
@@ -43,6 +44,7 @@ const (
 	OpenPGP    Format = "openpgp"
 	OpenSSL    Format = "openssl"
 	XZ         Format = "xz"
+	Redis      Format = "redis" // a copy of a Redis server's memory: no database's backup
 )
 
 // Proof is what reading a backup to its end has shown.
@@ -72,6 +74,20 @@ type Proof struct {
 	Tables  []Table `json:"tables,omitempty"`  // those with a place for data, in the order of the backup
 	Partial bool    `json:"partial,omitempty"` // more tables than are listed
 	NoData  bool    `json:"no_data,omitempty"` // read through, and not one row of a table is in it: an empty database, or its schema alone
+}
+
+// Aside tells why a backup, though nothing is wrong with it, is not that of the named database: "" when it may be. An empty name fits every database.
+func (p Proof) Aside(database string) string {
+	switch {
+	case p.Format == Redis:
+		return "is a copy of Redis's memory"
+	case p.Whole && p.Format == Cluster && len(p.Tables) == 0 && !p.Partial:
+		return "holds roles and settings alone"
+	case database == "":
+	case p.Database != "" && p.Database != database, len(p.Connects) > 0 && !slices.Contains(p.Connects, database):
+		return "is of another database than the deployment's"
+	}
+	return ""
 }
 
 // Table is one table's part of a backup.

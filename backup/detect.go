@@ -42,6 +42,7 @@ var magics = [...]struct{ name, bytes string }{
 	{"age-armor", "-----BEGIN AGE ENCRYPTED FILE-----"},
 	{"openpgp-armor", "-----BEGIN PGP MESSAGE-----"},
 	{"openssl", "Salted__"},
+	{"redis", "REDIS00"},
 	{"sql", "--\n-- PostgreSQL database dump\n"},
 	{"sql", "--\n-- PostgreSQL database cluster dump\n"},
 }
@@ -97,6 +98,9 @@ func (r *run) judge(in *input, depth int) error {
 		return r.sql(in)
 	case "tar":
 		return r.tar(in, depth)
+	case "redis":
+		r.proof.Format = Redis
+		return notOne("is a copy of Redis's memory, and no dump of a database")
 	case "gzip", "bzip2", "zstd", "lz4":
 		return r.unpack(in, name, depth)
 	case "age", "age-armor", "openpgp", "openpgp-armor", "openssl", "xz":

@@ -25,6 +25,7 @@ var (
 	ErrNone       = errors.New("no backup")
 	ErrUnfinished = errors.New("no finished backup")
 	ErrTooMany    = errors.New("more names than are looked at")
+	ErrRepository = errors.New("a backup program's own repository")
 )
 
 // Bounds of Find.
@@ -47,7 +48,18 @@ type Set struct {
 	Before File   // the finished one before it, for comparison; without a path when there is none
 	Passed []Pass // newer ones that were passed over, newest first, at most twenty
 	Count  int    // of the finished ones
+
+	// Others are the newest finished ones of other series, newest first, at most eight: files that are called alike but for their digits (dates,
+	// numbers) are one series. The dump of a database often lies beside that of another, of the roles, of Redis.
+	Others []Series
+
+	Repository string // of which program, with ErrRepository
+	Dangling   string // with ErrNone: the path of a link that leads nowhere, "" for none
+	Strange    int    // with ErrNone: how many files are there that are not called like backups
 }
+
+// Series is the newest finished backup of one series, and the finished one before it.
+type Series struct{ Newest, Before File }
 
 // Pass is a backup that was not judged.
 type Pass struct{ Path, Why string }
@@ -56,6 +68,8 @@ type Pass struct{ Path, Why string }
 type Finder struct {
 	Now    func() time.Time // time.Now when nil
 	Settle time.Duration    // DefaultSettle when 0
+	// Deep: where a directory has no backup by the rules below, those in it are searched whatever they are called.
+	Deep bool
 }
 
 // Find looks in place for the newest finished backup. Place is
@@ -68,9 +82,10 @@ type Finder struct {
 //
 // Unfinished are names that end in .tmp, .part, .partial, .inprogress and the like, files somebody has open for writing, or, where that cannot be
 // seen, those written to within Settle, and dump directories still without toc.dat. Names that begin with a dot and manifests are no backups.
-// Links are followed; what lies under several names counts once.
+// Links are followed; what lies under several names counts once. Where nothing is found in a directory that is the repository of a program such as
+// restic or pgBackRest, or a newer backup lies there in parts, the error is ErrRepository.
 func (f Finder) Find(ctx context.Context, place string) (Set, error) {
-	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, seen: make(map[[2]uint64]bool)}
+	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, deep: f.Deep, seen: make(map[[2]uint64]bool)}
 	if f.Now != nil {
 		s.now = f.Now()
 	}
@@ -80,7 +95,20 @@ func (f Finder) Find(ctx context.Context, place string) (Set, error) {
 	if err := s.place(filepath.Clean(place)); err != nil {
 		return Set{}, err
 	}
-	return s.set(place)
+	set, err := s.set(place)
+	none := errors.Is(err, ErrNone)
+	if none {
+		set.Dangling, set.Strange = s.dangling, s.strange
+	}
+	switch {
+	case none && s.repository != "":
+		set.Repository = s.repository
+	case s.split.After(set.Newest.Modified) && (none || err == nil):
+		set.Repository = "split (one backup in several files)"
+	default:
+		return set, err
+	}
+	return set, fmt.Errorf("%s: %w: of %s", place, ErrRepository, set.Repository)
 }
 
 // search is one Find under way.
@@ -88,6 +116,12 @@ type search struct {
 	ctx    context.Context
 	now    time.Time
 	settle time.Duration
+	// deep: directories of any name are searched where there is nothing in the usual ones.
+	deep bool
+
+	repository, dangling string // see Set
+	strange              int
+	split                time.Time // when the newest part of a file was written that lies there in parts
 
 	names  int
 	seen   map[[2]uint64]bool // device and inode
@@ -102,6 +136,9 @@ type passed struct {
 
 // sortedInto fits the directories backup programs sort their files into: by how often, or by a date, in one name or one level for each part of it.
 var sortedInto = regexp.MustCompile(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
+
+// splitName fits what split calls the parts of a backup: dump.sql.gz.aa, dump.sql.gz.part-00, dump.sql.gz.001.
+var splitName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)\.(part-?)?([a-z]{2}|[0-9]{2,4})$`)
 
 // maxLevels is how deep such directories are followed: daily/2026/11/23.
 const maxLevels = 4
@@ -130,28 +167,44 @@ func (s *search) directory(dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, tocName)); err == nil {
 		return s.dumpDirectory(dir)
 	}
-	return s.sorted(dir, 0)
+	if err := s.sorted(dir, 0, false); err != nil || len(s.found)+len(s.passed) > 0 {
+		return err
+	}
+	s.strange = 0
+	return s.sorted(dir, 0, s.deep)
 }
 
-// sorted adds what lies in a directory of backups, and in those it is sorted into.
-func (s *search) sorted(dir string, level int) error {
+// sorted adds what lies in a directory of backups, and in those it is sorted into; with all, in every other one, too.
+func (s *search) sorted(dir string, level int, all bool) error {
+	if program := repositoryIn(dir); program != "" {
+		s.repository = program
+		return nil
+	}
 	var below []string // after the files here: of two names for one file the shorter is told
 	err := s.list(dir, func(name string) error {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			return nil // gone meanwhile, or a link to nothing
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
+			if _, err := os.Lstat(path); err == nil { // a link to nothing; otherwise gone meanwhile
+				s.dangling = path
+			}
+			return nil
 		case err != nil:
 			return err
 		case info.IsDir():
 			dump, err := s.dumpIn(path)
-			if !dump && level < maxLevels && sortedInto.MatchString(name) {
+			if !dump && level < maxLevels && (sortedInto.MatchString(name) || all && !strings.HasPrefix(name, ".")) {
 				below = append(below, path)
 			}
 			return err
 		case backupName.MatchString(name) || unfinishedName.MatchString(name):
 			s.add(path, info)
+		case !strings.HasPrefix(name, ".") && !isSidecar(name):
+			s.strange++
+			if at := info.ModTime(); splitName.MatchString(name) && at.After(s.split) {
+				s.split = at
+			}
 		}
 		return nil
 	})
@@ -159,7 +212,7 @@ func (s *search) sorted(dir string, level int) error {
 		return err
 	}
 	for _, path := range below {
-		if err := s.sorted(path, level+1); err != nil {
+		if err := s.sorted(path, level+1, all); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,8 @@ package backup
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -31,20 +33,32 @@ func (s *search) set(place string) (Set, error) {
 		return strings.Compare(b.Path, a.Path)
 	})
 	set := Set{Count: len(s.found)}
+	all := make(map[string]*Series)
+	var order []*Series
 	for _, f := range s.found {
-		if set.Newest.Path == "" {
+		in, known := all[seriesOf(f.Path)]
+		switch {
+		case !known && len(order) <= maxOthers:
 			if why := s.writing(f); why != "" {
 				set.Count--
 				s.passed = append(s.passed, passed{Pass{f.Path, why}, f.Modified})
 				continue
 			}
-			set.Newest = f
+			in = &Series{Newest: f}
+			all[seriesOf(f.Path)], order = in, append(order, in)
+		case known && in.Before.Path == "" && in.follows(f):
+			in.Before = f
+		}
+	}
+	for i, in := range order {
+		if i == 0 {
+			set.Newest, set.Before = in.Newest, in.Before
 			continue
 		}
-		if f.Size != set.Newest.Size || set.Newest.Modified.Sub(f.Modified) > copied {
-			set.Before = f
-			break
+		if set.Before.Path == "" && order[0].follows(in.Newest) {
+			set.Before = in.Newest // under another name
 		}
+		set.Others = append(set.Others, *in)
 	}
 	slices.SortFunc(s.passed, func(a, b passed) int { return b.modified.Compare(a.modified) })
 	for _, p := range s.passed {
@@ -59,6 +73,22 @@ func (s *search) set(place string) (Set, error) {
 		return set, fmt.Errorf("%s: %w: %s: %s", place, ErrUnfinished, set.Passed[0].Path, set.Passed[0].Why)
 	}
 	return set, fmt.Errorf("%s: %w", place, ErrNone)
+}
+
+// maxOthers bounds the series that are told beside the newest.
+const maxOthers = 8
+
+// follows reports whether a backup is the one before the newest, and not a copy of that.
+func (in *Series) follows(f File) bool {
+	return f.Size != in.Newest.Size || in.Newest.Modified.Sub(f.Modified) > copied
+}
+
+// digits are what differs between the names of one series.
+var digits = regexp.MustCompile(`[0-9]+`)
+
+// seriesOf is what all backups of a series are called.
+func seriesOf(path string) string {
+	return digits.ReplaceAllString(strings.ToLower(filepath.Base(path)), "#")
 }
 
 // writing tells why a file may still be written to, or "".

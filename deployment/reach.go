@@ -78,7 +78,7 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	if err != nil {
 		return a, err
 	}
-	if a.Name, _, err = v.setting(conf.Name, parts.path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME"); err != nil {
+	if a.Name, err = v.databaseName(parts, at); err != nil {
 		return a, err
 	}
 	if a.User, _, err = v.setting(conf.User, parts.user, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER"); err != nil {
@@ -99,6 +99,15 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	a.Name = cmp.Or(a.Name, a.User)
 	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, "deployment.database.host")
 	return a, err
+}
+
+// DatabaseName is the name of the database as far as anything says it, "" otherwise. Errors as those of Value.
+func (v *View) DatabaseName() (string, error) {
+	parts, at, err := v.urlOf("postgres", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+	if err != nil {
+		return "", err
+	}
+	return v.databaseName(parts, at)
 }
 
 // RedisAccess says how Redis is reached. A *NoWayError when it cannot be from here; otherwise errors as those of Value.
@@ -274,4 +283,10 @@ func (v *View) reach(host string, port int, configured bool, at, setting string)
 	r.Host, r.Port = there, published
 	r.How = at + ", through the port that service " + service + " publishes"
 	return r, nil
+}
+
+// databaseName is the name that the settings, the URL or the environment say.
+func (v *View) databaseName(parts urlParts, at string) (string, error) {
+	name, _, err := v.setting(v.Deployment.Database.Name, parts.path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME")
+	return name, err
 }

@@ -15,6 +15,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
 // deployFlags are the flags of the deploy commands.
@@ -171,7 +173,7 @@ func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
 func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.Backup, error) {
 	if path == "" {
 		var err error
-		if path, err = a.newestBackup(ctx, t); err != nil || path == "" {
+		if path, err = probe.NewestBackup(ctx, t.deploy, a.Now); err != nil || path == "" {
 			return attest.Backup{}, err
 		}
 	}
@@ -186,6 +188,10 @@ func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.
 	}
 	if !proof.Whole {
 		return attest.Backup{}, fmt.Errorf("%s is not whole: it %s", t.deploy.Rel(path), proof.Detail)
+	}
+	database, err := t.deploy.View(&files.Cache{}).DatabaseName()
+	if aside := proof.Aside(database); err == nil && aside != "" {
+		return attest.Backup{}, fmt.Errorf("%s %s", t.deploy.Rel(path), aside)
 	}
 	return attest.Backup{Path: t.deploy.Rel(path), SHA256: proof.SHA256, Size: proof.Bytes, Finished: info.ModTime().UTC().Truncate(time.Second)}, nil
 }

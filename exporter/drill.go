@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -15,6 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -64,7 +64,7 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	}
 	path := f.backup
 	if path == "" {
-		if path, err = a.newestBackup(ctx, t); err != nil {
+		if path, err = probe.NewestBackup(ctx, t.deploy, a.Now); err != nil {
 			return 0, fmt.Errorf("the newest backup: %w", err)
 		}
 		if path == "" {
@@ -134,23 +134,4 @@ func (a *app) liveDSN(t *target) (secret.Text, error) {
 	}
 	u.RawQuery = q.Encode()
 	return secret.New(u.String()), nil
-}
-
-// newestBackup finds the newest finished backup on this host; "" when there is none.
-func (a *app) newestBackup(ctx context.Context, t *target) (string, error) {
-	place := t.deploy.Backup.Path
-	switch {
-	case place == "" && t.deploy.Backup.Directory != "":
-		place = t.deploy.Backup.Directory
-		if t.deploy.Backup.Glob != "" {
-			place += string(os.PathSeparator) + t.deploy.Backup.Glob
-		}
-	case place == "":
-		place = "backups"
-	}
-	set, err := backup.Finder{Now: a.Now}.Find(ctx, t.deploy.Abs(place))
-	if errors.Is(err, backup.ErrNone) || errors.Is(err, os.ErrNotExist) {
-		return "", nil
-	}
-	return set.Newest.Path, err
 }

@@ -18,7 +18,8 @@ import (
 // backup_file: could the newest backup be restored?
 //
 // The newest finished backup is read to its end, off the scrape and once for each state of the file; its age is judged anew every few minutes.
-// One that is still being written is passed over for the one before it. Where there is none before it (the first one, or one file that is written
+// Where the newest is plainly not of the deployment's database (of another one, of the roles alone, of Redis), the newest that is called otherwise is
+// judged in its place. One that is still being written is passed over for the one before it. Where there is none before it (the first one, or one file that is written
 // anew each time), it is waited for as long as somebody writes to it.
 
 // stillWriting is how long after the last write a backup counts as being written: a dump waits for locks in silence.
@@ -91,8 +92,48 @@ func (s *backupFile) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, unproven(err)
 	}
-	before, known := kept.ledger.Known(set.Before.Identity)
-	return s.judge(p, set, proof, known && before.Whole)
+	chosen, err := s.choose(ctx, p, kept.ledger, set, proof)
+	if err != nil {
+		return Result{}, unproven(err)
+	}
+	kept.note(where, chosen.Newest.Path)
+	before, known := kept.ledger.Known(chosen.Before.Identity)
+	return s.judge(p, chosen, known && before.Whole)
+}
+
+// chosenBackup is the backup to judge.
+type chosenBackup struct {
+	backup.Series
+	proof    backup.Proof
+	aside    string // see newestBackup
+	passedBy string
+	others   bool
+}
+
+// choose takes the newest backup, or the newest of another series where that one is not of the deployment's database. A broken one is taken as it
+// is: what it should have been is not known.
+func (s *backupFile) choose(ctx context.Context, p *Pass, ledger *backup.Ledger, set backup.Set, proof backup.Proof) (chosenBackup, error) {
+	first := chosenBackup{Series: backup.Series{Newest: set.Newest, Before: set.Before}, proof: proof, others: len(set.Others) > 0}
+	database, err := p.View.DatabaseName()
+	if err != nil {
+		database = "" // env_file and compose_syntax say so
+	}
+	if first.aside = proof.Aside(database); first.aside == "" {
+		return first, nil
+	}
+	for _, other := range set.Others {
+		proof, err := ledger.Prove(ctx, other.Newest.Path)
+		switch {
+		case errors.Is(err, files.ErrChanged), errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			return first, err
+		case proof.Aside(database) == "":
+			passedBy := fmt.Sprintf("%s, which is newer, %s", p.Deployment.Rel(set.Newest.Path), first.aside)
+			return chosenBackup{Series: other, proof: proof, passedBy: passedBy}, nil
+		}
+	}
+	return first, nil
 }
 
 // unproven is the answer where the newest backup could not be read to its end.
@@ -120,6 +161,13 @@ func (s *backupFile) notFound(p *Pass, where string, set backup.Set, err error) 
 			}
 		}
 		return Failed(ReasonMissing, "no finished backup in %s, only one that nobody has written to for an hour: %s", shown, p.Deployment.Rel(set.Passed[0].Path)), nil
+	case errors.Is(err, backup.ErrRepository):
+		return Result{}, Needs("a dump beside it (deployment.backup.path), or an item of one's own with an attestation",
+			Unknownf(ReasonNotConfigured, "%s holds what %s keeps, which is not read here", shown, set.Repository))
+	case errors.Is(err, backup.ErrNone) && set.Dangling != "":
+		return Failed(ReasonMissing, "no backup in %s: %s is a link to nothing", shown, p.Deployment.Rel(set.Dangling)), nil
+	case errors.Is(err, backup.ErrNone) && set.Strange > 0:
+		return Failed(ReasonMissing, "no backup in %s: none of the %d files there is called like one; where one is, deployment.backup.glob says how they are called", shown, set.Strange), nil
 	case errors.Is(err, backup.ErrNone):
 		return Failed(ReasonMissing, "no backup in %s", shown), nil
 	case errors.Is(err, filepath.ErrBadPattern):
@@ -133,13 +181,13 @@ func (s *backupFile) notFound(p *Pass, where string, set backup.Set, err error) 
 }
 
 // judge judges the newest finished backup and what reading it has shown.
-func (s *backupFile) judge(p *Pass, set backup.Set, proof backup.Proof, beforeWhole bool) (Result, error) {
+func (s *backupFile) judge(p *Pass, set chosenBackup, beforeWhole bool) (Result, error) {
 	fresh := s.Fresh.Std()
 	if fresh == 0 {
 		fresh = p.Deployment.Backup.MaxAge.Std()
 	}
 	b := newestBackup{
-		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified, proof: proof,
+		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified, proof: set.proof, aside: set.aside, passedBy: set.passedBy, others: set.others,
 		beforeSize: set.Before.Size, beforeBroken: !beforeWhole, beforeTime: set.Before.Modified,
 		fresh: fresh, smaller: s.Smaller, remedy: "a manifest beside the backup (" + filepath.Base(set.Newest.Path) + ".sha256)",
 	}

@@ -161,6 +161,50 @@ func TestBackupFileKeepsTheLastSuccess(t *testing.T) {
 	}
 }
 
+// TestBackupFileOfAnother has files beside the backup that are none of the deployment's database.
+func TestBackupFileOfAnother(t *testing.T) {
+	const h = time.Hour
+	own := sqlDump(500)
+	other := strings.Replace(own, "CREATE TABLE", "\\connect other\n\nCREATE TABLE", 1)
+	redis := "REDIS0011\xfa\tredis-ver"
+	env := "DB_NAME=catalyst\n"
+	for _, tt := range []struct {
+		name   string
+		files  folder
+		ages   map[string]time.Duration
+		state  State
+		reason Reason
+		detail string
+	}{
+		{"another database alone", folder{".env": env, "backups/1.sql": other}, map[string]time.Duration{"backups/1.sql": h}, StateFail, ReasonMismatch, "is of another database"},
+		{"which database is not told", folder{"backups/1.sql": other}, map[string]time.Duration{"backups/1.sql": h}, StatePass, "", ""},
+		{"another database, newer", folder{".env": env, "backups/o-1.sql": other, "backups/c-1.sql": own}, map[string]time.Duration{"backups/o-1.sql": h, "backups/c-1.sql": 2 * h}, StatePass, "", "c-1.sql: 2h old"},
+		{"another database hides a stale one", folder{".env": env, "backups/o-1.sql": other, "backups/c-1.sql": own}, map[string]time.Duration{"backups/o-1.sql": h, "backups/c-1.sql": 50 * h}, StateFail, ReasonStale, "c-1.sql is 2d2h old"},
+		{"Redis hides a cut one", folder{"backups/r-1.rdb.gz": gzipped(redis), "backups/c-1.sql": own[:len(own)/2]}, map[string]time.Duration{"backups/r-1.rdb.gz": h, "backups/c-1.sql": 2 * h}, StateFail, ReasonTruncated, "r-1.rdb.gz, which is newer, is a copy of Redis's memory"},
+		{"a broken one is not passed over", folder{"backups/c-1.sql": "pg_dump: error\n", "backups/manual.sql": own}, map[string]time.Duration{"backups/c-1.sql": h, "backups/manual.sql": 2 * h}, StateFail, ReasonInvalid, "deployment.backup.glob"},
+		{"restic", folder{"backups/config": "", "backups/keys/a": "", "backups/snapshots/a": "", "backups/index/a": "", "backups/data/a": ""}, nil, StateUnknown, ReasonNotConfigured, "what restic keeps"},
+		{"in a folder of its own", folder{"backups/catalyst/1.sql": own}, map[string]time.Duration{"backups/catalyst/1.sql": h}, StatePass, "", "catalyst/1.sql"},
+		{"names that are no backup's", folder{"backups/a.zip": "", "backups/run.sh": ""}, nil, StateFail, ReasonMissing, "none of the 2 files"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newPass(t, tt.files, deployment.Settings{})
+			aged(t, p.Deployment.Root, tt.ages)
+			r := look(t, p, "backup_file", "{}")
+			expect(t, r, tt.state, tt.reason, tt.detail)
+			if at, ok := measured(r, BackupLastSuccess); ok && r.Reason == ReasonMismatch {
+				t.Errorf("a backup of another database is a success, of %v", at)
+			}
+		})
+	}
+	t.Run("a link to nothing", func(t *testing.T) {
+		p := newPass(t, folder{"backups/run.sh": ""}, deployment.Settings{})
+		if err := os.Symlink("gone.sql.gz", filepath.Join(p.Deployment.Root, "backups/latest.sql.gz")); err != nil {
+			t.Fatal(err)
+		}
+		expect(t, look(t, p, "backup_file", "{}"), StateFail, ReasonMissing, "latest.sql.gz is a link to nothing")
+	})
+}
+
 func TestBackupFileEncrypted(t *testing.T) {
 	const age = "age-encryption.org/v1\n-> X25519 AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\nAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n--- AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n"
 	sealed := age + strings.Repeat("x", 16+1000+16)

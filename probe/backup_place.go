@@ -11,11 +11,13 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // Where a deployment's backups lie on this host, and what was proven of them. Configured places count alone. Else it is the folder of the host
@@ -88,23 +90,48 @@ func findBackups(ctx context.Context, p *Pass) (where string, set backup.Set, er
 	}
 	places, composeErr := backupPlaces(p)
 	var failed error
+	var nothing backup.Set // what it tells of the place that failed
 	for _, place := range places {
-		set, err := backup.Finder{Now: p.Now}.Find(ctx, place.place)
+		found, err := backup.Finder{Now: p.Now, Deep: place.sure}.Find(ctx, place.place)
 		switch {
 		case err == nil, errors.Is(err, backup.ErrUnfinished):
-			return place.place, set, err
+			return place.place, found, err
 		case !place.sure && (errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist)):
 		case failed == nil:
-			where, failed = place.place, err
+			where, nothing, failed = place.place, found, err
 		}
 	}
 	switch {
 	case failed != nil:
-		return where, set, failed
+		return where, nothing, failed
 	case composeErr != nil:
 		return "", set, Needs("deployment.backup.directory", Unknown(ReasonBlocked, fmt.Errorf("blocked by compose_syntax: the backup service's folder is not known: %w", composeErr)))
 	}
 	return "", set, Skip("deployment.backup.directory", "nothing says where the backups are on this host, and none are in backups/")
+}
+
+// NewestBackup finds the backup on this host that the item on backups judges: the newest finished one of the deployment's database. Path is "" where there
+// is none; errors are those of looking.
+func NewestBackup(ctx context.Context, d *deployment.Deployment, now func() time.Time) (path string, err error) {
+	p := NewPass(&Deps{Now: now, Files: &files.Cache{}, Kept: &Kept{}}, d)
+	_, set, err := findBackups(ctx, p)
+	var u *Unanswered
+	switch {
+	case errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrRepository), errors.Is(err, fs.ErrNotExist), errors.As(err, &u) && u.Skip:
+		return "", nil
+	case err != nil:
+		return "", err
+	}
+	ledger := &backup.Ledger{Now: now}
+	proof, err := ledger.Prove(ctx, set.Newest.Path)
+	if err != nil {
+		return "", err
+	}
+	chosen, err := (&backupFile{}).choose(ctx, p, ledger, set, proof)
+	if err != nil || chosen.aside != "" {
+		return "", err
+	}
+	return chosen.Newest.Path, nil
 }
 
 // backupsKept is what outlives a pass: proofs, and which file was the newest.

@@ -26,6 +26,10 @@ type newestBackup struct {
 	beforeBroken bool      // or not known to be whole
 	beforeTime   time.Time // when that one was written
 
+	aside    string // why it is not the database's, though nothing is wrong with it; "" when it is
+	passedBy string // name of a newer one that is not, "" for none
+	others   bool   // there are others beside it, called otherwise
+
 	fresh   time.Duration // age from which it is stale
 	smaller float64       // share of the size of the one before it under which it is suspicious
 	remedy  string        // what vouches for what cannot be read through
@@ -38,12 +42,14 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 	f.Measure(BackupSize.Of(float64(b.size), b.place))
 	opaque := !proof.Whole && proof.Reason == backup.Opaque
 	switch {
-	case proof.Whole || opaque:
+	case (proof.Whole || opaque) && b.aside == "":
 		f.Measure(BackupLastSuccess.Of(seconds(b.modified), b.place))
 	case b.before != "" && !b.beforeBroken:
 		f.Measure(BackupLastSuccess.Of(seconds(b.beforeTime), b.place))
 	}
 	switch {
+	case b.aside != "":
+		f.Fail(ReasonMismatch, "%s %s, and there is no other backup beside it", b.name, b.aside)
 	case proof.Whole && proof.NoData:
 		f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", b.name)
 	case proof.Whole, opaque:
@@ -53,6 +59,8 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 		f.Fail(ReasonTruncated, "%s is not whole: it %s", b.name, proof.Detail)
 	case proof.Reason == backup.Mismatch:
 		f.Fail(ReasonMismatch, "%s %s", b.name, proof.Detail)
+	case b.others:
+		f.Fail(ReasonInvalid, "%s is no whole backup: it %s; if it is none, deployment.backup.glob says how those to be judged are called", b.name, proof.Detail)
 	default:
 		f.Fail(ReasonInvalid, "%s is no whole backup: it %s", b.name, proof.Detail)
 	}
@@ -65,7 +73,14 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 	if b.before != "" && float64(b.size) < b.smaller*float64(b.beforeSize) {
 		f.Warn(ReasonThreshold, "%s has %d bytes, far less than the %d of %s before it", b.name, b.size, b.beforeSize, b.before)
 	}
-	r := f.Result("%s: %s old, %d bytes, %s", b.name, howLong(age), b.size, shownFormat(proof))
+	passed := ""
+	if b.passedBy != "" {
+		passed = "; " + b.passedBy
+	}
+	r := f.Result("%s: %s old, %d bytes, %s%s", b.name, howLong(age), b.size, shownFormat(proof), passed)
+	if r.State != StatePass {
+		r.Detail += passed
+	}
 	if opaque && r.State != StateFail {
 		return Result{Samples: r.Samples}, Needs(b.remedy, Unknownf(ReasonNotConfigured, "%s cannot be read through: it %s", b.name, proof.Detail))
 	}

@@ -157,7 +157,7 @@ func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, e
 	var unanswered *Unanswered
 	switch {
 	case errors.As(err, &unanswered) && (unanswered.Skip || unanswered.Reason == ReasonBlocked),
-		errors.Is(err, fs.ErrNotExist), errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrUnfinished):
+		errors.Is(err, fs.ErrNotExist), errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrUnfinished), errors.Is(err, backup.ErrRepository):
 		return localBackup{}, nil // initial_backup says so
 	case err != nil:
 		return localBackup{}, err
