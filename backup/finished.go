@@ -36,7 +36,7 @@ func (s *search) set(place string) (Set, error) {
 	all := make(map[string]*Series)
 	var order []*Series
 	for _, f := range s.found {
-		in, known := all[seriesOf(f.Path)]
+		in, known := all[SeriesOf(f.Path)]
 		switch {
 		case !known && len(order) <= maxOthers:
 			if why := s.writing(f); why != "" {
@@ -45,7 +45,7 @@ func (s *search) set(place string) (Set, error) {
 				continue
 			}
 			in = &Series{Newest: f}
-			all[seriesOf(f.Path)], order = in, append(order, in)
+			all[SeriesOf(f.Path)], order = in, append(order, in)
 		case known && in.Before.Path == "" && in.follows(f):
 			in.Before = f
 		}
@@ -86,8 +86,8 @@ func (in *Series) follows(f File) bool {
 // digits are what differs between the names of one series.
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// seriesOf is what all backups of a series are called.
-func seriesOf(path string) string {
+// SeriesOf is what all backups of a series are called: a file's name without its digits.
+func SeriesOf(path string) string {
 	return digits.ReplaceAllString(strings.ToLower(filepath.Base(path)), "#")
 }
 

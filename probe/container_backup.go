@@ -51,9 +51,6 @@ const (
 	backupRests = 30 * time.Second
 )
 
-// containerFound are the newest finished backup and the one before it, whose Path is "" when there is none.
-type containerFound struct{ newest, before archived }
-
 func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	b := p.Deployment.Backup
 	if b.Container == "" && (b.Path != "" || b.Directory != "") {
@@ -87,11 +84,23 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case err != nil:
 		return Result{}, err
 	}
-	proof, err := e.proofs.prove(ctx, e, id, found.newest)
+	database, err := p.View.DatabaseName()
+	if err != nil {
+		database = "" // env_file and compose_syntax say so
+	}
+	is, err := s.choose(found, name, database, b.MaxAge.Std(), func(file archived) (archived, backup.Proof, error) {
+		if file != found.newest { // an archive rounds times to seconds
+			if file, err = e.stat(ctx, id, file.Path); err != nil {
+				return file, backup.Proof{}, err
+			}
+		}
+		proof, err := e.proofs.prove(ctx, e, id, file)
+		return file, proof, err
+	})
 	if err != nil {
 		return Result{}, err
 	}
-	return s.judge(found, name, proof, b.MaxAge.Std(), p.Time)
+	return is.judge(p.Time)
 }
 
 // container is the id and name of the container with the backups.
@@ -173,52 +182,6 @@ func (s *containerBackup) find(ctx context.Context, p *Pass, e *engine, id strin
 		}
 	}
 	return found, where, backup.ErrNone
-}
-
-// newestArchived chooses the newest finished backup and the one before it. The error is backup.ErrNone, or ErrUnfinished when one is on its way.
-func newestArchived(all []archived, glob string, now time.Time) (containerFound, error) {
-	var finished []archived
-	none := backup.ErrNone
-	for _, a := range all {
-		like, done := backup.Named(path.Base(a.Path))
-		if glob != "" {
-			like, _ = path.Match(glob, path.Base(a.Path))
-		}
-		age := now.Sub(a.Modified)
-		switch {
-		case !like && done, slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // a link to it was listed
-		case !done, like && age < backupRests && age >= -clockSkew:
-			none = backup.ErrUnfinished
-		default:
-			finished = append(finished, a)
-		}
-	}
-	if len(finished) == 0 {
-		return containerFound{}, none
-	}
-	slices.SortFunc(finished, func(a, b archived) int {
-		if c := b.Modified.Compare(a.Modified); c != 0 {
-			return c
-		}
-		return strings.Compare(b.Path, a.Path)
-	})
-	found := containerFound{newest: finished[0]}
-	for _, f := range finished[1:] {
-		if f.Size != found.newest.Size { // one of the same size may be a copy under another name
-			found.before = f
-			break
-		}
-	}
-	return found, nil
-}
-
-// judge judges the newest finished backup and what reading it has shown.
-func (s *containerBackup) judge(found containerFound, container string, proof backup.Proof, fresh time.Duration, now time.Time) (Result, error) {
-	return newestBackup{
-		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
-		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // nobody has read it
-		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill, since its content is encrypted or of a format that is not read",
-	}.judge(now)
 }
 
 // containerProofs remembers what reading backups in containers has shown. The zero value is ready; safe for concurrent use.

@@ -138,6 +138,45 @@ func TestNewestArchived(t *testing.T) {
 	}
 }
 
+func TestContainerBackupOfAnother(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	file := func(name string, ago time.Duration) archived { return archived{name, 100, now.Add(-ago), false} }
+	own := backup.Proof{Whole: true, Format: backup.Custom, Database: "catalyst"}
+	other := backup.Proof{Whole: true, Format: backup.Custom, Database: "other"}
+	roles := backup.Proof{Whole: true, Format: backup.Cluster}
+	cut := backup.Proof{Reason: backup.Truncated}
+	for name, tt := range map[string]struct {
+		listed []archived
+		proofs map[string]backup.Proof
+		state  State
+		reason Reason
+		detail string
+	}{
+		"the roles are newer":           {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StatePass, "", "c:/b/g-1.sql, which is newer, holds roles"},
+		"the roles hide a stale one":    {[]archived{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StateFail, ReasonStale, "c:/b/c-1.dump is 2d2h old"},
+		"another hides one that is cut": {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, StateFail, ReasonTruncated, "c:/b/c-1.dump is not whole"},
+		"another alone":                 {[]archived{file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/o-1.dump": other}, StateFail, ReasonMismatch, "another database"},
+		"a cut one is not passed over":  {[]archived{file("/b/c-1.dump", time.Hour), file("/b/m.dump", 2*time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/m.dump": own}, StateFail, ReasonTruncated, "c-1.dump"},
+		"its own series is compared":    {[]archived{file("/b/c-2.dump", time.Hour), {"/b/x-1.dump", 900, now.Add(-2 * time.Hour), false}, {"/b/c-1.dump", 120, now.Add(-25 * time.Hour), false}}, map[string]backup.Proof{"/b/c-2.dump": own}, StatePass, "", "c-2.dump"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, err := newestArchived(tt.listed, "", now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			is, err := (&containerBackup{Smaller: 0.5}).choose(found, "c", "catalyst", 26*time.Hour, func(f archived) (archived, backup.Proof, error) { return f, tt.proofs[f.Path], nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := is.judge(now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			expect(t, r, tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
 func TestContainerBackupJudge(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := &containerBackup{Smaller: 0.5}
@@ -166,7 +205,7 @@ func TestContainerBackupJudge(t *testing.T) {
 		if tt.before > 0 {
 			found.before = archived{Path: "/b/1.sql", Size: tt.before}
 		}
-		r, err := s.judge(found, "c", tt.proof, day, now)
+		r, err := s.found(found, "c", tt.proof, day).judge(now)
 		if err != nil {
 			samples := r.Samples
 			r = unanswered(err)

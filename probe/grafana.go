@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -19,7 +20,7 @@ func grafanaKind() Kind {
 		Question: "Is Grafana healthy, with healthy datasources and the wanted dashboards?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "GET on Grafana (deployment.grafana): health; with a token (datasources:read, dashboards:read) datasources and dashboards",
+		Reads:    "GET on Grafana (deployment.grafana): health; with a token (datasources:read, datasources:query, dashboards:read) datasources and dashboards",
 		MaxAge:   30 * time.Second,
 		Timeout:  15 * time.Second,
 		Alone:    true,
@@ -43,6 +44,9 @@ func (s *grafana) Probe(ctx context.Context, p *Pass) (Result, error) {
 	a, err := w.get(ctx, at.URL+"/api/health")
 	if err != nil {
 		return unasked("/api/health of Grafana", err, at, "deployment.grafana.url", true)
+	}
+	if err := turnedAway("/api/health of Grafana", a, "deployment.grafana.token_file or username"); err != nil {
+		return Result{}, err
 	}
 	if r := judgeGrafanaHealth(a); r.State != StatePass || call.BearerTokenFile == "" && call.Username == "" {
 		if r.State == StatePass && len(set.Dashboards) > 0 {
@@ -76,6 +80,9 @@ func judgeGrafanaHealth(a answer) Result {
 	return Passed("Grafana is healthy; without deployment.grafana.token_file its dashboards are not looked at")
 }
 
+// grafanaToken is what lets datasources and dashboards be seen.
+const grafanaToken = "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"
+
 type grafanaAsk struct {
 	w   *web
 	url string
@@ -87,8 +94,8 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	switch {
 	case err != nil:
 		return err
-	case a.Status == 401 || a.Status == 403:
-		return Unknownf(ReasonPermissionDenied, "Grafana answers %d: the token is not allowed to ask", a.Status)
+	case turnedAway("Grafana", a, grafanaToken) != nil:
+		return turnedAway("Grafana", a, grafanaToken)
 	case a.Status != 200:
 		return Unknownf(ReasonUnhealthy, "Grafana answers %d", a.Status)
 	}
@@ -117,6 +124,8 @@ func (g grafanaAsk) datasources(ctx context.Context, f *Findings) error {
 		switch {
 		case err != nil:
 			return err
+		case turnedAway("Grafana", a, grafanaToken) != nil:
+			return fmt.Errorf("health of datasource %q: %w", d.Name, turnedAway("Grafana", a, grafanaToken))
 		case a.Status == 404 || a.Status == 501: // the plugin knows no health check
 		case json.Unmarshal(a.Body, &health) != nil || a.Status != 200 || !strings.EqualFold(health.Status, "ok"):
 			f.Fail(ReasonUnhealthy, "datasource %q is not healthy", d.Name)

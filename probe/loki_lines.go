@@ -63,9 +63,10 @@ func (s *lokiLines) Probe(ctx context.Context, p *Pass) (Result, error) {
 }
 
 func (s *lokiLines) judge(a answer) (Result, error) {
+	if err := turnedAway("Loki", a, "deployment.loki.bearer_token_file, username or tenant"); err != nil {
+		return Result{}, err
+	}
 	switch {
-	case a.Status == 401 || a.Status == 403:
-		return Result{}, Needs("deployment.loki credentials", Unknownf(ReasonPermissionDenied, "Loki answers %d", a.Status))
 	case a.Status == 400:
 		return Result{}, Needs("deployment.loki.selector", Unknownf(ReasonInvalid, "Loki refuses the selector"))
 	case a.Status != 200:
@@ -91,8 +92,8 @@ func (s *lokiLines) judge(a answer) (Result, error) {
 		}
 		lines += n
 	}
-	if lines == 0 {
-		return Failed(ReasonStale, "Loki has no line of the application from the last %v", s.Within.Std()), nil
+	if lines > 0 { // NaN is not
+		return Passed("Loki has lines of the application from the last %v", s.Within.Std()), nil
 	}
-	return Passed("Loki has lines of the application from the last %v", s.Within.Std()), nil
+	return Failed(ReasonStale, "Loki has no line of the application from the last %v", s.Within.Std()), nil
 }

@@ -232,6 +232,9 @@ func TestGrafana(t *testing.T) {
 				w.WriteHeader(401)
 				return
 			}
+			if body == "403" {
+				w.WriteHeader(403)
+			}
 			_, _ = w.Write([]byte(body))
 		}
 	}
@@ -256,6 +259,8 @@ func TestGrafana(t *testing.T) {
 		{"no datasource", well, `[]`, "", `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonMissing, "no datasource"},
 		{"datasource unwell", well, `[{"uid":"p","name":"P"}]`, `{"status":"ERROR"}`, `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonUnhealthy, `datasource "P"`},
 		{"wrong token", well, `[]`, "", "", 200, "wrong-mark", nil, StateUnknown, ReasonPermissionDenied, ""},
+		{"behind a guard", "", "", "", "", 401, "", nil, StateUnknown, ReasonPermissionDenied, "/api/health of Grafana answers 401"},
+		{"a token that may not query", well, `[{"uid":"p","name":"P"}]`, "403", `[{"uid":"c","title":"C"}]`, 200, token, nil, StateUnknown, ReasonPermissionDenied, `datasource "P"`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -287,6 +292,8 @@ func TestLokiLines(t *testing.T) {
 		{"another service", `<html>`, 200, StateFail, ReasonInvalid},
 		{"bad selector", `parse error`, 400, StateUnknown, ReasonInvalid},
 		{"not allowed", ``, 401, StateUnknown, ReasonPermissionDenied},
+		{"asked too often", `too many outstanding requests`, 429, StateUnknown, ReasonThreshold},
+		{"no number", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"NaN"]}]}}`, 200, StateFail, ReasonStale},
 		{"starting", `Ingester not ready`, 503, StateFail, ReasonUnhealthy},
 	}
 	for _, tt := range tests {

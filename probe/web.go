@@ -303,6 +303,9 @@ func turnedAway(what string, a answer, setting string) error {
 // configured.
 func unasked(what string, err error, at deployment.Address, setting string, claim bool) (Result, error) {
 	told := fmt.Errorf("%s: %w", what, err)
+	if u := (*Unanswered)(nil); errors.As(err, &u) && u.Remedy != "" { // it knows better what is needed than where the service is
+		setting = u.Remedy
+	}
 	switch {
 	case !at.Configured && refused(err):
 		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; nobody listens at the default address", told)))

@@ -1,0 +1,107 @@
+package probe
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/backup"
+)
+
+// Which of the backups in a container is judged: the newest finished one of the deployment's database, as backup_file chooses on the host.
+
+// containerFound are the newest finished backup and the one before it, whose Path is "" when there is none.
+type containerFound struct {
+	newest, before archived
+	others         []containerFound // of other series, as backup.Set has them
+}
+
+// newestArchived chooses the newest finished backup and the one before it. The error is backup.ErrNone, or ErrUnfinished when one is on its way.
+func newestArchived(listed []archived, glob string, now time.Time) (containerFound, error) {
+	var finished []archived
+	none := backup.ErrNone
+	for _, a := range listed {
+		like, done := backup.Named(path.Base(a.Path))
+		if glob != "" {
+			like, _ = path.Match(glob, path.Base(a.Path))
+		}
+		age := now.Sub(a.Modified)
+		switch {
+		case !like && done, slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // a link to it was listed
+		case !done, like && age < backupRests && age >= -clockSkew:
+			none = backup.ErrUnfinished
+		default:
+			finished = append(finished, a)
+		}
+	}
+	if len(finished) == 0 {
+		return containerFound{}, none
+	}
+	slices.SortFunc(finished, func(a, b archived) int {
+		if c := b.Modified.Compare(a.Modified); c != 0 {
+			return c
+		}
+		return strings.Compare(b.Path, a.Path)
+	})
+	var all []containerFound
+	series := map[string]int{} // to its place in all
+	for _, f := range finished {
+		i, known := series[backup.SeriesOf(f.Path)]
+		switch {
+		case !known && len(all) <= maxContainerSeries:
+			series[backup.SeriesOf(f.Path)] = len(all)
+			all = append(all, containerFound{newest: f})
+		case known && all[i].before.Path == "" && f.Size != all[i].newest.Size: // one of the same size may be a copy under another name
+			all[i].before = f
+		}
+	}
+	found := all[0]
+	found.others = all[1:]
+	for _, other := range found.others {
+		if found.before.Path == "" && other.newest.Size != found.newest.Size {
+			found.before = other.newest
+		}
+	}
+	return found, nil
+}
+
+// maxContainerSeries bounds the series that are looked at beside the newest: each is read to its end.
+const maxContainerSeries = 4
+
+// found is what there is to judge of a backup.
+func (s *containerBackup) found(found containerFound, container string, proof backup.Proof, fresh time.Duration) newestBackup {
+	return newestBackup{
+		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
+		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // nobody has read it
+		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill, since its content is encrypted or of a format that is not read",
+	}
+}
+
+// choose takes the newest backup, or the newest of another series where that one is not of the deployment's database, as backup_file does.
+func (s *containerBackup) choose(found containerFound, container, database string, fresh time.Duration, prove func(archived) (archived, backup.Proof, error)) (newestBackup, error) {
+	var first newestBackup
+	for i, in := range append([]containerFound{found}, found.others...) {
+		file, proof, err := prove(in.newest)
+		if err != nil {
+			return first, err
+		}
+		in.newest = file
+		is := s.found(in, container, proof, fresh)
+		if i == 0 {
+			is.others = len(found.others) > 0
+		}
+		is.aside = proof.Aside(database)
+		switch {
+		case i == 0 && is.aside != "":
+			first = is
+		case i == 0:
+			return is, nil
+		case is.aside == "":
+			is.passedBy = fmt.Sprintf("%s, which is newer, %s", first.name, first.aside)
+			return is, nil
+		}
+	}
+	return first, nil
+}
