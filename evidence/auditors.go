@@ -100,7 +100,7 @@ func nancyCoordinate(j *jsonReader, r *Report) error {
 func trivy(in *input, r *Report) error {
 	r.Tool = "trivy"
 	j := newJSON(in.Reader)
-	schema, created, revision := int64(0), "", ""
+	schema, created, revision, abandoned := int64(0), "", "", false
 	err := j.object(func(key string) error {
 		switch key {
 		case "SchemaVersion":
@@ -109,8 +109,16 @@ func trivy(in *input, r *Report) error {
 			return j.str(&created)
 		case "Metadata":
 			return j.object(func(key string) error {
-				if key == "Commit" {
+				switch key {
+				case "Commit":
 					return j.str(&revision)
+				case "OS":
+					return j.object(func(key string) error {
+						if key == "EOSL" {
+							return j.boolean(&abandoned)
+						}
+						return j.skip()
+					})
 				}
 				return j.skip()
 			})
@@ -133,6 +141,9 @@ func trivy(in *input, r *Report) error {
 	}
 	if schema != 2 {
 		r.gap(Invalid, Incurable, "it is not of schema version 2")
+	}
+	if abandoned {
+		r.doubt(Incurable, "the image's operating system is no longer maintained (EOSL): nobody looks for its vulnerabilities any more")
 	}
 	if r.Counts.Audited == 0 {
 		r.gap(Empty, Incurable, "no package was audited: it has no result of class os-pkgs or lang-pkgs")

@@ -85,6 +85,8 @@ func TestTrivy(t *testing.T) {
 	const vulnerable = `{"VulnerabilityID":"CVE-2099-1","PkgName":"a","InstalledVersion":"1","Severity":"HIGH","Title":"t","Description":"d"}`
 	run(t, Trivy, []example{
 		{name: "clean", kind: Vulnerabilities, text: report(`,"Results":[{"Target":"go.mod","Class":"lang-pkgs","Type":"gomod"},{"Target":"x","Class":"os-pkgs"}]`), state: Pass, counts: &Counts{Audited: 2}},
+		{name: "a system nobody maintains", kind: Vulnerabilities, text: strings.Replace(report(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"9","EOSL":true},"ImageConfig"`, 1), state: Warn, reason: Weak, detail: "no longer maintained"},
+		{name: "one that is maintained", kind: Vulnerabilities, text: strings.Replace(report(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"13"},"ImageConfig"`, 1), state: Pass},
 		{name: "vulnerable", kind: Vulnerabilities, text: report(`,"Results":[{"Vulnerabilities":[` + vulnerable + `],"Target":"go.mod","Class":"lang-pkgs"}]`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): CVE-2099-1 in a"},
 		{name: "vulnerable, no class", kind: Vulnerabilities, text: report(`,"Results":[{"Target":"go.mod","Vulnerabilities":[` + vulnerable + `]}]`), state: Fail, reason: Threshold, detail: "in a at go.mod", counts: &Counts{Audited: 1, Findings: 1}},
 		{name: "ignored", kind: Vulnerabilities, text: report(`,"Results":[{"Class":"lang-pkgs","ExperimentalModifiedFindings":[{"Type":"vulnerability","Status":"ignored"}]}]`), state: Pass, detail: "1 suppressed"},

@@ -1,6 +1,7 @@
 package evidence
 
 import (
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -82,6 +83,9 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 	if values {
 		flat = inner
 	}
+	if name == "checks" && len(crossed) == 0 {
+		k6Checks(r, flat)
+	}
 	return k6Value(j, r, name, flat)
 }
 
@@ -107,6 +111,17 @@ func k6Threshold(j *jsonReader) (crossed, bare bool, err error) {
 		err = j.invalid("a threshold that says neither ok nor crossed")
 	}
 	return !ok, false, err
+}
+
+// k6Checks judges what the script expects of the answers. k6 itself does not fail for them, unless a threshold says how many must hold.
+func k6Checks(r *Report, v map[string]float64) {
+	rate, ok := v["rate"] // handleSummary
+	if !ok {
+		rate, ok = v["value"]
+	}
+	if ok && rate < 1 {
+		r.doubt(Incurable, fmt.Sprintf("%.4g %% of the script's checks did not hold", 100*(1-rate)))
+	}
 }
 
 // k6Value keeps what the metrics that k6 itself makes say.
