@@ -70,6 +70,9 @@ func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error
 	if line > 0 {
 		return Failed(ReasonInvalid, "%s answers something else than Prometheus' text format: line %d", s.Path, line), nil
 	}
+	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/openmetrics-text") && !cut && !endsOpenMetrics(text) {
+		return Failed(ReasonTruncated, "%s is cut, or goes on after its end: OpenMetrics ends with the line # EOF, and Prometheus takes nothing of it", s.Path), nil
+	}
 	own, ours := 0, 0
 	for name := range names {
 		switch {

@@ -25,6 +25,12 @@ func sampleNames(text string) (names map[string]bool, line int) {
 	return names, 0
 }
 
+// endsOpenMetrics reports whether a text ends as OpenMetrics must, and nowhere before.
+func endsOpenMetrics(text string) bool {
+	_, after, found := strings.Cut("\n"+text, "\n# EOF")
+	return found && strings.TrimSpace(after) == ""
+}
+
 // sampleName is the name of one sample: name{label="value",…} number timestamp, and in OpenMetrics an exemplar after a #.
 func sampleName(line string) (string, bool) {
 	end := 0

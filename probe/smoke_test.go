@@ -12,6 +12,29 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
+func TestOpenMetricsEnd(t *testing.T) {
+	const own = "# TYPE pbs_requests counter\npbs_requests_total 3\n"
+	for _, tt := range []struct {
+		kind, body string
+		state      State
+		reason     Reason
+	}{
+		{"application/openmetrics-text; version=1.0.0; charset=utf-8", own + "# EOF\n", StatePass, ""},
+		{"application/openmetrics-text; version=1.0.0", own + "# EOF", StatePass, ""},
+		{"application/openmetrics-text; version=1.0.0", own, StateFail, ReasonTruncated},
+		{"application/openmetrics-text; version=1.0.0", own + "# EOF\npbs_other_total 3\n", StateFail, ReasonTruncated},
+		{"application/openmetrics-text; version=1.0.0", own + "# EOF\n# EOF\n", StateFail, ReasonTruncated},
+		{"text/plain; version=0.0.4", own, StatePass, ""},
+		{"", own, StatePass, ""},
+	} {
+		s := site(t, map[string]http.HandlerFunc{"/metrics": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", tt.kind)
+			_, _ = w.Write([]byte(tt.body))
+		}})
+		expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "app_metrics", "{}"), tt.state, tt.reason, "")
+	}
+}
+
 func TestAppMetrics(t *testing.T) {
 	own := "# HELP pbs_requests_total x\n# TYPE pbs_requests_total counter\npbs_requests_total{code=\"200\"} 3\n"
 	ours := "catalyst_check_ok{category=\"a\",item=\"b\"} 1\ncatalyst_ready 1\ngo_goroutines 7\n"
