@@ -291,7 +291,7 @@ func refused(err error) bool {
 func turnedAway(what string, a answer, setting string) error {
 	switch a.Status {
 	case 401, 403, 407:
-		return Needs(setting, Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", what, a.Status))
+		return Needs(setting, Unknownf(ReasonPermissionDenied, "%s answers %d: the exporter is not allowed to ask", what, a.Status))
 	case 429:
 		return Unknownf(ReasonThreshold, "%s answers 429: too many requests", what)
 	}
