@@ -4,6 +4,7 @@
 package alerts
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -181,7 +182,13 @@ func stories() map[string]story {
 			wantPages(t, s, name, 1, 0)
 			e[0].kill()
 			e[0].set(map[string]fakeItem{redis: {state: "pending", reason: "in_progress"}})
-			s.elapse(t, time.Minute)
+			parts.Eventually(t, func() error { // and no longer: on a slow machine it would be down for long enough to page
+				down, err := s.ask(fmt.Sprintf("up{deployment=%q} == 0", name))
+				if err == nil && len(down) == 0 {
+					err = errors.New("no scrape has failed yet")
+				}
+				return err
+			})
 			e[0].start(t)
 			s.elapse(t, 5*time.Minute)
 			e[0].set(map[string]fakeItem{redis: missing})
