@@ -40,10 +40,18 @@ var errTooManyListeners = fmt.Errorf("more than %d sockets listen", maxListeners
 
 // listeners reads the sockets of the network namespace of the calling thread.
 func listeners(ctx context.Context) ([]hostSocket, error) {
+	conn, notAsked := dialSockets(ctx)
+	if notAsked == nil {
+		defer func() { _ = conn.Close() }()
+	}
 	var all []hostSocket
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
 		for _, udp := range []bool{false, true} {
-			found, err := askListeners(ctx, family, udp)
+			var found []hostSocket
+			err := notAsked
+			if err == nil {
+				found, err = askListeners(conn, family, udp)
+			}
 			if err != nil {
 				if ctx.Err() != nil {
 					return nil, ctx.Err()
@@ -60,19 +68,24 @@ func listeners(ctx context.Context) ([]hostSocket, error) {
 	return all, nil
 }
 
-// askListeners asks the kernel for the sockets of one family and protocol.
-func askListeners(ctx context.Context, family byte, udp bool) ([]hostSocket, error) {
-	const requestSize, byFamily = 56, 20 // struct inet_diag_req_v2, SOCK_DIAG_BY_FAMILY
+// dialSockets opens a connection by which the kernel is asked for sockets.
+func dialSockets(ctx context.Context) (*netlink.Conn, error) {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = conn.Close() }()
 	if end, ok := ctx.Deadline(); ok {
 		if err := conn.SetDeadline(end); err != nil {
+			_ = conn.Close()
 			return nil, err
 		}
 	}
+	return conn, nil
+}
+
+// askListeners asks the kernel for the sockets of one family and protocol.
+func askListeners(conn *netlink.Conn, family byte, udp bool) ([]hostSocket, error) {
+	const requestSize, byFamily = 56, 20 // struct inet_diag_req_v2, SOCK_DIAG_BY_FAMILY
 	request := make([]byte, requestSize)
 	request[0], request[1] = family, unix.IPPROTO_TCP
 	states := uint32(1 << tcpListen)
