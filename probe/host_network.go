@@ -127,21 +127,23 @@ func (r routeTable) note(data []byte, routed map[string]bool) {
 // Setting that lets the exporter see the host's network.
 const hostNetworkSetting = "host network (network_mode: host), or running on the host"
 
+// hostNetworkKey is for the namespace of which it was once seen that it is the host's: it stays so for as long as there is a process in it.
+type hostNetworkKey struct{}
+
 // ownNetwork is an error where the network is not the host's but that of a container, or of a service with a network of its own.
-func ownNetwork() error {
-	if first, err := os.Readlink("/proc/1/ns/net"); err == nil {
-		if own, err := os.Readlink("/proc/thread-self/ns/net"); err == nil && own != first {
-			return errors.New("the exporter is in a network namespace of its own")
+func ownNetwork(p *Pass) error {
+	own, ownErr := os.Readlink("/proc/thread-self/ns/net")
+	if first, err := os.Readlink("/proc/1/ns/net"); err == nil && ownErr == nil && own != first {
+		return errors.New("the exporter is in a network namespace of its own")
+	}
+	_, err := Keep(p.Kept, hostNetworkKey{}, own, func() (struct{}, func(), error) {
+		interfaces, err := net.Interfaces()
+		if err == nil && !hasDevice("/sys/class/net", interfaces) {
+			err = errors.New("no device of the machine is seen: the exporter is in a container's own network")
 		}
-	}
-	interfaces, err := net.Interfaces()
-	if err != nil {
-		return err
-	}
-	if !hasDevice("/sys/class/net", interfaces) {
-		return errors.New("no device of the machine is seen: the exporter is in a container's own network")
-	}
-	return nil
+		return struct{}{}, nil, err
+	})
+	return err
 }
 
 // hasDevice tells whether any interface is a device of the machine, as no container's own is. The folder may show another network's interfaces: the

@@ -55,7 +55,7 @@ func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
 		return Result{}, Skip("deployment.firewall.host_root", "the host is seen at %s, and its network is not the exporter's", root)
 	}
-	if err := ownNetwork(); err != nil {
+	if err := ownNetwork(p); err != nil {
 		return Result{}, Needs(hostNetworkSetting, Unknown(ReasonNotConfigured, err))
 	}
 	h, err := lookHost(ctx)
