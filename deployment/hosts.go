@@ -155,6 +155,9 @@ const notAName = "no host name"
 
 var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$`)
 
+// standIn matches the domains that templates write for one's own.
+var standIn = regexp.MustCompile(`(?:^|[.-])(?:your-?(?:domain|company|publisher|site|website|server|host|adserver|exchange|organi[sz]ation)|my-?(?:domain|company|site|website))(?:[.-]|$)|change[-_]?me|(?:^|\.)(?:domain|company|yourname)\.(?:com|org|net|tld)$`)
+
 // hostPlaceholder says why a name cannot be a public host; "" when it can.
 func hostPlaceholder(name string) string {
 	if a, err := netip.ParseAddr(name); err == nil {
@@ -186,8 +189,7 @@ func hostPlaceholder(name string) string {
 		return "this machine"
 	case ends("example.com", "example.org", "example.net", "example", "invalid"):
 		return "an example domain"
-	case strings.Contains(name, "yourdomain") || strings.Contains(name, "your-domain") || strings.Contains(name, "yourpublisher") ||
-		strings.Contains(name, "yourcompany") || strings.Contains(name, "changeme") || strings.Contains(name, "change-me") || strings.Contains(name, "change_me"):
+	case standIn.MatchString(name):
 		return "not filled in"
 	case ends("local", "internal", "lan", "home.arpa"):
 		return "an internal name"

@@ -163,6 +163,19 @@ func TestRedisAccess(t *testing.T) {
 	}
 }
 
+func TestHostPlaceholder(t *testing.T) {
+	for _, name := range []string{"yourdomain.com", "ads.your-site.io", "mysite.io", "ads.company.com", "domain.com", "changeme.net", "ads.yourserver.net"} {
+		if hostPlaceholder(name) != "not filled in" {
+			t.Errorf("%s stands in for another", name)
+		}
+	}
+	for _, name := range []string{"subdomain.com", "my-host.nexus.io", "mycompanion.com", "yourselves.org", "company.nexus.io", "ads.nexus.io"} {
+		if why := hostPlaceholder(name); why != "" {
+			t.Errorf("%s: %s", name, why)
+		}
+	}
+}
+
 func TestPublicHosts(t *testing.T) {
 	v := view(t, map[string]string{
 		"compose.yml": "services:\n  catalyst:\n    build: .\n    env_file: .env\n    environment: {API_URL: 'http://idr:5050', PUBLIC_URL: 'https://Ads.Nexus.test:8443/x'}\n  idr: {image: x}\n",

@@ -58,7 +58,7 @@ func isUnfilled(value string) bool {
 }
 
 // secretMark is a notation that no secret holds, but for one that is not rendered.
-var secretMark = regexp.MustCompile("[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
+var secretMark = regexp.MustCompile("(?i:x{8,})|[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
 
 // secretWord counts as a whole word: between the ends of the value and what is neither letter nor digit. The words of one's own
 // (your-secret) count at the start of a word.
@@ -94,7 +94,7 @@ func encodedText(value string) string {
 }
 
 // triedFirst is a password that is on every list of defaults, as it is or with a number behind it.
-var triedFirst = regexp.MustCompile(`(?i)^(?:p[a@]ss(?:w[o0]rd)?|admin(?:istrator)?|root|user|guest|test(?:ing)?|demo|dev(?:elopment)?|postgres(?:ql)?|redis|valkey|mysql|database|db|catalyst|letmein|welcome|qwerty|master|foobared|server|prod(?:uction)?|insecure|fake|temp|trustno|abc)[-_.]?[0-9]{0,4}[!?.]?$|^(?:12345?6?7?8?9?0?|0+|1+)$`)
+var triedFirst = regexp.MustCompile(`(?i)^(?:p[a@]ss(?:w[o0]rd)?|admin(?:istrator)?|root|user|guest|test(?:ing)?|demo|dev(?:elopment)?|postgres(?:ql)?|redis|valkey|mysql|database|db|catalyst|letmein|welcome|qwerty|master|foobared|server|prod(?:uction)?|insecure|fake|temp|trustno|abc|keyboard cat)[-_.]?[0-9]{0,4}[!?.]?$|^(?:12345?6?7?8?9?0?|0+|1+)$`)
 
 // isTriedFirst reports whether a secret is one that whoever attacks tries before any other.
 func isTriedFirst(value string) bool { return triedFirst.MatchString(value) }

@@ -16,7 +16,7 @@ func TestIsPlaceholder(t *testing.T) {
 		"prefix-${X:-y}", "%{FOO}", "{{ vault_key }}", "todo", "TODO: set", "example", "an example value", "xxx", "XXXXXXXX", "redis://:secret@host",
 		"replace_me", "tbd", "changeit", "change_this", "ChangeThisPassword123", "to-be-set", "MUST_BE_SET", "fill-me-in", "REPLACE_WITH_KEY", "replace-this-with-real", "insert_key_here",
 		"use-a-strong-one-here", "TODO_set_me", "$(openssl rand -base64 32)", "`openssl rand -base64 32`", "generate-with-openssl-rand-base64-32", "[password]", "__REDIS_PASSWORD__",
-		"@REDIS_PASSWORD@", "%REDIS_PASSWORD%", "$REDIS_PASSWORD", "REDIS_PASSWORD", "my-api-key", "pagerduty-key", "YourPagerDutyKey", "none", "null", "REDACTED", "***", "...", "xxxx-xxxx",
+		"@REDIS_PASSWORD@", "%REDIS_PASSWORD%", "$REDIS_PASSWORD", "REDIS_PASSWORD", "my-api-key", "pagerduty-key", "YourPagerDutyKey", "none", "null", "REDACTED", "***", "...", "xxxx-xxxx", strings.Repeat("x", 36) + "NRAL",
 		"00000000-0000-0000-0000-000000000000", "AKIA" + "IOSFODNN7EXAMPLE", "bPxRfiCY" + "EXAMPLEKEY", base64.StdEncoding.EncodeToString([]byte("CHANGE_ME_NOW")),
 		base64.RawURLEncoding.EncodeToString([]byte("my-password\n")),
 	}
@@ -73,7 +73,7 @@ func TestIsBlankSetting(t *testing.T) {
 
 func TestIsTriedFirst(t *testing.T) {
 	for v, want := range map[string]bool{
-		"admin": true, "Postgres": true, "redis123": true, "Password1!": true, "p@ssw0rd": true, "catalyst-2024": true, "123456": true, "foobared": true, "": false, "administer": false,
+		"admin": true, "Postgres": true, "redis123": true, "Password1!": true, "p@ssw0rd": true, "catalyst-2024": true, "123456": true, "foobared": true, "keyboard cat": true, "": false, "administer": false,
 		"SuperSecretPassword": false, "k3v9Qz": false, "admin12345": false,
 	} {
 		if got := isTriedFirst(v); got != want {
