@@ -101,6 +101,13 @@ func TestEnvSecret(t *testing.T) {
 	}
 }
 
+// A URL that is made of the variable is not judged a second time.
+func TestEnvSecretOfAURLMadeOfIt(t *testing.T) {
+	r := look(t, newPass(t, folder{".env.production": "K=changeme\nU=postgres://u:${K}@db/x"}, deployment.Settings{}), "env_secret", "{key: K, url: [U]}")
+	expect(t, r, StateFail, ReasonPlaceholder, "K at .env.production:1 is a placeholder")
+	hasNot(t, r, "the password in")
+}
+
 func TestEnvWord(t *testing.T) {
 	spec := "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}"
 	for text, want := range map[string]struct {
