@@ -27,15 +27,6 @@ type PublishedPort struct {
 	Line        int
 }
 
-// AllInterfaces reports whether the port can be reached through every interface of the host.
-func (p PublishedPort) AllInterfaces() bool { return p.HostIP == "" }
-
-// Loopback reports whether the port can be reached from the host alone.
-func (p PublishedPort) Loopback() bool {
-	ip, err := netip.ParseAddr(p.HostIP)
-	return err == nil && ip.Unmap().IsLoopback()
-}
-
 // Published are the ports that active services publish, by service and port.
 func (c *Compose) Published() []PublishedPort {
 	var all []PublishedPort

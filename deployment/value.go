@@ -56,7 +56,6 @@ const (
 	ViaServiceFile = "env_file"    // one of the service's env files
 	ViaSecret      = "secret"      // a secret of the compose file that is called like the key
 	ViaKeyFile     = "KEY_FILE"    // a variable of the key's name with _FILE behind names the file
-	ViaImage       = "image default"
 )
 
 // Value is the first of keys that is set, as the application's service really gets it: its environment, its env files (the later wins), a file that
