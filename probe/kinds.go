@@ -10,6 +10,7 @@ func Kinds() []Kind {
 		composePortsKind(),
 		composePostgresKind(),
 		composeRedisKind(),
+		composeSecretsKind(),
 		containerBackupKind(),
 		containerEnvFlagKind(),
 		containerEnvWordKind(),

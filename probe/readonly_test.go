@@ -39,7 +39,7 @@ import (
 // asksOf is what each kind asks beside files; "" for files alone. What a kind is not seen to ask it must not name here, and the other way round.
 func asksOf() map[string]string {
 	return map[string]string{
-		"alertmanager_config": "", "attestation": "", "backup_file": "", "changelog": "", "compose_postgres": "", "compose_redis": "", "compose_config": "", "compose_limits": "", "compose_logging": "",
+		"alertmanager_config": "", "attestation": "", "backup_file": "", "changelog": "", "compose_postgres": "", "compose_redis": "", "compose_config": "", "compose_limits": "", "compose_secrets": "", "compose_logging": "",
 		"compose_ports": "", "contacts": "", "diagram": "", "document": "", "env_file": "", "env_flag": "", "env_number": "", "env_placeholders": "",
 		"env_secret": "", "env_word": "", "evidence": "", "external_firewall": "", "migrations": "", "nginx_split": "", "release_backup": "",
 		"release_record": "", "rollback_backup": "", "tls_files": "", "ufw_rules": "",

@@ -1,0 +1,60 @@
+package deployment
+
+// What a compose file itself says to a service, where others take a variable, a file or a secret.
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// Literal is a text that the compose files write into a service's environment.
+type Literal struct {
+	Key string
+	// Written is the text as it would be if no variable were set: defaults (${NAME:-default}) are written in the file, too.
+	Written secret.Text
+	// Text is what the service gets.
+	Text   secret.Text
+	Path   string // of the compose file, absolute
+	Origin Origin
+}
+
+// Literals are the texts of all services that are started, each place in a file once. References to secret managers are none.
+func (v *View) Literals() ([]Literal, error) {
+	c, err := v.Compose()
+	if err != nil {
+		return nil, err
+	}
+	var all []Literal
+	seen := map[position]bool{}
+	for _, service := range c.Services() {
+		environment := c.Project.Services[service].Environment
+		for _, key := range slices.Sorted(maps.Keys(environment)) {
+			text := environment[key]
+			at, raw := c.environmentAt(service, key)
+			place := position{at.File, at.Line}
+			if text == nil || at.Line == 0 || seen[place] || managerScheme(*text) != "" {
+				continue
+			}
+			seen[place] = true
+			x := expander{find: func(string) (string, bool) { return "", false }, lenient: true}
+			written, err := x.expand(raw)
+			if err != nil || written == "" {
+				continue // what cannot be expanded is compose_config's matter
+			}
+			all = append(all, Literal{key, secret.New(written), secret.New(*text), c.pathOf(at.File), at})
+		}
+	}
+	return all, nil
+}
+
+// pathOf is the path of a compose file that is shown under a name.
+func (c *Compose) pathOf(shown string) string {
+	for _, f := range c.files {
+		if f.shown == shown {
+			return f.path
+		}
+	}
+	return ""
+}

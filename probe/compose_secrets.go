@@ -1,0 +1,138 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// compose_secrets: do the services get their passwords and keys from elsewhere than the text of the compose files?
+//
+// A scanner's rules know a token by its form; the password that somebody thought of and typed into the compose file has none, so it is told by the
+// variable that it is given to. Only what a service really gets counts: a default that the env file replaces opens nothing. Placeholders are another
+// question's. Where git does not track the file, or nobody knows, it is a warning: compose files are copied, shown and shared as no secret is.
+
+func composeSecretsKind() Kind {
+	return Kind{
+		Name:     "compose_secrets",
+		Question: "Do services get their passwords and keys from elsewhere than the text of the compose files?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads:    "the compose files, the env file, and the git repository's index (deployment.repository.path); runs git, needs to read them",
+		Timeout:  time.Minute,
+		MaxAge:   time.Hour,
+		Alone:    true,
+		New:      func() any { return &composeSecrets{} },
+	}
+}
+
+type composeSecrets struct{}
+
+// Key implements Keyed: another index, other passwords in other places.
+func (s *composeSecrets) Key(p *Pass) string {
+	typed, err := typedSecrets(p)
+	if err != nil {
+		return ""
+	}
+	key := fmt.Sprint(typed)
+	if repository, err := p.View.Git(); err == nil {
+		key += repository.Dir
+		if info, err := os.Stat(filepath.Join(repository.Dir, "index")); err == nil {
+			key += fmt.Sprintf(" %+v", files.Identify(info))
+		}
+	}
+	return key
+}
+
+func (s *composeSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
+	if _, err := composeModel(p); err != nil {
+		return Result{}, err
+	}
+	typed, err := typedSecrets(p)
+	if err != nil {
+		return unreadable("the compose files cannot be read", err)
+	}
+	g, err := openRepository(p)
+	var unanswered *Unanswered
+	if none := errors.As(err, &unanswered) && unanswered.Skip; err != nil && (!none || len(typed) == 0) {
+		return Result{}, err // without a repository there is nothing to keep a secret out of
+	}
+	var f Findings
+	for _, file := range typed {
+		tracked := false
+		if g.Work != "" {
+			names, err := g.names(file.path)
+			if err != nil {
+				return Result{}, err
+			}
+			if tracked, err = g.tracks(ctx, names); err != nil {
+				return Result{}, err
+			}
+		}
+		if tracked {
+			f.Fail(ReasonCommitted, "git tracks %s, and services get %s from its text: change them at their source, and refer to variables of the env file (${NAME}) or to secrets", file.shown, someOf(file.keys))
+		} else {
+			f.Warn(ReasonExposed, "services get %s from the text of %s: refer to variables of the env file (${NAME}) or to secrets", someOf(file.keys), file.shown)
+		}
+	}
+	return f.Result("no service gets a password or key from the text of a compose file"), nil
+}
+
+// typedFile is a compose file with the keys whose passwords stand in it.
+type typedFile struct {
+	path, shown string
+	keys        []string // with their lines
+}
+
+func typedSecrets(p *Pass) ([]typedFile, error) {
+	literals, err := p.View.Literals()
+	if err != nil {
+		return nil, err
+	}
+	var typed []typedFile
+	for _, l := range literals {
+		if !isTypedSecret(l) {
+			continue
+		}
+		i := slices.IndexFunc(typed, func(f typedFile) bool { return f.path == l.Path })
+		if i < 0 {
+			i, typed = len(typed), append(typed, typedFile{path: l.Path, shown: l.Origin.File})
+		}
+		typed[i].keys = append(typed[i].keys, fmt.Sprintf("%s (line %d)", l.Key, l.Origin.Line))
+	}
+	return typed, nil
+}
+
+var (
+	// noSecretKey are keys that are meant to be seen, or that open nothing.
+	noSecretKey = regexp.MustCompile(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
+	// noSecretText is the value of a switch or a number, or where a secret is.
+	noSecretText = regexp.MustCompile(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
+)
+
+// isTypedSecret reports whether a literal holds a password or key that its service gets.
+func isTypedSecret(l deployment.Literal) bool {
+	written := secretOf(l.Key, l.Written.Reveal())
+	return written != "" && written == secretOf(l.Key, l.Text.Reveal())
+}
+
+// secretOf is the password or key in the value of a variable, "" for none.
+func secretOf(key, value string) string {
+	if m := urlPassword.FindStringSubmatch(value); m != nil {
+		value = m[1]
+	} else if !holdsSecret(key) || noSecretKey.MatchString(key) || noSecretText.MatchString(value) {
+		return ""
+	}
+	if isPlaceholder(value) {
+		return ""
+	}
+	return value
+}

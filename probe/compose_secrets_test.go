@@ -1,0 +1,78 @@
+package probe
+
+import (
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+)
+
+func TestComposeSecrets(t *testing.T) {
+	// Made up by a person, as it were: no scanner knows it by its form.
+	secret := "Summer" + randomText(4) + "!x"
+	service := func(environment string) string { return "services:\n  app:\n    image: x\n    environment:\n" + environment }
+	for _, tt := range []struct {
+		name, compose, env string
+		typed              bool
+	}{
+		{"a password", service("      POSTGRES_PASSWORD: " + secret + "\n"), "", true},
+		{"in a list", service("      - JWT_SECRET=" + secret + "\n"), "", true},
+		{"in an address", service("      DATABASE_URL: postgres://app:" + secret + "@db:5432/app\n"), "", true},
+		{"in an address beside variables", service("      DATABASE_URL: postgres://app:" + secret + "@${DB_HOST}/app\n"), "DB_HOST=db\n", true},
+		{"a default that is taken", service("      REDIS_PASSWORD: ${REDIS_PASSWORD:-" + secret + "}\n"), "", true},
+		{"a default that is replaced", service("      REDIS_PASSWORD: ${REDIS_PASSWORD:-" + secret + "}\n"), "REDIS_PASSWORD=another\n", false},
+		{"with a dollar sign", service("      API_TOKEN: $$" + secret + "\n"), "", true},
+		{"the first guess of all", service("      POSTGRES_PASSWORD: postgres\n"), "", true},
+		{"by an anchor", "x-env: &env\n  SMTP_PASSWORD: " + secret + "\nservices:\n  app:\n    image: x\n    environment: *env\n", "", true},
+		{"a variable", service("      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
+		{"an address of variables", service("      DATABASE_URL: postgres://app:${P}@db/app\n"), "P=" + secret + "\n", false},
+		{"taken over", service("      - POSTGRES_PASSWORD\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
+		{"a file", service("      POSTGRES_PASSWORD_FILE: /run/secrets/x\n      TLS_PRIVATE_KEY: /etc/ssl/key.pem\n"), "", false},
+		{"a secret manager", service("      API_TOKEN: vault:secret/data/app#token\n"), "", false},
+		{"a placeholder, which another asks about", service("      POSTGRES_PASSWORD: CHANGE_ME\n"), "", false},
+		{"what speaks of secrets", service("      MAX_TOKENS: 4096\n      PASSWORD_LOGIN_ENABLED: 'true'\n      TOKEN_TTL: 15m\n      ALLOW_EMPTY_PASSWORD: 'no'\n      SITE_KEY: " + secret + "\n"), "", false},
+		{"nothing", service("      LOG_LEVEL: info\n"), "", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := parts.GitRepo(t)
+			r.Commit(t, "begin", map[string]string{".gitignore": ".env.production\n"})
+			r.Write(t, map[string]string{".env.production": tt.env, "docker-compose.yml": tt.compose})
+			untracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}")
+			r.Commit(t, "all", nil)
+			tracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}")
+			nowhere := look(t, newPass(t, folder{".env.production": tt.env, "docker-compose.yml": tt.compose}, deployment.Settings{}), "compose_secrets", "{}")
+			if tt.typed {
+				expect(t, untracked, StateWarn, ReasonExposed, "docker-compose.yml")
+				expect(t, tracked, StateFail, ReasonCommitted, "git tracks docker-compose.yml")
+				expect(t, nowhere, StateWarn, ReasonExposed, "docker-compose.yml")
+			} else {
+				expect(t, untracked, StatePass, ReasonNone, "no service")
+				expect(t, tracked, StatePass, ReasonNone, "no service")
+				expect(t, nowhere, StateSkip, ReasonNotConfigured, "in no git repository")
+			}
+			for _, got := range []Result{untracked, tracked, nowhere} {
+				hasNot(t, got, secret)
+			}
+		})
+	}
+	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), "compose_secrets", "{}"), StateSkip, ReasonNotConfigured, "no compose file")
+	broken := folder{"docker-compose.yml": "services: [\n"}
+	expect(t, look(t, newPass(t, broken, deployment.Settings{}), "compose_secrets", "{}"), StateUnknown, ReasonBlocked, "compose_syntax")
+}
+
+// TestComposeSecretsOfSeveralFiles names each file with what stands in it, and asks again when one is committed.
+func TestComposeSecretsOfSeveralFiles(t *testing.T) {
+	secret := "Winter" + randomText(4) + "!x"
+	r := parts.GitRepo(t)
+	r.Commit(t, "begin", map[string]string{"docker-compose.yml": "services:\n  app:\n    image: x\n"})
+	r.Write(t, map[string]string{"docker-compose.override.yml": "services:\n  app:\n    environment:\n      A: b\n      DB_PASSWORD: " + secret + "\n"})
+	p := newPass(t, nil, deployment.Settings{Root: r.Dir})
+	expect(t, look(t, p, "compose_secrets", "{}"), StateWarn, ReasonExposed, "DB_PASSWORD (line 5) from the text of docker-compose.override.yml")
+	k := load(t, "compose_secrets", "{}").(*composeSecrets)
+	before := k.Key(again(p))
+	r.Git(t, "add", "docker-compose.override.yml")
+	if after := k.Key(again(p)); before == "" || after == before {
+		t.Errorf("the key is %q, then %q", before, after)
+	}
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}"), StateFail, ReasonCommitted, "git tracks docker-compose.override.yml")
+}
