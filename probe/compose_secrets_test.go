@@ -28,7 +28,7 @@ func TestComposeSecrets(t *testing.T) {
 		{"an address of variables", service("      DATABASE_URL: postgres://app:${P}@db/app\n"), "P=" + secret + "\n", false},
 		{"taken over", service("      - POSTGRES_PASSWORD\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
 		{"a file", service("      POSTGRES_PASSWORD_FILE: /run/secrets/x\n      TLS_PRIVATE_KEY: /etc/ssl/key.pem\n"), "", false},
-		{"a secret manager", service("      API_TOKEN: vault:secret/data/app#token\n"), "", false},
+		{"a secret manager", service("      API_TOKEN: op://production/app/token\n"), "", false},
 		{"a placeholder, which another asks about", service("      POSTGRES_PASSWORD: CHANGE_ME\n"), "", false},
 		{"what speaks of secrets", service("      MAX_TOKENS: 4096\n      PASSWORD_LOGIN_ENABLED: 'true'\n      TOKEN_TTL: 15m\n      ALLOW_EMPTY_PASSWORD: 'no'\n      SITE_KEY: " + secret + "\n"), "", false},
 		{"nothing", service("      LOG_LEVEL: info\n"), "", false},
