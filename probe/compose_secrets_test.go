@@ -10,7 +10,9 @@ import (
 func TestComposeSecrets(t *testing.T) {
 	// Made up by a person, as it were: no scanner knows it by its form.
 	secret := "Summer" + randomText(4) + "!x"
-	service := func(environment string) string { return "services:\n  app:\n    image: x\n    environment:\n" + environment }
+	service := func(environment string) string {
+		return "services:\n  app:\n    image: x\n    environment:\n" + environment
+	}
 	for _, tt := range []struct {
 		name, compose, env string
 		typed              bool
