@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -23,10 +24,10 @@ import (
 func tlsEndpointKind() Kind {
 	return Kind{
 		Name:     "tls_endpoint",
-		Question: "Does the endpoint present a trusted, lasting certificate for its name, the one on disk, over TLS 1.2 or newer?",
+		Question: "Does the endpoint present a trusted, lasting certificate for each public host, the one on disk, over TLS 1.2 or newer alone?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "a TLS handshake with the public endpoint (deployment.tls.endpoint), and the certificate files; needs to reach it",
+		Reads:    "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files; needs to reach it",
 		Values:   []*Value{CertificateNotAfter},
 		MaxAge:   30 * time.Second,
 		Timeout:  12 * time.Second,
@@ -45,52 +46,120 @@ type tlsEndpoint struct {
 // handshakeTime bounds one handshake.
 const handshakeTime = 5 * time.Second
 
+// maxHandshakes bounds how many hosts are asked at once.
+const maxHandshakes = 8
+
+// tlsTarget is one public host and where it is asked for.
+type tlsTarget struct{ address, host string }
+
 func (s *tlsEndpoint) Probe(ctx context.Context, p *Pass) (Result, error) {
-	address, host, configured, err := tlsAddress(p)
+	targets, configured, err := tlsTargets(p)
 	if err != nil {
 		return Result{}, err
-	}
-	const setting = "deployment.tls.endpoint"
-	state, err := handshake(ctx, p, address, host, tls.VersionTLS12)
-	var f Findings
-	if errors.Is(err, errTLS) {
-		// Another try with what is long broken tells an old server from one that speaks no TLS.
-		if old, oldErr := handshake(ctx, p, address, host, tls.VersionTLS10); oldErr == nil {
-			f.Fail(ReasonWeak, "%s speaks %s at most, TLS 1.2 is wanted", address, tls.VersionName(old.Version))
-			state, err = old, nil
-		}
-	}
-	switch {
-	case err == nil:
-	case !configured && refused(err):
-		return Result{}, Skip(setting, "%s: %v", address, err)
-	case configured && errors.Is(err, errTLS):
-		return Failed(ReasonMismatch, "%s: %v", address, err), nil
-	case configured && (refused(err) || reasonOf(err) == ReasonUnreachable):
-		return Failed(ReasonUnreachable, "%s: %v", address, err), nil
-	default:
-		reason := reasonOf(err)
-		if errors.Is(err, errTLS) {
-			reason = ReasonMismatch
-		}
-		return Result{}, Needs(setting, Unknown(reason, fmt.Errorf("%s: %w", address, err)))
 	}
 	roots, err := tlsRoots(p)
 	if err != nil {
 		return Result{}, err
 	}
-	chain := state.PeerCertificates
-	end, chainErr := judgeChain(address, chain, certificateTerms{now: p.Now(), hosts: []string{host}, roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std(),
-		trust: trustOf(p, "tcp:"+address)}, &f)
+	type seen struct {
+		Result
+		end time.Time
+		err error
+	}
+	all := make([]seen, len(targets))
+	places := make(chan struct{}, maxHandshakes)
+	var asking sync.WaitGroup
+	for i, t := range targets {
+		asking.Go(func() {
+			places <- struct{}{}
+			defer func() { <-places }()
+			all[i].Result, all[i].end, all[i].err = s.ask(ctx, p, t, configured, roots)
+		})
+	}
+	asking.Wait()
+	var f Findings
+	var unseen error
+	var end time.Time // of the first certificate to end
+	skipped := 0
+	for _, one := range all {
+		var none *Unanswered
+		switch {
+		case one.err == nil:
+			f.Add(one.Result)
+		case errors.As(one.err, &none) && none.Skip:
+			skipped++
+			if unseen == nil {
+				unseen = Needs(tlsSetting, Unknown(ReasonUnreachable, none.Err))
+			}
+		case unseen == nil:
+			unseen = one.err
+		}
+		if !one.end.IsZero() && (end.IsZero() || one.end.Before(end)) {
+			end = one.end
+		}
+	}
+	if skipped == len(all) {
+		return Result{}, all[0].err
+	}
 	if !end.IsZero() {
 		f.Measure(CertificateNotAfter.Of(seconds(end), "endpoint"))
 	}
+	hosts := make([]string, len(targets))
+	for i, t := range targets {
+		hosts[i] = t.host
+	}
+	r := f.Result("trusted certificates are presented for %s", someOf(hosts))
+	if len(targets) == 1 {
+		r = f.Result("%s", all[0].Detail)
+	}
+	if unseen != nil && r.State != StateFail {
+		return Result{Samples: r.Samples}, unseen
+	}
+	return r, nil
+}
+
+// tlsSetting is what names the endpoint.
+const tlsSetting = "deployment.tls.endpoint"
+
+// ask judges what one host presents. The end of the certificate is known beside an error, too, when only its chain could not be judged.
+func (s *tlsEndpoint) ask(ctx context.Context, p *Pass, t tlsTarget, configured bool, roots *x509.CertPool) (Result, time.Time, error) {
+	address, host := t.address, t.host
+	state, err := handshake(ctx, p, t, tls.VersionTLS12, tls.VersionTLS13)
+	var f Findings
+	// Another try with what is long broken tells an old server from one that speaks no TLS, and a new one that still lets the old in.
+	old, oldErr := tls.ConnectionState{}, error(nil)
+	if err == nil || errors.Is(err, errTLS) {
+		old, oldErr = handshake(ctx, p, t, tls.VersionTLS10, tls.VersionTLS11)
+	}
+	switch {
+	case err == nil && oldErr == nil:
+		f.Warn(ReasonWeak, "%s still accepts %s: admit TLS 1.2 and newer alone", address, tls.VersionName(old.Version))
+	case err == nil:
+	case errors.Is(err, errTLS) && oldErr == nil:
+		f.Fail(ReasonWeak, "%s speaks %s at most, TLS 1.2 is wanted", address, tls.VersionName(old.Version))
+		state = old
+	case !configured && refused(err):
+		return Result{}, time.Time{}, Skip(tlsSetting, "%s: %v", address, err)
+	case configured && errors.Is(err, errTLS):
+		return Failed(ReasonMismatch, "%s: %v", address, err), time.Time{}, nil
+	case configured && (refused(err) || reasonOf(err) == ReasonUnreachable):
+		return Failed(ReasonUnreachable, "%s: %v", address, err), time.Time{}, nil
+	default:
+		reason := reasonOf(err)
+		if errors.Is(err, errTLS) {
+			reason = ReasonMismatch
+		}
+		return Result{}, time.Time{}, Needs(tlsSetting, Unknown(reason, fmt.Errorf("%s: %w", address, err)))
+	}
+	chain := state.PeerCertificates
+	end, chainErr := judgeChain(address, chain, certificateTerms{now: p.Now(), hosts: []string{host}, roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std(),
+		trust: trustOf(p, "tcp:"+address)}, &f)
 	s.compare(p, host, address, chain[0], &f)
 	r := f.Result("%s presents a trusted certificate for %s over %s", address, host, tls.VersionName(state.Version))
 	if chainErr != nil && r.State != StateFail {
-		return Result{Samples: r.Samples}, Needs("deployment.tls.ca_file", Unknown(ReasonNotConfigured, chainErr))
+		return Result{}, end, Needs("deployment.tls.ca_file", Unknown(ReasonNotConfigured, chainErr))
 	}
-	return r, nil
+	return r, end, nil
 }
 
 // compare holds the presented leaf to the one on disk, where the origin itself is asked and a file is there to be read.
@@ -120,36 +189,42 @@ func (s *tlsEndpoint) compare(p *Pass, host, address string, leaf *x509.Certific
 	}
 }
 
-// tlsAddress is where the public site speaks TLS: configured, or port 443 of the first public host.
-func tlsAddress(p *Pass) (address, host string, configured bool, err error) {
+// tlsTargets are where the public site speaks TLS: each public host at the configured endpoint, or at port 443 of its own.
+func tlsTargets(p *Pass) (targets []tlsTarget, configured bool, err error) {
 	endpoint := p.Deployment.TLS.Endpoint
 	hosts, err := publicHosts(p)
-	switch {
-	case endpoint == "" && err != nil:
-		return "", "", false, Needs("deployment.tls.endpoint", err)
-	case endpoint == "":
-		return net.JoinHostPort(hosts[0], "443"), hosts[0], len(p.Deployment.Public.Hosts) > 0 || p.Deployment.Public.URL != "", nil
+	if endpoint == "" && err != nil {
+		return nil, false, Needs(tlsSetting, err)
+	}
+	if endpoint == "" {
+		for _, host := range hosts {
+			targets = append(targets, tlsTarget{net.JoinHostPort(host, "443"), host})
+		}
+		return targets, len(p.Deployment.Public.Hosts) > 0 || p.Deployment.Public.URL != "", nil
 	}
 	name, _, splitErr := net.SplitHostPort(endpoint)
 	if splitErr != nil {
 		name, endpoint = endpoint, net.JoinHostPort(strings.Trim(endpoint, "[]"), "443")
 	}
-	if err == nil {
-		name = hosts[0] // what clients ask for, also where the origin is asked by its address
+	if err != nil {
+		hosts = []string{name}
 	}
-	return endpoint, name, true, nil
+	for _, host := range hosts { // what clients ask for, also where the origin is asked by its address
+		targets = append(targets, tlsTarget{endpoint, host})
+	}
+	return targets, true, nil
 }
 
 // handshake makes a TLS connection without verifying anything. Its error is one of the network, or errTLS.
-func handshake(ctx context.Context, p *Pass, address, host string, least uint16) (tls.ConnectionState, error) {
+func handshake(ctx context.Context, p *Pass, t tlsTarget, least, most uint16) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
-	raw, err := p.Dial(ctx, "tcp", address)
+	raw, err := p.Dial(ctx, "tcp", t.address)
 	if err != nil {
 		return tls.ConnectionState{}, plainWebError(ctx, err)
 	}
 	defer func() { _ = raw.Close() }()
-	conn := tls.Client(raw, &tls.Config{ServerName: host, InsecureSkipVerify: true, MinVersion: least}) //nolint:gosec // judged by judgeChain, so that an invalid chain is told and measured
+	conn := tls.Client(raw, &tls.Config{ServerName: t.host, InsecureSkipVerify: true, MinVersion: least, MaxVersion: most}) //nolint:gosec // judged by judgeChain, so that an invalid chain is told and measured
 	if err := conn.HandshakeContext(ctx); err != nil {
 		var alert *net.OpError
 		switch {

@@ -1,8 +1,11 @@
 package probe
 
 import (
+	"context"
 	"crypto/tls"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +17,8 @@ import (
 // presents serves TLS handshakes with a certificate.
 func presents(t *testing.T, cert *parts.Cert, versions ...uint16) string {
 	conf := &tls.Config{Certificates: []tls.Certificate{cert.Server()}}
-	if len(versions) == 1 {
-		conf.MinVersion, conf.MaxVersion = versions[0], versions[0]
+	if len(versions) > 0 {
+		conf.MinVersion, conf.MaxVersion = versions[0], versions[len(versions)-1]
 	}
 	return listener(t, func(c net.Conn) {
 		server := tls.Server(c, conf)
@@ -55,6 +58,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"refused", nil, parts.Refusing(t), nil, "origin", StateFail, ReasonUnreachable, "", false},
 		{"no TLS", nil, listener(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mark ESMTP\r\n")) }), nil, "origin", StateFail, ReasonMismatch, "", false},
 		{"old protocol", good, presents(t, good, tls.VersionTLS11), nil, "origin", StateFail, ReasonWeak, "TLS 1.1 at most", true},
+		{"old protocols beside new ones", good, presents(t, good, tls.VersionTLS10, tls.VersionTLS13), nil, "origin", StateWarn, ReasonWeak, "still accepts TLS 1.1", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -106,4 +110,66 @@ func TestTLSEndpoint(t *testing.T) {
 		expect(t, Look(ctx, load(t, "tls_endpoint", "{}"), p), StateUnknown, ReasonTimeout, "")
 	})
 	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "tls_endpoint", "{}"), StateSkip, ReasonNotConfigured, "")
+}
+
+// TestTLSEndpointOfSeveralHosts: one host with another's certificate is enough to fail, and one that was not seen to be no pass.
+func TestTLSEndpointOfSeveralHosts(t *testing.T) {
+	const first, second = "ads.catalyst-test.net", "api.catalyst-test.net"
+	now := time.Now()
+	authority := parts.CA(t)
+	leaf := func(host string, days int) *parts.Cert {
+		return authority.Leaf(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(time.Duration(days)*24*time.Hour)))
+	}
+	own, longer := leaf(first, 60), leaf(second, 90)
+	byName := func(ofSecond *parts.Cert) string {
+		conf := &tls.Config{GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+			cert := own.Server()
+			if hello.ServerName == second {
+				cert = ofSecond.Server()
+			}
+			return &cert, nil
+		}}
+		return listener(t, func(c net.Conn) {
+			server := tls.Server(c, conf)
+			_ = server.HandshakeContext(t.Context())
+			_ = server.Close()
+		})
+	}
+	asked := func(settings deployment.Settings, ports map[string]string) Result {
+		p := newPass(t, nil, settings)
+		p.Roots = own.Pool()
+		p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+			if ports != nil {
+				address = ports[address]
+			}
+			return (&net.Dialer{}).DialContext(ctx, network, address)
+		}
+		return look(t, p, "tls_endpoint", "{}")
+	}
+	public := deployment.Public{Hosts: []string{first, second}}
+	end := float64(now.Add(60 * 24 * time.Hour).Unix())
+
+	good := byName(longer)
+	r := asked(deployment.Settings{Public: public, TLS: deployment.TLS{Endpoint: good}}, nil)
+	expect(t, r, StatePass, ReasonNone, first+", "+second)
+	if got, ok := measured(r, CertificateNotAfter, "endpoint"); !ok || got != end {
+		t.Errorf("the first to end is %v (%v), want %v", got, ok, end)
+	}
+	r = asked(deployment.Settings{Public: public, TLS: deployment.TLS{Endpoint: byName(own)}}, nil)
+	expect(t, r, StateFail, ReasonUntrusted, "is not for "+second)
+
+	// Each at its own address: the second is broken, away, or was only guessed.
+	refusing := parts.Refusing(t)
+	r = asked(deployment.Settings{Public: public}, map[string]string{first + ":443": good, second + ":443": byName(own)})
+	expect(t, r, StateFail, ReasonUntrusted, "is not for "+second)
+	r = asked(deployment.Settings{Public: public}, map[string]string{first + ":443": good, second + ":443": refusing})
+	expect(t, r, StateFail, ReasonUnreachable, second+":443")
+	guessed := deployment.Settings{Root: t.TempDir()}
+	if err := os.WriteFile(filepath.Join(guessed.Root, ".env.production"), []byte("HOST="+first+"\nPBS_HOST_URL=https://"+second+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r = asked(guessed, map[string]string{first + ":443": good, second + ":443": refusing})
+	expect(t, r, StateUnknown, ReasonUnreachable, second+":443")
+	r = asked(guessed, map[string]string{first + ":443": refusing, second + ":443": refusing})
+	expect(t, r, StateSkip, ReasonNotConfigured, first+":443")
 }
