@@ -20,24 +20,31 @@ type Literal struct {
 	Origin Origin
 }
 
-// Literals are the texts of all services that are started, each place in a file once. References to secret managers are none.
+// Literals are the texts of all services, those of profiles that are not active among them, each once. References to secret managers are none.
 func (v *View) Literals() ([]Literal, error) {
 	c, err := v.Compose()
 	if err != nil {
 		return nil, err
 	}
 	var all []Literal
-	seen := map[position]bool{}
-	for _, service := range c.Services() {
+	type place struct {
+		position
+		key string
+	}
+	seen := map[place]bool{}
+	for _, service := range slices.Concat(c.Services(), slices.Sorted(maps.Keys(c.Project.DisabledServices))) {
 		environment := c.Project.Services[service].Environment
+		if off, inactive := c.Project.DisabledServices[service]; inactive {
+			environment = off.Environment
+		}
 		for _, key := range slices.Sorted(maps.Keys(environment)) {
 			text := environment[key]
 			at, raw := c.environmentAt(service, key)
-			place := position{at.File, at.Line}
-			if text == nil || at.Line == 0 || seen[place] || managerScheme(*text) != "" {
+			here := place{position{at.File, at.Line}, key}
+			if text == nil || at.Line == 0 || seen[here] || managerScheme(*text) != "" {
 				continue
 			}
-			seen[place] = true
+			seen[here] = true
 			x := expander{find: func(string) (string, bool) { return "", false }, lenient: true}
 			written, err := x.expand(raw)
 			if err != nil || written == "" {
