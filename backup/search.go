@@ -1,0 +1,259 @@
+// How a place is searched for backups: which names count, which directories are followed, and what is passed over.
+
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+)
+
+// search is one Find under way.
+type search struct {
+	ctx    context.Context
+	now    time.Time
+	settle time.Duration
+	// deep: directories of any name are searched where there is nothing in the usual ones.
+	deep bool
+
+	repository, dangling string // see Set
+	strange              int
+	split                time.Time // when the newest part of a file was written that lies there in parts
+
+	names  int
+	seen   map[[2]uint64]bool // device and inode
+	found  []File
+	passed []passed
+}
+
+type passed struct {
+	Pass
+	modified time.Time
+}
+
+// sortedInto fits the directories backup programs sort their files into: by how often, or by a date, in one name or one level for each part of it.
+var sortedInto = regexp.MustCompile(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
+
+// splitName fits what split calls the parts of a backup: dump.sql.gz.aa, dump.sql.gz.part-00, dump.sql.gz.001.
+var splitName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)\.(part-?)?([a-z]{2}|[0-9]{2,4})$`)
+
+// maxLevels is how deep such directories are followed: daily/2026/11/23.
+const maxLevels = 4
+
+// backupName fits what backups are called; where a directory is given and no pattern, it may hold logs and scripts as well.
+var backupName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
+
+// unfinishedName fits what is renamed when it is complete.
+var unfinishedName = regexp.MustCompile(`(?i)(\.(tmp|temp|part|partial|inprogress|in-progress|incomplete|writing|filepart|swp)(\.[0-9a-z]+)?|~)$`)
+
+func (s *search) place(place string) error {
+	info, err := os.Stat(place)
+	switch {
+	case err == nil && info.IsDir():
+		return s.directory(place)
+	case err == nil:
+		s.add(place, info)
+		return nil
+	case errors.Is(err, fs.ErrNotExist) && strings.ContainsAny(place, "*?["):
+		return s.pattern(place)
+	}
+	return err
+}
+
+func (s *search) directory(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, tocName)); err == nil {
+		return s.dumpDirectory(dir)
+	}
+	if err := s.sorted(dir, 0, false); err != nil || len(s.found)+len(s.passed) > 0 {
+		return err
+	}
+	s.strange = 0
+	return s.sorted(dir, 0, s.deep)
+}
+
+// sorted adds what lies in a directory of backups, and in those it is sorted into; with all, in every other one, too.
+func (s *search) sorted(dir string, level int, all bool) error {
+	if program := repositoryIn(dir); program != "" {
+		s.repository = program
+		return nil
+	}
+	var below []string // after the files here: of two names for one file the shorter is told
+	err := s.list(dir, func(name string) error {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
+			if _, err := os.Lstat(path); err == nil { // a link to nothing; otherwise gone meanwhile
+				s.dangling = path
+			}
+			return nil
+		case err != nil:
+			return err
+		case info.IsDir():
+			dump, err := s.dumpIn(path)
+			if !dump && level < maxLevels && (sortedInto.MatchString(name) || all && !strings.HasPrefix(name, ".")) {
+				below = append(below, path)
+			}
+			return err
+		case backupName.MatchString(name) || unfinishedName.MatchString(name):
+			s.add(path, info)
+		case !strings.HasPrefix(name, ".") && !isSidecar(name):
+			s.strange++
+			if at := info.ModTime(); splitName.MatchString(name) && at.After(s.split) {
+				s.split = at
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, path := range below {
+		if err := s.sorted(path, level+1, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dumpIn adds a directory that pg_dump has written or is writing, and says whether it is one.
+func (s *search) dumpIn(dir string) (bool, error) {
+	var data bool
+	err := s.list(dir, func(name string) error {
+		if data = data || name == tocName || dataName.MatchString(name); data {
+			return fs.SkipAll
+		}
+		return nil
+	})
+	if err != nil || !data {
+		return false, err
+	}
+	return true, s.dumpDirectory(dir)
+}
+
+// pattern walks the parts of a pattern.
+func (s *search) pattern(place string) error {
+	parts := strings.Split(filepath.ToSlash(place), "/")
+	if _, err := filepath.Match(place, ""); err != nil {
+		return fmt.Errorf("%s: %w", place, err)
+	}
+	dirs := []string{"."}
+	if parts[0] == "" {
+		dirs, parts = []string{"/"}, parts[1:]
+	}
+	for i, part := range parts {
+		var next []string
+		for _, dir := range dirs {
+			if !strings.ContainsAny(part, "*?[") {
+				next = append(next, filepath.Join(dir, part))
+				continue
+			}
+			// Where the pattern fits many directories, one that is none of them is passed.
+			err := s.list(dir, func(name string) error {
+				if fits, _ := filepath.Match(part, name); fits && !strings.HasPrefix(name, ".") {
+					next = append(next, filepath.Join(dir, name))
+				}
+				return nil
+			})
+			if err != nil && !(slices.ContainsFunc(parts[:i], func(p string) bool { return strings.ContainsAny(p, "*?[") }) &&
+				(errors.Is(err, syscall.ENOTDIR) || errors.Is(err, fs.ErrNotExist))) {
+				return err
+			}
+		}
+		dirs = next
+	}
+	for _, path := range dirs {
+		info, err := os.Stat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
+		case err != nil:
+			return err
+		case info.IsDir():
+			if _, err := s.dumpIn(path); err != nil {
+				return err
+			}
+		default:
+			s.add(path, info)
+		}
+	}
+	return nil
+}
+
+// list calls visit for each name in dir, a batch at a time, until the bound is reached. fs.SkipAll ends it early.
+func (s *search) list(dir string, visit func(name string) error) error {
+	d, err := files.OpenDir(dir)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	for {
+		names, err := d.Readdirnames(batch)
+		for _, name := range names {
+			if s.names++; s.names > maxNames {
+				return fmt.Errorf("%s: %w (%d)", dir, ErrTooMany, maxNames)
+			}
+			if err := s.ctx.Err(); err != nil {
+				return err
+			}
+			if err := visit(name); err == fs.SkipAll {
+				return nil
+			} else if err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// add takes a file, unless it is none, no backup, or known under another name.
+func (s *search) add(path string, info fs.FileInfo) {
+	name := filepath.Base(path)
+	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isSidecar(name) {
+		return
+	}
+	s.take(File{Path: path, Identity: files.Identify(info)}, unfinishedName.MatchString(name))
+}
+
+// dumpDirectory adds a directory in pg_dump's format: its time is that of the table of contents, which is written last.
+func (s *search) dumpDirectory(dir string) error {
+	id, err := identifyDirectory(s.ctx, dir)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(dir, tocName))
+	s.take(File{Path: dir, Directory: true, Identity: id}, err != nil || unfinishedName.MatchString(dir))
+	return nil
+}
+
+func (s *search) take(f File, unfinished bool) {
+	key := [2]uint64{f.Device, f.Inode}
+	if s.seen[key] {
+		return
+	}
+	s.seen[key] = true
+	if unfinished {
+		s.passed = append(s.passed, passed{Pass{f.Path, "it is not finished"}, f.Modified})
+		return
+	}
+	s.found = append(s.found, f)
+}
+
+func isSidecar(name string) bool {
+	return slices.Contains(lists[:], name) || slices.ContainsFunc(sidecars[:], func(ending string) bool { return strings.HasSuffix(name, ending) })
+}
