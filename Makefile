@@ -56,10 +56,10 @@ test: lint ## Check, lint and run every test with the race detector
 lint: ## Check the formatting, vet and lint
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" $$unformatted >&2; exit 1; fi
-	$(RACE) $(GO) vet $(PACKAGES)
+	$(RACE) $(GO) vet -tags=long $(PACKAGES)
 	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
 	echo "staticcheck $(PACKAGES)"; \
-	$(RACE) "$$staticcheck" $(PACKAGES)
+	$(RACE) "$$staticcheck" -tags=long $(PACKAGES)
 
 # Tools that are too heavy for every change, each at the version its findings were last gone through with.
 AUDIT_TOOLS := \
@@ -82,8 +82,8 @@ evidence: ## Write what the exporter wants to see of this commit (docs/evidence.
 	echo 'exit "$$failed"'; } | PATH="$$(dirname "$$staticcheck"):$$PATH" PACKAGES="$(PACKAGES)" sh
 
 .PHONY: test-long
-test-long: ## Run the tests that take long (their names hold "Long")
-	LONG=true $(GO) test -race -timeout 3h -run Long -v $(PACKAGES)
+test-long: ## Run the tests that take long (build tag long; their names hold "Long")
+	$(GO) test -race -tags long -timeout 3h -run Long -v $(PACKAGES)
 
 .PHONY: bench
 bench: ## Measure the exporter beside its peers and write bench/README.md (BENCH=--sustained=10m for the long run)

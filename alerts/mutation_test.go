@@ -227,22 +227,6 @@ func TestMutation(t *testing.T) {
 	}
 }
 
-// TestLongMutantsAlone puts every mutant in the place of its rule, in a run of its own: what a litter says of it must be so.
-func TestLongMutantsAlone(t *testing.T) {
-	parts.Long(t)
-	h, all := newHunt(t)
-	witnesses := readWitnesses(t, h.scenarios, all)
-	for rule := range witnesses {
-		for i := range witnesses[rule] {
-			witnesses[rule][i].alone = true
-		}
-	}
-	h.confirm(all, witnesses)
-	for _, m := range h.left(all) {
-		t.Errorf("%s: nobody notices", m.name)
-	}
-}
-
 // equivalent are the mutants that change nothing, each with the reason.
 func equivalent() map[string]string {
 	const unseen = "Whoever is in another state is taken out by the unless that follows; the matcher only spares Prometheus the reading."

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // events writes one event per argument: "action package[ test[ output]]".
@@ -119,8 +117,7 @@ func TestGoTestBounds(t *testing.T) {
 }
 
 // TestGoTestMemory reads 500 MB in constant memory; fifty with the race detector on, where they take as long.
-func TestGoTestMemory(t *testing.T)     { goTestMemory(t, !raced) }
-func TestGoTestMemoryLong(t *testing.T) { parts.Long(t); goTestMemory(t, true) }
+func TestGoTestMemory(t *testing.T) { goTestMemory(t, !raced) }
 
 func goTestMemory(t *testing.T, whole bool) {
 	size := 50 << 20

@@ -2,5 +2,5 @@
 
 package evidence
 
-// raced: the race detector is on, under which streams are shortened (LONG=true reads them whole).
+// raced: the race detector is on, under which streams are shortened (the long tests read them whole).
 const raced = true

@@ -109,12 +109,6 @@ func TestFaultsStayWhereTheyAre(t *testing.T) {
 	faultsStay(t, parts.Refuse, parts.Hang, parts.Endless)
 }
 
-// TestLongFaultsStayWhereTheyAre meets all faults.
-func TestLongFaultsStayWhereTheyAre(t *testing.T) {
-	parts.Long(t)
-	faultsStay(t, parts.Faults()...)
-}
-
 // faultsStay begins with Refuse, by which it finds out which probe needs which service.
 func faultsStay(t *testing.T, faults ...parts.Fault) {
 	t.Helper()

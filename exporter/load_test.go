@@ -22,12 +22,6 @@ import (
 // every answer is whole, and afterwards there is as much in use as before.
 func TestScrapesLeaveNothingBehind(t *testing.T) { scrapeUnderReloads(t, 500) }
 
-// TestLongScrapesLeaveNothingBehind is the same for longer.
-func TestLongScrapesLeaveNothingBehind(t *testing.T) {
-	parts.Long(t)
-	scrapeUnderReloads(t, 10_000)
-}
-
 const (
 	scrapers = 10
 	// growth is what may be in use more than before: connections of the client that are about to close.

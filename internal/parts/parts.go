@@ -100,15 +100,7 @@ func NeedRoot(t testing.TB, why string) {
 	}
 }
 
-// Long leaves a test out unless LONG=true, which `make test-long` sets. Its name must hold "Long" to be found there.
-func Long(t testing.TB) {
-	t.Helper()
-	if os.Getenv("LONG") != "true" {
-		t.Skip("takes long: make test-long")
-	}
-}
-
-// Missing leaves a test out for want of what why names, and fails it with CI=true: CI must not pass what it did not run. Long apart, it is the one place
+// Missing leaves a test out for want of what why names, and fails it with CI=true: CI must not pass what it did not run. It is the one place
 // where a test is left out.
 func Missing(t testing.TB, why string) {
 	t.Helper()

@@ -146,14 +146,3 @@ func TestAwaitTellsWhyAServerEnded(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestLong(t *testing.T) {
-	t.Setenv("LONG", "")
-	if w := ending(func(tb testing.TB) { Long(tb) }); w.skipped != "takes long: make test-long" {
-		t.Errorf("skipped %q", w.skipped)
-	}
-	t.Setenv("LONG", "true")
-	if w := ending(func(tb testing.TB) { Long(tb) }); w.skipped != "" {
-		t.Errorf("skipped %q", w.skipped)
-	}
-}
