@@ -111,10 +111,14 @@ func (s *prometheusRules) delivery(ctx context.Context, p *Pass, f *Findings) (s
 		if err := turnedAway(ready, a, "deployment.alertmanager.bearer_token_file or username"); err != nil {
 			return "", err
 		}
-		if a.Status == 200 && a.OffSite == "" {
+		word := strings.ToLower(strings.TrimSpace(string(a.Body)))
+		switch answers := a.Status == 200 && a.OffSite == ""; {
+		case answers && (word == "ok" || word == "ready"): // Alertmanager's and Mimir's: what answers every path with a page is something else
 			return "Alertmanager is ready", nil
-		}
-		if at.Configured {
+		case !at.Configured:
+		case answers:
+			f.Fail(ReasonMismatch, "%s answers 200, and not with Alertmanager's word", ready)
+		default:
 			f.Fail(ReasonUnhealthy, "%s answers %d", ready, a.Status)
 		}
 	case at.Configured:

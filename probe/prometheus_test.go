@@ -128,21 +128,24 @@ func TestAlertsAreTaken(t *testing.T) {
 		name            string
 		dropped, errors string
 		ready           int // what Alertmanager answers; 0: it is not configured
-		rules           string
+		rules, word     string
 		state           State
 		reason          Reason
 		detail          string
 	}{
-		{"ready", nothing, nothing, 200, "", StatePass, "", "Alertmanager is ready"},
-		{"not ready", nothing, nothing, 503, "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager answers 503"},
-		{"elsewhere", nothing, nothing, 302, "", StateFail, ReasonUnhealthy, "answers 302"},
-		{"guarded", nothing, nothing, 401, "", StateUnknown, ReasonPermissionDenied, "401"},
-		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, StateFail, ReasonEmpty, "no alert rule"},
-		{"ready, but alerts were lost", some, some, 200, "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
-		{"ready, but one of several takes nothing", none, some, 200, "", StateWarn, ReasonUnhealthy, "did not take"},
-		{"deliveries alone", none, none, 0, "", StatePass, "", "every alert of the last 10 minutes was taken"},
-		{"deliveries alone, lost", some, none, 0, "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
-		{"nothing seen", nothing, nothing, 0, "", StateWarn, ReasonUnpinned, "set deployment.alertmanager.url"},
+		{"ready", nothing, nothing, 200, "", "", StatePass, "", "Alertmanager is ready"},
+		{"ready in Mimir's word", nothing, nothing, 200, "", "ready\n", StatePass, "", "Alertmanager is ready"},
+		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", StateFail, ReasonMismatch, "not with Alertmanager's word"},
+		{"nothing in it", nothing, nothing, 200, "", " ", StateFail, ReasonMismatch, "not with Alertmanager's word"},
+		{"not ready", nothing, nothing, 503, "", "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager answers 503"},
+		{"elsewhere", nothing, nothing, 302, "", "", StateFail, ReasonUnhealthy, "answers 302"},
+		{"guarded", nothing, nothing, 401, "", "", StateUnknown, ReasonPermissionDenied, "401"},
+		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, "", StateFail, ReasonEmpty, "no alert rule"},
+		{"ready, but alerts were lost", some, some, 200, "", "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
+		{"ready, but one of several takes nothing", none, some, 200, "", "", StateWarn, ReasonUnhealthy, "did not take"},
+		{"deliveries alone", none, none, 0, "", "", StatePass, "", "every alert of the last 10 minutes was taken"},
+		{"deliveries alone, lost", some, none, 0, "", "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
+		{"nothing seen", nothing, nothing, 0, "", "", StateWarn, ReasonUnpinned, "set deployment.alertmanager.url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			success := func(data string) http.HandlerFunc { return says(200, `{"status":"success","data":`+data+`}`) }
@@ -163,7 +166,7 @@ func TestAlertsAreTaken(t *testing.T) {
 					}
 					success(`{"resultType":"vector","result":`+result+`}`)(w, r)
 				},
-				"/am/-/ready": says(tt.ready, ""),
+				"/am/-/ready": says(tt.ready, cmp.Or(tt.word, "OK")),
 			})
 			settings := promAt(s.URL, "catalyst")
 			if tt.ready != 0 {
