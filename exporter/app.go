@@ -76,10 +76,9 @@ func Main(args []string, sys System) int {
 		ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 	}
-	// Not a flag of the parser: `deploy plan --version` means the release's.
+	// Not a flag of the parser: there, --version is the version of a release.
 	if len(args) == 1 && args[0] == "--version" {
-		_, _ = fmt.Fprintln(sys.Stdout, version.Print("catalyst_exporter"))
-		return ExitReady
+		args = []string{"version"}
 	}
 	ended := -1 // kingpin ends the program itself on --help
 	k, commands, logConfig := a.commandLine()
@@ -103,10 +102,11 @@ func Main(args []string, sys System) int {
 
 // commandLine describes the whole command line: its flags, its commands, and what each of them does.
 func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog.Config) {
-	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds. --version alone tells which one this is.")
+	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds.")
 	k.UsageWriter(a.Stdout)
 	k.ErrorWriter(a.Stderr)
 	k.HelpFlag.Short('h')
+	k.PreAction(setDefaults(k))
 	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
 	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
 	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
@@ -127,7 +127,16 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	a.configCommands(k, add)
 	a.reportCommand(k, add)
 	a.shippedCommands(k, add)
+	a.versionCommand(k, add)
 	return k, commands, logConfig
+}
+
+func (a *app) versionCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
+	c := k.Command("version", "Print the version, revision and build of this program, as --version does.")
+	add(c, func(context.Context) (int, error) {
+		_, err := fmt.Fprintln(a.Stdout, version.Print("catalyst_exporter"))
+		return ExitReady, err
+	})
 }
 
 // terminated carries the wish to end the program out of the parser.
