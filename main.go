@@ -3,9 +3,9 @@ package main
 
 import (
 	"os"
-	_ "time/tzdata" // time zones, for where the system has none (an image made from scratch); the system's count first
+	_ "time/tzdata" // time zones for systems without any, such as an image from scratch; the system's take precedence
 
-	_ "golang.org/x/crypto/x509roots/fallback" // certificate authorities, likewise; SSL_CERT_FILE and SSL_CERT_DIR count first too
+	_ "golang.org/x/crypto/x509roots/fallback" // certificate authorities, likewise; SSL_CERT_FILE and SSL_CERT_DIR take precedence too
 
 	"github.com/thenexusengine/catalyst_exporter/exporter"
 )

@@ -1,4 +1,4 @@
-// Package exporter is the program: its command line, its HTTP side and the formats people and pipelines read.
+// Package exporter is the program: its command line, its HTTP server and its output formats.
 package exporter
 
 import (
@@ -21,25 +21,25 @@ import (
 
 // Exit codes of all commands.
 const (
-	ExitReady    = 0 // ready, or done
+	ExitReady    = 0 // ready, or the command succeeded
 	ExitFailing  = 1 // a required item fails
-	ExitUsage    = 2 // wrong usage or configuration
-	ExitWaiting  = 3 // no required item fails, but unknown (or, for a gate, pending) ones keep it from being ready
-	ExitInternal = 4 // the program itself could not go on, e.g. its port is taken
+	ExitUsage    = 2 // invalid usage or configuration
+	ExitWaiting  = 3 // no required item fails, but at least one is unknown (or, for a gate, pending)
+	ExitInternal = 4 // the command failed for another reason, e.g. the port is in use or the disk is full
 )
 
-// System is what the program gets from outside.
+// System holds everything that the program takes from its environment, so that tests can replace it.
 type System struct {
-	Context   context.Context // ends the program; nil: SIGINT and SIGTERM do
+	Context   context.Context // its cancellation stops the program; nil: SIGINT and SIGTERM stop it
 	Stdout    io.Writer
 	Stderr    io.Writer
-	Terminal  bool // whether Stdout is one: colours and progress
+	Terminal  bool // whether Stdout is a terminal: enables colours and progress
 	Getenv    func(string) (string, bool)
 	Now       func() time.Time
-	Listening func(address string) // told once the server listens; may be nil
+	Listening func(address string) // called once the server listens; may be nil
 }
 
-// OS returns the real one.
+// OS returns the System of the current process.
 func OS() System {
 	_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 	_, noColour := os.LookupEnv("NO_COLOR")
@@ -56,7 +56,7 @@ type app struct {
 	target     string
 }
 
-// usageError is a mistake in how the program is called or configured.
+// usageError marks an error in the command line or the configuration: it exits with ExitUsage.
 type usageError struct{ err error }
 
 func (e usageError) Error() string { return e.err.Error() }
@@ -64,7 +64,7 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
 
-// command is what a parsed command line calls: it returns the exit code.
+// command runs one command and returns its exit code.
 type command func(ctx context.Context) (int, error)
 
 // Main runs the program with the given arguments and returns its exit code.
@@ -76,11 +76,11 @@ func Main(args []string, sys System) int {
 		ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
 	}
-	// Not a flag of the parser: there, --version is the version of a release.
+	// --version is not a global flag because `deploy plan --version` sets the release's version.
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
 	}
-	ended := -1 // kingpin ends the program itself on --help
+	ended := -1 // exit code that kingpin wants to exit with by itself, as for --help
 	k, commands, logConfig := a.commandLine()
 	k.Terminate(func(code int) { ended = code; panic(terminated{}) })
 	name, err := parse(k, args)
@@ -88,10 +88,10 @@ func Main(args []string, sys System) int {
 		return ended
 	}
 	if err != nil {
-		return a.fail(usageError{fmt.Errorf("%w (catalyst_exporter --help tells the usage)", err)})
+		return a.fail(usageError{fmt.Errorf("%w; see catalyst_exporter --help", err)})
 	}
 	a.log = promslog.New(logConfig)
-	// Libraries that log on their own would quote what a server said ("Unsolicited response … starting with …").
+	// Libraries that log by themselves quote server responses ("Unsolicited response … starting with …").
 	slog.SetDefault(slog.New(slog.DiscardHandler))
 	code, err := commands[name](ctx)
 	if err != nil {
@@ -100,16 +100,17 @@ func Main(args []string, sys System) int {
 	return code
 }
 
-// commandLine describes the whole command line: its flags, its commands, and what each of them does.
+// commandLine builds the parser, with all flags, and the function of each command.
 func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog.Config) {
-	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment checklist and says whether it holds.")
+	k := kingpin.New("catalyst_exporter", "The Prometheus exporter of production readiness: it probes every item of a deployment"+
+		" checklist and reports whether the item holds.")
 	k.UsageWriter(a.Stdout)
 	k.ErrorWriter(a.Stderr)
 	k.HelpFlag.Short('h')
 	k.PreAction(setDefaults(k))
-	k.Flag("deployment.root", "Folder of the deployment to look at.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
-	k.Flag("config.file", "Configuration file; none is needed.").PlaceHolder("FILE").StringVar(&a.configFile)
-	k.Flag("target", "Which of the configured targets a command speaks of.").PlaceHolder("NAME").StringVar(&a.target)
+	k.Flag("deployment.root", "Folder of the deployment to check.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
+	k.Flag("config.file", "Configuration file (optional).").PlaceHolder("FILE").StringVar(&a.configFile)
+	k.Flag("target", "Configured target to run the command for; required with several targets.").PlaceHolder("NAME").StringVar(&a.target)
 	logConfig := &promslog.Config{Writer: a.Stderr}
 	promslogflag.AddFlags(k, logConfig)
 
@@ -132,14 +133,14 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 }
 
 func (a *app) versionCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	c := k.Command("version", "Print the version, revision and build of this program, as --version does.")
+	c := k.Command("version", "Print the version, revision and build of this program; same as --version.")
 	add(c, func(context.Context) (int, error) {
 		_, err := fmt.Fprintln(a.Stdout, version.Print("catalyst_exporter"))
 		return ExitReady, err
 	})
 }
 
-// terminated carries the wish to end the program out of the parser.
+// terminated is the panic value that unwinds the parser when kingpin wants to exit.
 type terminated struct{}
 
 func parse(k *kingpin.Application, args []string) (name string, err error) {

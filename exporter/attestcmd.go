@@ -14,7 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// attestFlags are the flags of attest.
+// attestFlags are the flags of the attest command.
 type attestFlags struct {
 	item, by, role, evidence, note, signWith, subject string
 	validFor                                          string
@@ -22,15 +22,15 @@ type attestFlags struct {
 
 func (a *app) attestCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f attestFlags
-	c := k.Command("attest", "Vouch for an item that a machine cannot see: shows the claim, then writes and signs it.")
+	c := k.Command("attest", "Create a signed attestation for an item that cannot be checked automatically. Prints the claim, then writes and signs it.")
 	c.Arg("item", "The item, as item or category/item.").Required().StringVar(&f.item)
-	c.Flag("by", "Who vouches: the principal in allowed_signers, usually an e-mail address.").Required().PlaceHolder("WHO").StringVar(&f.by)
-	c.Flag("role", "Role in which the person speaks; the item's own when it has one.").PlaceHolder("ROLE").StringVar(&f.role)
-	c.Flag("valid-for", "How long the claim holds, e.g. 90d.").PlaceHolder("DURATION").StringVar(&f.validFor)
-	c.Flag("subject", "File that the claim speaks of, where the item asks for one (a backup that was restored).").PlaceHolder("FILE").StringVar(&f.subject)
-	c.Flag("evidence", "Link to what was seen.").PlaceHolder("URL").StringVar(&f.evidence)
+	c.Flag("by", "Person who attests: a principal in allowed_signers, usually an e-mail address.").Required().PlaceHolder("WHO").StringVar(&f.by)
+	c.Flag("role", "Role of the person; defaults to the item's role if it has exactly one.").PlaceHolder("ROLE").StringVar(&f.role)
+	c.Flag("valid-for", "How long the claim is valid, e.g. 90d.").PlaceHolder("DURATION").StringVar(&f.validFor)
+	c.Flag("subject", "File that the claim is about, e.g. the backup that was restored; required by some items.").PlaceHolder("FILE").StringVar(&f.subject)
+	c.Flag("evidence", "Link to the evidence.").PlaceHolder("URL").StringVar(&f.evidence)
 	c.Flag("note", "Free text.").PlaceHolder("TEXT").StringVar(&f.note)
-	c.Flag("sign-with", "SSH key to sign with: a key file, `agent`, or a fingerprint in the agent (SHA256:…).").PlaceHolder("KEY").StringVar(&f.signWith)
+	c.Flag("sign-with", "SSH key to sign with: a key file, `agent`, or the fingerprint of a key in the agent (SHA256:…).").PlaceHolder("KEY").StringVar(&f.signWith)
 	add(c, func(ctx context.Context) (int, error) { return a.attest(ctx, f) })
 }
 
@@ -59,7 +59,7 @@ func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
 	return a.writeClaim(ctx, t, made, f.signWith)
 }
 
-// writeClaim shows a claim, signs it when a key is named, and writes it.
+// writeClaim prints a claim, signs it if a key is given, and writes it.
 func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestation, signWith string) (int, error) {
 	if _, err := fmt.Fprintf(a.Stdout, "The claim:\n\n%s\n", indent(string(made.Data))); err != nil {
 		return 0, err
@@ -77,7 +77,7 @@ func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestatio
 	}
 	path, err := made.Write(t.deploy.AttestationsDir())
 	if err != nil {
-		return 0, fmt.Errorf("write the claim: %w", err)
+		return 0, fmt.Errorf("write claim: %w", err)
 	}
 	signed := "and signed"
 	if signWith == "" {
@@ -87,7 +87,7 @@ func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestatio
 	return ExitReady, err
 }
 
-// claim makes the claim that an item asks for.
+// claim builds the claim that an item requires.
 func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attestFlags) (attest.Claim, error) {
 	c := attest.Claim{Item: it.ID(), By: f.by, Role: f.role, At: a.Now(), Deployment: t.name, Evidence: f.evidence, Note: f.note}
 	if f.validFor != "" {
@@ -102,13 +102,13 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 		return c, err
 	}
 	if wants == nil {
-		return c, fmt.Errorf("item %s is seen by machine: nobody needs to vouch for it", it.ID())
+		return c, fmt.Errorf("item %s is checked automatically and takes no attestation", it.ID())
 	}
 	if c.Role == "" && len(wants.Roles) == 1 {
 		c.Role = wants.Roles[0]
 	}
 	if len(wants.Roles) > 0 && c.Role == "" {
-		return c, fmt.Errorf("--role: one of %s", strings.Join(wants.Roles, ", "))
+		return c, fmt.Errorf("--role is required: one of %s", strings.Join(wants.Roles, ", "))
 	}
 	c.Release, c.Subject = wants.Release, wants.Subject
 	if len(wants.Basis) > 0 {
@@ -122,10 +122,10 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 		c.Subject = attest.Subject{Path: t.deploy.Rel(f.subject), SHA256: digest}
 	}
 	if wants.NeedsSubject && c.Subject.SHA256 == "" {
-		return c, fmt.Errorf("--subject: the item asks which file the claim speaks of")
+		return c, fmt.Errorf("--subject is required: name the file that the claim is about")
 	}
 	if c.ValidFor == 0 && c.Release.IsZero() {
-		return c, fmt.Errorf("--valid-for: a claim that is bound to no release needs an end")
+		return c, fmt.Errorf("--valid-for is required for a claim that is not bound to a release")
 	}
 	return c, nil
 }

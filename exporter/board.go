@@ -17,8 +17,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// The board is one page: rendered here, with its style inside and nothing else to load, so that it works from a jump host, on paper, without
-// scripts and behind a strict content security policy, which allows this very style by its digest.
+// The board is a single page with inline CSS and no other resources: it works from a jump host, on paper and without
+// scripts. Its content security policy allows only this CSS, by digest.
 
 //go:embed board.html
 var boardHTML string
@@ -35,7 +35,7 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 		t = set.targets[0]
 	}
 	if t == nil {
-		http.Error(w, fmt.Sprintf("there is no target of this name; configured are: %q", set.names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.names()), http.StatusNotFound)
 		return
 	}
 	ctx, cancel := s.deadline(r)
@@ -50,11 +50,11 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 	}
 	if err := page.write(w); err != nil {
 		s.app.log.Error("board", "err", err)
-		http.Error(w, "the board could not be rendered; the log says why", http.StatusInternalServerError)
+		http.Error(w, "cannot render the board; see the log for the cause", http.StatusInternalServerError)
 	}
 }
 
-// write answers with the page; with an error nothing has been written.
+// write sends the page. If it returns an error, nothing was written.
 func (page *boardPage) write(w http.ResponseWriter) error {
 	var b bytes.Buffer
 	if err := boardTemplate().Execute(&b, page); err != nil {
@@ -64,7 +64,7 @@ func (page *boardPage) write(w http.ResponseWriter) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
-	_, _ = w.Write(b.Bytes()) // who has gone away is told nothing
+	_, _ = w.Write(b.Bytes()) // fails only if the client disconnected
 	return nil
 }
 
@@ -78,7 +78,7 @@ func boardTemplate() *template.Template {
 	}).Parse(boardHTML))
 }
 
-// inCode sets what stands in backquotes as commands are set.
+// inCode renders text in backquotes as code.
 func inCode(text string) template.HTML {
 	parts := strings.Split(text, "`")
 	var b strings.Builder
@@ -87,7 +87,7 @@ func inCode(text string) template.HTML {
 		switch {
 		case i%2 == 0:
 			b.WriteString(part)
-		case i == len(parts)-1: // opened and never closed
+		case i == len(parts)-1: // unmatched backquote
 			b.WriteString("`" + part)
 		default:
 			b.WriteString("<code>" + part + "</code>")

@@ -15,35 +15,35 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// What stands on the board, and where its links lead: arranged from a report alone, with nothing of the request but its query.
+// The contents of the board and its links, built only from a report and the query of the request.
 
-// boardPage is what the page is made of.
+// boardPage is the data of the board's template.
 type boardPage struct {
 	CSS         template.CSS
 	Title       string
-	Target      string // name of the target shown; "" for the only one
-	Targets     []link // all of them, where there are several
+	Target      string // name of the displayed target; "" for a single deployment
+	Targets     []link // all targets; empty for a single deployment
 	Environment string
 	Time        time.Time
 	Version     string
 	Ready       bool
-	Failing     []boardLine  // what keeps it from being ready, critical first
-	Waiting     []boardGroup // what could not be seen, by what would let it be seen
-	Unseen      int
+	Failing     []boardLine  // failing items that block readiness, critical first
+	Waiting     []boardGroup // unknown items, grouped by remedy
+	Unseen      int          // number of unknown items in Waiting
 	Waived      []boardLine
 	Gates       []boardGate
 	SignOffs    []boardLine
-	Releases    []string // what is planned and what is recorded
+	Releases    []string // planned and recorded release
 	States      []link   // filters
 	Filters     []link   // by category
 	Categories  []boardCategory
 	Shown, All  int
-	Narrowed    string // what the filters leave, in words
-	Everything  string // address of the page without filters
+	Narrowed    string // active filters, in words
+	Everything  string // URL of the page without filters
 	Metrics     string
 }
 
-// link is a plain link that a filter is made of. It leads to as many items as it counts.
+// link is a filter link. Count is the number of items on the page it leads to.
 type link struct {
 	Text, URL string
 	Count     int
@@ -51,13 +51,13 @@ type link struct {
 	State     probe.State
 }
 
-// boardLine tells of one item in the page's head.
+// boardLine is one item in the page header.
 type boardLine struct {
 	*checklist.Verdict
 	URL string
 }
 
-// boardGroup are the items that one setting or permission would answer; where none is known, those of a reason.
+// boardGroup holds the unknown items with the same remedy (a setting or permission) or, without a remedy, the same reason.
 type boardGroup struct {
 	Remedy string
 	Reason probe.Reason
@@ -84,21 +84,21 @@ type boardItem struct {
 	Layers []boardLayer
 }
 
-// boardEnd is when what somebody vouched for runs out.
+// boardEnd is when an attestation expires.
 type boardEnd struct {
 	Role string
 	At   time.Time
 	Over bool
 }
 
-// boardLayer is what was seen in one layer; its state is the gravest that answered.
+// boardLayer holds the probes of one layer. State is the worst of their states.
 type boardLayer struct {
 	Layer  probe.Layer
 	State  probe.State
 	Probes []checklist.Outcome
 }
 
-// narrowing is what the query asks for: of which target, in which state, in which category.
+// narrowing holds the filters of the query; "" means no filter.
 type narrowing struct{ target, state, category string }
 
 func (n narrowing) url() string {
@@ -124,7 +124,7 @@ func (n narrowing) count(verdicts []checklist.Verdict) (c int) {
 	return c
 }
 
-// line links to an item: on this page where it is shown, else on the page that shows everything.
+// line links to an item: on this page if the filters show it, otherwise on the unfiltered page.
 func (n narrowing) line(v *checklist.Verdict) boardLine {
 	there := "#" + anchor(v)
 	if !n.shows(v) {
@@ -141,16 +141,16 @@ func (n narrowing) lines(verdicts []*checklist.Verdict) (all []boardLine) {
 	return all
 }
 
-// weight orders severities, what pages first.
+// weight orders severities, critical first.
 func weight(severity string) int {
 	return slices.Index([]string{checklist.Critical, checklist.Warning, checklist.Info}, severity)
 }
 
-// newBoard arranges a report; the query's state and category narrow what is listed, and nothing above that.
+// newBoard builds the page of a report. The state and category of the query filter the list of items but not the header.
 func newBoard(r *collector.Report, q url.Values) boardPage {
 	n := narrowing{q.Get("target"), q.Get("state"), q.Get("category")}
 	ready := r.Ready()
-	page := boardPage{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the style is our own file
+	page := boardPage{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the CSS is embedded
 		Ready: ready.Ready, Failing: n.lines(ready.Failing), Waiting: n.groups(ready.Waiting), Unseen: len(ready.Waiting), All: len(r.Verdicts),
 		Everything: narrowing{target: n.target}.url()}
 	for _, phase := range []string{"recorded", "planned"} {
@@ -175,7 +175,7 @@ func newBoard(r *collector.Report, q url.Values) boardPage {
 	return page
 }
 
-// groups puts together what one setting or permission would answer, most first.
+// groups groups unknown items by remedy or reason, largest group first.
 func (n narrowing) groups(waiting []*checklist.Verdict) (groups []boardGroup) {
 	for _, v := range waiting {
 		g := boardGroup{Reason: v.Reason}
@@ -192,7 +192,7 @@ func (n narrowing) groups(waiting []*checklist.Verdict) (groups []boardGroup) {
 	return groups
 }
 
-// narrow fills in the filters and what they leave.
+// narrow fills in the filter links and the items that pass the filters.
 func (page *boardPage) narrow(r *collector.Report, n narrowing) {
 	filter := func(text string, to narrowing) link {
 		return link{Text: text, URL: to.url(), Count: to.count(r.Verdicts), Current: to == n}
@@ -231,7 +231,7 @@ func (page *boardPage) narrow(r *collector.Report, n narrowing) {
 	}
 }
 
-// layers in the order they are shown: from what was meant to what is.
+// layers returns all layers in display order: from the declared state to the live state.
 func layers() []probe.Layer {
 	return []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived}
 }
@@ -261,5 +261,5 @@ func newBoardItem(v *checklist.Verdict, now time.Time) boardItem {
 	return it
 }
 
-// anchor is where an item stands on the page: names hold no hyphen, so that no two are alike, and no other place of the page has one.
+// anchor is the HTML id of an item. It is unique on the page: names contain no hyphen, and no other id has one.
 func anchor(v *checklist.Verdict) string { return v.Category + "-" + v.Name }

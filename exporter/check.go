@@ -17,7 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// checkFlags are the flags of check.
+// checkFlags are the flags of the check command.
 type checkFlags struct {
 	format, output, gate, failOn string
 	categories, items            []string
@@ -25,13 +25,15 @@ type checkFlags struct {
 
 func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f checkFlags
-	c := k.Command("check", "Look once and print the verdicts. Exit code: 0 ready, 1 a required item fails, 3 none fails but unknown ones keep it from being ready, 2 wrong usage or configuration.")
-	c.Flag("format", "table; json, see docs/checks.schema.json; junit for CI; markdown for pull requests; prometheus.").Default("table").EnumVar(&f.format, "table", "json", "junit", "markdown", "prometheus")
-	c.Flag("output", "Write to a file, as one step, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
-	c.Flag("category", "Look at this category alone; may be given again.").PlaceHolder("NAME").StringsVar(&f.categories)
-	c.Flag("item", "Look at this item alone (item or category/item); may be given again.").PlaceHolder("NAME").StringsVar(&f.items)
-	c.Flag("gate", "Decide on a gate instead of readiness: pre or post.").PlaceHolder("NAME").StringVar(&f.gate)
-	c.Flag("fail-on", "required: optional items do not decide; any: they do.").Default("required").EnumVar(&f.failOn, "required", "any")
+	c := k.Command("check", "Run all probes once and print the verdicts. Exit code: 0 ready, 1 a required item fails,"+
+		" 3 no required item fails but at least one is unknown, 2 invalid usage or configuration.")
+	c.Flag("format", "Output format: table; json (see docs/checks.schema.json); junit for CI; markdown for pull requests; prometheus.").
+		Default("table").EnumVar(&f.format, "table", "json", "junit", "markdown", "prometheus")
+	c.Flag("output", "Write to this file, atomically, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
+	c.Flag("category", "Check only this category; repeatable.").PlaceHolder("NAME").StringsVar(&f.categories)
+	c.Flag("item", "Check only this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
+	c.Flag("gate", "Take the exit code from a gate, pre or post, instead of readiness.").PlaceHolder("NAME").StringVar(&f.gate)
+	c.Flag("fail-on", "Items that decide the exit code: required, or any (optional items too).").Default("required").EnumVar(&f.failOn, "required", "any")
 	add(c, func(ctx context.Context) (int, error) { return a.check(ctx, f) })
 }
 
@@ -69,7 +71,7 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 
 func interrupted(err error) error { return fmt.Errorf("interrupted: %w", err) }
 
-// asked resolves what a check is asked about: which deployment, which of its items, which gate (nil for none).
+// asked resolves the flags to a deployment, a selection of its items and a gate; the gate is nil if none is given.
 func (a *app) asked(s *setup, f checkFlags) (*target, collector.Selection, *checklist.Gate, error) {
 	t, err := a.pick(s)
 	if err != nil {
@@ -82,20 +84,20 @@ func (a *app) asked(s *setup, f checkFlags) (*target, collector.Selection, *chec
 	gate := s.list.Gate(f.gate)
 	switch {
 	case f.gate != "" && gate == nil:
-		return nil, sel, nil, usagef("there is no gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
+		return nil, sel, nil, usagef("unknown gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
 	case f.gate != "" && !sel.All():
-		return nil, sel, nil, usagef("--gate decides on all its items: it does not go with --category or --item")
+		return nil, sel, nil, usagef("--gate cannot be combined with --category or --item")
 	}
 	return t, sel, gate, nil
 }
 
-// decide answers the question a check was asked: is the gate passed, are the selected items ok, is the deployment ready.
+// decide judges the gate if one is given, else the selected items if the selection is limited, else the readiness of the deployment.
 func decide(r *collector.Report, sel collector.Selection, gate *checklist.Gate, optional bool) checklist.Answer {
 	switch {
 	case gate != nil:
 		return gate.Answer(r.Verdicts, optional)
 	case !sel.All():
-		return checklist.ReadyAll(r.Verdicts, optional || len(sel.Items) > 0) // what is asked for by name decides, required or not
+		return checklist.ReadyAll(r.Verdicts, optional || len(sel.Items) > 0) // an item that is selected by name always counts
 	case optional:
 		return checklist.ReadyStanding(r.Verdicts, true)
 	}
@@ -112,7 +114,7 @@ func exitCode(a checklist.Answer) int {
 	return ExitWaiting
 }
 
-// selection reads the names of categories and items.
+// selection resolves the names of categories and items.
 func selection(list *checklist.Checklist, categories, items []string) (collector.Selection, error) {
 	var sel collector.Selection
 	var names []string
@@ -125,7 +127,7 @@ func selection(list *checklist.Checklist, categories, items []string) (collector
 			found = found || cat == name
 		}
 		if !found {
-			return sel, usagef("there is no category %q%s", name, near(name, names))
+			return sel, usagef("unknown category %q%s", name, near(name, names))
 		}
 		sel.Categories = append(sel.Categories, name)
 	}
@@ -150,9 +152,9 @@ func findItem(list *checklist.Checklist, name string) (*checklist.Item, error) {
 		for _, it := range list.Items() {
 			names = append(names, it.Name)
 		}
-		return nil, usagef("there is no item %q%s (catalyst_exporter list names them)", name, near(name, names))
+		return nil, usagef("unknown item %q%s; run catalyst_exporter list for all items", name, near(name, names))
 	}
-	return nil, usagef("item %q is in several categories: write category/item", name)
+	return nil, usagef("item %q is in several categories; use category/item", name)
 }
 
 func gateNames(list *checklist.Checklist) []string {
@@ -207,7 +209,7 @@ func encodeFamilies(families []*dto.MetricFamily) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// progress shows on a terminal how many looks are still under way, and how far, until the returned function is called.
+// progress shows the number of running probes and their progress on a terminal, until the returned function is called.
 func (a *app) progress(c *collector.Collector) (stop func()) {
 	if !a.Terminal {
 		return func() {}
@@ -228,7 +230,7 @@ func (a *app) progress(c *collector.Collector) (stop func()) {
 				if far != "" {
 					far = " (" + far + ")"
 				}
-				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Klooking: %d under way%s", n, far)
+				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Krunning: %d probes%s", n, far)
 			}
 		}
 	}()

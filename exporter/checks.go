@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// checksJSON is what `check --format=json` prints and /api/v1/checks answers. The names are API.
+// checksJSON is the output of `check --format=json` and /api/v1/checks. The names are API.
 type checksJSON struct {
 	Ready           bool            `json:"ready"`
 	Gates           map[string]bool `json:"gates"`
@@ -25,7 +25,7 @@ type checksJSON struct {
 	Items           []itemJSON      `json:"items"`
 }
 
-// releaseJSON holds the planned and the recorded release; null when there is none.
+// releaseJSON holds the planned and the recorded release; null if there is none.
 type releaseJSON struct {
 	Planned  *oneReleaseJSON `json:"planned"`
 	Recorded *oneReleaseJSON `json:"recorded"`

@@ -147,7 +147,7 @@ func (b *boardSeen) states(t *testing.T) {
 	}
 	// What this deployment is there for: every state, and what is special in its showing.
 	for _, want := range []string{"pass ", "warn invalid", "pending in_progress", "fail placeholder", "fail truncated", "fail untrusted", "fail lapsed", "fail overdue", "fail missing",
-		"unknown unreachable", "unknown not_configured", "skip disabled", "skip not_configured", "waived", "Waived until", "Waiver ended on", "Vouched for, until", "Vouched for until"} {
+		"unknown unreachable", "unknown not_configured", "skip disabled", "skip not_configured", "waived", "Waived until", "Waiver ended on", "Attested until", "Attestation expired at"} {
 		if !seen[want] {
 			t.Errorf("no item is %q; there are %q", want, slices.Sorted(keys(seen)))
 		}
@@ -335,13 +335,13 @@ func (b *boardSeen) head(t *testing.T) {
 		}
 	}
 	for key, want := range map[string]string{
-		fmt.Sprintf("Failing: %d", failing):           "· truncated",
-		fmt.Sprintf("Could not be seen: %d", waiting): "would be answered by deployment.",
-		"Waived: 1": "PostgreSQL password changed · placeholder critical until 2099-05-31 by lead@example.com",
-		"Gate pre":  "✗ closed",
-		"Gate post": "waited for",
-		"Release":   "recorded 1.4.0 (0a1b2c3) by lead@example.com",
-		"Sign-offs": "vouched for by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
+		fmt.Sprintf("Failing: %d", failing): "· truncated",
+		fmt.Sprintf("Unknown: %d", waiting): "need deployment.",
+		"Waived: 1":                         "PostgreSQL password changed · placeholder critical until 2099-05-31 by lead@example.com",
+		"Gate pre":                          "✗ closed",
+		"Gate post":                         "pending or unknown",
+		"Release":                           "recorded 1.4.0 (0a1b2c3) by lead@example.com",
+		"Sign-offs":                         "vouched for by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
 	} {
 		if !strings.Contains(head[key], want) {
 			t.Errorf("%s: no %q in %q", key, want, head)

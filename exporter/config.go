@@ -27,32 +27,32 @@ const maxConfig = 1 << 20
 
 // Config is the configuration file.
 type Config struct {
-	Deployment   *schema.Node            `yaml:"deployment" doc:"the deployment to look at; everything in it has a default or is found from --deployment.root"`
-	Targets      map[string]*schema.Node `yaml:"targets" doc:"several deployments, by name; each is scraped at /probe?target=NAME"`
-	Checklist    string                  `yaml:"checklist" doc:"a checklist file of one's own, relative to this file; see extends in it for adding to the embedded one"`
+	Deployment   *schema.Node            `yaml:"deployment" doc:"the deployment to check; every setting has a default or is discovered from --deployment.root"`
+	Targets      map[string]*schema.Node `yaml:"targets" doc:"several deployments by name; each is scraped at /probe?target=NAME"`
+	Checklist    string                  `yaml:"checklist" doc:"your own checklist file, relative to this file; with extends it adds to the embedded checklist"`
 	Overrides    map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
-	Attestations probe.Trust             `yaml:"attestations" doc:"whose word counts where people vouch for what a machine cannot see"`
-	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that may be as they are for a while"`
+	Attestations probe.Trust             `yaml:"attestations" doc:"who may attest items that cannot be checked automatically"`
+	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that are allowed to fail until a date"`
 }
 
-// target is one configured deployment and what looks at it.
+// target is one configured deployment with its collector.
 type target struct {
-	name      string // "" for the only deployment
+	name      string // "" for a single deployment
 	collector *collector.Collector
 	deploy    *deployment.Deployment
 	digest    string // of its settings
 	freezing  freezing
-	kept      *kept // of its page, for the one who makes pages; nil for nothing
+	kept      *kept // cache of its metrics page; nil disables caching
 }
 
-// setup is a whole configuration at work.
+// setup is a loaded configuration.
 type setup struct {
 	targets []*target
 	list    *checklist.Checklist
 	digest  string // SHA-256 of the configuration file, in hexadecimal
 }
 
-// single reports whether there is one deployment, whose metrics stand at the exporter's own path.
+// single reports whether there is one deployment without a name. Its metrics are at the exporter's own path.
 func (s *setup) single() bool { return len(s.targets) == 1 && s.targets[0].name == "" }
 
 func (s *setup) find(name string) *target {
@@ -71,14 +71,14 @@ func (s *setup) names() []string {
 	return names
 }
 
-// Close ends all looking.
+// Close stops all probes.
 func (s *setup) Close() {
 	for _, t := range s.targets {
 		t.collector.Close()
 	}
 }
 
-// load reads the configuration and makes everything ready to look. Errors are usage errors and name all that is wrong.
+// load reads the configuration and creates the collectors. It returns a usage error that lists all problems.
 func (a *app) load(limits *collector.Limits) (*setup, error) {
 	s, err := a.loadWith(limits)
 	if err != nil {
@@ -100,7 +100,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		if err != nil {
 			return nil, err
 		}
-		problems = schema.Decode(a.configFile, node, &c) // what is good is read on, to find what else is wrong
+		problems = schema.Decode(a.configFile, node, &c) // continue with the valid parts, to report all problems at once
 	}
 	var own *checklist.Source
 	if c.Checklist != "" {
@@ -111,7 +111,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		own = &checklist.Source{File: path, Data: text}
 	}
-	digests := map[string]string{} // before expansion: what is expanded may be a secret
+	digests := map[string]string{} // before expansion, because an expanded value may be a secret
 	for _, name := range c.names() {
 		digests[name] = digestOf(c.nodeOf(name))
 	}
@@ -143,7 +143,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 	return s, nil
 }
 
-// inherit takes over the verdicts of the configuration before, for the deployments whose settings have stayed.
+// inherit reuses the verdicts of the previous configuration for deployments with unchanged settings.
 func (s *setup) inherit(old *setup) {
 	for _, t := range s.targets {
 		if o := old.find(t.name); o != nil && t.digest != "" && o.digest == t.digest {
@@ -152,7 +152,7 @@ func (s *setup) inherit(old *setup) {
 	}
 }
 
-// nodeOf returns where a deployment's settings are written.
+// nodeOf returns the YAML node of a deployment's settings.
 func (c *Config) nodeOf(name string) *schema.Node {
 	if len(c.Targets) == 0 {
 		return c.Deployment
@@ -160,7 +160,7 @@ func (c *Config) nodeOf(name string) *schema.Node {
 	return c.Targets[name]
 }
 
-// digestOf tells one deployment's settings from another's; "", which equals nothing, for those that cannot be encoded.
+// digestOf identifies a deployment's settings. It returns "", which inherit never treats as equal, if they cannot be encoded.
 func digestOf(node *schema.Node) string {
 	text, err := yaml.Marshal(node)
 	if err != nil {
@@ -170,12 +170,12 @@ func digestOf(node *schema.Node) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// settings returns the settings of every deployment: of the targets, or of the only one.
+// settings returns the settings of all targets or of the single deployment.
 func (a *app) settings(c Config) ([]deployment.Settings, schema.Problems) {
 	var all []deployment.Settings
 	var problems schema.Problems
 	if len(c.Targets) > 0 && c.Deployment != nil {
-		problems = append(problems, schema.Problemf(a.configFile, "deployment", c.Deployment, "either `deployment` or `targets`, not both"))
+		problems = append(problems, schema.Problemf(a.configFile, "deployment", c.Deployment, "`deployment` cannot be combined with `targets`"))
 	}
 	for _, name := range c.names() {
 		node, path := c.nodeOf(name), "deployment"
@@ -187,14 +187,14 @@ func (a *app) settings(c Config) ([]deployment.Settings, schema.Problems) {
 		problems = append(problems, schema.DecodeAt(a.configFile, path, node, &set)...)
 		set.Name, set.Root = name, a.rootOf(set.Root, name)
 		if set.Root == "" {
-			problems = append(problems, schema.Problemf(a.configFile, path, node, "a target needs a root, the folder of its deployment"))
+			problems = append(problems, schema.Problemf(a.configFile, path, node, "`root` is required: set it to the deployment's folder"))
 		}
 		all = append(all, set)
 	}
 	return all, problems
 }
 
-// names lists the deployments: "" for the only one.
+// names lists the deployments; the name of a single deployment is "".
 func (c *Config) names() []string {
 	if len(c.Targets) == 0 {
 		return []string{""}
@@ -202,7 +202,7 @@ func (c *Config) names() []string {
 	return slices.Sorted(maps.Keys(c.Targets))
 }
 
-// rootOf returns a deployment's folder: as configured, else --deployment.root for the only one.
+// rootOf returns a deployment's folder: the configured one, else --deployment.root for a single deployment.
 func (a *app) rootOf(configured, name string) string {
 	switch {
 	case configured != "":
@@ -213,8 +213,8 @@ func (a *app) rootOf(configured, name string) string {
 	return ""
 }
 
-// variables looks up what the settings of a deployment refer to: ${NAME} in the exporter's environment, ${env.NAME} in the env file of the
-// deployment, which is found before anything is expanded.
+// variables resolves the variables in a deployment's settings: ${NAME} from the exporter's environment, ${env.NAME} from
+// the deployment's env file. The env file is located before expansion, so its path cannot contain variables.
 func (a *app) variables(node *schema.Node, name string) func(string) (string, bool) {
 	env := sync.OnceValue(func() *deployment.Env {
 		early := map[string]string{}
@@ -246,7 +246,7 @@ func (a *app) variables(node *schema.Node, name string) func(string) (string, bo
 	}
 }
 
-// beside resolves a path of the configuration file relative to it.
+// beside resolves a path in the configuration file relative to the file's folder.
 func (a *app) beside(path string) string {
 	if filepath.IsAbs(path) || a.configFile == "" {
 		return path
@@ -254,7 +254,7 @@ func (a *app) beside(path string) string {
 	return filepath.Join(filepath.Dir(a.configFile), path)
 }
 
-// pick returns the target a command speaks of.
+// pick returns the target that a command runs for.
 func (a *app) pick(s *setup) (*target, error) {
 	if s.single() {
 		if a.target != "" {
@@ -266,7 +266,7 @@ func (a *app) pick(s *setup) (*target, error) {
 		return t, nil
 	}
 	if a.target == "" {
-		return nil, usagef("there are several targets: choose one with --target (%s)", strings.Join(s.names(), ", "))
+		return nil, usagef("--target is required with several targets: one of %s", strings.Join(s.names(), ", "))
 	}
-	return nil, usagef("there is no target %q (there are %s)", a.target, strings.Join(s.names(), ", "))
+	return nil, usagef("unknown target %q; configured targets: %s", a.target, strings.Join(s.names(), ", "))
 }

@@ -12,12 +12,12 @@ import (
 )
 
 func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	c := k.Command("config", "What the exporter is told and what it finds out by itself.")
-	add(c.Command("check", "Check the configuration and the checklist, and name everything that is wrong."), a.configCheck)
-	add(c.Command("discover", "Tell what was found in the deployment's folder, what was chosen and what it implies."), a.configDiscover)
+	c := k.Command("config", "Check the configuration, or print its schema or what was discovered in the deployment.")
+	add(c.Command("check", "Validate the configuration and the checklist, and report all errors."), a.configCheck)
+	add(c.Command("discover", "Print what was found in the deployment's folder, what was chosen and what it implies."), a.configDiscover)
 	var of string
-	printing := c.Command("schema", "Print the JSON Schema of the configuration or of a checklist file, for editors.")
-	printing.Flag("of", "Of which file: config or checklist.").Default("config").EnumVar(&of, "config", "checklist")
+	printing := c.Command("schema", "Print the JSON Schema of the configuration file or of a checklist file, for editors.")
+	printing.Flag("of", "File to describe: config or checklist.").Default("config").EnumVar(&of, "config", "checklist")
 	add(printing, func(context.Context) (int, error) { return a.configSchema(of) })
 }
 
@@ -31,7 +31,8 @@ func (a *app) configCheck(context.Context) (int, error) {
 	for _, it := range s.list.Items() {
 		probes += len(it.Probes)
 	}
-	_, err = fmt.Fprintf(a.Stdout, "the configuration is valid: checklist %q, items %d, probes %d, deployments %d\n", s.list.Name, len(s.list.Items()), probes, len(s.targets))
+	_, err = fmt.Fprintf(a.Stdout, "configuration is valid: checklist %q, %d items, %d probes, %d deployments\n",
+		s.list.Name, len(s.list.Items()), probes, len(s.targets))
 	return ExitReady, err
 }
 

@@ -2,9 +2,9 @@ package exporter
 
 import "github.com/alecthomas/kingpin/v2"
 
-// setDefaults sets the flags that the command line leaves out to their defaults where kingpin does not: once a flag called "version" is set,
-// kingpin v2.4.0 sets no default at all, because it takes every such flag for the program's own --version, after which nothing runs.
-// `deploy plan --version=1.5.0` does run.
+// setDefaults sets omitted flags to their defaults if the command line contains a flag named "version". kingpin v2.4.0
+// treats every such flag as the program's own --version and then sets no defaults, but `deploy plan --version=1.5.0`
+// does run.
 func setDefaults(k *kingpin.Application) kingpin.Action {
 	return func(line *kingpin.ParseContext) error {
 		set := map[string]bool{}
@@ -18,7 +18,7 @@ func setDefaults(k *kingpin.Application) kingpin.Action {
 			}
 		}
 		if !set["version"] {
-			return nil // kingpin did it; a second time would double flags that hold lists
+			return nil // kingpin set them; a second Set would add the defaults of list flags twice
 		}
 		flags := k.Model().Flags
 		for _, c := range commands {

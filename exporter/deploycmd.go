@@ -27,38 +27,38 @@ type deployFlags struct {
 }
 
 func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	d := k.Command("deploy", "Keep the records of releases: what was planned, what went out, what was rolled back.")
+	d := k.Command("deploy", "Record releases: planned, deployed, rolled back or cancelled.")
 	for _, c := range []struct {
 		name, help string
 		run        func(context.Context, deployFlags) (int, error)
 	}{
-		{"plan", "Open a release: its gate is judged against it from now on, and what runs may differ from what is declared.", a.deployPlan},
-		{"record", "Close the release as deployed: keeps what the gate said and which backup there was.", a.deployRecord},
-		{"rollback", "Reinstate the release before.", a.deployRollback},
-		{"cancel", "Give up the planned release.", a.deployCancel},
+		{"plan", "Plan a release. Until it is recorded, its gate is judged against it, and running versions may differ from declared ones.", a.deployPlan},
+		{"record", "Record a release as deployed, with the verdicts of its pre gate and the backup made before it.", a.deployRecord},
+		{"rollback", "Record a rollback to the previous release.", a.deployRollback},
+		{"cancel", "Cancel the planned release.", a.deployCancel},
 	} {
 		var f deployFlags
 		cmd := d.Command(c.name, c.help)
-		cmd.Flag("by", "Who does it.").Required().PlaceHolder("WHO").StringVar(&f.by)
+		cmd.Flag("by", "Person who runs the command.").Required().PlaceHolder("WHO").StringVar(&f.by)
 		cmd.Flag("note", "Free text.").PlaceHolder("TEXT").StringVar(&f.note)
-		cmd.Flag("despite-damage", "Append although the records are damaged; what is wrong with them is kept in the new one.").BoolVar(&f.despite)
+		cmd.Flag("despite-damage", "Append a record even if existing records are damaged; the new record describes the damage.").BoolVar(&f.despite)
 		switch c.name {
 		case "plan":
 			cmd.Flag("version", "Version of the release.").Required().PlaceHolder("VERSION").StringVar(&f.version)
-			cmd.Flag("commit", "Commit it is built from.").Required().PlaceHolder("SHA").StringVar(&f.commit)
-			cmd.Flag("image", "Image that will run; may be given again.").PlaceHolder("IMAGE").StringsVar(&f.images)
+			cmd.Flag("commit", "Commit of the release.").Required().PlaceHolder("SHA").StringVar(&f.commit)
+			cmd.Flag("image", "Image to be deployed; repeatable.").PlaceHolder("IMAGE").StringsVar(&f.images)
 		case "record":
-			cmd.Flag("version", "Version of the release; the planned one's when not given.").PlaceHolder("VERSION").StringVar(&f.version)
-			cmd.Flag("commit", "Commit it is built from; the planned one's when not given.").PlaceHolder("SHA").StringVar(&f.commit)
-			cmd.Flag("image", "Image that runs; may be given again.").PlaceHolder("IMAGE").StringsVar(&f.images)
-			cmd.Flag("issues", "Known issue; may be given again.").PlaceHolder("TEXT").StringsVar(&f.issues)
-			cmd.Flag("backup", "The backup made before the deployment; the newest that is found when not given.").PlaceHolder("FILE").StringVar(&f.backup)
+			cmd.Flag("version", "Version of the release; defaults to the planned release's.").PlaceHolder("VERSION").StringVar(&f.version)
+			cmd.Flag("commit", "Commit of the release; defaults to the planned release's.").PlaceHolder("SHA").StringVar(&f.commit)
+			cmd.Flag("image", "Deployed image; repeatable; defaults to the planned release's.").PlaceHolder("IMAGE").StringsVar(&f.images)
+			cmd.Flag("issues", "Known issue; repeatable.").PlaceHolder("TEXT").StringsVar(&f.issues)
+			cmd.Flag("backup", "Backup made before the deployment; defaults to the newest one found.").PlaceHolder("FILE").StringVar(&f.backup)
 		}
 		add(cmd, func(ctx context.Context) (int, error) { return c.run(ctx, f) })
 	}
 }
 
-// records opens the configuration and the release records of the deployment a command speaks of.
+// records opens the configuration and the release records of the deployment that a command runs for.
 func (a *app) records() (*setup, *target, *attest.Chain, error) {
 	s, err := a.load(collector.NewLimits())
 	if err != nil {
@@ -77,13 +77,13 @@ func (a *app) records() (*setup, *target, *attest.Chain, error) {
 	return s, t, chain, nil
 }
 
-// append writes a record and says so.
+// appendRecord writes a record and prints it.
 func (a *app) appendRecord(chain *attest.Chain, r attest.Record, f deployFlags) (int, error) {
 	r.At, r.By, r.Note = a.Now(), f.by, f.note
 	written, err := chain.Append(r, f.despite)
 	var disk *fs.PathError
 	switch {
-	case errors.As(err, &disk): // no mistake in the call: the disk is full, or the folder may not be written
+	case errors.As(err, &disk): // not a usage error: the disk is full or the folder is not writable
 		return 0, fmt.Errorf("release records: %w", err)
 	case err != nil:
 		return 0, usageError{fmt.Errorf("release records: %w", err)}
@@ -138,7 +138,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		}
 	}
 	if r.Backup, err = a.backupBefore(ctx, t, f.backup); err != nil {
-		return 0, fmt.Errorf("the backup before the deployment: %w", err)
+		return 0, fmt.Errorf("backup before the deployment: %w", err)
 	}
 	gate := s.list.Gate("pre")
 	if gate != nil {
@@ -157,7 +157,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 	return a.appendRecord(chain, r, f)
 }
 
-// gateVerdicts is what the gate says of each of its items, and what every item that freezes with the record is.
+// gateVerdicts returns the verdicts to keep in the record: of the gate's items, and of items that freeze at the record.
 func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
 	var all []attest.Verdict
 	for i := range r.Verdicts {
@@ -169,7 +169,8 @@ func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
 	return all
 }
 
-// backupBefore finds and proves the backup that a rollback would go back to. None at all is told by the item, not here.
+// backupBefore finds and verifies the backup that a rollback would restore. A missing backup is not an error here: the
+// item for it reports that.
 func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.Backup, error) {
 	if path == "" {
 		var err error
@@ -187,7 +188,7 @@ func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.
 		return attest.Backup{}, err
 	}
 	if !proof.Whole {
-		return attest.Backup{}, fmt.Errorf("%s is not whole: it %s", t.deploy.Rel(path), proof.Detail)
+		return attest.Backup{}, fmt.Errorf("%s is not intact: it %s", t.deploy.Rel(path), proof.Detail)
 	}
 	database, err := t.deploy.View(&files.Cache{}).DatabaseName()
 	if aside := proof.Aside(database); err == nil && aside != "" {

@@ -12,22 +12,23 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Tables of settings, from the JSON Schema of the structs that they are decoded into: so the reference, editors and the decoder say the same.
+// Tables of settings, generated from the JSON Schemas of the structs that settings are decoded into, so that the reference
+// agrees with editors and the decoder.
 
 func configurationPage(p *page) error {
-	p.start("Configuration", `No configuration is needed: `+"`--deployment.root`"+` alone is enough, and `+"`config discover`"+` tells what was found there and what it implies. The
-file of `+"`--config.file`"+` is YAML and read strictly: `+"`config check`"+` names everything that is wrong with it at once, with line and nearest right word.
-`+"`config schema`"+` prints its JSON Schema for editors. In `+"`deployment:` and `targets:`, `${NAME}`"+` stands for a variable of the exporter's environment and
-`+"`${env.KEY}`"+` for a value of the deployment's env file.`)
+	p.start("Configuration", `The configuration file is optional: `+"`--deployment.root`"+` is enough, and `+"`config discover`"+` prints what was found there and what it implies.
+The file of `+"`--config.file`"+` is strict YAML: `+"`config check`"+` reports all errors at once, with line numbers and suggestions. `+"`config schema`"+`
+prints its JSON Schema for editors. In `+"`deployment:` and `targets:`, `${NAME}`"+` is a variable of the exporter's environment and `+"`${env.KEY}`"+`
+a value from the deployment's env file.`)
 	p.fields(schema.JSON(Config{}), "")
 	for _, s := range []struct {
 		title, intro string
 		of           any
 	}{
-		{"deployment, and each of targets", "One deployment. Paths are relative to its root.", deployment.Settings{}},
-		{"each of overrides", "Changes an item of the checklist for this configuration. The key is the item, or category/item.", checklist.Override{}},
-		{"each of waivers", "Lets an item be as it is for a while. It stays visible everywhere, with the reason and who allows it.", checklist.WaiverDocument{}},
-		{"A checklist file", "What `checklist:` names. How to write one: [own-checklist.md](own-checklist.md).", checklist.Document{}},
+		{"deployment, and each entry of targets", "One deployment. Paths are relative to its root.", deployment.Settings{}},
+		{"each entry of overrides", "Changes an item of the checklist for this configuration. The key is the item, or category/item.", checklist.Override{}},
+		{"each entry of waivers", "Allows an item to fail until a date. A waived item stays visible everywhere, with the reason and the person who waived it.", checklist.WaiverDocument{}},
+		{"A checklist file", "The file that `checklist:` refers to. To write one, see [own-checklist.md](own-checklist.md).", checklist.Document{}},
 	} {
 		p.f("\n## %s\n\n%s\n", strings.ToUpper(s.title[:1])+s.title[1:], s.intro)
 		p.fields(schema.JSON(s.of), "")
@@ -35,14 +36,14 @@ file of `+"`--config.file`"+` is YAML and read strictly: `+"`config check`"+` na
 	return nil
 }
 
-// fields writes the table of a schema's settings; what lies deeper is written with dots.
+// fields writes the table of a schema's settings. Nested settings are written with dots.
 func (p *page) fields(object map[string]any, prefix string) {
 	rows := fieldRows(object, prefix)
 	if len(rows) == 0 {
-		p.f("\nIt has no parameters of its own.\n")
+		p.f("\nThis kind has no parameters.\n")
 		return
 	}
-	p.table([]string{"Setting", "Type", "Default", "What it is"}, rows)
+	p.table([]string{"Setting", "Type", "Default", "Meaning"}, rows)
 }
 
 func fieldRows(object map[string]any, prefix string) [][]string {
@@ -74,7 +75,7 @@ func fieldRows(object map[string]any, prefix string) [][]string {
 	return rows
 }
 
-// deeper lists the settings inside of a setting: of a mapping, of each entry of a list, of each value of a mapping with free keys.
+// deeper lists the nested settings of a mapping, of the entries of a list, and of the values of a mapping with free keys.
 func deeper(f map[string]any, path string) [][]string {
 	rows := fieldRows(f, path+".")
 	if items, ok := f["items"].(map[string]any); ok {

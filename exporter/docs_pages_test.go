@@ -15,31 +15,31 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// The pages of the reference, each from the one list in the code that it speaks of.
+// The pages of the reference, each generated from its list in the code.
 
 func probesPage(p *page) error {
-	p.start("Probes", `A probe is one way an item of a checklist is looked at. An item names the kinds it wants and their parameters; of all that answer, the gravest
-verdict is the item's. Beside its own parameters every probe takes those of the [last section](#every-probe).
+	p.start("Probes", `A probe is one way to check an item of a checklist. An item lists the probe kinds it uses and their parameters. The worst verdict of its probes
+is the item's verdict. All probes also take the common parameters of the [last section](#every-probe).
 
-*Layer* says how near to the truth a kind looks: **declared** reads what a file says, **running** what the started service was given, **live**
-what the system does, **evidence** what CI has seen, **attested** what a person vouches for, **derived** what other verdicts add up to.
-Kinds that are **active** do more than read and are off unless the configuration enables them; kinds that run **in the background** read much
-and never hold up a scrape.`)
+The *layer* of a kind is where it gets its facts: **declared** from a file, **running** from the settings of the started service, **live** from
+the behaviour of the system, **evidence** from a CI report, **attested** from a person's signed statement, **derived** from other verdicts.
+**Active** kinds do more than read: they are disabled unless the configuration enables them. **Background** kinds read much data and never
+delay a scrape.`)
 	kinds := slices.Clone(probe.Kinds())
 	slices.SortFunc(kinds, func(a, b probe.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, k := range kinds {
 		rows = append(rows, []string{"[" + k.Name + "](#" + k.Name + ")", string(k.Layer), k.Question})
 	}
-	p.table([]string{"Kind", "Layer", "Asks"}, rows)
+	p.table([]string{"Kind", "Layer", "Question"}, rows)
 	for _, k := range kinds {
 		p.f("\n## %s\n\n%s\n\n", k.Name, k.Question)
-		p.f("- Layer: %s\n- Reads: %s\n- Looks: %s, for at most %s\n", k.Layer, k.Reads, often(k.MaxAge), shortly(cmp.Or(k.Timeout, probe.DefaultTimeout)))
+		p.f("- Layer: %s\n- Reads: %s\n- Runs: %s, with a timeout of %s\n", k.Layer, k.Reads, often(k.MaxAge), shortly(cmp.Or(k.Timeout, probe.DefaultTimeout)))
 		if k.Active {
-			p.f("- Active: it does more than read; `enabled: true` switches it on\n")
+			p.f("- Active: does more than read; set `enabled: true` to enable it\n")
 		}
 		if k.Background {
-			p.f("- In the background: a scrape shows the verdict before\n")
+			p.f("- Background: a scrape shows the verdict of the last run\n")
 		}
 		for _, v := range k.Values {
 			p.f("- Measures: [`%s`](metrics.md#measured-values)\n", v.Name)
@@ -47,7 +47,7 @@ and never hold up a scrape.`)
 		p.f("\n```yaml\n- %s: %s\n```\n", k.Name, k.Example)
 		p.fields(schema.JSON(k.New()), "")
 	}
-	p.f("\n## Every probe\n\nWhat any probe may have beside the parameters of its kind.\n")
+	p.f("\n## Every probe\n\nSettings of every probe, in addition to the parameters of its kind.\n")
 	p.fields(schema.JSON(checklist.ProbeDocument{}), "")
 	return nil
 }
@@ -56,10 +56,10 @@ func often(maxAge time.Duration) string {
 	if maxAge == 0 {
 		return "on every scrape"
 	}
-	return "again after " + shortly(maxAge)
+	return "every " + shortly(maxAge)
 }
 
-// shortly writes a duration without the units that are zero.
+// shortly formats a duration without zero units.
 func shortly(d time.Duration) string {
 	if d > 0 && d%(24*time.Hour) == 0 {
 		return fmt.Sprintf("%dd", d/(24*time.Hour))
@@ -79,9 +79,9 @@ func checklistPage(p *page) error {
 	if err != nil {
 		return err
 	}
-	p.start("The embedded checklist", fmt.Sprintf(`What is judged with no configuration: the checklist of %s, %d items. Severity **critical** pages, **warning** opens a ticket, **info** informs.
-A **standing** item must hold every day and decides readiness; a **release** item speaks of one release and decides gates. How to change an item
-for one deployment, or write a checklist of one's own: [own-checklist.md](own-checklist.md). What the probes do: [probes.md](probes.md).`, list.Name, len(list.Items())))
+	p.start("The embedded checklist", fmt.Sprintf(`The default checklist: the one of %s, with %d items. Severity **critical** pages, **warning** opens a ticket, **info** only informs.
+**Standing** items must hold at all times and decide readiness. **Release** items apply to one release and decide gates. To change an item for
+one deployment, or to write your own checklist, see [own-checklist.md](own-checklist.md). For the probes, see [probes.md](probes.md).`, list.Name, len(list.Items())))
 	for _, g := range list.Gates {
 		var cats []string
 		for _, it := range g.Items {
@@ -89,7 +89,7 @@ for one deployment, or write a checklist of one's own: [own-checklist.md](own-ch
 				cats = append(cats, it.Category)
 			}
 		}
-		p.f("\nGate **%s**: %d items of %s.\n", g.Name, len(g.Items), strings.Join(cats, ", "))
+		p.f("\nGate **%s**: %d items in %s.\n", g.Name, len(g.Items), strings.Join(cats, ", "))
 	}
 	for _, cat := range list.Categories {
 		p.f("\n## %s\n\nCategory `%s`.\n", cat.Title, cat.Name)
@@ -100,9 +100,9 @@ for one deployment, or write a checklist of one's own: [own-checklist.md](own-ch
 			}
 			switch {
 			case it.Freeze.AtRecord:
-				weight = append(weight, "final once the release is recorded")
+				weight = append(weight, "final when the release is recorded")
 			case it.Freeze.After > 0:
-				weight = append(weight, "final "+shortly(it.Freeze.After)+" after the release was recorded")
+				weight = append(weight, "final "+shortly(it.Freeze.After)+" after the release is recorded")
 			}
 			p.f("\n### %s\n\n**%s** · %s\n\n", it.Name, it.Title, strings.Join(weight, ", "))
 			for _, pr := range it.Probes {
@@ -112,7 +112,7 @@ for one deployment, or write a checklist of one's own: [own-checklist.md](own-ch
 				}
 				off := ""
 				if pr.Disabled != "" {
-					off = " (off unless enabled)"
+					off = " (disabled by default)"
 				}
 				p.f("- [%s](probes.md#%s), %s: %s%s\n", name, pr.Kind.Name, pr.Kind.Layer, pr.Kind.Question, off)
 			}
@@ -123,9 +123,9 @@ for one deployment, or write a checklist of one's own: [own-checklist.md](own-ch
 }
 
 func metricsPage(p *page) error {
-	p.start("Metrics", `Everything is a gauge. Labels hold names of the checklist and words of closed lists, never free text and never a value of the checked system.
-Series carry neither deployment nor environment: the scrape configuration (or `+"`/sd`"+`) attaches those. A scrape that asks for some categories
-(`+"`collect[]`"+`) leaves out `+"`catalyst_ready`, `catalyst_gate_ready` and `catalyst_category_ready`"+`.`)
+	p.start("Metrics", `All metrics are gauges. Label values are names from the checklist or words from closed lists, never free text or values of the checked system.
+Series have no deployment and environment labels: the scrape configuration (or `+"`/sd`"+`) attaches them. A scrape of selected categories
+(`+"`collect[]`"+`) omits `+"`catalyst_ready`, `catalyst_gate_ready` and `catalyst_category_ready`"+`.`)
 	measured := map[string]bool{}
 	for _, v := range probe.Values() {
 		measured[v.Name] = true
@@ -141,10 +141,10 @@ Series carry neither deployment nor environment: the scrape configuration (or `+
 			verdicts = append(verdicts, row(f))
 		}
 	}
-	head := []string{"Metric", "Labels", "What it says"}
+	head := []string{"Metric", "Labels", "Meaning"}
 	p.f("\n## Verdicts\n")
 	p.table(head, verdicts)
-	p.f("\n## Measured values\n\nWhat probes measure beside their verdict.\n")
+	p.f("\n## Measured values\n\nValues that probes measure in addition to their verdict.\n")
 	p.table(head, values)
 	p.f("\n## The exporter itself\n")
 	families, err := newSelfMetrics().registry.Gather()
@@ -162,7 +162,7 @@ Series carry neither deployment nor environment: the scrape configuration (or `+
 		}
 		own = append(own, row(collector.Family{Name: f.GetName(), Help: f.GetHelp(), Labels: labels}))
 	}
-	p.table(head, append(own, []string{"`go_*`, `process_*`", "", "The Go runtime and the process, as client_golang exposes them; without the traffic of the whole network namespace (process_network_*)."}))
+	p.table(head, append(own, []string{"`go_*`, `process_*`", "", "The Go runtime and the process, as exposed by client_golang, without the traffic of the network namespace (process_network_*)."}))
 	return nil
 }
 
@@ -172,11 +172,11 @@ func commandsPage(p *page) error {
 	model := k.Model()
 	p.start("Commands", model.Help+`
 
-Exit codes: 0 ready or done · 1 a required item fails · 2 wrong usage or configuration · 3 none fails, but unknown (or, for a gate, pending) ones
-keep it from being ready · 4 the program itself could not go on.
+Exit codes: 0 ready, or the command succeeded · 1 a required item fails · 2 invalid usage or configuration · 3 no required item fails, but at
+least one is unknown (or, for a gate, pending) · 4 the command failed for another reason.
 
-Without a command, `+"`serve`"+` runs.`)
-	p.f("\n## Flags of every command\n")
+The default command is `+"`serve`"+`.`)
+	p.f("\n## Global flags\n")
 	p.flags(model.Flags)
 	for _, c := range model.FlattenedCommands() {
 		if c.FullCommand == "help" {
@@ -188,7 +188,7 @@ Without a command, `+"`serve`"+` runs.`)
 			rows = append(rows, []string{code(strings.ToUpper(arg.Name)), "", arg.Help})
 		}
 		if len(rows) > 0 {
-			p.table([]string{"Argument", "Default", "What it is"}, rows)
+			p.table([]string{"Argument", "Default", "Meaning"}, rows)
 		}
 		p.flags(c.Flags)
 	}
@@ -228,6 +228,6 @@ func (p *page) flags(flags []*kingpin.FlagModel) {
 		rows = append(rows, []string{code(name), code(strings.Join(f.Default, ", ")), f.Help})
 	}
 	if len(rows) > 0 {
-		p.table([]string{"Flag", "Default", "What it does"}, rows)
+		p.table([]string{"Flag", "Default", "Meaning"}, rows)
 	}
 }

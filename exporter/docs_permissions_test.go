@@ -8,23 +8,23 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// permissionsPage tells, for each kind of probe, what it reads and the permission without which it cannot.
+// permissionsPage lists, for each probe kind, what it reads and the permission it needs.
 func permissionsPage(p *page) error {
-	p.start("Permissions", `The exporter needs no permission to run. What it may not see is `+"`unknown (permission_denied)`"+`, or `+"`unknown (not_configured)`"+` where nobody
-has told it an address; it neither passes nor fails for that, and `+"`check`"+` ends with the permissions and settings that would answer most. A test runs
-it as nobody beside a deployment whose files, then also folders, are their owner's alone, and compares every verdict with what the owner sees.
+	p.start("Permissions", `The exporter runs without any permission. An item it has no permission to check is `+"`unknown (permission_denied)`"+`; an item without a configured
+address is `+"`unknown (not_configured)`"+`. Neither passes or fails, and `+"`check`"+` ends with the permissions and settings that would resolve the most items.
+A test runs it as nobody on a deployment whose files, and then whose folders, only their owner can read, and compares every verdict with the owner's.
 
-How to give a permission: as a service of the host, the drop-ins of [examples/systemd](../examples/systemd/README.md); in a container,
-[image.md](image.md); at AWS, [the least policy](../examples/iam-policy.json).
+To grant a permission: for a service on the host, use the drop-ins in [examples/systemd](../examples/systemd/README.md); for a container, see
+[image.md](image.md); for AWS, use the [minimal IAM policy](../examples/iam-policy.json).
 
-| permission | in short |
+| Permission | How to grant it |
 |---|---|
-| to read the deployment's files | the group that owns them, or `+"`CAP_DAC_READ_SEARCH`"+` |
-| to ask the Docker Engine | its socket or, better, a proxy in front of it that lets GET through: `+"`deployment.docker.host`"+` |
-| to see the loaded firewall | `+"`CAP_NET_ADMIN`"+` and the host's network |
-| to log in to PostgreSQL | a role of its own with CONNECT: `+"`deployment.database.user`"+`; catalogues are open to every role |
-| to ask Redis | the password; with ACLs a user with `+"`+ping +info`"+` |
-| to ask S3, IAM | examples/iam-policy.json |`)
+| Read the deployment's files | the group that owns them, or `+"`CAP_DAC_READ_SEARCH`"+` |
+| Query the Docker Engine | its socket or, better, a proxy that allows only GET: `+"`deployment.docker.host`"+` |
+| Read the loaded firewall | `+"`CAP_NET_ADMIN`"+` and the host's network |
+| Log in to PostgreSQL | a separate role with CONNECT: `+"`deployment.database.user`"+`; every role can read the catalogues |
+| Query Redis | the password; with ACLs, a user with `+"`+ping +info`"+` |
+| Query S3 and IAM | examples/iam-policy.json |`)
 	kinds := slices.Clone(probe.Kinds())
 	slices.SortFunc(kinds, func(a, b probe.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	var rows [][]string
@@ -33,6 +33,6 @@ How to give a permission: as a service of the host, the drop-ins of [examples/sy
 		rows = append(rows, []string{"[" + k.Name + "](probes.md#" + k.Name + ")", reads, needs})
 	}
 	p.table([]string{"Probe", "Reads", "Needs"}, rows)
-	p.f("\nEvery item's probes are in [checklist.md](checklist.md).\n")
+	p.f("\nFor the probes of each item, see [checklist.md](checklist.md).\n")
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// declaredInTree finds all tests of the repository by name, and all constants by package and name, as they are written.
+// declaredInTree returns the names of all tests in the repository, and the source of all constants by package and name.
 func declaredInTree(t *testing.T) (tests map[string]bool, constants map[string]string) {
 	t.Helper()
 	tests, constants = map[string]bool{}, map[string]string{}
@@ -52,7 +52,7 @@ func declaredInTree(t *testing.T) (tests map[string]bool, constants map[string]s
 	return tests, constants
 }
 
-// TestSecurityPage holds docs/security.md to the tests that keep its promises and to the bounds in the code.
+// TestSecurityPage checks that the tests in docs/security.md exist and that its limits are those in the code.
 func TestSecurityPage(t *testing.T) {
 	data, err := os.ReadFile("../docs/security.md")
 	if err != nil {
@@ -60,29 +60,29 @@ func TestSecurityPage(t *testing.T) {
 	}
 	page := string(data)
 	tests, constants := declaredInTree(t)
-	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z]+)`").FindAllStringSubmatch(page, -1)
+	named := regexp.MustCompile("`((?:Test|Fuzz)[A-Za-z0-9_]+)`").FindAllStringSubmatch(page, -1)
 	for _, m := range named {
 		if !tests[m[1]] {
-			t.Errorf("there is no %s", m[1])
+			t.Errorf("test %s does not exist", m[1])
 		}
 	}
 	bounds := regexp.MustCompile("(?m)^\\| (.+) \\| (.+) \\| `([a-z]+\\.[A-Za-z]+)` \\|$").FindAllStringSubmatch(page, -1)
 	for _, m := range bounds {
 		value, err := types.Eval(token.NewFileSet(), nil, token.NoPos, constants[m[3]])
 		if err != nil || value.Value == nil {
-			t.Errorf("%s: there is no constant %s: %v", m[1], m[3], err)
+			t.Errorf("%s: constant %s does not exist: %v", m[1], m[3], err)
 			continue
 		}
 		n, _ := gov.Int64Val(gov.ToInt(value.Value))
-		told := fmt.Sprint(n)
+		want := fmt.Sprint(n)
 		switch {
 		case n >= 1<<20 && n%(1<<20) == 0:
-			told = fmt.Sprintf("%d MiB", n>>20)
+			want = fmt.Sprintf("%d MiB", n>>20)
 		case n >= 1<<10 && n%(1<<10) == 0:
-			told = fmt.Sprintf("%d KiB", n>>10)
+			want = fmt.Sprintf("%d KiB", n>>10)
 		}
-		if told != m[2] {
-			t.Errorf("%s: %s is %s, the page says %s", m[1], m[3], told, m[2])
+		if m[2] != want {
+			t.Errorf("%s: limit %s on the page, %s is %s", m[1], m[2], m[3], want)
 		}
 	}
 	promises := regexp.MustCompile(`(?m)^\| [A-Z\x60].*\|$`).FindAllString(page, -1)
@@ -91,18 +91,18 @@ func TestSecurityPage(t *testing.T) {
 			continue
 		}
 		if !strings.Contains(row, "`Test") && !strings.Contains(row, "`Fuzz") {
-			t.Errorf("nothing keeps the promise: %.100s", row)
+			t.Errorf("promise without a test: %.100s", row)
 		}
 	}
 	if len(named) < 40 || len(bounds) < 25 || len(promises) < 20 {
-		t.Errorf("the page is not read as it should be: %d tests, %d bounds, %d promises", len(named), len(bounds), len(promises))
+		t.Errorf("too little found on the page: %d tests, %d limits, %d promises", len(named), len(bounds), len(promises))
 	}
 	for text, value := range map[string]int64{fmt.Sprintf("%d MiB (all kinds at once)", 192): 192 << 20, "the program holds at most 192 MiB": memoryUnderFaults, "judges, and holds at most 192 MiB": memoryOfHostileFiles} {
 		if !strings.Contains(page, text) || value != 192<<20 {
-			t.Errorf("the page does not say %q", text)
+			t.Errorf("the page does not contain %q", text)
 		}
 	}
 	if got := constants["probe.memoryWithFaults"]; got != "192 << 20" {
-		t.Errorf("probe's cap is %s", got)
+		t.Errorf("limit of probe is %s", got)
 	}
 }

@@ -19,10 +19,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// drillItem is the item that a successful drill vouches for.
+// drillItem is the item that a successful drill attests.
 const drillItem = "backup/restore_tested"
 
-// drillFlags are the flags of drill restore.
+// drillFlags are the flags of the drill restore command.
 type drillFlags struct {
 	dsn, dsnFile, backup, live, by, role, signWith, validFor string
 	throwaway                                                bool
@@ -30,17 +30,20 @@ type drillFlags struct {
 
 func (a *app) drillCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f drillFlags
-	d := k.Command("drill", "Try what has to work on the worst day.")
-	c := d.Command("restore", "Restore the newest backup into a scratch database of a server of its own, compare it with the backup's contents, drop it, and vouch for restore_tested.")
-	c.Flag("dsn", "Server for the drill, as a user who may create databases: postgres://user@host:port/postgres. A password here shows in the process list: give PGPASSWORD, or --dsn-file.").PlaceHolder("DSN").StringVar(&f.dsn)
-	c.Flag("dsn-file", "File with the DSN.").PlaceHolder("FILE").StringVar(&f.dsnFile)
-	c.Flag("backup", "The backup; the newest that is found when not given.").PlaceHolder("FILE").StringVar(&f.backup)
-	c.Flag("live-system-identifier", "System identifier of the deployment's own server (SELECT system_identifier FROM pg_control_system()), which is never drilled on; asked there when not given.").PlaceHolder("ID").StringVar(&f.live)
-	c.Flag("throwaway", "The server holds nothing of worth: allow plain SQL dumps, which may drop databases.").BoolVar(&f.throwaway)
-	c.Flag("by", "Who vouches for the drill.").Required().PlaceHolder("WHO").StringVar(&f.by)
-	c.Flag("role", "Role in which the person speaks.").PlaceHolder("ROLE").StringVar(&f.role)
-	c.Flag("valid-for", "How long the drill counts.").Default("90d").StringVar(&f.validFor)
-	c.Flag("sign-with", "SSH key to sign the claim with, as for attest.").PlaceHolder("KEY").StringVar(&f.signWith)
+	d := k.Command("drill", "Rehearse disaster recovery.")
+	c := d.Command("restore", "Restore the newest backup into a scratch database on a separate server, compare it with the contents of the backup,"+
+		" drop it and attest restore_tested.")
+	c.Flag("dsn", "Server for the drill, with a user that can create databases: postgres://user@host:port/postgres."+
+		" Pass the password in PGPASSWORD or --dsn-file: the process list shows this flag.").PlaceHolder("DSN").StringVar(&f.dsn)
+	c.Flag("dsn-file", "File that contains the DSN.").PlaceHolder("FILE").StringVar(&f.dsnFile)
+	c.Flag("backup", "Backup to restore; defaults to the newest one found.").PlaceHolder("FILE").StringVar(&f.backup)
+	c.Flag("live-system-identifier", "System identifier of the deployment's own server, which the drill never uses"+
+		" (SELECT system_identifier FROM pg_control_system()); queried from that server by default.").PlaceHolder("ID").StringVar(&f.live)
+	c.Flag("throwaway", "The drill server holds no valuable data: allow plain SQL dumps, which can drop databases.").BoolVar(&f.throwaway)
+	c.Flag("by", "Person who attests the drill.").Required().PlaceHolder("WHO").StringVar(&f.by)
+	c.Flag("role", "Role of the person.").PlaceHolder("ROLE").StringVar(&f.role)
+	c.Flag("valid-for", "How long the attestation is valid.").Default("90d").StringVar(&f.validFor)
+	c.Flag("sign-with", "SSH key to sign the attestation with, as for attest.").PlaceHolder("KEY").StringVar(&f.signWith)
 	add(c, func(ctx context.Context) (int, error) { return a.drill(ctx, f) })
 }
 
@@ -65,22 +68,22 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	path := f.backup
 	if path == "" {
 		if path, err = probe.NewestBackup(ctx, t.deploy, a.Now); err != nil {
-			return 0, fmt.Errorf("the newest backup: %w", err)
+			return 0, fmt.Errorf("newest backup: %w", err)
 		}
 		if path == "" {
-			return 0, usagef("no backup was found: name one with --backup")
+			return 0, usagef("no backup found; pass one with --backup")
 		}
 	}
 	d := backup.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: backup.Tolerance{Ratio: 0.1, Rows: 1000}}
 	if d.Deployment == "" {
 		live, err := a.liveDSN(t)
 		if err != nil {
-			return 0, usageError{fmt.Errorf("the deployment's own server cannot be told from the one for the drill (--live-system-identifier names it): %w", err)}
+			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
 		if d.Deployment, err = backup.SystemIdentifier(ctx, live); err != nil {
-			return 0, usageError{fmt.Errorf("the deployment's own server cannot be told from the one for the drill (--live-system-identifier names it): %w", err)}
+			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
-		d.Live, _ = backup.Estimates(ctx, live) // without estimates the drill compares with the backup alone
+		d.Live, _ = backup.Estimates(ctx, live) // without estimates the drill compares only with the backup
 	}
 	out, err := d.Run(ctx, path)
 	if err != nil {
@@ -100,11 +103,11 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	return a.writeClaim(ctx, t, made, f.signWith)
 }
 
-// drillDSN reads the DSN of the server for the drill.
+// drillDSN returns the DSN of the drill server.
 func (a *app) drillDSN(f drillFlags) (secret.Text, error) {
 	switch {
 	case (f.dsn == "") == (f.dsnFile == ""):
-		return secret.Text{}, usagef("one of --dsn and --dsn-file")
+		return secret.Text{}, usagef("pass either --dsn or --dsn-file")
 	case f.dsn != "":
 		return secret.New(f.dsn), nil
 	}
@@ -115,14 +118,14 @@ func (a *app) drillDSN(f drillFlags) (secret.Text, error) {
 	return secret.New(strings.TrimSpace(string(data))), nil
 }
 
-// liveDSN is how the deployment's own database is reached.
+// liveDSN returns the DSN of the deployment's own database.
 func (a *app) liveDSN(t *target) (secret.Text, error) {
 	access, err := t.deploy.View(nil).DatabaseAccess()
 	if err != nil {
 		return secret.Text{}, err
 	}
 	if access.Host == "" {
-		return secret.Text{}, errors.New("its address is not known (deployment.database)")
+		return secret.Text{}, errors.New("database address not found; set deployment.database")
 	}
 	u := url.URL{Scheme: "postgres", Host: access.Address(), Path: access.Name, User: url.UserPassword(access.User, access.Password.Text.Reveal())}
 	q := url.Values{}

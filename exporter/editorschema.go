@@ -9,11 +9,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// The JSON Schemas of the two files that people write, for editors that complete and explain. Loading decodes parts of these files late (settings
-// once their variables are replaced, each probe by its kind), so their schemas are put together here. Loading checks more than a schema can, such as
-// which items there are.
+// JSON Schemas of the configuration file and the checklist file, for completion and help in editors. Loading decodes
+// some parts of these files late (settings after variable expansion, each probe by its kind), so their schemas are
+// assembled here. Loading also checks what a schema cannot express, such as references to items.
 
-// configJSON is the schema of the configuration file.
+// configJSON returns the schema of the configuration file.
 func configJSON() map[string]any {
 	root := schema.JSON(Config{})
 	root["title"] = "Configuration of catalyst_exporter"
@@ -31,7 +31,7 @@ func configJSON() map[string]any {
 	return root
 }
 
-// checklistJSON is the schema of a checklist file, with the parameters of every kind of probe.
+// checklistJSON returns the schema of a checklist file, with the parameters of every probe kind.
 func checklistJSON() map[string]any {
 	root := schema.JSON(checklist.Document{})
 	root["title"] = "Checklist of catalyst_exporter"
@@ -41,7 +41,7 @@ func checklistJSON() map[string]any {
 	return root
 }
 
-// kindJSON is one kind with its parameters, and what every probe may have beside it.
+// kindJSON returns the schema of a probe: exactly one kind with its parameters, and the settings common to all probes.
 func kindJSON() map[string]any {
 	of := part(schema.JSON(checklist.ProbeDocument{}))
 	properties := object(of, "properties")
@@ -52,18 +52,18 @@ func kindJSON() map[string]any {
 		properties[k.Name] = spec
 		one = append(one, map[string]any{"required": []any{k.Name}})
 	}
-	of["oneOf"] = one // one kind
+	of["oneOf"] = one // exactly one kind
 	return of
 }
 
-// part is a schema that stands inside another.
+// part turns a root schema into a subschema.
 func part(of map[string]any) map[string]any {
 	delete(of, "$schema")
 	delete(of, "title")
 	return of
 }
 
-// object goes down into a schema, which must have what it is asked for.
+// object returns the nested schema at a path, which must exist.
 func object(of map[string]any, path ...string) map[string]any {
 	for _, key := range path {
 		of = of[key].(map[string]any)
@@ -71,7 +71,7 @@ func object(of map[string]any, path ...string) map[string]any {
 	return of
 }
 
-// withVariables lets ${…} stand for every value, of whatever type it turns out to be.
+// withVariables makes a schema also accept ${…} for every value, regardless of its type.
 func withVariables(of map[string]any) map[string]any {
 	for _, key := range []string{"properties", "$defs"} {
 		for name, inner := range inside(of[key]) {
@@ -101,7 +101,7 @@ func withVariables(of map[string]any) map[string]any {
 		return of
 	}
 	typed, out := maps.Clone(of), map[string]any{}
-	for _, key := range []string{"description", "default", "examples"} { // what editors show stays where they look
+	for _, key := range []string{"description", "default", "examples"} { // editors show these only outside of anyOf
 		if about, ok := typed[key]; ok {
 			out[key] = about
 			delete(typed, key)
@@ -111,7 +111,7 @@ func withVariables(of map[string]any) map[string]any {
 	return out
 }
 
-// inside is a schema within another; nil when what stands there is none.
+// inside returns the value as a schema, or nil if it is not a schema.
 func inside(value any) map[string]any {
 	of, _ := value.(map[string]any)
 	return of

@@ -17,7 +17,7 @@ import (
 
 func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var name string
-	c := k.Command("explain", "Look at one item and tell what was asked, what was found and how to make it pass.")
+	c := k.Command("explain", "Run the probes of one item and print what they check, what they found and how to make the item pass.")
 	c.Arg("item", "The item, as item or category/item.").Required().StringVar(&name)
 	add(c, func(ctx context.Context) (int, error) {
 		s, err := a.load(collector.NewLimits())
@@ -61,7 +61,7 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
 		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), printable(v.Waiver.Reason))
 	}
 	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", printable(v.Fix))
-	b.WriteString("\nHow it is looked at\n")
+	b.WriteString("\nProbes\n")
 	for _, o := range v.Outcomes {
 		writeProbe(b, p, o)
 	}
@@ -72,7 +72,7 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
 		}
 	}
 	if len(deeper) > 0 {
-		b.WriteString("\nTo look deeper\n")
+		b.WriteString("\nTo check more\n")
 		for _, remedy := range deeper {
 			fmt.Fprintf(b, "  configure %s\n", printable(remedy))
 		}
@@ -86,7 +86,7 @@ func writeProbe(b *bytes.Buffer, p painter, o checklist.Outcome) {
 		word += " (" + string(o.Result.Reason) + ")"
 	}
 	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.paint(colour, word))
-	fmt.Fprintf(b, "      asks   %s\n", o.Probe.Kind.Question)
+	fmt.Fprintf(b, "      checks %s\n", o.Probe.Kind.Question)
 	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
 	before := "      with   "
 	for line := range strings.Lines(o.Probe.Settings) {

@@ -103,7 +103,7 @@ func TestExplainSaysHowToPass(t *testing.T) {
 					t.Errorf("%s: how to make it pass is %q", id, fix)
 				}
 				state := strings.Fields(strings.Split(text, "\n")[2])[1]
-				_, deeper, _ := strings.Cut(text, "\nTo look deeper\n")
+				_, deeper, _ := strings.Cut(text, "\nTo check more\n")
 				if (state == "unknown" || state == "skip") && !strings.Contains(deeper, "  configure ") {
 					t.Errorf("%s cannot be looked at, and nothing says what would answer it:\n%s", id, text)
 				}

@@ -11,10 +11,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// JUnit, the format that CI systems show test results of: a suite per category, a case per item. fail is a failure, unknown an error (nobody saw
-// anything fail), skip and waived are skipped; warn and pending hold, and say so in the case's output. The form is that of junit-10.xsd of
-// Jenkins's xunit plugin, the strictest that is in use: the whole has neither a time stamp nor a count of the skipped, and times are in
-// seconds with at most three decimals. Whoever reads more loosely reads this too.
+// JUnit XML, the test result format of CI systems: a suite per category, a case per item. fail is a failure, unknown is an
+// error, skip and waived are skipped; warn and pending pass, with the state in the case's output. The format follows
+// junit-10.xsd of Jenkins's xunit plugin, the strictest schema in use: testsuites has neither timestamp nor skipped, and
+// times are in seconds with at most three decimals. Less strict readers accept it too.
 
 type junitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
@@ -57,7 +57,7 @@ type junitSkip struct {
 	Message string `xml:"message,attr"`
 }
 
-// junitSeconds is a duration as the schema writes it.
+// junitSeconds is a duration in the format of the schema.
 type junitSeconds float64
 
 // MarshalXMLAttr implements xml.MarshalerAttr.
@@ -67,7 +67,7 @@ func (s junitSeconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 
 // encodeJUnit returns the report as JUnit XML.
 func encodeJUnit(r *collector.Report) ([]byte, error) {
-	at := r.Time.UTC().Format("2006-01-02T15:04:05") // the schema knows no zone
+	at := r.Time.UTC().Format("2006-01-02T15:04:05") // the schema allows no time zone
 	all := junitSuites{Name: r.Checklist.Name}
 	for _, cat := range r.Checklist.Categories {
 		s := junitSuite{Name: cat.Name, Timestamp: at}
@@ -117,7 +117,7 @@ func encodeCase(v *checklist.Verdict) junitCase {
 	return c
 }
 
-// junitLooks lists what each probe of an item said.
+// junitLooks lists the result of each probe of an item.
 func junitLooks(v *checklist.Verdict) string {
 	var b strings.Builder
 	for _, o := range v.Outcomes {
@@ -126,5 +126,5 @@ func junitLooks(v *checklist.Verdict) string {
 	return b.String()
 }
 
-// lastDay is the last day on which a waiver counts.
+// lastDay returns the last day on which a waiver is valid.
 func lastDay(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }

@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// listJSON is what `list --format=json` prints. The names are API.
+// listJSON is the output of `list --format=json`. The names are API.
 type listJSON struct {
 	Items []listItemJSON `json:"items"`
 }
@@ -36,8 +36,8 @@ type listProbeJSON struct {
 
 func (a *app) listCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var format string
-	c := k.Command("list", "List the items of the checklist and their probes, without looking.")
-	c.Flag("format", "table or json.").Default("table").EnumVar(&format, "table", "json")
+	c := k.Command("list", "List the items of the checklist and their probes, without running them.")
+	c.Flag("format", "Output format: table or json.").Default("table").EnumVar(&format, "table", "json")
 	add(c, func(context.Context) (int, error) {
 		s, err := a.load(collector.NewLimits())
 		if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Markdown, for the comment of a pull request or the summary of a job: the answer, what is not ok and how to mend it, the rest folded away.
-// Whatever comes from a deployment is escaped: it cannot bring markup, links, mentions or table cells of its own.
+// Markdown for pull request comments and job summaries: the result, then the items that are not ok and their fixes; the
+// rest is collapsed. All text from a deployment is escaped, so it cannot add markup, links, mentions or table cells.
 
 func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
 	goal := "Ready"
@@ -27,7 +27,7 @@ func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 	if r.Planned != nil {
 		fmt.Fprintf(b, " · release %s is planned", paper.Escape(r.Planned.Release.String()))
 	}
-	fmt.Fprintf(b, " · looked at %s\n", r.Time.UTC().Format("2006-01-02 15:04 UTC"))
+	fmt.Fprintf(b, " · checked at %s\n", r.Time.UTC().Format("2006-01-02 15:04 UTC"))
 	for _, list := range []struct {
 		what     string
 		verdicts []*checklist.Verdict
@@ -58,7 +58,7 @@ func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 	folded(b, "skip", []string{"Item", "Reason", "Detail"}, skipped)
 }
 
-// folded writes a table that opens on a click.
+// folded writes a collapsed table.
 func folded(b *bytes.Buffer, what string, head []string, rows [][]string) {
 	if len(rows) == 0 {
 		return
@@ -78,10 +78,10 @@ func markdownTable(b *bytes.Buffer, head []string, rows [][]string) {
 	}
 }
 
-// commands escapes a text of the checklist and keeps what stands between backticks as code.
+// commands escapes a text of the checklist but keeps code between backquotes.
 func commands(text string) string {
 	parts := strings.Split(text, "`")
-	if len(parts)%2 == 0 { // one backtick has no partner
+	if len(parts)%2 == 0 { // unmatched backquote
 		return paper.Escape(text)
 	}
 	var b strings.Builder

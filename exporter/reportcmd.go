@@ -19,9 +19,10 @@ import (
 
 func (a *app) reportCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var document, output string
-	c := k.Command("report", "Fill in the team's own Markdown checklist: boxes ticked from verdicts, sign-offs, release and waivers, a line of evidence under each item; all else stays as it is. What the document and the checklist do not have in common is told.")
-	c.Flag("document", "The document; the deployment's checklist document (deployment.documents.checklist, else found) when not given.").PlaceHolder("FILE").StringVar(&document)
-	c.Flag("output", "Write to a file, as one step, instead of the standard output. It may be the document itself: what an earlier run filled in is replaced.").PlaceHolder("FILE").StringVar(&output)
+	c := k.Command("report", "Fill in your team's own Markdown checklist: ticks the boxes from verdicts, fills in sign-offs, release and waivers,"+
+		" and adds a line of evidence under each item. The rest of the document is kept. Differences between the document and the checklist are reported.")
+	c.Flag("document", "Document to fill in; defaults to deployment.documents.checklist, else to the one discovered.").PlaceHolder("FILE").StringVar(&document)
+	c.Flag("output", "Write to this file, atomically, instead of the standard output. It can be the document itself: entries of earlier runs are replaced.").PlaceHolder("FILE").StringVar(&output)
 	add(c, func(ctx context.Context) (int, error) { return a.report(ctx, document, output) })
 }
 
@@ -37,7 +38,7 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 	}
 	if document == "" {
 		if document = t.deploy.View(nil).Place(deployment.FactChecklist).Path(); document == "" {
-			return 0, usagef("no checklist document was found in the deployment: name it with --document or in deployment.documents.checklist")
+			return 0, usagef("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
 		}
 	}
 	data, _, err := files.Read(document, paper.MaxSize)
@@ -73,8 +74,8 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 	return ExitReady, nil
 }
 
-// signed finds who signed an item off for the release that is planned, else recorded. Whether a claim counts was judged already: the newest one
-// whose author the verdict names is it.
+// signed returns a function that finds who signed off an item for the planned release, else for the recorded one. The
+// claims were already judged: the valid one is the newest whose author is named in the verdict.
 func signed(t *target, r *collector.Report) func(id string) (string, time.Time) {
 	details := map[string]string{}
 	for _, v := range r.Verdicts {

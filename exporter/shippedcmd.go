@@ -9,12 +9,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/dashboards"
 )
 
-// shippedCommands print what ships with the exporter, as files for Prometheus, Alertmanager and Grafana. They read no configuration: what they
-// print is the same for every deployment but for the name of the scrape job.
+// shippedCommands adds the commands that print the embedded files for Prometheus, Alertmanager and Grafana. They read no
+// configuration: apart from the scrape job's name, the files are the same for every deployment.
 func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var job, boardJob string
-	rules := k.Command("rules", "Print the recording and alerting rules, a complete rule file for Prometheus.")
-	rules.Flag("job", "Name of the scrape job of the exporter, as Prometheus's configuration calls it.").Default(alerts.DefaultJob).PlaceHolder("NAME").StringVar(&job)
+	rules := k.Command("rules", "Print the recording and alerting rules as a complete rule file for Prometheus.")
+	rules.Flag("job", "job_name of the exporter in the Prometheus scrape configuration.").Default(alerts.DefaultJob).PlaceHolder("NAME").StringVar(&job)
 	add(rules, func(context.Context) (int, error) {
 		text, err := alerts.Rules(job)
 		if err != nil {
@@ -24,8 +24,8 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 	})
 
 	var whole bool
-	am := k.Command("alertmanager", "Print routes, receivers and inhibitions to merge into the configuration of an Alertmanager.")
-	am.Flag("complete", "Print a complete configuration instead, for an Alertmanager that has none.").BoolVar(&whole)
+	am := k.Command("alertmanager", "Print routes, receivers and inhibition rules to merge into an Alertmanager configuration.")
+	am.Flag("complete", "Print a complete configuration instead, for a new Alertmanager.").BoolVar(&whole)
 	add(am, func(context.Context) (int, error) {
 		if whole {
 			return a.print(alerts.Alertmanager())
@@ -33,8 +33,8 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 		return a.print(alerts.AlertmanagerFragment())
 	})
 
-	board := k.Command("dashboard", "Print the readiness dashboard, for Grafana to import.")
-	board.Flag("job", "Name of the scrape job the dashboard opens with; without it, of every one that has series. It can be chosen on the dashboard, too.").PlaceHolder("NAME").StringVar(&boardJob)
+	board := k.Command("dashboard", "Print the readiness dashboard for import into Grafana.")
+	board.Flag("job", "Scrape job that is selected when the dashboard opens; defaults to all jobs with series.").PlaceHolder("NAME").StringVar(&boardJob)
 	add(board, func(context.Context) (int, error) {
 		text, err := dashboards.Readiness(boardJob)
 		if err != nil {

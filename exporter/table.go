@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// The table tells states apart by sign and word; colour comes on top, on a terminal.
+// sign returns the mark of a state and its ANSI colour. States must be distinguishable without colour.
 func sign(s probe.State) (mark, colour string) {
 	switch s {
 	case probe.StatePass:
@@ -29,7 +29,7 @@ func sign(s probe.State) (mark, colour string) {
 	return "-", "90"
 }
 
-// painter writes text in colour, or plainly.
+// painter colours text if it is true.
 type painter bool
 
 func (p painter) paint(colour, text string) string {
@@ -39,7 +39,7 @@ func (p painter) paint(colour, text string) string {
 	return "\033[" + colour + "m" + text + "\033[0m"
 }
 
-// writeTable writes a report for people.
+// writeTable writes a report as text.
 func writeTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, colour bool) {
 	p := painter(colour)
 	width := 0
@@ -76,7 +76,7 @@ func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
 		return
 	}
 	indent := strings.Repeat(" ", width+6)
-	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // the reason says it all
+	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // no_release needs no detail
 		fmt.Fprintf(b, "%s%s\n", indent, printable(v.Detail))
 	}
 	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {
@@ -84,7 +84,7 @@ func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
 	}
 }
 
-// writeRemedies groups the unknowns by the one setting or permission that would answer them, most first.
+// writeRemedies groups unknown items by the setting or permission they need, largest group first.
 func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
 	var remedies []string
 	items := map[string][]string{}
@@ -105,7 +105,7 @@ func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
 		return
 	}
 	slices.SortStableFunc(remedies, func(x, y string) int { return len(items[y]) - len(items[x]) })
-	fmt.Fprintf(b, "%s\n", p.paint("1", "What would answer the unknowns"))
+	fmt.Fprintf(b, "%s\n", p.paint("1", "Needed to resolve the unknowns"))
 	for _, remedy := range remedies {
 		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), printable(remedy), strings.Join(items[remedy], ", "))
 	}
@@ -131,7 +131,7 @@ func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklis
 	}
 }
 
-// counts says how many items are in which state.
+// counts lists the number of items in each state.
 func counts(r *collector.Report) string {
 	count := map[probe.State]int{}
 	for _, v := range r.Verdicts {
@@ -154,8 +154,8 @@ func names(verdicts []*checklist.Verdict) string {
 	return strings.Join(all, ", ")
 }
 
-// printable makes text from a deployment safe for a terminal: control characters cannot move its cursor or forge lines, and marks that turn the
-// direction of writing cannot show a name as another.
+// printable makes text from a deployment safe for a terminal: it replaces control characters, which can move the cursor or
+// forge lines, and bidirectional marks, which can disguise names.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

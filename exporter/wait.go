@@ -13,15 +13,15 @@ import (
 func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f checkFlags
 	var timeout, interval time.Duration
-	c := k.Command("wait", "Look again and again until the deployment, a gate or items are ready, or the time is over; the exit code is that of check.")
-	c.Flag("category", "Wait for this category; may be given again.").PlaceHolder("NAME").StringsVar(&f.categories)
-	c.Flag("item", "Wait for this item (item or category/item); may be given again.").PlaceHolder("NAME").StringsVar(&f.items)
-	c.Flag("gate", "Wait for a gate: pre or post.").PlaceHolder("NAME").StringVar(&f.gate)
-	c.Flag("timeout", "How long to wait.").Default("10m").DurationVar(&timeout)
-	c.Flag("interval", "How long to pause between looks.").Default("5s").DurationVar(&interval)
+	c := k.Command("wait", "Repeat the check until the deployment, a gate or the given items are ready, or until the timeout. Exit codes are those of check.")
+	c.Flag("category", "Wait for this category; repeatable.").PlaceHolder("NAME").StringsVar(&f.categories)
+	c.Flag("item", "Wait for this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
+	c.Flag("gate", "Wait for this gate: pre or post.").PlaceHolder("NAME").StringVar(&f.gate)
+	c.Flag("timeout", "Maximum time to wait.").Default("10m").DurationVar(&timeout)
+	c.Flag("interval", "Pause between checks.").Default("5s").DurationVar(&interval)
 	add(c, func(ctx context.Context) (int, error) {
 		if interval <= 0 || timeout < 0 {
-			return 0, usagef("--interval and --timeout are positive")
+			return 0, usagef("--interval must be positive and --timeout must not be negative")
 		}
 		return a.wait(ctx, f, timeout, interval)
 	})
