@@ -1,6 +1,6 @@
 package probe
 
-// Verdict is what is known of one item, as the second stage sees it.
+// Verdict is the first-stage result of one item, as a Derived probe receives it.
 type Verdict struct {
 	Category, Item, Title string
 	Severity              string // critical, warning or info
@@ -12,13 +12,13 @@ type Verdict struct {
 	Detail                string
 }
 
-// Verdicts is what a Derived judges from: the items of the first stage in the order of the checklist.
+// Verdicts is the input of a Derived probe: the first-stage items in checklist order.
 type Verdicts struct {
 	Items []Verdict
 	Pass  *Pass
 }
 
-// Find returns the verdict on an item.
+// Find returns the verdict of an item.
 func (v Verdicts) Find(category, item string) (Verdict, bool) {
 	for _, it := range v.Items {
 		if it.Category == category && it.Item == item {

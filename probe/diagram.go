@@ -17,50 +17,52 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// diagram: is there a diagram of the architecture, and does it show what is deployed?
+// diagram: does an architecture diagram exist, and does it show what is deployed?
 //
-// A file is a diagram by its content, not by its name: a web server's error page saved as .png is none. Configured diagrams must all be one; of those
-// found by their names one suffices, and the others only weaken the verdict. A Markdown document is a diagram when it holds one as a code block or
-// shows one as an image. Diagrams with text that can be read (Mermaid, PlantUML, Graphviz, draw.io) must name every service of the compose file
-// between them: by its name, its container's or its image's.
+// A file counts as a diagram by its content, not its name: an HTML error page saved as .png does not count. Every
+// configured diagram must be valid. Of diagrams discovered by name one valid file suffices; invalid ones only lower the
+// verdict to a warning. A Markdown document counts when it contains a diagram as a code block or embeds one as an
+// image. Diagrams whose text is readable (Mermaid, PlantUML, Graphviz, draw.io) must together name every service of the
+// compose file: by service name, container name or image name.
 
 func diagramKind() Kind {
 	return Kind{
 		Name:     "diagram",
-		Question: "Is there a diagram of the architecture that names what is deployed?",
+		Question: "Does an architecture diagram exist, and does it name every deployed service?",
 		Example:  "{ignore: [migrate]}",
 		Layer:    LayerDeclared,
-		Reads:    "the diagrams, at most 16 MiB each, the images that Markdown documents among them show, and the compose file; needs to read them",
-		Alone:    true,
-		New:      func() any { return &diagram{} },
+		Reads: "the diagrams (at most 16 MiB each), images embedded in Markdown diagrams, and the compose file; needs " +
+			"read permission",
+		Alone: true,
+		New:   func() any { return &diagram{} },
 	}
 }
 
 const (
 	maxDrawing  = 16 << 20 // bytes
-	maxDrawings = 40       // files looked at in one look
+	maxDrawings = 40       // files checked per run
 )
 
 type diagram struct {
-	Ignore []string `yaml:"ignore" doc:"compose services that a diagram need not name"`
+	Ignore []string `yaml:"ignore" doc:"compose services that diagrams may omit"`
 }
 
-// drawing is what a file turned out to be.
+// drawing is the result of parsing one file.
 type drawing struct {
-	form   string // for people
-	reason Reason // why it is no diagram; ReasonNone when it is one
+	form   string // human-readable
+	reason Reason // why it is not a diagram; ReasonNone for a valid diagram
 	fault  string
-	prose  bool      // a document without a diagram in it: no broken one
-	text   bool      // its text can be read
-	labels string    // that text
-	images []mdImage // that a document shows
+	prose  bool      // a document that contains no diagram, valid or broken
+	text   bool      // labels are available
+	labels string    // text of the diagram, if readable
+	images []mdImage // embedded in a document
 }
 
 // candidate is one file that may be a diagram.
 type candidate struct {
 	file string
 	drawing
-	err error // of reading it
+	err error // read error
 }
 
 func (d *diagram) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -85,12 +87,12 @@ func (d *diagram) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return d.judge(found, place.How == deployment.Configured, services, err), nil
 }
 
-// lookAtDiagram looks at one file and, where it is a document, at the images it shows.
+// lookAtDiagram parses one file and, for a document, the images embedded in it.
 func lookAtDiagram(ctx context.Context, p *Pass, path string, budget int) candidate {
 	c := candidate{file: p.Deployment.Rel(path)}
 	form := formOf(path)
 	if form == nil {
-		c.reason, c.fault = ReasonInvalid, "is of none of the kinds .svg, .png, .drawio, .mmd, .puml, .dot and .md"
+		c.reason, c.fault = ReasonInvalid, "is not a .svg, .png, .drawio, .mmd, .puml, .dot or .md file"
 		return c
 	}
 	c.drawing, c.err = files.Load(p.Files, path, "diagram", maxDrawing, func(data []byte, _ fs.FileInfo) (drawing, error) {
@@ -108,9 +110,9 @@ func lookAtDiagram(ctx context.Context, p *Pass, path string, budget int) candid
 		shown := lookAtDiagram(ctx, p, target, 0)
 		switch {
 		case shown.err != nil:
-			c.reason, c.fault = ReasonMissing, fmt.Sprintf("shows an image at line %d that cannot be read", image.line)
+			c.reason, c.fault = ReasonMissing, fmt.Sprintf("embeds an unreadable image at line %d", image.line)
 		case shown.reason != ReasonNone:
-			c.reason, c.fault = shown.reason, fmt.Sprintf("shows an image at line %d that %s", image.line, shown.fault)
+			c.reason, c.fault = shown.reason, fmt.Sprintf("embeds an image at line %d that %s", image.line, shown.fault)
 		default:
 			shown.file = c.file + " with " + shown.file
 			return shown
@@ -119,7 +121,7 @@ func lookAtDiagram(ctx context.Context, p *Pass, path string, budget int) candid
 	return c
 }
 
-// shownFile is the file of an image that a document shows, where it lies in the deployment's folder or its repository.
+// shownFile resolves an image embedded in a document. The file must be inside the deployment root or its repository.
 func shownFile(p *Pass, document, target string) (string, bool) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" || formOf(u.Path) == nil || strings.HasSuffix(strings.ToLower(u.Path), ".md") {
@@ -127,7 +129,7 @@ func shownFile(p *Pass, document, target string) (string, bool) {
 	}
 	roots := []string{p.View.Place(deployment.FactRepository).Path(), p.Deployment.Root}
 	base := filepath.Dir(document)
-	if strings.HasPrefix(u.Path, "/") { // as forges read it: from the repository's root
+	if strings.HasPrefix(u.Path, "/") { // relative to the repository root, as forges render it
 		base = cmp.Or(roots[0], roots[1])
 	}
 	path := filepath.Join(base, filepath.FromSlash(u.Path))
@@ -137,13 +139,13 @@ func shownFile(p *Pass, document, target string) (string, bool) {
 	})
 }
 
-// shownService is a service of the compose file with the names by which a diagram may show it.
+// shownService is a compose service and the names a diagram may use for it.
 type shownService struct {
 	name  string
 	names []string
 }
 
-// servicesToShow are the services of the compose file; none without one.
+// servicesToShow returns the services of the compose file, or none without a compose file.
 func servicesToShow(p *Pass) ([]shownService, error) {
 	c, err := composeModel(p)
 	if err != nil {
@@ -169,7 +171,7 @@ func namesOf(name string, s types.ServiceConfig) []string {
 			continue
 		}
 		names = append(names, n)
-		// A diagram shows redis where the file says redis-prod or redis-1.
+		// Diagrams usually say redis for redis-prod or redis-1.
 		words := strings.Fields(n)
 		if last := words[len(words)-1]; len(words) > 1 && (slices.Contains([]string{"prod", "production", "service", "server"}, last) || strings.Trim(last, "0123456789") == "") {
 			names = append(names, strings.Join(words[:len(words)-1], " "))
@@ -178,13 +180,13 @@ func namesOf(name string, s types.ServiceConfig) []string {
 	return names
 }
 
-// foldName is a text in lower case with one blank for everything that is neither letter nor digit.
+// foldName lowercases a text and replaces each run of characters other than letters and digits with one space.
 func foldName(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
 }
 
-// isNamed reports whether a folded text holds one of the names: as a whole word where it is short, else at the start of one, so that PostgreSQL
-// names postgres.
+// isNamed reports whether a folded text contains one of the names. Names of at most three letters must match a whole
+// word; longer ones match a prefix, so that PostgreSQL matches postgres.
 func (s shownService) isNamed(folded string) bool {
 	for _, name := range s.names {
 		if len(name) <= 3 {
@@ -197,7 +199,7 @@ func (s shownService) isNamed(folded string) bool {
 	return false
 }
 
-// judge judges what was found; servicesErr says why the services are not known.
+// judge evaluates the candidates. servicesErr is the reason why the services are unknown.
 func (d *diagram) judge(found []candidate, configured bool, services []shownService, servicesErr error) Result {
 	var good []string
 	var labels strings.Builder
@@ -240,10 +242,10 @@ func (d *diagram) judge(found []candidate, configured bool, services []shownServ
 	return f.Result("%s", someOf(good))
 }
 
-// compare tells which services the labels do not name.
+// compare reports services missing from the labels.
 func (d *diagram) compare(f *Findings, labels string, services []shownService, servicesErr error) {
 	if servicesErr != nil {
-		f.Warn(unanswered(servicesErr).Reason, "whether every service is shown is not known: %v", servicesErr)
+		f.Warn(unanswered(servicesErr).Reason, "services of the diagram were not checked: %v", servicesErr)
 		return
 	}
 	var missing []string
@@ -253,6 +255,6 @@ func (d *diagram) compare(f *Findings, labels string, services []shownService, s
 		}
 	}
 	if len(missing) > 0 {
-		f.Warn(ReasonOutdated, "no diagram names the services %s: draw them, or tell with ignore which need none", someOf(missing))
+		f.Warn(ReasonOutdated, "no diagram shows services %s. Add them, or list them under ignore", someOf(missing))
 	}
 }

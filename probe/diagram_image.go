@@ -15,16 +15,17 @@ import (
 	"strings"
 )
 
-// Diagrams that are drawings: PNG by its chunks, SVG and draw.io by their elements. No external entity is followed and none is expanded.
+// Image diagrams: PNG is parsed by chunks, SVG and draw.io by elements. External entities are neither fetched nor
+// expanded.
 
-// minPixels is the side from which something can be read in an image: what is smaller is an icon or counts visitors.
+// minPixels is the minimum side length of a legible image. Smaller images are icons or tracking pixels.
 const minPixels = 64
 
-// pngDrawing walks the chunks of a PNG image to its end (PNG specification, section 5).
+// pngDrawing reads all chunks of a PNG image (PNG specification, section 5).
 func pngDrawing(_ context.Context, data []byte) (drawing, error) {
 	const signature = "\x89PNG\r\n\x1a\n"
 	if !bytes.HasPrefix(data, []byte(signature)) {
-		return noDrawing(ReasonInvalid, "is no PNG image by its content"), nil
+		return noDrawing(ReasonInvalid, "is not a PNG image"), nil
 	}
 	width, height, pixels := uint32(0), uint32(0), false
 	for rest := data[len(signature):]; len(rest) >= 12; {
@@ -36,23 +37,23 @@ func pngDrawing(_ context.Context, data []byte) (drawing, error) {
 		rest = rest[12+size:]
 		switch {
 		case width == 0 && (kind != "IHDR" || size != 13 || binary.BigEndian.Uint32(body) == 0):
-			return noDrawing(ReasonInvalid, "is no PNG image: it does not begin with its size"), nil
+			return noDrawing(ReasonInvalid, "is an invalid PNG image: the first chunk is not IHDR"), nil
 		case kind == "IHDR":
 			width, height = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])
 		case kind == "IDAT" && size > 0:
 			pixels = true
 		case kind == "IEND" && !pixels:
-			return noDrawing(ReasonEmpty, "is a PNG image without pixels"), nil
+			return noDrawing(ReasonEmpty, "is a PNG image without pixel data"), nil
 		case kind == "IEND" && (width < minPixels || height < minPixels):
-			return noDrawing(ReasonEmpty, fmt.Sprintf("has %d × %d pixels: nothing can be read in it", width, height)), nil
+			return noDrawing(ReasonEmpty, fmt.Sprintf("is an illegible image of %d × %d pixels", width, height)), nil
 		case kind == "IEND":
 			return drawing{form: fmt.Sprintf("PNG image of %d × %d pixels", width, height)}, nil
 		}
 	}
-	return noDrawing(ReasonTruncated, "is a PNG image that ends too early"), nil
+	return noDrawing(ReasonTruncated, "is a truncated PNG image"), nil
 }
 
-// svgDrawing reads an SVG image to its end.
+// svgDrawing parses a whole SVG image.
 func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
 	shapes := 0
 	root, err := walkXML(ctx, data, func(e xml.StartElement) {
@@ -65,12 +66,12 @@ func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
 		return d, ctx.Err()
 	}
 	if shapes == 0 {
-		return noDrawing(ReasonEmpty, "is an SVG image that draws nothing"), nil
+		return noDrawing(ReasonEmpty, "is an SVG image without shapes"), nil
 	}
 	return drawing{form: "SVG image"}, nil
 }
 
-// drawioDrawing reads a draw.io file: mxfile with its pages, each plain or compressed, or a page alone.
+// drawioDrawing parses a draw.io file: an mxfile with plain or compressed pages, or a single page.
 func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 	var labels strings.Builder
 	cells := 0
@@ -91,7 +92,7 @@ func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 	for _, page := range drawioPage.FindAllSubmatch(data, maxDrawioPages) {
 		model, err := inflatePage(page[1])
 		if err != nil {
-			return noDrawing(ReasonInvalid, "is a draw.io file with a page that cannot be unpacked"), nil
+			return noDrawing(ReasonInvalid, "is a draw.io file with a page that cannot be decompressed"), nil
 		}
 		root, err := walkXML(ctx, model, inside)
 		if d, bad := badXML(root, err, "page of a draw.io file", "mxGraphModel"); bad {
@@ -99,17 +100,17 @@ func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 		}
 	}
 	if cells == 0 {
-		return noDrawing(ReasonEmpty, "is a draw.io file that draws nothing"), nil
+		return noDrawing(ReasonEmpty, "is a draw.io file without shapes"), nil
 	}
 	return drawing{form: "draw.io", text: true, labels: labels.String()}, nil
 }
 
 const maxDrawioPages = 50
 
-// drawioPage matches a compressed page: base64 where otherwise an element stands.
+// drawioPage matches a compressed page: base64 text instead of an XML element.
 var drawioPage = regexp.MustCompile(`<diagram\b[^<>]*>\s*([A-Za-z0-9+/=\s]+?)\s*</diagram>`)
 
-// inflatePage unpacks a compressed page: base64 of raw deflate of percent-encoded XML.
+// inflatePage decompresses a page: base64 of raw deflate of percent-encoded XML.
 func inflatePage(packed []byte) ([]byte, error) {
 	raw, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(packed), nil)))
 	if err != nil {
@@ -120,13 +121,13 @@ func inflatePage(packed []byte) ([]byte, error) {
 		return nil, err
 	}
 	if len(plain) > maxDrawing {
-		return nil, errors.New("unpacks to more than 16 MiB")
+		return nil, errors.New("decompressed page is larger than 16 MiB")
 	}
 	model, err := url.PathUnescape(string(plain))
 	return []byte(model), err
 }
 
-// badXML is the verdict on what is no such file.
+// badXML returns the verdict on a file that is not a well-formed document with one of the roots.
 func badXML(root string, err error, what string, roots ...string) (drawing, bool) {
 	for _, r := range roots {
 		if root == r {
@@ -134,22 +135,25 @@ func badXML(root string, err error, what string, roots ...string) (drawing, bool
 				return drawing{}, false
 			}
 			if errors.Is(err, io.ErrUnexpectedEOF) {
-				return noDrawing(ReasonTruncated, "is a "+what+" that ends too early"), true
+				return noDrawing(ReasonTruncated, "is truncated: unexpected end of the "+what), true
 			}
-			return noDrawing(ReasonInvalid, "is no well-formed "+what), true
+			return noDrawing(ReasonInvalid, "is not a well-formed "+what), true
 		}
 	}
-	return noDrawing(ReasonInvalid, "is no "+what+" by its content"), true
+	return noDrawing(ReasonInvalid, "is not a valid "+what), true
 }
 
-// xmlEntity matches a declaration of an entity in a document type, as drawing programs write them for name spaces.
+// xmlEntity matches an entity declaration in a document type. Drawing programs write them for namespaces.
 var xmlEntity = regexp.MustCompile(`<!ENTITY\s+([A-Za-z_][\w.-]*)\s`)
 
-// walkXML reads an XML document to its end and returns the name of its root. Entities that the document declares stand for nothing.
+// walkXML parses an XML document to its end and returns the name of its root. Declared entities expand to nothing.
 func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (root string, err error) {
 	d := xml.NewDecoder(bytes.NewReader(data))
 	d.Entity = map[string]string{}
-	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil } // names of elements are ASCII in all of them
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) {
+		return r,
+			nil
+	} // element names are ASCII in every supported encoding
 	depth, ended := 0, false
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
@@ -178,7 +182,7 @@ func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (ro
 			if root == "" {
 				root = t.Name.Local
 			} else if ended {
-				return root, errors.New("two roots")
+				return root, errors.New("document has two root elements")
 			}
 			depth++
 			visit(t)

@@ -27,7 +27,7 @@ func pngOf(t *testing.T, width, height int) string {
 	return b.String()
 }
 
-// packed is a page of a draw.io file as the program stores it.
+// packed is a compressed page as draw.io stores it.
 func packed(t *testing.T, model string) string {
 	t.Helper()
 	var b bytes.Buffer
@@ -55,7 +55,7 @@ func TestDrawings(t *testing.T) {
 	tests := map[string]struct {
 		file, data string
 		reason     Reason
-		told       string // a part of the form or the fault
+		want       string // substring of form or fault
 	}{
 		"png":              {"a.png", whole, ReasonNone, "PNG image of 64 × 64 pixels"},
 		"png in capitals":  {"a.PNG", whole, ReasonNone, "PNG"},
@@ -63,77 +63,84 @@ func TestDrawings(t *testing.T) {
 		"png, narrow":      {"a.png", pngOf(t, 63, 640), ReasonEmpty, "63 × 640"},
 		"png, low":         {"a.png", pngOf(t, 640, 1), ReasonEmpty, "640 × 1"},
 		"png, nothing":     {"a.png", "", ReasonEmpty, "is empty"},
-		"png, html":        {"a.png", "<!DOCTYPE html><html><h1>404</h1></html>", ReasonInvalid, "no PNG image by its content"},
-		"png, svg":         {"a.png", svgGood, ReasonInvalid, "no PNG image"},
-		"png, magic alone": {"a.png", whole[:8], ReasonTruncated, "ends too early"},
-		"png, header":      {"a.png", whole[:33], ReasonTruncated, "ends too early"},
-		"png, cut":         {"a.png", whole[:len(whole)-1], ReasonTruncated, "ends too early"},
-		"png, no header":   {"a.png", whole[:8] + whole[33:], ReasonInvalid, "begin with its size"},
-		"png, no pixels":   {"a.png", whole[:33] + whole[len(whole)-12:], ReasonEmpty, "without pixels"},
-		"png, huge chunk":  {"a.png", whole[:33] + "\xff\xff\xff\xffIDAT" + whole[41:], ReasonTruncated, "ends too early"},
+		"png, html":        {"a.png", "<!DOCTYPE html><html><h1>404</h1></html>", ReasonInvalid, "is not a PNG image"},
+		"png, svg":         {"a.png", svgGood, ReasonInvalid, "is not a PNG image"},
+		"png, magic alone": {"a.png", whole[:8], ReasonTruncated, "truncated PNG"},
+		"png, header":      {"a.png", whole[:33], ReasonTruncated, "truncated PNG"},
+		"png, cut":         {"a.png", whole[:len(whole)-1], ReasonTruncated, "truncated PNG"},
+		"png, no header":   {"a.png", whole[:8] + whole[33:], ReasonInvalid, "first chunk is not IHDR"},
+		"png, no pixels":   {"a.png", whole[:33] + whole[len(whole)-12:], ReasonEmpty, "without pixel data"},
+		"png, huge chunk":  {"a.png", whole[:33] + "\xff\xff\xff\xffIDAT" + whole[41:], ReasonTruncated, "truncated PNG"},
 		"lfs":              {"a.png", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n", ReasonMissing, "git lfs pull"},
 
 		"svg":              {"a.svg", svgGood, ReasonNone, "SVG image"},
 		"svg of a program": {"a.svg", `<!DOCTYPE svg [<!ENTITY ns_svg "http://www.w3.org/2000/svg">]><svg xmlns="&ns_svg;"><text>a</text></svg>`, ReasonNone, "SVG"},
 		"svg in latin1":    {"a.svg", `<?xml version="1.0" encoding="iso-8859-1"?><svg><text>a</text></svg>`, ReasonNone, "SVG"},
-		"svg, bare":        {"a.svg", `<svg xmlns="http://www.w3.org/2000/svg"><defs/></svg>`, ReasonEmpty, "draws nothing"},
-		"svg, cut":         {"a.svg", svgGood[:len(svgGood)-3], ReasonTruncated, "ends too early"},
-		"svg, html":        {"a.svg", "<!DOCTYPE html><html><svg><rect/></svg></html>", ReasonInvalid, "no SVG image by its content"},
-		"svg, text":        {"a.svg", "Not found", ReasonInvalid, "no SVG image by its content"},
-		"svg, blanks":      {"a.svg", "  \n", ReasonInvalid, "no SVG image"},
-		"svg, crossed":     {"a.svg", "<svg><a><b></a></b></svg>", ReasonInvalid, "no well-formed"},
-		"svg, two":         {"a.svg", "<svg><rect/></svg><svg/>", ReasonInvalid, "no well-formed"},
-		"svg, bomb":        {"a.svg", `<!DOCTYPE svg [<!ENTITY a "&b;&b;&b;"><!ENTITY b "&a;">]><svg><text>&a;&b;</text></svg>`, ReasonNone, "SVG"},
-		"svg, external":    {"a.svg", `<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg><text>&a;</text></svg>`, ReasonNone, "SVG"},
+		"svg, bare":        {"a.svg", `<svg xmlns="http://www.w3.org/2000/svg"><defs/></svg>`, ReasonEmpty, "without shapes"},
+		"svg, cut":         {"a.svg", svgGood[:len(svgGood)-3], ReasonTruncated, "is truncated"},
+		"svg, html": {"a.svg", "<!DOCTYPE html><html><svg><rect/></svg></html>", ReasonInvalid,
+			"is not a valid SVG image"},
+		"svg, text":     {"a.svg", "Not found", ReasonInvalid, "is not a valid SVG image"},
+		"svg, blanks":   {"a.svg", "  \n", ReasonInvalid, "is not a valid SVG image"},
+		"svg, crossed":  {"a.svg", "<svg><a><b></a></b></svg>", ReasonInvalid, "not a well-formed"},
+		"svg, two":      {"a.svg", "<svg><rect/></svg><svg/>", ReasonInvalid, "not a well-formed"},
+		"svg, bomb":     {"a.svg", `<!DOCTYPE svg [<!ENTITY a "&b;&b;&b;"><!ENTITY b "&a;">]><svg><text>&a;&b;</text></svg>`, ReasonNone, "SVG"},
+		"svg, external": {"a.svg", `<!DOCTYPE svg [<!ENTITY a SYSTEM "file:///etc/passwd">]><svg><text>&a;</text></svg>`, ReasonNone, "SVG"},
 
 		"drawio":             {"a.drawio", "<mxfile><diagram name=\"a\">" + pageGood + "</diagram></mxfile>", ReasonNone, "draw.io"},
 		"drawio, page alone": {"a.drawio", pageGood, ReasonNone, "draw.io"},
 		"drawio, packed":     {"a.drawio", "<mxfile><diagram id=\"a\">" + packed(t, pageGood) + "</diagram></mxfile>", ReasonNone, "draw.io"},
-		"drawio, empty page": {"a.drawio", "<mxfile><diagram>" + pageEmpty + "</diagram></mxfile>", ReasonEmpty, "draws nothing"},
-		"drawio, packed nil": {"a.drawio", "<mxfile><diagram>" + packed(t, pageEmpty) + "</diagram></mxfile>", ReasonEmpty, "draws nothing"},
-		"drawio, no page":    {"a.drawio", "<mxfile/>", ReasonEmpty, "draws nothing"},
-		"drawio, no base64":  {"a.drawio", "<mxfile><diagram>abc</diagram></mxfile>", ReasonInvalid, "cannot be unpacked"},
-		"drawio, no deflate": {"a.drawio", "<mxfile><diagram>YWJjZGVm</diagram></mxfile>", ReasonInvalid, "cannot be unpacked"},
-		"drawio, no model":   {"a.drawio", "<mxfile><diagram>" + packed(t, "text") + "</diagram></mxfile>", ReasonInvalid, "no page of a draw.io file"},
-		"drawio, cut":        {"a.drawio", "<mxfile><diagram>" + pageGood, ReasonTruncated, "ends too early"},
-		"drawio, html":       {"a.drawio", "<html></html>", ReasonInvalid, "no draw.io file"},
+		"drawio, empty page": {"a.drawio", "<mxfile><diagram>" + pageEmpty + "</diagram></mxfile>", ReasonEmpty,
+			"without shapes"},
+		"drawio, packed nil": {"a.drawio", "<mxfile><diagram>" + packed(t, pageEmpty) + "</diagram></mxfile>", ReasonEmpty,
+			"without shapes"},
+		"drawio, no page": {"a.drawio", "<mxfile/>", ReasonEmpty, "without shapes"},
+		"drawio, no base64": {"a.drawio", "<mxfile><diagram>abc</diagram></mxfile>", ReasonInvalid,
+			"cannot be decompressed"},
+		"drawio, no deflate": {"a.drawio", "<mxfile><diagram>YWJjZGVm</diagram></mxfile>", ReasonInvalid,
+			"cannot be decompressed"},
+		"drawio, no model": {"a.drawio", "<mxfile><diagram>" + packed(t, "text") + "</diagram></mxfile>", ReasonInvalid,
+			"not a valid page of a draw.io file"},
+		"drawio, cut":  {"a.drawio", "<mxfile><diagram>" + pageGood, ReasonTruncated, "is truncated"},
+		"drawio, html": {"a.drawio", "<html></html>", ReasonInvalid, "not a valid draw.io file"},
 
-		"mermaid":             {"a.mmd", "graph TD\n  a --> b\n", ReasonNone, "Mermaid"},
-		"mermaid, one line":   {"a.mermaid", "flowchart LR; a-->b", ReasonNone, "Mermaid"},
-		"mermaid, front":      {"a.mmd", "---\ntitle: a\n---\n%%{init: {'theme': 'dark'}}%%\n%% a comment\nsequenceDiagram\n a->>b: hi\n", ReasonNone, "Mermaid"},
-		"mermaid, header":     {"a.mmd", "graph TD\n%% a --> b\n", ReasonEmpty, "draws nothing"},
-		"mermaid, prose":      {"a.mmd", "graphics are nice\nindeed", ReasonInvalid, "does not begin with the name"},
-		"mermaid, html":       {"a.mmd", "<html>graph</html>", ReasonInvalid, "does not begin with the name"},
-		"mermaid, binary":     {"a.mmd", "graph TD\n\xff", ReasonInvalid, "is no text"},
+		"mermaid":           {"a.mmd", "graph TD\n  a --> b\n", ReasonNone, "Mermaid"},
+		"mermaid, one line": {"a.mermaid", "flowchart LR; a-->b", ReasonNone, "Mermaid"},
+		"mermaid, front":    {"a.mmd", "---\ntitle: a\n---\n%%{init: {'theme': 'dark'}}%%\n%% a comment\nsequenceDiagram\n a->>b: hi\n", ReasonNone, "Mermaid"},
+		"mermaid, header":   {"a.mmd", "graph TD\n%% a --> b\n", ReasonEmpty, "without content"},
+		"mermaid, prose": {"a.mmd", "graphics are nice\nindeed", ReasonInvalid,
+			"does not begin with a Mermaid diagram type"},
+		"mermaid, html":       {"a.mmd", "<html>graph</html>", ReasonInvalid, "does not begin with a Mermaid diagram type"},
+		"mermaid, binary":     {"a.mmd", "graph TD\n\xff", ReasonInvalid, "is not UTF-8 text"},
 		"plantuml":            {"a.puml", "' a\n@startuml\na -> b\n@enduml\n", ReasonNone, "PlantUML"},
-		"plantuml, header":    {"a.puml", "@startuml\n!include <c4>\ntitle a\n' b\n@enduml", ReasonEmpty, "draws nothing"},
+		"plantuml, header":    {"a.puml", "@startuml\n!include <c4>\ntitle a\n' b\n@enduml", ReasonEmpty, "without content"},
 		"plantuml, no start":  {"a.plantuml", "a -> b", ReasonInvalid, "no @startuml"},
 		"plantuml, commented": {"a.puml", "'@startuml\na -> b\n'@enduml", ReasonInvalid, "no @startuml"},
 		"plantuml, no end":    {"a.puml", "@enduml\n@startuml\na -> b\n", ReasonTruncated, "no @enduml"},
 		"graphviz":            {"a.dot", "// a\nstrict digraph \"a\" {\n a -> b\n}\n", ReasonNone, "Graphviz"},
-		"graphviz, bare":      {"a.gv", "graph {\n/* a -- b */\n}", ReasonEmpty, "draws nothing"},
+		"graphviz, bare":      {"a.gv", "graph {\n/* a -- b */\n}", ReasonEmpty, "without content"},
 		"graphviz, cut":       {"a.dot", "graph { a -- b", ReasonTruncated, "brace"},
 		"graphviz, none":      {"a.dot", "a -- b", ReasonInvalid, "does not begin with graph"},
 
 		"document":            {"a.md", "# A\n\n```mermaid\ngraph TD\na-->b\n```\n", ReasonNone, "Mermaid"},
 		"document, plantuml":  {"a.md", "# A\n\n```plantuml\na -> b\n```\n", ReasonNone, "PlantUML"},
 		"document, two":       {"a.md", "```mermaid\n\n```\n\n```mermaid\ngraph TD\n```\n\n```dot\ngraph {a}\n```\n", ReasonNone, "Graphviz"},
-		"document, broken":    {"a.md", "```mermaid\nTODO\n```\n", ReasonInvalid, "a code block that is no diagram: it does not begin"},
-		"document, prose":     {"a.md", "graph TD\na-->b\n", ReasonMissing, "holds no diagram"},
-		"document, language":  {"a.md", "```\ngraph TD\na-->b\n```\n", ReasonMissing, "holds no diagram"},
-		"document, binary":    {"a.md", "\x00", ReasonInvalid, "no Markdown"},
+		"document, broken":    {"a.md", "```mermaid\nTODO\n```\n", ReasonInvalid, "an invalid diagram code block: it does not begin"},
+		"document, prose":     {"a.md", "graph TD\na-->b\n", ReasonMissing, "contains no diagram"},
+		"document, language":  {"a.md", "```\ngraph TD\na-->b\n```\n", ReasonMissing, "contains no diagram"},
+		"document, binary":    {"a.md", "\x00", ReasonInvalid, "not Markdown"},
 		"document, oversized": {"a.md", strings.Repeat("a", maxDocument+1), ReasonInvalid, "larger than 1 MiB"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			d, err := seeDrawing(t.Context(), formOf(tt.file), []byte(tt.data))
-			if err != nil || d.reason != tt.reason || !strings.Contains(d.form+d.fault, tt.told) {
-				t.Errorf("%+v, %v; want %q with %q", d, err, tt.reason, tt.told)
+			if err != nil || d.reason != tt.reason || !strings.Contains(d.form+d.fault, tt.want) {
+				t.Errorf("%+v, %v; want %q with %q", d, err, tt.reason, tt.want)
 			}
 		})
 	}
 	if formOf("a.jpg") != nil || formOf("png") != nil {
-		t.Error("a kind that is none is known")
+		t.Error("unsupported extension has a format")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -147,7 +154,7 @@ func TestDrawings(t *testing.T) {
 	_, _ = w.Write(make([]byte, maxDrawing+1))
 	_ = w.Close()
 	if _, err := inflatePage([]byte(base64.StdEncoding.EncodeToString(bomb.Bytes()))); err == nil || !strings.Contains(err.Error(), "16 MiB") {
-		t.Errorf("a page that unpacks to too much: %v", err)
+		t.Errorf("oversized page: %v", err)
 	}
 }
 
@@ -165,7 +172,7 @@ func TestDiagramLabels(t *testing.T) {
 	}
 	for data, name := range map[string]string{"graph TD\na-->b\n%% redis\n": "comment", "---\ntitle: redis\n---\ngraph TD\na-->b\n": "title"} {
 		if d := mermaidIn(data); strings.Contains(d.labels, "redis") {
-			t.Errorf("a %s counts as a label", name)
+			t.Errorf("%s counts as a label", name)
 		}
 	}
 }
@@ -175,8 +182,8 @@ func TestDiagramJudgement(t *testing.T) {
 	text := func(labels string) candidate {
 		return candidate{file: "a.mmd", drawing: drawing{form: "Mermaid", text: true, labels: labels}}
 	}
-	bad := candidate{file: "bad.png", drawing: noDrawing(ReasonInvalid, "is no PNG image")}
-	prose := candidate{file: "a.md", drawing: drawing{reason: ReasonMissing, fault: "holds no diagram", prose: true}}
+	bad := candidate{file: "bad.png", drawing: noDrawing(ReasonInvalid, "is not a PNG image")}
+	prose := candidate{file: "a.md", drawing: drawing{reason: ReasonMissing, fault: "contains no diagram", prose: true}}
 	forbidden := candidate{file: "secret.png", err: os.ErrPermission}
 	services := []shownService{{"redis-prod", []string{"redis prod", "redis"}}, {"db", []string{"db", "postgres"}}}
 	for name, tt := range map[string]struct {
@@ -188,27 +195,42 @@ func TestDiagramJudgement(t *testing.T) {
 		reason     Reason
 		detail     string
 	}{
-		"a drawing":              {[]candidate{drawn("a.png")}, false, nil, nil, StatePass, ReasonNone, "a.png (PNG)"},
-		"beside a document":      {[]candidate{drawn("a.png"), prose}, false, nil, nil, StatePass, ReasonNone, "a.png (PNG)"},
-		"beside a broken one":    {[]candidate{bad, drawn("a.png")}, false, nil, nil, StateWarn, ReasonInvalid, "bad.png is no PNG image"},
-		"beside a closed one":    {[]candidate{forbidden, drawn("a.png")}, false, nil, nil, StateWarn, ReasonPermissionDenied, "secret.png cannot be read"},
-		"both configured":        {[]candidate{bad, drawn("a.png")}, true, nil, nil, StateFail, ReasonInvalid, "bad.png is no PNG image"},
-		"document configured":    {[]candidate{prose, drawn("a.png")}, true, nil, nil, StateFail, ReasonMissing, "a.md holds no diagram"},
-		"closed, configured":     {[]candidate{forbidden, drawn("a.png")}, true, nil, nil, StateUnknown, ReasonPermissionDenied, "secret.png"},
-		"broken":                 {[]candidate{bad}, false, nil, nil, StateFail, ReasonInvalid, "bad.png"},
-		"broken and a document":  {[]candidate{prose, bad}, false, nil, nil, StateFail, ReasonInvalid, "a.md holds no diagram"},
-		"a document":             {[]candidate{prose}, false, nil, nil, StateFail, ReasonMissing, "a.md holds no diagram"},
-		"closed":                 {[]candidate{forbidden}, false, nil, nil, StateUnknown, ReasonPermissionDenied, "secret.png"},
-		"all services":           {[]candidate{text("redis[Redis-Prod] --> PostgreSQL")}, false, nil, nil, StatePass, ReasonNone, "a.mmd (Mermaid)"},
-		"by short names":         {[]candidate{text("REDIS db")}, false, nil, nil, StatePass, ReasonNone, ""},
-		"between them":           {[]candidate{text("redis"), text("db")}, false, nil, nil, StatePass, ReasonNone, ""},
-		"one service not":        {[]candidate{text("redis"), drawn("a.png")}, false, nil, nil, StateWarn, ReasonOutdated, "names the services db:"},
-		"within other words":     {[]candidate{text("predis dbus adb")}, false, nil, nil, StateWarn, ReasonOutdated, "services redis-prod, db:"},
-		"without a word":         {[]candidate{text("")}, false, nil, nil, StateWarn, ReasonOutdated, "services redis-prod, db:"},
-		"ignored":                {[]candidate{text("redis")}, false, nil, []string{"db"}, StatePass, ReasonNone, ""},
-		"services not known":     {[]candidate{text("redis")}, false, Unknownf(ReasonBlocked, "blocked by compose_syntax"), nil, StateWarn, ReasonBlocked, "compose_syntax"},
-		"and nobody needs them":  {[]candidate{drawn("a.png")}, false, Unknownf(ReasonBlocked, "blocked"), nil, StatePass, ReasonNone, ""},
-		"broken before outdated": {[]candidate{bad, text("redis")}, true, nil, nil, StateFail, ReasonInvalid, "services db:"},
+		"a drawing": {[]candidate{drawn("a.png")}, false, nil, nil, StatePass, ReasonNone, "a.png (PNG)"},
+		"image and document": {[]candidate{drawn("a.png"), prose}, false, nil, nil, StatePass, ReasonNone,
+			"a.png (PNG)"},
+		"image and broken image": {[]candidate{bad, drawn("a.png")}, false, nil, nil, StateWarn, ReasonInvalid,
+			"bad.png is not a PNG image"},
+		"image and unreadable image": {[]candidate{forbidden, drawn("a.png")}, false, nil, nil, StateWarn,
+			ReasonPermissionDenied, "secret.png cannot be read"},
+		"both configured": {[]candidate{bad, drawn("a.png")}, true, nil, nil, StateFail, ReasonInvalid,
+			"bad.png is not a PNG image"},
+		"configured document": {[]candidate{prose, drawn("a.png")}, true, nil, nil, StateFail, ReasonMissing,
+			"a.md contains no diagram"},
+		"unreadable, configured": {[]candidate{forbidden, drawn("a.png")}, true, nil, nil, StateUnknown,
+			ReasonPermissionDenied, "secret.png"},
+		"broken": {[]candidate{bad}, false, nil, nil, StateFail, ReasonInvalid, "bad.png"},
+		"broken and a document": {[]candidate{prose, bad}, false, nil, nil, StateFail, ReasonInvalid,
+			"a.md contains no diagram"},
+		"only a document": {[]candidate{prose}, false, nil, nil, StateFail, ReasonMissing,
+			"a.md contains no diagram"},
+		"unreadable": {[]candidate{forbidden}, false, nil, nil, StateUnknown, ReasonPermissionDenied,
+			"secret.png"},
+		"all services":   {[]candidate{text("redis[Redis-Prod] --> PostgreSQL")}, false, nil, nil, StatePass, ReasonNone, "a.mmd (Mermaid)"},
+		"by short names": {[]candidate{text("REDIS db")}, false, nil, nil, StatePass, ReasonNone, ""},
+		"between them":   {[]candidate{text("redis"), text("db")}, false, nil, nil, StatePass, ReasonNone, ""},
+		"one service missing": {[]candidate{text("redis"), drawn("a.png")}, false, nil, nil, StateWarn, ReasonOutdated,
+			"shows services db."},
+		"within other words": {[]candidate{text("predis dbus adb")}, false, nil, nil, StateWarn, ReasonOutdated,
+			"shows services redis-prod, db."},
+		"no labels": {[]candidate{text("")}, false, nil, nil, StateWarn, ReasonOutdated,
+			"shows services redis-prod, db."},
+		"ignored": {[]candidate{text("redis")}, false, nil, []string{"db"}, StatePass, ReasonNone, ""},
+		"services unknown": {[]candidate{text("redis")}, false, Unknownf(ReasonBlocked, "blocked by compose_syntax"), nil,
+			StateWarn, ReasonBlocked, "compose_syntax"},
+		"services unknown, image only": {[]candidate{drawn("a.png")}, false, Unknownf(ReasonBlocked, "blocked"), nil,
+			StatePass, ReasonNone, ""},
+		"broken before outdated": {[]candidate{bad, text("redis")}, true, nil, nil, StateFail, ReasonInvalid,
+			"shows services db."},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expect(t, sound((&diagram{Ignore: tt.ignore}).judge(tt.found, tt.configured, services, tt.servicesOf)), tt.state, tt.reason, tt.detail)
@@ -233,20 +255,26 @@ func TestDiagramFiles(t *testing.T) {
 		reason   Reason
 		detail   string
 	}{
-		"none":                {folder{"picture.png": picture}, deployment.Settings{}, StateFail, ReasonMissing, "architecture_diagrams"},
-		"found":               {folder{"docs/architecture.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "docs/architecture.png (PNG image of 80 × 80 pixels)"},
-		"html":                {folder{"docs/architecture.png": "<html>"}, deployment.Settings{}, StateFail, ReasonInvalid, "docs/architecture.png is no PNG image"},
-		"with compose":        {folder{"docs/architecture.mmd": mermaid, "compose.yaml": compose}, deployment.Settings{}, StatePass, ReasonNone, "Mermaid"},
-		"not in the diagram":  {folder{"docs/architecture.mmd": "graph TD\nredis-->b\n", "compose.yaml": compose}, deployment.Settings{}, StateWarn, ReasonOutdated, "services store:"},
-		"compose broken":      {folder{"docs/architecture.mmd": mermaid, "compose.yaml": "services: ["}, deployment.Settings{}, StateWarn, ReasonBlocked, "compose_syntax"},
-		"configured":          {folder{"a.mmd": mermaid, "b.png": picture}, configured("a.mmd", "b.png"), StatePass, ReasonNone, "a.mmd (Mermaid), b.png"},
-		"configured, absent":  {folder{"a.mmd": mermaid}, configured("a.mmd", "b.png"), StateFail, ReasonMissing, "b.png cannot be read"},
-		"configured, other":   {folder{"a.jpg": picture}, configured("a.jpg"), StateFail, ReasonInvalid, "of none of the kinds"},
+		"none":  {folder{"picture.png": picture}, deployment.Settings{}, StateFail, ReasonMissing, "architecture_diagrams"},
+		"found": {folder{"docs/architecture.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "docs/architecture.png (PNG image of 80 × 80 pixels)"},
+		"html": {folder{"docs/architecture.png": "<html>"}, deployment.Settings{}, StateFail, ReasonInvalid,
+			"docs/architecture.png is not a PNG image"},
+		"with compose": {folder{"docs/architecture.mmd": mermaid, "compose.yaml": compose}, deployment.Settings{}, StatePass, ReasonNone, "Mermaid"},
+		"service missing": {folder{"docs/architecture.mmd": "graph TD\nredis-->b\n", "compose.yaml": compose},
+			deployment.Settings{}, StateWarn, ReasonOutdated, "shows services store."},
+		"compose broken":     {folder{"docs/architecture.mmd": mermaid, "compose.yaml": "services: ["}, deployment.Settings{}, StateWarn, ReasonBlocked, "compose_syntax"},
+		"configured":         {folder{"a.mmd": mermaid, "b.png": picture}, configured("a.mmd", "b.png"), StatePass, ReasonNone, "a.mmd (Mermaid), b.png"},
+		"configured, absent": {folder{"a.mmd": mermaid}, configured("a.mmd", "b.png"), StateFail, ReasonMissing, "b.png cannot be read"},
+		"configured, other": {folder{"a.jpg": picture}, configured("a.jpg"), StateFail, ReasonInvalid,
+			"is not a .svg, .png"},
 		"shown":               {folder{"docs/ARCHITECTURE.md": "![logo](https://x/y.png) ![a](../img/a%20b.png?raw=true)\n", "img/a b.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "docs/ARCHITECTURE.md with img/a b.png"},
 		"shown from the root": {folder{"docs/ARCHITECTURE.md": "![a](/img/a.png)\n", "img/a.png": picture}, deployment.Settings{}, StatePass, ReasonNone, "img/a.png"},
-		"shown, small":        {folder{"ARCHITECTURE.md": "a\n\n![a](a.png)\n", "a.png": pngOf(t, 8, 8)}, deployment.Settings{}, StateFail, ReasonEmpty, "shows an image at line 3 that has 8 × 8"},
-		"shown, absent":       {folder{"ARCHITECTURE.md": "![a](a.png)\n"}, deployment.Settings{}, StateFail, ReasonMissing, "shows an image at line 1 that cannot be read"},
-		"shown from outside":  {folder{"ARCHITECTURE.md": "![a](../../a.png) ![c](c.gif) ![d](ARCHITECTURE.md)\n"}, deployment.Settings{}, StateFail, ReasonMissing, "holds no diagram"},
+		"shown, small": {folder{"ARCHITECTURE.md": "a\n\n![a](a.png)\n", "a.png": pngOf(t, 8, 8)},
+			deployment.Settings{}, StateFail, ReasonEmpty, "embeds an image at line 3 that is an illegible image of 8 × 8"},
+		"shown, absent": {folder{"ARCHITECTURE.md": "![a](a.png)\n"}, deployment.Settings{}, StateFail, ReasonMissing,
+			"embeds an unreadable image at line 1"},
+		"shown from outside": {folder{"ARCHITECTURE.md": "![a](../../a.png) ![c](c.gif) ![d](ARCHITECTURE.md)\n"},
+			deployment.Settings{}, StateFail, ReasonMissing, "contains no diagram"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expect(t, look(t, newPass(t, tt.files, tt.settings), "diagram", "{}"), tt.state, tt.reason, tt.detail)

@@ -10,12 +10,13 @@ import (
 	"unicode/utf8"
 )
 
-// The kinds of diagrams, and those that are written as text: Mermaid, PlantUML, Graphviz, and documents that hold one of them.
+// Diagram formats by file extension, and parsers for text formats: Mermaid, PlantUML, Graphviz and documents that embed
+// them.
 
-// drawingForm sees whether data is a drawing of one kind.
+// drawingForm parses data as a diagram of one format.
 type drawingForm func(ctx context.Context, data []byte) (drawing, error)
 
-// formOf chooses by a file's name; nil for a kind that is none of a diagram.
+// formOf selects the format by file extension; nil for an unsupported extension.
 func formOf(path string) drawingForm {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".png":
@@ -36,41 +37,41 @@ func formOf(path string) drawingForm {
 	return nil
 }
 
-// noDrawing is what is no diagram.
+// noDrawing returns the result for a file that is not a diagram.
 func noDrawing(reason Reason, fault string) drawing { return drawing{reason: reason, fault: fault} }
 
-// seeDrawing sees what all kinds have in common.
+// seeDrawing handles empty files and Git LFS pointers, then calls the parser of the format.
 func seeDrawing(ctx context.Context, form drawingForm, data []byte) (drawing, error) {
 	switch {
 	case len(data) == 0:
 		return noDrawing(ReasonEmpty, "is empty"), nil
 	case isLFSPointer(data):
-		return noDrawing(ReasonMissing, "is a pointer of Git LFS, the diagram itself is elsewhere: run `git lfs pull`"), nil
+		return noDrawing(ReasonMissing, "is a Git LFS pointer. Run `git lfs pull`"), nil
 	}
 	return form(ctx, data)
 }
 
-// isLFSPointer reports whether a file stands for one that Git LFS keeps elsewhere.
+// isLFSPointer reports whether a file is a Git LFS pointer instead of the content.
 func isLFSPointer(data []byte) bool {
 	return bytes.HasPrefix(data, []byte("version https://git-lfs.github.com/spec/"))
 }
 
-// isDiagramLanguage knows the languages in which a code block of a document is a diagram.
+// isDiagramLanguage reports whether code blocks of a language are diagrams.
 func isDiagramLanguage(language string) bool {
 	return slices.Contains([]string{"mermaid", "plantuml", "puml", "dot", "graphviz"}, language)
 }
 
-// textDrawing is the form of a language.
+// textDrawing returns the parser of a diagram language.
 func textDrawing(language string) drawingForm {
 	return func(_ context.Context, data []byte) (drawing, error) {
 		if !utf8.Valid(data) {
-			return noDrawing(ReasonInvalid, "is no text"), nil
+			return noDrawing(ReasonInvalid, "is not UTF-8 text"), nil
 		}
 		return drawingIn(language, string(data), false), nil
 	}
 }
 
-// drawingIn sees whether a text is a diagram. In a code block PlantUML may do without its first and last line.
+// drawingIn parses a text diagram. PlantUML in a code block may omit @startuml and @enduml.
 func drawingIn(language, text string, inBlock bool) drawing {
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\uFEFF"), "\r\n", "\n")
 	switch language {
@@ -95,11 +96,11 @@ func mermaidIn(text string) drawing {
 	text = strings.TrimSpace(mermaidComment.ReplaceAllString(text, ""))
 	keyword := mermaidKeyword.FindString(text)
 	if keyword == "" {
-		return noDrawing(ReasonInvalid, "does not begin with the name of a Mermaid diagram (graph, flowchart, sequenceDiagram, …)")
+		return noDrawing(ReasonInvalid, "does not begin with a Mermaid diagram type (graph, flowchart, sequenceDiagram, …)")
 	}
 	_, body, _ := strings.Cut(strings.ReplaceAll(text, ";", "\n"), "\n")
 	if strings.TrimSpace(body) == "" {
-		return noDrawing(ReasonEmpty, "draws nothing")
+		return noDrawing(ReasonEmpty, "is a diagram without content")
 	}
 	return drawing{form: "Mermaid", text: true, labels: body}
 }
@@ -118,12 +119,12 @@ func plantumlIn(text string, inBlock bool) drawing {
 	case start == nil && !inBlock:
 		return noDrawing(ReasonInvalid, "has no @startuml")
 	case start != nil && (end == nil || end[0] < start[1]):
-		return noDrawing(ReasonTruncated, "has no @enduml behind its @startuml")
+		return noDrawing(ReasonTruncated, "has no @enduml after @startuml")
 	case start != nil:
 		text = text[start[1]:end[0]]
 	}
 	if strings.TrimSpace(plantumlSetting.ReplaceAllString(text, "")) == "" {
-		return noDrawing(ReasonEmpty, "draws nothing")
+		return noDrawing(ReasonEmpty, "is a diagram without content")
 	}
 	return drawing{form: "PlantUML", text: true, labels: text}
 }
@@ -143,21 +144,21 @@ func graphvizIn(text string) drawing {
 	inside, closed := strings.CutSuffix(body, "}")
 	switch {
 	case !closed:
-		return noDrawing(ReasonTruncated, "does not end with the brace that closes its graph")
+		return noDrawing(ReasonTruncated, "does not end with the closing brace of the graph")
 	case strings.TrimSpace(inside) == "":
-		return noDrawing(ReasonEmpty, "draws nothing")
+		return noDrawing(ReasonEmpty, "is a diagram without content")
 	}
 	return drawing{form: "Graphviz", text: true, labels: inside}
 }
 
-// documentDrawing sees whether a document holds a diagram. What it shows as an image is left to the caller.
+// documentDrawing looks for diagram code blocks in a document. Embedded images are checked by the caller.
 func documentDrawing(_ context.Context, data []byte) (drawing, error) {
 	if len(data) > maxDocument {
 		return noDrawing(ReasonInvalid, "is larger than 1 MiB"), nil
 	}
 	m, err := parseMarkdown(data)
 	if err != nil {
-		return noDrawing(ReasonInvalid, "is no Markdown: "+err.Error()), nil
+		return noDrawing(ReasonInvalid, "is not Markdown: "+err.Error()), nil
 	}
 	var broken *drawing
 	whole := drawing{text: true}
@@ -179,8 +180,10 @@ func documentDrawing(_ context.Context, data []byte) (drawing, error) {
 	case whole.form != "":
 		return whole, nil
 	case broken != nil:
-		broken.fault = "holds a code block that is no diagram: it " + broken.fault
+		broken.fault = "contains an invalid diagram code block: it " + broken.fault
 		return *broken, nil
 	}
-	return drawing{reason: ReasonMissing, fault: "holds no diagram: neither a code block in mermaid, plantuml or dot nor an image that is one", prose: true, images: m.images}, nil
+	return drawing{reason: ReasonMissing,
+		fault: "contains no diagram: no mermaid, plantuml or dot code block and no embedded image of a diagram", prose: true,
+		images: m.images}, nil
 }

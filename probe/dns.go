@@ -12,26 +12,28 @@ import (
 	"github.com/miekg/dns"
 )
 
-// How probes ask DNS resolvers: over UDP, and over TCP when the answer does not fit.
+// DNS queries of probes: over UDP, and over TCP when the response is truncated.
 
-// dnsAnswer is what one resolver says of one name.
+// dnsAnswer is the response of one resolver for one name.
 type dnsAnswer struct {
 	Addresses []netip.Addr // sorted, of both families
-	Aliases   []string     // names that the asked one is an alias of, in lower case without the final dot
-	TTL       uint32       // the least of all records, seconds
+	Aliases   []string     // CNAME targets, in lower case without the final dot
+	TTL       uint32       // minimum of all records, seconds
 }
 
-// errNoName is the answer that a name does not exist (NXDOMAIN).
-var errNoName = errors.New("no such name")
+// errNoName is returned for NXDOMAIN.
+var errNoName = errors.New("name does not exist")
 
-// resolvers lists the resolvers to ask as host:port: those configured, else the system's. A configured one may name its port.
+// resolvers lists the resolvers to query as host:port: the configured ones, or the first of the system. The port of a
+// configured resolver is optional.
 func resolvers(p *Pass) ([]string, error) {
 	servers := p.Deployment.DNS.Resolvers
 	port := "53"
 	if len(servers) == 0 {
 		conf, err := dns.ClientConfigFromFile("/etc/resolv.conf")
 		if err != nil || len(conf.Servers) == 0 {
-			return nil, Needs("deployment.dns.resolvers", Unknownf(ReasonNotConfigured, "no resolver is configured, and the system has none"))
+			return nil, Needs("deployment.dns.resolvers", Unknownf(ReasonNotConfigured,
+				"no DNS resolver is configured, and /etc/resolv.conf lists none"))
 		}
 		servers, port = conf.Servers[:1], conf.Port
 	}
@@ -45,7 +47,7 @@ func resolvers(p *Pass) ([]string, error) {
 	return all, nil
 }
 
-// dnsAsk asks one resolver for the addresses of a name.
+// dnsAsk queries one resolver for the addresses of a name.
 func dnsAsk(ctx context.Context, p *Pass, resolver, name string) (dnsAnswer, error) {
 	var a dnsAnswer
 	for _, family := range []uint16{dns.TypeA, dns.TypeAAAA} {
@@ -86,11 +88,11 @@ func (a *dnsAnswer) add(ip net.IP) {
 	}
 }
 
-// dnsExchange asks one question. The error is errNoName, one of the network, or says how the resolver refused.
+// dnsExchange sends one query. The error is errNoName, a network error, or holds the response code of the resolver.
 func dnsExchange(ctx context.Context, p *Pass, resolver, name string, kind uint16) (*dns.Msg, error) {
 	question := new(dns.Msg)
 	question.SetQuestion(dns.Fqdn(name), kind)
-	question.SetEdns0(1232, false) // what fits into one packet everywhere
+	question.SetEdns0(1232, false) // fits into one unfragmented packet on any network
 	reply, err := dnsOver(ctx, p, "udp", resolver, question)
 	if err == nil && reply.Truncated {
 		reply, err = dnsOver(ctx, p, "tcp", resolver, question)
@@ -104,7 +106,7 @@ func dnsExchange(ctx context.Context, p *Pass, resolver, name string, kind uint1
 	case dns.RcodeNameError:
 		return nil, errNoName
 	}
-	return nil, Unknownf(ReasonError, "answers %s", dns.RcodeToString[reply.Rcode])
+	return nil, Unknownf(ReasonError, "returned %s", dns.RcodeToString[reply.Rcode])
 }
 
 func dnsOver(ctx context.Context, p *Pass, network, resolver string, question *dns.Msg) (*dns.Msg, error) {
@@ -116,22 +118,22 @@ func dnsOver(ctx context.Context, p *Pass, network, resolver string, question *d
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	c := &dns.Client{Net: network, UDPSize: 1232}
-	// The client drops packets with another id, which are somebody else's or forged, and waits on.
+	// The client ignores packets with another ID, which may be forged, and keeps waiting.
 	reply, _, err := c.ExchangeWithConnContext(ctx, question, &dns.Conn{Conn: conn, UDPSize: 1232})
 	switch {
 	case ctx.Err() != nil:
 		return nil, late{ctx.Err()}
 	case err != nil && reasonOf(err) == ReasonError:
-		return nil, Unknownf(ReasonInvalid, "answers something else than DNS")
+		return nil, Unknownf(ReasonInvalid, "returned an invalid DNS message")
 	case err != nil:
 		return nil, err
 	case len(reply.Question) != 1 || !strings.EqualFold(reply.Question[0].Name, question.Question[0].Name):
-		return nil, Unknownf(ReasonInvalid, "answers another question")
+		return nil, Unknownf(ReasonInvalid, "returned a response to another question")
 	}
 	return reply, nil
 }
 
-// shownAddresses lists addresses.
+// shownAddresses formats addresses for messages.
 func shownAddresses(addrs []netip.Addr) string {
 	if len(addrs) == 0 {
 		return "no address"
@@ -143,13 +145,13 @@ func shownAddresses(addrs []netip.Addr) string {
 	return strings.Join(all, ", ")
 }
 
-// parseAddresses reads configured addresses.
+// parseAddresses parses configured addresses.
 func parseAddresses(list []string) ([]netip.Addr, error) {
 	var all []netip.Addr
 	for _, s := range list {
 		a, err := netip.ParseAddr(s)
 		if err != nil {
-			return nil, fmt.Errorf("%q is no IP address", s)
+			return nil, fmt.Errorf("%q is not an IP address", s)
 		}
 		all = append(all, a.Unmap())
 	}

@@ -9,10 +9,10 @@ import (
 	"time"
 )
 
-// dns_records: do the public hosts resolve to where they should, at every resolver?
+// dns_records: do the public hosts resolve to the expected addresses at every resolver?
 //
-// Without expected addresses nothing tells a right answer from a hijacked one, so that resolving at all is a warning. A resolver that does not
-// answer leaves the question open.
+// Without expected addresses a hijacked record cannot be detected, so a host that resolves is only a warning. A
+// resolver that does not respond makes the result unknown.
 
 func dnsRecordsKind() Kind {
 	return Kind{
@@ -20,12 +20,13 @@ func dnsRecordsKind() Kind {
 		Question: "Do the public hosts resolve to the expected addresses at every resolver?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "A and AAAA records of the public hosts (deployment.public.hosts) at each resolver (deployment.dns.resolvers); needs to reach them",
-		Values:   []*Value{DNSTTL},
-		MaxAge:   30 * time.Second,
-		Timeout:  8 * time.Second,
-		Alone:    true,
-		New:      func() any { return &dnsRecords{} },
+		Reads: "A and AAAA records of the public hosts (deployment.public.hosts) at each resolver " +
+			"(deployment.dns.resolvers); needs network access to them",
+		Values:  []*Value{DNSTTL},
+		MaxAge:  30 * time.Second,
+		Timeout: 8 * time.Second,
+		Alone:   true,
+		New:     func() any { return &dnsRecords{} },
 	}
 }
 
@@ -61,31 +62,34 @@ func (s *dnsRecords) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if asked > 0 {
 		f.Measure(DNSTTL.Of(float64(ttl)))
 	}
-	return f.Result("%s as expected at %d resolvers", words(hosts), len(servers)), nil
+	return f.Result("%s resolve as expected at %d resolvers", words(hosts), len(servers)), nil
 }
 
-// judgeRecords judges what one resolver says of one host.
+// judgeRecords evaluates the response of one resolver for one host.
 func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.Addr) Result {
 	switch {
 	case errors.Is(err, errNoName):
 		return Failed(ReasonMissing, "%s does not exist at %s", host, server)
 	case err != nil:
-		r := unanswered(fmt.Errorf("%s, asked for %s: %w", server, host, err))
+		r := unanswered(fmt.Errorf("resolver %s, query for %s: %w", server, host, err))
 		r.Remedy = "deployment.dns.resolvers"
 		return r
 	case len(a.Addresses) == 0:
 		return Failed(ReasonMissing, "%s has no address at %s", host, server)
 	case len(expected) == 0:
-		return Warned(ReasonUnpinned, "%s is %s at %s; deployment.dns.expected says nothing to compare with", host, shownAddresses(a.Addresses), server)
+		return Warned(ReasonUnpinned, "%s resolves to %s at %s, but deployment.dns.expected is not set", host,
+			shownAddresses(a.Addresses), server)
 	case !slices.Equal(a.Addresses, expected):
-		return Failed(ReasonMismatch, "%s is %s at %s; expected %s", host, shownAddresses(a.Addresses), server, shownAddresses(expected))
+		return Failed(ReasonMismatch, "%s resolves to %s at %s, expected %s", host, shownAddresses(a.Addresses), server,
+			shownAddresses(expected))
 	}
-	return Passed("%s is as expected at %s", host, server)
+	return Passed("%s resolves as expected at %s", host, server)
 }
 
-// publicHosts lists the public host names: as configured, else those that the deployment's files name and that are no placeholders.
+// publicHosts lists the public host names: the configured ones, or those in the deployment's files. Placeholders are
+// left out.
 func publicHosts(p *Pass) ([]string, error) {
-	hosts, err := p.View.PublicHosts() // what could be read counts, whatever could not
+	hosts, err := p.View.PublicHosts() // hosts from readable files count even when another file is unreadable
 	var names []string
 	for _, h := range hosts {
 		if h.Placeholder == "" {
@@ -96,7 +100,8 @@ func publicHosts(p *Pass) ([]string, error) {
 		return nil, Needs("deployment.public.hosts", err)
 	}
 	if len(names) == 0 {
-		return nil, Skip("deployment.public.hosts", "no public host is configured, and the deployment's files name none")
+		return nil, Skip("deployment.public.hosts",
+			"no public host is configured, and none was found in the deployment's files")
 	}
 	return names, nil
 }

@@ -39,7 +39,7 @@ func resolver(t *testing.T, answer func(w dns.ResponseWriter, q *dns.Msg)) strin
 	return udp.LocalAddr().String()
 }
 
-// zone answers A questions with the addresses and everything else with nothing.
+// zone answers A and AAAA queries with the addresses, and others with an empty response.
 func zone(addresses ...string) func(dns.ResponseWriter, *dns.Msg) {
 	return func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(records(q, addresses...)) }
 }
@@ -78,14 +78,18 @@ func TestDNSRecords(t *testing.T) {
 	}{
 		{"as expected", []func(dns.ResponseWriter, *dns.Msg){good, good}, []string{"2001:db8::10", "192.0.2.10"}, StatePass, "", "2 resolvers"},
 		{"unpinned", []func(dns.ResponseWriter, *dns.Msg){good}, nil, StateWarn, ReasonUnpinned, "192.0.2.10, 2001:db8::10"},
-		{"another address", []func(dns.ResponseWriter, *dns.Msg){zone("192.0.2.66")}, []string{"192.0.2.10"}, StateFail, ReasonMismatch, "is 192.0.2.66"},
-		{"one address more", []func(dns.ResponseWriter, *dns.Msg){zone("192.0.2.10", "192.0.2.66")}, []string{"192.0.2.10"}, StateFail, ReasonMismatch, ""},
+		{"another address", []func(dns.ResponseWriter, *dns.Msg){zone("192.0.2.66")}, []string{"192.0.2.10"}, StateFail,
+			ReasonMismatch, "resolves to 192.0.2.66"},
+		{"extra address", []func(dns.ResponseWriter, *dns.Msg){zone("192.0.2.10", "192.0.2.66")}, []string{"192.0.2.10"},
+			StateFail, ReasonMismatch, ""},
 		{"resolvers disagree", []func(dns.ResponseWriter, *dns.Msg){zone("192.0.2.10"), zone("192.0.2.66")}, []string{"192.0.2.10"}, StateFail, ReasonMismatch, ""},
 		{"no such name", []func(dns.ResponseWriter, *dns.Msg){code(dns.RcodeNameError)}, nil, StateFail, ReasonMissing, "does not exist"},
 		{"no address", []func(dns.ResponseWriter, *dns.Msg){zone()}, nil, StateFail, ReasonMissing, "no address"},
 		{"server failure", []func(dns.ResponseWriter, *dns.Msg){code(dns.RcodeServerFailure)}, nil, StateUnknown, ReasonError, "SERVFAIL"},
-		{"silence", []func(dns.ResponseWriter, *dns.Msg){func(dns.ResponseWriter, *dns.Msg) {}}, nil, StateUnknown, ReasonTimeout, ""},
-		{"one of two is silent", []func(dns.ResponseWriter, *dns.Msg){good, func(dns.ResponseWriter, *dns.Msg) {}}, []string{"2001:db8::10", "192.0.2.10"}, StateUnknown, ReasonTimeout, ""},
+		{"no response", []func(dns.ResponseWriter, *dns.Msg){func(dns.ResponseWriter, *dns.Msg) {}}, nil, StateUnknown,
+			ReasonTimeout, ""},
+		{"one of two does not respond", []func(dns.ResponseWriter, *dns.Msg){good, func(dns.ResponseWriter, *dns.Msg) {}},
+			[]string{"2001:db8::10", "192.0.2.10"}, StateUnknown, ReasonTimeout, ""},
 		{"another id", []func(dns.ResponseWriter, *dns.Msg){func(w dns.ResponseWriter, q *dns.Msg) { m := records(q, "192.0.2.10"); m.Id++; _ = w.WriteMsg(m) }}, nil, StateUnknown, ReasonTimeout, ""},
 		{"another question", []func(dns.ResponseWriter, *dns.Msg){func(w dns.ResponseWriter, q *dns.Msg) {
 			m := records(q, "192.0.2.10")
@@ -93,7 +97,7 @@ func TestDNSRecords(t *testing.T) {
 			_ = w.WriteMsg(m)
 		}}, nil, StateUnknown, ReasonInvalid, "another question"},
 		{"garbage", []func(dns.ResponseWriter, *dns.Msg){func(w dns.ResponseWriter, q *dns.Msg) { _, _ = w.Write([]byte("no DNS")) }}, nil, StateUnknown, ReasonInvalid, ""},
-		{"too long for a packet", []func(dns.ResponseWriter, *dns.Msg){func(w dns.ResponseWriter, q *dns.Msg) {
+		{"truncated over UDP", []func(dns.ResponseWriter, *dns.Msg){func(w dns.ResponseWriter, q *dns.Msg) {
 			if _, ok := w.RemoteAddr().(*net.UDPAddr); ok {
 				m := new(dns.Msg)
 				m.SetReply(q)
@@ -122,13 +126,13 @@ func TestDNSRecords(t *testing.T) {
 		})
 	}
 	if overTCP.Load() == 0 {
-		t.Error("nobody asked over TCP")
+		t.Error("no query over TCP")
 	}
 	if r := look(t, newPass(t, nil, deployment.Settings{}), "dns_records", "{}"); r.State != StateSkip {
 		t.Errorf("without a host: %+v", r)
 	}
 	if r := look(t, newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, DNS: deployment.DNS{Resolvers: []string{"127.0.0.1:1"}}}), "dns_records", "{}"); r.Reason != ReasonUnreachable && r.Reason != ReasonTimeout {
-		t.Errorf("a resolver that refuses: %+v", r)
+		t.Errorf("refused connection: %+v", r)
 	}
 }
 
@@ -146,14 +150,14 @@ func TestCDN(t *testing.T) {
 		state             State
 		reason            Reason
 	}{
-		{"none wanted", header("X", "y"), "none", StateSkip, ReasonNotConfigured},
+		{"none expected", header("X", "y"), "none", StateSkip, ReasonNotConfigured},
 		{"cloudflare", header("CF-RAY", "8a-FRA"), "cloudflare", StatePass, ""},
-		{"another than wanted", header("CF-RAY", "8a-FRA"), "fastly", StateFail, ReasonMissing},
+		{"other than expected", header("CF-RAY", "8a-FRA"), "fastly", StateFail, ReasonMissing},
 		{"any", header("X-Amz-Cf-Id", "abc"), "any", StatePass, ""},
-		{"own nginx's via", header("Via", "1.1 nginx"), "any", StateFail, ReasonMissing},
+		{"Via of nginx", header("Via", "1.1 nginx"), "any", StateFail, ReasonMissing},
 		{"own X-Served-By", header("X-Served-By", "web-1"), "any", StateFail, ReasonMissing},
 		{"alias", "http://aliased.invalid", "cloudfront", StatePass, ""},
-		{"alias into another", "http://aliased.invalid", "cloudflare", StateUnknown, ReasonUnreachable},
+		{"alias of another CDN", "http://aliased.invalid", "cloudflare", StateUnknown, ReasonUnreachable},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -27,27 +27,28 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// How probes ask the Docker Engine: over its socket or TCP with TLS, with GET and HEAD alone, so that a proxy that lets nothing else through
-// serves, and with errors that hold nothing of what the engine said. Environments of containers hold secrets: they are compared, never shown.
+// Access of probes to the Docker Engine: over its socket, or TCP with TLS, with GET and HEAD only, so that a read-only
+// proxy suffices. Errors contain no text from the engine. Container environments hold secrets: they are compared, never
+// shown.
 
 const (
 	dockerSocket  = "unix:///var/run/docker.sock"
 	dockerSetting = "deployment.docker.host"
-	// dockerPatience bounds one question; streams are bounded by those who read them.
+	// dockerPatience bounds one request; streams are bounded by their readers.
 	dockerPatience = 8 * time.Second
-	// maxDockerBody is some thousand containers; all of one answer are decoded at once.
+	// maxDockerBody fits a few thousand containers. A response is decoded as a whole.
 	maxDockerBody = 8 << 20
 )
 
 var (
-	errDockerWrites = errors.New("only GET and HEAD are asked of the Docker Engine")
-	errDockerHost   = errors.New("is neither a unix:// nor a tcp:// address")
+	errDockerWrites = errors.New("only GET and HEAD requests are sent to the Docker Engine")
+	errDockerHost   = errors.New("must begin with unix:// or tcp://")
 )
 
-// engine is a Docker Engine and what is remembered of its containers.
+// engine is a Docker Engine client and the state kept of its containers.
 type engine struct {
 	api        *client.Client
-	shown      string // its address, for people
+	shown      string // address shown in messages
 	socket     string // path, "" for TCP
 	configured bool
 	restarts   restartLedger
@@ -56,7 +57,7 @@ type engine struct {
 
 type dockerKey struct{}
 
-// dockerHost is the engine's address, and whether somebody configured it.
+// dockerHost returns the engine's address and whether it was configured explicitly.
 func dockerHost(p *Pass) (host string, configured bool) {
 	if host = p.Deployment.Docker.Host; host != "" {
 		return host, true
@@ -69,17 +70,18 @@ func dockerHost(p *Pass) (host string, configured bool) {
 	return dockerSocket, false
 }
 
-// engineFor returns the client of the deployment's engine, kept as long as its address and credentials stay. It does not connect yet.
+// engineFor returns the client of the deployment's engine. The client is reused until its address or credentials
+// change. It connects lazily.
 func engineFor(p *Pass) (*engine, error) {
 	conf := p.Deployment.Docker
 	host, configured := dockerHost(p)
 	u, err := url.Parse(host)
 	if err != nil || u.Scheme != "unix" && u.Scheme != "tcp" || u.Scheme == "unix" && u.Path == "" || u.Scheme == "tcp" && u.Host == "" {
-		return nil, Needs(dockerSetting, Unknown(ReasonInvalid, fmt.Errorf("the address of the Docker Engine %w", errDockerHost)))
+		return nil, Needs(dockerSetting, Unknown(ReasonInvalid, fmt.Errorf("address of the Docker Engine %w", errDockerHost)))
 	}
 	ca, cert, key := conf.CAFile, conf.CertFile, conf.KeyFile
 	if conf.Host == "" && ca == "" && cert == "" && p.Getenv != nil && p.Getenv("DOCKER_TLS_VERIFY") != "" {
-		// As Docker's own command reads its environment.
+		// Same environment variables as the docker command.
 		if dir := p.Getenv("DOCKER_CERT_PATH"); dir != "" {
 			ca, cert, key = filepath.Join(dir, "ca.pem"), filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 		}
@@ -129,14 +131,14 @@ func engineFor(p *Pass) (*engine, error) {
 		}
 		api, err := client.New(client.WithHTTPClient(&http.Client{Transport: t, CheckRedirect: client.CheckRedirect}), client.WithUserAgent(p.Agent))
 		if err != nil {
-			return nil, nil, Unknown(ReasonError, errors.New("no client for the Docker Engine can be made"))
+			return nil, nil, Unknown(ReasonError, errors.New("cannot create a Docker Engine client"))
 		}
 		e.api = api
 		return e, t.base.CloseIdleConnections, nil
 	})
 }
 
-// dockerTLS is how TLS is talked to an engine; nil for not at all.
+// dockerTLS returns the TLS configuration for an engine; nil disables TLS.
 func dockerTLS(p *Pass, pems [3][]byte) (*tls.Config, error) {
 	ca, cert, key := pems[0], pems[1], pems[2]
 	if ca == nil && cert == nil {
@@ -146,20 +148,21 @@ func dockerTLS(p *Pass, pems [3][]byte) (*tls.Config, error) {
 	if ca != nil {
 		conf.RootCAs = x509.NewCertPool()
 		if !conf.RootCAs.AppendCertsFromPEM(ca) {
-			return nil, Unknownf(ReasonInvalid, "deployment.docker.ca_file holds no certificate")
+			return nil, Unknownf(ReasonInvalid, "deployment.docker.ca_file contains no certificate")
 		}
 	}
 	if cert != nil {
 		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
-			return nil, Unknownf(ReasonInvalid, "deployment.docker: cert_file and key_file do not belong together")
+			return nil, Unknownf(ReasonInvalid, "deployment.docker: key_file does not match cert_file")
 		}
 		conf.Certificates = []tls.Certificate{pair}
 	}
 	return conf, nil
 }
 
-// dockerTransport carries questions to the engine, wherever the library thinks it is, and refuses all that is no question.
+// dockerTransport sends requests to the engine's real address, whatever the library puts into the URL, and rejects
+// methods that write.
 type dockerTransport struct {
 	base                 *http.Transport
 	scheme, host, prefix string
@@ -182,7 +185,7 @@ func (t *dockerTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// boundedBody fails past a number of bytes.
+// boundedBody fails after a number of bytes.
 type boundedBody struct {
 	io.ReadCloser
 	left int64
@@ -196,15 +199,17 @@ func (b *boundedBody) Read(data []byte) (int, error) {
 	return n, err
 }
 
-// dockerDialError carries what dialing said past the library, which would keep a text of it alone: it has no Unwrap and no Timeout on purpose.
+// dockerDialError carries the dial error through the library, which would otherwise keep only its text. It deliberately
+// has no Unwrap and no Timeout.
 type dockerDialError struct{ err error }
 
 func (*dockerDialError) Error() string { return "no connection" }
 
-// unasked is the error of a question that the engine did not answer; of the library's error it keeps nothing but its class.
+// unasked converts the library's error of a failed request. Only the class of that error is kept, not its text.
 func (e *engine) unasked(ctx context.Context, what string, err error) error {
 	say := func(reason Reason, text string) error {
-		return Unknown(reason, fmt.Errorf("Docker Engine at %s: %s: %s", e.shown, what, text)) //nolint:staticcheck // a name
+		return Unknown(reason, fmt.Errorf("Docker Engine at %s: failed to %s: %s", e.shown, what,
+			text)) //nolint:staticcheck // a name
 	}
 	var dial *dockerDialError
 	switch {
@@ -213,48 +218,51 @@ func (e *engine) unasked(ctx context.Context, what string, err error) error {
 	case errors.As(err, &dial):
 		return e.undialled(ctx, dial.err)
 	case ctx.Err() != nil:
-		return Needs(dockerSetting, say(ReasonTimeout, "no answer in time"))
+		return Needs(dockerSetting, say(ReasonTimeout, "no response in time"))
 	case errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
-		return Needs("the right to GET /containers and /images at "+e.shown, say(ReasonPermissionDenied, "refused"))
+		return Needs("permission to GET /containers and /images at "+e.shown, say(ReasonPermissionDenied, "access denied"))
 	case errdefs.IsNotFound(err):
-		return say(ReasonMissing, "there is none")
+		return say(ReasonMissing, "not found")
 	case errdefs.IsNotImplemented(err):
-		return say(ReasonNotConfigured, "it cannot answer that")
-	case errdefs.IsInvalidArgument(err): // what a TLS port answers to plain HTTP, too
-		return Needs("deployment.docker.ca_file", say(ReasonInvalid, "it does not take the question: does the port want TLS?"))
+		return say(ReasonNotConfigured, "not supported by this engine")
+	case errdefs.IsInvalidArgument(err): // also the response of a TLS port to plain HTTP
+		return Needs("deployment.docker.ca_file", say(ReasonInvalid, "bad request. Check whether the port requires TLS"))
 	case errdefs.IsInternal(err), errdefs.IsUnavailable(err), errdefs.IsConflict(err):
-		return say(ReasonError, "it answers that it failed")
+		return say(ReasonError, "the engine returned a server error")
 	case errors.Is(err, errTooLong):
-		return say(ReasonInvalid, "a longer answer than is read")
+		return say(ReasonInvalid, "response exceeds the size limit")
 	}
 	plain := plainWebError(ctx, err)
 	switch {
 	case errors.Is(plain, errTLS):
 		return Needs("deployment.docker.ca_file", say(ReasonMismatch, plain.Error()))
 	case errors.Is(plain, errNotHTTP):
-		return Needs(dockerSetting, say(ReasonInvalid, "it does not answer like a Docker Engine"))
+		return Needs(dockerSetting, say(ReasonInvalid, "the response is not from a Docker Engine"))
 	case errors.Is(plain, errBrokenOff):
 		return Needs(dockerSetting, say(ReasonInvalid, plain.Error()))
 	}
 	return Needs(dockerSetting, say(reasonOf(plain), plain.Error()))
 }
 
-// undialled is the error of an engine that there is no connection to. Where nobody configured one and there is no socket, there is none.
+// undialled converts a dial error. A missing socket at the unconfigured default address means that no engine is used.
 func (e *engine) undialled(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !e.configured:
-		return Skip(dockerSetting, "no Docker Engine: there is no %s", e.socket)
+		return Skip(dockerSetting, "no Docker Engine: %s does not exist", e.socket)
 	case errors.Is(err, fs.ErrPermission):
-		return Needs("membership in "+socketGroup(e.socket), Unknown(ReasonPermissionDenied, fmt.Errorf("the Docker socket %s may not be used", e.socket)))
+		return Needs("membership in "+socketGroup(e.socket), Unknown(ReasonPermissionDenied,
+			fmt.Errorf("permission denied on the Docker socket %s", e.socket)))
 	case errors.Is(err, fs.ErrNotExist):
-		return Needs(dockerSetting, Unknown(ReasonUnreachable, fmt.Errorf("there is no Docker Engine at %s", e.shown)))
+		return Needs(dockerSetting, Unknown(ReasonUnreachable, fmt.Errorf("Docker Engine not found at %s", e.shown)))
 	case ctx.Err() != nil, reasonOf(err) == ReasonTimeout:
-		return Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("the Docker Engine at %s does not take a connection in time", e.shown)))
+		return Needs(dockerSetting, Unknown(ReasonTimeout,
+			fmt.Errorf("Docker Engine at %s does not accept a connection in time", e.shown)))
 	}
-	return Needs(dockerSetting, Unknown(ReasonUnreachable, fmt.Errorf("no connection to the Docker Engine at %s: is it running?", e.shown)))
+	return Needs(dockerSetting, Unknown(ReasonUnreachable,
+		fmt.Errorf("cannot connect to the Docker Engine at %s. Check that it is running", e.shown)))
 }
 
-// socketGroup names the group that may use a socket.
+// socketGroup names the group that owns a socket, for remedies.
 func socketGroup(path string) string {
 	info, err := os.Stat(path)
 	if err != nil {

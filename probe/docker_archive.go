@@ -13,41 +13,41 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Files inside a container, through the engine's archive API: it tells of a link without following it, lists a folder only by sending all that is in
-// it, and works on stopped containers too.
+// Files inside a container, through the engine's archive API. The API reports a symbolic link without following it,
+// lists a directory only by sending all its content, and works on stopped containers too.
 
 const (
 	maxLinks = 16
-	// maxArchived bounds the names of one folder.
+	// maxArchived bounds the entries of one directory.
 	maxArchived = 20_000
 )
 
 var (
 	errNoFile   = errors.New("no such file in the container")
-	errLinks    = errors.New("links lead in circles")
-	errTooMany  = errors.New("more files than are looked at")
-	errNoFolder = errors.New("no regular file and no folder")
+	errLinks    = errors.New("too many levels of symbolic links")
+	errTooMany  = errors.New("too many files")
+	errNoFolder = errors.New("not a regular file or directory")
 )
 
-// archived is a file or folder in a container.
+// archived is a file or directory in a container.
 type archived struct {
-	Path     string // where the links led
+	Path     string // after following links
 	Size     int64
 	Modified time.Time
 	Folder   bool
 }
 
-// stat tells of a path after following its links; errNoFile when there is none.
+// stat returns a path's file after following links, or errNoFile.
 func (e *engine) stat(ctx context.Context, container, name string) (archived, error) {
 	for range maxLinks {
 		ask, cancel := context.WithTimeout(ctx, dockerPatience)
 		seen, err := e.api.ContainerStatPath(ask, container, client.ContainerStatPathOptions{Path: name})
 		cancel()
-		if errdefs.IsNotFound(err) { // of the container too, which was there a moment ago
+		if errdefs.IsNotFound(err) { // also for a container removed in the meantime
 			return archived{}, errNoFile
 		}
 		if err != nil {
-			return archived{}, e.unasked(ctx, "look at a file of the container", err)
+			return archived{}, e.unasked(ctx, "stat a file in the container", err)
 		}
 		target := seen.Stat.LinkTarget
 		if target == "" || target == name {
@@ -65,14 +65,14 @@ func (e *engine) stat(ctx context.Context, container, name string) (archived, er
 	return archived{}, errLinks
 }
 
-// list tells of the files in a folder and those below it. The engine sends their content with them, which is read and forgotten.
+// list returns the files below a directory. The engine sends their content too, which is discarded.
 func (e *engine) list(ctx context.Context, container, folder string) ([]archived, error) {
 	var found []archived
 	err := e.archive(ctx, container, folder, func(h *tar.Header, _ io.Reader) error {
 		if len(found) >= maxArchived {
 			return errTooMany
 		}
-		// The archive's names begin with the folder's own.
+		// Names in the archive begin with the directory's own name.
 		name := path.Join(path.Dir(path.Clean(folder)), path.Clean("/"+h.Name))
 		switch h.Typeflag {
 		case tar.TypeReg:
@@ -90,14 +90,14 @@ func (e *engine) list(ctx context.Context, container, folder string) ([]archived
 	return found, err
 }
 
-// archive calls visit for each entry of a path's archive.
+// archive calls visit for each entry of the tar archive of a path.
 func (e *engine) archive(ctx context.Context, container, name string, visit func(h *tar.Header, content io.Reader) error) error {
 	stream, err := e.api.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: name})
 	if errdefs.IsNotFound(err) {
 		return errNoFile
 	}
 	if err != nil {
-		return e.unasked(ctx, "read a file of the container", err)
+		return e.unasked(ctx, "read a file in the container", err)
 	}
 	defer func() { _ = stream.Content.Close() }()
 	archive := tar.NewReader(stream.Content)
@@ -115,14 +115,17 @@ func (e *engine) archive(ctx context.Context, container, name string, visit func
 	}
 }
 
-// brokenOff is the error of a stream out of a container that ended before its end.
+// brokenOff converts the error of a truncated archive stream.
 func (e *engine) brokenOff(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return Unknown(ReasonTimeout, fmt.Errorf("Docker Engine at %s: reading files of the container took too long", e.shown)) //nolint:staticcheck // a name
+		return Unknown(ReasonTimeout, fmt.Errorf("Docker Engine at %s: timeout while reading files from the container",
+			e.shown)) //nolint:staticcheck // a name
 	}
 	var u *Unanswered
 	if errors.As(err, &u) {
 		return err
 	}
-	return Unknown(ReasonInProgress, fmt.Errorf("Docker Engine at %s: what it sends of the container's files breaks off: they may be changing", e.shown)) //nolint:staticcheck // a name
+	return Unknown(ReasonInProgress,
+		fmt.Errorf("Docker Engine at %s: file stream from the container ended early: the files may be changing",
+			e.shown)) //nolint:staticcheck // a name
 }

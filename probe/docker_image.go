@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// dockerImage is the image behind a container. Env may hold secrets that somebody built into it: it is compared, never shown.
+// dockerImage is the image of a container. Env may hold secrets built into the image: it is compared, never shown.
 type dockerImage struct {
-	ID      string   // sha256:…, of the image's configuration
+	ID      string   // sha256:… digest of the image configuration
 	Tags    []string // name:tag
-	Digests []string // name@sha256:…, what a registry knows it by
+	Digests []string // name@sha256:…, as in the registry
 	Labels  map[string]string
 	Env     []string
 }
 
-// commit is the revision that the image was built from, by the labels usual for it; "" when it does not say.
+// commit returns the source revision of the image from its usual labels; "" without one.
 func (i dockerImage) commit() string {
 	for _, label := range []string{"org.opencontainers.image.revision", "org.label-schema.vcs-ref", "git.commit", "commit"} {
 		if c := strings.TrimSpace(i.Labels[label]); c != "" {
@@ -27,7 +27,7 @@ func (i dockerImage) commit() string {
 
 type dockerImageKey struct{ image string }
 
-// dockerImageOf is an image by id or name, asked for once per pass. Of one that is not on the host the error's reason is missing.
+// dockerImageOf inspects an image by ID or name, once per pass. ReasonMissing means that it is not on the host.
 func dockerImageOf(ctx context.Context, p *Pass, image string) (dockerImage, error) {
 	i, err := Once(ctx, p, dockerImageKey{image}, func(ctx context.Context) (dockerImage, error) {
 		e, err := engineFor(p)
@@ -49,7 +49,7 @@ func dockerImageOf(ctx context.Context, p *Pass, image string) (dockerImage, err
 	return i, dockerWaited(ctx, err)
 }
 
-// envOf finds a variable among KEY=VALUE entries; the last counts, as for the program.
+// envOf finds a variable in KEY=VALUE entries. The last entry wins, as in the container's process.
 func envOf(entries []string, key string) (text string, set bool) {
 	for _, e := range slices.Backward(entries) {
 		if k, v, ok := strings.Cut(e, "="); ok && k == key {

@@ -13,14 +13,14 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// maxLogRead bounds what is read of a log to find its end.
+// maxLogRead bounds the bytes read from a log.
 const maxLogRead = 256 << 20
 
-// errLogTooLong is behind the error of a log that was read up to the limit.
-var errLogTooLong = errors.New("longer than is read")
+// errLogTooLong is wrapped when a log exceeds maxLogRead.
+var errLogTooLong = errors.New("larger than 256 MiB")
 
-// log writes what a container has written since a time, to both outputs. It may hold anything: it is judged, never shown. What is behind
-// errLogTooLong was written up to there.
+// log copies a container's stdout and stderr since a time. They may contain anything: check them, never show them. On
+// errLogTooLong the first maxLogRead bytes were copied.
 func (e *engine) log(ctx context.Context, c *dockerContainer, since time.Time, to io.Writer) error {
 	at := strconv.FormatInt(since.Unix(), 10) + "." + fmt.Sprintf("%09d", since.Nanosecond())
 	stream, err := e.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Since: at})
@@ -36,18 +36,20 @@ func (e *engine) log(ctx context.Context, c *dockerContainer, since time.Time, t
 	}
 	switch {
 	case ctx.Err() != nil:
-		return Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("the log of container %s is not read in time", c.Name)))
+		return Needs(dockerSetting, Unknown(ReasonTimeout, fmt.Errorf("timeout while reading the log of container %s",
+			c.Name)))
 	case limited.N <= 0:
-		return Unknown(ReasonInvalid, fmt.Errorf("the log of container %s is %w", c.Name, errLogTooLong))
+		return Unknown(ReasonInvalid, fmt.Errorf("log of container %s is %w", c.Name, errLogTooLong))
 	case err != nil:
-		return Unknownf(ReasonError, "the log of container %s breaks off", c.Name)
+		return Unknownf(ReasonError, "log stream of container %s ended early", c.Name)
 	}
 	return nil
 }
 
-var errFrames = errors.New("not the frames that a log comes in")
+var errFrames = errors.New("invalid log frame")
 
-// demux joins the frames that a container without a terminal has its outputs sent in: a stream's number, three zeros, the length in four bytes.
+// demux decodes the multiplexed log of a container without a terminal: each frame is a stream number, three zero bytes
+// and a four-byte length.
 func demux(to io.Writer, from io.Reader) error {
 	in := bufio.NewReader(from)
 	var head [8]byte

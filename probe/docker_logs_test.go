@@ -42,11 +42,11 @@ func TestDockerLog(t *testing.T) {
 		})
 		var text bytes.Buffer
 		if err := e.log(t.Context(), c, time.Now().Add(time.Hour), &text); text.Len() != 0 || err != nil {
-			t.Errorf("%s, of the future: %q %v", service, text.String(), err)
+			t.Errorf("%s, since a future time: %q %v", service, text.String(), err)
 		}
 	}
 	if err := e.log(t.Context(), project.of("unread")[0], time.Now().Add(-time.Hour), io.Discard); err == nil {
-		t.Error("a log that cannot be read was read")
+		t.Error("no error for the log driver none")
 	}
 }
 
@@ -61,7 +61,7 @@ func FuzzDemux(f *testing.F) {
 			t.Errorf("%d bytes became %d", len(data), text.Len())
 		}
 		if err == nil && len(data) > 0 && len(data) < 8 {
-			t.Error("a frame without its head was taken")
+			t.Error("truncated frame header accepted")
 		}
 	})
 }
@@ -74,12 +74,12 @@ func TestDemux(t *testing.T) {
 		in, want string
 		err      error
 	}{
-		"both":         {frame(1, "a\n") + frame(2, "b\n"), "a\nb\n", nil},
-		"nothing":      {"", "", nil},
-		"cut":          {frame(1, "abcdef")[:10], "ab", io.EOF},
-		"cut head":     {frame(1, "")[:5], "", io.ErrUnexpectedEOF},
-		"a terminal's": {"some text as it is", "", errFrames},
-		"engine error": {frame(3, "x"), "", errFrames},
+		"both streams":     {frame(1, "a\n") + frame(2, "b\n"), "a\nb\n", nil},
+		"empty":            {"", "", nil},
+		"truncated frame":  {frame(1, "abcdef")[:10], "ab", io.EOF},
+		"truncated header": {frame(1, "")[:5], "", io.ErrUnexpectedEOF},
+		"terminal output":  {"some text as it is", "", errFrames},
+		"engine error":     {frame(3, "x"), "", errFrames},
 	} {
 		var out bytes.Buffer
 		if err := demux(&out, strings.NewReader(tt.in)); !errors.Is(err, tt.err) || out.String() != tt.want {

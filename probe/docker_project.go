@@ -17,9 +17,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// Which containers are the deployment's: those that Compose labelled with its project. Both spellings of Compose's name count, v1 (which before
-// 1.21 left out - and _) and v2; where the project was started under another name, the compose files' paths in the labels tell, and last a
-// container_name, which is unique on an engine. Containers of `compose run` are nobody's service.
+// Selects the deployment's containers: those labelled with its Compose project. Project names of Compose v1 (which
+// before 1.21 dropped - and _) and v2 both count. If the project was started under another name, the compose file paths
+// in the labels decide, then container_name, which is unique on an engine. Containers of `compose run` belong to no
+// service.
 
 const (
 	labelProject = "com.docker.compose.project"
@@ -28,18 +29,18 @@ const (
 	labelFiles   = "com.docker.compose.project.config_files"
 	labelDir     = "com.docker.compose.project.working_dir"
 
-	// maxContainers bounds those of one project that are looked into.
+	// maxContainers bounds the containers inspected per project.
 	maxContainers = 500
 )
 
-// dockerContainer is one container of the deployment. It holds its environment and thereby secrets: nothing of Config is shown.
+// dockerContainer is one container of the deployment. Its environment holds secrets: nothing of Config is shown.
 type dockerContainer struct {
 	Service string
 	Name    string
 	container.InspectResponse
 }
 
-// running reports whether its processes run, or are about to again.
+// running reports whether the container runs, is paused or is restarting.
 func (c *dockerContainer) running() bool {
 	return c.State != nil && (c.State.Running || c.State.Restarting || c.State.Paused)
 }
@@ -50,7 +51,7 @@ type dockerProject struct {
 	Containers []*dockerContainer // by service and name
 }
 
-// of are the containers of a service.
+// of returns the containers of a service.
 func (d *dockerProject) of(service string) []*dockerContainer {
 	var found []*dockerContainer
 	for _, c := range d.Containers {
@@ -63,7 +64,7 @@ func (d *dockerProject) of(service string) []*dockerContainer {
 
 type dockerListKey struct{}
 
-// dockerList is every container on the engine, stopped ones included, as one pass sees them.
+// dockerList lists every container on the engine, including stopped ones, once per pass.
 func dockerList(ctx context.Context, p *Pass) ([]container.Summary, error) {
 	list, err := Once(ctx, p, dockerListKey{}, func(ctx context.Context) ([]container.Summary, error) {
 		e, err := engineFor(p)
@@ -73,22 +74,22 @@ func dockerList(ctx context.Context, p *Pass) ([]container.Summary, error) {
 		ctx, cancel := context.WithTimeout(ctx, dockerPatience)
 		defer cancel()
 		list, err := e.api.ContainerList(ctx, client.ContainerListOptions{All: true})
-		return list.Items, e.unasked(ctx, "list the containers", err)
+		return list.Items, e.unasked(ctx, "list containers", err)
 	})
 	return list, dockerWaited(ctx, err)
 }
 
-// dockerWaited names the setting behind an engine that is too slow for whoever asked.
+// dockerWaited adds the setting to check when the caller's deadline passed while waiting for the engine.
 func dockerWaited(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return Needs(dockerSetting, Unknown(ReasonTimeout, errors.New("the Docker Engine does not answer in time")))
+		return Needs(dockerSetting, Unknown(ReasonTimeout, errors.New("Docker Engine does not respond in time")))
 	}
 	return err
 }
 
 type dockerProjectKey struct{}
 
-// dockerProjectOf is the deployment's project as one pass sees it, each container inspected once.
+// dockerProjectOf returns the deployment's project. Each container is inspected once per pass.
 func dockerProjectOf(ctx context.Context, p *Pass) (*dockerProject, error) {
 	project, err := Once(ctx, p, dockerProjectKey{}, func(ctx context.Context) (*dockerProject, error) {
 		id, err := identifyProject(p)
@@ -105,7 +106,7 @@ func dockerProjectOf(ctx context.Context, p *Pass) (*dockerProject, error) {
 		}
 		own := id.pick(all)
 		if len(own) > maxContainers {
-			return nil, Unknownf(ReasonInvalid, "the project %s has more than %d containers", id.name, maxContainers)
+			return nil, Unknownf(ReasonInvalid, "project %s has more than %d containers", id.name, maxContainers)
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*dockerPatience)
 		defer cancel()
@@ -113,13 +114,14 @@ func dockerProjectOf(ctx context.Context, p *Pass) (*dockerProject, error) {
 		for _, c := range own {
 			seen, err := e.api.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
 			if errdefs.IsNotFound(err) {
-				continue // it went meanwhile
+				continue // removed in the meantime
 			}
 			if err != nil {
 				return nil, e.unasked(ctx, "inspect a container", err)
 			}
 			if seen.Container.State == nil || seen.Container.Config == nil || seen.Container.HostConfig == nil {
-				return nil, Unknownf(ReasonInvalid, "the Docker Engine at %s tells nothing of container %s", e.shown, c.name)
+				return nil, Unknownf(ReasonInvalid, "Docker Engine at %s returned incomplete data for container %s", e.shown,
+					c.name)
 			}
 			project.Containers = append(project.Containers, &dockerContainer{c.service, c.name, seen.Container})
 		}
@@ -131,7 +133,7 @@ func dockerProjectOf(ctx context.Context, p *Pass) (*dockerProject, error) {
 	return project, dockerWaited(ctx, err)
 }
 
-// projectIdentity is what the deployment's containers are known by.
+// projectIdentity holds what identifies the deployment's containers.
 type projectIdentity struct {
 	name       string
 	configured bool
@@ -144,7 +146,8 @@ func identifyProject(p *Pass) (projectIdentity, error) {
 	c, err := p.View.Compose()
 	switch {
 	case errors.Is(err, deployment.ErrNoCompose) && !id.configured:
-		return id, Skip("deployment.docker.project", "no compose file: which containers are the deployment's is not known")
+		return id, Skip("deployment.docker.project",
+			"no compose file found: containers of the deployment cannot be identified")
 	case err != nil && !id.configured:
 		_, err := composeModel(p)
 		return id, err
@@ -179,7 +182,7 @@ func (id projectIdentity) pick(all []container.Summary) []picked {
 	if len(own) == 0 && !id.configured {
 		take(func(c container.Summary) bool {
 			for path := range strings.SplitSeq(c.Labels[labelFiles], ",") {
-				if !filepath.IsAbs(path) { // as v1 writes it
+				if !filepath.IsAbs(path) { // relative path, as Compose v1 writes it
 					path = filepath.Join(c.Labels[labelDir], path)
 				}
 				if slices.Contains(id.files, path) {
@@ -204,10 +207,10 @@ func (id projectIdentity) pick(all []container.Summary) []picked {
 	return own
 }
 
-// notInV1Names is what Compose before 1.21 left out of project names.
+// notInV1Names matches characters that Compose before 1.21 dropped from project names.
 var notInV1Names = regexp.MustCompile(`[^a-z0-9]`)
 
-// containerName is what people call a container: of its names the one that is no link's.
+// containerName returns the container's own name. Names with a slash belong to links.
 func containerName(c container.Summary) string {
 	for _, n := range c.Names {
 		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
@@ -217,18 +220,18 @@ func containerName(c container.Summary) string {
 	return shortID(c.ID)
 }
 
-// shortID is as much of an id as Docker shows.
+// shortID shortens an ID to 12 digits, as Docker shows it.
 func shortID(id string) string {
 	id = strings.TrimPrefix(id, "sha256:")
 	return id[:min(len(id), 12)]
 }
 
-// runningOf are the containers of a service that run.
+// runningOf returns the running containers of a service.
 func (d *dockerProject) runningOf(service string) []*dockerContainer {
 	return slices.DeleteFunc(d.of(service), func(c *dockerContainer) bool { return !c.running() })
 }
 
-// noneRuns is the answer of a probe that asks what containers were started with, when there are none.
+// noneRuns is the error of a probe that inspects running containers when there are none.
 func (d *dockerProject) noneRuns(what string) error {
 	return Skip("deployment.docker.project", "%s", fmt.Sprintf("no running container of %s in project %s", what, d.Name))
 }

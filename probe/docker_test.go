@@ -27,7 +27,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// dockerProgram is what the containers of the tests run.
+// dockerProgram is the program that test containers run.
 const dockerProgram = `package main
 
 import (
@@ -74,7 +74,7 @@ func check(err error) {
 }
 `
 
-// docker is an engine with an image of the program and a project of a name of its own.
+// docker is an engine with an image of dockerProgram and a unique project name.
 type docker struct {
 	*parts.Engine
 	image, project string
@@ -109,7 +109,7 @@ func (d docker) run(t *testing.T, service string, o client.ContainerCreateOption
 	return d.Run(t, o)
 }
 
-// pass begins a pass over a deployment that this engine runs.
+// pass starts a pass over a deployment on this engine.
 func (d docker) pass(t *testing.T, f folder, s deployment.Settings) *Pass {
 	t.Helper()
 	s.Docker.Host = d.Host
@@ -119,19 +119,19 @@ func (d docker) pass(t *testing.T, f folder, s deployment.Settings) *Pass {
 	return newPass(t, f, s)
 }
 
-// seen waits until a container is as it should be.
+// seen waits until a container reaches a state.
 func (d docker) seen(t *testing.T, id string, as func(container.InspectResponse) bool) {
 	t.Helper()
 	parts.Eventually(t, func() error {
 		c, err := d.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 		if err == nil && !as(c.Container) {
-			err = errors.New("the container does not come into the state that is waited for")
+			err = errors.New("container has not reached the expected state")
 		}
 		return err
 	})
 }
 
-func TestContainerStateOnDocker(t *testing.T) {
+func TestContainerState_OnDocker(t *testing.T) {
 	d := newDocker(t)
 	check := func(arg string) *container.Config {
 		return &container.Config{Healthcheck: &container.HealthConfig{Test: []string{"CMD", "/app", arg}, Interval: 100 * time.Millisecond, Retries: 1}}
@@ -181,17 +181,17 @@ func TestContainerStateOnDocker(t *testing.T) {
 			expect(t, look(t, p, "container_state", "{service: "+tt.service+"}"), tt.state, tt.reason, tt.detail)
 		})
 	}
-	// Every look at the crashing one fails, whichever moment of its life it meets.
+	// A crashing container fails in every phase of its restart loop.
 	for range 20 {
 		expect(t, look(t, again(p), "container_state", "{service: crashing}"), StateFail, ReasonUnhealthy, "")
 	}
 
-	t.Run("all of the compose file", func(t *testing.T) {
+	t.Run("all services of the compose file", func(t *testing.T) {
 		f := compose("  plain:\n    image: x\n  unhealthy:\n    image: x\n")
 		expect(t, look(t, d.pass(t, f, deployment.Settings{}), "container_state", "{all: true}"), StateFail, ReasonUnhealthy, "is unhealthy")
 		expect(t, look(t, d.pass(t, f, deployment.Settings{}), "container_state", "{all: true, except: [unhealthy]}"), StatePass, ReasonNone, "")
 	})
-	t.Run("the backup's by default", func(t *testing.T) {
+	t.Run("backup service by default", func(t *testing.T) {
 		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Service: "plain"}}), "container_state", "{}"), StatePass, ReasonNone, "of plain")
 		expect(t, look(t, d.pass(t, nil, deployment.Settings{}), "container_state", "{}"), StateFail, ReasonMissing, "service backup has no container")
 		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Timer: "b.timer"}}), "container_state", "{}"), StateSkip, ReasonNotConfigured, "timer")
@@ -202,7 +202,7 @@ func TestContainerStateOnDocker(t *testing.T) {
 	})
 }
 
-func TestContainerLimitsOnDocker(t *testing.T) {
+func TestContainerLimits_OnDocker(t *testing.T) {
 	d := newDocker(t)
 	limited := func(r container.Resources) client.ContainerCreateOptions {
 		return client.ContainerCreateOptions{HostConfig: &container.HostConfig{Resources: r}}
@@ -224,7 +224,7 @@ func TestContainerLimitsOnDocker(t *testing.T) {
 	expect(t, look(t, other, "container_limits", "{}"), StateSkip, ReasonNotConfigured, "no running container")
 }
 
-// recorder is a proxy before an engine that notes what is asked and lets only questions through, as a read-only socket proxy does.
+// recorder is a proxy that records requests to an engine and rejects writes, as a read-only socket proxy does.
 type recorder struct {
 	mu      sync.Mutex
 	asked   []string
@@ -252,8 +252,8 @@ func (r *recorder) serve(t *testing.T, host string, wrap func(http.Handler) stri
 	}))
 }
 
-// TestDockerReadsOnly looks with every kind that asks an engine through a proxy that refuses everything but questions.
-func TestDockerReadsOnly(t *testing.T) {
+// TestDocker_ReadsOnly runs every kind that uses the engine through a proxy that rejects everything but GET and HEAD.
+func TestDocker_ReadsOnly(t *testing.T) {
 	d := newDocker(t)
 	d.run(t, "backup", client.ContainerCreateOptions{Config: &container.Config{Env: []string{"LOG_LEVEL=info", "PBS_ANONYMIZE_IP=true"}}}, "write=/backups/latest.sql.gz=x")
 	var r recorder
@@ -277,23 +277,23 @@ func TestDockerReadsOnly(t *testing.T) {
 		t.Fatalf("%d kinds, %q", asked, r.asked)
 	}
 	if len(r.refused) > 0 {
-		t.Errorf("wrote: %q", r.refused)
+		t.Errorf("write requests: %q", r.refused)
 	}
 	lists := slices.DeleteFunc(slices.Clone(r.asked), func(s string) bool { return !strings.HasSuffix(s, "/containers/json") })
 	if len(lists) != 1 {
 		t.Errorf("the containers were listed %d times in one pass", len(lists))
 	}
-	// The version is the engine's, not the library's newest: of an older engine that would be refused.
+	// The client must use the engine's API version. An older engine rejects the library's newest.
 	ping, err := d.Client.Ping(t.Context(), client.PingOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if want := "GET /v" + ping.APIVersion + "/containers/json"; ping.APIVersion < client.MaxAPIVersion && lists[0] != want {
-		t.Errorf("asked %q, want %q", lists[0], want)
+		t.Errorf("requested %q, want %q", lists[0], want)
 	}
 }
 
-func TestDockerTransportRefusesToWrite(t *testing.T) {
+func TestDockerTransport_RejectsWrites(t *testing.T) {
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodDelete, http.MethodPatch, http.MethodConnect, http.MethodOptions} {
 		req, err := http.NewRequest(method, "http://docker/containers/x/start", nil)
 		if err != nil {
@@ -306,7 +306,7 @@ func TestDockerTransportRefusesToWrite(t *testing.T) {
 	}
 }
 
-func TestDockerOverTLS(t *testing.T) {
+func TestDocker_TLS(t *testing.T) {
 	d := newDocker(t)
 	d.run(t, "backup", client.ContainerCreateOptions{})
 	ca := parts.CA(t)
@@ -334,13 +334,14 @@ func TestDockerOverTLS(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(trusted), "container_state", "{}"), StateUnknown, ReasonInvalid, "ca_file holds no certificate")
+	expect(t, look(t, again(trusted), "container_state", "{}"), StateUnknown, ReasonInvalid,
+		"ca_file contains no certificate")
 	plain := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project}})
-	expect(t, look(t, plain, "container_state", "{}"), StateUnknown, ReasonInvalid, "does the port want TLS?")
+	expect(t, look(t, plain, "container_state", "{}"), StateUnknown, ReasonInvalid, "Check whether the port requires TLS")
 }
 
-// TestDockerOverTLSBothWays: an engine on TCP lets in who has a certificate of its authority alone.
-func TestDockerOverTLSBothWays(t *testing.T) {
+// TestDocker_MutualTLS uses an engine that requires client certificates of its own CA.
+func TestDocker_MutualTLS(t *testing.T) {
 	d := newDocker(t)
 	d.run(t, "backup", client.ContainerCreateOptions{})
 	ca := parts.CA(t)
@@ -360,14 +361,14 @@ func TestDockerOverTLSBothWays(t *testing.T) {
 		return look(t, newPass(t, f, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: "ca.pem", CertFile: cert, KeyFile: key}}), "container_state", "{}")
 	}
 	expect(t, at("cert.pem", "key.pem"), StatePass, ReasonNone, "1 container of backup running")
-	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "do not belong together")
+	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "key_file does not match cert_file")
 	expect(t, at("gone.pem", "key.pem"), StateUnknown, ReasonError, "deployment.docker: a credential file cannot be used")
 	if got := at("", ""); got.State != StateUnknown || got.Remedy == "" {
 		t.Errorf("without a certificate: %+v", got)
 	}
 }
 
-func TestDockerCannotBeAsked(t *testing.T) {
+func TestDocker_Errors(t *testing.T) {
 	silent, err := net.Listen("unix", filepath.Join(t.TempDir(), "silent.sock"))
 	if err != nil {
 		t.Fatal(err)
@@ -396,16 +397,17 @@ func TestDockerCannotBeAsked(t *testing.T) {
 		detail     string
 		remedy     string
 	}{
-		{"absent", "unix:///no/such/docker.sock", StateUnknown, ReasonUnreachable, "there is no Docker Engine", dockerSetting},
-		{"dead", "unix://" + dead, StateUnknown, ReasonUnreachable, "is it running?", dockerSetting},
+		{"absent", "unix:///no/such/docker.sock", StateUnknown, ReasonUnreachable, "Docker Engine not found", dockerSetting},
+		{"dead socket", "unix://" + dead, StateUnknown, ReasonUnreachable, "Check that it is running", dockerSetting},
 		{"silent", "unix://" + silent.Addr().String(), StateUnknown, ReasonTimeout, "", dockerSetting},
-		{"refused", "tcp://127.0.0.1:1", StateUnknown, ReasonUnreachable, "is it running?", dockerSetting},
-		{"of another kind", "ssh://host", StateUnknown, ReasonInvalid, "neither a unix:// nor a tcp:// address", dockerSetting},
-		{"no address", "unix://", StateUnknown, ReasonInvalid, "neither", dockerSetting},
-		{"forbidden", answers(403, said), StateUnknown, ReasonPermissionDenied, "list the containers: refused", "the right to GET"},
-		{"not logged in", answers(401, said), StateUnknown, ReasonPermissionDenied, "refused", "the right to GET"},
-		{"broken", answers(500, said), StateUnknown, ReasonError, "it answers that it failed", ""},
-		{"not an engine", answers(200, `"`+secret+`"`), StateUnknown, ReasonInvalid, "does not answer like a Docker Engine", dockerSetting},
+		{"refused", "tcp://127.0.0.1:1", StateUnknown, ReasonUnreachable, "Check that it is running", dockerSetting},
+		{"unsupported scheme", "ssh://host", StateUnknown, ReasonInvalid, "must begin with unix:// or tcp://", dockerSetting},
+		{"no address", "unix://", StateUnknown, ReasonInvalid, "must begin with", dockerSetting},
+		{"forbidden", answers(403, said), StateUnknown, ReasonPermissionDenied, "list containers: access denied",
+			"permission to GET"},
+		{"not logged in", answers(401, said), StateUnknown, ReasonPermissionDenied, "access denied", "permission to GET"},
+		{"broken", answers(500, said), StateUnknown, ReasonError, "the engine returned a server error", ""},
+		{"not an engine", answers(200, `"`+secret+`"`), StateUnknown, ReasonInvalid, "the response is not from a Docker Engine", dockerSetting},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: tt.host, Project: "x"}})
@@ -421,7 +423,7 @@ func TestDockerCannotBeAsked(t *testing.T) {
 	}
 }
 
-func TestDockerNotConfigured(t *testing.T) {
+func TestDocker_NotConfigured(t *testing.T) {
 	p := newPass(t, compose(webService), deployment.Settings{})
 	p.Getenv = func(string) string { return "" }
 	p.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, os.ErrNotExist }
@@ -437,7 +439,7 @@ func TestDockerNotConfigured(t *testing.T) {
 	expect(t, look(t, p, "container_state", "{}"), StateSkip, ReasonNotConfigured, "no compose file")
 }
 
-func TestDockerWithoutPermission(t *testing.T) {
+func TestDocker_PermissionDenied(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "docker.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -453,7 +455,7 @@ func TestDockerWithoutPermission(t *testing.T) {
 		return conn, err
 	}
 	r := look(t, p, "container_state", "{}")
-	expect(t, r, StateUnknown, ReasonPermissionDenied, "may not be used")
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "permission denied on the Docker socket")
 	if !strings.Contains(r.Remedy, "membership in the group") {
 		t.Errorf("remedy %q", r.Remedy)
 	}
@@ -480,16 +482,19 @@ func TestDockerProjectPick(t *testing.T) {
 		id   projectIdentity
 		want string
 	}{
-		"by name":                         {projectIdentity{name: "my-app"}, "1=web"},
-		"as v1 wrote it":                  {projectIdentity{name: "my_app"}, "3=db"},
-		"by its files":                    {projectIdentity{name: "x", files: []string{"/srv/x/docker-compose.yml"}}, "4=web"},
-		"by its files, v1":                {projectIdentity{name: "y", files: []string{"/srv/y/docker-compose.yml"}}, "5=web"},
-		"configured, files do not count":  {projectIdentity{name: "x", configured: true, files: []string{"/srv/x/docker-compose.yml"}}, ""},
-		"by container name":               {projectIdentity{name: "x", names: map[string]string{"catalyst-backup": "backup"}}, "6=backup"},
-		"a name of another service":       {projectIdentity{name: "x", names: map[string]string{"taken": "backup"}}, ""},
-		"a name beside the project's own": {projectIdentity{name: "my-app", names: map[string]string{"catalyst-backup": "backup"}}, "1=web 6=backup"},
-		"nothing":                         {projectIdentity{name: "x"}, ""},
-		"no name":                         {projectIdentity{}, ""},
+		"by name":            {projectIdentity{name: "my-app"}, "1=web"},
+		"by Compose v1 name": {projectIdentity{name: "my_app"}, "3=db"},
+		"by its files":       {projectIdentity{name: "x", files: []string{"/srv/x/docker-compose.yml"}}, "4=web"},
+		"by its files, v1":   {projectIdentity{name: "y", files: []string{"/srv/y/docker-compose.yml"}}, "5=web"},
+		"configured name ignores files": {projectIdentity{name: "x", configured: true,
+			files: []string{"/srv/x/docker-compose.yml"}}, ""},
+		"by container name": {projectIdentity{name: "x", names: map[string]string{"catalyst-backup": "backup"}}, "6=backup"},
+		"container name with another service label": {projectIdentity{name: "x",
+			names: map[string]string{"taken": "backup"}}, ""},
+		"by project and container name": {projectIdentity{name: "my-app",
+			names: map[string]string{"catalyst-backup": "backup"}}, "1=web 6=backup"},
+		"no match": {projectIdentity{name: "x"}, ""},
+		"no name":  {projectIdentity{}, ""},
 	} {
 		var got []string
 		for _, c := range tt.id.pick(all) {

@@ -14,45 +14,45 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// document: is a document of the team there, written, and does it say what it is for?
+// document: does a document of the team exist, and does it contain what it should?
 //
-// Substance is counted in words outside headings, code blocks and comments, so that an outline is none. What is still to be written (TBD, TODO,
-// [your team], ____) is weak; where it is a quarter of all paragraphs, list items and table rows, the document is a template that nobody filled in.
-// An objective counts when it is named together with a time: "RTO" alone promises nothing.
+// Content is counted in words outside headings, code blocks and comments, so that a bare outline fails. Unfinished text
+// (TBD, TODO, [your team], ____) is weak. If a quarter of all paragraphs, list items and table rows is unfinished, the
+// document is an unfilled template. An objective counts only together with a time: "RTO" alone promises nothing.
 
 func documentKind() Kind {
 	return Kind{
 		Name:     "document",
-		Question: "Is the document there, written, and does it name its objectives and steps?",
+		Question: "Does the document exist, and does it state its objectives and steps?",
 		Example:  "{document: disaster_recovery_plan, objectives: [[RTO, recovery time objective], [RPO, recovery point objective]]}",
 		Layer:    LayerDeclared,
-		Reads:    "a Markdown document of at most 1 MiB; needs to read it",
+		Reads:    "a Markdown document of at most 1 MiB; needs read permission",
 		New:      func() any { return &document{Words: 50} },
 	}
 }
 
 type document struct {
-	Document   string     `yaml:"document" enum:"disaster_recovery_plan,runbook" doc:"one of the deployment's documents"`
-	Path       string     `yaml:"path" doc:"any other Markdown document, relative to the deployment's root"`
-	Words      int        `yaml:"words" min:"1" default:"50" doc:"words of text, outside headings, code blocks and comments, that the document has at least"`
-	Objectives [][]string `yaml:"objectives" doc:"what the document promises with a time, each as the words that may name it"`
-	Procedures int        `yaml:"procedures" min:"0" default:"0" doc:"sections with steps (a numbered list, a code block, commands in a list or table) that the document has at least"`
+	Document   string     `yaml:"document" enum:"disaster_recovery_plan,runbook" doc:"a known document of the deployment"`
+	Path       string     `yaml:"path" doc:"any other Markdown document, relative to the deployment root"`
+	Words      int        `yaml:"words" min:"1" default:"50" doc:"minimum number of words outside headings, code blocks and comments"`
+	Objectives [][]string `yaml:"objectives" doc:"objectives that the document must state with a time, each as a list of alternative names"`
+	Procedures int        `yaml:"procedures" min:"0" default:"0" doc:"minimum number of sections with steps (a numbered list, a code block, or commands in a list or table)"`
 }
 
 func (d *document) Validate() []error {
 	var wrong []error
 	if (d.Document == "") == (d.Path == "") {
-		wrong = append(wrong, errors.New("name either document or path"))
+		wrong = append(wrong, errors.New("set either document or path"))
 	}
 	for i, words := range d.Objectives {
 		if len(words) == 0 || slices.ContainsFunc(words, func(w string) bool { return strings.Trim(w, " -") == "" }) {
-			wrong = append(wrong, fmt.Errorf("objectives[%d]: no word names it", i))
+			wrong = append(wrong, fmt.Errorf("objectives[%d]: name is empty", i))
 		}
 	}
 	return wrong
 }
 
-// place is where the document lies, and what it is called.
+// place returns the location of the document and its name for messages.
 func (d *document) place(p *Pass) (place deployment.Place, what string) {
 	switch d.Document {
 	case "runbook":
@@ -72,7 +72,7 @@ func (d *document) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if path == "" {
 		return notFound(p, place, what, "deployment.documents."+d.Document)
 	}
-	// The judgement hangs on the document alone, and takes many expressions: it is kept with the file.
+	// The verdict depends only on the document and is expensive to compute, so it is cached with the file.
 	r, err := files.Load(p.Files, path, fmt.Sprintf("document judged by %+v", *d), maxDocument, func(data []byte, _ fs.FileInfo) (Result, error) {
 		m, err := parseMarkdown(data)
 		if err != nil {
@@ -86,10 +86,10 @@ func (d *document) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return r, nil
 }
 
-// judge judges a document; file is its name for people.
+// judge evaluates a document; file is its name in messages.
 func (d *document) judge(m *markdown, file string) Result {
 	if m.conflict > 0 {
-		return Failed(ReasonInvalid, "%s:%d: the conflict of a merge is not resolved", file, m.conflict)
+		return Failed(ReasonInvalid, "%s:%d: unresolved merge conflict", file, m.conflict)
 	}
 	words, pieces, procedures, firstBlank, blanks := 0, 0, 0, 0, 0
 	blank := func(prose string, line int) {
@@ -116,17 +116,20 @@ func (d *document) judge(m *markdown, file string) Result {
 		}
 	}
 	if words == 0 {
-		return Failed(ReasonEmpty, "%s has no text beside headings, code and comments: write it", file)
+		return Failed(ReasonEmpty, "%s has no text outside headings, code and comments. Write it", file)
 	}
 	var f Findings
 	switch {
 	case blanks*4 >= pieces && blanks > 0:
-		f.Fail(ReasonPlaceholder, "%s is a template that is not filled in: %d of %d pieces of text are still to be written, the first at line %d", file, blanks, pieces, firstBlank)
+		f.Fail(ReasonPlaceholder,
+			"%s is an unfilled template: %d of %d paragraphs, items and rows are unfinished, the first at line %d", file, blanks,
+			pieces, firstBlank)
 	case blanks > 0:
-		f.Warn(ReasonPlaceholder, "%s has %d pieces of text that are still to be written, the first at line %d", file, blanks, firstBlank)
+		f.Warn(ReasonPlaceholder, "%s has %d unfinished paragraphs, items or rows, the first at line %d", file, blanks,
+			firstBlank)
 	}
 	if words < d.Words {
-		f.Fail(ReasonEmpty, "%s has %d words of text, at least %d are wanted", file, words, d.Words)
+		f.Fail(ReasonEmpty, "%s has %d words of text, expected at least %d", file, words, d.Words)
 	}
 	objectives := d.objectiveNames()
 	for i, names := range d.Objectives {
@@ -134,14 +137,15 @@ func (d *document) judge(m *markdown, file string) Result {
 	}
 	switch {
 	case procedures == 0 && d.Procedures > 0:
-		f.Fail(ReasonMissing, "%s has no section with steps: write what to do as a numbered list or as commands, each under its heading", file)
+		f.Fail(ReasonMissing,
+			"%s has no section with steps. Write each procedure under its own heading as a numbered list or commands", file)
 	case procedures < d.Procedures:
-		f.Warn(ReasonWeak, "%s has %d section with steps, at least %d are wanted", file, procedures, d.Procedures)
+		f.Warn(ReasonWeak, "%s has %d section with steps, expected at least %d", file, procedures, d.Procedures)
 	}
 	return f.Result("%s has %d words and %d sections with steps", file, words, procedures)
 }
 
-// hasSteps reports whether a section tells what to do, step by step. A step that is still to be written is none.
+// hasSteps reports whether a section describes a procedure in steps. Unfinished steps do not count.
 func hasSteps(s mdSection) bool {
 	steps := 0
 	for _, b := range s.blocks {
@@ -162,7 +166,7 @@ func hasSteps(s mdSection) bool {
 	return false
 }
 
-// hasCommand reports whether a code block holds more than comments and blanks.
+// hasCommand reports whether a code block contains more than comments and placeholders.
 func hasCommand(code string) bool {
 	for line := range strings.Lines(code) {
 		line = strings.TrimSpace(line)
@@ -173,7 +177,7 @@ func hasCommand(code string) bool {
 	return false
 }
 
-// timeSpan is a span of time as people write it.
+// timeSpan matches a duration in prose.
 var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:(?:\d+(?:[.,]\d+)?|an?|one|two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty|half an)[ -]?` +
 	`(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|(?:business|working) days?|weeks?)|zero|no data loss|immediate(?:ly)?|continuous(?:ly)?)(?:$|[^\pL\pN])`)
 
@@ -194,10 +198,11 @@ func objectiveName(names []string) *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:` + strings.Join(quoted, "|") + `)s?(?:$|[^\pL\pN])`)
 }
 
-// judgeObjective judges whether an objective is named with a time: behind its name, or anywhere in the section that names it.
+// judgeObjective checks that an objective is stated with a time: after its name, or anywhere in the section that names
+// it.
 func judgeObjective(m *markdown, objectives []*regexp.Regexp, own int, names []string, file string) Result {
 	name := objectives[own]
-	// until is the part of a text that speaks of this objective: up to the name of another.
+	// until cuts a text at the name of another objective.
 	until := func(rest string) string {
 		for i, other := range objectives {
 			if at := other.FindStringIndex(rest); at != nil && i != own {
@@ -235,18 +240,18 @@ func judgeObjective(m *markdown, objectives []*regexp.Regexp, own int, names []s
 	}
 	switch {
 	case unset > 0:
-		return Failed(ReasonPlaceholder, "%s:%d names the %s without deciding it", file, unset, names[0])
+		return Failed(ReasonPlaceholder, "%s:%d mentions %s but leaves its value open", file, unset, names[0])
 	case at > 0:
-		return Warned(ReasonWeak, "%s:%d names the %s without a time", file, at, names[0])
+		return Warned(ReasonWeak, "%s:%d mentions %s without a time", file, at, names[0])
 	}
-	return Failed(ReasonMissing, "%s does not name its %s", file, strings.Join(names, " or "))
+	return Failed(ReasonMissing, "%s does not state %s", file, strings.Join(names, " or "))
 }
 
 func timeIn(s mdSection) bool {
 	return slices.ContainsFunc(s.blocks, func(b mdBlock) bool { return b.form != codeBlock && timeSpan.MatchString(b.text) })
 }
 
-// blankIn is the line of the first row or item of a section that is still to be written, 0 for none.
+// blankIn returns the line of the first unfinished row or item of a section, or 0.
 func blankIn(s mdSection) int {
 	for _, b := range s.blocks {
 		if (b.form == rowBlock || b.form == itemBlock) && isBlank(b.prose) {
@@ -256,7 +261,7 @@ func blankIn(s mdSection) int {
 	return 0
 }
 
-// timeBelow reports whether a time stands in the first section or those below it.
+// timeBelow reports whether the first section or one of its subsections contains a time.
 func timeBelow(sections []mdSection) bool {
 	for i, s := range sections {
 		if i > 0 && s.level <= sections[0].level {

@@ -11,7 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// prose is text of so many words.
+// prose returns a text of that many words.
 func prose(words int) string {
 	return strings.TrimSpace(strings.Repeat("Restore the primary from its backup.\n", words/6) + strings.Repeat("word ", words%6))
 }
@@ -28,53 +28,65 @@ func TestDocumentJudgement(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"enough words":        {plain, prose(20), StatePass, ReasonNone, "20 words"},
-		"one word short":      {plain, prose(19), StateFail, ReasonEmpty, "19 words"},
-		"nothing":             {plain, "", StateFail, ReasonEmpty, "no text"},
-		"blank lines":         {plain, "\n \n\t\n", StateFail, ReasonEmpty, "no text"},
-		"headings alone":      {plain, strings.Repeat("# A heading of many words\n\n", 20), StateFail, ReasonEmpty, "no text"},
-		"code alone":          {plain, "# A\n\n```\n" + prose(60) + "\n```\n", StateFail, ReasonEmpty, "no text"},
-		"comment alone":       {plain, "# A\n\n<!-- " + prose(60) + " -->\n", StateFail, ReasonEmpty, "no text"},
-		"numbers alone":       {plain, strings.Repeat("12 ", 60), StateFail, ReasonEmpty, "no text"},
-		"front matter alone":  {plain, "---\n" + prose(60) + "\n---\n", StateFail, ReasonEmpty, "no text"},
-		"template":            {plain, "# Plan\n\nTBD\n\n## Restore\n\nTODO\n", StateFail, ReasonPlaceholder, "the first at line 3"},
-		"long template":       {plain, prose(40) + "\n\n- Team: [your team]\n- " + prose(30), StateFail, ReasonPlaceholder, "1 of 3"},
-		"one blank of five":   {plain, strings.Repeat(prose(12)+"\n\n", 4) + "Owner: TBD\n", StateWarn, ReasonPlaceholder, "the first at line 13"},
-		"one blank of four":   {plain, strings.Repeat(prose(12)+"\n\n", 3) + "Owner: TBD\n", StateFail, ReasonPlaceholder, "the first at line 10"},
-		"blank heading":       {plain, strings.Repeat(prose(12)+"\n\n", 5) + "## Todo: restore\n", StateWarn, ReasonPlaceholder, "line 16"},
-		"blank in code":       {plain, prose(20) + "\n\n```\nTODO\n```\n\n`TODO` and <!-- TODO --> seen\n", StatePass, ReasonNone, ""},
-		"conflict":            {plain, prose(40) + "\n\n<<<<<<< HEAD\n" + prose(6) + "\n=======\n" + prose(6) + "\n>>>>>>> other\n", StateFail, ReasonInvalid, "file:9: the conflict of a merge"},
-		"no conflict":         {plain, prose(40) + "\n\n    <<<<<<< HEAD\n\n=======\n", StatePass, ReasonNone, ""},
-		"no steps wanted":     {plain, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
-		"two sections":        {runbook, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
-		"one section":         {runbook, prose(20) + "\n\n# One\n\n1. Look.\n2. Restart.\n", StateWarn, ReasonWeak, "has 1 section"},
-		"no section":          {runbook, prose(20), StateFail, ReasonMissing, "no section with steps"},
-		"steps, no heading":   {runbook, prose(20) + "\n\n1. Look.\n2. Restart.\n", StateFail, ReasonMissing, "no section with steps"},
-		"a list of one":       {runbook, prose(20) + "\n\n# One\n\n1. Look.\n\n# Two\n\n1. Look.\n", StateFail, ReasonMissing, "no section"},
-		"one with a command":  {runbook, prose(20) + "\n\n# One\n\n1. Run `make up`.\n\n# Two\n\n- run `make up`\n", StatePass, ReasonNone, ""},
-		"table of commands":   {runbook, prose(20) + "\n\n# One\n\n|Symptom|Do|\n|-|-|\n|down|`make up`|\n\n# Two\n\n    make up\n", StatePass, ReasonNone, ""},
-		"contents":            {runbook, prose(20) + "\n\n# Contents\n\n1. [One](#one)\n2. [Two](#two)\n", StateFail, ReasonMissing, "no section"},
-		"bullets of prose":    {runbook, prose(20) + "\n\n# One\n\n- be calm\n- be quick\n", StateFail, ReasonMissing, "no section"},
-		"commented commands":  {runbook, prose(20) + "\n\n# One\n\n```\n# nothing\n```\n\n# Two\n\n```\n// nothing\n```\n", StateFail, ReasonMissing, "no section"},
-		"diagrams":            {runbook, prose(20) + "\n\n# One\n\n```mermaid\ngraph TD\n```\n", StateFail, ReasonMissing, "no section"},
-		"steps to be written": {runbook, strings.Repeat(prose(12)+"\n\n", 9) + "# One\n\n1. TODO\n2. TODO\n", StateFail, ReasonMissing, "no section"},
+		"enough words":      {plain, prose(20), StatePass, ReasonNone, "20 words"},
+		"too few words":     {plain, prose(19), StateFail, ReasonEmpty, "19 words"},
+		"empty":             {plain, "", StateFail, ReasonEmpty, "no text"},
+		"blank lines":       {plain, "\n \n\t\n", StateFail, ReasonEmpty, "no text"},
+		"only headings":     {plain, strings.Repeat("# A heading of many words\n\n", 20), StateFail, ReasonEmpty, "no text"},
+		"only code":         {plain, "# A\n\n```\n" + prose(60) + "\n```\n", StateFail, ReasonEmpty, "no text"},
+		"only a comment":    {plain, "# A\n\n<!-- " + prose(60) + " -->\n", StateFail, ReasonEmpty, "no text"},
+		"only numbers":      {plain, strings.Repeat("12 ", 60), StateFail, ReasonEmpty, "no text"},
+		"only front matter": {plain, "---\n" + prose(60) + "\n---\n", StateFail, ReasonEmpty, "no text"},
+		"template":          {plain, "# Plan\n\nTBD\n\n## Restore\n\nTODO\n", StateFail, ReasonPlaceholder, "the first at line 3"},
+		"long template":     {plain, prose(40) + "\n\n- Team: [your team]\n- " + prose(30), StateFail, ReasonPlaceholder, "1 of 3"},
+		"one blank of five": {plain, strings.Repeat(prose(12)+"\n\n", 4) + "Owner: TBD\n", StateWarn, ReasonPlaceholder, "the first at line 13"},
+		"one blank of four": {plain, strings.Repeat(prose(12)+"\n\n", 3) + "Owner: TBD\n", StateFail, ReasonPlaceholder, "the first at line 10"},
+		"blank heading":     {plain, strings.Repeat(prose(12)+"\n\n", 5) + "## Todo: restore\n", StateWarn, ReasonPlaceholder, "line 16"},
+		"blank in code":     {plain, prose(20) + "\n\n```\nTODO\n```\n\n`TODO` and <!-- TODO --> seen\n", StatePass, ReasonNone, ""},
+		"conflict": {plain,
+			prose(40) + "\n\n<<<<<<< HEAD\n" + prose(6) + "\n=======\n" + prose(6) + "\n>>>>>>> other\n", StateFail,
+			ReasonInvalid, "file:9: unresolved merge conflict"},
+		"no conflict":       {plain, prose(40) + "\n\n    <<<<<<< HEAD\n\n=======\n", StatePass, ReasonNone, ""},
+		"no steps required": {plain, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
+		"two sections":      {runbook, prose(20) + steps, StatePass, ReasonNone, "2 sections with steps"},
+		"one section":       {runbook, prose(20) + "\n\n# One\n\n1. Look.\n2. Restart.\n", StateWarn, ReasonWeak, "has 1 section"},
+		"no section":        {runbook, prose(20), StateFail, ReasonMissing, "no section with steps"},
+		"steps, no heading": {runbook, prose(20) + "\n\n1. Look.\n2. Restart.\n", StateFail, ReasonMissing, "no section with steps"},
+		"lists of one step": {runbook, prose(20) + "\n\n# One\n\n1. Look.\n\n# Two\n\n1. Look.\n", StateFail,
+			ReasonMissing, "no section"},
+		"one with a command": {runbook, prose(20) + "\n\n# One\n\n1. Run `make up`.\n\n# Two\n\n- run `make up`\n", StatePass, ReasonNone, ""},
+		"table of commands":  {runbook, prose(20) + "\n\n# One\n\n|Symptom|Do|\n|-|-|\n|down|`make up`|\n\n# Two\n\n    make up\n", StatePass, ReasonNone, ""},
+		"contents":           {runbook, prose(20) + "\n\n# Contents\n\n1. [One](#one)\n2. [Two](#two)\n", StateFail, ReasonMissing, "no section"},
+		"bullets of prose":   {runbook, prose(20) + "\n\n# One\n\n- be calm\n- be quick\n", StateFail, ReasonMissing, "no section"},
+		"commented commands": {runbook, prose(20) + "\n\n# One\n\n```\n# nothing\n```\n\n# Two\n\n```\n// nothing\n```\n", StateFail, ReasonMissing, "no section"},
+		"diagrams":           {runbook, prose(20) + "\n\n# One\n\n```mermaid\ngraph TD\n```\n", StateFail, ReasonMissing, "no section"},
+		"unfinished steps": {runbook, strings.Repeat(prose(12)+"\n\n", 9) + "# One\n\n1. TODO\n2. TODO\n", StateFail,
+			ReasonMissing, "no section"},
 
-		"objectives":              {dr, prose(20) + "\n\n- RTO: 4 hours\n- RPO: 15 min\n", StatePass, ReasonNone, ""},
-		"objectives by words":     {dr, prose(20) + "\n\nThe recovery-time  objective is one hour, the Recovery Point Objective half an hour.\n", StatePass, ReasonNone, ""},
-		"objectives in one":       {dr, prose(20) + "\n\nRTO/RPO: 4h\n", StatePass, ReasonNone, ""},
-		"objectives in a table":   {dr, prose(20) + "\n\n|Scenario|RTO|RPO|\n|-|-|-|\n|disk|4h|1h|\n", StatePass, ReasonNone, ""},
-		"objectives in headings":  {dr, prose(20) + "\n\n## RTO\n\n### Database\n\nfour hours\n\n## RPO\n\nzero\n", StatePass, ReasonNone, ""},
-		"objective below a list":  {dr, prose(20) + "\n\nOur RTO and RPO:\n\n- database 4h\n", StatePass, ReasonNone, ""},
-		"undecided table":         {dr, prose(20) + "\n\n|Scenario|RTO|RPO|\n|-|-|-|\n|disk|TBD|TBD|\n\n# More\n\n" + strings.Repeat(prose(12)+"\n\n", 9), StateFail, ReasonPlaceholder, "file:8 names the RTO without deciding it"},
-		"template's hours":        {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: XX hours\n- RPO: 1h\n", StateFail, ReasonPlaceholder, "names the RTO without deciding it"},
-		"no RPO":                  {dr, prose(20) + "\n\nRTO: 4 hours\n", StateFail, ReasonMissing, "RPO or recovery point objective"},
-		"neither":                 {dr, prose(20), StateFail, ReasonMissing, "RTO or"},
-		"only within other words": {dr, prose(20) + "\n\nThe airport: 4 hours, torpor: 4h, RTOX 3h\n", StateFail, ReasonMissing, "RTO or"},
-		"only in code":            {dr, prose(20) + "\n\n```\nRTO: 4h RPO: 4h\n```\n", StateFail, ReasonMissing, "RTO or"},
-		"without a time":          {dr, prose(20) + "\n\nWe have an RTO.\n\n## Points\n\nRPO: 4h\n", StateWarn, ReasonWeak, "file:6 names the RTO"},
-		"time of another heading": {dr, prose(20) + "\n\n## RTO\n\nshort\n\n## RPO\n\n4h\n", StateWarn, ReasonWeak, "names the RTO"},
-		"undecided":               {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n", StateFail, ReasonPlaceholder, "file:28 names the RTO without deciding it"},
-		"decided further on":      {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n\n# Later\n\nRTO 1h\n", StateWarn, ReasonPlaceholder, "line 28"},
+		"objectives":             {dr, prose(20) + "\n\n- RTO: 4 hours\n- RPO: 15 min\n", StatePass, ReasonNone, ""},
+		"objectives by words":    {dr, prose(20) + "\n\nThe recovery-time  objective is one hour, the Recovery Point Objective half an hour.\n", StatePass, ReasonNone, ""},
+		"objectives combined":    {dr, prose(20) + "\n\nRTO/RPO: 4h\n", StatePass, ReasonNone, ""},
+		"objectives in a table":  {dr, prose(20) + "\n\n|Scenario|RTO|RPO|\n|-|-|-|\n|disk|4h|1h|\n", StatePass, ReasonNone, ""},
+		"objectives in headings": {dr, prose(20) + "\n\n## RTO\n\n### Database\n\nfour hours\n\n## RPO\n\nzero\n", StatePass, ReasonNone, ""},
+		"objective below a list": {dr, prose(20) + "\n\nOur RTO and RPO:\n\n- database 4h\n", StatePass, ReasonNone, ""},
+		"undecided table": {dr,
+			prose(20) + "\n\n|Scenario|RTO|RPO|\n|-|-|-|\n|disk|TBD|TBD|\n\n# More\n\n" + strings.Repeat(prose(12)+"\n\n", 9),
+			StateFail, ReasonPlaceholder, "file:8 mentions RTO but leaves its value open"},
+		"template's hours": {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: XX hours\n- RPO: 1h\n", StateFail,
+			ReasonPlaceholder, "mentions RTO but leaves its value open"},
+		"no RPO":  {dr, prose(20) + "\n\nRTO: 4 hours\n", StateFail, ReasonMissing, "RPO or recovery point objective"},
+		"neither": {dr, prose(20), StateFail, ReasonMissing, "RTO or"},
+		"only inside other words": {dr, prose(20) + "\n\nThe airport: 4 hours, torpor: 4h, RTOX 3h\n", StateFail,
+			ReasonMissing, "RTO or"},
+		"only in code": {dr, prose(20) + "\n\n```\nRTO: 4h RPO: 4h\n```\n", StateFail, ReasonMissing, "RTO or"},
+		"without a time": {dr, prose(20) + "\n\nWe have an RTO.\n\n## Points\n\nRPO: 4h\n", StateWarn, ReasonWeak,
+			"file:6 mentions RTO without a time"},
+		"time of another heading": {dr, prose(20) + "\n\n## RTO\n\nshort\n\n## RPO\n\n4h\n", StateWarn, ReasonWeak,
+			"mentions RTO without a time"},
+		"undecided": {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n", StateFail,
+			ReasonPlaceholder, "file:28 mentions RTO but leaves its value open"},
+		"decided later": {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: TBD, RPO: 4h\n\n# Later\n\nRTO 1h\n",
+			StateWarn, ReasonPlaceholder, "line 28"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expect(t, sound(tt.spec.judge(parsed(t, tt.text), "file")), tt.state, tt.reason, tt.detail)
@@ -117,7 +129,7 @@ func TestDocumentFiles(t *testing.T) {
 	}
 }
 
-func TestDocumentWithoutPermission(t *testing.T) {
+func TestDocument_PermissionDenied(t *testing.T) {
 	open := func(p *Pass) {
 		t.Helper()
 		for dir := p.Deployment.Root; len(dir) > len(os.TempDir()); dir = filepath.Dir(dir) {
@@ -135,7 +147,7 @@ func TestDocumentWithoutPermission(t *testing.T) {
 		r := look(t, p, "document", "{document: runbook}")
 		expect(t, r, StateUnknown, ReasonPermissionDenied, "RUNBOOK.md cannot be read")
 		if r.Remedy == "" {
-			t.Error("nothing says what would help")
+			t.Error("no remedy")
 		}
 	})
 

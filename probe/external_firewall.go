@@ -6,24 +6,25 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// external_firewall: where a firewall outside the host guards it, which no probe sees, does somebody vouch for its rules?
+// external_firewall: are the rules of a firewall outside the host attested? Probes cannot see such a firewall.
 
 func externalFirewallKind() Kind {
 	return Kind{
 		Name:     "external_firewall",
-		Question: "Where an external firewall guards the host, does somebody vouch for its rules, and does that still hold?",
+		Question: "Are the rules of the external firewall covered by a valid attestation?",
 		Example:  "{item: security/firewall_rules, max_age: 180d}",
 		Layer:    LayerAttested,
-		Reads:    "the attestations, their signatures and allowed_signers, where deployment.firewall.external is set; needs to read them",
-		Values:   []*Value{AttestationExpiry},
-		New:      func() any { return &externalFirewallClaim{} },
+		Reads: "the attestations, their signatures and allowed_signers, when deployment.firewall.external is set; " +
+			"needs read permission",
+		Values: []*Value{AttestationExpiry},
+		New:    func() any { return &externalFirewallClaim{} },
 	}
 }
 
 type externalFirewallClaim struct {
-	Item   string           `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
-	Roles  []string         `yaml:"roles" doc:"roles each of which must vouch; anybody when not set"`
-	MaxAge *schema.Duration `yaml:"max_age" min:"1h" doc:"how long a claim holds at most, whatever it says itself"`
+	Item   string           `yaml:"item" required:"true" doc:"attested item, as category/item"`
+	Roles  []string         `yaml:"roles" doc:"roles that must each attest; anyone may attest when unset"`
+	MaxAge *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of an attestation; overrides a longer validity in the attestation itself"`
 }
 
 func (s *externalFirewallClaim) claim() *attestation {
@@ -32,7 +33,8 @@ func (s *externalFirewallClaim) claim() *attestation {
 
 func (s *externalFirewallClaim) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if !p.Deployment.Firewall.External {
-		return Result{}, Skip("deployment.firewall.external", "no external firewall is configured: the host's own rules are looked at")
+		return Result{}, Skip("deployment.firewall.external",
+			"no external firewall is configured; the host firewall is checked instead")
 	}
 	return s.claim().Probe(ctx, p)
 }
