@@ -1,6 +1,6 @@
 package deployment
 
-// Where the deployment's certificate and key are.
+// Finds the deployment's certificate and key.
 
 import (
 	"errors"
@@ -8,9 +8,11 @@ import (
 	"slices"
 )
 
-// CertificatePair is a certificate with its key, as files of this host.
+// CertificatePair is a certificate and its key, as files on this host.
 type CertificatePair struct {
-	Cert, Key string // absolute; Cert is "" when only the path in nginx's container is known, Key also when nothing names one
+	// Absolute paths. Cert is "" when only the path inside nginx's container is known; Key is also "" when no directive
+	// names it.
+	Cert, Key string
 	// Inside is the certificate's path as nginx sees it; "" when nginx does not name it.
 	Inside string
 	How    string   // Configured or Found
@@ -18,9 +20,9 @@ type CertificatePair struct {
 	Hosts  []string // server_name of the servers that present it
 }
 
-// Certificates says which certificates the deployment presents: the configured one, else those of nginx's TLS servers, else the first pair of known
-// names in the folder of certificates, else that of Let's Encrypt for a public host. None is no error; the error tells that nginx's configuration
-// is there and cannot be read.
+// Certificates returns the certificates that the deployment presents: the configured one, else those of nginx's TLS
+// servers, else the first pair of well-known names in the certificate folder, else Let's Encrypt's for a public host.
+// No certificate is not an error. The error reports an nginx configuration that cannot be read.
 func (v *View) Certificates() ([]CertificatePair, error) {
 	d := v.Deployment
 	if d.TLS.Cert != "" {
@@ -43,7 +45,8 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 			}
 		}
 	}
-	hosts, _ := v.PublicHosts() // those that are known; the rest is told where hosts are asked for
+	// The error is reported where hosts are checked.
+	hosts, _ := v.PublicHosts()
 	for _, h := range hosts {
 		live := filepath.Join(d.hostRoot(), "etc/letsencrypt/live", h.Name)
 		if h.Placeholder == "" && exists(filepath.Join(live, "fullchain.pem")) {
@@ -53,7 +56,7 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	return nil, nil
 }
 
-// certificates are the pairs of all TLS servers, each once.
+// certificates returns the pairs of all TLS servers, without duplicates.
 func (n *Nginx) certificates() []CertificatePair {
 	if n == nil {
 		return nil

@@ -1,6 +1,6 @@
 package deployment
 
-// What was chosen is kept for as long as the directories it was chosen from list the same.
+// Caches the chosen places until a directory they were chosen from lists different entries.
 
 import (
 	"io/fs"
@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// same reports whether a directory lists what it did: the index gives the very entries again for one that has not changed. Entries that are links may
-// have come to lead elsewhere.
+// same reports whether a directory lists the same entries as before. The index returns the identical slice for an
+// unchanged directory. Symbolic links never count as unchanged: their target may have changed.
 func (s seenDir) same(before seenDir) bool {
 	if s.whole != before.whole || len(s.names) != len(before.names) {
 		return false
@@ -17,7 +17,8 @@ func (s seenDir) same(before seenDir) bool {
 	return len(s.names) == 0 || &s.names[0] == &before.names[0] && !slices.ContainsFunc(s.names, func(e fs.DirEntry) bool { return e.Type()&fs.ModeSymlink != 0 })
 }
 
-// chosen keeps what was chosen among the entries of directories until one of them lists something else. The zero value is ready; safe for concurrent use.
+// chosen caches the places chosen among directory entries until one of the directories changes. The zero value is ready
+// to use. Safe for concurrent use.
 type chosen struct {
 	mu          sync.Mutex
 	dirs, order []string
@@ -25,7 +26,7 @@ type chosen struct {
 	places      map[string]Place
 }
 
-// find returns what was chosen before when it would be chosen again, else nil.
+// find returns the cached places, or nil when a directory has changed.
 func (c *chosen) find(p *places) map[string]Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -40,11 +41,11 @@ func (c *chosen) find(p *places) map[string]Place {
 	return c.places
 }
 
-// keep notes what was chosen.
+// keep stores the chosen places.
 func (c *chosen) keep(p *places, places map[string]Place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	p.mu.Lock() // others go on looking
+	p.mu.Lock() // p is still in use by other goroutines
 	defer p.mu.Unlock()
 	c.dirs, c.order, c.lists = slices.Clone(p.dirs), slices.Clone(p.order), make([]seenDir, len(p.order))
 	for i, dir := range p.order {

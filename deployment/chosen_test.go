@@ -9,8 +9,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// TestPlacesFollowWhatLies: what was chosen before is chosen again only while nothing lies there differently.
-func TestPlacesFollowWhatLies(t *testing.T) {
+// TestPlaces_FollowDirectoryChanges: a cached choice is reused only while the directories are unchanged.
+func TestPlaces_FollowDirectoryChanges(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	at := func(name string) string { return filepath.Join(root, name) }
@@ -33,7 +33,7 @@ func TestPlacesFollowWhatLies(t *testing.T) {
 	do(err)
 	cache := &files.Cache{}
 	path := func(fact string) string { return d.View(cache).Place(fact).Path() }
-	settle := func() { // listings are kept from now on
+	settle := func() { // waits until listings are cached
 		t.Helper()
 		time.Sleep(settled + 50*time.Millisecond)
 		for range 3 {
@@ -42,7 +42,7 @@ func TestPlacesFollowWhatLies(t *testing.T) {
 	}
 	settle()
 	if d.chosen.places == nil {
-		t.Fatal("nothing is kept")
+		t.Fatal("no choice is cached")
 	}
 	for _, step := range []struct {
 		what, fact string
@@ -50,15 +50,16 @@ func TestPlacesFollowWhatLies(t *testing.T) {
 		want       string
 	}{
 		{"nothing", FactChangelog, func() {}, "CHANGES.md"},
-		{"a folder becomes a repository", FactRepository, func() { write(".git/HEAD") }, "."},
-		{"a better name", FactChangelog, func() { write("CHANGELOG.md") }, "CHANGELOG.md"},
-		{"it is gone", FactChangelog, func() { do(os.Remove(at("CHANGELOG.md"))) }, "CHANGES.md"},
-		{"a new folder", FactEnvFile, func() { write("deploy/.env.production") }, "deploy/.env.production"},
-		{"a folder below docs", FactRunbook, func() { write("docs/night/RUNBOOK.md") }, "docs/night/RUNBOOK.md"},
-		{"a folder in one that was not there", FactMigrations, func() { do(os.MkdirAll(at("internal/db/migrations"), 0o755)) }, "internal/db/migrations"},
-		{"a link to a folder", FactSSL, func() { do(os.Symlink("elsewhere", at("ssl"))) }, "ssl"},
-		{"the link leads to a file", FactSSL, func() {
-			settle() // the folder that the link lies in stays as it is
+		{"folder becomes a repository", FactRepository, func() { write(".git/HEAD") }, "."},
+		{"preferred name appears", FactChangelog, func() { write("CHANGELOG.md") }, "CHANGELOG.md"},
+		{"file removed", FactChangelog, func() { do(os.Remove(at("CHANGELOG.md"))) }, "CHANGES.md"},
+		{"new folder", FactEnvFile, func() { write("deploy/.env.production") }, "deploy/.env.production"},
+		{"folder below docs", FactRunbook, func() { write("docs/night/RUNBOOK.md") }, "docs/night/RUNBOOK.md"},
+		{"folder in a new folder", FactMigrations, func() { do(os.MkdirAll(at("internal/db/migrations"), 0o755)) },
+			"internal/db/migrations"},
+		{"link to a folder", FactSSL, func() { do(os.Symlink("elsewhere", at("ssl"))) }, "ssl"},
+		{"link target becomes a file", FactSSL, func() {
+			settle() // the folder that contains the link stays unchanged
 			do(os.RemoveAll(at("elsewhere")))
 			write("elsewhere")
 		}, ""},
@@ -76,8 +77,9 @@ func TestPlacesFollowWhatLies(t *testing.T) {
 	}
 }
 
-// TestServicesFollowTheirEnvFiles: what an env file of a service sets is seen when it changes, while the compose file stays.
-func TestServicesFollowTheirEnvFiles(t *testing.T) {
+// TestServiceEnvFiles_FollowChanges: a changed env file of a service takes effect while the compose file stays the
+// same.
+func TestServiceEnvFiles_FollowChanges(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
 	write := func(name, text string) {
@@ -111,6 +113,6 @@ func TestServicesFollowTheirEnvFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := d.View(cache).Own("ELSE"); err == nil {
-		t.Error("that a required file has gone is not told")
+		t.Error("a removed required env file is not reported")
 	}
 }

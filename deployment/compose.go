@@ -1,6 +1,7 @@
 package deployment
 
-// The compose model, loaded as "docker compose --env-file ENV -f …" would, with what that command does not tell: positions.
+// The compose model, loaded like "docker compose --env-file ENV -f …" and extended with positions, which Compose does
+// not report.
 
 import (
 	"errors"
@@ -15,17 +16,18 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// ErrNoCompose says that the deployment has no compose file.
+// ErrNoCompose is returned when the deployment has no compose file.
 var ErrNoCompose = errors.New("no compose file found: set deployment.compose_files")
 
-// Compose is the deployment's compose model. It is shared between callers: nobody changes it.
+// Compose is the deployment's compose model. It is shared between callers and must not be modified.
 type Compose struct {
-	// Project as Compose resolves it, but without the content of env files (see View.Value) and with required variables that are not set empty.
-	// Services of profiles that are not active are in DisabledServices. It holds secrets: nothing of it is printed.
+	// Project is the model as Compose resolves it, without the content of env files (see View.Value) and with unset
+	// required variables replaced by the empty text. Services of inactive profiles are in DisabledServices. It holds
+	// secrets and must never be printed.
 	Project *types.Project
-	Files   []string // absolute, in the order they were merged; included and extended files behind
-	Outside []string // those of Files that lie outside the deployment's root
-	Env     *Env     // the env file that variables were taken from; nil when there is none
+	Files   []string // absolute, in merge order, followed by included and extended files
+	Outside []string // the Files that lie outside the deployment's root
+	Env     *Env     // the env file used for interpolation; nil when there is none
 
 	sorting  sync.Once
 	services []string // sorted
@@ -33,11 +35,11 @@ type Compose struct {
 	variables []Variable
 	configErr error
 	files     []*composeFile
-	main      int // how many of files are merged, the rest is included or extended
+	main      int // number of files that are merged; the rest are included or extended
 }
 
-// ConfigError is what "docker compose config" would say: the first reason to refuse the files, most often a *ComposeError with a line or an
-// *EnvError; nil when it accepts them. The model is there nevertheless.
+// ConfigError returns the first reason for which "docker compose config" would reject the files: usually a
+// *ComposeError with a line or an *EnvError, nil when the files are valid. The model is available in either case.
 func (c *Compose) ConfigError() error { return c.configErr }
 
 type composeResult struct {
@@ -45,8 +47,9 @@ type composeResult struct {
 	err     error
 }
 
-// Compose is the compose model. The error is ErrNoCompose, or a *ComposeError for files of which no model can be made; a model that
-// "docker compose config" would refuse for less (a missing env_file, an undefined network, a required variable) is returned, see ConfigError.
+// Compose returns the compose model. The error is ErrNoCompose, or a *ComposeError when no model can be built. A lesser
+// fault that "docker compose config" rejects (a missing env_file, an undefined network, a required variable) does not
+// prevent a model; see ConfigError.
 func (v *View) Compose() (*Compose, error) { return v.compose() }
 
 func (v *View) loadCompose() (*Compose, error) {
@@ -64,14 +67,16 @@ func (v *View) loadCompose() (*Compose, error) {
 		l := composeLoader{view: v, src: src, env: env}
 		c, err := l.load(place.Paths)
 		if c != nil && c.configErr == nil && env == nil && envPath != "" {
-			c.configErr = &ComposeError{File: v.Deployment.Rel(envPath), Kind: ComposeEnvFile, Text: fmt.Sprintf("the env file cannot be read: %v", reason(envErr)), Err: envErr}
+			c.configErr = &ComposeError{File: v.Deployment.Rel(envPath), Kind: ComposeEnvFile,
+				Text: fmt.Sprintf("env file cannot be read: %v", reason(envErr)), Err: envErr}
 		}
 		return composeResult{c, err}
 	})
 	return result.compose, result.err
 }
 
-// composePlace is the compose files as configured or found, or as COMPOSE_FILE in the env file says, which Compose follows too.
+// composePlace returns the compose files that are configured or found, or those of COMPOSE_FILE in the env file, which
+// Compose follows too.
 func (v *View) composePlace() Place {
 	place := v.places()[FactCompose]
 	if place.How == Configured {
@@ -104,7 +109,7 @@ func (v *View) composePlace() Place {
 	return chosen
 }
 
-// lookup finds a variable as the files' interpolation does.
+// lookup finds a variable with the rules of the files' interpolation.
 func (c *Compose) lookup(name string) (string, bool) {
 	if c.Env == nil {
 		return "", false
@@ -112,7 +117,7 @@ func (c *Compose) lookup(name string) (string, bool) {
 	return c.Env.find(name)
 }
 
-// Services are the names of the services that are started, sorted. Nobody changes them.
+// Services returns the sorted names of the active services. The slice must not be modified.
 func (c *Compose) Services() []string {
 	c.sorting.Do(func() { c.services = slices.Clip(slices.Sorted(maps.Keys(c.Project.Services))) })
 	return c.services

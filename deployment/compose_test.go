@@ -48,7 +48,7 @@ func view(t *testing.T, content map[string]string) *View {
 	return install(t, content).View(&files.Cache{})
 }
 
-func TestComposeConfigError(t *testing.T) {
+func TestCompose_ConfigError(t *testing.T) {
 	const good = "services:\n  web:\n    image: nginx\n"
 	tests := []struct {
 		name    string
@@ -60,14 +60,18 @@ func TestComposeConfigError(t *testing.T) {
 		{"fine", map[string]string{"docker-compose.yml": good}, "", "", false},
 		{"obsolete version", map[string]string{"docker-compose.yml": "version: '3.8'\n" + good}, "", "", false},
 		{"version of another type", map[string]string{"docker-compose.yml": "version: 3.8\n" + good}, "docker-compose.yml:1: version: must be a string", ComposeSchema, false},
-		{"no YAML", map[string]string{"docker-compose.yml": "services:\n  web:\n  - image: [nginx\n"}, "docker-compose.yml:2: is no valid YAML: did not find expected", ComposeSyntax, true},
-		{"a tab", map[string]string{"docker-compose.yml": "services:\n\tweb: {}\n"}, "docker-compose.yml:2: is no valid YAML: found character that cannot start any token", ComposeSyntax, true},
-		{"several at the top", map[string]string{"docker-compose.yml": good + "zoo: 1\nfoo: 1\nbar: 2\n"}, "docker-compose.yml:6: bar: Compose knows no attribute \"bar\" here", ComposeSchema, false},
-		{"empty", map[string]string{"docker-compose.yml": ""}, "docker-compose.yml: is refused by Compose: empty compose file", ComposeOther, true},
-		{"a list", map[string]string{"docker-compose.yml": "- a\n"}, "docker-compose.yml: is refused by Compose: top-level object must be a mapping", ComposeOther, true},
+		{"invalid YAML", map[string]string{"docker-compose.yml": "services:\n  web:\n  - image: [nginx\n"},
+			"docker-compose.yml:2: invalid YAML: did not find expected", ComposeSyntax, true},
+		{"tab", map[string]string{"docker-compose.yml": "services:\n\tweb: {}\n"},
+			"docker-compose.yml:2: invalid YAML: found character that cannot start any token", ComposeSyntax, true},
+		{"several unknown top-level keys", map[string]string{"docker-compose.yml": good + "zoo: 1\nfoo: 1\nbar: 2\n"},
+			"docker-compose.yml:6: bar: unknown attribute \"bar\"", ComposeSchema, false},
+		{"empty", map[string]string{"docker-compose.yml": ""}, "docker-compose.yml: rejected by Compose: empty compose file", ComposeOther, true},
+		{"list", map[string]string{"docker-compose.yml": "- a\n"},
+			"docker-compose.yml: rejected by Compose: top-level object must be a mapping", ComposeOther, true},
 		{"duplicate key", map[string]string{"docker-compose.yml": good + "    environment:\n      A: 1\n      B: 2\n      A: 3\n"},
-			"docker-compose.yml:7: key \"A\" is set before, in line 5", ComposeDuplicate, true},
-		{"duplicate service", map[string]string{"docker-compose.yml": good + "  web:\n    image: x\n"}, "docker-compose.yml:4: key \"web\" is set before, in line 2", ComposeDuplicate, true},
+			"docker-compose.yml:7: duplicate key \"A\", first set in line 5", ComposeDuplicate, true},
+		{"duplicate service", map[string]string{"docker-compose.yml": good + "  web:\n    image: x\n"}, "docker-compose.yml:4: duplicate key \"web\", first set in line 2", ComposeDuplicate, true},
 		{"undefined network", map[string]string{"docker-compose.yml": good + "    networks:\n      - front\n      - back\nnetworks:\n  front: {}\n"},
 			"docker-compose.yml:6: service web refers to an undefined network: \"back\"", ComposeUndefined, false},
 		{"undefined volume", map[string]string{"docker-compose.yml": good + "    volumes:\n      - ./x:/x\n      - data:/data\n"},
@@ -75,38 +79,41 @@ func TestComposeConfigError(t *testing.T) {
 		{"undefined secret", map[string]string{"docker-compose.yml": good + "    secrets: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined secret: \"db\"", ComposeUndefined, false},
 		{"undefined config", map[string]string{"docker-compose.yml": good + "    configs: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined config: \"db\"", ComposeUndefined, false},
 		{"undefined service", map[string]string{"docker-compose.yml": good + "    depends_on:\n      - db\n"}, "docker-compose.yml:5: service web refers to an undefined service: \"db\"", ComposeUndefined, false},
-		{"the first of two", map[string]string{"docker-compose.yml": "services:\n  b:\n    image: x\n    networks: [n1]\n  a:\n    image: x\n    networks: [n2]\n"},
+		{"first of two errors",
+			map[string]string{"docker-compose.yml": "services:\n  b:\n    image: x\n    networks: [n1]\n  a:\n    image: x\n    networks: [n2]\n"},
 			"docker-compose.yml:4: service b refers to an undefined network: \"n1\"", ComposeUndefined, false},
 		{"neither image nor build", map[string]string{"docker-compose.yml": "services:\n  web:\n    restart: always\n"}, "docker-compose.yml:2: service web has neither an image nor a build", ComposeInconsistent, false},
-		{"unknown attribute", map[string]string{"docker-compose.yml": good + "    imagee: x\n"}, "docker-compose.yml:4: services.web.imagee: Compose knows no such attribute here", ComposeSchema, false},
+		{"unknown attribute", map[string]string{"docker-compose.yml": good + "    imagee: x\n"}, "docker-compose.yml:4: services.web.imagee: unknown attribute", ComposeSchema, false},
 		{"bad type", map[string]string{"docker-compose.yml": good + "    ports: 80\n"}, "docker-compose.yml:4: services.web.ports: must be a array", ComposeSchema, true},
 		{"required variable", map[string]string{"docker-compose.yml": good + "    environment:\n      A: x\n      B: ${B:?set B}\n"},
-			"docker-compose.yml:6: required variable B has no value: set it in the env file", ComposeInterpolation, false},
-		{"broken reference", map[string]string{"docker-compose.yml": good + "    command: echo ${\n"}, "docker-compose.yml:4: invalid variable reference: write $$ for a dollar sign that starts none", ComposeInterpolation, true},
-		{"cast", map[string]string{"docker-compose.yml": good + "    cpus: ${CPUS}\n", ".env": "CPUS=many\n"}, "docker-compose.yml:4: services.web.cpus: is no number or boolean once its variables are replaced", ComposeSchema, true},
+			"docker-compose.yml:6: required variable B is not set: set it in the env file", ComposeInterpolation, false},
+		{"broken reference", map[string]string{"docker-compose.yml": good + "    command: echo ${\n"}, "docker-compose.yml:4: invalid variable reference: write $$ for a literal dollar sign", ComposeInterpolation, true},
+		{"cast", map[string]string{"docker-compose.yml": good + "    cpus: ${CPUS}\n", ".env": "CPUS=many\n"}, "docker-compose.yml:4: services.web.cpus: is not a number or boolean after variable substitution", ComposeSchema, true},
 		{"missing env_file", map[string]string{"docker-compose.yml": good + "    env_file:\n      - a.env\n      - b.env\n", "a.env": ""},
 			"docker-compose.yml:6: env file b.env of service web: no such file or directory", ComposeEnvFile, false},
 		{"missing env_file, not required", map[string]string{"docker-compose.yml": good + "    env_file:\n      - path: b.env\n        required: false\n"}, "", "", false},
 		{"broken env_file", map[string]string{"docker-compose.yml": good + "    env_file: a.env\n", "a.env": "A='x\n"},
-			"docker-compose.yml:4: env file a.env of service web: a.env:1: a quoted value has no closing quote", ComposeEnvFile, false},
-		{"broken env file", map[string]string{"docker-compose.yml": good, ".env": "A B=1\n"}, ".env:1: a key holds a space: put the assignment on a line of its own, or quote the value it belongs to", "", false},
-		{"env file is a directory", map[string]string{"docker-compose.yml": good, ".env/": ""}, ".env: the env file cannot be read: not a regular file but a directory", ComposeEnvFile, false},
+			"docker-compose.yml:4: env file a.env of service web: a.env:1: quoted value has no closing quote", ComposeEnvFile, false},
+		{"broken env file", map[string]string{"docker-compose.yml": good, ".env": "A B=1\n"}, ".env:1: key contains a space: put the assignment on its own line, or quote the value it belongs to", "", false},
+		{"env file is a directory", map[string]string{"docker-compose.yml": good, ".env/": ""}, ".env: env file cannot be read: not a regular file but a directory", ComposeEnvFile, false},
 		{"missing label_file", map[string]string{"docker-compose.yml": good + "    label_file: x.labels\n"}, "docker-compose.yml:4: label file x.labels of service web: no such file or directory", ComposeEnvFile, false},
 		{"label_file", map[string]string{"docker-compose.yml": good + "    label_file: [x.labels]\n", "x.labels": "a=b\n"}, "", "", false},
-		{"missing include", map[string]string{"docker-compose.yml": "include:\n  - other.yml\n" + good}, "docker-compose.yml:2: the file it names cannot be read: no such file or directory", ComposeInclude, true},
-		{"remote include", map[string]string{"docker-compose.yml": "include:\n  - https://example.com/x.git\n" + good}, "docker-compose.yml:2: names a remote file, which is not fetched: copy it into the deployment", ComposeInclude, true},
+		{"missing include", map[string]string{"docker-compose.yml": "include:\n  - other.yml\n" + good}, "docker-compose.yml:2: referenced file cannot be read: no such file or directory", ComposeInclude, true},
+		{"remote include", map[string]string{"docker-compose.yml": "include:\n  - https://example.com/x.git\n" + good}, "docker-compose.yml:2: remote files are not fetched: copy the file into the deployment", ComposeInclude, true},
 		{"include", map[string]string{"docker-compose.yml": "include:\n  - other/c.yml\n" + good, "other/c.yml": "services:\n  db:\n    image: postgres\n"}, "", "", false},
 		{"error in an include", map[string]string{"docker-compose.yml": "include:\n  - other/c.yml\n" + good, "other/c.yml": "services:\n  db:\n    image: postgres\n    image: x\n"},
-			"other/c.yml:4: key \"image\" is set before, in line 3", ComposeDuplicate, true},
-		{"missing extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n"}, "docker-compose.yml:5: the file it names cannot be read: no such file or directory", ComposeInclude, true},
+			"other/c.yml:4: duplicate key \"image\", first set in line 3", ComposeDuplicate, true},
+		{"missing extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n"}, "docker-compose.yml:5: referenced file cannot be read: no such file or directory", ComposeInclude, true},
 		{"extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n", "base.yml": "services:\n  base:\n    mem_limit: 1g\n"}, "", "", false},
-		{"dependency circle", map[string]string{"docker-compose.yml": "services:\n  a:\n    image: x\n    depends_on: [b]\n  b:\n    image: x\n    depends_on: [a]\n"},
-			"docker-compose.yml:4: services.a.depends_on: the services depend on each other in a circle: a -> b -> a", ComposeInconsistent, false},
-		{"bad port", map[string]string{"docker-compose.yml": good + "    ports:\n      - \"80:http\"\n"}, "docker-compose.yml:5: is refused by Compose: invalid containerPort", ComposeOther, true},
-		{"a directory", map[string]string{"docker-compose.yml/": ""}, "docker-compose.yml: cannot be read: not a regular file but a directory", ComposeUnreadable, true},
+		{"dependency cycle",
+			map[string]string{"docker-compose.yml": "services:\n  a:\n    image: x\n    depends_on: [b]\n  b:\n    image: x\n    depends_on: [a]\n"},
+			"docker-compose.yml:4: services.a.depends_on: services depend on each other in a cycle: a -> b -> a", ComposeInconsistent, false},
+		{"bad port", map[string]string{"docker-compose.yml": good + "    ports:\n      - \"80:http\"\n"}, "docker-compose.yml:5: rejected by Compose: invalid containerPort", ComposeOther, true},
+		{"directory", map[string]string{"docker-compose.yml/": ""},
+			"docker-compose.yml: cannot be read: not a regular file but a directory", ComposeUnreadable, true},
 		{"too large", map[string]string{"docker-compose.yml": good + strings.Repeat("# padding\n", 110_000)}, "docker-compose.yml: cannot be read: larger than the limit of 1048576 bytes", ComposeUnreadable, true},
 		{"override", map[string]string{"docker-compose.yml": good, "docker-compose.override.yml": "services:\n  web:\n    networks: [x]\n"}, "docker-compose.override.yml:3: service web refers to an undefined network: \"x\"", ComposeUndefined, false},
-		{"NUL", map[string]string{"docker-compose.yml": "services:\x00"}, "docker-compose.yml: holds a NUL byte: it is no text file", ComposeSyntax, true},
+		{"NUL", map[string]string{"docker-compose.yml": "services:\x00"}, "docker-compose.yml: contains a NUL byte: not a text file", ComposeSyntax, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -131,7 +138,7 @@ func TestComposeConfigError(t *testing.T) {
 	}
 }
 
-func TestComposeWithoutFile(t *testing.T) {
+func TestCompose_WithoutFile(t *testing.T) {
 	if _, err := view(t, nil).Compose(); !errors.Is(err, ErrNoCompose) {
 		t.Errorf("got %v", err)
 	}
@@ -144,7 +151,7 @@ func TestComposeWithoutFile(t *testing.T) {
 	}
 }
 
-func TestComposeBombs(t *testing.T) {
+func TestCompose_LimitsExpansion(t *testing.T) {
 	var laughs strings.Builder
 	laughs.WriteString("x-a0: &a0 [lol, lol]\n")
 	for i := 1; i < 40; i++ {
@@ -152,11 +159,11 @@ func TestComposeBombs(t *testing.T) {
 		laughs.WriteString("x-a" + strconv.Itoa(i) + ": &a" + strconv.Itoa(i) + " [*a" + p + ", *a" + p + "]\n")
 	}
 	tests := []struct{ name, in, want string }{
-		{"aliases", laughs.String() + "services: {}\n", "aliases counted in full"},
-		{"large aliases", "x-a: &a " + strings.Repeat("x", 200_000) + "\nx-b: [" + strings.Repeat("*a, ", 5000) + "]\nservices: {}\n", "aliases counted in full"},
+		{"aliases", laughs.String() + "services: {}\n", "with aliases expanded"},
+		{"large aliases", "x-a: &a " + strings.Repeat("x", 200_000) + "\nx-b: [" + strings.Repeat("*a, ", 5000) + "]\nservices: {}\n", "with aliases expanded"},
 		{"many references", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("$A", 200_000), ""},
 		{"nesting", "services: " + strings.Repeat("[", 5000) + strings.Repeat("]", 5000), ""},
-		{"cyclic alias", "x: &x\n  y: *x\nservices: {}\n", "an alias refers to what it is a part of"},
+		{"cyclic alias", "x: &x\n  y: *x\nservices: {}\n", "alias refers to its own parent"},
 		{"interpolated nesting", "services:\n  web:\n    image: x\n    command: " + strings.Repeat("${A:-", 10_000) + strings.Repeat("}", 10_000), "nested too deeply"},
 		{"merge of itself", "x: &x\n  <<: *x\nservices: {}\n", ""},
 	}
@@ -175,8 +182,8 @@ func TestComposeBombs(t *testing.T) {
 	}
 }
 
-// Every scalar of a file that Compose refuses is made a mark in turn: no error may show it.
-func TestComposeErrorsNeverQuote(t *testing.T) {
+// Replaces every scalar of an invalid file with a marker in turn: no error may contain the marker.
+func TestComposeError_NeverQuotesValues(t *testing.T) {
 	const mark = "S3cretMark"
 	const base = `name: app
 services:
@@ -225,7 +232,7 @@ volumes: {data: {}}
 				continue
 			}
 			shown++
-			// Names of networks, volumes and the like are names, also when they are wrong.
+			// Names of networks, volumes and so on may be quoted, even invalid ones.
 			var e *ComposeError
 			if errors.As(err, &e) && (e.Kind == ComposeUndefined || e.Kind == ComposeEnvFile) {
 				continue
@@ -236,12 +243,12 @@ volumes: {data: {}}
 		}
 	}
 	if shown < 50 {
-		t.Errorf("only %d of the broken files were refused", shown)
+		t.Errorf("only %d of the broken files were rejected", shown)
 	}
 }
 
-// The library's global logger must stay silent and untouched.
-func TestComposeIsQuiet(t *testing.T) {
+// The library's global logger must stay silent and unmodified.
+func TestCompose_LogsNothing(t *testing.T) {
 	var out bytes.Buffer
 	logger := logrus.StandardLogger()
 	before := logger.Out
@@ -255,14 +262,14 @@ func TestComposeIsQuiet(t *testing.T) {
 		t.Fatal(err, c.ConfigError())
 	}
 	if !c.Project.Services["web"].ReadOnly {
-		t.Error("yes is no longer true to Compose")
+		t.Error("Compose no longer reads yes as true")
 	}
 	if out.Len() > 0 {
 		t.Errorf("logged: %s", out.String())
 	}
 }
 
-// Whatever a file holds, there is a model or a reason, and asking it anything is safe.
+// Any file gives a model or an error, and all methods of the model are safe to call.
 func FuzzCompose(f *testing.F) {
 	for _, seed := range []string{
 		"services:\n  web:\n    image: x\n    ports: [\"80:80\"]\n    environment: [A, B=1]\n    env_file: [a.env]\n", "a: &a [*a]", "services: {a: {extends: b}, b: {extends: {service: a}}}",
@@ -288,12 +295,12 @@ func FuzzCompose(f *testing.F) {
 		c, err := v.Compose()
 		if err != nil {
 			if err.Error() == "" {
-				t.Fatal("an error without a text")
+				t.Fatal("error without a text")
 			}
 			return
 		}
 		if err := c.ConfigError(); err != nil && err.Error() == "" {
-			t.Fatal("an error without a text")
+			t.Fatal("error without a text")
 		}
 		c.Published()
 		c.Variables()

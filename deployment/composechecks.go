@@ -1,7 +1,7 @@
 package deployment
 
-// What Compose refuses although a model can be made: names that nobody defines, env files that are not there. Found in the order of files and lines,
-// so that the first one stays the first.
+// Faults that Compose rejects although a model can be built: undefined names and missing env files. Errors are found in
+// the order of files and lines, so that the first one is stable.
 
 import (
 	"errors"
@@ -15,7 +15,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// envFiles is the first reason for which Compose would refuse an env or label file of an active service.
+// envFiles returns the first reason for which Compose would reject an env or label file of an active service.
 func (l *composeLoader) envFiles(c *Compose) error {
 	var first *ComposeError
 	check := func(service, attribute, path string, err error) {
@@ -55,7 +55,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 	return first
 }
 
-// fileAt is the place where an attribute of a service names a file: the last one whose path ends in the same name.
+// fileAt returns where a service attribute names a file: the last entry with the same base name.
 func (c *Compose) fileAt(service, attribute, path string) Origin {
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
@@ -75,7 +75,7 @@ func (c *Compose) fileAt(service, attribute, path string) Origin {
 	return Origin{File: c.files[0].shown, Service: service}
 }
 
-// defines reports whether any of the files has the service.
+// defines reports whether any of the files defines the service.
 func (c *Compose) defines(service string) bool {
 	for _, f := range c.files {
 		for _, doc := range f.docs {
@@ -87,7 +87,7 @@ func (c *Compose) defines(service string) bool {
 	return false
 }
 
-// undefined is the first name, by file and line, that a service uses and nobody defines.
+// undefined returns the first undefined name, by file and line, that a service uses.
 func (c *Compose) undefined() *ComposeError {
 	var all []*ComposeError
 	p := c.Project
@@ -147,7 +147,7 @@ func (c *Compose) undefined() *ComposeError {
 	})
 }
 
-// within moves e to the line below a service's attribute that names what.
+// within moves e to the line of a service attribute that names what.
 func (c *Compose) within(e *ComposeError, service, attribute, what string) {
 	for _, f := range c.files {
 		for _, doc := range f.docs {

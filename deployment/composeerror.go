@@ -1,7 +1,7 @@
 package deployment
 
-// What is wrong with a compose file, said by file and line. The library's errors quote values of the file and know no lines: they are recognised,
-// said anew, and looked up in the YAML trees.
+// Describes faults of compose files by file and line. The library's errors quote values of the file and carry no lines,
+// so they are recognised, reworded and located in the YAML trees.
 
 import (
 	"errors"
@@ -16,29 +16,29 @@ import (
 
 // Kinds of a ComposeError.
 const (
-	ComposeUnreadable    = "unreadable"    // Err says why: fs.ErrNotExist, fs.ErrPermission, files.ErrTooLarge, …
-	ComposeSyntax        = "syntax"        // no YAML
+	ComposeUnreadable    = "unreadable"    // Err holds the cause: fs.ErrNotExist, fs.ErrPermission, files.ErrTooLarge, …
+	ComposeSyntax        = "syntax"        // invalid YAML
 	ComposeDuplicate     = "duplicate"     // a key set twice
-	ComposeLimit         = "limit"         // larger or more nested than any real file
+	ComposeLimit         = "limit"         // larger or more deeply nested than allowed
 	ComposeInclude       = "include"       // an included or extended file cannot be read
 	ComposeInterpolation = "interpolation" // a variable reference: Err is a *SubstitutionError
 	ComposeSchema        = "schema"        // an unknown attribute or a value of the wrong type
-	ComposeUndefined     = "undefined"     // a network, volume, secret, config or service that nobody defines
+	ComposeUndefined     = "undefined"     // a network, volume, secret, config or service that is not defined
 	ComposeInconsistent  = "inconsistent"  // attributes that contradict each other
-	ComposeEnvFile       = "env_file"      // an env file that is missing or that Compose refuses
-	ComposeOther         = "other"         // refused for another reason
+	ComposeEnvFile       = "env_file"      // an env file that is missing or that Compose rejects
+	ComposeOther         = "other"         // rejected for another reason
 )
 
-// ComposeError is the reason why docker compose would refuse the files. It never holds a value of them; keys and names of services, networks,
-// volumes and files it does.
+// ComposeError is a reason for which docker compose would reject the files. It never holds a value of the files. It may
+// hold keys and names of services, networks, volumes and files.
 type ComposeError struct {
-	File    string // as shown to people; "" when no single file is at fault
-	Line    int    // 0 when not known
+	File    string // as displayed; "" when no single file is at fault
+	Line    int    // 0 when unknown
 	Kind    string // one of the Compose kinds
 	Key     string // the attribute, variable or name at fault; "" for none
 	Service string // "" for none
 	Text    string // lower case, without file and line
-	Err     error  // what lies behind it, when that is of use to errors.Is and errors.As
+	Err     error  // the cause, where errors.Is and errors.As can use it; nil otherwise
 }
 
 // Error implements error.
@@ -52,10 +52,11 @@ func (e *ComposeError) Error() string {
 	return e.File + ":" + strconv.Itoa(e.Line) + ": " + e.Text
 }
 
-// Unwrap gives errors.Is and errors.As the error behind.
+// Unwrap returns the cause.
 func (e *ComposeError) Unwrap() error { return e.Err }
 
-// plainWords is the start of a message up to where it may begin to quote: a quote, a colon, an arrow, a number's start after "got".
+// plainWords returns the start of a message up to the point where it may quote a value: a quote, a colon, an arrow, a
+// number after "got".
 func plainWords(text string) string {
 	if i := strings.IndexAny(text, "\"'`:\n<>{}[]$="); i >= 0 {
 		text = text[:i]
@@ -81,7 +82,7 @@ var (
 	cycle             = regexp.MustCompile(`cycle detected: ([\w. >-]+)$`)
 )
 
-// explain turns the library's error into one with a position.
+// explain converts the library's error to one with a position.
 func (c *Compose) explain(err error) *ComposeError {
 	var known *ComposeError
 	if errors.As(err, &known) {
@@ -92,30 +93,32 @@ func (c *Compose) explain(err error) *ComposeError {
 	}
 	text := err.Error()
 	if m := interpolatingPath.FindStringSubmatch(text); m != nil {
-		return c.at(m[1], &ComposeError{Kind: ComposeSchema, Text: "is no number or boolean once its variables are replaced"})
+		return c.at(m[1], &ComposeError{Kind: ComposeSchema, Text: "is not a number or boolean after variable substitution"})
 	}
 	if m := schemaError.FindStringSubmatch(text); m != nil {
 		return c.explainSchema(m[1], m[2])
 	}
 	if m := decodingField.FindStringSubmatch(text); m != nil {
-		return c.at(m[1]+"."+m[2]+"."+m[3], &ComposeError{Kind: ComposeSchema, Text: "has a value of the wrong form"})
+		return c.at(m[1]+"."+m[2]+"."+m[3], &ComposeError{Kind: ComposeSchema, Text: "value has the wrong type"})
 	}
 	if m := cycle.FindStringSubmatch(text); m != nil {
 		first, _, _ := strings.Cut(m[1], " ")
-		return c.at("services."+first+".depends_on", &ComposeError{Kind: ComposeInconsistent, Service: first, Text: "the services depend on each other in a circle: " + m[1]})
+		return c.at("services."+first+".depends_on", &ComposeError{Kind: ComposeInconsistent, Service: first,
+			Text: "services depend on each other in a cycle: " + m[1]})
 	}
 	if m := dottedStart.FindStringSubmatch(text); m != nil {
 		what := plainWords(strings.TrimPrefix(text[len(m[0]):], " "))
 		if what == "" {
-			what = "has a value that Compose refuses"
+			what = "value is rejected by Compose"
 		}
 		return c.at(m[1], &ComposeError{Kind: ComposeInconsistent, Text: what})
 	}
 	if m := serviceNamed.FindStringSubmatch(text); m != nil && c.defines(m[1]) {
 		what := plainWords(text[strings.Index(text, m[0])+len(m[0]):])
-		return c.at("services."+m[1], &ComposeError{Kind: ComposeInconsistent, Service: m[1], Text: strings.TrimSpace("is refused by Compose: " + what)})
+		return c.at("services."+m[1], &ComposeError{Kind: ComposeInconsistent, Service: m[1],
+			Text: strings.TrimSpace("rejected by Compose: " + what)})
 	}
-	e := &ComposeError{Kind: ComposeOther, Text: "is refused by Compose: " + plainWords(text)}
+	e := &ComposeError{Kind: ComposeOther, Text: "rejected by Compose: " + plainWords(text)}
 	if f := c.files[0]; f != nil {
 		e.File = f.shown
 	}
@@ -123,7 +126,8 @@ func (c *Compose) explain(err error) *ComposeError {
 	return e
 }
 
-// explainSubstitution finds the references that cannot be replaced and tells the first in the order of files and lines.
+// explainSubstitution finds the references that cannot be expanded and returns the first in the order of files and
+// lines.
 func (c *Compose) explainSubstitution(err error) *ComposeError {
 	var s *SubstitutionError
 	if !errors.As(err, &s) {
@@ -151,20 +155,21 @@ func (c *Compose) explainSubstitution(err error) *ComposeError {
 	return first
 }
 
-// explainSchema says a schema error anew: which attribute, and what it must be.
+// explainSchema rewords a schema error: which attribute, and what it must be.
 func (c *Compose) explainSchema(path, what string) *ComposeError {
 	if m := additional.FindStringSubmatch(what); m != nil {
-		names := strings.Split(m[1], ",") // in the order of a Go map
+		names := strings.Split(m[1], ",") // in random order: the library iterates over a map
 		for i, name := range names {
 			names[i] = strings.Trim(name, "' ")
 		}
 		name := slices.Min(names)
-		return c.at(strings.TrimPrefix(path+"."+name, "."), &ComposeError{Kind: ComposeSchema, Key: name, Text: "Compose knows no attribute " + shortKey(name) + " here"})
+		return c.at(strings.TrimPrefix(path+"."+name, "."), &ComposeError{Kind: ComposeSchema, Key: name,
+			Text: "unknown attribute " + shortKey(name)})
 	}
-	if what == "false schema" { // no attribute of this name, the path's last part
-		return c.at(path, &ComposeError{Kind: ComposeSchema, Text: "Compose knows no such attribute here"})
+	if what == "false schema" { // the last part of the path is an unknown attribute
+		return c.at(path, &ComposeError{Kind: ComposeSchema, Text: "unknown attribute"})
 	}
-	text := "has a value that Compose does not take"
+	text := "value is not accepted by Compose"
 	if mustBe.MatchString(what) {
 		text = what
 	} else if strings.HasPrefix(what, "missing propert") {
@@ -173,7 +178,7 @@ func (c *Compose) explainSchema(path, what string) *ComposeError {
 	return c.at(path, &ComposeError{Kind: ComposeSchema, Text: text})
 }
 
-// at completes e with the position of a dotted path in the last file that has it, and puts the path before its text.
+// at adds the position of a dotted path in the last file that has it, and prefixes the text with the path.
 func (c *Compose) at(path string, e *ComposeError) *ComposeError {
 	path = strings.NewReplacer(".[]", "", "[", ".", "]", "").Replace(path)
 	best := 0
@@ -202,7 +207,7 @@ func (c *Compose) at(path string, e *ComposeError) *ComposeError {
 	return e
 }
 
-// shownPath is a path for people, without the names of variables' values: list items of an environment hold both.
+// shownPath formats a path for display. It drops values: list items of an environment hold both name and value.
 func shownPath(parts []string) string {
 	for i, p := range parts {
 		if k, _, ok := strings.Cut(p, "="); ok {
@@ -212,7 +217,7 @@ func shownPath(parts []string) string {
 	return strings.Trim(strings.Join(parts, "."), ".")
 }
 
-// reach is how many parts of a path the tree goes along.
+// reach returns how many parts of a path exist in the tree.
 func reach(n *yaml.Node, path string) int {
 	parts := strings.Split(path, ".")
 	for take := len(parts); take > 0; take-- {
@@ -223,8 +228,8 @@ func reach(n *yaml.Node, path string) int {
 	return 0
 }
 
-// whereQuoted gives e the line of the value that a message quotes, at its end or whole, when just one line of the files fits. The value itself is
-// not said.
+// whereQuoted sets e's line to that of the value a message quotes, at its end or whole, when exactly one line of the
+// files matches. The value itself is not reported.
 func (c *Compose) whereQuoted(message string, e *ComposeError) {
 	lines := map[string]int{}
 	end := strings.Trim(message[strings.LastIndex(message, ": ")+1:], " '\"")

@@ -1,6 +1,6 @@
 package deployment
 
-// Which of the compose files that lie around are the deployment's.
+// Selects the deployment's compose files among those found.
 
 import (
 	"path/filepath"
@@ -10,8 +10,9 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 )
 
-// composeFiles chooses as Compose does, in the directory of the env file before the others: one main file by Compose's own order of names, and one
-// override file beside it. Without either name a docker-compose.prod*.yml is taken.
+// composeFiles selects files as Compose does, preferring the directory of the env file: one main file by Compose's own
+// order of names, and one override file in the same directory. If neither exists, a docker-compose.prod*.yml is
+// selected.
 func (p *places) composeFiles(env Place) Place {
 	place := Place{Fact: FactCompose, How: Default}
 	main, override := cli.DefaultFileNames, cli.DefaultOverrideFileNames

@@ -1,9 +1,10 @@
 package deployment
 
-// How the compose model is made.
+// Builds the compose model.
 //
-// The library logs through a global logger. Nothing is changed there: variables are replaced by our own code, a version attribute is blanked
-// before, env files of services are read by our own parser, and what remains (an external.name, a ~ without HOME) warns once per change of a file.
+// The library logs through a global logger, which stays untouched. To keep it quiet, variables are expanded by our own
+// code, a version attribute is blanked first, and env files of services are read by our own parser. The remaining
+// warnings (an external.name, a ~ without HOME) appear once per change of a file.
 
 import (
 	"context"
@@ -20,7 +21,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// composeLoader makes one model.
+// composeLoader builds one model.
 type composeLoader struct {
 	view *View
 	src  sources
@@ -69,7 +70,7 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 		c.Project = project
 		c.configErr = strict
 		if first := c.undefined(); strict.Kind != ComposeInterpolation && strict.Kind != ComposeSchema && first != nil {
-			c.configErr = first // the library ranges over maps: which of several it tells is chance
+			c.configErr = first // the library iterates over maps and returns a random one of several errors
 		}
 	}
 	c.Project = project
@@ -82,11 +83,11 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 	return c, nil
 }
 
-// project has the library make the model. Not strict, it takes what can be used of files that Compose refuses.
+// project builds the model with the library. If strict is false, it uses what it can of files that Compose rejects.
 func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *types.Project, err error) {
 	defer func() {
-		if p := recover(); p != nil { // a value of a form that the library asserts not to see
-			project, err = nil, errors.New("a value has a form that Compose cannot read")
+		if p := recover(); p != nil { // the library asserts types that it does not check
+			project, err = nil, errors.New("a value has a type that Compose cannot read")
 		}
 	}()
 	details := types.ConfigDetails{WorkingDir: dir, Environment: types.Mapping{}}
@@ -117,7 +118,7 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 	})
 }
 
-// name names the project as Compose does: configured, COMPOSE_PROJECT_NAME, the files' name, the folder's.
+// name sets the project name in Compose's order: configured, COMPOSE_PROJECT_NAME, the files' name, the folder's name.
 func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
 	configured := l.view.Deployment.Docker.Project
 	if configured == "" {
@@ -155,7 +156,7 @@ func (l *composeLoader) profiles() []string {
 	return profiles
 }
 
-// quietCasts keeps the library from warning of yes and no, through its global logger, where a boolean is wanted.
+// quietCasts accepts yes and no as booleans, because the library would log a warning through its global logger.
 func quietCasts(casts map[tree.Path]interpolation.Cast) map[tree.Path]interpolation.Cast {
 	quiet := make(map[tree.Path]interpolation.Cast, len(casts))
 	for path, cast := range casts {

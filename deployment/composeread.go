@@ -1,6 +1,7 @@
 package deployment
 
-// Reading all files of a compose model before the library does: bounded, local, told when they lie elsewhere.
+// Reads all files of a compose model before the library does. Reads are bounded and local, and files outside the root
+// are reported.
 
 import (
 	"errors"
@@ -12,18 +13,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// composeReader reads the files of a model with all that they include and extend, each once, local files only.
+// composeReader reads the local files of a model and everything that they include and extend, each file once.
 type composeReader struct {
 	root    string
 	src     sources
 	expand  *expander
 	loaded  map[string]*composeFile
 	ordered []*composeFile
-	// outside are files that lie outside the deployment's root: read, since teams do share them, but told.
+	// outside lists the files outside the deployment's root. They are read, because teams do share files, and reported.
 	outside []string
 }
 
-// file reads one file of the model. from is the file and line that name it, nil for the main ones.
+// file reads one file of the model. from is the file and line that names it; nil for the main files.
 func (r *composeReader) file(path string, from *ComposeError) (*composeFile, error) {
 	path = filepath.Clean(path)
 	if f, ok := r.loaded[path]; ok {
@@ -40,7 +41,7 @@ func (r *composeReader) file(path string, from *ComposeError) (*composeFile, err
 	data, _, err := r.src.read(path, maxComposeFile)
 	if err != nil {
 		if from.File != shown {
-			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("the file it names cannot be read: %v", reason(err)), err
+			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("referenced file cannot be read: %v", reason(err)), err
 		} else {
 			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", reason(err)), err
 		}
@@ -58,7 +59,8 @@ func (r *composeReader) file(path string, from *ComposeError) (*composeFile, err
 	return f, nil
 }
 
-// follow reads what a file includes and extends, so that nothing unread, unbounded or remote is left for the library to open.
+// follow reads everything that a file includes and extends, so that the library never opens an unread, oversized or
+// remote file.
 func (r *composeReader) follow(f *composeFile, projectDir string) error {
 	for _, doc := range f.docs {
 		if _, list := child(doc, "include"); list != nil {
@@ -91,7 +93,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 		if entry.Kind == yaml.MappingNode {
 			_, path := child(entry, "path")
 			if path == nil {
-				continue // refused by the library, with its reason
+				continue // the library rejects it
 			}
 			paths = []*yaml.Node{path}
 			if path.Kind == yaml.SequenceNode {
@@ -149,19 +151,20 @@ func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) e
 	return nil
 }
 
-// env looks at the env file of an include before the library does.
+// env checks the env file of an include before the library reads it.
 func (r *composeReader) env(f *composeFile, line int, path string) error {
 	data, info, err := r.src.read(path, maxEnvFile)
 	if err != nil {
-		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude, Text: fmt.Sprintf("the env file of the include cannot be read: %v", reason(err)), Err: err}
+		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude,
+			Text: fmt.Sprintf("env file of the include cannot be read: %v", reason(err)), Err: err}
 	}
 	return parseEnv(path, relative(r.root, path), data, info).Err()
 }
 
-// open reads the file that the scalar n of f names and goes on with then; once per file.
+// open reads the file named by the scalar n of f and calls then with it, once per file.
 func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func(*composeFile) error) error {
 	if n == nil || n.Kind != yaml.ScalarNode {
-		return nil // refused by the library, with its reason
+		return nil // the library rejects it
 	}
 	at := &ComposeError{File: f.shown, Line: n.Line}
 	path, err := r.expand.expand(n.Value)
@@ -170,14 +173,14 @@ func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func
 		return at
 	}
 	if strings.Contains(path, "://") || strings.HasPrefix(path, "git@") || strings.Contains(path, ".git#") {
-		at.Kind, at.Text = ComposeInclude, "names a remote file, which is not fetched: copy it into the deployment"
+		at.Kind, at.Text = ComposeInclude, "remote files are not fetched: copy the file into the deployment"
 		return at
 	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(dir, path)
 	}
 	if _, ok := r.loaded[filepath.Clean(path)]; ok {
-		return nil // a cycle, or the same file twice: the library's to judge
+		return nil // a cycle or a repeated file: the library decides
 	}
 	next, err := r.file(path, at)
 	if err != nil {
@@ -186,7 +189,7 @@ func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func
 	return then(next)
 }
 
-// reason is why a file could not be read, without its path.
+// reason returns the cause of a read error without its path.
 func reason(err error) error {
 	var p *fs.PathError
 	if errors.As(err, &p) {

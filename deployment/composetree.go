@@ -1,6 +1,7 @@
 package deployment
 
-// Compose files as YAML trees: read with bounds before the library sees them, and asked for positions afterwards, since the library keeps none.
+// Compose files as YAML trees. They are checked against limits before the library parses them, and provide the
+// positions that the library does not keep.
 
 import (
 	"bytes"
@@ -16,27 +17,27 @@ import (
 
 const (
 	maxComposeFile  = 1 << 20
-	maxComposeFiles = 30     // with all that they include and extend
-	maxNodes        = 50_000 // of one file, every alias counted as what it stands for
+	maxComposeFiles = 30     // including included and extended files
+	maxNodes        = 50_000 // per file, with aliases expanded
 	maxNesting      = 100
-	maxText         = 4 << 20 // bytes of one file's values, every alias counted as what it stands for
+	maxText         = 4 << 20 // bytes of values per file, with aliases expanded
 )
 
 // composeFile is one file of the model.
 type composeFile struct {
 	path  string // absolute
-	shown string // for people
+	shown string // for display
 	data  []byte
-	docs  []*yaml.Node // the root of each document; aliases still in place
+	docs  []*yaml.Node // the root of each document; aliases are not resolved
 }
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:document contains )?(?:line (\d+)(?:, column \d+)?: )?`)
 
-// parseCompose reads a file's YAML and refuses what would grow without bound, nest without end or set a key twice.
+// parseCompose parses a file's YAML and rejects unbounded growth, excessive nesting and duplicate keys.
 func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 	f := &composeFile{path: path, shown: shown, data: data}
 	if bytes.IndexByte(data, 0) >= 0 {
-		return nil, &ComposeError{File: shown, Kind: ComposeSyntax, Text: "holds a NUL byte: it is no text file"}
+		return nil, &ComposeError{File: shown, Kind: ComposeSyntax, Text: "contains a NUL byte: not a text file"}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	left, text := maxNodes, maxText
@@ -53,7 +54,7 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 				line, _ = strconv.Atoi(m[1])
 				text = text[len(m[0]):]
 			}
-			return nil, &ComposeError{File: shown, Line: line, Kind: ComposeSyntax, Text: "is no valid YAML: " + plainWords(text)}
+			return nil, &ComposeError{File: shown, Line: line, Kind: ComposeSyntax, Text: "invalid YAML: " + plainWords(text)}
 		}
 		check := treeCheck{file: shown, left: &left, text: &text, open: map[*yaml.Node]bool{}}
 		if err := check.node(&doc, 0); err != nil {
@@ -66,7 +67,7 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 	return f, nil
 }
 
-// treeCheck walks a tree the way a decoder that follows aliases would, and stops where that would hurt.
+// treeCheck walks a tree like a decoder that follows aliases, and stops at the limits.
 type treeCheck struct {
 	file string
 	left *int
@@ -78,14 +79,16 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 	*c.left--
 	*c.text -= len(n.Value)
 	if *c.left < 0 || *c.text < 0 {
-		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("holds more than %d values or %d MiB, aliases counted in full", maxNodes, maxText>>20)}
+		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit,
+			Text: fmt.Sprintf("contains more than %d values or %d MiB with aliases expanded", maxNodes, maxText>>20)}
 	}
 	if depth > maxNesting {
-		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit, Text: fmt.Sprintf("is nested more than %d levels deep", maxNesting)}
+		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit,
+			Text: fmt.Sprintf("is nested more than %d levels deep", maxNesting)}
 	}
 	if n.Kind == yaml.AliasNode {
 		if c.open[n.Alias] {
-			return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeSyntax, Text: "an alias refers to what it is a part of"}
+			return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeSyntax, Text: "alias refers to its own parent"}
 		}
 		c.open[n.Alias] = true
 		defer delete(c.open, n.Alias)
@@ -96,7 +99,8 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if first, ok := lines[key.Value]; ok {
-				return &ComposeError{File: c.file, Line: key.Line, Kind: ComposeDuplicate, Key: key.Value, Text: fmt.Sprintf("key %s is set before, in line %d", shortKey(key.Value), first)}
+				return &ComposeError{File: c.file, Line: key.Line, Kind: ComposeDuplicate, Key: key.Value,
+					Text: fmt.Sprintf("duplicate key %s, first set in line %d", shortKey(key.Value), first)}
 			}
 			lines[key.Value] = key.Line
 		}
@@ -109,7 +113,7 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 	return nil
 }
 
-// shortKey is a key for people: quoted, cut when it is longer than any real one.
+// shortKey formats a key for display: quoted and truncated.
 func shortKey(key string) string {
 	if len(key) > 60 {
 		key = key[:60] + "…"
@@ -117,8 +121,8 @@ func shortKey(key string) string {
 	return strconv.Quote(key)
 }
 
-// withoutVersion blanks the obsolete top-level version, since the library warns of it through a global logger and ignores it otherwise. A version
-// that is not a text on one line stays, to be refused.
+// withoutVersion blanks the obsolete top-level version, because the library warns about it through a global logger and
+// otherwise ignores it. A version that is not a string on one line stays and is rejected by the library.
 func (f *composeFile) withoutVersion() []byte {
 	if len(f.docs) != 1 || f.docs[0].Kind != yaml.MappingNode || f.docs[0].Style&yaml.FlowStyle != 0 {
 		return f.data
@@ -140,7 +144,7 @@ func (f *composeFile) withoutVersion() []byte {
 	return f.data
 }
 
-// target is the node itself, or what it is an alias of.
+// target returns the node, or the node that it is an alias of.
 func target(n *yaml.Node) *yaml.Node {
 	for n != nil && n.Kind == yaml.AliasNode {
 		n = n.Alias
@@ -148,7 +152,7 @@ func target(n *yaml.Node) *yaml.Node {
 	return n
 }
 
-// child finds a key of a mapping, those merged in with << included, and the node of the key itself.
+// child returns the key node and the value of a mapping's key, including keys merged with <<.
 func child(n *yaml.Node, key string) (keyNode, value *yaml.Node) {
 	n = target(n)
 	if n == nil || n.Kind != yaml.MappingNode {
@@ -177,7 +181,7 @@ func child(n *yaml.Node, key string) (keyNode, value *yaml.Node) {
 	return nil, nil
 }
 
-// descend follows keys, and indexes into lists.
+// descend follows keys of mappings and indexes of lists.
 func descend(n *yaml.Node, path ...string) (keyNode, value *yaml.Node) {
 	value = target(n)
 	for _, p := range path {
@@ -197,7 +201,8 @@ func descend(n *yaml.Node, path ...string) (keyNode, value *yaml.Node) {
 	return keyNode, value
 }
 
-// nearest follows a dotted path as far as the tree goes along, keys with dots in them included, and returns the last node reached.
+// nearest follows a dotted path as far as it exists, including keys that contain dots, and returns the last node
+// reached.
 func nearest(n *yaml.Node, dotted string) *yaml.Node {
 	at := target(n)
 	var last *yaml.Node
@@ -218,7 +223,7 @@ func nearest(n *yaml.Node, dotted string) *yaml.Node {
 	return last
 }
 
-// scalars calls visit with every scalar value below n, aliases followed only where follow says so.
+// scalars calls visit for every scalar value below n. Aliases are followed only if follow is true.
 func scalars(n *yaml.Node, follow bool, visit func(*yaml.Node)) {
 	switch n.Kind {
 	case yaml.AliasNode:

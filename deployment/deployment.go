@@ -1,8 +1,9 @@
-// Package deployment knows one installation: its folder, files, services, hosts and addresses, and where each of them was found.
+// Package deployment describes one installation: its folder, files, services, hosts and addresses, and where each was
+// found.
 //
-// Discover is called once per configuration; a View per pass. What may appear, change or vanish while the program runs (every file) is chosen and
-// read by the View; what did not change since the last one costs a stat. Nothing in the folder is executed, nothing is asked over a network, and
-// nothing of the process's own environment flows in.
+// Discover is called once per configuration, View once per pass. The View selects and reads everything that may change
+// while the program runs (all files). A file that did not change since the last View costs one stat. The package
+// executes nothing in the folder, sends nothing over a network and does not use the environment of its own process.
 package deployment
 
 import (
@@ -19,12 +20,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Deployment is what is known of one installation before looking into it: which files, hosts and addresses, and how each was found.
-// Safe for concurrent use; the exported fields are not changed after Discover.
+// Deployment holds the facts about one installation that are known before its files are read: files, hosts and
+// addresses, and how each was found. Safe for concurrent use. The exported fields do not change after Discover.
 type Deployment struct {
-	// Settings as configured, defaults filled in, Root absolute.
+	// Settings as configured, with defaults. Root is absolute.
 	Settings
-	// Findings of the first look; View.Findings has those of a later one.
+	// Findings of Discover; View.Findings returns those of a later pass.
 	Findings []Finding
 
 	index   index
@@ -34,24 +35,24 @@ type Deployment struct {
 	chosen  chosen
 }
 
-// How a fact became known.
+// How a fact was determined.
 const (
-	Configured = "configured" // the configuration says so: kept although it may not exist
-	Found      = "found"      // seen in the deployment's folder
-	Default    = "default"    // nobody said and nothing was seen
+	Configured = "configured" // set in the configuration; kept even if it does not exist
+	Found      = "found"      // found in the deployment's folder
+	Default    = "default"    // neither configured nor found
 )
 
-// Finding is one line of config discover.
+// Finding is one line of "config discover".
 type Finding struct {
-	Fact    string   // what it is about: "env file"
-	Value   string   // what was chosen, paths relative to the root; "" when there is none
+	Fact    string   // the subject: "env file"
+	Value   string   // the chosen value, with paths relative to the root; "" when there is none
 	How     string   // Configured, Found or Default
-	Others  []string // what else was there and not chosen
-	Implies string   // what follows from it, for people; "" for nothing
+	Others  []string // candidates that were not chosen
+	Implies string   // the consequence for the user; "" for none
 }
 
-// Discover looks for everything that Settings leaves open. A missing optional fact is no error: only a root that is no readable directory and
-// settings that contradict each other are.
+// Discover finds everything that Settings leaves open. A missing optional fact is not an error. An unreadable root and
+// contradictory settings are errors.
 func Discover(s Settings) (*Deployment, error) {
 	if s.Root == "" {
 		s.Root = "."
@@ -64,9 +65,12 @@ func Discover(s Settings) (*Deployment, error) {
 	info, err := os.Stat(root)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("deployment root: %w: point --deployment.root, or root in the configuration, at the deployment's folder", err)
+		return nil,
+			fmt.Errorf("deployment root: %w: set --deployment.root, or root in the configuration, to the deployment's folder",
+				err)
 	case !info.IsDir():
-		return nil, fmt.Errorf("deployment root: %s is not a directory: point --deployment.root, or root in the configuration, at the deployment's folder", root)
+		return nil,
+			fmt.Errorf("deployment root: %s is not a directory: set --deployment.root, or root in the configuration, to the deployment's folder", root)
 	}
 	dir, err := files.OpenDir(root)
 	if err == nil {
@@ -74,7 +78,7 @@ func Discover(s Settings) (*Deployment, error) {
 		_ = dir.Close()
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("deployment root: %w: the exporter's user must be able to list it", err)
+		return nil, fmt.Errorf("deployment root: %w: allow the exporter's user to list it", err)
 	}
 	if err := s.check(); err != nil {
 		return nil, err
@@ -104,8 +108,8 @@ func (s *Settings) fill() {
 	}
 }
 
-// check finds settings that contradict each other; all of them are told at once. Addresses are checked by form, never shown: they may hold a
-// password.
+// check returns all contradictory settings at once. Addresses are checked for their form and never quoted: they may
+// hold a password.
 func (s *Settings) check() error {
 	var wrong []string
 	say := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
@@ -116,7 +120,7 @@ func (s *Settings) check() error {
 	}
 	pair := func(a, b, what string) {
 		if (a == "") != (b == "") {
-			say("%s go together: set both or none", what)
+			say("%s must be set together", what)
 		}
 	}
 	web := func(what, address string, h HTTP) {
@@ -126,7 +130,7 @@ func (s *Settings) check() error {
 			case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
 				say("%s is not an http:// or https:// URL", what)
 			case u.User != nil:
-				say("%s holds a user or password: use username and password_file", what)
+				say("%s contains a user or password: use username and password_file", what)
 			}
 		}
 		prefix := strings.TrimSuffix(what, "url")
@@ -151,7 +155,7 @@ func (s *Settings) check() error {
 	}
 	for _, p := range s.Firewall.Allowed {
 		if p < 1 || p > 65535 {
-			say("firewall.allowed holds %d, which is not a port", p)
+			say("firewall.allowed contains %d, which is not a port", p)
 		}
 	}
 	if len(wrong) > 0 {
@@ -160,7 +164,7 @@ func (s *Settings) check() error {
 	return nil
 }
 
-// Abs is a configured path as an absolute one: relative paths start at the root.
+// Abs returns a configured path as an absolute path; relative paths start at the root.
 func (d *Deployment) Abs(path string) string {
 	if path == "" || filepath.IsAbs(path) {
 		return path
@@ -168,7 +172,7 @@ func (d *Deployment) Abs(path string) string {
 	return filepath.Join(d.Root, path)
 }
 
-// Rel is a path as shown to people: relative to the root where it lies below it.
+// Rel returns a path for display: relative to the root if it lies below it.
 func (d *Deployment) Rel(path string) string { return relative(d.Root, path) }
 
 func relative(root, path string) string {
@@ -178,7 +182,7 @@ func relative(root, path string) string {
 	return path
 }
 
-// State is a folder or file of the exporter's own state below ROOT/.catalyst.
+// State returns a file or folder of the exporter's own state below ROOT/.catalyst.
 func (d *Deployment) state(configured, name string) string {
 	if configured != "" {
 		return d.Abs(configured)
@@ -186,8 +190,8 @@ func (d *Deployment) state(configured, name string) string {
 	return filepath.Join(d.Root, ".catalyst", name)
 }
 
-// ReleasesDir is the folder of the release records, absolute.
+// ReleasesDir returns the absolute path of the folder of release records.
 func (d *Deployment) ReleasesDir() string { return d.state(d.Releases, "releases") }
 
-// AttestationsDir is the folder of the attestations, absolute.
+// AttestationsDir returns the absolute path of the folder of attestations.
 func (d *Deployment) AttestationsDir() string { return d.state(d.Attestations, "attestations") }

@@ -31,7 +31,7 @@ func TestPlaces(t *testing.T) {
 		{"plain env file", []string{".env", ".env.sample"}, Settings{}, FactEnvFile, ".env", Found, ""},
 		{"env file in deployment/", []string{".env", "deployment/.env.production"}, Settings{}, FactEnvFile, "deployment/.env.production", Found, ".env"},
 		{"the root's production env file first", []string{".env.production", "deploy/.env.production"}, Settings{}, FactEnvFile, ".env.production", Found, "deploy/.env.production"},
-		{"another env file is only told", []string{".env.staging"}, Settings{}, FactEnvFile, "", Default, ".env.staging"},
+		{"another env file is only reported", []string{".env.staging"}, Settings{}, FactEnvFile, "", Default, ".env.staging"},
 		{"configured env file", []string{".env"}, Settings{EnvFile: "prod.env"}, FactEnvFile, "prod.env", Configured, ".env"},
 		{"no env file", nil, Settings{}, FactEnvFile, "", Default, ""},
 		{"compose file", []string{"docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, ""},
@@ -39,12 +39,14 @@ func TestPlaces(t *testing.T) {
 		{"override file", []string{"docker-compose.yml", "docker-compose.override.yml", "docker-compose.prod.yml"}, Settings{}, FactCompose, "docker-compose.yml docker-compose.override.yml", Found, "docker-compose.prod.yml"},
 		{"production variant alone", []string{"docker-compose.prod.yml", "docker-compose.override.yml", "docker-compose.dev.yml"}, Settings{}, FactCompose, "docker-compose.prod.yml", Found, "docker-compose.override.yml docker-compose.dev.yml"},
 		{"development variant alone", []string{"docker-compose.dev.yml"}, Settings{}, FactCompose, "", Default, "docker-compose.dev.yml"},
-		{"compose file beside the env file", []string{"docker-compose.yml", "deployment/docker-compose.yml", "deployment/.env.production"}, Settings{}, FactCompose, "deployment/docker-compose.yml", Found, "docker-compose.yml"},
+		{"compose file next to the env file", []string{"docker-compose.yml", "deployment/docker-compose.yml",
+			"deployment/.env.production"}, Settings{}, FactCompose, "deployment/docker-compose.yml", Found,
+			"docker-compose.yml"},
 		{"the root's compose file", []string{"docker-compose.yml", "deployment/docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, "deployment/docker-compose.yml"},
 		{"configured compose files", []string{"docker-compose.yml", "x.yml"}, Settings{ComposeFiles: []string{"docker-compose.yml", "x.yml"}}, FactCompose, "docker-compose.yml x.yml", Configured, ""},
 		{"certificates", []string{"deployment/ssl/", "certs/"}, Settings{}, FactSSL, "certs", Found, "deployment/ssl"},
-		{"certificates beside nginx", []string{"nginx/ssl/"}, Settings{}, FactSSL, "nginx/ssl", Found, ""},
-		{"a file is no folder", []string{"ssl"}, Settings{}, FactSSL, "", Default, ""},
+		{"certificates next to nginx", []string{"nginx/ssl/"}, Settings{}, FactSSL, "nginx/ssl", Found, ""},
+		{"file instead of a folder", []string{"ssl"}, Settings{}, FactSSL, "", Default, ""},
 		{"migrations", []string{"deployment/migrations/", "db/migrations/"}, Settings{}, FactMigrations, "db/migrations", Found, "deployment/migrations"},
 		{"disaster recovery", []string{"docs/ops/disaster_recovery.md", "deployment/DISASTER-RECOVERY.md"}, Settings{}, FactRecovery, "deployment/DISASTER-RECOVERY.md", Found, "docs/ops/disaster_recovery.md"},
 		{"disaster recovery, in one word", []string{"docs/DisasterRecovery.md", "ops/dr-plan.md"}, Settings{}, FactRecovery, "ops/dr-plan.md", Found, "docs/DisasterRecovery.md"},
@@ -57,7 +59,7 @@ func TestPlaces(t *testing.T) {
 		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, FactDiagrams, "docs/architecture.drawio docs/architecture.md", Found, ""},
 		{"checklist", []string{"docs/production-deployment-checklist.md", "checklist.md"}, Settings{}, FactChecklist, "checklist.md", Found, "docs/production-deployment-checklist.md"},
 		{"repository", []string{".git/HEAD"}, Settings{}, FactRepository, ".", Found, ""},
-		{"an empty .git is none", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, FactRepository, "x", Configured, ""},
+		{"empty .git", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, FactRepository, "x", Configured, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -78,8 +80,8 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
-// What the compose file mounts decides before the usual names.
-func TestMountedPlaces(t *testing.T) {
+// Files mounted by the compose file take precedence over the conventional names.
+func TestPlaces_PreferMountedFiles(t *testing.T) {
 	const am = "services:\n  am:\n    image: reg:5000/prom/alertmanager:v0.27\n"
 	tests := []struct {
 		name, fact string
@@ -88,15 +90,23 @@ func TestMountedPlaces(t *testing.T) {
 		others     string
 	}{
 		{"another name", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs/am.yml:/etc/alertmanager/alertmanager.yml:ro']\n", "obs/am.yml": "a"}, "obs/am.yml", ""},
-		{"before the usual name", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs:/etc/alertmanager']\n", "obs/alertmanager.yml": "a", "alertmanager.yml": "b"}, "obs/alertmanager.yml", "alertmanager.yml"},
-		{"by its flag", FactAlertmanager, map[string]string{"compose.yml": am + "    command: ['--config.file=/etc/alertmanager/config.yml']\n    volumes: ['./obs:/etc/alertmanager']\n", "obs/config.yml": "a"}, "obs/config.yml", ""},
-		{"by its flag, in two words", FactAlertmanager, map[string]string{"compose.yml": am + "    command: --config.file /c/x.yml\n    volumes: ['./obs:/c']\n", "obs/x.yml": "a"}, "obs/x.yml", ""},
+		{"before the conventional name", FactAlertmanager,
+			map[string]string{"compose.yml": am + "    volumes: ['./obs:/etc/alertmanager']\n", "obs/alertmanager.yml": "a",
+				"alertmanager.yml": "b"}, "obs/alertmanager.yml", "alertmanager.yml"},
+		{"by flag", FactAlertmanager,
+			map[string]string{"compose.yml": am + "    command: ['--config.file=/etc/alertmanager/config.yml']\n    volumes: ['./obs:/etc/alertmanager']\n", "obs/config.yml": "a"}, "obs/config.yml", ""},
+		{"by flag in two arguments", FactAlertmanager,
+			map[string]string{"compose.yml": am + "    command: --config.file /c/x.yml\n    volumes: ['./obs:/c']\n",
+				"obs/x.yml": "a"}, "obs/x.yml", ""},
 		{"as a config", FactAlertmanager, map[string]string{"compose.yml": am + "    configs: [{source: a, target: /etc/alertmanager/alertmanager.yml}]\nconfigs: {a: {file: ./x.yml}}\n", "x.yml": "a"}, "x.yml", ""},
-		{"not there", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./gone.yml:/etc/alertmanager/alertmanager.yml']\n", "alertmanager.yml": "b"}, "gone.yml", "alertmanager.yml"},
+		{"missing", FactAlertmanager,
+			map[string]string{"compose.yml": am + "    volumes: ['./gone.yml:/etc/alertmanager/alertmanager.yml']\n",
+				"alertmanager.yml": "b"}, "gone.yml", "alertmanager.yml"},
 		{"not mounted", FactAlertmanager, map[string]string{"compose.yml": am, "prometheus/alertmanager.yml": "a"}, "prometheus/alertmanager.yml", ""},
 		{"another service's", FactAlertmanager, map[string]string{"compose.yml": "services:\n  a:\n    image: b\n    volumes: ['./c:/etc/alertmanager']\n", "c/alertmanager.yml": "a"}, "", ""},
 		{"initial scripts", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a"}, "initdb", ""},
-		{"initial scripts beside migrations", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a", "migrations/001_b.sql": "a"}, "migrations", ""},
+		{"initial scripts and migrations", FactMigrations,
+			map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a", "migrations/001_b.sql": "a"}, "migrations", ""},
 		{"one initial script", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/init.sql:ro']\n", "init.sql": "a"}, "", ""},
 	}
 	for _, tt := range tests {
@@ -111,11 +121,11 @@ func TestMountedPlaces(t *testing.T) {
 	configured := install(t, tests[0].files)
 	configured.Alertmanager.Config = "mine.yml"
 	if got := configured.View(nil).Place(FactAlertmanager); got.How != Configured {
-		t.Errorf("a configured one: %+v", got)
+		t.Errorf("configured: %+v", got)
 	}
 }
 
-func TestRepositoryAbove(t *testing.T) {
+func TestRepository_AboveRoot(t *testing.T) {
 	d := install(t, map[string]string{"repo/.git/HEAD": "ref", "repo/deploy/prod/x": "", "tree/.git": "gitdir: x", "tree/sub/x": ""})
 	for sub, want := range map[string]string{"repo/deploy/prod": "repo", "repo": "repo", "tree/sub": "tree"} {
 		below, err := Discover(Settings{Root: filepath.Join(d.Root, sub)})
@@ -128,7 +138,7 @@ func TestRepositoryAbove(t *testing.T) {
 	}
 }
 
-func TestComposeFileVariable(t *testing.T) {
+func TestCompose_FileVariable(t *testing.T) {
 	v := view(t, map[string]string{
 		".env": "COMPOSE_FILE=a.yml:b.yml\nCOMPOSE_PROFILES=extra\nCOMPOSE_PROJECT_NAME=shop\n", "docker-compose.yml": "services: {no: {image: x}}\n",
 		"a.yml": "services: {one: {image: x}}\n", "b.yml": "services: {two: {image: x, profiles: [extra]}, three: {image: x, profiles: [other]}}\n",
@@ -145,8 +155,9 @@ func TestComposeFileVariable(t *testing.T) {
 	}
 }
 
-// A file that comes, changes or goes while the program runs is seen by the next view; what did not change is not parsed again.
-func TestViewsFollowTheFolder(t *testing.T) {
+// The next view sees a file that was created, changed or removed while the program runs. Unchanged files are not parsed
+// again.
+func TestView_FollowsFileChanges(t *testing.T) {
 	d := install(t, map[string]string{"compose.yml": "services:\n  catalyst:\n    image: x\n    env_file: app.env\n", "app.env": "A=1\n"})
 	cache := &files.Cache{}
 	write := func(name, text string) {
@@ -171,7 +182,7 @@ func TestViewsFollowTheFolder(t *testing.T) {
 		t.Errorf("after the change A = %q", got.Text.Reveal())
 	}
 	if _, err := d.View(cache).Env(); err == nil {
-		t.Error("an env file out of nothing")
+		t.Error("env file without a file")
 	}
 	write(".env.production", "B=3\n")
 	if e, err := d.View(cache).Env(); err != nil || e.File != ".env.production" {
@@ -199,23 +210,23 @@ func TestViewsFollowTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := d.View(cache).Compose(); err == nil {
-		t.Error("the compose file is gone and still read")
+		t.Error("the removed compose file is still used")
 	}
 
-	// Left alone for two seconds, nothing is made anew, and what changes then is seen all the same.
+	// After two seconds without changes nothing is rebuilt. Later changes are still detected.
 	first, _ := d.View(cache).Nginx()
 	write("nginx.conf", "server { listen 80; }")
 	write("compose.yml", "services: {catalyst: {image: x, env_file: [early.env, {path: late.env, required: false}]}}\n")
 	write("early.env", "A=1\n")
 	write(".env.production", "A=6\n")
-	time.Sleep(settled + 100*time.Millisecond) // change times cannot be set back
+	time.Sleep(settled + 100*time.Millisecond) // change times cannot be set to the past
 	_, _ = d.View(cache).Compose()
 	c1, err1 := d.View(cache).Compose()
 	c2, err2 := d.View(cache).Compose()
 	n1, err3 := d.View(cache).Nginx()
 	n2, err4 := d.View(cache).Nginx()
 	if c1 != c2 || n1 != n2 || first == n1 || err1 != nil || err2 != nil || err3 != nil || err4 != nil {
-		t.Errorf("made anew: compose %v, nginx %v; %v %v %v %v", c1 != c2, n1 != n2, err1, err2, err3, err4)
+		t.Errorf("rebuilt: compose %v, nginx %v; %v %v %v %v", c1 != c2, n1 != n2, err1, err2, err3, err4)
 	}
 	if c1 != nil && c1.ConfigError() != nil {
 		t.Error(c1.ConfigError())
@@ -228,12 +239,12 @@ func TestViewsFollowTheFolder(t *testing.T) {
 		t.Fatal(err)
 	}
 	if c, err := d.View(cache).Compose(); err != nil || !errors.Is(c.ConfigError(), fs.ErrNotExist) {
-		t.Errorf("an env_file that went: %v", err)
+		t.Errorf("removed env_file: %v", err)
 	}
 	write("early.env", "A=1\n")
 	write("late.env", "A='open\n")
 	if c, err := d.View(cache).Compose(); err != nil || c.ConfigError() == nil {
-		t.Errorf("an env_file that came late: %v", err)
+		t.Errorf("env_file created late: %v", err)
 	}
 	write(".env.production", "COMPOSE_FILE=other.yml\n")
 	write("other.yml", "services: {other: {image: x}}\n")
@@ -258,7 +269,7 @@ func TestViewsFollowTheFolder(t *testing.T) {
 	}
 }
 
-// Time stamps are as coarse as 2 s on some file systems: what was touched a moment ago is not believed to stay.
+// Time stamps have a resolution of up to 2 s on some file systems: a recently changed file does not count as settled.
 func TestSettled(t *testing.T) {
 	now := time.Now()
 	for age, want := range map[time.Duration]bool{0: false, time.Second: false, 3 * time.Second: true, -time.Hour: false} {
@@ -272,7 +283,7 @@ func TestSettled(t *testing.T) {
 	}
 }
 
-func TestDiscoverErrors(t *testing.T) {
+func TestDiscover_Errors(t *testing.T) {
 	root := t.TempDir()
 	file := filepath.Join(root, "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
@@ -286,13 +297,16 @@ func TestDiscoverErrors(t *testing.T) {
 	}{
 		{"missing root", Settings{Root: filepath.Join(root, "gone")}, []string{"no such file or directory", "--deployment.root"}},
 		{"root is a file", Settings{Root: file}, []string{"is not a directory"}},
-		{"key without certificate", Settings{Root: root, TLS: TLS{Key: "k"}}, []string{"tls.cert and tls.key go together"}},
-		{"two passwords", Settings{Root: root, Redis: Redis{Password: secret.New(password), PasswordFile: "x"}}, []string{"redis.password and redis.password_file are both set"}},
-		{"a URL with a password", Settings{Root: root, Prometheus: Prometheus{URL: "http://u:" + password + "@x"}}, []string{"prometheus.url holds a user or password"}},
-		{"no URL", Settings{Root: root, API: API{URL: "localhost:8000"}}, []string{"api.url is not an http:// or https:// URL"}},
+		{"key without certificate", Settings{Root: root, TLS: TLS{Key: "k"}}, []string{"tls.cert and tls.key must be set together"}},
+		{"two passwords", Settings{Root: root, Redis: Redis{Password: secret.New(password), PasswordFile: "x"}},
+			[]string{"redis.password and redis.password_file are both set"}},
+		{"URL with a password", Settings{Root: root, Prometheus: Prometheus{URL: "http://u:" + password + "@x"}},
+			[]string{"prometheus.url contains a user or password"}},
+		{"invalid URL", Settings{Root: root, API: API{URL: "localhost:8000"}},
+			[]string{"api.url is not an http:// or https:// URL"}},
 		{"everything at once", Settings{Root: root, Loki: Loki{URL: "x"}, Backup: Backup{Path: "a", Directory: "b"}, Firewall: Firewall{Allowed: []int{0}}, Database: Database{Port: 70000},
 			Grafana: Grafana{TokenFile: "a", HTTP: HTTP{BearerTokenFile: "b", CertFile: "c", Username: "d"}}},
-			[]string{"loki.url is", "backup.path and", "firewall.allowed holds 0", "database.port", "grafana.token_file and", "grafana.cert_file and", "grafana.username or"}},
+			[]string{"loki.url is", "backup.path and", "firewall.allowed contains 0", "database.port", "grafana.token_file and", "grafana.cert_file and", "grafana.username or"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -302,17 +316,17 @@ func TestDiscoverErrors(t *testing.T) {
 			}
 			for _, want := range tt.want {
 				if !strings.Contains(err.Error(), want) {
-					t.Errorf("%v\ndoes not say %q", err, want)
+					t.Errorf("%v\ndoes not contain %q", err, want)
 				}
 			}
 			if strings.Contains(err.Error(), password) {
-				t.Errorf("%v shows the password", err)
+				t.Errorf("%v contains the password", err)
 			}
 		})
 	}
 }
 
-func TestSettingsAreRead(t *testing.T) {
+func TestSettings_Decode(t *testing.T) {
 	const text = `name: shop
 root: /srv/shop
 compose_files: [a.yml, b.yml]
@@ -359,7 +373,7 @@ app: {metric_prefixes: [shop_]}
 	var standard Settings
 	standard.fill()
 	if standard.Backup.Service != "backup" || standard.Environment != "production" || standard.Firewall.HostRoot != "/" || standard.Backup.MaxAge.Std() != 26*time.Hour {
-		t.Errorf("standard %+v", standard)
+		t.Errorf("defaults %+v", standard)
 	}
 }
 
@@ -367,9 +381,10 @@ func TestAppService(t *testing.T) {
 	tests := []struct{ name, services, want, how string }{
 		{"by its name", "{catalyst: {image: x}, api: {build: .}}", "catalyst", Found},
 		{"by port and env file", "{api: {image: x, env_file: .env, ports: ['8000:8000']}, worker: {build: .}}", "api", Found},
-		{"built here", "{redis: {build: ./redis, ports: ['8000:8000']}, app: {build: .}, nginx: {image: nginx, ports: ['80:80'], environment: {A: b}}}", "app", Found},
+		{"local build",
+			"{redis: {build: ./redis, ports: ['8000:8000']}, app: {build: .}, nginx: {image: nginx, ports: ['80:80'], environment: {A: b}}}", "app", Found},
 		{"equals", "{b: {build: .}, a: {build: .}}", "a", Found},
-		{"only known ones", "{db: {image: 'postgres:16'}, cache: {image: redis}}", "", Default},
+		{"only known services", "{db: {image: 'postgres:16'}, cache: {image: redis}}", "", Default},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -422,8 +437,9 @@ func TestCertificates(t *testing.T) {
 		{"configured", map[string]string{"nginx.conf": tls}, Settings{TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, "c.pem", "k.pem", Configured, ""},
 		{"nginx in a service", map[string]string{"nginx.conf": tls, "compose.yml": "services: {web: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './tls:/etc/nginx/ssl']}}\n"}, Settings{}, "tls/x.crt", "tls/x.key", Found, "a.test b.test"},
 		{"nginx, the same name in ssl/", map[string]string{"nginx.conf": tls, "ssl/x.crt": "", "ssl/x.key": ""}, Settings{}, "ssl/x.crt", "ssl/x.key", Found, "a.test b.test"},
-		{"nginx, not to be seen", map[string]string{"nginx.conf": tls}, Settings{}, "", "", Found, "a.test b.test"},
-		{"known names", map[string]string{"deployment/ssl/fullchain.pem": "", "deployment/ssl/privkey.pem": ""}, Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", Found, ""},
+		{"nginx, file not accessible", map[string]string{"nginx.conf": tls}, Settings{}, "", "", Found, "a.test b.test"},
+		{"conventional names", map[string]string{"deployment/ssl/fullchain.pem": "", "deployment/ssl/privkey.pem": ""},
+			Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", Found, ""},
 		{"Let's Encrypt", map[string]string{"host/etc/letsencrypt/live/a.test/fullchain.pem": "", ".env": "DOMAIN=a.test\n"}, Settings{Firewall: Firewall{HostRoot: "host"}},
 			"host/etc/letsencrypt/live/a.test/fullchain.pem", "host/etc/letsencrypt/live/a.test/privkey.pem", Found, "a.test"},
 	}
@@ -445,11 +461,11 @@ func TestCertificates(t *testing.T) {
 		})
 	}
 	if pairs, err := view(t, map[string]string{"nginx.conf": "server { listen 80; }"}).Certificates(); err != nil || pairs != nil {
-		t.Errorf("certificates out of nothing: %+v, %v", pairs, err)
+		t.Errorf("certificates without files: %+v, %v", pairs, err)
 	}
 }
 
-// No finding shows a value of the folder's files.
+// Findings never contain a value of the folder's files.
 func TestFindings(t *testing.T) {
 	const mark = "Sup3rMark"
 	d := install(t, map[string]string{
@@ -459,7 +475,7 @@ func TestFindings(t *testing.T) {
 	})
 	text := fmt.Sprintf("%+v", d.Findings)
 	for _, shown := range []string{mark, strings.ToLower(mark)} {
-		// A single word behind HOST is a host name by its form.
+		// A single word after HOST has the form of a host name.
 		if strings.Count(text, shown) > 1 || strings.Contains(text, mark) {
 			t.Errorf("%q is shown in %s", shown, text)
 		}
@@ -475,7 +491,7 @@ func TestFindings(t *testing.T) {
 	if f, _ := d.Finding("database"); !strings.Contains(f.Implies, "DB_PORT at .env:3 is not a port") {
 		t.Errorf("database: %+v", f)
 	}
-	if f, _ := d.Finding(FactCompose); !strings.Contains(f.Implies, "not started, for their profiles: redis") {
+	if f, _ := d.Finding(FactCompose); !strings.Contains(f.Implies, "inactive because of their profiles: redis") {
 		t.Errorf("compose: %+v", f)
 	}
 }
@@ -506,7 +522,8 @@ func BenchmarkView(b *testing.B) {
 	}
 }
 
-// TestEvidencePlaces: addresses are told from paths, and what could be read nowhere does not load; no error quotes what may hold a token.
+// TestEvidencePlaces: remote addresses are distinguished from paths, and invalid places are rejected. Errors never
+// quote a place, which may contain a token.
 func TestEvidencePlaces(t *testing.T) {
 	token := parts.Secret()
 	tests := []struct{ text, want string }{
@@ -515,13 +532,13 @@ func TestEvidencePlaces(t *testing.T) {
 		{"{reports: [{report: tests, at: 'https://ci.test/x', username: ci, password: " + token + "}]}", ""},
 		{"{reports: [{report: tests, at: 'out/{commit}.xml'}]}", ""},
 		{"{places: ['']}", "is empty"},
-		{"{places: [a, 'ftp://" + token + "/x']}", "places[1]: is of no scheme"},
-		{"{places: ['https:///x']}", "is no https:// address"},
-		{"{places: ['https://ci:" + token + "@ci.test/x']}", "must not hold a user"},
-		{"{reports: [{report: tests, at: 'https://" + token + "@ci.test/x'}]}", "must not hold a user"},
+		{"{places: [a, 'ftp://" + token + "/x']}", "places[1]: unsupported scheme"},
+		{"{places: ['https:///x']}", "invalid https:// address"},
+		{"{places: ['https://ci:" + token + "@ci.test/x']}", "must not contain a user"},
+		{"{reports: [{report: tests, at: 'https://" + token + "@ci.test/x'}]}", "must not contain a user"},
 		{"{reports: [{report: tests, at: 's3://b/x', bearer_token: " + token + "}]}", "deployment.aws"},
-		{"{reports: [{report: tests, at: x.json, bearer_token_file: x}]}", "credentials are for a URL alone"},
-		{"{reports: [{report: tests, at: 'https://ci.test/x', password: " + token + "}]}", "a password needs a username"},
+		{"{reports: [{report: tests, at: x.json, bearer_token_file: x}]}", "credentials apply only to URLs"},
+		{"{reports: [{report: tests, at: 'https://ci.test/x', password: " + token + "}]}", "password is set without username"},
 		{"{reports: [{report: tests}]}", "at"},
 		{"{reports: [{report: test, at: x}]}", "tests"},
 	}

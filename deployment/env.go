@@ -1,6 +1,6 @@
 package deployment
 
-// Env files, as Compose reads them; never executed.
+// Env files, parsed as Compose does and never executed.
 
 import (
 	"errors"
@@ -11,64 +11,64 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// maxEnvFile is the size from which an env file is refused: a hundred times what a large deployment needs.
+// maxEnvFile is the largest accepted env file, a hundred times the size that a large deployment needs.
 const maxEnvFile = 1 << 20
 
-// Env is one env file. It is shared between callers: nobody changes it.
+// Env is one env file. It is shared between callers and must not be modified.
 type Env struct {
 	Path string      // absolute
-	File string      // as shown to people: relative to the deployment's root where it lies below it
-	Mode fs.FileMode // of the file a link leads to
+	File string      // for display: relative to the deployment's root if it lies below it
+	Mode fs.FileMode // of the link's target
 	UID  uint32      // owner
 	GID  uint32
-	// Entries in the file's order, duplicates and lines behind an error included.
+	// Entries in file order, including duplicates and lines after an error.
 	Entries []Entry
-	// Problems in the file's order. See Err for those that keep Compose from reading the file.
+	// Problems in file order. Err returns the first one that makes Compose reject the file.
 	Problems []Problem
 }
 
-// Entry is one line that sets a key, or one key that is taken over from the surroundings ("KEY" without "=").
+// Entry is one line that sets a key, or a key that is inherited from the environment ("KEY" without "=").
 type Entry struct {
 	Key string
-	// Text is the value as Compose hands it on: without quotes, escapes resolved, variables of earlier lines expanded.
+	// Text is the value as Compose passes it on: unquoted, unescaped, with variables of earlier lines expanded.
 	Text      secret.Text
 	Line      int  // of the key, from 1
-	End       int  // the last line of the value: differs from Line for quoted values over several lines
+	End       int  // the last line of the value, after Line for a quoted value over several lines
 	Quote     byte // 0, '\'' or '"'
 	Export    bool // written with "export"
-	Inherited bool // "KEY" alone: the value comes from the surroundings and Text is empty
-	// Interpolated reports that the value refers to variables; Unset names those that neither the file nor a default gave a value,
-	// so that the text lacks them.
+	Inherited bool // "KEY" alone: the value comes from the environment and Text is empty
+	// Interpolated reports that the value refers to variables. Unset names those without a value in the file and without a
+	// default; they are missing in Text.
 	Interpolated bool
 	Unset        []string
-	// Ambiguous reports that Compose v1 and v2 read the value differently: "$" that stands for itself in one and not in the other.
+	// Ambiguous reports that Compose v1 and v2 read the value differently: only one of them takes "$" literally.
 	Ambiguous bool
-	// Shell says what a shell that sources the file would do otherwise, in a few words; "" when it reads the same.
+	// Shell describes how a shell that sources the file reads the line differently; "" when it does not.
 	Shell string
 
-	template string // the value before expansion, when it is Interpolated
+	template string // the value before expansion if it is Interpolated
 }
 
 // Problem kinds.
 const (
-	ProblemSyntax        = "syntax"        // Compose refuses the file
-	ProblemInterpolation = "interpolation" // Compose refuses the file for a variable reference
-	ProblemDuplicate     = "duplicate"     // the key was set before: the later line wins
-	ProblemShell         = "shell"         // a shell would trip over the line
-	ProblemStray         = "stray"         // text that Compose takes for a key without value, most likely not meant so
+	ProblemSyntax        = "syntax"        // Compose rejects the file
+	ProblemInterpolation = "interpolation" // Compose rejects the file because of a variable reference
+	ProblemDuplicate     = "duplicate"     // the key is already set: the later line wins
+	ProblemShell         = "shell"         // a shell reads the line differently
+	ProblemStray         = "stray"         // Compose reads the text as a key without value, which is probably unintended
 	ProblemEncoding      = "encoding"      // byte order mark, NUL, invalid UTF-8, carriage return
 )
 
-// Problem is something a person should look at in an env file. Its text never holds a value.
+// Problem is a fault in an env file that needs attention. Its text never holds a value.
 type Problem struct {
 	Line  int
-	Key   string // "" where there is none, or where it may be a piece of a value
+	Key   string // "" for none, or where it may be part of a value
 	Kind  string
 	Text  string // lower case, without file and line
-	Fatal bool   // Compose refuses the whole file
+	Fatal bool   // Compose rejects the whole file
 }
 
-// EnvError is a problem that keeps Compose from reading an env file.
+// EnvError is a problem for which Compose rejects an env file.
 type EnvError struct {
 	File string
 	Problem
@@ -77,7 +77,7 @@ type EnvError struct {
 // Error implements error.
 func (e *EnvError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
 
-// Err is the first problem for which Compose refuses the file, as an *EnvError; nil when it reads it.
+// Err returns the first problem for which Compose rejects the file, as an *EnvError; nil when the file is valid.
 func (e *Env) Err() error {
 	for _, p := range e.Problems {
 		if p.Fatal {
@@ -87,7 +87,7 @@ func (e *Env) Err() error {
 	return nil
 }
 
-// Get returns the entry that sets key: the last one, as in Compose.
+// Get returns the entry that sets key: the last one wins, as in Compose.
 func (e *Env) Get(key string) (Entry, bool) {
 	for i := len(e.Entries) - 1; i >= 0; i-- {
 		if e.Entries[i].Key == key && !e.Entries[i].Inherited {
@@ -97,7 +97,7 @@ func (e *Env) Get(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// find is Get as a lookup of values.
+// find returns the value of a key.
 func (e *Env) find(key string) (string, bool) {
 	entry, ok := e.Get(key)
 	return entry.Text.Reveal(), ok
@@ -110,8 +110,8 @@ func owner(info fs.FileInfo) (uid, gid uint32) {
 	return 0, 0
 }
 
-// expandWith returns the entries' values as they become when variables are looked up in outer first and then in the file's earlier lines and
-// before: the way Compose reads a service's env_file.
+// expandWith returns the entries' values with variables looked up in outer first, then in earlier lines of the file and
+// in before. Compose reads a service's env_file the same way.
 func (e *Env) expandWith(outer lookup, before map[string]value) (map[string]value, error) {
 	own := make(map[string]value, len(e.Entries))
 	find := func(name string) (string, bool) {
@@ -150,7 +150,7 @@ func (e *Env) expandWith(outer lookup, before map[string]value) (map[string]valu
 	return own, nil
 }
 
-// value is one key of an env file in the surroundings of a service.
+// value is one key of an env file in the context of a service.
 type value struct {
 	text  string
 	entry Entry

@@ -29,14 +29,14 @@ func TestParseEnv(t *testing.T) {
 		key, text string
 		line, end int
 		quote     byte
-		shell     string // a part of what is said, "" for nothing
+		shell     string // expected part of Shell, "" for none
 	}
 	tests := []struct {
 		name     string
 		in       string
 		want     []entry
 		problems []string // kind:line
-		err      string   // a part of Err, "" for none
+		err      string   // expected part of Err, "" for none
 	}{
 		{"plain", "A=1\nB=two words\n", []entry{{"A", "1", 1, 1, 0, ""}, {"B", "two words", 2, 2, 0, "unquoted space"}}, []string{"shell:2"}, ""},
 		{"cron", "BACKUP_CRON=0 2 * * *\n", []entry{{"BACKUP_CRON", "0 2 * * *", 1, 1, 0, "unquoted space"}}, []string{"shell:1"}, ""},
@@ -54,23 +54,25 @@ func TestParseEnv(t *testing.T) {
 		{"empty values", "A=\nB=''\nC=\"\"\n", []entry{{"A", "", 1, 1, 0, ""}, {"B", "", 2, 2, '\'', ""}, {"C", "", 3, 3, '"', ""}}, nil, ""},
 		{"duplicate", "A=1\nB=2\nA=3\n", []entry{{"A", "1", 1, 1, 0, ""}, {"B", "2", 2, 2, 0, ""}, {"A", "3", 3, 3, 0, ""}}, []string{"duplicate:3"}, ""},
 		{"yaml style", "A: 1\n", []entry{{"A", "1", 1, 1, 0, "KEY: value"}}, []string{"shell:1"}, ""},
-		{"spaces around", "A = 1\nB= 2\n", []entry{{"A", "1", 1, 1, 0, "space before"}, {"B", "2", 2, 2, 0, "space behind"}}, []string{"shell:1", "shell:2"}, ""},
-		{"odd key", "my-key.x=1\n", []entry{{"my-key.x", "1", 1, 1, 0, "no name"}}, []string{"shell:1"}, ""},
+		{"spaces around", "A = 1\nB= 2\n", []entry{{"A", "1", 1, 1, 0, "space before"}, {"B", "2", 2, 2, 0, "space after"}}, []string{"shell:1", "shell:2"}, ""},
+		{"odd key", "my-key.x=1\n", []entry{{"my-key.x", "1", 1, 1, 0, "not a valid"}}, []string{"shell:1"}, ""},
 		{"metacharacters", "A=a;b\nB=`id`\nC=\"$$(id)\"\nD=it's\nE=~/x\n", []entry{
-			{"A", "a;b", 1, 1, 0, "ends the value"}, {"B", "`id`", 2, 2, 0, "run the command"}, {"C", "$(id)", 3, 3, '"', "run the command"},
+			{"A", "a;b", 1, 1, 0, "ends the value"}, {"B", "`id`", 2, 2, 0, "runs the command"}, {"C", "$(id)", 3, 3, '"', "runs the command"},
 			{"D", "it's", 4, 4, 0, "quotes inside"}, {"E", "~/x", 5, 5, 0, "home"}}, []string{"shell:1", "shell:2", "shell:3", "shell:4", "shell:5"}, ""},
 		{"key alone", "A\nB=2\n", []entry{{"A", "", 1, 1, 0, ""}, {"B", "2", 2, 2, 0, ""}}, []string{"stray:1"}, ""},
-		{"last word without end", "A=1\nnonsense", []entry{{"A", "1", 1, 1, 0, ""}, {"", "nonsense", 2, 2, 0, ""}}, []string{"stray:2"}, ""},
-		{"text behind a quote", "A=\"x\" y\nB=1\n", []entry{{"A", "x", 1, 1, '"', "follows"}, {"y", "", 1, 1, 0, ""}, {"B", "1", 2, 2, 0, ""}},
+		{"last word without line end", "A=1\nnonsense", []entry{{"A", "1", 1, 1, 0, ""}, {"", "nonsense", 2, 2, 0, ""}},
+			[]string{"stray:2"}, ""},
+		{"text after a quote", "A=\"x\" y\nB=1\n", []entry{{"A", "x", 1, 1, '"', "follows"}, {"y", "", 1, 1, 0, ""}, {"B",
+			"1", 2, 2, 0, ""}},
 			[]string{"stray:1", "shell:1", "stray:1"}, ""},
-		{"space in a key", "A=1\nTHIS IS=it\nB=2\n", []entry{{"A", "1", 1, 1, 0, ""}, {"B", "2", 3, 3, 0, ""}}, []string{"syntax:2"}, "x.env:2: a key holds a space"},
-		{"bad character", "A=1\nB!=it\nC=3\n", []entry{{"A", "1", 1, 1, 0, ""}, {"C", "3", 3, 3, 0, ""}}, []string{"syntax:2"}, "x.env:2: a key holds a character"},
-		{"unterminated", "A='never closed\nB=2\n", []entry{{"B", "2", 2, 2, 0, ""}}, []string{"syntax:1"}, "x.env:1: a quoted value has no closing quote"},
+		{"space in a key", "A=1\nTHIS IS=it\nB=2\n", []entry{{"A", "1", 1, 1, 0, ""}, {"B", "2", 3, 3, 0, ""}}, []string{"syntax:2"}, "x.env:2: key contains a space"},
+		{"bad character", "A=1\nB!=it\nC=3\n", []entry{{"A", "1", 1, 1, 0, ""}, {"C", "3", 3, 3, 0, ""}}, []string{"syntax:2"}, "x.env:2: key contains a character"},
+		{"unterminated", "A='never closed\nB=2\n", []entry{{"B", "2", 2, 2, 0, ""}}, []string{"syntax:1"}, "x.env:1: quoted value has no closing quote"},
 		{"NUL", "A=a\x00b\n", []entry{{"A", "a\x00b", 1, 1, 0, ""}}, []string{"encoding:1"}, ""},
 		{"invalid UTF-8", "A=1\nB=\xff\n", []entry{{"A", "1", 1, 1, 0, ""}, {"B", "\xff", 2, 2, 0, ""}}, []string{"encoding:2"}, ""},
-		{"invalid UTF-8 in a key", "\xff=1\n", nil, []string{"encoding:1", "syntax:1"}, "x.env:1: a key holds a character"},
+		{"invalid UTF-8 in a key", "\xff=1\n", nil, []string{"encoding:1", "syntax:1"}, "x.env:1: key contains a character"},
 		{"broken reference", "A=${\n", nil, []string{"interpolation:1"}, "x.env:1: invalid variable reference"},
-		{"required variable", "A=${B:?say it}\n", nil, []string{"interpolation:1"}, "x.env:1: required variable B has no value"},
+		{"required variable", "A=${B:?say it}\n", nil, []string{"interpolation:1"}, "x.env:1: required variable B is not set"},
 		{"empty", "", nil, nil, ""},
 	}
 	for _, tt := range tests {
@@ -137,11 +139,11 @@ func TestEnvVariables(t *testing.T) {
 		}
 	}
 	if _, ok := env.Get("ABSENT"); ok {
-		t.Error("an absent key was found")
+		t.Error("found a missing key")
 	}
 }
 
-func TestEnvErrorsNeverQuote(t *testing.T) {
+func TestEnvError_NeverQuotesValues(t *testing.T) {
 	const mark = "s3cr3tmark"
 	for _, in := range []string{
 		"A='" + mark, "A B=" + mark, mark + "!x=1", "A=${" + mark, "A=${B:?" + mark + "}", "A=1\n" + mark, "A=\"x\" " + mark + "\n", "A=" + mark + " " + mark,
@@ -153,12 +155,12 @@ func TestEnvErrorsNeverQuote(t *testing.T) {
 			}
 		}
 		if len(env.Problems) == 0 {
-			t.Errorf("%q: no problem told", in)
+			t.Errorf("%q: no problem reported", in)
 		}
 	}
 }
 
-func TestEnvGrowthIsBounded(t *testing.T) {
+func TestParseEnv_LimitsExpansion(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("A0=xxxxxxxxxxxxxxxx\n")
 	for i := 1; i < 60; i++ {
@@ -184,7 +186,7 @@ func TestEnvGrowthIsBounded(t *testing.T) {
 	}
 }
 
-// agree compares with the library's parser: the same values, and errors for the same files.
+// agree compares with the library's parser: both return the same values and reject the same files.
 func agree(t *testing.T, in string) {
 	t.Helper()
 	env := parseEnv("/x.env", "x.env", []byte(in), nil)
@@ -192,14 +194,14 @@ func agree(t *testing.T, in string) {
 	got := env.Err()
 	for _, p := range env.Problems {
 		if p.Fatal && (strings.Contains(p.Text, "more than") || strings.Contains(p.Text, "nested too deeply")) {
-			return // our limits are meant to be narrower
+			return // our limits are stricter by design
 		}
 	}
 	if (err != nil) != (got != nil) {
-		t.Fatalf("%q: the library says %v, we say %v", in, err, got)
+		t.Fatalf("%q: library error %v, our error %v", in, err, got)
 	}
 	if err == nil && !maps.Equal(values(env), want) {
-		t.Fatalf("%q: the library reads %q, we read %q", in, want, values(env))
+		t.Fatalf("%q: library values %q, our values %q", in, want, values(env))
 	}
 }
 
@@ -227,7 +229,7 @@ func BenchmarkParseEnv(b *testing.B) {
 }
 
 func FuzzParseEnv(f *testing.F) {
-	logrus.SetOutput(io.Discard) // the library warns of every unset variable
+	logrus.SetOutput(io.Discard) // the library warns about every unset variable
 	for _, seed := range []string{
 		"A=1\nB='2'\nC=\"3\"\n", "export A=1", "export\nA=1", "A", "A\n", "A: b", "A = 1 # c", "A=\"a\\\"b\" c\n", "A=${B:-${C:-d}}x${E}", "A=$$B$C", "A=${B?x}",
 		"A='a\nb'\nC=1", "\uFEFFA=1", "A=1\r\nB=2\r\n", "A=\"\\0101\\x41\\$x\"", "A=${B:-{x}", "A B=1", "A\u00a0=\u00a01", "=1", ":", "A=${B+c}${D:+e}", "A=\"${B:-a\nb}\"",
@@ -273,8 +275,9 @@ func FuzzSubstitute(f *testing.F) {
 	})
 }
 
-// TestProblemsDoNotNamePiecesOfValues: a secret broken over several lines reads as keys; no problem may hold one of its lines.
-func TestProblemsDoNotNamePiecesOfValues(t *testing.T) {
+// TestProblem_NeverQuotesValues: the lines of a secret split over several lines read as keys. No problem may contain
+// one of them.
+func TestProblem_NeverQuotesValues(t *testing.T) {
 	for _, line := range []string{"PIECE", "pie.ce", "pie-ce==", "PIECE.x=1\nPIECE.x=2", "pie-ce='open", "pie-ce=${open", "pie-ce='x' y"} {
 		env := parseEnv("/x.env", "x.env", []byte("SECRET=begins\n"+line+"\nOTHER=1\n"), nil)
 		if len(env.Problems) == 0 {
@@ -282,12 +285,12 @@ func TestProblemsDoNotNamePiecesOfValues(t *testing.T) {
 		}
 		for _, p := range env.Problems {
 			if said := strings.ToLower(p.Key + " " + p.Text); strings.Contains(said, "pie") {
-				t.Errorf("%q: the problem %q names a piece of a value", line, said)
+				t.Errorf("%q: problem %q contains part of a value", line, said)
 			}
 		}
 	}
 	env := parseEnv("/x.env", "x.env", []byte("NAME=1\nNAME=2\n"), nil)
 	if len(env.Problems) != 1 || env.Problems[0].Key != "NAME" {
-		t.Errorf("the name of a variable is not told: %v", env.Problems)
+		t.Errorf("the variable's name is not reported: %v", env.Problems)
 	}
 }

@@ -1,8 +1,8 @@
 package deployment
 
-// The scanner of env files: reads what Compose's own parser reads, to the quirk, and keeps what that one throws away: where each key stands, how it
-// is quoted, what a shell would make of it. It goes on behind an error, so that all of them are told at once. That the values agree with the
-// library's is proved by a fuzz test.
+// The scanner of env files. It accepts exactly what Compose's own parser accepts, including its quirks, and keeps what
+// that parser drops: the line of each key, its quoting, and how a shell would read it. It continues after an error, so
+// that all errors are reported at once. A fuzz test proves that the values match the library's.
 
 import (
 	"bytes"
@@ -30,7 +30,7 @@ type envScanner struct {
 	env    *Env
 }
 
-// parseEnv reads an env file's content. Whatever it holds, there is an Env: see Env.Err.
+// parseEnv parses an env file. It always returns an Env; see Env.Err.
 func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 	env := &Env{Path: path, File: shown}
 	if info != nil {
@@ -43,14 +43,16 @@ func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 	s.src = string(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	for s.statement() {
 		if len(env.Entries) >= maxEntries {
-			s.problem(Problem{Kind: ProblemSyntax, Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is not read", Fatal: true})
+			s.problem(Problem{Kind: ProblemSyntax,
+				Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is ignored", Fatal: true})
 			break
 		}
 	}
 	return env
 }
 
-// ReadEnv reads what an env file held that is no file any more, in git's history for example; shown names it to people.
+// ReadEnv parses the content of an env file that is not on disk, for example from git's history. shown is its name for
+// display.
 func ReadEnv(shown string, data []byte) *Env { return parseEnv(shown, shown, data, nil) }
 
 func (s *envScanner) problem(p Problem) {
@@ -81,7 +83,7 @@ func (s *envScanner) skipLine() {
 
 var exportPrefix = regexp.MustCompile(`^export\s+`)
 
-// blank is the parser's idea of white space inside a line; the numbers are NEL and the no-break space.
+// blank is the parser's definition of white space within a line; the numbers are NEL and the no-break space.
 func blank(r rune) bool {
 	switch r {
 	case '\t', '\v', '\f', '\r', ' ', 0x85, 0xA0:
@@ -90,7 +92,7 @@ func blank(r rune) bool {
 	return false
 }
 
-// statement reads one statement; false at the end of the file.
+// statement reads one statement. It returns false at the end of the file.
 func (s *envScanner) statement() bool {
 	for {
 		i := strings.IndexFunc(s.rest(), func(r rune) bool { return !unicode.IsSpace(r) })
@@ -110,7 +112,7 @@ func (s *envScanner) statement() bool {
 		s.skipBlank()
 	}
 	if s.rest() == "" {
-		s.problem(Problem{Kind: ProblemSyntax, Text: "export of nothing", Fatal: true})
+		s.problem(Problem{Kind: ProblemSyntax, Text: "export without a key", Fatal: true})
 		return false
 	}
 	if !s.key(&entry) {
@@ -128,7 +130,7 @@ func (s *envScanner) skipBlank() {
 	s.advance(len(s.rest()) - len(strings.TrimLeftFunc(s.rest(), blank)))
 }
 
-// key reads the key and what separates it from its value; false after an error, from which it went to the next line.
+// key reads the key and its separator. After an error it skips to the next line and returns false.
 func (s *envScanner) key(entry *Entry) bool {
 	src, end, separator := s.rest(), 0, byte(0)
 scan:
@@ -140,7 +142,8 @@ scan:
 			break scan
 		case r == '_', r == '.', r == '-', r == '[', r == ']', unicode.IsLetter(r), unicode.IsNumber(r):
 		default:
-			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key holds a character other than letters, digits, _ . - [ ]"})
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true,
+				Text: "key contains a character other than letters, digits, _ . - [ ]"})
 			s.skipLine()
 			return false
 		}
@@ -148,42 +151,46 @@ scan:
 	raw := src[:end]
 	entry.Key = strings.TrimRightFunc(raw, unicode.IsSpace)
 	if strings.Contains(entry.Key, " ") {
-		s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key holds a space: put the assignment on a line of its own, or quote the value it belongs to"})
+		s.problem(Problem{Kind: ProblemSyntax, Fatal: true,
+			Text: "key contains a space: put the assignment on its own line, or quote the value it belongs to"})
 		s.skipLine()
 		return false
 	}
-	if separator == 0 { // the last line, without "=" and without an end: the parser takes it for the value of a key without name
+	if separator == 0 { // the last line, without "=" and line end: the parser reads it as a value without a key
 		s.skipBlank()
 		return true
 	}
 	entry.Inherited = separator == '\n'
 	switch {
 	case separator == ':':
-		entry.Shell = "“KEY: value” is a command to it"
+		entry.Shell = "it runs “KEY: value” as a command"
 	case raw != entry.Key:
-		entry.Shell = "a space before “=” makes the key a command"
+		entry.Shell = "it runs the key as a command because of the space before “=”"
 	case !shellName.MatchString(entry.Key):
-		entry.Shell = "the key is no name of a shell variable"
+		entry.Shell = "the key is not a valid variable name"
 	}
 	s.advance(end + 1)
 	before := s.pos
 	s.skipBlank()
 	if !entry.Inherited && entry.Shell == "" && s.pos > before && s.rest() != "" && s.src[s.pos] != '\n' && strings.Trim(s.src[before:s.pos], "\r") != "" {
-		entry.Shell = "a space behind “=” makes the value a command"
+		entry.Shell = "it runs the value as a command because of the space after “=”"
 	}
 	return true
 }
 
-// inherited notes a key without a value. It is not named: it may as well be the rest of a secret that was broken over two lines.
+// inherited records a key without a value. The message does not name the key, because it may be the rest of a secret
+// that was split over two lines.
 func (s *envScanner) inherited(entry Entry) {
 	entry.End = entry.Line
 	s.env.Entries = append(s.env.Entries, entry)
 	if !entry.Export {
-		s.problem(Problem{Line: entry.Line, Kind: ProblemStray, Text: "a key without “=” takes its value from the environment of whoever starts Compose"})
+		s.problem(Problem{Line: entry.Line, Kind: ProblemStray,
+			Text: "a key without “=” takes its value from the environment in which Compose is started"})
 	}
 }
 
-// nameable is a key that a message may name, "" for one that is no variable's name: a line of base64 that ends in "=" reads as a key as well.
+// nameable returns the key if a message may name it, else "". A line of base64 that ends in "=" is not a variable name,
+// but parses as a key.
 func nameable(key string) string {
 	if shellName.MatchString(key) {
 		return key
@@ -193,7 +200,7 @@ func nameable(key string) string {
 
 var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// value reads the value that starts here and adds the entry.
+// value reads the value at the current position and adds the entry.
 func (s *envScanner) value(entry *Entry) {
 	src := s.rest()
 	var text string
@@ -201,7 +208,8 @@ func (s *envScanner) value(entry *Entry) {
 		entry.Quote = src[0]
 		body, n, ok := quoted(src)
 		if !ok {
-			s.problem(Problem{Line: s.line, Key: entry.Key, Kind: ProblemSyntax, Fatal: true, Text: "a quoted value has no closing quote"})
+			s.problem(Problem{Line: s.line, Key: entry.Key, Kind: ProblemSyntax, Fatal: true,
+				Text: "quoted value has no closing quote"})
 			s.skipLine()
 			return
 		}
@@ -242,27 +250,29 @@ func (s *envScanner) value(entry *Entry) {
 
 func (s *envScanner) add(entry Entry) {
 	if first, ok := s.lines[entry.Key]; ok {
-		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemDuplicate, Text: "set before, in line " + strconv.Itoa(first) + ": the later line wins"})
+		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemDuplicate,
+			Text: "already set in line " + strconv.Itoa(first) + ": the later line wins"})
 	} else {
 		s.lines[entry.Key] = entry.Line
 	}
 	if entry.Key == "" {
-		s.problem(Problem{Line: entry.Line, Kind: ProblemStray, Text: "no assignment: there is no key before the value"})
+		s.problem(Problem{Line: entry.Line, Kind: ProblemStray, Text: "value without a key"})
 	}
 	if entry.Shell != "" {
-		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemShell, Text: "a shell reads the line differently: " + entry.Shell})
+		s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemShell,
+			Text: "a shell reads the line differently: " + entry.Shell})
 	}
 	s.values[entry.Key] = entry.Text.Reveal()
 	s.env.Entries = append(s.env.Entries, entry)
 }
 
-// afterQuote reports what stands behind a closing quote on the same line: the parser starts a new statement there.
+// afterQuote reports text after a closing quote on the same line: the parser starts a new statement there.
 func (s *envScanner) afterQuote(entry *Entry) {
 	line, _, _ := strings.Cut(s.rest(), "\n")
 	if line = strings.TrimSpace(line); line == "" || line[0] == '#' {
 		return
 	}
-	s.problem(Problem{Key: entry.Key, Kind: ProblemStray, Text: "text behind the closing quote is read as a new key"})
+	s.problem(Problem{Key: entry.Key, Kind: ProblemStray, Text: "text after the closing quote is read as a new key"})
 	if entry.Shell == "" {
 		entry.Shell = "text follows the closing quote"
 	}

@@ -1,6 +1,7 @@
 package deployment
 
-// The parts of an env file's lines: quotes, escapes, what a shell would make of a value; and the raw format, which has none of them.
+// The syntax of an env file's values: quotes, escapes, and how a shell would read them. The raw format has neither
+// quotes nor escapes.
 
 import (
 	"bytes"
@@ -14,8 +15,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// quoted returns what stands between the quote that src starts with and the one that closes it, and how long that was with its quotes.
-// A backslash keeps its meaning for later, but before a quote, where it only protects.
+// quoted returns the text between src's opening quote and its closing quote, and the length including both quotes.
+// Backslashes are kept for unescape, except before a quote, where they only escape it.
 func quoted(src string) (body string, n int, ok bool) {
 	var b strings.Builder
 	escaped := false
@@ -42,7 +43,8 @@ func quoted(src string) (body string, n int, ok bool) {
 
 var escapes = regexp.MustCompile(`\\(?:[abcfnrtv$"\\]|0\d{0,3})`)
 
-// unescape resolves the escapes of a double-quoted value. An escaped dollar becomes two of them, which substitution turns into one.
+// unescape resolves the escapes of a double-quoted value. An escaped dollar becomes two, which substitution turns into
+// one.
 func unescape(text string) string {
 	return escapes.ReplaceAllStringFunc(text, func(escape string) string {
 		if escape == `\$` {
@@ -62,56 +64,57 @@ func unescape(text string) string {
 
 var differs = regexp.MustCompile(`\$(\$|[A-Za-z_])`)
 
-// ambiguous reports whether Compose v1, which knows ${NAME} alone, reads text differently from v2, which knows $NAME and $$ too.
+// ambiguous reports whether Compose v1, which supports only ${NAME}, reads text differently from v2, which also
+// supports $NAME and $$.
 func ambiguous(text string) bool { return differs.MatchString(text) }
 
-// shellTrips says what a shell would make of a value, in a few words; "" when it reads the same.
+// shellTrips describes how a shell would read a value differently; "" when it does not.
 func shellTrips(text string, quote byte) string {
 	switch quote {
 	case '\'':
 		if strings.Contains(text, "'") {
-			return "a single quote cannot be escaped between single quotes"
+			return "a single quote cannot be escaped within single quotes"
 		}
 		return ""
 	case '"':
 		if strings.Contains(text, "`") || strings.Contains(text, "$(") {
-			return "it would run the command in the value"
+			return "it runs the command in the value"
 		}
 		return ""
 	}
 	switch {
 	case strings.ContainsFunc(text, unicode.IsSpace):
-		return "an unquoted space ends the value and runs the rest as a command"
+		return "an unquoted space ends the value, and the rest runs as a command"
 	case strings.ContainsAny(text, "`") || strings.Contains(text, "$("):
-		return "it would run the command in the value"
+		return "it runs the command in the value"
 	case strings.ContainsAny(text, `;&|<>()`):
 		return "an unquoted ; & | < > ( or ) ends the value"
 	case strings.ContainsAny(text, `'"`):
-		return "quotes inside an unquoted value are taken away"
+		return "it removes quotes inside an unquoted value"
 	case strings.Contains(text, `\`):
-		return "a backslash in an unquoted value is taken away"
+		return "it removes a backslash in an unquoted value"
 	case strings.HasPrefix(text, "~"):
-		return "~ is the home directory to it"
+		return "it expands ~ to the home directory"
 	case strings.HasPrefix(text, "#"):
-		return "the value is a comment to it"
+		return "it reads the value as a comment"
 	}
 	return ""
 }
 
-// encoding reports what is wrong with the bytes themselves, each kind once.
+// encoding reports faults of the file's bytes, each kind once.
 func (s *envScanner) encoding(data []byte) {
 	at := func(i int) int { return 1 + bytes.Count(data[:i], []byte("\n")) }
 	add := func(i int, text string) {
 		s.env.Problems = append(s.env.Problems, Problem{Line: at(i), Kind: ProblemEncoding, Text: text})
 	}
 	if bytes.HasPrefix(data, []byte("\uFEFF")) {
-		add(0, "starts with a byte order mark, which a shell takes for a part of the first key")
+		add(0, "starts with a byte order mark, which a shell reads as part of the first key")
 	}
 	if i := bytes.Index(data, []byte("\r\n")); i >= 0 {
-		add(i, "lines end in CR LF, and a shell leaves the CR in every value: convert the file with dos2unix")
+		add(i, "lines end in CR LF, and a shell keeps the CR in every value: convert the file with dos2unix")
 	}
 	if i := bytes.IndexByte(data, 0); i >= 0 {
-		add(i, "holds a NUL byte, which no environment can carry")
+		add(i, "contains a NUL byte, which environment variables cannot hold")
 	}
 	if !utf8.Valid(data) {
 		i := 0
@@ -126,7 +129,7 @@ func (s *envScanner) encoding(data []byte) {
 	}
 }
 
-// parseRawEnv reads an env file of format raw: everything behind the first "=" is the value, to the end of the line.
+// parseRawEnv parses an env file in raw format: the value is everything after the first "=" to the end of the line.
 func parseRawEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 	env := &Env{Path: path, File: shown}
 	if info != nil {
@@ -145,9 +148,10 @@ func parseRawEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 		entry := Entry{Key: key, Text: secret.New(text), Line: s.line, End: s.line, Inherited: !found}
 		switch {
 		case key == "" || strings.ContainsFunc(key, unicode.IsSpace):
-			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "a key is empty or holds a space"})
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "key is empty or contains a space"})
 		case len(env.Entries) >= maxEntries:
-			s.problem(Problem{Kind: ProblemSyntax, Fatal: true, Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is not read"})
+			s.problem(Problem{Kind: ProblemSyntax, Fatal: true,
+				Text: "more than " + strconv.Itoa(maxEntries) + " entries: the rest is ignored"})
 			return env
 		case entry.Inherited:
 			s.inherited(entry)

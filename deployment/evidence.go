@@ -1,7 +1,7 @@
 package deployment
 
-// Where reports of tests and scans are kept: here, on a web server, or in a bucket. Whoever has to log in says so with a report of its own; an
-// address holds no credential, so that it can be shown.
+// Configures where reports of tests and scans are stored: locally, on a web server, or in a bucket. A source that needs
+// credentials has its own entry under reports. An address never holds a credential, so it can be shown.
 
 import (
 	"errors"
@@ -13,22 +13,22 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Evidence says where reports of tests and scans are kept.
+// Evidence lists the sources of reports of tests and scans.
 type Evidence struct {
-	Places  []string         `yaml:"places" doc:"folders of evidence, files, patterns of files, https:// URLs, s3:// prefixes; a file or URL is of what its name says (tests.json). {commit} stands for the commit asked for, in a URL {report} for what is asked for. .catalyst/evidence when not set"`
-	Reports []EvidenceReport `yaml:"reports" doc:"single reports of any name, beside the places"`
+	Places  []string         `yaml:"places" doc:"folders, files, file patterns, https:// URLs or s3:// prefixes of reports; the name of a file or URL says which report it is (tests.json). {commit} is replaced by the commit, and {report} in a URL by the report's name. .catalyst/evidence when not set"`
+	Reports []EvidenceReport `yaml:"reports" doc:"single reports of any name, in addition to places"`
 }
 
-// EvidenceReport is a report of any name, and what is needed to fetch it.
+// EvidenceReport is a report of any name, with the settings to fetch it.
 type EvidenceReport struct {
-	Report      string      `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"what it is of"`
-	At          string      `yaml:"at" required:"true" doc:"file, pattern of files, https:// URL, or s3:// object; {commit} stands for the commit asked for"`
-	BearerToken secret.Text `yaml:"bearer_token" doc:"token to fetch a URL with, e.g. ${CI_TOKEN}"`
-	Password    secret.Text `yaml:"password" doc:"password of basic authentication, e.g. ${CI_PASSWORD}"`
+	Report      string      `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"which report it is"`
+	At          string      `yaml:"at" required:"true" doc:"file, file pattern, https:// URL, or s3:// object; {commit} is replaced by the commit"`
+	BearerToken secret.Text `yaml:"bearer_token" doc:"bearer token for a URL, e.g. ${CI_TOKEN}"`
+	Password    secret.Text `yaml:"password" doc:"password for basic authentication, e.g. ${CI_PASSWORD}"`
 	HTTP        `inline:"true"`
 }
 
-// Remote reports whether a place is to be fetched, and by which scheme: s3, https or http.
+// Remote reports whether a place must be fetched, and its scheme: s3, https or http.
 func Remote(place string) (scheme string, ok bool) {
 	scheme, _, ok = strings.Cut(place, "://")
 	return scheme, ok
@@ -55,14 +55,15 @@ func (r EvidenceReport) Validate() []error {
 	credential := !r.BearerToken.Empty() || !r.Password.Empty() || r.BearerTokenFile != "" || r.PasswordFile != ""
 	switch {
 	case credential && scheme != "https" && scheme != "http":
-		errs = append(errs, errors.New("credentials are for a URL alone: s3:// is asked with those of deployment.aws"))
+		errs = append(errs, errors.New("credentials apply only to URLs: s3:// uses those of deployment.aws"))
 	case (!r.Password.Empty() || r.PasswordFile != "") && r.Username == "":
-		errs = append(errs, errors.New("a password needs a username"))
+		errs = append(errs, errors.New("password is set without username"))
 	}
 	return errs
 }
 
-// validPlace refuses what could be read nowhere. No error quotes the place: a token may have been expanded into it.
+// validPlace rejects a place that cannot be read. Errors never quote the place: an expanded variable may have put a
+// token into it.
 func validPlace(place string) error {
 	if place == "" {
 		return errors.New("is empty: name a folder, file, URL or s3:// prefix")
@@ -72,19 +73,19 @@ func validPlace(place string) error {
 		return nil
 	}
 	if !slices.Contains([]string{"s3", "https", "http"}, scheme) {
-		return errors.New("is of no scheme that is read: https://, http:// or s3://")
+		return errors.New("unsupported scheme: use https://, http:// or s3://")
 	}
 	u, err := url.Parse(strings.NewReplacer("{commit}", "c", "{report}", "r").Replace(place))
 	switch {
 	case err != nil || u.Host == "":
-		return errors.New("is no " + scheme + ":// address")
+		return errors.New("invalid " + scheme + ":// address")
 	case u.User != nil:
-		return errors.New("must not hold a user or password: use username and password, or bearer_token, under reports")
+		return errors.New("must not contain a user or password: use username and password, or bearer_token, under reports")
 	}
 	return nil
 }
 
-// EvidencePlaces are the places where reports are looked for: absolute paths and patterns, and addresses as they are configured.
+// EvidencePlaces returns where reports are searched: absolute paths and patterns, and addresses as configured.
 func (d *Deployment) EvidencePlaces() []string {
 	if len(d.Evidence.Places) == 0 {
 		return []string{d.state("", "evidence")}
@@ -96,7 +97,7 @@ func (d *Deployment) EvidencePlaces() []string {
 	return places
 }
 
-// EvidenceReports are the single reports, their paths absolute.
+// EvidenceReports returns the single reports with absolute paths.
 func (d *Deployment) EvidenceReports() []EvidenceReport {
 	reports := slices.Clone(d.Evidence.Reports)
 	for i := range reports {

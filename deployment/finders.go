@@ -1,6 +1,6 @@
 package deployment
 
-// Places that are found by other rules than a name: diagrams, the repository, the firewall's files.
+// Finds places by rules other than a name: diagrams, the repository, the firewall's files.
 
 import (
 	"errors"
@@ -29,7 +29,7 @@ func (p *places) diagrams() Place {
 	return place
 }
 
-// diagram matches what shows an architecture by its name and its kind: drawings before texts.
+// diagram matches architecture diagrams by name and file type; drawings rank before texts.
 func diagram(name string, dir bool) int {
 	lower := strings.ToLower(name)
 	if dir || !strings.Contains(lower, "architecture") && !strings.Contains(lower, "diagram") {
@@ -49,8 +49,8 @@ func checklistDocument(name string, dir bool) int {
 	return 1
 }
 
-// repository is the nearest folder at or above the root that holds a .git. As git itself, it does not cross into another file system on the way
-// up: above a mount lies somebody else's.
+// repository returns the nearest folder at or above the root that holds a .git. Like git, it does not cross a file
+// system boundary on the way up: a folder above a mount belongs to something else.
 func (d *Deployment) repository() Place {
 	place := Place{Fact: FactRepository, How: Default}
 	if configured := d.Repository.Path; configured != "" {
@@ -77,14 +77,14 @@ func (d *Deployment) repository() Place {
 	return place
 }
 
-// hasHead tells whether a folder named .git is a repository's. One that may not be looked into is taken for one: that it cannot be read is then
-// told where it is read.
+// hasHead reports whether a folder named .git belongs to a repository. An unreadable folder counts as one; the error is
+// reported when it is read.
 func hasHead(dir string) bool {
 	_, err := os.Lstat(filepath.Join(dir, "HEAD"))
 	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
-// ufw is the folder of ufw's rules below the host's root.
+// ufw returns the folder of ufw's rules below the host's root.
 func (d *Deployment) ufw() Place {
 	dir := filepath.Join(d.Firewall.HostRoot, "etc/ufw")
 	if !filepath.IsAbs(dir) {

@@ -1,6 +1,6 @@
 package deployment
 
-// What config discover prints: every fact, how it was found, what else was there, and what follows from it.
+// The output of "config discover": every fact, how it was found, the other candidates, and the consequences.
 
 import (
 	"errors"
@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// Findings tells what was found and how, for people. No line holds a value of the deployment's files but names of files, services and hosts.
+// Findings returns what was found and how, for display. It contains names of files, services and hosts, but no other
+// values of the deployment's files.
 func (v *View) Findings() []Finding {
 	d := v.Deployment
 	findings := []Finding{{Fact: "root", Value: d.Root, How: Configured}}
@@ -39,9 +40,9 @@ func (v *View) Findings() []Finding {
 		case a.address.Configured:
 			f.How = Configured
 		case a.address.URL == "":
-			f.Implies = "not looked at: set deployment." + a.setting
+			f.Implies = "not checked: set deployment." + a.setting
 		default:
-			f.Implies = "when it does not answer, nothing is known of it: set deployment." + a.setting + " to make its absence a fault"
+			f.Implies = "unknown when unreachable: set deployment." + a.setting + " to make that a failure"
 		}
 		findings = append(findings, f)
 	}
@@ -58,57 +59,58 @@ func (d *Deployment) rels(paths []string) []string {
 
 func (d *Deployment) shown(paths []string) string { return strings.Join(d.rels(paths), ", ") }
 
-// implies says what follows from a place, "" when nothing does that is not plain.
+// implies returns the consequence of a place; "" when it is obvious.
 func (v *View) implies(p Place) string {
 	d := v.Deployment
 	if p.How == Configured && len(p.Paths) > 0 {
 		for _, path := range p.Paths {
 			if !exists(path) {
-				return d.Rel(path) + " is not there: what it should hold is judged missing"
+				return d.Rel(path) + " does not exist: its contents are treated as missing"
 			}
 		}
 	}
 	if len(p.Unseen) > 0 {
-		return "it may lie in a folder that cannot be listed: " + d.shown(p.Unseen)
+		return "not found, but these folders cannot be listed: " + d.shown(p.Unseen)
 	}
 	switch p.Fact {
 	case FactEnvFile:
 		env, err := v.Env()
 		switch {
 		case len(p.Paths) == 0:
-			return "settings are taken from the compose file alone: set deployment.env_file"
+			return "settings come only from the compose file: set deployment.env_file"
 		case err != nil:
-			return fmt.Sprintf("it cannot be read: %v", reason(err))
+			return fmt.Sprintf("cannot be read: %v", reason(err))
 		case env.Err() != nil:
-			return fmt.Sprintf("Compose refuses it: %v", env.Err())
+			return fmt.Sprintf("rejected by Compose: %v", env.Err())
 		}
-		return fmt.Sprintf("%d keys; variables of the compose files are taken from it, as with docker compose --env-file", len(env.Entries))
+		return fmt.Sprintf("%d keys; provides the variables of the compose files, as with docker compose --env-file",
+			len(env.Entries))
 	case FactCompose:
 		c, err := v.Compose()
 		switch {
 		case errors.Is(err, ErrNoCompose):
-			return "no services are known: set deployment.compose_files"
+			return "services are unknown: set deployment.compose_files"
 		case err != nil:
-			return fmt.Sprintf("nothing can be taken from it: %v", err)
+			return fmt.Sprintf("cannot be used: %v", err)
 		}
 		text := fmt.Sprintf("services %s", strings.Join(c.Services(), ", "))
 		if off := c.Project.DisabledServiceNames(); len(off) > 0 {
-			text += "; not started, for their profiles: " + strings.Join(off, ", ")
+			text += "; inactive because of their profiles: " + strings.Join(off, ", ")
 		}
 		if len(c.Outside) > 0 {
 			text += "; reads files outside the root: " + strings.Join(c.Outside, ", ")
 		}
 		if err := c.ConfigError(); err != nil {
-			text += fmt.Sprintf("; docker compose config would refuse it: %v", err)
+			text += fmt.Sprintf("; docker compose config rejects it: %v", err)
 		}
 		return text
 	case FactNginx:
 		n, err := v.Nginx()
 		switch {
 		case errors.Is(err, ErrNoNginx):
-			return "certificates are looked for by name: set deployment.nginx"
+			return "certificates are found by name: set deployment.nginx"
 		case err != nil:
-			return fmt.Sprintf("it cannot be read: %v", reason(err))
+			return fmt.Sprintf("cannot be read: %v", reason(err))
 		}
 		text := fmt.Sprintf("servers: %d, files: %d", len(n.Servers), len(n.Files))
 		if n.Service != "" {
@@ -121,13 +123,13 @@ func (v *View) implies(p Place) string {
 	case FactFirewall:
 		switch {
 		case d.Firewall.External:
-			return "a cloud firewall guards the host: evidence or an attestation is taken"
+			return "a cloud firewall protects the host: evidence or an attestation is required"
 		case len(p.Paths) == 0:
-			return "no ufw on this host: set deployment.firewall.host_root where the host's files are mounted, or deployment.firewall.external"
+			return "ufw is not installed on this host: set deployment.firewall.host_root to the host's mounted file system, or set deployment.firewall.external"
 		}
 	case FactRepository:
 		if len(p.Paths) == 0 {
-			return "nothing is known of commits: set deployment.repository.path"
+			return "commits are unknown: set deployment.repository.path"
 		}
 	}
 	return ""
@@ -137,15 +139,15 @@ func (v *View) serviceFinding() Finding {
 	f := Finding{Fact: "application's service", How: Default}
 	app, err := v.AppService()
 	if err != nil {
-		f.Implies = fmt.Sprintf("not known: %v", err)
+		f.Implies = fmt.Sprintf("unknown: %v", err)
 		return f
 	}
 	f.Value, f.How, f.Others = app.Name, app.How, app.Others
 	switch {
 	case app.Name != "" && app.How == Found:
-		f.Implies = "chosen for " + app.Why + "; its settings are judged as the application's"
+		f.Implies = "chosen because of " + app.Why + "; its settings are checked as the application's"
 		if len(app.Copies) > 0 {
-			f.Implies += ", and those of " + strings.Join(app.Copies, ", ") + ", which run the same program"
+			f.Implies += ", and also those of " + strings.Join(app.Copies, ", ") + ", which run the same program"
 		}
 	case app.Name == "" && len(app.Others) > 0:
 		f.Implies = "no service looks like the application: set deployment.service"
@@ -169,9 +171,9 @@ func (v *View) hostsFinding() Finding {
 	f.Value, f.Others = strings.Join(names, ", "), weak
 	switch {
 	case err != nil:
-		f.Implies = fmt.Sprintf("not all sources could be read: %v", err)
+		f.Implies = fmt.Sprintf("some sources cannot be read: %v", err)
 	case len(names) == 0:
-		f.Implies = "certificates, DNS and public pages have no host to be judged for: set deployment.public.hosts"
+		f.Implies = "certificates, DNS and public pages cannot be checked without a host: set deployment.public.hosts"
 	}
 	return f
 }
@@ -191,13 +193,13 @@ func reachFinding(fact string, r Reach, err error) Finding {
 	var no *NoWayError
 	switch {
 	case errors.As(err, &no):
-		f.How, f.Implies = Found, fmt.Sprintf("cannot be asked from here: %v", err)
+		f.How, f.Implies = Found, fmt.Sprintf("unreachable from here: %v", err)
 		return f
 	case errors.Is(err, fs.ErrPermission):
-		f.Implies = "not known: the exporter's user may not read a file that says it"
+		f.Implies = "unknown: the exporter's user has no permission to read a file that contains it"
 		return f
 	case err != nil:
-		f.Implies = fmt.Sprintf("not known: %v", err)
+		f.Implies = fmt.Sprintf("unknown: %v", err)
 		return f
 	}
 	f.Value = r.Address()

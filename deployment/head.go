@@ -10,18 +10,20 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// What is checked out, read from git's own files: no git needs to be installed, and none runs as the owner of somebody else's repository.
+// Reads the checked-out commit from git's own files: git need not be installed, and no git runs in a repository of
+// another owner.
 
-// ErrNoRepository says that the deployment is in no git repository.
-var ErrNoRepository = errors.New("the deployment is in no git repository")
+// ErrNoRepository is returned when the deployment is not in a git repository.
+var ErrNoRepository = errors.New("the deployment is not in a git repository")
 
-// maxRef and maxPackedRefs bound git's files.
+// maxRef and maxPackedRefs limit the size of git's files.
 const (
 	maxRef        = 4 << 10
 	maxPackedRefs = 16 << 20
 )
 
-// Head is the commit that is checked out, in hexadecimal; "" in a repository without commits. The error is ErrNoRepository or one of reading.
+// Head returns the checked-out commit in hexadecimal; "" in a repository without commits. The error is ErrNoRepository
+// or a read error.
 func (v *View) Head() (string, error) {
 	place := v.Place(FactRepository).Path()
 	if place == "" {
@@ -40,7 +42,7 @@ func (v *View) Head() (string, error) {
 		return commitName(head)
 	}
 	if !filepath.IsLocal(filepath.FromSlash(ref)) {
-		return "", errors.New("HEAD of the git repository points out of it")
+		return "", errors.New("HEAD of the git repository points outside it")
 	}
 	common := gitCommon(dir)
 	for _, d := range []string{dir, common} {
@@ -55,7 +57,8 @@ func (v *View) Head() (string, error) {
 	return packed(filepath.Join(common, "packed-refs"), ref)
 }
 
-// gitDir is the folder that a .git names: itself, or what the file says in a work tree or submodule.
+// gitDir returns the folder of a repository: .git itself, or the folder that the file .git of a work tree or submodule
+// names.
 func gitDir(repository string) (string, error) {
 	path := repository
 	if filepath.Base(path) != ".git" {
@@ -73,7 +76,7 @@ func gitDir(repository string) (string, error) {
 	}
 	to, ok := strings.CutPrefix(text, "gitdir: ")
 	if !ok {
-		return "", errors.New("the file .git names no repository")
+		return "", errors.New("the file .git does not name a repository")
 	}
 	if !filepath.IsAbs(to) {
 		to = filepath.Join(filepath.Dir(path), to)
@@ -86,7 +89,7 @@ func gitFile(path string) (string, error) {
 	return strings.TrimSpace(string(data)), err
 }
 
-// packed finds a branch among the packed references; a branch without commits is in neither place.
+// packed finds a branch in packed-refs. A branch without commits is not in it.
 func packed(path, ref string) (string, error) {
 	data, _, err := files.Read(path, maxPackedRefs)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -103,13 +106,13 @@ func packed(path, ref string) (string, error) {
 	return "", nil
 }
 
-// commitHex is a commit's full name: SHA-1 or SHA-256.
+// commitHex matches a full commit name: SHA-1 or SHA-256.
 var commitHex = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// commitName lets nothing but a commit's name be taken for one: folders are called by it.
+// commitName validates a commit name, because folders are named after it.
 func commitName(text string) (string, error) {
 	if !commitHex.MatchString(text) {
-		return "", errors.New("HEAD of the git repository names no commit")
+		return "", errors.New("HEAD of the git repository is not a commit")
 	}
 	return text, nil
 }

@@ -55,7 +55,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// FuzzHead: whatever stands in git's files, a commit's name comes out, nothing, or an error.
+// FuzzHead: any content of git's files gives a commit name, nothing, or an error.
 func FuzzHead(f *testing.F) {
 	commit := strings.Repeat("0a", 20)
 	f.Add("ref: refs/heads/main\n", commit+"\n", "# pack-refs with: peeled\n"+commit+" refs/heads/main\n^"+commit+"\n")

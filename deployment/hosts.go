@@ -1,6 +1,6 @@
 package deployment
 
-// The deployment's public host names: configured, in the application's environment, in the env file, in nginx.
+// The deployment's public host names: configured, or from the application's environment, the env file, or nginx.
 
 import (
 	"errors"
@@ -16,24 +16,25 @@ import (
 type Host struct {
 	Name   string // lower case, without port
 	How    string // Configured or Found
-	Origin Origin // where it stands; empty when configured
-	// Placeholder says why the name cannot be a public one, in a few words; "" when it can.
+	Origin Origin // where it is set; empty when configured
+	// Placeholder says why the name cannot be public; "" when it can.
 	Placeholder string
 }
 
-// ViaNginx is the way of a host name that a server_name gives.
+// ViaNginx is the Origin.Via of a host name from a server_name.
 const ViaNginx = "server_name"
 
 const maxHosts = 100
 
-// hostKey matches keys whose value is the deployment's own public name or URL. Hosts of databases, mail servers and the like are not.
+// hostKey matches keys that hold the deployment's own public name or URL, not hosts of databases, mail servers and so
+// on.
 var hostKey = regexp.MustCompile(`^(?:(?:PBS|CATALYST|TNE)_)?(?:HOST|HOST_URL|DOMAINS?|DOMAIN_NAMES?|VIRTUAL_HOST|LETSENCRYPT_HOST|SERVER_NAMES?|` +
 	`(?:PUBLIC|EXTERNAL|SITE|BASE|APP|API|WEB|FRONTEND|PRIMARY|MAIN|ROOT|SERVER|TLS|SSL)_(?:HOST|HOSTNAME|HOSTS|DOMAINS?|URL))$`)
 
-// PublicHosts returns the deployment's public host names, each once: the configured ones and nothing else where there are any, otherwise those of
-// the application's environment and the env file (keys that speak of the own host, domain or public URL) and of nginx's server_name, in this
-// order. Names that can be no public ones (localhost, _, example.com, a compose service's) are returned with the reason. The error tells of
-// sources that could not be read; what the others gave is returned beside it.
+// PublicHosts returns the deployment's public host names without duplicates: only the configured ones if there are any,
+// else those of the application's environment and the env file (keys for the own host, domain or public URL) and of
+// nginx's server_name, in this order. Names that cannot be public (localhost, _, example.com, a compose service) are
+// returned with the reason. The error reports unreadable sources; hosts of the other sources are returned with it.
 func (v *View) PublicHosts() ([]Host, error) {
 	d := v.Deployment
 	hosts := hostList{inner: map[string]bool{}}
@@ -84,7 +85,7 @@ type hostList struct {
 	inner map[string]bool // names of the compose network
 }
 
-// ofService takes the hosts out of a service's environment and env files.
+// ofService adds the hosts of a service's environment and env files.
 func (h *hostList) ofService(v *View, c *Compose, service string) {
 	environment := c.Project.Services[service].Environment
 	for _, key := range slices.Sorted(maps.Keys(environment)) {
@@ -102,7 +103,7 @@ func (h *hostList) ofService(v *View, c *Compose, service string) {
 	}
 }
 
-// ofKey takes the hosts out of a value when its key speaks of one.
+// ofKey adds the hosts of a value if its key matches hostKey.
 func (h *hostList) ofKey(key, text string, origin Origin) {
 	if !hostKey.MatchString(key) {
 		return
@@ -123,7 +124,7 @@ func (h *hostList) add(text, how string, origin Origin) {
 		why = "a name of the compose network"
 	}
 	if how == Found && why == notAName {
-		name = "" // whatever it is, it may be a secret in the wrong place
+		name = "" // it may be a secret in the wrong place
 		if slices.ContainsFunc(h.list, func(o Host) bool { return o.Name == name && o.Origin.String() == origin.String() }) {
 			return
 		}
@@ -131,7 +132,7 @@ func (h *hostList) add(text, how string, origin Origin) {
 	h.list = append(h.list, Host{Name: name, How: how, Origin: origin, Placeholder: why})
 }
 
-// hostOf takes a host out of a name, a name with a port, or a URL; lower case.
+// hostOf returns the host of a name, a name with a port, or a URL, in lower case.
 func hostOf(text string) string {
 	text = strings.ToLower(strings.TrimSpace(text))
 	if strings.Contains(text, "://") {
@@ -151,11 +152,11 @@ func hostOf(text string) string {
 	return strings.TrimSuffix(text, ".")
 }
 
-const notAName = "no host name"
+const notAName = "not a host name"
 
 var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$`)
 
-// standIn matches the domains that templates write for one's own.
+// standIn matches placeholder domains of templates.
 var standIn = regexp.MustCompile(`(?:^|[.-])(?:your-?(?:domain|company|publisher|site|website|server|host|adserver|exchange|organi[sz]ation)|my-?(?:domain|company|site|website))(?:[.-]|$)|change[-_]?me|(?:^|\.)(?:domain|company|yourname)\.(?:com|org|net|tld)$`)
 
 // hostPlaceholder says why a name cannot be a public host; "" when it can.
@@ -163,7 +164,7 @@ func hostPlaceholder(name string) string {
 	if a, err := netip.ParseAddr(name); err == nil {
 		switch {
 		case a.IsUnspecified():
-			return "stands for all addresses"
+			return "all addresses"
 		case a.IsLoopback():
 			return "this machine"
 		case a.IsPrivate() || a.IsLinkLocalUnicast():
@@ -176,7 +177,7 @@ func hostPlaceholder(name string) string {
 	}
 	switch {
 	case name == "_":
-		return "stands for any name"
+		return "any name"
 	case strings.HasPrefix(name, "~"):
 		return "a pattern"
 	case strings.Contains(name, "*"):
@@ -194,12 +195,12 @@ func hostPlaceholder(name string) string {
 	case ends("local", "internal", "lan", "home.arpa"):
 		return "an internal name"
 	case !strings.Contains(name, "."):
-		return "no full domain name"
+		return "not a full domain name"
 	}
 	return ""
 }
 
-// namesInside are the names by which containers of the compose network know each other.
+// namesInside returns the names by which containers of the compose network reach each other.
 func (c *Compose) namesInside() map[string]bool {
 	names := map[string]bool{}
 	for name, s := range c.Project.Services {

@@ -1,7 +1,7 @@
 package deployment
 
-// What lies in the deployment's folders. A listing is kept for as long as the directory's identity stays, so that looking again costs one stat per
-// directory; everything is bounded, since the root may be pointed at anything.
+// Listings of the deployment's folders. A listing is cached until the directory's identity changes, so a repeated
+// listing costs one stat per directory. Everything is bounded, because the root may be any directory.
 
 import (
 	"errors"
@@ -18,9 +18,9 @@ import (
 )
 
 const (
-	maxNames = 2000 // of one directory: what comes behind is not seen
-	// settled is how long a file or directory must have been left alone before what was read is believed to be what its time stamps name:
-	// those of some file systems are 2 s coarse.
+	maxNames = 2000 // per directory: the rest is ignored
+	// settled is how long a file or directory must be unchanged before its time stamps are trusted: some file systems have
+	// a resolution of 2 s.
 	settled = 2 * time.Second
 )
 
@@ -29,14 +29,14 @@ type listing struct {
 	names []fs.DirEntry // sorted
 }
 
-// index keeps listings. The zero value is ready; safe for concurrent use.
+// index caches listings. The zero value is ready to use. Safe for concurrent use.
 type index struct {
 	mu   sync.Mutex
 	dirs map[string]listing
 }
 
-// list returns the entries of a directory, sorted by name. seen is false for a directory that is there and was not seen whole: the exporter's user
-// may not list it, or it holds more names than are read.
+// list returns the entries of a directory, sorted by name. seen is false for an existing directory that could not be
+// listed completely: the exporter's user has no permission, or it has too many entries.
 func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
 	id, kind, err := files.Look(dir)
 	if err != nil || !kind.IsDir() {
@@ -86,22 +86,22 @@ func directory(dir string, e fs.DirEntry) bool {
 	return e.IsDir()
 }
 
-// dep is one file or directory that something was made of.
+// dep is one file or directory that a cached result depends on.
 type dep struct {
 	id     files.Identity
 	exists bool
 }
 
-// sources notes what something is made of, while it is made.
+// sources records the dependencies of a result while it is built.
 type sources map[string]dep
 
-// read reads a file and notes it, whether it is there or not.
+// read reads a file and records it as a dependency, even if it does not exist.
 func (s sources) read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	s.note(path)
 	return files.Read(path, limit)
 }
 
-// note notes a file or directory as it is now.
+// note records the current state of a file or directory.
 func (s sources) note(path string) {
 	if _, ok := s[path]; ok {
 		return
@@ -110,7 +110,7 @@ func (s sources) note(path string) {
 	s[path] = dep{id, err == nil}
 }
 
-// made keeps what was made of several files until one of them changes. The zero value is ready; safe for concurrent use.
+// made caches a result until one of its source files changes. The zero value is ready to use. Safe for concurrent use.
 type made[T any] struct {
 	mu      sync.Mutex
 	ok      bool
@@ -119,7 +119,7 @@ type made[T any] struct {
 	value   T
 }
 
-// get returns what make makes, from memory when key and all sources are the same as last time.
+// get returns the cached result if key and all sources are unchanged, else calls make.
 func (m *made[T]) get(key string, make func(sources) T) T {
 	m.mu.Lock()
 	defer m.mu.Unlock()

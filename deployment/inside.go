@@ -12,8 +12,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// MountedIn is the first service, by name, that sees a file of this host through a bind mount or as a config or secret, and the path at which it
-// does; two empty texts when none does.
+// MountedIn returns the first service, by name, that sees a file of this host through a bind mount, config or secret,
+// and the path inside the service. It returns two empty texts if there is none.
 func (c *Compose) MountedIn(host string) (service, inside string) {
 	host = filepath.Clean(host)
 	for _, name := range c.Services() {
@@ -48,9 +48,10 @@ func mountTarget(target, dir, source string) string {
 	return path.Join(dir, target)
 }
 
-// FileIn is what a service finds in a file at a path inside of its container: a secret or config of the compose file, or a file below a bind mount,
-// without the line end. What lies in the image or a volume, or is kept outside of the deployment's files, is told by Ref. Key is what the file is
-// for and named where that was said, both for errors. The error is one of reading the file on this host, as with Env.
+// FileIn returns the content, without the line end, of a file at a path inside a service's container: a secret or
+// config of the compose file, or a file below a bind mount. Ref is set for a file in the image, in a volume or outside
+// the deployment's files. key names the file's purpose and named where it is configured, both for errors. The error is
+// a read error, as with Env.
 func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Value, error) {
 	named.Service, named.Via = service, ViaKeyFile
 	if s, ok := c.mountedSecret(service, inside); ok {
@@ -62,14 +63,14 @@ func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Va
 	return Value{Key: key, Origin: named, Ref: Ref{RefContainer, inside}}, nil
 }
 
-// At is where the compose files write something of a service: "command", "environment.NAME".
+// At returns where the compose files set an attribute of a service: "command", "environment.NAME".
 func (c *Compose) At(service, attribute string) Origin {
 	e := c.at("services."+service+"."+attribute, &ComposeError{})
 	return Origin{File: e.File, Line: e.Line, Service: service, Via: ViaEnvironment}
 }
 
-// Written is a value that the compose files write for a service elsewhere than in its environment, in its command for example. A reference to a
-// secret manager is told by Ref.
+// Written returns a value that the compose files set for a service outside its environment, for example in its command.
+// Ref is set for a reference to a secret manager.
 func Written(key, text string, at Origin) Value {
 	return Value{Key: key, Set: true, Text: secret.New(text), Origin: at}.followed()
 }

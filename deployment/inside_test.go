@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestFilesAsAServiceSeesThem(t *testing.T) {
+func TestFileIn_ServicePaths(t *testing.T) {
 	v := view(t, map[string]string{
 		"compose.yaml": `
 services:
@@ -49,7 +49,7 @@ configs:
 		"/etc/alertmanager/keys/pager": "from the mount", "/etc/alertmanager/x/../keys/pager": "from the mount", "/keys/own.key": "own", "/run/secrets/paging": "from the secret",
 	} {
 		if got, err := v.FileIn(c, "alertmanager", inside, "key_file", Origin{File: "alertmanager.yml", Line: 3}); err != nil || got.Text.Reveal() != want || !got.Set {
-			t.Errorf("%s holds %q, %v; want %q", inside, got.Text.Reveal(), err, want)
+			t.Errorf("%s contains %q, %v; want %q", inside, got.Text.Reveal(), err, want)
 		}
 	}
 	for inside, want := range map[string]string{"/etc/alertmanager/data/key": RefContainer, "/elsewhere": RefContainer, "/keys/outside": RefExternal} {
@@ -58,6 +58,6 @@ configs:
 		}
 	}
 	if _, err := v.FileIn(c, "alertmanager", "/etc/alertmanager/absent", "key_file", Origin{}); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("an absent file: %v", err)
+		t.Errorf("missing file: %v", err)
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Keys lists the variables that match one of the patterns (path.Match: REDIS_*_TTL), sorted, wherever the deployment's files name them: in the
-// application's environment or in an env file. Whether and where the service gets one, Value says.
+// Keys returns the sorted variables that match one of the patterns (path.Match: REDIS_*_TTL) in the application's
+// environment or in an env file. Value says whether and where the service gets one.
 func (v *View) Keys(patterns ...string) ([]string, error) {
 	globs := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !strings.ContainsAny(p, `*?[\`) })
 	var keys []string

@@ -1,6 +1,6 @@
 package deployment
 
-// What a compose file itself says to a service, where others take a variable, a file or a secret.
+// Values that a compose file sets literally, instead of through a variable, file or secret.
 
 import (
 	"maps"
@@ -9,18 +9,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Literal is a text that the compose files write into a service's environment.
+// Literal is a text that the compose files set in a service's environment.
 type Literal struct {
 	Key string
-	// Written is the text as it would be if no variable were set: defaults (${NAME:-default}) are written in the file, too.
+	// Written is the text with all variables unset: defaults (${NAME:-default}) are part of the file, too.
 	Written secret.Text
-	// Text is what the service gets.
+	// Text is the value that the service gets.
 	Text   secret.Text
 	Path   string // of the compose file, absolute
 	Origin Origin
 }
 
-// Literals are the texts of all services, those of profiles that are not active among them, each once. References to secret managers are none.
+// Literals returns the texts of all services, including those of inactive profiles, without duplicates and without
+// references to secret managers.
 func (v *View) Literals() ([]Literal, error) {
 	c, err := v.Compose()
 	if err != nil {
@@ -48,7 +49,7 @@ func (v *View) Literals() ([]Literal, error) {
 			x := expander{find: func(string) (string, bool) { return "", false }, lenient: true}
 			written, err := x.expand(raw)
 			if err != nil || written == "" {
-				continue // what cannot be expanded is compose_config's matter
+				continue // compose_config reports text that cannot be expanded
 			}
 			all = append(all, Literal{key, secret.New(written), secret.New(*text), c.pathOf(at.File), at})
 		}
@@ -56,7 +57,7 @@ func (v *View) Literals() ([]Literal, error) {
 	return all, nil
 }
 
-// pathOf is the path of a compose file that is shown under a name.
+// pathOf returns the path of a compose file by its display name.
 func (c *Compose) pathOf(shown string) string {
 	for _, f := range c.files {
 		if f.shown == shown {

@@ -1,6 +1,7 @@
 package deployment
 
-// How the running parts of a deployment are reached. Secrets are given as files, so that a configuration can be committed and printed.
+// How to reach the running parts of a deployment. Secrets are given as files, so that a configuration can be committed
+// and printed.
 
 import (
 	"time"
@@ -9,8 +10,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Address is an address, and whether somebody configured it: a default that refuses tells that nothing was configured, a configured one that
-// refuses is a fault.
+// Address is an address and whether it is configured. A configured address that refuses connections is a failure. A
+// default one that refuses is treated as not configured.
 type Address struct {
 	URL        string // http or https, no trailing slash
 	Configured bool
@@ -30,19 +31,19 @@ func trimSlash(s string) string {
 	return s
 }
 
-// HTTP is what calling an HTTP service may need.
+// HTTP holds the settings for calling an HTTP service.
 type HTTP struct {
-	CAFile          string          `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
-	CertFile        string          `yaml:"cert_file" doc:"client certificate"`
-	KeyFile         string          `yaml:"key_file" doc:"key of the client certificate"`
-	ServerName      string          `yaml:"server_name" doc:"name that the server's certificate must have instead of the URL's"`
-	Username        string          `yaml:"username" doc:"user of basic authentication"`
-	PasswordFile    string          `yaml:"password_file" doc:"file with the password of basic authentication"`
+	CAFile          string          `yaml:"ca_file" doc:"file with certificate authorities to trust instead of the system's"`
+	CertFile        string          `yaml:"cert_file" doc:"client certificate file"`
+	KeyFile         string          `yaml:"key_file" doc:"key file of the client certificate"`
+	ServerName      string          `yaml:"server_name" doc:"name that the server's certificate must be valid for instead of the URL's host"`
+	Username        string          `yaml:"username" doc:"user name for basic authentication"`
+	PasswordFile    string          `yaml:"password_file" doc:"file with the password for basic authentication"`
 	BearerTokenFile string          `yaml:"bearer_token_file" doc:"file with a bearer token"`
-	Timeout         schema.Duration `yaml:"timeout" doc:"how long one request may take" default:"5s" min:"100ms" max:"5m"`
+	Timeout         schema.Duration `yaml:"timeout" doc:"timeout of one request" default:"5s" min:"100ms" max:"5m"`
 }
 
-// Patience is how long one request may take.
+// Patience returns the timeout of one request.
 func (h HTTP) Patience() time.Duration { return patience(h.Timeout) }
 
 func patience(configured schema.Duration) time.Duration {
@@ -61,26 +62,26 @@ type API struct {
 // Address of the API.
 func (a API) Address() Address { return address(a.URL, "http://localhost:8000") }
 
-// Public is the deployment as its users reach it.
+// Public describes the deployment as its users reach it.
 type Public struct {
 	Hosts        []string `yaml:"hosts" doc:"public host names; from the env file and nginx when not set"`
 	URL          string   `yaml:"url" doc:"public URL; https:// and the first public host when not set"`
-	TerminatedAt string   `yaml:"terminated_at" doc:"where TLS ends" enum:"origin,cdn,load_balancer" default:"origin"`
-	CDN          string   `yaml:"cdn" doc:"the CDN that must be seen in front" enum:"none,any,cloudflare,cloudfront,fastly" default:"none"`
+	TerminatedAt string   `yaml:"terminated_at" doc:"where TLS is terminated" enum:"origin,cdn,load_balancer" default:"origin"`
+	CDN          string   `yaml:"cdn" doc:"the CDN that must serve the public hosts" enum:"none,any,cloudflare,cloudfront,fastly" default:"none"`
 }
 
-// TLS names certificate, key and endpoint.
+// TLS names the certificate, key and endpoint.
 type TLS struct {
 	Cert     string `yaml:"cert" doc:"certificate with its chain; from nginx or ssl/ when not set"`
-	Key      string `yaml:"key" doc:"its private key"`
+	Key      string `yaml:"key" doc:"private key of the certificate"`
 	Endpoint string `yaml:"endpoint" doc:"host:port that presents the certificate; the first public host's port 443 when not set"`
-	CAFile   string `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+	CAFile   string `yaml:"ca_file" doc:"file with certificate authorities to trust instead of the system's"`
 }
 
 // DNS says how the public hosts must resolve.
 type DNS struct {
-	Resolvers []string `yaml:"resolvers" doc:"resolvers to ask, host or host:port; the system's when not set"`
-	Expected  []string `yaml:"expected" doc:"addresses that every resolver must answer"`
+	Resolvers []string `yaml:"resolvers" doc:"resolvers to query, host or host:port; the system's when not set"`
+	Expected  []string `yaml:"expected" doc:"addresses that every resolver must return"`
 }
 
 // Database is the PostgreSQL database.
@@ -90,13 +91,13 @@ type Database struct {
 	Name         string          `yaml:"name" doc:"DB_NAME when not set"`
 	User         string          `yaml:"user" doc:"DB_USER when not set"`
 	PasswordFile string          `yaml:"password_file" doc:"file with the password; DB_PASSWORD when not set"`
-	SSLMode      string          `yaml:"sslmode" doc:"as libpq's; DB_SSL_MODE, else prefer, when not set" enum:"disable,allow,prefer,require,verify-ca,verify-full"`
-	CAFile       string          `yaml:"ca_file" doc:"certificate authorities for verify-ca and verify-full"`
-	Password     secret.Text     `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_DB_PASSWORD}"`
-	Timeout      schema.Duration `yaml:"timeout" doc:"how long connecting and asking may take" default:"5s" min:"100ms" max:"5m"`
+	SSLMode      string          `yaml:"sslmode" doc:"sslmode as in libpq; DB_SSL_MODE, else prefer, when not set" enum:"disable,allow,prefer,require,verify-ca,verify-full"`
+	CAFile       string          `yaml:"ca_file" doc:"file with certificate authorities for verify-ca and verify-full"`
+	Password     secret.Text     `yaml:"password" doc:"password, e.g. ${env.EXPORTER_DB_PASSWORD}"`
+	Timeout      schema.Duration `yaml:"timeout" doc:"timeout of connecting and querying" default:"5s" min:"100ms" max:"5m"`
 }
 
-// Patience is how long connecting and asking may take.
+// Patience returns the timeout of connecting and querying.
 func (d Database) Patience() time.Duration { return patience(d.Timeout) }
 
 // Redis is the Redis server.
@@ -104,64 +105,64 @@ type Redis struct {
 	Address      string          `yaml:"address" doc:"host:port; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
 	User         string          `yaml:"user" doc:"ACL user; the default user when not set"`
 	PasswordFile string          `yaml:"password_file" doc:"file with the password; REDIS_PASSWORD when not set"`
-	Password     secret.Text     `yaml:"password" doc:"the password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
-	TLS          bool            `yaml:"tls" doc:"talk TLS"`
-	Timeout      schema.Duration `yaml:"timeout" doc:"how long connecting and asking may take" default:"5s" min:"100ms" max:"5m"`
-	CAFile       string          `yaml:"ca_file" doc:"certificate authorities to trust instead of the system's"`
+	Password     secret.Text     `yaml:"password" doc:"password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
+	TLS          bool            `yaml:"tls" doc:"connect with TLS"`
+	Timeout      schema.Duration `yaml:"timeout" doc:"timeout of connecting and querying" default:"5s" min:"100ms" max:"5m"`
+	CAFile       string          `yaml:"ca_file" doc:"file with certificate authorities to trust instead of the system's"`
 }
 
-// Patience is how long connecting and asking may take.
+// Patience returns the timeout of connecting and querying.
 func (r Redis) Patience() time.Duration { return patience(r.Timeout) }
 
-// Prometheus is the Prometheus that watches the deployment.
+// Prometheus is the Prometheus that monitors the deployment.
 type Prometheus struct {
 	URL  string `yaml:"url" doc:"http://localhost:9090 when not set"`
-	Job  string `yaml:"job" doc:"scrape job of the application; the application's service when not set"`
+	Job  string `yaml:"job" doc:"scrape job of the application; the name of the application's service when not set"`
 	HTTP `inline:"true"`
 }
 
-// Address of Prometheus.
+// Address returns the address of Prometheus.
 func (p Prometheus) Address() Address { return address(p.URL, "http://localhost:9090") }
 
 // Grafana is the Grafana with the deployment's dashboards.
 type Grafana struct {
 	URL        string   `yaml:"url" doc:"http://localhost:3000 when not set"`
-	TokenFile  string   `yaml:"token_file" doc:"file with a service account's token; without it dashboards and datasources are not looked at"`
-	Dashboards []string `yaml:"dashboards" doc:"titles or uids that must exist"`
+	TokenFile  string   `yaml:"token_file" doc:"file with a service account token; without it dashboards and data sources are not checked"`
+	Dashboards []string `yaml:"dashboards" doc:"titles or UIDs of dashboards that must exist"`
 	HTTP       `inline:"true"`
 }
 
-// Address of Grafana.
+// Address returns the address of Grafana.
 func (g Grafana) Address() Address { return address(g.URL, "http://localhost:3000") }
 
-// Alertmanager is the Alertmanager that pages.
+// Alertmanager is the Alertmanager that sends the alerts.
 type Alertmanager struct {
 	URL    string `yaml:"url" doc:"http://localhost:9093 when not set"`
-	Config string `yaml:"config" doc:"its configuration; prometheus/alertmanager.yml when not set"`
+	Config string `yaml:"config" doc:"Alertmanager configuration file; prometheus/alertmanager.yml when not set"`
 	HTTP   `inline:"true"`
 }
 
-// Address of Alertmanager.
+// Address returns the address of Alertmanager.
 func (a Alertmanager) Address() Address { return address(a.URL, "http://localhost:9093") }
 
-// Loki is the Loki that keeps the logs.
+// Loki is the Loki that stores the logs.
 type Loki struct {
-	URL      string `yaml:"url" doc:"without it log aggregation is not configured"`
+	URL      string `yaml:"url" doc:"URL of Loki; without it log aggregation is not configured"`
 	Selector string `yaml:"selector" doc:"stream selector of the application's logs; by compose service when not set"`
 	Tenant   string `yaml:"tenant" doc:"X-Scope-OrgID"`
 	HTTP     `inline:"true"`
 }
 
-// Address of Loki; empty when there is none.
+// Address returns the address of Loki; empty when not configured.
 func (l Loki) Address() Address { return address(l.URL, "") }
 
 // Docker is the Docker Engine that runs the deployment.
 type Docker struct {
 	Host     string `yaml:"host" doc:"unix:// or tcp:// address; DOCKER_HOST, else unix:///var/run/docker.sock, when not set"`
-	CAFile   string `yaml:"ca_file" doc:"certificate authority of a tcp:// address"`
-	CertFile string `yaml:"cert_file" doc:"client certificate for a tcp:// address"`
-	KeyFile  string `yaml:"key_file" doc:"its key"`
-	Project  string `yaml:"project" doc:"compose project name; as Compose derives it when not set"`
+	CAFile   string `yaml:"ca_file" doc:"certificate authority file for a tcp:// address"`
+	CertFile string `yaml:"cert_file" doc:"client certificate file for a tcp:// address"`
+	KeyFile  string `yaml:"key_file" doc:"key file of the client certificate"`
+	Project  string `yaml:"project" doc:"compose project name; derived as Compose does when not set"`
 }
 
 // Systemd is the systemd that runs the host's timers.
@@ -169,13 +170,13 @@ type Systemd struct {
 	Bus string `yaml:"bus" doc:"socket of the host's system bus, e.g. /host/run/dbus/system_bus_socket in a container; /run/dbus/system_bus_socket, else /run/systemd/private, when not set"`
 }
 
-// AWS is the AWS account that keeps the backups.
+// AWS is the AWS account that stores the backups.
 type AWS struct {
-	Region   string `yaml:"region" doc:"AWS_REGION or the bucket's own when not set"`
+	Region   string `yaml:"region" doc:"AWS region; AWS_REGION or the bucket's region when not set"`
 	Profile  string `yaml:"profile" doc:"profile of the AWS configuration files"`
 	Endpoint string `yaml:"endpoint" doc:"URL of an S3-compatible service"`
-	Bucket   string `yaml:"bucket" doc:"bucket of the backups; S3_BUCKET and its like in the env file when not set"`
+	Bucket   string `yaml:"bucket" doc:"bucket of the backups; S3_BUCKET or a similar variable of the env file when not set"`
 	Prefix   string `yaml:"prefix" doc:"prefix of the backups in the bucket"`
-	User     string `yaml:"user" doc:"IAM user that uploads, or role/NAME; the one whose keys are in the env file, else the caller, when not set"`
+	User     string `yaml:"user" doc:"IAM user that uploads, or role/NAME; the user of the keys in the env file, else the caller, when not set"`
 	Role     string `yaml:"role" doc:"role to assume"`
 }

@@ -1,7 +1,7 @@
 package deployment
 
-// What a service has mounted is what it uses, wherever the file lies and whatever it is called: the compose file decides before the names that are
-// usual.
+// Files that a service mounts take precedence over files with a conventional name: the service uses the mounted file
+// wherever it is.
 
 import (
 	"path"
@@ -11,7 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// mounted is a place with what the compose file mounts for it put first. A configured one stays.
+// mounted returns the place with the file that the compose file mounts for it first. A configured place is unchanged.
 func (v *View) mounted(place Place) Place {
 	c, err := v.Compose()
 	if place.How == Configured || err != nil {
@@ -36,7 +36,8 @@ func (v *View) mounted(place Place) Place {
 	return place
 }
 
-// sourceOf is where a path inside of a service lies on this host: a bind mount, a config or a secret with a file; "" for none.
+// sourceOf returns the path on this host of a path inside a service: a bind mount, or a config or secret with a file;
+// "" for none.
 func (c *Compose) sourceOf(service, inside string) string {
 	if o, ok := c.mountedSecret(service, inside); ok {
 		return o.File
@@ -45,7 +46,7 @@ func (c *Compose) sourceOf(service, inside string) string {
 	return host
 }
 
-// alertmanagerFile is the path of the configuration that a service's Alertmanager reads.
+// alertmanagerFile returns the path of the configuration that a service's Alertmanager reads.
 func alertmanagerFile(s types.ServiceConfig) string {
 	words := append(slices.Clone(s.Entrypoint), s.Command...)
 	for i, word := range words {
@@ -63,5 +64,5 @@ func alertmanagerFile(s types.ServiceConfig) string {
 	return "/etc/alertmanager/alertmanager.yml"
 }
 
-// imageBase is the last part of an image's name.
+// imageBase returns the last part of an image's name.
 func imageBase(image string) string { return path.Base(imageName(image)) }

@@ -1,6 +1,6 @@
 package deployment
 
-// What the deployment's nginx configuration declares: servers, certificates, who is sent where.
+// What the deployment's nginx configuration declares: servers, certificates, proxied addresses.
 
 import (
 	"errors"
@@ -9,19 +9,21 @@ import (
 	"strings"
 )
 
-// ErrNoNginx says that the deployment has no nginx configuration.
+// ErrNoNginx is returned when the deployment has no nginx configuration.
 var ErrNoNginx = errors.New("no nginx configuration found: set deployment.nginx")
 
-// Nginx is what the deployment's nginx configuration declares. It is shared between callers: nobody changes it.
+// Nginx is what the deployment's nginx configuration declares. It is shared between callers and must not be modified.
 type Nginx struct {
-	Files     []string // absolute, in the order they were read
-	Service   string   // compose service that the files are mounted into; "" when not known
+	Files     []string // absolute, in reading order
+	Service   string   // compose service that mounts the files; "" when unknown
 	Servers   []NginxServer
 	Splits    []SplitClients
 	Upstreams []Upstream
-	// Unread are includes that lead to no file we can see, of the image most often: what they hold is not known.
+	// Unread lists includes of files that are not accessible, usually because they are part of the image. Their content is
+	// unknown.
 	Unread []NginxProblem
-	// Hidden reports that one of Unread may hold servers or what they go by: that it is none of the lists that come with nginx.
+	// Hidden reports that an Unread file may contain servers or settings that affect them, so it is not one of the lists
+	// shipped with nginx.
 	Hidden   bool
 	Problems []NginxProblem
 }
@@ -30,17 +32,17 @@ type Nginx struct {
 type NginxServer struct {
 	Names  []string // server_name as written
 	Listen []Listen
-	// Certificates that apply, inherited ones included: several when RSA and ECDSA stand side by side.
+	// Certificates that apply, including inherited ones; several when RSA and ECDSA are combined.
 	Certificates []NginxCertificate
-	Protocols    []string // ssl_protocols that apply; none when nothing is said
+	Protocols    []string // ssl_protocols that apply; empty when not set
 	Proxies      []ProxyPass
-	// Rejects reports that the server ends every handshake (ssl_reject_handshake), for which it needs no certificate.
+	// Rejects reports that the server rejects every handshake (ssl_reject_handshake) and needs no certificate.
 	Rejects bool
 	File    string
 	Line    int
 }
 
-// TLS reports whether the server talks TLS on some port.
+// TLS reports whether the server accepts TLS on any port.
 func (s NginxServer) TLS() bool {
 	return slices.ContainsFunc(s.Listen, func(l Listen) bool { return l.SSL })
 }
@@ -48,7 +50,7 @@ func (s NginxServer) TLS() bool {
 // Listen is one listen directive.
 type Listen struct {
 	Host      string // "" for all addresses
-	Port      int    // 0 for a socket of the file system
+	Port      int    // 0 for a Unix socket
 	SSL, QUIC bool
 	File      string
 	Line      int
@@ -61,9 +63,10 @@ type NginxCertificate struct {
 
 // NginxPath is a path in a directive.
 type NginxPath struct {
-	Inside string // as written, made absolute: as nginx sees it
-	Host   string // absolute on this host; "" when that is not known, or the path holds a variable
-	// Astray reports that the file is a link that leads out of what the service has mounted: on this host it is found, by nginx it is not.
+	Inside string // as nginx sees it: as written, made absolute
+	Host   string // absolute on this host; "" when unknown or when the path contains a variable
+	// Astray reports that the file is a link to a path that the service does not mount: it exists on this host, but not
+	// for nginx.
 	Astray bool
 	File   string
 	Line   int
@@ -71,7 +74,7 @@ type NginxPath struct {
 
 // SplitClients is one split_clients block.
 type SplitClients struct {
-	Variable string // that it sets, with its $
+	Variable string // the variable that it sets, with $
 	Parts    []SplitPart
 	File     string
 	Line     int
@@ -79,13 +82,13 @@ type SplitClients struct {
 
 // SplitPart is one line of a split_clients block.
 type SplitPart struct {
-	Ratio float64 // 0 to 1; of * what the others leave
+	Ratio float64 // 0 to 1; for * the remainder
 	Rest  bool    // written as *
-	Value string  // what the variable becomes: the name of an upstream, most often
+	Value string  // the variable's value: usually the name of an upstream
 	Line  int
 }
 
-// Ratio is the share of requests that get value, 0 to 1.
+// Ratio returns the share of requests that get value, 0 to 1.
 func (s SplitClients) Ratio(value string) float64 {
 	total := 0.0
 	for _, p := range s.Parts {
@@ -107,20 +110,20 @@ type Upstream struct {
 // UpstreamServer is one server of an upstream.
 type UpstreamServer struct {
 	Address      string // host or host:port
-	Weight       int    // 1 when not written
+	Weight       int    // 1 when not set
 	Down, Backup bool
 	Line         int
 }
 
-// ProxyPass is one proxy_pass (or fastcgi_pass, grpc_pass, uwsgi_pass) with the location it stands in.
+// ProxyPass is one proxy_pass (or fastcgi_pass, grpc_pass, uwsgi_pass) and its location.
 type ProxyPass struct {
-	Location string // as written, "" outside any
-	To       string // as written, without a user and password
+	Location string // as written; "" outside a location
+	To       string // as written, without user and password
 	File     string
 	Line     int
 }
 
-// Nginx is what the nginx configuration declares. The error is ErrNoNginx or one of reading the first file.
+// Nginx returns what the nginx configuration declares. The error is ErrNoNginx or a read error of the first file.
 func (v *View) Nginx() (*Nginx, error) { return v.nginx() }
 
 type nginxResult struct {
@@ -136,7 +139,7 @@ func (v *View) loadNginx() (*Nginx, error) {
 	key := strings.Join(roots.files, "\x00") + "\x00" + roots.service
 	c, _ := v.Compose()
 	result := v.Deployment.nginx.get(key, func(src sources) nginxResult {
-		if c != nil { // mounts and variables come from there
+		if c != nil { // the source of mounts and variables
 			for _, f := range c.Files {
 				src.note(f)
 			}

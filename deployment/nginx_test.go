@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// shape writes directives back in one line.
+// shape formats directives on one line.
 func shape(list []directive) string {
 	var b strings.Builder
 	for _, d := range list {
@@ -33,15 +33,15 @@ func TestParseNginx(t *testing.T) {
 		{"block", "http {\n  server { listen 80; }\n}\n", "1:http {2:server {2:listen [80];};};", ""},
 		{"comments", "# a { b\nuser x; # c;\na b#c;\n", "2:user [x];3:a [b#c];", ""},
 		{"quotes", `a "b c;{" 'd "e' "f\"g" h"i;`, `1:a [b c;{] [d "e] [f"g] [h"i];`, ""},
-		{"quotes over lines", "a 'b\nc' d;\ne f;", "1:a [b\nc] [d];3:e [f];", ""},
+		{"quotes over several lines", "a 'b\nc' d;\ne f;", "1:a [b\nc] [d];3:e [f];", ""},
 		{"variables", "a ${b}c ${d}{ e f; }", "1:a [${b}c] [${d}] {1:e [f];};", ""},
 		{"escapes", `a b\ c \d \t;`, "1:a [b\\ c] [\\d] [\t];", ""},
 		{"regular expression", `location ~ \.(gif|jpg)$ { a b; }`, `1:location [~] [\.(gif|jpg)$] {1:a [b];};`, ""},
 		{"empty directives", ";;a b;;", "1:a [b];", ""},
-		{"no semicolon", "http { a b }", "1:http {1:a [b];};", "1: a directive has no ; at its end"},
-		{"open at the end", "http {\n a b;\n", "1:http {2:a [b];};", "3: the file ends inside a block"},
-		{"closed too often", "a b; }\nc d;", "1:a [b];2:c [d];", "1: a } closes no block"},
-		{"open quote", "a 'b;\nc d;", "1:a [b;\nc d;];", "1: a quote is not closed"},
+		{"no semicolon", "http { a b }", "1:http {1:a [b];};", "1: directive is not terminated by ;"},
+		{"unclosed block", "http {\n a b;\n", "1:http {2:a [b];};", "3: unexpected end of file inside a block"},
+		{"extra closing brace", "a b; }\nc d;", "1:a [b];2:c [d];", "1: unexpected }"},
+		{"unclosed quote", "a 'b;\nc d;", "1:a [b;\nc d;];", "1: quote is not closed"},
 		{"lua", "content_by_lua_block {\n if x then y = '}' end {\n } }\na b;", "1:content_by_lua_block {};4:a [b];", ""},
 		{"byte order mark and CRLF", "\uFEFFa b;\r\nc d;\r\n", "1:a [b];2:c [d];", ""},
 		{"nothing", "", "", ""},
@@ -106,7 +106,7 @@ const siteConf = `server {
 }
 `
 
-func TestNginxMounted(t *testing.T) {
+func TestNginx_Mounted(t *testing.T) {
 	v := view(t, map[string]string{
 		"deployment/docker-compose.yml": "services:\n  web:\n    image: nginx:1.27-alpine\n    volumes:\n      - ./nginx.conf:/etc/nginx/nginx.conf:ro\n      - ./sites:/etc/nginx/conf.d\n      - ./ssl:/etc/nginx/ssl:ro\n      - logs:/var/log\nvolumes: {logs: {}}\n",
 		"deployment/nginx.conf":         nginxConf,
@@ -161,7 +161,7 @@ func TestNginxMounted(t *testing.T) {
 	}
 }
 
-func TestNginxRoots(t *testing.T) {
+func TestNginx_Roots(t *testing.T) {
 	const web = "services:\n  nginx:\n    image: nginx\n    volumes:\n"
 	server := func(name string) string { return "server { server_name " + name + "; }\n" }
 	tests := []struct {
@@ -176,11 +176,12 @@ func TestNginxRoots(t *testing.T) {
 		{"one file mounted into conf.d", map[string]string{"compose.yml": web + "      - ./site.conf:/etc/nginx/conf.d/default.conf\n", "site.conf": server("site"), "nginx.conf": server("no")}, Settings{}, "site", Found},
 		{"template mounted", map[string]string{"compose.yml": web + "      - ./t:/etc/nginx/templates\n    environment: {DOMAIN: x.test}\n", "t/default.conf.template": "server { server_name ${DOMAIN} ${OTHER}; }"}, Settings{}, "x.test ${OTHER}", Found},
 		{"nothing mounted", map[string]string{"compose.yml": web[:len(web)-len("    volumes:\n")], "nginx.conf": server("root")}, Settings{}, "root", Found},
-		{"the plain name first", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod"), "nginx.conf": server("plain")}, Settings{}, "plain", Found},
+		{"plain name first", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod"),
+			"nginx.conf": server("plain")}, Settings{}, "plain", Found},
 		{"production before others", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod")}, Settings{}, "prod", Found},
 		{"folder", map[string]string{"nginx/nginx.conf": "http { include conf.d/*.conf; include conf.d/missing.conf; }", "nginx/conf.d/a.conf": server("a")}, Settings{}, "a", Found},
 		{"conf.d alone", map[string]string{"deploy/nginx/conf.d/a.conf": server("a"), "deploy/nginx/conf.d/b.conf": server("b")}, Settings{}, "a b", Found},
-		{"include in a circle", map[string]string{"nginx.conf": "include nginx.conf;\n" + server("a")}, Settings{}, "a", Found},
+		{"include cycle", map[string]string{"nginx.conf": "include nginx.conf;\n" + server("a")}, Settings{}, "a", Found},
 		{"certificates of the http block", map[string]string{"nginx.conf": "http { ssl_certificate /c.pem; ssl_certificate_key /k.pem; server { listen 443 ssl; server_name a; } }"}, Settings{}, "a", Found},
 	}
 	for _, tt := range tests {
@@ -223,14 +224,14 @@ func TestNginxRoots(t *testing.T) {
 	}
 }
 
-func TestNginxSplitProblems(t *testing.T) {
+func TestNginx_SplitProblems(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{"split_clients $a $b { 60% x; 50% y; }", "exceed 100 %"},
-		{"split_clients $a $b { x y; }", "wants a percentage"},
-		{"split_clients $a $b { 0% y; }", "wants a percentage"},
-		{"split_clients $a $b { NaN% y; }", "wants a percentage"},
-		{"split_clients $a { 5% y; }", "wants a text, a variable and a block"},
-		{"split_clients $a $b;", "wants a text, a variable and a block"},
+		{"split_clients $a $b { x y; }", "requires a percentage"},
+		{"split_clients $a $b { 0% y; }", "requires a percentage"},
+		{"split_clients $a $b { NaN% y; }", "requires a percentage"},
+		{"split_clients $a { 5% y; }", "requires a string, a variable and a block"},
+		{"split_clients $a $b;", "requires a string, a variable and a block"},
 	}
 	for _, tt := range tests {
 		n, err := view(t, map[string]string{"nginx.conf": tt.in}).Nginx()

@@ -1,6 +1,6 @@
 package deployment
 
-// What is asked of a configuration, taken out of its directives.
+// Extracts the relevant facts from a configuration's directives.
 
 import (
 	"math"
@@ -15,14 +15,14 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// inherited is what a server takes over from the http block.
+// inherited holds the settings that a server inherits from the http block.
 type inherited struct {
 	certs, keys []NginxPath
 	protocols   []string
 	rejects     bool
 }
 
-// from adds what the directives of a block say; saying it anew replaces what was inherited.
+// from returns the settings of a block: its own directives replace the inherited ones.
 func (i inherited) from(r *nginxReader, list []directive) inherited {
 	own := inherited{rejects: i.rejects}
 	for _, d := range list {
@@ -49,7 +49,7 @@ func (i inherited) from(r *nginxReader, list []directive) inherited {
 	return own
 }
 
-// facts collects what is asked of a configuration. Only the http part counts: stream and mail have other servers.
+// facts collects the relevant directives of the http context. stream and mail have different servers.
 func (r *nginxReader) facts(list []directive, above inherited) {
 	here := above.from(r, list)
 	for _, d := range list {
@@ -95,7 +95,7 @@ func (r *nginxReader) server(d directive, above inherited) {
 		s.Listen[i].SSL = s.Listen[i].SSL || sslOn
 	}
 	if len(s.Listen) == 0 {
-		s.Listen = []Listen{{Port: 80, SSL: sslOn, File: d.file, Line: d.line}} // nginx's own default as root
+		s.Listen = []Listen{{Port: 80, SSL: sslOn, File: d.file, Line: d.line}} // nginx's default when run as root
 	}
 	r.proxies(d.block, "", &s)
 	r.nginx.Servers = append(r.nginx.Servers, s)
@@ -116,7 +116,7 @@ func (r *nginxReader) proxies(list []directive, location string, s *NginxServer)
 	}
 }
 
-// withoutUser takes the user and password out of a URL.
+// withoutUser removes the user and password from a URL.
 func withoutUser(url string) string {
 	scheme, rest, ok := strings.Cut(url, "://")
 	if !ok {
@@ -163,7 +163,8 @@ func listen(d directive) (Listen, bool) {
 func (r *nginxReader) split(d directive) {
 	s := SplitClients{File: d.file, Line: d.line}
 	if len(d.args) < 2 || !d.has {
-		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "split_clients wants a text, a variable and a block"})
+		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line,
+			"split_clients requires a string, a variable and a block"})
 		return
 	}
 	s.Variable = d.args[1]
@@ -173,18 +174,19 @@ func (r *nginxReader) split(d directive) {
 		number, isPercent := strings.CutSuffix(x.name, "%")
 		percent, err := strconv.ParseFloat(number, 64)
 		if len(x.args) != 1 || !p.Rest && (!isPercent || err != nil || !(percent > 0 && percent <= 100)) {
-			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{x.file, x.line, "a line of split_clients wants a percentage or *, and a value"})
+			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{x.file, x.line,
+				"a line of split_clients requires a percentage or *, and a value"})
 			continue
 		}
 		p.Value = x.args[0]
 		if !p.Rest {
-			p.Ratio = math.Floor(percent*100+0.5) / 10_000 // nginx takes two digits behind the point
+			p.Ratio = math.Floor(percent*100+0.5) / 10_000 // nginx supports two decimal places
 			total += p.Ratio
 		}
 		s.Parts = append(s.Parts, p)
 	}
 	if total > 1.00001 {
-		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "the percentages of split_clients exceed 100 %"})
+		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "percentages of split_clients exceed 100 %"})
 	}
 	for i := range s.Parts {
 		if s.Parts[i].Rest {
@@ -218,12 +220,12 @@ func (r *nginxReader) upstream(d directive) {
 	r.nginx.Upstreams = append(r.nginx.Upstreams, u)
 }
 
-// path is the path a directive names, as nginx sees it and as this host does.
+// path returns the path of a directive, as nginx sees it and on this host.
 func (r *nginxReader) path(d directive) NginxPath {
 	p := NginxPath{Inside: d.args[0], File: d.file, Line: d.line}
 	if strings.ContainsAny(p.Inside, "$") || strings.HasPrefix(p.Inside, "data:") || strings.HasPrefix(p.Inside, "engine:") || strings.HasPrefix(p.Inside, "store:") {
 		if !strings.Contains(p.Inside, "$") {
-			p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: holds the key itself
+			p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: contains the key itself
 		}
 		return p
 	}
@@ -235,8 +237,8 @@ func (r *nginxReader) path(d directive) NginxPath {
 	return p
 }
 
-// astray reports whether a file is a link to a place that no mount of the service covers, as the links of Let's Encrypt's live/ are where archive/
-// is not mounted.
+// astray reports whether a file is a link to a path that no mount of the service covers. Example: a link in Let's
+// Encrypt's live/ when archive/ is not mounted.
 func (r *nginxReader) astray(inside, host string) bool {
 	r.src.note(host)
 	link, err := os.Readlink(host)
@@ -252,16 +254,16 @@ func (r *nginxReader) astray(inside, host string) bool {
 	})
 }
 
-// host maps a path as nginx sees it to this host.
+// host maps a path inside nginx to this host.
 func (r *nginxReader) host(inside string) string {
 	if r.roots.service != "" {
 		host, _ := r.compose.hostPath(r.roots.service, inside)
 		return host
 	}
-	if isFile(inside) { // nginx on this host
+	if isFile(inside) { // nginx runs on this host
 		return filepath.FromSlash(inside)
 	}
-	// Written for a container whose mounts are not known: the same name in the folder of certificates.
+	// The path belongs to a container with unknown mounts: try the same name in the certificate folder.
 	if ssl := r.view.Place(FactSSL).Path(); ssl != "" {
 		if guess := filepath.Join(ssl, path.Base(inside)); isFile(guess) {
 			return guess

@@ -1,7 +1,8 @@
 package deployment
 
-// A reader of nginx's configuration grammar: words, quotes, blocks and comments, with positions. It is tolerant: what nginx itself would refuse is
-// noted and read past, since the question here is what a file declares, not whether nginx starts.
+// A parser of nginx's configuration grammar: words, quotes, blocks and comments, with positions. It is tolerant: it
+// records errors that nginx would reject and continues, because it extracts what a file declares and does not decide
+// whether nginx starts.
 
 import (
 	"fmt"
@@ -13,17 +14,18 @@ const (
 	maxNginxNesting = 30
 )
 
-// directive is one directive with its block. Its words may hold secrets: nothing but what the exported types name leaves this package.
+// directive is one directive with its block. Its words may hold secrets: only the fields of the exported types leave
+// this package.
 type directive struct {
 	name  string
 	args  []string
 	block []directive
-	has   bool // a block, be it empty
+	has   bool // whether it has a block, even an empty one
 	file  string
 	line  int
 }
 
-// NginxProblem is something in a configuration that nginx would refuse, or that could not be followed.
+// NginxProblem is an error in a configuration that nginx would reject, or a part that could not be followed.
 type NginxProblem struct {
 	File string // relative to the root
 	Line int
@@ -39,7 +41,7 @@ type nginxParser struct {
 	problems []NginxProblem
 }
 
-// parseNginx reads the text of one file.
+// parseNginx parses the text of one file.
 func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
 	p := &nginxParser{file: file, src: strings.TrimPrefix(src, "\uFEFF"), line: 1, left: left}
 	var all []directive
@@ -49,7 +51,7 @@ func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
 		if !closed {
 			return all, p.problems
 		}
-		p.problem(p.line, "a } closes no block")
+		p.problem(p.line, "unexpected }")
 	}
 }
 
@@ -59,7 +61,7 @@ func (p *nginxParser) problem(line int, format string, args ...any) {
 	}
 }
 
-// list reads directives up to the end of their block; closed tells whether a } ended it.
+// list reads directives up to the end of their block. closed reports whether a } ended it.
 func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 	for {
 		d := directive{file: p.file}
@@ -67,17 +69,17 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 		switch {
 		case end == '}':
 			if d.name != "" {
-				p.problem(d.line, "a directive has no ; at its end")
+				p.problem(d.line, "directive is not terminated by ;")
 				list = append(list, d)
 			}
 			return list, true
 		case end == 0:
 			if d.name != "" {
-				p.problem(d.line, "a directive has no ; at its end")
+				p.problem(d.line, "directive is not terminated by ;")
 				list = append(list, d)
 			}
 			if depth > 0 {
-				p.problem(p.line, "the file ends inside a block")
+				p.problem(p.line, "unexpected end of file inside a block")
 			}
 			return list, false
 		case end == '{':
@@ -86,7 +88,7 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 			case strings.HasSuffix(d.name, "_by_lua_block"):
 				p.skipBlock()
 			case depth+1 > maxNginxNesting:
-				p.problem(d.line, "blocks are nested more than %d levels deep: what is inside is not read", maxNginxNesting)
+				p.problem(d.line, "blocks are nested more than %d levels deep: deeper blocks are ignored", maxNginxNesting)
 				p.skipBlock()
 			default:
 				var ended bool
@@ -100,7 +102,7 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 			continue
 		}
 		if *p.left--; *p.left < 0 {
-			p.problem(d.line, "more than %d directives: the rest is not read", maxDirectives)
+			p.problem(d.line, "more than %d directives: the rest is ignored", maxDirectives)
 			p.pos = len(p.src)
 			return list, false
 		}
@@ -108,7 +110,7 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 	}
 }
 
-// words reads a directive's name and arguments and returns what ended them: ';', '{', '}' or 0 for the end of the file.
+// words reads a directive's name and arguments and returns the terminator: ';', '{', '}' or 0 for the end of the file.
 func (p *nginxParser) words(d *directive) byte {
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
@@ -142,7 +144,8 @@ func (p *nginxParser) words(d *directive) byte {
 	return 0
 }
 
-// word reads one word. A quote counts at its start only, a backslash protects what follows, and ${ begins a variable, not a block.
+// word reads one word. A quote is special only at its start, a backslash escapes the next character, and ${ begins a
+// variable, not a block.
 func (p *nginxParser) word() string {
 	start, quote := p.line, p.src[p.pos]
 	if quote != '"' && quote != '\'' {
@@ -191,12 +194,12 @@ func (p *nginxParser) word() string {
 		b.WriteByte(c)
 	}
 	if quote != 0 {
-		p.problem(start, "a quote is not closed")
+		p.problem(start, "quote is not closed")
 	}
 	return b.String()
 }
 
-// skipBlock goes behind the } of a block in another language: quotes are respected, nothing else is understood.
+// skipBlock skips a block in another language up to its }. It respects quotes and interprets nothing else.
 func (p *nginxParser) skipBlock() {
 	open, quote := 1, byte(0)
 	for ; p.pos < len(p.src) && open > 0; p.pos++ {
@@ -220,7 +223,7 @@ func (p *nginxParser) skipBlock() {
 		}
 	}
 	if open > 0 {
-		p.problem(p.line, "the file ends inside a block")
+		p.problem(p.line, "unexpected end of file inside a block")
 	}
 	p.pos = min(p.pos, len(p.src))
 }

@@ -1,6 +1,6 @@
 package deployment
 
-// Reading nginx's files with all they include, bounded.
+// Reads nginx's files and their includes within limits.
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// nginxReader reads the files of a configuration and takes the facts out of their directives.
+// nginxReader reads the files of a configuration and collects the facts from their directives.
 type nginxReader struct {
 	view    *View
 	src     sources
@@ -18,7 +18,7 @@ type nginxReader struct {
 	roots   nginxRoots
 	nginx   *Nginx
 	left    *int
-	seen    map[string]bool // files being read or read, against circles
+	seen    map[string]bool // files read so far, to break cycles
 }
 
 const (
@@ -27,7 +27,7 @@ const (
 	maxNginxIncludes = 10 // levels
 )
 
-// file reads one file with all it includes.
+// file reads one file and its includes.
 func (r *nginxReader) file(host string, level int) ([]directive, error) {
 	r.seen[host] = true
 	data, _, err := r.src.read(host, maxNginxFile)
@@ -44,7 +44,7 @@ func (r *nginxReader) file(host string, level int) ([]directive, error) {
 	return r.includes(list, level), nil
 }
 
-// unread notes an include of which nothing is known.
+// unread records an include with unknown content.
 func (r *nginxReader) unread(d directive, text, base string) {
 	r.nginx.Unread = append(r.nginx.Unread, NginxProblem{d.file, d.line, text})
 	if base != "mime.types" && base != "proxy_params" && !strings.HasSuffix(base, "cgi_params") && base != "fastcgi.conf" {
@@ -52,7 +52,7 @@ func (r *nginxReader) unread(d directive, text, base string) {
 	}
 }
 
-// mountedAt is where a path lies on this host that the service has bind-mounted, or the folder it is in.
+// mountedAt returns the path on this host of a bind-mounted file, or of the folder that contains it.
 func (r *nginxReader) mountedAt(inside string) (string, bool) {
 	if r.compose == nil || r.roots.service == "" {
 		return "", false
@@ -60,7 +60,7 @@ func (r *nginxReader) mountedAt(inside string) (string, bool) {
 	return r.compose.hostPath(r.roots.service, inside)
 }
 
-// substituted replaces the variables that the image's start-up replaces in templates: those the service's environment has.
+// substituted replaces variables as the image's start-up does in templates: only those in the service's environment.
 func (r *nginxReader) substituted(text string) string {
 	if r.compose == nil || r.roots.service == "" {
 		return text
@@ -73,7 +73,7 @@ func (r *nginxReader) substituted(text string) string {
 	return text
 }
 
-// includes puts the directives of included files in the place of the include.
+// includes replaces an include with the directives of the included files.
 func (r *nginxReader) includes(list []directive, level int) []directive {
 	out := make([]directive, 0, len(list))
 	for _, d := range list {
@@ -90,23 +90,24 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 		if len(files) == 0 {
 			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !exists(host) {
 				r.src.note(host)
-				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "the included file is not there: " + r.view.Deployment.Rel(host)})
+				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line,
+					"included file does not exist: " + r.view.Deployment.Rel(host)})
 			} else if !strings.ContainsAny(pattern, "*?[") {
-				r.unread(d, "the included file is not among the deployment's files: "+path.Base(pattern), path.Base(pattern))
+				r.unread(d, "included file is not part of the deployment's files: "+path.Base(pattern), path.Base(pattern))
 			}
 			continue
 		}
 		for _, f := range files {
 			switch {
 			case r.seen[f]:
-				continue // included twice, or in a circle
+				continue // included twice, or a cycle
 			case level+1 > maxNginxIncludes || len(r.nginx.Files) >= maxNginxFiles:
-				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "too many includes: what it names is not read"})
+				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "too many includes: this one is ignored"})
 				continue
 			}
 			read, err := r.file(f, level+1)
 			if err != nil {
-				text := fmt.Sprintf("the included file cannot be read: %v", reason(err))
+				text := fmt.Sprintf("included file cannot be read: %v", reason(err))
 				if errors.Is(err, fs.ErrPermission) {
 					r.unread(d, text, path.Base(pattern))
 				} else {

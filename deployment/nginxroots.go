@@ -1,6 +1,6 @@
 package deployment
 
-// Which files are the deployment's nginx configuration, and how paths in them are found on this host.
+// Selects the deployment's nginx configuration files and maps their paths to this host.
 
 import (
 	"maps"
@@ -12,19 +12,20 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// confDir is where nginx keeps its configuration in the official image and in Debian's packages.
+// confDir is nginx's configuration folder in the official image and in Debian's packages.
 const confDir = "/etc/nginx"
 
-// nginxRoots are the files that reading starts from.
+// nginxRoots are the files where reading starts.
 type nginxRoots struct {
 	how     string
 	files   []string // absolute
-	service string   // compose service that they are mounted into, "" when not known
+	service string   // compose service that mounts them; "" when unknown
 	others  []string
-	base    string // folder that stands for /etc/nginx, where no service is known
+	base    string // folder used as /etc/nginx when no service is known
 }
 
-// chooseNginx chooses: configured files; what the compose file mounts into the nginx service; nginx*.conf found in the folders.
+// chooseNginx selects the configured files, else those that the compose file mounts into the nginx service, else
+// nginx*.conf in the folders.
 func (v *View) chooseNginx() nginxRoots {
 	found := v.nginxFound()
 	all := append(slices.Clone(found.files), found.others...)
@@ -57,7 +58,7 @@ func (v *View) chooseNginx() nginxRoots {
 	return found
 }
 
-// nginxPlace is the nginx configuration as a Place.
+// nginxPlace returns the nginx configuration as a Place.
 func (v *View) nginxPlace() Place {
 	roots := v.nginxRoots()
 	place := Place{Fact: FactNginx, Paths: roots.files, How: roots.how, Others: roots.others}
@@ -67,7 +68,7 @@ func (v *View) nginxPlace() Place {
 	return place
 }
 
-// nginxService is the active service that runs nginx: by its image, else by its name, the first by name.
+// nginxService returns the active service that runs nginx: by its image, else by its name, the first by name.
 func nginxService(c *Compose) string {
 	byName := ""
 	for _, name := range c.Services() {
@@ -85,7 +86,7 @@ func nginxService(c *Compose) string {
 	return byName
 }
 
-// mountsAny reports whether a service has one of the files bind-mounted.
+// mountsAny reports whether a service bind-mounts one of the files.
 func (c *Compose) mountsAny(service string, files []string) bool {
 	return slices.ContainsFunc(c.Project.Services[service].Volumes, func(m types.ServiceVolumeConfig) bool {
 		return m.Type == types.VolumeTypeBind && slices.ContainsFunc(files, func(f string) bool {
@@ -94,8 +95,8 @@ func (c *Compose) mountsAny(service string, files []string) bool {
 	})
 }
 
-// nginxMounted is where a service's nginx starts reading: its mounted nginx.conf, else, as the image's own nginx.conf does, conf.d/*.conf and what
-// the image makes of templates/*.template.
+// nginxMounted returns where a service's nginx starts reading: its mounted nginx.conf, else the files that the image's
+// own nginx.conf includes: conf.d/*.conf and the output of templates/*.template.
 func (v *View) nginxMounted(c *Compose, service string) []string {
 	r := &nginxReader{view: v, compose: c, roots: nginxRoots{service: service}, src: sources{}}
 	if host, ok := c.hostPath(service, confDir+"/nginx.conf"); ok && exists(host) {
@@ -104,7 +105,7 @@ func (v *View) nginxMounted(c *Compose, service string) []string {
 	return append(r.matching(confDir+"/conf.d/*.conf"), r.matching(confDir+"/templates/*.template")...)
 }
 
-// nginxFound are configurations that lie in the deployment's folders.
+// nginxFound returns configurations in the deployment's folders.
 func (v *View) nginxFound() nginxRoots {
 	p := v.folders()
 	hits := p.hits(func(name string, dir bool) int {
@@ -145,12 +146,12 @@ func (v *View) nginxFound() nginxRoots {
 	return roots
 }
 
-// matching returns the files, on this host, that a path or pattern of an include stands for, in nginx's order, by name.
+// matching returns the files on this host that match an include's path or pattern, sorted by name as in nginx.
 func (r *nginxReader) matching(pattern string) []string {
 	dir, base := path.Split(path.Clean(pattern))
 	dir = path.Clean(dir)
 	if strings.ContainsAny(dir, "*?[") {
-		return nil // a pattern of folders is nobody's habit
+		return nil // patterns of folders are not supported
 	}
 	byInside := map[string]string{}
 	folder := ""
@@ -177,7 +178,7 @@ func (r *nginxReader) matching(pattern string) []string {
 	return found
 }
 
-// namesIn are the files of a folder that match a name or pattern.
+// namesIn returns the files of a folder that match a name or pattern.
 func (r *nginxReader) namesIn(folder, base string) []string {
 	if folder == "" {
 		return nil

@@ -2,7 +2,7 @@ package deployment
 
 import "strconv"
 
-// String is FILE:LINE, the place a person goes to.
+// String returns FILE:LINE.
 func (o Origin) String() string {
 	if o.Line == 0 {
 		return o.File

@@ -1,6 +1,7 @@
 package deployment
 
-// Which of the files that lie around are the deployment's. Several candidates are decided by fixed rules, told in the findings.
+// Selects the deployment's files among those found. Fixed rules decide between several candidates; the findings list
+// the others.
 
 import (
 	"io/fs"
@@ -33,15 +34,15 @@ const (
 // Place is where a fact's file or folder is. A configured one may not exist.
 type Place struct {
 	Fact   string
-	Paths  []string // absolute, the first is the main one; none when nothing was configured or found
+	Paths  []string // absolute, the main one first; empty when nothing is configured or found
 	How    string   // Configured, Found or Default
-	Others []string // what else was there and not chosen, absolute
-	// Unseen are folders that could not be listed, or not to their end: what was not found may lie there. Only where nothing was found or
-	// configured.
+	Others []string // candidates that were not chosen, absolute
+	// Unseen lists folders that could not be listed completely and may contain the file. It is set only when nothing is
+	// configured or found.
 	Unseen []string
 }
 
-// Path is the main path, "" when there is none.
+// Path returns the main path, "" when there is none.
 func (p Place) Path() string {
 	if len(p.Paths) == 0 {
 		return ""
@@ -49,7 +50,7 @@ func (p Place) Path() string {
 	return p.Paths[0]
 }
 
-// candidates finds what matches: rank gives the preference among names (0 first), negative for no match.
+// match ranks a name: 0 for the most preferred, negative for no match.
 type match func(name string, dir bool) (rank int)
 
 // hit is one candidate.
@@ -58,15 +59,15 @@ type hit struct {
 	dir, rank int
 }
 
-// places chooses among what lies in the folders at one moment.
+// places selects among the files that exist at one moment.
 type places struct {
 	d    *Deployment
 	dirs []string // searched, in order of preference
 
 	mu    sync.Mutex
-	lists map[string]seenDir // looked at in this moment
-	order []string           // their names, as they were looked at
-	blind []string           // directories that were not seen whole
+	lists map[string]seenDir // listings made so far
+	order []string           // their names, in order of listing
+	blind []string           // directories that could not be listed completely
 }
 
 func (d *Deployment) places() *places {
@@ -80,11 +81,11 @@ const (
 	maxDepth = 4   // below docs/
 )
 
-// search returns the directories that are looked through, in order of preference: the root, deployment/, deploy/, and docs/ with what is below it.
-// Directories of docs/ that are links or hidden are left out.
+// search returns the directories to search, in order of preference: the root, deployment/, deploy/, and docs/ with its
+// subdirectories, except links and hidden ones.
 func (p *places) search() []string {
 	root := p.d.Root
-	p.see(root) // what it lacks need not be looked for
+	p.see(root) // lets missing skip directories that the root does not contain
 	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
 	budget := maxDirs
 	var walk func(dir string, depth int)
@@ -106,13 +107,13 @@ func (p *places) search() []string {
 	return dirs
 }
 
-// seenDir is a directory as it was seen.
+// seenDir is the listing of a directory.
 type seenDir struct {
 	names []fs.DirEntry
 	whole bool
 }
 
-// list returns the entries of a directory, the same ones throughout.
+// list returns the entries of a directory. Repeated calls return the same entries.
 func (p *places) list(dir string) []fs.DirEntry { return p.see(dir).names }
 
 func (p *places) see(dir string) seenDir {
@@ -134,8 +135,9 @@ func (p *places) see(dir string) seenDir {
 	return known
 }
 
-// missing reports whether a path is known to lead nowhere, since the nearest directory above it that was looked at was seen whole and does not hold
-// the next name, in whatever case: some file systems make no difference. The caller holds the lock.
+// missing reports whether a path is known not to exist: the nearest listed directory above it is complete and does not
+// contain the next name. Names are compared without case, because some file systems ignore it. The caller holds the
+// lock.
 func (p *places) missing(path string) bool {
 	above, name := filepath.Dir(path), filepath.Base(path)
 	if dir, ok := p.lists[above]; ok {
@@ -144,21 +146,21 @@ func (p *places) missing(path string) bool {
 	return above != path && p.missing(above)
 }
 
-// lacks reports whether a path is known to lead nowhere without looking.
+// lacks reports whether a path is known not to exist, without accessing the file system.
 func (p *places) lacks(path string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.missing(path)
 }
 
-// unseen are the directories that were not seen whole so far.
+// unseen returns the directories that could not be listed completely so far.
 func (p *places) unseen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.blind)
 }
 
-// hits returns all matches, by directory first; sub folders are names below each directory that are looked into as well.
+// hits returns all matches, ordered by directory first. subs are names below each directory that are searched as well.
 func (p *places) hits(m match, subs ...string) []hit {
 	var hits []hit
 	for i, dir := range p.dirs {
@@ -183,7 +185,7 @@ func (p *places) hits(m match, subs ...string) []hit {
 	return hits
 }
 
-// first makes the place of a fact of one path: the configured one, else the first hit.
+// first returns the place of a fact with one path: the configured one, else the first hit.
 func (p *places) first(fact, configured string, hits []hit) Place {
 	place := Place{Fact: fact, How: Default}
 	for _, h := range hits {
@@ -211,7 +213,7 @@ func IsTemplate(path string) bool {
 	return false
 }
 
-// envFile chooses .env.production before .env, wherever they lie, and the nearer directory among equals.
+// envFile prefers .env.production to .env in any directory, and the nearer directory for equal names.
 func (p *places) envFile() Place {
 	hits := p.hits(func(name string, _ bool) int {
 		switch {
@@ -226,13 +228,13 @@ func (p *places) envFile() Place {
 	})
 	slices.SortStableFunc(hits, func(a, b hit) int { return a.rank - b.rank })
 	place := p.first(FactEnvFile, p.d.EnvFile, hits)
-	if place.How == Found && hits[0].rank == 2 { // other env files are only told, never chosen
+	if place.How == Found && hits[0].rank == 2 { // other env files are only reported, never chosen
 		place.Others, place.Paths, place.How = append(place.Paths, place.Others...), nil, Default
 	}
 	return place
 }
 
-// named matches files by name without regard to case, - and _, also left out; the exact name comes first.
+// named matches files by name, ignoring case, - and _. An exact match ranks first.
 func named(names ...string) match {
 	plain := func(s string) string { return strings.NewReplacer("_", "", "-", "").Replace(strings.ToLower(s)) }
 	return func(name string, dir bool) int {

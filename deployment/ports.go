@@ -1,6 +1,6 @@
 package deployment
 
-// What the services publish on the host, and how a name of the compose network is reached from there.
+// Ports that the services publish on the host, and how to reach a name of the compose network from the host.
 
 import (
 	"cmp"
@@ -17,17 +17,17 @@ import (
 // PublishedPort is one port of a service that Docker publishes on the host.
 type PublishedPort struct {
 	Service string
-	// HostIP the port is published on; "" for all interfaces, which is also what 0.0.0.0 and :: mean.
+	// HostIP is the address on which the port is published; "" for all interfaces, including 0.0.0.0 and ::.
 	HostIP string
-	// First and Last published port: one port mostly; 0 when Docker chooses one.
+	// First and Last published port: usually equal; 0 when Docker assigns one.
 	First, Last int
 	Target      int    // in the container
 	Protocol    string // tcp or udp
-	File        string // where it stands, as shown to people
+	File        string // where it is set, for display
 	Line        int
 }
 
-// Published are the ports that active services publish, by service and port.
+// Published returns the ports that active services publish, sorted by service and port.
 func (c *Compose) Published() []PublishedPort {
 	var all []PublishedPort
 	for _, name := range c.Services() {
@@ -49,7 +49,7 @@ func (c *Compose) Published() []PublishedPort {
 	return all
 }
 
-// hostIP is "" for what means all interfaces.
+// hostIP returns "" for addresses that mean all interfaces.
 func hostIP(ip string) string {
 	if a, err := netip.ParseAddr(ip); err == nil && a.Unmap().IsUnspecified() {
 		return ""
@@ -57,7 +57,7 @@ func hostIP(ip string) string {
 	return ip
 }
 
-// portAt finds the line of a service's ports that names a published or target port.
+// portAt returns the line of a service's ports that names a published or target port.
 func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string, line int) {
 	inside, published := strconv.Itoa(int(p.Target)), p.Published
 	for _, f := range slices.Backward(c.files) {
@@ -80,7 +80,7 @@ func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string
 	return file, line
 }
 
-// portText is an entry of a ports list as the short form writes it, without the protocol.
+// portText formats an entry of a ports list in the short form, without the protocol.
 func (c *Compose) portText(entry *yaml.Node) string {
 	x := expander{find: c.lookup, lenient: true}
 	if entry.Kind != yaml.MappingNode {
@@ -98,7 +98,8 @@ func (c *Compose) portText(entry *yaml.Node) string {
 	return text
 }
 
-// HostNetwork are the active services that use the host's own network, so that whatever they listen on is on the host.
+// HostNetwork returns the active services that use the host's network, where every listening port is a port of the
+// host.
 func (c *Compose) HostNetwork() []string {
 	var names []string
 	for _, name := range c.Services() {
@@ -109,8 +110,8 @@ func (c *Compose) HostNetwork() []string {
 	return names
 }
 
-// Endpoint says how a port of a service is reached from the host: through the port it is published on. The service is one of the names that other
-// containers know it by: of the service, the container, the host name or an alias. Not ok: no such service, or the port is not published.
+// Endpoint returns how to reach a service's port from the host: through the published port. service may be a service
+// name, container name, host name or alias. ok is false if there is no such service or the port is not published.
 func (c *Compose) Endpoint(service string, containerPort int) (host string, port int, ok bool) {
 	name, found := c.serviceOf(service)
 	if !found {
@@ -129,7 +130,7 @@ func (c *Compose) Endpoint(service string, containerPort int) (host string, port
 	return "", 0, false
 }
 
-// serviceOf finds the active service that a name of the compose network stands for.
+// serviceOf returns the active service that a name of the compose network refers to.
 func (c *Compose) serviceOf(name string) (string, bool) {
 	if _, ok := c.Project.Services[name]; ok {
 		return name, true

@@ -1,7 +1,7 @@
 package deployment
 
-// How the database and Redis are reached from where the exporter runs: configured, or as the application is told, with names of the compose network
-// turned into published ports.
+// How the exporter reaches the database and Redis: as configured, or as the application does, with names of the compose
+// network mapped to published ports.
 
 import (
 	"cmp"
@@ -15,17 +15,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// DatabaseAccess is all that a connection to the database needs.
+// DatabaseAccess holds everything needed to connect to the database.
 type DatabaseAccess struct {
 	Reach
 	Name     string
 	User     string
-	Password Value // Origin names a password_file or the key that gave it
+	Password Value // Origin names the password_file or the key that set it
 	SSLMode  string
 	CAFile   string // absolute, "" for the system's
 }
 
-// RedisAccess is all that a connection to Redis needs.
+// RedisAccess holds everything needed to connect to Redis.
 type RedisAccess struct {
 	Reach
 	User     string
@@ -34,34 +34,36 @@ type RedisAccess struct {
 	CAFile   string // absolute, "" for the system's
 }
 
-// Reach is an address as the exporter can use it.
+// Reach is an address that the exporter can use.
 type Reach struct {
 	Host       string
 	Port       int
-	Configured bool // by the exporter's configuration: then it is a fault when it cannot be reached
-	// Inside is the address as the application knows it, where that is another one; "" otherwise.
+	Configured bool // set in the exporter's configuration: a failed connection is then a failure
+	// Inside is the address that the application uses, if it differs; "" otherwise.
 	Inside string
-	// How it was found, for people: "configured", "DB_HOST at .env:3, through the port that postgres publishes", "default".
+	// How it was found, for display: "configured", "DB_HOST at .env:3, through the port that postgres publishes",
+	// "default".
 	How string
 }
 
-// Address is host:port.
+// Address returns host:port.
 func (r Reach) Address() string { return joinHostPort(r.Host, r.Port) }
 
-// NoWayError says that something is known by a name of the compose network alone and cannot be reached from here.
+// NoWayError reports a name of the compose network that cannot be reached from the exporter.
 type NoWayError struct {
 	Name    string // inside the network
 	Port    int
 	Service string
-	Setting string // what to set: "deployment.database.host"
+	Setting string // the setting that fixes it: "deployment.database.host"
 }
 
 // Error implements error.
 func (e *NoWayError) Error() string {
-	return fmt.Sprintf("%s is a name of the compose network, and service %s publishes no port for %d: set %s, or run the exporter in that network", e.Name, e.Service, e.Port, e.Setting)
+	return fmt.Sprintf("%s is a name of the compose network and service %s does not publish port %d: set %s, or run the exporter in that network", e.Name, e.Service, e.Port, e.Setting)
 }
 
-// DatabaseAccess says how the database is reached. A *NoWayError when it cannot be from here; otherwise errors as those of Value.
+// DatabaseAccess returns how to reach the database. The error is a *NoWayError if it is unreachable from here, else as
+// for Value.
 func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	d := v.Deployment
 	conf := d.Database
@@ -101,7 +103,7 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	return a, err
 }
 
-// DatabaseName is the name of the database as far as anything says it, "" otherwise. Errors as those of Value.
+// DatabaseName returns the database's name, "" if it is not set anywhere. Errors are as for Value.
 func (v *View) DatabaseName() (string, error) {
 	parts, at, err := v.urlOf("postgres", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
 	if err != nil {
@@ -110,7 +112,7 @@ func (v *View) DatabaseName() (string, error) {
 	return v.databaseName(parts, at)
 }
 
-// RedisAccess says how Redis is reached. A *NoWayError when it cannot be from here; otherwise errors as those of Value.
+// RedisAccess returns how to reach Redis. The error is a *NoWayError if it is unreachable from here, else as for Value.
 func (v *View) RedisAccess() (RedisAccess, error) {
 	d := v.Deployment
 	conf := d.Redis
@@ -160,8 +162,8 @@ type urlParts struct {
 	value                    Value
 }
 
-// urlOf reads the first of keys that is set as a URL of the scheme (postgresql, rediss too). What is not a URL counts as not set: it is not ours to judge
-// here. at says where it stands.
+// urlOf parses the first of keys that is set as a URL of the scheme (including postgresql and rediss). An invalid URL
+// counts as unset: other checks report it. at says where it is set.
 func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 	value, err := v.Own(keys...)
 	if err != nil || !value.Set {
@@ -179,7 +181,7 @@ func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 	return p, value.Key + " at " + value.Origin.String(), nil
 }
 
-// lookedUp leaves out the error of a deployment that has neither compose file nor env file: there nothing is set.
+// lookedUp drops the error of a deployment without compose file and env file, where nothing is set.
 func (v *View) lookedUp(err error) error {
 	if _, none := v.Compose(); errors.Is(none, ErrNoCompose) && v.Place(FactEnvFile).Path() == "" {
 		return nil
@@ -187,7 +189,7 @@ func (v *View) lookedUp(err error) error {
 	return err
 }
 
-// setting is the configured text, else the URL's, else the first key's that is set. at says where a found one stands.
+// setting returns the configured text, else the URL's, else that of the first key that is set. at says where it is set.
 func (v *View) setting(configured, ofURL, urlAt string, keys ...string) (text, at string, err error) {
 	if configured != "" {
 		return configured, "configured", nil
@@ -217,7 +219,7 @@ func (v *View) port(configured, ofURL, standard int, keys ...string) (int, error
 	return port, nil
 }
 
-// password is the configured password, the file's, the URL's, or the first key's that is set.
+// password returns the configured password, else the file's, the URL's, or that of the first key that is set.
 func (v *View) password(configured secret.Text, file string, u urlParts, at, setting string, keys ...string) (Value, error) {
 	switch {
 	case !configured.Empty():
@@ -237,7 +239,7 @@ func (v *View) password(configured secret.Text, file string, u urlParts, at, set
 	return value, nil
 }
 
-// serviceRunning is the active compose service of an image, as a host.
+// serviceRunning returns the active compose service that runs an image, as a host name.
 func (v *View) serviceRunning(image string) (host, at string) {
 	c, err := v.Compose()
 	if err != nil {
@@ -254,7 +256,7 @@ func (v *View) serviceRunning(image string) (host, at string) {
 	return "", ""
 }
 
-// reach turns an address as the application knows it into one that can be used from here.
+// reach converts an address that the application uses to one that the exporter can use.
 func (v *View) reach(host string, port int, configured bool, at, setting string) (Reach, error) {
 	r := Reach{Host: host, Port: port, Configured: configured, How: at}
 	if host == "" {
@@ -285,7 +287,7 @@ func (v *View) reach(host string, port int, configured bool, at, setting string)
 	return r, nil
 }
 
-// databaseName is the name that the settings, the URL or the environment say.
+// databaseName returns the name from the settings, the URL or the environment.
 func (v *View) databaseName(parts urlParts, at string) (string, error) {
 	name, _, err := v.setting(v.Deployment.Database.Name, parts.path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME")
 	return name, err

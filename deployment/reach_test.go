@@ -35,7 +35,7 @@ func TestEndpoint(t *testing.T) {
 		{"dbhost", 5432, "127.0.0.1:5433"},
 		{"main-db", 5432, "127.0.0.1:5433"},
 		{"postgres", 5433, ""},
-		{"redis", 6379, ""}, // Docker chooses the port
+		{"redis", 6379, ""}, // Docker assigns the port
 		{"open", 80, "127.0.0.1:8000"},
 		{"open", 81, "127.0.0.1:8001"},
 		{"open", 82, "127.0.0.1:8002"},
@@ -94,10 +94,16 @@ func TestDatabaseAccess(t *testing.T) {
 		{"configured", map[string]string{"compose.yml": compose, ".env": "DB_HOST=x\n"}, Database{Host: "db.test", Port: 1, Name: "n", User: "u", SSLMode: "require", Password: secret.New("pw")}, "u@db.test:1/n require", "pw", "", "configured"},
 		{"compose network", map[string]string{"compose.yml": compose, ".env": "DB_HOST=postgres\nDB_PORT=5432\nDB_NAME=cat\nDB_USER=u\nDB_PASSWORD=pw\n"}, Database{}, "u@127.0.0.1:15432/cat prefer", "pw", "postgres:5432", "DB_HOST at .env:1, through the port that service postgres publishes"},
 		{"URL", map[string]string{"compose.yml": compose, ".env": "DATABASE_URL=postgresql://u:p%40w@postgres:5432/cat?sslmode=disable\n"}, Database{}, "u@127.0.0.1:15432/cat disable", "p@w", "postgres:5432", "DATABASE_URL at .env:1, through the port that service postgres publishes"},
-		{"by the image", map[string]string{"compose.yml": compose + "    environment: {POSTGRES_PASSWORD: pw, POSTGRES_USER: me}\n", ".env": ""}, Database{}, "me@127.0.0.1:15432/me prefer", "pw", "postgres:5432", "service postgres of the compose file, through the port that service postgres publishes"},
+		{"by image",
+			map[string]string{"compose.yml": compose + "    environment: {POSTGRES_PASSWORD: pw, POSTGRES_USER: me}\n",
+				".env": ""}, Database{}, "me@127.0.0.1:15432/me prefer", "pw", "postgres:5432",
+			"service postgres of the compose file, through the port that service postgres publishes"},
 		{"outside", map[string]string{"compose.yml": compose, ".env": "DB_HOST=db.nexus.test\nDB_SSL_MODE=verify-full\n"}, Database{}, "postgres@db.nexus.test:5432/postgres verify-full", "", "", "DB_HOST at .env:1"},
-		{"configured over a closed one", map[string]string{"compose.yml": closed, ".env": "DB_HOST=postgres\nDB_PASSWORD=pw\n"}, Database{Host: "127.0.0.1"}, "postgres@127.0.0.1:5432/postgres prefer", "pw", "", "configured"},
-		{"configured by a name of the network", map[string]string{"compose.yml": compose, ".env": ""}, Database{Host: "postgres"}, "postgres@postgres:5432/postgres prefer", "", "", "configured"},
+		{"configured instead of an unpublished port", map[string]string{"compose.yml": closed,
+			".env": "DB_HOST=postgres\nDB_PASSWORD=pw\n"}, Database{Host: "127.0.0.1"},
+			"postgres@127.0.0.1:5432/postgres prefer", "pw", "", "configured"},
+		{"configured with a network name", map[string]string{"compose.yml": compose, ".env": ""},
+			Database{Host: "postgres"}, "postgres@postgres:5432/postgres prefer", "", "", "configured"},
 		{"env file alone", map[string]string{".env": "DB_HOST=db\nDB_PASSWORD_FILE=pw.txt\n", "pw.txt": "pw\n"}, Database{}, "postgres@db:5432/postgres prefer", "pw", "", "DB_HOST at .env:1"},
 		{"password file", map[string]string{".env": "", "pw.txt": "pw\n"}, Database{PasswordFile: "pw.txt"}, "postgres@127.0.0.1:5432/postgres prefer", "pw", "", "default"},
 	}
@@ -128,7 +134,7 @@ func TestDatabaseAccess(t *testing.T) {
 		t.Errorf("missing password file: %v", err)
 	}
 	if _, err = view(t, map[string]string{"compose.yml": "a: ["}).DatabaseAccess(); err == nil {
-		t.Error("a broken compose file gave an address")
+		t.Error("invalid compose file returned an address")
 	}
 }
 
@@ -146,7 +152,8 @@ func TestRedisAccess(t *testing.T) {
 		{"host and port", map[string]string{"compose.yml": compose, ".env": "REDIS_HOST=redis-prod\nREDIS_PORT=6379\nREDIS_PASSWORD=pw\n"}, Redis{}, "127.0.0.1:6380", "pw", false},
 		{"address", map[string]string{".env": "REDIS_ADDR=r.test:7000\n"}, Redis{}, "r.test:7000", "", false},
 		{"URL", map[string]string{".env": "REDIS_URL=rediss://:pw@r.test:7000/0\n"}, Redis{}, "r.test:7000", "pw", true},
-		{"by the image", map[string]string{"compose.yml": compose, ".env": "REDIS_PASSWORD=pw\n"}, Redis{}, "127.0.0.1:6380", "pw", false},
+		{"by image", map[string]string{"compose.yml": compose, ".env": "REDIS_PASSWORD=pw\n"}, Redis{}, "127.0.0.1:6380",
+			"pw", false},
 		{"configured", map[string]string{"compose.yml": compose, ".env": "REDIS_HOST=redis-prod\nREDIS_PASSWORD=pw\n"}, Redis{Address: "10.0.0.1:1", TLS: true}, "10.0.0.1:1", "pw", true},
 	}
 	for _, tt := range tests {
@@ -166,7 +173,7 @@ func TestRedisAccess(t *testing.T) {
 func TestHostPlaceholder(t *testing.T) {
 	for _, name := range []string{"yourdomain.com", "ads.your-site.io", "mysite.io", "ads.company.com", "domain.com", "changeme.net", "ads.yourserver.net"} {
 		if hostPlaceholder(name) != "not filled in" {
-			t.Errorf("%s stands in for another", name)
+			t.Errorf("%s is reported as a placeholder", name)
 		}
 	}
 	for _, name := range []string{"subdomain.com", "my-host.nexus.io", "mycompanion.com", "yourselves.org", "company.nexus.io", "ads.nexus.io"} {
@@ -193,21 +200,21 @@ func TestPublicHosts(t *testing.T) {
 	want := []string{
 		"idr compose.yml:5 a name of the compose network",
 		"ads.nexus.test compose.yml:5 ",
-		" .env:5 no host name",
+		" .env:5 not a host name",
 		"www.nexus.test .env:2 ",
-		"0.0.0.0 .env:1 stands for all addresses",
+		"0.0.0.0 .env:1 all addresses",
 		"yourdomain.com .env:4 not filled in",
 		"localhost .env:6 this machine",
-		"_ nginx.conf:1 stands for any name",
+		"_ nginx.conf:1 any name",
 		"10.1.2.3 nginx.conf:1 a private address",
 		"192.0.2.1 nginx.conf:1 ",
 		"*.nexus.test nginx.conf:1 a wildcard",
 		"~^x\\.test$ nginx.conf:1 a pattern",
 		"api.example.com nginx.conf:1 an example domain",
-		"web nginx.conf:1 no full domain name",
+		"web nginx.conf:1 not a full domain name",
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") {
-		// The order within one file is that of its keys.
+		// Within one file, hosts are ordered by key.
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
 	d, err := Discover(Settings{Root: v.Deployment.Root, Public: Public{Hosts: []string{"A.test."}, URL: "https://b.test/"}})

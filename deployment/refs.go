@@ -10,17 +10,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Git says where a git repository keeps what; all paths are absolute.
+// Git holds the absolute paths of a git repository's parts.
 type Git struct {
-	Dir    string // HEAD and the index
-	Common string // references and objects: Dir, but for a linked work tree
+	Dir    string // contains HEAD and the index
+	Common string // contains references and objects: Dir, except for a linked work tree
 	Work   string // the work tree; "" for a bare repository
 }
 
-// maxRefDirs bounds how many folders of references are looked at: branches are grouped by a person or a ticket, not by the ten thousands.
+// maxRefDirs limits how many folders of references are read. Real repositories have far fewer.
 const maxRefDirs = 10_000
 
-// Git says where the deployment's git repository is. The error is ErrNoRepository or one of reading.
+// Git returns the paths of the deployment's git repository. The error is ErrNoRepository or a read error.
 func (v *View) Git() (Git, error) {
 	place := v.Place(FactRepository).Path()
 	if place == "" {
@@ -43,7 +43,7 @@ func (v *View) Git() (Git, error) {
 	return g, nil
 }
 
-// gitCommon is where references are: of a linked work tree, in the main repository's folder.
+// gitCommon returns the folder of the references: for a linked work tree, the main repository's.
 func gitCommon(dir string) string {
 	common, err := gitFile(filepath.Join(dir, "commondir"))
 	switch {
@@ -55,7 +55,7 @@ func gitCommon(dir string) string {
 	return filepath.Join(dir, common)
 }
 
-// References is a text that changes when HEAD or a branch or tag of the repository does. It costs a few calls of stat.
+// References returns a text that changes when HEAD, a branch or a tag changes. It costs a few stat calls.
 func (g Git) References() (string, error) {
 	head, err := gitFile(filepath.Join(g.Dir, "HEAD"))
 	if err != nil {
@@ -71,11 +71,11 @@ func (g Git) References() (string, error) {
 	see(filepath.Join(g.Common, "packed-refs"))
 	see(filepath.Join(g.Common, "shallow"))
 	see(filepath.Join(g.Common, "reftable"))
-	// A reference is written by renaming a file into its folder, so that the folders' times tell.
+	// git writes a reference by renaming a file into its folder, which changes the folder's time.
 	dirs := []string{filepath.Join(g.Common, "refs")}
 	for i := 0; i < len(dirs); i++ {
 		if i == maxRefDirs {
-			return "", errors.New("the git repository has too many folders of references")
+			return "", errors.New("the git repository has too many reference folders")
 		}
 		see(dirs[i])
 		entries, err := os.ReadDir(dirs[i])

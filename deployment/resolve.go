@@ -1,6 +1,6 @@
 package deployment
 
-// The lookup of a value within one service.
+// Looks up a value within one service.
 
 import (
 	"errors"
@@ -18,17 +18,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// maxSecretFile bounds a file that holds one secret, or the configuration of the server that asks for it.
+// maxSecretFile limits a file that holds one secret, or the configuration of the server that uses it.
 const maxSecretFile = 256 << 10
 
-// surroundings is what a service's env files give it.
+// surroundings holds the values from a service's env files.
 type surroundings struct {
 	values map[string]value
-	// missing is the first env file that could not be read or that Compose refuses: what it would set is not known.
+	// missing is the error of the first env file that could not be read or that Compose rejects; its values are unknown.
 	missing error
 }
 
-// serviceFiles reads a service's env files, once per pass.
+// serviceFiles reads a service's env files once per pass.
 func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	v.mu.Lock()
 	known, ok := v.services[name]
@@ -41,7 +41,8 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	for i, file := range files {
 		envs[i], errs[i] = v.serviceEnv(file)
 	}
-	// They are expanded again only when one of them or the model is another; an error may be another every time.
+	// Expand them again only when a file or the model changed. Errors may differ every time, so a result with errors is
+	// not reused.
 	known, ok = v.Deployment.around.find(name, c, envs)
 	if !ok || errors.Join(errs...) != nil {
 		known = c.expand(name, envs, errs)
@@ -53,7 +54,7 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	return known
 }
 
-// expand makes what a service's env files give it, of what was read of them.
+// expand returns the values of a service's env files.
 func (c *Compose) expand(name string, envs []*Env, errs []error) surroundings {
 	s := surroundings{values: map[string]value{}}
 	service := c.Project.Services[name]
@@ -87,11 +88,11 @@ func (c *Compose) expand(name string, envs []*Env, errs []error) surroundings {
 	return s
 }
 
-// around keeps what the env files of services give them, for as long as the model and the files are the same. The zero value is ready; safe for
-// concurrent use.
+// around caches the values from services' env files until the model or a file changes. The zero value is ready to use.
+// Safe for concurrent use.
 type around struct {
 	mu       sync.Mutex
-	compose  *Compose // that all of it is of
+	compose  *Compose // the model that all entries belong to
 	services map[string]keptService
 }
 
@@ -116,7 +117,7 @@ func (a *around) keep(name string, c *Compose, envs []*Env, s surroundings) {
 	a.services[name] = keptService{envs, s}
 }
 
-// valueOfService looks keys up in one service.
+// valueOfService looks up keys in one service.
 func (v *View) valueOfService(c *Compose, service string, keys []string) (Value, error) {
 	files := v.serviceFiles(c, service)
 	found := Value{Key: keys[0]}
@@ -151,7 +152,7 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 	return found, files.missing
 }
 
-// direct looks a key up in a service's environment and then in its env files.
+// direct looks up a key in a service's environment, then in its env files.
 func (v *View) direct(c *Compose, files surroundings, service, key string) (Value, error) {
 	value := Value{Key: key}
 	if text, ok := c.Project.Services[service].Environment[key]; ok {
@@ -168,7 +169,7 @@ func (v *View) direct(c *Compose, files surroundings, service, key string) (Valu
 
 var oneVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-?][^${}]*)?\})$`)
 
-// fromEnvironment is a value of a service's environment; text is nil for a key without value.
+// fromEnvironment returns a value of a service's environment. text is nil for a key without value.
 func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (Value, error) {
 	at, raw := c.environmentAt(service, key)
 	value := Value{Key: key, Set: true, Origin: at}
@@ -205,7 +206,7 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 	return value.followed(), nil
 }
 
-// environmentAt finds where a service's environment sets a key, and the text before its variables were replaced.
+// environmentAt returns where a service's environment sets a key, and the text before variable substitution.
 func (c *Compose) environmentAt(service, key string) (Origin, string) {
 	origin := Origin{Service: service, Via: ViaEnvironment}
 	for _, f := range slices.Backward(c.files) {
@@ -233,7 +234,7 @@ func (c *Compose) environmentIn(f *composeFile, doc *yaml.Node, service, key str
 		for _, item := range slices.Backward(env.Content) {
 			k, text, found := strings.Cut(target(item).Value, "=")
 			if k == key {
-				if !found { // taken over from the surroundings
+				if !found { // inherited from the environment
 					text = "${" + key + "}"
 				}
 				return &position{f.shown, item.Line}, text

@@ -17,7 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestWithoutPermission(t *testing.T) {
+func TestView_WithoutPermission(t *testing.T) {
 	d := install(t, map[string]string{
 		"compose.yml":     "services:\n  catalyst:\n    build: .\n    env_file: app.env\n    secrets: [token]\n    environment: {PLAIN: x}\nsecrets:\n  token: {file: ./token.txt}\n",
 		".env.production": "A=1\n", "app.env": "B=1\n", "token.txt": "secret", "docs/closed/RUNBOOK.md": "# Runbook",
@@ -46,13 +46,13 @@ func TestWithoutPermission(t *testing.T) {
 			t.Errorf("Env() = %v", err)
 		}
 		if _, err := v.Value("TOKEN"); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "token.txt") {
-			t.Errorf("a secret file: %v", err)
+			t.Errorf("secret file: %v", err)
 		}
 		if _, err := v.Value("B"); !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "app.env") {
-			t.Errorf("an env_file: %v", err)
+			t.Errorf("env_file: %v", err)
 		}
 		if got, err := v.Value("PLAIN"); err != nil || got.Text.Reveal() != "x" {
-			t.Errorf("what can be read: %+v, %v", got, err)
+			t.Errorf("readable value: %+v, %v", got, err)
 		}
 		c, err := v.Compose()
 		if err != nil || !errors.Is(c.ConfigError(), fs.ErrPermission) {
@@ -62,16 +62,16 @@ func TestWithoutPermission(t *testing.T) {
 			t.Errorf("EnvFiles() = %v", err)
 		}
 		if p := v.Place(FactRunbook); len(p.Paths) != 0 || len(p.Unseen) != 1 || d.Rel(p.Unseen[0]) != "docs/closed" {
-			t.Errorf("what lies in a closed folder: %+v", p)
+			t.Errorf("place in an unreadable folder: %+v", p)
 		}
 		if p := v.Place(FactEnvFile); len(p.Unseen) != 0 {
-			t.Errorf("a found place has %v unseen", p.Unseen)
+			t.Errorf("found place has Unseen %v", p.Unseen)
 		}
 	})
 }
 
-// One view is shared by all probes of a pass, and one deployment by all passes.
-func TestViewIsShared(t *testing.T) {
+// All probes of a pass share one view, and all passes share one deployment.
+func TestView_ConcurrentUse(t *testing.T) {
 	d := install(t, map[string]string{
 		"compose.yml": "services:\n  catalyst:\n    build: .\n    env_file: [.env, b.env]\n  nginx: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf']}\n",
 		".env":        "DB_PASSWORD=x\nDOMAIN=a.test\n", "b.env": "C=${DB_PASSWORD}\n", "nginx.conf": nginxConf,
@@ -102,10 +102,10 @@ func TestViewIsShared(t *testing.T) {
 	all.Wait()
 }
 
-// Every key a service gets has the value that Compose itself would give it.
-func TestValuesAgreeWithCompose(t *testing.T) {
+// Every key of a service has the value that Compose itself assigns.
+func TestValue_AgreesWithCompose(t *testing.T) {
 	out := logrus.StandardLogger().Out
-	logrus.SetOutput(nopWriter{}) // the library warns of unset variables
+	logrus.SetOutput(nopWriter{}) // the library warns about unset variables
 	defer logrus.SetOutput(out)
 	d := install(t, map[string]string{
 		"docker-compose.yml": `x-env: &env
@@ -167,10 +167,10 @@ services:
 			switch {
 			case text == nil:
 				if got.Set || got.Ref.Kind != RefEnvironment {
-					t.Errorf("%s of %s: Compose takes it from whoever starts it, we say %+v", key, service, got)
+					t.Errorf("%s of %s: Compose takes it from its environment, we return %+v", key, service, got)
 				}
 			case got.Text.Reveal() != *text || !got.Set || got.Origin.Line == 0:
-				t.Errorf("%s of %s: Compose says %q, we say %q from %v", key, service, *text, got.Text.Reveal(), got.Origin)
+				t.Errorf("%s of %s: Compose returns %q, we return %q from %v", key, service, *text, got.Text.Reveal(), got.Origin)
 			}
 		}
 		env, err := v.Env()
@@ -179,7 +179,7 @@ services:
 		}
 		for _, e := range env.Entries {
 			if e.Text.Reveal() != options.Environment[e.Key] {
-				t.Errorf("%s in the env file: Compose says %q, we say %q", e.Key, options.Environment[e.Key], e.Text.Reveal())
+				t.Errorf("%s in the env file: Compose returns %q, we return %q", e.Key, options.Environment[e.Key], e.Text.Reveal())
 			}
 		}
 	}

@@ -1,6 +1,6 @@
 package deployment
 
-// Values that are kept in files: KEY_FILE, secrets of the compose file, and where a container's paths lie on this host.
+// Values stored in files (KEY_FILE, secrets of the compose file), and the mapping of a container's paths to this host.
 
 import (
 	"fmt"
@@ -35,7 +35,7 @@ func (v *View) keyFile(c *Compose, files surroundings, service, key string) (Val
 	return Value{Key: key, Origin: origin, Ref: Ref{RefContainer, inside}}, true, nil
 }
 
-// mountedSecret is the name of the secret or config that a service sees at a path.
+// mountedSecret returns the secret or config that a service sees at a path.
 func (c *Compose) mountedSecret(service, inside string) (types.FileObjectConfig, bool) {
 	s := c.Project.Services[service]
 	inside = path.Clean(inside)
@@ -65,7 +65,7 @@ func (c *Compose) mountedSecret(service, inside string) (types.FileObjectConfig,
 	return types.FileObjectConfig{}, false
 }
 
-// secretNamed is a secret of the service that is called like the key.
+// secretNamed returns the service's secret with the name of the key.
 func (v *View) secretNamed(c *Compose, service, key string) (Value, bool, error) {
 	plain := func(s string) string { return strings.ReplaceAll(strings.ToLower(s), "-", "_") }
 	for _, x := range c.Project.Services[service].Secrets {
@@ -83,7 +83,7 @@ func (v *View) secretNamed(c *Compose, service, key string) (Value, bool, error)
 	return Value{}, false, nil
 }
 
-// fromSecret reads what a secret or config of the compose file holds.
+// fromSecret reads a secret or config of the compose file.
 func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, origin Origin) (Value, error) {
 	switch {
 	case bool(o.External):
@@ -105,22 +105,22 @@ func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, orig
 	return Value{Key: key, Origin: origin, Ref: Ref{RefExternal, o.Name}}, nil
 }
 
-// KeyFileError says that the file in which a key's value is kept could not be read. What the other files say stays known.
+// KeyFileError reports that the file with a key's value could not be read. Values from other files are unaffected.
 type KeyFileError struct {
 	Key   string
-	Named Origin // where the file is named
+	Named Origin // where the file is configured
 	Err   error
 }
 
 // Error implements error.
 func (e *KeyFileError) Error() string {
-	return fmt.Sprintf("file of %s, named at %s: %v", e.Key, e.Named, e.Err)
+	return fmt.Sprintf("file of %s, set at %s: %v", e.Key, e.Named, e.Err)
 }
 
-// Unwrap is the error of reading.
+// Unwrap returns the read error.
 func (e *KeyFileError) Unwrap() error { return e.Err }
 
-// fromFile reads a secret from a file of this host, without the line end it was written with.
+// fromFile reads a secret from a file on this host and removes the trailing line end.
 func (v *View) fromFile(key, path string, origin Origin) (Value, error) {
 	text, err := files.Load(v.cache, path, "secret", maxSecretFile, func(data []byte, _ fs.FileInfo) (secret.Text, error) {
 		return secret.New(strings.TrimRight(string(data), "\r\n")), nil
@@ -132,7 +132,7 @@ func (v *View) fromFile(key, path string, origin Origin) (Value, error) {
 	return Value{Key: key, Set: true, Text: text, Origin: origin}.followed(), nil
 }
 
-// hostPath is where a path in a service's container lies on the host: below a bind mount, the innermost one that holds it.
+// hostPath maps a path in a service's container to the host, through the innermost bind mount that contains it.
 func (c *Compose) hostPath(service, inside string) (string, bool) {
 	inside = path.Clean(inside)
 	best, host := "", ""
@@ -149,7 +149,7 @@ func (c *Compose) hostPath(service, inside string) (string, bool) {
 	return host, host != ""
 }
 
-// withName names a secret that has no name of its own.
+// withName sets the name of a secret that has none.
 func withName(o types.FileObjectConfig, name string) types.FileObjectConfig {
 	if o.Name == "" {
 		o.Name = name

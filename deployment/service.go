@@ -11,17 +11,18 @@ import (
 
 // AppService is the application's compose service.
 type AppService struct {
-	Name   string // "" when there is no compose file, or none of its services looks like the application
+	Name   string // "" without a compose file, or when no service resembles the application
 	How    string // Configured, Found or Default
-	Why    string // what told it, for people
+	Why    string // the reason for the choice, for display
 	Others []string
-	// Copies are those of the others that run the same program: a second replica, the blue one beside the green. What holds for the application's
-	// settings must hold for theirs.
+	// Copies are other services that run the same program, such as a second replica or the green service of blue-green.
+	// Checks of the application's settings also apply to them.
 	Copies []string
 }
 
-// AppService is the application's service: the configured one, else catalyst, else the one that most looks like it: it uses the deployment's env
-// file, is built here, publishes port 8000, and is no known database, proxy or monitor. Among equals the first by name.
+// AppService returns the application's service: the configured one, else catalyst, else the best match. A service
+// matches if it uses the deployment's env file, is built here, publishes port 8000, and is not a known database, proxy
+// or monitoring system. Among equals, the first by name wins.
 func (v *View) AppService() (AppService, error) { return v.app() }
 
 func (v *View) findApp() (AppService, error) {
@@ -35,7 +36,7 @@ func (v *View) findApp() (AppService, error) {
 	return v.appService(c)
 }
 
-// appService chooses the service and finds its copies.
+// appService selects the service and finds its copies.
 func (v *View) appService(c *Compose) (AppService, error) {
 	app, err := v.chooseApp(c)
 	if app.Name != "" {
@@ -48,7 +49,7 @@ func (v *View) appService(c *Compose) (AppService, error) {
 	return app, err
 }
 
-// sameProgram reports whether two services are started from one image, of whatever version, or one build, with one command.
+// sameProgram reports whether two services use the same image (in any version) or build, and the same command.
 func sameProgram(a, b types.ServiceConfig) bool {
 	if !slices.Equal(a.Command, b.Command) || !slices.Equal(a.Entrypoint, b.Entrypoint) {
 		return false
@@ -59,7 +60,7 @@ func sameProgram(a, b types.ServiceConfig) bool {
 	return a.Image != "" && imageName(a.Image) == imageName(b.Image)
 }
 
-// imageName is an image without tag and digest.
+// imageName returns an image's name without tag and digest.
 func imageName(image string) string {
 	image, _, _ = strings.Cut(image, "@")
 	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
@@ -75,7 +76,8 @@ func (v *View) chooseApp(c *Compose) (AppService, error) {
 	}
 	if configured := v.Deployment.Service; configured != "" {
 		if !slices.Contains(names, configured) {
-			return AppService{}, fmt.Errorf("deployment.service: no active service %s in %s: it has %s", configured, c.files[0].shown, strings.Join(names, ", "))
+			return AppService{}, fmt.Errorf("deployment.service: no active service %s in %s: available services are %s",
+				configured, c.files[0].shown, strings.Join(names, ", "))
 		}
 		return AppService{Name: configured, How: Configured, Why: "configured", Others: others(configured)}, nil
 	}
@@ -94,7 +96,7 @@ func (v *View) chooseApp(c *Compose) (AppService, error) {
 	return AppService{Name: best, How: Found, Why: why, Others: others(best)}, nil
 }
 
-// looksLikeApp weighs what speaks for a service being the application.
+// looksLikeApp scores how likely a service is the application.
 func (v *View) looksLikeApp(c *Compose, s types.ServiceConfig) (score int, why string) {
 	image := s.Image[strings.LastIndex(s.Image, "/")+1:]
 	image, _, _ = strings.Cut(image, ":")
@@ -112,17 +114,17 @@ func (v *View) looksLikeApp(c *Compose, s types.ServiceConfig) (score int, why s
 		reasons = append(reasons, what)
 	}
 	if s.Build != nil {
-		say(2, "it is built here")
+		say(2, "a local build")
 	}
 	if slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Target == 8000 || p.Published == "8000" }) {
-		say(4, "it publishes port 8000")
+		say(4, "its published port 8000")
 	}
 	path := v.Place(FactEnvFile).Path()
 	if slices.ContainsFunc(s.EnvFiles, func(f types.EnvFile) bool { return path != "" && f.Path == path }) {
-		say(4, "it uses the env file")
+		say(4, "its use of the env file")
 	}
 	if len(s.Environment) > 0 {
-		say(1, "it has an environment")
+		say(1, "its environment variables")
 	}
 	return score, strings.Join(reasons, ", ")
 }

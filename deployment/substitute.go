@@ -1,8 +1,9 @@
 package deployment
 
-// Variable substitution with Compose's rules ($NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}, $$), written anew around the
-// library's own pattern for three reasons: the library logs every unset variable through a global logger, its errors quote the text they were made
-// for, and it follows nested defaults without any bound. That the results agree is a test's matter.
+// Variable substitution with Compose's rules ($NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}, $$).
+// It reuses the library's pattern but not its code, for three reasons: the library logs every unset variable through a
+// global logger, its errors quote the text, and it follows nested defaults without a limit. A test compares the
+// results.
 
 import (
 	"fmt"
@@ -12,39 +13,40 @@ import (
 )
 
 const (
-	maxScanned  = 2 << 20 // bytes looked at for one file: a default is looked at again, so nested ones cost the square of their length
-	maxExpanded = 1 << 20 // bytes of all expanded texts of one file: "A=$B$B", "C=$A$A", … doubles with every line
+	maxScanned  = 2 << 20 // bytes scanned per file: defaults are scanned again, so nested ones cost the square of their length
+	maxExpanded = 1 << 20 // bytes of expanded texts per file: "A=$B$B", "C=$A$A", … doubles with every line
 )
 
-// SubstitutionError says why a text with variables cannot be expanded. It names the variable and never the text around it.
+// SubstitutionError says why a text with variables cannot be expanded. It names the variable and never quotes the text.
 type SubstitutionError struct {
-	Variable string // "" when the text itself is malformed
-	Required bool   // the text asks for the variable with ${NAME:?…} or ${NAME?…}
-	Limit    bool   // the text is refused for its size, not for its form
+	Variable string // "" when the text is malformed
+	Required bool   // the text requires the variable with ${NAME:?…} or ${NAME?…}
+	Limit    bool   // the text exceeds a size limit
 }
 
 // Error implements error.
 func (e *SubstitutionError) Error() string {
 	switch {
 	case e.Required:
-		return fmt.Sprintf("required variable %s has no value: set it in the env file", e.Variable)
+		return fmt.Sprintf("required variable %s is not set: set it in the env file", e.Variable)
 	case e.Limit:
-		return fmt.Sprintf("the file's variables are nested too deeply or expand to more than %d MiB", maxExpanded>>20)
+		return fmt.Sprintf("variables are nested too deeply or expand to more than %d MiB", maxExpanded>>20)
 	}
-	return "invalid variable reference: write $$ for a dollar sign that starts none"
+	return "invalid variable reference: write $$ for a literal dollar sign"
 }
 
-// lookup finds a variable's value; false when it is not set at all.
+// lookup finds a variable's value; false when it is not set.
 type lookup func(name string) (string, bool)
 
-// expander expands the texts of one file and keeps which variables the last one named. The zero value with a find is ready.
+// expander expands the texts of one file and records the variables of the last text. The zero value with find set is
+// ready to use.
 type expander struct {
 	find    lookup
-	lenient bool     // a required variable without value is the empty text instead of an error
-	used    []string // every variable asked for, in order, repeated ones too
-	unset   []string // those asked for that were not set and had no default
+	lenient bool     // expand a required variable without value to the empty text instead of an error
+	used    []string // every variable looked up, in order, with repetitions
+	unset   []string // variables that were not set and had no default
 
-	scanned, expanded int // so far, against the limits
+	scanned, expanded int // totals so far
 }
 
 // expand returns text with its variables replaced.
@@ -74,8 +76,8 @@ func (x *expander) substitute(text string) (string, error) {
 	return out, nil
 }
 
-// replace replaces what the pattern matched: "$$", "$NAME", "${" alone, or from a "${" to the *last* brace of the line, so that what stands behind
-// the first reference is expanded on its own.
+// replace expands a match of the pattern: "$$", "$NAME", "${" alone, or the text from a "${" to the *last* brace of the
+// line, so text after the first reference is expanded separately.
 func (x *expander) replace(match string) (string, error) {
 	switch {
 	case match == "$$":
@@ -89,7 +91,7 @@ func (x *expander) replace(match string) (string, error) {
 	if end := closingBrace(match); end >= 0 {
 		reference, rest = match[:end+1], match[end+1:]
 	}
-	// What was cut at the first closing brace is looked at again, as "${A:-{b}" has none that closes it.
+	// Text cut at the first closing brace is scanned again, because "${A:-{b}" has no matching brace.
 	inner := strings.TrimSuffix(reference[2:], "}")
 	value, err := x.braced(inner)
 	if err != nil {
@@ -122,7 +124,7 @@ func (x *expander) ask(name string) (string, bool) {
 	return x.find(name)
 }
 
-// braced evaluates what stands between the braces: a name, an operator, and the operator's text.
+// braced evaluates the text between the braces: a name, an operator, and the operator's text.
 func (x *expander) braced(inner string) (string, error) {
 	at := strings.IndexAny(inner, ":-+?")
 	if at < 0 {
@@ -160,7 +162,7 @@ func (x *expander) braced(inner string) (string, error) {
 	return value, nil
 }
 
-// closingBrace is the index of the brace that closes the first one, -1 when none does.
+// closingBrace returns the index of the brace that closes the first one, -1 for none.
 func closingBrace(s string) int {
 	open := 0
 	for i := 0; i < len(s); i++ {
@@ -171,7 +173,7 @@ func closingBrace(s string) int {
 			}
 		case '{':
 			open++
-			i++ // as the library does: the character after an opening brace is not looked at
+			i++ // like the library, skip the character after an opening brace
 		}
 	}
 	return -1

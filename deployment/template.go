@@ -5,11 +5,11 @@ import (
 	"path/filepath"
 )
 
-// templateEndings are how people mark an env file that is to be copied and filled in.
+// templateEndings are the usual endings of env file templates.
 func templateEndings() []string { return []string{".example", ".sample", ".template", ".dist"} }
 
-// Template is the template beside the deployment's env file: .env.production.example, else .env.example, with any of the usual endings. The error is
-// fs.ErrNotExist when there is none.
+// Template returns the template next to the deployment's env file: .env.production.example, else .env.example, with any
+// of the usual endings. The error is fs.ErrNotExist when there is none.
 func (v *View) Template() (*Env, error) {
 	path := v.Place(FactEnvFile).Path()
 	if path == "" {

@@ -1,6 +1,6 @@
 package deployment
 
-// A setting as the application's service really gets it, by Compose's own precedence.
+// Settings as the application's service gets them, with Compose's own precedence.
 
 import (
 	"errors"
@@ -11,67 +11,70 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Value is one setting as a service really gets it.
+// Value is one setting as a service gets it.
 type Value struct {
-	Key    string // the one of the keys asked for that is set; the first of them when none is
+	Key    string // the requested key that is set; the first one when none is
 	Text   secret.Text
-	Set    bool // set, be it to the empty text; false when nobody sets it or only Ref is known
+	Set    bool // true even for the empty text; false when unset or when only Ref is known
 	Origin Origin
-	// Ref says that the text is kept elsewhere and not known here: then Text is empty and Set false.
+	// Ref is set when the text is stored elsewhere and unknown here: Text is then empty and Set false.
 	Ref Ref
 	// Ambiguous reports that Compose v1 and v2 read the value differently.
 	Ambiguous bool
-	// Unset names variables in the value that had no value, so that the text lacks them.
+	// Unset names variables without a value in the text; they are missing in Text.
 	Unset []string
-	// Unused is where the key stands in the deployment's env file although no service gets it; nil unless Set is false and Ref empty.
+	// Unused is where the deployment's env file sets the key although no service gets it; nil unless Set is false and Ref
+	// empty.
 	Unused *Origin
 }
 
-// Ref is where a value is kept when it is not in the deployment's files. The zero value is none.
+// Ref says where a value is stored when it is not in the deployment's files. The zero value means none.
 type Ref struct {
 	Kind string // one of the Ref constants
-	Name string // the secret's or variable's name, or the file's path; of a secret manager its scheme alone, e.g. "vault:"
+	Name string // name of the secret or variable, or path of the file; only the scheme for a secret manager, e.g. "vault:"
 }
 
 // Kinds of a Ref.
 const (
 	RefManager     = "secret manager"
-	RefExternal    = "external secret"       // of Docker Swarm, not in a file
-	RefEnvironment = "environment"           // of whoever starts Compose
-	RefContainer   = "file in the container" // of the image or a named volume
+	RefExternal    = "external secret"       // a Docker Swarm secret, not a file
+	RefEnvironment = "environment"           // the environment in which Compose is started
+	RefContainer   = "file in the container" // part of the image or a named volume
 )
 
-// Origin is where a value comes from.
+// Origin is where a value is set.
 type Origin struct {
 	File    string // relative to the root
-	Line    int    // 0 when not known
-	Service string // that gets it; "" when there is no compose file
+	Line    int    // 0 when unknown
+	Service string // the service that gets it; "" without a compose file
 	Via     string // one of the Via constants
 }
 
 // Ways a value gets into a service.
 const (
-	ViaEnvFile     = "env file"    // the deployment's env file: the service uses the variable elsewhere than in its environment, or there is no compose file
-	ViaEnvironment = "environment" // the service's environment; Origin names the env file's line where the value is one variable of it
+	// the deployment's env file: the service uses the variable outside its environment, or there is no compose file
+	ViaEnvFile     = "env file"
+	ViaEnvironment = "environment" // the service's environment; Origin is the env file's line if the value is a single variable
 	ViaServiceFile = "env_file"    // one of the service's env files
-	ViaSecret      = "secret"      // a secret of the compose file that is called like the key
-	ViaKeyFile     = "KEY_FILE"    // a variable of the key's name with _FILE behind names the file
+	ViaSecret      = "secret"      // a secret of the compose file with the key's name
+	ViaKeyFile     = "KEY_FILE"    // the variable KEY_FILE names the file
 )
 
-// Value is the first of keys that is set, as the application's service really gets it: its environment, its env files (the later wins), a file that
-// KEY_FILE names, a secret called like the key, and last a variable of the deployment's env file that the service uses elsewhere, in its command
-// for example. When the application's service lacks all keys the other services are asked, by name (POSTGRES_PASSWORD belongs to postgres): look at
-// Origin.Service. A key that is set but empty is taken only when no other is set.
+// Value returns the first of keys that is set, as the application's service gets it. The order is: the service's
+// environment, its env files (the last wins), a file that KEY_FILE names, a secret with the key's name, and a variable
+// of the deployment's env file that the service uses outside its environment, for example in its command. If the
+// application's service has none of the keys, the other services are searched by name (POSTGRES_PASSWORD belongs to
+// postgres); see Origin.Service. An empty key counts only when no other key is set.
 //
-// Without compose file the env file alone decides. An error says that the value could not be looked up: a *ComposeError, an *EnvError, or one of
-// reading with fs.ErrNotExist or fs.ErrPermission behind.
+// Without a compose file only the env file is used. An error means that the value could not be looked up: a
+// *ComposeError, an *EnvError, or a read error that wraps fs.ErrNotExist or fs.ErrPermission.
 func (v *View) Value(keys ...string) (Value, error) { return v.value(true, keys) }
 
 // Own is Value without the other services.
 func (v *View) Own(keys ...string) (Value, error) { return v.value(false, keys) }
 
-// OwnEach is Own for each service that runs the application, once for each place a value comes from. The first is that of Own; for the others Origin
-// names the service also where the value is not set.
+// OwnEach is Own for each service that runs the application, once per place where a value is set. The first result is
+// that of Own. For the others, Origin names the service even if the value is not set.
 func (v *View) OwnEach(keys ...string) ([]Value, error) {
 	first, err := v.Own(keys...)
 	if err != nil {
@@ -102,13 +105,13 @@ func (v *View) OwnEach(keys ...string) ([]Value, error) {
 	return all, nil
 }
 
-// sameAs reports whether two values are one: from one place, which may say different things to different services.
+// sameAs reports whether two values are from the same place, which may have different values for different services.
 func (value Value) sameAs(other Value) bool {
 	value.Origin.Service = other.Origin.Service
 	return value.Key == other.Key && value.Origin == other.Origin && value.Set == other.Set && value.Text.Equal(other.Text)
 }
 
-// ValueIn is Value for one service of the compose file alone.
+// ValueIn is Value for a single service of the compose file.
 func (v *View) ValueIn(service string, keys ...string) (Value, error) {
 	c, err := v.Compose()
 	if err != nil {
@@ -117,9 +120,10 @@ func (v *View) ValueIn(service string, keys ...string) (Value, error) {
 	return v.valueOfService(c, service, keys)
 }
 
-// Values are all the texts that services get for any of the keys, once for each place they come from: first the one that Value returns, set or not,
-// then the others by service and key. A service may get another text than the application: what its own environment says wins over the env file.
-// Env files of the other services that cannot be read count as setting nothing (compose_config tells of them); a file that is named for the key does not.
+// Values returns all texts that services get for any of the keys, once per place where they are set: first the result
+// of Value, set or not, then the others by service and key. Another service may get a different text, because its own
+// environment overrides the env file. Unreadable env files of other services are ignored (compose_config reports them),
+// but an unreadable file of KEY_FILE is an error.
 func (v *View) Values(keys ...string) ([]Value, error) {
 	first, err := v.Value(keys...)
 	if err != nil {
@@ -160,7 +164,7 @@ func (v *View) Values(keys ...string) ([]Value, error) {
 
 func (v *View) value(others bool, keys []string) (Value, error) {
 	if len(keys) == 0 {
-		return Value{}, errors.New("no key asked for")
+		return Value{}, errors.New("no key given")
 	}
 	c, err := v.Compose()
 	if errors.Is(err, ErrNoCompose) {
@@ -196,7 +200,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 		case value.Ref.Kind != "" || value.Set && !value.Text.Empty():
 			return value, nil
 		case value.Set && i == 0 && s == app.Name:
-			return value, nil // the application gets the empty text, whatever the others get
+			return value, nil // the application gets the empty text; other services do not matter
 		case value.Set && !empty.Set:
 			empty = value
 		}
@@ -215,7 +219,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 	return empty, nil
 }
 
-// valueOfEnv looks a value up where there is no compose file.
+// valueOfEnv looks up a value without a compose file.
 func (v *View) valueOfEnv(keys []string) (Value, error) {
 	env, err := v.Env()
 	if err != nil {
@@ -240,12 +244,12 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 		}
 	}
 	if !found.Set {
-		return found, env.Err() // what stands behind an error was not read as it is meant
+		return found, env.Err() // entries after an error may be misread
 	}
 	return found, nil
 }
 
-// behindError is the error that makes it uncertain what an entry means.
+// behindError returns the error that precedes an entry and makes it unreliable.
 func (e *Env) behindError(entry Entry) error {
 	var fatal *EnvError
 	if errors.As(e.Err(), &fatal) && entry.Line >= fatal.Line {
@@ -268,7 +272,7 @@ func (value Value) followed() Value {
 	return value
 }
 
-// managerScheme is the start by which secret managers' references are known; "" for what is none.
+// managerScheme returns the prefix of a secret manager's reference; "" for other texts.
 func managerScheme(text string) string {
 	for _, scheme := range []string{
 		"vault:", "vault+", "hashivault://", "op://", "aws-sm://", "aws-ssm://", "awssm://", "awsssm://", "arn:aws:secretsmanager:", "arn:aws:ssm:",
@@ -282,9 +286,9 @@ func managerScheme(text string) string {
 	return ""
 }
 
-// EnvFiles returns every env file that is used: the deployment's own and those of active services, each once, in this order. Files that are not
-// there are left out (see Compose.ConfigError); the error tells of files that are there and cannot be read, the others are returned beside it.
-// Templates, and env files that lie around unused, are not among them.
+// EnvFiles returns every env file in use, without duplicates: the deployment's own, then those of active services.
+// Missing files are omitted (see Compose.ConfigError). The error reports unreadable files; the others are returned with
+// it. Templates and unused env files are not included.
 func (v *View) EnvFiles() ([]*Env, error) { return v.envFiles() }
 
 func (v *View) readEnvFiles() ([]*Env, error) {

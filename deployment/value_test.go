@@ -38,7 +38,8 @@ func TestValue(t *testing.T) {
 		{"key without value, nowhere", map[string]string{"compose.yml": app + "    environment:\n      - A\n"}, []string{"A"}, "", false, "compose.yml:5 catalyst environment", "environment A", nil},
 		{"env_file", map[string]string{"compose.yml": app + "    env_file: app.env\n", "app.env": "# c\nA=five\n"}, []string{"A"}, "five", true, "app.env:2 catalyst env_file", "", nil},
 		{"later env_file wins", map[string]string{"compose.yml": app + "    env_file: [a.env, b.env]\n", "a.env": "A=1\nB=1\n", "b.env": "A=2\n"}, []string{"A"}, "2", true, "b.env:1 catalyst env_file", "", nil},
-		{"earlier env_file alone", map[string]string{"compose.yml": app + "    env_file: [a.env, b.env]\n", "a.env": "A=1\nB=1\n", "b.env": "A=2\n"}, []string{"B"}, "1", true, "a.env:2 catalyst env_file", "", nil},
+		{"only in the earlier env_file", map[string]string{"compose.yml": app + "    env_file: [a.env, b.env]\n",
+			"a.env": "A=1\nB=1\n", "b.env": "A=2\n"}, []string{"B"}, "1", true, "a.env:2 catalyst env_file", "", nil},
 		{"environment over env_file", map[string]string{"compose.yml": app + "    env_file: a.env\n    environment: {A: here}\n", "a.env": "A=there\n"}, []string{"A"}, "here", true, "compose.yml:5 catalyst environment", "", nil},
 		{"env_file with variables of the env file", map[string]string{"compose.yml": app + "    env_file: a.env\n", "a.env": "B=local\nA=${B}-${C}\n", ".env": "B=outer\nC=c\n"},
 			[]string{"A"}, "outer-c", true, "a.env:2 catalyst env_file", "", nil},
@@ -64,19 +65,27 @@ func TestValue(t *testing.T) {
 			[]string{"A"}, "nine", true, "conf/a.txt catalyst KEY_FILE", "", nil},
 		{"KEY_FILE in the image", map[string]string{"compose.yml": app + "    environment: {A_FILE: /etc/app/a.txt}\n"}, []string{"A"}, "", false, "compose.yml:4 catalyst KEY_FILE", "file in the container /etc/app/a.txt", nil},
 		{"KEY before KEY_FILE", map[string]string{"compose.yml": app + "    environment: {A: direct, A_FILE: /etc/a}\n"}, []string{"A"}, "direct", true, "compose.yml:4 catalyst environment", "", nil},
-		{"secret called like the key", map[string]string{"compose.yml": app + "    secrets: [db_password]\nsecrets:\n  db_password:\n    file: ./s\n", "s": "ten\n"}, []string{"DB_PASSWORD"}, "ten", true, "s catalyst secret", "", nil},
+		{"secret with the key's name",
+			map[string]string{"compose.yml": app + "    secrets: [db_password]\nsecrets:\n  db_password:\n    file: ./s\n",
+				"s": "ten\n"}, []string{"DB_PASSWORD"}, "ten", true, "s catalyst secret", "", nil},
 		{"external secret", map[string]string{"compose.yml": app + "    secrets: [a]\nsecrets:\n  a: {external: true}\n"}, []string{"A"}, "", false, "compose.yml:6 catalyst secret", "external secret a", nil},
 		{"secret from the environment", map[string]string{"compose.yml": app + "    secrets: [a]\nsecrets:\n  a: {environment: SRC}\n"}, []string{"A"}, "", false, "compose.yml:6 catalyst secret", "environment SRC", nil},
 		{"secret from the env file", map[string]string{"compose.yml": app + "    secrets: [a]\nsecrets:\n  a: {environment: SRC}\n", ".env": "SRC=eleven\n"}, []string{"A"}, "eleven", true, ".env:1 catalyst secret", "", nil},
 		{"secret manager", map[string]string{"compose.yml": app + "    environment: {A: 'vault:secret/data/x#y'}\n"}, []string{"A"}, "", false, "compose.yml:4 catalyst environment", "secret manager vault:", nil},
 		{"secret manager in the env file", map[string]string{"compose.yml": app + "    env_file: .env\n", ".env": "A=op://x/y\n"}, []string{"A"}, "", false, ".env:1 catalyst env_file", "secret manager op://", nil},
-		{"a reference left over is no secret manager", map[string]string{"compose.yml": app + "    environment: {A: '$${DB_PASSWORD}'}\n"}, []string{"A"}, "${DB_PASSWORD}", true, "compose.yml:4 catalyst environment", "", nil},
+		{"escaped reference is not a secret manager",
+			map[string]string{"compose.yml": app + "    environment: {A: '$${DB_PASSWORD}'}\n"}, []string{"A"},
+			"${DB_PASSWORD}", true, "compose.yml:4 catalyst environment", "", nil},
 		{"missing optional env_file", map[string]string{"compose.yml": app + "    env_file: [{path: x.env, required: false}]\n"}, []string{"A"}, "", false, "", "", nil},
-		{"set although an env_file is missing", map[string]string{"compose.yml": app + "    env_file: x.env\n    environment: {A: here}\n"}, []string{"A"}, "here", true, "compose.yml:5 catalyst environment", "", nil},
+		{"set despite a missing env_file",
+			map[string]string{"compose.yml": app + "    env_file: x.env\n    environment: {A: here}\n"}, []string{"A"}, "here",
+			true, "compose.yml:5 catalyst environment", "", nil},
 		{"no compose file", map[string]string{".env.production": "A=twelve\n"}, []string{"A"}, "twelve", true, ".env.production:1  env file", "", nil},
 		{"no compose file, KEY_FILE", map[string]string{".env": "A_FILE=s.txt\n", "s.txt": "thirteen\n"}, []string{"A"}, "thirteen", true, "s.txt  KEY_FILE", "", nil},
 		{"no compose file, not set", map[string]string{".env": "X=\n"}, []string{"A"}, "", false, "", "", nil},
-		{"undefined network, still judged", map[string]string{"compose.yml": app + "    environment: {A: x}\n    networks: [nowhere]\n"}, []string{"A"}, "x", true, "compose.yml:4 catalyst environment", "", nil},
+		{"undefined network, still read",
+			map[string]string{"compose.yml": app + "    environment: {A: x}\n    networks: [nowhere]\n"}, []string{"A"}, "x",
+			true, "compose.yml:4 catalyst environment", "", nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -102,7 +111,7 @@ func TestValue(t *testing.T) {
 	}
 }
 
-func TestValueErrors(t *testing.T) {
+func TestValue_Errors(t *testing.T) {
 	const app = "services:\n  catalyst:\n    build: .\n"
 	tests := []struct {
 		name  string
@@ -112,9 +121,10 @@ func TestValueErrors(t *testing.T) {
 	}{
 		{"env_file missing", map[string]string{"compose.yml": app + "    env_file: x.env\n"}, fs.ErrNotExist, "env file of service catalyst"},
 		{"secret file missing", map[string]string{"compose.yml": app + "    secrets: [a]\nsecrets:\n  a: {file: ./nope}\n"}, fs.ErrNotExist, "nope"},
-		{"KEY_FILE missing", map[string]string{"compose.yml": app + "    environment: {A_FILE: /x/a}\n    volumes: [./x:/x]\n", "x/": ""}, fs.ErrNotExist, "file of A, named at compose.yml:4"},
-		{"compose file broken", map[string]string{"compose.yml": "a: [", ".env": "A=1\n"}, nil, "compose.yml:1: is no valid YAML"},
-		{"behind an error of the env file", map[string]string{".env": "X='open\nA=1\n"}, nil, ".env:1: a quoted value has no closing quote"},
+		{"KEY_FILE missing", map[string]string{"compose.yml": app + "    environment: {A_FILE: /x/a}\n    volumes: [./x:/x]\n", "x/": ""}, fs.ErrNotExist, "file of A, set at compose.yml:4"},
+		{"compose file broken", map[string]string{"compose.yml": "a: [", ".env": "A=1\n"}, nil, "compose.yml:1: invalid YAML"},
+		{"after an error of the env file", map[string]string{".env": "X='open\nA=1\n"}, nil,
+			".env:1: quoted value has no closing quote"},
 		{"no env file at all", nil, fs.ErrNotExist, ".env.production"},
 	}
 	for _, tt := range tests {
@@ -132,22 +142,22 @@ func TestValueErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.View(nil).Value("A"); err == nil || !strings.Contains(err.Error(), "no active service api in compose.yml: it has catalyst") {
-		t.Errorf("a service that is not there: %v", err)
+	if _, err := d.View(nil).Value("A"); err == nil || !strings.Contains(err.Error(), "no active service api in compose.yml: available services are catalyst") {
+		t.Errorf("missing service: %v", err)
 	}
 }
 
-func TestValueOwn(t *testing.T) {
+func TestOwn(t *testing.T) {
 	v := view(t, map[string]string{"compose.yml": "services:\n  catalyst:\n    build: .\n  backup:\n    image: x\n    environment: {LOG_LEVEL: debug}\n"})
 	if got, err := v.Own("LOG_LEVEL"); err != nil || got.Set {
-		t.Errorf("another service's log level counts: %+v, %v", got, err)
+		t.Errorf("Own returned another service's value: %+v, %v", got, err)
 	}
 	if got, err := v.Value("LOG_LEVEL"); err != nil || got.Origin.Service != "backup" {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
 
-// What holds for the application holds for each service that runs it.
+// A check of the application applies to each service that runs it.
 func TestOwnEach(t *testing.T) {
 	const app = "services:\n  catalyst:\n    image: reg:5000/catalyst:1.4\n    environment: {A: one}\n"
 	tests := []struct{ name, services, want string }{
@@ -157,8 +167,8 @@ func TestOwnEach(t *testing.T) {
 		{"the same place", "  green:\n    extends: catalyst\n", "one@compose.yml:4"},
 		{"another command", "  migrate:\n    image: reg:5000/catalyst:1.4\n    command: migrate up\n", "one@compose.yml:4"},
 		{"another image", "  redis:\n    image: redis\n    environment: {A: two}\n", "one@compose.yml:4"},
-		{"another name of one's own registry", "  green:\n    image: catalyst:1.4\n    environment: {A: two}\n", "one@compose.yml:4"},
-		{"of a profile that is off", "  green:\n    image: reg:5000/catalyst:1.4\n    profiles: [off]\n", "one@compose.yml:4"},
+		{"another registry", "  green:\n    image: catalyst:1.4\n    environment: {A: two}\n", "one@compose.yml:4"},
+		{"inactive profile", "  green:\n    image: reg:5000/catalyst:1.4\n    profiles: [off]\n", "one@compose.yml:4"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,10 +191,10 @@ func TestOwnEach(t *testing.T) {
 	}
 	built := view(t, map[string]string{"compose.yml": "services:\n  catalyst: {build: .}\n  b: {build: ., environment: {A: x}}\n  c: {build: ./c}\n  d: {build: {context: ., target: jobs}}\n"})
 	if app, err := built.AppService(); err != nil || !slices.Equal(app.Copies, []string{"b"}) {
-		t.Errorf("copies of what is built: %v, %v", app.Copies, err)
+		t.Errorf("copies of a local build: %v, %v", app.Copies, err)
 	}
 	if _, err := view(t, map[string]string{"compose.yml": app + "  green:\n    image: reg:5000/catalyst:1.5\n    env_file: gone.env\n"}).OwnEach("A"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a copy whose env file is gone: %v", err)
+		t.Errorf("copy with a missing env file: %v", err)
 	}
 }
 
@@ -206,9 +216,9 @@ func TestEnvFiles(t *testing.T) {
 	}
 }
 
-func TestEnvFileThatIsNone(t *testing.T) {
+func TestEnv_UnreadableFile(t *testing.T) {
 	if os.Getuid() != 0 {
-		t.Log("the permission case needs no root")
+		t.Log("the permission case is skipped for root")
 	}
 	big := strings.Repeat("A=1\n", 300_000)
 	tests := []struct {
@@ -216,11 +226,11 @@ func TestEnvFileThatIsNone(t *testing.T) {
 		make func(path string) error
 		want error
 	}{
-		{"a directory", func(p string) error { return os.Mkdir(p, 0o755) }, nil},
-		{"a symlink loop", func(p string) error { return os.Symlink(filepath.Base(p), p) }, syscall.ELOOP},
-		{"a dangling link", func(p string) error { return os.Symlink("gone", p) }, fs.ErrNotExist},
+		{"directory", func(p string) error { return os.Mkdir(p, 0o755) }, nil},
+		{"symlink loop", func(p string) error { return os.Symlink(filepath.Base(p), p) }, syscall.ELOOP},
+		{"dangling link", func(p string) error { return os.Symlink("gone", p) }, fs.ErrNotExist},
 		{"too large", func(p string) error { return os.WriteFile(p, []byte(big), 0o600) }, nil},
-		{"a named pipe", func(p string) error { return syscall.Mkfifo(p, 0o600) }, nil},
+		{"named pipe", func(p string) error { return syscall.Mkfifo(p, 0o600) }, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,6 +1,6 @@
 package deployment
 
-// Which variables the compose files refer to, where, and whether they can do without.
+// The variables that the compose files refer to, and whether they have defaults.
 
 import (
 	"maps"
@@ -14,22 +14,23 @@ import (
 // Variable is one variable that the compose files refer to.
 type Variable struct {
 	Name string
-	// Required: some reference is ${NAME:?…} or ${NAME?…}, without a value Compose refuses the files.
+	// Required: a reference is ${NAME:?…} or ${NAME?…}. Compose rejects the files when it has no value.
 	Required bool
-	// Optional: every reference has a default or asks only whether the variable is set. A variable that is neither is empty when it is not set.
+	// Optional: every reference has a default or only tests whether the variable is set. A variable that is neither
+	// Required nor Optional is empty when unset.
 	Optional bool
-	File     string // of the first reference, as shown to people
+	File     string // of the first reference, for display
 	Line     int
-	Services []string // that refer to it, sorted
+	Services []string // services that refer to it, sorted
 }
 
-// Variables are all variables that the compose files refer to, by name.
+// Variables returns all variables that the compose files refer to, sorted by name.
 func (c *Compose) Variables() []Variable { return c.variables }
 
-// maxReferences bounds what one text may refer to.
+// maxReferences limits the references of one text.
 const maxReferences = 1000
 
-// maxDefaults is how deep defaults are followed into each other: twice is rare.
+// maxDefaults limits the nesting of defaults; more than two levels are rare.
 const maxDefaults = 10
 
 type reference struct {
@@ -37,7 +38,7 @@ type reference struct {
 	operator byte // 0, '-', '+', '?'
 }
 
-// references are the variables a text refers to, those in defaults included.
+// references returns the variables that a text refers to, including those in defaults.
 func references(text string, depth int) []reference {
 	if depth > maxDefaults || !strings.Contains(text, "$") {
 		return nil

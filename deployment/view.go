@@ -10,9 +10,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// View is what one pass reads of a deployment: each thing read once, on first use, shared; safe for concurrent use.
+// View is what one pass reads of a deployment. Everything is read once, on first use, and shared. Safe for concurrent
+// use.
 type View struct {
-	// Deployment that is viewed.
+	// Deployment is the deployment that is read.
 	Deployment *Deployment
 
 	cache      *files.Cache
@@ -32,7 +33,7 @@ type View struct {
 	services map[string]surroundings
 }
 
-// View begins a pass. The cache lets what did not change since the last pass be used again.
+// View starts a pass. The cache keeps results of the previous pass for unchanged files.
 func (d *Deployment) View(cache *files.Cache) *View {
 	if cache == nil {
 		cache = &files.Cache{}
@@ -57,7 +58,8 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	return v
 }
 
-// choose decides all places that need nothing but the names of files. As long as every directory lists the same, they are those of the pass before.
+// choose selects all places that depend only on file names. If no listing changed, it returns those of the previous
+// pass.
 func (v *View) choose() map[string]Place {
 	p := v.folders()
 	before := &v.Deployment.chosen
@@ -89,7 +91,7 @@ func (v *View) choose() map[string]Place {
 	return places
 }
 
-// Place says where a fact's file or folder is: one of the Fact constants.
+// Place returns where a fact's file or folder is. fact is one of the Fact constants.
 func (v *View) Place(fact string) Place {
 	switch fact {
 	case FactNginx:
@@ -98,7 +100,7 @@ func (v *View) Place(fact string) Place {
 		return v.composePlace()
 	case FactAlertmanager, FactMigrations:
 		return v.mounted(v.places()[fact])
-	case FactRepository: // no matter of listings, like the next, and few ask for them
+	case FactRepository: // rarely used and independent of the listings, like the next one
 		return v.repository()
 	case FactFirewall:
 		return v.ufw()
@@ -106,11 +108,12 @@ func (v *View) Place(fact string) Place {
 	return v.places()[fact]
 }
 
-// Env is the deployment's env file: the one that Compose is started with. An error is one of reading: fs.ErrNotExist, fs.ErrPermission,
-// files.ErrNotRegular, files.ErrTooLarge (1 MiB), syscall.ELOOP. A file that Compose refuses is returned; see Env.Err.
+// Env returns the deployment's env file, the one that Compose is started with. The error is a read error:
+// fs.ErrNotExist, fs.ErrPermission, files.ErrNotRegular, files.ErrTooLarge (1 MiB), syscall.ELOOP. A file that Compose
+// rejects is returned; see Env.Err.
 func (v *View) Env() (*Env, error) { return v.env() }
 
-// envAt reads any env file.
+// envAt reads an env file.
 func (v *View) envAt(path string) (*Env, error) {
 	v.mu.Lock()
 	read, ok := v.envs[path]

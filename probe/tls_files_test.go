@@ -78,8 +78,8 @@ func TestTLSFiles(t *testing.T) {
 		{"one of nginx's servers rejects", nginx(serverTLS + "server { listen 443 ssl default_server; ssl_reject_handshake on; }\n"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
 		{"all of nginx's servers reject but one", nginx("ssl_reject_handshake on;\nserver { listen 443 ssl; }\n" + strings.Replace(serverTLS, "ssl;", "ssl; ssl_reject_handshake off;", 1)), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
 		{"nginx's certificate may be in what is not seen", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 443 ssl; include snippets/tls.conf; } }"), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:1", nil},
-		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "nginx.conf:4: nginx refuses this, and goes on with what it loaded before or does not start: the included file is not there: certs/more.conf", good},
-		{"nginx's file does not end", nginx(serverTLS + "server {\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "the file ends inside a block", good},
+		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "nginx.conf:4: nginx refuses this, and goes on with what it loaded before or does not start: included file does not exist: certs/more.conf", good},
+		{"nginx's file does not end", nginx(serverTLS + "server {\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "unexpected end of file inside a block", good},
 		{"nginx speaks old versions too", nginx("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n" + serverTLS), deployment.Settings{Public: ads}, StateWarn, ReasonWeak, "the server at nginx.conf:4 still speaks TLSv1, TLSv1.1", good},
 		{"nginx speaks old versions alone", nginx("ssl_protocols TLSv1.1;\n" + serverTLS), deployment.Settings{Public: ads}, StateFail, ReasonWeak, "nothing newer than TLSv1.1", good},
 
