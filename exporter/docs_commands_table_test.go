@@ -1,0 +1,152 @@
+package exporter
+
+import "strings"
+
+// readersChoice puts in what documents leave to their reader, and places below the test's own folder what they place elsewhere.
+func readersChoice() *strings.Replacer {
+	return strings.NewReplacer(
+		"docker run --rm --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter", "catalyst_exporter",
+		"--deployment.root=/deployment", "--deployment.root=.",
+		"/etc/prometheus/rules/", "$WORLD/",
+		"/tmp/mine", "$WORLD/mine",
+		"/tmp/shop", "$WORLD/shop",
+		"--timeout=2h", "--timeout=1ms",
+		"--sign-with=KEY", "--sign-with=$HOME/.ssh/id_ed25519",
+		"--by=…", "--by=you@your.org",
+		"--role=…", "--role=devops_lead",
+		"--issues=…", "--issues=none",
+		"--version=…", "--version=1.5.0",
+		"--commit=…", "--commit=$SHA",
+		"--config.file=…", "--config.file=catalyst.yml",
+		"--dsn=…", "--dsn=postgres://drill@localhost/postgres",
+	)
+}
+
+// Preparations of a folder. The newest backup of the example deployment is truncated, and the copy of the other one looks unfinished: it is
+// seconds old. `deploy record` refuses both.
+const (
+	recorded = `
+rm backups/daily/daily_20261123.sql.gz
+touch -d '1 hour ago' backups/daily/daily_20261122.sql.gz
+catalyst_exporter deploy plan --version=1.3.0 --commit=$SHA --by=you@your.org
+catalyst_exporter deploy record --by=you@your.org
+catalyst_exporter deploy plan --version=1.4.0 --commit=$NEXT --by=you@your.org
+catalyst_exporter deploy record --by=you@your.org
+`
+	plan    = "catalyst_exporter deploy plan --version=1.5.0 --commit=$SHA --by=you@your.org\n"
+	signers = `
+for who in you manager security ada security-1; do
+	echo "$who@your.org $(cut -d' ' -f1,2 <$HOME/.ssh/id_ed25519.pub)"
+done >allowed_signers
+cat >catalyst.yml <<end
+attestations:
+  allowed_signers: allowed_signers
+  roles:
+    - {role: devops_lead, principals: [you@your.org]}
+    - {role: engineering_manager, principals: [manager@your.org]}
+    - {role: security_review, principals: ["security*@your.org"]}
+end
+`
+)
+
+var printedDocuments = []printedDocument{
+	{name: "README.md", in: "shop", setup: recorded + "ln -s ../examples examples", lines: []printedLine{
+		{text: "go run . --deployment.root=examples/deployment", serves: true},
+		{text: "go run . check --deployment.root=examples/deployment", exit: ExitFailing},
+		{text: "go run . check --config.file=/tmp/mine/catalyst.yml", exit: ExitFailing},
+		{text: "go run . check --config.file=/tmp/mine/catalyst.yml", exit: ExitFailing},
+		{text: "go run . rules >catalyst.rules.yml"},
+		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
+		{text: "catalyst_exporter deploy plan --version=1.5.0 --commit=$SHA --by=you@your.org"},
+		{text: "catalyst_exporter attest devops_lead --by=you@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: `catalyst_exporter deploy record --by=you@your.org --issues="slow first request"`},
+		{text: "catalyst_exporter wait --gate=post --timeout=2h", exit: ExitFailing},
+		{text: "catalyst_exporter deploy rollback --by=you@your.org"},
+	}},
+	{name: "docs/evidence.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter check --item=tests_passing --item=test_coverage --item=lint", exit: ExitFailing},
+	}},
+	{name: "docs/image.md", in: "shop", lines: []printedLine{
+		{text: "docker run --rm --read-only --cap-drop=ALL --security-opt=no-new-privileges --publish=127.0.0.1:10460:10460 --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter",
+			notRun: "packaging/image_test.go builds the image and runs it"},
+		{text: "docker run --rm --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter check --deployment.root=/deployment", exit: ExitFailing},
+		{text: "catalyst_exporter healthy", notRun: "it asks an exporter at its default port: TestHealthy runs it at another"},
+	}},
+	{name: "docs/own-checklist.md", in: "mine", setup: "cp ../shop/DISASTER-RECOVERY.md .", lines: []printedLine{
+		{text: "catalyst_exporter config schema --of=checklist >checklist.schema.json"},
+		{text: "catalyst_exporter config schema >catalyst.schema.json"},
+		{text: "catalyst_exporter config check --config.file=catalyst.yml"},
+		{text: "catalyst_exporter list --config.file=catalyst.yml"},
+		{text: "catalyst_exporter explain session_secret --config.file=catalyst.yml"},
+		{text: "catalyst_exporter check --config.file=catalyst.yml", exit: ExitFailing},
+		{text: "catalyst_exporter report --config.file=catalyst.yml"},
+		{text: "catalyst_exporter attest ITEM --by=… --valid-for=90d", item: "disaster_recovery_plan"},
+	}},
+	{name: "docs/prometheus.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter rules --job=catalyst >/etc/prometheus/rules/catalyst.rules.yml"},
+		{text: "catalyst_exporter alertmanager"},
+		{text: "catalyst_exporter alertmanager --complete"},
+	}},
+	{name: "docs/release.md", in: "shop", setup: recorded + signers, lines: []printedLine{
+		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
+		{text: "catalyst_exporter deploy plan --version=1.5.0 --commit=$SHA --by=you@your.org"},
+		{text: "catalyst_exporter attest devops_lead --by=you@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest engineering_manager --by=manager@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest security_review --by=security@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
+		{text: `catalyst_exporter deploy record --by=you@your.org --issues="slow first request"`},
+		{text: "catalyst_exporter check --gate=post", exit: ExitFailing},
+		{text: "catalyst_exporter wait --gate=post --timeout=2h", exit: ExitFailing},
+		{text: "catalyst_exporter attest status_page --by=you@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest review_scheduled --by=you@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter deploy plan --version=1.6.0 --commit=$NEXT --by=you@your.org"},
+		{text: "catalyst_exporter attest devops_lead --by=you@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest engineering_manager --by=manager@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest security_review --by=security@your.org --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
+		{text: "catalyst_exporter deploy record --by=you@your.org"},
+		{text: "catalyst_exporter deploy rollback --by=you@your.org"},
+		{text: "catalyst_exporter --config.file=catalyst.yml", serves: true},
+	}},
+	{name: "docs/runbook.md", in: "shop", setup: recorded + signers, lines: []printedLine{
+		{text: "catalyst_exporter check --item=ITEM"},
+		{text: "catalyst_exporter explain ITEM"},
+		{text: "catalyst_exporter check", exit: ExitFailing},
+		{text: "catalyst_exporter config discover"},
+		{text: "catalyst_exporter config check --config.file=…"},
+		{text: "catalyst_exporter attest ITEM --by=… --role=… --valid-for=90d", item: "disaster_recovery_plan"},
+		{text: "catalyst_exporter list"},
+		{text: "catalyst_exporter attest ITEM --by=… --role=…", item: "status_page"},
+		{text: "catalyst_exporter check --fail-on=required", exit: ExitFailing},
+		{text: "catalyst_exporter check --item=ITEM --format=json"},
+		{text: "catalyst_exporter attest firewall_rules --by=… --valid-for=180d"},
+		{text: "catalyst_exporter attest disaster_recovery_plan --by=… --role=… --valid-for=180d"},
+		{text: "catalyst_exporter drill restore --by=… --dsn=…", notRun: "it needs a PostgreSQL of its own: TestDrillRestore runs it on one"},
+		{text: "catalyst_exporter attest architecture_diagram --by=… --role=… --valid-for=180d"},
+		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
+		{text: "catalyst_exporter deploy rollback --by=…"},
+		{text: "catalyst_exporter explain monitor_24h"},
+		{text: "catalyst_exporter deploy record --version=… --commit=… --by=… --issues=…", before: plan},
+		{text: "catalyst_exporter attest devops_lead --by=… --role=devops_lead --sign-with=KEY", before: plan},
+		{text: "catalyst_exporter attest engineering_manager --by=… --role=engineering_manager --sign-with=KEY"},
+		{text: "catalyst_exporter attest security_review --by=… --role=security_review --sign-with=KEY"},
+		{text: "catalyst_exporter deploy record --version=… --commit=… --by=…"},
+	}},
+	{name: "docs/signing.md", in: "shop", setup: recorded + plan + signers + "cp backups/daily/daily_20261122.sql.gz backups/daily.sql.gz", lines: []printedLine{
+		{text: "catalyst_exporter attest restore_tested --by=ada@your.org --subject=backups/daily.sql.gz --valid-for=90d --sign-with=$HOME/.ssh/id_ed25519"},
+		{text: "catalyst_exporter attest security_review --by=security-1@your.org --sign-with=agent"},
+	}},
+	{name: "docs/upgrading.md", in: "shop", setup: "catalyst_exporter rules >$WORLD/catalyst.rules.yml", lines: []printedLine{
+		{text: "catalyst_exporter rules --job=catalyst | diff /etc/prometheus/rules/catalyst.rules.yml -"},
+		{text: "catalyst_exporter config check"},
+		{text: "catalyst_exporter check --format=json", exit: ExitFailing},
+	}},
+	{name: "examples/deployment/README.md", lines: []printedLine{
+		{text: "go run . check --deployment.root=examples/deployment", exit: ExitFailing},
+		{text: "go run . check --deployment.root=/tmp/shop --item=jwt_secret --item=api_keys_rotated --item=env_file --item=resource_limits --item=initial_backup --item=privacy_middleware --item=emergency_contacts", exit: ExitFailing},
+	}},
+	{name: "examples/web-service/README.md", lines: []printedLine{
+		{text: "go run . check --config.file=examples/web-service/catalyst.yml", exit: ExitFailing},
+		{text: "go run . report --config.file=examples/web-service/catalyst.yml"},
+	}},
+}
