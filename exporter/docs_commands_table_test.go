@@ -2,7 +2,7 @@ package exporter
 
 import "strings"
 
-// readersChoice puts in what documents leave to their reader, and places below the test's own folder what they place elsewhere.
+// readersChoice fills in what documents leave to their reader, and moves paths outside the test's own folder into it.
 func readersChoice() *strings.Replacer {
 	return strings.NewReplacer(
 		"docker run --rm --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter", "catalyst_exporter",
@@ -22,8 +22,8 @@ func readersChoice() *strings.Replacer {
 	)
 }
 
-// Preparations of a folder. The newest backup of the example deployment is truncated, and the copy of the other one looks unfinished: it is
-// seconds old. `deploy record` refuses both.
+// Preparations of a folder. The newest backup of the example deployment is truncated, and the copy of the other one looks
+// unfinished: it is seconds old. `deploy record` refuses both.
 const (
 	recorded = `
 rm backups/daily/daily_20261123.sql.gz

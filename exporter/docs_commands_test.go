@@ -15,8 +15,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// Every command line that the documents print with this program is run as it is printed, by a shell, in a process of its own: the table is in
-// docs_commands_table_test.go. A document and its rows must hold the same lines in the same order.
+// Every command line that the documents print with this program is run as it is printed, by a shell, in a process of its
+// own: the table is in docs_commands_table_test.go. A document and its rows must hold the same lines in the same order.
 
 // printedLine is a command line of a document, without its comment.
 type printedLine struct {
@@ -61,12 +61,15 @@ func printedLines(document string) []string {
 	return lines
 }
 
-// commandWorld makes the folders that documented lines are run in and returns the environment of a shell in which `catalyst_exporter` and
-// `go run .` are this program.
+// commandWorld makes the folders that documented lines are run in and returns the environment of a shell in which
+// `catalyst_exporter` and `go run .` are this program.
 func commandWorld(t *testing.T) (world string, environ []string) {
 	t.Helper()
 	world = t.TempDir()
-	for from, to := range map[string]string{"../examples": "examples", "../examples/deployment": "shop", "../examples/web-service": "mine"} {
+	copies := map[string]string{
+		"../examples": "examples", "../examples/deployment": "shop", "../examples/web-service": "mine",
+	}
+	for from, to := range copies {
 		if err := os.CopyFS(filepath.Join(world, to), os.DirFS(from)); err != nil {
 			t.Fatal(err)
 		}
@@ -86,12 +89,14 @@ func commandWorld(t *testing.T) (world string, environ []string) {
 	if err := os.MkdirAll(filepath.Dir(key), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command(parts.Need(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key).CombinedOutput(); err != nil {
+	keygen := exec.Command(parts.Need(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", key)
+	if out, err := keygen.CombinedOutput(); err != nil {
 		t.Fatalf("ssh-keygen: %v %s", err, out)
 	}
 	return world, []string{
-		asProgram + "=1", "PATH=" + filepath.Join(world, "bin") + ":" + os.Getenv("PATH"), "HOME=" + filepath.Join(world, "home"),
-		"WORLD=" + world, "SHA=4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192", "NEXT=0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
+		asProgram + "=1", "PATH=" + filepath.Join(world, "bin") + ":" + os.Getenv("PATH"),
+		"HOME=" + filepath.Join(world, "home"), "WORLD=" + world,
+		"SHA=4f1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f708192", "NEXT=0a1b2c3d4e5f60718293a4b5c6d7e8f901234567",
 		"DOCKER_HOST=unix:///nonexistent.sock", "SSH_AUTH_SOCK=" + keyAgent(t, key),
 	}
 }
@@ -140,7 +145,8 @@ func TestDocuments_CommandLinesRun(t *testing.T) {
 				rows = append(rows, l.text)
 			}
 			if !slices.Equal(printed, rows) {
-				t.Fatalf("the table does not hold the lines of %s. The document prints\n%s\nthe table holds\n%s", name, strings.Join(printed, "\n"), strings.Join(rows, "\n"))
+				t.Fatalf("the table does not hold the lines of %s. The document prints\n%s\nthe table holds\n%s",
+					name, strings.Join(printed, "\n"), strings.Join(rows, "\n"))
 			}
 			runPrinted(t, document)
 		})
@@ -234,6 +240,7 @@ func TestDocuments_NamedFlagsExist(t *testing.T) {
 			flags[c.FullCommand][f.Name] = true
 		}
 	}
+	command := regexp.MustCompile("`(?:catalyst_exporter )?([a-z]+(?: [a-z]+)?)(?: [^`-][^`]*?)? --([a-z][^`]*)`")
 	named := 0
 	for _, name := range written(t) {
 		text, err := os.ReadFile(name)
@@ -241,12 +248,12 @@ func TestDocuments_NamedFlagsExist(t *testing.T) {
 			t.Fatal(err)
 		}
 		prose, _ := taken(string(text))
-		for _, m := range regexp.MustCompile("`(?:catalyst_exporter )?([a-z]+(?: [a-z]+)?)((?: [^`-][^`]*?)?) --([a-z][^`]*)`").FindAllStringSubmatch(prose, -1) {
+		for _, m := range command.FindAllStringSubmatch(prose, -1) {
 			known, ok := flags[m[1]]
 			if !ok {
 				continue
 			}
-			for _, word := range strings.Split(m[3], " --") {
+			for _, word := range strings.Split(m[2], " --") {
 				flag, _, _ := strings.Cut(strings.Fields(word)[0], "=")
 				if named++; !known[flag] {
 					t.Errorf("%s: %s: %s has no flag --%s", name, m[0], m[1], flag)
@@ -261,7 +268,9 @@ func TestDocuments_NamedFlagsExist(t *testing.T) {
 
 // Comments, continued lines, other programs and other blocks.
 func TestPrintedLines_ProgramOnly(t *testing.T) {
-	document := "`catalyst_exporter list` and `catalyst_exporter` and `ls`\n```sh\ngo run . check  # now\ndocker run --rm \\\n  catalyst_exporter check\nls\n```\n```\ncatalyst_exporter serve\n```\n"
+	document := "`catalyst_exporter list` and `catalyst_exporter` and `ls`\n" +
+		"```sh\ngo run . check  # now\ndocker run --rm \\\n  catalyst_exporter check\nls\n```\n" +
+		"```\ncatalyst_exporter serve\n```\n"
 	want := []string{"go run . check", "docker run --rm catalyst_exporter check", "catalyst_exporter list"}
 	if got := printedLines(document); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
