@@ -46,7 +46,7 @@ func alertmanagerCases(key string) map[string]amCase {
 		"unused receiver":       {good + "- name: other\n", StateWarn, ReasonMismatch, "file:5: no route leads to this receiver", false},
 		"unknown key":           {good + "reciever: x\n", StateFail, ReasonInvalid, "file:5: a key that Alertmanager does not know here (did you mean receivers?)", false},
 		"unknown key in route":  {"route: {receiver: oncall, group_bye: [a]}\n" + amOncall + pager, StateFail, ReasonInvalid, "did you mean group_by?", false},
-		"key twice":             {good + "route: {receiver: oncall}\n", StateFail, ReasonInvalid, "is already set in line 1: remove one", false},
+		"key twice":             {good + "route: {receiver: oncall}\n", StateFail, ReasonInvalid, "first set in line 1: remove one", false},
 		"no integration":        {amToOncall + "receivers: [{name: oncall}]\n", StateFail, ReasonEmpty, "file:1: the root route ends at a receiver that tells nobody", false},
 		"empty integrations":    {amToOncall + amOncall + "slack_configs: []\n", StateFail, ReasonEmpty, "tells nobody", false},
 		"singular":              {amToOncall + amOncall + "pagerduty_config: [{routing_key: " + key + "}]\n", StateFail, ReasonInvalid, "did you mean pagerduty_configs?", false},

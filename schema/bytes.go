@@ -6,10 +6,10 @@ import (
 	"strconv"
 )
 
-// Bytes is a size that people write as 512B, 10MB (10,000,000) or 1GiB (1,073,741,824).
+// Bytes is a size written as 512B, 10MB (10,000,000) or 1GiB (1,073,741,824).
 type Bytes int64
 
-// byteUnits from the largest down, binary before decimal ones of about the same size.
+// byteUnits in descending order; binary units precede decimal ones of similar size.
 func byteUnits() []unit[Bytes] {
 	return []unit[Bytes]{
 		{"TiB", 1 << 40}, {"TB", 1e12}, {"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"kB", 1e3}, {"KB", 1e3}, {"B", 1},
@@ -18,15 +18,15 @@ func byteUnits() []unit[Bytes] {
 
 const bytesPattern = `^\d+([kKMGT]B|[KMGT]iB|B)$`
 
-// ParseBytes reads a whole number with one of the units B, kB, KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB (powers of 1024). The error says
-// what is wrong without quoting the text.
+// ParseBytes parses a whole number with one of the units B, kB, KB, MB, GB, TB (powers of 1000), KiB, MiB, GiB, TiB
+// (powers of 1024). Errors never quote the text.
 func ParseBytes(text string) (Bytes, error) {
 	number, name, rest := split(text)
 	switch {
 	case number == "" || rest != "":
 		return 0, errors.New("not a size")
 	case name == "":
-		return 0, errors.New("a size without a unit")
+		return 0, errors.New("size has no unit")
 	}
 	for _, u := range byteUnits() {
 		if u.name != name {
@@ -34,14 +34,14 @@ func ParseBytes(text string) (Bytes, error) {
 		}
 		n, err := strconv.ParseInt(number, 10, 64)
 		if err != nil || n > math.MaxInt64/int64(u.size) {
-			return 0, errors.New("a size larger than 8 EiB")
+			return 0, errors.New("size exceeds 8 EiB")
 		}
 		return Bytes(n) * u.size, nil
 	}
-	return 0, errors.New("a size with an unknown unit")
+	return 0, errors.New("unknown size unit")
 }
 
-// String is the shortest text that ParseBytes reads as b.
+// String returns the shortest text that ParseBytes parses as b.
 func (b Bytes) String() string {
 	best := strconv.FormatInt(int64(b), 10) + "B"
 	for _, u := range byteUnits() {
@@ -52,10 +52,10 @@ func (b Bytes) String() string {
 	return best
 }
 
-// MarshalText writes b for JSON and YAML.
+// MarshalText formats b for JSON and YAML.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// UnmarshalText reads what ParseBytes reads.
+// UnmarshalText accepts the format of ParseBytes.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	v, err := ParseBytes(string(text))
 	if err == nil {

@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: lists and maps. What is written replaces what the caller filled in, all of it.
+// Lists and maps. A value in the document replaces the caller's default completely.
 
 import (
 	"reflect"
@@ -35,10 +35,10 @@ func (d *decoder) list(c place, v reflect.Value, r rules) {
 	for i, entry := range entries {
 		d.value(c.child(nil, entry, Index(c.path, i)), out.Index(i), r.ofEntries())
 	}
-	v.Set(out) // also what is good beside a bad entry, so that the caller can go on and find what else is wrong
+	v.Set(out) // keep valid entries next to an invalid one, so that the caller can find further problems
 }
 
-// mapping decodes a mapping with free keys.
+// mapping decodes a mapping with arbitrary keys.
 func (d *decoder) mapping(c place, v reflect.Value, r rules) {
 	t := v.Type()
 	switch {
@@ -60,11 +60,11 @@ func (d *decoder) mapping(c place, v reflect.Value, r rules) {
 		k := reflect.ValueOf(key.Value).Convert(t.Key())
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			d.problem(c, key, "", "a key must be a word, not %s", describe(key))
+			d.problem(c, key, "", "key must be a string, not %s", describe(key))
 		case strings.TrimSpace(key.Value) == "" || key.Tag == "!!null":
-			d.problem(c, key, "", "a key is empty")
+			d.problem(c, key, "", "key is empty")
 		case out.MapIndex(k).IsValid():
-			d.problem(c, key, "remove one", "key %s is written twice", quote(key.Value))
+			d.problem(c, key, "remove one", "duplicate key %s", quote(key.Value))
 		default:
 			entry := reflect.New(t.Elem()).Elem()
 			d.value(c.child(key, node, Field(c.path, key.Value)), entry, r.ofEntries())

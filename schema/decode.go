@@ -1,7 +1,7 @@
 package schema
 
-// Rules of this file: how nodes become structs, lists and maps. Nothing stops at the first problem: a value that has
-// one keeps what the caller filled in (a list's entry is then zero), so that callers can go on and look for more.
+// Converts nodes to structs, lists and maps. Decoding continues after a problem: an invalid value keeps the caller's
+// default (or is zero for a list entry), so that callers can find further problems.
 
 import (
 	"encoding"
@@ -13,17 +13,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Decode fills the struct that into points to from n (of Parse; nil is an empty mapping) and returns everything wrong with it, sorted by line.
+// Decode fills the struct that into points to from n (of Parse; nil is an empty mapping) and returns all problems,
+// sorted by line.
 func Decode(file string, n *Node, into any) Problems { return DecodeAt(file, "", n, into) }
 
-// DecodeAt is Decode for a part of a document, whose path is that of n. A struct with tagged fields is decoded by them even if it is
-// an Unmarshaler, so that UnmarshalNode may call it on its receiver. Pointers to other types than structs are fine too.
+// DecodeAt is Decode for the part of a document at n's path. It decodes a struct with tagged fields by its fields even
+// if it is an Unmarshaler, so that UnmarshalNode may call it on its receiver. into may also point to other types than
+// structs.
 func DecodeAt(file, path string, n *Node, into any) Problems {
 	return new(Tags).DecodeAt(file, path, n, into)
 }
 
-// Tags are what the tags of structs ask for, read once for all that is decoded with them: a checklist holds thousands of probes of few kinds. The zero
-// value is ready; not safe for concurrent use.
+// Tags caches the parsed struct tags: a checklist holds thousands of probes of few kinds. The zero value is ready to
+// use. Not safe for concurrent use.
 type Tags struct{ fields map[reflect.Type][]field }
 
 // of returns the fields of a struct.
@@ -39,7 +41,7 @@ func (g *Tags) of(t reflect.Type) []field {
 	return fields
 }
 
-// DecodeAt is the function of that name.
+// DecodeAt is like the function DecodeAt.
 func (g *Tags) DecodeAt(file, path string, n *Node, into any) Problems {
 	v := reflect.ValueOf(into)
 	if v.Kind() != reflect.Pointer || v.IsNil() {
@@ -66,14 +68,15 @@ type decoder struct {
 	depth int
 }
 
-// place is what is decoded: a node, the key it stands under (nil for none), its path, and whether its text must not show.
+// place is the node being decoded, its key (nil for none), its path, and whether its text is secret.
 type place struct {
 	key, node *Node
 	path      string
 	hidden    bool
 }
 
-// at is where problems of the whole belong: the key's line, for the first line of a mapping's content is the line below.
+// at returns the node for problems of the whole value: its key, because the first line of a mapping's content is the
+// line below the key.
 func (c place) at() *Node {
 	if c.key != nil {
 		return c.key
@@ -85,7 +88,7 @@ func (c place) child(key, node *Node, path string) place {
 	return place{key: key, node: plain(node), path: path, hidden: c.hidden}
 }
 
-// show quotes the value if it may be quoted, else says what it is.
+// show quotes the value if that is allowed, else describes it.
 func (c place) show() string {
 	if c.hidden {
 		return describe(c.node)
@@ -93,7 +96,7 @@ func (c place) show() string {
 	return Quote(c.node)
 }
 
-// plain follows what Parse would have written out, in trees of another origin.
+// plain resolves aliases, which Parse has already done, in trees from other sources.
 func plain(n *Node) *Node {
 	for range maxDepth {
 		switch {
@@ -114,7 +117,7 @@ func (d *decoder) problem(c place, n *Node, hint, format string, args ...any) {
 	d.add(p)
 }
 
-// value decodes c into v and holds the result to r. It reports whether all is well.
+// value decodes c into v and checks the result against r. It reports whether the value is valid.
 func (d *decoder) value(c place, v reflect.Value, r rules) bool {
 	before := len(d.problems)
 	if d.depth++; d.depth > maxDepth {
@@ -139,10 +142,10 @@ func (d *decoder) value(c place, v reflect.Value, r rules) bool {
 			to = reflect.New(t.Elem())
 		}
 		good := d.value(c, to.Elem(), r)
-		if good || to.Elem().Kind() == reflect.Struct { // a part of a struct is something to go on with
+		if good || to.Elem().Kind() == reflect.Struct { // keep a partial struct to find further problems
 			v.Set(to)
 		}
-		return good // r was held to what it points to
+		return good // r was already checked against the pointer's target
 	case s == sortCustom:
 		ps := v.Addr().Interface().(Unmarshaler).UnmarshalNode(d.file, c.path, c.node)
 		for _, p := range ps {
@@ -176,12 +179,12 @@ func (d *decoder) hold(c place, v reflect.Value, s sort, r rules) {
 		d.problem(c, c.at(), "", "required, but empty")
 		return
 	case (s == sortList || s == sortMap) && IsNull(c.node):
-		return // not written
+		return // not set
 	}
 	if scalar && (s == sortString || s == sortText || s == sortCustom) {
 		if len(r.enum) > 0 && !slices.Contains(r.enum, c.node.Value) {
 			hint := ""
-			if !c.hidden && !Expanded(c.node) { // the nearest word would tell
+			if !c.hidden && !Expanded(c.node) { // the nearest word would reveal the value
 				hint = didYouMean(c.node.Value, r.enum, "")
 			}
 			d.problem(c, c.node, hint, "%s is not one of %s", c.show(), among(r.enum))
@@ -200,7 +203,7 @@ func (d *decoder) hold(c place, v reflect.Value, s sort, r rules) {
 	}
 }
 
-// measured names the value that is out of bounds, or its length.
+// measured describes the value that is out of bounds, or its length.
 func (d *decoder) measured(c place, v reflect.Value, s sort) string {
 	switch s {
 	case sortList, sortMap:
@@ -224,7 +227,7 @@ func limits(r rules) string {
 	return "between " + r.min.text + " and " + r.max.text
 }
 
-// text decodes a type of the standard library's TextUnmarshaler kind.
+// text decodes a type that implements encoding.TextUnmarshaler.
 func (d *decoder) text(c place, v reflect.Value) {
 	s, ps := Text(d.file, c.path, c.node)
 	if d.add(ps...); len(ps) > 0 {

@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: times and sizes are written with their unit, whole numbers only, and print back as something that reads as the same value.
+// Durations and sizes are whole numbers with units. They format as text that parses to the same value.
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// Duration is a time.Duration that people write as 90s, 26h, 30d, 1w or 1d12h. A day has 24 hours.
+// Duration is a time.Duration written as 90s, 26h, 30d, 1w or 1d12h. A day has 24 hours.
 type Duration time.Duration
 
 type unit[T ~int64] struct {
@@ -19,7 +19,7 @@ type unit[T ~int64] struct {
 	size T
 }
 
-// durationUnits from the largest down; a text uses each at most once, in this order.
+// durationUnits in descending order; a text uses each unit at most once, in this order.
 func durationUnits() []unit[time.Duration] {
 	const day = 24 * time.Hour
 	return []unit[time.Duration]{
@@ -28,12 +28,12 @@ func durationUnits() []unit[time.Duration] {
 	}
 }
 
-// ParseDuration reads whole numbers with the units w, d, h, m, s, ms, us, ns, largest first, with an optional "-" before all. The error says what is
-// wrong without quoting the text.
+// ParseDuration parses whole numbers with the units w, d, h, m, s, ms, us, ns in descending order, with an optional
+// leading "-". Errors never quote the text.
 func ParseDuration(text string) (Duration, error) {
 	rest, negative := strings.CutPrefix(text, "-")
 	if rest == "" {
-		return 0, errors.New("a duration is missing")
+		return 0, errors.New("missing duration")
 	}
 	var total uint64
 	units := durationUnits()
@@ -43,7 +43,7 @@ func ParseDuration(text string) (Duration, error) {
 			return 0, errors.New("not a duration")
 		}
 		if name == "" {
-			return 0, errors.New("a duration without a unit")
+			return 0, errors.New("duration has no unit")
 		}
 		i := 0
 		for i < len(units) && units[i].name != name {
@@ -52,15 +52,15 @@ func ParseDuration(text string) (Duration, error) {
 		if i == len(units) {
 			for _, u := range durationUnits() {
 				if u.name == name {
-					return 0, errors.New("the units of a duration go from the largest to the smallest, each once")
+					return 0, errors.New("duration units must be in descending order, each used once")
 				}
 			}
-			return 0, errors.New("a duration with an unknown unit")
+			return 0, errors.New("unknown duration unit")
 		}
 		n, err := strconv.ParseUint(number, 10, 63)
 		size := uint64(units[i].size)
 		if err != nil || n > (math.MaxInt64-total)/size {
-			return 0, errors.New("a duration longer than 292 years")
+			return 0, errors.New("duration exceeds 292 years")
 		}
 		total += n * size
 		units, rest = units[i+1:], after
@@ -71,7 +71,7 @@ func ParseDuration(text string) (Duration, error) {
 	return Duration(total), nil
 }
 
-// split takes the leading digits and the letters after them off s.
+// split removes the leading digits and the letters after them from s.
 func split(s string) (digits, letters, rest string) {
 	i := 0
 	for i < len(s) && '0' <= s[i] && s[i] <= '9' {
@@ -84,10 +84,10 @@ func split(s string) (digits, letters, rest string) {
 	return s[:i], s[i:j], s[j:]
 }
 
-// Std is d as the standard library's type.
+// Std returns d as a time.Duration.
 func (d Duration) Std() time.Duration { return time.Duration(d) }
 
-// String is the shortest text that ParseDuration reads as d: 1d2h for 26h; weeks only where nothing else is needed.
+// String returns the shortest text that ParseDuration parses as d: 1d2h for 26h. Weeks are used only for whole weeks.
 func (d Duration) String() string {
 	if d == 0 {
 		return "0s"
@@ -111,10 +111,10 @@ func (d Duration) String() string {
 	return b.String()
 }
 
-// MarshalText writes d for JSON and YAML.
+// MarshalText formats d for JSON and YAML.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
-// UnmarshalText reads what ParseDuration reads.
+// UnmarshalText accepts the format of ParseDuration.
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := ParseDuration(string(text))
 	if err == nil {

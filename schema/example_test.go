@@ -38,5 +38,5 @@ func Example() {
 	// server.yaml:1:1: unknown field "prot" (did you mean "port"?)
 	// server.yaml:1:1: host: required, but missing
 	// server.yaml:2:7: mode: "requir" is not one of require, prefer (did you mean "require"?)
-	// server.yaml:3:10: timeout: a duration without a unit, found "90" (write it like 90s, 26h, 30d or 1d12h)
+	// server.yaml:3:10: timeout: duration has no unit, found "90" (write it like 90s, 26h, 30d or 1d12h)
 }

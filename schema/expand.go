@@ -1,7 +1,7 @@
 package schema
 
-// Rules of this file: ${NAME} in values is replaced after parsing, so that no value becomes structure, and the node remembers it, so that no
-// value becomes part of an error.
+// Expands ${NAME} in values after parsing, so that a value never becomes structure. The node is marked, so that a value
+// never appears in an error.
 
 import (
 	"regexp"
@@ -11,18 +11,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// expandedTag marks a scalar that holds text from outside. Parse refuses it in files.
+// expandedTag marks a scalar that contains expanded text. Parse rejects it in files.
 const expandedTag = "!expanded"
 
-// maxExpanded bounds the text that all expansions of a document bring in.
+// maxExpanded limits the total text of all expansions of a document.
 const maxExpanded = 1 << 20
 
-// variable is what may stand between "${" and "}".
+// variable matches the text allowed between "${" and "}".
 var variable = regexp.MustCompile(`^(?:env\.)?[A-Za-z_][A-Za-z0-9_]*$`)
 
-// Expand replaces ${NAME} and ${env.NAME} in the scalar values (not the keys) below n by what lookup returns for "NAME" and "env.NAME"; "$$" is
-// one "$", any other "$" stays. Replaced text is not expanded again. A name that lookup does not know, anything else between the braces and an
-// unclosed "${" are problems; the value is then left as it is. What was expanded decodes as if written without quotes, but is never null.
+// Expand replaces ${NAME} and ${env.NAME} in the scalar values (not the keys) below n by the result of lookup for
+// "NAME" and "env.NAME". "$$" becomes one "$"; any other "$" stays. Replaced text is not expanded again. An unknown
+// name, other text between the braces and an unclosed "${" are problems; the value is then unchanged. Expanded text
+// decodes as if written without quotes, but is never null.
 func Expand(file string, n *Node, lookup func(name string) (string, bool)) Problems {
 	if n == nil {
 		return nil
@@ -32,7 +33,7 @@ func Expand(file string, n *Node, lookup func(name string) (string, bool)) Probl
 	return e.sorted()
 }
 
-// Expanded reports whether the scalar n holds text that Expand brought in.
+// Expanded reports whether the scalar n contains expanded text.
 func Expanded(n *Node) bool { return n != nil && n.Kind == yaml.ScalarNode && n.Tag == expandedTag }
 
 type expander struct {
@@ -66,7 +67,7 @@ func (e *expander) walk(n *Node, path string, depth int) {
 }
 
 func (e *expander) scalar(n *Node, path string) {
-	const escape = "write $$ for a plain $"
+	const escape = "write $$ for a literal $"
 	failed := false
 	problem := func(hint, format string, args ...any) {
 		p := Problemf(e.file, path, n, format, args...)
@@ -102,7 +103,7 @@ func (e *expander) scalar(n *Node, path string) {
 		rest = after
 		if !variable.MatchString(name) {
 			// Not quoted: it may be part of a password.
-			problem(escape, "only ${NAME} and ${env.NAME} can stand between braces")
+			problem(escape, "only ${NAME} and ${env.NAME} are supported")
 			continue
 		}
 		value, ok := e.lookup(name)
@@ -112,7 +113,7 @@ func (e *expander) scalar(n *Node, path string) {
 		case !ok:
 			problem("set it in the environment, or "+escape, "${%s} is not set", cut(name))
 		case !utf8.ValidString(value) || strings.ContainsRune(value, 0):
-			problem("", "${%s} does not hold UTF-8 text", cut(name))
+			problem("", "${%s} is not UTF-8 text", cut(name))
 		case len(value) > e.left:
 			e.left = 0
 			problem("", "more than 1 MiB of expanded text")
@@ -128,12 +129,13 @@ func (e *expander) scalar(n *Node, path string) {
 	n.Value = out.String()
 	if len(pieces) > 0 {
 		n.Tag = expandedTag
-		// Parse drops comments, so that this one is free to remember what must be masked, even where only a part of the value shows.
+		// Comments store the text to mask, even if only part of the value is quoted: Parse drops comments, so the field is
+		// free.
 		n.FootComment = strings.Join(pieces, "\x00")
 	}
 }
 
-// cut is a variable's name as an error shows it.
+// cut shortens a variable's name for an error.
 func cut(name string) string {
 	if len(name) > quoteLimit {
 		return name[:quoteLimit] + "…"

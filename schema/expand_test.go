@@ -7,7 +7,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// lookup knows a few variables; the mark is what must not show.
+// lookup knows a few variables; mark is the text that must not be shown.
 func lookup(name string) (string, bool) {
 	v, ok := map[string]string{
 		"PORT": "5432", "BAD_PORT": "mark-4711", "env.ROOT": "/srv", "EMPTY": "", "TREE": "a\nport: 1\n- x: {y}", "NULL": "null", "TRUE": "true", "LIKE": "${PORT}$$",
@@ -16,7 +16,7 @@ func lookup(name string) (string, bool) {
 	return v, ok
 }
 
-// expanded reads text as config with variables.
+// expanded decodes text as config with variables.
 func expanded(t *testing.T, text string, into any) string {
 	t.Helper()
 	n, err := schema.Parse("f.yaml", []byte(text))
@@ -42,18 +42,18 @@ every: ${SHORT}m
 		t.Fatal(got)
 	}
 	for name, got := range map[string][2]string{
-		"$$ and plain $":       {c.Labels["a"], "${PORT} $ $x $"},
-		"expanded once":        {c.Labels["b"], "${PORT}$$"},
-		"no structure":         {c.Labels["tree"], "a\nport: 1\n- x: {y}"},
-		"empty":                {c.Labels["empty"], ""},
-		"no null":              {c.Labels["null"], "null"},
-		"keys stay":            {c.Labels["${PORT}"], "key"},
-		"twice":                {c.Labels["c"], "54325432"},
-		"env":                  {c.Deployment.Root, "/srv/app"},
-		"secret":               {c.Deployment.Postgres.Password.text, "x5432y"},
-		"list of one":          {strings.Join(c.Deployment.Paths, "|"), "a\nport: 1\n- x: {y}"},
-		"duration":             {c.Every.String(), "7m"},
-		"aliases expand apart": {c.Raw.Content[1].Value, "${PORT} $ $x $"},
+		"$$ and plain $":             {c.Labels["a"], "${PORT} $ $x $"},
+		"expanded once":              {c.Labels["b"], "${PORT}$$"},
+		"expansion is not structure": {c.Labels["tree"], "a\nport: 1\n- x: {y}"},
+		"empty":                      {c.Labels["empty"], ""},
+		"expansion is not null":      {c.Labels["null"], "null"},
+		"keys are not expanded":      {c.Labels["${PORT}"], "key"},
+		"twice":                      {c.Labels["c"], "54325432"},
+		"env":                        {c.Deployment.Root, "/srv/app"},
+		"secret":                     {c.Deployment.Postgres.Password.text, "x5432y"},
+		"scalar as a list":           {strings.Join(c.Deployment.Paths, "|"), "a\nport: 1\n- x: {y}"},
+		"duration":                   {c.Every.String(), "7m"},
+		"aliases expand separately":  {c.Raw.Content[1].Value, "${PORT} $ $x $"},
 	} {
 		if got[0] != got[1] {
 			t.Errorf("%s: %q, want %q", name, got[0], got[1])
@@ -64,25 +64,27 @@ every: ${SHORT}m
 	}
 }
 
-func TestExpandProblems(t *testing.T) {
-	const escape = "write $$ for a plain $)"
+func TestExpand_Problems(t *testing.T) {
+	const escape = "write $$ for a literal $)"
 	for _, tc := range []struct{ name, text, want string }{
 		{"undefined", "a:\n- ${NONE}\n", "f.yaml:2:3: a[0]: ${NONE} is not set (set it in the environment, or " + escape},
 		{"undefined in the env file", "a: ${env.NONE}\n", "f.yaml:1:4: a: ${env.NONE} is not set (add it to the deployment's env file, or " + escape},
 		{"several", "b: ${X}${Y}\na: ${Z}\n", "f.yaml:1:4: b: ${X} is not set (set it in the environment, or " + escape + "\nf.yaml:1:4: b: ${Y} is not set (set it in the environment, or " + escape +
 			"\nf.yaml:2:4: a: ${Z} is not set (set it in the environment, or " + escape},
-		{"default value syntax", "a: ${PORT:-hunter2}\n", "f.yaml:1:4: a: only ${NAME} and ${env.NAME} can stand between braces (" + escape},
-		{"not closed", "a: ${hunter2\n", `f.yaml:1:4: a: "${" is not closed (` + escape},
-		{"nameless", "a: ${}\n", "f.yaml:1:4: a: only ${NAME} and ${env.NAME} can stand between braces (" + escape},
-		{"binary", "a: ${BINARY}\n", "f.yaml:1:4: a: ${BINARY} does not hold UTF-8 text"},
-		{"NUL", "a: ${NUL}\n", "f.yaml:1:4: a: ${NUL} does not hold UTF-8 text"},
+		{"default value syntax", "a: ${PORT:-hunter2}\n", "f.yaml:1:4: a: only ${NAME} and ${env.NAME} are supported (" + escape},
+		{"unclosed brace", "a: ${hunter2\n", `f.yaml:1:4: a: "${" is not closed (` + escape},
+		{"nameless", "a: ${}\n", "f.yaml:1:4: a: only ${NAME} and ${env.NAME} are supported (" + escape},
+		{"binary", "a: ${BINARY}\n", "f.yaml:1:4: a: ${BINARY} is not UTF-8 text"},
+		{"NUL", "a: ${NUL}\n", "f.yaml:1:4: a: ${NUL} is not UTF-8 text"},
 		{"huge", "a: ${HUGE}\nb: ${PORT}\n", "f.yaml:2:4: b: more than 1 MiB of expanded text"},
 		{"wrong number", "deployment:\n  root: a\n  postgres: {port: \"${BAD_PORT}\"}\n", "f.yaml:3:20: deployment.postgres.port: expected a whole number, found <expanded>"},
 		{"wrong bool", "deployment:\n  root: a\n  debug: ${SHORT}\n", "f.yaml:3:10: deployment.debug: expected true or false, found <expanded>"},
 		{"wrong duration", minimal + "every: ${BAD_PORT}\n", "f.yaml:4:8: every: not a duration, found <expanded> (write it like 90s, 26h, 30d or 1d12h)"},
 		{"wrong word", "deployment:\n  root: a\n  postgres: {port: 1, ssl_mode: \"${MODE}\"}\n", "f.yaml:3:33: deployment.postgres.ssl_mode: <expanded> is not one of disable, require, verify-full"},
-		{"a near word would tell", "deployment:\n  root: a\n  postgres: {port: 1, ssl_mode: \"${NEAR}\"}\n", "f.yaml:3:33: deployment.postgres.ssl_mode: <expanded> is not one of disable, require, verify-full"},
-		{"so would a hint", "deployment:\n  root: a\n  debug: ${YES}\n", "f.yaml:3:10: deployment.debug: expected true or false, found <expanded>"},
+		{"no nearest word", "deployment:\n  root: a\n  postgres: {port: 1, ssl_mode: \"${NEAR}\"}\n",
+			"f.yaml:3:33: deployment.postgres.ssl_mode: <expanded> is not one of disable, require, verify-full"},
+		{"no hint", "deployment:\n  root: a\n  debug: ${YES}\n",
+			"f.yaml:3:10: deployment.debug: expected true or false, found <expanded>"},
 		{"out of bounds", "deployment: {root: a, retries: \"${SHORT}\"}\n", "f.yaml:1:32: deployment.retries: <expanded> is out of bounds, must be at most 5"},
 		{"required, but empty", "deployment:\n  root: ${EMPTY}\n", "f.yaml:2:3: deployment.root: required, but empty"},
 	} {
@@ -94,7 +96,7 @@ func TestExpandProblems(t *testing.T) {
 	}
 }
 
-func TestExpandLeavesWhatItCannotExpand(t *testing.T) {
+func TestExpand_KeepsInvalidReferences(t *testing.T) {
 	n, err := schema.Parse("f.yaml", []byte("a: ${PORT} ${NONE}\nb: ${PORT}\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -107,13 +109,13 @@ func TestExpandLeavesWhatItCannotExpand(t *testing.T) {
 	}
 }
 
-func TestDecodeOfATypeWithoutFields(t *testing.T) {
+func TestDecode_TypeWithoutFields(t *testing.T) {
 	if got := expanded(t, "word\n", &loud{}); got != "f.yaml:1:1: found word" {
 		t.Error(got)
 	}
 }
 
-// chatty quotes what it should not.
+// chatty quotes values that it must not quote.
 type chatty struct {
 	URL   string `yaml:"url"`
 	Inner loud   `yaml:"inner"`
@@ -148,7 +150,7 @@ type errorf string
 
 func (e errorf) Error() string { return string(e) }
 
-func TestMessagesOfOthersAreMasked(t *testing.T) {
+func TestDecode_MasksForeignMessages(t *testing.T) {
 	for text, want := range map[string]string{
 		"url: https://${BAD_PORT}/x\n":     "f.yaml:1:1: inner.x[0]: url <expanded> is wrong",
 		"url: a${BAD_PORT}b\n":             "f.yaml:1:1: inner.x[0]: url <expanded> is wrong",

@@ -15,7 +15,7 @@ func FuzzDecode(f *testing.F) {
 	} {
 		f.Add(seed)
 	}
-	const mark = "mark-4711" // what lookup has for BAD_PORT
+	const mark = "mark-4711" // the value of BAD_PORT
 	f.Fuzz(func(t *testing.T, text string) {
 		n, err := schema.Parse("f.yaml", []byte(text))
 		if err == nil && n == nil || err != nil && n != nil {
@@ -29,18 +29,18 @@ func FuzzDecode(f *testing.F) {
 			ps = append(ps, schema.Decode("f.yaml", n, &tree{})...)
 		}
 		if err != nil && len(ps) == 0 {
-			t.Error("an error without a problem")
+			t.Error("error without a problem")
 		}
 		for _, p := range ps {
 			line := p.Error()
 			if p.Message == "" || strings.ContainsAny(line, "\n\r\x1b\x00") {
-				t.Errorf("a problem that is not one line: %q", line)
+				t.Errorf("problem of several lines: %q", line)
 			}
 			if p.Line > strings.Count(text, "\n")+strings.Count(text, "\r")+strings.Count(text, "\u2028")+strings.Count(text, "\u2029")+strings.Count(text, "\u0085")+1 {
-				t.Errorf("line %d is not in the document: %s", p.Line, line)
+				t.Errorf("line %d is outside the document: %s", p.Line, line)
 			}
 			if strings.Contains(line, mark) && !strings.Contains(text, mark) {
-				t.Errorf("expanded text shows: %s", line)
+				t.Errorf("message contains expanded text: %s", line)
 			}
 		}
 	})

@@ -77,7 +77,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-func TestDecodeKeepsWhatIsNotWritten(t *testing.T) {
+func TestDecode_KeepsDefaults(t *testing.T) {
 	c := config{Every: 7, Labels: map[string]string{"a": "b"}, Checks: []check{{Item: "kept"}}}
 	c.Deployment.Postgres.Port = 1
 	c.Deployment.Debug = true
@@ -87,11 +87,11 @@ func TestDecodeKeepsWhatIsNotWritten(t *testing.T) {
 		t.Errorf("%s\n got: %+v\nwant: %+v", got, c, want)
 	}
 	if got := problems(t, "deployment: {root: /srv}\nlabels: {c: d}\nchecks: []\n", &c); got != "" || !reflect.DeepEqual(c.Labels, map[string]string{"c": "d"}) || len(c.Checks) != 0 {
-		t.Errorf("written lists and maps must replace: %s %+v", got, c)
+		t.Errorf("lists and maps must replace defaults: %s %+v", got, c)
 	}
 }
 
-func TestDecodeIntoPrefilled(t *testing.T) {
+func TestDecode_PrefilledStruct(t *testing.T) {
 	type part struct {
 		A int `yaml:"a"`
 		B int `yaml:"b"`
@@ -130,15 +130,15 @@ func TestDecodeIntoPrefilled(t *testing.T) {
 	}
 }
 
-func TestDecodeNil(t *testing.T) {
+func TestDecode_Nil(t *testing.T) {
 	if got := schema.Decode("f.yaml", nil, &config{}).Error(); got != "f.yaml:1:1: deployment: required, but missing" {
 		t.Error(got)
 	}
 }
 
-func TestDecodeManyProblems(t *testing.T) {
+func TestDecode_ManyProblems(t *testing.T) {
 	ps := strings.Split(problems(t, minimal+strings.Repeat("x", 1)+": 1\nchecks: ["+strings.Repeat("1, ", 5000)+"]\n", &config{}), "\n")
-	if len(ps) != 1001 || ps[1000] != "f.yaml: more problems are not shown" || !strings.Contains(ps[0], "unknown field") {
+	if len(ps) != 1001 || ps[1000] != "f.yaml: further problems are omitted" || !strings.Contains(ps[0], "unknown field") {
 		t.Errorf("%d problems, the last is %s", len(ps), ps[len(ps)-1])
 	}
 }
@@ -149,8 +149,8 @@ type tree struct {
 	Named map[string]*tree `yaml:"named"`
 }
 
-func TestDecodeCircularNodes(t *testing.T) {
-	// Not of Parse: a tree that holds itself must end in a problem.
+func TestDecode_CircularNodes(t *testing.T) {
+	// Not from Parse: a tree that contains itself must end in a problem.
 	n, err := schema.Parse("f.yaml", []byte("name: a\nbelow: []\n"))
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +161,7 @@ func TestDecodeCircularNodes(t *testing.T) {
 	}
 }
 
-func TestDecodeOfTreesOfTheParser(t *testing.T) {
+func TestDecode_ParserTree(t *testing.T) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte("name: &n a\nbelow: [{name: *n}]\n"), &doc); err != nil {
 		t.Fatal(err)
@@ -172,20 +172,20 @@ func TestDecodeOfTreesOfTheParser(t *testing.T) {
 		t.Errorf("%v %+v", ps, got)
 	}
 
-	// What Parse refuses is refused here too.
+	// Decode also rejects what Parse rejects.
 	if err := yaml.Unmarshal([]byte("named: {a: {name: x}, a: {name: y}, ? [b] : {name: z}}\nname: x\nname: y\n? [c]\n: d\n"), &doc); err != nil {
 		t.Fatal(err)
 	}
-	const want = `f.yaml:1:23: named: key "a" is written twice (remove one)
-f.yaml:1:39: named: a key must be a word, not a list
-f.yaml:3:1: key "name" is written twice (remove one)
-f.yaml:4:3: a key must be a word, not a list`
+	const want = `f.yaml:1:23: named: duplicate key "a" (remove one)
+f.yaml:1:39: named: key must be a string, not a list
+f.yaml:3:1: duplicate key "name" (remove one)
+f.yaml:4:3: key must be a string, not a list`
 	if ps := schema.Decode("f.yaml", &doc, &got); ps.Error() != want {
 		t.Errorf("\n got: %s\nwant: %s", ps, want)
 	}
 }
 
-func TestDecodeGoesOnWithParts(t *testing.T) {
+func TestDecode_KeepsValidParts(t *testing.T) {
 	var c config
 	if got := problems(t, minimal+"targets: {eu: {root: a, debug: maybe}}\n", &c); got != "f.yaml:4:32: targets.eu.debug: expected true or false, found \"maybe\"" {
 		t.Fatal(got)
@@ -195,7 +195,7 @@ func TestDecodeGoesOnWithParts(t *testing.T) {
 	}
 }
 
-// placed knows where it is wrong.
+// placed returns errors with positions.
 type placed struct {
 	A []int `yaml:"a"`
 }
@@ -209,7 +209,7 @@ func (placed) Validate() []error {
 	}
 }
 
-func TestValidateTellsPlaces(t *testing.T) {
+func TestValidate_Positions(t *testing.T) {
 	const want = "f.yaml:1:1: x: four\nf.yaml:1:1: x.b.c: six\nf.yaml:1:12: x.a[1]: five\ng.yaml:1: three\nother.yaml:7: one (two)"
 	var into struct {
 		X placed `yaml:"x"`
@@ -222,25 +222,25 @@ func TestValidateTellsPlaces(t *testing.T) {
 	}
 }
 
-func TestProgrammersMistakes(t *testing.T) {
+func TestDecode_InvalidTagsPanic(t *testing.T) {
 	for name, into := range map[string]any{
 		"no yaml:": &struct{ A string }{},
 		"an unexported field": &struct {
 			a string `yaml:"a"`
 		}{},
-		`a second field named "a"`: &struct {
+		`duplicate field name "a"`: &struct {
 			A, B string `yaml:"a"`
 		}{},
-		"enum is for strings": &struct {
+		"enum applies to strings": &struct {
 			A int `yaml:"a" enum:"1,2"`
 		}{},
-		"pattern is a regular expression": &struct {
+		"pattern must be a regular expression": &struct {
 			A string `yaml:"a" pattern:"("`
 		}{},
 		"have no order": &struct {
 			A bool `yaml:"a" min:"1"`
 		}{},
-		"min: a duration without a unit": &struct {
+		"min: duration has no unit": &struct {
 			A schema.Duration `yaml:"a" min:"1"`
 		}{},
 		"only an exported or embedded struct": &struct {
@@ -249,10 +249,10 @@ func TestProgrammersMistakes(t *testing.T) {
 		"use schema.Duration": &struct {
 			A time.Duration `yaml:"a"`
 		}{},
-		"cannot be read": &struct {
+		"not supported": &struct {
 			A any `yaml:"a"`
 		}{},
-		"keys of a map must be strings": &struct {
+		"map keys must be strings": &struct {
 			A map[int]string `yaml:"a"`
 		}{},
 		"needs a pointer": struct{}{},
@@ -288,7 +288,7 @@ func TestProblem(t *testing.T) {
 		}
 	}
 	if err := (schema.Problems{}).Err(); err != nil {
-		t.Errorf("Err() of no problem = %v", err)
+		t.Errorf("Err() without problems = %v", err)
 	}
 	ps := schema.Problems{{Line: 2, Message: "b"}, {Line: 1, Column: 5, Message: "a"}, {Line: 2, Message: "b"}}.Sorted()
 	var back schema.Problems

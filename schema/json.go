@@ -1,6 +1,7 @@
 package schema
 
-// Rules of this file: the JSON Schema (draft 2020-12) of a struct says what Decode asks, as far as a schema can, so that an editor tells it first.
+// The JSON Schema (draft 2020-12) of a struct describes the rules of Decode as far as a schema can, so that editors can
+// check them.
 
 import (
 	"fmt"
@@ -10,8 +11,8 @@ import (
 	"strings"
 )
 
-// JSON returns the JSON Schema of the struct v (or that v points to), made of maps, []any, strings, numbers and booleans. The root is described by
-// its fields even if it is Described.
+// JSON returns the JSON Schema of the struct v (or that v points to), made of maps, []any, strings, numbers and
+// booleans. The root is described by its fields even if it is Described.
 func JSON(v any) map[string]any {
 	t := reflect.TypeOf(v)
 	for t != nil && t.Kind() == reflect.Pointer {
@@ -36,7 +37,7 @@ func JSON(v any) map[string]any {
 	return root
 }
 
-// writer makes one schema. Types that hold themselves go to $defs, all others are written in place.
+// writer builds one schema. Recursive types go to $defs, all others are written inline.
 type writer struct {
 	names    map[reflect.Type]string
 	defs     map[string]any
@@ -44,13 +45,13 @@ type writer struct {
 	circular map[reflect.Type]bool
 }
 
-// findCircles marks the struct types that can be reached from themselves.
+// findCircles marks the recursive struct types.
 func (w *writer) findCircles(t reflect.Type) {
 	switch sortOf(t) {
 	case sortPointer, sortList, sortMap:
 		w.findCircles(t.Elem())
 	case sortCustom:
-		if len(w.active) == 0 || w.active[t] { // else it describes itself
+		if len(w.active) == 0 || w.active[t] { // the root describes itself
 			w.circle(t)
 		}
 	case sortStruct:
@@ -73,7 +74,7 @@ func (w *writer) circle(t reflect.Type) {
 	delete(w.active, t)
 }
 
-// structure is an object in place, or a reference to it.
+// structure returns an object schema or a reference to it.
 func (w *writer) structure(t reflect.Type) map[string]any {
 	if !w.circular[t] {
 		return w.object(t)
@@ -85,7 +86,7 @@ func (w *writer) structure(t reflect.Type) map[string]any {
 			name = t.String() + strconv.Itoa(i)
 		}
 		w.names[t] = name
-		w.defs[name] = true // holds the name while we are inside
+		w.defs[name] = true // reserves the name during the recursion
 		w.defs[name] = w.object(t)
 	}
 	return map[string]any{"$ref": "#/$defs/" + name}
@@ -123,13 +124,13 @@ func (w *writer) field(f field) map[string]any {
 		inner = inner.Elem()
 	}
 	if b := f.rules; (b.min != nil && b.min.value == nil) || (b.max != nil && b.max.value == nil) {
-		// A schema cannot compare durations and sizes; people can.
+		// A schema cannot compare durations and sizes, so the description states the limits.
 		out["description"] = strings.TrimSpace(fmt.Sprintf("%s (%s)", f.doc, limits(b)))
 	}
 	return out
 }
 
-// value is the schema of a type held to r.
+// value returns the schema of a type with the rules r.
 func (w *writer) value(t reflect.Type, r rules) map[string]any {
 	var out map[string]any
 	s := sortOf(t)
@@ -181,7 +182,7 @@ func (w *writer) value(t reflect.Type, r rules) map[string]any {
 		if sortOf(t.Elem()) == sortString {
 			out = map[string]any{"anyOf": []any{list, w.value(t.Elem(), r.ofOne())}}
 			if r.min != nil && r.min.value.(int64) > 1 || r.max != nil && r.max.value.(int64) < 1 {
-				out = list // one is not enough, or too many
+				out = list // a single value has too few entries, or too many
 			}
 		}
 		return out
@@ -233,7 +234,7 @@ func numbers(out map[string]any, r rules) {
 	}
 }
 
-// described asks the type itself and moves its $defs to the root.
+// described calls the type's own method and moves its $defs to the root.
 func (w *writer) described(t reflect.Type, r rules) map[string]any {
 	out := copyJSON(reflect.New(t).Interface().(Described).JSONSchema())
 	if out == nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// compiled is the schema of v as its users read it: through JSON.
+// compiled returns the schema of v after a round trip through JSON.
 func compiled(t *testing.T, v any) *jsonschema.Schema {
 	t.Helper()
 	text, err := json.Marshal(schema.JSON(v))
@@ -34,7 +34,7 @@ func compiled(t *testing.T, v any) *jsonschema.Schema {
 	return s
 }
 
-// generic is a document as an editor's validator sees it: YAML 1.2's plain types, dates are strings.
+// generic decodes a document like an editor's validator: YAML 1.2's core types; dates are strings.
 func generic(n *schema.Node) any {
 	switch n.Kind {
 	case yaml.MappingNode:
@@ -65,7 +65,7 @@ func TestJSON(t *testing.T) {
 	s := compiled(t, &config{})
 	for _, tc := range []struct {
 		text string
-		want string // in the refusal; "" accepts
+		want string // keyword that rejects the document; "" if accepted
 	}{
 		{minimal, ""},
 		{strings.NewReplacer("123456", "'123456'", "1.10", "'1.10'").Replace(good), ""},
@@ -106,7 +106,7 @@ func TestJSON(t *testing.T) {
 		err = s.Validate(generic(n))
 		switch {
 		case tc.want == "" && err != nil:
-			t.Errorf("refused: %s\n%v", tc.text, err)
+			t.Errorf("rejected: %s\n%v", tc.text, err)
 		case tc.want != "" && (err == nil || !strings.Contains(strings.ReplaceAll(err.Error(), "got", ""), tc.want) && !strings.Contains(errorKeywords(err), tc.want)):
 			t.Errorf("%s\n got: %v\nwant: %s", tc.text, err, tc.want)
 		}
@@ -117,7 +117,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// errorKeywords lists the keywords that refused.
+// errorKeywords lists the keywords that rejected the document.
 func errorKeywords(err error) string {
 	var out []string
 	var walk func(e *jsonschema.ValidationError)
@@ -133,7 +133,7 @@ func errorKeywords(err error) string {
 	return strings.Join(out, " ")
 }
 
-func TestJSONText(t *testing.T) {
+func TestJSON_Text(t *testing.T) {
 	got, err := json.Marshal(schema.JSON(struct {
 		Every schema.Duration `yaml:"every" doc:"how often" min:"10s" max:"1d" default:"1m" example:"5m"`
 		Paths []string        `yaml:"paths" default:"a,b" required:"true"`
@@ -159,7 +159,7 @@ func TestJSONText(t *testing.T) {
 	}
 }
 
-// circle describes itself and holds itself.
+// circle describes itself and contains itself.
 type circle struct {
 	Name string   `yaml:"name" required:"true"`
 	Next *circle  `yaml:"next"`
@@ -169,7 +169,7 @@ type circle struct {
 
 func (circle) JSONSchema() map[string]any { return schema.JSON(circle{}) }
 
-func TestJSONOfCircles(t *testing.T) {
+func TestJSON_RecursiveTypes(t *testing.T) {
 	for name, s := range map[string]*jsonschema.Schema{"root": compiled(t, circle{}), "below": compiled(t, struct {
 		A circle `yaml:"a"`
 	}{})} {
@@ -185,15 +185,15 @@ func TestJSONOfCircles(t *testing.T) {
 			return generic(n)
 		}
 		if err := s.Validate(doc("next: {name: d}")); err != nil {
-			t.Errorf("%s: refused: %v", name, err)
+			t.Errorf("%s: rejected: %v", name, err)
 		}
 		if err := s.Validate(doc("next: {nam: d}")); err == nil || !strings.Contains(err.Error(), "'nam'") {
-			t.Errorf("%s: a wrong field deep inside: %v", name, err)
+			t.Errorf("%s: nested wrong field: %v", name, err)
 		}
 	}
 }
 
-// branch is a circle that reads itself.
+// branch is a recursive type that decodes itself.
 type branch struct {
 	Below []branch `yaml:"below"`
 }
@@ -204,27 +204,27 @@ func (b *branch) UnmarshalNode(file, path string, n *schema.Node) schema.Problem
 
 func (branch) JSONSchema() map[string]any { return schema.JSON(branch{}) }
 
-func TestJSONOfUnmarshalerCircles(t *testing.T) {
+func TestJSON_RecursiveUnmarshaler(t *testing.T) {
 	const text = "{below: [{below: [{}]}, {belwo: []}]}"
 	n, err := schema.Parse("f.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := compiled(t, branch{}).Validate(generic(n)); err == nil || !strings.Contains(err.Error(), "at '/below/1': additional properties 'belwo'") {
-		t.Errorf("the schema says %v", err)
+		t.Errorf("schema error %v", err)
 	}
 	below := compiled(t, struct {
 		A branch `yaml:"a"`
 	}{})
 	if err := below.Validate(map[string]any{"a": generic(n)}); err == nil || !strings.Contains(err.Error(), "at '/a/below/1': additional properties 'belwo'") {
-		t.Errorf("the schema of a struct with it says %v", err)
+		t.Errorf("schema error of the enclosing struct: %v", err)
 	}
 	if got := schema.Decode("f.yaml", n, &branch{}).Error(); got != `f.yaml:1:26: below[1]: unknown field "belwo" (did you mean "below"?)` {
-		t.Errorf("Decode says %s", got)
+		t.Errorf("Decode returned %s", got)
 	}
 }
 
-func TestJSONRefusesWrongDefaults(t *testing.T) {
+func TestJSON_InvalidDefaultPanics(t *testing.T) {
 	defer func() {
 		if r, _ := recover().(string); !strings.Contains(r, `the default of "a"`) {
 			t.Errorf("panic(%q)", r)

@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: default and example tags are text; a JSON Schema shows them as the value they stand for.
+// Converts default and example tags, which are text, to JSON values.
 
 import (
 	"encoding/json"
@@ -12,7 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// tagValue reads a default tag as the type's JSON: what is not written as the type asks is a programmer's mistake.
+// tagValue converts a default tag to JSON. It panics if the tag is not a valid value of the type.
 func tagValue(f field, text string) any {
 	out, ps := tagNode(f, text)
 	if len(ps) > 0 {
@@ -21,7 +21,7 @@ func tagValue(f field, text string) any {
 	return out
 }
 
-// exampleValue reads an example tag; what does not read as the type stays text.
+// exampleValue converts an example tag. Text that is not a valid value of the type stays text.
 func exampleValue(f field) any {
 	if out, ps := tagNode(f, f.example); len(ps) == 0 {
 		return out
@@ -58,7 +58,7 @@ func tagNode(f field, text string) (any, Problems) {
 	return treeJSON(n, sortOf(t)), d.sorted()
 }
 
-// treeJSON is a node as JSON; s decides how a scalar of a tag is meant.
+// treeJSON converts a node to JSON; s decides the type of a tag's scalar.
 func treeJSON(n *Node, s sort) any {
 	switch n.Kind {
 	case yaml.SequenceNode:

@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: messages that others wrote may hold values; what must not show is taken out before they leave.
+// Masks values in messages of other code, which may quote them.
 
 import (
 	"cmp"
@@ -13,11 +13,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// masked takes the text of expanded scalars out of a message about c, and the text of every scalar if c is hidden.
+// masked removes the text of expanded scalars from a message about c, or the text of every scalar if c is hidden.
 func masked(message string, c place) string {
 	values := map[string]string{}
 	gather(c.node, c.hidden, 0, values)
-	// The longest first: a short one may be a part of it.
+	// Longest first: a short text may be part of a longer one.
 	for _, value := range slices.SortedFunc(maps.Keys(values), func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(a, b)) }) {
 		mask := values[value]
 		for _, form := range []string{value, strings.Trim(strconv.Quote(value), `"`)} {
@@ -28,7 +28,7 @@ func masked(message string, c place) string {
 				message = strings.ReplaceAll(message, form, mask)
 				continue
 			}
-			// Short ones only as words of their own: "1" is in too many words.
+			// Short texts are masked only as whole words: "1" is part of too many words.
 			word := regexp.MustCompile(`(^|[^\pL\pN_])` + regexp.QuoteMeta(form) + `([^\pL\pN_]|$)`)
 			message = word.ReplaceAllString(message, "${1}"+mask+"${2}")
 		}

@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: which known word a wrong word was meant to be. Better none than a far-fetched one.
+// Finds the known word nearest to a wrong word. No result is better than a distant one.
 
 import (
 	"strings"
@@ -8,11 +8,12 @@ import (
 	"unicode/utf8"
 )
 
-// longestWord bounds the work per comparison; longer words have no nearest one.
+// longestWord limits the work per comparison; longer words have no nearest word.
 const longestWord = 64
 
-// Nearest returns the candidate that word was most likely meant to be, "" when none is near. Case, "-" and "_" don't count as differences; an
-// insertion, deletion, replacement or swap of neighbours counts one, and a third of the longer word may differ. Ties go to the alphabet.
+// Nearest returns the candidate nearest to word, "" when none is near. Case, "-" and "_" are ignored. An insertion,
+// deletion, replacement or swap of neighbours counts as one edit, and at most a third of the longer word may differ.
+// Ties are resolved alphabetically.
 func Nearest(word string, candidates []string) string {
 	best, least := "", longestWord
 	for _, c := range candidates {
@@ -24,7 +25,7 @@ func Nearest(word string, candidates []string) string {
 	return best
 }
 
-// distance is the edit distance of two words, and whether they are near.
+// distance returns the edit distance of two words, and whether they are near.
 func distance(a, b string) (int, bool) {
 	if a == "" || b == "" || len(a) > longestWord*utf8.UTFMax || len(b) > longestWord*utf8.UTFMax {
 		return 0, false
@@ -41,7 +42,7 @@ func distance(a, b string) (int, bool) {
 	return d, d <= max(1, longer/3) && d < longer
 }
 
-// skeleton is what counts of a word.
+// skeleton returns the word in the form that is compared.
 func skeleton(s string) []rune {
 	return []rune(strings.Map(func(r rune) rune {
 		if r == '-' || r == '_' {
@@ -51,7 +52,7 @@ func skeleton(s string) []rune {
 	}, s))
 }
 
-// edits is the optimal string alignment distance.
+// edits returns the optimal string alignment distance.
 func edits(a, b []rune) int {
 	var before, last, row [longestWord + 1]int
 	for j := range len(b) + 1 {
@@ -74,7 +75,7 @@ func edits(a, b []rune) int {
 	return last[len(b)]
 }
 
-// didYouMean is the hint for a wrong word: the nearest known one, else all of them.
+// didYouMean returns the hint for a wrong word: the nearest known word, else all of them.
 func didYouMean(word string, known []string, what string) string {
 	if near := Nearest(word, known); near != "" {
 		return "did you mean " + quote(near) + "?"

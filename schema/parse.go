@@ -1,7 +1,7 @@
 package schema
 
-// Rules of this file: bytes become one bounded document or a problem with its place. Nothing of a value is quoted: what cannot be parsed may be
-// a password.
+// Parses bytes into one bounded document or a problem with its position. Problems never quote a value: text that cannot
+// be parsed may be a password.
 
 import (
 	"bytes"
@@ -16,15 +16,16 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Bounds of a document. A checklist for one deployment has some 2,000 lines, 10,000 nodes and a depth of 8.
+// Limits of a document. A checklist for one deployment has about 2,000 lines, 10,000 nodes and a depth of 8.
 const (
 	maxInput = 1 << 20 // bytes
 	maxDepth = 64
-	maxNodes = 250_000 // with every alias written out
+	maxNodes = 250_000 // with aliases expanded
 )
 
-// Parse reads the one document in data. Aliases and merge keys are written out (each with the lines of its anchor), comments are dropped. A
-// document without content is an empty mapping, so that Decode tells what is required of it. The error is of type Problems, and the node is then nil.
+// Parse parses the single document in data. Aliases and merge keys are expanded (with the lines of their anchors) and
+// comments are dropped. An empty document is an empty mapping, so that Decode reports the required fields. The error is
+// of type Problems; the node is then nil.
 func Parse(file string, data []byte) (*Node, error) {
 	if p, ok := unreadable(file, data); ok {
 		return nil, Problems{p}
@@ -41,13 +42,13 @@ func Parse(file string, data []byte) (*Node, error) {
 	out := r.resolve(root.Content[0])
 	switch second, err := next(decoder); {
 	case err == nil:
-		p := Problemf(file, "", second, "a second document begins here; a file holds one")
+		p := Problemf(file, "", second, "file contains a second document")
 		p.Hint = "remove the line ---"
 		r.add(p)
 	case !errors.Is(err, io.EOF):
 		r.add(syntaxProblem(file, data, err))
 	}
-	// An alias repeats what is wrong behind its anchor at the same place under another path.
+	// An alias repeats a problem of its anchor at the same position under another path.
 	r.problems = r.problems.distinct(func(p Problem) Problem { p.Path = ""; return p })
 	if ps := r.sorted(); len(ps) > 0 {
 		return nil, ps
@@ -62,11 +63,11 @@ func emptyDocument() *Node {
 	return &Node{Kind: yaml.MappingNode, Tag: "!!map", Line: 1, Column: 1}
 }
 
-// next reads one document, whose node has one child. The parser is not ours, so a panic of it is an error of the document.
+// next reads one document, whose node has one child. A panic of the parser is reported as an error of the document.
 func next(decoder *yaml.Decoder) (n *Node, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			n, err = nil, errors.New("the document cannot be read")
+			n, err = nil, errors.New("document cannot be parsed")
 		}
 	}()
 	var doc Node
@@ -74,15 +75,15 @@ func next(decoder *yaml.Decoder) (n *Node, err error) {
 		return nil, err
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return nil, errors.New("the document cannot be read")
+		return nil, errors.New("document cannot be parsed")
 	}
 	return &doc, nil
 }
 
-// unreadable looks for what no YAML file may hold, with its place, which the parser does not tell.
+// unreadable finds bytes that a YAML file must not contain, with their position, which the parser does not report.
 func unreadable(file string, data []byte) (Problem, bool) {
 	if len(data) > maxInput {
-		return Problem{File: file, Message: fmt.Sprintf("the file is larger than 1 MiB (%d bytes)", len(data))}, true
+		return Problem{File: file, Message: fmt.Sprintf("file exceeds 1 MiB (%d bytes)", len(data))}, true
 	}
 	line, column := 1, 1
 	for i := 0; i < len(data); {
@@ -90,10 +91,10 @@ func unreadable(file string, data []byte) (Problem, bool) {
 		p := Problem{File: file, Line: line, Column: column}
 		switch {
 		case r == utf8.RuneError && size <= 1:
-			p.Message, p.Hint = "the file is not UTF-8 text", "save it as UTF-8"
+			p.Message, p.Hint = "file is not UTF-8 text", "save it as UTF-8"
 			return p, true
 		case r == 0:
-			p.Message = "the file holds a NUL character"
+			p.Message = "file contains a NUL character"
 			return p, true
 		case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
 			p.Message = fmt.Sprintf("control character U+%04X is not allowed", r)
@@ -107,10 +108,10 @@ func unreadable(file string, data []byte) (Problem, bool) {
 	return Problem{}, false
 }
 
-// yamlError takes the line out of the parser's message.
+// yamlError extracts the line from the parser's message.
 var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
 
-// syntaxProblem gives the parser's error a place and a hint.
+// syntaxProblem adds a position and a hint to the parser's error.
 func syntaxProblem(file string, data []byte, err error) Problem {
 	message, line := err.Error(), 1
 	if m := yamlError.FindStringSubmatch(message); m != nil {
@@ -118,7 +119,7 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
 			if strings.HasPrefix(message, "did not find expected") {
-				line++ // the parser counts these from 0, its scanner's from 1
+				line++ // the parser counts these lines from 0, its scanner from 1
 			}
 		}
 	}
@@ -131,22 +132,24 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 		text := lines[at-1]
 		indent := text[:len(text)-len(strings.TrimLeft(text, " \t"))]
 		if tab := strings.IndexByte(indent, '\t'); tab >= 0 && len(indent) < len(text) {
-			return Problem{File: file, Line: at, Column: tab + 1, Message: "a tab in the indentation", Hint: "indent with spaces"}
+			return Problem{File: file, Line: at, Column: tab + 1, Message: "tab in the indentation", Hint: "indent with spaces"}
 		}
 	}
 	text := lines[line-1]
 	return Problem{
 		File: file, Line: line, Column: utf8.RuneCountInString(text) - utf8.RuneCountInString(strings.TrimLeft(text, " ")) + 1,
-		Message: "not YAML: " + message, Hint: syntaxHint(message),
+		Message: "invalid YAML: " + message, Hint: syntaxHint(message),
 	}
 }
 
-// unknownAnchor takes the name out of the parser's message.
+// unknownAnchor extracts the name from the parser's message.
 var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 
-// aliasProblem finds the alias that the parser named. Its name is not told: it may be a password that begins with "*".
+// aliasProblem locates the alias that the parser named. Its name is not quoted: it may be a password that begins with
+// "*".
 func aliasProblem(file string, data []byte, name string) Problem {
-	p := Problem{File: file, Message: "an alias (*name) without its anchor (&name) before it", Hint: "quote a value that begins with *"}
+	p := Problem{File: file, Message: "alias (*name) has no preceding anchor (&name)",
+		Hint: "quote a value that begins with *"}
 	for i, line := range strings.Split(string(data), "\n") {
 		if at := strings.Index(line, "*"+name); at >= 0 && (at == 0 || strings.IndexByte(" \t[{,:", line[at-1]) >= 0) {
 			p.Line, p.Column = i+1, utf8.RuneCountInString(line[:at])+1
@@ -159,17 +162,17 @@ func aliasProblem(file string, data []byte, name string) Problem {
 func syntaxHint(message string) string {
 	switch {
 	case strings.HasPrefix(message, "mapping values are not allowed"):
-		return `quote a value that holds ": "`
+		return `quote a value that contains ": "`
 	case strings.HasPrefix(message, "could not find expected ':'"):
-		return "each line of a mapping reads key: value"
+		return "write each line of a mapping as key: value"
 	case strings.HasPrefix(message, "found character that cannot start"):
 		return "quote a value that begins with @, %, ` or a tab"
 	case strings.HasPrefix(message, "found unexpected end of stream"):
-		return "a quote or bracket is not closed"
+		return "close the quote or bracket"
 	case strings.HasPrefix(message, "did not find expected key"):
-		return "look at the indentation"
+		return "check the indentation"
 	case strings.HasPrefix(message, "did not find expected ','"):
-		return "a bracket or brace is not closed"
+		return "close the bracket or brace"
 	default:
 		return ""
 	}

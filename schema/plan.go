@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: what the tags of a struct ask for. Tags are written by programmers, so what is wrong with them panics, at the first use.
+// Parses struct tags. An invalid tag is a programming error and panics at the first use.
 
 import (
 	"cmp"
@@ -16,7 +16,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// sort of a Go type: how its value is written.
+// sort classifies Go types by how their values are written.
 type sort int
 
 const (
@@ -37,7 +37,7 @@ const (
 	sortPointer
 )
 
-// Secret is implemented by types whose values never show. Messages about them quote nothing.
+// Secret is implemented by types whose values must not be shown. Messages never quote them.
 type Secret interface{ Secret() bool }
 
 func implements[T any](t reflect.Type) bool {
@@ -45,7 +45,7 @@ func implements[T any](t reflect.Type) bool {
 	return t.Implements(want) || reflect.PointerTo(t).Implements(want)
 }
 
-// isSecret asks a zero value of t.
+// isSecret calls the method on a zero value of t.
 func isSecret(t reflect.Type) bool {
 	if !implements[Secret](t) || t.Kind() == reflect.Interface {
 		return false
@@ -89,16 +89,16 @@ func sortOf(t reflect.Type) sort {
 		return sortList
 	case reflect.Map:
 		if t.Key().Kind() != reflect.String {
-			panic(fmt.Sprintf("schema: %s: the keys of a map must be strings", t))
+			panic(fmt.Sprintf("schema: %s: map keys must be strings", t))
 		}
 		return sortMap
 	case reflect.Struct:
 		return sortStruct
 	}
-	panic(fmt.Sprintf("schema: values of type %s cannot be read", t))
+	panic(fmt.Sprintf("schema: values of type %s are not supported", t))
 }
 
-// rules are what the tags ask of one value.
+// rules are the constraints that the tags set for one value.
 type rules struct {
 	required bool
 	enum     []string
@@ -106,16 +106,16 @@ type rules struct {
 	min, max *bound
 }
 
-// ofEntries are the rules that a list or map hands on to what is in it.
+// ofEntries returns the rules that apply to the entries of a list or map.
 func (r rules) ofEntries() rules { return rules{enum: r.enum, pattern: r.pattern} }
 
-// ofOne are the rules of a scalar that stands for a list.
+// ofOne returns the rules for a scalar in place of a list.
 func (r rules) ofOne() rules { return rules{required: r.required, enum: r.enum, pattern: r.pattern} }
 
-// bound is a least or greatest value. side says on which side of it a value is: -1 below, 0 on it, 1 above.
+// bound is a minimum or maximum. side returns -1 for a value below it, 0 for an equal one, 1 for one above.
 type bound struct {
 	text  string
-	value any // for JSON; nil where it can only be told in words
+	value any // for JSON; nil if it can only be described in words
 	side  func(v reflect.Value) int
 }
 
@@ -128,7 +128,7 @@ type field struct {
 	rules              rules
 }
 
-// fieldsOf reads the tags of t, those of inlined structs included, in order.
+// fieldsOf parses the tags of t, including those of inlined structs, in order.
 func fieldsOf(t reflect.Type) []field {
 	var out []field
 	seen := map[string]bool{}
@@ -153,15 +153,15 @@ func fieldsOf(t reflect.Type) []field {
 			}
 		case !sf.IsExported() && !tagged:
 		case !sf.IsExported():
-			wrong("an unexported field cannot be read")
+			wrong("an unexported field cannot be set")
 		case name == "":
-			wrong(`no yaml:"name" tag; yaml:"-" leaves the field out`)
+			wrong(`no yaml:"name" tag; yaml:"-" omits the field`)
 		default:
 			found = []field{newField(sf, name, wrong)}
 		}
 		for _, f := range found {
 			if seen[f.name] {
-				wrong("a second field named %q", f.name)
+				wrong("duplicate field name %q", f.name)
 			}
 			seen[f.name] = true
 		}
@@ -186,25 +186,25 @@ func newField(sf reflect.StructField, name string, wrong func(string, ...any)) f
 		f.fallback = &text
 	}
 	f.rules.required = sf.Tag.Get("required") == "true"
-	inner := sf.Type // what min and max speak of
+	inner := sf.Type // the type that min and max apply to
 	for sortOf(inner) == sortPointer {
 		inner = inner.Elem()
 	}
-	entry := inner // what enum and pattern speak of
+	entry := inner // the type that enum and pattern apply to
 	for s := sortOf(entry); s == sortPointer || s == sortList || s == sortMap; s = sortOf(entry) {
 		entry = entry.Elem()
 	}
 	words := sortOf(entry) == sortString || sortOf(entry) == sortText || sortOf(entry) == sortCustom
 	if text, ok := sf.Tag.Lookup("enum"); ok {
 		if !words || text == "" {
-			wrong("enum is for strings and names at least one")
+			wrong("enum applies to strings and requires at least one word")
 		}
 		f.rules.enum = strings.Split(text, ",")
 	}
 	if text, ok := sf.Tag.Lookup("pattern"); ok {
 		re, err := regexp.Compile(text)
 		if err != nil || !words {
-			wrong("pattern is a regular expression for strings")
+			wrong("pattern must be a regular expression and applies to strings")
 		}
 		f.rules.pattern = re
 	}
@@ -220,7 +220,7 @@ func newField(sf reflect.StructField, name string, wrong func(string, ...any)) f
 	return f
 }
 
-// newBound reads a min or max tag in the way values of t are written; strings, lists and maps are bounded by their length.
+// newBound parses a min or max tag in the format of t's values. Strings, lists and maps are bounded by their length.
 func newBound(t reflect.Type, text string) (*bound, error) {
 	b := &bound{text: text}
 	var err error
@@ -267,7 +267,7 @@ func newBound(t reflect.Type, text string) (*bound, error) {
 	return b, err
 }
 
-// describe is what a node is, for people.
+// describe returns a node's type for display.
 func describe(n *Node) string {
 	switch n.Kind {
 	case yaml.MappingNode:

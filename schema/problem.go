@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: what a problem looks like. One problem is one line of text, whatever is inside of it.
+// The format of a problem: one line of text, whatever it contains.
 
 import (
 	"cmp"
@@ -12,16 +12,16 @@ import (
 	"unicode"
 )
 
-// Problem is one thing wrong in a document.
+// Problem is one fault in a document.
 type Problem struct {
 	File         string
-	Line, Column int    // from 1; 0 is unknown
+	Line, Column int    // from 1; 0 when unknown
 	Path         string // deployment.postgres.port; "" is the whole document
 	Message      string
-	Hint         string // what to do: did you mean "port"?
+	Hint         string // the remedy: did you mean "port"?
 }
 
-// Error is FILE:LINE:COLUMN: path: message (hint), without the parts that are not known, on one line.
+// Error returns FILE:LINE:COLUMN: path: message (hint) on one line, without unknown parts.
 func (p Problem) Error() string {
 	var b strings.Builder
 	b.WriteString(p.File)
@@ -47,7 +47,7 @@ func (p Problem) Error() string {
 	return printable(b.String())
 }
 
-// Problems are all things wrong in a document, sorted by line. As an error they print one per line.
+// Problems are all faults of a document, sorted by line. As an error they print one per line.
 type Problems []Problem
 
 func (ps Problems) Error() string {
@@ -66,8 +66,8 @@ func (ps Problems) Err() error {
 	return ps
 }
 
-// Sorted returns ps by file, line and column, otherwise in their order, without repetitions. An alias repeats a problem at one place under several
-// paths that end in the same key: the first stays.
+// Sorted returns ps by file, line and column, otherwise in their order, without duplicates. An alias repeats a problem
+// at one position under several paths that end in the same key: only the first is kept.
 func (ps Problems) Sorted() Problems {
 	return ps.distinct(func(p Problem) Problem {
 		if p.Line > 0 {
@@ -77,7 +77,7 @@ func (ps Problems) Sorted() Problems {
 	})
 }
 
-// distinct sorts ps and keeps the first of those that are the same in what identity leaves of them.
+// distinct sorts ps and keeps the first of those with equal identity.
 func (ps Problems) distinct(identity func(Problem) Problem) Problems {
 	out := slices.Clone(ps)
 	slices.SortStableFunc(out, func(a, b Problem) int {
@@ -92,10 +92,10 @@ func (ps Problems) distinct(identity func(Problem) Problem) Problems {
 	})
 }
 
-// lastOf is the last key of a path.
+// lastOf returns the last key of a path.
 func lastOf(path string) string { return path[strings.LastIndexByte(path, '.')+1:] }
 
-// Problemf is one problem at n.
+// Problemf returns a problem at n.
 func Problemf(file, path string, n *Node, format string, args ...any) Problem {
 	p := Problem{File: file, Path: path, Message: fmt.Sprintf(format, args...)}
 	if n != nil {
@@ -104,7 +104,7 @@ func Problemf(file, path string, n *Node, format string, args ...any) Problem {
 	return p
 }
 
-// Field is the path of a key below path.
+// Field returns the path of a key below path.
 func Field(path, key string) string {
 	plain := key != ""
 	for _, r := range key {
@@ -120,10 +120,10 @@ func Field(path, key string) string {
 	}
 }
 
-// Index is the path of a list's entry below path, counted from 0.
+// Index returns the path of a list's entry below path, counted from 0.
 func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
-// maxProblems bounds what one document can make us say; nobody reads more.
+// maxProblems limits the problems reported for one document.
 const maxProblems = 1000
 
 // notebook collects problems up to maxProblems.
@@ -140,14 +140,14 @@ func (b *notebook) add(ps ...Problem) {
 		case b.full():
 			return
 		case len(b.problems) == maxProblems:
-			// The last line possible, so that it ends the sorted list.
-			p = Problem{File: b.file, Line: math.MaxInt, Message: "more problems are not shown"}
+			// The last possible line, so that it sorts last.
+			p = Problem{File: b.file, Line: math.MaxInt, Message: "further problems are omitted"}
 		}
 		b.problems = append(b.problems, p)
 	}
 }
 
-// sorted returns what was noted, nil for nothing.
+// sorted returns the collected problems, nil for none.
 func (b *notebook) sorted() Problems {
 	if len(b.problems) == 0 {
 		return nil
@@ -159,10 +159,10 @@ func (b *notebook) sorted() Problems {
 	return out
 }
 
-// quoteLimit is how much of a word an error shows, in characters.
+// quoteLimit is the maximum length of a quoted word, in characters.
 const quoteLimit = 40
 
-// quote shows a word in quotes, cut, with control characters escaped.
+// quote quotes a word, truncated, with control characters escaped.
 func quote(s string) string {
 	count := 0
 	for i := range s {
@@ -174,7 +174,7 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
-// printable escapes what would break the line or fool a terminal.
+// printable escapes characters that would break the line or manipulate a terminal.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {
 		return s
@@ -191,7 +191,7 @@ func printable(s string) string {
 	return b.String()
 }
 
-// among lists words for people, cut after a dozen.
+// among lists words for display, truncated after a dozen.
 func among(words []string) string {
 	const most = 12
 	if len(words) > most {

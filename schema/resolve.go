@@ -1,7 +1,7 @@
 package schema
 
-// Rules of this file: the parser's tree is copied into one without aliases and merge keys, each node its own, so that nothing below has to think
-// of shared or circular nodes. Everything is counted while copying: a bomb of aliases stops at maxNodes.
+// Copies the parser's tree into one without aliases and merge keys, so that later code never sees shared or circular
+// nodes. All nodes are counted during the copy: an alias bomb stops at maxNodes.
 
 import (
 	"strings"
@@ -12,11 +12,11 @@ import (
 // resolver copies a parsed tree.
 type resolver struct {
 	notebook
-	path    []string // of what is copied; joined only for a problem
+	path    []string // path of the current node; joined only for a problem
 	active  map[*Node]bool
 	nodes   int
-	stopped bool  // a bound was crossed: the rest is not looked at
-	alias   *Node // the outermost one that is being written out
+	stopped bool  // a limit was exceeded: the rest is skipped
+	alias   *Node // the outermost alias being expanded
 	above   int   // the length of its path
 }
 
@@ -41,7 +41,7 @@ func (r *resolver) problem(n *Node, hint, format string, args ...any) {
 	r.add(p)
 }
 
-// stop tells that a bound was crossed, at the alias that led there if there is one.
+// stop reports an exceeded limit, at the alias that caused it if there is one.
 func (r *resolver) stop(n *Node, format string, args ...any) {
 	r.stopped = true
 	if r.alias != nil {
@@ -50,13 +50,13 @@ func (r *resolver) stop(n *Node, format string, args ...any) {
 	r.problem(n, "", format, args...)
 }
 
-// copy returns nil once a bound is crossed or where an alias is circular.
+// copy returns nil after a limit is exceeded or for a circular alias.
 func (r *resolver) copy(n *Node, depth int) *Node {
 	if r.stopped {
 		return nil
 	}
 	if r.nodes++; r.nodes > maxNodes {
-		r.stop(n, "the document has more than %d values with its aliases written out", maxNodes)
+		r.stop(n, "document has more than %d values with aliases expanded", maxNodes)
 		return nil
 	}
 	if depth > maxDepth {
@@ -65,7 +65,7 @@ func (r *resolver) copy(n *Node, depth int) *Node {
 	}
 	if n.Kind == yaml.AliasNode {
 		if r.active[n.Alias] {
-			r.problem(n, "", "an alias holds itself")
+			r.problem(n, "", "alias refers to itself")
 			return nil
 		}
 		if r.alias == nil {
@@ -83,7 +83,7 @@ func (r *resolver) copy(n *Node, depth int) *Node {
 	switch n.Kind {
 	case yaml.ScalarNode:
 		if strings.ContainsRune(n.Value, 0) {
-			r.problem(n, "", "the value holds a NUL character")
+			r.problem(n, "", "value contains a NUL character")
 		}
 	case yaml.SequenceNode:
 		for i, child := range n.Content {
@@ -97,7 +97,7 @@ func (r *resolver) copy(n *Node, depth int) *Node {
 	return out
 }
 
-// below copies what stands in n under the path element.
+// below copies the content of n under the path element.
 func (r *resolver) below(element string, n *Node, depth int) *Node {
 	path := r.path
 	r.path = append(path, element)
@@ -106,7 +106,7 @@ func (r *resolver) below(element string, n *Node, depth int) *Node {
 	return c
 }
 
-// checkTag lets through what says nothing that the value does not say itself.
+// checkTag accepts only tags that match the value's own type.
 func (r *resolver) checkTag(n, out *Node) {
 	if n.Style&yaml.TaggedStyle == 0 {
 		return
@@ -120,7 +120,7 @@ func (r *resolver) checkTag(n, out *Node) {
 	}
 }
 
-// mapping copies the pairs of n: written keys win over merged ones, earlier merged ones over later.
+// mapping copies the pairs of n: explicit keys override merged ones, earlier merged ones override later ones.
 func (r *resolver) mapping(n, out *Node, depth int) {
 	lines := make(map[string]int, len(n.Content)/2)
 	var merged []*Node
@@ -129,7 +129,7 @@ func (r *resolver) mapping(n, out *Node, depth int) {
 		key := n.Content[i]
 		if key.Kind == yaml.ScalarNode && key.ShortTag() == "!!merge" {
 			if merges++; merges > 1 {
-				r.problem(key, "write <<: [*a, *b]", `key "<<" is written twice`)
+				r.problem(key, "write <<: [*a, *b]", `duplicate key "<<"`)
 			}
 			merged = append(merged, r.merged(n.Content[i+1], depth)...)
 			continue
@@ -139,16 +139,16 @@ func (r *resolver) mapping(n, out *Node, depth int) {
 			continue
 		}
 		if k.Kind != yaml.ScalarNode {
-			r.problem(key, "quote a value that begins with { or [", "a key must be a word, not %s", describe(k))
+			r.problem(key, "quote a value that begins with { or [", "key must be a string, not %s", describe(k))
 			continue
 		}
-		// The key's place is where it is written, even when the word comes from an alias.
+		// The position is the key's own, even if its text comes from an alias.
 		k.Line, k.Column = key.Line, key.Column
 		element := keyElement(k.Value)
 		line, twice := lines[k.Value]
 		if twice {
 			r.path = append(r.path, element)
-			r.problem(key, "remove one", "key %s is already set in line %d", quote(k.Value), line)
+			r.problem(key, "remove one", "duplicate key %s, first set in line %d", quote(k.Value), line)
 			r.path = r.path[:len(r.path)-1]
 		}
 		if v := r.below(element, n.Content[i+1], depth); !twice && v != nil {
@@ -164,7 +164,7 @@ func (r *resolver) mapping(n, out *Node, depth int) {
 	}
 }
 
-// merged returns the pairs behind a merge key.
+// merged returns the pairs of a merge key.
 func (r *resolver) merged(n *Node, depth int) []*Node {
 	c := r.below("<<", n, depth-1)
 	if c == nil {
@@ -177,7 +177,7 @@ func (r *resolver) merged(n *Node, depth int) []*Node {
 	var pairs []*Node
 	for _, source := range sources {
 		if source.Kind != yaml.MappingNode {
-			r.problem(n, "", `"<<" takes a mapping or a list of mappings, not %s`, describe(source))
+			r.problem(n, "", `"<<" requires a mapping or a list of mappings, not %s`, describe(source))
 			return nil
 		}
 		pairs = append(pairs, source.Content...)
@@ -185,7 +185,7 @@ func (r *resolver) merged(n *Node, depth int) []*Node {
 	return pairs
 }
 
-// keyElement is a key as the path keeps it: short, since each level below repeats it, and never mistaken for an index.
+// keyElement formats a key for a path: shortened, because every level below repeats it, and distinct from an index.
 func keyElement(key string) string {
 	count := 0
 	for i := range key {

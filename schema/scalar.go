@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: how single values are written. One way each: yes, 0x10, 1_000 and "8080" are all guesses about what was meant.
+// Decodes single values. Each value has exactly one notation: yes, 0x10, 1_000 and "8080" are ambiguous and rejected.
 
 import (
 	"fmt"
@@ -16,7 +16,7 @@ import (
 const (
 	intPattern   = `^-?(0|[1-9][0-9]*)$`
 	floatPattern = `^-?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?$`
-	// timePattern is what JSON shows of RFC 3339; time.Parse decides.
+	// timePattern approximates RFC 3339 for JSON; time.Parse decides.
 	timePattern = `^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2}))?$`
 )
 
@@ -25,7 +25,7 @@ var (
 	number      = regexp.MustCompile(floatPattern)
 )
 
-// scalar decodes what is written as one word.
+// scalar decodes a scalar value.
 func (d *decoder) scalar(c place, v reflect.Value, s sort) {
 	n := c.node
 	expected := map[sort]string{
@@ -34,7 +34,7 @@ func (d *decoder) scalar(c place, v reflect.Value, s sort) {
 	}[s]
 	switch {
 	case IsNull(n):
-		d.problem(c, c.at(), "", "has no value, expected %s", expected)
+		d.problem(c, c.at(), "", "value is missing, expected %s", expected)
 		return
 	case n.Kind != yaml.ScalarNode:
 		d.problem(c, n, "", "expected %s, found %s", expected, describe(n))
@@ -131,11 +131,11 @@ func (d *decoder) number(c place, v reflect.Value, s sort, quoted bool, wrong fu
 		}
 	}
 	if err != nil {
-		d.problem(c, c.node, "", "%s is too large a number", c.show())
+		d.problem(c, c.node, "", "%s is too large", c.show())
 	}
 }
 
-// ParseTime reads an RFC 3339 time, or a date, which is its first moment in UTC. The error does not quote the text.
+// ParseTime parses an RFC 3339 time, or a date, which means midnight UTC. The error does not quote the text.
 func ParseTime(text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil {
 		return t, nil

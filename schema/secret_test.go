@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// vault holds secrets in every way a document can.
+// vault contains secrets in every supported form.
 type vault struct {
 	Password secret.Text            `yaml:"password" required:"true" doc:"the password"`
 	Token    *secret.Text           `yaml:"token" pattern:"^t-"`
@@ -19,7 +19,7 @@ type vault struct {
 	Mode     secret.Text            `yaml:"mode" enum:"open-sesame,closed"`
 }
 
-func TestSecretsAreRead(t *testing.T) {
+func TestSecret_Decode(t *testing.T) {
 	var v vault
 	if got := problems(t, "password: 0123\ntoken: t-1\nkeys: [a, b]\nusers: {eu: c}\nmode: closed\n", &v); got != "" {
 		t.Fatal(got)
@@ -33,14 +33,14 @@ func TestSecretsAreRead(t *testing.T) {
 	}
 }
 
-func TestSecretWords(t *testing.T) {
-	// The nearest word would tell what was written.
+func TestSecret_NoNearestWord(t *testing.T) {
+	// The nearest word would reveal the value.
 	if got := problems(t, "password: a\nmode: closd\n", &vault{}); got != "f.yaml:2:7: mode: text is not one of open-sesame, closed" {
 		t.Error(got)
 	}
 }
 
-func TestSecretsNeverShow(t *testing.T) {
+func TestSecret_NeverQuoted(t *testing.T) {
 	const mark = "mark-4711"
 	for _, text := range []string{
 		"password: %s\ntoken: %[1]s\nkeys: [[%[1]s], {x: %[1]s}, 1]\nusers: {eu: [%[1]s], us: {x: %[1]s}}\nmode: %[1]s\n",
@@ -56,10 +56,10 @@ func TestSecretsNeverShow(t *testing.T) {
 			ps = append(schema.Expand("f.yaml", n, lookup), schema.Decode("f.yaml", n, &vault{})...)
 		}
 		if len(ps) == 0 {
-			t.Errorf("no problem with %s", text)
+			t.Errorf("no problem in %s", text)
 		}
 		if strings.Contains(ps.Error(), mark) {
-			t.Errorf("%s shows the secret:\n%s", text, ps.Error())
+			t.Errorf("%s reveals the secret:\n%s", text, ps.Error())
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package schema
 
-// Rules of this file: a mapping becomes a struct. Unknown keys and missing ones are told beside each other; the struct's own Validate is asked only
-// when its parts are whole, so that it may trust them.
+// Decodes a mapping into a struct. Unknown and missing keys are reported together. Validate is called only for a valid
+// struct, so it can rely on its fields.
 
 import (
 	"cmp"
@@ -35,11 +35,11 @@ func (d *decoder) structure(c place, v reflect.Value) {
 		i := slices.Index(names, key.Value)
 		switch {
 		case key.Kind != yaml.ScalarNode:
-			d.problem(c, key, "", "a key must be a word, not %s", describe(key))
+			d.problem(c, key, "", "key must be a string, not %s", describe(key))
 		case i < 0:
 			d.problem(place{path: c.path}, key, didYouMean(key.Value, names, "known here"), "unknown field %s", quote(key.Value))
 		case seen[key.Value]:
-			d.problem(c, key, "remove one", "key %s is written twice", quote(key.Value))
+			d.problem(c, key, "remove one", "duplicate key %s", quote(key.Value))
 		default:
 			seen[key.Value] = true
 			d.value(c.child(key, node, Field(c.path, key.Value)), v.FieldByIndex(fields[i].index), fields[i].rules)
@@ -59,10 +59,10 @@ func (d *decoder) structure(c place, v reflect.Value) {
 	}
 }
 
-// validate asks the struct, and the structs inlined in it.
+// validate calls Validate of the struct and of the structs inlined in it.
 func (d *decoder) validate(c place, v reflect.Value) {
 	for i := range v.NumField() {
-		// An embedded struct may be asked twice, since its method may be ours too; repetitions go when sorting.
+		// Validate of an embedded struct may run twice, because its method may be promoted; sorting removes duplicates.
 		if v.Type().Field(i).Tag.Get("inline") == "true" && v.Field(i).CanInterface() {
 			d.validate(c, v.Field(i))
 		}
@@ -97,7 +97,8 @@ func (d *decoder) validate(c place, v reflect.Value) {
 	}
 }
 
-// locate finds a field below a struct's mapping, by its key or its path (postgres.ports[0]): the deepest part that is written, and the whole path.
+// locate finds a field below a struct's mapping by its key or path (postgres.ports[0]). It returns the deepest existing
+// node and the whole path.
 func locate(c place, name string) (*Node, string) {
 	at, path, node := c.at(), c.path, c.node
 	for part := range strings.SplitSeq(strings.ReplaceAll(name, "[", ".["), ".") {

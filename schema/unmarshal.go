@@ -1,6 +1,6 @@
 package schema
 
-// Rules of this file: what a type with its own way of reading implements, and what it needs for that.
+// Interfaces and helpers for types that decode themselves.
 
 import (
 	"encoding/json"
@@ -9,20 +9,22 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Unmarshaler is a type that reads its node itself (null included). It may call DecodeAt on its own receiver to fill its tagged fields. A type that
-// is also a Secret must not quote n in problems; what it quotes all the same is masked.
+// Unmarshaler is a type that decodes its own node (including null). It may call DecodeAt on its own receiver to fill
+// its tagged fields. A type that is also a Secret must not quote n in problems; such quotes are masked.
 type Unmarshaler interface {
 	UnmarshalNode(file, path string, n *Node) Problems
 }
 
-// Described is a type that knows the JSON Schema of its value, asked of a zero value. It may call JSON on its own type.
+// Described is a type that returns the JSON Schema of its value. The method is called on a zero value and may call JSON
+// on its own type.
 type Described interface{ JSONSchema() map[string]any }
 
-// Validator is asked after a struct was decoded without a problem. Each error becomes a problem at the struct's line; a FieldError points at a field,
-// a Problem is taken as it is.
+// Validator is called after a struct was decoded without a problem. Each error becomes a problem at the struct's line.
+// A FieldError refers to a field. A Problem is used unchanged.
 type Validator interface{ Validate() []error }
 
-// FieldError is an error of Validate about one field, named by its key ("port") or its path from the struct ("postgres.port").
+// FieldError is an error of Validate about one field, identified by its key ("port") or its path from the struct
+// ("postgres.port").
 type FieldError struct {
 	Field string
 	Err   error
@@ -32,23 +34,23 @@ func (e FieldError) Error() string { return e.Field + ": " + e.Err.Error() }
 
 func (e FieldError) Unwrap() error { return e.Err }
 
-// IsNull reports whether n was written without a value.
+// IsNull reports whether n has no value.
 func IsNull(n *Node) bool {
 	return n == nil || n.Kind == 0 || n.Kind == yaml.ScalarNode && n.Tag == "!!null"
 }
 
-// Text returns the scalar n as it is written.
+// Text returns the scalar n as written.
 func Text(file, path string, n *Node) (string, Problems) {
 	switch {
 	case IsNull(n):
-		return "", Problems{Problemf(file, path, n, "has no value")}
+		return "", Problems{Problemf(file, path, n, "value is missing")}
 	case n.Kind != yaml.ScalarNode:
 		return "", Problems{Problemf(file, path, n, "expected text, found %s", describe(n))}
 	}
 	return n.Value, nil
 }
 
-// Pairs ranges over the keys and values of a mapping, in order; over nothing if n is something else.
+// Pairs ranges over the keys and values of a mapping, in order. Other nodes have no pairs.
 func Pairs(n *Node) iter.Seq2[*Node, *Node] {
 	return func(yield func(key, value *Node) bool) {
 		if n == nil || n.Kind != yaml.MappingNode {
@@ -62,7 +64,8 @@ func Pairs(n *Node) iter.Seq2[*Node, *Node] {
 	}
 }
 
-// Quote shows the scalar n in a message: quoted, cut at 40 characters, control characters escaped, <expanded> if Expand made it. Not for secrets.
+// Quote formats the scalar n for a message: quoted, truncated to 40 characters, control characters escaped, <expanded>
+// if Expand changed it. Not for secrets.
 func Quote(n *Node) string {
 	switch {
 	case IsNull(n) || n.Kind != yaml.ScalarNode:
@@ -73,7 +76,7 @@ func Quote(n *Node) string {
 	return quote(n.Value)
 }
 
-// copyJSON is a deep copy of a schema, so that ours never changes a Described's own.
+// copyJSON returns a deep copy of a schema, so that changes never affect a Described's own.
 func copyJSON(m map[string]any) map[string]any {
 	var out map[string]any
 	text, err := json.Marshal(m)
@@ -81,7 +84,7 @@ func copyJSON(m map[string]any) map[string]any {
 		err = json.Unmarshal(text, &out)
 	}
 	if err != nil {
-		panic("schema: a JSON Schema that is not JSON: " + err.Error())
+		panic("schema: invalid JSON Schema: " + err.Error())
 	}
 	return out
 }

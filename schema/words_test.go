@@ -23,10 +23,10 @@ func TestNearest(t *testing.T) {
 		}
 	}
 	if got := schema.Nearest("cat", []string{"cut", "car", ""}); got != "car" {
-		t.Errorf("of two equally near words %q, want the first of the alphabet", got)
+		t.Errorf("Nearest of a tie = %q, want the alphabetically first word", got)
 	}
 	if got := schema.Nearest("x", []string{"a"}); got != "" {
-		t.Errorf("Nearest(x) = %q, but nothing of it is alike", got)
+		t.Errorf("Nearest(x) = %q, want none", got)
 	}
 	if got := schema.Nearest("a_b", []string{"a-b", "a_b"}); got != "a_b" {
 		t.Errorf("Nearest = %q, want the same word", got)
@@ -39,10 +39,10 @@ func FuzzNearest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, a, b string) {
 		there, back := schema.Nearest(a, []string{b}), schema.Nearest(b, []string{a})
 		if (there == "") != (back == "") {
-			t.Errorf("Nearest(%q, %q) = %q, but the other way %q", a, b, there, back)
+			t.Errorf("Nearest(%q, %q) = %q, but %q in reverse", a, b, there, back)
 		}
 		if there != "" && there != b {
-			t.Errorf("Nearest(%q, %q) = %q, which is no candidate", a, b, there)
+			t.Errorf("Nearest(%q, %q) = %q, which is not a candidate", a, b, there)
 		}
 	})
 }
@@ -59,9 +59,9 @@ func TestDuration(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"": "a duration is missing", "-": "a duration is missing", "90": "a duration without a unit", "1h30": "a duration without a unit", "1h1h": "the units of a duration go",
-		"1m1h": "the units of a duration go", "1y": "unknown unit", "1.5h": "unknown unit", "1 h": "unknown unit", "1H": "unknown unit", "h": "not a duration", "+1h": "not a duration",
-		"--1h": "not a duration", "9223372036854775808ns": "292 years", "292000000d": "292 years", "106751d24h": "292 years", "99999999999999999999s": "292 years", "1h-1m": "unknown unit",
+		"": "missing duration", "-": "missing duration", "90": "duration has no unit", "1h30": "duration has no unit", "1h1h": "duration units must be",
+		"1m1h": "duration units must be", "1y": "unknown duration unit", "1.5h": "unknown duration unit", "1 h": "unknown duration unit", "1H": "unknown duration unit", "h": "not a duration", "+1h": "not a duration",
+		"--1h": "not a duration", "9223372036854775808ns": "292 years", "292000000d": "292 years", "106751d24h": "292 years", "99999999999999999999s": "292 years", "1h-1m": "unknown duration unit",
 	} {
 		if got, err := schema.ParseDuration(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseDuration(%q) = %v, %v, want an error with %q", text, got, err, want)
@@ -106,8 +106,8 @@ func TestBytes(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"": "not a size", "10": "a size without a unit", "10mb": "unknown unit", "10M": "unknown unit", "1.5GB": "not a size", "-1B": "not a size", "GB": "not a size",
-		"8388608TiB": "larger than 8 EiB", "9223372036854775808B": "larger than 8 EiB", "1GB1MB": "not a size", "1 GB": "unknown unit",
+		"": "not a size", "10": "size has no unit", "10mb": "unknown size unit", "10M": "unknown size unit", "1.5GB": "not a size", "-1B": "not a size", "GB": "not a size",
+		"8388608TiB": "exceeds 8 EiB", "9223372036854775808B": "exceeds 8 EiB", "1GB1MB": "not a size", "1 GB": "unknown size unit",
 	} {
 		if got, err := schema.ParseBytes(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("ParseBytes(%q) = %d, %v, want an error with %q", text, got, err, want)
@@ -120,7 +120,7 @@ func TestBytes(t *testing.T) {
 	}
 }
 
-func TestTextOfDurationAndBytes(t *testing.T) {
+func TestText_DurationAndBytes(t *testing.T) {
 	type sizes struct {
 		D schema.Duration
 		B schema.Bytes
@@ -135,7 +135,7 @@ func TestTextOfDurationAndBytes(t *testing.T) {
 	}
 	for _, text := range []string{`{"D":"2"}`, `{"B":"3"}`} {
 		kept := back
-		if err := json.Unmarshal([]byte(text), &kept); err == nil || !strings.Contains(err.Error(), "without a unit") || kept != back {
+		if err := json.Unmarshal([]byte(text), &kept); err == nil || !strings.Contains(err.Error(), "has no unit") || kept != back {
 			t.Errorf("%s: %v, %+v", text, err, kept)
 		}
 	}
@@ -154,13 +154,13 @@ func TestParseTime(t *testing.T) {
 	}
 }
 
-func TestHelpersOfUnmarshalers(t *testing.T) {
+func TestUnmarshalerHelpers(t *testing.T) {
 	n, err := schema.Parse("f.yaml", []byte("word: \"a\\nb\"\nnull: ~\nlist: []\nmap: {}\ndate: 2026-11-23\nnumber: 1.5\nbool: true\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := map[string][2]string{ // Quote, Text
-		"word": {`"a\nb"`, "a\nb"}, "null": {"nothing", "f.yaml:2:7: x: has no value"}, "list": {"a list", "f.yaml:3:7: x: expected text, found a list"},
+		"word": {`"a\nb"`, "a\nb"}, "null": {"nothing", "f.yaml:2:7: x: value is missing"}, "list": {"a list", "f.yaml:3:7: x: expected text, found a list"},
 		"map": {"a mapping", "f.yaml:4:6: x: expected text, found a mapping"}, "date": {`"2026-11-23"`, "2026-11-23"}, "number": {`"1.5"`, "1.5"}, "bool": {`"true"`, "true"},
 	}
 	seen := 0
@@ -177,9 +177,9 @@ func TestHelpersOfUnmarshalers(t *testing.T) {
 		}
 	}
 	for range schema.Pairs(n.Content[0]) {
-		t.Error("Pairs of a word")
+		t.Error("Pairs of a string")
 	}
 	if seen != len(want) || !schema.IsNull(nil) || schema.Expanded(nil) || schema.Expand("f.yaml", nil, lookup) != nil {
-		t.Error("nil is nothing, and all pairs are seen")
+		t.Error("IsNull(nil) is false, or Pairs skipped a pair")
 	}
 }
