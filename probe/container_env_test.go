@@ -77,9 +77,9 @@ func TestContainerEnvOnDocker(t *testing.T) {
 		{"switch with another word", "      PBS_GEO_ENFORCEMENT: 'true'\n", "container_env_flag", "{all: [PBS_GEO_ENFORCEMENT]}", StateFail, ReasonDrift, "another value"},
 		{"switch that is not there", "      PBS_NEW: 'true'\n", "container_env_flag", "{all: [PBS_NEW]}", StateFail, ReasonDrift, "PBS_NEW is not set"},
 		{"overridden", "      PBS_ENFORCE_GDPR: '1'\n      PBS_ENFORCE_CCPA: 'true'\n      PBS_DISABLE_GDPR_ENFORCEMENT: '1'\n", "container_env_flag",
-			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDisabled, "switches it off again"},
+			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDisabled, "disables it"},
 		{"override taken out of the file", "      PBS_ENFORCE_GDPR: '1'\n      PBS_ENFORCE_CCPA: 'true'\n", "container_env_flag",
-			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDrift, "switches it off again"},
+			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDrift, "disables it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := look(t, pass(tt.env, deployment.Settings{}), tt.kind, tt.spec)

@@ -10,27 +10,27 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// env_file: is the deployment's env file complete, as Compose reads it, and out of others' reach?
+// env_file: is the env file complete as Compose reads it, and protected from other users?
 //
-// Complete means: every key that the checklist, a template beside the file (.env.example) and the compose file's variables ask for is set. The
-// file is parsed, never executed.
+// Complete means that every key required by the checklist, by the template next to the file (.env.example) and by
+// variables of the compose file is set. The file is parsed, never executed.
 
 func envFileKind() Kind {
 	return Kind{
 		Name:     "env_file",
-		Question: "Does the env file parse, set everything that is asked for, and keep others out?",
+		Question: "Does the env file parse, set every required variable and deny access to other users?",
 		Example:  "{required: [DB_PASSWORD]}",
 		Layer:    LayerDeclared,
-		Reads:    "the env file, its template and the compose file; needs to read them",
+		Reads:    "the env file, its template and the compose file; needs read permission",
 		Alone:    true,
 		New:      func() any { return &envFile{Template: true, Compose: true} },
 	}
 }
 
 type envFile struct {
-	Required []string `yaml:"required" doc:"variables that must be set to something"`
-	Template bool     `yaml:"template" default:"true" doc:"every key of the template beside the file must be there, be it empty"`
-	Compose  bool     `yaml:"compose" default:"true" doc:"every variable that the compose file refers to without a default must be set"`
+	Required []string `yaml:"required" doc:"variables that must be set and not empty"`
+	Template bool     `yaml:"template" default:"true" doc:"every key of the template next to the file must be present, but may be empty"`
+	Compose  bool     `yaml:"compose" default:"true" doc:"every variable that the compose file uses without a default must be set"`
 }
 
 func (s *envFile) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -47,7 +47,7 @@ func (s *envFile) Probe(_ context.Context, p *Pass) (Result, error) {
 	return f.Result("%s: %d keys", env.File, len(env.Entries)), nil
 }
 
-// noEnvFile judges that the env file cannot be read. Where none was found, those that lie around under other names are told.
+// noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names.
 func noEnvFile(p *Pass, err error) (Result, error) {
 	place := p.View.Place(deployment.FactEnvFile)
 	if place.Path() != "" || len(place.Others) == 0 || !errors.Is(err, fs.ErrNotExist) {
@@ -57,13 +57,14 @@ func noEnvFile(p *Pass, err error) (Result, error) {
 	for _, other := range place.Others {
 		names = append(names, p.Deployment.Rel(other))
 	}
-	return Failed(ReasonMissing, "there is neither .env.production nor .env; where Compose is started with another (%s), name it in deployment.env_file", someOf(names)), nil
+	return Failed(ReasonMissing,
+		"no .env.production or .env found. If Compose uses another file (%s), set deployment.env_file", someOf(names)), nil
 }
 
-// judge judges the file by itself.
+// judge evaluates the file on its own.
 func (s *envFile) judge(env *deployment.Env, f *Findings) {
 	if len(env.Entries) == 0 && env.Err() == nil {
-		f.Fail(ReasonEmpty, "%s sets nothing", env.File)
+		f.Fail(ReasonEmpty, "%s contains no variables", env.File)
 	}
 	for _, pr := range env.Problems {
 		where := fmt.Sprintf("%s:%d", env.File, pr.Line)
@@ -81,20 +82,21 @@ func (s *envFile) judge(env *deployment.Env, f *Findings) {
 		missingKey(env, key, "the checklist", f)
 	}
 	if env.Mode.Perm()&0o007 != 0 {
-		f.Warn(ReasonExposed, "%s has mode %04o: others may use it; chmod 600", env.File, env.Mode.Perm())
+		f.Warn(ReasonExposed, "%s has mode %04o: other users can access it. Run chmod 600", env.File, env.Mode.Perm())
 	} else if env.Mode.Perm()&0o020 != 0 {
-		f.Warn(ReasonExposed, "%s has mode %04o: its group may change it; chmod 600", env.File, env.Mode.Perm())
+		f.Warn(ReasonExposed, "%s has mode %04o: its group can modify it. Run chmod 600", env.File, env.Mode.Perm())
 	}
 }
 
-// missingKey notes a key that is not set to anything.
+// missingKey reports a key that is unset or empty.
 func missingKey(env *deployment.Env, key, who string, f *Findings) {
 	if e, ok := env.Get(key); !ok || e.Text.Empty() && len(e.Unset) == 0 {
-		f.Fail(ReasonMissing, "%s asks for %s, which is not set in %s", who, key, env.File)
+		f.Fail(ReasonMissing, "%s is not set in %s, but required by %s", key, env.File, who)
 	}
 }
 
-// template holds the file to the template beside it. A key that is there and empty was left so by somebody who saw it.
+// template reports keys of the template that the file lacks. An empty key counts as present: it was left empty on
+// purpose.
 func (s *envFile) template(view *deployment.View, env *deployment.Env, f *Findings) error {
 	if !s.Template {
 		return nil
@@ -108,13 +110,14 @@ func (s *envFile) template(view *deployment.View, env *deployment.Env, f *Findin
 	}
 	for _, e := range template.Entries {
 		if !slices.ContainsFunc(env.Entries, func(have deployment.Entry) bool { return have.Key == e.Key }) {
-			f.Fail(ReasonMissing, "%s lists %s, which %s does not have", template.File, e.Key, env.File)
+			f.Fail(ReasonMissing, "%s is missing in %s, but listed in %s", e.Key, env.File, template.File)
 		}
 	}
 	return nil
 }
 
-// variables holds the file to the variables that the compose file refers to. A compose file that cannot be read is compose_syntax's matter.
+// variables reports variables of the compose file that the env file does not set. An unreadable compose file is
+// reported by compose_syntax.
 func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *Findings) {
 	if !s.Compose {
 		return
@@ -128,14 +131,15 @@ func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *Findi
 		switch {
 		case v.Optional || ok && !e.Text.Empty() || slices.Contains(shellVariables(), v.Name):
 		case v.Required:
-			f.Fail(ReasonMissing, "%s:%d requires %s, which is not set in %s", v.File, v.Line, v.Name, env.File)
+			f.Fail(ReasonMissing, "%s is not set in %s, but %s:%d requires it", v.Name, env.File, v.File, v.Line)
 		case !ok:
-			f.Fail(ReasonMissing, "%s:%d refers to %s without a default, and it is not set in %s", v.File, v.Line, v.Name, env.File)
+			f.Fail(ReasonMissing, "%s is not set in %s, but %s:%d uses it without a default", v.Name, env.File, v.File, v.Line)
 		case secretName.MatchString(v.Name) && len(e.Unset) == 0:
-			f.Warn(ReasonMissing, "%s:%d refers to %s without a default, and it is empty at %s:%d", v.File, v.Line, v.Name, env.File, e.Line)
+			f.Warn(ReasonMissing, "%s is empty at %s:%d, but %s:%d uses it without a default", v.Name, env.File, e.Line, v.File,
+				v.Line)
 		}
 	}
 }
 
-// shellVariables are set by whoever starts Compose, and stand in no env file.
+// shellVariables are set by the shell that starts Compose, not by env files.
 func shellVariables() []string { return []string{"HOME", "HOSTNAME", "PWD", "USER", "UID", "GID"} }

@@ -8,29 +8,29 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// env_flag: are switches of the environment on, in the words that the service understands, and is none of their overrides?
+// env_flag: are switches set to a word that the service reads as true, and not overridden?
 //
-// Services differ in what they take for true: where `true` and `1` alone are read, `yes` means off. So the words are the rule's, compared
-// letter by letter.
+// Services differ in what they accept: where only `true` and `1` count, `yes` means off. The accepted words are
+// therefore part of the rule and compared case-sensitively.
 
 func envFlagKind() Kind {
 	return Kind{
 		Name:     "env_flag",
-		Question: "Are the switches on, in a word that the service takes for true, and not overridden?",
+		Question: "Are the switches set to a word that the service accepts as true, and not overridden?",
 		Example:  "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
 		Layer:    LayerDeclared,
-		Reads:    "the env file and the compose file; needs to read them",
+		Reads:    "the env file and the compose file; needs read permission",
 		New:      func() any { return &envFlag{True: []string{"true", "1"}} },
 	}
 }
 
 type envFlag struct {
 	All       []string `yaml:"all" required:"true" doc:"variables that must all be on"`
-	True      []string `yaml:"true" default:"[true, 1]" doc:"what the service takes for true, letter by letter"`
-	Overrides []string `yaml:"overrides" doc:"variables that switch off again what these switch on; set to anything but a word for false they fail"`
+	True      []string `yaml:"true" default:"[true, 1]" doc:"words that the service accepts as true (case-sensitive)"`
+	Overrides []string `yaml:"overrides" doc:"variables that disable the switches; any value other than a word for false fails"`
 }
 
-// falseWords are what no service takes for true.
+// falseWords are words that no service accepts as true.
 func falseWords() []string { return []string{"false", "0", "no", "off", ""} }
 
 func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -55,26 +55,27 @@ func (s *envFlag) Probe(_ context.Context, p *Pass) (Result, error) {
 	return f.Result("%s: on", words(s.All)), nil
 }
 
-// override judges a variable that would switch off again.
+// override evaluates a variable that would disable the switches.
 func (s *envFlag) override(v deployment.Value) Result {
 	if v.Set && !slices.Contains(falseWords(), strings.ToLower(strings.TrimSpace(v.Text.Reveal()))) {
-		return Failed(ReasonDisabled, "%s at %s switches it off again", v.Key, v.Origin)
+		return Failed(ReasonDisabled, "%s at %s disables it", v.Key, v.Origin)
 	}
-	return Passed("%s does not switch it off", v.Key)
+	return Passed("%s does not disable it", v.Key)
 }
 
 func (s *envFlag) judge(v deployment.Value) Result {
 	word := v.Text.Reveal()
 	switch {
 	case !v.Set || word == "":
-		return Failed(ReasonMissing, "%s is %s; it must be one of %s", v.Key, unset(v), words(s.True))
+		return Failed(ReasonMissing, "%s is %s; expected one of %s", v.Key, unset(v), words(s.True))
 	case slices.Contains(s.True, word):
 		return Passed("%s is %q", v.Key, word)
 	case slices.Contains(falseWords(), strings.ToLower(word)):
-		return Failed(ReasonDisabled, "%s is %q at %s; it must be one of %s", v.Key, strings.ToLower(word), v.Origin, words(s.True))
+		return Failed(ReasonDisabled, "%s is %q at %s; expected one of %s", v.Key, strings.ToLower(word), v.Origin,
+			words(s.True))
 	case isBlankWord(word):
-		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; it must be one of %s", v.Key, v.Origin, words(s.True))
+		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; expected one of %s", v.Key, v.Origin, words(s.True))
 	}
-	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not accept as true; it must be one of %s", v.Key,
+	return Failed(ReasonInvalid, "%s is %s at %s, which the service does not accept as true; expected one of %s", v.Key,
 		known(word, "yes", "on", "y", "t", "true", "enabled", "enable"), v.Origin, words(s.True))
 }

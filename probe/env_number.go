@@ -16,27 +16,28 @@ import (
 
 // env_number: is a variable a number or a duration within its bounds?
 //
-// The variables are named, or told by patterns (RATE_LIMIT*), of which at least one must be set; all that are set are judged. Switches among
-// them (RATE_LIMIT_ENABLED) must not be off. A pattern finds more than limits: what a key's last word says to be something else (the database
-// that counts, the window of the limit) is no limit, and its off is nobody's. A limit may name its unit of time: 100/minute.
+// Variables are given by name or pattern (RATE_LIMIT*). At least one must be set, and every one that is set is checked.
+// Switches among them (RATE_LIMIT_ENABLED) must not be off. A pattern also matches variables that are not limits, such
+// as a database number or the window of the limit: their last word identifies them, and they are ignored. A limit may
+// name its unit of time: 100/minute.
 
 func envNumberKind() Kind {
 	return Kind{
 		Name:     "env_number",
-		Question: "Is a positive number set, within its bounds?",
+		Question: "Is a positive number set and within its bounds?",
 		Example:  "{any: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS], not_above: {DB_MAX_IDLE_CONNS: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS]}}",
 		Layer:    LayerDeclared,
-		Reads:    "the env file and the compose file; needs to read them",
+		Reads:    "the env file and the compose file; needs read permission",
 		New:      func() any { return &envNumber{Min: 1} },
 	}
 }
 
 type envNumber struct {
-	Any      []string            `yaml:"any" required:"true" doc:"names or patterns (RATE_LIMIT*) of variables, at least one of which must be set; all that are set are judged"`
-	Duration bool                `yaml:"duration" default:"false" doc:"values are durations (90s, 5m, or a number of seconds), and so are the bounds, in seconds"`
-	Min      float64             `yaml:"min" default:"1" doc:"smallest good value"`
-	Max      float64             `yaml:"max" doc:"largest good value; none when not set"`
-	NotAbove map[string][]string `yaml:"not_above" doc:"variables that, where set, must not exceed the first that is set of others"`
+	Any      []string            `yaml:"any" required:"true" doc:"names or patterns (RATE_LIMIT*) of variables; at least one must be set, and each one that is set is checked"`
+	Duration bool                `yaml:"duration" default:"false" doc:"values are durations (90s, 5m or a number of seconds); bounds are in seconds"`
+	Min      float64             `yaml:"min" default:"1" doc:"minimum value"`
+	Max      float64             `yaml:"max" doc:"maximum value; unlimited when unset"`
+	NotAbove map[string][]string `yaml:"not_above" doc:"variables that must not exceed the first set variable of a list"`
 }
 
 func (s *envNumber) Validate() []error {
@@ -46,7 +47,7 @@ func (s *envNumber) Validate() []error {
 	}
 	for _, pattern := range s.Any {
 		if _, err := path.Match(pattern, ""); err != nil || pattern == "" {
-			errs = append(errs, errors.New("any: a pattern is malformed"))
+			errs = append(errs, errors.New("any: malformed pattern"))
 		}
 	}
 	return errs
@@ -57,7 +58,7 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return unreadable(s.Any[0]+" cannot be looked up", err)
 	}
-	for _, plain := range s.Any { // one that a secret or a file gives is not among the keys
+	for _, plain := range s.Any { // Keys omits variables set from a secret or a file
 		if !strings.ContainsAny(plain, `*?[\`) && !slices.Contains(keys, plain) {
 			keys = append(keys, plain)
 		}
@@ -91,24 +92,24 @@ func (s *envNumber) Probe(_ context.Context, p *Pass) (Result, error) {
 		return unreadable(s.Any[0]+" cannot be looked up", err)
 	}
 	if len(good) == 0 && len(neighbours) > 0 {
-		f.Fail(ReasonMissing, "no good value for any of %s: %s in %s", words(s.Any), s.what("no"), someOf(neighbours))
+		f.Fail(ReasonMissing, "no valid value for any of %s: %s in %s", words(s.Any), s.what("no"), someOf(neighbours))
 	} else if len(good) == 0 {
-		f.Fail(ReasonMissing, "no good value for any of %s", words(s.Any))
+		f.Fail(ReasonMissing, "no valid value for any of %s", words(s.Any))
 	}
 	return f.Result("%s: within bounds", words(good)), nil
 }
 
 var (
-	// isSwitch matches keys whose on or off decides about all; offSwitch those that decide by their on.
+	// isSwitch matches keys that enable the limits; offSwitch those that disable them.
 	isSwitch  = regexp.MustCompile(`(?i)(^|_)(ENABLED?|ACTIVE|ON)$`)
 	offSwitch = regexp.MustCompile(`(?i)(^|_)(DISABLED?|OFF|BYPASS|DRY_?RUN|SHADOW|LOG_ONLY|REPORT_ONLY)$`)
-	// besideLimit matches keys of a pattern whose number is none of a limit.
+	// besideLimit matches keys whose number is not a limit.
 	besideLimit = regexp.MustCompile(`(?i)_(DB|DATABASE|PORT|WINDOW|PERIOD|INTERVAL|DURATION|SECONDS|SECS|MS|MINUTES|TTL|TIMEOUT|DELAY|STATUS|STATUS_CODE|CODE|PREFIX|HOPS|VERSION)$`)
-	// perTime is the unit behind a limit.
+	// perTime matches a limit with its unit of time.
 	perTime = regexp.MustCompile(`(?i)^(\d+)\s*(?:r|req|reqs|requests)?\s*(?:/|-| per )\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
 )
 
-// judge judges one variable; counts tells numbers from switches beside them.
+// judge evaluates one variable; counts is false for switches and other variables that are not limits.
 func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	text := strings.TrimSpace(v.Text.Reveal())
 	byPattern := !slices.Contains(s.Any, v.Key)
@@ -119,12 +120,12 @@ func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 		if on || text == "1" {
 			return Failed(ReasonDisabled, "%s is %q at %s", v.Key, lower, v.Origin), false
 		}
-		return Passed("%s switches nothing off", v.Key), false
+		return Passed("%s is off", v.Key), false
 	case byPattern && isSwitch.MatchString(v.Key):
 		off = off || text == "0"
 		on = on || text == "1"
 	case byPattern && (off || on), byPattern && !s.Duration && besideLimit.MatchString(v.Key):
-		return Passed("%s is no limit", v.Key), false
+		return Passed("%s is not a limit", v.Key), false
 	}
 	switch {
 	case text == "":
@@ -139,18 +140,18 @@ func (s *envNumber) judge(v deployment.Value) (r Result, counts bool) {
 	number, err := s.number(text)
 	switch {
 	case err != nil && !s.Duration && byPattern:
-		return Passed("%s is not a number", v.Key), false // a pattern finds neighbours too: RATE_LIMIT_STRATEGY
+		return Passed("%s is not a number", v.Key), false // a pattern also matches text: RATE_LIMIT_STRATEGY
 	case err != nil:
-		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("no")), true
+		return Failed(ReasonInvalid, "%s at %s is %s", v.Key, v.Origin, s.what("not a")), true
 	case number < s.Min:
 		return Failed(ReasonThreshold, "%s at %s is less than %s", v.Key, v.Origin, s.shown(s.Min)), true
 	case s.Max != 0 && number > s.Max:
 		return Failed(ReasonThreshold, "%s at %s is more than %s", v.Key, v.Origin, s.shown(s.Max)), true
 	}
-	return Passed("%s is good", v.Key), true
+	return Passed("%s is within bounds", v.Key), true
 }
 
-// shown is a bound as people write it.
+// shown formats a bound for messages.
 func (s *envNumber) shown(bound float64) string {
 	if s.Duration {
 		return schema.Duration(bound * float64(time.Second)).String()
@@ -158,7 +159,7 @@ func (s *envNumber) shown(bound float64) string {
 	return strconv.FormatFloat(bound, 'f', -1, 64)
 }
 
-// compare holds the variables of not_above to their limits.
+// compare checks the variables of not_above.
 func (s *envNumber) compare(view *deployment.View, f *Findings) error {
 	low := make([]string, 0, len(s.NotAbove))
 	for key := range s.NotAbove {
@@ -189,7 +190,7 @@ func (s *envNumber) compare(view *deployment.View, f *Findings) error {
 	return nil
 }
 
-// number reads an integer, or a duration as seconds.
+// number parses an integer, or a duration in seconds.
 func (s *envNumber) number(text string) (float64, error) {
 	if m := perTime.FindStringSubmatch(text); m != nil && !s.Duration {
 		text = m[1]

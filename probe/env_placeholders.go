@@ -11,8 +11,8 @@ import (
 
 // env_placeholders: has every value of the deployment's env files been replaced?
 //
-// It looks at every value of every env file that is in use; templates and unused files are left alone. A domain of the documentation's is a
-// warning: the deployment works without it, for somebody else.
+// It checks every value of every env file in use; templates and unused files are skipped. A documentation domain is
+// only a warning, because the deployment runs without it.
 
 func envPlaceholdersKind() Kind {
 	return Kind{
@@ -20,7 +20,7 @@ func envPlaceholdersKind() Kind {
 		Question: "Has every value of the env files in use been replaced?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "every env file that the deployment uses; needs to read them",
+		Reads:    "every env file that the deployment uses; needs read permission",
 		Values:   []*Value{EnvPlaceholders},
 		Alone:    true,
 		New:      func() any { return &envPlaceholders{} },
@@ -28,7 +28,7 @@ func envPlaceholdersKind() Kind {
 }
 
 type envPlaceholders struct {
-	Except []string `yaml:"except" doc:"variables whose value is meant to look like a placeholder"`
+	Except []string `yaml:"except" doc:"variables whose value may look like a placeholder"`
 }
 
 func (s *envPlaceholders) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -68,7 +68,7 @@ func (s *envPlaceholders) judge(envs []*deployment.Env, template *deployment.Env
 	var f Findings
 	for _, env := range envs {
 		if err := env.Err(); err != nil {
-			f.Fail(ReasonInvalid, "%v: what stands behind is not judged", err)
+			f.Fail(ReasonInvalid, "%v: variables after it were not checked", err)
 		}
 		for _, e := range env.Entries {
 			if e.Inherited || slices.Contains(s.Except, e.Key) {
@@ -84,15 +84,16 @@ func (s *envPlaceholders) judge(envs []*deployment.Env, template *deployment.Env
 				f.Fail(ReasonPlaceholder, "%s at %s:%d refers to %s, which has no value", e.Key, env.File, e.Line, words(e.Unset))
 			case copied[e.Key+"="+text] > 0:
 				placeholders++
-				f.Fail(ReasonPlaceholder, "%s at %s:%d is still the value of %s:%d", e.Key, env.File, e.Line, template.File, copied[e.Key+"="+text])
+				f.Fail(ReasonPlaceholder, "%s at %s:%d is unchanged from %s:%d", e.Key, env.File, e.Line, template.File,
+					copied[e.Key+"="+text])
 			case hasPlaceholderDomain(text):
-				f.Warn(ReasonPlaceholder, "%s at %s:%d names a domain of the documentation's", e.Key, env.File, e.Line)
+				f.Warn(ReasonPlaceholder, "%s at %s:%d contains a documentation domain", e.Key, env.File, e.Line)
 			}
 		}
 	}
 	f.Measure(EnvPlaceholders.Of(float64(placeholders)))
 	if entries == 0 {
-		f.Fail(ReasonEmpty, "the env files set nothing")
+		f.Fail(ReasonEmpty, "env files contain no variables")
 	}
 	return f.Result("%d values in %d env files, all replaced", entries, len(envs))
 }

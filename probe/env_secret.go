@@ -12,35 +12,35 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// env_secret: is a secret of the environment set, replaced, long enough and used once?
+// env_secret: is a secret of the environment set, not a placeholder, long enough and used once?
 //
-// It judges the values that the services really get (deployment.View.Values): a database that is started with another password than the one in
-// the env file is as open as that other. A reference that leads out of the deployment's files (a secret manager, an external Compose secret)
-// cannot be judged from here and is unknown.
+// It checks the values that services really receive (deployment.View.Values): a database started with a weaker password
+// than the one in the env file is as weak as that password. A reference outside the deployment's files (a secret
+// manager, an external Compose secret) cannot be checked here and is skipped.
 
 func envSecretKind() Kind {
 	return Kind{
 		Name:     "env_secret",
-		Question: "Is the secret set, replaced, hard to guess and used for one purpose?",
+		Question: "Is the secret set, not a placeholder, hard to guess and used for one purpose?",
 		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
 		Layer:    LayerDeclared,
-		Reads:    "the env file, the compose file and the secret files they name; needs to read them",
+		Reads:    "the env file, the compose file and the secret files they reference; needs read permission",
 		New:      func() any { return &envSecret{MinLength: 16} },
 	}
 }
 
 type envSecret struct {
-	Key       []string `yaml:"key" required:"true" doc:"names of the variable; the application's first that is set must be good, and each other that a service gets"`
-	URL       []string `yaml:"url" doc:"names of variables whose value is a URL that may hold the secret as its password; judged beside key, or in its place where none of that is set"`
-	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the secret is weak"`
-	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the bytes that a base64 or hexadecimal value stands for"`
+	Key       []string `yaml:"key" required:"true" doc:"names of the variable; checked are the first one set for the application and every one passed to another service"`
+	URL       []string `yaml:"url" doc:"names of variables whose value is a URL that may contain the secret as its password; checked in addition to key, or instead when no key is set"`
+	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"minimum length in bytes; shorter secrets are weak"`
+	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the decoded bytes of a base64 or hexadecimal value"`
 	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
-	Apart     bool     `yaml:"apart" default:"false" doc:"be weak when a secret of another purpose has the same value"`
+	Apart     bool     `yaml:"apart" default:"false" doc:"warn when a secret of another purpose has the same value"`
 }
 
 func (s *envSecret) Validate() []error {
 	if len(s.Key) == 0 {
-		return []error{fmt.Errorf("key: no variable is named")}
+		return []error{fmt.Errorf("key: no variable given")}
 	}
 	return nil
 }
@@ -52,7 +52,7 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	others, err := s.others(p.View, all)
 	if err != nil {
-		return unreadable("the other secrets cannot be read", err)
+		return unreadable("other secrets cannot be read", err)
 	}
 	var values []secretValue
 	for i, v := range all {
@@ -68,7 +68,7 @@ func (s *envSecret) Probe(_ context.Context, p *Pass) (Result, error) {
 	return o.result, o.err
 }
 
-// values are what services get for the secret: by its own names, and as the password of a URL.
+// values returns the values that services receive for the secret: under its own names and as the password of a URL.
 func (s *envSecret) values(view *deployment.View) ([]deployment.Value, error) {
 	all, err := view.Values(s.Key...)
 	if err != nil || len(s.URL) == 0 {
@@ -88,7 +88,7 @@ func (s *envSecret) values(view *deployment.View) ([]deployment.Value, error) {
 		}
 		v.Key, v.Text = "the password in "+v.Key, secret.New(m[1])
 		if slices.ContainsFunc(all, func(have deployment.Value) bool { return have.Set && have.Text.Equal(v.Text) }) {
-			continue // the URL is made of the variable
+			continue // the URL is built from the variable
 		}
 		if first := all[0]; !first.Set && first.Ref.Kind == "" && first.Unused == nil {
 			all = all[1:]
@@ -98,19 +98,19 @@ func (s *envSecret) values(view *deployment.View) ([]deployment.Value, error) {
 	return all, nil
 }
 
-// secretValue is all that the judgement of a value that is set hangs on.
+// secretValue holds every input of the verdict on a set value.
 type secretValue struct {
-	text      string // the secret itself: compared, never shown
+	text      string // the secret: compared, never shown
 	key       string
 	origin    deployment.Origin
 	ambiguous bool
 	others    secretOthers
 }
 
-// secretOthers are other places where a value stands, "" for none.
+// secretOthers are other places with the same value, "" for none.
 type secretOthers struct {
 	twin     string // another secret
-	template string // the template that the env file was copied from, with the line
+	template string // file and line in the template of the env file
 }
 
 type secretOpinionKey struct{ of *envSecret }
@@ -120,7 +120,7 @@ type secretOpinion struct {
 	err    error
 }
 
-// judgeAll judges the value that the application gets, and each other that a service gets.
+// judgeAll evaluates the value of the application and those of other services.
 func (s *envSecret) judgeAll(all []deployment.Value, others []secretOthers) (Result, error) {
 	first, err := s.judge(all[0], others[0])
 	if err != nil {
@@ -138,7 +138,7 @@ func (s *envSecret) judgeAll(all []deployment.Value, others []secretOthers) (Res
 	return f.Result("%s", first.Detail), nil
 }
 
-// judge judges a value, and where else it stands.
+// judge evaluates a value and its duplicates.
 func (s *envSecret) judge(v deployment.Value, others secretOthers) (Result, error) {
 	if v.Ref.Kind != "" {
 		return Result{}, elsewhere(v)
@@ -159,26 +159,30 @@ func (s *envSecret) judge(v deployment.Value, others secretOthers) (Result, erro
 	case isPlaceholder(text):
 		f.Fail(ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin)
 	case others.template != "":
-		f.Fail(ReasonPlaceholder, "%s at %s is still the value of %s, which whoever has the repository knows", v.Key, v.Origin, others.template)
+		f.Fail(ReasonPlaceholder, "%s at %s is unchanged from %s, which anyone with access to the repository can read", v.Key,
+			v.Origin, others.template)
 	case others.twin != "" && s.Alone:
 		f.Fail(ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, others.twin)
 	case isTriedFirst(text):
-		f.Fail(ReasonWeak, "%s at %s is a default password, which is tried before any other", v.Key, v.Origin)
+		f.Fail(ReasonWeak, "%s at %s is a default password, which attackers try first", v.Key, v.Origin)
 	case length < s.MinLength:
-		f.Warn(ReasonWeak, "%s at %s has %d bytes, at least %d are wanted", v.Key, v.Origin, length, s.MinLength)
+		f.Warn(ReasonWeak, "%s at %s has %d bytes, expected at least %d", v.Key, v.Origin, length, s.MinLength)
 	case entropyBits(cmp.Or(encodedText(text), text)) < weakEntropy:
-		f.Warn(ReasonWeak, "%s at %s is easily guessed: few different characters, a sequence or a repetition", v.Key, v.Origin)
+		f.Warn(ReasonWeak, "%s at %s is easily guessed: it has few different characters, a sequence or a repetition", v.Key,
+			v.Origin)
 	}
 	if others.twin != "" && !s.Alone {
-		f.Warn(ReasonReused, "%s at %s is the same as %s: who learns one has the other", v.Key, v.Origin, others.twin)
+		f.Warn(ReasonReused, "%s at %s is the same as %s. Use separate secrets", v.Key, v.Origin, others.twin)
 	}
 	if v.Ambiguous {
-		f.Warn(ReasonWeak, "%s at %s holds a $ that Compose v1 and v2 read differently: quote it with ' or write $$", v.Key, v.Origin)
+		f.Warn(ReasonWeak, "%s at %s contains a $ that Compose v1 and v2 interpret differently. Quote it with ' or write $$",
+			v.Key, v.Origin)
 	}
 	return f.Result("%s is set at %s", v.Key, v.Origin), nil
 }
 
-// others finds where else the values stand: the template, and, where the rule asks, other secrets of the env files.
+// others finds duplicates of the values: in the template and, if the rule requires it, in other secrets of the env
+// files.
 func (s *envSecret) others(view *deployment.View, all []deployment.Value) ([]secretOthers, error) {
 	found := make([]secretOthers, len(all))
 	for i, v := range all {
@@ -198,8 +202,8 @@ func (s *envSecret) others(view *deployment.View, all []deployment.Value) ([]sec
 	return found, nil
 }
 
-// twin returns the name of another secret of the env files that has the same value. Where it may be another name for the same purpose (DB_PASSWORD,
-// PGPASSWORD), only another purpose counts.
+// twin returns the name of another secret of the env files with the same value. Unless alone is set, names of the same
+// purpose (DB_PASSWORD, PGPASSWORD) are ignored.
 func (s *envSecret) twin(envs []*deployment.Env, v deployment.Value) string {
 	for _, env := range envs {
 		for _, e := range env.Entries {
@@ -211,7 +215,8 @@ func (s *envSecret) twin(envs []*deployment.Env, v deployment.Value) string {
 	return ""
 }
 
-// inTemplate tells where in the env file's template a value stands as a secret; "" for nowhere. A template that cannot be read is env_file's matter.
+// inTemplate returns file and line of a secret in the env file's template, or "". An unreadable template is reported by
+// env_file.
 func inTemplate(view *deployment.View, text secret.Text) string {
 	template, err := view.Template()
 	if err != nil {
@@ -225,7 +230,7 @@ func inTemplate(view *deployment.View, text secret.Text) string {
 	return ""
 }
 
-// sharePurpose reports whether the name of a secret speaks of what one of the others does, by a word that is not one for secrets.
+// sharePurpose reports whether the names of two secrets share a word that describes their purpose.
 func sharePurpose(key string, others []string) bool {
 	mine := purposes(key)
 	return slices.ContainsFunc(others, func(other string) bool {

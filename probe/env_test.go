@@ -13,8 +13,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// A file of one secret that may not be read leaves the item to its live probes.
-func TestEnvSecretInAFileThatMayNotBeRead(t *testing.T) {
+// An unreadable file of a single secret leaves the item to its live probes.
+func TestEnvSecret_UnreadableFile(t *testing.T) {
 	p := newPass(t, folder{"k": random(20), "docker-compose.yml": "services:\n  catalyst:\n    image: catalyst\n    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n"}, deployment.Settings{})
 	if err := os.Chmod(filepath.Join(p.Deployment.Root, "k"), 0); err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestEnvSecretInAFileThatMayNotBeRead(t *testing.T) {
 	expect(t, r, StateSkip, ReasonPermissionDenied, "file of K")
 }
 
-// random returns a secret made on the spot.
+// random returns a generated secret.
 func random(bytes int) string {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b)
@@ -53,11 +53,12 @@ func TestEnvSecret(t *testing.T) {
 		{"empty", folder{".env.production": "K="}, "{key: K}", StateFail, ReasonMissing, "empty at .env.production:1"},
 		{"not set", folder{".env.production": "A=1"}, "{key: K}", StateFail, ReasonMissing, "K is not set"},
 		{"second key", folder{".env.production": "L=" + long}, "{key: [K, L]}", StatePass, "", "L is set"},
-		{"short", folder{".env.production": "K=k3v9Qz"}, "{key: K}", StateWarn, ReasonWeak, "6 bytes, at least 16"},
+		{"short", folder{".env.production": "K=k3v9Qz"}, "{key: K}", StateWarn, ReasonWeak, "6 bytes, expected at least 16"},
 		{"sequence", folder{".env.production": "K=abcdefghijklmnopqrst"}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
 		{"decoded too short", folder{".env.production": "K=" + base64.StdEncoding.EncodeToString([]byte(random(12)[:24]))}, "{key: K, min_length: 32, decoded: true}", StateWarn, ReasonWeak, "24 bytes"},
 		{"reused", folder{".env.production": "DB_PASSWORD=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StateFail, ReasonReused, "same as DB_PASSWORD"},
-		{"reused, not asked", folder{".env.production": "DB_PASSWORD=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET}", StatePass, "", ""},
+		{"reused, not checked", folder{".env.production": "DB_PASSWORD=" + long + "\nJWT_SECRET=" + long},
+			"{key: JWT_SECRET}", StatePass, "", ""},
 		{"not a secret with the value", folder{".env.production": "BUILD_ID=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StatePass, "", ""},
 		{"ambiguous dollar", folder{".env.production": "K=" + long + "a$b1"}, "{key: K}", StateFail, ReasonPlaceholder, ""},
 		{"secret manager", folder{".env.production": "K=vault:secret/data/catalyst"}, "{key: K}", StateSkip, ReasonNotConfigured, "secret manager"},
@@ -67,28 +68,49 @@ func TestEnvSecret(t *testing.T) {
 		{"key file missing", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {file: ./k}}\n"}, "{key: K}", StateFail, ReasonMissing, ""},
 		{"external secret", folder{".env.production": "A=1", "docker-compose.yml": compose + "    environment: {K_FILE: /run/secrets/k}\n    secrets: [k]\nsecrets: {k: {external: true}}\n"}, "{key: K}", StateSkip, ReasonNotConfigured, "external secret"},
 		{"environment wins", folder{".env.production": "K=" + long, "docker-compose.yml": compose + "    environment: {K: changeme}\n"}, "{key: K}", StateFail, ReasonPlaceholder, "docker-compose.yml:5"},
-		{"another service gets a placeholder", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: changeme}}\n"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at docker-compose.yml:5"},
-		{"another service gets a weak one", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: k3v9Qz}}\n"}, "{key: [DB, PG]}", StateWarn, ReasonWeak, "PG at docker-compose.yml:5"},
-		{"another service gets the same", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: '${DB}'}}\n"}, "{key: [DB, PG]}", StatePass, "", "DB is set at .env.production:1"},
-		{"another service's env file is not there", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  grafana: {image: 'grafana:1', env_file: grafana.env}\n"}, "{key: [DB, PG]}", StatePass, "", ""},
-		{"another service's key file is not there", folder{".env.production": "DB=" + long, "docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG_FILE: /run/secrets/pg}, secrets: [pg]}\nsecrets: {pg: {file: ./pg}}\n"}, "{key: [DB, PG]}", StateFail, ReasonMissing, "file of PG"},
-		{"another key of the env file alone", folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at .env.production:2"},
+		{"placeholder in another service", folder{".env.production": "DB=" + long,
+			"docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: changeme}}\n"},
+			"{key: [DB, PG]}", StateFail, ReasonPlaceholder, "PG at docker-compose.yml:5"},
+		{"weak value in another service", folder{".env.production": "DB=" + long,
+			"docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: k3v9Qz}}\n"},
+			"{key: [DB, PG]}", StateWarn, ReasonWeak, "PG at docker-compose.yml:5"},
+		{"same value in another service", folder{".env.production": "DB=" + long,
+			"docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG: '${DB}'}}\n"},
+			"{key: [DB, PG]}", StatePass, "", "DB is set at .env.production:1"},
+		{"env file of another service missing", folder{".env.production": "DB=" + long,
+			"docker-compose.yml": compose + "  grafana: {image: 'grafana:1', env_file: grafana.env}\n"}, "{key: [DB, PG]}",
+			StatePass, "", ""},
+		{"key file of another service missing", folder{".env.production": "DB=" + long,
+			"docker-compose.yml": compose + "  postgres: {image: 'postgres:16', environment: {PG_FILE: /run/secrets/pg}, " +
+				"secrets: [pg]}\nsecrets: {pg: {file: ./pg}}\n"}, "{key: [DB, PG]}", StateFail, ReasonMissing, "file of PG"},
+		{"second key only in the env file", folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}",
+			StateFail, ReasonPlaceholder, "PG at .env.production:2"},
 		{"common words", folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
-		{"of the template", folder{".env.example": "A=1\nK=" + long, ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""}, // K is no name of a secret
-		{"a secret of the template", folder{".env.example": "A=1\nX_TOKEN=" + long, ".env.production": "X_TOKEN=" + long}, "{key: X_TOKEN}", StateFail, ReasonPlaceholder, "X_TOKEN at .env.production:1 is still the value of .env.example:2"},
+		{"unchanged from the template, not a secret", folder{".env.example": "A=1\nK=" + long, ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""}, // K is not a secret's name
+		{"secret unchanged from the template", folder{".env.example": "A=1\nX_TOKEN=" + long,
+			".env.production": "X_TOKEN=" + long}, "{key: X_TOKEN}", StateFail, ReasonPlaceholder,
+			"X_TOKEN at .env.production:1 is unchanged from .env.example:2"},
 		{"default", folder{".env.production": "K=postgres"}, "{key: K}", StateFail, ReasonWeak, "K at .env.production:1 is a default password"},
 		{"encoded words", folder{".env.production": "K=" + base64.StdEncoding.EncodeToString([]byte("secretpassword"))}, "{key: K}", StateWarn, ReasonWeak, "easily guessed"},
-		{"two purposes", folder{".env.production": "DB_PASSWORD=" + long + "\nREDIS_PASSWORD=" + long}, "{key: REDIS_PASSWORD, apart: true}", StateWarn, ReasonReused, "same as DB_PASSWORD: who learns one"},
+		{"two purposes", folder{".env.production": "DB_PASSWORD=" + long + "\nREDIS_PASSWORD=" + long},
+			"{key: REDIS_PASSWORD, apart: true}", StateWarn, ReasonReused, "same as DB_PASSWORD. Use separate secrets"},
 		{"one purpose", folder{".env.production": "DB_PASSWORD=" + long + "\nPGPASSWORD=" + long}, "{key: DB_PASSWORD, apart: true}", StatePass, "", ""},
 		{"reused by a path", folder{".env.production": "KEY_PATH=" + long + "\nJWT_SECRET=" + long}, "{key: JWT_SECRET, alone: true}", StatePass, "", ""},
-		{"in a URL alone", folder{".env.production": "U=postgres://u:" + long[:32] + "@db/x"}, "{key: K, url: [U]}", StatePass, "", "the password in U is set at .env.production:1"},
-		{"a default in a URL", folder{".env.production": "U=postgres://u:postgres@db/x"}, "{key: K, url: [U]}", StateFail, ReasonWeak, "the password in U at .env.production:1"},
-		{"another in a URL", folder{".env.production": "K=" + long + "\nU=postgres://u:changeme@db/x"}, "{key: K, url: [U]}", StateFail, ReasonPlaceholder, "the password in U at .env.production:2"},
+		{"only in a URL", folder{".env.production": "U=postgres://u:" + long[:32] + "@db/x"}, "{key: K, url: [U]}", StatePass,
+			"", "the password in U is set at .env.production:1"},
+		{"default password in a URL", folder{".env.production": "U=postgres://u:postgres@db/x"}, "{key: K, url: [U]}",
+			StateFail, ReasonWeak, "the password in U at .env.production:1"},
+		{"placeholder in a URL", folder{".env.production": "K=" + long + "\nU=postgres://u:changeme@db/x"},
+			"{key: K, url: [U]}", StateFail, ReasonPlaceholder, "the password in U at .env.production:2"},
 		{"escaped in a URL", folder{".env.production": "U=postgres://u:change%5Fme@db/x"}, "{key: K, url: [U]}", StateFail, ReasonPlaceholder, "the password in U"},
-		{"a URL made of it", folder{".env.production": "K=" + long[:32] + "\nU=postgres://u:${K}@db/x"}, "{key: K, url: [U]}", StatePass, "", "K is set"},
-		{"a URL without one", folder{".env.production": "U=postgres://db/x"}, "{key: K, url: [U]}", StateFail, ReasonMissing, "K is not set"},
-		{"a URL, and empty", folder{".env.production": "K=\nU=postgres://u:" + long[:32] + "@db/x"}, "{key: K, url: [U]}", StateFail, ReasonMissing, "K is empty"},
-		{"template left alone", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long}, "{key: K}", StatePass, "", ""},
+		{"URL built from the variable", folder{".env.production": "K=" + long[:32] + "\nU=postgres://u:${K}@db/x"},
+			"{key: K, url: [U]}", StatePass, "", "K is set"},
+		{"URL without a password", folder{".env.production": "U=postgres://db/x"}, "{key: K, url: [U]}", StateFail,
+			ReasonMissing, "K is not set"},
+		{"URL and empty variable", folder{".env.production": "K=\nU=postgres://u:" + long[:32] + "@db/x"},
+			"{key: K, url: [U]}", StateFail, ReasonMissing, "K is empty"},
+		{"placeholder only in the template", folder{".env.production.example": "K=CHANGE_ME", ".env.production": "K=" + long},
+			"{key: K}", StatePass, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,8 +123,8 @@ func TestEnvSecret(t *testing.T) {
 	}
 }
 
-// A URL that is made of the variable is not judged a second time.
-func TestEnvSecretOfAURLMadeOfIt(t *testing.T) {
+// A URL built from the variable is not checked twice.
+func TestEnvSecret_URLBuiltFromVariable(t *testing.T) {
 	r := look(t, newPass(t, folder{".env.production": "K=changeme\nU=postgres://u:${K}@db/x"}, deployment.Settings{}), "env_secret", "{key: K, url: [U]}")
 	expect(t, r, StateFail, ReasonPlaceholder, "K at .env.production:1 is a placeholder")
 	hasNot(t, r, "the password in")
@@ -119,7 +141,7 @@ func TestEnvWord(t *testing.T) {
 		"LOG_LEVEL=WARN":      {StatePass, "", `"warn"`},
 		"LOG_LEVEL=Debug":     {StateFail, ReasonWeak, `is "debug" at .env.production:1`},
 		"LOG_LEVEL=trace":     {StateFail, ReasonWeak, `"trace"`},
-		"LOG_LEVEL=loud-mark": {StateWarn, ReasonInvalid, "none of the known words"},
+		"LOG_LEVEL=loud-mark": {StateWarn, ReasonInvalid, "an unknown word"},
 		"LOG_LEVEL=":          {StateWarn, ReasonMissing, "empty"},
 		"X=1":                 {StateWarn, ReasonMissing, "not set"},
 		"LOG_LEVEL=CHANGE_ME": {StateFail, ReasonPlaceholder, ""},
@@ -128,12 +150,12 @@ func TestEnvWord(t *testing.T) {
 			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), "env_word", spec)
 			expect(t, r, want.State, want.Reason, want.detail)
 			if strings.Contains(r.Detail, "loud-mark") {
-				t.Error("a word that the rule does not know is shown")
+				t.Error("unknown word shown")
 			}
 		})
 	}
 	if _, ps := decode(envWordKind(), "{key: A, good: [x, y], bad: [Y]}"); len(ps) == 0 {
-		t.Error("a word may be good and bad")
+		t.Error("word accepted as good and bad")
 	}
 }
 
@@ -144,16 +166,17 @@ func TestEnvFlag(t *testing.T) {
 		Reason
 		detail string
 	}{
-		"GDPR=true\nCCPA=1":                       {StatePass, "", "GDPR, CCPA: on"},
-		"GDPR=yes\nCCPA=true":                     {StateFail, ReasonInvalid, `GDPR is "yes" at .env.production:1, which the service does not accept as true`},
-		"GDPR=TRUE\nCCPA=true":                    {StateFail, ReasonInvalid, `GDPR is "true"`},
-		"GDPR=true\nCCPA=false":                   {StateFail, ReasonDisabled, `CCPA is "false"`},
-		"GDPR=0\nCCPA=true":                       {StateFail, ReasonDisabled, `GDPR is "0"`},
-		"GDPR=true":                               {StateFail, ReasonMissing, "CCPA is not set"},
-		"GDPR=true\nCCPA=":                        {StateFail, ReasonMissing, "CCPA is empty"},
-		"GDPR=mark-value\nCCPA=true":              {StateFail, ReasonInvalid, "GDPR is another value"},
-		"GDPR=CHANGE_ME\nCCPA=true":               {StateFail, ReasonPlaceholder, "GDPR"},
-		"GDPR=true\nCCPA=1\nDISABLE_GDPR=true":    {StateFail, ReasonDisabled, "DISABLE_GDPR at .env.production:3 switches it off"},
+		"GDPR=true\nCCPA=1":          {StatePass, "", "GDPR, CCPA: on"},
+		"GDPR=yes\nCCPA=true":        {StateFail, ReasonInvalid, `GDPR is "yes" at .env.production:1, which the service does not accept as true`},
+		"GDPR=TRUE\nCCPA=true":       {StateFail, ReasonInvalid, `GDPR is "true"`},
+		"GDPR=true\nCCPA=false":      {StateFail, ReasonDisabled, `CCPA is "false"`},
+		"GDPR=0\nCCPA=true":          {StateFail, ReasonDisabled, `GDPR is "0"`},
+		"GDPR=true":                  {StateFail, ReasonMissing, "CCPA is not set"},
+		"GDPR=true\nCCPA=":           {StateFail, ReasonMissing, "CCPA is empty"},
+		"GDPR=mark-value\nCCPA=true": {StateFail, ReasonInvalid, "GDPR is another value"},
+		"GDPR=CHANGE_ME\nCCPA=true":  {StateFail, ReasonPlaceholder, "GDPR"},
+		"GDPR=true\nCCPA=1\nDISABLE_GDPR=true": {StateFail, ReasonDisabled,
+			"DISABLE_GDPR at .env.production:3 disables it"},
 		"GDPR=true\nCCPA=1\nDISABLE_GDPR=whatnot": {StateFail, ReasonDisabled, "DISABLE_GDPR"},
 		"GDPR=true\nCCPA=1\nDISABLE_GDPR=false":   {StatePass, "", ""},
 		"GDPR=true\nCCPA=1\nDISABLE_GDPR=":        {StatePass, "", ""},
@@ -162,14 +185,14 @@ func TestEnvFlag(t *testing.T) {
 			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), "env_flag", spec)
 			expect(t, r, want.State, want.Reason, want.detail)
 			if strings.Contains(r.Detail, "mark-value") {
-				t.Error("a word that the rule does not know is shown")
+				t.Error("unknown word shown")
 			}
 		})
 	}
 }
 
-// A second service that runs the application is asked what the first is.
-func TestEnvOfCopies(t *testing.T) {
+// Every service that runs the application is checked.
+func TestEnv_ApplicationCopies(t *testing.T) {
 	const app = "services:\n  catalyst:\n    image: catalyst:1\n    environment: {GDPR: 'true', LOG_LEVEL: info, POOL: 5}\n  green:\n    image: catalyst:2\n    environment: "
 	for _, tt := range []struct {
 		kind, spec, green string
@@ -180,7 +203,8 @@ func TestEnvOfCopies(t *testing.T) {
 		{"env_flag", "{all: [GDPR]}", "{GDPR: 'true'}", StatePass, "", "GDPR: on"},
 		{"env_flag", "{all: [GDPR]}", "{GDPR: 'false'}", StateFail, ReasonDisabled, "docker-compose.yml:7"},
 		{"env_flag", "{all: [GDPR]}", "{A: b}", StateFail, ReasonMissing, "GDPR is not set for service green"},
-		{"env_flag", "{all: [GDPR], overrides: [OFF]}", "{GDPR: '1', OFF: 'yes'}", StateFail, ReasonDisabled, "OFF at docker-compose.yml:7 switches it off"},
+		{"env_flag", "{all: [GDPR], overrides: [OFF]}", "{GDPR: '1', OFF: 'yes'}", StateFail, ReasonDisabled,
+			"OFF at docker-compose.yml:7 disables it"},
 		{"env_flag", "{all: [GDPR]}", "{GDPR: 'vault:x/y'}", StateSkip, ReasonNotConfigured, "secret manager"},
 		{"env_word", "{key: LOG_LEVEL, good: [info], bad: [debug]}", "{LOG_LEVEL: debug}", StateFail, ReasonWeak, "docker-compose.yml:7"},
 		{"env_word", "{key: LOG_LEVEL, good: [info], bad: [debug]}", "{A: b}", StateWarn, ReasonMissing, "not set for service green"},
@@ -208,11 +232,11 @@ func TestEnvNumber(t *testing.T) {
 		{"DB_MAX_OPEN_CONNS=50", pool, StatePass, "", "DB_MAX_OPEN_CONNS"},
 		{"DB_MAX_OPEN_CONNS=0", pool, StateFail, ReasonThreshold, "less than 1"},
 		{"DB_MAX_OPEN_CONNS=-5", pool, StateFail, ReasonThreshold, ""},
-		{"DB_MAX_OPEN_CONNS=many", pool, StateFail, ReasonInvalid, "no whole number"},
-		{"DB_MAX_OPEN_CONNS=5.5", pool, StateFail, ReasonInvalid, "no whole number"},
+		{"DB_MAX_OPEN_CONNS=many", pool, StateFail, ReasonInvalid, "not a whole number"},
+		{"DB_MAX_OPEN_CONNS=5.5", pool, StateFail, ReasonInvalid, "not a whole number"},
 		{"DB_MAX_OPEN_CONNS=<n>", pool, StateFail, ReasonPlaceholder, ""},
 		{"DB_MAX_OPEN_CONNS=", pool, StateFail, ReasonMissing, ""},
-		{"X=1", pool, StateFail, ReasonMissing, "no good value for any of DB_MAX_CONNS, DB_MAX_OPEN_CONNS"},
+		{"X=1", pool, StateFail, ReasonMissing, "no valid value for any of DB_MAX_CONNS, DB_MAX_OPEN_CONNS"},
 		{"DB_MAX_CONNS=50\nDB_MAX_IDLE_CONNS=60", pool, StateFail, ReasonMismatch, "DB_MAX_IDLE_CONNS at .env.production:2 is more than DB_MAX_CONNS"},
 		{"DB_MAX_CONNS=50\nDB_MAX_IDLE_CONNS=50", pool, StatePass, "", ""},
 		{"DB_MAX_CONNS=50\nDB_MAX_IDLE_CONNS=x", pool, StateFail, ReasonInvalid, ""},
@@ -237,8 +261,8 @@ func TestEnvNumber(t *testing.T) {
 		{"REDIS_SESSION_TTL=5m", ttl, StatePass, "", "REDIS_SESSION_TTL"},
 		{"REDIS_TTL=0", ttl, StateFail, ReasonThreshold, ""},
 		{"REDIS_TTL=300\nREDIS_BID_TTL=30000h", ttl, StateFail, ReasonThreshold, "REDIS_BID_TTL at .env.production:2 is more than 1w"},
-		{"REDIS_BID_TTL=soon", ttl, StateFail, ReasonInvalid, "no duration"},
-		{"REDIS_TTL=soon", ttl, StateFail, ReasonInvalid, "no duration"},
+		{"REDIS_BID_TTL=soon", ttl, StateFail, ReasonInvalid, "not a duration"},
+		{"REDIS_TTL=soon", ttl, StateFail, ReasonInvalid, "not a duration"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
@@ -265,14 +289,21 @@ func TestEnvPlaceholders(t *testing.T) {
 	}{
 		{"none", folder{".env.production": "A=1\nB=two"}, "{}", StatePass, "", "2 values in 1 env files", 0},
 		{"two", folder{".env.production": "A=CHANGE_ME\nB=x\nC=<key>"}, "{}", StateFail, ReasonPlaceholder, "A at .env.production:1 is a placeholder; C at .env.production:3", 2},
-		{"domain", folder{".env.production": "HOST=ads.yourdomain.com"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
-		{"domain with the word example", folder{".env.production": "HOST=https://example.com/x"}, "{}", StateWarn, ReasonPlaceholder, "HOST at .env.production:1 names a domain", 0},
-		{"the template's", folder{".env.production": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9), ".env.example": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9)}, "{}", StateFail, ReasonPlaceholder, "SMTP_PASSWORD at .env.production:2 is still the value of .env.example:2", 1},
-		{"the template's words", folder{".env.production": "A=longer-than-eight", ".env.example": "A=longer-than-eight"}, "{}", StatePass, "", "", 0},
+		{"domain", folder{".env.production": "HOST=ads.yourdomain.com"}, "{}", StateWarn, ReasonPlaceholder,
+			"HOST at .env.production:1 contains a documentation domain", 0},
+		{"domain with the word example", folder{".env.production": "HOST=https://example.com/x"}, "{}", StateWarn,
+			ReasonPlaceholder, "HOST at .env.production:1 contains a documentation domain", 0},
+		{"secret unchanged from the template", folder{".env.production": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9),
+			".env.example": "A=1\nSMTP_PASSWORD=" + strings.Repeat("q7", 9)}, "{}", StateFail, ReasonPlaceholder,
+			"SMTP_PASSWORD at .env.production:2 is unchanged from .env.example:2", 1},
+		{"other value unchanged from the template", folder{".env.production": "A=longer-than-eight",
+			".env.example": "A=longer-than-eight"}, "{}", StatePass, "", "", 0},
 		{"excepted", folder{".env.production": "A=CHANGE_ME\nB=x"}, "{except: [A]}", StatePass, "", "", 0},
-		{"a service's own file", folder{".env.production": "A=1", "extra.env": "B=changeme", "docker-compose.yml": compose}, "{}", StateFail, ReasonPlaceholder, "extra.env:1", 1},
+		{"env file of a service", folder{".env.production": "A=1", "extra.env": "B=changeme", "docker-compose.yml": compose},
+			"{}", StateFail, ReasonPlaceholder, "extra.env:1", 1},
 		{"unused and template files", folder{".env.production": "A=1", "old.env": "B=changeme", ".env.example": "C=changeme"}, "{}", StatePass, "", "", 0},
-		{"behind an error", folder{".env.production": "A=1\nB=\"open\n"}, "{}", StateFail, ReasonInvalid, ".env.production:2", 0},
+		{"syntax error", folder{".env.production": "A=1\nB=\"open\n"}, "{}", StateFail, ReasonInvalid, ".env.production:2",
+			0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -287,10 +318,11 @@ func TestEnvPlaceholders(t *testing.T) {
 	expect(t, look(t, newPass(t, folder{".env.production": "# nothing\n"}, deployment.Settings{}), "env_placeholders", "{}"), StateFail, ReasonEmpty, "")
 }
 
-// An env file of another name is not taken by guess, but told.
-func TestEnvFileOfAnotherName(t *testing.T) {
+// An env file with another name is suggested, not used.
+func TestEnvFile_OtherName(t *testing.T) {
 	r := look(t, newPass(t, folder{"prod.env": "A=1", ".env.staging": "A=1", ".env.example": "A="}, deployment.Settings{}), "env_file", "{}")
-	expect(t, r, StateFail, ReasonMissing, "neither .env.production nor .env; where Compose is started with another (.env.staging, prod.env), name it in deployment.env_file")
+	expect(t, r, StateFail, ReasonMissing,
+		"no .env.production or .env found. If Compose uses another file (.env.staging, prod.env), set deployment.env_file")
 }
 
 func TestEnvFile(t *testing.T) {
@@ -304,18 +336,27 @@ func TestEnvFile(t *testing.T) {
 	}{
 		{"good", folder{".env.production": "A=1\nB='two words'"}, "{required: [A]}", StatePass, "", ".env.production: 2 keys"},
 		{"CRLF, BOM and export", folder{".env.production": "\ufeffexport A=1\r\nB=2\r\n"}, "{required: [A, B]}", StateWarn, ReasonInvalid, ""},
-		{"required", folder{".env.production": "A=1\nB="}, "{required: [B, C]}", StateFail, ReasonMissing, "asks for B"},
+		{"required", folder{".env.production": "A=1\nB="}, "{required: [B, C]}", StateFail, ReasonMissing,
+			"B is not set in .env.production, but required by the checklist"},
 		{"duplicate", folder{".env.production": "A=1\nB=2\nA=3"}, "{}", StateFail, ReasonInvalid, ".env.production:3 (A)"},
-		{"a shell would trip", folder{".env.production": "BACKUP_CRON=0 2 * * *"}, "{}", StateWarn, ReasonInvalid, ".env.production:1 (BACKUP_CRON): a shell reads the line differently"},
+		{"line that a shell misreads", folder{".env.production": "BACKUP_CRON=0 2 * * *"}, "{}", StateWarn, ReasonInvalid,
+			".env.production:1 (BACKUP_CRON): a shell reads the line differently"},
 		{"quote over several lines", folder{".env.production": "A=\"one\ntwo\"\nB=2"}, "{required: [A, B]}", StatePass, "", ""},
 		{"open quote", folder{".env.production": "A=\"one\ntwo\nB=2"}, "{}", StateFail, ReasonInvalid, ".env.production:1"},
 		{"empty", folder{".env.production": "\n# nothing\n"}, "{}", StateFail, ReasonEmpty, ""},
 		{"no file", folder{}, "{}", StateFail, ReasonMissing, ".env.production"},
-		{"template's key", folder{".env.production": "A=1", ".env.production.example": "A=\nB=CHANGE_ME"}, "{}", StateFail, ReasonMissing, ".env.production.example lists B"},
-		{"template not asked", folder{".env.production": "A=1", ".env.example": "B="}, "{template: false}", StatePass, "", ""},
-		{"compose requires", folder{".env.production": "A=1", "docker-compose.yml": "services: {x: {image: 'x:${TAG:?set it}'}}"}, "{}", StateFail, ReasonMissing, "docker-compose.yml:1 requires TAG"},
-		{"compose refers", folder{".env.production": "A=1", "docker-compose.yml": "services:\n  x: {image: 'x:${TAG}'}"}, "{}", StateFail, ReasonMissing, "docker-compose.yml:2 refers to TAG without a default"},
-		{"compose refers to an empty secret", folder{".env.production": "A=1\nAPI_KEY=", "docker-compose.yml": "services:\n  x: {image: x, environment: {K: '${API_KEY}'}}"}, "{}", StateWarn, ReasonMissing, "it is empty at .env.production:2"},
+		{"template's key", folder{".env.production": "A=1", ".env.production.example": "A=\nB=CHANGE_ME"}, "{}", StateFail,
+			ReasonMissing, "B is missing in .env.production, but listed in .env.production.example"},
+		{"template not checked", folder{".env.production": "A=1", ".env.example": "B="}, "{template: false}", StatePass, "",
+			""},
+		{"compose requires", folder{".env.production": "A=1",
+			"docker-compose.yml": "services: {x: {image: 'x:${TAG:?set it}'}}"}, "{}", StateFail, ReasonMissing,
+			"docker-compose.yml:1 requires it"},
+		{"compose refers", folder{".env.production": "A=1", "docker-compose.yml": "services:\n  x: {image: 'x:${TAG}'}"},
+			"{}", StateFail, ReasonMissing, "docker-compose.yml:2 uses it without a default"},
+		{"compose refers to an empty secret", folder{".env.production": "A=1\nAPI_KEY=",
+			"docker-compose.yml": "services:\n  x: {image: x, environment: {K: '${API_KEY}'}}"}, "{}", StateWarn, ReasonMissing,
+			"API_KEY is empty at .env.production:2"},
 		{"compose refers to something empty", folder{".env.production": "A=1\nTRACING=", "docker-compose.yml": "services:\n  x: {image: x, environment: {K: '${TRACING}'}}"}, "{}", StatePass, "", ""},
 		{"compose has a default", folder{".env.production": "A=1", "docker-compose.yml": "services:\n  x: {image: 'x:${TAG:-1}', hostname: '${HOSTNAME}'}"}, "{}", StatePass, "", ""},
 		{"larger than the limit", folder{".env.production": "A=" + strings.Repeat("x", 2<<20)}, "{}", StateFail, ReasonInvalid, "limit"},
@@ -327,8 +368,8 @@ func TestEnvFile(t *testing.T) {
 	}
 }
 
-// TestEnvFileInOddPlaces puts what is no file in the env file's place.
-func TestEnvFileInOddPlaces(t *testing.T) {
+// TestEnvFile_SpecialFiles replaces the env file with directories, pipes and links.
+func TestEnvFile_SpecialFiles(t *testing.T) {
 	tests := []struct {
 		name   string
 		make   func(path string) error

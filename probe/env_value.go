@@ -11,28 +11,30 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// What the probes of single environment variables share: how a value that is not there, or not known here, is told.
+// Shared by probes of environment variables: messages for values that are unset or stored elsewhere.
 
-// unset says where a value that is not set was looked for.
+// unset describes an unset or empty value.
 func unset(v deployment.Value) string {
 	switch {
 	case v.Set:
 		return fmt.Sprintf("empty at %s", v.Origin)
 	case v.Unused != nil:
-		return fmt.Sprintf("set at %s, but no service gets it", v.Unused)
+		return fmt.Sprintf("set at %s but not passed to any service", v.Unused)
 	case v.Origin.Service != "":
 		return "not set for service " + v.Origin.Service
 	}
 	return "not set"
 }
 
-// elsewhere is the answer to a value that is kept where it cannot be read: the item is judged from its live probes, and unknown without one.
+// elsewhere is the error for a value stored where it cannot be read. Live probes decide the item then; without one it
+// is skipped.
 func elsewhere(v deployment.Value) error {
-	return Skip("a live probe, or reading the running container, for "+v.Key, "%s at %s is kept in: %s; it cannot be judged from here", v.Key, v.Origin, v.Ref.Kind)
+	return Skip("a live probe, or access to the running container, for "+v.Key,
+		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)
 }
 
-// notLookedUp judges the error of looking a key up. A file of one secret that may not be read leaves the item to its live probes, like a value that
-// is kept elsewhere.
+// notLookedUp converts a lookup error. An unreadable file of a single secret skips the probe, so that live probes
+// decide the item, as for a value stored elsewhere.
 func notLookedUp(key string, err error) (Result, error) {
 	var file *deployment.KeyFileError
 	if errors.As(err, &file) && errors.Is(err, fs.ErrPermission) {
@@ -41,10 +43,10 @@ func notLookedUp(key string, err error) (Result, error) {
 	return unreadable(key+" cannot be looked up", err)
 }
 
-// words shows a list of words of the rule.
+// words joins words of a rule for messages.
 func words(list []string) string { return strings.Join(list, ", ") }
 
-// known quotes a value when it is one of the words a rule knows, in any case of letters; any other value is not shown.
+// known quotes a value that the rule knows, ignoring case. Any other value stays hidden.
 func known(value string, rule ...string) string {
 	if slices.ContainsFunc(rule, func(w string) bool { return strings.EqualFold(w, value) }) {
 		return strconv.Quote(strings.ToLower(value))

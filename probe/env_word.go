@@ -9,31 +9,31 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// env_word: has a variable one of the words that are good?
+// env_word: is a variable set to an accepted word?
 //
-// A word of the bad list fails. Unset, or any other word, is a warning: what the service makes of it is not known.
+// A word from the bad list fails. An unset variable or any other word is a warning: its effect is unknown.
 
 func envWordKind() Kind {
 	return Kind{
 		Name:     "env_word",
-		Question: "Has the variable one of the words that are good in production?",
+		Question: "Is the variable set to a word accepted in production?",
 		Example:  "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
 		Layer:    LayerDeclared,
-		Reads:    "the env file and the compose file; needs to read them",
+		Reads:    "the env file and the compose file; needs read permission",
 		New:      func() any { return &envWord{} },
 	}
 }
 
 type envWord struct {
 	Key  []string `yaml:"key" required:"true" doc:"names of the variable; the first that is set counts"`
-	Good []string `yaml:"good" required:"true" doc:"words that pass, in any case of letters"`
-	Bad  []string `yaml:"bad" doc:"words that fail, in any case of letters"`
+	Good []string `yaml:"good" required:"true" doc:"words that pass (case-insensitive)"`
+	Bad  []string `yaml:"bad" doc:"words that fail (case-insensitive)"`
 }
 
 func (s *envWord) Validate() []error {
 	for _, w := range s.Good {
 		if known(w, s.Bad...) != "another value" {
-			return []error{errors.New("a word cannot be good and bad")}
+			return []error{errors.New("the same word is listed as good and bad")}
 		}
 	}
 	return nil
@@ -61,13 +61,13 @@ func (s *envWord) judge(v deployment.Value) Result {
 	}
 	switch {
 	case word == "":
-		return Warned(ReasonMissing, "%s is %s; good are %s", s.Key[0], unset(v), words(s.Good))
+		return Warned(ReasonMissing, "%s is %s; expected one of %s", s.Key[0], unset(v), words(s.Good))
 	case has(s.Good):
 		return Passed("%s is %s at %s", v.Key, known(word, s.Good...), v.Origin)
 	case has(s.Bad):
-		return Failed(ReasonWeak, "%s is %s at %s; good are %s", v.Key, known(word, s.Bad...), v.Origin, words(s.Good))
+		return Failed(ReasonWeak, "%s is %s at %s; expected one of %s", v.Key, known(word, s.Bad...), v.Origin, words(s.Good))
 	case isBlankWord(word):
-		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; good are %s", v.Key, v.Origin, words(s.Good))
+		return Failed(ReasonPlaceholder, "%s at %s is a placeholder; expected one of %s", v.Key, v.Origin, words(s.Good))
 	}
-	return Warned(ReasonInvalid, "%s at %s is none of the known words; good are %s", v.Key, v.Origin, words(s.Good))
+	return Warned(ReasonInvalid, "%s at %s is an unknown word; expected one of %s", v.Key, v.Origin, words(s.Good))
 }

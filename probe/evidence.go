@@ -13,37 +13,41 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// evidence: has CI seen it, lately and for the right commit?
+// evidence: has CI reported it recently for the right commit?
 //
-// The right commit is that of the planned release, else of the recorded one, else what is checked out; without any, age alone counts, which is
-// weak. Reports lie in the evidence folder, or where the configuration says (evidence_places.go).
+// The right commit is that of the planned release, else of the recorded release, else the checked-out commit. Without
+// any, only the age counts, which is weak. Reports are read from the evidence folder or the configured places
+// (evidence_places.go).
 //
-// A place that could not be looked at may hold a newer report. One of the right commit that was read elsewhere has been seen all the same and counts,
-// but the place is told and a pass is only weak (warn); without one nothing is known (unknown), whatever older or other reports say.
+// A place that cannot be read may hold a newer report. If another place has a report for the right commit, that report
+// counts, the unreadable place is named, and a pass becomes a warning. Without such a report the result is unknown,
+// whatever older reports or reports for other commits say.
 
 func evidenceKind() Kind {
 	return Kind{
 		Name:     "evidence",
-		Question: "Does a fresh and complete report of CI, of the right commit, say that it holds?",
+		Question: "Does a fresh, complete CI report for the right commit show that it holds?",
 		Example:  "{report: tests}",
 		Layer:    LayerEvidence,
-		Reads:    "the newest report at deployment.evidence's places (folders, files, URLs, s3://), the release records and the git repository's HEAD; needs to read them, of s3:// s3:ListBucket and s3:GetObject. What is fetched is asked for again after 5 minutes",
-		Values:   []*Value{EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings},
-		Timeout:  2 * time.Minute,
-		MaxAge:   30 * time.Second,
-		New:      func() any { return &evidenceProbe{} },
+		Reads: "the newest report in the places of deployment.evidence (folders, files, URLs, s3://), the release " +
+			"records and HEAD of the git repository; needs read permission, and s3:ListBucket and s3:GetObject for s3://. " +
+			"Remote reports are fetched again after 5 minutes",
+		Values:  []*Value{EvidenceTime, TestCoverage, Vulnerabilities, SecretFindings},
+		Timeout: 2 * time.Minute,
+		MaxAge:  30 * time.Second,
+		New:     func() any { return &evidenceProbe{} },
 	}
 }
 
 type evidenceProbe struct {
-	Report        string           `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"what the report is of"`
-	MaxAge        *schema.Duration `yaml:"fresh" min:"1m" doc:"how old it may be; 90d for load tests, else 30d, when not set"`
-	MinCoverage   float64          `yaml:"min_coverage" min:"0" max:"1" doc:"of coverage: the ratio wanted; 0.8 when not set"`
-	MaxFindings   int              `yaml:"max_findings" min:"0" default:"0" doc:"of lint, security and vulnerabilities: how many are borne"`
-	ExpectedRate  float64          `yaml:"expected_rate" min:"0" doc:"of load: requests per second expected in production"`
-	RateFactor    float64          `yaml:"rate_factor" min:"1" doc:"of load: how many times that the test must have reached; 1.5 when not set"`
-	MaxErrorRatio float64          `yaml:"max_error_ratio" min:"0" max:"1" doc:"of load: failed requests of all; 0.01 when not set"`
-	MaxP95        *schema.Duration `yaml:"max_p95" min:"1ms" doc:"of load: time within which 95 % of the requests are answered; 200ms when not set"`
+	Report        string           `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"subject of the report"`
+	MaxAge        *schema.Duration `yaml:"fresh" min:"1m" doc:"maximum age; when unset, 90d for load tests and 30d otherwise"`
+	MinCoverage   float64          `yaml:"min_coverage" min:"0" max:"1" doc:"for coverage: minimum ratio; 0.8 when unset"`
+	MaxFindings   int              `yaml:"max_findings" min:"0" default:"0" doc:"for lint, security and vulnerabilities: maximum number of findings"`
+	ExpectedRate  float64          `yaml:"expected_rate" min:"0" doc:"for load: requests per second expected in production"`
+	RateFactor    float64          `yaml:"rate_factor" min:"1" doc:"for load: minimum multiple of expected_rate reached by the test; 1.5 when unset"`
+	MaxErrorRatio float64          `yaml:"max_error_ratio" min:"0" max:"1" doc:"for load: maximum ratio of failed requests; 0.01 when unset"`
+	MaxP95        *schema.Duration `yaml:"max_p95" min:"1ms" doc:"for load: maximum 95th percentile of the response time; 200ms when unset"`
 }
 
 type evidenceMemoryKey struct{}
@@ -79,17 +83,17 @@ func (s *evidenceProbe) policy(now time.Time, commit string) evidence.Policy {
 	return policy
 }
 
-// heedUnseen weighs a verdict against the places that could not be looked at. Wanted: a report of the right commit was read.
+// heedUnseen adjusts a verdict for places that could not be read. wanted: a report for the right commit was read.
 func heedUnseen(r Result, wanted bool, unseen []error) Result {
 	if len(unseen) == 0 {
 		return r
 	}
 	blind := unanswered(unseen[0])
-	var told []string
+	var details []string
 	for _, err := range unseen {
-		told = append(told, "could not be looked at: "+err.Error())
+		details = append(details, "could not be checked: "+err.Error())
 	}
-	blind.Detail = strings.Join(told, "; ")
+	blind.Detail = strings.Join(details, "; ")
 	switch {
 	case !wanted || r.Reason == ReasonStale || r.Reason == ReasonMissing:
 		blind.State, blind.Samples = StateUnknown, r.Samples
@@ -101,14 +105,14 @@ func heedUnseen(r Result, wanted bool, unseen []error) Result {
 	return r
 }
 
-// result turns a verdict on evidence into one of a probe, with what was measured.
+// result converts an evidence verdict into a probe result with its measured values.
 func (s *evidenceProbe) result(e evidence.Evidence, v evidence.Verdict) Result {
 	r := Result{Reason: Reason(v.Reason), Detail: v.Detail}
 	if err := r.State.UnmarshalText([]byte(v.State)); err != nil {
 		r.State, r.Reason = StateUnknown, ReasonError
 	}
 	if r.Reason == ReasonMissing && e.Name == "" {
-		r.Remedy = "reports from CI in .catalyst/evidence/<commit>/ (docs/evidence.md)"
+		r.Remedy = "CI reports in .catalyst/evidence/<commit>/ (docs/evidence.md)"
 	}
 	if !e.Taken.IsZero() {
 		r.Samples = append(r.Samples, EvidenceTime.Of(float64(e.Taken.Unix())))
@@ -130,7 +134,7 @@ func (s *evidenceProbe) result(e evidence.Evidence, v evidence.Verdict) Result {
 	return r
 }
 
-// evidenceCommit is the commit that evidence must be of; "" when none is known.
+// evidenceCommit returns the commit that evidence must be for; "" when unknown.
 func evidenceCommit(p *Pass) (string, error) {
 	c, err := p.Chain()
 	if err != nil {

@@ -16,21 +16,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/evidence"
 )
 
-// Where the evidence probe looks: folders, files and patterns here, URLs, and S3. What has to be fetched is asked for every few minutes at most, and
-// a report that has not changed is not fetched again.
+// Places of evidence reports: local folders, files and patterns, URLs, and S3. Remote places are queried every few
+// minutes at most, and unchanged reports are not fetched again.
 
 const (
 	evidenceReportsSetting = "deployment.evidence.reports"
 	evidencePlacesSetting  = "deployment.evidence.places"
 	evidencePermission     = "permission to read the evidence folder"
-	// evidenceRefetch is how long what a place elsewhere holds is taken as known.
+	// evidenceRefetch is how long the content of a remote place is cached.
 	evidenceRefetch = 5 * time.Minute
-	// maxEvidenceSeen bounds what is remembered of places elsewhere: every release asks for other names.
+	// maxEvidenceSeen bounds the cache of remote places: every release requests new names.
 	maxEvidenceSeen = 256
 	maxRecordFile   = 64 << 10
 )
 
-// evidencePlaces asks for the reports of one kind and commit.
+// evidencePlaces finds the reports of one kind and commit.
 type evidencePlaces struct {
 	p      *Pass
 	kind   evidence.Kind
@@ -38,7 +38,8 @@ type evidencePlaces struct {
 	memory *evidence.Memory
 }
 
-// look returns the newest report of all places, and an error for each that could not be looked at. A place that holds none is no error.
+// look returns the newest report of all places, and an error for each unreadable place. A place without a report is not
+// an error.
 func (a evidencePlaces) look(ctx context.Context) (evidence.Evidence, []error) {
 	var here evidence.Places
 	var elsewhere []remoteEvidence
@@ -47,7 +48,8 @@ func (a evidencePlaces) look(ctx context.Context) (evidence.Evidence, []error) {
 		place := r.At
 		if strings.Contains(place, "{commit}") {
 			if a.commit == "" {
-				unseen = append(unseen, Needs("a planned release or a git repository", Unknownf(ReasonNotConfigured, "deployment.%s: no commit is known that {commit} could stand for", section)))
+				unseen = append(unseen, Needs("a planned release or a git repository", Unknownf(ReasonNotConfigured,
+					"deployment.%s: {commit} cannot be replaced: no commit is known", section)))
 				return
 			}
 			place = strings.ReplaceAll(place, "{commit}", a.commit)
@@ -83,7 +85,7 @@ func (a evidencePlaces) look(ctx context.Context) (evidence.Evidence, []error) {
 	return best, unseen
 }
 
-// evidenceUnfound is the error of looking for files.
+// evidenceUnfound converts the error of a file search.
 func evidenceUnfound(err error) error {
 	if errors.Is(err, evidence.ErrNamesNoKind) {
 		return Needs(evidenceReportsSetting, Unknown(ReasonInvalid, err))
@@ -91,13 +93,14 @@ func evidenceUnfound(err error) error {
 	return Needs(evidencePermission, Unknown(reasonOf(err), err))
 }
 
-// remoteEvidence is a place elsewhere, its {commit} filled in. Without a report it may hold every kind. Section is where it is configured.
+// remoteEvidence is a remote place with {commit} replaced. Without a report it may hold every kind. section is its
+// place in the configuration.
 type remoteEvidence struct {
 	deployment.EvidenceReport
 	section string
 }
 
-// seenEvidence remembers what places elsewhere hold, and by what their answers are known again.
+// seenEvidence caches the reports of remote places and the validators of their responses.
 type seenEvidence struct {
 	mu      sync.Mutex
 	entries map[seenKey]seen
@@ -111,13 +114,13 @@ type seenKey struct {
 
 type seen struct {
 	at         time.Time
-	evidence   evidence.Evidence // without a name there is none
+	evidence   evidence.Evidence // without a name: no report
 	validators validators
 }
 
 type seenEvidenceKey struct{}
 
-// remembered looks at a place elsewhere, or tells what was seen there minutes ago. Errors are not remembered.
+// remembered returns the report of a remote place from the cache or fetches it. Errors are not cached.
 func (a evidencePlaces) remembered(ctx context.Context, r remoteEvidence) (evidence.Evidence, error) {
 	memory, err := Keep(a.p.Kept, seenEvidenceKey{}, "", func() (*seenEvidence, func(), error) {
 		return &seenEvidence{entries: map[seenKey]seen{}}, nil, nil
@@ -154,8 +157,9 @@ func (a evidencePlaces) remembered(ctx context.Context, r remoteEvidence) (evide
 	return after.evidence, nil
 }
 
-// fetched sorts what fetching came to: a report that is not there is none; what could not be fetched, or is of unknown age and no report at all (a
-// log-in page), is an error, so that it hides nothing that lies elsewhere; a report that is broken stays evidence.
+// fetched classifies the result of a fetch. A missing report means no evidence. A failed fetch, or a file of unknown
+// age that is not a report (a login page), is an error, so that it does not hide reports elsewhere. A broken report
+// stays evidence.
 func fetched(e evidence.Evidence) (evidence.Evidence, error) {
 	var unanswered *Unanswered
 	switch {
@@ -173,7 +177,7 @@ func fetched(e evidence.Evidence) (evidence.Evidence, error) {
 	return e, nil
 }
 
-// fits reports whether a place of any kind may hold reports of the one asked for, by the base name of what it is.
+// fits reports whether a place may hold reports of the requested kind, by its base name.
 func (a evidencePlaces) fits(r remoteEvidence, base string) (bool, error) {
 	switch {
 	case r.Report != "" || evidence.NameFits(base, a.kind):
@@ -184,12 +188,12 @@ func (a evidencePlaces) fits(r remoteEvidence, base string) (bool, error) {
 	return false, nil
 }
 
-// shownURL is a URL without user, query and fragment, any of which may hold a token.
+// shownURL formats a URL without user, query and fragment, which may contain tokens.
 func shownURL(u *url.URL) string {
 	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
 }
 
-// baseOf is the last part of a path, "" when there is none.
+// baseOf returns the last element of a path, or "".
 func baseOf(name string) string {
 	if strings.HasSuffix(name, "/") || name == "" {
 		return ""
@@ -197,7 +201,7 @@ func baseOf(name string) string {
 	return path.Base(name)
 }
 
-// lazyBody opens at the first read: what is known again is never read.
+// lazyBody opens at the first read: an unchanged report is never fetched.
 type lazyBody struct {
 	open func() (io.ReadCloser, error)
 	body io.ReadCloser
@@ -232,14 +236,14 @@ func (l *lazyBody) Close() error {
 	if l.body == nil {
 		return nil
 	}
-	_ = l.body.Close() // what was read has been read to its end
+	_ = l.body.Close() // the content is already read
 	return nil
 }
 
-// brokenOff keeps of an error in the middle of a body what may be shown.
+// brokenOff converts an error within a body and drops text that must not be shown.
 func brokenOff(err error) error {
 	if reasonOf(err) == ReasonTimeout {
-		return Unknown(ReasonTimeout, errors.New("it could not be fetched in time"))
+		return Unknown(ReasonTimeout, errors.New("timeout while fetching"))
 	}
 	return fmt.Errorf("%w: %w", errBrokenOff, io.ErrUnexpectedEOF)
 }

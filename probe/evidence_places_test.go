@@ -21,7 +21,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// shelf is a web server with files; what a handler is given for answers by itself.
+// shelf is a web server with one handler per path.
 type shelf struct{ *httptest.Server }
 
 func newShelf(t *testing.T, files map[string]http.HandlerFunc) *shelf {
@@ -38,7 +38,7 @@ func newShelf(t *testing.T, files map[string]http.HandlerFunc) *shelf {
 	return s
 }
 
-// page answers with a file, as static servers do, from an hour ago.
+// page serves a file as static servers do, modified an hour ago.
 func page(content string, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		for i := 0; i+1 < len(header); i += 2 {
@@ -58,13 +58,13 @@ func status(code int, header ...string) http.HandlerFunc {
 	}
 }
 
-// ofCommit is the deployment's own evidence folder with the tests' report in it.
+// ofCommit returns a local evidence folder with a test report.
 func ofCommit(commit, action string) folder {
 	return folder{".catalyst/evidence/" + commit + "/tests.json": goTest(action)}
 }
 
-// TestEvidenceElsewhere: reports are fetched, the newest of the right commit counts, and a place that cannot be looked at is told and never passed over.
-func TestEvidenceElsewhere(t *testing.T) {
+// TestEvidence_Remote: the newest fetched report for the right commit counts, and unreadable places are always named.
+func TestEvidence_Remote(t *testing.T) {
 	const at = "/ci/" + commitA + "/tests.json"
 	token := parts.Secret()
 	wantsToken := func(w http.ResponseWriter, r *http.Request) {
@@ -94,34 +94,51 @@ func TestEvidenceElsewhere(t *testing.T) {
 		{"by commit and report", nil, map[string]http.HandlerFunc{at: page(goTest("pass"))}, deployment.Evidence{Places: here}, StatePass, "", ""},
 		{"a test fails", nil, map[string]http.HandlerFunc{at: page(goTest("fail"))}, deployment.Evidence{Places: here}, StateFail, ReasonUnhealthy, ""},
 		{"named by its kind", nil, map[string]http.HandlerFunc{at: page(goTest("pass"))}, deployment.Evidence{Places: []string{"URL" + at}}, StatePass, "", ""},
-		{"of another kind's name", nil, map[string]http.HandlerFunc{"/lint.json": page(goTest("pass"))}, deployment.Evidence{Places: []string{"URL/lint.json"}}, StateFail, ReasonMissing, "no report of tests"},
-		{"of no kind's name", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))}, deployment.Evidence{Places: []string{"URL/out"}}, StateUnknown, ReasonInvalid, "does not say what it is a report of"},
-		{"of any name", nil, map[string]http.HandlerFunc{"/out-" + commitA[:9]: page(goTest("pass"))}, one("/out-"+commitA[:9], nil), StatePass, "", ""},
-		{"whose server says the commit", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"), "X-Catalyst-Commit", commitA)}, one("/out", nil), StatePass, "", ""},
-		{"whose server says another", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"), "X-Amz-Meta-Commit", commitB)}, one("/out", nil), StateFail, ReasonOutdated, ""},
-		{"whose server contradicts the folder", nil, map[string]http.HandlerFunc{at: page(goTest("pass"), "X-Catalyst-Commit", commitB)}, one(at, nil), StateFail, ReasonMismatch, "its server"},
-		{"of no commit", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))}, one("/out", nil), StateWarn, ReasonWeak, ""},
-		{"not there", nil, nil, deployment.Evidence{Places: here}, StateFail, ReasonMissing, "there is no report of tests"},
-		{"not there, but here", ofCommit(commitA, "pass"), nil, deployment.Evidence{Places: here}, StatePass, "", ""},
-		{"without a credential", nil, map[string]http.HandlerFunc{at: wantsToken}, one(at, nil), StateUnknown, ReasonPermissionDenied, "answers 401"},
+		{"named like another kind", nil, map[string]http.HandlerFunc{"/lint.json": page(goTest("pass"))},
+			deployment.Evidence{Places: []string{"URL/lint.json"}}, StateFail, ReasonMissing, "no report of tests"},
+		{"name without a kind", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))},
+			deployment.Evidence{Places: []string{"URL/out"}}, StateUnknown, ReasonInvalid,
+			"does not say what it is a report of"},
+		{"configured kind, any name", nil, map[string]http.HandlerFunc{"/out-" + commitA[:9]: page(goTest("pass"))},
+			one("/out-"+commitA[:9], nil), StatePass, "", ""},
+		{"commit from the server", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"), "X-Catalyst-Commit",
+			commitA)}, one("/out", nil), StatePass, "", ""},
+		{"another commit from the server", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"), "X-Amz-Meta-Commit",
+			commitB)}, one("/out", nil), StateFail, ReasonOutdated, ""},
+		{"server contradicts the folder", nil, map[string]http.HandlerFunc{at: page(goTest("pass"), "X-Catalyst-Commit",
+			commitB)}, one(at, nil), StateFail, ReasonMismatch, "its server"},
+		{"without a commit", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))}, one("/out", nil), StateWarn,
+			ReasonWeak, ""},
+		{"missing", nil, nil, deployment.Evidence{Places: here}, StateFail, ReasonMissing, "there is no report of tests"},
+		{"missing, but local", ofCommit(commitA, "pass"), nil, deployment.Evidence{Places: here}, StatePass, "", ""},
+		{"without a credential", nil, map[string]http.HandlerFunc{at: wantsToken}, one(at, nil), StateUnknown,
+			ReasonPermissionDenied, "returned 401"},
 		{"with a token", nil, map[string]http.HandlerFunc{at: wantsToken, at + ".meta.yaml": status(404)}, one(at, func(r *deployment.EvidenceReport) { r.BearerToken = secret.New(token + "\n") }), StatePass, "", ""},
 		{"with a wrong password", nil, map[string]http.HandlerFunc{at: wantsToken}, one(at, func(r *deployment.EvidenceReport) { r.Username, r.Password = "ci", secret.New(token) }), StateUnknown, ReasonPermissionDenied, ""},
-		{"with a token in the query", nil, map[string]http.HandlerFunc{at: status(500)}, one(at+"?private_token="+token, nil), StateUnknown, ReasonUnreachable, at + ": the server answers 500"},
+		{"with a token in the query", nil, map[string]http.HandlerFunc{at: status(500)}, one(at+"?private_token="+token, nil),
+			StateUnknown, ReasonUnreachable, at + ": server returned 500"},
 
-		// A place that cannot be looked at.
-		{"unreachable, seen here", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(503)}, deployment.Evidence{Places: here}, StateWarn, ReasonUnreachable, "could not be looked at: http"},
-		{"forbidden, seen here", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(403)}, deployment.Evidence{Places: here}, StateWarn, ReasonPermissionDenied, "answers 403"},
-		{"unreachable, failed here", ofCommit(commitA, "fail"), map[string]http.HandlerFunc{at: status(503)}, deployment.Evidence{Places: here}, StateFail, ReasonUnhealthy, "could not be looked at"},
-		{"unreachable, here of another commit", ofCommit(commitB, "pass"), map[string]http.HandlerFunc{at: status(503)}, deployment.Evidence{Places: here}, StateUnknown, ReasonUnreachable, "answers 503"},
-		{"unreachable, nothing here", nil, map[string]http.HandlerFunc{at: status(503)}, deployment.Evidence{Places: here}, StateUnknown, ReasonUnreachable, "answers 503"},
+		// Unreadable places.
+		{"unreachable, passed here", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(503)},
+			deployment.Evidence{Places: here}, StateWarn, ReasonUnreachable, "could not be checked: http"},
+		{"forbidden, passed here", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(403)},
+			deployment.Evidence{Places: here}, StateWarn, ReasonPermissionDenied, "returned 403"},
+		{"unreachable, failed here", ofCommit(commitA, "fail"), map[string]http.HandlerFunc{at: status(503)},
+			deployment.Evidence{Places: here}, StateFail, ReasonUnhealthy, "could not be checked"},
+		{"unreachable, here of another commit", ofCommit(commitB, "pass"), map[string]http.HandlerFunc{at: status(503)},
+			deployment.Evidence{Places: here}, StateUnknown, ReasonUnreachable, "returned 503"},
+		{"unreachable, nothing here", nil, map[string]http.HandlerFunc{at: status(503)}, deployment.Evidence{Places: here},
+			StateUnknown, ReasonUnreachable, "returned 503"},
 
-		// What answers and is no report.
+		// Responses that are not a report.
 		{"another host", nil, map[string]http.HandlerFunc{at: status(302, "Location", "http://login.test/?next=x")}, deployment.Evidence{Places: here}, StateUnknown, ReasonMismatch, "redirects to another host"},
 		{"elsewhere on the same host", nil, map[string]http.HandlerFunc{at: status(302, "Location", "/moved"), "/moved": page(goTest("pass"))}, deployment.Evidence{Places: here}, StatePass, "", ""},
 		{"a page", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200, "Content-Type", "text/html")}, deployment.Evidence{Places: here}, StateWarn, ReasonInvalid, "not a report"},
-		{"an empty one, newer than a good one", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200, "Last-Modified", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "Content-Length", "0")},
+		{"empty report newer than a good one", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200,
+			"Last-Modified", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "Content-Length", "0")},
 			deployment.Evidence{Places: here}, StateUnknown, ReasonEmpty, ""},
-		{"broken off", nil, map[string]http.HandlerFunc{at: status(200, "Content-Length", "5000")}, deployment.Evidence{Places: here}, StateUnknown, ReasonTruncated, ""},
+		{"truncated", nil, map[string]http.HandlerFunc{at: status(200, "Content-Length", "5000")},
+			deployment.Evidence{Places: here}, StateUnknown, ReasonTruncated, ""},
 		{"of unknown age", nil, map[string]http.HandlerFunc{"/c/" + commitA + "/coverage.out": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "mode: set\np/x.go:1.1,2.2 9 1\n")
 		}},
@@ -130,9 +147,11 @@ func TestEvidenceElsewhere(t *testing.T) {
 		// The record beside it.
 		{"a record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": page("exit_code: 1\n")}, deployment.Evidence{Places: here}, StateUnknown, ReasonError, "ended with status 1"},
 		{"a record of another commit", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": page("commit: " + commitB + "\n")}, deployment.Evidence{Places: here}, StateFail, ReasonMismatch, ""},
-		{"a record that is kept back", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": status(403)}, deployment.Evidence{Places: here}, StateUnknown, ReasonPermissionDenied, "its record: the server answers 403"},
+		{"forbidden record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": status(403)}, deployment.Evidence{Places: here}, StateUnknown, ReasonPermissionDenied, "record file: server returned 403"},
 		{"a page instead of a record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": status(200, "Content-Type", "text/html; charset=utf-8")}, deployment.Evidence{Places: here}, StatePass, "", ""},
-		{"a bomb of a record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": page(strings.Repeat("#", 1<<20))}, deployment.Evidence{Places: here}, StateUnknown, ReasonInvalid, "larger than 64 KiB"},
+		{"oversized record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")),
+			at + ".meta.yaml": page(strings.Repeat("#", 1<<20))}, deployment.Evidence{Places: here}, StateUnknown, ReasonInvalid,
+			"larger than 64 KiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -154,17 +173,17 @@ func TestEvidenceElsewhere(t *testing.T) {
 			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: e}), "evidence", "{report: "+kind+"}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if tt.state == StateUnknown && tt.reason != ReasonError && r.Remedy == "" && tt.reason != ReasonStale && tt.reason != ReasonEmpty && tt.detail != "larger than 64 KiB" {
-				t.Errorf("nothing is said that would answer it: %+v", r)
+				t.Errorf("no remedy: %+v", r)
 			}
 			if text := fmt.Sprint(r); strings.Contains(text, token) || strings.Contains(text, "what the server says") || strings.Contains(text, "private_token") {
-				t.Errorf("it tells too much: %s", text)
+				t.Errorf("hidden text shown: %s", text)
 			}
 		})
 	}
 }
 
-// TestEvidenceNewestElsewhere: whichever place holds it, the newest of the commit decides.
-func TestEvidenceNewestElsewhere(t *testing.T) {
+// TestEvidence_NewestWins: the newest report of the commit counts, local or remote.
+func TestEvidence_NewestWins(t *testing.T) {
 	const at = "/" + commitA + "/tests.json"
 	for action, want := range map[string]State{"pass": StatePass, "fail": StateFail} {
 		earlier := map[string]string{"pass": "fail", "fail": "pass"}[action]
@@ -174,13 +193,13 @@ func TestEvidenceNewestElsewhere(t *testing.T) {
 		plan(t, root, commitA)
 		r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: deployment.Evidence{Places: []string{".catalyst/evidence", s.URL + "/{commit}/tests.json"}}}), "evidence", "{report: tests}")
 		if r.State != want {
-			t.Errorf("%s is newer: %+v", action, r)
+			t.Errorf("newest is %s: %+v", action, r)
 		}
 	}
 }
 
-// TestEvidenceIsFetchedOnce: within minutes nothing is asked, then only whether it changed; a change is seen.
-func TestEvidenceIsFetchedOnce(t *testing.T) {
+// TestEvidence_RemoteCached: within evidenceRefetch no request is sent, then a conditional one. Changes are detected.
+func TestEvidence_RemoteCached(t *testing.T) {
 	for name, tag := range map[string]string{"by its tag": `"v1"`, "by its date": ""} {
 		t.Run(name, func(t *testing.T) {
 			const at = "/" + commitA + "/tests.json"
@@ -230,8 +249,8 @@ type statusWriter struct {
 
 func (w *statusWriter) WriteHeader(code int) { w.code = code; w.ResponseWriter.WriteHeader(code) }
 
-// TestEvidenceTooLate: a server that never answers is unknown after its own patience.
-func TestEvidenceTooLate(t *testing.T) {
+// TestEvidence_RemoteTimeout: a server that never responds is unknown after its own timeout.
+func TestEvidence_RemoteTimeout(t *testing.T) {
 	done := make(chan struct{})
 	s := newShelf(t, map[string]http.HandlerFunc{"/tests.json": func(_ http.ResponseWriter, r *http.Request) {
 		select {
@@ -244,11 +263,11 @@ func TestEvidenceTooLate(t *testing.T) {
 	plan(t, root, commitA)
 	r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: deployment.Evidence{Reports: []deployment.EvidenceReport{
 		{Report: "tests", At: s.URL + "/tests.json?x", HTTP: deployment.HTTP{Timeout: schema.Duration(100 * time.Millisecond)}}}}}), "evidence", "{report: tests}")
-	expect(t, r, StateUnknown, ReasonTimeout, "no answer in time")
+	expect(t, r, StateUnknown, ReasonTimeout, "no response in time")
 }
 
-// TestEvidenceFiles: files and patterns of files; a folder of this host that may not be read is a place that could not be looked at.
-func TestEvidenceFiles(t *testing.T) {
+// TestEvidence_Files: files, patterns, and an unreadable local folder.
+func TestEvidence_Files(t *testing.T) {
 	f := folder{"ci/junit-1.xml": "<testsuite><testcase name='x'/></testsuite>", "ci/" + commitA + "/tests.json": goTest("pass")}
 	spec := "{report: tests}"
 	with := func(root string, e deployment.Evidence) *Pass {
@@ -269,11 +288,11 @@ func TestEvidenceFiles(t *testing.T) {
 			expect(t, look(t, with(root, deployment.Evidence{Places: []string{place}}), "evidence", spec), StateUnknown, ReasonPermissionDenied, "")
 		}
 	})
-	// Without a commit there is nothing that {commit} could stand for.
+	// Without a commit {commit} cannot be replaced.
 	expect(t, look(t, with(f.write(t), deployment.Evidence{Places: []string{"ci/{commit}"}}), "evidence", spec), StateUnknown, ReasonNotConfigured, "no commit is known")
 }
 
-// bucketOf answers lists and objects of a bucket with these keys.
+// bucketOf serves a bucket with these objects.
 func bucketOf(s *awsServer, objects map[string]string, modified time.Time) {
 	s.replies["s3:ListBucket"] = func(r *http.Request, _ url.Values) awsReply {
 		q := r.URL.Query()
@@ -297,8 +316,8 @@ func bucketOf(s *awsServer, objects map[string]string, modified time.Time) {
 	}
 }
 
-// TestEvidenceInABucket: reports under the commit's prefix, those beside it, and single objects.
-func TestEvidenceInABucket(t *testing.T) {
+// TestEvidence_Bucket: reports under the commit's prefix, reports next to it, and single objects.
+func TestEvidence_Bucket(t *testing.T) {
 	const place = "s3://ci-reports/app/evidence"
 	ours := "app/evidence/" + commitA + "/tests.json"
 	tests := []struct {
@@ -312,19 +331,23 @@ func TestEvidenceInABucket(t *testing.T) {
 	}{
 		{"of the commit", nil, map[string]string{ours: goTest("pass"), "app/evidence/" + commitB + "/tests.json": goTest("fail")}, nil, StatePass, "", ""},
 		{"of the commit, abbreviated", nil, map[string]string{"app/evidence/" + commitA[:8] + "/tests.json": goTest("fail")}, nil, StateFail, ReasonUnhealthy, "s3://ci-reports/app/evidence/" + commitA[:8]},
-		{"of another that begins alike", nil, map[string]string{"app/evidence/" + commitA[:7] + "ffff/tests.json": goTest("pass")}, nil, StateFail, ReasonMissing, ""},
-		{"beside the commits", nil, map[string]string{"app/evidence/tests.json": goTest("pass")}, nil, StateWarn, ReasonWeak, ""},
-		{"beside the commits, with a record", nil, map[string]string{"app/evidence/tests.json": goTest("pass"), "app/evidence/tests.json.meta.yaml": "commit: " + commitA + "\n"}, nil, StatePass, "", ""},
+		{"another commit with the same prefix", nil,
+			map[string]string{"app/evidence/" + commitA[:7] + "ffff/tests.json": goTest("pass")}, nil, StateFail, ReasonMissing,
+			""},
+		{"next to the commits", nil, map[string]string{"app/evidence/tests.json": goTest("pass")}, nil, StateWarn, ReasonWeak,
+			""},
+		{"next to the commits, with a record", nil, map[string]string{"app/evidence/tests.json": goTest("pass"),
+			"app/evidence/tests.json.meta.yaml": "commit: " + commitA + "\n"}, nil, StatePass, "", ""},
 		{"a record of a crash", nil, map[string]string{ours: goTest("pass"), ours + ".meta.yaml": "exit_code: 137\n"}, nil, StateUnknown, ReasonError, "status 137"},
 		{"none", nil, map[string]string{"app/evidence-2/" + commitA + "/tests.json": goTest("pass")}, nil, StateFail, ReasonMissing, ""},
 		{"deeper", nil, map[string]string{"app/evidence/" + commitA + "/x/tests.json": goTest("pass")}, nil, StateFail, ReasonMissing, ""},
-		{"may not be listed", ofCommit(commitA, "pass"), nil, func(s *awsServer, _ *deployment.Settings) {
+		{"list denied", ofCommit(commitA, "pass"), nil, func(s *awsServer, _ *deployment.Settings) {
 			s.say("s3:ListBucket", awsReply{status: 403, code: "AccessDenied"})
 		}, StateWarn, ReasonPermissionDenied, "lack s3:ListBucket"},
-		{"may not be listed, nothing here", nil, nil, func(s *awsServer, _ *deployment.Settings) {
+		{"list denied, nothing local", nil, nil, func(s *awsServer, _ *deployment.Settings) {
 			s.say("s3:ListBucket", awsReply{status: 403, code: "AccessDenied"})
 		}, StateUnknown, ReasonPermissionDenied, "s3://ci-reports"},
-		{"may not be read", nil, map[string]string{ours: goTest("pass")}, func(s *awsServer, _ *deployment.Settings) {
+		{"get denied", nil, map[string]string{ours: goTest("pass")}, func(s *awsServer, _ *deployment.Settings) {
 			s.say("s3:GetObject", awsReply{status: 403, code: "AccessDenied"})
 		}, StateUnknown, ReasonPermissionDenied, "lack s3:GetObject"},
 		{"changed since it was listed", nil, map[string]string{ours: goTest("pass")}, func(s *awsServer, _ *deployment.Settings) {
@@ -333,11 +356,15 @@ func TestEvidenceInABucket(t *testing.T) {
 		{"no such bucket", nil, nil, func(s *awsServer, _ *deployment.Settings) {
 			s.say("s3:ListBucket", awsReply{status: 404, code: "NoSuchBucket"})
 		}, StateUnknown, ReasonMissing, "s3://ci-reports"},
-		{"no bucket's name", nil, nil, func(_ *awsServer, d *deployment.Settings) { d.Evidence.Places = []string{"s3://x"} }, StateUnknown, ReasonInvalid, "evidence.places[0]"},
+		{"invalid bucket name", nil, nil, func(_ *awsServer,
+			d *deployment.Settings) {
+			d.Evidence.Places = []string{"s3://x"}
+		}, StateUnknown, ReasonInvalid,
+			"evidence.places[0]"},
 		{"a single object", nil, map[string]string{"junit/" + commitA[:7] + ".json": goTest("pass"), "junit/" + commitA[:7] + ".json.old": goTest("fail")}, func(_ *awsServer, d *deployment.Settings) {
 			d.Evidence = deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "tests", At: "s3://ci-reports/junit/" + commitA[:7] + ".json"}}}
 		}, StatePass, "", ""},
-		{"without a bucket of backups", nil, map[string]string{ours: goTest("pass")}, func(s *awsServer, d *deployment.Settings) {
+		{"without a backup bucket", nil, map[string]string{ours: goTest("pass")}, func(s *awsServer, d *deployment.Settings) {
 			d.AWS.Region = s.region
 			s.t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+"TEST")
 			s.t.Setenv("AWS_SECRET_ACCESS_KEY", s.secret)
@@ -373,7 +400,7 @@ func TestEvidenceInABucket(t *testing.T) {
 				s.mu.Unlock()
 				expect(t, look(t, again(p), "evidence", "{report: tests}"), tt.state, tt.reason, tt.detail)
 				if s.mu.Lock(); len(s.asked) != asked {
-					t.Errorf("asked again at once: %v", s.asked[asked:])
+					t.Errorf("requested again at once: %v", s.asked[asked:])
 				}
 				s.mu.Unlock()
 			}
@@ -381,8 +408,8 @@ func TestEvidenceInABucket(t *testing.T) {
 	}
 }
 
-// TestFetchedIsBounded: no more than allowed is read, however much there is.
-func TestFetchedIsBounded(t *testing.T) {
+// TestLazyBody_Bounded: reading stops at the limit.
+func TestLazyBody_Bounded(t *testing.T) {
 	for size, want := range map[int]error{9: nil, 10: nil, 11: evidence.ErrFetch, 5000: evidence.ErrFetch} {
 		l := &lazyBody{left: 10, open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(strings.Repeat("x", size))), nil }}
 		data, err := io.ReadAll(l)
@@ -392,22 +419,22 @@ func TestFetchedIsBounded(t *testing.T) {
 	}
 }
 
-// TestValidatorsOf: a date within the last minute tells no content from the next; a commit is one only when it looks like it.
+// TestValidatorsOf: a date within the last minute does not identify a content; an invalid commit is ignored.
 func TestValidatorsOf(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	at := func(age time.Duration) string { return now.Add(-age).Format(http.TimeFormat) }
 	for name, tt := range map[string]struct {
 		etag, modified, commit string
-		conditional, known     bool // asked with the date; told from other content
+		conditional, known     bool // date used in the request; content has a version
 		wantCommit             string
 	}{
-		"nothing":       {"", "", "", false, false, ""},
-		"a tag":         {`"x"`, "", commitA, false, true, commitA},
-		"rested":        {"", at(2 * time.Minute), "main", true, true, ""},
-		"just written":  {"", at(time.Minute), strings.ToUpper(commitB), false, false, commitB},
-		"ahead of us":   {"", at(-time.Hour), "", false, false, ""},
-		"no date":       {`"x"`, "yesterday", "", false, true, ""},
-		"both, written": {`"x"`, at(0), "", false, true, ""},
+		"nothing":          {"", "", "", false, false, ""},
+		"a tag":            {`"x"`, "", commitA, false, true, commitA},
+		"old":              {"", at(2 * time.Minute), "main", true, true, ""},
+		"just written":     {"", at(time.Minute), strings.ToUpper(commitB), false, false, commitB},
+		"in the future":    {"", at(-time.Hour), "", false, false, ""},
+		"no date":          {`"x"`, "yesterday", "", false, true, ""},
+		"tag and new date": {`"x"`, at(0), "", false, true, ""},
 	} {
 		h := http.Header{}
 		h.Set("ETag", tt.etag)
@@ -420,6 +447,6 @@ func TestValidatorsOf(t *testing.T) {
 	}
 	one, two := http.Header{"Etag": {`"x"`}}, http.Header{"Etag": {`"x"`}}
 	if validatorsOf(one, "http://x?a", now).meta.Version == validatorsOf(two, "http://x?b", now).meta.Version {
-		t.Error("two addresses with one tag are one content")
+		t.Error("same version for two URLs with the same tag")
 	}
 }

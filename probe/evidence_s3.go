@@ -16,15 +16,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Reports in a bucket, laid out as in an evidence folder: PREFIX/<commit>/tests.json, and beside the commits' folders those that say their commit by
-// themselves. Only names that can be of the commit are listed, since a bucket keeps the evidence of years.
+// Reports in a bucket, laid out like an evidence folder: PREFIX/<commit>/tests.json, and next to the commit folders
+// reports that contain their commit. Only names that can match the commit are listed, because a bucket keeps years of
+// evidence.
 
-// fromS3 reads the newest report under a prefix, or the one object that a configured report names.
+// fromS3 reads the newest report under a prefix, or the single object of a configured report.
 func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.Evidence, error) {
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(r.At, "s3://"), "/")
 	prefix = strings.ReplaceAll(prefix, "{report}", string(a.kind))
 	if !awsBucketName.MatchString(bucket) || r.Report != "" && baseOf(prefix) == "" {
-		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is not s3://bucket/prefix", r.section))
+		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid,
+			"deployment.%s must have the form s3://bucket/prefix", r.section))
 	}
 	account, err := awsAt(ctx, a.p, bucket)
 	if err != nil {
@@ -57,10 +59,10 @@ func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.
 	return evidence.Newest(ctx, evidence.Ordered(a.candidates(bucket, listed, commitOf), a.commit), a.kind, a.commit, a.memory), nil
 }
 
-// evidenceBucket names the bucket in an error.
+// evidenceBucket adds the bucket to an error.
 func evidenceBucket(bucket string, err error) error { return fmt.Errorf("s3://%s: %w", bucket, err) }
 
-// inBucket tells from a key below the prefix of which commit a report of the kind is, and whether it is one that counts.
+// inBucket returns the commit in a key below the prefix, and whether the key is a report of the kind and commit.
 func (a evidencePlaces) inBucket(key string) (commit string, ok bool) {
 	dir, base := path.Split(key)
 	if !evidence.NameFits(base, a.kind) {
@@ -99,10 +101,10 @@ type s3Report struct {
 	place    string
 	tag      string
 	modified time.Time
-	record   bool // there is one beside it
+	record   bool // a .meta.yaml file exists
 }
 
-// Open implements evidence.Source. The object itself is fetched when it is read.
+// Open implements evidence.Source. The object is fetched at the first read.
 func (s s3Report) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, error) {
 	meta := evidence.Meta{Modified: s.modified}
 	if s.tag != "" {
@@ -111,12 +113,12 @@ func (s s3Report) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, error
 	if s.record {
 		o, err := openS3(ctx, s.p, s.place+evidence.MetaSuffix)
 		if err != nil {
-			return nil, meta, fmt.Errorf("its record: %w", err)
+			return nil, meta, fmt.Errorf("record file: %w", err)
 		}
-		meta.Record, err = io.ReadAll(io.LimitReader(o, maxRecordFile+1)) // one that is too long is refused where it is read
+		meta.Record, err = io.ReadAll(io.LimitReader(o, maxRecordFile+1)) // the parser rejects one that is too long
 		_ = o.Close()
 		if err != nil {
-			return nil, meta, fmt.Errorf("its record: %w", Unknown(ReasonTruncated, brokenOff(err)))
+			return nil, meta, fmt.Errorf("record file: %w", Unknown(ReasonTruncated, brokenOff(err)))
 		}
 	}
 	return &lazyBody{left: evidence.MaxFetched, open: func() (io.ReadCloser, error) {
@@ -125,7 +127,7 @@ func (s s3Report) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, error
 			return nil, err
 		}
 		if o.Tag != s.tag {
-			return nil, errors.Join(files.ErrChanged, o.Close()) // since it was listed
+			return nil, errors.Join(files.ErrChanged, o.Close()) // after it was listed
 		}
 		return o, nil
 	}}, meta, nil

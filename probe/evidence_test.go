@@ -14,7 +14,7 @@ import (
 
 const commitA, commitB = "0a1b2c3d4e5f60718293a4b5c6d7e8f901234567", "89abcdef0123456789abcdef0123456789abcdef"
 
-// goTest is the stream of a test run.
+// goTest returns the go test -json stream of one test.
 func goTest(action string) string {
 	at := time.Now().UTC().Format(time.RFC3339)
 	return fmt.Sprintf(`{"Time":%q,"Action":"start","Package":"p"}
@@ -51,10 +51,12 @@ func TestEvidence(t *testing.T) {
 		{"tests pass", folder{at(commitA, "tests.json"): goTest("pass")}, commitA, "{report: tests}", StatePass, "", nil, 0},
 		{"a test fails", folder{at(commitA, "tests.json"): goTest("fail")}, commitA, "{report: tests}", StateFail, "", nil, 0},
 		{"of another commit", folder{at(commitB, "tests.json"): goTest("pass")}, commitA, "{report: tests}", StateFail, ReasonOutdated, nil, 0},
-		{"no release and no repository: age alone", folder{at(commitA, "tests.json"): goTest("pass")}, "", "{report: tests}", StateWarn, "", nil, 0},
+		{"no release and no repository: only age", folder{at(commitA, "tests.json"): goTest("pass")}, "", "{report: tests}",
+			StateWarn, "", nil, 0},
 		{"none", nil, commitA, "{report: tests}", StateFail, ReasonMissing, nil, 0},
 		{"empty", folder{at(commitA, "tests.json"): ""}, commitA, "{report: tests}", StateUnknown, ReasonEmpty, nil, 0},
-		{"cut", folder{at(commitA, "tests.json"): goTest("pass")[:150]}, commitA, "{report: tests}", 0, ReasonTruncated, nil, 0},
+		{"truncated", folder{at(commitA, "tests.json"): goTest("pass")[:150]}, commitA, "{report: tests}", 0, ReasonTruncated,
+			nil, 0},
 		{"coverage", folder{at(commitA, "coverage.out"): "mode: set\np/x.go:1.1,2.2 9 1\np/x.go:3.1,4.2 1 0\n"}, commitA, "{report: coverage}", 0, "", TestCoverage, 0.9},
 		{"coverage too low", folder{at(commitA, "coverage.out"): "mode: set\np/x.go:1.1,2.2 7 1\np/x.go:3.1,4.2 3 0\n"}, commitA, "{report: coverage}", StateFail, ReasonThreshold, TestCoverage, 0.7},
 	}
@@ -69,7 +71,7 @@ func TestEvidence(t *testing.T) {
 				t.Errorf("got %+v", r)
 			}
 			if tt.reason == ReasonTruncated && r.State.OK() {
-				t.Errorf("a cut report passes: %+v", r)
+				t.Errorf("truncated report passes: %+v", r)
 			}
 			if tt.value != nil {
 				if got, ok := measured(r, tt.value); !ok || got != tt.want {
@@ -77,14 +79,14 @@ func TestEvidence(t *testing.T) {
 				}
 			}
 			if _, ok := measured(r, EvidenceTime); ok != (len(tt.files) > 0) {
-				t.Errorf("the report's age is measured: %v", ok)
+				t.Errorf("report age measured: %v", ok)
 			}
 		})
 	}
 }
 
-// TestEvidenceOfSecrets takes a scanner's report in the place of looking at the repository.
-func TestEvidenceOfSecrets(t *testing.T) {
+// TestEvidence_SecretScanners uses scanner reports instead of scanning the repository.
+func TestEvidence_SecretScanners(t *testing.T) {
 	sarif := func(run string) string {
 		return `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"gitleaks"}},` + run + `}]}`
 	}
@@ -102,15 +104,16 @@ func TestEvidenceOfSecrets(t *testing.T) {
 		{"gitleaks, stale", "secrets.json", "[]\n", commitA, 31 * 24 * time.Hour, StateFail, ReasonStale, ""},
 		{"gitleaks, of another commit", "secrets.json", "[]\n", commitB, time.Hour, StateFail, ReasonOutdated, ""},
 		{"gitleaks, empty", "secrets.json", "", commitA, time.Hour, StateUnknown, ReasonEmpty, ""},
-		{"gitleaks, cut before anything", "secrets.json", "[", commitA, time.Hour, StateUnknown, ReasonInvalid, ""},
-		{"gitleaks, cut behind a finding", "secrets.json", strings.TrimSuffix(found, "]") + ",", commitA, time.Hour, StateFail, ReasonCommitted, "ends in the middle"},
+		{"gitleaks, truncated at the start", "secrets.json", "[", commitA, time.Hour, StateUnknown, ReasonInvalid, ""},
+		{"gitleaks, truncated after a finding", "secrets.json", strings.TrimSuffix(found, "]") + ",", commitA, time.Hour,
+			StateFail, ReasonCommitted, "ends in the middle"},
 		{"SARIF, none", "secrets.sarif", sarif(ended + `"results":[]`), commitA, time.Hour, StatePass, ReasonNone, "found nothing"},
 		{"SARIF, one", "secrets.sarif", sarif(ended + `"results":[{"ruleId":"aws","message":{"text":"marked"}}]`), commitA, time.Hour, StateFail, ReasonCommitted, "aws"},
 		{"SARIF, stale", "secrets.sarif", sarif(ended + `"results":[]`), commitA, 31 * 24 * time.Hour, StateFail, ReasonStale, ""},
 		{"SARIF, of another commit", "secrets.sarif", sarif(ended + `"results":[]`), commitB, time.Hour, StateFail, ReasonOutdated, ""},
 		{"SARIF, no run", "secrets.sarif", `{"version":"2.1.0","runs":[]}`, commitA, time.Hour, StateUnknown, ReasonEmpty, ""},
-		{"SARIF, not said to have ended", "secrets.sarif", sarif(`"results":[]`), commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
-		{"SARIF, cut", "secrets.sarif", sarif(ended + `"results":[]`)[:90], commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
+		{"SARIF, no end of the run", "secrets.sarif", sarif(`"results":[]`), commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
+		{"SARIF, truncated", "secrets.sarif", sarif(ended + `"results":[]`)[:90], commitA, time.Hour, StateUnknown, ReasonTruncated, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			name := ".catalyst/evidence/" + tt.commit + "/" + tt.file
@@ -157,14 +160,17 @@ func TestAttestation(t *testing.T) {
 		reason            Reason
 	}{
 		{"none", "", ofDocument, StateFail, ReasonMissing},
-		{"unsigned, nobody configured", claim("valid_for: 30d", subject), ofDocument, StateWarn, ReasonUnsigned},
-		{"of a document that changed", claim("valid_for: 30d", other), ofDocument, StateFail, ReasonOutdated},
-		{"of no document", claim("valid_for: 30d"), ofDocument, StateFail, ""},
+		{"unsigned, no signers configured", claim("valid_for: 30d", subject), ofDocument, StateWarn, ReasonUnsigned},
+		{"document changed", claim("valid_for: 30d", other), ofDocument, StateFail, ReasonOutdated},
+		{"without a document", claim("valid_for: 30d"), ofDocument, StateFail, ""},
 		{"lapsed", claim("valid_for: 30m", subject), ofDocument, StateFail, ReasonLapsed},
 		{"broken", "item: [", ofDocument, StateFail, ""},
-		{"of a file", claim("valid_for: 30d", subject), "{item: backup/disaster_recovery_plan, of_file: true}", StateWarn, ReasonUnsigned},
-		{"of no file", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, of_file: true}", StateFail, ReasonInvalid},
-		{"no release to be after", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, after: 24h}", StateSkip, ReasonNoRelease},
+		{"with a file", claim("valid_for: 30d", subject), "{item: backup/disaster_recovery_plan, of_file: true}", StateWarn,
+			ReasonUnsigned},
+		{"without a file", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, of_file: true}", StateFail,
+			ReasonInvalid},
+		{"no release", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, after: 24h}", StateSkip,
+			ReasonNoRelease},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -177,7 +183,7 @@ func TestAttestation(t *testing.T) {
 				t.Errorf("got %+v", r)
 			}
 			if _, ok := measured(r, AttestationExpiry, "any"); ok != strings.Contains(tt.name, "lapsed") && tt.state == StateWarn && !ok {
-				t.Errorf("no expiry is measured: %+v", r)
+				t.Errorf("no expiry measured: %+v", r)
 			}
 		})
 	}

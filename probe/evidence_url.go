@@ -17,28 +17,31 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/evidence"
 )
 
-// Reports on a web server. An unchanged one is asked for by its ETag or its date and not sent again. Redirects are followed on the same host alone:
-// elsewhere leads to a log-in page, or to where credentials are not to be sent. No error holds a query, a credential or what the server says.
+// Reports on a web server. Unchanged reports are detected by ETag or date and not sent again. Redirects are followed
+// only on the same host: another host may be a login page and must not receive credentials. Errors contain no query,
+// credential or text of the server.
 
-// headerCommits are the headers in which a server may say of which commit a file is.
+// headerCommits are response headers that may name the commit of a file.
 func headerCommits() []string { return []string{"X-Catalyst-Commit", "X-Amz-Meta-Commit"} }
 
-// restedDate is how old Last-Modified must be to tell one content from the next: it counts in seconds, and servers' clocks differ.
+// restedDate is the minimum age of a Last-Modified date that identifies a content: dates have a resolution of one
+// second, and server clocks differ.
 const restedDate = time.Minute
 
-// validators are what an answer is known again by.
+// validators identify an unchanged response.
 type validators struct {
 	etag, modified string
 	meta           evidence.Meta
 }
 
-// fromURL reads the report at a URL; the result has fs.ErrNotExist when there is none.
+// fromURL reads the report at a URL; a missing report has the error fs.ErrNotExist.
 func (a evidencePlaces) fromURL(ctx context.Context, r remoteEvidence, known *validators) (evidence.Evidence, error) {
-	// Of a place of every kind the name says the kind.
+	// Without a configured kind the file name decides.
 	templated := strings.Contains(r.At, "{report}")
 	u, err := url.Parse(strings.ReplaceAll(r.At, "{report}", string(a.kind)))
 	if err != nil || u.Host == "" {
-		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s is not a URL", r.section))
+		return evidence.Evidence{}, Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "deployment.%s: invalid URL",
+			r.section))
 	}
 	if fits, err := a.fits(r, baseOf(u.Path)); !templated && !fits {
 		return evidence.Evidence{}, err
@@ -65,7 +68,7 @@ type urlReport struct {
 	now   time.Time
 }
 
-// Open implements evidence.Source. Of an answer that is known again the body is fetched only when somebody reads it.
+// Open implements evidence.Source. The body of an unchanged response is fetched only at the first read.
 func (s *urlReport) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, error) {
 	record, err := s.record(ctx)
 	if err != nil {
@@ -112,7 +115,7 @@ func (s *urlReport) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, err
 	return lazy, meta, nil
 }
 
-// validatorsOf reads what the head of an answer says of its content.
+// validatorsOf reads the validators from response headers.
 func validatorsOf(h http.Header, target string, now time.Time) validators {
 	v := validators{etag: h.Get("ETag")}
 	if at, err := http.ParseTime(h.Get("Last-Modified")); err == nil {
@@ -127,13 +130,15 @@ func validatorsOf(h http.Header, target string, now time.Time) validators {
 		}
 	}
 	if v.etag != "" || v.modified != "" {
-		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", target, v.etag, v.modified)) // the target may hold a token
+		sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q", target, v.etag,
+			v.modified)) // hashed because the target may contain a token
 		v.meta.Version.Tag = hex.EncodeToString(sum[:])
 	}
 	return v
 }
 
-// record fetches what the pipeline recorded beside the report. Behind a query (a signed URL, a file chosen by a parameter) there is none to be asked for.
+// record fetches the .meta.yaml file that the pipeline wrote next to the report. A URL with a query (signed, or a file
+// chosen by parameter) has none.
 func (s *urlReport) record(ctx context.Context) ([]byte, error) {
 	if s.url.RawQuery != "" || baseOf(s.url.Path) == "" {
 		return nil, nil
@@ -147,19 +152,20 @@ func (s *urlReport) record(ctx context.Context) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	err = answered(resp)
 	switch html := strings.HasPrefix(resp.Header.Get("Content-Type"), "text/html"); {
-	case errors.Is(err, fs.ErrNotExist), err == nil && html: // some servers answer with a page when there is nothing
+	case errors.Is(err, fs.ErrNotExist), err == nil && html: // some servers return an HTML page for missing files
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("its record: %w", err)
+		return nil, fmt.Errorf("record file: %w", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxRecordFile+1)) // one that is too long is refused where it is read
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxRecordFile+1)) // the parser rejects one that is too long
 	if err != nil {
-		return nil, fmt.Errorf("its record: %w", Unknown(ReasonTruncated, brokenOff(err)))
+		return nil, fmt.Errorf("record file: %w", Unknown(ReasonTruncated, brokenOff(err)))
 	}
 	return data, nil
 }
 
-// fetch asks for a URL. The head must come within the service's patience, the body until ctx is done; closing it ends the request.
+// fetch requests a URL. The headers must arrive within the service's timeout, the body before ctx is done. Closing the
+// body ends the request.
 func (s *urlReport) fetch(ctx context.Context, target string, header http.Header) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	late := time.AfterFunc(s.web.patience, cancel)
@@ -175,7 +181,7 @@ func (s *urlReport) fetch(ctx context.Context, target string, header http.Header
 	cancel()
 	switch {
 	case !intime:
-		return nil, Needs(evidencePlacesSetting, Unknown(ReasonTimeout, errors.New("no answer in time")))
+		return nil, Needs(evidencePlacesSetting, Unknown(ReasonTimeout, errors.New("no response in time")))
 	case errors.Is(err, errTLS):
 		return nil, Needs(evidencePlacesSetting, Unknown(ReasonUntrusted, err))
 	case errors.Is(err, errBrokenOff), errors.Is(err, errNotHTTP), errors.Is(err, errRedirects), errors.Is(err, errBadURL):
@@ -184,25 +190,28 @@ func (s *urlReport) fetch(ctx context.Context, target string, header http.Header
 	return nil, Needs(evidencePlacesSetting, Unknown(reasonOf(err), err))
 }
 
-// answered is the error of an answer that is not the file; fs.ErrNotExist when there is none.
+// answered returns an error for a response other than the file; fs.ErrNotExist for a missing file.
 func answered(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:
 		return nil
 	case code == http.StatusNotFound, code == http.StatusGone:
-		return fmt.Errorf("the server answers %d: %w", code, fs.ErrNotExist)
+		return fmt.Errorf("server returned %d: %w", code, fs.ErrNotExist)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return Needs(evidenceReportsSetting+" with a credential", Unknownf(ReasonPermissionDenied, "the server answers %d: it wants a credential, or a better one", code))
+		return Needs(evidenceReportsSetting+" with a credential", Unknownf(ReasonPermissionDenied,
+			"server returned %d. Configure a valid credential", code))
 	case offSite(resp) != "":
-		return Needs(evidenceReportsSetting, Unknownf(ReasonMismatch, "the server redirects to another host, which is not followed: configure the address itself, and a credential if it is a log-in page"))
+		return Needs(evidenceReportsSetting, Unknownf(ReasonMismatch,
+			"server redirects to another host, which is not followed. Configure the final URL, and a credential if it is a "+
+				"login page"))
 	case code >= 500, code == http.StatusTooManyRequests:
-		return Needs(evidencePlacesSetting, Unknownf(ReasonUnreachable, "the server answers %d", code))
+		return Needs(evidencePlacesSetting, Unknownf(ReasonUnreachable, "server returned %d", code))
 	default:
-		return Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "the server answers %d", code))
+		return Needs(evidencePlacesSetting, Unknownf(ReasonInvalid, "server returned %d", code))
 	}
 }
 
-// cancelled is a body whose end frees its request.
+// cancelled is a body that cancels its request when closed.
 type cancelled struct {
 	io.ReadCloser
 	cancel context.CancelFunc
