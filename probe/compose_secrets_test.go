@@ -53,7 +53,7 @@ func TestComposeSecrets(t *testing.T) {
 			} else {
 				expect(t, untracked, StatePass, ReasonNone, "no service")
 				expect(t, tracked, StatePass, ReasonNone, "no service")
-				expect(t, nowhere, StateSkip, ReasonNotConfigured, "in no git repository")
+				expect(t, nowhere, StateSkip, ReasonNotConfigured, "not in a git repository")
 			}
 			for _, got := range []Result{untracked, tracked, nowhere} {
 				hasNot(t, got, secret)

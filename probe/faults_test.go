@@ -19,31 +19,33 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// Every kind that asks over a network meets every fault a server can have, each on its own, with the same clients all along: it keeps its deadline,
-// is never content, says why, keeps memory within a cap, holds on to nothing, and sees again as soon as the server is well.
+// Every kind that uses the network meets every server fault, one at a time and with the same clients throughout. It
+// must keep its deadline, never pass, give a reason, stay within a memory limit, release its resources, and recover
+// with the server.
 
 const (
-	// patienceWithFaults is the deadline of a look at a server that never comes to an end. graceWithFaults is what a busy machine may add to it: much,
-	// and yet less than the time limits of the clients, which are not what ends the look.
+	// patienceWithFaults is the deadline of a run against a server that never finishes. graceWithFaults is the extra time
+	// allowed on a busy machine: large, but below the clients' own timeouts, which must not be what ends the run.
 	patienceWithFaults = 500 * time.Millisecond
 	graceWithFaults    = parts.Patience / 2
-	// memoryWithFaults is what all kinds at once may hold in bytes, each with clients of its own.
+	// memoryWithFaults is the memory limit in bytes of all kinds together, each with its own clients.
 	memoryWithFaults = 192 << 20
-	// spareWithFaults is what the test's own servers may hold more than before: a connection between them.
+	// spareWithFaults allows for goroutines and files of the test's own servers: connections between them.
 	spareWithFaults = 4
 )
 
-// asking is one probe over a deployment of its own.
+// asking is one probe with its own deployment.
 type asking struct {
 	name  string
 	kind  Kind
 	probe Probe
 	pass  *Pass
-	well  Result // what it says when all is well
+	well  Result // result without faults
 	later time.Duration
 }
 
-// networkKinds are the kinds that ask over a network, and what they ask. A kind that is neither here nor in asksOf fails.
+// networkKinds lists the kinds that use the network and their services. A kind missing both here and in asksOf fails
+// the test.
 func networkKinds(t *testing.T) map[string]string {
 	t.Helper()
 	asks := asksOf()
@@ -55,7 +57,7 @@ func networkKinds(t *testing.T) map[string]string {
 		}
 		services, known := asks[k.Name]
 		if !known {
-			t.Errorf("%s: nothing says what it asks: a line in asksOf", k.Name)
+			t.Errorf("%s: services unknown. Add a line to asksOf", k.Name)
 		}
 		if services != "" && services != "git" {
 			all[k.Name] = services
@@ -64,7 +66,7 @@ func networkKinds(t *testing.T) map[string]string {
 	return all
 }
 
-// ways are the ways to all services, which can be broken.
+// ways holds a faulty proxy per service.
 type ways map[string]*parts.FaultyServer
 
 func waysTo(t *testing.T, whole everything) ways {
@@ -79,12 +81,12 @@ func waysTo(t *testing.T, whole everything) ways {
 		w[service] = parts.Faulty(t, protocols[service], network, address)
 	}
 	if len(w) != len(protocols) {
-		t.Fatalf("ways to %d services", len(w))
+		t.Fatalf("proxies to %d services", len(w))
 	}
 	return w
 }
 
-// lead makes settings that lead over the ways; secure ones want TLS of everything, and host, when given, stands in place of every address.
+// lead returns settings that use the proxies. secure requires TLS everywhere; host, if set, replaces every host.
 func (w ways) lead(settings deployment.Settings, secure bool, host, authority string) deployment.Settings {
 	at := func(service string) string {
 		address := w[service].Address
@@ -111,7 +113,7 @@ func (w ways) lead(settings deployment.Settings, secure bool, host, authority st
 	return settings
 }
 
-// askAll makes a probe of every kind that asks over a network, and of those that ask over several all.
+// askAll creates a probe of every network kind, and one per protocol for kinds with several.
 func askAll(t *testing.T, settings deployment.Settings) []*asking {
 	t.Helper()
 	services := networkKinds(t)
@@ -123,10 +125,10 @@ func askAll(t *testing.T, settings deployment.Settings) []*asking {
 			s.Backup.Timer = "nightly-backup@a.timer"
 		}
 		a := &asking{name: name, kind: k, probe: load(t, k.Name, spec)}
-		if services[k.Name] == "docker" { // they share one list of containers, in every pass
+		if services[k.Name] == "docker" { // they share the container list of a pass
 			if engine == nil {
 				engine = newPass(t, nil, s)
-				engine.Now = func() time.Time { return time.Now().Add(time.Hour) } // the backup that the test has just written is finished
+				engine.Now = func() time.Time { return time.Now().Add(time.Hour) } // the new backup counts as finished
 			}
 			a.pass = engine
 		} else {
@@ -148,13 +150,13 @@ func askAll(t *testing.T, settings deployment.Settings) []*asking {
 	return all
 }
 
-// lookAll looks with all at once, each within limit, and returns the verdicts.
+// lookAll runs all probes concurrently, each within limit, and returns the results.
 func lookAll(t *testing.T, all []*asking, limit time.Duration) []Result {
 	t.Helper()
 	results := make([]Result, len(all))
 	passes := map[*Pass]*Pass{}
 	for _, a := range all {
-		if a.kind.Name == "evidence" { // what was fetched is remembered for minutes
+		if a.kind.Name == "evidence" { // fetched reports are cached for minutes
 			a.later += 10 * time.Minute
 			a.pass.Now = func() time.Time { return time.Now().Add(a.later) }
 		}
@@ -170,7 +172,7 @@ func lookAll(t *testing.T, all []*asking, limit time.Duration) []Result {
 			began := time.Now()
 			results[i] = Look(ctx, a.probe, passes[a.pass])
 			if took := time.Since(began); took > limit+graceWithFaults {
-				t.Errorf("%s: took %v, its deadline was %v", a.name, took, limit)
+				t.Errorf("%s: took %v, deadline %v", a.name, took, limit)
 			}
 		})
 	}
@@ -178,7 +180,7 @@ func lookAll(t *testing.T, all []*asking, limit time.Duration) []Result {
 	return results
 }
 
-// highWater samples the heap until stopped and returns its greatest size in bytes.
+// highWater samples the heap until stopped and returns its maximum size in bytes.
 func highWater() (stop func() uint64) {
 	most, ended, done := uint64(0), make(chan struct{}), make(chan struct{})
 	go func() {
@@ -198,17 +200,17 @@ func highWater() (stop func() uint64) {
 	return func() uint64 { close(ended); <-done; return most }
 }
 
-// lasts reports whether a fault never comes to an end by itself.
+// lasts reports whether a fault never ends by itself.
 func lasts(f parts.Fault) bool {
 	return f == parts.Hang || f == parts.Drip || f == parts.StallTLS
 }
 
-// rightReasons are those that a fault may be told by.
+// rightReasons lists the acceptable reasons for a fault.
 func rightReasons(f parts.Fault, secure bool, name, service string) []Reason {
 	if secure && service != "dns" && service != "systemd" || service == "tls" {
 		return rightReasonsOverTLS(f, name)
 	}
-	// Of an answer with status 200 these look at no body, or at less of it; and the S3 client takes a redirection for another region.
+	// Some kinds read little or nothing of a body with status 200. The S3 client treats a redirect as another region.
 	switch status := f == parts.Nonsense || f == parts.Endless || f == parts.Bomb; {
 	case status && name == "auction_refusal":
 		return []Reason{ReasonOpen}
@@ -222,21 +224,21 @@ func rightReasons(f parts.Fault, secure bool, name, service string) []Reason {
 		return []Reason{ReasonNotPublished}
 	case f == parts.Nonsense && name == "rate_limit_header":
 		return []Reason{ReasonDrift}
-	case f == parts.Nonsense && service == "redis": // it hangs up in the midst of what it announced
+	case f == parts.Nonsense && service == "redis": // it disconnects within an announced reply
 		return []Reason{ReasonUnreachable}
 	case (f == parts.Endless || f == parts.Bomb) && name == "app_metrics":
 		return []Reason{ReasonTruncated}
 	case f == parts.Endless && name == "iam_user":
 		return []Reason{ReasonNotConfigured, ReasonTimeout}
-	case status && name == "iam_user": // as services that speak like S3 alone
+	case status && name == "iam_user": // like services that implement only S3
 		return []Reason{ReasonNotConfigured}
-	case f == parts.Endless && (service == "aws" || service == "docker" || name == "evidence in S3" || name == "web_page" || name == "cdn"): // megabytes are read, within time limits that nobody sets
+	case f == parts.Endless && (service == "aws" || service == "docker" || name == "evidence in S3" || name == "web_page" || name == "cdn"): // reads megabytes, with no configured timeout
 		return []Reason{ReasonInvalid, ReasonTimeout}
 	case f == parts.RedirectLoop && (service == "aws" || name == "evidence in S3"):
 		return []Reason{ReasonMismatch}
 	case f == parts.RedirectLoop && service == "dns":
 		return []Reason{ReasonMissing}
-	case f == parts.Refuse, f == parts.Reset && service != "systemd": // sockets of files know no reset
+	case f == parts.Refuse, f == parts.Reset && service != "systemd": // Unix sockets have no reset
 		return []Reason{ReasonUnreachable}
 	case lasts(f):
 		return []Reason{ReasonTimeout}
@@ -244,7 +246,7 @@ func rightReasons(f parts.Fault, secure bool, name, service string) []Reason {
 	return []Reason{ReasonInvalid}
 }
 
-// rightReasonsOverTLS: who answers anything else than TLS does not agree with who wants it.
+// rightReasonsOverTLS lists the reasons for faults of a server when TLS is required.
 func rightReasonsOverTLS(f parts.Fault, name string) []Reason {
 	switch {
 	case f == parts.Reset && name == "auction_refusal":
@@ -256,12 +258,12 @@ func rightReasonsOverTLS(f parts.Fault, name string) []Reason {
 	case name == "evidence over HTTP":
 		return []Reason{ReasonUntrusted}
 	case f == parts.Drip:
-		return []Reason{ReasonMismatch, ReasonTimeout} // as far as a record came
+		return []Reason{ReasonMismatch, ReasonTimeout} // depends on whether a whole record arrived
 	}
 	return []Reason{ReasonMismatch}
 }
 
-func TestEveryFaultOfEveryServer(t *testing.T) {
+func TestNetworkKinds_ServerFaults(t *testing.T) {
 	whole := startEverything(t)
 	w := waysTo(t, whole)
 	authority := filepath.Join(t.TempDir(), "ca.pem")
@@ -282,14 +284,14 @@ func TestEveryFaultOfEveryServer(t *testing.T) {
 		stop := highWater()
 		results := lookAll(t, all, limit)
 		most := stop()
-		t.Logf("%d MiB of memory at most", most>>20)
+		t.Logf("peak memory %d MiB", most>>20)
 		if most > memoryWithFaults {
-			t.Errorf("%d MiB of memory", most>>20)
+			t.Errorf("peak memory %d MiB", most>>20)
 		}
 		for i, r := range results {
 			a := all[i]
-			if content := r.State != StateFail && r.State != StateUnknown; content && r.Reason != ReasonDrift { // drift, at worst a warning: no limit announced
-				t.Errorf("%s is content: %v (%s) %s", a.name, r.State, r.Reason, r.Detail)
+			if content := r.State != StateFail && r.State != StateUnknown; content && r.Reason != ReasonDrift { // no limit announced is at worst a drift warning
+				t.Errorf("%s passed: %v (%s) %s", a.name, r.State, r.Reason, r.Detail)
 			}
 			if want := right(a, services[a.kind.Name]); !slices.Contains(want, r.Reason) {
 				t.Errorf("%s: %v (%s) %s; want %v", a.name, r.State, r.Reason, r.Detail, want)
@@ -312,12 +314,13 @@ func TestEveryFaultOfEveryServer(t *testing.T) {
 			}
 			for i, r := range lookAll(t, plain, parts.Patience) {
 				if well := plain[i].well; r.State != well.State || r.Reason != well.Reason {
-					t.Errorf("%s does not recover: %v (%s) %s; it was %v (%s) %s", plain[i].name, r.State, r.Reason, r.Detail, well.State, well.Reason, well.Detail)
+					t.Errorf("%s does not recover: %v (%s) %s; was %v (%s) %s", plain[i].name, r.State, r.Reason, r.Detail, well.State,
+						well.Reason, well.Detail)
 				}
 			}
 		})
 	}
-	t.Run("DNS that never answers", func(t *testing.T) {
+	t.Run("DNS without response", func(t *testing.T) {
 		w["dns"].Set(t, parts.Hang)
 		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "udp", w["dns"].Address)

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// gdpr_refusal: does the auction refuse a bid request that is under the GDPR and has no consent?
+// gdpr_refusal: does the auction reject a bid request that is subject to the GDPR and has no consent?
 //
-// It sends two bid requests marked as tests, alike but for the GDPR signal. The one without it is the control: only when it is not refused does
-// the refusal of the other say anything.
+// It sends two bid requests marked as tests that differ only in the GDPR signal. The one without it is the control: a
+// rejection of the other is meaningful only if the control is accepted.
 
 func gdprRefusalKind() Kind {
 	return Kind{
 		Name:     "gdpr_refusal",
-		Question: "Is a bid request under the GDPR without consent refused, while the same without the GDPR is not?",
+		Question: "Is a bid request under the GDPR without consent rejected, and the same request without the GDPR accepted?",
 		Example:  "{path: /openrtb2/auction}",
 		Layer:    LayerLive,
 		Reads:    "POST of two bid requests marked test: 1 to the application's address (deployment.api)",
@@ -29,7 +29,7 @@ func gdprRefusalKind() Kind {
 }
 
 type gdprRefusal struct {
-	Path string `yaml:"path" default:"/openrtb2/auction" pattern:"^/" doc:"the auction's path"`
+	Path string `yaml:"path" default:"/openrtb2/auction" pattern:"^/" doc:"path of the auction"`
 }
 
 func (s *gdprRefusal) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -51,7 +51,7 @@ func (s *gdprRefusal) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return judgeRefusal(s.Path, statuses[0], statuses[1])
 }
 
-// bidRequest is an OpenRTB 2 bid request that is marked as a test and that nobody can earn from.
+// bidRequest returns an OpenRTB 2 bid request marked as a test, on which nobody can earn money.
 func bidRequest(gdpr bool) []byte {
 	request := map[string]any{
 		"id": fmt.Sprintf("catalyst-exporter-test-%t", gdpr), "test": 1, "tmax": 500,
@@ -64,32 +64,37 @@ func bidRequest(gdpr bool) []byte {
 	}
 	data, err := json.Marshal(request)
 	if err != nil {
-		panic(err) // of constants
+		panic(err) // unreachable: the request is constant
 	}
 	return data
 }
 
-// judgeRefusal judges the statuses of the control request and of the one under the GDPR.
+// judgeRefusal evaluates the statuses of the control request and of the GDPR request.
 func judgeRefusal(path string, control, gdpr int) (Result, error) {
 	for _, status := range []int{control, gdpr} {
 		switch {
 		case status == 401 || status == 403:
-			return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", path, status))
+			return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied,
+				"%s returned %d: access denied", path, status))
 		case status == 429:
-			return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", path)
+			return Result{}, Unknownf(ReasonThreshold, "%s returned 429: too many requests", path)
 		case status == 404 || status == 405:
-			return Result{}, Needs("the path of gdpr_refusal", Unknownf(ReasonMissing, "%s answers %d: the auction is not there", path, status))
+			return Result{}, Needs("the path of gdpr_refusal", Unknownf(ReasonMissing, "%s returned %d: auction not found", path,
+				status))
 		case status >= 500 || status >= 300 && status < 400:
-			return Result{}, Unknownf(ReasonUnhealthy, "%s answers %d", path, status)
+			return Result{}, Unknownf(ReasonUnhealthy, "%s returned %d", path, status)
 		}
 	}
 	switch {
 	case control >= 400:
-		return Result{}, Unknownf(ReasonInvalid, "%s refuses the control request too (%d), so that a refusal says nothing", path, control)
+		return Result{}, Unknownf(ReasonInvalid,
+			"%s rejects the control request too (%d), so GDPR rejection cannot be checked", path, control)
 	case gdpr == 400:
-		return Passed("%s refuses a request under the GDPR without consent, and not the one without the GDPR", path), nil
+		return Passed("%s rejects a request under the GDPR without consent and accepts one without the GDPR", path), nil
 	case gdpr < 300:
-		return Failed(ReasonOpen, "%s answers %d to a request under the GDPR without consent; it must refuse it with 400", path, gdpr), nil
+		return Failed(ReasonOpen, "%s returned %d for a request under the GDPR without consent, expected 400", path,
+			gdpr), nil
 	}
-	return Failed(ReasonMismatch, "%s answers %d to a request under the GDPR without consent; it must refuse it with 400", path, gdpr), nil
+	return Failed(ReasonMismatch, "%s returned %d for a request under the GDPR without consent, expected 400", path,
+		gdpr), nil
 }

@@ -13,23 +13,25 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// git is run with a fixed list of arguments on a repository that belongs to somebody else. Nothing that the repository's own configuration or
-// attributes name is started (file system monitors, external diffs, text conversions, signature checks), nothing is fetched, and nothing is
-// written. What git says on its error stream is classified, never told: it may hold an address with a password.
+// git runs with a fixed list of arguments on a repository owned by another user. No program named in the repository's
+// configuration or attributes is started (file system monitors, external diffs, text conversions, signature checks),
+// nothing is fetched, and nothing is written. The error output of git is classified and never shown: it may contain a
+// URL with a password.
 
-// maxGitErrors is how much of what git complains of is read.
+// maxGitErrors bounds the error output read from git.
 const maxGitErrors = 8 << 10
 
-// gitRepository is one repository, named to git outright: git does not look for it, so that it asks neither who owns it nor lands in another.
+// gitRepository is one repository, passed to git explicitly, so that git neither searches for one nor checks its owner.
 type gitRepository struct {
 	deployment.Git
 }
 
-// command makes the command of git; a git that is not there is an error.
+// command builds a git command; it fails when git is not installed.
 func (g gitRepository) command(ctx context.Context, args ...string) (*exec.Cmd, error) {
 	program, err := exec.LookPath("git")
 	if err != nil {
-		return nil, Needs("git, installed where the exporter runs", Unknown(ReasonNotConfigured, errors.New("git is not installed, and it is what reads the repository")))
+		return nil, Needs("git, installed where the exporter runs", Unknown(ReasonNotConfigured,
+			errors.New("git is not installed")))
 	}
 	fixed := []string{"--git-dir=" + g.Dir, "--no-pager", "--no-replace-objects", "--literal-pathspecs",
 		"-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null", "-c", "core.commitGraph=false",
@@ -46,8 +48,8 @@ func (g gitRepository) command(ctx context.Context, args ...string) (*exec.Cmd, 
 	return cmd, nil
 }
 
-// run feeds git and hands its output to read; it is the end of read that decides when git has said enough. The exit code is returned for
-// those of whom it is an answer; any other than 0 goes with an error.
+// run starts git with input and passes its output to read. git is stopped when read returns an error. The exit code is
+// returned too; any code other than 0 comes with an error.
 func (g gitRepository) run(ctx context.Context, input string, read func(io.Reader) error, args ...string) (code int, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -62,7 +64,7 @@ func (g gitRepository) run(ctx context.Context, input string, read func(io.Reade
 		return -1, err
 	}
 	if err := cmd.Start(); err != nil {
-		return -1, fmt.Errorf("git cannot be started: %w", err)
+		return -1, fmt.Errorf("cannot start git: %w", err)
 	}
 	errRead := read(out)
 	if errRead != nil {
@@ -82,21 +84,21 @@ func (g gitRepository) run(ctx context.Context, input string, read func(io.Reade
 	return 0, nil
 }
 
-// text is git's whole answer, at most limit bytes of it.
+// text returns the output of git, which must not exceed limit bytes.
 func (g gitRepository) text(ctx context.Context, limit int64, input string, args ...string) (string, int, error) {
 	var all []byte
 	code, err := g.run(ctx, input, func(r io.Reader) error {
 		var err error
 		all, err = io.ReadAll(io.LimitReader(r, limit+1))
 		if err == nil && int64(len(all)) > limit {
-			err = Unknownf(ReasonError, "git %s answers with more than %d bytes", args[0], limit)
+			err = Unknownf(ReasonError, "git %s returned more than %d bytes", args[0], limit)
 		}
 		return err
 	}, args...)
 	return string(all), code, err
 }
 
-// gitComplaint says what is known of git's refusal.
+// gitComplaint classifies the error output of git.
 func gitComplaint(command string, code int, said string) error {
 	said = strings.ToLower(said)
 	has := func(words ...string) bool {
@@ -109,18 +111,23 @@ func gitComplaint(command string, code int, said string) error {
 	}
 	switch {
 	case has("dubious ownership", "unsafe repository"):
-		return Needs("an exporter that runs as the owner of the git repository, or git 2.38", Unknownf(ReasonPermissionDenied, "git refuses to read a repository that belongs to another user"))
+		return Needs("an exporter that runs as the owner of the git repository, or git 2.38 or later",
+			Unknownf(ReasonPermissionDenied, "git refuses to read a repository owned by another user"))
 	case has("permission denied"):
-		return Needs("permission to read the git repository", Unknownf(ReasonPermissionDenied, "git may not read all of the repository"))
+		return Needs("permission to read the git repository", Unknownf(ReasonPermissionDenied,
+			"git lacks permission to read the whole repository"))
 	case has("promisor", "lazy", "transport '"):
-		return Needs("a full clone (git fetch --refetch --no-filter)", Unknownf(ReasonTruncated, "the repository is a partial clone: not all of its contents are here"))
+		return Needs("a full clone (git fetch --refetch --no-filter)", Unknownf(ReasonTruncated,
+			"repository is a partial clone"))
 	case has("bad object", "missing", "corrupt", "unable to read", "could not read"):
-		return Needs("a whole repository (git fsck tells what is wrong)", Unknownf(ReasonInvalid, "git %s exits with %d: objects of the repository are missing or broken", command, code))
+		return Needs("an intact repository (git fsck shows the damage)", Unknownf(ReasonInvalid,
+			"git %s exited with code %d: objects of the repository are missing or corrupt", command, code))
 	}
-	return Needs("a repository that git can read (git fsck tells what is wrong)", Unknownf(ReasonError, "git %s exits with %d", command, code))
+	return Needs("a repository that git can read (git fsck shows the damage)", Unknownf(ReasonError,
+		"git %s exited with code %d", command, code))
 }
 
-// firstBytes keeps the beginning of what is written to it.
+// firstBytes keeps the first limit bytes written to it.
 type firstBytes struct {
 	bytes.Buffer
 	limit int

@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// processorTime is what this process and the programs that it waited for have used so far.
+// processorTime returns the CPU time of this process and its finished child processes.
 func processorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var sum time.Duration
@@ -26,11 +26,11 @@ func processorTime(t *testing.T) time.Duration {
 	return sum
 }
 
-// TestGitSecretsCostsLittleTheSecondTime compares processor times of one run, so that the machine's speed does not matter. A scrape does not even
-// come as far while nothing has changed and max_age is not over (Key).
-func TestGitSecretsCostsLittleTheSecondTime(t *testing.T) {
+// TestGitSecrets_CheapWhenUnchanged compares CPU times within one run, so that the machine's speed does not matter. A
+// scrape does not even get this far while nothing has changed and max_age has not passed (Key).
+func TestGitSecrets_CheapWhenUnchanged(t *testing.T) {
 	r := parts.GitRepo(t)
-	// Words that rules look for make the search do its work; none of them is a secret.
+	// Keywords of rules trigger the full search; none of them is a secret.
 	var lines strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&lines, "setting_%d = \"the token, password, secret or api key number %d is read from a file\"\n", i, i)
@@ -50,13 +50,13 @@ func TestGitSecretsCostsLittleTheSecondTime(t *testing.T) {
 	first, second := cost(1), cost(10)
 	t.Logf("first %v, then %v: %.2f %%", first, second, 100*float64(second)/float64(first))
 	if second*50 > first {
-		t.Errorf("the second pass costs %v, the first %v: more than 2 %%", second, first)
+		t.Errorf("second pass took %v, first %v: more than 2 %%", second, first)
 	}
-	// What is new costs what is new.
+	// The cost is proportional to the new commits.
 	r.Commit(t, "one more", map[string]string{"more.conf": lines.String()})
 	before := processorTime(t)
 	expect(t, Look(t.Context(), pr, again(p)), StatePass, ReasonNone, "no secret in 31 commits")
 	if took := processorTime(t) - before; took*4 > first {
-		t.Errorf("one new commit of 31 costs %v, all of them %v", took, first)
+		t.Errorf("one new commit of 31 took %v, all of them %v", took, first)
 	}
 }

@@ -10,39 +10,40 @@ import (
 	"strings"
 )
 
-// What commits add, read from `git log -p -U0 --cc --format=%x00%H` as it streams by: memory stays the same however long the history or a
-// file is. A merge adds what none of its parents has.
+// Parses lines added by commits from the stream of `git log -p -U0 --cc --format=%x00%H`. Memory use does not depend on
+// the length of the history or of a file. A merge adds only lines that none of its parents has.
 
 const (
-	// maxAddition bounds the text handed on at once; what is longer comes in parts that overlap, so that what lies across a cut is in one of them.
+	// maxAddition bounds the text passed on at once. Longer text is split into overlapping parts, so that one part
+	// contains any secret at a split.
 	maxAddition = 4 << 20
 	overlap     = 64 << 10
-	// maxDiffHeader bounds a line that is no content: names of files above all.
+	// maxDiffHeader bounds a line outside hunks, mostly file names.
 	maxDiffHeader = 1 << 20
 )
 
 // addition is a run of added lines.
 type addition struct {
 	commit, file string
-	line         int // of the first, from 1
+	line         int // first line, from 1
 	text         string
 }
 
-// additions reads a log and calls each for every addition.
+// additions parses a log and calls each for every addition.
 type additions struct {
 	each   func(addition) error
 	commit func() error // at each commit; may be nil
 
-	binaries int // changes of files that git takes for binary ones, whose contents a log does not show
+	binaries int // changes of binary files, whose content is not in the log
 
 	now     addition
 	text    []byte
-	counts  []int // lines of the hunk still to come: of each parent, and of the result last
-	next    int   // line of the result that comes next
-	lastAdd bool  // the last line read was an added one
+	counts  []int // remaining lines of the hunk: of each parent, then of the result
+	next    int   // next line of the result
+	lastAdd bool  // the last line was added
 }
 
-var errDiff = errors.New("git's log is not in the form expected")
+var errDiff = errors.New("unexpected git log format")
 
 func (a *additions) read(r io.Reader) error {
 	in := bufio.NewReaderSize(r, 64<<10)
@@ -50,7 +51,7 @@ func (a *additions) read(r io.Reader) error {
 		first, err := in.Peek(1)
 		if err == io.EOF {
 			if a.inHunk() {
-				return fmt.Errorf("%w: it ends within a change", errDiff)
+				return fmt.Errorf("%w: truncated within a hunk", errDiff)
 			}
 			return a.flush()
 		}
@@ -82,7 +83,7 @@ func (a *additions) content(in *bufio.Reader) error {
 	parents := len(a.counts) - 1
 	marks, err := in.Peek(parents)
 	if err != nil {
-		return fmt.Errorf("%w: it ends within a line", errDiff)
+		return fmt.Errorf("%w: truncated within a line", errDiff)
 	}
 	marks = bytes.Clone(marks)
 	if _, err := in.Discard(parents); err != nil {
@@ -93,7 +94,7 @@ func (a *additions) content(in *bufio.Reader) error {
 	for i, m := range marks {
 		switch {
 		case m != ' ' && m != '+' && m != '-':
-			return fmt.Errorf("%w: a changed line without a mark", errDiff)
+			return fmt.Errorf("%w: changed line without a marker", errDiff)
 		case m == '-', m == ' ' && !removed:
 			a.counts[i]--
 			added = false
@@ -133,7 +134,7 @@ func (a *additions) content(in *bufio.Reader) error {
 	}
 }
 
-// cut hands on what there is and keeps its end.
+// cut passes on the current text and keeps its end as overlap.
 func (a *additions) cut() error {
 	if err := a.hand(); err != nil {
 		return err
@@ -150,7 +151,7 @@ func (a *additions) hand() error {
 	return a.each(part)
 }
 
-// flush hands on a run of added lines that has ended.
+// flush passes on a finished run of added lines.
 func (a *additions) flush() error {
 	if len(a.text) == 0 {
 		return nil
@@ -160,7 +161,7 @@ func (a *additions) flush() error {
 	return err
 }
 
-// header reads one line that is no content.
+// header reads one line outside a hunk.
 func (a *additions) header(in *bufio.Reader) error {
 	line, err := readHeader(in)
 	if err != nil {
@@ -191,19 +192,19 @@ func (a *additions) header(in *bufio.Reader) error {
 		return err
 	case strings.HasPrefix(line, "@@"):
 		if a.now.file == "" || a.now.commit == "" {
-			return fmt.Errorf("%w: a change of no file", errDiff)
+			return fmt.Errorf("%w: hunk without a file", errDiff)
 		}
 		return a.hunk(line)
 	}
 	return nil
 }
 
-// hunk reads "@@ -1,2 +3,4 @@", with one more @ and one more range for each further parent.
+// hunk parses "@@ -1,2 +3,4 @@". Each further parent adds one @ and one range.
 func (a *additions) hunk(line string) error {
 	marks := len(line) - len(strings.TrimLeft(line, "@"))
 	fields := strings.Fields(line)
 	if len(fields) < marks+2 || marks > 64 {
-		return fmt.Errorf("%w: a change without ranges", errDiff)
+		return fmt.Errorf("%w: hunk without ranges", errDiff)
 	}
 	a.counts = make([]int, marks)
 	for i, f := range fields[1 : marks+1] {
@@ -218,20 +219,20 @@ func (a *additions) hunk(line string) error {
 		from, err1 := strconv.ParseUint(start, 10, 31)
 		n, err2 := strconv.ParseUint(count, 10, 31)
 		if f[0] != sign || err1 != nil || err2 != nil {
-			return fmt.Errorf("%w: a change with a range that is none", errDiff)
+			return fmt.Errorf("%w: invalid hunk range", errDiff)
 		}
 		a.counts[i], a.next = int(n), int(from)
 	}
 	return nil
 }
 
-// diffName is the file of "+++ b/name", which git quotes like C where it must; "" of a file that is gone.
+// diffName returns the file of a "+++ b/name" line, which git quotes like C if necessary.
 func diffName(text string) (string, error) {
 	text = strings.TrimSuffix(text, "\t")
 	if strings.HasPrefix(text, `"`) {
-		plain, err := strconv.Unquote(text) // the escapes that git writes are among Go's
+		plain, err := strconv.Unquote(text) // Go accepts every escape that git writes
 		if err != nil {
-			return "", fmt.Errorf("%w: a file name that cannot be read", errDiff)
+			return "", fmt.Errorf("%w: invalid file name", errDiff)
 		}
 		text = plain
 	}
@@ -240,7 +241,7 @@ func diffName(text string) (string, error) {
 	}
 	name, found := strings.CutPrefix(text, "b/")
 	if !found || name == "" {
-		return "", fmt.Errorf("%w: a change of no file", errDiff)
+		return "", fmt.Errorf("%w: invalid file name", errDiff)
 	}
 	return name, nil
 }
@@ -252,7 +253,7 @@ func readHeader(in *bufio.Reader) (string, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > maxDiffHeader:
-			return "", fmt.Errorf("%w: a line without end", errDiff)
+			return "", fmt.Errorf("%w: line too long", errDiff)
 		case err == nil, err == io.EOF:
 			return strings.TrimSuffix(string(line), "\n"), nil
 		case !errors.Is(err, bufio.ErrBufferFull):

@@ -23,9 +23,9 @@ func TestAdditions(t *testing.T) {
 		name, text, want string
 		fails            bool
 	}{
-		{"nothing", "", "", false},
+		{"empty", "", "", false},
 		{"one line", head + "@@ -0,0 +1 @@\n+a\n", "c1 f:1 \"a\\n\"\n", false},
-		{"exchange", head + "@@ -3,2 +4,2 @@ func\n-x\n-y\n+a\n+b\n", "c1 f:4 \"a\\nb\\n\"\n", false},
+		{"replacement", head + "@@ -3,2 +4,2 @@ func\n-x\n-y\n+a\n+b\n", "c1 f:4 \"a\\nb\\n\"\n", false},
 		{"removal", head + "@@ -3,2 +2,0 @@\n-x\n-y\n", "", false},
 		{"no newline at the end", head + "@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+a\n\\ No newline at end of file\n", "c1 f:1 \"a\"\n", false},
 		{"two hunks", head + "@@ -0,0 +1 @@\n+a\n@@ -5,0 +7 @@\n+b\n", "c1 f:1 \"a\\n\"\nc1 f:7 \"b\\n\"\n", false},
@@ -34,12 +34,13 @@ func TestAdditions(t *testing.T) {
 		{"quoted name", "\x00c\n+++ \"b/a\\\"\\303\\244\\t\"\n@@ -0,0 +1 @@\n+a\n", "c a\"ä\t:1 \"a\\n\"\n", false},
 		{"name with a space", "\x00c\n+++ b/a b\t\n@@ -0,0 +1 @@\n+a\n", "c a b:1 \"a\\n\"\n", false},
 		{"merge", "\x00c\ndiff --cc f\n--- a/f\n+++ b/f\n@@@ -1,3 -1,0 +1,4 @@@\n +one\n++two\n- gone\n +three\n++four\n", "c f:2 \"two\\n\"\nc f:4 \"four\\n\"\n", false},
-		{"merge that counts otherwise", "\x00c\ndiff --cc f\n--- a/f\n+++ b/f\n@@@ -1,2 -1,2 +1,4 @@@\n+ one\n++two\n- gone\n +three\n++four\n", "", true},
+		{"merge with wrong line counts",
+			"\x00c\ndiff --cc f\n--- a/f\n+++ b/f\n@@@ -1,2 -1,2 +1,4 @@@\n+ one\n++two\n- gone\n +three\n++four\n", "", true},
 		{"binary", "\x00c\ndiff --git a/i b/i\nBinary files /dev/null and b/i differ\n", "", false},
-		{"cut off in a hunk", head + "@@ -0,0 +1,2 @@\n+a\n", "", true},
-		{"no mark", head + "@@ -0,0 +1,2 @@\n*a\n+b\n", "", true},
+		{"truncated in a hunk", head + "@@ -0,0 +1,2 @@\n+a\n", "", true},
+		{"no marker", head + "@@ -0,0 +1,2 @@\n*a\n+b\n", "", true},
 		{"no range", head + "@@ +1 @@\n", "", true},
-		{"range that is none", head + "@@ -a +1 @@\n", "", true},
+		{"invalid range", head + "@@ -a +1 @@\n", "", true},
 		{"no file", "\x00c\n@@ -0,0 +1 @@\n+a\n", "", true},
 		{"no commit", "+++ b/f\n@@ -0,0 +1 @@\n+a\n", "", true},
 		{"another prefix", "\x00c\n+++ f\n@@ -0,0 +1 @@\n+a\n", "", true},
@@ -47,23 +48,23 @@ func TestAdditions(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := readAdditions(tt.text)
 			if tt.fails != errors.Is(err, errDiff) || !tt.fails && (err != nil || got != tt.want) {
-				t.Errorf("got %q, %v; want %q, an error: %v", got, err, tt.want, tt.fails)
+				t.Errorf("got %q, %v; want %q, error %v", got, err, tt.want, tt.fails)
 			}
 		})
 	}
 }
 
-// TestAdditionsAreBounded cuts what is long, each line once but for the overlap, and keeps count of the lines.
-func TestAdditionsAreBounded(t *testing.T) {
+// TestAdditions_Bounded: long text is split with overlap, and line numbers stay right.
+func TestAdditions_Bounded(t *testing.T) {
 	const lines = 200_000
 	line := strings.Repeat("x", 99) + "\n"
 	text := fmt.Sprintf("\x00c\n+++ b/f\n@@ -0,0 +1,%d @@\n", lines) + strings.Repeat("+"+line, lines)
 	parts, total := 0, 0
 	a := additions{each: func(a addition) error {
 		if len(a.text) > maxAddition+overlap {
-			t.Errorf("a part of %d bytes", len(a.text))
+			t.Errorf("part of %d bytes", len(a.text))
 		}
-		// A part begins where its line number says, be it amid the line.
+		// A part may begin within the line of its number.
 		if begins := total - parts*overlap; a.line != begins/len(line)+1 {
 			t.Errorf("part %d begins on line %d, want %d", parts, a.line, begins/len(line)+1)
 		}
@@ -85,12 +86,12 @@ func FuzzAdditions(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		a := additions{each: func(a addition) error {
 			if a.file == "" || a.commit == "" || !strings.Contains(text, "+") {
-				t.Errorf("an addition from nowhere: %+v", a)
+				t.Errorf("addition without a source: %+v", a)
 			}
 			return nil
 		}}
 		if err := a.read(strings.NewReader(text)); err != nil && !errors.Is(err, errDiff) {
-			t.Errorf("another error: %v", err)
+			t.Errorf("unexpected error: %v", err)
 		}
 	})
 }

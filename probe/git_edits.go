@@ -3,7 +3,7 @@ package probe
 import (
 	"bytes"
 	"context"
-	"crypto/sha1" //nolint:gosec // what git names its objects by; nothing is trusted for it
+	"crypto/sha1" //nolint:gosec // git's object hash; not used for security
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -18,32 +18,33 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// What stands in tracked files and in no commit yet: a password typed into the compose file of a server. Each tracked file is compared with what HEAD has
-// of it, by reading alone: git's own comparison would run filters that the repository names. Lines that HEAD has too are left to the history.
+// Uncommitted content of tracked files, such as a password typed into the compose file of a server. Each tracked file
+// is compared with its version in HEAD by reading only: git's own comparison could run filters configured in the
+// repository. Lines that HEAD also has are covered by the history scan.
 
 const (
-	// maxTracked bounds git's lists of files: some hundred bytes each.
+	// maxTracked bounds git's file lists: about a hundred bytes per file.
 	maxTracked = 64 << 20
-	// maxEdited is the size up to which a changed file is searched.
+	// maxEdited is the maximum size of a changed file that is searched.
 	maxEdited = 32 << 20
-	// binaryHead is where git looks for a NUL to tell that a file is binary.
+	// binaryHead is the prefix in which git detects binary files by a NUL byte.
 	binaryHead = 8000
 )
 
 // trackedFile is one file as git lists it.
 type trackedFile struct {
 	path string
-	head string // name of HEAD's version, "" where HEAD has none
+	head string // object name of HEAD's version, or ""
 }
 
-// unedited remembers which file, in which state, needs no searching: it is as HEAD has it, or it is blind.
+// unedited caches the state of a file that needs no search: it equals HEAD's version, or is blind.
 type unedited struct {
 	head string
 	files.Identity
-	blind bool // too large to compare, or edited and no text that could be searched
+	blind bool // too large, or an edited binary file
 }
 
-// listed is the state of what tracked lists, "" when it cannot be told.
+// listed identifies the state of the file list; "" when unknown.
 func (g gitRepository) listed() string {
 	references, err := g.References()
 	if err != nil {
@@ -67,7 +68,7 @@ func (g gitRepository) tracked(ctx context.Context) ([]trackedFile, error) {
 		if _, code, _ := g.text(ctx, maxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); code != 1 {
 			return nil, err
 		}
-		tree = "" // HEAD is a branch without commits
+		tree = "" // the branch of HEAD has no commits
 	}
 	head := map[string]string{}
 	for entry := range strings.SplitSeq(tree, "\x00") { // MODE blob NAME\tPATH
@@ -85,7 +86,7 @@ func (g gitRepository) tracked(ctx context.Context) ([]trackedFile, error) {
 	return all, nil
 }
 
-// edits searches what tracked files hold beside HEAD's versions, and remembers those that hold nothing more.
+// edits searches uncommitted lines of tracked files and caches the files without any.
 func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) (found map[secretFound]bool, err error) {
 	if g.Work == "" {
 		return nil, nil
@@ -138,12 +139,12 @@ func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) 
 	return scan.found, nil
 }
 
-// edit is what one file holds that HEAD's version does not; nil where that is nothing, or nothing that can be searched.
+// edit returns the lines of one file that HEAD's version lacks; nil if there are none or they cannot be searched.
 func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (*addition, unedited, error) {
 	path, state := filepath.Join(g.Work, f.path), unedited{head: f.head}
 	info, err := os.Lstat(path)
 	if err == nil && !info.Mode().IsRegular() {
-		return nil, state, nil // git would take the link itself
+		return nil, state, nil // git stores the link itself
 	}
 	if before, known := h.same[f.path]; err == nil && known && before.head == f.head && before.Identity == files.Identify(info) {
 		return nil, before, nil
@@ -155,12 +156,13 @@ func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular):
-		return nil, state, nil // deleted, or another thing by now
+		return nil, state, nil // deleted or replaced
 	case errors.Is(err, files.ErrTooLarge):
 		state.blind = true
 		return nil, state, nil
 	case errors.Is(err, fs.ErrPermission):
-		return nil, state, Needs("permission to read the files that git tracks", Unknownf(ReasonPermissionDenied, "%s may not be read, so that nobody knows what stands in it beside what is committed", plainName(f.path)))
+		return nil, state, Needs("permission to read the files that git tracks", Unknownf(ReasonPermissionDenied,
+			"%s is not readable: its uncommitted content was not checked", plainName(f.path)))
 	case err != nil:
 		return nil, state, err
 	case f.head != "" && objectName(text, len(f.head)) == f.head:
@@ -182,7 +184,7 @@ func (h *gitHistory) edit(ctx context.Context, g gitRepository, f trackedFile) (
 	return &addition{file: f.path, text: fresh, line: 1}, state, nil
 }
 
-// newLines is text with the lines that before has as well left empty, so that the others keep their numbers.
+// newLines blanks the lines of text that before also has. Line numbers do not change.
 func newLines(text, before string) string {
 	had := map[string]bool{}
 	for line := range strings.Lines(before) {
@@ -198,7 +200,7 @@ func newLines(text, before string) string {
 	return fresh.String()
 }
 
-// objectName is git's name for a file's content, of as many hexadecimal digits as the repository's names have.
+// objectName returns git's object name of a content, in the given number of hexadecimal digits.
 func objectName(text []byte, digits int) string {
 	var h hash.Hash = sha256.New()
 	if digits == sha1.Size*2 {
@@ -209,7 +211,7 @@ func objectName(text []byte, digits int) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// unfiltered leaves out the files that a filter changes on their way into git: what is encrypted there stands open here, and is meant to.
+// unfiltered drops files with a git filter: content encrypted in git is deliberately plain in the work tree.
 func (g gitRepository) unfiltered(ctx context.Context, edited []addition) ([]addition, error) {
 	if len(edited) == 0 {
 		return nil, nil

@@ -12,8 +12,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestGitSecretsNotCommitted looks into what tracked files hold beside what is committed.
-func TestGitSecretsNotCommitted(t *testing.T) {
+// TestGitSecrets_Uncommitted searches uncommitted content of tracked files.
+func TestGitSecrets_Uncommitted(t *testing.T) {
 	secret := fakeToken()
 	line := "token = \"" + secret + "\"\n"
 	const app = "a: 1\nb: 2\n"
@@ -23,36 +23,42 @@ func TestGitSecretsNotCommitted(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"nothing": {func(*testing.T, *parts.Repository) {}, StatePass, ReasonNone, ""},
-		"a line": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": app + line}) },
+		"unchanged": {func(*testing.T, *parts.Repository) {}, StatePass, ReasonNone, ""},
+		"new line": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": app + line}) },
 			StateFail, ReasonCommitted, "github-pat at app.yml:3 (not committed)"},
-		"a line, staged": {func(t *testing.T, r *parts.Repository) {
+		"new line, staged": {func(t *testing.T, r *parts.Repository) {
 			r.Write(t, map[string]string{"app.yml": line + app})
 			r.Git(t, "add", "app.yml")
 		}, StateFail, ReasonCommitted, "app.yml:1 (not committed)"},
-		"a file that is added": {func(t *testing.T, r *parts.Repository) {
+		"new file, staged": {func(t *testing.T, r *parts.Repository) {
 			r.Write(t, map[string]string{"new näme.yml": line})
 			r.Git(t, "add", "--all")
 		}, StateFail, ReasonCommitted, "new näme.yml:1 (not committed)"},
-		"a file that git does not track": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"own.yml": line}) }, StatePass, ReasonNone, ""},
-		"other ends of lines":            {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "a: 1\r\nb: 2\r\n"}) }, StatePass, ReasonNone, ""},
-		"a file that is gone":            {func(t *testing.T, r *parts.Repository) { remove(t, r, "app.yml") }, StatePass, ReasonNone, ""},
-		"a link in its place": {func(t *testing.T, r *parts.Repository) {
+		"untracked file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"own.yml": line}) },
+			StatePass, ReasonNone, ""},
+		"other line endings": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t,
+				map[string]string{"app.yml": "a: 1\r\nb: 2\r\n"})
+		}, StatePass, ReasonNone, ""},
+		"deleted file": {func(t *testing.T, r *parts.Repository) { remove(t, r, "app.yml") }, StatePass,
+			ReasonNone, ""},
+		"replaced by a link": {func(t *testing.T, r *parts.Repository) {
 			remove(t, r, "app.yml")
 			r.Write(t, map[string]string{"own.yml": line})
 			if err := os.Symlink("own.yml", filepath.Join(r.Dir, "app.yml")); err != nil {
 				t.Fatal(err)
 			}
 		}, StatePass, ReasonNone, ""},
-		"a binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) }, StatePass, ReasonNone, "1 tracked files were not searched for edits"},
-		"one that is let stand": {func(t *testing.T, r *parts.Repository) {
+		"binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) },
+			StatePass, ReasonNone, "1 tracked files were not searched for edits"},
+		"ignored finding": {func(t *testing.T, r *parts.Repository) {
 			r.Write(t, map[string]string{"app.yml": app + line, ignoreFile: "app.yml:github-pat:3\n"})
 		}, StatePass, ReasonNone, ""},
-		"what a filter encrypts": {func(t *testing.T, r *parts.Repository) {
+		"file encrypted by a filter": {func(t *testing.T, r *parts.Repository) {
 			r.Git(t, "config", "filter.crypt.clean", "touch "+filepath.Join(r.Dir, "filter-was-run")+"; cat")
 			r.Write(t, map[string]string{"app.yml": app + line, ".gitattributes": "*.yml filter=crypt\n"})
 		}, StatePass, ReasonNone, "1 tracked files were not searched for edits"},
-		"a file too large": {func(t *testing.T, r *parts.Repository) {
+		"file too large": {func(t *testing.T, r *parts.Repository) {
 			if err := os.Truncate(filepath.Join(r.Dir, "app.yml"), maxEdited+1); err != nil {
 				t.Fatal(err)
 			}
@@ -67,12 +73,12 @@ func TestGitSecretsNotCommitted(t *testing.T) {
 			got := look(t, again(p), "git_secrets", "{}")
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, secret)
-			expect(t, look(t, again(p), "git_secrets", "{}"), tt.state, tt.reason, tt.detail) // as remembered
+			expect(t, look(t, again(p), "git_secrets", "{}"), tt.state, tt.reason, tt.detail) // from the cache
 			if n, _ := measured(got, SecretFindings); (n == 1) != (tt.state == StateFail) {
 				t.Errorf("%v findings", n)
 			}
 			if _, err := os.Stat(filepath.Join(r.Dir, "filter-was-run")); err == nil {
-				t.Error("a program that the repository names was run")
+				t.Error("program configured in the repository was run")
 			}
 			r.Git(t, "reset", "--quiet", "--hard")
 			expect(t, look(t, again(p), "git_secrets", "{}"), StatePass, ReasonNone, "")
@@ -87,7 +93,7 @@ func remove(t *testing.T, r *parts.Repository, name string) {
 	}
 }
 
-func TestGitSecretsUnreadableFile(t *testing.T) {
+func TestGitSecrets_UnreadableFile(t *testing.T) {
 	parts.NeedRoot(t, "giving up its rights for a moment")
 	r := parts.GitRepo(t)
 	r.Commit(t, "begin", map[string]string{"app.yml": "a: 1\n"})

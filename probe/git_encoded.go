@@ -2,12 +2,13 @@ package probe
 
 import "strings"
 
-// leastEncoded is the length of the shortest text that is taken for base64 when secrets are searched; hexadecimal takes twice as much.
+// leastEncoded is the minimum length of base64 text decoded in the search for secrets. Hexadecimal text needs twice as
+// many characters.
 const leastEncoded = 16
 
-// mayBeEncoded reports whether a text may hold something that can be decoded (base64, hexadecimal, %41, \u0041, U+0041), in which secrets are searched
-// too. It is one look at each byte, where the search for it by a regular expression takes a third of a whole scan; most of what is committed holds
-// nothing of the kind. It never says no of what that search finds; a test holds it to that.
+// mayBeEncoded reports whether a text may contain encoded text (base64, hexadecimal, %41, \u0041, U+0041) that must be
+// decoded and searched. It reads each byte once, whereas the regular expressions of the decoder take a third of a whole
+// scan, and most committed text contains none. It has no false negatives, which a test verifies.
 func mayBeEncoded(text string) bool {
 	run := 0
 	for i := range len(text) {

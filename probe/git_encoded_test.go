@@ -8,8 +8,8 @@ import (
 	"github.com/zricethezav/gitleaks/v8/detect/codec"
 )
 
-// TestWhatCanBeDecodedIsNeverTakenForPlain holds the short look against the decoder itself, on texts of pieces that are nearly something or are.
-func TestWhatCanBeDecodedIsNeverTakenForPlain(t *testing.T) {
+// TestMayBeEncoded_NoFalseNegatives compares it with the decoder on random texts of encoded and nearly encoded pieces.
+func TestMayBeEncoded_NoFalseNegatives(t *testing.T) {
 	pieces := []string{
 		"%", "%4", "%41", "%zz", "U+", "U+0041", "u+0041", `\`, `\u`, `\u0041`, `\\u0041`, `\U0041`, "\\\n", "aGVsbG8s", "IHdvcmxk", "IHdvcmxkISEhISEh", "68656c6c", "6f2c20776f726c64", "=", "==",
 		" ", "\n", "-", "/", "+", "_", "é", "\x80", "word", "",
@@ -24,7 +24,7 @@ func TestWhatCanBeDecodedIsNeverTakenForPlain(t *testing.T) {
 		_, segments := codec.NewDecoder().Decode(text.String(), nil)
 		switch may := mayBeEncoded(text.String()); {
 		case len(segments) > 0 && !may:
-			t.Fatalf("%q is decoded, and taken for plain", text.String())
+			t.Fatalf("%q can be decoded but was reported as plain", text.String())
 		case len(segments) > 0:
 			encoded++
 		case !may:
@@ -32,11 +32,11 @@ func TestWhatCanBeDecodedIsNeverTakenForPlain(t *testing.T) {
 		}
 	}
 	if encoded < 1000 || plain < 1000 {
-		t.Errorf("of the texts tried %d are decoded and %d taken for plain", encoded, plain)
+		t.Errorf("only %d encoded and %d plain texts", encoded, plain)
 	}
 	for _, text := range []string{"", "x := call(1)\n", "a short-word\n", "100% of it", "U 0041", "%4", "ends in %", `ends in \`, "fifteen_letters"} {
 		if mayBeEncoded(text) {
-			t.Errorf("%q is not taken for plain", text)
+			t.Errorf("%q was not reported as plain", text)
 		}
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// FuzzBaseline: what is let stand is read without a panic, and an entry without a rule never counts.
+// FuzzBaseline: parsing never panics, and an entry without a rule is never accepted.
 func FuzzBaseline(f *testing.F) {
 	f.Add(`[{"RuleID":"github-pat","Commit":"0a","File":"x","StartLine":1}]`, "0a:x:github-pat:1\n# note\n")
 	f.Add(`[{"File":"x"}]`, `a\b:rule:2`)
@@ -25,7 +25,7 @@ func FuzzBaseline(f *testing.F) {
 	})
 }
 
-// FuzzImageName: a name is an id, or has a tag or a digest, and one that is pinned is never called latest.
+// FuzzImageName: a name is an ID or has a tag or digest, and a pinned name is never latest.
 func FuzzImageName(f *testing.F) {
 	for _, seed := range []string{"postgres", "a.b:5000/x/y:1.2@sha256:" + strings.Repeat("0", 64), strings.Repeat("a", 64), "@", ":", "docker.io/library/redis:7"} {
 		f.Add(seed)

@@ -22,54 +22,54 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// gitHistory remembers what was found in one repository, and up to where it has been read, so that only new commits are read afterwards.
-// History that was rewritten, other rules and other allow-lists make it begin anew. It holds no secret.
+// gitHistory caches the findings of one repository and the commits already scanned, so that later runs read only new
+// commits. Rewritten history, other rules or other allow-lists restart the scan. It holds no secret.
 type gitHistory struct {
 	mu    sync.Mutex // one scan at a time
-	rules string     // digest of the rules and allow-lists that the findings are by
-	tips  []string   // every reference's commit, as far as read; sorted
+	rules string     // digest of the rules and allow-lists of the findings
+	tips  []string   // scanned commits of all references, sorted
 	found map[secretFound]bool
-	known int // findings that somebody lets stand
+	known int // findings accepted by allow-lists
 	more  bool
-	when  time.Time // end of the last look that saw everything
-	seen  int       // commits with additions that were read in all
-	blind int       // changes of binary files, whose contents were not read
+	when  time.Time // end of the last complete scan
+	seen  int       // total scanned commits with additions
+	blind int       // changes of binary files, which are not searched
 
-	edited    map[secretFound]bool // in tracked files and in no commit
-	unread    int                  // tracked files that could not be searched for edits
+	edited    map[secretFound]bool // in tracked files, uncommitted
+	unread    int                  // tracked files not searched for edits
 	tracked   []trackedFile
-	trackedAt string              // state of HEAD and of the index that tracked is of; "" when not known
+	trackedAt string              // state of HEAD and the index for tracked; "" when unknown
 	same      map[string]unedited // tracked files without edits, by path
 }
 
 // secretFound is one finding.
 type secretFound struct {
-	rule, commit, file string // commit is "" for what is not committed
+	rule, commit, file string // commit is "" for uncommitted content
 	line               int
 }
 
 const (
-	// maxSecretsFound ends a scan: nobody reads on.
+	// maxSecretsFound ends a scan: more findings add nothing.
 	maxSecretsFound = 10_000
-	// maxTips bounds the answer of git about its references: 65 bytes each at most.
+	// maxTips bounds git's list of references: at most 65 bytes each.
 	maxTips = 16 << 20
-	// lowPriority is the niceness of a scan, for git and for the search.
+	// lowPriority is the niceness of git and the search during a scan.
 	lowPriority = 15
 )
 
-var errEnoughSecrets = errors.New("enough was found")
+var errEnoughSecrets = errors.New("too many findings")
 
-// ruleSet is what findings are judged by.
+// ruleSet holds the rules and allow-lists of a scan.
 type ruleSet struct {
 	digest string
 	make_  func() (*detect.Detector, error)
 	known  knownSecrets
-	skip   string // path of the baseline in the repository: it may hold what it lists
+	skip   string // path of the baseline in the repository, which may contain the secrets it lists
 }
 
-// update reads what is new.
+// update scans new commits.
 func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet, now func() time.Time) error {
-	// A shallow clone that was deepened has the same references and more history.
+	// A deepened shallow clone has the same references but more history.
 	shallow, _, err := files.Read(filepath.Join(g.Common, "shallow"), maxTips)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -80,7 +80,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 		return err
 	}
 	if len(tips) == 0 {
-		return Needs("a first commit", Unknownf(ReasonEmpty, "the git repository has no commits: there is nothing to look through yet"))
+		return Needs("a first commit", Unknownf(ReasonEmpty, "git repository has no commits"))
 	}
 	if h.rules == rules.digest && slices.Equal(h.tips, tips) {
 		h.when = now()
@@ -109,7 +109,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 	return nil
 }
 
-// tips are the commits that references and HEAD name.
+// tips lists the commits of all references and HEAD.
 func (g gitRepository) tips(ctx context.Context) ([]string, error) {
 	text, _, err := g.text(ctx, maxTips, "", "for-each-ref", "--format=%(objectname)")
 	if err != nil {
@@ -127,8 +127,8 @@ func (g gitRepository) tips(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// count is how many commits a scan will read at most: those that add nothing are not handed on. 0 when it cannot be told, which only costs the
-// progress its end.
+// count returns the maximum number of commits a scan will read (commits without additions are skipped), or 0 when
+// unknown. It is only used to show progress.
 func (g gitRepository) count(ctx context.Context, tips, read []string) int {
 	text, _, err := g.text(ctx, maxDiffHeader, revisions(tips, read), "rev-list", "--count", "--stdin")
 	n, errNumber := strconv.Atoi(strings.TrimSpace(text))
@@ -138,7 +138,7 @@ func (g gitRepository) count(ctx context.Context, tips, read []string) int {
 	return n
 }
 
-// revisions is git's input for what some commits have and others have not.
+// revisions formats git's input for commits reachable from tips but not from read.
 func revisions(tips, read []string) string {
 	input := strings.Join(tips, "\n") + "\n"
 	for _, tip := range read {
@@ -147,23 +147,23 @@ func revisions(tips, read []string) string {
 	return input
 }
 
-// rewritten reports whether some commit that was read is no longer part of the history.
+// rewritten reports whether a scanned commit is no longer part of the history.
 func (g gitRepository) rewritten(ctx context.Context, before, now []string) (bool, error) {
 	text, _, err := g.text(ctx, maxDiffHeader, strings.Join(before, "\n")+"\n^"+strings.Join(now, "\n^")+"\n", "rev-list", "--max-count=1", "--stdin")
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	return err != nil || text != "", nil // a commit that is gone altogether is an error of git
+	return err != nil || text != "", nil // git fails on a deleted commit
 }
 
-// secretScan searches what a range of commits adds.
+// secretScan searches the additions of a range of commits.
 type secretScan struct {
 	rules    ruleSet
 	detector *detect.Detector
 	found    map[secretFound]bool
 	known    int
 	seen     int
-	most     int // commits that are to be read at most; 0 when not known
+	most     int // maximum number of commits to read; 0 when unknown
 	blind    int
 	more     bool
 }
@@ -174,11 +174,11 @@ func (s *secretScan) run(ctx context.Context, g gitRepository, tips, read []stri
 		return err
 	}
 	before := s.seen
-	tell := func() { TellProgress(ctx, Progress{Done: s.seen - before, Most: s.most, What: "commits read"}) }
-	tell()
+	report := func() { TellProgress(ctx, Progress{Done: s.seen - before, Most: s.most, What: "commits read"}) }
+	report()
 	log := additions{
 		each:   func(a addition) error { return s.search(ctx, a) },
-		commit: func() error { s.seen++; tell(); return ctx.Err() },
+		commit: func() error { s.seen++; report(); return ctx.Err() },
 	}
 	_, err = g.run(ctx, revisions(tips, read), func(r io.Reader) error { return log.read(r) },
 		"log", "--stdin", "--full-history", "--diff-filter=tuxdb", "--format=%x00%H", "--patch", "--unified=0", "--cc", "--find-renames", "--inter-hunk-context=0",
@@ -195,7 +195,7 @@ func (s *secretScan) run(ctx context.Context, g gitRepository, tips, read []stri
 	return err
 }
 
-// search looks through one addition.
+// search searches one addition.
 func (s *secretScan) search(ctx context.Context, a addition) error {
 	if a.file == s.rules.skip {
 		return nil
@@ -204,9 +204,10 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 	if mayBeEncoded(a.text) {
 		s.detector.MaxDecodeDepth = maxDecoding
 	}
-	findings := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text, StartLine: a.line}) //lint:ignore SA1019 the detector of v8 takes nothing else
+	findings := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text,
+		StartLine: a.line}) //lint:ignore SA1019 the v8 detector requires it
 	if ctx.Err() != nil {
-		return ctx.Err() // what was searched half has no findings to tell
+		return ctx.Err() // findings of an interrupted search are incomplete
 	}
 	for _, f := range findings {
 		at := foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}
@@ -222,23 +223,23 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 	return nil
 }
 
-// atLowPriority runs f, and the programs that it starts, after everything else that wants the processor.
+// atLowPriority runs f, and the programs it starts, at low CPU priority.
 func atLowPriority(f func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its priority with it
+		runtime.LockOSThread() // never unlocked: the thread and its priority end with the goroutine
 		defer func() {
 			if cause := recover(); cause != nil {
-				done <- fmt.Errorf("searching it broke (a bug of the exporter, or of the rules): %T", cause)
+				done <- fmt.Errorf("internal error while searching for secrets (a bug of the exporter or of the rules): %T", cause)
 			}
 		}()
-		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowPriority) // without it the scan is no less right
+		_ = unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), lowPriority) // best effort
 		done <- f()
 	}()
 	return <-done
 }
 
-// digestOf tells texts apart from all others.
+// digestOf returns a digest that identifies a list of texts.
 func digestOf(texts ...[]byte) string {
 	h := sha256.New()
 	for _, text := range texts {

@@ -11,31 +11,31 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// What git's history holds of an env file that is tracked no longer. Removing the file leaves its earlier versions to whoever has a clone, so that
-// every secret that was in one must be another today. Values are compared, never told.
+// Earlier versions of an env file that git no longer tracks. Removing the file leaves these versions to everyone with a
+// clone, so every secret in them must have been changed. Values are compared, never shown.
 
 const (
-	// maxPastVersions is how many versions of a file are read, the newest first.
+	// maxPastVersions bounds the versions read of a file, newest first.
 	maxPastVersions = 200
 	maxPastVersion  = 1 << 20
-	// maxPastLog bounds git's list of versions: some hundred bytes each.
+	// maxPastLog bounds git's list of versions: about a hundred bytes each.
 	maxPastLog = 8 << 20
-	// minSecret is the length from which an equal value is no accident.
+	// minSecret is the minimum length at which equal values are not a coincidence.
 	minSecret = 8
 )
 
-// secretKey is the name of a variable whose value is a secret.
+// secretKey matches names of variables that hold secrets.
 var secretKey = regexp.MustCompile(`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|PRIVATE|SALT|DSN|(API|ACCESS|SIGNING|ENCRYPTION|AUTH|LICENSE|WEBHOOK)_?KEY|_KEY)(_|$)`)
 
-// secretURL is a URL with a password in it.
+// secretURL matches URLs with a password.
 var secretURL = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@`)
 
-// past reads the versions of files that any commit of any reference holds, the newest first.
+// past reads the versions of files in all commits of all references, newest first.
 func (g gitRepository) past(ctx context.Context, names []string) ([]*deployment.Env, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
-	// -m: a merge that changes the file by itself counts as well.
+	// -m includes changes made by merges.
 	args := append([]string{"log", "--all", "--full-history", "-m", "--raw", "--no-abbrev", "--no-renames", "--diff-filter=AMT", "--format=", "--no-color", "--no-ext-diff", "--no-show-signature", "--"}, names...)
 	text, _, err := g.text(ctx, maxPastLog, "", args...)
 	if err != nil {
@@ -44,13 +44,14 @@ func (g gitRepository) past(ctx context.Context, names []string) ([]*deployment.
 	var versions []*deployment.Env
 	var seen []string
 	for line := range strings.Lines(text) {
-		// ":100644 100644 OLD NEW M\tNAME"; links (120000) lead elsewhere.
+		// ":100644 100644 OLD NEW M\tNAME"; symbolic links (120000) are skipped.
 		fields := strings.Fields(line)
 		if len(fields) < 5 || !strings.HasPrefix(fields[1], "100") || slices.Contains(seen, fields[3]) {
 			continue
 		}
 		if len(seen) == maxPastVersions {
-			return nil, Unknownf(ReasonError, "git's history holds more than %d versions of an env file: they are not all compared", maxPastVersions)
+			return nil, Unknownf(ReasonError, "git history has more than %d versions of an env file: not all were compared",
+				maxPastVersions)
 		}
 		seen = append(seen, fields[3])
 		blob, _, err := g.text(ctx, maxPastVersion, "", "cat-file", "blob", fields[3])
@@ -62,12 +63,12 @@ func (g gitRepository) past(ctx context.Context, names []string) ([]*deployment.
 	return versions, nil
 }
 
-// inUse are places of values that an earlier version held already.
+// inUse lists entries whose values an earlier version already had.
 type inUse []deployment.Entry
 
 func (u inUse) any() bool { return len(u) > 0 }
 
-// String names them by key and line.
+// String lists them by key and line.
 func (u inUse) String() string {
 	var all []string
 	for _, e := range u[:min(len(u), maxFindings)] {
@@ -79,7 +80,7 @@ func (u inUse) String() string {
 	return strings.Join(all, "; ")
 }
 
-// stillInUse are the secrets of an env file that an earlier version of it held too, under whatever name.
+// stillInUse returns the secrets of an env file that an earlier version had under any name.
 func stillInUse(now *deployment.Env, past []*deployment.Env) inUse {
 	before := map[string]bool{}
 	for _, version := range past {

@@ -16,22 +16,23 @@ import (
 	"github.com/zricethezav/gitleaks/v8/detect"
 )
 
-// By which rules secrets are found: gitleaks' own, or the repository's .gitleaks.toml, read as gitleaks reads it. The library's own way to
-// load them keeps state in the process (it stops extending after the second time, silently and with no rules), so that files are merged here
-// before it translates them.
+// Rules for secrets: gitleaks' defaults or the repository's .gitleaks.toml, read as gitleaks reads it. The library's
+// own loader keeps state in the process (after the second load it stops extending, silently and without rules), so
+// files are merged here before the library translates them.
 
 const (
 	rulesFile   = ".gitleaks.toml"
 	ignoreFile  = ".gitleaksignore"
-	maxDecoding = 5 // how often a text is decoded (base64, hexadecimal, percent): gitleaks' own default
-	maxExtended = 2 // how many files of rules may stand on each other, as in gitleaks
+	maxDecoding = 5 // decoding depth (base64, hexadecimal, percent): gitleaks' default
+	maxExtended = 2 // maximum depth of extended rule files, as in gitleaks
 )
 
-// newDetector makes gitleaks' detector of a .gitleaks.toml; nil text for gitleaks' own rules. Read gives the file that the text extends.
+// newDetector creates a gitleaks detector from a .gitleaks.toml, or from gitleaks' default rules when text is nil. read
+// returns the file that the text extends.
 func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect.Detector, err error) {
 	defer func() {
-		if recover() != nil { // the library panics at a pattern that is none; the cause quotes it
-			d, err = nil, errors.New("a pattern in it is no regular expression")
+		if recover() != nil { // the library panics at an invalid pattern; the cause quotes it
+			d, err = nil, errors.New("invalid regular expression")
 		}
 	}()
 	if text == nil {
@@ -46,48 +47,48 @@ func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect
 		return nil, err
 	}
 	if len(whole.Rules) == 0 {
-		return nil, errors.New("it holds no rules: add `[extend]` with `useDefault = true` for gitleaks' own")
+		return nil, errors.New("no rules. Add `[extend]` with `useDefault = true` for gitleaks' default rules")
 	}
 	whole.Extend = config.Extend{}
 	translated, err := whole.Translate()
 	if err != nil {
-		return nil, errors.New("gitleaks does not take it: a rule or allow-list in it is not as it must be")
+		return nil, errors.New("invalid rule or allow-list")
 	}
 	translated.Path = rulesFile
 	d = detect.NewDetector(translated)
 	d.MaxDecodeDepth = maxDecoding
-	d.Redact = 100 // what is found leaves the library without the secret
+	d.Redact = 100 // findings leave the library without the secret
 	return d, nil
 }
 
-// decodeRules reads TOML as gitleaks does.
+// decodeRules parses TOML as gitleaks does.
 func decodeRules(text []byte) (config.ViperConfig, error) {
 	var rules config.ViperConfig
 	v := viper.New()
 	v.SetConfigType("toml")
 	if v.ReadConfig(bytes.NewReader(text)) != nil || v.Unmarshal(&rules) != nil {
-		return rules, errors.New("it is no TOML that gitleaks would take") // the library's error quotes the file
+		return rules, errors.New("invalid gitleaks TOML") // the library's error quotes the file
 	}
 	return rules, nil
 }
 
-// extendRules puts rules on top of those that they extend.
+// extendRules merges rules into those that they extend.
 func extendRules(rules config.ViperConfig, read func(name string) ([]byte, error), depth int) (config.ViperConfig, error) {
 	e := rules.Extend
 	if depth == 0 || !e.UseDefault && e.Path == "" {
 		return rules, nil
 	}
 	if e.UseDefault && e.Path != "" {
-		return rules, errors.New("it sets both extend.useDefault and extend.path")
+		return rules, errors.New("extend.useDefault and extend.path are both set")
 	}
 	text := []byte(config.DefaultConfig)
 	if e.Path != "" {
 		if !filepath.IsLocal(e.Path) {
-			return rules, errors.New("its extend.path leads out of the repository")
+			return rules, errors.New("extend.path is outside the repository")
 		}
 		var err error
 		if text, err = read(e.Path); err != nil {
-			return rules, errors.New("the file of its extend.path cannot be read")
+			return rules, errors.New("file at extend.path cannot be read")
 		}
 	}
 	base, err := decodeRules(text)
@@ -115,7 +116,7 @@ func extendRules(rules config.ViperConfig, read func(name string) ([]byte, error
 			base.Rules = append(base.Rules, r)
 			continue
 		}
-		// What the upper rule says counts, lists are joined.
+		// The extending rule takes precedence; lists are joined.
 		b := &base.Rules[same]
 		b.Description = cmp.Or(r.Description, b.Description)
 		b.Entropy = cmp.Or(r.Entropy, b.Entropy)
@@ -129,7 +130,7 @@ func extendRules(rules config.ViperConfig, read func(name string) ([]byte, error
 			b.Allowlists = append(b.Allowlists, r.AllowList)
 		}
 	}
-	for _, side := range []*config.ViperConfig{&base, &rules} { // the old spelling of one list
+	for _, side := range []*config.ViperConfig{&base, &rules} { // deprecated singular form
 		//lint:ignore SA1019 repositories still write it
 		if side.AllowList != nil {
 			side.Allowlists = append(side.Allowlists, side.AllowList) //lint:ignore SA1019 as above
@@ -141,14 +142,14 @@ func extendRules(rules config.ViperConfig, read func(name string) ([]byte, error
 	return base, nil
 }
 
-// knownSecrets are findings that somebody has looked at and lets stand.
+// knownSecrets are reviewed and accepted findings.
 type knownSecrets struct {
 	ignored  map[string]bool // .gitleaksignore: "commit:file:rule:line" or "file:rule:line"
 	baseline map[foundAt]bool
 }
 
-// foundAt is a place of a gitleaks report. Commit, file and place name the very bytes, so that nothing else needs comparing and no secret is
-// read from the report.
+// foundAt is the location of a finding in a gitleaks report. Commit, file and position identify the exact bytes, so no
+// secret is read from the report.
 type foundAt struct {
 	RuleID, Commit, File                       string
 	StartLine, EndLine, StartColumn, EndColumn int
@@ -159,7 +160,7 @@ func (k knownSecrets) has(at foundAt) bool {
 	return k.ignored[short] || k.ignored[at.Commit+":"+short] || k.baseline[at]
 }
 
-// parseIgnored reads a .gitleaksignore.
+// parseIgnored parses a .gitleaksignore.
 func parseIgnored(text []byte) map[string]bool {
 	ignored := map[string]bool{}
 	for s := bufio.NewScanner(bytes.NewReader(text)); s.Scan(); {
@@ -170,16 +171,16 @@ func parseIgnored(text []byte) map[string]bool {
 	return ignored
 }
 
-// parseBaseline reads a report that gitleaks wrote in JSON.
+// parseBaseline parses a gitleaks JSON report.
 func parseBaseline(text []byte) (map[foundAt]bool, error) {
 	var all []foundAt
 	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, errors.New("it is no report of gitleaks in JSON")
+		return nil, errors.New("invalid gitleaks JSON report")
 	}
 	baseline := make(map[foundAt]bool, len(all))
 	for _, at := range all {
 		if at.RuleID == "" {
-			return nil, errors.New("it is no report of gitleaks in JSON: a finding names no rule")
+			return nil, errors.New("invalid gitleaks JSON report: finding without a rule")
 		}
 		baseline[at] = true
 	}

@@ -21,20 +21,21 @@ import (
 
 // git_secrets: are the repository's whole history and its tracked files free of secrets?
 //
-// Everything that any commit of any branch or tag ever added is searched by gitleaks' rules, what merges add by themselves included, and what stands
-// in tracked files without being committed. The first look reads all of it, off the scrape; later ones read new commits and edited files alone. A
-// finding is told by rule, file, line and commit.
+// gitleaks' rules search everything added by any commit of any branch or tag, including merges, and uncommitted content
+// of tracked files. The first run reads all of it in the background; later runs read only new commits and edited files.
+// A finding is reported by rule, file, line and commit.
 
 func gitSecretsKind() Kind {
 	return Kind{
-		Name:       "git_secrets",
-		Question:   "Are the git repository's whole history and the files it tracks free of secrets?",
-		Example:    "{}",
-		Layer:      LayerDeclared,
-		Reads:      "the git repository (deployment.repository.path) and the files it tracks, its .gitleaks.toml, .gitleaksignore and baseline; runs git, needs to read the repository",
+		Name:     "git_secrets",
+		Question: "Are the git repository's whole history and tracked files free of secrets?",
+		Example:  "{}",
+		Layer:    LayerDeclared,
+		Reads: "the git repository (deployment.repository.path) with its tracked files, .gitleaks.toml, " +
+			".gitleaksignore and baseline, by running git; needs read permission for the repository",
 		Values:     []*Value{SecretFindings, SecretScanTime},
 		Timeout:    6 * time.Hour,
-		MaxAge:     10 * time.Minute, // for edits; a commit is seen at once (Key)
+		MaxAge:     10 * time.Minute, // for edits; new commits are detected at once (Key)
 		Background: true,
 		Alone:      true,
 		New:        func() any { return &gitSecrets{Baseline: standardBaseline} },
@@ -48,17 +49,17 @@ const (
 )
 
 type gitSecrets struct {
-	Baseline string `yaml:"baseline" default:"gitleaks-baseline.json" doc:"report of gitleaks in JSON with findings that are known and let stand; a path in the repository"`
+	Baseline string `yaml:"baseline" default:"gitleaks-baseline.json" doc:"gitleaks JSON report of accepted findings, as a path in the repository"`
 }
 
 func (s *gitSecrets) Validate() []error {
 	if !filepath.IsLocal(s.Baseline) {
-		return []error{errors.New("baseline: a path within the repository is wanted")}
+		return []error{errors.New("baseline: the path must be inside the repository")}
 	}
 	return nil
 }
 
-// Key implements Keyed: another commit on any branch, other rules, another baseline.
+// Key implements Keyed. It changes with the commits of any branch, the rules and the baseline.
 func (s *gitSecrets) Key(p *Pass) string {
 	repository, err := p.View.Git()
 	if err != nil {
@@ -112,22 +113,24 @@ func (s *gitSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return judgeHistory(h, strings.TrimSpace(shallow) == "true", g.submodules(ctx))
 }
 
-// judgeHistory judges what was found.
+// judgeHistory evaluates the findings.
 func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 	all := slices.Concat(slices.Collect(maps.Keys(h.found)), slices.Collect(maps.Keys(h.edited)))
 	samples := []Sample{SecretFindings.Of(float64(len(all))), SecretScanTime.Of(seconds(h.when))}
 	var notes []string
 	if h.known > 0 {
-		notes = append(notes, fmt.Sprintf("%d known ones are let stand by %s or the baseline", h.known, ignoreFile))
+		notes = append(notes, fmt.Sprintf("%d known findings are accepted by %s or the baseline", h.known, ignoreFile))
 	}
 	if h.blind > 0 {
-		notes = append(notes, fmt.Sprintf("%d changes of binary files were not looked into", h.blind))
+		notes = append(notes, fmt.Sprintf("%d changes of binary files were not searched", h.blind))
 	}
 	if h.unread > 0 {
-		notes = append(notes, fmt.Sprintf("%d tracked files were not searched for edits: binary, larger than %d MiB, or changed by a filter on their way into git", h.unread, maxEdited>>20))
+		notes = append(notes,
+			fmt.Sprintf("%d tracked files were not searched for edits: binary, larger than %d MiB, or changed by a git filter",
+				h.unread, maxEdited>>20))
 	}
 	if submodules > 0 {
-		notes = append(notes, fmt.Sprintf("%d submodules are repositories of their own and were not looked through", submodules))
+		notes = append(notes, fmt.Sprintf("%d submodules were not searched", submodules))
 	}
 	note := ""
 	if len(notes) > 0 {
@@ -138,12 +141,14 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (Result, error) {
 	}
 	if shallow {
 		return Result{Samples: samples}, Needs("a full clone (git fetch --unshallow)",
-			Unknownf(ReasonTruncated, "the repository is a shallow clone: the history before its oldest commit is not here, and what is has no secret%s", note))
+			Unknownf(ReasonTruncated,
+				"repository is a shallow clone: no secret in the available history, earlier commits are missing%s", note))
 	}
-	return Passed("no secret in %d commits that add something, looked through up to %s%s", h.seen, h.when.UTC().Format(time.RFC3339), note).With(samples...), nil
+	return Passed("no secret in %d commits with additions, scanned at %s%s", h.seen, h.when.UTC().Format(time.RFC3339),
+		note).With(samples...), nil
 }
 
-// tellSecrets tells where secrets are, the same way each time.
+// tellSecrets lists the locations of secrets in a stable order.
 func tellSecrets(all []secretFound, more bool) string {
 	slices.SortFunc(all, func(a, b secretFound) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.rule, b.rule), cmp.Compare(a.commit, b.commit))
@@ -166,7 +171,7 @@ func tellSecrets(all []secretFound, more bool) string {
 	return fmt.Sprintf("secrets (%s): %s", count, strings.Join(places, "; "))
 }
 
-// plainName is a name without what would disturb a reader's terminal.
+// plainName replaces control characters of a name for terminals.
 func plainName(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == 0xfffd {
@@ -176,21 +181,23 @@ func plainName(name string) string {
 	}, name)
 }
 
-// openRepository says which repository is looked at.
+// openRepository finds the deployment's repository.
 func openRepository(p *Pass) (gitRepository, error) {
 	repository, err := p.View.Git()
 	switch {
 	case err == nil:
 		return gitRepository{repository}, nil
 	case errors.Is(err, deployment.ErrNoRepository):
-		return gitRepository{}, Skip("deployment.repository.path", "the deployment is in no git repository")
+		return gitRepository{}, Skip("deployment.repository.path", "deployment is not in a git repository")
 	case errors.Is(err, fs.ErrPermission):
 		return gitRepository{}, Needs("permission to read the git repository", Unknown(ReasonPermissionDenied, err))
 	}
-	return gitRepository{}, Needs("deployment.repository.path", Unknownf(ReasonNotConfigured, "there is no git repository that can be read: %w", err))
+	return gitRepository{}, Needs("deployment.repository.path", Unknownf(ReasonNotConfigured,
+		"no readable git repository: %w", err))
 }
 
-// rules reads what findings are judged by: from the work tree, of a bare repository from HEAD. A result with a state is the verdict.
+// rules reads rules and allow-lists from the work tree, or from HEAD of a bare repository. A result with a state is the
+// verdict.
 func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Result, error) {
 	read := func(name string, limit int64) ([]byte, error) { return g.file(ctx, name, limit) }
 	var texts [3][]byte
@@ -202,7 +209,7 @@ func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Resul
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && (f.name != s.Baseline || s.Baseline == standardBaseline):
 		case err != nil:
-			r, err := unreadable(f.name+" of the repository cannot be read", err)
+			r, err := unreadable(f.name+" in the repository cannot be read", err)
 			return ruleSet{}, r, err
 		default:
 			texts[i] = text
@@ -212,20 +219,20 @@ func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Resul
 	if texts[2] != nil {
 		var err error
 		if set.known.baseline, err = parseBaseline(texts[2]); err != nil {
-			return ruleSet{}, Failed(ReasonInvalid, "%s of the repository: %v", s.Baseline, err), nil
+			return ruleSet{}, Failed(ReasonInvalid, "%s in the repository: %v", s.Baseline, err), nil
 		}
 	}
 	set.make_ = func() (*detect.Detector, error) {
 		d, err := newDetector(texts[0], func(name string) ([]byte, error) { return read(name, maxRules) })
 		if err != nil {
-			return nil, Needs("a "+rulesFile+" that gitleaks takes", Unknownf(ReasonInvalid, "%s of the repository: %w", rulesFile, err))
+			return nil, Needs("a valid "+rulesFile, Unknownf(ReasonInvalid, "%s in the repository: %w", rulesFile, err))
 		}
 		return d, nil
 	}
 	return set, Result{}, nil
 }
 
-// file reads a file of the repository; fs.ErrNotExist when it has none.
+// file reads a file of the repository, or returns fs.ErrNotExist.
 func (g gitRepository) file(ctx context.Context, name string, limit int64) ([]byte, error) {
 	if g.Work != "" {
 		text, _, err := files.Read(filepath.Join(g.Work, name), limit)
@@ -241,11 +248,11 @@ func (g gitRepository) file(ctx context.Context, name string, limit int64) ([]by
 	return []byte(text), err
 }
 
-// submodules counts the repositories that HEAD links.
+// submodules counts the submodules of HEAD.
 func (g gitRepository) submodules(ctx context.Context) int {
 	text, _, err := g.text(ctx, maxRules, "", "config", "--blob=HEAD:.gitmodules", "--name-only", "--get-regexp", `^submodule\..*\.path$`)
 	if err != nil {
-		return 0 // there is no such file
+		return 0 // no .gitmodules
 	}
 	return strings.Count(text, "\n")
 }

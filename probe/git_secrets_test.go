@@ -21,7 +21,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// fakeToken is a token of GitHub's form that nobody has, made anew each time.
+// fakeToken returns a random text in the form of a GitHub token.
 func fakeToken() string { return "gh" + "p_" + randomText(36) }
 
 func randomText(n int) string {
@@ -33,11 +33,11 @@ func randomText(n int) string {
 	return string(b)
 }
 
-// planted is a repository with secrets in all corners of its history.
+// planted is a repository with secrets in many places of its history.
 type planted struct {
 	*parts.Repository
 	secrets []string
-	merge   string // the merge that adds a secret by itself
+	merge   string // merge commit that adds a secret
 }
 
 func plant(t *testing.T) *planted {
@@ -68,7 +68,7 @@ func plant(t *testing.T) *planted {
 	return r
 }
 
-// plantMerge adds a merge that holds a secret none of its parents has.
+// plantMerge adds a merge with a secret that none of its parents has.
 func (r *planted) plantMerge(t *testing.T) {
 	t.Helper()
 	secret := fakeToken()
@@ -86,7 +86,7 @@ func (r *planted) pass(t *testing.T) *Pass {
 	return newPass(t, nil, deployment.Settings{Root: r.Dir})
 }
 
-// history is what a pass's probe remembers.
+// history returns the cached scan of a pass.
 func history(t *testing.T, p *Pass) *gitHistory {
 	t.Helper()
 	g, err := openRepository(p)
@@ -94,7 +94,7 @@ func history(t *testing.T, p *Pass) *gitHistory {
 		t.Fatal(err)
 	}
 	h, err := Keep(p.Kept, gitHistoryKey{g.Dir, standardBaseline}, "", func() (*gitHistory, func(), error) {
-		t.Fatal("nothing is remembered")
+		t.Fatal("no cached scan")
 		return nil, nil, nil
 	})
 	if err != nil {
@@ -112,7 +112,7 @@ func places(h *gitHistory) []string {
 	return all
 }
 
-// gitleaks is what the library finds on its own, started as its command starts it.
+// gitleaks returns the findings of the library, called as its command calls it.
 func gitleaks(t *testing.T, dir string) []string {
 	t.Helper()
 	d, err := detect.NewDetectorDefaultConfig()
@@ -136,8 +136,8 @@ func gitleaks(t *testing.T, dir string) []string {
 	return all
 }
 
-// TestGitSecretsFindsWhatGitleaksFinds compares with the library on the same repository.
-func TestGitSecretsFindsWhatGitleaksFinds(t *testing.T) {
+// TestGitSecrets_MatchesGitleaks compares with the library on the same repository.
+func TestGitSecrets_MatchesGitleaks(t *testing.T) {
 	r := plant(t)
 	p := r.pass(t)
 	got := look(t, p, "git_secrets", "{}")
@@ -147,20 +147,20 @@ func TestGitSecretsFindsWhatGitleaksFinds(t *testing.T) {
 	}
 	want := gitleaks(t, r.Dir)
 	if len(want) < 4 {
-		t.Fatalf("gitleaks itself finds %q", want)
+		t.Fatalf("gitleaks finds %q", want)
 	}
 	if found := places(history(t, p)); !slices.Equal(found, want) {
 		t.Errorf("found\n%s\ngitleaks finds\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
 	}
 	if n, ok := measured(got, SecretFindings); !ok || n != float64(len(want)) {
-		t.Errorf("%v secrets are measured, %d are there", n, len(want))
+		t.Errorf("measured %v secrets, want %d", n, len(want))
 	}
-	// What a merge adds by itself is nothing to gitleaks, and it is there all the same.
+	// gitleaks misses additions of merges.
 	r.plantMerge(t)
 	expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "app.conf:3 (commit "+r.merge[:12])
 }
 
-// countGit puts a git in the way that notes each call, and returns the calls so far.
+// countGit wraps git to record its calls and returns the git log calls so far.
 func countGit(t *testing.T) func() []string {
 	t.Helper()
 	real, err := exec.LookPath("git")
@@ -187,8 +187,8 @@ func countGit(t *testing.T) func() []string {
 	}
 }
 
-// TestGitSecretsReadsOnce reads history once, then what is new, and all of it when history or rules have changed.
-func TestGitSecretsReadsOnce(t *testing.T) {
+// TestGitSecrets_Incremental reads the history once, then new commits, and everything after a rewrite or new rules.
+func TestGitSecrets_Incremental(t *testing.T) {
 	r := plant(t)
 	calls := countGit(t)
 	p := r.pass(t)
@@ -198,25 +198,25 @@ func TestGitSecretsReadsOnce(t *testing.T) {
 		p = again(p)
 		got := Look(t.Context(), k, p)
 		if n := len(calls()); n != logs || got.State != state {
-			t.Errorf("%s: git log was run %d times, want %d; %v %s", name, n, logs, got.State, got.Detail)
+			t.Errorf("%s: git log ran %d times, want %d; %v %s", name, n, logs, got.State, got.Detail)
 		}
 		return got
 	}
 	step("first", 1, StateFail)
 	all, key := places(history(t, p)), k.Key(p)
 	if key == "" || k.Key(again(p)) != key {
-		t.Errorf("the key of an unchanged repository is %q, then %q", key, k.Key(again(p)))
+		t.Errorf("key of an unchanged repository: %q, then %q", key, k.Key(again(p)))
 	}
 	step("unchanged", 0, StateFail)
 	seen := history(t, p).seen
 
 	r.Commit(t, "harmless", map[string]string{"four": "4\n"})
 	if k.Key(again(p)) == key {
-		t.Error("the key stays when a commit comes")
+		t.Error("key unchanged after a commit")
 	}
 	step("a commit", 1, StateFail)
 	if h := history(t, p); !slices.Equal(places(h), all) || h.seen != seen+1 {
-		t.Errorf("%d commits were read, %d before; %q", h.seen, seen, places(h))
+		t.Errorf("%d commits read, %d before; %q", h.seen, seen, places(h))
 	}
 	r.Git(t, "checkout", "--quiet", "-b", "late")
 	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})
@@ -224,26 +224,26 @@ func TestGitSecretsReadsOnce(t *testing.T) {
 	if n := len(places(history(t, p))); n != len(all)+1 {
 		t.Errorf("%d findings, want %d", n, len(all)+1)
 	}
-	// The branch is gone, and so is what it held.
+	// Deleting the branch removes its findings.
 	r.Git(t, "checkout", "--quiet", "main")
 	r.Git(t, "branch", "--quiet", "-D", "late")
 	step("rewritten", 1, StateFail)
 	if !slices.Equal(places(history(t, p)), all) {
-		t.Errorf("after history was rewritten %q", places(history(t, p)))
+		t.Errorf("after rewriting history: %q", places(history(t, p)))
 	}
-	// What was rewritten and thrown away altogether is an error of git, not a range without findings.
+	// A range with a garbage-collected commit is a git error, not an empty range.
 	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})
 	step("one more", 1, StateFail)
 	r.Git(t, "reset", "--quiet", "--hard", "HEAD~1")
 	r.Git(t, "-c", "gc.reflogExpire=now", "-c", "gc.reflogExpireUnreachable=now", "gc", "--quiet", "--prune=now")
-	step("thrown away", 1, StateFail)
+	step("garbage-collected", 1, StateFail)
 	if !slices.Equal(places(history(t, p)), all) {
-		t.Errorf("after history was thrown away %q", places(history(t, p)))
+		t.Errorf("after garbage collection: %q", places(history(t, p)))
 	}
 	// Other rules.
 	r.Write(t, map[string]string{rulesFile: "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['''.*''']\n"})
 	step("allowed", 1, StatePass)
-	for range 4 { // the library's own loader stops extending after two
+	for range 4 { // the library's own loader stops extending after two loads
 		r.Write(t, map[string]string{rulesFile: "# " + randomText(8) + "\n[extend]\nuseDefault = true\n"})
 		step("extended", 1, StateFail)
 	}
@@ -251,8 +251,8 @@ func TestGitSecretsReadsOnce(t *testing.T) {
 	step("disabled", 1, StatePass)
 }
 
-// TestGitSecretsLetsStand honours .gitleaksignore and a baseline, and tells of ones that cannot be read.
-func TestGitSecretsLetsStand(t *testing.T) {
+// TestGitSecrets_AllowLists honours .gitleaksignore and a baseline, and reports invalid ones.
+func TestGitSecrets_AllowLists(t *testing.T) {
 	r := plant(t)
 	p := r.pass(t)
 	look(t, p, "git_secrets", "{}")
@@ -283,18 +283,21 @@ func TestGitSecretsLetsStand(t *testing.T) {
 		reason                 Reason
 		detail                 string
 	}{
-		{"all ignored", ignoreFile, "# known\n\n" + fingerprints, "{}", StatePass, ReasonNone, "let stand"},
+		{"all ignored", ignoreFile, "# known\n\n" + fingerprints, "{}", StatePass, ReasonNone, "known findings are accepted"},
 		{"others ignored", ignoreFile, strings.ReplaceAll(fingerprints, "github-pat", "another"), "{}", StateFail, ReasonCommitted, "config.py:2"},
-		{"baseline", standardBaseline, string(baseline), "{}", StatePass, ReasonNone, "let stand"},
-		{"baseline elsewhere", "sec/known.json", string(baseline), "{baseline: sec/known.json}", StatePass, ReasonNone, "let stand"},
+		{"baseline", standardBaseline, string(baseline), "{}", StatePass, ReasonNone, "known findings are accepted"},
+		{"baseline elsewhere", "sec/known.json", string(baseline), "{baseline: sec/known.json}", StatePass, ReasonNone,
+			"known findings are accepted"},
 		{"baseline lacks one", standardBaseline, string(short), "{}", StateFail, ReasonCommitted, "(1)"},
-		{"baseline is none", standardBaseline, "{", "{}", StateFail, ReasonInvalid, "no report of gitleaks"},
-		{"baseline of another kind", standardBaseline, `[{"a":1}]`, "{}", StateFail, ReasonInvalid, "names no rule"},
-		{"baseline named and missing", "x", "", "{baseline: sec/gone.json}", StateFail, ReasonMissing, "sec/gone.json"},
-		{"rules are no TOML", rulesFile, "[[[", "{}", StateUnknown, ReasonInvalid, "no TOML"},
+		{"invalid baseline", standardBaseline, "{", "{}", StateFail, ReasonInvalid, "invalid gitleaks JSON report"},
+		{"baseline without rules", standardBaseline, `[{"a":1}]`, "{}", StateFail, ReasonInvalid, "finding without a rule"},
+		{"configured baseline missing", "x", "", "{baseline: sec/gone.json}", StateFail, ReasonMissing, "sec/gone.json"},
+		{"rules are not TOML", rulesFile, "[[[", "{}", StateUnknown, ReasonInvalid, "invalid gitleaks TOML"},
 		{"no rules", rulesFile, "title = 'x'\n", "{}", StateUnknown, ReasonInvalid, "no rules"},
-		{"bad pattern", rulesFile, "[[rules]]\nid='x'\nregex='''(" + "SECRETPATTERN'''\n", "{}", StateUnknown, ReasonInvalid, "no regular expression"},
-		{"leads out", rulesFile, "[extend]\npath='/etc/passwd'\n", "{}", StateUnknown, ReasonInvalid, "leads out"},
+		{"bad pattern", rulesFile, "[[rules]]\nid='x'\nregex='''(" + "SECRETPATTERN'''\n", "{}", StateUnknown, ReasonInvalid,
+			"invalid regular expression"},
+		{"outside the repository", rulesFile, "[extend]\npath='/etc/passwd'\n", "{}", StateUnknown, ReasonInvalid,
+			"outside the repository"},
 		{"own rules", rulesFile, "[[rules]]\nid='mine'\nregex='''hello'''\n", "{}", StateFail, ReasonCommitted, "mine at README.md:1"},
 		{"both", rulesFile, "[extend]\npath='x'\nuseDefault=true\n", "{}", StateUnknown, ReasonInvalid, "both"},
 	} {
@@ -310,8 +313,8 @@ func TestGitSecretsLetsStand(t *testing.T) {
 	}
 }
 
-// TestGitSecretsRepositories has a verdict for every form of repository.
-func TestGitSecretsRepositories(t *testing.T) {
+// TestGitSecrets_Repositories covers every form of repository.
+func TestGitSecrets_Repositories(t *testing.T) {
 	r := plant(t)
 	clone := func(t *testing.T, args ...string) string {
 		t.Helper()
@@ -345,14 +348,14 @@ func TestGitSecretsRepositories(t *testing.T) {
 		clean.Commit(t, "on no branch", map[string]string{"b": "token = " + fakeToken() + "\n"})
 		expect(t, at(t, clean.Dir), StateFail, ReasonCommitted, "b:1")
 	})
-	t.Run("HEAD of no commit, beside a branch", func(t *testing.T) {
+	t.Run("HEAD without a commit, next to a branch", func(t *testing.T) {
 		clean := parts.GitRepo(t)
 		clean.Commit(t, "1", map[string]string{"b": "token = " + fakeToken() + "\n"})
 		clean.Git(t, "checkout", "--quiet", "--orphan", "new")
 		expect(t, at(t, clean.Dir), StateFail, ReasonCommitted, "b:1")
 	})
 	t.Run("force-pushed", func(t *testing.T) {
-		// What the server's clone fetched before is gone from the branch, and gc has thrown it away.
+		// Commits scanned before are no longer on the branch and garbage-collected.
 		bare := filepath.Join(t.TempDir(), "bare")
 		clean := parts.GitRepo(t)
 		clean.Commit(t, "1", map[string]string{"a": "1\n"})
@@ -378,7 +381,7 @@ func TestGitSecretsRepositories(t *testing.T) {
 		got := at(t, to)
 		expect(t, got, StateUnknown, ReasonTruncated, "shallow clone")
 		if !strings.Contains(got.Remedy, "--unshallow") {
-			t.Errorf("the remedy is %q", got.Remedy)
+			t.Errorf("remedy %q", got.Remedy)
 		}
 	})
 	t.Run("deepened", func(t *testing.T) {
@@ -401,8 +404,9 @@ func TestGitSecretsRepositories(t *testing.T) {
 		expect(t, at(t, parts.GitRepo(t).Dir), StateUnknown, ReasonEmpty, "no commits")
 	})
 	t.Run("none", func(t *testing.T) {
-		expect(t, look(t, newPass(t, nil, deployment.Settings{}), "git_secrets", "{}"), StateSkip, ReasonNotConfigured, "in no git repository")
-		expect(t, at(t, t.TempDir()), StateUnknown, ReasonNotConfigured, "no git repository that can be read")
+		expect(t, look(t, newPass(t, nil, deployment.Settings{}), "git_secrets", "{}"), StateSkip, ReasonNotConfigured,
+			"not in a git repository")
+		expect(t, at(t, t.TempDir()), StateUnknown, ReasonNotConfigured, "no readable git repository")
 	})
 	t.Run("submodule", func(t *testing.T) {
 		clean := parts.GitRepo(t)
@@ -424,10 +428,10 @@ func TestGitSecretsRepositories(t *testing.T) {
 			}
 		}
 		if got := at(t, to); got.State != StateUnknown {
-			t.Errorf("of a broken repository: %v (%s) %s", got.State, got.Reason, got.Detail)
+			t.Errorf("broken repository: %v (%s) %s", got.State, got.Reason, got.Detail)
 		}
 	})
-	t.Run("somebody else's", func(t *testing.T) {
+	t.Run("owned by another user", func(t *testing.T) {
 		to := clone(t)
 		if os.Getuid() == 0 {
 			if err := filepath.Walk(to, func(path string, _ os.FileInfo, err error) error {
@@ -446,7 +450,7 @@ func TestGitSecretsRepositories(t *testing.T) {
 		got := at(t, r.Dir)
 		expect(t, got, StateUnknown, ReasonNotConfigured, "git is not installed")
 		if !strings.Contains(got.Remedy, "git") {
-			t.Errorf("the remedy is %q", got.Remedy)
+			t.Errorf("remedy %q", got.Remedy)
 		}
 	})
 	t.Run("commands in its configuration", func(t *testing.T) {
@@ -462,7 +466,7 @@ func TestGitSecretsRepositories(t *testing.T) {
 		}
 		expect(t, at(t, to), StateFail, ReasonCommitted, "config.py:2")
 		if _, err := os.Stat(mark); err == nil {
-			t.Error("a command of the repository's configuration was run")
+			t.Error("command from the repository's configuration was run")
 		}
 	})
 	t.Run("cancelled", func(t *testing.T) {

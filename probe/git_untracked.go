@@ -16,8 +16,8 @@ import (
 
 // git_untracked: are the env files in use kept out of git?
 //
-// Asked of git's index, for the name that the deployment uses and for the file that a link leads to. Templates are meant to be tracked. A file that git
-// tracked once is well when its secrets have been changed since: git_past.go compares.
+// Checks git's index for the name that the deployment uses and for the target of a link. Templates may be tracked. A
+// file that git used to track passes if its secrets have been changed since (git_past.go).
 
 func gitUntrackedKind() Kind {
 	return Kind{
@@ -25,17 +25,18 @@ func gitUntrackedKind() Kind {
 		Question: "Are the env files in use kept out of git?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "the env files, and the git repository's index and earlier versions of them (deployment.repository.path); runs git, needs to read the repository",
-		Timeout:  time.Minute,
-		MaxAge:   time.Hour,
-		Alone:    true,
-		New:      func() any { return &gitUntracked{} },
+		Reads: "the env files, and the index and earlier versions of them in the git repository " +
+			"(deployment.repository.path), by running git; needs read permission for the repository",
+		Timeout: time.Minute,
+		MaxAge:  time.Hour,
+		Alone:   true,
+		New:     func() any { return &gitUntracked{} },
 	}
 }
 
 type gitUntracked struct{}
 
-// Key implements Keyed: another index, other env files.
+// Key implements Keyed. It changes with the index and the env files.
 func (s *gitUntracked) Key(p *Pass) string {
 	repository, err := p.View.Git()
 	if err != nil {
@@ -65,7 +66,8 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, err
 	}
 	if g.Work == "" {
-		return Result{}, Skip("deployment.repository.path", "the git repository is bare: it tracks no file of the deployment's folder")
+		return Result{}, Skip("deployment.repository.path",
+			"git repository is bare and does not track the deployment's files")
 	}
 	envs, unread := p.View.EnvFiles()
 	var f Findings
@@ -87,13 +89,15 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 				return Result{}, err
 			}
 			if kept := stillInUse(env, past); kept.any() {
-				f.Fail(ReasonCommitted, "git does not track %s any more, but its history holds values of it that are still in use (%s): change them at their source", env.File, kept)
+				f.Fail(ReasonCommitted,
+					"%s is no longer tracked by git, but its history contains secrets still in use (%s). Change them at their source",
+					env.File, kept)
 			} else if len(past) > 0 {
-				note = "; its history holds earlier versions, with other secrets"
+				note = "; git history contains earlier versions with other secrets"
 			}
 		}
 		if tracked {
-			f.Fail(ReasonCommitted, "git tracks %s: `git rm --cached` it, list it in .gitignore, and change every secret in it, for the history keeps them", env.File)
+			f.Fail(ReasonCommitted, "git tracks %s. Run `git rm --cached`, add it to .gitignore, and change every secret in it, because the history keeps them", env.File)
 		}
 	}
 	if r := f.Result(""); r.State != StatePass {
@@ -103,12 +107,12 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return unreadable("an env file cannot be read", unread)
 	}
 	if len(envs) == 0 {
-		return Result{}, Skip("deployment.env_file", "there is no env file that git could track")
+		return Result{}, Skip("deployment.env_file", "no env file found")
 	}
 	return Passed("git does not track %s%s", someOf(names), note), nil
 }
 
-// names are the paths in the repository of a file and of the file which it leads to, as far as they lie in it.
+// names returns the repository paths of a file and of its link target, if inside the work tree.
 func (g gitRepository) names(path string) ([]string, error) {
 	work, err := filepath.EvalSymlinks(g.Work)
 	if err != nil {
@@ -126,7 +130,7 @@ func (g gitRepository) names(path string) ([]string, error) {
 	for _, at := range []string{filepath.Join(folder, filepath.Base(path)), target} {
 		name, err := filepath.Rel(work, at)
 		if at == "" || err != nil || !filepath.IsLocal(name) || slices.Contains(inside, filepath.ToSlash(name)) {
-			continue // outside of the work tree
+			continue // outside the work tree
 		}
 		inside = append(inside, filepath.ToSlash(name))
 	}

@@ -23,9 +23,12 @@ func TestGitUntracked(t *testing.T) {
 	}{
 		{"ignored", nil, map[string]string{".env.production": "A=" + secret + "\n", "app.env": "B=1\n"}, StatePass, ReasonNone, "git does not track"},
 		{"tracked", map[string]string{".env.production": "A=" + secret + "\n"}, map[string]string{"app.env": "B=1\n"}, StateFail, ReasonCommitted, "git tracks .env.production"},
-		{"a service's is tracked", map[string]string{"app.env": "B=1\n"}, map[string]string{".env.production": "A=" + secret + "\n"}, StateFail, ReasonCommitted, "git tracks app.env"},
-		{"one that nobody uses", map[string]string{".env.staging": "A=1\n"}, map[string]string{".env.production": "A=" + secret + "\n", "app.env": "B=1\n"}, StatePass, ReasonNone, ""},
-		{"a name like a pattern", map[string]string{".env.productio[n]": "A=1\n", "*.env": "A=1\n"}, map[string]string{".env.production": "A=" + secret + "\n"}, StatePass, ReasonNone, ""},
+		{"file of a service tracked", map[string]string{"app.env": "B=1\n"},
+			map[string]string{".env.production": "A=" + secret + "\n"}, StateFail, ReasonCommitted, "git tracks app.env"},
+		{"unused file tracked", map[string]string{".env.staging": "A=1\n"},
+			map[string]string{".env.production": "A=" + secret + "\n", "app.env": "B=1\n"}, StatePass, ReasonNone, ""},
+		{"name like a pattern", map[string]string{".env.productio[n]": "A=1\n", "*.env": "A=1\n"},
+			map[string]string{".env.production": "A=" + secret + "\n"}, StatePass, ReasonNone, ""},
 		{"no env file", nil, nil, StateSkip, ReasonNotConfigured, "no env file"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -41,16 +44,16 @@ func TestGitUntracked(t *testing.T) {
 	}
 }
 
-func TestGitUntrackedElsewhere(t *testing.T) {
+func TestGitUntracked_Links(t *testing.T) {
 	r := parts.GitRepo(t)
 	r.Commit(t, "begin", map[string]string{"deploy/docker-compose.yml": "services: {}\n", "secrets/real.env": "A=1\n"})
-	// The root is a folder of the repository, and the env file a link to a file that is tracked under another name.
+	// The root is a folder of the repository, and the env file is a link to a file tracked under another name.
 	root := filepath.Join(r.Dir, "deploy")
 	if err := os.Symlink("../secrets/real.env", filepath.Join(root, ".env.production")); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: root}), "git_untracked", "{}"), StateFail, ReasonCommitted, "git tracks .env.production")
-	// The root itself is reached through a link, and the file is outside of the repository.
+	// The root itself is a link, and the file is outside the repository.
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(root, link); err != nil {
 		t.Fatal(err)
@@ -63,21 +66,22 @@ func TestGitUntrackedElsewhere(t *testing.T) {
 	settings := deployment.Settings{Root: root, EnvFile: outside}
 	p := newPass(t, nil, settings)
 	expect(t, look(t, p, "git_untracked", "{}"), StatePass, ReasonNone, "git does not track")
-	// The key tells when the index changes.
+	// The key changes with the index.
 	k := load(t, "git_untracked", "{}").(*gitUntracked)
 	before := k.Key(again(p))
 	r.Commit(t, "more", map[string]string{"a": "1\n"})
 	if after := k.Key(again(p)); before == "" || after == before {
-		t.Errorf("the key is %q, then %q", before, after)
+		t.Errorf("key %q, then %q", before, after)
 	}
-	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), "git_untracked", "{}"), StateSkip, ReasonNotConfigured, "in no git repository")
+	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), "git_untracked", "{}"),
+		StateSkip, ReasonNotConfigured, "not in a git repository")
 	settings = deployment.Settings{Root: root, Repository: deployment.Repository{Path: filepath.Join(t.TempDir(), "bare")}}
 	r.Git(t, "clone", "--quiet", "--bare", "file://"+r.Dir, settings.Repository.Path)
 	expect(t, look(t, newPass(t, nil, settings), "git_untracked", "{}"), StateSkip, ReasonNotConfigured, "bare")
 }
 
-// TestGitUntrackedInThePast: what git tracked once is held against the secrets in use.
-func TestGitUntrackedInThePast(t *testing.T) {
+// TestGitUntracked_History compares earlier versions with the secrets in use.
+func TestGitUntracked_History(t *testing.T) {
 	old, other := randomText(24), randomText(24)
 	env := func(password string) string {
 		return "LOG_LEVEL=info\nPUBLIC_HOST_NAME=bid.exchange.test\nDB_PASSWORD=" + password + "\nJWT_SECRET=CHANGE_ME_PLEASE\n"
@@ -91,10 +95,10 @@ func TestGitUntrackedInThePast(t *testing.T) {
 	}{
 		"removed, still in use": {func(r *parts.Repository) {
 			r.Commit(t, "add", map[string]string{".env.production": env(old)})
-		}, env(old), StateFail, ReasonCommitted, "values of it that are still in use (DB_PASSWORD, line 3)"},
+		}, env(old), StateFail, ReasonCommitted, "secrets still in use (DB_PASSWORD, line 3)"},
 		"removed, changed since": {func(r *parts.Repository) {
 			r.Commit(t, "add", map[string]string{".env.production": env(old)})
-		}, env(other), StatePass, ReasonNone, "earlier versions, with other secrets"},
+		}, env(other), StatePass, ReasonNone, "earlier versions with other secrets"},
 		"in an older version": {func(r *parts.Repository) {
 			r.Commit(t, "add", map[string]string{".env.production": env(old)})
 			r.Commit(t, "change", map[string]string{".env.production": env(other)})
@@ -105,7 +109,7 @@ func TestGitUntrackedInThePast(t *testing.T) {
 		"in a URL": {func(r *parts.Repository) {
 			r.Commit(t, "add", map[string]string{".env.production": "DATABASE_URL=postgres://u:" + old + "@db/x\n"})
 		}, "DATABASE_URL=postgres://u:" + old + "@db/x\n", StateFail, ReasonCommitted, "DATABASE_URL, line 1"},
-		"on a branch alone": {func(r *parts.Repository) {
+		"only on a branch": {func(r *parts.Repository) {
 			r.Git(t, "checkout", "--quiet", "-b", "side")
 			r.Commit(t, "add", map[string]string{".env.production": env(old)})
 			r.Git(t, "checkout", "--quiet", "main")
@@ -126,7 +130,7 @@ func TestGitUntrackedInThePast(t *testing.T) {
 			key := k.Key(p)
 			got := Look(t.Context(), k, p)
 			if r.Write(t, map[string]string{".env.production": tt.now + "# changed\n"}); key == "" || k.Key(again(p)) == key {
-				t.Error("the key stays when the env file changes")
+				t.Error("key unchanged after the env file changed")
 			}
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, old)
