@@ -24,7 +24,7 @@ func TestAWSWell(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(nil)
 	for kind, detail := range map[string]string{
-		"s3_bucket": "closed to the public, with a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup may put objects",
+		"s3_bucket": "closed to the public, with a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup can upload",
 		"s3_object": "latest/latest.sql.gz is 2h old, 2048 bytes, encrypted with AES256, not compared",
 	} {
 		r := look(t, p, kind, "{}")
@@ -382,16 +382,23 @@ func TestAWSWhoUploads(t *testing.T) {
 		reason   Reason
 		detail   string
 	}{
-		"keys in the deployment's environment": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=%s\n", "", false, StatePass, ReasonNone, "user uploader may put objects into bucket " + awsTestBucket + ", asked as user/exporter"},
-		"named":                                {"", "uploader", false, StatePass, ReasonNone, "user uploader may put objects into bucket " + awsTestBucket + ", asked as user/exporter"},
-		"named before the keys":                {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=%s\n", "exporter", false, StateFail, ReasonMissing, "no policy of user exporter"},
-		"a role named":                         {"", "role/writer", false, StatePass, ReasonNone, "role writer may put objects"},
-		"nothing tells":                        {"", "", false, StateUnknown, ReasonNotConfigured, "those of user exporter, which may not put objects"},
-		"nothing tells, but it may":            {"", "", true, StatePass, ReasonNone, "user exporter may put objects into bucket " + awsTestBucket + ", taken for the one that uploads"},
-		"half of the keys":                     {"AWS_ACCESS_KEY_ID=THEIRS\n", "", false, StateUnknown, ReasonNotConfigured, "who uploads is not known"},
-		"placeholders":                         {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=CHANGE_ME\n", "", false, StateUnknown, ReasonNotConfigured, "who uploads is not known"},
-		"keys kept elsewhere":                  {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=vault:secret/aws\n", "", false, StateUnknown, ReasonNotConfigured, "who uploads is not known"},
-		"keys that are refused":                {"AWS_ACCESS_KEY_ID=GONE\nAWS_SECRET_ACCESS_KEY=%s\n", "", false, StateUnknown, ReasonPermissionDenied, "of the keys in the deployment's environment"},
+		"keys in the deployment's environment": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=%s\n", "", false, StatePass,
+			ReasonNone, "user uploader can upload to bucket " + awsTestBucket + ", checked as user/exporter"},
+		"named": {"", "uploader", false, StatePass, ReasonNone,
+			"user uploader can upload to bucket " + awsTestBucket + ", checked as user/exporter"},
+		"named before the keys": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=%s\n", "exporter", false, StateFail, ReasonMissing, "no policy of user exporter"},
+		"a role named":          {"", "role/writer", false, StatePass, ReasonNone, "role writer can upload"},
+		"nothing tells": {"", "", false, StateUnknown, ReasonNotConfigured,
+			"own credentials (user exporter) do not allow uploads"},
+		"nothing tells, but it may": {"", "", true, StatePass, ReasonNone,
+			"user exporter can upload to bucket " + awsTestBucket + ", assumed to be the uploading identity"},
+		"half of the keys": {"AWS_ACCESS_KEY_ID=THEIRS\n", "", false, StateUnknown, ReasonNotConfigured,
+			"uploading identity is unknown"},
+		"placeholders": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=CHANGE_ME\n", "", false,
+			StateUnknown, ReasonNotConfigured, "uploading identity is unknown"},
+		"keys kept elsewhere": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=vault:secret/aws\n", "",
+			false, StateUnknown, ReasonNotConfigured, "uploading identity is unknown"},
+		"keys that are refused": {"AWS_ACCESS_KEY_ID=GONE\nAWS_SECRET_ACCESS_KEY=%s\n", "", false, StateUnknown, ReasonPermissionDenied, "of the keys in the deployment's environment"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newAWSServer(t)

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// grafana: is Grafana well, and does it have the dashboards and datasources that are wanted?
+// grafana: is Grafana healthy, and does it have the expected dashboards and datasources?
 //
-// Without a token only its health can be seen, and that is said.
+// Without a token only its health is checked, and the detail says so.
 
 func grafanaKind() Kind {
 	return Kind{
 		Name:     "grafana",
-		Question: "Is Grafana healthy, with healthy datasources and the wanted dashboards?",
+		Question: "Is Grafana healthy, with healthy datasources and the expected dashboards?",
 		Example:  "{}",
 		Layer:    LayerLive,
 		Reads:    "GET on Grafana (deployment.grafana): health; with a token (datasources:read, datasources:query, dashboards:read) datasources and dashboards",
@@ -50,7 +50,8 @@ func (s *grafana) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	if r := judgeGrafanaHealth(a); r.State != StatePass || call.BearerTokenFile == "" && call.Username == "" {
 		if r.State == StatePass && len(set.Dashboards) > 0 {
-			return Result{}, Needs("deployment.grafana.token_file", Unknownf(ReasonPermissionDenied, "Grafana is healthy, but without a token the wanted dashboards cannot be seen"))
+			return Result{}, Needs("deployment.grafana.token_file", Unknownf(ReasonPermissionDenied,
+				"Grafana is healthy, but the expected dashboards cannot be checked without a token"))
 		}
 		return r, nil
 	}
@@ -62,7 +63,7 @@ func (s *grafana) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err := g.dashboards(ctx, set.Dashboards, &f); err != nil {
 		return unasked("dashboards of Grafana", err, at, "deployment.grafana.token_file", false)
 	}
-	return f.Result("Grafana is healthy, its datasources too, and the wanted dashboards exist"), nil
+	return f.Result("Grafana and its datasources are healthy, and the expected dashboards exist"), nil
 }
 
 func judgeGrafanaHealth(a answer) Result {
@@ -71,16 +72,16 @@ func judgeGrafanaHealth(a answer) Result {
 	}
 	switch err := json.Unmarshal(a.Body, &health); {
 	case a.OffSite != "" || err != nil && a.Status == 200 || health.Database == "" && a.Status == 200:
-		return Failed(ReasonInvalid, "/api/health does not answer as Grafana does")
+		return Failed(ReasonInvalid, "/api/health did not return a Grafana health status")
 	case health.Database != "" && health.Database != "ok":
-		return Failed(ReasonUnhealthy, "Grafana says that its database is %s", known(health.Database, "failing"))
+		return Failed(ReasonUnhealthy, "Grafana reports that its database is %s", known(health.Database, "failing"))
 	case a.Status != 200:
-		return Failed(ReasonUnhealthy, "/api/health of Grafana answers %d", a.Status)
+		return Failed(ReasonUnhealthy, "/api/health of Grafana returned %d", a.Status)
 	}
-	return Passed("Grafana is healthy; without deployment.grafana.token_file its dashboards are not looked at")
+	return Passed("Grafana is healthy; its dashboards are not checked without deployment.grafana.token_file")
 }
 
-// grafanaToken is what lets datasources and dashboards be seen.
+// grafanaToken is the remedy for missing access to datasources and dashboards.
 const grafanaToken = "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"
 
 type grafanaAsk struct {
@@ -88,7 +89,7 @@ type grafanaAsk struct {
 	url string
 }
 
-// json asks for a list or an object; a status that is no success is an error.
+// json fetches a list or an object; a status other than 200 is an error.
 func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	a, err := g.w.get(ctx, g.url+path)
 	switch {
@@ -97,7 +98,7 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	case turnedAway("Grafana", a, grafanaToken) != nil:
 		return turnedAway("Grafana", a, grafanaToken)
 	case a.Status != 200:
-		return Unknownf(ReasonUnhealthy, "Grafana answers %d", a.Status)
+		return Unknownf(ReasonUnhealthy, "Grafana returned %d", a.Status)
 	}
 	if err := json.Unmarshal(a.Body, into); err != nil {
 		return errNotHTTP
@@ -105,7 +106,7 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	return nil
 }
 
-// maxDatasources bounds the health questions of one look.
+// maxDatasources bounds the datasource health checks per run.
 const maxDatasources = 20
 
 func (g grafanaAsk) datasources(ctx context.Context, f *Findings) error {
@@ -126,7 +127,7 @@ func (g grafanaAsk) datasources(ctx context.Context, f *Findings) error {
 			return err
 		case turnedAway("Grafana", a, grafanaToken) != nil:
 			return fmt.Errorf("health of datasource %q: %w", d.Name, turnedAway("Grafana", a, grafanaToken))
-		case a.Status == 404 || a.Status == 501: // the plugin knows no health check
+		case a.Status == 404 || a.Status == 501: // the plugin has no health check
 		case json.Unmarshal(a.Body, &health) != nil || a.Status != 200 || !strings.EqualFold(health.Status, "ok"):
 			f.Fail(ReasonUnhealthy, "datasource %q is not healthy", d.Name)
 		}
@@ -134,7 +135,7 @@ func (g grafanaAsk) datasources(ctx context.Context, f *Findings) error {
 	return nil
 }
 
-// dashboards looks for every wanted dashboard, by uid or title.
+// dashboards checks that every expected dashboard exists, by UID or title.
 func (g grafanaAsk) dashboards(ctx context.Context, wanted []string, f *Findings) error {
 	var all []struct{ UID, Title string }
 	if err := g.json(ctx, "/api/search?type=dash-db&limit=5000", &all); err != nil {

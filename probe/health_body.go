@@ -8,33 +8,34 @@ import (
 	"strings"
 )
 
-// What the body of a health endpoint says. There is no one form, so the common ones are read: of the whole {"status": "ok"}, {"ready": true} or
-// {"data": {"status": "ok"}}; of its parts {"database": "ok"}, {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}],
-// {"checks": {"postgres:connections": [{"status": "pass"}]}}; and the lines of Kubernetes' verbose form, [+]database ok. Keys and words count in any
-// case of letters; which words speak of health is in health_words.go.
+// Parses the bodies of health endpoints. There is no standard format, so the common ones are supported: for the whole
+// service {"status": "ok"}, {"ready": true} or {"data": {"status": "ok"}}; for components {"database": "ok"},
+// {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}],
+// {"checks": {"postgres:connections": [{"status": "pass"}]}}; and the lines of Kubernetes' verbose format,
+// [+]database ok. Keys and words are case-insensitive; health_words.go lists the words.
 
-// healthReport is what one or several bodies say.
+// healthReport is the parsed content of one or more bodies.
 type healthReport struct {
 	whole []saying
 	parts components
 }
 
-// saying is one word on the whole and the key that it stood under.
+// saying is one status word of the whole service and its key.
 type saying struct{ key, word string }
 
-// component is what was said of one part, the worst of it.
+// component is the worst status reported for one component.
 type component struct {
 	word   string
-	object bool // as {"status": word}: just a key with a word may be a setting as well
+	object bool // as {"status": word}; a plain key and word may be a setting
 }
 
-// components are the parts by name, in small letters.
+// components are the components by name, in lower case.
 type components map[string]component
 
-// maxHealthDepth bounds how deep a body is followed.
+// maxHealthDepth bounds the nesting depth of a body.
 const maxHealthDepth = 8
 
-// read notes what a body says.
+// read adds the content of a body.
 func (r *healthReport) read(body any) {
 	switch v := body.(type) {
 	case string, bool:
@@ -44,7 +45,7 @@ func (r *healthReport) read(body any) {
 	}
 }
 
-// walk notes what a value says of the part that it belongs to, or of the whole.
+// walk adds the status in a value to its component, or to the whole service.
 func (r *healthReport) walk(body any, name string, whole bool, depth int) {
 	if depth > maxHealthDepth {
 		return
@@ -71,7 +72,7 @@ func (r *healthReport) walk(body any, name string, whole bool, depth int) {
 				r.parts.note(name, component{word, true})
 			}
 			switch {
-			case isStatusKey(small): // {"status": {"database": "ok"}} goes on speaking of the same
+			case isStatusKey(small): // {"status": {"database": "ok"}} is still about the same component
 				if deeper(value) {
 					r.walk(value, name, whole, depth+1)
 				}
@@ -84,7 +85,7 @@ func (r *healthReport) walk(body any, name string, whole bool, depth int) {
 	}
 }
 
-// statusFirst are an object's keys, those first that say how it is: of two bad words the plainer is told.
+// statusFirst returns the keys of an object with status keys first, so that the most specific bad word is reported.
 func statusFirst(object map[string]any) []string {
 	return slices.SortedFunc(maps.Keys(object), func(a, b string) int {
 		first, second := isStatusKey(strings.ToLower(a)), isStatusKey(strings.ToLower(b))
@@ -98,7 +99,7 @@ func statusFirst(object map[string]any) []string {
 	})
 }
 
-// deeper reports whether there is more in a value than a word.
+// deeper reports whether a value is an object or a list.
 func deeper(value any) bool {
 	switch value.(type) {
 	case map[string]any, []any:
@@ -107,7 +108,7 @@ func deeper(value any) bool {
 	return false
 }
 
-// elementName is what an element of a list is called.
+// elementName returns the name of a list element.
 func elementName(element map[string]any, otherwise string) (name string, named bool) {
 	for _, key := range []string{"name", "component", "service", "dependency", "check", "type", "id"} {
 		if s, ok := element[key].(string); ok && s != "" {
@@ -117,16 +118,16 @@ func elementName(element map[string]any, otherwise string) (name string, named b
 	return otherwise, false
 }
 
-// partName is a part's name without what is measured of it: postgres:connections.
+// partName returns a component name without its measurement: postgres for postgres:connections.
 func partName(text string) string {
 	name, _, _ := strings.Cut(strings.ToLower(text), ":")
 	return name
 }
 
-// kubernetesLine is one check of Kubernetes' verbose form.
+// kubernetesLine matches one check of Kubernetes' verbose format.
 var kubernetesLine = regexp.MustCompile(`(?m)^\[([+-])\]([^ \r\n]+) `)
 
-// readText notes what a body says that is no JSON; false when it says nothing.
+// readText adds the content of a body that is not JSON; false when it has no status.
 func (r *healthReport) readText(text string) bool {
 	text = strings.TrimSpace(text)
 	if lines := kubernetesLine.FindAllStringSubmatch(text, -1); lines != nil {
@@ -140,7 +141,7 @@ func (r *healthReport) readText(text string) bool {
 		}
 		return true
 	}
-	if text == "" || strings.ContainsAny(text[:1], `{["<`) { // broken JSON, a page
+	if text == "" || strings.ContainsAny(text[:1], `{["<`) { // broken JSON or HTML
 		return false
 	}
 	word, says := wordInText(text)
@@ -150,24 +151,24 @@ func (r *healthReport) readText(text string) bool {
 	return says
 }
 
-// judge judges what was said of the whole at a path.
+// judge evaluates the status of the whole service at a path.
 func (r *healthReport) judge(path string, f *Findings) {
-	told := map[saying]bool{}
+	reported := map[saying]bool{}
 	for _, s := range r.whole {
 		switch {
-		case healthy(s.word) || told[s]:
+		case healthy(s.word) || reported[s]:
 		case s.key == "" || slices.Contains([]string{"status", "state", "health"}, s.key):
-			f.Fail(ReasonUnhealthy, "%s says it is %s", path, shownHealth(s.word))
+			f.Fail(ReasonUnhealthy, "%s reports status %s", path, shownHealth(s.word))
 		case isFaultKey(s.key):
-			f.Fail(ReasonUnhealthy, "%s tells of a fault (%s)", path, s.key)
+			f.Fail(ReasonUnhealthy, "%s reports a fault (%s)", path, s.key)
 		default:
-			f.Fail(ReasonUnhealthy, "%s says %s is %s", path, s.key, shownHealth(s.word))
+			f.Fail(ReasonUnhealthy, "%s reports that %s is %s", path, s.key, shownHealth(s.word))
 		}
-		told[s] = true
+		reported[s] = true
 	}
 }
 
-// speaks reports whether anything was said about health at all.
+// speaks reports whether the bodies contain any health status.
 func (r *healthReport) speaks() bool {
 	if len(r.whole) > 0 {
 		return true
@@ -182,8 +183,8 @@ func (r *healthReport) speaks() bool {
 
 var plainPart = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,30}$`)
 
-// weight orders what may be said of a part: what is not well decides over what is, and both over a plain word that is none for health (of a
-// database may be said that it is "PostgreSQL").
+// weight ranks statuses of a component: unhealthy before healthy, and both before a word unrelated to health (a
+// database may have the value "PostgreSQL").
 func (c component) weight() int {
 	switch {
 	case healthy(c.word):
@@ -200,15 +201,15 @@ func (c components) note(name string, said component) {
 	}
 }
 
-// add notes all that another report said.
+// add merges another report.
 func (c components) add(other components) {
 	for name, said := range other {
 		c.note(name, said)
 	}
 }
 
-// named finds a component under any of its names; of several what weighs most. Where none is called so, a longer name that holds it is taken:
-// DatabaseBackend, redis connection.
+// named finds a component under any of its names; of several, the one with the highest weight. Without an exact match a
+// longer name that contains it counts: DatabaseBackend, redis connection.
 func (c components) named(name string) (found component, named bool) {
 	take := func(said component) {
 		if !named || said.weight() > found.weight() {
@@ -232,27 +233,27 @@ func (c components) named(name string) (found component, named bool) {
 	return found, named
 }
 
-// unwell tells of the parts beside those expected that are said to be down. A name is shown where it is a plain one.
+// unwell describes unexpected components that are down. Unusual names are hidden.
 func (c components) unwell(expected []string) []string {
-	var asked []string
+	var known []string
 	for _, e := range expected {
-		asked = append(asked, componentNames(e)...)
+		known = append(known, componentNames(e)...)
 	}
-	var told []string
+	var down []string
 	for name, said := range c {
-		if !said.object || slices.Contains(asked, name) || !isDown(said.word) {
+		if !said.object || slices.Contains(known, name) || !isDown(said.word) {
 			continue
 		}
 		if !plainPart.MatchString(name) {
-			name = "a component"
+			name = "(name hidden)"
 		}
-		told = append(told, fmt.Sprintf("%s, which nobody waits for, is %s", name, shownHealth(said.word)))
+		down = append(down, fmt.Sprintf("unexpected component %s is %s", name, shownHealth(said.word)))
 	}
-	slices.Sort(told)
-	return slices.Compact(told)
+	slices.Sort(down)
+	return slices.Compact(down)
 }
 
-// componentNames are what one component is called.
+// componentNames returns the names of one component.
 func componentNames(name string) []string {
 	for _, same := range [][]string{{"database", "postgres", "postgresql", "npgsql", "db", "pg"}, {"redis", "cache", "valkey"}} {
 		if slices.Contains(same, strings.ToLower(name)) {

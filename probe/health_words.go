@@ -7,24 +7,24 @@ import (
 	"unicode"
 )
 
-// The keys and words by which services speak of health.
+// Keys and words that services use to report health.
 
-// isStatusKey reports whether a key says how the thing is that it belongs to.
+// isStatusKey reports whether a key holds the status of its object.
 func isStatusKey(key string) bool {
 	return slices.Contains([]string{"status", "state", "health", "ready", "healthy", "ok", "alive", "up", "live", "connected", "available", "reachable", "success", "passing"}, key)
 }
 
-// isFaultKey reports whether a key says, by being true or by holding anything, that something is wrong.
+// isFaultKey reports whether a key signals a fault by being true or non-empty.
 func isFaultKey(key string) bool {
 	return slices.Contains([]string{"error", "errors", "failure", "failures", "degraded", "unhealthy", "failed", "failing"}, key)
 }
 
-// isWrapper reports whether a key holds the whole over again.
+// isWrapper reports whether a key wraps the status of the whole service.
 func isWrapper(key string) bool {
 	return slices.Contains([]string{"data", "result", "response", "payload", "body"}, key)
 }
 
-// healthSaying is the word that a value under a key says of the thing it belongs to; says is false where it says none.
+// healthSaying returns the status word of a key and value; says is false if there is none.
 func healthSaying(key string, value any) (word string, says bool) {
 	if isFaultKey(key) {
 		return key, isFault(value)
@@ -36,13 +36,13 @@ func healthSaying(key string, value any) (word string, says bool) {
 	case bool:
 		return fmt.Sprint(v), true
 	case string:
-		// Under the rest of the keys a text may be anything: since when, by whom.
+		// Under other keys a text may be anything, such as a time.
 		return v, slices.Contains([]string{"status", "state", "health", "ready", "healthy", "ok", "alive", "up"}, key)
 	case nil:
 		return "null", slices.Contains([]string{"ready", "healthy", "ok", "alive"}, key)
 	case float64:
 		switch {
-		case key == "status" && v >= 100 && v < 400: // as in HTTP
+		case key == "status" && v >= 100 && v < 400: // HTTP status
 			return "ok", true
 		case key == "status" && v >= 400 && v < 600:
 			return "error", true
@@ -51,8 +51,8 @@ func healthSaying(key string, value any) (word string, says bool) {
 	return "", false
 }
 
-// isFault reports whether a value under a key for faults tells of one: true, a text, a list or an object with something in it. One that says
-// itself how it is is a part called so.
+// isFault reports whether a value under a fault key signals a fault: true, or a non-empty text, list or object. An
+// object with its own status is a component of that name.
 func isFault(value any) bool {
 	switch v := value.(type) {
 	case bool:
@@ -72,16 +72,16 @@ func isFault(value any) bool {
 	return false
 }
 
-// healthy reports whether a word says that all is well, be it with something behind it: ok (3ms).
+// healthy reports whether a word means healthy, possibly with an addition: ok (3ms).
 func healthy(word string) bool {
 	all := healthTokens(word)
 	return len(all) > 0 && isWell(all[0]) && !slices.ContainsFunc(all, isSick)
 }
 
-// maxHealthTokens is how long a sentence on health may be.
+// maxHealthTokens bounds the words of a status text.
 const maxHealthTokens = 20
 
-// healthTokens splits a text into its words in small letters; none where there are too many.
+// healthTokens splits a text into lower-case words; none if there are too many.
 func healthTokens(text string) []string {
 	all := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) && r != '_' })
 	if len(all) > maxHealthTokens {
@@ -90,7 +90,7 @@ func healthTokens(text string) []string {
 	return all
 }
 
-// wordInText finds the word on health in a text that people are meant to read: "Prometheus Server is Healthy."
+// wordInText finds the status word in a sentence: "Prometheus Server is Healthy."
 func wordInText(text string) (word string, says bool) {
 	all := healthTokens(text)
 	if i := slices.IndexFunc(all, isSick); i >= 0 {
@@ -104,12 +104,12 @@ func wordInText(text string) (word string, says bool) {
 
 func isWell(word string) bool { return slices.Contains(healthWords(), word) }
 
-// isSick reports whether a word is one for what is not, or not quite, well.
+// isSick reports whether a word means down or degraded.
 func isSick(word string) bool {
 	return slices.Contains(downWords(), word) || slices.Contains(halfWords(), word)
 }
 
-// isDown reports whether a word says of a part that it does not work; what is disabled or degraded may be meant so.
+// isDown reports whether a word means down. Disabled or degraded may be intended.
 func isDown(word string) bool {
 	all := healthTokens(word)
 	return slices.ContainsFunc(all, func(w string) bool { return w == "false" || slices.Contains(downWords(), w) })
@@ -120,18 +120,18 @@ func healthWords() []string {
 		"success", "good", "normal", "active", "online", "serving", "reachable", "pong"}
 }
 
-// downWords say that something does not work.
+// downWords mean down.
 func downWords() []string {
 	return []string{"unhealthy", "down", "error", "fail", "failed", "failing", "failure", "unavailable", "disconnected", "red", "stopped", "timeout", "unreachable", "refused", "offline", "dead"}
 }
 
-// halfWords say that something is not as it should be, or is not known to be.
+// halfWords mean degraded or unknown.
 func halfWords() []string {
 	return []string{"disabled", "degraded", "false", "null", "not", "not_ready", "not_serving", "yellow", "warn", "warning", "unknown", "starting", "not_configured", "partial", "partially",
 		"out_of_service", "critical", "inactive"}
 }
 
-// shownHealth shows a word when it is one that health endpoints use, be it with others around it.
+// shownHealth formats a known status word for messages, also within other words.
 func shownHealth(word string) string {
 	all := healthTokens(word)
 	i := slices.IndexFunc(all, isSick)

@@ -11,20 +11,20 @@ import (
 	"slices"
 )
 
-// How the sockets of this host can be reached: by which interface, at which address and port, past which rules.
+// Reachability of the host's sockets: by interface, address, port and rules.
 
-// host is what was seen of a host.
+// host is the network state of a host.
 type host struct {
 	interfaces []hostInterface
-	addresses  []netip.Addr // of all interfaces, also those that nobody outside reaches the host by
+	addresses  []netip.Addr // of all interfaces, including internal ones
 	listeners  []hostSocket
 	rules      *nftRuleset
-	legacy     bool // older rules are or may be loaded, which are not seen
-	legacyNAT  bool // such that may lead packets to other ports
-	ufw        bool // ufw's files say that it is enabled
+	legacy     bool // iptables-legacy rules, which cannot be read, may be loaded
+	legacyNAT  bool // legacy rules may redirect packets to other ports
+	ufw        bool // ufw is enabled in its configuration
 }
 
-// lookHost reads the network namespace of the calling thread.
+// lookHost reads the network state in the namespace of the calling thread.
 func lookHost(ctx context.Context) (h host, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -33,35 +33,36 @@ func lookHost(ctx context.Context) (h host, err error) {
 	}
 	h.legacy, h.legacyNAT = legacyTables()
 	if h.interfaces, h.addresses, err = hostInterfaces(); err != nil {
-		return h, Unknown(reasonOf(err), fmt.Errorf("the interfaces cannot be read: %w", err))
+		return h, Unknown(reasonOf(err), fmt.Errorf("network interfaces cannot be read: %w", err))
 	}
 	if len(h.interfaces) == 0 {
-		return h, Needs(hostNetworkSetting, Unknownf(ReasonNotConfigured, "no interface leads outside"))
+		return h, Needs(hostNetworkSetting, Unknownf(ReasonNotConfigured, "no external network interface found"))
 	}
 	if h.listeners, err = listeners(ctx); err != nil {
-		return h, Unknown(reasonOf(err), fmt.Errorf("the listening sockets cannot be read: %w", err))
+		return h, Unknown(reasonOf(err), fmt.Errorf("listening sockets cannot be read: %w", err))
 	}
 	return h, nil
 }
 
-// noRules is the error of rules that could not be read.
+// noRules converts the error of reading the rules.
 func noRules(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return Needs("CAP_NET_ADMIN to read the loaded firewall rules", Unknown(ReasonPermissionDenied, fmt.Errorf("the loaded firewall rules cannot be read: %w", err)))
+		return Needs("CAP_NET_ADMIN to read the loaded firewall rules", Unknown(ReasonPermissionDenied,
+			fmt.Errorf("loaded firewall rules cannot be read: %w", err)))
 	}
-	return Unknown(reasonOf(err), fmt.Errorf("the loaded firewall rules cannot be read: %w", err))
+	return Unknown(reasonOf(err), fmt.Errorf("loaded firewall rules cannot be read: %w", err))
 }
 
-// access is how a socket can be reached from outside.
+// access describes how a socket is reachable from outside.
 type access struct {
 	hostSocket
 	fate  fate
 	world bool
-	where string // where rules are not understood: a chain with one
-	led   bool   // at a port that rules lead to the socket from
+	where string // chain with an unsupported rule
+	led   bool   // through a port that rules redirect to the socket
 }
 
-// accessTo asks the rules about every way to a socket; the worst of them counts.
+// accessTo evaluates the rules for every way to a socket and returns the worst.
 func (h host) accessTo(l hostSocket) access {
 	best := access{hostSocket: l}
 	for _, in := range h.interfaces {
@@ -84,8 +85,8 @@ func (h host) accessTo(l hostSocket) access {
 	return best
 }
 
-// targets are the addresses that packets may be sent to by an interface: its own, and the public ones of the host, whichever interface has them. A
-// socket may be bound to a public address that none has.
+// targets returns the destination addresses of packets arriving at an interface: its own, and every public address of
+// the host. A socket may be bound to a public address that no interface has.
 func (h host) targets(in hostInterface, bound netip.Addr) []netip.Addr {
 	all := slices.Clone(in.addresses)
 	for _, a := range append(slices.Clone(h.addresses), bound) {
@@ -96,7 +97,7 @@ func (h host) targets(in hostInterface, bound netip.Addr) []netip.Addr {
 	return all
 }
 
-// worse: what the world may reach is worse than what a private network may.
+// worse reports whether a is more exposed than b: the internet counts more than a private network.
 func (a access) worse(b access) bool {
 	rank := func(x access) int {
 		if x.fate != fateDenied && x.world {
@@ -107,7 +108,7 @@ func (a access) worse(b access) bool {
 	return rank(a) > rank(b)
 }
 
-// takes tells whether packets to an address are the socket's.
+// takes reports whether packets to an address reach the socket.
 func (l hostSocket) takes(a netip.Addr) bool {
 	switch local := l.local.Unmap(); {
 	case local != netip.IPv4Unspecified() && local != netip.IPv6Unspecified():
@@ -119,17 +120,18 @@ func (l hostSocket) takes(a netip.Addr) bool {
 	}
 }
 
-// maxLeadSteps bounds what is asked of rules that lead packets elsewhere: ports times rules.
+// maxLeadSteps bounds the evaluation of redirecting rules: ports times rules.
 const maxLeadSteps = 20_000_000
 
-// ledPort is a port of a host that rules lead to a socket from.
+// ledPort is a port that rules redirect to a socket.
 type ledPort struct {
 	udp   bool
 	port  uint16
 	inode uint32
 }
 
-// led are the accesses to sockets at other ports than their own, of those that beyond names. Not ok: it is too much to be asked.
+// led returns the accesses to sockets through other ports selected by beyond. ok is false if there are too many rules
+// to evaluate.
 func (h host) led(beyond func(udp bool, port uint16) bool) (all []access, ok bool) {
 	if !h.rules.translates {
 		return nil, true
@@ -177,7 +179,7 @@ func (h host) led(beyond func(udp bool, port uint16) bool) (all []access, ok boo
 	return all, true
 }
 
-// ledTo are the sockets that a packet is led to and not denied.
+// ledTo returns the sockets that a packet is redirected to and not denied.
 func (h host) ledTo(p nftPacket) (all []access) {
 	for _, lead := range h.rules.leadsOf(p) {
 		for _, to := range h.leadTargets(p, lead.to) {
@@ -191,7 +193,7 @@ func (h host) ledTo(p nftPacket) (all []access) {
 			if f == fateDenied {
 				continue
 			}
-			if !lead.sure || to.IsLoopback() || h.legacy { // to the loopback they get by leave of a setting alone (route_localnet)
+			if !lead.sure || to.IsLoopback() || h.legacy { // the loopback is reachable only with route_localnet
 				f = fateUnsure
 			}
 			for _, l := range h.listeners {
@@ -206,7 +208,7 @@ func (h host) ledTo(p nftPacket) (all []access) {
 	return all
 }
 
-// leadTargets are the addresses of this host that a packet goes on to.
+// leadTargets returns the addresses of this host that a redirected packet goes to.
 func (h host) leadTargets(p nftPacket, to nftTarget) []netip.Addr {
 	switch {
 	case to.unknown:

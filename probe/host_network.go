@@ -20,32 +20,34 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// The network that the exporter itself is in: its interfaces, and whether it is the host's.
+// The network of the exporter itself: its interfaces, and whether it is the host's network.
 
-// hostInterface is an interface that somebody outside may reach the host by.
+// hostInterface is an interface by which the host may be reachable from outside.
 type hostInterface struct {
 	name      string
 	index     int
-	addresses []netip.Addr // not those of the link alone
-	routed    bool         // a default route leads out of it
+	addresses []netip.Addr // without link-local addresses
+	routed    bool         // has a default route
 }
 
-// world tells whether the internet reaches an address by the interface: it does where the host reaches the internet that way, since a cloud translates
-// public addresses to private ones, and at a public address.
+// world reports whether an address is reachable from the internet by the interface: a public address, or any address of
+// an interface with a default route, because clouds translate public addresses to private ones.
 func (i hostInterface) world(a netip.Addr) bool {
 	return i.routed || reachOfAddr(a) == reachWorld
 }
 
-// maxAddresses bounds the addresses of one interface, maxInterfaces their number, that are looked at.
+// maxAddresses bounds the addresses of one interface, maxInterfaces the number of interfaces.
 const (
 	maxAddresses  = 32
 	maxInterfaces = 64
 )
 
-var errTooManyInterfaces = fmt.Errorf("more than %d interfaces, or %d addresses of one", maxInterfaces, maxAddresses)
+var errTooManyInterfaces = fmt.Errorf("more than %d interfaces, or more than %d addresses of one interface",
+	maxInterfaces, maxAddresses)
 
-// hostInterfaces reads the interfaces of the network namespace of the calling thread that lead outside: not the host's own, and those of containers
-// and tunnels only where the default route takes them. And the addresses of all that are up.
+// hostInterfaces returns the external interfaces in the network namespace of the calling thread: without loopback, and
+// with container and tunnel interfaces only if they have a default route. own holds the addresses of all interfaces
+// that are up.
 func hostInterfaces() (out []hostInterface, own []netip.Addr, err error) {
 	all, err := net.Interfaces()
 	if err != nil {
@@ -83,8 +85,8 @@ func hostInterfaces() (out []hostInterface, own []netip.Addr, err error) {
 	return out, own, nil
 }
 
-// routeTable is how a table of routes in /proc/net is written: how many fields a line has, which of them are the interface, the address and the
-// length of what is routed, and what stands there in a default route.
+// routeTable describes a route table in /proc/net: the number of fields, the field of the interface, of the destination
+// and of its prefix length, and the values of the latter two in a default route.
 type routeTable struct {
 	path             string
 	fields, name     int
@@ -99,13 +101,13 @@ func routeTables() []routeTable {
 	}
 }
 
-// defaultRoutes are the interfaces with a default route of either family, of the calling thread's namespace.
+// defaultRoutes returns the interfaces with an IPv4 or IPv6 default route in the calling thread's namespace.
 func defaultRoutes() (map[string]bool, error) {
 	routed := map[string]bool{}
 	for _, table := range routeTables() {
 		data, _, err := files.Read(table.path, 8<<20)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // the kernel has no such family
+			continue // address family disabled in the kernel
 		}
 		if err != nil {
 			return nil, err
@@ -115,7 +117,7 @@ func defaultRoutes() (map[string]bool, error) {
 	return routed, nil
 }
 
-// note adds the interfaces that a table's default routes lead out of.
+// note adds the interfaces of a table's default routes.
 func (r routeTable) note(data []byte, routed map[string]bool) {
 	for line := range strings.Lines(string(data)) {
 		if f := strings.Fields(line); len(f) >= r.fields && f[r.to] == r.anywhere && f[r.mask] == r.length && f[r.name] != "lo" {
@@ -124,30 +126,30 @@ func (r routeTable) note(data []byte, routed map[string]bool) {
 	}
 }
 
-// Setting that lets the exporter see the host's network.
+// hostNetworkSetting is the remedy for missing access to the host's network.
 const hostNetworkSetting = "host network (network_mode: host), or running on the host"
 
-// hostNetworkKey is for the namespace of which it was once seen that it is the host's: it stays so for as long as there is a process in it.
+// hostNetworkKey caches that a namespace is the host's, which does not change while a process is in it.
 type hostNetworkKey struct{}
 
-// ownNetwork is an error where the network is not the host's but that of a container, or of a service with a network of its own.
+// ownNetwork returns an error if the network is not the host's but that of a container or an isolated service.
 func ownNetwork(p *Pass) error {
 	own, ownErr := os.Readlink("/proc/thread-self/ns/net")
 	if first, err := os.Readlink("/proc/1/ns/net"); err == nil && ownErr == nil && own != first {
-		return errors.New("the exporter is in a network namespace of its own")
+		return errors.New("exporter runs in its own network namespace")
 	}
 	_, err := Keep(p.Kept, hostNetworkKey{}, own, func() (struct{}, func(), error) {
 		interfaces, err := net.Interfaces()
 		if err == nil && !hasDevice("/sys/class/net", interfaces) {
-			err = errors.New("no device of the machine is seen: the exporter is in a container's own network")
+			err = errors.New("no physical network device found: exporter runs in its own network namespace")
 		}
 		return struct{}{}, nil, err
 	})
 	return err
 }
 
-// hasDevice tells whether any interface is a device of the machine, as no container's own is. The folder may show another network's interfaces: the
-// hardware address tells.
+// hasDevice reports whether any interface is a physical device, which a container's own network does not have. The
+// folder may show another network's interfaces, so the hardware address is compared.
 func hasDevice(dir string, interfaces []net.Interface) bool {
 	return slices.ContainsFunc(interfaces, func(i net.Interface) bool {
 		if _, err := os.Stat(filepath.Join(dir, i.Name, "device")); err != nil {
@@ -158,27 +160,27 @@ func hasDevice(dir string, interfaces []net.Interface) bool {
 	})
 }
 
-// hardwareAddress is an interface's address as the folder tells it. A file of sysfs states a size that its content does not have, so that it is not
-// files.Read that reads it: it would take the file for one that changes.
+// hardwareAddress reads an interface's address from the folder. A sysfs file states a size other than that of its
+// content, which files.Read would report as a change.
 func hardwareAddress(dir, name string) (string, error) {
 	f, _, err := files.Open(filepath.Join(dir, name, "address"))
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
-	text, err := io.ReadAll(io.LimitReader(f, 4<<10)) // a file of sysfs is a page at most
+	text, err := io.ReadAll(io.LimitReader(f, 4<<10)) // a sysfs file is at most one page
 	return strings.TrimSpace(string(text)), err
 }
 
-// sameNetwork tells whether a host whose file system is seen below a folder has the network that the exporter is in.
+// sameNetwork reports whether the host with its file system at root uses the exporter's network.
 func sameNetwork(root string) bool {
 	first, err := os.Readlink(filepath.Join(root, "proc/1/ns/net"))
 	own, ownErr := os.Readlink("/proc/thread-self/ns/net")
 	return err == nil && ownErr == nil && first == own
 }
 
-// legacyTables tells whether rules are loaded by iptables in the way that nf_tables does not show, and whether they may lead packets elsewhere. The
-// kernel lists the tables that were ever used.
+// legacyTables reports whether iptables-legacy rules, which nf_tables does not show, are loaded, and whether they may
+// redirect packets. The kernel lists every table that was ever used.
 func legacyTables() (some, leading bool) {
 	for _, name := range []string{"ip_tables_names", "ip6_tables_names"} {
 		data, _, err := files.Read("/proc/thread-self/net/"+name, 1<<16)
@@ -186,7 +188,7 @@ func legacyTables() (some, leading bool) {
 			continue
 		}
 		if err != nil {
-			return true, true // may be
+			return true, true // unknown, so possible
 		}
 		one, leads := legacyListed(data)
 		some, leading = some || one, leading || leads
@@ -197,12 +199,12 @@ func legacyTables() (some, leading bool) {
 func legacyListed(data []byte) (some, leading bool) {
 	for _, table := range strings.Fields(string(data)) {
 		some = true
-		leading = leading || table == "nat" || table == "mangle" // the latter by TPROXY
+		leading = leading || table == "nat" || table == "mangle" // mangle by TPROXY
 	}
 	return some, leading
 }
 
-// socketNames are the names of the processes that hold some sockets.
+// socketNames caches the names of the processes that own sockets.
 type socketNames struct {
 	mu     sync.Mutex
 	inodes []uint32 // of the sockets, sorted
@@ -211,11 +213,11 @@ type socketNames struct {
 
 type socketNamesKey struct{}
 
-// processesOf is processes for the sockets of one pass after another: as long as they are the same, not all processes are gone through again.
+// processesOf caches processes: while the sockets stay the same, /proc is not scanned again.
 func processesOf(ctx context.Context, p *Pass, inodes map[uint32]bool) map[uint32]string {
 	known, err := Keep(p.Kept, socketNamesKey{}, "", func() (*socketNames, func(), error) { return &socketNames{}, nil, nil })
 	if err != nil {
-		return processes(ctx, inodes) // the configuration is at its end: nothing is kept any more
+		return processes(ctx, inodes) // the configuration is closed, nothing is cached
 	}
 	known.mu.Lock()
 	defer known.mu.Unlock()
@@ -224,13 +226,13 @@ func processesOf(ctx context.Context, p *Pass, inodes map[uint32]bool) map[uint3
 		return known.names
 	}
 	names := processes(ctx, inodes)
-	if ctx.Err() == nil { // not cut short
+	if ctx.Err() == nil { // complete
 		known.inodes, known.names = of, names
 	}
 	return names
 }
 
-// processes names the processes that hold sockets, by inode, as far as this user may see them.
+// processes returns the names of the processes that own sockets, by inode, if visible to this user.
 func processes(ctx context.Context, inodes map[uint32]bool) map[uint32]string {
 	names := map[uint32]string{}
 	dirs, _ := filepath.Glob("/proc/[0-9]*/fd")

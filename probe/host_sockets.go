@@ -14,31 +14,31 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The sockets that listen on this host: asked of the kernel filtered (sock_diag(7)), since the lists in /proc grow with every connection that was
-// just closed; those lists where it cannot be asked.
+// Listening sockets of this host, from the kernel with a filter (sock_diag(7)), because the lists in /proc grow with
+// every recently closed connection. The lists are the fallback.
 
-// hostSocket is a TCP socket that listens, or a UDP socket that takes what anybody sends.
+// hostSocket is a listening TCP socket, or a UDP socket that is not connected to a peer.
 type hostSocket struct {
 	udp    bool
-	local  netip.Addr // unspecified: every address of the host
-	only6  bool       // of an unspecified IPv6 address: not IPv4 as well
+	local  netip.Addr // unspecified: all addresses of the host
+	only6  bool       // on an unspecified IPv6 address: no IPv4
 	port   uint16
-	device int // the only interface it listens on; 0: on all
+	device int // interface it is bound to; 0: all
 	inode  uint32
 }
 
-// States of sockets (net/tcp_states.h): one that listens, and one of UDP that is not bound to one peer.
+// Socket states (net/tcp_states.h): listening TCP, and UDP without a peer.
 const (
 	tcpClose  = 7
 	tcpListen = 10
 )
 
-// maxListeners bounds the sockets looked at.
+// maxListeners bounds the sockets checked.
 const maxListeners = 65536
 
-var errTooManyListeners = fmt.Errorf("more than %d sockets listen", maxListeners)
+var errTooManyListeners = fmt.Errorf("more than %d listening sockets", maxListeners)
 
-// listeners reads the sockets of the network namespace of the calling thread.
+// listeners returns the sockets in the network namespace of the calling thread.
 func listeners(ctx context.Context) ([]hostSocket, error) {
 	conn, notAsked := dialSockets(ctx)
 	if notAsked == nil {
@@ -68,7 +68,7 @@ func listeners(ctx context.Context) ([]hostSocket, error) {
 	return all, nil
 }
 
-// dialSockets opens a connection by which the kernel is asked for sockets.
+// dialSockets opens a sock_diag connection to the kernel.
 func dialSockets(ctx context.Context) (*netlink.Conn, error) {
 	conn, err := netlink.Dial(unix.NETLINK_SOCK_DIAG, nil)
 	if err != nil {
@@ -83,7 +83,7 @@ func dialSockets(ctx context.Context) (*netlink.Conn, error) {
 	return conn, nil
 }
 
-// askListeners asks the kernel for the sockets of one family and protocol.
+// askListeners queries the kernel for the sockets of one family and protocol.
 func askListeners(conn *netlink.Conn, family byte, udp bool) ([]hostSocket, error) {
 	const requestSize, byFamily = 56, 20 // struct inet_diag_req_v2, SOCK_DIAG_BY_FAMILY
 	request := make([]byte, requestSize)
@@ -108,11 +108,11 @@ func askListeners(conn *netlink.Conn, family byte, udp bool) ([]hostSocket, erro
 	return found, nil
 }
 
-// readListener reads struct inet_diag_msg and the attribute that says whether an IPv6 socket takes no IPv4.
+// readListener parses struct inet_diag_msg and the attribute for IPv6-only sockets.
 func readListener(data []byte, udp bool) (hostSocket, error) {
 	const size, portAt, addressAt, deviceAt, inodeAt, only6 = 72, 4, 8, 40, 68, 11
 	if len(data) < size {
-		return hostSocket{}, errors.New("the kernel's answer about a socket is cut short")
+		return hostSocket{}, errors.New("truncated socket message from the kernel")
 	}
 	l := hostSocket{udp: udp, port: binary.BigEndian.Uint16(data[portAt:]), device: int(binary.NativeEndian.Uint32(data[deviceAt:])), inode: binary.NativeEndian.Uint32(data[inodeAt:])}
 	if data[0] == unix.AF_INET {
@@ -132,7 +132,7 @@ func readListener(data []byte, udp bool) (hostSocket, error) {
 	return l, ad.Err()
 }
 
-// listedListeners reads the lists in /proc. They don't say which interface a socket is bound to, nor whether it takes no IPv4.
+// listedListeners reads the lists in /proc. They contain neither the bound interface nor the IPv6-only flag.
 func listedListeners(family byte, udp bool) ([]hostSocket, error) {
 	list, err := procfs.NewFS("/proc/thread-self")
 	if err != nil {
@@ -162,7 +162,7 @@ func listedListeners(family byte, udp bool) ([]hostSocket, error) {
 		}
 		return found, orNone(err)
 	}
-	read := list.NetTCP //lint:ignore SA1019 what is asked where netlink does not answer
+	read := list.NetTCP //lint:ignore SA1019 the fallback for netlink
 	if family == unix.AF_INET6 {
 		read = list.NetTCP6 //lint:ignore SA1019 as above
 	}
@@ -173,7 +173,7 @@ func listedListeners(family byte, udp bool) ([]hostSocket, error) {
 	return found, orNone(err)
 }
 
-// orNone: where the kernel has no such family there is no list, and no socket.
+// orNone ignores the missing list of an address family that the kernel lacks.
 func orNone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

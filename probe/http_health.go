@@ -12,18 +12,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// http_health: do the health endpoints answer in time that all is well, component by component?
+// http_health: do the health endpoints report in time that every component is healthy?
 //
-// A status of 200 alone is not enough: services answer it with a component `disabled` or `degraded` in the body. Every component that is
-// expected must be named as healthy by one of the endpoints, and by none as anything else; how a body is read is in health_body.go.
+// Status 200 is not enough: services return it with a component `disabled` or `degraded` in the body. Every expected
+// component must be reported as healthy by one of the endpoints and as nothing else by any. health_body.go parses
+// bodies.
 
 func httpHealthKind() Kind {
 	return Kind{
 		Name:     "http_health",
-		Question: "Do the health endpoints answer 200 in time, with every expected component healthy in the body?",
+		Question: "Do the health endpoints return 200 in time, with every expected component healthy in the body?",
 		Example:  "{paths: [/health, /health/ready], components: [database, redis]}",
 		Layer:    LayerLive,
-		Reads:    "GET on the application's address (deployment.api); needs to reach it",
+		Reads:    "GET on the application's address (deployment.api); needs network access to it",
 		Timeout:  15 * time.Second,
 		Alone:    true,
 		New: func() any {
@@ -34,17 +35,17 @@ func httpHealthKind() Kind {
 
 type httpHealth struct {
 	Paths      []string        `yaml:"paths" default:"[/health, /health/ready]" doc:"paths below the application's address"`
-	Within     schema.Duration `yaml:"within" default:"5s" min:"1ms" doc:"how long one answer may take"`
-	Components []string        `yaml:"components" doc:"components that must be healthy in the body; database and redis when not set, where the compose file runs them or the application is told of them"`
+	Within     schema.Duration `yaml:"within" default:"5s" min:"1ms" doc:"maximum response time"`
+	Components []string        `yaml:"components" doc:"components that must be healthy in the body; when unset, database and redis if the compose file runs them or the application is configured for them"`
 }
 
 func (s *httpHealth) Validate() []error {
 	if len(s.Paths) == 0 {
-		return []error{errors.New("paths: none is named")}
+		return []error{errors.New("paths: no path given")}
 	}
 	for _, p := range s.Paths {
 		if !strings.HasPrefix(p, "/") {
-			return []error{errors.New("paths: a path starts with /")}
+			return []error{errors.New("paths: a path must start with /")}
 		}
 	}
 	return nil
@@ -59,7 +60,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	at := api.Address()
 	var f Findings
-	var away error // the first answer that says nothing, since we may not ask
+	var away error // the first response that denies access
 	seen := components{}
 	for _, path := range s.Paths {
 		a, err := w.get(ctx, at.URL+path)
@@ -78,46 +79,46 @@ func (s *httpHealth) Probe(ctx context.Context, p *Pass) (Result, error) {
 		switch {
 		case !named && away != nil:
 		case !named:
-			f.Fail(ReasonMissing, "no endpoint names %s", c)
+			f.Fail(ReasonMissing, "no endpoint reports %s", c)
 		case !healthy(found.word):
 			f.Fail(ReasonUnhealthy, "%s is %s", c, shownHealth(found.word))
 		}
 	}
-	for _, told := range seen.unwell(expected) {
-		f.Warn(ReasonUnhealthy, "%s", told)
+	for _, unexpected := range seen.unwell(expected) {
+		f.Warn(ReasonUnhealthy, "%s", unexpected)
 	}
-	r := f.Result("%s answer in time, all healthy", words(s.Paths))
+	r := f.Result("%s respond in time, all healthy", words(s.Paths))
 	if away != nil && r.State != StateFail {
 		return Result{}, away
 	}
 	return r, nil
 }
 
-// judge judges one answer and notes the components it names.
+// judge evaluates one response and collects its components.
 func (s *httpHealth) judge(path string, a answer, seen components) Result {
 	text := strings.TrimSpace(strings.TrimPrefix(string(a.Body), "\ufeff"))
 	switch {
 	case a.OffSite != "":
 		return Failed(ReasonMismatch, "%s redirects to another host", path)
 	case a.Status == 204:
-		return Warned(ReasonEmpty, "%s answers 204: nothing says how it is", path)
+		return Warned(ReasonEmpty, "%s returned 204 without a health status", path)
 	case a.Status != 200:
-		return Failed(ReasonUnhealthy, "%s answers %d", path, a.Status)
+		return Failed(ReasonUnhealthy, "%s returned %d", path, a.Status)
 	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(path):
-		return Failed(ReasonMismatch, "%s leads to a log-in page", path)
+		return Failed(ReasonMismatch, "%s redirects to a login page", path)
 	case a.Took > s.Within.Std():
 		return Failed(ReasonTimeout, "%s took longer than %v", path, s.Within.Std())
 	case text == "":
-		return Warned(ReasonEmpty, "%s answers 200 and nothing else", path)
+		return Warned(ReasonEmpty, "%s returned 200 with an empty body", path)
 	case strings.HasPrefix(text, "<"):
-		return Failed(ReasonInvalid, "%s answers 200 with a page, not with a word for health", path)
+		return Failed(ReasonInvalid, "%s returned an HTML page instead of a health status", path)
 	}
 	report := healthReport{parts: components{}}
 	var body any
 	if err := json.Unmarshal([]byte(text), &body); err == nil {
 		report.read(body)
 	} else if !report.readText(text) {
-		return Failed(ReasonInvalid, "%s answers 200 with something else than JSON or a word for health", path)
+		return Failed(ReasonInvalid, "%s returned 200 with neither JSON nor a health status", path)
 	}
 	_, object := body.(map[string]any)
 	var f Findings
@@ -125,15 +126,15 @@ func (s *httpHealth) judge(path string, a answer, seen components) Result {
 	case report.speaks():
 		report.judge(path, &f)
 	case object:
-		f.Warn(ReasonEmpty, "%s answers 200 with nothing that says how it is", path)
+		f.Warn(ReasonEmpty, "%s returned 200 without a health status", path)
 	default:
-		f.Fail(ReasonInvalid, "%s answers JSON that says nothing about health", path)
+		f.Fail(ReasonInvalid, "%s returned JSON without a health status", path)
 	}
 	seen.add(report.parts)
 	return f.Result("%s is healthy", path)
 }
 
-// expected lists the components: as configured, else the databases that the compose file runs or the application is told to use.
+// expected lists the configured components, or the databases that the compose file runs or the application uses.
 func (s *httpHealth) expected(p *Pass) []string {
 	if s.Components != nil {
 		return s.Components
@@ -156,7 +157,7 @@ func usesRedis(p *Pass) bool {
 	return runs(p, "redis", "valkey") || isTold(p, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS", "REDIS_URL", "PBS_REDIS_URL")
 }
 
-// runs reports whether a service of the compose file is one of these servers, by its image or name.
+// runs reports whether a compose service is one of these servers, by image or name.
 func runs(p *Pass, servers ...string) bool {
 	c, err := p.View.Compose()
 	if err != nil {
@@ -171,7 +172,7 @@ func runs(p *Pass, servers ...string) bool {
 	})
 }
 
-// isTold reports whether the application is given one of the keys: a database that others run is its component all the same.
+// isTold reports whether the application is configured with one of the keys, for databases run elsewhere.
 func isTold(p *Pass, keys ...string) bool {
 	v, err := p.View.Own(keys...)
 	return err == nil && (!v.Text.Empty() || v.Ref.Kind != "")

@@ -9,11 +9,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 )
 
-// Who asks AWS, and who uploads: two identities, where the exporter has credentials of its own. STS tells to whom credentials belong without any
-// permission, so that the deployment's keys are used for that one question and nothing else.
+// The identity that calls AWS and the identity that uploads. They differ if the exporter has its own credentials. STS
+// returns the owner of credentials without any permission, so the deployment's keys are used only for that call.
 
-// identify tells who the caller is, and reads the identity that uploads: the user or role of that name, else whose keys the deployment's environment
-// holds, else the caller, who may be another when the exporter has credentials of its own.
+// identify finds the caller and reads the uploading identity: the named user or role, else the owner of the keys in the
+// deployment's environment, else the caller, which may be wrong if the exporter has its own credentials.
 func (a *awsAccount) identify(ctx context.Context, named string) (identity, error) {
 	id, known, err := a.whoIs(ctx, "the caller")
 	if err != nil {
@@ -34,11 +34,14 @@ func (a *awsAccount) identify(ctx context.Context, named string) (identity, erro
 			return identity{}, err
 		}
 		if !known {
-			return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the keys in the deployment's environment belong neither to a user nor to a role: name who uploads in %s", awsUserSetting))
+			return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured,
+				"keys in the deployment's environment belong to neither a user nor a role. Set the uploading identity in %s",
+				awsUserSetting))
 		}
 		id.caller = caller
 	case !known:
-		return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured, "the credentials in use belong neither to a user nor to a role: name who uploads in %s", awsUserSetting))
+		return identity{}, Needs(awsUserSetting, Unknownf(ReasonNotConfigured,
+			"credentials belong to neither a user nor a role. Set the uploading identity in %s", awsUserSetting))
 	default:
 		id.assumed = a.place.own
 	}
@@ -51,7 +54,8 @@ func (a *awsAccount) identify(ctx context.Context, named string) (identity, erro
 	return id, err
 }
 
-// whoIs asks to whom credentials belong: those in use, or others. Known is false when it is neither user nor role.
+// whoIs returns the owner of the current or other credentials. known is false for an owner that is neither user nor
+// role.
 func (a *awsAccount) whoIs(ctx context.Context, whose string, with ...func(*sts.Options)) (id identity, known bool, err error) {
 	out, err := a.sts.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{}, with...)
 	if err != nil {
@@ -61,7 +65,7 @@ func (a *awsAccount) whoIs(ctx context.Context, whose string, with ...func(*sts.
 	return id, known, nil
 }
 
-// parseCaller reads an ARN of sts:GetCallerIdentity.
+// parseCaller parses an ARN of sts:GetCallerIdentity.
 func parseCaller(arn string) (identity, bool) {
 	part := strings.SplitN(arn, ":", 6)
 	if len(part) != 6 || part[0] != "arn" || part[1] == "" {

@@ -11,39 +11,39 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
 
-// Reading an identity out of IAM: who it is, its policies, its keys. Every list is read to its end or the identity is unknown: the statement that
-// denies may be the last.
+// Reads an identity from IAM: name, policies and keys. Every list is read to its end, otherwise the result is unknown:
+// the last statement may be a Deny.
 
-// maxIAMPages bounds each list; AWS's own limits are far below.
+// maxIAMPages bounds each list; AWS's own limits are far lower.
 const maxIAMPages = 20
 
 // identity is a user or a role.
 type identity struct {
-	caller    string // who asks: the last part of the ARN
+	caller    string // calling identity: last part of the ARN
 	partition string // aws, aws-cn, aws-us-gov
 	kind      string // user, role or root
 	name      string
-	missing   bool // there is none
-	assumed   bool // it is the exporter's own, and only supposed to be the one that uploads
+	missing   bool // does not exist
+	assumed   bool // the exporter's own, assumed to be the uploading identity
 	policies  []iamPolicy
-	boundary  *iamPolicy // what it may do at most; nil: no bound
+	boundary  *iamPolicy // permissions boundary; nil: none
 	keys      []accessKey
 }
 
 type accessKey struct {
 	active  bool
-	created time.Time // zero when not told
+	created time.Time // zero when unknown
 }
 
-// shown is the identity for people.
+// shown formats the identity for messages.
 func (id identity) shown() string {
 	if id.kind == "root" {
-		return "the account's root"
+		return "the account root"
 	}
 	return id.kind + " " + id.name
 }
 
-// iamAsk asks IAM one question; action is the permission it needs.
+// iamAsk sends one IAM request; action is the permission it needs.
 func iamAsk[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subject string, ask func(context.Context, *In, ...func(*Opt)) (*Out, error), in *In) (*Out, error) {
 	out, err := ask(ctx, in)
 	if err != nil {
@@ -52,7 +52,7 @@ func iamAsk[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subjec
 	return out, nil
 }
 
-// iamList asks for all pages of a list.
+// iamList fetches all pages of a list.
 func iamList(what string, page func(marker *string) (more bool, next *string, err error)) error {
 	var marker *string
 	for range maxIAMPages {
@@ -61,14 +61,14 @@ func iamList(what string, page func(marker *string) (more bool, next *string, er
 			return err
 		}
 		if aws.ToString(next) == "" || marker != nil && *marker == *next {
-			return Unknownf(ReasonInvalid, "IAM cuts short the list of %s", what)
+			return Unknownf(ReasonInvalid, "IAM returned a truncated list of %s", what)
 		}
 		marker = next
 	}
-	return Unknownf(ReasonError, "IAM lists more %s than are read", what)
+	return Unknownf(ReasonError, "IAM returned too many %s", what)
 }
 
-// readUser reads a user with all that it may do and its keys.
+// readUser reads a user with its policies and keys.
 func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	name, subject := &id.name, id.shown()
 	user, err := iamAsk(ctx, a, "iam:GetUser", subject, a.iam.GetUser, &iam.GetUserInput{UserName: name})
@@ -79,7 +79,7 @@ func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	case err != nil:
 		return err
 	case user.User == nil:
-		return Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
+		return Unknownf(ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
 	if err := a.readBoundary(ctx, id, user.User.PermissionsBoundary); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	})
 }
 
-// readGroup reads what a group adds to a user.
+// readGroup reads the policies that a group adds to a user.
 func (a *awsAccount) readGroup(ctx context.Context, id *identity, group string) error {
 	subject := "group " + group
 	err := iamList("a group's policies", func(marker *string) (bool, *string, error) {
@@ -165,7 +165,7 @@ func (a *awsAccount) readGroup(ctx context.Context, id *identity, group string) 
 	})
 }
 
-// readRole reads a role with all that it may do. A role has no keys.
+// readRole reads a role with its policies. A role has no keys.
 func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 	name, subject := &id.name, id.shown()
 	role, err := iamAsk(ctx, a, "iam:GetRole", subject, a.iam.GetRole, &iam.GetRoleInput{RoleName: name})
@@ -176,7 +176,7 @@ func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 	case err != nil:
 		return err
 	case role.Role == nil:
-		return Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
+		return Unknownf(ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
 	if err := a.readBoundary(ctx, id, role.Role.PermissionsBoundary); err != nil {
 		return err
@@ -206,7 +206,7 @@ func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 	})
 }
 
-// readInline reads the policies that are written into a user, group or role itself.
+// readInline reads the inline policies of a user, group or role.
 func (id *identity) readInline(what string, list func(marker *string) (names []string, more bool, next *string, err error), get func(name *string) (document *string, err error)) error {
 	return iamList(what, func(marker *string) (bool, *string, error) {
 		names, more, next, err := list(marker)
@@ -240,7 +240,7 @@ func (a *awsAccount) readManaged(ctx context.Context, id *identity, attached []t
 	return nil
 }
 
-// readBoundary reads the permissions boundary, if there is one.
+// readBoundary reads the permissions boundary, if set.
 func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *types.AttachedPermissionsBoundary) error {
 	if b == nil {
 		return nil
@@ -252,7 +252,7 @@ func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *types.At
 	}
 	policy, err := parsePolicy("of the permissions boundary", document, id.name)
 	if err != nil {
-		return Unknownf(ReasonInvalid, "the permissions boundary of %s cannot be read: %w", id.shown(), err)
+		return Unknownf(ReasonInvalid, "permissions boundary of %s cannot be read: %w", id.shown(), err)
 	}
 	id.boundary = &policy
 	return nil
@@ -266,19 +266,19 @@ func (a *awsAccount) managed(ctx context.Context, arn string) (string, error) {
 		return "", err
 	}
 	if policy.Policy == nil {
-		return "", Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
+		return "", Unknownf(ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
 	version, err := iamAsk(ctx, a, "iam:GetPolicyVersion", subject, a.iam.GetPolicyVersion, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId})
 	if err != nil {
 		return "", err
 	}
 	if version.PolicyVersion == nil {
-		return "", Unknownf(ReasonInvalid, "IAM answers with nothing when asked for %s", subject)
+		return "", Unknownf(ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
 	return aws.ToString(version.PolicyVersion.Document), nil
 }
 
-// add parses a policy of the identity.
+// add parses and adds a policy of the identity.
 func (id *identity) add(name, arn, document string) error {
 	policy, err := parsePolicy(name, document, id.name)
 	if err != nil {

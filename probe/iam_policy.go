@@ -8,22 +8,23 @@ import (
 	"strings"
 )
 
-// What IAM policies allow, as far as one question needs it: may this identity put objects into that bucket, and may it do far more? Statements
-// are read as AWS documents their evaluation: an explicit Deny goes first, then any Allow, nothing else is allowed. Conditions are not
-// evaluated, since they speak of requests that nobody makes here: an Allow under a condition is counted apart, a Deny under one is left out.
+// Evaluates IAM policies for two questions: can the identity put objects into the bucket, and does it have far more
+// permissions? Statements follow AWS's documented evaluation: an explicit Deny first, then any Allow, otherwise denied.
+// Conditions depend on a request and are not evaluated: a conditional Allow counts separately, a conditional Deny is
+// ignored.
 
-// maxPolicy is more than any policy may have (10,240 characters, more when percent-encoded).
+// maxPolicy exceeds the limit of AWS (10,240 characters, more when percent-encoded).
 const maxPolicy = 256 << 10
 
-// maxPattern is more than an ARN may have.
+// maxPattern exceeds the maximum length of an ARN.
 const maxPattern = 2048
 
-var errPolicy = errors.New("no IAM policy")
+var errPolicy = errors.New("invalid IAM policy")
 
 // iamPolicy is one policy document.
 type iamPolicy struct {
-	Name       string // for people
-	ARN        string // of a managed one
+	Name       string // shown in messages
+	ARN        string // of a managed policy
 	Statements []iamStatement
 }
 
@@ -36,7 +37,7 @@ type iamStatement struct {
 	Conditional  bool
 }
 
-// oneOrMany is a string or a list of them.
+// oneOrMany is a string or a list of strings.
 type oneOrMany []string
 
 func (o *oneOrMany) UnmarshalJSON(data []byte) error {
@@ -60,7 +61,7 @@ type rawStatement struct {
 	Condition   map[string]json.RawMessage
 }
 
-// parsePolicy reads a document, percent-encoded as AWS sends it or plain. User is what ${aws:username} stands for.
+// parsePolicy parses a document, plain or percent-encoded as AWS sends it. user replaces ${aws:username}.
 func parsePolicy(name, document, user string) (iamPolicy, error) {
 	text := strings.TrimSpace(document)
 	if len(text) > maxPolicy {
@@ -100,7 +101,7 @@ func parsePolicy(name, document, user string) (iamPolicy, error) {
 		}{{r.Resource, &s.Resources}, {r.NotResource, &s.NotResources}} {
 			for _, resource := range list.from {
 				resource = strings.ReplaceAll(resource, "${aws:username}", user)
-				if i := strings.Index(resource, "${"); i >= 0 { // any other variable is decided by the request
+				if i := strings.Index(resource, "${"); i >= 0 { // other variables depend on the request
 					resource, s.Conditional = resource[:i]+"*", true
 				}
 				if len(resource) > maxPattern {
@@ -122,7 +123,7 @@ func lower(all []string) []string {
 	return out
 }
 
-// speaksOf reports whether a statement is about an action (in lower case).
+// speaksOf reports whether a statement applies to an action (in lower case).
 func (s iamStatement) speaksOf(action string) bool {
 	if len(s.NotActions) > 0 {
 		return !slices.ContainsFunc(s.NotActions, func(p string) bool { return globCovers(p, action) })
@@ -130,16 +131,16 @@ func (s iamStatement) speaksOf(action string) bool {
 	return slices.ContainsFunc(s.Actions, func(p string) bool { return globCovers(p, action) })
 }
 
-// grant is what policies say to one action on what a pattern of ARNs stands for.
+// grant is the decision of policies on one action for an ARN pattern.
 type grant int
 
 const (
 	grantNone        grant = iota
-	grantConditional       // allowed under conditions that are not evaluated
-	grantAllowed           // on some of it at least
+	grantConditional       // allowed under conditions, which are not evaluated
+	grantAllowed           // on at least part of the pattern
 )
 
-// allowed reports what the policies allow. Action is in lower case, target a pattern: one object of it that may be written is enough.
+// allowed evaluates the policies. action is in lower case; target is a pattern, of which one writable object suffices.
 func allowed(policies []iamPolicy, action, target string) grant {
 	var denied []iamStatement
 	for _, p := range policies {
@@ -170,7 +171,7 @@ func allowed(policies []iamPolicy, action, target string) grant {
 	return best
 }
 
-// parts are the patterns of an Allow that meet the target.
+// parts returns the resource patterns of an Allow that overlap the target.
 func (s iamStatement) parts(target string) []string {
 	if len(s.NotResources) > 0 {
 		if slices.ContainsFunc(s.NotResources, func(r string) bool { return globCovers(r, target) }) {
@@ -187,7 +188,7 @@ func (s iamStatement) parts(target string) []string {
 	return parts
 }
 
-// covers reports whether the statement is about all that a pattern stands for.
+// covers reports whether the statement applies to everything a pattern matches.
 func (s iamStatement) covers(target string) bool {
 	if len(s.NotResources) > 0 {
 		return !slices.ContainsFunc(s.NotResources, func(r string) bool { return globsMeet(r, target) })
@@ -195,7 +196,7 @@ func (s iamStatement) covers(target string) bool {
 	return slices.ContainsFunc(s.Resources, func(r string) bool { return globCovers(r, target) })
 }
 
-// broad tells what in the policies allows far more than backups need; "" for nothing.
+// broad describes a policy that allows far more than backups need, or returns "".
 func broad(policies []iamPolicy, partition string) string {
 	everything := "arn:" + partition + ":s3:::*"
 	for _, p := range policies {
@@ -222,8 +223,8 @@ func broad(policies []iamPolicy, partition string) string {
 	return ""
 }
 
-// globCovers reports whether all that the pattern target stands for fits the pattern glob: * is any text, ? one character. What a * of the target
-// stands for is only covered by a * of the glob, so that it may say no to what is covered in a roundabout way, never yes wrongly.
+// globCovers reports whether glob matches everything that the pattern target matches: * is any text, ? one character. A
+// * of the target is covered only by a * of glob, so there may be false negatives but no false positives.
 func globCovers(glob, target string) bool {
 	g, t, star, mark := 0, 0, -1, 0
 	for t < len(target) {
@@ -247,12 +248,12 @@ func globCovers(glob, target string) bool {
 	return g == len(glob)
 }
 
-// globsMeet reports whether some text fits both patterns.
+// globsMeet reports whether some text matches both patterns.
 func globsMeet(a, b string) bool {
 	if len(a) > maxPattern || len(b) > maxPattern {
 		return false
 	}
-	// meet[j]: what is left of a from i and of b from j have a text in common; filled from the ends.
+	// meet[j]: a[i:] and b[j:] match a common text; filled from the ends.
 	next, meet := make([]bool, len(b)+1), make([]bool, len(b)+1)
 	for i := len(a); i >= 0; i-- {
 		for j := len(b); j >= 0; j-- {

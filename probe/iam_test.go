@@ -64,19 +64,20 @@ func TestAllowed(t *testing.T) {
 		want       grant
 		broad      bool
 	}{
-		"exactly":                  {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/*")}, grantAllowed, false},
-		"letters":                  {[]string{allow("S3:putobject", "arn:aws:s3:::b/*")}, grantAllowed, false},
-		"part":                     {[]string{allow("s3:Put*", "arn:aws:s3:::b/daily/today/*")}, grantAllowed, false},
-		"lists":                    {[]string{`{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["x","arn:aws:s3:::b/*"]}`}, grantAllowed, false},
-		"another prefix":           {[]string{allow("s3:PutObject", "arn:aws:s3:::b/weekly/*")}, grantNone, false},
-		"another bucket":           {[]string{allow("s3:PutObject", "arn:aws:s3:::bb/*")}, grantNone, false},
-		"the bucket, not objects":  {[]string{allow("s3:*", "arn:aws:s3:::b")}, grantNone, false},
-		"another action":           {[]string{allow("s3:GetObject", "*")}, grantNone, false},
-		"nothing":                  {[]string{deny("s3:DeleteObject", "*")}, grantNone, false},
-		"denied":                   {[]string{allow("s3:PutObject", "*"), deny("s3:Put*", "*")}, grantNone, false},
-		"deny first":               {[]string{deny("*", "arn:aws:s3:::b/*"), allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantNone, false},
-		"denied elsewhere":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", "arn:aws:s3:::b/weekly/*")}, grantAllowed, false},
-		"all that is allowed":      {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/x/*"), deny("s3:*", "arn:aws:s3:::b/daily/x/*")}, grantNone, false},
+		"exactly":                {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/*")}, grantAllowed, false},
+		"letters":                {[]string{allow("S3:putobject", "arn:aws:s3:::b/*")}, grantAllowed, false},
+		"part":                   {[]string{allow("s3:Put*", "arn:aws:s3:::b/daily/today/*")}, grantAllowed, false},
+		"lists":                  {[]string{`{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["x","arn:aws:s3:::b/*"]}`}, grantAllowed, false},
+		"another prefix":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/weekly/*")}, grantNone, false},
+		"another bucket":         {[]string{allow("s3:PutObject", "arn:aws:s3:::bb/*")}, grantNone, false},
+		"bucket without objects": {[]string{allow("s3:*", "arn:aws:s3:::b")}, grantNone, false},
+		"another action":         {[]string{allow("s3:GetObject", "*")}, grantNone, false},
+		"nothing":                {[]string{deny("s3:DeleteObject", "*")}, grantNone, false},
+		"denied":                 {[]string{allow("s3:PutObject", "*"), deny("s3:Put*", "*")}, grantNone, false},
+		"deny first":             {[]string{deny("*", "arn:aws:s3:::b/*"), allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantNone, false},
+		"denied elsewhere":       {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), deny("s3:*", "arn:aws:s3:::b/weekly/*")}, grantAllowed, false},
+		"all allowed objects denied": {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/x/*"), deny("s3:*",
+			"arn:aws:s3:::b/daily/x/*")}, grantNone, false},
 		"deny under condition":     {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`}, grantAllowed, false},
 		"allow under condition":    {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.1"}}}`}, grantConditional, false},
 		"both":                     {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{}}}`, allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantAllowed, false},
@@ -122,7 +123,7 @@ func TestParsePolicy(t *testing.T) {
 		"long": `{"Statement":{"Effect":"Allow","Action":"*","Resource":"` + strings.Repeat("a", maxPattern+1) + `"}}`,
 	} {
 		if _, err := parsePolicy(name, document, "u"); err == nil {
-			t.Errorf("%s is read", name)
+			t.Errorf("%s: no error", name)
 		}
 	}
 }
@@ -137,7 +138,7 @@ func FuzzParsePolicy(f *testing.F) {
 			return
 		}
 		if allowed([]iamPolicy{p}, "s3:putobject", "arn:aws:s3:::b/*") != grantNone && len(p.Statements) == 0 {
-			t.Error("nothing allows")
+			t.Error("allowed without a statement")
 		}
 		_ = broad([]iamPolicy{p}, "aws")
 	})
@@ -152,10 +153,10 @@ func FuzzGlobs(f *testing.F) {
 		}
 		fitsA, fitsB := globCovers(a, text), globCovers(b, text)
 		if fitsA && fitsB && !globsMeet(a, b) {
-			t.Errorf("%q fits %q and %q, which do not meet", text, a, b)
+			t.Errorf("%q matches %q and %q, which do not overlap", text, a, b)
 		}
 		if globCovers(a, b) && fitsB && !fitsA {
-			t.Errorf("%q covers %q, but not %q of it", a, b, text)
+			t.Errorf("%q covers %q, but does not match %q", a, b, text)
 		}
 	})
 }
@@ -165,7 +166,7 @@ func TestParseCaller(t *testing.T) {
 		"arn:aws:iam::1:user/catalyst-backup":      "user catalyst-backup",
 		"arn:aws-cn:iam::1:user/a/b/c":             "user c",
 		"arn:aws:sts::1:assumed-role/uploader/i-1": "role uploader",
-		"arn:aws:iam::1:root":                      "the account's root",
+		"arn:aws:iam::1:root":                      "the account root",
 		"arn:aws:sts::1:federated-user/x":          "",
 		"arn:aws:iam::1:user/":                     "",
 		"arn:aws:iam::1:user":                      "",
@@ -192,31 +193,34 @@ func TestIAMUser(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{"another user", nil, user, StatePass, ReasonNone, "user uploader may put objects into bucket catalyst-prod-backups, asked as user/teams/catalyst-backup"},
-		{"no such user", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 404, code: "NoSuchEntity"}) }, user, StateFail, ReasonMissing, "there is no user uploader"},
+		{"another user", nil, user, StatePass, ReasonNone,
+			"user uploader can upload to bucket catalyst-prod-backups, checked as  user/teams/catalyst-backup"},
+		{"no such user", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 404, code: "NoSuchEntity"}) }, user,
+			StateFail, ReasonMissing, "user uploader does not exist"},
 		{"no such role", func(s *awsServer) {
 			s.caller("arn:aws:sts::1:assumed-role/r/s")
 			s.say("iam:GetRole", awsReply{status: 404, code: "NoSuchEntity"})
-		}, nil, StateFail, ReasonMissing, "there is no role r"},
+		}, nil, StateFail, ReasonMissing, "role r does not exist"},
 		{"role without policies", func(s *awsServer) { s.caller("arn:aws:sts::1:assumed-role/r/s") }, nil, StateFail, ReasonMissing, "no policy of role r"},
 		{"role", func(s *awsServer) {
 			s.caller("arn:aws:sts::1:assumed-role/r/s")
 			s.attach("Role", "upload", "arn:aws:iam::1:policy/upload", writePolicy)
 			s.keys("Active", 1000*day)
-		}, nil, StatePass, ReasonNone, "role r may put"},
+		}, nil, StatePass, ReasonNone, "role r can upload"},
 		{"root", func(s *awsServer) { s.caller("arn:aws:iam::1:root") }, nil, StateWarn, ReasonOverPrivileged, "root"},
 		{"federated", func(s *awsServer) { s.caller("arn:aws:sts::1:federated-user/x") }, nil, StateUnknown, ReasonNotConfigured, awsUserSetting},
 		{"no ARN", func(s *awsServer) { s.say("sts:GetCallerIdentity", iamBody("GetCallerIdentity", "")) }, nil, StateUnknown, ReasonNotConfigured, ""},
-		{"empty user", func(s *awsServer) { s.say("iam:GetUser", iamBody("GetUser", "")) }, nil, StateUnknown, ReasonInvalid, "answers with nothing"},
+		{"empty user", func(s *awsServer) { s.say("iam:GetUser", iamBody("GetUser", "")) }, nil, StateUnknown, ReasonInvalid,
+			"returned an empty response"},
 		{"empty policy", func(s *awsServer) { s.inline("") }, nil, StateUnknown, ReasonInvalid, "policy upload of user catalyst-backup cannot be read"},
 		{"full access", func(s *awsServer) {
 			s.attach("User", "AmazonS3FullAccess", "arn:aws:iam::aws:policy/AmazonS3FullAccess", `{"Statement":[{"Effect":"Allow","Action":["s3:*","s3-object-lambda:*"],"Resource":"*"}]}`)
 		}, nil, StateWarn, ReasonOverPrivileged, "AmazonS3FullAccess"},
-		{"one's own of that name", func(s *awsServer) {
+		{"own policy of that name", func(s *awsServer) {
 			s.attach("User", "AmazonS3FullAccess", "arn:aws:iam::1:policy/AmazonS3FullAccess", writePolicy)
 		}, nil, StatePass, ReasonNone, ""},
 		{"everything", func(s *awsServer) { s.inline(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`) }, nil, StateWarn, ReasonOverPrivileged, "every action"},
-		{"by a group alone", func(s *awsServer) {
+		{"only by a group", func(s *awsServer) {
 			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", "<PolicyNames></PolicyNames>"))
 			s.say("iam:ListGroupsForUser", iamBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups>"))
 			s.attach("Group", "upload", "arn:aws:iam::1:policy/upload", writePolicy)
@@ -237,21 +241,21 @@ func TestIAMUser(t *testing.T) {
 		}, nil, StateFail, ReasonMissing, "no policy of user catalyst-backup"},
 		{"endless list", func(s *awsServer) {
 			s.say("iam:ListUserPolicies", iamBody("ListUserPolicies", "<PolicyNames></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>"))
-		}, nil, StateUnknown, ReasonInvalid, "cuts short the list"},
+		}, nil, StateUnknown, ReasonInvalid, "truncated list"},
 		{"old key", func(s *awsServer) { s.keys("Active", 10*day, 91*day) }, nil, StateWarn, ReasonStale, "1 of 2 active keys of user catalyst-backup are older than 90d, the oldest 91 days"},
 		{"just in time", func(s *awsServer) { s.keys("Active", 90*day-time.Hour) }, nil, StatePass, ReasonNone, ""},
 		{"inactive keys", func(s *awsServer) { s.keys("Inactive", 10*day) }, nil, StateFail, ReasonMissing, "no active access key"},
 		{"no keys", func(s *awsServer) { s.keys("Active") }, nil, StateFail, ReasonMissing, "no active access key"},
-		{"a key without date", func(s *awsServer) {
+		{"key without a date", func(s *awsServer) {
 			s.say("iam:ListAccessKeys", iamBody("ListAccessKeys", "<AccessKeyMetadata><member><Status>Active</Status></member></AccessKeyMetadata>"))
-		}, nil, StateUnknown, ReasonInvalid, "age of a key"},
+		}, nil, StateUnknown, ReasonInvalid, "no creation date for a key"},
 		{"no IAM", func(s *awsServer) {
 			for action := range s.replies {
 				if !strings.HasPrefix(action, "s3:") {
 					s.say(action, awsReply{status: 405, code: "MethodNotAllowed"})
 				}
 			}
-		}, nil, StateUnknown, ReasonNotConfigured, "has no IAM"},
+		}, nil, StateUnknown, ReasonNotConfigured, "does not implement the IAM API"},
 		{"expired", func(s *awsServer) { s.say("sts:GetCallerIdentity", awsReply{status: 403, code: "ExpiredToken"}) }, nil, StateUnknown, ReasonPermissionDenied, "have expired"},
 		{"throttled", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 400, code: "Throttling"}) }, nil, StateUnknown, ReasonError, "slow down"},
 	} {
@@ -263,7 +267,7 @@ func TestIAMUser(t *testing.T) {
 			r := look(t, s.pass(c.conf), "iam_user", "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			hasNot(t, r, s.secret)
-			hasNot(t, r, s.secret[:8]) // the keys' ids
+			hasNot(t, r, s.secret[:8]) // the key IDs
 		})
 	}
 }

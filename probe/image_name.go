@@ -6,13 +6,13 @@ import (
 	"strings"
 )
 
-// imageName is an image as people write it: repository, tag and digest, or an image's id alone. Docker Hub's images have a short name and a long
-// one; the short one is kept.
+// imageName is an image reference: repository, tag and digest, or only an image ID. Docker Hub images have a short and
+// a long name; the short one is stored.
 type imageName struct {
-	Repository string // "" for an id
-	Tag        string // "latest" where neither tag nor digest is written
-	Digest     string // sha256:…, of the repository's manifest
-	ID         string // sha256:…, of the image itself
+	Repository string // "" for an ID
+	Tag        string // "latest" without tag and digest
+	Digest     string // sha256:… of the manifest
+	ID         string // sha256:… of the image
 }
 
 var (
@@ -39,10 +39,10 @@ func parseImageName(text string) imageName {
 	return n
 }
 
-// pinned reports whether the name can only ever mean one image.
+// pinned reports whether the name always refers to the same image.
 func (n imageName) pinned() bool { return n.ID != "" || n.Digest != "" }
 
-// of reports whether the name is one that an image has now.
+// of reports whether an image currently has this name.
 func (n imageName) of(i dockerImage) bool {
 	switch {
 	case n.ID != "":
@@ -59,7 +59,7 @@ func (n imageName) of(i dockerImage) bool {
 	})
 }
 
-// repositories are the names, without tags, that an image goes by; started is what its container was started by.
+// repositories returns the names of an image without tags; started is the name its container was started with.
 func repositories(started string, i dockerImage) []string {
 	var all []string
 	for _, text := range slices.Concat([]string{started}, i.Tags, i.Digests) {
@@ -70,13 +70,13 @@ func repositories(started string, i dockerImage) []string {
 	return all
 }
 
-// isVersion reports whether a tag is a version, with or without its v.
+// isVersion reports whether a tag is the version, with or without a leading v.
 func isVersion(tag, version string) bool {
 	return version != "" && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(version, "v")
 }
 
-// sameCommit compares an image's label with a commit, either of which may be abbreviated. Told is false where one of them is no commit: nothing
-// is known then.
+// sameCommit compares an image label with a commit; both may be abbreviated. told is false if one of them is not a
+// commit, so that the result is unknown.
 func sameCommit(label, commit string) (same, told bool) {
 	a, b := strings.ToLower(label), strings.ToLower(commit)
 	if !hexCommit.MatchString(a) || !hexCommit.MatchString(b) {

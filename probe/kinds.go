@@ -1,6 +1,6 @@
 package probe
 
-// Kinds is the one list of probe kinds, in the order of the documentation.
+// Kinds returns all probe kinds, in the order of the documentation.
 func Kinds() []Kind {
 	return []Kind{
 		backupFileKind(),

@@ -14,25 +14,25 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// listening_ports: of the sockets that listen on this host, do the loaded rules let the world only to those it may reach?
+// listening_ports: do the loaded rules limit internet access to the allowed listening ports of this host?
 //
-// A socket counts where the rules in the kernel admit the first packet of a connection from an address that nothing names; without any rules
-// everything that listens is admitted; and where rules lead packets on to it from another port that the world may not reach. Where rules decide that
-// are not understood here, or rules of iptables' older way that cannot be seen, it is unknown what is admitted: neither a pass nor a fault. Sockets of
-// TCP and UDP are looked at. docker-proxy's sockets are the containers' matter. The ports of DHCP clients are open on
-// every host that asks for its address, and are not told.
+// A TCP or UDP socket counts if the kernel's rules accept the first packet of a connection from an arbitrary address,
+// or redirect one to it from another disallowed port. Without rules every socket counts. If an unsupported rule or an
+// unreadable iptables-legacy rule decides, the result is unknown: neither pass nor fail. Sockets of docker-proxy are
+// checked by container_ports. Ports of DHCP clients are open on every host with DHCP and are not reported.
 
 func listeningPortsKind() Kind {
 	return Kind{
 		Name:     "listening_ports",
-		Question: "Do the loaded firewall rules let the world only to the allowed ports that this host listens on?",
+		Question: "Do the loaded firewall rules limit internet access to the allowed listening ports of this host?",
 		Example:  "{allowed: [80, 443]}",
 		Layer:    LayerLive,
-		Reads:    "the listening sockets, addresses and nf_tables rules of the host that the exporter runs on, over netlink; needs CAP_NET_ADMIN and the host's network, and CAP_SYS_PTRACE to name other users' processes",
-		Values:   []*Value{ExposedPorts},
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &listeningPorts{portPolicy: standardPorts()} },
+		Reads: "the listening sockets, addresses and nf_tables rules of the exporter's host, over netlink; needs " +
+			"CAP_NET_ADMIN and the host's network, and CAP_SYS_PTRACE to name other users' processes",
+		Values:  []*Value{ExposedPorts},
+		Timeout: 15 * time.Second,
+		Alone:   true,
+		New:     func() any { return &listeningPorts{portPolicy: standardPorts()} },
 	}
 }
 
@@ -50,10 +50,10 @@ func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, externalFirewall()
 	}
 	if host, _ := dockerHost(p); strings.HasPrefix(host, "tcp://") {
-		return Result{}, Skip(dockerSetting, "the deployment runs on another host, as the address of its Docker Engine says")
+		return Result{}, Skip(dockerSetting, "deployment runs on another host, according to its Docker Engine address")
 	}
 	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
-		return Result{}, Skip("deployment.firewall.host_root", "the host is seen at %s, and its network is not the exporter's", root)
+		return Result{}, Skip("deployment.firewall.host_root", "host at %s does not use the exporter's network", root)
 	}
 	if err := ownNetwork(p); err != nil {
 		return Result{}, Needs(hostNetworkSetting, Unknown(ReasonNotConfigured, err))
@@ -66,7 +66,7 @@ func (s *listeningPorts) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processesOf(ctx, p, inodes) })
 }
 
-// ufwEnabled tells whether ufw's files say that it is enabled; not where they cannot be read, which is another probe's matter.
+// ufwEnabled reports whether ufw is enabled in its configuration. Unreadable files are reported by another probe.
 func ufwEnabled(p *Pass) bool {
 	place := p.View.Place(deployment.FactFirewall)
 	if len(place.Paths) < 2 || removed(filepath.Dir(filepath.Dir(place.Paths[0]))) {
@@ -76,13 +76,13 @@ func ufwEnabled(p *Pass) bool {
 	return err == nil && (conf["ENABLED"] == "yes" || conf["ENABLED"] == "YES")
 }
 
-// addressing tells of the port at which a host's own address is asked for (DHCP, RFC 2131 and RFC 8415).
+// addressing reports whether the socket is a DHCP client port (RFC 2131 and RFC 8415).
 func (l hostSocket) addressing() bool { return l.udp && (l.port == 68 || l.port == 546) }
 
-// ephemeral tells of a UDP port that programs get when they ask for any: often one that only waits for an answer.
+// ephemeral reports whether the socket is a UDP port assigned by the kernel, which often only waits for a reply.
 func (l hostSocket) ephemeral() bool { return l.udp && l.port >= 32768 }
 
-// offender are the ports of one program that are reached in one way.
+// offender is a program with ports that are reachable in the same way.
 type offender struct {
 	program string
 	ports   opened
@@ -121,7 +121,7 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 		case name == "docker-proxy" && !a.led:
 			continue
 		case name == "":
-			name = "a process that the exporter may not see"
+			name = "a process hidden from the exporter"
 		default:
 			name = fmt.Sprintf("process %q", name)
 		}
@@ -143,45 +143,52 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 		}
 	}
 	for _, o := range open {
-		o.ports.tell(&f, "%v of %s is reached by the world: the loaded rules admit it", o.program)
+		o.ports.tell(&f, "%v of %s is reachable from the internet: the loaded rules accept it", o.program)
 	}
 	if h.ufw && !h.rules.hasUFW() && !h.legacy {
-		f.Fail(ReasonDrift, "ufw is enabled in its files, and its rules are not loaded: `sudo ufw reload`, or `sudo systemctl restart ufw`")
+		f.Fail(ReasonDrift, "ufw is enabled in its configuration, but its rules are not loaded. Run `sudo ufw reload` or `sudo systemctl restart ufw`")
 	}
 	if !all {
-		f.Add(Result{State: StateUnknown, Reason: ReasonError, Detail: "more rules that lead packets to other ports are loaded than are followed here"})
+		f.Add(Result{State: StateUnknown, Reason: ReasonError,
+			Detail: "too many loaded rules redirect packets to evaluate them all"})
 	}
 	if h.legacyNAT {
-		f.Add(Result{State: StateUnknown, Reason: ReasonError, Remedy: legacyRemedy, Detail: "rules that may lead packets to other ports are or may be loaded by iptables-legacy, which cannot be seen"})
+		f.Add(Result{State: StateUnknown, Reason: ReasonError, Remedy: legacyRemedy,
+			Detail: "iptables-legacy rules, which cannot be read, may redirect packets to other ports"})
 	}
 	for _, o := range unsure {
 		f.Add(h.unclear(o, chains))
 	}
 	for _, o := range private {
-		f.Warn(ReasonExposed, "%v of %s is reached from a private network", o.ports, o.program)
+		f.Warn(ReasonExposed, "%v of %s is reachable from a private network", o.ports, o.program)
 	}
 	for _, o := range weak {
-		f.Warn(ReasonExposed, "%v of %s may be reached from outside: rules that are not understood or not seen decide", o.ports, o.program)
+		f.Warn(ReasonExposed, "%v of %s may be reachable from outside: unsupported or unreadable rules decide", o.ports,
+			o.program)
 	}
 	for _, o := range passing {
-		f.Warn(ReasonExposed, "%v of %s takes what the world sends, unless it only waits for answers", o.ports, o.program)
+		f.Warn(ReasonExposed, "%v of %s accepts packets from the internet, unless it only waits for replies", o.ports,
+			o.program)
 	}
 	f.Measure(ExposedPorts.Of(float64(exposed.count())))
-	return f.Result("of %s, the world reaches none but at the allowed ports", count(len(h.listeners), "listening socket")), nil
+	return f.Result("%s checked: only allowed ports are reachable from the internet", count(len(h.listeners),
+		"listening socket")), nil
 }
 
-// legacyRemedy is what lets all rules be seen: their lists are root's.
-const legacyRemedy = "iptables-nft instead of iptables-legacy on the host, or CAP_DAC_READ_SEARCH to see in /proc/net/ip_tables_names that none is loaded"
+// legacyRemedy makes all rules readable: only root can read the legacy lists.
+const legacyRemedy = "iptables-nft instead of iptables-legacy on the host, or CAP_DAC_READ_SEARCH to check in " +
+	"/proc/net/ip_tables_names that none is loaded"
 
-// unclear is the verdict where it cannot be told whether something is admitted.
+// unclear is the verdict when it is unknown whether packets are accepted.
 func (h host) unclear(o offender, chains []string) Result {
 	r := Result{State: StateUnknown, Reason: ReasonError}
 	if h.legacy {
 		r.Remedy = legacyRemedy
-		r.Detail = fmt.Sprintf("%v of %s may be reached by the world: rules are or may be loaded by iptables-legacy, which cannot be seen", o.ports, o.program)
+		r.Detail = fmt.Sprintf("%v of %s may be reachable from the internet: iptables-legacy rules may be loaded and "+
+			"cannot be read", o.ports, o.program)
 		return r
 	}
-	r.Detail = fmt.Sprintf("%v of %s may be reached by the world: a rule that is not understood decides", o.ports, o.program)
+	r.Detail = fmt.Sprintf("%v of %s may be reachable from the internet: an unsupported rule decides", o.ports, o.program)
 	if len(chains) > 0 {
 		slices.Sort(chains)
 		r.Detail += fmt.Sprintf(" (chain %s)", someOf(chains))
@@ -198,7 +205,7 @@ func (l hostSocket) opened() opened {
 	return opened{tcp: one}
 }
 
-// noteOffender adds a port to those of its program, and keeps the programs in order.
+// noteOffender adds ports to a program and keeps the programs sorted.
 func noteOffender(all []offender, program string, ports opened) []offender {
 	for i := range all {
 		if all[i].program == program {
@@ -211,7 +218,7 @@ func noteOffender(all []offender, program string, ports opened) []offender {
 	return all
 }
 
-// hasUFW tells whether ufw's rules are loaded.
+// hasUFW reports whether ufw's rules are loaded.
 func (rs *nftRuleset) hasUFW() bool {
 	return rs.chains[nftName{nftTable{unix.NFPROTO_IPV4, "filter"}, "ufw-user-input"}] != nil
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// outside gives a namespace an interface with a default route, addresses of documentation (RFC 5737, RFC 3849) and a private one.
+// outside returns a namespace with a default route, documentation addresses (RFC 5737, RFC 3849) and a private address.
 func outside(t *testing.T) *parts.Namespace {
 	t.Helper()
 	ns := parts.Netns(t)
@@ -30,7 +30,7 @@ func outside(t *testing.T) *parts.Namespace {
 	return ns
 }
 
-// nft loads rules in place of all others.
+// nft replaces all rules.
 func nft(t *testing.T, ns *parts.Namespace, rules string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rules")
@@ -67,7 +67,7 @@ func listenIn(t *testing.T, ns *parts.Namespace, sockets ...string) {
 	}
 }
 
-// judgeIn looks from within a namespace.
+// judgeIn runs the probe in a namespace.
 func judgeIn(t *testing.T, ns *parts.Namespace, ufw bool, allowed ...int) Result {
 	t.Helper()
 	var h host
@@ -83,12 +83,14 @@ func judgeIn(t *testing.T, ns *parts.Namespace, ufw bool, allowed ...int) Result
 	return r
 }
 
-func TestListeningPortsUFW(t *testing.T) {
+func TestListeningPorts_UFW(t *testing.T) {
 	ns := outside(t)
 	listenIn(t, ns, "tcp4 0.0.0.0:9100", "tcp6 [::]:9200", "tcp4 0.0.0.0:22", "tcp4 0.0.0.0:443", "tcp4 127.0.0.1:5432", "udp4 0.0.0.0:68")
 	r := judgeIn(t, ns, true)
-	expect(t, r, StateFail, ReasonExposed, `9100, 9200/tcp of process "probe.test" is reached by the world`)
-	if !strings.Contains(r.Detail, "22/tcp") || !strings.Contains(r.Detail, "ufw is enabled in its files, and its rules are not loaded") || strings.Contains(r.Detail, "5432") || strings.Contains(r.Detail, "68") {
+	expect(t, r, StateFail, ReasonExposed, `9100, 9200/tcp of process "probe.test" is reachable from the internet`)
+	if !strings.Contains(r.Detail, "22/tcp") || !strings.Contains(r.Detail,
+		"ufw is enabled in its configuration, but its rules are not loaded") || strings.Contains(r.Detail,
+		"5432") || strings.Contains(r.Detail, "68") {
 		t.Error(r.Detail)
 	}
 	if n, _ := measured(r, ExposedPorts); n != 3 {
@@ -116,7 +118,7 @@ func TestListeningPortsUFW(t *testing.T) {
 	expect(t, judgeIn(t, ns, true), StateFail, ReasonExposed, "9200/tcp")
 }
 
-func TestListeningPortsRules(t *testing.T) {
+func TestListeningPorts_Rules(t *testing.T) {
 	ns := outside(t)
 	listenIn(t, ns, "tcp4 0.0.0.0:9100", "tcp6 [2001:db8::5]:9200", "udp4 0.0.0.0:9300", "tcp4 10.9.0.5:9400")
 	all := "table inet f { chain in { type filter hook input priority 0; policy drop; iif lo accept; ct state { established, related } accept; ct state vmap { invalid: drop }; %; } }"
@@ -126,52 +128,54 @@ func TestListeningPortsRules(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"nothing loaded":                 {"", StateFail, ReasonExposed, "9100, 9200/tcp and 9300/udp"},
-		"policy drop":                    {"table inet f { chain in { type filter hook input priority 0; policy drop; } }", StatePass, "", ""},
-		"policy accept":                  {"table inet f { chain in { type filter hook input priority 0; policy accept; } }", StateFail, ReasonExposed, "9100, 9200/tcp and 9300/udp"},
-		"output only":                    {"table inet f { chain out { type filter hook output priority 0; policy drop; } }", StateFail, ReasonExposed, "9100, 9200"},
-		"IPv4 alone guarded":             {"table ip f { chain in { type filter hook input priority 0; policy drop; } }", StateFail, ReasonExposed, `9200/tcp of process`},
-		"none":                           {"%", StatePass, "", ""},
-		"accept":                         {"%tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"another port":                   {"%tcp dport 9101 accept", StatePass, "", ""},
-		"another protocol":               {"%udp dport 9100 accept", StatePass, "", ""},
-		"UDP":                            {"%udp dport 9300 accept", StateFail, ReasonExposed, "9300/udp of"},
-		"range":                          {"%tcp dport 9000-9150 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"not range":                      {"%tcp dport != 9000-9500 accept", StatePass, "", ""},
-		"set":                            {"%tcp dport { 80, 9100 } accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"set without":                    {"%tcp dport { 80, 9101 } accept", StatePass, "", ""},
-		"interval set":                   {"%tcp dport { 80, 9050-9150, 9151-9180 } accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"interval set without":           {"%tcp dport { 80-90, 9101-9150 } accept", StatePass, "", ""},
-		"not in set":                     {"%tcp dport != { 9200 } accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"verdict map":                    {"%tcp dport vmap { 80: accept, 9100: accept }", StateFail, ReasonExposed, "9100/tcp of"},
-		"verdict map that drops":         {"%tcp dport vmap { 9100: drop, 9200: drop }; meta l4proto tcp accept", StateWarn, ReasonExposed, "9400/tcp"},
-		"known sources":                  {"%ip saddr 203.0.113.0/24 tcp dport 9100 accept", StatePass, "", ""},
-		"set of known sources":           {"%ip saddr { 203.0.113.7, 203.0.113.9 } tcp dport 9100 accept", StatePass, "", ""},
-		"blocks of known sources":        {"%ip saddr { 203.0.113.0/24, 10.0.0.0/8 } tcp dport 9100 accept", StatePass, "", ""},
-		"half the world":                 {"%ip saddr 0.0.0.0/1 tcp dport 9100 accept", StateUnknown, ReasonError, "9100/tcp of"},
-		"blocks of half the world":       {"%ip saddr { 0.0.0.0/1, 203.0.113.0/24 } tcp dport 9100 accept", StateUnknown, ReasonError, "9100/tcp of"},
-		"all but known ones out":         {"%ip saddr != 10.0.0.0/8 drop; tcp dport 9100 accept", StatePass, "", ""},
-		"IPv6 known sources":             {"%ip6 saddr 2001:db8:1::/48 tcp dport 9200 accept", StatePass, "", ""},
-		"IPv6":                           {"%meta nfproto ipv6 tcp dport 9200 accept", StateFail, ReasonExposed, "9200/tcp of"},
-		"an interface":                   {"%iifname \"eth0\" tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"interfaces by beginning":        {"%iifname \"eth*\" tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"by number":                      {"%iif eth0 tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"another interface":              {"%iifname \"wg0\" tcp dport 9100 accept", StatePass, "", ""},
-		"a private network":              {"%iifname \"eth1\" tcp dport 9400 accept", StateWarn, ReasonExposed, "9400/tcp of"},
-		"an address":                     {"%ip daddr 192.0.2.5 tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"another address":                {"%ip daddr 192.0.2.6 tcp dport 9100 accept", StatePass, "", ""},
-		"limited":                        {"%tcp dport 9100 limit rate 3/minute accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"too often":                      {"%limit rate over 3/minute drop; tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"source port":                    {"%udp sport 53 accept", StateFail, ReasonExposed, "9300/udp of"},
-		"established alone":              {"%ct state established tcp dport 9100 accept", StatePass, "", ""},
-		"new":                            {"%ct state new tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"flags":                          {"%tcp flags & (syn|ack) == syn tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"other flags":                    {"%tcp flags & (syn|ack) == ack tcp dport 9100 accept", StatePass, "", ""},
-		"local":                          {"%fib daddr type local tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
-		"multicast":                      {"%fib daddr type multicast accept", StatePass, "", ""},
-		"rejected first":                 {"%tcp dport 9100 reject; meta l4proto tcp ip daddr 192.0.2.5 accept", StatePass, "", ""},
-		"not understood":                 {"%tcp dport 9100 meta skuid 0 accept", StateUnknown, ReasonError, "(chain in)"},
-		"not understood, dropped":        {"%tcp dport 9100 drop; meta mark 7 accept", StateUnknown, ReasonError, "9200/tcp"},
+		"no rules":                 {"", StateFail, ReasonExposed, "9100, 9200/tcp and 9300/udp"},
+		"policy drop":              {"table inet f { chain in { type filter hook input priority 0; policy drop; } }", StatePass, "", ""},
+		"policy accept":            {"table inet f { chain in { type filter hook input priority 0; policy accept; } }", StateFail, ReasonExposed, "9100, 9200/tcp and 9300/udp"},
+		"output only":              {"table inet f { chain out { type filter hook output priority 0; policy drop; } }", StateFail, ReasonExposed, "9100, 9200"},
+		"only IPv4 filtered":       {"table ip f { chain in { type filter hook input priority 0; policy drop; } }", StateFail, ReasonExposed, `9200/tcp of process`},
+		"none":                     {"%", StatePass, "", ""},
+		"accept":                   {"%tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"another port":             {"%tcp dport 9101 accept", StatePass, "", ""},
+		"another protocol":         {"%udp dport 9100 accept", StatePass, "", ""},
+		"UDP":                      {"%udp dport 9300 accept", StateFail, ReasonExposed, "9300/udp of"},
+		"range":                    {"%tcp dport 9000-9150 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"not range":                {"%tcp dport != 9000-9500 accept", StatePass, "", ""},
+		"set":                      {"%tcp dport { 80, 9100 } accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"set without":              {"%tcp dport { 80, 9101 } accept", StatePass, "", ""},
+		"interval set":             {"%tcp dport { 80, 9050-9150, 9151-9180 } accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"interval set without":     {"%tcp dport { 80-90, 9101-9150 } accept", StatePass, "", ""},
+		"not in set":               {"%tcp dport != { 9200 } accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"verdict map":              {"%tcp dport vmap { 80: accept, 9100: accept }", StateFail, ReasonExposed, "9100/tcp of"},
+		"verdict map that drops":   {"%tcp dport vmap { 9100: drop, 9200: drop }; meta l4proto tcp accept", StateWarn, ReasonExposed, "9400/tcp"},
+		"known sources":            {"%ip saddr 203.0.113.0/24 tcp dport 9100 accept", StatePass, "", ""},
+		"set of known sources":     {"%ip saddr { 203.0.113.7, 203.0.113.9 } tcp dport 9100 accept", StatePass, "", ""},
+		"blocks of known sources":  {"%ip saddr { 203.0.113.0/24, 10.0.0.0/8 } tcp dport 9100 accept", StatePass, "", ""},
+		"half the world":           {"%ip saddr 0.0.0.0/1 tcp dport 9100 accept", StateUnknown, ReasonError, "9100/tcp of"},
+		"blocks of half the world": {"%ip saddr { 0.0.0.0/1, 203.0.113.0/24 } tcp dport 9100 accept", StateUnknown, ReasonError, "9100/tcp of"},
+		"drop all unknown sources": {"%ip saddr != 10.0.0.0/8 drop; tcp dport 9100 accept", StatePass, "", ""},
+		"IPv6 known sources":       {"%ip6 saddr 2001:db8:1::/48 tcp dport 9200 accept", StatePass, "", ""},
+		"IPv6":                     {"%meta nfproto ipv6 tcp dport 9200 accept", StateFail, ReasonExposed, "9200/tcp of"},
+		"an interface":             {"%iifname \"eth0\" tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"interfaces by prefix":     {"%iifname \"eth*\" tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"by number":                {"%iif eth0 tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"another interface":        {"%iifname \"wg0\" tcp dport 9100 accept", StatePass, "", ""},
+		"a private network":        {"%iifname \"eth1\" tcp dport 9400 accept", StateWarn, ReasonExposed, "9400/tcp of"},
+		"an address":               {"%ip daddr 192.0.2.5 tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"another address":          {"%ip daddr 192.0.2.6 tcp dport 9100 accept", StatePass, "", ""},
+		"limited":                  {"%tcp dport 9100 limit rate 3/minute accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"rate exceeded dropped": {"%limit rate over 3/minute drop; tcp dport 9100 accept", StateFail,
+			ReasonExposed, "9100/tcp of"},
+		"source port":      {"%udp sport 53 accept", StateFail, ReasonExposed, "9300/udp of"},
+		"only established": {"%ct state established tcp dport 9100 accept", StatePass, "", ""},
+		"new":              {"%ct state new tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"flags":            {"%tcp flags & (syn|ack) == syn tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"other flags":      {"%tcp flags & (syn|ack) == ack tcp dport 9100 accept", StatePass, "", ""},
+		"local":            {"%fib daddr type local tcp dport 9100 accept", StateFail, ReasonExposed, "9100/tcp of"},
+		"multicast":        {"%fib daddr type multicast accept", StatePass, "", ""},
+		"rejected first":   {"%tcp dport 9100 reject; meta l4proto tcp ip daddr 192.0.2.5 accept", StatePass, "", ""},
+		"unsupported":      {"%tcp dport 9100 meta skuid 0 accept", StateUnknown, ReasonError, "(chain in)"},
+		"unsupported after a drop": {"%tcp dport 9100 drop; meta mark 7 accept", StateUnknown, ReasonError,
+			"9200/tcp"},
 		"unknown drop, then accept":      {"%meta mark 7 drop; tcp dport 9100 accept", StateUnknown, ReasonError, "9100/tcp of"},
 		"concatenation":                  {"%tcp dport . ip saddr { 9100 . 203.0.113.7 } accept", StateUnknown, ReasonError, "9100/tcp of"},
 		"concatenation of known sources": {"%ip saddr . tcp dport { 203.0.113.7 . 9100 } accept", StatePass, "", ""},
@@ -195,10 +199,10 @@ func TestListeningPortsRules(t *testing.T) {
 	}
 }
 
-// TestProcessesAreNamedOnceForTheSameSockets: all processes are gone through again when a socket is another, or when that was cut short.
-func TestProcessesAreNamedOnceForTheSameSockets(t *testing.T) {
+// TestProcessesOf_CachedForSameSockets: /proc is scanned again for other sockets and after an incomplete scan.
+func TestProcessesOf_CachedForSameSockets(t *testing.T) {
 	over, cancel := context.WithCancel(t.Context())
-	cancel() // nothing is gone through with it
+	cancel() // no scan with this context
 	p := newPass(t, nil, deployment.Settings{})
 	listen := func() uint32 {
 		t.Helper()
@@ -230,9 +234,9 @@ func TestProcessesAreNamedOnceForTheSameSockets(t *testing.T) {
 		inodes map[uint32]bool
 		want   map[uint32]string
 	}{
-		{"cut short", over, map[uint32]bool{one: true}, map[uint32]string{}},
-		{"not seen before", t.Context(), map[uint32]bool{one: true}, map[uint32]string{one: self}},
-		{"known", over, map[uint32]bool{one: true}, map[uint32]string{one: self}},
+		{"incomplete", over, map[uint32]bool{one: true}, map[uint32]string{}},
+		{"new socket", t.Context(), map[uint32]bool{one: true}, map[uint32]string{one: self}},
+		{"cached", over, map[uint32]bool{one: true}, map[uint32]string{one: self}},
 		{"one more", t.Context(), map[uint32]bool{one: true, two: true}, map[uint32]string{one: self, two: self}},
 	} {
 		if got := processesOf(step.ctx, p, step.inodes); !maps.Equal(got, step.want) {
@@ -241,22 +245,22 @@ func TestProcessesAreNamedOnceForTheSameSockets(t *testing.T) {
 	}
 }
 
-// TestHardwareAddressOfTheKernelsOwn: a file of sysfs states a page as its size and holds a few bytes.
-func TestHardwareAddressOfTheKernelsOwn(t *testing.T) {
+// TestHardwareAddress_Sysfs: a sysfs file states a page as its size but contains a few bytes.
+func TestHardwareAddress_Sysfs(t *testing.T) {
 	if got, err := hardwareAddress("/sys/class/net", "lo"); got != "00:00:00:00:00:00" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
 }
 
-// TestListeningPortsUnseen: what cannot be looked at.
-func TestListeningPortsUnseen(t *testing.T) {
+// TestListeningPorts_Unavailable: hosts and rules that cannot be checked.
+func TestListeningPorts_Unavailable(t *testing.T) {
 	ns := outside(t)
 	var r Result
 	pr, p := load(t, "listening_ports", "{}"), newPass(t, nil, deployment.Settings{})
 	if err := ns.Do(func() error { r = Look(t.Context(), pr, p); return nil }); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, r, StateUnknown, ReasonNotConfigured, "the exporter is in a")
+	expect(t, r, StateUnknown, ReasonNotConfigured, "exporter runs in its own network namespace")
 	if r.Remedy != hostNetworkSetting {
 		t.Error(r.Remedy)
 	}
@@ -265,7 +269,8 @@ func TestListeningPortsUnseen(t *testing.T) {
 		device string
 		last   byte
 		want   bool
-	}{"the machine's": {"eth0", 1, true}, "of the same name": {"eth0", 2, false}, "virtual": {"eth1", 2, false}, "not there": {"eth2", 1, false}} {
+	}{"physical": {"eth0", 1, true}, "of the same name": {"eth0", 2, false}, "virtual": {"eth1", 2,
+		false}, "missing": {"eth2", 1, false}} {
 		if got := hasDevice(dir, []net.Interface{{Name: tt.device, HardwareAddr: net.HardwareAddr{2, 0, 0, 0, 0, tt.last}}}); got != tt.want {
 			t.Errorf("%s: %v", name, got)
 		}
@@ -296,8 +301,8 @@ func TestListeningPortsUnseen(t *testing.T) {
 	expect(t, Look(ctx, pr, p), StateUnknown, ReasonTimeout, "")
 }
 
-// TestListeningPortsJudged: what needs no kernel.
-func TestListeningPortsJudged(t *testing.T) {
+// TestListeningPorts_Judge covers verdicts without a kernel.
+func TestListeningPorts_Judge(t *testing.T) {
 	open := &nftRuleset{chains: map[nftName]*nftChain{}}
 	eth := hostInterface{name: "eth0", index: 2, addresses: []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")}, routed: true}
 	lan := hostInterface{name: "eth1", index: 3, addresses: []netip.Addr{netip.MustParseAddr("10.1.0.5")}}
@@ -322,8 +327,8 @@ func TestListeningPortsJudged(t *testing.T) {
 		"loopback":                   {at("127.0.0.1", 9100), false, StatePass, "", ""},
 		"mapped loopback":            {at("::ffff:127.0.0.1", 9100), false, StatePass, "", ""},
 		"IPv6 loopback":              {at("::1", 9100), false, StatePass, "", ""},
-		"IPv6 alone":                 {six, false, StateFail, ReasonExposed, "9100/tcp"},
-		"behind a translation":       {at("10.0.0.5", 9100), false, StateFail, ReasonExposed, "9100/tcp"},
+		"IPv6 only":                  {six, false, StateFail, ReasonExposed, "9100/tcp"},
+		"behind NAT":                 {at("10.0.0.5", 9100), false, StateFail, ReasonExposed, "9100/tcp"},
 		"private network":            {at("10.1.0.5", 9100), false, StateWarn, ReasonExposed, "from a private network"},
 		"bound to a device":          {bound, false, StateWarn, ReasonExposed, "from a private network"},
 		"a container's bridge":       {at("172.17.0.1", 9100), false, StatePass, "", ""},
@@ -331,13 +336,14 @@ func TestListeningPortsJudged(t *testing.T) {
 		"SSH":                        {at("0.0.0.0", 22), false, StateWarn, ReasonExposed, "22/tcp"},
 		"DHCP":                       {udp(at("0.0.0.0", 68)), false, StatePass, "", ""},
 		"TCP 68":                     {at("0.0.0.0", 68), false, StateFail, ReasonExposed, "68/tcp"},
-		"waits for an answer":        {udp(at("0.0.0.0", 40000)), false, StateWarn, ReasonExposed, "40000/udp"},
+		"ephemeral UDP":              {udp(at("0.0.0.0", 40000)), false, StateWarn, ReasonExposed, "40000/udp"},
 		"high TCP":                   {at("0.0.0.0", 40000), false, StateFail, ReasonExposed, "40000/tcp"},
-		"older rules":                {at("0.0.0.0", 9100), true, StateUnknown, ReasonError, "iptables-legacy"},
-		"older rules, SSH":           {at("0.0.0.0", 22), true, StateWarn, ReasonExposed, "may be reached"},
-		"older rules, private":       {at("10.1.0.5", 9100), true, StateWarn, ReasonExposed, "may be reached"},
+		"legacy rules":               {at("0.0.0.0", 9100), true, StateUnknown, ReasonError, "iptables-legacy"},
+		"legacy rules, SSH":          {at("0.0.0.0", 22), true, StateWarn, ReasonExposed, "may be reachable"},
+		"legacy rules, private":      {at("10.1.0.5", 9100), true, StateWarn, ReasonExposed, "may be reachable"},
 		"docker-proxy":               {at("0.0.0.0", 5432), false, StatePass, "", ""},
-		"not seen":                   {at("0.0.0.0", 7000), false, StateFail, ReasonExposed, "a process that the exporter may not see"},
+		"hidden process": {at("0.0.0.0", 7000), false, StateFail, ReasonExposed,
+			"a process hidden from the exporter"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := host{interfaces: []hostInterface{eth, lan}, listeners: []hostSocket{tt.socket}, rules: open, legacy: tt.legacy}
@@ -359,7 +365,7 @@ func TestListeningPortsJudged(t *testing.T) {
 	}
 }
 
-// TestListedListeners: the lists in /proc tell the same sockets as the kernel does.
+// TestListedListeners: the lists in /proc match the kernel's reply.
 func TestListedListeners(t *testing.T) {
 	ns := outside(t)
 	listenIn(t, ns, "tcp4 192.0.2.5:9100", "tcp6 [2001:db8::5]:9200", "udp4 0.0.0.0:9300", "udp6 [::1]:9400")
@@ -379,12 +385,12 @@ func TestListedListeners(t *testing.T) {
 			}
 		}
 		if len(asked) != 4 || len(listed) != 4 {
-			t.Fatalf("asked %v, listed %v", asked, listed)
+			t.Fatalf("queried %v, listed %v", asked, listed)
 		}
 		for i := range asked {
 			asked[i].only6 = false // not in the lists
 			if asked[i] != listed[i] {
-				t.Errorf("asked %+v, listed %+v", asked[i], listed[i])
+				t.Errorf("queried %+v, listed %+v", asked[i], listed[i])
 			}
 		}
 		return nil

@@ -7,32 +7,32 @@ import (
 	"strings"
 )
 
-// What a line of a program's log says of itself: its level, as structured logs write it, and whether a panic or an unhandled exception begins in
-// it. That a text speaks of errors says nothing: it may be their absence.
+// Classifies log lines: by their level in structured logs, and by the start of a panic or an unhandled exception. The
+// word error in a text is no evidence: it may report the absence of errors.
 
-// logLevel is how grave a line calls itself.
+// logLevel is the level of a line.
 type logLevel int
 
 const (
-	levelNone  logLevel = iota // says nothing of it
+	levelNone  logLevel = iota // no level found
 	levelFine                  // debug to warning
-	levelError                 // error and worse
+	levelError                 // error and above
 )
 
 var (
-	// terminalColours are escapes that colour what goes to a terminal.
+	// terminalColours matches colour escapes.
 	terminalColours = regexp.MustCompile("\x1b\\[[0-9;]*m")
-	// panicHeads are the lines that a crash begins with: Go, and its servers that go on after one; Java, Python, Rust, Node.js.
+	// panicHeads matches first lines of crashes: Go, including servers that recover; Java, Python, Rust, Node.js.
 	panicHeads = regexp.MustCompile(`^panic: |^fatal error: |^goroutine \d+ \[running\]:|http: panic serving |[Pp]anic recovered|` +
 		`^Exception in thread "|^Traceback \(most recent call last\):|^thread '[^']*' panicked at |^Uncaught [A-Z]\w*(Error|Exception)`)
-	// fineLevels and errorLevels are words for levels, lower case.
+	// fineLevels and errorLevels are level names in lower case.
 	fineLevels  = map[string]bool{"trace": true, "debug": true, "dbg": true, "verbose": true, "info": true, "inf": true, "information": true, "notice": true, "warn": true, "warning": true, "wrn": true}
 	errorLevels = map[string]bool{"error": true, "err": true, "eror": true, "severe": true, "fatal": true, "ftl": true, "dpanic": true, "panic": true, "critical": true, "crit": true, "alert": true, "emerg": true, "emergency": true}
-	// levelKeys are the fields that hold it.
+	// levelKeys are fields that hold the level.
 	levelKeys = []string{"level", "severity", "lvl", "levelname", "log.level"}
 )
 
-// readLogLine judges one line. Panic is set for the head of a crash.
+// readLogLine classifies one line. panics is true for the first line of a crash.
 func readLogLine(line []byte) (level logLevel, panics bool) {
 	line = bytes.TrimSpace(line)
 	if bytes.IndexByte(line, 0x1b) >= 0 {
@@ -59,7 +59,8 @@ func levelOf(word string) logLevel {
 	return levelNone
 }
 
-// jsonLevel reads a line that is a JSON object. Numbers are levels of pino and bunyan, where 50 is error. The level panic says what it is.
+// jsonLevel parses a JSON line. Numbers are levels of pino and bunyan, where 50 is error. Level panic counts as a
+// crash.
 func jsonLevel(line []byte) (logLevel, bool) {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(line, &fields) != nil {
@@ -84,7 +85,7 @@ func jsonLevel(line []byte) (logLevel, bool) {
 	return levelNone, false
 }
 
-// logfmtLevel finds the level among the key=value pairs of a line, passing over what is quoted.
+// logfmtLevel finds the level in the key=value pairs of a line and skips quoted text.
 func logfmtLevel(line string) (string, bool) {
 	for line != "" {
 		line = strings.TrimLeft(line, " \t")
@@ -113,7 +114,7 @@ func logfmtLevel(line string) (string, bool) {
 	return "", false
 }
 
-// quoted is what stands before the closing quote, and what comes after it.
+// quoted splits a text at its closing quote.
 func quoted(text string) (inside, rest string) {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {
@@ -126,10 +127,10 @@ func quoted(text string) (inside, rest string) {
 	return text, ""
 }
 
-// maxLogLine bounds what is looked at of one line.
+// maxLogLine bounds the bytes classified per line.
 const maxLogLine = 64 << 10
 
-// logCount counts what is written to it, line by line. The zero value is ready; end counts a last line without its end.
+// logCount counts lines written to it. The zero value is ready; end counts a last line without a newline.
 type logCount struct {
 	lines, levelled, errors, panics int
 

@@ -12,15 +12,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// loki_lines: has Loki received lines of the application lately?
+// loki_lines: has Loki received recent log lines of the application?
 
 func lokiLinesKind() Kind {
 	return Kind{
 		Name:     "loki_lines",
-		Question: "Has Loki received log lines of the application lately?",
+		Question: "Has Loki received recent log lines of the application?",
 		Example:  "{within: 15m}",
 		Layer:    LayerLive,
-		Reads:    "GET on Loki (deployment.loki): an instant query; needs to reach it",
+		Reads:    "GET on Loki (deployment.loki): an instant query; needs network access to it",
 		MaxAge:   30 * time.Second,
 		Timeout:  10 * time.Second,
 		Alone:    true,
@@ -29,7 +29,7 @@ func lokiLinesKind() Kind {
 }
 
 type lokiLines struct {
-	Within schema.Duration `yaml:"within" default:"15m" min:"1m" doc:"how old the newest line may be"`
+	Within schema.Duration `yaml:"within" default:"15m" min:"1m" doc:"maximum age of the newest line"`
 }
 
 func (s *lokiLines) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -42,7 +42,8 @@ func (s *lokiLines) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if selector == "" {
 		app, err := p.View.AppService()
 		if err != nil || app.Name == "" {
-			return Result{}, Skip("deployment.loki.selector", "no selector is configured, and no compose service to make one of")
+			return Result{}, Skip("deployment.loki.selector",
+				"no selector is configured, and no compose service found to derive one from")
 		}
 		selector = fmt.Sprintf("{compose_service=%q}", app.Name)
 	}
@@ -68,9 +69,9 @@ func (s *lokiLines) judge(a answer) (Result, error) {
 	}
 	switch {
 	case a.Status == 400:
-		return Result{}, Needs("deployment.loki.selector", Unknownf(ReasonInvalid, "Loki refuses the selector"))
+		return Result{}, Needs("deployment.loki.selector", Unknownf(ReasonInvalid, "Loki rejected the selector"))
 	case a.Status != 200:
-		return Failed(ReasonUnhealthy, "Loki answers %d", a.Status), nil
+		return Failed(ReasonUnhealthy, "Loki returned %d", a.Status), nil
 	}
 	var body struct {
 		Status string `json:"status"`
@@ -81,18 +82,18 @@ func (s *lokiLines) judge(a answer) (Result, error) {
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(a.Body, &body); err != nil || body.Status != "success" {
-		return Failed(ReasonInvalid, "the address does not answer as Loki does"), nil
+		return Failed(ReasonInvalid, "response is not from Loki"), nil
 	}
 	lines := 0.0
 	for _, r := range body.Data.Result {
 		text, _ := r.Value[1].(string)
 		n, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return Failed(ReasonInvalid, "the address does not answer as Loki does"), nil
+			return Failed(ReasonInvalid, "response is not from Loki"), nil
 		}
 		lines += n
 	}
-	if lines > 0 { // NaN is not
+	if lines > 0 { // false for NaN
 		return Passed("Loki has lines of the application from the last %v", s.Within.Std()), nil
 	}
 	return Failed(ReasonStale, "Loki has no line of the application from the last %v", s.Within.Std()), nil

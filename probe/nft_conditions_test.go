@@ -204,7 +204,7 @@ func TestListeningPortsAsNobody(t *testing.T) {
 		failed <- err
 	}()
 	r := unanswered(<-failed)
-	expect(t, r, StateUnknown, ReasonPermissionDenied, "the loaded firewall rules cannot be read")
+	expect(t, r, StateUnknown, ReasonPermissionDenied, "loaded firewall rules cannot be read")
 	if !strings.Contains(r.Remedy, "CAP_NET_ADMIN") {
 		t.Error(r.Remedy)
 	}
