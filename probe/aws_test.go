@@ -30,7 +30,7 @@ func TestAWSWell(t *testing.T) {
 		r := look(t, p, kind, "{}")
 		if kind == "iam_user" {
 			// The caller's ARN has a path, so that who asked is told in full.
-			expect(t, r, StatePass, ReasonNone, "asked as user/teams/catalyst-backup")
+			expect(t, r, StatePass, ReasonNone, "checked as user/teams/catalyst-backup")
 		}
 		expect(t, r, StatePass, ReasonNone, detail)
 		hasNot(t, r, s.secret)

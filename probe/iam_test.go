@@ -194,7 +194,7 @@ func TestIAMUser(t *testing.T) {
 		detail string
 	}{
 		{"another user", nil, user, StatePass, ReasonNone,
-			"user uploader can upload to bucket catalyst-prod-backups, checked as  user/teams/catalyst-backup"},
+			"user uploader can upload to bucket catalyst-prod-backups, checked as user/teams/catalyst-backup"},
 		{"no such user", func(s *awsServer) { s.say("iam:GetUser", awsReply{status: 404, code: "NoSuchEntity"}) }, user,
 			StateFail, ReasonMissing, "user uploader does not exist"},
 		{"no such role", func(s *awsServer) {
