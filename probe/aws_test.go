@@ -24,7 +24,7 @@ func TestAWSWell(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(nil)
 	for kind, detail := range map[string]string{
-		"s3_bucket": "closed to the public, with a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup can upload",
+		"s3_bucket": "public access blocked and a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup can upload",
 		"s3_object": "latest/latest.sql.gz is 2h old, 2048 bytes, encrypted with AES256, not compared",
 	} {
 		r := look(t, p, kind, "{}")

@@ -96,7 +96,7 @@ func TestHTTPHealth_Statuses(t *testing.T) {
 		detail string
 	}{
 		{"{paths: [/204]}", StateWarn, ReasonEmpty, "returned 204"},
-		{"{paths: [/401, /ok]}", StateUnknown, ReasonPermissionDenied, "/401 answers 401"},
+		{"{paths: [/401, /ok]}", StateUnknown, ReasonPermissionDenied, "/401 returned 401"},
 		{"{paths: [/401, /down]}", StateFail, ReasonUnhealthy, "/down reports"},
 		{"{paths: [/429]}", StateUnknown, ReasonThreshold, "too many requests"},
 		{"{paths: [/ok, /401], components: [database]}", StateUnknown, ReasonPermissionDenied,

@@ -20,27 +20,28 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Markdown documents as rules look at them: sections with their paragraphs, list items, table rows and code blocks, each with its line.
+// Markdown documents as rules read them: sections with their paragraphs, list items, table rows and code blocks, each
+// with its line number.
 //
-// The library parses the blocks alone. Its inline parsers take quadratic time on hostile text (200 kB of "a*b_" take more than eight seconds), and
-// all that is wanted of a line is its words: emphasis, links, code spans and tags are taken out of it by expressions that run in linear time.
-// Containers nested deep in one line are quadratic too, and are refused.
+// The library parses blocks only. Its inline parsers take quadratic time on hostile text: 200 kB of "a*b_" take more
+// than eight seconds. Rules need only the words of a line, so linear-time expressions strip emphasis, links, code spans
+// and tags. Containers nested deep in one line are quadratic too and are rejected.
 
 const (
-	maxDocument = 1 << 20 // bytes; parsing the worst of this size takes two seconds
-	maxNesting  = 32      // quotes and lists that begin on one line
+	maxDocument = 1 << 20 // bytes; the worst input of this size takes two seconds to parse
+	maxNesting  = 32      // quotes and lists that start on one line
 	maxImages   = 20
 )
 
-// markdown is what a Markdown document holds. It is shared: nobody changes it.
+// markdown is a parsed Markdown document. It is shared and must not be modified.
 type markdown struct {
-	sections []mdSection // the first has no heading: it holds what stands before any
+	sections []mdSection // the first has no heading: it holds the text before the first heading
 	tables   []mdTable
 	images   []mdImage
-	conflict int // line of the first conflict of a merge, 0 for none
+	conflict int // line of the first merge conflict, 0 for none
 }
 
-// mdSection is a heading and what follows it up to the next one.
+// mdSection is a heading and the text up to the next heading.
 type mdSection struct {
 	level  int // of the heading, 1 to 6; 0 for none
 	title  string
@@ -48,12 +49,12 @@ type mdSection struct {
 	blocks []mdBlock
 }
 
-// mdBlock is one piece of text that reads as one.
+// mdBlock is one block of text.
 type mdBlock struct {
 	form blockForm
 	line int
 	text string // without markup; cells of a row are separated by " | "
-	// prose is the text without its code spans: what a command holds is not written by hand.
+	// prose is the text without code spans, since commands are not prose.
 	prose string
 	// language of a code block, lower case.
 	language string
@@ -80,16 +81,16 @@ type mdRow struct {
 	cells []string
 }
 
-// mdImage is a picture that the document shows.
+// mdImage is an image in the document.
 type mdImage struct {
 	line   int
 	target string
 }
 
-// errNotText says that a file holds something else than text.
-var errNotText = errors.New("not text in UTF-8")
+// errNotText is the error for a file that is not text.
+var errNotText = errors.New("not UTF-8 text")
 
-// readMarkdown reads a document of the deployment. Beside those of files.Read the error is errNotText, for notRead.
+// readMarkdown reads a document of the deployment. Errors are those of files.Load and errNotText; see notRead.
 func readMarkdown(p *Pass, path string) (*markdown, error) {
 	return files.Load(p.Files, path, "markdown", maxDocument, func(data []byte, _ fs.FileInfo) (*markdown, error) {
 		return parseMarkdown(data)
@@ -102,10 +103,10 @@ var (
 	mdContainers  = regexp.MustCompile(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
 )
 
-// mergeConflict is where git could not merge two versions and left both.
+// mergeConflict matches an unresolved git merge conflict.
 var mergeConflict = regexp.MustCompile(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
 
-// parseMarkdown makes a document of its bytes.
+// parseMarkdown parses a document.
 func parseMarkdown(data []byte) (*markdown, error) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
@@ -115,12 +116,12 @@ func parseMarkdown(data []byte) (*markdown, error) {
 		return nil, fmt.Errorf("%w: an HTML page", errNotText)
 	}
 	data = bytes.ReplaceAll(bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n")), []byte("\r"), []byte("\n"))
-	// What a site generator reads is blanked, so that lines keep their numbers.
+	// Front matter is replaced by empty lines to keep the line numbers.
 	if front := mdFrontMatter.Find(data); front != nil {
 		data = append(bytes.Repeat([]byte("\n"), bytes.Count(front, []byte("\n"))), data[len(front):]...)
 	}
 	if mdContainers.Match(data) {
-		return nil, fmt.Errorf("%w: more than %d quotes and lists in one line", errNotText, maxNesting)
+		return nil, fmt.Errorf("%w: more than %d nested quotes and lists on one line", errNotText, maxNesting)
 	}
 	blocks := parser.NewParser(
 		parser.WithBlockParsers(parser.DefaultBlockParsers()...),
@@ -140,7 +141,7 @@ func parseMarkdown(data []byte) (*markdown, error) {
 	return r.doc, nil
 }
 
-// markdownReader makes a document of the library's tree.
+// markdownReader converts the library's tree.
 type markdownReader struct {
 	source []byte
 	ends   []int // offsets of the line ends
@@ -148,10 +149,10 @@ type markdownReader struct {
 	last   int // line of the last block
 }
 
-// lineAt is the line, from 1, of an offset.
+// lineAt returns the line, from 1, of an offset.
 func (r *markdownReader) lineAt(offset int) int { return 1 + sort.SearchInts(r.ends, offset) }
 
-// raw is the text of a block with the line it begins on.
+// raw returns the text of a block and its first line.
 func (r *markdownReader) raw(n ast.Node) (text string, line int) {
 	lines := n.Lines()
 	var b strings.Builder
@@ -168,7 +169,7 @@ func (r *markdownReader) raw(n ast.Node) (text string, line int) {
 	return b.String(), r.last
 }
 
-// children reads what a node holds; form is that of its first text.
+// children reads the children of a node; form is the form of the first text block.
 func (r *markdownReader) children(parent ast.Node, form blockForm) {
 	for n := parent.FirstChild(); n != nil; n = n.NextSibling() {
 		switch n := n.(type) {
@@ -211,7 +212,7 @@ func (r *markdownReader) children(parent ast.Node, form blockForm) {
 // text adds a paragraph or list item.
 func (r *markdownReader) text(form blockForm, raw string, line int) {
 	if mdLinkAlone.MatchString(raw) {
-		form = paragraphBlock // of a table of contents, not a step
+		form = paragraphBlock // an entry of a table of contents, not a step
 	}
 	for _, m := range mdImageLink.FindAllStringSubmatchIndex(raw, maxImages) {
 		target := ""

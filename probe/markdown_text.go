@@ -7,7 +7,7 @@ import (
 	"unicode"
 )
 
-// What a reader sees of a piece of Markdown, and what of it is still to be written. Every expression runs in linear time.
+// The visible text of Markdown, and the blanks left in it. Every expression runs in linear time.
 
 var (
 	mdComment        = regexp.MustCompile(`(?s)<!--.*?(?:-->|\z)`)
@@ -21,8 +21,8 @@ var (
 	mdEscaped        = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
 )
 
-// plainText is what a reader sees of a text: no comments, tags, links' targets and emphasis. What stands in angle brackets and is no tag of HTML's
-// stays: it is a blank to be filled in.
+// plainText returns the visible text: without comments, tags, link targets and emphasis. Text in angle brackets that is
+// not an HTML tag stays, since it is a blank to fill in.
 func plainText(raw string) string {
 	s := mdComment.ReplaceAllString(raw, " ")
 	s = mdLinkDefinition.ReplaceAllString(s, "")
@@ -39,7 +39,7 @@ func plainText(raw string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// isHTMLTag knows the elements that people write into Markdown.
+// isHTMLTag reports whether name is an HTML element that is common in Markdown.
 func isHTMLTag(name string) bool {
 	return slices.Contains([]string{
 		"a", "abbr", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl", "dt", "em", "font", "h1", "h2", "h3", "h4", "h5",
@@ -48,7 +48,7 @@ func isHTMLTag(name string) bool {
 	}, strings.ToLower(name))
 }
 
-// countWords counts what holds a letter.
+// countWords counts the fields with at least one letter.
 func countWords(s string) int {
 	n := 0
 	for _, field := range strings.Fields(s) {
@@ -59,19 +59,19 @@ func countWords(s string) int {
 	return n
 }
 
-// documentBlank is what people write where a text is still to be written. It differs from the placeholders of secrets: "password" and "example" are
-// common words of a text, and <service-name> is a parameter of a command that is told in a sentence.
+// documentBlank matches text that marks an unfinished part of a document. It differs from the placeholders of secrets:
+// "password" and "example" are common words of prose, and <service-name> is a parameter of a command.
 var documentBlank = regexp.MustCompile(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
 	`|(?i:\btbd\b|\bto be (?:determined|defined|decided|announced|confirmed|written|documented|filled(?: in)?)[ \t]*(?:[.;)\]|]|$))` +
 	`|(?i:\btodo:|\blorem ipsum\b|\bcoming soon\b|\bfill (?:this|me) in\b|\b(?:change|replace)[-_ ]?me\b|\bplaceholder text\b)` +
 	`|(?i:\b(?:insert|enter|describe|add|write|list|explain|put) (?:[a-z-]+ ){0,5}here\b)` +
 	`|(?i:[\[<{](?:your|insert|enter|fill|company|team|phone|e-?mail|contact|describe|person)\b[^\]>}\n]{0,80}[\]>}])` +
 	`|(?i:\[(?:name|date|title|url)\b[^\]\n]{0,80}\])` +
-	// A whole piece, or all behind its label, in the brackets of a template: Symptoms: [what does the engineer see].
+	// A whole block, or all text after a label, in brackets: Symptoms: [what does the engineer see].
 	`|(?:\A|:)[\s_*]*\[[^\[\]\n]+ [^\[\]\n]+\][\s_*]*\z|(?:\A|:)[\s_*]*<[^<>\n]+ [^<>\n]+>[\s_*]*\z` +
 	`|(?i:(?:\A|:)[\s*_(]*[_*(](?:describe|fill in|insert|enter|explain|provide|specify|replace|your|step \d+ of)\b[^_*\n]*[_*)]+\s*\z)` +
 	`|\b(?i:x{1,2}|n) (?:hours?|hrs?|minutes?|mins?|days?)\b` +
 	`|\{\{[^}\n]{0,80}\}\}|_{4,}|\.{5,}|\?{3,}`)
 
-// isBlank reports whether a piece of text still has to be written.
+// isBlank reports whether a block of text is unfinished.
 func isBlank(prose string) bool { return documentBlank.MatchString(prose) }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// sampleNames reads Prometheus' text format, or OpenMetrics, and returns the names of its samples. Line is that of the first fault, from 1; 0 where
-// there is none.
+// sampleNames parses the Prometheus text format or OpenMetrics and returns the sample names. Line is the first invalid
+// line, from 1; 0 when all lines are valid.
 func sampleNames(text string) (names map[string]bool, line int) {
 	names = map[string]bool{}
 	n := 0
@@ -25,13 +25,14 @@ func sampleNames(text string) (names map[string]bool, line int) {
 	return names, 0
 }
 
-// endsOpenMetrics reports whether a text ends as OpenMetrics must, and nowhere before.
+// endsOpenMetrics reports whether the text has exactly one # EOF, at its end.
 func endsOpenMetrics(text string) bool {
 	_, after, found := strings.Cut("\n"+text, "\n# EOF")
 	return found && strings.TrimSpace(after) == ""
 }
 
-// sampleName is the name of one sample: name{label="value",…} number timestamp, and in OpenMetrics an exemplar after a #.
+// sampleName returns the name of one sample: name{label="value",…} number timestamp, and in OpenMetrics an exemplar
+// after a #.
 func sampleName(line string) (string, bool) {
 	end := 0
 	for end < len(line) && isNameByte(line[end], end) {
@@ -48,7 +49,7 @@ func sampleName(line string) (string, bool) {
 			return "", false
 		}
 	} else if rest == line[end:] {
-		return "", false // nothing between name and value
+		return "", false // no space between name and value
 	}
 	rest, _, _ = strings.Cut(rest, " # ")
 	fields := strings.Fields(rest)
@@ -67,7 +68,7 @@ func isNameByte(c byte, at int) bool {
 	return c == '_' || c == ':' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || at > 0 && c >= '0' && c <= '9'
 }
 
-// afterLabels is what comes after the closing brace of label pairs.
+// afterLabels returns the text after the closing brace of the labels.
 func afterLabels(text string) (string, bool) {
 	for {
 		text = strings.TrimLeft(text, " \t")

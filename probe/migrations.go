@@ -13,18 +13,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// migrations: does the deployment bring its database's migrations, numbered without gap or duplicate, none of them empty?
+// migrations: does the deployment contain its database migrations, numbered without gaps or duplicates, none empty?
 //
-// What a file is, its name tells (migrations_names.go); other files of the folder are ignored. A file that holds comments alone is empty: it
-// changes nothing, and the tool that ran it believes that it did.
+// The file name decides what a file is (migrations_names.go); other files in the folder are ignored. A file with
+// comments only is empty: it changes nothing, but the migration tool records it as applied.
 
 func migrationsKind() Kind {
 	return Kind{
 		Name:     "migrations",
-		Question: "Are there database migrations, numbered without gap or duplicate and none of them empty?",
+		Question: "Are there database migrations, numbered without gaps or duplicates and none of them empty?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "the names in the migrations folder and the first MiB of each migration; needs to list and read them",
+		Reads:    "the file names in the migrations folder and the first MiB of each migration; needs permission to list and read them",
 		Values:   []*Value{Migrations},
 		Alone:    true,
 		New:      func() any { return &migrations{} },
@@ -33,30 +33,30 @@ func migrationsKind() Kind {
 
 const (
 	maxMigrations    = 10_000  // entries of the folder
-	maxMigrationHead = 1 << 20 // bytes looked through for a statement
+	maxMigrationHead = 1 << 20 // bytes searched for a statement
 )
 
 type migrations struct {
 	From int `yaml:"from" min:"0" doc:"number of the oldest migration, where older ones were squashed; 0 or 1 when not set" default:"0"`
 }
 
-// migrationFile is one migration as it was found.
+// migrationFile is one migration with its content.
 type migrationFile struct {
 	migrationName
 	content migrationContent
-	err     error // of reading it
+	err     error // from reading it
 }
 
 type migrationContent int
 
 const (
 	migrationStatements migrationContent = iota
-	migrationEmpty                       // comments and transaction control alone
+	migrationEmpty                       // comments and transaction control only
 	migrationNotText                     // binary
-	migrationNoEnd                       // nothing but comments as far as it was looked at
-	migrationConflict                    // with what git could not merge in it
-	migrationElsewhere                   // a pointer of Git LFS
-	migrationPage                        // an HTML page that was saved in its place
+	migrationNoEnd                       // comments only within the first MiB
+	migrationConflict                    // with an unresolved merge conflict
+	migrationElsewhere                   // a Git LFS pointer
+	migrationPage                        // an HTML page saved under its name
 )
 
 func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -69,7 +69,7 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 		if err := unseen(p, place, "migrations"); err != nil {
 			return Result{}, err
 		}
-		return Result{}, Skip("deployment.migrations", "no migrations folder was found")
+		return Result{}, Skip("deployment.migrations", "migrations folder not found")
 	}
 	shown := p.Deployment.Rel(dir)
 	names, err := migrationNames(p, dir)
@@ -88,7 +88,7 @@ func (m *migrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return m.judge(found, shown), nil
 }
 
-// migrationNames lists the migrations of a folder by name.
+// migrationNames lists the migrations in a folder by file name.
 func migrationNames(p *Pass, dir string) ([]migrationName, error) {
 	all, err := p.Files.Names(dir, maxMigrations)
 	if err != nil {
@@ -107,7 +107,7 @@ func migrationNames(p *Pass, dir string) ([]migrationName, error) {
 
 type migrationNamesKey struct{ dir string }
 
-// readMigration looks into one migration. A file larger than what is looked through is judged by its head.
+// readMigration reads one migration. A file larger than maxMigrationHead is judged by its head.
 func readMigration(cache *files.Cache, path string) (migrationContent, error) {
 	content, err := files.Load(cache, path, "migration", maxMigrationHead, func(data []byte, _ fs.FileInfo) (migrationContent, error) {
 		return contentOf(data, filepath.Ext(path) == ".go"), nil
@@ -146,7 +146,7 @@ func contentOf(data []byte, program bool) migrationContent {
 	return migrationEmpty
 }
 
-// judge judges the migrations of a folder; shown is its name for people.
+// judge checks the migrations of a folder; shown is its display name.
 func (m *migrations) judge(found []migrationFile, shown string) Result {
 	style := styleOf(found)
 	var f Findings
@@ -162,7 +162,7 @@ func (m *migrations) judge(found []migrationFile, shown string) Result {
 	versions := versionsOf(used)
 	f.Measure(Migrations.Of(float64(len(versions))))
 	if len(versions) == 0 {
-		f.Fail(ReasonMissing, "%s holds no migration: files such as 001_initial_schema.sql, 000001_initial_schema.up.sql or V1__initial_schema.sql are looked for", shown)
+		f.Fail(ReasonMissing, "%s contains no migration: expected files such as 001_initial_schema.sql, 000001_initial_schema.up.sql or V1__initial_schema.sql", shown)
 		return f.Result("")
 	}
 	for _, file := range used {
@@ -175,15 +175,15 @@ func (m *migrations) judge(found []migrationFile, shown string) Result {
 		}
 	}
 	for _, gap := range gaps(versions, m.From) {
-		f.Fail(ReasonMissing, "%s: %s: was a file lost, or squashed (then say so with from)?", shown, gap)
+		f.Fail(ReasonMissing, "%s: %s. Restore the file, or set from if older migrations were squashed", shown, gap)
 	}
 	if strangers > 0 {
-		f.Warn(ReasonMismatch, "%s: %d files are numbered in another way than the rest (%s), so that its tool overlooks them", shown, strangers, style)
+		f.Warn(ReasonMismatch, "%s: %d files use a different numbering than the rest (%s), so the migration tool ignores them", shown, strangers, style)
 	}
-	return f.Result("%s holds the migrations %s to %s, %d in all (%s)", shown, versions[0].text, versions[len(versions)-1].text, len(versions), style)
+	return f.Result("%s contains migrations %s to %s, %d in total (%s)", shown, versions[0].text, versions[len(versions)-1].text, len(versions), style)
 }
 
-// judgeMigration judges what one file holds.
+// judgeMigration checks the content of one file.
 func judgeMigration(f *Findings, file migrationFile, shown string) {
 	at := shown + "/" + file.file
 	if file.err != nil {
@@ -197,24 +197,24 @@ func judgeMigration(f *Findings, file migrationFile, shown string) {
 	switch file.content {
 	case migrationEmpty:
 		if file.down {
-			f.Warn(ReasonEmpty, "%s holds no statement: it takes nothing back", at)
+			f.Warn(ReasonEmpty, "%s contains no statement: it reverts nothing", at)
 		} else {
-			f.Fail(ReasonEmpty, "%s holds no statement", at)
+			f.Fail(ReasonEmpty, "%s contains no statement", at)
 		}
 	case migrationNotText:
-		f.Fail(ReasonInvalid, "%s is no text", at)
+		f.Fail(ReasonInvalid, "%s is not a text file", at)
 	case migrationConflict:
-		f.Fail(ReasonInvalid, "%s: the conflict of a merge is not resolved", at)
+		f.Fail(ReasonInvalid, "%s has an unresolved merge conflict", at)
 	case migrationElsewhere:
-		f.Fail(ReasonMissing, "%s is a pointer of Git LFS, the migration itself is elsewhere: run `git lfs pull`", at)
+		f.Fail(ReasonMissing, "%s is a Git LFS pointer, not the migration itself: run `git lfs pull`", at)
 	case migrationPage:
 		f.Fail(ReasonInvalid, "%s is an HTML page", at)
 	case migrationNoEnd:
-		f.Fail(ReasonInvalid, "%s holds no statement in its first MiB", at)
+		f.Fail(ReasonInvalid, "%s contains no statement in its first MiB", at)
 	}
 }
 
-// judgePairs judges whether what goes up comes down, where the team writes both.
+// judgePairs checks that up and down files match where the team writes both.
 func judgePairs(f *Findings, used []migrationFile, shown string) {
 	up, down := map[string]bool{}, map[string]bool{}
 	for _, file := range used {
@@ -230,7 +230,7 @@ func judgePairs(f *Findings, used []migrationFile, shown string) {
 	for _, file := range used {
 		switch key := file.key(); {
 		case file.down && !up[key]:
-			f.Fail(ReasonMissing, "%s/%s takes back what no file makes", shown, file.file)
+			f.Fail(ReasonMissing, "%s/%s reverts a migration that does not exist", shown, file.file)
 		case file.style == styleMigrate && !file.down && len(down) > 0 && !down[key]:
 			if alone++; first == "" {
 				first = file.file
@@ -238,6 +238,6 @@ func judgePairs(f *Findings, used []migrationFile, shown string) {
 		}
 	}
 	if alone > 0 {
-		f.Warn(ReasonMissing, "%s: of those with a number, %d have no down file as the others do, the first is %s", shown, alone, first)
+		f.Warn(ReasonMissing, "%s: %d numbered migrations have no down file, unlike the others; the first is %s", shown, alone, first)
 	}
 }

@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// How tools for migrations name and number their files, and what of a file is a statement.
+// How migration tools name and number their files, and what counts as a statement in a file.
 
-// Styles of naming, as told to people.
+// Naming styles, as shown to users.
 const (
 	styleMigrate  = "golang-migrate" // 000001_name.up.sql and 000001_name.down.sql
-	styleFlyway   = "flyway"         // V1__name.sql, V1.1__name.sql, U1__name.sql takes back, R__name.sql is repeated
+	styleFlyway   = "flyway"         // V1__name.sql, V1.1__name.sql, U1__name.sql reverts, R__name.sql is repeatable
 	styleNumbered = "numbered"       // 001_name.sql, 20240101120000_name.sql; goose, dbmate, sql-migrate, psql in a loop
 )
 
-// migrationName is what the name of a migration tells. Names with control characters are none.
+// migrationName is a parsed file name. Names with control characters do not parse.
 type migrationName struct {
 	file       string
 	style      string
@@ -53,7 +53,7 @@ func parseMigrationName(file string) (migrationName, bool) {
 	return name, true
 }
 
-// numberParts splits a number like 001 or 1.02 into its parts, in a form that equal numbers share: without leading zeros, and 1.0 is 1.
+// numberParts splits a number such as 001 or 1.02 into canonical parts: without leading zeros, and 1.0 becomes 1.
 func numberParts(digits string) []string {
 	var number []string
 	for part := range strings.SplitSeq(digits, ".") {
@@ -69,15 +69,15 @@ func numberParts(digits string) []string {
 	return number
 }
 
-// compareNumbers orders numbers in the form of numberParts.
+// compareNumbers orders numbers as returned by numberParts.
 func compareNumbers(a, b []string) int {
 	return slices.CompareFunc(a, b, func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
 }
 
-// key is the number in a form that equal numbers share.
+// key is the canonical form of the number.
 func (n migrationName) key() string { return strings.Join(n.number, ".") }
 
-// styleOf is the style of most files.
+// styleOf returns the style that most files use.
 func styleOf(found []migrationFile) string {
 	count := map[string]int{}
 	for _, f := range found {
@@ -92,7 +92,7 @@ func styleOf(found []migrationFile) string {
 	return best
 }
 
-// migrationVersion is a number with the files that have it; those that take back are not counted.
+// migrationVersion is a number with its files; files that revert are not counted.
 type migrationVersion struct {
 	number []string
 	text   string
@@ -121,8 +121,8 @@ func versionsOf(used []migrationFile) []migrationVersion {
 	return versions
 }
 
-// gaps tells which numbers are missing. A number of ten digits or more is a time, between which there are always gaps. Where all numbers are
-// multiples of ten (a hundred, a thousand), that is the step.
+// gaps lists the missing numbers. A number of ten digits or more is a timestamp, where gaps are normal. Where all
+// numbers are multiples of ten (a hundred, a thousand), that is the step.
 func gaps(versions []migrationVersion, from int) []string {
 	var numbers []int
 	width := 0
@@ -152,7 +152,7 @@ func gaps(versions []migrationVersion, from int) []string {
 	var missing []string
 	for _, n := range numbers {
 		switch first, last := before+step, n-step; {
-		case n <= before: // a minor number of the same major, or one from before the squash
+		case n <= before: // a minor number of the same major, or older than the squash
 			continue
 		case first == last:
 			missing = append(missing, write(first)+" is missing")
@@ -164,16 +164,16 @@ func gaps(versions []migrationVersion, from int) []string {
 	return missing
 }
 
-// markers of the tools that keep both directions in one file: goose, sql-migrate, dbmate.
+// Markers of the tools that keep both directions in one file: goose, sql-migrate, dbmate.
 var (
 	upMarker   = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*up\b.*$`)
 	downMarker = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*down\b.*$`)
-	// transaction control changes nothing by itself.
+	// Transaction control alone changes nothing.
 	transactionWord = regexp.MustCompile(`(?i)^(?:begin|commit|end|start\s+transaction)` +
 		`(?:[\s,]+(?:work|transaction|tran|isolation|level|read|write|only|uncommitted|committed|repeatable|serializable|and|no|chain))*\s*(?:;|$)`)
 )
 
-// hasStatement reports whether SQL holds more than comments and transaction control in the direction up.
+// hasStatement reports whether the up direction has more than comments and transaction control.
 func hasStatement(sql string) bool {
 	sql = strings.TrimPrefix(sql, "\uFEFF")
 	if up := upMarker.FindStringIndex(sql); up != nil {
@@ -189,7 +189,7 @@ func hasStatement(sql string) bool {
 			return false
 		case strings.HasPrefix(sql, "--"), strings.HasPrefix(sql, "#"):
 			_, sql, _ = strings.Cut(sql, "\n")
-		case strings.HasPrefix(sql, "/*!"): // MySQL runs what stands in these
+		case strings.HasPrefix(sql, "/*!"): // MySQL executes these
 			return true
 		case strings.HasPrefix(sql, "/*"):
 			sql = sql[commentEnd(sql):]
@@ -203,7 +203,7 @@ func hasStatement(sql string) bool {
 	}
 }
 
-// commentEnd is the length of the comment that sql begins with; PostgreSQL's may hold others.
+// commentEnd returns the length of the comment at the start of sql. PostgreSQL allows nested comments.
 func commentEnd(sql string) int {
 	depth := 0
 	for i := 0; i+1 < len(sql); i++ {

@@ -43,8 +43,8 @@ func TestMigrationsJudgement(t *testing.T) {
 		detail string
 		count  float64
 	}{
-		"one":                 {0, "001_a.sql", StatePass, ReasonNone, "001 to 001, 1 in all (numbered)", 1},
-		"in order":            {0, "001_a.sql 002_b.sql 003_c.sql", StatePass, ReasonNone, "001 to 003, 3 in all", 3},
+		"one":                 {0, "001_a.sql", StatePass, ReasonNone, "001 to 001, 1 in total (numbered)", 1},
+		"in order":            {0, "001_a.sql 002_b.sql 003_c.sql", StatePass, ReasonNone, "001 to 003, 3 in total", 3},
 		"from zero":           {0, "0_a.sql 1_b.sql", StatePass, ReasonNone, "", 2},
 		"past ten":            {0, "1_a.sql 2_a.sql 3_a.sql 4_a.sql 5_a.sql 6_a.sql 7_a.sql 8_a.sql 9_a.sql 10_a.sql 11_a.sql", StatePass, ReasonNone, "1 to 11", 11},
 		"dashes":              {0, "01-a.sql 02-b.sql", StatePass, ReasonNone, "", 2},
@@ -59,31 +59,31 @@ func TestMigrationsJudgement(t *testing.T) {
 		"tens and one":        {0, "010_a.sql 011_b.sql", StateFail, ReasonMissing, "001 to 009 are missing", 2},
 		"duplicate":           {0, "001_a.sql 001_b.sql", StateFail, ReasonInvalid, "001_a.sql and 001_b.sql have the same number", 1},
 		"duplicate by value":  {0, "001_a.sql 1_b.sql", StateFail, ReasonInvalid, "same number", 1},
-		"empty":               {0, "001_a.sql|empty 002_b.sql", StateFail, ReasonEmpty, "db/002_b.sql holds no statement", 2},
+		"empty":               {0, "001_a.sql|empty 002_b.sql", StateFail, ReasonEmpty, "db/002_b.sql contains no statement", 2},
 		"times":               {0, "20240101120000_a.sql 20240301120000_b.sql", StatePass, ReasonNone, "", 2},
 		"same time":           {0, "20240101120000_a.sql 20240101120000_b.sql", StateFail, ReasonInvalid, "same number", 1},
 		"numbers, then times": {0, "00001_a.sql 00002_b.sql 20240301120000_c.sql", StatePass, ReasonNone, "00001 to 20240301120000", 3},
 		"huge numbers":        {0, "9999999999999999999_a.sql 10000000000000000000_b.sql", StatePass, ReasonNone, "9999999999999999999 to 10000000000000000000", 2},
 
-		"pairs":                {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql 000002_b.down.sql", StatePass, ReasonNone, "000001 to 000002, 2 in all (golang-migrate)", 2},
+		"pairs":                {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql 000002_b.down.sql", StatePass, ReasonNone, "000001 to 000002, 2 in total (golang-migrate)", 2},
 		"up alone":             {0, "000001_a.up.sql 000002_b.up.sql", StatePass, ReasonNone, "", 2},
-		"one down missing":     {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql", StateWarn, ReasonMissing, "1 have no down file as the others do, the first is 000002_b.up.sql", 2},
-		"down alone":           {0, "000001_a.up.sql 000001_a.down.sql 000002_b.down.sql", StateFail, ReasonMissing, "000002_b.down.sql takes back what no file makes", 1},
-		"empty down":           {0, "000001_a.up.sql|empty 000001_a.down.sql", StateWarn, ReasonEmpty, "takes nothing back", 1},
-		"empty up":             {0, "empty 000001_a.up.sql|000001_a.down.sql", StateFail, ReasonEmpty, "000001_a.up.sql holds no statement", 1},
+		"one down missing":     {0, "000001_a.up.sql 000001_a.down.sql 000002_b.up.sql", StateWarn, ReasonMissing, "1 numbered migrations have no down file, unlike the others; the first is 000002_b.up.sql", 2},
+		"down alone":           {0, "000001_a.up.sql 000001_a.down.sql 000002_b.down.sql", StateFail, ReasonMissing, "000002_b.down.sql reverts a migration that does not exist", 1},
+		"empty down":           {0, "000001_a.up.sql|empty 000001_a.down.sql", StateWarn, ReasonEmpty, "reverts nothing", 1},
+		"empty up":             {0, "empty 000001_a.up.sql|000001_a.down.sql", StateFail, ReasonEmpty, "000001_a.up.sql contains no statement", 1},
 		"two ups":              {0, "000001_a.up.sql 000001_b.up.sql", StateFail, ReasonInvalid, "same number", 1},
 		"other name for down":  {0, "000001_a.up.sql 000001_b.down.sql", StatePass, ReasonNone, "", 1},
 		"gap among pairs":      {0, "000001_a.up.sql 000003_b.up.sql", StateFail, ReasonMissing, "000002 is missing", 2},
-		"flyway":               {0, "V1__a.sql V1.1__b.sql V1_2__c.sql V2__d.sql R__views.sql U2__d.sql", StatePass, ReasonNone, "V1 to V2, 4 in all (flyway)", 4},
+		"flyway":               {0, "V1__a.sql V1.1__b.sql V1_2__c.sql V2__d.sql R__views.sql U2__d.sql", StatePass, ReasonNone, "V1 to V2, 4 in total (flyway)", 4},
 		"flyway past ten":      {0, "V1.9__a.sql V1.10__b.sql", StatePass, ReasonNone, "V1.9 to V1.10", 2},
 		"flyway gap":           {0, "V1__a.sql V3__b.sql", StateFail, ReasonMissing, "2 is missing", 2},
 		"flyway twice":         {0, "V1__a.sql V1.0__b.sql", StateFail, ReasonInvalid, "V1.0__b.sql and V1__a.sql", 1},
 		"flyway twice by sign": {0, "V1.2__a.sql V1_2__b.sql", StateFail, ReasonInvalid, "same number", 1},
-		"flyway undo alone":    {0, "V1__a.sql U2__b.sql", StateFail, ReasonMissing, "U2__b.sql takes back", 1},
+		"flyway undo alone":    {0, "V1__a.sql U2__b.sql", StateFail, ReasonMissing, "U2__b.sql reverts", 1},
 		"empty repeatable":     {0, "V1__a.sql|empty R__b.sql", StateFail, ReasonEmpty, "R__b.sql", 1},
-		"repeatable alone":     {0, "R__b.sql", StateFail, ReasonMissing, "holds no migration", 0},
-		"two styles":           {0, "000001_a.up.sql 000001_a.down.sql 002_b.sql", StateWarn, ReasonMismatch, "1 files are numbered in another way than the rest (golang-migrate)", 1},
-		"none":                 {0, "", StateFail, ReasonMissing, "holds no migration", 0},
+		"repeatable alone":     {0, "R__b.sql", StateFail, ReasonMissing, "contains no migration", 0},
+		"two styles":           {0, "000001_a.up.sql 000001_a.down.sql 002_b.sql", StateWarn, ReasonMismatch, "1 files use a different numbering than the rest (golang-migrate)", 1},
+		"none":                 {0, "", StateFail, ReasonMissing, "contains no migration", 0},
 		"worst of several":     {0, "empty 001_a.sql|001_b.sql|003_c.sql", StateFail, ReasonEmpty, "002 is missing", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -160,12 +160,12 @@ func TestHasStatement(t *testing.T) {
 func TestMigrationsFolder(t *testing.T) {
 	p := newPass(t, folder{"deployment/migrations/001_a.sql": "select 1", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
 	r := look(t, p, "migrations", "{}")
-	expect(t, r, StatePass, ReasonNone, "deployment/migrations holds the migrations 001 to 001, 1 in all")
+	expect(t, r, StatePass, ReasonNone, "deployment/migrations contains migrations 001 to 001, 1 in total")
 
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "migrations", "{}"), StateSkip, ReasonNotConfigured, "no migrations folder")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "migrations", "{}"), StateSkip, ReasonNotConfigured, "migrations folder not found")
 	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db cannot be listed")
 	expect(t, look(t, newPass(t, folder{"db": ""}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonInvalid, "not a directory")
-	expect(t, look(t, newPass(t, folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db holds no migration")
+	expect(t, look(t, newPass(t, folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db contains no migration")
 
 	for name, tt := range map[string]struct {
 		make   func(path string) error
@@ -174,7 +174,7 @@ func TestMigrationsFolder(t *testing.T) {
 		detail string
 	}{
 		"zero bytes": {func(path string) error { return os.WriteFile(path, nil, 0o600) }, StateFail, ReasonEmpty, "no statement"},
-		"binary":     {func(path string) error { return os.WriteFile(path, []byte("PGDMP\x00"), 0o600) }, StateFail, ReasonInvalid, "no text"},
+		"binary":     {func(path string) error { return os.WriteFile(path, []byte("PGDMP\x00"), 0o600) }, StateFail, ReasonInvalid, "not a text file"},
 		"fifo":       {func(path string) error { return syscall.Mkfifo(path, 0o600) }, StateFail, ReasonInvalid, "named pipe"},
 		"directory":  {func(path string) error { return os.Mkdir(path, 0o700) }, StateFail, ReasonInvalid, "directory"},
 		"loop":       {func(path string) error { return os.Symlink("001_a.sql", path) }, StateFail, ReasonInvalid, "symbolic links"},
@@ -185,7 +185,7 @@ func TestMigrationsFolder(t *testing.T) {
 		"large, no end": {func(path string) error {
 			return os.WriteFile(path, []byte(strings.Repeat("\n", maxMigrationHead)+"select 1;"), 0o600)
 		}, StateFail, ReasonInvalid, "first MiB"},
-		"large and binary": {func(path string) error { return os.WriteFile(path, make([]byte, maxMigrationHead+1), 0o600) }, StateFail, ReasonInvalid, "no text"},
+		"large and binary": {func(path string) error { return os.WriteFile(path, make([]byte, maxMigrationHead+1), 0o600) }, StateFail, ReasonInvalid, "not a text file"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPass(t, folder{"migrations/002_b.sql": "select 1"}, deployment.Settings{})

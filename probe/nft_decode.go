@@ -10,22 +10,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Reading one rule out of the kernel's message. What is not understood is kept as such: a condition that is left out would make a rule look wider
-// than it is.
+// Decoding one rule from the kernel's message. Unsupported parts are kept as opaque: dropping a condition would make a
+// rule look broader than it is.
 
-// nftOpaque is an expression of a kind that is not read here.
+// nftOpaque is an expression of an unsupported kind, by its name.
 type nftOpaque string
 
-// leads tells of the kinds that may change where a packet goes.
+// leads reports whether the kind may change a packet's destination.
 func (o nftOpaque) leads() bool { return o == "tproxy" || o == "nat" || o == "redir" || o == "" }
 
 // nftUntracked is the statement notrack.
 type nftUntracked struct{}
 
-// addRule reads one rule out of its message.
+// addRule decodes one rule.
 func (rs *nftRuleset) addRule(data []byte) error {
 	if len(data) < 4 {
-		return errors.New("a rule is cut short")
+		return errors.New("truncated rule message")
 	}
 	ad, err := netlink.NewAttributeDecoder(data[4:])
 	if err != nil {
@@ -62,7 +62,7 @@ func (rs *nftRuleset) addRule(data []byte) error {
 	return nil
 }
 
-// noteEffect notes what an expression does to other rules: to sets that it writes, and to where packets go.
+// noteEffect records the effect of an expression on other rules: sets that it writes, and destinations that it changes.
 func (rs *nftRuleset) noteEffect(t nftTable, e any) {
 	switch e := e.(type) {
 	case *expr.Dynset:
@@ -74,7 +74,7 @@ func (rs *nftRuleset) noteEffect(t nftTable, e any) {
 		if e != "dynset" && e != "" {
 			return
 		}
-		for name, set := range rs.sets { // one of them
+		for name, set := range rs.sets { // the set is unknown: any of them may change
 			set.changing = set.changing || name.nftTable == t
 		}
 	case *expr.Payload:
@@ -90,7 +90,7 @@ func (rs *nftRuleset) noteEffect(t nftTable, e any) {
 	}
 }
 
-// attributes are those of a message, numbers in the network's order of bytes.
+// attributes decodes the attributes of a message, with numbers in network byte order.
 func attributes(data []byte) (*netlink.AttributeDecoder, error) {
 	ad, err := netlink.NewAttributeDecoder(data)
 	if err == nil {
@@ -99,7 +99,7 @@ func attributes(data []byte) (*netlink.AttributeDecoder, error) {
 	return ad, err
 }
 
-// expression reads one expression; what cannot be read is opaque.
+// expression decodes one expression; one that cannot be decoded is opaque.
 func expression(family byte, data []byte) any {
 	ad, err := attributes(data)
 	if err != nil {
@@ -136,7 +136,7 @@ func expression(family byte, data []byte) any {
 	return e
 }
 
-// immediateVerdict reads the verdict out of an immediate expression; nil where it has none that is understood.
+// immediateVerdict decodes the verdict of an immediate expression; nil without a supported one.
 func immediateVerdict(body []byte) *expr.Verdict {
 	ad, err := attributes(body)
 	if err != nil {
@@ -154,7 +154,7 @@ func immediateVerdict(body []byte) *expr.Verdict {
 	return v
 }
 
-// dataVerdict reads the verdict out of data: of an immediate expression, or what a map's member leads to.
+// dataVerdict decodes a verdict from data: of an immediate expression or of a map element.
 func dataVerdict(data []byte) *expr.Verdict {
 	ad, err := attributes(data)
 	if err != nil {
@@ -172,7 +172,7 @@ func dataVerdict(data []byte) *expr.Verdict {
 	return v
 }
 
-// verdictOf reads a verdict; nil where its code is not told.
+// verdictOf decodes a verdict; nil if its code is missing.
 func verdictOf(data []byte) *expr.Verdict {
 	ad, err := attributes(data)
 	if err != nil {
@@ -182,7 +182,7 @@ func verdictOf(data []byte) *expr.Verdict {
 	for ad.Next() {
 		switch ad.Type() {
 		case unix.NFTA_VERDICT_CODE:
-			v.Kind, told = expr.VerdictKind(int32(ad.Uint32())), true // negative ones are those of chains
+			v.Kind, told = expr.VerdictKind(int32(ad.Uint32())), true // verdicts about chains are negative
 		case unix.NFTA_VERDICT_CHAIN:
 			v.Chain = ad.String()
 		}
@@ -193,7 +193,7 @@ func verdictOf(data []byte) *expr.Verdict {
 	return v
 }
 
-// emptyExpression is what an expression of that name is read into; nil where it is not read.
+// emptyExpression returns the type to decode an expression into; nil for unsupported kinds.
 func emptyExpression(name string) expr.Any {
 	switch name {
 	case "meta":

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// nftPacket is the first packet of a new connection that somebody on the internet makes to this host, whole and not in fragments. They choose what is
-// theirs to choose: the port they come from, and the marks that a connection may begin with or not.
+// nftPacket is the first, unfragmented packet of a new connection from the internet to this host. The sender chooses
+// its source port and any marks of a connection.
 type nftPacket struct {
 	udp  bool
 	port uint16
@@ -18,21 +18,21 @@ type nftPacket struct {
 	blur nftBlur
 }
 
-// nftBlur is what is not known of a packet any more, since a rule may have changed it.
+// nftBlur marks what is no longer known about a packet, since a rule may have changed it.
 type nftBlur struct {
-	state  bool // of its connection
-	source bool // whom it comes from
-	to     bool // the address it goes to
-	port   bool // the port it goes to
+	state  bool // state of its connection
+	source bool // source address
+	to     bool // destination address
+	port   bool // destination port
 }
 
 const (
-	// ctStateNew is the state of connection tracking of the packet (NF_CT_STATE_BIT(IP_CT_NEW)).
+	// ctStateNew is the packet's connection tracking state (NF_CT_STATE_BIT(IP_CT_NEW)).
 	ctStateNew = 8
-	// ctPriority is where connection tracking is done (NF_IP_PRI_CONNTRACK): before, there is no state.
+	// ctPriority is the priority of connection tracking (NF_IP_PRI_CONNTRACK): before it, there is no state.
 	ctPriority = -200
-	// tcpSYN are the flags of the packet, tcpFixed those that the sender does not choose: one with FIN, RST or ACK begins no connection, with URG,
-	// PSH, ECE or CWR (RFC 3168) it may.
+	// tcpSYN are the packet's flags, tcpFixed those that the sender cannot choose: FIN, RST or ACK start no connection; URG,
+	// PSH, ECE and CWR (RFC 3168) are free.
 	tcpSYN, tcpFixed = 0x02, 0x17
 )
 
@@ -43,7 +43,7 @@ func (p nftPacket) protocol() byte {
 	return unix.IPPROTO_TCP
 }
 
-// meta is what is told of the packet beside its content.
+// meta returns the packet's metadata.
 func (p nftPacket) meta(key expr.MetaKey) operand {
 	switch key {
 	case expr.MetaKeyIIFNAME:
@@ -70,7 +70,7 @@ func (p nftPacket) meta(key expr.MetaKey) operand {
 	return operand{}
 }
 
-// nftField is a part of the packet's headers.
+// nftField is a header field of the packet.
 type nftField int
 
 const (
@@ -83,8 +83,8 @@ const (
 	fieldFlags
 )
 
-// field tells which part an expression is about, and where in it that begins: RFC 791, RFC 8200, RFC 768 and RFC 9293 have the offsets. What is about
-// several is none of them.
+// field returns the header field that an expression reads, and the offset in it. RFC 791, RFC 8200, RFC 768 and RFC
+// 9293 define the offsets. An expression that spans several fields is fieldOther.
 func (p nftPacket) field(e *expr.Payload) (nftField, uint32) {
 	source, destination, protocol, size := uint32(12), uint32(16), uint32(9), uint32(4)
 	if !p.to.Is4() {
@@ -118,12 +118,12 @@ func (p nftPacket) field(e *expr.Payload) (nftField, uint32) {
 	return fieldOther, 0
 }
 
-// payload is what an expression loads.
+// payload returns the operand that an expression loads.
 func (p nftPacket) payload(e *expr.Payload) operand {
 	field, at := p.field(e)
 	switch {
 	case field == fieldSource && !p.blur.source:
-		mask := make([]byte, e.Len) // what is behind bits that are not asked about says nothing
+		mask := make([]byte, e.Len) // only a prefix from the first byte identifies an address block
 		for i := range mask {
 			if at == 0 {
 				mask[i] = 0xff
@@ -134,7 +134,7 @@ func (p nftPacket) payload(e *expr.Payload) operand {
 		return exactly(p.to.AsSlice()[at : at+e.Len]...)
 	case field == fieldProtocol && p.to.Is4():
 		return exactly(p.protocol())
-	case field == fieldProtocol: // other headers may stand between
+	case field == fieldProtocol: // extension headers may precede it
 		return operand{kind: opChoice}
 	case field == fieldSourcePort:
 		return operand{kind: opChoice}
@@ -146,7 +146,7 @@ func (p nftPacket) payload(e *expr.Payload) operand {
 	return operand{}
 }
 
-// rewritten is what is not known of the packet after a rule wrote a part of it.
+// rewritten returns what is unknown about the packet after a rule wrote a part of it.
 func (p nftPacket) rewritten(e *expr.Payload) nftBlur {
 	b := p.blur
 	field, _ := p.field(e)
@@ -159,8 +159,8 @@ func (p nftPacket) rewritten(e *expr.Payload) nftBlur {
 		b.to = true
 	case field == fieldPort:
 		b.port = true
-	case e.Base == expr.PayloadBaseNetworkHeader && end <= 8: // the kind of service, the length, the hops of IPv6
-	case e.Base == expr.PayloadBaseNetworkHeader && p.to.Is4() && (begin == 8 && end <= 12): // the hops of IPv4, the protocol and the sum
+	case e.Base == expr.PayloadBaseNetworkHeader && end <= 8: // type of service, length, IPv6 hop limit
+	case e.Base == expr.PayloadBaseNetworkHeader && p.to.Is4() && (begin == 8 && end <= 12): // IPv4 TTL, protocol and checksum
 	case e.Base == expr.PayloadBaseTransportHeader && begin >= 4:
 	default:
 		b.source, b.to, b.port = true, true, true

@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Where rules lead packets that were sent to another port or address of this host: a socket that nobody may reach at its own port can be reached
-// at that. What goes on to another host or to a container is not a socket's of this host.
+// Rules that redirect packets to another port or address of this host: a socket whose own port is blocked may be
+// reachable through another port. Packets forwarded to another host or a container do not reach a socket of this host.
 
-// nftLead is where a packet goes on to.
+// nftLead is the new destination of a packet.
 type nftLead struct {
 	port uint16 // 0: any
 	to   nftTarget
 	sure bool
-	next int // the first chain that surely sees it so
+	next int // the first chain that is certain to see the new destination
 	blur nftBlur
 }
 
-// nftTarget is an address: the packet's own, one, one of the interface that it came by, or one that is not known.
+// nftTarget is an address: the packet's own, a given one, one of the arrival interface, or an unknown one.
 type nftTarget struct {
 	one     netip.Addr
 	arrival bool
@@ -36,7 +36,7 @@ func (w *nftWalk) lead(port uint16, to nftTarget, sure bool) {
 	w.leads = append(w.leads, nftLead{port: port, to: to, sure: sure && port != 0 && !to.unknown})
 }
 
-// port is what a register that a translation takes its port from holds; 0 where that is not known.
+// port returns the port that a translation takes from a register; 0 where unknown.
 func (r registers) port(n uint32, otherwise uint16) uint16 {
 	if n == 0 {
 		return otherwise
@@ -47,7 +47,7 @@ func (r registers) port(n uint32, otherwise uint16) uint16 {
 	return 0
 }
 
-// write is a statement that writes a part of the packet.
+// write executes a statement that writes a part of the packet.
 func (w *nftWalk) write(e *expr.Payload) (holding, *expr.Verdict) {
 	after := w.packet.rewritten(e)
 	if after.port || after.to {
@@ -57,14 +57,14 @@ func (w *nftWalk) write(e *expr.Payload) (holding, *expr.Verdict) {
 	return holdsAlways, nil
 }
 
-// nat is a translation: of the sender's address it matters to nobody here.
+// nat executes a translation; translations of the source address do not matter here.
 func (w *nftWalk) nat(e *expr.NAT, r registers) (holding, *expr.Verdict) {
 	accept := &expr.Verdict{Kind: expr.VerdictAccept}
 	if e.Type != expr.NATTypeDestNAT {
 		return holdsAlways, accept
 	}
 	if family := byte(e.Family); family == unix.NFPROTO_IPV4 && !w.packet.to.Is4() || family == unix.NFPROTO_IPV6 && w.packet.to.Is4() {
-		return holdsAlways, nil // in a table of both, it does nothing to the other
+		return holdsAlways, nil // in an inet table, it does not affect the other family
 	}
 	port := r.port(e.RegProtoMin, w.packet.port)
 	if e.RegProtoMax != 0 && e.RegProtoMax != e.RegProtoMin && r.port(e.RegProtoMax, 0) != port {
@@ -82,7 +82,7 @@ func (w *nftWalk) nat(e *expr.NAT, r registers) (holding, *expr.Verdict) {
 	return holdsAlways, accept
 }
 
-// redirect leads to the address of the interface that the packet came by.
+// redirect changes the destination to an address of the arrival interface.
 func (w *nftWalk) redirect(e *expr.Redir, r registers) (holding, *expr.Verdict) {
 	port := r.port(e.RegisterProtoMin, w.packet.port)
 	if e.RegisterProtoMax != 0 && r.port(e.RegisterProtoMax, 0) != port {
@@ -92,12 +92,12 @@ func (w *nftWalk) redirect(e *expr.Redir, r registers) (holding, *expr.Verdict) 
 	return holdsAlways, &expr.Verdict{Kind: expr.VerdictAccept}
 }
 
-// xtTranslates tells of iptables' targets that change where a packet goes.
+// xtTranslates reports whether an iptables target changes the destination of a packet.
 func xtTranslates(name string) bool {
 	return slices.Contains([]string{"DNAT", "REDIRECT", "NETMAP", "TPROXY"}, name)
 }
 
-// xtLead is what such a target does.
+// xtLead executes such a target.
 func (w *nftWalk) xtLead(t *expr.Target) {
 	port, to, sure := w.packet.port, nftTarget{one: w.packet.to}, true
 	read := func(flags uint, first, last []byte, firstPort, lastPort uint16) {
@@ -145,7 +145,7 @@ func (w *nftWalk) xtLead(t *expr.Target) {
 	w.lead(port, to, sure)
 }
 
-// leadsOf are the ways on that rules give a packet.
+// leadsOf returns the new destinations that rules may give a packet.
 func (rs *nftRuleset) leadsOf(p nftPacket) []nftLead {
 	var all []nftLead
 	certain := true
@@ -179,8 +179,9 @@ func (rs *nftRuleset) leadsOf(p nftPacket) []nftLead {
 	return all
 }
 
-// portClasses are ports of which each behaves like all up to the next: those that some rule or set names, those beside them, and one that none
-// names. Not ok: the rules ask for bits of ports, so that they say nothing of the others.
+// portClasses returns representative ports, each of which behaves like all ports up to the next: the ports named in a
+// rule or set, their neighbours, and one that is not named. Not ok: rules match bits of ports, so representatives prove
+// nothing about the others.
 func (rs *nftRuleset) portClasses() (ports []uint16, ok bool) {
 	named := map[uint16]bool{}
 	note := func(value []byte) {
@@ -196,7 +197,7 @@ func (rs *nftRuleset) portClasses() (ports []uint16, ok bool) {
 	}
 	for _, c := range rs.chains {
 		for _, rule := range c.rules {
-			transport := map[uint32]bool{} // registers that hold a part of that header
+			transport := map[uint32]bool{} // registers loaded from the ports of that header
 			for _, e := range rule {
 				switch e := e.(type) {
 				case *expr.Payload:

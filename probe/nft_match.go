@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Whether a rule of nf_tables holds for a packet: its expressions load what they ask about into registers and compare it. What may end the rule
-// early and is not understood is held to do so or not.
+// Evaluating an nf_tables rule for a packet: expressions load packet fields into registers and compare them. An
+// unsupported expression that may end the rule is treated as undecided.
 
-// undecided is the verdict of what may decide in a way not understood here.
+// undecided is the verdict of a rule that may decide in an unsupported way.
 func undecided() *expr.Verdict { return &expr.Verdict{Kind: expr.VerdictStolen} }
 
-// rule tells whether a rule holds, and its verdict; nil where it has none.
+// rule returns whether a rule matches, and its verdict; nil where it has none.
 func (w *nftWalk) rule(c *nftChain, rule []any) (holding, *expr.Verdict) {
 	holds := holdsAlways
 	r := registers{}
@@ -34,7 +34,7 @@ func (w *nftWalk) rule(c *nftChain, rule []any) (holding, *expr.Verdict) {
 	return holds, nil
 }
 
-// load puts what was asked for into a register. What is not known may not be there at all, which ends the rule.
+// load stores a field in a register. An unknown field may be absent, which ends the rule.
 func (r registers) load(n uint32, o operand) (holding, *expr.Verdict) {
 	r.set(n, o)
 	if o.kind == opUnknown {
@@ -43,7 +43,7 @@ func (r registers) load(n uint32, o operand) (holding, *expr.Verdict) {
 	return holdsAlways, nil
 }
 
-// expression tells whether an expression holds and its verdict. One that is not understood may hold or not, and may decide or not.
+// expression returns whether an expression matches, and its verdict. Both are undecided for unsupported expressions.
 func (w *nftWalk) expression(c *nftChain, e any, r registers) (holding, *expr.Verdict) {
 	switch e := e.(type) {
 	case *expr.Counter, *expr.Log:
@@ -69,7 +69,7 @@ func (w *nftWalk) expression(c *nftChain, e any, r registers) (holding, *expr.Ve
 		return r.load(e.DestRegister, w.packet.payload(e))
 	case *expr.Ct:
 		switch {
-		case e.Register == unix.NFT_REG_VERDICT: // something of the connection is set
+		case e.Register == unix.NFT_REG_VERDICT: // sets a property of the connection
 			return holdsAlways, nil
 		case e.Key == expr.CtKeySTATE && w.tracked():
 			return r.load(e.Register, native(ctStateNew))
@@ -114,36 +114,38 @@ func (w *nftWalk) expression(c *nftChain, e any, r registers) (holding, *expr.Ve
 		w.packet.blur.state = true
 		return holdsAlways, nil
 	case nftOpaque:
-		clear(r) // it may have written any
+		clear(r) // it may have written any register
 		if e.leads() {
 			w.lead(0, nftTarget{unknown: true}, false)
 		}
 		switch e {
 		case "byteorder", "numgen", "hash", "rt", "socket", "osf", "exthdr", "tunnel", "xfrm", "last", "quota", "dynset", "inner", "dup", "tproxy":
-			return holdsUnsure, nil // a condition, or something on the side
+			return holdsUnsure, nil // a condition or a side effect
 		}
 	}
 	return holdsUnsure, undecided()
 }
 
-// tracked tells whether the state of the packet's connection is known where the chain is: after connection tracking, where nothing keeps it from that.
+// tracked reports whether the state of the packet's connection is known in the chain: after connection tracking, and
+// not exempted from it.
 func (w *nftWalk) tracked() bool {
 	stage := w.base.stage()
 	return !w.packet.blur.state && (stage == stageInput || stage == stagePrerouting && w.base.priority > ctPriority)
 }
 
-// dynset adds to a set, which may be full. The conditions that it sets for each member are its own.
+// dynset evaluates an update of a set, which may be full. The conditions it attaches to an element apply to that
+// element.
 func dynset(e *expr.Dynset) holding {
 	for _, one := range e.Exprs {
 		switch one.(type) {
-		case *expr.Limit, *expr.Connlimit: // of each sender
+		case *expr.Limit, *expr.Connlimit: // a limit per sender
 			return holdsByChoice
 		}
 	}
 	return holdsUnsure
 }
 
-// lookup tells whether the operand is in a set, or what a map leads it to.
+// lookup returns whether the operand is in a set, and the verdict of a map.
 func (w *nftWalk) lookup(c *nftChain, e *expr.Lookup, r registers) (holding, *expr.Verdict) {
 	set := w.rules.sets[nftName{c.nftTable, e.SetName}]
 	o := r.get(e.SourceRegister)

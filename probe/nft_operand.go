@@ -10,13 +10,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What the expressions of a rule of nf_tables hand to each other in registers, and how it compares.
+// Register contents of nf_tables rules, and their comparison.
 
-// operand is what a register holds.
+// operand is the content of a register.
 type operand struct {
 	kind  operandKind
 	bytes []byte // opExact, opPartly: the value
-	mask  []byte // opSource: the bits of the sender's address that are asked about; opPartly: those that the sender does not choose
+	mask  []byte // opSource: the compared bits of the source address; opPartly: the bits that the sender cannot choose
 	v6    bool
 }
 
@@ -25,23 +25,23 @@ type operandKind int
 const (
 	opUnknown operandKind = iota
 	opExact
-	opSource // of the sender's address
-	opPartly // some bits are as the sender likes
-	opChoice // whatever the sender likes
+	opSource // part of the source address
+	opPartly // the sender chooses some bits
+	opChoice // the sender chooses the value
 )
 
 func exactly(b ...byte) operand { return operand{kind: opExact, bytes: b} }
 
 func native(n uint32) operand { return exactly(binary.NativeEndian.AppendUint32(nil, n)...) }
 
-// registers are the operands by the four bytes at which they begin.
+// registers maps the index of their first four bytes to operands.
 type registers map[uint32]operand
 
-// register numbers the registers by their first four bytes: the first five names are those of 16 bytes.
+// register returns the index of a register's first four bytes: the first five numbers are registers of 16 bytes.
 func register(n uint32) uint32 {
 	switch {
 	case n == unix.NFT_REG_VERDICT:
-		return ^uint32(0) // no register that is read
+		return ^uint32(0) // never read
 	case n < unix.NFT_REG32_00:
 		return 4 * (n - 1)
 	}
@@ -50,7 +50,7 @@ func register(n uint32) uint32 {
 
 func (r registers) get(n uint32) operand { return r[register(n)] }
 
-// set writes a register. What it covers of others, and may cover where its size is not known, is gone.
+// set writes a register. Overlapped registers are dropped, including those that may overlap where the size is unknown.
 func (r registers) set(n uint32, o operand) {
 	const slots = 20 // all registers are 80 bytes
 	at, size := register(n), uint32(slots)
@@ -72,10 +72,10 @@ func (r registers) set(n uint32, o operand) {
 	r[at] = o
 }
 
-// masked is the operand after a bitwise and, and an exclusive or.
+// masked returns the operand after a bitwise AND and XOR.
 func (o operand) masked(mask, xor []byte) operand {
 	if len(mask) == 0 || len(mask) != len(xor) {
-		return operand{} // a shift, or of a form not known
+		return operand{} // a shift or an unknown form
 	}
 	and := func(value []byte) []byte {
 		out := make([]byte, len(mask))
@@ -110,7 +110,7 @@ func (o operand) masked(mask, xor []byte) operand {
 	return operand{}
 }
 
-// compare tells how the operand stands to a value. As many bytes count as the value has: of a name's beginning that is all that is compared.
+// compare compares the operand with a value, as many bytes as the value has: interface name prefixes are shorter.
 func (o operand) compare(op expr.CmpOp, value []byte) holding {
 	switch o.kind {
 	case opChoice:
@@ -123,7 +123,7 @@ func (o operand) compare(op expr.CmpOp, value []byte) holding {
 			if (value[i]^o.bytes[i])&o.mask[i] == 0 {
 				continue
 			}
-			switch op { // whatever the sender chooses
+			switch op { // a fixed bit differs, whatever the sender chooses
 			case expr.CmpOpEq:
 				return holdsNever
 			case expr.CmpOpNeq:
@@ -162,13 +162,13 @@ func (o operand) compare(op expr.CmpOp, value []byte) holding {
 	return holdsUnsure
 }
 
-// isBlock tells whether anybody's address is in a block of addresses whose first bits are given. One that is larger than any one owner has (more
-// than a /8 of IPv4, a /16 of IPv6) may hold anybody's.
+// isBlock returns whether an arbitrary address may be in an address block with the given prefix. A block larger than
+// any single owner has (more than a /8 of IPv4, a /16 of IPv6) may contain it.
 func (o operand) isBlock(size int) holding {
 	if size > len(o.mask) {
 		return holdsUnsure
 	}
-	n := 0 // those behind the first that is not asked about are anybody's
+	n := 0 // bits after the first unmasked one do not count
 	for _, b := range o.mask[:size] {
 		ones := bits.LeadingZeros8(^b)
 		if n += ones; ones < 8 {

@@ -5,30 +5,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What becomes of a packet: the first one of a new connection that somebody on the internet makes to this host. Nothing names that somebody: an
-// address or a block of known ones is not theirs. They choose what is theirs to choose (the port they come from, when and how often they try). What
-// a rule asks and is not understood here may be so or not.
+// Evaluating a ruleset for the first packet of a new connection from the internet to this host. Rules for an address or
+// a block of known owners do not match this sender. The sender controls its source port, and when and how often it
+// tries. Unsupported conditions may match or not.
 
-// fate is what becomes of a packet, the worse for the host the greater.
+// fate is the outcome for a packet, worse for the host in ascending order.
 type fate int
 
 const (
 	fateDenied fate = iota
-	fateUnsure      // rules that are not understood decide
+	fateUnsure      // unsupported rules decide
 	fateAdmitted
 )
 
-// holding tells whether a rule holds for the packet.
+// holding is whether a rule matches the packet.
 type holding int
 
 const (
 	holdsNever holding = iota
 	holdsUnsure
-	holdsByChoice // whoever sends it chooses
+	holdsByChoice // the sender chooses
 	holdsAlways
 )
 
-// and is the answer where both must hold.
+// and combines two conditions.
 func (a holding) and(b holding) holding { return min(a, b) }
 
 func (a holding) not() holding {
@@ -48,14 +48,15 @@ func holdsIf(yes bool) holding {
 	return holdsNever
 }
 
-// maxNFTSteps bounds the rules asked for one packet: those that are not understood are asked both ways.
+// maxNFTSteps bounds the rules evaluated for one packet: unsupported rules are evaluated both ways.
 const maxNFTSteps = 200_000
 
-// fateOf asks all chains that the packet enters before a socket of this host has it. Where the answer is unsure, where names a chain that decides.
+// fateOf evaluates all chains that the packet passes on its way to a socket of this host. If the outcome is unsure,
+// where is a chain that decides.
 func (rs *nftRuleset) fateOf(p nftPacket) (f fate, where string) { return rs.fateFrom(p, 0) }
 
-// fateFrom asks the chains from one on. Those of one priority are entered in an order that is not known: each is asked with what any other does to
-// the packet.
+// fateFrom evaluates the chains from an index on. The order of chains with equal priority is unknown: each is evaluated
+// with the changes that the others may make to the packet.
 func (rs *nftRuleset) fateFrom(p nftPacket, at int) (f fate, where string) {
 	f = fateAdmitted
 	for at < len(rs.bases) {
@@ -79,7 +80,7 @@ func (rs *nftRuleset) fateFrom(p nftPacket, at int) (f fate, where string) {
 	return f, where
 }
 
-// after is the first chain that is surely entered after another.
+// after returns the index of the first chain that is certain to come after another.
 func (rs *nftRuleset) after(at int) int {
 	end := at + 1
 	for end < len(rs.bases) && rs.bases[end].stage() == rs.bases[at].stage() && rs.bases[end].priority == rs.bases[at].priority {
@@ -88,7 +89,7 @@ func (rs *nftRuleset) after(at int) int {
 	return end
 }
 
-// together asks chains of one priority.
+// together evaluates chains of equal priority.
 func (rs *nftRuleset) together(bases []*nftBase, p nftPacket) (f fate, where string, after nftBlur) {
 	f, after = fateAdmitted, p.blur
 	for _, b := range bases {
@@ -96,7 +97,7 @@ func (rs *nftRuleset) together(bases []*nftBase, p nftPacket) (f fate, where str
 			continue
 		}
 		if b.nat {
-			after.source = after.source || b.stage() == stageInput // it may translate senders
+			after.source = after.source || b.stage() == stageInput // it may translate source addresses
 			continue
 		}
 		w := nftWalk{rules: rs, packet: p, base: b}
@@ -121,7 +122,7 @@ func (b nftBlur) or(o nftBlur) nftBlur {
 	return nftBlur{b.state || o.state, b.source || o.source, b.to || o.to, b.port || o.port}
 }
 
-// meets tells whether the packet may enter the chain.
+// meets reports whether the packet may enter the chain.
 func (b *nftBase) meets(p nftPacket) bool {
 	switch b.family {
 	case unix.NFPROTO_IPV4:
@@ -132,25 +133,25 @@ func (b *nftBase) meets(p nftPacket) bool {
 	return b.stage() != stageElsewhere
 }
 
-// nftWalk is the way of a packet through one base chain.
+// nftWalk is the evaluation of one base chain for a packet.
 type nftWalk struct {
 	rules  *nftRuleset
 	packet nftPacket
 	base   *nftBase
 	steps  int
-	doubt  bool   // a rule was asked both ways
-	where  string // the chain of the first rule that is not understood and matters
+	doubt  bool   // a rule was evaluated both ways
+	where  string // the chain of the first unsupported rule that matters
 	leads  []nftLead
 }
 
-// nftFrame is where a chain that was jumped to returns to.
+// nftFrame is the return position of a jump.
 type nftFrame struct {
 	chain *nftChain
 	at    int
 	back  *nftFrame
 }
 
-// from is the fate of the packet from a rule of a chain on.
+// from returns the outcome from a rule of a chain on.
 func (w *nftWalk) from(c *nftChain, at int, back *nftFrame) fate {
 	for i := at; i < len(c.rules); i++ {
 		if w.steps++; w.steps > maxNFTSteps {
@@ -177,7 +178,7 @@ func (w *nftWalk) from(c *nftChain, at int, back *nftFrame) fate {
 	return w.back(back)
 }
 
-// follow is the fate of the packet after a verdict of rule i.
+// follow returns the outcome after the verdict of rule i.
 func (w *nftWalk) follow(c *nftChain, i int, back *nftFrame, v *expr.Verdict) fate {
 	switch v.Kind {
 	case expr.VerdictAccept, expr.VerdictStop:
@@ -199,7 +200,7 @@ func (w *nftWalk) follow(c *nftChain, i int, back *nftFrame, v *expr.Verdict) fa
 	return w.unsure(c)
 }
 
-// back is the fate of the packet where a chain ends.
+// back returns the outcome at the end of a chain.
 func (w *nftWalk) back(to *nftFrame) fate {
 	switch {
 	case to != nil:

@@ -12,16 +12,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The rules that are loaded in nf_tables, as the kernel tells them over netlink: tables, chains, rules and sets of one generation. How one message
-// is read is told in nft_decode.go and nft_set.go.
+// The loaded nf_tables rules, read from the kernel over netlink: tables, chains, rules and sets of one generation.
+// Messages are decoded in nft_decode.go and nft_set.go.
 
-// nftTable names a table; family is one of unix.NFPROTO_*.
+// nftTable identifies a table; family is one of unix.NFPROTO_*.
 type nftTable struct {
 	family byte
 	name   string
 }
 
-// nftName names a chain or a set of a table.
+// nftName identifies a chain or a set of a table.
 type nftName struct {
 	nftTable
 	name string
@@ -33,32 +33,32 @@ type nftChain struct {
 	rules [][]any
 }
 
-// nftBase is a chain that packets enter by themselves.
+// nftBase is a base chain, which packets enter from a hook.
 type nftBase struct {
 	*nftChain
 	hook     uint32
 	priority int32
-	drop     bool // what no rule decides is dropped
-	nat      bool // it translates addresses, and guards nothing
+	drop     bool // the policy is drop
+	nat      bool // translates addresses and does not filter
 }
 
-// nftRuleset is everything loaded.
+// nftRuleset is the complete ruleset.
 type nftRuleset struct {
 	chains     map[nftName]*nftChain
-	bases      []*nftBase // in the order in which packets enter them
+	bases      []*nftBase // in evaluation order
 	sets       map[nftName]*nftSet
-	translates bool // some rule may change where a packet goes
+	translates bool // some rule may change a packet's destination
 }
 
-// Bounds of what is read: beyond any firewall that people write, and small enough to be read on a scrape.
+// Size limits: above any hand-written firewall, and small enough to read during a scrape.
 const (
 	maxNFTRules    = 100_000
 	maxNFTElements = 500_000
 )
 
 var (
-	errTooManyLoaded = errors.New("more rules or members of sets are loaded than are read here")
-	errRulesChanged  = errors.New("the rules were changed while they were read")
+	errTooManyLoaded = errors.New("too many rules or set elements are loaded")
+	errRulesChanged  = errors.New("the rules changed while they were read")
 )
 
 // loadRuleset reads the rules of the network namespace of the calling thread.
@@ -111,7 +111,7 @@ func readRuleset(ctx context.Context, bounded nftables.SockOption) (*nftRuleset,
 	return rs, nil
 }
 
-// ask asks nf_tables something, and returns its answers.
+// ask sends a request to nf_tables and returns the replies.
 func ask(conn *netlink.Conn, family byte, kind netlink.HeaderType, flags netlink.HeaderFlags, attributes ...netlink.Attribute) ([]netlink.Message, error) {
 	data, err := netlink.MarshalAttributes(attributes)
 	if err != nil {
@@ -123,14 +123,14 @@ func ask(conn *netlink.Conn, family byte, kind netlink.HeaderType, flags netlink
 	})
 }
 
-// generation is the number of the present rules: it changes with them.
+// generation returns the ruleset's generation number, which changes with every update.
 func generation(conn *netlink.Conn) ([]byte, error) {
 	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETGEN, 0)
 	if err != nil {
 		return nil, err
 	}
 	if len(messages) != 1 || len(messages[0].Data) < 4 {
-		return nil, errors.New("the kernel does not tell the generation of its rules")
+		return nil, errors.New("the kernel did not return the ruleset generation")
 	}
 	ad, err := netlink.NewAttributeDecoder(messages[0].Data[4:])
 	if err != nil {
@@ -141,10 +141,10 @@ func generation(conn *netlink.Conn) ([]byte, error) {
 			return ad.Bytes(), nil
 		}
 	}
-	return nil, errors.New("the kernel does not tell the generation of its rules")
+	return nil, errors.New("the kernel did not return the ruleset generation")
 }
 
-// readChains adds the chains. Those of a dormant table are loaded, and no packet enters them.
+// readChains adds the chains. Chains of a dormant table are loaded, but packets do not enter them.
 func (rs *nftRuleset) readChains(bounded nftables.SockOption) error {
 	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(bounded))
 	if err != nil {
@@ -157,7 +157,7 @@ func (rs *nftRuleset) readChains(bounded nftables.SockOption) error {
 	}
 	dormant := map[nftTable]bool{}
 	for _, t := range tables {
-		// The library reads these flags in the machine's order of bytes, the kernel writes them in the network's.
+		// The library decodes these flags in host byte order, but the kernel sends them in network byte order.
 		dormant[nftTable{byte(t.Family), t.Name}] = t.Flags&(unix.NFT_TABLE_F_DORMANT|unix.NFT_TABLE_F_DORMANT<<24) != 0
 	}
 	chains, err := conn.ListChains()
@@ -180,21 +180,21 @@ func (rs *nftRuleset) readChains(bounded nftables.SockOption) error {
 	return nil
 }
 
-// order sorts the base chains as packets enter them.
+// order sorts the base chains into evaluation order.
 func (rs *nftRuleset) order() {
 	slices.SortStableFunc(rs.bases, func(a, b *nftBase) int {
 		return cmp.Or(cmp.Compare(a.stage(), b.stage()), cmp.Compare(a.priority, b.priority))
 	})
 }
 
-// nftStage is where on its way to a socket a packet enters a chain.
+// nftStage is the stage at which a packet on its way to a socket enters a chain.
 type nftStage int
 
 const (
-	stageDevice nftStage = iota // before IP: it is not looked up here whether a packet comes this way
+	stageDevice nftStage = iota // before IP: whether a packet comes this way is not evaluated
 	stagePrerouting
 	stageInput
-	stageElsewhere // on the way out, or through
+	stageElsewhere // output and forward
 )
 
 func (b *nftBase) stage() nftStage {
@@ -205,7 +205,7 @@ func (b *nftBase) stage() nftStage {
 			return stageDevice
 		}
 	case unix.NFPROTO_BRIDGE:
-		if b.hook == unix.NF_INET_PRE_ROUTING || b.hook == unix.NF_INET_LOCAL_IN { // as NF_BR_* are numbered
+		if b.hook == unix.NF_INET_PRE_ROUTING || b.hook == unix.NF_INET_LOCAL_IN { // NF_BR_* have the same numbers
 			return stageDevice
 		}
 	case unix.NFPROTO_IPV4, unix.NFPROTO_IPV6, unix.NFPROTO_INET:
@@ -221,7 +221,7 @@ func (b *nftBase) stage() nftStage {
 	return stageElsewhere
 }
 
-// readRules adds the rules of all chains, in their order. It reads them itself, since the library leaves out the expressions that it does not know.
+// readRules adds the rules of all chains in order. It decodes them itself, since the library drops unknown expressions.
 func (rs *nftRuleset) readRules(conn *netlink.Conn) error {
 	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETRULE, netlink.Dump)
 	if err != nil {
@@ -238,7 +238,7 @@ func (rs *nftRuleset) readRules(conn *netlink.Conn) error {
 	return nil
 }
 
-// readSets adds the sets and their members.
+// readSets adds the sets and their elements.
 func (rs *nftRuleset) readSets(ctx context.Context, conn *netlink.Conn) error {
 	messages, err := ask(conn, unix.NFPROTO_UNSPEC, unix.NFT_MSG_GETSET, netlink.Dump)
 	if err != nil {

@@ -12,39 +12,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The sets and maps to verdicts of nf_tables: what the kernel tells of them, and whether they hold what a rule looks up. A member may have
-// conditions of its own (how often, until when): one that is found then holds or not. A set that rules write holds whatever it will hold next.
+// Sets and verdict maps of nf_tables, and lookups in them. An element may have conditions of its own (rate, timeout):
+// when found, it matches or not. The future content of a set that rules update is unknown.
 
-// nftSet is a set, or a map to verdicts. An opaque one holds what is not understood, a changing one what packets make of it.
+// nftSet is a set or a verdict map. An opaque one has unsupported content, a changing one is updated by packets.
 type nftSet struct {
 	opaque, changing, interval, verdicts bool
 	elements                             []nftElement
-	otherwise                            *nftElement // stands for all that no other does
+	otherwise                            *nftElement // the catch-all element
 }
 
-// nftElement is a member; of an interval the first, or the first beyond its end.
+// nftElement is an element; of an interval the first value, or the first value after its end.
 type nftElement struct {
 	key     []byte
 	end     bool
-	holds   holding // what it carries of conditions, where its key is found
-	expires bool    // it is gone at some time, or of a kind that is not known
+	holds   holding // its own conditions, when the key is found
+	expires bool    // it has a timeout or an unknown attribute
 	verdict *expr.Verdict
 }
 
-// Numbers of uapi/linux/netfilter/nf_tables.h that package unix lacks.
+// Constants of uapi/linux/netfilter/nf_tables.h that package unix lacks.
 const (
 	nftSetConcat          = 0x80
 	nftElementCatchall    = 2
 	nftElementKeyEnd      = 10
 	nftElementExpressions = 11
 	nftVerdictType        = 0xffffff00 // NFT_DATA_VERDICT
-	minMember             = 8          // bytes of a message that a member takes at least
+	minMember             = 8          // least bytes of an element in a message
 )
 
-// readSet reads what is told of a set.
+// readSet decodes a set.
 func readSet(data []byte) (nftName, *nftSet, error) {
 	if len(data) < 4 {
-		return nftName{}, nil, errors.New("a set is cut short")
+		return nftName{}, nil, errors.New("truncated set message")
 	}
 	ad, err := attributes(data[4:])
 	if err != nil {
@@ -71,10 +71,10 @@ func readSet(data []byte) (nftName, *nftSet, error) {
 	return name, set, ad.Err()
 }
 
-// addMembers reads members out of a message.
+// addMembers decodes elements from a message.
 func (s *nftSet) addMembers(data []byte) error {
 	if len(data) < 4 {
-		return errors.New("members of a set are cut short")
+		return errors.New("truncated message of set elements")
 	}
 	ad, err := attributes(data[4:])
 	if err != nil {
@@ -123,9 +123,9 @@ func (s *nftSet) addMember(data []byte) error {
 				}
 				return list.Err()
 			})
-		case nftElementKeyEnd: // an interval in a way of its own
+		case nftElementKeyEnd: // an interval in an unsupported form
 			s.opaque = true
-		default: // a timeout, or what is not known here
+		default: // a timeout or an unknown attribute
 			e.expires = true
 		}
 	}
@@ -147,7 +147,7 @@ func (s *nftSet) addMember(data []byte) error {
 	return nil
 }
 
-// dataValue reads a value out of data; nil where there is none.
+// dataValue decodes a value from data; nil where there is none.
 func dataValue(data []byte) []byte {
 	ad, err := attributes(data)
 	if err != nil {
@@ -165,7 +165,7 @@ func dataValue(data []byte) []byte {
 	return value
 }
 
-// ownCondition tells whether an expression that a member carries holds.
+// ownCondition returns whether an expression attached to an element matches.
 func ownCondition(data []byte) holding {
 	switch expression(unix.NFPROTO_UNSPEC, data).(type) {
 	case *expr.Counter:
@@ -176,7 +176,7 @@ func ownCondition(data []byte) holding {
 	return holdsUnsure
 }
 
-// order sorts the members; where one interval ends and the next begins, the end comes first.
+// order sorts the elements; where one interval ends and the next begins, the end comes first.
 func (s *nftSet) order() {
 	rank := func(e nftElement) int {
 		if e.end {
@@ -189,7 +189,8 @@ func (s *nftSet) order() {
 	})
 }
 
-// find tells whether a set has the operand, and its verdict; invert, whether it has not: what a member carries is then not asked.
+// find returns whether a set contains the operand, and its verdict; with invert, whether it does not contain it: then
+// the element's own conditions do not count.
 func (s *nftSet) find(o operand, invert bool) (holding, *expr.Verdict) {
 	in, e := s.member(o)
 	if e == nil && s.otherwise != nil && in == holdsNever {
@@ -206,7 +207,7 @@ func (s *nftSet) find(o operand, invert bool) (holding, *expr.Verdict) {
 	return in, nil
 }
 
-// member finds the member that the operand surely is; where it may be any of several, there is none.
+// member returns the element that contains the operand; nil where it may be one of several.
 func (s *nftSet) member(o operand) (holding, *nftElement) {
 	switch {
 	case len(s.elements) == 0:
@@ -218,7 +219,7 @@ func (s *nftSet) member(o operand) (holding, *nftElement) {
 	case o.kind != opExact:
 		return holdsUnsure, nil
 	}
-	var last *nftElement // the last that is not beyond the operand
+	var last *nftElement // the last element not after the operand
 	for i, e := range s.elements {
 		if len(e.key) != len(o.bytes) {
 			return holdsUnsure, nil
@@ -233,8 +234,8 @@ func (s *nftSet) member(o operand) (holding, *nftElement) {
 	return holdsAlways, last
 }
 
-// holdsAnybody tells whether anybody's address may be in a set of addresses: in one with a block larger than any one owner has, or with more than a
-// sixteenth of all.
+// holdsAnybody returns whether an arbitrary address may be in a set of addresses: in one with a block larger than any
+// single owner has, or with more than a sixteenth of all addresses.
 func (s *nftSet) holdsAnybody(o operand) holding {
 	if s := o.isBlock(len(o.mask)); s != holdsNever {
 		return s

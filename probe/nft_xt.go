@@ -9,9 +9,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What iptables loads into nf_tables in its own terms (uapi/linux/netfilter/xt_*.h): ufw's rules among them.
+// iptables matches and targets in nf_tables (uapi/linux/netfilter/xt_*.h), including ufw's rules.
 
-// xtMatch tells whether a match of iptables holds for the packet.
+// xtMatch returns whether an iptables match holds for the packet.
 func (w *nftWalk) xtMatch(m *expr.Match) holding {
 	p := w.packet
 	if p.blur.port && slices.Contains([]string{"tcp", "udp", "multiport"}, m.Name) || p.blur.to && m.Name == "addrtype" {
@@ -23,7 +23,7 @@ func (w *nftWalk) xtMatch(m *expr.Match) holding {
 	case "icmp", "icmp6":
 		return holdsNever
 	case "limit", "hashlimit", "connlimit", "hl", "ttl", "rt":
-		return holdsByChoice // how often, how far from and with which header it is sent
+		return holdsByChoice // the sender controls rate, hops and headers
 	}
 	switch info := m.Info.(type) {
 	case *xt.Tcp:
@@ -51,7 +51,7 @@ func (w *nftWalk) xtMatch(m *expr.Match) holding {
 		}
 		return holdsIf((info.StateMask&ctStateNew != 0) != (info.InvertFlags&state != 0))
 	case *xt.AddrTypeV1:
-		const invertDest, onlyHere, known = 2, 4 | 8, 2 | 4 | 8 // XT_ADDRTYPE_INVERT_DEST; the others limit it to an interface
+		const invertDest, onlyHere, known = 2, 4 | 8, 2 | 4 | 8 // XT_ADDRTYPE_INVERT_DEST; the others limit the match to an interface
 		if info.Source != 0 || uint32(info.Flags)&^known != 0 || info.Dest == 0 || uint32(info.Flags)&onlyHere != 0 && !slices.Contains(p.in.addresses, p.to) {
 			return holdsUnsure
 		}
@@ -71,7 +71,7 @@ func (p nftPacket) inPorts(r [2]uint16, invert bool) holding {
 	return holdsIf((r[0] <= p.port && p.port <= r[1]) != invert)
 }
 
-// fromPorts: the sender chooses the port it comes from.
+// fromPorts matches the source port, which the sender chooses.
 func fromPorts(r [2]uint16, invert bool) holding {
 	if r == [2]uint16{0, maxPort} {
 		return holdsIf(!invert)
@@ -79,7 +79,7 @@ func fromPorts(r [2]uint16, invert bool) holding {
 	return holdsByChoice
 }
 
-// multiport reads struct xt_multiport_v1: which side, how many, 15 ports, 15 marks of a range's first, whether it is inverted.
+// multiport decodes struct xt_multiport_v1: side, count, 15 ports, 15 range flags, inversion.
 func (p nftPacket) multiport(info []byte) holding {
 	const marks, inverted = 32, 47
 	const destination = 1
@@ -100,8 +100,8 @@ func (p nftPacket) multiport(info []byte) holding {
 	return holdsIf(in != (info[inverted] != 0))
 }
 
-// recent reads struct xt_recent_mtinfo: seconds, hits, what is done. One that notes the sender always holds; one that counts tries holds for who
-// tries often; one that asks whether the sender was seen elsewhere is not understood.
+// recent decodes struct xt_recent_mtinfo: seconds, hits, action. An entry that records the sender always matches; one
+// that counts attempts matches frequent senders; one that checks whether the sender was seen before is not supported.
 func recent(info []byte) holding {
 	const set = 2 // XT_RECENT_SET
 	if len(info) < 10 || info[9] != 0 {
@@ -117,7 +117,7 @@ func recent(info []byte) holding {
 	return holdsUnsure
 }
 
-// xtTarget is what a target of iptables does.
+// xtTarget executes an iptables target.
 func (w *nftWalk) xtTarget(t *expr.Target) (holding, *expr.Verdict) {
 	switch t.Name {
 	case "REJECT":

@@ -13,11 +13,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// nginx_split: does the new release get the traffic that it is meant to?
+// nginx_split: does the new release get its planned share of traffic?
 //
-// A split_clients block steers traffic when nginx passes requests to its variable or when its values are upstreams; others (samples of a log, say)
-// are not looked at. Which of its values is the new release is said by the spec. Else it is the first whose name does not speak of what was there
-// before (old, blue, stable, previous, …): canaries are written first.
+// A split_clients block steers traffic when nginx passes requests to its variable or when its values are upstreams.
+// Other blocks, such as log sampling, are ignored. The spec names the value for the new release. By default it is the
+// first value whose name does not denote an old release (old, blue, stable, previous, …), since canaries are written
+// first.
 
 func nginxSplitKind() Kind {
 	return Kind{
@@ -25,7 +26,7 @@ func nginxSplitKind() Kind {
 		Question: "Does nginx send the planned share of traffic to the new release?",
 		Example:  "{new: catalyst_green, planned: 1}",
 		Layer:    LayerDeclared,
-		Reads:    "the nginx configuration that is mounted, or found; needs to read it",
+		Reads:    "the nginx configuration, mounted or found; needs permission to read it",
 		Values:   []*Value{TrafficWeight},
 		Alone:    true,
 		New:      func() any { return &nginxSplit{Planned: 1} },
@@ -33,15 +34,15 @@ func nginxSplitKind() Kind {
 }
 
 type nginxSplit struct {
-	Variable string  `yaml:"variable" pattern:"^\\$[A-Za-z0-9_]+$" doc:"variable that the split_clients block sets, with its $; the one that steers traffic when not set"`
-	New      string  `yaml:"new" doc:"value of the variable that stands for the new release; the first that does not speak of an old one when not set"`
-	Planned  float64 `yaml:"planned" min:"0" max:"1" default:"1" doc:"share of traffic that the new release is to get; all of it is well too"`
+	Variable string  `yaml:"variable" pattern:"^\\$[A-Za-z0-9_]+$" doc:"variable set by the split_clients block, with its $; by default the one that steers traffic"`
+	New      string  `yaml:"new" doc:"value of the variable for the new release; by default the first that does not denote an old release"`
+	Planned  float64 `yaml:"planned" min:"0" max:"1" default:"1" doc:"planned share of traffic for the new release; 100 % passes too"`
 }
 
-// oldRelease matches names that speak of what was there before.
+// oldRelease matches names of an old release.
 var oldRelease = regexp.MustCompile(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
 
-// sameShare is how far apart two shares may be that are the same: nginx takes two digits of a percentage.
+// sameShare is the largest difference between equal shares: nginx accepts two decimals of a percentage.
 const sameShare = 0.00005
 
 func (s *nginxSplit) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -51,11 +52,11 @@ func (s *nginxSplit) Probe(_ context.Context, p *Pass) (Result, error) {
 		if err := unseen(p, p.View.Place(deployment.FactNginx), "the nginx configuration"); err != nil {
 			return Result{}, err
 		}
-		return Result{}, Skip("deployment.nginx", "no nginx configuration to look at")
+		return Result{}, Skip("deployment.nginx", "nginx configuration not found")
 	case errors.Is(err, fs.ErrPermission):
-		return Result{}, notPermitted("the split of traffic is not known", err)
+		return Result{}, notPermitted("traffic split is unknown", err)
 	case err != nil:
-		return unreadable("the nginx configuration cannot be read", err)
+		return unreadable("nginx configuration cannot be read", err)
 	}
 	judged := unchanged(p, nginxSplitKey{s}, []*deployment.Nginx{n}, func() judgement {
 		r, err := s.judge(n)
@@ -75,11 +76,11 @@ func (s *nginxSplit) judge(n *deployment.Nginx) (Result, error) {
 	}
 	switch {
 	case len(steering) == 0 && len(n.Splits) > 0 && s.Variable == "":
-		return Result{}, Skip("the probe's variable", "no split_clients of nginx's configuration steers traffic")
+		return Result{}, Skip("the probe's variable", "no split_clients block in the nginx configuration steers traffic")
 	case len(steering) == 0:
-		return Result{}, Skip("a split_clients block in nginx's configuration", "nginx does not split traffic")
+		return Result{}, Skip("a split_clients block in the nginx configuration", "nginx does not split traffic")
 	case len(steering) > 1:
-		return Result{}, Needs("the probe's variable", Unknownf(ReasonNotConfigured, "several split_clients steer traffic (%s:%d, %s:%d): say which with variable",
+		return Result{}, Needs("the probe's variable", Unknownf(ReasonNotConfigured, "several split_clients blocks steer traffic (%s:%d, %s:%d): set variable to one of them",
 			steering[0].File, steering[0].Line, steering[1].File, steering[1].Line))
 	}
 	split := steering[0]
@@ -91,12 +92,12 @@ func (s *nginxSplit) judge(n *deployment.Nginx) (Result, error) {
 	}
 	value, known := s.newValue(split)
 	if !known {
-		return Result{}, Needs("the probe's new", Unknownf(ReasonNotConfigured, "which value of split_clients at %s is the new release cannot be told by their names: say it with new", at))
+		return Result{}, Needs("the probe's new", Unknownf(ReasonNotConfigured, "every value of split_clients at %s is named like an old release: set new to the value of the new release", at))
 	}
 	return s.judgeShare(n, split, value, at), nil
 }
 
-// judgeShare judges the share of one value.
+// judgeShare checks the share of one value.
 func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClients, value, at string) Result {
 	share, total := split.Ratio(value), 0.0
 	for _, part := range split.Parts {
@@ -112,7 +113,7 @@ func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClien
 		f.Fail(ReasonThreshold, "%s gets %s of the traffic at %s, less than the planned %s", what, percent(share), at, percent(s.Planned))
 	}
 	if total < 1-sameShare {
-		f.Warn(ReasonInvalid, "the shares at %s leave %s of the traffic to no value: add a line with *", at, percent(1-total))
+		f.Warn(ReasonInvalid, "the shares at %s assign no value to %s of the traffic: add a line with *", at, percent(1-total))
 	}
 	for _, u := range n.Upstreams {
 		up := func(server deployment.UpstreamServer) bool { return !server.Down }
@@ -121,12 +122,12 @@ func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClien
 		}
 	}
 	if !isPassedTo(n, split) {
-		f.Warn(ReasonMismatch, "no proxy_pass that is seen uses the variable of the split at %s", at)
+		f.Warn(ReasonMismatch, "no visible proxy_pass uses the variable of the split at %s", at)
 	}
 	return f.Result("%s gets %s of the traffic at %s", what, percent(share), at)
 }
 
-// newValue is the value that stands for the new release. Not known: all of them speak of an old one.
+// newValue returns the value for the new release. It is not known when all values denote an old release.
 func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
 	if s.New != "" {
 		return s.New, true
@@ -139,7 +140,7 @@ func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
 	return "", false
 }
 
-// shown names a value where it is a name: of an upstream, or the spec's own. Anything else may be an address with a password.
+// shown returns a value that is a name: an upstream or the spec's own. Other values may be an address with a password.
 func (s *nginxSplit) shown(n *deployment.Nginx, value string) string {
 	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == value }) {
 		return value
@@ -147,7 +148,7 @@ func (s *nginxSplit) shown(n *deployment.Nginx, value string) string {
 	return "the new release"
 }
 
-// isPassedTo tells whether requests are passed to what the split's variable says.
+// isPassedTo reports whether requests are passed to the split's variable.
 func isPassedTo(n *deployment.Nginx, split deployment.SplitClients) bool {
 	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
 	uses := regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
@@ -156,12 +157,12 @@ func isPassedTo(n *deployment.Nginx, split deployment.SplitClients) bool {
 	})
 }
 
-// isOfUpstreams tells whether a value of the split is an upstream.
+// isOfUpstreams reports whether a value of the split is an upstream.
 func isOfUpstreams(n *deployment.Nginx, split deployment.SplitClients) bool {
 	return slices.ContainsFunc(split.Parts, func(part deployment.SplitPart) bool {
 		return slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == part.Value })
 	})
 }
 
-// percent is a share for people.
+// percent formats a share.
 func percent(share float64) string { return fmt.Sprintf("%g %%", math.Round(share*10000)/100) }

@@ -31,7 +31,7 @@ func TestNginxSplit(t *testing.T) {
 		{"more than planned", upstreams + split("50% catalyst_green; * catalyst_blue;") + pass, "{planned: 0.25}", StateWarn, ReasonThreshold, "more than the planned 25 %", 0.5},
 		{"all, and less was planned", upstreams + split("* catalyst_green;") + pass, "{planned: 0.25}", StatePass, ReasonNone, "", 1},
 		{"none", upstreams + split("* catalyst_blue;") + pass, "{new: catalyst_green}", StateFail, ReasonThreshold, "catalyst_green gets 0 %", 0},
-		{"none, by its name", upstreams + split("* catalyst_blue;") + pass, "{}", StateUnknown, ReasonNotConfigured, "say it with new", -1},
+		{"none, by its name", upstreams + split("* catalyst_blue;") + pass, "{}", StateUnknown, ReasonNotConfigured, "set new to the value", -1},
 		{"named by the spec", upstreams + split("10% catalyst_green; * catalyst_blue;") + pass, "{new: catalyst_blue, planned: 0.9}", StatePass, ReasonNone, "catalyst_blue gets 90 %", 0.9},
 		{"names that say nothing", split("100% a;") + pass, "{}", StatePass, ReasonNone, "the new release gets 100 %", 1},
 		{"a value is not shown", split("10% marked:secret@10.0.0.5; * catalyst_old;") + pass, "{}", StateFail, ReasonThreshold, "the new release gets 10 %", 0.1},
@@ -42,11 +42,11 @@ func TestNginxSplit(t *testing.T) {
 		{"beside a sample of the log", "split_clients $request_id $sampled { 1% 1; * 0; }\n" + upstreams + split("100% catalyst_green;") + pass, "{}", StatePass, ReasonNone, "", 1},
 		{"in braces", split("100% catalyst_green;") + "server { location / { proxy_pass http://${release}_pool; } }\n", "{}", StatePass, ReasonNone, "", 1},
 		{"a longer variable is another", split("100% x;") + "server { location / { proxy_pass http://$release_pool; } }\n", "{}", StateSkip, ReasonNotConfigured, "steers traffic", -1},
-		{"two that steer", upstreams + split("100% catalyst_green;") + "split_clients $host $other { * catalyst_blue; }\n" + pass, "{}", StateUnknown, ReasonNotConfigured, "say which with variable", -1},
+		{"two that steer", upstreams + split("100% catalyst_green;") + "split_clients $host $other { * catalyst_blue; }\n" + pass, "{}", StateUnknown, ReasonNotConfigured, "set variable to one of them", -1},
 		{"two that steer, one named", upstreams + split("100% catalyst_green;") + "split_clients $host $other { * catalyst_blue; }\n" + pass, "{variable: $release}", StatePass, ReasonNone, "", 1},
 		{"a variable that is not there", upstreams + split("100% catalyst_green;") + pass, "{variable: $nothing}", StateSkip, ReasonNotConfigured, "does not split", -1},
-		{"nobody uses it", upstreams + split("100% catalyst_green;") + "server { listen 80; }\n", "{}", StateWarn, ReasonMismatch, "no proxy_pass", 1},
-		{"nobody gets the rest", upstreams + split("50% catalyst_green;") + pass, "{planned: 0.5}", StateWarn, ReasonInvalid, "leave 50 % of the traffic to no value", 0.5},
+		{"nobody uses it", upstreams + split("100% catalyst_green;") + "server { listen 80; }\n", "{}", StateWarn, ReasonMismatch, "no visible proxy_pass", 1},
+		{"nobody gets the rest", upstreams + split("50% catalyst_green;") + pass, "{planned: 0.5}", StateWarn, ReasonInvalid, "assign no value to 50 % of the traffic", 0.5},
 		{"marked down", "upstream catalyst_green { server a:1 down; server b:1 down; }\n" + split("100% catalyst_green;") + pass, "{}", StateFail, ReasonInvalid, "every server of catalyst_green is marked down at nginx.conf:2", 1},
 		{"one is up", "upstream catalyst_green { server a:1 down; server b:1; }\n" + split("100% catalyst_green;") + pass, "{}", StatePass, ReasonNone, "", 1},
 		{"more than all", upstreams + split("60% catalyst_green; 60% catalyst_blue;") + pass, "{}", StateFail, ReasonInvalid, "exceed 100 %", -1},
@@ -76,7 +76,7 @@ func TestNginxSplitOfWhatIsMounted(t *testing.T) {
 }
 
 func TestNginxSplitWithoutConfiguration(t *testing.T) {
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "nginx_split", "{}"), StateSkip, ReasonNotConfigured, "no nginx configuration")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "nginx_split", "{}"), StateSkip, ReasonNotConfigured, "nginx configuration not found")
 	expect(t, look(t, newPass(t, nil, deployment.Settings{Nginx: []string{"x.conf"}}), "nginx_split", "{}"), StateFail, ReasonMissing, "x.conf")
 	p := newPass(t, folder{"nginx.conf": "http {}\n"}, deployment.Settings{})
 	if err := os.Chmod(filepath.Join(p.Deployment.Root, "nginx.conf"), 0); err != nil {

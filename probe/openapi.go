@@ -13,17 +13,18 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// openapi: is the API's description published, valid, and of at least one path?
+// openapi: does the API publish a valid description with at least one path?
 //
-// OpenAPI 3 and Swagger 2, as JSON or YAML. References to other documents are not followed: the description must stand by itself.
+// OpenAPI 3 and Swagger 2, as JSON or YAML. References to other documents are not followed: the description must be
+// self-contained.
 
 func openAPIKind() Kind {
 	return Kind{
 		Name:     "openapi",
-		Question: "Is a valid OpenAPI or Swagger description of at least one path published?",
+		Question: "Is a valid OpenAPI or Swagger description with at least one path published?",
 		Example:  "{paths: [/swagger/doc.json]}",
 		Layer:    LayerLive,
-		Reads:    "GET on the application's address (deployment.api); needs to reach it",
+		Reads:    "GET on the application's address (deployment.api); needs network access to it",
 		MaxAge:   time.Minute,
 		Timeout:  10 * time.Second,
 		Alone:    true,
@@ -32,7 +33,7 @@ func openAPIKind() Kind {
 }
 
 type openAPI struct {
-	Paths []string `yaml:"paths" default:"[/swagger/doc.json, /openapi.json, /openapi.yaml]" doc:"where the description may be; the first that is there counts"`
+	Paths []string `yaml:"paths" default:"[/swagger/doc.json, /openapi.json, /openapi.yaml]" doc:"candidate paths of the description; the first that exists counts"`
 }
 
 func (s *openAPI) Validate() []error {
@@ -42,7 +43,7 @@ func (s *openAPI) Validate() []error {
 		}
 	}
 	if len(s.Paths) == 0 {
-		return []error{errors.New("paths: none is named")}
+		return []error{errors.New("paths: at least one is required")}
 	}
 	return nil
 }
@@ -67,17 +68,17 @@ func (s *openAPI) Probe(ctx context.Context, p *Pass) (Result, error) {
 			status = a.Status
 		}
 	}
-	return Failed(ReasonNotPublished, "%s answers %d, and there is none at any other path", s.Paths[0], status), nil
+	return Failed(ReasonNotPublished, "no OpenAPI description found at %s; %s returned %d", words(s.Paths), s.Paths[0], status), nil
 }
 
-// judgeOpenAPI judges a description.
+// judgeOpenAPI checks a description.
 func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
 	var head struct {
 		OpenAPI string `yaml:"openapi"`
 		Swagger string `yaml:"swagger"`
 	}
 	if err := yaml.Unmarshal(body, &head); err != nil || head.OpenAPI == "" && head.Swagger == "" {
-		return Failed(ReasonInvalid, "%s answers 200 with something else than an OpenAPI description", path)
+		return Failed(ReasonInvalid, "%s returned 200 but not an OpenAPI description", path)
 	}
 	var doc *openapi3.T
 	var err error
@@ -87,7 +88,7 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
 		doc, err = openapi3.NewLoader().LoadFromData(body)
 	}
 	if err != nil {
-		return Failed(ReasonInvalid, "%s is not a valid description: it cannot be resolved", path)
+		return Failed(ReasonInvalid, "%s is not a valid OpenAPI description: it cannot be resolved", path)
 	}
 	if doc.Paths == nil || doc.Paths.Len() == 0 {
 		return Failed(ReasonEmpty, "%s describes no path", path)
@@ -96,7 +97,7 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) Result {
 		if ctx.Err() != nil {
 			return unanswered(Unknown(ReasonTimeout, ctx.Err()))
 		}
-		return Failed(ReasonInvalid, "%s is not a valid description: an OpenAPI validator says where", path)
+		return Failed(ReasonInvalid, "%s is not a valid OpenAPI description: run an OpenAPI validator to locate the error", path)
 	}
 	return Passed("%s describes %d paths", path, doc.Paths.Len())
 }

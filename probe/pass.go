@@ -15,26 +15,26 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Deps is what probes get from outside, built once per configuration.
+// Deps are the external dependencies of probes, built once per configuration.
 type Deps struct {
 	Now    func() time.Time
 	Dial   func(ctx context.Context, network, address string) (net.Conn, error)
 	Roots  *x509.CertPool // nil: the system's
 	Files  *files.Cache
-	Log    *slog.Logger        // for what is a fault of the exporter itself; probes do not log
-	Agent  string              // how the exporter names itself to servers
-	Getenv func(string) string // the exporter's own environment, for what it shares with other tools (DOCKER_HOST)
+	Log    *slog.Logger        // for internal errors of the exporter; probes do not log
+	Agent  string              // User-Agent sent to servers
+	Getenv func(string) string // the exporter's own environment, for variables shared with other tools (DOCKER_HOST)
 	Kept   *Kept
 	Trust  Trust // whose attestations count
 }
 
-// NewDeps returns the real ones.
+// NewDeps returns the production dependencies.
 func NewDeps(log *slog.Logger, agent string) *Deps {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &Deps{Now: time.Now, Dial: dialer.DialContext, Files: &files.Cache{}, Log: log, Agent: agent, Getenv: os.Getenv, Kept: &Kept{}}
 }
 
-// Pass is one round of looking: the time it began, the deployment, and what has been read of it so far.
+// Pass is one run over a deployment: its start time, the deployment, and what has been read so far.
 type Pass struct {
 	*Deps
 	Time       time.Time
@@ -47,7 +47,7 @@ type Pass struct {
 	memo map[any]*reading
 }
 
-// NewPass begins a round.
+// NewPass starts a run.
 func NewPass(deps *Deps, d *deployment.Deployment) *Pass {
 	p := &Pass{Deps: deps, Time: deps.Now(), Deployment: d, View: d.View(deps.Files)}
 	p.chain = sync.OnceValues(p.openChain)
@@ -60,11 +60,12 @@ type reading struct {
 	err   error
 }
 
-// maxReading bounds what Once waits for in the name of all who ask.
+// maxReading bounds a shared read in Once.
 const maxReading = 30 * time.Second
 
-// Once reads what several probes need once per pass. The first who asks under a key reads; the others wait for it, each no longer than its own
-// ctx. The reading itself goes on for the others when the first one's time is over. Key is a value of a type private to its file.
+// Once reads something that several probes need, once per pass. The first caller of a key reads; the others wait, each
+// until its own ctx ends. The read continues for the other callers after the first caller's ctx has ended. Key is a
+// value of a type private to its file.
 func Once[T any](ctx context.Context, p *Pass, key any, read func(ctx context.Context) (T, error)) (T, error) {
 	p.mu.Lock()
 	r, running := p.memo[key]
@@ -81,7 +82,7 @@ func Once[T any](ctx context.Context, p *Pass, key any, read func(ctx context.Co
 			defer close(r.done)
 			defer func() {
 				if cause := recover(); cause != nil {
-					r.err = errors.New("reading it broke (a bug of the exporter)")
+					r.err = errors.New("internal error while reading; please report this bug of the exporter")
 				}
 			}()
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), maxReading)
@@ -101,7 +102,8 @@ func Once[T any](ctx context.Context, p *Pass, key any, read func(ctx context.Co
 	return r.value.(T), nil
 }
 
-// Kept holds what outlives a pass: clients with their connections, proofs of big files. It lives as long as the configuration.
+// Kept holds what outlives a pass: clients with their connections, proofs of large files. It lives as long as the
+// configuration.
 type Kept struct {
 	mu     sync.Mutex
 	things map[any]kept
@@ -114,8 +116,9 @@ type kept struct {
 	close func()
 }
 
-// Keep returns the thing kept under key, or makes it. A thing made with another fingerprint (other address, other credentials) is closed and
-// made anew. Make must not block: connecting comes later. Key is a value of a type private to its file.
+// Keep returns the value kept under key, or makes it. A value made with another fingerprint (other address, other
+// credentials) is closed and made again. Make must not block: connect later. Key is a value of a type private to its
+// file.
 func Keep[T any](k *Kept, key any, fingerprint string, make_ func() (thing T, close func(), err error)) (T, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -141,7 +144,7 @@ func Keep[T any](k *Kept, key any, fingerprint string, make_ func() (thing T, cl
 	return thing, nil
 }
 
-// Close closes everything kept.
+// Close closes all kept values.
 func (k *Kept) Close() {
 	k.mu.Lock()
 	things := k.things

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Sets of ports, as probes of firewalls and listeners compare them.
+// Sets of ports, for the firewall and listener probes.
 
 const (
 	maxPort = 65535
@@ -18,10 +18,11 @@ const (
 // portRange is one port, or all from first to last.
 type portRange struct{ first, last int }
 
-// portSet is a set of ports: ranges in order, apart from each other. The zero value is the empty set; sets are not changed but made anew.
+// portSet is a set of ports: sorted, disjoint, non-adjacent ranges. The zero value is the empty set; sets are
+// immutable.
 type portSet []portRange
 
-// portsOf is the set of single ports.
+// portsOf returns the set of the given ports.
 func portsOf(ports ...int) portSet {
 	var s portSet
 	for _, p := range ports {
@@ -45,10 +46,10 @@ func (s portSet) sorted() portSet {
 	return out
 }
 
-// with is the union of two sets.
+// with returns the union of two sets.
 func (s portSet) with(other portSet) portSet { return append(slices.Clone(s), other...).sorted() }
 
-// without are the ports of s that are not in other.
+// without returns the ports of s that are not in other.
 func (s portSet) without(other portSet) portSet {
 	var out portSet
 	for _, r := range s {
@@ -68,12 +69,12 @@ func (s portSet) without(other portSet) portSet {
 	return out
 }
 
-// has tells whether a port is in the set.
+// has reports whether a port is in the set.
 func (s portSet) has(port int) bool {
 	return slices.ContainsFunc(s, func(r portRange) bool { return r.first <= port && port <= r.last })
 }
 
-// count is the number of ports.
+// count returns the number of ports.
 func (s portSet) count() int {
 	n := 0
 	for _, r := range s {
@@ -95,7 +96,7 @@ func (s portSet) String() string {
 	return someOf(parts)
 }
 
-// opened are ports that something opens, by protocol.
+// opened are open ports by protocol.
 type opened struct{ tcp, udp portSet }
 
 func (o opened) with(other opened) opened {
@@ -108,10 +109,10 @@ func (o opened) without(other opened) opened {
 
 func (o opened) empty() bool { return len(o.tcp) == 0 && len(o.udp) == 0 }
 
-// numbers are the ports of either protocol.
+// numbers returns the ports of either protocol.
 func (o opened) numbers() portSet { return o.tcp.with(o.udp) }
 
-// String names the ports with their protocols: "22, 443/tcp and 443/udp"; without a protocol where both are open.
+// String lists the ports with their protocols: "22, 443/tcp and 443/udp"; ports open for both come first.
 func (o opened) String() string {
 	both := o.tcp.without(o.tcp.without(o.udp))
 	var parts []string
@@ -126,12 +127,12 @@ func (o opened) String() string {
 	return strings.Join(parts, " and ")
 }
 
-// portPolicy is the part of a spec that says which ports may be open.
+// portPolicy is the part of a spec that lists the allowed ports.
 type portPolicy struct {
-	Allowed []int `yaml:"allowed" default:"[80, 443]" doc:"ports, tcp or udp, that may be reached from outside; those of deployment.firewall.allowed are too"`
+	Allowed []int `yaml:"allowed" default:"[80, 443]" doc:"ports, TCP or UDP, that may be reached from outside, in addition to deployment.firewall.allowed"`
 }
 
-// standardPorts are those of the web.
+// standardPorts are the web ports.
 func standardPorts() portPolicy { return portPolicy{Allowed: []int{80, 443}} }
 
 func (s *portPolicy) wrong() []error {
@@ -143,14 +144,14 @@ func (s *portPolicy) wrong() []error {
 	return nil
 }
 
-// beyond are the opened ports that are not allowed.
+// beyond returns the opened ports that are not allowed.
 func (s *portPolicy) beyond(o opened, alsoAllowed []int) opened {
 	allowed := portsOf(s.Allowed...).with(portsOf(alsoAllowed...))
 	return o.without(opened{allowed, allowed})
 }
 
-// tell notes ports that are open and not allowed: SSH is weak, since hosts are administered through it, all else is exposed. Format has one verb,
-// for the ports.
+// tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
+// fail. Format has one verb, for the ports.
 func (o opened) tell(f *Findings, format string, args ...any) {
 	ssh := opened{tcp: portsOf(portSSH), udp: portsOf(portSSH)}
 	rest := o.without(ssh)
@@ -158,6 +159,6 @@ func (o opened) tell(f *Findings, format string, args ...any) {
 		f.Fail(ReasonExposed, format, append([]any{rest}, args...)...)
 	}
 	if in := o.without(rest); !in.empty() {
-		f.Warn(ReasonExposed, format+": open it to known addresses alone, or add 22 to deployment.firewall.allowed", append([]any{in}, args...)...)
+		f.Warn(ReasonExposed, format+": restrict it to known addresses, or add 22 to deployment.firewall.allowed", append([]any{in}, args...)...)
 	}
 }

@@ -17,18 +17,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// How probes ask PostgreSQL: over one connection for all of them that is kept between the rounds, reads only, names itself, and is bounded in
-// time and size. Errors tell the SQLSTATE in our words: never an address with credentials, never what the server sent.
+// Access to PostgreSQL: all probes share one connection that is kept between cycles, is read-only, sets its application
+// name, and is bounded in time and size. Errors describe the SQLSTATE in our own words. They never contain credentials
+// or text from the server.
 //
-// Where the database is and who asks is the deployment's (DB_HOST and its like, through published ports) unless the configuration says otherwise.
+// Address and user are the deployment's (DB_HOST and related variables, through published ports) unless configured.
 
 const (
 	databaseHostSetting     = "deployment.database.host"
 	databasePasswordSetting = "deployment.database.password_file"
-	maxPostgresMessage      = 1 << 20 // bytes of one message of the server
+	maxPostgresMessage      = 1 << 20 // bytes of one server message
 )
 
-// postgresTarget is how one database is reached.
+// postgresTarget describes the access to one database.
 type postgresTarget struct {
 	deployment.DatabaseAccess
 	patience time.Duration
@@ -37,7 +38,7 @@ type postgresTarget struct {
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// postgresAt tells where the database is. A skip when nothing says that there is one, or when it cannot be reached from here.
+// postgresAt returns the access to the database. It is a skip when no database is known or it is unreachable from here.
 func postgresAt(p *Pass) (postgresTarget, error) {
 	a, err := p.View.DatabaseAccess()
 	if err != nil {
@@ -45,14 +46,14 @@ func postgresAt(p *Pass) (postgresTarget, error) {
 	}
 	known := !a.Password.Text.Empty() || a.Password.Ref.Kind != ""
 	if a.How == deployment.Default && !known {
-		return postgresTarget{}, Skip(databaseHostSetting, "nothing tells of a database: neither DB_HOST and its like nor a postgres service")
+		return postgresTarget{}, Skip(databaseHostSetting, "no database found: DB_HOST is unset and no service runs postgres")
 	}
 	t := postgresTarget{DatabaseAccess: a, patience: p.Deployment.Database.Patience(), agent: p.Agent, dial: p.Dial}
 	t.tls, err = newPostgresTLS(a, p.Roots)
 	return t, err
 }
 
-// noAccess is the error of finding out where a service is.
+// noAccess is the error for a service whose address cannot be determined.
 func noAccess(what, setting string, err error) error {
 	var noWay *deployment.NoWayError
 	if errors.As(err, &noWay) {
@@ -63,28 +64,28 @@ func noAccess(what, setting string, err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		reason = ReasonMissing
 	case reason == ReasonError:
-		reason = ReasonBlocked // by a compose or env file that its own item judges
+		reason = ReasonBlocked // by a compose or env file that has its own item
 	}
-	return Needs(setting, Unknown(reason, fmt.Errorf("where %s is cannot be told: %w", what, err)))
+	return Needs(setting, Unknown(reason, fmt.Errorf("address of %s is unknown: %w", what, err)))
 }
 
-// noPassword is the error of not knowing the password of a service; nil when it is known.
+// noPassword is the error for a service whose password is unknown; nil when it is known.
 func noPassword(what, setting string, v deployment.Value) error {
 	switch {
 	case v.Ref.Kind != "":
-		return Needs(setting, Unknownf(ReasonNotConfigured, "the password of %s is kept in: %s; name a file with it to have it tried", what, v.Ref.Kind))
+		return Needs(setting, Unknownf(ReasonNotConfigured, "the password of %s is stored in %s, which the exporter cannot read; configure a password file", what, v.Ref.Kind))
 	case v.Text.Empty():
-		return Skip(setting, "no password of %s is known", what)
+		return Skip(setting, "the password of %s is unknown", what)
 	}
 	return nil
 }
 
-// config describes a connection with a password.
+// config returns the settings of a connection with a password.
 func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
-	// The library wants a text to begin with. Everything in it that the exporter's own PG… variables could set is set again below.
+	// The library requires a connection string. Everything the exporter's own PG… variables can change is set again below.
 	c, err := pgx.ParseConfig("host=localhost port=5432 user=none dbname=none password=none sslmode=disable passfile=/dev/null")
 	if err != nil {
-		return nil, Unknown(ReasonError, errors.New("the exporter's own PG… environment variables cannot be used: unset them"))
+		return nil, Unknown(ReasonError, errors.New("invalid PG… variables in the exporter's environment: unset them"))
 	}
 	c.Host, c.Port = t.Host, uint16(t.Port)
 	c.User, c.Password, c.Database = t.User, password, t.Name
@@ -96,10 +97,10 @@ func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
 	c.ValidateConnect, c.AfterConnect = nil, nil
 	c.ConnectTimeout = t.patience
 	c.DialFunc = t.dial
-	// One address, so that one look is one log-in attempt: the dialer finds out which of a name's addresses answers.
+	// One address, so that one run is one login attempt: the dialer tries the addresses of a name.
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	c.MaxProtocolMessageBodyLen = maxPostgresMessage
-	c.DefaultQueryExecMode = pgx.QueryExecModeExec // nothing is left prepared on the server
+	c.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements are left on the server
 	c.RuntimeParams = map[string]string{
 		"application_name":              t.agent,
 		"default_transaction_read_only": "on",
@@ -108,7 +109,7 @@ func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
 	return c, nil
 }
 
-// connect logs in. With asked, a server that asks for no password at all is an error (errNotAsked).
+// connect logs in. With asked, a server that requests no password is an error (errNotAsked).
 func (t postgresTarget) connect(ctx context.Context, password string, asked bool) (*pgx.Conn, error) {
 	c, err := t.config(password)
 	if err != nil {
@@ -118,7 +119,7 @@ func (t postgresTarget) connect(ctx context.Context, password string, asked bool
 		c.RequireAuth = "!none"
 	}
 	if asked && len(c.Fallbacks) > 0 {
-		// A way in without a password is open, whatever the other way asks for. The library would go on to that one.
+		// One way without a password is enough to get in. The library would try the next way, so it gets one at a time.
 		first := c.Copy()
 		first.Fallbacks = nil
 		conn, err := pgx.ConnectConfig(ctx, first)
@@ -148,7 +149,7 @@ type postgres struct {
 
 type postgresKey struct{}
 
-// postgresFor returns the database of the deployment, which is not connected to before somebody asks.
+// postgresFor returns the deployment's database. It connects on first use.
 func postgresFor(p *Pass) (*postgres, error) {
 	t, err := postgresAt(p)
 	if err != nil {
@@ -162,20 +163,20 @@ func postgresFor(p *Pass) (*postgres, error) {
 		d := &postgres{target: t, turn: make(chan struct{}, 1), ended: ended}
 		return d, func() {
 			end()
-			d.turn <- struct{}{} // whoever asks is interrupted by end
+			d.turn <- struct{}{} // end interrupts a running query
 			d.drop()
 		}, nil
 	})
 }
 
-// fingerprint changes with everything that a connection depends on.
+// fingerprint changes with everything that the connection depends on.
 func (t postgresTarget) fingerprint() string {
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience))
 	return hex.EncodeToString(sum[:])
 }
 
-// ask runs f with the connection, connecting when there is none. A connection that turns out to have died since the last round is replaced once.
-// The error is one of plain.
+// ask runs f with the connection and connects first when needed. A connection that died since the last cycle is
+// replaced once. The error is one of plain.
 func (d *postgres) ask(ctx context.Context, f func(ctx context.Context, conn *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, d.target.patience)
 	defer cancel()
@@ -218,6 +219,6 @@ func (d *postgres) drop() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = d.conn.Close(ctx) // says good-bye; the socket is closed in any case
+	_ = d.conn.Close(ctx) // sends Terminate; the socket is closed in any case
 	d.conn = nil
 }

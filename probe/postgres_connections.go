@@ -13,17 +13,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// postgres_connections: does the database admit as many connections as all replicas of the application may open?
+// postgres_connections: does the database allow as many connections as all replicas of the application may open?
 //
-// Some must be left: whoever comes when the pools are full (a backup, a migration, a person) is turned away otherwise.
+// Some must remain: otherwise a backup, a migration or a person is rejected when the pools are full.
 
 func postgresConnectionsKind() Kind {
 	return Kind{
 		Name:     "postgres_connections",
-		Question: "Are the pools of all replicas smaller than what the database admits?",
+		Question: "Are the pools of all replicas together smaller than the database's connection limit?",
 		Example:  "{pool: [DB_MAX_OPEN_CONNS]}",
 		Layer:    LayerLive,
-		Reads:    "the size of the pool in the application's environment, its replicas in the compose file, and the database's settings (deployment.database, or DB_HOST and its like); needs to log in",
+		Reads:    "the pool size in the application's environment, its replicas in the compose file, and the database's settings (deployment.database, or DB_HOST and related variables); needs a login",
 		MaxAge:   5 * time.Minute,
 		Timeout:  15 * time.Second,
 		Alone:    true,
@@ -34,28 +34,28 @@ func postgresConnectionsKind() Kind {
 }
 
 type postgresConnections struct {
-	Pool     []string `yaml:"pool" doc:"variables with the size of one replica's pool; the first that is set counts" default:"[DB_MAX_CONNS, DB_MAX_OPEN_CONNS, DB_MAX_CONNECTIONS]"`
-	Replicas int      `yaml:"replicas" min:"0" max:"100000" default:"0" doc:"replicas of the application; those of its compose service when 0"`
+	Pool     []string `yaml:"pool" doc:"variables with the pool size of one replica; the first that is set counts" default:"[DB_MAX_CONNS, DB_MAX_OPEN_CONNS, DB_MAX_CONNECTIONS]"`
+	Replicas int      `yaml:"replicas" min:"0" max:"100000" default:"0" doc:"replicas of the application; 0 uses those of its compose service"`
 }
 
 func (s *postgresConnections) Validate() []error {
 	if len(s.Pool) == 0 {
-		return []error{errors.New("pool: no variable is named")}
+		return []error{errors.New("pool: at least one variable is required")}
 	}
 	return nil
 }
 
-// admitted is what the server's settings say, and what is set for the application's role and database; -1 where nothing is.
+// admitted are the server's limits and those of the application's role and database; -1 where unset.
 type admitted struct{ max, superuser, reserved, role, database int }
 
-// least is how many connections there are for the application, and by whose bound.
+// least returns the number of connections left for the application, and the limit that applies.
 func (a admitted) least() (connections int, by string) {
-	connections, by = a.max-a.superuser-a.reserved, fmt.Sprintf("the server admits (%d without those reserved)", a.max)
+	connections, by = a.max-a.superuser-a.reserved, fmt.Sprintf("the server allows (%d minus reserved ones)", a.max)
 	if a.database >= 0 && a.database < connections {
-		connections, by = a.database, "this database admits (CONNECTION LIMIT)"
+		connections, by = a.database, "the database allows (CONNECTION LIMIT)"
 	}
 	if a.role >= 0 && a.role < connections {
-		connections, by = a.role, "the application's role may have (CONNECTION LIMIT)"
+		connections, by = a.role, "the application's role is allowed (CONNECTION LIMIT)"
 	}
 	return connections, by
 }
@@ -63,11 +63,11 @@ func (a admitted) least() (connections int, by string) {
 func (s *postgresConnections) Probe(ctx context.Context, p *Pass) (Result, error) {
 	v, err := p.View.Value(s.Pool...)
 	if err != nil {
-		return unreadable(s.Pool[0]+" cannot be looked up", err)
+		return unreadable(s.Pool[0]+" cannot be read", err)
 	}
 	pool, err := strconv.Atoi(strings.TrimSpace(v.Text.Reveal()))
 	if err != nil || pool < 1 || pool > 1_000_000 {
-		return Result{}, Skip(s.Pool[0], "the size of the pool is not known: %s is not set to a positive number", words(s.Pool))
+		return Result{}, Skip(s.Pool[0], "pool size is unknown: %s is not set to a positive number", words(s.Pool))
 	}
 	replicas, err := s.replicas(p)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *postgresConnections) Probe(ctx context.Context, p *Pass) (Result, error
 			coalesce((select datconnlimit from pg_database where datname = current_database()), -1)`).Scan(&a.max, &a.superuser, &a.reserved, &a.role, &a.database)
 	})
 	if p.Deployment.Database.User != "" {
-		a.role = -1 // it is the exporter's own
+		a.role = -1 // the limit is that of the exporter's own role
 	}
 	if err != nil {
 		return db.target.unasked(err, false)
@@ -94,7 +94,7 @@ func (s *postgresConnections) Probe(ctx context.Context, p *Pass) (Result, error
 	return s.judge(v.Key, pool, replicas, a), nil
 }
 
-// replicas is how often the application runs.
+// replicas returns the number of replicas of the application.
 func (s *postgresConnections) replicas(p *Pass) (int, error) {
 	if s.Replicas > 0 {
 		return s.Replicas, nil

@@ -12,50 +12,50 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// What may be told of a database's errors, and what each means for a verdict.
+// Which database errors may be shown, and their effect on the verdict.
 
-// Errors of asking, beside those of the network and of TLS.
+// Errors in addition to those of the network and of TLS.
 var (
-	errNotPostgres = errors.New("answers something else than PostgreSQL")
-	errNotAsked    = errors.New("asks for no password")
+	errNotPostgres = errors.New("the server does not speak the PostgreSQL protocol")
+	errNotAsked    = errors.New("the server requires no password")
 )
 
-// sqlState is what the code of a server's error looks like.
+// sqlState matches an SQLSTATE.
 var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
 
-// refusal is an error that the server answered, by its SQLSTATE; of Redis the error's first word.
+// refusal is an error reported by the server, by its SQLSTATE; for Redis by the first word of the error.
 type refusal struct{ code string }
 
 func (r *refusal) Error() string {
 	switch r.code {
 	case "28P01":
-		return "the password is not accepted"
+		return "password rejected"
 	case "28000":
-		return "pg_hba.conf lets this user from this host not in, or the role may not log in"
+		return "pg_hba.conf does not admit this user from this host, or the role may not log in"
 	case "3D000":
-		return "the database of that name does not exist"
+		return "database does not exist"
 	case "55000":
-		return "the database of that name takes no connections"
+		return "database does not accept connections"
 	case "42501":
-		return "the role lacks a privilege"
+		return "role lacks a privilege"
 	case "53300":
 		return "too many connections"
 	case "57P03":
-		return "it is starting up, shutting down or recovering"
+		return "server is starting up, shutting down or recovering"
 	case "57P01", "57P02":
-		return "it is shutting down"
+		return "server is shutting down"
 	case "57014":
-		return "the question took too long"
+		return "query timed out"
 	case "08P01":
-		return "the protocol was refused, as a connection pooler does"
+		return "protocol error, as reported by a connection pooler"
 	}
 	return "SQLSTATE " + r.code
 }
 
-// plain keeps of an error what may be shown: the library's own texts name user and database and quote what the server sent.
+// plain reduces an error to what may be shown: the library's own texts contain user, database and server text.
 func (t postgresTarget) plain(ctx context.Context, err error) error {
 	var many interface{ Unwrap() []error }
-	if errors.As(err, &many) { // one per way that was tried, with and without TLS; the last decides
+	if errors.As(err, &many) { // one per attempt, with and without TLS; the last decides
 		if all := many.Unwrap(); len(all) > 0 {
 			err = all[len(all)-1]
 		}
@@ -71,7 +71,7 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 		return errNotAsked
 	}
 	if ctx.Err() == nil && strings.Contains(err.Error(), "server refused TLS connection") {
-		return tlsFault("TLS is wanted and not offered")
+		return tlsFault("TLS is required but the server does not offer it")
 	}
 	if err = plainWebError(ctx, err); errors.Is(err, errNotHTTP) {
 		return errNotPostgres
@@ -79,16 +79,17 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 	return err
 }
 
-// unasked judges an error of asking. Schema says that the claim is about what is in the database, so that its absence fails.
+// unasked classifies an access error. Schema means that the claim is about the database's contents, so a missing
+// database fails.
 func (t postgresTarget) unasked(err error, schema bool) (Result, error) {
 	return unansweredBy("PostgreSQL", err, t.Reach, databaseHostSetting, func(r *refusal, told error) (Result, error) {
 		switch r.code {
 		case "28P01":
-			return Result{}, Needs("a password that the database accepts, see postgres_password", Unknown(ReasonBlocked, told))
+			return Result{}, Needs("a password accepted by the database, see postgres_password", Unknown(ReasonBlocked, told))
 		case "28000":
 			return Result{}, Needs("an entry for the exporter's host in pg_hba.conf", Unknown(ReasonPermissionDenied, told))
 		case "42501":
-			return Result{}, Needs("GRANT CONNECT, USAGE or SELECT for the role that the exporter uses", Unknown(ReasonPermissionDenied, told))
+			return Result{}, Needs("GRANT CONNECT, USAGE or SELECT to the exporter's role", Unknown(ReasonPermissionDenied, told))
 		case "3D000":
 			if schema {
 				return Failed(ReasonMissing, "%v", told), nil
@@ -99,14 +100,14 @@ func (t postgresTarget) unasked(err error, schema bool) (Result, error) {
 		case "57014":
 			return Result{}, Unknown(ReasonTimeout, told)
 		case "08P01":
-			return Result{}, Needs(databaseHostSetting+" that is the server's own, not a pooler's", Unknown(ReasonInvalid, told))
+			return Result{}, Needs(databaseHostSetting+" of the server itself instead of a connection pooler", Unknown(ReasonInvalid, told))
 		}
 		return Result{}, Unknown(ReasonError, told)
 	})
 }
 
-// unansweredBy judges the error of asking a service that is no HTTP one; what the service itself answered is judged by answered. Being unreachable
-// only blinds us here.
+// unansweredBy classifies the error of a service without HTTP; errors reported by the service are passed to answered.
+// An unreachable service is unknown here, not a failure.
 func unansweredBy(what string, err error, at deployment.Reach, setting string, answered func(*refusal, error) (Result, error)) (Result, error) {
 	told := fmt.Errorf("%s at %s: %w", what, at.Address(), err)
 	var r *refusal
@@ -117,7 +118,7 @@ func unansweredBy(what string, err error, at deployment.Reach, setting string, a
 	case errors.As(err, &r):
 		return answered(r, told)
 	case at.How == deployment.Default && refused(err):
-		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; nobody listens at the default address", told)))
+		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; no service listens at the default address", told)))
 	case errors.Is(err, errNotPostgres), errors.Is(err, errNotRedis), errors.Is(err, errTooLong):
 		return Result{}, Needs(setting, Unknown(ReasonInvalid, told))
 	case errors.Is(err, errTLS):

@@ -11,19 +11,19 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgres_indexes: has each wanted table an index that lookups by the wanted column can use?
+// postgres_indexes: does each listed table have an index usable for lookups by the listed column?
 //
-// It must lead with the column, be one for lookups (btree, hash), hold all rows, and be finished: an index with the column in second place, of a kind for
-// ranges or texts, of an expression, of a part of the rows,
-// or one whose building was broken off does not count, and is named for what it is.
+// The index must lead with the column, support lookups (btree, hash), cover all rows and be complete. An index that has
+// the column in second place, is of a kind for ranges or texts, is on an expression, is partial or whose build was
+// aborted does not count; the message names the cause.
 
 func postgresIndexesKind() Kind {
 	return Kind{
 		Name:     "postgres_indexes",
-		Question: "Has each wanted table a usable index that leads with the wanted column?",
+		Question: "Does each listed table have a usable index that leads with the listed column?",
 		Example:  "{indexes: [{table: publishers, leading: [api_key, publisher_id]}]}",
 		Layer:    LayerLive,
-		Reads:    "the database's catalogue (deployment.database, or DB_HOST and its like); needs to log in",
+		Reads:    "the database's catalogue (deployment.database, or DB_HOST and related variables); needs a login",
 		MaxAge:   5 * time.Minute,
 		Timeout:  15 * time.Second,
 		New:      func() any { return &postgresIndexes{} },
@@ -31,29 +31,29 @@ func postgresIndexesKind() Kind {
 }
 
 type postgresIndexes struct {
-	Indexes []wantedIndex `yaml:"indexes" required:"true" doc:"what must be indexed"`
+	Indexes []wantedIndex `yaml:"indexes" required:"true" doc:"required indexes"`
 }
 
 type wantedIndex struct {
 	Table   string   `yaml:"table" required:"true" doc:"name of the table, with its schema (app.publishers) or without"`
-	Leading []string `yaml:"leading" required:"true" doc:"columns of which one must lead an index"`
+	Leading []string `yaml:"leading" required:"true" doc:"columns, one of which must lead an index"`
 }
 
 func (s *postgresIndexes) Validate() []error {
 	if len(s.Indexes) == 0 {
-		return []error{errors.New("indexes: none is wanted")}
+		return []error{errors.New("indexes: at least one is required")}
 	}
 	var errs []error
 	for _, w := range s.Indexes {
 		errs = append(errs, tableNames("indexes: table", w.Table)...)
 		if len(w.Leading) == 0 {
-			errs = append(errs, fmt.Errorf("indexes: no column of %s is named", w.Table))
+			errs = append(errs, fmt.Errorf("indexes: at least one column of %s is required", w.Table))
 		}
 	}
 	return errs
 }
 
-// seenTable is what the database has of one wanted table.
+// seenTable is what the database has for one listed table.
 type seenTable struct {
 	table
 	there   bool
@@ -61,7 +61,7 @@ type seenTable struct {
 	indexes []seenIndex
 }
 
-// seenIndex is an index that has to do with a column: it holds it, or an expression or condition of it.
+// seenIndex is an index related to a column: it contains the column, or an expression or condition on it.
 type seenIndex struct {
 	column, method                                  string
 	leads, valid, ready, live, partial, expressions bool
@@ -88,10 +88,10 @@ func (s *postgresIndexes) Probe(ctx context.Context, p *Pass) (Result, error) {
 	for i, w := range s.Indexes {
 		f.Add(w.judge(seen[i]))
 	}
-	return f.Result("every wanted table has an index that leads with the wanted column"), nil
+	return f.Result("every listed table has an index that leads with the listed column"), nil
 }
 
-// indexesOf reads a table's wanted columns and all indexes that have to do with them.
+// indexesOf reads a table's listed columns and all indexes related to them.
 func indexesOf(ctx context.Context, conn *pgx.Conn, w wantedIndex) (seenTable, error) {
 	found, err := tablesNamed(ctx, conn, w.Table)
 	if err != nil {
@@ -142,7 +142,7 @@ func (w wantedIndex) judge(seen seenTable) Result {
 		if why == "" {
 			return Passed("%s has an index that leads with %s", w.Table, i.column)
 		}
-		but = append(but, fmt.Sprintf("the one with %s %s", i.column, why))
+		but = append(but, fmt.Sprintf("the index with %s %s", i.column, why))
 	}
 	told := fmt.Sprintf("table %s has no usable index that leads with %s", w.Table, strings.Join(w.Leading, " or "))
 	if len(but) > maxFindings {
@@ -154,19 +154,19 @@ func (w wantedIndex) judge(seen seenTable) Result {
 	return Failed(ReasonMissing, "%s", told)
 }
 
-// unusable says why an index does not serve every lookup by the column; "" when it does.
+// unusable returns why an index does not serve every lookup by the column; "" when it does.
 func (i seenIndex) unusable() string {
 	switch {
 	case i.expressions:
-		return "is of an expression"
+		return "is on an expression"
 	case slices.Contains([]string{"brin", "gin", "gist", "spgist", "bloom"}, i.method): // for ranges, texts and shapes
-		return "is of the kind " + i.method + ", which leads to no single row"
+		return "is of type " + i.method + ", which does not support lookups of single rows"
 	case i.partial:
-		return "holds only some of the rows"
+		return "is partial"
 	case !i.leads:
-		return "does not lead with it"
+		return "does not lead with that column"
 	case !i.valid, !i.ready, !i.live:
-		return "is not valid: its building was broken off, or goes on"
+		return "is not valid: its build was aborted or is still running"
 	}
 	return ""
 }

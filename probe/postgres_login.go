@@ -11,18 +11,19 @@ import (
 	"time"
 )
 
-// postgres_login: does the database ask for a password and accept the configured one?
-// postgres_default_login: does it refuse the passwords that everybody would try?
+// postgres_login: does the database require a password and accept the configured one? postgres_default_login: does it
+// reject well-known passwords?
 //
-// Both log in anew for each look, since a connection that is open says nothing about today's password, and close the connection at once.
+// Both log in again on each run, since an open connection says nothing about the current password, and close the
+// connection at once.
 
 func postgresLoginKind() Kind {
 	return Kind{
 		Name:     "postgres_login",
-		Question: "Does the database ask for a password, and accept the configured one?",
+		Question: "Does the database require a password and accept the configured one?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "one log-in to the database (deployment.database, or DB_HOST and its like); needs to reach it",
+		Reads:    "one login to the database (deployment.database, or DB_HOST and related variables); needs network access to it",
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
 		Alone:    true,
@@ -43,7 +44,7 @@ func (s *postgresLogin) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(t, t.try(ctx, t.Password.Text.Reveal(), true))
 }
 
-// try logs in and leaves at once.
+// try logs in and disconnects at once.
 func (t postgresTarget) try(ctx context.Context, password string, asked bool) error {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
@@ -56,22 +57,22 @@ func (t postgresTarget) try(ctx context.Context, password string, asked bool) er
 	return nil
 }
 
-// judge judges the outcome of one log-in that wanted to be asked for the password.
+// judge classifies the outcome of one login that requires a password request.
 func (s *postgresLogin) judge(t postgresTarget, err error) (Result, error) {
 	switch answer := codeOf(err); {
 	case err == nil:
 		return Passed("PostgreSQL at %s accepts %s", t.Address(), t.Password.Key), nil
 	case errors.Is(err, errNotAsked):
-		return Failed(ReasonOpen, "PostgreSQL at %s asks for no password: pg_hba.conf says trust for the exporter's host", t.Address()), nil
+		return Failed(ReasonOpen, "PostgreSQL at %s requires no password: pg_hba.conf trusts the exporter's host", t.Address()), nil
 	case answer == "28P01":
-		return Failed(ReasonMismatch, "PostgreSQL at %s does not accept %s: role or password differ from the server's, or the role's password has expired (VALID UNTIL)", t.Address(), t.Password.Key), nil
+		return Failed(ReasonMismatch, "PostgreSQL at %s rejects %s: role or password differ from the server's, or the password has expired (VALID UNTIL)", t.Address(), t.Password.Key), nil
 	case afterLogin(answer):
 		return Passed("PostgreSQL at %s accepts %s, but %v", t.Address(), t.Password.Key, err), nil
 	}
 	return t.unasked(err, false)
 }
 
-// codeOf is the SQLSTATE that the server answered, "" for none.
+// codeOf returns the SQLSTATE reported by the server, "" for none.
 func codeOf(err error) string {
 	var r *refusal
 	if errors.As(err, &r) {
@@ -80,16 +81,17 @@ func codeOf(err error) string {
 	return ""
 }
 
-// afterLogin reports whether the server says this only to who has given the right password: no such database, no right to connect to it.
+// afterLogin reports whether the server sends this code only after a correct password: no such database, no right to
+// connect to it.
 func afterLogin(code string) bool { return code == "3D000" || code == "42501" }
 
 func postgresDefaultLoginKind() Kind {
 	return Kind{
 		Name:     "postgres_default_login",
-		Question: "Does the database refuse the passwords that everybody would try?",
+		Question: "Does the database reject well-known passwords?",
 		Example:  "{passwords: [changeme, '']}",
 		Layer:    LayerLive,
-		Reads:    "one log-in attempt per password at the database (deployment.database, or DB_HOST and its like) as the application's role; needs to reach it",
+		Reads:    "one login attempt per password at the database (deployment.database, or DB_HOST and related variables) as the application's role; needs network access to it",
 		MaxAge:   24 * time.Hour,
 		Timeout:  15 * time.Second,
 		Active:   true,
@@ -99,7 +101,7 @@ func postgresDefaultLoginKind() Kind {
 }
 
 type postgresDefaultLogin struct {
-	Passwords []string `yaml:"passwords" doc:"well-known passwords that must be refused; one attempt each"`
+	Passwords []string `yaml:"passwords" doc:"well-known passwords that must be rejected; one attempt each"`
 }
 
 const maxDefaultPasswords = 10 // more would be guessing
@@ -107,14 +109,14 @@ const maxDefaultPasswords = 10 // more would be guessing
 func (s *postgresDefaultLogin) Validate() []error {
 	switch n := len(s.Passwords); {
 	case n == 0:
-		return []error{errors.New("passwords: none is named")}
+		return []error{errors.New("passwords: at least one is required")}
 	case n > maxDefaultPasswords:
-		return []error{fmt.Errorf("passwords: at most %d are tried", maxDefaultPasswords)}
+		return []error{fmt.Errorf("passwords: at most %d are allowed", maxDefaultPasswords)}
 	}
 	return nil
 }
 
-// Key changes with the server, the role and the password, so that a change is looked at before the day is over.
+// Key changes with the server, the role and the password, so a change is checked before max_age has passed.
 func (s *postgresDefaultLogin) Key(p *Pass) string {
 	a, err := p.View.DatabaseAccess()
 	if err != nil {
@@ -130,26 +132,26 @@ func (s *postgresDefaultLogin) Probe(ctx context.Context, p *Pass) (Result, erro
 		return Result{}, err
 	}
 	own := t.Password.Text.Reveal()
-	if t.Password.Ref.Kind == "" && slices.Contains(s.Passwords, own) { // not set is the empty one
-		return Result{}, Skip("a password of the deployment's own", "the configured password is missing or one of those to be tried: that it is accepted would be no surprise")
+	if t.Password.Ref.Kind == "" && slices.Contains(s.Passwords, own) { // unset is the empty password
+		return Result{}, Skip("a password for the deployment", "the configured password is empty or one of the well-known ones")
 	}
 	for _, password := range s.Passwords {
 		if err := t.try(ctx, password, false); codeOf(err) != "28P01" {
 			return s.judge(t, password, err)
 		}
 	}
-	return Passed("PostgreSQL at %s refuses %s", t.Address(), named(s.Passwords...)), nil
+	return Passed("PostgreSQL at %s rejects %s", t.Address(), named(s.Passwords...)), nil
 }
 
-// judge judges an attempt that was not refused as a wrong password is.
+// judge classifies an attempt that was not rejected as a wrong password.
 func (s *postgresDefaultLogin) judge(t postgresTarget, password string, err error) (Result, error) {
 	if err == nil || afterLogin(codeOf(err)) {
-		return Failed(ReasonOpen, "PostgreSQL at %s lets the application's role in with %s: that is its password, or pg_hba.conf says trust", t.Address(), named(password)), nil
+		return Failed(ReasonOpen, "PostgreSQL at %s admits the application's role with %s: that is its password, or pg_hba.conf trusts the exporter's host", t.Address(), named(password)), nil
 	}
 	return t.unasked(err, false)
 }
 
-// named names passwords of the rule.
+// named lists passwords of the rule.
 func named(passwords ...string) string {
 	told := make([]string, len(passwords))
 	for i, p := range passwords {

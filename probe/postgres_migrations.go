@@ -14,18 +14,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// postgres_migrations: has the database had every migration of the folder, each to its end?
+// postgres_migrations: has every migration of the folder been applied completely to the database?
 //
-// Tools note in a table of their own what they have run: golang-migrate the newest number alone, goose, Flyway and dbmate every one. A database
-// without such a table says nothing here: others run their files by hand.
+// Migration tools record applied migrations in a table: golang-migrate only the newest number; goose, Flyway and dbmate
+// each one. A database without such a table is skipped, since some teams run the files by hand.
 
 func postgresMigrationsKind() Kind {
 	return Kind{
 		Name:     "postgres_migrations",
-		Question: "Has the database had every migration of the folder, each to its end?",
+		Question: "Has every migration of the folder been applied completely to the database?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "the names in the migrations folder, and the migration tool's table (deployment.database, or DB_HOST and its like); needs to log in and SELECT on that table",
+		Reads:    "the names in the migrations folder, and the migration tool's table (deployment.database, or DB_HOST and related variables); needs a login with SELECT on that table",
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
 		Alone:    true,
@@ -34,7 +34,7 @@ func postgresMigrationsKind() Kind {
 }
 
 type postgresMigrations struct {
-	Table string `yaml:"table" doc:"the tool's table where it has another name; schema_migrations, goose_db_version or flyway_schema_history when not set"`
+	Table string `yaml:"table" doc:"name of the tool's table; default: schema_migrations, goose_db_version or flyway_schema_history"`
 }
 
 func (s *postgresMigrations) Validate() []error {
@@ -44,35 +44,35 @@ func (s *postgresMigrations) Validate() []error {
 	return tableNames("table", s.Table)
 }
 
-// Tools that note what they have run, as told to people.
+// Migration tools with a table, as shown to users.
 const (
 	toolMigrate = "golang-migrate"
 	toolGoose   = "goose"
 	toolFlyway  = "Flyway"
-	toolDbmate  = "dbmate" // Rails notes in the same way
+	toolDbmate  = "dbmate" // Rails uses the same format
 )
 
-// migrated is what a tool's table says.
+// migrated is the content of a tool's table.
 type migrated struct {
 	tool  string
-	dirty bool // a migration was begun and not ended
-	// applied are the numbers by key; of golang-migrate only the newest is noted, and all before it count.
+	dirty bool // a migration was started and not completed
+	// applied are the numbers by key; golang-migrate records only the newest, and all before it count.
 	applied map[string]bool
-	newest  []string // nil when none was applied
+	newest  []string // nil when none is applied
 	upTo    []string // everything up to this number counts as applied; nil for none
 }
 
-const maxApplied = 2 * maxMigrations // rows of a tool's table; goose notes each way down, too
+const maxApplied = 2 * maxMigrations // rows of a tool's table; goose also records each rollback
 
 var (
-	errNoTool  = errors.New("no table of a migration tool")
-	errStrange = errors.New("the migration tool's table holds something else than numbers")
+	errNoTool  = errors.New("no migration tool's table found")
+	errStrange = errors.New("the migration tool's table contains an invalid version number")
 )
 
 func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error) {
 	dir := p.View.Place(deployment.FactMigrations).Path()
 	if dir == "" {
-		return Result{}, Skip("deployment.migrations", "no migrations folder was found to compare the database with")
+		return Result{}, Skip("deployment.migrations", "migrations folder not found; nothing to compare the database with")
 	}
 	shown := p.Deployment.Rel(dir)
 	names, err := migrationNames(p, dir)
@@ -86,14 +86,14 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error)
 	style := styleOf(all)
 	versions := versionsOf(slices.DeleteFunc(all, func(f migrationFile) bool { return f.style != style }))
 	if len(versions) == 0 {
-		return Result{}, Skip("deployment.migrations", "%s holds no migration to compare the database with", shown)
+		return Result{}, Skip("deployment.migrations", "%s contains no migration to compare the database with", shown)
 	}
 	db, err := postgresFor(p)
 	if err != nil {
 		return Result{}, err
 	}
 	var m migrated
-	var odd error // of the table's content: nothing that the server said
+	var odd error // about the table's content; contains no server text
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		m, err = s.read(ctx, conn, style)
 		if odd = nil; errors.Is(err, errNoTool) || errors.Is(err, errStrange) {
@@ -112,7 +112,7 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error)
 	return m.judge(versions, shown, p.Planned()), nil
 }
 
-// toolTables are the tools' tables in the order in which they are looked for, with what the files of their tool are like.
+// toolTables lists the candidate tables, most likely first by the style of the files.
 func (s *postgresMigrations) toolTables(style string) []string {
 	switch {
 	case s.Table != "":
@@ -125,7 +125,7 @@ func (s *postgresMigrations) toolTables(style string) []string {
 	return []string{"goose_db_version", "schema_migrations", "flyway_schema_history"}
 }
 
-// read finds a tool's table, tells the tool by its columns, and reads it.
+// read finds a tool's table, identifies the tool by the columns, and reads the rows.
 func (s *postgresMigrations) read(ctx context.Context, conn *pgx.Conn, style string) (migrated, error) {
 	wanted := s.toolTables(style)
 	found, err := tablesNamed(ctx, conn, wanted...)
@@ -148,7 +148,7 @@ func (s *postgresMigrations) read(ctx context.Context, conn *pgx.Conn, style str
 		has := func(names ...string) bool {
 			return !slices.ContainsFunc(names, func(n string) bool { return !slices.Contains(columns, n) })
 		}
-		// Each gives number, whether it holds, and what kind of note it is, the newest note first.
+		// Each returns number, success and kind of the record, newest first.
 		var tool, query string
 		switch {
 		case has("version", "dirty"):
@@ -184,12 +184,12 @@ type migrationNote struct {
 
 var noteNumber = regexp.MustCompile(`^\d{1,20}([._]\d{1,20}){0,5}$`)
 
-// readNotes reads a tool's rows, the newest first where the tool has an order.
+// readNotes reads a tool's rows, newest first where the tool has an order.
 func readNotes(tool string, notes []migrationNote) (migrated, error) {
 	m := migrated{tool: tool, applied: map[string]bool{}}
-	decided := map[string]bool{} // by a newer note
+	decided := map[string]bool{} // by a newer row
 	for _, n := range notes {
-		if n.Version == "" || tool == toolMigrate && n.Version == "-1" { // Flyway's repeatable ones; golang-migrate's word for none
+		if n.Version == "" || tool == toolMigrate && n.Version == "-1" { // Flyway's repeatable migrations; golang-migrate's value for none
 			m.dirty = m.dirty || !n.Holds
 			continue
 		}
@@ -198,13 +198,13 @@ func readNotes(tool string, notes []migrationNote) (migrated, error) {
 		}
 		number := numberParts(strings.ReplaceAll(n.Version, "_", "."))
 		key := strings.Join(number, ".")
-		if tool == toolGoose && key == "0" || decided[key] { // goose begins with a note of its own
+		if tool == toolGoose && key == "0" || decided[key] { // goose starts with a row of its own
 			continue
 		}
 		decided[key] = true
 		undone := n.Kind == "DELETE" || strings.HasPrefix(n.Kind, "UNDO")
 		switch {
-		case !n.Holds && tool == toolGoose, n.Holds && undone: // taken back
+		case !n.Holds && tool == toolGoose, n.Holds && undone: // reverted
 			continue
 		case !n.Holds:
 			m.dirty = true
@@ -221,12 +221,12 @@ func readNotes(tool string, notes []migrationNote) (migrated, error) {
 	return m, nil
 }
 
-// judge compares what was applied with the folder's versions, of which there is one at least. While a release is planned, its migrations are
-// still to come.
+// judge compares the applied migrations with the folder's versions, at least one. While a release is planned, its
+// migrations are still to come.
 func (m migrated) judge(versions []migrationVersion, shown string, planned bool) Result {
 	var f Findings
 	if m.dirty {
-		f.Fail(ReasonUnhealthy, "%s has noted a migration that did not end (dirty): repair what it left and mark it", m.tool)
+		f.Fail(ReasonUnhealthy, "%s recorded an incomplete migration (dirty): repair the schema and clear the dirty state", m.tool)
 		return f.Result("")
 	}
 	var first string
@@ -242,7 +242,7 @@ func (m migrated) judge(versions []migrationVersion, shown string, planned bool)
 	last := versions[len(versions)-1]
 	switch {
 	case missing > 0 && planned:
-		f.Warn(ReasonDrift, "%d of %d migrations in %s are not applied yet by %s, the first is %s; the planned release brings them", missing, len(versions), shown, m.tool, first)
+		f.Warn(ReasonDrift, "%d of %d migrations in %s are not applied yet by %s, the first is %s; the planned release applies them", missing, len(versions), shown, m.tool, first)
 	case missing > 0:
 		f.Fail(ReasonDrift, "%d of %d migrations in %s are not applied by %s, the first is %s", missing, len(versions), shown, m.tool, first)
 	}

@@ -55,14 +55,14 @@ func TestPostgresTables(t *testing.T) {
 		s.Database.Name = "marked"
 		for _, kind := range []string{"postgres_tables", "postgres_indexes"} {
 			r := look(t, newPass(t, nil, s), kind, postgresKinds()[kind])
-			expect(t, r, StateFail, ReasonMissing, "database of that name does not exist")
+			expect(t, r, StateFail, ReasonMissing, "database does not exist")
 			hasNot(t, r, "marked")
 		}
 	})
 	t.Run("another password", func(t *testing.T) {
 		s := databaseOf(server)
 		s.Database.Password = secret.New(parts.Secret())
-		expect(t, look(t, newPass(t, nil, s), "postgres_tables", both), StateUnknown, ReasonBlocked, "password is not accepted")
+		expect(t, look(t, newPass(t, nil, s), "postgres_tables", both), StateUnknown, ReasonBlocked, "password rejected")
 	})
 }
 
@@ -85,14 +85,14 @@ func TestPostgresIndexes(t *testing.T) {
 		{"no column", []string{"create table publishers (id int)"}, StateFail, "none of the columns api_key, publisher_id"},
 		{"a dropped column", []string{"create table publishers (api_key text)", "create index on publishers (api_key)", "alter table publishers drop column api_key"}, StateFail, "none of the columns"},
 		{"no index", []string{table}, StateFail, "no usable index that leads with api_key or publisher_id"},
-		{"partial", []string{table, "create index on publishers (api_key) where id > 0"}, StateFail, "holds only some of the rows"},
-		{"expression", []string{table, "create index on publishers (lower(api_key))"}, StateFail, "is of an expression"},
-		{"expression in second place", []string{table, "create index on publishers (api_key, lower(publisher_id))"}, StateFail, "is of an expression"},
-		{"of a kind for ranges", []string{table, "create index on publishers using brin (api_key)"}, StateFail, "the one with api_key is of the kind brin"},
-		{"of a kind for texts", []string{"create table publishers (id int, api_key text[])", "create index on publishers using gin (api_key)"}, StateFail, "of the kind gin"},
+		{"partial", []string{table, "create index on publishers (api_key) where id > 0"}, StateFail, "is partial"},
+		{"expression", []string{table, "create index on publishers (lower(api_key))"}, StateFail, "is on an expression"},
+		{"expression in second place", []string{table, "create index on publishers (api_key, lower(publisher_id))"}, StateFail, "is on an expression"},
+		{"of a kind for ranges", []string{table, "create index on publishers using brin (api_key)"}, StateFail, "the index with api_key is of type brin"},
+		{"of a kind for texts", []string{"create table publishers (id int, api_key text[])", "create index on publishers using gin (api_key)"}, StateFail, "of type gin"},
 		{"of a kind for equality", []string{table, "create index on publishers using hash (api_key)"}, StatePass, ""},
-		{"second column", []string{table, "create index on publishers (id, api_key)"}, StateFail, "does not lead with it"},
-		{"included column", []string{table, "create index on publishers (id) include (api_key)"}, StateFail, "does not lead with it"},
+		{"second column", []string{table, "create index on publishers (id, api_key)"}, StateFail, "does not lead with that column"},
+		{"included column", []string{table, "create index on publishers (id) include (api_key)"}, StateFail, "does not lead with that column"},
 		{"an index of another table", []string{table, "create table other (api_key text)", "create index on other (api_key)"}, StateFail, "no usable index"},
 		{"a view", []string{"create view publishers as select 1 as api_key"}, StateFail, "view"},
 		{"not valid", []string{table, "create index broken on publishers (api_key)", "update pg_index set indisvalid = false where indexrelid = 'broken'::regclass"}, StateFail, "not valid"},
@@ -160,7 +160,7 @@ func TestPostgresMigrations(t *testing.T) {
 		{"goose, under another name", numbered, []string{strings.Replace(goose, "goose_db_version", "app_versions", 1), "insert into app_versions (version_id, is_applied) values (1, true), (2, true)"}, "{table: app_versions}", StatePass, "", ""},
 		{"dbmate", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('001'), ('002')"}, "{}", StatePass, "", "dbmate"},
 		{"dbmate behind", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('002')"}, "{}", StateFail, ReasonDrift, "001_a.sql"},
-		{"no numbers", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('marked')"}, "{}", StateUnknown, ReasonInvalid, "something else than numbers"},
+		{"no numbers", numbered, []string{"create table schema_migrations (version varchar primary key)", "insert into schema_migrations values ('marked')"}, "{}", StateUnknown, ReasonInvalid, "invalid version number"},
 		{"Flyway at the newest", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1.1', 'SQL', true), (3, null, 'SQL', true), (4, '2', 'SQL', true)")}, "{}", StatePass, "", "Flyway"},
 		{"Flyway failed", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1.1', 'SQL', false)")}, "{}", StateFail, ReasonUnhealthy, "dirty"},
 		{"Flyway behind", flyway, []string{fly, flown("(1, '1', 'SQL', true), (2, '1_1', 'SQL', true)")}, "{}", StateFail, ReasonDrift, "V2__c.sql"},
@@ -169,8 +169,8 @@ func TestPostgresMigrations(t *testing.T) {
 		{"the tool of the files", up, []string{migrate, "insert into schema_migrations values (2, false)", goose}, "{}", StatePass, "", "golang-migrate"},
 		{"no table", up, nil, "{}", StateSkip, ReasonNotConfigured, "no table of"},
 		{"another's table of that name", up, []string{"create table schema_migrations (id int)"}, "{}", StateSkip, ReasonNotConfigured, "no table of"},
-		{"no folder", nil, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "no migrations folder"},
-		{"an empty folder", folder{"migrations/README.md": "x"}, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "holds no migration"},
+		{"no folder", nil, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "migrations folder not found"},
+		{"an empty folder", folder{"migrations/README.md": "x"}, []string{migrate}, "{}", StateSkip, ReasonNotConfigured, "contains no migration"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -194,7 +194,7 @@ func TestPostgresMigrations(t *testing.T) {
 			t.Fatal(err)
 		}
 		versions := []migrationVersion{{[]string{"1"}, "1", []string{"1_a.sql"}}, {[]string{"2"}, "2", []string{"2_b.sql"}}}
-		expect(t, m.judge(versions, "migrations", true), StateWarn, ReasonDrift, "the planned release brings them")
+		expect(t, m.judge(versions, "migrations", true), StateWarn, ReasonDrift, "the planned release applies them")
 		expect(t, m.judge(versions, "migrations", false), StateFail, ReasonDrift, "2_b.sql")
 	})
 }
@@ -227,7 +227,7 @@ func TestPostgresConnections(t *testing.T) {
 		detail string
 	}{
 		{"one below", folder{".env": "DB_MAX_OPEN_CONNS=15\n"}, "{}", StatePass, "", "below the 16"},
-		{"as many", folder{".env": "DB_MAX_OPEN_CONNS=16\n"}, "{}", StateFail, ReasonThreshold, "not below the 16 connections that the server admits (20 without those reserved)"},
+		{"as many", folder{".env": "DB_MAX_OPEN_CONNS=16\n"}, "{}", StateFail, ReasonThreshold, "not below the 16 connections that the server allows (20 minus reserved ones)"},
 		{"another name", folder{".env": "DB_MAX_CONNS=100\n"}, "{}", StateFail, ReasonThreshold, "DB_MAX_CONNS"},
 		{"not set", folder{".env": "X=1\n"}, "{}", StateSkip, ReasonNotConfigured, "not set to a positive number"},
 		{"without bound", folder{".env": "DB_MAX_OPEN_CONNS=0\n"}, "{}", StateSkip, ReasonNotConfigured, ""},
@@ -252,10 +252,10 @@ func TestPostgresConnections(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{"what is reserved", admitted{max: 20, superuser: 2, reserved: 2, role: -1, database: -1}, StateFail, ReasonThreshold, "below the 16 connections that the server admits"},
+		{"what is reserved", admitted{max: 20, superuser: 2, reserved: 2, role: -1, database: -1}, StateFail, ReasonThreshold, "below the 16 connections that the server allows"},
 		{"one more", admitted{max: 20, superuser: 2, reserved: 1, role: -1, database: -1}, StatePass, "", "the 17"},
-		{"the role's limit", admitted{max: 100, role: 16, database: -1}, StateFail, ReasonThreshold, "the 16 connections that the application's role may have"},
-		{"the database's limit", admitted{max: 100, role: -1, database: 16}, StateFail, ReasonThreshold, "the 16 connections that this database admits"},
+		{"the role's limit", admitted{max: 100, role: 16, database: -1}, StateFail, ReasonThreshold, "the 16 connections that the application's role is allowed"},
+		{"the database's limit", admitted{max: 100, role: -1, database: 16}, StateFail, ReasonThreshold, "the 16 connections that the database allows"},
 		{"the least of all", admitted{max: 100, role: 12, database: 16}, StateFail, ReasonThreshold, "the 12 connections that the application's role"},
 		{"limits above the server's", admitted{max: 20, superuser: 2, reserved: 1, role: 50, database: 50}, StatePass, "", "the 17 connections that the server"},
 	} {
@@ -270,10 +270,10 @@ func TestPostgresConnections(t *testing.T) {
 		settings.Database.User, settings.Database.Password = own, secret.Text{}
 		return look(t, newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=8\nDB_USER=limited\nDB_PASSWORD=" + password + "\n"}, settings), "postgres_connections", "{}")
 	}
-	expect(t, ask(""), StateFail, ReasonThreshold, "the 5 connections that the application's role may have")
-	expect(t, ask("limited"), StatePass, "", "the 16 connections that the server admits")
+	expect(t, ask(""), StateFail, ReasonThreshold, "the 5 connections that the application's role is allowed")
+	expect(t, ask("limited"), StatePass, "", "the 16 connections that the server allows")
 	server.Exec(t, "alter role limited connection limit -1", "alter database postgres connection limit 7")
-	expect(t, ask(""), StateFail, ReasonThreshold, "the 7 connections that this database admits")
+	expect(t, ask(""), StateFail, ReasonThreshold, "the 7 connections that the database allows")
 }
 
 // TestPostgresKept: one connection serves all, through the server's restarts, and none is left when the configuration goes.

@@ -9,17 +9,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// postgres_tables: are the expected tables in the database?
+// postgres_tables: do the expected tables exist in the database?
 //
-// A table is named as the application names it: without a schema it is looked for on the role's search path, as schema.table there alone.
+// Tables are named as the application names them: a name without schema is searched on the role's search path,
+// schema.table only in that schema.
 
 func postgresTablesKind() Kind {
 	return Kind{
 		Name:     "postgres_tables",
-		Question: "Are the expected tables in the database?",
+		Question: "Do the expected tables exist in the database?",
 		Example:  "{tables: [publishers, bidders]}",
 		Layer:    LayerLive,
-		Reads:    "the database's catalogue (deployment.database, or DB_HOST and its like); needs to log in",
+		Reads:    "the database's catalogue (deployment.database, or DB_HOST and related variables); needs a login",
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
 		New:      func() any { return &postgresTables{} },
@@ -27,19 +28,19 @@ func postgresTablesKind() Kind {
 }
 
 type postgresTables struct {
-	Tables []string `yaml:"tables" required:"true" doc:"names of tables, with their schema (app.publishers) or without"`
+	Tables []string `yaml:"tables" required:"true" doc:"table names, with schema (app.publishers) or without"`
 }
 
 func (s *postgresTables) Validate() []error { return tableNames("tables", s.Tables...) }
 
-// tableNames refuses what names no table.
+// tableNames rejects invalid table names.
 func tableNames(field string, names ...string) []error {
 	if len(names) == 0 {
-		return []error{errors.New(field + ": none is named")}
+		return []error{errors.New(field + ": at least one is required")}
 	}
 	for _, name := range names {
 		if name == "" || strings.Count(name, ".") > 1 || strings.HasPrefix(name, ".") || strings.HasSuffix(name, ".") {
-			return []error{errors.New(field + ": a table is named table or schema.table")}
+			return []error{errors.New(field + ": a name must have the form table or schema.table")}
 		}
 	}
 	return nil
@@ -64,11 +65,11 @@ func (s *postgresTables) Probe(ctx context.Context, p *Pass) (Result, error) {
 // table is a relation of the database.
 type table struct {
 	oid  uint32
-	sql  string // its name, quoted and with its schema as far as a statement needs
+	sql  string // its name as needed in a statement: quoted, with schema
 	kind string // pg_class.relkind
 }
 
-// stores reports whether rows are kept in it: a table, a partitioned one, a foreign one.
+// stores reports whether it is a table: plain, partitioned or foreign.
 func (t table) stores() bool { return t.kind == "r" || t.kind == "p" || t.kind == "f" }
 
 // tablesNamed looks up relations by name; those that do not exist are left out.

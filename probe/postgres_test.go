@@ -137,7 +137,7 @@ func TestPostgresTarget(t *testing.T) {
 	}
 	t.Run("no password known", func(t *testing.T) {
 		p := newPass(t, folder{".env": "DB_HOST=127.0.0.1\n"}, deployment.Settings{})
-		expect(t, look(t, p, "postgres_login", "{}"), StateSkip, ReasonNotConfigured, "no password")
+		expect(t, look(t, p, "postgres_login", "{}"), StateSkip, ReasonNotConfigured, "the password of the database is unknown")
 	})
 	t.Run("the password is kept elsewhere", func(t *testing.T) {
 		p := newPass(t, folder{".env": "DB_HOST=127.0.0.1\nDB_PASSWORD=vault:secret/mark#x\n"}, deployment.Settings{})
@@ -158,7 +158,7 @@ func TestPostgresLoginJudge(t *testing.T) {
 	}{
 		{"accepted", nil, StatePass, "", "accepts"},
 		{"not asked", errNotAsked, StateFail, ReasonOpen, "trust"},
-		{"refused", says("28P01"), StateFail, ReasonMismatch, "does not accept"},
+		{"refused", says("28P01"), StateFail, ReasonMismatch, "rejects"},
 		{"accepted, no such database", says("3D000"), StatePass, "", "does not exist"},
 		{"accepted, no right to connect", says("42501"), StatePass, "", "privilege"},
 		{"not let in", says("28000"), StateUnknown, ReasonPermissionDenied, "pg_hba.conf"},
@@ -283,7 +283,7 @@ func TestPostgresTLS(t *testing.T) {
 		{"prefer", "", plain, StatePass, "", ""},
 		{"allow", "", plain, StatePass, "", ""},
 		{"require", "", server, StatePass, "", ""},
-		{"require", "", plain, StateUnknown, ReasonMismatch, "not offered"},
+		{"require", "", plain, StateUnknown, ReasonMismatch, "does not offer"},
 		{"require", otherFile, server, StateUnknown, ReasonMismatch, "unknown authority"},
 		{"verify-ca", file, misnamed, StatePass, "", ""},
 		{"verify-ca", otherFile, misnamed, StateUnknown, ReasonMismatch, "unknown authority"},

@@ -11,13 +11,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// TLS towards PostgreSQL, by libpq's words for it, and the certificate authorities that databases are configured with.
+// TLS to PostgreSQL by libpq's sslmode, and the certificate authorities configured for databases.
 
-// postgresTLS is what is tried: first, and where that is refused, the other way. A nil configuration is without TLS.
+// postgresTLS are the attempts: first, then other. A nil configuration is plain TCP.
 type postgresTLS struct {
 	first, other *tls.Config
-	second       bool   // other is tried
-	print        string // changes with the authorities
+	second       bool   // other is tried after first
+	print        string // fingerprint of the authorities
 }
 
 func newPostgresTLS(a deployment.DatabaseAccess, roots *x509.CertPool) (postgresTLS, error) {
@@ -29,9 +29,9 @@ func newPostgresTLS(a deployment.DatabaseAccess, roots *x509.CertPool) (postgres
 	t.print = pem
 	name := a.Host
 	if inside, _, err := net.SplitHostPort(a.Inside); err == nil {
-		name = inside // the certificate is for the name that the application uses, not for the published port's address
+		name = inside // the certificate is valid for the application's host name, not for the published port's address
 	}
-	// libpq verifies nothing with prefer and require; it is for the TLS items to judge that.
+	// libpq does not verify with prefer and require; the TLS items check that.
 	blind := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12} //nolint:gosec // as sslmode says
 	switch a.SSLMode {
 	case "disable":
@@ -41,18 +41,18 @@ func newPostgresTLS(a deployment.DatabaseAccess, roots *x509.CertPool) (postgres
 		t.first, t.second = blind, true
 	case "require", "verify-ca":
 		t.first = blind
-		if a.SSLMode == "verify-ca" || a.CAFile != "" { // with an authority, require is verify-ca
-			t.first = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, VerifyConnection: chainOf(roots)} //nolint:gosec // the chain is verified, any name will do
+		if a.SSLMode == "verify-ca" || a.CAFile != "" { // with a CA file, require means verify-ca
+			t.first = &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, VerifyConnection: chainOf(roots)} //nolint:gosec // verify-ca verifies the chain but no name
 		}
 	case "verify-full":
 		t.first = &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12}
 	default:
-		return t, Needs("deployment.database.sslmode", Unknownf(ReasonInvalid, "the database's sslmode is none of disable, allow, prefer, require, verify-ca, verify-full"))
+		return t, Needs("deployment.database.sslmode", Unknownf(ReasonInvalid, "invalid sslmode of the database: use disable, allow, prefer, require, verify-ca or verify-full"))
 	}
 	return t, nil
 }
 
-// chainOf verifies the chain whatever the name.
+// chainOf verifies the chain but not the name.
 func chainOf(roots *x509.CertPool) func(tls.ConnectionState) error {
 	return func(s tls.ConnectionState) error {
 		if len(s.PeerCertificates) == 0 {
@@ -67,7 +67,7 @@ func chainOf(roots *x509.CertPool) func(tls.ConnectionState) error {
 	}
 }
 
-// authorities are the certificate authorities of a file, or those given; pem is what the file holds.
+// authorities returns the certificate authorities in a file, or the given ones; pem is the file's content.
 func authorities(path, setting string, given *x509.CertPool) (pool *x509.CertPool, pem string, err error) {
 	if path == "" {
 		return given, "", nil
@@ -78,7 +78,7 @@ func authorities(path, setting string, given *x509.CertPool) (pool *x509.CertPoo
 	}
 	pool = x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, "", Needs(setting, Unknown(ReasonInvalid, errors.New(setting+" holds no certificate")))
+		return nil, "", Needs(setting, Unknown(ReasonInvalid, errors.New(setting+" contains no certificate")))
 	}
 	return pool, string(data), nil
 }

@@ -1,7 +1,8 @@
-// Package probe knows how one thing about a deployment is found out.
+// Package probe defines the kinds of probe: how one fact about a deployment is checked.
 //
-// One file holds one kind of probe: what it asks, what it reads, how it judges. kinds.go is the one list of them, values.go the one list of
-// what they measure. Looking and judging are apart: Probe fetches, a pure function judges what was fetched.
+// One file holds one kind of probe: what it asks, what it reads, how it judges. kinds.go is the only list of kinds,
+// values.go the only list of measured values. Fetching and judging are separate: Probe fetches, a pure function judges
+// the result.
 package probe
 
 import (
@@ -12,82 +13,82 @@ import (
 	"time"
 )
 
-// Probe looks once.
+// Probe performs one check.
 //
-// A nil error means that the probe answered, whatever the verdict. Otherwise it could not look: Unknown gives the reason, Skip says that there
-// is nothing to look at, any other error is classified. Samples of the result count in every case. Probe returns soon after ctx is done, never
-// logs, and never changes what it looks at. One spec serves every deployment and every round: Probe is safe for concurrent use and keeps
-// nothing in the spec; what must last goes into Pass.Kept.
+// A nil error means that the probe has a verdict, whatever it is. Otherwise it could not check: Unknown gives the
+// reason, Skip means that there is nothing to check, any other error is classified. Samples of the result count in
+// every case. Probe returns soon after ctx is done, never logs, and never changes the checked system. One spec serves
+// all deployments and runs: Probe is safe for concurrent use and stores nothing in the spec; state goes into Pass.Kept.
 type Probe interface {
 	Probe(ctx context.Context, p *Pass) (Result, error)
 }
 
-// Derived judges from the verdicts of other items; it is asked after they are known and must not look at the deployment on its own.
+// Derived judges the verdicts of other items. It runs after they are known and must not access the deployment.
 type Derived interface {
 	Judge(v Verdicts) Result
 }
 
-// Keyed is implemented by a probe whose verdict holds as long as something cheap to read stays the same (a file's identity, a password's
-// digest). A verdict is reused within its max_age only while the key is the same.
+// Keyed is implemented by a probe whose verdict holds while something cheap to read is unchanged, such as a file's
+// identity or a password's digest. A verdict is reused within its max_age only while the key is the same.
 type Keyed interface {
-	// Key must be quick and must not block; an empty key means that none can be told.
+	// Key must be fast and must not block; an empty key means that no key is available.
 	Key(p *Pass) string
 }
 
-// Validator is implemented by a spec that has rules between its fields. A spec that would assert nothing must not load.
+// Validator is implemented by a spec with rules across its fields. A spec that asserts nothing must not load.
 type Validator interface{ Validate() []error }
 
-// Layer is how near to the truth a probe looks.
+// Layer is the kind of source that a probe checks.
 type Layer string
 
 // The layers.
 const (
-	LayerDeclared Layer = "declared" // what a file says
-	LayerRunning  Layer = "running"  // what the started service was given
+	LayerDeclared Layer = "declared" // what files declare
+	LayerRunning  Layer = "running"  // what the running service was started with
 	LayerLive     Layer = "live"     // what the system does
-	LayerEvidence Layer = "evidence" // what CI has seen
-	LayerAttested Layer = "attested" // what a person vouches for
-	LayerDerived  Layer = "derived"  // what other verdicts add up to
+	LayerEvidence Layer = "evidence" // what CI reported
+	LayerAttested Layer = "attested" // what a person attested
+	LayerDerived  Layer = "derived"  // computed from other verdicts
 )
 
 // Kind describes one kind of probe.
 type Kind struct {
 	Name     string // as written in a checklist
-	Question string // what it asks, answerable by yes
+	Question string // a yes/no question
 	Example  string // a spec that loads, as YAML
 	Layer    Layer
-	Reads    string // what it looks at, and the permission it needs to, for the documentation
+	Reads    string // its sources and the required permissions, for the documentation
 	Values   []*Value
 
-	// MaxAge is how long a verdict is reused before the next look; 0 looks on every scrape.
+	// MaxAge is how long a verdict is reused before the next run; 0 runs on every scrape.
 	MaxAge time.Duration
-	// Timeout bounds one look.
+	// Timeout bounds one run.
 	Timeout time.Duration
-	// Active kinds do more than read (log-in attempts, requests with a body). They are off unless the configuration enables them.
+	// Active kinds do more than read (login attempts, requests with a body). They are off unless enabled by configuration.
 	Active bool
-	// Background kinds read much. A scrape does not wait for them but shows the verdict before, or unknown (in_progress).
+	// Background kinds read a lot. A scrape does not wait for them: it shows the previous verdict or unknown (in_progress).
 	Background bool
-	// Alone says that the empty spec {} asserts something.
+	// Alone means that the empty spec {} asserts something.
 	Alone bool
 
-	// New returns a pointer to the kind's spec with its defaults filled in, into which a checklist entry is decoded strictly.
-	// It is the Probe or the Derived itself.
+	// New returns a pointer to the kind's spec with defaults, into which a checklist entry is decoded strictly.
+	// The spec itself is the Probe or the Derived.
 	New func() any
 }
 
 // Defaults of Kind.
 const (
 	DefaultTimeout = 5 * time.Second
-	// minStale: a verdict outlives a look that hangs for at least this long, so that one slow minute is no drift.
+	// minStale is how long a verdict stands at least while a run hangs, so that one slow minute is not a drift.
 	minStale = 5 * time.Minute
 )
 
-// MaxStale is how long a verdict stands when no later look has ended.
+// MaxStale is how long a verdict stands when no later run has finished.
 func MaxStale(maxAge, timeout time.Duration) time.Duration {
 	return max(2*maxAge+timeout, minStale)
 }
 
-// Look runs a probe and returns its result; every error and a panic become one.
+// Look runs a probe and returns its result; errors and panics become results.
 func Look(ctx context.Context, pr Probe, p *Pass) (r Result) {
 	defer guard(p, &r)
 	r, err := pr.Probe(ctx, p)
@@ -108,20 +109,21 @@ func Judge(d Derived, v Verdicts) (r Result) {
 	return sound(d.Judge(v))
 }
 
-// guard turns a panic into a result. The cause may hold anything, so that only its type is told; the stack holds addresses alone.
+// guard turns a panic into a result. The panic value may contain anything, so only its type is logged; the stack has
+// addresses only.
 func guard(p *Pass, r *Result) {
 	if cause := recover(); cause != nil {
-		p.Log.Error("a probe panicked; this is a bug of the exporter, please report it", "type", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
-		*r = Result{State: StateUnknown, Reason: ReasonError, Detail: "the probe itself broke (a bug of the exporter; its log has the place)"}
+		p.Log.Error("probe panicked; please report this bug of the exporter", "type", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
+		*r = Result{State: StateUnknown, Reason: ReasonError, Detail: "internal error in the probe; please report this bug of the exporter (its log has the stack)"}
 	}
 }
 
-// sound refuses results that no probe may return.
+// sound replaces results that no probe may return.
 func sound(r Result) Result {
 	err := func() error {
 		switch {
 		case r.State < StateSkip || r.State > StateFail:
-			return errors.New("no verdict")
+			return errors.New("no state")
 		case r.State == StatePass && r.Reason != ReasonNone:
 			return errors.New("a pass with a reason")
 		case r.State != StatePass && r.Reason == ReasonNone:
@@ -130,7 +132,7 @@ func sound(r Result) Result {
 		return nil
 	}()
 	if err != nil {
-		return Result{State: StateUnknown, Reason: ReasonError, Detail: "the probe returned " + err.Error() + " (a bug of the exporter)", Samples: r.Samples}
+		return Result{State: StateUnknown, Reason: ReasonError, Detail: "internal error: the probe returned " + err.Error() + "; please report this bug of the exporter", Samples: r.Samples}
 	}
 	return r
 }

@@ -13,15 +13,16 @@ import (
 	"time"
 )
 
-// How probes ask the Prometheus that watches the deployment. Its API is asked directly, since all that is needed of it is a few fields.
+// Access to the Prometheus that monitors the deployment. The API is called directly, since only a few fields are
+// needed.
 
-// promSetting is where its address is configured.
+// promSetting is the setting for its address.
 const promSetting = "deployment.prometheus.url"
 
-// promCredentials is where it is configured who asks.
+// promCredentials are the settings for its credentials.
 const promCredentials = "deployment.prometheus.bearer_token_file or username"
 
-// promAsk asks the API for data.
+// promAsk requests data from the API.
 func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values) (T, error) {
 	var data T
 	w, err := webFor(p, "prometheus", p.Deployment.Prometheus.HTTP)
@@ -41,7 +42,7 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 	}
 	switch {
 	case a.Status != 200 && a.Status != 400 && a.Status != 422:
-		return data, Unknownf(ReasonUnhealthy, "%s answers %d", path, a.Status)
+		return data, Unknownf(ReasonUnhealthy, "%s returned %d", path, a.Status)
 	}
 	var envelope struct {
 		Status    string          `json:"status"`
@@ -52,7 +53,7 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 		return data, fmt.Errorf("%s: %w", path, errNotPrometheus)
 	}
 	if envelope.Status != "success" {
-		return data, Unknownf(ReasonInvalid, "%s refuses the question (%s)", path, known(envelope.ErrorType, "bad_data", "execution", "timeout", "canceled", "unavailable"))
+		return data, Unknownf(ReasonInvalid, "%s rejects the query (%s)", path, known(envelope.ErrorType, "bad_data", "execution", "timeout", "canceled", "unavailable"))
 	}
 	if err := json.Unmarshal(envelope.Data, &data); err != nil {
 		return data, fmt.Errorf("%s: %w", path, errNotPrometheus)
@@ -60,10 +61,10 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 	return data, nil
 }
 
-// errNotPrometheus is the answer of another service.
-var errNotPrometheus = errors.New("does not answer as Prometheus's API does")
+// errNotPrometheus is the error for a response of another service.
+var errNotPrometheus = errors.New("response is not from the Prometheus API")
 
-// promUnasked judges the error of asking.
+// promUnasked classifies an access error.
 func promUnasked(p *Pass, what string, err error, claim bool) (Result, error) {
 	return unasked(what, err, p.Deployment.Prometheus.Address(), promSetting, claim)
 }
@@ -88,7 +89,7 @@ func (s *promSample) UnmarshalJSON(data []byte) error {
 	return err
 }
 
-// promQuery asks an instant query and returns its vector; a scalar is a vector of one.
+// promQuery runs an instant query and returns its vector; a scalar is a vector of one.
 func promQuery(ctx context.Context, p *Pass, query string, at time.Time) ([]promSample, error) {
 	params := url.Values{"query": {query}}
 	if !at.IsZero() {
@@ -120,15 +121,15 @@ func promQuery(ctx context.Context, p *Pass, query string, at time.Time) ([]prom
 		}
 		return []promSample{{Number: n}}, nil
 	}
-	return nil, Unknownf(ReasonInvalid, "the query gives %s, and a vector or scalar is wanted", known(data.ResultType, "matrix", "string"))
+	return nil, Unknownf(ReasonInvalid, "the query returned %s, expected a vector or scalar", known(data.ResultType, "matrix", "string"))
 }
 
-// real drops what is not a number: NaN of 0/0, infinities.
+// realSamples drops NaN (0/0) and infinities.
 func realSamples(all []promSample) []promSample {
 	return slices.DeleteFunc(all, func(s promSample) bool { return math.IsNaN(s.Number) || math.IsInf(s.Number, 0) })
 }
 
-// promJob is the scrape job of the application: configured, else named like its service.
+// promJob returns the application's scrape job: configured, otherwise named like its service.
 func promJob(p *Pass) string {
 	if job := p.Deployment.Prometheus.Job; job != "" {
 		return job
@@ -145,14 +146,14 @@ func prometheusJobKind() Kind {
 		Question: "Is Prometheus ready, and does it see every target of the deployment's scrape job up?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): readiness and targets; needs to reach it",
+		Reads:    "GET on Prometheus (deployment.prometheus): readiness and targets; needs network access to it",
 		Timeout:  10 * time.Second,
 		Alone:    true,
 		New:      func() any { return &prometheusJob{} },
 	}
 }
 
-// prometheusJob: a Prometheus that runs and scrapes nothing watches nothing.
+// prometheusJob checks targets as well: a Prometheus that runs but scrapes nothing monitors nothing.
 type prometheusJob struct{}
 
 type promTargets struct {
@@ -180,7 +181,7 @@ func (s *prometheusJob) Probe(ctx context.Context, p *Pass) (Result, error) {
 			return Failed(ReasonMismatch, "%s of Prometheus redirects to another host", path), nil
 		}
 		if a.Status != 200 {
-			return Failed(ReasonUnhealthy, "%s of Prometheus answers %d", path, a.Status), nil
+			return Failed(ReasonUnhealthy, "%s of Prometheus returned %d", path, a.Status), nil
 		}
 	}
 	targets, err := promAsk[promTargets](ctx, p, "/api/v1/targets", url.Values{"state": {"active"}})
@@ -190,7 +191,7 @@ func (s *prometheusJob) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return judgeTargets(targets, promJob(p)), nil
 }
 
-// judgeTargets judges the targets of one job.
+// judgeTargets checks the targets of one job.
 func judgeTargets(targets promTargets, job string) Result {
 	up, down := 0, 0
 	var others []string
@@ -209,11 +210,11 @@ func judgeTargets(targets promTargets, job string) Result {
 	slices.Sort(others)
 	switch {
 	case up+down == 0 && len(others) == 0:
-		return Failed(ReasonEmpty, "Prometheus scrapes nothing")
+		return Failed(ReasonEmpty, "Prometheus has no scrape targets")
 	case up+down == 0:
-		return Failed(ReasonMissing, "Prometheus scrapes no job %q; it scrapes %s (deployment.prometheus.job names another)", job, strings.Join(others[:min(len(others), 10)], ", "))
+		return Failed(ReasonMissing, "Prometheus has no scrape job %q; its jobs are %s. Set deployment.prometheus.job to the right one", job, strings.Join(others[:min(len(others), 10)], ", "))
 	case down > 0:
-		return Failed(ReasonUnhealthy, "%d of %d targets of job %q not up", down, up+down, job)
+		return Failed(ReasonUnhealthy, "%d of %d targets of job %q are not up", down, up+down, job)
 	}
 	return Passed("all targets of job %q are up (%d)", job, up)
 }

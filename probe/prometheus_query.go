@@ -14,10 +14,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// prometheus_query: is a value that Prometheus knows within its bound?
+// prometheus_query: is a value in Prometheus within its bound?
 //
-// Several queries may be given, for services that name their metrics differently: the first that has data counts. Of several series the worst
-// decides. No data, or data that is not a number, leaves the question open; counters that are there but idle are still pending.
+// Several queries may be given for services that name their metrics differently: the first with data counts. The worst
+// of several series decides. No data, or data that is not a number, is unknown; existing but idle counters are pending.
 
 func prometheusQueryKind() Kind {
 	return Kind{
@@ -25,7 +25,7 @@ func prometheusQueryKind() Kind {
 		Question: "Is the value of the query within its bound?",
 		Example:  "{queries: ['vector(0)'], below: 0.01}",
 		Layer:    LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): an instant query; needs to reach it",
+		Reads:    "GET on Prometheus (deployment.prometheus): an instant query; needs network access to it",
 		Values:   []*Value{CriterionValue, CriterionThreshold},
 		Timeout:  10 * time.Second,
 		New:      func() any { return &prometheusQuery{} },
@@ -33,14 +33,14 @@ func prometheusQueryKind() Kind {
 }
 
 type prometheusQuery struct {
-	Queries []string         `yaml:"queries" required:"true" doc:"PromQL; the first that has data counts. ${job} stands for the scrape job, ${service} for the application's compose service, ${cpus} and ${memory} for its limits in CPUs and bytes; a query whose placeholder is not known is passed over"`
+	Queries []string         `yaml:"queries" required:"true" doc:"PromQL; the first query with data counts. ${job} is the scrape job, ${service} the application's compose service, ${cpus} and ${memory} its limits in CPUs and bytes; a query with an unknown placeholder is skipped"`
 	Below   *float64         `yaml:"below" doc:"the value must be less than this"`
 	AtMost  *float64         `yaml:"at_most" doc:"the value must be this or less"`
 	Above   *float64         `yaml:"above" doc:"the value must be more than this"`
 	AtLeast *float64         `yaml:"at_least" doc:"the value must be this or more"`
-	Traffic []string         `yaml:"traffic" doc:"queries that tell whether there is traffic at all: where the value is not a number and the first of these that has data is 0, the item is pending"`
-	Release *schema.Duration `yaml:"after_release" min:"1m" doc:"ask for the moment so long after the release was recorded: pending until then, skipped without a release"`
-	Buckets []string         `yaml:"buckets" doc:"histograms that the value is estimated from: a bound that is none of their le is told as a warning, since the estimate is a guess there"`
+	Traffic []string         `yaml:"traffic" doc:"queries for the amount of traffic: where the value is not a number and the first of these with data is 0, the item is pending"`
+	Release *schema.Duration `yaml:"after_release" min:"1m" doc:"evaluate the query this long after the release was recorded: pending until then, skipped without a release"`
+	Buckets []string         `yaml:"buckets" doc:"histograms that the value is estimated from: a bound that is not one of their le values is a warning, since the estimate is inaccurate there"`
 }
 
 func (s *prometheusQuery) Validate() []error {
@@ -51,12 +51,12 @@ func (s *prometheusQuery) Validate() []error {
 		}
 	}
 	if bounds != 1 {
-		return []error{errors.New("exactly one of below, at_most, above and at_least")}
+		return []error{errors.New("exactly one of below, at_most, above and at_least is required")}
 	}
 	return nil
 }
 
-// bound is the threshold, in words and as a number, and whether values under it are the good ones.
+// bound returns the threshold, in words and as a number, and whether good values are under it.
 func (s *prometheusQuery) bound() (words string, number float64, under bool) {
 	switch {
 	case s.Below != nil:
@@ -104,9 +104,9 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 			return r.With(threshold), err
 		}
 		if idle {
-			return Pending(ReasonInProgress, "there has been no traffic to measure yet").With(threshold), nil
+			return Pending(ReasonInProgress, "no traffic to measure yet").With(threshold), nil
 		}
-		return Result{Samples: []Sample{threshold}}, Needs("deployment.prometheus.job, or queries of one's own", Unknownf(ReasonEmpty, "Prometheus has no data for it (job %q)", promJob(p)))
+		return Result{Samples: []Sample{threshold}}, Needs("deployment.prometheus.job, or custom queries", Unknownf(ReasonEmpty, "Prometheus has no data for the queries (job %q)", promJob(p)))
 	}
 	r := s.judge(value)
 	if r.State == StatePass {
@@ -114,13 +114,13 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *Pass) (Result, error) {
 			r, err := promUnasked(p, "the histogram's buckets", err, false)
 			return r.With(CriterionValue.Of(value), threshold), err
 		} else if odd {
-			r = Warned(ReasonThreshold, "within the threshold, but only by estimate: %v is not a bucket boundary of the histogram", number)
+			r = Warned(ReasonThreshold, "within the threshold, but only by estimate: the histogram has no bucket boundary at %v", number)
 		}
 	}
 	return r.With(CriterionValue.Of(value), threshold), nil
 }
 
-// moment is the time to ask for: the zero time is now. While a release's window is open the result says so.
+// moment returns the evaluation time; the zero time is now. While a release's window is open, the result is pending.
 func (s *prometheusQuery) moment(p *Pass) (time.Time, Result, error) {
 	if s.Release == nil {
 		return time.Time{}, Result{}, nil
@@ -144,12 +144,12 @@ func (s *prometheusQuery) judge(value float64) Result {
 	shown := strconv.FormatFloat(value, 'g', 4, 64)
 	side, number, _ := s.bound()
 	if !s.holds(value) {
-		return Failed(ReasonThreshold, "%s, and it must be %s %v", shown, side, number)
+		return Failed(ReasonThreshold, "value is %s, must be %s %v", shown, side, number)
 	}
-	return Passed("%s, %s %v", shown, side, number)
+	return Passed("value is %s, %s %v", shown, side, number)
 }
 
-// fill puts what is known of the deployment into a query; false when a placeholder is not known.
+// fill expands the placeholders of a query; false when one is unknown.
 func (s *prometheusQuery) fill(p *Pass, query string) (string, bool) {
 	if strings.Contains(query, "${job}") {
 		query = strings.ReplaceAll(query, "${job}", promJob(p))
@@ -176,7 +176,7 @@ func (s *prometheusQuery) fill(p *Pass, query string) (string, bool) {
 	return query, !strings.Contains(query, "${")
 }
 
-// closed is the error of a query that could not be asked since the files that fill it may not be read; nil when that is not why.
+// closed is the error for queries that cannot be expanded for lack of read permission; nil when that is not the cause.
 func (s *prometheusQuery) closed(p *Pass) error {
 	for _, query := range s.Queries {
 		if _, known := s.fill(p, query); known {
@@ -185,13 +185,13 @@ func (s *prometheusQuery) closed(p *Pass) error {
 		_, errApp := p.View.AppService()
 		_, errCompose := p.View.Compose()
 		if err := errors.Join(errApp, errCompose); errors.Is(err, fs.ErrPermission) {
-			return notPermitted("which service to ask for, and its limits, are not known", err)
+			return notPermitted("application's service and its limits are unknown", err)
 		}
 	}
 	return nil
 }
 
-// limitsOf are a compose service's limits in CPUs and bytes; 0 where there is none.
+// limitsOf returns a compose service's limits in CPUs and bytes; 0 where unset.
 func limitsOf(s types.ServiceConfig) (cpus float64, memory int64) {
 	cpus, memory = float64(s.CPUS), int64(s.MemLimit)
 	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
@@ -206,7 +206,7 @@ func limitsOf(s types.ServiceConfig) (cpus float64, memory int64) {
 	return cpus, memory
 }
 
-// first returns the worst value of the first query that has data.
+// first returns the worst value of the first query with data.
 func (s *prometheusQuery) first(ctx context.Context, p *Pass, queries []string, at time.Time) (value float64, found bool, err error) {
 	_, _, under := s.bound()
 	for _, q := range queries {
@@ -230,13 +230,13 @@ func (s *prometheusQuery) first(ctx context.Context, p *Pass, queries []string, 
 	return 0, false, nil
 }
 
-// idle reports whether the counters are there and have not moved.
+// idle reports whether the traffic counters exist and have not moved.
 func (s *prometheusQuery) idle(ctx context.Context, p *Pass, at time.Time) (bool, error) {
 	value, found, err := s.first(ctx, p, s.Traffic, at)
 	return found && value == 0, err
 }
 
-// between reports whether the bound lies inside a bucket of the first histogram that has data.
+// between reports whether the bound is inside a bucket of the first histogram with data.
 func (s *prometheusQuery) between(ctx context.Context, p *Pass) (bool, error) {
 	_, bound, _ := s.bound()
 	for _, metric := range s.Buckets {

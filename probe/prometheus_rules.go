@@ -9,14 +9,14 @@ import (
 	"time"
 )
 
-// prometheus_rules: are alert rules loaded, none of them in error, is there somebody who takes alerts, and can every rule fire?
+// prometheus_rules: are alert rules loaded without errors, does an Alertmanager accept alerts, and can every rule fire?
 //
-// Prometheus lists as active every Alertmanager that it was told of, dead ones too. So the Alertmanager itself is asked, and what Prometheus says of
-// its own deliveries counts, where it scrapes itself.
+// Prometheus lists every configured Alertmanager as active, including dead ones. The probe therefore checks the
+// Alertmanager itself and, where Prometheus scrapes itself, its own delivery metrics.
 //
-// A rule whose selector matches no series within the last day can never fire: a renamed metric, a job that is called otherwise. Such rules are
-// named as a warning. Selectors inside absent(), and after unless, are meant to match nothing; those of this exporter's own families speak of what may
-// not be (a waiver, a release).
+// A rule whose selector matched no series within the last day can never fire: the metric was renamed, or the job has
+// another name. Such rules are a warning. Selectors inside absent() and after unless are meant to match nothing.
+// Families of this exporter are exempt, since they may be empty (a waiver, a release).
 
 func prometheusRulesKind() Kind {
 	return Kind{
@@ -24,7 +24,7 @@ func prometheusRulesKind() Kind {
 		Question: "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness; needs to reach both",
+		Reads:    "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness; needs network access to both",
 		Values:   []*Value{DeadRules},
 		MaxAge:   time.Minute,
 		Timeout:  20 * time.Second,
@@ -34,7 +34,7 @@ func prometheusRulesKind() Kind {
 }
 
 type prometheusRules struct {
-	Ignore []string `yaml:"ignore" doc:"names of alerts that may match nothing"`
+	Ignore []string `yaml:"ignore" doc:"names of alerts whose selectors may match nothing"`
 }
 
 type promRules struct {
@@ -56,7 +56,7 @@ type promAlertmanagers struct {
 	} `json:"activeAlertmanagers"`
 }
 
-// maxSelectors bounds the questions about series in one look.
+// maxSelectors bounds the series requests of one run.
 const maxSelectors = 200
 
 func (s *prometheusRules) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -83,12 +83,12 @@ func (s *prometheusRules) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	f.Measure(DeadRules.Of(float64(len(dead))))
 	if len(dead) > 0 {
-		f.Warn(ReasonDeadRule, "rules with a selector that matches no series, so that they or a part of them can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
+		f.Warn(ReasonDeadRule, "rules with a selector that matches no series, so they or a part of them can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
 	}
 	return f.Result("%d alert rules, none in error, and %s", alerts, takes), nil
 }
 
-// delivery judges whether alerts arrive, and tells how that was seen.
+// delivery checks whether alerts arrive, and returns the evidence in words.
 func (s *prometheusRules) delivery(ctx context.Context, p *Pass, f *Findings) (string, error) {
 	lost, known, err := deliveryFaults(ctx, p)
 	if err != nil {
@@ -113,13 +113,13 @@ func (s *prometheusRules) delivery(ctx context.Context, p *Pass, f *Findings) (s
 		}
 		word := strings.ToLower(strings.TrimSpace(string(a.Body)))
 		switch answers := a.Status == 200 && a.OffSite == ""; {
-		case answers && (word == "ok" || word == "ready"): // Alertmanager's and Mimir's: what answers every path with a page is something else
+		case answers && (word == "ok" || word == "ready"): // of Alertmanager and Mimir; a server that returns a page for every path is another service
 			return "Alertmanager is ready", nil
 		case !at.Configured:
 		case answers:
-			f.Fail(ReasonMismatch, "%s answers 200, and not with Alertmanager's word", ready)
+			f.Fail(ReasonMismatch, "%s returned 200 but not an Alertmanager readiness response", ready)
 		default:
-			f.Fail(ReasonUnhealthy, "%s answers %d", ready, a.Status)
+			f.Fail(ReasonUnhealthy, "%s returned %d", ready, a.Status)
 		}
 	case at.Configured:
 		r, err := unasked(ready, err, at, "deployment.alertmanager.url", true)
@@ -129,19 +129,20 @@ func (s *prometheusRules) delivery(ctx context.Context, p *Pass, f *Findings) (s
 		f.Add(r)
 	}
 	if !known && !at.Configured {
-		f.Warn(ReasonUnpinned, "whether the Alertmanager that Prometheus names takes alerts cannot be seen: set deployment.alertmanager.url, or let Prometheus scrape itself")
+		f.Warn(ReasonUnpinned, "alert delivery cannot be checked: set deployment.alertmanager.url, or let Prometheus scrape itself")
 	}
-	return "every alert of the last 10 minutes was taken", nil
+	return "every alert of the last 10 minutes was delivered", nil
 }
 
-// deliveryFaults are what Prometheus says of alerts that did not arrive lately; known is false where it does not scrape itself.
+// deliveryFaults returns recent delivery failures reported by Prometheus; known is false where it does not scrape
+// itself.
 func deliveryFaults(ctx context.Context, p *Pass) (faults []Result, known bool, err error) {
 	for _, ask := range []struct {
 		query string
 		fault Result
 	}{
-		{"max(increase(prometheus_notifications_dropped_total[10m]))", Failed(ReasonUnhealthy, "Prometheus lost alerts within the last 10 minutes, since no Alertmanager took them")},
-		{"max(increase(prometheus_notifications_errors_total[10m]))", Warned(ReasonUnhealthy, "an Alertmanager did not take what Prometheus sent it within the last 10 minutes")},
+		{"max(increase(prometheus_notifications_dropped_total[10m]))", Failed(ReasonUnhealthy, "Prometheus dropped alerts within the last 10 minutes: no Alertmanager accepted them")},
+		{"max(increase(prometheus_notifications_errors_total[10m]))", Warned(ReasonUnhealthy, "an Alertmanager rejected alerts from Prometheus within the last 10 minutes")},
 	} {
 		all, err := promQuery(ctx, p, ask.query, p.Time)
 		if err != nil {
@@ -157,7 +158,7 @@ func deliveryFaults(ctx context.Context, p *Pass) (faults []Result, known bool, 
 	return faults, known, nil
 }
 
-// judgeRules judges what is loaded and returns the number of alert rules.
+// judgeRules checks the loaded rules and returns the number of alert rules.
 func judgeRules(rules promRules, managers promAlertmanagers, f *Findings) int {
 	alerts := 0
 	for _, g := range rules.Groups {
@@ -171,15 +172,15 @@ func judgeRules(rules promRules, managers promAlertmanagers, f *Findings) int {
 		}
 	}
 	if alerts == 0 {
-		f.Fail(ReasonEmpty, "Prometheus has no alert rule loaded")
+		f.Fail(ReasonEmpty, "Prometheus has no alert rules loaded")
 	}
 	if len(managers.Active) == 0 {
-		f.Fail(ReasonMissing, "Prometheus sends alerts to no Alertmanager")
+		f.Fail(ReasonMissing, "Prometheus has no active Alertmanager")
 	}
 	return alerts
 }
 
-// dead names the alerts with a selector that matched no series within the last day.
+// dead returns the alerts with a selector that matched no series within the last day.
 func (s *prometheusRules) dead(ctx context.Context, p *Pass, rules promRules) ([]string, error) {
 	var dead []string
 	matches := map[string]bool{}

@@ -56,10 +56,10 @@ groups:
 		}
 		return nil
 	})
-	expect(t, look(t, pass("other"), "prometheus_job", "{}"), StateFail, ReasonMissing, `no job "other"; it scrapes catalyst, half`)
+	expect(t, look(t, pass("other"), "prometheus_job", "{}"), StateFail, ReasonMissing, `no scrape job "other"; its jobs are catalyst, half`)
 
 	r := look(t, pass("catalyst"), "prometheus_rules", "{}")
-	expect(t, r, StateFail, ReasonMissing, "no Alertmanager")
+	expect(t, r, StateFail, ReasonMissing, "no active Alertmanager")
 	if !strings.Contains(r.Detail, "can never fire: Renamed") || strings.Contains(r.Detail, "Traffic") || strings.Contains(r.Detail, "Gone") {
 		t.Errorf("dead rules: %s", r.Detail)
 	}
@@ -89,7 +89,7 @@ groups:
 		detail string
 	}{
 		{"{queries: ['up{job=\"${job}\"}'], above: 0.5}", StatePass, "", "1, above 0.5"},
-		{"{queries: ['up{job=\"${job}\"}'], below: 0.5}", StateFail, ReasonThreshold, "1, and it must be below 0.5"},
+		{"{queries: ['up{job=\"${job}\"}'], below: 0.5}", StateFail, ReasonThreshold, "value is 1, must be below 0.5"},
 		{"{queries: [nothing_here, 'vector(3)'], below: 5}", StatePass, "", "3, below 5"},
 		{"{queries: ['vector(${cpus})', 'vector(3)'], at_most: 3}", StatePass, "", "3, at most 3"},
 		{"{queries: ['vector(3)'], at_least: 4}", StateFail, ReasonThreshold, "at least 4"},
@@ -98,11 +98,11 @@ groups:
 		{"{queries: ['vector(0)/vector(0)'], below: 5}", StateUnknown, ReasonEmpty, "no data"},
 		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['sum(rate(pbs_requests_total[1m]))', 'vector(0)']}", StatePending, ReasonInProgress, "no traffic"},
 		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['vector(2)']}", StateUnknown, ReasonEmpty, ""},
-		{"{queries: ['up{'], below: 5}", StateUnknown, ReasonInvalid, "refuses the question"},
+		{"{queries: ['up{'], below: 5}", StateUnknown, ReasonInvalid, "rejects the query"},
 		{"{queries: ['up[5m]'], below: 5}", StateUnknown, ReasonInvalid, "matrix"},
-		{"{queries: ['up{job=\"half\"}'], above: 0}", StateFail, ReasonThreshold, "0, and it must be above 0"},
+		{"{queries: ['up{job=\"half\"}'], above: 0}", StateFail, ReasonThreshold, "value is 0, must be above 0"},
 		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", StatePass, "", ""},
-		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "not a bucket boundary"},
+		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "no bucket boundary at 0.2"},
 	} {
 		r := look(t, pass("catalyst"), "prometheus_query", tt.spec)
 		expect(t, r, tt.state, tt.reason, tt.detail)
@@ -135,16 +135,16 @@ func TestAlertsAreTaken(t *testing.T) {
 	}{
 		{"ready", nothing, nothing, 200, "", "", StatePass, "", "Alertmanager is ready"},
 		{"ready in Mimir's word", nothing, nothing, 200, "", "ready\n", StatePass, "", "Alertmanager is ready"},
-		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", StateFail, ReasonMismatch, "not with Alertmanager's word"},
-		{"nothing in it", nothing, nothing, 200, "", " ", StateFail, ReasonMismatch, "not with Alertmanager's word"},
-		{"not ready", nothing, nothing, 503, "", "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager answers 503"},
+		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", StateFail, ReasonMismatch, "not an Alertmanager readiness response"},
+		{"nothing in it", nothing, nothing, 200, "", " ", StateFail, ReasonMismatch, "not an Alertmanager readiness response"},
+		{"not ready", nothing, nothing, 503, "", "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager returned 503"},
 		{"elsewhere", nothing, nothing, 302, "", "", StateFail, ReasonUnhealthy, "answers 302"},
 		{"guarded", nothing, nothing, 401, "", "", StateUnknown, ReasonPermissionDenied, "401"},
 		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, "", StateFail, ReasonEmpty, "no alert rule"},
-		{"ready, but alerts were lost", some, some, 200, "", "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
-		{"ready, but one of several takes nothing", none, some, 200, "", "", StateWarn, ReasonUnhealthy, "did not take"},
-		{"deliveries alone", none, none, 0, "", "", StatePass, "", "every alert of the last 10 minutes was taken"},
-		{"deliveries alone, lost", some, none, 0, "", "", StateFail, ReasonUnhealthy, "Prometheus lost alerts"},
+		{"ready, but alerts were lost", some, some, 200, "", "", StateFail, ReasonUnhealthy, "Prometheus dropped alerts"},
+		{"ready, but one of several takes nothing", none, some, 200, "", "", StateWarn, ReasonUnhealthy, "rejected alerts"},
+		{"deliveries alone", none, none, 0, "", "", StatePass, "", "every alert of the last 10 minutes was delivered"},
+		{"deliveries alone, lost", some, none, 0, "", "", StateFail, ReasonUnhealthy, "Prometheus dropped alerts"},
 		{"nothing seen", nothing, nothing, 0, "", "", StateWarn, ReasonUnpinned, "set deployment.alertmanager.url"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestGrafana(t *testing.T) {
 		{"no datasource", well, `[]`, "", `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonMissing, "no datasource"},
 		{"datasource unwell", well, `[{"uid":"p","name":"P"}]`, `{"status":"ERROR"}`, `[{"uid":"c","title":"C"}]`, 200, token, nil, StateFail, ReasonUnhealthy, `datasource "P"`},
 		{"wrong token", well, `[]`, "", "", 200, "wrong-mark", nil, StateUnknown, ReasonPermissionDenied, ""},
-		{"behind a guard", "", "", "", "", 401, "", nil, StateUnknown, ReasonPermissionDenied, "/api/health of Grafana answers 401"},
+		{"behind a guard", "", "", "", "", 401, "", nil, StateUnknown, ReasonPermissionDenied, "/api/health of Grafana returned 401"},
 		{"a token that may not query", well, `[{"uid":"p","name":"P"}]`, "403", `[{"uid":"c","title":"C"}]`, 200, token, nil, StateUnknown, ReasonPermissionDenied, `datasource "P"`},
 	}
 	for _, tt := range tests {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// rate_limit_header: does the API announce the limit that was declared?
+// rate_limit_header: does the API announce the declared request limit?
 
 func rateLimitHeaderKind() Kind {
 	return Kind{
@@ -17,20 +17,20 @@ func rateLimitHeaderKind() Kind {
 		Question: "Does the API announce the request limit that its environment declares?",
 		Example:  "{path: /, keys: [RATE_LIMIT_REQUESTS]}",
 		Layer:    LayerLive,
-		Reads:    "GET on the application's address (deployment.api), and the env and compose files; needs to reach and read them",
+		Reads:    "GET on the application's address (deployment.api), and the env and compose files; needs network and read access",
 		MaxAge:   time.Minute,
 		New:      func() any { return &rateLimitHeader{Path: "/"} },
 	}
 }
 
 type rateLimitHeader struct {
-	Path string   `yaml:"path" default:"/" pattern:"^/" doc:"path that is limited"`
+	Path string   `yaml:"path" default:"/" pattern:"^/" doc:"rate-limited path"`
 	Keys []string `yaml:"keys" required:"true" doc:"variables with the declared limit; the first that is set counts"`
 }
 
 func (s *rateLimitHeader) Validate() []error {
 	if len(s.Keys) == 0 {
-		return []error{errors.New("keys: no variable is named")}
+		return []error{errors.New("keys: at least one variable is required")}
 	}
 	return nil
 }
@@ -42,7 +42,7 @@ func (s *rateLimitHeader) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	declared, err := strconv.Atoi(strings.TrimSpace(v.Text.Reveal()))
 	if err != nil {
-		return Result{}, Skip(s.Keys[0], "no limit is declared to compare with")
+		return Result{}, Skip(s.Keys[0], "no limit is declared")
 	}
 	api := p.Deployment.API
 	w, err := webFor(p, "api", api.HTTP)
@@ -52,24 +52,24 @@ func (s *rateLimitHeader) Probe(ctx context.Context, p *Pass) (Result, error) {
 	a, err := w.get(ctx, api.Address().URL+s.Path)
 	if err != nil {
 		if !api.Address().Configured && refused(err) {
-			return Result{}, Skip("deployment.api.url", "%s: %v; nobody listens at the default address", s.Path, err)
+			return Result{}, Skip("deployment.api.url", "%s: %v; no service listens at the default address", s.Path, err)
 		}
 		return unasked(s.Path, err, api.Address(), "deployment.api.url", false)
 	}
 	announced, found := announcedLimit(a)
 	switch {
 	case !found:
-		return Warned(ReasonDrift, "%s %s is declared, and the API announces no limit at %s", v.Key, "at "+v.Origin.String(), s.Path), nil
+		return Warned(ReasonDrift, "%s is declared at %s, but the API announces no limit at %s", v.Key, v.Origin, s.Path), nil
 	case announced != declared:
-		return Warned(ReasonDrift, "the API announces %d at %s, and %s at %s declares another limit", announced, s.Path, v.Key, v.Origin), nil
+		return Warned(ReasonDrift, "the API announces %d at %s, but %s at %s declares another limit", announced, s.Path, v.Key, v.Origin), nil
 	}
 	return Passed("the API announces the declared limit at %s", s.Path), nil
 }
 
-// limitIn finds the limit in the structured RateLimit header: limit=100, or "default";q=100.
+// limitIn matches the limit in the structured RateLimit header: limit=100, or "default";q=100.
 var limitIn = regexp.MustCompile(`(?:^|[,;\s])(?:limit|q)=(\d{1,9})`)
 
-// announcedLimit reads the headers that services announce their limit with.
+// announcedLimit reads the limit from the response headers in use for it.
 func announcedLimit(a answer) (int, bool) {
 	for _, name := range []string{"X-RateLimit-Limit", "X-Rate-Limit-Limit", "RateLimit-Limit"} {
 		first, _, _ := strings.Cut(a.Header.Get(name), ",") // "100, 100;w=60"

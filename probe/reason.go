@@ -1,47 +1,48 @@
 package probe
 
-// Reason says in one word why a verdict is not a pass. The list is closed: rules, boards and users' queries hang on the words.
+// Reason is the one-word cause of a verdict other than pass. The list is closed: rules, dashboards and queries depend
+// on it.
 type Reason string
 
-// The reasons. A detail for people goes with each; it never becomes a label.
+// The reasons. Each comes with a detail for people, which never becomes a label.
 const (
 	ReasonNone Reason = "" // of a pass
 
-	ReasonMissing          Reason = "missing"           // what should be there is not
-	ReasonPlaceholder      Reason = "placeholder"       // a value nobody has replaced
-	ReasonWeak             Reason = "weak"              // there, but easily guessed or broken
+	ReasonMissing          Reason = "missing"           // something required does not exist
+	ReasonPlaceholder      Reason = "placeholder"       // a value was never replaced
+	ReasonWeak             Reason = "weak"              // present, but easily guessed or broken
 	ReasonReused           Reason = "reused"            // one secret serves two purposes
-	ReasonOpen             Reason = "open"              // lets anybody in
-	ReasonMismatch         Reason = "mismatch"          // two things that belong together do not agree
-	ReasonDrift            Reason = "drift"             // what runs is not what was declared
-	ReasonExpired          Reason = "expired"           // its time is over
-	ReasonExpiring         Reason = "expiring"          // its time is nearly over
-	ReasonExposed          Reason = "exposed"           // can be reached by those who should not
-	ReasonOverPrivileged   Reason = "over_privileged"   // may do more than it needs to
-	ReasonCommitted        Reason = "committed"         // a secret in the repository
-	ReasonInvalid          Reason = "invalid"           // cannot be read as what it should be
-	ReasonStale            Reason = "stale"             // too old to be believed
-	ReasonEmpty            Reason = "empty"             // there, with nothing in it
+	ReasonOpen             Reason = "open"              // admits anyone
+	ReasonMismatch         Reason = "mismatch"          // two related things disagree
+	ReasonDrift            Reason = "drift"             // running state differs from declared state
+	ReasonExpired          Reason = "expired"           // validity has ended
+	ReasonExpiring         Reason = "expiring"          // validity ends soon
+	ReasonExposed          Reason = "exposed"           // reachable by those who should not reach it
+	ReasonOverPrivileged   Reason = "over_privileged"   // has more permissions than needed
+	ReasonCommitted        Reason = "committed"         // a secret is in the repository
+	ReasonInvalid          Reason = "invalid"           // cannot be parsed or has an invalid value
+	ReasonStale            Reason = "stale"             // too old to rely on
+	ReasonEmpty            Reason = "empty"             // present but empty
 	ReasonTruncated        Reason = "truncated"         // ends too early
-	ReasonNotPublished     Reason = "not_published"     // not there for the public
-	ReasonUnhealthy        Reason = "unhealthy"         // answers that it is not well
-	ReasonThreshold        Reason = "threshold"         // a measured value is past its bound
+	ReasonNotPublished     Reason = "not_published"     // not available to the public
+	ReasonUnhealthy        Reason = "unhealthy"         // reports a failure
+	ReasonThreshold        Reason = "threshold"         // a measured value exceeds its bound
 	ReasonDeadRule         Reason = "dead_rule"         // an alert rule that can never fire
-	ReasonUnpinned         Reason = "unpinned"          // nothing to compare with was configured
-	ReasonOverdue          Reason = "overdue"           // its time to be done is over
-	ReasonLapsed           Reason = "lapsed"            // a claim, evidence or waiver ran out
-	ReasonInProgress       Reason = "in_progress"       // the first look has not ended yet
-	ReasonUnsigned         Reason = "unsigned"          // a claim without the signature it needs
-	ReasonUntrusted        Reason = "untrusted"         // a claim by somebody who may not make it, a certificate that does not speak for the host
-	ReasonOutdated         Reason = "outdated"          // speaks of something that has changed since
-	ReasonBlocked          Reason = "blocked"           // another item's subject is so broken that this one cannot be read
-	ReasonUnreachable      Reason = "unreachable"       // no connection
-	ReasonTimeout          Reason = "timeout"           // no answer in time
-	ReasonPermissionDenied Reason = "permission_denied" // may not look
-	ReasonNotConfigured    Reason = "not_configured"    // was not told where to look
-	ReasonNoRelease        Reason = "no_release"        // speaks of a release, and there is none
-	ReasonDisabled         Reason = "disabled"          // switched off by configuration
-	ReasonError            Reason = "error"             // the look itself went wrong
+	ReasonUnpinned         Reason = "unpinned"          // no reference value to compare with
+	ReasonOverdue          Reason = "overdue"           // its due time has passed
+	ReasonLapsed           Reason = "lapsed"            // a claim, evidence or waiver has expired
+	ReasonInProgress       Reason = "in_progress"       // the first run has not finished yet
+	ReasonUnsigned         Reason = "unsigned"          // a claim lacks a required signature
+	ReasonUntrusted        Reason = "untrusted"         // a claim by an unauthorised person, or a certificate for another host
+	ReasonOutdated         Reason = "outdated"          // its subject has changed since
+	ReasonBlocked          Reason = "blocked"           // another item must be fixed before this one can be checked
+	ReasonUnreachable      Reason = "unreachable"       // connection failed
+	ReasonTimeout          Reason = "timeout"           // no response in time
+	ReasonPermissionDenied Reason = "permission_denied" // access denied
+	ReasonNotConfigured    Reason = "not_configured"    // a required setting is missing
+	ReasonNoRelease        Reason = "no_release"        // about a release, and there is none
+	ReasonDisabled         Reason = "disabled"          // disabled by configuration
+	ReasonError            Reason = "error"             // the check itself failed
 )
 
 // Reasons lists every reason in the order of the documentation.

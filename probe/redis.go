@@ -16,20 +16,20 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// How probes ask Redis: three commands (AUTH, PING, INFO) in RESP 2 over a connection of one look.
+// Access to Redis: three commands (AUTH, PING, INFO) in RESP 2 over one connection per run.
 //
-// A client library would keep what must not be kept (a connection that was logged in before the password changed), greet with commands of its own
-// before the password is given, make room for as many bytes as a server announces, and log. Errors tell the server's error word alone.
+// A client library would reuse connections that logged in before the password changed, send commands of its own before
+// the login, allocate as many bytes as a server announces, and log. Errors contain only the server's error word.
 
 const (
 	redisAddressSetting  = "deployment.redis.address"
 	redisPasswordSetting = "deployment.redis.password_file"
-	maxRedisAnswer       = 1 << 20 // bytes of one answer
+	maxRedisAnswer       = 1 << 20 // bytes of one reply
 )
 
-var errNotRedis = errors.New("answers something else than Redis")
+var errNotRedis = errors.New("the server does not speak the Redis protocol")
 
-// redisTarget is how one Redis is reached.
+// redisTarget describes the access to one Redis.
 type redisTarget struct {
 	deployment.RedisAccess
 	patience time.Duration
@@ -37,27 +37,27 @@ type redisTarget struct {
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// redisAt tells where Redis is. A skip when nothing says that there is one, or when it cannot be reached from here.
+// redisAt returns the access to Redis. It is a skip when no Redis is known or it is unreachable from here.
 func redisAt(p *Pass) (redisTarget, error) {
 	a, err := p.View.RedisAccess()
 	if err != nil {
 		return redisTarget{}, noAccess("Redis", redisAddressSetting, err)
 	}
 	if a.How == deployment.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
-		return redisTarget{}, Skip(redisAddressSetting, "nothing tells of a Redis: neither REDIS_HOST and its like nor a redis service")
+		return redisTarget{}, Skip(redisAddressSetting, "no Redis found: REDIS_HOST is unset and no service runs redis")
 	}
 	t := redisTarget{RedisAccess: a, patience: p.Deployment.Redis.Patience(), dial: p.Dial}
 	t.roots, _, err = authorities(a.CAFile, "deployment.redis.ca_file", p.Roots)
 	return t, err
 }
 
-// redisConn is a connection for one look.
+// redisConn is a connection for one run.
 type redisConn struct {
 	conn net.Conn
 	in   *bufio.Reader
 }
 
-// with connects, lets f ask, and closes the connection. The error is one that unasked judges.
+// with connects, runs f, and closes the connection. The error is one that unasked classifies.
 func (t redisTarget) with(ctx context.Context, f func(c *redisConn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
@@ -83,7 +83,7 @@ func (t redisTarget) ask(ctx context.Context, f func(c *redisConn) error) error 
 	if t.TLS {
 		name := t.Host
 		if inside, _, err := net.SplitHostPort(t.Inside); err == nil {
-			name = inside // the certificate is for the name that the application uses
+			name = inside // the certificate is valid for the application's host name
 		}
 		secured := tls.Client(conn, &tls.Config{RootCAs: t.roots, ServerName: name, MinVersion: tls.VersionTLS12})
 		if err := secured.HandshakeContext(ctx); err != nil {
@@ -94,14 +94,15 @@ func (t redisTarget) ask(ctx context.Context, f func(c *redisConn) error) error 
 	return f(&redisConn{conn, bufio.NewReader(conn)})
 }
 
-// do sends a command and returns the answer: a simple text or a bulk one. An error answer is a *refusal with its first word.
+// do sends a command and returns the reply, a simple or a bulk string. An error reply is a *refusal with its first
+// word.
 func (c *redisConn) do(words ...string) (string, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "*%d\r\n", len(words))
 	for _, w := range words {
 		fmt.Fprintf(&out, "$%d\r\n%s\r\n", len(w), w)
 	}
-	// A server that turns us away answers and closes before it reads: what it said counts, not that it did not listen.
+	// A server that rejects the connection replies and closes before it reads: its reply counts, not the send error.
 	_, sendErr := io.WriteString(c.conn, out.String())
 	answer, err := c.answer()
 	if err != nil && sendErr != nil && codeOf(err) == "" && !errors.Is(err, errNotRedis) {
@@ -137,7 +138,7 @@ func (c *redisConn) answer() (string, error) {
 	return "", errNotRedis
 }
 
-// line reads one line without its end. It is not empty.
+// line reads one non-empty line without its end.
 func (c *redisConn) line() (string, error) {
 	raw, err := c.in.ReadSlice('\n') // bounded by the reader's buffer
 	switch {
@@ -155,14 +156,14 @@ func (c *redisConn) line() (string, error) {
 	return line, nil
 }
 
-// redisWord is the word by which Redis begins an error, of those that we know; what else a server may say is not repeated.
+// redisWord returns the first word of a Redis error if it is known. Other server text is not repeated.
 func redisWord(text string) string {
 	word, rest, _ := strings.Cut(text, " ")
 	switch word {
 	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "LOADING", "BUSY", "MASTERDOWN", "MISCONF":
 		return word
 	case "ERR":
-		switch { // Redis before version 6, and the one thing that it says before all
+		switch { // Redis before version 6, and the error for too many clients
 		case strings.HasPrefix(rest, "invalid password"):
 			return "WRONGPASS"
 		case strings.HasPrefix(rest, "operation not permitted"):
@@ -175,7 +176,7 @@ func redisWord(text string) string {
 	return "another error"
 }
 
-// login gives user and password.
+// login sends user and password.
 func (t redisTarget) login(c *redisConn) error {
 	words := []string{"AUTH"}
 	if t.User != "" {
@@ -185,20 +186,20 @@ func (t redisTarget) login(c *redisConn) error {
 	return err
 }
 
-// unasked judges an error of asking.
+// unasked classifies an access error.
 func (t redisTarget) unasked(err error) (Result, error) {
 	return unansweredBy("Redis", err, t.Reach, redisAddressSetting, func(r *refusal, _ error) (Result, error) {
-		told := fmt.Errorf("Redis at %s answers %s", t.Address(), r.code)
+		told := fmt.Errorf("Redis at %s returned %s", t.Address(), r.code)
 		switch r.code {
 		case "NOAUTH":
 			return Result{}, Needs(redisPasswordSetting, Unknown(ReasonNotConfigured, told))
 		case "WRONGPASS":
-			return Result{}, Needs("a password that Redis accepts, see redis_password", Unknown(ReasonBlocked, told))
+			return Result{}, Needs("a password accepted by Redis, see redis_password", Unknown(ReasonBlocked, told))
 		case "NOPERM":
 			return Result{}, Needs("+info for the ACL user of the exporter", Unknown(ReasonPermissionDenied, told))
 		case "DENIED":
-			return Result{}, Needs("asking from Redis's own host, or a password of its default user",
-				Unknown(ReasonPermissionDenied, fmt.Errorf("%w: its default user has no password, and protected mode lets in nobody but its own host", told)))
+			return Result{}, Needs("running the exporter on the Redis host, or a password for the default user",
+				Unknown(ReasonPermissionDenied, fmt.Errorf("%w: the default user has no password, and protected mode admits only local connections", told)))
 		case "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "MAXCLIENTS":
 			return Result{}, Unknown(ReasonUnhealthy, told)
 		}

@@ -5,17 +5,18 @@ import (
 	"time"
 )
 
-// redis_auth: does Redis refuse whoever gives no password, and accept the configured one?
+// redis_auth: does Redis reject clients without a password and accept the configured one?
 //
-// It is asked without a password first: an open Redis accepts any password of its default user, so that one accepted says nothing by itself.
+// The first PING is sent without a password: an open Redis accepts any password of its default user, so an accepted
+// password proves nothing by itself.
 
 func redisAuthKind() Kind {
 	return Kind{
 		Name:     "redis_auth",
-		Question: "Does Redis refuse whoever gives no password, and accept the configured one?",
+		Question: "Does Redis reject clients without a password and accept the configured one?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "PING without and with the password at Redis (deployment.redis, or REDIS_HOST and its like); needs to reach it",
+		Reads:    "PING without and with the password at Redis (deployment.redis, or REDIS_HOST and related variables); needs network access to it",
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
 		Alone:    true,
@@ -25,9 +26,9 @@ func redisAuthKind() Kind {
 
 type redisAuth struct{}
 
-// redisGreeting is what Redis said to each attempt; the later are not made when an earlier one decides.
+// redisGreeting holds the reply to each attempt; later attempts are skipped once the verdict is known.
 type redisGreeting struct {
-	anonymous error // of PING without a password; nil for an answer
+	anonymous error // of PING without a password; nil for a reply
 	login     error // of AUTH
 }
 
@@ -62,26 +63,26 @@ func (s *redisAuth) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(t, g, known)
 }
 
-// judge judges what Redis said; known is the error of not knowing the password.
+// judge classifies the replies; known is the error when the password is unknown.
 func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (Result, error) {
 	switch word := codeOf(g.anonymous); {
 	case g.anonymous == nil:
-		return Failed(ReasonOpen, "Redis at %s answers PING to whoever asks: it demands no password", t.Address()), nil
+		return Failed(ReasonOpen, "Redis at %s answers PING without a password: set requirepass", t.Address()), nil
 	case word == "LOADING", word == "BUSY", word == "MASTERDOWN", word == "MISCONF":
-		// Said only to who is let in: the password is asked for before.
-		return Failed(ReasonOpen, "Redis at %s answers %s to whoever asks: it demands no password", t.Address(), word), nil
+		// Redis returns these only after authentication.
+		return Failed(ReasonOpen, "Redis at %s returned %s without a password: set requirepass", t.Address(), word), nil
 	case word == "NOPERM":
-		return Warned(ReasonWeak, "Redis at %s lets in whoever asks, as a default user that may not PING: switch that user off", t.Address()), nil
+		return Warned(ReasonWeak, "Redis at %s admits anyone as a default user that may not PING: disable that user", t.Address()), nil
 	case word != "NOAUTH":
 		return t.unasked(g.anonymous)
 	case known != nil:
-		return Result{}, Needs(redisPasswordSetting, Unknownf(ReasonNotConfigured, "Redis at %s demands a password, but the one to try is not known: %w", t.Address(), known))
+		return Result{}, Needs(redisPasswordSetting, Unknownf(ReasonNotConfigured, "Redis at %s requires a password, but the configured one is unknown: %w", t.Address(), known))
 	}
 	switch word := codeOf(g.login); {
 	case g.login == nil:
-		return Passed("Redis at %s demands a password and accepts %s", t.Address(), t.Password.Key), nil
+		return Passed("Redis at %s requires a password and accepts %s", t.Address(), t.Password.Key), nil
 	case word == "WRONGPASS":
-		return Failed(ReasonMismatch, "Redis at %s does not accept %s: user, password or both differ from the server's", t.Address(), t.Password.Key), nil
+		return Failed(ReasonMismatch, "Redis at %s rejects %s: user, password or both differ from the server's", t.Address(), t.Password.Key), nil
 	}
 	return t.unasked(g.login)
 }

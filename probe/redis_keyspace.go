@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// redis_keyspace: do the keys in Redis expire, and is what is asked for found?
+// redis_keyspace: do the keys in Redis expire, and do lookups find their keys?
 //
-// A TTL that is configured and not used leaves keys without expiry. An empty Redis, or one that nobody asks, is no fault.
+// A configured TTL that is not used leaves keys without expiry. An empty or unused Redis is not a fault.
 
 func redisKeyspaceKind() Kind {
 	return Kind{
 		Name:     "redis_keyspace",
-		Question: "Do the keys in Redis expire, and is what is asked for found there?",
+		Question: "Do the keys in Redis expire, and do lookups find their keys?",
 		Example:  "{min_expiring: 0.5, min_hit_ratio: 0.2}",
 		Layer:    LayerLive,
-		Reads:    "INFO keyspace and INFO stats of Redis (deployment.redis, or REDIS_HOST and its like); needs to reach it and the permission +info",
+		Reads:    "INFO keyspace and INFO stats of Redis (deployment.redis, or REDIS_HOST and related variables); needs network access to it and the permission +info",
 		Values:   []*Value{RedisExpiring, RedisHitRatio},
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
@@ -27,14 +27,14 @@ func redisKeyspaceKind() Kind {
 }
 
 type redisKeyspace struct {
-	MinExpiring float64 `yaml:"min_expiring" min:"0" max:"1" default:"0" doc:"share of keys with an expiry under which it warns; it always warns when no key has one"`
-	MinHitRatio float64 `yaml:"min_hit_ratio" min:"0" max:"1" default:"0" doc:"share of lookups that find their key under which it warns, once there were a thousand"`
+	MinExpiring float64 `yaml:"min_expiring" min:"0" max:"1" default:"0" doc:"lowest share of keys with an expiry without a warning; no key with an expiry is always a warning"`
+	MinHitRatio float64 `yaml:"min_hit_ratio" min:"0" max:"1" default:"0" doc:"lowest share of lookups that find their key without a warning, applied from a thousand lookups on"`
 }
 
-// minLookups is how many lookups a hit ratio must rest on to be judged.
+// minLookups is the number of lookups from which the hit ratio is judged.
 const minLookups = 1000
 
-// keyspace is what Redis tells of its keys, all databases together.
+// keyspace sums the key statistics of all databases.
 type keyspace struct {
 	keys, expiring, hits, misses float64
 }
@@ -50,7 +50,7 @@ func (s *redisKeyspace) Probe(ctx context.Context, p *Pass) (Result, error) {
 	var told [2]string
 	err = t.with(ctx, func(c *redisConn) error {
 		if !t.Password.Text.Empty() {
-			// ERR: no password is set there; redis_auth judges that.
+			// ERR: the server has no password; redis_auth checks that.
 			if err := t.login(c); err != nil && codeOf(err) != "ERR" {
 				return err
 			}
@@ -72,7 +72,8 @@ func (s *redisKeyspace) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(k), nil
 }
 
-// parseKeyspace reads the sections keyspace and stats of INFO. It is not ok without the headers and counters that every Redis tells.
+// parseKeyspace parses the sections keyspace and stats of INFO. It is not ok without the headers and counters that
+// every Redis reports.
 func parseKeyspace(keys, stats string) (k keyspace, ok bool) {
 	if !strings.HasPrefix(keys, "# Keyspace") || !strings.HasPrefix(stats, "# Stats") {
 		return k, false
@@ -122,19 +123,19 @@ func (s *redisKeyspace) judge(k keyspace) Result {
 	if lookups > 0 {
 		f.Measure(RedisHitRatio.Of(k.hits / lookups))
 		if ratio := k.hits / lookups; lookups >= minLookups && ratio < s.MinHitRatio {
-			f.Warn(ReasonThreshold, "%.0f %% of lookups find their key, at least %.0f %% are wanted", 100*ratio, 100*s.MinHitRatio)
+			f.Warn(ReasonThreshold, "%.0f %% of lookups find their key, expected at least %.0f %%", 100*ratio, 100*s.MinHitRatio)
 		}
 	}
 	if k.keys == 0 {
-		return f.Result("Redis holds no key at the moment")
+		return f.Result("Redis is currently empty")
 	}
 	share := k.expiring / k.keys
 	f.Measure(RedisExpiring.Of(share))
 	switch {
 	case k.expiring == 0:
-		f.Warn(ReasonWeak, "none of the %.0f keys has an expiry: the TTL that is configured is not used", k.keys)
+		f.Warn(ReasonWeak, "none of the %.0f keys has an expiry: the configured TTL is not used", k.keys)
 	case share < s.MinExpiring:
-		f.Warn(ReasonThreshold, "%.0f %% of the keys have an expiry, at least %.0f %% are wanted", 100*share, 100*s.MinExpiring)
+		f.Warn(ReasonThreshold, "%.0f %% of the keys have an expiry, expected at least %.0f %%", 100*share, 100*s.MinExpiring)
 	}
 	return f.Result("%.0f of %.0f keys have an expiry", k.expiring, k.keys)
 }

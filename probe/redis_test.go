@@ -136,19 +136,19 @@ func TestRedisAuthJudge(t *testing.T) {
 		detail           string
 	}{
 		{"closed and accepted", says("NOAUTH"), nil, nil, StatePass, "", "accepts"},
-		{"open", nil, nil, nil, StateFail, ReasonOpen, "demands no password"},
+		{"open", nil, nil, nil, StateFail, ReasonOpen, "without a password"},
 		{"open, password not known", nil, nil, unknown, StateFail, ReasonOpen, ""},
 		{"open and loading", says("LOADING"), nil, nil, StateFail, ReasonOpen, "LOADING"},
 		{"open and busy", says("BUSY"), nil, nil, StateFail, ReasonOpen, "BUSY"},
 		{"open replica", says("MASTERDOWN"), nil, nil, StateFail, ReasonOpen, ""},
 		{"open, disk full", says("MISCONF"), nil, nil, StateFail, ReasonOpen, ""},
-		{"a restricted default user", says("NOPERM"), nil, nil, StateWarn, ReasonWeak, "switch that user off"},
+		{"a restricted default user", says("NOPERM"), nil, nil, StateWarn, ReasonWeak, "disable that user"},
 		{"protected mode", says("DENIED"), nil, nil, StateUnknown, ReasonPermissionDenied, "protected mode"},
 		{"too many", says("MAXCLIENTS"), nil, nil, StateUnknown, ReasonUnhealthy, ""},
 		{"another error", says("ERR"), nil, nil, StateUnknown, ReasonError, ""},
-		{"refused password", says("NOAUTH"), says("WRONGPASS"), nil, StateFail, ReasonMismatch, "does not accept"},
+		{"refused password", says("NOAUTH"), says("WRONGPASS"), nil, StateFail, ReasonMismatch, "rejects"},
 		{"odd answer to AUTH", says("NOAUTH"), says("ERR"), nil, StateUnknown, ReasonError, ""},
-		{"password not known", says("NOAUTH"), nil, unknown, StateUnknown, ReasonNotConfigured, "not known"},
+		{"password not known", says("NOAUTH"), nil, unknown, StateUnknown, ReasonNotConfigured, "is unknown"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -271,7 +271,7 @@ func TestRedisKeyspace(t *testing.T) {
 		t.Helper()
 		return look(t, newPass(t, nil, redisSettings(server.Addr(), "", password)), "redis_keyspace", spec)
 	}
-	expect(t, see("{}"), StatePass, "", "no key")
+	expect(t, see("{}"), StatePass, "", "currently empty")
 	server.Do(t, "SET", "a", "1")
 	expect(t, see("{}"), StateWarn, ReasonWeak, "none of the 1 keys")
 	for i := range 3 {

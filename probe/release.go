@@ -7,15 +7,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 )
 
-// What a pass knows of the deployment's releases and of what people vouch for.
+// The release records and attestations of a deployment, as seen by a pass.
 
-// Trust says whose word counts.
+// Trust configures whose attestations count.
 type Trust struct {
-	AllowedSigners string        `yaml:"allowed_signers" doc:"allowed_signers file as ssh-keygen(1) describes it; where it is given, every attestation must be signed by a key in it"`
-	Roles          []attest.Role `yaml:"roles" doc:"who may speak in which role; a role that is not listed is open to everybody in allowed_signers"`
+	AllowedSigners string        `yaml:"allowed_signers" doc:"allowed_signers file in the format of ssh-keygen(1); when set, every attestation must be signed by a key in it"`
+	Roles          []attest.Role `yaml:"roles" doc:"who may attest in which role; a role that is not listed is open to all of allowed_signers"`
 }
 
-// role returns who may speak in a role.
+// role returns the definition of a role.
 func (t Trust) role(name string) attest.Role {
 	for _, r := range t.Roles {
 		if r.Name == name {
@@ -25,7 +25,8 @@ func (t Trust) role(name string) attest.Role {
 	return attest.Role{Name: name}
 }
 
-// Chain returns the release records. The error is Unknown: what cannot be read, and what was tampered with, must not be judged by.
+// Chain returns the release records. Its error is Unknown: records that cannot be read or were tampered with are not
+// used.
 func (p *Pass) Chain() (*attest.Chain, error) { return p.chain() }
 
 func (p *Pass) openChain() (*attest.Chain, error) {
@@ -34,18 +35,19 @@ func (p *Pass) openChain() (*attest.Chain, error) {
 		return nil, Needs("permission to read "+p.Deployment.Rel(p.Deployment.ReleasesDir()), Unknown(reasonOf(err), err))
 	}
 	if err := c.Err(); err != nil {
-		return nil, Needs("mending the release records (`git log` shows who changed them)", Unknown(ReasonInvalid, err))
+		return nil, Needs("repairing the release records (`git log` shows who changed them)", Unknown(ReasonInvalid, err))
 	}
 	return c, nil
 }
 
-// Planned reports whether a release is on its way: then what runs may differ from what is declared, since the deployment itself will cure it.
+// Planned reports whether a release is planned: then running state may differ from declared state, since the deployment
+// itself will fix that.
 func (p *Pass) Planned() bool {
 	c, err := p.Chain()
 	return err == nil && c.Planned() != nil
 }
 
-// current returns the release that a verdict speaks of: the planned one, else the recorded one; nil when there is none.
+// current returns the release that verdicts are about: the planned one, else the recorded one; nil without any.
 func current(c *attest.Chain) *attest.Release {
 	if r := c.Planned(); r != nil {
 		return r
@@ -53,7 +55,7 @@ func current(c *attest.Chain) *attest.Release {
 	return c.Recorded()
 }
 
-// claims returns what people vouch for, and whose word counts (nil: nobody is configured).
+// claims returns the attestations and the allowed signers (nil: not configured).
 func (p *Pass) claims() ([]*attest.Attestation, *attest.Signers, error) {
 	all, err := attest.Load(p.Deployment.AttestationsDir())
 	if err != nil {
@@ -66,10 +68,10 @@ func (p *Pass) claims() ([]*attest.Attestation, *attest.Signers, error) {
 	if signers == nil {
 		return nil, nil, Needs("attestations.allowed_signers", Unknown(reasonOf(err), err))
 	}
-	return all, signers, nil // lines that are wrong trust nobody; config check tells them
+	return all, signers, nil // invalid lines are ignored here; config check reports them
 }
 
-// vouched turns a judgement into a result.
+// vouched converts a judgement to a result.
 func vouched(v attest.Voucher) Result {
 	r := Result{Reason: Reason(v.Reason), Detail: v.Detail}
 	switch v.Level {
@@ -95,7 +97,7 @@ func vouched(v attest.Voucher) Result {
 	return r
 }
 
-// roles makes policy roles of names.
+// roles returns the definitions of the named roles.
 func (t Trust) roles(names []string) []attest.Role {
 	var all []attest.Role
 	for _, n := range names {

@@ -8,12 +8,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// The kinds that speak of a release itself.
+// The kinds about the release itself.
 
 func releaseReadyKind() Kind {
 	return Kind{
 		Name:     "release_ready",
-		Question: "Is every required standing item ok or waived, so that the planned release may go out?",
+		Question: "Is every required standing item ok or waived, so that the planned release may be deployed?",
 		Example:  "{}",
 		Layer:    LayerDerived,
 		Reads:    "the verdicts on the other items, and the release records",
@@ -22,7 +22,7 @@ func releaseReadyKind() Kind {
 	}
 }
 
-// releaseReady: is all well before the release goes out? Once it is out, what was so then is in its record.
+// releaseReady checks the items before a deployment. Afterwards, the verdicts of that time are in the release record.
 type releaseReady struct{}
 
 // Judge implements Derived.
@@ -55,12 +55,12 @@ func (s *releaseReady) Judge(v Verdicts) Result {
 	case len(failing) > 0:
 		return Failed(ReasonBlocked, "failing: %s", short(failing))
 	case len(unseen) > 0:
-		return Result{State: StateUnknown, Reason: ReasonBlocked, Detail: "not seen: " + short(unseen)}
+		return Result{State: StateUnknown, Reason: ReasonBlocked, Detail: "not checked: " + short(unseen)}
 	}
 	return Passed("all %d required standing items are ok or waived", asked)
 }
 
-// short lists the first of many.
+// short lists the first entries.
 func short(list []string) string {
 	if len(list) > maxFindings {
 		return strings.Join(list[:maxFindings], ", ") + ", …"
@@ -71,7 +71,7 @@ func short(list []string) string {
 func releaseBackupKind() Kind {
 	return Kind{
 		Name:     "release_backup",
-		Question: "Was a whole backup finished shortly before the release went out?",
+		Question: "Was a complete backup finished shortly before the release was deployed?",
 		Example:  "{within: 2h}",
 		Layer:    LayerDerived,
 		Reads:    "the release records",
@@ -80,9 +80,9 @@ func releaseBackupKind() Kind {
 	}
 }
 
-// releaseBackup reads what `deploy record` kept of the backup.
+// releaseBackup checks the backup recorded by `deploy record`.
 type releaseBackup struct {
-	Within schema.Duration `yaml:"within" default:"2h" min:"1m" doc:"how long before the record the backup may have finished"`
+	Within schema.Duration `yaml:"within" default:"2h" min:"1m" doc:"greatest age of the backup when the release is recorded"`
 }
 
 // Probe implements Probe.
@@ -93,26 +93,26 @@ func (s *releaseBackup) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	r := c.Recorded()
 	if r == nil || c.Planned() != nil {
-		return Result{}, SkipRelease() // of a planned release, deploy record will tell
+		return Result{}, SkipRelease() // deploy record adds the backup of a planned release
 	}
 	b := r.Backup
 	switch {
 	case b.SHA256 == "":
-		return Failed(ReasonMissing, "the record of %s holds no backup made before it: make one, then `deploy record`", r.Release), nil
+		return Failed(ReasonMissing, "the record of %s has no backup: make one before `deploy record`", r.Release), nil
 	case b.Finished.Before(r.At.Add(-s.Within.Std())):
-		return Failed(ReasonStale, "the backup in the record of %s finished %v before it, more than %v", r.Release, r.At.Sub(b.Finished).Round(time.Second), s.Within.Std()), nil
+		return Failed(ReasonStale, "the backup in the record of %s finished %v before it, expected at most %v", r.Release, r.At.Sub(b.Finished).Round(time.Second), s.Within.Std()), nil
 	case b.Finished.After(r.At):
 		return Failed(ReasonInvalid, "the backup in the record of %s finished after it", r.Release), nil
 	case b.Size == 0:
 		return Failed(ReasonEmpty, "the backup in the record of %s is empty", r.Release), nil
 	}
-	return Passed("a whole backup of %d bytes finished %v before %s was recorded", b.Size, r.At.Sub(b.Finished).Round(time.Second), r.Release), nil
+	return Passed("a complete backup of %d bytes finished %v before %s was recorded", b.Size, r.At.Sub(b.Finished).Round(time.Second), r.Release), nil
 }
 
 func releaseRecordKind() Kind {
 	return Kind{
 		Name:     "release_record",
-		Question: "Does the record of the release say when, by whom, which version and commit, and which issues?",
+		Question: "Does the release record have a time, an author, version, commit and issues?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
 		Reads:    "the release records",

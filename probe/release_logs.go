@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// release_logs: is the application's log free of crashes since the deployment, and nearly so of errors?
+// release_logs: is the application's log since the deployment free of panics, with few errors?
 //
-// The share is one of the lines that say their level: those of a stack trace would hide what they tell of. Nothing of a log is ever shown: it may
-// hold anything.
+// The share counts only lines with a level, since the lines of a stack trace would hide the error they belong to. Log
+// text is never shown, since it may contain anything.
 
 func releaseLogsKind() Kind {
 	return Kind{
 		Name:     "release_logs",
-		Question: "Is the application's log since the deployment free of panics, with few lines of level error?",
+		Question: "Is the application's log since the deployment free of panics, with few error lines?",
 		Example:  "{max_error_share: 0.01}",
 		Layer:    LayerRunning,
 		Reads:    "the log of the application's containers, with GET on the Docker Engine (deployment.docker), and the release records; needs the engine's socket or address",
@@ -28,13 +28,13 @@ func releaseLogsKind() Kind {
 }
 
 type releaseLogs struct {
-	Share float64 `yaml:"max_error_share" default:"0.01" min:"0" max:"1" doc:"share of the lines with a level that may be of level error or worse"`
+	Share float64 `yaml:"max_error_share" default:"0.01" min:"0" max:"1" doc:"highest share of lines of level error or worse among the lines with a level"`
 }
 
 const (
-	// logWindow is how far back a log is read at most.
+	// logWindow bounds how far back a log is read.
 	logWindow = 24 * time.Hour
-	// quiet is how long after a deployment an application may have said nothing yet.
+	// quiet is how long after a deployment an empty log is pending.
 	quiet = 10 * time.Minute
 )
 
@@ -53,7 +53,7 @@ func (s *releaseLogs) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, err
 	}
 	if len(running) == 0 {
-		return Failed(ReasonMissing, "no container of service %s runs", service), nil
+		return Failed(ReasonMissing, "no container of service %s is running", service), nil
 	}
 	e, err := engineFor(p)
 	if err != nil {
@@ -77,15 +77,15 @@ func (s *releaseLogs) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return s.judge(total, cut, service, p.Time.Sub(r.Since))
 }
 
-// judge judges what was counted, so long after the deployment. Cut says that there is more than was read.
+// judge checks the counts at a time after the deployment. Cut means that the log is longer than was read.
 func (s *releaseLogs) judge(l logCount, cut bool, service string, after time.Duration) (Result, error) {
 	window := howLong(min(after, logWindow))
 	var f Findings
 	if l.panics > 0 {
-		f.Fail(ReasonUnhealthy, "%s in the log of service %s of the last %s begin a panic or a stack trace", count(l.panics, "line"), service, window)
+		f.Fail(ReasonUnhealthy, "%s in the log of service %s in the last %s start a panic or a stack trace", count(l.panics, "line"), service, window)
 	}
 	if share := float64(l.errors) / float64(max(l.levelled, 1)); l.errors > 0 && share > s.Share {
-		f.Fail(ReasonThreshold, "%d of %d lines with a level (%.1f %%) in the log of service %s are of level error or worse in the last %s, more than %v %%",
+		f.Fail(ReasonThreshold, "%d of %d lines with a level (%.1f %%) in the log of service %s are errors or worse in the last %s, expected at most %v %%",
 			l.errors, l.levelled, 100*share, service, window, 100*s.Share)
 	}
 	if f.worst.State == StateFail {
@@ -93,13 +93,13 @@ func (s *releaseLogs) judge(l logCount, cut bool, service string, after time.Dur
 	}
 	switch {
 	case l.lines == 0 && after < quiet:
-		return Pending(ReasonInProgress, "service %s has written nothing since the deployment", service), nil
+		return Pending(ReasonInProgress, "service %s has logged nothing since the deployment", service), nil
 	case l.lines == 0:
-		return Result{}, Needs("a logging driver that keeps what the application writes", Unknownf(ReasonEmpty, "service %s has written nothing in the last %s", service, window))
+		return Result{}, Needs("a logging driver that stores the application's output", Unknownf(ReasonEmpty, "service %s has logged nothing in the last %s", service, window))
 	case l.levelled == 0:
-		return Result{}, Needs("logs as JSON or logfmt with a level", Unknownf(ReasonInvalid, "none of the %s of service %s says its level, so that errors cannot be counted", count(l.lines, "line"), service))
+		return Result{}, Needs("logs as JSON or logfmt with a level", Unknownf(ReasonInvalid, "none of the %s of service %s has a level, so errors cannot be counted", count(l.lines, "line"), service))
 	case cut:
-		return Warned(ReasonTruncated, "%d of %d lines of level error and no panic, but the log of service %s is longer than is read", l.errors, l.levelled, service), nil
+		return Warned(ReasonTruncated, "%d of %d lines are errors and no panic was found, but the log of service %s exceeds the read limit", l.errors, l.levelled, service), nil
 	}
-	return Passed("%d of %d lines of level error and no panic in the log of service %s in the last %s", l.errors, l.levelled, service, window), nil
+	return Passed("%d of %d lines are errors and no panic was found in the log of service %s in the last %s", l.errors, l.levelled, service, window), nil
 }

@@ -92,10 +92,10 @@ func TestReleaseLogsJudge(t *testing.T) {
 		"well":                        {logCount{lines: 200, levelled: 200}, false, time.Hour, StatePass, "", "0 of 200 lines"},
 		"exactly the share":           {logCount{lines: 200, levelled: 100, errors: 1}, false, time.Hour, StatePass, "", "1 of 100"},
 		"more":                        {logCount{lines: 500, levelled: 100, errors: 2}, false, time.Hour, StateFail, ReasonThreshold, "2 of 100 lines with a level (2.0 %)"},
-		"a panic":                     {logCount{lines: 500, levelled: 500, panics: 1}, false, 48 * time.Hour, StateFail, ReasonUnhealthy, "1 line in the log of service catalyst of the last 1d"},
+		"a panic":                     {logCount{lines: 500, levelled: 500, panics: 1}, false, 48 * time.Hour, StateFail, ReasonUnhealthy, "1 line in the log of service catalyst in the last 1d"},
 		"a panic and nothing else":    {logCount{lines: 1, panics: 1}, false, time.Minute, StateFail, ReasonUnhealthy, ""},
 		"nothing yet":                 {logCount{}, false, quiet - 1, StatePending, ReasonInProgress, ""},
-		"nothing":                     {logCount{}, false, quiet, StateUnknown, ReasonEmpty, "has written nothing"},
+		"nothing":                     {logCount{}, false, quiet, StateUnknown, ReasonEmpty, "has logged nothing"},
 		"no level":                    {logCount{lines: 100}, false, time.Hour, StateUnknown, ReasonInvalid, "none of the 100 lines"},
 		"not all was read":            {logCount{lines: 100, levelled: 100}, true, time.Hour, StateWarn, ReasonTruncated, ""},
 		"not all was read, and worse": {logCount{lines: 100, levelled: 100, errors: 100}, true, time.Hour, StateFail, ReasonThreshold, ""},
@@ -126,7 +126,7 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 		if r.State != StateFail || !strings.Contains(r.Detail, "1 of 1 lines") {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
 		}
-		expect(t, r, StateFail, ReasonUnhealthy, "begin a panic")
+		expect(t, r, StateFail, ReasonUnhealthy, "start a panic")
 		hasNot(t, r, secret)
 		return nil
 	})
@@ -134,7 +134,7 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	later := recorded("1.1", commitTwo)
 	later.At = time.Now().Add(time.Second)
 	p = released(t, p, later)
-	expect(t, look(t, p, "release_logs", "{}"), StatePending, ReasonInProgress, "written nothing")
+	expect(t, look(t, p, "release_logs", "{}"), StatePending, ReasonInProgress, "logged nothing")
 
 	d.run(t, "calm", client.ContainerCreateOptions{}, "say=level=info fine")
 	q := d.pass(t, files, deployment.Settings{Service: "calm"})

@@ -9,11 +9,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 )
 
-// release_running: is what runs the release that is recorded?
+// release_running: is the recorded release the one that runs?
 //
-// A digest or an image's id tells for certain; then the commit that the image says it was built from; then a tag that the record names, or that is
-// the version. A tag that moves from release to release (latest, or one that the release before was recorded with, too) tells nothing. While the
-// next release is planned, what runs may be the next one already: that is a warning, which recording it cures.
+// Evidence in order: the digest or image id; the commit in the image's labels; a tag that the record names or that is
+// the version. A tag that moves between releases (latest, or one also recorded for the previous release) proves
+// nothing. While the next release is planned, containers may already run it: that is a warning until it is recorded.
 
 func releaseRunningKind() Kind {
 	return Kind{
@@ -44,7 +44,7 @@ func (s *releaseRunning) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, err
 	}
 	if len(running) == 0 {
-		return Failed(ReasonMissing, "no container of service %s runs", service), nil
+		return Failed(ReasonMissing, "no container of service %s is running", service), nil
 	}
 	var f Findings
 	for _, container := range running {
@@ -66,17 +66,17 @@ func (s *releaseRunning) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return r, nil
 }
 
-// applicationRuns are the running containers of the application's service.
+// applicationRuns returns the running containers of the application's service.
 func applicationRuns(ctx context.Context, p *Pass) (service string, running []*dockerContainer, err error) {
 	app, err := p.View.AppService()
 	if err != nil {
-		return "", nil, Unknown(ReasonBlocked, fmt.Errorf("the application's service is not known: %w", err))
+		return "", nil, Unknown(ReasonBlocked, fmt.Errorf("application's service is unknown: %w", err))
 	}
 	if service = app.Name; service == "" {
 		service = p.Deployment.Service
 	}
 	if service == "" {
-		return "", nil, Skip("deployment.service", "the application's service is not known")
+		return "", nil, Skip("deployment.service", "application's service is unknown")
 	}
 	project, err := dockerProjectOf(ctx, p)
 	if err != nil {
@@ -85,10 +85,11 @@ func applicationRuns(ctx context.Context, p *Pass) (service string, running []*d
 	return service, project.runningOf(service), nil
 }
 
-// judgeRunning judges the image of one container; started is the name that the container was started by. Before is the release before, or nil.
+// judgeRunning checks the image of one container; started is the image name it was started with. Before is the previous
+// release, or nil.
 func judgeRunning(name, started string, image dockerImage, now, before *attest.Release) Result {
 	own := repositories(started, image)
-	var telling []imageName // names of the record that only this release has
+	var telling []imageName // recorded names that belong to this release only
 	for _, text := range now.Images {
 		n := parseImageName(text)
 		switch {
@@ -105,16 +106,16 @@ func judgeRunning(name, started string, image dockerImage, now, before *attest.R
 		if same {
 			return Passed("container %s runs an image of the recorded commit", name)
 		}
-		return Failed(ReasonDrift, "container %s runs an image of another commit than that of %s", name, now.Release)
+		return Failed(ReasonDrift, "container %s runs an image of another commit than %s", name, now.Release)
 	}
 	for _, n := range telling {
 		if n.of(image) {
 			return Passed("container %s runs the recorded image", name)
 		}
 	}
-	onlyIDs := !slices.ContainsFunc(telling, func(n imageName) bool { return n.ID == "" }) // of which service is not told by an id
+	onlyIDs := !slices.ContainsFunc(telling, func(n imageName) bool { return n.ID == "" }) // an id does not identify the service
 	if len(telling) > 0 && !onlyIDs {
-		return Failed(ReasonDrift, "container %s runs another image than the one recorded for %s", name, now.Release)
+		return Failed(ReasonDrift, "container %s does not run the image recorded for %s", name, now.Release)
 	}
 	for _, text := range image.Tags {
 		if n := parseImageName(text); isVersion(n.Tag, now.Release.Version) {
@@ -122,10 +123,10 @@ func judgeRunning(name, started string, image dockerImage, now, before *attest.R
 		}
 	}
 	return Result{State: StateUnknown, Reason: ReasonUnpinned,
-		Detail: fmt.Sprintf("container %s: its image says neither commit nor version, so that nothing tells whether it is %s", name, now.Release)}
+		Detail: fmt.Sprintf("container %s: its image has neither commit nor version, so it cannot be matched with %s", name, now.Release)}
 }
 
-// moves reports whether a tag means another image with each release.
+// moves reports whether a tag refers to another image in each release.
 func moves(n imageName, text string, now, before *attest.Release) bool {
 	if n.pinned() {
 		return false

@@ -141,7 +141,7 @@ func TestReleaseRunningOnDocker(t *testing.T) {
 	p = released(t, p, planned("1.0", commitOne))
 	expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, recorded("1.0", commitOne))
-	expect(t, look(t, p, "release_running", "{}"), StateFail, ReasonMissing, "no container of service catalyst runs")
+	expect(t, look(t, p, "release_running", "{}"), StateFail, ReasonMissing, "no container of service catalyst is running")
 
 	d.run(t, "catalyst", client.ContainerCreateOptions{})
 	p = again(p)
@@ -161,7 +161,7 @@ func TestReleaseRunningOnDocker(t *testing.T) {
 
 	t.Run("which service", func(t *testing.T) {
 		p := released(t, d.pass(t, nil, deployment.Settings{}), recorded("1.0", commitOne))
-		expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNotConfigured, "service is not known")
+		expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNotConfigured, "service is unknown")
 	})
 	t.Run("records", func(t *testing.T) {
 		p := d.pass(t, folder{".catalyst/releases/0001.yaml": "phase: ["}, deployment.Settings{})

@@ -10,35 +10,36 @@ import (
 	"syscall"
 )
 
-// Result is what one look found.
+// Result is the outcome of one run.
 type Result struct {
 	State  State
 	Reason Reason // ReasonNone for a pass, one of Reasons otherwise
-	// Detail is for people: what was found, where, and what was expected. It never holds a value of the checked system, save a word that the
-	// rule itself knows.
+	// Detail is for people: what was found, where, and what was expected. It never contains a value of the checked
+	// system, except a word that the rule itself knows.
 	Detail string
-	// Remedy names the one setting or permission that would let an unknown or skipped probe answer, e.g. "deployment.database.password_file".
+	// Remedy is the setting or permission that an unknown or skipped probe needs, e.g.
+	// "deployment.database.password_file".
 	Remedy string
-	// Samples are measured values, each declared by the probe's kind. They count whatever the state is.
+	// Samples are measured values, each declared by the probe's kind. They count in every state.
 	Samples []Sample
 }
 
-// Passed is the verdict of what was seen to hold.
+// Passed is the verdict for a claim that holds.
 func Passed(format string, args ...any) Result {
 	return Result{State: StatePass, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Warned is the verdict of what holds, but weakly.
+// Warned is the verdict for a claim that holds weakly.
 func Warned(reason Reason, format string, args ...any) Result {
 	return Result{State: StateWarn, Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Pending is the verdict of what is well so far while its window is still open.
+// Pending is the verdict for a claim that holds so far while its window is still open.
 func Pending(reason Reason, format string, args ...any) Result {
 	return Result{State: StatePending, Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
 
-// Failed is the verdict of what was seen not to hold.
+// Failed is the verdict for a claim that does not hold.
 func Failed(reason Reason, format string, args ...any) Result {
 	return Result{State: StateFail, Reason: reason, Detail: fmt.Sprintf(format, args...)}
 }
@@ -49,32 +50,32 @@ func (r Result) With(samples ...Sample) Result {
 	return r
 }
 
-// Findings gathers what one look finds wrong, so that a person is told all of it while the gravest decides.
-// The zero value is ready for use.
+// Findings collects the faults found in one run: all are reported, and the worst decides. The zero value is ready for
+// use.
 type Findings struct {
 	worst   Result
 	details []string
 	samples []Sample
 }
 
-// Fail notes what does not hold.
+// Fail adds a failure.
 func (f *Findings) Fail(reason Reason, format string, args ...any) {
 	f.Add(Failed(reason, format, args...))
 }
 
-// Warn notes what is weak.
+// Warn adds a warning.
 func (f *Findings) Warn(reason Reason, format string, args ...any) {
 	f.Add(Warned(reason, format, args...))
 }
 
-// Add notes a result; a pass adds its samples alone.
+// Add adds a result; a pass adds only its samples.
 func (f *Findings) Add(r Result) {
 	f.samples = append(f.samples, r.Samples...)
 	if r.State == StatePass || r.State == StateSkip {
 		return
 	}
 	if r.State > f.worst.State {
-		// What decides is told first.
+		// The deciding result comes first.
 		f.worst = r
 		f.details = append([]string{r.Detail}, f.details...)
 		return
@@ -82,13 +83,13 @@ func (f *Findings) Add(r Result) {
 	f.details = append(f.details, r.Detail)
 }
 
-// Measure notes measured values.
+// Measure adds measured values.
 func (f *Findings) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
 
-// maxFindings bounds a detail: past it the rest is counted.
+// maxFindings bounds a detail; further findings are only counted.
 const maxFindings = 8
 
-// Result is the gravest of what was noted, or a pass with the given detail when nothing was.
+// Result returns the worst result added, or a pass with the given detail.
 func (f *Findings) Result(format string, args ...any) Result {
 	if f.worst.State == 0 {
 		return Passed(format, args...).With(f.samples...)
@@ -103,9 +104,9 @@ func (f *Findings) Result(format string, args ...any) Result {
 	return r
 }
 
-// Unanswered is the error of a probe that could not look.
+// Unanswered is the error of a probe that could not check.
 type Unanswered struct {
-	// Skip: there is nothing to look at, so the item is judged from its other probes. Otherwise the probe is unknown.
+	// Skip means that there is nothing to check, so the item's other probes decide. Otherwise the probe is unknown.
 	Skip   bool
 	Reason Reason
 	Remedy string // see Result.Remedy
@@ -121,26 +122,26 @@ func (u *Unanswered) Error() string {
 
 func (u *Unanswered) Unwrap() error { return u.Err }
 
-// Unknown is the error of a probe that should have looked and could not.
+// Unknown is the error of a probe that should have a verdict but could not check.
 func Unknown(reason Reason, err error) error { return &Unanswered{Reason: reason, Err: err} }
 
-// Unknownf is Unknown with the error's text made on the spot.
+// Unknownf is Unknown with a formatted error.
 func Unknownf(reason Reason, format string, args ...any) error {
 	return Unknown(reason, fmt.Errorf(format, args...))
 }
 
-// Skip is the error of a probe that was given nothing to look at; setting names what would give it something.
+// Skip is the error of a probe with nothing to check; setting names the setting that would change that.
 func Skip(setting, format string, args ...any) error {
 	return &Unanswered{Skip: true, Reason: ReasonNotConfigured, Remedy: setting, Err: fmt.Errorf(format, args...)}
 }
 
-// SkipRelease is the error of a probe that speaks of a release while there is none.
+// SkipRelease is the error of a probe about a release when there is none.
 func SkipRelease() error {
 	return &Unanswered{Skip: true, Reason: ReasonNoRelease, Remedy: "catalyst_exporter deploy plan", Err: errors.New("no release is planned or recorded")}
 }
 
-// Unasked is the result of a probe that speaks of the release in force and is not asked, since there is none, or since it cannot be told because
-// of err.
+// Unasked is the result of a probe about the release in force that does not run: there is no release, or err prevents
+// reading it.
 func Unasked(err error) Result {
 	if err == nil {
 		err = SkipRelease()
@@ -148,7 +149,7 @@ func Unasked(err error) Result {
 	return sound(unanswered(err))
 }
 
-// Needs adds to an error the setting or permission that would answer the probe.
+// Needs adds the setting or permission that the probe needs to an error.
 func Needs(remedy string, err error) error {
 	var u *Unanswered
 	if errors.As(err, &u) {
@@ -159,7 +160,7 @@ func Needs(remedy string, err error) error {
 	return &Unanswered{Reason: reasonOf(err), Remedy: remedy, Err: err}
 }
 
-// unanswered turns the error of a look into its result.
+// unanswered converts the error of a run to its result.
 func unanswered(err error) Result {
 	var u *Unanswered
 	if !errors.As(err, &u) {

@@ -14,12 +14,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// rollback_image and rollback_backup: is what a rollback needs still at hand? Both are skipped where there is no earlier release to go back to.
+// rollback_image and rollback_backup: are the image and the backup for a rollback still available? Both are skipped
+// without an earlier release to return to.
 
 func rollbackImageKind() Kind {
 	return Kind{
 		Name:     "rollback_image",
-		Question: "Are the images of the release that a rollback would reinstate on the host?",
+		Question: "Are the images of the rollback target on the host?",
 		Example:  "{}",
 		Layer:    LayerRunning,
 		Reads:    "the release records, and GET on the Docker Engine (deployment.docker); needs its socket or address",
@@ -31,7 +32,7 @@ func rollbackImageKind() Kind {
 
 type rollbackImage struct{}
 
-// Probe implements Probe. While a release is planned, the one in force is what a rollback of it would go back to.
+// Probe implements Probe. While a release is planned, the release in force is the rollback target.
 func (s *rollbackImage) Probe(ctx context.Context, p *Pass) (Result, error) {
 	c, err := p.Chain()
 	if err != nil {
@@ -48,14 +49,14 @@ func (s *rollbackImage) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Needs("deploy record --image", Unknownf(ReasonUnpinned, format, args...))
 	}
 	if len(to.Images) == 0 {
-		return Result{}, unpinned("the record of %s names no image", to.Release)
+		return Result{}, unpinned("the record of %s lists no images", to.Release)
 	}
 	var f Findings
 	for _, name := range to.Images {
 		image, err := dockerImageOf(ctx, p, name)
 		switch {
 		case err != nil && reasonOf(err) == ReasonMissing:
-			f.Fail(ReasonMissing, "an image of %s is not on this host any more: number %d of its record", to.Release, slices.Index(to.Images, name)+1)
+			f.Fail(ReasonMissing, "an image of %s is no longer on this host: number %d of its record", to.Release, slices.Index(to.Images, name)+1)
 		case err != nil:
 			return Result{}, err
 		default:
@@ -64,12 +65,13 @@ func (s *rollbackImage) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	r := f.Result("%s of %s on this host", count(len(to.Images), "image"), to.Release)
 	if r.Reason == ReasonUnpinned {
-		r.Remedy = "the label org.opencontainers.image.revision on the image, or images recorded with a tag of their own"
+		r.Remedy = "the label org.opencontainers.image.revision on the image, or images recorded with a unique tag"
 	}
 	return r, nil
 }
 
-// judgeRollback judges an image that has the recorded name: a name that moves from release to release may mean another one by now.
+// judgeRollback checks an image with the recorded name: a name that moves between releases may now refer to another
+// image.
 func judgeRollback(name string, image dockerImage, to, from *attest.Release) Result {
 	n := parseImageName(name)
 	if n.pinned() || !moves(n, name, to, from) {
@@ -79,18 +81,18 @@ func judgeRollback(name string, image dockerImage, to, from *attest.Release) Res
 		return Passed("on this host")
 	}
 	if same, told := sameCommit(image.commit(), from.Release.Commit); told && same {
-		return Failed(ReasonMismatch, "an image recorded for %s has moved on to %s under the same name", to.Release, from.Release)
+		return Failed(ReasonMismatch, "an image name recorded for %s now refers to %s", to.Release, from.Release)
 	}
-	return Result{State: StateUnknown, Reason: ReasonUnpinned, Detail: fmt.Sprintf("a tag recorded for %s moves from release to release, and the image does not say its commit", to.Release)}
+	return Result{State: StateUnknown, Reason: ReasonUnpinned, Detail: fmt.Sprintf("a tag recorded for %s moves between releases, and the image has no commit label", to.Release)}
 }
 
 func rollbackBackupKind() Kind {
 	return Kind{
 		Name:     "rollback_backup",
-		Question: "Is the backup made before the recorded release still at hand, unchanged?",
+		Question: "Is the backup made before the recorded release still available and unchanged?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "the release records, and the backup they name, to its end; needs to read it",
+		Reads:    "the release records and the complete backup they name; needs permission to read it",
 		MaxAge:   6 * time.Hour,
 		Timeout:  2 * time.Hour, // a terabyte at the speed of one disk
 		Alone:    true,
@@ -102,7 +104,7 @@ func rollbackBackupKind() Kind {
 
 type rollbackBackup struct{}
 
-// Key is the release and the state of its backup.
+// Key is the release and the identity of its backup file.
 func (s *rollbackBackup) Key(p *Pass) string {
 	c, err := p.Chain()
 	if err != nil || c.Recorded() == nil {
@@ -128,7 +130,7 @@ func (s *rollbackBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	b := r.Backup
 	switch {
 	case b.Path == "" || b.SHA256 == "":
-		return Failed(ReasonMissing, "the record of %s holds no backup made before it", r.Release), nil
+		return Failed(ReasonMissing, "the record of %s has no backup", r.Release), nil
 	case strings.Contains(b.Path, "://"):
 		return Result{}, Unknownf(ReasonNotConfigured, "the backup in the record of %s is not on this host", r.Release)
 	}
@@ -138,7 +140,7 @@ func (s *rollbackBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return unreadable("the backup in the record of "+r.Release.String(), err)
 	}
 	if !info.IsDir() && info.Size() != b.Size {
-		return Failed(ReasonMismatch, "%s has %d bytes, and %d in the record of %s", p.Deployment.Rel(path), info.Size(), b.Size, r.Release), nil
+		return Failed(ReasonMismatch, "%s has %d bytes, but %d in the record of %s", p.Deployment.Rel(path), info.Size(), b.Size, r.Release), nil
 	}
 	kept, err := keptBackups(p)
 	if err != nil {
@@ -151,7 +153,7 @@ func (s *rollbackBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case err != nil:
 		return Result{}, unproven(err)
 	case proof.SHA256 != b.SHA256:
-		return Failed(ReasonMismatch, "%s is not the backup in the record of %s any more: its content has another digest", p.Deployment.Rel(path), r.Release), nil
+		return Failed(ReasonMismatch, "%s differs from the backup in the record of %s: digest mismatch", p.Deployment.Rel(path), r.Release), nil
 	}
-	return Passed("%s is as it was recorded for %s: %d bytes, read to its end", p.Deployment.Rel(path), r.Release, b.Size), nil
+	return Passed("%s matches the record of %s: all %d bytes were read", p.Deployment.Rel(path), r.Release, b.Size), nil
 }

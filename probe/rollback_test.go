@@ -21,13 +21,13 @@ func TestRollbackImageOnDocker(t *testing.T) {
 	p = released(t, p, planned("1.1", commitTwo, "other:1.1"))
 	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "1 image of 1.0")
 	p = released(t, p, recorded("1.1", commitTwo, d.image))
-	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMismatch, "moved on to 1.1")
+	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMismatch, "now refers to 1.1")
 	p = released(t, p, planned("1.2", commitOne, d.image))
 	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "")
 	p = released(t, p, recorded("1.2", commitOne, d.project+":gone"), planned("1.3", ""))
-	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMissing, "not on this host any more")
+	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMissing, "no longer on this host")
 	p = released(t, p, recorded("1.3", ""), planned("1.4", ""))
-	expect(t, look(t, p, "rollback_image", "{}"), StateUnknown, ReasonUnpinned, "names no image")
+	expect(t, look(t, p, "rollback_image", "{}"), StateUnknown, ReasonUnpinned, "lists no images")
 }
 
 func TestJudgeRollback(t *testing.T) {
@@ -49,7 +49,7 @@ func TestRollbackBackup(t *testing.T) {
 	p = released(t, p, recorded("1.0", commitOne))
 	expect(t, look(t, p, "rollback_backup", "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, second)
-	expect(t, look(t, p, "rollback_backup", "{}"), StatePass, "", "as it was recorded for 1.1")
+	expect(t, look(t, p, "rollback_backup", "{}"), StatePass, "", "matches the record of 1.1")
 
 	s := &rollbackBackup{}
 	key := s.Key(p)
@@ -59,7 +59,7 @@ func TestRollbackBackup(t *testing.T) {
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMismatch, "another digest")
+	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMismatch, "digest mismatch")
 	if s.Key(p) == key {
 		t.Error("a change does not show in the key")
 	}
@@ -72,5 +72,5 @@ func TestRollbackBackup(t *testing.T) {
 	}
 	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMissing, "")
 	p = released(t, p, recorded("1.2", commitOne))
-	expect(t, look(t, p, "rollback_backup", "{}"), StateFail, ReasonMissing, "holds no backup")
+	expect(t, look(t, p, "rollback_backup", "{}"), StateFail, ReasonMissing, "has no backup")
 }

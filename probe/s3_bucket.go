@@ -10,14 +10,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// s3_bucket: is the backups' bucket there, and does it keep what is overwritten?
+// s3_bucket: does the backup bucket exist, and does it keep overwritten objects?
 //
-// Each question needs a permission of its own. One that is missing leaves that question open and the others answered.
+// Each setting needs its own permission. A missing permission makes that setting unknown; the others are still checked.
 
 func s3BucketKind() Kind {
 	return Kind{
 		Name:     "s3_bucket",
-		Question: "Does the bucket of the backups exist, with versioning, closed to the public, and with a lifecycle rule?",
+		Question: "Does the backup bucket exist, with versioning, public access blocked and a lifecycle rule?",
 		Example:  "{}",
 		Layer:    LayerLive,
 		Reads:    "the bucket's settings (deployment.aws); needs s3:ListBucket, s3:GetBucketVersioning, s3:GetBucketPublicAccessBlock and s3:GetLifecycleConfiguration",
@@ -30,7 +30,7 @@ func s3BucketKind() Kind {
 
 type s3Bucket struct{}
 
-// bucketFacts is what was found; an error beside each thing that could not be asked.
+// bucketFacts are the settings found, each with its error.
 type bucketFacts struct {
 	name       string
 	compatible bool // not AWS itself
@@ -38,10 +38,10 @@ type bucketFacts struct {
 	headErr       error
 	versioning    string // "" for never enabled
 	versioningErr error
-	block         []string // the kinds of public access that are not blocked
-	blockKnown    bool     // the service has said something of them
+	block         []string // public access settings that are off
+	blockKnown    bool     // the service reported them
 	blockErr      error
-	rules         int // lifecycle rules that are enabled
+	rules         int // enabled lifecycle rules
 	rulesErr      error
 }
 
@@ -52,7 +52,7 @@ func (s *s3Bucket) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	bucket := &a.place.bucket
 	f := bucketFacts{name: *bucket, compatible: a.place.compatible}
-	// Versioning goes first: its errors have a body that says why, which HEAD's have not.
+	// Versioning goes first: its errors have a body with the cause, errors of HEAD have none.
 	versioning, err := onBucket(ctx, a, "s3:GetBucketVersioning", func(at func(*s3.Options)) (*s3.GetBucketVersioningOutput, error) {
 		return a.s3.GetBucketVersioning(ctx, &s3.GetBucketVersioningInput{Bucket: bucket}, at)
 	})
@@ -65,7 +65,7 @@ func (s *s3Bucket) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return a.s3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: bucket}, at)
 	})
 	if awsCode(f.headErr, "NotFound", "NoSuchBucket") {
-		return Failed(ReasonMissing, "there is no bucket %s", *bucket), nil
+		return Failed(ReasonMissing, "bucket %s does not exist", *bucket), nil
 	}
 	block, err := onBucket(ctx, a, "s3:GetBucketPublicAccessBlock", func(at func(*s3.Options)) (*s3.GetPublicAccessBlockOutput, error) {
 		return a.s3.GetPublicAccessBlock(ctx, &s3.GetPublicAccessBlockInput{Bucket: bucket}, at)
@@ -94,7 +94,7 @@ func (s *s3Bucket) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return f.judge(), nil
 }
 
-// fatal tells whether an error stands for all that could be asked of a bucket.
+// fatal reports whether an error applies to all requests to the bucket.
 func (a *awsAccount) fatal(err error) (Result, bool) {
 	if r, err := a.noBucket(err); err == nil {
 		return r, true
@@ -103,7 +103,7 @@ func (a *awsAccount) fatal(err error) (Result, bool) {
 	return Result{}, class != awsDenied && class != awsUnsupported
 }
 
-// outcome drops the error of what has been judged.
+// outcome drops the error when there is a verdict.
 func outcome(r Result, err error) error {
 	if r.State != 0 {
 		return nil
@@ -111,7 +111,7 @@ func outcome(r Result, err error) error {
 	return err
 }
 
-// unblocked names the kinds of public access that a configuration does not block.
+// unblocked lists the public access settings that are off.
 func unblocked(c *types.PublicAccessBlockConfiguration) []string {
 	if c == nil {
 		c = &types.PublicAccessBlockConfiguration{}
@@ -128,7 +128,8 @@ func unblocked(c *types.PublicAccessBlockConfiguration) []string {
 	return open
 }
 
-// judge judges what was found. What a service that is not AWS does not know or does not let be asked beyond versioning is told.
+// judge checks the settings. Beyond versioning, a setting that a service other than AWS does not support or disclose is
+// reported in the detail only.
 func (b bucketFacts) judge() Result {
 	var f Findings
 	var told []string
@@ -139,7 +140,7 @@ func (b bucketFacts) judge() Result {
 	case b.versioningErr != nil:
 		f.Add(unanswered(b.versioningErr))
 	case b.versioning != string(types.BucketVersioningStatusEnabled):
-		f.Fail(ReasonMissing, "versioning of bucket %s is %s: a backup that is overwritten or deleted is lost", b.name, offOr(b.versioning))
+		f.Fail(ReasonMissing, "versioning of bucket %s is %s: overwritten or deleted backups are lost", b.name, offOr(b.versioning))
 	}
 	foreign := func(err error) bool {
 		class := awsClassOf(err)
@@ -147,7 +148,7 @@ func (b bucketFacts) judge() Result {
 	}
 	switch {
 	case b.blockErr != nil && foreign(b.blockErr), b.blockErr == nil && !b.blockKnown && b.compatible:
-		told = append(told, "the service does not say whether public access is blocked")
+		told = append(told, "the service does not report whether public access is blocked")
 	case b.blockErr != nil:
 		f.Add(unanswered(b.blockErr))
 	case len(b.block) > 0:
@@ -155,20 +156,20 @@ func (b bucketFacts) judge() Result {
 	}
 	switch {
 	case b.rulesErr != nil && foreign(b.rulesErr):
-		told = append(told, "the service does not say whether old backups expire")
+		told = append(told, "the service does not report whether old backups expire")
 	case b.rulesErr != nil:
 		f.Add(unanswered(b.rulesErr))
 	case b.rules == 0:
-		f.Warn(ReasonMissing, "bucket %s has no lifecycle rule that is enabled: old versions stay for ever", b.name)
+		f.Warn(ReasonMissing, "bucket %s has no enabled lifecycle rule: old versions are never deleted", b.name)
 	}
-	detail := "bucket " + b.name + " is there, with versioning"
+	detail := "bucket " + b.name + " exists, with versioning"
 	if len(told) > 0 {
 		return f.Result("%s (%s)", detail, strings.Join(told, "; "))
 	}
-	return f.Result("%s, closed to the public, with a lifecycle rule", detail)
+	return f.Result("%s, public access blocked and a lifecycle rule", detail)
 }
 
-// offOr is the word for a bucket's versioning that is not enabled.
+// offOr returns the word for a bucket's disabled versioning.
 func offOr(status string) string {
 	if status == "" {
 		return "off"

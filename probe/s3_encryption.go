@@ -8,12 +8,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 )
 
-// s3_encryption: does the bucket encrypt what is put into it? Some S3-compatible services answer 200 with nothing in it: that is no encryption.
+// s3_encryption: does the bucket encrypt new objects? Some S3-compatible services return 200 with an empty body: that
+// is not encryption.
 
 func s3EncryptionKind() Kind {
 	return Kind{
 		Name:     "s3_encryption",
-		Question: "Does the bucket of the backups encrypt by default?",
+		Question: "Does the backup bucket encrypt by default?",
 		Example:  "{}",
 		Layer:    LayerLive,
 		Reads:    "the bucket's settings (deployment.aws); needs s3:GetEncryptionConfiguration",
@@ -43,10 +44,10 @@ func (s *s3Encryption) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return judgeEncryption(a.place.bucket, out.ServerSideEncryptionConfiguration), nil
 }
 
-// judgeEncryption judges a bucket's default encryption.
+// judgeEncryption checks a bucket's default encryption.
 func judgeEncryption(bucket string, c *types.ServerSideEncryptionConfiguration) Result {
 	if c == nil || len(c.Rules) == 0 {
-		return Failed(ReasonEmpty, "the service answers with no rule when asked for the default encryption of bucket %s", bucket)
+		return Failed(ReasonEmpty, "the service returned no default encryption rule for bucket %s", bucket)
 	}
 	for _, rule := range c.Rules {
 		if rule.ApplyServerSideEncryptionByDefault == nil {
@@ -59,7 +60,7 @@ func judgeEncryption(bucket string, c *types.ServerSideEncryptionConfiguration) 
 	return Failed(ReasonMissing, "no default encryption rule of bucket %s names AES256, aws:kms or aws:kms:dsse", bucket)
 }
 
-// encrypts knows S3's encryption on the server's side.
+// encrypts reports whether the algorithm is one of S3's server-side encryption.
 func encrypts(algorithm string) bool {
 	switch types.ServerSideEncryption(algorithm) {
 	case types.ServerSideEncryptionAes256, types.ServerSideEncryptionAwsKms, types.ServerSideEncryptionAwsKmsDsse:

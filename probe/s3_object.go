@@ -17,10 +17,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// s3_object: has the newest backup left the host, whole and encrypted?
+// s3_object: was the newest backup uploaded completely and encrypted?
 //
-// The newest object under the prefix that has the name of a finished backup is judged. S3 lists by name and not by time, so that all of them
-// must be seen: a prefix with more objects than are listed is unknown, never judged by a part.
+// The newest object under the prefix with the name of a finished backup is checked. S3 lists by name, not by time, so
+// the whole list is needed: a prefix with more objects than are listed is unknown, never judged by a part.
 
 // maxS3Pages bounds a listing: 50 pages of 1000 names.
 const maxS3Pages = 50
@@ -34,7 +34,7 @@ func s3ObjectKind() Kind {
 		Question: "Is the newest backup in the bucket fresh, encrypted and as large as the one on this host?",
 		Example:  "{fresh: 26h}",
 		Layer:    LayerLive,
-		Reads:    "the list of the bucket under deployment.aws.prefix and the newest object's properties, and the local backups' names (deployment.backup); needs s3:ListBucket and s3:GetObject",
+		Reads:    "the bucket's list under deployment.aws.prefix, the newest object's properties, and the local backups' names (deployment.backup); needs s3:ListBucket and s3:GetObject",
 		Values:   []*Value{BackupLastSuccess, BackupSize},
 		MaxAge:   5 * time.Minute,
 		Timeout:  30 * time.Second,
@@ -44,8 +44,8 @@ func s3ObjectKind() Kind {
 }
 
 type s3ObjectSpec struct {
-	Prefix string          `yaml:"prefix" doc:"key or prefix of the backups; deployment.aws.prefix when not set"`
-	Fresh  schema.Duration `yaml:"fresh" min:"1m" doc:"how old the newest object may be; deployment.backup.max_age when not set"`
+	Prefix string          `yaml:"prefix" doc:"key or prefix of the backups; default: deployment.aws.prefix"`
+	Fresh  schema.Duration `yaml:"fresh" min:"1m" doc:"greatest age of the newest object; default: deployment.backup.max_age"`
 }
 
 // s3Backup is the newest backup in the bucket.
@@ -56,7 +56,7 @@ type s3Backup struct {
 	Encrypted string // the algorithm; "" for none
 }
 
-// localBackup is the newest local backup that is older than the one in the bucket; without a name there is none.
+// localBackup is the newest local backup older than the one in the bucket; the name is empty when there is none.
 type localBackup struct {
 	Name string
 	Size int64
@@ -77,9 +77,9 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case err != nil:
 		return a.noBucket(err)
 	case newest.Key == "" && others > 0:
-		return Failed(ReasonMissing, "none of the %d objects under %s has the name of a finished backup", others, where), nil
+		return Failed(ReasonMissing, "none of the %d objects under %s is named like a finished backup", others, where), nil
 	case newest.Key == "":
-		return Failed(ReasonMissing, "there is no object under %s: no backup has been uploaded", where), nil
+		return Failed(ReasonMissing, "no objects under %s: no backup has been uploaded", where), nil
 	}
 	samples := []Sample{BackupLastSuccess.Of(seconds(newest.Modified), "s3"), BackupSize.Of(float64(newest.Size), "s3")}
 	head, err := onBucket(ctx, a, "s3:GetObject", func(at func(*s3.Options)) (*s3.HeadObjectOutput, error) {
@@ -102,7 +102,7 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return judgeS3Backup(newest, err, local, localErr, limit, p.Time).With(samples...), nil
 }
 
-// newest lists what is under the prefix and returns the newest finished backup, and how many other objects there are.
+// newest lists the objects under the prefix and returns the newest finished backup and the number of other objects.
 func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup, others int, err error) {
 	err = a.list(ctx, prefix, "", "deployment.aws.prefix", func(o types.Object) {
 		name := path.Base(aws.ToString(o.Key))
@@ -119,8 +119,8 @@ func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup
 	return newest, others, nil
 }
 
-// list visits every object under a prefix, with a delimiter only those whose names go no further. More than are listed are an error, which names
-// the setting that makes them fewer.
+// list visits every object under a prefix; with a delimiter, only those without it in the rest of their name. Too many
+// objects are an error, which names the setting to narrow the list.
 func (a *awsAccount) list(ctx context.Context, prefix, delimiter, setting string, visit func(types.Object)) error {
 	in := &s3.ListObjectsV2Input{Bucket: &a.place.bucket, Prefix: &prefix}
 	if delimiter != "" {
@@ -144,21 +144,21 @@ func (a *awsAccount) list(ctx context.Context, prefix, delimiter, setting string
 		}
 		next := aws.ToString(out.NextContinuationToken)
 		if next == "" || next == aws.ToString(in.ContinuationToken) {
-			return Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service cuts short the list of bucket %s", a.place.bucket))
+			return Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the service truncated the list of bucket %s", a.place.bucket))
 		}
 		in.ContinuationToken = &next
 	}
 }
 
-// localBefore finds the newest backup on this host that was finished before a time. Backups in a container, those without a size of their own and
-// those of which nothing says where they are, are not compared with.
+// localBefore finds the newest backup on this host finished before a time. Backups in a container, backups without a
+// size and backups at an unknown place are not compared.
 func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, error) {
 	_, set, err := findBackups(ctx, p)
 	var unanswered *Unanswered
 	switch {
 	case errors.As(err, &unanswered) && (unanswered.Skip || unanswered.Reason == ReasonBlocked),
 		errors.Is(err, fs.ErrNotExist), errors.Is(err, backup.ErrNone), errors.Is(err, backup.ErrUnfinished), errors.Is(err, backup.ErrRepository):
-		return localBackup{}, nil // initial_backup says so
+		return localBackup{}, nil // initial_backup reports it
 	case err != nil:
 		return localBackup{}, err
 	}
@@ -170,13 +170,14 @@ func localBefore(ctx context.Context, p *Pass, before time.Time) (localBackup, e
 	return localBackup{}, nil
 }
 
-// judgeS3Backup judges the newest object. headErr: its properties could not be asked for; localErr: the local backups could not be looked at.
+// judgeS3Backup checks the newest object. headErr: its properties could not be read; localErr: the local backups could
+// not be read.
 func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error, limit time.Duration, now time.Time) Result {
 	var f Findings
 	age := now.Sub(b.Modified)
 	switch {
 	case age > limit:
-		f.Fail(ReasonStale, "the newest backup in the bucket, %s, is %s old, at most %s is wanted", b.Key, howLong(age), howLong(limit))
+		f.Fail(ReasonStale, "the newest backup in the bucket, %s, is %s old, expected at most %s", b.Key, howLong(age), howLong(limit))
 	case age < -s3Skew:
 		f.Add(Result{State: StateUnknown, Reason: ReasonInvalid, Detail: fmt.Sprintf("%s is dated in the future: the clock of this host or of the service is wrong", b.Key)})
 	}
@@ -196,10 +197,10 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	case local.Name == "":
 		compared = ", not compared with a local one"
 	case b.Size > 0 && b.Size < local.Size && path.Ext(b.Key) == path.Ext(local.Name):
-		f.Fail(ReasonTruncated, "%s has %d bytes, %s on this host %d: the upload broke off", b.Key, b.Size, local.Name, local.Size)
+		f.Fail(ReasonTruncated, "%s has %d bytes, but %s on this host has %d: the upload is incomplete", b.Key, b.Size, local.Name, local.Size)
 	case b.Size > 0 && b.Size < local.Size:
-		// Compressed or encrypted on its way: sizes say little then.
-		f.Warn(ReasonMismatch, "%s has %d bytes, %s on this host %d, and their formats differ", b.Key, b.Size, local.Name, local.Size)
+		// Compressed or encrypted during upload: sizes are not comparable.
+		f.Warn(ReasonMismatch, "%s has %d bytes, but %s on this host has %d, and their formats differ", b.Key, b.Size, local.Name, local.Size)
 	default:
 		compared = ", as large as " + local.Name + " on this host"
 	}

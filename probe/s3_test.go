@@ -29,17 +29,17 @@ func TestS3Bucket(t *testing.T) {
 		{"empty", "s3:GetBucketVersioning", awsReply{}, StateFail, ReasonMissing, "is off"},
 		{"no versioning", "s3:GetBucketVersioning", compatible, StateUnknown, ReasonNotConfigured, "does not know"},
 		{"HEAD denied", "s3:ListBucket", denied, StateUnknown, ReasonPermissionDenied, "s3:ListBucket"},
-		{"HEAD missing", "s3:ListBucket", awsReply{status: 404}, StateFail, ReasonMissing, "there is no bucket"},
+		{"HEAD missing", "s3:ListBucket", awsReply{status: 404}, StateFail, ReasonMissing, "does not exist"},
 		{"half blocked", "s3:GetBucketPublicAccessBlock", awsReply{body: "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy></PublicAccessBlockConfiguration>"}, StateWarn, ReasonExposed, "BlockPublicPolicy, RestrictPublicBuckets"},
 		{"not blocked", "s3:GetBucketPublicAccessBlock", awsReply{status: 404, code: "NoSuchPublicAccessBlockConfiguration"}, StateWarn, ReasonExposed, "BlockPublicAcls, IgnorePublicAcls"},
-		{"block unknown to the service", "s3:GetBucketPublicAccessBlock", compatible, StatePass, ReasonNone, "does not say whether public access is blocked"},
-		{"block not answered", "s3:GetBucketPublicAccessBlock", awsReply{}, StatePass, ReasonNone, "does not say whether public access is blocked"},
-		{"block denied there", "s3:GetBucketPublicAccessBlock", denied, StatePass, ReasonNone, "does not say whether public access is blocked"},
+		{"block unknown to the service", "s3:GetBucketPublicAccessBlock", compatible, StatePass, ReasonNone, "does not report whether public access is blocked"},
+		{"block not answered", "s3:GetBucketPublicAccessBlock", awsReply{}, StatePass, ReasonNone, "does not report whether public access is blocked"},
+		{"block denied there", "s3:GetBucketPublicAccessBlock", denied, StatePass, ReasonNone, "does not report whether public access is blocked"},
 		{"block broken", "s3:GetBucketPublicAccessBlock", awsReply{status: 500}, StateUnknown, ReasonError, "failed"},
-		{"no rule", "s3:GetLifecycleConfiguration", awsReply{status: 404, code: "NoSuchLifecycleConfiguration"}, StateWarn, ReasonMissing, "no lifecycle rule"},
-		{"no rule said", "s3:GetLifecycleConfiguration", awsReply{}, StateWarn, ReasonMissing, "no lifecycle rule"},
-		{"rule disabled", "s3:GetLifecycleConfiguration", awsReply{body: "<LifecycleConfiguration><Rule><Status>Disabled</Status></Rule></LifecycleConfiguration>"}, StateWarn, ReasonMissing, "no lifecycle rule"},
-		{"rules unknown to the service", "s3:GetLifecycleConfiguration", compatible, StatePass, ReasonNone, "does not say whether old backups expire"},
+		{"no default encryption rule", "s3:GetLifecycleConfiguration", awsReply{status: 404, code: "NoSuchLifecycleConfiguration"}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
+		{"no rule said", "s3:GetLifecycleConfiguration", awsReply{}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
+		{"rule disabled", "s3:GetLifecycleConfiguration", awsReply{body: "<LifecycleConfiguration><Rule><Status>Disabled</Status></Rule></LifecycleConfiguration>"}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
+		{"rules unknown to the service", "s3:GetLifecycleConfiguration", compatible, StatePass, ReasonNone, "does not report whether old backups expire"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)
@@ -94,8 +94,8 @@ func TestS3Encryption(t *testing.T) {
 		{"AES256", by("AES256"), StatePass, ReasonNone, "AES256"},
 		{"dsse", by("aws:kms:dsse"), StatePass, ReasonNone, "aws:kms:dsse"},
 		{"none", awsReply{status: 404, code: "ServerSideEncryptionConfigurationNotFoundError"}, StateFail, ReasonMissing, "no default encryption"},
-		{"empty answer", awsReply{}, StateFail, ReasonEmpty, "no rule"},
-		{"no rules", awsReply{body: "<ServerSideEncryptionConfiguration/>"}, StateFail, ReasonEmpty, "no rule"},
+		{"empty answer", awsReply{}, StateFail, ReasonEmpty, "no default encryption rule"},
+		{"no rules", awsReply{body: "<ServerSideEncryptionConfiguration/>"}, StateFail, ReasonEmpty, "no default encryption rule"},
 		{"empty rule", rule(""), StateFail, ReasonMissing, ""},
 		{"another algorithm", by("rot13"), StateFail, ReasonMissing, ""},
 		{"nil algorithm", rule("<ApplyServerSideEncryptionByDefault/>"), StateFail, ReasonMissing, ""},
@@ -127,7 +127,7 @@ func TestS3Object(t *testing.T) {
 	}{
 		{"stale", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(27*time.Hour))) }, nil, "{}", 0, StateFail, ReasonStale, "1d3h old"},
 		{"fresh by spec", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(27*time.Hour))) }, nil, "{fresh: 2d}", 0, StatePass, ReasonNone, ""},
-		{"nothing", func(s *awsServer) { s.listing() }, nil, "{}", 0, StateFail, ReasonMissing, "no object under s3://catalyst-prod-backups/"},
+		{"nothing", func(s *awsServer) { s.listing() }, nil, "{}", 0, StateFail, ReasonMissing, "no objects under s3://catalyst-prod-backups/"},
 		{"no list", func(s *awsServer) { s.say("s3:ListBucket", awsReply{}) }, nil, "{}", 0, StateFail, ReasonMissing, "no object"},
 		{"no backup", func(s *awsServer) {
 			s.listing(object("a.txt", 9, ago(0)), object("a.sql.gz.tmp", 9, ago(0)), "<Contents></Contents>")
@@ -140,13 +140,13 @@ func TestS3Object(t *testing.T) {
 		}, nil, "{}", 0, StatePass, ReasonNone, ""},
 		{"gone meanwhile", func(s *awsServer) { s.say("s3:GetObject", awsReply{status: 404}) }, nil, "{}", 0, StateUnknown, ReasonMissing, "s3:GetObject"},
 		{"as large", func(s *awsServer) {}, local, "{}", 2048, StatePass, ReasonNone, "as large as db.sql.gz"},
-		{"broken off", func(s *awsServer) {}, local, "{}", 2049, StateFail, ReasonTruncated, "2048 bytes, db.sql.gz on this host 2049"},
+		{"broken off", func(s *awsServer) {}, local, "{}", 2049, StateFail, ReasonTruncated, "2048 bytes, but db.sql.gz on this host has 2049"},
 		{"other format", func(s *awsServer) { s.listing(object("db.sql.zst", 9, ago(time.Hour))) }, local, "{}", 2048, StateWarn, ReasonMismatch, "formats differ"},
 		{"local is newer", func(s *awsServer) { s.listing(object("a.sql.gz", 9, ago(5*time.Hour))) }, local, "{}", 2048, StatePass, ReasonNone, "not compared"},
 		{"no local folder", func(s *awsServer) {}, local, "{}", 0, StatePass, ReasonNone, "not compared"},
 		{"endless", func(s *awsServer) {
 			s.say("s3:ListBucket", awsReply{body: "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken></ListBucketResult>"})
-		}, nil, "{}", 0, StateUnknown, ReasonInvalid, "cuts short the list"},
+		}, nil, "{}", 0, StateUnknown, ReasonInvalid, "truncated the list"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)

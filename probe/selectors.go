@@ -5,15 +5,16 @@ import (
 	"strings"
 )
 
-// selectors lists the series selectors of a PromQL expression, without those inside absent() and absent_over_time() and to the right of unless, and
-// without offsets and ranges. It reads tokens and no grammar: a name is a selector unless it is called, is a word of the language, or stands in the label list of
-// by, without, on, ignoring or group. Prometheus has accepted the expression already.
+// selectors lists the series selectors of a PromQL expression, except those inside absent() and absent_over_time() and
+// to the right of unless, and without offsets and ranges. It works on tokens without a grammar: a name is a selector
+// unless it is a function call, a keyword, or in the label list of by, without, on, ignoring or group. The expression
+// is known to be valid, since Prometheus has loaded it.
 func selectors(expr string) []string {
 	l := lexer{text: expr}
 	var found []string
-	var calls []string // names of the calls that are open, "" for plain parentheses, "labels" for label lists
+	var calls []string // names of the open calls, "" for plain parentheses, "labels" for label lists
 	before := ""
-	unless := -1 // how many parentheses are open around the operand that is taken away; -1 outside of one
+	unless := -1 // open parentheses around the operand of unless; -1 outside of one
 	for {
 		token := l.next()
 		switch {
@@ -62,8 +63,8 @@ func nameStart(c byte) bool {
 	return c == '_' || c == ':' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// lexer splits an expression into names, label matchers in braces as a whole, and single characters. Strings, numbers, ranges and comments are
-// passed over.
+// lexer splits an expression into names, label matchers with their braces, and single characters. It skips strings,
+// numbers, ranges and comments.
 type lexer struct {
 	text string
 	at   int
@@ -110,7 +111,7 @@ func (l *lexer) next() string {
 	return ""
 }
 
-// peek is the next character that is no white space; 0 at the end.
+// peek returns the next character that is not white space; 0 at the end.
 func (l *lexer) peek() byte {
 	rest := strings.TrimLeft(l.text[l.at:], " \t\r\n")
 	if rest == "" {

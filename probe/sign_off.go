@@ -8,27 +8,27 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 )
 
-// sign_off: has the role signed the planned release off, and does what it signed on still hold?
+// sign_off: has the role signed off the planned release, and are the items it signed for still ok?
 //
-// A sign-off is bound to the release and to the list of critical standing items that were ok when it was given. It is judged in the second stage,
-// since it asks of the other items whether they still are.
+// A sign-off is bound to the release and to the list of critical standing items that were ok when it was given. It is
+// judged in the second stage, since it depends on the current state of those items.
 
 func signOffKind() Kind {
 	return Kind{
 		Name:     "sign_off",
-		Question: "Has the role signed off the planned release, and is everything it signed on still ok?",
+		Question: "Has the role signed off the planned release, and is every item it signed for still ok?",
 		Example:  "{item: sign_off/devops_lead, role: devops_lead}",
 		Layer:    LayerAttested,
-		Reads:    "the attestations, their signatures, allowed_signers and the release records; needs to read them",
+		Reads:    "the attestations, their signatures, allowed_signers and the release records; needs read access to them",
 		Values:   []*Value{AttestationExpiry},
 		New:      func() any { return &signOff{} },
 	}
 }
 
 type signOff struct {
-	Item  string   `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
-	Role  string   `yaml:"role" required:"true" doc:"role that signs"`
-	Other []string `yaml:"other" doc:"the sign-offs of other roles, as category/item: one person in two roles is told"`
+	Item  string   `yaml:"item" required:"true" doc:"item named in the attestation, as category/item"`
+	Role  string   `yaml:"role" required:"true" doc:"role that must sign"`
+	Other []string `yaml:"other" doc:"sign-off items of other roles, as category/item: one person in two roles is a warning"`
 }
 
 // Judge implements Derived.
@@ -46,7 +46,7 @@ func (s *signOff) Judge(v Verdicts) Result {
 	if err != nil {
 		return unanswered(err)
 	}
-	if c.Planned() == nil { // judged once, when it was recorded
+	if c.Planned() == nil { // the verdict was frozen when the release was recorded
 		if g, ok := c.Gate(r.Number, s.Item); ok {
 			return frozen(g)
 		}
@@ -58,14 +58,14 @@ func (s *signOff) Judge(v Verdicts) Result {
 	own := judge(s.Item, s.Role)
 	var f Findings
 	all := own
-	var held []string // who signed, which reports fill in
+	var held []string // the signatures, shown in reports
 	for _, voucher := range own {
 		result := vouched(voucher)
 		if result.State == StatePass {
 			held = append(held, result.Detail)
 		}
 		if result.State == StateFail && (result.Reason == ReasonOutdated && voucher.Claim != nil && voucher.Claim.Release.Same(r.Release)) {
-			result.State = StateWarn // the drift itself is the alarm
+			result.State = StateWarn // the drifted item raises the alert itself
 		}
 		f.Add(result)
 	}
@@ -91,12 +91,12 @@ func (s *signOff) Wants(v Verdicts) (Wants, error) {
 		return Wants{}, err
 	}
 	if c.Planned() == nil {
-		return Wants{}, errors.New("no release is planned: deploy plan comes first")
+		return Wants{}, errors.New("no release is planned: run deploy plan first")
 	}
 	return Wants{Roles: []string{s.Role}, Release: c.Planned().Release, Basis: v.Basis()}, nil
 }
 
-// lastPart is the item of category/item.
+// lastPart returns the item of category/item.
 func lastPart(id string) string {
 	for i := len(id) - 1; i >= 0; i-- {
 		if id[i] == '/' {
@@ -106,12 +106,12 @@ func lastPart(id string) string {
 	return id
 }
 
-// holds reports whether an item is ok now; waived ones were accepted by somebody.
+// holds reports whether an item is ok or waived now.
 func (v Verdicts) holds(id string) bool {
 	return slices.ContainsFunc(v.Items, func(it Verdict) bool { return it.Category+"/"+it.Item == id && (it.State.OK() || it.Waived) })
 }
 
-// Basis is the list of critical standing items that are ok, which a sign-off rests on.
+// Basis lists the critical standing items that are ok, which a sign-off is based on.
 func (v Verdicts) Basis() []string {
 	var all []string
 	for _, it := range v.Items {
@@ -122,11 +122,11 @@ func (v Verdicts) Basis() []string {
 	return all
 }
 
-// frozen turns a verdict of the records into a result.
+// frozen converts a recorded verdict to a result.
 func frozen(v attest.Verdict) Result {
 	var s State
 	if err := s.UnmarshalText([]byte(v.State)); err != nil {
-		return unanswered(Unknownf(ReasonInvalid, "the release record holds no verdict"))
+		return unanswered(Unknownf(ReasonInvalid, "the release record has an invalid verdict"))
 	}
 	r := Result{State: s, Reason: Reason(v.Reason), Detail: v.Detail}
 	return sound(r)

@@ -2,25 +2,26 @@ package probe
 
 import "fmt"
 
-// State is what is known of an item or of one look at it. The zero value is none of the states, so that a forgotten verdict is never a pass.
+// State is the state of an item or of one probe run. The zero value is not a state, so a forgotten verdict is never a
+// pass.
 type State uint8
 
-// The states in order of gravity: of the probes that answered, the gravest decides.
+// The states in order of severity: the worst state of the probes that ran decides.
 const (
-	StateSkip    State = iota + 1 // nothing to look at: disabled, optional and not configured, or of a release while there is none
-	StatePass                     // seen to hold
-	StateWarn                     // holds, but weak
-	StatePending                  // nothing wrong so far, its window is still open
-	StateUnknown                  // could not look
-	StateFail                     // seen not to hold
+	StateSkip    State = iota + 1 // nothing to check: disabled, optional and not configured, or about a release when there is none
+	StatePass                     // holds
+	StateWarn                     // holds weakly
+	StatePending                  // holds so far, its window is still open
+	StateUnknown                  // could not be checked
+	StateFail                     // does not hold
 )
 
-// States lists every state, best first.
+// States lists every state in display order.
 func States() []State {
 	return []State{StatePass, StateWarn, StatePending, StateFail, StateUnknown, StateSkip}
 }
 
-// String is the word used in labels, JSON and tables.
+// String returns the word used in labels, JSON and tables.
 func (s State) String() string {
 	switch s {
 	case StatePass:
@@ -56,5 +57,5 @@ func (s *State) UnmarshalText(text []byte) error {
 // OK reports whether the state counts as ok: catalyst_check_ok is 1.
 func (s State) OK() bool { return s == StatePass || s == StateWarn || s == StatePending }
 
-// Answered reports whether something was there to be looked at: every state but skip.
+// Answered reports whether there was something to check: every state but skip.
 func (s State) Answered() bool { return s != StateSkip }

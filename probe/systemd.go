@@ -17,29 +17,29 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// How probes ask systemd: over D-Bus, on the host's system bus, or on systemd's own socket where a host has no bus. One property after the other is
-// read, so that what may hold a secret (a service's environment, its command line) is not even received. No method but Properties.Get is called; a
-// unit that is not in memory is loaded by that, as `systemctl show` does.
+// Access to systemd over D-Bus: on the host's system bus, or on systemd's own socket where there is no bus. Properties
+// are read one by one, so that properties that may contain a secret (environment, command line) are never received.
+// Only Properties.Get is called; it loads a unit that is not in memory, as `systemctl show` does.
 
 const (
 	systemBus      = "/run/dbus/system_bus_socket"
-	systemdSocket  = "/run/systemd/private" // for root alone
+	systemdSocket  = "/run/systemd/private" // for root only
 	systemdSetting = "deployment.systemd.bus"
 	systemdName    = "org.freedesktop.systemd1"
 	systemdUnits   = "/org/freedesktop/systemd1/unit/"
-	// systemdPatience bounds all that is asked in one look.
+	// systemdPatience bounds all calls of one run.
 	systemdPatience = 5 * time.Second
-	// maxSystemdAnswers bounds what is read of one connection: each answer has some hundred bytes.
+	// maxSystemdAnswers bounds the bytes read from one connection: each reply has a few hundred.
 	maxSystemdAnswers = 1 << 20
 )
 
-// systemd is a connection to it.
+// systemd is a connection to systemd.
 type systemd struct {
 	conn  *dbus.Conn
 	shown string // path of the socket, for people
 }
 
-// dialSystemd connects and introduces itself. The connection ends when ctx does, or with close.
+// dialSystemd connects and authenticates. The connection ends with ctx or close.
 func dialSystemd(ctx context.Context, p *Pass) (s *systemd, close func(), err error) {
 	paths := []string{systemBus, systemdSocket}
 	if set := p.Deployment.Systemd.Bus; set != "" {
@@ -55,30 +55,31 @@ func dialSystemd(ctx context.Context, p *Pass) (s *systemd, close func(), err er
 	if err != nil {
 		return nil, nil, systemdUndialled(ctx, path, err, len(paths) > 1)
 	}
-	// dbus closes the connection when ctx is done, also while it waits for an answer.
+	// dbus closes the connection when ctx is done, also while waiting for a reply.
 	conn, err := dbus.NewConn(struct {
 		io.Reader
 		io.WriteCloser
 	}{io.LimitReader(raw, maxSystemdAnswers), raw}, dbus.WithContext(ctx))
 	if err != nil {
 		_ = raw.Close()
-		return nil, nil, Unknown(ReasonError, errors.New("no client for systemd can be made"))
+		return nil, nil, Unknown(ReasonError, errors.New("D-Bus client for systemd cannot be created"))
 	}
 	s = &systemd{conn, path}
 	end := func() { _ = conn.Close() }
 	err = conn.Auth([]dbus.Auth{dbus.AuthExternal(strconv.Itoa(os.Geteuid()))})
-	if err == nil && path != systemdSocket { // there is no bus behind it
+	if err == nil && path != systemdSocket { // the private socket is not a bus
 		err = conn.Hello()
 	}
 	if err != nil {
-		err = s.unasked(ctx, "to let the exporter in", err)
+		err = s.unasked(ctx, "authentication", err)
 		end()
 		return nil, nil, err
 	}
 	return s, end, nil
 }
 
-// property reads a property of a unit; name is the unit's, face the last part of the interface's. The library would turn a number into a text.
+// property reads a property of a unit; name is the unit, face the last part of the interface name. The type is checked
+// here, since the library would convert a number to text.
 func property[T string | bool | uint64](ctx context.Context, s *systemd, name, face, what string, into *T) error {
 	object := s.conn.Object(systemdName, dbus.ObjectPath(systemdUnits+dbusLabel(name)))
 	var v dbus.Variant
@@ -88,12 +89,12 @@ func property[T string | bool | uint64](ctx context.Context, s *systemd, name, f
 		if *into, ok = v.Value().(T); ok {
 			return nil
 		}
-		return Needs(systemdSetting, Unknownf(ReasonInvalid, "asked for %s of %s, %s answers with another type than systemd's", what, name, s.shown))
+		return Needs(systemdSetting, Unknownf(ReasonInvalid, "systemd at %s: property %s of %s has an unexpected type", s.shown, what, name))
 	}
-	return s.unasked(ctx, fmt.Sprintf("for %s of %s", what, name), err)
+	return s.unasked(ctx, fmt.Sprintf("property %s of %s", what, name), err)
 }
 
-// moment reads a property that is a time in microseconds; zero when it never was, or never will be.
+// moment reads a timestamp property in microseconds; zero for never.
 func (s *systemd) moment(ctx context.Context, name, face, what string, into *time.Time) error {
 	var usec uint64
 	if err := property(ctx, s, name, face, what, &usec); err != nil {
@@ -106,7 +107,7 @@ func (s *systemd) moment(ctx context.Context, name, face, what string, into *tim
 	return nil
 }
 
-// unasked is the error of a question that was not answered; of what the bus said it keeps nothing but its class.
+// unasked is the error of a failed call; it keeps only the class of the bus's error.
 func (s *systemd) unasked(ctx context.Context, what string, err error) error {
 	var refused dbus.Error
 	name := ""
@@ -114,44 +115,44 @@ func (s *systemd) unasked(ctx context.Context, what string, err error) error {
 		name = strings.TrimPrefix(refused.Name, "org.freedesktop.DBus.Error.")
 	}
 	say := func(reason Reason, text string) error {
-		return Needs(systemdSetting, Unknownf(reason, "systemd, asked at %s %s: %s", s.shown, what, text))
+		return Needs(systemdSetting, Unknownf(reason, "systemd at %s: %s: %s", s.shown, what, text))
 	}
 	switch {
 	case ctx.Err() != nil, name == "NoReply", name == "Timeout", name == "TimedOut":
-		return say(ReasonTimeout, "no answer in time")
+		return say(ReasonTimeout, "no reply in time")
 	case name == "AccessDenied", name == "AuthFailed", name == "InteractiveAuthorizationRequired", errors.Is(err, fs.ErrPermission):
-		return Needs("an exporter that may read systemd's units on "+s.shown, say(ReasonPermissionDenied, "refused"))
+		return Needs("permission to read systemd's units on "+s.shown, say(ReasonPermissionDenied, "access denied"))
 	case name == "ServiceUnknown", name == "NameHasNoOwner":
-		return say(ReasonNotConfigured, "there is no systemd on that bus")
+		return say(ReasonNotConfigured, "systemd is not on this bus")
 	case name == "UnknownObject", name == "UnknownInterface", name == "UnknownProperty", name == "UnknownMethod", name == "InvalidArgs":
-		return say(ReasonInvalid, "it knows nothing of the kind")
+		return say(ReasonInvalid, "not supported")
 	case name != "":
-		return say(ReasonError, "it answers that it failed")
-	case strings.Contains(err.Error(), "authentication failed"): // the library has no error of a type for it
-		return Needs("an exporter that may read systemd's units on "+s.shown, say(ReasonPermissionDenied, "it does not let the exporter's user in (a user namespace in between?)"))
+		return say(ReasonError, "the call failed")
+	case strings.Contains(err.Error(), "authentication failed"): // the library has no typed error for it
+		return Needs("permission to read systemd's units on "+s.shown, say(ReasonPermissionDenied, "the exporter's user is rejected; a user namespace may be the cause"))
 	}
-	return say(ReasonInvalid, "it does not answer like a D-Bus")
+	return say(ReasonInvalid, "not a D-Bus server")
 }
 
-// systemdUndialled is the error of a socket that there is no connection to.
+// systemdUndialled is the error of a socket that cannot be connected to.
 func systemdUndialled(ctx context.Context, path string, err error, found bool) error {
 	switch {
 	case ctx.Err() != nil, reasonOf(err) == ReasonTimeout:
-		return Needs(systemdSetting, Unknownf(ReasonTimeout, "%s does not take a connection in time", path))
+		return Needs(systemdSetting, Unknownf(ReasonTimeout, "connecting to %s timed out", path))
 	case errors.Is(err, fs.ErrNotExist) && found:
-		return Needs(systemdSetting, Unknownf(ReasonNotConfigured, "systemd cannot be asked: there is neither %s nor %s (in a container, mount the host's system bus and name it in %s)", systemBus, systemdSocket, systemdSetting))
+		return Needs(systemdSetting, Unknownf(ReasonNotConfigured, "systemd is unreachable: neither %s nor %s exists (in a container, mount the host's system bus and set %s)", systemBus, systemdSocket, systemdSetting))
 	case errors.Is(err, fs.ErrNotExist):
-		return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd cannot be asked: there is no %s", path))
+		return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd is unreachable: %s does not exist", path))
 	case errors.Is(err, fs.ErrPermission):
-		return Needs("permission to use "+path, Unknownf(ReasonPermissionDenied, "systemd cannot be asked: %s may not be used", path))
+		return Needs("permission to use "+path, Unknownf(ReasonPermissionDenied, "systemd is unreachable: permission denied on %s", path))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd cannot be asked: nothing listens at %s", path))
+		return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd is unreachable: nothing listens at %s", path))
 	}
-	return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd cannot be asked: no connection to %s", path))
+	return Needs(systemdSetting, Unknownf(ReasonUnreachable, "systemd is unreachable: connecting to %s failed", path))
 }
 
-// dbusLabel writes a unit's name as systemd does in the path of its object: what is no letter and no digit, and a leading digit, as _ and its
-// hexadecimal number.
+// dbusLabel encodes a unit name as systemd does in object paths: characters other than letters and digits, and a
+// leading digit, become _ and their hexadecimal number.
 func dbusLabel(name string) string {
 	var b strings.Builder
 	for i := range len(name) {

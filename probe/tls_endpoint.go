@@ -15,19 +15,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// tls_endpoint: does the server present the certificate that was meant, and speak a protocol that is safe?
+// tls_endpoint: does the server present the right certificate and use safe protocol versions?
 //
-// The chain is judged by the same rules as the files. It is fetched without verification, so that its values show also when it is wrong. Where
-// the origin itself is asked it must present the leaf that lies on disk: one that was renewed and not loaded expires unseen. Behind a CDN or load
-// balancer the certificate on disk is another matter (deployment.public.terminated_at).
+// The chain is judged by the same rules as the files. It is fetched without verification, so that an invalid chain is
+// measured too. The origin itself must present the leaf on disk: a renewed certificate that was not loaded expires
+// unnoticed. Behind a CDN or load balancer the certificate on disk does not matter (deployment.public.terminated_at).
 
 func tlsEndpointKind() Kind {
 	return Kind{
 		Name:     "tls_endpoint",
-		Question: "Does the endpoint present a trusted, lasting certificate for each public host, the one on disk, over TLS 1.2 or newer alone?",
+		Question: "Does the endpoint present the certificate on disk for each public host, trusted and not about to expire, over TLS 1.2 or newer only?",
 		Example:  "{}",
 		Layer:    LayerLive,
-		Reads:    "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files; needs to reach it",
+		Reads:    "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files; needs network access to it",
 		Values:   []*Value{CertificateNotAfter},
 		MaxAge:   30 * time.Second,
 		Timeout:  12 * time.Second,
@@ -39,17 +39,17 @@ func tlsEndpointKind() Kind {
 }
 
 type tlsEndpoint struct {
-	Warn schema.Duration `yaml:"warn" min:"0s" default:"30d" doc:"time left under which a certificate is weak; a quarter of its lifetime where that is less"`
-	Fail schema.Duration `yaml:"fail" min:"0s" default:"7d" doc:"time left under which it fails; a twelfth of its lifetime where that is less"`
+	Warn schema.Duration `yaml:"warn" min:"0s" default:"30d" doc:"remaining validity below which a certificate is a warning; a quarter of its lifetime where that is less"`
+	Fail schema.Duration `yaml:"fail" min:"0s" default:"7d" doc:"remaining validity below which it fails; a twelfth of its lifetime where that is less"`
 }
 
 // handshakeTime bounds one handshake.
 const handshakeTime = 5 * time.Second
 
-// maxHandshakes bounds how many hosts are asked at once.
+// maxHandshakes bounds the parallel handshakes.
 const maxHandshakes = 8
 
-// tlsTarget is one public host and where it is asked for.
+// tlsTarget is one public host and the address to connect to.
 type tlsTarget struct{ address, host string }
 
 func (s *tlsEndpoint) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -79,7 +79,7 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *Pass) (Result, error) {
 	asking.Wait()
 	var f Findings
 	var unseen error
-	var end time.Time // of the first certificate to end
+	var end time.Time // of the certificate that expires first
 	skipped := 0
 	for _, one := range all {
 		var none *Unanswered
@@ -118,25 +118,27 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return r, nil
 }
 
-// tlsSetting is what names the endpoint.
+// tlsSetting is the setting of the endpoint.
 const tlsSetting = "deployment.tls.endpoint"
 
-// ask judges what one host presents. The end of the certificate is known beside an error, too, when only its chain could not be judged.
+// ask checks the certificate presented for one host. The expiry is returned with an error, too, when only the chain
+// could not be judged.
 func (s *tlsEndpoint) ask(ctx context.Context, p *Pass, t tlsTarget, configured bool, roots *x509.CertPool) (Result, time.Time, error) {
 	address, host := t.address, t.host
 	state, err := handshake(ctx, p, t, tls.VersionTLS12, tls.VersionTLS13)
 	var f Findings
-	// Another try with what is long broken tells an old server from one that speaks no TLS, and a new one that still lets the old in.
+	// A second handshake with obsolete versions distinguishes an old server from one without TLS, and detects a new
+	// server that still accepts them.
 	old, oldErr := tls.ConnectionState{}, error(nil)
 	if err == nil || errors.Is(err, errTLS) {
 		old, oldErr = handshake(ctx, p, t, tls.VersionTLS10, tls.VersionTLS11)
 	}
 	switch {
 	case err == nil && oldErr == nil:
-		f.Warn(ReasonWeak, "%s still accepts %s: admit TLS 1.2 and newer alone", address, tls.VersionName(old.Version))
+		f.Warn(ReasonWeak, "%s still accepts %s: allow only TLS 1.2 and newer", address, tls.VersionName(old.Version))
 	case err == nil:
 	case errors.Is(err, errTLS) && oldErr == nil:
-		f.Fail(ReasonWeak, "%s speaks %s at most, TLS 1.2 is wanted", address, tls.VersionName(old.Version))
+		f.Fail(ReasonWeak, "%s supports at most %s, expected TLS 1.2 or newer", address, tls.VersionName(old.Version))
 		state = old
 	case !configured && refused(err):
 		return Result{}, time.Time{}, Skip(tlsSetting, "%s: %v", address, err)
@@ -162,14 +164,14 @@ func (s *tlsEndpoint) ask(ctx context.Context, p *Pass, t tlsTarget, configured 
 	return r, end, nil
 }
 
-// compare holds the presented leaf to the one on disk, where the origin itself is asked and a file is there to be read.
+// compare compares the presented leaf with the one on disk, where the origin is checked and its file is readable.
 func (s *tlsEndpoint) compare(p *Pass, host, address string, leaf *x509.Certificate, f *Findings) {
 	if at := p.Deployment.Public.TerminatedAt; at != "" && at != "origin" {
 		return
 	}
 	places, err := findPairs(p, []string{host})
 	if err != nil || len(places.pairs) == 0 {
-		return // tls_files says what is wrong with the files
+		return // tls_files reports faults of the files
 	}
 	read := 0
 	for _, pair := range places.pairs {
@@ -185,11 +187,12 @@ func (s *tlsEndpoint) compare(p *Pass, host, address string, leaf *x509.Certific
 		}
 	}
 	if read > 0 {
-		f.Fail(ReasonDrift, "%s presents another certificate than the one on disk: reload the server, or say in deployment.public.terminated_at that TLS ends before it", address)
+		f.Fail(ReasonDrift, "%s does not present the certificate on disk: reload the server, or set deployment.public.terminated_at if TLS ends before it", address)
 	}
 }
 
-// tlsTargets are where the public site speaks TLS: each public host at the configured endpoint, or at port 443 of its own.
+// tlsTargets lists the TLS endpoints of the public site: each public host at the configured endpoint or at its own port
+// 443.
 func tlsTargets(p *Pass) (targets []tlsTarget, configured bool, err error) {
 	endpoint := p.Deployment.TLS.Endpoint
 	hosts, err := publicHosts(p)
@@ -209,13 +212,13 @@ func tlsTargets(p *Pass) (targets []tlsTarget, configured bool, err error) {
 	if err != nil {
 		hosts = []string{name}
 	}
-	for _, host := range hosts { // what clients ask for, also where the origin is asked by its address
+	for _, host := range hosts { // the name that clients request, also when the origin is addressed directly
 		targets = append(targets, tlsTarget{endpoint, host})
 	}
 	return targets, true, nil
 }
 
-// handshake makes a TLS connection without verifying anything. Its error is one of the network, or errTLS.
+// handshake makes a TLS connection without verification. Its error is a network error or errTLS.
 func handshake(ctx context.Context, p *Pass, t tlsTarget, least, most uint16) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
@@ -224,26 +227,26 @@ func handshake(ctx context.Context, p *Pass, t tlsTarget, least, most uint16) (t
 		return tls.ConnectionState{}, plainWebError(ctx, err)
 	}
 	defer func() { _ = raw.Close() }()
-	conn := tls.Client(raw, &tls.Config{ServerName: t.host, InsecureSkipVerify: true, MinVersion: least, MaxVersion: most}) //nolint:gosec // judged by judgeChain, so that an invalid chain is told and measured
+	conn := tls.Client(raw, &tls.Config{ServerName: t.host, InsecureSkipVerify: true, MinVersion: least, MaxVersion: most}) //nolint:gosec // judged by judgeChain, so that an invalid chain is reported and measured
 	if err := conn.HandshakeContext(ctx); err != nil {
 		var alert *net.OpError
 		switch {
 		case ctx.Err() != nil:
 			return tls.ConnectionState{}, late{ctx.Err()}
-		case errors.As(err, &alert) && alert.Op == "remote error": // how crypto/tls hands on the server's alert
-			return tls.ConnectionState{}, tlsFault("the server refuses the handshake")
-		case alert != nil && alert.Op == "local error": // what the server said is no handshake
-			return tls.ConnectionState{}, tlsFault("no handshake")
+		case errors.As(err, &alert) && alert.Op == "remote error": // how crypto/tls returns the server's alert
+			return tls.ConnectionState{}, tlsFault("the server rejects the handshake")
+		case alert != nil && alert.Op == "local error": // the server's response is not a handshake
+			return tls.ConnectionState{}, tlsFault("TLS handshake failed")
 		case reasonOf(errno(err)) == ReasonUnreachable:
 			return tls.ConnectionState{}, errno(err)
 		case errors.Is(err, io.EOF):
-			return tls.ConnectionState{}, tlsFault("the connection is closed in the handshake")
+			return tls.ConnectionState{}, tlsFault("the server closed the connection during the handshake")
 		}
-		return tls.ConnectionState{}, tlsFault("no handshake")
+		return tls.ConnectionState{}, tlsFault("TLS handshake failed")
 	}
 	state := conn.ConnectionState()
 	if len(state.PeerCertificates) == 0 {
-		return tls.ConnectionState{}, tlsFault("no certificate")
+		return tls.ConnectionState{}, tlsFault("the server presents no certificate")
 	}
 	return state, nil
 }

@@ -57,7 +57,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"self-signed", parts.SelfSigned(t, []string{host}), "", nil, "origin", StateFail, "", "", true},
 		{"refused", nil, parts.Refusing(t), nil, "origin", StateFail, ReasonUnreachable, "", false},
 		{"no TLS", nil, listener(t, func(c net.Conn) { _, _ = c.Write([]byte("220 mark ESMTP\r\n")) }), nil, "origin", StateFail, ReasonMismatch, "", false},
-		{"old protocol", good, presents(t, good, tls.VersionTLS11), nil, "origin", StateFail, ReasonWeak, "TLS 1.1 at most", true},
+		{"old protocol", good, presents(t, good, tls.VersionTLS11), nil, "origin", StateFail, ReasonWeak, "at most TLS 1.1", true},
 		{"old protocols beside new ones", good, presents(t, good, tls.VersionTLS10, tls.VersionTLS13), nil, "origin", StateWarn, ReasonWeak, "still accepts TLS 1.1", true},
 	}
 	for _, tt := range tests {

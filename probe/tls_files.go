@@ -14,18 +14,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// tls_files: are the certificates that the servers load well, and will they be for a while?
+// tls_files: are the certificates that servers load valid, and not about to expire?
 //
-// Each pair of certificate and key is judged: that the two belong together and servers will load them, the chain up to a trusted root, dates, names
-// and strength. A proxy that gets its certificates by itself keeps them where it likes: its endpoint is judged.
+// Each pair of certificate and key is checked: that they match and servers will load them, the chain up to a trusted
+// root, dates, names and strength. A proxy that obtains its certificates itself stores them in its own place: its
+// endpoint is checked instead.
 
 func tlsFilesKind() Kind {
 	return Kind{
 		Name:     "tls_files",
-		Question: "Do certificate and key belong together, lead to a trusted root, cover the public hosts and last?",
+		Question: "Do certificate and key match, chain to a trusted root, cover the public hosts and not expire soon?",
 		Example:  "{warn: 30d, fail: 7d}",
 		Layer:    LayerDeclared,
-		Reads:    "the certificates and keys that are configured, that nginx's configuration names, or that lie in ssl/ or /etc/letsencrypt/live; needs to read them",
+		Reads:    "the certificates and keys that are configured, named in the nginx configuration, or found in ssl/ or /etc/letsencrypt/live; needs read access to them",
 		Values:   []*Value{CertificateNotAfter},
 		Alone:    true,
 		New:      func() any { return &tlsFiles{Warn: schema.Duration(expiringSoon), Fail: schema.Duration(expiringNow)} },
@@ -33,13 +34,13 @@ func tlsFilesKind() Kind {
 }
 
 type tlsFiles struct {
-	Warn schema.Duration `yaml:"warn" min:"0s" default:"30d" doc:"time left under which a certificate is weak; a quarter of its lifetime where that is less"`
-	Fail schema.Duration `yaml:"fail" min:"0s" default:"7d" doc:"time left under which it fails; a twelfth of its lifetime where that is less"`
+	Warn schema.Duration `yaml:"warn" min:"0s" default:"30d" doc:"remaining validity below which a certificate is a warning; a quarter of its lifetime where that is less"`
+	Fail schema.Duration `yaml:"fail" min:"0s" default:"7d" doc:"remaining validity below which it fails; a twelfth of its lifetime where that is less"`
 }
 
 func (s *tlsFiles) Validate() []error {
 	if s.Fail > s.Warn {
-		return []error{errors.New("fail is a longer time than warn")}
+		return []error{errors.New("fail must not be longer than warn")}
 	}
 	return nil
 }
@@ -62,7 +63,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	if places.nginx != nil {
 		judgeNginxTLS(p, places, &f)
 	}
-	var unknown error // what could not be looked at, where nothing is seen to be wrong
+	var unknown error // the first error, returned unless something fails
 	var leaves []*x509.Certificate
 	var first time.Time
 	for _, pair := range places.pairs {
@@ -82,18 +83,18 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	for _, host := range places.anyOf {
 		if len(leaves) > 0 && !slices.ContainsFunc(leaves, func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil }) {
-			f.Fail(ReasonUntrusted, "no certificate is for %s", host)
+			f.Fail(ReasonUntrusted, "no certificate covers %s", host)
 		}
 	}
 	if len(places.unseen) > 0 {
-		f.Warn(ReasonNotConfigured, "not among the deployment's files: nginx's certificate at %s", someOf(places.unseen))
+		f.Warn(ReasonNotConfigured, "nginx's certificate at %s is not among the deployment's files", someOf(places.unseen))
 	}
 	switch {
 	case len(hosts) > 0:
 	case hostsErr != nil && unknown == nil:
-		unknown = Unknown(reasonOf(hostsErr), fmt.Errorf("the public hosts are not known: %w", hostsErr))
+		unknown = Unknown(reasonOf(hostsErr), fmt.Errorf("public hosts are unknown: %w", hostsErr))
 	default:
-		f.Warn(ReasonUnpinned, "no public host is known to compare the names with: set deployment.public.hosts")
+		f.Warn(ReasonUnpinned, "no public host is known to check the names against: set deployment.public.hosts")
 	}
 	r := f.Result("%s: valid until %s, for %s", shownPairs(p, places.pairs), first.UTC().Format(time.DateOnly), someOf(hosts))
 	if unknown != nil && r.State != StateFail {
@@ -102,15 +103,15 @@ func (s *tlsFiles) Probe(_ context.Context, p *Pass) (Result, error) {
 	return r, nil
 }
 
-// none judges that there is no certificate anywhere.
+// none is the result when no certificate is found.
 func (s *tlsFiles) none(p *Pass) (Result, error) {
 	if name := ownCertificates(p); name != "" {
-		return Result{}, Skip("deployment.tls.cert", "service %s gets its certificates by itself", name)
+		return Result{}, Skip("deployment.tls.cert", "service %s obtains its certificates itself", name)
 	}
 	return notFound(p, p.View.Place(deployment.FactSSL), "certificate (ssl/server.crt, ssl/fullchain.pem)", "deployment.tls.cert")
 }
 
-// publicNames are the public hosts that certificates must be for.
+// publicNames returns the public hosts that certificates must cover.
 func publicNames(p *Pass) ([]string, error) {
 	all, err := p.View.PublicHosts()
 	var names []string
@@ -122,7 +123,7 @@ func publicNames(p *Pass) ([]string, error) {
 	return names, err
 }
 
-// judgePair judges one certificate with its key. The error tells what could not be looked at.
+// judgePair checks one certificate with its key. The error is for files that could not be read.
 func judgePair(p *Pass, pair tlsPair, terms certificateTerms, f *Findings) (end time.Time, leaf *x509.Certificate, err error) {
 	cert := p.Deployment.Rel(pair.cert)
 	named := ""
@@ -138,9 +139,9 @@ func judgePair(p *Pass, pair tlsPair, terms certificateTerms, f *Findings) (end 
 		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return samePublicKey(c.PublicKey, key.key) })
 		switch {
 		case i < 0:
-			f.Fail(ReasonMismatch, "%s does not belong to %s: the key is another one's", p.Deployment.Rel(pair.key), cert)
+			f.Fail(ReasonMismatch, "%s does not match %s: it is the key of another certificate", p.Deployment.Rel(pair.key), cert)
 		case i > 0:
-			f.Fail(ReasonInvalid, "%s: the server's certificate is number %d, and servers take the first: put it first", cert, i+1)
+			f.Fail(ReasonInvalid, "%s: the server's certificate is number %d, but servers use the first: move it to the top", cert, i+1)
 			chain = append([]*x509.Certificate{chain[i]}, slices.Delete(slices.Clone(chain), i, i+1)...)
 		}
 	}
@@ -155,27 +156,27 @@ func judgePair(p *Pass, pair tlsPair, terms certificateTerms, f *Findings) (end 
 	return end, chain[0], err
 }
 
-// judgeKey judges a private key by itself.
+// judgeKey checks a private key.
 func judgeKey(p *Pass, pair tlsPair, named string, f *Findings) (publicKey, error) {
 	if pair.key == "" {
-		f.Fail(ReasonMissing, "no ssl_certificate_key belongs to the ssl_certificate at %s", pair.at)
+		f.Fail(ReasonMissing, "ssl_certificate at %s has no ssl_certificate_key", pair.at)
 		return publicKey{}, nil
 	}
 	shown := p.Deployment.Rel(pair.key)
 	key, err := loadKey(p, pair.key)
 	if errors.Is(err, errEncryptedKey) {
-		return publicKey{}, Needs("a look at the endpoint, or a key without passphrase", Unknownf(ReasonNotConfigured, "%s is encrypted, so that it cannot be held against the certificate", shown))
+		return publicKey{}, Needs("the tls_endpoint probe, or a key without passphrase", Unknownf(ReasonNotConfigured, "%s is encrypted, so it cannot be compared with the certificate", shown))
 	}
 	if err != nil {
 		return publicKey{}, unloaded(shown+named, err, f)
 	}
 	if key.mode.Perm()&0o007 != 0 {
-		f.Warn(ReasonExposed, "%s has mode %04o: others may use it; chmod 600", shown, key.mode.Perm())
+		f.Warn(ReasonExposed, "%s has mode %04o and is accessible to other users: run chmod 600", shown, key.mode.Perm())
 	}
 	return key, nil
 }
 
-// unloaded judges a PEM file that gave nothing. The error is what could not be looked at.
+// unloaded classifies the error of a PEM file. The returned error is for a file that could not be read.
 func unloaded(what string, err error, f *Findings) error {
 	if errors.Is(err, errEmptyPEM) {
 		f.Fail(ReasonEmpty, "%s is empty", what)
@@ -193,7 +194,7 @@ func unloaded(what string, err error, f *Findings) error {
 	return err
 }
 
-// shownPairs names the certificates.
+// shownPairs lists the certificates.
 func shownPairs(p *Pass, pairs []tlsPair) string {
 	var names []string
 	for _, pair := range pairs {

@@ -57,30 +57,30 @@ func TestTLSFiles(t *testing.T) {
 		{"Let's Encrypt", pair("host/etc/letsencrypt/live/ads.catalyst-test.net/fullchain.pem", "host/etc/letsencrypt/live/ads.catalyst-test.net/privkey.pem", good),
 			deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StatePass, ReasonNone, "live/ads.catalyst-test.net", good},
 		{"Let's Encrypt for one of two hosts", pair("host/etc/letsencrypt/live/ads.catalyst-test.net/fullchain.pem", "host/etc/letsencrypt/live/ads.catalyst-test.net/privkey.pem", good),
-			deployment.Settings{Public: public(adsHost, "api.catalyst-test.net"), Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonUntrusted, "no certificate is for api.catalyst-test.net", good},
+			deployment.Settings{Public: public(adsHost, "api.catalyst-test.net"), Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonUntrusted, "no certificate covers api.catalyst-test.net", good},
 
 		{"nginx", nginx(serverTLS).with("ssl/server.crt", "x"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
 		{"nginx's two servers", twoServers(api), deployment.Settings{}, StatePass, ReasonNone, "certs/ads.pem, certs/api.pem", api},
 		{"one of nginx's servers", twoServers(good), deployment.Settings{}, StateFail, ReasonUntrusted, "certs/api.pem is not for api.catalyst-test.net", good},
-		{"a host of neither server", twoServers(api), deployment.Settings{Public: public("www.catalyst-test.net")}, StateFail, ReasonUntrusted, "no certificate is for www.catalyst-test.net", api},
+		{"a host of neither server", twoServers(api), deployment.Settings{Public: public("www.catalyst-test.net")}, StateFail, ReasonUntrusted, "no certificate covers www.catalyst-test.net", api},
 		{"a host of neither server, covered", twoServers(api), deployment.Settings{Public: ads}, StatePass, ReasonNone, "", api},
 		{"nginx's file is missing", nginx(serverTLS).lacks("certs/ads.pem"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "certs/ads.pem, named at nginx.conf:3", nil},
 		{"nginx's key is missing", nginx(serverTLS).lacks("certs/ads.key"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "certs/ads.key, named at nginx.conf:3", good},
-		{"nginx names no key", nginx(strings.ReplaceAll(serverTLS, "ssl_certificate_key /etc/nginx/ssl/ads.key;", "")), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "no ssl_certificate_key", good},
+		{"nginx names no key", nginx(strings.ReplaceAll(serverTLS, "ssl_certificate_key /etc/nginx/ssl/ads.key;", "")), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "has no ssl_certificate_key", good},
 		{"nginx's certificate is out of sight", nginx(strings.ReplaceAll(serverTLS, "/etc/nginx/ssl/", "/run/tls/")), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:3", nil},
 		{"one of nginx's certificates is out of sight", nginx(serverTLS + strings.ReplaceAll(serverAPI, "ssl/api", "/run/tls/api")), deployment.Settings{Public: ads}, StateWarn, ReasonNotConfigured, "nginx.conf:4", good},
-		{"nginx without TLS", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server of nginx.conf listens with ssl", good},
-		{"nginx without TLS, with a certificate for all", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server of nginx.conf listens with ssl", good},
+		{"nginx without TLS", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server in nginx.conf listens with ssl", good},
+		{"nginx without TLS, with a certificate for all", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, StateWarn, ReasonMismatch, "no server in nginx.conf listens with ssl", good},
 		{"nginx without TLS behind traefik", ssl().with("docker-compose.yml", mounts+"  edge: {image: 'traefik:v3'}\n").with("nginx.conf", "http { server { listen 80; } }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
 		{"nginx without TLS as far as is seen", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 80; } include sites/tls.conf; }"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "ssl/server.crt", good},
-		{"nginx has no certificate", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { include mime.types; server { listen 443 ssl; } }"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "nginx.conf:1: the server listens with ssl and has no ssl_certificate", nil},
+		{"nginx has no certificate", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { include mime.types; server { listen 443 ssl; } }"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "nginx.conf:1: the server listens with ssl but has no ssl_certificate", nil},
 		{"one of nginx's servers has none", nginx(serverTLS + "server { listen 443 ssl; server_name x.catalyst-test.net; }\n"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "nginx.conf:4: the server listens with ssl", good},
 		{"one of nginx's servers rejects", nginx(serverTLS + "server { listen 443 ssl default_server; ssl_reject_handshake on; }\n"), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
 		{"all of nginx's servers reject but one", nginx("ssl_reject_handshake on;\nserver { listen 443 ssl; }\n" + strings.Replace(serverTLS, "ssl;", "ssl; ssl_reject_handshake off;", 1)), deployment.Settings{Public: ads}, StatePass, ReasonNone, "certs/ads.pem", good},
 		{"nginx's certificate may be in what is not seen", ssl().with("docker-compose.yml", mounts).with("nginx.conf", "http { server { listen 443 ssl; include snippets/tls.conf; } }"), deployment.Settings{Public: ads}, StateSkip, ReasonNotConfigured, "nginx.conf:1", nil},
-		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "nginx.conf:4: nginx refuses this, and goes on with what it loaded before or does not start: included file does not exist: certs/more.conf", good},
+		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "nginx.conf:4: nginx rejects this configuration and keeps the previous one or does not start: included file does not exist: certs/more.conf", good},
 		{"nginx's file does not end", nginx(serverTLS + "server {\n"), deployment.Settings{Public: ads}, StateWarn, ReasonInvalid, "unexpected end of file inside a block", good},
-		{"nginx speaks old versions too", nginx("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n" + serverTLS), deployment.Settings{Public: ads}, StateWarn, ReasonWeak, "the server at nginx.conf:4 still speaks TLSv1, TLSv1.1", good},
+		{"nginx speaks old versions too", nginx("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n" + serverTLS), deployment.Settings{Public: ads}, StateWarn, ReasonWeak, "the server at nginx.conf:4 still supports TLSv1, TLSv1.1", good},
 		{"nginx speaks old versions alone", nginx("ssl_protocols TLSv1.1;\n" + serverTLS), deployment.Settings{Public: ads}, StateFail, ReasonWeak, "nothing newer than TLSv1.1", good},
 
 		{"nothing", nil, deployment.Settings{Public: ads, Firewall: deployment.Firewall{HostRoot: "host"}}, StateFail, ReasonMissing, "deployment.tls.cert", nil},
@@ -90,7 +90,7 @@ func TestTLSFiles(t *testing.T) {
 		{"TLS ends at a CDN, configured", ssl(), deployment.Settings{Public: deployment.Public{Hosts: hosts, TerminatedAt: "load_balancer"}, TLS: deployment.TLS{Cert: "ssl/server.crt", Key: "ssl/server.key"}}, StatePass, ReasonNone, "", good},
 		{"configured and missing", nil, deployment.Settings{Public: ads, TLS: deployment.TLS{Cert: "x.pem", Key: "y.pem"}}, StateFail, ReasonMissing, "x.pem", nil},
 
-		{"another key", ssl().with("ssl/server.key", string(api.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonMismatch, "ssl/server.key does not belong to ssl/server.crt", good},
+		{"another key", ssl().with("ssl/server.key", string(api.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonMismatch, "ssl/server.key does not match ssl/server.crt", good},
 		{"intermediate first", ssl().with("ssl/server.crt", string(between.PEM())+string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "the server's certificate is number 2", good},
 		{"missing intermediate", ssl().with("ssl/server.crt", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "intermediate", good},
 		{"expired, its end is kept", pair("ssl/server.crt", "ssl/server.key", expired), deployment.Settings{Public: ads}, StateFail, ReasonExpired, "has expired", expired},
@@ -100,13 +100,13 @@ func TestTLSFiles(t *testing.T) {
 		{"no key", ssl().lacks("ssl/server.key"), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "ssl/server.key", good},
 
 		{"empty", ssl().with("ssl/server.crt", "\n"), deployment.Settings{Public: ads}, StateFail, ReasonEmpty, "ssl/server.crt is empty", nil},
-		{"binary", ssl().with("ssl/server.crt", string(good.Certificate.Raw)), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "no PEM file", nil},
-		{"cut", ssl().with("ssl/server.crt", string(good.ChainPEM()[:len(good.ChainPEM())-40])), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "cut or damaged", nil},
-		{"a key in its place", ssl().with("ssl/server.crt", string(good.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "holds no certificate", nil},
-		{"a certificate in the key's place", ssl().with("ssl/server.key", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "holds no private key", good},
+		{"binary", ssl().with("ssl/server.crt", string(good.Certificate.Raw)), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "not a PEM file", nil},
+		{"cut", ssl().with("ssl/server.crt", string(good.ChainPEM()[:len(good.ChainPEM())-40])), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "truncated or damaged", nil},
+		{"a key in its place", ssl().with("ssl/server.crt", string(good.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "contains no certificate", nil},
+		{"a certificate in the key's place", ssl().with("ssl/server.key", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "contains no private key", good},
 		{"both in one file", ssl().with("ssl/both.pem", string(good.KeyPEM())+string(good.ChainPEM())), deployment.Settings{Public: ads, TLS: deployment.TLS{Cert: "ssl/both.pem", Key: "ssl/both.pem"}}, StatePass, ReasonNone, "", good},
-		{"a broken certificate", ssl().with("ssl/server.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "certificate 1 cannot be read", nil},
-		{"a broken key", ssl().with("ssl/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "cannot be read", good},
+		{"a broken certificate", ssl().with("ssl/server.crt", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "invalid certificate at position 1", nil},
+		{"a broken key", ssl().with("ssl/server.key", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: []byte("x")}))), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "invalid private key", good},
 		{"a directory", ssl().lacks("ssl/server.crt").with("ssl/server.crt/x", ""), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "not a regular file", nil},
 		{"too many", ssl().with("ssl/server.crt", strings.Repeat(string(good.PEM()), maxCertificates+1)), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "more than 20 certificates", nil},
 		{"an own authority", ssl().with("ca.pem", string(root.PEM())), deployment.Settings{Public: ads, TLS: deployment.TLS{CAFile: "ca.pem"}}, StatePass, ReasonNone, "", good},
@@ -122,7 +122,7 @@ func TestTLSFiles(t *testing.T) {
 			p.Roots = root.Pool()
 			r := look(t, p, "tls_files", "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
-			if strings.Contains(r.Detail, "is not for") && strings.Contains(r.Detail, "no certificate is for") {
+			if strings.Contains(r.Detail, "is not for") && strings.Contains(r.Detail, "no certificate covers") {
 				t.Errorf("a host is told twice: %s", r.Detail)
 			}
 			end, ok := measured(r, CertificateNotAfter, "file")
@@ -289,7 +289,7 @@ func TestTLSFilesBehindLinks(t *testing.T) {
 		detail string
 	}{
 		"./le:/etc/letsencrypt":           {StatePass, ReasonNone, "le/live/a/fullchain.pem"},
-		"./le/live:/etc/letsencrypt/live": {StateFail, ReasonMissing, "nginx.conf:1: le/live/a/fullchain.pem is a link out of what service nginx has mounted"},
+		"./le/live:/etc/letsencrypt/live": {StateFail, ReasonMissing, "nginx.conf:1: le/live/a/fullchain.pem is a link to a file that is not mounted into service nginx"},
 		"./le/live:/etc/letsencrypt/live', './le/archive:/etc/letsencrypt/archive": {StatePass, ReasonNone, "le/live/a/fullchain.pem"},
 	} {
 		t.Run(mount, func(t *testing.T) {

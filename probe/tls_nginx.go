@@ -8,21 +8,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// What nginx's configuration says of TLS beside the certificates themselves: whether a server that talks TLS has one, whether nginx finds it where
-// it runs, and which versions are spoken. A good certificate that no server loads protects nobody.
+// TLS in the nginx configuration: whether each TLS server has a certificate, whether nginx finds it in its container,
+// and which protocol versions are enabled. A good certificate that no server loads protects nothing.
 
-// bareServers are the servers that talk TLS and name no certificate.
+// bareServers lists the TLS servers without a certificate.
 func bareServers(n *deployment.Nginx) []deployment.NginxServer {
 	return slices.DeleteFunc(slices.Clone(n.Servers), func(s deployment.NginxServer) bool {
 		return !s.TLS() || s.Rejects || len(s.Certificates) > 0
 	})
 }
 
-// judgeNginxTLS judges the configuration whose certificates were looked for.
+// judgeNginxTLS checks the configuration.
 func judgeNginxTLS(p *Pass, places tlsPlaces, f *Findings) {
 	n := places.nginx
 	for _, problem := range n.Problems {
-		f.Warn(ReasonInvalid, "%s:%d: nginx refuses this, and goes on with what it loaded before or does not start: %s", problem.File, problem.Line, problem.Text)
+		f.Warn(ReasonInvalid, "%s:%d: nginx rejects this configuration and keeps the previous one or does not start: %s", problem.File, problem.Line, problem.Text)
 	}
 	talking := false
 	for _, s := range n.Servers {
@@ -34,7 +34,7 @@ func judgeNginxTLS(p *Pass, places tlsPlaces, f *Findings) {
 		for _, c := range s.Certificates {
 			for _, path := range []deployment.NginxPath{c.Cert, c.Key} {
 				if path.Astray {
-					f.Fail(ReasonMissing, "%s:%d: %s is a link out of what service %s has mounted, so that nginx does not find it: mount the folder that holds both the link and its target",
+					f.Fail(ReasonMissing, "%s:%d: %s is a link to a file that is not mounted into service %s: mount the folder that contains both the link and its target",
 						path.File, path.Line, p.Deployment.Rel(path.Host), n.Service)
 				}
 			}
@@ -42,17 +42,17 @@ func judgeNginxTLS(p *Pass, places tlsPlaces, f *Findings) {
 		judgeProtocols(s, at, f)
 	}
 	if n.Hidden {
-		return // what is not seen may say it
+		return // files that are not visible may set it
 	}
 	for _, s := range bareServers(n) {
-		f.Fail(ReasonMissing, "%s:%d: the server listens with ssl and has no ssl_certificate", s.File, s.Line)
+		f.Fail(ReasonMissing, "%s:%d: the server listens with ssl but has no ssl_certificate", s.File, s.Line)
 	}
 	if !talking && len(n.Servers) > 0 && len(places.pairs) > 0 && ownCertificates(p) == "" {
-		f.Warn(ReasonMismatch, "no server of %s listens with ssl, so that nginx does not use the certificate: where TLS ends elsewhere, say so in deployment.public.terminated_at", n.Servers[0].File)
+		f.Warn(ReasonMismatch, "no server in %s listens with ssl, so nginx does not use the certificate: set deployment.public.terminated_at if TLS ends elsewhere", n.Servers[0].File)
 	}
 }
 
-// judgeProtocols judges the versions that a server speaks. Where nothing is said, nginx' own default is good.
+// judgeProtocols checks the protocol versions of a server. nginx's default is fine.
 func judgeProtocols(s deployment.NginxServer, at string, f *Findings) {
 	var old []string
 	for _, version := range s.Protocols {
@@ -63,13 +63,13 @@ func judgeProtocols(s deployment.NginxServer, at string, f *Findings) {
 	switch {
 	case len(old) == 0:
 	case len(old) == len(s.Protocols):
-		f.Fail(ReasonWeak, "the server at %s speaks nothing newer than %s: set ssl_protocols TLSv1.2 TLSv1.3", at, strings.Join(old, ", "))
+		f.Fail(ReasonWeak, "the server at %s supports nothing newer than %s: set ssl_protocols TLSv1.2 TLSv1.3", at, strings.Join(old, ", "))
 	default:
-		f.Warn(ReasonWeak, "the server at %s still speaks %s: set ssl_protocols TLSv1.2 TLSv1.3", at, strings.Join(old, ", "))
+		f.Warn(ReasonWeak, "the server at %s still supports %s: set ssl_protocols TLSv1.2 TLSv1.3", at, strings.Join(old, ", "))
 	}
 }
 
-// ownCertificates is the service that gets its certificates by itself, "" for none.
+// ownCertificates returns the service that obtains its certificates itself, "" for none.
 func ownCertificates(p *Pass) string {
 	c, err := p.View.Compose()
 	if err != nil {

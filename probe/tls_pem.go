@@ -13,18 +13,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Reading certificates and keys from PEM files, as servers do. A private key is looked at and forgotten: only its public half is kept.
+// Reading certificates and keys from PEM files, as servers do. Only the public half of a private key is kept.
 
 const (
 	maxPEM          = 1 << 20
-	maxCertificates = 20 // of one chain; real ones have up to five
+	maxCertificates = 20 // of one chain; real chains have up to five
 )
 
-// Errors of PEM files beside those of reading.
+// Errors of PEM files in addition to read errors.
 var (
 	errEmptyPEM     = errors.New("is empty")
-	errNoPEM        = errors.New("is no PEM file: convert it with `openssl x509 -inform der` or `openssl pkcs12`")
-	errDamagedPEM   = errors.New("has a PEM block that is cut or damaged")
+	errNoPEM        = errors.New("is not a PEM file: convert it with `openssl x509 -inform der` or `openssl pkcs12`")
+	errDamagedPEM   = errors.New("has a truncated or damaged PEM block")
 	errEncryptedKey = errors.New("is encrypted")
 )
 
@@ -45,19 +45,19 @@ func parseChain(data []byte) ([]*x509.Certificate, error) {
 		}
 		c, err := x509.ParseCertificate(b.Bytes)
 		if err != nil {
-			return nil, fmt.Errorf("certificate %d cannot be read as one", len(chain)+1)
+			return nil, fmt.Errorf("has an invalid certificate at position %d", len(chain)+1)
 		}
 		if chain = append(chain, c); len(chain) > maxCertificates {
 			return nil, fmt.Errorf("has more than %d certificates", maxCertificates)
 		}
 	}
 	if len(chain) == 0 {
-		return nil, errors.New("holds no certificate")
+		return nil, errors.New("contains no certificate")
 	}
 	return chain, nil
 }
 
-// publicKey is what is kept of a private key.
+// publicKey is the public half of a private key.
 type publicKey struct {
 	key  crypto.PublicKey
 	mode fs.FileMode
@@ -93,18 +93,18 @@ func parseKey(data []byte) (crypto.PublicKey, error) {
 		case "EC PRIVATE KEY":
 			private, err = x509.ParseECPrivateKey(b.Bytes)
 		default:
-			return nil, errors.New("holds a private key that is not for TLS")
+			return nil, errors.New("contains a private key that is not for TLS")
 		}
 		signer, ok := private.(crypto.Signer)
 		if err != nil || !ok {
-			return nil, errors.New("holds a private key that cannot be read") // the library's error may quote it
+			return nil, errors.New("contains an invalid private key") // the library's error may quote it
 		}
 		return signer.Public(), nil
 	}
-	return nil, errors.New("holds no private key")
+	return nil, errors.New("contains no private key")
 }
 
-// pemBlocks splits a file. Text between the blocks is allowed, a block that begins and is none is not.
+// pemBlocks splits a file. Text between the blocks is allowed, an incomplete block is not.
 func pemBlocks(data []byte) ([]*pem.Block, error) {
 	if len(bytes.TrimSpace(data)) == 0 {
 		return nil, errEmptyPEM

@@ -12,31 +12,31 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// Where a deployment's certificates and keys lie: configured; where nginx's configuration says; else the first that is found of server.crt and
-// fullchain.pem in the folder of certificates, and of Let's Encrypt's folder for a public host.
+// Locations of certificates and keys: as configured; as in the nginx configuration; otherwise the first of server.crt
+// and fullchain.pem in the certificates folder, and Let's Encrypt's folder for a public host.
 
 // tlsPair is a certificate with its key.
 type tlsPair struct {
-	cert, key string // absolute; key is "" where nginx names none
-	at        string // where the pair is named; "" when it was found
+	cert, key string // absolute; key is "" if nginx has none
+	at        string // where nginx names the pair; "" if it was found by name
 	hosts     []string
 }
 
-// tlsPlaces is what was found.
+// tlsPlaces are the locations found.
 type tlsPlaces struct {
 	pairs  []tlsPair
-	anyOf  []string          // public hosts that any of the pairs must cover
-	unseen []string          // where nginx names certificates that cannot be seen from here
-	nginx  *deployment.Nginx // whose certificates the pairs are, or that has none; nil without one
+	anyOf  []string          // public hosts that at least one pair must cover
+	unseen []string          // where nginx names certificates outside the deployment's files
+	nginx  *deployment.Nginx // nil without an nginx configuration
 }
 
-// findPairs looks for pairs for the public hosts. The error is Skip where the certificates are somewhere out of sight.
+// findPairs locates the pairs for the public hosts. The error is Skip when the certificates are not accessible here.
 func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 	if t := p.Deployment.TLS; t.Cert != "" {
 		return tlsPlaces{pairs: []tlsPair{{cert: p.Deployment.Abs(t.Cert), key: p.Deployment.Abs(t.Key), hosts: hosts}}}, nil
 	}
 	if at := p.Deployment.Public.TerminatedAt; at != "origin" {
-		return tlsPlaces{}, Skip("deployment.tls.cert", "TLS ends at the %s (deployment.public.terminated_at), so that its endpoint alone counts", strings.ReplaceAll(at, "_", " "))
+		return tlsPlaces{}, Skip("deployment.tls.cert", "TLS ends at the %s (deployment.public.terminated_at), so only its endpoint counts", strings.ReplaceAll(at, "_", " "))
 	}
 	n, err := p.View.Nginx()
 	switch {
@@ -49,14 +49,14 @@ func findPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 			return places, nil
 		}
 	case errors.Is(err, fs.ErrPermission):
-		return tlsPlaces{}, notPermitted("nginx's certificates are not known", err)
+		return tlsPlaces{}, notPermitted("nginx's certificates are unknown", err)
 	}
 	places, err := foundPairs(p, hosts)
 	places.nginx = n
 	return places, err
 }
 
-// foundPairs looks for pairs by the names that are usual.
+// foundPairs searches for pairs by their usual names.
 func foundPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 	for _, names := range [][2]string{{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}} {
 		dir := p.View.Place(deployment.FactSSL).Path()
@@ -68,13 +68,14 @@ func foundPairs(p *Pass, hosts []string) (tlsPlaces, error) {
 		case err == nil:
 			return tlsPlaces{pairs: []tlsPair{pair}}, nil
 		case errors.Is(err, fs.ErrPermission):
-			return tlsPlaces{}, notPermitted("the certificates may lie in "+p.Deployment.Rel(dir), err)
+			return tlsPlaces{}, notPermitted("certificates may be in "+p.Deployment.Rel(dir), err)
 		}
 	}
 	return letsEncrypt(p, hosts)
 }
 
-// letsEncrypt looks into the folder of Let's Encrypt's client: each host may have its own, and one may be for several.
+// letsEncrypt searches the folder of Let's Encrypt's client: each host may have its own certificate, and one may cover
+// several hosts.
 func letsEncrypt(p *Pass, hosts []string) (tlsPlaces, error) {
 	var places tlsPlaces
 	live := filepath.Join(p.Deployment.Abs(p.Deployment.Firewall.HostRoot), "etc/letsencrypt/live")
@@ -85,7 +86,7 @@ func letsEncrypt(p *Pass, hosts []string) (tlsPlaces, error) {
 		case err == nil:
 			places.pairs = append(places.pairs, tlsPair{cert: cert, key: filepath.Join(dir, "privkey.pem"), hosts: []string{host}})
 		case errors.Is(err, fs.ErrPermission):
-			return places, notPermitted("the certificates may lie in "+live, err)
+			return places, notPermitted("certificates may be in "+live, err)
 		default:
 			places.anyOf = append(places.anyOf, host)
 		}
@@ -93,7 +94,7 @@ func letsEncrypt(p *Pass, hosts []string) (tlsPlaces, error) {
 	return places, nil
 }
 
-// nginxPairs are the certificates of nginx's servers, each with the public hosts that are sent to it.
+// nginxPairs returns the certificates of nginx's servers, each with the public hosts it serves.
 func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
 	places := tlsPlaces{nginx: n}
 	named := map[string]bool{}
@@ -103,7 +104,7 @@ func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
 			continue
 		}
 		if n.Hidden && slices.ContainsFunc(bare, func(b deployment.NginxServer) bool { return b.File == s.File && b.Line == s.Line }) {
-			places.unseen = append(places.unseen, fmt.Sprintf("%s:%d", s.File, s.Line)) // in what it includes, perhaps
+			places.unseen = append(places.unseen, fmt.Sprintf("%s:%d", s.File, s.Line)) // possibly in an included file
 		}
 		var own []string
 		for _, h := range hosts {
@@ -138,7 +139,7 @@ func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
 	return places
 }
 
-// serverNameFits tells whether one of nginx's server names is for a host. Regular expressions are not looked into.
+// serverNameFits reports whether an nginx server name matches a host. Regular expressions are not evaluated.
 func serverNameFits(name, host string) bool {
 	name = strings.ToLower(name)
 	if rest, ok := strings.CutPrefix(name, "."); ok {

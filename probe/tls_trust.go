@@ -12,12 +12,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Whom certificates are trusted by, and the memory that a chain was.
+// The trusted roots, and a cache of verified chains.
 //
-// Signatures take most of the time that a look at a certificate takes, and do not change. A path to a trusted root is used again for the same chain and
-// the same roots as long as every certificate of it, the root too, is within its dates; that a chain is not trusted is never remembered.
+// Verifying signatures takes most of the time of a certificate check, and the result does not change. A path to a
+// trusted root is reused for the same chain and roots while all its certificates, including the root, are within their
+// validity. A chain that is not trusted is never cached.
 
-// tlsRoots are the authorities that the deployment's certificates must lead to; nil for the system's.
+// tlsRoots returns the authorities that the deployment's certificates must chain to; nil for the system's.
 func tlsRoots(p *Pass) (*x509.CertPool, error) {
 	const setting = "deployment.tls.ca_file"
 	path := p.Deployment.Abs(p.Deployment.TLS.CAFile)
@@ -27,7 +28,7 @@ func tlsRoots(p *Pass) (*x509.CertPool, error) {
 	pool, err := files.Load(p.Files, path, "authorities", maxCredential, func(data []byte, _ fs.FileInfo) (*x509.CertPool, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(data) {
-			return nil, Unknown(ReasonInvalid, errors.New(setting+" holds no certificate"))
+			return nil, Unknown(ReasonInvalid, errors.New(setting+" contains no certificate"))
 		}
 		return pool, nil
 	})
@@ -40,10 +41,10 @@ func tlsRoots(p *Pass) (*x509.CertPool, error) {
 	return nil, Needs(setting, Unknown(reasonOf(err), fmt.Errorf("%s: %w", setting, err)))
 }
 
-// trustKey is what tells one memory from another in Kept: the file or the endpoint.
+// trustKey identifies a cached chain in Kept: the file or the endpoint.
 type trustKey struct{ of string }
 
-// trustOf returns the memory for a file or an endpoint.
+// trustOf returns the cache for a file or an endpoint.
 func trustOf(p *Pass, of string) *trust {
 	t, err := Keep(p.Kept, trustKey{of}, "", func() (*trust, func(), error) { return &trust{}, nil, nil })
 	if err != nil {
@@ -52,7 +53,7 @@ func trustOf(p *Pass, of string) *trust {
 	return t
 }
 
-// trust remembers the path from one chain to a trusted root. Safe for concurrent use; nil remembers nothing.
+// trust caches the path from one chain to a trusted root. Safe for concurrent use; nil caches nothing.
 type trust struct {
 	mu          sync.Mutex
 	chain, path []*x509.Certificate
@@ -60,10 +61,10 @@ type trust struct {
 	verified    time.Time
 }
 
-// maxTrust is how long a path is used again: a better one may have come into its dates meanwhile.
+// maxTrust is how long a path is reused: a better one may have become valid meanwhile.
 const maxTrust = 10 * time.Minute
 
-// verify is verify, out of memory where that holds. The path is without its root.
+// verify is the function verify with a cache. The path excludes its root.
 func (t *trust) verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Certificate, fault Result, err error) {
 	if t != nil {
 		t.mu.Lock()
@@ -83,7 +84,7 @@ func (t *trust) verify(chain []*x509.Certificate, terms certificateTerms) (path 
 	return needed(path), Result{}, nil
 }
 
-// holds reports whether the remembered path is one for this chain, these roots and this time.
+// holds reports whether the cached path is valid for this chain, these roots and this time.
 func (t *trust) holds(chain []*x509.Certificate, terms certificateTerms) bool {
 	age := terms.now.Sub(t.verified)
 	return t.path != nil && age >= 0 && age < maxTrust && t.roots == terms.roots &&

@@ -6,20 +6,21 @@ import (
 	"strings"
 )
 
-// Reading ufw's files: what their rules do to a new connection from outside.
+// Parsing ufw's files: what their rules do to a new connection from outside.
 //
-// user.rules holds each rule twice: as a comment, "### tuple ###", which ufw itself reads, and below it as the lines that are loaded. Who edits the
-// file by hand leaves only the latter, and before.rules and after.rules have nothing else. So both are read, and where they differ both count.
+// user.rules contains each rule twice: as a comment, "### tuple ###", which ufw itself reads, and below it as the lines
+// that are loaded. Manual edits change only the lines, and before.rules and after.rules have only lines. Both are read,
+// and where they differ both count.
 
-// ufwRule is what one rule does.
+// ufwRule is the effect of one rule.
 type ufwRule struct {
 	line    int
-	admits  bool // else it drops or rejects
-	forward bool // for packets that go on to a container or another host
+	admits  bool // otherwise it drops or rejects
+	forward bool // for packets forwarded to a container or another host
 	ports   opened
-	anybody bool // holds for packets from anywhere in the world
-	whole   bool // holds whatever else is true of a packet; only such a rule surely keeps one out
-	unsure  bool // it has conditions that are not understood here
+	anybody bool // matches packets from any internet address
+	whole   bool // has no further conditions; only such a rule blocks a packet for certain
+	unsure  bool // it has conditions that are not supported here
 	profile string
 }
 
@@ -28,12 +29,12 @@ const (
 	maxUFWRules = 50_000
 )
 
-var errTooManyRules = errors.New("more rules than are read")
+var errTooManyRules = errors.New("too many rules")
 
 // parseUFW reads a file of rules.
 func parseUFW(data []byte) ([]ufwRule, error) {
 	var rules []ufwRule
-	filter := true // the table that the lines belong to
+	filter := true // the lines belong to the table filter
 	var tuple *ufwRule
 	line := 0
 	for text := range bytes.Lines(data) {
@@ -66,7 +67,7 @@ func parseUFW(data []byte) ([]ufwRule, error) {
 	return rules, nil
 }
 
-// says tells whether a rule line below a tuple does no more than the tuple says.
+// says reports whether a rule line below a tuple does no more than the tuple.
 func (r *ufwRule) says(line ufwRule) bool {
 	if r == nil {
 		return false
@@ -101,7 +102,7 @@ func parseTuple(text string) (ufwRule, bool) {
 		}
 	}
 	if fields[4] != "any" {
-		r.whole = false // a source port; whoever connects chooses it
+		r.whole = false // a source port; the client chooses it
 	}
 	r.to(fields[3])
 	r.from(fields[5])

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Reading the lines of iptables-restore in ufw's files. What a line says that is not understood here makes its rule unsure, never harmless.
+// Parsing the iptables-restore lines in ufw's files. Unsupported options make a rule unsure, never harmless.
 
-// parseRuleLine reads a line of iptables-restore. Not ok: it neither admits nor keeps out new connections from outside.
+// parseRuleLine parses a line of iptables-restore. Not ok: the line neither admits nor blocks new connections from
+// outside.
 func parseRuleLine(text string) (ufwRule, bool) {
 	words := ruleWords(text)
 	r := ufwRule{anybody: true, whole: true}
@@ -22,7 +23,7 @@ func parseRuleLine(text string) (ufwRule, bool) {
 				r.unsure = true
 			}
 			value := words[i]
-			if value == "!" && i+1 < len(words) { // the old way of writing ! -s X
+			if value == "!" && i+1 < len(words) { // the old form of ! -s X
 				not = true
 				i++
 				value = words[i]
@@ -41,7 +42,7 @@ func parseRuleLine(text string) (ufwRule, bool) {
 				if isOtherChain(chain) {
 					return ufwRule{}, false
 				}
-				r.unsure = true // a chain of somebody's own: under which conditions it is jumped to is not known
+				r.unsure = true // a custom chain: the conditions for jumping to it are unknown
 			}
 		case "-i", "--in-interface":
 			if iface := next(); !not {
@@ -78,7 +79,7 @@ func parseRuleLine(text string) (ufwRule, bool) {
 		case "-m", "--match":
 			switch next() {
 			case "tcp", "udp", "multiport", "comment", "conntrack", "state":
-			case "recent", "limit", "hashlimit", "connlimit": // how often, not who
+			case "recent", "limit", "hashlimit", "connlimit": // limits the rate, not the sender
 				r.whole = false
 			default:
 				r.unsure = true
@@ -98,14 +99,14 @@ func parseRuleLine(text string) (ufwRule, bool) {
 	default:
 		return ufwRule{}, false
 	}
-	dhcp := protocol == "udp" && sourcePort == "67" && ports == "68" // ufw's own, for the host's address
+	dhcp := protocol == "udp" && sourcePort == "67" && ports == "68" // ufw's rule for the host's own address
 	if !fresh || dhcp {
 		return ufwRule{}, false
 	}
 	return r, r.opens(protocol, ports)
 }
 
-// chainRole tells of the chains that packets from outside run through whether they are for forwarded ones.
+// chainRole reports whether a chain sees packets from outside, and whether it is for forwarded ones.
 func chainRole(chain string) (forward, known bool) {
 	switch strings.Replace(chain, "ufw6-", "ufw-", 1) {
 	case "ufw-before-input", "ufw-user-input", "ufw-after-input", "INPUT":
@@ -116,7 +117,7 @@ func chainRole(chain string) (forward, known bool) {
 	return false, false
 }
 
-// isOtherChain tells of the chains that admit nobody by themselves: of what is sent, of logging, and ufw's inner ones.
+// isOtherChain reports whether a chain admits nothing by itself: output and logging chains, and ufw's internal ones.
 func isOtherChain(chain string) bool {
 	name, ufw := strings.CutPrefix(strings.Replace(chain, "ufw6-", "ufw-", 1), "ufw-")
 	if !ufw {
@@ -127,7 +128,7 @@ func isOtherChain(chain string) bool {
 	}, name)
 }
 
-// ruleWords splits a line at blanks outside of quotes.
+// ruleWords splits a line at blanks outside quotes.
 func ruleWords(text string) []string {
 	var words []string
 	var word strings.Builder

@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Whom a rule of ufw's files holds for, and which ports it is about.
+// The sources, interfaces and ports that a ufw rule matches.
 
-// onInterface narrows the rule to packets that come in through an interface. Those of the host itself, of containers and of tunnels do not lead
-// outside; of any other nothing is known.
+// onInterface limits the rule to packets that arrive on an interface. Loopback, container and tunnel interfaces do not
+// lead outside; nothing is known about others.
 func (r *ufwRule) onInterface(name string) {
 	r.whole = false
 	if name == "lo" {
@@ -21,7 +21,7 @@ func (r *ufwRule) onInterface(name string) {
 	}
 }
 
-// leadsInside tells of an interface that it leads to containers or tunnels.
+// leadsInside reports whether an interface leads to containers or tunnels.
 func leadsInside(name string) bool {
 	for _, inside := range []string{"docker", "br-", "veth", "virbr", "lxcbr", "lxdbr", "cni", "podman", "wg", "tun", "tap", "tailscale", "zt"} {
 		if strings.HasPrefix(name, inside) {
@@ -31,8 +31,8 @@ func leadsInside(name string) bool {
 	return false
 }
 
-// from narrows the rule to packets from one of some blocks of addresses. A block larger than any one owner has (more than a /8 of IPv4, a /16 of
-// IPv6) is as good as the world.
+// from limits the rule to source address blocks. A block larger than any single owner has (more than a /8 of IPv4, a
+// /16 of IPv6) counts as the whole internet.
 func (r *ufwRule) from(list string) {
 	anywhere := false
 	for _, block := range strings.Split(list, ",") {
@@ -42,7 +42,7 @@ func (r *ufwRule) from(list string) {
 		case !ok:
 			r.unsure = true
 		case p.Bits() == 0:
-			return // no narrowing at all
+			return // no limit at all
 		case a.IsPrivate(), a.IsLoopback(), a.IsLinkLocalUnicast(), a.IsMulticast():
 		default:
 			anywhere = anywhere || p.Bits() < 8 || a.Is6() && p.Bits() < 16
@@ -52,7 +52,8 @@ func (r *ufwRule) from(list string) {
 	r.anybody = r.anybody && (anywhere || r.unsure)
 }
 
-// to narrows the rule to packets for some addresses of the host. The world reaches neither the host's own loopback nor a group of the local network.
+// to limits the rule to some addresses of the host. Loopback, multicast and link-local addresses are not reachable from
+// the internet.
 func (r *ufwRule) to(list string) {
 	reachable := false
 	for _, block := range strings.Split(list, ",") {
@@ -67,7 +68,8 @@ func (r *ufwRule) to(list string) {
 	r.anybody = r.anybody && reachable
 }
 
-// parseBlock reads an address or a block of them, in the ways that iptables does: 10.0.0.5, 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0; any is all.
+// parseBlock parses an address or a block in iptables notation: 10.0.0.5, 10.0.0.0/8, 10/8, 10.0.0.0/255.0.0.0; any is
+// all.
 func parseBlock(text string) (netip.Prefix, bool) {
 	if text == "any" {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0), true
@@ -98,7 +100,7 @@ func parseBlock(text string) (netip.Prefix, bool) {
 	return p, err == nil
 }
 
-// opens sets the ports of the rule, and tells whether it is about ports at all.
+// opens sets the ports of the rule, and reports whether it is about ports at all.
 func (r *ufwRule) opens(protocol, ports string) bool {
 	set, ok := parsePorts(ports)
 	if !ok {
@@ -115,7 +117,7 @@ func (r *ufwRule) opens(protocol, ports string) bool {
 	return !r.ports.empty()
 }
 
-// parsePorts reads "any" or a list of ports and ranges: 80,443,8000:8010.
+// parsePorts parses "any" or a list of ports and ranges: 80,443,8000:8010.
 func parsePorts(text string) (portSet, bool) {
 	if text == "any" {
 		return portSet{{1, maxPort}}, true

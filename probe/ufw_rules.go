@@ -13,20 +13,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// ufw_rules: does ufw, as its files say, let in only what the world may reach?
+// ufw_rules: do ufw's files admit only what may be reached from the internet?
 //
-// It does when it is enabled, drops what no rule admits, and no rule admits anybody to a port that is not allowed. limit admits too. A rule for
-// known source addresses, or for an interface that leads to containers or tunnels, does not open a port to the world. An earlier rule that keeps
-// everybody out wins over a later one. With IPV6=no ufw drops all IPv6, so user6.rules is not read. That the rules are loaded is another probe's
-// matter; scripts that ufw runs (before.init, after.init) are not read.
+// They do when ufw is enabled, drops what no rule admits, and no rule admits everyone to a port that is not allowed.
+// limit admits too. A rule for known source addresses, or for an interface that leads to containers or tunnels, does
+// not open a port to the internet. An earlier rule that blocks everyone wins over a later one. With IPV6=no ufw drops
+// all IPv6, so user6.rules is not read. Whether the rules are loaded is checked by another probe; scripts run by ufw
+// (before.init, after.init) are not read.
 
 func ufwRulesKind() Kind {
 	return Kind{
 		Name:     "ufw_rules",
-		Question: "Do ufw's files let in only what the world may reach?",
+		Question: "Do ufw's files admit only what may be reached from the internet?",
 		Example:  "{allowed: [80, 443]}",
 		Layer:    LayerDeclared,
-		Reads:    "ufw.conf and the rules files below /etc/ufw, and /etc/default/ufw; the rules files are root's (mode 0640)",
+		Reads:    "ufw.conf and the rules files below /etc/ufw, and /etc/default/ufw; the rules files belong to root (mode 0640)",
 		Values:   []*Value{ExposedPorts},
 		Alone:    true,
 		New:      func() any { return &ufwRules{portPolicy: standardPorts()} },
@@ -49,20 +50,20 @@ func (s *ufwRules) Probe(_ context.Context, p *Pass) (Result, error) {
 	}
 	dir, defaults := place.Paths[0], place.Paths[1]
 	if removed(filepath.Dir(filepath.Dir(dir))) {
-		return Result{}, Skip("deployment.firewall.host_root", "ufw is not installed, only its files are left in %s", dir)
+		return Result{}, Skip("deployment.firewall.host_root", "ufw is not installed; only its files remain in %s", dir)
 	}
 	var f Findings
 	settings, err := loadShell(p, defaults)
 	if err != nil {
-		return unreadable("ufw does not start without its defaults", err)
+		return unreadable("ufw needs its defaults to start", err)
 	}
 	conf, err := loadShell(p, filepath.Join(dir, "ufw.conf"))
 	if err != nil {
-		return unreadable("ufw does not start without its configuration", err)
+		return unreadable("ufw needs its configuration to start", err)
 	}
 	judgeUFW(conf, settings, dir, defaults, &f)
 	if f.worst.State == StateFail {
-		return f.Result(""), nil // whatever the rules are
+		return f.Result(""), nil // regardless of the rules
 	}
 	families := [][]string{{"before.rules", "user.rules", "after.rules"}}
 	if v6 := settings["IPV6"]; v6 == "" || strings.EqualFold(v6, "yes") {
@@ -76,7 +77,7 @@ func (s *ufwRules) Probe(_ context.Context, p *Pass) (Result, error) {
 			rules, err := files.Load(p.Files, path, "ufw rules", maxUFWFile, func(data []byte, _ fs.FileInfo) ([]ufwRule, error) { return parseUFW(data) })
 			switch {
 			case errors.Is(err, fs.ErrNotExist) && name != "user.rules":
-				continue // ufw complains and goes on without
+				continue // ufw warns and continues without it
 			case errors.Is(err, fs.ErrPermission):
 				return Result{}, Needs("permission to read "+filepath.Join(dir, "*.rules"), Unknown(ReasonPermissionDenied, fmt.Errorf("ufw's rules cannot be read: %w", err)))
 			case errors.Is(err, errTooManyRules):
@@ -89,10 +90,10 @@ func (s *ufwRules) Probe(_ context.Context, p *Pass) (Result, error) {
 		s.judge(chain, p.Deployment.Firewall.Allowed, &open)
 	}
 	open.tell(&f)
-	return f.Result("ufw is enabled, drops what no rule admits, and no rule admits the world to a port that is not allowed"), nil
+	return f.Result("ufw is enabled, drops what no rule admits, and no rule opens a port to the internet that is not allowed"), nil
 }
 
-// removed tells of a host whose folder of programs is seen that ufw's program is not in it: removing the package leaves its files.
+// removed reports whether the folder of programs exists but has no ufw: removing the package leaves its files.
 func removed(root string) bool {
 	if _, err := os.Stat(filepath.Join(root, "usr/sbin")); err != nil {
 		return false
@@ -105,7 +106,7 @@ func removed(root string) bool {
 	return true
 }
 
-// loadShell reads the assignments of a file that a shell sources: NAME=word, NAME="words". Of several the last counts.
+// loadShell reads the assignments in a file sourced by a shell: NAME=word, NAME="words". The last assignment counts.
 func loadShell(p *Pass, path string) (map[string]string, error) {
 	return files.Load(p.Files, path, "ufw settings", 1<<20, func(data []byte, _ fs.FileInfo) (map[string]string, error) {
 		return parseShell(data), nil
@@ -128,32 +129,32 @@ func parseShell(data []byte) map[string]string {
 	return set
 }
 
-// judgeUFW judges what holds before any rule.
+// judgeUFW checks the settings that apply before any rule.
 func judgeUFW(conf, settings map[string]string, dir, defaults string, f *Findings) {
-	if on := conf["ENABLED"]; on != "yes" && on != "YES" { // in any other writing ufw does not start
+	if on := conf["ENABLED"]; on != "yes" && on != "YES" { // ufw starts with these spellings only
 		f.Fail(ReasonOpen, "ufw is not enabled in %s", filepath.Join(dir, "ufw.conf"))
 	}
 	switch settings["DEFAULT_INPUT_POLICY"] {
 	case "DROP", "REJECT":
 	case "ACCEPT":
-		f.Fail(ReasonOpen, "DEFAULT_INPUT_POLICY is ACCEPT in %s: whatever no rule names is let in", defaults)
+		f.Fail(ReasonOpen, "DEFAULT_INPUT_POLICY is ACCEPT in %s: ufw admits everything that no rule blocks", defaults)
 	default:
 		f.Fail(ReasonInvalid, "DEFAULT_INPUT_POLICY is neither DROP nor REJECT in %s", defaults)
 	}
 	if settings["DEFAULT_FORWARD_POLICY"] == "ACCEPT" {
-		f.Warn(ReasonOpen, "DEFAULT_FORWARD_POLICY is ACCEPT in %s: whatever lies behind this host is let in", defaults)
+		f.Warn(ReasonOpen, "DEFAULT_FORWARD_POLICY is ACCEPT in %s: ufw forwards everything to containers and hosts behind this one", defaults)
 	}
 }
 
 // ufwFile is one file's rules.
 type ufwFile struct {
-	name  string // as shown to people
+	name  string // as shown to users
 	rules []ufwRule
 }
 
-// opening is what some rules open to the world beyond what is allowed.
+// opening are ports beyond the allowed ones that rules open to the internet.
 type opening struct {
-	what   string // as shown to people: the ports, and whether they are of this host
+	what   string // as shown to users: the ports, and whether they are of this host
 	ports  opened
 	unsure bool
 	at     []string
@@ -161,9 +162,9 @@ type opening struct {
 
 type openings []opening
 
-// judge walks the rules of one family of addresses in the order in which they are asked.
+// judge applies the rules of one address family in their order.
 func (s *ufwRules) judge(chain []ufwFile, alsoAllowed []int, open *openings) {
-	var kept [2]opened // out for everybody, of this host and of what lies behind it
+	var kept [2]opened // blocked for everyone, of this host and of those behind it
 	for _, file := range chain {
 		for _, r := range file.rules {
 			way := 0
@@ -189,11 +190,11 @@ func (s *ufwRules) judge(chain []ufwFile, alsoAllowed []int, open *openings) {
 	}
 }
 
-// describe names the ports of a rule.
+// describe lists the ports of a rule.
 func describe(r ufwRule, ports opened) string {
 	text := ports.String()
 	if every := (portSet{{1, maxPort}}).count(); r.ports.numbers().count() == every {
-		text = "every port but the allowed ones"
+		text = "every port except the allowed ones"
 	}
 	if r.forward {
 		text += " behind this host"
@@ -201,7 +202,7 @@ func describe(r ufwRule, ports opened) string {
 	return text
 }
 
-// shorten cuts a name that is longer than any real one.
+// shorten truncates an overlong name.
 func shorten(name string) string {
 	if len(name) > 60 {
 		return name[:60] + "…"
@@ -209,7 +210,7 @@ func shorten(name string) string {
 	return name
 }
 
-// add notes an opening; what IPv4 and IPv6 have in common is told once.
+// add adds an opening; one that IPv4 and IPv6 have in common is reported once.
 func (open *openings) add(o opening) {
 	for i, have := range *open {
 		if have.what == o.what && have.unsure == o.unsure {
@@ -220,19 +221,19 @@ func (open *openings) add(o opening) {
 	*open = append(*open, o)
 }
 
-// tell notes all openings and how many ports they are. What a rule with unknown conditions opens is not known to be open.
+// tell reports all openings and the number of ports. Openings with unsupported conditions are not counted as open.
 func (open openings) tell(f *Findings) {
 	var world portSet
 	for _, o := range open {
 		at := someOf(o.at)
 		switch {
 		case o.unsure:
-			f.Warn(ReasonExposed, "%s may be open to the world, under conditions that are not understood here: %s", o.what, at)
+			f.Warn(ReasonExposed, "%s may be open to the internet, under conditions that the exporter does not support: %s", o.what, at)
 			continue
 		case o.ports.numbers().count() == 1 && o.ports.numbers().has(portSSH):
-			f.Warn(ReasonExposed, "%s is open to the world at %s: open it to known addresses alone, or add 22 to deployment.firewall.allowed", o.what, at)
+			f.Warn(ReasonExposed, "%s is open to the internet at %s: restrict it to known addresses, or add 22 to deployment.firewall.allowed", o.what, at)
 		default:
-			f.Fail(ReasonExposed, "%s open to the world at %s", o.what, at)
+			f.Fail(ReasonExposed, "%s open to the internet at %s", o.what, at)
 		}
 		world = world.with(o.ports.numbers())
 	}

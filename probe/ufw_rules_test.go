@@ -48,7 +48,7 @@ func TestUFWRules(t *testing.T) {
 		exposed float64 // -1: not measured
 	}{
 		{"not installed", folder{}, nil, StateSkip, ReasonNotConfigured, "not installed", -1},
-		{"removed, files left", ufw("", "").with("usr/sbin/sshd", ""), nil, StateSkip, ReasonNotConfigured, "only its files are left", -1},
+		{"removed, files left", ufw("", "").with("usr/sbin/sshd", ""), nil, StateSkip, ReasonNotConfigured, "only its files remain", -1},
 		{"installed", ufw(allowWeb, "").with("usr/sbin/ufw", ""), nil, StatePass, ReasonNone, "", 0},
 		{"web alone", ufw(allowWeb, ""), nil, StatePass, ReasonNone, "ufw is enabled", 0},
 		{"no rule", ufw("", ""), nil, StatePass, ReasonNone, "", 0},
@@ -58,7 +58,7 @@ func TestUFWRules(t *testing.T) {
 		{"the last assignment counts", ufw(allowWeb, "").with("etc/ufw/ufw.conf", "ENABLED=yes\nENABLED=no\n"), nil, StateFail, ReasonOpen, "not enabled", -1},
 		{"quoted, with a comment", ufw(allowWeb, "").with("etc/ufw/ufw.conf", "#ENABLED=no\nENABLED=\"yes\" # on\n"), nil, StatePass, ReasonNone, "", 0},
 		{"no ufw.conf", ufw(allowWeb, "").lacks("etc/ufw/ufw.conf"), nil, StateFail, ReasonMissing, "ufw.conf", -1},
-		{"no defaults", ufw(allowWeb, "").lacks("etc/default/ufw"), nil, StateFail, ReasonMissing, "without its defaults", -1},
+		{"no defaults", ufw(allowWeb, "").lacks("etc/default/ufw"), nil, StateFail, ReasonMissing, "ufw needs its defaults", -1},
 		{"no rules file", ufw(allowWeb, "").lacks("etc/ufw/user.rules"), nil, StateFail, ReasonMissing, "user.rules", -1},
 		{"no rules file for IPv6", ufw(allowWeb, "").lacks("etc/ufw/user6.rules"), nil, StatePass, ReasonNone, "", 0},
 		{"default allow", ufw(allowWeb, "").with("etc/default/ufw", "DEFAULT_INPUT_POLICY=\"ACCEPT\"\n"), nil, StateFail, ReasonOpen, "DEFAULT_INPUT_POLICY is ACCEPT", -1},
@@ -66,7 +66,7 @@ func TestUFWRules(t *testing.T) {
 		{"no default", ufw(allowWeb, "").with("etc/default/ufw", "IPV6=no\n"), nil, StateFail, ReasonInvalid, "neither DROP nor REJECT", -1},
 		{"forwards everything", ufw(allowWeb, "").with("etc/default/ufw", "DEFAULT_INPUT_POLICY=DROP\nDEFAULT_FORWARD_POLICY=ACCEPT\n"), nil, StateWarn, ReasonOpen, "DEFAULT_FORWARD_POLICY", 0},
 
-		{"both protocols", ufw(allowWeb+"\n"+allowDB, ""), nil, StateFail, ReasonExposed, "5432 (tcp and udp) open to the world at " + "etc/ufw/user.rules:8", 1},
+		{"both protocols", ufw(allowWeb+"\n"+allowDB, ""), nil, StateFail, ReasonExposed, "5432 (tcp and udp) open to the internet at " + "etc/ufw/user.rules:8", 1},
 		{"a tuple alone", ufw(tuple("allow tcp 5432 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"a line alone", ufw("-A ufw-user-input -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"a line that says more than its tuple", ufw(tuple("allow tcp 443 0.0.0.0/0 any 0.0.0.0/0 in")+"-A ufw-user-input -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
@@ -84,10 +84,10 @@ func TestUFWRules(t *testing.T) {
 		{"nothing said of IPv6", ufw(allowWeb, tuple("allow tcp 5432 ::/0 any ::/0 in")).with("etc/default/ufw", "DEFAULT_INPUT_POLICY=DROP\n"), nil, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"range", ufw(tuple("allow udp 6000:6010 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "6000-6010/udp", 11},
 		{"list, partly allowed", ufw(tuple("allow tcp 80,443,8080 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "8080/tcp", 1},
-		{"everything", ufw(tuple("allow any any 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "every port but the allowed ones", 65533},
+		{"everything", ufw(tuple("allow any any 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "every port except the allowed ones", 65533},
 		{"a source port is no condition", ufw(tuple("allow tcp any 0.0.0.0/0 53 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "every port", 65533},
 		{"allowed by configuration", ufw(allowDB, ""), []int{5432}, StatePass, ReasonNone, "", 0},
-		{"profile", ufw(tuple("allow tcp 80,443,8443 0.0.0.0/0 any 0.0.0.0/0 Nginx%20All - in"), ""), nil, StateFail, ReasonExposed, `8443/tcp open to the world at etc/ufw/user.rules:5 (profile "Nginx All")`, 1},
+		{"profile", ufw(tuple("allow tcp 80,443,8443 0.0.0.0/0 any 0.0.0.0/0 Nginx%20All - in"), ""), nil, StateFail, ReasonExposed, `8443/tcp open to the internet at etc/ufw/user.rules:5 (profile "Nginx All")`, 1},
 		{"profile of the source", ufw(tuple("allow tcp any 0.0.0.0/0 80 10.0.0.0/8 - Nginx in"), ""), nil, StatePass, ReasonNone, "", 0},
 
 		{"ssh", ufw(allowWeb+tuple("allow tcp 22 0.0.0.0/0 any 0.0.0.0/0 in"), ""), nil, StateWarn, ReasonExposed, "22/tcp is open", 1},
@@ -108,7 +108,7 @@ func TestUFWRules(t *testing.T) {
 		{"from everywhere, written long", ufw("-A ufw-user-input -s 10.0.0.1,0.0.0.0/0.0.0.0 -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"from a mask", ufw("-A ufw-user-input -s 10.0.0.0/255.0.0.0 -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StatePass, ReasonNone, "", 0},
 		{"from all but one", ufw("-A ufw-user-input ! -s 10.0.0.1 -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
-		{"from a name", ufw("-A ufw-user-input -s office.tne.io -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "not understood", 0},
+		{"from a name", ufw("-A ufw-user-input -s office.tne.io -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "does not support", 0},
 		{"to the loopback", ufw(tuple("allow tcp 5432 127.0.0.1 any 0.0.0.0/0 in"), ""), nil, StatePass, ReasonNone, "", 0},
 		{"to one address", ufw(tuple("allow tcp 5432 203.0.113.9 any 0.0.0.0/0 in"), ""), nil, StateFail, ReasonExposed, "5432/tcp", 1},
 
@@ -137,7 +137,7 @@ func TestUFWRules(t *testing.T) {
 		{"another table", ufw("", "").with("etc/ufw/before.rules", "*nat\n-A PREROUTING -p tcp --dport 5432 -j ACCEPT\nCOMMIT\n*filter\nCOMMIT\n"), nil, StatePass, ReasonNone, "", 0},
 		{"answers to one's own connections", ufw("", "").with("etc/ufw/before.rules", "*filter\n-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\nCOMMIT\n"), nil, StatePass, ReasonNone, "", 0},
 		{"all but invalid", ufw("", "").with("etc/ufw/before.rules", "*filter\n-A ufw-before-input -m conntrack ! --ctstate INVALID -p tcp --dport 5432 -j ACCEPT\nCOMMIT\n"), nil, StateFail, ReasonExposed, "5432", 1},
-		{"an unknown condition", ufw("-A ufw-user-input -m set --match-set office src -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "5432/tcp may be open to the world", 0},
+		{"an unknown condition", ufw("-A ufw-user-input -m set --match-set office src -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "5432/tcp may be open to the internet", 0},
 		{"a chain of one's own", ufw("-A ufw-office -p tcp --dport 5432 -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "5432/tcp may be open", 0},
 		{"a port by name", ufw("-A ufw-user-input -p tcp --dport postgresql -j ACCEPT\n", ""), nil, StateWarn, ReasonExposed, "may be open", 0},
 		{"an unknown deny keeps nobody out", ufw("-A ufw-user-input -m set --match-set bad src -p tcp --dport 5432 -j DROP\n"+"\n"+allowDB, ""), nil, StateFail, ReasonExposed, "5432 (tcp and udp)", 1},
@@ -201,7 +201,7 @@ func TestUFWItself(t *testing.T) {
 	expect(t, ask(), StatePass, ReasonNone, "")
 
 	run("limit", "ssh/tcp")
-	expect(t, ask(), StateWarn, ReasonExposed, "22/tcp is open to the world at "+filepath.Join(root, "etc/ufw/user.rules"))
+	expect(t, ask(), StateWarn, ReasonExposed, "22/tcp is open to the internet at "+filepath.Join(root, "etc/ufw/user.rules"))
 	run("allow", "8000:8010/udp", "comment", "for a while")
 	r := ask()
 	expect(t, r, StateFail, ReasonExposed, "8000-8010/udp")

@@ -5,12 +5,13 @@ import (
 	"sync"
 )
 
-// unchanged returns what make made, as long as what it is made of is the same: values that compare equal, such as the pointers that the parse of
-// an unchanged file gives again. Make must hang on nothing else. Key is a value of a type private to its file, one per place of use.
+// unchanged returns the value made by make, and makes it again only when its inputs change. Inputs compare equal while
+// unchanged, such as the pointers that parsing an unchanged file returns. Make must depend on nothing else. Key is a
+// value of a type private to its file, one per call site.
 func unchanged[T any, Of comparable](p *Pass, key any, of []Of, make func() T) T {
 	m, err := Keep(p.Kept, key, "", func() (*remembered[T, Of], func(), error) { return &remembered[T, Of]{}, nil, nil })
 	if err != nil {
-		return make() // the configuration is at its end: nothing is kept any more
+		return make() // the configuration has been replaced: nothing is kept any more
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -28,7 +29,7 @@ type remembered[T any, Of comparable] struct {
 	value T
 }
 
-// judgement is what a probe that judges what has not changed returns again.
+// judgement is the memoised outcome of a probe.
 type judgement struct {
 	Result
 	err error

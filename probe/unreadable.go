@@ -10,11 +10,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// secretName matches names of variables that hold secrets.
+// secretName matches the names of variables that hold secrets.
 var secretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|_KEY$)`)
 
-// unreadable judges the error of reading a file that must be there: what does not exist or is no file is seen to be missing or invalid, what
-// may not be read is unknown. What names the thing in a person's words.
+// unreadable classifies the error of reading a required file: one that does not exist or is not a regular file fails,
+// one without read permission is unknown. What is the display name.
 func unreadable(what string, err error) (Result, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

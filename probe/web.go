@@ -21,28 +21,28 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// How probes ask HTTP services: with a time limit, a limit on what is read, connections that are kept, redirects that stay on the site, and
-// errors that name the host and never a credential, a query or what the server sent.
+// Access to HTTP services: with a time limit, a size limit, kept connections and redirects that stay on the site.
+// Errors name the host and never contain a credential, a query or text from the server.
 
-// Limits of one answer.
+// Limits of one response.
 const (
-	maxBody       = 1 << 20 // bytes after decompression, so that a small bomb stays small
+	maxBody       = 1 << 20 // bytes after decompression, to stop decompression bombs
 	maxHeaders    = 64 << 10
 	maxRedirects  = 5
 	maxCredential = 64 << 10
 )
 
-// Errors of asking, beside those of the network.
+// Errors in addition to those of the network.
 var (
-	errNotHTTP    = errors.New("answers something else than HTTP")
-	errTooLong    = errors.New("the answer is longer than 1 MiB")
-	errBrokenOff  = errors.New("the answer breaks off")
-	errRedirects  = errors.New("redirects in circles")
-	errBadURL     = errors.New("no http or https URL")
+	errNotHTTP    = errors.New("response is not HTTP")
+	errTooLong    = errors.New("response exceeds 1 MiB")
+	errBrokenOff  = errors.New("response is truncated")
+	errRedirects  = errors.New("redirect loop")
+	errBadURL     = errors.New("not an http or https URL")
 	errCredential = errors.New("a credential file cannot be used")
 )
 
-// web asks one service.
+// web is the client of one service.
 type web struct {
 	client   *http.Client
 	agent    string
@@ -53,25 +53,25 @@ type web struct {
 	now      func() time.Time
 }
 
-// answer is what a service said.
+// answer is the response of a service.
 type answer struct {
 	Status  int
 	Header  http.Header
 	Body    []byte
-	URL     *url.URL // where the answer came from, after redirects
-	OffSite string   // host that a redirect leads to and that was not followed
+	URL     *url.URL // of the response, after redirects
+	OffSite string   // target host of a redirect that was not followed
 	TLS     *tls.ConnectionState
-	Took    time.Duration // until the body was read
+	Took    time.Duration // until the end of the body
 }
 
 type webKey struct{ section string }
 
-// idleConnection outlasts the usual intervals between scrapes, up to 30 s. Who scrapes more rarely pays for a new connection each time, and not for
-// thousands that lie idle: each takes some 20 kB, and a service has several in a deployment.
+// idleConnection exceeds the usual scrape intervals of up to 30 s. Rarer scrapes open a new connection each time
+// instead of keeping thousands idle: each takes about 20 kB, and a deployment has several services.
 const idleConnection = 35 * time.Second
 
-// webFor returns the client for a service, named by the section of the settings that says how to call it. Its connections are kept as long as
-// the settings and the credentials behind them stay.
+// webFor returns the client for a service, named by its section of the settings. Connections are kept while the
+// settings and credentials stay the same.
 func webFor(p *Pass, section string, h deployment.HTTP) (*web, error) {
 	print := sha256.New()
 	w := &web{now: p.Now, agent: p.Agent, patience: h.Patience(), user: h.Username}
@@ -110,17 +110,17 @@ func webFor(p *Pass, section string, h deployment.HTTP) (*web, error) {
 	w.password, w.bearer = strings.TrimSpace(string(password)), strings.TrimSpace(string(bearer))
 	_, _ = fmt.Fprintf(print, "%q %q", h.ServerName, h.Username)
 	w.client, err = Keep(p.Kept, webKey{section}, hex.EncodeToString(print.Sum(nil)), func() (*http.Client, func(), error) {
-		conf := &tls.Config{RootCAs: p.Roots, ServerName: h.ServerName, MinVersion: tls.VersionTLS10} //nolint:gosec // old versions are for tls_endpoint to judge
+		conf := &tls.Config{RootCAs: p.Roots, ServerName: h.ServerName, MinVersion: tls.VersionTLS10} //nolint:gosec // tls_endpoint checks for old versions
 		if ca != nil {
 			conf.RootCAs = x509.NewCertPool()
 			if !conf.RootCAs.AppendCertsFromPEM(ca) {
-				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s.ca_file holds no certificate", section)
+				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s.ca_file contains no certificate", section)
 			}
 		}
 		if cert != nil || key != nil {
 			pair, err := tls.X509KeyPair(cert, key)
 			if err != nil {
-				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s: cert_file and key_file do not belong together", section)
+				return nil, nil, Unknownf(ReasonInvalid, "deployment.%s: cert_file and key_file do not match", section)
 			}
 			conf.Certificates = []tls.Certificate{pair}
 		}
@@ -132,7 +132,7 @@ func webFor(p *Pass, section string, h deployment.HTTP) (*web, error) {
 	return w, err
 }
 
-// stayOnSite follows redirects to the same host name, http to https included, and lets all others be the answer.
+// stayOnSite follows redirects to the same host name, including http to https; other redirects are the response.
 func stayOnSite(next *http.Request, before []*http.Request) error {
 	if len(before) > maxRedirects {
 		return errRedirects
@@ -144,12 +144,12 @@ func stayOnSite(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// get asks for a URL.
+// get requests a URL.
 func (w *web) get(ctx context.Context, target string) (answer, error) {
 	return w.ask(ctx, http.MethodGet, target, nil, nil)
 }
 
-// ask makes a request. An error is one of asking or of the network, without the URL's credentials and query.
+// ask makes a request. Its error is without the URL's credentials and query.
 func (w *web) ask(ctx context.Context, method, target string, header http.Header, body []byte) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.patience)
 	defer cancel()
@@ -173,7 +173,7 @@ func (w *web) ask(ctx context.Context, method, target string, header http.Header
 	return a, nil
 }
 
-// send makes a request and returns the head of the answer, whose body the caller closes, and the host that was asked.
+// send makes a request and returns the response, whose body the caller closes, and the requested host.
 func (w *web) send(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, string, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -187,8 +187,8 @@ func (w *web) send(ctx context.Context, method, target string, header http.Heade
 		req.Header[name] = values
 	}
 	req.Header.Set("User-Agent", w.agent)
-	// Whatever is asked may be asked twice. Without this a POST over a kept connection that the server has just closed would not be asked again over a
-	// new one, and a restart would look like a refusal. Nothing of it is sent.
+	// Requests may be repeated: without this key, the client does not retry a POST over a kept connection that the
+	// server has just closed, and a restart would look like a rejection. The header itself is not sent.
 	req.Header["Idempotency-Key"] = nil
 	switch {
 	case w.bearer != "":
@@ -203,7 +203,7 @@ func (w *web) send(ctx context.Context, method, target string, header http.Heade
 	return resp, u.Host, nil
 }
 
-// offSite is the host that a redirect leads to which was not followed, "" when the answer is none.
+// offSite returns the target host of a redirect that was not followed, "" without one.
 func offSite(resp *http.Response) string {
 	if to, err := resp.Location(); err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return to.Host
@@ -211,7 +211,7 @@ func offSite(resp *http.Response) string {
 	return ""
 }
 
-// plainWebError keeps of an error what may be shown: the library's own texts quote what the server sent.
+// plainWebError reduces an error to what may be shown: the library's own texts quote the server.
 func plainWebError(ctx context.Context, err error) error {
 	var dns *net.DNSError
 	var unknownCA x509.UnknownAuthorityError
@@ -228,48 +228,48 @@ func plainWebError(ctx context.Context, err error) error {
 	case errors.As(err, &dns):
 		return &net.DNSError{Err: "no such host", Name: dns.Name, IsNotFound: dns.IsNotFound, IsTimeout: dns.IsTimeout}
 	case errors.As(err, &unknownCA):
-		return tlsFault("certificate of an unknown authority")
+		return tlsFault("certificate signed by unknown authority")
 	case errors.As(err, &host):
-		return tlsFault("certificate for another name")
+		return tlsFault("certificate is for another name")
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
-		return tlsFault("certificate expired or not yet valid")
+		return tlsFault("certificate is expired or not yet valid")
 	case errors.As(err, &invalid):
 		return tlsFault("invalid certificate")
 	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
 		return tlsFault("the port does not speak TLS")
-	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // how crypto/tls hands on the server's alert
-		return tlsFault("TLS was refused")
-	case op != nil && op.Op == "local error": // and its own
-		return tlsFault("no handshake")
+	case errors.As(err, &alert), errors.As(err, &op) && op.Op == "remote error": // how crypto/tls returns the server's alert
+		return tlsFault("the server rejects the TLS handshake")
+	case op != nil && op.Op == "local error": // and its own alerts
+		return tlsFault("TLS handshake failed")
 	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
 		return errno(err)
 	case errors.As(err, &op):
-		return &net.OpError{Op: op.Op, Net: op.Net, Err: errors.New("no connection")}
+		return &net.OpError{Op: op.Op, Net: op.Net, Err: errors.New("connection failed")}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return errBrokenOff
 	}
 	return errNotHTTP
 }
 
-// errTLS is every failure of TLS.
+// errTLS matches every TLS failure.
 var errTLS = errors.New("TLS")
 
-// tlsFault is one failure of TLS, in words.
+// tlsFault is a TLS failure, as shown to users.
 type tlsFault string
 
 // Error implements error.
 func (f tlsFault) Error() string { return string(f) }
 
-// Is makes it errTLS to errors.Is.
+// Is makes errors.Is match errTLS.
 func (tlsFault) Is(target error) bool { return target == errTLS }
 
-// late is a context's end in words.
+// late is the end of a context, as shown to users.
 type late struct{ cause error }
 
 // Error implements error.
-func (late) Error() string { return "no answer in time" }
+func (late) Error() string { return "no response in time" }
 
-// Unwrap is the context's error.
+// Unwrap returns the context's error.
 func (l late) Unwrap() error { return l.cause }
 
 // errno returns the operating system's error behind err.
@@ -281,34 +281,35 @@ func errno(err error) error {
 	return err
 }
 
-// refused reports whether nothing listens at an address, or there is no way to it.
+// refused reports whether nothing listens at an address, or the address is unreachable.
 func refused(err error) bool {
 	var dns *net.DNSError
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &dns)
 }
 
-// turnedAway is the error of an answer that says nothing of the service itself: we may not ask, or not as often. Setting names what would let us.
+// turnedAway is the error of a response that says nothing about the service: access denied or rate-limited. Setting is
+// the setting for the credentials.
 func turnedAway(what string, a answer, setting string) error {
 	switch a.Status {
 	case 401, 403, 407:
-		return Needs(setting, Unknownf(ReasonPermissionDenied, "%s answers %d: the exporter is not allowed to ask", what, a.Status))
+		return Needs(setting, Unknownf(ReasonPermissionDenied, "%s returned %d: access denied", what, a.Status))
 	case 429:
-		return Unknownf(ReasonThreshold, "%s answers 429: too many requests", what)
+		return Unknownf(ReasonThreshold, "%s returned 429: too many requests", what)
 	}
 	return nil
 }
 
-// unasked judges the error of asking a service. A default address that nobody configured and where nobody listens says nothing; a configured one
-// that cannot be reached fails where being reachable is the claim, and is unknown where it only blinds us. Setting names where the address is
-// configured.
+// unasked classifies an access error. An unconfigured default address where nothing listens is not configured. An
+// unreachable configured address fails where reachability is the claim, otherwise it is unknown. Setting is the setting
+// of the address.
 func unasked(what string, err error, at deployment.Address, setting string, claim bool) (Result, error) {
 	told := fmt.Errorf("%s: %w", what, err)
-	if u := (*Unanswered)(nil); errors.As(err, &u) && u.Remedy != "" { // it knows better what is needed than where the service is
+	if u := (*Unanswered)(nil); errors.As(err, &u) && u.Remedy != "" { // more specific than the address
 		setting = u.Remedy
 	}
 	switch {
 	case !at.Configured && refused(err):
-		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; nobody listens at the default address", told)))
+		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; no service listens at the default address", told)))
 	case errors.Is(err, errTooLong), errors.Is(err, errNotHTTP), errors.Is(err, errNotPrometheus), errors.Is(err, errBadURL), errors.Is(err, errBrokenOff), errors.Is(err, errRedirects):
 		if claim && at.Configured {
 			return Failed(ReasonInvalid, "%v", told), nil

@@ -13,18 +13,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// web_page: is a document published for the public to read?
+// web_page: is a document published for the public?
 //
-// A status of 200 says little: error pages, single-page shells and log-in pages answer it too. So the text is read as a visitor would, and compared
-// with what the site answers to a path that does not exist.
+// Status 200 is not enough: error pages, single-page shells and login pages return it too. The visible text is checked
+// and compared with the response for a path that does not exist.
 
 func webPageKind() Kind {
 	return Kind{
 		Name:     "web_page",
-		Question: "Is the document published on the deployment's own site, with text that speaks of its subject?",
+		Question: "Is the document published on the deployment's own site, with text on its subject?",
 		Example:  "{path: /privacy, mentions: [privacy]}",
 		Layer:    LayerLive,
-		Reads:    "GET on the public site (deployment.public.url), and one path that does not exist; needs to reach it",
+		Reads:    "GET on the public site (deployment.public.url), and one path that does not exist; needs network access to it",
 		MaxAge:   time.Minute,
 		Timeout:  15 * time.Second,
 		New:      func() any { return &webPage{Words: 200} },
@@ -33,11 +33,11 @@ func webPageKind() Kind {
 
 type webPage struct {
 	Path     string   `yaml:"path" required:"true" pattern:"^/" doc:"path on the public site"`
-	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text must hold, in any case of letters"`
-	Words    int      `yaml:"words" default:"200" min:"1" doc:"how many words of text there must be at least"`
+	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text must contain, case-insensitive"`
+	Words    int      `yaml:"words" default:"200" min:"1" doc:"least number of words of text"`
 }
 
-// noSuchPath is what no site has.
+// noSuchPath is a path that no site has.
 const noSuchPath = "/catalyst-exporter-asks-for-a-page-that-does-not-exist"
 
 func (s *webPage) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -62,14 +62,14 @@ func (s *webPage) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return unasked("the control request", err, at, setting, false)
 	}
 	if control.Status == 200 && alike(textOf(control.Body), textOf(page.Body)) {
-		return Failed(ReasonNotPublished, "%s shows the same page as a path that does not exist", s.Path), nil
+		return Failed(ReasonNotPublished, "%s returns the same page as a path that does not exist", s.Path), nil
 	}
 	return s.judge(page), nil
 }
 
 type controlKey struct{ url string }
 
-// publicAddress is the deployment as its users reach it: configured, or the first public host that its files name.
+// publicAddress returns the public URL: configured, or of the first public host in the deployment's files.
 func publicAddress(p *Pass) (deployment.Address, error) {
 	if u := p.Deployment.Public.URL; u != "" {
 		return deployment.Address{URL: strings.TrimRight(u, "/"), Configured: true}, nil
@@ -86,26 +86,26 @@ var (
 	loginPath = regexp.MustCompile(`(?i)/(log-?in|sign-?in|auth|sso|oauth2?|account/login)(/|$|\?)`)
 )
 
-// judge judges the page by itself.
+// judge checks the page itself.
 func (s *webPage) judge(a answer) Result {
 	switch {
 	case a.OffSite != "":
-		return Failed(ReasonNotPublished, "%s redirects off the site", s.Path)
+		return Failed(ReasonNotPublished, "%s redirects to another site", s.Path)
 	case a.Status != 200:
-		return Failed(ReasonNotPublished, "%s answers %d", s.Path, a.Status)
+		return Failed(ReasonNotPublished, "%s returned %d", s.Path, a.Status)
 	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(s.Path):
-		return Failed(ReasonNotPublished, "%s leads to a log-in page", s.Path)
+		return Failed(ReasonNotPublished, "%s redirects to a login page", s.Path)
 	}
 	t := textOf(a.Body)
 	switch {
 	case t.password:
-		return Failed(ReasonNotPublished, "%s shows a log-in form", s.Path)
+		return Failed(ReasonNotPublished, "%s shows a login form", s.Path)
 	case errorPage.MatchString(t.heading):
-		return Failed(ReasonNotPublished, "%s answers 200 with an error page", s.Path)
+		return Failed(ReasonNotPublished, "%s returned 200 with an error page", s.Path)
 	case len(t.words) < s.Words && t.script:
-		return Failed(ReasonNotPublished, "%s is a shell for scripts with %d words of its own, at least %d are wanted", s.Path, len(t.words), s.Words)
+		return Failed(ReasonNotPublished, "%s is a script shell with %d words of text, expected at least %d", s.Path, len(t.words), s.Words)
 	case len(t.words) < s.Words:
-		return Failed(ReasonNotPublished, "%s has %d words of text, at least %d are wanted", s.Path, len(t.words), s.Words)
+		return Failed(ReasonNotPublished, "%s has %d words of text, expected at least %d", s.Path, len(t.words), s.Words)
 	}
 	all := strings.ToLower(strings.Join(t.words, " "))
 	for _, m := range s.Mentions {
@@ -114,33 +114,33 @@ func (s *webPage) judge(a answer) Result {
 		}
 	}
 	if n := len(documentBlank.FindAllStringIndex(strings.Join(t.words, " "), maxBlanks)); n > 0 {
-		return Failed(ReasonPlaceholder, "%s has text that is still to be written (%d times): TBD, TODO, lorem ipsum, [COMPANY NAME] or the like", s.Path, n)
+		return Failed(ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, count(n, "placeholder"))
 	}
 	return Passed("%s is published: %d words", s.Path, len(t.words))
 }
 
-// maxBlanks is how many places still to be written are counted.
+// maxBlanks bounds the count of placeholders.
 const maxBlanks = 100
 
-// pageText is what a visitor reads of a page.
+// pageText is the visible text of a page.
 type pageText struct {
 	heading  string // title and first-level headings
 	words    []string
-	password bool // there is a field for one
+	password bool // the page has a password field
 	script   bool
 }
 
 // maxTokens bounds the work on one page.
 const maxTokens = 200_000
 
-// textOf reads a page, be it HTML or plain text.
+// textOf reads an HTML or plain text page.
 func textOf(body []byte) pageText {
 	var t pageText
 	z := html.NewTokenizer(bytes.NewReader(body))
 	hidden, heading := "", false
 	for range maxTokens {
 		switch z.Next() {
-		case html.ErrorToken: // the end, or what is left is no markup
+		case html.ErrorToken: // the end, or the rest is not markup
 			return t
 		case html.TextToken:
 			fields := strings.Fields(string(z.Text()))
@@ -183,7 +183,7 @@ func textOf(body []byte) pageText {
 	return t
 }
 
-// alike reports whether two pages are one but for a few words (a date, the path that was asked for).
+// alike reports whether two pages differ only in a few words (a date, the requested path).
 func alike(a, b pageText) bool {
 	count := map[string]int{}
 	for _, w := range a.words {
@@ -202,7 +202,7 @@ func alike(a, b pageText) bool {
 
 func (s *webPage) Validate() []error {
 	if len(s.Mentions) == 0 {
-		return []error{errors.New("mentions: a page that says nothing is nothing")}
+		return []error{errors.New("mentions: at least one word is required")}
 	}
 	return nil
 }
