@@ -143,9 +143,9 @@ func (s *urlReport) record(ctx context.Context) ([]byte, error) {
 	if s.url.RawQuery != "" || baseOf(s.url.Path) == "" {
 		return nil, nil
 	}
-	beside := *s.url
-	beside.Path, beside.RawPath = path.Join(path.Dir(s.url.Path), path.Base(s.url.Path)+evidence.MetaSuffix), ""
-	resp, err := s.fetch(ctx, beside.String(), nil)
+	metaURL := *s.url
+	metaURL.Path, metaURL.RawPath = path.Join(path.Dir(s.url.Path), path.Base(s.url.Path)+evidence.MetaSuffix), ""
+	resp, err := s.fetch(ctx, metaURL.String(), nil)
 	if err != nil {
 		return nil, err
 	}

@@ -75,9 +75,9 @@ func isVersion(tag, version string) bool {
 	return version != "" && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(version, "v")
 }
 
-// sameCommit compares an image label with a commit; both may be abbreviated. told is false if one of them is not a
+// sameCommit compares an image label with a commit; both may be abbreviated. known is false if one of them is not a
 // commit, so that the result is unknown.
-func sameCommit(label, commit string) (same, told bool) {
+func sameCommit(label, commit string) (same, known bool) {
 	a, b := strings.ToLower(label), strings.ToLower(commit)
 	if !hexCommit.MatchString(a) || !hexCommit.MatchString(b) {
 		return false, false
