@@ -97,7 +97,7 @@ func TestSecurityPage(t *testing.T) {
 	if len(named) < 40 || len(bounds) < 25 || len(promises) < 20 {
 		t.Errorf("too little found on the page: %d tests, %d limits, %d promises", len(named), len(bounds), len(promises))
 	}
-	for text, value := range map[string]int64{fmt.Sprintf("%d MiB (all kinds at once)", 192): 192 << 20, "the program holds at most 192 MiB": memoryUnderFaults, "judges, and holds at most 192 MiB": memoryOfHostileFiles} {
+	for text, value := range map[string]int64{"uses at most 192 MiB (all kinds together)": 192 << 20, "the program uses at most 192 MiB": memoryUnderFaults, "verdicts and uses at most 192 MiB": memoryOfHostileFiles} {
 		if !strings.Contains(page, text) || value != 192<<20 {
 			t.Errorf("the page does not contain %q", text)
 		}
