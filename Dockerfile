@@ -1,9 +1,9 @@
-# The image: the exporter, git, and nothing else: no shell, no package manager, no base image to pull, nothing downloaded.
+# The image contains only the exporter and git: no shell, no package manager, no base image. The build downloads nothing.
 #
 #   make image        # make build, packaging/rootfs, docker build
 #
-# It runs as nobody in particular, needs no capability and writes nothing: --read-only --cap-drop=ALL
-# --security-opt=no-new-privileges. docs/image.md tells what to mount and what it can see.
+# It runs as an unprivileged user, needs no capabilities and writes nothing: --read-only --cap-drop=ALL
+# --security-opt=no-new-privileges. For the mounts that each item needs, see docs/image.md.
 FROM scratch
 ARG VERSION=unknown
 ARG REVISION=unknown

@@ -1,4 +1,4 @@
-# What one does with this repository. `make help` lists it.
+# Run `make help` for a list of the targets.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,11 +8,11 @@ PACKAGES ?= ./...
 FUZZTIME ?= 20s
 TEST_TIMEOUT ?= 40m
 
-# Vet and lint look at packages as the tests compile them, so that a cold cache is filled once and not twice.
+# Vet and lint use the build flags of the tests, so that packages are compiled only once.
 RACE := GOFLAGS="$$($(GO) env GOFLAGS) -race"
 
-# What `catalyst_exporter --version` tells. The date is the commit's, and no user or machine is named: the same commit gives
-# the same binary anywhere.
+# Output of `catalyst_exporter --version`. The date is the commit's and there is no user or host name, so that builds are
+# reproducible.
 VERSION ?= $(shell git describe --tags --always --dirty --match 'v*' 2>/dev/null | sed 's/^v//' || true)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null || true)
 BRANCH ?= $(shell git rev-parse --abbrev-ref HEAD 2>/dev/null || true)
@@ -36,15 +36,15 @@ build: ## Build a static ./catalyst_exporter
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(OUTPUT) .
 
 .PHONY: rootfs
-rootfs: build ## Lay out the image's file system in dist/rootfs (GIT=none leaves git out)
+rootfs: build ## Create the image's file system in dist/rootfs (GIT=none omits git)
 	SOURCE_DATE_EPOCH="$$(git log -1 --format=%ct 2>/dev/null || echo 0)" packaging/rootfs $(OUTPUT) dist/rootfs $(GIT)
 
 .PHONY: image
-image: rootfs ## Build the image IMAGE (catalyst_exporter) with Docker; nothing is pulled
+image: rootfs ## Build the image IMAGE (catalyst_exporter) with Docker; pulls nothing
 	docker build --build-arg VERSION=$(or $(VERSION),unknown) --build-arg REVISION=$(or $(REVISION),unknown) --tag $(IMAGE) .
 
 .PHONY: sbom
-sbom: build ## Write the binary's bill of materials, dist/sbom.cdx.json (needs jq)
+sbom: build ## Write the bill of materials to dist/sbom.cdx.json (needs jq)
 	@mkdir -p dist
 	packaging/sbom $(OUTPUT) >dist/sbom.cdx.json
 
@@ -53,40 +53,40 @@ test: lint ## Check, lint and run every test with the race detector
 	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)
 
 .PHONY: lint
-lint: ## Check the formatting, vet and lint
+lint: ## Check the formatting, vet and lint the code
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
-	if [ -n "$$unformatted" ]; then echo "not formatted (run gofmt -w):" $$unformatted >&2; exit 1; fi
+	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted >&2; exit 1; fi
 	$(RACE) $(GO) vet -tags=long $(PACKAGES)
 	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
 	echo "staticcheck $(PACKAGES)"; \
 	$(RACE) "$$staticcheck" -tags=long $(PACKAGES)
 
-# Tools that are too heavy for every change, each at the version its findings were last gone through with.
+# Tools that are too slow for every change, pinned to the version whose findings were last reviewed.
 AUDIT_TOOLS := \
 	golang.org/x/vuln/cmd/govulncheck@v1.8.0 \
 	github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.14.0
 
 .PHONY: audit
-audit: ## Ask golangci-lint (gosec among others) and govulncheck (built first: minutes; needs the network)
+audit: ## Run golangci-lint (with gosec) and govulncheck; builds them first (takes minutes, needs the network)
 	@mkdir -p dist/bin
 	@for tool in $(AUDIT_TOOLS); do GOFLAGS= GOBIN="$$PWD/dist/bin" $(GO) install "$$tool"; done
 	dist/bin/golangci-lint run $(PACKAGES)
 	dist/bin/govulncheck $(PACKAGES)
 
-# The recipe of docs/evidence.md, as it stands there: its script up to the first tool, then the tools of this project.
+# Runs the script in docs/evidence.md: its part before the first tool, then the tools of this project.
 .PHONY: evidence
-evidence: ## Write what the exporter wants to see of this commit (docs/evidence.md)
+evidence: ## Write the evidence for this commit (docs/evidence.md)
 	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
 	{ awk '/^#!\/bin\/sh$$/ {on = 1} /^evidence tests.json/ {exit} on' docs/evidence.md; \
 	awk '/^## On this project itself$$/ {here = 1} here && /^```$$/ {exit} on; here && /^```sh$$/ {on = 1}' docs/evidence.md; \
 	echo 'exit "$$failed"'; } | PATH="$$(dirname "$$staticcheck"):$$PATH" PACKAGES="$(PACKAGES)" sh
 
 .PHONY: test-long
-test-long: ## Run the tests that take long (build tag long; their names hold "Long")
+test-long: ## Run the long tests (build tag long; their names contain "Long")
 	$(GO) test -race -tags long -timeout 3h -run Long -v $(PACKAGES)
 
 .PHONY: bench
-bench: ## Measure the exporter beside its peers and write bench/README.md (BENCH=--sustained=10m for the long run)
+bench: ## Measure the exporter and comparable tools, write bench/README.md (BENCH=--sustained=10m for a long run)
 	$(GO) run ./bench $(BENCH)
 
 .PHONY: fuzz

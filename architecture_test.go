@@ -1,5 +1,5 @@
-// The architecture, checked: which package may import which, and what no package does. Each rule is a function from sources
-// to findings, tried on sources that break it.
+// Architecture rules: allowed imports between packages, and forbidden constructs. Each rule is a function from sources to
+// findings, and is tested on sources that break it.
 
 package main
 
@@ -21,8 +21,8 @@ import (
 
 const module = "github.com/thenexusengine/catalyst_exporter"
 
-// order is the one direction of imports: a package may import those with a lower number only, and those in its own top
-// directory. A new top directory needs a place here.
+// order defines the direction of imports: a package may import only packages with a lower number, and packages in its own
+// top directory. Add new top directories here.
 var order = map[string]int{
 	"":           60, // main.go
 	"exporter":   50,
@@ -36,54 +36,54 @@ var order = map[string]int{
 	"files":      0,
 	"schema":     0,
 	"secret":     0,
-	"alerts":     0, // what ships: embedded files
+	"alerts":     0, // embedded files
 	"dashboards": 0,
 	"docs":       0,
 	"examples":   0,
-	"bench":      0, // measures the built program from outside
+	"bench":      0, // measures the built program from the outside
 }
 
-// restricted names packages that only some of ours may import, outside tests. The longest rule that fits an import counts.
+// restricted lists packages that only some of our packages may import outside tests. The longest matching rule applies.
 var restricted = []struct {
-	imports string // the package, and all below it
+	imports string // the package and its subpackages
 	reason  string
-	allowed map[string]string // top directories, or files, with the reason
+	allowed map[string]string // allowed top directories or files, with the reason
 }{
-	{"github.com/prometheus/client_golang", "probes know nothing of how verdicts are shown", map[string]string{
-		"collector": "makes metrics of verdicts",
-		"exporter":  "serves them",
-		"bench":     "the floor program",
+	{"github.com/prometheus/client_golang", "probes must not depend on the presentation of verdicts", map[string]string{
+		"collector": "converts verdicts to metrics",
+		"exporter":  "serves the metrics",
+		"bench":     "the baseline program",
 	}},
-	{"github.com/prometheus/exporter-toolkit", "HTTP is the exporter's", map[string]string{"exporter": "it is"}},
-	{"github.com/alecthomas/kingpin", "the command line is the exporter's", map[string]string{"exporter": "it is"}},
-	{"log", "a logger comes in from outside", nil},
-	{"log/slog", "probes return errors, they never log", map[string]string{
-		"collector":     "tells what went wrong in a pass",
-		"exporter":      "makes the logger",
-		"probe/pass.go": "hands the logger on to libraries that want one",
+	{"github.com/prometheus/exporter-toolkit", "only package exporter serves HTTP", map[string]string{"exporter": "serves HTTP"}},
+	{"github.com/alecthomas/kingpin", "only package exporter parses the command line", map[string]string{"exporter": "parses the command line"}},
+	{"log", "use an injected slog.Logger", nil},
+	{"log/slog", "probes return errors and never log", map[string]string{
+		"collector":     "logs failures of runs",
+		"exporter":      "creates the logger",
+		"probe/pass.go": "passes the logger to libraries",
 		"secret":        "masks secrets in logs",
 	}},
-	{"os/exec", "what runs with an operator's rights starts no programs", map[string]string{
-		"backup/restore.go": "pg_restore and psql, for a restore drill that an operator asks for",
-		"bench":             "builds and starts what it measures",
-		"probe/git.go":      "git alone, with fixed arguments: the one reader of all that a repository may be, its history above all",
+	{"os/exec", "the exporter starts no programs", map[string]string{
+		"backup/restore.go": "starts pg_restore and psql for a restore drill that an operator runs",
+		"bench":             "builds and starts the measured programs",
+		"probe/git.go":      "starts only git, with fixed arguments: no library reads every repository and its history",
 	}},
-	{"os/signal", "signals are the command's", map[string]string{"exporter": "it is the command", "bench": "it is one too"}},
-	{"plugin", "what is checked is compiled in", nil},
-	{"reflect", "dispatch is written out", map[string]string{"schema": "fills the structs of others from YAML"}},
-	{"unsafe", "there is no need", nil},
-	{"testing", "test support stays out of the program", nil},
-	{module + "/internal/parts", "test support stays out of the program", nil},
-	{module + "/internal/declared", "test support stays out of the program", nil},
+	{"os/signal", "only commands handle signals", map[string]string{"exporter": "is the command", "bench": "is a command"}},
+	{"plugin", "all probes are compiled in", nil},
+	{"reflect", "dispatch is explicit", map[string]string{"schema": "decodes YAML into structs of other packages"}},
+	{"unsafe", "unsafe code is not needed", nil},
+	{"testing", "test support must not be part of the program", nil},
+	{module + "/internal/parts", "test support must not be part of the program", nil},
+	{module + "/internal/declared", "test support must not be part of the program", nil},
 }
 
-// stateful lists package-level variables that are state all the same, each with its reason.
+// stateful lists the allowed package-level variables with state, with the reason for each.
 var stateful = map[string]string{
 	"internal/parts.onceTemplate": "initdb is slow: one template per test binary",
 	"internal/parts.onceEngine":   "one Docker Engine per test binary",
 }
 
-// constructors are calls whose result is a value that nobody changes.
+// constructors lists functions whose result is never modified.
 var constructors = []string{
 	"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "template.Must", "big.NewInt", "time.Date",
 	"netip.MustParseAddr", "netip.MustParsePrefix", "slices.Concat", "len",
@@ -91,7 +91,7 @@ var constructors = []string{
 
 // source is one Go file of the repository.
 type source struct {
-	path string // relative to the module's root
+	path string // relative to the module root
 	file *ast.File
 }
 
@@ -138,21 +138,21 @@ func TestArchitecture(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !slices.ContainsFunc(sources, func(s source) bool { return s.path == "internal/parts/parts.go" }) {
-		t.Fatal("files are missing: is this the repository's root?")
+		t.Fatal("internal/parts/parts.go not found; run the test in the root of the repository")
 	}
 	for _, finding := range check(files, sources) {
 		t.Error(finding)
 	}
 }
 
-// skipped leaves out what is not part of this module.
+// skipped returns fs.SkipDir for folders that are not part of this module.
 func skipped(name string, d fs.DirEntry) error {
 	base := d.Name()
 	if name != "." && (strings.HasPrefix(base, ".") || strings.HasPrefix(base, "_") || base == "testdata" || base == "node_modules") {
 		return fs.SkipDir
 	}
 	if _, err := os.Stat(filepath.Join(name, "go.mod")); err == nil && name != "." {
-		return fs.SkipDir // a module of its own
+		return fs.SkipDir // a separate module
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func checkDirection(s source) []string {
 		return nil // test support, see restricted
 	}
 	if !known {
-		return []string{s.path + ": directory " + s.top() + " has no place in the order of imports (architecture_test.go)"}
+		return []string{s.path + ": directory " + s.top() + " is not in the order of imports; add it in architecture_test.go"}
 	}
 	var findings []string
 	for _, name := range s.imports() {
@@ -191,7 +191,7 @@ func checkDirection(s source) []string {
 		}
 		top, _, _ := strings.Cut(rest, "/")
 		if to, known := order[top]; known && top != s.top() && to >= from {
-			findings = append(findings, fmt.Sprintf("%s: imports %s, against the order of imports", s.path, rest))
+			findings = append(findings, fmt.Sprintf("%s: import of %s violates the order of imports", s.path, rest))
 		}
 	}
 	return findings
@@ -215,17 +215,17 @@ func checkRestricted(s source) []string {
 		}
 		rule := restricted[best]
 		if rule.allowed[s.top()] == "" && rule.allowed[s.path] == "" {
-			findings = append(findings, fmt.Sprintf("%s: imports %s: %s", s.path, name, rule.reason))
+			findings = append(findings, fmt.Sprintf("%s: import of %s: %s", s.path, name, rule.reason))
 		}
 	}
 	return findings
 }
 
-// checkName refuses names that tell nothing of what is in a package.
+// checkName rejects package names that do not describe the contents.
 func checkName(s source) []string {
 	for _, name := range append(strings.Split(s.dir(), "/"), s.file.Name.Name) {
 		if slices.Contains([]string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base"}, name) {
-			return []string{s.path + ": the name " + name + " says nothing of what is in it"}
+			return []string{s.path + ": package name " + name + " does not describe the contents"}
 		}
 	}
 	return nil
@@ -235,25 +235,25 @@ func checkInit(files *token.FileSet, s source) []string {
 	var findings []string
 	for _, declaration := range s.file.Decls {
 		if f, ok := declaration.(*ast.FuncDecl); ok && f.Recv == nil && f.Name.Name == "init" {
-			findings = append(findings, position(files, f)+": func init: build it in a function that somebody calls")
+			findings = append(findings, position(files, f)+": func init is not allowed; use a function that is called explicitly")
 		}
 	}
 	return findings
 }
 
-// checkState refuses package-level variables that change: those without a value, with a value that is made to change, or
-// changed anywhere in their package. Errors, regular expressions, embedded files and tables remain.
+// checkState rejects package-level state: variables without a value, with a mutable value, or modified anywhere in their
+// package. Errors, regular expressions, embedded files and tables are allowed.
 func checkState(files *token.FileSet, dir string, members []source) []string {
 	var syntax []*ast.File
 	for _, s := range members {
 		syntax = append(syntax, s.file)
 	}
-	// Imports are left unresolved: which names are the package's own is all that is asked here.
+	// Imports are not resolved because only the package's own names matter here.
 	info := &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
 	config := types.Config{Error: func(error) {}, Importer: noImports{}, FakeImportC: true}
 	checked, _ := config.Check(dir, files, syntax, info)
 	if checked == nil {
-		return []string{dir + ": cannot be read"}
+		return []string{dir + ": cannot parse the package"}
 	}
 
 	var findings []string
@@ -280,7 +280,7 @@ func checkState(files *token.FileSet, dir string, members []source) []string {
 						continue
 					}
 					if len(spec.Values) != len(spec.Names) {
-						report(name, "has no value of its own: it is state")
+						report(name, "has no initial value, so it is state")
 					} else if why := changeable(spec.Values[i]); why != "" {
 						report(name, why)
 					}
@@ -292,7 +292,7 @@ func checkState(files *token.FileSet, dir string, members []source) []string {
 		ast.Inspect(file, func(node ast.Node) bool {
 			for _, target := range targets(node) {
 				if name := root(target); name != nil && variables[info.Uses[name]] {
-					report(name, "is changed: it is state")
+					report(name, "is modified, so it is state")
 				}
 			}
 			return true
@@ -301,17 +301,17 @@ func checkState(files *token.FileSet, dir string, members []source) []string {
 	return findings
 }
 
-// changeable tells why a value is made to change, or "".
+// changeable returns why a value is mutable, or "".
 func changeable(value ast.Expr) string {
 	switch v := ast.Unparen(value).(type) {
 	case *ast.CallExpr:
 		called := types.ExprString(v.Fun)
 		if _, conversion := v.Fun.(*ast.ArrayType); !conversion && !slices.Contains(constructors, called) {
-			return "is made by " + called + ", which is not in the list of constructors (architecture_test.go)"
+			return "is created by " + called + ", which is not in the constructors of architecture_test.go"
 		}
 	case *ast.UnaryExpr:
 		if literal, ok := v.X.(*ast.CompositeLit); ok && v.Op == token.AND {
-			return changeable(literal) // the name of a value: what it points at is looked at like the value itself
+			return changeable(literal) // a pointer is judged by the value it points to
 		}
 	case *ast.CompositeLit:
 		if v.Type == nil {
@@ -319,13 +319,14 @@ func changeable(value ast.Expr) string {
 		}
 		name := types.ExprString(v.Type)
 		if strings.HasPrefix(name, "sync.") || strings.HasPrefix(name, "atomic.") {
-			return "is made to change: it is state"
+			return "has a mutable type, so it is state"
 		}
 	}
 	return ""
 }
 
-// targets are the expressions a node changes: assigned, counted, deleted from, cleared, or pointed at.
+// targets returns the expressions that a node modifies: by assignment, increment, delete, clear or copy, or by taking
+// their address.
 func targets(node ast.Node) []ast.Expr {
 	switch n := node.(type) {
 	case *ast.AssignStmt:
@@ -344,7 +345,7 @@ func targets(node ast.Node) []ast.Expr {
 	return nil
 }
 
-// root is the variable an expression begins with: x in x.a[i].
+// root returns the variable at the start of an expression: x in x.a[i].
 func root(e ast.Expr) *ast.Ident {
 	for {
 		switch x := e.(type) {
@@ -379,41 +380,41 @@ func position(files *token.FileSet, node ast.Node) string {
 type noImports struct{}
 
 func (noImports) Import(name string) (*types.Package, error) {
-	return nil, fmt.Errorf("%s is not looked at", name)
+	return nil, fmt.Errorf("%s is not resolved", name)
 }
 
-// TestArchitectureRules breaks each rule once, and keeps each once in a way that is close to breaking it.
+// TestArchitectureRules has, for each rule, a source that breaks it and a similar source that does not.
 func TestArchitectureRules(t *testing.T) {
 	for name, test := range map[string]struct {
 		path, source string
 		want         string // "" for no finding
 	}{
 		"downwards":               {"collector/a.go", `import _ "` + module + `/probe"`, ""},
-		"upwards":                 {"probe/a.go", `import _ "` + module + `/collector"`, "probe/a.go: imports collector, against the order of imports"},
-		"sideways":                {"attest/a.go", `import _ "` + module + `/backup"`, "attest/a.go: imports backup, against the order of imports"},
+		"upwards":                 {"probe/a.go", `import _ "` + module + `/collector"`, "probe/a.go: import of collector violates the order of imports"},
+		"sideways":                {"attest/a.go", `import _ "` + module + `/backup"`, "attest/a.go: import of backup violates the order of imports"},
 		"its own directory":       {"probe/sub/a.go", `import _ "` + module + `/probe"`, ""},
-		"no place":                {"stray/a.go", ``, "stray/a.go: directory stray has no place in the order of imports (architecture_test.go)"},
-		"client in a probe":       {"probe/a.go", `import _ "github.com/prometheus/client_golang/prometheus"`, "probe/a.go: imports github.com/prometheus/client_golang/prometheus: probes know nothing of how verdicts are shown"},
+		"unlisted directory":      {"stray/a.go", ``, "stray/a.go: directory stray is not in the order of imports; add it in architecture_test.go"},
+		"client in a probe":       {"probe/a.go", `import _ "github.com/prometheus/client_golang/prometheus"`, "probe/a.go: import of github.com/prometheus/client_golang/prometheus: probes must not depend on the presentation of verdicts"},
 		"client in the collector": {"collector/a.go", `import _ "github.com/prometheus/client_golang/prometheus"`, ""},
-		"programs":                {"exporter/a.go", `import _ "os/exec"`, "exporter/a.go: imports os/exec: what runs with an operator's rights starts no programs"},
-		"logging":                 {"probe/a.go", `import _ "log/slog"`, "probe/a.go: imports log/slog: probes return errors, they never log"},
+		"programs":                {"exporter/a.go", `import _ "os/exec"`, "exporter/a.go: import of os/exec: the exporter starts no programs"},
+		"logging":                 {"probe/a.go", `import _ "log/slog"`, "probe/a.go: import of log/slog: probes return errors and never log"},
 		"a longer name":           {"probe/a.go", `import _ "logs"`, ""},
-		"parts":                   {"probe/a.go", `import _ "` + module + `/internal/parts"`, "probe/a.go: imports " + module + "/internal/parts: test support stays out of the program"},
-		"empty name":              {"probe/common/a.go", ``, "probe/common/a.go: the name common says nothing of what is in it"},
-		"init":                    {"probe/a.go", `func init() {}`, "probe/a.go:2: func init: build it in a function that somebody calls"},
+		"parts":                   {"probe/a.go", `import _ "` + module + `/internal/parts"`, "probe/a.go: import of " + module + "/internal/parts: test support must not be part of the program"},
+		"meaningless name":        {"probe/common/a.go", ``, "probe/common/a.go: package name common does not describe the contents"},
+		"init":                    {"probe/a.go", `func init() {}`, "probe/a.go:2: func init is not allowed; use a function that is called explicitly"},
 		"method named init":       {"probe/a.go", `type x int; func (x) init() {}`, ""},
 		"table":                   {"probe/a.go", `var x = map[string]int{"a": 1}; func f() int { return x["a"] }`, ""},
-		"changed table":           {"probe/a.go", `var x = map[string]int{}; func f() { x["a"] = 1 }`, "probe/a.go:2: package-level variable x is changed: it is state"},
-		"deleted from":            {"probe/a.go", `var x = map[string]int{}; func f() { delete(x, "a") }`, "probe/a.go:2: package-level variable x is changed: it is state"},
-		"counted":                 {"probe/a.go", `var x = struct{ n int }{}; func f() { x.n++ }`, "probe/a.go:2: package-level variable x is changed: it is state"},
+		"changed table":           {"probe/a.go", `var x = map[string]int{}; func f() { x["a"] = 1 }`, "probe/a.go:2: package-level variable x is modified, so it is state"},
+		"deleted from":            {"probe/a.go", `var x = map[string]int{}; func f() { delete(x, "a") }`, "probe/a.go:2: package-level variable x is modified, so it is state"},
+		"counted":                 {"probe/a.go", `var x = struct{ n int }{}; func f() { x.n++ }`, "probe/a.go:2: package-level variable x is modified, so it is state"},
 		"shadowed":                {"probe/a.go", `var x = 1; func f(x int) int { x++; return x }`, ""},
-		"pointed at":              {"probe/a.go", `var x = 1; func f() *int { return &x }`, "probe/a.go:2: package-level variable x is changed: it is state"},
-		"no value":                {"probe/a.go", `import "sync"; var x sync.Mutex`, "probe/a.go:2: package-level variable x has no value of its own: it is state"},
+		"address taken":           {"probe/a.go", `var x = 1; func f() *int { return &x }`, "probe/a.go:2: package-level variable x is modified, so it is state"},
+		"no value":                {"probe/a.go", `import "sync"; var x sync.Mutex`, "probe/a.go:2: package-level variable x has no initial value, so it is state"},
 		"pointer":                 {"probe/a.go", `var x = &struct{ n int }{1}`, ""},
-		"changed through it":      {"probe/a.go", `var x = &struct{ n int }{1}; func f() { x.n = 2 }`, "probe/a.go:2: package-level variable x is changed: it is state"},
-		"pointer to a lock":       {"probe/a.go", `import "sync"; var x = &sync.Mutex{}`, "probe/a.go:2: package-level variable x is made to change: it is state"},
-		"made":                    {"probe/a.go", `var x = make(chan int)`, "probe/a.go:2: package-level variable x is made by make, which is not in the list of constructors (architecture_test.go)"},
-		"lock":                    {"probe/a.go", `import "sync"; var x = sync.Mutex{}`, "probe/a.go:2: package-level variable x is made to change: it is state"},
+		"changed through it":      {"probe/a.go", `var x = &struct{ n int }{1}; func f() { x.n = 2 }`, "probe/a.go:2: package-level variable x is modified, so it is state"},
+		"pointer to a lock":       {"probe/a.go", `import "sync"; var x = &sync.Mutex{}`, "probe/a.go:2: package-level variable x has a mutable type, so it is state"},
+		"unknown constructor":     {"probe/a.go", `var x = make(chan int)`, "probe/a.go:2: package-level variable x is created by make, which is not in the constructors of architecture_test.go"},
+		"lock":                    {"probe/a.go", `import "sync"; var x = sync.Mutex{}`, "probe/a.go:2: package-level variable x has a mutable type, so it is state"},
 		"error":                   {"probe/a.go", `import "errors"; var x = errors.New("x")`, ""},
 		"embedded":                {"probe/a.go", "import _ \"embed\"\n//go:embed a.sh\nvar x string", ""},
 		"interface":               {"probe/a.go", `type x struct{}; var _ interface{} = (*x)(nil)`, ""},

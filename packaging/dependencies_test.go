@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestDependencies: docs/dependencies.md has a reason for every module that go.mod asks for itself, and for no other.
+// TestDependencies checks that docs/dependencies.md lists exactly the direct dependencies of go.mod, with their users.
 func TestDependencies(t *testing.T) {
 	goTool := parts.Need(t, "go")
 	var mod struct {
@@ -23,12 +23,12 @@ func TestDependencies(t *testing.T) {
 		t.Fatal(err)
 	}
 	imports := strings.Fields(run(t, "..", goTool, "list", "-f", `{{if ne .Name "parts"}}{{join .Imports " "}}{{end}}`, "./..."))
-	told := map[string]string{}
+	listed := map[string]string{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| (program|tests) \\| (.{10,}) \\|$").FindAllStringSubmatch(read(t, "../docs/dependencies.md"), -1) {
-		if told[m[1]] != "" {
+		if listed[m[1]] != "" {
 			t.Errorf("%s is listed twice", m[1])
 		}
-		told[m[1]] = m[2]
+		listed[m[1]] = m[2]
 	}
 	direct := 0
 	for _, r := range mod.Require {
@@ -40,13 +40,13 @@ func TestDependencies(t *testing.T) {
 		if slices.ContainsFunc(imports, func(i string) bool { return i == r.Path || strings.HasPrefix(i, r.Path+"/") }) {
 			want = "program"
 		}
-		if told[r.Path] != want {
-			t.Errorf("docs/dependencies.md says %q of %s, which is for: %s", told[r.Path], r.Path, want)
+		if listed[r.Path] != want {
+			t.Errorf("docs/dependencies.md: %s is used by %q, want %q", r.Path, listed[r.Path], want)
 		}
-		delete(told, r.Path)
+		delete(listed, r.Path)
 	}
-	for path := range told {
-		t.Errorf("docs/dependencies.md has a reason for %s, which go.mod does not ask for", path)
+	for path := range listed {
+		t.Errorf("docs/dependencies.md: %s is not a direct dependency in go.mod", path)
 	}
 	if direct < 30 {
 		t.Errorf("%d direct dependencies", direct)

@@ -1,4 +1,4 @@
-// What is shipped, tried as it is shipped: the image on a real Docker Engine, the systemd unit with systemd's own tools.
+// Tests of the shipped artifacts: the image on a real Docker Engine, the systemd unit with systemd's own tools.
 package packaging_test
 
 import (
@@ -27,10 +27,10 @@ import (
 
 func TestMain(m *testing.M) { parts.Main(m) }
 
-// buildLimit bounds one command: a first build on a small machine, which compiles every library, takes several minutes.
+// buildLimit is the timeout of one command. A first build on a small machine compiles every library and takes minutes.
 const buildLimit = 15 * time.Minute
 
-// run runs a program in a directory and returns what it prints; it fails the test when the program does.
+// run runs a program in a folder and returns its output. It fails the test if the program fails.
 func run(t testing.TB, dir, program string, args ...string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), buildLimit)
@@ -45,7 +45,7 @@ func run(t testing.TB, dir, program string, args ...string) string {
 	return string(output)
 }
 
-// build builds the exporter as it is shipped: static, and without the race detector.
+// build builds the exporter like a release: static, without the race detector.
 func build(t testing.TB) string {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "catalyst_exporter")
@@ -53,7 +53,7 @@ func build(t testing.TB) string {
 	return program
 }
 
-// buildImage builds the image as `make image` does, without a network, and returns its name and the program in it.
+// buildImage builds the image like `make image`, without a network, and returns its name and the program in it.
 func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
 	t.Helper()
 	docker, folder := parts.Need(t, "docker"), t.TempDir()
@@ -85,14 +85,14 @@ func TestImage(t *testing.T) {
 	engine := parts.Docker(t)
 	name, program := buildImage(t, engine)
 
-	t.Run("is described", func(t *testing.T) {
+	t.Run("metadata", func(t *testing.T) {
 		image, err := engine.Client.ImageInspect(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		c := image.Config
 		if !regexp.MustCompile(`^[1-9]\d*:[1-9]\d*$`).MatchString(c.User) {
-			t.Errorf("user %q: not a number other than 0, which Kubernetes' runAsNonRoot wants", c.User)
+			t.Errorf("user %q is not a number other than 0, which Kubernetes' runAsNonRoot requires", c.User)
 		}
 		if c.Labels["org.opencontainers.image.version"] != "1.2.3" || c.Labels["org.opencontainers.image.title"] != "catalyst_exporter" {
 			t.Errorf("labels %q", c.Labels)
@@ -102,12 +102,12 @@ func TestImage(t *testing.T) {
 		}
 		const mib = 1 << 20
 		if image.Size < 20*mib || image.Size > 90*mib {
-			t.Errorf("the image has %d MiB: docs/image.md says 54", image.Size/mib)
+			t.Errorf("image size is %d MiB, docs/image.md says 54", image.Size/mib)
 		}
 		t.Logf("%d MiB", image.Size/mib)
 	})
 
-	t.Run("has a bill of materials", func(t *testing.T) {
+	t.Run("bill of materials", func(t *testing.T) {
 		parts.Need(t, "jq")
 		var bill struct {
 			Components []struct{ Name, Version, Purl string }
@@ -129,13 +129,13 @@ func TestImage(t *testing.T) {
 		}
 	})
 
-	// A deployment in a repository of another user, with a secret in its history, seen through a read-only mount.
+	// A deployment in another user's repository with a secret in its history, mounted read-only.
 	repository := parts.GitRepo(t)
 	run(t, ".", "cp", "-R", "../examples/deployment/.", repository.Dir)
 	token := "ghp_" + (parts.Secret() + parts.Secret())[:36]
 	repository.Commit(t, "Add a secret", map[string]string{"settings.go": `package x; const token = "` + token + `"` + "\n"})
 	repository.Git(t, "rm", "--quiet", "settings.go")
-	repository.Commit(t, "Take it away again", nil)
+	repository.Commit(t, "Remove it", nil)
 	open(t, repository.Dir)
 
 	port := network.MustParsePort("10460/tcp")
@@ -143,7 +143,7 @@ func TestImage(t *testing.T) {
 		return client.ContainerCreateOptions{
 			Config: &container.Config{
 				Image: name, Cmd: more, Env: []string{"TZ=Europe/Paris"}, ExposedPorts: network.PortSet{port: {}},
-				// The image's own check, only sooner.
+				// The image's own health check with a shorter interval.
 				Healthcheck: &container.HealthConfig{Test: []string{"CMD", "/catalyst_exporter", "healthy"}, Interval: 500 * time.Millisecond, Timeout: 5 * time.Second, Retries: 3},
 			},
 			HostConfig: &container.HostConfig{
@@ -192,7 +192,7 @@ func TestImage(t *testing.T) {
 				}
 			}
 		}
-		return fmt.Errorf("git_secrets is not there")
+		return fmt.Errorf("no result of git_secrets")
 	})
 	for _, i := range answer.Items {
 		if strings.Contains(i.Detail, "no trusted authorities") {
@@ -200,7 +200,7 @@ func TestImage(t *testing.T) {
 		}
 	}
 
-	t.Run("tells the failing check", func(t *testing.T) {
+	t.Run("failing health check", func(t *testing.T) {
 		listensElsewhere := engine.Run(t, options("serve", "--deployment.root=/deployment", "--web.listen-address=:10461"))
 		parts.Eventually(t, func() error {
 			found, err := engine.Client.ContainerInspect(t.Context(), listensElsewhere, client.ContainerInspectOptions{})
@@ -215,7 +215,7 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// open lets everybody read what lies below a directory of the test, and reach it, and nobody write: the container's user is none of ours.
+// open makes a folder of the test world-readable, because the container's user is not a user of this machine.
 func open(t testing.TB, dir string) {
 	t.Helper()
 	run(t, ".", "chmod", "-R", "a+rX", dir)

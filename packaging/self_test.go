@@ -13,8 +13,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestSelf holds this repository to its own checklist. Where its history is not whole (a shallow clone, or sources without git), that nothing
-// secret is in it stays unknown: this is what is demanded then.
+// TestSelf checks this repository against its own checklist. Without the complete history (a shallow clone, or sources
+// without git) it requires that the item on secrets is unknown.
 func TestSelf(t *testing.T) {
 	git := parts.Need(t, "git")
 	history, want := "pass", exporter.ExitReady
@@ -40,8 +40,8 @@ func TestSelf(t *testing.T) {
 	}
 }
 
-// TestSelfCanFail copies the checklist beside a repository that has what it must not have.
-func TestSelfCanFail(t *testing.T) {
+// TestSelf_DetectsFaults applies the checklist to a repository with faults.
+func TestSelf_DetectsFaults(t *testing.T) {
 	repository := parts.GitRepo(t)
 	run(t, ".", "cp", "-R", "../examples", "../docs", repository.Dir)
 	compose := filepath.Join(repository.Dir, "examples/stack/compose.yml")
@@ -63,8 +63,8 @@ func TestSelfCanFail(t *testing.T) {
 	}
 }
 
-// self checks a repository with the exporter as it is shipped, for the history is long, and returns the exit code and each item's state, reason
-// and detail.
+// self checks a repository with a release build, because the history is too long for the race detector. It returns the
+// exit code and the state, reason and detail of each item.
 func self(t *testing.T, program, config string) (int, map[string]string) {
 	t.Helper()
 	var errs bytes.Buffer

@@ -18,11 +18,11 @@ const (
 	unit     = "catalyst_exporter.service"
 	units    = "../examples/systemd"
 	binary   = "/usr/bin/catalyst_exporter"
-	exposure = 2.0 // systemd-analyze's measure: 0 is closed, 10 is open
+	exposure = 2.0 // limit of the score by systemd-analyze, from 0 (safe) to 10 (exposed)
 )
 
-// installUnit lays out the unit with a drop-in ("" for none) as an administrator would, and returns its file. The program it starts need not
-// be installed where the tests run: one that is stands for it.
+// installUnit installs the unit with a drop-in ("" for none) into a folder and returns the unit's file. The exporter need
+// not be installed: another program replaces it.
 func installUnit(t testing.TB, dropIn string, change func(string) string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -45,7 +45,7 @@ func same(content string) string { return content }
 
 var overall = regexp.MustCompile(`Overall exposure level for \S+: ([\d.]+)`)
 
-// exposed is what systemd thinks of a unit's hardening.
+// exposed returns the exposure score of a unit by systemd-analyze.
 func exposed(t testing.TB, analyze, file string) float64 {
 	t.Helper()
 	output := run(t, filepath.Dir(file), analyze, "--no-pager", "security", "--offline=true", file)
@@ -79,36 +79,36 @@ func TestUnit(t *testing.T) {
 			}
 			level := exposed(t, analyze, file)
 			if level > exposure {
-				t.Errorf("exposure %.1f, at most %.1f is promised", level, exposure)
+				t.Errorf("exposure %.1f, want at most %.1f", level, exposure)
 			}
 			row := "| – |"
 			if name != "" {
 				row = "| [" + name + "](" + name + ") |"
 			}
 			_, after, found := strings.Cut(readme, row)
-			told, _, _ := strings.Cut(after, "\n")
-			if want := "| " + strconv.FormatFloat(level, 'f', 1, 64) + " |"; !found || !strings.HasSuffix(told, want) {
-				t.Errorf("README.md says %q of %q, systemd %s", told, row, want)
+			documented, _, _ := strings.Cut(after, "\n")
+			if want := "| " + strconv.FormatFloat(level, 'f', 1, 64) + " |"; !found || !strings.HasSuffix(documented, want) {
+				t.Errorf("README.md: row %q ends with %q, want %s", row, documented, want)
 			}
 		})
 	}
-	t.Run("can fail", func(t *testing.T) {
+	t.Run("without hardening", func(t *testing.T) {
 		soft := installUnit(t, "", func(content string) string {
 			return regexp.MustCompile(`(?m)^(Protect|Private|Restrict|SystemCall|Capability)\w+=.*\n`).ReplaceAllString(content, "")
 		})
 		if level := exposed(t, analyze, soft); level <= exposure {
-			t.Errorf("a unit without its hardening has the exposure %.1f", level)
+			t.Errorf("exposure without hardening is %.1f", level)
 		}
 	})
 }
 
-// TestUnitConfiguration reads the configuration that the unit's credentials are for, by the flags that the unit gives.
+// TestUnitConfiguration loads the configuration that uses the unit's credentials.
 func TestUnitConfiguration(t *testing.T) {
 	config := filepath.Join(units, "config.yml")
 	dir := t.TempDir()
 	named := regexp.MustCompile(`\$\{CREDENTIALS_DIRECTORY\}/(\w+)`).FindAllStringSubmatch(read(t, config), -1)
 	if len(named) < 3 {
-		t.Fatalf("config.yml names the credentials %q", named)
+		t.Fatalf("credentials in config.yml: %q", named)
 	}
 	for _, m := range named {
 		if !strings.Contains(read(t, filepath.Join(units, "credentials.conf")), "\nLoadCredential="+m[1]+":") {

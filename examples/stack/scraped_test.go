@@ -1,4 +1,4 @@
-// The stack as far as it runs without its images.
+// The parts of the stack that run without its images.
 
 package stack_test
 
@@ -18,9 +18,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestScraped plays the stack without its images: the exporter in this process, a real Prometheus with the stack's
-// configuration and rules, and only the addresses changed.
-func TestScraped(t *testing.T) {
+// TestStack_Scraped runs the exporter in this process and a real Prometheus with the stack's configuration and rules. It
+// changes only addresses and intervals.
+func TestStack_Scraped(t *testing.T) {
 	deployment := t.TempDir()
 	write(t, filepath.Join(deployment, ".env.production"), "LOG_LEVEL=debug\n")
 	ctx, stop := context.WithCancel(t.Context())
@@ -37,7 +37,7 @@ func TestScraped(t *testing.T) {
 	case address = <-listening:
 	case code := <-ended:
 		ended <- code
-		t.Fatalf("the exporter ended with %d", code)
+		t.Fatalf("the exporter exited with %d", code)
 	case <-time.After(parts.Patience):
 		t.Fatal("the exporter does not listen")
 	}
@@ -49,7 +49,7 @@ func TestScraped(t *testing.T) {
 		"scrape_interval: 1m": "scrape_interval: 5s", "scrape_timeout: 30s": "scrape_timeout: 5s", "refresh_interval: 1m": "refresh_interval: 1s",
 	} {
 		if !strings.Contains(config, from) {
-			t.Fatalf("prometheus.yml does not hold %q", from)
+			t.Fatalf("prometheus.yml does not contain %q", from)
 		}
 		config = strings.ReplaceAll(config, from, to)
 	}
@@ -76,7 +76,7 @@ func TestScraped(t *testing.T) {
 				return err
 			}
 			if len(answer.Data.Result) == 0 {
-				return errors.New("no answer to " + query)
+				return errors.New("no result for " + query)
 			}
 			if got := answer.Data.Result[0].Metric["deployment"]; got != want {
 				return fmt.Errorf("%s: deployment %q, want %q", query, got, want)

@@ -1,6 +1,6 @@
-// Images cannot be pulled where the tests run. What can be tried without them is: the Compose file by Compose's own loader, the
-// configurations by the tools of those who read them, every path in them against what is mounted there, and Prometheus'
-// configuration on a real Prometheus that asks the real exporter.
+// The tests cannot pull images. They check what works without them: the Compose file with Compose's own loader, the
+// configurations with promtool and amtool, every path in them against the mounts, and the Prometheus configuration on a
+// real Prometheus that scrapes the real exporter.
 package stack_test
 
 import (
@@ -26,7 +26,7 @@ import (
 
 func TestMain(m *testing.M) { parts.Main(m) }
 
-// load reads the Compose file as Compose does, with the given environment.
+// load loads the Compose file like Compose, with the given environment.
 func load(t testing.TB, environment ...string) *types.Project {
 	t.Helper()
 	options, err := cli.NewProjectOptions([]string{"compose.yml"}, cli.WithEnv(environment), cli.WithResolvedPaths(true))
@@ -49,7 +49,7 @@ func service(t testing.TB, project *types.Project, name string) types.ServiceCon
 	return s
 }
 
-// mounted finds what lies at a path of a service's container.
+// mounted returns the host path of a path in a service's container.
 func mounted(s types.ServiceConfig, inside string) (string, bool) {
 	for _, v := range s.Volumes {
 		if rest, below := strings.CutPrefix(inside+"/", v.Target+"/"); below && v.Type == types.VolumeTypeBind {
@@ -91,7 +91,7 @@ func TestCompose(t *testing.T) {
 			t.Errorf("%s: no limits", name)
 		}
 		if !s.ReadOnly || !slices.Contains(s.CapDrop, "ALL") || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
-			t.Errorf("%s: may do more than it needs to", name)
+			t.Errorf("%s: not hardened: read_only %v, cap_drop %q, security_opt %q", name, s.ReadOnly, s.CapDrop, s.SecurityOpt)
 		}
 		if s.Build == nil && !regexp.MustCompile(`^[a-z/]+:v?[0-9]+\.[0-9]+\.[0-9]+$`).MatchString(s.Image) {
 			t.Errorf("%s: image %s is not pinned", name, s.Image)
@@ -100,13 +100,13 @@ func TestCompose(t *testing.T) {
 	if !slices.ContainsFunc(service(t, project, "prometheus").Volumes, func(v types.ServiceVolumeConfig) bool {
 		return v.Type == types.VolumeTypeVolume && "--storage.tsdb.path="+v.Target == service(t, project, "prometheus").Command[1]
 	}) {
-		t.Error("prometheus forgets what was good: its storage is no volume")
+		t.Error("Prometheus's storage is not on a volume, so a restart loses the last good states")
 	}
 }
 
-// TestImageOfExporter: the stack's image is the one that `make image` makes of the Dockerfile, as README.md says; that it can be
-// made, and that its health check works without a shell, is tried in packaging.
-func TestImageOfExporter(t *testing.T) {
+// TestStack_UsesBuiltImage checks that the stack uses the image that `make image` builds, as README.md says. The tests in
+// packaging build and run that image.
+func TestStack_UsesBuiltImage(t *testing.T) {
 	s := service(t, load(t, "DEPLOYMENT="+t.TempDir()), "exporter")
 	same := func(a, b string) bool {
 		x, errX := os.Stat(a)
@@ -118,25 +118,25 @@ func TestImageOfExporter(t *testing.T) {
 	}
 	dockerfile, makefile := read(t, "../../Dockerfile"), read(t, "../../Makefile")
 	if !strings.Contains(makefile, "\nIMAGE ?= "+s.Image+"\n") || !strings.Contains(makefile, "\nimage: rootfs ") {
-		t.Errorf("make image does not make %s", s.Image)
+		t.Errorf("make image does not build %s", s.Image)
 	}
 	for _, file := range []string{"README.md", "compose.yml"} {
 		if !strings.Contains(read(t, file), "make -C ../.. image") {
-			t.Errorf("%s does not say how the image is made", file)
+			t.Errorf("%s does not say how to build the image", file)
 		}
 	}
 	for _, line := range []string{
 		`ENTRYPOINT ["/catalyst_exporter"]`,         // the command is its arguments
 		fmt.Sprintf("EXPOSE %d", s.Ports[0].Target), //
-		`CMD ["/catalyst_exporter", "healthy"]`,     // up --wait waits for it
-		`COPY dist/rootfs/ /`,                       // what make rootfs lays out
+		`CMD ["/catalyst_exporter", "healthy"]`,     // used by up --wait
+		`COPY dist/rootfs/ /`,                       // the output of make rootfs
 	} {
 		if !strings.Contains(dockerfile, line) {
-			t.Errorf("the Dockerfile lacks %s", line)
+			t.Errorf("Dockerfile does not contain %s", line)
 		}
 	}
 	if s.HealthCheck != nil && s.HealthCheck.Disable || s.User != "" {
-		t.Errorf("the stack runs the image otherwise than it is made: health check %+v, user %q", s.HealthCheck, s.User)
+		t.Errorf("the stack overrides settings of the image: health check %+v, user %q", s.HealthCheck, s.User)
 	}
 	deployment, ok := mounted(s, "/deployment")
 	if !ok || deployment == "" || !slices.Contains(s.Command, "--deployment.root=/deployment") {
@@ -144,8 +144,8 @@ func TestImageOfExporter(t *testing.T) {
 	}
 }
 
-// TestShippedFilesAreMounted: rules, routes and board are those of the repository.
-func TestShippedFilesAreMounted(t *testing.T) {
+// TestStack_MountsShippedFiles checks that rules, routes and dashboard are mounted from the repository.
+func TestStack_MountsShippedFiles(t *testing.T) {
 	project := load(t, "DEPLOYMENT="+t.TempDir())
 	for inside, shipped := range map[string]string{
 		"prometheus /etc/prometheus/rules/catalyst.rules.yml":  "../../alerts/catalyst.rules.yml",
@@ -176,7 +176,7 @@ func TestShippedFilesAreMounted(t *testing.T) {
 	}
 }
 
-// inContainer puts what a service mounts below a directory, as the container sees it, and returns where a path is there.
+// inContainer links the mounts of a service into a folder, like in its container, and returns a function that maps paths.
 func inContainer(t testing.TB, s types.ServiceConfig) func(inside string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -209,7 +209,7 @@ func TestPrometheusConfiguration(t *testing.T) {
 	}
 	for address, wanted := range map[string]string{"alertmanager:9093": "alertmanager", "exporter:10460": "exporter"} {
 		if !strings.Contains(content, address) {
-			t.Errorf("prometheus.yml does not name %s", address)
+			t.Errorf("prometheus.yml does not contain %s", address)
 		}
 		if port := fmt.Sprint(service(t, project, wanted).Ports[0].Target); !strings.HasSuffix(address, ":"+port) {
 			t.Errorf("%s listens on %s", wanted, port)
@@ -236,7 +236,7 @@ func TestAlertmanagerConfiguration(t *testing.T) {
 			t.Errorf("%s would be in %q, which is not secrets/", m[1], dir)
 		}
 		if !strings.Contains(read(t, "README.md"), path.Base(m[1])) {
-			t.Errorf("README.md does not say where %s goes", path.Base(m[1]))
+			t.Errorf("README.md does not mention %s", path.Base(m[1]))
 		}
 	}
 }
@@ -268,12 +268,12 @@ func TestGrafanaProvisioning(t *testing.T) {
 	}
 	home := s.Environment["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"]
 	if home == nil || len(boards.Providers) != 1 || path.Dir(*home) != boards.Providers[0].Options.Path {
-		t.Fatalf("home %v is not where boards are provisioned from: %+v", home, boards.Providers)
+		t.Fatalf("home dashboard %v is not in the provisioned folder: %+v", home, boards.Providers)
 	}
 	source, _ := mounted(s, *home)
 	var board struct{ UID string }
 	if err := json.Unmarshal([]byte(read(t, source)), &board); err != nil || board.UID != "catalyst-readiness" {
-		t.Errorf("the board is %q: %v", board.UID, err)
+		t.Errorf("dashboard uid %q: %v", board.UID, err)
 	}
 	for key, want := range map[string]string{"GF_AUTH_ANONYMOUS_ENABLED": "true", "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer", "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true"} {
 		if got := s.Environment[key]; got == nil || *got != want {
@@ -282,7 +282,7 @@ func TestGrafanaProvisioning(t *testing.T) {
 	}
 }
 
-// flag is the value of a flag in a service's command.
+// flag returns the value of a flag in a service's command.
 func flag(s types.ServiceConfig, name string) string {
 	for _, arg := range s.Command {
 		if value, ok := strings.CutPrefix(arg, name+"="); ok {
