@@ -80,7 +80,7 @@ func TestChangelogFile(t *testing.T) {
 	good := "## [Unreleased]\n\n- a\n"
 	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, deployment.Settings{}), "changelog", "{}"), StatePass, ReasonNone, "CHANGELOG.md has 0 released")
 	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonMissing, "deployment.documents.changelog")
-	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": "\x00"}, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonInvalid, "not text")
+	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": "\x00"}, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonInvalid, "not UTF-8 text")
 	configured := deployment.Settings{Documents: deployment.Documents{Changelog: "NEWS.md"}}
 	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, configured), "changelog", "{}"), StateFail, ReasonMissing, "NEWS.md cannot be read")
 	old := folder{"CHANGELOG.md": "## [Unreleased]\n\n## [1.0.0] - " + time.Now().AddDate(0, 0, -3).Format(time.DateOnly) + "\n\n- a\n"}

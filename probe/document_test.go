@@ -111,7 +111,7 @@ func TestDocumentFiles(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"binary":    {func(path string) error { return os.WriteFile(path, []byte("%PDF-1.7\n\xe2\xe3\xcf\xd3"), 0o600) }, ReasonInvalid, "not text"},
+		"binary":    {func(path string) error { return os.WriteFile(path, []byte("%PDF-1.7\n\xe2\xe3\xcf\xd3"), 0o600) }, ReasonInvalid, "not UTF-8 text"},
 		"html":      {func(path string) error { return os.WriteFile(path, []byte("<!doctype html><p>404"), 0o600) }, ReasonInvalid, "an HTML page"},
 		"oversized": {func(path string) error { return os.WriteFile(path, make([]byte, maxDocument+1), 0o600) }, ReasonInvalid, "larger than"},
 		"fifo":      {func(path string) error { return syscall.Mkfifo(path, 0o600) }, ReasonInvalid, "named pipe"},
