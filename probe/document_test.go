@@ -161,7 +161,7 @@ func TestDocument_PermissionDenied(t *testing.T) {
 	parts.AsNobody(t, func() {
 		fresh := again(p)
 		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
-		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may lie")
+		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may be")
 	})
 }
 
