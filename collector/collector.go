@@ -1,5 +1,8 @@
-// Package collector makes rounds of looking: it runs the probes of a checklist, shares what is running among all who ask, and adds up the
-// verdicts into a report, which renders as metrics.
+// Package collector runs the probes of a checklist and reports the verdicts, also as metrics.
+//
+// A scrape passes through these files in this order: scheduler.go chooses the cycle that serves the caller, cycle.go
+// starts the probes that are due and waits for them, workerpool.go runs them, report.go judges what is known into a
+// Report, metrics.go lists the samples of a Report, textformat writes them.
 package collector
 
 import (
@@ -14,133 +17,134 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Collector looks at one deployment for as long as its configuration stands. Safe for concurrent use.
+// Collector checks one deployment for as long as its configuration is current. Safe for concurrent use.
 type Collector struct {
-	list   *checklist.Checklist
-	deploy *deployment.Deployment
-	deps   *probe.Deps
-	limits *Limits
-	items  []watched // in order
-	looks  []*look   // of all items, in order
-	rounds rounds
-	before before
-	frugal bool
+	list      *checklist.Checklist
+	deploy    *deployment.Deployment
+	deps      *probe.Deps
+	limits    *Limits
+	items     []itemState   // in order of the checklist
+	probes    []*probeState // of all items, in the same order
+	scheduler scheduler
+	cache     *reportCache // nil when caching is disabled
 
-	background context.Context // ends with Close: the parent of all looks
+	background context.Context // ends with Close; the parent of all runs
 	stop       context.CancelFunc
 	running    sync.WaitGroup
 }
 
-// watched is one item and the looks at it.
-type watched struct {
+// itemState is one item and the probes that have to run for it.
+type itemState struct {
 	item    *checklist.Item
-	looks   []*look
-	first   int  // index of the first of them among all
-	derived bool // judged from the verdicts of others, at least in part
+	probes  []*probeState
+	first   int  // index of probes[0] in Collector.probes
+	derived bool // judged from the verdicts of other items, at least in part
 }
 
-// Limits bounds how many looks run at once; collectors of one process share them. Files and everything else are apart, so that a hanging
-// network never keeps a file from being read.
+// probeState is one probe of one item and its latest outcome. At most one run is in progress; all callers share it.
+type probeState struct {
+	item  *checklist.Item
+	probe *checklist.Probe
+
+	mu       sync.Mutex
+	done     chan struct{}   // closed when the current run has an outcome; nil when none is in progress
+	started  time.Time       // of the current run
+	progress *probe.Progress // as the current run last reported it; nil when it has not
+	hung     bool            // the current run is past its timeout and has not returned
+	last     *outcome        // nil before the first
+	lastKey  string          // what last depends on, see probe.Keyed
+}
+
+// outcome is the result of one run.
+type outcome struct {
+	result   probe.Result
+	ended    time.Time
+	duration time.Duration
+}
+
+// Limits bounds how many probes run at once; the collectors of a process share them. Files have slots of their own, so
+// that an unresponsive network does not delay reading a file.
 type Limits struct {
 	files, network chan struct{}
 }
 
-// NewLimits returns the limits for a process: files as many as processors can work on, network enough that dozens may hang.
+// NewLimits returns the limits of a process: a few files per processor, and enough network probes for dozens to hang.
 func NewLimits() *Limits {
 	return &Limits{files: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), network: make(chan struct{}, 64)}
 }
 
-func (l *Limits) of(kind probe.Kind) chan struct{} {
-	if kind.Layer == probe.LayerDeclared && !kind.Background { // a big file is read for hours
+func (l *Limits) slotsFor(kind probe.Kind) chan struct{} {
+	if kind.Layer == probe.LayerDeclared && !kind.Background { // background probes may read a big file for hours
 		return l.files
 	}
 	return l.network
 }
 
-// New returns a collector. Close ends it.
+// New returns a collector. The caller must Close it.
 func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, limits *Limits) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
 	c := &Collector{list: list, deploy: d, deps: deps, limits: limits, background: ctx, stop: stop}
 	for _, it := range list.Items() {
-		first := len(c.looks)
+		state := itemState{item: it, first: len(c.probes)}
 		for _, pr := range it.Probes {
 			if pr.Look != nil {
-				c.looks = append(c.looks, &look{item: it, probe: pr})
+				c.probes = append(c.probes, &probeState{item: it, probe: pr})
 			}
+			state.derived = state.derived || pr.Derived != nil
 		}
-		c.items = append(c.items, watched{item: it, looks: c.looks[first:], first: first, derived: derived(it)})
+		state.probes = c.probes[state.first:]
+		c.items = append(c.items, state)
 	}
+	c.cache = &reportCache{basis: make([]*outcome, len(c.probes))}
 	return c
 }
 
-// Inherit takes over the verdicts of a collector that looks at the same deployment with the same settings, so that a reload neither forgets
-// what is read rarely nor repeats what is expensive. Only probes whose definition is unchanged inherit.
+// DisableCaching makes every report from scratch, which saves memory where there are many collectors. Call it before
+// the first Collect.
+func (c *Collector) DisableCaching() { c.cache = nil }
+
+// Inherit copies the outcomes of a collector for the same deployment and settings, so that a reload neither forgets
+// what is rarely checked nor repeats what is expensive. Only probes with an unchanged definition inherit.
 func (c *Collector) Inherit(old *Collector) {
-	before := make(map[string]*look, len(old.looks))
-	for _, l := range old.looks {
-		before[l.item.ID()+"/"+l.probe.Name] = l
+	byName := make(map[string]*probeState, len(old.probes))
+	for _, p := range old.probes {
+		byName[p.item.ID()+"/"+p.probe.Name] = p
 	}
-	for _, l := range c.looks {
-		if o := before[l.item.ID()+"/"+l.probe.Name]; o != nil && l.probe.Digest != "" && o.probe.Digest == l.probe.Digest {
+	for _, p := range c.probes {
+		o := byName[p.item.ID()+"/"+p.probe.Name]
+		if o != nil && p.probe.Digest != "" && o.probe.Digest == p.probe.Digest {
 			o.mu.Lock()
-			l.last, l.lastKey = o.last, o.lastKey
+			p.last, p.lastKey = o.last, o.lastKey
 			o.mu.Unlock()
 		}
 	}
 }
 
-// KeepLittle has every report made anew and none kept, which saves memory where there are many collectors. It is called before the first Collect.
-func (c *Collector) KeepLittle() { c.frugal = true }
-
-// Close ends what is running and waits until it has.
+// Close cancels all runs and waits until they have returned.
 func (c *Collector) Close() {
 	c.stop()
 	c.running.Wait()
 	c.deps.Kept.Close()
 }
 
-// Running returns how many looks are under way, and how far the first of them that says so has come.
+// Running returns how many probes are running, and the progress of the first one that reports any.
 func (c *Collector) Running() (n int, progress string) {
 	now := c.deps.Now()
-	for _, l := range c.looks {
-		l.mu.Lock()
-		if l.done != nil {
+	for _, p := range c.probes {
+		p.mu.Lock()
+		if p.done != nil {
 			n++
 		}
-		if told := l.progress(now); told != "" && progress == "" {
-			progress = l.item.ID() + ": " + told
+		if text := p.progressText(now); text != "" && progress == "" {
+			progress = p.item.ID() + ": " + text
 		}
-		l.mu.Unlock()
+		p.mu.Unlock()
 	}
 	return n, progress
 }
 
-// Selection narrows a round. The zero value selects everything.
-type Selection struct {
-	Categories []string
-	Items      []*checklist.Item
-}
-
-// All reports whether nothing is left out.
-func (s Selection) All() bool { return len(s.Categories) == 0 && len(s.Items) == 0 }
-
-func (s Selection) has(it *checklist.Item) bool {
-	return s.All() || slices.Contains(s.Categories, it.Category) || slices.Contains(s.Items, it)
-}
-
-// backgroundGrace is how long a scrape waits for background looks, so that those which turn out to be quick show on the first scrape already.
-const backgroundGrace = 250 * time.Millisecond
-
-// Collect looks at what is selected and reports what is known when everything has answered or ctx is done, whichever comes first. With
-// patient set it waits for background looks too, as long as ctx allows.
-func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *Report {
-	if sel.All() && !patient {
-		return c.shared(ctx)
-	}
-	return c.alone(ctx, sel, patient)
-}
-
-// Claims tells what a claim for an item must carry; nil when the item is seen by machine alone. For a sign-off it looks at everything first.
+// Claims returns what an attestation of an item must contain; nil when the item takes none. For a sign-off it checks
+// the whole deployment first.
 func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Wants, error) {
 	for _, pr := range it.Probes {
 		var claimed probe.Claimed
@@ -163,26 +167,15 @@ func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Want
 	return nil, ctx.Err()
 }
 
-// wanted says which items must be looked at for a selection: all of them where it holds a derived one, which is judged from the others.
-func (c *Collector) wanted(sel Selection) func(*checklist.Item) bool {
-	if sel.All() || slices.ContainsFunc(c.items, func(w watched) bool { return w.derived && sel.has(w.item) }) {
-		return func(*checklist.Item) bool { return true }
-	}
-	return sel.has
+// Selection narrows a report. The zero value selects everything.
+type Selection struct {
+	Categories []string
+	Items      []*checklist.Item
 }
 
-func derived(it *checklist.Item) bool {
-	return slices.ContainsFunc(it.Probes, func(pr *checklist.Probe) bool { return pr.Derived != nil })
-}
+// All reports whether everything is selected.
+func (s Selection) All() bool { return len(s.Categories) == 0 && len(s.Items) == 0 }
 
-// await waits for all, and reports whether it has them before ctx is done.
-func await(ctx context.Context, all []<-chan struct{}) bool {
-	for _, done := range all {
-		select {
-		case <-done:
-		case <-ctx.Done():
-			return false
-		}
-	}
-	return true
+func (s Selection) has(it *checklist.Item) bool {
+	return s.All() || slices.Contains(s.Categories, it.Category) || slices.Contains(s.Items, it)
 }

@@ -20,17 +20,15 @@ import (
 
 func TestMain(m *testing.M) { parts.Main(m) }
 
-// fake is a probe whose looks the test controls.
+// fake is a probe whose runs the test controls.
 type fake struct {
-	looks  atomic.Int32
-	look   func(ctx context.Context, n int) (probe.Result, error)
-	key    func() string
-	passes []*probe.Pass
+	runs atomic.Int32
+	run  func(ctx context.Context, n int) (probe.Result, error)
+	key  func() string
 }
 
-func (f *fake) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	f.passes = append(f.passes, p)
-	return f.look(ctx, int(f.looks.Add(1)))
+func (f *fake) Probe(ctx context.Context, _ *probe.Pass) (probe.Result, error) {
+	return f.run(ctx, int(f.runs.Add(1)))
 }
 
 // keyed is a fake with a key.
@@ -38,9 +36,9 @@ type keyed struct{ *fake }
 
 func (k keyed) Key(*probe.Pass) string { return k.key() }
 
-func pass(context.Context, int) (probe.Result, error) { return probe.Passed("seen"), nil }
+func passes(context.Context, int) (probe.Result, error) { return probe.Passed("seen"), nil }
 
-// takes returns a look that takes a while and heeds its context.
+// takes returns a run of the given duration that ends with its context.
 func takes(d time.Duration) func(context.Context, int) (probe.Result, error) {
 	return func(ctx context.Context, _ int) (probe.Result, error) {
 		select {
@@ -84,7 +82,7 @@ func newCollector(t testing.TB, entries ...entry) *Collector {
 		}
 		e.kind.Name = "fake"
 		cat.Items = append(cat.Items, &checklist.Item{Category: e.category, Name: e.name, Title: e.name, Severity: checklist.Critical,
-			Scope: checklist.Standing, Required: true, Fix: "mend it", Probes: []*checklist.Probe{{Name: "fake", Kind: e.kind, Look: e.probe,
+			Scope: checklist.Standing, Required: true, Fix: "fix it", Probes: []*checklist.Probe{{Name: "fake", Kind: e.kind, Look: e.probe,
 				Derived: e.derived, MaxAge: e.maxAge, Timeout: e.timeout, MaxStale: probe.MaxStale(e.maxAge, e.timeout)}}})
 	}
 	d, err := deployment.Discover(deployment.Settings{Root: t.TempDir()})
@@ -95,7 +93,7 @@ func newCollector(t testing.TB, entries ...entry) *Collector {
 	return c
 }
 
-// collect makes a round with a time limit and returns the verdicts by item.
+// collect collects within a time limit and returns the verdicts by item.
 func collect(t *testing.T, c *Collector, limit time.Duration, sel Selection) map[string]checklist.Verdict {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), limit)
@@ -103,7 +101,7 @@ func collect(t *testing.T, c *Collector, limit time.Duration, sel Selection) map
 	began := time.Now()
 	r := c.Collect(ctx, sel, false)
 	if took := time.Since(began); took > limit {
-		t.Errorf("a round with a limit of %v took %v", limit, took)
+		t.Errorf("collecting with a limit of %v took %v", limit, took)
 	}
 	verdicts := map[string]checklist.Verdict{}
 	for _, v := range r.Verdicts {
@@ -119,9 +117,9 @@ func want(t *testing.T, v checklist.Verdict, state probe.State, reason probe.Rea
 	}
 }
 
-func TestTwoRequestsShareALookAndKeepTheirOwnDeadlines(t *testing.T) {
+func TestCollect_SharesARunAndKeepsEachDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		slow, quick := &fake{look: takes(3 * time.Second)}, &fake{look: pass}
+		slow, quick := &fake{run: takes(3 * time.Second)}, &fake{run: passes}
 		c := newCollector(t, entry{category: "a", name: "slow", probe: slow}, entry{category: "b", name: "quick", probe: quick})
 		defer c.Close()
 
@@ -138,38 +136,38 @@ func TestTwoRequestsShareALookAndKeepTheirOwnDeadlines(t *testing.T) {
 		want(t, patient["slow"], probe.StatePass, "")
 		want(t, one["slow"], probe.StateUnknown, probe.ReasonTimeout)
 		want(t, one["quick"], probe.StatePass, "")
-		if _, looked := other["slow"]; looked || len(other) != 1 {
-			t.Errorf("the filtered round holds %v", other)
+		if _, found := other["slow"]; found || len(other) != 1 {
+			t.Errorf("the filtered report contains %v", other)
 		}
-		if n := slow.looks.Load(); n != 1 {
-			t.Errorf("the slow probe looked %d times for two requests", n)
+		if n := slow.runs.Load(); n != 1 {
+			t.Errorf("the slow probe ran %d times for two requests", n)
 		}
 	})
 }
 
-func TestAVerdictIsReusedForItsMaxAge(t *testing.T) {
+func TestCollect_ReusesAVerdictForItsMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		kept, fresh := &fake{look: pass}, &fake{look: pass}
-		c := newCollector(t, entry{category: "a", name: "kept", probe: kept, maxAge: time.Minute}, entry{category: "a", name: "fresh", probe: fresh})
+		aged, fresh := &fake{run: passes}, &fake{run: passes}
+		c := newCollector(t, entry{category: "a", name: "aged", probe: aged, maxAge: time.Minute}, entry{category: "a", name: "fresh", probe: fresh})
 		defer c.Close()
 		for range 3 {
 			collect(t, c, time.Second, Selection{})
 			time.Sleep(15 * time.Second)
 		}
-		if kept.looks.Load() != 1 || fresh.looks.Load() != 3 {
-			t.Errorf("after 45 s: kept looked %d times, fresh %d", kept.looks.Load(), fresh.looks.Load())
+		if aged.runs.Load() != 1 || fresh.runs.Load() != 3 {
+			t.Errorf("after 45 s: aged ran %d times, fresh %d", aged.runs.Load(), fresh.runs.Load())
 		}
 		time.Sleep(15 * time.Second)
-		if collect(t, c, time.Second, Selection{}); kept.looks.Load() != 2 {
-			t.Errorf("after its max_age: kept looked %d times", kept.looks.Load())
+		if collect(t, c, time.Second, Selection{}); aged.runs.Load() != 2 {
+			t.Errorf("after its max_age: aged ran %d times", aged.runs.Load())
 		}
 	})
 }
 
-func TestAChangedKeyEndsReuse(t *testing.T) {
+func TestCollect_RunsAgainWhenTheKeyChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := "one"
-		f := &fake{look: pass, key: func() string { return key }}
+		f := &fake{run: passes, key: func() string { return key }}
 		c := newCollector(t, entry{category: "a", name: "x", probe: keyed{f}, maxAge: time.Hour})
 		defer c.Close()
 		collect(t, c, time.Second, Selection{})
@@ -177,13 +175,13 @@ func TestAChangedKeyEndsReuse(t *testing.T) {
 		key = "two"
 		collect(t, c, time.Second, Selection{})
 		collect(t, c, time.Second, Selection{})
-		if n := f.looks.Load(); n != 2 {
-			t.Errorf("looked %d times, want once per key", n)
+		if n := f.runs.Load(); n != 2 {
+			t.Errorf("ran %d times, want once per key", n)
 		}
 	})
 }
 
-func TestAnUnknownIsLookedAtAgainSoon(t *testing.T) {
+func TestCollect_RetriesAnUnknownBeforeItsMaxAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		blind := func(_ context.Context, n int) (probe.Result, error) {
 			if n == 1 {
@@ -191,7 +189,7 @@ func TestAnUnknownIsLookedAtAgainSoon(t *testing.T) {
 			}
 			return probe.Passed("seen"), nil
 		}
-		reading, active := &fake{look: blind}, &fake{look: blind}
+		reading, active := &fake{run: blind}, &fake{run: blind}
 		c := newCollector(t, entry{category: "a", name: "reading", probe: reading, maxAge: 24 * time.Hour},
 			entry{category: "a", name: "active", probe: active, maxAge: 24 * time.Hour, kind: probe.Kind{Active: true}})
 		defer c.Close()
@@ -205,72 +203,72 @@ func TestAnUnknownIsLookedAtAgainSoon(t *testing.T) {
 	})
 }
 
-func TestALookOutlivesTheRequest(t *testing.T) {
+func TestCollect_RunOutlivesTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{look: takes(4 * time.Second)}
+		f := &fake{run: takes(4 * time.Second)}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Minute})
 		defer c.Close()
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
 		time.Sleep(5 * time.Second)
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
-		if n := f.looks.Load(); n != 1 {
-			t.Errorf("looked %d times", n)
+		if n := f.runs.Load(); n != 1 {
+			t.Errorf("ran %d times", n)
 		}
 	})
 }
 
-func TestTheLastVerdictStandsForMaxStale(t *testing.T) {
+func TestCollect_LastVerdictStandsForMaxStale(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hang := func(ctx context.Context, n int) (probe.Result, error) {
 			if n != 2 {
 				return probe.Passed("seen"), nil
 			}
-			time.Sleep(time.Hour) // heeds nothing, like a dead network mount
+			time.Sleep(time.Hour) // ignores its context, like a dead network mount
 			return probe.Passed("seen"), nil
 		}
-		f := &fake{look: hang}
+		f := &fake{run: hang}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f})
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
 		time.Sleep(10 * time.Second)
-		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "") // the second look hangs; the first one's verdict is young
+		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "") // the second run hangs; the first verdict is recent
 		time.Sleep(probe.MaxStale(0, 5*time.Second))
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
-		if n := f.looks.Load(); n != 2 {
-			t.Errorf("a hanging look was started %d times", n-1)
+		if n := f.runs.Load(); n != 2 {
+			t.Errorf("a hung probe was started %d times", n-1)
 		}
-		time.Sleep(time.Hour) // it comes back
+		time.Sleep(time.Hour) // it returns
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StatePass, "")
 		c.Close()
 	})
 }
 
-func TestHangingLooksGiveBackTheirSlots(t *testing.T) {
+func TestWorkers_HungProbesReleaseTheirSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var entries []entry
 		for i := range cap(NewLimits().network) {
-			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{look: func(context.Context, int) (probe.Result, error) {
+			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{run: func(context.Context, int) (probe.Result, error) {
 				time.Sleep(time.Hour)
 				return probe.Passed("late"), nil
 			}}})
 		}
-		file, late := &fake{look: pass}, &fake{look: pass}
+		file, late := &fake{run: passes}, &fake{run: passes}
 		entries = append(entries, entry{category: "b", name: "file", probe: file, kind: probe.Kind{Layer: probe.LayerDeclared}}, entry{category: "b", name: "late", probe: late})
 		c := newCollector(t, entries...)
 		collect(t, c, time.Second, Selection{Categories: []string{"a"}})
 		v := collect(t, c, time.Second, Selection{Categories: []string{"b"}})
-		want(t, v["file"], probe.StatePass, "")                     // a file does not wait for the network
-		want(t, v["late"], probe.StateUnknown, probe.ReasonTimeout) // all slots of the network are taken
-		time.Sleep(6 * time.Second)                                 // past the timeout of what hangs
+		want(t, v["file"], probe.StatePass, "")                     // files have slots of their own
+		want(t, v["late"], probe.StateUnknown, probe.ReasonTimeout) // all network slots are taken
+		time.Sleep(6 * time.Second)                                 // past the timeout of the hung probes
 		want(t, collect(t, c, time.Second, Selection{})["late"], probe.StatePass, "")
 		time.Sleep(2 * time.Hour)
 		c.Close()
 	})
 }
 
-// TestALookThatNeverComesBackHasAVerdict: its time over, who waits is let go, and nobody waits for it again until it has returned.
-func TestALookThatNeverComesBackHasAVerdict(t *testing.T) {
+// After the timeout of a hung probe its callers are released, and later callers do not wait for it until it returns.
+func TestWorkers_HungProbeHasAVerdict(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCollector(t, entry{category: "a", name: "hangs", probe: &fake{look: func(_ context.Context, n int) (probe.Result, error) {
+		c := newCollector(t, entry{category: "a", name: "hangs", probe: &fake{run: func(_ context.Context, n int) (probe.Result, error) {
 			if n == 1 {
 				time.Sleep(time.Hour)
 			}
@@ -280,7 +278,7 @@ func TestALookThatNeverComesBackHasAVerdict(t *testing.T) {
 			began := time.Now()
 			v := collect(t, c, time.Minute, Selection{})["hangs"]
 			want(t, v, probe.StateUnknown, probe.ReasonTimeout)
-			if took := time.Since(began); took > atMost || !strings.Contains(v.Detail, "does not come back") {
+			if took := time.Since(began); took > atMost || !strings.Contains(v.Detail, "did not return after its timeout of 5s") {
 				t.Errorf("after %v: %q; want at most %v", took, v.Detail, atMost)
 			}
 		}
@@ -290,14 +288,14 @@ func TestALookThatNeverComesBackHasAVerdict(t *testing.T) {
 	})
 }
 
-func TestBigFilesTakeNoSlotsOfSmallOnes(t *testing.T) {
+func TestLimits_BackgroundFilesUseNoFileSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var entries []entry
 		for i := range cap(NewLimits().files) {
-			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{look: takes(time.Hour)}, timeout: 2 * time.Hour,
+			entries = append(entries, entry{category: "a", name: string(rune('A' + i)), probe: &fake{run: takes(time.Hour)}, timeout: 2 * time.Hour,
 				kind: probe.Kind{Layer: probe.LayerDeclared, Background: true}})
 		}
-		entries = append(entries, entry{category: "b", name: "file", probe: &fake{look: pass}, kind: probe.Kind{Layer: probe.LayerDeclared}})
+		entries = append(entries, entry{category: "b", name: "file", probe: &fake{run: passes}, kind: probe.Kind{Layer: probe.LayerDeclared}})
 		c := newCollector(t, entries...)
 		defer c.Close()
 		collect(t, c, time.Second, Selection{Categories: []string{"a"}})
@@ -305,9 +303,9 @@ func TestBigFilesTakeNoSlotsOfSmallOnes(t *testing.T) {
 	})
 }
 
-func TestABackgroundLookDoesNotHoldUpAScrape(t *testing.T) {
+func TestCollect_WaitsOnlyBrieflyForBackgroundProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{look: takes(20 * time.Second)}
+		f := &fake{run: takes(20 * time.Second)}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Hour, timeout: time.Minute, kind: probe.Kind{Background: true}})
 		defer c.Close()
 		began := time.Now()
@@ -317,16 +315,16 @@ func TestABackgroundLookDoesNotHoldUpAScrape(t *testing.T) {
 		}
 		r := c.Collect(t.Context(), Selection{}, true)
 		want(t, r.Verdicts[0], probe.StatePass, "")
-		if n := f.looks.Load(); n != 1 {
-			t.Errorf("looked %d times", n)
+		if n := f.runs.Load(); n != 1 {
+			t.Errorf("ran %d times", n)
 		}
 	})
 }
 
-func TestAPanicIsUnknown(t *testing.T) {
+func TestCollect_PanicIsUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{look: func(context.Context, int) (probe.Result, error) { panic("a secret") }}
-		ok := &fake{look: pass}
+		f := &fake{run: func(context.Context, int) (probe.Result, error) { panic("a secret") }}
+		ok := &fake{run: passes}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f}, entry{category: "a", name: "y", probe: ok})
 		defer c.Close()
 		v := collect(t, c, time.Second, Selection{})
@@ -335,11 +333,11 @@ func TestAPanicIsUnknown(t *testing.T) {
 	})
 }
 
-func TestWhatSeveralProbesNeedIsReadOncePerPass(t *testing.T) {
+func TestCollect_SharedReadingHappensOncePerRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		type listKey struct{}
 		var reads atomic.Int32
-		shared := func(failFirst bool) probe.Probe {
+		shared := func() probe.Probe {
 			return probeFunc(func(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 				n, err := probe.Once(ctx, p, listKey{}, func(context.Context) (int, error) {
 					time.Sleep(time.Second)
@@ -351,17 +349,17 @@ func TestWhatSeveralProbesNeedIsReadOncePerPass(t *testing.T) {
 				return probe.Passed("read %d", n), nil
 			})
 		}
-		c := newCollector(t, entry{category: "a", name: "short", probe: shared(true), timeout: 500 * time.Millisecond}, entry{category: "a", name: "x", probe: shared(false)}, entry{category: "a", name: "y", probe: shared(false)})
+		c := newCollector(t, entry{category: "a", name: "short", probe: shared(), timeout: 500 * time.Millisecond}, entry{category: "a", name: "x", probe: shared()}, entry{category: "a", name: "y", probe: shared()})
 		defer c.Close()
 		v := collect(t, c, 5*time.Second, Selection{})
-		want(t, v["short"], probe.StateUnknown, probe.ReasonTimeout) // its time is over before; the reading goes on for the others
+		want(t, v["short"], probe.StateUnknown, probe.ReasonTimeout) // its timeout ends first; the reading continues for the others
 		want(t, v["x"], probe.StatePass, "")
 		want(t, v["y"], probe.StatePass, "")
 		if reads.Load() != 1 {
-			t.Errorf("read %d times in one pass", reads.Load())
+			t.Errorf("read %d times in one cycle", reads.Load())
 		}
 		if collect(t, c, 5*time.Second, Selection{}); reads.Load() != 2 {
-			t.Errorf("read %d times in two passes", reads.Load())
+			t.Errorf("read %d times in two cycles", reads.Load())
 		}
 	})
 }
@@ -374,9 +372,9 @@ type derivedFunc func(probe.Verdicts) probe.Result
 
 func (f derivedFunc) Judge(v probe.Verdicts) probe.Result { return f(v) }
 
-func TestDerivedItemsAreJudgedFromTheOthers(t *testing.T) {
+func TestCollect_JudgesDerivedItemsFromTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		bad := &fake{look: func(context.Context, int) (probe.Result, error) { return probe.Failed(probe.ReasonMissing, "no"), nil }}
+		bad := &fake{run: func(context.Context, int) (probe.Result, error) { return probe.Failed(probe.ReasonMissing, "no"), nil }}
 		sum := derivedFunc(func(v probe.Verdicts) probe.Result {
 			for _, it := range v.Items {
 				if it.State == probe.StateFail {
@@ -388,7 +386,7 @@ func TestDerivedItemsAreJudgedFromTheOthers(t *testing.T) {
 		broken := derivedFunc(func(probe.Verdicts) probe.Result { panic("a secret") })
 		c := newCollector(t, entry{category: "sum", name: "sum", derived: sum}, entry{category: "sum", name: "broken", derived: broken}, entry{category: "a", name: "x", probe: bad})
 		defer c.Close()
-		v := collect(t, c, time.Second, Selection{Categories: []string{"sum"}}) // needs the others although they were not asked for
+		v := collect(t, c, time.Second, Selection{Categories: []string{"sum"}}) // runs the others although they are not selected
 		want(t, v["sum"], probe.StateFail, probe.ReasonBlocked)
 		want(t, v["broken"], probe.StateUnknown, probe.ReasonError)
 		if v["sum"].Detail != "a/x" || len(v) != 2 {
@@ -397,9 +395,9 @@ func TestDerivedItemsAreJudgedFromTheOthers(t *testing.T) {
 	})
 }
 
-func TestCloseEndsWhatRuns(t *testing.T) {
+func TestClose_CancelsRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{look: takes(time.Hour)}
+		f := &fake{run: takes(time.Hour)}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f, timeout: 2 * time.Hour})
 		collect(t, c, time.Second, Selection{})
 		began := time.Now()
@@ -408,18 +406,18 @@ func TestCloseEndsWhatRuns(t *testing.T) {
 			t.Errorf("Close took %v", took)
 		}
 		want(t, collect(t, c, time.Second, Selection{})["x"], probe.StateUnknown, probe.ReasonTimeout)
-		if f.looks.Load() != 1 {
-			t.Error("a look was started after Close")
+		if f.runs.Load() != 1 {
+			t.Error("a run was started after Close")
 		}
 	})
 }
 
-func TestAReloadInheritsWhatIsWrittenAsBefore(t *testing.T) {
+func TestInherit_CopiesUnchangedProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		same, changed := &fake{look: pass}, &fake{look: pass}
+		same, changed := &fake{run: passes}, &fake{run: passes}
 		make_ := func(digest string) *Collector {
 			c := newCollector(t, entry{category: "a", name: "same", probe: same, maxAge: time.Hour}, entry{category: "a", name: "changed", probe: changed, maxAge: time.Hour})
-			c.looks[0].probe.Digest, c.looks[1].probe.Digest = "x", digest
+			c.probes[0].probe.Digest, c.probes[1].probe.Digest = "x", digest
 			return c
 		}
 		old := make_("one")
@@ -429,25 +427,25 @@ func TestAReloadInheritsWhatIsWrittenAsBefore(t *testing.T) {
 		c.Inherit(old)
 		old.Close()
 		collect(t, c, time.Second, Selection{})
-		if same.looks.Load() != 1 || changed.looks.Load() != 2 {
-			t.Errorf("looked %d and %d times", same.looks.Load(), changed.looks.Load())
+		if same.runs.Load() != 1 || changed.runs.Load() != 2 {
+			t.Errorf("ran %d and %d times", same.runs.Load(), changed.runs.Load())
 		}
 	})
 }
 
-func TestErrorsAreClassified(t *testing.T) {
+func TestCollect_ClassifiesErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		of := func(err error) probe.Probe {
-			return &fake{look: func(context.Context, int) (probe.Result, error) { return probe.Result{}, err }}
+			return &fake{run: func(context.Context, int) (probe.Result, error) { return probe.Result{}, err }}
 		}
 		c := newCollector(t, entry{category: "a", name: "skip", probe: of(probe.Skip("deployment.redis.addr", "no address"))},
 			entry{category: "a", name: "plain", probe: of(errors.New("odd"))}, entry{category: "a", name: "zero", probe: of(nil)},
 			entry{category: "a", name: "release", probe: of(probe.SkipRelease())})
 		defer c.Close()
 		v := collect(t, c, time.Second, Selection{})
-		want(t, v["skip"], probe.StateUnknown, probe.ReasonNotConfigured) // required, and nobody answered
+		want(t, v["skip"], probe.StateUnknown, probe.ReasonNotConfigured) // required, and no probe could check it
 		want(t, v["plain"], probe.StateUnknown, probe.ReasonError)
-		want(t, v["zero"], probe.StateUnknown, probe.ReasonError) // no verdict at all is no pass
+		want(t, v["zero"], probe.StateUnknown, probe.ReasonError) // no verdict is an error, not a pass
 		want(t, v["release"], probe.StateSkip, probe.ReasonNoRelease)
 		if r := v["skip"].Remedies; len(r) != 1 || r[0] != "deployment.redis.addr" {
 			t.Errorf("remedies %v", r)
@@ -455,9 +453,9 @@ func TestErrorsAreClassified(t *testing.T) {
 	})
 }
 
-func TestALongLookTellsHowFarItIs(t *testing.T) {
+func TestCollect_ShowsProgressOfALongRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := &fake{look: func(ctx context.Context, _ int) (probe.Result, error) {
+		f := &fake{run: func(ctx context.Context, _ int) (probe.Result, error) {
 			probe.TellProgress(ctx, probe.Progress{Done: 3, What: "files"})
 			time.Sleep(2 * time.Minute)
 			probe.TellProgress(ctx, probe.Progress{Done: 12340, Most: 56000, What: "commits read"})
@@ -466,33 +464,33 @@ func TestALongLookTellsHowFarItIs(t *testing.T) {
 		}}
 		c := newCollector(t, entry{category: "a", name: "x", probe: f, maxAge: time.Hour, timeout: 10 * time.Minute, kind: probe.Kind{Background: true}})
 		defer c.Close()
-		told := func(state probe.State, reason probe.Reason, detail, running string) {
+		expect := func(state probe.State, reason probe.Reason, detail, running string) {
 			t.Helper()
 			v := collect(t, c, 10*time.Second, Selection{})["x"]
 			want(t, v, state, reason)
 			if v.Detail != detail {
-				t.Errorf("the detail is %q, want %q", v.Detail, detail)
+				t.Errorf("detail %q, want %q", v.Detail, detail)
 			}
-			if _, far := c.Running(); far != running {
-				t.Errorf("under way %q, want %q", far, running)
+			if _, progress := c.Running(); progress != running {
+				t.Errorf("running %q, want %q", progress, running)
 			}
 		}
-		told(probe.StateUnknown, probe.ReasonInProgress, "the first look has not ended yet: 3 files, since 0s", "a/x: 3 files, since 0s")
+		expect(probe.StateUnknown, probe.ReasonInProgress, "the first run has not finished: 3 files, since 0s", "a/x: 3 files, since 0s")
 		time.Sleep(2*time.Minute + time.Second)
-		told(probe.StateUnknown, probe.ReasonInProgress, "the first look has not ended yet: 12,340 of at most 56,000 commits read, since 2m1s",
+		expect(probe.StateUnknown, probe.ReasonInProgress, "the first run has not finished: 12,340 of at most 56,000 commits read, since 2m1s",
 			"a/x: 12,340 of at most 56,000 commits read, since 2m1s")
 		time.Sleep(time.Minute)
-		told(probe.StatePass, "", "seen", "")
-		// The verdict before stands while another look goes on.
+		expect(probe.StatePass, "", "seen", "")
+		// The last verdict stands during the next run.
 		time.Sleep(time.Hour)
-		told(probe.StatePass, "", "seen; looking again: 3 files, since 0s", "a/x: 3 files, since 0s")
+		expect(probe.StatePass, "", "seen; running again: 3 files, since 0s", "a/x: 3 files, since 0s")
 		time.Sleep(10 * time.Minute)
-		told(probe.StatePass, "", "seen", "")
+		expect(probe.StatePass, "", "seen", "")
 	})
 }
 
-// BenchmarkPass is what the engine itself costs: looks that have nothing to do, live and out of memory.
-func BenchmarkPass(b *testing.B) {
+// BenchmarkCollect measures the engine itself: probes that do nothing, run each time or reused.
+func BenchmarkCollect(b *testing.B) {
 	for _, maxAge := range []time.Duration{0, time.Hour} {
 		for _, n := range []int{75, 750, 7500} {
 			b.Run(fmt.Sprintf("max_age=%v/items=%d", maxAge, n), func(b *testing.B) {

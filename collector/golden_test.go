@@ -17,13 +17,13 @@ import (
 )
 
 // The golden scrape is the metrics contract by example: a small report with every state, waivers, measured values and releases.
-// `go test ./collector -run Golden -update` writes it anew; the difference is then for a person to read.
+// `go test ./collector -run Golden -update` rewrites it; a person reads the difference.
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "rewrite the golden files")
 
 const golden = "testdata/golden.prom"
 
-// entryOf is one item of the fixed report with what its probes found.
+// entryOf is one item of the fixed report and the results of its probes.
 type entryOf struct {
 	category, name, severity, scope string
 	optional                        bool
@@ -32,14 +32,14 @@ type entryOf struct {
 	results                         []probe.Result
 }
 
-// fixedReport is a report that holds one of everything, judged by the real rules at a fixed time.
+// fixedReport is a report with one of everything, judged by the real rules at a fixed time.
 func fixedReport(sel func(*checklist.Checklist) Selection) *Report {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 500e6, time.UTC)
 	waiver := func(ends time.Time) *checklist.Waiver {
-		return &checklist.Waiver{Reason: "free text that no label holds", By: "ops", Expires: ends}
+		return &checklist.Waiver{Reason: "free text, not for labels", By: "ops", Expires: ends}
 	}
 	found := func(state probe.State, reason probe.Reason, samples ...probe.Sample) probe.Result {
-		return probe.Result{State: state, Reason: reason, Detail: "a detail that no label holds", Samples: samples}
+		return probe.Result{State: state, Reason: reason, Detail: "a detail, not for labels", Samples: samples}
 	}
 	list := &checklist.Checklist{Name: "golden"}
 	var verdicts []checklist.Verdict
@@ -49,7 +49,7 @@ func fixedReport(sel func(*checklist.Checklist) Selection) *Report {
 		{category: "security", name: "passing", severity: checklist.Critical, results: []probe.Result{
 			found(probe.StatePass, "", probe.CertificateNotAfter.Of(1.8e9, "file"), probe.CertificateNotAfter.Of(1.8e9+0.25, "endpoint"),
 				probe.CertificateNotAfter.Of(1, "file"),                 // measured twice: the first counts
-				probe.CertificateNotAfter.Of(1),                         // without its label: dropped
+				probe.CertificateNotAfter.Of(1),                         // no label: dropped
 				probe.Sample{Value: undeclared, Number: 1},              // not declared by its kind: dropped
 				probe.Sample{Value: probe.TrafficWeight, Number: 0.25}), // declared by another kind: dropped
 			found(probe.StateSkip, probe.ReasonNotConfigured)}},
@@ -61,7 +61,7 @@ func fixedReport(sel func(*checklist.Checklist) Selection) *Report {
 		{category: "backup", name: "waiting", severity: checklist.Critical, scope: checklist.Release, results: []probe.Result{found(probe.StatePending, probe.ReasonInProgress)}},
 		{category: "backup", name: "unseen", severity: checklist.Critical, results: []probe.Result{found(probe.StateUnknown, probe.ReasonTimeout)}},
 		{category: "backup", name: "nothing_configured", severity: checklist.Warning, optional: true, results: []probe.Result{found(probe.StateSkip, probe.ReasonNotConfigured)}},
-		{category: "backup", name: "switched_off", severity: checklist.Warning, disabled: "a reason that no label holds", results: []probe.Result{found(probe.StateSkip, probe.ReasonDisabled)}},
+		{category: "backup", name: "switched_off", severity: checklist.Warning, disabled: "a reason, not for labels", results: []probe.Result{found(probe.StateSkip, probe.ReasonDisabled)}},
 		{category: "documents", name: "passing_waiver_lapsed", severity: checklist.Info, optional: true, waiver: waiver(now.Add(-time.Second)), results: []probe.Result{found(probe.StatePass, "")}},
 		{category: "documents", name: "fine", severity: checklist.Warning, results: []probe.Result{found(probe.StatePass, "")}},
 	} {
@@ -91,7 +91,7 @@ func fixedReport(sel func(*checklist.Checklist) Selection) *Report {
 			r.Verdicts = append(r.Verdicts, v)
 		}
 	}
-	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.5.0", Commit: "0a1b2c3"}, By: "a name that no label holds"}, Since: now.Add(-time.Hour)}
+	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.5.0", Commit: "0a1b2c3"}, By: "a name, not for labels"}, Since: now.Add(-time.Hour)}
 	r.Recorded = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.4.0", Commit: "d4e5f60"}}, Since: now.Add(-30 * 24 * time.Hour)}
 	return r
 }
@@ -115,7 +115,7 @@ func render(t *testing.T, g prometheus.Gatherer) string {
 }
 
 func TestGoldenScrape(t *testing.T) {
-	// Gatherers sort the samples as the registry behind /metrics does, and refuse what is inconsistent.
+	// Gatherers sort the samples as a registry does, and refuse inconsistent ones.
 	sorted := prometheus.Gatherers{fixedReport(everything)}
 	if *update {
 		if err := os.WriteFile(golden, []byte(render(t, sorted)), 0o644); err != nil {
@@ -135,20 +135,20 @@ func TestGoldenScrape(t *testing.T) {
 	}
 }
 
-// TestGoldenScrapeIsStable renders the same report again and again: nothing hangs on the order of a map.
-func TestGoldenScrapeIsStable(t *testing.T) {
+// Nothing depends on the order of a map.
+func TestGoldenScrape_IsStable(t *testing.T) {
 	first := render(t, fixedReport(everything))
 	for range 50 {
 		if again := render(t, fixedReport(everything)); again != first {
-			t.Fatalf("rendered once\n%s\nand again\n%s", first, again)
+			t.Fatalf("first\n%s\nthen\n%s", first, again)
 		}
 	}
 }
 
-// TestADisabledItemHasNoProbesToLookAt: a probe that is switched off with its item is neither ok nor not.
-func TestADisabledItemHasNoProbesToLookAt(t *testing.T) {
-	looked := &fake{look: pass}
-	c := newCollector(t, entry{category: "a", name: "looked", probe: looked}, entry{category: "a", name: "derived", derived: always{}})
+// A probe that is disabled with its item is neither ok nor failing.
+func TestGoldenScrape_DisabledItemRunsNoProbes(t *testing.T) {
+	f := &fake{run: passes}
+	c := newCollector(t, entry{category: "a", name: "x", probe: f}, entry{category: "a", name: "derived", derived: always{}})
 	defer c.Close()
 	for _, it := range c.list.Items() {
 		it.Disabled = "not used here"
@@ -161,10 +161,10 @@ func TestADisabledItemHasNoProbesToLookAt(t *testing.T) {
 		}
 	}
 	if text := render(t, r); strings.Contains(text, "catalyst_probe_ok{") || strings.Contains(text, "catalyst_check_ok{") {
-		t.Errorf("a disabled item is ok or not:\n%s", text)
+		t.Errorf("a disabled item is ok or failing:\n%s", text)
 	}
-	if n := looked.looks.Load(); n != 0 {
-		t.Errorf("looked %d times", n)
+	if n := f.runs.Load(); n != 0 {
+		t.Errorf("ran %d times", n)
 	}
 }
 
@@ -173,15 +173,15 @@ type always struct{}
 
 func (always) Judge(probe.Verdicts) probe.Result { return probe.Passed("seen") }
 
-// TestGoldenScrapeFiltered: what is left out must not count as ready.
-func TestGoldenScrapeFiltered(t *testing.T) {
+// Items that are left out must not count as ready.
+func TestGoldenScrape_Filtered(t *testing.T) {
 	filters := map[string]func(*checklist.Checklist) Selection{
 		"by category": func(*checklist.Checklist) Selection { return Selection{Categories: []string{"documents"}} },
 		"by item": func(l *checklist.Checklist) Selection {
 			return Selection{Items: []*checklist.Item{l.Categories[2].Items[1]}}
 		},
 	}
-	wanted := map[string]int{"by category": 2, "by item": 1}
+	wantItems := map[string]int{"by category": 2, "by item": 1}
 	for name, sel := range filters {
 		families, err := fixedReport(sel).Gather()
 		if err != nil {
@@ -196,7 +196,7 @@ func TestGoldenScrapeFiltered(t *testing.T) {
 				t.Errorf("%s: %s is in a filtered scrape", name, never)
 			}
 		}
-		if has["catalyst_check_ok"] != wanted[name] || has["catalyst_checks"] != 6 {
+		if has["catalyst_check_ok"] != wantItems[name] || has["catalyst_checks"] != 6 {
 			t.Errorf("%s: %v", name, has)
 		}
 	}

@@ -1,88 +1,120 @@
 package collector
 
 import (
+	"bytes"
+	"cmp"
+	"maps"
 	"slices"
 	"strconv"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// This file is the metrics contract: names, help and labels of what a report is exposed as. Everything is a gauge. Labels hold names of the
-// checklist and words of closed lists, never free text and never a value of the checked system.
-
-// Family declares a metric family of a report.
-type Family struct {
-	Name   string
-	Help   string
-	Labels []string
-}
+// This file is the metrics contract: names, help and labels of the samples of a report. Everything is a gauge. Labels
+// hold names of the checklist and words of closed lists, never free text and never a value of the checked system.
 
 func item(more ...string) []string { return append([]string{"category", "item"}, more...) }
 
 // Families lists the metric families of a report, measured values last.
-func Families() []Family {
+func Families() []textformat.Family {
 	f := reportFamilies()
 	for _, v := range probe.Values() {
-		f = append(f, Family{v.Name, v.Help, item(append([]string{"probe"}, v.Labels...)...)})
+		f = append(f, textformat.Family{Name: v.Name, Help: v.Help, Labels: item(append([]string{"probe"}, v.Labels...)...)})
 	}
 	return f
 }
 
 // reportFamilies are those of every report, whatever its probes measure.
-func reportFamilies() []Family {
-	return []Family{
-		{"catalyst_check_ok", "Whether the item holds: 1 for pass, warn and pending, 0 for fail and unknown; absent when skipped.", item()},
-		{"catalyst_check_state", "The item's current state and its reason; 1 for the current state only.", item("state", "reason")},
-		{"catalyst_check_info", "What the item is, as the checklist says.", item("title", "severity", "required", "scope")},
-		{"catalyst_check_waived", "Whether an active waiver lets the item be as it is.", item()},
-		{"catalyst_waiver_expiry_timestamp_seconds", "End of the item's waiver, also when it is over.", item()},
-		{"catalyst_waiver_unused", "Whether the item's waiver is not needed: the item is ok without it.", item()},
-		{"catalyst_check_duration_seconds", "Time that the last looks of the item's probes took.", item()},
-		{"catalyst_check_last_run_timestamp_seconds", "End of the newest look at the item.", item()},
-		{"catalyst_probe_ok", "Whether the probe holds: 1 for pass, warn and pending, 0 for fail and unknown; absent when it had nothing to look at.", item("probe")},
-		{"catalyst_checks", "Number of items by category and state.", []string{"category", "state"}},
-		{"catalyst_category_ready", "Whether every required item of the category is ok or waived.", []string{"category"}},
-		{"catalyst_gate_ready", "Whether every required item of the gate is ok or waived, and none pending.", []string{"gate"}},
-		{"catalyst_release_info", "The planned and the recorded release.", []string{"version", "commit", "phase"}},
-		{"catalyst_release_timestamp_seconds", "When the release was planned, and when the one in force was recorded.", []string{"phase"}},
-		{"catalyst_ready", "Whether every required standing item is ok or waived.", nil},
-		{"catalyst_checklist_document_unmatched", "Number of items of the configured checklist document (deployment.documents.checklist) that no probe covers.", nil},
+func reportFamilies() []textformat.Family {
+	return []textformat.Family{
+		{Name: "catalyst_check_ok", Labels: item(),
+			Help: "Whether the item holds: 1 for pass, warn and pending, 0 for fail and unknown; absent for skip."},
+		{Name: "catalyst_check_state", Labels: item("state", "reason"),
+			Help: "Current state of the item and its reason; 1 for the current state only."},
+		{Name: "catalyst_check_info", Labels: item("title", "severity", "required", "scope"),
+			Help: "Description of the item from the checklist; always 1."},
+		{Name: "catalyst_check_waived", Labels: item(),
+			Help: "Whether the item has an active waiver."},
+		{Name: "catalyst_waiver_expiry_timestamp_seconds", Labels: item(),
+			Help: "When the waiver of the item expires or expired."},
+		{Name: "catalyst_waiver_unused", Labels: item(),
+			Help: "Whether the waiver of the item is not needed: the item is ok without it."},
+		{Name: "catalyst_check_duration_seconds", Labels: item(),
+			Help: "Duration of the last runs of all probes of the item."},
+		{Name: "catalyst_check_last_run_timestamp_seconds", Labels: item(),
+			Help: "When the latest probe run of the item ended."},
+		{Name: "catalyst_probe_ok", Labels: item("probe"),
+			Help: "Whether the probe holds: 1 for pass, warn and pending, 0 for fail and unknown; absent for skip."},
+		{Name: "catalyst_checks", Labels: []string{"category", "state"},
+			Help: "Number of items by category and state."},
+		{Name: "catalyst_category_ready", Labels: []string{"category"},
+			Help: "Whether every required item of the category is ok or waived."},
+		{Name: "catalyst_gate_ready", Labels: []string{"gate"},
+			Help: "Whether every required item of the gate is ok or waived, and none is pending."},
+		{Name: "catalyst_release_info", Labels: []string{"version", "commit", "phase"},
+			Help: "The planned and the recorded release; always 1."},
+		{Name: "catalyst_release_timestamp_seconds", Labels: []string{"phase"},
+			Help: "When the planned release was planned and the recorded release was recorded."},
+		{Name: "catalyst_ready",
+			Help: "Whether every required standing item is ok or waived."},
+		{Name: "catalyst_checklist_document_unmatched",
+			Help: "Number of items of the configured checklist document (deployment.documents.checklist) that no probe covers."},
 	}
 }
 
-// Gather renders the report as metric families, sorted by name. It implements prometheus.Gatherer.
-func (r *Report) Gather() ([]*dto.MetricFamily, error) {
-	x := newExposition()
-	r.samples(x.add)
-	return x.families(), nil
+// NewWriter returns a writer for reports.
+func NewWriter() *textformat.Writer { return textformat.NewWriter(Families()) }
+
+// Text writes the report. The blocks are sorted by name and valid until the next use of w.
+func (r *Report) Text(w *textformat.Writer, openMetrics bool) []textformat.Block {
+	w.Reset(openMetrics)
+	r.samples(w.Add)
+	return w.Blocks()
 }
 
-// adder takes one sample: the name of a declared family, the number, and the labels in the order of the declaration. It does not keep the labels.
-type adder func(name string, number float64, labels ...string)
+// Gather returns the report as metric families, sorted by name, for formats that are not text. It implements
+// prometheus.Gatherer.
+func (r *Report) Gather() ([]*dto.MetricFamily, error) {
+	var text bytes.Buffer
+	for _, b := range r.Text(NewWriter(), false) {
+		text.Write(b.Text)
+	}
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	byName, err := parser.TextToMetricFamilies(&text)
+	families := slices.Collect(maps.Values(byName))
+	slices.SortFunc(families, func(a, b *dto.MetricFamily) int { return cmp.Compare(a.GetName(), b.GetName()) })
+	return families, err
+}
 
-// samples gives away everything that the report is exposed as.
+// adder takes one sample, see textformat.Writer.Add.
+type adder func(name string, value float64, labels ...string)
+
+// samples lists all samples of the report.
 func (r *Report) samples(add adder) {
-	labels := make([]string, 0, 16) // room for those of one sample
+	labels := make([]string, 0, 16) // reused by all verdicts
 	for i := range r.Verdicts {
 		add.verdict(&r.Verdicts[i], labels)
 	}
 	for verdicts := r.Verdicts; len(verdicts) > 0; {
-		var of []checklist.Verdict
-		of, verdicts = firstCategory(verdicts)
+		var category []checklist.Verdict
+		category, verdicts = firstCategory(verdicts)
 		count := map[probe.State]int{}
-		for i := range of {
-			count[of[i].State]++
+		for i := range category {
+			count[category[i].State]++
 		}
 		for _, s := range probe.States() {
-			add("catalyst_checks", float64(count[s]), of[0].Category, s.String())
+			add("catalyst_checks", float64(count[s]), category[0].Category, s.String())
 		}
 		if r.Selection.All() {
-			add("catalyst_category_ready", truth(checklist.ReadyAll(of, false).Ready), of[0].Category)
+			add("catalyst_category_ready", boolean(checklist.ReadyAll(category, false).Ready), category[0].Category)
 		}
 	}
 	add.release("planned", r.Planned)
@@ -91,24 +123,24 @@ func (r *Report) samples(add adder) {
 		add("catalyst_checklist_document_unmatched", float64(*r.Unmatched))
 	}
 	if r.Selection.All() {
-		add("catalyst_ready", truth(r.Ready().Ready))
+		add("catalyst_ready", boolean(r.Ready().Ready))
 		for _, g := range r.Checklist.Gates {
-			add("catalyst_gate_ready", truth(r.Gate(g).Ready), g.Name)
+			add("catalyst_gate_ready", boolean(r.Gate(g).Ready), g.Name)
 		}
 	}
 }
 
-func (add adder) verdict(v *checklist.Verdict, room []string) {
-	of := append(room[:0], v.Category, v.Name)
+func (add adder) verdict(v *checklist.Verdict, buffer []string) {
+	of := append(buffer[:0], v.Category, v.Name)
 	add("catalyst_check_state", 1, append(of, v.State.String(), string(v.Reason))...)
 	add("catalyst_check_info", 1, append(of, v.Title, v.Severity, strconv.FormatBool(v.Required), v.Scope)...)
-	add("catalyst_check_waived", truth(v.Waived), of...)
+	add("catalyst_check_waived", boolean(v.Waived), of...)
 	if v.Waiver != nil {
 		add("catalyst_waiver_expiry_timestamp_seconds", seconds(v.Waiver.Expires), of...)
-		add("catalyst_waiver_unused", truth(v.Waived && v.State.OK()), of...)
+		add("catalyst_waiver_unused", boolean(v.Waived && v.State.OK()), of...)
 	}
 	if v.State.Answered() {
-		add("catalyst_check_ok", truth(v.State.OK()), of...)
+		add("catalyst_check_ok", boolean(v.State.OK()), of...)
 	}
 	if !v.LastRun.IsZero() {
 		add("catalyst_check_duration_seconds", v.Duration.Seconds(), of...)
@@ -116,15 +148,21 @@ func (add adder) verdict(v *checklist.Verdict, room []string) {
 	}
 	for _, o := range v.Outcomes {
 		if o.Result.State.Answered() {
-			add("catalyst_probe_ok", truth(o.Result.State.OK()), append(of, o.Probe.Name)...)
+			add("catalyst_probe_ok", boolean(o.Result.State.OK()), append(of, o.Probe.Name)...)
 		}
-		for _, s := range o.Result.Samples {
-			// A kind may only measure what it declares; the conformance test of the kinds keeps to that.
-			if slices.Contains(o.Probe.Kind.Values, s.Value) && len(s.Labels) == len(s.Value.Labels) {
+		for n, s := range o.Result.Samples {
+			// The conformance test of the kinds ensures that a kind declares what it measures.
+			declared := slices.Contains(o.Probe.Kind.Values, s.Value) && len(s.Labels) == len(s.Value.Labels)
+			if declared && !repeats(o.Result.Samples[:n], s) {
 				add(s.Value.Name, s.Number, append(append(of, o.Probe.Name), s.Labels...)...)
 			}
 		}
 	}
+}
+
+// repeats reports whether an earlier sample has the same series: the first one counts.
+func repeats(earlier []probe.Sample, s probe.Sample) bool {
+	return slices.ContainsFunc(earlier, func(e probe.Sample) bool { return e.Value == s.Value && slices.Equal(e.Labels, s.Labels) })
 }
 
 func (add adder) release(phase string, r *attest.Release) {
@@ -135,7 +173,7 @@ func (add adder) release(phase string, r *attest.Release) {
 	add("catalyst_release_timestamp_seconds", seconds(r.Since), phase)
 }
 
-func truth(b bool) float64 {
+func boolean(b bool) float64 {
 	if b {
 		return 1
 	}

@@ -38,7 +38,7 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.names()), http.StatusNotFound)
 		return
 	}
-	ctx, cancel := s.deadline(r)
+	ctx, cancel := s.withTimeout(r)
 	defer cancel()
 	page := newBoard(t.collector.Collect(ctx, collector.Selection{}, false), r.URL.Query())
 	page.Target, page.Environment, page.Metrics = t.name, t.deploy.Environment, s.flags.telemetryPath

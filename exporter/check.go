@@ -8,8 +8,6 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -179,7 +177,7 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 	case "junit":
 		return encodeJUnit(r)
 	case "prometheus":
-		return exposeText(r)
+		return exposeText(r), nil
 	}
 	var b bytes.Buffer
 	if f.format == "markdown" {
@@ -191,22 +189,12 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 }
 
 // exposeText renders a report in the Prometheus text format.
-func exposeText(r *collector.Report) ([]byte, error) {
-	families, err := r.Gather()
-	if err != nil {
-		return nil, err
-	}
-	return encodeFamilies(families)
-}
-
-func encodeFamilies(families []*dto.MetricFamily) ([]byte, error) {
+func exposeText(r *collector.Report) []byte {
 	var b bytes.Buffer
-	for _, f := range families {
-		if _, err := expfmt.MetricFamilyToText(&b, f); err != nil {
-			return nil, err
-		}
+	for _, block := range r.Text(collector.NewWriter(), false) {
+		b.Write(block.Text)
 	}
-	return b.Bytes(), nil
+	return b.Bytes()
 }
 
 // progress shows the number of running probes and their progress on a terminal, until the returned function is called.

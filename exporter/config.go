@@ -42,7 +42,7 @@ type target struct {
 	deploy    *deployment.Deployment
 	digest    string // of its settings
 	freezing  freezing
-	kept      *kept // cache of its metrics page; nil disables caching
+	pageCache *pageCache // nil disables caching
 }
 
 // setup is a loaded configuration.
@@ -131,14 +131,13 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		}
 		deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 		deps.Now, deps.Trust = a.Now, c.Attestations
-		looking := collector.New(list, d, deps, limits)
-		var pages *kept
+		t := &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name]}
 		if len(settings) < manyTargets {
-			pages = newKept()
+			t.pageCache = newPageCache()
 		} else {
-			looking.KeepLittle()
+			t.collector.DisableCaching()
 		}
-		s.targets = append(s.targets, &target{name: set.Name, collector: looking, deploy: d, digest: digests[set.Name], kept: pages})
+		s.targets = append(s.targets, t)
 	}
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -130,7 +131,7 @@ Series have no deployment and environment labels: the scrape configuration (or `
 	for _, v := range probe.Values() {
 		measured[v.Name] = true
 	}
-	row := func(f collector.Family) []string {
+	row := func(f textformat.Family) []string {
 		return []string{code(f.Name), code(strings.Join(f.Labels, ", ")), f.Help}
 	}
 	var verdicts, values [][]string
@@ -160,7 +161,7 @@ Series have no deployment and environment labels: the scrape configuration (or `
 		for _, l := range f.GetMetric()[0].GetLabel() {
 			labels = append(labels, l.GetName())
 		}
-		own = append(own, row(collector.Family{Name: f.GetName(), Help: f.GetHelp(), Labels: labels}))
+		own = append(own, row(textformat.Family{Name: f.GetName(), Help: f.GetHelp(), Labels: labels}))
 	}
 	p.table(head, append(own, []string{"`go_*`, `process_*`", "", "The Go runtime and the process, as exposed by client_golang, without the traffic of the network namespace (process_network_*)."}))
 	return nil

@@ -6,32 +6,34 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// How much garbage there may be before it is collected, unless GOGC says so. The memory that a process must be given is the most that it ever takes.
+// The memory that a process must be given is its peak. GOGC, if set, overrides everything in this file.
 
-// In percent of the memory in use.
+// GOGC values.
 const (
-	usualGarbage = 100 // Go's default
-	// littleGarbage takes a few more percent of the CPU. It is for loading, since most of what loading makes is needed only once, and for manyTargets.
-	littleGarbage = usualGarbage / 6
+	defaultGC = 100 // Go's default
+	// frugalGC costs a few percent of CPU. It is for loading, which needs most of what it allocates only once, and for
+	// manyTargets.
+	frugalGC = defaultGC / 6
 )
 
-// letLie sets how much garbage there may be.
-func (a *app) letLie(percent int) {
+// setGCPercent sets GOGC.
+func (a *app) setGCPercent(percent int) {
 	if _, set := a.Getenv("GOGC"); !set {
 		debug.SetGCPercent(percent)
 	}
 }
 
-// loadToStay is load for a process that stays. Before is the configuration at work, which stays there when the new one is bad; nil for none.
-func (a *app) loadToStay(limits *collector.Limits, before *setup) (*setup, error) {
-	a.letLie(littleGarbage)
+// loadForServe is load with a lower GOGC meanwhile. Current is the configuration that stays in use when the new one is
+// bad; nil for none.
+func (a *app) loadForServe(limits *collector.Limits, current *setup) (*setup, error) {
+	a.setGCPercent(frugalGC)
 	next, err := a.load(limits)
-	atWork := next
+	inUse := next
 	if err != nil {
-		atWork = before
+		inUse = current
 	}
-	if atWork == nil || len(atWork.targets) < manyTargets {
-		a.letLie(usualGarbage)
+	if inUse == nil || len(inUse.targets) < manyTargets {
+		a.setGCPercent(defaultGC)
 	}
 	return next, err
 }

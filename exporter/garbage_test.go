@@ -11,11 +11,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// TestLittleGarbageLiesAboutWhileLoading: and afterwards only where there are many targets, also when a new configuration is bad. GOGC wins.
-// Not parallel: what it looks at is the process's.
-func TestLittleGarbageLiesAboutWhileLoading(t *testing.T) {
+// GOGC is low during loading, and afterwards only with many targets, also when a new configuration is bad. The
+// environment variable overrides that. Not parallel: the setting belongs to the process.
+func TestLoadForServe_LowersGOGC(t *testing.T) {
 	percent := func() int {
-		now := debug.SetGCPercent(usualGarbage) // to read it is to set it
+		now := debug.SetGCPercent(defaultGC) // reading it requires setting it
 		debug.SetGCPercent(now)
 		return now
 	}
@@ -34,11 +34,11 @@ func TestLittleGarbageLiesAboutWhileLoading(t *testing.T) {
 		first, second  string
 		loading, after int
 	}{
-		{"few targets", "", few, few, littleGarbage, usualGarbage},
-		{"many targets", "", few, many, littleGarbage, littleGarbage},
-		{"few after many", "", many, few, littleGarbage, usualGarbage},
-		{"a bad one after few", "", few, bad, littleGarbage, usualGarbage},
-		{"a bad one after many", "", many, bad, littleGarbage, littleGarbage},
+		{"few targets", "", few, few, frugalGC, defaultGC},
+		{"many targets", "", few, many, frugalGC, frugalGC},
+		{"few after many", "", many, few, frugalGC, defaultGC},
+		{"a bad one after few", "", few, bad, frugalGC, defaultGC},
+		{"a bad one after many", "", many, bad, frugalGC, frugalGC},
 		{"GOGC", "77", many, many, other, other},
 	} {
 		t.Run(run.name, func(t *testing.T) {
@@ -48,7 +48,7 @@ func TestLittleGarbageLiesAboutWhileLoading(t *testing.T) {
 				switch name {
 				case "GOGC":
 					return run.gogc, run.gogc != ""
-				case "ROOT": // asked for by the configuration
+				case "ROOT": // the configuration refers to it
 					loading = percent()
 					return root, true
 				}
@@ -56,13 +56,13 @@ func TestLittleGarbageLiesAboutWhileLoading(t *testing.T) {
 			}
 			a := &app{System: System{Getenv: getenv, Now: time.Now}, log: slog.New(slog.DiscardHandler), configFile: run.first}
 			limits := collector.NewLimits()
-			first, err := a.loadToStay(limits, nil)
+			first, err := a.loadForServe(limits, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer first.Close()
 			loading, a.configFile = 0, run.second
-			second, err := a.loadToStay(limits, first)
+			second, err := a.loadForServe(limits, first)
 			if isBad := strings.HasPrefix(run.name, "a bad one"); (err != nil) != isBad {
 				t.Fatal(err)
 			}
@@ -70,7 +70,7 @@ func TestLittleGarbageLiesAboutWhileLoading(t *testing.T) {
 				defer second.Close()
 			}
 			if loading != run.loading || percent() != run.after {
-				t.Errorf("%d percent while it is loaded and %d afterwards, want %d and %d", loading, percent(), run.loading, run.after)
+				t.Errorf("GOGC is %d during loading and %d afterwards, want %d and %d", loading, percent(), run.loading, run.after)
 			}
 		})
 	}

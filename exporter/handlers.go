@@ -16,7 +16,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// handler is the HTTP side. It answers GET and HEAD only, except for reloading, and reads nothing of a request but its path, its query and one header.
+// handler is the HTTP side. It serves GET and HEAD only, except for reloading, and reads nothing of a request but its
+// path, its query and the headers about timeout and format.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.board)
@@ -25,7 +26,7 @@ func (s *server) handler() http.Handler {
 	mux.HandleFunc("GET /sd", s.discovery)
 	mux.HandleFunc("GET /api/v1/checks", s.checks)
 	mux.HandleFunc("GET /api/v1/ready", s.ready)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("healthy\n")) })
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(healthyBody)) })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ready\n")) })
 	mux.HandleFunc("POST /-/reload", s.handleReload)
 	if s.flags.pprof {
@@ -40,49 +41,35 @@ func (s *server) handler() http.Handler {
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
-		if !strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // a profile takes as long as it is asked for
-			// A client that does not take its answer is cut off. The connection goes by the machine's clock, so this deadline does too.
-			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.limit(r) + writeTimeout))
+		if !strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // a profile chooses its own duration
+			// Disconnects a client that does not read. Connections use the system clock, so this deadline does as well.
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeout(r) + writeTimeout))
 		}
 		mux.ServeHTTP(w, r)
 	})
 }
 
-// scrapeMargin is the part of Prometheus's scrape timeout that is kept back for rendering and sending.
-const scrapeMargin = 250 * time.Millisecond
-
-// deadline bounds a request by the time that Prometheus says it waits, or by --scrape.timeout.
-func (s *server) deadline(r *http.Request) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(r.Context(), s.limit(r))
-}
-
-// limit is how long a request may take to look.
-func (s *server) limit(r *http.Request) time.Duration {
-	limit := s.flags.scrapeTimeout
-	if sec, err := strconv.ParseFloat(r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds"), 64); err == nil && sec > 0 && sec < 3600 {
-		limit = time.Duration(sec * float64(time.Second))
-		limit = max(limit-scrapeMargin, limit/2)
-	}
-	return limit
-}
-
-// metrics serves everything of a single deployment, or the exporter's own families where there are targets.
+// metrics serves a single deployment and the exporter itself; with targets, only the exporter itself.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
-	asked := time.Now()
+	arrived := time.Now()
 	set, done := s.use()
 	defer done()
-	if !set.single() {
-		s.pages.serve(w, r, asked, s.self.registry, nil, nil, errorLog{s.app.log})
-		return
+	page := scrape{arrived: arrived, self: s.self.registry}
+	if set.single() {
+		t := set.targets[0]
+		report, ok := s.collect(w, r, r.URL.Query(), set, t)
+		if !ok {
+			return
+		}
+		page.report, page.cache = report, t.pageCache
 	}
-	if report, ok := s.collect(w, r, r.URL.Query(), set, set.targets[0]); ok {
-		s.pages.serve(w, r, asked, s.self.registry, report, set.targets[0].kept, errorLog{s.app.log})
-	}
+	s.pages.serve(w, r, page, errorLog{s.app.log})
 }
 
-// probe serves the verdicts on one target. It takes the name of a configured target and never an address.
+// probe serves one target. It takes the name of a configured target, never an address.
 func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
@@ -90,37 +77,54 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 	name := query.Get("target")
 	t := set.find(name)
 	if t == nil || name == "" {
-		http.Error(w, fmt.Sprintf("there is no target of this name; configured are: %q", set.names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.names()), http.StatusNotFound)
 		return
 	}
 	if report, ok := s.collect(w, r, query, set, t); ok {
-		s.pages.serve(w, r, time.Now(), nil, report, t.kept, errorLog{s.app.log})
+		s.pages.serve(w, r, scrape{report: report, cache: t.pageCache}, errorLog{s.app.log})
 	}
 }
 
-// collect looks at a target as a request asks; when the request asks for what does not exist it answers that and returns false.
+// collect checks the selected items of a target. When the selection is invalid, it responds and returns false.
 func (s *server) collect(w http.ResponseWriter, r *http.Request, query url.Values, set *setup, t *target) (*collector.Report, bool) {
 	sel, err := selection(set.list, query["collect[]"], nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, false
 	}
-	ctx, cancel := s.deadline(r)
+	ctx, cancel := s.withTimeout(r)
 	defer cancel()
 	report := t.collector.Collect(ctx, sel, false)
 	s.app.freeze(t, report)
 	return report, true
 }
 
-// asked returns the target that ?target= names, or the only one.
-func asked(w http.ResponseWriter, r *http.Request, set *setup) *target {
+// scrapeMargin is the part of the scrape timeout of Prometheus that is reserved for rendering and sending.
+const scrapeMargin = 250 * time.Millisecond
+
+// timeout is how long a request waits for probes: as long as Prometheus does, else --scrape.timeout.
+func (s *server) timeout(r *http.Request) time.Duration {
+	header := r.Header.Get("X-Prometheus-Scrape-Timeout-Seconds")
+	if sec, err := strconv.ParseFloat(header, 64); err == nil && sec > 0 && sec < 3600 {
+		timeout := time.Duration(sec * float64(time.Second))
+		return max(timeout-scrapeMargin, timeout/2)
+	}
+	return s.flags.scrapeTimeout
+}
+
+func (s *server) withTimeout(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(r.Context(), s.timeout(r))
+}
+
+// requestedTarget returns the target of ?target=, or the only one. When there is none, it responds and returns nil.
+func requestedTarget(w http.ResponseWriter, r *http.Request, set *setup) *target {
 	name := r.URL.Query().Get("target")
 	if name == "" && len(set.targets) == 1 {
 		return set.targets[0]
 	}
 	t := set.find(name)
 	if t == nil {
-		http.Error(w, fmt.Sprintf("name one of the targets with ?target=: %q", set.names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("choose one of the targets with ?target=: %q", set.names()), http.StatusNotFound)
 	}
 	return t
 }
@@ -128,11 +132,11 @@ func asked(w http.ResponseWriter, r *http.Request, set *setup) *target {
 func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
-	t := asked(w, r, set)
+	t := requestedTarget(w, r, set)
 	if t == nil {
 		return
 	}
-	ctx, cancel := s.deadline(r)
+	ctx, cancel := s.withTimeout(r)
 	defer cancel()
 	data, err := encode(t.collector.Collect(ctx, collector.Selection{}, false), set.digest)
 	if err != nil {
@@ -143,18 +147,18 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(data)
 }
 
-// ready answers 200 when the deployment, a gate or a category is ready, else 503 with what keeps it from being so.
+// ready responds with 200 when the deployment, a gate or a category is ready, else with 503 and the items that are not.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
-	t := asked(w, r, set)
+	t := requestedTarget(w, r, set)
 	if t == nil {
 		return
 	}
 	q := r.URL.Query()
 	gate := set.list.Gate(q.Get("gate"))
 	if q.Get("gate") != "" && (gate == nil || q.Get("category") != "") {
-		http.Error(w, fmt.Sprintf("one of gate and category; the gates are %q", gateNames(set.list)), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("set either gate or category; the gates are %q", gateNames(set.list)), http.StatusBadRequest)
 		return
 	}
 	sel, err := selection(set.list, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
@@ -162,7 +166,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	ctx, cancel := s.deadline(r)
+	ctx, cancel := s.withTimeout(r)
 	defer cancel()
 	answer := decide(t.collector.Collect(ctx, sel, false), sel, gate, false)
 	w.Header().Set("Content-Type", "application/json")
@@ -184,7 +188,7 @@ func ids(verdicts []*checklist.Verdict) []string {
 	return all
 }
 
-// discovery answers Prometheus's HTTP service discovery: one group per target, scraped at /probe.
+// discovery serves the HTTP service discovery of Prometheus: one group per target, scraped at /probe.
 func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
@@ -213,7 +217,7 @@ func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {
 	if !s.flags.lifecycle {
-		http.Error(w, "reloading over HTTP is off; start with --web.enable-lifecycle, or send SIGHUP", http.StatusForbidden)
+		http.Error(w, "reloading over HTTP is disabled: start with --web.enable-lifecycle, or send SIGHUP", http.StatusForbidden)
 		return
 	}
 	if err := s.reloadNow(); err != nil {

@@ -17,25 +17,28 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// defaultHealth is where serve answers unless it is told to listen elsewhere.
-const defaultHealth = "http://" + defaultAddress + "/-/healthy"
+// defaultHealth is the health endpoint of serve with its default address, healthyBody its response.
+const (
+	defaultHealth = "http://" + defaultAddress + "/-/healthy"
+	healthyBody   = "healthy\n"
+)
 
-// healthyCommand is a health check for where there is no shell and no curl, such as the image made from scratch. It asks whether the exporter
-// lives; whether the deployment is ready is check's question.
+// healthyCommand is a health check for images without a shell and curl. It checks the exporter itself, not the
+// deployment.
 func (a *app) healthyCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var address, caFile string
 	var timeout time.Duration
-	c := k.Command("healthy", "Ask a running exporter whether it lives, as the health check of a container: exit code 0 if it does, 1 if it does not.")
-	c.Flag("url", "Where it answers.").Default(defaultHealth).PlaceHolder("URL").StringVar(&address)
-	c.Flag("ca-file", "Certificate authorities to trust instead of the system's, for an https address.").PlaceHolder("FILE").StringVar(&caFile)
-	c.Flag("timeout", "How long to wait for the answer.").Default("3s").DurationVar(&timeout)
+	c := k.Command("healthy", "Check whether a running exporter is healthy, e.g. as the health check of a container: exit code 0 if it is, 1 if not.")
+	c.Flag("url", "URL of the health endpoint.").Default(defaultHealth).PlaceHolder("URL").StringVar(&address)
+	c.Flag("ca-file", "Certificate authorities to trust instead of those of the system, for an https URL.").PlaceHolder("FILE").StringVar(&caFile)
+	c.Flag("timeout", "How long to wait for the response.").Default("3s").DurationVar(&timeout)
 	add(c, func(ctx context.Context) (int, error) {
 		if timeout <= 0 {
-			return 0, usagef("--timeout is positive")
+			return 0, usagef("--timeout must be positive")
 		}
 		u, err := url.Parse(address)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return 0, usagef("--url: an address like %s, without a user", defaultHealth)
+			return 0, usagef("--url: expected a URL like %s, without a user", defaultHealth)
 		}
 		roots, err := authorities(caFile)
 		if err != nil {
@@ -43,7 +46,7 @@ func (a *app) healthyCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 		}
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
-		if err := askHealth(ctx, u.String(), roots); err != nil {
+		if err := requestHealth(ctx, u.String(), roots); err != nil {
 			_, _ = fmt.Fprintf(a.Stderr, "catalyst_exporter: not healthy: %v\n", err)
 			return ExitFailing, nil
 		}
@@ -51,7 +54,7 @@ func (a *app) healthyCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 	})
 }
 
-// authorities reads a file of certificates; without one it is nil: the system's.
+// authorities reads a file of certificates. Without a file it returns nil: those of the system.
 func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
@@ -62,14 +65,14 @@ func authorities(file string) (*x509.CertPool, error) {
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(data) {
-		return nil, errors.New("it holds no certificate (PEM)")
+		return nil, errors.New("no PEM certificate found")
 	}
 	return pool, nil
 }
 
-// askHealth returns nil when the exporter answers that it is healthy, or that it wants a log-in first: it lives then, too. No proxy is asked
-// and no redirect followed, since what answers must be the exporter itself.
-func askHealth(ctx context.Context, address string, roots *x509.CertPool) error {
+// requestHealth returns nil when the exporter is healthy or requires a log-in, which only a running one does. It uses
+// no proxy and follows no redirect: the exporter itself must respond.
+func requestHealth(ctx context.Context, address string, roots *x509.CertPool) error {
 	transport := &http.Transport{
 		DialContext: (&net.Dialer{}).DialContext, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 		DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
@@ -87,13 +90,12 @@ func askHealth(ctx context.Context, address string, roots *x509.CertPool) error 
 	if response.StatusCode == http.StatusUnauthorized {
 		return nil
 	}
-	const healthy = "healthy\n"
-	body, err := io.ReadAll(io.LimitReader(response.Body, int64(len(healthy))+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(len(healthyBody))+1))
 	if err != nil {
-		return fmt.Errorf("the answer breaks off: %w", err)
+		return fmt.Errorf("the response is truncated: %w", err)
 	}
-	if response.StatusCode != http.StatusOK || string(body) != healthy {
-		return fmt.Errorf("status %d, and not the answer of catalyst_exporter", response.StatusCode)
+	if response.StatusCode != http.StatusOK || string(body) != healthyBody {
+		return fmt.Errorf("status %d, not the response of catalyst_exporter", response.StatusCode)
 	}
 	return nil
 }

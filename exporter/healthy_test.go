@@ -13,7 +13,7 @@ import (
 )
 
 func TestHealthy(t *testing.T) {
-	answers := func(status int, body string) http.HandlerFunc {
+	responds := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "/-/healthy")
 			w.WriteHeader(status)
@@ -24,21 +24,21 @@ func TestHealthy(t *testing.T) {
 	for name, test := range map[string]struct {
 		handler http.HandlerFunc
 		tls     bool
-		args    func(t *testing.T, s *httptest.Server) []string // beside the address
+		args    func(t *testing.T, s *httptest.Server) []string // in addition to the URL
 		want    int
 		says    string
 	}{
-		"healthy":              {handler: answers(200, "healthy\n"), want: ExitReady},
-		"wants a log-in":       {handler: answers(401, ""), want: ExitReady},
-		"another service":      {handler: answers(200, "It works!"), want: ExitFailing, says: "status 200, and not the answer"},
-		"more than the answer": {handler: answers(200, "healthy\n?"), want: ExitFailing, says: "status 200, and not the answer"},
-		"an error":             {handler: answers(503, "healthy\n"), want: ExitFailing, says: "status 503"},
-		"somewhere else":       {handler: answers(302, "healthy\n"), want: ExitFailing, says: "status 302"},
-		"silence":              {handler: hangs, want: ExitFailing, says: "deadline", args: func(*testing.T, *httptest.Server) []string { return []string{"--timeout=50ms"} }},
-		"no limit":             {handler: answers(200, "healthy\n"), want: ExitUsage, says: "--timeout is positive", args: func(*testing.T, *httptest.Server) []string { return []string{"--timeout=0s"} }},
-		"an unknown authority": {handler: answers(200, "healthy\n"), tls: true, want: ExitFailing, says: "unknown authority"},
-		"its own authority":    {handler: answers(200, "healthy\n"), tls: true, want: ExitReady, args: caFile},
-		"not an authority":     {handler: answers(200, "healthy\n"), tls: true, want: ExitUsage, says: "no certificate", args: func(*testing.T, *httptest.Server) []string { return []string{"--ca-file=healthy_test.go"} }},
+		"healthy":                {handler: responds(200, "healthy\n"), want: ExitReady},
+		"log-in required":        {handler: responds(401, ""), want: ExitReady},
+		"another service":        {handler: responds(200, "It works!"), want: ExitFailing, says: "status 200, not the response"},
+		"more than the response": {handler: responds(200, "healthy\n?"), want: ExitFailing, says: "status 200, not the response"},
+		"an error":               {handler: responds(503, "healthy\n"), want: ExitFailing, says: "status 503"},
+		"redirect":               {handler: responds(302, "healthy\n"), want: ExitFailing, says: "status 302"},
+		"no response":            {handler: hangs, want: ExitFailing, says: "deadline", args: func(*testing.T, *httptest.Server) []string { return []string{"--timeout=50ms"} }},
+		"no timeout":             {handler: responds(200, "healthy\n"), want: ExitUsage, says: "--timeout must be positive", args: func(*testing.T, *httptest.Server) []string { return []string{"--timeout=0s"} }},
+		"an unknown authority":   {handler: responds(200, "healthy\n"), tls: true, want: ExitFailing, says: "unknown authority"},
+		"its own authority":      {handler: responds(200, "healthy\n"), tls: true, want: ExitReady, args: caFile},
+		"not an authority":       {handler: responds(200, "healthy\n"), tls: true, want: ExitUsage, says: "no PEM certificate", args: func(*testing.T, *httptest.Server) []string { return []string{"--ca-file=healthy_test.go"} }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := httptest.NewUnstartedServer(test.handler)
@@ -66,10 +66,10 @@ func TestHealthy(t *testing.T) {
 			t.Errorf("%s: exit code %d, %q", address, got, says)
 		}
 	}
-	nobody := httptest.NewServer(nil)
-	nobody.Close()
-	if got, says := healthy(t, "healthy", "--url="+nobody.URL); got != ExitFailing || !strings.Contains(says, "refused") {
-		t.Errorf("nobody there: exit code %d, %q", got, says)
+	closed := httptest.NewServer(nil)
+	closed.Close()
+	if got, says := healthy(t, "healthy", "--url="+closed.URL); got != ExitFailing || !strings.Contains(says, "refused") {
+		t.Errorf("closed port: exit code %d, %q", got, says)
 	}
 }
 

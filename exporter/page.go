@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"hash/crc32"
 	"hash/maphash"
@@ -20,312 +21,263 @@ import (
 	"github.com/prometheus/common/expfmt"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
 )
 
-// A page of metrics is made of pieces: one or more families of text. What is compressed is kept by piece and used again while its text is the same, so
-// that a scrape pays for what has changed. Pieces are compressed apart, each ending at a byte's border and looking back into no other, and put together
-// into one gzip stream (RFC 1951 and 1952). A whole page is kept too, for those who are told the same: because nothing has changed, or because they
-// asked at the same time.
+// The last step of a scrape: a report and the metrics of the exporter itself become one page. Simultaneous scrapers of
+// the same report share a page. Compressed text is cached in chunks, so that a scrape compresses only what has changed:
+// chunks are independent, end on a byte boundary and form one gzip stream (RFC 1951 and 1952).
 
-// pages makes them. Safe for concurrent use.
+// pages makes pages of metrics. Safe for concurrent use.
 type pages struct {
-	agreed atomic.Pointer[negotiated] // on the last header
+	negotiated atomic.Pointer[negotiation] // the last one
 
-	mu       sync.Mutex
-	writer   *collector.Writer
-	own      ownFamilies
-	whole    bytes.Buffer // of compressed pieces
-	squeezed bytes.Buffer
-	joined   []byte // the text of a piece
-	spare    *sheet // that nobody uses
-	seeds    [2]maphash.Seed
+	mu     sync.Mutex
+	writer *textformat.Writer
+	seed   maphash.Seed
+	own    bytes.Buffer    // text of the exporter's own metrics
+	chunk  []byte          // text of one chunk
+	zipped bytes.Buffer    // one compressed chunk
+	spare  *responseBuffer // unused; nil when there is none
 }
 
 func newPages() *pages {
-	return &pages{writer: collector.NewWriter(), seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}}
+	return &pages{writer: collector.NewWriter(), seed: maphash.MakeSeed()}
 }
 
-// kept is what is kept of one target's page. Only the maker of pages looks into it.
-type kept struct {
-	pieces map[string]piece // the compressed ones as they were last, by the name of their first family and the format
-	whole  map[form]answer
+// scrape is the content of a page.
+type scrape struct {
+	arrived time.Time           // when the request arrived
+	self    prometheus.Gatherer // the exporter's own metrics; may be nil
+	report  *collector.Report   // may be nil
+	cache   *pageCache          // of the target; nil caches nothing
 }
 
-func newKept() *kept { return &kept{pieces: map[string]piece{}, whole: map[form]answer{}} }
+// pageCache holds what the last page of one target was made of. Only pages reads and writes it.
+type pageCache struct {
+	pages  map[pageKey]cachedPage
+	chunks map[string]gzipChunk // by format and first family
+}
 
-// form is how a page is asked for: there are few, since formats are negotiated.
-type form struct {
+func newPageCache() *pageCache {
+	return &pageCache{pages: map[pageKey]cachedPage{}, chunks: map[string]gzipChunk{}}
+}
+
+// pageKey tells the versions of a page apart. Formats are negotiated, so there are few.
+type pageKey struct {
 	format expfmt.Format
-	zipped bool
-	own    bool // with the exporter's own families
+	gzip   bool
+	self   bool
 }
 
-// answer is a page as it was sent.
-type answer struct {
-	report *collector.Report
-	at     time.Time // of the exporter's own families, where they are in it
-	sheet  *sheet
+func (k pageKey) openMetrics() bool { return k.format.FormatType() == expfmt.TypeOpenMetrics }
+
+type cachedPage struct {
+	report   *collector.Report
+	gathered time.Time // when gathering the exporter's own metrics began
+	buffer   *responseBuffer
 }
 
-// sheet is a page's text. Its memory is used again when it is neither kept nor being sent.
-type sheet struct {
+// responseBuffer holds the text of a page. Its memory is reused after the cache and all responses have released it.
+type responseBuffer struct {
 	body  []byte
-	users int // who are sending it, and one for whoever keeps it
+	users int
 }
 
-// find returns the page for a report in some form, when that is known. The exporter's own families tell of their moment: they are for those alone who
-// asked before it.
-func (k *kept) find(asked time.Time, report *collector.Report, f form) *sheet {
-	if k == nil || report == nil {
-		return nil
-	}
-	a := k.whole[f]
-	if report.Same(a.report) && (!f.own || !a.at.Before(asked)) {
-		return a.sheet
-	}
-	return nil
-}
+// maxSpare is the size up to which an unused buffer is kept. Larger pages take so long to make that allocation is cheap.
+const maxSpare = 256 << 10
 
-// keep keeps a page in place of the one before, which is returned.
-func (k *kept) keep(at time.Time, report *collector.Report, f form, made *sheet) (before *sheet) {
-	if k == nil || report == nil || !report.Selection.All() {
-		return nil
-	}
-	before = k.whole[f].sheet
-	k.whole[f] = answer{report, at, made}
-	made.users++
-	return before
-}
-
-type piece struct {
-	print    [2]uint64 // of the text, under two seeds that nobody knows
+// gzipChunk is compressed text.
+type gzipChunk struct {
+	hash     uint64 // of the text, with a secret seed
 	deflated []byte
 }
 
-// pieceSize is the text from which a piece is long enough: shorter families share one, since each begins a code of its own.
-const pieceSize = 1 << 10
+// minChunk is the length up to which adjacent families share a chunk: short chunks compress badly.
+const minChunk = 1 << 10
 
-// family is one family's text.
-type family = collector.TextFamily
-
-// serve answers who asked at a time with a report and the exporter's own families; either may be nil. The formats that are not text are left to the library.
-func (p *pages) serve(w http.ResponseWriter, r *http.Request, asked time.Time, self prometheus.Gatherer, report *collector.Report, kept *kept, errs promhttp.Logger) {
-	agreed := p.negotiate(r.Header)
-	if agreed.kind != expfmt.TypeOpenMetrics && agreed.kind != expfmt.TypeTextPlain {
+// serve writes a page. Formats that are not text are left to client_golang.
+func (p *pages) serve(w http.ResponseWriter, r *http.Request, s scrape, errs promhttp.Logger) {
+	format := p.negotiate(r.Header)
+	if kind := format.FormatType(); kind != expfmt.TypeOpenMetrics && kind != expfmt.TypeTextPlain {
 		var all prometheus.Gatherers
-		if self != nil {
-			all = append(all, self)
+		if s.self != nil {
+			all = append(all, s.self)
 		}
-		if report != nil {
-			all = append(all, report)
+		if s.report != nil {
+			all = append(all, s.report)
 		}
 		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorLog: errs, EnableOpenMetrics: true}).ServeHTTP(w, r)
 		return
 	}
-	zipped := acceptsGzip(r.Header) && !besides(r)
-	sent, err := p.body(asked, agreed, zipped, self, report, kept)
+	key := pageKey{format, acceptsGzip(r.Header) && !isLocal(r), s.self != nil}
+	page, err := p.page(key, s)
 	if err != nil {
 		errs.Println("error gathering the exporter's own metrics:", err)
 		http.Error(w, "the exporter's own metrics cannot be gathered", http.StatusInternalServerError)
 		return
 	}
 	h := w.Header()
-	h.Set("Content-Type", string(agreed.format))
-	if zipped {
+	h.Set("Content-Type", string(format))
+	if key.gzip {
 		h.Set("Content-Encoding", "gzip")
 	}
-	h.Set("Content-Length", strconv.Itoa(len(sent.body)))
-	_, _ = w.Write(sent.body)
+	h.Set("Content-Length", strconv.Itoa(len(page.body)))
+	_, _ = w.Write(page.body) // without the lock: a slow client delays nobody
 	p.mu.Lock()
-	p.letGo(sent)
+	p.release(page)
 	p.mu.Unlock()
 }
 
-// negotiated is the format that an Accept header comes to.
-type negotiated struct {
+// negotiation is the format that an Accept header results in.
+type negotiation struct {
 	accept string
 	format expfmt.Format
-	kind   expfmt.FormatType
 }
 
-// negotiate chooses the format. A scraper says the same every time, so that the last answer is kept.
-func (p *pages) negotiate(h http.Header) *negotiated {
+// negotiate chooses the format. A scraper always sends the same header, so the last result is cached.
+func (p *pages) negotiate(h http.Header) expfmt.Format {
 	accept := h.Get("Accept")
-	if last := p.agreed.Load(); last != nil && last.accept == accept {
-		return last
+	if last := p.negotiated.Load(); last != nil && last.accept == accept {
+		return last.format
 	}
 	format := expfmt.NegotiateAccept(h, expfmt.DefaultOpenMetricsAcceptedFormats()...)
-	agreed := &negotiated{accept, format, format.FormatType()}
-	p.agreed.Store(agreed)
-	return agreed
+	p.negotiated.Store(&negotiation{accept, format})
+	return format
 }
 
-// body makes a page, or finds it, for somebody who will let go of it. A slow reader holds nobody else up.
-func (p *pages) body(asked time.Time, agreed *negotiated, zipped bool, self prometheus.Gatherer, report *collector.Report, kept *kept) (*sheet, error) {
+// page returns the cached page of a simultaneous scrape, or makes one. The caller must release it.
+func (p *pages) page(key pageKey, s scrape) (*responseBuffer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	format, open := agreed.format, agreed.kind == expfmt.TypeOpenMetrics
-	shape := form{format, zipped, self != nil}
-	if found := kept.find(asked, report, shape); found != nil {
-		found.users++
-		return found, nil
+	if s.cache != nil && s.report != nil {
+		// A later scraper gets the exporter's own metrics as they are then.
+		last := s.cache.pages[key]
+		if last.report == s.report && (!key.self || !last.gathered.Before(s.arrived)) {
+			last.buffer.users++
+			return last.buffer, nil
+		}
 	}
-	all, err := p.families(asked, format, open, self, report)
+	gathered := time.Now()
+	blocks, err := p.blocks(key, s)
 	if err != nil {
 		return nil, err
 	}
-	made := p.spare
-	if p.spare = nil; made == nil {
-		made = &sheet{}
+	page := p.spare
+	if p.spare = nil; page == nil {
+		page = &responseBuffer{}
 	}
-	made.users = 1
-	if zipped {
-		made.body = append(made.body[:0], p.compressed(all, open, kept)...)
+	page.users = 1
+	if key.gzip {
+		page.body = p.compress(page.body[:0], key, blocks, s.cache)
 	} else {
-		length := 0
-		for _, f := range all {
-			length += len(f.Text)
-		}
-		made.body = slices.Grow(made.body[:0], length)
-		for _, f := range all {
-			made.body = append(made.body, f.Text...)
+		page.body = page.body[:0]
+		for _, b := range blocks {
+			page.body = append(page.body, b.Text...)
 		}
 	}
-	p.letGo(kept.keep(p.own.at, report, shape, made))
-	return made, nil
+	if s.cache != nil && s.report != nil && s.report.Selection.All() {
+		p.release(s.cache.pages[key].buffer)
+		page.users++
+		s.cache.pages[key] = cachedPage{s.report, gathered, page}
+	}
+	return page, nil
 }
 
-// maxSpare is the length up to which memory that nobody uses is kept for the next page: a longer one takes so long to make that new memory is cheap.
-const maxSpare = 256 << 10
-
-// letGo ends a use of a page. The caller holds the lock.
-func (p *pages) letGo(s *sheet) {
-	if s == nil {
+// release ends one use of a buffer. The caller holds the lock.
+func (p *pages) release(b *responseBuffer) {
+	if b == nil {
 		return
 	}
-	if s.users--; s.users == 0 && cap(s.body) <= maxSpare {
-		p.spare = s
+	if b.users--; b.users == 0 && cap(b.body) <= maxSpare {
+		p.spare = b
 	}
 }
 
-// ownFamilies are the exporter's own as text, as they were last.
-type ownFamilies struct {
-	text   bytes.Buffer
-	names  []string
-	ends   []int // of each in the text
-	format expfmt.Format
-	at     time.Time // when gathering them began; zero when they are of no use
-}
-
-// gather gathers them, unless that was begun after somebody asked: those who ask at the same time are told the same.
-func (o *ownFamilies) gather(self prometheus.Gatherer, format expfmt.Format, asked time.Time) error {
-	if !o.at.IsZero() && o.format == format && !o.at.Before(asked) {
-		return nil
+// blocks returns the text of all families, sorted by name. The end mark of OpenMetrics is a block without a name.
+func (p *pages) blocks(key pageKey, s scrape) ([]textformat.Block, error) {
+	var blocks []textformat.Block
+	if s.report != nil {
+		blocks = s.report.Text(p.writer, key.openMetrics())
 	}
-	began := time.Now()
-	o.text.Reset()
-	o.names, o.ends, o.at = o.names[:0], o.ends[:0], time.Time{}
-	families, err := self.Gather()
-	if err != nil {
-		return err
-	}
-	encoder := expfmt.NewEncoder(&o.text, format)
-	for _, f := range families {
-		if err := encoder.Encode(f); err != nil {
-			return err
-		}
-		o.names, o.ends = append(o.names, f.GetName()), append(o.ends, o.text.Len())
-	}
-	o.format, o.at = format, began
-	return nil
-}
-
-// families renders all families, sorted by name; OpenMetrics ends with its mark, as a family without a name.
-func (p *pages) families(asked time.Time, format expfmt.Format, open bool, self prometheus.Gatherer, report *collector.Report) ([]family, error) {
-	var all, theirs []family
-	if report != nil {
-		theirs = p.writer.Write(report, open)
-	}
-	if self != nil {
-		if err := p.own.gather(self, format, asked); err != nil {
+	if s.self != nil {
+		families, err := s.self.Gather()
+		if err != nil {
 			return nil, err
 		}
-		all = make([]family, 0, len(theirs)+len(p.own.names)+1)
-		text, from := p.own.text.Bytes(), 0
-		for i, name := range p.own.names {
-			for len(theirs) > 0 && theirs[0].Name < name {
-				all, theirs = append(all, theirs[0]), theirs[1:]
+		p.own.Reset()
+		encoder := expfmt.NewEncoder(&p.own, key.format)
+		for _, f := range families {
+			start := p.own.Len()
+			if err := encoder.Encode(f); err != nil {
+				return nil, err
 			}
-			all = append(all, family{Name: name, Text: text[from:p.own.ends[i]]})
-			from = p.own.ends[i]
+			blocks = append(blocks, textformat.Block{Name: f.GetName(), Text: p.own.Bytes()[start:]})
 		}
+		slices.SortFunc(blocks, func(a, b textformat.Block) int { return cmp.Compare(a.Name, b.Name) })
 	}
-	all = append(all, theirs...)
-	if open {
-		all = append(all, family{Text: []byte("# EOF\n")})
+	if key.openMetrics() {
+		blocks = append(blocks, textformat.Block{Text: []byte("# EOF\n")})
 	}
-	return all, nil
+	return blocks, nil
 }
 
-// compressed puts the families together as one gzip stream.
-func (p *pages) compressed(all []family, open bool, kept *kept) []byte {
-	p.whole.Reset()
-	p.whole.Write([]byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff}) // deflate, no name, no time, of no system in particular
+// compress appends the blocks as one gzip stream.
+func (p *pages) compress(out []byte, key pageKey, blocks []textformat.Block, cache *pageCache) []byte {
+	// Deflate, without flags, name or time, from an unknown system.
+	out = append(out, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)
 	sum, size := crc32.NewIEEE(), 0
-	prefix := "text "
-	if open {
-		prefix = "open "
+	text, name := p.chunk[:0], ""
+	flush := func() {
+		_, _ = sum.Write(text)
+		size += len(text)
+		out = append(out, p.deflate(string(key.format)+name, text, cache)...)
+		text = text[:0]
 	}
-	text, name := p.joined[:0], ""
-	end := func() {
-		if len(text) > 0 {
-			_, _ = sum.Write(text)
-			size += len(text)
-			p.piece(prefix+name, text, kept)
-			text = text[:0]
-		}
-	}
-	for _, f := range all {
-		if len(text)+len(f.Text) > pieceSize {
-			end()
+	for _, b := range blocks {
+		if len(text) > 0 && len(text)+len(b.Text) > minChunk {
+			flush()
 		}
 		if len(text) == 0 {
-			name = f.Name
+			name = b.Name
 		}
-		text = append(text, f.Text...)
+		text = append(text, b.Text...)
 	}
-	end()
-	p.joined = text
-	p.whole.Write([]byte{1, 0, 0, 0xff, 0xff}) // the last block, empty
-	out := binary.LittleEndian.AppendUint32(p.whole.Bytes(), sum.Sum32())
+	if len(text) > 0 {
+		flush()
+	}
+	p.chunk = text
+	out = append(out, 1, 0, 0, 0xff, 0xff) // the last block, empty
+	out = binary.LittleEndian.AppendUint32(out, sum.Sum32())
 	return binary.LittleEndian.AppendUint32(out, uint32(size))
 }
 
-// piece appends one piece, compressed now or before.
-func (p *pages) piece(name string, text []byte, kept *kept) {
-	print := [2]uint64{maphash.Bytes(p.seeds[0], text), maphash.Bytes(p.seeds[1], text)}
-	var before piece
-	if kept != nil {
-		before = kept.pieces[name]
+// deflate compresses one chunk, or returns what the last page has of the same text. The result is valid until the next
+// call.
+func (p *pages) deflate(name string, text []byte, cache *pageCache) []byte {
+	var last gzipChunk
+	if cache != nil {
+		last = cache.chunks[name]
 	}
-	if before.deflated != nil && before.print == print {
-		p.whole.Write(before.deflated)
-		return
+	hash := maphash.Bytes(p.seed, text)
+	if last.deflated != nil && last.hash == hash {
+		return last.deflated
 	}
-	p.squeezed.Reset()
-	// The standard library's compressor takes a megabyte; this one is for pieces. Not the end: it is closed with an empty stored block.
-	_ = flate.StatelessDeflate(&p.squeezed, text, false, nil) // into memory
-	p.whole.Write(p.squeezed.Bytes())
-	if kept != nil {
-		kept.pieces[name] = piece{print, append(before.deflated[:0], p.squeezed.Bytes()...)}
+	p.zipped.Reset()
+	// Stateless, because the compressor of the standard library takes a megabyte. The chunk ends with an empty stored
+	// block, not with the end of the stream. Writing to memory does not fail.
+	_ = flate.StatelessDeflate(&p.zipped, text, false, nil)
+	if cache != nil {
+		cache.chunks[name] = gzipChunk{hash, append(last.deflated[:0], p.zipped.Bytes()...)}
 	}
+	return p.zipped.Bytes()
 }
 
-// besides reports whether a page goes to a client on the same machine and no farther: there compressing saves bytes that nobody carries, and costs both
-// sides more than all the rest of a scrape.
-func besides(r *http.Request) bool {
-	for _, behind := range []string{"Via", "Forwarded", "X-Forwarded-For"} { // a proxy
-		if r.Header.Get(behind) != "" {
+// isLocal reports whether the client is on this machine and not behind a proxy. Compression costs both sides more than
+// the rest of the scrape and saves no network traffic there.
+func isLocal(r *http.Request) bool {
+	for _, proxied := range []string{"Via", "Forwarded", "X-Forwarded-For"} {
+		if r.Header.Get(proxied) != "" {
 			return false
 		}
 	}
@@ -333,7 +285,7 @@ func besides(r *http.Request) bool {
 	return err == nil && client.Addr().Unmap().IsLoopback()
 }
 
-// acceptsGzip reports whether a client wants gzip: named, and not with a weight of nought.
+// acceptsGzip reports whether a client accepts gzip: it is named, and its weight is not zero.
 func acceptsGzip(h http.Header) bool {
 	for _, field := range h.Values("Accept-Encoding") {
 		for part := range strings.SplitSeq(field, ",") {
@@ -341,9 +293,9 @@ func acceptsGzip(h http.Header) bool {
 			if !strings.EqualFold(strings.TrimSpace(coding), "gzip") {
 				continue
 			}
-			q, named := strings.CutPrefix(strings.TrimSpace(weight), "q=")
+			q, weighted := strings.CutPrefix(strings.TrimSpace(weight), "q=")
 			v, err := strconv.ParseFloat(q, 64)
-			return !named || err == nil && v > 0
+			return !weighted || err == nil && v > 0
 		}
 	}
 	return false

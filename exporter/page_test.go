@@ -21,7 +21,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// reportOf is a report of n items, whose looks ended at a time.
+// reportOf is a report of n items, whose probes ran at the given time.
 func reportOf(n int, at time.Time) *collector.Report {
 	r := &collector.Report{Time: at, Checklist: &checklist.Checklist{}}
 	for i := range n {
@@ -37,28 +37,24 @@ const (
 	asProtobuf   = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 )
 
-func ask(p *pages, self prometheus.Gatherer, r *collector.Report, kept *kept, accept, encoding string) *httptest.ResponseRecorder {
-	return askedAt(time.Now(), p, self, r, kept, accept, encoding)
-}
-
-func askedAt(asked time.Time, p *pages, self prometheus.Gatherer, r *collector.Report, kept *kept, accept, encoding string) *httptest.ResponseRecorder {
-	request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-	request.Header.Set("Accept", accept)
-	request.Header.Set("Accept-Encoding", encoding)
+func request(p *pages, s scrape, accept, encoding string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", accept)
+	r.Header.Set("Accept-Encoding", encoding)
 	w := httptest.NewRecorder()
-	p.serve(w, request, asked, self, r, kept, nil)
+	p.serve(w, r, s, nil)
 	return w
 }
 
-// TestPagesAreWhatTheLibraryServes holds every answer, compressed or not, from memory or not, against the library's own handler.
-func TestPagesAreWhatTheLibraryServes(t *testing.T) {
+// Every page, compressed or not, cached or not, is compared with the handler of client_golang.
+func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 	self := prometheus.NewRegistry()
-	for _, name := range []string{"aaa_first", "catalyst_check_p", "go_last"} { // around the report's families and between them
+	for _, name := range []string{"aaa_first", "catalyst_check_p", "go_last"} { // before, between and after the families of the report
 		self.MustRegister(prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: "Help."}))
 	}
 	total := prometheus.NewCounter(prometheus.CounterOpts{Name: "bbb_total", Help: "Help."})
 	self.MustRegister(total)
-	p, kept := newPages(), newKept()
+	p, cache := newPages(), newPageCache()
 	began := time.Unix(1_700_000_000, 0)
 	for _, r := range []*collector.Report{nil, reportOf(40, began), reportOf(40, began), reportOf(40, began.Add(time.Second)), reportOf(3, began), reportOf(0, began)} {
 		for _, accept := range []string{asPrometheus, asText, asProtobuf, ""} {
@@ -67,12 +63,12 @@ func TestPagesAreWhatTheLibraryServes(t *testing.T) {
 				if r != nil {
 					gatherers = append(gatherers, r)
 				}
-				request := httptest.NewRequest(http.MethodGet, "/metrics", nil)
-				request.Header.Set("Accept", accept)
+				plain := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+				plain.Header.Set("Accept", accept)
 				want := httptest.NewRecorder()
-				promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(want, request)
+				promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(want, plain)
 
-				got := ask(p, self, r, kept, accept, encoding)
+				got := request(p, scrape{time.Now(), self, r, cache}, accept, encoding)
 				body := got.Body.Bytes()
 				if compressed := got.Header().Get("Content-Encoding") == "gzip"; compressed != (encoding == "gzip") {
 					t.Fatalf("%q, %q: compressed is %v", accept, encoding, compressed)
@@ -94,7 +90,8 @@ func TestPagesAreWhatTheLibraryServes(t *testing.T) {
 	}
 }
 
-// sortedLines are a page's lines in an order of their own: the library orders the samples of a family by their labels, the checklist has its own.
+// sortedLines sorts the lines of a page: the library sorts the samples of a family by their labels, ours keep the order
+// of the checklist.
 func sortedLines(page []byte) []string {
 	return slices.Sorted(strings.Lines(string(page)))
 }
@@ -105,29 +102,31 @@ func unzipped(t *testing.T, data []byte) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	z.Multistream(false)       // one stream, and nothing behind it
-	text, err := io.ReadAll(z) // its end is checked: sum and size
+	z.Multistream(false)       // one stream, and nothing after it
+	text, err := io.ReadAll(z) // checks sum and size
 	if err != nil {
 		t.Fatal(err)
 	}
 	return text
 }
 
-// TestPiecesAreUsedAgain sees that what has not changed is not compressed anew, and that what has is.
-func TestPiecesAreUsedAgain(t *testing.T) {
-	p, kept := newPages(), newKept()
+// A chunk is compressed again only when its text has changed.
+func TestPages_ReuseCompressedChunks(t *testing.T) {
+	// The mark is visible in the compressed page only: two empty stored blocks. One ends every chunk.
+	mark := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 2)
+	p, cache := newPages(), newPageCache()
 	at := time.Unix(1_700_000_000, 0)
-	ask(p, nil, reportOf(40, at), kept, asText, "gzip")
-	for name, k := range kept.pieces { // as a mark that can be seen in the answer: an empty stored block
-		kept.pieces[name] = piece{k.print, append([]byte{0, 0, 0, 0xff, 0xff}, k.deflated...)}
+	request(p, scrape{report: reportOf(40, at), cache: cache}, asText, "gzip")
+	for name, chunk := range cache.chunks {
+		cache.chunks[name] = gzipChunk{chunk.hash, append(slices.Clone(mark), chunk.deflated...)}
 	}
 	marked := func(r *collector.Report) int {
-		return bytes.Count(ask(p, nil, r, kept, asText, "gzip").Body.Bytes(), []byte{0, 0, 0, 0xff, 0xff})
+		return bytes.Count(request(p, scrape{report: r, cache: cache}, asText, "gzip").Body.Bytes(), mark)
 	}
-	whole := len(kept.pieces)
+	whole := len(cache.chunks)
 	same, changed := marked(reportOf(40, at)), marked(reportOf(40, at.Add(time.Second)))
 	if whole < 4 || same < whole || changed < 1 || changed >= same {
-		t.Errorf("of %d pieces %d are used again when nothing has changed, %d when the times have", whole, same, changed)
+		t.Errorf("of %d chunks %d are reused when nothing has changed, %d when the times have", whole, same, changed)
 	}
 }
 
@@ -142,25 +141,25 @@ func TestAcceptsGzip(t *testing.T) {
 	}
 }
 
-// BenchmarkPage renders a page of live verdicts: times differ from scrape to scrape.
+// BenchmarkPage renders a page of verdicts whose times change on every scrape.
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{75, 750, 7500} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			p, kept, r := newPages(), newKept(), reportOf(75, time.Unix(1_700_000_000, 0))
+			p, cache, r := newPages(), newPageCache(), reportOf(75, time.Unix(1_700_000_000, 0))
 			for len(r.Verdicts) < n {
 				r.Verdicts = append(r.Verdicts, r.Verdicts[:75]...)
 			}
-			format := expfmt.NewFormat(expfmt.TypeTextPlain)
+			key := pageKey{format: expfmt.NewFormat(expfmt.TypeTextPlain), gzip: true}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				for j := range r.Verdicts {
 					r.Verdicts[j].LastRun = time.Unix(1_700_000_000, int64(i)*1e6)
 				}
-				all, err := p.families(time.Now(), format, false, nil, r)
+				blocks, err := p.blocks(key, scrape{report: r})
 				if err != nil {
 					b.Fatal(err)
 				}
-				p.compressed(all, false, kept)
+				p.compress(nil, key, blocks, cache)
 			}
 		})
 	}

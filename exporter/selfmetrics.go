@@ -8,7 +8,7 @@ import (
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
 )
 
-// selfMetrics are the exporter's own: what it is, what it costs, whether its configuration is the one on disk.
+// selfMetrics are the metrics of the exporter itself.
 type selfMetrics struct {
 	registry         *prometheus.Registry
 	reloadSuccessful prometheus.Gauge
@@ -17,9 +17,15 @@ type selfMetrics struct {
 
 func newSelfMetrics() *selfMetrics {
 	m := &selfMetrics{
-		registry:         prometheus.NewRegistry(),
-		reloadSuccessful: prometheus.NewGauge(prometheus.GaugeOpts{Name: "catalyst_config_last_reload_successful", Help: "Whether the last attempt to load the configuration succeeded."}),
-		reloadTime:       prometheus.NewGauge(prometheus.GaugeOpts{Name: "catalyst_config_last_reload_success_timestamp_seconds", Help: "Time of the last successful load of the configuration."}),
+		registry: prometheus.NewRegistry(),
+		reloadSuccessful: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "catalyst_config_last_reload_successful",
+			Help: "Whether the last attempt to load the configuration succeeded.",
+		}),
+		reloadTime: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "catalyst_config_last_reload_success_timestamp_seconds",
+			Help: "Time of the last successful load of the configuration.",
+		}),
 	}
 	m.registry.MustRegister(
 		m.reloadSuccessful, m.reloadTime,

@@ -19,7 +19,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// defaultAddress is on loopback: the board is an attacker's map.
+// defaultAddress is on loopback: the board shows an attacker where to start.
 const defaultAddress = "127.0.0.1:10460"
 
 // serveFlags are the flags of serve.
@@ -34,36 +34,36 @@ type serveFlags struct {
 
 func (a *app) serveCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f serveFlags
-	c := k.Command("serve", "Serve the verdicts for Prometheus and for people; the default.").Default()
-	c.Flag("web.listen-address", "Address to listen on; may be given again.").Default(defaultAddress).PlaceHolder("HOST:PORT").StringsVar(&f.addresses)
-	c.Flag("web.config.file", "TLS and basic authentication, in the format of the Prometheus exporter toolkit.").PlaceHolder("FILE").StringVar(&f.webConfig)
+	c := k.Command("serve", "Serve verdicts as metrics and as a web page; the default command.").Default()
+	c.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(defaultAddress).PlaceHolder("HOST:PORT").StringsVar(&f.addresses)
+	c.Flag("web.config.file", "File with TLS and basic authentication settings, in the format of the Prometheus exporter toolkit.").PlaceHolder("FILE").StringVar(&f.webConfig)
 	c.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").PlaceHolder("PATH").StringVar(&f.telemetryPath)
-	c.Flag("web.enable-lifecycle", "Let POST /-/reload reload the configuration, as SIGHUP always does.").BoolVar(&f.lifecycle)
-	c.Flag("web.enable-pprof", "Serve the profiles of the program at /debug/pprof.").BoolVar(&f.pprof)
-	c.Flag("scrape.timeout", "How long a scrape waits for looks when Prometheus does not say.").Default("10s").DurationVar(&f.scrapeTimeout)
+	c.Flag("web.enable-lifecycle", "Allow reloading the configuration with POST /-/reload; SIGHUP always works.").BoolVar(&f.lifecycle)
+	c.Flag("web.enable-pprof", "Serve profiles of the exporter at /debug/pprof.").BoolVar(&f.pprof)
+	c.Flag("scrape.timeout", "How long a scrape waits for probes when the request has no X-Prometheus-Scrape-Timeout-Seconds.").Default("10s").DurationVar(&f.scrapeTimeout)
 	add(c, func(ctx context.Context) (int, error) { return a.serve(ctx, f) })
 }
 
-// The time limits of the HTTP side. A request is small; an answer may wait for a scrape's deadline.
+// Limits of the HTTP side. Requests are small; a response may wait for the deadline of its scrape.
 const (
 	headerTimeout   = 5 * time.Second
-	writeTimeout    = 30 * time.Second // for an answer to be taken
+	writeTimeout    = 30 * time.Second // for the client to read the response
 	idleTimeout     = 2 * time.Minute
 	shutdownTimeout = 5 * time.Second
 	maxHeader       = 16 << 10
 )
 
-// manyTargets is the number of targets from which on memory is what they cost most. Garbage is then collected early (see littleGarbage), and neither
-// reports nor pages are kept.
+// manyTargets is the number of targets from which memory is the main cost. Garbage is then collected early (frugalGC),
+// and neither reports nor pages are cached.
 const manyTargets = 100
 
 func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 	if f.telemetryPath == "" || f.telemetryPath[0] != '/' || f.telemetryPath == "/" {
-		return 0, usagef("--web.telemetry-path: a path like /metrics, but not / itself")
+		return 0, usagef("--web.telemetry-path: expected a path like /metrics, other than /")
 	}
 	limits := collector.NewLimits()
-	defer a.letLie(usualGarbage)
-	first, err := a.loadToStay(limits, nil)
+	defer a.setGCPercent(defaultGC)
+	first, err := a.loadForServe(limits, nil)
 	if err != nil {
 		return 0, err
 	}
@@ -82,11 +82,14 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		}
 		listeners = append(listeners, l)
 	}
-	server := &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeader,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn)}
+	server := &http.Server{
+		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
+	}
 	failed := make(chan error, 1)
 	go func() {
-		failed <- web.ServeMultiple(listeners, server, &web.FlagConfig{WebListenAddresses: &f.addresses, WebSystemdSocket: new(bool), WebConfigFile: &f.webConfig}, a.log)
+		toolkit := &web.FlagConfig{WebListenAddresses: &f.addresses, WebSystemdSocket: new(bool), WebConfigFile: &f.webConfig}
+		failed <- web.ServeMultiple(listeners, server, toolkit, a.log)
 	}()
 	for _, l := range listeners {
 		if a.Listening != nil {
@@ -101,7 +104,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		return 0, usageError{err}
 	case <-ctx.Done():
 	}
-	// Requests under way get their answer, then everything ends.
+	// Current requests get their response.
 	stopping, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	_ = server.Shutdown(stopping)
@@ -115,7 +118,7 @@ func closeAll(listeners []net.Listener) {
 	}
 }
 
-// server holds the configuration at work and changes it as one step.
+// server holds the current configuration and replaces it atomically.
 type server struct {
 	app    *app
 	flags  serveFlags
@@ -129,20 +132,22 @@ type server struct {
 	retired sync.WaitGroup
 }
 
-// generation is one configuration and its users: it is closed once it has been replaced and the last of them has let go.
+// generation is one configuration and its users. It is closed after it was replaced and its last user is done.
 type generation struct {
 	*setup
 	users sync.WaitGroup
 }
 
 func newServer(a *app, f serveFlags, limits *collector.Limits, first *setup) *server {
-	s := &server{app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: newPages(), current: &generation{setup: first}}
+	s := &server{
+		app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: newPages(), current: &generation{setup: first},
+	}
 	s.self.reloaded(true, a.Now())
 	return s
 }
 
-// use returns the configuration at work, to be let go with the returned function.
-func (s *server) use() (*setup, func()) {
+// use returns the current configuration. The caller must call done.
+func (s *server) use() (set *setup, done func()) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	g := s.current
@@ -150,14 +155,14 @@ func (s *server) use() (*setup, func()) {
 	return g.setup, g.users.Done
 }
 
-// reloadNow reads the configuration again; a bad one changes nothing.
+// reloadNow reloads the configuration. A bad one changes nothing.
 func (s *server) reloadNow() error {
 	s.reload.Lock()
 	defer s.reload.Unlock()
-	next, err := s.app.loadToStay(s.limits, s.current.setup)
+	next, err := s.app.loadForServe(s.limits, s.current.setup)
 	s.self.reloaded(err == nil, s.app.Now())
 	if err != nil {
-		s.app.log.Error("the configuration was not reloaded; the one before stays at work", "err", err)
+		s.app.log.Error("the configuration was not reloaded; the previous one stays in use", "err", err)
 		return err
 	}
 	next.inherit(s.current.setup)
@@ -180,7 +185,7 @@ func (s *server) reloadOnHangup(ctx context.Context) (stop func()) {
 		for {
 			select {
 			case <-hangup:
-				_ = s.reloadNow() // told in the log and by metrics
+				_ = s.reloadNow() // logged, and shown by metrics
 			case <-ctx.Done():
 				return
 			}

@@ -14,18 +14,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// TestWholePagesAreKeptForThoseWhoAreToldTheSame: the exporter's own families for those who had asked before they were gathered, verdicts while they are
-// the same, and neither for another format.
-func TestWholePagesAreKeptForThoseWhoAreToldTheSame(t *testing.T) {
+// Simultaneous scrapers of one report in one format share a page. A later one gets the exporter's own metrics as they
+// are then.
+func TestPages_AreSharedBySimultaneousScrapers(t *testing.T) {
 	self := prometheus.NewRegistry()
-	asked := prometheus.NewCounter(prometheus.CounterOpts{Name: "asked_total", Help: "Help."})
-	self.MustRegister(asked)
-	p, kept := newPages(), newKept()
-	at := time.Now() // when somebody asked
+	count := prometheus.NewCounter(prometheus.CounterOpts{Name: "count_total", Help: "Help."})
+	self.MustRegister(count)
+	p, cache := newPages(), newPageCache()
+	arrived := time.Now()
 	page := func(self prometheus.Gatherer, r *collector.Report, accept, encoding string) []byte {
 		t.Helper()
-		got := askedAt(at, p, self, r, kept, accept, encoding)
-		body := got.Body.Bytes()
+		body := request(p, scrape{arrived, self, r, cache}, accept, encoding).Body.Bytes()
 		if encoding == "gzip" {
 			body = unzipped(t, body)
 		}
@@ -34,43 +33,43 @@ func TestWholePagesAreKeptForThoseWhoAreToldTheSame(t *testing.T) {
 	one, other := reportOf(3, time.Unix(1_700_000_000, 0)), reportOf(3, time.Unix(1_700_000_001, 0))
 	for _, encoding := range []string{"", "gzip"} {
 		for _, accept := range []string{asText, asPrometheus} {
-			asked.Add(1)
-			at = time.Now()
+			count.Add(1)
+			arrived = time.Now()
 			first := page(self, one, accept, encoding)
-			asked.Add(1)
+			count.Add(1)
 			if !bytes.Equal(page(self, one, accept, encoding), first) {
-				t.Errorf("%s %q: two who asked at the same time are told different things", accept, encoding)
+				t.Errorf("%s %q: two simultaneous scrapers get different pages", accept, encoding)
 			}
 			if bytes.Equal(page(self, other, accept, encoding), first) {
-				t.Errorf("%s %q: another report is told as the one before", accept, encoding)
+				t.Errorf("%s %q: another report gets the page of the last one", accept, encoding)
 			}
-			at = time.Now()
+			arrived = time.Now()
 			if bytes.Equal(page(self, one, accept, encoding), first) {
-				t.Errorf("%s %q: who asks later is told what was before", accept, encoding)
+				t.Errorf("%s %q: a later scraper gets the earlier page", accept, encoding)
 			}
 			plain := page(nil, one, accept, encoding)
 			if bytes.Equal(plain, first) || !bytes.Equal(page(nil, one, accept, encoding), plain) || bytes.Equal(page(nil, other, accept, encoding), plain) {
-				t.Errorf("%s %q: verdicts alone", accept, encoding)
+				t.Errorf("%s %q: without the exporter's own metrics", accept, encoding)
 			}
 		}
 		if bytes.Equal(page(nil, one, asText, encoding), page(nil, one, asPrometheus, encoding)) {
-			t.Errorf("%q: one format for the other", encoding)
+			t.Errorf("%q: one format instead of the other", encoding)
 		}
 	}
-	at = time.Now()
+	arrived = time.Now()
 	text, open := page(self, one, asText, ""), page(self, one, asPrometheus, "")
-	if !bytes.Contains(text, []byte("# TYPE asked_total counter\n")) || !bytes.Contains(open, []byte("# TYPE asked counter\n")) {
-		t.Errorf("the own families in the formats of one moment:\n%s\n%s", text, open)
+	if !bytes.Contains(text, []byte("# TYPE count_total counter\n")) || !bytes.Contains(open, []byte("# TYPE count counter\n")) {
+		t.Errorf("the exporter's own metrics in both formats:\n%s\n%s", text, open)
 	}
-	before := len(kept.whole)
+	before := len(cache.pages)
 	one.Selection.Categories = []string{"c"}
-	if page(nil, one, "", ""); len(kept.whole) != before {
-		t.Error("a part is kept")
+	if page(nil, one, "", ""); len(cache.pages) != before {
+		t.Error("a filtered page is cached")
 	}
 }
 
-// TestKeptPagesFollowTheFiles: a change is seen by the next scrape, also one of the same second that leaves the size as it is.
-func TestKeptPagesFollowTheFiles(t *testing.T) {
+// The next scrape shows a change of a file, also within the same second and with the same size.
+func TestPages_FollowTheFiles(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, "list.yml", "checklist: L\ncategories: [{category: part, items: [{item: i, title: T, fix: F, probes: [{env_word: {key: KEY, good: info, bad: junk}, max_age: 0s}]}]}]\n")
 	write(t, dir, ".env", "KEY=info\n")
@@ -83,27 +82,27 @@ func TestKeptPagesFollowTheFiles(t *testing.T) {
 		write(t, dir, ".env", "KEY="+word+"\n")
 		for range 2 {
 			if _, page := s.get(t, "/probe?target=one"); !strings.Contains(page, want) {
-				t.Fatalf("change %d, to %s, is not seen:\n%s", n, word, page)
+				t.Fatalf("change %d, to %s, is not shown:\n%s", n, word, page)
 			}
 		}
 	}
 }
 
-// TestTheExportersOwnFamiliesAreOfTheMoment: also where all verdicts stand.
-func TestTheExportersOwnFamiliesAreOfTheMoment(t *testing.T) {
+// The exporter's own metrics are current, also when all verdicts are reused.
+func TestPages_OwnMetricsAreCurrent(t *testing.T) {
 	s := serve(t, "--config.file="+writeItems(t, 3, "1h"))
 	spent := regexp.MustCompile(`(?m)^process_cpu_seconds_total .+$`)
-	told := map[string]bool{}
+	values := map[string]bool{}
 	for range 4 {
 		_, page := s.get(t, "/metrics")
-		told[spent.FindString(page)] = true
+		values[spent.FindString(page)] = true
 	}
-	if len(told) != 4 || told[""] {
-		t.Errorf("four scrapes are told of %v", told)
+	if len(values) != 4 || values[""] {
+		t.Errorf("four scrapes returned %v", values)
 	}
 }
 
-func TestPagesForTheSameMachineAreNotCompressed(t *testing.T) {
+func TestPages_AreNotCompressedForLocalClients(t *testing.T) {
 	for _, c := range []struct {
 		from, behind string
 		want         string
@@ -119,7 +118,7 @@ func TestPagesForTheSameMachineAreNotCompressed(t *testing.T) {
 			r.Header.Set(c.behind, "x")
 		}
 		w := httptest.NewRecorder()
-		newPages().serve(w, r, time.Now(), nil, reportOf(3, time.Unix(1_700_000_000, 0)), newKept(), nil)
+		newPages().serve(w, r, scrape{report: reportOf(3, time.Unix(1_700_000_000, 0)), cache: newPageCache()}, nil)
 		if got := w.Header().Get("Content-Encoding"); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.from, c.behind, got, c.want)
 		}

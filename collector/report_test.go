@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-func TestUnmatched(t *testing.T) {
+func TestReport_Unmatched(t *testing.T) {
 	list, err := checklist.Load(nil, checklist.Changes{})
 	if err != nil {
 		t.Fatal(err)
@@ -24,7 +24,7 @@ func TestUnmatched(t *testing.T) {
 		{"none configured", "", "- [ ] Buy milk\n", -1},
 		{"two", "checklist.md", "- [ ] **Redis password configured** (now)\n- [ ] Buy milk\n- [ ] Walk the dog\n", 2},
 		{"all covered", "checklist.md", "- [ ] JWT secret configured\n", 0},
-		{"not there", "other.md", "", -1},
+		{"missing", "other.md", "", -1},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			root := t.TempDir()

@@ -13,13 +13,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// TestWriterWritesWhatTheReferenceEncoderWrites holds the text against what the reference encoder makes of the same report, in both formats.
-func TestWriterWritesWhatTheReferenceEncoderWrites(t *testing.T) {
+// The text of a report, parsed and encoded again by the reference encoder, is the same in both formats.
+func TestReport_TextIsWhatTheReferenceEncoderWrites(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC)
 	kind := probe.Kind{Values: probe.Values()}
 	verdict := func(category, name, title string, state probe.State, reason probe.Reason, samples ...probe.Sample) checklist.Verdict {
 		it := &checklist.Item{Category: category, Name: name, Title: title, Severity: "critical", Scope: "standing", Required: true}
-		pr := &checklist.Probe{Name: "looks", Kind: kind}
+		pr := &checklist.Probe{Name: "probe", Kind: kind}
 		return checklist.Verdict{Item: it, State: state, Reason: reason, LastRun: now, Duration: 1234 * time.Microsecond,
 			Outcomes: []checklist.Outcome{{Probe: pr, Result: probe.Result{State: state, Reason: reason, Samples: samples}}}}
 	}
@@ -37,7 +37,7 @@ func TestWriterWritesWhatTheReferenceEncoderWrites(t *testing.T) {
 		verdict("b", "twice", "Twice", probe.StateWarn, probe.ReasonExpiring, probe.CertificateNotAfter.Of(1, "file"), probe.CertificateNotAfter.Of(2, "file"), probe.CertificateNotAfter.Of(3, "endpoint")),
 	}, numbers...)
 	list := &checklist.Checklist{Gates: []*checklist.Gate{{Name: "pre"}}}
-	w := NewWriter() // one for all: nothing of a report is left in the next
+	w := NewWriter() // one for all: nothing of an earlier report may remain
 	for name, r := range map[string]*Report{
 		"empty": {Checklist: list},
 		"full": {Checklist: list, Verdicts: all, Unmatched: &seven,
@@ -60,7 +60,7 @@ func TestWriterWritesWhatTheReferenceEncoderWrites(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			for _, f := range w.Write(r, open) {
+			for _, f := range r.Text(w, open) {
 				got.Write(f.Text)
 			}
 			if got.String() != want.String() {
