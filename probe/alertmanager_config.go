@@ -14,17 +14,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// alertmanager_config: does an alert that nothing singles out reach somebody?
+// alertmanager_config: does an alert that matches no specific route reach somebody?
 //
-// The file is looked at as Alertmanager reads it, and beyond: amtool takes a placeholder for a key, does not miss a key's file, and finds nothing in a
-// receiver that tells nobody. A route below the root may well lead to such a receiver (that is how alerts are muted), the root itself may not, and
-// neither may a route whose one condition is severity critical. Files of keys are looked for where the service that mounts the configuration sees
-// them.
+// The rules are stricter than amtool, which accepts a placeholder as a key, a key file that does not exist and a
+// receiver without integrations. A route below the root may lead to such a receiver (that is how alerts are muted).
+// The root must not, and neither must a route whose only matcher is severity critical. Key files are resolved as the
+// service that mounts the configuration sees them.
 
 func alertmanagerConfigKind() Kind {
 	return Kind{
 		Name:     "alertmanager_config",
-		Question: "Does every alert reach somebody by Alertmanager's configuration?",
+		Question: "Does Alertmanager's configuration deliver every alert to somebody?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
 		Reads:    "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them; needs to read them",
@@ -36,7 +36,7 @@ func alertmanagerConfigKind() Kind {
 const maxAlertmanager = 1 << 20 // bytes
 
 type alertmanagerConfig struct {
-	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …) one of which must be where the root route ends; any when not set"`
+	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …); the root route must end at one of them; any when unset"`
 }
 
 func (a *alertmanagerConfig) Validate() []error {
@@ -48,7 +48,7 @@ func (a *alertmanagerConfig) Validate() []error {
 			if near := schema.Nearest(name, known); near != "" {
 				hint = fmt.Sprintf(", did you mean %s?", near)
 			}
-			wrong = append(wrong, fmt.Errorf("integrations: there is no integration %q%s", name, hint))
+			wrong = append(wrong, fmt.Errorf("integrations: unknown integration %q%s", name, hint))
 		}
 	}
 	return wrong
@@ -64,7 +64,7 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *Pass) (Result, error)
 		if err := unseen(p, place, "alertmanager.yml"); err != nil {
 			return Result{}, err
 		}
-		return Result{}, Skip("deployment.alertmanager.config", "no alertmanager.yml was found")
+		return Result{}, Skip("deployment.alertmanager.config", "alertmanager.yml not found")
 	}
 	shown := p.Deployment.Rel(file)
 	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*amFile, error) {
@@ -90,10 +90,11 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *Pass) (Result, error)
 	return a.judge(am, keys, shown), nil
 }
 
-// judge judges a configuration; keys is what was found in the files it names, by their names, and file its own name for people.
+// judge judges a configuration. keys holds what was found in the key files, by their names in the configuration; file
+// is the name of the configuration in messages.
 func (a *alertmanagerConfig) judge(am *amFile, keys map[string]amKeyFile, file string) Result {
 	if am.empty {
-		return Failed(ReasonEmpty, "%s holds nothing", file)
+		return Failed(ReasonEmpty, "%s is empty", file)
 	}
 	var f Findings
 	at := func(line int) string { return fmt.Sprintf("%s:%d", file, line) }
@@ -102,15 +103,15 @@ func (a *alertmanagerConfig) judge(am *amFile, keys map[string]amKeyFile, file s
 	}
 	if am.root == nil {
 		if len(am.problems) == 0 {
-			f.Fail(ReasonMissing, "%s has no route: no alert is told to anybody", file)
+			f.Fail(ReasonMissing, "%s has no route: no alert is delivered", file)
 		}
 		return f.Result("")
 	}
 	used := a.judgeRoutes(&f, am, at)
-	global := map[string]bool{} // keys of the global section that a used receiver needs
+	global := map[string]bool{} // keys of the global section that receivers fall back to; true when one is in use
 	for _, r := range am.receivers {
 		if !used[r.name] {
-			f.Warn(ReasonMismatch, "%s: no route leads to this receiver", at(r.line))
+			f.Warn(ReasonMismatch, "%s: receiver is not used by any route", at(r.line))
 		}
 		for _, i := range r.integrations {
 			judgeIntegration(&f, am, i, at)
@@ -121,10 +122,10 @@ func (a *alertmanagerConfig) judge(am *amFile, keys map[string]amKeyFile, file s
 		}
 	}
 	judgeFields(&f, am.global, keys, at, func(key string) bool { return global[key] })
-	return f.Result("every alert that %s does not single out ends at %s", file, strings.Join(am.told(am.root), " and "))
+	return f.Result("alerts that match no specific route in %s end at %s", file, strings.Join(am.told(am.root), " and "))
 }
 
-// receiver is the receiver of a name; ok is false for none.
+// receiver returns the receiver with this name; ok is false when it is not defined.
 func (am *amFile) receiver(name string) (amReceiver, bool) {
 	i := slices.IndexFunc(am.receivers, func(r amReceiver) bool { return r.name == name })
 	if i < 0 {
@@ -133,7 +134,7 @@ func (am *amFile) receiver(name string) (amReceiver, bool) {
 	return am.receivers[i], true
 }
 
-// endings are the routes at which an alert ends that no condition below a route singles out.
+// endings returns the routes at which an alert ends that no matcher sends to a more specific route.
 func (r *amRoute) endings() []*amRoute {
 	var ends []*amRoute
 	for _, child := range r.routes {
@@ -151,7 +152,7 @@ func (r *amRoute) endings() []*amRoute {
 	return ends
 }
 
-// takesAll reports whether every alert that comes to a route meets its conditions: there are none, or they ask for nothing.
+// takesAll reports whether a route matches every alert that reaches it: it has no matchers, or they match anything.
 func (r *amRoute) takesAll() bool {
 	return !slices.ContainsFunc(r.matchers, func(m amMatcher) bool {
 		anything := m.operator == "=~" && m.value == ".*"
@@ -160,20 +161,20 @@ func (r *amRoute) takesAll() bool {
 	})
 }
 
-// told are the integrations at the endings of a route, sorted.
+// told returns the integrations at the endings of a route, sorted.
 func (am *amFile) told(r *amRoute) []string {
 	var kinds []string
 	for _, end := range r.endings() {
 		receiver, _ := am.receiver(end.receiver)
 		for _, i := range receiver.integrations {
-			kinds = append(kinds, cmp.Or(i.kind, "an integration not known here"))
+			kinds = append(kinds, cmp.Or(i.kind, "an unknown integration"))
 		}
 	}
 	slices.Sort(kinds)
 	return slices.Compact(kinds)
 }
 
-// judgeRoutes judges the routing tree and returns the names of the receivers that it leads to.
+// judgeRoutes judges the routing tree and returns the names of the receivers that it uses.
 func (a *alertmanagerConfig) judgeRoutes(f *Findings, am *amFile, at func(int) string) map[string]bool {
 	used := map[string]bool{}
 	if am.root.receiver == "" {
@@ -183,34 +184,36 @@ func (a *alertmanagerConfig) judgeRoutes(f *Findings, am *amFile, at func(int) s
 	walk = func(r *amRoute) {
 		used[r.receiver] = true
 		if _, ok := am.receiver(r.receiver); !ok && r.receiver != "" && !r.inherits {
-			f.Fail(ReasonMissing, "%s: the receiver of this route is not defined", at(r.line))
+			f.Fail(ReasonMissing, "%s: receiver of this route is not defined", at(r.line))
 		}
 		for _, interval := range r.muted {
 			if !am.intervals[interval.name] {
-				f.Fail(ReasonMissing, "%s: the time interval is not defined", at(interval.line))
+				f.Fail(ReasonMissing, "%s: time interval is not defined", at(interval.line))
 			}
 		}
 		for _, child := range r.routes {
 			walk(child)
 		}
 		if r != am.root && r.isCritical() && !r.goesOn && len(am.told(r)) == 0 {
-			f.Fail(ReasonEmpty, "%s: alerts of severity critical end at a receiver that tells nobody", at(r.line))
+			f.Fail(ReasonEmpty, "%s: alerts of severity critical end at a receiver without integrations", at(r.line))
 		}
 	}
 	walk(am.root)
 	told := am.told(am.root)
-	_, defined := am.receiver(am.root.receiver) // told otherwise
+	_, defined := am.receiver(am.root.receiver) // an undefined one is reported above
 	switch {
 	case !defined:
 	case len(told) == 0:
-		f.Fail(ReasonEmpty, "%s: the root route ends at a receiver that tells nobody: give it an integration such as pagerduty_configs", at(am.root.line))
+		f.Fail(ReasonEmpty, "%s: the root route ends at a receiver without integrations. Add one such as pagerduty_configs",
+			at(am.root.line))
 	case len(a.Integrations) > 0 && !slices.ContainsFunc(told, func(kind string) bool { return slices.Contains(a.Integrations, kind) }):
-		f.Fail(ReasonMismatch, "%s: the root route ends at %s, wanted is %s", at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
+		f.Fail(ReasonMismatch, "%s: the root route ends at %s, expected %s",
+			at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
 	}
 	return used
 }
 
-// isCritical reports whether a route takes the alerts of severity critical by nothing but their severity.
+// isCritical reports whether a route selects alerts of severity critical by their severity alone.
 func (r *amRoute) isCritical() bool {
 	if len(r.matchers) != 1 || r.matchers[0].label != "severity" {
 		return false
@@ -219,11 +222,11 @@ func (r *amRoute) isCritical() bool {
 	return m.operator == "=" && m.value == "critical" || m.operator == "=~" && slices.Contains(strings.Split(strings.Trim(m.value, "^$()"), "|"), "critical")
 }
 
-// judgeIntegration judges whether an integration has what it needs.
+// judgeIntegration checks that an integration has the settings it needs.
 func judgeIntegration(f *Findings, am *amFile, i amIntegration, at func(int) string) {
 	needs, known := amNeeds()[i.kind]
 	if !known {
-		f.Warn(ReasonInvalid, "%s: an integration that is not known here, so that nothing of it was looked at", at(i.line))
+		f.Warn(ReasonInvalid, "%s: unknown integration: its settings are not checked", at(i.line))
 	}
 	for _, need := range needs {
 		if !i.fields.set(need.own...) && !am.global.set(need.global...) {
@@ -232,7 +235,8 @@ func judgeIntegration(f *Findings, am *amFile, i amIntegration, at func(int) str
 	}
 }
 
-// judgeFields judges values, and files of values. What decides says whether somebody is reached by a key; the others weaken alone.
+// judgeFields judges values and key files. decides reports whether a key is needed to notify somebody; a problem of
+// any other key is a warning.
 func judgeFields(f *Findings, fields amFields, keys map[string]amKeyFile, at func(int) string, decides func(key string) bool) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		field := fields[key]
@@ -248,12 +252,12 @@ func judgeFields(f *Findings, fields amFields, keys map[string]amKeyFile, at fun
 		case !isFile:
 			judgeAddress(report, key, field.value, at(field.line)+": "+key)
 		case fields.set(plain):
-			f.Fail(ReasonInvalid, "%s: %s and %s are both set, Alertmanager takes one of them", at(field.line), plain, key)
+			f.Fail(ReasonInvalid, "%s: %s and %s are both set, but Alertmanager accepts only one", at(field.line), plain, key)
 		default:
 			if found, looked := keys[field.value]; looked {
 				judgeKeyFile(report, f, found, plain, key, at(field.line), decides(key))
 			} else {
-				f.Warn(ReasonInvalid, "%s: %s was not looked at, as %d other files were", at(field.line), key, maxKeyFiles)
+				f.Warn(ReasonInvalid, "%s: %s was not checked: only %d key files are read", at(field.line), key, maxKeyFiles)
 			}
 		}
 	}

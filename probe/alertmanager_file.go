@@ -12,13 +12,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Alertmanager's configuration as rules look at it. Its own package links more than eighty modules, and what it takes for granted (that a key is one,
-// that its file is there) is what is asked here. What Alertmanager would refuse is refused as far as it decides who is told: the form of routes,
-// receivers and time intervals. Fields of integrations that are not known are left alone, since each version brings new ones.
+// Alertmanager's configuration as rules read it. Alertmanager's own package links more than eighty modules and does not
+// check what these rules are about (that a key is a key, that its file exists). What Alertmanager would refuse is
+// a problem here as far as it decides who is notified: the form of routes, receivers and time intervals. Unknown
+// fields of integrations are ignored, since each version adds new ones.
 //
-// Nothing of a value is told: problems name a line, a key that Alertmanager knows, and what is wrong.
+// No message quotes a value: problems name a line, a key that Alertmanager knows, and what is wrong.
 
-// amFile is a configuration taken apart. It is shared: nobody changes it.
+// amFile is a parsed configuration. It is shared and must not be modified.
 type amFile struct {
 	empty     bool
 	problems  []amProblem // for which Alertmanager refuses the file
@@ -36,7 +37,7 @@ type amProblem struct {
 // amRoute is a node of the routing tree.
 type amRoute struct {
 	line     int
-	receiver string // that of the parent where it names none
+	receiver string // the parent's when the route names none
 	inherits bool
 	matchers []amMatcher
 	goesOn   bool // continue: later siblings are tried as well
@@ -61,11 +62,12 @@ type amReceiver struct {
 // amIntegration is one entry of a list such as pagerduty_configs.
 type amIntegration struct {
 	line   int
-	kind   string // pagerduty, …; "" for one that is not known here
+	kind   string // pagerduty, …; "" for an unknown one
 	fields amFields
 }
 
-// amFields are the scalars of a mapping by key, those of its nested mappings for HTTP clients and TLS behind their path: http_config.basic_auth.password.
+// amFields are the scalars of a mapping by key. Those of nested mappings for HTTP clients and TLS have their path in
+// the key: http_config.basic_auth.password.
 type amFields map[string]amField
 
 type amField struct {
@@ -78,7 +80,7 @@ func (f amFields) set(keys ...string) bool {
 	return slices.ContainsFunc(keys, func(k string) bool { return f[k].value != "" })
 }
 
-// parseAlertmanager takes a configuration apart. It goes on behind a problem, so that all of them are told.
+// parseAlertmanager parses a configuration. It continues after a problem, so that all of them are reported.
 func parseAlertmanager(file string, data []byte) *amFile {
 	am := &amFile{intervals: map[string]bool{}}
 	root, err := schema.Parse(file, data)
@@ -109,7 +111,8 @@ func parseAlertmanager(file string, data []byte) *amFile {
 		}
 	}
 	for _, n := range am.list(top["inhibit_rules"], "inhibit_rules") {
-		rule := am.mapping(n, "an inhibition", "name", "source_match", "source_match_re", "source_matchers", "target_match", "target_match_re", "target_matchers", "equal", "sources")
+		rule := am.mapping(n, "an inhibit rule", "name", "source_match", "source_match_re", "source_matchers",
+			"target_match", "target_match_re", "target_matchers", "equal", "sources")
 		am.matchers(rule["source_matchers"])
 		am.matchers(rule["target_matchers"])
 	}
@@ -120,7 +123,7 @@ func parseAlertmanager(file string, data []byte) *amFile {
 		case r.name == "":
 			am.wrong(n.Line, "a receiver has no name")
 		case names[r.name]:
-			am.wrong(n.Line, "a receiver of this name is defined above already")
+			am.wrong(n.Line, "a receiver with this name is already defined above")
 		}
 		names[r.name] = true
 		am.receivers = append(am.receivers, r)
@@ -128,10 +131,10 @@ func parseAlertmanager(file string, data []byte) *amFile {
 	if route := top["route"]; !schema.IsNull(route) {
 		am.root = am.readRoute(route, nil)
 		if len(am.root.matchers) > 0 {
-			am.wrong(am.root.line, "the root route has matchers: it must take every alert")
+			am.wrong(am.root.line, "the root route has matchers: it must match every alert")
 		}
 		if len(am.root.muted) > 0 {
-			am.wrong(am.root.muted[0].line, "the root route has time intervals: it must take every alert at any time")
+			am.wrong(am.root.muted[0].line, "the root route has time intervals: it must match every alert at any time")
 		}
 	}
 	return am
@@ -141,14 +144,15 @@ func (am *amFile) wrong(line int, format string, args ...any) {
 	am.problems = append(am.problems, amProblem{line, fmt.Sprintf(format, args...)})
 }
 
-// mapping returns the values of a mapping by key; nothing for no value. Keys beside the known ones, where some are named, are problems.
+// mapping returns the values of a mapping by key, nothing for a null node. Keys that are not among the known ones are
+// problems, unless no known keys are given.
 func (am *amFile) mapping(n *schema.Node, what string, known ...string) map[string]*schema.Node {
 	values := map[string]*schema.Node{}
 	if schema.IsNull(n) {
 		return values
 	}
 	if n.Kind != yaml.MappingNode {
-		am.wrong(n.Line, "%s is no mapping", what)
+		am.wrong(n.Line, "%s is not a mapping", what)
 		return values
 	}
 	for key, value := range schema.Pairs(n) {
@@ -165,16 +169,16 @@ func (am *amFile) unknownKey(key *schema.Node, known []string) {
 	if near := schema.Nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
 	}
-	am.wrong(key.Line, "a key that Alertmanager does not know here%s", hint)
+	am.wrong(key.Line, "unknown key%s", hint)
 }
 
-// list returns the entries of a list; nothing for no value.
+// list returns the entries of a list, nothing for a null node.
 func (am *amFile) list(n *schema.Node, what string) []*schema.Node {
 	if schema.IsNull(n) {
 		return nil
 	}
 	if n.Kind != yaml.SequenceNode {
-		am.wrong(n.Line, "%s is no list", what)
+		am.wrong(n.Line, "%s is not a list", what)
 		return nil
 	}
 	return n.Content
@@ -185,16 +189,16 @@ func (am *amFile) text(n *schema.Node) string {
 		return ""
 	}
 	if n.Kind != yaml.ScalarNode {
-		am.wrong(n.Line, "text is expected here")
+		am.wrong(n.Line, "expected text")
 		return ""
 	}
 	return n.Value
 }
 
-// amDuration is a duration of Prometheus: 30s, 1h30m, 4d.
+// amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
 var amDuration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
 
-// readRoute reads a node of the tree; the root has no parent.
+// readRoute reads a node of the routing tree; the root has no parent.
 func (am *amFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
 	r := &amRoute{line: n.Line}
 	fields := am.mapping(n, "a route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers",
@@ -208,7 +212,7 @@ func (am *amFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
 			r.goesOn = true
 		case "false", "no", "off":
 		default:
-			am.wrong(on.Line, "continue is neither true nor false")
+			am.wrong(on.Line, "continue must be true or false")
 		}
 	}
 	for _, key := range []string{"group_wait", "group_interval", "repeat_interval"} {
@@ -216,7 +220,7 @@ func (am *amFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
 		switch {
 		case value == "":
 		case !amDuration.MatchString(value):
-			am.wrong(fields[key].Line, "%s is no duration such as 30s or 4h", key)
+			am.wrong(fields[key].Line, "%s is not a duration such as 30s or 4h", key)
 		case key != "group_wait" && strings.Trim(value, "0ywdhms") == "":
 			am.wrong(fields[key].Line, "%s is zero", key)
 		}
@@ -241,7 +245,8 @@ func (am *amFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
 
 var amMatcherForm = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)+"|[^\s"{}=!~,]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*$`)
 
-// matchers reads a list of conditions. One entry may hold several, {severity="critical", team="ads"}, of which the form alone is judged.
+// matchers reads a list of matchers. Of an entry with several, {severity="critical", team="ads"}, only the syntax is
+// checked.
 func (am *amFile) matchers(n *schema.Node) []amMatcher {
 	var matchers []amMatcher
 	for _, entry := range am.list(n, "matchers") {
@@ -255,7 +260,7 @@ func (am *amFile) matchers(n *schema.Node) []amMatcher {
 			unquote := func(s string) string { return strings.ReplaceAll(strings.Trim(s, `"`), `\"`, `"`) }
 			matchers = append(matchers, am.regular(entry.Line, amMatcher{unquote(m[1]), m[2], unquote(m[3])}))
 		case !strings.ContainsAny(text, "=~"):
-			am.wrong(entry.Line, "a matcher has no operator: it reads label = \"value\"")
+			am.wrong(entry.Line, "matcher has no operator. Write label = \"value\"")
 		default:
 			matchers = append(matchers, amMatcher{})
 		}
@@ -263,11 +268,11 @@ func (am *amFile) matchers(n *schema.Node) []amMatcher {
 	return matchers
 }
 
-// regular notes a regular expression that Alertmanager would refuse.
+// regular records a regular expression that Alertmanager would refuse as a problem.
 func (am *amFile) regular(line int, m amMatcher) amMatcher {
 	if m.operator == "=~" || m.operator == "!~" {
 		if _, err := regexp.Compile("^(?:" + strings.ReplaceAll(m.value, `\\`, `\`) + ")$"); err != nil {
-			am.wrong(line, "a matcher holds no regular expression")
+			am.wrong(line, "invalid regular expression in a matcher")
 		}
 	}
 	return m
@@ -290,7 +295,7 @@ func (am *amFile) readReceiver(n *schema.Node) amReceiver {
 			}
 			kind = "" // of a later version of Alertmanager
 		}
-		for _, entry := range am.list(value, "a list of integrations") {
+		for _, entry := range am.list(value, "the value of an integration key") {
 			i := amIntegration{line: entry.Line, kind: kind, fields: amFields{}}
 			am.fields(entry, "", i.fields)
 			r.integrations = append(r.integrations, i)
@@ -299,7 +304,7 @@ func (am *amFile) readReceiver(n *schema.Node) amReceiver {
 	return r
 }
 
-// fields gathers the scalars of a mapping and of the nested ones that hold credentials.
+// fields collects the scalars of a mapping and of nested mappings that hold credentials.
 func (am *amFile) fields(n *schema.Node, path string, into amFields) {
 	am.mapping(n, "a group of settings")
 	for key, value := range schema.Pairs(n) {

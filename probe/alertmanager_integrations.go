@@ -8,16 +8,16 @@ import (
 	"strings"
 )
 
-// What an integration of Alertmanager needs to reach somebody (its documentation, "Receiver integration settings"), and which of its values are still
-// to be replaced.
+// What each Alertmanager integration needs to notify somebody (its documentation, "Receiver integration settings"), and
+// which values are still placeholders.
 
-// amNeed is a setting without which an integration reaches nobody.
+// amNeed is a setting that an integration cannot do without.
 type amNeed struct {
 	own    []string // keys of the integration, one of which must be set
-	global []string // keys of the global section that stand in for them
+	global []string // keys of the global section used when none of its own is set
 }
 
-// withFile are keys with the variants that name a file instead.
+// withFile returns the keys, each followed by its variant that names a file.
 func withFile(keys ...string) []string {
 	var all []string
 	for _, k := range keys {
@@ -26,7 +26,7 @@ func withFile(keys ...string) []string {
 	return all
 }
 
-// amNeeds are the needs of each known integration.
+// amNeeds returns the needs of each known integration.
 func amNeeds() map[string][]amNeed {
 	own := func(keys ...string) amNeed { return amNeed{own: keys} }
 	or := func(own []string, global ...string) amNeed { return amNeed{own, global} }
@@ -53,7 +53,7 @@ func amNeeds() map[string][]amNeed {
 	}
 }
 
-// amKinds are the keys under which integrations are listed.
+// amKinds returns the keys under which integrations are listed.
 func amKinds() []string {
 	var keys []string
 	for _, kind := range slices.Sorted(maps.Keys(amNeeds())) {
@@ -62,7 +62,8 @@ func amKinds() []string {
 	return keys
 }
 
-// fallsBack are the global keys that an integration takes because it has none of its own. Credentials of the mail server are taken too.
+// fallsBack returns the global keys that an integration uses because its own are unset, including the credentials of
+// the mail server.
 func (i amIntegration) fallsBack() []string {
 	var keys []string
 	for _, need := range amNeeds()[i.kind] {
@@ -81,15 +82,15 @@ func (i amIntegration) fallsBack() []string {
 }
 
 var (
-	// amCredential and amAddress match keys whose values decide whether somebody is reached.
+	// amCredential and amAddress match keys whose values decide whether somebody is notified.
 	amCredential = regexp.MustCompile(`(?:^|[._])(?:key|token|secret|password|credentials|token_id)$`)
 	amAddress    = regexp.MustCompile(`(?:^|[._])(?:url|to|smarthost|from)$`)
-	// amAction matches an action of a template that takes something of the alert, as against a variable of a deployment tool.
+	// amAction matches a template action that uses the alert, as opposed to a variable of a deployment tool.
 	amAction = regexp.MustCompile(`\{\{-?\s*(?:[^{}]*[.$]|(?:template|end|else)\b)[^{}]*\}\}`)
 )
 
-// isAlertmanagerBlank reports whether the value of a key is one that nobody has replaced. Alertmanager expands no variables, so that ${KEY} stands
-// for itself.
+// isAlertmanagerBlank reports whether the value of a key is still a placeholder. Alertmanager does not expand
+// variables, so ${KEY} is a placeholder too.
 func isAlertmanagerBlank(key, value string) bool {
 	value = amAction.ReplaceAllString(value, "")
 	switch {
@@ -101,10 +102,10 @@ func isAlertmanagerBlank(key, value string) bool {
 	return false
 }
 
-// amCalled matches keys whose value is the URL that Alertmanager calls.
+// amCalled matches keys whose value is a URL that Alertmanager calls.
 var amCalled = regexp.MustCompile(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
 
-// judgeAddress reports the value of a key that must be the URL to call and is none. What a template makes is not known here.
+// judgeAddress reports a key whose value must be a callable URL but is not. Values that contain a template are skipped.
 func judgeAddress(report func(Reason, string, ...any), key, value, what string) {
 	if !amCalled.MatchString(key) || strings.Contains(value, "{{") {
 		return
@@ -112,8 +113,8 @@ func judgeAddress(report func(Reason, string, ...any), key, value, what string) 
 	u, err := url.Parse(value)
 	switch {
 	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "":
-		report(ReasonInvalid, "%s is no URL of http or https", what)
+		report(ReasonInvalid, "%s is not an http or https URL", what)
 	case u.Hostname() == "hooks.slack.com" && strings.HasPrefix(u.Path, "/services") && len(strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' })) < 4:
-		report(ReasonTruncated, "%s is no whole incoming webhook of Slack: three parts follow /services/", what)
+		report(ReasonTruncated, "%s is not a complete Slack incoming webhook: three parts must follow /services/", what)
 	}
 }

@@ -14,18 +14,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Files that an Alertmanager configuration names for keys, found where the Alertmanager of the deployment sees them. Neither their content nor their
-// path is ever told: the path may be a key that was written in its place.
+// Key files that an Alertmanager configuration names, resolved as the deployment's Alertmanager sees them. No message
+// quotes their content or path: the path may be a key that was written into the wrong setting.
 
 const (
 	maxKeyFile  = 64 << 10 // bytes of one key
 	maxKeyFiles = 200
 )
 
-// amKeyFile is what was found in a file of a key.
+// amKeyFile is what was found in a key file.
 type amKeyFile struct {
 	text string
-	err  error // of reading it; an Unanswered where it is not on this host
+	err  error // of reading it; an Unanswered when it is not on this host
 }
 
 // amFileField is a setting that names a file.
@@ -34,7 +34,7 @@ type amFileField struct {
 	amField
 }
 
-// keyFiles are all settings that name a file, in the order of the file.
+// keyFiles returns all settings that name a file, in the order of the configuration.
 func (am *amFile) keyFiles() []amFileField {
 	var all []amFileField
 	of := func(f amFields) {
@@ -53,13 +53,13 @@ func (am *amFile) keyFiles() []amFileField {
 	return all
 }
 
-// keyFiles looks for files as the Alertmanager of the deployment sees them.
+// keyFiles resolves files as the deployment's Alertmanager sees them.
 type keyFiles struct {
 	pass            *Pass
 	file            string // of the configuration, on this host
 	compose         *deployment.Compose
 	err             error  // of the compose model
-	service, inside string // that mounts the configuration, and where; "" for none
+	service, inside string // the service that mounts the configuration, and where; "" for none
 }
 
 func (k keyFiles) look(f amFileField) amKeyFile {
@@ -71,7 +71,8 @@ func (k keyFiles) look(f amFileField) amKeyFile {
 		}
 		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.key, named)
 		if err == nil && !v.Set {
-			err = Needs("a bind mount or secret of the compose file that holds the key", Unknownf(ReasonNotConfigured, "the file lies in the container of %s and not on this host", k.service))
+			err = Needs("a bind mount or secret in the compose file that provides the key",
+				Unknownf(ReasonNotConfigured, "the file is in the container of %s and not on this host", k.service))
 		}
 		return amKeyFile{v.Text.Reveal(), err}
 	}
@@ -81,8 +82,9 @@ func (k keyFiles) look(f amFileField) amKeyFile {
 	}
 	data, _, err := files.Read(host, maxKeyFile)
 	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, deployment.ErrNoCompose) {
-		// There is a compose file, which does not tell in which container this path is meant.
-		err = Needs("a bind mount of alertmanager.yml in the compose file", Unknownf(ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))
+		// There is a compose file, but it does not say in which container this path is meant.
+		err = Needs("a bind mount of alertmanager.yml in the compose file",
+			Unknownf(ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))
 	}
 	return amKeyFile{strings.TrimSpace(string(data)), err}
 }
@@ -95,7 +97,7 @@ func judgeKeyFile(report func(Reason, string, ...any), f *Findings, found amKeyF
 		if errors.As(cause, &named) {
 			cause = named.Err
 		}
-		r, err := unreadable(fmt.Sprintf("%s: the file of %s cannot be read", at, key), cause)
+		r, err := unreadable(fmt.Sprintf("%s: the file named by %s cannot be read", at, key), cause)
 		if err != nil {
 			r = unanswered(err)
 		}
@@ -104,10 +106,10 @@ func judgeKeyFile(report func(Reason, string, ...any), f *Findings, found amKeyF
 		}
 		f.Add(r)
 	case found.text == "":
-		report(ReasonEmpty, "%s: the file of %s is empty", at, key)
+		report(ReasonEmpty, "%s: the file named by %s is empty", at, key)
 	case isAlertmanagerBlank(plain, found.text):
-		report(ReasonPlaceholder, "%s: the file of %s holds a placeholder", at, key)
+		report(ReasonPlaceholder, "%s: the file named by %s contains a placeholder", at, key)
 	default:
-		judgeAddress(report, plain, found.text, at+": what the file of "+key+" holds")
+		judgeAddress(report, plain, found.text, at+": the content of the file named by "+key)
 	}
 }

@@ -18,65 +18,65 @@ const (
 	amOncall   = "receivers:\n- name: oncall\n  "
 )
 
-// amCase is a configuration and what is to be said of it.
+// amCase is a configuration and its expected verdict.
 type amCase struct {
 	text   string
 	state  State
 	reason Reason
 	detail string
-	newer  bool // Debian's amtool does not know it yet
+	newer  bool // not supported by Debian's amtool yet
 }
 
 func alertmanagerCases(key string) map[string]amCase {
 	pager := "pagerduty_configs: [{routing_key: " + key + "}]\n"
 	good := amToOncall + amOncall + pager
 	return map[string]amCase{
-		"good":                  {good, StatePass, ReasonNone, "single out ends at pagerduty", false},
-		"nothing":               {"", StateFail, ReasonEmpty, "holds nothing", false},
-		"comments":              {"# route:\n", StateFail, ReasonEmpty, "holds nothing", false},
-		"no YAML":               {"route: [\n", StateFail, ReasonInvalid, "file:", false},
-		"a list":                {"- route\n", StateFail, ReasonInvalid, "is no mapping", false},
+		"good":                  {good, StatePass, ReasonNone, "file end at pagerduty", false},
+		"nothing":               {"", StateFail, ReasonEmpty, "is empty", false},
+		"comments":              {"# route:\n", StateFail, ReasonEmpty, "is empty", false},
+		"invalid YAML":          {"route: [\n", StateFail, ReasonInvalid, "file:", false},
+		"a list":                {"- route\n", StateFail, ReasonInvalid, "is not a mapping", false},
 		"binary":                {"route: \x00\n", StateFail, ReasonInvalid, "NUL", false},
 		"no route":              {amOncall + pager, StateFail, ReasonMissing, "has no route", false},
 		"no receiver":           {"route: {group_wait: 30s}\n" + amOncall + pager, StateFail, ReasonMissing, "file:1: the root route has no receiver", false},
-		"undefined receiver":    {"route: {receiver: other}\n" + amOncall + pager, StateFail, ReasonMissing, "file:1: the receiver of this route is not defined", false},
-		"undefined below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: other, matchers: [a=b]}\n" + amOncall + pager, StateFail, ReasonMissing, "file:4: the receiver", false},
-		"receiver twice":        {good + "- name: oncall\n", StateFail, ReasonInvalid, "file:5: a receiver of this name", false},
+		"undefined receiver":    {"route: {receiver: other}\n" + amOncall + pager, StateFail, ReasonMissing, "file:1: receiver of this route is not defined", false},
+		"undefined below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: other, matchers: [a=b]}\n" + amOncall + pager, StateFail, ReasonMissing, "file:4: receiver of this route", false},
+		"receiver twice":        {good + "- name: oncall\n", StateFail, ReasonInvalid, "file:5: a receiver with this name", false},
 		"receiver without name": {good + "- pagerduty_configs: []\n", StateFail, ReasonInvalid, "file:5: a receiver has no name", false},
-		"unused receiver":       {good + "- name: other\n", StateWarn, ReasonMismatch, "file:5: no route leads to this receiver", false},
-		"unknown key":           {good + "reciever: x\n", StateFail, ReasonInvalid, "file:5: a key that Alertmanager does not know here (did you mean receivers?)", false},
+		"unused receiver":       {good + "- name: other\n", StateWarn, ReasonMismatch, "file:5: receiver is not used by any route", false},
+		"unknown key":           {good + "reciever: x\n", StateFail, ReasonInvalid, "file:5: unknown key (did you mean receivers?)", false},
 		"unknown key in route":  {"route: {receiver: oncall, group_bye: [a]}\n" + amOncall + pager, StateFail, ReasonInvalid, "did you mean group_by?", false},
 		"key twice":             {good + "route: {receiver: oncall}\n", StateFail, ReasonInvalid, "first set in line 1: remove one", false},
-		"no integration":        {amToOncall + "receivers: [{name: oncall}]\n", StateFail, ReasonEmpty, "file:1: the root route ends at a receiver that tells nobody", false},
-		"empty integrations":    {amToOncall + amOncall + "slack_configs: []\n", StateFail, ReasonEmpty, "tells nobody", false},
+		"no integration":        {amToOncall + "receivers: [{name: oncall}]\n", StateFail, ReasonEmpty, "file:1: the root route ends at a receiver without integrations", false},
+		"empty integrations":    {amToOncall + amOncall + "slack_configs: []\n", StateFail, ReasonEmpty, "without integrations", false},
 		"singular":              {amToOncall + amOncall + "pagerduty_config: [{routing_key: " + key + "}]\n", StateFail, ReasonInvalid, "did you mean pagerduty_configs?", false},
 		"misspelt":              {amToOncall + amOncall + "pagerdty_configs: [{routing_key: " + key + "}]\n", StateFail, ReasonInvalid, "did you mean pagerduty_configs?", false},
-		"not known here":        {amToOncall + amOncall + "carrierpigeon_configs: [{loft: a}]\n", StateWarn, ReasonInvalid, "file:4: an integration that is not known here", true},
-		"text for a list":       {amToOncall + amOncall + "slack_configs: here\n", StateFail, ReasonInvalid, "is no list", false},
-		"text for a route":      {"route: oncall\n" + amOncall + pager, StateFail, ReasonInvalid, "file:1: a route is no mapping", false},
+		"unknown integration":   {amToOncall + amOncall + "carrierpigeon_configs: [{loft: a}]\n", StateWarn, ReasonInvalid, "file:4: unknown integration", true},
+		"text for a list":       {amToOncall + amOncall + "slack_configs: here\n", StateFail, ReasonInvalid, "is not a list", false},
+		"text for a route":      {"route: oncall\n" + amOncall + pager, StateFail, ReasonInvalid, "file:1: a route is not a mapping", false},
 
-		"muted below":           {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [alertname=Watchdog]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "ends at pagerduty", false},
-		"swallowed below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "tells nobody", false},
-		"swallowed, going on":   {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n  - {receiver: oncall}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
-		"swallowed all the way": {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "tells nobody", false},
-		"taken by a child":      {"route:\n  receiver: nobody\n  routes:\n  - {routes: [{receiver: oncall}]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "ends at pagerduty", false},
+		"muted below":           {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [alertname=Watchdog]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "end at pagerduty", false},
+		"swallowed below":       {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "without integrations", false},
+		"swallowed, continue":   {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n  - {receiver: oncall}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"swallowed all the way": {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, continue: true}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "without integrations", false},
+		"taken by a child":      {"route:\n  receiver: nobody\n  routes:\n  - {routes: [{receiver: oncall}]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "end at pagerduty", false},
 		"critical to nobody":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: ['severity=~\"critical|page\"']}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "file:4: alerts of severity critical", false},
 		"critical by match":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, match: {severity: critical}}\n" + amOncall + pager + "- name: nobody\n", StateFail, ReasonEmpty, "file:4: alerts of severity critical", false},
 		"critical and more":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical, team=test]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
-		"critical, going on":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical], continue: true}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
+		"critical, continue":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical], continue: true}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
 		"not critical":          {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity!=critical]}\n" + amOncall + pager + "- name: nobody\n", StatePass, ReasonNone, "", false},
 		"matchers at the root":  {"route: {receiver: oncall, matchers: [a=b]}\n" + amOncall + pager, StateFail, ReasonInvalid, "file:1: the root route has matchers", false},
 		"intervals at the root": {"route: {receiver: oncall, mute_time_intervals: [night]}\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StateFail, ReasonInvalid, "root route has time intervals", false},
 		"interval":              {"route:\n  receiver: oncall\n  routes: [{matchers: [a=b], active_time_intervals: [night]}]\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StatePass, ReasonNone, "", false},
-		"no such interval":      {"route:\n  receiver: oncall\n  routes: [{matchers: [a=b], active_time_intervals: [day]}]\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StateFail, ReasonMissing, "file:3: the time interval is not defined", false},
+		"undefined interval":    {"route:\n  receiver: oncall\n  routes: [{matchers: [a=b], active_time_intervals: [day]}]\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, StateFail, ReasonMissing, "file:3: time interval is not defined", false},
 		"interval without name": {good + "time_intervals: [{time_intervals: []}]\n", StateFail, ReasonInvalid, "a time interval has no name", false},
-		"no duration":           {"route: {receiver: oncall, repeat_interval: 30}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is no duration", false},
-		"no repetition":         {"route: {receiver: oncall, repeat_interval: 0s}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is zero", false},
+		"invalid duration":      {"route: {receiver: oncall, repeat_interval: 30}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is not a duration", false},
+		"zero interval":         {"route: {receiver: oncall, repeat_interval: 0s}\n" + amOncall + pager, StateFail, ReasonInvalid, "repeat_interval is zero", false},
 		"durations":             {"route: {receiver: oncall, group_wait: 0s, group_interval: 1m30s, repeat_interval: 10m}\n" + amOncall + pager, StatePass, ReasonNone, "", false},
-		"continue":              {"route: {receiver: oncall, routes: [{continue: perhaps}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "neither true nor false", false},
-		"no matcher":            {"route: {receiver: oncall, routes: [{matchers: [critical]}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "a matcher has no operator", false},
-		"no regular expression": {"route: {receiver: oncall, routes: [{matchers: ['a=~\"(\"']}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "no regular expression", false},
-		"none in match_re":      {"route: {receiver: oncall, routes: [{match_re: {a: '('}}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "no regular expression", false},
+		"continue":              {"route: {receiver: oncall, routes: [{continue: perhaps}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "continue must be true or false", false},
+		"no matcher":            {"route: {receiver: oncall, routes: [{matchers: [critical]}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "matcher has no operator", false},
+		"invalid expression":    {"route: {receiver: oncall, routes: [{matchers: ['a=~\"(\"']}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "invalid regular expression", false},
+		"invalid match_re":      {"route: {receiver: oncall, routes: [{match_re: {a: '('}}]}\n" + amOncall + pager, StateFail, ReasonInvalid, "invalid regular expression", false},
 		"braces":                {"route: {receiver: oncall, routes: [{matchers: ['{severity=\"critical\", a=~\"b|c\"}']}]}\n" + amOncall + pager, StatePass, ReasonNone, "", false},
 		"inhibition":            {good + "inhibit_rules: [{source_matchers: [a=b], target_matchers: [c=d], equal: [e]}]\n", StatePass, ReasonNone, "", false},
 		"inhibition, misspelt":  {good + "inhibit_rules: [{source_matcher: [a=b]}]\n", StateFail, ReasonInvalid, "did you mean source_match", false},
@@ -103,58 +103,58 @@ func alertmanagerCases(key string) map[string]amCase {
 		"webhook":                {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/secret/hook'}]\n", StatePass, ReasonNone, "webhook", false},
 		"webhook, nothing":       {amToOncall + amOncall + "webhook_configs: [{send_resolved: true}]\n", StateFail, ReasonMissing, "webhook_configs has no url", false},
 		"webhook, authorization": {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/', http_config: {authorization: {credentials: changeme}}}]\n", StateFail, ReasonPlaceholder, "http_config.authorization.credentials", false},
-		"slack, half an address": {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/', channel: '#a'}]\n", StateFail, ReasonTruncated, "file:4: api_url is no whole incoming webhook of Slack", false},
-		"slack, no address":      {amToOncall + amOncall + "slack_configs: [{api_url: hooks.slack.com/services/T0/B0/x, channel: '#a'}]\n", StateFail, ReasonInvalid, "file:4: api_url is no URL of http or https", false},
+		"slack, incomplete URL":  {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/', channel: '#a'}]\n", StateFail, ReasonTruncated, "file:4: api_url is not a complete Slack incoming webhook", false},
+		"slack, no scheme":       {amToOncall + amOncall + "slack_configs: [{api_url: hooks.slack.com/services/T0/B0/x, channel: '#a'}]\n", StateFail, ReasonInvalid, "file:4: api_url is not an http or https URL", false},
 		"slack, a workflow":      {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/workflows/T0', channel: '#a'}]\n", StatePass, ReasonNone, "slack", false},
 		"slack, a variable":      {amToOncall + amOncall + "slack_configs: [{api_url: $SLACK_URL, channel: '#a'}]\n", StateFail, ReasonPlaceholder, "file:4: api_url", false},
-		"slack, its documents'":  {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/YOUR/WEBHOOK/URL', channel: '#a'}]\n", StateFail, ReasonPlaceholder, "file:4: api_url", false},
-		"webhook, no host":       {amToOncall + amOncall + "webhook_configs: [{url: 'http://'}]\n", StateFail, ReasonInvalid, "file:4: url is no URL", false},
+		"slack, documented":      {amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/YOUR/WEBHOOK/URL', channel: '#a'}]\n", StateFail, ReasonPlaceholder, "file:4: api_url", false},
+		"webhook, no host":       {amToOncall + amOncall + "webhook_configs: [{url: 'http://'}]\n", StateFail, ReasonInvalid, "file:4: url is not an http", false},
 		"webhook, a template":    {amToOncall + amOncall + "webhook_configs: [{url: '{{ .CommonLabels.hook }}'}]\n", StatePass, ReasonNone, "webhook", true},
 		"links are templates":    {amToOncall + amOncall + "pagerduty_configs: [{service_key: " + key + ", client_url: here}]\n", StatePass, ReasonNone, "pagerduty", false},
 		"key's own name":         {amToOncall + amOncall + "pagerduty_configs: [{service_key: PAGERDUTY_SERVICE_KEY}]\n", StateFail, ReasonPlaceholder, "file:4: service_key", false},
-		"all to nobody":          {"route: {receiver: oncall, routes: [{matchers: ['alertname=~\".+\"'], receiver: none}]}\n" + amOncall + pager + "- name: none\n", StateFail, ReasonEmpty, "the root route ends at a receiver that tells nobody", false},
+		"all to nobody":          {"route: {receiver: oncall, routes: [{matchers: ['alertname=~\".+\"'], receiver: none}]}\n" + amOncall + pager + "- name: none\n", StateFail, ReasonEmpty, "the root route ends at a receiver without integrations", false},
 		"some to nobody":         {"route: {receiver: oncall, routes: [{matchers: ['team=~\".+\"'], receiver: none}]}\n" + amOncall + pager + "- name: none\n", StatePass, ReasonNone, "pagerduty", false},
-		"all, and on":            {"route: {receiver: oncall, routes: [{matchers: ['severity=~\".*\"'], receiver: none, continue: true}, {receiver: oncall}]}\n" + amOncall + pager + "- name: none\n", StatePass, ReasonNone, "pagerduty", false},
-		"several":                {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/'}]\n  " + pager, StatePass, ReasonNone, "ends at pagerduty and webhook", false},
+		"all, continue":          {"route: {receiver: oncall, routes: [{matchers: ['severity=~\".*\"'], receiver: none, continue: true}, {receiver: oncall}]}\n" + amOncall + pager + "- name: none\n", StatePass, ReasonNone, "pagerduty", false},
+		"several":                {amToOncall + amOncall + "webhook_configs: [{url: 'http://pager:9000/'}]\n  " + pager, StatePass, ReasonNone, "end at pagerduty and webhook", false},
 		"key and file":           {amToOncall + amOncall + "opsgenie_configs: [{api_key: " + key + ", api_key_file: present}]\n", StateFail, ReasonInvalid, "api_key and api_key_file are both set", false},
 		"file":                   {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: present}]\n", StatePass, ReasonNone, "opsgenie", false},
-		"file, absent":           {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: absent}]\n", StateFail, ReasonMissing, "file:4: the file of api_key_file cannot be read: no such file", false},
-		"file, empty":            {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: empty}]\n", StateFail, ReasonEmpty, "file:4: the file of api_key_file is empty", false},
-		"file, placeholder":      {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: blank}]\n", StateFail, ReasonPlaceholder, "file:4: the file of api_key_file holds a placeholder", false},
-		"file, no address":       {amToOncall + amOncall + "slack_configs: [{api_url_file: present, channel: '#a'}]\n", StateFail, ReasonInvalid, "what the file of api_url_file holds is no URL", true},
-		"file, elsewhere":        {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: elsewhere}]\n", StateUnknown, ReasonNotConfigured, "file:4: the file of api_key_file cannot be read", false},
+		"file, absent":           {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: absent}]\n", StateFail, ReasonMissing, "file:4: the file named by api_key_file cannot be read: no such file", false},
+		"file, empty":            {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: empty}]\n", StateFail, ReasonEmpty, "file:4: the file named by api_key_file is empty", false},
+		"file, placeholder":      {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: blank}]\n", StateFail, ReasonPlaceholder, "file:4: the file named by api_key_file contains a placeholder", false},
+		"file, no URL":           {amToOncall + amOncall + "slack_configs: [{api_url_file: present, channel: '#a'}]\n", StateFail, ReasonInvalid, "the content of the file named by api_url_file is not an http", true},
+		"file, elsewhere":        {amToOncall + amOncall + "opsgenie_configs: [{api_key_file: elsewhere}]\n", StateUnknown, ReasonNotConfigured, "file:4: the file named by api_key_file cannot be read", false},
 		"file, unused":           {good + "- name: other\n  opsgenie_configs: [{api_key_file: absent}]\n", StateWarn, ReasonMismatch, "no such file", false},
-		"anchors":                {"x: &to {routing_key: " + key + "}\n" + amToOncall + amOncall + "pagerduty_configs: [*to]\n", StateFail, ReasonInvalid, "file:1: a key that Alertmanager does not know", false},
-		"anchors where allowed":  {amToOncall + amOncall + "pagerduty_configs: [&to {routing_key: " + key + "}]\n- name: other\n  pagerduty_configs: [*to]\n", StateWarn, ReasonMismatch, "no route leads", false},
+		"anchors":                {"x: &to {routing_key: " + key + "}\n" + amToOncall + amOncall + "pagerduty_configs: [*to]\n", StateFail, ReasonInvalid, "file:1: unknown key", false},
+		"anchors where allowed":  {amToOncall + amOncall + "pagerduty_configs: [&to {routing_key: " + key + "}]\n- name: other\n  pagerduty_configs: [*to]\n", StateWarn, ReasonMismatch, "not used by any route", false},
 	}
 }
 
-func TestAlertmanagerJudgement(t *testing.T) {
+func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	key := parts.Secret()
 	keys := map[string]amKeyFile{
 		"present": {text: parts.Secret()}, "empty": {}, "blank": {text: "changeme"}, "absent": {err: syscall.ENOENT},
-		"elsewhere": {err: Unknownf(ReasonNotConfigured, "the file lies in the container of am and not on this host")},
+		"elsewhere": {err: Unknownf(ReasonNotConfigured, "the file is in the container of am and not on this host")},
 	}
 	for name, tt := range alertmanagerCases(key) {
 		t.Run(name, func(t *testing.T) {
 			r := sound((&alertmanagerConfig{}).judge(parseAlertmanager("file", []byte(tt.text)), keys, "file"))
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, key) {
-				t.Errorf("the detail tells the key: %s", r.Detail)
+				t.Errorf("the detail quotes the key: %s", r.Detail)
 			}
 		})
 	}
 	wanted := alertmanagerConfig{Integrations: []string{"pagerduty", "opsgenie"}}
 	slack := amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}]\n"
-	expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file"), StateFail, ReasonMismatch, "ends at slack, wanted is pagerduty or opsgenie")
+	expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file"), StateFail, ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
 	k, _ := Find("alertmanager_config")
 	if _, problems := decode(k, "{integrations: [pagerdty]}"); !strings.Contains(problems.Error(), "did you mean pagerduty?") {
-		t.Errorf("a wrong word: %v", problems)
+		t.Errorf("unknown integration: %v", problems)
 	}
 }
 
-// TestAlertmanagerAgreesWithAmtool: what amtool refuses is never said to hold, and what is said to be invalid is refused by amtool.
-func TestAlertmanagerAgreesWithAmtool(t *testing.T) {
+// What amtool refuses never passes, and what is reported as invalid is refused by amtool.
+func TestAlertmanagerConfig_AgreesWithAmtool(t *testing.T) {
 	amtool := parts.Need(t, "amtool")
 	for name, tt := range alertmanagerCases(parts.Secret()) {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func TestAlertmanagerAgreesWithAmtool(t *testing.T) {
 	}
 }
 
-func TestAlertmanagerFiles(t *testing.T) {
+func TestAlertmanagerConfig_KeyFiles(t *testing.T) {
 	const spec = "{}"
 	config := func(file string) string {
 		return amToOncall + amOncall + "pagerduty_configs: [{routing_key_file: '" + file + "'}]\n"
@@ -187,28 +187,28 @@ func TestAlertmanagerFiles(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"none":                     {nil, StateSkip, ReasonNotConfigured, "no alertmanager.yml"},
-		"beside":                   {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key}, StatePass, ReasonNone, "ends at pagerduty"},
-		"beside, absent":           {folder{"alertmanager.yml": config("pager")}, StateFail, ReasonMissing, "alertmanager.yml:4: the file of routing_key_file cannot be read"},
-		"beside, a directory":      {folder{"alertmanager.yml": config("pager"), "pager/x": ""}, StateFail, ReasonInvalid, "directory"},
-		"absolute, absent":         {folder{"alertmanager.yml": config("/nowhere/" + key)}, StateFail, ReasonMissing, "no such file"},
-		"mounted":                  {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StatePass, ReasonNone, ""},
-		"mounted, empty":           {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": "\n", "pager.txt": key}, StateFail, ReasonEmpty, "routing_key_file is empty"},
-		"mounted, absent":          {folder{"prometheus/alertmanager.yml": config("/keys/" + key), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StateFail, ReasonMissing, "no such file"},
-		"a secret":                 {folder{"prometheus/alertmanager.yml": config("/run/secrets/pager"), "compose.yaml": compose, "pager.txt": "changeme"}, StateFail, ReasonPlaceholder, "holds a placeholder"},
-		"beside, mounted":          {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key, "compose.yaml": "services: {am: {image: a, volumes: ['./prometheus:/etc/am']}}\n"}, StatePass, ReasonNone, ""},
-		"beside, but not mounted":  {folder{"prometheus/alertmanager.yml": config("pager"), "prometheus/pager": key, "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "lies in the container of am"},
-		"in the image":             {folder{"prometheus/alertmanager.yml": config("/opt/" + key), "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "lies in the container of am"},
-		"not mounted by a service": {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: {am: {image: prom/alertmanager}}\n"}, StateUnknown, ReasonNotConfigured, "no service mounts the configuration"},
-		"compose broken":           {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: ["}, StateUnknown, ReasonNotConfigured, "not on this host"},
-		"zero bytes":               {folder{"alertmanager.yml": ""}, StateFail, ReasonEmpty, "holds nothing"},
-		"oversized":                {folder{"alertmanager.yml": strings.Repeat("#", maxAlertmanager+1)}, StateFail, ReasonInvalid, "larger than"},
+		"none":                        {nil, StateSkip, ReasonNotConfigured, "alertmanager.yml not found"},
+		"next to it":                  {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key}, StatePass, ReasonNone, "end at pagerduty"},
+		"next to it, absent":          {folder{"alertmanager.yml": config("pager")}, StateFail, ReasonMissing, "alertmanager.yml:4: the file named by routing_key_file cannot be read"},
+		"next to it, a directory":     {folder{"alertmanager.yml": config("pager"), "pager/x": ""}, StateFail, ReasonInvalid, "directory"},
+		"absolute, absent":            {folder{"alertmanager.yml": config("/nowhere/" + key)}, StateFail, ReasonMissing, "no such file"},
+		"mounted":                     {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StatePass, ReasonNone, ""},
+		"mounted, empty":              {folder{"prometheus/alertmanager.yml": config("/keys/pager"), "compose.yaml": compose, "keys/pager": "\n", "pager.txt": key}, StateFail, ReasonEmpty, "routing_key_file is empty"},
+		"mounted, absent":             {folder{"prometheus/alertmanager.yml": config("/keys/" + key), "compose.yaml": compose, "keys/pager": key, "pager.txt": key}, StateFail, ReasonMissing, "no such file"},
+		"a secret":                    {folder{"prometheus/alertmanager.yml": config("/run/secrets/pager"), "compose.yaml": compose, "pager.txt": "changeme"}, StateFail, ReasonPlaceholder, "contains a placeholder"},
+		"next to it, mounted":         {folder{"prometheus/alertmanager.yml": config("keys/pager"), "prometheus/keys/pager": key, "compose.yaml": "services: {am: {image: a, volumes: ['./prometheus:/etc/am']}}\n"}, StatePass, ReasonNone, ""},
+		"next to it, but not mounted": {folder{"prometheus/alertmanager.yml": config("pager"), "prometheus/pager": key, "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "is in the container of am"},
+		"in the image":                {folder{"prometheus/alertmanager.yml": config("/opt/" + key), "compose.yaml": compose, "pager.txt": key}, StateUnknown, ReasonNotConfigured, "is in the container of am"},
+		"not mounted by a service":    {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: {am: {image: prom/alertmanager}}\n"}, StateUnknown, ReasonNotConfigured, "no service mounts the configuration"},
+		"compose broken":              {folder{"alertmanager.yml": config("/opt/" + key), "compose.yaml": "services: ["}, StateUnknown, ReasonNotConfigured, "not on this host"},
+		"zero bytes":                  {folder{"alertmanager.yml": ""}, StateFail, ReasonEmpty, "is empty"},
+		"oversized":                   {folder{"alertmanager.yml": strings.Repeat("#", maxAlertmanager+1)}, StateFail, ReasonInvalid, "larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := look(t, newPass(t, tt.files, deployment.Settings{}), "alertmanager_config", spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail+r.Remedy, key) {
-				t.Errorf("the detail tells what was written for a path: %s", r.Detail)
+				t.Errorf("the detail quotes what was written for a path: %s", r.Detail)
 			}
 		})
 	}
@@ -237,11 +237,11 @@ func TestAlertmanagerFiles(t *testing.T) {
 		}
 	}
 	parts.AsNobody(t, func() {
-		expect(t, look(t, again(p), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file of routing_key_file")
+		expect(t, look(t, again(p), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file named by routing_key_file")
 	})
 }
 
-func TestAlertmanagerBounds(t *testing.T) {
+func TestAlertmanagerConfig_LimitsKeyFiles(t *testing.T) {
 	var text strings.Builder
 	text.WriteString(amToOncall + "receivers:\n- name: oncall\n  opsgenie_configs:\n")
 	for i := range maxKeyFiles + 1 {
@@ -251,7 +251,7 @@ func TestAlertmanagerBounds(t *testing.T) {
 	for i := range maxKeyFiles + 1 {
 		files[fmt.Sprintf("key%d", i)] = parts.Secret()
 	}
-	expect(t, look(t, newPass(t, files, deployment.Settings{}), "alertmanager_config", "{}"), StateWarn, ReasonInvalid, "was not looked at")
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), "alertmanager_config", "{}"), StateWarn, ReasonInvalid, "was not checked")
 }
 
 func FuzzAlertmanager(f *testing.F) {
