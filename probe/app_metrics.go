@@ -9,13 +9,13 @@ import (
 
 // app_metrics: does the application serve metrics of its own?
 //
-// The answer must be Prometheus' text format from its first line to its last, with samples of the application's families. Those of this exporter,
-// which begin alike, are none: it may be what answers at that address, or what somebody forwards.
+// The whole response must be in Prometheus' text format and contain samples of the application's families. Samples of
+// this exporter do not count, though their names begin alike: it may listen at that address or be forwarded there.
 
 func appMetricsKind() Kind {
 	return Kind{
 		Name:     "app_metrics",
-		Question: "Does the application serve metrics that parse, with families of its own?",
+		Question: "Does the application serve valid metrics with families of its own?",
 		Example:  "{path: /metrics}",
 		Layer:    LayerLive,
 		Reads:    "GET on the application's address (deployment.api); needs to reach it",
@@ -38,14 +38,14 @@ func (s *appMetrics) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return Result{}, err
 	}
 	a, err := w.get(ctx, api.Address().URL+s.Path)
-	long := errors.Is(err, errTooLong) // many series: what was read of them tells
+	long := errors.Is(err, errTooLong) // many series: the part that was read is judged
 	if err != nil && !long {
 		return unasked(s.Path, err, api.Address(), setting, true)
 	}
 	return s.judge(a, long, p.Deployment.App.Prefixes())
 }
 
-// judge judges an answer; cut says that it goes on.
+// judge judges a response; cut reports that it is longer than what was read.
 func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error) {
 	if err := turnedAway(s.Path, a, "deployment.api.bearer_token_file"); err != nil {
 		return Result{}, err
@@ -55,23 +55,24 @@ func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error
 	case a.OffSite != "":
 		return Failed(ReasonMismatch, "%s redirects to another host", s.Path), nil
 	case a.Status == 404:
-		return Failed(ReasonNotPublished, "%s answers 404", s.Path), nil
+		return Failed(ReasonNotPublished, "%s returned 404", s.Path), nil
 	case a.Status != 200:
-		return Failed(ReasonUnhealthy, "%s answers %d", s.Path, a.Status), nil
+		return Failed(ReasonUnhealthy, "%s returned %d", s.Path, a.Status), nil
 	case strings.TrimSpace(text) == "":
-		return Failed(ReasonEmpty, "%s answers 200 and nothing else", s.Path), nil
+		return Failed(ReasonEmpty, "%s returned 200 with an empty body", s.Path), nil
 	case strings.HasPrefix(strings.TrimSpace(text), "<"):
-		return Failed(ReasonMismatch, "%s answers a page, not metrics", s.Path), nil
+		return Failed(ReasonMismatch, "%s returned a page, not metrics", s.Path), nil
 	}
 	if cut {
 		text = text[:strings.LastIndexByte(text, '\n')+1]
 	}
 	names, line := sampleNames(text)
 	if line > 0 {
-		return Failed(ReasonInvalid, "%s answers something else than Prometheus' text format: line %d", s.Path, line), nil
+		return Failed(ReasonInvalid, "%s did not return Prometheus text format: line %d is invalid", s.Path, line), nil
 	}
 	if strings.HasPrefix(a.Header.Get("Content-Type"), "application/openmetrics-text") && !cut && !endsOpenMetrics(text) {
-		return Failed(ReasonTruncated, "%s is cut, or goes on after its end: OpenMetrics ends with the line # EOF, and Prometheus takes nothing of it", s.Path), nil
+		return Failed(ReasonTruncated,
+			"%s does not end with # EOF as OpenMetrics requires: Prometheus rejects the whole response", s.Path), nil
 	}
 	own, ours := 0, 0
 	for name := range names {
@@ -84,15 +85,17 @@ func (s *appMetrics) judge(a answer, cut bool, prefixes []string) (Result, error
 	}
 	switch {
 	case own > 0:
-		return Passed("%s has %d metrics of the application among %d", s.Path, own, len(names)), nil
+		return Passed("%s has %d metrics of the application, %d in total", s.Path, own, len(names)), nil
 	case cut:
-		return Result{}, Needs("deployment.api.url", Unknownf(ReasonTruncated, "%s: no metric of the application in the first MiB, and more is not read", s.Path))
+		return Result{}, Needs("deployment.api.url", Unknownf(ReasonTruncated,
+			"%s: no metric of the application in the first MiB. The rest is not read", s.Path))
 	case ours > 0:
-		return Failed(ReasonMismatch, "%s is answered by this exporter, not by the application", s.Path), nil
+		return Failed(ReasonMismatch, "%s is served by this exporter, not by the application", s.Path), nil
 	case len(names) == 0:
-		return Failed(ReasonEmpty, "%s has no sample", s.Path), nil
+		return Failed(ReasonEmpty, "%s has no samples", s.Path), nil
 	}
-	return Failed(ReasonMissing, "%s has %d metrics, and none begins with %s (deployment.app.metric_prefixes)", s.Path, len(names), strings.Join(prefixes, " or ")), nil
+	return Failed(ReasonMissing, "%s has %d metrics, but none begins with %s (deployment.app.metric_prefixes)",
+		s.Path, len(names), strings.Join(prefixes, " or ")), nil
 }
 
 func hasPrefix(name string, prefixes []string) bool {
@@ -104,7 +107,7 @@ func hasPrefix(name string, prefixes []string) bool {
 	return false
 }
 
-// OfExporter reports whether a metric is one of this exporter's, which no application's name may be taken for.
+// OfExporter reports whether a metric belongs to this exporter and must not be counted as one of the application.
 func OfExporter(name string) bool {
 	for _, v := range Values() {
 		if name == v.Name {

@@ -17,15 +17,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// attestation: does somebody who may say so vouch for what a machine cannot see, and does that still hold?
+// attestation: has an authorized person attested what cannot be checked automatically, and is the claim still valid?
 
 func attestationKind() Kind {
 	return Kind{
 		Name:     "attestation",
-		Question: "Does somebody who may say so vouch for it, and does that still hold?",
+		Question: "Has an authorized person attested it, and is the attestation still valid?",
 		Example:  "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}",
 		Layer:    LayerAttested,
-		Reads:    "the attestations, their signatures, allowed_signers, the release records and the document vouched for; needs to read them",
+		Reads:    "the attestations, their signatures, allowed_signers, the release records and the attested document; needs to read them",
 		Values:   []*Value{AttestationExpiry},
 		New:      func() any { return &attestation{} },
 	}
@@ -33,11 +33,11 @@ func attestationKind() Kind {
 
 type attestation struct {
 	Item     string           `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
-	Roles    []string         `yaml:"roles" doc:"roles each of which must vouch; anybody when not set"`
-	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose present content the claim must speak of"`
-	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it speaks of, such as a backup that was restored"`
-	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"how long a claim holds at most, whatever it says itself"`
-	After    *schema.Duration `yaml:"after" min:"0s" doc:"the claim is asked for once this long has passed since the release was recorded, and must name that release; pending until then"`
+	Roles    []string         `yaml:"roles" doc:"roles that must each attest; anybody when unset"`
+	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose current content the claim must refer to"`
+	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it is about, such as a backup that was restored"`
+	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of a claim, even if the claim itself states more"`
+	After    *schema.Duration `yaml:"after" min:"0s" doc:"time after the recording of a release from which a claim that names this release is required; pending until then"`
 }
 
 func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -71,11 +71,12 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	policy.Signed = signers != nil
 	var f Findings
-	var held []string // who vouched, when and for how long
+	var held []string // who attested, when and for how long
 	for _, v := range attest.JudgeItem(claims, signers, policy, facts, p.Time) {
 		r := overdue(vouched(v), s.After != nil, p.Time, due)
 		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 == "" {
-			r = Failed(ReasonInvalid, "the claim does not say which file it speaks of: attest again with --subject").With(r.Samples...)
+			r = Failed(ReasonInvalid,
+				"the claim does not name the file it is about. Attest again with --subject").With(r.Samples...)
 		}
 		if r.State == StatePass {
 			held = append(held, r.Detail)
@@ -85,18 +86,18 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return f.Result("%s", strings.Join(held, "; ")), nil
 }
 
-// overdue gives a claim that is not there time until it is due.
+// overdue makes a missing claim pending until it is due.
 func overdue(r Result, timed bool, now, due time.Time) Result {
 	if !timed || r.Reason != ReasonMissing {
 		return r
 	}
 	if now.Before(due) {
-		return Pending(ReasonInProgress, "due by %s", due.UTC().Format(time.RFC3339)).With(r.Samples...)
+		return Pending(ReasonInProgress, "attestation is due by %s", due.UTC().Format(time.RFC3339)).With(r.Samples...)
 	}
-	return Failed(ReasonOverdue, "was due by %s, and nobody has vouched for it", due.UTC().Format(time.RFC3339)).With(r.Samples...)
+	return Failed(ReasonOverdue, "attestation due by %s is missing", due.UTC().Format(time.RFC3339)).With(r.Samples...)
 }
 
-// documentFact is where a document of the settings is found.
+// documentFact returns the fact that locates a document of the settings.
 func documentFact(name string) string {
 	switch name {
 	case "disaster_recovery_plan":
@@ -109,10 +110,10 @@ func documentFact(name string) string {
 	return deployment.FactRunbook
 }
 
-// maxVouched bounds what is digested.
+// maxVouched bounds what is hashed, in bytes.
 const maxVouched = 64 << 20
 
-// documentDigest is the SHA-256 of a document as it is; "" when it is not there.
+// documentDigest returns the SHA-256 of a document's current content; "" when it does not exist.
 func documentDigest(p *Pass, name string) (string, error) {
 	path := p.View.Place(documentFact(name)).Path()
 	if path == "" {
@@ -128,7 +129,7 @@ func documentDigest(p *Pass, name string) (string, error) {
 	return digest, err
 }
 
-// FileDigest is the SHA-256 of a file of any size, for claims about it.
+// FileDigest returns the SHA-256 of a file of any size, for claims about it.
 func FileDigest(path string) (string, error) {
 	f, _, err := files.Open(path)
 	if err != nil {
@@ -147,13 +148,13 @@ type Wants struct {
 	Roles        []string
 	Release      attest.ReleaseID
 	Subject      attest.Subject
-	NeedsSubject bool     // a file that only the person who vouches can name
+	NeedsSubject bool     // a file that only the person who attests can name
 	Basis        []string // items that were ok
 }
 
-// Claimed is implemented by probes that people vouch for.
+// Claimed is implemented by probes that people attest.
 type Claimed interface {
-	// Wants tells what a claim made now must carry.
+	// Wants returns what a claim made now must carry.
 	Wants(v Verdicts) (Wants, error)
 }
 
@@ -167,7 +168,7 @@ func (s *attestation) Wants(v Verdicts) (Wants, error) {
 			return w, err
 		}
 		if c.Recorded() == nil {
-			return w, errors.New("no release has been recorded yet: deploy record comes first")
+			return w, errors.New("no release is recorded yet: run deploy record first")
 		}
 		w.Release = c.Recorded().Release
 	}
@@ -176,7 +177,7 @@ func (s *attestation) Wants(v Verdicts) (Wants, error) {
 	}
 	path := p.View.Place(documentFact(s.Document)).Path()
 	if path == "" {
-		return w, fmt.Errorf("the document that the claim speaks of is not there: %s", s.Document)
+		return w, fmt.Errorf("the document that the claim refers to was not found: %s", s.Document)
 	}
 	digest, err := FileDigest(path)
 	w.Subject = attest.Subject{Path: p.Deployment.Rel(path), SHA256: digest}

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// auction_refusal: does the auction refuse what is no bid request, instead of breaking on it?
+// auction_refusal: does the auction refuse an invalid bid request instead of failing on it?
 //
-// It sends one request marked as a test without a single impression, which no bidder can be asked for. It is sent once for each release, and
-// rarely otherwise.
+// It sends one request that is marked as a test and has no impression, so that no bidder can be asked. The request is
+// sent once for each release, and rarely otherwise.
 
 func auctionRefusalKind() Kind {
 	return Kind{
 		Name:     "auction_refusal",
-		Question: "Is an invalid bid request refused, rather than answered or broken on?",
+		Question: "Does the auction refuse an invalid bid request?",
 		Example:  "{path: /openrtb2/auction}",
 		Layer:    LayerLive,
 		Reads:    "POST of one invalid bid request marked test: 1 to the application's address (deployment.api)",
@@ -54,30 +54,32 @@ func (s *auctionRefusal) Probe(ctx context.Context, p *Pass) (Result, error) {
 	switch {
 	case errors.Is(err, errBrokenOff), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return Failed(ReasonUnhealthy, "%s drops the connection on an invalid bid request", s.Path), nil
-	case errors.Is(err, errTooLong): // the status came before the long answer
+	case errors.Is(err, errTooLong): // the status arrived before the long body
 	case err != nil:
 		return unasked(s.Path, err, api.Address(), "deployment.api.url", true)
 	}
 	return s.judge(a.Status)
 }
 
-// judge judges the status of the answer to an invalid bid request.
+// judge judges the status returned for an invalid bid request.
 func (s *auctionRefusal) judge(status int) (Result, error) {
 	switch {
 	case status == 401 || status == 403 || status == 407:
-		return Result{}, Needs("deployment.api.bearer_token_file", Unknownf(ReasonPermissionDenied, "%s answers %d: it may not be asked", s.Path, status))
+		return Result{}, Needs("deployment.api.bearer_token_file",
+			Unknownf(ReasonPermissionDenied, "%s returned %d: access denied", s.Path, status))
 	case status == 429:
-		return Result{}, Unknownf(ReasonThreshold, "%s answers 429: too many requests", s.Path)
+		return Result{}, Unknownf(ReasonThreshold, "%s returned 429: too many requests", s.Path)
 	case status == 404 || status == 405:
-		return Result{}, Needs("the path of auction_refusal", Unknownf(ReasonMissing, "%s answers %d: the auction is not there", s.Path, status))
+		return Result{}, Needs("the path of auction_refusal",
+			Unknownf(ReasonMissing, "%s returned %d: auction not found", s.Path, status))
 	case status == 408:
-		return Result{}, Unknownf(ReasonTimeout, "%s answers 408: it timed out waiting for the request", s.Path)
+		return Result{}, Unknownf(ReasonTimeout, "%s returned 408: it timed out waiting for the request", s.Path)
 	case status >= 500:
-		return Failed(ReasonUnhealthy, "%s answers %d to an invalid bid request; it must refuse it with 400", s.Path, status), nil
+		return Failed(ReasonUnhealthy, "%s returned %d for an invalid bid request, expected 400", s.Path, status), nil
 	case status >= 400:
-		return Passed("%s refuses an invalid bid request with %d", s.Path, status), nil
+		return Passed("%s refused an invalid bid request with %d", s.Path, status), nil
 	case status >= 300:
-		return Result{}, Needs("deployment.api.url", Unknownf(ReasonMismatch, "%s answers %d, which leads elsewhere", s.Path, status))
+		return Result{}, Needs("deployment.api.url", Unknownf(ReasonMismatch, "%s returned %d, a redirect", s.Path, status))
 	}
-	return Failed(ReasonOpen, "%s answers %d to an invalid bid request; it must refuse it with 400", s.Path, status), nil
+	return Failed(ReasonOpen, "%s returned %d for an invalid bid request, expected 400", s.Path, status), nil
 }

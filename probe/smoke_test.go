@@ -47,11 +47,11 @@ func TestAppMetrics(t *testing.T) {
 		reason   Reason
 		detail   string
 	}{
-		"the application's":        {200, own + "go_goroutines 7\n", nil, StatePass, "", "1 metrics of the application among 2"},
+		"the application's":        {200, own + "go_goroutines 7\n", nil, StatePass, "", "1 metrics of the application, 2 in total"},
 		"catalyst_":                {200, "catalyst_http_requests_total 1\n", nil, StatePass, "", ""},
 		"another prefix":           {200, own, []string{"ads_"}, StateFail, ReasonMissing, "none begins with ads_"},
 		"declared, without sample": {200, "# HELP pbs_x x\n# TYPE pbs_x counter\n", nil, StateFail, ReasonEmpty, "no sample"},
-		"this exporter":            {200, ours, nil, StateFail, ReasonMismatch, "answered by this exporter"},
+		"this exporter":            {200, ours, nil, StateFail, ReasonMismatch, "served by this exporter"},
 		"a measured value of ours": {200, "catalyst_backup_size_bytes 1\n", nil, StateFail, ReasonMismatch, ""},
 		"both":                     {200, ours + own, nil, StatePass, "", "1 metrics of"},
 		"somebody else's":          {200, "go_goroutines 7\n", nil, StateFail, ReasonMissing, "none begins with pbs_ or catalyst_"},
@@ -170,7 +170,7 @@ func TestAuctionRefusalIsRecognisable(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusBadRequest)
 	}})
-	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "auction_refusal", "{path: /bid}"), StatePass, "", "refuses an invalid bid request with 400")
+	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "auction_refusal", "{path: /bid}"), StatePass, "", "refused an invalid bid request with 400")
 	if n := asked.Load(); n != 1 {
 		t.Errorf("asked %d times", n)
 	}
