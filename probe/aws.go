@@ -34,40 +34,42 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// How probes ask S3, IAM and STS, or a service that speaks like S3: reading alone, with clients that are built once (loading AWS's configuration
-// on every scrape costs several times what the questions cost) and kept as long as the address, the credentials and AWS's own files stay.
+// How probes call S3, IAM and STS, or an S3-compatible service. All calls only read. Clients are built once (loading
+// AWS's configuration on every scrape costs several times what the calls cost) and kept until the address, the
+// credentials or AWS's own files change.
 
 const (
-	// awsPatience bounds the wait for the head of one answer; a question is asked twice at most, so that a silent service is known before a
-	// kind's timeout.
+	// awsPatience bounds the wait for the head of one response. A call is tried twice at most, so that a silent
+	// service is reported before a kind's timeout.
 	awsPatience = 5 * time.Second
 	awsAttempts = 2
 	awsTimeout  = 20 * time.Second // of a kind
-	// imdsPatience: off EC2 nobody answers at the address of the instance's metadata, which is asked last.
+	// imdsPatience: off EC2 nothing listens at the address of the instance metadata, which is tried last.
 	imdsPatience = time.Second
 	maxAWSBody   = 4 << 20 // a page has a thousand keys of a KiB at most
 	peekedAWS    = 512
-	// awsHome is the region asked first when none is known; it tells where a bucket is.
+	// awsHome is the region called first when none is known; its response names the bucket's own.
 	awsHome = "us-east-1"
 )
 
-// awsAccount asks on behalf of one deployment.
+// awsAccount makes calls on behalf of one deployment.
 type awsAccount struct {
 	place   awsPlace
 	s3      *s3.Client
 	iam     *iam.Client
 	sts     *sts.Client
 	creds   aws.CredentialsProvider
-	objects *http.Client // without bound on the body, for objects
+	objects *http.Client // without a bound on the body, for objects
 
 	mu     sync.Mutex
 	region string // the bucket's, as far as known
 }
 
-// awsKey keeps a client: that of the backups, or that of a bucket of something else while there is none of backups.
+// awsKey identifies a kept client: that of the backups' bucket, or of another bucket when none for backups is
+// configured.
 type awsKey struct{ bucket string }
 
-// awsFor returns the account of the deployment's backups with credentials at hand. Without a bucket it is a Skip.
+// awsFor returns the account of the deployment's backups with credentials loaded. Without a bucket the error is a Skip.
 func awsFor(ctx context.Context, p *Pass) (*awsAccount, error) { return awsWith(ctx, p, "") }
 
 // awsAt returns the deployment's account for any bucket.
@@ -80,7 +82,7 @@ func awsAt(ctx context.Context, p *Pass, bucket string) (*awsAccount, error) {
 	return a, err
 }
 
-// awsWith is awsFor with a bucket that is taken where none of backups is configured.
+// awsWith is awsFor with a bucket to use when none for backups is configured.
 func awsWith(ctx context.Context, p *Pass, instead string) (*awsAccount, error) {
 	key := awsKey{}
 	place, err := awsPlaceOf(p)
@@ -105,7 +107,7 @@ func awsWith(ctx context.Context, p *Pass, instead string) (*awsAccount, error) 
 	})
 }
 
-// fingerprint changes with everything that makes another client.
+// fingerprint changes with everything that requires another client.
 func (a awsPlace) fingerprint(p *Pass) string {
 	print := sha256.New()
 	conf := p.Deployment.AWS
@@ -156,12 +158,13 @@ func newAWS(p *Pass, place awsPlace) (*awsAccount, func(), error) {
 	if !place.keyID.Empty() && !place.key.Empty() {
 		options = append(options, config.WithCredentialsProvider(credentials.NewStaticCredentialsProvider(place.keyID.Reveal(), place.key.Reveal(), place.token.Reveal())))
 	}
-	// Reading AWS's files is all that is done here, so that no context of a caller is needed.
+	// Only AWS's files are read here, so no context of a caller is needed.
 	loaded, err := config.LoadDefaultConfig(context.Background(), options...)
 	if err != nil {
 		var noProfile config.SharedConfigProfileNotExistError
 		if errors.As(err, &noProfile) {
-			return nil, nil, Needs(awsProfileSetting, Unknownf(ReasonNotConfigured, "AWS's configuration files hold no profile of the configured name"))
+			return nil, nil, Needs(awsProfileSetting,
+				Unknownf(ReasonNotConfigured, "the configured profile is not in AWS's configuration files"))
 		}
 		return nil, nil, Needs(awsProfileSetting, Unknownf(ReasonInvalid, "AWS's configuration files or environment variables cannot be read"))
 	}
@@ -169,14 +172,15 @@ func newAWS(p *Pass, place awsPlace) (*awsAccount, func(), error) {
 	if b, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok {
 		transport = b.GetTransport() // with AWS_CA_BUNDLE
 	}
-	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse } // a region is followed with a new signature
+	// Another region needs a new signature, so redirects are not followed here.
+	noRedirects := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	loaded.HTTPClient = &http.Client{Transport: boundedTransport{transport}, CheckRedirect: noRedirects}
 	loaded.APIOptions = append(loaded.APIOptions, middleware.AddUserAgentKey(p.Agent))
 	if loaded.Region == "" {
 		loaded.Region = awsHome
 	}
 	if place.compatible {
-		loaded.BaseEndpoint = aws.String(place.endpoint) // the credentials of another service are not sent to AWS
+		loaded.BaseEndpoint = aws.String(place.endpoint) // credentials of another service must not be sent to AWS
 	}
 	if conf.Role != "" {
 		loaded.Credentials = aws.NewCredentialsCache(stscreds.NewAssumeRoleProvider(sts.NewFromConfig(loaded), conf.Role, func(o *stscreds.AssumeRoleOptions) {
@@ -188,7 +192,7 @@ func newAWS(p *Pass, place awsPlace) (*awsAccount, func(), error) {
 		if place.endpoint != "" {
 			o.BaseEndpoint = aws.String(place.endpoint)
 		}
-		// With a dot in the bucket's name the certificate of its own host name would not fit.
+		// A bucket name with a dot does not match the wildcard certificate of the buckets' own host names.
 		o.UsePathStyle = place.endpoint != "" || strings.Contains(place.bucket, ".")
 		o.DisableS3ExpressSessionAuth = aws.Bool(true) // it would create a session
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
@@ -197,11 +201,12 @@ func newAWS(p *Pass, place awsPlace) (*awsAccount, func(), error) {
 	return a, transport.CloseIdleConnections, nil
 }
 
-// boundedTransport bounds answers, and refuses those that are no XML: the client would read a log-in page as a bucket with nothing set.
+// boundedTransport bounds responses and refuses those that are not XML: the client would read a login page as a bucket
+// without settings.
 type boundedTransport struct{ base http.RoundTripper }
 
-// errNotAWS is an answer of something else.
-var errNotAWS = errors.New("the answer is not one of AWS's")
+// errNotAWS is the error for a response from something other than AWS.
+var errNotAWS = errors.New("the response is not from AWS")
 
 func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := t.base.RoundTrip(req)
@@ -214,7 +219,7 @@ func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 		return resp, nil
 	}
 	start := bufio.NewReaderSize(body, peekedAWS)
-	head, _ := start.Peek(peekedAWS) // an error comes again when the body is read
+	head, _ := start.Peek(peekedAWS) // an error is returned again when the body is read
 	head = bytes.ToLower(bytes.TrimSpace(head))
 	if len(head) > 0 && head[0] != '<' || bytes.Contains(head, []byte("<html")) || bytes.Contains(head, []byte("<!doctype")) {
 		_ = body.Close()
@@ -227,7 +232,7 @@ func (t boundedTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// uncredited is the error of having no credentials.
+// uncredited returns the error for credentials that cannot be loaded.
 func (a *awsAccount) uncredited(ctx context.Context, conf deployment.AWS, err error) error {
 	if err == nil {
 		return nil
@@ -235,23 +240,25 @@ func (a *awsAccount) uncredited(ctx context.Context, conf deployment.AWS, err er
 	f := awsFaultOf(ctx, err)
 	switch {
 	case ctx.Err() != nil:
-		return Needs(awsCredentials, Unknownf(ReasonTimeout, "no AWS credentials in time"))
+		return Needs(awsCredentials, Unknownf(ReasonTimeout, "timeout while loading AWS credentials"))
 	case conf.Role != "" && f.Status != 0:
 		return a.unasked("sts:AssumeRole", awsRoleSetting, f)
 	case f.Status != 0 && f.class() == awsBadKeys:
 		return a.unasked("credentials", "this host", f)
 	}
-	return Needs(awsCredentials, Unknownf(ReasonNotConfigured, "there are no AWS credentials, neither the exporter's own nor in the deployment's environment"))
+	return Needs(awsCredentials, Unknownf(ReasonNotConfigured,
+		"no AWS credentials found: the exporter has none, and the deployment's environment sets none"))
 }
 
-// regionNow is the region that the bucket is asked in.
+// regionNow returns the region in which the bucket is called.
 func (a *awsAccount) regionNow() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.region
 }
 
-// onBucket asks S3. Where the answer names the bucket's own region it is asked there, once, and from then on. Action is the permission it needs.
+// onBucket calls S3. When the response names another region for the bucket, the call is repeated there once, and later
+// calls start there. action is the permission that the call needs.
 func onBucket[T any](ctx context.Context, a *awsAccount, action string, ask func(at func(*s3.Options)) (T, error)) (T, error) {
 	var zero T
 	for followed := false; ; followed = true {
@@ -270,29 +277,29 @@ func onBucket[T any](ctx context.Context, a *awsAccount, action string, ask func
 	}
 }
 
-// noBucket judges the error of a bucket that does not exist; others stay errors.
+// noBucket turns the error for a bucket that does not exist into a result; other errors are returned.
 func (a *awsAccount) noBucket(err error) (Result, error) {
 	if awsCode(err, "NoSuchBucket") {
-		return Failed(ReasonMissing, "there is no bucket %s", a.place.bucket), nil
+		return Failed(ReasonMissing, "bucket %s does not exist", a.place.bucket), nil
 	}
 	return Result{}, err
 }
 
-// s3Object is an object that is being read. Whoever opened it closes it.
+// s3Object is an object that is being read. The caller that opened it must close it.
 type s3Object struct {
 	io.ReadCloser
-	Size     int64     // as the service says; the body may be shorter when the connection breaks
-	Tag      string    // of this content, "" when the service does not say
-	Modified time.Time // zero when the service does not say
+	Size     int64     // as reported by the service; the body may be shorter when the connection breaks
+	Tag      string    // of this content; "" when not reported
+	Modified time.Time // zero when not reported
 }
 
-// openS3 opens the object that s3://bucket/key names, with the deployment's credentials. Reading heeds ctx and is not bounded in size. An error is
-// Unanswered; one that is not there has the reason missing.
+// openS3 opens the object s3://bucket/key with the deployment's credentials. Reading honours ctx and is not bounded in
+// size. The error is an Unanswered; its reason is missing when the object does not exist.
 func openS3(ctx context.Context, p *Pass, place string) (*s3Object, error) {
 	rest, ok := strings.CutPrefix(place, "s3://")
 	bucket, key, _ := strings.Cut(rest, "/")
 	if !ok || !awsBucketName.MatchString(bucket) || key == "" {
-		return nil, Unknownf(ReasonInvalid, "the configured place is not s3://bucket/key")
+		return nil, Unknownf(ReasonInvalid, "the configured location is not s3://bucket/key")
 	}
 	a, err := awsAt(ctx, p, bucket)
 	if err != nil {

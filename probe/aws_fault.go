@@ -11,40 +11,40 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 )
 
-// What the AWS client's errors come to. Their own texts quote request ids, URLs and what the server sent, so that only error codes this file
-// knows, HTTP status numbers and our own words are kept.
+// Classification of the AWS client's errors. Their own texts quote request ids, URLs and server output, so only error
+// codes known to this file, HTTP status numbers and our own words are kept.
 
-// awsFault is why a call was not answered. Its text may be shown.
+// awsFault is why a call failed. Its text is safe to show.
 type awsFault struct {
-	Code   string // the service's own word; "" when it gave none
-	Status int    // of HTTP; 0 without an answer
-	Region string // where the bucket is, when the answer says so
-	plain  error  // of the network, when there was no answer
+	Code   string // reported by the service; "" when it reported none
+	Status int    // of HTTP; 0 without a response
+	Region string // of the bucket, when the response names it
+	plain  error  // of the network, when there was no response
 	text   string
 }
 
 func (f *awsFault) Error() string { return f.text }
 func (f *awsFault) Unwrap() error { return f.plain }
 
-// awsClass sorts faults by what is to be done.
+// awsClass groups faults by their remedy.
 type awsClass int
 
 const (
-	awsNone awsClass = iota // no fault of a call
+	awsNone awsClass = iota // not a failed call
 	awsOther
-	awsMissing        // what was asked for is not there
-	awsDenied         // the credentials are good, this is not allowed
-	awsBadKeys        // the credentials are not good
-	awsClock          // our clock and theirs are too far apart
-	awsThrottled      // too many questions
+	awsMissing        // the requested object does not exist
+	awsDenied         // valid credentials without this permission
+	awsBadKeys        // invalid credentials
+	awsClock          // the clocks differ too much
+	awsThrottled      // too many calls
 	awsElsewhere      // the bucket is in another region
-	awsUnsupported    // an S3-compatible service that does not know the question
-	awsBroken         // the service answers that it failed
-	awsUnintelligible // an answer, and not one of AWS's
-	awsSilent         // no answer
+	awsUnsupported    // an S3-compatible service without this call
+	awsBroken         // the service reported an internal error
+	awsUnintelligible // a response that is not from AWS
+	awsSilent         // no response
 )
 
-// awsFaultOf keeps of an error what may be shown.
+// awsFaultOf keeps the parts of an error that are safe to show.
 func awsFaultOf(ctx context.Context, err error) *awsFault {
 	var f awsFault
 	var answered *smithyhttp.ResponseError
@@ -60,7 +60,7 @@ func awsFaultOf(ctx context.Context, err error) *awsFault {
 	}
 	var head *types.NotFound
 	if f.Code == "NotFound" && !errors.As(err, &head) {
-		f.Code = "" // made up by the client of a page that is not there; of HEAD it is the answer
+		f.Code = "" // made up by the client for a missing page; genuine for HEAD
 	}
 	switch {
 	case ctx.Err() == nil && errors.Is(err, errNotAWS):
@@ -75,7 +75,7 @@ func awsFaultOf(ctx context.Context, err error) *awsFault {
 	return &f
 }
 
-// class sorts the fault.
+// class returns the fault's class.
 func (f *awsFault) class() awsClass {
 	if f.plain != nil {
 		return awsSilent
@@ -132,7 +132,7 @@ func awsCode(err error, codes ...string) bool {
 	return false
 }
 
-// awsClassOf is the class of a call's error.
+// awsClassOf returns the class of a call's error.
 func awsClassOf(err error) awsClass {
 	var f *awsFault
 	if errors.As(err, &f) {
@@ -141,7 +141,8 @@ func awsClassOf(err error) awsClass {
 	return awsNone
 }
 
-// unasked makes the error of a call that action names, as policies write it ("s3:GetBucketVersioning"); subject is what it was asked of.
+// unasked returns the error for a failed call. action is its permission as policies write it
+// ("s3:GetBucketVersioning"); subject is what the call was about.
 func (a *awsAccount) unasked(action, subject string, f *awsFault) error {
 	say := func(remedy string, reason Reason, format string, args ...any) error {
 		f.text = fmt.Sprintf("%s of %s: ", action, subject) + fmt.Sprintf(format, args...)
@@ -152,7 +153,7 @@ func (a *awsAccount) unasked(action, subject string, f *awsFault) error {
 	}
 	switch f.class() {
 	case awsMissing:
-		return say("", ReasonMissing, "there is none")
+		return say("", ReasonMissing, "not found")
 	case awsDenied:
 		return say("the permission "+action, ReasonPermissionDenied, "access denied: the credentials in use lack %s", action)
 	case awsBadKeys:
@@ -162,32 +163,34 @@ func (a *awsAccount) unasked(action, subject string, f *awsFault) error {
 		}
 		return say(awsCredentials, ReasonPermissionDenied, "the credentials in use %s", what)
 	case awsClock:
-		return say("the right time on this host", ReasonPermissionDenied, "this host's clock is too far from the service's: set it by NTP")
+		return say("correct time on this host", ReasonPermissionDenied,
+			"this host's clock is too far from the service's. Synchronize it with NTP")
 	case awsThrottled:
-		return say("", ReasonError, "the service asks to slow down; it is asked again later")
+		return say("", ReasonError, "the service asked to slow down; the call is retried later")
 	case awsElsewhere:
-		return say(awsRegionSetting, ReasonMismatch, "the bucket is in another region than %s: name its own in %s", a.regionNow(), awsRegionSetting)
+		return say(awsRegionSetting, ReasonMismatch,
+			"the bucket is in another region than %s. Set %s to its region", a.regionNow(), awsRegionSetting)
 	case awsUnsupported:
-		return say(awsEndpointSetting, ReasonNotConfigured, "the service does not know this question")
+		return say(awsEndpointSetting, ReasonNotConfigured, "the service does not support this call")
 	case awsBroken:
-		return say("", ReasonError, "the service answers that it failed (%d)", f.Status)
+		return say("", ReasonError, "the service reported an internal error (%d)", f.Status)
 	case awsUnintelligible:
-		return say(awsEndpointSetting, ReasonInvalid, "what answers (%d) is not the service", f.Status)
+		return say(awsEndpointSetting, ReasonInvalid, "the response (%d) is not from the service", f.Status)
 	case awsSilent:
 		remedy := awsEndpointSetting
 		if a.place.endpoint == "" {
-			remedy = "a way from this host to AWS"
+			remedy = "network access from this host to AWS"
 		}
-		switch { // as everywhere that HTTP is asked
+		switch { // as for other HTTP probes
 		case errors.Is(f.plain, errTLS):
-			return say(remedy, ReasonMismatch, "no answer: %v", f.plain)
+			return say(remedy, ReasonMismatch, "no response: %v", f.plain)
 		case errors.Is(f.plain, errNotHTTP), errors.Is(f.plain, errBrokenOff):
-			return say(remedy, ReasonInvalid, "no answer: %v", f.plain)
+			return say(remedy, ReasonInvalid, "no response: %v", f.plain)
 		}
 		if reasonOf(f.plain) == ReasonTimeout {
-			return say(remedy, ReasonTimeout, "no answer in time")
+			return say(remedy, ReasonTimeout, "no response in time")
 		}
 		return say(remedy, reasonOf(f.plain), "no connection")
 	}
-	return say("", ReasonError, "the service refuses (%d)", f.Status)
+	return say("", ReasonError, "the service refused the call (%d)", f.Status)
 }

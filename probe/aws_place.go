@@ -12,8 +12,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Where the backups' bucket is: what deployment.aws says, else what the deployment's own environment tells its backup service. Credentials found
-// there are handed to the AWS client and nowhere else.
+// Where the backups' bucket is: as deployment.aws says, otherwise as the deployment's own environment tells its backup
+// service. Credentials found there are passed to the AWS client only.
 
 const (
 	awsBucketSetting   = "deployment.aws.bucket"
@@ -25,27 +25,27 @@ const (
 	awsCredentials     = "AWS credentials (deployment.aws.profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the host)"
 )
 
-// awsPlace is a bucket and how to get to it.
+// awsPlace is a bucket and how to access it.
 type awsPlace struct {
 	bucket, prefix string
-	region         string  // "": the SDK's own sources, else the bucket's own
-	endpoint       string  // "": AWS
+	region         string  // "" for the one from the SDK's own sources, then the bucket's own
+	endpoint       string  // "" for AWS
 	compatible     bool    // the endpoint is an S3-compatible service and not AWS
-	awsKeys                // those of the deployment's environment, when the exporter has none of its own
+	awsKeys                // of the deployment's environment, when the exporter has none of its own
 	own            bool    // the exporter has credentials of its own: a profile, a role to assume, variables
-	uploader       awsKeys // those of the deployment's environment, when they are not what the exporter asks with
+	uploader       awsKeys // of the deployment's environment, when the exporter uses others
 }
 
-// awsKeys are credentials of AWS.
+// awsKeys are AWS credentials.
 type awsKeys struct{ keyID, key, token secret.Text }
 
 var (
-	// awsBucketName is wider than what AWS creates today: old buckets and S3-compatible services have other names.
+	// awsBucketName accepts more than AWS allows today: old buckets and S3-compatible services have other names.
 	awsBucketName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
 	awsRegionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,40}$`)
 )
 
-// awsPlaceOf finds the bucket of the backups. Without any it is a Skip.
+// awsPlaceOf finds the bucket of the backups. Without one the error is a Skip.
 func awsPlaceOf(p *Pass) (awsPlace, error) {
 	conf := p.Deployment.AWS
 	a := awsPlace{bucket: conf.Bucket, prefix: conf.Prefix}
@@ -61,7 +61,8 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 		return awsPlace{}, problem
 	}
 	if a.bucket == "" {
-		return awsPlace{}, Skip(awsBucketSetting, "no bucket for backups is configured: neither deployment.aws.bucket nor S3_BUCKET in the deployment's environment")
+		return awsPlace{}, Skip(awsBucketSetting,
+			"no bucket for backups is configured: deployment.aws.bucket and S3_BUCKET in the deployment's environment are unset")
 	}
 	if rest, ok := strings.CutPrefix(a.bucket, "s3://"); ok {
 		bucket, prefix, _ := strings.Cut(rest, "/")
@@ -72,14 +73,14 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 	}
 	switch {
 	case isBlankWord(a.bucket):
-		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonPlaceholder, "the name of the bucket is a placeholder"))
+		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonPlaceholder, "the bucket name is a placeholder"))
 	case !awsBucketName.MatchString(a.bucket):
-		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "the configured bucket is not a valid bucket name"))
+		return awsPlace{}, Needs(awsBucketSetting, Unknownf(ReasonInvalid, "the configured bucket name is invalid"))
 	}
 	return awsPlaceIn(p, a)
 }
 
-// lookAWS returns awsValue that keeps the first error in problem.
+// lookAWS returns awsValue, which stores the first error in problem.
 func lookAWS(p *Pass, problem *error) func(setting string, keys ...string) secret.Text {
 	return func(setting string, keys ...string) secret.Text {
 		v, err := awsValue(p, setting, keys...)
@@ -90,7 +91,7 @@ func lookAWS(p *Pass, problem *error) func(setting string, keys ...string) secre
 	}
 }
 
-// awsPlaceIn finds how to get to a bucket.
+// awsPlaceIn finds how to access a bucket.
 func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 	conf := p.Deployment.AWS
 	a.region, a.endpoint = conf.Region, conf.Endpoint
@@ -123,7 +124,7 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 		return awsPlace{}, problem
 	}
 	if a.region != "" && !awsRegionName.MatchString(a.region) {
-		return awsPlace{}, Needs(awsRegionSetting, Unknownf(ReasonInvalid, "the configured AWS region is not the name of one"))
+		return awsPlace{}, Needs(awsRegionSetting, Unknownf(ReasonInvalid, "the configured AWS region is invalid"))
 	}
 	if a.endpoint != "" {
 		if !strings.Contains(a.endpoint, "://") {
@@ -131,7 +132,8 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 		}
 		u, err := url.Parse(a.endpoint)
 		if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return awsPlace{}, Needs(awsEndpointSetting, Unknownf(ReasonInvalid, "the configured endpoint is not an http:// or https:// URL without user and password"))
+			return awsPlace{}, Needs(awsEndpointSetting, Unknownf(ReasonInvalid,
+				"the configured endpoint must be an http:// or https:// URL without user and password"))
 		}
 		host := strings.ToLower(u.Hostname())
 		a.compatible = !strings.HasSuffix(host, ".amazonaws.com") && !strings.HasSuffix(host, ".amazonaws.com.cn")
@@ -139,7 +141,8 @@ func awsPlaceIn(p *Pass, a awsPlace) (awsPlace, error) {
 	return a, nil
 }
 
-// ownAWSCredentials tells whether the exporter was given credentials of its own, which go before those of the deployment: they may be narrower.
+// ownAWSCredentials reports whether the exporter was given credentials of its own. They take precedence over the
+// deployment's, since they may be narrower.
 func ownAWSCredentials(p *Pass) bool {
 	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {
 		if p.Getenv(key) != "" {
@@ -149,23 +152,26 @@ func ownAWSCredentials(p *Pass) bool {
 	return false
 }
 
-// awsValue is a value of the deployment's environment, empty when nobody sets it. Setting is what can be configured instead.
+// awsValue returns a value of the deployment's environment, empty when unset. setting is what can be configured
+// instead.
 func awsValue(p *Pass, setting string, keys ...string) (secret.Text, error) {
 	v, err := p.View.Value(keys...)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return secret.Text{}, nil // no env file: nothing is set
 	case err != nil:
-		return secret.Text{}, Needs(setting, Unknown(blockedOr(err), fmt.Errorf("%s cannot be looked up: %w", keys[0], err)))
+		return secret.Text{}, Needs(setting, Unknown(blockedOr(err), fmt.Errorf("%s cannot be determined: %w", keys[0], err)))
 	case v.Ref.Kind != "":
-		return secret.Text{}, Needs(setting, Unknownf(ReasonNotConfigured, "%s is kept elsewhere (%s): it is not known here", v.Key, v.Ref.Kind))
+		return secret.Text{}, Needs(setting,
+			Unknownf(ReasonNotConfigured, "%s is stored elsewhere (%s) and not known here", v.Key, v.Ref.Kind))
 	case len(v.Unset) > 0:
-		return secret.Text{}, Needs(setting, Unknownf(ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")))
+		return secret.Text{}, Needs(setting, Unknownf(ReasonPlaceholder, "%s at %s refers to %s, which is unset",
+			v.Key, v.Origin, strings.Join(v.Unset, ", ")))
 	}
 	return v.Text, nil
 }
 
-// blockedOr is blocked for files that are there and cannot be understood.
+// blockedOr returns blocked for files that exist but cannot be parsed.
 func blockedOr(err error) Reason {
 	var compose *deployment.ComposeError
 	var env *deployment.EnvError

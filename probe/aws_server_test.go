@@ -20,10 +20,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// A server that speaks the protocols of S3, IAM and STS to the real AWS client: no server to be had covers them. Each test says what it answers
-// beyond a bucket and a user as they should be; it records the permission that every request needs.
+// A server that speaks S3, IAM and STS to the real AWS client, since no available server covers all three. By default
+// it responds as a healthy bucket and user would; each test changes single responses. It records the permission that
+// every request needs.
 
-// awsReply is one answer. Without a body of its own an error has the one AWS would send.
+// awsReply is one response. An error without a body gets the one that AWS would send.
 type awsReply struct {
 	status int
 	code   string // of the error
@@ -31,7 +32,7 @@ type awsReply struct {
 	header map[string]string
 }
 
-// awsServer answers by the permission that a request needs.
+// awsServer responds by the permission that a request needs.
 type awsServer struct {
 	*httptest.Server
 	t *testing.T
@@ -42,7 +43,7 @@ type awsServer struct {
 	scopes  []string // "region service" of each signature
 	secret  string
 	region  string        // of the bucket; others are redirected to it
-	wander  func() string // where each request is redirected to instead
+	wander  func() string // region that each request is redirected to instead
 }
 
 const (
@@ -68,7 +69,7 @@ func newAWSServer(t *testing.T) *awsServer {
 	return s
 }
 
-// pass begins a pass over a deployment whose environment leads to the server.
+// pass begins a pass over a deployment whose environment points to the server.
 func (s *awsServer) pass(change func(*deployment.Settings)) *Pass {
 	s.t.Helper()
 	settings := deployment.Settings{AWS: deployment.AWS{Endpoint: s.URL}}
@@ -78,7 +79,7 @@ func (s *awsServer) pass(change func(*deployment.Settings)) *Pass {
 	return newPass(s.t, folder{".env.production": "S3_BUCKET=" + awsTestBucket + "\nAWS_REGION=" + s.region + "\nAWS_ACCESS_KEY_ID=AKIA" + "TEST\nAWS_SECRET_ACCESS_KEY=" + s.secret + "\n"}, settings)
 }
 
-// say sets the answer to what needs a permission.
+// say sets the response to requests that need a permission.
 func (s *awsServer) say(action string, reply awsReply) {
 	s.replies[action] = func(*http.Request, url.Values) awsReply { return reply }
 }
@@ -142,7 +143,8 @@ func (s *awsServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.WriteString(w, answer.body)
 }
 
-// awsPermission is the permission that AWS documents for a request; what only reads is known, all else is told by its method.
+// awsPermission returns the permission that AWS documents for a request. Requests that do more than read are named by
+// their method.
 func awsPermission(r *http.Request, service string, form url.Values) string {
 	if service != "s3" {
 		return service + ":" + form.Get("Action")
@@ -167,19 +169,19 @@ func awsPermission(r *http.Request, service string, form url.Values) string {
 	return "s3:" + r.Method + " " + r.URL.RequestURI()
 }
 
-// object is an element of a listing.
+// object returns an element of a listing.
 func object(key string, size int, modified time.Time) string {
 	return fmt.Sprintf("<Contents><Key>%s</Key><LastModified>%s</LastModified><Size>%d</Size></Contents>", key, modified.UTC().Format("2006-01-02T15:04:05.000Z"), size)
 }
 
-// listing answers lists; HEAD of the bucket, which needs the same permission, is well.
+// listing sets the list of objects; HEAD of the bucket, which needs the same permission, succeeds.
 func (s *awsServer) listing(objects ...string) {
 	s.replies["s3:ListBucket"] = func(r *http.Request, _ url.Values) awsReply {
 		return awsReply{body: "<ListBucketResult" + awsNS + "><IsTruncated>false</IsTruncated>" + strings.Join(objects, "") + "</ListBucketResult>"}
 	}
 }
 
-// iamBody is an answer of IAM or STS.
+// iamBody returns a response of IAM or STS.
 func iamBody(action, inside string) awsReply {
 	return awsReply{body: "<" + action + "Response><" + action + "Result>" + inside + "</" + action + "Result></" + action + "Response>"}
 }
@@ -192,12 +194,12 @@ func (s *awsServer) inline(document string) {
 	s.say("iam:GetUserPolicy", iamBody("GetUserPolicy", "<UserName>catalyst-backup</UserName><PolicyName>upload</PolicyName><PolicyDocument>"+html.EscapeString(document)+"</PolicyDocument>"))
 }
 
-// caller says who asks.
+// caller sets the identity that STS returns.
 func (s *awsServer) caller(arn string) {
 	s.say("sts:GetCallerIdentity", iamBody("GetCallerIdentity", "<Arn>"+arn+"</Arn><UserId>1</UserId><Account>1</Account>"))
 }
 
-// keys gives the user active keys of these ages.
+// keys gives the user access keys with a status and these ages.
 func (s *awsServer) keys(status string, ages ...time.Duration) {
 	var all strings.Builder
 	for _, age := range ages {
@@ -219,7 +221,7 @@ func (s *awsServer) attach(to, name, arn, document string) {
 	}
 }
 
-// fine answers as a deployment that is well would.
+// fine sets the responses of a healthy deployment.
 func (s *awsServer) fine() {
 	s.say("s3:GetBucketVersioning", awsReply{body: "<VersioningConfiguration" + awsNS + "><Status>Enabled</Status></VersioningConfiguration>"})
 	s.say("s3:GetEncryptionConfiguration", awsReply{body: "<ServerSideEncryptionConfiguration" + awsNS + "><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule></ServerSideEncryptionConfiguration>"})

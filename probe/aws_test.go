@@ -19,8 +19,8 @@ import (
 
 func awsKindNames() []string { return []string{"s3_bucket", "s3_encryption", "iam_user", "s3_object"} }
 
-// TestAWSWell: what is well passes, and what is asked stays known between passes.
-func TestAWSWell(t *testing.T) {
+// A healthy account passes, and the clients are kept between passes.
+func TestAWS_HealthyAccountPasses(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(nil)
 	for kind, detail := range map[string]string{
@@ -29,14 +29,14 @@ func TestAWSWell(t *testing.T) {
 	} {
 		r := look(t, p, kind, "{}")
 		if kind == "iam_user" {
-			// The caller's ARN has a path, so that who asked is told in full.
+			// The caller's ARN has a path; the detail names the caller in full.
 			expect(t, r, StatePass, ReasonNone, "checked as user/teams/catalyst-backup")
 		}
 		expect(t, r, StatePass, ReasonNone, detail)
 		hasNot(t, r, s.secret)
 	}
 	if a, b := kept1(t, p), kept1(t, again(p)); a != b {
-		t.Error("the clients are built anew in every pass")
+		t.Error("the clients are rebuilt in every pass")
 	}
 }
 
@@ -49,8 +49,8 @@ func kept1(t *testing.T, p *Pass) *awsAccount {
 	return a
 }
 
-// TestAWSPolicy: the shipped policy names what is asked, no more and no less, and nothing that is asked writes.
-func TestAWSPolicy(t *testing.T) {
+// The shipped policy grants exactly the permissions that are used, and none of them writes.
+func TestAWS_PolicyMatchesCalls(t *testing.T) {
 	s := newAWSServer(t)
 	s.say("iam:ListGroupsForUser", iamBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups><IsTruncated>false</IsTruncated>"))
 	s.say("iam:ListGroupPolicies", iamBody("ListGroupPolicies", "<PolicyNames><member>x</member></PolicyNames><IsTruncated>false</IsTruncated>"))
@@ -72,7 +72,7 @@ func TestAWSPolicy(t *testing.T) {
 
 	granted := shippedActions(t)
 	if asked := s.permissions(); !slices.Equal(asked, granted) {
-		t.Errorf("asked  %q\nallows %q", asked, granted)
+		t.Errorf("used   %q\nallows %q", asked, granted)
 	}
 	for _, action := range granted {
 		_, verb, _ := strings.Cut(action, ":")
@@ -82,7 +82,7 @@ func TestAWSPolicy(t *testing.T) {
 	}
 }
 
-// shippedActions are those of the policy that ships.
+// shippedActions returns the actions of the shipped policy.
 func shippedActions(t *testing.T) []string {
 	t.Helper()
 	data, err := os.ReadFile("../examples/iam-policy.json")
@@ -109,9 +109,9 @@ func shippedActions(t *testing.T) []string {
 	return granted
 }
 
-// TestAWSDenied: each permission of the shipped policy that is missing leaves the probe unknown that asks for it, with its name, and the others
-// answered. S3 answers under AWS's own name, since a service that only speaks like it is forgiven more.
-func TestAWSDenied(t *testing.T) {
+// Without one permission of the shipped policy only the probes that need it are unknown, and their remedy names it. The
+// server has AWS's own host name, since the probes expect less of an S3-compatible service.
+func TestAWS_DeniedPermission(t *testing.T) {
 	of := map[string][]string{"s3:ListBucket": {"s3_bucket", "s3_object"}, "s3:GetObject": {"s3_object"}, "s3:GetEncryptionConfiguration": {"s3_encryption"},
 		"s3:GetBucketVersioning": {"s3_bucket"}, "s3:GetBucketPublicAccessBlock": {"s3_bucket"}, "s3:GetLifecycleConfiguration": {"s3_bucket"}}
 	for _, action := range shippedActions(t) {
@@ -142,7 +142,7 @@ func TestAWSDenied(t *testing.T) {
 			}
 			for _, k := range awsKindNames() {
 				if strings.HasPrefix(action, "s3:") && k == "iam_user" {
-					continue // IAM is asked at its own address, which nobody configures
+					continue // IAM is called at its own address, which is not configurable
 				}
 				r := look(t, p, k, "{}")
 				if !slices.Contains(blind, k) {
@@ -159,8 +159,8 @@ func TestAWSDenied(t *testing.T) {
 	}
 }
 
-// TestAWSRefusals: what stands for every question.
-func TestAWSRefusals(t *testing.T) {
+// Responses that may come to every call.
+func TestAWS_RefusedCalls(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		reply  awsReply
@@ -168,16 +168,16 @@ func TestAWSRefusals(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{"no bucket", awsReply{status: 404, code: "NoSuchBucket"}, StateFail, ReasonMissing, "there is no bucket " + awsTestBucket},
+		{"no bucket", awsReply{status: 404, code: "NoSuchBucket"}, StateFail, ReasonMissing, "bucket " + awsTestBucket + " does not exist"},
 		{"expired token", awsReply{status: 400, code: "ExpiredToken"}, StateUnknown, ReasonPermissionDenied, "have expired"},
 		{"unknown key", awsReply{status: 403, code: "InvalidAccessKeyId"}, StateUnknown, ReasonPermissionDenied, "are refused"},
 		{"wrong secret", awsReply{status: 403, code: "SignatureDoesNotMatch"}, StateUnknown, ReasonPermissionDenied, "are refused"},
 		{"clock", awsReply{status: 403, code: "RequestTimeTooSkewed"}, StateUnknown, ReasonPermissionDenied, "clock"},
 		{"throttled", awsReply{status: 503, code: "SlowDown"}, StateUnknown, ReasonError, "slow down"},
-		{"broken", awsReply{status: 500, code: "InternalError"}, StateUnknown, ReasonError, "failed (500)"},
+		{"broken", awsReply{status: 500, code: "InternalError"}, StateUnknown, ReasonError, "internal error (500)"},
 		{"redirect to nowhere", awsReply{status: 301, code: "PermanentRedirect"}, StateUnknown, ReasonMismatch, "deployment.aws.region"},
-		{"a page", awsReply{status: 404, body: "<html>not here</html>"}, StateUnknown, ReasonInvalid, "not the service"},
-		{"no XML", awsReply{body: "{\"hello\": 1}"}, StateUnknown, ReasonInvalid, "not the service"},
+		{"a page", awsReply{status: 404, body: "<html>not here</html>"}, StateUnknown, ReasonInvalid, "not from the service"},
+		{"no XML", awsReply{body: "{\"hello\": 1}"}, StateUnknown, ReasonInvalid, "not from the service"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)
@@ -198,8 +198,8 @@ func TestAWSRefusals(t *testing.T) {
 	}
 }
 
-// TestAWSRegion: the answer tells the bucket's region, it is asked there, and remembered.
-func TestAWSRegion(t *testing.T) {
+// A response that names the bucket's region is followed and remembered.
+func TestAWS_FollowsBucketRegion(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
 	for range 2 {
@@ -214,12 +214,12 @@ func TestAWSRegion(t *testing.T) {
 		}
 	}
 	if away != 1 {
-		t.Errorf("the other region was asked %d times", away)
+		t.Errorf("the other region was called %d times", away)
 	}
 }
 
-// TestAWSAround: redirects that lead in circles end, and a directory bucket is not given a session, which would be more than reading.
-func TestAWSAround(t *testing.T) {
+// Redirects in a circle end, and no session is created for a directory bucket, since that would be more than reading.
+func TestAWS_StopsAtRedirectLoop(t *testing.T) {
 	s := newAWSServer(t)
 	s.region = "nowhere-1"
 	s.say("s3:GetEncryptionConfiguration", awsReply{})
@@ -235,12 +235,12 @@ func TestAWSAround(t *testing.T) {
 	s = newAWSServer(t)
 	expect(t, look(t, s.pass(func(d *deployment.Settings) { d.AWS.Bucket = "backups--euc1-az1--x-s3" }), "s3_encryption", "{}"), StatePass, ReasonNone, "")
 	if got := s.permissions(); !slices.Equal(got, []string{"s3:GetEncryptionConfiguration"}) {
-		t.Errorf("asked %q", got)
+		t.Errorf("used %q", got)
 	}
 }
 
-// TestAWSSilent: a service that takes connections and never answers holds nobody up.
-func TestAWSSilent(t *testing.T) {
+// A service that accepts connections and never responds does not block a probe past its deadline.
+func TestAWS_SilentService(t *testing.T) {
 	s := newAWSServer(t)
 	release := make(chan struct{})
 	hang := func(r *http.Request, _ url.Values) awsReply {
@@ -259,13 +259,13 @@ func TestAWSSilent(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		r := Look(ctx, load(t, kind, "{}"), p)
 		cancel()
-		expect(t, r, StateUnknown, ReasonTimeout, "no answer in time")
+		expect(t, r, StateUnknown, ReasonTimeout, "no response in time")
 		hasNot(t, r, s.secret)
 	}
 }
 
-// TestAWSUnreachable: nobody listens there, or it is no service of AWS.
-func TestAWSUnreachable(t *testing.T) {
+// Nothing listens at the address.
+func TestAWS_Unreachable(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(nil)
 	s.Close()
@@ -278,8 +278,8 @@ func TestAWSUnreachable(t *testing.T) {
 	}
 }
 
-// TestAWSNotConfigured: without bucket there is nothing to look at, without credentials no way to.
-func TestAWSNotConfigured(t *testing.T) {
+// Without a bucket the probes are skipped, without credentials they are unknown.
+func TestAWS_NotConfigured(t *testing.T) {
 	newAWSServer(t) // for the environment
 	for _, c := range []struct {
 		name, env string
@@ -293,9 +293,9 @@ func TestAWSNotConfigured(t *testing.T) {
 		{"half of them", "AWS_ACCESS_KEY_ID=AKIA\n", deployment.AWS{Bucket: awsTestBucket}, StateUnknown, ReasonNotConfigured, awsCredentials},
 		{"no such profile", "", deployment.AWS{Bucket: awsTestBucket, Profile: "prod"}, StateUnknown, ReasonNotConfigured, awsProfileSetting},
 		{"placeholder", "S3_BUCKET=CHANGE_ME\n", deployment.AWS{}, StateUnknown, ReasonPlaceholder, awsBucketSetting},
-		{"no name", "S3_BUCKET=../x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsBucketSetting},
-		{"no region", "S3_BUCKET=backups-of-us\nAWS_REGION=evil.test/\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsRegionSetting},
-		{"no endpoint", "S3_BUCKET=backups-of-us\nS3_ENDPOINT=ftp://x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsEndpointSetting},
+		{"invalid name", "S3_BUCKET=../x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsBucketSetting},
+		{"invalid region", "S3_BUCKET=backups-of-us\nAWS_REGION=evil.test/\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsRegionSetting},
+		{"invalid endpoint", "S3_BUCKET=backups-of-us\nS3_ENDPOINT=ftp://x\n", deployment.AWS{}, StateUnknown, ReasonInvalid, awsEndpointSetting},
 		{"elsewhere", "S3_BUCKET=backups-of-us\nAWS_SECRET_ACCESS_KEY=vault:secret/aws\n", deployment.AWS{}, StateUnknown, ReasonNotConfigured, awsCredentials},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -316,8 +316,9 @@ func TestAWSNotConfigured(t *testing.T) {
 	}
 }
 
-// TestAWSCredentials: the exporter's own go before the deployment's, a profile before both; others make other clients.
-func TestAWSCredentials(t *testing.T) {
+// The exporter's own credentials take precedence over the deployment's, a profile over both. Changed ones rebuild the
+// clients.
+func TestAWS_CredentialsPrecedence(t *testing.T) {
 	s := newAWSServer(t)
 	p := s.pass(nil)
 	who := func(p *Pass) string {
@@ -352,8 +353,8 @@ func TestAWSCredentials(t *testing.T) {
 	}
 }
 
-// TestAWSKeepsItsClients: two files of AWS's configuration are no reason to build the clients anew.
-func TestAWSKeepsItsClients(t *testing.T) {
+// Clients are kept while AWS's two configuration files do not change.
+func TestAWS_KeepsClients(t *testing.T) {
 	s := newAWSServer(t)
 	for _, key := range []string{"AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"} {
 		file := filepath.Join(t.TempDir(), key)
@@ -366,16 +367,16 @@ func TestAWSKeepsItsClients(t *testing.T) {
 	first := kept1(t, p)
 	for range 20 {
 		if kept1(t, again(p)) != first {
-			t.Fatal("the clients are built anew though nothing has changed")
+			t.Fatal("the clients were rebuilt though nothing changed")
 		}
 	}
 }
 
-// TestAWSWhoUploads: the exporter's own identity, which may only read, is not taken for the one that uploads.
-func TestAWSWhoUploads(t *testing.T) {
+// The exporter's own read-only identity is not mistaken for the one that uploads.
+func TestAWS_UploaderIdentity(t *testing.T) {
 	const readPolicy = `{"Statement":{"Effect":"Allow","Action":["s3:Get*","s3:List*"],"Resource":"*"}}`
 	for name, tt := range map[string]struct {
-		env      string // of the deployment beside the bucket
+		env      string // of the deployment, in addition to the bucket
 		user     string
 		mayWrite bool // the exporter itself
 		state    State
@@ -388,9 +389,9 @@ func TestAWSWhoUploads(t *testing.T) {
 			"user uploader can upload to bucket " + awsTestBucket + ", checked as user/exporter"},
 		"named before the keys": {"AWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=%s\n", "exporter", false, StateFail, ReasonMissing, "no policy of user exporter"},
 		"a role named":          {"", "role/writer", false, StatePass, ReasonNone, "role writer can upload"},
-		"nothing tells": {"", "", false, StateUnknown, ReasonNotConfigured,
+		"unknown": {"", "", false, StateUnknown, ReasonNotConfigured,
 			"own credentials (user exporter) do not allow uploads"},
-		"nothing tells, but it may": {"", "", true, StatePass, ReasonNone,
+		"unknown, exporter may write": {"", "", true, StatePass, ReasonNone,
 			"user exporter can upload to bucket " + awsTestBucket + ", assumed to be the uploading identity"},
 		"half of the keys": {"AWS_ACCESS_KEY_ID=THEIRS\n", "", false, StateUnknown, ReasonNotConfigured,
 			"uploading identity is unknown"},
@@ -439,14 +440,14 @@ func TestAWSWhoUploads(t *testing.T) {
 				t.Errorf("remedy %q", r.Remedy)
 			}
 			if strings.Contains(tt.env, "%s") && tt.user == "" && theirs == 0 || theirs > 2 {
-				t.Errorf("%d questions with the deployment's keys", theirs)
+				t.Errorf("%d calls with the deployment's keys", theirs)
 			}
 		})
 	}
 }
 
-// TestAWSRole: a configured role is assumed, and one that may not be is told.
-func TestAWSRole(t *testing.T) {
+// A configured role is assumed; a denied role is reported.
+func TestAWS_AssumesRole(t *testing.T) {
 	role := func(d *deployment.Settings) { d.AWS.Role = "arn:aws:iam::123456789012:role/reader" }
 	s := newAWSServer(t)
 	s.say("sts:AssumeRole", awsReply{status: 403, code: "AccessDenied"})
@@ -458,8 +459,8 @@ func TestAWSRole(t *testing.T) {
 	expect(t, look(t, s.pass(role), "s3_encryption", "{}"), StatePass, ReasonNone, "")
 }
 
-// TestOpenS3: objects are read whole, and those that are not there are told.
-func TestOpenS3(t *testing.T) {
+// Objects are read whole; missing ones and invalid locations are reported.
+func TestOpenS3_ReadsObjects(t *testing.T) {
 	s := newAWSServer(t)
 	s.replies["s3:GetObject"] = func(r *http.Request, _ url.Values) awsReply {
 		switch r.URL.Path {

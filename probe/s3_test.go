@@ -27,7 +27,7 @@ func TestS3Bucket(t *testing.T) {
 		{"never enabled", "s3:GetBucketVersioning", awsReply{body: "<VersioningConfiguration/>"}, StateFail, ReasonMissing, "is off"},
 		{"another word", "s3:GetBucketVersioning", awsReply{body: "<VersioningConfiguration><Status>hunter</Status></VersioningConfiguration>"}, StateFail, ReasonMissing, "is another value"},
 		{"empty", "s3:GetBucketVersioning", awsReply{}, StateFail, ReasonMissing, "is off"},
-		{"no versioning", "s3:GetBucketVersioning", compatible, StateUnknown, ReasonNotConfigured, "does not know"},
+		{"no versioning", "s3:GetBucketVersioning", compatible, StateUnknown, ReasonNotConfigured, "does not support"},
 		{"HEAD denied", "s3:ListBucket", denied, StateUnknown, ReasonPermissionDenied, "s3:ListBucket"},
 		{"HEAD missing", "s3:ListBucket", awsReply{status: 404}, StateFail, ReasonMissing, "does not exist"},
 		{"half blocked", "s3:GetBucketPublicAccessBlock", awsReply{body: "<PublicAccessBlockConfiguration><BlockPublicAcls>true</BlockPublicAcls><IgnorePublicAcls>true</IgnorePublicAcls><BlockPublicPolicy>false</BlockPublicPolicy></PublicAccessBlockConfiguration>"}, StateWarn, ReasonExposed, "BlockPublicPolicy, RestrictPublicBuckets"},
@@ -35,7 +35,7 @@ func TestS3Bucket(t *testing.T) {
 		{"block unknown to the service", "s3:GetBucketPublicAccessBlock", compatible, StatePass, ReasonNone, "does not report whether public access is blocked"},
 		{"block not answered", "s3:GetBucketPublicAccessBlock", awsReply{}, StatePass, ReasonNone, "does not report whether public access is blocked"},
 		{"block denied there", "s3:GetBucketPublicAccessBlock", denied, StatePass, ReasonNone, "does not report whether public access is blocked"},
-		{"block broken", "s3:GetBucketPublicAccessBlock", awsReply{status: 500}, StateUnknown, ReasonError, "failed"},
+		{"block broken", "s3:GetBucketPublicAccessBlock", awsReply{status: 500}, StateUnknown, ReasonError, "internal error"},
 		{"no default encryption rule", "s3:GetLifecycleConfiguration", awsReply{status: 404, code: "NoSuchLifecycleConfiguration"}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
 		{"no rule said", "s3:GetLifecycleConfiguration", awsReply{}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
 		{"rule disabled", "s3:GetLifecycleConfiguration", awsReply{body: "<LifecycleConfiguration><Rule><Status>Disabled</Status></Rule></LifecycleConfiguration>"}, StateWarn, ReasonMissing, "no enabled lifecycle rule"},
@@ -99,8 +99,8 @@ func TestS3Encryption(t *testing.T) {
 		{"empty rule", rule(""), StateFail, ReasonMissing, ""},
 		{"another algorithm", by("rot13"), StateFail, ReasonMissing, ""},
 		{"nil algorithm", rule("<ApplyServerSideEncryptionByDefault/>"), StateFail, ReasonMissing, ""},
-		{"log-in page", awsReply{body: "<!DOCTYPE html><html><body>log in</body></html>"}, StateUnknown, ReasonInvalid, "not the service"},
-		{"not known there", awsReply{status: 501, code: "NotImplemented"}, StateUnknown, ReasonNotConfigured, "does not know"},
+		{"log-in page", awsReply{body: "<!DOCTYPE html><html><body>log in</body></html>"}, StateUnknown, ReasonInvalid, "not from the service"},
+		{"not known there", awsReply{status: 501, code: "NotImplemented"}, StateUnknown, ReasonNotConfigured, "does not support"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)
