@@ -17,21 +17,22 @@ import (
 
 // backup_file: could the newest backup be restored?
 //
-// The newest finished backup is read to its end, off the scrape and once for each state of the file; its age is judged anew every few minutes.
-// Where the newest is plainly not of the deployment's database (of another one, of the roles alone, of Redis), the newest that is called otherwise is
-// judged in its place. One that is still being written is passed over for the one before it. Where there is none before it (the first one, or one file that is written
-// anew each time), it is waited for as long as somebody writes to it.
+// The newest finished backup is read to its end, outside the scrape and once for each state of the file; its age is
+// judged every few minutes. When the newest is clearly not of the deployment's database (another database, roles only,
+// Redis), the newest backup with another name pattern is judged instead. A backup that is still being written is
+// skipped in favour of the previous one. Without a previous one (the first backup, or a single file that is rewritten
+// each time), the verdict is pending while the file is being written.
 
-// stillWriting is how long after the last write a backup counts as being written: a dump waits for locks in silence.
+// stillWriting is how long after its last write a backup counts as being written: a dump may wait for locks silently.
 const stillWriting = time.Hour
 
 func backupFileKind() Kind {
 	return Kind{
 		Name:     "backup_file",
-		Question: "Is the newest finished backup on this host fresh and whole?",
+		Question: "Is the newest finished backup on this host fresh and complete?",
 		Example:  "{fresh: 26h}",
 		Layer:    LayerDeclared,
-		Reads:    "the newest backup, to its end; needs to list the backups' folder and to read them",
+		Reads:    "the newest backup, to its end; needs to list the backup folder and to read its files",
 		Values:   []*Value{BackupLastSuccess, BackupSize},
 		MaxAge:   5 * time.Minute,
 		Timeout:  2 * time.Hour, // a terabyte at the speed of one disk
@@ -43,11 +44,11 @@ func backupFileKind() Kind {
 }
 
 type backupFile struct {
-	Fresh   schema.Duration `yaml:"fresh" min:"1m" doc:"age from which the newest backup is stale; deployment.backup.max_age when not set"`
-	Smaller float64         `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"share of the size of the backup before it under which one is suspiciously small; 0 never is"`
+	Fresh   schema.Duration `yaml:"fresh" min:"1m" doc:"age from which the newest backup is stale; deployment.backup.max_age when unset"`
+	Smaller float64         `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
 }
 
-// Key is the state of the folder and of the newest file in it.
+// Key is the state of the folder and of its newest file.
 func (s *backupFile) Key(p *Pass) string {
 	kept, err := keptBackups(p)
 	if err != nil || p.Deployment.Backup.Container != "" {
@@ -78,7 +79,7 @@ func (s *backupFile) Probe(ctx context.Context, p *Pass) (Result, error) {
 	var where string
 	var set backup.Set
 	var proof backup.Proof
-	for range 3 { // as often as a backup changes under our eyes, or gives way to a newer one
+	for range 3 { // retried when a backup changes while it is read, or a newer one replaces it
 		where, set, err = findBackups(ctx, p)
 		if err != nil {
 			return s.notFound(p, where, set, err)
@@ -110,13 +111,13 @@ type chosenBackup struct {
 	others   bool
 }
 
-// choose takes the newest backup, or the newest of another series where that one is not of the deployment's database. A broken one is taken as it
-// is: what it should have been is not known.
+// choose returns the newest backup, or the newest of another series when that one is not of the deployment's database.
+// A broken backup is returned as it is: its database is unknown.
 func (s *backupFile) choose(ctx context.Context, p *Pass, ledger *backup.Ledger, set backup.Set, proof backup.Proof) (chosenBackup, error) {
 	first := chosenBackup{Series: backup.Series{Newest: set.Newest, Before: set.Before}, proof: proof, others: len(set.Others) > 0}
 	database, err := p.View.DatabaseName()
 	if err != nil {
-		database = "" // env_file and compose_syntax say so
+		database = "" // reported by env_file and compose_syntax
 	}
 	if first.aside = proof.Aside(database); first.aside == "" {
 		return first, nil
@@ -136,7 +137,7 @@ func (s *backupFile) choose(ctx context.Context, p *Pass, ledger *backup.Ledger,
 	return first, nil
 }
 
-// unproven is the answer where the newest backup could not be read to its end.
+// unproven returns the error for a newest backup that could not be read to its end.
 func unproven(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -157,21 +158,26 @@ func (s *backupFile) notFound(p *Pass, where string, set backup.Set, err error) 
 	case errors.Is(err, backup.ErrUnfinished):
 		for _, passed := range set.Passed {
 			if info, err := os.Stat(passed.Path); err == nil && p.Now().Sub(info.ModTime()) < stillWriting {
-				return Pending(ReasonInProgress, "%s: %s; it is judged when it is finished", p.Deployment.Rel(passed.Path), passed.Why), nil
+				return Pending(ReasonInProgress, "%s: %s. It is checked once it is finished",
+					p.Deployment.Rel(passed.Path), passed.Why), nil
 			}
 		}
-		return Failed(ReasonMissing, "no finished backup in %s, only one that nobody has written to for an hour: %s", shown, p.Deployment.Rel(set.Passed[0].Path)), nil
+		return Failed(ReasonMissing, "no finished backup in %s: %s is unfinished and has not been written to for an hour",
+			shown, p.Deployment.Rel(set.Passed[0].Path)), nil
 	case errors.Is(err, backup.ErrRepository):
-		return Result{}, Needs("a dump beside it (deployment.backup.path), or an item of one's own with an attestation",
-			Unknownf(ReasonNotConfigured, "%s holds what %s keeps, which is not read here", shown, set.Repository))
+		return Result{}, Needs("a dump next to it (deployment.backup.path), or a custom item with an attestation",
+			Unknownf(ReasonNotConfigured, "%s is a %s repository, which is not supported", shown, set.Repository))
 	case errors.Is(err, backup.ErrNone) && set.Dangling != "":
-		return Failed(ReasonMissing, "no backup in %s: %s is a link to nothing", shown, p.Deployment.Rel(set.Dangling)), nil
+		return Failed(ReasonMissing, "no backup in %s: %s is a dangling symlink", shown, p.Deployment.Rel(set.Dangling)), nil
 	case errors.Is(err, backup.ErrNone) && set.Strange > 0:
-		return Failed(ReasonMissing, "no backup in %s: none of the %d files there is called like one; where one is, deployment.backup.glob says how they are called", shown, set.Strange), nil
+		return Failed(ReasonMissing,
+			"no backup in %s: none of its %d files is named like a backup. Set deployment.backup.glob if one of them is",
+			shown, set.Strange), nil
 	case errors.Is(err, backup.ErrNone):
 		return Failed(ReasonMissing, "no backup in %s", shown), nil
 	case errors.Is(err, filepath.ErrBadPattern):
-		return Result{}, Needs("deployment.backup.glob", Unknown(ReasonError, errors.New("deployment.backup.glob is no pattern")))
+		return Result{}, Needs("deployment.backup.glob",
+			Unknown(ReasonError, errors.New("deployment.backup.glob is not a valid pattern")))
 	case errors.Is(err, backup.ErrTooMany):
 		return Result{}, Needs("deployment.backup.directory", Unknown(ReasonError, err))
 	case errors.Is(err, fs.ErrPermission):
@@ -180,16 +186,18 @@ func (s *backupFile) notFound(p *Pass, where string, set backup.Set, err error) 
 	return unreadable("no backup can be found", err)
 }
 
-// judge judges the newest finished backup and what reading it has shown.
+// judge judges the newest finished backup and what reading it showed.
 func (s *backupFile) judge(p *Pass, set chosenBackup, beforeWhole bool) (Result, error) {
 	fresh := s.Fresh.Std()
 	if fresh == 0 {
 		fresh = p.Deployment.Backup.MaxAge.Std()
 	}
 	b := newestBackup{
-		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified, proof: set.proof, aside: set.aside, passedBy: set.passedBy, others: set.others,
+		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified,
+		proof: set.proof, aside: set.aside, passedBy: set.passedBy, others: set.others,
 		beforeSize: set.Before.Size, beforeBroken: !beforeWhole, beforeTime: set.Before.Modified,
-		fresh: fresh, smaller: s.Smaller, remedy: "a manifest beside the backup (" + filepath.Base(set.Newest.Path) + ".sha256)",
+		fresh: fresh, smaller: s.Smaller,
+		remedy: "a manifest next to the backup (" + filepath.Base(set.Newest.Path) + ".sha256)",
 	}
 	if set.Before.Path != "" {
 		b.before = p.Deployment.Rel(set.Before.Path)

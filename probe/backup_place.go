@@ -20,17 +20,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Where a deployment's backups lie on this host, and what was proven of them. Configured places count alone. Else it is the folder of the host
-// that the backup service writes to, or a folder called backups; a folder called backup counts when backups are in it, since just as often it
-// holds the scripts that make them.
+// Where a deployment's backups are on this host, and what was proven about them. Configured places are the only ones
+// searched. Without them it is the host folder that the backup service writes to, or a folder named backups. A folder
+// named backup counts only when it contains backups: just as often it holds the scripts that make them.
 
-// backupPlace is one place to look in.
+// backupPlace is one place to search.
 type backupPlace struct {
 	place string // as backup.Finder takes it
-	sure  bool   // backups belong there; otherwise it counts only when there are some
+	sure  bool   // backups belong there; otherwise it counts only when it contains some
 }
 
-// backupPlaces are the places to look in, in this order. The error is one of the compose file: it may name a place.
+// backupPlaces returns the places to search, in this order. The error is one of the compose file, which may name a
+// place.
 func backupPlaces(p *Pass) ([]backupPlace, error) {
 	b := p.Deployment.Backup
 	switch {
@@ -43,8 +44,9 @@ func backupPlaces(p *Pass) ([]backupPlace, error) {
 	c, err := p.View.Compose()
 	if err == nil {
 		for _, source := range backupMounts(c, b.Service) {
-			// A folder elsewhere on the host may be out of sight, in a container above all; one in the deployment is not.
-			places = append(places, backupPlace{filepath.Join(source, b.Glob), filepath.IsLocal(p.Deployment.Rel(source)) || exists(source)})
+			// A folder elsewhere on the host may be invisible, above all in a container; one in the deployment is not.
+			places = append(places, backupPlace{
+				filepath.Join(source, b.Glob), filepath.IsLocal(p.Deployment.Rel(source)) || exists(source)})
 		}
 	} else if errors.Is(err, deployment.ErrNoCompose) {
 		err = nil
@@ -60,7 +62,7 @@ func backupPlaces(p *Pass) ([]backupPlace, error) {
 	return places, err
 }
 
-// backupMounts are the host's folders that a service sees under a path that speaks of backups.
+// backupMounts returns the host folders that a service mounts below a path named after backups.
 func backupMounts(c *deployment.Compose, service string) []string {
 	s, ok := c.Project.Services[service]
 	if !ok {
@@ -81,8 +83,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// findBackups looks for the newest finished backup. Where is the place that decides; the errors are those of backup.Find, and Skip where
-// nothing says where to look.
+// findBackups finds the newest finished backup. where is the place that decides; the errors are those of backup.Find,
+// or a Skip when no place is known.
 func findBackups(ctx context.Context, p *Pass) (where string, set backup.Set, err error) {
 	b := p.Deployment.Backup
 	if b.Container != "" {
@@ -90,7 +92,7 @@ func findBackups(ctx context.Context, p *Pass) (where string, set backup.Set, er
 	}
 	places, composeErr := backupPlaces(p)
 	var failed error
-	var nothing backup.Set // what it tells of the place that failed
+	var nothing backup.Set // the result for the place that failed
 	for _, place := range places {
 		found, err := backup.Finder{Now: p.Now, Deep: place.sure}.Find(ctx, place.place)
 		switch {
@@ -105,13 +107,15 @@ func findBackups(ctx context.Context, p *Pass) (where string, set backup.Set, er
 	case failed != nil:
 		return where, nothing, failed
 	case composeErr != nil:
-		return "", set, Needs("deployment.backup.directory", Unknown(ReasonBlocked, fmt.Errorf("blocked by compose_syntax: the backup service's folder is not known: %w", composeErr)))
+		return "", set, Needs("deployment.backup.directory", Unknown(ReasonBlocked,
+			fmt.Errorf("blocked by compose_syntax: the backup service's folder is unknown: %w", composeErr)))
 	}
-	return "", set, Skip("deployment.backup.directory", "nothing says where the backups are on this host, and none are in backups/")
+	return "", set, Skip("deployment.backup.directory",
+		"no backup location is configured, and no backups were found in the deployment's folder")
 }
 
-// NewestBackup finds the backup on this host that the item on backups judges: the newest finished one of the deployment's database. Path is "" where there
-// is none; errors are those of looking.
+// NewestBackup finds the backup on this host that the backup item judges: the newest finished one of the deployment's
+// database. path is "" when there is none; the errors are those of the search.
 func NewestBackup(ctx context.Context, d *deployment.Deployment, now func() time.Time) (path string, err error) {
 	p := NewPass(&Deps{Now: now, Files: &files.Cache{}, Kept: &Kept{}}, d)
 	_, set, err := findBackups(ctx, p)
@@ -134,7 +138,7 @@ func NewestBackup(ctx context.Context, d *deployment.Deployment, now func() time
 	return chosen.Newest.Path, nil
 }
 
-// backupsKept is what outlives a pass: proofs, and which file was the newest.
+// backupsKept is kept between passes: proofs, and the newest file of each place.
 type backupsKept struct {
 	ledger *backup.Ledger
 
@@ -157,7 +161,7 @@ func (k *backupsKept) note(place, path string) {
 	k.newest[place] = path
 }
 
-// of is the newest backup of a place as it was last seen, "" when it was not.
+// of returns the newest backup of a place as it was last seen; "" when none was.
 func (k *backupsKept) of(place string) string {
 	k.mu.Lock()
 	defer k.mu.Unlock()

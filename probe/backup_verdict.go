@@ -8,12 +8,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// The verdict on the newest finished backup, wherever it lies.
+// The verdict on the newest finished backup, wherever it is stored.
 
-// clockSkew is how far a file's time may be ahead of the clock: what machines that share a folder are apart.
+// clockSkew is how far a file's time may be ahead of the clock: the clocks of machines that share a folder differ.
 const clockSkew = 5 * time.Minute
 
-// newestBackup is the newest finished backup and what reading it has shown.
+// newestBackup is the newest finished backup and what reading it showed.
 type newestBackup struct {
 	name     string
 	place    string // value of the measurements' label: local, container
@@ -21,21 +21,21 @@ type newestBackup struct {
 	modified time.Time
 	proof    backup.Proof
 
-	before       string // name of the finished one before it, "" when there is none
+	before       string // name of the previous finished one, "" when there is none
 	beforeSize   int64
 	beforeBroken bool      // or not known to be whole
-	beforeTime   time.Time // when that one was written
+	beforeTime   time.Time // when the previous one was written
 
-	aside    string // why it is not the database's, though nothing is wrong with it; "" when it is
-	passedBy string // name of a newer one that is not, "" for none
-	others   bool   // there are others beside it, called otherwise
+	aside    string // why it is not the database's, though it is intact; "" when it is
+	passedBy string // a newer one that is not, and why; "" for none
+	others   bool   // the place has backups of other series
 
 	fresh   time.Duration // age from which it is stale
-	smaller float64       // share of the size of the one before it under which it is suspicious
-	remedy  string        // what vouches for what cannot be read through
+	smaller float64       // share of the previous one's size below which it is suspicious
+	remedy  string        // what would prove a backup that cannot be read to its end
 }
 
-// judge judges the backup at a time. The gauge of success keeps to what was not seen to be broken.
+// judge judges the backup at a time. The gauge of the last success ignores backups that are known to be broken.
 func (b newestBackup) judge(now time.Time) (Result, error) {
 	age, proof := now.Sub(b.modified), b.proof
 	var f Findings
@@ -49,29 +49,32 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 	}
 	switch {
 	case b.aside != "":
-		f.Fail(ReasonMismatch, "%s %s, and there is no other backup beside it", b.name, b.aside)
+		f.Fail(ReasonMismatch, "%s %s, and there is no other backup next to it", b.name, b.aside)
 	case proof.Whole && proof.NoData:
-		f.Warn(ReasonEmpty, "%s is whole, but not one row of a table is in it", b.name)
+		f.Warn(ReasonEmpty, "%s is complete but contains no table rows", b.name)
 	case proof.Whole, opaque:
 	case proof.Reason == backup.Empty:
 		f.Fail(ReasonEmpty, "%s is empty: it %s", b.name, proof.Detail)
 	case proof.Reason == backup.Truncated:
-		f.Fail(ReasonTruncated, "%s is not whole: it %s", b.name, proof.Detail)
+		f.Fail(ReasonTruncated, "%s is incomplete: it %s", b.name, proof.Detail)
 	case proof.Reason == backup.Mismatch:
 		f.Fail(ReasonMismatch, "%s %s", b.name, proof.Detail)
 	case b.others:
-		f.Fail(ReasonInvalid, "%s is no whole backup: it %s; if it is none, deployment.backup.glob says how those to be judged are called", b.name, proof.Detail)
+		f.Fail(ReasonInvalid,
+			"%s is not a valid backup: it %s. If it is not meant to be one, set deployment.backup.glob to match the backups",
+			b.name, proof.Detail)
 	default:
-		f.Fail(ReasonInvalid, "%s is no whole backup: it %s", b.name, proof.Detail)
+		f.Fail(ReasonInvalid, "%s is not a valid backup: it %s", b.name, proof.Detail)
 	}
 	switch {
 	case age > b.fresh:
 		f.Fail(ReasonStale, "%s is %s old, older than %s", b.name, howLong(age), schema.Duration(b.fresh))
 	case age < -clockSkew:
-		f.Fail(ReasonInvalid, "%s is dated %s ahead of the clock, so that its age is not known", b.name, howLong(-age))
+		f.Fail(ReasonInvalid, "%s is dated %s ahead of the clock: its age is unknown", b.name, howLong(-age))
 	}
 	if b.before != "" && float64(b.size) < b.smaller*float64(b.beforeSize) {
-		f.Warn(ReasonThreshold, "%s has %d bytes, far less than the %d of %s before it", b.name, b.size, b.beforeSize, b.before)
+		f.Warn(ReasonThreshold, "%s has %d bytes, far fewer than the %d of the previous one, %s",
+			b.name, b.size, b.beforeSize, b.before)
 	}
 	passed := ""
 	if b.passedBy != "" {
@@ -82,25 +85,26 @@ func (b newestBackup) judge(now time.Time) (Result, error) {
 		r.Detail += passed
 	}
 	if opaque && r.State != StateFail {
-		return Result{Samples: r.Samples}, Needs(b.remedy, Unknownf(ReasonNotConfigured, "%s cannot be read through: it %s", b.name, proof.Detail))
+		return Result{Samples: r.Samples}, Needs(b.remedy,
+			Unknownf(ReasonNotConfigured, "%s cannot be verified: it %s", b.name, proof.Detail))
 	}
 	return r, nil
 }
 
-// shownFormat says what was read.
+// shownFormat describes what was read.
 func shownFormat(proof backup.Proof) string {
 	what := string(proof.Format)
 	if len(proof.Packed) > 0 {
 		what = strings.Join(proof.Packed, " ") + " " + what
 	}
 	if proof.ByManifest {
-		return what + ", as its manifest says"
+		return what + ", verified by its manifest"
 	}
 	return what + ", read to its end"
 }
 
-// howLong is a duration for people, to the minute.
+// howLong formats a duration for messages, to the minute.
 func howLong(d time.Duration) string { return schema.Duration(d.Round(time.Minute)).String() }
 
-// seconds is a time as a metric has it.
+// seconds returns a time in Unix seconds, as metrics have it.
 func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
