@@ -10,14 +10,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// cdn: does the CDN that is configured stand in front of the public site?
+// cdn: does the configured CDN serve the public site?
 //
-// It is told by a header that the CDN alone sets, or by an alias into its domain. A `via` of one's own proxy is no mark.
+// A CDN is recognized by a header that it alone sets, or by an alias into its domain. A `via` header does not count:
+// the deployment's own proxy may set it.
 
 func cdnKind() Kind {
 	return Kind{
 		Name:     "cdn",
-		Question: "Does the configured CDN stand in front of the public site?",
+		Question: "Does the configured CDN serve the public site?",
 		Example:  "{}",
 		Layer:    LayerLive,
 		Reads:    "GET / of the public site, and the DNS aliases of its host; needs to reach them",
@@ -30,7 +31,7 @@ func cdnKind() Kind {
 
 type cdn struct{}
 
-// cdnMark is how one CDN is told.
+// cdnMark is how one CDN is recognized.
 type cdnMark struct {
 	name    string
 	headers []string // any of them
@@ -64,7 +65,7 @@ func (s *cdn) Probe(ctx context.Context, p *Pass) (Result, error) {
 	a, askErr := w.get(ctx, at.URL+"/")
 	if askErr == nil {
 		if name := cdnByHeader(a.Header, wanted); name != "" {
-			return Passed("the answers of the public site bear the mark of %s", name), nil
+			return Passed("responses of the public site have a header of %s", name), nil
 		}
 	}
 	if name := cdnByAlias(ctx, p, at.URL, wanted); name != "" {
@@ -73,10 +74,12 @@ func (s *cdn) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if askErr != nil {
 		return unasked("the public site", askErr, at, "deployment.public.url", false)
 	}
-	return Failed(ReasonMissing, "no mark of the configured CDN (%s) in the answers of the public site, and its host is no alias into it", wanted), nil
+	return Failed(ReasonMissing,
+		"responses of the public site have no header of the configured CDN (%s), and its host is not an alias into it",
+		wanted), nil
 }
 
-// cdnByHeader names the CDN whose mark is in the headers.
+// cdnByHeader names the CDN whose header is present.
 func cdnByHeader(h http.Header, wanted string) string {
 	for _, m := range cdnMarks() {
 		if wanted != "any" && wanted != m.name {
@@ -87,7 +90,7 @@ func cdnByHeader(h http.Header, wanted string) string {
 				return m.name
 			}
 		}
-		// Fastly's X-Served-By names its caches; others set the header too, but not with these words.
+		// Fastly's X-Served-By names its caches; others set the header too, but without these words.
 		if m.name == "fastly" && strings.Contains(h.Get("X-Served-By"), "cache-") && h.Get("X-Timer") != "" {
 			return m.name
 		}

@@ -15,20 +15,22 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Judgement of certificates, whether they were read from a file or presented by a server: pure functions of a chain, a time, names and roots.
+// Judgement of certificates, read from a file or presented by a server: pure functions of a chain, a time, names and
+// roots.
 //
-// Each fault is told on its own: an expired certificate is also held against the names, and its signatures are checked as of a time when it was
-// valid. How near the end is too near depends on the lifetime, since certificates of six days and of a year are renewed at other times: weak under
-// 30 days or a quarter of the lifetime, whichever is less; failing under 7 days or a twelfth.
+// Each fault is reported on its own: an expired certificate is also compared with the names, and its signatures are
+// verified at a time when it was valid. How much remaining time is too little depends on the lifetime, since
+// certificates of six days and of a year are renewed at different times: a warning under 30 days or a quarter of the
+// lifetime, whichever is less; a failure under 7 days or a twelfth.
 
-// certificateTerms is what a chain is judged by.
+// certificateTerms is what a chain is judged against.
 type certificateTerms struct {
 	now   time.Time
-	hosts []string       // names that clients ask for
+	hosts []string       // names that clients use
 	roots *x509.CertPool // nil: the system's
-	// warn and fail are the time left under which an end is near, for certificates that live long.
+	// warn and fail are the remaining times below which a long-lived certificate is weak and failing.
 	warn, fail time.Duration
-	trust      *trust // what is remembered of this chain; nil for nothing
+	trust      *trust // remembered verifications of this chain; nil for none
 }
 
 const (
@@ -39,11 +41,12 @@ const (
 	minECBits  = 256
 )
 
-// errNoRoots says that this host has no authorities to trust, so that no chain can be verified.
+// errNoRoots means that this host trusts no authority, so that no chain can be verified.
 var errNoRoots = errors.New("this host has no trusted authorities: install the ca-certificates package, or set deployment.tls.ca_file")
 
-// judgeChain judges a chain, its first certificate being the server's. What names it in a person's words. NotAfter is the end of the certificate
-// that expires first, of those that a client needs. The error is errNoRoots; all else is judged nevertheless.
+// judgeChain judges a chain that begins with the server's certificate. what names the chain in messages. notAfter is
+// the end of the certificate that expires first, of those that a client needs. The error is errNoRoots; everything else
+// is judged even then.
 func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, f *Findings) (notAfter time.Time, err error) {
 	leaf := chain[0]
 	weak := false
@@ -59,7 +62,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 		}
 	}
 	var path []*x509.Certificate
-	if !weak { // signatures that nobody should trust are not asked whether they are trusted
+	if !weak { // a path over forgeable signatures proves nothing
 		trusted, fault, e := terms.trust.verify(chain, terms)
 		switch {
 		case e != nil:
@@ -75,7 +78,9 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	}
 	for i := 1; i < len(chain); i++ {
 		if !bytes.Equal(chain[i-1].RawIssuer, chain[i].RawSubject) {
-			f.Warn(ReasonInvalid, "%s: %s is not the issuer of the one before it: put the server's first, then each behind the one it has signed", what, place(i))
+			f.Warn(ReasonInvalid,
+				"%s: %s is not the issuer of the previous one. Put the server's certificate first, each followed by its issuer",
+				what, place(i))
 			break
 		}
 	}
@@ -88,7 +93,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	return notAfter, err
 }
 
-// place names a certificate by where it stands in the chain.
+// place names a certificate by its position in the chain.
 func place(i int) string {
 	if i == 0 {
 		return "the certificate"
@@ -105,7 +110,7 @@ func (terms certificateTerms) dates(what string, c *x509.Certificate) Result {
 	case terms.now.Before(c.NotBefore):
 		return Failed(ReasonInvalid, "%s is not valid before %s", what, day(c.NotBefore))
 	case left < 0:
-		return Failed(ReasonExpired, "%s has expired on %s", what, day(c.NotAfter))
+		return Failed(ReasonExpired, "%s expired on %s", what, day(c.NotAfter))
 	case left < min(terms.fail, lifetime/12):
 		return Failed(ReasonExpired, "%s expires on %s, in %s: renewal has failed", what, day(c.NotAfter), roughly(left))
 	case left < min(terms.warn, lifetime/4):
@@ -114,7 +119,7 @@ func (terms certificateTerms) dates(what string, c *x509.Certificate) Result {
 	return Passed("%s is valid until %s", what, day(c.NotAfter))
 }
 
-// roughly is a time left for people: to the hour, to the minute in the last hours.
+// roughly formats a remaining time for messages: to the hour, in the last hours to the minute.
 func roughly(d time.Duration) string {
 	if d > 3*time.Hour {
 		return schema.Duration(d.Truncate(time.Hour)).String()
@@ -122,16 +127,16 @@ func roughly(d time.Duration) string {
 	return schema.Duration(d.Truncate(time.Minute)).String()
 }
 
-// weakness says what is weak about a certificate's key or signature; "" for nothing. The signature of a root proves nothing to anybody.
+// weakness describes a weak key or signature; "" for none. The signature of a root proves nothing and is not checked.
 func weakness(c *x509.Certificate, root bool) string {
 	switch key := c.PublicKey.(type) {
 	case *rsa.PublicKey:
 		if bits := key.N.BitLen(); bits < minRSABits {
-			return fmt.Sprintf("has an RSA key of %d bits, at least %d are wanted", bits, minRSABits)
+			return fmt.Sprintf("has an RSA key of %d bits, at least %d are required", bits, minRSABits)
 		}
 	case *ecdsa.PublicKey:
 		if bits := key.Curve.Params().BitSize; bits < minECBits {
-			return fmt.Sprintf("has an elliptic key of %d bits, at least %d are wanted", bits, minECBits)
+			return fmt.Sprintf("has an elliptic curve key of %d bits, at least %d are required", bits, minECBits)
 		}
 	case ed25519.PublicKey:
 	default:
@@ -143,7 +148,7 @@ func weakness(c *x509.Certificate, root bool) string {
 	return ""
 }
 
-// forgeable reports whether a certificate is signed in a way that others can imitate.
+// forgeable reports whether a certificate is signed with an algorithm that is broken.
 func forgeable(c *x509.Certificate) bool {
 	switch c.SignatureAlgorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
@@ -152,8 +157,8 @@ func forgeable(c *x509.Certificate) bool {
 	return false
 }
 
-// verify finds the path to a trusted root: of several the one that stays valid for the longest. Where there is none, fault
-// is the reason. The error is errNoRoots.
+// verify finds the path to a trusted root; of several the one that stays valid longest. Without one, fault is the
+// reason. The error is errNoRoots.
 func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Certificate, fault Result, err error) {
 	leaf, roots := chain[0], terms.roots
 	if roots == nil {
@@ -182,15 +187,15 @@ func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Cer
 	return best, Result{}, nil
 }
 
-// needed is a verified path without its root, which every client has. A certificate that is trusted itself is needed.
+// needed returns a verified path without its root, which every client has. A certificate that is trusted itself stays.
 func needed(path []*x509.Certificate) []*x509.Certificate { return path[:max(1, len(path)-1)] }
 
-// firstEnd is the end of the certificate that expires first.
+// firstEnd returns the end of the certificate that expires first.
 func firstEnd(path []*x509.Certificate) time.Time {
 	return slices.MinFunc(path, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }).NotAfter
 }
 
-// issuers is the path from the server's certificate through those of the chain that have signed the one before, without a root.
+// issuers returns the path from the server's certificate through its issuers in the chain, without a root.
 func issuers(chain []*x509.Certificate) []*x509.Certificate {
 	path := chain[:1:1]
 	for range chain {
@@ -204,7 +209,7 @@ func issuers(chain []*x509.Certificate) []*x509.Certificate {
 	return path
 }
 
-// distrust says why a chain leads to no trusted root.
+// distrust explains why a chain leads to no trusted root.
 func distrust(chain []*x509.Certificate, err error) Result {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
@@ -214,18 +219,22 @@ func distrust(chain []*x509.Certificate, err error) Result {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return Failed(ReasonExpired, "a certificate between it and the trusted root has expired, or is not valid yet")
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
-		return Failed(ReasonInvalid, "it is not meant for servers (extended key usage)")
+		return Failed(ReasonInvalid, "it is not a server certificate (extended key usage)")
 	case !errors.As(err, &unknown):
-		return Failed(ReasonInvalid, "its chain breaks the rules of an authority in it (usage, length, name constraints, a critical extension)")
+		return Failed(ReasonInvalid, "its chain violates a constraint of one of its authorities "+
+			"(usage, length, name constraints, a critical extension)")
 	case selfSigned(chain[0]):
-		return Failed(ReasonUntrusted, "it is self-signed, so that nobody trusts it; where that is meant, set deployment.tls.ca_file to it")
+		return Failed(ReasonUntrusted,
+			"it is self-signed and not trusted. If that is intended, set deployment.tls.ca_file to it")
 	case slices.ContainsFunc(chain, func(c *x509.Certificate) bool { return selfSigned(c) && last.CheckSignatureFrom(c) == nil }):
-		return Failed(ReasonUntrusted, "its root is not among the trusted ones; for an authority of your own set deployment.tls.ca_file")
+		return Failed(ReasonUntrusted, "its root is not trusted. For an authority of your own, set deployment.tls.ca_file")
 	}
-	return Failed(ReasonMissing, "an intermediate certificate is missing: append it to the file; for an authority of your own set deployment.tls.ca_file")
+	return Failed(ReasonMissing, "an intermediate certificate is missing. "+
+		"Append it to the file, or set deployment.tls.ca_file for an authority of your own")
 }
 
-// selfSigned tells whether a certificate is signed with its own key. A signature of an old kind is not looked into.
+// selfSigned reports whether a certificate is signed with its own key. Signatures of outdated algorithms are not
+// verified.
 func selfSigned(c *x509.Certificate) bool {
 	if !bytes.Equal(c.RawSubject, c.RawIssuer) {
 		return false
@@ -235,7 +244,7 @@ func selfSigned(c *x509.Certificate) bool {
 	return err == nil || errors.As(err, &old)
 }
 
-// samePublicKey tells whether two public keys are the same.
+// samePublicKey reports whether two public keys are the same.
 func samePublicKey(a, b crypto.PublicKey) bool {
 	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
 	return ok && key.Equal(b)

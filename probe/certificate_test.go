@@ -17,7 +17,7 @@ const (
 	day     = 24 * time.Hour
 )
 
-func TestCertificateDates(t *testing.T) {
+func TestCertificateTerms_Dates(t *testing.T) {
 	start := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	tests := []struct {
 		name     string
@@ -33,7 +33,7 @@ func TestCertificateDates(t *testing.T) {
 		{"90 days, exactly a week", 90 * day, 7 * day, StateWarn, ReasonExpiring, "in 1w"},
 		{"90 days, less than a week", 90 * day, 7*day - time.Second, StateFail, ReasonExpired, "in 6d23h"},
 		{"90 days, its last second", 90 * day, 0, StateFail, ReasonExpired, "expires on"},
-		{"90 days, past", 90 * day, -time.Second, StateFail, ReasonExpired, "has expired on 2026-05-30"},
+		{"90 days, past", 90 * day, -time.Second, StateFail, ReasonExpired, "expired on 2026-05-30"},
 		{"6 days, fresh", 160 * time.Hour, 160 * time.Hour, StatePass, ReasonNone, ""},
 		{"6 days, a quarter left", 160 * time.Hour, 40 * time.Hour, StatePass, ReasonNone, ""},
 		{"6 days, less than a quarter", 160 * time.Hour, 40*time.Hour - time.Second, StateWarn, ReasonExpiring, ""},
@@ -54,10 +54,10 @@ func TestCertificateDates(t *testing.T) {
 	}
 }
 
-// with changes a certificate that is about to be made.
+// with changes a certificate before it is made.
 func with(change func(*x509.Certificate)) parts.CertOption { return parts.Template(change) }
 
-func TestJudgeChain(t *testing.T) {
+func TestJudgeChain_Verdicts(t *testing.T) {
 	now := time.Now()
 	hosts := []string{adsHost}
 	root := parts.CA(t)
@@ -107,27 +107,27 @@ func TestJudgeChain(t *testing.T) {
 		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, StateFail, ReasonUntrusted, "", time.Time{}},
 
 		{"missing intermediate", of(good), hosts, root, StateFail, ReasonMissing, "an intermediate certificate is missing", time.Time{}},
-		{"somebody else's intermediate", of(good, other), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
+		{"another authority's intermediate", of(good, other), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
 		{"root in its place", of(good, root), hosts, root, StateFail, ReasonMissing, "", time.Time{}},
 		{"self-signed", of(self), hosts, root, StateFail, ReasonUntrusted, "self-signed", time.Time{}},
 		{"an unknown root", of(good, between, root), hosts, other, StateFail, ReasonUntrusted, "its root", time.Time{}},
 		{"an unknown root that is not in it", of(good, between), hosts, other, StateFail, ReasonMissing, "authority of your own", time.Time{}},
 		{"an unknown root that ends first", of(brief.Leaf(t, hosts), brief), hosts, root, StateFail, ReasonUntrusted, "its root", time.Time{}},
 		{"out of order", of(good, root, between), hosts, root, StateWarn, ReasonInvalid, "certificate 2 of the chain is not the issuer", time.Time{}},
-		{"with a stranger", of(good, between, other), hosts, root, StateWarn, ReasonInvalid, "certificate 3 of the chain", time.Time{}},
+		{"with an unrelated certificate", of(good, between, other), hosts, root, StateWarn, ReasonInvalid, "certificate 3 of the chain", time.Time{}},
 
-		{"expired", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), hosts, root, StateFail, ReasonExpired, "the certificate has expired", time.Time{}},
+		{"expired", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), hosts, root, StateFail, ReasonExpired, "the certificate expired", time.Time{}},
 		{"not yet valid", leaf(parts.ValidFrom(now.Add(time.Hour)), parts.ValidUntil(now.Add(90*day))), hosts, root, StateFail, ReasonInvalid, "not valid before", time.Time{}},
 		{"expiring", leaf(parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), hosts, root, StateWarn, ReasonExpiring, "expires on", time.Time{}},
-		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "has expired", time.Time{}},
-		{"expired and without its intermediate", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))[:1], hosts, root, StateFail, ReasonMissing, "has expired", time.Time{}},
-		{"expired intermediate", of(underOld, old), hosts, root, StateFail, ReasonExpired, "certificate 2 of the chain has expired", old.Certificate.NotAfter},
+		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, StateFail, ReasonUntrusted, "expired on", time.Time{}},
+		{"expired and without its intermediate", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))[:1], hosts, root, StateFail, ReasonMissing, "expired on", time.Time{}},
+		{"expired intermediate", of(underOld, old), hosts, root, StateFail, ReasonExpired, "certificate 2 of the chain expired", old.Certificate.NotAfter},
 		{"intermediate that expires first", of(underEnding, ending), hosts, root, StateWarn, ReasonExpiring, "certificate 2 of the chain expires", ending.Certificate.NotAfter},
 
 		{"short RSA", leaf(parts.RSA(1024)), hosts, root, StateFail, ReasonWeak, "RSA key of 1024 bits", time.Time{}},
-		{"short elliptic", leaf(parts.ECDSA(elliptic.P224())), hosts, root, StateFail, ReasonWeak, "elliptic key of 224 bits", time.Time{}},
-		{"not for servers", leaf(with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })), hosts, root, StateFail, ReasonInvalid, "not meant for servers", time.Time{}},
-		{"outside of its authority's names", of(narrow(t, root, hosts)...), hosts, root, StateFail, ReasonInvalid, "breaks the rules", time.Time{}},
+		{"short elliptic", leaf(parts.ECDSA(elliptic.P224())), hosts, root, StateFail, ReasonWeak, "elliptic curve key of 224 bits", time.Time{}},
+		{"not for servers", leaf(with(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageEmailProtection} })), hosts, root, StateFail, ReasonInvalid, "not a server certificate", time.Time{}},
+		{"outside of its authority's names", of(narrow(t, root, hosts)...), hosts, root, StateFail, ReasonInvalid, "violates a constraint", time.Time{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -141,13 +141,13 @@ func TestJudgeChain(t *testing.T) {
 				tt.end = tt.chain[0].NotAfter
 			}
 			if !end.Equal(tt.end) {
-				t.Errorf("the first end is %v, not %v", end, tt.end)
+				t.Errorf("first end is %v, want %v", end, tt.end)
 			}
 		})
 	}
 }
 
-// narrow is a chain whose intermediate may sign for other names alone.
+// narrow returns a chain whose intermediate may sign for other names only.
 func narrow(t *testing.T, root *parts.Cert, hosts []string) []*parts.Cert {
 	between := root.Intermediate(t, with(func(c *x509.Certificate) {
 		c.PermittedDNSDomainsCritical, c.PermittedDNSDomains = true, []string{"elsewhere.net"}
@@ -155,8 +155,9 @@ func narrow(t *testing.T, root *parts.Cert, hosts []string) []*parts.Cert {
 	return []*parts.Cert{between.Leaf(t, hosts), between}
 }
 
-// Of two ways to a trusted root the one that lasts counts: an old authority that signed the new one too may expire.
-func TestJudgeChainTakesTheBestPath(t *testing.T) {
+// Of two paths to a trusted root the longest valid one counts: an old authority that cross-signed the new one may
+// expire.
+func TestJudgeChain_PrefersLongestValidPath(t *testing.T) {
 	now := time.Now()
 	oldRoot, newRoot := parts.CA(t), parts.CA(t, with(func(c *x509.Certificate) { c.Subject.CommonName = "New Root" }))
 	crossed := oldRoot.Intermediate(t, parts.WithKey(newRoot.Key), parts.ValidFrom(now.Add(-99*day)), parts.ValidUntil(now.Add(2*day)),
@@ -168,12 +169,12 @@ func TestJudgeChainTakesTheBestPath(t *testing.T) {
 	var f Findings
 	end, err := judgeChain("it", []*x509.Certificate{leaf.Certificate, crossed.Certificate}, certificateTerms{now: now, roots: roots, warn: expiringSoon, fail: expiringNow}, &f)
 	if err != nil || !end.Equal(leaf.Certificate.NotAfter) {
-		t.Errorf("the first end is %v, %v", end, err)
+		t.Errorf("first end is %v, %v", end, err)
 	}
 	expect(t, f.Result("well"), StatePass, ReasonNone, "")
 }
 
-func TestWeakSignatures(t *testing.T) {
+func TestJudgeChain_WeakSignatures(t *testing.T) {
 	root := parts.CA(t, parts.RSA(2048))
 	leaf := root.Leaf(t, []string{adsHost}, with(func(c *x509.Certificate) { c.SignatureAlgorithm = x509.SHA1WithRSA }))
 	var f Findings
@@ -183,7 +184,7 @@ func TestWeakSignatures(t *testing.T) {
 	}
 	expect(t, f.Result("well"), StateFail, ReasonWeak, "the certificate is signed with SHA1-RSA")
 	if strings.Contains(f.Result("").Detail, "missing") {
-		t.Error("a signature nobody should trust is called a missing intermediate")
+		t.Error("a weak signature is reported as a missing intermediate")
 	}
 	for algorithm, want := range map[x509.SignatureAlgorithm]bool{
 		x509.MD5WithRSA: true, x509.ECDSAWithSHA1: true, x509.SHA256WithRSA: false, x509.ECDSAWithSHA384: false, x509.PureEd25519: false,
@@ -198,12 +199,12 @@ func TestWeakSignatures(t *testing.T) {
 		}
 	}
 	if weakness(&x509.Certificate{}, false) == "" {
-		t.Error("a key of an unknown kind is not told")
+		t.Error("a key of an unknown type is not reported")
 	}
 }
 
-// With no authority to trust nothing is known of the chain, and all else is judged.
-func TestJudgeChainWithoutRoots(t *testing.T) {
+// Without trusted authorities the path is unknown, and everything else is judged.
+func TestJudgeChain_WithoutRoots(t *testing.T) {
 	chain := []*x509.Certificate{parts.CA(t).Leaf(t, []string{adsHost}).Certificate}
 	var f Findings
 	end, err := judgeChain("it", chain, certificateTerms{now: time.Now(), hosts: []string{"api.catalyst-test.net"}, roots: x509.NewCertPool()}, &f)

@@ -13,13 +13,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// changelog: are changes written down, release by release, in the form of Keep a Changelog 1.1?
+// changelog: are changes recorded for each release in the form of Keep a Changelog 1.1?
 //
 //	## [Unreleased]
 //	## [1.2.3] - 2026-01-31
 //
-// The entry of the release that is on its way must be there and say something. Without a release the form alone is judged, and whether anything
-// was written lately.
+// The entry of the upcoming release must exist and have content. Without a release only the form is judged, and
+// whether anything was written recently.
 
 func changelogKind() Kind {
 	return Kind{
@@ -34,22 +34,22 @@ func changelogKind() Kind {
 }
 
 type changelog struct {
-	StaleAfter schema.Duration `yaml:"stale_after" min:"1d" default:"365d" doc:"age of the newest entry from which the changelog is weak while nothing is unreleased"`
+	StaleAfter schema.Duration `yaml:"stale_after" min:"1d" default:"365d" doc:"age of the newest entry from which the changelog is stale, unless it has unreleased changes"`
 }
 
 // changelogEntry is the section of one version.
 type changelogEntry struct {
 	line    int
 	version string // without a leading v
-	date    string // as written, "" for none
+	date    string // as written; "" when missing
 	yanked  bool
 	entryText
 }
 
-// entryText counts what stands below an entry's heading.
+// entryText counts the text below an entry's heading.
 type entryText struct {
 	changes int // pieces of text
-	blanks  int // of those, still to be written
+	blanks  int // of those, placeholders
 }
 
 func (e entryText) written() bool { return e.changes > e.blanks }
@@ -76,14 +76,14 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 	version, unknown := releaseVersion(p)
 	e := unchanged(p, changelogKey{path}, []*markdown{m}, m.entries)
 	r := c.judge(e, p.Deployment.Rel(path), version, p.Time)
-	if unknown != nil && r.State != StateFail { // a fault of its form is one whichever the release is
+	if unknown != nil && r.State != StateFail { // a problem of form does not depend on the release
 		return Result{}, unknown
 	}
 	return r, nil
 }
 
-// releaseVersion is the version of the release that is planned, else of the one recorded last; "" while there is none. The error is one of a probe:
-// which release it is cannot be told.
+// releaseVersion returns the version of the planned release, or else of the one recorded last; "" when there is none.
+// The error is a probe's: the release's version is unknown.
 func releaseVersion(p *Pass) (string, error) {
 	chain, err := p.Chain()
 	if err != nil {
@@ -94,27 +94,28 @@ func releaseVersion(p *Pass) (string, error) {
 	case r == nil:
 		return "", nil
 	case r.Release.Version == "":
-		return "", Needs("catalyst_exporter deploy plan --version", Unknownf(ReasonNotConfigured, "the release is known by its commit alone, so that its entry cannot be looked for"))
+		return "", Needs("catalyst_exporter deploy plan --version", Unknownf(ReasonNotConfigured,
+			"the release has a commit but no version, so its entry cannot be found"))
 	}
 	return r.Release.Version, nil
 }
 
 type changelogKey struct{ path string }
 
-// changelogEntries is a changelog taken apart. Nobody changes it.
+// changelogEntries is a parsed changelog. It must not be modified.
 type changelogEntries struct {
 	entries    []changelogEntry // in the order of the file
-	unreleased *changelogEntry  // nil for no such section
+	unreleased *changelogEntry  // nil without such a section
 	others     []int            // lines of headings that are neither
 	empty      bool             // nothing is written at all
-	conflict   int              // line of the first conflict of a merge, 0 for none
+	conflict   int              // line of the first merge conflict, 0 for none
 }
 
-// entries takes a changelog apart.
+// entries parses a changelog.
 func (m *markdown) entries() (c changelogEntries) {
 	for i, s := range m.sections {
 		match := entryTitle.FindStringSubmatch(s.title)
-		if s.level != 2 && (s.level != 1 || match == nil) { // some tools give a version the heading of a title
+		if s.level != 2 && (s.level != 1 || match == nil) { // some tools use first-level headings for versions
 			continue
 		}
 		e := changelogEntry{line: s.line, entryText: textBelow(m.sections[i:])}
@@ -133,7 +134,7 @@ func (m *markdown) entries() (c changelogEntries) {
 	return c
 }
 
-// textBelow counts what stands in the first section and those below it.
+// textBelow counts the text of the first section and of those below it.
 func textBelow(sections []mdSection) (t entryText) {
 	for i, s := range sections {
 		if i > 0 && s.level <= sections[0].level {
@@ -152,18 +153,18 @@ func textBelow(sections []mdSection) (t entryText) {
 	return t
 }
 
-// judge judges a changelog, file being its name for people. Version is that of the release on its way, "" for none.
+// judge judges a changelog; file is its name in messages. version is that of the upcoming release, "" for none.
 func (c *changelog) judge(m changelogEntries, file, version string, now time.Time) Result {
 	if m.conflict > 0 {
-		return Failed(ReasonInvalid, "%s:%d: the conflict of a merge is not resolved", file, m.conflict)
+		return Failed(ReasonInvalid, "%s:%d: unresolved merge conflict", file, m.conflict)
 	}
 	entries, unreleased, others := m.entries, m.unreleased, m.others
 	var f Findings
 	if len(entries) == 0 && unreleased == nil {
 		if m.empty {
-			return Failed(ReasonEmpty, "%s holds no entries", file)
+			return Failed(ReasonEmpty, "%s contains no entries", file)
 		}
-		return Failed(ReasonInvalid, "%s has no entries: each begins with a heading such as ## [1.2.3] - 2026-01-31", file)
+		return Failed(ReasonInvalid, "%s has no entries. Begin each with a heading such as ## [1.2.3] - 2026-01-31", file)
 	}
 	if version != "" {
 		c.judgeRelease(&f, entries, unreleased, file, version)
@@ -176,7 +177,7 @@ func (c *changelog) judge(m changelogEntries, file, version string, now time.Tim
 	case version != "":
 		told += ", one of them for " + version
 	case unreleased != nil:
-		told += fmt.Sprintf(" and %d unreleased changes; no release is on its way", unreleased.changes)
+		told += fmt.Sprintf(" and %d unreleased changes; no release is planned or recorded", unreleased.changes)
 	}
 	return f.Result("%s", told)
 }
@@ -184,7 +185,7 @@ func (c *changelog) judge(m changelogEntries, file, version string, now time.Tim
 // judgeRelease judges the entry of a release.
 func (c *changelog) judgeRelease(f *Findings, entries []changelogEntry, unreleased *changelogEntry, file, version string) {
 	plain := func(v string) string {
-		v, _, _ = strings.Cut(strings.TrimLeft(v, "vV"), "+") // what is built of one version is one release
+		v, _, _ = strings.Cut(strings.TrimLeft(v, "vV"), "+") // builds of one version are one release
 		return v
 	}
 	i := slices.IndexFunc(entries, func(e changelogEntry) bool { return plain(e.version) == plain(version) })
@@ -192,13 +193,14 @@ func (c *changelog) judgeRelease(f *Findings, entries []changelogEntry, unreleas
 	case i >= 0:
 		judgeEntry(f, entries[i], file)
 	case unreleased != nil && unreleased.written():
-		f.Fail(ReasonMissing, "%s has no entry for %s: give the changes below Unreleased (line %d) its heading", file, version, unreleased.line)
+		f.Fail(ReasonMissing, "%s has no entry for %s. Add its heading to the changes below Unreleased (line %d)",
+			file, version, unreleased.line)
 	default:
 		f.Fail(ReasonMissing, "%s has no entry for %s", file, version)
 	}
 }
 
-// judgeNewest judges what was written last.
+// judgeNewest judges the unreleased changes, or the newest entry when there are none.
 func (c *changelog) judgeNewest(f *Findings, entries []changelogEntry, unreleased *changelogEntry, file string, now time.Time) {
 	if unreleased != nil && (unreleased.changes > 0 || len(entries) == 0) {
 		judgeEntry(f, *unreleased, file)
@@ -207,29 +209,30 @@ func (c *changelog) judgeNewest(f *Findings, entries []changelogEntry, unrelease
 	newest := entries[0]
 	judgeEntry(f, newest, file)
 	if date, err := time.Parse(time.DateOnly, newest.date); err == nil && now.Sub(date.AddDate(0, 0, 1)) > time.Duration(c.StaleAfter) {
-		f.Warn(ReasonStale, "%s:%d is the newest entry, more than %s old, and nothing is unreleased", file, newest.line, c.StaleAfter)
+		f.Warn(ReasonStale, "%s:%d: the newest entry is more than %s old, and nothing is unreleased",
+			file, newest.line, c.StaleAfter)
 	}
 }
 
 func judgeEntry(f *Findings, e changelogEntry, file string) {
 	switch {
 	case e.changes == 0 && !e.yanked:
-		f.Fail(ReasonEmpty, "%s:%d: nothing is written below the heading", file, e.line)
+		f.Fail(ReasonEmpty, "%s:%d: the entry is empty", file, e.line)
 	case e.blanks > 0 && !e.written():
-		f.Fail(ReasonPlaceholder, "%s:%d: the entry is still to be written", file, e.line)
+		f.Fail(ReasonPlaceholder, "%s:%d: the entry is a placeholder", file, e.line)
 	case e.blanks > 0:
-		f.Warn(ReasonPlaceholder, "%s:%d: %d of %d changes are still to be written", file, e.line, e.blanks, e.changes)
+		f.Warn(ReasonPlaceholder, "%s:%d: %d of %d changes are placeholders", file, e.line, e.blanks, e.changes)
 	}
 }
 
-// judgeChangelogForm judges what holds for all entries.
+// judgeChangelogForm judges what applies to all entries.
 func judgeChangelogForm(f *Findings, entries []changelogEntry, unreleased *changelogEntry, others []int, file string, now time.Time) {
 	seen := map[string]int{}
 	undated, future, disordered := 0, 0, 0
 	last := ""
 	for _, e := range entries {
 		if first, twice := seen[e.version]; twice {
-			f.Fail(ReasonInvalid, "%s:%d: the version has an entry at line %d already", file, e.line, first)
+			f.Fail(ReasonInvalid, "%s:%d: the version already has an entry at line %d", file, e.line, first)
 		} else {
 			seen[e.version] = e.line
 		}
@@ -238,7 +241,7 @@ func judgeChangelogForm(f *Findings, entries []changelogEntry, unreleased *chang
 			undated = cmp.Or(undated, e.line)
 			continue
 		}
-		// A release may be dated a day ahead: it is tomorrow already elsewhere.
+		// A release may be dated a day ahead: time zones differ.
 		if date.After(now.Add(24 * time.Hour)) {
 			future = cmp.Or(future, e.line)
 		}
@@ -251,18 +254,19 @@ func judgeChangelogForm(f *Findings, entries []changelogEntry, unreleased *chang
 		f.Warn(ReasonInvalid, "%s:%d: the version has no date in the form 2026-01-31", file, undated)
 	}
 	if future > 0 {
-		f.Warn(ReasonInvalid, "%s:%d: the date lies in the future", file, future)
+		f.Warn(ReasonInvalid, "%s:%d: the date is in the future", file, future)
 	}
 	if disordered > 0 {
-		f.Warn(ReasonInvalid, "%s:%d: the entry is newer than the one before it; the newest comes first", file, disordered)
+		f.Warn(ReasonInvalid, "%s:%d: the entry is newer than the one above it. Put the newest first", file, disordered)
 	}
 	if len(others) > 0 {
-		f.Warn(ReasonInvalid, "%s:%d: the heading is neither Unreleased nor a version with its date, as is that of %d entries in all", file, others[0], len(others))
+		f.Warn(ReasonInvalid, "%s:%d: the heading is neither Unreleased nor a version with a date (%d such headings in all)",
+			file, others[0], len(others))
 	}
 	switch {
 	case unreleased == nil:
-		f.Warn(ReasonMissing, "%s has no heading ## [Unreleased], below which the next changes are gathered", file)
+		f.Warn(ReasonMissing, "%s has no heading ## [Unreleased] for upcoming changes", file)
 	case len(entries) > 0 && unreleased.line > entries[0].line:
-		f.Warn(ReasonInvalid, "%s:%d: Unreleased does not come first", file, unreleased.line)
+		f.Warn(ReasonInvalid, "%s:%d: Unreleased is not the first entry", file, unreleased.line)
 	}
 }

@@ -50,7 +50,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"another than on disk", good, "", good.Issuer().Leaf(t, []string{host}), "origin", StateFail, ReasonDrift, "reload the server", true},
 		{"another than on disk behind a CDN", good, "", good.Issuer().Leaf(t, []string{host}), "cdn", StatePass, "", "", true},
 		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", StateFail, ReasonUntrusted, "is not for " + host, true},
-		{"expired", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-day))), "", nil, "origin", StateFail, ReasonExpired, "has expired", true},
+		{"expired", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-day))), "", nil, "origin", StateFail, ReasonExpired, "expired on", true},
 		{"expiring", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), "", nil, "origin", StateWarn, ReasonExpiring, "", true},
 		{"fresh, of six days", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(6*day))), "", nil, "origin", StatePass, "", "", true},
 		{"not yet valid", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(day)), parts.ValidUntil(now.Add(90*day))), "", nil, "origin", StateFail, ReasonInvalid, "not valid before", true},

@@ -93,7 +93,7 @@ func TestTLSFiles(t *testing.T) {
 		{"another key", ssl().with("ssl/server.key", string(api.KeyPEM())), deployment.Settings{Public: ads}, StateFail, ReasonMismatch, "ssl/server.key does not match ssl/server.crt", good},
 		{"intermediate first", ssl().with("ssl/server.crt", string(between.PEM())+string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonInvalid, "the server's certificate is number 2", good},
 		{"missing intermediate", ssl().with("ssl/server.crt", string(good.PEM())), deployment.Settings{Public: ads}, StateFail, ReasonMissing, "intermediate", good},
-		{"expired, its end is kept", pair("ssl/server.crt", "ssl/server.key", expired), deployment.Settings{Public: ads}, StateFail, ReasonExpired, "has expired", expired},
+		{"expired, its end is kept", pair("ssl/server.crt", "ssl/server.key", expired), deployment.Settings{Public: ads}, StateFail, ReasonExpired, "expired on", expired},
 		{"for another host", ssl(), deployment.Settings{Public: public("api.catalyst-test.net")}, StateFail, ReasonUntrusted, "is not for api.catalyst-test.net", good},
 		{"no public host", ssl(), deployment.Settings{}, StateWarn, ReasonUnpinned, "deployment.public.hosts", good},
 		{"no public host but examples", ssl(), deployment.Settings{Public: public("ads.example.com")}, StateWarn, ReasonUnpinned, "", good},
