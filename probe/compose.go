@@ -9,18 +9,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// What the probes of the compose file share. The model is judged also where Compose itself would refuse the files for less than their form (a
-// missing env_file, an undefined network): that is compose_config's matter.
+// Shared by the probes of the compose files. The model is judged even when Compose would refuse the files for something
+// other than their form (a missing env_file, an undefined network): compose_config reports that.
 
-// composeModel is the deployment's compose model. Without a compose file there is nothing to look at. Without a model, or with an env file that
-// may not be read while the files refer to variables, what they say is not known.
+// composeModel returns the deployment's compose model. Without a compose file the error is a Skip. Without a model, or
+// when the files use variables and an env file may not be read, their content is unknown.
 func composeModel(p *Pass) (*deployment.Compose, error) {
 	c, err := p.View.Compose()
 	if errors.Is(err, deployment.ErrNoCompose) {
-		return nil, Skip("deployment.compose_files", "no compose file to look at")
+		return nil, Skip("deployment.compose_files", "no compose file found")
 	}
 	if _, envErr := p.View.Env(); errors.Is(envErr, fs.ErrPermission) && (err != nil || len(c.Variables()) > 0) {
-		return nil, notPermitted("the compose file's variables cannot be replaced", envErr)
+		return nil, notPermitted("the compose file's variables cannot be resolved", envErr)
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
@@ -31,15 +31,15 @@ func composeModel(p *Pass) (*deployment.Compose, error) {
 	return c, nil
 }
 
-// notPermitted is the error of what may not be read.
+// notPermitted returns the error for a file that may not be read.
 func notPermitted(what string, err error) error {
 	return Needs("permission to read the deployment's files", Unknown(ReasonPermissionDenied, fmt.Errorf("%s: %w", what, err)))
 }
 
-// maxNamed bounds how many names one sentence lists.
+// maxNamed bounds how many names a message lists.
 const maxNamed = 10
 
-// someOf lists names; of very many the first, and how many more there are.
+// someOf lists names; of very many the first ones, and how many more there are.
 func someOf(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)

@@ -11,11 +11,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// compose_config: would Compose start these files?
+// compose_config: would Compose accept these files?
 //
-// The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files, by file and line. Compose
-// reads the env file first, so what is wrong with that is told before what follows from it. A file that is included from outside the deployment's
-// folder is a part of the deployment that no copy and no review of the folder has.
+// The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files,
+// by file and line. Compose reads the env file first, so its errors are reported before those that follow from it. A
+// file that is included from outside the deployment's folder is missing from copies and reviews of the folder.
 
 func composeConfigKind() Kind {
 	return Kind{
@@ -30,7 +30,7 @@ func composeConfigKind() Kind {
 }
 
 type composeConfig struct {
-	Outside bool `yaml:"outside" default:"false" doc:"files from outside the deployment's folder are meant to be included"`
+	Outside bool `yaml:"outside" default:"false" doc:"allow files from outside the deployment's folder to be included"`
 }
 
 func (s *composeConfig) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -55,34 +55,37 @@ func composeRefuses(err error) (Result, error) {
 	var variable *deployment.SubstitutionError
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return Result{}, notPermitted("the compose files cannot be judged", err)
+		return Result{}, notPermitted("the compose files cannot be checked", err)
 	case errors.Is(err, fs.ErrNotExist), errors.As(err, &variable) && variable.Required:
 		return Failed(ReasonMissing, "%v", err), nil
 	}
 	return Failed(ReasonInvalid, "%v", err), nil
 }
 
-// judge judges files that Compose accepts; named are those that it is started with.
+// judge judges files that Compose accepts; named are those that are passed to it.
 func (s *composeConfig) judge(d *deployment.Deployment, c *deployment.Compose, named []string) Result {
 	var f Findings
 	switch {
 	case len(c.Services()) > 0:
 	case len(c.Project.DisabledServices) > 0:
-		f.Warn(ReasonEmpty, "every service belongs to a profile that is not active: set COMPOSE_PROFILES in the env file, or deployment.profiles")
+		f.Warn(ReasonEmpty,
+			"every service belongs to an inactive profile. Set COMPOSE_PROFILES in the env file, or deployment.profiles")
 	default:
-		f.Fail(ReasonEmpty, "%s defines no service", d.Rel(c.Files[0]))
+		f.Fail(ReasonEmpty, "%s defines no services", d.Rel(c.Files[0]))
 	}
 	var shown []string
 	for _, file := range c.Files {
 		shown = append(shown, d.Rel(file))
 		if !s.Outside && slices.Contains(c.Outside, file) && !slices.Contains(named, file) {
-			f.Warn(ReasonWeak, "%s lies outside the deployment's folder: copy it into the folder, so that it is kept and reviewed with the rest", file)
+			f.Warn(ReasonWeak,
+				"%s is outside the deployment's folder. Copy it into the folder so that it is kept and reviewed with the rest",
+				file)
 		}
 	}
 	return f.Result("Compose accepts %s: %s", strings.Join(shown, ", "), count(len(c.Services()), "service"))
 }
 
-// count is a number with its noun.
+// count formats a number with its noun.
 func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun

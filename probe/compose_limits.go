@@ -9,10 +9,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// compose_limits: is every service kept from taking the whole host?
+// compose_limits: is every service prevented from using up the host?
 //
-// One service without a limit takes the memory of all, so each is asked for both limits, in either of Compose's ways of writing them. A limit that
-// comes out as 0 (from a variable that is not set, say) is none to Docker. Services of profiles that are not active are not started and not asked.
+// One service without a limit can take the memory of all others, so each needs both limits, in either of Compose's
+// notations. A limit of 0 (from an unset variable, say) means no limit to Docker. Services of inactive profiles are not
+// started and not checked.
 
 func composeLimitsKind() Kind {
 	return Kind{
@@ -28,7 +29,7 @@ func composeLimitsKind() Kind {
 }
 
 type composeLimits struct {
-	Except []string `yaml:"except" doc:"services that need no limits, one-off jobs for example"`
+	Except []string `yaml:"except" doc:"services that need no limits, such as one-off jobs"`
 }
 
 func (s *composeLimits) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -59,7 +60,8 @@ func (s *composeLimits) judge(c *deployment.Compose) (Result, error) {
 		}
 	}
 	if asked == 0 {
-		return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service to ask for limits: none is active, or all are excepted"))
+		return Result{}, Needs("deployment.profiles",
+			Unknownf(ReasonNotConfigured, "no service to check for limits: none is active, or all are excepted"))
 	}
 	var f Findings
 	f.Measure(ServicesUnlimited.Of(float64(unlimited)))
@@ -72,7 +74,7 @@ func (s *composeLimits) judge(c *deployment.Compose) (Result, error) {
 	return f.Result("%s, all with memory and CPU limits", count(asked, "service")), nil
 }
 
-// limits tells which limits a service has. A CPU quota is one too.
+// limits reports which limits a service has. A CPU quota counts as a limit.
 func limits(s types.ServiceConfig) (memory, cpu bool) {
 	memory = s.MemLimit > 0
 	cpu = s.CPUS > 0 || s.CPUQuota > 0

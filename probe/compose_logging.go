@@ -14,10 +14,11 @@ import (
 
 // compose_logging: do the services' logs leave the host?
 //
-// A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the Docker Engine keeps
-// (drivers json-file, local and journald) where it is given the engine's socket or the host's log folders, and files that it shares a volume
-// with. journald alone ships nothing: it keeps the logs on the host. Services that ship or store logs are not asked about their own. A shipper
-// outside the compose file, or a default driver of the Docker daemon, is not seen here: the live probe sees what arrives.
+// A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the
+// Docker Engine keeps (drivers json-file, local and journald) when it mounts the engine's socket or the host's log
+// folders, and files in a volume that it shares. journald alone ships nothing: it keeps the logs on the host. Services
+// that ship or store logs are not checked themselves. A shipper outside the compose file, or a default driver of the
+// Docker daemon, is not visible here: the live probe sees what arrives.
 
 func composeLoggingKind() Kind {
 	return Kind{
@@ -32,8 +33,8 @@ func composeLoggingKind() Kind {
 }
 
 type composeLogging struct {
-	Drivers  []string `yaml:"drivers" doc:"logging drivers that ship, beside awslogs, fluentd, gcplogs, gelf, loki, splunk, syslog and their like"`
-	Shippers []string `yaml:"shippers" doc:"services that ship others' logs, beside those whose image is known to: promtail, alloy, fluent-bit, fluentd, vector, filebeat and their like"`
+	Drivers  []string `yaml:"drivers" doc:"logging drivers that ship logs, in addition to awslogs, fluentd, gcplogs, gelf, loki, splunk, syslog and similar ones"`
+	Shippers []string `yaml:"shippers" doc:"services that ship others' logs, in addition to those with a known image: promtail, alloy, fluent-bit, fluentd, vector, filebeat and similar ones"`
 }
 
 func (s *composeLogging) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -50,7 +51,7 @@ func (s *composeLogging) Probe(_ context.Context, p *Pass) (Result, error) {
 
 type composeLoggingKey struct{ *composeLogging }
 
-// judge judges a model; wanted tells that the configuration names where the logs must arrive.
+// judge judges a model; wanted reports whether the configuration names where the logs must arrive.
 func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, error) {
 	var asked, shippers []types.ServiceConfig
 	for _, name := range c.Services() {
@@ -82,34 +83,39 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (Result, erro
 	configured := wanted || shipped > 0 || len(shippers) > 0 || len(unknown) > 0
 	switch {
 	case !configured:
-		return Result{}, Skip("deployment.loki.url", "no logging driver or service of the compose file ships logs, and no Loki is configured")
+		return Result{}, Skip("deployment.loki.url",
+			"no logging driver or service of the compose file ships logs, and Loki is not configured")
 	case len(asked) == 0:
-		return Result{}, Unknownf(ReasonNotConfigured, "no active service whose logs could be shipped")
+		return Result{}, Unknownf(ReasonNotConfigured, "no active service has logs to ship")
 	case wanted && shipped == 0 && len(shippers) == 0 && len(unknown) == 0:
-		// A shipper of the host is in no compose file: what arrives decides.
-		return Result{}, Skip("a logging driver or a service that ships, in the compose file", "no logging driver or service of the compose file ships logs; Loki is asked whether they arrive all the same")
+		// A shipper on the host is in no compose file: what arrives decides.
+		return Result{}, Skip("a logging driver or service in the compose file that ships logs",
+			"no logging driver or service of the compose file ships logs; the Loki probe checks whether they arrive")
 	case shipped == 0 && len(shippers) == 0:
-		return Failed(ReasonMissing, "no logging driver that is known to ship, and no service that ships: give the services one (the probe's drivers and shippers name what is not known here)"), nil
+		return Failed(ReasonMissing, "no known logging driver or service ships logs. "+
+			"Add one, or name yours in the probe's drivers or shippers"), nil
 	}
 	var f Findings
 	if len(missed) > 0 {
-		f.Warn(ReasonMissing, "not seen to be shipped: %s%s", someOf(missed), blind(shippers))
+		f.Warn(ReasonMissing, "no shipper found for the logs of %s%s", someOf(missed), blind(shippers))
 	}
 	if len(unknown) > 0 {
-		f.Warn(ReasonMissing, "a logging driver that is not known to ship (name it in the probe's drivers if it does): %s", someOf(unknown))
+		f.Warn(ReasonMissing, "unknown logging driver (add it to the probe's drivers if it ships logs): %s",
+			someOf(unknown))
 	}
 	for _, service := range asked {
 		if key := blankOption(service); key != "" {
-			f.Fail(ReasonPlaceholder, "the option %s of service %s's logging driver is a placeholder", key, service.Name)
+			f.Fail(ReasonPlaceholder, "logging option %s of service %s is a placeholder", key, service.Name)
 		}
 	}
 	if len(local) > 0 {
-		f.Warn(ReasonWeak, "syslog without a remote syslog-address, so that only the host's own syslog could ship: %s", someOf(local))
+		f.Warn(ReasonWeak, "syslog driver without a remote syslog-address (logs go to the host's own syslog): %s",
+			someOf(local))
 	}
 	return f.Result("the logs of %s are shipped", count(shipped, "service")), nil
 }
 
-// blind says of shippers why they miss what the engine keeps.
+// blind explains why shippers miss what the engine keeps.
 func blind(shippers []types.ServiceConfig) string {
 	var names []string
 	for _, s := range shippers {
@@ -123,7 +129,7 @@ func blind(shippers []types.ServiceConfig) string {
 	return " (" + someOf(names) + " has neither the Docker socket nor the host's log folders)"
 }
 
-// engineDrivers keep logs where the Docker Engine gives them out again; none keeps nothing. They ship nothing.
+// engineDrivers keep logs where the Docker Engine can read them back; none keeps nothing. They ship nothing.
 func engineDrivers() []string { return []string{"json-file", "local", "journald", "none"} }
 
 // shippingDrivers send logs away.
@@ -139,7 +145,7 @@ func shipperImages() []string {
 	}
 }
 
-// logStores are the names of images that keep the logs of others.
+// logStores are the names of images that store others' logs.
 func logStores() []string {
 	return []string{"loki", "elasticsearch", "opensearch", "graylog", "victoria-logs"}
 }
@@ -148,7 +154,8 @@ func (s *composeLogging) ships(service types.ServiceConfig) bool {
 	return slices.Contains(s.Shippers, service.Name) || isNamed(service, shipperImages())
 }
 
-// isNamed tells whether a service's image, or the service where its image is built here, is one of the names, or one of its variants (name-contrib).
+// isNamed reports whether a service's image is one of the names or a variant (name-contrib). An image that is built
+// here is named after its service.
 func isNamed(service types.ServiceConfig, names []string) bool {
 	image := service.Image
 	if image == "" {
@@ -163,7 +170,7 @@ func isNamed(service types.ServiceConfig, names []string) bool {
 	})
 }
 
-// loggingDriver is the driver of a service without vendor and tag, as a plugin has them (grafana/loki-docker-driver:latest).
+// loggingDriver returns the driver of a service without a plugin's vendor and tag (grafana/loki-docker-driver:latest).
 func loggingDriver(service types.ServiceConfig) string {
 	driver := service.LogDriver
 	if service.Logging != nil && service.Logging.Driver != "" {
@@ -183,7 +190,7 @@ func loggingOptions(service types.ServiceConfig) map[string]string {
 	return service.LogOpt
 }
 
-// blankOption is the first option of a service's logging driver that nobody has filled in, "" for none.
+// blankOption returns the first logging option of a service that is a placeholder; "" for none.
 func blankOption(service types.ServiceConfig) string {
 	options := loggingOptions(service)
 	for _, key := range slices.Sorted(maps.Keys(options)) {
@@ -196,7 +203,7 @@ func blankOption(service types.ServiceConfig) string {
 	return ""
 }
 
-// collects tells whether a shipper gets to see a service's logs.
+// collects reports whether a shipper can see a service's logs.
 func collects(shipper, service types.ServiceConfig, driver string) bool {
 	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper) {
 		return true
@@ -211,7 +218,8 @@ func collects(shipper, service types.ServiceConfig, driver string) bool {
 	return false
 }
 
-// seesEngine tells whether a shipper is given what the Docker Engine keeps: its socket, its address or its folders.
+// seesEngine reports whether a shipper has access to what the Docker Engine keeps: its socket, its address or its
+// folders.
 func seesEngine(shipper types.ServiceConfig) bool {
 	if _, ok := shipper.Environment["DOCKER_HOST"]; ok {
 		return true

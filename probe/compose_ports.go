@@ -10,12 +10,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// compose_ports: does Docker publish only the ports that the world may reach?
+// compose_ports: does Docker publish only ports that may be public?
 //
-// A port published on all interfaces goes round the host's firewall: Docker's own rules come first. So it counts whatever ufw says. An address of
-// a private network is not the world's, but the addresses of a cloud's machines are private ones that the world's are translated to. What a
-// service on the host's network, or on a network that gives it an address beside the host's, listens on is not in the file: the firewall alone
-// guards it.
+// A port published on all interfaces bypasses the host's firewall, since Docker's own rules come first. So it counts
+// whatever ufw says. A private address is not public, but clouds translate public addresses to the private ones of
+// their machines. Ports of a service on the host's network, or on a network that gives it an address of its own, are
+// not in the file: only a firewall protects them.
 
 func composePortsKind() Kind {
 	return Kind{
@@ -53,16 +53,17 @@ func (s *composePorts) Probe(_ context.Context, p *Pass) (Result, error) {
 
 type composePortsKey struct{ *composePorts }
 
-// externalFirewall is the answer where the deployment's own files do not decide who gets in.
+// externalFirewall returns the error for a deployment whose own files do not decide who gets in.
 func externalFirewall() error {
-	return Skip("evidence or an attestation of the external firewall's rules", "deployment.firewall.external is set: evidence or an attestation counts instead")
+	return Skip("evidence or an attestation of the external firewall's rules",
+		"deployment.firewall.external is set: evidence or an attestation counts instead")
 }
 
 // reach is how far a published port can be reached.
 type reach int
 
 const (
-	reachHost    reach = iota // from the host alone
+	reachHost    reach = iota // from the host only
 	reachPrivate              // from a private network
 	reachWorld
 )
@@ -75,12 +76,13 @@ func reachOf(p deployment.PublishedPort) reach {
 	return reachOfAddr(ip)
 }
 
-// reachOfAddr is how far one address can be reached.
+// reachOfAddr returns how far one address can be reached.
 func reachOfAddr(ip netip.Addr) reach {
 	switch ip = ip.Unmap(); {
 	case ip.IsLoopback():
 		return reachHost
-	case ip.IsPrivate(), ip.IsLinkLocalUnicast(), netip.MustParsePrefix("100.64.0.0/10").Contains(ip): // the last: RFC 6598, of carriers and overlay networks
+	case ip.IsPrivate(), ip.IsLinkLocalUnicast(),
+		netip.MustParsePrefix("100.64.0.0/10").Contains(ip): // RFC 6598, used by carriers and overlay networks
 		return reachPrivate
 	}
 	return reachWorld
@@ -89,7 +91,8 @@ func reachOfAddr(ip netip.Addr) reach {
 func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (Result, error) {
 	services, host := c.Services(), c.HostNetwork()
 	if len(services) == 0 {
-		return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service is active, so that nothing is known of the ports published"))
+		return Result{}, Needs("deployment.profiles",
+			Unknownf(ReasonNotConfigured, "no service is active: the published ports are unknown"))
 	}
 	var f Findings
 	var world portSet
@@ -100,27 +103,30 @@ func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (Result, 
 		o := s.ofService(c, name, alsoAllowed)
 		o.open.tell(&f, "%v of service %s is published on all interfaces at %s", name, o.openAt)
 		if o.chosenAt != "" {
-			f.Fail(ReasonExposed, "a port that Docker chooses is published on all interfaces for service %s at %s", name, o.chosenAt)
+			f.Fail(ReasonExposed, "a port chosen by Docker is published on all interfaces for service %s at %s",
+				name, o.chosenAt)
 		}
 		if !o.private.empty() {
-			f.Warn(ReasonExposed, "%v of service %s is published on a private address at %s: where a cloud translates a public address to it, the world gets in", o.private, name, o.privateAt)
+			f.Warn(ReasonExposed,
+				"%v of service %s is published on a private address at %s: it is public if a cloud maps a public address to it",
+				o.private, name, o.privateAt)
 		}
 		world = world.with(o.open.numbers())
 		if o.chosenAt != "" {
-			world = world.with(portsOf(0)) // one more, whichever it will be
+			world = world.with(portsOf(0)) // one more, whatever its number
 		}
 	}
 	if len(host) > 0 {
-		f.Warn(ReasonExposed, "on the host's network, where the host's firewall alone guards what they listen on: %s", someOf(host))
+		f.Warn(ReasonExposed, "on the host's network, protected by the host's firewall only: %s", someOf(host))
 	}
 	if own := ownAddress(c); len(own) > 0 {
-		f.Warn(ReasonExposed, "on a macvlan or ipvlan network, where nothing of the host guards what they listen on: %s", someOf(own))
+		f.Warn(ReasonExposed, "on a macvlan or ipvlan network, not protected by the host's firewall: %s", someOf(own))
 	}
 	f.Measure(ExposedPorts.Of(float64(world.count())))
-	return f.Result("no port but the allowed ones is published to the world by %s", count(len(services), "service")), nil
+	return f.Result("only allowed ports are published to the world by %s", count(len(services), "service")), nil
 }
 
-// offence is what one service publishes and should not, each with the place of the first.
+// offence is what one service publishes but should not, with the position of the first of each sort.
 type offence struct {
 	open, private               opened
 	openAt, privateAt, chosenAt string
@@ -151,7 +157,7 @@ func (s *composePorts) ofService(c *deployment.Compose, name string, alsoAllowed
 	return o
 }
 
-// ownAddress are the services with an address of their own beside the host's.
+// ownAddress returns the services with an address apart from the host's.
 func ownAddress(c *deployment.Compose) []string {
 	var names []string
 	for _, name := range c.Services() {

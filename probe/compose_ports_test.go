@@ -6,7 +6,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-func TestComposePorts(t *testing.T) {
+func TestComposePorts_Verdicts(t *testing.T) {
 	db := func(ports string) string { return "  db:\n    image: postgres\n    ports: [" + ports + "]\n" }
 	const nginx = "  nginx:\n    image: nginx\n    ports: ['80:80', '443:443', '443:443/udp']\n"
 	tests := []struct {
@@ -21,7 +21,7 @@ func TestComposePorts(t *testing.T) {
 		{"web alone", nginx, "{}", deployment.Firewall{}, StatePass, ReasonNone, "1 service", 0},
 		{"nothing published", webService, "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
 		{"all interfaces", nginx + db("'5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp of service db is published on all interfaces at docker-compose.yml:7", 1},
-		{"written out", db("'0.0.0.0:5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp", 1},
+		{"explicit", db("'0.0.0.0:5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"IPv6", db("'[::]:5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"a public address", db("'203.0.113.9:5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp", 1},
 		{"a public IPv6 address", db("'[2001:db8::9]:5432:5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "5432/tcp", 1},
@@ -29,25 +29,25 @@ func TestComposePorts(t *testing.T) {
 		{"udp", db("'53:53/udp'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "53/udp", 1},
 		{"range", db("'6000-6005:6000-6005'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "6000-6005/tcp", 6},
 		{"one of a range is allowed", db("'79-81:79-81'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "79, 81/tcp", 2},
-		{"chosen by Docker", db("'5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "a port that Docker chooses", 1},
+		{"chosen by Docker", db("'5432'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "a port chosen by Docker", 1},
 		{"chosen by Docker, for the host", db("'127.0.0.1::5432'"), "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
 		{"host alone", db("'127.0.0.1:5432:5432', '[::1]:5432:5432', '127.9.9.9:1:1'"), "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
 		{"private address", db("'10.0.0.5:5432:5432'"), "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "5432/tcp of service db is published on a private address", 0},
 		{"overlay address", db("'100.100.1.1:5432:5432'"), "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "private address", 0},
 		{"allowed on a private address", db("'10.0.0.5:443:5432'"), "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
 		{"ssh", db("'22:22'"), "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "22/tcp of service db", 1},
-		{"ssh and more", db("'22:22', '23:23'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "23/tcp of service db", 2},
+		{"ssh and others", db("'22:22', '23:23'"), "{}", deployment.Firewall{}, StateFail, ReasonExposed, "23/tcp of service db", 2},
 		{"ssh allowed", db("'22:22'"), "{}", deployment.Firewall{Allowed: []int{22}}, StatePass, ReasonNone, "", 0},
 		{"allowed by configuration", db("'5432:5432'"), "{}", deployment.Firewall{Allowed: []int{5432}}, StatePass, ReasonNone, "", 0},
 		{"allowed by the spec", nginx, "{allowed: [443]}", deployment.Firewall{}, StateFail, ReasonExposed, "80/tcp of service nginx", 1},
-		{"twice is once", db("'5432:5432'") + "  db2:\n    image: postgres\n    ports: ['5432:5432/udp']\n", "{}", deployment.Firewall{}, StateFail, ReasonExposed, "db2", 1},
+		{"same port twice", db("'5432:5432'") + "  db2:\n    image: postgres\n    ports: ['5432:5432/udp']\n", "{}", deployment.Firewall{}, StateFail, ReasonExposed, "db2", 1},
 		{"host network", webService + "    network_mode: host\n    ports: ['8000:8000']\n", "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "on the host's network", 0},
-		{"macvlan", webService + "    networks: [lan]\nnetworks:\n  lan: {driver: macvlan}\n", "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "macvlan or ipvlan network, where nothing of the host guards what they listen on: web", 0},
+		{"macvlan", webService + "    networks: [lan]\nnetworks:\n  lan: {driver: macvlan}\n", "{}", deployment.Firewall{}, StateWarn, ReasonExposed, "macvlan or ipvlan network, not protected by the host's firewall: web", 0},
 		{"bridge", webService + "    networks: [lan]\nnetworks:\n  lan: {driver: bridge}\n", "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
-		{"profile not active", webService + db("'5432:5432'") + "    profiles: [tools]\n", "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
-		{"no service", db("'5432:5432'") + "    profiles: [tools]\n", "{}", deployment.Firewall{}, StateUnknown, ReasonNotConfigured, "no service is active", -1},
+		{"inactive profile", webService + db("'5432:5432'") + "    profiles: [tools]\n", "{}", deployment.Firewall{}, StatePass, ReasonNone, "", 0},
+		{"no active service", db("'5432:5432'") + "    profiles: [tools]\n", "{}", deployment.Firewall{}, StateUnknown, ReasonNotConfigured, "no service is active", -1},
 		{"external firewall", db("'5432:5432'"), "{}", deployment.Firewall{External: true}, StateSkip, ReasonNotConfigured, "attestation", -1},
-		{"no model", webService + "    ports: 80\n", "{}", deployment.Firewall{}, StateUnknown, ReasonBlocked, "compose_syntax", -1},
+		{"invalid model", webService + "    ports: 80\n", "{}", deployment.Firewall{}, StateUnknown, ReasonBlocked, "compose_syntax", -1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestComposePorts(t *testing.T) {
 	}
 }
 
-func TestPortPolicyRefusesWhatIsNoPort(t *testing.T) {
+func TestPortPolicy_RejectsInvalidPorts(t *testing.T) {
 	k, _ := Find("compose_ports")
 	for _, spec := range []string{"{allowed: [0]}", "{allowed: [65536]}", "{allowed: [http]}"} {
 		if _, problems := decode(k, spec); len(problems) == 0 {

@@ -7,15 +7,16 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// compose_postgres: does the compose file start PostgreSQL so that it asks for the password that the application is given?
+// compose_postgres: does the compose file make PostgreSQL require the application's password?
 //
-// The image makes a server that trusts everybody where it is told to, and then no password matters. It sets the password once, when the data
-// folder is made: another one than the application's is weak, since it may have been changed in the database since; a log-in tells.
+// The image creates a server that accepts any password when told to; then no password matters. It sets the password
+// once, when the data folder is created. A password other than the application's is only a warning, since it may have
+// been changed in the database later: a log-in probe checks that.
 
 func composePostgresKind() Kind {
 	return Kind{
 		Name:     "compose_postgres",
-		Question: "Does the compose file start PostgreSQL so that it asks for the application's password?",
+		Question: "Does the compose file make PostgreSQL require the application's password?",
 		Example:  "{key: DB_PASSWORD}",
 		Layer:    LayerDeclared,
 		Reads:    "the compose files and the env file; needs to read them",
@@ -52,11 +53,11 @@ func (s *composePostgres) Probe(_ context.Context, p *Pass) (Result, error) {
 			continue
 		}
 		if at := trusting(service); at != "" {
-			f.Fail(ReasonOpen, "%s has service %s trust whoever connects, whatever the password", c.At(name, at), name)
+			f.Fail(ReasonOpen, "%s makes service %s accept any password", c.At(name, at), name)
 			continue
 		}
 		if !isNamed(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
-			continue // starts no server: a client, in an image that has one
+			continue // a client that uses the server's image
 		}
 		asked, err := p.View.ValueIn(name, "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")
 		if err != nil {
@@ -70,16 +71,18 @@ func (s *composePostgres) Probe(_ context.Context, p *Pass) (Result, error) {
 			return notLookedUp("POSTGRES_USER of service "+name, err)
 		}
 		if asked.Set && given.Set && !asked.Text.Equal(given.Text) && owner.Text.Equal(user.Text) {
-			f.Warn(ReasonMismatch, "%s at %s, which service %s is made with, is another than %s at %s", asked.Key, asked.Origin, name, given.Key, given.Origin)
+			f.Warn(ReasonMismatch, "%s at %s, set for service %s, differs from %s at %s",
+				asked.Key, asked.Origin, name, given.Key, given.Origin)
 		}
 	}
 	if f.worst.State == 0 && len(asking) == 0 {
-		return Result{}, Skip("deployment.database.host", "no service of the compose file is a PostgreSQL whose password can be told")
+		return Result{}, Skip("deployment.database.host",
+			"no service of the compose file is a PostgreSQL server with a known password")
 	}
-	return f.Result("service %s asks for its password", words(asking)), nil
+	return f.Result("service %s requires its password", words(asking)), nil
 }
 
-// trusting is the attribute that has a service trust whoever connects; "" for none.
+// trusting returns the attribute that makes a service accept any password; "" for none.
 func trusting(service types.ServiceConfig) string {
 	if method := service.Environment["POSTGRES_HOST_AUTH_METHOD"]; method != nil && strings.EqualFold(strings.TrimSpace(*method), "trust") {
 		return "environment.POSTGRES_HOST_AUTH_METHOD"

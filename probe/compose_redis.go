@@ -9,19 +9,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// compose_redis: does the compose file start Redis with the password that the application is given?
+// compose_redis: does the compose file start Redis with the application's password?
 //
-// A password in the env file protects nothing while the server is started without one. What the server asks for stands in its command
-// (--requirepass), in a configuration file that is mounted into it, or in the variables of images that make one. Where none of these can be read
-// (an entrypoint of one's own, a file in the image, users of an ACL) the probe has nothing to say, and a live one must.
+// A password in the env file protects nothing while the server is started without one. The server's password is in its
+// command (--requirepass), in a mounted configuration file, or in a variable of images that set one. When none of these
+// can be read (a custom entrypoint, a file in the image, ACL users), the probe is skipped and a live one must decide.
 
 func composeRedisKind() Kind {
 	return Kind{
 		Name:     "compose_redis",
-		Question: "Does the compose file start Redis with the password that the application is given?",
+		Question: "Does the compose file start Redis with the application's password?",
 		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
 		Layer:    LayerDeclared,
-		Reads:    "the compose files, the env file and a redis.conf that is mounted; needs to read them",
+		Reads:    "the compose files, the env file and a mounted redis.conf; needs to read them",
 		Alone:    true,
 		New:      func() any { return &composeRedis{Key: []string{"REDIS_PASSWORD"}, MinLength: 16} },
 	}
@@ -29,14 +29,14 @@ func composeRedisKind() Kind {
 
 type composeRedis struct {
 	Key       []string `yaml:"key" default:"[REDIS_PASSWORD]" doc:"names of the variable that gives the application the password; the first that is set counts"`
-	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"bytes under which the password is weak"`
+	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"length in bytes below which the password is weak"`
 }
 
-// redisStart is what the compose file says of one Redis.
+// redisStart is what the compose file says about one Redis.
 type redisStart struct {
 	service  string
-	password deployment.Value // what the server asks for; not set when it asks for none
-	untold   string           // why that cannot be told; "" when it can
+	password deployment.Value // required by the server; not set when it requires none
+	untold   string           // why that is unknown; "" when it is known
 }
 
 func (s *composeRedis) Probe(_ context.Context, p *Pass) (Result, error) {
@@ -63,7 +63,7 @@ func (s *composeRedis) Probe(_ context.Context, p *Pass) (Result, error) {
 	return s.judge(starts, given)
 }
 
-// judge judges what the servers ask for; given is what the application has.
+// judge judges the passwords that servers require; given is the application's.
 func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (Result, error) {
 	var f Findings
 	var told, untold []string
@@ -75,7 +75,7 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (Resul
 		told = append(told, start.service)
 		v := start.password
 		if !v.Set || v.Text.Empty() {
-			f.Fail(ReasonOpen, "%s starts service %s without a password: give it --requirepass", v.Origin, start.service)
+			f.Fail(ReasonOpen, "%s starts service %s without a password. Add --requirepass", v.Origin, start.service)
 			continue
 		}
 		secret := envSecret{Key: []string{v.Key}, MinLength: s.MinLength}
@@ -84,18 +84,19 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (Resul
 			return Result{}, err
 		}
 		f.Add(r)
-		// With several servers the one that the application asks is not known.
+		// With several servers it is unknown which one the application uses.
 		if len(starts) == 1 && given.Set && !given.Text.Empty() && !given.Text.Equal(v.Text) {
-			f.Fail(ReasonMismatch, "%s starts service %s with another password than %s at %s", v.Origin, start.service, given.Key, given.Origin)
+			f.Fail(ReasonMismatch, "%s starts service %s with another password than %s at %s",
+				v.Origin, start.service, given.Key, given.Origin)
 		}
 	}
 	switch {
 	case len(starts) == 0:
-		return Result{}, Skip(redisAddressSetting, "no service of the compose file is a Redis")
+		return Result{}, Skip(redisAddressSetting, "no service of the compose file runs Redis")
 	case len(told) == 0:
 		return Result{}, Skip(redisAddressSetting, "%s", someOf(untold))
 	}
-	return f.Result("service %s asks for its password", words(told)), nil
+	return f.Result("service %s requires its password", words(told)), nil
 }
 
 // redisStarted reads how a service starts Redis.
@@ -112,18 +113,18 @@ func redisStarted(view *deployment.View, c *deployment.Compose, service types.Se
 	config := ""
 	for i, word := range args {
 		switch {
-		case word == "--requirepass" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "--"): // a variable without a value leaves nothing
+		case word == "--requirepass" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "--"): // not so for an unset variable
 			v, err := started(view, c, service, args[i+1], at)
 			start.password = v
 			if v.Ref.Kind != "" {
-				start.untold = "the password of service " + service.Name + " is kept in: " + v.Ref.Kind
+				start.untold = "service " + service.Name + "'s password is stored in: " + v.Ref.Kind
 			}
 			return start, err
 		case word == "--requirepass":
 			start.password = deployment.Value{Key: "requirepass", Origin: at}
 			return start, nil
 		case word == "--aclfile", word == "--user":
-			start.untold = "service " + service.Name + " has users of its own"
+			start.untold = "service " + service.Name + " has its own ACL users"
 		case strings.HasSuffix(word, ".conf") && strings.HasPrefix(word, "/"):
 			config = word
 		}
@@ -133,14 +134,14 @@ func redisStarted(view *deployment.View, c *deployment.Compose, service types.Se
 	case config != "":
 		return start.configured(view, c, config, at)
 	case !startsRedis(args):
-		start.untold = "service " + service.Name + " is started by a program of its own"
+		start.untold = "service " + service.Name + " is started by a custom program"
 	default:
 		start.password = deployment.Value{Key: "requirepass", Origin: at}
 	}
 	return start, nil
 }
 
-// startsRedis reports whether the words of a command start the server plainly, or leave the image to.
+// startsRedis reports whether a command starts the server directly, or leaves that to the image.
 func startsRedis(args []string) bool {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return true
@@ -153,20 +154,20 @@ func startsRedis(args []string) bool {
 	return false
 }
 
-// bitnami is how images start that take the password from the environment, and none only when they are told to.
+// bitnami reads how images start that take the password from the environment. They start without one only when told to.
 func (start redisStart) bitnami(view *deployment.View, c *deployment.Compose) (redisStart, error) {
 	v, err := view.ValueIn(start.service, "REDIS_PASSWORD", "VALKEY_PASSWORD")
 	switch empty := c.Project.Services[start.service].Environment["ALLOW_EMPTY_PASSWORD"]; {
 	case err != nil:
 		return start, err
 	case v.Ref.Kind != "":
-		start.untold = "the password of service " + start.service + " is kept in: " + v.Ref.Kind
+		start.untold = "service " + start.service + "'s password is stored in: " + v.Ref.Kind
 	case v.Set && !v.Text.Empty():
 		start.password = v
 	case empty != nil && (*empty == "yes" || *empty == "true" || *empty == "1"):
 		start.password = deployment.Value{Key: "requirepass", Origin: c.At(start.service, "environment.ALLOW_EMPTY_PASSWORD")}
 	default:
-		start.untold = "service " + start.service + " is given no password, and its image does not start without one"
+		start.untold = "service " + start.service + " has no password, and its image does not start without one"
 	}
 	return start, nil
 }
@@ -193,11 +194,11 @@ func (start redisStart) configured(view *deployment.View, c *deployment.Compose,
 			at.Line = i + 1
 			start.password = deployment.Written("requirepass", unquoted(fields[1]), at)
 			if start.password.Ref.Kind != "" {
-				start.untold = "the password of service " + start.service + " is kept in: " + start.password.Ref.Kind
+				start.untold = "service " + start.service + "'s password is stored in: " + start.password.Ref.Kind
 			}
 		case "user", "aclfile", "include":
 			if !start.password.Set {
-				start.untold = "the configuration of service " + start.service + " has users or files of its own"
+				start.untold = "the configuration of service " + start.service + " has ACL users or includes files"
 			}
 		}
 	}
@@ -207,7 +208,7 @@ func (start redisStart) configured(view *deployment.View, c *deployment.Compose,
 	return start, nil
 }
 
-// started is a value of a command: the text itself, or what a shell in the container puts in its place.
+// started returns the value of a word of a command: its text, or what a shell in the container replaces it with.
 func started(view *deployment.View, c *deployment.Compose, service types.ServiceConfig, word string, at deployment.Origin) (deployment.Value, error) {
 	name, shell := strings.CutPrefix(word, "$")
 	if !shell {
@@ -221,7 +222,7 @@ func started(view *deployment.View, c *deployment.Compose, service types.Service
 	return v, err
 }
 
-// commandWords are the words that start a service, those of a shell's script too.
+// commandWords returns the words of the command that starts a service, including those of a shell script.
 func commandWords(service types.ServiceConfig) []string {
 	var all []string
 	for _, part := range append(append([]string{}, service.Entrypoint...), service.Command...) {
@@ -235,5 +236,5 @@ func commandWords(service types.ServiceConfig) []string {
 	return all
 }
 
-// unquoted is a word without the quotes around it.
+// unquoted returns a word without its quotes.
 func unquoted(word string) string { return strings.Trim(word, `"'`) }

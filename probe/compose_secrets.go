@@ -14,19 +14,20 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// compose_secrets: do the services get their passwords and keys from elsewhere than the text of the compose files?
+// compose_secrets: are the compose files free of literal passwords and keys?
 //
-// A scanner's rules know a token by its form; the password that somebody thought of and typed into the compose file has none, so it is told by the
-// variable that it is given to. Only what a service really gets counts: a default that the env file replaces opens nothing. Placeholders are another
-// question's. Where git does not track the file, or nobody knows, it is a warning: compose files are copied, shown and shared as no secret is.
+// A scanner's rules recognize a token by its form. A password that a person made up and typed into the compose file has
+// none, so it is recognized by the variable it is assigned to. Only values that a service really gets count: a default
+// that the env file replaces opens nothing. Placeholders are reported by other probes. When the file is not tracked by
+// git, or that is unknown, it is a warning: compose files are copied and shared in ways that no secret is.
 
 func composeSecretsKind() Kind {
 	return Kind{
 		Name:     "compose_secrets",
-		Question: "Do services get their passwords and keys from elsewhere than the text of the compose files?",
+		Question: "Are the compose files free of literal passwords and keys?",
 		Example:  "{}",
 		Layer:    LayerDeclared,
-		Reads:    "the compose files, the env file, and the git repository's index (deployment.repository.path); runs git, needs to read them",
+		Reads:    "the compose files, the env file, and the git repository's index (deployment.repository.path); runs git; needs to read them",
 		Timeout:  time.Minute,
 		MaxAge:   time.Hour,
 		Alone:    true,
@@ -36,7 +37,7 @@ func composeSecretsKind() Kind {
 
 type composeSecrets struct{}
 
-// Key implements Keyed: another index, other passwords in other places.
+// Key changes with the git index and with the passwords that are found.
 func (s *composeSecrets) Key(p *Pass) string {
 	typed, err := typedSecrets(p)
 	if err != nil {
@@ -63,7 +64,7 @@ func (s *composeSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 	g, err := openRepository(p)
 	var unanswered *Unanswered
 	if none := errors.As(err, &unanswered) && unanswered.Skip; err != nil && (!none || len(typed) == 0) {
-		return Result{}, err // without a repository there is nothing to keep a secret out of
+		return Result{}, err // without a repository and without passwords there is nothing to judge
 	}
 	var f Findings
 	for _, file := range typed {
@@ -78,15 +79,17 @@ func (s *composeSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 			}
 		}
 		if tracked {
-			f.Fail(ReasonCommitted, "git tracks %s, and services get %s from its text: change them at their source, and refer to variables of the env file (${NAME}) or to secrets", file.shown, someOf(file.keys))
+			f.Fail(ReasonCommitted, "git tracks %s, and services get %s from its text. "+
+				"Rotate them, and use variables of the env file (${NAME}) or secrets instead", file.shown, someOf(file.keys))
 		} else {
-			f.Warn(ReasonExposed, "services get %s from the text of %s: refer to variables of the env file (${NAME}) or to secrets", someOf(file.keys), file.shown)
+			f.Warn(ReasonExposed, "services get %s from the text of %s. "+
+				"Use variables of the env file (${NAME}) or secrets instead", someOf(file.keys), file.shown)
 		}
 	}
 	return f.Result("no service gets a password or key from the text of a compose file"), nil
 }
 
-// typedFile is a compose file with the keys whose passwords stand in it.
+// typedFile is a compose file with the keys whose passwords are in its text.
 type typedFile struct {
 	path, shown string
 	keys        []string // with their lines
@@ -112,9 +115,9 @@ func typedSecrets(p *Pass) ([]typedFile, error) {
 }
 
 var (
-	// noSecretKey are keys that are meant to be seen, or that open nothing.
+	// noSecretKey matches keys that are public or open nothing.
 	noSecretKey = regexp.MustCompile(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
-	// noSecretText is the value of a switch or a number, or where a secret is.
+	// noSecretText matches the value of a switch or a number, or the location of a secret.
 	noSecretText = regexp.MustCompile(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
 )
 
@@ -124,7 +127,7 @@ func isTypedSecret(l deployment.Literal) bool {
 	return written != "" && written == secretOf(l.Key, l.Text.Reveal())
 }
 
-// secretOf is the password or key in the value of a variable, "" for none.
+// secretOf returns the password or key in the value of a variable; "" for none.
 func secretOf(key, value string) string {
 	if m := urlPassword.FindStringSubmatch(value); m != nil {
 		value = m[1]

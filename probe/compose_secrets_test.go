@@ -7,8 +7,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestComposeSecrets(t *testing.T) {
-	// Made up by a person, as it were: no scanner knows it by its form.
+func TestComposeSecrets_Verdicts(t *testing.T) {
+	// As if made up by a person: no scanner recognizes it by its form.
 	secret := "Summer" + randomText(4) + "!x"
 	service := func(environment string) string {
 		return "services:\n  app:\n    image: x\n    environment:\n" + environment
@@ -20,22 +20,22 @@ func TestComposeSecrets(t *testing.T) {
 		{"a password", service("      POSTGRES_PASSWORD: " + secret + "\n"), "", true},
 		{"in a list", service("      - JWT_SECRET=" + secret + "\n"), "", true},
 		{"in an address", service("      DATABASE_URL: postgres://app:" + secret + "@db:5432/app\n"), "", true},
-		{"in an address beside variables", service("      DATABASE_URL: postgres://app:" + secret + "@${DB_HOST}/app\n"), "DB_HOST=db\n", true},
-		{"a default that is taken", service("      REDIS_PASSWORD: ${REDIS_PASSWORD:-" + secret + "}\n"), "", true},
+		{"in an address with variables", service("      DATABASE_URL: postgres://app:" + secret + "@${DB_HOST}/app\n"), "DB_HOST=db\n", true},
+		{"a default that is used", service("      REDIS_PASSWORD: ${REDIS_PASSWORD:-" + secret + "}\n"), "", true},
 		{"a default that is replaced", service("      REDIS_PASSWORD: ${REDIS_PASSWORD:-" + secret + "}\n"), "REDIS_PASSWORD=another\n", false},
 		{"with a dollar sign", service("      API_TOKEN: $$" + secret + "\n"), "", true},
-		{"the first guess of all", service("      POSTGRES_PASSWORD: postgres\n"), "", true},
+		{"a default password", service("      POSTGRES_PASSWORD: postgres\n"), "", true},
 		{"by an anchor", "x-env: &env\n  SMTP_PASSWORD: " + secret + "\nservices:\n  app:\n    image: x\n    environment: *env\n", "", true},
-		{"merged in", "x-env: &env\n  SMTP_PASSWORD: " + secret + "\nservices:\n  app:\n    image: x\n    environment:\n      <<: *env\n      A: b\n", "", true},
+		{"merged", "x-env: &env\n  SMTP_PASSWORD: " + secret + "\nservices:\n  app:\n    image: x\n    environment:\n      <<: *env\n      A: b\n", "", true},
 		{"on one line with others", "services:\n  app:\n    image: x\n    environment: {A: b, DB_PASSWORD: " + secret + "}\n", "", true},
-		{"in a profile that is not active", "services:\n  app:\n    image: x\n  tool:\n    image: x\n    profiles: [tools]\n    environment:\n      DB_PASSWORD: " + secret + "\n", "", true},
+		{"in an inactive profile", "services:\n  app:\n    image: x\n  tool:\n    image: x\n    profiles: [tools]\n    environment:\n      DB_PASSWORD: " + secret + "\n", "", true},
 		{"a variable", service("      POSTGRES_PASSWORD: ${POSTGRES_PASSWORD}\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
 		{"an address of variables", service("      DATABASE_URL: postgres://app:${P}@db/app\n"), "P=" + secret + "\n", false},
-		{"taken over", service("      - POSTGRES_PASSWORD\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
+		{"inherited", service("      - POSTGRES_PASSWORD\n"), "POSTGRES_PASSWORD=" + secret + "\n", false},
 		{"a file", service("      POSTGRES_PASSWORD_FILE: /run/secrets/x\n      TLS_PRIVATE_KEY: /etc/ssl/key.pem\n"), "", false},
 		{"a secret manager", service("      API_TOKEN: op://production/app/token\n"), "", false},
-		{"a placeholder, which another asks about", service("      POSTGRES_PASSWORD: CHANGE_ME\n"), "", false},
-		{"what speaks of secrets", service("      MAX_TOKENS: 4096\n      PASSWORD_LOGIN_ENABLED: 'true'\n      TOKEN_TTL: 15m\n      ALLOW_EMPTY_PASSWORD: 'no'\n      SITE_KEY: " + secret + "\n"), "", false},
+		{"a placeholder, reported by another probe", service("      POSTGRES_PASSWORD: CHANGE_ME\n"), "", false},
+		{"names similar to secrets", service("      MAX_TOKENS: 4096\n      PASSWORD_LOGIN_ENABLED: 'true'\n      TOKEN_TTL: 15m\n      ALLOW_EMPTY_PASSWORD: 'no'\n      SITE_KEY: " + secret + "\n"), "", false},
 		{"nothing", service("      LOG_LEVEL: info\n"), "", false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,8 +65,8 @@ func TestComposeSecrets(t *testing.T) {
 	expect(t, look(t, newPass(t, broken, deployment.Settings{}), "compose_secrets", "{}"), StateUnknown, ReasonBlocked, "compose_syntax")
 }
 
-// TestComposeSecretsOfSeveralFiles names each file with what stands in it, and asks again when one is committed.
-func TestComposeSecretsOfSeveralFiles(t *testing.T) {
+// Each file is named with its keys, and the key of the probe changes when a file is committed.
+func TestComposeSecrets_SeveralFiles(t *testing.T) {
 	secret := "Winter" + randomText(4) + "!x"
 	r := parts.GitRepo(t)
 	r.Commit(t, "begin", map[string]string{"docker-compose.yml": "services:\n  app:\n    image: x\n"})

@@ -7,44 +7,44 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// How the compose file starts the servers that ask for a password.
+// Servers of the compose file that require a password.
 
-func TestComposeRedis(t *testing.T) {
+func TestComposeRedis_Verdicts(t *testing.T) {
 	good, other := random(18), random(18)
 	for name, c := range map[string]struct {
-		service string // what follows "redis:" in the compose file; OTHER is a password that the application does not have
+		service string // the value of "cache:" in the compose file; OTHER is a password that the application does not have
 		state   State
 		reason  Reason
 		detail  string
 	}{
-		"the application's":          {"{image: 'redis:7', command: 'redis-server --requirepass ${REDIS_PASSWORD} --maxmemory 1gb'}", StatePass, ReasonNone, ""},
-		"as a list":                  {"{image: 'redis:7', command: [redis-server, --requirepass, '${REDIS_PASSWORD}']}", StatePass, ReasonNone, ""},
-		"in one word of a list":      {"{image: 'redis:7', command: [redis-server, '--requirepass ${REDIS_PASSWORD}']}", StatePass, ReasonNone, ""},
-		"by a shell":                 {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"'], environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
-		"by a shell without it":      {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"']}", StateFail, ReasonOpen, "docker-compose.yml:3"},
-		"none":                       {"{image: 'redis:7'}", StateFail, ReasonOpen, "without a password"},
-		"none, with other words":     {"{image: 'docker.io/library/redis:7-alpine', command: redis-server --appendonly yes}", StateFail, ReasonOpen, "docker-compose.yml:3"},
-		"a variable without a value": {"{image: 'redis:7', command: 'redis-server --requirepass ${NOTHING} --maxmemory 1gb'}", StateFail, ReasonOpen, ""},
-		"an empty one":               {"{image: 'redis:7', command: [redis-server, --requirepass, '']}", StateFail, ReasonOpen, ""},
-		"nothing behind it":          {"{image: 'redis:7', command: [redis-server, --requirepass]}", StateFail, ReasonOpen, ""},
-		"a placeholder":              {"{image: 'redis:7', command: redis-server --requirepass changeme}", StateFail, ReasonPlaceholder, "docker-compose.yml:3"},
-		"another one":                {"{image: 'redis:7', command: redis-server --requirepass OTHER}", StateFail, ReasonMismatch, "REDIS_PASSWORD at .env.production:1"},
-		"valkey":                     {"{image: 'valkey/valkey:8', command: valkey-server --requirepass OTHER}", StateFail, ReasonMismatch, ""},
-		"a stack's variable":         {"{image: 'redis/redis-stack-server:7', environment: {REDIS_ARGS: '--requirepass ${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
-		"users of its own":           {"{image: 'redis:7', command: redis-server --aclfile /users.acl}", StateSkip, ReasonNotConfigured, "users of its own"},
-		"a program of its own":       {"{image: 'redis:7', entrypoint: /start.sh}", StateSkip, ReasonNotConfigured, "a program of its own"},
-		"built here":                 {"{image: 'redis:7', build: .}", StateSkip, ReasonNotConfigured, ""},
-		"no Redis":                   {"{image: 'nginx:1'}", StateSkip, ReasonNotConfigured, "no service"},
-		"a mounted configuration":    {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./good.conf:/etc/redis.conf:ro']}", StatePass, ReasonNone, ""},
-		"an open configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./open.conf:/etc/redis.conf:ro']}", StateFail, ReasonOpen, "open.conf"},
-		"another configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./other.conf:/etc/redis.conf:ro']}", StateFail, ReasonMismatch, "other.conf:2"},
-		"a configuration with users": {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./users.conf:/etc/redis.conf:ro']}", StateSkip, ReasonNotConfigured, ""},
-		"a configuration not there":  {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./none.conf:/etc/redis.conf:ro']}", StateFail, ReasonMissing, "none.conf"},
-		"a configuration inside":     {"{image: 'redis:7', command: redis-server /etc/redis.conf}", StateSkip, ReasonNotConfigured, "not among"},
-		"bitnami":                    {"{image: 'bitnami/redis:7', environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
-		"bitnami without":            {"{image: 'bitnami/redis:7', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", StateFail, ReasonOpen, ""},
-		"bitnami with nothing":       {"{image: 'bitnami/redis:7'}", StateSkip, ReasonNotConfigured, ""},
-		"a manager's":                {"{image: 'redis:7', command: 'redis-server --requirepass vault:secret/redis'}", StateSkip, ReasonNotConfigured, "secret manager"},
+		"the application's":            {"{image: 'redis:7', command: 'redis-server --requirepass ${REDIS_PASSWORD} --maxmemory 1gb'}", StatePass, ReasonNone, ""},
+		"as a list":                    {"{image: 'redis:7', command: [redis-server, --requirepass, '${REDIS_PASSWORD}']}", StatePass, ReasonNone, ""},
+		"in one word of a list":        {"{image: 'redis:7', command: [redis-server, '--requirepass ${REDIS_PASSWORD}']}", StatePass, ReasonNone, ""},
+		"by a shell":                   {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"'], environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
+		"by a shell without it":        {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"']}", StateFail, ReasonOpen, "docker-compose.yml:3"},
+		"none":                         {"{image: 'redis:7'}", StateFail, ReasonOpen, "without a password"},
+		"none, with other words":       {"{image: 'docker.io/library/redis:7-alpine', command: redis-server --appendonly yes}", StateFail, ReasonOpen, "docker-compose.yml:3"},
+		"a variable without a value":   {"{image: 'redis:7', command: 'redis-server --requirepass ${NOTHING} --maxmemory 1gb'}", StateFail, ReasonOpen, ""},
+		"an empty one":                 {"{image: 'redis:7', command: [redis-server, --requirepass, '']}", StateFail, ReasonOpen, ""},
+		"no value":                     {"{image: 'redis:7', command: [redis-server, --requirepass]}", StateFail, ReasonOpen, ""},
+		"a placeholder":                {"{image: 'redis:7', command: redis-server --requirepass changeme}", StateFail, ReasonPlaceholder, "docker-compose.yml:3"},
+		"another one":                  {"{image: 'redis:7', command: redis-server --requirepass OTHER}", StateFail, ReasonMismatch, "REDIS_PASSWORD at .env.production:1"},
+		"valkey":                       {"{image: 'valkey/valkey:8', command: valkey-server --requirepass OTHER}", StateFail, ReasonMismatch, ""},
+		"a stack's variable":           {"{image: 'redis/redis-stack-server:7', environment: {REDIS_ARGS: '--requirepass ${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
+		"own ACL users":                {"{image: 'redis:7', command: redis-server --aclfile /users.acl}", StateSkip, ReasonNotConfigured, "own ACL users"},
+		"a custom program":             {"{image: 'redis:7', entrypoint: /start.sh}", StateSkip, ReasonNotConfigured, "a custom program"},
+		"built here":                   {"{image: 'redis:7', build: .}", StateSkip, ReasonNotConfigured, ""},
+		"another image":                {"{image: 'nginx:1'}", StateSkip, ReasonNotConfigured, "no service"},
+		"a mounted configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./good.conf:/etc/redis.conf:ro']}", StatePass, ReasonNone, ""},
+		"an open configuration":        {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./open.conf:/etc/redis.conf:ro']}", StateFail, ReasonOpen, "open.conf"},
+		"another configuration":        {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./other.conf:/etc/redis.conf:ro']}", StateFail, ReasonMismatch, "other.conf:2"},
+		"a configuration with users":   {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./users.conf:/etc/redis.conf:ro']}", StateSkip, ReasonNotConfigured, ""},
+		"a missing configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./none.conf:/etc/redis.conf:ro']}", StateFail, ReasonMissing, "none.conf"},
+		"a configuration in the image": {"{image: 'redis:7', command: redis-server /etc/redis.conf}", StateSkip, ReasonNotConfigured, "not among"},
+		"bitnami":                      {"{image: 'bitnami/redis:7', environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", StatePass, ReasonNone, ""},
+		"bitnami without":              {"{image: 'bitnami/redis:7', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", StateFail, ReasonOpen, ""},
+		"bitnami with nothing":         {"{image: 'bitnami/redis:7'}", StateSkip, ReasonNotConfigured, ""},
+		"a manager's":                  {"{image: 'redis:7', command: 'redis-server --requirepass vault:secret/redis'}", StateSkip, ReasonNotConfigured, "secret manager"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.NewReplacer("OTHER", other).Replace(c.service)
@@ -60,14 +60,14 @@ func TestComposeRedis(t *testing.T) {
 			expect(t, r, c.state, c.reason, c.detail)
 			for _, hidden := range []string{good, other} {
 				if strings.Contains(r.Detail, hidden) {
-					t.Errorf("the detail shows a password")
+					t.Errorf("the detail contains a password")
 				}
 			}
 		})
 	}
 }
 
-func TestComposePostgres(t *testing.T) {
+func TestComposePostgres_Verdicts(t *testing.T) {
 	good, other := random(18), random(18)
 	for name, c := range map[string]struct {
 		service string
@@ -75,17 +75,17 @@ func TestComposePostgres(t *testing.T) {
 		reason  Reason
 		detail  string
 	}{
-		"the application's":  {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}'}}", StatePass, ReasonNone, ""},
-		"trust":              {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: trust}}", StateFail, ReasonOpen, "docker-compose.yml:3"},
-		"trust without any":  {"{image: 'postgis/postgis:16-3.4', environment: {POSTGRES_HOST_AUTH_METHOD: Trust}}", StateFail, ReasonOpen, "trust whoever connects"},
-		"trust by initdb":    {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_INITDB_ARGS: '--encoding=UTF8 --auth-host=trust'}}", StateFail, ReasonOpen, ""},
-		"another method":     {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: scram-sha-256, POSTGRES_INITDB_ARGS: '--auth-host=scram-sha-256'}}", StatePass, ReasonNone, ""},
-		"another password":   {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: OTHER}}", StateWarn, ReasonMismatch, "DB_PASSWORD at .env.production:2"},
-		"another's password": {"{image: 'postgres:16', environment: {POSTGRES_USER: postgres, POSTGRES_PASSWORD: OTHER}}", StatePass, ReasonNone, ""},
-		"a client":           {"{image: 'postgres:16', command: pg_dump}", StateSkip, ReasonNotConfigured, ""},
-		"built here":         {"{image: 'postgres:16', build: ., environment: {POSTGRES_HOST_AUTH_METHOD: trust}}", StateSkip, ReasonNotConfigured, ""},
-		"bitnami open":       {"{image: 'bitnami/postgresql:16', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", StateFail, ReasonOpen, ""},
-		"bitnami":            {"{image: 'bitnami/postgresql:16', environment: {POSTGRESQL_USERNAME: catalyst, POSTGRESQL_PASSWORD: '${DB_PASSWORD}'}}", StatePass, ReasonNone, ""},
+		"the application's":       {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}'}}", StatePass, ReasonNone, ""},
+		"trust":                   {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: trust}}", StateFail, ReasonOpen, "docker-compose.yml:3"},
+		"trust without any":       {"{image: 'postgis/postgis:16-3.4', environment: {POSTGRES_HOST_AUTH_METHOD: Trust}}", StateFail, ReasonOpen, "accept any password"},
+		"trust by initdb":         {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_INITDB_ARGS: '--encoding=UTF8 --auth-host=trust'}}", StateFail, ReasonOpen, ""},
+		"another method":          {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: scram-sha-256, POSTGRES_INITDB_ARGS: '--auth-host=scram-sha-256'}}", StatePass, ReasonNone, ""},
+		"another password":        {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: OTHER}}", StateWarn, ReasonMismatch, "DB_PASSWORD at .env.production:2"},
+		"another user's password": {"{image: 'postgres:16', environment: {POSTGRES_USER: postgres, POSTGRES_PASSWORD: OTHER}}", StatePass, ReasonNone, ""},
+		"a client":                {"{image: 'postgres:16', command: pg_dump}", StateSkip, ReasonNotConfigured, ""},
+		"built here":              {"{image: 'postgres:16', build: ., environment: {POSTGRES_HOST_AUTH_METHOD: trust}}", StateSkip, ReasonNotConfigured, ""},
+		"bitnami open":            {"{image: 'bitnami/postgresql:16', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", StateFail, ReasonOpen, ""},
+		"bitnami":                 {"{image: 'bitnami/postgresql:16', environment: {POSTGRESQL_USERNAME: catalyst, POSTGRESQL_PASSWORD: '${DB_PASSWORD}'}}", StatePass, ReasonNone, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newPass(t, folder{
@@ -95,7 +95,7 @@ func TestComposePostgres(t *testing.T) {
 			r := look(t, p, "compose_postgres", "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			if strings.Contains(r.Detail, good) || strings.Contains(r.Detail, other) {
-				t.Errorf("the detail shows a password")
+				t.Errorf("the detail contains a password")
 			}
 		})
 	}

@@ -9,14 +9,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// compose is a compose file with services.
+// compose returns a compose file with services.
 func compose(services string) folder {
 	return folder{"docker-compose.yml": "services:\n" + services}
 }
 
 const webService = "  web:\n    image: nginx\n"
 
-func TestComposeConfig(t *testing.T) {
+func TestComposeConfig_Verdicts(t *testing.T) {
 	tests := []struct {
 		name   string
 		files  folder
@@ -28,9 +28,9 @@ func TestComposeConfig(t *testing.T) {
 		{"accepted", compose(webService), "{}", StatePass, ReasonNone, "Compose accepts docker-compose.yml: 1 service"},
 		{"none", nil, "{}", StateFail, ReasonMissing, "deployment.compose_files"},
 		{"empty", folder{"docker-compose.yml": ""}, "{}", StateFail, ReasonInvalid, "docker-compose.yml: rejected by Compose"},
-		{"no service", folder{"docker-compose.yml": "services: {}\n"}, "{}", StateFail, ReasonEmpty, "defines no service"},
+		{"no service", folder{"docker-compose.yml": "services: {}\n"}, "{}", StateFail, ReasonEmpty, "defines no services"},
 		{"all behind a profile", compose(webService + "    profiles: [prod]\n"), "{}", StateWarn, ReasonEmpty, "deployment.profiles"},
-		{"no YAML", folder{"docker-compose.yml": "services:\n  web: [\n"}, "{}", StateFail, ReasonInvalid, "docker-compose.yml:"},
+		{"invalid YAML", folder{"docker-compose.yml": "services:\n  web: [\n"}, "{}", StateFail, ReasonInvalid, "docker-compose.yml:"},
 		{"duplicate key", compose(webService + "    image: httpd\n"), "{}", StateFail, ReasonInvalid, `docker-compose.yml:4: duplicate key "image", first set in line 3`},
 		{"undefined network", compose(webService + "    networks: [front]\n"), "{}", StateFail, ReasonInvalid, `docker-compose.yml:4: service web refers to an undefined network: "front"`},
 		{"missing env_file", compose(webService + "    env_file: app.env\n"), "{}", StateFail, ReasonMissing, "docker-compose.yml:4: env file app.env of service web"},
@@ -47,8 +47,8 @@ func TestComposeConfig(t *testing.T) {
 	}
 }
 
-// An env file that was named and is not there is told as such, not as the variables it would have set.
-func TestComposeConfigTellsTheEnvFileFirst(t *testing.T) {
+// A configured env file that is missing is reported itself, not the variables that it would have set.
+func TestComposeConfig_ReportsEnvFileFirst(t *testing.T) {
 	root := compose(webService + "    user: ${WEB_USER:?}\n").write(t)
 	r := look(t, newPass(t, nil, deployment.Settings{Root: root, EnvFile: "prod.env"}), "compose_config", "{}")
 	expect(t, r, StateFail, ReasonMissing, "Compose cannot read the env file")
@@ -56,7 +56,7 @@ func TestComposeConfigTellsTheEnvFileFirst(t *testing.T) {
 	expect(t, r, StateFail, ReasonInvalid, "Compose cannot read the env file")
 }
 
-func TestComposeConfigOutside(t *testing.T) {
+func TestComposeConfig_OutsideFiles(t *testing.T) {
 	other := compose(webService)
 	outside := filepath.Join(other.write(t), "docker-compose.yml")
 	including := folder{"docker-compose.yml": "include: [" + outside + "]\nservices:\n  api:\n    image: api\n"}
@@ -64,12 +64,12 @@ func TestComposeConfigOutside(t *testing.T) {
 	expect(t, r, StateWarn, ReasonWeak, outside)
 	r = look(t, newPass(t, including, deployment.Settings{}), "compose_config", "{outside: true}")
 	expect(t, r, StatePass, ReasonNone, "2 services")
-	// A main file that the configuration names is where somebody wants it.
+	// A main file outside the folder is allowed: the configuration names it.
 	r = look(t, newPass(t, nil, deployment.Settings{ComposeFiles: []string{outside}}), "compose_config", "{}")
 	expect(t, r, StatePass, ReasonNone, outside)
 }
 
-func TestComposeLimits(t *testing.T) {
+func TestComposeLimits_Verdicts(t *testing.T) {
 	const both = "    mem_limit: 1g\n    cpus: 1.5\n"
 	deploy := func(limits string) string { return "    deploy:\n      resources:\n        limits: {" + limits + "}\n" }
 	db := "  db:\n    image: postgres\n"
@@ -91,17 +91,17 @@ func TestComposeLimits(t *testing.T) {
 		{"none", compose(webService + db), "{}", StateFail, ReasonMissing, "no memory limit: db, web; no CPU limit: db, web", 2},
 		{"memory alone", compose(webService + "    mem_limit: 1g\n"), "{}", StateFail, ReasonMissing, "no CPU limit: web", 1},
 		{"cpu alone", compose(webService + deploy("cpus: '1'")), "{}", StateFail, ReasonMissing, "no memory limit: web", 1},
-		{"reservations are no limits", compose(webService + "    mem_reservation: 1g\n    cpus: 1\n"), "{}", StateFail, ReasonMissing, "no memory limit: web", 1},
-		{"zero is none", compose(webService + "    mem_limit: 0\n    cpus: 0\n"), "{}", StateFail, ReasonMissing, "no memory limit: web; no CPU limit: web", 1},
+		{"only reservations", compose(webService + "    mem_reservation: 1g\n    cpus: 1\n"), "{}", StateFail, ReasonMissing, "no memory limit: web", 1},
+		{"zero", compose(webService + "    mem_limit: 0\n    cpus: 0\n"), "{}", StateFail, ReasonMissing, "no memory limit: web; no CPU limit: web", 1},
 		{"a default of zero", compose(webService + "    mem_limit: ${MEM:-0}\n    cpus: ${CPUS:-0}\n"), "{}", StateFail, ReasonMissing, "no memory limit: web", 1},
 		{"from the env file", folder{"docker-compose.yml": "services:\n" + webService + "    mem_limit: ${MEM}\n    cpus: ${CPUS}\n", ".env": "MEM=1g\nCPUS=2\n"}, "{}", StatePass, ReasonNone, "", 0},
 		{"excepted", compose(webService + both + db), "{except: [db]}", StatePass, ReasonNone, "1 service", 0},
 		{"all excepted", compose(db), "{except: [db]}", StateUnknown, ReasonNotConfigured, "none is active", -1},
-		{"profile not active", compose(webService + both + db + "    profiles: [tools]\n"), "{}", StatePass, ReasonNone, "", 0},
+		{"inactive profile", compose(webService + both + db + "    profiles: [tools]\n"), "{}", StatePass, ReasonNone, "", 0},
 		{"missing env_file", compose(webService + both + "    env_file: app.env\n"), "{}", StatePass, ReasonNone, "", 0},
 		{"missing env_file, no limits", compose(webService + "    env_file: app.env\n"), "{}", StateFail, ReasonMissing, "web", 1},
 		{"undefined network", compose(webService + both + "    networks: [front]\n"), "{}", StatePass, ReasonNone, "", 0},
-		{"cannot be modelled", compose(webService + "    ports: 80\n"), "{}", StateUnknown, ReasonBlocked, "compose_syntax: docker-compose.yml:4", -1},
+		{"invalid model", compose(webService + "    ports: 80\n"), "{}", StateUnknown, ReasonBlocked, "compose_syntax: docker-compose.yml:4", -1},
 		{"no compose file", nil, "{}", StateSkip, ReasonNotConfigured, "no compose file", -1},
 	}
 	for _, tt := range tests {
@@ -115,8 +115,8 @@ func TestComposeLimits(t *testing.T) {
 	}
 }
 
-// With an env file that may not be read, a variable may be anything.
-func TestComposeWithoutPermission(t *testing.T) {
+// While an env file may not be read, a variable may have any value.
+func TestComposeModel_WithoutPermission(t *testing.T) {
 	literal := webService + "    mem_limit: 1g\n    cpus: 1\n"
 	for _, tt := range []struct {
 		name, services string
@@ -151,7 +151,7 @@ func TestComposeWithoutPermission(t *testing.T) {
 	}
 }
 
-func TestSomeOf(t *testing.T) {
+func TestSomeOf_LimitsNames(t *testing.T) {
 	names := strings.Fields("a b c d e f g h i j")
 	if got := someOf(names); got != "a, b, c, d, e, f, g, h, i, j" {
 		t.Error(got)
