@@ -12,16 +12,16 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// contacts: who is called when it burns, and who after that?
+// contacts: who is called in an emergency, and who next?
 //
-// The first table with the columns Role, Contact and Escalation counts: of the team's checklist document, else of its runbook, else of its disaster
-// recovery plan; the configuration may hold the table itself instead. What stands in a document is told by its line: of roles only those that the
-// rule wants are told by name.
+// The first table with the columns Role, Contact and Escalation counts: of the team's checklist document, else of its
+// runbook, else of its disaster recovery plan. The configuration may hold the table itself instead. Messages name the
+// lines of a document, and of its roles only those that the rule requires.
 
 func contactsKind() Kind {
 	return Kind{
 		Name:     "contacts",
-		Question: "Has every role a contact and an escalation?",
+		Question: "Does every role have a contact and an escalation?",
 		Example:  "{wanted: [DevOps Lead, On-Call Engineer]}",
 		Layer:    LayerDeclared,
 		Reads:    "the tables of the team's checklist document, runbook and disaster recovery plan; needs to read them",
@@ -31,24 +31,24 @@ func contactsKind() Kind {
 }
 
 type contacts struct {
-	Wanted []string      `yaml:"wanted" doc:"roles that the table must hold beside whichever else it does; case and punctuation do not count"`
-	Roles  []contactRole `yaml:"roles" doc:"the table itself, where it is in no document"`
+	Wanted []string      `yaml:"wanted" doc:"roles that the table must contain, among others; case and punctuation are ignored"`
+	Roles  []contactRole `yaml:"roles" doc:"the table itself, when it is in no document"`
 }
 
 // contactRole is a row of the table.
 type contactRole struct {
-	Role       string `yaml:"role" required:"true" doc:"what the person or team is there for"`
+	Role       string `yaml:"role" required:"true" doc:"what the person or team is responsible for"`
 	Contact    string `yaml:"contact" doc:"how they are reached"`
-	Escalation string `yaml:"escalation" doc:"who or what comes next when they do not answer"`
+	Escalation string `yaml:"escalation" doc:"who or what comes next when they do not respond"`
 
-	name string // of whoever has the role, where the table has a column for it
-	at   string // where it was read, for people
+	name string // of the person with the role, when the table has a column for it
+	at   string // where it was read, for messages
 }
 
 func (c *contacts) Validate() []error {
 	for i, w := range c.Wanted {
 		if plainWord(w) == "" {
-			return []error{fmt.Errorf("wanted[%d]: no role is named", i)}
+			return []error{fmt.Errorf("wanted[%d]: role name is empty", i)}
 		}
 	}
 	return nil
@@ -75,10 +75,10 @@ func (c *contacts) Probe(ctx context.Context, p *Pass) (Result, error) {
 		file := p.Deployment.Rel(place.Path())
 		m, err := readMarkdown(p, place.Path())
 		if errors.Is(err, fs.ErrNotExist) && place.How != deployment.Configured {
-			continue // gone since it was found, or a link to nothing
+			continue // removed since it was found, or a dangling symlink
 		}
 		if err != nil {
-			return notRead(file+", which may hold the contacts, cannot be read", err)
+			return notRead(file+", which may contain the contacts, cannot be read", err)
 		}
 		documents++
 		rows, at, near := contactTable(m, file)
@@ -91,14 +91,18 @@ func (c *contacts) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	switch {
 	case documents == 0:
-		return notFound(p, p.View.Place(deployment.FactChecklist), "checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
+		return notFound(p, p.View.Place(deployment.FactChecklist),
+			"checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
 	case almost != "":
-		return Failed(ReasonMissing, "the table at %s has no column for the escalation: name its columns Role, Contact and Escalation", almost), nil
+		return Failed(ReasonMissing,
+			"the table at %s has no escalation column. Name its columns Role, Contact and Escalation", almost), nil
 	}
-	return Failed(ReasonMissing, "no document holds a table of contacts with the columns Role, Contact and Escalation: write it into the checklist document or the runbook"), nil
+	return Failed(ReasonMissing, "no document contains a table with the columns Role, Contact and Escalation. "+
+		"Add it to the checklist document or the runbook"), nil
 }
 
-// contactTable finds the table of contacts; at is where it stands, "" when there is none, and near where one stands that only lacks the escalation.
+// contactTable finds the table of contacts. at is its position, "" when there is none; near is then the position of
+// a table that only lacks the escalation.
 func contactTable(m *markdown, file string) (rows []contactRole, at, near string) {
 	for _, t := range m.tables {
 		role, contact, escalation := columnOf(t.header, "role", "team", "function"), columnOf(t.header, "contact", "phone", "reach"), columnOf(t.header, "escalat")
@@ -120,7 +124,7 @@ func contactTable(m *markdown, file string) (rows []contactRole, at, near string
 	return nil, "", near
 }
 
-// columnOf is the first column whose heading holds one of the words, the first word before the others; -1 for none.
+// columnOf returns the first column whose heading contains one of the words, earlier words first; -1 for none.
 func columnOf(header []string, words ...string) int {
 	for _, word := range words {
 		for i, h := range header {
@@ -139,7 +143,7 @@ func cellOf(r mdRow, column int) string {
 	return ""
 }
 
-// plainWord is a role in a form that its spellings share.
+// plainWord returns a role in a form that is common to its spellings.
 func plainWord(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -149,10 +153,10 @@ func plainWord(s string) string {
 	}, s)
 }
 
-// judge judges the rows of the table at a place.
+// judge judges the rows of the table at a position.
 func (c *contacts) judge(rows []contactRole, at string) Result {
 	if len(rows) == 0 {
-		return Failed(ReasonEmpty, "the table of contacts at %s has no rows", at)
+		return Failed(ReasonEmpty, "the contact table at %s has no rows", at)
 	}
 	var f Findings
 	for _, r := range rows {
@@ -163,9 +167,9 @@ func (c *contacts) judge(rows []contactRole, at string) Result {
 			}
 		}
 		if isNobody(r.Role) {
-			f.Warn(ReasonMissing, "%s: no role is named", who)
+			f.Warn(ReasonMissing, "%s: no role", who)
 		}
-		if isBlank(r.name) || contactBlank.MatchString(r.name) { // none at all is a team's choice
+		if isBlank(r.name) || contactBlank.MatchString(r.name) { // a missing name is the team's choice
 			f.Fail(ReasonPlaceholder, "%s: the name is a placeholder", who)
 		}
 		judgeContact(&f, who, "contact", r.Contact)
@@ -190,11 +194,11 @@ func judgeContact(f *Findings, who, what, text string) {
 	case isNobody(text):
 		f.Fail(ReasonMissing, "%s: no %s", who, what)
 	case hasPlaceholderDomain(text):
-		f.Warn(ReasonPlaceholder, "%s: the %s is at a domain of examples", who, what)
+		f.Warn(ReasonPlaceholder, "%s: the %s uses an example domain", who, what)
 	}
 }
 
-// isNobody reports whether a cell says that there is nobody: nothing, punctuation alone, or a word for it.
+// isNobody reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
 func isNobody(text string) bool {
 	switch plainWord(text) {
 	case "", "na", "none", "nobody", "unknown", "notassigned", "unassigned", "vacant", "null", "nil":
@@ -203,6 +207,6 @@ func isNobody(text string) bool {
 	return false
 }
 
-// contactBlank is what templates write where a contact goes: as the whole cell a word for it or a number of nothing but zeros or x, and anywhere
-// a mailbox at one's own company.
+// contactBlank matches what templates contain in place of a contact: as the whole cell a word for it or a number of
+// only zeros or x, and anywhere a mailbox at "your company".
 var contactBlank = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)
