@@ -20,13 +20,14 @@ import (
 
 // container_backup: could the newest backup in the backup container be restored?
 //
-// Files of a container are read through the engine. A folder cannot be listed there without its content being sent, so that of a folder of backups the
-// one called latest is looked into first. What was proven of a file is remembered as long as its size and time stay.
+// Files of a container are read through the engine. A folder cannot be listed there without transferring its content,
+// so in a folder of backups the subfolder called latest is checked first. What was proven about a file is remembered
+// until its size or time changes.
 
 func containerBackupKind() Kind {
 	return Kind{
 		Name:     "container_backup",
-		Question: "Is the newest finished backup in the container fresh and whole?",
+		Question: "Is the newest finished backup in the container fresh and complete?",
 		Example:  "{smaller: 0.5}",
 		Layer:    LayerRunning,
 		Reads:    "GET and HEAD on the Docker Engine (deployment.docker), the newest backup to its end; needs the engine's socket or address",
@@ -41,13 +42,14 @@ func containerBackupKind() Kind {
 }
 
 type containerBackup struct {
-	Smaller float64 `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"share of the size of the backup before it under which one is suspiciously small; 0 never is"`
+	Smaller float64 `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
 }
 
 const (
-	// backupFolder is where backup images keep what they make, unless configured.
+	// backupFolder is where backup images store backups by default.
 	backupFolder = "/backups"
-	// backupRests is how long ago a file must have been written to count as finished: nobody can be asked who has it open.
+	// backupRests is how long ago a file must have been written to count as finished: the engine does not report who
+	// has it open.
 	backupRests = 30 * time.Second
 )
 
@@ -68,9 +70,9 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	shown := name + ":" + where
 	switch {
 	case errors.Is(err, errNoFile) && b.Container == "":
-		return Result{}, Skip("deployment.backup.container", "there is no %s", shown)
+		return Result{}, Skip("deployment.backup.container", "%s not found", shown)
 	case errors.Is(err, errNoFile):
-		return Failed(ReasonMissing, "there is no %s", shown), nil
+		return Failed(ReasonMissing, "%s not found", shown), nil
 	case errors.Is(err, errLinks), errors.Is(err, errNoFolder):
 		return Failed(ReasonInvalid, "%s: %v", shown, err), nil
 	case errors.Is(err, backup.ErrUnfinished):
@@ -78,7 +80,8 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	case errors.Is(err, backup.ErrNone):
 		return Failed(ReasonMissing, "no backup in %s", shown), nil
 	case errors.Is(err, path.ErrBadPattern):
-		return Result{}, Needs("deployment.backup.glob", Unknown(ReasonInvalid, errors.New("deployment.backup.glob is no pattern")))
+		return Result{}, Needs("deployment.backup.glob",
+			Unknown(ReasonInvalid, errors.New("deployment.backup.glob is not a valid pattern")))
 	case errors.Is(err, errTooMany):
 		return Result{}, Needs("deployment.backup.path", Unknown(ReasonInvalid, fmt.Errorf("%s: %w", shown, err)))
 	case err != nil:
@@ -86,7 +89,7 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	}
 	database, err := p.View.DatabaseName()
 	if err != nil {
-		database = "" // env_file and compose_syntax say so
+		database = "" // reported by env_file and compose_syntax
 	}
 	is, err := s.choose(found, name, database, b.MaxAge.Std(), func(file archived) (archived, backup.Proof, error) {
 		if file != found.newest { // an archive rounds times to seconds
@@ -103,7 +106,7 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return is.judge(p.Time)
 }
 
-// container is the id and name of the container with the backups.
+// container returns the id and name of the container with the backups.
 func (s *containerBackup) container(ctx context.Context, p *Pass) (id, name string, err error) {
 	wanted := p.Deployment.Backup.Container
 	if wanted != "" {
@@ -116,7 +119,8 @@ func (s *containerBackup) container(ctx context.Context, p *Pass) (id, name stri
 				return c.ID, containerName(c), nil
 			}
 		}
-		return "", "", Needs("deployment.backup.container", Unknownf(ReasonNotConfigured, "there is no container %s", wanted))
+		return "", "", Needs("deployment.backup.container",
+			Unknownf(ReasonNotConfigured, "container %s not found", wanted))
 	}
 	project, err := dockerProjectOf(ctx, p)
 	if err != nil {
@@ -127,14 +131,15 @@ func (s *containerBackup) container(ctx context.Context, p *Pass) (id, name stri
 		if slices.ContainsFunc(c.Mounts, func(m container.MountPoint) bool {
 			return m.Type == mount.TypeBind && path.Clean(m.Destination) == backupFolder
 		}) {
-			return "", "", Skip("deployment.backup.container", "%s of container %s is a folder of the host", backupFolder, c.Name)
+			return "", "", Skip("deployment.backup.container",
+				"%s of container %s is mounted from the host", backupFolder, c.Name)
 		}
 		return c.ID, c.Name, nil
 	}
 	return "", "", Skip("deployment.backup.container", "service %s has no container", p.Deployment.Backup.Service)
 }
 
-// find looks for the newest finished backup; where is the path that was decided by.
+// find finds the newest finished backup; where is the path that decided.
 func (s *containerBackup) find(ctx context.Context, p *Pass, e *engine, id string) (found containerFound, where string, err error) {
 	b := p.Deployment.Backup
 	if where = b.Path; where != "" {
@@ -184,7 +189,8 @@ func (s *containerBackup) find(ctx context.Context, p *Pass, e *engine, id strin
 	return found, where, backup.ErrNone
 }
 
-// containerProofs remembers what reading backups in containers has shown. The zero value is ready; safe for concurrent use.
+// containerProofs remembers the results of reading backups in containers. The zero value is ready; safe for concurrent
+// use.
 type containerProofs struct {
 	mu   sync.Mutex
 	kept map[containerProofKey]backup.Proof
@@ -197,7 +203,8 @@ type containerProofKey struct {
 
 const maxContainerProofs = 64
 
-// prove reads a backup to its end, unless that was done in its present state. A file that changes meanwhile is not judged.
+// prove reads a backup to its end, unless that was done for its present state. A file that changes meanwhile is not
+// judged.
 func (l *containerProofs) prove(ctx context.Context, e *engine, id string, file archived) (backup.Proof, error) {
 	file.Modified = file.Modified.UTC() // so that equal times are equal keys
 	key := containerProofKey{id, file}

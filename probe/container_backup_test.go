@@ -14,10 +14,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// wholeDump is what pg_dump writes of a table with a row.
+// wholeDump is a dump as pg_dump writes it, of a table with one row.
 const wholeDump = "--\n-- PostgreSQL database dump\n--\n\nCOPY public.bids (id) FROM stdin;\n1\n\\.\n\n--\n-- PostgreSQL database dump complete\n--\n\n"
 
-func TestContainerBackupOnDocker(t *testing.T) {
+func TestContainerBackup_OnDocker(t *testing.T) {
 	d := newDocker(t)
 	name := d.project + "-backup"
 	d.run(t, "backup", client.ContainerCreateOptions{Name: name},
@@ -53,26 +53,26 @@ func TestContainerBackupOnDocker(t *testing.T) {
 		{"directory", deployment.Backup{Container: name, Directory: "/deep"}, time.Hour, StatePass, ReasonNone, ":/deep/daily/x.sql"},
 		{"glob", deployment.Backup{Container: name, Directory: "/deep", Glob: "y*"}, time.Hour, StateFail, ReasonMissing, "no backup in"},
 		{"stale", deployment.Backup{}, 27 * time.Hour, StateFail, ReasonStale, "older than 1d2h"},
-		{"of the future", deployment.Backup{}, -time.Hour, StateFail, ReasonInvalid, "ahead of the clock"},
-		{"cut", deployment.Backup{Container: name, Directory: "/cut"}, time.Hour, StateFail, ReasonTruncated, "/cut/a.sql is not whole"},
+		{"from the future", deployment.Backup{}, -time.Hour, StateFail, ReasonInvalid, "ahead of the clock"},
+		{"cut", deployment.Backup{Container: name, Directory: "/cut"}, time.Hour, StateFail, ReasonTruncated, "/cut/a.sql is incomplete"},
 		{"empty", deployment.Backup{Container: name, Path: "/empty/a.sql"}, time.Hour, StateFail, ReasonEmpty, "is empty"},
 		{"none", deployment.Backup{Container: name, Directory: "/none"}, time.Hour, StateFail, ReasonMissing, "no backup in"},
-		{"missing", deployment.Backup{Container: name, Path: "/no/such.sql"}, time.Hour, StateFail, ReasonMissing, "there is no " + name + ":/no/such.sql"},
+		{"missing", deployment.Backup{Container: name, Path: "/no/such.sql"}, time.Hour, StateFail, ReasonMissing, name + ":/no/such.sql not found"},
 		{"unfinished", deployment.Backup{Container: name, Directory: "/unfinished"}, time.Hour, StatePending, ReasonInProgress, "is being written"},
-		{"written a moment ago", deployment.Backup{}, 0, StatePending, ReasonInProgress, "is being written"},
-		{"no such container", deployment.Backup{Container: "nobody-here"}, time.Hour, StateUnknown, ReasonNotConfigured, "there is no container nobody-here"},
+		{"just written", deployment.Backup{}, 0, StatePending, ReasonInProgress, "is being written"},
+		{"no such container", deployment.Backup{Container: "nobody-here"}, time.Hour, StateUnknown, ReasonNotConfigured, "container nobody-here not found"},
 		{"on the host", deployment.Backup{Path: "/backups/latest.sql"}, time.Hour, StateSkip, ReasonNotConfigured, "on this host"},
 		{"no such service", deployment.Backup{Service: "nosuch"}, time.Hour, StateSkip, ReasonNotConfigured, "has no container"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r := look(t, pass(tt.b, tt.later), "container_backup", "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
-			if _, ok := measured(r, BackupLastSuccess, "container"); ok != (tt.state == StatePass || strings.Contains("stale of the future", tt.name)) {
+			if _, ok := measured(r, BackupLastSuccess, "container"); ok != (tt.state == StatePass || strings.Contains("stale from the future", tt.name)) {
 				t.Errorf("last success measured: %v", ok)
 			}
 		})
 	}
-	// Kept for the end: the file of a stopped container still stats, and is a backup; but nothing makes another.
+	// At the end: the backup in a stopped container can still be read and counts; but nothing makes another one.
 	defer func() {
 		if _, err := d.Client.ContainerStop(t.Context(), name, client.ContainerStopOptions{Timeout: new(int)}); err != nil {
 			t.Fatal(err)
@@ -100,12 +100,12 @@ func TestContainerBackupOnDocker(t *testing.T) {
 		}
 		file := archived{Path: "/backups/daily/daily_1.sql", Size: 1, Modified: time.Now()}
 		if _, err := e.proofs.prove(t.Context(), e, name, file); reasonOf(err) != ReasonInProgress {
-			t.Errorf("of a file that changed: %v", err)
+			t.Errorf("proof of a file that changed: %v", err)
 		}
 	})
 }
 
-func TestNewestArchived(t *testing.T) {
+func TestNewestArchived_Choice(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	file := func(name string, size int64, ago time.Duration) archived {
 		return archived{name, size, now.Add(-ago), false}
@@ -116,20 +116,20 @@ func TestNewestArchived(t *testing.T) {
 		newest, before string
 		err            error
 	}{
-		"none":                {nil, "", "", "", backup.ErrNone},
-		"logs alone":          {[]archived{file("/b/a.log", 1, time.Hour)}, "", "", "", backup.ErrNone},
-		"newest":              {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
-		"a copy is not one":   {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 5, time.Hour)}, "", "/b/2.sql", "", nil},
-		"listed twice":        {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/1.sql", 5, time.Hour)}, "", "/b/1.sql", "", nil},
-		"one being written":   {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, 29*time.Second)}, "", "/b/1.sql", "", nil},
-		"just at rest":        {[]archived{file("/b/2.sql", 6, 30*time.Second)}, "", "/b/2.sql", "", nil},
-		"only one written":    {[]archived{file("/b/2.sql", 6, time.Second)}, "", "", "", backup.ErrUnfinished},
-		"by its name":         {[]archived{file("/b/2.sql.tmp", 6, time.Hour)}, "", "", "", backup.ErrUnfinished},
-		"manifest":            {[]archived{file("/b/2.sql", 6, time.Hour), file("/b/2.sql.sha256", 6, time.Minute)}, "", "/b/2.sql", "", nil},
-		"pattern":             {[]archived{file("/b/db.bin", 6, time.Hour), file("/b/2.sql", 6, time.Minute)}, "db.*", "/b/db.bin", "", nil},
-		"far ahead of us":     {[]archived{file("/b/2.sql", 6, -time.Hour)}, "", "/b/2.sql", "", nil},
-		"a little ahead":      {[]archived{file("/b/2.sql", 6, -time.Minute)}, "", "", "", backup.ErrUnfinished},
-		"same time, by names": {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
+		"none":                   {nil, "", "", "", backup.ErrNone},
+		"logs alone":             {[]archived{file("/b/a.log", 1, time.Hour)}, "", "", "", backup.ErrNone},
+		"newest":                 {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
+		"a copy does not count":  {[]archived{file("/b/1.sql", 5, 2*time.Hour), file("/b/2.sql", 5, time.Hour)}, "", "/b/2.sql", "", nil},
+		"listed twice":           {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/1.sql", 5, time.Hour)}, "", "/b/1.sql", "", nil},
+		"one being written":      {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, 29*time.Second)}, "", "/b/1.sql", "", nil},
+		"just finished":          {[]archived{file("/b/2.sql", 6, 30*time.Second)}, "", "/b/2.sql", "", nil},
+		"only one being written": {[]archived{file("/b/2.sql", 6, time.Second)}, "", "", "", backup.ErrUnfinished},
+		"unfinished by name":     {[]archived{file("/b/2.sql.tmp", 6, time.Hour)}, "", "", "", backup.ErrUnfinished},
+		"manifest":               {[]archived{file("/b/2.sql", 6, time.Hour), file("/b/2.sql.sha256", 6, time.Minute)}, "", "/b/2.sql", "", nil},
+		"pattern":                {[]archived{file("/b/db.bin", 6, time.Hour), file("/b/2.sql", 6, time.Minute)}, "db.*", "/b/db.bin", "", nil},
+		"far in the future":      {[]archived{file("/b/2.sql", 6, -time.Hour)}, "", "/b/2.sql", "", nil},
+		"slightly in the future": {[]archived{file("/b/2.sql", 6, -time.Minute)}, "", "", "", backup.ErrUnfinished},
+		"same time, by names":    {[]archived{file("/b/1.sql", 5, time.Hour), file("/b/2.sql", 6, time.Hour)}, "", "/b/2.sql", "/b/1.sql", nil},
 	} {
 		found, err := newestArchived(tt.all, tt.glob, now)
 		if !errors.Is(err, tt.err) || found.newest.Path != tt.newest || found.before.Path != tt.before {
@@ -138,7 +138,7 @@ func TestNewestArchived(t *testing.T) {
 	}
 }
 
-func TestContainerBackupOfAnother(t *testing.T) {
+func TestContainerBackup_OtherDatabases(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	file := func(name string, ago time.Duration) archived { return archived{name, 100, now.Add(-ago), false} }
 	own := backup.Proof{Whole: true, Format: backup.Custom, Database: "catalyst"}
@@ -152,12 +152,12 @@ func TestContainerBackupOfAnother(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"the roles are newer":           {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StatePass, "", "c:/b/g-1.sql, which is newer, holds roles"},
-		"the roles hide a stale one":    {[]archived{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StateFail, ReasonStale, "c:/b/c-1.dump is 2d2h old"},
-		"another hides one that is cut": {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, StateFail, ReasonTruncated, "c:/b/c-1.dump is not whole"},
-		"another alone":                 {[]archived{file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/o-1.dump": other}, StateFail, ReasonMismatch, "another database"},
-		"a cut one is not passed over":  {[]archived{file("/b/c-1.dump", time.Hour), file("/b/m.dump", 2*time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/m.dump": own}, StateFail, ReasonTruncated, "c-1.dump"},
-		"its own series is compared":    {[]archived{file("/b/c-2.dump", time.Hour), {"/b/x-1.dump", 900, now.Add(-2 * time.Hour), false}, {"/b/c-1.dump", 120, now.Add(-25 * time.Hour), false}}, map[string]backup.Proof{"/b/c-2.dump": own}, StatePass, "", "c-2.dump"},
+		"the roles are newer":            {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StatePass, "", "c:/b/g-1.sql, which is newer, holds roles"},
+		"the roles hide a stale one":     {[]archived{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StateFail, ReasonStale, "c:/b/c-1.dump is 2d2h old"},
+		"another hides a truncated one":  {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, StateFail, ReasonTruncated, "c:/b/c-1.dump is incomplete"},
+		"another alone":                  {[]archived{file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/o-1.dump": other}, StateFail, ReasonMismatch, "another database"},
+		"a truncated one is not skipped": {[]archived{file("/b/c-1.dump", time.Hour), file("/b/m.dump", 2*time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/m.dump": own}, StateFail, ReasonTruncated, "c-1.dump"},
+		"its own series is compared":     {[]archived{file("/b/c-2.dump", time.Hour), {"/b/x-1.dump", 900, now.Add(-2 * time.Hour), false}, {"/b/c-1.dump", 120, now.Add(-25 * time.Hour), false}}, map[string]backup.Proof{"/b/c-2.dump": own}, StatePass, "", "c-2.dump"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := newestArchived(tt.listed, "", now)
@@ -177,7 +177,7 @@ func TestContainerBackupOfAnother(t *testing.T) {
 	}
 }
 
-func TestContainerBackupJudge(t *testing.T) {
+func TestContainerBackup_Verdicts(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := &containerBackup{Smaller: 0.5}
 	const day = 26 * time.Hour
@@ -189,17 +189,17 @@ func TestContainerBackupJudge(t *testing.T) {
 		state        State
 		reason       Reason
 	}{
-		"whole":          {100, 0, time.Hour, whole, StatePass, ReasonNone},
-		"exactly fresh":  {100, 0, day, whole, StatePass, ReasonNone},
-		"just stale":     {100, 0, day + time.Second, whole, StateFail, ReasonStale},
-		"half":           {50, 100, time.Hour, whole, StatePass, ReasonNone},
-		"less than half": {49, 100, time.Hour, whole, StateWarn, ReasonThreshold},
-		"no rows":        {100, 0, time.Hour, backup.Proof{Whole: true, NoData: true}, StateWarn, ReasonEmpty},
-		"damaged":        {100, 0, time.Hour, backup.Proof{Reason: backup.Invalid}, StateFail, ReasonInvalid},
-		"encrypted":      {100, 0, time.Hour, backup.Proof{Reason: backup.Opaque}, StateUnknown, ReasonNotConfigured},
-		"stale, too":     {100, 0, 2 * day, backup.Proof{Reason: backup.Opaque}, StateFail, ReasonStale},
-		"a bit ahead":    {100, 0, -5 * time.Minute, whole, StatePass, ReasonNone},
-		"far ahead":      {100, 0, -6 * time.Minute, whole, StateFail, ReasonInvalid},
+		"complete":            {100, 0, time.Hour, whole, StatePass, ReasonNone},
+		"exactly fresh":       {100, 0, day, whole, StatePass, ReasonNone},
+		"just stale":          {100, 0, day + time.Second, whole, StateFail, ReasonStale},
+		"half":                {50, 100, time.Hour, whole, StatePass, ReasonNone},
+		"less than half":      {49, 100, time.Hour, whole, StateWarn, ReasonThreshold},
+		"no rows":             {100, 0, time.Hour, backup.Proof{Whole: true, NoData: true}, StateWarn, ReasonEmpty},
+		"damaged":             {100, 0, time.Hour, backup.Proof{Reason: backup.Invalid}, StateFail, ReasonInvalid},
+		"encrypted":           {100, 0, time.Hour, backup.Proof{Reason: backup.Opaque}, StateUnknown, ReasonNotConfigured},
+		"encrypted and stale": {100, 0, 2 * day, backup.Proof{Reason: backup.Opaque}, StateFail, ReasonStale},
+		"clock skew":          {100, 0, -5 * time.Minute, whole, StatePass, ReasonNone},
+		"in the future":       {100, 0, -6 * time.Minute, whole, StateFail, ReasonInvalid},
 	} {
 		found := containerFound{newest: archived{Path: path.Join("/b", "2.sql"), Size: tt.size, Modified: now.Add(-tt.age)}}
 		if tt.before > 0 {

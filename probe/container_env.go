@@ -12,11 +12,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// container_env_flag, container_env_word: was the service started with what its files say now?
+// container_env_flag, container_env_word: was the service started with what its files now say?
 //
-// A container keeps the environment it was started with, whatever is written into the files afterwards. So the running value is judged by the rules of
-// the declared one, and held against it: a bad one that the files no longer say is drift and fails, a good one that they no longer say warns, since
-// the next start changes it. While a release is planned both warn: the deployment itself cures it.
+// A container keeps the environment that it was started with, whatever is written to the files later. So the running
+// value is judged by the rules for the declared one and compared with it. A bad value that the files no longer set is
+// drift and fails; a good one is a warning, since the next start changes it. While a release is planned both are
+// warnings: the deployment itself fixes them.
 
 const readsContainerEnv = "GET on the Docker Engine (deployment.docker), the env file and the compose file; needs the engine's socket or address"
 
@@ -35,7 +36,7 @@ func containerEnvFlagKind() Kind {
 func containerEnvWordKind() Kind {
 	return Kind{
 		Name:     "container_env_word",
-		Question: "Was the running service started with a good word in the variable, as its files say?",
+		Question: "Was the running service started with a good value of the variable, as its files say?",
 		Example:  "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
 		Layer:    LayerRunning,
 		Reads:    readsContainerEnv,
@@ -83,26 +84,27 @@ func startedWith(ctx context.Context, p *Pass, f *Findings, judge func(deploymen
 	known := err == nil
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist):
-		return Unknown(ReasonBlocked, fmt.Errorf("%s cannot be looked up: %w", keys[0], err))
+		return Unknown(ReasonBlocked, fmt.Errorf("%s cannot be determined: %w", keys[0], err))
 	case declared.Ref.Kind == deployment.RefManager, declared.Ref.Kind == deployment.RefContainer:
 		return elsewhere(declared) // the container's environment holds the reference, not the value
 	case declared.Ref.Kind != "":
 		known = false
 	case declared.Set && declared.Origin.Service != "" && declared.Origin.Via != deployment.ViaEnvironment && declared.Origin.Via != deployment.ViaServiceFile:
-		return Skip("deployment.service", "service %s gets %s otherwise than in its environment (%s)", declared.Origin.Service, declared.Key, declared.Origin.Via)
+		return Skip("deployment.service", "service %s does not get %s through its environment (%s)",
+			declared.Origin.Service, declared.Key, declared.Origin.Via)
 	}
 	service := declared.Origin.Service
 	if service == "" {
 		app, err := p.View.AppService()
 		if err != nil {
-			return Unknown(ReasonBlocked, fmt.Errorf("the application's service is not known: %w", err))
+			return Unknown(ReasonBlocked, fmt.Errorf("the application's service is unknown: %w", err))
 		}
 		if service = app.Name; service == "" {
 			service = p.Deployment.Service
 		}
 	}
 	if service == "" {
-		return Skip("deployment.service", "the application's service is not known")
+		return Skip("deployment.service", "the application's service is unknown")
 	}
 	project, err := dockerProjectOf(ctx, p)
 	if err != nil {
@@ -116,7 +118,7 @@ func startedWith(ctx context.Context, p *Pass, f *Findings, judge func(deploymen
 		value := runningValue(c, keys)
 		agrees := !known || declared.Text.Equal(value.Text)
 		if !agrees && !declared.Set && value.Set {
-			// What no file sets may be the image's own.
+			// A variable that no file sets may come from the image.
 			image, err := dockerImageOf(ctx, p, c.Image)
 			if err != nil {
 				return err
@@ -129,7 +131,7 @@ func startedWith(ctx context.Context, p *Pass, f *Findings, judge func(deploymen
 	return nil
 }
 
-// runningValue is the first of keys that a container was started with, an empty one only where no other is set.
+// runningValue returns the first of the keys that a container was started with; an empty one only when no other is set.
 func runningValue(c *dockerContainer, keys []string) deployment.Value {
 	value := deployment.Value{Key: keys[0], Origin: deployment.Origin{File: "container " + c.Name, Service: c.Service}}
 	for _, key := range keys {
@@ -143,7 +145,7 @@ func runningValue(c *dockerContainer, keys []string) deployment.Value {
 	return value
 }
 
-// drifted turns the verdict on a running value into one that knows whether the files say the same.
+// drifted adds to the verdict on a running value whether the files say the same.
 func drifted(r Result, c *dockerContainer, declared deployment.Value, agrees, planned bool) Result {
 	if r.State != StatePass && !strings.Contains(r.Detail, c.Name) {
 		r.Detail = "in container " + c.Name + ": " + r.Detail
@@ -151,11 +153,12 @@ func drifted(r Result, c *dockerContainer, declared deployment.Value, agrees, pl
 	if agrees {
 		return r
 	}
-	now := "no file sets any more"
+	now := "no file sets anymore"
 	if declared.Set {
-		now = fmt.Sprintf("is another at %s now", declared.Origin)
+		now = fmt.Sprintf("differs from the one at %s", declared.Origin)
 	}
-	told := fmt.Sprintf("container %s was started with a %s that %s: docker compose up -d %s", c.Name, declared.Key, now, c.Service)
+	told := fmt.Sprintf("container %s was started with a %s that %s. Run docker compose up -d %s",
+		c.Name, declared.Key, now, c.Service)
 	switch {
 	case r.State == StatePass:
 		return Warned(ReasonDrift, "%s", told)

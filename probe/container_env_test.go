@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-func TestContainerEnvDrifted(t *testing.T) {
+func TestContainerEnv_Drift(t *testing.T) {
 	c := &dockerContainer{Service: "api", Name: "app-api-1"}
 	word := &envWord{Key: []string{"LOG_LEVEL"}, Good: []string{"info", "warn"}, Bad: []string{"debug"}}
 	value := func(text, file string) deployment.Value {
@@ -25,17 +25,17 @@ func TestContainerEnvDrifted(t *testing.T) {
 		reason            Reason
 		detail            string
 	}{
-		"same and good":              {"info", "info", false, StatePass, ReasonNone, ""},
-		"same and bad":               {"debug", "debug", false, StateFail, ReasonWeak, `LOG_LEVEL is "debug" at container app-api-1`},
-		"mended in the file":         {"info", "debug", false, StateFail, ReasonDrift, "is another at .env now: docker compose up -d api"},
-		"mended, a release planned":  {"info", "debug", true, StateWarn, ReasonDrift, "docker compose up -d api"},
-		"spoilt in the file":         {"debug", "info", false, StateWarn, ReasonDrift, "is another at .env now"},
-		"another good one":           {"warn", "info", false, StateWarn, ReasonDrift, ""},
-		"no longer in the file":      {"", "info", false, StateWarn, ReasonDrift, "no file sets any more"},
-		"new in the file":            {"info", "", false, StateWarn, ReasonDrift, "in container app-api-1: LOG_LEVEL is not set"},
-		"nowhere":                    {"", "", false, StateWarn, ReasonMissing, "in container app-api-1: LOG_LEVEL is not set"},
-		"bad and not in the file":    {"", "debug", false, StateFail, ReasonDrift, "no file sets any more"},
-		"another word, same in both": {"loud", "loud", false, StateWarn, ReasonInvalid, "app-api-1"},
+		"same and good":            {"info", "info", false, StatePass, ReasonNone, ""},
+		"same and bad":             {"debug", "debug", false, StateFail, ReasonWeak, `LOG_LEVEL is "debug" at container app-api-1`},
+		"fixed in the file":        {"info", "debug", false, StateFail, ReasonDrift, "differs from the one at .env. Run docker compose up -d api"},
+		"fixed, a release planned": {"info", "debug", true, StateWarn, ReasonDrift, "docker compose up -d api"},
+		"broken in the file":       {"debug", "info", false, StateWarn, ReasonDrift, "differs from the one at .env"},
+		"another good one":         {"warn", "info", false, StateWarn, ReasonDrift, ""},
+		"no longer in the file":    {"", "info", false, StateWarn, ReasonDrift, "no file sets anymore"},
+		"new in the file":          {"info", "", false, StateWarn, ReasonDrift, "in container app-api-1: LOG_LEVEL is not set"},
+		"unset everywhere":         {"", "", false, StateWarn, ReasonMissing, "in container app-api-1: LOG_LEVEL is not set"},
+		"bad and not in the file":  {"", "debug", false, StateFail, ReasonDrift, "no file sets anymore"},
+		"unknown value in both":    {"loud", "loud", false, StateWarn, ReasonInvalid, "app-api-1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := drifted(word.judge(value(tt.running, "container app-api-1")), c, value(tt.declared, ".env"), tt.declared == tt.running, tt.planned)
@@ -45,7 +45,7 @@ func TestContainerEnvDrifted(t *testing.T) {
 	}
 }
 
-func TestContainerEnvOnDocker(t *testing.T) {
+func TestContainerEnv_OnDocker(t *testing.T) {
 	d := newDocker(t, "ENV BUILT_IN=info")
 	marked := parts.Secret()
 	d.run(t, "api", client.ContainerCreateOptions{Config: &container.Config{Env: []string{
@@ -64,21 +64,21 @@ func TestContainerEnvOnDocker(t *testing.T) {
 		detail                string
 	}{
 		{"bad, as declared", "      LOG_LEVEL: debug\n", "container_env_word", word("LOG_LEVEL"), StateFail, ReasonWeak, `"debug" at container`},
-		{"mended in the file", "      LOG_LEVEL: info\n", "container_env_word", word("LOG_LEVEL"), StateFail, ReasonDrift, "docker-compose.yml:5 now: docker compose up -d api"},
+		{"fixed in the file", "      LOG_LEVEL: info\n", "container_env_word", word("LOG_LEVEL"), StateFail, ReasonDrift, "docker-compose.yml:5. Run docker compose up -d api"},
 		{"good", "      MODE: info\n", "container_env_word", word("MODE"), StatePass, ReasonNone, "started with a good MODE"},
 		{"another good one", "      MODE: warn\n", "container_env_word", word("MODE"), StateWarn, ReasonDrift, "docker-compose.yml:5"},
-		{"no longer declared", "      X: y\n", "container_env_word", word("MODE"), StateWarn, ReasonDrift, "no file sets any more"},
+		{"no longer declared", "      X: y\n", "container_env_word", word("MODE"), StateWarn, ReasonDrift, "no file sets anymore"},
 		{"the image's own", "      X: y\n", "container_env_word", word("BUILT_IN"), StatePass, ReasonNone, ""},
 		{"the first of two", "      MODE: info\n", "container_env_word", word("[EMPTY, MODE]"), StatePass, ReasonNone, ""},
-		{"not there", "      LEVEL: info\n", "container_env_word", word("LEVEL"), StateWarn, ReasonDrift, "LEVEL is not set"},
-		{"of the caller's environment", "      MODE:\n", "container_env_word", word("MODE"), StatePass, ReasonNone, ""},
-		{"of a secret manager", "      MODE: vault:secret/mode\n", "container_env_word", word("MODE"), StateSkip, ReasonNotConfigured, "secret manager"},
+		{"unset", "      LEVEL: info\n", "container_env_word", word("LEVEL"), StateWarn, ReasonDrift, "LEVEL is not set"},
+		{"from the caller's environment", "      MODE:\n", "container_env_word", word("MODE"), StatePass, ReasonNone, ""},
+		{"from a secret manager", "      MODE: vault:secret/mode\n", "container_env_word", word("MODE"), StateSkip, ReasonNotConfigured, "secret manager"},
 		{"switch on", "      PBS_ANONYMIZE_IP: 'true'\n", "container_env_flag", "{all: [PBS_ANONYMIZE_IP]}", StatePass, ReasonNone, "started with PBS_ANONYMIZE_IP on"},
-		{"switch with another word", "      PBS_GEO_ENFORCEMENT: 'true'\n", "container_env_flag", "{all: [PBS_GEO_ENFORCEMENT]}", StateFail, ReasonDrift, "another value"},
-		{"switch that is not there", "      PBS_NEW: 'true'\n", "container_env_flag", "{all: [PBS_NEW]}", StateFail, ReasonDrift, "PBS_NEW is not set"},
+		{"switch with another value", "      PBS_GEO_ENFORCEMENT: 'true'\n", "container_env_flag", "{all: [PBS_GEO_ENFORCEMENT]}", StateFail, ReasonDrift, "another value"},
+		{"unset switch", "      PBS_NEW: 'true'\n", "container_env_flag", "{all: [PBS_NEW]}", StateFail, ReasonDrift, "PBS_NEW is not set"},
 		{"overridden", "      PBS_ENFORCE_GDPR: '1'\n      PBS_ENFORCE_CCPA: 'true'\n      PBS_DISABLE_GDPR_ENFORCEMENT: '1'\n", "container_env_flag",
 			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDisabled, "disables it"},
-		{"override taken out of the file", "      PBS_ENFORCE_GDPR: '1'\n      PBS_ENFORCE_CCPA: 'true'\n", "container_env_flag",
+		{"override removed from the file", "      PBS_ENFORCE_GDPR: '1'\n      PBS_ENFORCE_CCPA: 'true'\n", "container_env_flag",
 			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDrift, "disables it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestContainerEnvOnDocker(t *testing.T) {
 		p := pass("      LOG_LEVEL: info\n", deployment.Settings{Docker: deployment.Docker{Project: "no-such-project"}})
 		expect(t, look(t, p, "container_env_word", word("LOG_LEVEL")), StateSkip, ReasonNotConfigured, "no running container of service api")
 	})
-	t.Run("an image that is gone", func(t *testing.T) {
+	t.Run("a removed image", func(t *testing.T) {
 		_, err := dockerImageOf(t.Context(), pass("      X: y\n", deployment.Settings{}), "sha256:"+sixtyFour)
 		if reasonOf(err) != ReasonMissing {
 			t.Errorf("%v", err)
@@ -99,7 +99,7 @@ func TestContainerEnvOnDocker(t *testing.T) {
 	})
 }
 
-func TestDockerImage(t *testing.T) {
+func TestDockerImage_Fields(t *testing.T) {
 	d := newDocker(t, "LABEL org.opencontainers.image.revision=abc123", "ENV A=1")
 	i, err := dockerImageOf(t.Context(), d.pass(t, nil, deployment.Settings{}), d.image)
 	if err != nil {
@@ -112,7 +112,7 @@ func TestDockerImage(t *testing.T) {
 		t.Errorf("env %q", i.Env)
 	}
 	if (dockerImage{}).commit() != "" {
-		t.Error("a commit of nothing")
+		t.Error("an empty image has a commit")
 	}
 	for _, tt := range []struct {
 		env  []string

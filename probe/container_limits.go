@@ -8,10 +8,10 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// container_limits: were the running containers given the limits that the compose file speaks of?
+// container_limits: do the running containers have memory and CPU limits?
 //
-// Compose ignores deploy.resources in some of its versions, and a container that was started before the file was changed has what it was started
-// with.
+// Some versions of Compose ignore deploy.resources, and a container that was started before the file changed keeps the
+// limits that it was started with.
 
 func containerLimitsKind() Kind {
 	return Kind{
@@ -28,7 +28,7 @@ func containerLimitsKind() Kind {
 }
 
 type containerLimits struct {
-	Except []string `yaml:"except" doc:"services that need no limits, one-off jobs for example"`
+	Except []string `yaml:"except" doc:"services that need no limits, such as one-off jobs"`
 }
 
 func (s *containerLimits) Probe(ctx context.Context, p *Pass) (Result, error) {
@@ -77,7 +77,7 @@ func (s *containerLimits) judge(project *dockerProject) (Result, error) {
 	return f.Result("%s running, all with memory and CPU limits", count(asked, "container")), nil
 }
 
-// containerLimitsOf tells which limits a container has; a CPU quota below zero is none.
+// containerLimitsOf reports which limits a container has. A CPU quota below zero is none.
 func containerLimitsOf(h *container.HostConfig) (memory, cpu bool) {
 	return h.Memory > 0, h.NanoCPUs > 0 || h.CPUQuota > 0
 }

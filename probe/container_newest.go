@@ -10,15 +10,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/backup"
 )
 
-// Which of the backups in a container is judged: the newest finished one of the deployment's database, as backup_file chooses on the host.
+// Which backup in a container is judged: the newest finished one of the deployment's database, chosen as backup_file
+// does on the host.
 
-// containerFound are the newest finished backup and the one before it, whose Path is "" when there is none.
+// containerFound holds the newest finished backup and the previous one, whose Path is "" when there is none.
 type containerFound struct {
 	newest, before archived
 	others         []containerFound // of other series, as backup.Set has them
 }
 
-// newestArchived chooses the newest finished backup and the one before it. The error is backup.ErrNone, or ErrUnfinished when one is on its way.
+// newestArchived chooses the newest finished backup and the previous one. The error is backup.ErrNone, or ErrUnfinished
+// when one is being written.
 func newestArchived(listed []archived, glob string, now time.Time) (containerFound, error) {
 	var finished []archived
 	none := backup.ErrNone
@@ -29,7 +31,8 @@ func newestArchived(listed []archived, glob string, now time.Time) (containerFou
 		}
 		age := now.Sub(a.Modified)
 		switch {
-		case !like && done, slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // a link to it was listed
+		case !like && done,
+			slices.ContainsFunc(finished, func(f archived) bool { return f.Path == a.Path }): // listed again through a link
 		case !done, like && age < backupRests && age >= -clockSkew:
 			none = backup.ErrUnfinished
 		default:
@@ -46,14 +49,14 @@ func newestArchived(listed []archived, glob string, now time.Time) (containerFou
 		return strings.Compare(b.Path, a.Path)
 	})
 	var all []containerFound
-	series := map[string]int{} // to its place in all
+	series := map[string]int{} // index into all
 	for _, f := range finished {
 		i, known := series[backup.SeriesOf(f.Path)]
 		switch {
 		case !known && len(all) <= maxContainerSeries:
 			series[backup.SeriesOf(f.Path)] = len(all)
 			all = append(all, containerFound{newest: f})
-		case known && all[i].before.Path == "" && f.Size != all[i].newest.Size: // one of the same size may be a copy under another name
+		case known && all[i].before.Path == "" && f.Size != all[i].newest.Size: // an equal size may be a copy
 			all[i].before = f
 		}
 	}
@@ -67,19 +70,20 @@ func newestArchived(listed []archived, glob string, now time.Time) (containerFou
 	return found, nil
 }
 
-// maxContainerSeries bounds the series that are looked at beside the newest: each is read to its end.
+// maxContainerSeries bounds the additional series that are checked: each is read to its end.
 const maxContainerSeries = 4
 
-// found is what there is to judge of a backup.
+// found returns what is needed to judge a backup.
 func (s *containerBackup) found(found containerFound, container string, proof backup.Proof, fresh time.Duration) newestBackup {
 	return newestBackup{
 		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
-		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // nobody has read it
-		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill, since its content is encrypted or of a format that is not read",
+		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // it was not read
+		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill: the backup is encrypted or in an unsupported format",
 	}
 }
 
-// choose takes the newest backup, or the newest of another series where that one is not of the deployment's database, as backup_file does.
+// choose returns the newest backup, or the newest of another series when that one is not of the deployment's database,
+// as backup_file does.
 func (s *containerBackup) choose(found containerFound, container, database string, fresh time.Duration, prove func(archived) (archived, backup.Proof, error)) (newestBackup, error) {
 	var first newestBackup
 	for i, in := range append([]containerFound{found}, found.others...) {

@@ -12,11 +12,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
-// container_ports: does Docker publish only the ports that the world may reach?
+// container_ports: does Docker publish only ports that may be public?
 //
-// It asks of every container on the engine, since a database that somebody started by hand beside the project is as open as one of the project's. What
-// Docker publishes goes round ufw, so that it counts whatever ufw says. What a container on the host's network listens on is not published and is the
-// host's firewall's matter.
+// Every container on the engine is checked, since a database that was started by hand outside the project is just as
+// open. Published ports bypass ufw, so they count whatever ufw says. Ports of a container on the host's network are not
+// published: the host's firewall decides about them.
 
 func containerPortsKind() Kind {
 	return Kind{
@@ -65,7 +65,7 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (Resu
 		var world, private opened
 		for _, port := range c.Ports {
 			if port.PublicPort == 0 {
-				continue // told, but not published
+				continue // listed, but not published
 			}
 			one := opened{tcp: portsOf(int(port.PublicPort))}
 			if port.Type == "udp" {
@@ -73,7 +73,7 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (Resu
 			}
 			one = s.beyond(one, alsoAllowed)
 			at := deployment.PublishedPort{}
-			if port.IP.IsValid() && !port.IP.Unmap().IsUnspecified() { // neither: all interfaces
+			if port.IP.IsValid() && !port.IP.Unmap().IsUnspecified() { // otherwise all interfaces
 				at.HostIP = port.IP.String()
 			}
 			switch reachOf(at) {
@@ -86,10 +86,12 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (Resu
 		name := containerName(c)
 		world.tell(&f, "%v of container %s is published to the world", name)
 		if private = private.without(world); !private.empty() {
-			f.Warn(ReasonExposed, "%v of container %s is published on a private address: where a cloud translates a public address to it, the world gets in", private, name)
+			f.Warn(ReasonExposed,
+				"%v of container %s is published on a private address: it is public if a cloud maps a public address to it",
+				private, name)
 		}
 		exposed = exposed.with(world.numbers())
 	}
 	f.Measure(ExposedPorts.Of(float64(exposed.count())))
-	return f.Result("%s, publishing no port to the world but the allowed ones", count(len(all), "running container")), nil
+	return f.Result("%s, publishing only allowed ports to the world", count(len(all), "running container")), nil
 }

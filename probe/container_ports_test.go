@@ -13,9 +13,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-func TestContainerPortsJudge(t *testing.T) {
+func TestContainerPorts_Verdicts(t *testing.T) {
 	port := func(ip string, public uint16, protocol string) container.PortSummary {
-		a, _ := netip.ParseAddr(ip) // "": the zero address, as older engines' answers become
+		a, _ := netip.ParseAddr(ip) // "" gives the zero address, as responses of older engines do
 		return container.PortSummary{IP: a, PrivatePort: 5432, PublicPort: public, Type: protocol}
 	}
 	c := func(name string, ports ...container.PortSummary) container.Summary {
@@ -32,7 +32,7 @@ func TestContainerPortsJudge(t *testing.T) {
 	}{
 		"nothing runs":        {[]container.Summary{stopped}, StateSkip, ReasonNotConfigured, "no container runs", -1},
 		"none published":      {[]container.Summary{c("db"), stopped}, StatePass, ReasonNone, "1 running container", 0},
-		"exposed, no more":    {[]container.Summary{c("db", container.PortSummary{PrivatePort: 5432, Type: "tcp"})}, StatePass, ReasonNone, "", 0},
+		"only exposed":        {[]container.Summary{c("db", container.PortSummary{PrivatePort: 5432, Type: "tcp"})}, StatePass, ReasonNone, "", 0},
 		"allowed":             {[]container.Summary{c("web", port("0.0.0.0", 443, "tcp"), port("::", 443, "tcp"), port("0.0.0.0", 443, "udp"))}, StatePass, ReasonNone, "", 0},
 		"loopback":            {[]container.Summary{c("db", port("127.0.0.1", 5432, "tcp"), port("::1", 5432, "tcp"), port("127.0.0.53", 5433, "tcp"))}, StatePass, ReasonNone, "", 0},
 		"v4":                  {[]container.Summary{c("db", port("0.0.0.0", 5432, "tcp"))}, StateFail, ReasonExposed, "5432/tcp of container db is published to the world", 1},
@@ -68,8 +68,8 @@ func TestContainerPortsJudge(t *testing.T) {
 	}
 }
 
-// A container that is not of the project counts like one that is.
-func TestContainerPortsOnDocker(t *testing.T) {
+// A container outside the project counts like one of the project.
+func TestContainerPorts_OnDocker(t *testing.T) {
 	d := newDockerOn(t, parts.PrivateDocker(t)) // one that runs nothing else
 	published := func(ip string) (client.ContainerCreateOptions, network.Port) {
 		port := network.MustParsePort("5432/tcp")
@@ -93,7 +93,7 @@ func TestContainerPortsOnDocker(t *testing.T) {
 		}
 		bindings := c.Container.NetworkSettings.Ports[port]
 		if len(bindings) == 0 {
-			t.Fatalf("%s: nothing is published", ip)
+			t.Fatalf("%s: no port is published", ip)
 		}
 		expect(t, look(t, again(p), "container_ports", "{}"), StateFail, ReasonExposed, bindings[0].HostPort+"/tcp of container "+o.Name+" is published to the world")
 	}

@@ -5,36 +5,36 @@ import (
 	"time"
 )
 
-// How often Docker has started containers again. It keeps one number for a container's whole life (and forgets it when somebody starts the container by
-// hand), so what belongs to the last day is what the number rose by while we looked.
+// How often Docker has restarted containers. The engine keeps one count for a container's whole life (and resets it
+// when somebody starts the container by hand), so the restarts of the last day are the increases seen between runs.
 
-// maxRises bounds what is kept of one container; a crash loop rises faster than is of interest.
+// maxRises bounds the increases kept for one container; a crash loop causes more than are of interest.
 const maxRises = 256
 
-// restartLedger remembers restart counts between looks. The zero value is ready; safe for concurrent use.
+// restartLedger remembers restart counts between runs. The zero value is ready; safe for concurrent use.
 type restartLedger struct {
 	mu   sync.Mutex
 	seen map[string]*restartRecord // by container id
 }
 
 type restartRecord struct {
-	first, last time.Time // looks
-	count       int       // at the last look
+	first, last time.Time // runs
+	count       int       // at the last run
 	rises       []restartRise
 }
 
 type restartRise struct {
-	at time.Time // of the look that saw it
+	at time.Time // of the run that saw it
 	by int
 }
 
 // restartHistory is what was seen of one container within a window.
 type restartHistory struct {
-	since time.Time // first look at it
+	since time.Time // first run that saw it
 	rose  int       // restarts seen within the window
 }
 
-// note remembers a container's restart count, and forgets what is older than anybody asks for.
+// note records a container's restart count, and forgets containers not seen within the longest window.
 func (l *restartLedger) note(id string, count int, now time.Time, window time.Duration) restartHistory {
 	const longest = 720 * time.Hour // the longest window a spec may have
 	l.mu.Lock()
@@ -54,11 +54,11 @@ func (l *restartLedger) note(id string, count int, now time.Time, window time.Du
 	}
 	switch by := count - r.count; {
 	case by < 0:
-		r.rises = nil // started by hand: what was before is over
+		r.rises = nil // started by hand: earlier restarts no longer count
 	case by > 0:
 		r.rises = append(r.rises, restartRise{now, by})
 		if len(r.rises) > maxRises {
-			// The two oldest become one, at the later time: nothing is lost of the sum.
+			// The two oldest are merged at the later time, so the sum is kept.
 			r.rises[1].by += r.rises[0].by
 			r.rises = r.rises[1:]
 		}
@@ -73,8 +73,8 @@ func (l *restartLedger) note(id string, count int, now time.Time, window time.Du
 	return h
 }
 
-// recentRestarts is how often Docker started a running container again within the window: as seen, or, where it was not watched for that long,
-// estimated from its count and age. A last start before the window means none.
+// recentRestarts returns how often Docker restarted a running container within the window: as seen, or, when it was not
+// watched for that long, estimated from its count and age. A last start before the window means none.
 func recentRestarts(c *dockerContainer, h restartHistory, now time.Time, window time.Duration) int {
 	started, err := time.Parse(time.RFC3339Nano, c.State.StartedAt)
 	if c.RestartCount <= 0 || err == nil && now.Sub(started) >= window {
@@ -89,5 +89,5 @@ func recentRestarts(c *dockerContainer, h restartHistory, now time.Time, window 
 		return c.RestartCount
 	}
 	estimate := int(float64(c.RestartCount)*float64(window)/float64(age) + 0.5)
-	return max(h.rose, estimate, 1) // the start within the window may have been by hand; Docker does not tell
+	return max(h.rose, estimate, 1) // the last start may have been by hand; Docker does not report that
 }

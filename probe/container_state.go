@@ -15,14 +15,14 @@ import (
 
 // container_state: do a service's containers run, and keep running?
 //
-// Docker calls a container running while it waits to be started again, so restarting is looked at first. A container that dies now and then looks
-// well whenever one looks: how often Docker started it again is remembered between looks, and before much is remembered it is estimated from the
-// container's age.
+// Docker reports a container as running while it waits to be restarted, so restarting is checked first. A container
+// that dies now and then is running at most checks: its restarts are remembered between runs, and estimated from its
+// age until enough is remembered.
 
 func containerStateKind() Kind {
 	return Kind{
 		Name:     "container_state",
-		Question: "Do the service's containers run, healthy and without being restarted?",
+		Question: "Are the service's containers running and healthy, without restarts?",
 		Example:  "{service: backup}",
 		Layer:    LayerRunning,
 		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
@@ -35,19 +35,19 @@ func containerStateKind() Kind {
 }
 
 type containerState struct {
-	Service  string          `yaml:"service" doc:"compose service; deployment.backup.service when not set"`
-	All      bool            `yaml:"all" default:"false" doc:"every active service of the compose file instead"`
-	Except   []string        `yaml:"except" doc:"services that are not asked with all: one-off jobs, for example"`
-	Restarts int             `yaml:"restarts" default:"1" min:"0" doc:"restarts by Docker within the window that only warn; more fail"`
-	Window   schema.Duration `yaml:"window" default:"24h" min:"1m" max:"720h" doc:"how far back restarts count"`
+	Service  string          `yaml:"service" doc:"compose service; deployment.backup.service when unset"`
+	All      bool            `yaml:"all" default:"false" doc:"check every active service of the compose file instead"`
+	Except   []string        `yaml:"except" doc:"services that all does not check, such as one-off jobs"`
+	Restarts int             `yaml:"restarts" default:"1" min:"0" doc:"restarts by Docker within the window that are only a warning; more fail"`
+	Window   schema.Duration `yaml:"window" default:"24h" min:"1m" max:"720h" doc:"period within which restarts count"`
 }
 
 func (s *containerState) Validate() []error {
 	switch {
 	case s.All && s.Service != "":
-		return []error{errors.New("service and all are both set: keep one")}
+		return []error{errors.New("service and all are both set: remove one")}
 	case len(s.Except) > 0 && !s.All:
-		return []error{errors.New("except goes with all")}
+		return []error{errors.New("except requires all")}
 	}
 	return nil
 }
@@ -56,7 +56,7 @@ func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
 	services := []string{s.Service}
 	if s.Service == "" && !s.All {
 		if p.Deployment.Backup.Timer != "" {
-			return Result{}, Skip("deployment.backup.timer", "a systemd timer makes the backups, no container")
+			return Result{}, Skip("deployment.backup.timer", "a systemd timer makes the backups, not a container")
 		}
 		services[0] = p.Deployment.Backup.Service
 	}
@@ -75,7 +75,8 @@ func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
 		}
 		services = slices.DeleteFunc(slices.Clone(c.Services()), func(name string) bool { return slices.Contains(s.Except, name) })
 		if len(services) == 0 {
-			return Result{}, Needs("deployment.profiles", Unknownf(ReasonNotConfigured, "no service to look for: none is active, or all are excepted"))
+			return Result{}, Needs("deployment.profiles",
+				Unknownf(ReasonNotConfigured, "no service to check: none is active, or all are excepted"))
 		}
 	}
 	var f Findings
@@ -95,18 +96,18 @@ func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
 	return f.Result("%s of %s running", count(seen, "container"), someOf(services)), nil
 }
 
-// hint says what may be wrong where a service has no container.
+// hint suggests why a service has no container.
 func (s *containerState) hint(p *Pass, project *dockerProject, service string) string {
 	c, err := p.View.Compose()
 	switch {
 	case len(project.Containers) == 0:
-		return ": the Docker Engine has none of that project (deployment.docker.project names another)"
+		return ": the Docker Engine has none of that project. Set deployment.docker.project to its name"
 	case err == nil && !slices.Contains(c.Services(), service) && s.Service == "" && !s.All:
-		return ": the compose file has no such service either (deployment.backup.service or deployment.backup.timer names another way)"
+		return ": it is not in the compose file either. Set deployment.backup.service or deployment.backup.timer"
 	case errors.Is(err, deployment.ErrNoCompose), err != nil:
 		return ""
 	}
-	return ": was it started?"
+	return ". Start it with docker compose up -d"
 }
 
 // judge judges one container.
@@ -121,36 +122,39 @@ func (s *containerState) judge(c *dockerContainer, h restartHistory, now time.Ti
 	case st.Paused:
 		return Failed(ReasonUnhealthy, "container %s is paused", c.Name)
 	case st.Status == container.StateCreated:
-		return Failed(ReasonMissing, "container %s was made, but not started", c.Name)
+		return Failed(ReasonMissing, "container %s was created but not started", c.Name)
 	case !st.Running:
-		return Failed(ReasonUnhealthy, "container %s is not running: it ended with exit code %d%s", c.Name, st.ExitCode, killed(st))
+		return Failed(ReasonUnhealthy, "container %s is not running: it exited with exit code %d%s",
+			c.Name, st.ExitCode, killed(st))
 	}
 	if st.OOMKilled {
-		f.Warn(ReasonUnhealthy, "container %s runs, but something in it was killed for want of memory", c.Name)
+		f.Warn(ReasonUnhealthy, "container %s is running, but a process in it was killed: out of memory", c.Name)
 	}
 	if st.Health != nil {
 		switch st.Health.Status {
 		case container.Unhealthy:
-			f.Fail(ReasonUnhealthy, "container %s is unhealthy: its check has failed %d times in a row", c.Name, st.Health.FailingStreak)
+			f.Fail(ReasonUnhealthy, "container %s is unhealthy: its health check failed %d times in a row",
+				c.Name, st.Health.FailingStreak)
 		case container.Starting:
-			f.Add(Pending(ReasonInProgress, "container %s is starting: its check has not passed yet", c.Name))
+			f.Add(Pending(ReasonInProgress, "container %s is starting: its health check has not passed yet", c.Name))
 		case container.Healthy, container.NoHealthcheck, "":
 		default:
-			f.Fail(ReasonUnhealthy, "container %s is in a state of health that is not known", c.Name)
+			f.Fail(ReasonUnhealthy, "container %s has an unknown health status", c.Name)
 		}
 	}
 	switch n := recentRestarts(c, h, now, s.Window.Std()); {
 	case n > s.Restarts:
-		f.Fail(ReasonUnhealthy, "container %s keeps being restarted: about %s in %v%s", c.Name, count(n, "time"), s.Window.Std(), killed(st))
+		f.Fail(ReasonUnhealthy, "container %s keeps restarting: about %s in %v%s",
+			c.Name, count(n, "time"), s.Window.Std(), killed(st))
 	case n > 0:
 		f.Warn(ReasonUnhealthy, "container %s was restarted %s in %v", c.Name, count(n, "time"), s.Window.Std())
 	}
-	return f.Result("container %s runs", c.Name)
+	return f.Result("container %s is running", c.Name)
 }
 
 func killed(st *container.State) string {
 	if st.OOMKilled {
-		return ", killed for want of memory"
+		return ", killed: out of memory"
 	}
 	return ""
 }

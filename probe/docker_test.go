@@ -169,7 +169,7 @@ func TestContainerState_OnDocker(t *testing.T) {
 	}{
 		{"plain", StatePass, ReasonNone, "1 container of plain running"},
 		{"healthy", StatePass, ReasonNone, ""},
-		{"unhealthy", StateFail, ReasonUnhealthy, "is unhealthy: its check has failed"},
+		{"unhealthy", StateFail, ReasonUnhealthy, "is unhealthy: its health check failed"},
 		{"starting", StatePending, ReasonInProgress, "has not passed yet"},
 		{"crashing", StateFail, ReasonUnhealthy, "restart"},
 		{"ended", StateFail, ReasonUnhealthy, "ended with exit code 3"},
