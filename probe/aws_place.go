@@ -80,7 +80,7 @@ func awsPlaceOf(p *Pass) (awsPlace, error) {
 	return awsPlaceIn(p, a)
 }
 
-// lookAWS returns awsValue, which stores the first error in problem.
+// lookAWS returns a function like awsValue that keeps the first error in problem.
 func lookAWS(p *Pass, problem *error) func(setting string, keys ...string) secret.Text {
 	return func(setting string, keys ...string) secret.Text {
 		v, err := awsValue(p, setting, keys...)
