@@ -124,7 +124,7 @@ func (s *containerState) judge(c *dockerContainer, h restartHistory, now time.Ti
 	case st.Status == container.StateCreated:
 		return Failed(ReasonMissing, "container %s was created but not started", c.Name)
 	case !st.Running:
-		return Failed(ReasonUnhealthy, "container %s is not running: it exited with exit code %d%s",
+		return Failed(ReasonUnhealthy, "container %s is not running: it exited with code %d%s",
 			c.Name, st.ExitCode, killed(st))
 	}
 	if st.OOMKilled {

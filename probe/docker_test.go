@@ -172,7 +172,7 @@ func TestContainerState_OnDocker(t *testing.T) {
 		{"unhealthy", StateFail, ReasonUnhealthy, "is unhealthy: its health check failed"},
 		{"starting", StatePending, ReasonInProgress, "has not passed yet"},
 		{"crashing", StateFail, ReasonUnhealthy, "restart"},
-		{"ended", StateFail, ReasonUnhealthy, "ended with exit code 3"},
+		{"ended", StateFail, ReasonUnhealthy, "exited with code 3"},
 		{"paused", StateFail, ReasonUnhealthy, "is paused"},
 		{"oneoff", StateFail, ReasonMissing, "service oneoff has no container in project"},
 		{"nosuch", StateFail, ReasonMissing, "service nosuch has no container"},
