@@ -107,8 +107,8 @@ func TestJudgeRunning(t *testing.T) {
 		detail      string
 	}{
 		"recorded tag":                   {"catalyst:1.1", tagged("catalyst:1.1"), release("1.1", commitOne, "postgres:16", "catalyst:1.1"), nil, StatePass, "", "the recorded image"},
-		"another tag":                    {"catalyst:1.0", tagged("catalyst:1.0"), release("1.1", commitOne, "catalyst:1.1"), nil, StateFail, ReasonDrift, "another image"},
-		"the tag went on":                {"catalyst:1.1", tagged(), release("1.1", commitOne, "catalyst:1.1"), nil, StateFail, ReasonDrift, "another image"},
+		"another tag":                    {"catalyst:1.0", tagged("catalyst:1.0"), release("1.1", commitOne, "catalyst:1.1"), nil, StateFail, ReasonDrift, "does not run the image recorded"},
+		"the tag went on":                {"catalyst:1.1", tagged(), release("1.1", commitOne, "catalyst:1.1"), nil, StateFail, ReasonDrift, "does not run the image recorded"},
 		"one image with many tags":       {"catalyst:prod", tagged("catalyst:prod", "catalyst:1.1"), release("1.1", "", "catalyst:1.1"), nil, StatePass, "", ""},
 		"recorded digest":                {"catalyst", dockerImage{ID: other, Digests: []string{"catalyst@" + id}}, release("1.1", "", "catalyst@"+id), nil, StatePass, "", ""},
 		"another digest":                 {"catalyst", dockerImage{ID: id, Digests: []string{"catalyst@" + other}}, release("1.1", "", "catalyst@"+id), nil, StateFail, ReasonDrift, ""},
