@@ -138,7 +138,7 @@ func TestAlertsAreTaken(t *testing.T) {
 		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", StateFail, ReasonMismatch, "not an Alertmanager readiness response"},
 		{"nothing in it", nothing, nothing, 200, "", " ", StateFail, ReasonMismatch, "not an Alertmanager readiness response"},
 		{"not ready", nothing, nothing, 503, "", "", StateFail, ReasonUnhealthy, "/-/ready of Alertmanager returned 503"},
-		{"elsewhere", nothing, nothing, 302, "", "", StateFail, ReasonUnhealthy, "answers 302"},
+		{"elsewhere", nothing, nothing, 302, "", "", StateFail, ReasonUnhealthy, "returned 302"},
 		{"guarded", nothing, nothing, 401, "", "", StateUnknown, ReasonPermissionDenied, "401"},
 		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, "", StateFail, ReasonEmpty, "no alert rule"},
 		{"ready, but alerts were lost", some, some, 200, "", "", StateFail, ReasonUnhealthy, "Prometheus dropped alerts"},
