@@ -53,7 +53,7 @@ func (l *loader) override(it *Item, d Override, o origin) {
 	if d.Enabled != nil && !*d.Enabled {
 		it.Disabled = d.Reason
 		if d.Reason == "" {
-			l.wrong(o.file, o.path, o.node, "", "what is switched off needs a `reason`")
+			l.wrong(o.file, o.path, o.node, "", "a disabled item needs a `reason`")
 		}
 	}
 	probes := child(o.node, "probes")
@@ -90,7 +90,7 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 	it := l.find(c, d.Item, o.file, o.path, o.node)
 	expires, err := endOfDay(d.Expires)
 	if err != nil {
-		l.wrong(o.file, o.path+".expires", child(o.node, "expires"), "", "not a date that exists")
+		l.wrong(o.file, o.path+".expires", child(o.node, "expires"), "", "not a valid date")
 		return
 	}
 	switch {
@@ -104,7 +104,7 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 	}
 }
 
-// merged returns the mapping base with the keys of top put over it.
+// merged returns the mapping base, overridden by the keys of top.
 func merged(base, top *schema.Node) *schema.Node {
 	if base == nil || base.Kind != mappingNode || top.Kind != mappingNode {
 		return top

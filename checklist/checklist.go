@@ -1,7 +1,7 @@
-// Package checklist says what must hold: the categories and items of a deployment checklist, the probes that tell whether they do, and how
-// verdicts add up.
+// Package checklist defines what must hold: the categories and items of a deployment checklist, their probes, and how
+// verdicts combine.
 //
-// A Checklist is made by Load alone, which finds everything that is wrong with a document at once; so whoever holds one may rely on it.
+// Only Load creates a Checklist, after full validation, so every Checklist is valid.
 package checklist
 
 import (
@@ -16,7 +16,7 @@ import (
 //go:embed catalyst.yaml
 var embedded []byte
 
-// Severities of an item. Critical is the only one that pages.
+// Severities of an item. Only critical pages.
 const (
 	Critical = "critical"
 	Warning  = "warning"
@@ -25,8 +25,8 @@ const (
 
 // Scopes of an item.
 const (
-	Standing = "standing" // must hold every day: decides readiness and drift
-	Release  = "release"  // speaks of one release: decides gates
+	Standing = "standing" // must hold at all times: decides readiness and drift
+	Release  = "release"  // about one release: decides gates
 )
 
 // Checklist is a validated checklist.
@@ -53,23 +53,23 @@ type Item struct {
 	Scope    string
 	Required bool
 	Freeze   Freeze
-	Recorded bool   // speaks of the release in force: not asked before one is recorded
-	Fix      string // what a person does to make it pass
-	Disabled string // why it is switched off; empty when it is not
+	Recorded bool   // about the release in force: runs only once one is recorded
+	Fix      string // how to make it pass
+	Disabled string // why it is disabled; empty when enabled
 	Waiver   *Waiver
 	Probes   []*Probe
 }
 
-// Freeze says when the verdict on a release item is final. The zero value says never.
+// Freeze is when the verdict on a release item becomes final. The zero value is never.
 type Freeze struct {
 	AtRecord bool          // when the release is recorded
-	After    time.Duration // so long after that; 0: not by time
+	After    time.Duration // this long after the record; 0: not by time
 }
 
 // ID is category/item.
 func (it *Item) ID() string { return it.Category + "/" + it.Name }
 
-// Probe is one look of an item: a kind with its parameters. Exactly one of Look and Derived is set.
+// Probe is one probe of an item: a kind with its parameters. Exactly one of Look and Derived is set.
 type Probe struct {
 	Name     string // label value, unique in its item
 	Kind     probe.Kind
@@ -78,12 +78,12 @@ type Probe struct {
 	MaxAge   time.Duration
 	MaxStale time.Duration
 	Timeout  time.Duration
-	Disabled string // why it is switched off; empty when it is not
-	Settings string // the parameters as written, in YAML; empty where there are none
-	Digest   string // of the kind and its parameters: equal digests look at the same thing in the same way
+	Disabled string // why it is disabled; empty when enabled
+	Settings string // the parameters in YAML; empty without any
+	Digest   string // of the kind and its parameters: probes with equal digests do the same check
 }
 
-// Gate is a point that a release passes when all its required items hold.
+// Gate is a point that a release passes when all required items of the gate hold.
 type Gate struct {
 	Name  string
 	Items []*Item
@@ -98,7 +98,7 @@ func (c *Checklist) Items() []*Item {
 	return items
 }
 
-// Find returns the items that a person means by name: "item" or "category/item".
+// Find returns the items with a name, given as "item" or "category/item".
 func (c *Checklist) Find(name string) []*Item {
 	var found []*Item
 	for _, it := range c.Items() {
@@ -128,7 +128,7 @@ func (c *Checklist) Gate(name string) *Gate {
 	return nil
 }
 
-// Waiver lets an item be as it is until it expires.
+// Waiver accepts an item as it is until it expires.
 type Waiver struct {
 	Item    string
 	Reason  string
@@ -136,5 +136,5 @@ type Waiver struct {
 	Expires time.Time
 }
 
-// Active reports whether the waiver still counts.
+// Active reports whether the waiver is in force.
 func (w *Waiver) Active(now time.Time) bool { return w != nil && now.Before(w.Expires) }

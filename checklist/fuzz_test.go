@@ -17,14 +17,14 @@ func FuzzLoad(f *testing.F) {
 		list, err := Load(&Source{File: "own.yml", Data: []byte(text)}, Changes{})
 		if err != nil {
 			if err.Error() == "" {
-				t.Error("refused without a word")
+				t.Error("rejected without a message")
 			}
 			return
 		}
 		names := map[string]bool{}
 		for _, it := range list.Items() {
 			if it.Name == "" || it.Category == "" || len(it.Probes) == 0 || names[it.ID()] {
-				t.Errorf("an item that cannot be judged loads: %q with %d probes", it.ID(), len(it.Probes))
+				t.Errorf("loaded an invalid item: %q with %d probes", it.ID(), len(it.Probes))
 			}
 			names[it.ID()] = true
 		}

@@ -7,29 +7,29 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Outcome is what is known from one probe of an item.
+// Outcome is the latest result of one probe of an item.
 type Outcome struct {
 	Probe    *Probe
 	Result   probe.Result
-	LastRun  time.Time // end of the last look; zero when there was none
+	LastRun  time.Time // end of the last run; zero for none
 	Duration time.Duration
 }
 
-// Verdict is what is known of an item.
+// Verdict is the verdict on an item.
 type Verdict struct {
 	*Item
 	State    probe.State
 	Reason   probe.Reason
 	Detail   string
-	Remedies []string // settings or permissions that would let unknown or skipped probes answer, in order of the probes
+	Remedies []string // settings or permissions that unknown or skipped probes need, in order of the probes
 	Waived   bool
-	LastRun  time.Time // newest look of its probes; zero when none was looked at
+	LastRun  time.Time // newest run of its probes; zero for none
 	Duration time.Duration
 	Outcomes []Outcome
 }
 
-// Judge adds up what an item's probes found, at a given time: of those that answered the gravest decides, of equals the first in the
-// checklist, so that the reason does not flap.
+// Judge combines the outcomes of an item's probes at a given time: the worst decides among those with a verdict, of
+// equals the first in the checklist, so that the reason does not flap.
 func (it *Item) Judge(outcomes []Outcome, now time.Time) Verdict {
 	v := Verdict{Item: it, Outcomes: outcomes, Waived: it.Waiver.Active(now)}
 	if it.Disabled != "" {
@@ -76,7 +76,7 @@ func (it *Item) Judge(outcomes []Outcome, now time.Time) Verdict {
 	return v
 }
 
-// unansweredReason is why no probe of a required item answered: what kept one from looking, else that nothing was configured.
+// unansweredReason is why no probe of a required item has a verdict: missing permission, otherwise not configured.
 func unansweredReason(outcomes []Outcome) probe.Reason {
 	for _, o := range outcomes {
 		if o.Result.Reason == probe.ReasonPermissionDenied {
@@ -86,7 +86,7 @@ func unansweredReason(outcomes []Outcome) probe.Reason {
 	return probe.ReasonNotConfigured
 }
 
-// unansweredDetail says why no probe of an item answered.
+// unansweredDetail describes why no probe of an item has a verdict.
 func unansweredDetail(outcomes []Outcome) string {
 	var details []string
 	for _, o := range outcomes {
@@ -95,7 +95,7 @@ func unansweredDetail(outcomes []Outcome) string {
 		}
 	}
 	if len(details) == 0 {
-		return "no probe was given anything to look at"
+		return "no probe has anything to check"
 	}
 	return strings.Join(details, "; ")
 }

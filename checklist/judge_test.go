@@ -7,7 +7,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// An item is judged from the probes that answered, and otherwise told why none did.
+// TestJudge checks that the worst probe with a verdict decides, and the detail when no probe has one.
 func TestJudge(t *testing.T) {
 	pass := probe.Result{State: probe.StatePass, Detail: "seen"}
 	nothing := probe.Result{State: probe.StateSkip, Reason: probe.ReasonNotConfigured, Detail: "nothing there"}
@@ -21,13 +21,13 @@ func TestJudge(t *testing.T) {
 		reason   probe.Reason
 		detail   string
 	}{
-		"kept from us, another answers":          {true, []probe.Result{kept, pass}, probe.StatePass, probe.ReasonNone, "seen"},
-		"kept from us, nobody answers":           {true, []probe.Result{nothing, kept}, probe.StateUnknown, probe.ReasonPermissionDenied, "nothing there; may not be read"},
-		"kept from us, not required":             {false, []probe.Result{kept}, probe.StateSkip, probe.ReasonNotConfigured, "may not be read"},
-		"nothing there":                          {true, []probe.Result{nothing}, probe.StateUnknown, probe.ReasonNotConfigured, "nothing there"},
-		"could not look beats what was seen":     {true, []probe.Result{pass, blind}, probe.StateUnknown, probe.ReasonUnreachable, "no answer"},
-		"what is broken beats what is not known": {true, []probe.Result{blind, broken}, probe.StateFail, probe.ReasonOpen, "open"},
-		"no probe at all":                        {true, nil, probe.StateUnknown, probe.ReasonNotConfigured, "no probe was given anything to look at"},
+		"no permission, another passes": {true, []probe.Result{kept, pass}, probe.StatePass, probe.ReasonNone, "seen"},
+		"no permission, no verdict":     {true, []probe.Result{nothing, kept}, probe.StateUnknown, probe.ReasonPermissionDenied, "nothing there; may not be read"},
+		"no permission, not required":   {false, []probe.Result{kept}, probe.StateSkip, probe.ReasonNotConfigured, "may not be read"},
+		"nothing there":                 {true, []probe.Result{nothing}, probe.StateUnknown, probe.ReasonNotConfigured, "nothing there"},
+		"unknown beats pass":            {true, []probe.Result{pass, blind}, probe.StateUnknown, probe.ReasonUnreachable, "no answer"},
+		"fail beats unknown":            {true, []probe.Result{blind, broken}, probe.StateFail, probe.ReasonOpen, "open"},
+		"no probe at all":               {true, nil, probe.StateUnknown, probe.ReasonNotConfigured, "no probe has anything to check"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var outcomes []Outcome

@@ -18,15 +18,15 @@ type Source struct {
 	Data []byte
 }
 
-// Changes are what a deployment's configuration changes of a checklist.
+// Changes are a deployment's changes to a checklist.
 type Changes struct {
 	File      string // for messages
 	Overrides map[string]*schema.Node
 	Waivers   []*schema.Node
 }
 
-// Load makes a checklist of the embedded document, or of the user's own, and of the changes to it. The error is schema.Problems: everything
-// wrong, with lines.
+// Load builds a checklist from the embedded document or the user's own, and the changes to it. The error is
+// schema.Problems: all problems, with lines.
 func Load(own *Source, changes Changes) (*Checklist, error) {
 	l := &loader{kinds: map[string]probe.Kind{}, digest: sha256.New()}
 	for _, k := range probe.Kinds() {
@@ -49,14 +49,14 @@ func Load(own *Source, changes Changes) (*Checklist, error) {
 	return c, nil
 }
 
-// parsed is a document and where it came from.
+// parsed is a document and its origin.
 type parsed struct {
 	file string
 	doc  Document
 	root *schema.Node
 }
 
-// origin is where an item was written, so that an override can decode its probes again and a problem can be placed.
+// origin is the position of an item, to decode its probes again for an override and to locate problems.
 type origin struct {
 	file, path string
 	node       *schema.Node
@@ -64,7 +64,7 @@ type origin struct {
 
 type loader struct {
 	kinds    map[string]probe.Kind
-	names    []string // of the kinds, in order
+	names    []string // of the kinds in order
 	tags     schema.Tags
 	problems schema.Problems
 	digest   interface {
@@ -92,7 +92,7 @@ func (l *loader) parse(s Source) parsed {
 	return p
 }
 
-// add notes an error of the schema package.
+// add records an error of the schema package.
 func (l *loader) add(err error) {
 	var ps schema.Problems
 	var p schema.Problem
@@ -106,7 +106,7 @@ func (l *loader) add(err error) {
 	}
 }
 
-// wrong notes a problem at a node.
+// wrong records a problem at a node.
 func (l *loader) wrong(file, path string, at *schema.Node, hint, format string, args ...any) {
 	p := schema.Problem{File: file, Path: path, Message: fmt.Sprintf(format, args...), Hint: hint}
 	if at != nil {
@@ -145,7 +145,7 @@ func (l *loader) build(docs []parsed) *Checklist {
 	return c
 }
 
-// category returns the category of the document's name, made when it is new.
+// category returns the category of that name, created when new.
 func (c *Checklist) category(cd CategoryDocument) *Category {
 	for _, cat := range c.Categories {
 		if cat.Name == cd.Category {
@@ -163,7 +163,7 @@ func (c *Checklist) category(cd CategoryDocument) *Category {
 	return cat
 }
 
-// put adds an item or replaces the one of its name.
+// put adds an item or replaces the item of the same name.
 func (cat *Category) put(it *Item) {
 	for i, old := range cat.Items {
 		if old.Name == it.Name {
@@ -188,20 +188,20 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	it.Recorded = d.After == "record"
 	switch at := child(o.node, "after"); {
 	case it.Recorded && it.Scope != Release:
-		l.wrong(o.file, o.path+".after", at, "", "only items of scope release wait for a record")
+		l.wrong(o.file, o.path+".after", at, "", "only items of scope release can have after: record")
 	case it.Recorded && d.Freeze == "record":
-		l.wrong(o.file, o.path+".after", at, "", "what is final when the release is recorded cannot be asked only after that")
+		l.wrong(o.file, o.path+".after", at, "", "after: record contradicts freeze: record, since the verdict would be final before the first run")
 	}
 	switch {
 	case d.Freeze == "":
 	case it.Scope != Release:
-		l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "only items of scope release freeze")
+		l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "only items of scope release can have freeze")
 	case d.Freeze == "record":
 		it.Freeze.AtRecord = true
 	default:
 		after, err := schema.ParseDuration(d.Freeze)
 		if err != nil {
-			l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "no duration")
+			l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "not a duration")
 		}
 		it.Freeze.After = after.Std()
 	}
@@ -212,7 +212,7 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 			continue
 		}
 		if slices.ContainsFunc(it.Probes, func(other *Probe) bool { return other.Name == pr.Name }) {
-			l.wrong(po.file, po.path, n, "", "two probes of this item are named %q: give them names", pr.Name)
+			l.wrong(po.file, po.path, n, "", "two probes of this item are named %q: set name", pr.Name)
 			continue
 		}
 		it.Probes = append(it.Probes, pr)
@@ -236,7 +236,7 @@ func (l *loader) gates(c *Checklist, d parsed) {
 		for _, category := range gd.Categories {
 			i := slices.IndexFunc(c.Categories, func(cat *Category) bool { return cat.Name == category })
 			if i < 0 {
-				l.wrong(d.file, path, at, nearest(category, categoryNames(c)), "there is no category %q", category)
+				l.wrong(d.file, path, at, nearest(category, categoryNames(c)), "unknown category %q", category)
 				continue
 			}
 			gate.Items = append(gate.Items, c.Categories[i].Items...)
@@ -254,7 +254,7 @@ func (l *loader) gates(c *Checklist, d parsed) {
 	}
 }
 
-// find resolves an item's name, noting a problem when it means none or several.
+// find resolves an item's name, and records a problem when it matches none or several.
 func (l *loader) find(c *Checklist, name, file, path string, at *schema.Node) *Item {
 	found := c.Find(name)
 	switch len(found) {
@@ -265,9 +265,9 @@ func (l *loader) find(c *Checklist, name, file, path string, at *schema.Node) *I
 		for _, it := range c.Items() {
 			candidates = append(candidates, it.Name)
 		}
-		l.wrong(file, path, at, nearest(name, candidates), "there is no item %q", name)
+		l.wrong(file, path, at, nearest(name, candidates), "unknown item %q", name)
 	default:
-		l.wrong(file, path, at, "", "item %q is in several categories: write category/item", name)
+		l.wrong(file, path, at, "", "item %q is in several categories: use category/item", name)
 	}
 	return nil
 }
@@ -280,7 +280,7 @@ func categoryNames(c *Checklist) []string {
 	return names
 }
 
-// nearest makes the hint of a problem about a wrong word.
+// nearest returns the hint for a misspelt word.
 func nearest(word string, candidates []string) string {
 	if near := schema.Nearest(word, candidates); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -288,7 +288,7 @@ func nearest(word string, candidates []string) string {
 	return ""
 }
 
-// endOfDay reads a date as the end of that day in UTC.
+// endOfDay parses a date as the end of that day in UTC.
 func endOfDay(date string) (time.Time, error) {
 	day, err := time.Parse(time.DateOnly, date)
 	return day.AddDate(0, 0, 1), err

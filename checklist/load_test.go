@@ -51,7 +51,7 @@ categories:
       - {item: api_key, title: API key set, fix: set it, scope: release, required: false, probes: [{env_secret: {key: API_KEY}}]}
 `
 
-func TestAnOwnChecklistUsesAKindTwiceInAnItemAndInTwoItems(t *testing.T) {
+func TestLoad_OwnChecklistRepeatsKind(t *testing.T) {
 	c, err := Load(own(twice), Changes{})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +82,7 @@ func TestAnOwnChecklistUsesAKindTwiceInAnItemAndInTwoItems(t *testing.T) {
 	}
 }
 
-func TestExtendingAddsAndReplaces(t *testing.T) {
+func TestLoad_ExtendsAddsAndReplaces(t *testing.T) {
 	base, err := Load(nil, Changes{})
 	if err != nil {
 		t.Fatal(err)
@@ -93,11 +93,11 @@ extends: catalyst
 categories:
   - category: security
     items:
-      - {item: jwt_secret, title: Our own, fix: mend it, probes: [{env_secret: {key: TOKEN_KEY}}]}
-      - {item: signing_key, title: Signing key, fix: mend it, probes: [{env_secret: {key: SIGNING_KEY}}]}
+      - {item: jwt_secret, title: Our own, fix: fix it, probes: [{env_secret: {key: TOKEN_KEY}}]}
+      - {item: signing_key, title: Signing key, fix: fix it, probes: [{env_secret: {key: SIGNING_KEY}}]}
   - category: ours
     items:
-      - {item: x, title: X, fix: mend it, probes: [{env_secret: {key: X_KEY}}]}
+      - {item: x, title: X, fix: fix it, probes: [{env_secret: {key: X_KEY}}]}
 `), Changes{})
 	if err != nil {
 		t.Fatal(err)
@@ -107,7 +107,7 @@ categories:
 	}
 }
 
-func TestOverridesAndWaivers(t *testing.T) {
+func TestLoad_OverridesAndWaivers(t *testing.T) {
 	c, err := Load(nil, changes(t, `
 overrides:
   redis_password: {severity: info, required: false, max_age: 5m, probes: {env_secret: {with: {min_length: 99}, timeout: 2s}}}
@@ -134,7 +134,7 @@ waivers:
 	}
 }
 
-func TestEverythingWrongIsToldAtOnceWithItsLine(t *testing.T) {
+func TestLoad_ReportsAllProblemsWithLines(t *testing.T) {
 	tests := []struct {
 		name, list, config string
 		want               []string
@@ -156,17 +156,17 @@ categories:
       - {item: empty, title: t, fix: f, probes: [{env_secret: {}}, {name: x}, just_text]}
   - {category: bare, items: []}
 `, "", []string{
-			`3:8: gates.pre: there is no category "kyes" (did you mean "keys"?)`,
-			`3:8: gates.pre: there is no item "nope"`,
+			`3:8: gates.pre: unknown category "kyes" (did you mean "keys"?)`,
+			`3:8: gates.pre: unknown item "nope"`,
 			`7:15: categories[0].items[0].item: `,
 			`10:19: categories[0].items[0].severity: "critcal" is not one of critical, warning, info (did you mean "critical"?)`,
-			`11:19: categories[0].items[0].probes[0]: there is no kind of probe "env_secert" (did you mean "env_secret"?)`,
-			`12:72: categories[0].items[1].probes[1]: two probes of this item are named "env_secret": give them names`,
+			`11:19: categories[0].items[0].probes[0]: unknown kind of probe "env_secert" (did you mean "env_secret"?)`,
+			`12:72: categories[0].items[1].probes[1]: two probes of this item are named "env_secret": set name`,
 			`13:9: categories[0].items[2]: item "two" is already in category "keys"`,
 			`14:40: categories[0].items[3].probes: required, but empty`,
 			`15:63: categories[0].items[4].probes[0].env_secret.key: required, but missing`,
-			`15:68: categories[0].items[4].probes[1]: no kind of probe is named`,
-			`15:79: categories[0].items[4].probes[2]: a probe is written as`,
+			`15:68: categories[0].items[4].probes[1]: a probe must name its kind`,
+			`15:79: categories[0].items[4].probes[2]: a probe must have the form`,
 			`16:22: categories[1].items: required, but empty`,
 		}},
 		{"changes", twice, `overrides:
@@ -178,12 +178,12 @@ waivers:
   - {item: more/api_key, reason: r, by: b, expires: 2026-02-28}
   - {item: api_key}
 `, []string{
-			`2:13: overrides.both_key: there is no item "both_key" (did you mean "both_keys"?)`,
-			"3:14: overrides.both_keys: what is switched off needs a `reason`",
+			`2:13: overrides.both_key: unknown item "both_key" (did you mean "both_keys"?)`,
+			"3:14: overrides.both_keys: a disabled item needs a `reason`",
 			`3:46: overrides.both_keys.probes.fist: item keys/both_keys has no probe "fist" (did you mean "first"?)`,
-			"3:57: overrides.both_keys.probes.first: what is switched off needs a `reason`",
+			"3:57: overrides.both_keys.probes.first: a disabled probe needs a `reason`",
 			`overrides.both_keys.probes.first.with.min_length: `,
-			`waivers[0].expires: not a date that exists`,
+			`waivers[0].expires: not a valid date`,
 			`7:5: waivers[2]: item more/api_key is waived twice`,
 			`8:5: waivers[3].reason: required, but missing`,
 		}},
@@ -196,9 +196,9 @@ categories:
       - {item: three, title: t, fix: f, freeze: 1h, probes: [{env_secret: {key: A}}]}
       - {item: four, title: t, fix: f, scope: release, after: plan, probes: [{env_secret: {key: A}}]}
 `, "", []string{
-			`5:46: categories[0].items[0].after: only items of scope release wait for a record`,
-			`6:78: categories[0].items[1].after: what is final when the release is recorded cannot be asked only after that`,
-			`7:49: categories[0].items[2].freeze: only items of scope release freeze`,
+			`5:46: categories[0].items[0].after: only items of scope release can have after: record`,
+			`6:78: categories[0].items[1].after: after: record contradicts freeze: record, since the verdict would be final before the first run`,
+			`7:49: categories[0].items[2].freeze: only items of scope release can have freeze`,
 			`8:63: categories[0].items[3].after: "plan" is not one of record`,
 		}},
 		{"no yaml", "checklist: [", "", []string{`own.yaml:1`}},
@@ -216,14 +216,14 @@ categories:
 			}
 			for _, w := range tt.want {
 				if !strings.Contains(err.Error(), w) {
-					t.Errorf("not told: %s\nin\n%v", w, err)
+					t.Errorf("missing problem: %s\nin\n%v", w, err)
 				}
 			}
 		})
 	}
 }
 
-// TestCatalyst holds the embedded checklist to the rules of the house.
+// TestCatalyst checks the embedded checklist against the conventions.
 func TestCatalyst(t *testing.T) {
 	c, err := Load(nil, Changes{})
 	if err != nil {
@@ -232,11 +232,11 @@ func TestCatalyst(t *testing.T) {
 	seen := map[string]bool{}
 	for _, it := range c.Items() {
 		if seen[it.Name] {
-			t.Errorf("%s: the name stands in two categories, so that people cannot say it short", it.ID())
+			t.Errorf("%s: the name is used in two categories, so its short form is ambiguous", it.ID())
 		}
 		seen[it.Name] = true
 		if !strings.HasSuffix(strings.TrimSpace(it.Fix), ".") {
-			t.Errorf("%s: the fix is no sentence: %q", it.ID(), it.Fix)
+			t.Errorf("%s: the fix is not a sentence: %q", it.ID(), it.Fix)
 		}
 	}
 }

@@ -19,10 +19,10 @@ func commonFields() []string {
 	return []string{"name", "max_age", "max_stale", "timeout", "enabled", "reason"}
 }
 
-// probe makes one probe of its entry: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
+// probe decodes one probe: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
 func (l *loader) probe(o origin) *Probe {
 	if o.node == nil || o.node.Kind != mappingNode {
-		l.wrong(o.file, o.path, o.node, "", "a probe is written as `kind: {parameters}`")
+		l.wrong(o.file, o.path, o.node, "", "a probe must have the form `kind: {parameters}`")
 		return nil
 	}
 	common := *o.node
@@ -37,17 +37,17 @@ func (l *loader) probe(o origin) *Probe {
 		}
 		k, known := l.kinds[key.Value]
 		if !known {
-			l.wrong(o.file, o.path, key, nearest(key.Value, append(commonFields(), l.names...)), "there is no kind of probe %q", key.Value)
+			l.wrong(o.file, o.path, key, nearest(key.Value, append(commonFields(), l.names...)), "unknown kind of probe %q", key.Value)
 			return nil
 		}
 		if kind != nil {
-			l.wrong(o.file, o.path, key, "", "a probe has one kind, this has %s and %s", kind.Name, k.Name)
+			l.wrong(o.file, o.path, key, "", "a probe must have exactly one kind, got %s and %s", kind.Name, k.Name)
 			return nil
 		}
 		kind, spec = &k, value
 	}
 	if kind == nil {
-		l.wrong(o.file, o.path, o.node, "", "no kind of probe is named")
+		l.wrong(o.file, o.path, o.node, "", "a probe must name its kind")
 		return nil
 	}
 	var d ProbeDocument
@@ -63,7 +63,7 @@ func (l *loader) probe(o origin) *Probe {
 	l.spec(pr, probeOrigin{origin{o.file, o.path + "." + kind.Name, spec}, spec})
 	l.tune(pr, tuning{d.Enabled, d.Reason, d.MaxAge, d.MaxStale, d.Timeout}, o)
 	if kind.Active && d.Enabled == nil {
-		pr.Disabled = fmt.Sprintf("an active probe: it does more than read, so it is off unless overrides.<item>.probes.%s.enabled is true", pr.Name)
+		pr.Disabled = fmt.Sprintf("active probe (it does more than read): set overrides.<item>.probes.%s.enabled to true to enable it", pr.Name)
 	}
 	return pr
 }
@@ -86,7 +86,7 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	}
 }
 
-// written is a probe's parameters for people, and the digest that tells one way of looking from another.
+// written returns a probe's parameters for display, and their digest.
 func written(kind string, spec *schema.Node) (settings, digest string) {
 	text, err := yaml.Marshal(spec)
 	if err != nil {
@@ -99,7 +99,7 @@ func written(kind string, spec *schema.Node) (settings, digest string) {
 	return settings, hex.EncodeToString(sum[:])
 }
 
-// tuning is what may be set of a probe beside its parameters.
+// tuning are the settings of a probe in addition to its parameters.
 type tuning struct {
 	enabled                   *bool
 	reason                    string
@@ -124,7 +124,7 @@ func (l *loader) tune(pr *Probe, t tuning, o origin) {
 		if !*t.enabled {
 			pr.Disabled = t.reason
 			if t.reason == "" {
-				l.wrong(o.file, o.path, o.node, "", "what is switched off needs a `reason`")
+				l.wrong(o.file, o.path, o.node, "", "a disabled probe needs a `reason`")
 			}
 		}
 	}

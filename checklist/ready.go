@@ -2,7 +2,7 @@ package checklist
 
 import "github.com/thenexusengine/catalyst_exporter/probe"
 
-// Answer says whether a goal (readiness, a gate, a category) is met, and what keeps it from being so.
+// Answer is whether a goal (readiness, a gate, a category) is met, and the items that prevent it.
 type Answer struct {
 	Ready   bool
 	Failing []*Verdict // required items that fail
@@ -25,7 +25,8 @@ func (a *Answer) conclude(asked int) Answer {
 	return *a
 }
 
-// Ready answers for standing items: every required one is ok or waived. A disabled required item without a waiver keeps it from being ready.
+// Ready is met when every required standing item is ok or waived. A disabled required item without a waiver prevents
+// it.
 func Ready(verdicts []Verdict) Answer { return ReadyStanding(verdicts, false) }
 
 // ReadyStanding is Ready, with optional items counted as well when optional is set.
@@ -33,8 +34,8 @@ func ReadyStanding(verdicts []Verdict, optional bool) Answer {
 	return answer(verdicts, func(v *Verdict) bool { return (v.Required || optional) && v.Scope == Standing })
 }
 
-// ReadyAll answers for all the given items, whatever their scope; with optional set, optional items count as well.
-// What has nothing to look at (optional and not configured, or of a release while there is none) does not count against it.
+// ReadyAll is for all given items, whatever their scope; with optional set, optional items count as well. Items with
+// nothing to check (optional and not configured, or about a release when there is none) do not count.
 func ReadyAll(verdicts []Verdict, optional bool) Answer {
 	return answer(verdicts, func(v *Verdict) bool { return v.Required || optional })
 }
@@ -54,8 +55,8 @@ func answer(verdicts []Verdict, counts func(*Verdict) bool) Answer {
 	return a.conclude(asked)
 }
 
-// Answer answers for a gate: unlike Ready it waits for what is pending, and no release counts as unknown. A gate without a required item is
-// never ready. With optional set, optional items that were looked at count as well.
+// Answer is whether the gate is met: unlike Ready it waits for pending items, and no release counts as unknown. A gate
+// without a required item is never met. With optional set, optional items with a verdict count as well.
 func (g *Gate) Answer(verdicts []Verdict, optional bool) Answer {
 	var a Answer
 	asked := 0
