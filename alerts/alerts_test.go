@@ -32,9 +32,9 @@ func TestRulesTakeTheJob(t *testing.T) {
 
 func TestRulesRefuseJobs(t *testing.T) {
 	for job, want := range map[string]string{
-		"a\nb":     "holds U+000A, which cannot be printed",
-		"a\x00":    "holds U+0000",
-		"\u202eab": "holds U+202E",
+		"a\nb":     "contains the unprintable character U+000A",
+		"a\x00":    "contains the unprintable character U+0000",
+		"\u202eab": "contains the unprintable character U+202E",
 		"\xff":     "not valid UTF-8",
 	} {
 		if _, err := Rules(job); err == nil || !strings.Contains(err.Error(), want) {

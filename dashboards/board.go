@@ -1,18 +1,18 @@
 package dashboards
 
-// This file is the board itself: what it shows, in which order, and why.
+// The dashboard: its panels and their order.
 
-// Addresses the board links to.
+// Addresses linked from the dashboard.
 const (
 	runbookURL  = "https://github.com/thenexusengine/catalyst_exporter/blob/main/docs/runbook.md"
 	exporterURL = "http://localhost:10460/"
 )
 
-// readiness is the board catalyst-readiness.
+// readiness returns the dashboard catalyst-readiness.
 func readiness() dashboard {
 	return dashboard{
 		UID: "catalyst-readiness", Title: "Catalyst: production readiness",
-		Description: "Whether a deployment's checklist holds: verdicts, what to fix, how it came about. Needs the recording rules for drift.",
+		Description: "State of a deployment's checklist: verdicts, what to fix, history. Drift needs the recording rules.",
 		Tags:        []string{"catalyst", "readiness"}, Editable: true, GraphTooltip: 1, SchemaVersion: schemaVersion, Version: 1,
 		Refresh: "1m", Time: timeRange{"now-24h", "now"},
 		Links: []link{
@@ -53,16 +53,16 @@ func variables() []variable {
 	info := func(label string) string { return `label_values(catalyst_check_info{` + label + `)` }
 	return []variable{
 		{
-			Name: "datasource", Label: "Data source", Description: "A Prometheus with the exporter's series.", Type: "datasource",
+			Name: "datasource", Label: "Data source", Description: "Prometheus with the exporter's series.", Type: "datasource",
 			Query: "prometheus", Refresh: 1, Options: []current{}, Current: current{Text: "", Value: ""},
 		},
 		query("job", "Job", "Scrape jobs of the exporter.", `label_values({__name__=~"catalyst_check_info|catalyst_exporter_build_info"}, job)`, ""),
-		// A deployment without the label is chosen by All, too.
-		query("environment", "Environment", "Where it runs.", info(`job=~"$job"}, environment`), ".*"),
-		query("deployment", "Deployment", "Which installation.", info(`job=~"$job",environment=~"$environment"}, deployment`), ".*"),
-		query("category", "Category", "Part of the checklist.", info(where+`}, category`), ".*"),
+		// All also selects a deployment without the label.
+		query("environment", "Environment", "Environment of the deployment.", info(`job=~"$job"}, environment`), ".*"),
+		query("deployment", "Deployment", "Name of the deployment.", info(`job=~"$job",environment=~"$environment"}, deployment`), ".*"),
+		query("category", "Category", "Category of the checklist.", info(where+`}, category`), ".*"),
 		{
-			Name: "exporter", Label: "Exporter's page", Description: "Where a browser reaches the exporter.", Type: "textbox",
+			Name: "exporter", Label: "Exporter's page", Description: "Address of the exporter for a browser.", Type: "textbox",
 			Query: exporterURL, Options: []current{{true, exporterURL, exporterURL}}, Current: current{true, exporterURL, exporterURL},
 		},
 	}
@@ -75,7 +75,7 @@ func panels() []panel {
 	b.row("What to fix, worst first")
 	b.add(24, 14, whatToFix())
 	b.row("Every item over time")
-	b.add(24, 46, timeline("State of every item", "One line per item, 75 and more. Where nothing was seen the line says no data; nothing is drawn over a gap.",
+	b.add(24, 46, timeline("State of every item", "One line per item. Gaps are shown as no data and never interpolated.",
 		states(), over("A", history(), "{{category}}/{{item}} {{deployment}} {{environment}}")))
 	b.row("Evidence and deadlines")
 	deadlines(b)
@@ -90,20 +90,20 @@ func verdicts(b *builder) {
 	ready := yesOrNo("not ready", "ready")
 	b.add(5, 5, verdict("Ready", "Whether every required standing item holds or is waived; one tile per deployment.", ready,
 		now("A", `min by (`+byDeployment+`) (catalyst_ready{`+where+`})`, "{{deployment}} {{environment}}")))
-	b.add(5, 5, verdict("Gates", "Whether a release may be deployed (pre) and whether it arrived (post).", ready,
+	b.add(5, 5, verdict("Gates", "Whether a release may be deployed (pre) and whether the deployment succeeded (post).", ready,
 		now("A", `min by (`+byDeployment+`, gate) (catalyst_gate_ready{`+where+`})`, "{{gate}} {{deployment}} {{environment}}")))
 	s := states()
 	skip, pass, warn, pending, unknown, fail := s[1], s[2], s[3], s[4], s[5], s[6]
-	b.add(2, 5, tally("fail", "Items seen not to hold.", pass.colour, fail.colour, count(fail)))
-	b.add(2, 5, tally("unknown", "Items nobody could look at.", pass.colour, unknown.colour, count(unknown)))
+	b.add(2, 5, tally("fail", "Items that fail.", pass.colour, fail.colour, count(fail)))
+	b.add(2, 5, tally("unknown", "Items without a verdict.", pass.colour, unknown.colour, count(unknown)))
 	b.add(2, 5, tally("pending", "Items whose window is still open.", skip.colour, pending.colour, count(pending)))
-	b.add(2, 5, tally("warn", "Items that hold, but weakly.", pass.colour, warn.colour, count(warn)))
+	b.add(2, 5, tally("warn", "Items that hold weakly.", pass.colour, warn.colour, count(warn)))
 	b.add(2, 5, tally("pass", "Items that hold.", skip.colour, pass.colour, count(pass)))
-	b.add(2, 5, tally("skip", "Items left out: disabled, optional and not configured, or of a release while there is none.", skip.colour, skip.colour, count(skip)))
-	b.add(2, 5, tally("drifted", "Items that were good and are seen failing since. Recorded by the rules; without them: no data.", pass.colour, fail.colour, drifted()))
+	b.add(2, 5, tally("skip", "Skipped items: disabled, optional and not configured, or about a release when there is none.", skip.colour, skip.colour, count(skip)))
+	b.add(2, 5, tally("drifted", "Items that were good and fail now. Needs the recording rules; no data without them.", pass.colour, fail.colour, drifted()))
 	b.add(16, 7, verdict("Categories", "Whether every required item of the category holds or is waived.", ready,
 		now("A", `min by (`+byDeployment+`, category) (catalyst_category_ready{`+whereCategory+`})`, "{{category}} {{deployment}} {{environment}}")))
-	b.add(8, 7, table("Releases", "What is planned and what was recorded last.",
+	b.add(8, 7, table("Releases", "Planned release and last recorded release.",
 		[]override{column("When", property{"unit", "dateTimeAsIso"})}, []transformation{
 			{"merge", map[string]any{}},
 			only([2]string{"phase", "Phase"}, [2]string{"version", "Version"}, [2]string{"commit", "Commit"}, [2]string{"Value #B", "When"},
@@ -122,7 +122,7 @@ func whatToFix() panel {
 			dataLink{"The exporter's page", "${exporter}#${__data.fields.Category}-${__value.text}", true},
 		),
 	}
-	return table("What to fix", "Items that fail, cannot be looked at, are pending or weak: by state first, by severity next. The item links to the runbook.",
+	return table("What to fix", "Items that fail, are unknown, pending or weak, sorted by state and severity. Each item links to the runbook.",
 		[]override{
 			column("State", append(coloured(s[3], s[4], s[5], s[6]), width(100))...),
 			column("Item", item...),
@@ -141,10 +141,10 @@ func whatToFix() panel {
 func deadlines(b *builder) {
 	over := thresholds{Mode: "absolute", Steps: []step{{colourFail, nil}, {colourNeutral, number(0)}}}
 	name := func(what string) string { return what + " {{item}} {{deployment}} {{environment}}" }
-	b.add(12, 12, bars("Age of evidence and backups", "How long ago a report was made or a backup finished, oldest first. Whether that is too long is the item's verdict.", "s", neutral(),
+	b.add(12, 12, bars("Age of evidence and backups", "Age of reports and backups, oldest first. The item's verdict decides whether that is too old.", "s", neutral(),
 		now("A", age("catalyst_evidence_timestamp_seconds"), name("evidence")),
 		now("B", age("catalyst_backup_last_success_timestamp_seconds"), name("backup"))))
-	b.add(12, 12, bars("Time left", "Until a certificate, an attestation or a waiver runs out, shortest first; what ran out is in the colour of fail.", "s", over,
+	b.add(12, 12, bars("Time left", "Time until a certificate, an attestation or a waiver expires, shortest first. Expired ones have the colour of fail.", "s", over,
 		now("A", left("catalyst_tls_certificate_not_after_timestamp_seconds"), name("certificate")),
 		now("B", left("catalyst_attestation_expiry_timestamp_seconds"), name("attestation")),
 		now("C", left("catalyst_waiver_expiry_timestamp_seconds"), name("waiver"))))
@@ -152,7 +152,7 @@ func deadlines(b *builder) {
 
 func criteria(b *builder) {
 	s := states()
-	b.add(10, 10, table("Criteria against thresholds", "What was measured, what is allowed, and what the item says of it.",
+	b.add(10, 10, table("Criteria against thresholds", "Measured value, threshold and verdict.",
 		[]override{column("State", append(numbered(s...), width(100))...), column("Value", property{"decimals", 4}), column("Threshold", property{"decimals", 4})},
 		merged("Value #C", [2]string{"item", "Criterion"}, [2]string{"Value #A", "Value"}, [2]string{"Value #B", "Threshold"},
 			[2]string{"Value #C", "State"}, [2]string{"deployment", "Deployment"}, [2]string{"environment", "Environment"}),
@@ -172,16 +172,16 @@ func exporter(b *builder) {
 		now("A", `min by (instance) (`+self("up")+`)`, "{{instance}}")))
 	b.add(6, 6, verdict("Configuration", "Whether the configuration on disk is the one in use.", yesOrNo("old", "loaded"),
 		now("A", `min by (instance) (`+self("catalyst_config_last_reload_successful")+`)`, "{{instance}}")))
-	b.add(12, 6, table("Versions", "What runs; the instance links to its page.",
+	b.add(12, 6, table("Versions", "Running versions; the instance links to its page.",
 		[]override{column("Instance", links(dataLink{"The exporter's page", "http://${__value.text}/", true}))},
 		[]transformation{only([2]string{"instance", "Instance"}, [2]string{"version", "Version"}, [2]string{"revision", "Revision"}, [2]string{"goversion", "Go"})},
 		rows("A", `max by (instance, version, revision, goversion) (`+self("catalyst_exporter_build_info")+`)`)))
-	b.add(8, 8, bars("Slowest checks", "Time the last looks took.", "s", neutral(),
+	b.add(8, 8, bars("Slowest checks", "Duration of the last runs.", "s", neutral(),
 		now("A", `topk(10, max by (`+byItem+`) (catalyst_check_duration_seconds{`+whereCategory+`}))`, "{{item}} {{deployment}} {{environment}}")))
-	b.add(8, 8, bars("Oldest looks", "How long ago an item was last looked at: expensive looks are kept for their max_age.", "s", neutral(),
+	b.add(8, 8, bars("Oldest looks", "Time since an item's last run. Expensive probes are reused for their max_age.", "s", neutral(),
 		now("A", `topk(10, time() - max by (`+byItem+`) (catalyst_check_last_run_timestamp_seconds{`+whereCategory+`}))`, "{{item}} {{deployment}} {{environment}}")))
-	b.add(8, 8, lines("Scrapes", "How long Prometheus waits for an answer.", "s",
+	b.add(8, 8, lines("Scrapes", "Duration of scrapes.", "s",
 		over("A", `max by (instance) (`+self("scrape_duration_seconds")+`)`, "{{instance}}")))
-	b.add(24, 6, lines("Memory", "What the exporter holds.", "bytes",
+	b.add(24, 6, lines("Memory", "Resident memory of the exporter.", "bytes",
 		over("A", `max by (instance) (`+self("process_resident_memory_bytes")+`)`, "{{instance}}")))
 }

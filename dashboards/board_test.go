@@ -61,7 +61,7 @@ func TestBoardTakesTheJob(t *testing.T) {
 	if !found || !reflect.DeepEqual(got, shipped) {
 		t.Error("more than the job is another, or there is no job")
 	}
-	for job, want := range map[string]string{"a\nb": "holds U+000A, which cannot be printed", "\xff": "not valid UTF-8"} {
+	for job, want := range map[string]string{"a\nb": "contains the unprintable character U+000A", "\xff": "not valid UTF-8"} {
 		if _, err := Readiness(job); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("job %q: error %v, want %q", job, err, want)
 		}

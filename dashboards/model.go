@@ -1,10 +1,10 @@
 package dashboards
 
-// This file is Grafana's dashboard JSON, as far as the board uses it: fields that Grafana 9 to 13 document and read. A field that one of them
-// does not know is not used, with one exception: a table's cells are coloured by displayMode in 9 and by cellOptions since 10,
-// so both are written.
+// The part of Grafana's dashboard JSON that is used: fields documented and read by Grafana 9 to 13. Fields unknown to
+// one of them are not used, with one exception: table cells are coloured by displayMode in 9 and by cellOptions since
+// 10, so both are written.
 
-// schemaVersion is that of Grafana 9.0: newer ones migrate it when they load the board.
+// schemaVersion is that of Grafana 9.0; newer versions migrate the dashboard when loading it.
 const schemaVersion = 36
 
 type dashboard struct {
@@ -31,7 +31,7 @@ type timeRange struct {
 	To   string `json:"to"`
 }
 
-// link is one at the top of the board.
+// link is a link at the top of the dashboard.
 type link struct {
 	Type        string   `json:"type"` // link
 	Title       string   `json:"title"`
@@ -45,7 +45,7 @@ type link struct {
 	TargetBlank bool     `json:"targetBlank"`
 }
 
-// dataLink is one on a value.
+// dataLink is a link on a value.
 type dataLink struct {
 	Title       string `json:"title"`
 	URL         string `json:"url"`
@@ -168,13 +168,13 @@ type thresholds struct {
 	Steps []step `json:"steps"`
 }
 
-// step colours values from Value on; the first step's Value is null and stands for everything below the second.
+// step colours values from Value on; the first step's Value is null and covers everything below the second.
 type step struct {
 	Color string   `json:"color"`
 	Value *float64 `json:"value"`
 }
 
-// mapping gives values a word and a colour: type value maps each key, type special maps null and NaN.
+// mapping assigns values a word and a colour: type value maps each key, type special maps null and NaN.
 type mapping struct {
 	Type    string `json:"type"`
 	Options any    `json:"options"`

@@ -2,13 +2,13 @@ package dashboards
 
 import "strconv"
 
-// This file is what a state looks like: one word, one colour and one number each. The colours keep their distance for people
-// who see no red or no green (the test measures it); the word is always there too.
+// The display of states: a word, a colour and a number each. Colours stay distinguishable with red or green colour
+// blindness (tested), and the word is always shown.
 
-// state is one state of an item, or that there is nothing to show.
+// state is an item's state, or no data.
 type state struct {
 	word   string
-	code   int // the larger the worse: what the board draws
+	code   int // higher is worse; the drawn value
 	colour string
 }
 
@@ -20,13 +20,13 @@ const (
 	colourPending = "#8AB8FF"
 	colourUnknown = "#7A3E9D"
 	colourFail    = "#D55E00"
-	// colourNeutral is for measures that are neither good nor bad by themselves.
+	// colourNeutral is for values without a verdict.
 	colourNeutral = "#6E7B8B"
 )
 
 const noData = "no data"
 
-// states in the order of their codes: the place in the list is the code.
+// states in the order of their codes: the index is the code.
 func states() []state {
 	return []state{
 		{noData, 0, colourNoData}, {"skip", 1, colourSkip}, {"pass", 2, colourPass}, {"warn", 3, colourWarn},
@@ -34,7 +34,7 @@ func states() []state {
 	}
 }
 
-// words maps numbers to words, and whatever is no number to "no data".
+// words maps numbers to words, and everything else to "no data".
 func words(of ...state) []mapping {
 	options := map[string]result{}
 	for i, s := range of {
@@ -47,13 +47,13 @@ func words(of ...state) []mapping {
 	return all
 }
 
-// nothing maps null and NaN to a word and a colour of their own.
+// nothing maps null and NaN to their own word and colour.
 func nothing() mapping {
 	return mapping{"special", special{"null+nan", result{noData, colourNoData, 99}}}
 }
 
-// steps gives each state a threshold of its own, so that its colour does not hang on the mapping alone. What is below the
-// first is "no data".
+// steps gives each state its own threshold, so that its colour does not depend on the mapping only. Values below the
+// first are "no data".
 func steps(of ...state) thresholds {
 	t := thresholds{Mode: "absolute", Steps: []step{{colourNoData, nil}}}
 	for _, s := range of {
@@ -64,12 +64,12 @@ func steps(of ...state) thresholds {
 	return t
 }
 
-// yesOrNo are the two words of a 0 and a 1.
+// yesOrNo returns the states of 0 and 1.
 func yesOrNo(no, yes string) []state {
 	return []state{{no, 0, colourFail}, {yes, 1, colourPass}}
 }
 
-// counted colours a count: none, and some. Below none is "no data".
+// counted colours a count: zero, and more. Below zero is "no data".
 func counted(none, some string) thresholds {
 	return thresholds{Mode: "absolute", Steps: []step{{colourNoData, nil}, {none, number(0)}, {some, number(1)}}}
 }

@@ -1,14 +1,14 @@
 package dashboards
 
-// This file makes panels: what all of a type have in common.
+// Constructors of panels by type.
 
-// builder lays panels out from left to right and from top to bottom and numbers them.
+// builder lays out panels from left to right and from top to bottom, and numbers them.
 type builder struct {
 	panels  []panel
-	x, y, h int // where the next panel goes; the height of the line it is on
+	x, y, h int // position of the next panel; height of its line
 }
 
-// row begins a section.
+// row starts a section.
 func (b *builder) row(title string) {
 	b.newLine()
 	b.panels = append(b.panels, panel{
@@ -17,7 +17,7 @@ func (b *builder) row(title string) {
 	b.y++
 }
 
-// add puts a panel of a width and height to the right of the last one, or below it where it does not fit.
+// add places a panel of the given size to the right of the last one, or below it where it does not fit.
 func (b *builder) add(w, h int, p panel) {
 	if b.x+w > 24 {
 		b.newLine()
@@ -42,13 +42,13 @@ func ask(refID, expr, legend, format string, instant bool) target {
 	}
 }
 
-// now asks for the present, for a panel that shows a value per series.
+// now is an instant query for a panel with a value per series.
 func now(refID, expr, legend string) target { return ask(refID, expr, legend, "time_series", true) }
 
-// rows asks for the present, for a table.
+// rows is an instant query for a table.
 func rows(refID, expr string) target { return ask(refID, expr, "", "table", true) }
 
-// over asks for the board's time range.
+// over is a query over the dashboard's time range.
 func over(refID, expr, legend string) target { return ask(refID, expr, legend, "time_series", false) }
 
 func byThresholds() map[string]any { return map[string]any{"mode": "thresholds"} }
@@ -82,7 +82,7 @@ func verdict(title, description string, of []state, targets ...target) panel {
 	return p
 }
 
-// verdictSteps gives a threshold to every word, the word for 0 included.
+// verdictSteps gives every word a threshold, including the word for 0.
 func verdictSteps(of []state) thresholds {
 	t := thresholds{Mode: "absolute", Steps: []step{{colourNoData, nil}}}
 	for _, s := range of {
@@ -137,7 +137,7 @@ func lines(title, description, unit string, targets ...target) panel {
 	}
 }
 
-// bars shows one bar per series, in the order of the answer.
+// bars shows one bar per series, in query order.
 func bars(title, description, unit string, t thresholds, targets ...target) panel {
 	return panel{
 		Type: "bargauge", Title: title, Description: description, Targets: targets,
@@ -155,12 +155,12 @@ func bars(title, description, unit string, t thresholds, targets ...target) pane
 	}
 }
 
-// neutral colours nothing.
+// neutral uses one colour for all values.
 func neutral() thresholds {
 	return thresholds{Mode: "absolute", Steps: []step{{colourNeutral, nil}}}
 }
 
-// table shows a row per combination of labels; transformations bring the answers together.
+// table shows a row per combination of labels; transformations merge the queries.
 func table(title, description string, overrides []override, transformations []transformation, targets ...target) panel {
 	return panel{
 		Type: "table", Title: title, Description: description, Targets: targets, Transformations: transformations,
@@ -175,7 +175,7 @@ func table(title, description string, overrides []override, transformations []tr
 	}
 }
 
-// column says how a table's column of that name is shown.
+// column sets the display of a table column.
 func column(name string, properties ...property) override {
 	return override{matcher{"byName", name}, properties}
 }
@@ -205,8 +205,7 @@ func width(pixels int) property { return property{"custom.width", pixels} }
 
 func links(all ...dataLink) property { return property{"links", all} }
 
-// merged brings the answers of several questions into one row per item, worst first by the column, and shows the named
-// columns in their order.
+// merged merges several queries into one row per item, worst first by the column, and shows the named columns in order.
 func merged(first string, columns ...[2]string) []transformation {
 	return []transformation{
 		{"merge", map[string]any{}},
@@ -215,7 +214,7 @@ func merged(first string, columns ...[2]string) []transformation {
 	}
 }
 
-// only shows the named columns ({field, title}) in their order and hides every other.
+// only shows the named columns ({field, title}) in order and hides all others.
 func only(columns ...[2]string) transformation {
 	hidden, order, names := map[string]bool{"Time": true}, map[string]int{}, map[string]string{}
 	for _, field := range []string{"Value", "Value #A", "Value #B", "Value #C", "Value #D", "__name__", "job", "instance"} {
