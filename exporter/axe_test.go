@@ -11,16 +11,16 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// What axe-core says of the board: whether people who use it with a screen reader, a keyboard or weak eyes are shut out. It is fetched by npm at
-// the version of tools/axe, checked by its digest there, and handed to the page by the browser: the page's own policy would not let it in.
+// Accessibility of the board, checked by axe-core. npm installs it with the version and digest in tools/axe. The test
+// injects it through the browser because the page's content security policy forbids scripts.
 
-// axeFinding is what a rule of axe-core found.
+// axeFinding is a violation of a rule of axe-core.
 type axeFinding struct {
 	Rule, Impact, Help string
 	Where              []string
 }
 
-// accessible demands that axe-core finds nothing, of whatever weight, with all that is folded unfolded and folded.
+// accessible requires that axe-core finds nothing of any impact, with details open and closed.
 func (b *boardSeen) accessible(t *testing.T) {
 	script := parts.NeedFile(t, "../tools/axe/node_modules/axe-core/axe.min.js", "npm ci --prefix tools/axe")
 	var wanted struct {
@@ -44,11 +44,11 @@ func (b *boardSeen) accessible(t *testing.T) {
 		open      bool
 	}{
 		{"light", b.url + "/?target=shop", 1200, "light", false},
-		{"dark, unfolded", b.url + "/?target=shop", 1200, "dark", true},
-		{"narrow, unfolded", b.url + "/?target=shop&state=fail", 360, "light", true},
+		{"dark, details open", b.url + "/?target=shop", 1200, "dark", true},
+		{"narrow, details open", b.url + "/?target=shop&state=fail", 360, "light", true},
 		{"a category", b.url + "/?target=shop&category=sign_off", 1200, "light", true},
-		{"nothing left", b.url + "/?target=shop&category=security&state=skip", 1200, "dark", false},
-		{"nothing configured", b.url + "/?target=empty&state=unknown", 360, "dark", true},
+		{"no items", b.url + "/?target=shop&category=security&state=skip", 1200, "dark", false},
+		{"no configuration", b.url + "/?target=empty&state=unknown", 360, "dark", true},
 		{"every state, light", server.URL + "/?category=unknown_ones", 1200, "light", false},
 		{"every state, dark", server.URL, 1200, "dark", false},
 	} {
@@ -56,7 +56,7 @@ func (b *boardSeen) accessible(t *testing.T) {
 			b.emulate(t, page.width, 900, "screen", page.scheme)
 			b.Open(t, page.url)
 			if wrong := b.Complaints(t); len(wrong) > 0 {
-				t.Errorf("the browser complains: %q", wrong)
+				t.Errorf("errors in the browser: %q", wrong)
 			}
 			if page.open {
 				b.Eval(t, `document.querySelectorAll("details").forEach(d => d.open = true)`, nil)
@@ -66,7 +66,7 @@ func (b *boardSeen) accessible(t *testing.T) {
 			}
 		})
 	}
-	t.Run("it can find something", func(t *testing.T) {
+	t.Run("violations are found", func(t *testing.T) {
 		b.emulate(t, 1200, 900, "screen", "light")
 		b.Open(t, b.url+"/?target=shop&category=sign_off")
 		b.Eval(t, `document.body.style.color = "#bbb"; document.documentElement.removeAttribute("lang"); document.querySelectorAll("nav").forEach(n => n.setAttribute("aria-label", "the same"));
@@ -77,14 +77,14 @@ func (b *boardSeen) accessible(t *testing.T) {
 		}
 		for _, rule := range []string{"color-contrast", "html-has-lang", "link-name", "landmark-unique"} {
 			if all := strings.Join(found, " "); !strings.Contains(all, rule) {
-				t.Errorf("%s is not found, only %s", rule, all)
+				t.Errorf("%s was not found, only %s", rule, all)
 			}
 		}
 	})
 }
 
-// axe runs axe-core of the given version in the page: its violations, and the texts whose contrast it could not decide. The marks of the states
-// are none: they are of their word's colour, which it decides.
+// axe runs axe-core in the page, and returns violations and texts with undecided contrast. It ignores undecided contrast of
+// state marks: they have the colour of the state's name, which axe-core does check.
 func (b *boardSeen) axe(t *testing.T, script, version string) (found []axeFinding) {
 	t.Helper()
 	var got string
@@ -99,15 +99,15 @@ func (b *boardSeen) axe(t *testing.T, script, version string) (found []axeFindin
 	return found
 }
 
-// TestAxeIsPinned: what is fetched is one version, known by its digest, from wherever npm is told to fetch.
-func TestAxeIsPinned(t *testing.T) {
+// TestAxe_IsPinned checks that the lock file has exactly one package with version and digest, and no registry URL.
+func TestAxe_IsPinned(t *testing.T) {
 	wanted := parts.NeedFile(t, "../tools/axe/package.json", "it belongs to this repository")
 	locked := string(parts.NeedFile(t, "../tools/axe/package-lock.json", "it belongs to this repository"))
 	exact := regexp.MustCompile(`"axe-core": "([0-9]+\.[0-9]+\.[0-9]+)"`).FindSubmatch(wanted)
 	if exact == nil {
-		t.Fatalf("axe-core is not wanted at one version:\n%s", wanted)
+		t.Fatalf("package.json does not pin one version of axe-core:\n%s", wanted)
 	}
 	if !strings.Contains(locked, `"version": "`+string(exact[1])+`"`) || strings.Count(locked, `"integrity": "sha512-`) != 1 || strings.Contains(locked, "://") {
-		t.Errorf("the lock does not hold version %s, its digest and no address:\n%s", exact[1], locked)
+		t.Errorf("the lock file does not have exactly version %s, its digest and no URL:\n%s", exact[1], locked)
 	}
 }

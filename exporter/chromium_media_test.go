@@ -11,9 +11,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// The board on a telephone, in the dark, on paper and without a mouse.
+// The board on a narrow screen, in dark mode, in print and with only a keyboard.
 
-// fits demands that nothing sticks out, with all that is folded unfolded.
+// fits requires that no element overflows the width, with all details open.
 func (b *boardSeen) fits(t *testing.T, width int) {
 	t.Helper()
 	var out struct {
@@ -26,7 +26,7 @@ func (b *boardSeen) fits(t *testing.T, width int) {
 		return {Width: document.documentElement.scrollWidth, Sticking: out.map(e => e.outerHTML.slice(0, 80))};
 	})()`, width), &out)
 	if out.Width > width || len(out.Sticking) > 0 {
-		t.Errorf("%d px wide, want %d: %q", out.Width, width, out.Sticking)
+		t.Errorf("page width %d px, want at most %d; overflowing: %q", out.Width, width, out.Sticking)
 	}
 }
 
@@ -37,7 +37,7 @@ func (b *boardSeen) narrow(t *testing.T) {
 	b.fits(t, 360)
 }
 
-// colours are the page's background and text, each as red, green and blue.
+// colours returns the RGB colours of the page's background and text.
 func (b *boardSeen) colours(t *testing.T) (back, text [3]int) {
 	t.Helper()
 	var got []string
@@ -59,9 +59,9 @@ func (b *boardSeen) dark(t *testing.T) {
 	}
 }
 
-// paper is what a printer gets: all details, nothing dark, nothing cut, no control.
+// paper checks the print layout: all details visible, light colours, nothing cut off, no controls.
 func (b *boardSeen) paper(t *testing.T) {
-	const a4 = 718 // CSS pixels between margins of a centimetre
+	const a4 = 718 // CSS pixels of A4 within margins of 1 cm
 	b.emulate(t, a4, 1000, "print", "dark")
 	b.open(t, "?target=shop")
 	b.shoot(t, "paper")
@@ -72,7 +72,7 @@ func (b *boardSeen) paper(t *testing.T) {
 	b.Eval(t, `[...document.querySelectorAll("article *, .why *")].filter(e => !e.checkVisibility() || e.getBoundingClientRect().height === 0).map(e => e.outerHTML.slice(0, 80))`, &hidden)
 	b.Eval(t, `[...document.querySelectorAll("nav, footer, .jump")].filter(e => e.checkVisibility()).map(e => e.outerHTML.slice(0, 80))`, &controls)
 	if len(hidden) > 0 || len(controls) > 0 {
-		t.Errorf("not on paper: %q; on paper: %q", hidden, controls)
+		t.Errorf("hidden in print: %q; controls in print: %q", hidden, controls)
 	}
 	b.fits(t, a4)
 	var pdf struct{ Data string }
@@ -86,7 +86,7 @@ func (b *boardSeen) paper(t *testing.T) {
 	}
 }
 
-// keyboard walks through a page by Tab: every link and every fold is reached, in the order of the page, and shows that it is.
+// keyboard checks that Tab reaches every link and summary in page order, with a visible focus.
 func (b *boardSeen) keyboard(t *testing.T) {
 	b.emulate(t, 1200, 900, "screen", "light")
 	b.open(t, "?target=shop&state=fail")
@@ -94,7 +94,7 @@ func (b *boardSeen) keyboard(t *testing.T) {
 	var jump struct{ Text, Hash string }
 	b.Eval(t, `({Text: document.activeElement.checkVisibility() && document.activeElement.getBoundingClientRect().left >= 0 ? document.activeElement.textContent : ""})`, &jump)
 	if jump.Text != "Skip to the items" {
-		t.Errorf("the first stop is %q", jump.Text)
+		t.Errorf("first tab stop is %q", jump.Text)
 	}
 	var stops int
 	b.Eval(t, `(window.stops = [...document.querySelectorAll("a, summary")].filter(e => e.checkVisibility())).length`, &stops)
@@ -111,22 +111,22 @@ func (b *boardSeen) keyboard(t *testing.T) {
 		}
 		b.Key(t, "Tab")
 	}
-	// Past the filters at once, to the first fold, and into it.
+	// Skip the filters, go to the first summary and open it.
 	b.open(t, "?target=shop&state=fail")
 	b.Key(t, "Tab")
 	b.Key(t, "Enter")
-	b.Key(t, "Tab") // the way to all items
+	b.Key(t, "Tab") // the link that shows all items
 	b.Key(t, "Tab")
 	b.Key(t, "Enter")
 	var open string
 	b.Eval(t, `document.activeElement.matches("main summary") && document.activeElement.parentElement.open ? document.activeElement.closest("article").id : document.activeElement.outerHTML`, &open)
 	if want := firstFailing(b.want); open != want {
-		t.Errorf("opened is %q, want %q", open, want)
+		t.Errorf("opened %q, want %q", open, want)
 	}
 	b.Eval(t, `document.querySelector("nav[aria-label='Filter by state'] a").focus()`, nil)
 	b.Loads(t, func() { b.Key(t, "Enter") })
 	if got := b.items(t); len(got) != len(b.want.Items) {
-		t.Errorf("by keyboard %d items", len(got))
+		t.Errorf("%d items after the keyboard filter, want %d", len(got), len(b.want.Items))
 	}
 }
 

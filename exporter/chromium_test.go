@@ -17,10 +17,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// The board as people meet it: in a real browser, started once, on pages that the program serves. Wherever a page is loaded, it is an error
-// that anything is loaded beside it or that the browser complains. With SCREENSHOTS=DIR the pages are kept there as pictures, to be looked at.
+// The board in a real browser, which is started once, on pages that the program serves. Every page fails if it loads another
+// resource or the browser reports an error. SCREENSHOTS=DIR saves screenshots there.
 
-// boardItemSeen is an item as it stands on the page.
+// boardItemSeen is an item as displayed on the page.
 type boardItemSeen struct {
 	ID, Mark, State, Title, Reason, Detail, Fix string
 	Waived                                      bool
@@ -28,7 +28,7 @@ type boardItemSeen struct {
 	Probes                                      int
 }
 
-// readBoard reads the items that are shown, as text.
+// readBoard returns the visible items as text.
 const readBoard = `[...document.querySelectorAll("article")].filter(a => a.checkVisibility()).map(a => {
 	const text = (s, e = a) => e.querySelector(s)?.textContent.trim() ?? "";
 	const state = a.querySelector("h3 .state").textContent.trim().split(/\s+/);
@@ -39,14 +39,14 @@ const readBoard = `[...document.querySelectorAll("article")].filter(a => a.check
 		Layers: [...a.querySelectorAll(".probes li")].map(e => text("p", e).split(/\s+/)[0]), Probes: a.querySelectorAll(".probes li").length};
 })`
 
-// boardSeen is the deployment's board in the browser.
+// boardSeen is the board of a deployment in the browser.
 type boardSeen struct {
 	*parts.Page
 	url  string
-	want checksJSON // what the API says of the same
+	want checksJSON // the verdicts from the API
 }
 
-// open loads a page of the board and returns its items.
+// open loads a page of the board and returns its visible items.
 func (b *boardSeen) open(t *testing.T, query string) []boardItemSeen {
 	t.Helper()
 	b.Open(t, b.url+"/"+query)
@@ -56,20 +56,20 @@ func (b *boardSeen) open(t *testing.T, query string) []boardItemSeen {
 func (b *boardSeen) items(t *testing.T) (items []boardItemSeen) {
 	t.Helper()
 	if wrong := b.Complaints(t); len(wrong) > 0 {
-		t.Errorf("the browser complains: %q", wrong)
+		t.Errorf("errors in the browser: %q", wrong)
 	}
 	b.Eval(t, readBoard, &items)
 	return items
 }
 
-// emulate sets how wide the window is, and on what and in which scheme the page is shown.
+// emulate sets the window size, the media type and the colour scheme.
 func (b *boardSeen) emulate(t *testing.T, width, height int, media, scheme string) {
 	t.Helper()
 	b.Call(t, "Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": false}, nil)
 	b.Call(t, "Emulation.setEmulatedMedia", map[string]any{"media": media, "features": []any{map[string]any{"name": "prefers-color-scheme", "value": scheme}}}, nil)
 }
 
-// shoot keeps a picture of the whole page where somebody asks for it.
+// shoot saves a screenshot of the whole page if SCREENSHOTS is set.
 func (b *boardSeen) shoot(t *testing.T, name string) {
 	t.Helper()
 	dir := os.Getenv("SCREENSHOTS")
@@ -85,7 +85,7 @@ func (b *boardSeen) shoot(t *testing.T, name string) {
 	write(t, dir, name+".png", string(data))
 }
 
-func TestBoardInChromium(t *testing.T) {
+func TestBoard_InChromium(t *testing.T) {
 	browser := parts.Chromium(t)
 	r := serve(t, "--config.file="+brokenDeployment(t))
 	page := browser.Start(t).Page(t)
@@ -105,7 +105,7 @@ func TestBoardInChromium(t *testing.T) {
 	t.Run("axe", b.accessible)
 }
 
-// states reads every item and holds it against what the API says.
+// states compares every item with the API.
 func (b *boardSeen) states(t *testing.T) {
 	b.emulate(t, 1200, 900, "screen", "light")
 	got := b.open(t, "?target=shop")
@@ -145,11 +145,11 @@ func (b *boardSeen) states(t *testing.T) {
 			seen[first] = true
 		}
 	}
-	// What this deployment is there for: every state, and what is special in its showing.
+	// The deployment must cover every state and every special display.
 	for _, want := range []string{"pass ", "warn invalid", "pending in_progress", "fail placeholder", "fail truncated", "fail untrusted", "fail lapsed", "fail overdue", "fail missing",
 		"unknown unreachable", "unknown not_configured", "skip disabled", "skip not_configured", "waived", "Waived until", "Waiver ended on", "Attested until", "Attestation expired at"} {
 		if !seen[want] {
-			t.Errorf("no item is %q; there are %q", want, slices.Sorted(keys(seen)))
+			t.Errorf("no item shows %q; seen: %q", want, slices.Sorted(keys(seen)))
 		}
 	}
 }
@@ -164,7 +164,7 @@ func keys(m map[string]bool) func(func(string) bool) {
 	}
 }
 
-// reasons shows every state with every reason, and texts that want to be markup.
+// reasons checks every state with every reason, and texts that contain markup.
 func (b *boardSeen) reasons(t *testing.T) {
 	r := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
@@ -192,8 +192,8 @@ func (b *boardSeen) reasons(t *testing.T) {
 	b.emulate(t, 1200, 900, "screen", "light")
 }
 
-// filters clicks every filter, without scripts: each state, each category, and in each state every category that holds some and one that
-// holds none. What is left is read every time, and what each link promises.
+// filters clicks every filter with scripts disabled: each state, each category, and in each state every category with
+// items and one without. It compares the remaining items and the count in each link.
 func (b *boardSeen) filters(t *testing.T) {
 	b.Call(t, "Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
 	defer b.Call(t, "Emulation.setScriptExecutionDisabled", map[string]any{"value": false}, nil)
@@ -225,7 +225,7 @@ func (b *boardSeen) filters(t *testing.T) {
 			got = append(got, it.ID)
 		}
 		if want := left(state, category); !slices.Equal(got, want) {
-			t.Errorf("%s: %s leaves %q, want %q", nav, text, got, want)
+			t.Errorf("filter %s=%s shows %q, want %q", nav, text, got, want)
 		}
 		var links []struct {
 			Nav, Text, Count string
@@ -251,11 +251,11 @@ func (b *boardSeen) filters(t *testing.T) {
 				}
 			}
 			if link.Count != fmt.Sprint(len(to)) {
-				t.Errorf("%s, %s: the link to %s promises %s, want %d", state, category, link.Text, link.Count, len(to))
+				t.Errorf("%s, %s: link %s has count %s, want %d", state, category, link.Text, link.Count, len(to))
 			}
 		}
 		if want := []string{or(state, "all states"), or(titles[category], "all categories")}; !slices.Equal(current, want) || len(links) != len(titles)+8 {
-			t.Errorf("current of %d links is %q, want %q", len(links), current, want)
+			t.Errorf("current links of %d are %q, want %q", len(links), current, want)
 		}
 	}
 	words := []string{""}
@@ -276,13 +276,13 @@ func (b *boardSeen) filters(t *testing.T) {
 		}
 		click("category", "all categories", state, "")
 	}
-	// An empty page leads back.
+	// An empty page links to all items.
 	if got := b.open(t, "?target=shop&state=skip&category=security"); len(got) != 0 {
 		t.Errorf("%d items", len(got))
 	}
 	b.Loads(t, func() { b.Click(t, `document.querySelector("main > p:last-child a")`) })
 	if got := b.items(t); len(got) != len(b.want.Items) {
-		t.Errorf("show all shows %d items", len(got))
+		t.Errorf("%q shows %d items, want %d", "Show all", len(got), len(b.want.Items))
 	}
 	var scripts int
 	b.Eval(t, `document.scripts.length`, &scripts)
@@ -298,7 +298,7 @@ func or(text, otherwise string) string {
 	return text
 }
 
-// deployments goes to the other target and back.
+// deployments switches to the other target and back.
 func (b *boardSeen) deployments(t *testing.T) {
 	b.open(t, "?target=shop&state=fail")
 	for _, name := range []string{"empty", "shop"} {
@@ -315,7 +315,7 @@ func (b *boardSeen) deployments(t *testing.T) {
 	}
 }
 
-// head reads why it is not ready, and follows its links, also from a page that does not show the item.
+// head checks the reasons in the header and follows its links, also from a page that does not show the item.
 func (b *boardSeen) head(t *testing.T) {
 	b.open(t, "?target=shop&category=documentation")
 	var head map[string]string
@@ -328,7 +328,7 @@ func (b *boardSeen) head(t *testing.T) {
 		case it.State == probe.StateFail:
 			failing++
 			if !strings.Contains(head[fmt.Sprintf("Failing: %d", countFailing(b.want))], it.Title) {
-				t.Errorf("%s fails, and the head does not say so: %q", it.Item, head)
+				t.Errorf("failing item %s is missing in the header: %q", it.Item, head)
 			}
 		case !it.State.OK():
 			waiting++
@@ -357,22 +357,22 @@ func (b *boardSeen) head(t *testing.T) {
 		query, place, ok := strings.Cut(link, "#")
 		switch {
 		case !ok:
-			t.Errorf("%q leads to no item", link)
+			t.Errorf("link %q has no item", link)
 		case query == "" && !strings.HasPrefix(place, "documentation-"), query != "" && query != "?target=shop", query != "" && strings.HasPrefix(place, "documentation-"):
-			t.Errorf("%q is of the wrong page", link)
+			t.Errorf("link %q leads to the wrong page", link)
 		case query != "":
 			elsewhere++
 		}
 	}
 	if elsewhere == 0 {
-		t.Error("no link leads off a narrowed page")
+		t.Error("no link leads from the filtered page to the unfiltered one")
 	}
 	b.Loads(t, func() { b.Click(t, `document.querySelector(".why a[href$='#security-tls_certificates']")`) })
 	b.items(t)
 	var target string
 	b.Eval(t, `document.querySelector(":target")?.id ?? ""`, &target)
 	if target != "security-tls_certificates" {
-		t.Errorf("the link leads to %q", target)
+		t.Errorf("link target is %q", target)
 	}
 }
 
@@ -385,7 +385,7 @@ func countFailing(c checksJSON) (n int) {
 	return n
 }
 
-// TestBoardLinks holds what the browser is not needed for: addresses that cannot be broken out of, and how texts are set.
+// TestBoardLinks checks what needs no browser: the escaping of URLs and the formatting of code.
 func TestBoardLinks(t *testing.T) {
 	r := everyReason(t)
 	page := newBoard(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}})

@@ -16,9 +16,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// What the browser is shown: a deployment in which nearly everything is wrong, and a report of every word there is.
+// Data for the browser tests: a deployment with many faults, and a report with every state and reason.
 
-// brokenDeployment is two targets: "shop", of which something is wrong in every way that a deployment's folder can be, and "empty".
+// brokenDeployment creates two targets: "shop", with every fault that a deployment's folder can have, and "empty".
 func brokenDeployment(t *testing.T) (config string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -35,7 +35,7 @@ func brokenDeployment(t *testing.T) (config string) {
 		fmt.Fprintf(&signers, "%s@example.com %s", name, public)
 	}
 	write(t, root, "allowed_signers", signers.String())
-	rested := time.Now().Add(-time.Hour) // what was written just now may still be written to
+	rested := time.Now().Add(-time.Hour) // a file that was just written counts as unfinished
 	err := filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -45,7 +45,7 @@ func brokenDeployment(t *testing.T) (config string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Nothing else of this machine is to be seen: neither its firewall nor whatever listens on the usual ports.
+	// Isolate the deployment from this machine's firewall and services.
 	const elsewhere = `
     firewall: {host_root: host}
     docker: {host: 'unix:///nonexistent.sock'}
@@ -85,7 +85,7 @@ waivers:
 	at(now.AddDate(0, 0, -200), append([]string{"attest", "restore_tested", "--valid-for=80d", backup}, lead...)...)
 	at(now.AddDate(0, 0, -3), "deploy", "plan", "--version=1.4.0", "--commit=0a1b2c3", "--by=lead@example.com")
 	broken := filepath.Join(root, "backups/daily/daily_20261123.sql.gz")
-	if err := os.Rename(broken, broken+".cut"); err != nil { // a release is recorded with a whole backup only
+	if err := os.Rename(broken, broken+".cut"); err != nil { // deploy record requires an intact backup
 		t.Fatal(err)
 	}
 	at(now.AddDate(0, 0, -3), "deploy", "record", "--by=lead@example.com", "--issues=slow first request")
@@ -95,11 +95,11 @@ waivers:
 	at(now.AddDate(0, 0, -2), append([]string{"attest", "status_page", "--valid-for=30d"}, lead...)...)
 	at(now.Add(-time.Hour), "deploy", "plan", "--version=1.5.0", "--commit=4d5e6f7", "--by=lead@example.com")
 	at(now.Add(-time.Hour), append([]string{"attest", "devops_lead", "--valid-for=14d"}, lead...)...)
-	at(now.Add(-time.Hour), "attest", "engineering_manager", "--by=manager@example.com", lead[1]) // signed with another's key
+	at(now.Add(-time.Hour), "attest", "engineering_manager", "--by=manager@example.com", lead[1]) // signed with another person's key
 	return config
 }
 
-// sshKey makes a key pair and returns the public half.
+// sshKey creates a key pair and returns the public key.
 func sshKey(t *testing.T, path string) string {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), parts.Need(t, "ssh-keygen"), "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", path).CombinedOutput(); err != nil {
@@ -112,16 +112,16 @@ func sshKey(t *testing.T, path string) string {
 	return string(public)
 }
 
-// everyReason is a report with an item for every state and every reason there is, in a category for each state.
+// everyReason returns a report with an item for every state and reason, in a category for each state.
 func everyReason(t *testing.T) *collector.Report {
 	t.Helper()
 	states := probe.States()
 	var text strings.Builder
 	text.WriteString("checklist: Every word\ncategories:\n")
 	for _, s := range states {
-		fmt.Fprintf(&text, "  - category: %s_ones\n    title: Those that are %s\n    items:\n", s, s)
+		fmt.Fprintf(&text, "  - category: %s_ones\n    title: Items in state %s\n    items:\n", s, s)
 		for i, reason := range append([]probe.Reason{""}, probe.Reasons()...) {
-			fmt.Fprintf(&text, "      - item: i%d\n        title: Is %s %s\n        fix: Run `mend %d`.\n        required: %v\n        probes: [env_file: {}]\n", i, s, reason, i, i%2 == 0)
+			fmt.Fprintf(&text, "      - item: i%d\n        title: Is %s %s\n        fix: Run `fix %d`.\n        required: %v\n        probes: [env_file: {}]\n", i, s, reason, i, i%2 == 0)
 		}
 	}
 	text.WriteString("gates:\n  pre: {categories: [fail_ones, unknown_ones]}\n")

@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 )
 
-// FuzzConfig: no configuration breaks the program; one that is refused is refused with words.
+// FuzzConfig checks that no configuration crashes the program, and that an invalid one is rejected with a message.
 func FuzzConfig(f *testing.F) {
 	for _, seed := range []string{
 		"deployment: {environment: x, redis: {address: 'a:1', password: '${X}'}}\n", "targets: {a: {root: .}, b: {root: .}}\n", "overrides: {redis_password: {severity: info, enabled: false, reason: x}}\n",
@@ -22,7 +22,7 @@ func FuzzConfig(f *testing.F) {
 	root := f.TempDir()
 	path := filepath.Join(root, "config.yml")
 	f.Fuzz(func(t *testing.T, text string) {
-		if strings.Contains(text, "/") { // not over the machine's own files
+		if strings.Contains(text, "/") { // do not read files of this machine
 			return
 		}
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -32,11 +32,11 @@ func FuzzConfig(f *testing.F) {
 		set, err := a.load(collector.NewLimits())
 		switch {
 		case err == nil && len(set.targets) == 0:
-			t.Error("a configuration of nothing loads")
+			t.Error("a configuration without targets was loaded")
 		case err == nil:
 			set.Close()
 		case err.Error() == "":
-			t.Error("refused without a word")
+			t.Error("rejected without a message")
 		}
 	})
 }

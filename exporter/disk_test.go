@@ -19,9 +19,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// What the program writes is there as a whole or not at all: on a disk that is full, and when it is killed.
+// The program writes files completely or not at all, also on a full disk and if it is killed.
 
-// writingCommands are all that write, in an order in which they succeed; OUTPUT stands for a folder.
+// writingCommands returns all commands that write files, in an order in which they succeed. OUTPUT is a placeholder for a
+// folder.
 func writingCommands() [][]string {
 	return [][]string{
 		{"attest", "disaster_recovery_plan", "--by=ops", "--valid-for=30d"},
@@ -35,7 +36,7 @@ func writingCommands() [][]string {
 	}
 }
 
-// commandIn runs a command over a deployment.
+// commandIn runs a command for a deployment.
 func commandIn(t *testing.T, root, output string, words ...string) (code int, errs string) {
 	t.Helper()
 	var said, out lockedBuffer
@@ -47,7 +48,7 @@ func commandIn(t *testing.T, root, output string, words ...string) (code int, er
 	return code, said.String()
 }
 
-// filesBelow lists what lies below folders, with its content.
+// filesBelow returns all files below the folders, with their contents.
 func filesBelow(t *testing.T, roots ...string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -67,7 +68,7 @@ func filesBelow(t *testing.T, roots ...string) map[string]string {
 	return all
 }
 
-// yesterday leaves one backup, which is whole, and was finished hours ago.
+// yesterday replaces the folder with one complete backup that was finished hours ago.
 func yesterday(t *testing.T, folder string) {
 	t.Helper()
 	if err := os.RemoveAll(folder); err != nil {
@@ -82,7 +83,8 @@ func yesterday(t *testing.T, folder string) {
 	}
 }
 
-// TestFullDisk runs every command that writes on a disk with no room, and with room for a little: it says so, and what lies there is what lay there.
+// TestFullDisk runs every command that writes on a full disk, and on one with little space: the command reports the error
+// and leaves the existing files unchanged.
 func TestFullDisk(t *testing.T) {
 	parts.NeedRoot(t, "a small file system")
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
@@ -96,14 +98,14 @@ func TestFullDisk(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=512k"); err != nil {
-		t.Fatalf("no file system can be mounted here: %v", err)
+		t.Fatalf("mount tmpfs: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(small, syscall.MNT_DETACH); err != nil {
 			t.Error(err)
 		}
 	})
-	for _, folder := range []string{"attestations", "releases", "out"} { // an earlier day's
+	for _, folder := range []string{"attestations", "releases", "out"} { // these folders exist already
 		if err := os.MkdirAll(filepath.Join(small, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -118,11 +120,11 @@ func TestFullDisk(t *testing.T) {
 				t.Fatalf("the disk is not full: %v", err)
 			}
 			if info, err := os.Stat(filler); err != nil || os.Truncate(filler, info.Size()-room) != nil {
-				t.Fatal("no room can be made")
+				t.Fatal("cannot free space on the disk")
 			}
 			code, errs := commandIn(t, root, output, words...)
 			_ = os.Remove(filler)
-			if done = code != ExitInternal && code != ExitUsage && room > 0; done { // it was enough
+			if done = code != ExitInternal && code != ExitUsage && room > 0; done { // the space was enough
 				break
 			}
 			if code != ExitInternal || !strings.Contains(errs, "no space left on device") || strings.Contains(errs, "panic") {
@@ -131,24 +133,25 @@ func TestFullDisk(t *testing.T) {
 			after := filesBelow(t, small)
 			for path, text := range after {
 				if was, there := before[path]; !there || was != text {
-					t.Errorf("%s on a full disk leaves %s, %d bytes", name, filepath.Base(path), len(text))
+					t.Errorf("%s on a full disk changed %s (%d bytes)", name, filepath.Base(path), len(text))
 				}
 			}
 			if len(after) < len(before) {
-				t.Errorf("%s on a full disk takes away %d files", name, len(before)-len(after))
+				t.Errorf("%s on a full disk removed %d files", name, len(before)-len(after))
 			}
 		}
 		if done {
 			continue
 		}
 		if code, errs := commandIn(t, root, output, words...); code == ExitInternal || code == ExitUsage {
-			t.Errorf("%s with room again: exit code %d: %s", name, code, errs)
+			t.Errorf("%s with free space: exit code %d: %s", name, code, errs)
 		}
 	}
 }
 
-// TestCommandsKilled kills every command that writes, at random moments: what is there is whole, and the next run goes on from it.
-func TestCommandsKilled(t *testing.T) {
+// TestCommands_KilledAtRandom kills every command that writes at a random time: all files are complete, and the next run
+// continues from them.
+func TestCommands_KilledAtRandom(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
 	root := filepath.Join(t.TempDir(), "deployment")
 	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
@@ -172,10 +175,10 @@ func TestCommandsKilled(t *testing.T) {
 				return command
 			}
 			began := time.Now()
-			_ = start().Wait() // what it says is not asked here
+			_ = start().Wait() // its result does not matter here
 			usual := time.Since(began)
 			command := start()
-			time.Sleep(time.Duration(rand.Int64N(int64(usual)))) //nolint:gosec // a moment, no secret
+			time.Sleep(time.Duration(rand.Int64N(int64(usual)))) //nolint:gosec // not a secret
 			_ = command.Process.Kill()
 			if command.Wait() != nil && command.ProcessState.ExitCode() == -1 {
 				killed++
@@ -185,14 +188,14 @@ func TestCommandsKilled(t *testing.T) {
 	}
 	t.Logf("%d killed", killed)
 	if killed == 0 {
-		t.Error("every command had ended before it was killed")
+		t.Error("no command was killed before it ended")
 	}
 	if code, errs := commandIn(t, root, output, "attest", "architecture_diagram", "--by=ops", "--valid-for=30d"); code != ExitReady {
-		t.Errorf("a claim after all that: exit code %d: %s", code, errs)
+		t.Errorf("attest after the kills: exit code %d: %s", code, errs)
 	}
 }
 
-// whole checks that every file that was written can be read as what it is.
+// whole checks that every written file can be parsed.
 func whole(t *testing.T, root, output string) {
 	t.Helper()
 	claims, err := attest.Load(filepath.Join(root, ".catalyst/attestations"))
@@ -201,16 +204,16 @@ func whole(t *testing.T, root, output string) {
 	}
 	for _, c := range claims {
 		if c.Err != nil {
-			t.Errorf("a claim is broken: %v", c.Err)
+			t.Errorf("damaged claim: %v", c.Err)
 		}
 	}
 	if chain, err := attest.OpenChain(filepath.Join(root, ".catalyst/releases"), nil); err != nil || chain.Err() != nil {
-		t.Errorf("the release records: %v, %v", err, chain.Err())
+		t.Errorf("release records: %v, %v", err, chain.Err())
 	}
 	if data, err := os.ReadFile(filepath.Join(output, "check.json")); err == nil && !json.Valid(data) {
-		t.Errorf("half a report of %d bytes", len(data))
+		t.Errorf("truncated report of %d bytes", len(data))
 	}
 	if data, err := os.ReadFile(filepath.Join(output, "report.md")); err == nil && !slices.Contains([]byte("\n"), data[len(data)-1]) {
-		t.Error(fmt.Errorf("half a document of %d bytes", len(data)))
+		t.Error(fmt.Errorf("truncated document of %d bytes", len(data)))
 	}
 }

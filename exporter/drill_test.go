@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestDrillRestore restores real dumps into a scratch database, and refuses the deployment's own server.
+// TestDrillRestore restores real dumps into a scratch database. The drill must refuse to use the deployment's own server.
 func TestDrillRestore(t *testing.T) {
 	server := parts.PostgreSQL(t)
 	database, _ := server.Database(t)
@@ -37,7 +37,7 @@ func TestDrillRestore(t *testing.T) {
 		sys := System{Context: t.Context(), Stdout: &out, Stderr: &out, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
 		code := Main(append([]string{"drill", "restore", "--deployment.root=" + root, "--dsn-file=" + dsn, "--by=a@b.c"}, args...), sys)
 		if strings.Contains(out.String(), server.Password) {
-			t.Errorf("the password shows in %s", out.String())
+			t.Errorf("output contains the password: %s", out.String())
 		}
 		return code, out.String()
 	}
@@ -46,16 +46,16 @@ func TestDrillRestore(t *testing.T) {
 		t.Errorf("on the deployment's own server: %d %s", code, out)
 	}
 	if code, out := drill(); code != ExitUsage || !strings.Contains(out, "--live-system-identifier") {
-		t.Errorf("without knowing the own server: %d %s", code, out)
+		t.Errorf("own server unknown: %d %s", code, out)
 	}
 	if code, out := drill("--live-system-identifier=1"); code != ExitReady || !strings.Contains(out, "written to .catalyst/attestations/") || !strings.Contains(out, "subject:") {
-		t.Errorf("a good dump: %d %s", code, out)
+		t.Errorf("intact dump: %d %s", code, out)
 	}
 	if got := verdicts(t, "--deployment.root="+root, "--item=restore_tested")["restore_tested"]; got != "warn unsigned" {
 		t.Errorf("after the drill restore_tested is %q", got)
 	}
 	if left := query(t, server.DSN(), "SELECT count(*) FROM pg_database WHERE datname LIKE '%drill%'"); strings.TrimSpace(left) != "0" {
-		t.Errorf("%s scratch databases are left", left)
+		t.Errorf("%s scratch databases remain", left)
 	}
 	whole, err := os.ReadFile(dump)
 	if err != nil {
@@ -63,7 +63,7 @@ func TestDrillRestore(t *testing.T) {
 	}
 	cut := write(t, root, "cut.dump", string(whole[:len(whole)-200]))
 	if code, out := drill("--live-system-identifier=1", "--backup="+cut); code != ExitFailing {
-		t.Errorf("a cut dump: %d %s", code, out)
+		t.Errorf("truncated dump: %d %s", code, out)
 	}
 }
 

@@ -14,27 +14,27 @@ import (
 	"time"
 )
 
-// Servers that repeat what they were sent, credentials included, in every way a protocol lets them: a program that shows what a server said shows
-// its own secrets.
+// Servers that echo everything they receive, including credentials, in every part of their responses. A program that shows
+// a server's response then shows its own secrets.
 
-// manner is how the servers meet the program.
+// manner is the behaviour of the servers.
 type manner string
 
 const (
-	refuses manner = "refuses" // the port is closed
-	denies  manner = "denies"  // log-in refused
-	babbles manner = "babbles" // something else than the protocol
-	accepts manner = "accepts" // all is well, and the answers are full of secrets
+	refuses manner = "refuses" // refuse connections
+	denies  manner = "denies"  // deny the login
+	babbles manner = "babbles" // send invalid protocol data
+	accepts manner = "accepts" // accept the login; responses contain secrets
 )
 
-// echoes are the addresses of the servers, and what these were given.
+// echoes holds the addresses of the servers and everything they received.
 type echoes struct {
 	http, redis, postgres string
 
 	given *lockedBuffer
 }
 
-// tee keeps what is read from a connection.
+// tee records what is read from a connection.
 type tee struct {
 	net.Conn
 	kept io.Writer
@@ -93,7 +93,7 @@ func listen(t *testing.T) net.Listener {
 	return l
 }
 
-// echoHTTP repeats the request in its body, its headers and in a redirection; sent is a secret of the server's own.
+// echoHTTP echoes the request in the body, in headers and in a redirect. sent is a secret of the server itself.
 func echoHTTP(how manner, sent string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		dump, _ := httputil.DumpRequest(r, true)
@@ -134,7 +134,7 @@ func echoHTTP(how manner, sent string) http.Handler {
 	})
 }
 
-// echoEngine answers as a Docker Engine whose containers are full of secrets, "" when it is not asked as one.
+// echoEngine returns the response of a Docker Engine whose containers are full of secrets, or "" for other paths.
 func echoEngine(w http.ResponseWriter, path, sent, said string) string {
 	const id = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 	labels := fmt.Sprintf(`{"com.docker.compose.project":"planted","com.docker.compose.service":"catalyst","com.docker.compose.oneoff":"False","token":%q}`, sent)
@@ -153,7 +153,7 @@ func echoEngine(w http.ResponseWriter, path, sent, said string) string {
 	return ""
 }
 
-// echoTCP serves connections with a function until the test ends, and waits for all of them.
+// echoTCP serves connections with a function until the test ends, and waits for all connections.
 func echoTCP(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l := listen(t)
@@ -172,14 +172,14 @@ func echoTCP(t *testing.T, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// echoBabble answers whatever comes with itself.
+// echoBabble echoes what it receives.
 func echoBabble(c net.Conn) {
 	b := make([]byte, 4096)
 	n, _ := c.Read(b)
 	_, _ = fmt.Fprintf(c, "%q %s\r\n", b[:n], b[:n])
 }
 
-// echoRedis speaks the protocol of Redis as far as it takes to be given the password.
+// echoRedis implements enough of the Redis protocol to receive the password.
 func echoRedis(c net.Conn, how manner) {
 	in := bufio.NewReader(c)
 	for {
@@ -219,7 +219,7 @@ func echoRedis(c net.Conn, how manner) {
 	}
 }
 
-// echoPostgres speaks the protocol of PostgreSQL as far as it takes to be given the password in clear.
+// echoPostgres implements enough of the PostgreSQL protocol to receive the password in plain text.
 func echoPostgres(c net.Conn, how manner) {
 	read := func(tagged bool) ([]byte, error) {
 		head := make([]byte, 4)
@@ -244,7 +244,7 @@ func echoPostgres(c net.Conn, how manner) {
 		send('E', "SFATAL\x00VFATAL\x00C"+code+"\x00M"+text+"\x00D"+text+"\x00H"+text+"\x00\x00")
 	}
 	start, err := read(false)
-	if err == nil && len(start) == 4 { // may it be TLS? No.
+	if err == nil && len(start) == 4 { // decline TLS
 		_, _ = io.WriteString(c, "N")
 		start, err = read(false)
 	}
@@ -255,7 +255,7 @@ func echoPostgres(c net.Conn, how manner) {
 		fault("XX000", string(start))
 		return
 	}
-	send('R', "\x00\x00\x00\x03") // the password in clear, please
+	send('R', "\x00\x00\x00\x03") // request the password in plain text
 	password, err := read(true)
 	if err != nil {
 		return

@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// editorSchema compiles what `config schema` prints.
+// editorSchema compiles the output of `config schema`.
 func editorSchema(t *testing.T, of string) *jsonschema.Schema {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -36,7 +36,7 @@ func editorSchema(t *testing.T, of string) *jsonschema.Schema {
 	return form
 }
 
-// asEditorsSee reads YAML the way editors do: dates are text.
+// asEditorsSee parses YAML like editors, which treat dates as text.
 func asEditorsSee(t *testing.T, text []byte) any {
 	t.Helper()
 	var n yaml.Node
@@ -68,8 +68,8 @@ func asEditorsSee(t *testing.T, text []byte) any {
 	return out
 }
 
-// TestEditorSchemasAccept: every file of the examples, the embedded checklist and what the guides show is as the schemas say.
-func TestEditorSchemasAccept(t *testing.T) {
+// TestEditorSchemas_AcceptValidFiles validates all example files, the embedded checklist and the YAML in the guides.
+func TestEditorSchemas_AcceptValidFiles(t *testing.T) {
 	forms := map[string]*jsonschema.Schema{"config": editorSchema(t, "config"), "checklist": editorSchema(t, "checklist")}
 	tried := map[string]int{}
 	try := func(of, name string, text []byte) {
@@ -111,16 +111,16 @@ func TestEditorSchemasAccept(t *testing.T) {
 		}
 	}
 	if tried["config"] < 8 || tried["checklist"] < 3 {
-		t.Errorf("only tried %v", tried)
+		t.Errorf("too few files: %v", tried)
 	}
 	for _, good := range []string{"deployment: {database: {port: '${PORT}', timeout: '${env.TIMEOUT}'}}", "deployment: {firewall: {external: '${EXTERNAL}'}}"} {
 		try("config", good, []byte(good))
 	}
 }
 
-// TestEditorSchemasRefuse: what is wrong is refused by the schema, at the place that loading names too.
-func TestEditorSchemasRefuse(t *testing.T) {
-	const item = "{item: a, title: A, fix: Mend., probes: [%]}"
+// TestEditorSchemas_RejectErrors checks that the schema rejects errors at the same place as loading.
+func TestEditorSchemas_RejectErrors(t *testing.T) {
+	const item = "{item: a, title: A, fix: Fix it., probes: [%]}"
 	entry := func(text string) string {
 		return "checklist: Own\ncategories:\n  - category: c\n    items:\n      - " + text + "\n"
 	}
@@ -143,10 +143,10 @@ func TestEditorSchemasRefuse(t *testing.T) {
 		{"config", "attestations: {roles: [{principals: a}]}", "roles"},
 		{"checklist", "categories: []", "checklist"},
 		{"checklist", "checklist: Own\nextends: catalist\ncategories: []", "extends"},
-		{"checklist", entry("{item: a-b, title: A, fix: Mend., probes: [env_file: {}]}"), "item"},
+		{"checklist", entry("{item: a-b, title: A, fix: Fix it., probes: [env_file: {}]}"), "item"},
 		{"checklist", entry("{item: a, title: A, probes: [env_file: {}]}"), "fix"},
-		{"checklist", entry("{item: a, title: A, fix: Mend., severity: high, probes: [env_file: {}]}"), "severity"},
-		{"checklist", entry("{item: a, title: A, fix: Mend., probes: []}"), "probes"},
+		{"checklist", entry("{item: a, title: A, fix: Fix it., severity: high, probes: [env_file: {}]}"), "severity"},
+		{"checklist", entry("{item: a, title: A, fix: Fix it., probes: []}"), "probes"},
 		{"checklist", probes("env_fil: {}"), "env_fil"},
 		{"checklist", probes("env_secret: {}"), "key"},
 		{"checklist", probes("env_secret: {key: A, min_lenght: 3}"), "min_lenght"},
@@ -157,7 +157,7 @@ func TestEditorSchemasRefuse(t *testing.T) {
 	} {
 		err := forms[tt.of].Validate(asEditorsSee(t, []byte(tt.text)))
 		if err == nil || !strings.Contains(err.Error(), tt.at) {
-			t.Errorf("%s: the schema says %v, want something of %s", tt.text, err, tt.at)
+			t.Errorf("%s: schema error %v, want it to contain %s", tt.text, err, tt.at)
 		}
 		dir := t.TempDir()
 		config := write(t, dir, "catalyst.yml", tt.text)
@@ -168,7 +168,7 @@ func TestEditorSchemasRefuse(t *testing.T) {
 		var out, errs bytes.Buffer
 		sys := System{Context: t.Context(), Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
 		if code := Main([]string{"config", "check", "--config.file=" + config, "--deployment.root=" + dir}, sys); code != ExitUsage || !strings.Contains(errs.String(), tt.at) {
-			t.Errorf("%s: loading says %d %s, want something of %s", tt.text, code, errs.String(), tt.at)
+			t.Errorf("%s: loading: %d %s, want it to contain %s", tt.text, code, errs.String(), tt.at)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// verdicts runs check over a folder and returns state and reason by item.
+// verdicts runs check with the given arguments and returns state and reason by item.
 func verdicts(t *testing.T, args ...string) map[string]string {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -35,7 +35,7 @@ func verdicts(t *testing.T, args ...string) map[string]string {
 	return all
 }
 
-// TestExample holds the example deployment to what its README says, and a mended copy to what it should turn to.
+// TestExample compares the verdicts on the example deployment, and on a fixed copy, with its README.
 func TestExample(t *testing.T) {
 	root := filepath.Join(t.TempDir(), "deployment")
 	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
@@ -68,7 +68,7 @@ func TestExample(t *testing.T) {
 		path := filepath.Join(root, name)
 		text, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(text, []byte(old)) {
-			t.Fatalf("%s holds no %q: %v", name, old, err)
+			t.Fatalf("%s does not contain %q: %v", name, old, err)
 		}
 		write(t, root, name, string(bytes.Replace(text, []byte(old), []byte(new), 1)))
 	}
@@ -80,8 +80,8 @@ func TestExample(t *testing.T) {
 	expect(map[string]string{"privacy_middleware": "pass", "resource_limits": "pass", "initial_backup": "pass"})
 }
 
-// TestReadmeShowsWhatIsPrinted: of what the README shows of the example, all that no machine changes is printed as it stands there.
-func TestReadmeShowsWhatIsPrinted(t *testing.T) {
+// TestReadme_ShowsActualOutput compares the output in the README, except for lines that depend on the machine.
+func TestReadme_ShowsActualOutput(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +89,7 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 	_, blocks := taken(string(readme))
 	i := slices.IndexFunc(blocks, func(b block) bool { return b.language == "" && strings.HasPrefix(b.text, "Security Requirements\n") })
 	if i < 0 {
-		t.Fatal("the README shows no output")
+		t.Fatal("no output in the README")
 	}
 	var out, errs bytes.Buffer
 	sys := System{Context: t.Context(), Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
@@ -105,10 +105,10 @@ func TestReadmeShowsWhatIsPrinted(t *testing.T) {
 			continue
 		}
 		if lines++; !strings.Contains(printed, line) {
-			t.Errorf("%q is not printed", line)
+			t.Errorf("line %q is not in the output", line)
 		}
 	}
 	if lines < 7 {
-		t.Errorf("only %d lines were compared", lines)
+		t.Errorf("only %d lines compared", lines)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// catalogue is the source document, item by item: the names are API, since dashboards, rules and queries hang on them.
+// catalogue lists the items of the source document. The names are API: dashboards, rules and queries use them.
 const catalogue = `
 security: redis_password postgres_password jwt_secret api_keys_rotated tls_certificates firewall_rules
 infrastructure: s3_bucket s3_encryption iam_user database_schema dns_records cdn
@@ -30,7 +30,7 @@ post_deployment: status_page stakeholders_notified changelog_notes review_schedu
 sign_off: devops_lead engineering_manager security_review
 records: emergency_contacts deployment_record`
 
-// catalogued lists the items of the catalogue as category/item.
+// catalogued returns the items of the catalogue as category/item.
 func catalogued() []string {
 	var ids []string
 	for line := range strings.Lines(strings.TrimSpace(catalogue)) {
@@ -42,8 +42,8 @@ func catalogued() []string {
 	return ids
 }
 
-// TestListNamesTheCatalogue: the embedded checklist has exactly the items of the document it comes from, in its order.
-func TestListNamesTheCatalogue(t *testing.T) {
+// TestList_MatchesCatalogue checks that the embedded checklist has exactly the items of its source document, in order.
+func TestList_MatchesCatalogue(t *testing.T) {
 	want := catalogued()
 	if len(want) != 75 {
 		t.Fatalf("the catalogue has %d items", len(want))
@@ -59,7 +59,7 @@ func TestListNamesTheCatalogue(t *testing.T) {
 	var got []string
 	for _, it := range list.Items {
 		if len(it.Probes) == 0 || it.Item == "monitor_24h" && len(it.Probes) != 2 {
-			t.Errorf("%s is looked at by %v", it.Item, it.Probes)
+			t.Errorf("probes of %s: %v", it.Item, it.Probes)
 		}
 		got = append(got, it.Category+"/"+it.Item)
 	}
@@ -72,9 +72,9 @@ func quiet(t *testing.T, out *bytes.Buffer) System {
 	return System{Context: t.Context(), Stdout: out, Stderr: out, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
 }
 
-// TestExplainSaysHowToPass: of every item, explain says what a person does, and of one that could not be looked at also which setting, permission or
-// command would answer it: over nothing at all, over the example, and over the example with a planned release.
-func TestExplainSaysHowToPass(t *testing.T) {
+// TestExplain_NamesFixAndRemedy checks that explain prints a fix for every item and, for an unknown or skipped item, the
+// setting, permission or command it needs: without a deployment, for the example, and with a planned release.
+func TestExplain_NamesFixAndRemedy(t *testing.T) {
 	parts.Need(t, "git")
 	example := t.TempDir()
 	if err := os.CopyFS(example, os.DirFS("../examples/deployment")); err != nil {
@@ -100,27 +100,27 @@ func TestExplainSaysHowToPass(t *testing.T) {
 				_, after, _ := strings.Cut(text, "\nHow to make it pass\n  ")
 				fix, _, _ := strings.Cut(after, "\n")
 				if len(fix) < 20 || !strings.HasSuffix(fix, ".") {
-					t.Errorf("%s: how to make it pass is %q", id, fix)
+					t.Errorf("%s: fix is %q", id, fix)
 				}
 				state := strings.Fields(strings.Split(text, "\n")[2])[1]
 				_, deeper, _ := strings.Cut(text, "\nTo check more\n")
 				if (state == "unknown" || state == "skip") && !strings.Contains(deeper, "  configure ") {
-					t.Errorf("%s cannot be looked at, and nothing says what would answer it:\n%s", id, text)
+					t.Errorf("%s is %s without a remedy:\n%s", id, state, text)
 				}
 			}
 		})
 	}
 }
 
-// TestExplainShowsTheParameters: what a probe asks is shown as it was written.
-func TestExplainShowsTheParameters(t *testing.T) {
+// TestExplain_ShowsParameters checks that explain prints parameters as written, without expanded variables.
+func TestExplain_ShowsParameters(t *testing.T) {
 	var out bytes.Buffer
 	if code := Main([]string{"explain", "error_rate", "--deployment.root=" + t.TempDir()}, quiet(t, &out)); code != ExitReady {
 		t.Fatalf("%d %s", code, out.String())
 	}
 	for _, want := range []string{"      with   queries:\n", "pbs_http_requests_total", "             below: 0.01\n", "value  catalyst_criterion_threshold{} = 0.01\n"} {
 		if !strings.Contains(out.String(), want) {
-			t.Errorf("%q is not in\n%s", want, out.String())
+			t.Errorf("output does not contain %q:\n%s", want, out.String())
 		}
 	}
 	dir := t.TempDir()

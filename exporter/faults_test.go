@@ -19,25 +19,26 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// The exporter watches many targets: one is well, in others one service is broken, in the last all are. Whatever the fault, all are
-// scraped at once within their deadline, and what is broken in one place shows there alone.
+// One exporter with many targets: one is healthy, some have one broken service, and in one all services are broken. For
+// every fault, concurrent scrapes keep their deadlines, and a broken service affects only its own target.
 
 const (
-	// leastScrape, in seconds, is the scrape timeout that Prometheus would announce: on a machine where a look at targets that are well takes more
-	// than a third of it, three times as long as that. scrapeGrace is how many times as long a busy machine may take.
+	// leastScrape is the minimum scrape timeout in seconds. On a slow machine, the timeout is three times the duration of a
+	// scrape of healthy targets. scrapeGrace is the allowed factor over the timeout on a busy machine.
 	leastScrape = 3
 	scrapeGrace = 3
-	// memoryUnderFaults is what the whole program may hold while all targets are looked at at once, in bytes: docs/security.md states it.
+	// memoryUnderFaults is the memory limit of the program during concurrent scrapes of all targets, in bytes. It is stated
+	// in docs/security.md.
 	memoryUnderFaults = 192 << 20
 )
 
-// brokenServices are the services of a deployment, and what each speaks.
+// brokenServices returns the services of a deployment with their protocols.
 func brokenServices() map[string]parts.Protocol {
 	return map[string]parts.Protocol{"api": parts.HTTP, "public": parts.HTTP, "prometheus": parts.HTTP, "grafana": parts.HTTP, "loki": parts.HTTP,
 		"docker": parts.HTTP, "aws": parts.AWS, "redis": parts.RESP, "postgres": parts.Postgres, "dns": parts.DNS, "tls": parts.TLSAlone}
 }
 
-// faultyTarget configures a target whose services are reached where at says, and have that long to answer.
+// faultyTarget returns the configuration of a target with the given timeout; at returns the address of a service.
 func faultyTarget(name, root string, limit time.Duration, at func(service string) string) string {
 	databaseHost, databasePort, _ := net.SplitHostPort(at("postgres"))
 	return fmt.Sprintf(`  %[1]s:
@@ -56,7 +57,7 @@ func faultyTarget(name, root string, limit time.Duration, at func(service string
 `, name, root, at("api"), at("public"), at("prometheus"), at("grafana"), at("loki"), at("docker"), at("aws"), at("redis"), databaseHost, databasePort, at("dns"), at("tls"), limit.Milliseconds())
 }
 
-// probesSaid is what the exporter says of a target's probes, by item and probe; what is derived from others is left out.
+// probesSaid returns the results of a target's probes by item and probe, without derived ones.
 func probesSaid(t *testing.T, r *running, target string, seconds int) map[string]string {
 	t.Helper()
 	status, body := r.get(t, "/api/v1/checks?target="+target, "X-Prometheus-Scrape-Timeout-Seconds", fmt.Sprint(seconds))
@@ -83,7 +84,7 @@ func probesSaid(t *testing.T, r *running, target string, seconds int) map[string
 	return all
 }
 
-// allSaid asks of all targets at once and holds each answer to the deadline.
+// allSaid requests all targets concurrently and checks the deadline of each response.
 func allSaid(t *testing.T, r *running, targets []string, seconds int) map[string]map[string]string {
 	t.Helper()
 	said := map[string]map[string]string{}
@@ -94,7 +95,7 @@ func allSaid(t *testing.T, r *running, targets []string, seconds int) map[string
 			began := time.Now()
 			one := probesSaid(t, r, target, seconds)
 			if took := time.Since(began); took > scrapeGrace*time.Duration(seconds)*time.Second {
-				t.Errorf("%s: the scrape took %v of %d s", target, took, seconds)
+				t.Errorf("%s: scrape took %v with a timeout of %d s", target, took, seconds)
 			}
 			mu.Lock()
 			said[target] = one
@@ -105,11 +106,11 @@ func allSaid(t *testing.T, r *running, targets []string, seconds int) map[string
 	return said
 }
 
-func TestFaultsStayWhereTheyAre(t *testing.T) {
+func TestFaults_AffectOnlyTheirTarget(t *testing.T) {
 	faultsStay(t, parts.Refuse, parts.Hang, parts.Endless)
 }
 
-// faultsStay begins with Refuse, by which it finds out which probe needs which service.
+// faultsStay runs the faults. The first must be Refuse: it shows which probe needs which service.
 func faultsStay(t *testing.T, faults ...parts.Fault) {
 	t.Helper()
 	for _, key := range []string{"AWS_PROFILE", "DOCKER_HOST"} {
@@ -137,7 +138,7 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 			if err != nil {
 				return
 			}
-			packet[2], packet[3] = packet[2]|0x80, 3 // there is no such name
+			packet[2], packet[3] = packet[2]|0x80, 3 // NXDOMAIN
 			_, _ = names.WriteTo(packet[:n], from)
 		}
 	}()
@@ -156,7 +157,7 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 	}
 	services := brokenServices()
 	ways := map[string]*parts.FaultyServer{}
-	targets, alone := []string{"well", "all"}, []string{"api", "redis", "postgres", "docker", "dns"} // one of each kind is broken alone
+	targets, alone := []string{"well", "all"}, []string{"api", "redis", "postgres", "docker", "dns"} // one service of each kind
 	for service, protocol := range services {
 		ways[service] = parts.Faulty(t, protocol, "tcp", real(service))
 		if slices.Contains(alone, service) {
@@ -183,25 +184,25 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 	usual := time.Since(began)
 	tried.stop()
 	scrapeSeconds := max(leastScrape, int(3*usual.Seconds()))
-	t.Logf("a look at all targets takes %v", usual)
+	t.Logf("a scrape of all targets takes %v", usual)
 
 	var later atomic.Int64
 	r := serveAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }, "--config.file="+config(max(time.Second, usual)))
 	allSaid(t, r, targets, scrapeSeconds)
-	depends := map[string]map[string]string{} // of each service, the probes that need it, and what they say when all is well
+	depends := map[string]map[string]string{} // by service: the probes that need it, with their healthy results
 	for _, fault := range faults {
 		t.Run(string(fault), func(t *testing.T) {
 			for _, way := range ways {
 				way.Set(t, fault)
 			}
-			later.Add(int64(13 * time.Hour)) // nothing seen before counts any more
+			later.Add(int64(13 * time.Hour)) // expires all earlier verdicts
 			runtime.GC()
 			most := heapAtMost()
 			said := allSaid(t, r, targets, scrapeSeconds)
 			held := most()
-			t.Logf("%d MiB of memory at most", held>>20)
+			t.Logf("peak memory %d MiB", held>>20)
 			if held > memoryUnderFaults {
-				t.Errorf("%d MiB of memory", held>>20)
+				t.Errorf("peak memory is %d MiB, want at most %d", held>>20, memoryUnderFaults>>20)
 			}
 			if fault == parts.Refuse {
 				for _, service := range alone {
@@ -212,25 +213,25 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 						}
 					}
 					if len(depends[service]) == 0 {
-						t.Errorf("%s: nobody misses it", service)
+						t.Errorf("no probe depends on %s", service)
 					}
 				}
 			}
 			for _, service := range alone {
 				for probe, verdict := range said[service] {
-					if service == "dns" && probe == "cdn/cdn" { // needs it a little: an alias would do as well
+					if service == "dns" && probe == "cdn/cdn" { // needs DNS only if there is no alias
 						continue
 					}
 					_, needs := depends[service][probe]
 					if !needs && verdict != said["well"][probe] && !busy(fault) {
-						t.Errorf("%s is broken, and %s is %s instead of %s", service, probe, verdict, said["well"][probe])
+						t.Errorf("with a broken %s, %s is %s, want %s", service, probe, verdict, said["well"][probe])
 					}
 					if !needs {
 						continue
 					}
 					for _, verdict := range []string{verdict, said["all"][probe]} {
 						if !slices.Contains(tells(fault), verdict) {
-							t.Errorf("%s is broken, and %s is %s", service, probe, verdict)
+							t.Errorf("with a broken %s, %s is %s", service, probe, verdict)
 						}
 					}
 				}
@@ -240,13 +241,13 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 				way.Set(t, parts.NoFault)
 			}
 			later.Add(int64(20 * time.Minute))
-			allSaid(t, r, targets, int(parts.Patience.Seconds())) // what was being looked at comes to its end
+			allSaid(t, r, targets, int(parts.Patience.Seconds())) // running probes end
 			later.Add(int64(20 * time.Minute))
 			said = allSaid(t, r, targets, int(parts.Patience.Seconds()))
 			for service, probes := range depends {
 				for probe, verdict := range probes {
 					if said[service][probe] != verdict || said["all"][probe] != verdict {
-						t.Errorf("%s is well again, and %s is %s, where all were broken %s, instead of %s", service, probe, said[service][probe], said["all"][probe], verdict)
+						t.Errorf("after the recovery of %s, %s is %s (target all: %s), want %s", service, probe, said[service][probe], said["all"][probe], verdict)
 					}
 				}
 			}
@@ -266,23 +267,23 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 	}
 }
 
-// busy are the faults that keep the machine busy, so that others may have to wait: they are not held to what the well say at the same time.
+// busy reports whether a fault loads the machine so much that unrelated probes can be late.
 func busy(f parts.Fault) bool { return f == parts.Endless || f == parts.Bomb }
 
-// tells are the verdicts by which a fault may be told; probe's own matrix says which kind tells it how.
+// tells returns the verdicts that are allowed for a fault. The matrix in package probe checks the exact one for each kind.
 func tells(f parts.Fault) []string {
 	switch f {
 	case parts.Refuse, parts.Reset:
 		return []string{"fail unreachable", "unknown unreachable"}
 	case parts.Hang, parts.Drip, parts.StallTLS:
-		return []string{"fail timeout", "unknown timeout", "fail mismatch", "unknown unreachable"} // who waits for another's connection finds it closed
+		return []string{"fail timeout", "unknown timeout", "fail mismatch", "unknown unreachable"} // a probe that waits for a shared connection finds it closed
 	}
-	// Of an answer with status 200 some look at no body, or at less of it.
+	// Some probes ignore the body of a response with status 200, or read only a part.
 	return []string{"fail invalid", "unknown invalid", "fail mismatch", "unknown mismatch", "unknown unreachable", "fail missing", "fail not_published", "warn drift", "unknown not_configured",
 		"unknown timeout", "fail timeout"}
 }
 
-// heapAtMost samples the heap until the returned function is called, which tells its greatest size in bytes.
+// heapAtMost samples the heap until the returned function is called, which returns the peak in bytes.
 func heapAtMost() (stop func() uint64) {
 	most, ended, done := uint64(0), make(chan struct{}), make(chan struct{})
 	go func() {

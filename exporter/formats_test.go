@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// everyState returns a report with an item in every state, whose details try to break out of what they are written into.
+// everyState returns a report with an item in every state. The details contain markup of all output formats.
 func everyState(t *testing.T) *collector.Report {
 	t.Helper()
 	var text strings.Builder
@@ -56,8 +56,8 @@ func everyState(t *testing.T) *collector.Report {
 	return r
 }
 
-// junitForm is what is used of junit-10.xsd of Jenkins's xunit plugin: for each element the attributes that are written, in their order, all of
-// which the schema knows there, and the elements it may hold. The elements of a case may come in any order.
+// junitForm is the used part of junit-10.xsd of Jenkins's xunit plugin: for each element its attributes, in order, and its
+// child elements. The children of testcase can be in any order.
 var junitForm = map[string]struct {
 	attributes, children []string
 }{
@@ -70,10 +70,10 @@ var junitForm = map[string]struct {
 	"system-out": {nil, nil},
 }
 
-// junitTime is the schema's SUREFIRE_TIME.
+// junitTime is SUREFIRE_TIME of the schema.
 var junitTime = regexp.MustCompile(`^(([0-9]{0,3},)*[0-9]{3}|[0-9]{0,3})*(\.[0-9]{0,3})?$`)
 
-// validJUnit says what is wrong with a document, "" for nothing: its form, and that its counts count.
+// validJUnit returns the first error in the structure or the counts of a document, or "".
 func validJUnit(data []byte) string {
 	type open struct {
 		name   string
@@ -95,10 +95,10 @@ func validJUnit(data []byte) string {
 			name := x.Name.Local
 			form, ok := junitForm[name]
 			if !ok {
-				return "there is no element " + name
+				return "unknown element " + name
 			}
 			if len(stack) == 0 && name != "testsuites" || len(stack) > 0 && !slices.Contains(junitForm[stack[len(stack)-1].name].children, name) {
-				return name + " may not stand there"
+				return name + " is not allowed here"
 			}
 			o := open{name, map[string]int{}, map[string]int{}}
 			var got []string
@@ -142,7 +142,7 @@ func validJUnit(data []byte) string {
 			stack = stack[:len(stack)-1]
 			for what, n := range o.counts {
 				if o.seen[what] != n {
-					return o.name + " declares " + strconv.Itoa(n) + " " + what + " and holds " + strconv.Itoa(o.seen[what])
+					return o.name + " declares " + strconv.Itoa(n) + " " + what + " but contains " + strconv.Itoa(o.seen[what])
 				}
 			}
 		case xml.CharData:
@@ -188,14 +188,14 @@ func TestJUnitForm(t *testing.T) {
 	}
 	for bad, want := range map[string]string{
 		strings.Replace(good, `tests="0"`, `tests="1"`, 1):      "declares 1 tests",
-		strings.Replace(good, "><", "><testcase/><", 1):         "may not stand there",
+		strings.Replace(good, "><", "><testcase/><", 1):         "is not allowed here",
 		strings.Replace(good, "0.001", "0.0001", 1):             "three decimals",
 		strings.Replace(good, "1234.000", "1e3", 1):             "three decimals",
 		strings.Replace(good, `failures="0"`, `skipped="0"`, 1): "has the attributes",
 		strings.Replace(good, `name="n" `, "", 1):               "has the attributes",
 		strings.Replace(good, "><", ">text<", 1):                "text in testsuites",
 		strings.Replace(good, "T00:00:00", "", 1):               "timestamp",
-		strings.ReplaceAll(good, "testsuites", "suites"):        "there is no element suites",
+		strings.ReplaceAll(good, "testsuites", "suites"):        "unknown element suites",
 	} {
 		if got := validJUnit([]byte(bad)); !strings.Contains(got, want) {
 			t.Errorf("%s: %q, want %q", bad, got, want)
@@ -218,7 +218,7 @@ func TestMarkdown(t *testing.T) {
 	}
 	for _, forbidden := range []string{"<script", "</failure", "**bold**", "\n# heading", "`code`", "\x00"} {
 		if strings.Contains(text, forbidden) {
-			t.Errorf("%q got through:\n%s", forbidden, text)
+			t.Errorf("output contains %q:\n%s", forbidden, text)
 		}
 	}
 	for line := range strings.Lines(text) {

@@ -17,12 +17,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// What lies in a deployment's folder may be anything. Whatever it is, check ends, judges and says nothing of a fault of its own.
+// A deployment's folder can contain anything. In every case, check must finish with verdicts and without an internal error.
 
-// memoryOfHostileFiles is what a check may hold when every file is as bad as it can be, in bytes: docs/security.md states it.
+// memoryOfHostileFiles is the memory limit of a check with only hostile files, in bytes. It is stated in docs/security.md.
 const memoryOfHostileFiles = 192 << 20
 
-// TestGrowingFiles checks a deployment whose files all grow while they are read, as a log does, for longer than the check takes.
+// TestGrowingFiles checks a deployment whose files all grow, like logs, for as long as the check runs.
 func TestGrowingFiles(t *testing.T) {
 	root := healthyFolder(t)
 	var growing sync.WaitGroup
@@ -58,7 +58,7 @@ func TestGrowingFiles(t *testing.T) {
 	}
 }
 
-// checkHostile runs check over a folder and returns what it printed.
+// checkHostile runs check on a folder and returns its output.
 func checkHostile(t *testing.T, root string, args ...string) string {
 	t.Helper()
 	var out, errs lockedBuffer
@@ -75,19 +75,19 @@ func checkHostile(t *testing.T, root string, args ...string) string {
 			t.Errorf("exit code %d: %s", c, errs.String())
 		}
 	case <-time.After(parts.Patience + 10*time.Second):
-		t.Fatalf("check does not end: %s", errs.String())
+		t.Fatalf("check did not end: %s", errs.String())
 	}
 	for _, text := range []string{out.String(), errs.String()} {
 		for _, never := range []string{"bug of the exporter", "panic", "goroutine "} {
 			if strings.Contains(text, never) {
-				t.Errorf("the output says %q:\n%s", never, text)
+				t.Errorf("output contains %q:\n%s", never, text)
 			}
 		}
 	}
 	return out.String()
 }
 
-// healthyFolder copies the example deployment, with every file that a probe reads beside.
+// healthyFolder copies the example deployment and adds every file that a probe reads.
 func healthyFolder(t *testing.T) string {
 	t.Helper()
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
@@ -108,7 +108,7 @@ func healthyFolder(t *testing.T) string {
 	return root
 }
 
-// filesOf lists the regular files below a folder.
+// filesOf returns the regular files below a folder.
 func filesOf(t *testing.T, root string) []string {
 	t.Helper()
 	var names []string
@@ -124,25 +124,25 @@ func filesOf(t *testing.T, root string) []string {
 	return names
 }
 
-// TestHostileFiles puts something else in the place of every file, one kind of thing for all at once, and for each that decides much alone.
+// TestHostileFiles replaces all files at once with each kind of hostile file, and each important file alone with a pipe.
 func TestHostileFiles(t *testing.T) {
 	replace := map[string]func(path string) error{
-		"fifo":     func(path string) error { return syscall.Mkfifo(path, 0o644) },
-		"loop":     func(path string) error { return os.Symlink(filepath.Base(path), path) },
-		"device":   func(path string) error { return os.Symlink("/dev/zero", path) },
-		"tty":      func(path string) error { return os.Symlink("/dev/tty", path) },
-		"process":  func(path string) error { return os.Symlink("/proc/self/mem", path) },
-		"folder":   func(path string) error { return os.Mkdir(path, 0o755) },
-		"dangling": func(path string) error { return os.Symlink("/nonexistent/x", path) },
-		"noughts":  func(path string) error { return os.WriteFile(path, make([]byte, 1<<16), 0o600) },
-		"no UTF-8": func(path string) error {
+		"fifo":      func(path string) error { return syscall.Mkfifo(path, 0o644) },
+		"loop":      func(path string) error { return os.Symlink(filepath.Base(path), path) },
+		"device":    func(path string) error { return os.Symlink("/dev/zero", path) },
+		"tty":       func(path string) error { return os.Symlink("/dev/tty", path) },
+		"process":   func(path string) error { return os.Symlink("/proc/self/mem", path) },
+		"folder":    func(path string) error { return os.Mkdir(path, 0o755) },
+		"dangling":  func(path string) error { return os.Symlink("/nonexistent/x", path) },
+		"NUL bytes": func(path string) error { return os.WriteFile(path, make([]byte, 1<<16), 0o600) },
+		"invalid UTF-8": func(path string) error {
 			return os.WriteFile(path, bytes.Repeat([]byte{0xff, 0xfe, '\n'}, 1<<12), 0o600)
 		},
 		"one line":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("a"), 3<<20), 0o600) },
 		"all lines": func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("\n"), 3<<20), 0o600) },
 		"brackets":  func(path string) error { return os.WriteFile(path, bytes.Repeat([]byte("[{("), 1<<16), 0o600) },
 		"gigabyte": func(path string) error {
-			return errors.Join(os.WriteFile(path, []byte("A=1\n"), 0o600), os.Truncate(path, 1<<30)) // of which nothing is on the disk
+			return errors.Join(os.WriteFile(path, []byte("A=1\n"), 0o600), os.Truncate(path, 1<<30)) // sparse
 		},
 	}
 	for name, place := range replace {
@@ -159,10 +159,10 @@ func TestHostileFiles(t *testing.T) {
 			most := heapAtMost()
 			out := checkHostile(t, root)
 			if held := most(); held > memoryOfHostileFiles {
-				t.Errorf("%d MiB of memory", held>>20)
+				t.Errorf("peak memory is %d MiB, want at most %d", held>>20, memoryOfHostileFiles>>20)
 			}
 			if strings.Contains(out, "✓ env_file") || strings.Contains(out, "✓ compose_syntax") || strings.Contains(out, "✓ runbook") || strings.Contains(out, "✓ redis_password") {
-				t.Errorf("what cannot be read passes:\n%s", out)
+				t.Errorf("an item with an unreadable file passes:\n%s", out)
 			}
 		})
 	}
@@ -177,13 +177,14 @@ func TestHostileFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			if out := checkHostile(t, root); !strings.Contains(out, "✓ runbook") {
-				t.Errorf("one file blinds what does not need it:\n%s", out)
+				t.Errorf("an unrelated item does not pass:\n%s", out)
 			}
 		})
 	}
 }
 
-// TestFifoInPlaceOfFolders: nobody ever writes into these pipes. To open one and wait could not be ended, by a deadline or a signal.
+// TestFifoInPlaceOfFolders replaces folders with pipes without a writer. Opening such a pipe would block regardless of
+// deadlines and signals.
 func TestFifoInPlaceOfFolders(t *testing.T) {
 	for _, folder := range []string{"backups", "docs", "migrations", "nginx", "secrets", "ssl", ".catalyst/attestations", ".catalyst/evidence", ".catalyst/releases", ".catalyst"} {
 		t.Run(strings.ReplaceAll(folder, "/", " "), func(t *testing.T) {
@@ -200,13 +201,13 @@ func TestFifoInPlaceOfFolders(t *testing.T) {
 				t.Fatal(err)
 			}
 			if out := checkHostile(t, root); !strings.Contains(out, "✓ rate_limit") {
-				t.Errorf("one folder blinds what does not need it:\n%s", out)
+				t.Errorf("an unrelated item does not pass:\n%s", out)
 			}
 		})
 	}
 }
 
-// TestHostileFolders are folders that lead in circles, hold thousands of names, or names that are more than names.
+// TestHostileFolders uses folders with symlink loops and with names that contain markup, control codes or shell syntax.
 func TestHostileFolders(t *testing.T) {
 	t.Run("loops", func(t *testing.T) {
 		root := healthyFolder(t)
@@ -238,20 +239,20 @@ func TestHostileFolders(t *testing.T) {
 		}
 		for _, never := range []string{"\n  ✓ forged", "\x1b", "\a", "\xff", "\u202e", "\u2066"} {
 			if strings.Contains(whole.String(), never) {
-				t.Errorf("the output holds %q as it is", never)
+				t.Errorf("output contains %q", never)
 			}
 		}
 		r := serve(t, "--deployment.root="+root)
 		if _, page := r.get(t, "/"); strings.Contains(page, "<script") || strings.Contains(page, "<b><") || strings.Contains(page, "\u202e") {
-			t.Error("the board holds HTML of the folder's")
+			t.Error("the board contains HTML from file names")
 		}
 		if _, metrics := r.get(t, "/metrics"); strings.Contains(metrics, "alert(1)") || strings.Contains(metrics, "DROP") {
-			t.Error("the metrics hold names of the folder's")
+			t.Error("the metrics contain file names")
 		}
 	})
 }
 
-// TestHostileContents are well-named files that are too long, too deep or too many.
+// TestHostileContents uses files with the expected names whose contents are too large or too deeply nested.
 func TestHostileContents(t *testing.T) {
 	deep := func(open, shut string, n int) string { return strings.Repeat(open, n) + strings.Repeat(shut, n) }
 	bomb := "a: &a [x, x, x, x, x, x, x, x, x]\n"
@@ -299,7 +300,7 @@ func TestHostileContents(t *testing.T) {
 	}
 }
 
-// TestHostileConfiguration: what the exporter itself is given is refused as wrong, in time.
+// TestHostileConfiguration checks that hostile configuration files are rejected in time, with a usage error.
 func TestHostileConfiguration(t *testing.T) {
 	root := healthyFolder(t)
 	fifo := filepath.Join(t.TempDir(), "fifo")
@@ -340,10 +341,10 @@ func TestHostileConfiguration(t *testing.T) {
 					t.Errorf("exit code %d: %s", c, errs.String())
 				}
 			case <-time.After(parts.Patience):
-				t.Fatal("check does not end")
+				t.Fatal("check did not end")
 			}
 			if said := errs.String(); len(said) > 20_000 || strings.Contains(said, "panic") || strings.Contains(said, "bug of the exporter") {
-				t.Errorf("said in %d bytes: %.500s", len(said), said)
+				t.Errorf("error message of %d bytes: %.500s", len(said), said)
 			}
 		})
 	}

@@ -17,19 +17,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestScrapesLeaveNothingBehind scrapes from many sides, with filters and deadlines of all kinds, while the configuration is reloaded, good and bad, and
-// the servers break in every way there is and are well again:
-// every answer is whole, and afterwards there is as much in use as before.
-func TestScrapesLeaveNothingBehind(t *testing.T) { scrapeUnderReloads(t, 500) }
+// TestScrapes_LeakNothing runs concurrent scrapes with filters and various deadlines, while valid and invalid
+// configurations are reloaded and servers fail with every fault and recover. Every response must be complete, and no
+// resources may leak.
+func TestScrapes_LeakNothing(t *testing.T) { scrapeUnderReloads(t, 500) }
 
 const (
 	scrapers = 10
-	// growth is what may be in use more than before: connections of the client that are about to close.
+	// growth is the allowed increase: connections of the client that are closing.
 	growth = 3
-	// keptConnections is how many connections to one server may be kept for later: two from each place that asks it, each counted on both
-	// sides of the way. How many there are at a moment is chance, so they are held to this bound and cut before anything else is counted.
+	// keptConnections is the maximum number of idle connections to one server: two for each client, each counted on both
+	// sides of the proxy. Their number varies, so they are checked against this limit and closed before the other counts.
 	keptConnections = 12
-	// heapGrowth, in bytes: the log of all scrapes that the test keeps, and what a library keeps once.
+	// heapGrowth, in bytes, allows for the test's log of all scrapes and for caches of libraries.
 	heapGrowth = 16 << 20
 )
 
@@ -48,7 +48,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: scrapers}, Timeout: parts.Patience}
 	defer client.CloseIdleConnections()
 
-	warm := func() { // everything that is made once and kept
+	warm := func() { // fills caches
 		for range 3 {
 			if problem := scrapeOnce(t.Context(), client, r.url, 0, items); problem != "" {
 				t.Fatal(problem)
@@ -89,7 +89,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 		}
 		return kept
 	}
-	load(50) // what is kept after trouble is more than what is kept before any
+	load(50) // faults also fill caches
 	warm()
 	cut()
 	before := settled(t, func(inUse) bool { return true })
@@ -99,18 +99,18 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	t.Logf("%d reloads, %d faults", reloaded, broken)
 	warm()
 	began := time.Now()
-	parts.Eventually(t, func() error { // what is more than may be kept closes as soon as it is not used any more
+	parts.Eventually(t, func() error { // surplus connections close after their last use
 		for _, way := range ways {
 			if open := way.Open(); open > keptConnections {
-				return fmt.Errorf("%d connections to one server are kept", open)
+				return fmt.Errorf("%d open connections to one server", open)
 			}
 		}
 		return nil
 	})
-	if took := time.Since(began); took > 30*time.Second { // idle ones are closed after 35 s, and nothing else takes that long
-		t.Errorf("more than %d connections to one server were kept, for %v", keptConnections, took)
+	if took := time.Since(began); took > 30*time.Second { // idle connections close after 35 s; surplus ones must close earlier
+		t.Errorf("more than %d connections to one server were open for %v", keptConnections, took)
 	}
-	t.Logf("%d connections to one server are kept", cut())
+	t.Logf("%d idle connections to one server", cut())
 	after := settled(t, func(u inUse) bool {
 		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
 	})
@@ -135,7 +135,8 @@ func goodConfiguration(at echoes, n int) string {
 		n, at.http, at.http, at.redis, at.postgres[strings.LastIndexByte(at.postgres, ':')+1:])
 }
 
-// scrapeOnce scrapes in the n-th way and tells what is wrong with the answer, "" for nothing; items is how many the checklist has.
+// scrapeOnce scrapes with the n-th combination of filter and deadline and returns the first error in the response, or "".
+// items is the number of items in the checklist.
 func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items int) string {
 	filters := [][]string{nil, {"security"}, {"backup", "performance"}, {"records"}, {"deployment"}, {"sign_off", "monitoring"}, {"infrastructure"}}
 	deadlines := []string{"", "10", "1", "0.3", "0.01", "nonsense", "-1"}
@@ -144,7 +145,7 @@ func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items 
 	for _, category := range filter {
 		url += "collect[]=" + category + "&"
 	}
-	if n%5 == 4 { // a scraper that goes away in the middle: what it began must end all the same
+	if n%5 == 4 { // a scraper that disconnects early
 		short, cancel := context.WithTimeout(ctx, time.Duration(n%7)*time.Millisecond)
 		defer cancel()
 		if req, err := http.NewRequestWithContext(short, http.MethodGet, url, nil); err == nil {
@@ -177,11 +178,11 @@ func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items 
 	case resp.StatusCode != http.StatusOK:
 		return fault(resp.Status)
 	case !strings.HasSuffix(body, "\n"):
-		return fault("the answer is cut")
+		return fault("the response is truncated")
 	case !strings.Contains(body, "\ncatalyst_config_last_reload_successful "):
 		return fault("the exporter's own metrics are missing")
 	case strings.Contains(body, "\ncatalyst_ready ") != (filter == nil):
-		return fault("ready has a place in a whole scrape alone")
+		return fault("catalyst_ready must be in unfiltered scrapes only")
 	}
 	for _, category := range filter {
 		if !strings.Contains(body, "catalyst_checks{category=\""+category+"\",state=\"pass\"}") {
@@ -194,7 +195,7 @@ func scrapeOnce(ctx context.Context, client *http.Client, base string, n, items 
 	return ""
 }
 
-// closed tells whether a channel that nobody sends to is closed.
+// closed reports whether a channel without senders is closed.
 func closed(c <-chan struct{}) bool {
 	select {
 	case <-c:
@@ -204,11 +205,11 @@ func closed(c <-chan struct{}) bool {
 	}
 }
 
-// reloadUntil reloads until told to stop: a good configuration, another one, a bad one; and holds the metrics to what they say of it. It says when
-// it has done so often enough, and returns how often.
+// reloadUntil reloads valid and invalid configurations until stop is closed, and checks the metrics after each reload. It
+// closes enough after six reloads, and returns the number of reloads.
 func reloadUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, client *http.Client, base, config string, at echoes) int {
 	once := sync.OnceFunc(func() { close(enough) })
-	defer once() // who fails holds nobody up
+	defer once() // also after an error, so that the caller does not block
 	for n := 0; ; n++ {
 		if n == 6 {
 			once()
@@ -250,8 +251,8 @@ func reloadUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, cli
 	}
 }
 
-// breakUntil breaks and mends the servers, one fault after the other, until told to stop, and leaves them well. It says when every fault had its
-// turn, and returns how often there was one.
+// breakUntil applies one fault after the other to the servers, with recovery in between, until stop is closed. It closes
+// enough after every fault was applied, and returns the number of faults.
 func breakUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, ways []*parts.FaultyServer) (n int) {
 	faults := parts.Faults()
 	for {
@@ -278,10 +279,10 @@ func breakUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, ways
 	}
 }
 
-// inUse is what the process has in use.
+// inUse counts resources of the process.
 type inUse struct{ goroutines, descriptors int }
 
-// settled waits, for a bounded time, until what is in use is well and does not change any more.
+// settled waits, for a limited time, until the resources in use satisfy well and no longer change.
 func settled(t *testing.T, well func(inUse) bool) inUse {
 	t.Helper()
 	http.DefaultClient.CloseIdleConnections()
@@ -301,16 +302,16 @@ func settled(t *testing.T, well func(inUse) bool) inUse {
 	return last
 }
 
-// liveHeap is how many bytes are still needed.
+// liveHeap returns the size of the live heap in bytes.
 func liveHeap() uint64 {
 	var m runtime.MemStats
 	runtime.GC()
-	runtime.GC() // what had a finalizer
+	runtime.GC() // frees objects with finalizers
 	runtime.ReadMemStats(&m)
 	return m.HeapAlloc
 }
 
-// descriptors lists what the process has open.
+// descriptors returns the targets of the open file descriptors.
 func descriptors(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
@@ -319,7 +320,7 @@ func descriptors(t *testing.T) []string {
 	}
 	var open []string
 	for _, e := range entries {
-		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil { // not the one that lists
+		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil { // fails for the descriptor of ReadDir
 			open = append(open, to)
 		}
 	}

@@ -2,7 +2,7 @@
 
 package exporter
 
-// What takes too long for every change: make test-long.
+// Tests that take too long for every change; run make test-long.
 
 import (
 	"testing"
@@ -10,12 +10,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestLongScrapesLeaveNothingBehind is the same for longer.
-func TestLongScrapesLeaveNothingBehind(t *testing.T) {
+// TestLongScrapes_LeakNothing is TestScrapes_LeakNothing with more scrapes.
+func TestLongScrapes_LeakNothing(t *testing.T) {
 	scrapeUnderReloads(t, 10_000)
 }
 
-// TestLongFaultsStayWhereTheyAre meets all faults.
-func TestLongFaultsStayWhereTheyAre(t *testing.T) {
+// TestLongFaults_AffectOnlyTheirTarget is TestFaults_AffectOnlyTheirTarget with all faults.
+func TestLongFaults_AffectOnlyTheirTarget(t *testing.T) {
 	faultsStay(t, parts.Faults()...)
 }

@@ -11,21 +11,21 @@ import (
 	"testing"
 )
 
-// Marks are secrets made when the test runs, planted wherever a deployment keeps secrets, and looked for in everything that leaves the program:
-// as they are, in part, and as an encoding would carry them. A mark is letters and digits alone, so that it can stand anywhere unquoted.
+// Marks are random secrets. The tests plant them wherever a deployment keeps secrets and search all output for them:
+// complete, in part, and encoded. A mark has only letters and digits, so that it needs no quotes anywhere.
 
-// marks are the planted secrets by the place they were planted in.
+// marks holds the planted secrets by place.
 type marks struct {
 	mu sync.Mutex
 	by map[string]string
 }
 
-// plant makes a mark for a place.
+// plant creates a mark for a place.
 func (m *marks) plant(place string) string {
 	return m.planted(place, rand.Text())
 }
 
-// planted takes a text that is secret by itself, such as a line of a key.
+// planted registers an existing secret, such as a line of a key, as a mark.
 func (m *marks) planted(place, text string) string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,13 +36,13 @@ func (m *marks) planted(place, text string) string {
 	return text
 }
 
-// keyLength is what needles are found by; none is shorter.
+// keyLength is the length of the prefix that needles are indexed by; no needle is shorter.
 const keyLength = 10
 
-// needle is one form of one mark.
+// needle is one encoding of a mark.
 type needle struct{ text, place, form string }
 
-// needles are all forms of all marks by their first bytes.
+// needles returns all encodings of all marks by prefix.
 func (m *marks) needles() map[string][]needle {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -60,7 +60,8 @@ func (m *marks) needles() map[string][]needle {
 
 type encoding struct{ name, text string }
 
-// encodings are the forms of a mark that a search must find. Of long ones a part is enough: who cuts a secret has shown it still.
+// encodings returns the encodings of a mark that a search must find. Of each, the beginning or the end is enough, because a
+// truncated secret is still a leak.
 func encodings(mark string) []encoding {
 	var all []encoding
 	add := func(name, text string) { all = append(all, encoding{name, text}) }
@@ -68,7 +69,7 @@ func encodings(mark string) []encoding {
 		add(name+", its beginning", text[:n])
 		add(name+", its end", text[len(text)-n:])
 	}
-	for _, text := range []string{mark, strings.ToLower(mark)} { // host names are folded
+	for _, text := range []string{mark, strings.ToLower(mark)} { // host names become lower case
 		ends("plain", text, keyLength)
 		ends("hexadecimal", hex.EncodeToString([]byte(text)), 2*keyLength)
 		ends("hexadecimal", strings.ToUpper(hex.EncodeToString([]byte(text))), 2*keyLength)
@@ -81,8 +82,8 @@ func encodings(mark string) []encoding {
 		ends("URL-encoded", percent.String(), 3*keyLength)
 		ends("URL-encoded", Percent.String(), 3*keyLength)
 		ends("JSON-escaped", escaped.String(), 6*keyLength)
-		// Base64 tells the same text in three ways, by where in the whole it stands; the characters at its ends hold bits of its neighbours. The
-		// forms with and without padding differ only there.
+		// Base64 has three encodings of a text, depending on its offset. The characters at both ends contain bits of the
+		// neighbours, and padding changes only those, so they are cut off.
 		for offset := range 3 {
 			whole := strings.Repeat("x", offset) + text
 			for name, enc := range map[string]*base64.Encoding{"base64": base64.RawStdEncoding, "base64url": base64.RawURLEncoding} {
@@ -95,7 +96,7 @@ func encodings(mark string) []encoding {
 	return all
 }
 
-// surfaces are all outputs of the program.
+// surfaces holds all outputs of the program by name.
 type surfaces struct {
 	mu  sync.Mutex
 	all map[string]string
@@ -110,7 +111,7 @@ func (s *surfaces) add(name, text string) {
 	s.all[name] += text
 }
 
-// leaks tells what was found where, without telling the mark.
+// leaks returns the leaks without the leaked marks.
 func (s *surfaces) leaks(m *marks) []string {
 	needles := m.needles()
 	found := map[string]bool{}
@@ -131,8 +132,8 @@ func (s *surfaces) leaks(m *marks) []string {
 	return all
 }
 
-// TestSearchFindsMarks: a search that finds nothing must be able to find something.
-func TestSearchFindsMarks(t *testing.T) {
+// TestLeakSearch_FindsMarks checks the search itself.
+func TestLeakSearch_FindsMarks(t *testing.T) {
 	var m marks
 	mark := m.plant("here")
 	cut := mark[:12]
@@ -153,16 +154,16 @@ func TestSearchFindsMarks(t *testing.T) {
 		s.add(name, "before "+text+" after")
 		leaks := s.leaks(&m)
 		if len(leaks) == 0 {
-			t.Errorf("%s is not found", name)
+			t.Errorf("%s was not found", name)
 		}
 		if strings.Contains(strings.Join(leaks, ""), mark) {
-			t.Errorf("%s: the report of a leak leaks", name)
+			t.Errorf("%s: the report contains the mark", name)
 		}
 	}
 	var s surfaces
 	s.add("innocent", strings.Repeat("nothing of the kind ", 1000)+rand.Text())
 	if leaks := s.leaks(&m); len(leaks) > 0 {
-		t.Errorf("found what is not there: %q", leaks)
+		t.Errorf("false positives: %q", leaks)
 	}
 }
 

@@ -16,7 +16,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// asProgram makes the test binary the program itself: it is the one file of which a test knows that another user may start it.
+// asProgram is an environment variable that makes the test binary run the program. Another user can always execute the
+// test binary, but not necessarily a program that was built elsewhere.
 const asProgram = "CATALYST_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -26,13 +27,13 @@ func TestMain(m *testing.M) {
 	parts.Main(m)
 }
 
-// seen is what check says of an item.
+// seen is an item in the output of check.
 type seen struct {
 	Item, State, Reason, Detail string
 	Probes                      []struct{ Probe, State, Reason, Detail string }
 }
 
-// checkAs runs check as another user, without groups and capabilities, and returns its verdicts by item.
+// checkAs runs check as another user, without groups and capabilities, and returns the verdicts by item.
 func checkAs(t *testing.T, uid uint32, root string) map[string]seen {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), parts.Patience)
@@ -61,14 +62,14 @@ func checkAs(t *testing.T, uid uint32, root string) map[string]seen {
 	return verdicts
 }
 
-// TestAsNobody compares what nobody sees of a deployment with what its owner sees. What cannot be looked at is unknown for want of a permission,
-// which is named; it neither passes nor fails on that account.
-func TestAsNobody(t *testing.T) {
+// TestCheck_AsNobody compares the verdicts for the user nobody with those for the owner. An item that nobody has no
+// permission to check must be unknown, with the name of the permission.
+func TestCheck_AsNobody(t *testing.T) {
 	parts.NeedRoot(t, "running as another user")
 	const nobody = 65534
 	for name, test := range map[string]struct {
 		file, folder os.FileMode
-		closed       []string // items of which nobody must not know anything
+		closed       []string // items that must be unknown (permission_denied)
 	}{
 		"readable by all": {0o644, 0o755, nil},
 		"files of the owner": {0o600, 0o755, []string{
@@ -80,7 +81,7 @@ func TestAsNobody(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := healthyFolder(t)
-			if err := os.Remove(filepath.Join(root, ".catalyst/releases/000001.yml")); err != nil { // not under its right name
+			if err := os.Remove(filepath.Join(root, ".catalyst/releases/000001.yml")); err != nil { // its name is invalid
 				t.Fatal(err)
 			}
 			repository := parts.GitRepo(t)
@@ -88,11 +89,11 @@ func TestAsNobody(t *testing.T) {
 			if err := os.CopyFS(filepath.Join(root, ".git"), os.DirFS(filepath.Join(repository.Dir, ".git"))); err != nil {
 				t.Fatal(err)
 			}
-			// Whatever answers at the usual addresses of this machine has no say.
+			// Exclude services of this machine.
 			write(t, root, "config.yml", "deployment:\n  prometheus: {url: 'http://127.0.0.1:1'}\n  grafana: {url: 'http://127.0.0.1:1'}\n  api: {url: 'http://127.0.0.1:1'}\n  firewall: {host_root: host}\n")
 			write(t, root, "host/etc/ufw/ufw.conf", "ENABLED=yes\n")
 			write(t, root, "host/etc/default/ufw", "DEFAULT_INPUT_POLICY=\"DROP\"\n")
-			written := time.Now().Add(-time.Hour) // a backup that was just written counts as unfinished, for one of the two perhaps
+			written := time.Now().Add(-time.Hour) // a backup that was just written counts as unfinished
 			err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
 				if err == nil {
 					err = os.Chtimes(path, written, written)
@@ -122,11 +123,11 @@ func TestAsNobody(t *testing.T) {
 				got := other[item]
 				permission := strings.Contains(got.Detail, "permi") || strings.Contains(got.Detail, "CAP_") || strings.Contains(got.Detail, "cannot be listed")
 				switch {
-				case got.State == saw.State && (got.Reason == saw.Reason || item == "firewall_rules"): // of several faults, another may be the gravest
+				case got.State == saw.State && (got.Reason == saw.Reason || item == "firewall_rules"): // of several faults, another one can be the worst
 				case got.State != "unknown":
-					t.Errorf("%s is %s (%s) for nobody, %s (%s) for its owner: %s", item, got.State, got.Reason, saw.State, saw.Reason, got.Detail)
+					t.Errorf("%s is %s (%s) for nobody, %s (%s) for the owner: %s", item, got.State, got.Reason, saw.State, saw.Reason, got.Detail)
 				case got.Reason != "permission_denied" && got.Reason != "blocked" || !permission:
-					t.Errorf("%s is unknown (%s) for nobody, without the permission that is missing: %s", item, got.Reason, got.Detail)
+					t.Errorf("%s is unknown (%s) for nobody, without the missing permission: %s", item, got.Reason, got.Detail)
 				}
 			}
 			for _, item := range test.closed {

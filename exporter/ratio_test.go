@@ -19,10 +19,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// These fail when something has become grossly slower. They compare CPU time with CPU time of the same process and moment, and leave much room:
-// bench/ has the figures.
+// These tests fail if something becomes much slower. They compare CPU times within the same process, with generous limits.
+// For measurements, see bench/.
 
-// cpuOf is the least CPU time, children's included, that something takes in a few tries.
+// cpuOf returns the minimum CPU time of a function in five runs, including child processes.
 func cpuOf(f func()) time.Duration {
 	least := time.Duration(1<<63 - 1)
 	for range 5 {
@@ -44,7 +44,7 @@ func usedCPU() time.Duration {
 	return sum
 }
 
-// writeItems writes a checklist of n settings of an env file, looked at again after maxAge, and returns the configuration.
+// writeItems writes a checklist with n items on an env file, with the given max_age, and returns the configuration file.
 func writeItems(t testing.TB, n int, maxAge string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -59,7 +59,7 @@ func writeItems(t testing.TB, n int, maxAge string) string {
 	return write(t, root, "config.yml", "checklist: list.yml\ndeployment: {root: .}\n")
 }
 
-// serveItems serves them.
+// serveItems serves a checklist of writeItems.
 func serveItems(t *testing.T, n int, maxAge string) (url string) {
 	t.Helper()
 	return serve(t, "--config.file="+writeItems(t, n, maxAge)).url
@@ -80,8 +80,8 @@ func scrapes(t *testing.T, url string, times int) {
 	}
 }
 
-// TestTenTimesTheItemsCostNotTwentyTimes holds the growth to at most twice what is linear.
-func TestTenTimesTheItemsCostNotTwentyTimes(t *testing.T) {
+// TestScrapeCost_IsLinearInItems allows at most twice the linear growth.
+func TestScrapeCost_IsLinearInItems(t *testing.T) {
 	few, many := serveItems(t, 100, "0s")+"/metrics", serveItems(t, 1000, "0s")+"/metrics"
 	scrapes(t, few, 2)
 	scrapes(t, many, 2)
@@ -91,7 +91,7 @@ func TestTenTimesTheItemsCostNotTwentyTimes(t *testing.T) {
 	}
 }
 
-// constant is a collector of constant samples, as many as the exporter has.
+// constant is a collector of n constant samples.
 type constant struct {
 	desc *prometheus.Desc
 	n    int
@@ -104,8 +104,8 @@ func (c constant) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// TestCachedScrapesCostLittle holds a scrape of verdicts that are fresh against a program that emits as many constant series with client_golang.
-func TestCachedScrapesCostLittle(t *testing.T) {
+// TestScrapeCost_OfCachedVerdicts compares a scrape of cached verdicts with one of as many constant client_golang series.
+func TestScrapeCost_OfCachedVerdicts(t *testing.T) {
 	const items, series = 300, 7
 	ours := serveItems(t, items, "1h") + "/metrics"
 	registry := prometheus.NewRegistry()
@@ -118,12 +118,12 @@ func TestCachedScrapesCostLittle(t *testing.T) {
 	scrapes(t, floor.URL, 2)
 	a, b := cpuOf(func() { scrapes(t, ours, 20) }), cpuOf(func() { scrapes(t, floor.URL, 20) })
 	if a > 3*b {
-		t.Errorf("a scrape of %d fresh verdicts takes %v of CPU, of as many constant series %v", items, a/20, b/20)
+		t.Errorf("a scrape of %d cached verdicts takes %v of CPU, of as many constant series %v", items, a/20, b/20)
 	}
 }
 
-// TestAnUnchangedRepositoryIsNotSearchedAgain holds the second look at a history to a fraction of the first.
-func TestAnUnchangedRepositoryIsNotSearchedAgain(t *testing.T) {
+// TestGitSecrets_UnchangedRepositoryIsNotRescanned compares the CPU time of a second run with the first.
+func TestGitSecrets_UnchangedRepositoryIsNotRescanned(t *testing.T) {
 	repository := parts.GitRepo(t)
 	for i := range 10 {
 		files := map[string]string{}
@@ -150,19 +150,19 @@ func TestAnUnchangedRepositoryIsNotSearchedAgain(t *testing.T) {
 				return usedCPU() - before
 			}
 		}
-		t.Fatal("the history is not searched")
+		t.Fatal("no result of git_secrets")
 		return 0
 	}
 	first, second := look(), look()
 	if second > first/2 {
-		t.Errorf("the first look takes %v of CPU, one at the unchanged repository %v", first, second)
+		t.Errorf("the first run takes %v of CPU, the second one %v", first, second)
 	}
 }
 
-// BenchmarkPass looks at all items, live and out of memory.
+// BenchmarkPass measures a run of all items, uncached and cached.
 func BenchmarkPass(b *testing.B) {
 	for _, maxAge := range []string{"0s", "1h"} {
-		for _, n := range []int{75, 750} { // collector/ has one of more items than a checklist file may hold
+		for _, n := range []int{75, 750} { // collector/ has a benchmark with more items than a checklist file can hold
 			b.Run(fmt.Sprintf("max_age=%s/items=%d", maxAge, n), func(b *testing.B) {
 				a := &app{System: System{Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}, log: slog.New(slog.DiscardHandler), configFile: writeItems(b, n, maxAge)}
 				set, err := a.load(collector.NewLimits())

@@ -11,16 +11,16 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestRecipeOnThisProject runs the pipeline's recipe of docs/evidence.md (`make evidence`) over a small package of this project, and has the exporter judge
-// what it wrote of this commit.
-func TestRecipeOnThisProject(t *testing.T) {
+// TestEvidenceRecipe_OnThisProject runs the script of docs/evidence.md (`make evidence`) for a small package of this project
+// and judges the reports.
+func TestEvidenceRecipe_OnThisProject(t *testing.T) {
 	make, git := parts.Need(t, "make"), parts.Need(t, "git")
 	if _, err := os.Stat("../.git"); err != nil {
-		parts.Missing(t, "../.git is missing: this is no clone of the repository, so that there is no commit to be of")
+		parts.Missing(t, "../.git not found: the test needs a git clone of the repository")
 	}
 	root := t.TempDir()
 	folder := filepath.Join(root, "evidence")
-	// The clone's owner may be another user, and the tests' own flags (the race detector's) would have everything built anew.
+	// Another user may own the clone.
 	environ := append(os.Environ(), "EVIDENCE="+folder, "GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*")
 	run := func(name string, args ...string) (string, error) {
 		cmd := exec.Command(name, args...)
@@ -55,7 +55,7 @@ func TestRecipeOnThisProject(t *testing.T) {
 	if code, text := check(); code != ExitReady || !strings.Contains(text, "\nready: 3 pass\n") {
 		t.Errorf("%d %s", code, text)
 	}
-	// What the tool wrote is what is judged: a test that fails in it fails the item.
+	// A failed test in the report fails the item.
 	path := filepath.Join(folder, head, "tests.json")
 	stream, err := os.ReadFile(path)
 	if err != nil {
@@ -63,7 +63,7 @@ func TestRecipeOnThisProject(t *testing.T) {
 	}
 	changed := bytes.Replace(stream, []byte(`"Action":"pass"`), []byte(`"Action":"fail"`), 1)
 	if bytes.Equal(changed, stream) {
-		t.Fatal("no test passed")
+		t.Fatal("no passed test in the report")
 	}
 	write(t, folder, filepath.Join(head, "tests.json"), string(changed))
 	if code, text := check(); code != ExitFailing || !strings.Contains(text, "tests_passing") {

@@ -10,12 +10,12 @@ import (
 	"time"
 )
 
-// evidenceLine is a line that report writes under an item.
+// evidenceLine matches the lines that report adds under items.
 var evidenceLine = regexp.MustCompile(`^\s*> .* <!-- catalyst: [a-z0-9_]+/[a-z0-9_]+ -->\r?\n$`)
 
-// TestReportKeepsTheDocument fills in the whole document that the checklist comes from, as it is and changed, and takes away what may be there:
-// lines of evidence, ticks and the closing report. The rest must be the document, byte by byte.
-func TestReportKeepsTheDocument(t *testing.T) {
+// TestReport_KeepsDocument fills in the source document of the checklist, unchanged and with changes, and removes what report
+// may add: evidence lines, ticks and the final section. The rest must equal the document byte by byte.
+func TestReport_KeepsDocument(t *testing.T) {
 	original, err := os.ReadFile("testdata/production-deployment-checklist.md")
 	if err != nil {
 		t.Fatal(err)
@@ -23,11 +23,11 @@ func TestReportKeepsTheDocument(t *testing.T) {
 	replaced := func(old, new string) string {
 		t.Helper()
 		if strings.Count(string(original), old) != 1 {
-			t.Fatalf("the document does not hold %q once", old)
+			t.Fatalf("the document does not contain %q exactly once", old)
 		}
 		return strings.Replace(string(original), old, new, 1)
 	}
-	root := filepath.Join(t.TempDir(), "deployment") // outside of the repository, whose history takes its time
+	root := filepath.Join(t.TempDir(), "deployment") // outside of the repository, whose history takes long to search
 	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
 		t.Fatal(err)
 	}
@@ -38,11 +38,11 @@ func TestReportKeepsTheDocument(t *testing.T) {
 		told     []string
 		items    int
 	}{
-		"as it is": {string(original), lacks, 73},
-		"CRLF":     {strings.ReplaceAll(string(original), "\n", "\r\n"), lacks, 73},
-		"renamed":  {replaced("**Redis password configured**", "**Password of Redis configured**"), append([]string{`no probe covers "Password of Redis configured"`, `<!-- catalyst: security/redis_password -->`, `the document lacks security/redis_password`}, lacks...), 72},
-		"dropped":  {replaced(redis, ""), append([]string{`the document lacks security/redis_password`}, lacks...), 72},
-		"nested":   {replaced(redis, "- Secrets\n  1. of the cache\n     "+redis), lacks, 73},
+		"unchanged": {string(original), lacks, 73},
+		"CRLF":      {strings.ReplaceAll(string(original), "\n", "\r\n"), lacks, 73},
+		"renamed":   {replaced("**Redis password configured**", "**Password of Redis configured**"), append([]string{`no probe covers "Password of Redis configured"`, `<!-- catalyst: security/redis_password -->`, `the document lacks security/redis_password`}, lacks...), 72},
+		"dropped":   {replaced(redis, ""), append([]string{`the document lacks security/redis_password`}, lacks...), 72},
+		"nested":    {replaced(redis, "- Secrets\n  1. of the cache\n     "+redis), lacks, 73},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, t.TempDir(), "list.md", tt.document)
@@ -53,7 +53,7 @@ func TestReportKeepsTheDocument(t *testing.T) {
 			}
 			filled, _, closed := strings.Cut(out.String(), "<!-- catalyst: begin of the report -->")
 			if !closed {
-				t.Fatal("no closing report")
+				t.Fatal("no final section")
 			}
 			var kept []string
 			evidence := 0
@@ -81,11 +81,11 @@ func TestReportKeepsTheDocument(t *testing.T) {
 			}
 			for _, want := range tt.told {
 				if !strings.Contains(errs.String(), want) {
-					t.Errorf("told: no %q in\n%s", want, errs.String())
+					t.Errorf("messages do not contain %q:\n%s", want, errs.String())
 				}
 			}
-			if lines := strings.Count(errs.String(), filepath.Base(file)); lines < len(lacks) || name == "as it is" && lines != len(lacks) {
-				t.Errorf("told:\n%s", errs.String())
+			if lines := strings.Count(errs.String(), filepath.Base(file)); lines < len(lacks) || name == "unchanged" && lines != len(lacks) {
+				t.Errorf("unexpected messages:\n%s", errs.String())
 			}
 		})
 	}

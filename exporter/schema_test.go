@@ -25,8 +25,8 @@ func yamlNode(text string) ([]*schema.Node, error) {
 	return []*schema.Node{n.Content[0]}, nil
 }
 
-// checksSchema is the published form of check --format=json. States and reasons come from their lists; every object is closed, so that a new
-// field is published here too.
+// checksSchema is the published schema of check --format=json. All objects are closed, so that a new field fails the test
+// until it is added here.
 func checksSchema() map[string]any {
 	type m = map[string]any
 	text, number, truth := m{"type": "string"}, m{"type": "number", "minimum": 0}, m{"type": "boolean"}
@@ -60,23 +60,23 @@ func checksSchema() map[string]any {
 	for _, l := range []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived} {
 		layers = append(layers, string(l))
 	}
-	state := words(states, "what is known")
-	reason := words(reasons, "why it is not a pass; empty for a pass")
+	state := words(states, "the verdict")
+	reason := words(reasons, "why the state is not pass; empty for pass")
 	release := orNull(object("", m{"version": text, "commit": text, "by": text, "since": moment}))
-	root := object("What check --format=json prints and /api/v1/checks answers.", m{
+	root := object("Output of check --format=json and /api/v1/checks.", m{
 		"ready":            m{"type": "boolean", "description": "every required standing item is ok or waived"},
-		"gates":            m{"type": "object", "additionalProperties": truth, "description": "whether a release passes, by gate"},
+		"gates":            m{"type": "object", "additionalProperties": truth, "description": "whether each gate is ready, by name"},
 		"time":             moment,
 		"exporter_version": text,
 		"config_digest":    digest,
 		"checklist_digest": digest,
-		"release":          object("the releases that the records tell of", m{"planned": release, "recorded": release}),
+		"release":          object("the planned and the recorded release; null if there is none", m{"planned": release, "recorded": release}),
 		"categories":       list(object("", m{"category": name, "ready": truth})),
 		"items": list(object("", m{
 			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "required": truth,
-			"scope": words([]any{"standing", "release"}, "release: speaks of one release"), "state": state, "reason": reason, "detail": text, "fix": text,
+			"scope": words([]any{"standing", "release"}, "standing: must hold at all times; release: applies to one release"), "state": state, "reason": reason, "detail": text, "fix": text,
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
-			"probes": list(object("", m{"probe": name, "layer": words(layers, "how near to the truth it looks"), "state": state, "reason": reason, "detail": text})),
+			"probes": list(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text})),
 		})),
 	})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"

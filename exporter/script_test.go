@@ -15,8 +15,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestScripts runs testdata/script: whole command lines with their output and exit code. `run CODE args…` runs the program in process and
-// demands the exit code; `clock TIME` sets what time it is for it.
+// TestScripts runs testdata/script: command lines with their output and exit code. `run CODE args…` runs the program in this
+// process and requires the exit code. `clock TIME` sets the program's clock.
 func TestScripts(t *testing.T) {
 	commands := map[string]func(*testscript.TestScript, bool, []string){
 		"run": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -25,7 +25,7 @@ func TestScripts(t *testing.T) {
 			}
 			code, err := strconv.Atoi(args[0])
 			ts.Check(err)
-			// The program runs in this process, whose working directory is not the script's.
+			// The working directory of this process is not the script's.
 			line := slices.Clone(args[1:])
 			for i, a := range line {
 				if rest, ok := cutPath(a); ok {
@@ -64,7 +64,7 @@ func TestScripts(t *testing.T) {
 			}
 			ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(b.String()), 0o600))
 		},
-		// old FILE… sets the files' times back, so that they are at rest.
+		// old FILE… sets the files' times back, because a backup that was just written counts as unfinished.
 		"old": func(ts *testscript.TestScript, _ bool, args []string) {
 			for _, a := range args {
 				at := time.Now().Add(-time.Hour)
@@ -83,7 +83,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// cutPath splits off what stands before a path in a flag that takes one.
+// cutPath returns the flag prefix of an argument with a relative path.
 func cutPath(arg string) (flag string, ok bool) {
 	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--document=", "--sign-with=", "--subject="} {
 		if len(arg) > len(f) && arg[:len(f)] == f && !filepath.IsAbs(arg[len(f):]) {

@@ -11,7 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// plantedFolder writes a deployment whose every file holds secrets, and returns its root. All files can be read.
+// plantedFolder writes a deployment with secrets in every file and returns its root. All files are valid.
 func plantedFolder(t *testing.T, m *marks, at echoes) string {
 	t.Helper()
 	root := t.TempDir()
@@ -133,7 +133,7 @@ http {
 	return root
 }
 
-// write0 makes a folder below another.
+// write0 creates a subfolder.
 func write0(t *testing.T, root, name string) string {
 	t.Helper()
 	dir := filepath.Join(root, name)
@@ -143,7 +143,7 @@ func write0(t *testing.T, root, name string) string {
 	return dir
 }
 
-// breakFolder replaces what is read as a whole by what cannot be, each with a secret where an error message would quote.
+// breakFolder replaces files with invalid ones that contain secrets where an error message could quote them.
 func breakFolder(t *testing.T, m *marks, root string, variant int) {
 	t.Helper()
 	put := func(name, format string, args ...any) { write(t, root, name, fmt.Sprintf(format, args...)) }

@@ -17,9 +17,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestNoSecretLeaves runs every command and asks every path over deployments full of secrets, with servers that repeat what they were sent, and
-// searches all that comes out.
-func TestNoSecretLeaves(t *testing.T) {
+// TestOutput_ContainsNoSecrets runs every command and requests every path for deployments full of secrets, with servers that
+// echo what they receive, and searches all output.
+func TestOutput_ContainsNoSecrets(t *testing.T) {
 	for _, key := range []string{"DOCKER_HOST", "AWS_PROFILE"} {
 		t.Setenv(key, "")
 	}
@@ -35,7 +35,7 @@ func TestNoSecretLeaves(t *testing.T) {
 			if how == accepts {
 				s.processList()
 				if said := s.out.all["check --format=json"]; !strings.Contains(said, "planted-catalyst-1") {
-					t.Error("the containers were not looked at")
+					t.Error("the containers were not checked")
 				}
 			}
 			s.serve()
@@ -59,7 +59,7 @@ func TestNoSecretLeaves(t *testing.T) {
 	}
 }
 
-// wasGiven holds the servers to what they repeat: a server that was given no secret proves nothing.
+// wasGiven checks that the servers received secrets, because otherwise their echo proves nothing.
 func wasGiven(t *testing.T, at echoes, m *marks, how manner) {
 	t.Helper()
 	var s surfaces
@@ -74,12 +74,12 @@ func wasGiven(t *testing.T, at echoes, m *marks, how manner) {
 	}
 	for _, place := range places {
 		if !strings.Contains(got, "the secret of "+place+" (") {
-			t.Errorf("no server was given the secret of %s", place)
+			t.Errorf("no server received the secret of %s", place)
 		}
 	}
 }
 
-// plantedConfig is a good configuration that uses secrets in every way there is.
+// plantedConfig writes a valid configuration that uses secrets in every possible way.
 func plantedConfig(t *testing.T, m *marks, root string, at echoes) string {
 	t.Helper()
 	secretFile := func(name string) string {
@@ -103,17 +103,17 @@ overrides:
 `, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, history(t, m)))
 }
 
-// history is a git repository with a secret in a commit that is no longer there to be seen.
+// history creates a git repository with a secret in an earlier commit.
 func history(t *testing.T, m *marks) string {
 	t.Helper()
 	r := parts.GitRepo(t)
 	key := m.planted("an earlier commit", "AKIA"+rand.Text()[:16])
 	r.Commit(t, "Add "+m.plant("a commit's message"), map[string]string{"deploy.sh": "export AWS_ACCESS_KEY_ID=" + key + "\n"})
-	r.Commit(t, "Take it away", map[string]string{"deploy.sh": "true\n"})
+	r.Commit(t, "Remove it", map[string]string{"deploy.sh": "true\n"})
 	return r.Dir
 }
 
-// spyOn puts a git in the way that tells what it is started with, and returns the file of what it told.
+// spyOn puts a wrapper of git into the PATH that records its arguments and environment, and returns the file with the record.
 func spyOn(t *testing.T) (told string) {
 	t.Helper()
 	git := parts.Need(t, "git")
@@ -127,7 +127,7 @@ func spyOn(t *testing.T) (told string) {
 	return told
 }
 
-// processList is what anybody on the host sees of a program and those it starts, all the while it checks the deployment.
+// processList records what other users can see of the program and its child processes during a check.
 func (s *secretRun) processList() {
 	s.t.Helper()
 	told := spyOn(s.t)
@@ -162,15 +162,15 @@ func (s *secretRun) processList() {
 	s.out.add("the process's output", out.String()+errs.String())
 	text, err := os.ReadFile(told)
 	if err != nil || seen == 0 || !strings.Contains(string(text), "GIT_CONFIG_NOSYSTEM") {
-		s.t.Errorf("too little was seen of the processes: %d, %v", seen, err)
+		s.t.Errorf("too little recorded of the processes: %d, %v", seen, err)
 	}
 	s.out.add("what git is started with", string(text))
 	if !strings.Contains(out.String(), "hardcoded_secrets") || !strings.Contains(out.String(), "deploy.sh") {
-		s.t.Error("the secret in git's history was not found, so that nothing was tried")
+		s.t.Error("git_secrets did not find the secret in the history, so the test proves nothing")
 	}
 }
 
-// secretRun is one deployment with everything that is asked of it.
+// secretRun is a deployment with the output of all commands and requests.
 type secretRun struct {
 	t           *testing.T
 	marks       *marks
@@ -188,7 +188,7 @@ func (s *secretRun) flags() []string {
 	return flags
 }
 
-// run runs a command and keeps what it says.
+// run runs a command and records its output.
 func (s *secretRun) run(name string, args ...string) int {
 	s.t.Helper()
 	var out, errs lockedBuffer
@@ -202,7 +202,7 @@ func (s *secretRun) run(name string, args ...string) int {
 		s.t.Errorf("%s did not end", name)
 	}
 	if out.String() == "" && errs.String() == "" {
-		s.t.Errorf("%s says nothing", name)
+		s.t.Errorf("%s prints nothing", name)
 	}
 	s.out.add(name, out.String())
 	s.out.add(name+", its errors", errs.String())
@@ -231,7 +231,7 @@ func (s *secretRun) commands(explain bool) {
 	}
 }
 
-// itemNames are category/item of the whole checklist.
+// itemNames returns category/item of all items in the embedded checklist.
 func itemNames(t *testing.T) []string {
 	t.Helper()
 	a := &app{System: System{Now: time.Now, Getenv: os.LookupEnv}, root: t.TempDir()}
@@ -281,12 +281,12 @@ func (s *secretRun) serve() {
 	}
 	log := r.stderr.String()
 	if n := strings.Count(log, "the configuration was not reloaded"); n != len(bad) {
-		s.t.Errorf("the log tells of %d of %d bad reloads", n, len(bad))
+		s.t.Errorf("the log reports %d of %d failed reloads", n, len(bad))
 	}
 	s.out.add("the log", log)
 }
 
-// badConfigurations are refused, each with a secret where the message would quote what it refuses.
+// badConfigurations returns invalid configurations with secrets where an error message could quote them.
 func badConfigurations(m *marks) map[string]string {
 	env := func(key string) string { return "${env." + key + "}" }
 	return map[string]string{
@@ -323,7 +323,7 @@ func post(t *testing.T, url string) (int, string) {
 	return resp.StatusCode, b.String()
 }
 
-// conclude searches.
+// conclude searches all output for secrets.
 func (s *secretRun) conclude() {
 	s.t.Helper()
 	size := 0
@@ -331,7 +331,7 @@ func (s *secretRun) conclude() {
 		size += len(text)
 	}
 	if len(s.out.all) < 30 || size < 100_000 || len(s.marks.by) < 60 {
-		s.t.Errorf("too little was searched: %d surfaces, %d bytes, %d marks", len(s.out.all), size, len(s.marks.by))
+		s.t.Errorf("too little searched: %d surfaces, %d bytes, %d marks", len(s.out.all), size, len(s.marks.by))
 	}
 	for _, leak := range s.out.leaks(s.marks) {
 		s.t.Error(leak)

@@ -20,7 +20,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// running is the program serving in this process.
+// running is a server in this process.
 type running struct {
 	url    string
 	stderr *lockedBuffer
@@ -50,7 +50,7 @@ func serve(t *testing.T, args ...string) *running {
 	return serveAt(t, time.Now, args...)
 }
 
-// serveAt is serve by another clock.
+// serveAt is serve with another clock.
 func serveAt(t *testing.T, now func() time.Time, args ...string) *running {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -71,7 +71,7 @@ func serveAt(t *testing.T, now func() time.Time, args ...string) *running {
 		r.url = "http://" + a
 	case c := <-code:
 		code <- c
-		t.Fatalf("the program ended with %d: %s", c, r.stderr)
+		t.Fatalf("the program exited with %d: %s", c, r.stderr)
 	}
 	return r
 }
@@ -98,8 +98,8 @@ func (r *running) get(t *testing.T, path string, headers ...string) (int, string
 	return resp.StatusCode, string(body)
 }
 
-// looked gets the verdicts at a path of the API, once every probe has one: what takes long goes on behind the first requests, which are told that it
-// took too long.
+// looked returns the response of the API once every probe has a result. Slow probes continue after the first responses,
+// which report a timeout for them.
 func (r *running) looked(t *testing.T, path string) (body string) {
 	t.Helper()
 	parts.Eventually(t, func() error {
@@ -108,7 +108,7 @@ func (r *running) looked(t *testing.T, path string) (body string) {
 			return fmt.Errorf("%s: status %d", path, status)
 		}
 		if strings.Contains(body, `"reason":"timeout"`) {
-			return fmt.Errorf("%s: looks go on: %s", path, body)
+			return fmt.Errorf("%s: probes are still running: %s", path, body)
 		}
 		return nil
 	})
@@ -127,7 +127,7 @@ func write(t testing.TB, dir, name, text string) string {
 	return path
 }
 
-func TestMetricsOfOneDeployment(t *testing.T) {
+func TestMetrics_SingleDeployment(t *testing.T) {
 	root := t.TempDir()
 	r := serve(t, "--deployment.root="+root)
 	status, body := r.get(t, "/metrics")
@@ -151,15 +151,15 @@ func TestMetricsOfOneDeployment(t *testing.T) {
 
 	status, body = r.get(t, "/metrics?collect[]=security")
 	if status != 200 || !strings.Contains(body, `item="redis_password"`) {
-		t.Errorf("a filtered scrape: %d\n%s", status, body)
+		t.Errorf("filtered scrape: %d\n%s", status, body)
 	}
 	for _, family := range []string{"catalyst_ready", "catalyst_gate_ready", "catalyst_category_ready"} {
 		if strings.Contains(body, family) {
-			t.Errorf("a filtered scrape holds %s", family)
+			t.Errorf("filtered scrape contains %s", family)
 		}
 	}
 	if status, body = r.get(t, "/metrics?collect[]=securty"); status != 400 || !strings.Contains(body, `did you mean "security"?`) {
-		t.Errorf("a filter that does not exist: %d %s", status, body)
+		t.Errorf("unknown category: %d %s", status, body)
 	}
 }
 
@@ -195,12 +195,12 @@ func TestPaths(t *testing.T) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != 403 {
-		t.Errorf("reloading over HTTP is on by default: %d", resp.StatusCode)
+		t.Errorf("reload over HTTP is enabled by default: %d", resp.StatusCode)
 	}
 }
 
-// TestChecksAreWhatCheckPrints compares the two faces of one report.
-func TestChecksAreWhatCheckPrints(t *testing.T) {
+// TestAPIChecks_EqualsCheckOutput compares /api/v1/checks with check --format=json.
+func TestAPIChecks_EqualsCheckOutput(t *testing.T) {
 	root := t.TempDir()
 	r := serve(t, "--deployment.root="+root)
 	served := r.looked(t, "/api/v1/checks")
@@ -252,7 +252,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-func TestReloadKeepsTheOldConfigurationWhenTheNewIsBad(t *testing.T) {
+func TestReload_KeepsOldConfigurationOnError(t *testing.T) {
 	dir := t.TempDir()
 	config := write(t, dir, "config.yml", "overrides: {redis_password: {severity: info}}\n")
 	r := serve(t, "--config.file="+config, "--deployment.root="+dir, "--web.enable-lifecycle")
@@ -288,8 +288,8 @@ func TestReloadKeepsTheOldConfigurationWhenTheNewIsBad(t *testing.T) {
 	}
 }
 
-// TestPrometheusScrapes lets the real Prometheus scrape and promtool judge.
-func TestPrometheusScrapes(t *testing.T) {
+// TestMetrics_WithPrometheus scrapes with a real Prometheus and lints with promtool.
+func TestMetrics_WithPrometheus(t *testing.T) {
 	r := serve(t, "--deployment.root="+t.TempDir())
 	_, scrape := r.get(t, "/metrics")
 	check := exec.CommandContext(t.Context(), parts.Need(t, "promtool"), "check", "metrics")
@@ -312,8 +312,8 @@ func TestPrometheusScrapes(t *testing.T) {
 	})
 }
 
-// TestNoLibraryLogs: what libraries log on their own quotes servers, so that nothing of it is written.
-func TestNoLibraryLogs(t *testing.T) {
+// TestLibraries_DoNotLog checks that the default logger is disabled, because log messages of libraries quote servers.
+func TestLibraries_DoNotLog(t *testing.T) {
 	before := slog.Default()
 	t.Cleanup(func() { slog.SetDefault(before) })
 	slog.SetDefault(slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -322,6 +322,6 @@ func TestNoLibraryLogs(t *testing.T) {
 		t.Fatal(out.String())
 	}
 	if slog.Default().Enabled(t.Context(), slog.LevelError) {
-		t.Error("libraries may log")
+		t.Error("the default logger is enabled")
 	}
 }

@@ -19,9 +19,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// Life of a configuration: it is replaced as one step, or not at all, and what is known ages by the clock, whatever that says.
+// Reloads are atomic, and verdicts age by the clock even if it jumps.
 
-// stormConfiguration is the n-th of several good configurations. Each part of it tells its number, so that a mixture would show.
+// stormConfiguration returns the n-th valid configuration. Every part of it depends on n, so that a mixture is detected.
 func stormConfiguration(t *testing.T, dir string, n int) string {
 	t.Helper()
 	severity := []string{"info", "warning", "critical"}
@@ -37,7 +37,7 @@ categories:
 		own, n, severity[n%3], severity[n/3%3], severity[n/9%3])
 }
 
-// replace puts a file in place of another as one step, as an operator's tool should.
+// replace replaces a file atomically.
 func replace(t *testing.T, path, text string) {
 	t.Helper()
 	if err := os.WriteFile(path+".new", []byte(text), 0o600); err != nil {
@@ -47,12 +47,12 @@ func replace(t *testing.T, path, text string) {
 	}
 }
 
-// TestReloadStorm reloads good and bad configurations at random, by signal and by request, while others scrape: each scrape is the whole of one good
-// configuration.
+// TestReloadStorm reloads valid and invalid configurations at random, by signal and by request, during concurrent scrapes.
+// Each scrape must show exactly one valid configuration.
 func TestReloadStorm(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
 	const seed, reloads, goods = 20261123, 40, 12
-	chance := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // the same in every run
+	chance := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // reproducible on purpose
 	dir := t.TempDir()
 	root := filepath.Join(dir, "deployment")
 	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
@@ -98,7 +98,7 @@ func TestReloadStorm(t *testing.T) {
 		before := scraped.Load()
 		replace(t, config, text)
 		if chance.IntN(3) == 0 {
-			for range 1 + chance.IntN(4) { // signals come in heaps
+			for range 1 + chance.IntN(4) { // signals often come in bursts
 				if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
 					t.Fatal(err)
 				}
@@ -109,11 +109,11 @@ func TestReloadStorm(t *testing.T) {
 			t.Errorf("reload %d: %d instead of %d: %.200s", i, status, want, body)
 		}
 		if n, problem := wholeOf(t, r.url, items); problem != "" || n != last {
-			t.Errorf("after reload %d (good: %v): number %d at work, want %d: %s", i, isGood, n, last, problem)
+			t.Errorf("after reload %d (valid: %v): configuration %d is active, want %d: %s", i, isGood, n, last, problem)
 		}
-		parts.Eventually(t, func() error { // each reload has others' scrapes beside it
+		parts.Eventually(t, func() error { // each reload overlaps with other scrapes
 			if scraped.Load() == before && !t.Failed() {
-				return errors.New("nobody scrapes")
+				return errors.New("no concurrent scrape")
 			}
 			return nil
 		})
@@ -121,11 +121,11 @@ func TestReloadStorm(t *testing.T) {
 	close(stop)
 	scraping.Wait()
 	if _, body := r.get(t, "/metrics"); !strings.Contains(body, "\ncatalyst_config_last_reload_successful 1\n") {
-		t.Error("the last reload was good, and the metrics do not say so")
+		t.Error("catalyst_config_last_reload_successful is not 1 after a valid reload")
 	}
 }
 
-// wholeOf scrapes and tells which configuration it sees, and what is wrong with that; "" for nothing.
+// wholeOf scrapes and returns the number of the active configuration, and the first inconsistency or "".
 func wholeOf(t *testing.T, base string, items int) (number int, problem string) {
 	resp, err := http.Get(base + "/metrics")
 	if err != nil {
@@ -135,30 +135,30 @@ func wholeOf(t *testing.T, base string, items int) (number int, problem string) 
 	_ = resp.Body.Close()
 	body := string(data)
 	if err != nil || resp.StatusCode != http.StatusOK {
-		return -1, fmt.Sprint("a gap: ", resp.Status, err)
+		return -1, fmt.Sprint("failed scrape: ", resp.Status, err)
 	}
 	found := regexp.MustCompile(`\ncatalyst_check_state\{category="storm",item="number_(\d+)"`).FindAllStringSubmatch(body, -1)
 	if len(found) != 1 {
-		return -1, fmt.Sprintf("the items of %d configurations at once", len(found))
+		return -1, fmt.Sprintf("items of %d configurations", len(found))
 	}
 	_, _ = fmt.Sscan(found[0][1], &number)
 	if n := strings.Count(body, "\ncatalyst_check_state{"); n != items {
 		return number, fmt.Sprintf("%d of %d items", n, items)
 	}
 	if !strings.Contains(body, fmt.Sprintf("\ncatalyst_check_state{category=\"storm\",item=\"number_%d\",reason=\"\",state=\"pass\"} 1\n", number)) {
-		return number, fmt.Sprintf("configuration %d ended while it was at work: its item is %q", number, found[0][0])
+		return number, fmt.Sprintf("item of configuration %d does not pass: %q", number, found[0][0])
 	}
 	severity := []string{"info", "warning", "critical"}
 	for item, want := range map[string]string{"redis_password": severity[number%3], "jwt_secret": severity[number/3%3], "runbook": severity[number/9%3]} {
 		if !regexp.MustCompile(`\ncatalyst_check_info\{[^}]*item="` + item + `"[^}]*severity="` + want + `"`).MatchString(body) {
-			return number, fmt.Sprintf("configuration %d with another one's severity of %s", number, item)
+			return number, fmt.Sprintf("configuration %d with the severity of another one for %s", number, item)
 		}
 	}
 	return number, ""
 }
 
-// TestClockJumps sets the clock by years, to and fro: nothing gets a negative age or duration, what is dated runs out and is not believed before
-// its time, and when the clock is right again all is as before.
+// TestClockJumps sets the clock forward and back by up to decades: no age or duration is negative, dated entries expire and
+// do not count before their date, and the verdicts recover with the clock.
 func TestClockJumps(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
 	root := filepath.Join(t.TempDir(), "deployment")
@@ -175,7 +175,7 @@ func TestClockJumps(t *testing.T) {
 	config := write(t, t.TempDir(), "config.yml", fmt.Sprintf("deployment: {prometheus: {url: 'http://127.0.0.1:1'}, grafana: {url: 'http://127.0.0.1:1'}, api: {url: 'http://127.0.0.1:1'}}\nwaivers: [{item: grafana, reason: later, by: ops, expires: %s}]\n",
 		now.AddDate(0, 1, 0).UTC().Format("2006-01-02")))
 	var later atomic.Int64
-	// As the operating system tells it: without the monotonic reading that would hide a jump.
+	// Round removes the monotonic clock reading, which would hide a jump.
 	r := serveAt(t, func() time.Time { return time.Now().Round(0).Add(time.Duration(later.Load())) }, "--deployment.root="+root, "--config.file="+config)
 	negative := regexp.MustCompile(`-\d+(\.\d+)?(ns|µs|ms|s|m|h|d)\b`)
 	verdicts := regexp.MustCompile(`(?m)^catalyst_(check_state|check_waived|checks)\{.*$`)
@@ -200,29 +200,29 @@ func TestClockJumps(t *testing.T) {
 	const waived = "\ncatalyst_check_waived{category=\"monitoring\",item=\"grafana\"} "
 	before, said := look()
 	if !strings.Contains(before, waived+"1\n") {
-		t.Error("the waiver does not hold")
+		t.Error("the waiver is not active")
 	}
 	believed := func(metrics string) (lines []string) {
 		return regexp.MustCompile(`(?m)^catalyst_probe_ok\{.*probe="(attestation|evidence)"\} 1$`).FindAllString(metrics, -1)
 	}
 	if believed(before) == nil {
-		t.Errorf("nobody is believed now: %q", regexp.MustCompile(`(?m)^catalyst_check_state.*(diagram|recovery_plan).*$`).FindAllString(before, -1))
+		t.Errorf("no attestation or evidence counts: %q", regexp.MustCompile(`(?m)^catalyst_check_state.*(diagram|recovery_plan).*$`).FindAllString(before, -1))
 	}
 	const year = 365 * 24 * time.Hour
 	for _, jump := range []time.Duration{time.Hour, -time.Hour, 5 * year, -5 * year, 10 * time.Minute, -10 * time.Minute, 50 * year, -20 * year} {
 		later.Store(int64(jump))
 		metrics, _ := look()
 		if holds := strings.Contains(metrics, waived+"1\n"); holds != (jump < year) {
-			t.Errorf("%v: the waiver holds: %v", jump, holds)
+			t.Errorf("%v: waiver active: %v", jump, holds)
 		}
 		if lines := believed(metrics); lines != nil && (jump <= -year || jump >= year) {
-			t.Errorf("%v: believed: %q", jump, lines)
+			t.Errorf("%v: still counted: %q", jump, lines)
 		}
 		later.Store(0)
 		if _, again := look(); again != said {
 			for line := range strings.SplitSeq(again, "\n") {
 				if !strings.Contains(said, line) {
-					t.Errorf("after a jump of %v it is not as before: %s", jump, line)
+					t.Errorf("verdict changed by a jump of %v: %s", jump, line)
 				}
 			}
 		}

@@ -18,10 +18,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/alerts"
 )
 
-// What the scripts of releases need beside `run`: a Prometheus that knows one value, comparing what two checks said, whether somebody would be
-// paged, and whether a document tells the commands that were run.
+// Additional commands for the scripts on releases: a Prometheus with one value, a comparison of two checks, the items that
+// would page, and a check that the script ran the commands of a document.
 
-// scriptedPrometheus answers every query with one value, or knows nothing.
+// scriptedPrometheus returns one value for every query, or an empty result.
 type scriptedPrometheus struct {
 	mu    sync.Mutex
 	value string
@@ -37,10 +37,10 @@ func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
 }
 
-// release is what a script of releases keeps.
+// release is the state of a script.
 type release struct {
 	prometheus scriptedPrometheus
-	commands   []string // that were run, as documents would write them
+	commands   []string // commands that were run, as written in documents
 }
 
 func setupRelease(env *testscript.Env) error {
@@ -58,32 +58,32 @@ func setupRelease(env *testscript.Env) error {
 	return nil
 }
 
-// releaseCommands are the scripts' commands of this file.
+// releaseCommands returns the script commands of this file.
 func releaseCommands(run func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
 	of := func(ts *testscript.TestScript) *release { return ts.Value("release").(*release) }
 	return map[string]func(*testscript.TestScript, bool, []string){
 		// catalyst CODE args… runs the program in the working directory with its catalyst.yml.
 		"catalyst": func(ts *testscript.TestScript, neg bool, args []string) {
 			if len(args) > 1 {
-				line := strings.ReplaceAll(strings.Join(args[1:], " "), ts.Getenv("HOME"), "$HOME") // each signs at home
+				line := strings.ReplaceAll(strings.Join(args[1:], " "), ts.Getenv("HOME"), "$HOME") // each person has their own home folder
 				of(ts).commands = append(of(ts).commands, line)
 			}
 			run(ts, neg, append(slices.Clone(args), "--config.file=catalyst.yml", "--deployment.root=."))
 		},
-		// prometheus VALUE|none sets what Prometheus knows.
+		// prometheus VALUE|none sets the value in Prometheus.
 		"prometheus": func(ts *testscript.TestScript, _ bool, args []string) {
 			p := &of(ts).prometheus
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.value = args[0]
 		},
-		// touched TIME FILE sets when a file was written.
+		// touched TIME FILE sets the modification time of a file.
 		"touched": func(ts *testscript.TestScript, _ bool, args []string) {
 			at, err := time.Parse(time.RFC3339, args[0])
 			ts.Check(err)
 			ts.Check(os.Chtimes(ts.MkAbs(args[1]), at, at))
 		},
-		// unchanged FILE FILE ITEM… demands that two checks say the same of items.
+		// unchanged FILE FILE ITEM… requires the same verdicts on the items in two checks.
 		"unchanged": func(ts *testscript.TestScript, neg bool, args []string) {
 			before, after := saidOf(ts, args[0]), saidOf(ts, args[1])
 			for _, item := range args[2:] {
@@ -92,14 +92,15 @@ func releaseCommands(run func(*testscript.TestScript, bool, []string)) map[strin
 				}
 			}
 		},
-		// pages ITEM… demands that these items, and no other, are such that a drift of them pages, by the metrics in the last output.
+		// pages ITEM… requires that, according to the metrics in the last output, exactly these items would page if they
+		// were good before.
 		"pages": func(ts *testscript.TestScript, _ bool, args []string) {
 			got := paging(ts.ReadFile("stdout"))
 			if !slices.Equal(got, args) {
-				ts.Fatalf("these page: %v, want %v", got, args)
+				ts.Fatalf("paging items %v, want %v", got, args)
 			}
 		},
-		// documented FILE demands that every command of a document was run, in the document's order.
+		// documented FILE requires that the script ran all commands of a document, in order.
 		"documented": func(ts *testscript.TestScript, _ bool, args []string) {
 			left := of(ts).commands
 			told := documented(ts.ReadFile(args[0]), func(name string) string {
@@ -109,12 +110,12 @@ func releaseCommands(run func(*testscript.TestScript, bool, []string)) map[strin
 				return ts.Getenv(name)
 			})
 			if len(told) < 5 {
-				ts.Fatalf("%s tells %d commands only", args[0], len(told))
+				ts.Fatalf("%s contains only %d commands", args[0], len(told))
 			}
 			for _, want := range told {
 				i := slices.Index(left, want)
 				if i < 0 {
-					ts.Fatalf("%s tells a command that was not run there: %s", args[0], want)
+					ts.Fatalf("%s: command was not run at this point: %s", args[0], want)
 				}
 				left = left[i+1:]
 			}
@@ -122,7 +123,7 @@ func releaseCommands(run func(*testscript.TestScript, bool, []string)) map[strin
 	}
 }
 
-// saidOf is state, reason and detail of each item in a check's JSON.
+// saidOf returns state, reason and detail of each item in the JSON of a check.
 func saidOf(ts *testscript.TestScript, file string) map[string]string {
 	var checks struct {
 		Items []struct{ Item, State, Reason, Detail string }
@@ -135,8 +136,8 @@ func saidOf(ts *testscript.TestScript, file string) map[string]string {
 	return said
 }
 
-// paging lists the items that the shipped rules would page for, were they good before: those that catalyst:check_may_page selects and that
-// catalyst:check_drifted counts as 2.
+// paging returns the items that the shipped rules would page for if they were good before: those that
+// catalyst:check_may_page selects and catalyst:check_drifted counts as 2.
 func paging(metrics string) []string {
 	text, err := alerts.Rules("catalyst")
 	if err != nil {
@@ -146,7 +147,7 @@ func paging(metrics string) []string {
 	may := regexp.MustCompile(`catalyst_check_info\{job="catalyst",(severity="\w+"),(scope="\w+")\}`).FindStringSubmatch(rules)
 	fails := regexp.MustCompile(`catalyst_check_state\{job="catalyst",(state="fail"),reason!~"([a-z|]+)"\}`).FindStringSubmatch(rules)
 	if may == nil || fails == nil {
-		panic("the rules that page are written in another way")
+		panic("the expressions of the paging rules have changed")
 	}
 	office := strings.Split(fails[2], "|")
 	label := func(line, name string) string {
@@ -176,7 +177,7 @@ func paging(metrics string) []string {
 	return items
 }
 
-// documented lists the commands of the program in a document's shell blocks, without comments and quotes, variables expanded.
+// documented returns the program's commands in a document's shell blocks, without comments and quotes, with expanded variables.
 func documented(text string, getenv func(string) string) []string {
 	var commands []string
 	shell := false

@@ -21,16 +21,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// What the HTTP side lets nobody do.
+// Security of the HTTP server.
 
-// allPaths are those that answer, and some that do not.
+// allPaths returns all paths of the server and some that do not exist.
 func allPaths() []string {
 	return []string{"/", "/?state=fail", "/metrics", "/metrics?collect[]=security", "/metrics?collect[]=nope", "/probe?target=nope", "/sd", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=nope", "/-/healthy", "/-/ready",
 		"/nope", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/goroutine", "/debug/vars", "/../../etc/passwd", "/.env.production"}
 }
 
-// TestEveryAnswerIsGuarded: whatever is asked, no answer is run, framed, kept or guessed at by a browser; nothing but reading is answered.
-func TestEveryAnswerIsGuarded(t *testing.T) {
+// TestResponses_HaveSecurityHeaders checks that every response forbids scripts, frames, caching and content sniffing, and that
+// only GET and HEAD are accepted.
+func TestResponses_HaveSecurityHeaders(t *testing.T) {
 	r := serve(t, "--deployment.root="+t.TempDir())
 	for _, path := range allPaths() {
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "NONSENSE"} {
@@ -57,14 +58,14 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 			if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 				t.Errorf("%s %s: Content-Security-Policy: %q", method, path, policy)
 			}
-			if reading := method == "GET" || method == "HEAD"; !reading && resp.StatusCode < 400 && !strings.Contains(path, "..") { // that leads to the path without
-				t.Errorf("%s %s is answered %d", method, path, resp.StatusCode)
+			if reading := method == "GET" || method == "HEAD"; !reading && resp.StatusCode < 400 && !strings.Contains(path, "..") { // redirects to the clean path
+				t.Errorf("%s %s: status %d", method, path, resp.StatusCode)
 			}
 			if strings.Contains(path, "debug") && resp.StatusCode != http.StatusNotFound && method == "GET" {
-				t.Errorf("%s is answered %d by default", path, resp.StatusCode)
+				t.Errorf("%s: status %d by default", path, resp.StatusCode)
 			}
 			if strings.Contains(string(body), "root:") {
-				t.Errorf("%s %s: a file of the system", method, path)
+				t.Errorf("%s %s: response contains a system file", method, path)
 			}
 		}
 	}
@@ -89,12 +90,12 @@ func TestEveryAnswerIsGuarded(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 		if resp.StatusCode != http.StatusRequestHeaderFieldsTooLarge {
-			t.Errorf("%s: answered %d", what, resp.StatusCode)
+			t.Errorf("%s: status %d", what, resp.StatusCode)
 		}
 	}
 }
 
-// TestSlowloris: who holds connections without ever finishing a request is cut off, and nobody has to wait for that.
+// TestSlowloris checks that connections without a complete request are closed, and that they do not delay other requests.
 func TestSlowloris(t *testing.T) {
 	r := serve(t, "--deployment.root="+t.TempDir())
 	address := strings.TrimPrefix(r.url, "http://")
@@ -109,7 +110,7 @@ func TestSlowloris(t *testing.T) {
 		defer conn.Close()
 		begin := "GET /metrics HTTP/1.1\r\nHost: x\r\nX-"
 		if i%3 == 0 {
-			begin = "POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" // and the body never comes
+			begin = "POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n" // without the body
 		}
 		cut.Go(func() {
 			_, err := io.WriteString(conn, begin)
@@ -126,12 +127,12 @@ func TestSlowloris(t *testing.T) {
 		})
 	}
 	if status, body := r.get(t, "/metrics"); status != http.StatusOK || !strings.Contains(body, "catalyst_ready") {
-		t.Errorf("status %d meanwhile", status)
+		t.Errorf("concurrent scrape: status %d", status)
 	}
 	cut.Wait()
 }
 
-// deadlines notes the write deadline that a handler sets.
+// deadlines records the write deadline that a handler sets.
 type deadlines struct {
 	*httptest.ResponseRecorder
 	until time.Time
@@ -139,8 +140,8 @@ type deadlines struct {
 
 func (d *deadlines) SetWriteDeadline(at time.Time) error { d.until = at; return nil }
 
-// TestAnswersNobodyTakes: an answer is given up on when it is not taken in time.
-func TestAnswersNobodyTakes(t *testing.T) {
+// TestResponses_HaveWriteDeadline checks that a client that does not read the response is disconnected.
+func TestResponses_HaveWriteDeadline(t *testing.T) {
 	a := &app{System: System{Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, root: t.TempDir()}
 	limits := collector.NewLimits()
 	set, err := a.load(limits)
@@ -163,8 +164,8 @@ func TestAnswersNobodyTakes(t *testing.T) {
 	}
 }
 
-// TestNothingIsRunOnTheBoard plants HTML in every text that a configuration, a release and a claim may hold.
-func TestNothingIsRunOnTheBoard(t *testing.T) {
+// TestBoard_EscapesHTML plants HTML in every text of a configuration, a release and a claim.
+func TestBoard_EscapesHTML(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
 	root := t.TempDir()
 	evil := func(where string) string {
@@ -187,7 +188,7 @@ func TestNothingIsRunOnTheBoard(t *testing.T) {
 	_, whole := r.get(t, "/?target=x")
 	for _, where := range []string{"name", "category", "title", "fix", "environment", "disabled", "reason", "by"} {
 		if !strings.Contains(whole, where+"&lt;/style") {
-			t.Errorf("the %s is not on the board, so that nothing was tried", where)
+			t.Errorf("the %s is not on the board, so the test proves nothing", where)
 		}
 	}
 	for _, text := range []string{page, whole} {
@@ -202,13 +203,13 @@ func TestNothingIsRunOnTheBoard(t *testing.T) {
 			}
 			switch n.Data {
 			case "script", "img", "iframe", "object", "embed", "form", "base", "svg":
-				t.Errorf("the board has a %s", n.Data)
+				t.Errorf("the board contains a %s element", n.Data)
 			case "style":
 				styles++
 			}
 			for _, a := range n.Attr {
 				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || strings.HasPrefix(strings.ToLower(strings.TrimSpace(a.Val)), "javascript:") {
-					t.Errorf("the board has <%s %s=%q>", n.Data, a.Key, a.Val)
+					t.Errorf("the board contains <%s %s=%q>", n.Data, a.Key, a.Val)
 				}
 			}
 		}
@@ -218,15 +219,15 @@ func TestNothingIsRunOnTheBoard(t *testing.T) {
 	}
 	_, answer := r.get(t, "/probe?target="+"%3Cscript%3E")
 	if strings.Contains(answer, "<script") {
-		t.Errorf("what was asked for is repeated: %s", answer)
+		t.Errorf("the response echoes the request: %s", answer)
 	}
 	if _, metrics := r.get(t, "/probe?target=x"); strings.Contains(metrics, "alert(1)") && !strings.Contains(metrics, `title="title</style>`) {
-		t.Errorf("the metrics hold more than the title:\n%s", html.EscapeString(metrics))
+		t.Errorf("the metrics contain more text than the title:\n%s", html.EscapeString(metrics))
 	}
 }
 
-// TestCurl asks over TLS and with a password as an operator would.
-func TestCurl(t *testing.T) {
+// TestServe_TLSAndBasicAuth requests the server with curl, over TLS and with a password.
+func TestServe_TLSAndBasicAuth(t *testing.T) {
 	curl := parts.Need(t, "curl")
 	dir := t.TempDir()
 	chain, key, root := parts.TLS(t, nil).Write(t, dir)
@@ -256,26 +257,26 @@ func TestCurl(t *testing.T) {
 		code int
 		want string
 	}{
-		"all is right":        {[]string{"--cacert", root, secure + "/metrics"}, 0, "catalyst_ready 0"},
+		"valid request":       {[]string{"--cacert", root, secure + "/metrics"}, 0, "catalyst_ready 0"},
 		"HTTP/2":              {[]string{"--cacert", root, "--http2", secure + "/-/ready"}, 0, "status 200"},
 		"reload":              {[]string{"--cacert", root, "--request", "POST", secure + "/-/reload"}, 0, "status 200"},
 		"no password":         {[]string{"nobody", "--cacert", root, secure + "/metrics"}, 0, "status 401"},
 		"no password, reload": {[]string{"nobody", "--cacert", root, "--request", "POST", secure + "/-/reload"}, 0, "status 401"},
-		"a wrong password":    {[]string{"nobody", "--cacert", root, "--user", "prometheus:wrong", secure + "/metrics"}, 0, "status 401"},
+		"wrong password":      {[]string{"nobody", "--cacert", root, "--user", "prometheus:wrong", secure + "/metrics"}, 0, "status 401"},
 		"another user":        {[]string{"nobody", "--cacert", root, "--user", "root:wrong", secure + "/"}, 0, "status 401"},
 		"no TLS":              {[]string{r.url + "/metrics"}, 0, "status 400"},
-		"nobody's authority":  {[]string{secure + "/metrics"}, wrongAuthority, "certificate"},
-		"an old TLS":          {[]string{"--cacert", root, "--tls-max", "1.1", secure + "/metrics"}, noTLS, ""},
+		"unknown authority":   {[]string{secure + "/metrics"}, wrongAuthority, "certificate"},
+		"old TLS":             {[]string{"--cacert", root, "--tls-max", "1.1", secure + "/metrics"}, noTLS, ""},
 	} {
 		code, out := ask(tt.args...)
 		if code != tt.code || !strings.Contains(out, tt.want) {
 			t.Errorf("%s: exit code %d: %.300s; want %d, %s", name, code, out, tt.code, tt.want)
 		}
 		if strings.Contains(out, "status 401") && strings.Contains(out, "catalyst_") {
-			t.Errorf("%s: answered all the same", name)
+			t.Errorf("%s: metrics in a response with status 401", name)
 		}
 	}
 	if log := r.stderr.String(); strings.Contains(log, password) || strings.Contains(log, string(hash)) {
-		t.Error("the log holds the password")
+		t.Error("the log contains the password")
 	}
 }

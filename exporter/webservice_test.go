@@ -16,7 +16,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// TestWebServiceExample holds the second example to what its README says, and a mended copy with a running service to being ready.
+// TestWebServiceExample compares the verdicts on the second example with its README. A fixed copy with a running service
+// must be ready.
 func TestWebServiceExample(t *testing.T) {
 	root := t.TempDir()
 	if err := os.CopyFS(root, os.DirFS("../examples/web-service")); err != nil {
@@ -27,7 +28,7 @@ func TestWebServiceExample(t *testing.T) {
 		t.Helper()
 		text, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil || !bytes.Contains(text, []byte(old)) {
-			t.Fatalf("%s holds no %q: %v", name, old, err)
+			t.Fatalf("%s does not contain %q: %v", name, old, err)
 		}
 		write(t, root, name, strings.Replace(string(text), old, new, 1))
 	}
@@ -84,8 +85,9 @@ func TestWebServiceExample(t *testing.T) {
 	expect(map[string]string{"healthy": "fail unreachable"})
 }
 
-// TestReadmesTurnGreen runs what the READMEs say turns a copy of an example green, line by line, beside a serving exporter.
-func TestReadmesTurnGreen(t *testing.T) {
+// TestReadmes_TurnExamplesGreen runs the commands in the READMEs that turn a copy of an example green, next to a running
+// exporter.
+func TestReadmes_TurnExamplesGreen(t *testing.T) {
 	openssl := regexp.MustCompile(`openssl rand -hex [0-9]+`)
 	for _, tt := range []struct {
 		readme, copies, to string
@@ -101,7 +103,7 @@ func TestReadmesTurnGreen(t *testing.T) {
 		_, blocks := taken(string(readme))
 		i := slices.IndexFunc(blocks, func(b block) bool { return strings.HasPrefix(b.text, tt.copies) })
 		if i < 0 {
-			t.Fatalf("%s does not begin a block with %q", tt.readme, tt.copies)
+			t.Fatalf("%s has no block that starts with %q", tt.readme, tt.copies)
 		}
 		serving := serve(t, "--deployment.root=../examples/deployment")
 		here := strings.NewReplacer(tt.to, filepath.Join(t.TempDir(), "mine"), "http://localhost:10460", serving.url)
@@ -115,7 +117,7 @@ func TestReadmesTurnGreen(t *testing.T) {
 				codes, said = append(codes, Main(strings.Fields(args), sys)), out.String()
 				continue
 			}
-			line = openssl.ReplaceAllString(line, "echo "+parts.Secret()+parts.Secret()) // it need not be installed
+			line = openssl.ReplaceAllString(line, "echo "+parts.Secret()+parts.Secret()) // openssl may not be installed
 			command := exec.CommandContext(t.Context(), "sh", "-c", line)
 			command.Dir = ".."
 			if out, err := command.CombinedOutput(); err != nil {
@@ -123,7 +125,7 @@ func TestReadmesTurnGreen(t *testing.T) {
 			}
 		}
 		if !slices.Equal(codes, tt.codes) {
-			t.Errorf("%s: exit codes %v, the last one said\n%s", tt.readme, codes, said)
+			t.Errorf("%s: exit codes %v, want %v; last output:\n%s", tt.readme, codes, tt.codes, said)
 		}
 	}
 }
