@@ -50,6 +50,7 @@ sbom: build ## Write the bill of materials to dist/sbom.cdx.json (needs jq)
 
 .PHONY: test
 test: lint ## Check, lint and run every test with the race detector
+	$(GO) test -C bench -race -vet=off ./...
 	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)
 
 .PHONY: lint
@@ -57,9 +58,12 @@ lint: ## Check the formatting, vet and lint the code
 	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted >&2; exit 1; fi
 	$(RACE) $(GO) vet -tags=long $(PACKAGES)
+	$(RACE) $(GO) vet -C bench ./...
 	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
 	echo "staticcheck $(PACKAGES)"; \
-	$(RACE) "$$staticcheck" -tags=long $(PACKAGES)
+	$(RACE) "$$staticcheck" -tags=long $(PACKAGES); \
+	cd bench; echo "staticcheck bench"; \
+	$(RACE) "$$staticcheck" ./...
 
 # Tools that are too slow for every change, pinned to the version whose findings were last reviewed.
 AUDIT_TOOLS := \
@@ -72,6 +76,7 @@ audit: ## Run golangci-lint (with gosec) and govulncheck; builds them first (tak
 	@for tool in $(AUDIT_TOOLS); do GOFLAGS= GOBIN="$$PWD/dist/bin" $(GO) install "$$tool"; done
 	dist/bin/golangci-lint run $(PACKAGES)
 	dist/bin/govulncheck $(PACKAGES)
+	cd bench && ../dist/bin/golangci-lint run && ../dist/bin/govulncheck ./...
 
 # Runs the script in docs/evidence.md: its part before the first tool, then the tools of this project.
 .PHONY: evidence
@@ -87,7 +92,7 @@ test-long: ## Run the long tests (build tag long; their names contain "Long")
 
 .PHONY: bench
 bench: ## Measure the exporter and comparable tools, write bench/README.md (BENCH=--sustained=10m for a long run)
-	$(GO) run ./bench $(BENCH)
+	$(GO) run -C bench . $(BENCH)
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)

@@ -40,7 +40,6 @@ var order = map[string]int{
 	"dashboards": 0,
 	"docs":       0,
 	"examples":   0,
-	"bench":      0, // measures the built program from the outside
 }
 
 // restricted lists packages that only some of our packages may import outside tests. The longest matching rule applies.
@@ -52,7 +51,6 @@ var restricted = []struct {
 	{"github.com/prometheus/client_golang", "probes must not depend on the presentation of verdicts", map[string]string{
 		"collector": "converts verdicts to metrics",
 		"exporter":  "serves the metrics",
-		"bench":     "the baseline program",
 	}},
 	{"github.com/prometheus/exporter-toolkit", "only package exporter serves HTTP", map[string]string{"exporter": "serves HTTP"}},
 	{"github.com/alecthomas/kingpin", "only package exporter parses the command line", map[string]string{"exporter": "parses the command line"}},
@@ -65,10 +63,9 @@ var restricted = []struct {
 	}},
 	{"os/exec", "the exporter starts no programs", map[string]string{
 		"backup/restore.go": "starts pg_restore and psql for a restore drill that an operator runs",
-		"bench":             "builds and starts the measured programs",
 		"probe/git.go":      "starts only git, with fixed arguments: no library reads every repository and its history",
 	}},
-	{"os/signal", "only commands handle signals", map[string]string{"exporter": "is the command", "bench": "is a command"}},
+	{"os/signal", "only commands handle signals", map[string]string{"exporter": "is the command"}},
 	{"plugin", "all probes are compiled in", nil},
 	{"reflect", "dispatch is explicit", map[string]string{"schema": "decodes YAML into structs of other packages"}},
 	{"unsafe", "unsafe code is not needed", nil},

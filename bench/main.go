@@ -97,12 +97,12 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 
 // measure does one run from beginning to end.
 func measure(ctx context.Context, o options, out io.Writer, whole bool) (err error) {
-	if _, err := os.Stat("architecture_test.go"); err != nil {
-		return errors.New("run it in the repository's root: go run ./bench")
-	}
-	source, err := os.Getwd()
+	source, err := filepath.Abs("..")
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(filepath.Join(source, "bench", "go.mod")); err != nil {
+		return errors.New("run it in the folder bench: make bench, or go run -C bench .")
 	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {

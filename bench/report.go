@@ -16,7 +16,7 @@ import (
 func (b *bench) writeReport(began time.Time) error {
 	var out bytes.Buffer
 	say := func(format string, args ...any) { _, _ = fmt.Fprintf(&out, format+"\n", args...) }
-	say("# Side by side\n\nMade by `make bench` (`go run ./bench`); not written by hand.\n")
+	say("# Side by side\n\nMade by `make bench` (`go run -C bench .`); not written by hand.\n")
 	say("%s", whatIsMeasured)
 	say("## Results\n")
 	for _, line := range b.surroundings(began) {

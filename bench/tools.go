@@ -37,10 +37,10 @@ const linkFlags = "-s -w"
 // getTools builds everything. Ours must build; a peer that does not is told and left out.
 func (b *bench) getTools() error {
 	b.tools = map[string]tool{}
-	for name, pkg := range map[string]string{"catalyst_exporter": ".", "floor": "./bench/floor"} {
+	for name, dir := range map[string]string{"catalyst_exporter": ".", "floor": "bench/floor"} {
 		b.say("building %s", name)
 		out := b.path("bin", name)
-		if err := b.build(b.source, out, nil, pkg); err != nil {
+		if err := b.build(filepath.Join(b.source, dir), out, nil, "."); err != nil {
 			return err
 		}
 		b.tools[name] = tool{name: name, path: out, version: "of this tree"}

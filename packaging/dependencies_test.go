@@ -52,3 +52,28 @@ func TestDependencies(t *testing.T) {
 		t.Errorf("%d direct dependencies", direct)
 	}
 }
+
+// The floor program is compared with this one, so bench/go.mod requires each module at the version of go.mod.
+func TestBenchDependencies_SameVersions(t *testing.T) {
+	goTool := parts.Need(t, "go")
+	required := func(dir string) map[string]string {
+		var mod struct{ Require []struct{ Path, Version string } }
+		if err := json.Unmarshal([]byte(run(t, dir, goTool, "mod", "edit", "-json")), &mod); err != nil {
+			t.Fatal(err)
+		}
+		versions := map[string]string{}
+		for _, r := range mod.Require {
+			versions[r.Path] = r.Version
+		}
+		return versions
+	}
+	ours, bench := required(".."), required("../bench")
+	for path, version := range bench {
+		if want := ours[path]; want != "" && version != want {
+			t.Errorf("bench/go.mod requires %s %s, go.mod requires %s", path, version, want)
+		}
+	}
+	if len(bench) < 5 {
+		t.Errorf("bench/go.mod requires %d modules", len(bench))
+	}
+}
