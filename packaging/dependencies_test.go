@@ -57,7 +57,9 @@ func TestDependencies(t *testing.T) {
 func TestBenchDependencies_SameVersions(t *testing.T) {
 	goTool := parts.Need(t, "go")
 	required := func(dir string) map[string]string {
-		var mod struct{ Require []struct{ Path, Version string } }
+		var mod struct {
+			Require []struct{ Path, Version string }
+		}
 		if err := json.Unmarshal([]byte(run(t, dir, goTool, "mod", "edit", "-json")), &mod); err != nil {
 			t.Fatal(err)
 		}
