@@ -188,7 +188,7 @@ func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.
 		return attest.Backup{}, err
 	}
 	if !proof.Whole {
-		return attest.Backup{}, fmt.Errorf("%s is not intact: it %s", t.deploy.Rel(path), proof.Detail)
+		return attest.Backup{}, fmt.Errorf("%s is incomplete: it %s", t.deploy.Rel(path), proof.Detail)
 	}
 	database, err := t.deploy.View(&files.Cache{}).DatabaseName()
 	if aside := proof.Aside(database); err == nil && aside != "" {
