@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// The comparable work: 46 checks of local files, each told to everybody in its own language. The exporter parses what it looks at (env file, compose
-// model, nginx, certificates) and judges it; the others match a regular expression in the same file, which is less. All of them must hold, or the run ends.
+// The compared work: 46 checks of local files, in the configuration language of each program. The exporter parses and judges
+// the content (env file, compose model, nginx, certificates). The others only match a regular expression in the same file.
+// The run fails unless all checks pass.
 
-// check is one line of the comparable work.
+// check is one of the compared checks.
 type check struct {
-	line    string // of the env file; "" for checks of other files
-	probe   string // how the exporter is told
-	file    string // what the others look into
-	pattern string // and what they must find there
+	line    string // line of the env file; "" for checks of other files
+	probe   string // probe for the exporter
+	file    string // file that the other programs read
+	pattern string // regular expression that must match in it
 }
 
-// localChecks returns 46 checks: 34 of settings and 12 of other files.
+// localChecks returns the 46 checks: 34 of settings and 12 of other files.
 func localChecks() []check {
 	var all []check
 	env := func(key, value, probe, pattern string) {
@@ -52,7 +53,7 @@ func localChecks() []check {
 	)
 }
 
-// itemsOf names n checks, going round the 46: of 460, each is there ten times.
+// itemsOf returns n checks by repeating the 46: of 460 checks, each occurs ten times.
 func itemsOf(n int) []check {
 	local := localChecks()
 	all := make([]check, n)
@@ -62,8 +63,8 @@ func itemsOf(n int) []check {
 	return all
 }
 
-// writeChecklist writes a checklist and the configuration that names it, and returns the configuration. Every look is reused for maxAge ("0s": never).
-// With target set the deployment is a target named bench.
+// writeChecklist writes a checklist and its configuration, and returns the path of the configuration. Results are reused for
+// maxAge ("0s": never). If target is set, the deployment is a target named bench.
 func (b *bench) writeChecklist(name, root string, checks []check, maxAge string, target bool) (string, error) {
 	var list strings.Builder
 	list.WriteString("checklist: Bench\ncategories:\n")
@@ -73,7 +74,7 @@ func (b *bench) writeChecklist(name, root string, checks []check, maxAge string,
 			fmt.Fprintf(&list, "- category: part%02d\n  items:\n", i/perCategory)
 		}
 		kind, spec, _ := strings.Cut(c.probe, ": ")
-		fmt.Fprintf(&list, "  - {item: i%04d, title: Check %04d, severity: warning, fix: Mend it., probes: [{%s: %s, max_age: %s}]}\n", i, i, kind, spec, maxAge)
+		fmt.Fprintf(&list, "  - {item: i%04d, title: Check %04d, severity: warning, fix: Fix it., probes: [{%s: %s, max_age: %s}]}\n", i, i, kind, spec, maxAge)
 	}
 	path := b.path(name, "checklist.yml")
 	where := "deployment:"
@@ -88,7 +89,7 @@ func (b *bench) writeChecklist(name, root string, checks []check, maxAge string,
 	return path, os.WriteFile(path, []byte(config), 0o600)
 }
 
-// gossExtra is what goss is told beside files: the certificate through openssl, since it has no check of its own, and ports.
+// gossExtra adds to the file checks of goss: the certificate through openssl, because goss has no such check, and ports.
 const gossExtra = `command:
   certificate:
     exec: openssl x509 -noout -checkend 604800 -in ROOT/ssl/server.crt
@@ -99,7 +100,7 @@ port:
   tcp:9099: {listening: false}
 `
 
-// writeGoss writes the same checks for goss.
+// writeGoss writes the checks as a goss file.
 func (b *bench) writeGoss(name, root string, checks []check, extra string) (string, error) {
 	var text strings.Builder
 	text.WriteString("file:\n")
@@ -111,7 +112,7 @@ func (b *bench) writeGoss(name, root string, checks []check, extra string) (stri
 	return path, os.WriteFile(path, []byte(text.String()), 0o600)
 }
 
-// writeScript writes the same checks as a shell script.
+// writeScript writes the checks as a shell script.
 func (b *bench) writeScript(name, root string, checks []check) (string, error) {
 	var text strings.Builder
 	text.WriteString("#!/bin/sh\nset -eu\n")
@@ -123,7 +124,7 @@ func (b *bench) writeScript(name, root string, checks []check) (string, error) {
 	return path, os.WriteFile(path, []byte(text.String()), 0o700)
 }
 
-// writeFloor writes the same checks for the floor program.
+// writeFloor writes the checks for the floor program.
 func (b *bench) writeFloor(name, root string, checks []check) (string, error) {
 	var text strings.Builder
 	for i, c := range checks {

@@ -10,14 +10,15 @@ import (
 	"time"
 )
 
-// Many scrapers at once, a world that hangs, and the way from the start to the first scrape.
+// Concurrent scrapers, network services that hang, and the time from start to the first scrape.
 
 const (
 	scrapers = 10
 	bursts   = 30 // per round
 )
 
-// measureConcurrent lets ten scrapers ask at the same instant, again and again, and holds the 95th percentile against the median of scrapes one after the other.
+// measureConcurrent sends bursts of ten concurrent scrapes and compares their 95th percentile with the median of sequential
+// scrapes.
 func (b *bench) measureConcurrent() error {
 	root, err := b.writeDeployment("concurrent")
 	if err != nil {
@@ -45,7 +46,7 @@ func (b *bench) measureConcurrent() error {
 		}
 		alone, together = append(alone, one.latency), append(together, quantile(all, 0.95))
 	}
-	b.rows = append(b.rows, row{work: "10 scrapers in the same instant: p95 latency", unit: second, ours: together, peer: "one alone", theirs: alone, goal: 2})
+	b.rows = append(b.rows, row{work: "10 concurrent scrapers: p95 latency", unit: second, ours: together, peer: "one scraper", theirs: alone, goal: 2})
 	return nil
 }
 
@@ -69,7 +70,7 @@ func (c *contender) burst() ([]float64, error) {
 	return times, nil
 }
 
-// measureHanging points everything that goes over a network at a port that takes connections and says nothing.
+// measureHanging points all network probes at a port that accepts connections and sends nothing.
 func (b *bench) measureHanging() error {
 	root, err := b.writeDeployment("hanging")
 	if err != nil {
@@ -118,11 +119,12 @@ func (b *bench) measureHanging() error {
 		}
 		c.stop()
 	}
-	b.rows = append(b.rows, row{work: "every network target hangs: answer after its deadline of 750 ms", unit: second, ours: late, goal: 0.05})
+	b.rows = append(b.rows, row{work: "every network service hangs: response after the deadline of 750 ms", unit: second, ours: late, goal: 0.05})
 	return nil
 }
 
-// overDeadline is how long after its deadline a scrape is answered: Prometheus says that it waits a second, of which the exporter keeps a quarter.
+// overDeadline returns how many seconds after its deadline a scrape responds. The header sets a timeout of 1 s, of which the
+// exporter reserves 0.25 s.
 func (c *contender) overDeadline() (float64, error) {
 	request, err := http.NewRequest(http.MethodGet, c.url, nil)
 	if err != nil {
@@ -138,7 +140,7 @@ func (c *contender) overDeadline() (float64, error) {
 	return (time.Since(began) - 750*time.Millisecond).Seconds(), nil
 }
 
-// hold takes connections and keeps them open until the returned function is called.
+// hold accepts connections and keeps them open until stop is called.
 func hold(l net.Listener) (stop func()) {
 	var mu sync.Mutex
 	var held []net.Conn
@@ -166,7 +168,7 @@ func hold(l net.Listener) (stop func()) {
 	}
 }
 
-// measureStart starts the exporter on the embedded checklist and waits for its first whole page.
+// measureStart starts the exporter with the embedded checklist and waits for its first complete page.
 func (b *bench) measureStart() error {
 	root, err := b.writeDeployment("start")
 	if err != nil {
@@ -196,6 +198,6 @@ func (b *bench) measureStart() error {
 			return err
 		}
 	}
-	b.rows = append(b.rows, row{work: "start of the program to the end of its first full scrape", unit: second, ours: times, goal: 0.15})
+	b.rows = append(b.rows, row{work: "program start to end of the first complete scrape", unit: second, ours: times, goal: 0.15})
 	return nil
 }

@@ -16,13 +16,13 @@ import (
 	"time"
 )
 
-// The deployment that everybody looks at: an env file, a compose file, nginx's configuration, certificates, migrations and documents, all of which
-// hold. Secrets are made anew for each run.
+// The checked deployment: an env file, a compose file, the nginx configuration, certificates, migrations and documents. All
+// checks of it pass. Secrets are generated for each run.
 
-// publicHost has the form of a public name and can be none (RFC 6761).
+// publicHost looks like a public name but is reserved for tests (RFC 6761).
 const publicHost = "www.exchange.test"
 
-// writeDeployment writes the folder and returns it.
+// writeDeployment writes the deployment and returns its folder.
 func (b *bench) writeDeployment(name string) (string, error) {
 	root := b.path(name, "x")
 	root = filepath.Dir(root)
@@ -36,7 +36,7 @@ func (b *bench) writeDeployment(name string) (string, error) {
 		".env.production":               env.String(),
 		"docker-compose.yml":            composeFile,
 		"nginx/nginx.conf":              nginxFile,
-		"RUNBOOK.md":                    "# Runbook\n\n## The service is down\n\n1. Look at the logs.\n2. Restart it.\n\n```sh\ndocker compose restart exchange\n```\n\n" + prose(),
+		"RUNBOOK.md":                    "# Runbook\n\n## The service is down\n\n1. Check the logs.\n2. Restart it.\n\n```sh\ndocker compose restart exchange\n```\n\n" + prose(),
 		"DISASTER-RECOVERY.md":          "# Disaster recovery\n\nRTO: 4 hours. RPO: 24 hours.\n\n" + prose(),
 		"CHANGELOG.md":                  "# Changelog\n\n## [1.4.0] - 2026-01-02\n\n### Added\n\n- Bids in a second currency.\n",
 		"migrations/0001_publisher.sql": "create table publisher (id bigint primary key);\n",
@@ -61,13 +61,13 @@ func freshSecret() string {
 	return hex.EncodeToString(random)
 }
 
-// writeCertificates writes ca.pem, server.crt (the leaf and its authority) and server.key, for the public host and localhost.
+// writeCertificates writes ca.pem, server.crt (the leaf and its CA) and server.key for publicHost and localhost.
 func writeCertificates(dir string) (serial *big.Int, err error) {
 	now := time.Now()
 	template := func(n int64, name string) *x509.Certificate {
 		return &x509.Certificate{SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: name}, NotBefore: now.Add(-time.Hour), NotAfter: now.AddDate(1, 0, 0)}
 	}
-	authority := template(1, "authority of the bench")
+	authority := template(1, "benchmark CA")
 	authority.IsCA, authority.BasicConstraintsValid, authority.KeyUsage = true, true, x509.KeyUsageCertSign
 	leaf := template(2, publicHost)
 	leaf.DNSNames, leaf.ExtKeyUsage, leaf.KeyUsage = []string{publicHost, "localhost"}, []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, x509.KeyUsageDigitalSignature
@@ -150,5 +150,5 @@ http {
 `
 
 func prose() string {
-	return strings.Repeat("What is written here is read by whoever is on call at night, and says what to do first, what to do then, and whom to ask. ", 6)
+	return strings.Repeat("The person on call at night reads this document. It lists what to do first, what to do next, and whom to contact for help. ", 6)
 }

@@ -7,17 +7,17 @@ import (
 	"strconv"
 )
 
-// row is one line of the results: a figure of ours and, where the goal is a ratio, one of a peer, round by round.
+// row is a row of the results: the values of the exporter and, if the goal is a ratio, those of a peer.
 type row struct {
 	work   string
 	unit   unit
-	ours   []float64 // a value per round
-	peer   string    // "" where the goal is an absolute one
-	theirs []float64 // of the same rounds
-	goal   float64   // the largest good ratio, or the largest good value; 0: none
+	ours   []float64 // one value per round
+	peer   string    // "" if the goal is an absolute value
+	theirs []float64 // values of the same rounds
+	goal   float64   // largest allowed ratio or value; 0: no goal
 }
 
-// unit is how a figure is shown.
+// unit is the unit of a value.
 type unit string
 
 const (
@@ -27,7 +27,7 @@ const (
 	number  unit = ""
 )
 
-// spread is the least, the middle and the greatest of some values.
+// spread is the range of a list of values.
 type spread struct{ min, median, max float64 }
 
 func spreadOf(values []float64) spread {
@@ -39,7 +39,8 @@ func spreadOf(values []float64) spread {
 
 func median(values []float64) float64 { return quantile(values, 0.5) }
 
-// quantile is the smallest value that at least the share q of the values do not exceed; for the median of an even count, the mean of the middle two.
+// quantile returns the smallest value that at least the share q of the values do not exceed. The median of an even number of
+// values is the mean of the middle two.
 func quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return math.NaN()
@@ -51,7 +52,7 @@ func quantile(values []float64, q float64) float64 {
 	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
 }
 
-// ratios divides round by round.
+// ratios returns the ratio of each round.
 func (r row) ratios() []float64 {
 	out := make([]float64, min(len(r.ours), len(r.theirs)))
 	for i := range out {
@@ -60,7 +61,7 @@ func (r row) ratios() []float64 {
 	return out
 }
 
-// judged is what the goal is held against: the ratios, or the values themselves.
+// judged returns what the goal applies to: the ratios, or the values if there is no peer.
 func (r row) judged() spread {
 	if r.peer != "" {
 		return spreadOf(r.ratios())
@@ -68,7 +69,7 @@ func (r row) judged() spread {
 	return spreadOf(r.ours)
 }
 
-// met says whether the goal is met by the median.
+// met reports whether the median meets the goal.
 func (r row) met() string {
 	switch m := r.judged().median; {
 	case math.IsNaN(m):
@@ -92,7 +93,7 @@ func (r row) shownGoal() string {
 	return "≤ " + r.unit.show(r.goal)
 }
 
-// shownRatio shows the ratio's spread.
+// shownRatio formats the spread of the ratio.
 func (r row) shownRatio() string {
 	if r.peer == "" {
 		return "–"
@@ -101,7 +102,7 @@ func (r row) shownRatio() string {
 	return fmt.Sprintf("%s – **%s** – %s", digits(s.min), digits(s.median), digits(s.max))
 }
 
-// String is the row as printed while the bench runs.
+// String formats the row for the terminal.
 func (r row) String() string {
 	text := fmt.Sprintf("%-62s %s", r.work, r.unit.spread(spreadOf(r.ours)))
 	if r.peer != "" {
@@ -115,7 +116,7 @@ func (u unit) spread(s spread) string {
 	return u.show(s.min) + " – " + u.show(s.median) + " – " + u.show(s.max)
 }
 
-// show writes a figure with three digits and a fitting prefix.
+// show formats a value with three digits and a unit prefix.
 func (u unit) show(v float64) string {
 	switch {
 	case math.IsNaN(v):

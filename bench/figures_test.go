@@ -25,25 +25,25 @@ func TestQuantile(t *testing.T) {
 		}
 	}
 	if !math.IsNaN(median(nil)) {
-		t.Error("nothing has a median")
+		t.Error("median of no values is not NaN")
 	}
 }
 
-// TestGoalsAreHeldAgainstTheMedian also sees that what was not measured meets no goal.
-func TestGoalsAreHeldAgainstTheMedian(t *testing.T) {
+// The median decides, and a row without values does not meet its goal.
+func TestMet_ByMedian(t *testing.T) {
 	for name, test := range map[string]struct {
 		row  row
 		want string
 	}{
-		"ratio at the goal":      {row{ours: []float64{1, 2, 9}, peer: "p", theirs: []float64{2, 4, 9}, goal: 0.5}, "met"},
-		"ratio above":            {row{ours: []float64{1, 3, 9}, peer: "p", theirs: []float64{2, 4, 9}, goal: 0.5}, "**missed**"},
-		"rounds stay together":   {row{ours: []float64{1, 100, 1}, peer: "p", theirs: []float64{1, 100, 1}, goal: 1}, "met"},
-		"value":                  {row{ours: []float64{0.04, 0.05, 9}, goal: 0.05}, "met"},
-		"value above":            {row{ours: []float64{0.04, 0.051, 9}, goal: 0.05}, "**missed**"},
-		"no goal":                {row{ours: []float64{1}}, "–"},
-		"not measured":           {row{goal: 1}, "not measured"},
-		"peer was not measured":  {row{ours: []float64{1}, peer: "p", goal: 1}, "not measured"},
-		"nothing without a goal": {row{}, "not measured"},
+		"ratio at the goal":     {row{ours: []float64{1, 2, 9}, peer: "p", theirs: []float64{2, 4, 9}, goal: 0.5}, "met"},
+		"ratio above":           {row{ours: []float64{1, 3, 9}, peer: "p", theirs: []float64{2, 4, 9}, goal: 0.5}, "**missed**"},
+		"ratio per round":       {row{ours: []float64{1, 100, 1}, peer: "p", theirs: []float64{1, 100, 1}, goal: 1}, "met"},
+		"value":                 {row{ours: []float64{0.04, 0.05, 9}, goal: 0.05}, "met"},
+		"value above":           {row{ours: []float64{0.04, 0.051, 9}, goal: 0.05}, "**missed**"},
+		"no goal":               {row{ours: []float64{1}}, "–"},
+		"not measured":          {row{goal: 1}, "not measured"},
+		"peer not measured":     {row{ours: []float64{1}, peer: "p", goal: 1}, "not measured"},
+		"not measured, no goal": {row{}, "not measured"},
 	} {
 		if got := test.row.met(); got != test.want {
 			t.Errorf("%s: %s, want %s", name, got, test.want)
@@ -66,8 +66,8 @@ func TestShow(t *testing.T) {
 	}
 }
 
-// TestChecksAreComparable sees that there are 46, that each pattern is one, and that those of settings find the line they are about.
-func TestChecksAreComparable(t *testing.T) {
+// Every pattern compiles, and the pattern of a setting matches its line and no empty value.
+func TestLocalChecks_PatternsMatch(t *testing.T) {
 	all := localChecks()
 	if len(all) != 46 {
 		t.Errorf("%d checks", len(all))
@@ -79,14 +79,14 @@ func TestChecksAreComparable(t *testing.T) {
 			continue
 		}
 		if line := strings.ReplaceAll(c.line, "SECRET", freshSecret()); line != "" && !pattern.MatchString(line) {
-			t.Errorf("%s does not find %s", c.pattern, c.line)
+			t.Errorf("%s does not match %s", c.pattern, c.line)
 		}
 		if c.line != "" && pattern.MatchString(strings.Split(c.line, "=")[0]+"=") {
-			t.Errorf("%s finds an empty value", c.pattern)
+			t.Errorf("%s matches an empty value", c.pattern)
 		}
 	}
 	if more := itemsOf(460); len(more) != 460 || more[46] != all[0] || more[459] != all[45] {
-		t.Error("460 items are not the 46 ten times")
+		t.Error("460 items do not repeat the 46 checks")
 	}
 }
 
@@ -97,12 +97,12 @@ func TestSample(t *testing.T) {
 			t.Errorf("%s: %v, %v", prefix, got, err)
 		}
 	}
-	if _, err := sample(page, "c"); err == nil || !strings.Contains(err.Error(), "no sample c") {
-		t.Errorf("a sample that is not there: %v", err)
+	if _, err := sample(page, "c"); err == nil || !strings.Contains(err.Error(), "sample c not found") {
+		t.Errorf("missing sample: %v", err)
 	}
 }
 
-// TestPicture sees that a picture is well formed, names every line, and draws what is linear as a straight line.
+// The chart is well-formed, labels every line, and draws linear growth as a straight line.
 func TestPicture(t *testing.T) {
 	linear := curve{"linear <&>", []point{{46, 0.001, 1}, {460, 0.01, 1}, {4600, 0.1, 1}}}
 	text := picture("CPU", second, []curve{linear, {"steep", []point{{46, 0.001, 1}, {460, 0.02, 1}, {4600, 0.9, 1}}}}, func(p point) float64 { return p.cpu })
@@ -121,11 +121,11 @@ func TestPicture(t *testing.T) {
 	}
 	for _, want := range []string{"linear <&> 100 ms", "steep 900 ms", "46", "460", "4600", "1 ms", "CPU by the number of items"} {
 		if !slices.Contains(names, want) {
-			t.Errorf("%q is not in the picture: %q", want, names)
+			t.Errorf("chart does not contain %q: %q", want, names)
 		}
 	}
-	// Axes are logarithmic: three points that are ten times apart lie on one line.
+	// On logarithmic axes, three points with a factor of ten between them are on one line.
 	if !strings.Contains(text, "M90.0 360.0 L320.0 256.7 L550.0 153.3") {
-		t.Errorf("the linear curve is bent:\n%s", text)
+		t.Errorf("linear curve is not straight:\n%s", text)
 	}
 }

@@ -5,9 +5,9 @@ import (
 	"time"
 )
 
-// How the cost grows with the number of items: the 46 checks once, ten times and a hundred times.
+// Cost by number of items: the 46 checks once, ten times and a hundred times.
 
-// curve is one line of the pictures.
+// curve is one line of a chart.
 type curve struct {
 	name   string
 	points []point
@@ -72,7 +72,7 @@ func (b *bench) measureGrowth() error {
 	return nil
 }
 
-// growthOf starts a contender afresh and returns its CPU per scrape and its peak memory.
+// growthOf starts a contender and returns its CPU seconds per scrape and its peak memory in bytes.
 func (b *bench) growthOf(name, root string, checks []check, round int) (cpu, peak float64, err error) {
 	folder := fmt.Sprintf("growth-%s-%d-%d", name, len(checks), round)
 	var c *contender

@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// The local checks: live, from the cache, from many sides at once, and beside node_exporter.
+// The local checks: live, cached, and compared with node_exporter.
 
 const localScrapes = 40 // per round
 
-// ours starts the exporter on some checks and sees that all of them hold. Its page has its own process's series too, as node_exporter's and the floor's have.
+// ours starts the exporter and requires that all checks pass. Its page includes the series of its own process, as those of
+// node_exporter and the floor program do.
 func (b *bench) ours(name, root string, checks []check, maxAge string) (*contender, error) {
 	return b.oursAt("/metrics", name, root, checks, maxAge)
 }
 
-// oursAlone is the same with a page of verdicts alone, as goss's is.
+// oursAlone is ours with a page that contains only verdicts, as that of goss does.
 func (b *bench) oursAlone(name, root string, checks []check, maxAge string) (*contender, error) {
 	return b.oursAt("/probe?target=bench", name, root, checks, maxAge)
 }
@@ -32,7 +33,7 @@ func (b *bench) oursAt(path, name, root string, checks []check, maxAge string) (
 	return c, c.holds("catalyst_check_ok{", len(checks))
 }
 
-// holds sees that a page has as many samples of a name as it must, and that all are 1.
+// holds checks that the page has the wanted number of samples of a name and that all are 1.
 func (c *contender) holds(prefix string, want int) error {
 	body, _, err := c.scrape()
 	if err != nil {
@@ -49,12 +50,12 @@ func (c *contender) holds(prefix string, want int) error {
 		}
 	}
 	if good != want {
-		return fmt.Errorf("%s: %d of %d checks hold, one that does not: %s", c.url, good, want, bad)
+		return fmt.Errorf("%s: %d of %d checks pass; failed sample: %s", c.url, good, want, bad)
 	}
 	return nil
 }
 
-// goss starts goss on the same checks; it answers 503 unless all hold.
+// goss starts goss with the same checks. It returns 503 unless all pass.
 func (b *bench) goss(name, root string, checks []check, extra, cache string) (*contender, error) {
 	file, err := b.writeGoss(name, root, checks, extra)
 	if err != nil {
@@ -80,10 +81,10 @@ func (b *bench) floor(name, root string, checks []check, args ...string) (*conte
 	return c, c.holds("catalyst_check_ok{", len(checks))
 }
 
-// rest is how long files are left alone after they are written: before that nobody can rely on their time stamps, and ours does not.
+// rest is the pause after files are written: the exporter does not cache files whose timestamps are too recent to be reliable.
 const rest = 2500 * time.Millisecond
 
-// against adds the rows of latency and CPU of one contender beside another.
+// against adds the latency and CPU rows that compare two contenders.
 func (b *bench) against(work, peer string, ours, theirs []cost, goal float64) {
 	b.rows = append(b.rows,
 		row{work: work + ": latency", unit: second, ours: latencies(ours), peer: peer, theirs: latencies(theirs), goal: goal},
@@ -138,12 +139,12 @@ func (b *bench) measureLocal() error {
 	b.against("46 local checks, live", "floor", costs[0], costs[1], 1.5)
 	if b.has("goss") {
 		b.against("46 local checks, live", "goss", costs[2], costs[3], 0.33)
-		b.against("the same with certificate and ports", "goss", costs[5], costs[4], 0.10)
+		b.against("46 local checks, certificate and ports", "goss", costs[5], costs[4], 0.10)
 	}
 	return b.measureScript(ours, root, checks)
 }
 
-// oursWithPorts starts the exporter with a look at the host's sockets beside. Whether that item holds is the host's affair: it is looked at all the same.
+// oursWithPorts starts the exporter with an additional check of the host's sockets, which may fail without an effect.
 func (b *bench) oursWithPorts(root string, checks []check) (*contender, error) {
 	config, err := b.writeChecklist("ports-ours", root, checks, "0s", true)
 	if err != nil {
@@ -152,7 +153,7 @@ func (b *bench) oursWithPorts(root string, checks []check) (*contender, error) {
 	return b.contend("/probe?target=bench", "catalyst_exporter", "--config.file="+config, "--web.listen-address=ADDRESS", "--log.level=error")
 }
 
-// measureScript runs the checks as a shell script, in turns with scrapes of ours.
+// measureScript alternates runs of the checks as a shell script with scrapes of the exporter.
 func (b *bench) measureScript(ours *contender, root string, checks []check) error {
 	script, err := b.writeScript("script", root, checks)
 	if err != nil {
@@ -165,7 +166,7 @@ func (b *bench) measureScript(ours *contender, root string, checks []check) erro
 			return err
 		}
 		if s.code != 0 {
-			return fmt.Errorf("the script exits with %d: %s", s.code, tail(s.output))
+			return fmt.Errorf("script exited with code %d: %s", s.code, tail(s.output))
 		}
 		its = append(its, cost{s.took.Seconds(), s.cpu.Seconds()})
 		c, err := ours.costOf(localScrapes)
@@ -213,14 +214,14 @@ func (b *bench) measureCached() error {
 	if err != nil {
 		return err
 	}
-	b.against("46 verdicts from the cache", "floor", costs[0], costs[1], 1.3)
+	b.against("46 cached verdicts", "floor", costs[0], costs[1], 1.3)
 	if b.has("goss") {
-		b.against("46 verdicts from the cache", "goss", costs[2], costs[3], 1.0)
+		b.against("46 cached verdicts", "goss", costs[2], costs[3], 1.0)
 	}
 	return nil
 }
 
-// measureNode compares what an exporter may cost: 46 live checks against node_exporter as it comes.
+// measureNode compares 46 live checks with node_exporter in its default configuration.
 func (b *bench) measureNode() error {
 	if !b.has("node_exporter") {
 		return nil
@@ -232,7 +233,7 @@ func (b *bench) measureNode() error {
 	time.Sleep(rest)
 	var ours, theirs []cost
 	var idle, peak, own [2][]float64
-	for range b.rounds { // fresh processes each round: a high-water mark is had once
+	for range b.rounds { // new processes each round, because a high-water mark never falls
 		mine, err := b.ours("node-ours", root, localChecks(), "0s")
 		if err != nil {
 			return err
@@ -268,12 +269,12 @@ func (b *bench) measureNode() error {
 		}
 	}
 	b.rows = append(b.rows,
-		row{work: "an exporter's scrape: CPU", unit: second, ours: cpus(ours), peer: "node_exporter", theirs: cpus(theirs), goal: 0.25},
+		row{work: "one scrape: CPU", unit: second, ours: cpus(ours), peer: "node_exporter", theirs: cpus(theirs), goal: 0.25},
 		row{work: "memory, idle after scrapes", unit: byteSum, ours: idle[0], peer: "node_exporter", theirs: idle[1], goal: 0.75},
 		row{work: "memory, peak", unit: byteSum, ours: peak[0], peer: "node_exporter", theirs: peak[1], goal: 1.0},
-		row{work: "memory, idle, without the pages of the program's own file", unit: byteSum, ours: own[0], peer: "node_exporter", theirs: own[1]})
+		row{work: "memory, idle, without file pages", unit: byteSum, ours: own[0], peer: "node_exporter", theirs: own[1]})
 	return nil
 }
 
-// idleAfter is how long a process is left alone before its idle memory is read.
+// idleAfter is the pause before the idle memory of a process is read.
 const idleAfter = 3 * time.Second

@@ -1,8 +1,9 @@
-// Command bench measures the exporter beside what a user would pick instead, on one machine, and writes bench/README.md and the pictures of how
-// it grows.
+// Command bench compares the cost of the exporter with that of its alternatives on one machine, and writes bench/README.md
+// and its growth charts.
 //
-// Everything is measured in rounds that take turns, so that other work on the machine falls on all alike, and told as ratios. CPU is the process's
-// own clock, memory the kernel's high-water mark. A peer that cannot be had is named and left out. Linux only.
+// Rounds of all programs are interleaved, so that other load on the machine affects them equally, and results are ratios.
+// CPU time comes from the process clock, memory from the kernel's high-water mark. The report names each peer that could
+// not be built. Linux only.
 package main
 
 import (
@@ -27,7 +28,7 @@ func main() {
 	os.Exit(code)
 }
 
-// options are what the command line sets.
+// options are the command-line flags.
 type options struct {
 	rounds    int
 	only      *regexp.Regexp
@@ -36,25 +37,25 @@ type options struct {
 	tools     string
 }
 
-// bench is one run.
+// bench is the state of one run.
 type bench struct {
 	options
 	ctx    context.Context
 	out    io.Writer
-	dir    string // of everything that is made for the run
-	source string // the repository's root
+	dir    string // temporary folder of the run
+	source string // root of the repository
 	tools  map[string]tool
 	rows   []row
 	curves []curve
 }
 
-// section is one part of the run.
+// section is a group of measurements.
 type section struct {
 	name string
 	run  func(*bench) error
 }
 
-// sections lists the parts in the order of the run: what is quick first.
+// sections returns all sections in the order of the run, fast ones first.
 func sections() []section {
 	return []section{
 		{"start", (*bench).measureStart},
@@ -74,17 +75,17 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	var o options
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	flags.SetOutput(errs)
-	flags.IntVar(&o.rounds, "rounds", 7, "rounds of each comparison")
-	only := flags.String("only", "", "run only the sections whose name this regular expression matches: start local cached concurrent node network hanging secrets growth targets")
-	flags.DurationVar(&o.sustained, "sustained", time.Minute, "how long 1,000 targets are scraped; the goal speaks of 10m")
-	flags.BoolVar(&o.write, "write", true, "write bench/README.md and the pictures, when all sections are run")
-	flags.StringVar(&o.tools, "tools", "", "folder that keeps the built peers from run to run; a temporary one when not set")
+	flags.IntVar(&o.rounds, "rounds", 7, "number of rounds of each comparison")
+	only := flags.String("only", "", "run only the sections that match this regular expression: start local cached concurrent node network hanging secrets growth targets")
+	flags.DurationVar(&o.sustained, "sustained", time.Minute, "how long to scrape 1,000 targets; the goal requires 10m")
+	flags.BoolVar(&o.write, "write", true, "write bench/README.md and the charts if all sections run")
+	flags.StringVar(&o.tools, "tools", "", "folder to keep the built peers in; a temporary folder if not set")
 	if err := flags.Parse(args); err != nil {
 		return 2
 	}
 	expression, err := regexp.Compile(*only)
 	if err != nil || o.rounds < 1 || flags.NArg() > 0 {
-		_, _ = fmt.Fprintln(errs, "bench: wrong usage:", err, flags.Args())
+		_, _ = fmt.Fprintln(errs, "bench: invalid usage:", err, flags.Args())
 		return 2
 	}
 	o.only = expression
@@ -95,14 +96,14 @@ func run(ctx context.Context, args []string, out, errs io.Writer) int {
 	return 0
 }
 
-// measure does one run from beginning to end.
+// measure does one complete run.
 func measure(ctx context.Context, o options, out io.Writer, whole bool) (err error) {
 	source, err := filepath.Abs("..")
 	if err != nil {
 		return err
 	}
 	if _, err := os.Stat(filepath.Join(source, "bench", "go.mod")); err != nil {
-		return errors.New("run it in the folder bench: make bench, or go run -C bench .")
+		return errors.New("not in the folder bench; run `make bench` or `go run -C bench .`")
 	}
 	dir, err := os.MkdirTemp("", "bench")
 	if err != nil {
@@ -134,7 +135,7 @@ func measure(ctx context.Context, o options, out io.Writer, whole bool) (err err
 
 func (b *bench) say(format string, args ...any) { _, _ = fmt.Fprintf(b.out, format+"\n", args...) }
 
-// path returns a path in the run's folder, whose parent folder exists afterwards.
+// path returns a path in the run's temporary folder and creates its parent folder.
 func (b *bench) path(parts ...string) string {
 	p := filepath.Join(slices.Concat([]string{b.dir}, parts)...)
 	_ = os.MkdirAll(filepath.Dir(p), 0o755)

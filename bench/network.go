@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// One probe over HTTP, DNS and TLS beside blackbox_exporter, each asked in its own way for one probe per scrape.
+// One HTTP, DNS and TLS probe per scrape, compared with blackbox_exporter.
 
 const networkScrapes = 60 // per round
 
@@ -58,7 +58,7 @@ func (b *bench) measureNetwork() error {
 	return nil
 }
 
-// networkOurs starts the exporter on a checklist of one item per protocol, each looked at on every scrape.
+// networkOurs starts the exporter with one item per protocol, checked on every scrape.
 func (b *bench) networkOurs(root string, w *world) (*contender, error) {
 	item := "- {category: %s, items: [{item: %s, title: T, severity: warning, fix: F, probes: [{%s: %s, max_age: 0s}]}]}\n"
 	list := "checklist: Bench\ncategories:\n" +
@@ -76,7 +76,7 @@ func (b *bench) networkOurs(root string, w *world) (*contender, error) {
 	return b.contend("", "catalyst_exporter", "--config.file="+file, "--web.listen-address=ADDRESS", "--log.level=error")
 }
 
-// settingsIn are the settings of a target whose services are a world's.
+// settingsIn returns the settings of a target whose services are the servers of w.
 func settingsIn(root string, w *world) string {
 	return fmt.Sprintf("    {root: %s, public: {hosts: [%s], url: 'http://%s'}, api: {url: 'http://%s'}, dns: {resolvers: ['%s'], expected: [127.0.0.1]}, tls: {ca_file: ssl/ca.pem, endpoint: '%s'}}\n",
 		root, publicHost, w.http, w.http, w.dns, w.tls)
@@ -101,11 +101,11 @@ func (b *bench) networkBlackbox(root string, w *world) (*contender, error) {
 	return b.contend("", "blackbox_exporter", "--config.file="+file, "--web.listen-address=ADDRESS", "--log.level=error")
 }
 
-// succeeds sees that blackbox_exporter's probe holds.
+// succeeds requires that the probe of blackbox_exporter succeeds.
 func (c *contender) succeeds() error {
 	body, _, err := c.scrape()
 	if err == nil && !bytes.Contains(body, []byte("\nprobe_success 1\n")) {
-		err = fmt.Errorf("%s does not succeed: %s", c.url, tail(body))
+		err = fmt.Errorf("%s: probe failed: %s", c.url, tail(body))
 	}
 	return err
 }

@@ -7,18 +7,19 @@ import (
 	"strings"
 )
 
-// Pictures of growth: both axes logarithmic, so that what grows in step with the items is a straight line of slope one.
+// Growth charts. Both axes are logarithmic, so that linear growth is a straight line of slope one.
 
 const (
 	pictureWidth, pictureHeight = 720, 420
 	left, right, top, bottom    = 90, 170, 50, 60
 )
 
-// colours tell the lines apart, for those who see no red and green too; each line has its own dashes and its name at its end as well.
+// colours returns line colours that are distinguishable with red-green colour blindness. Each line also has its own dashes
+// and a label.
 func colours() []string { return []string{"#0072b2", "#d55e00", "#009e73"} }
 func dashes() []string  { return []string{"", "8 4", "2 3"} }
 
-// picture draws one value of each curve over the number of items, as SVG.
+// picture returns an SVG chart of one value of each curve by the number of items.
 func picture(title string, u unit, curves []curve, value func(point) float64) string {
 	least, most := math.Inf(1), math.Inf(-1)
 	first, last := math.Inf(1), math.Inf(-1)

@@ -15,14 +15,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// process is a server that is measured from outside.
+// process is a measured server.
 type process struct {
 	cmd     *exec.Cmd
 	log     *os.File
 	address string
 }
 
-// start starts a tool. ADDRESS in an argument is replaced by a free address of its own on loopback. Its output goes to a file.
+// start starts a tool with its output in a log file. It replaces ADDRESS in arguments with a free loopback address.
 func (b *bench) start(name string, args ...string) (*process, error) {
 	address, err := freeAddress()
 	if err != nil {
@@ -37,14 +37,14 @@ func (b *bench) start(name string, args ...string) (*process, error) {
 	}
 	cmd := exec.Command(b.tools[name].path, args...)
 	cmd.Stdout, cmd.Stderr, cmd.Env = log, log, environment()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // nothing outlives the bench
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // end with the benchmark
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
 	return &process{cmd: cmd, log: log, address: address}, nil
 }
 
-// environment is the same small one for everybody.
+// environment returns the same small environment for every program.
 func environment() []string {
 	return []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "DOCKER_HOST=unix:///nonexistent.sock"}
 }
@@ -57,7 +57,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// listening waits until the server takes connections.
+// listening waits until the server accepts connections.
 func (p *process) listening(wait time.Duration) error {
 	for end := time.Now().Add(wait); time.Now().Before(end); time.Sleep(time.Millisecond) {
 		if c, err := net.Dial("tcp", p.address); err == nil {
@@ -65,16 +65,16 @@ func (p *process) listening(wait time.Duration) error {
 		}
 	}
 	text, _ := os.ReadFile(p.log.Name())
-	return fmt.Errorf("%s does not listen: %s", p.cmd.Path, tail(text))
+	return fmt.Errorf("%s is not listening: %s", p.cmd.Path, tail(text))
 }
 
-// tail is the end of a log.
+// tail returns the end of a log.
 func tail(text []byte) string {
 	text = bytes.TrimSpace(text)
 	return string(text[max(0, len(text)-600):])
 }
 
-// stop ends the server.
+// stop terminates the server and kills it after 3 s.
 func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	ended := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
@@ -83,9 +83,9 @@ func (p *process) stop() {
 	_ = p.log.Close()
 }
 
-// cpu is the CPU time that the process has used, from its own clock: exact to the nanosecond, threads that have ended included, children not.
+// cpu returns the CPU time of the process in nanosecond resolution, with terminated threads and without child processes.
 func (p *process) cpu() (time.Duration, error) {
-	// MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) of the kernel's posix-timers.h.
+	// MAKE_PROCESS_CPUCLOCK(pid, CPUCLOCK_SCHED) in the kernel's posix-timers.h.
 	clock := int32(^p.cmd.Process.Pid)<<3 | 2
 	var t unix.Timespec
 	if err := unix.ClockGettime(clock, &t); err != nil {
@@ -94,29 +94,29 @@ func (p *process) cpu() (time.Duration, error) {
 	return time.Duration(t.Nano()), nil
 }
 
-// children is the CPU time of the children that have ended, to the kernel's tick of 10 ms.
+// children returns the CPU time of terminated child processes, in kernel ticks of 10 ms.
 func (p *process) children() (time.Duration, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
 	}
 	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	const user, system, tick = 13, 14, 10 * time.Millisecond // cutime and cstime of proc(5), counted behind the name
+	const user, system, tick = 13, 14, 10 * time.Millisecond // cutime and cstime in proc(5), counted after the name
 	if len(fields) <= system {
-		return 0, errors.New("/proc/PID/stat is not as expected")
+		return 0, errors.New("/proc/PID/stat: unexpected format")
 	}
 	u, err1 := strconv.Atoi(fields[user])
 	s, err2 := strconv.Atoi(fields[system])
 	return time.Duration(u+s) * tick, errors.Join(err1, err2)
 }
 
-// memory is what is resident of a process, in bytes.
+// memory is the resident memory of a process in bytes.
 type memory struct {
 	now, peak float64
-	own       float64 // now, without pages of files: what the system cannot take back
+	own       float64 // now, without file pages, which the kernel can reclaim
 }
 
-// memory reads it from the kernel's account.
+// memory reads /proc/PID/status.
 func (p *process) memory() (m memory, err error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -135,12 +135,12 @@ func (p *process) memory() (m memory, err error) {
 		}
 	}
 	if m.now == 0 || m.peak == 0 || m.own == 0 {
-		return m, errors.New("/proc/PID/status is not as expected")
+		return m, errors.New("/proc/PID/status: unexpected format")
 	}
 	return m, nil
 }
 
-// spent is what a program cost that ran to its end, with all its children.
+// spent is the cost of a completed program run, including child processes.
 type spent struct {
 	took, cpu time.Duration
 	peak      float64 // bytes
@@ -148,7 +148,7 @@ type spent struct {
 	code      int
 }
 
-// once runs a program to its end. An exit code other than 0 is no error here.
+// once runs a program to completion. A non-zero exit code is not an error.
 func (b *bench) once(dir, path string, args ...string) (spent, error) {
 	cmd := exec.CommandContext(b.ctx, path, args...)
 	cmd.Env, cmd.Dir = environment(), dir

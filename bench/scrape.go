@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// contender is a server that answers scrapes.
+// contender is a measured server that can be scraped.
 type contender struct {
 	*process
 	url    string
@@ -25,12 +25,12 @@ func (b *bench) contend(path, name string, args ...string) (*contender, error) {
 		p.stop()
 		return nil, err
 	}
-	// Like Prometheus: one connection that is kept, compressed answers welcome.
+	// Like Prometheus: keep the connection and accept compressed responses.
 	transport := &http.Transport{MaxIdleConnsPerHost: 16}
 	return &contender{process: p, url: "http://" + p.address + path, client: &http.Client{Transport: transport, Timeout: 2 * time.Minute}}, nil
 }
 
-// scrape gets the page once.
+// scrape requests the page once.
 func (c *contender) scrape() (body []byte, took time.Duration, err error) {
 	began := time.Now()
 	request, err := http.NewRequest(http.MethodGet, c.url, nil)
@@ -46,15 +46,15 @@ func (c *contender) scrape() (body []byte, took time.Duration, err error) {
 	_ = response.Body.Close()
 	took = time.Since(began)
 	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s answers %s: %s", c.url, response.Status, tail(body))
+		err = fmt.Errorf("%s returned %s: %s", c.url, response.Status, tail(body))
 	}
 	return body, took, err
 }
 
-// cost is what scrapes cost, per scrape, in seconds.
+// cost is the cost per scrape in seconds.
 type cost struct{ latency, cpu float64 }
 
-// costOf scrapes several times one after the other.
+// costOf returns the median latency and the mean CPU time of sequential scrapes.
 func (c *contender) costOf(scrapes int) (cost, error) {
 	before, err := c.cpu()
 	if err != nil {
@@ -72,7 +72,7 @@ func (c *contender) costOf(scrapes int) (cost, error) {
 	return cost{median(times), (after - before).Seconds() / float64(scrapes)}, err
 }
 
-// turns measures several contenders in rounds, each round in another order, after one round that does not count.
+// turns measures contenders in rounds, each in a different order. The first round is a warm-up and does not count.
 func (b *bench) turns(contenders []*contender, scrapes int) ([][]cost, error) {
 	costs := make([][]cost, len(contenders))
 	for round := range b.rounds + 1 {

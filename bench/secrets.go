@@ -10,11 +10,11 @@ import (
 	"time"
 )
 
-// The search for secrets in a repository's whole history, beside gitleaks, and what it costs once nothing has changed.
+// The search for secrets in the complete history of a repository, compared with gitleaks, and a repeated search without changes.
 
 const (
 	commits     = 200
-	plantedEach = 20 // every so many commits add a secret
+	plantedEach = 20 // one secret per this number of commits
 )
 
 func (b *bench) measureSecrets() error {
@@ -68,11 +68,11 @@ func (b *bench) measureSecrets() error {
 		row{work: "secrets in 200 commits: CPU", unit: second, ours: ours, peer: "gitleaks", theirs: theirs, goal: 1},
 		row{work: "secrets in 200 commits: time", unit: second, ours: took, peer: "gitleaks", theirs: itsTook},
 		row{work: "secrets in 200 commits: findings (equal is 1)", unit: number, ours: found, peer: "gitleaks", theirs: leaks, goal: 1},
-		row{work: "the repository unchanged, looked at again: CPU", unit: second, ours: again, peer: "gitleaks", theirs: theirs, goal: 0.02})
+		row{work: "secrets in an unchanged repository: CPU", unit: second, ours: again, peer: "gitleaks", theirs: theirs, goal: 0.02})
 	return nil
 }
 
-// secretsAgain is what later looks cost in a process that has looked before, git included.
+// secretsAgain returns the CPU seconds of later runs in a process that completed the first one, including git.
 func (b *bench) secretsAgain(config string, rounds int) ([]float64, error) {
 	c, err := b.contend("/metrics?collect[]=part00", "catalyst_exporter", "--config.file="+config, "--web.listen-address=ADDRESS", "--log.level=error")
 	if err != nil {
@@ -88,7 +88,7 @@ func (b *bench) secretsAgain(config string, rounds int) ([]float64, error) {
 			break
 		}
 		if time.Now().After(end) {
-			return nil, fmt.Errorf("the first look does not end: %s", tail(body))
+			return nil, fmt.Errorf("first run did not finish: %s", tail(body))
 		}
 	}
 	all := func() (time.Duration, error) {
@@ -99,14 +99,14 @@ func (b *bench) secretsAgain(config string, rounds int) ([]float64, error) {
 		git, err := c.children()
 		return own + git, err
 	}
-	const looks = 10
+	const runs = 10
 	var costs []float64
 	for range rounds {
 		before, err := all()
 		if err != nil {
 			return nil, err
 		}
-		for range looks {
+		for range runs {
 			if _, _, err := c.scrape(); err != nil {
 				return nil, err
 			}
@@ -115,12 +115,12 @@ func (b *bench) secretsAgain(config string, rounds int) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		costs = append(costs, (after-before).Seconds()/looks)
+		costs = append(costs, (after-before).Seconds()/runs)
 	}
 	return costs, nil
 }
 
-// sample reads the first sample whose line begins so.
+// sample returns the first sample whose line starts with prefix.
 func sample(page, prefix string) (float64, error) {
 	for line := range strings.Lines(page) {
 		if strings.HasPrefix(line, prefix) {
@@ -129,12 +129,12 @@ func sample(page, prefix string) (float64, error) {
 			return v, err
 		}
 	}
-	return 0, fmt.Errorf("no sample %s: %s", prefix, tail([]byte(page)))
+	return 0, fmt.Errorf("sample %s not found: %s", prefix, tail([]byte(page)))
 }
 
-// writeRepository makes a history of commits that each change a few files of made-up source code, some of which hold a secret.
+// writeRepository creates a history of commits that change files of generated source code. Some files contain a secret.
 func (b *bench) writeRepository(root string) error {
-	random := rand.New(rand.NewPCG(1, 2)) // the same history each time, but for the secrets
+	random := rand.New(rand.NewPCG(1, 2)) // the same history each time, except for the secrets
 	var stream strings.Builder
 	for n := range commits {
 		fmt.Fprintf(&stream, "commit refs/heads/main\nmark :%d\ncommitter Bench <bench@example.com> %d +0000\ndata 4\nwork\n", n+1, 1_700_000_000+n*3600)
@@ -164,7 +164,7 @@ func letters(n int, alphabet string) string {
 	return s.String()
 }
 
-// source is a page of made-up code.
+// source returns a file of generated code.
 func source(random *rand.Rand) string {
 	words := []string{"bid", "auction", "publisher", "token", "request", "key", "config", "price", "user", "secret", "handler", "timeout", "password", "limit"}
 	word := func() string { return words[random.IntN(len(words))] }

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// A thousand deployments of 75 items from one exporter, each scraped once a minute.
+// One exporter with a thousand deployments of 75 items, each scraped once a minute.
 
 const (
 	manyTargets = 1000
@@ -58,8 +58,8 @@ func (b *bench) measureTargets() error {
 	return nil
 }
 
-// sustain scrapes all targets in turn, evenly over the minute, and returns for every part of the time the share of a core that was used, the memory at its
-// highest so far, and the median latency.
+// sustain scrapes all targets in turn, evenly over each minute. For each tenth of the time it returns the used share of a
+// core, the peak memory so far in bytes, and the median latency in seconds.
 func (b *bench) sustain(c *contender) (shares, memory, latency []float64, err error) {
 	var mu sync.Mutex
 	var failed error

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// The programs that are compared. Ours and the floor are built from the source at hand, the peers from released modules at pinned versions through
-// the module proxy, with the same build flags. Each peer gets a module of its own, so that it is built with its own dependencies and what the proxy
-// lists as newest does not matter.
+// The compared programs. The exporter and the floor program are built from this repository, the peers from released
+// modules at pinned versions, all with the same build flags. Each peer is built in its own module, so that it gets the
+// dependencies of its release.
 
-// tool is a program that is measured.
+// tool is a measured program.
 type tool struct {
 	name    string
-	path    string // "" when it could not be had
+	path    string // "" if it could not be built
 	version string
-	missing string // why it could not be had
+	missing string // why it could not be built
 }
 
-// peer says where a program comes from.
+// peer is the source of a program.
 type peer struct{ name, module, version, pkg string }
 
 func peers() []peer {
@@ -34,7 +34,7 @@ func peers() []peer {
 
 const linkFlags = "-s -w"
 
-// getTools builds everything. Ours must build; a peer that does not is told and left out.
+// getTools builds all programs. A peer that does not build is reported and skipped.
 func (b *bench) getTools() error {
 	b.tools = map[string]tool{}
 	for name, dir := range map[string]string{"catalyst_exporter": ".", "floor": "bench/floor"} {
@@ -43,7 +43,7 @@ func (b *bench) getTools() error {
 		if err := b.build(filepath.Join(b.source, dir), out, nil, "."); err != nil {
 			return err
 		}
-		b.tools[name] = tool{name: name, path: out, version: "of this tree"}
+		b.tools[name] = tool{name: name, path: out, version: "this repository"}
 	}
 	keep := b.options.tools
 	if keep == "" {
@@ -55,7 +55,7 @@ func (b *bench) getTools() error {
 			b.say("building %s %s", p.name, p.version)
 			if err := b.buildPeer(p, t.path); err != nil {
 				t.path, t.missing = "", err.Error()
-				b.say("%s %s cannot be had and is left out: %v", p.name, p.version, err)
+				b.say("skipping %s %s: %v", p.name, p.version, err)
 			}
 		}
 		b.tools[p.name] = t
@@ -84,5 +84,5 @@ func (b *bench) build(dir, out string, flags []string, pkg string) error {
 	return nil
 }
 
-// has reports whether a peer is there; a section without its peer measures nothing, and the report says so.
+// has reports whether a peer was built. Sections skip missing peers, and the report names them.
 func (b *bench) has(name string) bool { return b.tools[name].path != "" }

@@ -11,9 +11,9 @@ import (
 	"github.com/miekg/dns"
 )
 
-// The servers that network probes are pointed at, in the bench's own process, so that their cost is nobody's.
+// The servers that network probes connect to. They run in the benchmark's process, so that no program pays for them.
 
-// world is an HTTP server, a DNS server and a TLS server on loopback.
+// world is a set of an HTTP, a DNS and a TLS server on loopback.
 type world struct {
 	http, dns, tls string // host:port
 	stops          []func()
@@ -71,7 +71,7 @@ func newWorld(root string) (*world, error) {
 				if t, ok := c.(*tls.Conn); ok {
 					_ = t.Handshake()
 				}
-				_, _ = c.Read(make([]byte, 1)) // until the other side has seen enough
+				_, _ = c.Read(make([]byte, 1)) // until the client closes the connection
 				_ = c.Close()
 			}()
 		}
@@ -80,7 +80,7 @@ func newWorld(root string) (*world, error) {
 	return w, nil
 }
 
-// answerName answers every A with 127.0.0.1 and everything else with nothing.
+// answerName returns 127.0.0.1 for every A query and an empty response for other types.
 func answerName(rw dns.ResponseWriter, q *dns.Msg) {
 	m := (&dns.Msg{}).SetReply(q)
 	if q.Question[0].Qtype == dns.TypeA {

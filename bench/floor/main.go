@@ -1,5 +1,6 @@
-// Command floor is what a program must cost at least: it reads the files of a list on every scrape, matches a regular expression in each, and emits
-// the series that the exporter emits for as many items, with client_golang as its documentation shows. It judges nothing and knows nothing else.
+// Command floor is a baseline: the least that an exporter of these checks costs. On every scrape it reads the listed files,
+// matches a regular expression in each, and emits the same series as the exporter with client_golang, in the way that its
+// documentation shows. It judges nothing.
 package main
 
 import (
@@ -22,7 +23,7 @@ type item struct {
 
 type floor struct {
 	items  []item
-	cached []byte // what holds, when it is looked at once only
+	cached []byte // results of the first run, if it runs only once
 	cache  bool
 	descs  map[string]*prometheus.Desc
 }
@@ -33,7 +34,7 @@ func (f *floor) Describe(ch chan<- *prometheus.Desc) {
 	}
 }
 
-// look reads each file once and tells for each item whether its pattern is there.
+// look reads each file once and returns 1 for each item whose pattern matches.
 func (f *floor) look() []byte {
 	files, holds := map[string][]byte{}, make([]byte, len(f.items))
 	for i, it := range f.items {
@@ -75,15 +76,15 @@ func (f *floor) Collect(ch chan<- prometheus.Metric) {
 }
 
 func main() {
-	address, list := flag.String("listen", "", "address"), flag.String("list", "", "the checks")
+	address, list := flag.String("listen", "", "address to listen on"), flag.String("list", "", "file with the checks")
 	f := &floor{descs: map[string]*prometheus.Desc{}}
-	flag.BoolVar(&f.cache, "cache", false, "look once only")
+	flag.BoolVar(&f.cache, "cache", false, "run the checks only once")
 	flag.Parse()
 	for name, more := range map[string][]string{"check_ok": {}, "check_state": {"state", "reason"}, "check_info": {"title", "severity", "required", "scope"},
 		"check_waived": {}, "check_duration_seconds": {}, "check_last_run_timestamp_seconds": {}, "probe_ok": {"probe"}} {
-		f.descs[name] = prometheus.NewDesc("catalyst_"+name, "What "+name+" is, in a sentence as long as such sentences are.", append([]string{"category", "item"}, more...), nil)
+		f.descs[name] = prometheus.NewDesc("catalyst_"+name, "A help text for "+name+", as long as help texts usually are.", append([]string{"category", "item"}, more...), nil)
 	}
-	f.descs["ready"] = prometheus.NewDesc("catalyst_ready", "Whether everything holds.", nil, nil)
+	f.descs["ready"] = prometheus.NewDesc("catalyst_ready", "Whether all checks pass.", nil, nil)
 	file, err := os.Open(*list)
 	if err != nil {
 		panic(err)
