@@ -162,7 +162,9 @@ func (add adder) verdict(v *checklist.Verdict, buffer []string) {
 
 // repeats reports whether an earlier sample has the same series: the first one counts.
 func repeats(earlier []probe.Sample, s probe.Sample) bool {
-	return slices.ContainsFunc(earlier, func(e probe.Sample) bool { return e.Value == s.Value && slices.Equal(e.Labels, s.Labels) })
+	return slices.ContainsFunc(earlier, func(e probe.Sample) bool {
+		return e.Value == s.Value && slices.Equal(e.Labels, s.Labels)
+	})
 }
 
 func (add adder) release(phase string, r *attest.Release) {

@@ -127,7 +127,9 @@ func (s releaseState) dueForFreeze(v *checklist.Verdict, now time.Time) (attest.
 	}
 	switch v.State {
 	case probe.StatePass, probe.StateWarn, probe.StateFail:
-		return attest.Verdict{Item: v.ID(), State: v.State.String(), Reason: attest.Reason(v.Reason), Detail: v.Detail, At: now}, true
+		return attest.Verdict{
+			Item: v.ID(), State: v.State.String(), Reason: attest.Reason(v.Reason), Detail: v.Detail, At: now,
+		}, true
 	}
 	return attest.Verdict{}, false
 }

@@ -78,7 +78,9 @@ type reportBuilder struct {
 
 // report judges what is known now, in two stages: derived items are judged from the verdicts of the others.
 func (c *Collector) report(run *probe.Pass, sel Selection) *Report {
-	b := reportBuilder{c: c, now: c.deps.Now(), releases: openReleaseState(run), verdicts: make([]checklist.Verdict, len(c.items))}
+	b := reportBuilder{
+		c: c, now: c.deps.Now(), releases: openReleaseState(run), verdicts: make([]checklist.Verdict, len(c.items)),
+	}
 	if sel.All() && c.cache != nil {
 		b.cache = c.cache
 		b.cache.mu.Lock()
@@ -108,7 +110,9 @@ func (c *Collector) report(run *probe.Pass, sel Selection) *Report {
 		b.cache.verdicts = b.verdicts
 	}
 	if !sel.All() {
-		r.Verdicts = slices.DeleteFunc(b.verdicts, func(v checklist.Verdict) bool { return v.Item == nil || !sel.has(v.Item) })
+		r.Verdicts = slices.DeleteFunc(b.verdicts, func(v checklist.Verdict) bool {
+			return v.Item == nil || !sel.has(v.Item)
+		})
 	}
 	for i := range r.Verdicts {
 		if v, ok := b.releases.dueForFreeze(&r.Verdicts[i], b.now); ok {
@@ -152,7 +156,10 @@ func (b *reportBuilder) judge(i int, first *probe.Verdicts) {
 
 // reused reuses the last verdict on an item when nothing it depends on has changed.
 func (b *reportBuilder) reused(i int, it *itemState) bool {
-	if b.cache == nil || b.cache.verdicts == nil || it.derived || len(it.probes) == 0 || it.item.Recorded || it.item.Freeze != (checklist.Freeze{}) {
+	if b.cache == nil || b.cache.verdicts == nil || len(it.probes) == 0 {
+		return false
+	}
+	if it.derived || it.item.Recorded || it.item.Freeze != (checklist.Freeze{}) { // depends on other items or releases
 		return false
 	}
 	v := &b.cache.verdicts[i]
@@ -183,8 +190,9 @@ func (b *reportBuilder) derive(it *checklist.Item, own []checklist.Outcome, firs
 			all = append(all, checklist.Outcome{Probe: pr, Result: disabledResult(it, pr)})
 		default:
 			started := b.c.deps.Now()
-			result := probe.Judge(pr.Derived, first)
-			all = append(all, checklist.Outcome{Probe: pr, Result: result, LastRun: b.now, Duration: b.c.deps.Now().Sub(started)})
+			o := checklist.Outcome{Probe: pr, Result: probe.Judge(pr.Derived, first), LastRun: b.now}
+			o.Duration = b.c.deps.Now().Sub(started)
+			all = append(all, o)
 		}
 	}
 	return all

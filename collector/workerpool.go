@@ -134,8 +134,8 @@ func (w *worker) contextFor(timeout time.Duration) context.Context {
 	return w.ctx
 }
 
-// onTimeout gives up on a run that has not returned after its timeout, for example on a dead network mount. The run gets
-// a timeout as its outcome, a new worker gets the slot, and the probe is not started again before it has returned.
+// onTimeout gives up on a run that has not returned after its timeout, for example on a dead network mount. The run
+// gets a timeout as its outcome, a new worker gets the slot, and the probe is not started again before it has returned.
 func (w *worker) onTimeout() {
 	defer close(w.replaced)
 	w.mu.Lock()

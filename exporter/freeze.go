@@ -30,7 +30,8 @@ func (a *app) freeze(t *target, r *collector.Report) {
 	switch {
 	case err == nil:
 		t.freezing.failed = false
-		a.log.Info("final verdicts were frozen in the release records", "release", r.Recorded.Release.String(), "verdicts", len(r.DueForFreeze))
+		a.log.Info("final verdicts were frozen in the release records",
+			"release", r.Recorded.Release.String(), "verdicts", len(r.DueForFreeze))
 	case errors.Is(err, attest.ErrTaken): // by another replica
 	case !t.freezing.failed:
 		t.freezing.failed = true

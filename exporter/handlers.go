@@ -86,7 +86,9 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 }
 
 // collect checks the selected items of a target. When the selection is invalid, it responds and returns false.
-func (s *server) collect(w http.ResponseWriter, r *http.Request, query url.Values, set *setup, t *target) (*collector.Report, bool) {
+func (s *server) collect(
+	w http.ResponseWriter, r *http.Request, query url.Values, set *setup, t *target,
+) (*collector.Report, bool) {
 	sel, err := selection(set.list, query["collect[]"], nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -158,7 +160,8 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	gate := set.list.Gate(q.Get("gate"))
 	if q.Get("gate") != "" && (gate == nil || q.Get("category") != "") {
-		http.Error(w, fmt.Sprintf("set either gate or category; the gates are %q", gateNames(set.list)), http.StatusBadRequest)
+		message := fmt.Sprintf("set either gate or category; the gates are %q", gateNames(set.list))
+		http.Error(w, message, http.StatusBadRequest)
 		return
 	}
 	sel, err := selection(set.list, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
@@ -217,7 +220,8 @@ func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
 
 func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {
 	if !s.flags.lifecycle {
-		http.Error(w, "reloading over HTTP is disabled: start with --web.enable-lifecycle, or send SIGHUP", http.StatusForbidden)
+		message := "reloading over HTTP is disabled: start with --web.enable-lifecycle, or send SIGHUP"
+		http.Error(w, message, http.StatusForbidden)
 		return
 	}
 	if err := s.reloadNow(); err != nil {

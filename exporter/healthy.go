@@ -28,9 +28,11 @@ const (
 func (a *app) healthyCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var address, caFile string
 	var timeout time.Duration
-	c := k.Command("healthy", "Check whether a running exporter is healthy, e.g. as the health check of a container: exit code 0 if it is, 1 if not.")
+	c := k.Command("healthy", "Check whether a running exporter is healthy, e.g. as the health check of a container: "+
+		"exit code 0 if it is, 1 if not.")
 	c.Flag("url", "URL of the health endpoint.").Default(defaultHealth).PlaceHolder("URL").StringVar(&address)
-	c.Flag("ca-file", "Certificate authorities to trust instead of those of the system, for an https URL.").PlaceHolder("FILE").StringVar(&caFile)
+	c.Flag("ca-file", "Certificate authorities to trust instead of those of the system, for an https URL.").
+		PlaceHolder("FILE").StringVar(&caFile)
 	c.Flag("timeout", "How long to wait for the response.").Default("3s").DurationVar(&timeout)
 	add(c, func(ctx context.Context) (int, error) {
 		if timeout <= 0 {

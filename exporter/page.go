@@ -84,7 +84,8 @@ type responseBuffer struct {
 	users int
 }
 
-// maxSpare is the size up to which an unused buffer is kept. Larger pages take so long to make that allocation is cheap.
+// maxSpare is the size up to which an unused buffer is kept. Larger pages take so long to make that allocation costs
+// little in comparison.
 const maxSpare = 256 << 10
 
 // gzipChunk is compressed text.

@@ -68,6 +68,42 @@ func TestPages_AreSharedBySimultaneousScrapers(t *testing.T) {
 	}
 }
 
+// duringWrite is a client that does something else before it reads a response.
+type duringWrite struct {
+	*httptest.ResponseRecorder
+	do func()
+}
+
+func (w duringWrite) Write(body []byte) (int, error) {
+	w.do()
+	return w.ResponseRecorder.Write(body)
+}
+
+// The buffer of a page is not reused while a response is being sent from it, cached or not.
+func TestPages_KeepABufferWhileItIsSent(t *testing.T) {
+	p, cache := newPages(), newPageCache()
+	one, other := reportOf(3, time.Unix(1_700_000_000, 0)), reportOf(3, time.Unix(1_700_000_001, 0))
+	want := request(p, scrape{report: one}, asText, "").Body.String()
+	for name, c := range map[string]*pageCache{"cached": cache, "not cached": nil} {
+		for n := range 3 { // the later ones find the page in the cache
+			w := duringWrite{httptest.NewRecorder(), func() {
+				for range 3 { // replaces the cached page and takes every buffer that is free
+					request(p, scrape{report: other, cache: c}, asText, "")
+				}
+			}}
+			if n > 0 {
+				request(p, scrape{report: one, cache: c}, asText, "")
+			}
+			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+			r.Header.Set("Accept", asText)
+			p.serve(w, r, scrape{report: one, cache: c}, nil)
+			if got := w.Body.String(); got != want {
+				t.Errorf("%s, request %d:\n%s\nwant\n%s", name, n, got, want)
+			}
+		}
+	}
+}
+
 // The next scrape shows a change of a file, also within the same second and with the same size.
 func TestPages_FollowTheFiles(t *testing.T) {
 	dir := t.TempDir()

@@ -35,12 +35,17 @@ type serveFlags struct {
 func (a *app) serveCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f serveFlags
 	c := k.Command("serve", "Serve verdicts as metrics and as a web page; the default command.").Default()
-	c.Flag("web.listen-address", "Address to listen on; may be repeated.").Default(defaultAddress).PlaceHolder("HOST:PORT").StringsVar(&f.addresses)
-	c.Flag("web.config.file", "File with TLS and basic authentication settings, in the format of the Prometheus exporter toolkit.").PlaceHolder("FILE").StringVar(&f.webConfig)
-	c.Flag("web.telemetry-path", "Path of the metrics.").Default("/metrics").PlaceHolder("PATH").StringVar(&f.telemetryPath)
-	c.Flag("web.enable-lifecycle", "Allow reloading the configuration with POST /-/reload; SIGHUP always works.").BoolVar(&f.lifecycle)
+	c.Flag("web.listen-address", "Address to listen on; may be repeated.").
+		Default(defaultAddress).PlaceHolder("HOST:PORT").StringsVar(&f.addresses)
+	c.Flag("web.config.file", "File with TLS and basic authentication settings, in the format of the Prometheus exporter toolkit.").
+		PlaceHolder("FILE").StringVar(&f.webConfig)
+	c.Flag("web.telemetry-path", "Path of the metrics.").
+		Default("/metrics").PlaceHolder("PATH").StringVar(&f.telemetryPath)
+	c.Flag("web.enable-lifecycle", "Allow reloading the configuration with POST /-/reload; SIGHUP always works.").
+		BoolVar(&f.lifecycle)
 	c.Flag("web.enable-pprof", "Serve profiles of the exporter at /debug/pprof.").BoolVar(&f.pprof)
-	c.Flag("scrape.timeout", "How long a scrape waits for probes when the request has no X-Prometheus-Scrape-Timeout-Seconds.").Default("10s").DurationVar(&f.scrapeTimeout)
+	c.Flag("scrape.timeout", "How long a scrape waits for probes when the request has no X-Prometheus-Scrape-Timeout-Seconds.").
+		Default("10s").DurationVar(&f.scrapeTimeout)
 	add(c, func(ctx context.Context) (int, error) { return a.serve(ctx, f) })
 }
 
