@@ -54,10 +54,9 @@ func (s *server) handler() http.Handler {
 
 // metrics serves a single deployment and the exporter itself; with targets, only the exporter itself.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
-	arrived := time.Now()
 	set, done := s.use()
 	defer done()
-	page := scrape{arrived: arrived, self: s.self.registry}
+	page := scrape{self: s.self.registry}
 	if set.single() {
 		t := set.targets[0]
 		report, ok := s.collect(w, r, r.URL.Query(), set, t)

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/prometheus/client_golang/prometheus"
@@ -47,10 +46,9 @@ func newPages() *pages {
 
 // scrape is the content of a page.
 type scrape struct {
-	arrived time.Time           // when the request arrived
-	self    prometheus.Gatherer // the exporter's own metrics; may be nil
-	report  *collector.Report   // may be nil
-	cache   *pageCache          // of the target; nil caches nothing
+	self   prometheus.Gatherer // the exporter's own metrics; may be nil
+	report *collector.Report   // may be nil
+	cache  *pageCache          // of the target; nil caches nothing
 }
 
 // pageCache holds what the last page of one target was made of. Only pages reads and writes it.
@@ -73,9 +71,8 @@ type pageKey struct {
 func (k pageKey) openMetrics() bool { return k.format.FormatType() == expfmt.TypeOpenMetrics }
 
 type cachedPage struct {
-	report   *collector.Report
-	gathered time.Time // when gathering the exporter's own metrics began
-	buffer   *responseBuffer
+	report *collector.Report
+	buffer *responseBuffer
 }
 
 // responseBuffer holds the text of a page. Its memory is reused after the cache and all responses have released it.
@@ -152,14 +149,12 @@ func (p *pages) page(key pageKey, s scrape) (*responseBuffer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s.cache != nil && s.report != nil {
-		// A later scraper gets the exporter's own metrics as they are then.
-		last := s.cache.pages[key]
-		if last.report == s.report && (!key.self || !last.gathered.Before(s.arrived)) {
+		// Only simultaneous scrapers have the same report, so the exporter's own metrics in the page are current.
+		if last := s.cache.pages[key]; last.report == s.report {
 			last.buffer.users++
 			return last.buffer, nil
 		}
 	}
-	gathered := time.Now()
 	blocks, err := p.blocks(key, s)
 	if err != nil {
 		return nil, err
@@ -180,7 +175,7 @@ func (p *pages) page(key pageKey, s scrape) (*responseBuffer, error) {
 	if s.cache != nil && s.report != nil && s.report.Selection.All() {
 		p.release(s.cache.pages[key].buffer)
 		page.users++
-		s.cache.pages[key] = cachedPage{s.report, gathered, page}
+		s.cache.pages[key] = cachedPage{s.report, page}
 	}
 	return page, nil
 }

@@ -68,7 +68,7 @@ func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 				want := httptest.NewRecorder()
 				promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(want, plain)
 
-				got := request(p, scrape{time.Now(), self, r, cache}, accept, encoding)
+				got := request(p, scrape{self, r, cache}, accept, encoding)
 				body := got.Body.Bytes()
 				if compressed := got.Header().Get("Content-Encoding") == "gzip"; compressed != (encoding == "gzip") {
 					t.Fatalf("%q, %q: compressed is %v", accept, encoding, compressed)
