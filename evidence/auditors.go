@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// nancy reads nancy's JSON: num_audited coordinates looked up, the vulnerable ones listed with their vulnerabilities, of which some may be
-// excluded; invalid are those whose version it could not understand and so not look up.
+// nancy parses nancy's JSON: num_audited coordinates were checked. vulnerable lists those with vulnerabilities, some of
+// which may be excluded. invalid lists those with a version that nancy could not parse, so they were not checked.
 func nancy(in *input, r *Report) error {
 	r.Tool = "nancy"
 	j := newJSON(in.Reader)
@@ -32,7 +32,7 @@ func nancy(in *input, r *Report) error {
 		return err
 	}
 	for ; listed < min(vulnerable, maxPackages); listed++ {
-		r.finding(Finding{Rule: "a vulnerable module that is not listed", Severity: UnknownSeverity})
+		r.finding(Finding{Rule: "vulnerable module that is not listed", Severity: UnknownSeverity})
 	}
 	if audited <= 0 {
 		r.gap(Empty, Incurable, "no module was audited")
@@ -89,14 +89,15 @@ func nancyCoordinate(j *jsonReader, r *Report) error {
 		}
 		return j.skip()
 	})
-	for _, f := range fs { // the name may come after the vulnerabilities
+	for _, f := range fs { // the name may follow the vulnerabilities
 		f.Package = name
 		r.finding(f)
 	}
 	return err
 }
 
-// trivy reads trivy's JSON, schema 2. Only results of class os-pkgs and lang-pkgs are about dependencies; without any, nothing was audited.
+// trivy parses trivy's JSON, schema 2. Only results of class os-pkgs and lang-pkgs concern dependencies. Without any,
+// nothing was audited.
 func trivy(in *input, r *Report) error {
 	r.Tool = "trivy"
 	j := newJSON(in.Reader)
@@ -140,13 +141,13 @@ func trivy(in *input, r *Report) error {
 		return err
 	}
 	if schema != 2 {
-		r.gap(Invalid, Incurable, "it is not of schema version 2")
+		r.gap(Invalid, Incurable, "schema version is not 2")
 	}
 	if abandoned {
-		r.doubt(Incurable, "the image's operating system is no longer maintained (EOSL): nobody looks for its vulnerabilities any more")
+		r.doubt(Incurable, "the image's operating system is end of life (EOSL): its vulnerabilities are no longer tracked")
 	}
 	if r.Counts.Audited == 0 {
-		r.gap(Empty, Incurable, "no package was audited: it has no result of class os-pkgs or lang-pkgs")
+		r.gap(Empty, Incurable, "no package was audited: no result has class os-pkgs or lang-pkgs")
 	}
 	return nil
 }

@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-// cobertura reads Cobertura's XML: <coverage> with <class filename> and <line number hits> inside. A line of a method is listed again under its
-// class, and a file's classes may share lines: each line counts once. Without any <line> the root's totals (lines-valid, lines-covered) count.
+// cobertura parses Cobertura's XML: <coverage> with <class filename> and <line number hits>. A method's line is
+// repeated under its class, and classes of one file may share lines: each line counts once. Without any <line> the
+// root's totals (lines-valid, lines-covered) count.
 func cobertura(in *input, r *Report) error {
 	bs := newBlocks()
 	root, err := coberturaLines(in, r, bs)
@@ -21,10 +22,10 @@ func cobertura(in *input, r *Report) error {
 	valid, err1 := strconv.ParseInt(attr(&root, "lines-valid"), 10, 64)
 	covered, err2 := strconv.ParseInt(attr(&root, "lines-covered"), 10, 64)
 	if err1 != nil || err2 != nil || valid <= 0 {
-		return nil // nothing was measured, which is for the judge to say
+		return nil // nothing was measured; Judge reports it
 	}
 	if covered < 0 || covered > valid {
-		return fmt.Errorf("%w: more lines covered than there are", errInvalid)
+		return fmt.Errorf("%w: more lines covered than valid", errInvalid)
 	}
 	r.Counts.Statements, r.Counts.Covered = valid, covered
 	r.coverage()
@@ -61,7 +62,7 @@ func coberturaLines(in *input, r *Report, bs *blocks) (root xml.StartElement, er
 			l, err1 := strconv.ParseUint(attr(e, "number"), 10, 31)
 			h, err2 := strconv.ParseInt(attr(e, "hits"), 10, 64)
 			if err1 != nil || err2 != nil {
-				return root, fmt.Errorf("%w: a line without number or hits", errInvalid)
+				return root, fmt.Errorf("%w: line without number or hits", errInvalid)
 			}
 			if err := bs.add([]byte(files[len(files)-1]), block{line0: uint32(l)}, 1, h > 0); err != nil {
 				return root, err
@@ -70,7 +71,7 @@ func coberturaLines(in *input, r *Report, bs *blocks) (root xml.StartElement, er
 	}
 }
 
-// epoch reads Cobertura's time stamp: milliseconds since 1970, for some tools seconds.
+// epoch parses Cobertura's time stamp: milliseconds since 1970, or seconds for some tools.
 func epoch(text string) time.Time {
 	v, err := strconv.ParseInt(text, 10, 64)
 	switch {

@@ -9,22 +9,23 @@ import (
 	"strings"
 )
 
-// Coverage is told by statements, where the format knows them, else by lines. The same block is reported once per test binary that contains it
-// (-coverpkg, merged files, suites run apart): it counts once, as covered when any of them covered it. That takes remembering the blocks, so their
-// number is bounded.
+// Coverage is measured in statements if the format has them, else in lines. A block is reported once per test binary
+// that contains it (-coverpkg, merged files, separate suites). It counts once, as covered if any of them covered it.
+// That requires remembering the blocks, so their number is limited.
 
-// maxBlocks is how many distinct blocks or lines a profile may have: some 100 MB of memory, and more than the largest repositories need.
+// maxBlocks is the maximum number of distinct blocks or lines of a profile: about 100 MB of memory, more than the
+// largest repositories need.
 const (
 	maxBlocks = 1_000_000
-	maxNames  = 64 << 20 // bytes of the files' names together
+	maxNames  = 64 << 20 // bytes of all file names
 )
 
-// block is the place of a stretch of statements, or of one line.
+// block is the position of a sequence of statements, or of one line.
 type block struct {
 	file, line0, col0, line1, col1 uint32
 }
 
-// weight is how many statements a block has, negative when none was run.
+// weight is the number of statements of a block, negative if none was executed.
 type weight int32
 
 type blocks struct {
@@ -37,7 +38,7 @@ func newBlocks() *blocks {
 	return &blocks{files: make(map[string]uint32), blocks: make(map[block]weight)}
 }
 
-// add counts a block of a file, whose number in at is filled in here.
+// add counts a block of a file. It fills in the file's number in at.
 func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 	id, known := b.files[string(file)]
 	if !known {
@@ -53,7 +54,7 @@ func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 	case !ok && len(b.blocks) >= maxBlocks:
 		return fmt.Errorf("%w: more than %d blocks or lines", errInvalid, maxBlocks)
 	case ok && max(old, -old) != weight(statements):
-		return fmt.Errorf("%w: one block with two sizes: profiles of different versions of the code are mixed", errInvalid)
+		return fmt.Errorf("%w: block with two sizes: profiles of different code versions are mixed", errInvalid)
 	case hit:
 		b.blocks[at] = weight(statements)
 	case !ok:
@@ -81,8 +82,9 @@ func (r *Report) coverage() {
 	}
 }
 
-// coverProfile reads `go test -coverprofile`: a line "mode: set|count|atomic", then "file:line.col,line.col statements count" each.
-// Every line has an end; the last one without it is cut, perhaps through a number. Further mode lines, as joined profiles have, must agree.
+// coverProfile parses `go test -coverprofile`: a line "mode: set|count|atomic", then lines "file:line.col,line.col
+// statements count". A last line without a line end is truncated, possibly within a number. Joined profiles repeat the
+// mode line; all must agree.
 func coverProfile(in *input, r *Report) error {
 	r.Tool = "go test"
 	bs := newBlocks()
@@ -97,7 +99,7 @@ func coverProfile(in *input, r *Report) error {
 			return err
 		}
 		if !ended {
-			return fmt.Errorf("%w: line %d has no end", errCut, n)
+			return fmt.Errorf("%w: line %d has no line end", errCut, n)
 		}
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
@@ -105,14 +107,14 @@ func coverProfile(in *input, r *Report) error {
 		if m, ok := bytes.CutPrefix(text, []byte("mode:")); ok {
 			m := string(bytes.TrimSpace(m))
 			if m != "set" && m != "count" && m != "atomic" || mode != "" && m != mode {
-				return fmt.Errorf("%w: line %d: a mode that is unknown or differs from the first", errInvalid, n)
+				return fmt.Errorf("%w: line %d: mode is unknown or differs from the first", errInvalid, n)
 			}
 			mode = m
 			continue
 		}
 		name, at, statements, hit, ok := profileLine(text)
 		if !ok || mode == "" {
-			return fmt.Errorf("%w: line %d is no line of a cover profile", errInvalid, n)
+			return fmt.Errorf("%w: line %d is not a cover profile line", errInvalid, n)
 		}
 		if err := bs.add(name, at, statements, hit); err != nil {
 			return fmt.Errorf("%w (line %d)", err, n)
@@ -121,7 +123,7 @@ func coverProfile(in *input, r *Report) error {
 	return nil
 }
 
-// profileLine splits "file:10.2,12.16 3 1". A file's name may hold colons and spaces, so it is read from the end.
+// profileLine splits "file:10.2,12.16 3 1". It parses from the end, because a file name may contain colons and spaces.
 func profileLine(text []byte) (name []byte, at block, statements int, hit, ok bool) {
 	i := bytes.LastIndexByte(text, ':')
 	if i <= 0 {
@@ -150,8 +152,8 @@ func profileLine(text []byte) (name []byte, at block, statements int, hit, ok bo
 	return name, block{0, uint32(ns[0]), uint32(ns[1]), uint32(ns[2]), uint32(ns[3])}, int(ns[4]), ns[5] > 0, true
 }
 
-// lcov reads the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with DA:line,hits each, or, without
-// them, the totals LF: and LH:.
+// lcov parses the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with
+// DA:line,hits lines or, without them, the totals LF: and LH:.
 func lcov(in *input, r *Report) error {
 	bs := newBlocks()
 	var (
@@ -178,9 +180,9 @@ func lcov(in *input, r *Report) error {
 		key, value, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
 		bad := func() error {
 			if !ended {
-				return fmt.Errorf("%w: the last line has no end", errCut)
+				return fmt.Errorf("%w: last line has no line end", errCut)
 			}
-			return fmt.Errorf("%w: line %d is no line of an LCOV record", errInvalid, n)
+			return fmt.Errorf("%w: line %d is not an LCOV record line", errInvalid, n)
 		}
 		if !inner && key != "" && key != "SF" && key != "TN" && key[0] != '#' {
 			return bad()
@@ -195,7 +197,7 @@ func lcov(in *input, r *Report) error {
 			no, rest, _ := strings.Cut(value, ",")
 			hits, _, _ := strings.Cut(rest, ",") // a checksum may follow
 			l, err1 := strconv.ParseUint(no, 10, 31)
-			h, err2 := strconv.ParseInt(hits, 10, 64) // gcov has been seen to write negative ones, which are none
+			h, err2 := strconv.ParseInt(hits, 10, 64) // gcov sometimes writes negative counts: treat them as zero
 			if err1 != nil || err2 != nil {
 				return bad()
 			}
@@ -226,10 +228,10 @@ func lcov(in *input, r *Report) error {
 		}
 	}
 	if inner {
-		return fmt.Errorf("%w: the last record has no end", errCut)
+		return fmt.Errorf("%w: last record has no end", errCut)
 	}
 	if totals && len(bs.blocks) > 0 {
-		return fmt.Errorf("%w: some records have lines and others only totals, which do not add up", errInvalid)
+		return fmt.Errorf("%w: records with lines and records with only totals cannot be combined", errInvalid)
 	}
 	return nil
 }

@@ -10,10 +10,10 @@ import (
 	"strings"
 )
 
-// Format is how a report is written. The text is for people.
+// Format is the format of a report. The text is for display.
 type Format string
 
-// The formats, told from each other by content alone: names of files lie.
+// The formats. They are detected by content, because file names are unreliable.
 const (
 	GoTest       Format = "go test -json"
 	JUnit        Format = "JUnit XML"
@@ -33,11 +33,11 @@ const (
 	Gitleaks     Format = "gitleaks JSON"
 )
 
-// parser fills the report from the stream. It returns errCut or errInvalid (wrapped) where the stream breaks off or breaks; what it has seen until
-// then stays in the report, since a failure seen is a failure.
+// parser fills the report from the stream. It returns errCut or errInvalid (wrapped) for a truncated or malformed
+// stream. What it parsed before stays in the report, so that failures are not lost.
 type parser func(in *input, r *Report) error
 
-// parsers is the one list of what is read as evidence of what.
+// parsers maps each kind of evidence to its formats and their parsers.
 func parsers(kind Kind) map[Format]parser {
 	switch kind {
 	case Tests:
@@ -58,7 +58,7 @@ func parsers(kind Kind) map[Format]parser {
 	return nil
 }
 
-// Formats lists what is read as evidence of the kind.
+// Formats returns the formats that are evidence of the kind.
 func (k Kind) Formats() []Format {
 	var fs []Format
 	for f := range parsers(k) {
@@ -68,10 +68,11 @@ func (k Kind) Formats() []Format {
 	return fs
 }
 
-// Parse reads a report as evidence of the kind, to its end.
+// Parse parses a report as evidence of the kind, to its end.
 //
-// An error means that there is no report at all: ErrEmpty, ErrFormat (of no known format, or of one that says nothing about the kind), ErrTooLong,
-// or what r returned. A report that is cut off, malformed further down or of a crashed tool is returned with its Gaps and what was seen.
+// An error means that there is no report: ErrEmpty, ErrFormat (an unknown format or one that is not evidence of the
+// kind), ErrTooLong, or an error of r. A report that is truncated, malformed or written by a crashed tool is returned
+// with its Gaps and the parsed part.
 func Parse(r io.Reader, kind Kind) (Report, error) { return parseUpTo(r, kind, MaxBytes) }
 
 func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
@@ -92,7 +93,7 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 	err := parse(in, &rep)
 	rep.Bytes = in.raw.n
 	if in.raw.err != nil {
-		return rep, in.raw.err // whatever the parser made of it, it was not the content's fault
+		return rep, in.raw.err // a read error takes precedence over the parser's error
 	}
 	switch {
 	case errors.Is(err, errCut):
@@ -108,14 +109,14 @@ func wrongFormat(kind Kind, f Format) error {
 	for _, f := range kind.Formats() {
 		names = append(names, string(f))
 	}
-	what := "a report of this format is"
+	what := "this format is"
 	if f != "" {
-		what = "a report in the format " + string(f) + " is"
+		what = "format " + string(f) + " is"
 	}
-	return fmt.Errorf("%w: %s no evidence of %s: write %s", ErrFormat, what, kind, strings.Join(names, ", "))
+	return fmt.Errorf("%w: %s not evidence of %s: use %s", ErrFormat, what, kind, strings.Join(names, ", "))
 }
 
-// Detect tells the format from the beginning of a report (UTF-8, some kilobytes are enough), "" for none that is known.
+// Detect returns the format of a report from its beginning (UTF-8, a few kilobytes are enough), "" for an unknown one.
 func Detect(head []byte) Format {
 	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
 	text := bytes.TrimLeft(head, " \t\r\n")
@@ -131,7 +132,7 @@ func Detect(head []byte) Format {
 	case bytes.HasPrefix(text, []byte("TN:")), bytes.HasPrefix(text, []byte("SF:")):
 		return LCOV
 	}
-	// go test's stream with the go command's own words before it, as `2>&1` leaves it.
+	// go test's stream after the go command's own output, as `2>&1` mixes them.
 	for line := range bytes.Lines(text) {
 		if line[0] == '{' {
 			if detectJSON(line) == GoTest {
@@ -159,7 +160,7 @@ func detectXML(text []byte) Format {
 	return ""
 }
 
-// detectJSON goes by the names of the first value's keys, down to the third level; lists are transparent.
+// detectJSON detects by the keys of the first value, down to the third level; lists do not count as a level.
 func detectJSON(text []byte) Format {
 	has := make(map[string]bool)
 	j := newJSON(bufio.NewReader(bytes.NewReader(text)))
@@ -183,7 +184,7 @@ func detectJSON(text []byte) Format {
 		}
 		return j.skip()
 	}
-	_ = walk("", 0) // the head may end in the middle: what was seen until then decides
+	_ = walk("", 0) // the head may end within a value: the keys so far decide
 
 	switch {
 	case text[0] == '[':

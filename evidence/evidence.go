@@ -10,45 +10,46 @@ import (
 	"time"
 )
 
-// Evidence is a report and what is known about it from outside: what is judged.
+// Evidence is a report and the facts about it from other sources. Judge evaluates it.
 type Evidence struct {
 	Report Report
-	Name   string // where it lies, for people; "" when there is none
-	Err    error  // why it could not be read; Report is then empty but for its kind
+	Name   string // location for display; "" when there is none
+	Err    error  // read error; Report then contains only its kind
 
-	Commit   string // the report is of, "" when nothing says so
-	Conflict string // why Commit is in doubt: two places name different ones
+	Commit   string // the report's commit, "" when unknown
+	Conflict string // set when two sources name different commits
 	Taken    time.Time
 
-	Exit      *int // status the tool ended with, where the pipeline recorded it
+	Exit      *int // exit status of the tool, if the pipeline recorded it
 	Seal      Seal
-	RecordErr error // why the record beside the report could not be understood
+	RecordErr error // why the report's record is invalid
 }
 
-// Seal says whether the file is the one the pipeline recorded.
+// Seal says whether the file matches the pipeline's record.
 type Seal int
 
 // The seals.
 const (
-	Unsealed   Seal = iota // neither size nor digest was recorded
-	SealIntact             // what was recorded is what was read
-	SealBroken             // it is not
+	Unsealed   Seal = iota // neither size nor digest is recorded
+	SealIntact             // the file matches the record
+	SealBroken             // the file differs from the record
 )
 
-// MetaSuffix is added to a report's file name for the file in which the pipeline records what the report itself cannot say (Record).
+// MetaSuffix is appended to a report's file name for the pipeline's Record.
 const MetaSuffix = ".meta.yaml"
 
-// How many reports are read to find the newest.
+// Limits of the reports read to find the newest.
 const (
-	maxReports = 32 // that may be of the commit
-	maxOthers  = 4  // of other commits, of which only one is told, as outdated
+	maxReports = 32 // reports that may belong to the commit
+	maxOthers  = 4  // reports of other commits; only one is reported, as outdated
 )
 
-// Newest reads the candidates, as Find orders them, and returns what to judge for the commit: the newest report of it, else the newest that does not
-// say its commit, else the newest of another. Without candidates the name of the result is "". memory may be nil.
+// Newest reads the candidates in the order of Find and returns the evidence to judge for the commit: its newest report,
+// else the newest without a commit, else the newest of another commit. The name of the result is "" without candidates.
+// memory may be nil.
 //
-// Newest goes by the time a report or its record states, else by the file's. A newest one that is broken stays the newest: an older, better one
-// would hide that.
+// Newest uses the time that a report or its record states, else the file's. A broken newest report is returned: an
+// older one would hide the fault.
 func Newest(ctx context.Context, candidates []Candidate, kind Kind, commit string, memory *Memory) Evidence {
 	best := Evidence{Report: Report{Kind: kind}}
 	reports, others := 0, 0
@@ -67,7 +68,7 @@ func Newest(ctx context.Context, candidates []Candidate, kind Kind, commit strin
 	return best
 }
 
-// Best chooses as Newest does among what was read; one without a name is none.
+// Best chooses among read evidence as Newest does. Evidence without a name is ignored.
 func Best(a, b Evidence, commit string) Evidence {
 	ra, rb := a.rank(commit), b.rank(commit)
 	if rb > ra || rb == ra && b.Taken.After(a.Taken) {
@@ -79,9 +80,9 @@ func Best(a, b Evidence, commit string) Evidence {
 // The ranks of evidence.
 const (
 	rankNone    = iota
-	rankOther   // of another commit
-	rankUnknown // of no commit that is told
-	rankWanted  // of the commit
+	rankOther   // another commit
+	rankUnknown // unknown commit
+	rankWanted  // the requested commit
 )
 
 func (e *Evidence) rank(commit string) int {
@@ -96,7 +97,8 @@ func (e *Evidence) rank(commit string) int {
 	return rankOther
 }
 
-// Read reads one candidate, or recalls it from memory, which may be nil. The report is shared with later calls: it must not be changed.
+// Read reads one candidate or returns it from memory, which may be nil. The report is shared with later calls and must
+// not be modified.
 func Read(ctx context.Context, c Candidate, kind Kind, memory *Memory) Evidence {
 	e := Evidence{Report: Report{Kind: kind}, Name: c.Name, Commit: c.Commit, Taken: c.Modified}
 	stream, meta, err := c.Source.Open(ctx)
@@ -140,7 +142,7 @@ func Read(ctx context.Context, c Candidate, kind Kind, memory *Memory) Evidence 
 	return e
 }
 
-// place decides of which commit the evidence is: folder, record, report and server may each say so, and must not disagree.
+// place determines the commit of the evidence. Folder, record, report and server may each name it and must agree.
 func (e *Evidence) place(folder, record, own, server string) {
 	type word struct{ where, commit string }
 	e.Commit = ""
@@ -151,20 +153,20 @@ func (e *Evidence) place(folder, record, own, server string) {
 		}
 		for _, v := range said {
 			if !SameCommit(v.commit, w.commit) && e.Conflict == "" {
-				e.Conflict = v.where + " says commit " + short(v.commit) + ", " + w.where + " says " + short(w.commit)
+				e.Conflict = v.where + " states commit " + short(v.commit) + ", " + w.where + " states " + short(w.commit)
 			}
 		}
 		said = append(said, w)
 		if len(w.commit) > len(e.Commit) {
-			e.Commit = w.commit // the longest says most
+			e.Commit = w.commit // the longest id is the most precise
 		}
 	}
 }
 
-// readResult is what a report was read as.
+// readResult is the cached result of reading a report.
 type readResult struct {
 	report Report
-	digest string // SHA-256 of the bytes in hexadecimal, "" when nobody asked for it
+	digest string // SHA-256 of the bytes in hexadecimal, "" if it was not needed
 }
 
 func readReport(ctx context.Context, stream io.Reader, kind Kind, digest bool) (readResult, error) {
@@ -178,7 +180,7 @@ func readReport(ctx context.Context, stream io.Reader, kind Kind, digest bool) (
 	if err != nil {
 		return readResult{}, err
 	}
-	// A parser stops where a report is malformed; size and digest are of all of it.
+	// Parsers stop at a malformed part, but size and digest cover the whole report.
 	rest, err := io.Copy(io.Discard, io.LimitReader(r, MaxBytes-min(rep.Bytes, MaxBytes)+1))
 	if rep.Bytes += rest; err == nil && rep.Bytes > MaxBytes {
 		err = ErrTooLong
@@ -193,7 +195,7 @@ func readReport(ctx context.Context, stream io.Reader, kind Kind, digest bool) (
 	return read, nil
 }
 
-// impatient is a reader that ends with its context.
+// impatient is a reader that stops when its context is done.
 type impatient struct {
 	ctx context.Context
 	r   io.Reader

@@ -46,17 +46,17 @@ func TestNewest(t *testing.T) {
 		{"the newest is broken", func(d tree) {
 			d.write(ours+"tests.xml", "", time.Minute)
 			d.write(ours+"tests.json", at(time.Hour), 9*time.Hour)
-		}, commit, ours + "tests.xml", Unknown, Empty, "the report is empty"},
+		}, commit, ours + "tests.xml", Unknown, Empty, "report is empty"},
 		{"only of another commit", func(d tree) {
 			d.write(theirs+"tests.xml", at(time.Hour), time.Hour)
-		}, commit, theirs + "tests.xml", Fail, Outdated, "it is of commit 89abcdef0123, not of 0123456789ab"},
+		}, commit, theirs + "tests.xml", Fail, Outdated, "report is of commit 89abcdef0123, not 0123456789ab"},
 		{"of another commit and failing", func(d tree) {
 			d.write(theirs+"tests.xml", failing, time.Hour)
-		}, commit, theirs + "tests.xml", Fail, Unhealthy, "not of 0123456789ab"},
+		}, commit, theirs + "tests.xml", Fail, Unhealthy, "not 0123456789ab"},
 		{"of no commit rather than another", func(d tree) {
 			d.write(theirs+"tests.xml", at(time.Hour), time.Minute)
 			d.write("e/tests.xml", at(time.Hour), time.Hour)
-		}, commit, "e/tests.xml", Warn, Weak, "does not say of which commit it is: put it into a folder named 0123456789ab"},
+		}, commit, "e/tests.xml", Warn, Weak, "commit of the report is unknown: store it in a folder named 0123456789ab"},
 		{"of the commit by its record", func(d tree) {
 			d.write("e/tests.json", at(time.Hour), time.Minute)
 			d.write("e/tests.xml", at(2*time.Hour), time.Hour)
@@ -65,9 +65,9 @@ func TestNewest(t *testing.T) {
 		{"by age alone", func(d tree) {
 			d.write(ours+"tests.xml", at(5*time.Hour), time.Minute)
 			d.write(theirs+"tests.xml", at(time.Hour), time.Hour)
-		}, "", theirs + "tests.xml", Warn, Weak, "no commit is known"},
-		{"stale", func(d tree) { d.write(ours+"tests.xml", at(31*24*time.Hour), time.Minute) }, commit, ours + "tests.xml", Fail, Stale, "it is of 2026-10-20, older than 30 days"},
-		{"none", func(d tree) {}, commit, "", Fail, Missing, "there is no report of tests"},
+		}, "", theirs + "tests.xml", Warn, Weak, "current commit is unknown"},
+		{"stale", func(d tree) { d.write(ours+"tests.xml", at(31*24*time.Hour), time.Minute) }, commit, ours + "tests.xml", Fail, Stale, "report of 2026-10-20 is older than 30 days"},
+		{"none", func(d tree) {}, commit, "", Fail, Missing, "no report found for tests"},
 		{"a pipe", func(d tree) {
 			d.write(ours+"x", "", 0)
 			if err := syscall.Mkfifo(d.path(ours+"tests.json"), 0o600); err != nil {
@@ -153,13 +153,13 @@ func TestPlace(t *testing.T) {
 		{"record", "", "commit: " + commit, none, commit, Pass, "", ""},
 		{"report", "", "", own(commit), commit, Pass, "", ""},
 		{"all, the longest counts", commit[:7], "commit: " + commit[:12], own(commit), commit, Pass, "", ""},
-		{"nobody", "", "", none, "", Warn, Weak, "does not say of which commit"},
-		{"folder and report differ", commit, "", own(otherCommit), commit, Fail, Mismatch, "its folder says commit 0123456789ab, the report itself says 89abcdef0123"},
-		{"folder and record differ", commit, "commit: " + otherCommit, none, commit, Fail, Mismatch, "its folder says commit 0123456789ab, its record says 89abcdef0123"},
-		{"record and report differ", "", "commit: " + otherCommit, own(commit), otherCommit, Fail, Mismatch, "its record says"},
+		{"nobody", "", "", none, "", Warn, Weak, "commit of the report is unknown"},
+		{"folder and report differ", commit, "", own(otherCommit), commit, Fail, Mismatch, "its folder states commit 0123456789ab, the report itself states 89abcdef0123"},
+		{"folder and record differ", commit, "commit: " + otherCommit, none, commit, Fail, Mismatch, "its folder states commit 0123456789ab, its record states 89abcdef0123"},
+		{"record and report differ", "", "commit: " + otherCommit, own(commit), otherCommit, Fail, Mismatch, "its record states"},
 		{"bad record", commit, "comit: x", none, commit, Unknown, Invalid, `did you mean \"commit\"`},
 		{"no commit in the record", commit, "commit: main", none, commit, Unknown, Invalid, "x.meta.yaml:1"},
-		{"empty record", commit, " \n", none, commit, Unknown, Invalid, "nothing is recorded"},
+		{"empty record", commit, " \n", none, commit, Unknown, Invalid, "record is empty"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := Meta{Modified: now.Add(-time.Hour)}
@@ -212,12 +212,12 @@ func TestSeal(t *testing.T) {
 		{"no status", "sha256: " + digest, text, Unknown, Truncated, "the stream has no end"},
 		{"no digest", "exit_code: 0", text, Unknown, Truncated, "the stream has no end"},
 		{"bad status", "sha256: " + digest + "\nexit_code: 137", text + govulnSymbol[:0], Pass, "", ""}, // explained: uncalled ones were found
-		{"cut", "sha256: " + digest + "\nexit_code: 0", text[:len(text)-len(govulnPackage)], Unknown, Truncated, "size or digest are not those that x.meta.yaml states"},
+		{"cut", "sha256: " + digest + "\nexit_code: 0", text[:len(text)-len(govulnPackage)], Unknown, Truncated, "size or digest differs from x.meta.yaml"},
 		{"cut, by size", "size: " + size + "\nexit_code: 0", text[:len(text)-len(govulnPackage)], Unknown, Truncated, "size or digest"},
 		{"changed", "sha256: " + digest + "\nexit_code: 0", strings.Replace(text, "stdlib", "stdLib", 1), Unknown, Truncated, "size or digest"},
 		{"digest right, size wrong", "sha256: " + digest + "\nsize: 5\nexit_code: 0", text, Unknown, Truncated, "size or digest"},
 		{"cut, with a call", "sha256: " + digest + "\nexit_code: 0", text + govulnSymbol, Fail, Threshold, "size or digest"},
-		{"malformed behind", "sha256: " + fmt.Sprintf("%x", sha256.Sum256([]byte(text+"x y z"))) + "\nexit_code: 0", text + "x y z", Unknown, Invalid, "not well-formed"},
+		{"malformed behind", "sha256: " + fmt.Sprintf("%x", sha256.Sum256([]byte(text+"x y z"))) + "\nexit_code: 0", text + "x y z", Unknown, Invalid, "report is malformed"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			m := Meta{Modified: now.Add(-time.Hour), Record: []byte(tt.record)}

@@ -6,10 +6,11 @@ import (
 	"strings"
 )
 
-// golangci reads golangci-lint's JSON, of version 1 and 2: {"Issues":[…],"Report":{"Linters":[…],"Warnings":[…],"Error":"…"}}.
+// golangci parses golangci-lint's JSON, versions 1 and 2:
+// {"Issues":[…],"Report":{"Linters":[…],"Warnings":[…],"Error":"…"}}.
 //
-// A linter that crashed leaves no issue but a warning; the whole run's error is in Report.Error. Code that does not compile is an issue of
-// "typecheck". Version 2 writes its statistics behind the JSON when both go to standard output.
+// A crashed linter leaves a warning instead of issues. An error of the whole run is in Report.Error. Code that does not
+// compile is an issue of "typecheck". Version 2 writes its statistics after the JSON when both go to standard output.
 func golangci(in *input, r *Report) error {
 	r.Tool = "golangci-lint"
 	j := newJSON(in.Reader)
@@ -69,17 +70,17 @@ func golangci(in *input, r *Report) error {
 		return j.skip()
 	})
 	if failed {
-		r.gap(Failed, Incurable, "golangci-lint reports an error of its own (Report.Error)")
+		r.gap(Failed, Incurable, "golangci-lint reported an internal error (Report.Error)")
 	}
 	if crashed > 0 {
-		r.gap(Failed, Incurable, count(crashed, "linter")+" could not be run (Report.Warnings)")
+		r.gap(Failed, Incurable, count(crashed, "linter")+" failed to run (Report.Warnings)")
 	}
 	if err != nil {
 		return err
 	}
 	switch {
 	case !reported:
-		r.gap(Truncated, ByExit, "it does not say which linters ran")
+		r.gap(Truncated, ByExit, "enabled linters are not listed")
 	case linters > 0 && enabled == 0:
 		r.gap(Empty, Incurable, "no linter was enabled")
 	}
@@ -113,7 +114,8 @@ func golangciIssue(j *jsonReader) (f Finding, err error) {
 	return f, err
 }
 
-// golangciStatistics lets pass what version 2 writes behind the JSON: "0 issues." or "3 issues:" and "* linter: 2" each.
+// golangciStatistics skips the statistics that version 2 writes after the JSON: "0 issues." or "3 issues:" and "*
+// linter: 2" lines.
 func golangciStatistics(in *input) error {
 	for {
 		text, _, err := in.line()

@@ -9,23 +9,24 @@ import (
 	"time"
 )
 
-// The stream of `go test -json` as Go 1.20 to 1.26 write it: one event per line, of many packages mixed.
+// The stream of `go test -json` as written by Go 1.20 to 1.26: one event per line, with many packages interleaved.
 //
-// Every package must have its final event. A package that failed without a failing test broke: not built (Go 1.24 on says so in FailedBuild and
-// build-fail events, earlier ones only in their output), panicked, timed out, raced, or left through os.Exit. Lines that are no JSON are the go
-// command's own, as `2>&1` mixes them in; they end no package. Every test that was run must have ended before its package passed, so that lines
-// lost in the middle show too. Benchmarks are run but never end.
+// Every package must have a final event. A package that failed without a failing test broke: it did not build (Go 1.24
+// and later report this in FailedBuild and build-fail events, earlier versions only in their output), panicked, timed
+// out, raced, or called os.Exit. Lines that are not JSON are output of the go command, which `2>&1` mixes in. Every
+// test that was started must have ended before its package passed, so that missing lines are detected. Benchmarks are
+// started but never end.
 
 type goEvent struct {
 	when, action, pkg, test, output, importPath, failedBuild string
 }
 
-// goPackage is what is known of one package until its end.
+// goPackage is the state of one package until its final event.
 type goPackage struct {
 	ended   bool
-	open    int    // tests run and not yet ended
-	failed  int    // tests
-	trouble string // what its output shows of the way it broke
+	open    int    // tests started and not ended
+	failed  int    // failed tests
+	trouble string // how the package broke, according to its output
 }
 
 func goTest(in *input, r *Report) error {
@@ -58,7 +59,8 @@ func goTest(in *input, r *Report) error {
 			break
 		}
 		if err != nil || e.action == "" {
-			r.gap(Invalid, Incurable, "line "+itoa(at)+" is no test event: two streams written into one file at once look like this")
+			r.gap(Invalid, Incurable,
+				"line "+itoa(at)+" is not a test event: two streams may have been written to one file at the same time")
 			if _, _, err := in.line(); err != nil && err != io.EOF {
 				return err
 			}
@@ -101,7 +103,7 @@ type goStream struct {
 	r        *Report
 	packages map[string]*goPackage
 	built    int // build-fail events
-	broken   int // packages whose build failed
+	broken   int // packages that did not build
 	cut      error
 }
 
@@ -144,7 +146,8 @@ func (s *goStream) event(e goEvent) error {
 	case "pass", "skip":
 		s.r.Counts.Packages++
 		if p.open > 0 && e.action == "pass" {
-			s.r.gap(Truncated, Incurable, "package "+clean(e.pkg)+" passed although "+itoa(p.open)+" of its tests have no end: lines are missing")
+			s.r.gap(Truncated, Incurable,
+				"package "+clean(e.pkg)+" passed but "+itoa(p.open)+" of its tests did not end: lines are missing")
 		}
 		*p = goPackage{ended: true}
 	case "fail":
@@ -154,7 +157,7 @@ func (s *goStream) event(e goEvent) error {
 		}
 		if p.failed == 0 || p.trouble == "build failed" {
 			if p.trouble == "" {
-				p.trouble = "failed outside of its tests"
+				p.trouble = "failed outside its tests"
 			}
 			s.brokenPackage(p.trouble, e.pkg)
 		}
@@ -199,7 +202,7 @@ func (s *goStream) test(p *goPackage, e goEvent) {
 	}
 }
 
-// notice keeps how a package broke, should it fail: a passing test may print the same words.
+// notice records how a package broke. It is used only if the package fails: a passing test may print the same text.
 func (p *goPackage) notice(output string) {
 	switch {
 	case strings.HasPrefix(output, "FAIL\t") && (strings.Contains(output, "[build failed]") || strings.Contains(output, "[setup failed]")):
@@ -213,7 +216,8 @@ func (p *goPackage) notice(output string) {
 	}
 }
 
-// words reads a line of the go command: before Go 1.24 a package that could not be built or loaded was told in plain text.
+// words parses a line of the go command: before Go 1.24 a package that did not build or load was reported as plain
+// text.
 func (s *goStream) words(line []byte) {
 	rest, ok := bytes.CutPrefix(line, []byte("FAIL\t"))
 	if !ok {
@@ -238,10 +242,11 @@ func (s *goStream) end() {
 		}
 	}
 	if open > 0 {
-		s.r.gap(Truncated, Incurable, itoa(open)+" of "+itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": the stream ends too early")
+		s.r.gap(Truncated, Incurable,
+			itoa(open)+" of "+itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": stream is truncated")
 	}
 	if s.built > 0 && s.broken == 0 {
-		s.r.Counts.Errored++ // a build failed, and the package that wanted it is not told
+		s.r.Counts.Errored++ // a build failed in an unknown package
 		s.r.find(Finding{Rule: "build failed"})
 	}
 }

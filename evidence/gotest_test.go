@@ -52,7 +52,7 @@ func TestGoTest(t *testing.T) {
 			counts: &Counts{Passed: 1, Failed: 1, Packages: 2}},
 		{name: "failed test, package passed", kind: Tests, text: with("start b", "run b TestY", "fail b TestY", "pass b"), state: Fail, reason: Unhealthy},
 		{name: "failed then passed when run again", kind: Tests, text: with("start b", "run b TestY", "fail b TestY", "fail b", "start b", "run b TestY", "pass b TestY", "pass b"), state: Fail, reason: Unhealthy},
-		{name: "left through os.Exit", kind: Tests, text: with("start b", "output b  exit status 3\\n", "fail b"), state: Fail, reason: Unhealthy, detail: "failed outside of its tests in example.com/b",
+		{name: "left through os.Exit", kind: Tests, text: with("start b", "output b  exit status 3\\n", "fail b"), state: Fail, reason: Unhealthy, detail: "failed outside its tests in example.com/b",
 			counts: &Counts{Passed: 1, Errored: 1, Packages: 2}},
 		{name: "not built", kind: Tests, text: `{"ImportPath":"example.com/b [example.com/b.test]","Action":"build-output","Output":"# example.com/b\n"}
 {"ImportPath":"example.com/b [example.com/b.test]","Action":"build-fail"}
@@ -72,13 +72,13 @@ func TestGoTest(t *testing.T) {
 
 		{name: "package without result", kind: Tests, text: with("start b", "run b TestY", "pass b TestY"), state: Unknown, reason: Truncated, detail: "1 of 2 packages have no result, the first is example.com/b"},
 		{name: "package without result before 1.20", kind: Tests, text: with("output b TestY ok\\n"), state: Unknown, reason: Truncated, detail: "have no result"},
-		{name: "test without result", kind: Tests, text: events("start a", "run a TestX", "run a TestY", "pass a TestX", "pass a"), state: Unknown, reason: Truncated, detail: "passed although 1 of its tests have no end"},
-		{name: "cut in an event", kind: Tests, text: with("start b")[:len(with("start b"))-10], state: Unknown, reason: Truncated, detail: "it ends in the middle: line 5"},
+		{name: "test without result", kind: Tests, text: events("start a", "run a TestX", "run a TestY", "pass a TestX", "pass a"), state: Unknown, reason: Truncated, detail: "passed but 1 of its tests did not end"},
+		{name: "cut in an event", kind: Tests, text: with("start b")[:len(with("start b"))-10], state: Unknown, reason: Truncated, detail: "report is truncated: line 5"},
 		{name: "cut after a failure", kind: Tests, text: with("start b", "run b TestY", "fail b TestY"), state: Fail, reason: Unhealthy, detail: "1 of 2 tests failed"},
-		{name: "two writers", kind: Tests, text: events(good[:2]...) + `{"Time":"20{"Action":"pass","Package":"b"}` + "\n" + events(good[2:]...), state: Unknown, reason: Invalid, detail: "line 3 is no test event"},
-		{name: "line broken off", kind: Tests, text: events(good[:2]...) + `{"Time":"20` + "\n" + events(good[2:]...), state: Unknown, reason: Invalid, detail: "line 3 is no test event", counts: &Counts{Passed: 1, Packages: 1}},
-		{name: "no event", kind: Tests, text: events(good...) + "{}\n", state: Unknown, reason: Invalid, detail: "line 5 is no test event"},
-		{name: "other types", kind: Tests, text: events(good...) + `{"Action":["pass"]}` + "\n", state: Unknown, reason: Invalid, detail: "line 5 is no test event"},
+		{name: "two writers", kind: Tests, text: events(good[:2]...) + `{"Time":"20{"Action":"pass","Package":"b"}` + "\n" + events(good[2:]...), state: Unknown, reason: Invalid, detail: "line 3 is not a test event"},
+		{name: "line broken off", kind: Tests, text: events(good[:2]...) + `{"Time":"20` + "\n" + events(good[2:]...), state: Unknown, reason: Invalid, detail: "line 3 is not a test event", counts: &Counts{Passed: 1, Packages: 1}},
+		{name: "no event", kind: Tests, text: events(good...) + "{}\n", state: Unknown, reason: Invalid, detail: "line 5 is not a test event"},
+		{name: "other types", kind: Tests, text: events(good...) + `{"Action":["pass"]}` + "\n", state: Unknown, reason: Invalid, detail: "line 5 is not a test event"},
 	})
 }
 
@@ -185,7 +185,7 @@ func TestGoTool(t *testing.T) {
 		{"./good ./nobuild", Fail, Unhealthy, "build failed in example.com/m/nobuild", Counts{Passed: 6, Skipped: 1, Errored: 1, Packages: 2}},
 		{"./good ./nosetup", Fail, Unhealthy, "build failed in example.com/m/nosetup", Counts{Passed: 6, Skipped: 1, Errored: 1, Packages: 2}},
 		{"./panics", Fail, Unhealthy, "TestP in example.com/m/panics", Counts{Failed: 1, Packages: 1}},
-		{"./exits", Fail, Unhealthy, "failed outside of its tests in example.com/m/exits", Counts{Passed: 1, Errored: 1, Packages: 1}},
+		{"./exits", Fail, Unhealthy, "failed outside its tests in example.com/m/exits", Counts{Passed: 1, Errored: 1, Packages: 1}},
 		{"-timeout=100ms ./slow", Fail, Unhealthy, "timed out in example.com/m/slow", Counts{Errored: 1, Packages: 1}},
 		{"-race ./races", Fail, Unhealthy, "TestRace in example.com/m/races", Counts{Failed: 1, Packages: 1}},
 	} {

@@ -8,17 +8,20 @@ import (
 	"strings"
 )
 
-// govulncheck reads govulncheck's JSON, protocol 1: objects one after the other, of which the first is the configuration. Each known vulnerability
-// of a required module comes as an osv message whatever the version; findings follow in rising certainty, first by module, then by package, then,
-// after the call graph was computed, by symbol. Only a finding whose first frame names a function is called.
+// govulncheck parses govulncheck's JSON, protocol 1: a sequence of objects that starts with the configuration. Each
+// known vulnerability of a required module is an osv message, whatever its version. Findings follow with increasing
+// precision: by module, by package and, after the call graph is computed, by symbol. A vulnerability is called only if
+// the first frame of a finding names a function.
 //
-// The stream has no end, so a cut one looks like a whole one in which nothing is called. What can be told from it:
+// The stream has no end marker, so a truncated one looks like a complete one without calls. What the stream shows:
 //   - Before the message "Checking the code …" nothing was checked.
-//   - After it, without any osv message, there is nothing to come: whole.
-//   - With osv messages, but without findings by package, what is missing would have followed within moments: nothing proves it, which is weak.
-//   - With findings by package and none by symbol, the tool may have died over the call graph, where time and memory go: not the whole.
+//   - After it, without any osv message, nothing can follow: complete.
+//   - With osv messages but without findings by package, the rest follows within moments: probably complete, which is
+//     weak.
+//   - With findings by package but none by symbol, the tool may have died while computing the call graph, which takes
+//     most time and memory: incomplete.
 //
-// For the last two the pipeline has to record exit status and digest.
+// For the last two the pipeline must record exit status and digest.
 func govulncheck(in *input, r *Report) error {
 	r.Tool = "govulncheck"
 	j := newJSON(in.Reader)
@@ -31,7 +34,7 @@ func govulncheck(in *input, r *Report) error {
 		} else if c != '{' {
 			s.cut = true
 			s.tell(r)
-			return j.invalid("an object is missing where one belongs")
+			return j.invalid("expected an object")
 		}
 		if err := s.message(j, r); err != nil {
 			s.cut = true
@@ -43,11 +46,11 @@ func govulncheck(in *input, r *Report) error {
 	return nil
 }
 
-// govulnStream is one run; several may follow each other in one file, each with its configuration.
+// govulnStream is one run. A file may contain several, each with its configuration.
 type govulnStream struct {
-	begun      bool // with whatever message
+	begun      bool // whether a message was read
 	configured bool
-	cut        bool // or malformed, which is told elsewhere
+	cut        bool // truncated or malformed, which is reported elsewhere
 	level      string
 	modules    int
 	checked    bool
@@ -81,7 +84,7 @@ func (s *govulnStream) message(j *jsonReader, r *Report) error {
 			return j.skip()
 		case "finding":
 			if !s.configured {
-				return j.invalid("a finding before the configuration")
+				return j.invalid("finding before the configuration")
 			}
 			return s.finding(j)
 		}
@@ -106,9 +109,9 @@ func (s *govulnStream) config(j *jsonReader) error {
 	case err != nil:
 		return err
 	case !strings.HasPrefix(protocol, "v1."):
-		return j.invalid("a protocol other than version 1")
+		return j.invalid("protocol version is not 1")
 	case mode == "query" || mode == "extract":
-		return j.invalid("the answer to a query, in which nothing was scanned")
+		return j.invalid("output of a query, which scans nothing")
 	}
 	return nil
 }
@@ -163,7 +166,7 @@ func (s *govulnStream) finding(j *jsonReader) error {
 	}
 	s.byPackage = s.byPackage || pkg != ""
 	s.bySymbol = s.bySymbol || function != ""
-	// A scan that did not look at calls cannot say that there is none.
+	// A scan without call analysis cannot exclude calls.
 	found := function != "" || s.level == "module" || s.level == "package" && pkg != ""
 	s.called[id] = s.called[id] || found
 	return nil
@@ -173,13 +176,13 @@ func (s *govulnStream) finding(j *jsonReader) error {
 func (s *govulnStream) tell(r *Report) {
 	if !s.configured {
 		if s.begun && !s.cut {
-			r.gap(Truncated, Incurable, "its beginning, the configuration, is missing")
+			r.gap(Truncated, Incurable, "the configuration at its beginning is missing")
 		}
 		return
 	}
 	for _, id := range slices.Sorted(maps.Keys(s.called)) {
 		if s.called[id] {
-			r.finding(Finding{Rule: id, Severity: UnknownSeverity}) // Go's database rates none
+			r.finding(Finding{Rule: id, Severity: UnknownSeverity}) // Go's database has no severities
 		} else {
 			r.Counts.Uncalled++
 		}
@@ -188,13 +191,13 @@ func (s *govulnStream) tell(r *Report) {
 	switch {
 	case s.cut:
 	case !s.checked:
-		r.gap(Truncated, BySeal, "the stream ends before anything was checked")
+		r.gap(Truncated, BySeal, "stream ends before the check started")
 	case s.modules == 0 && len(s.called) == 0 && s.osvs == 0:
 		r.gap(Empty, Incurable, "no module was audited")
 	case s.osvs == 0 || s.bySymbol:
 	case s.byPackage && s.level != "package" && s.level != "module":
-		r.gap(Truncated, BySeal, "the stream has no end, and govulncheck may have died before it knew what is called")
+		r.gap(Truncated, BySeal, "govulncheck may have died before call analysis finished: the stream has no end marker")
 	default:
-		r.doubt(BySeal, "the stream has no end: nothing proves that it is whole")
+		r.doubt(BySeal, "completeness is not proven: the stream has no end marker")
 	}
 }

@@ -12,26 +12,26 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// What is wrong with a stream as a whole. What is wrong inside a recognised report is a Gap instead.
+// Errors of a whole stream. A fault inside a recognised report is a Gap instead.
 var (
-	ErrEmpty   = errors.New("the report is empty")
-	ErrFormat  = errors.New("not a report this reads")
-	ErrTooLong = fmt.Errorf("the report is larger than %d GiB", MaxBytes>>30)
-	// ErrFetch is of one that has to be fetched, of which less is read.
-	ErrFetch = fmt.Errorf("the report is larger than %d GiB, which is not fetched", MaxFetched>>30)
+	ErrEmpty   = errors.New("report is empty")
+	ErrFormat  = errors.New("unsupported report format")
+	ErrTooLong = fmt.Errorf("report exceeds %d GiB", MaxBytes>>30)
+	// ErrFetch is returned for a fetched report, which has a lower limit.
+	ErrFetch = fmt.Errorf("report exceeds the limit of %d GiB for fetched reports", MaxFetched>>30)
 )
 
-// Inside a report. Both end up as a Gap.
+// Errors inside a report. Both become a Gap.
 var (
-	errCut     = errors.New("it ends in the middle")
-	errInvalid = errors.New("it is not well-formed")
+	errCut     = errors.New("report is truncated")
+	errInvalid = errors.New("report is malformed")
 )
 
-// headSize is how much of a report its format is told from.
+// headSize is the length of the beginning from which the format is detected.
 const headSize = 64 << 10
 
-// input is a report being read: counted, bounded, and turned to UTF-8 where a byte order mark says that it is something else (redirected output
-// of PowerShell is UTF-16).
+// input reads a report: it counts and limits the bytes, and converts them to UTF-8 according to a byte order mark
+// (redirected output of PowerShell is UTF-16).
 type input struct {
 	*bufio.Reader
 	raw *counter
@@ -52,7 +52,7 @@ func (in *input) head() []byte {
 	return b
 }
 
-// counter counts, stops after most bytes, and remembers the error that was none of the content's.
+// counter counts the bytes, stops after most bytes, and remembers a read error.
 type counter struct {
 	r    io.Reader
 	most int64
@@ -75,11 +75,12 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// line returns the next line without its end, cut at headSize (no line that is read here is that long), and whether it had an end. The bytes are valid until the next call.
+// line returns the next line without its end, truncated to headSize (supported lines are shorter), and whether it had a
+// line end. The bytes are valid until the next call.
 func (in *input) line() (text []byte, ended bool, err error) {
 	text, err = in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
-		text = bytes.Clone(text) // the rest comes into the same buffer
+		text = bytes.Clone(text) // the rest of the line overwrites the buffer
 		for err == bufio.ErrBufferFull {
 			_, err = in.ReadSlice('\n')
 		}
@@ -95,4 +96,4 @@ func (in *input) line() (text []byte, ended bool, err error) {
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-func errTrailing() error { return fmt.Errorf("%w: something follows the end", errInvalid) }
+func errTrailing() error { return fmt.Errorf("%w: data after the end", errInvalid) }

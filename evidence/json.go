@@ -8,10 +8,12 @@ import (
 	"strconv"
 )
 
-// jsonReader pulls values out of a JSON text in memory that grows neither with the text nor with any string in it: what nobody asks for is checked
-// and passed over, and of a string only the first maxText bytes are kept. encoding/json holds every token whole, which a 200 MB log line abuses.
+// jsonReader reads values of a JSON text in constant memory. It validates and skips unneeded values and keeps only the
+// first maxText bytes of a string. encoding/json keeps whole tokens in memory, which a log line of 200 MB would
+// exploit.
 //
-// Keys are compared exactly, and each occurrence of a key is handed on, so that a second, empty list cannot hide the first.
+// Keys are compared exactly, and every occurrence of a key is passed on, so that a second, empty list cannot hide the
+// first.
 type jsonReader struct {
 	br    *bufio.Reader
 	line  int // of the next byte, from 1
@@ -31,7 +33,7 @@ func (j *jsonReader) invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: line %d: %s", errInvalid, j.line, fmt.Sprintf(format, args...))
 }
 
-// cut turns the end of the stream into errCut; other errors stay.
+// cut converts the end of the stream to errCut and returns other errors unchanged.
 func (j *jsonReader) cut(err error) error {
 	if err == io.EOF {
 		return fmt.Errorf("%w: line %d", errCut, j.line)
@@ -39,7 +41,7 @@ func (j *jsonReader) cut(err error) error {
 	return err
 }
 
-// next passes over space and returns the first byte of the next token without consuming it; io.EOF at the end.
+// next skips white space and returns the first byte of the next token without consuming it; io.EOF at the end.
 func (j *jsonReader) next() (byte, error) {
 	for {
 		c, err := j.br.ReadByte()
@@ -67,7 +69,7 @@ func (j *jsonReader) take(want byte) (bool, error) {
 	return c == want, err
 }
 
-// object calls each for every member; each must consume the value. null is an object without members.
+// object calls each for every member. each must consume the value. null is an object without members.
 func (j *jsonReader) object(each func(key string) error) error {
 	return j.nested('{', '}', "an object", func() error {
 		key, err := j.quoted()
@@ -78,13 +80,13 @@ func (j *jsonReader) object(each func(key string) error) error {
 		if ok, err := j.take(':'); err != nil {
 			return err
 		} else if !ok {
-			return j.invalid("no colon after a key")
+			return j.invalid("key without a colon")
 		}
 		return each(k)
 	})
 }
 
-// array calls each for every element; each must consume it. null is an array without elements.
+// array calls each for every element. each must consume it. null is an array without elements.
 func (j *jsonReader) array(each func() error) error {
 	return j.nested('[', ']', "a list", each)
 }
@@ -98,13 +100,13 @@ func (j *jsonReader) nested(open, end byte, what string, each func() error) erro
 		if c == 'n' {
 			return j.word("null")
 		}
-		return j.invalid("%s is missing where one belongs", what)
+		return j.invalid("expected %s", what)
 	}
 	_, _ = j.br.Discard(1)
 	j.depth++
 	defer func() { j.depth-- }()
 	if j.depth > maxDepth {
-		return j.invalid("nested deeper than %d", maxDepth)
+		return j.invalid("nested deeper than %d levels", maxDepth)
 	}
 	if ok, err := j.take(end); ok || err != nil {
 		return err
@@ -123,12 +125,12 @@ func (j *jsonReader) nested(open, end byte, what string, each func() error) erro
 		case end:
 			return nil
 		default:
-			return j.invalid("no comma between two values")
+			return j.invalid("missing comma between two values")
 		}
 	}
 }
 
-// skip checks the next value and passes over it.
+// skip validates and skips the next value.
 func (j *jsonReader) skip() error {
 	c, err := j.next()
 	if err != nil {
@@ -144,7 +146,7 @@ func (j *jsonReader) skip() error {
 	return err
 }
 
-// str reads a string into *into; null leaves it.
+// str reads a string into *into; null leaves it unchanged.
 func (j *jsonReader) str(into *string) error {
 	c, err := j.next()
 	if err != nil {
@@ -154,7 +156,7 @@ func (j *jsonReader) str(into *string) error {
 		return j.word("null")
 	}
 	if c != '"' {
-		return j.invalid("a string is missing where one belongs")
+		return j.invalid("expected a string")
 	}
 	b, err := j.quoted()
 	if err == nil {
@@ -163,7 +165,7 @@ func (j *jsonReader) str(into *string) error {
 	return err
 }
 
-// number reads a finite number into *into and reports whether there was one: null leaves it.
+// number reads a finite number into *into and reports whether there was one; null leaves it unchanged.
 func (j *jsonReader) number(into *float64) (bool, error) {
 	c, err := j.next()
 	if err != nil {
@@ -173,7 +175,7 @@ func (j *jsonReader) number(into *float64) (bool, error) {
 		return false, j.word("null")
 	}
 	if c != '-' && (c < '0' || c > '9') {
-		return false, j.invalid("a number is missing where one belongs")
+		return false, j.invalid("expected a number")
 	}
 	b, err := j.digits()
 	if err != nil {
@@ -181,13 +183,13 @@ func (j *jsonReader) number(into *float64) (bool, error) {
 	}
 	f, err := strconv.ParseFloat(string(b), 64)
 	if err != nil || math.IsInf(f, 0) {
-		return false, j.invalid("a number out of range")
+		return false, j.invalid("number out of range")
 	}
 	*into = f
 	return true, nil
 }
 
-// whole reads a whole number into *into; null leaves it.
+// whole reads a whole number into *into; null leaves it unchanged.
 func (j *jsonReader) whole(into *int64) error {
 	var f float64
 	ok, err := j.number(&f)
@@ -195,13 +197,13 @@ func (j *jsonReader) whole(into *int64) error {
 		return err
 	}
 	if f != math.Trunc(f) || math.Abs(f) > 1<<53 {
-		return j.invalid("a whole number is missing where one belongs")
+		return j.invalid("expected a whole number")
 	}
 	*into = int64(f)
 	return nil
 }
 
-// boolean reads true or false into *into; null leaves it.
+// boolean reads true or false into *into; null leaves it unchanged.
 func (j *jsonReader) boolean(into *bool) error {
 	s, err := j.scalar()
 	if err != nil {
@@ -212,12 +214,12 @@ func (j *jsonReader) boolean(into *bool) error {
 		*into = s == "true"
 	case "null":
 	default:
-		return j.invalid("true or false is missing where one belongs")
+		return j.invalid("expected true or false")
 	}
 	return nil
 }
 
-// scalar returns the text of a string, number, true, false or null. For callers to whom "null" and null are the same.
+// scalar returns the text of a string, number, true, false or null. It does not distinguish "null" and null.
 func (j *jsonReader) scalar() (string, error) {
 	c, err := j.next()
 	if err != nil {
@@ -236,19 +238,19 @@ func (j *jsonReader) scalar() (string, error) {
 	case c == '-' || c >= '0' && c <= '9':
 		b, err = j.digits()
 	default:
-		return "", j.invalid("no value where one belongs")
+		return "", j.invalid("expected a value")
 	}
 	return string(b), err
 }
 
-// end checks that nothing but space follows.
+// end checks that only white space follows.
 func (j *jsonReader) end() error {
 	_, err := j.next()
 	if err == io.EOF {
 		return nil
 	}
 	if err == nil {
-		err = j.invalid("something follows the end")
+		err = j.invalid("data after the end")
 	}
 	return err
 }

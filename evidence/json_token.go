@@ -14,14 +14,14 @@ func (j *jsonReader) word(w string) error {
 			return j.cut(err)
 		}
 		if c != w[i] {
-			return j.invalid("an unknown word")
+			return j.invalid("unknown word")
 		}
 	}
 	return nil
 }
 
-// digits reads a number by JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?
-// One that ends with the stream is cut: nothing but a container may be the end of a report, and the last digit is never known to be the last.
+// digits reads a number by JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? A number at the end of the
+// stream counts as truncated: a report ends with a container, and further digits may be missing.
 func (j *jsonReader) digits() ([]byte, error) {
 	j.text = j.text[:0]
 	for {
@@ -34,7 +34,7 @@ func (j *jsonReader) digits() ([]byte, error) {
 			break
 		}
 		if j.text = append(j.text, c); len(j.text) > maxNumber {
-			return nil, j.invalid("a number longer than %d characters", maxNumber)
+			return nil, j.invalid("number longer than %d characters", maxNumber)
 		}
 	}
 	b := j.text
@@ -63,21 +63,21 @@ func (j *jsonReader) digits() ([]byte, error) {
 		ok = run() > 0
 	}
 	if !ok || len(b) > 0 {
-		return nil, j.invalid("a malformed number")
+		return nil, j.invalid("malformed number")
 	}
 	return j.text, nil
 }
 
-// quoted reads a string, of which it returns the first maxText bytes, valid until the next call.
+// quoted reads a string and returns its first maxText bytes, valid until the next call.
 func (j *jsonReader) quoted() ([]byte, error) {
 	if ok, err := j.take('"'); err != nil {
 		return nil, err
 	} else if !ok {
-		return nil, j.invalid("a string is missing where one belongs")
+		return nil, j.invalid("expected a string")
 	}
 	j.text = j.text[:0]
 	for {
-		// The plain run up to the next special byte goes over in one piece.
+		// Copy everything up to the next special byte at once.
 		if j.br.Buffered() == 0 {
 			if _, err := j.br.Peek(1); err != nil {
 				return nil, j.cut(err)
@@ -94,9 +94,9 @@ func (j *jsonReader) quoted() ([]byte, error) {
 			continue
 		}
 		special := b[n]
-		if special < 0x20 { // perhaps a line end, by which callers find the next line: it stays
+		if special < 0x20 { // do not consume it: a line end lets callers find the next line
 			_, _ = j.br.Discard(n)
-			return nil, j.invalid("a control character in a string")
+			return nil, j.invalid("control character in a string")
 		}
 		_, _ = j.br.Discard(n + 1)
 		if special == '"' {
@@ -115,7 +115,7 @@ func (j *jsonReader) keep(b []byte) {
 	j.text = append(j.text, b...)
 }
 
-// escape reads what follows a backslash.
+// escape reads the characters after a backslash.
 func (j *jsonReader) escape() error {
 	c, err := j.br.ReadByte()
 	if err != nil {
@@ -139,7 +139,7 @@ func (j *jsonReader) escape() error {
 			return err
 		}
 		if utf16.IsSurrogate(r) {
-			// The other half, if it follows; alone it is no character.
+			// Read the other surrogate, if it follows. A single one is not a character.
 			if b, _ := j.br.Peek(2); string(b) == `\u` {
 				_, _ = j.br.Discard(2)
 				low, err := j.hex4()
@@ -154,7 +154,7 @@ func (j *jsonReader) escape() error {
 		j.keep(utf8.AppendRune(nil, r))
 		return nil
 	default:
-		return j.invalid("an unknown escape in a string")
+		return j.invalid("unknown escape in a string")
 	}
 	j.keep([]byte{c})
 	return nil
@@ -175,7 +175,7 @@ func (j *jsonReader) hex4() (rune, error) {
 		case c >= 'A' && c <= 'F':
 			c -= 'A' - 10
 		default:
-			return 0, j.invalid("an unknown escape in a string")
+			return 0, j.invalid("unknown escape in a string")
 		}
 		r = r<<4 | rune(c)
 	}

@@ -15,10 +15,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// State is a verdict's word, as the exporter's own states are called.
+// State is a verdict's state, named like the exporter's states.
 type State string
 
-// The states a judgement of evidence can have.
+// The states of a verdict on evidence.
 const (
 	Pass    State = "pass"
 	Warn    State = "warn"
@@ -26,48 +26,48 @@ const (
 	Unknown State = "unknown"
 )
 
-// Reason is a word of the exporter's closed list of reasons.
+// Reason is one of the exporter's closed list of reasons.
 type Reason string
 
-// The reasons a judgement of evidence can have.
+// The reasons of a verdict on evidence.
 const (
-	Missing          Reason = "missing"           // there is no report, or it does not state what was asked
+	Missing          Reason = "missing"           // there is no report, or it lacks the required values
 	Empty            Reason = "empty"             // nothing was tested, measured, scanned or written
-	Truncated        Reason = "truncated"         // not the whole, or nothing shows that it is
-	Invalid          Reason = "invalid"           // not what its format allows, or dated in the future
-	Failed           Reason = "error"             // the tool broke, or ended badly without saying why
+	Truncated        Reason = "truncated"         // the report is incomplete, or its completeness is not proven
+	Invalid          Reason = "invalid"           // the format is violated, or the date is in the future
+	Failed           Reason = "error"             // the tool crashed, or ended with an error and without a finding
 	Stale            Reason = "stale"             // older than allowed
-	Outdated         Reason = "outdated"          // of another commit
-	Mismatch         Reason = "mismatch"          // what lies beside the report contradicts it
+	Outdated         Reason = "outdated"          // the report is of another commit
+	Mismatch         Reason = "mismatch"          // other facts contradict the report
 	Unhealthy        Reason = "unhealthy"         // tests fail
-	Threshold        Reason = "threshold"         // a number is on the wrong side
+	Threshold        Reason = "threshold"         // a value violates its limit
 	Committed        Reason = "committed"         // secrets were found
-	Weak             Reason = "weak"              // holds, but shows less than it could
+	Weak             Reason = "weak"              // the requirement is met, but the proof is weak
 	Timeout          Reason = "timeout"           // reading took too long
-	PermissionDenied Reason = "permission_denied" // reading was not allowed
+	PermissionDenied Reason = "permission_denied" // no permission to read
 )
 
-// Policy is what a report is held against. The zero value of a limit stands for its default.
+// Policy holds the requirements for a report. The zero value of a limit means its default.
 type Policy struct {
 	Now time.Time // required
 
-	// Commit is the one the evidence must be of, whole or at least 7 digits; "" when none is known: then age alone counts, which is weak.
+	// Commit is the required commit, whole or at least 7 digits; "" when unknown: then only the age counts, which is weak.
 	Commit string
-	// CommitTime is when that commit was made, if known: a report that names no commit and is older cannot be of it.
+	// CommitTime is the time of that commit, if known. An older report without a commit cannot be of that commit.
 	CommitTime time.Time
 	// MaxAge of the evidence; default 90 days for load tests, 30 days for everything else.
 	MaxAge time.Duration
 
 	MinCoverage float64 // ratio; default 0.8
-	MaxFindings int     // of lint, security, vulnerabilities; default none
+	MaxFindings int     // for lint, security and vulnerabilities; default 0
 
-	ExpectedRate  float64       // requests per second expected in production; 0: not known, which is weak
-	RateFactor    float64       // how many times that a load test must have reached; default 1.5
-	MaxErrorRatio float64       // a load test must stay below; default 0.01
-	MaxP95        time.Duration // likewise; default 200 ms
+	ExpectedRate  float64       // expected requests per second in production; 0 means unknown, which is weak
+	RateFactor    float64       // the multiple of ExpectedRate that a load test must reach; default 1.5
+	MaxErrorRatio float64       // upper limit for a load test; default 0.01
+	MaxP95        time.Duration // upper limit for a load test; default 200 ms
 }
 
-// Defaults of Policy, from the checklist's document.
+// Defaults of Policy, from the checklist document.
 const (
 	defaultMaxAge      = 30 * 24 * time.Hour
 	defaultLoadMaxAge  = 90 * 24 * time.Hour
@@ -77,24 +77,25 @@ const (
 	defaultMaxP95      = 200 * time.Millisecond
 )
 
-// futureSlack is how far a report may seem to be ahead of the clock: JUnit's times have no zone, and the earliest zone is 14 hours ahead of UTC.
+// futureSlack is how far in the future a report may be dated: JUnit times have no zone, and the earliest zone is 14
+// hours ahead of UTC.
 const futureSlack = 15 * time.Hour
 
-// Verdict is what evidence is worth.
+// Verdict is the result of judging evidence.
 type Verdict struct {
 	State  State
 	Reason Reason // "" for pass
-	Detail string // for people; for a pass what was seen
+	Detail string // for display; for a pass it describes the report
 }
 
-// problem is one thing to object to.
+// problem is one objection.
 type problem struct {
 	state  State
 	reason Reason
 	detail string
 }
 
-// Judge dispatches on the report's kind.
+// Judge calls the function for the report's kind.
 func Judge(e Evidence, p Policy) Verdict {
 	switch e.Report.Kind {
 	case Tests:
@@ -112,18 +113,18 @@ func Judge(e Evidence, p Policy) Verdict {
 	case Secrets:
 		return JudgeSecrets(e, p)
 	}
-	return Verdict{Unknown, Invalid, "a report of no kind that is known"}
+	return Verdict{Unknown, Invalid, "unknown kind of report"}
 }
 
-// judge weighs what every kind is asked against what is adverse: adverse problems hold whatever else is wrong with the report, totals only where
-// it shows the whole, since half a report has few tests and little coverage.
+// judge combines the checks that apply to every kind with the problems of a kind. Adverse problems apply even to an
+// incomplete report. Totals apply only to a complete one, because half a report has few tests and little coverage.
 func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict {
 	if e.Err != nil {
 		state, reason := Unread(e.Err)
 		return Verdict{state, reason, e.about(e.Err.Error())}
 	}
 	if e.Name == "" {
-		return Verdict{Fail, Missing, "there is no report of " + string(e.Report.Kind) + ": let the pipeline write one"}
+		return Verdict{Fail, Missing, "no report found for " + string(e.Report.Kind) + ": create one in the pipeline"}
 	}
 	all := slices.Clone(adverse)
 	all = append(all, commitProblems(e, p)...)
@@ -135,7 +136,7 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 	if len(all) == 0 {
 		return Verdict{Pass, "", seen}
 	}
-	// Stable, so that the reason does not flap: among equals the first asked decides.
+	// The sort is stable, so that the reason does not change between runs: among equals the first check wins.
 	slices.SortStableFunc(all, func(a, b problem) int { return a.state.rank() - b.state.rank() })
 	var details []string
 	for _, q := range all {
@@ -148,7 +149,7 @@ func (s State) rank() int {
 	return slices.Index([]State{Fail, Unknown, Warn, Pass}, s)
 }
 
-// about names the report a detail speaks of.
+// about adds the report's name to a detail.
 func (e *Evidence) about(detail string) string {
 	if e.Name == "" {
 		return detail
@@ -156,7 +157,7 @@ func (e *Evidence) about(detail string) string {
 	return clean(e.Name) + ": " + detail
 }
 
-// Unread judges a report that could not be read at all.
+// Unread returns the state and reason for a read error.
 func Unread(err error) (State, Reason) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -180,13 +181,15 @@ func commitProblems(e Evidence, p Policy) []problem {
 	case e.Conflict != "":
 		return []problem{{Fail, Mismatch, e.Conflict}}
 	case p.Commit == "":
-		return []problem{{Warn, Weak, "no commit is known to hold it against: only its age counts"}}
+		return []problem{{Warn, Weak, "current commit is unknown: only the age of the report is checked"}}
 	case e.Commit == "" && e.Taken.Before(p.CommitTime.Add(-futureSlack)):
-		return []problem{{Fail, Outdated, "it is older than commit " + short(p.Commit)}}
+		return []problem{{Fail, Outdated, "report is older than commit " + short(p.Commit)}}
 	case e.Commit == "":
-		return []problem{{Warn, Weak, "it does not say of which commit it is: put it into a folder named " + short(p.Commit) + " or state the commit beside it"}}
+		return []problem{{Warn, Weak,
+			"commit of the report is unknown: store it in a folder named " + short(p.Commit) + " or record the commit next to it"}}
 	case !SameCommit(e.Commit, p.Commit):
-		return []problem{{Fail, Outdated, "it is of commit " + short(e.Commit) + ", not of " + short(p.Commit) + ": run the pipeline for that one"}}
+		return []problem{{Fail, Outdated,
+			"report is of commit " + short(e.Commit) + ", not " + short(p.Commit) + ": run the pipeline for that commit"}}
 	}
 	return nil
 }
@@ -201,28 +204,32 @@ func ageProblems(e Evidence, p Policy) []problem {
 	}
 	switch age := p.Now.Sub(e.Taken); {
 	case e.Taken.IsZero():
-		return []problem{{Unknown, Stale, "it does not say when it was made"}}
+		return []problem{{Unknown, Stale, "report has no date"}}
 	case age < -futureSlack:
-		return []problem{{Unknown, Invalid, "it is dated " + e.Taken.UTC().Format(time.DateTime) + " UTC, which is yet to come: check the clocks"}}
+		return []problem{{Unknown, Invalid,
+			"report is dated in the future (" + e.Taken.UTC().Format(time.DateTime) + " UTC): check the clocks"}}
 	case age > limit:
-		return []problem{{Fail, Stale, "it is of " + e.Taken.UTC().Format(time.DateOnly) + ", older than " + days(limit) + ": run the pipeline again"}}
+		return []problem{{Fail, Stale,
+			"report of " + e.Taken.UTC().Format(time.DateOnly) + " is older than " + days(limit) + ": run the pipeline again"}}
 	}
 	return nil
 }
 
-// gapProblems tells what keeps the report from showing the whole, unless the pipeline recorded what closes the gap.
+// gapProblems returns the gaps of the report, except those that the pipeline's record closes.
 func gapProblems(e Evidence) []problem {
 	var ps []problem
 	if e.RecordErr != nil {
 		ps = append(ps, problem{Unknown, Invalid, strings.ReplaceAll(e.RecordErr.Error(), "\n", "; ")})
 	}
 	c := e.Report.Counts
-	explained := c.Failed+c.Errored+c.Findings+c.Uncalled > 0 // what tools end with another status for
+	explained := c.Failed+c.Errored+c.Findings+c.Uncalled > 0 // the report explains a non-zero exit status
 	if e.Seal == SealBroken {
-		ps = append(ps, problem{Unknown, Truncated, "size or digest are not those that " + clean(path.Base(e.Name)) + MetaSuffix + " states: it was cut or changed afterwards"})
+		ps = append(ps, problem{Unknown, Truncated,
+			"size or digest differs from " + clean(path.Base(e.Name)) + MetaSuffix + ": the report was truncated or changed after recording"})
 	}
 	if e.Exit != nil && *e.Exit != 0 && !explained {
-		ps = append(ps, problem{Unknown, Failed, "its tool ended with status " + itoa(*e.Exit) + ", and the report does not say why"})
+		ps = append(ps, problem{Unknown, Failed,
+			"tool ended with status " + itoa(*e.Exit) + ", which the report does not explain"})
 	}
 	for _, g := range e.Report.Gaps {
 		closed := e.Exit != nil && (g.Cure == ByExit || g.Cure == BySeal && e.Seal == SealIntact)
@@ -238,7 +245,7 @@ func gapProblems(e Evidence) []problem {
 	return ps
 }
 
-// advice says what to do about a gap of the report at name.
+// advice returns the remedy for a gap of the report at name.
 func (c Cure) advice(name string) string {
 	sidecar := clean(path.Base(name)) + MetaSuffix
 	switch c {
@@ -277,7 +284,7 @@ func count(n int, what string) string {
 	return itoa(n) + " " + what
 }
 
-// percent rounds down, so that 79.96 % does not read as the 80 % it is not.
+// percent rounds down, so that 79.96 % is not shown as 80 %.
 func percent(ratio float64) string {
 	return fmt.Sprintf("%.1f %%", math.Floor(ratio*1000+1e-9)/10)
 }

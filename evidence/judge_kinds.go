@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// What each kind of evidence is held against. Adverse problems are seen in any part of a report; totals need the whole of it.
+// The requirements of each kind of evidence. Adverse problems apply to any part of a report, totals only to a complete
+// one.
 
-// JudgeTests holds a test report against: at least one test ran, none failed, every package was built.
+// JudgeTests requires that at least one test ran, none failed and every package was built.
 func JudgeTests(e Evidence, p Policy) Verdict {
 	c := e.Report.Counts
 	ran := c.Passed + c.Failed
@@ -23,7 +24,7 @@ func JudgeTests(e Evidence, p Policy) Verdict {
 		adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d of %s failed%s", c.Failed, count(ran, "test"), e.Report.named())})
 	}
 	if c.Errored > 0 {
-		what := "could not be run to their end"
+		what := "did not complete"
 		if c.Failed > 0 {
 			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d more %s", c.Errored, what)})
 		} else {
@@ -34,12 +35,12 @@ func JudgeTests(e Evidence, p Policy) Verdict {
 		totals = append(totals, problem{Fail, Empty, fmt.Sprintf("no test ran (%d skipped)", c.Skipped)})
 	}
 	if c.Flaky > 0 {
-		totals = append(totals, problem{Warn, Weak, count(c.Flaky, "test") + " passed only when run again"})
+		totals = append(totals, problem{Warn, Weak, count(c.Flaky, "test") + " passed only after a retry"})
 	}
 	return judge(e, p, seen, adverse, totals)
 }
 
-// JudgeCoverage holds a coverage report against the least ratio.
+// JudgeCoverage requires a minimum coverage.
 func JudgeCoverage(e Evidence, p Policy) Verdict {
 	least := p.MinCoverage
 	if least == 0 {
@@ -51,52 +52,54 @@ func JudgeCoverage(e Evidence, p Policy) Verdict {
 	var totals []problem
 	switch {
 	case !ok || c.Statements == 0:
-		totals = append(totals, problem{Fail, Empty, "it covers no statement at all"})
+		totals = append(totals, problem{Fail, Empty, "report has no statements"})
 	case !(ratio >= least):
-		totals = append(totals, problem{Fail, Threshold, seen + ", at least " + percent(least) + " are wanted"})
+		totals = append(totals, problem{Fail, Threshold, seen + ", at least " + percent(least) + " is required"})
 	}
 	return judge(e, p, seen, nil, totals)
 }
 
-// JudgeLint holds a linter's report against: no more findings than allowed, and the linters finished.
+// JudgeLint requires at most the allowed findings, and that the linters finished.
 func JudgeLint(e Evidence, p Policy) Verdict {
 	return judge(e, p, e.Report.clear(), objections(&e.Report, p, "finding"), nil)
 }
 
-// JudgeSecurity holds a security scanner's report against: no more findings than allowed, and everything was scanned. Suppressed ones are told.
+// JudgeSecurity requires at most the allowed findings, and that everything was scanned. The detail counts suppressed
+// findings.
 func JudgeSecurity(e Evidence, p Policy) Verdict {
 	return judge(e, p, e.Report.clear(), objections(&e.Report, p, "finding"), nil)
 }
 
-// JudgeVulnerabilities holds a report on dependencies against: no more vulnerabilities than allowed that are called, as far as the tool knows about
-// calls, and something was really audited.
+// JudgeVulnerabilities requires at most the allowed number of called vulnerabilities (if the tool analyses calls), and
+// that dependencies were audited.
 func JudgeVulnerabilities(e Evidence, p Policy) Verdict {
 	c := e.Report.Counts
 	seen := e.Report.clear()
 	if c.Uncalled > 0 {
-		seen += fmt.Sprintf(", %d in code that is not called", c.Uncalled)
+		seen += fmt.Sprintf(", %d in uncalled code", c.Uncalled)
 	}
 	var totals []problem
 	if c.Unaudited > 0 {
-		totals = append(totals, problem{Warn, Weak, count(c.Unaudited, "dependency") + " could not be looked up"})
+		totals = append(totals, problem{Warn, Weak, count(c.Unaudited, "dependency") + " could not be checked"})
 	}
-	// osv-scanner names no clean package, but ends badly when it found none to look at.
+	// osv-scanner does not list clean packages, but fails if it found no package.
 	if c.Audited+c.Findings+c.Uncalled == 0 && !(e.Report.Format == OSVScanner && e.Exit != nil) {
-		totals = append(totals, problem{Warn, Weak, "it does not say what was audited"})
+		totals = append(totals, problem{Warn, Weak, "report does not list what was audited"})
 	}
 	return judge(e, p, seen, objections(&e.Report, p, "vulnerability"), totals)
 }
 
-// JudgeSecrets holds a secret scanner's report against: none found.
+// JudgeSecrets requires that no secret was found.
 func JudgeSecrets(e Evidence, p Policy) Verdict {
 	var adverse []problem
 	if n := e.Report.Counts.Findings; n > 0 {
-		adverse = append(adverse, problem{Fail, Committed, count(n, "secret") + " found" + e.Report.named() + ": replace them, then remove them from the history"})
+		adverse = append(adverse, problem{Fail, Committed, count(n,
+			"secret") + " found" + e.Report.named() + ": rotate them, then remove them from the history"})
 	}
 	return judge(e, p, e.Report.clear(), adverse, nil)
 }
 
-// JudgeLoad holds a load test's summary against: its own thresholds, the rate to be reached, and what the success criteria allow of errors and time.
+// JudgeLoad requires that a load test met its own thresholds, the required rate, and the limits for errors and latency.
 func JudgeLoad(e Evidence, p Policy) Verdict {
 	c := e.Report.Counts
 	factor, maxErrors, maxP95 := p.RateFactor, p.MaxErrorRatio, p.MaxP95
@@ -131,16 +134,19 @@ func JudgeLoad(e Evidence, p Policy) Verdict {
 	}
 	least := p.ExpectedRate * factor
 	measure(RequestRate, "rate", "%.4g requests/s", 1, func(v float64) bool { return p.ExpectedRate <= 0 || v >= least },
-		fmt.Sprintf("at least %.4g are wanted (%.4g times the expected %.4g)", least, factor, p.ExpectedRate))
-	measure(ErrorRatio, "share of errors", "%.4g %% errors", 100, func(v float64) bool { return v < maxErrors }, fmt.Sprintf("less than %.4g %% are allowed", maxErrors*100))
-	measure(P95Seconds, "95th percentile", "95 %% answered within %.4g s", 1, func(v float64) bool { return v < maxP95.Seconds() }, fmt.Sprintf("less than %.4g s is wanted", maxP95.Seconds()))
+		fmt.Sprintf("at least %.4g are required (%.4g times the expected %.4g)", least, factor, p.ExpectedRate))
+	measure(ErrorRatio, "error ratio", "%.4g %% errors", 100, func(v float64) bool { return v < maxErrors },
+		fmt.Sprintf("less than %.4g %% is allowed", maxErrors*100))
+	measure(P95Seconds, "95th percentile", "95 %% of requests within %.4g s", 1,
+		func(v float64) bool { return v < maxP95.Seconds() }, fmt.Sprintf("less than %.4g s is required", maxP95.Seconds()))
 	if p.ExpectedRate <= 0 {
-		totals = append(totals, problem{Warn, Weak, "the rate expected in production is not configured, so nothing says whether this was enough"})
+		totals = append(totals, problem{Warn, Weak,
+			"expected production rate is not configured: the reached rate is not checked"})
 	}
 	if len(unstated) > 0 {
-		q := problem{Unknown, Missing, "it does not state: " + strings.Join(unstated, ", ")}
+		q := problem{Unknown, Missing, "missing values: " + strings.Join(unstated, ", ")}
 		if c.Passed > 0 {
-			q.state, q.reason = Warn, Weak // its own thresholds were met, whatever they are
+			q.state, q.reason = Warn, Weak // its own thresholds were met
 		}
 		totals = append(totals, q)
 	}
@@ -150,7 +156,7 @@ func JudgeLoad(e Evidence, p Policy) Verdict {
 	return judge(e, p, strings.Join(seen, ", "), adverse, totals)
 }
 
-// objections are the findings beyond what is allowed.
+// objections returns the problem of more findings than allowed.
 func objections(r *Report, p Policy, what string) []problem {
 	n := r.Counts.Findings
 	if n <= max(p.MaxFindings, 0) {
@@ -169,7 +175,7 @@ func objections(r *Report, p Policy, what string) []problem {
 	return []problem{{Fail, Threshold, text + r.named()}}
 }
 
-// clear says what a report without objection has seen.
+// clear describes a report without objections.
 func (r *Report) clear() string {
 	tool := r.Tool
 	if tool == "" {
@@ -177,7 +183,7 @@ func (r *Report) clear() string {
 	}
 	text := tool + " found nothing"
 	if n := r.Counts.Findings; n > 0 {
-		text = tool + " found " + count(n, "thing") + ", which is allowed"
+		text = tool + " found " + count(n, "allowed finding")
 	}
 	if r.Counts.Suppressed > 0 {
 		text += fmt.Sprintf(", %d suppressed", r.Counts.Suppressed)

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// JUnit's XML, in which every tool writes a dialect: the root is <testsuites> or one <testsuite>, suites nest, times have a zone or none.
+// JUnit's XML has many dialects: the root is <testsuites> or a single <testsuite>, suites nest, times may have a zone.
 //
-// Test cases are counted, not the totals of attributes; but where the totals of the outermost suites state failures that no test case shows
-// (a summary without cases), or more tests than there are, the report does not hold what it claims.
+// Test cases are counted instead of the totals in attributes. If the totals of the outermost suites state failures
+// without a test case (a summary without cases), or more tests than present, the report is incomplete.
 func junit(in *input, r *Report) error {
 	x := newXML(in)
 	var (
@@ -52,7 +52,7 @@ func junit(in *input, r *Report) error {
 			r.at(junitTime(attr(e, "timestamp")))
 		case "testcase":
 			if slices.Contains(x.path[:len(x.path)-1], name) {
-				return fmt.Errorf("%w: a test case inside a test case", errInvalid)
+				return fmt.Errorf("%w: test case inside a test case", errInvalid)
 			}
 			cs = newCase(e, suite)
 		case "error", "failure", "skipped", "flakyFailure", "flakyError":
@@ -60,7 +60,7 @@ func junit(in *input, r *Report) error {
 			case x.under("testcase", name):
 				cs.child(name)
 			case x.under("testsuite", name) && name == "error":
-				r.Counts.Errored++ // a suite that could not be set up
+				r.Counts.Errored++ // a suite whose setup failed
 				r.find(Finding{Rule: "suite failed", Package: suite[len(suite)-1]})
 			}
 		}
@@ -69,15 +69,15 @@ func junit(in *input, r *Report) error {
 	c := &r.Counts
 	if missing := stated.bad - c.Failed - c.Errored; missing > 0 {
 		c.Errored += missing
-		r.find(Finding{Rule: itoa(missing) + " failures that the totals state and no test case shows"})
+		r.find(Finding{Rule: itoa(missing) + " failures in the totals without a test case"})
 	}
 	if held := c.Passed + c.Failed + c.Errored + c.Skipped; stated.tests > held+stated.skipped {
-		r.gap(Truncated, Incurable, "the totals state "+itoa(stated.tests)+" tests, "+itoa(held)+" are there")
+		r.gap(Truncated, Incurable, "totals state "+itoa(stated.tests)+" tests, but "+itoa(held)+" are present")
 	}
 	return nil
 }
 
-// junitTotals are the attributes of a suite.
+// junitTotals are the totals in a suite's attributes.
 type junitTotals struct{ tests, bad, skipped int }
 
 func totals(e *xml.StartElement) junitTotals {
@@ -99,7 +99,7 @@ func (t *junitTotals) most(u junitTotals) {
 	t.tests, t.bad, t.skipped = max(t.tests, u.tests), max(t.bad, u.bad), max(t.skipped, u.skipped)
 }
 
-// junitCase is the test case being read.
+// junitCase is the test case being parsed.
 type junitCase struct {
 	Finding
 	failed, errored, skipped, flaky bool
@@ -137,7 +137,7 @@ func (c *junitCase) child(name string) {
 	}
 }
 
-// count adds the case to the report: a test case counts once, for the worst of what it says.
+// count adds the case to the report. A test case counts once, with its worst result.
 func (c *junitCase) count(r *Report) {
 	switch {
 	case c.failed:
@@ -156,7 +156,8 @@ func (c *junitCase) count(r *Report) {
 	}
 }
 
-// junitTime reads a timestamp. The schema wants local time without zone, which is taken for UTC and so up to 14 hours wrong: see futureSlack.
+// junitTime parses a timestamp. The schema requires local time without zone. It is read as UTC, so it may be off by 14
+// hours: see futureSlack.
 func junitTime(text string) time.Time {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.Parse(layout, text); err == nil {

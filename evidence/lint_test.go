@@ -33,16 +33,16 @@ func TestGolangci(t *testing.T) {
 		{name: "many issues", kind: Lint, text: report(`[`+strings.Repeat(issue+",", 4)+issue+`]`, on), state: Fail, reason: Threshold, detail: "5 findings: errcheck at a/b.go:5, errcheck at a/b.go:5, errcheck at a/b.go:5, …"},
 		{name: "report first", kind: Lint, text: `{"Report":{` + on + `},"Issues":[` + issue + `]}`, state: Fail, reason: Threshold},
 		{name: "a second, empty list", kind: Lint, text: `{"Issues":[` + issue + `],"Issues":[],"Report":{` + on + `}}`, state: Fail, reason: Threshold},
-		{name: "error", kind: Lint, text: report(`[]`, on+`,"Error":"context deadline exceeded"`), state: Unknown, reason: Failed, detail: "an error of its own"},
-		{name: "error and issue", kind: Lint, text: report(`[`+issue+`]`, on+`,"Error":"x"`), state: Fail, reason: Threshold, detail: "an error of its own"},
+		{name: "error", kind: Lint, text: report(`[]`, on+`,"Error":"context deadline exceeded"`), state: Unknown, reason: Failed, detail: "reported an internal error"},
+		{name: "error and issue", kind: Lint, text: report(`[`+issue+`]`, on+`,"Error":"x"`), state: Fail, reason: Threshold, detail: "reported an internal error"},
 		{name: "no error", kind: Lint, text: report(`[]`, on+`,"Error":""`), state: Pass},
-		{name: "crashed linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Tag":"runner","Text":"Can't run linter unused: buildir: failed"}]`), state: Unknown, reason: Failed, detail: "1 linter could not be run"},
-		{name: "panicked linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Text":"Panic: gocritic: nil"},{"Text":"something else"}]`), state: Unknown, reason: Failed, detail: "1 linter could not be run"},
+		{name: "crashed linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Tag":"runner","Text":"Can't run linter unused: buildir: failed"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
+		{name: "panicked linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Text":"Panic: gocritic: nil"},{"Text":"something else"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
 		{name: "no linter", kind: Lint, text: report(`[]`, `"Linters":[{"Name":"errcheck"}]`), state: Unknown, reason: Empty, detail: "no linter was enabled"},
-		{name: "no report", kind: Lint, text: `{"Issues":[` + issue[:len(issue)-1] + `,"FromLinter":"x"}]}`, state: Fail, reason: Threshold, detail: "does not say which linters ran"},
+		{name: "no report", kind: Lint, text: `{"Issues":[` + issue[:len(issue)-1] + `,"FromLinter":"x"}]}`, state: Fail, reason: Threshold, detail: "enabled linters are not listed"},
 		{name: "statistics", kind: Lint, text: report(`[`+issue+`]`, on) + "\n1 issues:\n* errcheck: 1\n", state: Fail, reason: Threshold},
-		{name: "something else behind", kind: Lint, text: report(`[]`, on) + "\nlevel=error msg=failed\n", state: Unknown, reason: Invalid, detail: "something follows the end"},
-		{name: "other types", kind: Lint, text: report(`{}`, on), state: Unknown, reason: Invalid, detail: "a list is missing"},
+		{name: "something else behind", kind: Lint, text: report(`[]`, on) + "\nlevel=error msg=failed\n", state: Unknown, reason: Invalid, detail: "data after the end"},
+		{name: "other types", kind: Lint, text: report(`{}`, on), state: Unknown, reason: Invalid, detail: "expected a list"},
 	})
 }
 
@@ -60,32 +60,32 @@ func TestSARIF(t *testing.T) {
 		{name: "security severity", kind: Security, text: results(`{"ruleId":"R2","level":"note"}`), state: Fail, reason: Threshold, detail: "(1 critical): R2"},
 		{name: "severity of a rule's part", kind: Security, text: results(`{"ruleId":"R2/part/of","level":"note"}`), state: Fail, reason: Threshold, detail: "(1 critical): R2/part/of"},
 		{name: "rule by index", kind: Security, text: results(`{"ruleIndex":1}`, `{"rule":{"index":0}}`, `{"rule":{"id":"R2"}}`), state: Fail, reason: Threshold, detail: "3 findings (2 critical, 1 high): R2, R1, R2"},
-		{name: "index out of range", kind: Lint, text: results(`{"ruleIndex":99}`, `{"ruleIndex":-5}`), state: Fail, reason: Threshold, detail: "a rule without name"},
+		{name: "index out of range", kind: Lint, text: results(`{"ruleIndex":99}`, `{"ruleIndex":-5}`), state: Fail, reason: Threshold, detail: "unnamed rule"},
 		{name: "rules after results", kind: Security, text: `{"version":"2.1.0","runs":[{"results":[{"ruleIndex":0}],"invocations":[{"executionSuccessful":true}],"tool":{"driver":{"name":"x","rules":[{"id":"R","properties":{"security-severity":7.5}}]}}}]}`,
 			state: Fail, reason: Threshold, detail: "1 finding (1 high): R"},
 		{name: "no findings by kind", kind: Lint, text: results(`{"kind":"pass"}`, `{"kind":"notApplicable"}`, `{"kind":"informational"}`, `{"baselineState":"absent"}`), state: Pass},
 		{name: "findings by kind", kind: Lint, text: results(`{"kind":"open"}`, `{"kind":"review"}`, `{"kind":"fail"}`, `{"baselineState":"unchanged"}`, `{"level":"none"}`), state: Fail, reason: Threshold, counts: &Counts{Findings: 5}},
 		{name: "suppressed", kind: Security, text: results(result+`,"suppressions":[{"kind":"inSource"}]}`, result+`,"suppressions":[{"status":"accepted"}]}`), state: Pass, detail: "2 suppressed", counts: &Counts{Suppressed: 2}},
 		{name: "not really suppressed", kind: Security, text: results(result+`,"suppressions":[]}`, result+`,"suppressions":[{"status":"accepted"},{"status":"underReview"}]}`, result+`,"suppressions":[{"status":"rejected"}]}`), state: Fail, reason: Threshold, counts: &Counts{Findings: 3}},
-		{name: "no invocations", kind: Lint, text: strings.Replace(results(), `"invocations"`, `"other"`, 1), state: Unknown, reason: Truncated, detail: "scan does not say that it finished (no invocations) (record the tool's exit status in report.meta.yaml)"},
+		{name: "no invocations", kind: Lint, text: strings.Replace(results(), `"invocations"`, `"other"`, 1), state: Unknown, reason: Truncated, detail: "scan does not report whether it finished (no invocations) (record the tool's exit status in report.meta.yaml)"},
 		{name: "no invocations, exit status", kind: Lint, exited: true, text: strings.Replace(results(), `"invocations"`, `"other"`, 1), state: Pass},
 		{name: "no invocations, findings", kind: Lint, text: strings.Replace(results(result+`}`), `"invocations"`, `"other"`, 1), state: Fail, reason: Threshold},
 		{name: "empty invocations", kind: Lint, text: strings.Replace(results(), `"invocations":[{"executionSuccessful":true,"endTimeUtc":"2026-11-20T10:00:00Z"}]`, `"invocations":[]`, 1), state: Unknown, reason: Truncated},
-		{name: "not successful", kind: Lint, text: without(`"executionSuccessful":false`), state: Unknown, reason: Failed, detail: "scan says that it did not finish well"},
+		{name: "not successful", kind: Lint, text: without(`"executionSuccessful":false`), state: Unknown, reason: Failed, detail: "scan reported an unsuccessful execution"},
 		{name: "not successful, exit status", kind: Lint, exited: true, text: without(`"executionSuccessful":false`), state: Unknown, reason: Failed},
 		{name: "success not said", kind: Lint, text: without(`"exitCode":0`), state: Unknown, reason: Truncated},
 		{name: "one of two not successful", kind: Lint, text: without(`"executionSuccessful":true},{"executionSuccessful":false`), state: Unknown, reason: Failed},
 		{name: "errors of the tool", kind: Lint, text: without(`"executionSuccessful":true,"toolExecutionNotifications":[{"level":"error"}]`), state: Unknown, reason: Failed},
 		{name: "warnings of the tool", kind: Lint, text: without(`"executionSuccessful":true,"toolExecutionNotifications":[{"level":"warning"}]`), state: Pass},
 		{name: "errors of its configuration", kind: Lint, text: without(`"executionSuccessful":true,"toolConfigurationNotifications":[{"level":"error"}]`), state: Unknown, reason: Failed},
-		{name: "no runs", kind: Lint, text: `{"version":"2.1.0","runs":[]}`, state: Unknown, reason: Empty, detail: "no run of any tool"},
-		{name: "a second run without invocations", kind: Lint, text: `{"version":"2.1.0","runs":[{"invocations":[{"executionSuccessful":true}],"results":[]},{"tool":{"driver":{"name":"other"}}}]}`, state: Unknown, reason: Truncated, detail: "other does not say"},
-		{name: "other version", kind: Lint, text: strings.Replace(results(), `"2.1.0"`, `"2.0.0"`, 1), state: Unknown, reason: Invalid, detail: "not of SARIF version 2.1.0"},
-		{name: "something behind", kind: Lint, text: results() + `{}`, state: Unknown, reason: Invalid, detail: "something follows the end"},
-		{name: "secrets", kind: Secrets, text: results(`{"ruleId":"aws","partialFingerprints":{"commitSha":"` + commit + `","email":"hunter2"},"message":{"text":"hunter2"}}`), state: Fail, reason: Committed, detail: "1 secret found: aws of commit 0123456789ab: replace them"},
+		{name: "no runs", kind: Lint, text: `{"version":"2.1.0","runs":[]}`, state: Unknown, reason: Empty, detail: "report contains no run"},
+		{name: "a second run without invocations", kind: Lint, text: `{"version":"2.1.0","runs":[{"invocations":[{"executionSuccessful":true}],"results":[]},{"tool":{"driver":{"name":"other"}}}]}`, state: Unknown, reason: Truncated, detail: "other does not report"},
+		{name: "other version", kind: Lint, text: strings.Replace(results(), `"2.1.0"`, `"2.0.0"`, 1), state: Unknown, reason: Invalid, detail: "SARIF version is not 2.1.0"},
+		{name: "something behind", kind: Lint, text: results() + `{}`, state: Unknown, reason: Invalid, detail: "data after the end"},
+		{name: "secrets", kind: Secrets, text: results(`{"ruleId":"aws","partialFingerprints":{"commitSha":"` + commit + `","email":"hunter2"},"message":{"text":"hunter2"}}`), state: Fail, reason: Committed, detail: "1 secret found: aws of commit 0123456789ab: rotate them"},
 		{name: "no secrets", kind: Secrets, text: results(), state: Pass},
 
-		{name: "vulnerabilities, nothing said of what was audited", kind: Vulnerabilities, text: results(), state: Warn, reason: Weak, detail: "does not say what was audited"},
+		{name: "vulnerabilities, nothing said of what was audited", kind: Vulnerabilities, text: results(), state: Warn, reason: Weak, detail: "report does not list what was audited"},
 		{name: "vulnerabilities, artifacts named", kind: Vulnerabilities, text: sarifReport(`"artifacts":[{"location":{"uri":"go.mod"}}],"results":[]`), state: Pass},
 		{name: "vulnerability", kind: Vulnerabilities, text: results(`{"ruleId":"R2"}`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 critical): R2"},
 	})
@@ -97,7 +97,7 @@ func TestSARIFGovulncheck(t *testing.T) {
 		return `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"govulncheck","properties":{"scan_level":"` + level + `"}}},"results":[` + results + `]}]}`
 	}
 	run(t, SARIF, []example{
-		{name: "imported", kind: Vulnerabilities, exited: true, text: report("symbol", `{"ruleId":"GO-1","level":"warning"},{"ruleId":"GO-2","level":"note"}`), state: Pass, detail: "govulncheck found nothing, 2 in code that is not called", counts: &Counts{Uncalled: 2}},
+		{name: "imported", kind: Vulnerabilities, exited: true, text: report("symbol", `{"ruleId":"GO-1","level":"warning"},{"ruleId":"GO-2","level":"note"}`), state: Pass, detail: "govulncheck found nothing, 2 in uncalled code", counts: &Counts{Uncalled: 2}},
 		{name: "called", kind: Vulnerabilities, exited: true, text: report("symbol", `{"ruleId":"GO-1","level":"error"},{"ruleId":"GO-2","level":"note"}`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): GO-1"},
 		{name: "calls not looked for", kind: Vulnerabilities, exited: true, text: report("package", `{"ruleId":"GO-1","level":"warning"}`), state: Fail, reason: Threshold},
 		{name: "exit status not known", kind: Vulnerabilities, text: report("symbol", `{"ruleId":"GO-2","level":"note"}`), state: Unknown, reason: Truncated},
@@ -125,9 +125,9 @@ func TestCheckstyle(t *testing.T) {
 	run(t, Checkstyle, []example{
 		{name: "clean", kind: Lint, text: `<checkstyle><file name="a"/><file name="b"/></checkstyle>`, state: Pass, detail: "the tool found nothing", counts: &Counts{Audited: 2}},
 		{name: "findings", kind: Lint, text: `<checkstyle><file name="a.go"><error line="3" severity="error" message="hunter2" source="errcheck"/><error severity="info"/></file></checkstyle>`,
-			state: Fail, reason: Threshold, detail: "2 findings (1 high, 1 low): errcheck at a.go:3, a rule without name at a.go", counts: &Counts{Audited: 1, Findings: 2}},
+			state: Fail, reason: Threshold, detail: "2 findings (1 high, 1 low): errcheck at a.go:3, unnamed rule at a.go", counts: &Counts{Audited: 1, Findings: 2}},
 		{name: "ignored", kind: Lint, text: `<checkstyle><file name="a.go"><error severity="ignore"/></file></checkstyle>`, state: Pass, detail: "1 suppressed"},
-		{name: "no file", kind: Lint, text: `<checkstyle version="5.0"></checkstyle>`, state: Unknown, reason: Empty, detail: "it names no file: nothing shows that any was looked at (record the tool's exit status"},
+		{name: "no file", kind: Lint, text: `<checkstyle version="5.0"></checkstyle>`, state: Unknown, reason: Empty, detail: "report lists no files and does not show what was checked (record the tool's exit status"},
 		{name: "no file, exit status", kind: Lint, exited: true, text: `<checkstyle version="5.0"></checkstyle>`, state: Pass},
 		{name: "error outside of a file", kind: Lint, text: `<checkstyle><error/></checkstyle>`, state: Fail, reason: Threshold},
 		{name: "cut", kind: Lint, text: `<checkstyle><file name="a.go">`, state: Unknown, reason: Truncated},
@@ -143,7 +143,7 @@ func TestMaxFindings(t *testing.T) {
 		if v.State != want {
 			t.Errorf("%d allowed: %+v", allowed, v)
 		}
-		if want == Pass && !strings.Contains(v.Detail, "2 things, which is allowed") {
+		if want == Pass && !strings.Contains(v.Detail, "2 allowed findings") {
 			t.Errorf("%d allowed: %q", allowed, v.Detail)
 		}
 	}

@@ -8,18 +8,20 @@ import (
 	"time"
 )
 
-// k6 reads the two summaries k6 writes, whose thresholds mean opposite things:
-//   - --summary-export: metrics have their numbers directly, and "thresholds":{"p(95)<500":true} says that the threshold was crossed.
-//   - handleSummary's data: numbers are in "values", and "thresholds":{"p(95)<500":{"ok":true}} says that it held.
+// k6 parses the two summaries of k6, in which thresholds have opposite meanings:
+//   - --summary-export: a metric contains its numbers directly, and "thresholds":{"p(95)<500":true} means that the
+//     threshold was crossed.
+//   - handleSummary's data: numbers are in "values", and "thresholds":{"p(95)<500":{"ok":true}} means that it was met.
 //
-// A bare true beside "values" is neither, and refused. Times are in milliseconds; http_req_failed is the share of failed requests.
+// A bare true next to "values" is ambiguous and rejected. Times are in milliseconds. http_req_failed is the ratio of
+// failed requests.
 func k6(in *input, r *Report) error {
 	r.Tool = "k6"
 	j := newJSON(in.Reader)
 	metrics := 0
 	err := j.object(func(key string) error {
 		if key != "metrics" {
-			return j.skip() // root_group, options, state, setup_data: what tests are called and were given
+			return j.skip() // root_group, options, state, setup_data: names and parameters of tests
 		}
 		return j.object(func(name string) error {
 			metrics++
@@ -57,7 +59,7 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 			return j.object(func(expression string) error {
 				is, plain, err := k6Threshold(j)
 				if len(crossed) >= maxPackages {
-					return j.invalid("more than %d thresholds of one metric", maxPackages)
+					return j.invalid("more than %d thresholds in one metric", maxPackages)
 				}
 				crossed[clean(expression)] = is || crossed[clean(expression)]
 				bare = bare || plain
@@ -70,7 +72,7 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 		return err
 	}
 	if bare && values {
-		return j.invalid("thresholds of neither of k6's summaries: true may mean met or crossed")
+		return j.invalid("ambiguous threshold: true means met in one k6 summary format and crossed in the other")
 	}
 	for _, expression := range slices.Sorted(maps.Keys(crossed)) {
 		if !crossed[expression] {
@@ -89,7 +91,7 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 	return k6Value(j, r, name, flat)
 }
 
-// k6Threshold reads true (crossed) or {"ok":true} (not crossed).
+// k6Threshold parses true (crossed) or {"ok":true} (met).
 func k6Threshold(j *jsonReader) (crossed, bare bool, err error) {
 	c, err := j.next()
 	if err != nil {
@@ -108,27 +110,27 @@ func k6Threshold(j *jsonReader) (crossed, bare bool, err error) {
 		return j.boolean(&ok)
 	})
 	if err == nil && !said {
-		err = j.invalid("a threshold that says neither ok nor crossed")
+		err = j.invalid("threshold is neither ok nor crossed")
 	}
 	return !ok, false, err
 }
 
-// k6Checks judges what the script expects of the answers. k6 itself does not fail for them, unless a threshold says how many must hold.
+// k6Checks evaluates the script's checks. k6 itself does not fail because of them, unless a threshold requires it.
 func k6Checks(r *Report, v map[string]float64) {
 	rate, ok := v["rate"] // handleSummary
 	if !ok {
 		rate, ok = v["value"]
 	}
 	if ok && rate < 1 {
-		r.doubt(Incurable, fmt.Sprintf("%.4g %% of the script's checks did not hold", 100*(1-rate)))
+		r.doubt(Incurable, fmt.Sprintf("%.4g %% of the script's checks failed", 100*(1-rate)))
 	}
 }
 
-// k6Value keeps what the metrics that k6 itself makes say.
+// k6Value stores the values of k6's built-in metrics.
 func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error {
 	for _, n := range v {
 		if n < 0 {
-			return j.invalid("a negative number")
+			return j.invalid("negative number")
 		}
 	}
 	switch name {
@@ -149,7 +151,7 @@ func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error 
 			share, ok = v["value"]
 		}
 		if ok && share > 1 {
-			return j.invalid("a share above 1")
+			return j.invalid("ratio above 1")
 		}
 		if ok {
 			r.measure(ErrorRatio, share)
@@ -158,7 +160,7 @@ func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error 
 	return nil
 }
 
-// vegeta reads `vegeta report -type json`: latencies in nanoseconds, success the share of 2xx and 3xx answers.
+// vegeta parses `vegeta report -type json`: latencies in nanoseconds, success as the ratio of 2xx and 3xx responses.
 func vegeta(in *input, r *Report) error {
 	r.Tool = "vegeta"
 	j := newJSON(in.Reader)
@@ -194,14 +196,14 @@ func vegeta(in *input, r *Report) error {
 		err = j.end()
 	}
 	if err == nil && (r.Counts.Requests < 0 || rate < 0 || p95 < 0 || success < 0 || success > 1) {
-		err = j.invalid("a number out of range")
+		err = j.invalid("number out of range")
 	}
 	if err != nil {
 		r.Counts.Requests = 0
 		return err
 	}
 	for _, text := range []string{latest, end} {
-		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 1 { // vegeta writes year 1 when nothing was sent
+		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 1 { // vegeta writes year 1 if nothing was sent
 			r.at(t)
 		}
 	}

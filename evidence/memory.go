@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Memory keeps what reports were read as, so that an unchanged one is read once. The zero value is ready; a nil one keeps nothing. Safe for concurrent
-// use. Errors are never kept, nor is a file that was written to within the last seconds: its time stamps are too coarse to tell the next change.
+// Memory caches parsed reports, so that an unchanged one is read once. The zero value is ready to use; nil caches
+// nothing. Safe for concurrent use. Errors are not cached, nor is a recently modified file: its time stamps are too
+// coarse to detect the next change.
 type Memory struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -28,13 +29,14 @@ type memoryEntry struct {
 }
 
 const (
-	// maxMemory is how many reports are kept: some KiB each.
+	// maxMemory is the maximum number of cached reports, a few KiB each.
 	maxMemory = 256
-	// rest is how long a file must have been left alone: the coarsest time stamps are those of FAT and some network mounts, 2 s.
+	// rest is how long a file must be unchanged before it is cached: FAT and some network mounts have time stamps with a
+	// resolution of 2 s.
 	rest = 2 * time.Second
 )
 
-// recall returns what the same content was read as. With digest, only what was read with one counts.
+// recall returns the cached result for the same content. If digest is set, the result must have a digest.
 func (m *Memory) recall(name string, kind Kind, v Version, digest bool) (readResult, bool) {
 	if m == nil || v == (Version{}) {
 		return readResult{}, false

@@ -2,9 +2,10 @@ package evidence
 
 import "strconv"
 
-// osvScanner reads osv-scanner's JSON, version 1 and 2. Without --all-packages only vulnerable packages are listed, so a clean run is an empty list,
-// which does not show that a package was looked at: its exit status does (0; it ends with 128 when it found none). The aliases of one vulnerability
-// are a group; where the tool analysed calls, a group none of which is called is told apart.
+// osvScanner parses osv-scanner's JSON, versions 1 and 2. Without --all-packages only vulnerable packages are listed,
+// so the list of a clean run is empty and does not prove that a package was checked. The exit status does: it is 0, or
+// 128 if no package was found. A group holds the aliases of one vulnerability. If the tool analysed calls, uncalled
+// groups are counted separately.
 func osvScanner(in *input, r *Report) error {
 	r.Tool = "osv-scanner"
 	j := newJSON(in.Reader)
@@ -28,7 +29,8 @@ func osvScanner(in *input, r *Report) error {
 		return err
 	}
 	if r.Counts.Audited == 0 {
-		r.gap(Empty, ByExit, "it lists no package: nothing shows that any was audited; run it with --all-packages")
+		r.gap(Empty, ByExit,
+			"report lists no packages and does not show what was audited: run osv-scanner with --all-packages")
 	}
 	return nil
 }
@@ -57,7 +59,7 @@ func osvPackage(j *jsonReader, r *Report) error {
 				case len(fs) < maxPackages:
 					fs = append(fs, f)
 				default:
-					return j.invalid("more than %d vulnerabilities of one package", maxPackages)
+					return j.invalid("more than %d vulnerabilities in one package", maxPackages)
 				}
 				return err
 			})
@@ -110,7 +112,7 @@ func osvGroup(j *jsonReader) (f Finding, called bool, err error) {
 		case "experimentalAnalysis", "experimental_analysis":
 			return j.object(func(string) error {
 				analysed++
-				yes := true // what the analysis does not say is taken for called
+				yes := true // counts as called unless the analysis says otherwise
 				err := j.object(func(key string) error {
 					if key == "called" {
 						return j.boolean(&yes)

@@ -18,55 +18,56 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Where reports lie.
+// Locations of reports.
 //
-// An evidence folder has one folder per commit, named by its id (7 digits at least), with one file per kind, named by the kind with any extension:
-// .catalyst/evidence/4f1c2d3/tests.json. Files directly in the evidence folder, and files configured by path or pattern, say their commit by their
-// name, by their record or by themselves, or not at all. Objects that have to be fetched come as Candidates from the caller, with NameFits and
-// PathCommit to read their keys by.
+// An evidence folder contains one folder per commit, named by its id (at least 7 digits), with one file per kind, named
+// by the kind with any extension: .catalyst/evidence/4f1c2d3/tests.json. For files directly in the evidence folder and
+// for files configured by path or pattern, the commit is known only from the name, the record or the report itself. The
+// caller passes remote objects as Candidates and parses their keys with NameFits and PathCommit.
 
-// Source is what a report can be read from.
+// Source is where a report can be read from.
 type Source interface {
-	// Open starts reading. Close tells (files.ErrChanged) when what was read was not one state of the source.
+	// Open starts reading. Close returns files.ErrChanged if the source changed during the read.
 	Open(ctx context.Context) (io.ReadCloser, Meta, error)
 }
 
-// Meta is what a source knows of the bytes it gives.
+// Meta is what a source knows about its content.
 type Meta struct {
-	Modified time.Time // when they were written, as far as the source knows
-	Version  Version   // zero when they cannot be told from others: then they are read each time
-	Record   []byte    // content of the file with MetaSuffix beside it, nil when there is none
-	Commit   string    // as whoever keeps it says, "" when it says nothing
+	Modified time.Time // modification time, if known
+	Version  Version   // zero if versions cannot be distinguished: then the content is read every time
+	Record   []byte    // content of the file with MetaSuffix, nil when there is none
+	Commit   string    // the commit according to the storage, "" when unknown
 }
 
-// Version tells one content of a source from every other.
+// Version identifies one content of a source.
 type Version struct {
-	File files.Identity // of a file here
-	Tag  string         // of an object elsewhere: ETag, version id
+	File files.Identity // for a local file
+	Tag  string         // for a remote object: ETag or version id
 }
 
-// Candidate is one place where a report is.
+// Candidate is one possible report.
 type Candidate struct {
-	Name     string // for people: path or URL, without anything secret
-	Commit   string // as the folder's name says, "" when it says nothing
+	Name     string // path or URL for display, without secrets
+	Commit   string // the commit according to the folder's name, "" when unknown
 	Modified time.Time
 	Source   Source
 }
 
-// Places are where to look for files.
+// Places are the locations to search for files.
 type Places struct {
-	Folders  []string // evidence folders; files, or patterns of files, which count where their names fit the kind
-	Patterns []string // files, or patterns as of path/filepath.Match, that are reports of the kind asked for
+	Folders  []string // evidence folders; also files or file patterns, if their names match the kind
+	Patterns []string // files or patterns (path/filepath.Match) that are reports of the requested kind
 }
 
-// What is looked through at most.
+// Limits of a search.
 const (
-	maxEntries = 20_000 // of a folder
-	maxMatches = 1_000  // of a pattern
+	maxEntries = 20_000 // entries of a folder
+	maxMatches = 1_000  // matches of a pattern
 )
 
-// Find lists the reports of a kind, those of the commit first, then the newest. Places that do not exist hold none; errors are of places that could
-// not be looked into (fs.ErrPermission, filepath.ErrBadPattern) and come beside what the others hold.
+// Find returns the reports of a kind: those of the commit first, then the newest. Places that do not exist are empty.
+// Errors are for places that could not be searched (fs.ErrPermission, filepath.ErrBadPattern); the reports of the other
+// places are returned with them.
 func Find(places Places, kind Kind, commit string) ([]Candidate, error) {
 	var found []Candidate
 	var errs []error
@@ -81,7 +82,7 @@ func Find(places Places, kind Kind, commit string) ([]Candidate, error) {
 	return Ordered(found, commit), errors.Join(errs...)
 }
 
-// Ordered puts candidates into the order in which Newest wants them, each name once. It reorders found.
+// Ordered sorts candidates in the order that Newest requires, without duplicate names. It reorders found.
 func Ordered(found []Candidate, commit string) []Candidate {
 	slices.SortStableFunc(found, func(a, b Candidate) int {
 		return cmp.Or(-compareBool(SameCommit(a.Commit, commit), SameCommit(b.Commit, commit)), b.Modified.Compare(a.Modified), strings.Compare(a.Name, b.Name))
@@ -99,7 +100,8 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// NameFits reports whether a file or object of this base name is a report of the kind in an evidence folder: tests.json, tests.xml, tests.
+// NameFits reports whether a file or object with this base name is a report of the kind in an evidence folder:
+// tests.json, tests.xml, tests.
 func NameFits(base string, kind Kind) bool {
 	if strings.HasSuffix(base, MetaSuffix) {
 		return false
@@ -108,7 +110,7 @@ func NameFits(base string, kind Kind) bool {
 	return stem == string(kind) && (!dot || extension != "" && !strings.Contains(extension, "."))
 }
 
-// FolderCommit returns the commit that the folder of a path or key is named by, "" when its name is no commit's.
+// FolderCommit returns the commit in the folder name of a path or key, "" if the name is not a commit's.
 func FolderCommit(name string) string {
 	if id := path.Base(path.Dir(name)); IsCommit(id) {
 		return id
@@ -116,8 +118,8 @@ func FolderCommit(name string) string {
 	return ""
 }
 
-// PathCommit returns the commit that a path or key tells: that of its folder, else a part of it that is a whole id, or the beginning of the wanted one
-// with 7 digits at least. A shorter number may be anything.
+// PathCommit returns the commit of a path or key: that of its folder, else a part of it that is a whole id, or the
+// first 7 or more digits of the requested commit. A shorter number may be anything.
 func PathCommit(name, wanted string) string {
 	if id := path.Base(path.Dir(name)); SameCommit(id, wanted) {
 		return id
@@ -131,20 +133,20 @@ func PathCommit(name, wanted string) string {
 	return ""
 }
 
-// ErrNamesNoKind is of a place that is a single file of no kind's name.
-var ErrNamesNoKind = errors.New("its name does not say what it is a report of: name it like tests.json, or list it under reports")
+// ErrNamesNoKind is returned for a single file whose name does not match a kind.
+var ErrNamesNoKind = errors.New("file name does not match a report kind: name it like tests.json, or list it under reports")
 
-// AnyKind reports whether a base name is that of a report of some kind.
+// AnyKind reports whether a base name matches a report of any kind.
 func AnyKind(base string) bool {
 	return slices.ContainsFunc(Kinds(), func(k Kind) bool { return NameFits(base, k) })
 }
 
-// inPlace looks into a folder, or takes a file or the files of a pattern whose names fit.
+// inPlace searches a folder, or takes a file or the files of a pattern if their names match.
 func inPlace(place string, kind Kind, commit string) ([]Candidate, error) {
 	if !isPattern(place) {
 		info, err := os.Stat(place)
 		if err != nil || info.IsDir() {
-			return inFolder(place, kind, commit) // which tells what is wrong
+			return inFolder(place, kind, commit) // returns the error
 		}
 		if !AnyKind(filepath.Base(place)) {
 			return nil, fmt.Errorf("%s: %w", place, ErrNamesNoKind)
@@ -156,7 +158,7 @@ func inPlace(place string, kind Kind, commit string) ([]Candidate, error) {
 
 func isPattern(place string) bool { return strings.ContainsAny(place, `*?[\`) }
 
-// inFolder looks into an evidence folder. A folder of another commit that cannot be looked into keeps nothing back.
+// inFolder searches an evidence folder. An unreadable folder of another commit is ignored.
 func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
 	entries, err := list(dir, maxEntries)
 	if err != nil {
@@ -188,7 +190,7 @@ func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
 	return found, errors.Join(errs...)
 }
 
-// list reads a folder of at most so many entries. What is not there, or is no folder, has none.
+// list reads a folder with a maximum number of entries. A missing path or a non-folder has none.
 func list(dir string, most int) ([]fs.DirEntry, error) {
 	f, err := files.OpenDir(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -236,7 +238,7 @@ func matching(pattern, commit string) ([]Candidate, error) {
 	return found, errors.Join(errs...)
 }
 
-// listable tells why the folder that a pattern begins in cannot be listed, which Glob does not.
+// listable returns why the folder at the start of a pattern cannot be listed, which Glob does not report.
 func listable(pattern string) error {
 	dir := pattern
 	for isPattern(dir) {
@@ -252,11 +254,11 @@ func listable(pattern string) error {
 	return err
 }
 
-// candidate leaves out what is not there and folders; what is there and cannot be read is for Open to refuse.
+// candidate skips missing files and folders. An unreadable file is a candidate, and Open returns the error.
 func candidate(name, commit string) ([]Candidate, error) {
 	info, err := os.Stat(name)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		info, err = os.Lstat(name) // of a link that leads nowhere it is at least known that it is there
+		info, err = os.Lstat(name) // a dangling link still exists
 	}
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
 		return nil, nil
@@ -267,10 +269,10 @@ func candidate(name, commit string) ([]Candidate, error) {
 	return []Candidate{{Name: name, Commit: commit, Modified: info.ModTime(), Source: File(name)}}, nil
 }
 
-// File is a report in the file system, by its path.
+// File is the path of a report in the file system.
 type File string
 
-// Open implements Source. The record beside the file is read at the same time.
+// Open implements Source. It reads the file's record at the same time.
 func (path File) Open(context.Context) (io.ReadCloser, Meta, error) {
 	f, info, err := files.Open(string(path))
 	if err != nil {
@@ -285,7 +287,7 @@ func (path File) Open(context.Context) (io.ReadCloser, Meta, error) {
 	return &openFile{f, info}, m, nil
 }
 
-// openFile tells at its end when the file was written to meanwhile.
+// openFile reports in Close whether the file was written to during the read.
 type openFile struct {
 	*os.File
 	begun fs.FileInfo

@@ -1,10 +1,12 @@
-// Package evidence reads what CI has seen: test, coverage, lint, security, vulnerability, load and secret reports in the formats their tools write.
+// Package evidence reads CI reports: tests, coverage, lint, security, vulnerabilities, load tests and secrets, in the
+// formats of their tools.
 //
-// Reading and judging are apart. Parse turns a stream into a Report: counts, measured values and, above all, the gaps that keep it from showing
-// the whole (cut off, tool crashed, nothing looked at). Find and Read say where reports lie, of which commit they are and when they were made.
-// Judge weighs all of it against a Policy and is pure.
+// Reading and judging are separate. Parse turns a stream into a Report: counts, measured values and the gaps that make
+// it incomplete (truncated, tool crashed, nothing checked). Find and Read locate reports and determine their commit and
+// time. Judge evaluates all of it against a Policy and has no side effects.
 //
-// A report is somebody else's file. It is read once, in memory that does not grow with its size, and nothing of it is repeated but names, places
+// A report is untrusted. It is read once, in constant memory, and only names, positions and numbers are kept: messages,
+// source lines and matches are skipped, because they may contain secrets.
 // and numbers: messages, source lines and matches are passed over unread, since they may hold secrets.
 package evidence
 
@@ -14,7 +16,8 @@ import (
 	"unicode"
 )
 
-// Kind says what a report is evidence of. The text is also the name, without extension, of its file in an evidence folder.
+// Kind is what a report is evidence of. The text is also the base name, without extension, of its file in an evidence
+// folder.
 type Kind string
 
 // The kinds of evidence.
@@ -28,87 +31,87 @@ const (
 	Secrets         Kind = "secrets"
 )
 
-// Kinds lists every kind.
+// Kinds returns every kind.
 func Kinds() []Kind {
 	return []Kind{Tests, Coverage, Lint, Security, Vulnerabilities, Load, Secrets}
 }
 
-// What is kept of a report, whatever its size.
+// Limits of a report.
 const (
-	// MaxBytes is the size up to which a report is read: ten times the largest test stream seen in practice.
+	// MaxBytes is the maximum size of a report: ten times the largest test stream seen in practice.
 	MaxBytes = 4 << 30
-	// MaxFetched is the size up to which one is fetched from elsewhere.
+	// MaxFetched is the maximum size of a fetched report.
 	MaxFetched = 1 << 30
-	// MaxFindings is how many findings a Report names; all are counted.
+	// MaxFindings is the maximum number of findings that a Report lists; all are counted.
 	MaxFindings = 20
-	// maxGaps is how many gaps a Report names; one is enough to keep it from being a proof.
+	// maxGaps is the maximum number of gaps that a Report lists; a single one makes it incomplete.
 	maxGaps = 10
-	// maxName is how many characters of a name (test, rule, file) are kept.
+	// maxName is the maximum length of a name (test, rule, file) in characters.
 	maxName = 200
-	// maxPackages is how many packages or rules of one report are told apart: a monorepo of the largest kind has some ten thousand.
+	// maxPackages is the maximum number of packages or rules per report; the largest monorepos have about ten thousand.
 	maxPackages = 50_000
 )
 
-// Report is what one file says.
+// Report is the content of one file.
 type Report struct {
 	Kind   Kind
 	Format Format
-	Tool   string // as the report names it, "" when it does not
-	Bytes  int64  // read
+	Tool   string // as stated in the report, "" when not stated
+	Bytes  int64  // bytes read
 
-	Time   time.Time // the newest moment the report itself states; zero when it states none
-	Commit string    // the revision the report itself states, "" when it states none
+	Time   time.Time // the newest time stated in the report; zero when none is
+	Commit string    // the revision stated in the report, "" when none is
 
 	Counts     Counts
 	Severities map[Severity]int    // of the findings that count
-	Measures   map[Measure]float64 // only what the report states
+	Measures   map[Measure]float64 // only values stated in the report
 	Findings   []Finding           // the first MaxFindings
-	Gaps       []Gap               // why this is not the whole; empty for a complete report
+	Gaps       []Gap               // why the report is incomplete; empty for a complete one
 }
 
-// Complete reports whether the report shows by itself that its tool looked at everything and that nothing is cut off.
+// Complete reports whether the report proves that its tool checked everything and that it is not truncated.
 func (r *Report) Complete() bool { return len(r.Gaps) == 0 }
 
-// Counts are the numbers of a report; those its kind does not know are zero.
+// Counts are the numbers of a report. Those that do not apply to its kind are zero.
 type Counts struct {
-	Passed, Failed, Skipped int // tests, subtests included; of a load test its thresholds or checks
-	Errored                 int // packages, suites or test cases that broke without a failing test: not built, panicked, timed out
-	Flaky                   int // of the passed ones: only when run again
-	Packages                int // that were tested
+	Passed, Failed, Skipped int // tests including subtests; for a load test its thresholds or checks
+	Errored                 int // packages, suites or test cases that broke without a failing test: build failure, panic, timeout
+	Flaky                   int // passed tests that needed a retry
+	Packages                int // tested packages
 
-	Statements, Covered int64 // or lines, where a format knows no statements
+	Statements, Covered int64 // or lines, if the format has no statements
 
-	Findings   int // what a linter or scanner objects to
-	Suppressed int // objections that somebody silenced
-	Uncalled   int // vulnerabilities of modules that are required, in code that is not called
-	Audited    int // packages, modules, files or targets really looked at, as far as the report says
-	Unaudited  int // those the tool says it could not look at
+	Findings   int // findings of a linter or scanner
+	Suppressed int // suppressed findings
+	Uncalled   int // vulnerabilities of required modules in uncalled code
+	Audited    int // packages, modules, files or targets that were checked, according to the report
+	Unaudited  int // those that the tool could not check
 
 	Requests int64 // sent by a load test
 }
 
-// Measure names a measured value.
+// Measure is the name of a measured value.
 type Measure string
 
 // The measures.
 const (
-	CoverageRatio Measure = "coverage_ratio" // covered statements of all, 0 to 1
+	CoverageRatio Measure = "coverage_ratio" // covered statements / all statements, 0 to 1
 	RequestRate   Measure = "request_rate"   // requests per second
-	ErrorRatio    Measure = "error_ratio"    // failed requests of all, 0 to 1
-	P95Seconds    Measure = "p95_seconds"    // time within which 95 % of the requests were answered
+	ErrorRatio    Measure = "error_ratio"    // failed requests / all requests, 0 to 1
+	P95Seconds    Measure = "p95_seconds"    // 95th percentile of the response time
 )
 
-// Finding names one failed test, objection, vulnerability or secret. It never holds the text found.
+// Finding describes one failed test, lint finding, vulnerability or secret. It never contains the matched text.
 type Finding struct {
 	Rule     string // test, rule, vulnerability or threshold
 	Package  string // Go package, module or suite, "" when not stated
 	File     string
 	Line     int // 0 when not stated
 	Commit   string
-	Severity Severity // "" when its kind has none
+	Severity Severity // "" when the kind has none
 }
 
-// String names the finding on one line.
+// String formats the finding on one line.
 func (f Finding) String() string {
 	var b strings.Builder
 	b.WriteString(f.Rule)
@@ -127,24 +130,24 @@ func (f Finding) String() string {
 	return b.String()
 }
 
-// Gap is one reason why a report does not show the whole.
+// Gap is one reason why a report is incomplete.
 type Gap struct {
-	Reason Reason // Weak: nothing proves that this is the whole, which leaves a weak proof; every other reason leaves none
+	Reason Reason // Weak: completeness is not proven; every other reason rejects the report
 	Detail string
-	// Cure is what closes the gap from outside: what the pipeline recorded beside the report (see Meta).
+	// Cure is what closes the gap: facts that the pipeline recorded next to the report (see Meta).
 	Cure Cure
 }
 
-// Cure says what a sidecar has to state so that a gap is none.
+// Cure is what a record must state to close a gap.
 type Cure int
 
 // The cures.
 const (
 	Incurable Cure = iota
-	// ByExit: the tool's exit status is known. Closes gaps of formats that do not say whether the tool finished.
+	// ByExit: the tool's exit status is recorded. For formats that do not state whether the tool finished.
 	ByExit
-	// BySeal: the exit status is known, and size or digest prove that the file is the one the tool left.
-	// Closes gaps of formats in which a cut report looks like a whole one.
+	// BySeal: the exit status is recorded, and size or digest prove that the file is unchanged. For formats in which a
+	// truncated report looks complete.
 	BySeal
 )
 
@@ -154,10 +157,10 @@ func (r *Report) gap(reason Reason, cure Cure, detail string) {
 	}
 }
 
-// doubt is a gap that only weakens the report: nothing shows that something is missing, nothing proves that nothing is.
+// doubt adds a gap that only weakens the report: its completeness is not proven.
 func (r *Report) doubt(cure Cure, detail string) { r.gap(Weak, cure, detail) }
 
-// find counts nothing: callers count before the cap.
+// find does not count: callers count before the limit applies.
 func (r *Report) find(f Finding) {
 	if len(r.Findings) >= MaxFindings {
 		return
@@ -191,14 +194,15 @@ func (r *Report) measure(m Measure, v float64) {
 	r.Measures[m] = v
 }
 
-// at keeps the newest moment.
+// at keeps the newest time.
 func (r *Report) at(t time.Time) {
 	if t.After(r.Time) {
 		r.Time = t
 	}
 }
 
-// clean makes a name out of a report fit for one line of a terminal: no control, format or direction characters, and not endless.
+// clean makes a name from a report safe for one terminal line: without control, format or direction characters, and
+// truncated.
 func clean(name string) string {
 	n := 0
 	var b strings.Builder
@@ -215,7 +219,7 @@ func clean(name string) string {
 	return b.String()
 }
 
-// IsCommit reports whether text can be a commit's id, whole or abbreviated: 7 to 64 lower-case hexadecimal digits.
+// IsCommit reports whether text is a commit id, whole or abbreviated: 7 to 64 lower-case hexadecimal digits.
 func IsCommit(text string) bool {
 	if len(text) < 7 || len(text) > 64 {
 		return false
@@ -223,7 +227,7 @@ func IsCommit(text string) bool {
 	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
-// SameCommit reports whether two ids, whole or abbreviated, name the same commit.
+// SameCommit reports whether two ids, whole or abbreviated, refer to the same commit.
 func SameCommit(a, b string) bool {
 	a, b = strings.ToLower(a), strings.ToLower(b)
 	return IsCommit(a) && IsCommit(b) && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))

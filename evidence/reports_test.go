@@ -156,16 +156,16 @@ func TestParseErrors(t *testing.T) {
 		text string
 		want string
 	}{
-		{Tests, "", "the report is empty"},
-		{Tests, " \n\t\r\n", "the report is empty"},
-		{Tests, "\xEF\xBB\xBF", "the report is empty"},
-		{Tests, "hello", "no evidence of tests: write JUnit XML, go test -json"},
-		{Tests, "{}", "a report of this format is no evidence of tests"},
-		{Tests, "null", "a report of this format is no evidence of tests"},
-		{Tests, "mode: set\n", "a report in the format Go cover profile is no evidence of tests"},
-		{Tests, "<html><body>", "a report of this format is no evidence of tests"},
-		{Coverage, `<testsuites/>`, "a report in the format JUnit XML is no evidence of coverage: write Cobertura XML, Go cover profile, LCOV"},
-		{Kind("wishes"), "mode: set\n", "no evidence of wishes"},
+		{Tests, "", "report is empty"},
+		{Tests, " \n\t\r\n", "report is empty"},
+		{Tests, "\xEF\xBB\xBF", "report is empty"},
+		{Tests, "hello", "not evidence of tests: use JUnit XML, go test -json"},
+		{Tests, "{}", "this format is not evidence of tests"},
+		{Tests, "null", "this format is not evidence of tests"},
+		{Tests, "mode: set\n", "format Go cover profile is not evidence of tests"},
+		{Tests, "<html><body>", "this format is not evidence of tests"},
+		{Coverage, `<testsuites/>`, "format JUnit XML is not evidence of coverage: use Cobertura XML, Go cover profile, LCOV"},
+		{Kind("wishes"), "mode: set\n", "not evidence of wishes"},
 	} {
 		r, err := Parse(strings.NewReader(tt.text), tt.kind)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// sarif reads SARIF 2.1.0 (OASIS), which linters and scanners of all sorts write.
+// sarif parses SARIF 2.1.0 (OASIS), which many linters and scanners write.
 //
-// An empty list of results does not show that the tool looked: that is what invocations[].executionSuccessful is for, and many tools leave it out
-// (golangci-lint, gosec, govulncheck, gitleaks, trivy); then the pipeline has to record the exit status. Results that somebody suppressed, or
-// that are only there to say what was absent, passed or not applicable, are no findings. Messages and snippets are passed over unread.
+// An empty list of results does not prove that the tool ran to completion. invocations[].executionSuccessful does, but
+// many tools omit it (golangci-lint, gosec, govulncheck, gitleaks, trivy); then the pipeline must record the exit
+// status. Results that are suppressed, absent, passed or not applicable are not findings. Messages and snippets are
+// skipped.
 func sarif(in *input, r *Report) error {
 	j := newJSON(in.Reader)
 	version, runs := "", 0
@@ -37,10 +38,10 @@ func sarif(in *input, r *Report) error {
 		return err
 	}
 	if version != "2.1.0" {
-		r.gap(Invalid, Incurable, "it is not of SARIF version 2.1.0")
+		r.gap(Invalid, Incurable, "SARIF version is not 2.1.0")
 	}
 	if runs == 0 {
-		r.gap(Empty, Incurable, "it holds no run of any tool")
+		r.gap(Empty, Incurable, "report contains no run")
 	}
 	return nil
 }
@@ -48,15 +49,15 @@ func sarif(in *input, r *Report) error {
 type sarifRun struct {
 	r           *Report
 	tool        string
-	calls       bool // the tool is govulncheck and looked at calls
-	finished    int  // invocations that say they were successful
-	unfinished  int  // those that say they were not
-	unsaid      int  // those that say neither
+	calls       bool // the tool is govulncheck and analysed calls
+	finished    int  // successful invocations
+	unfinished  int  // failed invocations
+	unsaid      int  // invocations without a result
 	troubles    int  // errors of the tool itself
 	commits     []string
 	rules       map[string]sarifRule
 	names       []string            // of rules by index
-	seen        map[sarifResult]int // results that count, by what decides their severity: rules may come after results
+	seen        map[sarifResult]int // results that count, by the fields that decide their severity: rules may follow results
 	first       []sarifFinding
 	suppressed  int
 	artifacts   int
@@ -212,12 +213,12 @@ func (s *sarifRun) invocation(j *jsonReader) error {
 	return err
 }
 
-// resolve fills in what a result leaves to its rule.
+// resolve adds the fields that a result inherits from its rule.
 func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity Severity) {
 	if v.rule == "" && v.index >= 0 && v.index < len(s.names) {
 		v.rule = s.names[v.index]
 	}
-	// The id of a result may be the rule's with something behind a slash (SARIF 3.27.5).
+	// A result's id may be the rule's id followed by a slash and more (SARIF 3.27.5).
 	known, ok := s.rules[v.rule]
 	for name := v.rule; !ok && strings.Contains(name, "/"); {
 		name = name[:strings.LastIndexByte(name, '/')]
@@ -231,7 +232,7 @@ func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity Se
 		level = "warning" // the default of the standard
 	}
 	if v.rule == "" {
-		v.rule = "a rule without name"
+		v.rule = "unnamed rule"
 	}
 	if severity = scoreOf(known.severity); severity == UnknownSeverity {
 		severity = severityOf(level)
@@ -270,15 +271,15 @@ func (s *sarifRun) tell() {
 		}
 	}
 	if tool == "" {
-		tool = "a tool without name"
+		tool = "unnamed tool"
 	}
 	switch {
 	case s.unfinished > 0 || s.troubles > 0:
-		r.gap(Failed, Incurable, tool+" says that it did not finish well (invocations)")
+		r.gap(Failed, Incurable, tool+" reported an unsuccessful execution (invocations)")
 	case s.finished == 0 || s.unsaid > 0:
-		r.gap(Truncated, ByExit, tool+" does not say that it finished (no invocations)")
+		r.gap(Truncated, ByExit, tool+" does not report whether it finished (no invocations)")
 	}
 	if s.tooManyKeys {
-		r.gap(Invalid, Incurable, "it has more than "+itoa(maxPackages)+" rules")
+		r.gap(Invalid, Incurable, "report has more than "+itoa(maxPackages)+" rules")
 	}
 }

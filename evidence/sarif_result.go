@@ -80,7 +80,7 @@ func (s *sarifRun) result(j *jsonReader) error {
 	return nil
 }
 
-// sarifLocation keeps the first place.
+// sarifLocation keeps the first location.
 func sarifLocation(j *jsonReader, f *Finding) error {
 	file, line := "", int64(0)
 	err := j.object(func(key string) error {

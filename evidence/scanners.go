@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// checkstyle reads checkstyle's XML, which golangci-lint, ESLint and many others write too: <file name> with <error line severity source>.
-// It has no place for a crash, and some tools list only files with errors: without any file nothing shows that one was looked at.
+// checkstyle parses checkstyle's XML, which golangci-lint, ESLint and many others also write: <file name> with <error
+// line severity source>. The format cannot express a crash, and some tools list only files with errors: without any
+// file it is unproven that one was checked.
 func checkstyle(in *input, r *Report) error {
 	x := newXML(in)
 	file := ""
@@ -34,20 +35,21 @@ func checkstyle(in *input, r *Report) error {
 			}
 			f := Finding{Rule: attr(e, "source"), File: file, Severity: severityOf(severity)}
 			if f.Rule == "" {
-				f.Rule = "a rule without name"
+				f.Rule = "unnamed rule"
 			}
 			f.Line, _ = strconv.Atoi(attr(e, "line"))
 			r.finding(f)
 		}
 	}
 	if r.Counts.Audited == 0 {
-		r.gap(Empty, ByExit, "it names no file: nothing shows that any was looked at")
+		r.gap(Empty, ByExit, "report lists no files and does not show what was checked")
 	}
 	return nil
 }
 
-// gosec reads gosec's JSON. "Golang errors" holds the files and packages that it could not load: they were not scanned. Issues marked nosec or with
-// suppressions are listed with -track-suppressions only, else counted in Stats.nosec. Line numbers are strings, "12" or "12-14".
+// gosec parses gosec's JSON. "Golang errors" lists files and packages that could not be loaded and were not scanned.
+// Suppressed issues (nosec) are listed only with -track-suppressions, else counted in Stats.nosec. Line numbers are
+// strings, "12" or "12-14".
 func gosec(in *input, r *Report) error {
 	r.Tool = "gosec"
 	j := newJSON(in.Reader)
@@ -78,7 +80,8 @@ func gosec(in *input, r *Report) error {
 		err = j.end()
 	}
 	if broken > 0 {
-		r.gap(Failed, Incurable, count(broken, "file")+" or packages could not be loaded by gosec (Golang errors): they were not scanned")
+		r.gap(Failed, Incurable, count(broken,
+			"file")+" or packages could not be loaded by gosec (Golang errors) and were not scanned")
 	}
 	if err != nil {
 		return err
@@ -87,11 +90,11 @@ func gosec(in *input, r *Report) error {
 	r.Counts.Suppressed = max(r.Counts.Suppressed, int(nosec))
 	switch {
 	case files < 0:
-		r.gap(Truncated, Incurable, "its statistics are missing")
+		r.gap(Truncated, Incurable, "statistics are missing")
 	case files == 0:
 		r.gap(Empty, Incurable, "no file was scanned")
 	case found > listed:
-		r.gap(Truncated, Incurable, "it states "+itoa(int(found))+" issues, "+itoa(int(listed))+" are there")
+		r.gap(Truncated, Incurable, "report states "+itoa(int(found))+" issues, but lists "+itoa(int(listed)))
 	default:
 		r.Counts.Audited = int(files)
 	}
@@ -136,8 +139,8 @@ func gosecIssue(j *jsonReader, r *Report) error {
 	return nil
 }
 
-// gitleaks reads gitleaks' JSON: a list of findings, of which rule, file, line and commit are kept. Secret, Match and the rest are passed over
-// without ever being put together in memory. An empty list says honestly that there is none.
+// gitleaks parses gitleaks' JSON: a list of findings, of which rule, file, line and commit are kept. Secret, Match and
+// the rest are skipped and never held in memory. An empty list proves that nothing was found.
 func gitleaks(in *input, r *Report) error {
 	r.Tool = "gitleaks"
 	j := newJSON(in.Reader)
@@ -158,7 +161,7 @@ func gitleaks(in *input, r *Report) error {
 			return j.skip()
 		})
 		if err == nil && f.Rule == "" {
-			err = j.invalid("an entry without RuleID")
+			err = j.invalid("entry without RuleID")
 		}
 		if err == nil {
 			f.Line = int(line)

@@ -38,7 +38,7 @@ func TestGosec(t *testing.T) {
 		{name: "suppressed, not listed", kind: Security, text: gosecReport(``, ``, `"files":3,"nosec":4,"found":0`), state: Pass, detail: "4 suppressed"},
 		{name: "nothing scanned", kind: Security, text: gosecReport(``, ``, `"files":0,"lines":0,"nosec":0,"found":0`), state: Unknown, reason: Empty, detail: "no file was scanned"},
 		{name: "no statistics", kind: Security, text: `{"Golang errors":{},"Issues":[]}`, state: Unknown, reason: Truncated, detail: "statistics are missing"},
-		{name: "issues missing", kind: Security, text: gosecReport(``, ``, `"files":3,"found":2`), state: Unknown, reason: Truncated, detail: "states 2 issues, 0 are there"},
+		{name: "issues missing", kind: Security, text: gosecReport(``, ``, `"files":3,"found":2`), state: Unknown, reason: Truncated, detail: "states 2 issues, but lists 0"},
 		{name: "cut", kind: Security, text: gosecReport(``, issue(`"line":"1"`), stats)[:200], state: Unknown, reason: Truncated},
 	})
 }
@@ -51,10 +51,10 @@ func TestGitleaks(t *testing.T) {
 		{name: "none", kind: Secrets, text: `[]`, state: Pass, detail: "gitleaks found nothing"},
 		{name: "none, spread", kind: Secrets, text: "\n[\n ]\n\n", state: Pass},
 		{name: "found", kind: Secrets, text: `[` + entry("generic-api-key") + `]`, state: Fail, reason: Committed, detail: "1 secret found: generic-api-key at a/b.env:14 of commit 0123456789ab", counts: &Counts{Findings: 1}},
-		{name: "cut behind one", kind: Secrets, text: `[` + entry("x") + `,`, state: Fail, reason: Committed, detail: "it ends in the middle"},
-		{name: "cut", kind: Secrets, text: `[`, state: Unknown, reason: Invalid, detail: "no evidence of secrets"},
-		{name: "something behind", kind: Secrets, text: `[][` + entry("x") + `]`, state: Unknown, reason: Invalid, detail: "something follows the end"},
-		{name: "entry without rule", kind: Secrets, text: `[` + entry("x") + `,{}]`, state: Fail, reason: Committed, detail: "an entry without RuleID"},
+		{name: "cut behind one", kind: Secrets, text: `[` + entry("x") + `,`, state: Fail, reason: Committed, detail: "report is truncated"},
+		{name: "cut", kind: Secrets, text: `[`, state: Unknown, reason: Invalid, detail: "not evidence of secrets"},
+		{name: "something behind", kind: Secrets, text: `[][` + entry("x") + `]`, state: Unknown, reason: Invalid, detail: "data after the end"},
+		{name: "entry without rule", kind: Secrets, text: `[` + entry("x") + `,{}]`, state: Fail, reason: Committed, detail: "entry without RuleID"},
 	})
 }
 

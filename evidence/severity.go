@@ -2,7 +2,7 @@ package evidence
 
 import "strings"
 
-// Severity is how bad a finding is, in the report's own judgement.
+// Severity is the severity of a finding, according to the report.
 type Severity string
 
 // The severities, worst first.
@@ -14,10 +14,10 @@ const (
 	UnknownSeverity Severity = "unknown"
 )
 
-// Severities lists every severity, worst first.
+// Severities returns every severity, worst first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low, UnknownSeverity} }
 
-// severityOf reads the words that tools use.
+// severityOf parses the words that tools use.
 func severityOf(word string) Severity {
 	switch strings.ToLower(word) {
 	case "critical", "blocker":
@@ -32,7 +32,7 @@ func severityOf(word string) Severity {
 	return UnknownSeverity
 }
 
-// scoreOf maps a CVSS score by the bands of its specification, version 3 and 4.
+// scoreOf maps a CVSS score to the bands of its specification, versions 3 and 4.
 func scoreOf(score float64) Severity {
 	switch {
 	case score >= 9:

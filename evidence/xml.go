@@ -11,17 +11,18 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// xmlReader pulls elements out of an XML report.
+// xmlReader reads elements of an XML report.
 //
-// No format read here says anything in text, and test logs in <system-out> may be of any size, so a filter before the decoder drops text, comments
-// and CDATA unread and shortens long attributes: what encoding/xml then holds at once is bounded. A DOCTYPE may name a DTD (Cobertura does; it is
-// not fetched) but must not bring its own: entities of one's own are how a small file becomes a large one.
+// No supported format has data in text, and test logs in <system-out> may have any size. A filter in front of the
+// decoder therefore drops text, comments and CDATA and shortens long attributes, which limits the memory of
+// encoding/xml. A DOCTYPE may name a DTD (Cobertura does; it is not fetched) but must not contain declarations: custom
+// entities can expand a small file into a large one.
 type xmlReader struct {
 	d     *xml.Decoder
 	path  []string // names of the open elements
 	begun bool
 
-	charset string // that was declared and is not read
+	charset string // the declared charset, if unsupported
 }
 
 func newXML(in *input) *xmlReader {
@@ -29,7 +30,8 @@ func newXML(in *input) *xmlReader {
 	d := xml.NewDecoder(&xmlFilter{br: in.Reader})
 	d.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {
-		case "utf-16", "utf-16le", "utf-16be": // with its byte order mark, input has turned it to UTF-8 already; without one, no tag is ever seen
+		// with a byte order mark, input has converted it to UTF-8 already; without one, no tag is recognised
+		case "utf-16", "utf-16le", "utf-16be":
 			return r, nil
 		case "us-ascii", "ascii":
 			return r, nil
@@ -57,16 +59,16 @@ func (x *xmlReader) next() (start *xml.StartElement, end string, err error) {
 		switch t := t.(type) {
 		case xml.StartElement:
 			if len(x.path) == 0 && x.begun {
-				return nil, "", fmt.Errorf("%w: a second root element", errInvalid)
+				return nil, "", fmt.Errorf("%w: second root element", errInvalid)
 			}
 			if x.begun = true; len(x.path) >= maxDepth {
-				return nil, "", fmt.Errorf("%w: nested deeper than %d", errInvalid, maxDepth)
+				return nil, "", fmt.Errorf("%w: nested deeper than %d levels", errInvalid, maxDepth)
 			}
 			x.path = append(x.path, t.Name.Local)
 			return &t, "", nil
 		case xml.EndElement:
 			if len(x.path) == 0 || x.path[len(x.path)-1] != t.Name.Local {
-				return nil, "", fmt.Errorf("%w: an end tag without its start", errInvalid)
+				return nil, "", fmt.Errorf("%w: end tag without a start tag", errInvalid)
 			}
 			x.path = x.path[:len(x.path)-1]
 			return nil, t.Name.Local, nil
@@ -82,14 +84,14 @@ func (x *xmlReader) wrong(err error) error {
 	case err == io.EOF, errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF"):
 		return errCut
 	case x.charset != "":
-		return fmt.Errorf("%w: its encoding is not read: write UTF-8", errInvalid)
+		return fmt.Errorf("%w: unsupported encoding: use UTF-8", errInvalid)
 	case errors.Is(err, errInvalid), errors.Is(err, errCut):
 		return err
 	}
-	return fmt.Errorf("%w: a malformed tag", errInvalid) // the decoder's own words quote the file
+	return fmt.Errorf("%w: malformed tag", errInvalid) // the decoder's own words quote the file
 }
 
-// under reports whether the innermost open elements are those named, outermost first.
+// under reports whether the innermost open elements have these names, outermost first.
 func (x *xmlReader) under(names ...string) bool {
 	if len(x.path) < len(names) {
 		return false
@@ -112,14 +114,14 @@ func attr(e *xml.StartElement, name string) string {
 }
 
 const (
-	maxAttr = 4 << 10  // of an attribute's value, then it is cut
-	maxTag  = 64 << 10 // of a tag, its attributes as cut; longer ones are refused
+	maxAttr = 4 << 10  // of an attribute's value; longer ones are truncated
+	maxTag  = 64 << 10 // of a tag with truncated attributes; longer ones are rejected
 )
 
-// xmlFilter passes tags through and drops everything else.
+// xmlFilter passes tags on and drops everything else.
 type xmlFilter struct {
 	br  *bufio.Reader
-	out []byte // of the current tag, not yet read
+	out []byte // unread bytes of the current tag
 	buf []byte
 	err error
 }
@@ -140,13 +142,13 @@ func (f *xmlFilter) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// tag drops everything up to the next tag and reads that, into buf. Comments and CDATA leave nothing.
+// tag drops everything up to the next tag and reads that into buf. Comments and CDATA are dropped completely.
 func (f *xmlFilter) tag() error {
 	for {
 		if _, err := f.br.ReadSlice('<'); err == nil {
 			break
 		} else if err != bufio.ErrBufferFull {
-			return err // also io.EOF: text that is left over is no matter of ours
+			return err // including io.EOF: remaining text is ignored
 		}
 	}
 	b, err := f.br.Peek(1)
@@ -174,7 +176,7 @@ func (f *xmlFilter) tag() error {
 			return eof(err)
 		}
 		if len(f.buf) > maxTag {
-			return fmt.Errorf("%w: a tag longer than %d KiB", errInvalid, maxTag>>10)
+			return fmt.Errorf("%w: tag longer than %d KiB", errInvalid, maxTag>>10)
 		}
 		switch {
 		case quote == 0:
@@ -188,7 +190,7 @@ func (f *xmlFilter) tag() error {
 		case c == quote:
 			f.buf, quote = append(f.buf, c), 0
 		case c == '<':
-			return fmt.Errorf("%w: an attribute without its end", errInvalid)
+			return fmt.Errorf("%w: unterminated attribute", errInvalid)
 		default:
 			if value++; value <= maxAttr {
 				f.buf = append(f.buf, c)
@@ -199,7 +201,7 @@ func (f *xmlFilter) tag() error {
 	}
 }
 
-// whole drops a reference or a character at the end that the cut went through.
+// whole drops a truncated reference or character at the end.
 func whole(b []byte) []byte {
 	for i := len(b) - 1; i >= 0 && i > len(b)-16; i-- {
 		if b[i] == ';' {
@@ -216,7 +218,7 @@ func whole(b []byte) []byte {
 	return b
 }
 
-// drop passes over everything up to and with end. What begins it is passed over first: "-->" does not end "<!-->".
+// drop skips everything up to and including end. It skips the opening first: "-->" does not end "<!-->".
 func (f *xmlFilter) drop(begin, end string) error {
 	if _, err := f.br.Discard(len(begin)); err != nil {
 		return eof(err)
@@ -238,7 +240,7 @@ func (f *xmlFilter) drop(begin, end string) error {
 	}
 }
 
-// doctype passes over a DOCTYPE and refuses one with declarations of its own.
+// doctype skips a DOCTYPE and rejects one with declarations.
 func (f *xmlFilter) doctype() error {
 	var quote byte
 	for n := 0; ; n++ {
@@ -248,7 +250,7 @@ func (f *xmlFilter) doctype() error {
 		}
 		switch {
 		case n > maxAttr:
-			return fmt.Errorf("%w: a DOCTYPE longer than %d KiB", errInvalid, maxAttr>>10)
+			return fmt.Errorf("%w: DOCTYPE longer than %d KiB", errInvalid, maxAttr>>10)
 		case quote != 0:
 			if c == quote {
 				quote = 0
@@ -256,14 +258,14 @@ func (f *xmlFilter) doctype() error {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '[':
-			return fmt.Errorf("%w: its DOCTYPE declares entities or elements, which is refused", errInvalid)
+			return fmt.Errorf("%w: DOCTYPE declares entities or elements, which is not allowed", errInvalid)
 		case c == '>':
 			return nil
 		}
 	}
 }
 
-// instruction passes <?xml …?> through, for the encoding, and drops others.
+// instruction passes <?xml …?> on, for the encoding, and drops others.
 func (f *xmlFilter) instruction() error {
 	f.buf = append(f.buf, '<')
 	for {
@@ -272,7 +274,7 @@ func (f *xmlFilter) instruction() error {
 			return eof(err)
 		}
 		if f.buf = append(f.buf, c); len(f.buf) > maxAttr {
-			return fmt.Errorf("%w: a processing instruction longer than %d KiB", errInvalid, maxAttr>>10)
+			return fmt.Errorf("%w: processing instruction longer than %d KiB", errInvalid, maxAttr>>10)
 		}
 		if c == '>' && strings.HasSuffix(string(f.buf), "?>") {
 			if !strings.HasPrefix(string(f.buf), "<?xml ") {
@@ -283,7 +285,7 @@ func (f *xmlFilter) instruction() error {
 	}
 }
 
-// eof is for places inside a tag, where the end of the stream is a cut.
+// eof is for positions inside a tag, where the end of the stream means truncation.
 func eof(err error) error {
 	if err == io.EOF {
 		return errCut

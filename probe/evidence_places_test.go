@@ -95,10 +95,10 @@ func TestEvidence_Remote(t *testing.T) {
 		{"a test fails", nil, map[string]http.HandlerFunc{at: page(goTest("fail"))}, deployment.Evidence{Places: here}, StateFail, ReasonUnhealthy, ""},
 		{"named by its kind", nil, map[string]http.HandlerFunc{at: page(goTest("pass"))}, deployment.Evidence{Places: []string{"URL" + at}}, StatePass, "", ""},
 		{"named like another kind", nil, map[string]http.HandlerFunc{"/lint.json": page(goTest("pass"))},
-			deployment.Evidence{Places: []string{"URL/lint.json"}}, StateFail, ReasonMissing, "no report of tests"},
+			deployment.Evidence{Places: []string{"URL/lint.json"}}, StateFail, ReasonMissing, "no report found for tests"},
 		{"name without a kind", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))},
 			deployment.Evidence{Places: []string{"URL/out"}}, StateUnknown, ReasonInvalid,
-			"does not say what it is a report of"},
+			"file name does not match a report kind"},
 		{"configured kind, any name", nil, map[string]http.HandlerFunc{"/out-" + commitA[:9]: page(goTest("pass"))},
 			one("/out-"+commitA[:9], nil), StatePass, "", ""},
 		{"commit from the server", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"), "X-Catalyst-Commit",
@@ -109,7 +109,7 @@ func TestEvidence_Remote(t *testing.T) {
 			commitB)}, one(at, nil), StateFail, ReasonMismatch, "its server"},
 		{"without a commit", nil, map[string]http.HandlerFunc{"/out": page(goTest("pass"))}, one("/out", nil), StateWarn,
 			ReasonWeak, ""},
-		{"missing", nil, nil, deployment.Evidence{Places: here}, StateFail, ReasonMissing, "there is no report of tests"},
+		{"missing", nil, nil, deployment.Evidence{Places: here}, StateFail, ReasonMissing, "no report found for tests"},
 		{"missing, but local", ofCommit(commitA, "pass"), nil, deployment.Evidence{Places: here}, StatePass, "", ""},
 		{"without a credential", nil, map[string]http.HandlerFunc{at: wantsToken}, one(at, nil), StateUnknown,
 			ReasonPermissionDenied, "returned 401"},
@@ -133,7 +133,7 @@ func TestEvidence_Remote(t *testing.T) {
 		// Responses that are not a report.
 		{"another host", nil, map[string]http.HandlerFunc{at: status(302, "Location", "http://login.test/?next=x")}, deployment.Evidence{Places: here}, StateUnknown, ReasonMismatch, "redirects to another host"},
 		{"elsewhere on the same host", nil, map[string]http.HandlerFunc{at: status(302, "Location", "/moved"), "/moved": page(goTest("pass"))}, deployment.Evidence{Places: here}, StatePass, "", ""},
-		{"a page", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200, "Content-Type", "text/html")}, deployment.Evidence{Places: here}, StateWarn, ReasonInvalid, "not a report"},
+		{"a page", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200, "Content-Type", "text/html")}, deployment.Evidence{Places: here}, StateWarn, ReasonInvalid, "unsupported report"},
 		{"empty report newer than a good one", ofCommit(commitA, "pass"), map[string]http.HandlerFunc{at: status(200,
 			"Last-Modified", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "Content-Length", "0")},
 			deployment.Evidence{Places: here}, StateUnknown, ReasonEmpty, ""},
@@ -142,7 +142,7 @@ func TestEvidence_Remote(t *testing.T) {
 		{"of unknown age", nil, map[string]http.HandlerFunc{"/c/" + commitA + "/coverage.out": func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "mode: set\np/x.go:1.1,2.2 9 1\n")
 		}},
-			deployment.Evidence{Places: []string{"URL/c/{commit}/coverage.out"}}, StateUnknown, ReasonStale, "does not say when"},
+			deployment.Evidence{Places: []string{"URL/c/{commit}/coverage.out"}}, StateUnknown, ReasonStale, "report has no date"},
 
 		// The record beside it.
 		{"a record", nil, map[string]http.HandlerFunc{at: page(goTest("pass")), at + ".meta.yaml": page("exit_code: 1\n")}, deployment.Evidence{Places: here}, StateUnknown, ReasonError, "ended with status 1"},
@@ -278,7 +278,7 @@ func TestEvidence_Files(t *testing.T) {
 	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/*/*.json"}}), "evidence", spec), StatePass, "", "")
 	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "tests", At: "ci/junit-*.xml"}}}), "evidence", spec), StateWarn, ReasonWeak, "ci/junit-1.xml")
 	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "lint", At: "ci/junit-*.xml"}}}), "evidence", spec), StateFail, ReasonMissing, "")
-	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/junit-1.xml"}}), "evidence", spec), StateUnknown, ReasonInvalid, "does not say what")
+	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/junit-1.xml"}}), "evidence", spec), StateUnknown, ReasonInvalid, "does not match a report kind")
 	if err := os.Chmod(filepath.Join(root, "ci"), 0); err != nil {
 		t.Fatal(err)
 	}

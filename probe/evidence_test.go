@@ -106,7 +106,7 @@ func TestEvidence_SecretScanners(t *testing.T) {
 		{"gitleaks, empty", "secrets.json", "", commitA, time.Hour, StateUnknown, ReasonEmpty, ""},
 		{"gitleaks, truncated at the start", "secrets.json", "[", commitA, time.Hour, StateUnknown, ReasonInvalid, ""},
 		{"gitleaks, truncated after a finding", "secrets.json", strings.TrimSuffix(found, "]") + ",", commitA, time.Hour,
-			StateFail, ReasonCommitted, "ends in the middle"},
+			StateFail, ReasonCommitted, "report is truncated"},
 		{"SARIF, none", "secrets.sarif", sarif(ended + `"results":[]`), commitA, time.Hour, StatePass, ReasonNone, "found nothing"},
 		{"SARIF, one", "secrets.sarif", sarif(ended + `"results":[{"ruleId":"aws","message":{"text":"marked"}}]`), commitA, time.Hour, StateFail, ReasonCommitted, "aws"},
 		{"SARIF, stale", "secrets.sarif", sarif(ended + `"results":[]`), commitA, 31 * 24 * time.Hour, StateFail, ReasonStale, ""},
