@@ -1,8 +1,10 @@
-// Package backup tells whether a database backup is whole, which of many is to be judged, and what a restored one lacks.
+// Package backup verifies database backups: whether a backup is complete, which of several to check, and what a
+// restored one lacks.
 //
-// A backup is proven by reading it to its end, never by its name, its size or its first bytes: `pg_restore --list` accepts a dump cut to a
-// hundredth of its size, and `pg_dump | gzip` leaves a perfect gzip of half a dump when pg_dump dies. What the program cannot read through
-// (encrypted files above all) is never whole by looking; a manifest beside it, with size and digest, can vouch for it.
+// A backup is verified by reading it to its end, not by its name, size or first bytes: `pg_restore --list` accepts a
+// dump truncated to a hundredth of its size, and `pg_dump | gzip` leaves a valid gzip of half a dump when pg_dump dies.
+// Content that the program cannot read (mainly encrypted files) is never verified by reading; a manifest next to it,
+// with size and digest, can verify it.
 package backup
 
 import (
@@ -16,19 +18,19 @@ import (
 	"slices"
 )
 
-// Reason says why a backup is not whole. The words are those of a verdict where a verdict has one.
+// Reason says why a backup is not complete, in the words of a verdict where possible.
 type Reason string
 
-// The reasons. What could not be looked at (an unreadable source, an end of patience) is no reason but an error.
+// The reasons. Failing to read (an unreadable source, a timeout) is an error instead of a reason.
 const (
-	Empty     Reason = "empty"     // no byte at all, or a compressed nothing
-	Truncated Reason = "truncated" // ends before its end
-	Invalid   Reason = "invalid"   // no backup, or one with damage
-	Mismatch  Reason = "mismatch"  // its manifest speaks of another size or digest
-	Opaque    Reason = "opaque"    // recognised and not seen to be cut, but its content cannot be read here: could not look
+	Empty     Reason = "empty"     // no bytes, or compressed data without content
+	Truncated Reason = "truncated" // incomplete
+	Invalid   Reason = "invalid"   // not a backup, or damaged
+	Mismatch  Reason = "mismatch"  // size or digest differs from its manifest
+	Opaque    Reason = "opaque"    // recognised and not truncated as far as visible, but its content cannot be read
 )
 
-// Format is the kind of backup found inside all compression.
+// Format is the format of a backup without its compression.
 type Format string
 
 // The formats.
@@ -44,45 +46,46 @@ const (
 	OpenPGP    Format = "openpgp"
 	OpenSSL    Format = "openssl"
 	XZ         Format = "xz"
-	Redis      Format = "redis" // a copy of a Redis server's memory: no database's backup
+	Redis      Format = "redis" // a copy of a Redis server's memory: not a database backup
 )
 
-// Proof is what reading a backup to its end has shown.
+// Proof is the result of reading a backup to its end.
 type Proof struct {
 	Whole  bool   `json:"whole"`
-	Reason Reason `json:"reason,omitempty"` // empty when whole
-	Detail string `json:"detail,omitempty"` // for people, to be put behind the name of the file: what is wrong and where; quotes nothing out of it
+	Reason Reason `json:"reason,omitempty"` // empty when complete
+	Detail string `json:"detail,omitempty"` // fault and its position, for display after the file's name; never quotes the file
 
-	Format Format   `json:"format,omitempty"` // empty when not recognised
-	Packed []string `json:"packed,omitempty"` // the compression around it, outermost first: gzip, bzip2, zstd, lz4
+	Format Format   `json:"format,omitempty"` // empty when unknown
+	Packed []string `json:"packed,omitempty"` // the compression layers, outermost first: gzip, bzip2, zstd, lz4
 
 	Bytes   int64  `json:"bytes"`            // read from the source
-	Content int64  `json:"content"`          // bytes after all decompression, every layer counted
-	SHA256  string `json:"sha256,omitempty"` // of the source, in hex; empty when reading stopped before its end
+	Content int64  `json:"content"`          // bytes after decompression, summed over all layers
+	SHA256  string `json:"sha256,omitempty"` // of the source, in hex; empty when it was not read to its end
 
 	Encrypted  bool `json:"encrypted,omitempty"`
-	ByManifest bool `json:"by_manifest,omitempty"` // a manifest beside it names this size and digest
+	ByManifest bool `json:"by_manifest,omitempty"` // verified by a manifest with this size and digest
 
 	Version  string `json:"version,omitempty"`  // of PostgreSQL's archive format, as 1.14
-	Database string `json:"database,omitempty"` // the one dumped, where the backup says so
+	Database string `json:"database,omitempty"` // the dumped database, if the backup names it
 
-	// Of a plain dump: the databases it connects psql to (pg_dump --create, pg_dumpall), and whether it holds commands of psql that pg_dump does
-	// not write, which run programs on the machine of whoever restores it.
+	// For a plain dump: the databases that it connects psql to (pg_dump --create, pg_dumpall), and whether it contains
+	// psql commands that pg_dump does not write, which run programs on the restoring machine.
 	Connects []string `json:"connects,omitempty"`
 	Commands bool     `json:"commands,omitempty"`
 
-	Tables  []Table `json:"tables,omitempty"`  // those with a place for data, in the order of the backup
-	Partial bool    `json:"partial,omitempty"` // more tables than are listed
-	NoData  bool    `json:"no_data,omitempty"` // read through, and not one row of a table is in it: an empty database, or its schema alone
+	Tables  []Table `json:"tables,omitempty"`  // tables with data sections, in the order of the backup
+	Partial bool    `json:"partial,omitempty"` // not all tables are listed
+	NoData  bool    `json:"no_data,omitempty"` // the backup contains no table rows: an empty database, or only its schema
 }
 
-// Aside tells why a backup, though nothing is wrong with it, is not that of the named database: "" when it may be. An empty name fits every database.
+// Aside returns why an undamaged backup is not one of the named database, "" if it may be. An empty name matches every
+// database.
 func (p Proof) Aside(database string) string {
 	switch {
 	case p.Format == Redis:
 		return "is a copy of Redis's memory"
 	case p.Whole && p.Format == Cluster && len(p.Tables) == 0 && !p.Partial:
-		return "holds roles and settings alone"
+		return "contains only roles and settings"
 	case database == "":
 	case p.Database != "" && p.Database != database, len(p.Connects) > 0 && !slices.Contains(p.Connects, database):
 		return "is of another database than the deployment's"
@@ -92,35 +95,36 @@ func (p Proof) Aside(database string) string {
 
 // Table is one table's part of a backup.
 type Table struct {
-	Database string `json:"database,omitempty"` // where the backup changes the database (pg_dumpall, pg_dump --create)
+	Database string `json:"database,omitempty"` // set if the backup changes the database (pg_dumpall, pg_dump --create)
 	Schema   string `json:"schema"`
 	Name     string `json:"name"`
 	Rows     int64  `json:"rows"`
 }
 
-// Prover proves backups. The zero value is ready and safe for concurrent use.
+// Prover verifies backups. The zero value is ready to use. Safe for concurrent use.
 type Prover struct {
-	// MaxContent bounds the bytes that come out of decompression, all layers together; 0 means DefaultMaxContent.
+	// MaxContent limits the decompressed bytes of all layers together; 0 means DefaultMaxContent.
 	MaxContent int64
 }
 
-// DefaultMaxContent bounds the work a compressed bomb can ask for: 16 TiB, more than any dump a single file is used for. What bounds the time
-// is the context.
+// DefaultMaxContent limits the work caused by a compression bomb: 16 TiB, more than any dump in a single file. The
+// context limits the time.
 const DefaultMaxContent = 16 << 40
 
-// ErrLimit says that a backup is larger than what is judged.
-var ErrLimit = errors.New("more than is read")
+// ErrLimit is returned for a backup that exceeds a limit.
+var ErrLimit = errors.New("size limit exceeded")
 
-// Prove reads r to its end, or to the first damage, and says whether it is a whole backup. Size is the number of bytes r is known to hold,
-// -1 where it is not known. Memory does not grow with the size but only with the number of tables (a few hundred bytes each, a million at most);
-// apart from a Read that blocks, a cancelled context ends it at once.
+// Prove reads r to its end, or to the first damage, and returns whether it is a complete backup. size is the number of
+// bytes in r, -1 if unknown. Memory grows only with the number of tables (a few hundred bytes each, a million at most).
+// A cancelled context ends it at once, unless a Read blocks.
 //
-// An error means that the backup was not judged: the context's own, r's, io.ErrUnexpectedEOF or ErrLimit when r holds less or more than size.
+// An error means that the backup could not be verified: the context's error, r's error, io.ErrUnexpectedEOF for too few
+// bytes, or ErrLimit for more than size.
 func Prove(ctx context.Context, r io.Reader, size int64) (Proof, error) {
 	return Prover{}.Prove(ctx, r, size)
 }
 
-// Prove is the function Prove with the Prover's limits.
+// Prove is like the function Prove with the Prover's limits.
 func (p Prover) Prove(ctx context.Context, r io.Reader, size int64) (Proof, error) {
 	source := &source{ctx: ctx, r: r, hash: sha256.New(), left: math.MaxInt64}
 	if size >= 0 {
@@ -132,7 +136,7 @@ func (p Prover) Prove(ctx context.Context, r io.Reader, size int64) (Proof, erro
 	err := run.judge(in, 0)
 	var f *fault
 	if err == nil || errors.As(err, &f) && f.reason == Opaque {
-		// A judge that is content has read to the end; the digest of what cannot be read through is wanted too.
+		// A complete backup was read to its end. The digest is also needed for content that cannot be read.
 		if e := in.drain(); e != nil {
 			err = e
 		}
@@ -145,7 +149,7 @@ func (p Prover) Prove(ctx context.Context, r io.Reader, size int64) (Proof, erro
 	if source.ended {
 		proof.SHA256 = hex.EncodeToString(source.hash.Sum(nil))
 		if size >= 0 && source.n < size {
-			return Proof{}, fmt.Errorf("%w: %d of %d bytes came", io.ErrUnexpectedEOF, source.n, size)
+			return Proof{}, fmt.Errorf("%w: received %d of %d bytes", io.ErrUnexpectedEOF, source.n, size)
 		}
 	}
 	return proof, nil
@@ -159,7 +163,7 @@ func (p Prover) run(ctx context.Context) *run {
 	return &run{ctx: ctx, left: left, tables: newTally()}
 }
 
-// proved makes a proof of what a judge returned.
+// proved returns the proof for a judge's result.
 func (r *run) proved(err error) (Proof, error) {
 	proof := r.proof
 	proof.Content = r.content

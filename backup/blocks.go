@@ -1,5 +1,5 @@
-// The data blocks of the custom format: a kind, the id of the entry, then chunks that each tell their length, up to one of length zero.
-// Large objects lie several in one block, each behind its number, up to number zero.
+// The data blocks of the custom format: a kind, the entry's id, then chunks with their length, up to one of length
+// zero. A block of large objects contains several, each after its number, up to number zero.
 
 package backup
 
@@ -13,7 +13,7 @@ const (
 	blockBlobs = 3
 )
 
-// blocks walks every data block to its end mark and holds them against the table of contents.
+// blocks reads every data block to its end mark and compares them with the table of contents.
 func (r *run) blocks(a *archive) error {
 	w := &walker{run: r, archive: a, chunks: &chunks{archive: a}}
 	w.chunked = newInput(w.chunks)
@@ -45,8 +45,8 @@ func (r *run) blocks(a *archive) error {
 	}
 }
 
-// again reads a second table of contents behind the last block. That is no damage: pg_dump 17 leaves one when its standard output is a file,
-// which it opens for appending, so that the table of contents it writes once more at the end, with the offsets, does not replace the first.
+// again reads a second table of contents after the last block. It is not damage: if standard output is a file, pg_dump
+// 17 opens it for appending, so the final table of contents with the offsets does not replace the first one.
 func again(a *archive) error {
 	if err := a.in.UnreadByte(); err != nil {
 		return err
@@ -74,9 +74,9 @@ type walker struct {
 	run     *run
 	archive *archive
 	chunks  *chunks
-	chunked *input   // over chunks
-	decoder *decoder // nil: not compressed
-	plain   *input   // over what comes out of the decoder
+	chunked *input   // reads the chunks
+	decoder *decoder // nil if not compressed
+	plain   *input   // reads the decoder's output
 }
 
 func (w *walker) block(kind byte, at int64) error {
@@ -86,16 +86,16 @@ func (w *walker) block(kind byte, at int64) error {
 	}
 	i, known := w.archive.byID[id]
 	if kind != blockData && kind != blockBlobs || !known {
-		return broken(Invalid, "has something else than a data block of its table of contents at byte %d", at)
+		return broken(Invalid, "has unexpected data instead of a data block at byte %d", at)
 	}
 	e := &w.archive.entries[i]
 	switch {
 	case e.seen:
-		return broken(Invalid, "has the data of one entry twice, again at byte %d", at)
+		return broken(Invalid, "has duplicate data of an entry at byte %d", at)
 	case e.offset >= 0 && e.offset != at:
-		return broken(Invalid, "has a data block at byte %d that its table of contents has elsewhere", at)
+		return broken(Invalid, "has a data block at byte %d whose position differs from the table of contents", at)
 	case (kind == blockBlobs) != e.blobs:
-		return broken(Invalid, "has a data block of another kind than its table of contents says at byte %d", at)
+		return broken(Invalid, "has a data block at byte %d whose kind differs from the table of contents", at)
 	}
 	e.seen = true
 	if kind == blockData {
@@ -115,7 +115,7 @@ func (w *walker) block(kind byte, at int64) error {
 	}
 }
 
-// stream reads the chunks of one entry, or of one large object, to their end mark, and counts the rows of a table.
+// stream reads the chunks of one entry, or of one large object, to their end mark, and counts a table's rows.
 func (w *walker) stream(e *entry, at int64) error {
 	w.chunks.reset()
 	w.chunked.reset(w.chunks)
@@ -125,10 +125,10 @@ func (w *walker) stream(e *entry, at int64) error {
 	}
 	var f *fault
 	if w.chunks.cut != nil && (errors.As(err, &f) || err == nil) {
-		return w.chunks.cut // what the decoder made of an early end
+		return w.chunks.cut // the cause of the decoder's error
 	}
 	if errors.As(err, &f) && f.reason == Truncated {
-		// The chunks end, so it is not the file that ends early.
+		// The chunks are complete, so the file is not truncated here.
 		return broken(Invalid, "has a data block at byte %d whose content ends early", at)
 	}
 	return err
@@ -137,7 +137,7 @@ func (w *walker) stream(e *entry, at int64) error {
 func (w *walker) content(e *entry) error {
 	in := w.chunked
 	if w.decoder != nil {
-		// Newer versions write no chunk at all for an empty large object.
+		// Newer versions write no chunk for an empty large object.
 		if _, err := in.Peek(1); err != nil {
 			return ignoreEOF(err)
 		}
@@ -170,7 +170,7 @@ func ignoreEOF(err error) error {
 	return err
 }
 
-// chunks is the content of one stream: io.EOF at its end mark; what went wrong below is kept in cut.
+// chunks reads the content of one stream: io.EOF at its end mark. cut holds the error of the source.
 type chunks struct {
 	archive *archive
 	left    int
@@ -187,7 +187,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 		}
 		n, err := c.archive.int()
 		if err == nil && n < 0 {
-			err = broken(Invalid, "has an impossible length at byte %d", c.archive.in.pos())
+			err = broken(Invalid, "has an invalid length at byte %d", c.archive.in.pos())
 		}
 		if err != nil {
 			return 0, c.fail(err)
@@ -202,7 +202,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// fail keeps the reason; the decoder above may make something else of it.
+// fail keeps the error, because the decoder may return a different one.
 func (c *chunks) fail(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF

@@ -1,6 +1,6 @@
-// A dump in several files, as in pg_dump's tar and directory formats: the table of contents (toc.dat), one file for each entry with data,
-// one for each large object and a list of these. They may come in any order, so each is read when it comes and all are held against the table
-// of contents at the end.
+// A dump in several files, as in pg_dump's tar and directory formats: the table of contents (toc.dat), one file per
+// entry with data, one per large object, and a list of these. They may come in any order, so each is read as it comes,
+// and all are compared with the table of contents at the end.
 
 package backup
 
@@ -13,36 +13,36 @@ import (
 	"strings"
 )
 
-// Bounds on what a bundle may make us remember.
+// Limits on the memory used for a bundle.
 const (
 	maxParts = 1 << 20 // files of dumps
 	maxBlobs = 1 << 23 // large objects
 	maxShown = 80      // bytes of a file's name
 )
 
-// bundle is the reading of the files of one archive or directory.
+// bundle is the state of reading the files of one archive or directory.
 type bundle struct {
 	run    *run
 	depth  int
 	groups map[string]*group // by directory
-	order  []string          // of the directories
+	order  []string          // directories in order
 	parts  int
 	blobs  int
-	dumps  int      // whole dumps among the files, each a file of its own
+	dumps  int      // complete dumps that are single files of the archive
 	broken error    // the first fault in a file
-	opaque error    // the first file that cannot be read through
-	base   baseFile // of a data directory
+	opaque error    // the first file whose content cannot be read
+	base   baseFile // files of a data directory
 }
 
-// group is one dump's files, which lie in one directory.
+// group holds one dump's files, which are in one directory.
 type group struct {
 	toc     *archive
-	restore bool                // restore.sql is there: only pg_dump's tar format has it
-	parts   map[string]rowCount // the files with data, by the names in the table of contents
-	blobs   map[uint32]bool     // numbers of large objects: true when the file was seen, false when only listed
+	restore bool                // restore.sql exists: only in pg_dump's tar format
+	parts   map[string]rowCount // files with data, by their names in the table of contents
+	blobs   map[uint32]bool     // numbers of large objects: true if the file was read, false if only listed
 }
 
-// baseFile is a set of files that only a data directory has.
+// baseFile is a set of files that exist only in a data directory.
 type baseFile uint8
 
 const (
@@ -56,7 +56,7 @@ func newBundle(r *run, depth int) *bundle {
 	return &bundle{run: r, depth: depth, groups: make(map[string]*group)}
 }
 
-// The names pg_dump gives its files (pg_backup_directory.c, pg_backup_tar.c), with the extension of the compression.
+// The file names of pg_dump (pg_backup_directory.c, pg_backup_tar.c), with the extension of the compression.
 var (
 	dataName = regexp.MustCompile(`^(\d+\.dat)(\.gz|\.lz4|\.zst)?$`)
 	blobName = regexp.MustCompile(`^blob_(\d+)\.dat(\.gz|\.lz4|\.zst)?$`)
@@ -64,7 +64,7 @@ var (
 	dumpName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup)(\.(gz|bz2|zst|lz4))?$`)
 )
 
-// file reads one file. It returns only what ends the whole reading; faults of the file are kept for the verdict.
+// file reads one file. It returns only errors that end the whole reading; faults of the file are kept for the verdict.
 func (b *bundle) file(name string, in *input) error {
 	err := b.read(name, in)
 	var f *fault
@@ -76,7 +76,7 @@ func (b *bundle) file(name string, in *input) error {
 		kept = &b.opaque
 	}
 	if base := path.Base(name); *kept == nil {
-		*kept = broken(f.reason, "holds the file %q, which %s", base[:min(len(base), maxShown)], f.detail)
+		*kept = broken(f.reason, "contains the file %q, which %s", base[:min(len(base), maxShown)], f.detail)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (b *bundle) group(dir string) *group {
 	return g
 }
 
-// contents reads a table of contents, to the file's end.
+// contents reads a table of contents to the end of the file.
 func (b *bundle) contents(g *group, in *input) error {
 	if g.toc != nil {
 		return broken(Invalid, "is a second table of contents")
@@ -130,7 +130,7 @@ func (b *bundle) contents(g *group, in *input) error {
 	g.toc = &archive{in: in}
 	err := g.toc.header()
 	if err == nil && g.toc.format == 1 {
-		err = broken(Invalid, "is a dump in custom format under another's name")
+		err = broken(Invalid, "is a dump in custom format with the name of a table of contents")
 	}
 	if err == nil {
 		err = g.toc.toc()
@@ -142,13 +142,13 @@ func (b *bundle) contents(g *group, in *input) error {
 	return tocCut(err)
 }
 
-// data reads the file of one entry; which kind of entry is only known from the table of contents.
+// data reads an entry's file. The kind of entry is known only from the table of contents.
 func (b *bundle) data(g *group, name, extension string, in *input) error {
 	if b.parts++; b.parts > maxParts {
 		return &unread{ErrLimit}
 	}
 	if _, twice := g.parts[name]; twice {
-		return broken(Invalid, "is there twice")
+		return broken(Invalid, "exists twice")
 	}
 	var count rowCount
 	err := b.through(in, extension, func(in *input) (err error) {
@@ -166,7 +166,7 @@ func (b *bundle) data(g *group, name, extension string, in *input) error {
 func (b *bundle) blob(g *group, number, extension string, in *input) error {
 	n, err := strconv.ParseUint(number, 10, 32)
 	if err != nil {
-		return broken(Invalid, "is a large object with an impossible number")
+		return broken(Invalid, "is a large object with an invalid number")
 	}
 	if err := b.note(g, uint32(n), true); err != nil {
 		return err
@@ -174,7 +174,7 @@ func (b *bundle) blob(g *group, number, extension string, in *input) error {
 	return b.through(in, extension, (*input).drain)
 }
 
-// list reads a list of large objects: a number and a file's name on each line.
+// list reads a list of large objects: a number and a file name per line.
 func (b *bundle) list(g *group, base string, in *input) error {
 	for {
 		line, end, err := in.line()
@@ -208,7 +208,8 @@ func (b *bundle) note(g *group, number uint32, seen bool) error {
 	return nil
 }
 
-// through reads what a file's extension says is compressed. A file of no byte is an empty content: that is how an empty large object is kept.
+// through reads a file with the compression of its extension. A file of zero bytes is valid empty content: an empty
+// large object is stored like that.
 func (b *bundle) through(in *input, extension string, read func(*input) error) error {
 	name := map[string]string{".gz": "gzip", ".lz4": "lz4", ".zst": "zstd"}[extension]
 	if _, err := in.Peek(1); name == "" || err == io.EOF {
@@ -230,7 +231,8 @@ func (b *bundle) through(in *input, extension string, read func(*input) error) e
 	return in.end(name + " data")
 }
 
-// dump reads a file that may be a dump of its own. What is none is let be, unless its name says that it should be one and it is empty.
+// dump reads a file that may be a dump of its own. Other files are ignored, unless the name says that it is a dump and
+// it is empty.
 func (b *bundle) dump(base string, in *input) error {
 	head, err := in.Peek(sniffed)
 	if err != nil && err != io.EOF {

@@ -1,5 +1,4 @@
-// What a restored database lacks: its tables and rows held against those of the backup it was made of, and against those of the live one.
-// Pure: no look at anything.
+// Compares a restored database's tables and rows with those of its backup and of the live database. It performs no I/O.
 
 package backup
 
@@ -10,24 +9,25 @@ import (
 	"strings"
 )
 
-// Tolerance is how far a number of rows may be from another. The larger of the two allowances counts; the zero value allows nothing.
+// Tolerance is the accepted difference between two row counts. The larger of the two allowances applies; the zero value
+// allows none.
 type Tolerance struct {
-	Ratio float64 // of the rows that are wanted
+	Ratio float64 // relative to the expected rows
 	Rows  int64
 }
 
-// Kind says in what a restored table differs.
+// Kind is the kind of a difference.
 type Kind string
 
 // The kinds of differences.
 const (
-	Missing    Kind = "missing"     // the table is not there
-	Rows       Kind = "rows"        // it has another number of rows
-	Unexpected Kind = "unexpected"  // it has rows, and the backup does not know it
-	NotCounted Kind = "not_counted" // it is there and could not be counted
+	Missing    Kind = "missing"     // the table does not exist
+	Rows       Kind = "rows"        // the table has a different number of rows
+	Unexpected Kind = "unexpected"  // the table has rows, but is not in the backup
+	NotCounted Kind = "not_counted" // the table exists, but could not be counted
 )
 
-// Difference is one table that is not as it should be.
+// Difference is one table that differs.
 type Difference struct {
 	Kind   Kind   `json:"kind"`
 	Schema string `json:"schema"`
@@ -42,33 +42,34 @@ func (d Difference) String() string {
 	case Missing:
 		return fmt.Sprintf("table %s is missing (%d rows)", name, d.Want)
 	case Unexpected:
-		return fmt.Sprintf("table %s has %d rows that are not of the backup", name, d.Got)
+		return fmt.Sprintf("table %s has %d rows that are not in the backup", name, d.Got)
 	case NotCounted:
 		return fmt.Sprintf("table %s could not be counted", name)
 	}
 	return fmt.Sprintf("table %s has %d rows instead of %d", name, d.Got, d.Want)
 }
 
-// Comparison is the outcome.
+// Comparison is the result of a comparison.
 type Comparison struct {
-	Tables int   `json:"tables"` // compared
-	Rows   int64 `json:"rows"`   // restored, in these
+	Tables int   `json:"tables"` // compared tables
+	Rows   int64 `json:"rows"`   // rows restored in these tables
 
-	// Differences are ordered by the rows they concern, most first. More counts those beyond the hundred that are kept.
+	// Differences are sorted by the number of affected rows, largest first. More counts those after the first hundred.
 	Differences []Difference `json:"differences,omitempty"`
 	More        int          `json:"more,omitempty"`
 }
 
-// Holds tells whether something was compared and nothing differs: an empty database restored from an empty backup shows nothing.
+// Holds reports whether tables were compared and none differs. An empty database restored from an empty backup proves
+// nothing.
 func (c Comparison) Holds() bool { return c.Tables > 0 && c.Rows > 0 && len(c.Differences) == 0 }
 
-// String tells the outcome in one line, with the worst differences named.
+// String formats the result on one line, with the worst differences.
 func (c Comparison) String() string {
 	if c.Tables == 0 {
-		return "there is no table to compare"
+		return "no tables to compare"
 	}
 	if len(c.Differences) == 0 {
-		return fmt.Sprintf("%d tables with %d rows are as they should be", c.Tables, c.Rows)
+		return fmt.Sprintf("%d tables with %d rows match", c.Tables, c.Rows)
 	}
 	const told = 5
 	var b strings.Builder
@@ -84,23 +85,23 @@ func (c Comparison) String() string {
 	return b.String()
 }
 
-// maxDifferences bounds what is kept of them.
+// maxDifferences is the maximum number of differences kept.
 const maxDifferences = 100
 
 // Restored is one table of a restored database.
 type Restored struct {
 	Schema string `json:"schema"`
 	Name   string `json:"name"`
-	Rows   int64  `json:"rows"` // -1: could not be counted
+	Rows   int64  `json:"rows"` // -1 if it could not be counted
 
-	// Extension: the table belongs to an extension, which fills it by itself; rows of the backup come on top.
+	// Extension: the table belongs to an extension that fills it. Rows of the backup are added to its own.
 	Extension bool `json:"extension,omitempty"`
-	// Parent: the table is partitioned, Rows are those of its partitions, which are listed too.
+	// Parent: the table is partitioned. Rows are those of its partitions, which are also listed.
 	Parent bool `json:"parent,omitempty"`
 }
 
-// Compare holds a restored database against the backup it was made of. The rows of a backup are exact, so every table must have just these; the
-// tables of an extension at least these.
+// Compare compares a restored database with its backup. Row counts of a backup are exact, so every table must match
+// exactly. Tables of an extension may have more rows.
 func Compare(p Proof, restored []Restored) Comparison {
 	var c Comparison
 	got := index(restored)
@@ -121,7 +122,8 @@ func Compare(p Proof, restored []Restored) Comparison {
 	}
 	for _, r := range restored {
 		_, known := want[table{schema: r.Schema, name: r.Name}]
-		// With rows that went in through the root of a partitioned table the backup does not know where they ended; a backup with more tables
+		// The backup does not say which partition received rows inserted through the root of a partitioned table, and it does
+		// not list all tables if Partial is set.
 		// than are listed does not know either.
 		if !known && r.Rows > 0 && !r.Extension && !r.Parent && !viaRoot && !p.Partial {
 			c.differ(Difference{Unexpected, r.Schema, r.Name, 0, r.Rows})
@@ -130,8 +132,8 @@ func Compare(p Proof, restored []Restored) Comparison {
 	return c.sorted()
 }
 
-// CompareLive holds a restored database against the live one's own estimates, which are old, and the live one has moved on since the backup.
-// Live tables without an estimate (Rows below zero) need only be there.
+// CompareLive compares a restored database with the live one's own estimates, which may be old; the live database has
+// also changed since the backup. Live tables without an estimate (Rows below zero) need only exist.
 func CompareLive(live []Table, restored []Restored, tolerance Tolerance) Comparison {
 	var c Comparison
 	got := index(restored)
@@ -173,7 +175,7 @@ func (c *Comparison) compare(name table, want int64, r Restored, there bool, hol
 
 func (c *Comparison) differ(d Difference) { c.Differences = append(c.Differences, d) }
 
-// sorted orders the differences and keeps the first.
+// sorted sorts the differences and keeps the first ones.
 func (c Comparison) sorted() Comparison {
 	weight := func(d Difference) int64 { return max(d.Want-d.Got, d.Got-d.Want) }
 	slices.SortStableFunc(c.Differences, func(a, b Difference) int {

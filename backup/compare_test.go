@@ -31,14 +31,14 @@ func TestCompare(t *testing.T) {
 		holds    bool
 		text     string
 	}{
-		{"all there", backup, restored(nil), true, "3 tables with 105 rows are as they should be"},
+		{"all there", backup, restored(nil), true, "3 tables with 105 rows match"},
 		{"a table missing", backup, restored(with{"users": {}}), false, "table public.users is missing (100 rows)"},
 		{"an empty table missing", backup, restored(with{"log": {}}), false, "table audit.log is missing (0 rows)"},
 		{"a row missing", backup, restored(with{"users": {Schema: "public", Name: "users", Rows: 99}}), false, "table public.users has 99 rows instead of 100"},
 		{"a row too many", backup, restored(with{"users": {Schema: "public", Name: "users", Rows: 101}}), false, "table public.users has 101 rows instead of 100"},
 		{"not counted", backup, restored(with{"users": {Schema: "public", Name: "users", Rows: -1}}), false, "table public.users could not be counted"},
 		{"in another schema", backup, restored(with{"users": {Schema: "private", Name: "users", Rows: 100}}), false,
-			"table private.users has 100 rows that are not of the backup; table public.users is missing (100 rows)"},
+			"table private.users has 100 rows that are not in the backup; table public.users is missing (100 rows)"},
 		{"the worst first", backup, restored(with{"users": {Schema: "public", Name: "users", Rows: 98}, "orders": {}}), false,
 			"table public.orders is missing (5 rows); table public.users has 98 rows instead of 100"},
 		{"a table of an extension", backup, restored(with{"x": {Schema: "public", Name: "spatial_ref_sys", Rows: 8500, Extension: true}}), true, "3 tables"},
@@ -48,7 +48,7 @@ func TestCompare(t *testing.T) {
 		{"through the root", Proof{Tables: []Table{{"", "public", "p", 7}}},
 			[]Restored{{Schema: "public", Name: "p", Rows: 7, Parent: true}, {Schema: "public", Name: "p1", Rows: 3}, {Schema: "public", Name: "p2", Rows: 4}}, true, "1 tables with 7 rows"},
 		{"more tables than are listed", Proof{Partial: true, Tables: backup.Tables}, restored(with{"x": {Schema: "public", Name: "x", Rows: 3}}), true, "3 tables"},
-		{"nothing in both", Proof{}, nil, false, "no table to compare"},
+		{"nothing in both", Proof{}, nil, false, "no tables to compare"},
 		{"no row in both", Proof{Tables: []Table{{"", "public", "a", 0}}}, []Restored{{Schema: "public", Name: "a"}}, false, "1 tables with 0 rows"},
 	}
 	for _, test := range tests {
@@ -70,7 +70,7 @@ func TestCompareLive(t *testing.T) {
 		holds     bool
 		text      string
 	}{
-		{"equal", []Table{{"", "public", "users", 100}}, Tolerance{}, true, "as they should be"},
+		{"equal", []Table{{"", "public", "users", 100}}, Tolerance{}, true, "rows match"},
 		{"just within the ratio", []Table{{"", "public", "users", 125}}, Tolerance{Ratio: 0.2}, true, ""},
 		{"just beyond the ratio", []Table{{"", "public", "users", 126}}, Tolerance{Ratio: 0.2}, false, "100 rows instead of 126"},
 		{"too many", []Table{{"", "public", "users", 80}}, Tolerance{Ratio: 0.2}, false, "100 rows instead of 80"},
@@ -79,7 +79,7 @@ func TestCompareLive(t *testing.T) {
 		{"no estimate, no table", []Table{{"", "public", "new", -1}}, Tolerance{Ratio: 1}, false, "public.new is missing (0 rows)"},
 		{"a table newer than the backup", []Table{{"", "public", "new", 10}}, Tolerance{Ratio: 1, Rows: 1000}, false, "public.new is missing (10 rows)"},
 		{"of an extension", []Table{{"", "public", "ext", 100}}, Tolerance{}, true, ""},
-		{"no table", nil, Tolerance{}, false, "no table to compare"},
+		{"no table", nil, Tolerance{}, false, "no tables to compare"},
 	}
 	for _, test := range tests {
 		c := CompareLive(test.live, restored, test.tolerance)

@@ -1,10 +1,10 @@
-// Whether a dump in several files is complete, when all of them are read.
+// Whether a dump in several files is complete, after all have been read.
 
 package backup
 
 import "strconv"
 
-// verdict judges the bundle when all its files are read.
+// verdict judges the bundle after all its files have been read.
 func (b *bundle) verdict() error {
 	if b.broken != nil {
 		return b.broken
@@ -30,12 +30,13 @@ func (b *bundle) verdict() error {
 		return b.opaque
 	case b.base == baseAll:
 		b.run.proof.Format = BaseBackup
-		return broken(Opaque, "is a copy of a server's data directory, whose pages are not read: a file with its SHA-256 beside it would vouch for it")
+		return broken(Opaque,
+			"is a copy of a server's data directory, whose pages are not read: add a file with its SHA-256 next to it")
 	}
-	return notOne("holds no dump")
+	return notOne("contains no dump")
 }
 
-// complete holds one dump's files against its table of contents.
+// complete compares one dump's files with its table of contents.
 func (b *bundle) complete(g *group) error {
 	proof := &b.run.proof
 	if len(b.order) == 1 && b.dumps == 0 {
@@ -48,7 +49,8 @@ func (b *bundle) complete(g *group) error {
 	for _, e := range g.toc.entries {
 		count, ok := g.parts[e.file]
 		if !ok && e.blobs {
-			// The tar format names a file here that it does not write: what is there is the list, of all large objects or of this group's.
+			// The tar format lists a file here that it does not write. The list covers all large objects, or those of this
+			// group.
 			if _, ok = g.parts["blobs.toc"]; !ok {
 				_, ok = g.parts["blobs_"+strconv.Itoa(e.id)+".toc"]
 			}

@@ -1,6 +1,7 @@
-// PostgreSQL's custom format (pg_dump --format=custom), from src/bin/pg_dump/pg_backup_archiver.c and pg_backup_custom.c: a header, a table of
-// contents, then one block for each entry that has data. Where each block lies is in the table of contents only when pg_dump could seek; what
-// proves the file whole is that each entry's block is there and ends with its mark. The table of contents is the same in a tar or directory dump.
+// PostgreSQL's custom format (pg_dump --format=custom), according to src/bin/pg_dump/pg_backup_archiver.c and
+// pg_backup_custom.c: a header, a table of contents, then one block per entry with data. The table of contents contains
+// block offsets only if pg_dump could seek. The file is complete if each entry's block exists and ends with its end
+// mark. Tar and directory dumps have the same table of contents.
 
 package backup
 
@@ -9,27 +10,27 @@ import (
 	"strconv"
 )
 
-// Versions of the archive format that are read: PostgreSQL 9.0 (1.12) to 18 (1.16).
+// Supported versions of the archive format: PostgreSQL 9.0 (1.12) to 18 (1.16).
 const (
 	oldestArchive = 12
 	newestArchive = 16
 )
 
-// Bounds on what a table of contents may make us remember.
+// Limits on the memory used for a table of contents.
 const (
 	maxEntries  = 1 << 20 // entries with data
 	maxName     = 1 << 10 // bytes of a name; PostgreSQL's own limit is 63
 	maxTOCCount = 1 << 26
 )
 
-// How a block's offset is told.
+// Values of a block's offset flag.
 const (
 	offsetUnset = 1 // pg_dump could not seek
 	offsetSet   = 2
 	offsetNone  = 3 // no data
 )
 
-// archive is the reader of one dump's header and table of contents.
+// archive reads one dump's header and table of contents.
 type archive struct {
 	in          *input
 	version     int // minor: 1.version
@@ -39,23 +40,23 @@ type archive struct {
 	compression string
 	database    string
 	count       int         // of all entries
-	entries     []entry     // those with data, in their order
+	entries     []entry     // entries with data, in their order
 	byID        map[int]int // dump id → index into entries
 	scratch     []byte
 }
 
-// entry is one line of the table of contents that has data.
+// entry is one entry of the table of contents that has data.
 type entry struct {
 	id     int
-	table  table  // whose rows it has
+	table  table  // the table of the rows
 	blobs  bool   // large objects instead
-	copied bool   // as COPY text, else as statements
-	offset int64  // of its block, -1 when not told
-	file   string // of its data, in a tar or directory dump
+	copied bool   // COPY text instead of statements
+	offset int64  // of its block, -1 when not given
+	file   string // file with its data, in a tar or directory dump
 	seen   bool
 }
 
-// custom judges a dump in custom format.
+// custom verifies a dump in custom format.
 func (r *run) custom(in *input) error {
 	r.proof.Format = Custom
 	a := &archive{in: in}
@@ -73,7 +74,7 @@ func (r *run) custom(in *input) error {
 	return r.blocks(a)
 }
 
-// announce adds the tables of an archive, in its order.
+// announce adds the tables of an archive in order.
 func (r *run) announce(a *archive) {
 	for _, e := range a.entries {
 		if !e.blobs {
@@ -82,7 +83,7 @@ func (r *run) announce(a *archive) {
 	}
 }
 
-// tocCut names the place where an input ended too early.
+// tocCut describes an input that ends within the table of contents.
 func tocCut(err error) error {
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
 		return broken(Truncated, "ends inside its table of contents")
@@ -100,10 +101,11 @@ func (a *archive) header() error {
 	}
 	a.version, a.intSize, a.offsetSize, a.format = int(fixed[6]), int(fixed[8]), int(fixed[9]), fixed[10]
 	if fixed[5] != 1 || a.version < oldestArchive || a.version > newestArchive {
-		return broken(Opaque, "is of archive version %d.%d; read are 1.%d to 1.%d: look for a newer release of this program", fixed[5], fixed[6], oldestArchive, newestArchive)
+		return broken(Opaque, "has archive version %d.%d, supported are 1.%d to 1.%d: update the exporter", fixed[5],
+			fixed[6], oldestArchive, newestArchive)
 	}
 	if a.intSize != 4 && a.intSize != 8 || a.offsetSize != 4 && a.offsetSize != 8 || a.format != 1 && a.format != 3 {
-		return broken(Invalid, "has an impossible header")
+		return broken(Invalid, "has an invalid header")
 	}
 	if a.version >= 15 {
 		algorithm, err := a.in.ReadByte()

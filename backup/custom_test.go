@@ -172,12 +172,12 @@ func TestCustom(t *testing.T) {
 		{"1.11", small(11).Bytes(), Opaque, "archive version 1.11"},
 		{"1.17", small(17).Bytes(), Opaque, "archive version 1.17"},
 		{"another compression", func() []byte { m := &made{}; m.header(16, 9, 1); return m.Bytes() }(), Invalid, "unknown compression"},
-		{"numbers of three bytes", header(func(d []byte) { d[8] = 3 }), Invalid, "impossible header"},
-		{"offsets of no byte", header(func(d []byte) { d[9] = 0 }), Invalid, "impossible header"},
-		{"a format there is not", header(func(d []byte) { d[10] = 2 }), Invalid, "impossible header"},
-		{"no entry", toc(0, func(*made) {}), Invalid, "impossible table of contents"},
-		{"entries below zero", toc(-1, func(*made) {}), Invalid, "impossible table of contents"},
-		{"entries without end", toc(maxTOCCount+1, func(*made) {}), Invalid, "impossible table of contents"},
+		{"numbers of three bytes", header(func(d []byte) { d[8] = 3 }), Invalid, "invalid header"},
+		{"offsets of no byte", header(func(d []byte) { d[9] = 0 }), Invalid, "invalid header"},
+		{"a format there is not", header(func(d []byte) { d[10] = 2 }), Invalid, "invalid header"},
+		{"no entry", toc(0, func(*made) {}), Invalid, "invalid table of contents"},
+		{"entries below zero", toc(-1, func(*made) {}), Invalid, "invalid table of contents"},
+		{"entries without end", toc(maxTOCCount+1, func(*made) {}), Invalid, "invalid table of contents"},
 		{"fewer entries than said", toc(2, func(m *made) { m.entry(1, 0, "A", "A", "", -1) }), Truncated, "inside its table of contents"},
 		{"an entry of number zero", toc(1, func(m *made) { m.entry(0, 0, "A", "A", "", -1) }), Invalid, "damaged table of contents"},
 		{"an entry that has data twice", toc(1, func(m *made) { m.entry(1, 2, "A", "A", "", -1) }), Invalid, "damaged table of contents"},
@@ -185,20 +185,20 @@ func TestCustom(t *testing.T) {
 		{"an entry twice", toc(2, func(m *made) {
 			m.entry(1, 1, "TABLE DATA", "A", "", -1)
 			m.entry(1, 1, "TABLE DATA", "A", "", -1)
-		}), Invalid, "one thing twice"},
+		}), Invalid, "duplicate entry"},
 		{"no block", one(-1).Bytes(), Truncated, "after 0 of 1 data blocks"},
 		{"the offset fits", func() []byte { m := one(at); m.block(blockData, 2, "1\n\\.\n"); return m.Bytes() }(), "", ""},
-		{"the offset is another", func() []byte { m := one(at + 1); m.block(blockData, 2, "1\n\\.\n"); return m.Bytes() }(), Invalid, "has elsewhere"},
+		{"the offset is another", func() []byte { m := one(at + 1); m.block(blockData, 2, "1\n\\.\n"); return m.Bytes() }(), Invalid, "position differs"},
 		{"a block of nothing", with(func(m *made) { m.block(blockData, 2) }), Invalid, "content ends early"},
 		{"a block without the end of its rows", with(func(m *made) { m.block(blockData, 2, "1\n") }), Invalid, "content ends early"},
-		{"a block with more", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n\n\n2\n") }), Invalid, "something behind the end mark"},
+		{"a block with more", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n\n\n2\n") }), Invalid, "unexpected data after the end mark"},
 		{"a block with zeros", with(func(m *made) { m.block(blockData, 2, "1\n\x00\n\\.\n") }), Invalid, "zero bytes"},
-		{"a block nobody knows", with(func(m *made) { m.block(blockData, 3, "1\n\\.\n") }), Invalid, "something else than a data block"},
-		{"a block of no kind", with(func(m *made) { m.block(2, 2, "1\n\\.\n") }), Invalid, "something else than a data block"},
-		{"large objects for rows", with(func(m *made) { m.block(blockBlobs, 2) }), Invalid, "of another kind"},
-		{"a block twice", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n"); m.block(blockData, 2, "1\n\\.\n") }), Invalid, "twice"},
-		{"a length below zero", with(func(m *made) { m.WriteByte(blockData); m.number(2); m.number(-5) }), Invalid, "impossible length"},
-		{"a sign there is not", with(func(m *made) { m.WriteByte(blockData); m.WriteString("\x02\x02\x00\x00\x00") }), Invalid, "impossible number"},
+		{"a block nobody knows", with(func(m *made) { m.block(blockData, 3, "1\n\\.\n") }), Invalid, "unexpected data instead of a data block"},
+		{"a block of no kind", with(func(m *made) { m.block(2, 2, "1\n\\.\n") }), Invalid, "unexpected data instead of a data block"},
+		{"large objects for rows", with(func(m *made) { m.block(blockBlobs, 2) }), Invalid, "whose kind differs"},
+		{"a block twice", with(func(m *made) { m.block(blockData, 2, "1\n\\.\n"); m.block(blockData, 2, "1\n\\.\n") }), Invalid, "duplicate data"},
+		{"a length below zero", with(func(m *made) { m.WriteByte(blockData); m.number(2); m.number(-5) }), Invalid, "invalid length"},
+		{"a sign there is not", with(func(m *made) { m.WriteByte(blockData); m.WriteString("\x02\x02\x00\x00\x00") }), Invalid, "invalid number"},
 		{"half a statement", func() []byte {
 			data := small(14).Bytes()
 			return bytes.Replace(data, []byte("(1), (2);"), []byte("(1), (2) "), 1)
@@ -206,12 +206,12 @@ func TestCustom(t *testing.T) {
 		{"compressed", packed(rows), "", ""},
 		{"compressed in many chunks", packed(strings.Split(rows, "")...), "", ""},
 		{"compressed, cut in its block", packed(rows[:len(rows)-2]), Invalid, "content ends early"},
-		{"compressed, with more", packed(rows, "x"), Invalid, "behind the end of the compressed data"},
+		{"compressed, with more", packed(rows, "x"), Invalid, "after the end of the compressed data"},
 		{"compressed, damaged", packed(strings.Replace(rows, rows[len(rows)-4:], "abcd", 1)), Invalid, "has damaged zlib data"},
 		{"compressed, and not", packed("1\n\\.\n"), Invalid, "has damaged zlib data"},
 		{"a second table of contents", again(0), "", ""},
 		{"a second table of contents, cut", again(3), Truncated, "second table of contents"},
-		{"a second table of contents and more", append(again(0), 0), Invalid, "something behind the end of the dump"},
+		{"a second table of contents and more", append(again(0), 0), Invalid, "unexpected data after the end of the dump"},
 		{"a second table of contents of another dump", func() []byte {
 			m := one(-1)
 			m.block(blockData, 2, "1\n\\.\n")
@@ -219,7 +219,7 @@ func TestCustom(t *testing.T) {
 			m.entry(3, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", -1)
 			return m.Bytes()
 		}(), Invalid, "differs from the first"},
-		{"a second table of contents before the data", slices.Concat(one(-1).Bytes(), again(0)[one(-1).tocAt:]), Invalid, "something else than a data block"},
+		{"a second table of contents before the data", slices.Concat(one(-1).Bytes(), again(0)[one(-1).tocAt:]), Invalid, "unexpected data instead of a data block"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -1,4 +1,5 @@
-// Decompression: one decoder for each format, used again for the next stream, since a dump may hold a hundred thousand of them.
+// Decompression: one decoder per format, reused for the next stream, because a dump may contain a hundred thousand
+// streams.
 
 package backup
 
@@ -11,10 +12,10 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// zstdWindow is the largest window zstd data may ask memory for: that of `zstd --long=27`, which is also the most any level of pg_dump uses.
+// zstdWindow is the maximum window of zstd data: that of `zstd --long=27`, which is also the maximum of pg_dump.
 const zstdWindow = 128 << 20
 
-// decoder opens streams of one compression: gzip, bzip2, zstd, lz4, or the bare zlib of PostgreSQL's custom format.
+// decoder decompresses one format: gzip, bzip2, zstd, lz4, or the bare zlib of PostgreSQL's custom format.
 type decoder struct {
 	layer
 	gzip *gzip.Reader
@@ -23,7 +24,7 @@ type decoder struct {
 	lz4  *lz4Reader
 }
 
-// decoder returns one that is idle, or a new one; release gives it back.
+// decoder returns an idle decoder or a new one; release returns it.
 func (r *run) decoder(name string) *decoder {
 	for i, d := range r.idle {
 		if d.name == name {

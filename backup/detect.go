@@ -1,4 +1,4 @@
-// What a backup is, by its content alone, and the way through its compression.
+// Detects a backup's format from its content, and reads through its compression.
 
 package backup
 
@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// maxDepth bounds layers in layers: a tar in gzip with gzip'ed dumps in it is three deep.
+// maxDepth limits nested layers: a tar in gzip that contains gzip'ed dumps has three.
 const maxDepth = 5
 
-// run is one proof in the making.
+// run is the state of one proof.
 type run struct {
 	ctx     context.Context
-	left    int64 // bytes that may still be unpacked
-	content int64 // bytes unpacked
+	left    int64 // remaining limit of decompressed bytes
+	content int64 // decompressed bytes
 	proof   Proof
 	tables  *tally
-	idle    []*decoder // hold memory and are used again
-	opened  []*decoder // in use to the end
+	idle    []*decoder // kept for reuse with their memory
+	opened  []*decoder // in use until the end
 }
 
 func (r *run) close() {
@@ -30,7 +30,7 @@ func (r *run) close() {
 	}
 }
 
-// magics are the first bytes of everything that has some. A source that ends inside them is cut.
+// magics are the first bytes of formats that have them. A source that ends within them is truncated.
 var magics = [...]struct{ name, bytes string }{
 	{"custom", "PGDMP"},
 	{"gzip", "\x1f\x8b"},
@@ -47,10 +47,11 @@ var magics = [...]struct{ name, bytes string }{
 	{"sql", "--\n-- PostgreSQL database cluster dump\n"},
 }
 
-// sniffed is how much is looked at to tell what something is; a dump's header may stand below lines that a script put in front of it.
+// sniffed is the number of bytes used for detection; a dump's header may follow lines that a script added.
 const sniffed = 4096
 
-// identify names the format by the first bytes (at most sniffed of them); ended: there are no more. An empty name: nothing known.
+// identify detects the format by the first bytes (at most sniffed of them). ended: there are no more bytes. An empty
+// name means unknown.
 func identify(head []byte, ended bool) (name string, cut bool) {
 	for _, m := range magics {
 		if strings.HasPrefix(string(head[:min(len(head), len(m.bytes))]), m.bytes) {
@@ -75,7 +76,7 @@ func identify(head []byte, ended bool) (name string, cut bool) {
 	return "", false
 }
 
-// judge reads one layer to its end: nil when what it holds is whole, a fault when not.
+// judge reads one layer to its end. It returns nil if the content is complete, else a fault.
 func (r *run) judge(in *input, depth int) error {
 	head, err := in.Peek(sniffed)
 	if err != nil && err != io.EOF {
@@ -85,7 +86,8 @@ func (r *run) judge(in *input, depth int) error {
 		if depth == 0 {
 			return broken(Empty, "has no content")
 		}
-		return broken(Empty, "is %s data of nothing: the dump that was to fill it wrote nothing", r.proof.Packed[len(r.proof.Packed)-1])
+		return broken(Empty, "is %s data without content: the dump command wrote no output",
+			r.proof.Packed[len(r.proof.Packed)-1])
 	}
 	name, cut := identify(head, err == io.EOF)
 	if cut {
@@ -100,7 +102,7 @@ func (r *run) judge(in *input, depth int) error {
 		return r.tar(in, depth)
 	case "redis":
 		r.proof.Format = Redis
-		return notOne("is a copy of Redis's memory, and no dump of a database")
+		return notOne("is a copy of Redis's memory, not a database dump")
 	case "gzip", "bzip2", "zstd", "lz4":
 		return r.unpack(in, name, depth)
 	case "age", "age-armor", "openpgp", "openpgp-armor", "openssl", "xz":
@@ -108,17 +110,17 @@ func (r *run) judge(in *input, depth int) error {
 	}
 	switch {
 	case len(bytes.Trim(head, "\x00")) == 0:
-		return notOne("holds zero bytes where a backup should begin")
+		return notOne("starts with zero bytes")
 	case isText(head):
-		return notOne("is text, without the header of pg_dump or pg_dumpall near its beginning")
+		return notOne("is text without the header of pg_dump or pg_dumpall")
 	}
-	return notOne("is of no format known: neither a PostgreSQL dump nor a compressed, archived or encrypted file")
+	return notOne("has an unknown format: it is not a PostgreSQL dump and not a compressed, archived or encrypted file")
 }
 
-// unpack judges what is inside a compressed layer, then makes sure that the layer ends there as well.
+// unpack judges the content of a compressed layer, then checks that nothing follows in the layer.
 func (r *run) unpack(in *input, name string, depth int) error {
 	if depth >= maxDepth {
-		return broken(Invalid, "is packed more than %d times over", maxDepth)
+		return broken(Invalid, "has more than %d layers of compression or archives", maxDepth)
 	}
 	r.proof.Packed = append(r.proof.Packed, name)
 	d := r.decoder(name)
@@ -137,7 +139,7 @@ func (r *run) unpack(in *input, name string, depth int) error {
 	return in.end(name + " data")
 }
 
-// isText tells text from anything else by its control bytes.
+// isText detects text by the absence of control bytes.
 func isText(head []byte) bool {
 	return !slices.ContainsFunc(head, func(c byte) bool { return c < ' ' && c != '\n' && c != '\r' && c != '\t' && c != '\f' })
 }

@@ -1,4 +1,4 @@
-// A dump in directory format as a directory: the same files as in a tar archive of it, judged the same way.
+// A dump in directory format on disk: the same files as in a tar archive of it, verified in the same way.
 
 package backup
 
@@ -21,7 +21,7 @@ import (
 // tocName is the table of contents of a dump in tar or directory format.
 const tocName = "toc.dat"
 
-// filesOf names the regular files in a directory, in the order of their names.
+// filesOf returns the regular files of a directory, sorted by name.
 func filesOf(ctx context.Context, dir string) ([]string, error) {
 	s := &search{ctx: ctx}
 	var names []string
@@ -33,8 +33,8 @@ func filesOf(ctx context.Context, dir string) ([]string, error) {
 	return names, err
 }
 
-// identifyDirectory makes one identity of a directory and the files in it: their sizes added up, the latest of their times. The directory's own
-// time of modification tells when a file came or went, not how old the dump is.
+// identifyDirectory combines the identity of a directory and its files: the sum of the sizes and the latest time. The
+// directory's own modification time shows when a file was added or removed, not the age of the dump.
 func identifyDirectory(ctx context.Context, dir string) (files.Identity, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -60,8 +60,8 @@ func identifyDirectory(ctx context.Context, dir string) (files.Identity, error) 
 	return all, nil
 }
 
-// ProveDirectory reads every file of a dump in directory format and judges the whole. The digest is that of the lines sha256sum prints for the
-// files, in the order of their names. A file that changes meanwhile is files.ErrChanged.
+// ProveDirectory verifies a dump in directory format by reading every file. The digest is that of the lines that
+// sha256sum prints for the files, sorted by name. If a file changes meanwhile, the error is files.ErrChanged.
 func (p Prover) ProveDirectory(ctx context.Context, dir string) (Proof, error) {
 	before, err := identifyDirectory(ctx, dir)
 	if err != nil {
@@ -101,7 +101,8 @@ func (p Prover) ProveDirectory(ctx context.Context, dir string) (Proof, error) {
 	return proof, nil
 }
 
-// disk reads one file of a directory to its end and returns its size and digest; none of what is no regular file.
+// disk reads one file of a directory to its end and returns its size and digest; zero values for other than regular
+// files.
 func (b *bundle) disk(ctx context.Context, dir, name string) (int64, string, error) {
 	f, info, err := files.Open(filepath.Join(dir, name))
 	if errors.Is(err, files.ErrNotRegular) {

@@ -1,5 +1,5 @@
-// The restore drill: the backup into a scratch database on a server of its own, its tables counted, the scratch database dropped. What has not
-// been restored is not known to be restorable.
+// The restore drill: it restores the backup into a scratch database on a separate server, counts its tables and drops
+// the scratch database. Only a restored backup is known to be restorable.
 
 package backup
 
@@ -16,71 +16,73 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Errors of a drill that could not be held. What went wrong with the backup is in its Outcome.
+// Errors of a drill that did not run. Faults of the backup are in its Outcome.
 var (
-	// ErrSameServer: the server for the drill is the deployment's own, or a replica or a copy of it.
-	ErrSameServer = errors.New("the server for the drill is the deployment's own")
-	// ErrNoIdentity: the system identifier of one of the two servers could not be read, so that they cannot be told apart.
-	ErrNoIdentity = errors.New("the system identifier cannot be read")
-	// ErrThrowaway: a plain SQL dump can do anything on the server, and only a server that may be lost is good for it.
-	ErrThrowaway = errors.New("a plain SQL dump can change the whole server, DROP DATABASE included: say that this one may be lost (throwaway)")
-	// ErrUnsupported: the backup is of a kind that is not restored here.
+	// ErrSameServer: the drill server is the deployment's own, or a replica or copy of it.
+	ErrSameServer = errors.New("the drill server is the deployment's own server")
+	// ErrNoIdentity: the system identifier of one of the servers could not be read, so they cannot be distinguished.
+	ErrNoIdentity = errors.New("cannot read the system identifier")
+	// ErrThrowaway: a plain SQL dump can change anything on the server, so it needs a disposable server.
+	ErrThrowaway = errors.New("a plain SQL dump can change the whole server, including DROP DATABASE: confirm that this server is disposable (throwaway)")
+	// ErrUnsupported: this kind of backup cannot be restored here.
 	ErrUnsupported = errors.New("cannot be restored in a drill")
 	// ErrNoProgram: pg_restore or psql is not installed.
 	ErrNoProgram = errors.New("is not installed")
 )
 
-// Drill is the place for one.
+// Drill configures a restore drill.
 type Drill struct {
-	// DSN leads to a server for drills, as a user who may create databases.
+	// DSN of a server for drills, with a user who may create databases.
 	DSN secret.Text
-	// Deployment is the system identifier of the deployment's own server (SystemIdentifier), which is never drilled on. Without it no drill is held.
+	// Deployment is the system identifier of the deployment's own server (SystemIdentifier), which is never used for a
+	// drill. Required.
 	Deployment string
-	// Throwaway allows what can change more of the server than the scratch database: plain SQL dumps.
+	// Throwaway allows backups that can change more of the server than the scratch database: plain SQL dumps.
 	Throwaway bool
-	// Live are the tables of the live database with estimated rows (Estimates), for comparison; none: no comparison.
+	// Live are the tables of the live database with estimated rows (Estimates) for comparison; empty for no comparison.
 	Live      []Table
 	Tolerance Tolerance // for Live
 
-	Ledger *Ledger          // proves the backup; a new one when nil
+	Ledger *Ledger          // verifies the backup; a new one when nil
 	Now    func() time.Time // time.Now when nil
 }
 
-// Outcome is what a drill has shown.
+// Outcome is the result of a drill.
 type Outcome struct {
 	Proof    Proof         `json:"proof"`
 	Server   string        `json:"server_version,omitempty"`
 	System   string        `json:"system_identifier,omitempty"`
 	Began    time.Time     `json:"began"`
-	Took     time.Duration `json:"took_nanoseconds"` // restoring alone
+	Took     time.Duration `json:"took_nanoseconds"` // time of the restore only
 	Restored []Restored    `json:"restored,omitempty"`
 
-	// Failed says why the backup did not get as far as being compared: not whole, or refused by the program that restores it.
+	// Failed says why the backup was not compared: incomplete, or rejected by the restoring program.
 	Failed string     `json:"failed,omitempty"`
-	Backup Comparison `json:"backup"` // with the backup's own contents
-	Live   Comparison `json:"live"`   // with the live database's estimates; of no table when there are none
+	Backup Comparison `json:"backup"` // comparison with the backup's own contents
+	Live   Comparison `json:"live"`   // comparison with the live database's estimates; without tables when there are none
 }
 
-// Holds tells whether the backup was restored with all it holds.
+// Holds reports whether the backup was restored completely.
 func (o Outcome) Holds() bool {
 	return o.Failed == "" && o.Backup.Holds() && (o.Live.Tables == 0 || o.Live.Holds())
 }
 
-// String tells the outcome in one line.
+// String formats the result on one line.
 func (o Outcome) String() string {
 	switch {
 	case o.Failed != "":
 		return o.Failed
 	case !o.Backup.Holds():
-		return "restored, but against the backup: " + o.Backup.String()
+		return "restored, but differs from the backup: " + o.Backup.String()
 	case o.Live.Tables > 0 && !o.Live.Holds():
-		return "restored, but against the live database: " + o.Live.String()
+		return "restored, but differs from the live database: " + o.Live.String()
 	}
 	return fmt.Sprintf("restored in %s: %s", o.Took.Round(time.Second/10), o.Backup)
 }
 
-// Run restores the backup at path and compares. The scratch database is dropped whatever happens, and so are those an earlier drill had to leave
-// because it was killed. An error means that no drill was held, or that the scratch database could not be dropped (the outcome is told then too).
+// Run restores the backup at path and compares it. It always drops the scratch database, and also those of earlier
+// drills that were killed. An error means that no drill ran, or that the scratch database could not be dropped (the
+// outcome is then also returned).
 func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
 	now := time.Now
 	if d.Now != nil {
@@ -92,13 +94,13 @@ func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
 	}
 	out.Began = now()
 	if d.Deployment == "" {
-		return out, fmt.Errorf("the deployment's server: %w", ErrNoIdentity)
+		return out, fmt.Errorf("deployment's server: %w", ErrNoIdentity)
 	}
 	if out.Proof, err = ledger.Prove(ctx, path); err != nil {
 		return out, err
 	}
 	if !out.Proof.Whole {
-		out.Failed = fmt.Sprintf("the backup is %s: it %s", out.Proof.Reason, out.Proof.Detail)
+		out.Failed = fmt.Sprintf("backup is %s: it %s", out.Proof.Reason, out.Proof.Detail)
 		return out, nil
 	}
 	id, directory, err := identityOf(ctx, path)
@@ -128,7 +130,7 @@ func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
 		return out, err
 	}
 	defer func() {
-		for _, name := range append(slices.Clone(out.Proof.Connects), s.name) { // the marked one last: it remembers the others
+		for _, name := range append(slices.Clone(out.Proof.Connects), s.name) { // the marked one last, because its comment lists the others
 			if e := s.drop(context.WithoutCancel(ctx), name); e != nil {
 				err = errors.Join(err, fmt.Errorf("drop the scratch database %s: %w", name, e))
 			}
@@ -160,7 +162,7 @@ func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
 	return out, nil
 }
 
-// SystemIdentifier returns the number that tells one PostgreSQL cluster, with its replicas and copies, from every other.
+// SystemIdentifier returns the number that identifies a PostgreSQL cluster including its replicas and copies.
 func SystemIdentifier(ctx context.Context, dsn secret.Text) (string, error) {
 	s, err := open(ctx, dsn)
 	if err != nil {
@@ -171,8 +173,8 @@ func SystemIdentifier(ctx context.Context, dsn secret.Text) (string, error) {
 	return id, err
 }
 
-// Estimates returns the tables of a live database with the rows its statistics estimate, -1 where there are none yet. Nothing is counted. Tables
-// of extensions, unlogged and temporary ones are left out.
+// Estimates returns the tables of a live database with their estimated rows, -1 for none, without counting. It omits
+// tables of extensions and unlogged and temporary tables.
 func Estimates(ctx context.Context, dsn secret.Text) ([]Table, error) {
 	s, err := open(ctx, dsn)
 	if err != nil {
@@ -192,7 +194,7 @@ func Estimates(ctx context.Context, dsn secret.Text) ([]Table, error) {
 	return tables, stripped(err)
 }
 
-// ownTables leaves out PostgreSQL's own tables and those of extensions.
+// ownTables excludes PostgreSQL's own tables and those of extensions.
 const ownTables = notSystem + ` and not ` + ofExtension
 
 const (

@@ -134,7 +134,7 @@ func TestDrill(t *testing.T) {
 			"commands of psql":          {throwaway, write("c.sql", []byte(plainBegin+"\\! id\n"+plainEnd)), ErrUnsupported, "run programs"},
 			"a cluster":                 {throwaway, write("all.sql", c.dump(t, "pg_dumpall")), ErrUnsupported, `"cluster"`},
 			"a packed directory":        {drill, write("d.tar", tarOf(t, directory)), ErrUnsupported, "unpack it"},
-			"a database that is there":  {throwaway, write("create.sql", dump("--create")), ErrUnsupported, "has one of that name"},
+			"a database that is there":  {throwaway, write("create.sql", dump("--create")), ErrUnsupported, "already exists on the server"},
 			"no backup":                 {drill, filepath.Join(dir, "none"), os.ErrNotExist, ""},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestDrill(t *testing.T) {
 	t.Run("failed", func(t *testing.T) {
 		whole := dump("-Fc")
 		out, err := drill.Run(ctx, write("cut.dump", whole[:len(whole)-10]))
-		if err != nil || out.Holds() || !strings.Contains(out.String(), "the backup is truncated: it ends inside") {
+		if err != nil || out.Holds() || !strings.Contains(out.String(), "backup is truncated: it ends inside") {
 			t.Errorf("%s, %v", out, err)
 		}
 		live := drill
@@ -178,7 +178,7 @@ func TestDrill(t *testing.T) {
 				format = "-Fp"
 			}
 			out, err = d.Run(ctx, write(name, dump(format)))
-			if err != nil || out.Holds() || !strings.Contains(out.String(), "refused the backup") || strings.Contains(out.String(), value) {
+			if err != nil || out.Holds() || !strings.Contains(out.String(), "rejected the backup") || strings.Contains(out.String(), value) {
 				t.Errorf("%s: %s, %v", name, out, err)
 			}
 			if d.Throwaway && !strings.Contains(out.String(), "1 × SQLSTATE 23514") {

@@ -1,5 +1,5 @@
-// Which backup is judged: the newest finished one. A backup that is still being written is no news, good or bad, so it is passed over and the one
-// before it is judged.
+// Selects the backup to verify: the newest finished one. A backup that is still being written is skipped, and the one
+// before it is verified.
 
 package backup
 
@@ -13,18 +13,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Errors of Find beside those of io/fs and syscall (fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR, syscall.ELOOP).
+// Errors of Find in addition to those of io/fs and syscall (fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR,
+// syscall.ELOOP).
 var (
-	ErrNone       = errors.New("no backup")
-	ErrUnfinished = errors.New("no finished backup")
-	ErrTooMany    = errors.New("more names than are looked at")
-	ErrRepository = errors.New("a backup program's own repository")
+	ErrNone       = errors.New("no backup found")
+	ErrUnfinished = errors.New("no finished backup found")
+	ErrTooMany    = errors.New("too many names")
+	ErrRepository = errors.New("is a backup program's repository")
 )
 
-// Bounds of Find.
+// Limits of Find.
 const (
-	maxNames  = 100_000 // in all directories together
-	maxPassed = 20      // that are told
+	maxNames  = 100_000 // of all directories together
+	maxPassed = 20      // reported skipped backups
 	batch     = 1000    // names read at once
 )
 
@@ -35,33 +36,34 @@ type File struct {
 	files.Identity
 }
 
-// Set is what was found in one place.
+// Set is the result of Find in one place.
 type Set struct {
 	Newest File   // the newest finished backup
-	Before File   // the finished one before it, for comparison; without a path when there is none
-	Passed []Pass // newer ones that were passed over, newest first, at most twenty
-	Count  int    // of the finished ones
+	Before File   // the previous finished backup, for comparison; without a path when there is none
+	Passed []Pass // newer backups that were skipped, newest first, at most twenty
+	Count  int    // number of finished backups
 
-	// Others are the newest finished ones of other series, newest first, at most eight: files that are called alike but for their digits (dates,
-	// numbers) are one series. The dump of a database often lies beside that of another, of the roles, of Redis.
+	// Others are the newest finished backups of other series, newest first, at most eight. Files whose names differ only
+	// in digits (dates, numbers) are one series. A database's dump is often stored next to one of another database, of the
+	// roles, or of Redis.
 	Others []Series
 
-	Repository string // of which program, with ErrRepository
-	Dangling   string // with ErrNone: the path of a link that leads nowhere, "" for none
-	Strange    int    // with ErrNone: how many files are there that are not called like backups
+	Repository string // the program's name, with ErrRepository
+	Dangling   string // with ErrNone: path of a dangling link, "" for none
+	Strange    int    // with ErrNone: number of files without a backup's name
 }
 
-// Series is the newest finished backup of one series, and the finished one before it.
+// Series is the newest finished backup of one series and the finished one before it.
 type Series struct{ Newest, Before File }
 
-// Pass is a backup that was not judged.
+// Pass is a skipped backup.
 type Pass struct{ Path, Why string }
 
-// Finder looks for backups. The zero value is ready.
+// Finder searches for backups. The zero value is ready to use.
 type Finder struct {
 	Now    func() time.Time // time.Now when nil
 	Settle time.Duration    // DefaultSettle when 0
-	// Deep: where a directory has no backup by the rules below, those in it are searched whatever they are called.
+	// Deep: if a directory contains no backup by the rules of Find, all its directories are searched.
 	Deep bool
 }
 
@@ -73,10 +75,11 @@ type Finder struct {
 //     last, hourly, daily, weekly, monthly, yearly) or are called by a date (2026-11-23, 20261123T0300, 2026/11/23);
 //   - a pattern with * ? [ in any part of it (daily/daily_*.sql.gz), as path.Match reads it: the files it fits.
 //
-// Unfinished are names that end in .tmp, .part, .partial, .inprogress and the like, files somebody has open for writing, or, where that cannot be
-// seen, those written to within Settle, and dump directories still without toc.dat. Names that begin with a dot and manifests are no backups.
-// Links are followed; what lies under several names counts once. Where nothing is found in a directory that is the repository of a program such as
-// restic or pgBackRest, or a newer backup lies there in parts, the error is ErrRepository.
+// Unfinished are names that end in .tmp, .part, .partial, .inprogress and similar, files open for writing (or, if that
+// cannot be determined, written to within Settle), and dump directories without toc.dat. Names that begin with a dot
+// and manifests are not backups. Links are followed; a file with several names counts once. If nothing is found in a
+// directory that is the repository of a program such as restic or pgBackRest, or if a newer backup is split into parts,
+// the error is ErrRepository.
 func (f Finder) Find(ctx context.Context, place string) (Set, error) {
 	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, deep: f.Deep, seen: make(map[[2]uint64]bool)}
 	if f.Now != nil {

@@ -1,4 +1,5 @@
-// Which of the backups found is the newest that is finished: whether somebody still writes to a file, and what is only a copy.
+// Decides which backup is the newest finished one: whether a file is still being written, and whether it is only a
+// copy.
 
 package backup
 
@@ -15,16 +16,19 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// DefaultSettle is how long a file must have been left alone to count as finished, where it cannot be seen whether somebody has it open.
+// DefaultSettle is how long a file must be unchanged to count as finished, if it cannot be determined whether it is
+// open for writing.
 const DefaultSettle = 30 * time.Second
 
-// settleClosed is the same for a file that nobody has open for writing: time stamps of some file systems are as coarse as 2 s.
+// settleClosed is the same for a file that is not open for writing: some file systems have time stamps with a
+// resolution of 2 s.
 const settleClosed = 2 * time.Second
 
-// copied is how long after a backup a file of its size counts as a copy of it (latest.sql.gz beside the dated one), and not as the next one.
+// copied is the time after a backup within which a file of the same size counts as its copy (latest.sql.gz next to the
+// dated one), not as the next backup.
 const copied = time.Hour
 
-// set chooses. Whether a file is being written is asked of the newest ones only, until two finished ones are found.
+// set selects the backups. Only the newest files are checked for being written, until two finished ones are found.
 func (s *search) set(place string) (Set, error) {
 	slices.SortFunc(s.found, func(a, b File) int {
 		if c := b.Modified.Compare(a.Modified); c != 0 {
@@ -56,7 +60,7 @@ func (s *search) set(place string) (Set, error) {
 			continue
 		}
 		if set.Before.Path == "" && order[0].follows(in.Newest) {
-			set.Before = in.Newest // under another name
+			set.Before = in.Newest // the same file under another name
 		}
 		set.Others = append(set.Others, *in)
 	}
@@ -75,23 +79,23 @@ func (s *search) set(place string) (Set, error) {
 	return set, fmt.Errorf("%s: %w", place, ErrNone)
 }
 
-// maxOthers bounds the series that are told beside the newest.
+// maxOthers is the maximum number of series reported in addition to the newest.
 const maxOthers = 8
 
-// follows reports whether a backup is the one before the newest, and not a copy of that.
+// follows reports whether a backup is the predecessor of the newest one, and not a copy of it.
 func (in *Series) follows(f File) bool {
 	return f.Size != in.Newest.Size || in.Newest.Modified.Sub(f.Modified) > copied
 }
 
-// digits are what differs between the names of one series.
+// digits is the part in which the names of one series differ.
 var digits = regexp.MustCompile(`[0-9]+`)
 
-// SeriesOf is what all backups of a series are called: a file's name without its digits.
+// SeriesOf returns the name of a backup's series: the file's name without its digits.
 func SeriesOf(path string) string {
 	return digits.ReplaceAllString(strings.ToLower(filepath.Base(path)), "#")
 }
 
-// writing tells why a file may still be written to, or "".
+// writing returns why a file may still be written to, or "".
 func (s *search) writing(f File) string {
 	open, known := false, false
 	if !f.Directory {
@@ -100,21 +104,22 @@ func (s *search) writing(f File) string {
 	age := s.now.Sub(f.Modified)
 	switch {
 	case open:
-		return "it is open for writing"
-	case age < -s.settle: // of the future: its time tells nothing
+		return "open for writing"
+	case age < -s.settle: // the time is in the future and says nothing
 		return ""
 	case known && age >= settleClosed, age >= s.settle:
 		return ""
 	}
-	return "it was written to a moment ago"
+	return "recently written"
 }
 
-// setLease is Linux' F_SETLEASE, which package syscall does not have.
+// setLease is Linux's F_SETLEASE, which package syscall lacks.
 const setLease = 1024
 
-// openForWriting asks for a read lease, which Linux grants only while nobody has the file open for writing; closing the file gives it back at once. Known is
-// false where that cannot be asked: for a file of another user without CAP_LEASE, and on network file systems. A dump waits for locks in
-// silence, for hours if need be, so that its file's time does not tell that it is still being written; this does.
+// openForWriting requests a read lease, which Linux grants only while no process has the file open for writing; closing
+// the file returns it at once. known is false if that cannot be determined: for a file of another user without
+// CAP_LEASE, and on network file systems. A dump can wait silently for locks for hours, so the file's time does not
+// show that it is still being written.
 func openForWriting(path string) (open, known bool) {
 	f, _, err := files.Open(path)
 	if err != nil {

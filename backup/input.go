@@ -1,5 +1,5 @@
-// Reading: the source with its digest, one layer of bytes with its position, and the line between "this backup is broken" (a fault) and "it
-// could not be read" (any other error).
+// Input layers: the source with its digest, a layer of bytes with its position, and the distinction between a fault
+// ("this backup is broken") and any other error ("it could not be read").
 
 package backup
 
@@ -14,11 +14,11 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// fault is a judgement: the backup was read, and this is wrong with it.
+// fault is a verdict: the backup was read, and this is wrong with it.
 type fault struct {
 	reason Reason
 	detail string
-	other  bool // nothing that is a backup at all, which is no fault of a file among others
+	other  bool // not a backup at all, which is no fault for one file among others
 }
 
 func (f *fault) Error() string { return string(f.reason) + ": " + f.detail }
@@ -29,19 +29,20 @@ func broken(reason Reason, format string, args ...any) error {
 
 func notOne(detail string) error { return &fault{reason: Invalid, detail: detail, other: true} }
 
-// unread wraps what the source itself returned, so that no layer above takes it for damage.
+// unread wraps an error of the source, so that no layer above reports it as damage.
 type unread struct{ err error }
 
 func (u *unread) Error() string { return "read the backup: " + u.err.Error() }
 func (u *unread) Unwrap() error { return u.err }
 
-// source is the outermost reader: counts, digests, stops when the context ends or when more comes than was said.
+// source is the outermost reader. It counts and digests the bytes, and stops when the context ends or the source
+// exceeds its size.
 type source struct {
 	ctx   context.Context
 	r     io.Reader
 	hash  hash.Hash
 	n     int64 // bytes read
-	left  int64 // bytes that may still come
+	left  int64 // remaining bytes up to the known size
 	ended bool
 }
 
@@ -54,7 +55,7 @@ func (s *source) Read(p []byte) (int, error) {
 	s.left -= int64(n)
 	s.hash.Write(p[:n])
 	if s.left < 0 {
-		return n, &unread{fmt.Errorf("%w: the source holds more than was said", ErrLimit)}
+		return n, &unread{fmt.Errorf("%w: source is larger than its stated size", ErrLimit)}
 	}
 	if err == io.EOF {
 		s.ended = true
@@ -66,7 +67,7 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// layer is what comes out of one decompression. It names damage by the layer and holds the bounds on what is unpacked.
+// layer is the output of one decompression. It names the layer in faults and enforces the limit of decompressed bytes.
 type layer struct {
 	run  *run
 	name string
@@ -80,7 +81,7 @@ func (l *layer) Read(p []byte) (int, error) {
 	n, err := l.r.Read(p)
 	l.run.content += int64(n)
 	if l.run.left -= int64(n); l.run.left < 0 {
-		return n, &unread{fmt.Errorf("%w: its unpacked content is over the limit", ErrLimit)}
+		return n, &unread{fmt.Errorf("%w: decompressed content is too large", ErrLimit)}
 	}
 	if err == nil || err == io.EOF {
 		return n, err
@@ -88,7 +89,7 @@ func (l *layer) Read(p []byte) (int, error) {
 	return n, damage(l.name, err)
 }
 
-// damage turns a decoder's error into a fault, and leaves alone what is a fault or a failure of the source already.
+// damage converts a decoder's error to a fault. Faults and errors of the source are returned unchanged.
 func damage(name string, err error) error {
 	var f *fault
 	var u *unread
@@ -98,19 +99,19 @@ func damage(name string, err error) error {
 	case errors.As(err, &u):
 		return u
 	case errors.Is(err, zstd.ErrWindowSizeExceeded), errors.Is(err, zstd.ErrDecoderSizeExceeded):
-		return &unread{fmt.Errorf("%w: the zstd data wants more than %d MiB of memory", ErrLimit, zstdWindow>>20)}
+		return &unread{fmt.Errorf("%w: zstd data requires more than %d MiB of memory", ErrLimit, zstdWindow>>20)}
 	case errors.Is(err, zstd.ErrUnknownDictionary):
-		return broken(Opaque, "was compressed with a dictionary that is not here")
+		return broken(Opaque, "was compressed with an unavailable dictionary")
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return broken(Truncated, "has %s data that ends before its end", name)
+		return broken(Truncated, "has truncated %s data", name)
 	}
-	return broken(Invalid, "has damaged %s data, or something behind it", name)
+	return broken(Invalid, "has damaged %s data or unexpected data after it", name)
 }
 
-// bufferSize is how much of a layer is read at once; also the longest line seen in one piece.
+// bufferSize is how much of a layer is read at once, and the longest line returned in one piece.
 const bufferSize = 64 << 10
 
-// input is a layer as the judges read it.
+// input is a layer with buffered reading.
 type input struct {
 	*bufio.Reader
 	under counted
@@ -133,17 +134,17 @@ func newInput(r io.Reader) *input {
 	return in
 }
 
-// reset makes it read something else from its beginning.
+// reset makes it read another source from its beginning.
 func (in *input) reset(r io.Reader) {
 	in.under = counted{r: r}
 	in.Reader.Reset(&in.under)
 }
 
-// pos is the number of bytes taken out of this layer so far.
+// pos returns the number of bytes read from this layer so far.
 func (in *input) pos() int64 { return in.under.n - int64(in.Buffered()) }
 
-// line returns the next line with its end, or a part of one longer than the buffer (end is false). The bytes are good until the next read.
-// After the last byte it returns io.EOF, with what no line end closes.
+// line returns the next line with its end, or a part of one that exceeds the buffer (end is false). The bytes are valid
+// until the next read. After the last byte it returns io.EOF with the unterminated rest.
 func (in *input) line() (line []byte, end bool, err error) {
 	line, err = in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -158,11 +159,11 @@ func (in *input) drain() error {
 	return err
 }
 
-// end makes sure that nothing follows.
+// end checks that no data follows.
 func (in *input) end(what string) error {
 	switch _, err := in.ReadByte(); err {
 	case nil:
-		return broken(Invalid, "has something behind the end of the %s at byte %d", what, in.pos()-1)
+		return broken(Invalid, "has unexpected data after the end of the %s at byte %d", what, in.pos()-1)
 	case io.EOF:
 		return nil
 	default:
@@ -170,7 +171,8 @@ func (in *input) end(what string) error {
 	}
 }
 
-// discard is io.Discard without its ReaderFrom: bufio's WriteTo then writes its own buffer instead of copying through another one.
+// discard is io.Discard without its ReaderFrom: bufio's WriteTo then writes its own buffer instead of copying through
+// another one.
 type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }

@@ -1,4 +1,4 @@
-// The memory of proofs: a backup is read once for each of its states, however often and by however many it is asked for.
+// Caches proofs: a backup is read once per state, however many callers request it.
 
 package backup
 
@@ -14,13 +14,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// rest is how long a file must have been left alone before a proof of it is kept: a second change could hide behind the same time stamp.
+// rest is how long a file must be unchanged before its proof is cached: a second change could have the same time stamp.
 const rest = 2 * time.Second
 
-// maxKept bounds the proofs that are kept.
+// maxKept is the maximum number of cached proofs.
 const maxKept = 256
 
-// Ledger proves backups and keeps the proofs for as long as the files' identity stays. The zero value is ready; safe for concurrent use.
+// Ledger verifies backups and caches the proofs while the files' identity is unchanged. The zero value is ready to use.
+// Safe for concurrent use.
 type Ledger struct {
 	Prover Prover
 	Now    func() time.Time // time.Now when nil
@@ -35,19 +36,20 @@ type kept struct {
 	used  time.Time
 }
 
-// reading is a proof under way. It goes on as long as somebody waits for it.
+// reading is a proof in progress. It continues while a caller waits for it.
 type reading struct {
 	done    chan struct{}
 	proof   Proof // set when done
 	err     error
 	waiting int
-	given   bool // up: nobody waited any more
+	given   bool // abandoned: no caller waits any more
 	cancel  context.CancelFunc
 }
 
-// Prove proves the backup at path, a file or a directory that pg_dump has written, from memory where it is as it was, and holds it against the
-// manifest beside it, if there is one that is not older than the backup. A backup that is asked for by several at once is read once; each
-// waits as long as its own context says. What changes while it is read is not judged: files.ErrChanged.
+// Prove verifies the backup at path, a file or a directory that pg_dump has written, or returns the cached proof if it
+// is unchanged. It compares the backup with the manifest next to it, unless that is older than the backup. Simultaneous
+// requests for one backup share one reading; each waits until its own context ends. If the backup changes while it is
+// read, the error is files.ErrChanged.
 func (l *Ledger) Prove(ctx context.Context, path string) (Proof, error) {
 	id, directory, err := identityOf(ctx, path)
 	if err != nil {
@@ -60,21 +62,21 @@ func (l *Ledger) Prove(ctx context.Context, path string) (Proof, error) {
 		return l.read(ctx, path, id)
 	})
 	if err != nil {
-		return Proof{}, fmt.Errorf("prove %s: %w", path, err)
+		return Proof{}, fmt.Errorf("verify %s: %w", path, err)
 	}
 	m, err := ManifestOf(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && m.Modified.Before(id.Modified) && m.SHA256 != proof.SHA256:
-		// None, or one of the backup that had this name before.
+		// There is none, or one of an earlier backup with the same name.
 	case err == nil:
 		proof = proof.Against(m)
 	case proof.Reason == Opaque:
-		proof.Detail += "; there is one, but it cannot be used"
+		proof.Detail += "; its manifest cannot be used"
 	}
 	return proof, nil
 }
 
-// Known returns the proof of the backup in that state if it is in memory.
+// Known returns the cached proof of the backup in that state.
 func (l *Ledger) Known(id files.Identity) (Proof, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -97,7 +99,7 @@ func identityOf(ctx context.Context, path string) (id files.Identity, directory 
 	return files.Identify(info), false, nil
 }
 
-// read proves a file that must be, and stay, in the state that was seen.
+// read verifies a file that must have, and keep, the given identity.
 func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (Proof, error) {
 	f, info, err := files.Open(path)
 	if err != nil {
@@ -110,7 +112,7 @@ func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (Proo
 	proof, proveErr := l.Prover.Prove(ctx, f, id.Size)
 	after, err := f.Stat()
 	if err == nil && files.Identify(after) != id {
-		err = files.ErrChanged // comes first: it is why the file is longer or shorter than it was
+		err = files.ErrChanged // takes precedence: it explains a different length
 	}
 	if err == nil {
 		err = proveErr
@@ -118,7 +120,7 @@ func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (Proo
 	return proof, err
 }
 
-// proof returns what is kept, or waits for the reading under way, or begins one.
+// proof returns the cached proof, or waits for the reading in progress, or starts one.
 func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(context.Context) (Proof, error)) (Proof, error) {
 	for {
 		l.mu.Lock()
@@ -132,7 +134,7 @@ func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(contex
 		if !ok {
 			r = l.begin(ctx, id, prove)
 		}
-		given := r.given // it is ending for nothing, and a new one must not begin beside it
+		given := r.given // it is being abandoned, and a new one must not start in parallel
 		r.waiting++
 		l.mu.Unlock()
 
@@ -153,7 +155,7 @@ func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(contex
 	}
 }
 
-// begin starts a reading, with the lock held.
+// begin starts a reading. The caller holds the lock.
 func (l *Ledger) begin(ctx context.Context, id files.Identity, prove func(context.Context) (Proof, error)) *reading {
 	r := &reading{done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
@@ -177,7 +179,7 @@ func (l *Ledger) begin(ctx context.Context, id files.Identity, prove func(contex
 	return r
 }
 
-// keep remembers a proof, in place of the one that was not asked for the longest.
+// keep caches a proof in place of the least recently used one.
 func (l *Ledger) keep(id files.Identity, proof Proof, now time.Time) {
 	if len(l.kept) >= maxKept {
 		var oldest files.Identity

@@ -85,11 +85,11 @@ func TestLedgerAndManifests(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		{"none", "", 0, Opaque, "would vouch for it"},
+		{"none", "", 0, Opaque, "add a file with its SHA-256"},
 		{"fits", digest, 0, "", ""},
 		{"fits, and is older", digest, 2 * time.Hour, "", ""}, // it was copied without its time
-		{"does not fit", other, 0, Mismatch, "another SHA-256"},
-		{"does not fit, and is older", other, 2 * time.Hour, Opaque, "would vouch for it"},
+		{"does not fit", other, 0, Mismatch, "has a SHA-256 that differs"},
+		{"does not fit, and is older", other, 2 * time.Hour, Opaque, "add a file with its SHA-256"},
 		{"is none", "no digest", 0, Opaque, "cannot be used"},
 	} {
 		if test.text != "" {

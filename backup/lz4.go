@@ -1,5 +1,5 @@
-// LZ4 frames, after the LZ4 Frame Format Description 1.6 and the Block Format Description: what `lz4` and pg_dump --compress=lz4 write. A frame
-// says itself where it ends, so an input that ends in one is cut; checksums are verified where the frame has them.
+// LZ4 frames, according to the LZ4 Frame Format Description 1.6 and the Block Format Description, as `lz4` and pg_dump
+// --compress=lz4 write them. A frame has an end mark, so truncation is detected. Checksums are verified if present.
 
 package backup
 
@@ -12,22 +12,22 @@ import (
 
 const (
 	lz4Magic     = 0x184D2204
-	lz4Skippable = 0x184D2A50 // and the 15 behind it
-	lz4Window    = 64 << 10   // how far back a match may reach
-	lz4Stored    = 1 << 31    // in a block's size: not compressed
+	lz4Skippable = 0x184D2A50 // and the following 15 values
+	lz4Window    = 64 << 10   // maximum distance of a match
+	lz4Stored    = 1 << 31    // flag in a block's size: not compressed
 )
 
 var errLZ4 = errors.New("damaged LZ4 data")
 
-// lz4Reader reads frame after frame up to the end of its input. It must be reset before the first read.
+// lz4Reader reads consecutive frames to the end of its input. It must be reset before the first read.
 type lz4Reader struct {
 	in       io.Reader
 	inFrame  bool
-	linked   bool // blocks refer to the ones before
+	linked   bool // blocks refer to earlier ones
 	checked  bool // each block has a checksum
-	summed   bool // the content has one
+	summed   bool // the content has a checksum
 	maxBlock int
-	size     uint64 // of the content, 0 where not told
+	size     uint64 // of the content, 0 when not given
 	n        uint64 // of the content so far
 	sum      xxh32
 
@@ -57,7 +57,7 @@ func (z *lz4Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// frame reads a frame's header; io.EOF where there is no more frame.
+// frame reads a frame's header; io.EOF when there is no further frame.
 func (z *lz4Reader) frame() error {
 	var raw [15]byte
 	if _, err := io.ReadFull(z.in, raw[:4]); err != nil {
@@ -79,7 +79,7 @@ func (z *lz4Reader) frame() error {
 		return cutShort(err)
 	}
 	flags, sizes := header[0], header[1]
-	// Version 1, nothing reserved, no dictionary (which would lie elsewhere), a block size there is.
+	// Version 1, no reserved bits, no dictionary (which would be stored elsewhere), a valid block size.
 	if flags&0xc3 != 0x40 || sizes&0x8f != 0 || sizes < 0x40 {
 		return errLZ4
 	}
@@ -173,7 +173,7 @@ func (z *lz4Reader) number() (uint32, error) {
 	return binary.LittleEndian.Uint32(raw[:]), err
 }
 
-// lz4Block appends what a block unpacks to, up to limit bytes with what is in out already.
+// lz4Block appends the decompressed block, up to limit bytes including the content of out.
 func lz4Block(out, in []byte, limit int) ([]byte, error) {
 	length := func(n int) (int, bool) { // 15 means that more bytes follow, up to one that is not 255
 		if n < 15 {
@@ -208,7 +208,7 @@ func lz4Block(out, in []byte, limit int) ([]byte, error) {
 		if !ok || offset == 0 || offset > len(out) || len(out)+match > limit {
 			return nil, errLZ4
 		}
-		for match > 0 { // a match may overlap itself: then it repeats
+		for match > 0 { // a match may overlap itself and then repeats
 			n := min(match, offset)
 			start := len(out) - offset
 			out = append(out, out[start:start+n]...)
@@ -216,7 +216,7 @@ func lz4Block(out, in []byte, limit int) ([]byte, error) {
 			offset += n
 		}
 	}
-	return nil, errLZ4 // ends behind a match, or is empty
+	return nil, errLZ4 // ends after a match, or is empty
 }
 
 // xxh32 is the checksum of LZ4 frames: xxHash, 32 bits, seed 0 (xxHash fast digest algorithm 0.1.1).

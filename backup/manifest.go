@@ -1,5 +1,5 @@
-// Manifests: a file beside a backup that names its SHA-256, and perhaps its size. It vouches for what cannot be read through, and where the
-// backup was read it must agree.
+// Manifests: files next to a backup with its SHA-256 and optionally its size. A manifest verifies content that cannot
+// be read, and must match a backup that was read.
 
 package backup
 
@@ -18,23 +18,23 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Manifest is what such a file says of one backup.
+// Manifest is the content of a manifest for one backup.
 type Manifest struct {
 	SHA256   string    // lower-case hex
-	Size     int64     // -1: not told
-	Modified time.Time // of the manifest itself; zero when not known
+	Size     int64     // -1 when not given
+	Modified time.Time // of the manifest file; zero when unknown
 }
 
-// ErrNoDigest says that a manifest names no SHA-256 of the backup.
-var ErrNoDigest = errors.New("names no SHA-256 of the backup")
+// ErrNoDigest is returned for a manifest without a SHA-256 of the backup.
+var ErrNoDigest = errors.New("contains no SHA-256 of the backup")
 
-// sidecars are the endings of manifests, and of whatever else lies beside a backup and is none.
+// sidecars are the endings of manifests and other files that accompany a backup.
 var sidecars = [...]string{".sha256", ".sha256sum", ".manifest", ".manifest.json"}
 
-// lists are files that hold the digests of a whole directory.
+// lists are files with the digests of a whole directory.
 var lists = [...]string{"SHA256SUMS", "sha256sums.txt"}
 
-// maxManifest bounds a manifest's size: that of a list of some thousand files.
+// maxManifest limits a manifest's size: a list of several thousand files.
 const maxManifest = 1 << 20
 
 // ParseManifest reads one of
@@ -91,13 +91,13 @@ func (m *Manifest) line(line, name string) {
 		}
 	}
 	digest, file, named := strings.Cut(line, " ")
-	// A star stands for "binary" in front of the name.
+	// A star before the name means binary mode.
 	if !named || filepath.Base(strings.TrimPrefix(strings.TrimSpace(file), "*")) == name {
 		m.digest(digest)
 	}
 }
 
-// digest takes the text when it is a SHA-256.
+// digest sets the digest if the text is a SHA-256.
 func (m *Manifest) digest(text string) bool {
 	text = strings.ToLower(text)
 	if raw, err := hex.DecodeString(text); err != nil || len(raw) != 32 {
@@ -107,8 +107,9 @@ func (m *Manifest) digest(text string) bool {
 	return true
 }
 
-// ManifestOf looks for the manifest of the backup at path, beside it: NAME.sha256, NAME.sha256sum, NAME.manifest, NAME.manifest.json, then
-// SHA256SUMS and sha256sums.txt. The error is fs.ErrNotExist where there is none, ErrNoDigest where it says nothing of this backup.
+// ManifestOf finds the manifest of the backup at path: NAME.sha256, NAME.sha256sum, NAME.manifest, NAME.manifest.json,
+// then SHA256SUMS and sha256sums.txt. The error is fs.ErrNotExist when there is none, ErrNoDigest when it does not
+// contain this backup.
 func ManifestOf(path string) (Manifest, error) {
 	dir, name := filepath.Split(path)
 	var places []string
@@ -136,7 +137,8 @@ func ManifestOf(path string) (Manifest, error) {
 	return Manifest{}, fmt.Errorf("manifest of %s: %w", path, fs.ErrNotExist)
 }
 
-// Against holds a proof against a manifest. What was seen to be broken stays so. What was not read to its end cannot be compared.
+// Against compares a proof with a manifest. Damage that was found stays. A backup that was not read to its end cannot
+// be compared.
 func (p Proof) Against(m Manifest) Proof {
 	if p.SHA256 == "" || !p.Whole && p.Reason != Opaque {
 		return p
@@ -144,10 +146,10 @@ func (p Proof) Against(m Manifest) Proof {
 	switch {
 	case m.Size >= 0 && m.Size != p.Bytes:
 		p.Whole, p.Reason = false, Mismatch
-		p.Detail = fmt.Sprintf("is %d bytes long, its manifest says %d", p.Bytes, m.Size)
+		p.Detail = fmt.Sprintf("is %d bytes long, but its manifest states %d", p.Bytes, m.Size)
 	case m.SHA256 != p.SHA256:
 		p.Whole, p.Reason = false, Mismatch
-		p.Detail = "has another SHA-256 than its manifest says"
+		p.Detail = "has a SHA-256 that differs from its manifest"
 	default:
 		p.Whole, p.ByManifest, p.Reason, p.Detail = true, true, "", ""
 	}

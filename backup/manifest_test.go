@@ -92,9 +92,9 @@ func TestAgainst(t *testing.T) {
 	}{
 		"agrees":                  {whole, Manifest{"aa", 10, time.Time{}}, true, "", "", true},
 		"agrees, no size":         {opaque, Manifest{"aa", -1, time.Time{}}, true, "", "", true},
-		"another digest":          {whole, Manifest{"bb", 10, time.Time{}}, false, Mismatch, "another SHA-256", false},
-		"another digest, sealed":  {opaque, Manifest{"bb", -1, time.Time{}}, false, Mismatch, "another SHA-256", false},
-		"another size":            {opaque, Manifest{"aa", 11, time.Time{}}, false, Mismatch, "10 bytes long, its manifest says 11", false},
+		"another digest":          {whole, Manifest{"bb", 10, time.Time{}}, false, Mismatch, "has a SHA-256 that differs", false},
+		"another digest, sealed":  {opaque, Manifest{"bb", -1, time.Time{}}, false, Mismatch, "has a SHA-256 that differs", false},
+		"another size":            {opaque, Manifest{"aa", 11, time.Time{}}, false, Mismatch, "10 bytes long, but its manifest states 11", false},
 		"agrees on what is cut":   {truncated, Manifest{"aa", 10, time.Time{}}, false, Truncated, "cut", false},
 		"what was not read whole": {Proof{Reason: Opaque, Detail: "x"}, Manifest{"aa", 10, time.Time{}}, false, Opaque, "x", false},
 	}

@@ -2,8 +2,8 @@ package backup
 
 import "strings"
 
-// Named tells from a file's name alone, where nothing else can be asked of it (inside a container, in a bucket), whether it is called like a backup,
-// and whether like a finished one. Manifests beside a backup and names that begin with a dot are none.
+// Named reports from a file's name alone, for files that cannot be read (in a container or bucket), whether it looks
+// like a backup and whether it looks finished. Manifests and names that begin with a dot are not backups.
 func Named(name string) (like, finished bool) {
 	finished = !unfinishedName.MatchString(name)
 	stem := unfinishedName.ReplaceAllString(name, "")

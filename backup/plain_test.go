@@ -24,13 +24,13 @@ func TestNotWhole(t *testing.T) {
 	}{
 		{"no byte", nil, Empty, "no content"},
 		{"zeros", make([]byte, 10_000), Invalid, "zero bytes"},
-		{"random", random, Invalid, "no format known"},
-		{"text", []byte("Dear operator,\nthe disk is full.\n"), Invalid, "text, without the header"},
-		{"an error page", []byte("<html>502 Bad Gateway</html>"), Invalid, "text, without the header"},
-		{"a message of pg_dump", []byte("pg_dump: error: connection to server failed\n"), Invalid, "text, without the header"},
-		{"gzip of nothing", packed(t, "gzip", nil), Empty, "is gzip data of nothing"},
-		{"zstd of nothing", packed(t, "zstd", nil), Empty, "is zstd data of nothing"},
-		{"lz4 of nothing", packed(t, "lz4", nil), Empty, "is lz4 data of nothing"},
+		{"random", random, Invalid, "unknown format"},
+		{"text", []byte("Dear operator,\nthe disk is full.\n"), Invalid, "text without the header"},
+		{"an error page", []byte("<html>502 Bad Gateway</html>"), Invalid, "text without the header"},
+		{"a message of pg_dump", []byte("pg_dump: error: connection to server failed\n"), Invalid, "text without the header"},
+		{"gzip of nothing", packed(t, "gzip", nil), Empty, "is gzip data without content"},
+		{"zstd of nothing", packed(t, "zstd", nil), Empty, "is zstd data without content"},
+		{"lz4 of nothing", packed(t, "lz4", nil), Empty, "is lz4 data without content"},
 		{"gzip of zeros", packed(t, "gzip", make([]byte, 10_000)), Invalid, "zero bytes"},
 		{"gzip of a whole gzip of half a dump", packed(t, "gzip", packed(t, "gzip", []byte(header+"SELECT 1;\n"))), Truncated, "without pg_dump's last line"},
 		{"six times gzip", func() []byte {
@@ -39,7 +39,7 @@ func TestNotWhole(t *testing.T) {
 				data = packed(t, "gzip", data)
 			}
 			return data
-		}(), Invalid, "packed more than"},
+		}(), Invalid, "layers of compression"},
 		{"a table of contents alone", []byte("PGDMP\x01\x0e\x00\x04\x08\x03" + strings.Repeat("\x00\x00\x00\x00\x00", 11)), Invalid, "without its data"},
 		{"a newer archive", newer, Opaque, "archive version 1.17"},
 		{"plain, only begun", []byte(header + "SELECT 1;\n"), Truncated, "without pg_dump's last line"},
@@ -52,7 +52,7 @@ func TestNotWhole(t *testing.T) {
 		{"plain, the end in a statement", []byte(header + "SELECT 1\n" + rule), Truncated, "without pg_dump's last line"},
 		{"plain, zeros in the middle", []byte(header + "SELECT 1;\n" + strings.Repeat("\x00", 512) + rule), Invalid, "zero bytes from byte 45"},
 		{"plain, zeros in the rows", []byte(header + "COPY a FROM stdin;\n1\n\x00\n\\.\n" + rule), Invalid, "zero bytes"},
-		{"plain, goes on", []byte(header + rule + "SELECT 1;\n"), Invalid, "goes on behind the end"},
+		{"plain, goes on", []byte(header + rule + "SELECT 1;\n"), Invalid, "data after the end"},
 		{"plain, the first of two cut", []byte(header + "SELECT 1;\n" + header + rule), Truncated, "second dump"},
 		{"plain, the second of two cut", []byte(header + rule + header), Truncated, "without pg_dump's last line"},
 		{"plain, an end too many", []byte(header + rule + rule), Invalid, "without its beginning"},

@@ -1,5 +1,5 @@
-// Repositories of backup programs: folders whose files are pieces of many backups, which only that program reads. They are recognised, so that nobody
-// is told that there is no backup.
+// Repositories of backup programs: folders with fragments of many backups that only the program itself can read. They
+// are recognised, so that they are not reported as missing backups.
 
 package backup
 
@@ -8,7 +8,7 @@ import (
 	"path/filepath"
 )
 
-// repositories are the programs by what their folder holds: every one of the patterns.
+// repositories maps programs to patterns that must all exist in their folder.
 var repositories = [...]struct {
 	program string
 	holds   []string
@@ -24,7 +24,7 @@ var repositories = [...]struct {
 	{"pg_basebackup (a server's data directory)", []string{"PG_VERSION", "base", "global"}},
 }
 
-// repositoryIn names the program whose repository a folder is, "" for none.
+// repositoryIn returns the program whose repository a folder is, "" for none.
 func repositoryIn(dir string) string {
 	for _, r := range repositories {
 		all := true
@@ -38,7 +38,7 @@ func repositoryIn(dir string) string {
 	return ""
 }
 
-// fits reports whether a folder holds anything of the pattern.
+// fits reports whether a folder contains a match of the pattern.
 func fits(dir, pattern string) bool {
 	if _, err := os.Lstat(filepath.Join(dir, pattern)); err == nil {
 		return true
@@ -47,7 +47,7 @@ func fits(dir, pattern string) bool {
 	return err == nil && len(found) > 0
 }
 
-// asPattern is a path in which a pattern finds itself alone.
+// asPattern escapes a path, so that it matches only itself.
 func asPattern(path string) string {
 	var out []byte
 	for _, c := range []byte(path) {

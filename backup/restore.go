@@ -1,6 +1,7 @@
-// pg_restore and psql, the two programs this project starts, and only for a drill that an operator asks for: nothing else reads PostgreSQL's
-// archives with all their dependencies. The programs come from PATH, the arguments are fixed, the password goes through the environment, and
-// what they print is not shown, since it quotes rows.
+// Runs pg_restore and psql. They are the only programs this project starts besides git, and only for a drill that an
+// operator requests, because nothing else can restore PostgreSQL's archives with all dependencies. The programs come
+// from PATH, the arguments are fixed, and the password is passed in the environment. Their output is not shown, because
+// it quotes rows.
 
 package backup
 
@@ -28,17 +29,17 @@ import (
 // plan is how one backup is restored.
 type plan struct {
 	path    string // of the backup
-	program string // its path
+	program string // path of the program
 	args    []string
-	stdin   []string // the layers to unpack on the way to the program's standard input; nil: it reads the path itself
+	stdin   []string // compression layers to unpack into the program's standard input; nil if it reads the path itself
 	psql    bool
 }
 
-// plan chooses the program, or says why there is none.
+// plan selects the program, or returns why none is suitable.
 func (d Drill) plan(path string, directory bool, proof Proof) (p plan, err error) {
 	p = plan{path: path, stdin: append([]string{}, proof.Packed...)}
 	name := "pg_restore"
-	// Objects belong to whoever restores; what would reach out of the scratch database, to other servers above all, is left out.
+	// Objects belong to the restoring user. Objects that connect to the outside, above all to other servers, are omitted.
 	p.args = []string{"--no-password", "--exit-on-error", "--no-owner", "--no-privileges", "--no-security-labels", "--no-tablespaces", "--no-publications", "--no-subscriptions"}
 	switch {
 	case proof.Format == Custom, proof.Format == Tar && !directory:
@@ -48,7 +49,8 @@ func (d Drill) plan(path string, directory bool, proof Proof) (p plan, err error
 	case proof.Format == Directory:
 		return p, fmt.Errorf("a directory dump in a tar archive %w: unpack it and name the directory", ErrUnsupported)
 	case proof.Format == SQL && proof.Commands:
-		return p, fmt.Errorf("a dump with commands of psql, which pg_dump does not write, %w: they run programs on this machine", ErrUnsupported)
+		return p, fmt.Errorf("a dump with psql commands that pg_dump does not write %w: they run programs on this machine",
+			ErrUnsupported)
 	case proof.Format == SQL && !d.Throwaway:
 		return p, ErrThrowaway
 	case proof.Format == SQL:
@@ -63,7 +65,7 @@ func (d Drill) plan(path string, directory bool, proof Proof) (p plan, err error
 	return p, nil
 }
 
-// restore runs the program. Failed tells why it refused the backup.
+// restore runs the program. failed says why it rejected the backup.
 func (p plan) restore(ctx context.Context, s *server) (failed string, err error) {
 	environment, err := libpq(s.dsn)
 	if err != nil {
@@ -119,11 +121,11 @@ func (r *run) unpacked(f io.Reader, layers []string) (io.Reader, error) {
 	return f, nil
 }
 
-// libpq makes the environment that leads PostgreSQL's programs where the DSN leads.
+// libpq returns the environment with which PostgreSQL's programs connect to the DSN.
 func libpq(dsn secret.Text) ([]string, error) {
 	config, err := pgx.ParseConfig(dsn.Reveal())
 	if err != nil {
-		return nil, errors.New("the address of the PostgreSQL server, or a file it names, cannot be read")
+		return nil, errors.New("invalid PostgreSQL address, or a file that it names cannot be read")
 	}
 	environment := []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME"), "LC_ALL=C",
@@ -140,7 +142,7 @@ func libpq(dsn secret.Text) ([]string, error) {
 	return environment, nil
 }
 
-// keyword finds one parameter of a DSN that is not a URL: key=value or key='value with \' in it'.
+// keyword returns one parameter of a DSN that is not a URL: key=value or key='value with \' in it'.
 var keyword = regexp.MustCompile(`(?:^|\s)(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))`)
 
 // parameter returns one parameter of a DSN.
@@ -156,30 +158,32 @@ func parameter(dsn, key string) string {
 	return ""
 }
 
-// sayings reads what a program prints on standard error and keeps what quotes no row.
+// sayings parses a program's standard error and keeps only text that quotes no rows.
 type sayings struct {
 	line  []byte
 	known []string
 	codes map[string]int // SQLSTATE of psql's errors
 }
 
-// known are the messages that name no value, with what to do about them.
+// known are the messages that quote no values, with their remedies.
 var known = []struct {
 	message *regexp.Regexp
 	advice  string
 }{
 	{regexp.MustCompile(`unsupported version \([0-9.]+\) in file header`), "pg_restore is older than the pg_dump that made the backup"},
 	{regexp.MustCompile(`unrecognized configuration parameter "[a-z_.]+"`), "the server is older than the pg_dump that made the backup"},
-	{regexp.MustCompile(`extension "[A-Za-z0-9_-]+" is not available`), "the server for the drill lacks an extension of the deployment's"},
-	{regexp.MustCompile(`could not access file "\$libdir/[A-Za-z0-9_./-]+"`), "the server for the drill lacks a library of the deployment's"},
-	{regexp.MustCompile(`permission denied to create [a-z ]+`), "the user for the drill has too few rights"},
-	{regexp.MustCompile(`No space left on device`), "the server for the drill has no space left"},
-	{regexp.MustCompile(`must be (?:superuser|owner) `), "the user for the drill has too few rights"},
+	{regexp.MustCompile(`extension "[A-Za-z0-9_-]+" is not available`),
+		"the drill server lacks an extension that the deployment uses"},
+	{regexp.MustCompile(`could not access file "\$libdir/[A-Za-z0-9_./-]+"`),
+		"the drill server lacks a library that the deployment uses"},
+	{regexp.MustCompile(`permission denied to create [a-z ]+`), "the drill user lacks privileges"},
+	{regexp.MustCompile(`No space left on device`), "the drill server has no space left"},
+	{regexp.MustCompile(`must be (?:superuser|owner) `), "the drill user lacks privileges"},
 	{regexp.MustCompile(`connection to server .* failed`), "the program could not connect"},
 	{regexp.MustCompile(`invalid command \\restrict`), "psql is older than the pg_dump that made the backup"},
 }
 
-// sqlstate is how psql tells an error with VERBOSITY=sqlstate.
+// sqlstate matches an error of psql with VERBOSITY=sqlstate.
 var sqlstate = regexp.MustCompile(`(?:ERROR|FATAL|PANIC): +([0-9A-Z]{5})$`)
 
 const maxLine = 4096
@@ -210,8 +214,8 @@ func (s *sayings) read() {
 	s.line = s.line[:0]
 }
 
-// refused counts the errors of psql that matter. A role that is not on the server (42704) does: but only to who owns a table, and a type that
-// is missing makes the tables fail that need it; a database that a dump drops before making it is not there (3D000).
+// refused counts the relevant errors of psql. A missing role (42704) affects only ownership; if a type is missing, the
+// tables that need it also fail. A database that a dump drops before creating it need not exist (3D000).
 func (s *sayings) refused() map[string]int {
 	codes := make(map[string]int)
 	for code, n := range s.codes {
@@ -222,13 +226,13 @@ func (s *sayings) refused() map[string]int {
 	return codes
 }
 
-// failure tells why the program failed.
+// failure returns why the program failed.
 func (s *sayings) failure(p plan, err error) string {
 	program := "pg_restore"
 	if p.psql {
 		program = "psql"
 	}
-	text := program + " refused the backup"
+	text := program + " rejected the backup"
 	if err != nil {
 		text += fmt.Sprintf(" (%s)", err) // "exit status 1"
 	}

@@ -95,7 +95,7 @@ func TestSayings(t *testing.T) {
 		}
 	}
 	s.read()
-	want := "psql refused the backup (exit status 3): 2 × SQLSTATE 23505: the server is older than the pg_dump that made the backup; pg_restore is older than the pg_dump that made the backup"
+	want := "psql rejected the backup (exit status 3): 2 × SQLSTATE 23505: the server is older than the pg_dump that made the backup; pg_restore is older than the pg_dump that made the backup"
 	if got := s.failure(plan{psql: true}, errors.New("exit status 3")); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -1,4 +1,4 @@
-// The rows of one table as a dump keeps them: COPY text, or INSERT statements (pg_dump --inserts, --rows-per-insert).
+// The rows of one table in a dump: COPY text, or INSERT statements (pg_dump --inserts, --rows-per-insert).
 
 package backup
 
@@ -7,13 +7,13 @@ import (
 	"io"
 )
 
-// rowCount is what a table's data holds, read both ways, since which one it is may only be told later.
+// rowCount holds the counts for both notations, because the notation may be known only later.
 type rowCount struct {
 	copied   int64
-	ended    bool // as COPY text: the end mark was there
-	behind   bool // as COPY text: more than line ends follows it
+	ended    bool // as COPY text: the end mark was found
+	behind   bool // as COPY text: other data than line ends follows the end mark
 	inserted int64
-	open     bool // as statements: the last one has no end, or there is something else
+	open     bool // as statements: the last one is unterminated, or there is other data
 }
 
 // rows returns the number of rows, or a fault.
@@ -22,7 +22,7 @@ func (c rowCount) rows(copied bool) (int64, error) {
 	case copied && !c.ended:
 		return c.copied, broken(Truncated, "lacks the end mark of a table's rows")
 	case copied && c.behind:
-		return c.copied, broken(Invalid, "has something behind the end mark of a table's rows")
+		return c.copied, broken(Invalid, "has unexpected data after the end mark of a table's rows")
 	case copied:
 		return c.copied, nil
 	case c.open:
@@ -76,21 +76,21 @@ func countRows(in *input) (c rowCount, err error) {
 	}
 }
 
-// isEndMark knows the line that ends COPY text; as a value it would be written with two backslashes.
+// isEndMark detects the last line of COPY text; a value would have two backslashes.
 func isEndMark(line []byte) bool {
 	return len(line) >= 3 && line[0] == '\\' && line[1] == '.' && (line[2] == '\n' || line[2] == '\r' && len(line) == 4)
 }
 
-// table names one table of one backup.
+// table identifies one table of one backup.
 type table struct{ database, schema, name string }
 
-// Bounds on the tables that are remembered.
+// Limits on the remembered tables.
 const (
 	maxTables     = 100_000
-	maxTableBytes = 32 << 20 // of all their names
+	maxTableBytes = 32 << 20 // bytes of all names
 )
 
-// tally adds up rows by table, in the order the tables come.
+// tally sums up rows by table, in the order of their first occurrence.
 type tally struct {
 	index   map[table]int
 	tables  []Table
@@ -116,7 +116,7 @@ func (t *tally) add(name table, rows int64) {
 	t.tables[i].Rows += rows
 }
 
-// result returns the tables, whether there are more, and whether there was no row in any.
+// result returns the tables, whether there are more, and whether all are empty.
 func (t *tally) result() (tables []Table, partial, none bool) {
 	return t.tables, t.partial, t.total == 0
 }

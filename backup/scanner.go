@@ -1,5 +1,5 @@
-// SQL as pg_dump writes it, split into statements without understanding them: enough to know what is a statement and what only looks like one
-// inside a string, a quoted name, a function's body or a comment.
+// Splits SQL written by pg_dump into statements without parsing them, so that statements are distinguished from similar
+// text in strings, quoted names, function bodies and comments.
 
 package backup
 
@@ -8,34 +8,34 @@ import (
 	"encoding/binary"
 )
 
-// statement is what the scanner found to be complete. Only statements that begin at the start of a line count, as pg_dump's own do: the body
-// of an SQL function holds statements too, indented.
+// statement is a complete statement. Only statements that begin at the start of a line count, like pg_dump's own: the
+// body of an SQL function contains indented statements.
 type statement struct {
-	table  table // of COPY and INSERT, else without a name
+	table  table // of COPY and INSERT, else empty
 	copies bool  // COPY … FROM stdin: rows follow on the next lines
-	rows   int64 // an INSERT's
+	rows   int64 // rows of an INSERT
 }
 
-// scanner is fed line by line; a line longer than the reader's buffer comes in parts.
+// scanner is fed line by line; a line that exceeds the reader's buffer comes in parts.
 type scanner struct {
 	state  state
-	tag    []byte // of the dollar quote that is open: $tag$
-	match  int    // bytes of the tag seen of what may close it
-	nested int    // comments in comments
-	prev   byte   // the byte before, outside of quotes
+	tag    []byte // of the open dollar quote: $tag$
+	match  int    // bytes of the tag matched so far
+	nested int    // nesting depth of comments
+	prev   byte   // the previous byte outside quotes
 	escape bool   // a quote here would open an E'' string
 
-	command bool // there was a backslash outside of everything, which SQL does not have: a command of psql
+	command bool // a backslash outside quotes, which is a command of psql, not SQL
 
 	head    []byte // beginning of the statement
 	begun   bool   // a statement is open
 	column0 bool   // it began at the start of a line
 	depth   int    // parentheses
-	groups  int64  // parentheses opened on the outermost level since VALUES
+	groups  int64  // parentheses opened at the outermost level since VALUES
 	values  bool
-	recent  [2]uint64 // the 16 bytes before, outside of quotes, as big-endian numbers
+	recent  [2]uint64 // the last 16 bytes outside quotes, as big-endian numbers
 
-	lastName  []byte // the name in the last statement, as it was written: the next one mostly has the same
+	lastName  []byte // the name in the last statement as written, because the next statement usually has the same
 	lastTable table
 }
 
@@ -45,23 +45,23 @@ const (
 	plain state = iota
 	quoted
 	escapedQuoted // E'…'
-	escaped       // behind a backslash in it
-	escapedClosed // behind what may have been its end
+	escaped       // after a backslash in it
+	escapedClosed // after its possible end
 	named         // "…"
-	dollar        // in what may be the opening $tag$
+	dollar        // in a possible opening $tag$
 	body          // $tag$ … $tag$
 	lineComment
 	comment
 )
 
-const maxHead = 640 // two names of 63 bytes, all of them quotes or escaped, fit twice
+const maxHead = 640 // fits two quoted names of 63 bytes with every byte escaped
 
-// idle: no statement, string or comment is open.
+// idle reports whether no statement, string or comment is open.
 func (s *scanner) idle() bool { return s.state == plain && !s.begun }
 
-// feed reads on until a statement ends, and returns it with the rest of the line, or until the line ends.
+// feed reads to the end of a statement and returns it with the rest of the line, or to the end of the line.
 func (s *scanner) feed(line []byte, begin bool) (statement, []byte) {
-	from := 0 // where the part of the statement that is not yet in head begins
+	from := 0 // start of the part of the statement that is not yet in head
 	for i := 0; i < len(line); i++ {
 		switch c := line[i]; s.state {
 		case plain:
@@ -160,10 +160,10 @@ func (s *scanner) keep(part []byte) {
 	s.head = append(s.head, part[:min(len(part), maxHead-len(s.head))]...)
 }
 
-// token takes one byte outside of everything.
+// token processes one byte outside quotes.
 func (s *scanner) token(c byte) {
 	switch {
-	case c >= 'a' && c <= 'z' || c >= '0' && c <= '9': // most of them
+	case c >= 'a' && c <= 'z' || c >= '0' && c <= '9': // the most frequent bytes
 	case c == '\'' && s.escape:
 		s.state = escapedQuoted
 	case c == '\'':
@@ -194,7 +194,7 @@ func (s *scanner) token(c byte) {
 	s.recent[1] = s.recent[1]<<8 | uint64(c)
 }
 
-// ends tells whether the last bytes outside of quotes are the word, of at most 16 bytes.
+// ends reports whether the last bytes outside quotes are the word, of at most 16 bytes.
 func (s *scanner) ends(word string) bool {
 	var recent [16]byte
 	binary.BigEndian.PutUint64(recent[:8], s.recent[0])
@@ -202,7 +202,7 @@ func (s *scanner) ends(word string) bool {
 	return bytes.HasSuffix(recent[:], []byte(word))
 }
 
-// open takes a byte behind a dollar: more of the tag, its end, or what shows that it is none.
+// open processes a byte after a dollar: part of the tag, its end, or a byte that rules out a tag.
 func (s *scanner) open(c byte) {
 	switch {
 	case c == '$':
@@ -215,7 +215,7 @@ func (s *scanner) open(c byte) {
 	}
 }
 
-// close takes a byte of a body. The tag has a dollar at its two ends only, so what does not match on can only begin anew.
+// close processes a byte of a body. A tag contains a dollar only at its ends, so a mismatch restarts the comparison.
 func (s *scanner) close(c byte) {
 	switch {
 	case c == s.tag[s.match]:
@@ -230,7 +230,7 @@ func (s *scanner) close(c byte) {
 	}
 }
 
-// statement judges what has just ended. The zero statement is one that adds nothing.
+// statement evaluates the statement that just ended. It returns the zero statement for one without rows.
 func (s *scanner) statement() statement {
 	if !s.column0 {
 		return statement{}
@@ -249,7 +249,7 @@ func (s *scanner) statement() statement {
 	return statement{}
 }
 
-// name reads the table's name at the beginning of text into lastTable.
+// name parses the table's name at the start of text into lastTable.
 func (s *scanner) name(text []byte) bool {
 	if n := len(s.lastName); n > 0 && bytes.HasPrefix(text, s.lastName) && len(text) > n && text[n] == ' ' {
 		return true
@@ -265,7 +265,7 @@ func isName(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '$' || c >= 0x80
 }
 
-// tableName reads a name, with its schema or without, at the beginning of text, and returns it with what follows.
+// tableName parses a name, with or without schema, at the start of text and returns it with the rest.
 func tableName(text []byte) (table, []byte, bool) {
 	first, rest, ok := identifier(text)
 	if !ok {

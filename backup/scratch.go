@@ -1,4 +1,4 @@
-// The scratch database of a drill: made, counted, dropped, and found again when the drill that made it was killed.
+// The scratch database of a drill: creation, row counts, and cleanup after a killed drill.
 
 package backup
 
@@ -20,31 +20,32 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// A scratch database is known by its name, which holds the second it was made in, and by its comment.
+// A scratch database is identified by its name, which contains the second of its creation, and by its comment.
 var scratchName = regexp.MustCompile(`^catalyst_drill_(\d{1,12})_[a-z0-9]{8}$`)
 
-// scratchMark begins the comment; behind it, as JSON, stand the databases the dump makes by itself.
+// scratchMark starts the comment, followed by the databases that the dump creates itself, as JSON.
 const scratchMark = "made by a catalyst_exporter restore drill, may be dropped: "
 
 const (
 	connectTime = 15 * time.Second
 	dropTime    = 2 * time.Minute
-	// unmarkedAge is how old a scratch database without its comment has to be: a drill makes both in one breath, or was killed in between.
+	// unmarkedAge is the minimum age of a droppable scratch database without comment: a drill creates both together,
+	// unless it is killed in between.
 	unmarkedAge = time.Hour
 )
 
-// server is the server drills are held on.
+// server is the server for drills.
 type server struct {
 	dsn  secret.Text
 	conn *pgx.Conn
 	name string // of the scratch database
 }
 
-// stripped removes from an error of the server what may quote rows: of a server's message only its code stays.
+// stripped removes text that may quote rows from a server's error: only the code is kept.
 func stripped(err error) error {
 	var p *pgconn.PgError
 	if errors.As(err, &p) {
-		return fmt.Errorf("the server refuses it (SQLSTATE %s)", p.Code)
+		return fmt.Errorf("rejected by the server (SQLSTATE %s)", p.Code)
 	}
 	return err
 }
@@ -56,11 +57,12 @@ func open(ctx context.Context, dsn secret.Text) (*server, error) {
 	return s, err
 }
 
-// connect opens a database, or the DSN's own. Errors never hold the DSN.
+// connect opens a database, or the DSN's own. Errors never contain the DSN.
 func (s *server) connect(ctx context.Context, database, application string) (*pgx.Conn, error) {
 	config, err := pgx.ParseConfig(s.dsn.Reveal())
 	if err != nil {
-		return nil, errors.New("the address of the PostgreSQL server, or a file it names, cannot be read: it has the form postgres://user@host:5432/database")
+		return nil,
+			errors.New("invalid PostgreSQL address, or a file that it names cannot be read: use the form postgres://user@host:5432/database")
 	}
 	if database != "" {
 		config.Database = database
@@ -68,7 +70,7 @@ func (s *server) connect(ctx context.Context, database, application string) (*pg
 	config.ConnectTimeout = connectTime
 	config.RuntimeParams["application_name"] = application
 	config.RuntimeParams["client_encoding"] = "UTF8"
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec // one connection may lead through a pooler
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec // the connection may go through a pooler
 	conn, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
 		var p *pgconn.PgError
@@ -80,14 +82,14 @@ func (s *server) connect(ctx context.Context, database, application string) (*pg
 	return conn, nil
 }
 
-// withoutDetail keeps of a failed connection what a person can act on. The library's own text names user and database.
+// withoutDetail reduces a connection error to its actionable part. The library's own text contains user and database.
 func withoutDetail(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var network interface{ Timeout() bool }
 	if errors.As(err, &network) && network.Timeout() {
-		return errors.New("no answer")
+		return errors.New("no response")
 	}
 	for _, known := range []string{"connection refused", "no such host", "network is unreachable", "no route to host", "certificate", "TLS"} {
 		if strings.Contains(err.Error(), known) {
@@ -107,7 +109,7 @@ func (s *server) close() {
 func (s *server) identity(ctx context.Context) (version, id string, err error) {
 	err = s.conn.QueryRow(ctx, `select current_setting('server_version'), system_identifier::text from pg_catalog.pg_control_system()`).Scan(&version, &id)
 	if err == nil && id == "" {
-		err = errors.New("it is empty")
+		err = errors.New("system identifier is empty")
 	}
 	if err != nil {
 		return "", "", fmt.Errorf("%w: %w", ErrNoIdentity, stripped(err))
@@ -115,7 +117,7 @@ func (s *server) identity(ctx context.Context) (version, id string, err error) {
 	return version, id, nil
 }
 
-// create makes the scratch database, and marks it. The databases a dump makes by itself must not be there yet.
+// create creates and marks the scratch database. The databases that a dump creates itself must not exist yet.
 func (s *server) create(ctx context.Context, now time.Time, makes []string) error {
 	for _, name := range makes {
 		var there bool
@@ -123,7 +125,7 @@ func (s *server) create(ctx context.Context, now time.Time, makes []string) erro
 			return stripped(err)
 		}
 		if there {
-			return fmt.Errorf("%w: the dump makes the database %q itself, and the server has one of that name", ErrUnsupported, name)
+			return fmt.Errorf("%w: the dump creates the database %q, which already exists on the server", ErrUnsupported, name)
 		}
 	}
 	mark, err := json.Marshal(append([]string{}, makes...))
@@ -137,9 +139,9 @@ func (s *server) create(ctx context.Context, now time.Time, makes []string) erro
 	name := "catalyst_drill_" + strconv.FormatInt(now.Unix(), 10) + "_" + strings.ToLower(rand.Text()[:8])
 	statement := "create database " + pgx.Identifier{name}.Sanitize() + " template template0"
 	if !unicode {
-		statement += " encoding 'UTF8' lc_collate 'C' lc_ctype 'C'" // a dump comes as UTF-8 from most servers
+		statement += " encoding 'UTF8' lc_collate 'C' lc_ctype 'C'" // most servers dump in UTF-8
 	}
-	// The name of this session says that the drill is alive: it is seen from every database of the server.
+	// The session's application name shows that the drill is alive; it is visible from every database of the server.
 	if _, err := s.conn.Exec(ctx, `select pg_catalog.set_config('application_name', $1, false)`, name); err != nil {
 		return stripped(err)
 	}
@@ -159,14 +161,14 @@ func literal(text string) string {
 	return "E'" + strings.NewReplacer(`\`, `\\`, `'`, `''`).Replace(text) + "'"
 }
 
-// leftOver is a scratch database that was found.
+// leftOver is a scratch database that was found on the server.
 type leftOver struct {
 	name    string
 	comment string
-	alive   bool // a drill's session of that name is there
+	alive   bool // a drill's session of that name exists
 }
 
-// droppable tells whether a scratch database can be nobody's any more.
+// droppable reports whether no drill can still use a scratch database.
 func (l leftOver) droppable(now time.Time) bool {
 	match := scratchName.FindStringSubmatch(l.name)
 	if match == nil || l.alive {
@@ -179,7 +181,7 @@ func (l leftOver) droppable(now time.Time) bool {
 	return err == nil && l.comment == "" && now.Sub(time.Unix(seconds, 0)) > unmarkedAge
 }
 
-// makes are the databases the dump was to make, from the comment.
+// makes returns the databases that the dump creates, from the comment.
 func (l leftOver) makes() (names []string) {
 	if text, ok := strings.CutPrefix(l.comment, scratchMark); ok {
 		_ = json.Unmarshal([]byte(text), &names)
@@ -187,7 +189,7 @@ func (l leftOver) makes() (names []string) {
 	return names
 }
 
-// clean drops what killed drills have left.
+// clean drops the databases of killed drills.
 func (s *server) clean(ctx context.Context, now time.Time) error {
 	rows, err := s.conn.Query(ctx, `select d.datname, coalesce(pg_catalog.shobj_description(d.oid, 'pg_database'), ''),
 			exists (select from pg_catalog.pg_stat_activity a where a.application_name = d.datname)
@@ -205,7 +207,7 @@ func (s *server) clean(ctx context.Context, now time.Time) error {
 		if !l.droppable(now) {
 			continue
 		}
-		for _, name := range append(l.makes(), l.name) { // the marked one last: it remembers the others
+		for _, name := range append(l.makes(), l.name) { // the marked one last, because its comment lists the others
 			if err := s.drop(ctx, name); err != nil {
 				return fmt.Errorf("drop %s, left by an earlier drill: %w", name, err)
 			}
@@ -214,7 +216,7 @@ func (s *server) clean(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// drop drops a database, its sessions with it. It may take its time whatever became of the drill.
+// drop drops a database and terminates its sessions. It runs even after the drill's context ended.
 func (s *server) drop(ctx context.Context, name string) error {
 	ctx, cancel := context.WithTimeout(ctx, dropTime)
 	defer cancel()
@@ -224,7 +226,7 @@ func (s *server) drop(ctx context.Context, name string) error {
 	if err == nil || errors.As(err, &p) {
 		return stripped(err)
 	}
-	// The connection was lost: it has waited for as long as the restore took, or was closed by a query that was cancelled.
+	// The connection was lost: it was idle during the restore, or closed by a cancelled query.
 	conn, err := s.connect(ctx, "", "catalyst_drill")
 	if err != nil {
 		return err
@@ -256,13 +258,13 @@ func (s *server) count(ctx context.Context, database string) ([]Restored, error)
 	}
 	for i := range tables {
 		t := &tables[i]
-		from := "only " + pgx.Identifier{t.Schema, t.Name}.Sanitize() // a table that others inherit from holds its own rows alone in a dump
+		from := "only " + pgx.Identifier{t.Schema, t.Name}.Sanitize() // in a dump, a parent table contains only its own rows
 		if t.Parent {
 			from = pgx.Identifier{t.Schema, t.Name}.Sanitize()
 		}
 		if err := conn.QueryRow(ctx, "select count(*) from "+from).Scan(&t.Rows); err != nil {
 			if ctx.Err() != nil || conn.IsClosed() {
-				return nil, errors.Join(ctx.Err(), errors.New("count the restored rows: the connection is lost"))
+				return nil, errors.Join(ctx.Err(), errors.New("count the restored rows: connection lost"))
 			}
 			t.Rows = -1
 		}

@@ -1,5 +1,6 @@
-// What is recognised but cannot be read through: encrypted files, and xz, for which there is no decoder here whose memory is bounded. The frame
-// around the content is walked as far as it goes without a key, so that a file cut short is told from one only a manifest can vouch for.
+// Files that are recognised but cannot be decoded: encrypted files, and xz, for which there is no decoder with bounded
+// memory. Their framing is parsed as far as possible without a key, to distinguish a truncated file from one that only
+// a manifest can verify.
 
 package backup
 
@@ -11,7 +12,7 @@ import (
 	"io"
 )
 
-// sealed judges such a file: a fault always, Opaque when nothing wrong was seen.
+// sealed judges such a file. It always returns a fault: Opaque if nothing is wrong.
 func (r *run) sealed(in *input, name string) error {
 	var err error
 	r.proof.Encrypted = true
@@ -36,18 +37,19 @@ func (r *run) sealed(in *input, name string) error {
 		err = walkXZ(in)
 	}
 	if err == io.EOF || err == io.ErrUnexpectedEOF {
-		return broken(Truncated, "has %s data that ends before its end", r.proof.Format)
+		return broken(Truncated, "has truncated %s data", r.proof.Format)
 	}
 	if err != nil {
 		return err
 	}
 	if r.proof.Encrypted {
-		return broken(Opaque, "is encrypted (%s), so its content cannot be seen: a file with its SHA-256 beside it would vouch for it", r.proof.Format)
+		return broken(Opaque,
+			"is encrypted (%s), so its content cannot be verified: add a file with its SHA-256 next to it", r.proof.Format)
 	}
-	return broken(Opaque, "is %s data, which is not read: a file with its SHA-256 beside it would vouch for it", r.proof.Format)
+	return broken(Opaque, "is %s data, which is not supported: add a file with its SHA-256 next to it", r.proof.Format)
 }
 
-// armored looks for the last line of text armour.
+// armored finds the last line of text armour.
 func armored(in *input, last string) error {
 	var seen bool
 	for begin := true; ; {
@@ -68,8 +70,9 @@ func armored(in *input, last string) error {
 	}
 }
 
-// walkAge walks an age file (age-encryption.org/v1): text lines up to one that begins with "---", a nonce of 16 bytes, then chunks of 64 KiB with
-// 16 bytes of authentication each; only the last may be shorter, and it is not empty unless all is.
+// walkAge parses an age file (age-encryption.org/v1): text lines up to one that begins with "---", a nonce of 16 bytes,
+// then chunks of 64 KiB with 16 bytes of authentication each. Only the last may be shorter, and it is empty only if the
+// whole content is.
 func walkAge(in *input) error {
 	const nonce, tag, chunk = 16, 16, 64<<10 + 16
 	for begin, lines := true, 0; ; lines++ {
@@ -81,7 +84,7 @@ func walkAge(in *input) error {
 			break
 		}
 		if lines > 1<<16 {
-			return broken(Invalid, "has an age header without end")
+			return broken(Invalid, "has an unterminated age header")
 		}
 		begin = end
 	}
@@ -96,7 +99,7 @@ func walkAge(in *input) error {
 	return nil
 }
 
-// walkXZ looks for the footer of the last stream: a checksum, the index's size, flags as in the header, "YZ".
+// walkXZ finds the footer of the last stream: a checksum, the index's size, flags as in the header, "YZ".
 func walkXZ(in *input) error {
 	var tail [12]byte
 	header, err := in.Peek(8)
@@ -123,7 +126,7 @@ func walkXZ(in *input) error {
 	return nil
 }
 
-// The kinds of OpenPGP packets (RFC 9580, section 5) a file may begin with that gpg has encrypted or compressed.
+// The kinds of OpenPGP packets (RFC 9580, section 5) at the start of a file that gpg has encrypted or compressed.
 const (
 	packetPublicKeySession = 1
 	packetSymmetricSession = 3
@@ -135,7 +138,7 @@ const (
 	packetPadding          = 21
 )
 
-// isOpenPGP knows the first packet by its kind, its length and its version: session keys stand first.
+// isOpenPGP detects the first packet by its kind, length and version: session keys come first.
 func isOpenPGP(head []byte) bool {
 	if len(head) < 4 || head[0]&0x80 == 0 {
 		return false
@@ -155,7 +158,7 @@ func isOpenPGP(head []byte) bool {
 	return false
 }
 
-// walkOpenPGP walks the packets to the end of the last one and tells whether one of them is encrypted data.
+// walkOpenPGP reads the packets to the end of the last one and reports whether one of them is encrypted data.
 func walkOpenPGP(in *input) (encrypted bool, err error) {
 	for {
 		kind, length, partial, err := packet(in.Reader)
@@ -170,7 +173,7 @@ func walkOpenPGP(in *input) (encrypted bool, err error) {
 			encrypted = true
 		case packetPublicKeySession, packetSymmetricSession, packetCompressed, packetMarker, packetPadding:
 		default:
-			return true, broken(Invalid, "has OpenPGP data that is no encrypted message, before byte %d", in.pos())
+			return true, broken(Invalid, "has OpenPGP data that is not an encrypted message, before byte %d", in.pos())
 		}
 		for {
 			if length < 0 { // old gpg: up to the end of the file
@@ -192,7 +195,8 @@ func walkOpenPGP(in *input) (encrypted bool, err error) {
 	}
 }
 
-// packet reads a packet's header (RFC 9580, section 4.2). Length is -1 for "up to the end"; io.EOF means no packet at all.
+// packet reads a packet's header (RFC 9580, section 4.2). Length is -1 for "up to the end"; io.EOF means that there is
+// no packet.
 func packet(r *bufio.Reader) (kind byte, length int64, partial bool, err error) {
 	first, err := r.ReadByte()
 	if err != nil {

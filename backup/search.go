@@ -1,4 +1,4 @@
-// How a place is searched for backups: which names count, which directories are followed, and what is passed over.
+// How a place is searched for backups: which names match, which directories are followed, and what is skipped.
 
 package backup
 
@@ -19,17 +19,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// search is one Find under way.
+// search is the state of one Find.
 type search struct {
 	ctx    context.Context
 	now    time.Time
 	settle time.Duration
-	// deep: directories of any name are searched where there is nothing in the usual ones.
+	// deep: if the usual directories are empty, all directories are searched.
 	deep bool
 
 	repository, dangling string // see Set
 	strange              int
-	split                time.Time // when the newest part of a file was written that lies there in parts
+	split                time.Time // time of the newest part of a split file
 
 	names  int
 	seen   map[[2]uint64]bool // device and inode
@@ -42,19 +42,21 @@ type passed struct {
 	modified time.Time
 }
 
-// sortedInto fits the directories backup programs sort their files into: by how often, or by a date, in one name or one level for each part of it.
+// sortedInto matches the directories that backup programs sort files into: by interval, or by date, as one name or one
+// level per part of it.
 var sortedInto = regexp.MustCompile(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
 
-// splitName fits what split calls the parts of a backup: dump.sql.gz.aa, dump.sql.gz.part-00, dump.sql.gz.001.
+// splitName matches the parts of a split backup: dump.sql.gz.aa, dump.sql.gz.part-00, dump.sql.gz.001.
 var splitName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)\.(part-?)?([a-z]{2}|[0-9]{2,4})$`)
 
-// maxLevels is how deep such directories are followed: daily/2026/11/23.
+// maxLevels is the maximum depth of such directories: daily/2026/11/23.
 const maxLevels = 4
 
-// backupName fits what backups are called; where a directory is given and no pattern, it may hold logs and scripts as well.
+// backupName matches names of backups. It applies to directories given without a pattern, which may also contain logs
+// and scripts.
 var backupName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
 
-// unfinishedName fits what is renamed when it is complete.
+// unfinishedName matches names that are changed when the file is complete.
 var unfinishedName = regexp.MustCompile(`(?i)(\.(tmp|temp|part|partial|inprogress|in-progress|incomplete|writing|filepart|swp)(\.[0-9a-z]+)?|~)$`)
 
 func (s *search) place(place string) error {
@@ -82,19 +84,19 @@ func (s *search) directory(dir string) error {
 	return s.sorted(dir, 0, s.deep)
 }
 
-// sorted adds what lies in a directory of backups, and in those it is sorted into; with all, in every other one, too.
+// sorted adds the files of a backup directory and of the directories it is sorted into; with all, of every directory.
 func (s *search) sorted(dir string, level int, all bool) error {
 	if program := repositoryIn(dir); program != "" {
 		s.repository = program
 		return nil
 	}
-	var below []string // after the files here: of two names for one file the shorter is told
+	var below []string // after the files here: of two names for one file the shorter is reported
 	err := s.list(dir, func(name string) error {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		switch {
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ELOOP):
-			if _, err := os.Lstat(path); err == nil { // a link to nothing; otherwise gone meanwhile
+			if _, err := os.Lstat(path); err == nil { // a dangling link; otherwise removed meanwhile
 				s.dangling = path
 			}
 			return nil
@@ -127,7 +129,7 @@ func (s *search) sorted(dir string, level int, all bool) error {
 	return nil
 }
 
-// dumpIn adds a directory that pg_dump has written or is writing, and says whether it is one.
+// dumpIn adds a directory that pg_dump has written or is writing, and reports whether it is one.
 func (s *search) dumpIn(dir string) (bool, error) {
 	var data bool
 	err := s.list(dir, func(name string) error {
@@ -159,7 +161,7 @@ func (s *search) pattern(place string) error {
 				next = append(next, filepath.Join(dir, part))
 				continue
 			}
-			// Where the pattern fits many directories, one that is none of them is passed.
+			// A pattern may match many names; those that are not directories are skipped.
 			err := s.list(dir, func(name string) error {
 				if fits, _ := filepath.Match(part, name); fits && !strings.HasPrefix(name, ".") {
 					next = append(next, filepath.Join(dir, name))
@@ -190,7 +192,7 @@ func (s *search) pattern(place string) error {
 	return nil
 }
 
-// list calls visit for each name in dir, a batch at a time, until the bound is reached. fs.SkipAll ends it early.
+// list calls visit for each name in dir, in batches, until the limit is reached. fs.SkipAll ends it early.
 func (s *search) list(dir string, visit func(name string) error) error {
 	d, err := files.OpenDir(dir)
 	if err != nil {
@@ -221,7 +223,7 @@ func (s *search) list(dir string, visit func(name string) error) error {
 	}
 }
 
-// add takes a file, unless it is none, no backup, or known under another name.
+// add adds a file, unless it is missing, not a backup, or known under another name.
 func (s *search) add(path string, info fs.FileInfo) {
 	name := filepath.Base(path)
 	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isSidecar(name) {
@@ -230,7 +232,7 @@ func (s *search) add(path string, info fs.FileInfo) {
 	s.take(File{Path: path, Identity: files.Identify(info)}, unfinishedName.MatchString(name))
 }
 
-// dumpDirectory adds a directory in pg_dump's format: its time is that of the table of contents, which is written last.
+// dumpDirectory adds a directory in pg_dump's format. Its time is that of the table of contents, which is written last.
 func (s *search) dumpDirectory(dir string) error {
 	id, err := identifyDirectory(s.ctx, dir)
 	if err != nil {
@@ -248,7 +250,7 @@ func (s *search) take(f File, unfinished bool) {
 	}
 	s.seen[key] = true
 	if unfinished {
-		s.passed = append(s.passed, passed{Pass{f.Path, "it is not finished"}, f.Modified})
+		s.passed = append(s.passed, passed{Pass{f.Path, "not finished"}, f.Modified})
 		return
 	}
 	s.found = append(s.found, f)

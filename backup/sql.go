@@ -1,5 +1,5 @@
-// A plain SQL dump (pg_dump --format=plain, pg_dumpall): what proves it whole is its last comment, which pg_dump writes when all else is
-// written, found outside of strings and rows; and behind it nothing but what pg_dump itself puts there.
+// A plain SQL dump (pg_dump --format=plain, pg_dumpall). It is complete if its last comment, which pg_dump writes at
+// the very end, is found outside strings and rows, followed only by pg_dump's own last lines.
 
 package backup
 
@@ -17,7 +17,7 @@ const (
 	clusterEnds   = "-- PostgreSQL database cluster dump complete"
 )
 
-// hasHeader looks for the first comment of a dump at the start of one of the first lines.
+// hasHeader finds the first comment of a dump at the start of one of the first lines.
 func hasHeader(head []byte) bool {
 	for line := range bytes.Lines(head) {
 		switch string(bytes.TrimRight(line, "\r\n")) {
@@ -28,25 +28,25 @@ func hasHeader(head []byte) bool {
 	return false
 }
 
-// script is the reading of one plain dump.
+// script is the state of reading one plain dump.
 type script struct {
 	run      *run
 	scan     scanner
-	database string // of \connect
-	copying  bool   // in the rows behind COPY … FROM stdin
+	database string // the database of \connect
+	copying  bool   // in the rows after COPY … FROM stdin
 	into     table
 	rows     int64
 
 	dump, cluster  bool // begun and not complete
-	complete       bool // one was
+	complete       bool // a dump was complete
 	clusterDump    bool
 	closing        closing
-	key            string // of \restrict, up to its \unrestrict
-	followed       bool   // something else stands behind the end
+	key            string // of \restrict, until its \unrestrict
+	followed       bool   // other data follows the end
 	firstFollowing int64
 }
 
-// closing is how much of the end has been seen: the comment, the line `--` below it, the empty line below that.
+// closing is how much of the end has been read: the comment, the line `--` after it, the empty line after that.
 type closing uint8
 
 const (
@@ -56,12 +56,12 @@ const (
 	closed
 )
 
-// sql judges a plain dump.
+// sql verifies a plain dump.
 func (r *run) sql(in *input) error {
 	s := &script{run: r}
 	r.proof.Format = SQL
 	if mark, _ := in.Peek(3); string(mark) == "\ufeff" {
-		_, _ = in.Discard(3) // what some editors and shells put in front of UTF-8
+		_, _ = in.Discard(3) // byte order mark that some editors and shells add
 	}
 	begin := true
 	for {
@@ -71,7 +71,7 @@ func (r *run) sql(in *input) error {
 			return err
 		}
 		if i := bytes.IndexByte(line, 0); i >= 0 {
-			return broken(Invalid, "holds zero bytes from byte %d on", at+int64(i))
+			return broken(Invalid, "contains zero bytes from byte %d on", at+int64(i))
 		}
 		if len(line) > 0 {
 			if err := s.line(line, begin, end, at); err != nil {
@@ -127,7 +127,7 @@ func (s *script) line(line []byte, begin, end bool, at int64) error {
 	return nil
 }
 
-// active notes that something other than a comment was read.
+// active records that something other than a comment was read.
 func (s *script) active(at int64) {
 	if s.closing == closed && s.key == "" && !s.dump && !s.cluster && !s.followed {
 		s.followed, s.firstFollowing = true, at
@@ -146,12 +146,12 @@ func (s *script) comment(text string, at int64) error {
 		}
 	case dumpBegins:
 		if s.dump {
-			return broken(Truncated, "has a second dump at byte %d, before the first one is complete", at)
+			return broken(Truncated, "has a second dump at byte %d before the first one is complete", at)
 		}
 		s.dump, s.closing = true, notClosing
 	case clusterBegins:
 		if s.dump || s.cluster {
-			return broken(Truncated, "has a second dump at byte %d, before the first one is complete", at)
+			return broken(Truncated, "has a second dump at byte %d before the first one is complete", at)
 		}
 		s.cluster, s.clusterDump, s.closing = true, true, notClosing
 		s.run.proof.Format = Cluster
@@ -168,7 +168,7 @@ func (s *script) comment(text string, at int64) error {
 	return nil
 }
 
-// command reads one of psql's own commands, which pg_dump writes one to a line.
+// command parses one of psql's commands, which pg_dump writes one per line.
 func (s *script) command(text string, at int64) error {
 	name, rest, _ := strings.Cut(text, " ")
 	switch name {
@@ -181,11 +181,11 @@ func (s *script) command(text string, at int64) error {
 		s.key = rest
 	case `\unrestrict`:
 		if rest != s.key {
-			return broken(Invalid, "has an \\unrestrict at byte %d that does not fit its \\restrict", at)
+			return broken(Invalid, "has an \\unrestrict at byte %d that does not match its \\restrict", at)
 		}
 		s.key = ""
 		if s.closing == closed && !s.dump && !s.cluster {
-			s.closing = closingRule // and one more empty line
+			s.closing = closingRule // and another empty line
 		}
 		return nil
 	default:
@@ -195,10 +195,10 @@ func (s *script) command(text string, at int64) error {
 	return nil
 }
 
-// maxConnects bounds the databases of a cluster that are remembered.
+// maxConnects limits the remembered databases of a cluster.
 const maxConnects = 1000
 
-// connectTo reads the database out of \connect's arguments: a name, perhaps quoted, or a connection string with dbname.
+// connectTo returns the database in \connect's arguments: a name, possibly quoted, or a connection string with dbname.
 func connectTo(args string) string {
 	args = strings.TrimPrefix(args, "-reuse-previous=on ")
 	name, _, ok := identifier([]byte(args))
@@ -212,7 +212,7 @@ func connectTo(args string) string {
 	return name
 }
 
-// end judges what is there when no more comes.
+// end judges the state at the end of the input.
 func (s *script) end() error {
 	s.run.proof.Commands = s.scan.command
 	switch {
@@ -223,9 +223,9 @@ func (s *script) end() error {
 	case s.cluster:
 		return broken(Truncated, "ends without pg_dumpall's last line, \"%s\"", strings.TrimPrefix(clusterEnds, "-- "))
 	case s.followed:
-		return broken(Invalid, "goes on behind the end of the dump, at byte %d", s.firstFollowing)
+		return broken(Invalid, "has unexpected data after the end of the dump at byte %d", s.firstFollowing)
 	case s.closing != closed || s.key != "" || !s.scan.idle():
-		return broken(Truncated, "ends within the last lines pg_dump writes")
+		return broken(Truncated, "ends within pg_dump's last lines")
 	}
 	return nil
 }

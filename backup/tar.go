@@ -1,4 +1,5 @@
-// Tar archives: a dump in tar format, a directory dump packed by tar, a tar with dumps among its files, or a server's data directory.
+// Tar archives: a dump in tar format, a directory dump packed by tar, a tar that contains dumps, or a server's data
+// directory.
 
 package backup
 
@@ -13,7 +14,8 @@ import (
 
 const tarBlock = 512
 
-// isTar knows a tar archive by the checksum of its first header: the sum of its bytes, with the checksum itself counted as spaces.
+// isTar detects a tar archive by the checksum of its first header: the sum of its bytes, with the checksum itself
+// counted as spaces.
 func isTar(head []byte) bool {
 	if len(head) < tarBlock || head[0] == 0 {
 		return false
@@ -32,17 +34,18 @@ func isTar(head []byte) bool {
 	return sum == want
 }
 
-// tar judges an archive: every file in it that is part of a dump, then its end, which is two blocks of zeros.
+// tar judges an archive: every file in it that is part of a dump, then the end mark, which is two blocks of zeros.
 func (r *run) tar(in *input, depth int) error {
 	if depth >= maxDepth {
-		return broken(Invalid, "is packed more than %d times over", maxDepth)
+		return broken(Invalid, "has more than %d layers of compression or archives", maxDepth)
 	}
 	r.proof.Format = Archive
 	archive := tar.NewReader(in)
 	b := newBundle(r, depth)
 	member := newInput(archive)
 	for {
-		// Where the header that ends the archive has to begin. The reader of archives takes an end of input there for an end of the archive.
+		// The position of the header that ends the archive. The tar reader accepts an end of input there as the end of the
+		// archive.
 		end := (in.pos() + tarBlock - 1) / tarBlock * tarBlock
 		header, err := archive.Next()
 		if err == io.EOF {
@@ -70,13 +73,13 @@ func (r *run) tar(in *input, depth int) error {
 	return b.verdict()
 }
 
-// onlyZeros reads the padding behind an archive's end.
+// onlyZeros reads the padding after an archive's end.
 func onlyZeros(in *input) error {
 	buffer := make([]byte, 4096)
 	for {
 		n, err := in.Read(buffer)
 		if len(bytes.Trim(buffer[:n], "\x00")) > 0 {
-			return broken(Invalid, "has something behind the end of the tar archive")
+			return broken(Invalid, "has unexpected data after the end of the tar archive")
 		}
 		if err == io.EOF {
 			return nil

@@ -1,4 +1,4 @@
-// The table of contents of PostgreSQL's archives, and the numbers and texts it is made of.
+// The table of contents of PostgreSQL's archives, and the encoding of its numbers and strings.
 
 package backup
 
@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// toc reads the table of contents, keeping the entries with data.
+// toc reads the table of contents and keeps the entries with data.
 func (a *archive) toc() error {
 	count, err := a.int()
 	if err != nil {
@@ -16,7 +16,7 @@ func (a *archive) toc() error {
 	}
 	a.count = count
 	if count <= 0 || count > maxTOCCount {
-		return broken(Invalid, "has an impossible table of contents")
+		return broken(Invalid, "has an invalid table of contents")
 	}
 	a.byID = make(map[int]int)
 	for i := range count {
@@ -28,7 +28,7 @@ func (a *archive) toc() error {
 			continue
 		}
 		if _, twice := a.byID[e.id]; twice {
-			return broken(Invalid, "names one thing twice in its table of contents (entry %d)", i+1)
+			return broken(Invalid, "has a duplicate entry in its table of contents (entry %d)", i+1)
 		}
 		if len(a.entries) >= maxEntries {
 			return &unread{ErrLimit}
@@ -90,7 +90,7 @@ func (a *archive) entry() (e entry, data bool, err error) {
 		number() // kind of relation
 	}
 	texts(2)                         // owner, with oids
-	for null := err != nil; !null; { // dependencies, ended by a null
+	for null := err != nil; !null; { // dependencies, terminated by a null
 		if _, null, err = a.text(0); err != nil {
 			break
 		}
@@ -106,7 +106,8 @@ func (a *archive) entry() (e entry, data bool, err error) {
 		e.blobs = true
 	case "TABLE DATA":
 		e.table = table{schema: schema, name: tag}
-		// The statement says where the rows go: to the root of a partitioned table with --load-via-partition-root.
+		// The statement names the table that receives the rows: the root of a partitioned table with
+		// --load-via-partition-root.
 		if e.copied = copyStatement != ""; e.copied {
 			if t, _, ok := tableName([]byte(strings.TrimPrefix(copyStatement, "COPY "))); ok {
 				e.table = t
@@ -118,7 +119,7 @@ func (a *archive) entry() (e entry, data bool, err error) {
 	return e, true, nil
 }
 
-// place reads where an entry's data is: an offset in custom format, a file's name in the others.
+// place reads the location of an entry's data: an offset in custom format, a file name in the others.
 func (a *archive) place(e *entry) (err error) {
 	if a.format != 1 {
 		e.file, _, err = a.text(maxName)
@@ -158,7 +159,7 @@ func (a *archive) int() (int, error) {
 	}
 	n := littleEndian(raw[:])
 	if sign > 1 || n < 0 || n > 1<<32 {
-		return 0, broken(Invalid, "has an impossible number at byte %d", a.in.pos()-int64(a.intSize)-1)
+		return 0, broken(Invalid, "has an invalid number at byte %d", a.in.pos()-int64(a.intSize)-1)
 	}
 	if sign == 1 {
 		n = -n
@@ -166,7 +167,7 @@ func (a *archive) int() (int, error) {
 	return int(n), nil
 }
 
-// text reads a string and returns at most keep bytes of it; null is none at all.
+// text reads a string and returns at most keep bytes of it; null is an empty text.
 func (a *archive) text(keep int) (s string, null bool, err error) {
 	n, err := a.int()
 	if err != nil {

@@ -152,7 +152,7 @@ func TestContainerBackup_OtherDatabases(t *testing.T) {
 		reason Reason
 		detail string
 	}{
-		"the roles are newer":            {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StatePass, "", "c:/b/g-1.sql, which is newer, holds roles"},
+		"the roles are newer":            {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StatePass, "", "c:/b/g-1.sql, which is newer, contains only roles"},
 		"the roles hide a stale one":     {[]archived{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, StateFail, ReasonStale, "c:/b/c-1.dump is 2d2h old"},
 		"another hides a truncated one":  {[]archived{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, StateFail, ReasonTruncated, "c:/b/c-1.dump is incomplete"},
 		"another alone":                  {[]archived{file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/o-1.dump": other}, StateFail, ReasonMismatch, "another database"},
