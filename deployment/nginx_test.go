@@ -6,7 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 )
@@ -118,46 +117,55 @@ func TestNginx_Mounted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := v.Deployment
-	if place := v.Place(FactNginx); place.How != Found || d.Rel(place.Path()) != "deployment/nginx.conf" || len(place.Others) != 1 || d.Rel(place.Others[0]) != "nginx-old.conf" {
-		t.Errorf("place %+v", place)
+	if len(n.Servers) != 2 || len(n.Splits) != 1 || len(n.Unread) != 1 {
+		t.Fatalf("servers %+v, splits %+v, unread %+v", n.Servers, n.Splits, n.Unread)
 	}
-	if n.Service != "web" || len(n.Files) != 2 || len(n.Problems) != 0 {
-		t.Errorf("service %q, files %v, problems %v", n.Service, n.Files, n.Problems)
-	}
-	if len(n.Unread) != 1 || n.Unread[0].Line != 10 || !strings.Contains(n.Unread[0].Text, "mime.types") {
-		t.Errorf("unread %+v", n.Unread)
-	}
-	if len(n.Servers) != 2 {
-		t.Fatalf("servers %+v", n.Servers)
-	}
-	tls, plain := n.Servers[0], n.Servers[1]
-	if !tls.TLS() || tls.File != "deployment/sites/a.conf" || tls.Line != 1 || !slices.Equal(tls.Names, []string{"ads.nexus.test", "www.nexus.test"}) || !slices.Equal(tls.Protocols, []string{"TLSv1", "TLSv1.2"}) {
-		t.Errorf("server %+v", tls)
-	}
-	if len(tls.Listen) != 2 || tls.Listen[0].Port != 443 || tls.Listen[0].Host != "" || tls.Listen[1].Host != "127.0.0.1" || tls.Listen[1].Port != 8443 {
-		t.Errorf("listen %+v", tls.Listen)
-	}
-	if len(tls.Certificates) != 1 || tls.Certificates[0].Cert.Host != filepath.Join(d.Root, "deployment/ssl/fullchain.pem") || tls.Certificates[0].Cert.Line != 5 ||
-		tls.Certificates[0].Key.Inside != "/etc/nginx/ssl/privkey.pem" || tls.Certificates[0].Key.Host != filepath.Join(d.Root, "deployment/ssl/privkey.pem") {
-		t.Errorf("certificates %+v", tls.Certificates)
-	}
-	if len(tls.Proxies) != 2 || tls.Proxies[0].To != "http://$pool" || tls.Proxies[1].To != "http://catalyst:8000" || tls.Proxies[1].Location != "/" {
-		t.Errorf("proxies %+v", tls.Proxies)
-	}
-	if plain.TLS() || !slices.Equal(plain.Protocols, []string{"TLSv1.2", "TLSv1.3"}) || len(plain.Listen) != 2 || plain.Listen[1].Port != 80 {
-		t.Errorf("server %+v", plain)
-	}
-	if len(n.Splits) != 1 || n.Splits[0].Variable != "$pool" || n.Splits[0].Line != 4 {
-		t.Fatalf("splits %+v", n.Splits)
+	root := v.Deployment.Root
+	place, tls, plain := v.Place(FactNginx), n.Servers[0], n.Servers[1]
+	const site, main = "deployment/sites/a.conf", "deployment/nginx.conf"
+	for _, check := range []struct {
+		name      string
+		got, want any
+	}{
+		{"place", []string{place.How, place.Path()}, []string{Found, filepath.Join(root, main)}},
+		{"other places", place.Others, []string{filepath.Join(root, "nginx-old.conf")}},
+		{"service", n.Service, "web"},
+		{"files", n.Files, []string{filepath.Join(root, main), filepath.Join(root, site)}},
+		{"problems", n.Problems, []NginxProblem{}},
+		{"line of the unread include", n.Unread[0].Line, 10},
+		{"unread include", strings.Contains(n.Unread[0].Text, "mime.types"), true},
+		{"TLS server", []any{tls.TLS(), tls.File, tls.Line}, []any{true, site, 1}},
+		{"names", tls.Names, []string{"ads.nexus.test", "www.nexus.test"}},
+		{"own protocols", tls.Protocols, []string{"TLSv1", "TLSv1.2"}},
+		{"listen", tls.Listen, []Listen{
+			{Port: 443, SSL: true, File: site, Line: 2},
+			{Host: "127.0.0.1", Port: 8443, SSL: true, File: site, Line: 3},
+		}},
+		{"certificates", tls.Certificates, []NginxCertificate{{
+			Cert: NginxPath{Inside: "/etc/nginx/ssl/fullchain.pem", Host: filepath.Join(root, "deployment/ssl/fullchain.pem"), File: site, Line: 5},
+			Key:  NginxPath{Inside: "/etc/nginx/ssl/privkey.pem", Host: filepath.Join(root, "deployment/ssl/privkey.pem"), File: site, Line: 6},
+		}}},
+		{"proxies", tls.Proxies, []ProxyPass{
+			{Location: "/", To: "http://$pool", File: site, Line: 9},
+			{Location: "/", To: "http://catalyst:8000", File: site, Line: 10},
+		}},
+		{"plain server", []any{plain.TLS(), plain.Protocols}, []any{false, []string{"TLSv1.2", "TLSv1.3"}}},
+		{"plain listen", plain.Listen, []Listen{{Port: 80, File: main, Line: 13}, {Port: 80, File: main, Line: 14}}},
+		{"split", []any{n.Splits[0].Variable, n.Splits[0].Line}, []any{"$pool", 4}},
+		{"upstreams", n.Upstreams, []Upstream{{Name: "blue", File: main, Line: 9, Servers: []UpstreamServer{
+			{Address: "catalyst:8000", Weight: 3, Line: 9},
+			{Address: "catalyst2:8000", Weight: 1, Down: true, Line: 9},
+			{Address: "spare", Weight: 1, Backup: true, Line: 9},
+		}}}},
+	} {
+		if got, want := fmt.Sprintf("%+v", check.got), fmt.Sprintf("%+v", check.want); got != want {
+			t.Errorf("%s: %s, want %s", check.name, got, want)
+		}
 	}
 	for value, want := range map[string]float64{"green": 0.05, "canary": 0.005, "blue": 0.945, "absent": 0} {
 		if got := n.Splits[0].Ratio(value); math.Abs(got-want) > 1e-9 {
 			t.Errorf("share of %s is %v, want %v", value, got, want)
 		}
-	}
-	if len(n.Upstreams) != 1 || n.Upstreams[0].Name != "blue" || len(n.Upstreams[0].Servers) != 3 || n.Upstreams[0].Servers[0].Weight != 3 || !n.Upstreams[0].Servers[1].Down || !n.Upstreams[0].Servers[2].Backup {
-		t.Errorf("upstreams %+v", n.Upstreams)
 	}
 }
 

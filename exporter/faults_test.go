@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -113,19 +114,86 @@ func TestFaults_AffectOnlyTheirTarget(t *testing.T) {
 // faultsStay runs the faults. The first must be Refuse: it shows which probe needs which service.
 func faultsStay(t *testing.T, faults ...parts.Fault) {
 	t.Helper()
+	w := newFaultyWorld(t)
+	before := settled(t, func(inUse) bool { return true })
+	w.serve(t)
+	for _, fault := range faults {
+		t.Run(string(fault), func(t *testing.T) {
+			said := w.scrapeUnder(t, fault)
+			if fault == parts.Refuse {
+				w.learnDependencies(t, said)
+			}
+			w.requireIsolation(t, fault, said)
+			w.requireRecovery(t)
+		})
+	}
+	if code := w.exporter.stop(); code != ExitReady {
+		t.Errorf("exit code %d", code)
+	}
+	for _, way := range w.ways {
+		way.Set(t, parts.Refuse)
+	}
+	after := settled(t, func(u inUse) bool {
+		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
+	})
+	if after.goroutines > before.goroutines+growth || after.descriptors > before.descriptors+growth {
+		t.Errorf("in use %v before, %v after: %q", before, after, descriptors(t))
+	}
+}
+
+// faultyWorld is an exporter with a healthy target ("well"), a target in which all services break ("all"), and a target for
+// each service in alone, in which only that service breaks.
+type faultyWorld struct {
+	root           string // of all targets
+	real           func(service string) string
+	ways           map[string]*parts.FaultyServer // to the real services, by service
+	targets, alone []string
+
+	exporter      *running
+	later         atomic.Int64 // nanoseconds that the exporter's clock is ahead
+	scrapeSeconds int
+	depends       map[string]map[string]string // by service: the probes that need it, with their healthy results
+}
+
+func newFaultyWorld(t *testing.T) *faultyWorld {
+	t.Helper()
 	for _, key := range []string{"AWS_PROFILE", "DOCKER_HOST"} {
 		t.Setenv(key, "")
 	}
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 	t.Setenv("AWS_ACCESS_KEY_ID", "AKIA"+"TEST")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "not-a-real-one")
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
+	w := &faultyWorld{
+		root: filepath.Join(t.TempDir(), "deployment"), real: realServices(t), ways: map[string]*parts.FaultyServer{},
+		targets: []string{"well", "all"},
+		alone:   []string{"api", "redis", "postgres", "docker", "dns"}, // one service of each protocol
+		depends: map[string]map[string]string{},
+	}
+	if err := os.CopyFS(w.root, os.DirFS("../examples/deployment")); err != nil {
 		t.Fatal(err)
 	}
+	w.targets = append(w.targets, w.alone...)
+	for service, protocol := range brokenServices() {
+		w.ways[service] = parts.Faulty(t, protocol, "tcp", w.real(service))
+	}
+	return w
+}
+
+// realServices starts healthy services and returns their addresses by service.
+func realServices(t *testing.T) func(service string) string {
+	t.Helper()
 	at := startEchoes(t, accepts, "a server's own word")
 	presents := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(presents.Close)
+	special := map[string]string{
+		"redis": at.redis, "postgres": at.postgres, "dns": emptyDNS(t), "tls": presents.Listener.Addr().String(),
+	}
+	return func(service string) string { return cmp.Or(special[service], at.http) }
+}
+
+// emptyDNS returns the address of a DNS server that knows no name.
+func emptyDNS(t *testing.T) string {
+	t.Helper()
 	names, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -142,128 +210,115 @@ func faultsStay(t *testing.T, faults ...parts.Fault) {
 			_, _ = names.WriteTo(packet[:n], from)
 		}
 	}()
-	real := func(service string) string {
-		switch service {
-		case "redis":
-			return at.redis
-		case "postgres":
-			return at.postgres
-		case "dns":
-			return names.LocalAddr().String()
-		case "tls":
-			return presents.Listener.Addr().String()
-		}
-		return at.http
-	}
-	services := brokenServices()
-	ways := map[string]*parts.FaultyServer{}
-	targets, alone := []string{"well", "all"}, []string{"api", "redis", "postgres", "docker", "dns"} // one service of each kind
-	for service, protocol := range services {
-		ways[service] = parts.Faulty(t, protocol, "tcp", real(service))
-		if slices.Contains(alone, service) {
-			targets = append(targets, service)
-		}
-	}
-	config := func(limit time.Duration) string {
-		text := "targets:\n" + faultyTarget("well", root, limit, real) + faultyTarget("all", root, limit, func(s string) string { return ways[s].Address })
-		for _, service := range alone {
-			text += faultyTarget(service, root, limit, func(s string) string {
-				if s == service {
-					return ways[s].Address
-				}
-				return real(s)
-			})
-		}
-		return write(t, t.TempDir(), "config.yml", text)
-	}
-	before := settled(t, func(inUse) bool { return true })
+	return names.LocalAddr().String()
+}
 
-	tried := serve(t, "--config.file="+config(parts.Patience))
-	began := time.Now()
-	allSaid(t, tried, targets, int(parts.Patience.Seconds()))
-	usual := time.Since(began)
-	tried.stop()
-	scrapeSeconds := max(leastScrape, int(3*usual.Seconds()))
-	t.Logf("a scrape of all targets takes %v", usual)
-
-	var later atomic.Int64
-	r := serveAt(t, func() time.Time { return time.Now().Add(time.Duration(later.Load())) }, "--config.file="+config(max(time.Second, usual)))
-	allSaid(t, r, targets, scrapeSeconds)
-	depends := map[string]map[string]string{} // by service: the probes that need it, with their healthy results
-	for _, fault := range faults {
-		t.Run(string(fault), func(t *testing.T) {
-			for _, way := range ways {
-				way.Set(t, fault)
+// config writes the configuration of all targets with the given timeout and returns its path.
+func (w *faultyWorld) config(t *testing.T, limit time.Duration) string {
+	t.Helper()
+	faulty := func(service string) string { return w.ways[service].Address }
+	text := "targets:\n" + faultyTarget("well", w.root, limit, w.real) + faultyTarget("all", w.root, limit, faulty)
+	for _, broken := range w.alone {
+		text += faultyTarget(broken, w.root, limit, func(service string) string {
+			if service == broken {
+				return faulty(service)
 			}
-			later.Add(int64(13 * time.Hour)) // expires all earlier verdicts
-			runtime.GC()
-			most := heapAtMost()
-			said := allSaid(t, r, targets, scrapeSeconds)
-			held := most()
-			t.Logf("peak memory %d MiB", held>>20)
-			if held > memoryUnderFaults {
-				t.Errorf("peak memory is %d MiB, want at most %d", held>>20, memoryUnderFaults>>20)
-			}
-			if fault == parts.Refuse {
-				for _, service := range alone {
-					depends[service] = map[string]string{}
-					for probe, verdict := range said["well"] {
-						if said[service][probe] != verdict {
-							depends[service][probe] = verdict
-						}
-					}
-					if len(depends[service]) == 0 {
-						t.Errorf("no probe depends on %s", service)
-					}
-				}
-			}
-			for _, service := range alone {
-				for probe, verdict := range said[service] {
-					if service == "dns" && probe == "cdn/cdn" { // needs DNS only if there is no alias
-						continue
-					}
-					_, needs := depends[service][probe]
-					if !needs && verdict != said["well"][probe] && !busy(fault) {
-						t.Errorf("with a broken %s, %s is %s, want %s", service, probe, verdict, said["well"][probe])
-					}
-					if !needs {
-						continue
-					}
-					for _, verdict := range []string{verdict, said["all"][probe]} {
-						if !slices.Contains(tells(fault), verdict) {
-							t.Errorf("with a broken %s, %s is %s", service, probe, verdict)
-						}
-					}
-				}
-			}
-
-			for _, way := range ways {
-				way.Set(t, parts.NoFault)
-			}
-			later.Add(int64(20 * time.Minute))
-			allSaid(t, r, targets, int(parts.Patience.Seconds())) // running probes end
-			later.Add(int64(20 * time.Minute))
-			said = allSaid(t, r, targets, int(parts.Patience.Seconds()))
-			for service, probes := range depends {
-				for probe, verdict := range probes {
-					if said[service][probe] != verdict || said["all"][probe] != verdict {
-						t.Errorf("after the recovery of %s, %s is %s (target all: %s), want %s", service, probe, said[service][probe], said["all"][probe], verdict)
-					}
-				}
-			}
+			return w.real(service)
 		})
 	}
-	if code := r.stop(); code != ExitReady {
-		t.Errorf("exit code %d", code)
+	return write(t, t.TempDir(), "config.yml", text)
+}
+
+// serve starts the exporter with timeouts that healthy targets keep on this machine.
+func (w *faultyWorld) serve(t *testing.T) {
+	t.Helper()
+	tried := serve(t, "--config.file="+w.config(t, parts.Patience))
+	began := time.Now()
+	allSaid(t, tried, w.targets, int(parts.Patience.Seconds()))
+	usual := time.Since(began)
+	tried.stop()
+	w.scrapeSeconds = max(leastScrape, int(3*usual.Seconds()))
+	t.Logf("a scrape of all targets takes %v", usual)
+
+	now := func() time.Time { return time.Now().Add(time.Duration(w.later.Load())) }
+	w.exporter = serveAt(t, now, "--config.file="+w.config(t, max(time.Second, usual)))
+	allSaid(t, w.exporter, w.targets, w.scrapeSeconds)
+}
+
+// scrapeUnder breaks all services in one way and returns the results of all targets.
+func (w *faultyWorld) scrapeUnder(t *testing.T, fault parts.Fault) map[string]map[string]string {
+	t.Helper()
+	for _, way := range w.ways {
+		way.Set(t, fault)
 	}
-	for _, way := range ways {
-		way.Set(t, parts.Refuse)
+	w.later.Add(int64(13 * time.Hour)) // expires all earlier verdicts
+	runtime.GC()
+	most := heapAtMost()
+	said := allSaid(t, w.exporter, w.targets, w.scrapeSeconds)
+	held := most()
+	t.Logf("peak memory %d MiB", held>>20)
+	if held > memoryUnderFaults {
+		t.Errorf("peak memory is %d MiB, want at most %d", held>>20, memoryUnderFaults>>20)
 	}
-	after := settled(t, func(u inUse) bool {
-		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
-	})
-	if after.goroutines > before.goroutines+growth || after.descriptors > before.descriptors+growth {
-		t.Errorf("in use %v before, %v after: %q", before, after, descriptors(t))
+	return said
+}
+
+// learnDependencies records which probes need which service: those that differ from the healthy target.
+func (w *faultyWorld) learnDependencies(t *testing.T, said map[string]map[string]string) {
+	t.Helper()
+	for _, service := range w.alone {
+		w.depends[service] = map[string]string{}
+		for probe, verdict := range said["well"] {
+			if said[service][probe] != verdict {
+				w.depends[service][probe] = verdict
+			}
+		}
+		if len(w.depends[service]) == 0 {
+			t.Errorf("no probe depends on %s", service)
+		}
+	}
+}
+
+// requireIsolation checks that probes report the fault of a service they need, and that others are not affected.
+func (w *faultyWorld) requireIsolation(t *testing.T, fault parts.Fault, said map[string]map[string]string) {
+	t.Helper()
+	for _, service := range w.alone {
+		for probe, verdict := range said[service] {
+			if service == "dns" && probe == "cdn/cdn" { // needs DNS only if there is no alias
+				continue
+			}
+			if _, needs := w.depends[service][probe]; !needs {
+				if verdict != said["well"][probe] && !busy(fault) {
+					t.Errorf("with a broken %s, %s is %s, want %s", service, probe, verdict, said["well"][probe])
+				}
+				continue
+			}
+			for _, verdict := range []string{verdict, said["all"][probe]} {
+				if !slices.Contains(tells(fault), verdict) {
+					t.Errorf("with a broken %s, %s is %s", service, probe, verdict)
+				}
+			}
+		}
+	}
+}
+
+// requireRecovery repairs all services and checks that the probes that need them have their healthy results again.
+func (w *faultyWorld) requireRecovery(t *testing.T) {
+	t.Helper()
+	for _, way := range w.ways {
+		way.Set(t, parts.NoFault)
+	}
+	w.later.Add(int64(20 * time.Minute))
+	allSaid(t, w.exporter, w.targets, int(parts.Patience.Seconds())) // running probes end
+	w.later.Add(int64(20 * time.Minute))
+	said := allSaid(t, w.exporter, w.targets, int(parts.Patience.Seconds()))
+	for service, probes := range w.depends {
+		for probe, verdict := range probes {
+			if said[service][probe] != verdict || said["all"][probe] != verdict {
+				t.Errorf("after the recovery of %s, %s is %s (target all: %s), want %s",
+					service, probe, said[service][probe], said["all"][probe], verdict)
+			}
+		}
 	}
 }
 
