@@ -19,7 +19,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// databases lists what is on a server.
+// databases returns the names of all databases of a server.
 func databases(t *testing.T, server *parts.PostgreSQLServer) []string {
 	t.Helper()
 	ctx := context.Background()
@@ -39,268 +39,328 @@ func databases(t *testing.T, server *parts.PostgreSQLServer) []string {
 	return names
 }
 
-// TestDrill restores real dumps into a real server: in the tests the deployment's and the drill's are one, but for what it is told.
+// TestDrill restores real dumps into a real server. It is the server of the deployment and of the drill, which the drill
+// cannot know: it is configured with another system identifier.
 func TestDrill(t *testing.T) {
+	s := newDrillServer(t)
+	t.Run("restores", s.restores)
+	t.Run("refuses", s.refuses)
+	t.Run("reports failures", s.reportsFailures)
+	t.Run("cancelled", s.cancelled)
+	t.Run("killed", s.killed)
+	t.Run("drops old databases", s.dropsOldDatabases)
+	t.Run("estimates", s.estimates)
+}
+
+// drillServer is a server with a database, dumps of it, and drills that use the server.
+type drillServer struct {
+	client
+	dir               string
+	value             string // secret value in a row, which must not be shown
+	drill, throwaway  Drill
+	custom, directory string // dumps
+	initial           []string
+}
+
+func newDrillServer(t *testing.T) *drillServer {
+	t.Helper()
 	parts.Need(t, "pg_restore")
 	parts.Need(t, "psql")
-	c := hardDatabase(t)
-	server := c.server
-	ctx, dir := context.Background(), t.TempDir()
-	value := parts.Secret() // in a row: never to be shown
-	server.ExecIn(t, c.database, `create role of_the_deployment`, `alter table users owner to of_the_deployment`,
-		`insert into users values (1000, `+literal(value)+`, '')`, `create extension pgcrypto`)
-	write := func(name string, data []byte) string {
-		t.Helper()
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return path
-	}
-	dump := func(args ...string) []byte { return c.dump(t, "pg_dump", args...) }
-	drill := Drill{DSN: secret.New(server.DSN()), Deployment: "1"}
-	throwaway := drill
-	throwaway.Throwaway = true
-	at := databases(t, server)
-	clean := func(t *testing.T) {
-		t.Helper()
-		if now := databases(t, server); !slices.Equal(now, at) {
-			t.Errorf("databases %v, before %v", now, at)
-		}
-	}
-	custom := write("custom.dump", dump("-Fc"))
-	directory := filepath.Join(dir, "directory")
-	c.dump(t, "pg_dump", "-Fd", "-f", directory)
+	s := &drillServer{client: hardDatabase(t), dir: t.TempDir(), value: parts.Secret()}
+	s.server.ExecIn(t, s.database, `create role of_the_deployment`, `alter table users owner to of_the_deployment`,
+		`insert into users values (1000, `+literal(s.value)+`, '')`, `create extension pgcrypto`)
+	s.drill = Drill{DSN: secret.New(s.server.DSN()), Deployment: "1"}
+	s.throwaway = s.drill
+	s.throwaway.Throwaway = true
+	s.initial = databases(t, s.server)
+	s.custom = s.dumpTo(t, "custom.dump", "-Fc")
+	s.directory = filepath.Join(s.dir, "directory")
+	s.dump(t, "pg_dump", "-Fd", "-f", s.directory)
+	return s
+}
 
-	t.Run("restored", func(t *testing.T) {
-		created := client{server, ""}
-		created.database = "shop_" + strings.ToLower(parts.Secret())
-		server.Exec(t, "create database "+created.database)
-		server.ExecIn(t, created.database, "create table a (x int)", "insert into a values (1), (2)")
-		made := write("created.sql", created.dump(t, "pg_dump", "--create", "--clean"))
-		server.Exec(t, "drop database "+created.database)
-		for name, test := range map[string]struct {
-			drill Drill
-			path  string
-			rows  int64
-		}{
-			"custom":               {drill, custom, 72},
-			"custom in gzip":       {drill, write("custom.gz", packed(t, "gzip", dump("-Fc"))), 72},
-			"custom in two layers": {drill, write("custom.lz4.zst", packed(t, "zstd", packed(t, "lz4", dump("-Fc")))), 72},
-			"custom as INSERT":     {drill, write("inserts.dump", dump("-Fc", "--inserts")), 72},
-			"through the root":     {drill, write("root.dump", dump("-Fc", "--load-via-partition-root")), 72},
-			"tar":                  {drill, write("a.tar", dump("-Ft")), 72},
-			"directory":            {drill, directory, 72},
-			"plain":                {throwaway, write("a.sql", dump()), 72},
-			"plain in gzip":        {throwaway, write("a.sql.gz", packed(t, "gzip", dump("--clean", "--if-exists"))), 72},
-			"plain that creates":   {throwaway, made, 2},
-		} {
-			t.Run(name, func(t *testing.T) {
-				out, err := test.drill.Run(ctx, test.path)
-				if err != nil || !out.Holds() || out.Backup.Rows != test.rows || out.Took <= 0 || out.System == "" || !strings.HasPrefix(out.Server, "1") {
-					t.Errorf("%s, %+v, %v", out, out, err)
-				}
-				if text, _ := json.Marshal(out); strings.Contains(string(text), value) {
-					t.Error("a row's value is shown")
-				}
-				clean(t)
-			})
-		}
-	})
-	t.Run("refused", func(t *testing.T) {
-		id, err := SystemIdentifier(ctx, drill.DSN)
-		if err != nil || len(id) < 10 {
-			t.Fatalf("%q, %v", id, err)
-		}
-		same, unknown, blind, deaf, unreadable := drill, drill, drill, drill, drill
-		same.Deployment, unknown.Deployment = id, ""
-		server.Exec(t, `create role blind login createdb password 'blind'`, `revoke execute on function pg_control_system() from public`)
-		blind.DSN = secret.New(server.DSNFor("blind", "blind", "postgres"))
-		deaf.DSN = secret.New("postgres://postgres:" + value + "@" + parts.Refusing(t) + "/postgres")
-		unreadable.DSN = secret.New("postgres://" + value + "@[")
-		plain := write("plain.sql", dump())
-		for name, test := range map[string]struct {
-			drill Drill
-			path  string
-			err   error
-			text  string
-		}{
-			"the deployment's server":   {same, custom, ErrSameServer, ""},
-			"an unknown deployment":     {unknown, custom, ErrNoIdentity, ""},
-			"a server without identity": {blind, custom, ErrNoIdentity, "42501"},
-			"no server":                 {deaf, custom, nil, "connection refused"},
-			"no address":                {unreadable, custom, nil, "cannot be read"},
-			"plain":                     {drill, plain, ErrThrowaway, "throwaway"},
-			"commands of psql":          {throwaway, write("c.sql", []byte(plainBegin+"\\! id\n"+plainEnd)), ErrUnsupported, "run programs"},
-			"a cluster":                 {throwaway, write("all.sql", c.dump(t, "pg_dumpall")), ErrUnsupported, `"cluster"`},
-			"a packed directory":        {drill, write("d.tar", tarOf(t, directory)), ErrUnsupported, "unpack it"},
-			"a database that is there":  {throwaway, write("create.sql", dump("--create")), ErrUnsupported, "already exists on the server"},
-			"no backup":                 {drill, filepath.Join(dir, "none"), os.ErrNotExist, ""},
-		} {
-			t.Run(name, func(t *testing.T) {
-				out, err := test.drill.Run(ctx, test.path)
-				if err == nil || test.err != nil && !errors.Is(err, test.err) || !strings.Contains(err.Error(), test.text) || out.Holds() {
-					t.Errorf("%+v, %v; want %v, %s", out, err, test.err, test.text)
-				}
-				if err != nil && strings.Contains(err.Error(), value) {
-					t.Error("the address is shown")
-				}
-				clean(t)
-			})
-		}
-		t.Run("no program", func(t *testing.T) {
-			t.Setenv("PATH", t.TempDir())
-			if out, err := drill.Run(ctx, custom); !errors.Is(err, ErrNoProgram) {
-				t.Errorf("%+v, %v", out, err)
-			}
-		})
-	})
-	t.Run("failed", func(t *testing.T) {
-		whole := dump("-Fc")
-		out, err := drill.Run(ctx, write("cut.dump", whole[:len(whole)-10]))
-		if err != nil || out.Holds() || !strings.Contains(out.String(), "backup is truncated: it ends inside") {
-			t.Errorf("%s, %v", out, err)
-		}
-		live := drill
-		live.Live = []Table{{Schema: "public", Name: "users", Rows: 200}}
-		if out, err = live.Run(ctx, custom); err != nil || out.Holds() || !strings.Contains(out.String(), "live database: table public.users has 61 rows instead of 200") {
-			t.Errorf("%s, %v", out, err)
-		}
-		live.Tolerance = Tolerance{Ratio: 0.7}
-		if out, err = live.Run(ctx, custom); err != nil || !out.Holds() || out.Live.Tables != 1 {
-			t.Errorf("%s, %v", out, err)
-		}
-		// A constraint that holds everywhere but in a drill: what the program says of the row is not passed on.
-		server.ExecIn(t, c.database, `create table picky (a text check (current_database() !~ '^catalyst_drill'))`, `insert into picky values (`+literal(value)+`)`)
-		for name, d := range map[string]Drill{"picky.dump": drill, "picky.sql": throwaway} {
-			format := "-Fc"
-			if d.Throwaway {
-				format = "-Fp"
-			}
-			out, err = d.Run(ctx, write(name, dump(format)))
-			if err != nil || out.Holds() || !strings.Contains(out.String(), "rejected the backup") || strings.Contains(out.String(), value) {
-				t.Errorf("%s: %s, %v", name, out, err)
-			}
-			if d.Throwaway && !strings.Contains(out.String(), "1 × SQLSTATE 23514") {
-				t.Errorf("%s: %s", name, out)
-			}
-		}
-		server.ExecIn(t, c.database, `drop table picky`)
-		clean(t)
-	})
-	// begins waits until a drill has made its database, and a little: mostly it is in the middle of the restore then, and what is asked of it holds
-	// wherever it is.
-	begins := func(t *testing.T) {
-		t.Helper()
-		parts.Eventually(t, func() error {
-			if len(databases(t, server)) == len(at) {
-				return errors.New("the drill makes no database")
-			}
-			return nil
-		})
-		time.Sleep(300 * time.Millisecond)
+func (s *drillServer) write(t *testing.T, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(s.dir, name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
 	}
-	t.Run("cancelled", func(t *testing.T) {
-		server.ExecIn(t, c.database,
-			`create function slow() returns int language plpgsql as $$ begin if current_database() ~ '^catalyst_drill' then perform pg_sleep(600); end if; return 1; end $$`,
-			`create materialized view slow_view as select public.slow()`)
-		path := write("slow.dump", dump("-Fc"))
-		server.ExecIn(t, c.database, `drop materialized view slow_view`)
-		ctx, cancel := context.WithCancel(ctx)
-		defer cancel()
-		ended := make(chan struct{})
-		go func() {
-			defer close(ended)
-			if out, err := drill.Run(ctx, path); !errors.Is(err, context.Canceled) || out.Holds() {
-				t.Errorf("%+v, %v", out, err)
-			}
-		}()
-		begins(t)
-		cancel()
-		select {
-		case <-ended:
-		case <-time.After(parts.Patience):
-			t.Fatal("it goes on with the restore")
+	return path
+}
+
+// dumpTo writes the output of pg_dump to a file and returns its path.
+func (s *drillServer) dumpTo(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	return s.write(t, name, s.dump(t, "pg_dump", args...))
+}
+
+// requireClean checks that no drill left a database.
+func (s *drillServer) requireClean(t *testing.T) {
+	t.Helper()
+	if now := databases(t, s.server); !slices.Equal(now, s.initial) {
+		t.Errorf("databases %v, want %v", now, s.initial)
+	}
+}
+
+// slowDump returns a dump that takes ten minutes to restore in a drill.
+func (s *drillServer) slowDump(t *testing.T, name string) string {
+	t.Helper()
+	s.server.ExecIn(t, s.database, `create or replace function slow() returns int language plpgsql as $$ begin
+			if current_database() ~ '^catalyst_drill' then perform pg_sleep(600); end if; return 1; end $$`,
+		`create materialized view slow_view as select public.slow()`)
+	path := s.dumpTo(t, name, "-Fc")
+	s.server.ExecIn(t, s.database, `drop materialized view slow_view`)
+	return path
+}
+
+// awaitRestore waits until a drill has created its database, and a little longer: then it usually is in the middle of the
+// restore. The test is valid at any point.
+func (s *drillServer) awaitRestore(t *testing.T) {
+	t.Helper()
+	parts.Eventually(t, func() error {
+		if len(databases(t, s.server)) == len(s.initial) {
+			return errors.New("the drill has not created a database")
 		}
-		clean(t)
+		return nil
 	})
-	t.Run("killed", func(t *testing.T) {
-		server.ExecIn(t, c.database, `create materialized view slow_view as select public.slow()`)
-		slow := write("slow2.dump", dump("-Fc"))
-		server.ExecIn(t, c.database, `drop materialized view slow_view`)
-		child := exec.Command(os.Args[0], "-test.run=^TestDrillChild$", "-test.v")
-		child.Env = append(os.Environ(), "DRILL_DSN="+server.DSN(), "DRILL_PATH="+slow)
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
-		begins(t)
-		if err := child.Process.Kill(); err != nil {
-			t.Fatal(err)
-		}
-		_ = child.Wait() // it was killed
-		if now := databases(t, server); len(now) != len(at)+1 {
-			t.Errorf("the killed drill left %v", now)
-		}
-		parts.Eventually(t, func() error { // once the server has noticed that the killed one's session ended
-			if out, err := drill.Run(ctx, custom); err != nil || !out.Holds() {
-				t.Fatalf("%s, %v", out, err)
+	time.Sleep(300 * time.Millisecond)
+}
+
+func (s *drillServer) restores(t *testing.T) {
+	dump := func(args ...string) []byte { return s.dump(t, "pg_dump", args...) }
+	created := client{s.server, "shop_" + strings.ToLower(parts.Secret())}
+	s.server.Exec(t, "create database "+created.database)
+	s.server.ExecIn(t, created.database, "create table a (x int)", "insert into a values (1), (2)")
+	made := s.write(t, "created.sql", created.dump(t, "pg_dump", "--create", "--clean"))
+	s.server.Exec(t, "drop database "+created.database)
+	for name, test := range map[string]struct {
+		drill Drill
+		path  string
+		rows  int64
+	}{
+		"custom":               {s.drill, s.custom, 72},
+		"custom in gzip":       {s.drill, s.write(t, "custom.gz", packed(t, "gzip", dump("-Fc"))), 72},
+		"custom in two layers": {s.drill, s.write(t, "a.lz4.zst", packed(t, "zstd", packed(t, "lz4", dump("-Fc")))), 72},
+		"custom as INSERT":     {s.drill, s.dumpTo(t, "inserts.dump", "-Fc", "--inserts"), 72},
+		"through the root":     {s.drill, s.dumpTo(t, "root.dump", "-Fc", "--load-via-partition-root"), 72},
+		"tar":                  {s.drill, s.dumpTo(t, "a.tar", "-Ft"), 72},
+		"directory":            {s.drill, s.directory, 72},
+		"plain":                {s.throwaway, s.dumpTo(t, "a.sql"), 72},
+		"plain in gzip":        {s.throwaway, s.write(t, "a.sql.gz", packed(t, "gzip", dump("--clean", "--if-exists"))), 72},
+		"plain that creates":   {s.throwaway, made, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := test.drill.Run(t.Context(), test.path)
+			if err != nil || !out.Holds() || out.Backup.Rows != test.rows {
+				t.Errorf("%s, %+v, %v", out, out, err)
 			}
-			if now := databases(t, server); len(now) != len(at) {
-				return fmt.Errorf("still there: %v", now)
+			if out.Took <= 0 || out.System == "" || !strings.HasPrefix(out.Server, "1") {
+				t.Errorf("took %v on system %q, server %q", out.Took, out.System, out.Server)
 			}
-			return nil
+			if text, _ := json.Marshal(out); strings.Contains(string(text), s.value) {
+				t.Error("outcome contains the value of a row")
+			}
+			s.requireClean(t)
 		})
+	}
+}
+
+func (s *drillServer) refuses(t *testing.T) {
+	id, err := SystemIdentifier(t.Context(), s.drill.DSN)
+	if err != nil || len(id) < 10 {
+		t.Fatalf("%q, %v", id, err)
+	}
+	same, unknown, blind, deaf, unreadable := s.drill, s.drill, s.drill, s.drill, s.drill
+	same.Deployment, unknown.Deployment = id, ""
+	s.server.Exec(t, `create role blind login createdb password 'blind'`,
+		`revoke execute on function pg_control_system() from public`)
+	blind.DSN = secret.New(s.server.DSNFor("blind", "blind", "postgres"))
+	deaf.DSN = secret.New("postgres://postgres:" + s.value + "@" + parts.Refusing(t) + "/postgres")
+	unreadable.DSN = secret.New("postgres://" + s.value + "@[")
+	commands := s.write(t, "c.sql", []byte(plainBegin+"\\! id\n"+plainEnd))
+	cluster := s.write(t, "all.sql", s.dump(t, "pg_dumpall"))
+	for name, test := range map[string]struct {
+		drill Drill
+		path  string
+		err   error
+		text  string
+	}{
+		"server of the deployment": {same, s.custom, ErrSameServer, ""},
+		"unknown deployment":       {unknown, s.custom, ErrNoIdentity, ""},
+		"server without identity":  {blind, s.custom, ErrNoIdentity, "42501"},
+		"no server":                {deaf, s.custom, nil, "connection refused"},
+		"invalid address":          {unreadable, s.custom, nil, "cannot be read"},
+		"plain":                    {s.drill, s.dumpTo(t, "plain.sql"), ErrThrowaway, "throwaway"},
+		"psql commands":            {s.throwaway, commands, ErrUnsupported, "run programs"},
+		"cluster":                  {s.throwaway, cluster, ErrUnsupported, `"cluster"`},
+		"packed directory":         {s.drill, s.write(t, "d.tar", tarOf(t, s.directory)), ErrUnsupported, "unpack it"},
+		"existing database":        {s.throwaway, s.dumpTo(t, "create.sql", "--create"), ErrUnsupported, "already exists on the server"},
+		"no backup":                {s.drill, filepath.Join(s.dir, "none"), os.ErrNotExist, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := test.drill.Run(t.Context(), test.path)
+			if err == nil || out.Holds() {
+				t.Fatalf("%+v, %v", out, err)
+			}
+			if test.err != nil && !errors.Is(err, test.err) || !strings.Contains(err.Error(), test.text) {
+				t.Errorf("%v; want %v, %s", err, test.err, test.text)
+			}
+			if strings.Contains(err.Error(), s.value) {
+				t.Error("error contains the password")
+			}
+			s.requireClean(t)
+		})
+	}
+	t.Run("no program", func(t *testing.T) {
+		t.Setenv("PATH", t.TempDir())
+		if out, err := s.drill.Run(t.Context(), s.custom); !errors.Is(err, ErrNoProgram) {
+			t.Errorf("%+v, %v", out, err)
+		}
 	})
-	t.Run("left over", func(t *testing.T) {
-		killed, err := open(ctx, drill.DSN)
-		if err != nil {
-			t.Fatal(err)
-		}
-		now := time.Now()
-		if err := killed.create(ctx, now, []string{"made_by_the_dump"}); err != nil {
-			t.Fatal(err)
-		}
-		server.Exec(t, `create database made_by_the_dump`, `create database catalyst_drill_of_somebody`,
-			`create database catalyst_drill_1_abcdefgh`, `create database catalyst_drill_`+itoa(int(now.Unix()))+`_abcdefgh`)
-		had := append(slices.Clone(at), "catalyst_drill_of_somebody", "catalyst_drill_"+itoa(int(now.Unix()))+"_abcdefgh")
-		run := func(want ...string) {
-			t.Helper()
-			if out, err := drill.Run(ctx, custom); err != nil || !out.Holds() {
+}
+
+func (s *drillServer) reportsFailures(t *testing.T) {
+	complete := s.dump(t, "pg_dump", "-Fc")
+	truncated := s.write(t, "cut.dump", complete[:len(complete)-10])
+	// This constraint fails only in a drill. The error of the program quotes the row.
+	s.server.ExecIn(t, s.database, `create table picky (a text check (current_database() !~ '^catalyst_drill'))`,
+		`insert into picky values (`+literal(s.value)+`)`)
+	picky, pickyPlain := s.dumpTo(t, "picky.dump", "-Fc"), s.dumpTo(t, "picky.sql", "-Fp")
+	s.server.ExecIn(t, s.database, `drop table picky`)
+	live := s.drill
+	live.Live = []Table{{Schema: "public", Name: "users", Rows: 200}}
+	for name, test := range map[string]struct {
+		drill Drill
+		path  string
+		want  []string
+	}{
+		"truncated":       {s.drill, truncated, []string{"backup is truncated: it ends inside"}},
+		"fewer rows":      {live, s.custom, []string{"live database: table public.users has 61 rows instead of 200"}},
+		"rejected":        {s.drill, picky, []string{"rejected the backup"}},
+		"rejected, plain": {s.throwaway, pickyPlain, []string{"rejected the backup", "1 × SQLSTATE 23514"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := test.drill.Run(t.Context(), test.path)
+			if err != nil || out.Holds() {
 				t.Errorf("%s, %v", out, err)
 			}
-			want = append(slices.Clone(had), want...)
-			if slices.Sort(want); !slices.Equal(databases(t, server), want) {
-				t.Errorf("databases %v, want %v", databases(t, server), want)
+			for _, want := range test.want {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("%s; want %q", out, want)
+				}
 			}
-		}
-		run(killed.name, "made_by_the_dump") // still alive
-		killed.close()
-		parts.Eventually(t, func() error {
-			if n := server.Connections(t, killed.name); n > 0 {
-				return fmt.Errorf("%d connections of a drill that ended", n)
+			if strings.Contains(out.String(), s.value) {
+				t.Error("outcome contains the value of a row")
 			}
-			return nil
+			s.requireClean(t)
 		})
-		run()
-		server.Exec(t, `drop database catalyst_drill_of_somebody`, `drop database catalyst_drill_`+itoa(int(now.Unix()))+`_abcdefgh`)
-	})
-	t.Run("estimates", func(t *testing.T) {
-		server.ExecIn(t, c.database, `analyze`, `create table fresh (a int)`, `create unlogged table fleeting (a int)`)
-		tables, err := Estimates(ctx, secret.New(server.DSNFor(server.User, server.Password, c.database)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := rowsOf(Proof{Tables: tables})
-		want := map[string]int64{"public.users": 61, "public.nocolumns": 2, "public.fresh": -1, "public.part1": 2}
-		for name, rows := range want {
-			if got[name] != rows {
-				t.Errorf("%s: %d rows, want %d", name, got[name], rows)
-			}
-		}
-		if _, there := got["public.fleeting"]; there || len(got) != len(hardRows)+1 {
-			t.Errorf("%v", got)
+	}
+	t.Run("fewer rows, tolerated", func(t *testing.T) {
+		live.Tolerance = Tolerance{Ratio: 0.7}
+		if out, err := live.Run(t.Context(), s.custom); err != nil || !out.Holds() || out.Live.Tables != 1 {
+			t.Errorf("%s, %v", out, err)
 		}
 	})
+}
+
+func (s *drillServer) cancelled(t *testing.T) {
+	path := s.slowDump(t, "slow.dump")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if out, err := s.drill.Run(ctx, path); !errors.Is(err, context.Canceled) || out.Holds() {
+			t.Errorf("%+v, %v", out, err)
+		}
+	}()
+	s.awaitRestore(t)
+	cancel()
+	select {
+	case <-ended:
+	case <-time.After(parts.Patience):
+		t.Fatal("the restore continues")
+	}
+	s.requireClean(t)
+}
+
+func (s *drillServer) killed(t *testing.T) {
+	child := exec.Command(os.Args[0], "-test.run=^TestDrillChild$", "-test.v")
+	child.Env = append(os.Environ(), "DRILL_DSN="+s.server.DSN(), "DRILL_PATH="+s.slowDump(t, "slow2.dump"))
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitRestore(t)
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = child.Wait() // it was killed
+	if now := databases(t, s.server); len(now) != len(s.initial)+1 {
+		t.Errorf("databases after the kill: %v", now)
+	}
+	parts.Eventually(t, func() error { // the server notices the end of the session after some time
+		if out, err := s.drill.Run(t.Context(), s.custom); err != nil || !out.Holds() {
+			t.Fatalf("%s, %v", out, err)
+		}
+		if now := databases(t, s.server); len(now) != len(s.initial) {
+			return fmt.Errorf("databases not dropped: %v", now)
+		}
+		return nil
+	})
+}
+
+// dropsOldDatabases checks that a drill drops the databases of drills that ended, and no others.
+func (s *drillServer) dropsOldDatabases(t *testing.T) {
+	earlier, err := open(t.Context(), s.drill.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	if err := earlier.create(t.Context(), now, []string{"made_by_the_dump"}); err != nil {
+		t.Fatal(err)
+	}
+	foreign, recent := "catalyst_drill_of_somebody", "catalyst_drill_"+itoa(int(now.Unix()))+"_abcdefgh"
+	s.server.Exec(t, `create database made_by_the_dump`, `create database catalyst_drill_1_abcdefgh`,
+		`create database `+foreign, `create database `+recent)
+	requireAfterDrill := func(names ...string) {
+		t.Helper()
+		if out, err := s.drill.Run(t.Context(), s.custom); err != nil || !out.Holds() {
+			t.Errorf("%s, %v", out, err)
+		}
+		want := slices.Concat(s.initial, []string{foreign, recent}, names)
+		slices.Sort(want)
+		if got := databases(t, s.server); !slices.Equal(got, want) {
+			t.Errorf("databases %v, want %v", got, want)
+		}
+	}
+	requireAfterDrill(earlier.name, "made_by_the_dump") // the earlier drill still runs
+	earlier.close()
+	parts.Eventually(t, func() error {
+		if n := s.server.Connections(t, earlier.name); n > 0 {
+			return fmt.Errorf("%d connections of a drill that ended", n)
+		}
+		return nil
+	})
+	requireAfterDrill()
+	s.server.Exec(t, `drop database `+foreign, `drop database `+recent)
+}
+
+func (s *drillServer) estimates(t *testing.T) {
+	s.server.ExecIn(t, s.database, `analyze`, `create table fresh (a int)`, `create unlogged table fleeting (a int)`)
+	tables, err := Estimates(t.Context(), secret.New(s.server.DSNFor(s.server.User, s.server.Password, s.database)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := rowsOf(Proof{Tables: tables})
+	want := map[string]int64{"public.users": 61, "public.nocolumns": 2, "public.fresh": -1, "public.part1": 2}
+	for name, rows := range want {
+		if got[name] != rows {
+			t.Errorf("%s: %d rows, want %d", name, got[name], rows)
+		}
+	}
+	if _, found := got["public.fleeting"]; found || len(got) != len(hardRows)+1 {
+		t.Errorf("%v", got)
+	}
 }
 
 // TestDrillChild is the drill that is killed.
