@@ -18,7 +18,7 @@ type releaseState struct {
 }
 
 func openReleaseState(run *probe.Pass) releaseState {
-	c, err := run.Chain()
+	c, err := probe.ReleaseChain(run)
 	if err != nil {
 		return releaseState{err: err}
 	}

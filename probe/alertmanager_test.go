@@ -147,7 +147,7 @@ func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	wanted := alertmanagerConfig{Integrations: []string{"pagerduty", "opsgenie"}}
 	slack := amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}]\n"
 	expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file"), StateFail, ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
-	k, _ := Find("alertmanager_config")
+	k := alertmanagerConfigKind()
 	if _, problems := decode(k, "{integrations: [pagerdty]}"); !strings.Contains(problems.Error(), "did you mean pagerduty?") {
 		t.Errorf("unknown integration: %v", problems)
 	}
@@ -205,7 +205,7 @@ func TestAlertmanagerConfig_KeyFiles(t *testing.T) {
 		"oversized":                   {folder{"alertmanager.yml": strings.Repeat("#", maxAlertmanager+1)}, StateFail, ReasonInvalid, "larger than"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, deployment.Settings{}), "alertmanager_config", spec)
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), alertmanagerConfigKind(), spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail+r.Remedy, key) {
 				t.Errorf("the detail quotes what was written for a path: %s", r.Detail)
@@ -213,7 +213,7 @@ func TestAlertmanagerConfig_KeyFiles(t *testing.T) {
 		})
 	}
 	configured := deployment.Settings{Alertmanager: deployment.Alertmanager{Config: "am.yml"}}
-	expect(t, look(t, newPass(t, nil, configured), "alertmanager_config", spec), StateFail, ReasonMissing, "am.yml cannot be read")
+	expect(t, look(t, newPass(t, nil, configured), alertmanagerConfigKind(), spec), StateFail, ReasonMissing, "am.yml cannot be read")
 	for name, create := range map[string]func(path string) error{
 		"fifo": func(path string) error { return syscall.Mkfifo(path, 0o600) },
 		"loop": func(path string) error { return os.Symlink("am.yml", path) },
@@ -222,7 +222,7 @@ func TestAlertmanagerConfig_KeyFiles(t *testing.T) {
 		if err := create(filepath.Join(p.Deployment.Root, "am.yml")); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		expect(t, look(t, p, "alertmanager_config", spec), StateFail, ReasonInvalid, "am.yml cannot be read")
+		expect(t, look(t, p, alertmanagerConfigKind(), spec), StateFail, ReasonInvalid, "am.yml cannot be read")
 	}
 
 	p := newPass(t, folder{"alertmanager.yml": config("pager"), "pager": key}, deployment.Settings{})
@@ -237,7 +237,7 @@ func TestAlertmanagerConfig_KeyFiles(t *testing.T) {
 		}
 	}
 	parts.AsNobody(t, func() {
-		expect(t, look(t, again(p), "alertmanager_config", spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file named by routing_key_file")
+		expect(t, look(t, again(p), alertmanagerConfigKind(), spec), StateUnknown, ReasonPermissionDenied, "alertmanager.yml:4: the file named by routing_key_file")
 	})
 }
 
@@ -251,7 +251,7 @@ func TestAlertmanagerConfig_LimitsKeyFiles(t *testing.T) {
 	for i := range maxKeyFiles + 1 {
 		files[fmt.Sprintf("key%d", i)] = parts.Secret()
 	}
-	expect(t, look(t, newPass(t, files, deployment.Settings{}), "alertmanager_config", "{}"), StateWarn, ReasonInvalid, "was not checked")
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), alertmanagerConfigKind(), "{}"), StateWarn, ReasonInvalid, "was not checked")
 }
 
 func FuzzAlertmanager(f *testing.F) {

@@ -48,11 +48,11 @@ func TestOpenAPI(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := site(t, map[string]http.HandlerFunc{"/swagger/doc.json": says(tt.status, tt.body)})
-			expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "openapi", "{}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, apiAt(s.URL)), openAPIKind(), "{}"), tt.state, tt.reason, "")
 		})
 	}
 	s := site(t, map[string]http.HandlerFunc{"/openapi.json": says(200, three)})
-	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "openapi", "{}"), StatePass, "", "/openapi.json")
+	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), openAPIKind(), "{}"), StatePass, "", "/openapi.json")
 }
 
 func TestRateLimitHeader(t *testing.T) {
@@ -72,7 +72,7 @@ func TestRateLimitHeader(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			settings := apiAt(cdnSite(t, tt.header, tt.value))
 			settings.Root = folder{".env.production": tt.env}.write(t)
-			expect(t, look(t, newPass(t, nil, settings), "rate_limit_header", "{keys: [RATE_LIMIT_REQUESTS]}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, settings), rateLimitHeaderKind(), "{keys: [RATE_LIMIT_REQUESTS]}"), tt.state, tt.reason, "")
 		})
 	}
 }
@@ -114,7 +114,7 @@ func TestGDPRRefusal(t *testing.T) {
 					w.WriteHeader(tt.control)
 				}
 			}})
-			expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "gdpr_refusal", "{}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, apiAt(s.URL)), gdprRefusalKind(), "{}"), tt.state, tt.reason, "")
 			if requests.Load() != 2 {
 				t.Errorf("%d requests", requests.Load())
 			}

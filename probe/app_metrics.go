@@ -3,6 +3,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 )
@@ -109,11 +110,32 @@ func hasPrefix(name string, prefixes []string) bool {
 
 // OfExporter reports whether a metric belongs to this exporter and must not be counted as one of the application.
 func OfExporter(name string) bool {
-	for _, v := range Values() {
-		if name == v.Name {
-			return true
-		}
-	}
-	return hasPrefix(name, []string{"catalyst_check_", "catalyst_checks", "catalyst_checklist_", "catalyst_waiver_", "catalyst_probe_ok", "catalyst_category_ready", "catalyst_gate_ready",
+	return slices.Contains(measuredNames(), name) || hasPrefix(name, []string{"catalyst_check_", "catalyst_checks", "catalyst_checklist_", "catalyst_waiver_", "catalyst_probe_ok", "catalyst_category_ready", "catalyst_gate_ready",
 		"catalyst_ready", "catalyst_release_", "catalyst_config_last_reload_", "catalyst_exporter_"})
+}
+
+// measuredNames are the names of all measured values; a test of the kinds holds them to what the kinds declare.
+func measuredNames() []string {
+	return []string{
+		"catalyst_alert_rules_dead",
+		"catalyst_attestation_expiry_timestamp_seconds",
+		"catalyst_backup_last_success_timestamp_seconds",
+		"catalyst_backup_size_bytes",
+		"catalyst_compose_services_unlimited",
+		"catalyst_criterion_threshold",
+		"catalyst_criterion_value",
+		"catalyst_database_migrations",
+		"catalyst_dns_ttl_seconds",
+		"catalyst_env_placeholders",
+		"catalyst_evidence_timestamp_seconds",
+		"catalyst_exposed_ports",
+		"catalyst_redis_hit_ratio",
+		"catalyst_redis_keys_with_expiry_ratio",
+		"catalyst_secret_findings",
+		"catalyst_secret_scan_timestamp_seconds",
+		"catalyst_test_coverage_ratio",
+		"catalyst_tls_certificate_not_after_timestamp_seconds",
+		"catalyst_traffic_weight_ratio",
+		"catalyst_vulnerabilities",
+	}
 }

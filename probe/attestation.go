@@ -48,7 +48,7 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 	facts := attest.Facts{}
 	due := time.Time{}
 	if s.After != nil {
-		c, err := p.Chain()
+		c, err := ReleaseChain(p)
 		if err != nil {
 			return Result{}, err
 		}
@@ -65,7 +65,7 @@ func (s *attestation) Probe(ctx context.Context, p *Pass) (Result, error) {
 			return unreadable("the document cannot be read", err)
 		}
 	}
-	claims, signers, err := p.claims()
+	claims, signers, err := releaseClaims(p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -163,7 +163,7 @@ func (s *attestation) Wants(v Verdicts) (Wants, error) {
 	p := v.Pass
 	w := Wants{Roles: s.Roles, NeedsSubject: s.OfFile}
 	if s.After != nil {
-		c, err := p.Chain()
+		c, err := ReleaseChain(p)
 		if err != nil {
 			return w, err
 		}

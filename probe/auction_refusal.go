@@ -36,7 +36,7 @@ type auctionRefusal struct {
 // Key is the address and the release in force.
 func (s *auctionRefusal) Key(p *Pass) string {
 	key := p.Deployment.API.Address().URL
-	if c, err := p.Chain(); err == nil && c.Recorded() != nil {
+	if c, err := ReleaseChain(p); err == nil && c.Recorded() != nil {
 		key += fmt.Sprintf(" %d %v", c.Recorded().Number, c.Recorded().Since)
 	}
 	return key

@@ -27,7 +27,7 @@ func TestAWS_HealthyAccountPasses(t *testing.T) {
 		"s3_bucket": "public access blocked and a lifecycle rule", "s3_encryption": "aws:kms", "iam_user": "user catalyst-backup can upload",
 		"s3_object": "latest/latest.sql.gz is 2h old, 2048 bytes, encrypted with AES256, not compared",
 	} {
-		r := look(t, p, kind, "{}")
+		r := look(t, p, awsKindNamed(kind), "{}")
 		if kind == "iam_user" {
 			// The caller's ARN has a path; the detail names the caller in full.
 			expect(t, r, StatePass, ReasonNone, "checked as user/teams/catalyst-backup")
@@ -60,10 +60,10 @@ func TestAWS_PolicyMatchesCalls(t *testing.T) {
 	s.attach("Group", "writers", "arn:aws:iam::123456789012:policy/writers", writePolicy)
 	p := s.pass(nil)
 	for _, kind := range awsKindNames() {
-		expect(t, look(t, p, kind, "{}"), StatePass, ReasonNone, "")
+		expect(t, look(t, p, awsKindNamed(kind), "{}"), StatePass, ReasonNone, "")
 	}
 	s.caller("arn:aws:sts::123456789012:assumed-role/uploader/i-1")
-	expect(t, look(t, again(p), "iam_user", "{}"), StatePass, ReasonNone, "role uploader")
+	expect(t, look(t, again(p), iamUserKind(), "{}"), StatePass, ReasonNone, "role uploader")
 	o, err := openS3(t.Context(), p, "s3://"+awsTestBucket+"/evidence/x.json")
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +144,7 @@ func TestAWS_DeniedPermission(t *testing.T) {
 				if strings.HasPrefix(action, "s3:") && k == "iam_user" {
 					continue // IAM is called at its own address, which is not configurable
 				}
-				r := look(t, p, k, "{}")
+				r := look(t, p, awsKindNamed(k), "{}")
 				if !slices.Contains(blind, k) {
 					expect(t, r, StatePass, ReasonNone, "")
 					continue
@@ -186,14 +186,14 @@ func TestAWS_RefusedCalls(t *testing.T) {
 			}
 			p := s.pass(nil)
 			for _, kind := range []string{"s3_bucket", "s3_encryption", "s3_object"} {
-				r := look(t, p, kind, "{}")
+				r := look(t, p, awsKindNamed(kind), "{}")
 				expect(t, r, c.state, c.reason, c.detail)
 				hasNot(t, r, s.secret)
 			}
 			if n := len(s.asked); n > 3*awsAttempts {
 				t.Errorf("%d requests", n)
 			}
-			expect(t, look(t, p, "iam_user", "{}"), StatePass, ReasonNone, "")
+			expect(t, look(t, p, iamUserKind(), "{}"), StatePass, ReasonNone, "")
 		})
 	}
 }
@@ -204,7 +204,7 @@ func TestAWS_FollowsBucketRegion(t *testing.T) {
 	p := s.pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
 	for range 2 {
 		for _, kind := range awsKindNames() {
-			expect(t, look(t, p, kind, "{}"), StatePass, ReasonNone, "")
+			expect(t, look(t, p, awsKindNamed(kind), "{}"), StatePass, ReasonNone, "")
 		}
 	}
 	away := 0
@@ -226,14 +226,14 @@ func TestAWS_StopsAtRedirectLoop(t *testing.T) {
 	regions := 0
 	s.wander = func() string { regions++; return "region-" + string(rune('a'+min(regions, 9))) }
 	p := s.pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
-	r := look(t, p, "s3_encryption", "{}")
+	r := look(t, p, s3EncryptionKind(), "{}")
 	expect(t, r, StateUnknown, ReasonMismatch, awsRegionSetting)
 	if regions != 2 {
 		t.Errorf("%d redirects were followed", regions)
 	}
 
 	s = newAWSServer(t)
-	expect(t, look(t, s.pass(func(d *deployment.Settings) { d.AWS.Bucket = "backups--euc1-az1--x-s3" }), "s3_encryption", "{}"), StatePass, ReasonNone, "")
+	expect(t, look(t, s.pass(func(d *deployment.Settings) { d.AWS.Bucket = "backups--euc1-az1--x-s3" }), s3EncryptionKind(), "{}"), StatePass, ReasonNone, "")
 	if got := s.permissions(); !slices.Equal(got, []string{"s3:GetEncryptionConfiguration"}) {
 		t.Errorf("used %q", got)
 	}
@@ -257,7 +257,7 @@ func TestAWS_SilentService(t *testing.T) {
 	p := s.pass(nil)
 	for _, kind := range awsKindNames() {
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		r := Look(ctx, load(t, kind, "{}"), p)
+		r := Look(ctx, load(t, awsKindNamed(kind), "{}"), p)
 		cancel()
 		expect(t, r, StateUnknown, ReasonTimeout, "no response in time")
 		hasNot(t, r, s.secret)
@@ -270,7 +270,7 @@ func TestAWS_Unreachable(t *testing.T) {
 	p := s.pass(nil)
 	s.Close()
 	for _, kind := range awsKindNames() {
-		r := look(t, p, kind, "{}")
+		r := look(t, p, awsKindNamed(kind), "{}")
 		expect(t, r, StateUnknown, ReasonUnreachable, "no connection")
 		if r.Remedy != awsEndpointSetting {
 			t.Errorf("remedy %q", r.Remedy)
@@ -301,7 +301,7 @@ func TestAWS_NotConfigured(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPass(t, folder{".env.production": "X=1\n" + c.env}, deployment.Settings{AWS: c.aws})
 			for _, kind := range awsKindNames() {
-				r := look(t, p, kind, "{}")
+				r := look(t, p, awsKindNamed(kind), "{}")
 				expect(t, r, c.state, c.reason, "")
 				if r.Remedy != c.remedy {
 					t.Errorf("%s: remedy %q, want %q", kind, r.Remedy, c.remedy)
@@ -433,7 +433,7 @@ func TestAWS_UploaderIdentity(t *testing.T) {
 			s.say("iam:GetRolePolicy", iamBody("GetRolePolicy", "<PolicyDocument>"+url.PathEscape(writePolicy)+"</PolicyDocument>"))
 			env := "S3_BUCKET=" + awsTestBucket + "\nAWS_REGION=" + s.region + "\n" + strings.ReplaceAll(tt.env, "%s", s.secret)
 			p := newPass(t, folder{".env.production": env}, deployment.Settings{AWS: deployment.AWS{Endpoint: s.URL, User: tt.user}})
-			r := look(t, p, "iam_user", "{}")
+			r := look(t, p, iamUserKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, s.secret)
 			if tt.reason == ReasonNotConfigured && r.Remedy != awsUserSetting {
@@ -451,12 +451,12 @@ func TestAWS_AssumesRole(t *testing.T) {
 	role := func(d *deployment.Settings) { d.AWS.Role = "arn:aws:iam::123456789012:role/reader" }
 	s := newAWSServer(t)
 	s.say("sts:AssumeRole", awsReply{status: 403, code: "AccessDenied"})
-	r := look(t, s.pass(role), "s3_encryption", "{}")
+	r := look(t, s.pass(role), s3EncryptionKind(), "{}")
 	expect(t, r, StateUnknown, ReasonPermissionDenied, "sts:AssumeRole of deployment.aws.role: access denied")
 	hasNot(t, r, s.secret)
 	s.say("sts:AssumeRole", iamBody("AssumeRole", "<Credentials><AccessKeyId>ROLE</AccessKeyId><SecretAccessKey>x</SecretAccessKey><SessionToken>y</SessionToken><Expiration>"+
 		time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+"</Expiration></Credentials>"))
-	expect(t, look(t, s.pass(role), "s3_encryption", "{}"), StatePass, ReasonNone, "")
+	expect(t, look(t, s.pass(role), s3EncryptionKind(), "{}"), StatePass, ReasonNone, "")
 }
 
 // Objects are read whole; missing ones and invalid locations are reported.
@@ -488,4 +488,14 @@ func TestOpenS3_ReadsObjects(t *testing.T) {
 			t.Errorf("%s: %v", place, err)
 		}
 	}
+}
+
+// awsKindNamed is the kind of that name among those that these tests run.
+func awsKindNamed(name string) Kind {
+	return map[string]Kind{
+		"iam_user":      iamUserKind(),
+		"s3_bucket":     s3BucketKind(),
+		"s3_encryption": s3EncryptionKind(),
+		"s3_object":     s3ObjectKind(),
+	}[name]
 }

@@ -111,7 +111,7 @@ func TestBackupFile_Verdicts(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := tt.files.write(t)
 			aged(t, root, tt.ages)
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Backup: tt.backup}), "backup_file", tt.spec)
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Backup: tt.backup}), backupFileKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked-row")
 			last, ok := measured(r, BackupLastSuccess, "local")
@@ -135,11 +135,11 @@ func TestBackupFile_WhileNewerIsWritten(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, p, "backup_file", "{}"), StatePass, ReasonNone, "b/1.sql.gz")
+	expect(t, look(t, p, backupFileKind(), "{}"), StatePass, ReasonNone, "b/1.sql.gz")
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	r := look(t, p, "backup_file", "{}")
+	r := look(t, p, backupFileKind(), "{}")
 	expect(t, r, StateFail, ReasonInvalid, "b/2.sql.gz")
 	if _, ok := measured(r, BackupLastSuccess, "local"); ok {
 		t.Error("last success of a backup whose proof was too recent to be kept")
@@ -152,9 +152,9 @@ func TestBackupFile_KeepsLastSuccess(t *testing.T) {
 	aged(t, root, map[string]time.Duration{"b/1.sql.gz": 25 * time.Hour, "b/2.sql.gz": 30 * time.Hour})
 	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
 	p.Now = func() time.Time { return time.Now().Add(time.Minute) } // proofs are kept only of files that have not changed recently
-	expect(t, look(t, p, "backup_file", "{}"), StatePass, ReasonNone, "b/1.sql.gz")
+	expect(t, look(t, p, backupFileKind(), "{}"), StatePass, ReasonNone, "b/1.sql.gz")
 	aged(t, root, map[string]time.Duration{"b/2.sql.gz": time.Hour})
-	r := look(t, p, "backup_file", "{}")
+	r := look(t, p, backupFileKind(), "{}")
 	expect(t, r, StateFail, ReasonInvalid, "b/2.sql.gz")
 	if last, ok := measured(r, BackupLastSuccess, "local"); !ok || time.Since(time.UnixMilli(int64(last*1000))).Round(time.Hour) != 25*time.Hour {
 		t.Errorf("last success %v %v", last, ok)
@@ -189,7 +189,7 @@ func TestBackupFile_OtherDatabases(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, tt.files, deployment.Settings{})
 			aged(t, p.Deployment.Root, tt.ages)
-			r := look(t, p, "backup_file", "{}")
+			r := look(t, p, backupFileKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if at, ok := measured(r, BackupLastSuccess); ok && r.Reason == ReasonMismatch {
 				t.Errorf("a backup of another database counts as a success, at %v", at)
@@ -201,7 +201,7 @@ func TestBackupFile_OtherDatabases(t *testing.T) {
 		if err := os.Symlink("gone.sql.gz", filepath.Join(p.Deployment.Root, "backups/latest.sql.gz")); err != nil {
 			t.Fatal(err)
 		}
-		expect(t, look(t, p, "backup_file", "{}"), StateFail, ReasonMissing, "latest.sql.gz is a dangling symlink")
+		expect(t, look(t, p, backupFileKind(), "{}"), StateFail, ReasonMissing, "latest.sql.gz is a dangling symlink")
 	})
 }
 
@@ -211,7 +211,7 @@ func TestBackupFile_Encrypted(t *testing.T) {
 	root := folder{"b.sql.age": sealed}.write(t)
 	aged(t, root, map[string]time.Duration{"b.sql.age": time.Hour})
 	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Path: "b.sql.age"}})
-	r := look(t, p, "backup_file", "{}")
+	r := look(t, p, backupFileKind(), "{}")
 	expect(t, r, StateUnknown, ReasonNotConfigured, "cannot be verified")
 	if !strings.Contains(r.Remedy, "b.sql.age.sha256") {
 		t.Errorf("remedy %q", r.Remedy)
@@ -220,7 +220,7 @@ func TestBackupFile_Encrypted(t *testing.T) {
 		t.Error("its time was not measured")
 	}
 	aged(t, root, map[string]time.Duration{"b.sql.age": 99 * time.Hour})
-	expect(t, look(t, p, "backup_file", "{}"), StateFail, ReasonStale, "older than")
+	expect(t, look(t, p, backupFileKind(), "{}"), StateFail, ReasonStale, "older than")
 }
 
 func TestBackupFile_WithoutPermission(t *testing.T) {
@@ -230,7 +230,7 @@ func TestBackupFile_WithoutPermission(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r Result
-	unprivileged(t, func() { r = look(t, p, "backup_file", "{}") })
+	unprivileged(t, func() { r = look(t, p, backupFileKind(), "{}") })
 	expect(t, r, StateUnknown, ReasonPermissionDenied, "")
 	if r.Remedy != "permission to read the backups" {
 		t.Errorf("remedy %q", r.Remedy)
@@ -253,7 +253,7 @@ func TestBackupFile_KeyFollowsFiles(t *testing.T) {
 	root := folder{"b/1.sql": sqlDump(9)}.write(t)
 	aged(t, root, map[string]time.Duration{"b/1.sql": time.Hour})
 	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Directory: "b"}})
-	pr := load(t, "backup_file", "{}")
+	pr := load(t, backupFileKind(), "{}")
 	key := func() string { return pr.(Keyed).Key(NewPass(p.Deps, p.Deployment)) }
 	Look(t.Context(), pr, p)
 	before := key()
@@ -279,5 +279,5 @@ func TestBackupFile_StopsWithContext(t *testing.T) {
 	p := newPass(t, nil, deployment.Settings{Root: root, Backup: deployment.Backup{Path: "b.sql"}})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	expect(t, Look(ctx, load(t, "backup_file", "{}"), p), StateUnknown, ReasonTimeout, "")
+	expect(t, Look(ctx, load(t, backupFileKind(), "{}"), p), StateUnknown, ReasonTimeout, "")
 }

@@ -74,7 +74,7 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 		return notRead(p.Deployment.Rel(path)+" cannot be read", err)
 	}
 	version, unknown := releaseVersion(p)
-	e := unchanged(p, changelogKey{path}, []*markdown{m}, m.entries)
+	e := unchanged(p, changelogKey{path}, []*markdown{m}, func() changelogEntries { return entriesOf(m) })
 	r := c.judge(e, p.Deployment.Rel(path), version, p.Time)
 	if unknown != nil && r.State != StateFail { // a problem of form does not depend on the release
 		return Result{}, unknown
@@ -85,7 +85,7 @@ func (c *changelog) Probe(ctx context.Context, p *Pass) (Result, error) {
 // releaseVersion returns the version of the planned release, or else of the one recorded last; "" when there is none.
 // The error is a probe's: the release's version is unknown.
 func releaseVersion(p *Pass) (string, error) {
-	chain, err := p.Chain()
+	chain, err := ReleaseChain(p)
 	if err != nil {
 		return "", err
 	}
@@ -111,8 +111,8 @@ type changelogEntries struct {
 	conflict   int              // line of the first merge conflict, 0 for none
 }
 
-// entries parses a changelog.
-func (m *markdown) entries() (c changelogEntries) {
+// entriesOf parses a changelog.
+func entriesOf(m *markdown) (c changelogEntries) {
 	for i, s := range m.sections {
 		match := entryTitle.FindStringSubmatch(s.title)
 		if s.level != 2 && (s.level != 1 || match == nil) { // some tools use first-level headings for versions

@@ -71,20 +71,20 @@ func TestChangelog_Verdicts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)}
-			expect(t, sound(c.judge(parsed(t, tt.text).entries(), "file", tt.version, now)), tt.state, tt.reason, tt.detail)
+			expect(t, sound(c.judge(entriesOf(documentFrom(t, tt.text)), "file", tt.version, now)), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
 
 func TestChangelog_File(t *testing.T) {
 	good := "## [Unreleased]\n\n- a\n"
-	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, deployment.Settings{}), "changelog", "{}"), StatePass, ReasonNone, "CHANGELOG.md has 0 released")
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonMissing, "deployment.documents.changelog")
-	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": "\x00"}, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonInvalid, "not UTF-8 text")
+	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, deployment.Settings{}), changelogKind(), "{}"), StatePass, ReasonNone, "CHANGELOG.md has 0 released")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), changelogKind(), "{}"), StateFail, ReasonMissing, "deployment.documents.changelog")
+	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": "\x00"}, deployment.Settings{}), changelogKind(), "{}"), StateFail, ReasonInvalid, "not UTF-8 text")
 	configured := deployment.Settings{Documents: deployment.Documents{Changelog: "NEWS.md"}}
-	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, configured), "changelog", "{}"), StateFail, ReasonMissing, "NEWS.md cannot be read")
+	expect(t, look(t, newPass(t, folder{"CHANGELOG.md": good}, configured), changelogKind(), "{}"), StateFail, ReasonMissing, "NEWS.md cannot be read")
 	old := folder{"CHANGELOG.md": "## [Unreleased]\n\n## [1.0.0] - " + time.Now().AddDate(0, 0, -3).Format(time.DateOnly) + "\n\n- a\n"}
-	expect(t, look(t, newPass(t, old, deployment.Settings{}), "changelog", "{stale_after: 2d}"), StateWarn, ReasonStale, "more than 2d old")
+	expect(t, look(t, newPass(t, old, deployment.Settings{}), changelogKind(), "{stale_after: 2d}"), StateWarn, ReasonStale, "more than 2d old")
 }
 
 func TestChangelog_PlannedRelease(t *testing.T) {
@@ -92,7 +92,7 @@ func TestChangelog_PlannedRelease(t *testing.T) {
 	planned := func(id attest.ReleaseID) *Pass {
 		t.Helper()
 		p := newPass(t, files, deployment.Settings{})
-		chain, err := p.Chain()
+		chain, err := ReleaseChain(p)
 		if err == nil {
 			_, err = chain.Append(attest.Record{Phase: attest.PhasePlanned, Release: id, At: time.Now(), By: "somebody"}, false)
 		}
@@ -101,14 +101,14 @@ func TestChangelog_PlannedRelease(t *testing.T) {
 		}
 		return again(p)
 	}
-	expect(t, look(t, planned(attest.ReleaseID{Version: "1.0.0"}), "changelog", "{}"), StatePass, ReasonNone, "one of them for 1.0.0")
-	expect(t, look(t, planned(attest.ReleaseID{Version: "1.1.0"}), "changelog", "{}"), StateFail, ReasonMissing, "no entry for 1.1.0")
-	expect(t, look(t, planned(attest.ReleaseID{Commit: strings.Repeat("ab", 20)}), "changelog", "{}"), StateUnknown, ReasonNotConfigured, "has a commit but no version")
+	expect(t, look(t, planned(attest.ReleaseID{Version: "1.0.0"}), changelogKind(), "{}"), StatePass, ReasonNone, "one of them for 1.0.0")
+	expect(t, look(t, planned(attest.ReleaseID{Version: "1.1.0"}), changelogKind(), "{}"), StateFail, ReasonMissing, "no entry for 1.1.0")
+	expect(t, look(t, planned(attest.ReleaseID{Commit: strings.Repeat("ab", 20)}), changelogKind(), "{}"), StateUnknown, ReasonNotConfigured, "has a commit but no version")
 
 	files[".catalyst/releases/0001.yaml"] = "phase: ["
-	expect(t, look(t, newPass(t, files, deployment.Settings{}), "changelog", "{}"), StateUnknown, ReasonInvalid, "0001.yaml")
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), changelogKind(), "{}"), StateUnknown, ReasonInvalid, "0001.yaml")
 	files["CHANGELOG.md"] = "nothing"
-	expect(t, look(t, newPass(t, files, deployment.Settings{}), "changelog", "{}"), StateFail, ReasonInvalid, "has no entries")
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), changelogKind(), "{}"), StateFail, ReasonInvalid, "has no entries")
 }
 
 func FuzzChangelog(f *testing.F) {
@@ -119,8 +119,8 @@ func FuzzChangelog(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := sound((&changelog{}).judge(m.entries(), "file", version, time.Now()))
-		entries, unreleased := m.entries().entries, m.entries().unreleased
+		r := sound((&changelog{}).judge(entriesOf(m), "file", version, time.Now()))
+		entries, unreleased := entriesOf(m).entries, entriesOf(m).unreleased
 		if r.Reason == ReasonError || r.State == StatePass && len(entries) == 0 && (unreleased == nil || unreleased.changes == 0) {
 			t.Errorf("%+v", r)
 		}

@@ -56,7 +56,7 @@ func TestComposeLogging_Verdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, compose(tt.services), deployment.Settings{Loki: deployment.Loki{URL: tt.loki}}), "compose_logging", tt.spec)
+			r := look(t, newPass(t, compose(tt.services), deployment.Settings{Loki: deployment.Loki{URL: tt.loki}}), composeLoggingKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked-value")
 		})

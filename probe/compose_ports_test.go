@@ -51,7 +51,7 @@ func TestComposePorts_Verdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, compose(tt.services), deployment.Settings{Firewall: tt.firewall}), "compose_ports", tt.spec)
+			r := look(t, newPass(t, compose(tt.services), deployment.Settings{Firewall: tt.firewall}), composePortsKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if n, ok := measured(r, ExposedPorts); ok != (tt.exposed >= 0) || ok && n != tt.exposed {
 				t.Errorf("measured %v %v, want %v", n, ok, tt.exposed)
@@ -61,7 +61,7 @@ func TestComposePorts_Verdicts(t *testing.T) {
 }
 
 func TestPortPolicy_RejectsInvalidPorts(t *testing.T) {
-	k, _ := Find("compose_ports")
+	k := composePortsKind()
 	for _, spec := range []string{"{allowed: [0]}", "{allowed: [65536]}", "{allowed: [http]}"} {
 		if _, problems := decode(k, spec); len(problems) == 0 {
 			t.Errorf("%s loads", spec)

@@ -42,10 +42,10 @@ func TestComposeSecrets_Verdicts(t *testing.T) {
 			r := parts.GitRepo(t)
 			r.Commit(t, "begin", map[string]string{".gitignore": ".env.production\n"})
 			r.Write(t, map[string]string{".env.production": tt.env, "docker-compose.yml": tt.compose})
-			untracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}")
+			untracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), composeSecretsKind(), "{}")
 			r.Commit(t, "all", nil)
-			tracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}")
-			nowhere := look(t, newPass(t, folder{".env.production": tt.env, "docker-compose.yml": tt.compose}, deployment.Settings{}), "compose_secrets", "{}")
+			tracked := look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), composeSecretsKind(), "{}")
+			nowhere := look(t, newPass(t, folder{".env.production": tt.env, "docker-compose.yml": tt.compose}, deployment.Settings{}), composeSecretsKind(), "{}")
 			if tt.typed {
 				expect(t, untracked, StateWarn, ReasonExposed, "docker-compose.yml")
 				expect(t, tracked, StateFail, ReasonCommitted, "git tracks docker-compose.yml")
@@ -60,9 +60,9 @@ func TestComposeSecrets_Verdicts(t *testing.T) {
 			}
 		})
 	}
-	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), "compose_secrets", "{}"), StateSkip, ReasonNotConfigured, "no compose file")
+	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), composeSecretsKind(), "{}"), StateSkip, ReasonNotConfigured, "no compose file")
 	broken := folder{"docker-compose.yml": "services: [\n"}
-	expect(t, look(t, newPass(t, broken, deployment.Settings{}), "compose_secrets", "{}"), StateUnknown, ReasonBlocked, "compose_syntax")
+	expect(t, look(t, newPass(t, broken, deployment.Settings{}), composeSecretsKind(), "{}"), StateUnknown, ReasonBlocked, "compose_syntax")
 }
 
 // Each file is named with its keys, and the key of the probe changes when a file is committed.
@@ -72,12 +72,12 @@ func TestComposeSecrets_SeveralFiles(t *testing.T) {
 	r.Commit(t, "begin", map[string]string{"docker-compose.yml": "services:\n  app:\n    image: x\n"})
 	r.Write(t, map[string]string{"docker-compose.override.yml": "services:\n  app:\n    environment:\n      A: b\n      DB_PASSWORD: " + secret + "\n"})
 	p := newPass(t, nil, deployment.Settings{Root: r.Dir})
-	expect(t, look(t, p, "compose_secrets", "{}"), StateWarn, ReasonExposed, "DB_PASSWORD (line 5) from the text of docker-compose.override.yml")
-	k := load(t, "compose_secrets", "{}").(*composeSecrets)
+	expect(t, look(t, p, composeSecretsKind(), "{}"), StateWarn, ReasonExposed, "DB_PASSWORD (line 5) from the text of docker-compose.override.yml")
+	k := load(t, composeSecretsKind(), "{}").(*composeSecrets)
 	before := k.Key(again(p))
 	r.Git(t, "add", "docker-compose.override.yml")
 	if after := k.Key(again(p)); before == "" || after == before {
 		t.Errorf("the key is %q, then %q", before, after)
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), "compose_secrets", "{}"), StateFail, ReasonCommitted, "git tracks docker-compose.override.yml")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: r.Dir}), composeSecretsKind(), "{}"), StateFail, ReasonCommitted, "git tracks docker-compose.override.yml")
 }

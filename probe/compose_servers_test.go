@@ -56,7 +56,7 @@ func TestComposeRedis_Verdicts(t *testing.T) {
 				"open.conf":          "port 6379\n# requirepass x\n",
 				"users.conf":         "user default on >x ~* +@all\n",
 			}, deployment.Settings{})
-			r := look(t, p, "compose_redis", "{}")
+			r := look(t, p, composeRedisKind(), "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			for _, hidden := range []string{good, other} {
 				if strings.Contains(r.Detail, hidden) {
@@ -92,7 +92,7 @@ func TestComposePostgres_Verdicts(t *testing.T) {
 				".env.production":    "DB_USER=catalyst\nDB_PASSWORD=" + good + "\n",
 				"docker-compose.yml": "services:\n  catalyst: {image: 'app:1', env_file: [.env.production]}\n  db: " + strings.ReplaceAll(c.service, "OTHER", other) + "\n",
 			}, deployment.Settings{})
-			r := look(t, p, "compose_postgres", "{}")
+			r := look(t, p, composePostgresKind(), "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			if strings.Contains(r.Detail, good) || strings.Contains(r.Detail, other) {
 				t.Errorf("the detail contains a password")

@@ -42,7 +42,7 @@ func TestComposeConfig_Verdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			expect(t, look(t, newPass(t, tt.files, deployment.Settings{}), "compose_config", tt.spec), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, tt.files, deployment.Settings{}), composeConfigKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -50,9 +50,9 @@ func TestComposeConfig_Verdicts(t *testing.T) {
 // A configured env file that is missing is reported itself, not the variables that it would have set.
 func TestComposeConfig_ReportsEnvFileFirst(t *testing.T) {
 	root := compose(webService + "    user: ${WEB_USER:?}\n").write(t)
-	r := look(t, newPass(t, nil, deployment.Settings{Root: root, EnvFile: "prod.env"}), "compose_config", "{}")
+	r := look(t, newPass(t, nil, deployment.Settings{Root: root, EnvFile: "prod.env"}), composeConfigKind(), "{}")
 	expect(t, r, StateFail, ReasonMissing, "Compose cannot read the env file")
-	r = look(t, newPass(t, nil, deployment.Settings{Root: root, EnvFile: "."}), "compose_config", "{}")
+	r = look(t, newPass(t, nil, deployment.Settings{Root: root, EnvFile: "."}), composeConfigKind(), "{}")
 	expect(t, r, StateFail, ReasonInvalid, "Compose cannot read the env file")
 }
 
@@ -60,12 +60,12 @@ func TestComposeConfig_OutsideFiles(t *testing.T) {
 	other := compose(webService)
 	outside := filepath.Join(other.write(t), "docker-compose.yml")
 	including := folder{"docker-compose.yml": "include: [" + outside + "]\nservices:\n  api:\n    image: api\n"}
-	r := look(t, newPass(t, including, deployment.Settings{}), "compose_config", "{}")
+	r := look(t, newPass(t, including, deployment.Settings{}), composeConfigKind(), "{}")
 	expect(t, r, StateWarn, ReasonWeak, outside)
-	r = look(t, newPass(t, including, deployment.Settings{}), "compose_config", "{outside: true}")
+	r = look(t, newPass(t, including, deployment.Settings{}), composeConfigKind(), "{outside: true}")
 	expect(t, r, StatePass, ReasonNone, "2 services")
 	// A main file outside the folder is allowed: the configuration names it.
-	r = look(t, newPass(t, nil, deployment.Settings{ComposeFiles: []string{outside}}), "compose_config", "{}")
+	r = look(t, newPass(t, nil, deployment.Settings{ComposeFiles: []string{outside}}), composeConfigKind(), "{}")
 	expect(t, r, StatePass, ReasonNone, outside)
 }
 
@@ -106,7 +106,7 @@ func TestComposeLimits_Verdicts(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, deployment.Settings{}), "compose_limits", tt.spec)
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), composeLimitsKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if n, ok := measured(r, ServicesUnlimited); ok != (tt.unlimited >= 0) || ok && n != tt.unlimited {
 				t.Errorf("measured %v %v, want %v", n, ok, tt.unlimited)
@@ -139,8 +139,8 @@ func TestComposeModel_WithoutPermission(t *testing.T) {
 			p := newPass(t, nil, deployment.Settings{Root: root})
 			var r, config Result
 			unprivileged(t, func() {
-				r = look(t, p, "compose_limits", "{}")
-				config = look(t, p, "compose_config", "{}")
+				r = look(t, p, composeLimitsKind(), "{}")
+				config = look(t, p, composeConfigKind(), "{}")
 			})
 			expect(t, r, tt.state, tt.reason, "")
 			expect(t, config, StateUnknown, ReasonPermissionDenied, "")

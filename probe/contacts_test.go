@@ -52,7 +52,7 @@ func TestContacts_Verdicts(t *testing.T) {
 		"after other tables": {nil, "| Port | Use |\n|-|-|\n| 80 | TBD |\n\n" + head + "| Ops | +49 30 901820 | CTO |\n", StatePass, ReasonNone, "file:7"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			rows, at, _ := contactTable(parsed(t, "# Contacts\n\n"+tt.table), "file")
+			rows, at, _ := contactTable(documentFrom(t, "# Contacts\n\n"+tt.table), "file")
 			if at == "" {
 				t.Fatal("table not found")
 			}
@@ -85,7 +85,7 @@ func TestContacts_Documents(t *testing.T) {
 		"an unreadable document": {folder{"checklist.md": "\xff\xfe", "RUNBOOK.md": good}, "{}", StateFail, ReasonInvalid, "checklist.md, which may contain the contacts"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, deployment.Settings{}), "contacts", tt.spec)
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), contactsKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			for _, private := range []string{"Ann", "901820", "CTO"} {
 				if strings.Contains(r.Detail, private) {
@@ -98,16 +98,16 @@ func TestContacts_Documents(t *testing.T) {
 	if err := os.Symlink("nothing.md", filepath.Join(p.Deployment.Root, "checklist.md")); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, p, "contacts", "{}"), StatePass, ReasonNone, "RUNBOOK.md")
+	expect(t, look(t, p, contactsKind(), "{}"), StatePass, ReasonNone, "RUNBOOK.md")
 	p = newPass(t, folder{"RUNBOOK.md": good}, deployment.Settings{Documents: deployment.Documents{Checklist: "lost.md"}})
-	expect(t, look(t, p, "contacts", "{}"), StateFail, ReasonMissing, "lost.md")
+	expect(t, look(t, p, contactsKind(), "{}"), StateFail, ReasonMissing, "lost.md")
 	p = newPass(t, nil, deployment.Settings{})
 	if err := syscall.Mkfifo(filepath.Join(p.Deployment.Root, "checklist.md"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, p, "contacts", "{}"), StateFail, ReasonInvalid, "named pipe")
+	expect(t, look(t, p, contactsKind(), "{}"), StateFail, ReasonInvalid, "named pipe")
 
-	k, _ := Find("contacts")
+	k := contactsKind()
 	if _, problems := decode(k, "{wanted: ['--']}"); len(problems) == 0 {
 		t.Error("a wanted role without a name loads")
 	}

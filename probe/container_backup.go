@@ -97,7 +97,7 @@ func (s *containerBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
 				return file, backup.Proof{}, err
 			}
 		}
-		proof, err := e.proofs.prove(ctx, e, id, file)
+		proof, err := proofsOf(p, e).prove(ctx, e, id, file)
 		return file, proof, err
 	})
 	if err != nil {
@@ -245,4 +245,15 @@ func (l *containerProofs) prove(ctx context.Context, e *engine, id string, file 
 	}
 	l.kept[key] = proof
 	return proof, nil
+}
+
+type proofsKey struct{ engine string }
+
+// proofsOf is what is remembered of the backups in an engine's containers, as long as the configuration stays.
+func proofsOf(p *Pass, e *engine) *containerProofs {
+	l, err := Keep(p.Kept, proofsKey{e.shown}, "", func() (*containerProofs, func(), error) { return &containerProofs{}, nil, nil })
+	if err != nil { // the configuration is being replaced: nothing is kept
+		return &containerProofs{}
+	}
+	return l
 }

@@ -65,7 +65,7 @@ func TestContainerBackup_OnDocker(t *testing.T) {
 		{"no such service", deployment.Backup{Service: "nosuch"}, time.Hour, StateSkip, ReasonNotConfigured, "has no container"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, pass(tt.b, tt.later), "container_backup", "{}")
+			r := look(t, pass(tt.b, tt.later), containerBackupKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if _, ok := measured(r, BackupLastSuccess, "container"); ok != (tt.state == StatePass || strings.Contains("stale from the future", tt.name)) {
 				t.Errorf("last success measured: %v", ok)
@@ -77,11 +77,11 @@ func TestContainerBackup_OnDocker(t *testing.T) {
 		if _, err := d.Client.ContainerStop(t.Context(), name, client.ContainerStopOptions{Timeout: new(int)}); err != nil {
 			t.Fatal(err)
 		}
-		expect(t, look(t, pass(deployment.Backup{}, time.Hour), "container_backup", "{}"), StatePass, ReasonNone, "/backups/daily/daily_1.sql")
-		expect(t, look(t, pass(deployment.Backup{}, time.Hour), "container_state", "{}"), StateFail, ReasonUnhealthy, "is not running")
+		expect(t, look(t, pass(deployment.Backup{}, time.Hour), containerBackupKind(), "{}"), StatePass, ReasonNone, "/backups/daily/daily_1.sql")
+		expect(t, look(t, pass(deployment.Backup{}, time.Hour), containerStateKind(), "{}"), StateFail, ReasonUnhealthy, "is not running")
 	}()
 	t.Run("links in circles", func(t *testing.T) {
-		r := look(t, pass(deployment.Backup{Container: name, Path: "/circle/a"}, time.Hour), "container_backup", "{}")
+		r := look(t, pass(deployment.Backup{Container: name, Path: "/circle/a"}, time.Hour), containerBackupKind(), "{}")
 		if r.State == StatePass || r.State == StateWarn {
 			t.Errorf("%+v", r)
 		}
@@ -93,13 +93,13 @@ func TestContainerBackup_OnDocker(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 3 {
-			expect(t, look(t, again(p), "container_backup", "{}"), StatePass, ReasonNone, "")
+			expect(t, look(t, again(p), containerBackupKind(), "{}"), StatePass, ReasonNone, "")
 		}
-		if len(e.proofs.kept) != 1 {
-			t.Errorf("%d proofs", len(e.proofs.kept))
+		if len(proofsOf(p, e).kept) != 1 {
+			t.Errorf("%d proofs", len(proofsOf(p, e).kept))
 		}
 		file := archived{Path: "/backups/daily/daily_1.sql", Size: 1, Modified: time.Now()}
-		if _, err := e.proofs.prove(t.Context(), e, name, file); reasonOf(err) != ReasonInProgress {
+		if _, err := proofsOf(p, e).prove(t.Context(), e, name, file); reasonOf(err) != ReasonInProgress {
 			t.Errorf("proof of a file that changed: %v", err)
 		}
 	})

@@ -126,7 +126,7 @@ func startedWith(ctx context.Context, p *Pass, f *Findings, judge func(deploymen
 			text, set := envOf(image.Env, value.Key)
 			agrees = set && secret.New(text).Equal(value.Text)
 		}
-		f.Add(drifted(judge(value), c, declared, agrees, p.Planned()))
+		f.Add(drifted(judge(value), c, declared, agrees, releasePlanned(p)))
 	}
 	return nil
 }

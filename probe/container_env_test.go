@@ -82,14 +82,14 @@ func TestContainerEnv_OnDocker(t *testing.T) {
 			"{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}", StateFail, ReasonDrift, "disables it"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, pass(tt.env, deployment.Settings{}), tt.kind, tt.spec)
+			r := look(t, pass(tt.env, deployment.Settings{}), containerKindNamed(tt.kind), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, marked)
 		})
 	}
 	t.Run("not running", func(t *testing.T) {
 		p := pass("      LOG_LEVEL: info\n", deployment.Settings{Docker: deployment.Docker{Project: "no-such-project"}})
-		expect(t, look(t, p, "container_env_word", word("LOG_LEVEL")), StateSkip, ReasonNotConfigured, "no running container of service api")
+		expect(t, look(t, p, containerEnvWordKind(), word("LOG_LEVEL")), StateSkip, ReasonNotConfigured, "no running container of service api")
 	})
 	t.Run("a removed image", func(t *testing.T) {
 		_, err := dockerImageOf(t.Context(), pass("      X: y\n", deployment.Settings{}), "sha256:"+sixtyFour)
@@ -123,4 +123,12 @@ func TestDockerImage_Fields(t *testing.T) {
 			t.Errorf("%q: %q %v", tt.env, text, set)
 		}
 	}
+}
+
+// containerKindNamed is the kind of that name among those that these tests run.
+func containerKindNamed(name string) Kind {
+	return map[string]Kind{
+		"container_env_flag": containerEnvFlagKind(),
+		"container_env_word": containerEnvWordKind(),
+	}[name]
 }

@@ -81,7 +81,7 @@ func TestContainerPorts_OnDocker(t *testing.T) {
 	o, _ := published("127.0.0.1")
 	d.run(t, "local", o)
 	p := d.pass(t, nil, deployment.Settings{})
-	expect(t, look(t, p, "container_ports", "{}"), StatePass, ReasonNone, "1 running container")
+	expect(t, look(t, p, containerPortsKind(), "{}"), StatePass, ReasonNone, "1 running container")
 
 	for _, ip := range []string{"0.0.0.0", "::"} {
 		o, port := published(ip)
@@ -95,8 +95,8 @@ func TestContainerPorts_OnDocker(t *testing.T) {
 		if len(bindings) == 0 {
 			t.Fatalf("%s: no port is published", ip)
 		}
-		expect(t, look(t, again(p), "container_ports", "{}"), StateFail, ReasonExposed, bindings[0].HostPort+"/tcp of container "+o.Name+" is published to the world")
+		expect(t, look(t, again(p), containerPortsKind(), "{}"), StateFail, ReasonExposed, bindings[0].HostPort+"/tcp of container "+o.Name+" is published to the world")
 	}
 	external := d.pass(t, nil, deployment.Settings{Firewall: deployment.Firewall{External: true}})
-	expect(t, look(t, external, "container_ports", "{}"), StateSkip, ReasonNotConfigured, "deployment.firewall.external")
+	expect(t, look(t, external, containerPortsKind(), "{}"), StateSkip, ReasonNotConfigured, "deployment.firewall.external")
 }

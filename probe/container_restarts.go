@@ -91,3 +91,14 @@ func recentRestarts(c *dockerContainer, h restartHistory, now time.Time, window 
 	estimate := int(float64(c.RestartCount)*float64(window)/float64(age) + 0.5)
 	return max(h.rose, estimate, 1) // the last start may have been by hand; Docker does not report that
 }
+
+type restartsKey struct{ engine string }
+
+// restartsOf is what is remembered of an engine's containers, as long as the configuration stays.
+func restartsOf(p *Pass, e *engine) *restartLedger {
+	l, err := Keep(p.Kept, restartsKey{e.shown}, "", func() (*restartLedger, func(), error) { return &restartLedger{}, nil, nil })
+	if err != nil { // the configuration is being replaced: nothing is kept
+		return &restartLedger{}
+	}
+	return l
+}

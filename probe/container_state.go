@@ -88,7 +88,7 @@ func (s *containerState) Probe(ctx context.Context, p *Pass) (Result, error) {
 			continue
 		}
 		for _, c := range found {
-			h := e.restarts.note(c.ID, c.RestartCount, p.Time, s.Window.Std())
+			h := restartsOf(p, e).note(c.ID, c.RestartCount, p.Time, s.Window.Std())
 			f.Add(s.judge(c, h, p.Time))
 		}
 		seen += len(found)

@@ -131,7 +131,7 @@ func TestRestartLedger_CountsIncreases(t *testing.T) {
 }
 
 func TestContainerState_RejectsInvalidSpecs(t *testing.T) {
-	k, _ := Find("container_state")
+	k := containerStateKind()
 	for _, spec := range []string{"{service: a, all: true}", "{except: [a]}", "{restarts: -1}", "{window: 1s}"} {
 		if _, problems := decode(k, spec); len(problems) == 0 {
 			t.Errorf("%s loads", spec)

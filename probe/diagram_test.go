@@ -277,7 +277,7 @@ func TestDiagramFiles(t *testing.T) {
 			deployment.Settings{}, StateFail, ReasonMissing, "contains no diagram"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect(t, look(t, newPass(t, tt.files, tt.settings), "diagram", "{}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, tt.files, tt.settings), diagramKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 	for name, tt := range map[string]struct {
@@ -294,7 +294,7 @@ func TestDiagramFiles(t *testing.T) {
 			if err := tt.make(filepath.Join(p.Deployment.Root, "architecture.png")); err != nil {
 				t.Fatal(err)
 			}
-			expect(t, look(t, p, "diagram", "{}"), StateFail, tt.reason, "architecture.png cannot be read")
+			expect(t, look(t, p, diagramKind(), "{}"), StateFail, tt.reason, "architecture.png cannot be read")
 		})
 	}
 }

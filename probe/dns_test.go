@@ -118,7 +118,7 @@ func TestDNSRecords(t *testing.T) {
 			p := newPass(t, nil, settings)
 			ctx, cancel := contextFor(t, tt.reason == ReasonTimeout)
 			defer cancel()
-			r := Look(ctx, load(t, "dns_records", "{}"), p)
+			r := Look(ctx, load(t, dnsRecordsKind(), "{}"), p)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if ttl, ok := measured(r, DNSTTL); tt.state == StatePass && (!ok || ttl != 60) {
 				t.Errorf("TTL %v, %v", ttl, ok)
@@ -128,10 +128,10 @@ func TestDNSRecords(t *testing.T) {
 	if overTCP.Load() == 0 {
 		t.Error("no query over TCP")
 	}
-	if r := look(t, newPass(t, nil, deployment.Settings{}), "dns_records", "{}"); r.State != StateSkip {
+	if r := look(t, newPass(t, nil, deployment.Settings{}), dnsRecordsKind(), "{}"); r.State != StateSkip {
 		t.Errorf("without a host: %+v", r)
 	}
-	if r := look(t, newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, DNS: deployment.DNS{Resolvers: []string{"127.0.0.1:1"}}}), "dns_records", "{}"); r.Reason != ReasonUnreachable && r.Reason != ReasonTimeout {
+	if r := look(t, newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, DNS: deployment.DNS{Resolvers: []string{"127.0.0.1:1"}}}), dnsRecordsKind(), "{}"); r.Reason != ReasonUnreachable && r.Reason != ReasonTimeout {
 		t.Errorf("refused connection: %+v", r)
 	}
 }
@@ -162,7 +162,7 @@ func TestCDN(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			settings := deployment.Settings{Public: deployment.Public{URL: tt.url, CDN: tt.wanted}, DNS: deployment.DNS{Resolvers: []string{alias}}}
-			expect(t, look(t, newPass(t, nil, settings), "cdn", "{}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, settings), cdnKind(), "{}"), tt.state, tt.reason, "")
 		})
 	}
 }

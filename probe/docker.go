@@ -51,8 +51,6 @@ type engine struct {
 	shown      string // address shown in messages
 	socket     string // path, "" for TCP
 	configured bool
-	restarts   restartLedger
-	proofs     containerProofs
 }
 
 type dockerKey struct{}

@@ -178,27 +178,27 @@ func TestContainerState_OnDocker(t *testing.T) {
 		{"nosuch", StateFail, ReasonMissing, "service nosuch has no container"},
 	} {
 		t.Run(tt.service, func(t *testing.T) {
-			expect(t, look(t, p, "container_state", "{service: "+tt.service+"}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, p, containerStateKind(), "{service: "+tt.service+"}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 	// A crashing container fails in every phase of its restart loop.
 	for range 20 {
-		expect(t, look(t, again(p), "container_state", "{service: crashing}"), StateFail, ReasonUnhealthy, "")
+		expect(t, look(t, again(p), containerStateKind(), "{service: crashing}"), StateFail, ReasonUnhealthy, "")
 	}
 
 	t.Run("all services of the compose file", func(t *testing.T) {
 		f := compose("  plain:\n    image: x\n  unhealthy:\n    image: x\n")
-		expect(t, look(t, d.pass(t, f, deployment.Settings{}), "container_state", "{all: true}"), StateFail, ReasonUnhealthy, "is unhealthy")
-		expect(t, look(t, d.pass(t, f, deployment.Settings{}), "container_state", "{all: true, except: [unhealthy]}"), StatePass, ReasonNone, "")
+		expect(t, look(t, d.pass(t, f, deployment.Settings{}), containerStateKind(), "{all: true}"), StateFail, ReasonUnhealthy, "is unhealthy")
+		expect(t, look(t, d.pass(t, f, deployment.Settings{}), containerStateKind(), "{all: true, except: [unhealthy]}"), StatePass, ReasonNone, "")
 	})
 	t.Run("backup service by default", func(t *testing.T) {
-		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Service: "plain"}}), "container_state", "{}"), StatePass, ReasonNone, "of plain")
-		expect(t, look(t, d.pass(t, nil, deployment.Settings{}), "container_state", "{}"), StateFail, ReasonMissing, "service backup has no container")
-		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Timer: "b.timer"}}), "container_state", "{}"), StateSkip, ReasonNotConfigured, "timer")
+		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Service: "plain"}}), containerStateKind(), "{}"), StatePass, ReasonNone, "of plain")
+		expect(t, look(t, d.pass(t, nil, deployment.Settings{}), containerStateKind(), "{}"), StateFail, ReasonMissing, "service backup has no container")
+		expect(t, look(t, d.pass(t, nil, deployment.Settings{Backup: deployment.Backup{Timer: "b.timer"}}), containerStateKind(), "{}"), StateSkip, ReasonNotConfigured, "timer")
 	})
 	t.Run("another project", func(t *testing.T) {
 		p := d.pass(t, nil, deployment.Settings{Docker: deployment.Docker{Project: "no-such-project"}})
-		expect(t, look(t, p, "container_state", "{service: plain}"), StateFail, ReasonMissing, "deployment.docker.project")
+		expect(t, look(t, p, containerStateKind(), "{service: plain}"), StateFail, ReasonMissing, "deployment.docker.project")
 	})
 }
 
@@ -209,19 +209,19 @@ func TestContainerLimits_OnDocker(t *testing.T) {
 	}
 	d.run(t, "both", limited(container.Resources{Memory: 64 << 20, NanoCPUs: 5e8}))
 	p := d.pass(t, nil, deployment.Settings{})
-	r := look(t, p, "container_limits", "{}")
+	r := look(t, p, containerLimitsKind(), "{}")
 	expect(t, r, StatePass, ReasonNone, "1 container running")
 	d.run(t, "quota", limited(container.Resources{Memory: 64 << 20, CPUQuota: 50000}))
 	d.run(t, "memory", limited(container.Resources{Memory: 64 << 20}))
 	d.run(t, "nothing", client.ContainerCreateOptions{})
-	r = look(t, again(p), "container_limits", "{}")
+	r = look(t, again(p), containerLimitsKind(), "{}")
 	expect(t, r, StateFail, ReasonMissing, "running without a memory limit: nothing; running without a CPU limit: memory, nothing")
 	if n, ok := measured(r, ServicesUnlimited); !ok || n != 2 {
 		t.Errorf("measured %v %v", n, ok)
 	}
-	expect(t, look(t, again(p), "container_limits", "{except: [memory, nothing]}"), StatePass, ReasonNone, "2 containers running")
+	expect(t, look(t, again(p), containerLimitsKind(), "{except: [memory, nothing]}"), StatePass, ReasonNone, "2 containers running")
 	other := d.pass(t, nil, deployment.Settings{Docker: deployment.Docker{Project: "no-such-project"}})
-	expect(t, look(t, other, "container_limits", "{}"), StateSkip, ReasonNotConfigured, "no running container")
+	expect(t, look(t, other, containerLimitsKind(), "{}"), StateSkip, ReasonNotConfigured, "no running container")
 }
 
 // recorder is a proxy that records requests to an engine and rejects writes, as a read-only socket proxy does.
@@ -270,9 +270,9 @@ func TestDocker_ReadsOnly(t *testing.T) {
 			continue
 		}
 		asked++
-		look(t, p, k.Name, k.Example)
+		look(t, p, k, k.Example)
 	}
-	expect(t, look(t, p, "container_state", "{service: backup}"), StatePass, ReasonNone, "")
+	expect(t, look(t, p, containerStateKind(), "{service: backup}"), StatePass, ReasonNone, "")
 	if asked < 2 || len(r.asked) == 0 {
 		t.Fatalf("%d kinds, %q", asked, r.asked)
 	}
@@ -325,19 +325,19 @@ func TestDocker_TLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	trusted := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: filepath.Join(dir, "ca.pem")}})
-	expect(t, look(t, trusted, "container_state", "{}"), StatePass, ReasonNone, "")
+	expect(t, look(t, trusted, containerStateKind(), "{}"), StatePass, ReasonNone, "")
 
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), parts.CA(t).PEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(trusted), "container_state", "{}"), StateUnknown, ReasonMismatch, "unknown authority")
+	expect(t, look(t, again(trusted), containerStateKind(), "{}"), StateUnknown, ReasonMismatch, "unknown authority")
 	if err := os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("none"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(trusted), "container_state", "{}"), StateUnknown, ReasonInvalid,
+	expect(t, look(t, again(trusted), containerStateKind(), "{}"), StateUnknown, ReasonInvalid,
 		"ca_file contains no certificate")
 	plain := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project}})
-	expect(t, look(t, plain, "container_state", "{}"), StateUnknown, ReasonInvalid, "Check whether the port requires TLS")
+	expect(t, look(t, plain, containerStateKind(), "{}"), StateUnknown, ReasonInvalid, "Check whether the port requires TLS")
 }
 
 // TestDocker_MutualTLS uses an engine that requires client certificates of its own CA.
@@ -358,7 +358,7 @@ func TestDocker_MutualTLS(t *testing.T) {
 	ours := ca.Leaf(t, []string{"exporter"}, parts.Template(func(c *x509.Certificate) { c.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth} }))
 	f := folder{"ca.pem": string(ca.PEM()), "cert.pem": string(ours.PEM()), "key.pem": string(ours.KeyPEM()), "other.pem": string(cert.KeyPEM())}
 	at := func(cert, key string) Result {
-		return look(t, newPass(t, f, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: "ca.pem", CertFile: cert, KeyFile: key}}), "container_state", "{}")
+		return look(t, newPass(t, f, deployment.Settings{Docker: deployment.Docker{Host: host, Project: d.project, CAFile: "ca.pem", CertFile: cert, KeyFile: key}}), containerStateKind(), "{}")
 	}
 	expect(t, at("cert.pem", "key.pem"), StatePass, ReasonNone, "1 container of backup running")
 	expect(t, at("cert.pem", "other.pem"), StateUnknown, ReasonInvalid, "key_file does not match cert_file")
@@ -413,7 +413,7 @@ func TestDocker_Errors(t *testing.T) {
 			p := newPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: tt.host, Project: "x"}})
 			ctx, cancel := contextFor(t, tt.reason == ReasonTimeout)
 			defer cancel()
-			r := Look(ctx, load(t, "container_state", "{service: a}"), p)
+			r := Look(ctx, load(t, containerStateKind(), "{service: a}"), p)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if !strings.Contains(r.Remedy, tt.remedy) {
 				t.Errorf("remedy %q", r.Remedy)
@@ -427,16 +427,16 @@ func TestDocker_NotConfigured(t *testing.T) {
 	p := newPass(t, compose(webService), deployment.Settings{})
 	p.Getenv = func(string) string { return "" }
 	p.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, os.ErrNotExist }
-	r := look(t, p, "container_state", "{}")
+	r := look(t, p, containerStateKind(), "{}")
 	expect(t, r, StateSkip, ReasonNotConfigured, "no Docker Engine")
 	if r.Remedy != dockerSetting {
 		t.Errorf("remedy %q", r.Remedy)
 	}
 	p = newPass(t, compose(webService), deployment.Settings{})
 	p.Getenv = func(name string) string { return map[string]string{"DOCKER_HOST": "unix:///elsewhere.sock"}[name] }
-	expect(t, look(t, p, "container_state", "{}"), StateUnknown, ReasonUnreachable, "unix:///elsewhere.sock")
+	expect(t, look(t, p, containerStateKind(), "{}"), StateUnknown, ReasonUnreachable, "unix:///elsewhere.sock")
 	p = newPass(t, nil, deployment.Settings{})
-	expect(t, look(t, p, "container_state", "{}"), StateSkip, ReasonNotConfigured, "no compose file")
+	expect(t, look(t, p, containerStateKind(), "{}"), StateSkip, ReasonNotConfigured, "no compose file")
 }
 
 func TestDocker_PermissionDenied(t *testing.T) {
@@ -454,7 +454,7 @@ func TestDocker_PermissionDenied(t *testing.T) {
 		unprivileged(t, func() { conn, err = net.Dial(network, address) })
 		return conn, err
 	}
-	r := look(t, p, "container_state", "{}")
+	r := look(t, p, containerStateKind(), "{}")
 	expect(t, r, StateUnknown, ReasonPermissionDenied, "permission denied on the Docker socket")
 	if !strings.Contains(r.Remedy, "membership in the group") {
 		t.Errorf("remedy %q", r.Remedy)

@@ -89,7 +89,7 @@ func TestDocumentJudgement(t *testing.T) {
 			StateWarn, ReasonPlaceholder, "line 28"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			expect(t, sound(tt.spec.judge(parsed(t, tt.text), "file")), tt.state, tt.reason, tt.detail)
+			expect(t, sound(tt.spec.judge(documentFrom(t, tt.text), "file")), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -97,14 +97,14 @@ func TestDocumentJudgement(t *testing.T) {
 func TestDocumentFiles(t *testing.T) {
 	good := "# Runbook\n\n" + prose(60) + "\n\n## One\n\n1. Look.\n2. Restart.\n\n## Two\n\n1. Look.\n2. Restart.\n"
 	const spec = "{document: runbook, procedures: 2}"
-	expect(t, look(t, newPass(t, folder{"docs/ops/RUNBOOK.md": good}, deployment.Settings{}), "document", spec), StatePass, ReasonNone, "docs/ops/RUNBOOK.md has")
-	expect(t, look(t, newPass(t, folder{"README.md": good}, deployment.Settings{}), "document", spec), StateFail, ReasonMissing, "deployment.documents.runbook")
+	expect(t, look(t, newPass(t, folder{"docs/ops/RUNBOOK.md": good}, deployment.Settings{}), documentKind(), spec), StatePass, ReasonNone, "docs/ops/RUNBOOK.md has")
+	expect(t, look(t, newPass(t, folder{"README.md": good}, deployment.Settings{}), documentKind(), spec), StateFail, ReasonMissing, "deployment.documents.runbook")
 	configured := deployment.Settings{Documents: deployment.Documents{Runbook: "oncall.md", DisasterRecovery: "absent.md"}}
 	p := newPass(t, folder{"oncall.md": good, "RUNBOOK.md": ""}, configured)
-	expect(t, look(t, p, "document", spec), StatePass, ReasonNone, "oncall.md has")
-	expect(t, look(t, p, "document", "{document: disaster_recovery_plan}"), StateFail, ReasonMissing, "absent.md")
-	expect(t, look(t, p, "document", "{path: RUNBOOK.md}"), StateFail, ReasonEmpty, "RUNBOOK.md")
-	expect(t, look(t, p, "document", "{path: ../nothing.md}"), StateFail, ReasonMissing, "nothing.md")
+	expect(t, look(t, p, documentKind(), spec), StatePass, ReasonNone, "oncall.md has")
+	expect(t, look(t, p, documentKind(), "{document: disaster_recovery_plan}"), StateFail, ReasonMissing, "absent.md")
+	expect(t, look(t, p, documentKind(), "{path: RUNBOOK.md}"), StateFail, ReasonEmpty, "RUNBOOK.md")
+	expect(t, look(t, p, documentKind(), "{path: ../nothing.md}"), StateFail, ReasonMissing, "nothing.md")
 
 	for name, tt := range map[string]struct {
 		make   func(path string) error
@@ -124,7 +124,7 @@ func TestDocumentFiles(t *testing.T) {
 			if err := tt.make(filepath.Join(p.Deployment.Root, "RUNBOOK.md")); err != nil {
 				t.Fatal(err)
 			}
-			expect(t, look(t, p, "document", spec), StateFail, tt.reason, tt.detail)
+			expect(t, look(t, p, documentKind(), spec), StateFail, tt.reason, tt.detail)
 		})
 	}
 }
@@ -144,7 +144,7 @@ func TestDocument_PermissionDenied(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts.AsNobody(t, func() {
-		r := look(t, p, "document", "{document: runbook}")
+		r := look(t, p, documentKind(), "{document: runbook}")
 		expect(t, r, StateUnknown, ReasonPermissionDenied, "RUNBOOK.md cannot be read")
 		if r.Remedy == "" {
 			t.Error("no remedy")
@@ -160,13 +160,12 @@ func TestDocument_PermissionDenied(t *testing.T) {
 	t.Cleanup(func() { _ = os.Chmod(docs, 0o700) })
 	parts.AsNobody(t, func() {
 		fresh := again(p)
-		expect(t, look(t, fresh, "document", "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
-		expect(t, look(t, fresh, "migrations", "{}"), StateUnknown, ReasonPermissionDenied, "migrations may be")
+		expect(t, look(t, fresh, documentKind(), "{document: runbook}"), StateUnknown, ReasonPermissionDenied, "cannot be listed: docs")
 	})
 }
 
 func TestDocumentSpec(t *testing.T) {
-	k, _ := Find("document")
+	k := documentKind()
 	for spec, want := range map[string]string{
 		"{}":                                      "either document or path",
 		"{document: runbook, path: a.md}":         "either document or path",
@@ -179,4 +178,30 @@ func TestDocumentSpec(t *testing.T) {
 			t.Errorf("%s: %v, want %q", spec, problems, want)
 		}
 	}
+}
+
+// FuzzDocument judges whatever is read as Markdown.
+func FuzzDocument(f *testing.F) {
+	f.Add("# Recovery\n\nRTO: 4 hours\n\n1. Restore the dump\n")
+	f.Add("RTO | RPO\n---|---\n4h | 15 min\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		m, err := parseMarkdown([]byte(text))
+		if err != nil {
+			return
+		}
+		r := (&document{Words: 1, Procedures: 1, Objectives: [][]string{{"RTO"}}}).judge(m, "file")
+		if sound(r).Reason == ReasonError {
+			t.Errorf("%+v", r)
+		}
+	})
+}
+
+// documentFrom is a Markdown text as it is read.
+func documentFrom(t *testing.T, text string) *markdown {
+	t.Helper()
+	m, err := parseMarkdown([]byte(text))
+	if err != nil {
+		t.Fatalf("%q: %v", text, err)
+	}
+	return m
 }

@@ -20,7 +20,7 @@ func TestEnvSecret_UnreadableFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r Result
-	unprivileged(t, func() { r = look(t, p, "env_secret", "{key: K}") })
+	unprivileged(t, func() { r = look(t, p, envSecretKind(), "{key: K}") })
 	expect(t, r, StateSkip, ReasonPermissionDenied, "file of K")
 }
 
@@ -114,7 +114,7 @@ func TestEnvSecret(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, deployment.Settings{}), "env_secret", tt.spec)
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), envSecretKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, long) {
 				t.Error("the detail shows the secret")
@@ -125,7 +125,7 @@ func TestEnvSecret(t *testing.T) {
 
 // A URL built from the variable is not checked twice.
 func TestEnvSecret_URLBuiltFromVariable(t *testing.T) {
-	r := look(t, newPass(t, folder{".env.production": "K=changeme\nU=postgres://u:${K}@db/x"}, deployment.Settings{}), "env_secret", "{key: K, url: [U]}")
+	r := look(t, newPass(t, folder{".env.production": "K=changeme\nU=postgres://u:${K}@db/x"}, deployment.Settings{}), envSecretKind(), "{key: K, url: [U]}")
 	expect(t, r, StateFail, ReasonPlaceholder, "K at .env.production:1 is a placeholder")
 	hasNot(t, r, "the password in")
 }
@@ -147,7 +147,7 @@ func TestEnvWord(t *testing.T) {
 		"LOG_LEVEL=CHANGE_ME": {StateFail, ReasonPlaceholder, ""},
 	} {
 		t.Run(text, func(t *testing.T) {
-			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), "env_word", spec)
+			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), envWordKind(), spec)
 			expect(t, r, want.State, want.Reason, want.detail)
 			if strings.Contains(r.Detail, "loud-mark") {
 				t.Error("unknown word shown")
@@ -182,7 +182,7 @@ func TestEnvFlag(t *testing.T) {
 		"GDPR=true\nCCPA=1\nDISABLE_GDPR=":        {StatePass, "", ""},
 	} {
 		t.Run(text, func(t *testing.T) {
-			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), "env_flag", spec)
+			r := look(t, newPass(t, folder{".env.production": text}, deployment.Settings{}), envFlagKind(), spec)
 			expect(t, r, want.State, want.Reason, want.detail)
 			if strings.Contains(r.Detail, "mark-value") {
 				t.Error("unknown word shown")
@@ -212,7 +212,7 @@ func TestEnv_ApplicationCopies(t *testing.T) {
 		{"env_number", "{any: [POOL]}", "{A: b}", StatePass, "", "POOL"},
 	} {
 		t.Run(tt.kind+" "+tt.green, func(t *testing.T) {
-			r := look(t, newPass(t, folder{"docker-compose.yml": app + tt.green + "\n"}, deployment.Settings{}), tt.kind, tt.spec)
+			r := look(t, newPass(t, folder{"docker-compose.yml": app + tt.green + "\n"}, deployment.Settings{}), envKindNamed(tt.kind), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 		})
 	}
@@ -266,7 +266,7 @@ func TestEnvNumber(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.text, func(t *testing.T) {
-			expect(t, look(t, newPass(t, folder{".env.production": tt.text}, deployment.Settings{}), "env_number", tt.spec), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, folder{".env.production": tt.text}, deployment.Settings{}), envNumberKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
 	for _, bad := range []string{"{any: [A], min: 5, max: 4}", "{any: ['[']}", "{any: []}"} {
@@ -307,20 +307,20 @@ func TestEnvPlaceholders(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, deployment.Settings{}), "env_placeholders", tt.spec)
+			r := look(t, newPass(t, tt.files, deployment.Settings{}), envPlaceholdersKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if n, ok := measured(r, EnvPlaceholders); !ok || n != tt.count {
 				t.Errorf("measured %v, %v; want %v", n, ok, tt.count)
 			}
 		})
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "env_placeholders", "{}"), StateFail, ReasonMissing, "no env file")
-	expect(t, look(t, newPass(t, folder{".env.production": "# nothing\n"}, deployment.Settings{}), "env_placeholders", "{}"), StateFail, ReasonEmpty, "")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), envPlaceholdersKind(), "{}"), StateFail, ReasonMissing, "no env file")
+	expect(t, look(t, newPass(t, folder{".env.production": "# nothing\n"}, deployment.Settings{}), envPlaceholdersKind(), "{}"), StateFail, ReasonEmpty, "")
 }
 
 // An env file with another name is suggested, not used.
 func TestEnvFile_OtherName(t *testing.T) {
-	r := look(t, newPass(t, folder{"prod.env": "A=1", ".env.staging": "A=1", ".env.example": "A="}, deployment.Settings{}), "env_file", "{}")
+	r := look(t, newPass(t, folder{"prod.env": "A=1", ".env.staging": "A=1", ".env.example": "A="}, deployment.Settings{}), envFileKind(), "{}")
 	expect(t, r, StateFail, ReasonMissing,
 		"no .env.production or .env found. If Compose uses another file (.env.staging, prod.env), set deployment.env_file")
 }
@@ -363,7 +363,7 @@ func TestEnvFile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			expect(t, look(t, newPass(t, tt.files, deployment.Settings{}), "env_file", tt.spec), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, tt.files, deployment.Settings{}), envFileKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -395,11 +395,23 @@ func TestEnvFile_SpecialFiles(t *testing.T) {
 				t.Fatal(err)
 			}
 			settings := deployment.Settings{Root: root, EnvFile: ".env.production"}
-			expect(t, look(t, newPass(t, nil, settings), "env_file", "{}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, settings), envFileKind(), "{}"), tt.state, tt.reason, "")
 			if tt.state == StateFail {
-				expect(t, look(t, newPass(t, nil, settings), "env_secret", "{key: K}"), tt.state, tt.reason, "")
-				expect(t, look(t, newPass(t, nil, settings), "env_placeholders", "{}"), tt.state, tt.reason, "")
+				expect(t, look(t, newPass(t, nil, settings), envSecretKind(), "{key: K}"), tt.state, tt.reason, "")
+				expect(t, look(t, newPass(t, nil, settings), envPlaceholdersKind(), "{}"), tt.state, tt.reason, "")
 			}
 		})
 	}
+}
+
+// envKindNamed is the kind of that name among those that these tests run.
+func envKindNamed(name string) Kind {
+	return map[string]Kind{
+		"env_file":         envFileKind(),
+		"env_flag":         envFlagKind(),
+		"env_number":       envNumberKind(),
+		"env_placeholders": envPlaceholdersKind(),
+		"env_secret":       envSecretKind(),
+		"env_word":         envWordKind(),
+	}[name]
 }

@@ -136,7 +136,7 @@ func (s *evidenceProbe) result(e evidence.Evidence, v evidence.Verdict) Result {
 
 // evidenceCommit returns the commit that evidence must be for; "" when unknown.
 func evidenceCommit(p *Pass) (string, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return "", err
 	}

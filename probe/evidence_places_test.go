@@ -170,7 +170,7 @@ func TestEvidence_Remote(t *testing.T) {
 			}
 			root := tt.local.write(t)
 			plan(t, root, commitA)
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: e}), "evidence", "{report: "+kind+"}")
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: e}), evidenceKind(), "{report: "+kind+"}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if tt.state == StateUnknown && tt.reason != ReasonError && r.Remedy == "" && tt.reason != ReasonStale && tt.reason != ReasonEmpty && tt.detail != "larger than 64 KiB" {
 				t.Errorf("no remedy: %+v", r)
@@ -191,7 +191,7 @@ func TestEvidence_NewestWins(t *testing.T) {
 		s := newShelf(t, map[string]http.HandlerFunc{at: page(goTest(action))})
 		root := folder{".catalyst/evidence/" + commitA + "/tests.json": old}.write(t)
 		plan(t, root, commitA)
-		r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: deployment.Evidence{Places: []string{".catalyst/evidence", s.URL + "/{commit}/tests.json"}}}), "evidence", "{report: tests}")
+		r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: deployment.Evidence{Places: []string{".catalyst/evidence", s.URL + "/{commit}/tests.json"}}}), evidenceKind(), "{report: tests}")
 		if r.State != want {
 			t.Errorf("newest is %s: %+v", action, r)
 		}
@@ -224,7 +224,7 @@ func TestEvidence_RemoteCached(t *testing.T) {
 			p.Now = func() time.Time { return now }
 			check := func(want State, wantBodies, wantUnchanged int) {
 				t.Helper()
-				if r := look(t, again(p), "evidence", "{report: tests}"); r.State != want || bodies != wantBodies || unchanged != wantUnchanged {
+				if r := look(t, again(p), evidenceKind(), "{report: tests}"); r.State != want || bodies != wantBodies || unchanged != wantUnchanged {
 					t.Errorf("%v %s, %d bodies, %d unchanged; want %v, %d, %d", r.State, r.Detail, bodies, unchanged, want, wantBodies, wantUnchanged)
 				}
 			}
@@ -262,7 +262,7 @@ func TestEvidence_RemoteTimeout(t *testing.T) {
 	root := t.TempDir()
 	plan(t, root, commitA)
 	r := look(t, newPass(t, nil, deployment.Settings{Root: root, Evidence: deployment.Evidence{Reports: []deployment.EvidenceReport{
-		{Report: "tests", At: s.URL + "/tests.json?x", HTTP: deployment.HTTP{Timeout: schema.Duration(100 * time.Millisecond)}}}}}), "evidence", "{report: tests}")
+		{Report: "tests", At: s.URL + "/tests.json?x", HTTP: deployment.HTTP{Timeout: schema.Duration(100 * time.Millisecond)}}}}}), evidenceKind(), "{report: tests}")
 	expect(t, r, StateUnknown, ReasonTimeout, "no response in time")
 }
 
@@ -275,21 +275,21 @@ func TestEvidence_Files(t *testing.T) {
 	}
 	root := f.write(t)
 	plan(t, root, commitA)
-	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/*/*.json"}}), "evidence", spec), StatePass, "", "")
-	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "tests", At: "ci/junit-*.xml"}}}), "evidence", spec), StateWarn, ReasonWeak, "ci/junit-1.xml")
-	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "lint", At: "ci/junit-*.xml"}}}), "evidence", spec), StateFail, ReasonMissing, "")
-	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/junit-1.xml"}}), "evidence", spec), StateUnknown, ReasonInvalid, "does not match a report kind")
+	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/*/*.json"}}), evidenceKind(), spec), StatePass, "", "")
+	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "tests", At: "ci/junit-*.xml"}}}), evidenceKind(), spec), StateWarn, ReasonWeak, "ci/junit-1.xml")
+	expect(t, look(t, with(root, deployment.Evidence{Reports: []deployment.EvidenceReport{{Report: "lint", At: "ci/junit-*.xml"}}}), evidenceKind(), spec), StateFail, ReasonMissing, "")
+	expect(t, look(t, with(root, deployment.Evidence{Places: []string{"ci/junit-1.xml"}}), evidenceKind(), spec), StateUnknown, ReasonInvalid, "does not match a report kind")
 	if err := os.Chmod(filepath.Join(root, "ci"), 0); err != nil {
 		t.Fatal(err)
 	}
 	defer func() { _ = os.Chmod(filepath.Join(root, "ci"), 0o700) }()
 	unprivileged(t, func() {
 		for _, place := range []string{"ci", "ci/*/*.json"} {
-			expect(t, look(t, with(root, deployment.Evidence{Places: []string{place}}), "evidence", spec), StateUnknown, ReasonPermissionDenied, "")
+			expect(t, look(t, with(root, deployment.Evidence{Places: []string{place}}), evidenceKind(), spec), StateUnknown, ReasonPermissionDenied, "")
 		}
 	})
 	// Without a commit {commit} cannot be replaced.
-	expect(t, look(t, with(f.write(t), deployment.Evidence{Places: []string{"ci/{commit}"}}), "evidence", spec), StateUnknown, ReasonNotConfigured, "no commit is known")
+	expect(t, look(t, with(f.write(t), deployment.Evidence{Places: []string{"ci/{commit}"}}), evidenceKind(), spec), StateUnknown, ReasonNotConfigured, "no commit is known")
 }
 
 // bucketOf serves a bucket with these objects.
@@ -391,14 +391,14 @@ func TestEvidence_Bucket(t *testing.T) {
 				}
 			}
 			plan(t, p.Deployment.Root, commitA)
-			r := look(t, p, "evidence", "{report: tests}")
+			r := look(t, p, evidenceKind(), "{report: tests}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, s.secret)
 			if tt.state == StatePass {
 				s.mu.Lock()
 				asked := len(s.asked)
 				s.mu.Unlock()
-				expect(t, look(t, again(p), "evidence", "{report: tests}"), tt.state, tt.reason, tt.detail)
+				expect(t, look(t, again(p), evidenceKind(), "{report: tests}"), tt.state, tt.reason, tt.detail)
 				if s.mu.Lock(); len(s.asked) != asked {
 					t.Errorf("requested again at once: %v", s.asked[asked:])
 				}

@@ -66,7 +66,7 @@ func TestEvidence(t *testing.T) {
 			if tt.planned != "" {
 				plan(t, root, tt.planned)
 			}
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), "evidence", tt.spec)
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), evidenceKind(), tt.spec)
 			if tt.state != 0 && r.State != tt.state || tt.reason != "" && r.Reason != tt.reason || tt.state == StatePass && r.Reason != "" {
 				t.Errorf("got %+v", r)
 			}
@@ -123,7 +123,7 @@ func TestEvidence_SecretScanners(t *testing.T) {
 				t.Fatal(err)
 			}
 			plan(t, root, commitA)
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), "evidence", "{report: secrets}")
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root}), evidenceKind(), "{report: secrets}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 			if n, ok := measured(r, SecretFindings); tt.reason == ReasonCommitted && tt.file == "secrets.sarif" && (!ok || n != 1) {
@@ -178,7 +178,7 @@ func TestAttestation(t *testing.T) {
 			if tt.claim != "" {
 				f[".catalyst/attestations/20260101T000000Z-x.yaml"] = tt.claim
 			}
-			r := look(t, newPass(t, f, deployment.Settings{}), "attestation", tt.spec)
+			r := look(t, newPass(t, f, deployment.Settings{}), attestationKind(), tt.spec)
 			if r.State != tt.state || tt.reason != "" && r.Reason != tt.reason {
 				t.Errorf("got %+v", r)
 			}

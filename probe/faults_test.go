@@ -124,7 +124,7 @@ func askAll(t *testing.T, settings deployment.Settings) []*asking {
 		if k.Name == "systemd_timer" {
 			s.Backup.Timer = "nightly-backup@a.timer"
 		}
-		a := &asking{name: name, kind: k, probe: load(t, k.Name, spec)}
+		a := &asking{name: name, kind: k, probe: load(t, k, spec)}
 		if services[k.Name] == "docker" { // they share the container list of a pass
 			if engine == nil {
 				engine = newPass(t, nil, s)

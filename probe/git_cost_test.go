@@ -39,7 +39,7 @@ func TestGitSecrets_CheapWhenUnchanged(t *testing.T) {
 		r.Commit(t, fmt.Sprint(i), map[string]string{fmt.Sprintf("part%d/settings.conf", i): fmt.Sprintf("# %d\n", i) + lines.String()})
 	}
 	p := newPass(t, nil, deployment.Settings{Root: r.Dir})
-	pr := load(t, "git_secrets", "{}")
+	pr := load(t, gitSecretsKind(), "{}")
 	cost := func(times int) time.Duration {
 		before := processorTime(t)
 		for range times {

@@ -44,8 +44,8 @@ type unedited struct {
 	blind bool // too large, or an edited binary file
 }
 
-// listed identifies the state of the file list; "" when unknown.
-func (g gitRepository) listed() string {
+// listedOf identifies the state of the file list; "" when unknown.
+func listedOf(g gitRepository) string {
 	references, err := g.References()
 	if err != nil {
 		return ""
@@ -57,8 +57,8 @@ func (g gitRepository) listed() string {
 	return fmt.Sprintf("%s\n%+v", references, files.Identify(index))
 }
 
-// tracked lists the regular files of the index.
-func (g gitRepository) tracked(ctx context.Context) ([]trackedFile, error) {
+// trackedOf lists the regular files of the index.
+func trackedOf(g gitRepository, ctx context.Context) ([]trackedFile, error) {
 	index, _, err := g.text(ctx, maxTracked, "", "ls-files", "--stage", "--full-name", "-z")
 	if err != nil {
 		return nil, err
@@ -91,8 +91,8 @@ func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) 
 	if g.Work == "" {
 		return nil, nil
 	}
-	if at := g.listed(); at == "" || at != h.trackedAt {
-		if h.tracked, err = g.tracked(ctx); err != nil {
+	if at := listedOf(g); at == "" || at != h.trackedAt {
+		if h.tracked, err = trackedOf(g, ctx); err != nil {
 			h.trackedAt = ""
 			return nil, err
 		}
@@ -121,7 +121,7 @@ func (h *gitHistory) edits(ctx context.Context, g gitRepository, rules ruleSet) 
 		}
 	}
 	all := len(edited)
-	if edited, err = g.unfiltered(ctx, edited); err != nil {
+	if edited, err = unfilteredOf(g, ctx, edited); err != nil {
 		return nil, err
 	}
 	if h.unread += all - len(edited); len(edited) == 0 {
@@ -211,8 +211,8 @@ func objectName(text []byte, digits int) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// unfiltered drops files with a git filter: content encrypted in git is deliberately plain in the work tree.
-func (g gitRepository) unfiltered(ctx context.Context, edited []addition) ([]addition, error) {
+// unfilteredOf drops files with a git filter: content encrypted in git is deliberately plain in the work tree.
+func unfilteredOf(g gitRepository, ctx context.Context, edited []addition) ([]addition, error) {
 	if len(edited) == 0 {
 		return nil, nil
 	}

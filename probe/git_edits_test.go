@@ -68,12 +68,12 @@ func TestGitSecrets_Uncommitted(t *testing.T) {
 			r := parts.GitRepo(t)
 			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n"})
 			p := newPass(t, nil, deployment.Settings{Root: r.Dir})
-			expect(t, look(t, p, "git_secrets", "{}"), StatePass, ReasonNone, "")
+			expect(t, look(t, p, gitSecretsKind(), "{}"), StatePass, ReasonNone, "")
 			tt.edit(t, r)
-			got := look(t, again(p), "git_secrets", "{}")
+			got := look(t, again(p), gitSecretsKind(), "{}")
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, secret)
-			expect(t, look(t, again(p), "git_secrets", "{}"), tt.state, tt.reason, tt.detail) // from the cache
+			expect(t, look(t, again(p), gitSecretsKind(), "{}"), tt.state, tt.reason, tt.detail) // from the cache
 			if n, _ := measured(got, SecretFindings); (n == 1) != (tt.state == StateFail) {
 				t.Errorf("%v findings", n)
 			}
@@ -81,7 +81,7 @@ func TestGitSecrets_Uncommitted(t *testing.T) {
 				t.Error("program configured in the repository was run")
 			}
 			r.Git(t, "reset", "--quiet", "--hard")
-			expect(t, look(t, again(p), "git_secrets", "{}"), StatePass, ReasonNone, "")
+			expect(t, look(t, again(p), gitSecretsKind(), "{}"), StatePass, ReasonNone, "")
 		})
 	}
 }

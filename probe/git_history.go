@@ -75,7 +75,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 		return err
 	}
 	rules.digest = digestOf([]byte(rules.digest), shallow)
-	tips, err := g.tips(ctx)
+	tips, err := tipsOf(g, ctx)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 	}
 	var read []string
 	if h.rules == rules.digest && len(h.tips) > 0 && !h.more {
-		lost, err := g.rewritten(ctx, h.tips, tips)
+		lost, err := rewrittenOf(g, ctx, h.tips, tips)
 		if err != nil {
 			return err
 		}
@@ -96,7 +96,7 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 			read = h.tips
 		}
 	}
-	scan := secretScan{rules: rules, found: map[secretFound]bool{}, most: g.count(ctx, tips, read)}
+	scan := secretScan{rules: rules, found: map[secretFound]bool{}, most: countOf(g, ctx, tips, read)}
 	if read != nil {
 		maps.Copy(scan.found, h.found)
 		scan.known, scan.seen, scan.blind = h.known, h.seen, h.blind
@@ -109,8 +109,8 @@ func (h *gitHistory) update(ctx context.Context, g gitRepository, rules ruleSet,
 	return nil
 }
 
-// tips lists the commits of all references and HEAD.
-func (g gitRepository) tips(ctx context.Context) ([]string, error) {
+// tipsOf lists the commits of all references and HEAD.
+func tipsOf(g gitRepository, ctx context.Context) ([]string, error) {
 	text, _, err := g.text(ctx, maxTips, "", "for-each-ref", "--format=%(objectname)")
 	if err != nil {
 		return nil, err
@@ -127,9 +127,9 @@ func (g gitRepository) tips(ctx context.Context) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// count returns the maximum number of commits a scan will read (commits without additions are skipped), or 0 when
+// countOf returns the maximum number of commits a scan will read (commits without additions are skipped), or 0 when
 // unknown. It is only used to show progress.
-func (g gitRepository) count(ctx context.Context, tips, read []string) int {
+func countOf(g gitRepository, ctx context.Context, tips, read []string) int {
 	text, _, err := g.text(ctx, maxDiffHeader, revisions(tips, read), "rev-list", "--count", "--stdin")
 	n, errNumber := strconv.Atoi(strings.TrimSpace(text))
 	if err != nil || errNumber != nil {
@@ -147,8 +147,8 @@ func revisions(tips, read []string) string {
 	return input
 }
 
-// rewritten reports whether a scanned commit is no longer part of the history.
-func (g gitRepository) rewritten(ctx context.Context, before, now []string) (bool, error) {
+// rewrittenOf reports whether a scanned commit is no longer part of the history.
+func rewrittenOf(g gitRepository, ctx context.Context, before, now []string) (bool, error) {
 	text, _, err := g.text(ctx, maxDiffHeader, strings.Join(before, "\n")+"\n^"+strings.Join(now, "\n^")+"\n", "rev-list", "--max-count=1", "--stdin")
 	if ctx.Err() != nil {
 		return false, ctx.Err()

@@ -30,8 +30,8 @@ var secretKey = regexp.MustCompile(`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CRED
 // secretURL matches URLs with a password.
 var secretURL = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@`)
 
-// past reads the versions of files in all commits of all references, newest first.
-func (g gitRepository) past(ctx context.Context, names []string) ([]*deployment.Env, error) {
+// pastOf reads the versions of files in all commits of all references, newest first.
+func pastOf(g gitRepository, ctx context.Context, names []string) ([]*deployment.Env, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}

@@ -110,7 +110,7 @@ func (s *gitSecrets) Probe(ctx context.Context, p *Pass) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return judgeHistory(h, strings.TrimSpace(shallow) == "true", g.submodules(ctx))
+	return judgeHistory(h, strings.TrimSpace(shallow) == "true", submodulesOf(g, ctx))
 }
 
 // judgeHistory evaluates the findings.
@@ -199,7 +199,7 @@ func openRepository(p *Pass) (gitRepository, error) {
 // rules reads rules and allow-lists from the work tree, or from HEAD of a bare repository. A result with a state is the
 // verdict.
 func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Result, error) {
-	read := func(name string, limit int64) ([]byte, error) { return g.file(ctx, name, limit) }
+	read := func(name string, limit int64) ([]byte, error) { return fileOf(g, ctx, name, limit) }
 	var texts [3][]byte
 	for i, f := range []struct {
 		name  string
@@ -232,8 +232,8 @@ func (s *gitSecrets) rules(ctx context.Context, g gitRepository) (ruleSet, Resul
 	return set, Result{}, nil
 }
 
-// file reads a file of the repository, or returns fs.ErrNotExist.
-func (g gitRepository) file(ctx context.Context, name string, limit int64) ([]byte, error) {
+// fileOf reads a file of the repository, or returns fs.ErrNotExist.
+func fileOf(g gitRepository, ctx context.Context, name string, limit int64) ([]byte, error) {
 	if g.Work != "" {
 		text, _, err := files.Read(filepath.Join(g.Work, name), limit)
 		return text, err
@@ -248,8 +248,8 @@ func (g gitRepository) file(ctx context.Context, name string, limit int64) ([]by
 	return []byte(text), err
 }
 
-// submodules counts the submodules of HEAD.
-func (g gitRepository) submodules(ctx context.Context) int {
+// submodulesOf counts the submodules of HEAD.
+func submodulesOf(g gitRepository, ctx context.Context) int {
 	text, _, err := g.text(ctx, maxRules, "", "config", "--blob=HEAD:.gitmodules", "--name-only", "--get-regexp", `^submodule\..*\.path$`)
 	if err != nil {
 		return 0 // no .gitmodules

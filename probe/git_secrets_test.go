@@ -140,7 +140,7 @@ func gitleaks(t *testing.T, dir string) []string {
 func TestGitSecrets_MatchesGitleaks(t *testing.T) {
 	r := plant(t)
 	p := r.pass(t)
-	got := look(t, p, "git_secrets", "{}")
+	got := look(t, p, gitSecretsKind(), "{}")
 	expect(t, got, StateFail, ReasonCommitted, `github-pat at config.py:2 (commit `)
 	for _, s := range r.secrets {
 		hasNot(t, got, s)
@@ -157,7 +157,7 @@ func TestGitSecrets_MatchesGitleaks(t *testing.T) {
 	}
 	// gitleaks misses additions of merges.
 	r.plantMerge(t)
-	expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "app.conf:3 (commit "+r.merge[:12])
+	expect(t, look(t, again(p), gitSecretsKind(), "{}"), StateFail, ReasonCommitted, "app.conf:3 (commit "+r.merge[:12])
 }
 
 // countGit wraps git to record its calls and returns the git log calls so far.
@@ -192,7 +192,7 @@ func TestGitSecrets_Incremental(t *testing.T) {
 	r := plant(t)
 	calls := countGit(t)
 	p := r.pass(t)
-	k := load(t, "git_secrets", "{}").(*gitSecrets)
+	k := load(t, gitSecretsKind(), "{}").(*gitSecrets)
 	step := func(name string, logs int, state State) Result {
 		t.Helper()
 		p = again(p)
@@ -255,7 +255,7 @@ func TestGitSecrets_Incremental(t *testing.T) {
 func TestGitSecrets_AllowLists(t *testing.T) {
 	r := plant(t)
 	p := r.pass(t)
-	look(t, p, "git_secrets", "{}")
+	look(t, p, gitSecretsKind(), "{}")
 	var fingerprints string
 	var report []map[string]any
 	d, _ := detect.NewDetectorDefaultConfig()
@@ -303,7 +303,7 @@ func TestGitSecrets_AllowLists(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			r.Write(t, map[string]string{tt.file: tt.text})
-			got := look(t, r.pass(t), "git_secrets", tt.spec)
+			got := look(t, r.pass(t), gitSecretsKind(), tt.spec)
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, "SECRETPATTERN")
 			if err := os.Remove(filepath.Join(r.Dir, tt.file)); err != nil {
@@ -324,7 +324,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 	}
 	at := func(t *testing.T, dir string) Result {
 		t.Helper()
-		return look(t, newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: dir}}), "git_secrets", "{}")
+		return look(t, newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: dir}}), gitSecretsKind(), "{}")
 	}
 	t.Run("bare", func(t *testing.T) {
 		expect(t, at(t, clone(t, "--bare")), StateFail, ReasonCommitted, "config.py:2")
@@ -361,15 +361,15 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		clean.Commit(t, "1", map[string]string{"a": "1\n"})
 		clean.Git(t, "clone", "--quiet", "--bare", "file://"+clean.Dir, bare)
 		p := newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: bare}})
-		expect(t, look(t, p, "git_secrets", "{}"), StatePass, ReasonNone, "1 commits")
+		expect(t, look(t, p, gitSecretsKind(), "{}"), StatePass, ReasonNone, "1 commits")
 		clean.Commit(t, "2", map[string]string{"b": "token = " + fakeToken() + "\n"})
 		clean.Git(t, "push", "--quiet", bare, "main")
-		expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "b:1")
+		expect(t, look(t, again(p), gitSecretsKind(), "{}"), StateFail, ReasonCommitted, "b:1")
 		clean.Git(t, "reset", "--quiet", "--hard", "HEAD~1")
 		clean.Commit(t, "2 again", map[string]string{"b": "2\n"})
 		clean.Git(t, "push", "--quiet", "--force", bare, "main")
 		clean.Git(t, "--git-dir="+bare, "gc", "--quiet", "--prune=now")
-		expect(t, look(t, again(p), "git_secrets", "{}"), StatePass, ReasonNone, "2 commits")
+		expect(t, look(t, again(p), gitSecretsKind(), "{}"), StatePass, ReasonNone, "2 commits")
 	})
 	t.Run("shallow", func(t *testing.T) {
 		clean := parts.GitRepo(t)
@@ -391,9 +391,9 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		to := filepath.Join(t.TempDir(), "clone")
 		dirty.Git(t, "clone", "--quiet", "--depth=1", "file://"+dirty.Dir, to)
 		p := newPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: to}})
-		expect(t, look(t, p, "git_secrets", "{}"), StateUnknown, ReasonTruncated, "1 changes of binary files")
+		expect(t, look(t, p, gitSecretsKind(), "{}"), StateUnknown, ReasonTruncated, "1 changes of binary files")
 		dirty.Git(t, "-C", to, "fetch", "--quiet", "--unshallow")
-		expect(t, look(t, again(p), "git_secrets", "{}"), StateFail, ReasonCommitted, "a:1")
+		expect(t, look(t, again(p), gitSecretsKind(), "{}"), StateFail, ReasonCommitted, "a:1")
 	})
 	t.Run("partial", func(t *testing.T) {
 		r.Git(t, "config", "uploadpack.allowFilter", "true")
@@ -404,7 +404,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		expect(t, at(t, parts.GitRepo(t).Dir), StateUnknown, ReasonEmpty, "no commits")
 	})
 	t.Run("none", func(t *testing.T) {
-		expect(t, look(t, newPass(t, nil, deployment.Settings{}), "git_secrets", "{}"), StateSkip, ReasonNotConfigured,
+		expect(t, look(t, newPass(t, nil, deployment.Settings{}), gitSecretsKind(), "{}"), StateSkip, ReasonNotConfigured,
 			"not in a git repository")
 		expect(t, at(t, t.TempDir()), StateUnknown, ReasonNotConfigured, "no readable git repository")
 	})
@@ -472,7 +472,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		got := Look(ctx, load(t, "git_secrets", "{}"), r.pass(t))
+		got := Look(ctx, load(t, gitSecretsKind(), "{}"), r.pass(t))
 		expect(t, got, StateUnknown, ReasonTimeout, "")
 	})
 }

@@ -84,7 +84,7 @@ func (s *gitUntracked) Probe(ctx context.Context, p *Pass) (Result, error) {
 			return Result{}, err
 		}
 		if !tracked {
-			past, err := g.past(ctx, inside)
+			past, err := pastOf(g, ctx, inside)
 			if err != nil {
 				return Result{}, err
 			}

@@ -37,7 +37,7 @@ func TestGitUntracked(t *testing.T) {
 			r.Commit(t, "begin", tt.tracked)
 			r.Write(t, tt.loose)
 			p := newPass(t, nil, deployment.Settings{Root: r.Dir})
-			got := look(t, p, "git_untracked", "{}")
+			got := look(t, p, gitUntrackedKind(), "{}")
 			expect(t, got, tt.state, tt.reason, tt.detail)
 			hasNot(t, got, secret)
 		})
@@ -52,32 +52,32 @@ func TestGitUntracked_Links(t *testing.T) {
 	if err := os.Symlink("../secrets/real.env", filepath.Join(root, ".env.production")); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: root}), "git_untracked", "{}"), StateFail, ReasonCommitted, "git tracks .env.production")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: root}), gitUntrackedKind(), "{}"), StateFail, ReasonCommitted, "git tracks .env.production")
 	// The root itself is a link, and the file is outside the repository.
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(root, link); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: link}), "git_untracked", "{}"), StateFail, ReasonCommitted, "git tracks .env.production")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Root: link}), gitUntrackedKind(), "{}"), StateFail, ReasonCommitted, "git tracks .env.production")
 	outside := filepath.Join(t.TempDir(), "my.env")
 	if err := os.WriteFile(outside, []byte("A=1\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	settings := deployment.Settings{Root: root, EnvFile: outside}
 	p := newPass(t, nil, settings)
-	expect(t, look(t, p, "git_untracked", "{}"), StatePass, ReasonNone, "git does not track")
+	expect(t, look(t, p, gitUntrackedKind(), "{}"), StatePass, ReasonNone, "git does not track")
 	// The key changes with the index.
-	k := load(t, "git_untracked", "{}").(*gitUntracked)
+	k := load(t, gitUntrackedKind(), "{}").(*gitUntracked)
 	before := k.Key(again(p))
 	r.Commit(t, "more", map[string]string{"a": "1\n"})
 	if after := k.Key(again(p)); before == "" || after == before {
 		t.Errorf("key %q, then %q", before, after)
 	}
-	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), "git_untracked", "{}"),
+	expect(t, look(t, newPass(t, folder{".env.production": "A=1\n"}, deployment.Settings{}), gitUntrackedKind(), "{}"),
 		StateSkip, ReasonNotConfigured, "not in a git repository")
 	settings = deployment.Settings{Root: root, Repository: deployment.Repository{Path: filepath.Join(t.TempDir(), "bare")}}
 	r.Git(t, "clone", "--quiet", "--bare", "file://"+r.Dir, settings.Repository.Path)
-	expect(t, look(t, newPass(t, nil, settings), "git_untracked", "{}"), StateSkip, ReasonNotConfigured, "bare")
+	expect(t, look(t, newPass(t, nil, settings), gitUntrackedKind(), "{}"), StateSkip, ReasonNotConfigured, "bare")
 }
 
 // TestGitUntracked_History compares earlier versions with the secrets in use.
@@ -126,7 +126,7 @@ func TestGitUntracked_History(t *testing.T) {
 			}
 			r.Write(t, map[string]string{".env.production": tt.now})
 			p := newPass(t, nil, deployment.Settings{Root: r.Dir})
-			k := load(t, "git_untracked", "{}").(*gitUntracked)
+			k := load(t, gitUntrackedKind(), "{}").(*gitUntracked)
 			key := k.Key(p)
 			got := Look(t.Context(), k, p)
 			if r.Write(t, map[string]string{".env.production": tt.now + "# changed\n"}); key == "" || k.Key(again(p)) == key {

@@ -69,7 +69,7 @@ func TestHTTPHealth_Bodies(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := site(t, map[string]http.HandlerFunc{"/health": says(200, tt.body)})
-			r := look(t, newPass(t, nil, apiAt(s.URL)), "http_health", tt.spec)
+			r := look(t, newPass(t, nil, apiAt(s.URL)), httpHealthKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			noMark(t, r)
 		})
@@ -104,7 +104,7 @@ func TestHTTPHealth_Statuses(t *testing.T) {
 		{"{paths: [/guarded]}", StateFail, ReasonMismatch, "redirects to a login page"},
 		{"{paths: [/login]}", StatePass, "", ""},
 	} {
-		r := look(t, newPass(t, nil, apiAt(s.URL)), "http_health", tt.spec)
+		r := look(t, newPass(t, nil, apiAt(s.URL)), httpHealthKind(), tt.spec)
 		expect(t, r, tt.state, tt.reason, tt.detail)
 		noMark(t, r)
 	}

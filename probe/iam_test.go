@@ -264,7 +264,7 @@ func TestIAMUser(t *testing.T) {
 			if c.set != nil {
 				c.set(s)
 			}
-			r := look(t, s.pass(c.conf), "iam_user", "{}")
+			r := look(t, s.pass(c.conf), iamUserKind(), "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			hasNot(t, r, s.secret)
 			hasNot(t, r, s.secret[:8]) // the key IDs

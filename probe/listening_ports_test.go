@@ -256,7 +256,7 @@ func TestHardwareAddress_Sysfs(t *testing.T) {
 func TestListeningPorts_Unavailable(t *testing.T) {
 	ns := outside(t)
 	var r Result
-	pr, p := load(t, "listening_ports", "{}"), newPass(t, nil, deployment.Settings{})
+	pr, p := load(t, listeningPortsKind(), "{}"), newPass(t, nil, deployment.Settings{})
 	if err := ns.Do(func() error { r = Look(t.Context(), pr, p); return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -280,7 +280,7 @@ func TestListeningPorts_Unavailable(t *testing.T) {
 		"host_root":      {Firewall: deployment.Firewall{HostRoot: t.TempDir()}},
 		"an attestation": {Firewall: deployment.Firewall{External: true}},
 	} {
-		r := look(t, newPass(t, nil, settings), "listening_ports", "{}")
+		r := look(t, newPass(t, nil, settings), listeningPortsKind(), "{}")
 		expect(t, r, StateSkip, ReasonNotConfigured, "")
 		if !strings.Contains(r.Remedy, name) {
 			t.Errorf("%s: %q", name, r.Remedy)
@@ -303,7 +303,7 @@ func TestListeningPorts_Unavailable(t *testing.T) {
 
 // TestListeningPorts_Judge covers verdicts without a kernel.
 func TestListeningPorts_Judge(t *testing.T) {
-	open := &nftRuleset{chains: map[nftName]*nftChain{}}
+	open := &nftRuleset{}
 	eth := hostInterface{name: "eth0", index: 2, addresses: []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")}, routed: true}
 	lan := hostInterface{name: "eth1", index: 3, addresses: []netip.Addr{netip.MustParseAddr("10.1.0.5")}}
 	at := func(address string, port uint16) hostSocket {

@@ -168,9 +168,5 @@ func FuzzMarkdown(f *testing.F) {
 				}
 			}
 		}
-		r := (&document{Words: 1, Procedures: 1, Objectives: [][]string{{"RTO"}}}).judge(m, "file")
-		if sound(r).Reason == ReasonError {
-			t.Errorf("%+v", r)
-		}
 	})
 }

@@ -159,13 +159,13 @@ func TestHasStatement(t *testing.T) {
 
 func TestMigrationsFolder(t *testing.T) {
 	p := newPass(t, folder{"deployment/migrations/001_a.sql": "select 1", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
-	r := look(t, p, "migrations", "{}")
+	r := look(t, p, migrationsKind(), "{}")
 	expect(t, r, StatePass, ReasonNone, "deployment/migrations contains migrations 001 to 001, 1 in total")
 
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "migrations", "{}"), StateSkip, ReasonNotConfigured, "migrations folder not found")
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db cannot be listed")
-	expect(t, look(t, newPass(t, folder{"db": ""}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonInvalid, "not a directory")
-	expect(t, look(t, newPass(t, folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), "migrations", "{}"), StateFail, ReasonMissing, "db contains no migration")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), migrationsKind(), "{}"), StateSkip, ReasonNotConfigured, "migrations folder not found")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: "db"}), migrationsKind(), "{}"), StateFail, ReasonMissing, "db cannot be listed")
+	expect(t, look(t, newPass(t, folder{"db": ""}, deployment.Settings{Migrations: "db"}), migrationsKind(), "{}"), StateFail, ReasonInvalid, "not a directory")
+	expect(t, look(t, newPass(t, folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), migrationsKind(), "{}"), StateFail, ReasonMissing, "db contains no migration")
 
 	for name, tt := range map[string]struct {
 		make   func(path string) error
@@ -192,7 +192,7 @@ func TestMigrationsFolder(t *testing.T) {
 			if err := tt.make(filepath.Join(p.Deployment.Root, "migrations/001_a.sql")); err != nil {
 				t.Fatal(err)
 			}
-			expect(t, look(t, p, "migrations", "{}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, p, migrationsKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 
@@ -200,7 +200,7 @@ func TestMigrationsFolder(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: fifo}), "migrations", "{}"), StateFail, ReasonInvalid, "not a directory")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: fifo}), migrationsKind(), "{}"), StateFail, ReasonInvalid, "not a directory")
 
 	many := t.TempDir()
 	for i := range maxMigrations + 1 {
@@ -208,11 +208,11 @@ func TestMigrationsFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: many}), "migrations", "{}"), StateFail, ReasonInvalid, "more than 10000 entries")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Migrations: many}), migrationsKind(), "{}"), StateFail, ReasonInvalid, "more than 10000 entries")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	expect(t, Look(ctx, load(t, "migrations", "{}"), p), StateUnknown, ReasonTimeout, "")
+	expect(t, Look(ctx, load(t, migrationsKind(), "{}"), p), StateUnknown, ReasonTimeout, "")
 }
 
 func FuzzMigrations(f *testing.F) {

@@ -223,7 +223,7 @@ func setNetwork(ns *parts.Namespace) error {
 // TestRulesUnseenThatLead: rules that cannot be seen and may lead packets elsewhere leave no pass.
 func TestRulesUnseenThatLead(t *testing.T) {
 	h := fuzzedHost
-	h.rules = emptyRules(unix.NF_INET_LOCAL_IN, false)
+	h.rules, h.listeners = &nftRuleset{}, nil
 	s := &listeningPorts{portPolicy: standardPorts()}
 	nobody := func(map[uint32]bool) map[uint32]string { return nil }
 	for unseen, want := range map[bool]State{false: StatePass, true: StateUnknown} {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -71,6 +72,12 @@ var fuzzedHost = host{
 	listeners:  []hostSocket{{local: netip.MustParseAddr("::"), port: 9100}, {local: netip.MustParseAddr("::"), port: 9300, udp: true}},
 }
 
+// fuzzedPackets come in at one interface, for its addresses of both families.
+func fuzzedPackets() []nftPacket {
+	in := hostInterface{name: "eth0", index: 2, addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5"), netip.MustParseAddr("2001:db8::5")}, routed: true}
+	return []nftPacket{{port: 9100, to: in.addresses[0], in: in}, {udp: true, port: 9300, to: in.addresses[1], in: in}}
+}
+
 // FuzzRule reads a rule and asks it.
 func FuzzRule(f *testing.F) {
 	f.Add(ruleSeed(immediateSeed(1, "")), ruleSeed())
@@ -86,17 +93,14 @@ func FuzzRule(f *testing.F) {
 			if rs.addRule(first) != nil || rs.addRule(second) != nil {
 				return
 			}
-			h := fuzzedHost
-			h.rules = rs
-			for _, l := range h.listeners {
-				h.accessTo(l)
+			for _, p := range fuzzedPackets() {
+				rs.fateOf(p)
 			}
-			h.led(func(bool, uint16) bool { return true })
 			if rs.bases[0].nat {
 				continue
 			}
 			// A condition more never makes anything certain that was not: whatever a rule that is not understood may do stays possible.
-			p := nftPacket{port: 9100, to: h.interfaces[0].addresses[0], in: h.interfaces[0]}
+			p := fuzzedPackets()[0]
 			rs.chains[rs.bases[0].nftName].rules = append([][]any{{nftOpaque("unknown")}}, rs.chains[rs.bases[0].nftName].rules...)
 			if got, _ := rs.fateOf(p); got != fateUnsure && rs.bases[0].hook == unix.NF_INET_LOCAL_IN {
 				t.Errorf("after what may decide: %v", got)
@@ -152,7 +156,7 @@ func FuzzSet(f *testing.F) {
 // FuzzListener reads what the kernel tells of a socket.
 func FuzzListener(f *testing.F) {
 	f.Add(make([]byte, 72), false)
-	f.Add(joined([]byte{unix.AF_INET6, 10}, make([]byte, 70), attribute(11, []byte{1})), true)
+	f.Add(slices.Concat([]byte{unix.AF_INET6, 10}, make([]byte, 70), []byte{5, 0, 11, 0, 1, 0, 0, 0}), true)
 	f.Add(make([]byte, 71), false)
 	f.Fuzz(func(t *testing.T, data []byte, udp bool) {
 		l, err := readListener(data, udp)
@@ -163,8 +167,7 @@ func FuzzListener(f *testing.F) {
 			t.Errorf("%+v", l)
 		}
 		h := fuzzedHost
-		h.rules, h.listeners = emptyRules(unix.NF_INET_LOCAL_IN, false), []hostSocket{l}
-		h.rules.bases = nil
+		h.rules, h.listeners = &nftRuleset{}, []hostSocket{l}
 		if a := h.accessTo(l); a.fate == fateAdmitted && l.local.IsLoopback() && l.local.Is4() {
 			t.Errorf("loopback is reached: %+v", l)
 		}

@@ -55,7 +55,7 @@ func TestNginxSplit(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, folder{"nginx.conf": "http {\n" + tt.http + "}\n"}, deployment.Settings{})
-			r := look(t, p, "nginx_split", tt.spec)
+			r := look(t, p, nginxSplitKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "secret@")
 			if n, ok := measured(r, TrafficWeight); ok != (tt.weight >= 0) || ok && n != tt.weight {
@@ -72,20 +72,20 @@ func TestNginxSplitOfWhatIsMounted(t *testing.T) {
 		"docker-compose.yml": "services:\n  nginx:\n    image: nginx\n    volumes: ['./live.conf:/etc/nginx/nginx.conf:ro']\n",
 		"nginx.conf":         conf, "live.conf": "http { split_clients $remote_addr $release { 10% green; * blue; } server { location / { proxy_pass http://$release; } } }\n",
 	}
-	expect(t, look(t, newPass(t, files, deployment.Settings{}), "nginx_split", "{}"), StateFail, ReasonThreshold, "live.conf:1")
+	expect(t, look(t, newPass(t, files, deployment.Settings{}), nginxSplitKind(), "{}"), StateFail, ReasonThreshold, "live.conf:1")
 }
 
 func TestNginxSplitWithoutConfiguration(t *testing.T) {
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "nginx_split", "{}"), StateSkip, ReasonNotConfigured, "nginx configuration not found")
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Nginx: []string{"x.conf"}}), "nginx_split", "{}"), StateFail, ReasonMissing, "x.conf")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), nginxSplitKind(), "{}"), StateSkip, ReasonNotConfigured, "nginx configuration not found")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Nginx: []string{"x.conf"}}), nginxSplitKind(), "{}"), StateFail, ReasonMissing, "x.conf")
 	p := newPass(t, folder{"nginx.conf": "http {}\n"}, deployment.Settings{})
 	if err := os.Chmod(filepath.Join(p.Deployment.Root, "nginx.conf"), 0); err != nil {
 		t.Fatal(err)
 	}
 	var r Result
-	unprivileged(t, func() { r = look(t, p, "nginx_split", "{}") })
+	unprivileged(t, func() { r = look(t, p, nginxSplitKind(), "{}") })
 	expect(t, r, StateUnknown, ReasonPermissionDenied, "nginx.conf")
-	k, _ := Find("nginx_split")
+	k := nginxSplitKind()
 	for _, spec := range []string{"{planned: 1.5}", "{variable: release}"} {
 		if _, problems := decode(k, spec); len(problems) == 0 {
 			t.Errorf("%s loads", spec)

@@ -10,7 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -41,8 +40,6 @@ type Pass struct {
 	Deployment *deployment.Deployment
 	View       *deployment.View
 
-	chain func() (*attest.Chain, error)
-
 	mu   sync.Mutex
 	memo map[any]*reading
 }
@@ -50,7 +47,6 @@ type Pass struct {
 // NewPass starts a run.
 func NewPass(deps *Deps, d *deployment.Deployment) *Pass {
 	p := &Pass{Deps: deps, Time: deps.Now(), Deployment: d, View: d.View(deps.Files)}
-	p.chain = sync.OnceValues(p.openChain)
 	return p
 }
 

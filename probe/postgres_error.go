@@ -16,18 +16,30 @@ import (
 
 // Errors in addition to those of the network and of TLS.
 var (
-	errNotPostgres = errors.New("the server does not speak the PostgreSQL protocol")
-	errNotAsked    = errors.New("the server requires no password")
+	errNotAsked = errors.New("the server requires no password")
 )
+
+// errNotPostgres reports another service.
+const errNotPostgres = otherService("the server does not speak the PostgreSQL protocol")
 
 // sqlState matches an SQLSTATE.
 var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
 
 // refusal is an error reported by the server, by its SQLSTATE; for Redis by the first word of the error.
-type refusal struct{ code string }
+type refusal struct {
+	code  string
+	words string // the same for people
+}
 
-func (r *refusal) Error() string {
-	switch r.code {
+// Error implements error.
+func (r *refusal) Error() string { return r.words }
+
+// sqlRefusal is the refusal with a SQLSTATE.
+func sqlRefusal(code string) *refusal { return &refusal{code: code, words: sqlWords(code)} }
+
+// sqlWords says what a SQLSTATE means here.
+func sqlWords(code string) string {
+	switch code {
 	case "28P01":
 		return "password rejected"
 	case "28000":
@@ -49,7 +61,7 @@ func (r *refusal) Error() string {
 	case "08P01":
 		return "protocol error, as reported by a connection pooler"
 	}
-	return "SQLSTATE " + r.code
+	return "SQLSTATE " + code
 }
 
 // plain reduces an error to what may be shown: the library's own texts contain user, database and server text.
@@ -65,7 +77,7 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 		if !sqlState.MatchString(answered.Code) {
 			return errNotPostgres
 		}
-		return &refusal{answered.Code}
+		return sqlRefusal(answered.Code)
 	}
 	if strings.Contains(err.Error(), "authentication method requirement") {
 		return errNotAsked
@@ -119,7 +131,7 @@ func unansweredBy(what string, err error, at deployment.Reach, setting string, a
 		return answered(r, told)
 	case at.How == deployment.Default && refused(err):
 		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; no service listens at the default address", told)))
-	case errors.Is(err, errNotPostgres), errors.Is(err, errNotRedis), errors.Is(err, errTooLong):
+	case errors.Is(err, errOtherService), errors.Is(err, errTooLong):
 		return Result{}, Needs(setting, Unknown(ReasonInvalid, told))
 	case errors.Is(err, errTLS):
 		return Result{}, Needs(setting, Unknown(ReasonMismatch, told))

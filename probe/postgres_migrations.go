@@ -109,7 +109,7 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *Pass) (Result, error)
 	case odd != nil:
 		return Result{}, Unknown(ReasonInvalid, odd)
 	}
-	return m.judge(versions, shown, p.Planned()), nil
+	return m.judge(versions, shown, releasePlanned(p)), nil
 }
 
 // toolTables lists the candidate tables, most likely first by the style of the files.

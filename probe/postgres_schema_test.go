@@ -47,14 +47,14 @@ func TestPostgresTables(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), "postgres_tables", tt.spec), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), postgresTablesKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
 	t.Run("no such database", func(t *testing.T) {
 		s := databaseOf(server)
 		s.Database.Name = "marked"
 		for _, kind := range []string{"postgres_tables", "postgres_indexes"} {
-			r := look(t, newPass(t, nil, s), kind, postgresKinds()[kind])
+			r := look(t, newPass(t, nil, s), postgresKindNamed(kind), postgresKinds()[kind])
 			expect(t, r, StateFail, ReasonMissing, "database does not exist")
 			hasNot(t, r, "marked")
 		}
@@ -62,7 +62,7 @@ func TestPostgresTables(t *testing.T) {
 	t.Run("another password", func(t *testing.T) {
 		s := databaseOf(server)
 		s.Database.Password = secret.New(parts.Secret())
-		expect(t, look(t, newPass(t, nil, s), "postgres_tables", both), StateUnknown, ReasonBlocked, "password rejected")
+		expect(t, look(t, newPass(t, nil, s), postgresTablesKind(), both), StateUnknown, ReasonBlocked, "password rejected")
 	})
 }
 
@@ -106,7 +106,7 @@ func TestPostgresIndexes(t *testing.T) {
 					reason = ReasonMismatch
 				}
 			}
-			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), "postgres_indexes", spec), tt.state, reason, tt.detail)
+			expect(t, look(t, databaseIn(t, server, nil, tt.statements...), postgresIndexesKind(), spec), tt.state, reason, tt.detail)
 		})
 	}
 	t.Run("built concurrently and broken off", func(t *testing.T) {
@@ -119,11 +119,11 @@ func TestPostgresIndexes(t *testing.T) {
 		if _, err := conn.Exec(t.Context(), "create unique index concurrently on publishers (api_key)"); err == nil {
 			t.Fatal("the index was built")
 		}
-		expect(t, look(t, p, "postgres_indexes", spec), StateFail, ReasonMissing, "not valid")
+		expect(t, look(t, p, postgresIndexesKind(), spec), StateFail, ReasonMissing, "not valid")
 	})
 	t.Run("several tables", func(t *testing.T) {
 		p := databaseIn(t, server, nil, table, "create index on publishers (api_key)")
-		expect(t, look(t, p, "postgres_indexes", "{indexes: [{table: publishers, leading: [api_key]}, {table: bidders, leading: [bidder_code]}]}"), StateFail, ReasonMissing, "table bidders does not exist")
+		expect(t, look(t, p, postgresIndexesKind(), "{indexes: [{table: publishers, leading: [api_key]}, {table: bidders, leading: [bidder_code]}]}"), StateFail, ReasonMissing, "table bidders does not exist")
 	})
 }
 
@@ -174,7 +174,7 @@ func TestPostgresMigrations(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, databaseIn(t, server, tt.files, tt.statements...), "postgres_migrations", tt.spec)
+			r := look(t, databaseIn(t, server, tt.files, tt.statements...), postgresMigrationsKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 		})
@@ -185,7 +185,7 @@ func TestPostgresMigrations(t *testing.T) {
 		s := p.Deployment.Settings
 		s.Root, s.Database.User = p.Deployment.Root, "watcher"
 		s.Database.Password = secret.New(password)
-		r := look(t, newPass(t, nil, s), "postgres_migrations", "{}")
+		r := look(t, newPass(t, nil, s), postgresMigrationsKind(), "{}")
 		expect(t, r, StateUnknown, ReasonPermissionDenied, "privilege")
 	})
 	t.Run("while a release is planned", func(t *testing.T) {
@@ -240,7 +240,7 @@ func TestPostgresConnections(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, tt.files, databaseOf(server)), "postgres_connections", tt.spec)
+			r := look(t, newPass(t, tt.files, databaseOf(server)), postgresConnectionsKind(), tt.spec)
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 		})
@@ -268,7 +268,7 @@ func TestPostgresConnections(t *testing.T) {
 	ask := func(own string) Result {
 		settings := databaseOf(server)
 		settings.Database.User, settings.Database.Password = own, secret.Text{}
-		return look(t, newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=8\nDB_USER=limited\nDB_PASSWORD=" + password + "\n"}, settings), "postgres_connections", "{}")
+		return look(t, newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=8\nDB_USER=limited\nDB_PASSWORD=" + password + "\n"}, settings), postgresConnectionsKind(), "{}")
 	}
 	expect(t, ask(""), StateFail, ReasonThreshold, "the 5 connections that the application's role is allowed")
 	expect(t, ask("limited"), StatePass, "", "the 16 connections that the server allows")
@@ -281,7 +281,7 @@ func TestPostgresKept(t *testing.T) {
 	server := parts.PostgreSQL(t)
 	server.Exec(t, "create table publishers (api_key text primary key)")
 	p := newPass(t, folder{".env": "DB_MAX_OPEN_CONNS=5\n"}, databaseOf(server))
-	probes := []Probe{load(t, "postgres_tables", "{tables: [publishers]}"), load(t, "postgres_indexes", "{indexes: [{table: publishers, leading: [api_key]}]}"), load(t, "postgres_connections", "{}")}
+	probes := []Probe{load(t, postgresTablesKind(), "{tables: [publishers]}"), load(t, postgresIndexesKind(), "{indexes: [{table: publishers, leading: [api_key]}]}"), load(t, postgresConnectionsKind(), "{}")}
 	seen := func(state State, reason Reason) {
 		t.Helper()
 		for _, pr := range probes {
@@ -376,7 +376,7 @@ func TestPostgresStoppedInTheMiddle(t *testing.T) {
 	s := databaseOf(server)
 	s.Database.Host, s.Database.Port = postgresSettings(address, "", "").Database.Host, postgresSettings(address, "", "").Database.Port
 	p := newPass(t, nil, s)
-	tables := load(t, "postgres_tables", "{tables: [publishers]}")
+	tables := load(t, postgresTablesKind(), "{tables: [publishers]}")
 	expect(t, Look(t.Context(), tables, p), StateFail, ReasonMissing, "publishers")
 	cut.Store(true)
 	expect(t, Look(t.Context(), tables, p), StateUnknown, ReasonUnreachable, "")

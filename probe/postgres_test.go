@@ -88,7 +88,7 @@ func TestPostgresFaults(t *testing.T) {
 				files := folder{".env": "DB_MAX_OPEN_CONNS=25\n", "migrations/001_first.sql": "create table publishers ();\n"}
 				s := postgresSettings(f.address, "marked_user", password)
 				s.Database.Timeout = patience(f.reason)
-				r := look(t, newPass(t, files, s), kind, spec)
+				r := look(t, newPass(t, files, s), postgresKindNamed(kind), spec)
 				expect(t, r, f.state, f.reason, "PostgreSQL at "+f.address)
 				hasNot(t, r, password)
 				if strings.Contains(r.Detail, "mark") {
@@ -126,7 +126,7 @@ func TestPostgresTarget(t *testing.T) {
 					}
 					files[".env"] += "DB_MAX_OPEN_CONNS=25\n"
 				}
-				r := look(t, newPass(t, files, deployment.Settings{}), kind, spec)
+				r := look(t, newPass(t, files, deployment.Settings{}), postgresKindNamed(kind), spec)
 				expect(t, r, tt.state, tt.reason, "")
 				hasNot(t, r, password)
 				if r.Remedy == "" {
@@ -137,18 +137,18 @@ func TestPostgresTarget(t *testing.T) {
 	}
 	t.Run("no password known", func(t *testing.T) {
 		p := newPass(t, folder{".env": "DB_HOST=127.0.0.1\n"}, deployment.Settings{})
-		expect(t, look(t, p, "postgres_login", "{}"), StateSkip, ReasonNotConfigured, "the password of the database is unknown")
+		expect(t, look(t, p, postgresLoginKind(), "{}"), StateSkip, ReasonNotConfigured, "the password of the database is unknown")
 	})
 	t.Run("the password is kept elsewhere", func(t *testing.T) {
 		p := newPass(t, folder{".env": "DB_HOST=127.0.0.1\nDB_PASSWORD=vault:secret/mark#x\n"}, deployment.Settings{})
-		r := look(t, p, "postgres_login", "{}")
+		r := look(t, p, postgresLoginKind(), "{}")
 		expect(t, r, StateUnknown, ReasonNotConfigured, "secret manager")
 		hasNot(t, r, "mark")
 	})
 }
 
 func TestPostgresLoginJudge(t *testing.T) {
-	says := func(code string) error { return &refusal{code} }
+	says := func(code string) error { return sqlRefusal(code) }
 	tests := []struct {
 		name   string
 		err    error
@@ -204,7 +204,7 @@ func TestPostgresLogin(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := postgresSettings(address, tt.user, tt.password)
 			before := refusals()
-			r := look(t, newPass(t, nil, s), tt.kind, "{}")
+			r := look(t, newPass(t, nil, s), postgresKindNamed(tt.kind), "{}")
 			expect(t, r, tt.state, tt.reason, "")
 			hasNot(t, r, own)
 			hasNot(t, r, wrong)
@@ -219,7 +219,7 @@ func TestPostgresLogin(t *testing.T) {
 	t.Run("a database that does not exist", func(t *testing.T) {
 		s := postgresSettings(address, "catalyst", own)
 		s.Database.Name = "marked"
-		r := look(t, newPass(t, nil, s), "postgres_login", "{}")
+		r := look(t, newPass(t, nil, s), postgresLoginKind(), "{}")
 		expect(t, r, StatePass, "", "does not exist")
 		hasNot(t, r, "marked")
 	})
@@ -235,16 +235,16 @@ func TestPostgresLogin(t *testing.T) {
 		server.Admit(t, "host all all 127.0.0.1/32 trust\n")
 		for _, kind := range []string{"postgres_login", "postgres_default_login"} {
 			s := postgresSettings(address, "catalyst", own)
-			expect(t, look(t, newPass(t, nil, s), kind, "{}"), StateFail, ReasonOpen, "trust")
+			expect(t, look(t, newPass(t, nil, s), postgresKindNamed(kind), "{}"), StateFail, ReasonOpen, "trust")
 		}
 	})
 	t.Run("it dies and comes back", func(t *testing.T) {
 		s := postgresSettings(address, "catalyst", own)
 		p := newPass(t, nil, s)
 		server.Stop()
-		expect(t, look(t, p, "postgres_login", "{}"), StateUnknown, ReasonUnreachable, "")
+		expect(t, look(t, p, postgresLoginKind(), "{}"), StateUnknown, ReasonUnreachable, "")
 		server.Restart(t)
-		expect(t, look(t, p, "postgres_login", "{}"), StateFail, ReasonOpen, "")
+		expect(t, look(t, p, postgresLoginKind(), "{}"), StateFail, ReasonOpen, "")
 	})
 }
 
@@ -296,7 +296,7 @@ func TestPostgresTLS(t *testing.T) {
 		t.Run(tt.mode+" "+string(tt.reason), func(t *testing.T) {
 			s := databaseOf(tt.server)
 			s.Database.SSLMode, s.Database.CAFile = tt.mode, tt.ca
-			expect(t, look(t, newPass(t, nil, s), "postgres_login", "{}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, nil, s), postgresLoginKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 
@@ -305,7 +305,7 @@ func TestPostgresTLS(t *testing.T) {
 		for mode, open := range map[string]bool{"prefer": true, "require": true, "disable": false} {
 			s := databaseOf(server)
 			s.Database.SSLMode = mode
-			r := look(t, newPass(t, nil, s), "postgres_login", "{}")
+			r := look(t, newPass(t, nil, s), postgresLoginKind(), "{}")
 			if open {
 				expect(t, r, StateFail, ReasonOpen, "trust")
 			} else {
@@ -313,4 +313,16 @@ func TestPostgresTLS(t *testing.T) {
 			}
 		}
 	})
+}
+
+// postgresKindNamed is the kind of that name among those that these tests run.
+func postgresKindNamed(name string) Kind {
+	return map[string]Kind{
+		"postgres_connections":   postgresConnectionsKind(),
+		"postgres_default_login": postgresDefaultLoginKind(),
+		"postgres_indexes":       postgresIndexesKind(),
+		"postgres_login":         postgresLoginKind(),
+		"postgres_migrations":    postgresMigrationsKind(),
+		"postgres_tables":        postgresTablesKind(),
+	}[name]
 }

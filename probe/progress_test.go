@@ -33,7 +33,7 @@ func TestGitSecretsTellsItsProgress(t *testing.T) {
 	scan := func() []string {
 		var told []string
 		ctx := Watched(t.Context(), func(p Progress) { told = append(told, p.String()) })
-		expect(t, Look(ctx, load(t, "git_secrets", "{}"), again(p)), StatePass, ReasonNone, "no secret")
+		expect(t, Look(ctx, load(t, gitSecretsKind(), "{}"), again(p)), StatePass, ReasonNone, "no secret")
 		return told
 	}
 	if got := scan(); !slices.Equal(got, []string{"0 of at most 3 commits read", "1 of at most 3 commits read", "2 of at most 3 commits read"}) {

@@ -3,7 +3,6 @@ package probe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -62,7 +61,7 @@ func promAsk[T any](ctx context.Context, p *Pass, path string, query url.Values)
 }
 
 // errNotPrometheus is the error for a response of another service.
-var errNotPrometheus = errors.New("response is not from the Prometheus API")
+const errNotPrometheus = otherService("response is not from the Prometheus API")
 
 // promUnasked classifies an access error.
 func promUnasked(p *Pass, what string, err error, claim bool) (Result, error) {

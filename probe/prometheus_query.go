@@ -125,7 +125,7 @@ func (s *prometheusQuery) moment(p *Pass) (time.Time, Result, error) {
 	if s.Release == nil {
 		return time.Time{}, Result{}, nil
 	}
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return time.Time{}, Result{}, err
 	}

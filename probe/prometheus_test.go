@@ -48,17 +48,17 @@ groups:
 	}
 	pass := func(job string) *Pass { return again(passes[job]) }
 	parts.Eventually(t, func() error {
-		if r := look(t, pass("catalyst"), "prometheus_job", "{}"); r.State != StatePass {
+		if r := look(t, pass("catalyst"), prometheusJobKind(), "{}"); r.State != StatePass {
 			return fmt.Errorf("%+v", r)
 		}
-		if r := look(t, pass("half"), "prometheus_job", "{}"); r.Reason != ReasonUnhealthy || !strings.Contains(r.Detail, "1 of 2") {
+		if r := look(t, pass("half"), prometheusJobKind(), "{}"); r.Reason != ReasonUnhealthy || !strings.Contains(r.Detail, "1 of 2") {
 			return fmt.Errorf("%+v", r)
 		}
 		return nil
 	})
-	expect(t, look(t, pass("other"), "prometheus_job", "{}"), StateFail, ReasonMissing, `no scrape job "other"; its jobs are catalyst, half`)
+	expect(t, look(t, pass("other"), prometheusJobKind(), "{}"), StateFail, ReasonMissing, `no scrape job "other"; its jobs are catalyst, half`)
 
-	r := look(t, pass("catalyst"), "prometheus_rules", "{}")
+	r := look(t, pass("catalyst"), prometheusRulesKind(), "{}")
 	expect(t, r, StateFail, ReasonMissing, "no active Alertmanager")
 	if !strings.Contains(r.Detail, "can never fire: Renamed") || strings.Contains(r.Detail, "Traffic") || strings.Contains(r.Detail, "Gone") {
 		t.Errorf("dead rules: %s", r.Detail)
@@ -73,14 +73,14 @@ groups:
 	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
 	server.Reload(t)
 	parts.Eventually(t, func() error {
-		if r := look(t, pass("catalyst"), "prometheus_rules", "{}"); r.State != StateWarn || r.Reason != ReasonDeadRule {
+		if r := look(t, pass("catalyst"), prometheusRulesKind(), "{}"); r.State != StateWarn || r.Reason != ReasonDeadRule {
 			return fmt.Errorf("%+v", r)
 		}
 		return nil
 	})
-	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StatePass, "", "3 alert rules, none in error, and Alertmanager is ready")
+	expect(t, look(t, pass("catalyst"), prometheusRulesKind(), "{ignore: [Renamed]}"), StatePass, "", "3 alert rules, none in error, and Alertmanager is ready")
 	am.Stop() // Prometheus goes on calling it active
-	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{ignore: [Renamed]}"), StateFail, ReasonUnreachable, "Alertmanager")
+	expect(t, look(t, pass("catalyst"), prometheusRulesKind(), "{ignore: [Renamed]}"), StateFail, ReasonUnreachable, "Alertmanager")
 
 	for _, tt := range []struct {
 		spec   string
@@ -104,7 +104,7 @@ groups:
 		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", StatePass, "", ""},
 		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", StateWarn, ReasonThreshold, "no bucket boundary at 0.2"},
 	} {
-		r := look(t, pass("catalyst"), "prometheus_query", tt.spec)
+		r := look(t, pass("catalyst"), prometheusQueryKind(), tt.spec)
 		expect(t, r, tt.state, tt.reason, tt.detail)
 		if _, ok := measured(r, CriterionThreshold); !ok {
 			t.Errorf("%s: no threshold is measured", tt.spec)
@@ -116,9 +116,9 @@ groups:
 		}
 	}
 	server.Stop()
-	expect(t, look(t, pass("catalyst"), "prometheus_job", "{}"), StateFail, ReasonUnreachable, "")
-	expect(t, look(t, pass("catalyst"), "prometheus_rules", "{}"), StateUnknown, ReasonUnreachable, "")
-	expect(t, look(t, pass("catalyst"), "prometheus_query", "{queries: [up], below: 1}"), StateUnknown, ReasonUnreachable, "")
+	expect(t, look(t, pass("catalyst"), prometheusJobKind(), "{}"), StateFail, ReasonUnreachable, "")
+	expect(t, look(t, pass("catalyst"), prometheusRulesKind(), "{}"), StateUnknown, ReasonUnreachable, "")
+	expect(t, look(t, pass("catalyst"), prometheusQueryKind(), "{queries: [up], below: 1}"), StateUnknown, ReasonUnreachable, "")
 }
 
 // TestAlertsAreTaken judges what is seen of the way from Prometheus to an Alertmanager, which Prometheus itself calls active in every case.
@@ -180,7 +180,7 @@ func TestAlertsAreTaken(t *testing.T) {
 				}
 				return dial(ctx, network, address)
 			}
-			expect(t, look(t, p, "prometheus_rules", "{}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, p, prometheusRulesKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -192,7 +192,7 @@ func TestPrometheusIsSomethingElse(t *testing.T) {
 			s := site(t, map[string]http.HandlerFunc{"/-/healthy": says(200, ""), "/-/ready": says(200, ""), "/api/v1/targets": says(200, body), "/api/v1/rules": says(200, body),
 				"/api/v1/alertmanagers": says(200, body), "/api/v1/query": says(200, body)})
 			for kind, spec := range map[string]string{"prometheus_job": "{}", "prometheus_rules": "{}", "prometheus_query": "{queries: [up], below: 5}"} {
-				if r := look(t, newPass(t, nil, promAt(s.URL, "catalyst")), kind, spec); r.State == StatePass || r.State == StateWarn {
+				if r := look(t, newPass(t, nil, promAt(s.URL, "catalyst")), prometheusKindNamed(kind), spec); r.State == StatePass || r.State == StateWarn {
 					t.Errorf("%s passes: %+v", kind, r)
 				}
 			}
@@ -273,14 +273,14 @@ func TestGrafana(t *testing.T) {
 			if tt.token != "" {
 				g.TokenFile = "token"
 			}
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Grafana: g}), "grafana", "{}")
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, Grafana: g}), grafanaKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, token) || strings.Contains(r.Detail, "wrong-mark") {
 				t.Error("the token shows")
 			}
 		})
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{Grafana: deployment.Grafana{TokenFile: "absent"}}), "grafana", "{}"), StateUnknown, ReasonError, "absent")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{Grafana: deployment.Grafana{TokenFile: "absent"}}), grafanaKind(), "{}"), StateUnknown, ReasonError, "absent")
 }
 
 func TestLokiLines(t *testing.T) {
@@ -308,8 +308,17 @@ func TestLokiLines(t *testing.T) {
 				says(tt.status, tt.body)(w, r)
 			}})
 			settings := deployment.Settings{Loki: deployment.Loki{URL: s.URL, Selector: `{app="x"}`, Tenant: "team"}}
-			expect(t, look(t, newPass(t, nil, settings), "loki_lines", "{}"), tt.state, tt.reason, "")
+			expect(t, look(t, newPass(t, nil, settings), lokiLinesKind(), "{}"), tt.state, tt.reason, "")
 		})
 	}
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "loki_lines", "{}"), StateSkip, ReasonNotConfigured, "")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), lokiLinesKind(), "{}"), StateSkip, ReasonNotConfigured, "")
+}
+
+// prometheusKindNamed is the kind of that name among those that these tests run.
+func prometheusKindNamed(name string) Kind {
+	return map[string]Kind{
+		"prometheus_job":   prometheusJobKind(),
+		"prometheus_query": prometheusQueryKind(),
+		"prometheus_rules": prometheusRulesKind(),
+	}[name]
 }

@@ -27,7 +27,7 @@ const (
 	maxRedisAnswer       = 1 << 20 // bytes of one reply
 )
 
-var errNotRedis = errors.New("the server does not speak the Redis protocol")
+const errNotRedis = otherService("the server does not speak the Redis protocol")
 
 // redisTarget describes the access to one Redis.
 type redisTarget struct {
@@ -120,7 +120,8 @@ func (c *redisConn) answer() (string, error) {
 	case '+':
 		return line[1:], nil
 	case '-':
-		return "", &refusal{redisWord(line[1:])}
+		word := redisWord(line[1:])
+		return "", &refusal{code: word, words: word}
 	case '$':
 		n, err := strconv.Atoi(line[1:])
 		switch {

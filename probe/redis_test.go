@@ -87,7 +87,7 @@ func TestRedisFaults(t *testing.T) {
 			t.Run(kind+" "+f.name, func(t *testing.T) {
 				s := redisSettings(f.address, "", password)
 				s.Redis.Timeout = patience(f.reason)
-				r := look(t, newPass(t, nil, s), kind, "{}")
+				r := look(t, newPass(t, nil, s), redisKindNamed(kind), "{}")
 				expect(t, r, f.state, f.reason, "Redis at "+f.address)
 				hasNot(t, r, password)
 				if strings.Contains(r.Detail, "mark") {
@@ -115,7 +115,7 @@ func TestRedisKeyspaceFaults(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, nil, redisSettings(tt.address, "", parts.Secret())), "redis_keyspace", "{}")
+			r := look(t, newPass(t, nil, redisSettings(tt.address, "", parts.Secret())), redisKeyspaceKind(), "{}")
 			expect(t, r, StateUnknown, tt.reason, "Redis at ")
 			if strings.Contains(r.Detail, "mark") {
 				t.Errorf("the detail holds what the server sent: %s", r.Detail)
@@ -125,7 +125,7 @@ func TestRedisKeyspaceFaults(t *testing.T) {
 }
 
 func TestRedisAuthJudge(t *testing.T) {
-	says := func(word string) error { return &refusal{word} }
+	says := func(word string) error { return &refusal{code: word, words: word} }
 	unknown := noPassword("Redis", redisPasswordSetting, deployment.Value{})
 	tests := []struct {
 		name             string
@@ -182,7 +182,7 @@ func TestRedisAuth(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := look(t, newPass(t, nil, redisSettings(tt.address, tt.user, tt.password)), "redis_auth", "{}")
+			r := look(t, newPass(t, nil, redisSettings(tt.address, tt.user, tt.password)), redisAuthKind(), "{}")
 			expect(t, r, tt.state, tt.reason, "Redis at ")
 			hasNot(t, r, right)
 			hasNot(t, r, wrong)
@@ -191,7 +191,7 @@ func TestRedisAuth(t *testing.T) {
 	t.Run("a refused password is tried once", func(t *testing.T) {
 		failures := func() string { return closed.Do(t, "ACL", "LOG", "RESET") + closed.Do(t, "ACL", "LOG") }
 		_ = failures()
-		look(t, newPass(t, nil, redisSettings(closed.Addr(), "", wrong)), "redis_auth", "{}")
+		look(t, newPass(t, nil, redisSettings(closed.Addr(), "", wrong)), redisAuthKind(), "{}")
 		if got := closed.Do(t, "ACL", "LOG"); got != "*1" {
 			t.Errorf("the server's log of refused log-ins: %s", got)
 		}
@@ -199,9 +199,9 @@ func TestRedisAuth(t *testing.T) {
 	t.Run("it dies and comes back", func(t *testing.T) {
 		p := newPass(t, nil, redisSettings(closed.Addr(), "", right))
 		closed.Stop()
-		expect(t, look(t, p, "redis_auth", "{}"), StateUnknown, ReasonUnreachable, "")
+		expect(t, look(t, p, redisAuthKind(), "{}"), StateUnknown, ReasonUnreachable, "")
 		closed.Restart(t)
-		expect(t, look(t, p, "redis_auth", "{}"), StatePass, "", "")
+		expect(t, look(t, p, redisAuthKind(), "{}"), StatePass, "", "")
 	})
 }
 
@@ -223,7 +223,7 @@ func TestRedisTarget(t *testing.T) {
 	for _, tt := range tests {
 		for _, kind := range []string{"redis_auth", "redis_keyspace"} {
 			t.Run(kind+" "+tt.name, func(t *testing.T) {
-				r := look(t, newPass(t, tt.files, deployment.Settings{}), kind, "{}")
+				r := look(t, newPass(t, tt.files, deployment.Settings{}), redisKindNamed(kind), "{}")
 				expect(t, r, tt.state, tt.reason, "")
 				hasNot(t, r, password)
 				if r.Remedy == "" {
@@ -259,7 +259,7 @@ func TestRedisTLS(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redisSettings(tt.address, "", password)
 			s.Redis.TLS, s.Redis.CAFile, s.Redis.Timeout = tt.tls, tt.ca, patience(tt.reason)
-			expect(t, look(t, newPass(t, nil, s), "redis_auth", "{}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, nil, s), redisAuthKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -269,7 +269,7 @@ func TestRedisKeyspace(t *testing.T) {
 	server := parts.Redis(t, parts.RedisPassword(password))
 	see := func(spec string) Result {
 		t.Helper()
-		return look(t, newPass(t, nil, redisSettings(server.Addr(), "", password)), "redis_keyspace", spec)
+		return look(t, newPass(t, nil, redisSettings(server.Addr(), "", password)), redisKeyspaceKind(), spec)
 	}
 	expect(t, see("{}"), StatePass, "", "currently empty")
 	server.Do(t, "SET", "a", "1")
@@ -293,7 +293,7 @@ func TestRedisKeyspace(t *testing.T) {
 
 	// No connection is left behind, not even by a thousand looks: the one that asks is connected.
 	p := newPass(t, nil, redisSettings(server.Addr(), "", password))
-	auth, keys := load(t, "redis_auth", "{}"), load(t, "redis_keyspace", "{}")
+	auth, keys := load(t, redisAuthKind(), "{}"), load(t, redisKeyspaceKind(), "{}")
 	for range 500 {
 		if r := Look(t.Context(), auth, p); r.State != StatePass {
 			t.Fatal(r)
@@ -371,4 +371,12 @@ func FuzzRedisAnswer(f *testing.F) {
 		}
 		parseKeyspace("# Keyspace\r\n"+text, "# Stats\r\n"+text)
 	})
+}
+
+// redisKindNamed is the kind of that name among those that these tests run.
+func redisKindNamed(name string) Kind {
+	return map[string]Kind{
+		"redis_auth":     redisAuthKind(),
+		"redis_keyspace": redisKeyspaceKind(),
+	}[name]
 }

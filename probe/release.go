@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -25,11 +26,15 @@ func (t Trust) role(name string) attest.Role {
 	return attest.Role{Name: name}
 }
 
-// Chain returns the release records. Its error is Unknown: records that cannot be read or were tampered with are not
+// ReleaseChain returns the release records. Its error is Unknown: records that cannot be read or were tampered with are not
 // used.
-func (p *Pass) Chain() (*attest.Chain, error) { return p.chain() }
+func ReleaseChain(p *Pass) (*attest.Chain, error) {
+	return Once(context.Background(), p, chainKey{}, func(context.Context) (*attest.Chain, error) { return openChain(p) })
+}
 
-func (p *Pass) openChain() (*attest.Chain, error) {
+type chainKey struct{}
+
+func openChain(p *Pass) (*attest.Chain, error) {
 	c, err := attest.OpenChain(p.Deployment.ReleasesDir(), p.Files)
 	if err != nil {
 		return nil, Needs("permission to read "+p.Deployment.Rel(p.Deployment.ReleasesDir()), Unknown(reasonOf(err), err))
@@ -40,10 +45,10 @@ func (p *Pass) openChain() (*attest.Chain, error) {
 	return c, nil
 }
 
-// Planned reports whether a release is planned: then running state may differ from declared state, since the deployment
+// releasePlanned reports whether a release is planned: then running state may differ from declared state, since the deployment
 // itself will fix that.
-func (p *Pass) Planned() bool {
-	c, err := p.Chain()
+func releasePlanned(p *Pass) bool {
+	c, err := ReleaseChain(p)
 	return err == nil && c.Planned() != nil
 }
 
@@ -55,8 +60,8 @@ func current(c *attest.Chain) *attest.Release {
 	return c.Recorded()
 }
 
-// claims returns the attestations and the allowed signers (nil: not configured).
-func (p *Pass) claims() ([]*attest.Attestation, *attest.Signers, error) {
+// releaseClaims returns the attestations and the allowed signers (nil: not configured).
+func releaseClaims(p *Pass) ([]*attest.Attestation, *attest.Signers, error) {
 	all, err := attest.Load(p.Deployment.AttestationsDir())
 	if err != nil {
 		return nil, nil, Needs("permission to read "+p.Deployment.Rel(p.Deployment.AttestationsDir()), Unknown(reasonOf(err), err))

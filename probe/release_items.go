@@ -27,7 +27,7 @@ type releaseReady struct{}
 
 // Judge implements Derived.
 func (s *releaseReady) Judge(v Verdicts) Result {
-	c, err := v.Pass.Chain()
+	c, err := ReleaseChain(v.Pass)
 	if err != nil {
 		return unanswered(err)
 	}
@@ -87,7 +87,7 @@ type releaseBackup struct {
 
 // Probe implements Probe.
 func (s *releaseBackup) Probe(_ context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -125,7 +125,7 @@ type releaseRecord struct{}
 
 // Probe implements Probe.
 func (s *releaseRecord) Probe(_ context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}

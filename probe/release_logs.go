@@ -40,7 +40,7 @@ const (
 
 // Probe implements Probe.
 func (s *releaseLogs) Probe(ctx context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}

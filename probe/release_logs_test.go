@@ -114,15 +114,15 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	d := newDocker(t)
 	files := folder{"compose.yaml": "services: {catalyst: {image: x}, calm: {image: x}}"}
 	p := d.pass(t, files, deployment.Settings{})
-	expect(t, look(t, p, "release_logs", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, releaseLogsKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	record := recorded("1.0", commitOne)
 	record.At = time.Now().Add(-time.Minute)
 	p = released(t, p, record)
-	expect(t, look(t, p, "release_logs", "{}"), StateFail, ReasonMissing, "")
+	expect(t, look(t, p, releaseLogsKind(), "{}"), StateFail, ReasonMissing, "")
 	secret := parts.Secret()
 	d.run(t, "catalyst", client.ContainerCreateOptions{}, "complain=panic: "+secret, "say=level=error "+secret)
 	parts.Eventually(t, func() error {
-		r := look(t, again(p), "release_logs", "{}")
+		r := look(t, again(p), releaseLogsKind(), "{}")
 		if r.State != StateFail || !strings.Contains(r.Detail, "1 of 1 lines") {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
 		}
@@ -134,13 +134,13 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	later := recorded("1.1", commitTwo)
 	later.At = time.Now().Add(time.Second)
 	p = released(t, p, later)
-	expect(t, look(t, p, "release_logs", "{}"), StatePending, ReasonInProgress, "logged nothing")
+	expect(t, look(t, p, releaseLogsKind(), "{}"), StatePending, ReasonInProgress, "logged nothing")
 
 	d.run(t, "calm", client.ContainerCreateOptions{}, "say=level=info fine")
 	q := d.pass(t, files, deployment.Settings{Service: "calm"})
 	q = released(t, q, record)
 	parts.Eventually(t, func() error {
-		if r := look(t, again(q), "release_logs", "{}"); r.State != StatePass {
+		if r := look(t, again(q), releaseLogsKind(), "{}"); r.State != StatePass {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
 		}
 		return nil

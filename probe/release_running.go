@@ -32,7 +32,7 @@ type releaseRunning struct{}
 
 // Probe implements Probe.
 func (s *releaseRunning) Probe(ctx context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}

@@ -137,34 +137,34 @@ func TestReleaseRunningOnDocker(t *testing.T) {
 	d := newDocker(t, "LABEL org.opencontainers.image.revision="+commitOne)
 	files := folder{"compose.yaml": "services: {catalyst: {image: x}}"}
 	p := d.pass(t, files, deployment.Settings{})
-	expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, planned("1.0", commitOne))
-	expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, recorded("1.0", commitOne))
-	expect(t, look(t, p, "release_running", "{}"), StateFail, ReasonMissing, "no container of service catalyst is running")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StateFail, ReasonMissing, "no container of service catalyst is running")
 
 	d.run(t, "catalyst", client.ContainerCreateOptions{})
 	p = again(p)
-	expect(t, look(t, p, "release_running", "{}"), StatePass, "", "run 1.0")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StatePass, "", "run 1.0")
 	p = released(t, p, planned("1.1", commitTwo))
-	expect(t, look(t, p, "release_running", "{}"), StatePass, "", "")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StatePass, "", "")
 	p = released(t, p, recorded("1.1", commitTwo))
-	expect(t, look(t, p, "release_running", "{}"), StateFail, ReasonDrift, "another commit")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StateFail, ReasonDrift, "another commit")
 	p = released(t, p, planned("1.2", commitOne))
-	expect(t, look(t, p, "release_running", "{}"), StateWarn, ReasonDrift, "1.2 (0a1b2c3) is planned")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StateWarn, ReasonDrift, "1.2 (0a1b2c3) is planned")
 	p = released(t, p, recorded("1.2", commitOne), planned("1.3", "", d.image), recorded("1.3", "", d.image))
-	expect(t, look(t, p, "release_running", "{}"), StatePass, "", "")
+	expect(t, look(t, p, releaseRunningKind(), "{}"), StatePass, "", "")
 
 	// Every container counts.
 	d.run(t, "catalyst", client.ContainerCreateOptions{Config: &container.Config{Labels: map[string]string{labelProject: d.project, labelService: "catalyst", labelOneOff: "False"}}})
-	expect(t, look(t, again(p), "release_running", "{}"), StatePass, "", "2 containers")
+	expect(t, look(t, again(p), releaseRunningKind(), "{}"), StatePass, "", "2 containers")
 
 	t.Run("which service", func(t *testing.T) {
 		p := released(t, d.pass(t, nil, deployment.Settings{}), recorded("1.0", commitOne))
-		expect(t, look(t, p, "release_running", "{}"), StateSkip, ReasonNotConfigured, "service is unknown")
+		expect(t, look(t, p, releaseRunningKind(), "{}"), StateSkip, ReasonNotConfigured, "service is unknown")
 	})
 	t.Run("records", func(t *testing.T) {
 		p := d.pass(t, folder{".catalyst/releases/0001.yaml": "phase: ["}, deployment.Settings{})
-		expect(t, look(t, p, "release_running", "{}"), StateUnknown, ReasonInvalid, "")
+		expect(t, look(t, p, releaseRunningKind(), "{}"), StateUnknown, ReasonInvalid, "")
 	})
 }

@@ -34,7 +34,7 @@ type rollbackImage struct{}
 
 // Probe implements Probe. While a release is planned, the release in force is the rollback target.
 func (s *rollbackImage) Probe(ctx context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}
@@ -106,7 +106,7 @@ type rollbackBackup struct{}
 
 // Key is the release and the identity of its backup file.
 func (s *rollbackBackup) Key(p *Pass) string {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil || c.Recorded() == nil {
 		return ""
 	}
@@ -119,7 +119,7 @@ func (s *rollbackBackup) Key(p *Pass) string {
 
 // Probe implements Probe.
 func (s *rollbackBackup) Probe(ctx context.Context, p *Pass) (Result, error) {
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return Result{}, err
 	}

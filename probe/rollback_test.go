@@ -15,19 +15,19 @@ import (
 func TestRollbackImageOnDocker(t *testing.T) {
 	d := newDocker(t, "LABEL org.opencontainers.image.revision="+commitTwo)
 	p := d.pass(t, nil, deployment.Settings{})
-	expect(t, look(t, p, "rollback_image", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, planned("1.0", commitOne), recorded("1.0", commitOne, d.image))
-	expect(t, look(t, p, "rollback_image", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, planned("1.1", commitTwo, "other:1.1"))
-	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "1 image of 1.0")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StatePass, "", "1 image of 1.0")
 	p = released(t, p, recorded("1.1", commitTwo, d.image))
-	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMismatch, "now refers to 1.1")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StateFail, ReasonMismatch, "now refers to 1.1")
 	p = released(t, p, planned("1.2", commitOne, d.image))
-	expect(t, look(t, p, "rollback_image", "{}"), StatePass, "", "")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StatePass, "", "")
 	p = released(t, p, recorded("1.2", commitOne, d.project+":gone"), planned("1.3", ""))
-	expect(t, look(t, p, "rollback_image", "{}"), StateFail, ReasonMissing, "no longer on this host")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StateFail, ReasonMissing, "no longer on this host")
 	p = released(t, p, recorded("1.3", ""), planned("1.4", ""))
-	expect(t, look(t, p, "rollback_image", "{}"), StateUnknown, ReasonUnpinned, "lists no images")
+	expect(t, look(t, p, rollbackImageKind(), "{}"), StateUnknown, ReasonUnpinned, "lists no images")
 }
 
 func TestJudgeRollback(t *testing.T) {
@@ -45,11 +45,11 @@ func TestRollbackBackup(t *testing.T) {
 	second := recorded("1.1", commitTwo)
 	second.Backup = kept
 	p := newPass(t, folder{"backups/a.sql": dump}, deployment.Settings{})
-	expect(t, look(t, p, "rollback_backup", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, rollbackBackupKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, recorded("1.0", commitOne))
-	expect(t, look(t, p, "rollback_backup", "{}"), StateSkip, ReasonNoRelease, "")
+	expect(t, look(t, p, rollbackBackupKind(), "{}"), StateSkip, ReasonNoRelease, "")
 	p = released(t, p, second)
-	expect(t, look(t, p, "rollback_backup", "{}"), StatePass, "", "matches the record of 1.1")
+	expect(t, look(t, p, rollbackBackupKind(), "{}"), StatePass, "", "matches the record of 1.1")
 
 	s := &rollbackBackup{}
 	key := s.Key(p)
@@ -59,18 +59,18 @@ func TestRollbackBackup(t *testing.T) {
 	if err := os.WriteFile(path, changed, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMismatch, "digest mismatch")
+	expect(t, look(t, again(p), rollbackBackupKind(), "{}"), StateFail, ReasonMismatch, "digest mismatch")
 	if s.Key(p) == key {
 		t.Error("a change does not show in the key")
 	}
 	if err := os.WriteFile(path, changed[1:], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMismatch, "bytes")
+	expect(t, look(t, again(p), rollbackBackupKind(), "{}"), StateFail, ReasonMismatch, "bytes")
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, look(t, again(p), "rollback_backup", "{}"), StateFail, ReasonMissing, "")
+	expect(t, look(t, again(p), rollbackBackupKind(), "{}"), StateFail, ReasonMissing, "")
 	p = released(t, p, recorded("1.2", commitOne))
-	expect(t, look(t, p, "rollback_backup", "{}"), StateFail, ReasonMissing, "has no backup")
+	expect(t, look(t, p, rollbackBackupKind(), "{}"), StateFail, ReasonMissing, "has no backup")
 }

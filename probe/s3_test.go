@@ -44,7 +44,7 @@ func TestS3Bucket(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)
 			s.say(c.action, c.reply)
-			r := look(t, s.pass(nil), "s3_bucket", "{}")
+			r := look(t, s.pass(nil), s3BucketKind(), "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			hasNot(t, r, "hunter")
 		})
@@ -105,7 +105,7 @@ func TestS3Encryption(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newAWSServer(t)
 			s.say("s3:GetEncryptionConfiguration", c.reply)
-			r := look(t, s.pass(nil), "s3_encryption", "{}")
+			r := look(t, s.pass(nil), s3EncryptionKind(), "{}")
 			expect(t, r, c.state, c.reason, c.detail)
 			hasNot(t, r, "rot13")
 		})
@@ -164,7 +164,7 @@ func TestS3Object(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			expect(t, look(t, p, "s3_object", c.spec), c.state, c.reason, c.detail)
+			expect(t, look(t, p, s3ObjectKind(), c.spec), c.state, c.reason, c.detail)
 		})
 	}
 }
@@ -185,7 +185,7 @@ func TestS3Pages(t *testing.T) {
 		return awsReply{body: "<ListBucketResult><IsTruncated>true</IsTruncated><NextContinuationToken>" + token + "x</NextContinuationToken>" + object("daily/a.dump", 99, newest.Add(-time.Hour)) + "</ListBucketResult>"}
 	}
 	p := s.pass(func(d *deployment.Settings) { d.AWS.Prefix = "daily/" })
-	r := look(t, p, "s3_object", "{}")
+	r := look(t, p, s3ObjectKind(), "{}")
 	expect(t, r, StateFail, ReasonStale, "daily/z.dump")
 	if at, ok := measured(r, BackupLastSuccess, "s3"); !ok || at != float64(newest.Unix()) {
 		t.Errorf("time %v %v", at, ok)
@@ -197,7 +197,7 @@ func TestS3Pages(t *testing.T) {
 		t.Errorf("asked for %v", prefixes)
 	}
 	pages = maxS3Pages + 1
-	r = look(t, again(p), "s3_object", "{}")
+	r = look(t, again(p), s3ObjectKind(), "{}")
 	expect(t, r, StateUnknown, ReasonError, "more than 50000 objects")
 	if r.Remedy != "deployment.aws.prefix" {
 		t.Errorf("remedy %q", r.Remedy)

@@ -34,7 +34,7 @@ type signOff struct {
 // Judge implements Derived.
 func (s *signOff) Judge(v Verdicts) Result {
 	p := v.Pass
-	c, err := p.Chain()
+	c, err := ReleaseChain(p)
 	if err != nil {
 		return unanswered(err)
 	}
@@ -42,7 +42,7 @@ func (s *signOff) Judge(v Verdicts) Result {
 	if r == nil {
 		return unanswered(SkipRelease())
 	}
-	claims, signers, err := p.claims()
+	claims, signers, err := releaseClaims(p)
 	if err != nil {
 		return unanswered(err)
 	}
@@ -53,7 +53,7 @@ func (s *signOff) Judge(v Verdicts) Result {
 	}
 	judge := func(item, role string) []attest.Voucher {
 		return attest.JudgeItem(claims, signers, attest.Policy{Item: item, Roles: p.Trust.roles([]string{role}), Signed: signers != nil, OfRelease: true, OfBasis: true, Deployment: p.Deployment.Name},
-			attest.Facts{Release: r.Release, Holds: v.holds}, p.Time)
+			attest.Facts{Release: r.Release, Holds: func(id string) bool { return stillHolds(v, id) }}, p.Time)
 	}
 	own := judge(s.Item, s.Role)
 	var f Findings
@@ -86,14 +86,14 @@ func (s *signOff) Judge(v Verdicts) Result {
 
 // Wants implements Claimed.
 func (s *signOff) Wants(v Verdicts) (Wants, error) {
-	c, err := v.Pass.Chain()
+	c, err := ReleaseChain(v.Pass)
 	if err != nil {
 		return Wants{}, err
 	}
 	if c.Planned() == nil {
 		return Wants{}, errors.New("no release is planned: run deploy plan first")
 	}
-	return Wants{Roles: []string{s.Role}, Release: c.Planned().Release, Basis: v.Basis()}, nil
+	return Wants{Roles: []string{s.Role}, Release: c.Planned().Release, Basis: basisOf(v)}, nil
 }
 
 // lastPart returns the item of category/item.
@@ -106,13 +106,13 @@ func lastPart(id string) string {
 	return id
 }
 
-// holds reports whether an item is ok or waived now.
-func (v Verdicts) holds(id string) bool {
+// stillHolds reports whether an item is ok or waived now.
+func stillHolds(v Verdicts, id string) bool {
 	return slices.ContainsFunc(v.Items, func(it Verdict) bool { return it.Category+"/"+it.Item == id && (it.State.OK() || it.Waived) })
 }
 
 // Basis lists the critical standing items that are ok, which a sign-off is based on.
-func (v Verdicts) Basis() []string {
+func basisOf(v Verdicts) []string {
 	var all []string
 	for _, it := range v.Items {
 		if it.Severity == "critical" && it.Scope == "standing" && (it.State.OK() || it.Waived) {

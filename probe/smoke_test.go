@@ -31,7 +31,7 @@ func TestOpenMetricsEnd(t *testing.T) {
 			w.Header().Set("Content-Type", tt.kind)
 			_, _ = w.Write([]byte(tt.body))
 		}})
-		expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "app_metrics", "{}"), tt.state, tt.reason, "")
+		expect(t, look(t, newPass(t, nil, apiAt(s.URL)), appMetricsKind(), "{}"), tt.state, tt.reason, "")
 	}
 }
 
@@ -69,7 +69,7 @@ func TestAppMetrics(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := apiAt(site(t, map[string]http.HandlerFunc{"/metrics": says(tt.status, tt.body)}).URL)
 			s.App.MetricPrefixes = tt.prefixes
-			r := look(t, newPass(t, nil, s), "app_metrics", "{}")
+			r := look(t, newPass(t, nil, s), appMetricsKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 		})
@@ -77,12 +77,12 @@ func TestAppMetrics(t *testing.T) {
 	away := site(t, map[string]http.HandlerFunc{"/metrics": func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "http://elsewhere.invalid/metrics", http.StatusFound)
 	}})
-	expect(t, look(t, newPass(t, nil, apiAt(away.URL)), "app_metrics", "{}"), StateFail, ReasonMismatch, "another host")
+	expect(t, look(t, newPass(t, nil, apiAt(away.URL)), appMetricsKind(), "{}"), StateFail, ReasonMismatch, "another host")
 	for _, f := range faults(t) {
 		t.Run(f.name, func(t *testing.T) {
 			ctx, cancel := contextFor(t, true)
 			defer cancel()
-			r := Look(ctx, load(t, "app_metrics", "{}"), newPass(t, nil, apiAt("http://"+f.address)))
+			r := Look(ctx, load(t, appMetricsKind(), "{}"), newPass(t, nil, apiAt("http://"+f.address)))
 			if r.State == StatePass {
 				t.Errorf("%+v", r)
 			}
@@ -147,9 +147,9 @@ func TestAuctionRefusal(t *testing.T) {
 		500: {StateFail, ReasonUnhealthy}, 503: {StateFail, ReasonUnhealthy},
 	} {
 		s := site(t, map[string]http.HandlerFunc{"/openrtb2/auction": says(status, "")})
-		expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "auction_refusal", "{}"), want.state, want.reason, "")
+		expect(t, look(t, newPass(t, nil, apiAt(s.URL)), auctionRefusalKind(), "{}"), want.state, want.reason, "")
 	}
-	k, _ := Find("auction_refusal")
+	k := auctionRefusalKind()
 	if !k.Active {
 		t.Error("it does more than read, and is on without being asked for")
 	}
@@ -170,7 +170,7 @@ func TestAuctionRefusalIsRecognisable(t *testing.T) {
 		}
 		w.WriteHeader(http.StatusBadRequest)
 	}})
-	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), "auction_refusal", "{path: /bid}"), StatePass, "", "refused an invalid bid request with 400")
+	expect(t, look(t, newPass(t, nil, apiAt(s.URL)), auctionRefusalKind(), "{path: /bid}"), StatePass, "", "refused an invalid bid request with 400")
 	if n := asked.Load(); n != 1 {
 		t.Errorf("asked %d times", n)
 	}
@@ -178,14 +178,14 @@ func TestAuctionRefusalIsRecognisable(t *testing.T) {
 
 func TestAuctionRefusalDropped(t *testing.T) {
 	dropped := listener(t, func(c net.Conn) { _, _ = c.Read(make([]byte, 1)) })
-	expect(t, look(t, newPass(t, nil, apiAt("http://"+dropped)), "auction_refusal", "{}"), StateFail, ReasonUnhealthy, "drops the connection")
+	expect(t, look(t, newPass(t, nil, apiAt("http://"+dropped)), auctionRefusalKind(), "{}"), StateFail, ReasonUnhealthy, "drops the connection")
 	cut := site(t, map[string]http.HandlerFunc{"/openrtb2/auction": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "100")
 		w.WriteHeader(http.StatusBadRequest)
 		_, _ = w.Write([]byte("half"))
 	}})
-	expect(t, look(t, newPass(t, nil, apiAt(cut.URL)), "auction_refusal", "{}"), StateFail, ReasonUnhealthy, "drops the connection")
-	expect(t, look(t, newPass(t, nil, apiAt("http://127.0.0.1:1")), "auction_refusal", "{}"), StateFail, ReasonUnreachable, "")
+	expect(t, look(t, newPass(t, nil, apiAt(cut.URL)), auctionRefusalKind(), "{}"), StateFail, ReasonUnhealthy, "drops the connection")
+	expect(t, look(t, newPass(t, nil, apiAt("http://127.0.0.1:1")), auctionRefusalKind(), "{}"), StateFail, ReasonUnreachable, "")
 }
 
 // It asks again when a release is recorded, not when one is planned.

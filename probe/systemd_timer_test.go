@@ -216,7 +216,7 @@ func TestSystemdTimer(t *testing.T) {
 			f := &fakeSystemd{units: wellTimed(now)}
 			tt.change(f.units)
 			f.serve(t)
-			r := look(t, timerPass(t, f.path), "systemd_timer", "{}")
+			r := look(t, timerPass(t, f.path), systemdTimerKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 			for i, call := range f.calls {
@@ -230,11 +230,9 @@ func TestSystemdTimer(t *testing.T) {
 	f := &fakeSystemd{units: wellTimed(now)}
 	f.serve(t)
 	p := timerPass(t, f.path)
-	expect(t, look(t, p, "systemd_timer", "{max_age: 30m}"), StateFail, ReasonStale, "more than 30m ago")
-	expect(t, look(t, p, "systemd_timer", "{timer: other.timer}"), StateUnknown, ReasonInvalid, "other.timer")
-	// The item is the timer's then, and the container's without it.
-	expect(t, look(t, p, "container_state", "{}"), StateSkip, ReasonNotConfigured, "systemd timer")
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "systemd_timer", "{}"), StateSkip, ReasonNotConfigured, "no systemd timer")
+	expect(t, look(t, p, systemdTimerKind(), "{max_age: 30m}"), StateFail, ReasonStale, "more than 30m ago")
+	expect(t, look(t, p, systemdTimerKind(), "{timer: other.timer}"), StateUnknown, ReasonInvalid, "other.timer")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), systemdTimerKind(), "{}"), StateSkip, ReasonNotConfigured, "no systemd timer")
 }
 
 func TestSystemdThatIsNotThere(t *testing.T) {
@@ -262,7 +260,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 		t.Run(said, func(t *testing.T) {
 			f := answering(said)
 			f.serve(t)
-			r := look(t, timerPass(t, f.path), "systemd_timer", "{}")
+			r := look(t, timerPass(t, f.path), systemdTimerKind(), "{}")
 			expect(t, r, StateUnknown, tt.reason, tt.detail)
 			hasNot(t, r, "marked")
 			if !strings.Contains(r.Remedy, tt.remedy) {
@@ -275,10 +273,10 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 		f.serve(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
 		defer cancel()
-		expect(t, Look(ctx, load(t, "systemd_timer", "{}"), timerPass(t, f.path)), StateUnknown, ReasonTimeout, "no reply in time")
+		expect(t, Look(ctx, load(t, systemdTimerKind(), "{}"), timerPass(t, f.path)), StateUnknown, ReasonTimeout, "no reply in time")
 	})
 	t.Run("no bus", func(t *testing.T) {
-		expect(t, look(t, timerPass(t, filepath.Join(dir, "none")), "systemd_timer", "{}"), StateUnknown, ReasonUnreachable, "does not exist")
+		expect(t, look(t, timerPass(t, filepath.Join(dir, "none")), systemdTimerKind(), "{}"), StateUnknown, ReasonUnreachable, "does not exist")
 	})
 	t.Run("nobody listens", func(t *testing.T) {
 		path := filepath.Join(dir, "left")
@@ -290,7 +288,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		_ = syscall.Close(fd)
-		expect(t, look(t, timerPass(t, path), "systemd_timer", "{}"), StateUnknown, ReasonUnreachable, "nothing listens")
+		expect(t, look(t, timerPass(t, path), systemdTimerKind(), "{}"), StateUnknown, ReasonUnreachable, "nothing listens")
 	})
 	t.Run("no bus at all", func(t *testing.T) {
 		p := timerPass(t, "")
@@ -299,7 +297,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 			asked = append(asked, address)
 			return nil, &net.OpError{Op: "dial", Err: fs.ErrNotExist}
 		}
-		r := look(t, p, "systemd_timer", "{}")
+		r := look(t, p, systemdTimerKind(), "{}")
 		expect(t, r, StateUnknown, ReasonNotConfigured, "in a container, mount")
 		if !slices.Equal(asked, []string{"/run/dbus/system_bus_socket", "/run/systemd/private"}) || r.Remedy != "deployment.systemd.bus" {
 			t.Errorf("asked %q, remedy %q", asked, r.Remedy)
@@ -310,7 +308,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 		p.Dial = func(context.Context, string, string) (net.Conn, error) {
 			return nil, &net.OpError{Op: "dial", Err: os.ErrPermission}
 		}
-		expect(t, look(t, p, "systemd_timer", "{}"), StateUnknown, ReasonPermissionDenied, "permission denied on /run/dbus/system_bus_socket")
+		expect(t, look(t, p, systemdTimerKind(), "{}"), StateUnknown, ReasonPermissionDenied, "permission denied on /run/dbus/system_bus_socket")
 	})
 	t.Run("systemd's own socket", func(t *testing.T) {
 		f := &fakeSystemd{units: wellTimed(time.Now())}
@@ -323,7 +321,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 			}
 			return dial(ctx, network, f.path)
 		}
-		expect(t, look(t, p, "systemd_timer", "{}"), StatePass, ReasonNone, "succeeded")
+		expect(t, look(t, p, systemdTimerKind(), "{}"), StatePass, ReasonNone, "succeeded")
 		if slices.Contains(f.calls, "Hello") {
 			t.Error("a bus is greeted where there is none")
 		}
@@ -340,7 +338,7 @@ func TestSystemdThatIsNotThere(t *testing.T) {
 				}()
 				return ours, nil
 			}
-			expect(t, look(t, p, "systemd_timer", "{}"), StateUnknown, ReasonInvalid, "not a D-Bus server")
+			expect(t, look(t, p, systemdTimerKind(), "{}"), StateUnknown, ReasonInvalid, "not a D-Bus server")
 		})
 	}
 }
@@ -424,7 +422,7 @@ func TestTimerNames(t *testing.T) {
 			t.Errorf("%q: %q; want %q", name, got, label)
 		}
 	}
-	k, _ := Find("systemd_timer")
+	k := systemdTimerKind()
 	for _, name := range []string{"backup", "backup.service", "a/b.timer", "a b.timer", ".timer"} {
 		if _, problems := decode(k, fmt.Sprintf("{timer: %q}", name)); len(problems) == 0 {
 			t.Errorf("%q loads as a timer's name", name)

@@ -66,19 +66,15 @@ func Find(name string) (Kind, bool) {
 }
 
 // load decodes a kind's spec from YAML, as a checklist would.
-func load(t *testing.T, kind, spec string) Probe {
+func load(t *testing.T, k Kind, spec string) Probe {
 	t.Helper()
-	k, ok := Find(kind)
-	if !ok {
-		t.Fatalf("there is no kind %q", kind)
-	}
 	made, problems := decode(k, spec)
 	if len(problems) > 0 {
-		t.Fatalf("%s %s: %v", kind, spec, problems)
+		t.Fatalf("%s %s: %v", k.Name, spec, problems)
 	}
 	pr, ok := made.(Probe)
 	if !ok {
-		t.Fatalf("%s is no Probe", kind)
+		t.Fatalf("%s is no Probe", k.Name)
 	}
 	return pr
 }
@@ -93,7 +89,7 @@ func decode(k Kind, spec string) (any, schema.Problems) {
 }
 
 // look runs a probe of a kind over a pass.
-func look(t *testing.T, p *Pass, kind, spec string) Result {
+func look(t *testing.T, p *Pass, kind Kind, spec string) Result {
 	t.Helper()
 	return Look(t.Context(), load(t, kind, spec), p)
 }

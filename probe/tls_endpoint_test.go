@@ -77,7 +77,7 @@ func TestTLSEndpoint(t *testing.T) {
 			if tt.cert != nil && tt.name != "self-signed" {
 				p.Roots = tt.cert.Pool()
 			}
-			r := look(t, p, "tls_endpoint", "{}")
+			r := look(t, p, tlsEndpointKind(), "{}")
 			expect(t, r, tt.state, r.Reason, tt.detail)
 			if tt.reason != "" && r.Reason != tt.reason || tt.state == StatePass && r.Reason != "" || strings.Contains(r.Detail, "mark") {
 				t.Errorf("got %+v", r)
@@ -97,7 +97,7 @@ func TestTLSEndpoint(t *testing.T) {
 		})
 		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{host}}, TLS: deployment.TLS{Endpoint: bare}})
 		p.Roots = short.Pool()
-		if r := look(t, p, "tls_endpoint", "{}"); r.State != StateFail || !strings.Contains(r.Detail, "intermediate") {
+		if r := look(t, p, tlsEndpointKind(), "{}"); r.State != StateFail || !strings.Contains(r.Detail, "intermediate") {
 			t.Errorf("got %+v", r)
 		}
 	})
@@ -107,9 +107,9 @@ func TestTLSEndpoint(t *testing.T) {
 		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{host}}, TLS: deployment.TLS{Endpoint: listener(t, func(net.Conn) { <-block })}})
 		ctx, cancel := contextFor(t, true)
 		defer cancel()
-		expect(t, Look(ctx, load(t, "tls_endpoint", "{}"), p), StateUnknown, ReasonTimeout, "")
+		expect(t, Look(ctx, load(t, tlsEndpointKind(), "{}"), p), StateUnknown, ReasonTimeout, "")
 	})
-	expect(t, look(t, newPass(t, nil, deployment.Settings{}), "tls_endpoint", "{}"), StateSkip, ReasonNotConfigured, "")
+	expect(t, look(t, newPass(t, nil, deployment.Settings{}), tlsEndpointKind(), "{}"), StateSkip, ReasonNotConfigured, "")
 }
 
 // TestTLSEndpointOfSeveralHosts: one host with another's certificate is enough to fail, and one that was not seen to be no pass.
@@ -144,7 +144,7 @@ func TestTLSEndpointOfSeveralHosts(t *testing.T) {
 			}
 			return (&net.Dialer{}).DialContext(ctx, network, address)
 		}
-		return look(t, p, "tls_endpoint", "{}")
+		return look(t, p, tlsEndpointKind(), "{}")
 	}
 	public := deployment.Public{Hosts: []string{first, second}}
 	end := float64(now.Add(60 * 24 * time.Hour).Unix())

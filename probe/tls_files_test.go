@@ -120,7 +120,7 @@ func TestTLSFiles(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, tt.files, tt.settings)
 			p.Roots = root.Pool()
-			r := look(t, p, "tls_files", "{}")
+			r := look(t, p, tlsFilesKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, "is not for") && strings.Contains(r.Detail, "no certificate covers") {
 				t.Errorf("a host is told twice: %s", r.Detail)
@@ -146,7 +146,7 @@ func TestTLSFilesModes(t *testing.T) {
 		if err := os.Chmod(filepath.Join(p.Deployment.Root, "ssl/server.key"), mode); err != nil {
 			t.Fatal(err)
 		}
-		r := look(t, p, "tls_files", "{}")
+		r := look(t, p, tlsFilesKind(), "{}")
 		if r.State != state || state == StateWarn && r.Reason != ReasonExposed {
 			t.Errorf("%04o: %v (%s) %s", mode, r.State, r.Reason, r.Detail)
 		}
@@ -174,7 +174,7 @@ func TestTLSFilesWithoutPermission(t *testing.T) {
 				t.Fatal(err)
 			}
 			var r Result
-			unprivileged(t, func() { r = look(t, p, "tls_files", "{}") })
+			unprivileged(t, func() { r = look(t, p, tlsFilesKind(), "{}") })
 			expect(t, r, tt.state, tt.reason, "")
 		})
 	}
@@ -187,7 +187,7 @@ func TestTLSFilesWithoutPermissionForLetsEncrypt(t *testing.T) {
 		t.Fatal(err)
 	}
 	var r Result
-	unprivileged(t, func() { r = look(t, p, "tls_files", "{}") })
+	unprivileged(t, func() { r = look(t, p, tlsFilesKind(), "{}") })
 	expect(t, r, StateUnknown, ReasonPermissionDenied, "letsencrypt/live")
 }
 
@@ -252,7 +252,7 @@ func TestServerNameFits(t *testing.T) {
 }
 
 func TestTLSFilesSpec(t *testing.T) {
-	k, _ := Find("tls_files")
+	k := tlsFilesKind()
 	if _, problems := decode(k, "{warn: 1d, fail: 2d}"); len(problems) == 0 {
 		t.Error("fail before warn loads")
 	}
@@ -306,7 +306,7 @@ func TestTLSFilesBehindLinks(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			expect(t, look(t, p, "tls_files", "{}"), want.state, want.reason, want.detail)
+			expect(t, look(t, p, tlsFilesKind(), "{}"), want.state, want.reason, want.detail)
 		})
 	}
 }

@@ -146,7 +146,7 @@ func TestUFWRules(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPass(t, tt.files, deployment.Settings{Firewall: deployment.Firewall{HostRoot: ".", Allowed: tt.allowed}})
-			r := look(t, p, "ufw_rules", "{}")
+			r := look(t, p, ufwRulesKind(), "{}")
 			expect(t, r, tt.state, tt.reason, tt.detail)
 			if n, ok := measured(r, ExposedPorts); ok != (tt.exposed >= 0) || ok && n != tt.exposed {
 				t.Errorf("measured %v %v, want %v", n, ok, tt.exposed)
@@ -157,7 +157,7 @@ func TestUFWRules(t *testing.T) {
 
 func TestUFWRulesExternal(t *testing.T) {
 	p := newPass(t, ufw(allowDB, ""), deployment.Settings{Firewall: deployment.Firewall{HostRoot: ".", External: true}})
-	r := look(t, p, "ufw_rules", "{}")
+	r := look(t, p, ufwRulesKind(), "{}")
 	expect(t, r, StateSkip, ReasonNotConfigured, "evidence or an attestation")
 }
 
@@ -169,7 +169,7 @@ func TestUFWRulesWithoutPermission(t *testing.T) {
 				t.Fatal(err)
 			}
 			var r Result
-			unprivileged(t, func() { r = look(t, p, "ufw_rules", "{}") })
+			unprivileged(t, func() { r = look(t, p, ufwRulesKind(), "{}") })
 			if name == "not enabled" { // which the rules do not change
 				expect(t, r, StateFail, ReasonOpen, "not enabled")
 				return
@@ -190,7 +190,7 @@ func TestUFWItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := newPass(t, nil, deployment.Settings{Firewall: deployment.Firewall{HostRoot: root}})
-	ask := func() Result { return look(t, NewPass(p.Deps, p.Deployment), "ufw_rules", "{}") }
+	ask := func() Result { return look(t, NewPass(p.Deps, p.Deployment), ufwRulesKind(), "{}") }
 	run := func(args ...string) { u.Run(t, args...) }
 
 	expect(t, ask(), StateFail, ReasonOpen, "not enabled")

@@ -251,6 +251,18 @@ func plainWebError(ctx context.Context, err error) error {
 	return errNotHTTP
 }
 
+// errOtherService is every answer that is not of the service that was called.
+var errOtherService = errors.New("another service")
+
+// otherService says which service an answer is not of.
+type otherService string
+
+// Error implements error.
+func (o otherService) Error() string { return string(o) }
+
+// Is makes it errOtherService to errors.Is.
+func (otherService) Is(target error) bool { return target == errOtherService }
+
 // errTLS matches every TLS failure.
 var errTLS = errors.New("TLS")
 
@@ -310,7 +322,7 @@ func unasked(what string, err error, at deployment.Address, setting string, clai
 	switch {
 	case !at.Configured && refused(err):
 		return Result{}, Needs(setting, Unknown(ReasonNotConfigured, fmt.Errorf("%w; no service listens at the default address", told)))
-	case errors.Is(err, errTooLong), errors.Is(err, errNotHTTP), errors.Is(err, errNotPrometheus), errors.Is(err, errBadURL), errors.Is(err, errBrokenOff), errors.Is(err, errRedirects):
+	case errors.Is(err, errTooLong), errors.Is(err, errNotHTTP), errors.Is(err, errOtherService), errors.Is(err, errBadURL), errors.Is(err, errBrokenOff), errors.Is(err, errRedirects):
 		if claim && at.Configured {
 			return Failed(ReasonInvalid, "%v", told), nil
 		}

@@ -157,7 +157,7 @@ func TestHTTPHealthFaults(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			s := apiAt("http://" + f.address)
 			s.API.Timeout = patience(f.reason)
-			r := look(t, newPass(t, nil, s), "http_health", "{paths: [/health]}")
+			r := look(t, newPass(t, nil, s), httpHealthKind(), "{paths: [/health]}")
 			expect(t, r, f.state, f.reason, "")
 			if strings.Contains(r.Detail, "mark") {
 				t.Errorf("the detail holds what the server sent: %s", r.Detail)
@@ -166,10 +166,10 @@ func TestHTTPHealthFaults(t *testing.T) {
 	}
 	t.Run("TLS to a plain port", func(t *testing.T) {
 		s := site(t, nil)
-		expect(t, look(t, newPass(t, nil, apiAt("https://"+strings.TrimPrefix(s.URL, "http://"))), "http_health", "{paths: [/health]}"), StateFail, ReasonMismatch, "does not speak TLS")
+		expect(t, look(t, newPass(t, nil, apiAt("https://"+strings.TrimPrefix(s.URL, "http://"))), httpHealthKind(), "{paths: [/health]}"), StateFail, ReasonMismatch, "does not speak TLS")
 	})
 	t.Run("unknown authority", func(t *testing.T) {
-		expect(t, look(t, newPass(t, nil, apiAt(httptestTLS(t).URL)), "http_health", "{paths: [/health]}"), StateFail, ReasonMismatch, "unknown authority")
+		expect(t, look(t, newPass(t, nil, apiAt(httptestTLS(t).URL)), httpHealthKind(), "{paths: [/health]}"), StateFail, ReasonMismatch, "unknown authority")
 	})
 }
 
@@ -210,7 +210,7 @@ func TestHTTPCredentials(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			h := all
 			tt.change(&h)
-			r := look(t, newPass(t, nil, deployment.Settings{Root: root, API: deployment.API{URL: s.URL, HTTP: h}}), "http_health", "{paths: [/health]}")
+			r := look(t, newPass(t, nil, deployment.Settings{Root: root, API: deployment.API{URL: s.URL, HTTP: h}}), httpHealthKind(), "{paths: [/health]}")
 			if r.State != tt.state || tt.reason != "" && r.Reason != tt.reason {
 				t.Errorf("got %+v", r)
 			}
@@ -263,7 +263,7 @@ func TestWebFaults(t *testing.T) {
 		for _, k := range kinds {
 			t.Run(k.kind+" "+f.name, func(t *testing.T) {
 				t.Parallel()
-				r := look(t, newPass(t, nil, k.at("http://"+f.address, deployment.HTTP{Timeout: patience(f.reason)})), k.kind, k.spec)
+				r := look(t, newPass(t, nil, k.at("http://"+f.address, deployment.HTTP{Timeout: patience(f.reason)})), webKindNamed(k.kind), k.spec)
 				want := StateUnknown
 				if k.claim {
 					want = f.state
@@ -322,7 +322,7 @@ func TestHTTPHealth(t *testing.T) {
 			s := site(t, map[string]http.HandlerFunc{"/health": says(200, tt.health), "/health/ready": says(tt.status, tt.ready)})
 			settings := apiAt(s.URL)
 			settings.Root = tt.files.write(t)
-			expect(t, look(t, newPass(t, nil, settings), "http_health", tt.spec), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, newPass(t, nil, settings), httpHealthKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
 }
@@ -383,13 +383,27 @@ func TestWebPage(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.path, func(t *testing.T) {
 			p := newPass(t, nil, deployment.Settings{Public: deployment.Public{URL: s.URL}})
-			expect(t, look(t, p, "web_page", "{path: "+tt.path+", mentions: [privacy]}"), tt.state, tt.reason, tt.detail)
+			expect(t, look(t, p, webPageKind(), "{path: "+tt.path+", mentions: [privacy]}"), tt.state, tt.reason, tt.detail)
 		})
 	}
 	t.Run("the same page for every path", func(t *testing.T) {
 		all := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write([]byte(policy + r.URL.Path)) }))
 		t.Cleanup(all.Close)
 		p := newPass(t, nil, deployment.Settings{Public: deployment.Public{URL: all.URL}})
-		expect(t, look(t, p, "web_page", "{path: /privacy, mentions: [privacy]}"), StateFail, ReasonNotPublished, "does not exist")
+		expect(t, look(t, p, webPageKind(), "{path: /privacy, mentions: [privacy]}"), StateFail, ReasonNotPublished, "does not exist")
 	})
+}
+
+// webKindNamed is the kind of that name among those that these tests run.
+func webKindNamed(name string) Kind {
+	return map[string]Kind{
+		"gdpr_refusal":     gdprRefusalKind(),
+		"grafana":          grafanaKind(),
+		"loki_lines":       lokiLinesKind(),
+		"openapi":          openAPIKind(),
+		"prometheus_job":   prometheusJobKind(),
+		"prometheus_query": prometheusQueryKind(),
+		"prometheus_rules": prometheusRulesKind(),
+		"web_page":         webPageKind(),
+	}[name]
 }
