@@ -21,14 +21,31 @@ import (
 
 const module = "github.com/thenexusengine/catalyst_exporter"
 
-// order defines the direction of imports: a package may import only packages with a lower number, and packages in its own
-// top directory. Add new top directories here.
+// order defines the direction of imports: a package may import only packages with a lower number. The longest matching
+// path counts, so that "probe/" is every subject that is not listed. Packages of one top directory may import each other,
+// except below probe. Add new directories here.
 var order = map[string]int{
-	"":           60, // main.go
-	"exporter":   50,
-	"collector":  40,
-	"checklist":  30,
-	"probe":      20,
+	"":          60, // main.go
+	"exporter":  50,
+	"collector": 40,
+	"checklist": 30,
+	"kinds":     25,
+
+	"probe/":             20, // subjects: they import each other only as listed in arrows
+	"probe/dockerclient": 18, // shared by subjects
+	"probe/access":       17,
+	"probe/gitrepo":      17,
+	"probe/httpclient":   17,
+	"probe/markdown":     17,
+	"probe/openmetrics":  17,
+	"probe/portset":      17,
+	"probe/reach":        17,
+	"probe/release":      17,
+	"probe/secretvalue":  17,
+	"probe":              15, // the contract of a kind
+	"probe/fault":        12, // words for people
+	"probe/phrase":       12,
+
 	"attest":     10,
 	"backup":     10,
 	"deployment": 10,
@@ -40,6 +57,20 @@ var order = map[string]int{
 	"dashboards": 0,
 	"docs":       0,
 	"examples":   0,
+}
+
+// arrows lists the imports between subjects, each with its reason.
+var arrows = map[string]map[string]string{
+	"awscheck":      {"backupcheck": "an uploaded object is compared with the newest local backup"},
+	"backupcheck":   {"container": "tests of both share one engine"},
+	"composecheck":  {"envfile": "a value in a compose file is judged as one in an env file"},
+	"container":     {"composecheck": "declared and running limits are one measured value", "envfile": "a value in a container is judged as one in an env file"},
+	"evidencecheck": {"awscheck": "reports may be stored in S3"},
+	"firewall":      {"firewall/nft": "evaluates the loaded rules"},
+	"httpcheck":     {"dnscheck": "a CDN is recognised by the CNAME of the public host"},
+	"postgres":      {"migrations": "applied migrations are compared with the files"},
+	"releasecheck":  {"backupcheck": "the backup of a release is a backup"},
+	"tlscheck":      {"dnscheck": "certificates cover the public hosts"},
 }
 
 // restricted lists packages that only some of our packages may import outside tests. The longest matching rule applies.
@@ -62,16 +93,17 @@ var restricted = []struct {
 		"secret":        "masks secrets in logs",
 	}},
 	{"os/exec", "the exporter starts no programs", map[string]string{
-		"backup/restore.go": "starts pg_restore and psql for a restore drill that an operator runs",
-		"probe/git.go":      "starts only git, with fixed arguments: no library reads every repository and its history",
+		"backup/restore.go":        "starts pg_restore and psql for a restore drill that an operator runs",
+		"probe/gitrepo/gitrepo.go": "starts only git, with fixed arguments: no library reads every repository and its history",
 	}},
 	{"os/signal", "only commands handle signals", map[string]string{"exporter": "is the command"}},
 	{"plugin", "all probes are compiled in", nil},
 	{"reflect", "dispatch is explicit", map[string]string{"schema": "decodes YAML into structs of other packages"}},
 	{"unsafe", "unsafe code is not needed", nil},
 	{"testing", "test support must not be part of the program", nil},
-	{module + "/internal/parts", "test support must not be part of the program", nil},
+	{module + "/internal/parts", "test support must not be part of the program", map[string]string{"internal": "is test support"}},
 	{module + "/internal/declared", "test support must not be part of the program", nil},
+	{module + "/internal/probetest", "test support must not be part of the program", nil},
 }
 
 // stateful lists the allowed package-level variables with state, with the reason for each.
@@ -167,16 +199,30 @@ func check(files *token.FileSet, sources []source) []string {
 	}
 	for dir, members := range packages {
 		findings = append(findings, checkState(files, dir, members)...)
+		findings = append(findings, checkSize(files, dir, members)...)
 	}
 	slices.Sort(findings)
 	return findings
 }
 
+// level returns the place of a package in the order of imports.
+func level(dir string) (int, bool) {
+	if n, known := order[dir]; known {
+		return n, true
+	}
+	top, rest, below := strings.Cut(dir, "/")
+	if n, known := order[top+"/"]; known && below && rest != "" {
+		return n, true
+	}
+	n, known := order[top]
+	return n, known
+}
+
 func checkDirection(s source) []string {
-	from, known := order[s.top()]
 	if s.top() == "internal" {
 		return nil // test support, see restricted
 	}
+	from, known := level(s.dir())
 	if !known {
 		return []string{s.path + ": directory " + s.top() + " is not in the order of imports; add it in architecture_test.go"}
 	}
@@ -186,12 +232,85 @@ func checkDirection(s source) []string {
 		if !ours {
 			continue
 		}
+		to, known := level(rest)
 		top, _, _ := strings.Cut(rest, "/")
-		if to, known := order[top]; known && top != s.top() && to >= from {
-			findings = append(findings, fmt.Sprintf("%s: import of %s violates the order of imports", s.path, rest))
+		if !known || to < from || top == s.top() && top != "probe" || isArrow(s.dir(), rest) {
+			continue
 		}
+		findings = append(findings, fmt.Sprintf("%s: import of %s violates the order of imports", s.path, rest))
 	}
 	return findings
+}
+
+// isArrow reports whether one subject may import another.
+func isArrow(from, to string) bool {
+	from, _ = strings.CutPrefix(from, "probe/")
+	to, _ = strings.CutPrefix(to, "probe/")
+	return arrows[from][to] != ""
+}
+
+// TestArchitecture_Arrows checks that no listed arrow is unused.
+func TestArchitecture_Arrows(t *testing.T) {
+	for from, targets := range arrows {
+		for to := range targets {
+			if !importsAnywhere(t, filepath.Join("probe", from), module+"/probe/"+to) {
+				t.Errorf("probe/%s does not import probe/%s: remove the arrow", from, to)
+			}
+		}
+	}
+}
+
+func importsAnywhere(t *testing.T, dir, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%s: no files, %v", dir, err)
+	}
+	return slices.ContainsFunc(files, func(file string) bool {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		return err == nil && slices.Contains(source{file, parsed}.imports(), name)
+	})
+}
+
+// Limits of size: a file tells one thing, a folder one subject.
+const (
+	maxFileLines     = 400
+	maxFunctionLines = 80
+	maxFolderLines   = 3000
+)
+
+// checkSize reports files, functions and folders that are too long to keep in mind.
+func checkSize(files *token.FileSet, dir string, members []source) []string {
+	var findings []string
+	total := 0
+	for _, s := range members {
+		lines := files.Position(s.file.FileEnd).Line
+		total += lines
+		if lines > maxFileLines {
+			findings = append(findings, fmt.Sprintf("%s: %d lines, more than %d", s.path, lines, maxFileLines))
+		}
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok {
+				continue
+			}
+			if n := files.Position(f.End()).Line - files.Position(f.Pos()).Line + 1; n > maxFunctionLines {
+				findings = append(findings, fmt.Sprintf("%s: func %s has %d lines, more than %d", position(files, f), f.Name.Name, n, maxFunctionLines))
+			}
+		}
+	}
+	if total > maxFolderLines && tooLong[dir] == "" {
+		findings = append(findings, fmt.Sprintf("%s: %d lines in one folder, more than %d", dir, total, maxFolderLines))
+	}
+	return findings
+}
+
+// tooLong lists folders over the limit, each with the reason.
+var tooLong = map[string]string{
+	"backup":     "to be split",
+	"deployment": "to be split",
+	"evidence":   "to be split",
+	"exporter":   "to be split",
 }
 
 func checkRestricted(s source) []string {

@@ -1,8 +1,5 @@
 package attest
 
-// Rules of this file: how a record is added. It is there as a whole or not at all, under a name that nobody else took, and no record is ever written
-// again. What cannot be read back is not written.
-
 import (
 	"bytes"
 	"errors"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Rules of this file: how a record is added. It is there as a whole or not at all, under a name that nobody else took, and no record is ever written
+// again. What cannot be read back is not written.
 
 // Errors of Append.
 var (

@@ -1,13 +1,5 @@
 package attest
 
-// Rules of this file: how a chain of records is read, and how exactly is told what happened to it.
-//
-// Record N is the file NNNN.yaml: the number alone, so that two processes that write at once want the same name and one of them does not get it. Each
-// record names the SHA-256 of the file before. The last one has no successor to vouch for it: head.sha256 does (sha256sum -c checks it). It is written
-// after the record, so it may lag behind, but never speaks of a record that was not there.
-//
-// That makes accidents and clumsy hands visible, not a forger who rewrites everything from some record on: commit the folder to see those.
-
 import (
 	"errors"
 	"fmt"
@@ -21,6 +13,14 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Rules of this file: how a chain of records is read, and how exactly is told what happened to it.
+//
+// Record N is the file NNNN.yaml: the number alone, so that two processes that write at once want the same name and one of them does not get it. Each
+// record names the SHA-256 of the file before. The last one has no successor to vouch for it: head.sha256 does (sha256sum -c checks it). It is written
+// after the record, so it may lag behind, but never speaks of a record that was not there.
+//
+// That makes accidents and clumsy hands visible, not a forger who rewrites everything from some record on: commit the folder to see those.
 
 const (
 	headName = "head.sha256"

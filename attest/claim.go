@@ -1,7 +1,5 @@
 package attest
 
-// Rules of this file: what a claim says, and how it is written. A claim that says too little to be judged (no name, no date, no end) is not read.
-
 import (
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
+
+// Rules of this file: what a claim says, and how it is written. A claim that says too little to be judged (no name, no date, no end) is not read.
 
 const (
 	maxClaim = 64 << 10 // bytes of a claim's file

@@ -1,13 +1,13 @@
 package attest
 
-// Rules of this file: what one record of a release says, and how it is written. A record is one YAML file that is never written twice.
-
 import (
 	"slices"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
+
+// Rules of this file: what one record of a release says, and how it is written. A record is one YAML file that is never written twice.
 
 // Phase is what a record does.
 type Phase string

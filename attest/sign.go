@@ -1,8 +1,5 @@
 package attest
 
-// Rules of this file: how a claim is signed: with a private key file or through the agent, in the format of ssh-keygen -Y sign. A private key that
-// is encrypted is never decrypted here, no passphrase is asked for: the agent is there for that.
-
 import (
 	"bytes"
 	"context"
@@ -19,6 +16,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Rules of this file: how a claim is signed: with a private key file or through the agent, in the format of ssh-keygen -Y sign. A private key that
+// is encrypted is never decrypted here, no passphrase is asked for: the agent is there for that.
 
 // Namespace is what claims are signed in, so that a signature made for a git commit or a file is none of a claim:
 //

@@ -1,13 +1,5 @@
 package attest
 
-// Rules of this file: the allowed_signers file of ssh-keygen(1), section ALLOWED SIGNERS: whose key is whose, for what and when.
-//
-// We read it as ssh-keygen does, with these differences, each towards saying no or towards the manual page:
-//   - every bad line is told, with its number, and the good ones hold; ssh-keygen stops at the first bad line it needs;
-//   - dates that do not exist (20260230) are refused, where the C library carries them over into March;
-//   - a date without Z is local time as the manual page has it; ssh-keygen 9.2 reads summer dates as standard time, an hour off. Write Z;
-//   - RSA keys under 2048 bits and DSA keys are refused, and so are certificates with critical options.
-
 import (
 	"bytes"
 	"crypto/rsa"
@@ -21,6 +13,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
+
+// Rules of this file: the allowed_signers file of ssh-keygen(1), section ALLOWED SIGNERS: whose key is whose, for what and when.
+//
+// We read it as ssh-keygen does, with these differences, each towards saying no or towards the manual page:
+//   - every bad line is told, with its number, and the good ones hold; ssh-keygen stops at the first bad line it needs;
+//   - dates that do not exist (20260230) are refused, where the C library carries them over into March;
+//   - a date without Z is local time as the manual page has it; ssh-keygen 9.2 reads summer dates as standard time, an hour off. Write Z;
+//   - RSA keys under 2048 bits and DSA keys are refused, and so are certificates with critical options.
 
 const (
 	maxSigners   = 1 << 20 // bytes of an allowed_signers file: some thousand keys

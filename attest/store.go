@@ -1,8 +1,5 @@
 package attest
 
-// Rules of this file: where claims are kept. One file each, NAME.yaml with its signature NAME.yaml.sig beside it, never rewritten; what is wrong with
-// one of them never hides another.
-
 import (
 	"bytes"
 	"errors"
@@ -19,6 +16,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Rules of this file: where claims are kept. One file each, NAME.yaml with its signature NAME.yaml.sig beside it, never rewritten; what is wrong with
+// one of them never hides another.
 
 const (
 	sigSuffix    = ".sig"

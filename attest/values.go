@@ -1,7 +1,5 @@
 package attest
 
-// Rules of this file: what single values of our files must look like.
-
 import (
 	"errors"
 	"regexp"
@@ -10,6 +8,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
+
+// Rules of this file: what single values of our files must look like.
 
 // Deadline is the moment something stops to hold. A date alone is a whole day, UTC: 2026-12-31 holds until 2027-01-01T00:00:00Z.
 type Deadline struct{ time.Time }

@@ -1,8 +1,5 @@
 package attest
 
-// Rules of this file: which of many claims speaks for an item. In each role the best one does, the newest of equals: a claim that somebody drops into
-// the folder can add to what is known, never take from it.
-
 import (
 	"errors"
 	"fmt"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Rules of this file: which of many claims speaks for an item. In each role the best one does, the newest of equals: a claim that somebody drops into
+// the folder can add to what is known, never take from it.
 
 // Voucher is what is known of one role of an item.
 type Voucher struct {

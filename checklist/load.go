@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -29,7 +30,7 @@ type Changes struct {
 // schema.Problems: all problems, with lines.
 func Load(own *Source, changes Changes) (*Checklist, error) {
 	l := &loader{kinds: map[string]probe.Kind{}, digest: sha256.New()}
-	for _, k := range probe.Kinds() {
+	for _, k := range kinds.All() {
 		l.kinds[k.Name] = k
 		l.names = append(l.names, k.Name)
 	}

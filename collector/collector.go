@@ -15,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/attestcheck"
 )
 
 // Collector checks one deployment for as long as its configuration is current. Safe for concurrent use.
@@ -145,15 +146,15 @@ func (c *Collector) Running() (n int, progress string) {
 
 // Claims returns what an attestation of an item must contain; nil when the item takes none. For a sign-off it checks
 // the whole deployment first.
-func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*probe.Wants, error) {
+func (c *Collector) Claims(ctx context.Context, it *checklist.Item) (*attestcheck.Wants, error) {
 	for _, pr := range it.Probes {
-		var claimed probe.Claimed
+		var claimed attestcheck.Claimed
 		v := probe.Verdicts{Pass: probe.NewPass(c.deps, c.deploy)}
 		switch {
 		case pr.Look != nil:
-			claimed, _ = pr.Look.(probe.Claimed)
+			claimed, _ = pr.Look.(attestcheck.Claimed)
 		default:
-			if claimed, _ = pr.Derived.(probe.Claimed); claimed != nil {
+			if claimed, _ = pr.Derived.(attestcheck.Claimed); claimed != nil {
 				for _, verdict := range c.Collect(ctx, Selection{}, true).Verdicts {
 					v.Items = append(v.Items, summary(verdict))
 				}

@@ -456,9 +456,9 @@ func TestCollect_ClassifiesErrors(t *testing.T) {
 func TestCollect_ShowsProgressOfALongRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fake{run: func(ctx context.Context, _ int) (probe.Result, error) {
-			probe.TellProgress(ctx, probe.Progress{Done: 3, What: "files"})
+			probe.SetProgress(ctx, probe.Progress{Done: 3, What: "files"})
 			time.Sleep(2 * time.Minute)
-			probe.TellProgress(ctx, probe.Progress{Done: 12340, Most: 56000, What: "commits read"})
+			probe.SetProgress(ctx, probe.Progress{Done: 12340, Most: 56000, What: "commits read"})
 			time.Sleep(time.Minute)
 			return probe.Passed("seen"), nil
 		}}

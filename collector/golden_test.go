@@ -14,6 +14,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
+	"github.com/thenexusengine/catalyst_exporter/probe/nginxcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
 )
 
 // The golden scrape is the metrics contract by example: a small report with every state, waivers, measured values and releases.
@@ -44,20 +48,20 @@ func fixedReport(sel func(*checklist.Checklist) Selection) *Report {
 	list := &checklist.Checklist{Name: "golden"}
 	var verdicts []checklist.Verdict
 	undeclared := &probe.Value{Name: "catalyst_undeclared"}
-	kind := probe.Kind{Name: "fake", Layer: probe.LayerDeclared, Values: []*probe.Value{probe.CertificateNotAfter, probe.BackupSize, probe.EnvPlaceholders}}
+	kind := probe.Kind{Name: "fake", Layer: probe.LayerDeclared, Values: []*probe.Value{tlscheck.CertificateNotAfter, backupcheck.Size, envfile.EnvPlaceholders}}
 	for _, e := range []entryOf{
 		{category: "security", name: "passing", severity: checklist.Critical, results: []probe.Result{
-			found(probe.StatePass, "", probe.CertificateNotAfter.Of(1.8e9, "file"), probe.CertificateNotAfter.Of(1.8e9+0.25, "endpoint"),
-				probe.CertificateNotAfter.Of(1, "file"),                 // measured twice: the first counts
-				probe.CertificateNotAfter.Of(1),                         // no label: dropped
-				probe.Sample{Value: undeclared, Number: 1},              // not declared by its kind: dropped
-				probe.Sample{Value: probe.TrafficWeight, Number: 0.25}), // declared by another kind: dropped
+			found(probe.StatePass, "", tlscheck.CertificateNotAfter.Of(1.8e9, "file"), tlscheck.CertificateNotAfter.Of(1.8e9+0.25, "endpoint"),
+				tlscheck.CertificateNotAfter.Of(1, "file"),                   // measured twice: the first counts
+				tlscheck.CertificateNotAfter.Of(1),                           // no label: dropped
+				probe.Sample{Value: undeclared, Number: 1},                   // not declared by its kind: dropped
+				probe.Sample{Value: nginxcheck.TrafficWeight, Number: 0.25}), // declared by another kind: dropped
 			found(probe.StateSkip, probe.ReasonNotConfigured)}},
-		{category: "security", name: "weak", severity: checklist.Warning, results: []probe.Result{found(probe.StatePass, ""), found(probe.StateWarn, probe.ReasonWeak, probe.EnvPlaceholders.Of(0))}},
-		{category: "security", name: "failing", severity: checklist.Critical, results: []probe.Result{found(probe.StateWarn, probe.ReasonWeak), found(probe.StateFail, probe.ReasonPlaceholder, probe.EnvPlaceholders.Of(3))}},
+		{category: "security", name: "weak", severity: checklist.Warning, results: []probe.Result{found(probe.StatePass, ""), found(probe.StateWarn, probe.ReasonWeak, envfile.EnvPlaceholders.Of(0))}},
+		{category: "security", name: "failing", severity: checklist.Critical, results: []probe.Result{found(probe.StateWarn, probe.ReasonWeak), found(probe.StateFail, probe.ReasonPlaceholder, envfile.EnvPlaceholders.Of(3))}},
 		{category: "security", name: "failing_waived", severity: checklist.Critical, waiver: waiver(now.Add(24 * time.Hour)), results: []probe.Result{found(probe.StateFail, probe.ReasonMissing)}},
 		{category: "security", name: "failing_waiver_lapsed", severity: checklist.Critical, waiver: waiver(now), results: []probe.Result{found(probe.StateFail, probe.ReasonMissing)}},
-		{category: "backup", name: "waiver_unused", severity: checklist.Info, waiver: waiver(now.Add(time.Millisecond)), results: []probe.Result{found(probe.StatePass, "", probe.BackupSize.Of(0, "local"))}},
+		{category: "backup", name: "waiver_unused", severity: checklist.Info, waiver: waiver(now.Add(time.Millisecond)), results: []probe.Result{found(probe.StatePass, "", backupcheck.Size.Of(0, "local"))}},
 		{category: "backup", name: "waiting", severity: checklist.Critical, scope: checklist.Release, results: []probe.Result{found(probe.StatePending, probe.ReasonInProgress)}},
 		{category: "backup", name: "unseen", severity: checklist.Critical, results: []probe.Result{found(probe.StateUnknown, probe.ReasonTimeout)}},
 		{category: "backup", name: "nothing_configured", severity: checklist.Warning, optional: true, results: []probe.Result{found(probe.StateSkip, probe.ReasonNotConfigured)}},

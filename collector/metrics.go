@@ -15,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -26,7 +27,7 @@ func item(more ...string) []string { return append([]string{"category", "item"},
 // Families lists the metric families of a report, measured values last.
 func Families() []textformat.Family {
 	f := reportFamilies()
-	for _, v := range probe.Values() {
+	for _, v := range kinds.Values() {
 		f = append(f, textformat.Family{Name: v.Name, Help: v.Help, Labels: item(append([]string{"probe"}, v.Labels...)...)})
 	}
 	return f

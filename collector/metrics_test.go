@@ -10,13 +10,15 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
 )
 
 // The text of a report, parsed and encoded again by the reference encoder, is the same in both formats.
 func TestReport_TextIsWhatTheReferenceEncoderWrites(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 123e6, time.UTC)
-	kind := probe.Kind{Values: probe.Values()}
+	kind := probe.Kind{Values: kinds.Values()}
 	verdict := func(category, name, title string, state probe.State, reason probe.Reason, samples ...probe.Sample) checklist.Verdict {
 		it := &checklist.Item{Category: category, Name: name, Title: title, Severity: "critical", Scope: "standing", Required: true}
 		pr := &checklist.Probe{Name: "probe", Kind: kind}
@@ -28,13 +30,13 @@ func TestReport_TextIsWhatTheReferenceEncoderWrites(t *testing.T) {
 	seven := 7
 	var numbers []checklist.Verdict
 	for i, n := range []float64{0, 1, -1, 2, 0.1, 1e21, 1e20, 123456789, 1e-7, 1.7e9, math.Inf(1), math.Inf(-1), math.NaN(), math.Copysign(0, -1)} {
-		numbers = append(numbers, verdict("numbers", string(rune('a'+i)), "N", probe.StatePass, probe.ReasonNone, probe.CertificateNotAfter.Of(n, "file")))
+		numbers = append(numbers, verdict("numbers", string(rune('a'+i)), "N", probe.StatePass, probe.ReasonNone, tlscheck.CertificateNotAfter.Of(n, "file")))
 	}
 	all := append([]checklist.Verdict{
 		waived,
 		verdict("a", "escapes", "back\\slash \"quotes\"\nline \xff end", probe.StatePass, probe.ReasonNone),
 		verdict("a", "skipped", "", probe.StateSkip, probe.ReasonNotConfigured),
-		verdict("b", "twice", "Twice", probe.StateWarn, probe.ReasonExpiring, probe.CertificateNotAfter.Of(1, "file"), probe.CertificateNotAfter.Of(2, "file"), probe.CertificateNotAfter.Of(3, "endpoint")),
+		verdict("b", "twice", "Twice", probe.StateWarn, probe.ReasonExpiring, tlscheck.CertificateNotAfter.Of(1, "file"), tlscheck.CertificateNotAfter.Of(2, "file"), tlscheck.CertificateNotAfter.Of(3, "endpoint")),
 	}, numbers...)
 	list := &checklist.Checklist{Gates: []*checklist.Gate{{Name: "pre"}}}
 	w := NewWriter() // one for all: nothing of an earlier report may remain

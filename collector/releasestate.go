@@ -6,6 +6,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/release"
 )
 
 // A verdict on a past moment of a release is frozen in the release records and never judged again: backups, logs and
@@ -18,7 +19,7 @@ type releaseState struct {
 }
 
 func openReleaseState(run *probe.Pass) releaseState {
-	c, err := probe.ReleaseChain(run)
+	c, err := release.Chain(run)
 	if err != nil {
 		return releaseState{err: err}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
 )
 
 // history is a collector with a clock and release records of its own.
@@ -164,7 +165,7 @@ func TestReleaseState_FreezesOnlyVerdictsOnTheRecordedRelease(t *testing.T) {
 // Probes must not take a metric of the exporter for one of the application, whose names begin alike.
 func TestFamilies_AreKnownToProbes(t *testing.T) {
 	for _, f := range Families() {
-		if !probe.OfExporter(f.Name) {
+		if !openmetrics.OfExporter(f.Name) {
 			t.Errorf("%s is taken for a metric of the application", f.Name)
 		}
 	}

@@ -103,14 +103,14 @@ func (w *worker) runTask(t task) (inTime bool) {
 	p.begin(started)
 	ctx := w.contextFor(timeout)
 	if p.probe.Kind.Background { // others finish before anybody could read their progress
-		ctx = probe.Watched(ctx, p.setProgress)
+		ctx = probe.WithProgress(ctx, p.setProgress)
 	}
 	if w.timer == nil {
 		w.timer = time.AfterFunc(timeout+overtime, w.onTimeout)
 	} else {
 		w.timer.Reset(timeout + overtime)
 	}
-	result := probe.Look(ctx, p.probe.Look, w.pool.run)
+	result := probe.Run(ctx, p.probe.Look, w.pool.run)
 	if inTime = w.timer.Stop(); !inTime {
 		<-w.replaced // Close must count the replacement before this worker ends
 	}

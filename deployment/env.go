@@ -1,7 +1,5 @@
 package deployment
 
-// Env files, parsed as Compose does and never executed.
-
 import (
 	"errors"
 	"fmt"
@@ -10,6 +8,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Env files, parsed as Compose does and never executed.
 
 // maxEnvFile is the largest accepted env file, a hundred times the size that a large deployment needs.
 const maxEnvFile = 1 << 20

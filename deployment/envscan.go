@@ -1,9 +1,5 @@
 package deployment
 
-// The scanner of env files. It accepts exactly what Compose's own parser accepts, including its quirks, and keeps what
-// that parser drops: the line of each key, its quoting, and how a shell would read it. It continues after an error, so
-// that all errors are reported at once. A fuzz test proves that the values match the library's.
-
 import (
 	"bytes"
 	"io/fs"
@@ -14,6 +10,10 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// The scanner of env files. It accepts exactly what Compose's own parser accepts, including its quirks, and keeps what
+// that parser drops: the line of each key, its quoting, and how a shell would read it. It continues after an error, so
+// that all errors are reported at once. A fuzz test proves that the values match the library's.
 
 const (
 	maxEntries  = 10_000

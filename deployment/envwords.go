@@ -1,8 +1,5 @@
 package deployment
 
-// The syntax of an env file's values: quotes, escapes, and how a shell would read them. The raw format has neither
-// quotes nor escapes.
-
 import (
 	"bytes"
 	"io/fs"
@@ -14,6 +11,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// The syntax of an env file's values: quotes, escapes, and how a shell would read them. The raw format has neither
+// quotes nor escapes.
 
 // quoted returns the text between src's opening quote and its closing quote, and the length including both quotes.
 // Backslashes are kept for unescape, except before a quote, where they only escape it.

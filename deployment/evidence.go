@@ -1,8 +1,5 @@
 package deployment
 
-// Configures where reports of tests and scans are stored: locally, on a web server, or in a bucket. A source that needs
-// credentials has its own entry under reports. An address never holds a credential, so it can be shown.
-
 import (
 	"errors"
 	"fmt"
@@ -12,6 +9,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Configures where reports of tests and scans are stored: locally, on a web server, or in a bucket. A source that needs
+// credentials has its own entry under reports. An address never holds a credential, so it can be shown.
 
 // Evidence lists the sources of reports of tests and scans.
 type Evidence struct {

@@ -1,8 +1,5 @@
 package deployment
 
-// Listings of the deployment's folders. A listing is cached until the directory's identity changes, so a repeated
-// listing costs one stat per directory. Everything is bounded, because the root may be any directory.
-
 import (
 	"errors"
 	"io"
@@ -16,6 +13,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Listings of the deployment's folders. A listing is cached until the directory's identity changes, so a repeated
+// listing costs one stat per directory. Everything is bounded, because the root may be any directory.
 
 const (
 	maxNames = 2000 // per directory: the rest is ignored

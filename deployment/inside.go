@@ -1,7 +1,5 @@
 package deployment
 
-// Files as a service sees them.
-
 import (
 	"path"
 	"path/filepath"
@@ -11,6 +9,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Files as a service sees them.
 
 // MountedIn returns the first service, by name, that sees a file of this host through a bind mount, config or secret,
 // and the path inside the service. It returns two empty texts if there is none.

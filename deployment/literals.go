@@ -1,13 +1,13 @@
 package deployment
 
-// Values that a compose file sets literally, instead of through a variable, file or secret.
-
 import (
 	"maps"
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Values that a compose file sets literally, instead of through a variable, file or secret.
 
 // Literal is a text that the compose files set in a service's environment.
 type Literal struct {

@@ -1,14 +1,14 @@
 package deployment
 
-// How to reach the running parts of a deployment. Secrets are given as files, so that a configuration can be committed
-// and printed.
-
 import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// How to reach the running parts of a deployment. Secrets are given as files, so that a configuration can be committed
+// and printed.
 
 // Address is an address and whether it is configured. A configured address that refuses connections is a failure. A
 // default one that refuses is treated as not configured.

@@ -1,8 +1,5 @@
 package deployment
 
-// Selects the deployment's files among those found. Fixed rules decide between several candidates; the findings list
-// the others.
-
 import (
 	"io/fs"
 	"os"
@@ -13,6 +10,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
+
+// Selects the deployment's files among those found. Fixed rules decide between several candidates; the findings list
+// the others.
 
 // Facts that are files or folders.
 const (

@@ -1,8 +1,5 @@
 package deployment
 
-// How the exporter reaches the database and Redis: as configured, or as the application does, with names of the compose
-// network mapped to published ports.
-
 import (
 	"cmp"
 	"errors"
@@ -14,6 +11,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// How the exporter reaches the database and Redis: as configured, or as the application does, with names of the compose
+// network mapped to published ports.
 
 // DatabaseAccess holds everything needed to connect to the database.
 type DatabaseAccess struct {

@@ -1,7 +1,5 @@
 package deployment
 
-// Looks up a value within one service.
-
 import (
 	"errors"
 	"fmt"
@@ -17,6 +15,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Looks up a value within one service.
 
 // maxSecretFile limits a file that holds one secret, or the configuration of the server that uses it.
 const maxSecretFile = 256 << 10

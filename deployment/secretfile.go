@@ -1,7 +1,5 @@
 package deployment
 
-// Values stored in files (KEY_FILE, secrets of the compose file), and the mapping of a container's paths to this host.
-
 import (
 	"fmt"
 	"io/fs"
@@ -14,6 +12,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Values stored in files (KEY_FILE, secrets of the compose file), and the mapping of a container's paths to this host.
 
 // keyFile follows KEY_FILE.
 func (v *View) keyFile(c *Compose, files surroundings, service, key string) (Value, bool, error) {

@@ -1,9 +1,9 @@
 package deployment
 
+import "github.com/thenexusengine/catalyst_exporter/schema"
+
 // The configuration of a deployment. Every setting has a default or is found from the root. Paths are relative to the
 // root.
-
-import "github.com/thenexusengine/catalyst_exporter/schema"
 
 // Settings is the configuration's deployment section or one entry of its targets.
 type Settings struct {

@@ -1,7 +1,5 @@
 package deployment
 
-// Settings as the application's service gets them, with Compose's own precedence.
-
 import (
 	"errors"
 	"io/fs"
@@ -10,6 +8,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
+
+// Settings as the application's service gets them, with Compose's own precedence.
 
 // Value is one setting as a service gets it.
 type Value struct {

@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/attestcheck"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -115,7 +115,7 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 		c.Basis = attest.BasisOf(wants.Basis)
 	}
 	if f.subject != "" {
-		digest, err := probe.FileDigest(f.subject)
+		digest, err := attestcheck.FileDigest(f.subject)
 		if err != nil {
 			return c, fmt.Errorf("--subject: %w", err)
 		}

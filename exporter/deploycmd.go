@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/files"
-	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 )
 
 // deployFlags are the flags of the deploy commands.
@@ -174,7 +174,7 @@ func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
 func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.Backup, error) {
 	if path == "" {
 		var err error
-		if path, err = probe.NewestBackup(ctx, t.deploy, a.Now); err != nil || path == "" {
+		if path, err = backupcheck.NewestBackup(ctx, t.deploy, a.Now); err != nil || path == "" {
 			return attest.Backup{}, err
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -26,7 +27,7 @@ The *layer* of a kind is where it gets its facts: **declared** from a file, **ru
 the behaviour of the system, **evidence** from a CI report, **attested** from a person's signed statement, **derived** from other verdicts.
 **Active** kinds do more than read: they are disabled unless the configuration enables them. **Background** kinds read much data and never
 delay a scrape.`)
-	kinds := slices.Clone(probe.Kinds())
+	kinds := slices.Clone(kinds.All())
 	slices.SortFunc(kinds, func(a, b probe.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, k := range kinds {
@@ -128,7 +129,7 @@ func metricsPage(p *page) error {
 Series have no deployment and environment labels: the scrape configuration (or `+"`/sd`"+`) attaches them. A scrape of selected categories
 (`+"`collect[]`"+`) omits `+"`catalyst_ready`, `catalyst_gate_ready` and `catalyst_category_ready`"+`.`)
 	measured := map[string]bool{}
-	for _, v := range probe.Values() {
+	for _, v := range kinds.Values() {
 		measured[v.Name] = true
 	}
 	row := func(f textformat.Family) []string {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -25,7 +26,7 @@ To grant a permission: for a service on the host, use the drop-ins in [examples/
 | Log in to PostgreSQL | a separate role with CONNECT: `+"`deployment.database.user`"+`; every role can read the catalogues |
 | Query Redis | the password; with ACLs, a user with `+"`+ping +info`"+` |
 | Query S3 and IAM | examples/iam-policy.json |`)
-	kinds := slices.Clone(probe.Kinds())
+	kinds := slices.Clone(kinds.All())
 	slices.SortFunc(kinds, func(a, b probe.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, k := range kinds {

@@ -14,7 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/files"
-	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -67,7 +67,7 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	}
 	path := f.backup
 	if path == "" {
-		if path, err = probe.NewestBackup(ctx, t.deploy, a.Now); err != nil {
+		if path, err = backupcheck.NewestBackup(ctx, t.deploy, a.Now); err != nil {
 			return 0, fmt.Errorf("newest backup: %w", err)
 		}
 		if path == "" {

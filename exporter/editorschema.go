@@ -5,7 +5,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
-	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -46,7 +46,7 @@ func kindJSON() map[string]any {
 	of := part(schema.JSON(checklist.ProbeDocument{}))
 	properties := object(of, "properties")
 	var one []any
-	for _, k := range probe.Kinds() {
+	for _, k := range kinds.All() {
 		spec := part(schema.JSON(k.New()))
 		spec["description"] = k.Question + " For example: " + k.Name + ": " + k.Example
 		properties[k.Name] = spec

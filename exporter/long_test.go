@@ -2,13 +2,13 @@
 
 package exporter
 
-// Tests that take too long for every change; run make test-long.
-
 import (
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
+
+// Tests that take too long for every change; run make test-long.
 
 // TestLongScrapes_LeakNothing is TestScrapes_LeakNothing with more scrapes.
 func TestLongScrapes_LeakNothing(t *testing.T) {

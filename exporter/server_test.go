@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
+
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
@@ -14,17 +13,17 @@ import (
 
 // composeModel returns the deployment's compose model. Without a compose file the error is a Skip. Without a model, or
 // when the files use variables and an env file may not be read, their content is unknown.
-func composeModel(p *Pass) (*deployment.Compose, error) {
+func ComposeModel(p *Pass) (*deployment.Compose, error) {
 	c, err := p.View.Compose()
 	if errors.Is(err, deployment.ErrNoCompose) {
 		return nil, Skip("deployment.compose_files", "no compose file found")
 	}
 	if _, envErr := p.View.Env(); errors.Is(envErr, fs.ErrPermission) && (err != nil || len(c.Variables()) > 0) {
-		return nil, notPermitted("the compose file's variables cannot be resolved", envErr)
+		return nil, PermissionError("the compose file's variables cannot be resolved", envErr)
 	}
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		return nil, notPermitted("the compose file cannot be read", err)
+		return nil, PermissionError("the compose file cannot be read", err)
 	case err != nil:
 		return nil, Unknown(ReasonBlocked, fmt.Errorf("blocked by compose_syntax: %w", err))
 	}
@@ -32,17 +31,6 @@ func composeModel(p *Pass) (*deployment.Compose, error) {
 }
 
 // notPermitted returns the error for a file that may not be read.
-func notPermitted(what string, err error) error {
+func PermissionError(what string, err error) error {
 	return Needs("permission to read the deployment's files", Unknown(ReasonPermissionDenied, fmt.Errorf("%s: %w", what, err)))
-}
-
-// maxNamed bounds how many names a message lists.
-const maxNamed = 10
-
-// someOf lists names; of very many the first ones, and how many more there are.
-func someOf(names []string) string {
-	if more := len(names) - maxNamed; more > 0 {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
-	}
-	return strings.Join(names, ", ")
 }

@@ -7,9 +7,11 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -151,4 +153,29 @@ func (k *Kept) Close() {
 			t.close()
 		}
 	}
+}
+
+// Trust configures whose attestations count.
+type Trust struct {
+	AllowedSigners string        `yaml:"allowed_signers" doc:"allowed_signers file in the format of ssh-keygen(1); when set, every attestation must be signed by a key in it"`
+	Roles          []attest.Role `yaml:"roles" doc:"who may attest in which role; a role that is not listed is open to all of allowed_signers"`
+}
+
+// role returns the definition of a role.
+func (t Trust) RoleNamed(name string) attest.Role {
+	for _, r := range t.Roles {
+		if r.Name == name {
+			return r
+		}
+	}
+	return attest.Role{Name: name}
+}
+
+// roles returns the definitions of the named roles.
+func (t Trust) RolesNamed(names []string) []attest.Role {
+	var all []attest.Role
+	for _, n := range names {
+		all = append(all, t.RoleNamed(n))
+	}
+	return slices.Clip(all)
 }

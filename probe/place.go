@@ -1,22 +1,21 @@
 package probe
 
 import (
-	"errors"
-
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // notFound is the result for a file that was searched for in the deployment's folders and not found; see unseen.
 // Setting is the setting for its path.
-func notFound(p *Pass, place deployment.Place, what, setting string) (Result, error) {
-	if err := unseen(p, place, what); err != nil {
+func NotFound(p *Pass, place deployment.Place, what, setting string) (Result, error) {
+	if err := Unlisted(p, place, what); err != nil {
 		return Result{}, err
 	}
 	return Failed(ReasonMissing, "no %s found in the deployment's folder, deployment/, deploy/ or docs/: add it, or set its path with %s", what, setting), nil
 }
 
 // unseen is the error for a file that was not found while some folders could not be listed; nil when all were listed.
-func unseen(p *Pass, place deployment.Place, what string) error {
+func Unlisted(p *Pass, place deployment.Place, what string) error {
 	if len(place.Unseen) == 0 {
 		return nil
 	}
@@ -24,13 +23,5 @@ func unseen(p *Pass, place deployment.Place, what string) error {
 	for i, dir := range place.Unseen {
 		shown[i] = p.Deployment.Rel(dir)
 	}
-	return Needs("permission to list the deployment's folders", Unknownf(ReasonPermissionDenied, "%s may be in a folder that cannot be listed: %s", what, someOf(shown)))
-}
-
-// notRead classifies the error of reading a document; see unreadable.
-func notRead(what string, err error) (Result, error) {
-	if errors.Is(err, errNotText) {
-		return Failed(ReasonInvalid, "%s: %v", what, err), nil
-	}
-	return unreadable(what, err)
+	return Needs("permission to list the deployment's folders", Unknownf(ReasonPermissionDenied, "%s may be in a folder that cannot be listed: %s", what, phrase.List(shown)))
 }

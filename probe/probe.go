@@ -89,29 +89,29 @@ func MaxStale(maxAge, timeout time.Duration) time.Duration {
 }
 
 // Look runs a probe and returns its result; errors and panics become results.
-func Look(ctx context.Context, pr Probe, p *Pass) (r Result) {
-	defer guard(p, &r)
+func Run(ctx context.Context, pr Probe, p *Pass) (r Result) {
+	defer recoverPanic(p, &r)
 	r, err := pr.Probe(ctx, p)
 	if err != nil {
 		samples := r.Samples
-		if ctx.Err() != nil && reasonOf(err) == ReasonError {
+		if ctx.Err() != nil && ReasonOf(err) == ReasonError {
 			err = Unknown(ReasonTimeout, err)
 		}
-		r = unanswered(err)
+		r = NotChecked(err)
 		r.Samples = samples
 	}
-	return sound(r)
+	return ValidateResult(r)
 }
 
 // Judge runs a derived probe; a panic becomes a result.
 func Judge(d Derived, v Verdicts) (r Result) {
-	defer guard(v.Pass, &r)
-	return sound(d.Judge(v))
+	defer recoverPanic(v.Pass, &r)
+	return ValidateResult(d.Judge(v))
 }
 
 // guard turns a panic into a result. The panic value may contain anything, so only its type is logged; the stack has
 // addresses only.
-func guard(p *Pass, r *Result) {
+func recoverPanic(p *Pass, r *Result) {
 	if cause := recover(); cause != nil {
 		p.Log.Error("probe panicked; please report this bug of the exporter", "type", fmt.Sprintf("%T", cause), "stack", string(debug.Stack()))
 		*r = Result{State: StateUnknown, Reason: ReasonError, Detail: "internal error in the probe; please report this bug of the exporter (its log has the stack)"}
@@ -119,7 +119,7 @@ func guard(p *Pass, r *Result) {
 }
 
 // sound replaces results that no probe may return.
-func sound(r Result) Result {
+func ValidateResult(r Result) Result {
 	err := func() error {
 		switch {
 		case r.State < StateSkip || r.State > StateFail:

@@ -36,12 +36,12 @@ type progressKey struct{}
 
 // Watched returns a context whose run reports its progress. Tell is called often, from any goroutine, and must not
 // block.
-func Watched(ctx context.Context, tell func(Progress)) context.Context {
+func WithProgress(ctx context.Context, tell func(Progress)) context.Context {
 	return context.WithValue(ctx, progressKey{}, tell)
 }
 
 // TellProgress reports the progress of the run under ctx, if it is watched.
-func TellProgress(ctx context.Context, p Progress) {
+func SetProgress(ctx context.Context, p Progress) {
 	if tell, ok := ctx.Value(progressKey{}).(func(Progress)); ok {
 		tell(p)
 	}

@@ -52,31 +52,31 @@ func (r Result) With(samples ...Sample) Result {
 
 // Findings collects the faults found in one run: all are reported, and the worst decides. The zero value is ready for
 // use.
-type Findings struct {
-	worst   Result
+type ResultBuilder struct {
+	Worst   Result
 	details []string
 	samples []Sample
 }
 
 // Fail adds a failure.
-func (f *Findings) Fail(reason Reason, format string, args ...any) {
+func (f *ResultBuilder) Fail(reason Reason, format string, args ...any) {
 	f.Add(Failed(reason, format, args...))
 }
 
 // Warn adds a warning.
-func (f *Findings) Warn(reason Reason, format string, args ...any) {
+func (f *ResultBuilder) Warn(reason Reason, format string, args ...any) {
 	f.Add(Warned(reason, format, args...))
 }
 
 // Add adds a result; a pass adds only its samples.
-func (f *Findings) Add(r Result) {
+func (f *ResultBuilder) Add(r Result) {
 	f.samples = append(f.samples, r.Samples...)
 	if r.State == StatePass || r.State == StateSkip {
 		return
 	}
-	if r.State > f.worst.State {
+	if r.State > f.Worst.State {
 		// The deciding result comes first.
-		f.worst = r
+		f.Worst = r
 		f.details = append([]string{r.Detail}, f.details...)
 		return
 	}
@@ -84,28 +84,28 @@ func (f *Findings) Add(r Result) {
 }
 
 // Measure adds measured values.
-func (f *Findings) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
+func (f *ResultBuilder) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
 
 // maxFindings bounds a detail; further findings are only counted.
-const maxFindings = 8
+const MaxFindings = 8
 
 // Result returns the worst result added, or a pass with the given detail.
-func (f *Findings) Result(format string, args ...any) Result {
-	if f.worst.State == 0 {
+func (f *ResultBuilder) Result(format string, args ...any) Result {
+	if f.Worst.State == 0 {
 		return Passed(format, args...).With(f.samples...)
 	}
-	r := f.worst
+	r := f.Worst
 	r.Samples = f.samples
 	details := f.details
-	if more := len(details) - maxFindings; more > 0 {
-		details = append(details[:maxFindings:maxFindings], fmt.Sprintf("and %d more", more))
+	if more := len(details) - MaxFindings; more > 0 {
+		details = append(details[:MaxFindings:MaxFindings], fmt.Sprintf("and %d more", more))
 	}
 	r.Detail = strings.Join(details, "; ")
 	return r
 }
 
 // Unanswered is the error of a probe that could not check.
-type Unanswered struct {
+type NotCheckedError struct {
 	// Skip means that there is nothing to check, so the item's other probes decide. Otherwise the probe is unknown.
 	Skip   bool
 	Reason Reason
@@ -113,17 +113,17 @@ type Unanswered struct {
 	Err    error
 }
 
-func (u *Unanswered) Error() string {
+func (u *NotCheckedError) Error() string {
 	if u.Err == nil {
 		return string(u.Reason)
 	}
 	return u.Err.Error()
 }
 
-func (u *Unanswered) Unwrap() error { return u.Err }
+func (u *NotCheckedError) Unwrap() error { return u.Err }
 
 // Unknown is the error of a probe that should have a verdict but could not check.
-func Unknown(reason Reason, err error) error { return &Unanswered{Reason: reason, Err: err} }
+func Unknown(reason Reason, err error) error { return &NotCheckedError{Reason: reason, Err: err} }
 
 // Unknownf is Unknown with a formatted error.
 func Unknownf(reason Reason, format string, args ...any) error {
@@ -132,12 +132,12 @@ func Unknownf(reason Reason, format string, args ...any) error {
 
 // Skip is the error of a probe with nothing to check; setting names the setting that would change that.
 func Skip(setting, format string, args ...any) error {
-	return &Unanswered{Skip: true, Reason: ReasonNotConfigured, Remedy: setting, Err: fmt.Errorf(format, args...)}
+	return &NotCheckedError{Skip: true, Reason: ReasonNotConfigured, Remedy: setting, Err: fmt.Errorf(format, args...)}
 }
 
 // SkipRelease is the error of a probe about a release when there is none.
 func SkipRelease() error {
-	return &Unanswered{Skip: true, Reason: ReasonNoRelease, Remedy: "catalyst_exporter deploy plan", Err: errors.New("no release is planned or recorded")}
+	return &NotCheckedError{Skip: true, Reason: ReasonNoRelease, Remedy: "catalyst_exporter deploy plan", Err: errors.New("no release is planned or recorded")}
 }
 
 // Unasked is the result of a probe about the release in force that does not run: there is no release, or err prevents
@@ -146,25 +146,25 @@ func Unasked(err error) Result {
 	if err == nil {
 		err = SkipRelease()
 	}
-	return sound(unanswered(err))
+	return ValidateResult(NotChecked(err))
 }
 
 // Needs adds the setting or permission that the probe needs to an error.
 func Needs(remedy string, err error) error {
-	var u *Unanswered
+	var u *NotCheckedError
 	if errors.As(err, &u) {
 		c := *u
 		c.Remedy = remedy
 		return &c
 	}
-	return &Unanswered{Reason: reasonOf(err), Remedy: remedy, Err: err}
+	return &NotCheckedError{Reason: ReasonOf(err), Remedy: remedy, Err: err}
 }
 
 // unanswered converts the error of a run to its result.
-func unanswered(err error) Result {
-	var u *Unanswered
+func NotChecked(err error) Result {
+	var u *NotCheckedError
 	if !errors.As(err, &u) {
-		u = &Unanswered{Reason: reasonOf(err), Err: err}
+		u = &NotCheckedError{Reason: ReasonOf(err), Err: err}
 	}
 	r := Result{State: StateUnknown, Reason: u.Reason, Detail: err.Error(), Remedy: u.Remedy}
 	if u.Skip {
@@ -174,8 +174,8 @@ func unanswered(err error) Result {
 }
 
 // reasonOf classifies an error of the operating system or the network.
-func reasonOf(err error) Reason {
-	var u *Unanswered
+func ReasonOf(err error) Reason {
+	var u *NotCheckedError
 	var dns *net.DNSError
 	var op *net.OpError
 	var timeout interface{ Timeout() bool }

@@ -8,7 +8,7 @@ import (
 // unchanged returns the value made by make, and makes it again only when its inputs change. Inputs compare equal while
 // unchanged, such as the pointers that parsing an unchanged file returns. Make must depend on nothing else. Key is a
 // value of a type private to its file, one per call site.
-func unchanged[T any, Of comparable](p *Pass, key any, of []Of, make func() T) T {
+func Unchanged[T any, Of comparable](p *Pass, key any, of []Of, make func() T) T {
 	m, err := Keep(p.Kept, key, "", func() (*remembered[T, Of], func(), error) { return &remembered[T, Of]{}, nil, nil })
 	if err != nil {
 		return make() // the configuration has been replaced: nothing is kept any more
@@ -30,7 +30,7 @@ type remembered[T any, Of comparable] struct {
 }
 
 // judgement is the memoised outcome of a probe.
-type judgement struct {
+type Judgement struct {
 	Result
-	err error
+	Err error
 }

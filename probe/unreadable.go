@@ -4,18 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"syscall"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// secretName matches the names of variables that hold secrets.
-var secretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|_KEY$)`)
-
 // unreadable classifies the error of reading a required file: one that does not exist or is not a regular file fails,
 // one without read permission is unknown. What is the display name.
-func unreadable(what string, err error) (Result, error) {
+func Unreadable(what string, err error) (Result, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return Failed(ReasonMissing, "%s: %v", what, err), nil
@@ -24,8 +20,8 @@ func unreadable(what string, err error) (Result, error) {
 	case errors.Is(err, files.ErrNotRegular), errors.Is(err, files.ErrTooLarge), errors.Is(err, syscall.ELOOP), errors.Is(err, syscall.ENOTDIR), errors.Is(err, syscall.ENAMETOOLONG):
 		return Failed(ReasonInvalid, "%s: %v", what, err), nil
 	}
-	unknown := Unknown(reasonOf(err), fmt.Errorf("%s: %w", what, err))
-	var told *Unanswered
+	unknown := Unknown(ReasonOf(err), fmt.Errorf("%s: %w", what, err))
+	var told *NotCheckedError
 	if errors.As(err, &told) && told.Remedy != "" {
 		unknown = Needs(told.Remedy, unknown)
 	}

@@ -1,0 +1,120 @@
+// Package kinds is the one list of probe kinds, and the tests that hold every kind to the contract.
+package kinds
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/attestcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/awscheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/container"
+	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/documents"
+	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
+	"github.com/thenexusengine/catalyst_exporter/probe/evidencecheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/firewall"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
+	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
+	"github.com/thenexusengine/catalyst_exporter/probe/nginxcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/postgres"
+	"github.com/thenexusengine/catalyst_exporter/probe/redis"
+	"github.com/thenexusengine/catalyst_exporter/probe/releasecheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/systemd"
+	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
+)
+
+// Kinds returns all probe kinds, in the order of the documentation.
+func All() []probe.Kind {
+	return []probe.Kind{
+		monitoring.AlertmanagerConfigKind(),
+		releasecheck.AppMetricsKind(),
+		attestcheck.AttestationKind(),
+		httpcheck.AuctionRefusalKind(),
+		backupcheck.FileKind(),
+		httpcheck.CDNKind(),
+		documents.ChangelogKind(),
+		composecheck.ConfigKind(),
+		composecheck.LimitsKind(),
+		composecheck.LoggingKind(),
+		composecheck.PortsKind(),
+		composecheck.PostgresKind(),
+		composecheck.RedisKind(),
+		composecheck.SecretsKind(),
+		documents.ContactsKind(),
+		backupcheck.ContainerKind(),
+		container.EnvFlagKind(),
+		container.EnvWordKind(),
+		container.LimitsKind(),
+		container.PortsKind(),
+		container.StateKind(),
+		documents.DiagramKind(),
+		dnscheck.RecordsKind(),
+		documents.DocumentKind(),
+		envfile.FileKind(),
+		envfile.FlagKind(),
+		envfile.NumberKind(),
+		envfile.PlaceholdersKind(),
+		envfile.SecretKind(),
+		envfile.WordKind(),
+		evidencecheck.EvidenceKind(),
+		attestcheck.ExternalFirewallKind(),
+		httpcheck.GDPRRefusalKind(),
+		gitscan.SecretsKind(),
+		gitscan.UntrackedKind(),
+		monitoring.GrafanaKind(),
+		httpcheck.HealthKind(),
+		awscheck.IAMUserKind(),
+		firewall.ListeningPortsKind(),
+		monitoring.LokiLinesKind(),
+		migrations.FolderKind(),
+		nginxcheck.SplitKind(),
+		httpcheck.OpenAPIKind(),
+		postgres.ConnectionsKind(),
+		postgres.DefaultLoginKind(),
+		postgres.IndexesKind(),
+		postgres.LoginKind(),
+		postgres.MigrationsKind(),
+		postgres.TablesKind(),
+		monitoring.PrometheusJobKind(),
+		monitoring.PrometheusQueryKind(),
+		monitoring.PrometheusRulesKind(),
+		httpcheck.RateLimitHeaderKind(),
+		redis.AuthKind(),
+		redis.KeyspaceKind(),
+		releasecheck.BackupKind(),
+		releasecheck.LogsKind(),
+		releasecheck.ReadyKind(),
+		releasecheck.RecordKind(),
+		releasecheck.RunningKind(),
+		releasecheck.RollbackBackupKind(),
+		releasecheck.RollbackImageKind(),
+		awscheck.S3BucketKind(),
+		awscheck.S3EncryptionKind(),
+		awscheck.S3ObjectKind(),
+		attestcheck.SignOffKind(),
+		systemd.TimerKind(),
+		tlscheck.EndpointKind(),
+		tlscheck.FilesKind(),
+		firewall.UFWRulesKind(),
+		httpcheck.WebPageKind(),
+	}
+}
+
+// Values lists every measured value that a kind declares, sorted by name.
+func Values() []*probe.Value {
+	var all []*probe.Value
+	for _, k := range All() {
+		for _, v := range k.Values {
+			if !slices.Contains(all, v) {
+				all = append(all, v)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *probe.Value) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}

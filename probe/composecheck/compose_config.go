@@ -1,0 +1,89 @@
+// Package composecheck checks what the compose files declare: syntax, limits, ports, logging, secrets, Redis and
+// PostgreSQL.
+package composecheck
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+)
+
+// compose_config: would Compose accept these files?
+//
+// The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files,
+// by file and line. Compose reads the env file first, so its errors are reported before those that follow from it. A
+// file that is included from outside the deployment's folder is missing from copies and reviews of the folder.
+
+func ConfigKind() probe.Kind {
+	return probe.Kind{
+		Name:     "compose_config",
+		Question: "Does Compose accept the compose files with their env files?",
+		Example:  "{}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the compose files with what they include and extend, the env file and the services' env files; needs to read them",
+		Alone:    true,
+		New:      func() any { return &composeConfig{} },
+	}
+}
+
+type composeConfig struct {
+	Outside bool `yaml:"outside" default:"false" doc:"allow files from outside the deployment's folder to be included"`
+}
+
+func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	c, err := p.View.Compose()
+	switch {
+	case errors.Is(err, deployment.ErrNoCompose):
+		return probe.NotFound(p, p.View.Place(deployment.FactCompose), "compose file", "deployment.compose_files")
+	case err == nil:
+		err = c.ConfigError()
+	}
+	if _, envErr := p.View.Env(); envErr != nil && err != nil && p.View.Place(deployment.FactEnvFile).Path() != "" {
+		return probe.Unreadable("Compose cannot read the env file", envErr)
+	}
+	if err != nil {
+		return composeError(err)
+	}
+	return s.judge(p.Deployment, c, p.View.Place(deployment.FactCompose).Paths), nil
+}
+
+// composeRefuses judges Compose's reason to refuse the files.
+func composeError(err error) (probe.Result, error) {
+	var variable *deployment.SubstitutionError
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return probe.Result{}, probe.PermissionError("the compose files cannot be checked", err)
+	case errors.Is(err, fs.ErrNotExist), errors.As(err, &variable) && variable.Required:
+		return probe.Failed(probe.ReasonMissing, "%v", err), nil
+	}
+	return probe.Failed(probe.ReasonInvalid, "%v", err), nil
+}
+
+// judge judges files that Compose accepts; named are those that are passed to it.
+func (s *composeConfig) judge(d *deployment.Deployment, c *deployment.Compose, named []string) probe.Result {
+	var f probe.ResultBuilder
+	switch {
+	case len(c.Services()) > 0:
+	case len(c.Project.DisabledServices) > 0:
+		f.Warn(probe.ReasonEmpty,
+			"every service belongs to an inactive profile. Set COMPOSE_PROFILES in the env file, or deployment.profiles")
+	default:
+		f.Fail(probe.ReasonEmpty, "%s defines no services", d.Rel(c.Files[0]))
+	}
+	var shown []string
+	for _, file := range c.Files {
+		shown = append(shown, d.Rel(file))
+		if !s.Outside && slices.Contains(c.Outside, file) && !slices.Contains(named, file) {
+			f.Warn(probe.ReasonWeak,
+				"%s is outside the deployment's folder. Copy it into the folder so that it is kept and reviewed with the rest",
+				file)
+		}
+	}
+	return f.Result("Compose accepts %s: %s", strings.Join(shown, ", "), phrase.Count(len(c.Services()), "service"))
+}

@@ -1,0 +1,226 @@
+package composecheck
+
+import (
+	"context"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
+)
+
+// compose_logging: do the services' logs leave the host?
+//
+// A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the
+// Docker Engine keeps (drivers json-file, local and journald) when it mounts the engine's socket or the host's log
+// folders, and files in a volume that it shares. journald alone ships nothing: it keeps the logs on the host. Services
+// that ship or store logs are not checked themselves. A shipper outside the compose file, or a default driver of the
+// Docker daemon, is not visible here: the live probe sees what arrives.
+
+func LoggingKind() probe.Kind {
+	return probe.Kind{
+		Name:     "compose_logging",
+		Question: "Do the logs of every service leave the host?",
+		Example:  "{shippers: [log-forwarder]}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the compose files and the env file; needs to read them",
+		Alone:    true,
+		New:      func() any { return &composeLogging{} },
+	}
+}
+
+type composeLogging struct {
+	Drivers  []string `yaml:"drivers" doc:"logging drivers that ship logs, in addition to awslogs, fluentd, gcplogs, gelf, loki, splunk, syslog and similar ones"`
+	Shippers []string `yaml:"shippers" doc:"services that ship others' logs, in addition to those with a known image: promtail, alloy, fluent-bit, fluentd, vector, filebeat and similar ones"`
+}
+
+func (s *composeLogging) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	c, err := probe.ComposeModel(p)
+	if err != nil {
+		return probe.Result{}, err
+	}
+	judged := probe.Unchanged(p, composeLoggingKey{s}, []*deployment.Compose{c}, func() probe.Judgement {
+		r, err := s.judge(c, p.Deployment.Loki.URL != "")
+		return probe.Judgement{Result: r, Err: err}
+	})
+	return judged.Result, judged.Err
+}
+
+type composeLoggingKey struct{ *composeLogging }
+
+// judge judges a model; wanted reports whether the configuration names where the logs must arrive.
+func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result, error) {
+	var asked, shippers []types.ServiceConfig
+	for _, name := range c.Services() {
+		switch service := c.Project.Services[name]; {
+		case s.ships(service):
+			shippers = append(shippers, service)
+		case !deployment.RunsImage(service, logStores()):
+			asked = append(asked, service)
+		}
+	}
+	var local, unknown, missed []string
+	shipped := 0
+	for _, service := range asked {
+		driver := loggingDriver(service)
+		switch {
+		case slices.Contains(append(shippingDrivers(), s.Drivers...), driver):
+			shipped++
+			if address := loggingOptions(service)["syslog-address"]; driver == "syslog" && (address == "" || strings.HasPrefix(address, "unix")) {
+				local = append(local, service.Name)
+			}
+		case slices.ContainsFunc(shippers, func(shipper types.ServiceConfig) bool { return seesLogsOf(shipper, service, driver) }):
+			shipped++
+		case slices.Contains(engineDrivers(), driver):
+			missed = append(missed, service.Name)
+		default:
+			unknown = append(unknown, service.Name)
+		}
+	}
+	configured := wanted || shipped > 0 || len(shippers) > 0 || len(unknown) > 0
+	switch {
+	case !configured:
+		return probe.Result{}, probe.Skip("deployment.loki.url",
+			"no logging driver or service of the compose file ships logs, and Loki is not configured")
+	case len(asked) == 0:
+		return probe.Result{}, probe.Unknownf(probe.ReasonNotConfigured, "no active service has logs to ship")
+	case wanted && shipped == 0 && len(shippers) == 0 && len(unknown) == 0:
+		// A shipper on the host is in no compose file: what arrives decides.
+		return probe.Result{}, probe.Skip("a logging driver or service in the compose file that ships logs",
+			"no logging driver or service of the compose file ships logs; the Loki probe checks whether they arrive")
+	case shipped == 0 && len(shippers) == 0:
+		return probe.Failed(probe.ReasonMissing, "no known logging driver or service ships logs. "+
+			"Add one, or name yours in the probe's drivers or shippers"), nil
+	}
+	var f probe.ResultBuilder
+	if len(missed) > 0 {
+		f.Warn(probe.ReasonMissing, "no shipper found for the logs of %s%s", phrase.List(missed), explainMissed(shippers))
+	}
+	if len(unknown) > 0 {
+		f.Warn(probe.ReasonMissing, "unknown logging driver (add it to the probe's drivers if it ships logs): %s",
+			phrase.List(unknown))
+	}
+	for _, service := range asked {
+		if key := placeholderOption(service); key != "" {
+			f.Fail(probe.ReasonPlaceholder, "logging option %s of service %s is a placeholder", key, service.Name)
+		}
+	}
+	if len(local) > 0 {
+		f.Warn(probe.ReasonWeak, "syslog driver without a remote syslog-address (logs go to the host's own syslog): %s",
+			phrase.List(local))
+	}
+	return f.Result("the logs of %s are shipped", phrase.Count(shipped, "service")), nil
+}
+
+// blind explains why shippers miss what the engine keeps.
+func explainMissed(shippers []types.ServiceConfig) string {
+	var names []string
+	for _, s := range shippers {
+		if !seesEngine(s) {
+			names = append(names, s.Name)
+		}
+	}
+	if len(names) == 0 || len(names) < len(shippers) {
+		return ""
+	}
+	return " (" + phrase.List(names) + " has neither the Docker socket nor the host's log folders)"
+}
+
+// engineDrivers keep logs where the Docker Engine can read them back; none keeps nothing. They ship nothing.
+func engineDrivers() []string { return []string{"json-file", "local", "journald", "none"} }
+
+// shippingDrivers send logs away.
+func shippingDrivers() []string {
+	return []string{"awslogs", "elastic-logging-plugin", "etwlogs", "fluentd", "gcplogs", "gelf", "logentries", "loki", "loki-docker-driver", "splunk", "sumologic", "syslog"}
+}
+
+// shipperImages are the names of images that ship others' logs.
+func shipperImages() []string {
+	return []string{
+		"promtail", "alloy", "grafana/agent", "grafana-agent", "fluent-bit", "fluentbit", "fluentd", "vector", "filebeat", "elastic-agent", "logspout", "logstash",
+		"opentelemetry-collector", "otelcol", "cloudwatch-agent", "datadog/agent", "syslog-ng", "rsyslog", "universalforwarder",
+	}
+}
+
+// logStores are the names of images that store others' logs.
+func logStores() []string {
+	return []string{"loki", "elasticsearch", "opensearch", "graylog", "victoria-logs"}
+}
+
+func (s *composeLogging) ships(service types.ServiceConfig) bool {
+	return slices.Contains(s.Shippers, service.Name) || deployment.RunsImage(service, shipperImages())
+}
+
+// loggingDriver returns the driver of a service without a plugin's vendor and tag (grafana/loki-docker-driver:latest).
+func loggingDriver(service types.ServiceConfig) string {
+	driver := service.LogDriver
+	if service.Logging != nil && service.Logging.Driver != "" {
+		driver = service.Logging.Driver
+	}
+	if driver == "" {
+		return "json-file"
+	}
+	driver, _, _ = strings.Cut(driver, ":")
+	return path.Base(driver)
+}
+
+func loggingOptions(service types.ServiceConfig) map[string]string {
+	if service.Logging != nil {
+		return service.Logging.Options
+	}
+	return service.LogOpt
+}
+
+// blankOption returns the first logging option of a service that is a placeholder; "" for none.
+func placeholderOption(service types.ServiceConfig) string {
+	options := loggingOptions(service)
+	for _, key := range slices.Sorted(maps.Keys(options)) {
+		value := options[key]
+		isAddress := strings.HasSuffix(key, "-url") || strings.HasSuffix(key, "-address")
+		if secretvalue.IsUnfilled(value) || isAddress && secretvalue.HasPlaceholderDomain(value) || strings.HasSuffix(key, "-token") && secretvalue.IsPlaceholder(value) {
+			return key
+		}
+	}
+	return ""
+}
+
+// collects reports whether a shipper can see a service's logs.
+func seesLogsOf(shipper, service types.ServiceConfig, driver string) bool {
+	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper) {
+		return true
+	}
+	for _, m := range shipper.Volumes {
+		if m.Source != "" && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
+			return own.Source == m.Source || own.Type == types.VolumeTypeBind && strings.HasPrefix(own.Source, m.Source+"/")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+// seesEngine reports whether a shipper has access to what the Docker Engine keeps: its socket, its address or its
+// folders.
+func seesEngine(shipper types.ServiceConfig) bool {
+	if _, ok := shipper.Environment["DOCKER_HOST"]; ok {
+		return true
+	}
+	return slices.ContainsFunc(shipper.Volumes, func(m types.ServiceVolumeConfig) bool {
+		source := strings.TrimSuffix(m.Source, "/")
+		if m.Type != types.VolumeTypeBind {
+			return false
+		}
+		for _, seen := range []string{"/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/containers", "/var/log/journal", "/run/log/journal"} {
+			if source == seen || strings.HasPrefix(seen, source+"/") { // the folder itself, or one above it
+				return true
+			}
+		}
+		return false
+	})
+}

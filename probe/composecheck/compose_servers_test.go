@@ -1,0 +1,104 @@
+package composecheck
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Servers of the compose file that require a password.
+
+func TestComposeRedis_Verdicts(t *testing.T) {
+	good, other := probetest.Random(18), probetest.Random(18)
+	for name, c := range map[string]struct {
+		service string // the value of "cache:" in the compose file; OTHER is a password that the application does not have
+		state   probe.State
+		reason  probe.Reason
+		detail  string
+	}{
+		"the application's":            {"{image: 'redis:7', command: 'redis-server --requirepass ${REDIS_PASSWORD} --maxmemory 1gb'}", probe.StatePass, probe.ReasonNone, ""},
+		"as a list":                    {"{image: 'redis:7', command: [redis-server, --requirepass, '${REDIS_PASSWORD}']}", probe.StatePass, probe.ReasonNone, ""},
+		"in one word of a list":        {"{image: 'redis:7', command: [redis-server, '--requirepass ${REDIS_PASSWORD}']}", probe.StatePass, probe.ReasonNone, ""},
+		"by a shell":                   {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"'], environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", probe.StatePass, probe.ReasonNone, ""},
+		"by a shell without it":        {"{image: 'redis:7', command: [sh, -c, 'exec redis-server --requirepass \"$$REDIS_PASSWORD\"']}", probe.StateFail, probe.ReasonOpen, "docker-compose.yml:3"},
+		"none":                         {"{image: 'redis:7'}", probe.StateFail, probe.ReasonOpen, "without a password"},
+		"none, with other words":       {"{image: 'docker.io/library/redis:7-alpine', command: redis-server --appendonly yes}", probe.StateFail, probe.ReasonOpen, "docker-compose.yml:3"},
+		"a variable without a value":   {"{image: 'redis:7', command: 'redis-server --requirepass ${NOTHING} --maxmemory 1gb'}", probe.StateFail, probe.ReasonOpen, ""},
+		"an empty one":                 {"{image: 'redis:7', command: [redis-server, --requirepass, '']}", probe.StateFail, probe.ReasonOpen, ""},
+		"no value":                     {"{image: 'redis:7', command: [redis-server, --requirepass]}", probe.StateFail, probe.ReasonOpen, ""},
+		"a placeholder":                {"{image: 'redis:7', command: redis-server --requirepass changeme}", probe.StateFail, probe.ReasonPlaceholder, "docker-compose.yml:3"},
+		"another one":                  {"{image: 'redis:7', command: redis-server --requirepass OTHER}", probe.StateFail, probe.ReasonMismatch, "REDIS_PASSWORD at .env.production:1"},
+		"valkey":                       {"{image: 'valkey/valkey:8', command: valkey-server --requirepass OTHER}", probe.StateFail, probe.ReasonMismatch, ""},
+		"a stack's variable":           {"{image: 'redis/redis-stack-server:7', environment: {REDIS_ARGS: '--requirepass ${REDIS_PASSWORD}'}}", probe.StatePass, probe.ReasonNone, ""},
+		"own ACL users":                {"{image: 'redis:7', command: redis-server --aclfile /users.acl}", probe.StateSkip, probe.ReasonNotConfigured, "own ACL users"},
+		"a custom program":             {"{image: 'redis:7', entrypoint: /start.sh}", probe.StateSkip, probe.ReasonNotConfigured, "a custom program"},
+		"built here":                   {"{image: 'redis:7', build: .}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"another image":                {"{image: 'nginx:1'}", probe.StateSkip, probe.ReasonNotConfigured, "no service"},
+		"a mounted configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./good.conf:/etc/redis.conf:ro']}", probe.StatePass, probe.ReasonNone, ""},
+		"an open configuration":        {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./open.conf:/etc/redis.conf:ro']}", probe.StateFail, probe.ReasonOpen, "open.conf"},
+		"another configuration":        {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./other.conf:/etc/redis.conf:ro']}", probe.StateFail, probe.ReasonMismatch, "other.conf:2"},
+		"a configuration with users":   {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./users.conf:/etc/redis.conf:ro']}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"a missing configuration":      {"{image: 'redis:7', command: redis-server /etc/redis.conf, volumes: ['./none.conf:/etc/redis.conf:ro']}", probe.StateFail, probe.ReasonMissing, "none.conf"},
+		"a configuration in the image": {"{image: 'redis:7', command: redis-server /etc/redis.conf}", probe.StateSkip, probe.ReasonNotConfigured, "not among"},
+		"bitnami":                      {"{image: 'bitnami/redis:7', environment: {REDIS_PASSWORD: '${REDIS_PASSWORD}'}}", probe.StatePass, probe.ReasonNone, ""},
+		"bitnami without":              {"{image: 'bitnami/redis:7', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", probe.StateFail, probe.ReasonOpen, ""},
+		"bitnami with nothing":         {"{image: 'bitnami/redis:7'}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"a manager's":                  {"{image: 'redis:7', command: 'redis-server --requirepass vault:secret/redis'}", probe.StateSkip, probe.ReasonNotConfigured, "secret manager"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.NewReplacer("OTHER", other).Replace(c.service)
+			p := probetest.NewPass(t, probetest.Folder{
+				".env.production":    "REDIS_PASSWORD=" + good + "\n",
+				"docker-compose.yml": "services:\n  catalyst: {image: 'app:1', env_file: [.env.production]}\n  cache: " + text + "\n",
+				"good.conf":          "# ours\nrequirepass " + good + "\n",
+				"other.conf":         "port 6379\nrequirepass \"" + other + "\"\n",
+				"open.conf":          "port 6379\n# requirepass x\n",
+				"users.conf":         "user default on >x ~* +@all\n",
+			}, deployment.Settings{})
+			r := probetest.Look(t, p, RedisKind(), "{}")
+			probetest.Expect(t, r, c.state, c.reason, c.detail)
+			for _, hidden := range []string{good, other} {
+				if strings.Contains(r.Detail, hidden) {
+					t.Errorf("the detail contains a password")
+				}
+			}
+		})
+	}
+}
+
+func TestComposePostgres_Verdicts(t *testing.T) {
+	good, other := probetest.Random(18), probetest.Random(18)
+	for name, c := range map[string]struct {
+		service string
+		state   probe.State
+		reason  probe.Reason
+		detail  string
+	}{
+		"the application's":       {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}'}}", probe.StatePass, probe.ReasonNone, ""},
+		"trust":                   {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: trust}}", probe.StateFail, probe.ReasonOpen, "docker-compose.yml:3"},
+		"trust without any":       {"{image: 'postgis/postgis:16-3.4', environment: {POSTGRES_HOST_AUTH_METHOD: Trust}}", probe.StateFail, probe.ReasonOpen, "accept any password"},
+		"trust by initdb":         {"{image: 'postgres:16', environment: {POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_INITDB_ARGS: '--encoding=UTF8 --auth-host=trust'}}", probe.StateFail, probe.ReasonOpen, ""},
+		"another method":          {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: '${DB_PASSWORD}', POSTGRES_HOST_AUTH_METHOD: scram-sha-256, POSTGRES_INITDB_ARGS: '--auth-host=scram-sha-256'}}", probe.StatePass, probe.ReasonNone, ""},
+		"another password":        {"{image: 'postgres:16', environment: {POSTGRES_USER: catalyst, POSTGRES_PASSWORD: OTHER}}", probe.StateWarn, probe.ReasonMismatch, "DB_PASSWORD at .env.production:2"},
+		"another user's password": {"{image: 'postgres:16', environment: {POSTGRES_USER: postgres, POSTGRES_PASSWORD: OTHER}}", probe.StatePass, probe.ReasonNone, ""},
+		"a client":                {"{image: 'postgres:16', command: pg_dump}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"built here":              {"{image: 'postgres:16', build: ., environment: {POSTGRES_HOST_AUTH_METHOD: trust}}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"bitnami open":            {"{image: 'bitnami/postgresql:16', environment: {ALLOW_EMPTY_PASSWORD: 'yes'}}", probe.StateFail, probe.ReasonOpen, ""},
+		"bitnami":                 {"{image: 'bitnami/postgresql:16', environment: {POSTGRESQL_USERNAME: catalyst, POSTGRESQL_PASSWORD: '${DB_PASSWORD}'}}", probe.StatePass, probe.ReasonNone, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := probetest.NewPass(t, probetest.Folder{
+				".env.production":    "DB_USER=catalyst\nDB_PASSWORD=" + good + "\n",
+				"docker-compose.yml": "services:\n  catalyst: {image: 'app:1', env_file: [.env.production]}\n  db: " + strings.ReplaceAll(c.service, "OTHER", other) + "\n",
+			}, deployment.Settings{})
+			r := probetest.Look(t, p, PostgresKind(), "{}")
+			probetest.Expect(t, r, c.state, c.reason, c.detail)
+			if strings.Contains(r.Detail, good) || strings.Contains(r.Detail, other) {
+				t.Errorf("the detail contains a password")
+			}
+		})
+	}
+}

@@ -1,0 +1,88 @@
+package container
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+)
+
+// container_limits: do the running containers have memory and CPU limits?
+//
+// Some versions of Compose ignore deploy.resources, and a container that was started before the file changed keeps the
+// limits that it was started with.
+
+func LimitsKind() probe.Kind {
+	return probe.Kind{
+		Name:     "container_limits",
+		Question: "Does every running container have a memory and a CPU limit?",
+		Example:  "{except: [migrate]}",
+		Layer:    probe.LayerRunning,
+		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
+		Values:   []*probe.Value{composecheck.ServicesUnlimited},
+		Timeout:  25 * time.Second,
+		Alone:    true,
+		New:      func() any { return &containerLimits{} },
+	}
+}
+
+type containerLimits struct {
+	Except []string `yaml:"except" doc:"services that need no limits, such as one-off jobs"`
+}
+
+func (s *containerLimits) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+	project, err := dockerclient.ProjectOf(ctx, p)
+	if err != nil {
+		return probe.Result{}, err
+	}
+	return s.judge(project)
+}
+
+func (s *containerLimits) judge(project *dockerclient.Project) (probe.Result, error) {
+	var memory, cpu, unlimited []string
+	asked := 0
+	note := func(list *[]string, service string) {
+		if !slices.Contains(*list, service) { // once for all its replicas
+			*list = append(*list, service)
+		}
+	}
+	for _, c := range project.Containers {
+		if !c.Running() || slices.Contains(s.Except, c.Service) {
+			continue
+		}
+		asked++
+		hasMemory, hasCPU := containerLimitsOf(c.HostConfig)
+		if !hasMemory {
+			note(&memory, c.Service)
+		}
+		if !hasCPU {
+			note(&cpu, c.Service)
+		}
+		if !hasMemory || !hasCPU {
+			note(&unlimited, c.Service)
+		}
+	}
+	if asked == 0 {
+		return probe.Result{}, project.NoRunningContainer("any service")
+	}
+	var f probe.ResultBuilder
+	f.Measure(composecheck.ServicesUnlimited.Of(float64(len(unlimited))))
+	if len(memory) > 0 {
+		f.Fail(probe.ReasonMissing, "running without a memory limit: %s", phrase.List(memory))
+	}
+	if len(cpu) > 0 {
+		f.Fail(probe.ReasonMissing, "running without a CPU limit: %s", phrase.List(cpu))
+	}
+	return f.Result("%s running, all with memory and CPU limits", phrase.Count(asked, "container")), nil
+}
+
+// containerLimitsOf reports which limits a container has. A CPU quota below zero is none.
+func containerLimitsOf(h *container.HostConfig) (memory, cpu bool) {
+	return h.Memory > 0, h.NanoCPUs > 0 || h.CPUQuota > 0
+}

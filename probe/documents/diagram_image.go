@@ -1,0 +1,197 @@
+package documents
+
+import (
+	"bytes"
+	"compress/flate"
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
+)
+
+// Image diagrams: PNG is parsed by chunks, SVG and draw.io by elements. External entities are neither fetched nor
+// expanded.
+
+// minPixels is the minimum side length of a legible image. Smaller images are icons or tracking pixels.
+const minPixels = 64
+
+// pngDrawing reads all chunks of a PNG image (PNG specification, section 5).
+func pngDrawing(_ context.Context, data []byte) (drawing, error) {
+	const signature = "\x89PNG\r\n\x1a\n"
+	if !bytes.HasPrefix(data, []byte(signature)) {
+		return invalidDrawing(probe.ReasonInvalid, "is not a PNG image"), nil
+	}
+	width, height, pixels := uint32(0), uint32(0), false
+	for rest := data[len(signature):]; len(rest) >= 12; {
+		size, kind := binary.BigEndian.Uint32(rest), string(rest[4:8])
+		if uint64(size)+12 > uint64(len(rest)) {
+			break
+		}
+		body := rest[8 : 8+size]
+		rest = rest[12+size:]
+		switch {
+		case width == 0 && (kind != "IHDR" || size != 13 || binary.BigEndian.Uint32(body) == 0):
+			return invalidDrawing(probe.ReasonInvalid, "is an invalid PNG image: the first chunk is not IHDR"), nil
+		case kind == "IHDR":
+			width, height = binary.BigEndian.Uint32(body), binary.BigEndian.Uint32(body[4:])
+		case kind == "IDAT" && size > 0:
+			pixels = true
+		case kind == "IEND" && !pixels:
+			return invalidDrawing(probe.ReasonEmpty, "is a PNG image without pixel data"), nil
+		case kind == "IEND" && (width < minPixels || height < minPixels):
+			return invalidDrawing(probe.ReasonEmpty, fmt.Sprintf("is an illegible image of %d × %d pixels", width, height)), nil
+		case kind == "IEND":
+			return drawing{form: fmt.Sprintf("PNG image of %d × %d pixels", width, height)}, nil
+		}
+	}
+	return invalidDrawing(probe.ReasonTruncated, "is a truncated PNG image"), nil
+}
+
+// svgDrawing parses a whole SVG image.
+func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
+	shapes := 0
+	root, err := walkXML(ctx, data, func(e xml.StartElement) {
+		switch e.Name.Local {
+		case "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use", "foreignObject":
+			shapes++
+		}
+	})
+	if d, bad := badXML(root, err, "SVG image", "svg"); bad {
+		return d, ctx.Err()
+	}
+	if shapes == 0 {
+		return invalidDrawing(probe.ReasonEmpty, "is an SVG image without shapes"), nil
+	}
+	return drawing{form: "SVG image"}, nil
+}
+
+// drawioDrawing parses a draw.io file: an mxfile with plain or compressed pages, or a single page.
+func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
+	var labels strings.Builder
+	cells := 0
+	inside := func(e xml.StartElement) {
+		for _, a := range e.Attr {
+			switch {
+			case a.Name.Local == "vertex" && a.Value == "1", a.Name.Local == "edge" && a.Value == "1":
+				cells++
+			case a.Name.Local == "value", a.Name.Local == "label":
+				labels.WriteString(markdown.PlainText(a.Value) + "\n")
+			}
+		}
+	}
+	root, err := walkXML(ctx, data, inside)
+	if d, bad := badXML(root, err, "draw.io file", "mxfile", "mxGraphModel"); bad {
+		return d, ctx.Err()
+	}
+	for _, page := range drawioPage.FindAllSubmatch(data, maxDrawioPages) {
+		model, err := inflatePage(page[1])
+		if err != nil {
+			return invalidDrawing(probe.ReasonInvalid, "is a draw.io file with a page that cannot be decompressed"), nil
+		}
+		root, err := walkXML(ctx, model, inside)
+		if d, bad := badXML(root, err, "page of a draw.io file", "mxGraphModel"); bad {
+			return d, ctx.Err()
+		}
+	}
+	if cells == 0 {
+		return invalidDrawing(probe.ReasonEmpty, "is a draw.io file without shapes"), nil
+	}
+	return drawing{form: "draw.io", text: true, labels: labels.String()}, nil
+}
+
+const maxDrawioPages = 50
+
+// drawioPage matches a compressed page: base64 text instead of an XML element.
+var drawioPage = regexp.MustCompile(`<diagram\b[^<>]*>\s*([A-Za-z0-9+/=\s]+?)\s*</diagram>`)
+
+// inflatePage decompresses a page: base64 of raw deflate of percent-encoded XML.
+func inflatePage(packed []byte) ([]byte, error) {
+	raw, err := base64.StdEncoding.DecodeString(string(bytes.Join(bytes.Fields(packed), nil)))
+	if err != nil {
+		return nil, err
+	}
+	plain, err := io.ReadAll(io.LimitReader(flate.NewReader(bytes.NewReader(raw)), maxDrawing+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(plain) > maxDrawing {
+		return nil, errors.New("decompressed page is larger than 16 MiB")
+	}
+	model, err := url.PathUnescape(string(plain))
+	return []byte(model), err
+}
+
+// badXML returns the verdict on a file that is not a well-formed document with one of the roots.
+func badXML(root string, err error, what string, roots ...string) (drawing, bool) {
+	for _, r := range roots {
+		if root == r {
+			if err == nil {
+				return drawing{}, false
+			}
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return invalidDrawing(probe.ReasonTruncated, "is truncated: unexpected end of the "+what), true
+			}
+			return invalidDrawing(probe.ReasonInvalid, "is not a well-formed "+what), true
+		}
+	}
+	return invalidDrawing(probe.ReasonInvalid, "is not a valid "+what), true
+}
+
+// xmlEntity matches an entity declaration in a document type. Drawing programs write them for namespaces.
+var xmlEntity = regexp.MustCompile(`<!ENTITY\s+([A-Za-z_][\w.-]*)\s`)
+
+// walkXML parses an XML document to its end and returns the name of its root. Declared entities expand to nothing.
+func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (root string, err error) {
+	d := xml.NewDecoder(bytes.NewReader(data))
+	d.Entity = map[string]string{}
+	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) {
+		return r,
+			nil
+	} // element names are ASCII in every supported encoding
+	depth, ended := 0, false
+	for n := 0; ; n++ {
+		if n%4096 == 0 && ctx.Err() != nil {
+			return root, ctx.Err()
+		}
+		token, err := d.Token()
+		if err == io.EOF {
+			if !ended {
+				return root, io.ErrUnexpectedEOF
+			}
+			return root, nil
+		}
+		if err != nil {
+			var syntax *xml.SyntaxError
+			if errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF") {
+				err = io.ErrUnexpectedEOF
+			}
+			return root, err
+		}
+		switch t := token.(type) {
+		case xml.Directive:
+			for _, m := range xmlEntity.FindAllSubmatch(t, 100) {
+				d.Entity[string(m[1])] = ""
+			}
+		case xml.StartElement:
+			if root == "" {
+				root = t.Name.Local
+			} else if ended {
+				return root, errors.New("document has two root elements")
+			}
+			depth++
+			visit(t)
+		case xml.EndElement:
+			depth--
+			ended = depth == 0
+		}
+	}
+}

@@ -1,0 +1,189 @@
+package documents
+
+import (
+	"context"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
+)
+
+// Diagram formats by file extension, and parsers for text formats: Mermaid, PlantUML, Graphviz and documents that embed
+// them.
+
+// drawingForm parses data as a diagram of one format.
+type drawingForm func(ctx context.Context, data []byte) (drawing, error)
+
+// formOf selects the format by file extension; nil for an unsupported extension.
+func formOf(path string) drawingForm {
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".png":
+		return pngDrawing
+	case ".svg":
+		return svgDrawing
+	case ".drawio":
+		return drawioDrawing
+	case ".mmd", ".mermaid":
+		return textDrawing("mermaid")
+	case ".puml", ".plantuml":
+		return textDrawing("plantuml")
+	case ".dot", ".gv":
+		return textDrawing("dot")
+	case ".md", ".markdown":
+		return documentDrawing
+	}
+	return nil
+}
+
+// noDrawing returns the result for a file that is not a diagram.
+func invalidDrawing(reason probe.Reason, fault string) drawing {
+	return drawing{reason: reason, fault: fault}
+}
+
+// seeDrawing handles empty files and Git LFS pointers, then calls the parser of the format.
+func parseDrawing(ctx context.Context, form drawingForm, data []byte) (drawing, error) {
+	switch {
+	case len(data) == 0:
+		return invalidDrawing(probe.ReasonEmpty, "is empty"), nil
+	case files.IsLFSPointer(data):
+		return invalidDrawing(probe.ReasonMissing, "is a Git LFS pointer. Run `git lfs pull`"), nil
+	}
+	return form(ctx, data)
+}
+
+// isDiagramLanguage reports whether code blocks of a language are diagrams.
+func isDiagramLanguage(language string) bool {
+	return slices.Contains([]string{"mermaid", "plantuml", "puml", "dot", "graphviz"}, language)
+}
+
+// textDrawing returns the parser of a diagram language.
+func textDrawing(language string) drawingForm {
+	return func(_ context.Context, data []byte) (drawing, error) {
+		if !utf8.Valid(data) {
+			return invalidDrawing(probe.ReasonInvalid, "is not UTF-8 text"), nil
+		}
+		return drawingIn(language, string(data), false), nil
+	}
+}
+
+// drawingIn parses a text diagram. PlantUML in a code block may omit @startuml and @enduml.
+func drawingIn(language, text string, inBlock bool) drawing {
+	text = strings.ReplaceAll(strings.TrimPrefix(text, "\uFEFF"), "\r\n", "\n")
+	switch language {
+	case "mermaid":
+		return mermaidIn(text)
+	case "dot", "graphviz":
+		return graphvizIn(text)
+	}
+	return plantumlIn(text, inBlock)
+}
+
+var (
+	mermaidFront   = regexp.MustCompile(`\A\s*---[ \t]*\n(?:[^\n]*\n){0,100}?---[ \t]*\n`)
+	mermaidComment = regexp.MustCompile(`(?m)^[ \t]*%%.*$|%%\{(?:[^}]|\}[^%])*\}%%`)
+	mermaidKeyword = regexp.MustCompile(`^(?:graph|flowchart(?:-elk)?|sequenceDiagram|classDiagram(?:-v2)?|stateDiagram(?:-v2)?|erDiagram|journey|gantt|pie|` +
+		`quadrantChart|requirementDiagram|gitGraph|C4(?:Context|Container|Component|Dynamic|Deployment)|mindmap|timeline|zenuml|sankey(?:-beta)?|xychart(?:-beta)?|` +
+		`block(?:-beta)?|packet(?:-beta)?|kanban|architecture(?:-beta)?|radar-beta|treemap(?:-beta)?)(?:$|[\s:;{])`)
+)
+
+func mermaidIn(text string) drawing {
+	text = mermaidFront.ReplaceAllString(text, "")
+	text = strings.TrimSpace(mermaidComment.ReplaceAllString(text, ""))
+	keyword := mermaidKeyword.FindString(text)
+	if keyword == "" {
+		return invalidDrawing(probe.ReasonInvalid, "does not begin with a Mermaid diagram type (graph, flowchart, sequenceDiagram, …)")
+	}
+	_, body, _ := strings.Cut(strings.ReplaceAll(text, ";", "\n"), "\n")
+	if strings.TrimSpace(body) == "" {
+		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
+	}
+	return drawing{form: "Mermaid", text: true, labels: body}
+}
+
+var (
+	plantumlStart   = regexp.MustCompile(`(?m)^[ \t]*@start([a-z0-9]+)\b.*$`)
+	plantumlEnd     = regexp.MustCompile(`(?m)^[ \t]*@end([a-z0-9]+)\b`)
+	plantumlComment = regexp.MustCompile(`(?m)^[ \t]*'.*$`)
+	plantumlSetting = regexp.MustCompile(`(?m)^[ \t]*(?:!|skinparam\b|title\b|scale\b|hide\b).*$`)
+)
+
+func plantumlIn(text string, inBlock bool) drawing {
+	text = plantumlComment.ReplaceAllString(text, "")
+	start, end := plantumlStart.FindStringIndex(text), plantumlEnd.FindStringIndex(text)
+	switch {
+	case start == nil && !inBlock:
+		return invalidDrawing(probe.ReasonInvalid, "has no @startuml")
+	case start != nil && (end == nil || end[0] < start[1]):
+		return invalidDrawing(probe.ReasonTruncated, "has no @enduml after @startuml")
+	case start != nil:
+		text = text[start[1]:end[0]]
+	}
+	if strings.TrimSpace(plantumlSetting.ReplaceAllString(text, "")) == "" {
+		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
+	}
+	return drawing{form: "PlantUML", text: true, labels: text}
+}
+
+var (
+	graphvizComment = regexp.MustCompile(`(?s)/\*.*?\*/|(?m-s:^[ \t]*(?://|#).*$)`)
+	graphvizStart   = regexp.MustCompile(`(?i)\A\s*(?:strict\s+)?(?:di)?graph\b[^{]{0,200}\{`)
+)
+
+func graphvizIn(text string) drawing {
+	text = graphvizComment.ReplaceAllString(text, "")
+	start := graphvizStart.FindStringIndex(text)
+	if start == nil {
+		return invalidDrawing(probe.ReasonInvalid, "does not begin with graph or digraph")
+	}
+	body := strings.TrimSpace(text[start[1]:])
+	inside, closed := strings.CutSuffix(body, "}")
+	switch {
+	case !closed:
+		return invalidDrawing(probe.ReasonTruncated, "does not end with the closing brace of the graph")
+	case strings.TrimSpace(inside) == "":
+		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
+	}
+	return drawing{form: "Graphviz", text: true, labels: inside}
+}
+
+// documentDrawing looks for diagram code blocks in a document. Embedded images are checked by the caller.
+func documentDrawing(_ context.Context, data []byte) (drawing, error) {
+	if len(data) > markdown.MaxDocument {
+		return invalidDrawing(probe.ReasonInvalid, "is larger than 1 MiB"), nil
+	}
+	m, err := markdown.Parse(data)
+	if err != nil {
+		return invalidDrawing(probe.ReasonInvalid, "is not Markdown: "+err.Error()), nil
+	}
+	var broken *drawing
+	whole := drawing{text: true}
+	for _, s := range m.Sections {
+		for _, b := range s.Blocks {
+			if b.Form != markdown.CodeBlock || !isDiagramLanguage(b.Language) {
+				continue
+			}
+			d := drawingIn(b.Language, b.Text, true)
+			if d.reason != probe.ReasonNone {
+				broken = &d
+				continue
+			}
+			whole.form = d.form
+			whole.labels += "\n" + d.labels
+		}
+	}
+	switch {
+	case whole.form != "":
+		return whole, nil
+	case broken != nil:
+		broken.fault = "contains an invalid diagram code block: it " + broken.fault
+		return *broken, nil
+	}
+	return drawing{reason: probe.ReasonMissing,
+		fault: "contains no diagram: no mermaid, plantuml or dot code block and no embedded image of a diagram", prose: true,
+		images: m.Images}, nil
+}

@@ -1,0 +1,149 @@
+// Package envfile checks the env file and the values that the service gets from it.
+package envfile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
+)
+
+// env_file: is the env file complete as Compose reads it, and protected from other users?
+//
+// Complete means that every key required by the checklist, by the template next to the file (.env.example) and by
+// variables of the compose file is set. The file is parsed, never executed.
+
+func FileKind() probe.Kind {
+	return probe.Kind{
+		Name:     "env_file",
+		Question: "Does the env file parse, set every required variable and deny access to other users?",
+		Example:  "{required: [DB_PASSWORD]}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the env file, its template and the compose file; needs read permission",
+		Alone:    true,
+		New:      func() any { return &envFile{Template: true, Compose: true} },
+	}
+}
+
+type envFile struct {
+	Required []string `yaml:"required" doc:"variables that must be set and not empty"`
+	Template bool     `yaml:"template" default:"true" doc:"every key of the template next to the file must be present, but may be empty"`
+	Compose  bool     `yaml:"compose" default:"true" doc:"every variable that the compose file uses without a default must be set"`
+}
+
+func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	env, err := p.View.Env()
+	if err != nil {
+		return noEnvFile(p, err)
+	}
+	var f probe.ResultBuilder
+	s.judge(env, &f)
+	if err := s.template(p.View, env, &f); err != nil {
+		return probe.Unreadable("the env file's template cannot be read", err)
+	}
+	s.variables(p.View, env, &f)
+	return f.Result("%s: %d keys", env.File, len(env.Entries)), nil
+}
+
+// noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names.
+func noEnvFile(p *probe.Pass, err error) (probe.Result, error) {
+	place := p.View.Place(deployment.FactEnvFile)
+	if place.Path() != "" || len(place.Others) == 0 || !errors.Is(err, fs.ErrNotExist) {
+		return probe.Unreadable("the env file cannot be read", err)
+	}
+	var names []string
+	for _, other := range place.Others {
+		names = append(names, p.Deployment.Rel(other))
+	}
+	return probe.Failed(probe.ReasonMissing,
+		"no .env.production or .env found. If Compose uses another file (%s), set deployment.env_file", phrase.List(names)), nil
+}
+
+// judge evaluates the file on its own.
+func (s *envFile) judge(env *deployment.Env, f *probe.ResultBuilder) {
+	if len(env.Entries) == 0 && env.Err() == nil {
+		f.Fail(probe.ReasonEmpty, "%s contains no variables", env.File)
+	}
+	for _, pr := range env.Problems {
+		where := fmt.Sprintf("%s:%d", env.File, pr.Line)
+		if pr.Key != "" {
+			where += " (" + pr.Key + ")"
+		}
+		switch {
+		case pr.Fatal || pr.Kind == deployment.ProblemDuplicate:
+			f.Fail(probe.ReasonInvalid, "%s: %s", where, pr.Text)
+		default:
+			f.Warn(probe.ReasonInvalid, "%s: %s", where, pr.Text)
+		}
+	}
+	for _, key := range s.Required {
+		missingKey(env, key, "the checklist", f)
+	}
+	if env.Mode.Perm()&0o007 != 0 {
+		f.Warn(probe.ReasonExposed, "%s has mode %04o: other users can access it. Run chmod 600", env.File, env.Mode.Perm())
+	} else if env.Mode.Perm()&0o020 != 0 {
+		f.Warn(probe.ReasonExposed, "%s has mode %04o: its group can modify it. Run chmod 600", env.File, env.Mode.Perm())
+	}
+}
+
+// missingKey reports a key that is unset or empty.
+func missingKey(env *deployment.Env, key, who string, f *probe.ResultBuilder) {
+	if e, ok := env.Get(key); !ok || e.Text.Empty() && len(e.Unset) == 0 {
+		f.Fail(probe.ReasonMissing, "%s is not set in %s, but required by %s", key, env.File, who)
+	}
+}
+
+// template reports keys of the template that the file lacks. An empty key counts as present: it was left empty on
+// purpose.
+func (s *envFile) template(view *deployment.View, env *deployment.Env, f *probe.ResultBuilder) error {
+	if !s.Template {
+		return nil
+	}
+	template, err := view.Template()
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return err
+	}
+	for _, e := range template.Entries {
+		if !slices.ContainsFunc(env.Entries, func(have deployment.Entry) bool { return have.Key == e.Key }) {
+			f.Fail(probe.ReasonMissing, "%s is missing in %s, but listed in %s", e.Key, env.File, template.File)
+		}
+	}
+	return nil
+}
+
+// variables reports variables of the compose file that the env file does not set. An unreadable compose file is
+// reported by compose_syntax.
+func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *probe.ResultBuilder) {
+	if !s.Compose {
+		return
+	}
+	c, err := view.Compose()
+	if err != nil {
+		return
+	}
+	for _, v := range c.Variables() {
+		e, ok := env.Get(v.Name)
+		switch {
+		case v.Optional || ok && !e.Text.Empty() || slices.Contains(shellVariables(), v.Name):
+		case v.Required:
+			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d requires it", v.Name, env.File, v.File, v.Line)
+		case !ok:
+			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d uses it without a default", v.Name, env.File, v.File, v.Line)
+		case secretvalue.SecretName.MatchString(v.Name) && len(e.Unset) == 0:
+			f.Warn(probe.ReasonMissing, "%s is empty at %s:%d, but %s:%d uses it without a default", v.Name, env.File, e.Line, v.File,
+				v.Line)
+		}
+	}
+}
+
+// shellVariables are set by the shell that starts Compose, not by env files.
+func shellVariables() []string { return []string{"HOME", "HOSTNAME", "PWD", "USER", "UID", "GID"} }

@@ -1,0 +1,256 @@
+package envfile
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
+	"github.com/thenexusengine/catalyst_exporter/secret"
+)
+
+// env_secret: is a secret of the environment set, not a placeholder, long enough and used once?
+//
+// It checks the values that services really receive (deployment.View.Values): a database started with a weaker password
+// than the one in the env file is as weak as that password. A reference outside the deployment's files (a secret
+// manager, an external Compose secret) cannot be checked here and is skipped.
+
+func SecretKind() probe.Kind {
+	return probe.Kind{
+		Name:     "env_secret",
+		Question: "Is the secret set, not a placeholder, hard to guess and used for one purpose?",
+		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the env file, the compose file and the secret files they reference; needs read permission",
+		New:      func() any { return &Secret{MinLength: 16} },
+	}
+}
+
+type Secret struct {
+	Key       []string `yaml:"key" required:"true" doc:"names of the variable; checked are the first one set for the application and every one passed to another service"`
+	URL       []string `yaml:"url" doc:"names of variables whose value is a URL that may contain the secret as its password; checked in addition to key, or instead when no key is set"`
+	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"minimum length in bytes; shorter secrets are weak"`
+	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the decoded bytes of a base64 or hexadecimal value"`
+	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
+	Apart     bool     `yaml:"apart" default:"false" doc:"warn when a secret of another purpose has the same value"`
+}
+
+func (s *Secret) Validate() []error {
+	if len(s.Key) == 0 {
+		return []error{fmt.Errorf("key: no variable given")}
+	}
+	return nil
+}
+
+func (s *Secret) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	all, err := s.values(p.View)
+	if err != nil {
+		return NotLookedUp(s.Key[0], err)
+	}
+	others, err := s.others(p.View, all)
+	if err != nil {
+		return probe.Unreadable("other secrets cannot be read", err)
+	}
+	var values []secretValue
+	for i, v := range all {
+		if v.Ref.Kind != "" || len(v.Unset) > 0 || !v.Set {
+			return s.judgeAll(all, others)
+		}
+		values = append(values, secretValue{v.Text.Reveal(), v.Key, v.Origin, v.Ambiguous, others[i]})
+	}
+	o := probe.Unchanged(p, secretOpinionKey{s}, values, func() secretOpinion {
+		r, err := s.judgeAll(all, others)
+		return secretOpinion{r, err}
+	})
+	return o.result, o.err
+}
+
+// values returns the values that services receive for the secret: under its own names and as the password of a URL.
+func (s *Secret) values(view *deployment.View) ([]deployment.Value, error) {
+	all, err := view.Values(s.Key...)
+	if err != nil || len(s.URL) == 0 {
+		return all, err
+	}
+	urls, err := view.Values(s.URL...)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range urls {
+		m := secretvalue.URLPassword.FindStringSubmatch(v.Text.Reveal())
+		if m == nil {
+			continue
+		}
+		if plain, err := url.PathUnescape(m[1]); err == nil {
+			m[1] = plain
+		}
+		v.Key, v.Text = "the password in "+v.Key, secret.New(m[1])
+		if slices.ContainsFunc(all, func(have deployment.Value) bool { return have.Set && have.Text.Equal(v.Text) }) {
+			continue // the URL is built from the variable
+		}
+		if first := all[0]; !first.Set && first.Ref.Kind == "" && first.Unused == nil {
+			all = all[1:]
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// secretValue holds every input of the verdict on a set value.
+type secretValue struct {
+	text      string // the secret: compared, never shown
+	key       string
+	origin    deployment.Origin
+	ambiguous bool
+	others    SecretOthers
+}
+
+// secretOthers are other places with the same value, "" for none.
+type SecretOthers struct {
+	twin     string // another secret
+	template string // file and line in the template of the env file
+}
+
+type secretOpinionKey struct{ of *Secret }
+
+type secretOpinion struct {
+	result probe.Result
+	err    error
+}
+
+// judgeAll evaluates the value of the application and those of other services.
+func (s *Secret) judgeAll(all []deployment.Value, others []SecretOthers) (probe.Result, error) {
+	first, err := s.Judge(all[0], others[0])
+	if err != nil {
+		return probe.Result{}, err
+	}
+	var f probe.ResultBuilder
+	f.Add(first)
+	for i, v := range all[1:] {
+		other, err := s.Judge(v, others[i+1])
+		if err != nil {
+			return probe.Result{}, err
+		}
+		f.Add(other)
+	}
+	return f.Result("%s", first.Detail), nil
+}
+
+// judge evaluates a value and its duplicates.
+func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, error) {
+	if v.Ref.Kind != "" {
+		return probe.Result{}, Elsewhere(v)
+	}
+	if len(v.Unset) > 0 {
+		return probe.Failed(probe.ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
+	}
+	if !v.Set || v.Text.Empty() {
+		return probe.Failed(probe.ReasonMissing, "%s is %s", s.Key[0], unset(v)), nil
+	}
+	text := v.Text.Reveal()
+	length := len(text)
+	if s.Decoded {
+		length = secretvalue.DecodedLen(text)
+	}
+	var f probe.ResultBuilder
+	switch {
+	case secretvalue.IsPlaceholder(text):
+		f.Fail(probe.ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin)
+	case others.template != "":
+		f.Fail(probe.ReasonPlaceholder, "%s at %s is unchanged from %s, which anyone with access to the repository can read", v.Key,
+			v.Origin, others.template)
+	case others.twin != "" && s.Alone:
+		f.Fail(probe.ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, others.twin)
+	case secretvalue.IsTriedFirst(text):
+		f.Fail(probe.ReasonWeak, "%s at %s is a default password, which attackers try first", v.Key, v.Origin)
+	case length < s.MinLength:
+		f.Warn(probe.ReasonWeak, "%s at %s has %d bytes, expected at least %d", v.Key, v.Origin, length, s.MinLength)
+	case secretvalue.EntropyBits(cmp.Or(secretvalue.EncodedText(text), text)) < secretvalue.WeakEntropy:
+		f.Warn(probe.ReasonWeak, "%s at %s is easily guessed: it has few different characters, a sequence or a repetition", v.Key,
+			v.Origin)
+	}
+	if others.twin != "" && !s.Alone {
+		f.Warn(probe.ReasonReused, "%s at %s is the same as %s. Use separate secrets", v.Key, v.Origin, others.twin)
+	}
+	if v.Ambiguous {
+		f.Warn(probe.ReasonWeak, "%s at %s contains a $ that Compose v1 and v2 interpret differently. Quote it with ' or write $$",
+			v.Key, v.Origin)
+	}
+	return f.Result("%s is set at %s", v.Key, v.Origin), nil
+}
+
+// others finds duplicates of the values: in the template and, if the rule requires it, in other secrets of the env
+// files.
+func (s *Secret) others(view *deployment.View, all []deployment.Value) ([]SecretOthers, error) {
+	found := make([]SecretOthers, len(all))
+	for i, v := range all {
+		if !v.Set || v.Text.Empty() {
+			continue
+		}
+		found[i].template = inTemplate(view, v.Text)
+		if i > 0 || !s.Alone && !s.Apart {
+			continue
+		}
+		envs, err := view.EnvFiles()
+		if err != nil {
+			return nil, err
+		}
+		found[i].twin = s.twin(envs, v)
+	}
+	return found, nil
+}
+
+// twin returns the name of another secret of the env files with the same value. Unless alone is set, names of the same
+// purpose (DB_PASSWORD, PGPASSWORD) are ignored.
+func (s *Secret) twin(envs []*deployment.Env, v deployment.Value) string {
+	for _, env := range envs {
+		for _, e := range env.Entries {
+			if e.Key != v.Key && secretvalue.HoldsSecret(e.Key) && e.Text.Equal(v.Text) && (s.Alone || !sharePurpose(e.Key, append([]string{v.Key}, s.Key...))) {
+				return e.Key
+			}
+		}
+	}
+	return ""
+}
+
+// inTemplate returns file and line of a secret in the env file's template, or "". An unreadable template is reported by
+// env_file.
+func inTemplate(view *deployment.View, text secret.Text) string {
+	template, err := view.Template()
+	if err != nil {
+		return ""
+	}
+	for _, e := range template.Entries {
+		if secretvalue.HoldsSecret(e.Key) && len(e.Text.Reveal()) >= secretvalue.MinSecret && e.Text.Equal(text) {
+			return fmt.Sprintf("%s:%d", template.File, e.Line)
+		}
+	}
+	return ""
+}
+
+// sharePurpose reports whether the names of two secrets share a word that describes their purpose.
+func sharePurpose(key string, others []string) bool {
+	mine := purposes(key)
+	return slices.ContainsFunc(others, func(other string) bool {
+		return slices.ContainsFunc(purposes(other), func(word string) bool { return slices.Contains(mine, word) })
+	})
+}
+
+func purposes(key string) []string {
+	var found []string
+	for _, word := range strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return r == '_' || r == '-' || r == '.' }) {
+		word = strings.TrimSuffix(word, "password")
+		switch word {
+		case "", "passwd", "pass", "secret", "token", "key", "auth", "user", "admin", "root", "default", "app", "api", "prod", "production", "pbs", "catalyst", "tne":
+		case "database", "postgres", "postgresql", "pg", "psql", "sql", "pgbouncer":
+			found = append(found, "db")
+		default:
+			found = append(found, word)
+		}
+	}
+	return found
+}

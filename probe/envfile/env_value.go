@@ -1,0 +1,42 @@
+package envfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Shared by probes of environment variables: messages for values that are unset or stored elsewhere.
+
+// unset describes an unset or empty value.
+func unset(v deployment.Value) string {
+	switch {
+	case v.Set:
+		return fmt.Sprintf("empty at %s", v.Origin)
+	case v.Unused != nil:
+		return fmt.Sprintf("set at %s but not passed to any service", v.Unused)
+	case v.Origin.Service != "":
+		return "not set for service " + v.Origin.Service
+	}
+	return "not set"
+}
+
+// elsewhere is the error for a value stored where it cannot be read. Live probes decide the item then; without one it
+// is skipped.
+func Elsewhere(v deployment.Value) error {
+	return probe.Skip("a live probe, or access to the running container, for "+v.Key,
+		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)
+}
+
+// notLookedUp converts a lookup error. An unreadable file of a single secret skips the probe, so that live probes
+// decide the item, as for a value stored elsewhere.
+func NotLookedUp(key string, err error) (probe.Result, error) {
+	var file *deployment.KeyFileError
+	if errors.As(err, &file) && errors.Is(err, fs.ErrPermission) {
+		return probe.Result{}, &probe.NotCheckedError{Skip: true, Reason: probe.ReasonPermissionDenied, Remedy: "permission to read the deployment's files", Err: fmt.Errorf("%s cannot be looked up: %w", key, err)}
+	}
+	return probe.Unreadable(key+" cannot be looked up", err)
+}

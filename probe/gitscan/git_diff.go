@@ -1,0 +1,275 @@
+package gitscan
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+)
+
+// Parses lines added by commits from the stream of `git log -p -U0 --cc --format=%x00%H`. Memory use does not depend on
+// the length of the history or of a file. A merge adds only lines that none of its parents has.
+
+const (
+	// maxAddition bounds the text passed on at once. Longer text is split into overlapping parts, so that one part
+	// contains any secret at a split.
+	maxAddition = 4 << 20
+	overlap     = 64 << 10
+)
+
+// addition is a run of added lines.
+type addition struct {
+	commit, file string
+	line         int // first line, from 1
+	text         string
+}
+
+// additions parses a log and calls each for every addition.
+type additions struct {
+	each   func(addition) error
+	commit func() error // at each commit; may be nil
+
+	binaries int // changes of binary files, whose content is not in the log
+
+	now     addition
+	text    []byte
+	counts  []int // remaining lines of the hunk: of each parent, then of the result
+	next    int   // next line of the result
+	lastAdd bool  // the last line was added
+}
+
+var errDiff = errors.New("unexpected git log format")
+
+func (a *additions) read(r io.Reader) error {
+	in := bufio.NewReaderSize(r, 64<<10)
+	for {
+		first, err := in.Peek(1)
+		if err == io.EOF {
+			if a.inHunk() {
+				return fmt.Errorf("%w: truncated within a hunk", errDiff)
+			}
+			return a.flush()
+		}
+		if err != nil {
+			return err
+		}
+		if a.inHunk() && first[0] != '\\' {
+			err = a.content(in)
+		} else {
+			err = a.header(in)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (a *additions) inHunk() bool {
+	for _, n := range a.counts {
+		if n > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// content reads one line of a hunk.
+func (a *additions) content(in *bufio.Reader) error {
+	parents := len(a.counts) - 1
+	marks, err := in.Peek(parents)
+	if err != nil {
+		return fmt.Errorf("%w: truncated within a line", errDiff)
+	}
+	marks = bytes.Clone(marks)
+	if _, err := in.Discard(parents); err != nil {
+		return err
+	}
+	removed := bytes.IndexByte(marks, '-') >= 0
+	added := true
+	for i, m := range marks {
+		switch {
+		case m != ' ' && m != '+' && m != '-':
+			return fmt.Errorf("%w: changed line without a marker", errDiff)
+		case m == '-', m == ' ' && !removed:
+			a.counts[i]--
+			added = false
+		case m == ' ':
+			added = false
+		}
+	}
+	if !removed {
+		a.counts[parents]--
+		a.next++
+	}
+	if !added {
+		a.lastAdd = false
+		if err := a.flush(); err != nil {
+			return err
+		}
+		return discardLine(in)
+	}
+	if len(a.text) == 0 {
+		a.now.line = a.next - 1
+	}
+	a.lastAdd = true
+	for {
+		part, err := in.ReadSlice('\n')
+		a.text = append(a.text, part...)
+		if len(a.text) >= maxAddition {
+			if err := a.cut(); err != nil {
+				return err
+			}
+		}
+		switch {
+		case err == nil, err == io.EOF:
+			return nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}
+
+// cut passes on the current text and keeps its end as overlap.
+func (a *additions) cut() error {
+	if err := a.hand(); err != nil {
+		return err
+	}
+	keep := len(a.text) - overlap
+	a.now.line += bytes.Count(a.text[:keep], []byte{'\n'})
+	a.text = append(a.text[:0], a.text[keep:]...)
+	return nil
+}
+
+func (a *additions) hand() error {
+	part := a.now
+	part.text = string(a.text)
+	return a.each(part)
+}
+
+// flush passes on a finished run of added lines.
+func (a *additions) flush() error {
+	if len(a.text) == 0 {
+		return nil
+	}
+	err := a.hand()
+	a.text = a.text[:0]
+	return err
+}
+
+// header reads one line outside a hunk.
+func (a *additions) header(in *bufio.Reader) error {
+	line, err := readHeader(in)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(line, `\`) { // no newline at the end of the file
+		if a.lastAdd {
+			a.text = bytes.TrimSuffix(a.text, []byte{'\n'})
+		}
+		return nil
+	}
+	if err := a.flush(); err != nil {
+		return err
+	}
+	a.counts, a.lastAdd = nil, false
+	switch {
+	case strings.HasPrefix(line, "\x00"):
+		a.now = addition{commit: line[1:]}
+		if a.commit != nil {
+			return a.commit()
+		}
+	case strings.HasPrefix(line, "Binary files "):
+		a.binaries++
+	case strings.HasPrefix(line, "diff "):
+		a.now.file = ""
+	case strings.HasPrefix(line, "+++ "):
+		a.now.file, err = diffName(line[len("+++ "):])
+		return err
+	case strings.HasPrefix(line, "@@"):
+		if a.now.file == "" || a.now.commit == "" {
+			return fmt.Errorf("%w: hunk without a file", errDiff)
+		}
+		return a.hunk(line)
+	}
+	return nil
+}
+
+// hunk parses "@@ -1,2 +3,4 @@". Each further parent adds one @ and one range.
+func (a *additions) hunk(line string) error {
+	marks := len(line) - len(strings.TrimLeft(line, "@"))
+	fields := strings.Fields(line)
+	if len(fields) < marks+2 || marks > 64 {
+		return fmt.Errorf("%w: hunk without ranges", errDiff)
+	}
+	a.counts = make([]int, marks)
+	for i, f := range fields[1 : marks+1] {
+		sign := byte('-')
+		if i == marks-1 {
+			sign = '+'
+		}
+		start, count, found := strings.Cut(f[1:], ",")
+		if !found {
+			count = "1"
+		}
+		from, err1 := strconv.ParseUint(start, 10, 31)
+		n, err2 := strconv.ParseUint(count, 10, 31)
+		if f[0] != sign || err1 != nil || err2 != nil {
+			return fmt.Errorf("%w: invalid hunk range", errDiff)
+		}
+		a.counts[i], a.next = int(n), int(from)
+	}
+	return nil
+}
+
+// diffName returns the file of a "+++ b/name" line, which git quotes like C if necessary.
+func diffName(text string) (string, error) {
+	text = strings.TrimSuffix(text, "\t")
+	if strings.HasPrefix(text, `"`) {
+		plain, err := strconv.Unquote(text) // Go accepts every escape that git writes
+		if err != nil {
+			return "", fmt.Errorf("%w: invalid file name", errDiff)
+		}
+		text = plain
+	}
+	if text == "/dev/null" {
+		return "/dev/null", nil
+	}
+	name, found := strings.CutPrefix(text, "b/")
+	if !found || name == "" {
+		return "", fmt.Errorf("%w: invalid file name", errDiff)
+	}
+	return name, nil
+}
+
+func readHeader(in *bufio.Reader) (string, error) {
+	var line []byte
+	for {
+		part, err := in.ReadSlice('\n')
+		line = append(line, part...)
+		switch {
+		case len(line) > gitrepo.MaxDiffHeader:
+			return "", fmt.Errorf("%w: line too long", errDiff)
+		case err == nil, err == io.EOF:
+			return strings.TrimSuffix(string(line), "\n"), nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return "", err
+		}
+	}
+}
+
+func discardLine(in *bufio.Reader) error {
+	for {
+		_, err := in.ReadSlice('\n')
+		switch {
+		case err == nil, err == io.EOF:
+			return nil
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}

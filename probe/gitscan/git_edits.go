@@ -1,0 +1,236 @@
+package gitscan
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"hash"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+)
+
+// Uncommitted content of tracked files, such as a password typed into the compose file of a server. Each tracked file
+// is compared with its version in HEAD by reading only: git's own comparison could run filters configured in the
+// repository. Lines that HEAD also has are covered by the history scan.
+
+const (
+	// maxTracked bounds git's file lists: about a hundred bytes per file.
+	maxTracked = 64 << 20
+	// maxEdited is the maximum size of a changed file that is searched.
+	maxEdited = 32 << 20
+	// binaryHead is the prefix in which git detects binary files by a NUL byte.
+	binaryHead = 8000
+)
+
+// trackedFile is one file as git lists it.
+type trackedFile struct {
+	path string
+	head string // object name of HEAD's version, or ""
+}
+
+// unedited caches the state of a file that needs no search: it equals HEAD's version, or is blind.
+type unchangedFile struct {
+	head string
+	files.Identity
+	blind bool // too large, or an edited binary file
+}
+
+// listedOf identifies the state of the file list; "" when unknown.
+func listedOf(g gitrepo.Repository) string {
+	references, err := g.References()
+	if err != nil {
+		return ""
+	}
+	index, err := os.Stat(filepath.Join(g.Dir, "index"))
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%s\n%+v", references, files.Identify(index))
+}
+
+// trackedOf lists the regular files of the index.
+func trackedOf(g gitrepo.Repository, ctx context.Context) ([]trackedFile, error) {
+	index, _, err := g.Text(ctx, maxTracked, "", "ls-files", "--stage", "--full-name", "-z")
+	if err != nil {
+		return nil, err
+	}
+	tree, _, err := g.Text(ctx, maxTracked, "", "ls-tree", "-r", "-z", "--full-tree", "HEAD")
+	if err != nil {
+		if _, code, _ := g.Text(ctx, gitrepo.MaxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{tree}"); code != 1 {
+			return nil, err
+		}
+		tree = "" // the branch of HEAD has no commits
+	}
+	head := map[string]string{}
+	for entry := range strings.SplitSeq(tree, "\x00") { // MODE blob NAME\tPATH
+		if about, path, ok := strings.Cut(entry, "\t"); ok {
+			head[path] = about[strings.LastIndexByte(about, ' ')+1:]
+		}
+	}
+	var all []trackedFile
+	for entry := range strings.SplitSeq(index, "\x00") { // MODE NAME STAGE\tPATH
+		_, path, ok := strings.Cut(entry, "\t")
+		if ok && strings.HasPrefix(entry, "100") && filepath.IsLocal(path) && (len(all) == 0 || all[len(all)-1].path != path) {
+			all = append(all, trackedFile{path, head[path]})
+		}
+	}
+	return all, nil
+}
+
+// edits searches uncommitted lines of tracked files and caches the files without any.
+func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules ruleSet) (found map[secretFound]bool, err error) {
+	if g.Work == "" {
+		return nil, nil
+	}
+	if at := listedOf(g); at == "" || at != h.trackedAt {
+		if h.tracked, err = trackedOf(g, ctx); err != nil {
+			h.trackedAt = ""
+			return nil, err
+		}
+		h.trackedAt = at
+	}
+	same := make(map[string]unchangedFile, len(h.tracked))
+	var edited []addition
+	for _, f := range h.tracked {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		at, state, err := h.edit(ctx, g, f)
+		switch {
+		case err != nil:
+			return nil, err
+		case at == nil:
+			same[f.path] = state
+		default:
+			edited = append(edited, *at)
+		}
+	}
+	h.same, h.unread = same, 0
+	for _, f := range same {
+		if f.blind {
+			h.unread++
+		}
+	}
+	all := len(edited)
+	if edited, err = unfilteredOf(g, ctx, edited); err != nil {
+		return nil, err
+	}
+	if h.unread += all - len(edited); len(edited) == 0 {
+		return nil, nil
+	}
+	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
+	if scan.detector, err = rules.newDetector(); err != nil {
+		return nil, err
+	}
+	for _, a := range edited {
+		if err := scan.search(ctx, a); err != nil && !errors.Is(err, errTooManySecrets) {
+			return nil, err
+		}
+	}
+	return scan.found, nil
+}
+
+// edit returns the lines of one file that HEAD's version lacks; nil if there are none or they cannot be searched.
+func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFile) (*addition, unchangedFile, error) {
+	path, state := filepath.Join(g.Work, f.path), unchangedFile{head: f.head}
+	info, err := os.Lstat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, state, nil // git stores the link itself
+	}
+	if before, known := h.same[f.path]; err == nil && known && before.head == f.head && before.Identity == files.Identify(info) {
+		return nil, before, nil
+	}
+	var text []byte
+	if err == nil {
+		state.Identity = files.Identify(info)
+		text, _, err = files.Read(path, maxEdited)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular):
+		return nil, state, nil // deleted or replaced
+	case errors.Is(err, files.ErrTooLarge):
+		state.blind = true
+		return nil, state, nil
+	case errors.Is(err, fs.ErrPermission):
+		return nil, state, probe.Needs("permission to read the files that git tracks", probe.Unknownf(probe.ReasonPermissionDenied,
+			"%s is not readable: its uncommitted content was not checked", phrase.Printable(f.path)))
+	case err != nil:
+		return nil, state, err
+	case f.head != "" && objectName(text, len(f.head)) == f.head:
+		return nil, state, nil
+	case bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0:
+		state.blind = true
+		return nil, state, nil
+	}
+	var committed string
+	if f.head != "" {
+		if committed, _, err = g.Text(ctx, maxEdited, "", "cat-file", "blob", f.head); err != nil {
+			return nil, state, err
+		}
+	}
+	fresh := newLines(string(text), committed)
+	if strings.TrimSpace(fresh) == "" {
+		return nil, state, nil
+	}
+	return &addition{file: f.path, text: fresh, line: 1}, state, nil
+}
+
+// newLines blanks the lines of text that before also has. Line numbers do not change.
+func newLines(text, before string) string {
+	had := map[string]bool{}
+	for line := range strings.Lines(before) {
+		had[strings.TrimRight(line, "\r\n")] = true
+	}
+	var fresh strings.Builder
+	for line := range strings.Lines(text) {
+		if bare := strings.TrimRight(line, "\r\n"); !had[bare] {
+			fresh.WriteString(bare)
+		}
+		fresh.WriteByte('\n')
+	}
+	return fresh.String()
+}
+
+// objectName returns git's object name of a content, in the given number of hexadecimal digits.
+func objectName(text []byte, digits int) string {
+	var h hash.Hash = sha256.New()
+	if digits == sha1.Size*2 {
+		h = sha1.New() //nolint:gosec // as above
+	}
+	_, _ = fmt.Fprintf(h, "blob %d\x00", len(text))
+	_, _ = h.Write(text)
+	return fmt.Sprintf("%x", h.Sum(nil))
+}
+
+// unfilteredOf drops files with a git filter: content encrypted in git is deliberately plain in the work tree.
+func unfilteredOf(g gitrepo.Repository, ctx context.Context, edited []addition) ([]addition, error) {
+	if len(edited) == 0 {
+		return nil, nil
+	}
+	var names strings.Builder
+	for _, a := range edited {
+		names.WriteString(a.file + "\x00")
+	}
+	text, _, err := g.Text(ctx, maxTracked, names.String(), "check-attr", "--stdin", "-z", "filter")
+	if err != nil {
+		return nil, err
+	}
+	fields := strings.Split(text, "\x00") // PATH filter VALUE
+	filtered := map[string]bool{}
+	for i := 0; i+2 < len(fields); i += 3 {
+		filtered[fields[i]] = fields[i+2] != "unspecified" && fields[i+2] != "unset"
+	}
+	return slices.DeleteFunc(edited, func(a addition) bool { return filtered[a.file] }), nil
+}

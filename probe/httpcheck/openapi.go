@@ -1,0 +1,124 @@
+package httpcheck
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi2"
+	"github.com/getkin/kin-openapi/openapi2conv"
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+)
+
+// openapi: does the API publish a valid description with at least one path?
+//
+// OpenAPI 3 and Swagger 2, as JSON or YAML. References to other documents are not followed: the description must be
+// self-contained.
+
+func OpenAPIKind() probe.Kind {
+	return probe.Kind{
+		Name:     "openapi",
+		Question: "Is a valid OpenAPI or Swagger description with at least one path published?",
+		Example:  "{paths: [/swagger/doc.json]}",
+		Layer:    probe.LayerLive,
+		Reads:    "GET on the application's address (deployment.api); needs network access to it",
+		MaxAge:   time.Minute,
+		Timeout:  10 * time.Second,
+		Alone:    true,
+		New:      func() any { return &openAPI{Paths: []string{"/swagger/doc.json", "/openapi.json", "/openapi.yaml"}} },
+	}
+}
+
+type openAPI struct {
+	Paths []string `yaml:"paths" default:"[/swagger/doc.json, /openapi.json, /openapi.yaml]" doc:"candidate paths of the description; the first that exists counts"`
+}
+
+func (s *openAPI) Validate() []error {
+	for _, p := range s.Paths {
+		if !strings.HasPrefix(p, "/") {
+			return []error{errors.New("paths: a path starts with /")}
+		}
+	}
+	if len(s.Paths) == 0 {
+		return []error{errors.New("paths: at least one is required")}
+	}
+	return nil
+}
+
+func (s *openAPI) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+	api := p.Deployment.API
+	w, err := httpclient.For(p, "api", api.HTTP)
+	if err != nil {
+		return probe.Result{}, err
+	}
+	at := api.Address()
+	status := 0
+	for _, path := range s.Paths {
+		a, err := w.Get(ctx, at.URL+path)
+		if err != nil {
+			return httpclient.JudgeError(path, err, at, "deployment.api.url", true)
+		}
+		if a.Status == 200 && a.OffSite == "" {
+			return judgeOpenAPI(ctx, path, a.Body), nil
+		}
+		if status == 0 {
+			status = a.Status
+		}
+	}
+	return probe.Failed(probe.ReasonNotPublished, "no OpenAPI description found at %s; %s returned %d", phrase.Words(s.Paths), s.Paths[0], status), nil
+}
+
+// judgeOpenAPI checks a description.
+func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
+	var head struct {
+		OpenAPI string `yaml:"openapi"`
+		Swagger string `yaml:"swagger"`
+	}
+	if err := yaml.Unmarshal(body, &head); err != nil || head.OpenAPI == "" && head.Swagger == "" {
+		return probe.Failed(probe.ReasonInvalid, "%s returned 200 but not an OpenAPI description", path)
+	}
+	var doc *openapi3.T
+	var err error
+	if head.Swagger != "" {
+		doc, err = fromSwagger(body)
+	} else {
+		doc, err = openapi3.NewLoader().LoadFromData(body)
+	}
+	if err != nil {
+		return probe.Failed(probe.ReasonInvalid, "%s is not a valid OpenAPI description: it cannot be resolved", path)
+	}
+	if doc.Paths == nil || doc.Paths.Len() == 0 {
+		return probe.Failed(probe.ReasonEmpty, "%s describes no path", path)
+	}
+	if err := doc.Validate(ctx, openapi3.DisableExamplesValidation(), openapi3.DisableSchemaDefaultsValidation()); err != nil {
+		if ctx.Err() != nil {
+			return probe.NotChecked(probe.Unknown(probe.ReasonTimeout, ctx.Err()))
+		}
+		return probe.Failed(probe.ReasonInvalid, "%s is not a valid OpenAPI description: run an OpenAPI validator to locate the error", path)
+	}
+	return probe.Passed("%s describes %d paths", path, doc.Paths.Len())
+}
+
+// fromSwagger converts a Swagger 2 description.
+func fromSwagger(body []byte) (*openapi3.T, error) {
+	var any map[string]any
+	if err := yaml.Unmarshal(body, &any); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(any)
+	if err != nil {
+		return nil, err
+	}
+	var old openapi2.T
+	if err := json.Unmarshal(text, &old); err != nil {
+		return nil, err
+	}
+	return openapi2conv.ToV3(&old)
+}

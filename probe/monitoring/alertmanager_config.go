@@ -1,0 +1,265 @@
+package monitoring
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// alertmanager_config: does an alert that matches no specific route reach somebody?
+//
+// The rules are stricter than amtool, which accepts a placeholder as a key, a key file that does not exist and a
+// receiver without integrations. A route below the root may lead to such a receiver (that is how alerts are muted).
+// The root must not, and neither must a route whose only matcher is severity critical. Key files are resolved as the
+// service that mounts the configuration sees them.
+
+func AlertmanagerConfigKind() probe.Kind {
+	return probe.Kind{
+		Name:     "alertmanager_config",
+		Question: "Does Alertmanager's configuration deliver every alert to somebody?",
+		Example:  "{}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them; needs to read them",
+		Alone:    true,
+		New:      func() any { return &alertmanagerConfig{} },
+	}
+}
+
+const maxAlertmanager = 1 << 20 // bytes
+
+type alertmanagerConfig struct {
+	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …); the root route must end at one of them; any when unset"`
+}
+
+func (a *alertmanagerConfig) Validate() []error {
+	var wrong []error
+	known := slices.Sorted(maps.Keys(amNeeds()))
+	for _, name := range a.Integrations {
+		if !slices.Contains(known, name) {
+			hint := ""
+			if near := schema.Nearest(name, known); near != "" {
+				hint = fmt.Sprintf(", did you mean %s?", near)
+			}
+			wrong = append(wrong, fmt.Errorf("integrations: unknown integration %q%s", name, hint))
+		}
+	}
+	return wrong
+}
+
+func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+	if ctx.Err() != nil {
+		return probe.Result{}, ctx.Err()
+	}
+	place := p.View.Place(deployment.FactAlertmanager)
+	file := place.Path()
+	if file == "" {
+		if err := probe.Unlisted(p, place, "alertmanager.yml"); err != nil {
+			return probe.Result{}, err
+		}
+		return probe.Result{}, probe.Skip("deployment.alertmanager.config", "alertmanager.yml not found")
+	}
+	shown := p.Deployment.Rel(file)
+	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanagerConfigFile, error) {
+		return parseAlertmanager(shown, data), nil
+	})
+	if err != nil {
+		return probe.Unreadable(shown+" cannot be read", err)
+	}
+	keys := map[string]amKeyFile{}
+	in := keyFiles{pass: p, file: file}
+	in.compose, in.err = p.View.Compose()
+	if in.err == nil {
+		in.service, in.inside = in.compose.MountedIn(file)
+	}
+	for _, f := range am.keyFiles() {
+		if ctx.Err() != nil {
+			return probe.Result{}, ctx.Err()
+		}
+		if _, known := keys[f.value]; !known && len(keys) < maxKeyFiles {
+			keys[f.value] = in.read(f)
+		}
+	}
+	return a.judge(am, keys, shown), nil
+}
+
+// judge judges a configuration. keys holds what was found in the key files, by their names in the configuration; file
+// is the name of the configuration in messages.
+func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]amKeyFile, file string) probe.Result {
+	if am.empty {
+		return probe.Failed(probe.ReasonEmpty, "%s is empty", file)
+	}
+	var f probe.ResultBuilder
+	at := func(line int) string { return fmt.Sprintf("%s:%d", file, line) }
+	for _, p := range am.problems {
+		f.Fail(probe.ReasonInvalid, "%s: %s", at(p.line), p.text)
+	}
+	if am.root == nil {
+		if len(am.problems) == 0 {
+			f.Fail(probe.ReasonMissing, "%s has no route: no alert is delivered", file)
+		}
+		return f.Result("")
+	}
+	used := a.judgeRoutes(&f, am, at)
+	global := map[string]bool{} // keys of the global section that receivers fall back to; true when one is in use
+	for _, r := range am.receivers {
+		if !used[r.name] {
+			f.Warn(probe.ReasonMismatch, "%s: receiver is not used by any route", at(r.line))
+		}
+		for _, i := range r.integrations {
+			judgeIntegration(&f, am, i, at)
+			for _, key := range i.fallsBack() {
+				global[key] = global[key] || used[r.name]
+			}
+			judgeFields(&f, i.fields, keys, at, func(string) bool { return used[r.name] })
+		}
+	}
+	judgeFields(&f, am.global, keys, at, func(key string) bool { return global[key] })
+	return f.Result("alerts that match no specific route in %s end at %s", file, strings.Join(am.integrationsAt(am.root), " and "))
+}
+
+// receiver returns the receiver with this name; ok is false when it is not defined.
+func (am *alertmanagerConfigFile) receiver(name string) (amReceiver, bool) {
+	i := slices.IndexFunc(am.receivers, func(r amReceiver) bool { return r.name == name })
+	if i < 0 {
+		return amReceiver{}, false
+	}
+	return am.receivers[i], true
+}
+
+// endings returns the routes at which an alert ends that no matcher sends to a more specific route.
+func (r *amRoute) finalRoutes() []*amRoute {
+	var ends []*amRoute
+	for _, child := range r.routes {
+		if !child.matchesAll() {
+			continue
+		}
+		ends = append(ends, child.finalRoutes()...)
+		if !child.continues {
+			break
+		}
+	}
+	if len(ends) == 0 {
+		return []*amRoute{r}
+	}
+	return ends
+}
+
+// takesAll reports whether a route matches every alert that reaches it: it has no matchers, or they match anything.
+func (r *amRoute) matchesAll() bool {
+	return !slices.ContainsFunc(r.matchers, func(m amMatcher) bool {
+		anything := m.operator == "=~" && m.value == ".*"
+		named := m.label == "alertname" && (m.operator == "=~" && m.value == ".+" || m.operator == "!=" && m.value == "")
+		return !anything && !named
+	})
+}
+
+// told returns the integrations at the endings of a route, sorted.
+func (am *alertmanagerConfigFile) integrationsAt(r *amRoute) []string {
+	var kinds []string
+	for _, end := range r.finalRoutes() {
+		receiver, _ := am.receiver(end.receiver)
+		for _, i := range receiver.integrations {
+			kinds = append(kinds, cmp.Or(i.kind, "an unknown integration"))
+		}
+	}
+	slices.Sort(kinds)
+	return slices.Compact(kinds)
+}
+
+// judgeRoutes judges the routing tree and returns the names of the receivers that it uses.
+func (a *alertmanagerConfig) judgeRoutes(f *probe.ResultBuilder, am *alertmanagerConfigFile, at func(int) string) map[string]bool {
+	used := map[string]bool{}
+	if am.root.receiver == "" {
+		f.Fail(probe.ReasonMissing, "%s: the root route has no receiver", at(am.root.line))
+	}
+	var walk func(r *amRoute)
+	walk = func(r *amRoute) {
+		used[r.receiver] = true
+		if _, ok := am.receiver(r.receiver); !ok && r.receiver != "" && !r.inherits {
+			f.Fail(probe.ReasonMissing, "%s: receiver of this route is not defined", at(r.line))
+		}
+		for _, interval := range r.muted {
+			if !am.intervals[interval.name] {
+				f.Fail(probe.ReasonMissing, "%s: time interval is not defined", at(interval.line))
+			}
+		}
+		for _, child := range r.routes {
+			walk(child)
+		}
+		if r != am.root && r.isCritical() && !r.continues && len(am.integrationsAt(r)) == 0 {
+			f.Fail(probe.ReasonEmpty, "%s: alerts of severity critical end at a receiver without integrations", at(r.line))
+		}
+	}
+	walk(am.root)
+	told := am.integrationsAt(am.root)
+	_, defined := am.receiver(am.root.receiver) // an undefined one is reported above
+	switch {
+	case !defined:
+	case len(told) == 0:
+		f.Fail(probe.ReasonEmpty, "%s: the root route ends at a receiver without integrations. Add one such as pagerduty_configs",
+			at(am.root.line))
+	case len(a.Integrations) > 0 && !slices.ContainsFunc(told, func(kind string) bool { return slices.Contains(a.Integrations, kind) }):
+		f.Fail(probe.ReasonMismatch, "%s: the root route ends at %s, expected %s",
+			at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
+	}
+	return used
+}
+
+// isCritical reports whether a route selects alerts of severity critical by their severity alone.
+func (r *amRoute) isCritical() bool {
+	if len(r.matchers) != 1 || r.matchers[0].label != "severity" {
+		return false
+	}
+	m := r.matchers[0]
+	return m.operator == "=" && m.value == "critical" || m.operator == "=~" && slices.Contains(strings.Split(strings.Trim(m.value, "^$()"), "|"), "critical")
+}
+
+// judgeIntegration checks that an integration has the settings it needs.
+func judgeIntegration(f *probe.ResultBuilder, am *alertmanagerConfigFile, i amIntegration, at func(int) string) {
+	needs, known := amNeeds()[i.kind]
+	if !known {
+		f.Warn(probe.ReasonInvalid, "%s: unknown integration: its settings are not checked", at(i.line))
+	}
+	for _, need := range needs {
+		if !i.fields.set(need.own...) && !am.global.set(need.global...) {
+			f.Fail(probe.ReasonMissing, "%s: %s_configs has no %s", at(i.line), i.kind, strings.Join(slices.DeleteFunc(slices.Clone(need.own), func(k string) bool { return strings.HasSuffix(k, "_file") }), " or "))
+		}
+	}
+}
+
+// judgeFields judges values and key files. decides reports whether a key is needed to notify somebody; a problem of
+// any other key is a warning.
+func judgeFields(f *probe.ResultBuilder, fields amFields, keys map[string]amKeyFile, at func(int) string, decides func(key string) bool) {
+	for _, key := range slices.Sorted(maps.Keys(fields)) {
+		field := fields[key]
+		report := f.Fail
+		if !decides(key) {
+			report = f.Warn
+		}
+		plain, isFile := strings.CutSuffix(key, "_file")
+		switch {
+		case field.value == "":
+		case !isFile && isAlertmanagerPlaceholder(key, field.value):
+			report(probe.ReasonPlaceholder, "%s: %s is a placeholder", at(field.line), key)
+		case !isFile:
+			judgeAddress(report, key, field.value, at(field.line)+": "+key)
+		case fields.set(plain):
+			f.Fail(probe.ReasonInvalid, "%s: %s and %s are both set, but Alertmanager accepts only one", at(field.line), plain, key)
+		default:
+			if found, looked := keys[field.value]; looked {
+				judgeKeyFile(report, f, found, plain, key, at(field.line), decides(key))
+			} else {
+				f.Warn(probe.ReasonInvalid, "%s: %s was not checked: only %d key files are read", at(field.line), key, maxKeyFiles)
+			}
+		}
+	}
+}

@@ -1,0 +1,318 @@
+package monitoring
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// Alertmanager's configuration as rules read it. Alertmanager's own package links more than eighty modules and does not
+// check what these rules are about (that a key is a key, that its file exists). What Alertmanager would refuse is
+// a problem here as far as it decides who is notified: the form of routes, receivers and time intervals. Unknown
+// fields of integrations are ignored, since each version adds new ones.
+//
+// No message quotes a value: problems name a line, a key that Alertmanager knows, and what is wrong.
+
+// amFile is a parsed configuration. It is shared and must not be modified.
+type alertmanagerConfigFile struct {
+	empty     bool
+	problems  []amProblem // for which Alertmanager refuses the file
+	global    amFields
+	root      *amRoute // nil when there is none
+	receivers []amReceiver
+	intervals map[string]bool // names of time intervals
+}
+
+type amProblem struct {
+	line int
+	text string
+}
+
+// amRoute is a node of the routing tree.
+type amRoute struct {
+	line      int
+	receiver  string // the parent's when the route names none
+	inherits  bool
+	matchers  []amMatcher
+	continues bool // continue: later siblings are tried as well
+	routes    []*amRoute
+	muted     []amName // time intervals it names
+}
+
+type amName struct {
+	line int
+	name string
+}
+
+// amMatcher is one condition, e.g. severity =~ "critical|page".
+type amMatcher struct{ label, operator, value string }
+
+type amReceiver struct {
+	line         int
+	name         string
+	integrations []amIntegration
+}
+
+// amIntegration is one entry of a list such as pagerduty_configs.
+type amIntegration struct {
+	line   int
+	kind   string // pagerduty, …; "" for an unknown one
+	fields amFields
+}
+
+// amFields are the scalars of a mapping by key. Those of nested mappings for HTTP clients and TLS have their path in
+// the key: http_config.basic_auth.password.
+type amFields map[string]amField
+
+type amField struct {
+	line  int
+	value string
+}
+
+// set reports whether one of the keys has a value.
+func (f amFields) set(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return f[k].value != "" })
+}
+
+// parseAlertmanager parses a configuration. It continues after a problem, so that all of them are reported.
+func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
+	am := &alertmanagerConfigFile{intervals: map[string]bool{}}
+	root, err := schema.Parse(file, data)
+	if err != nil {
+		var problems schema.Problems
+		errors.As(err, &problems)
+		for _, p := range problems {
+			hint := ""
+			if p.Hint != "" {
+				hint = ": " + p.Hint
+			}
+			am.addProblem(p.Line, "%s%s", p.Message, hint)
+		}
+		return am
+	}
+	top := am.mapping(root, "the configuration", "global", "templates", "route", "inhibit_rules", "receivers", "mute_time_intervals", "time_intervals", "tracing")
+	am.empty = len(top) == 0 && len(am.problems) == 0
+	am.global = amFields{}
+	am.fields(top["global"], "", am.global)
+	for _, key := range []string{"mute_time_intervals", "time_intervals"} {
+		for _, n := range am.list(top[key], key) {
+			fields := am.mapping(n, "a time interval", "name", "time_intervals")
+			if name := am.text(fields["name"]); name == "" {
+				am.addProblem(n.Line, "a time interval has no name")
+			} else {
+				am.intervals[name] = true
+			}
+		}
+	}
+	for _, n := range am.list(top["inhibit_rules"], "inhibit_rules") {
+		rule := am.mapping(n, "an inhibit rule", "name", "source_match", "source_match_re", "source_matchers",
+			"target_match", "target_match_re", "target_matchers", "equal", "sources")
+		am.matchers(rule["source_matchers"])
+		am.matchers(rule["target_matchers"])
+	}
+	names := map[string]bool{}
+	for _, n := range am.list(top["receivers"], "receivers") {
+		r := am.readReceiver(n)
+		switch {
+		case r.name == "":
+			am.addProblem(n.Line, "a receiver has no name")
+		case names[r.name]:
+			am.addProblem(n.Line, "a receiver with this name is already defined above")
+		}
+		names[r.name] = true
+		am.receivers = append(am.receivers, r)
+	}
+	if route := top["route"]; !schema.IsNull(route) {
+		am.root = am.readRoute(route, nil)
+		if len(am.root.matchers) > 0 {
+			am.addProblem(am.root.line, "the root route has matchers: it must match every alert")
+		}
+		if len(am.root.muted) > 0 {
+			am.addProblem(am.root.muted[0].line, "the root route has time intervals: it must match every alert at any time")
+		}
+	}
+	return am
+}
+
+func (am *alertmanagerConfigFile) addProblem(line int, format string, args ...any) {
+	am.problems = append(am.problems, amProblem{line, fmt.Sprintf(format, args...)})
+}
+
+// mapping returns the values of a mapping by key, nothing for a null node. Keys that are not among the known ones are
+// problems, unless no known keys are given.
+func (am *alertmanagerConfigFile) mapping(n *schema.Node, what string, known ...string) map[string]*schema.Node {
+	values := map[string]*schema.Node{}
+	if schema.IsNull(n) {
+		return values
+	}
+	if n.Kind != yaml.MappingNode {
+		am.addProblem(n.Line, "%s is not a mapping", what)
+		return values
+	}
+	for key, value := range schema.Pairs(n) {
+		if len(known) > 0 && !slices.Contains(known, key.Value) {
+			am.unknownKey(key, known)
+		}
+		values[key.Value] = value
+	}
+	return values
+}
+
+func (am *alertmanagerConfigFile) unknownKey(key *schema.Node, known []string) {
+	hint := ""
+	if near := schema.Nearest(key.Value, known); near != "" {
+		hint = fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	am.addProblem(key.Line, "unknown key%s", hint)
+}
+
+// list returns the entries of a list, nothing for a null node.
+func (am *alertmanagerConfigFile) list(n *schema.Node, what string) []*schema.Node {
+	if schema.IsNull(n) {
+		return nil
+	}
+	if n.Kind != yaml.SequenceNode {
+		am.addProblem(n.Line, "%s is not a list", what)
+		return nil
+	}
+	return n.Content
+}
+
+func (am *alertmanagerConfigFile) text(n *schema.Node) string {
+	if schema.IsNull(n) {
+		return ""
+	}
+	if n.Kind != yaml.ScalarNode {
+		am.addProblem(n.Line, "expected text")
+		return ""
+	}
+	return n.Value
+}
+
+// amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
+var amDuration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
+
+// readRoute reads a node of the routing tree; the root has no parent.
+func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
+	r := &amRoute{line: n.Line}
+	fields := am.mapping(n, "a route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers",
+		"continue", "routes", "mute_time_intervals", "active_time_intervals")
+	if r.receiver = am.text(fields["receiver"]); r.receiver == "" && parent != nil {
+		r.receiver, r.inherits = parent.receiver, true
+	}
+	if on := fields["continue"]; !schema.IsNull(on) {
+		switch strings.ToLower(on.Value) {
+		case "true", "yes", "on":
+			r.continues = true
+		case "false", "no", "off":
+		default:
+			am.addProblem(on.Line, "continue must be true or false")
+		}
+	}
+	for _, key := range []string{"group_wait", "group_interval", "repeat_interval"} {
+		value := am.text(fields[key])
+		switch {
+		case value == "":
+		case !amDuration.MatchString(value):
+			am.addProblem(fields[key].Line, "%s is not a duration such as 30s or 4h", key)
+		case key != "group_wait" && strings.Trim(value, "0ywdhms") == "":
+			am.addProblem(fields[key].Line, "%s is zero", key)
+		}
+	}
+	for _, key := range []string{"mute_time_intervals", "active_time_intervals"} {
+		for _, name := range am.list(fields[key], key) {
+			r.muted = append(r.muted, amName{name.Line, am.text(name)})
+		}
+	}
+	for label, value := range schema.Pairs(fields["match"]) {
+		r.matchers = append(r.matchers, amMatcher{label.Value, "=", value.Value})
+	}
+	for label, value := range schema.Pairs(fields["match_re"]) {
+		r.matchers = append(r.matchers, am.regular(value.Line, amMatcher{label.Value, "=~", value.Value}))
+	}
+	r.matchers = append(r.matchers, am.matchers(fields["matchers"])...)
+	for _, child := range am.list(fields["routes"], "routes") {
+		r.routes = append(r.routes, am.readRoute(child, r))
+	}
+	return r
+}
+
+var amMatcherForm = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)+"|[^\s"{}=!~,]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*$`)
+
+// matchers reads a list of matchers. Of an entry with several, {severity="critical", team="ads"}, only the syntax is
+// checked.
+func (am *alertmanagerConfigFile) matchers(n *schema.Node) []amMatcher {
+	var matchers []amMatcher
+	for _, entry := range am.list(n, "matchers") {
+		text := strings.TrimSpace(am.text(entry))
+		if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
+			text = strings.TrimSpace(text[1 : len(text)-1])
+		}
+		m := amMatcherForm.FindStringSubmatch(text)
+		switch {
+		case m != nil:
+			unquote := func(s string) string { return strings.ReplaceAll(strings.Trim(s, `"`), `\"`, `"`) }
+			matchers = append(matchers, am.regular(entry.Line, amMatcher{unquote(m[1]), m[2], unquote(m[3])}))
+		case !strings.ContainsAny(text, "=~"):
+			am.addProblem(entry.Line, "matcher has no operator. Write label = \"value\"")
+		default:
+			matchers = append(matchers, amMatcher{})
+		}
+	}
+	return matchers
+}
+
+// regular records a regular expression that Alertmanager would refuse as a problem.
+func (am *alertmanagerConfigFile) regular(line int, m amMatcher) amMatcher {
+	if m.operator == "=~" || m.operator == "!~" {
+		if _, err := regexp.Compile("^(?:" + strings.ReplaceAll(m.value, `\\`, `\`) + ")$"); err != nil {
+			am.addProblem(line, "invalid regular expression in a matcher")
+		}
+	}
+	return m
+}
+
+func (am *alertmanagerConfigFile) readReceiver(n *schema.Node) amReceiver {
+	r := amReceiver{line: n.Line}
+	fields := am.mapping(n, "a receiver")
+	r.name = am.text(fields["name"])
+	known := append([]string{"name"}, amKinds()...)
+	for key, value := range schema.Pairs(n) {
+		if key.Value == "name" {
+			continue
+		}
+		kind, isList := strings.CutSuffix(key.Value, "_configs")
+		if !slices.Contains(known, key.Value) {
+			if !isList || schema.Nearest(key.Value, known) != "" {
+				am.unknownKey(key, known)
+				continue
+			}
+			kind = "" // of a later version of Alertmanager
+		}
+		for _, entry := range am.list(value, "the value of an integration key") {
+			i := amIntegration{line: entry.Line, kind: kind, fields: amFields{}}
+			am.fields(entry, "", i.fields)
+			r.integrations = append(r.integrations, i)
+		}
+	}
+	return r
+}
+
+// fields collects the scalars of a mapping and of nested mappings that hold credentials.
+func (am *alertmanagerConfigFile) fields(n *schema.Node, path string, into amFields) {
+	am.mapping(n, "a group of settings")
+	for key, value := range schema.Pairs(n) {
+		switch {
+		case value.Kind == yaml.ScalarNode && !schema.IsNull(value):
+			into[path+key.Value] = amField{value.Line, value.Value}
+		case value.Kind == yaml.MappingNode && slices.Contains([]string{"http_config", "basic_auth", "authorization", "oauth2", "tls_config", "sigv4", "smtp_tls_config"}, key.Value):
+			am.fields(value, path+key.Value+".", into)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+package monitoring
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Key files that an Alertmanager configuration names, resolved as the deployment's Alertmanager sees them. No message
+// quotes their content or path: the path may be a key that was written into the wrong setting.
+
+const (
+	maxKeyFile  = 64 << 10 // bytes of one key
+	maxKeyFiles = 200
+)
+
+// amKeyFile is what was found in a key file.
+type amKeyFile struct {
+	text string
+	err  error // of reading it; an Unanswered when it is not on this host
+}
+
+// amFileField is a setting that names a file.
+type amFileField struct {
+	key string
+	amField
+}
+
+// keyFiles returns all settings that name a file, in the order of the configuration.
+func (am *alertmanagerConfigFile) keyFiles() []amFileField {
+	var all []amFileField
+	of := func(f amFields) {
+		for _, key := range slices.Sorted(maps.Keys(f)) {
+			if strings.HasSuffix(key, "_file") && f[key].value != "" {
+				all = append(all, amFileField{key, f[key]})
+			}
+		}
+	}
+	of(am.global)
+	for _, r := range am.receivers {
+		for _, i := range r.integrations {
+			of(i.fields)
+		}
+	}
+	return all
+}
+
+// keyFiles resolves files as the deployment's Alertmanager sees them.
+type keyFiles struct {
+	pass            *probe.Pass
+	file            string // of the configuration, on this host
+	compose         *deployment.Compose
+	err             error  // of the compose model
+	service, inside string // the service that mounts the configuration, and where; "" for none
+}
+
+func (k keyFiles) read(f amFileField) amKeyFile {
+	named := deployment.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
+	if k.service != "" {
+		inside := f.value
+		if !path.IsAbs(inside) {
+			inside = path.Join(path.Dir(k.inside), inside)
+		}
+		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.key, named)
+		if err == nil && !v.Set {
+			err = probe.Needs("a bind mount or secret in the compose file that provides the key",
+				probe.Unknownf(probe.ReasonNotConfigured, "the file is in the container of %s and not on this host", k.service))
+		}
+		return amKeyFile{v.Text.Reveal(), err}
+	}
+	host := f.value
+	if !filepath.IsAbs(host) {
+		host = filepath.Join(filepath.Dir(k.file), host)
+	}
+	data, _, err := files.Read(host, maxKeyFile)
+	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, deployment.ErrNoCompose) {
+		// There is a compose file, but it does not say in which container this path is meant.
+		err = probe.Needs("a bind mount of alertmanager.yml in the compose file",
+			probe.Unknownf(probe.ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))
+	}
+	return amKeyFile{strings.TrimSpace(string(data)), err}
+}
+
+func judgeKeyFile(report func(probe.Reason, string, ...any), f *probe.ResultBuilder, found amKeyFile, plain, key, at string, decides bool) {
+	switch {
+	case found.err != nil:
+		cause := found.err
+		var named *fs.PathError
+		if errors.As(cause, &named) {
+			cause = named.Err
+		}
+		r, err := probe.Unreadable(fmt.Sprintf("%s: the file named by %s cannot be read", at, key), cause)
+		if err != nil {
+			r = probe.NotChecked(err)
+		}
+		if !decides {
+			r.State = probe.StateWarn
+		}
+		f.Add(r)
+	case found.text == "":
+		report(probe.ReasonEmpty, "%s: the file named by %s is empty", at, key)
+	case isAlertmanagerPlaceholder(plain, found.text):
+		report(probe.ReasonPlaceholder, "%s: the file named by %s contains a placeholder", at, key)
+	default:
+		judgeAddress(report, plain, found.text, at+": the content of the file named by "+key)
+	}
+}

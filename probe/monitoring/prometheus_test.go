@@ -1,0 +1,326 @@
+package monitoring
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+func promAt(url, job string) deployment.Settings {
+	return deployment.Settings{Prometheus: deployment.Prometheus{URL: url, Job: job, HTTP: deployment.HTTP{Timeout: probetest.Patience(probe.ReasonNone)}}}
+}
+
+// TestPrometheus asks the real one.
+func TestPrometheus(t *testing.T) {
+	app := probetest.Site(t, map[string]http.HandlerFunc{"/metrics": func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = fmt.Fprint(w, "# TYPE pbs_requests_total counter\npbs_requests_total 0\n# TYPE pbs_latency_seconds histogram\npbs_latency_seconds_bucket{le=\"0.1\"} 90\npbs_latency_seconds_bucket{le=\"0.5\"} 100\npbs_latency_seconds_bucket{le=\"+Inf\"} 100\npbs_latency_seconds_sum 5\npbs_latency_seconds_count 100\n")
+	}})
+	address := strings.TrimPrefix(app.URL, "http://")
+	dead := parts.Refusing(t)
+	config := fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}
+rule_files: [rules/*.yml]
+scrape_configs:
+- {job_name: catalyst, static_configs: [{targets: ['%s']}]}
+- {job_name: half, static_configs: [{targets: ['%s', '%s']}]}
+`, address, address, dead)
+	rules := map[string]string{"rules.yml": `
+groups:
+- name: team
+  rules:
+  - {alert: Traffic, expr: 'sum by (job) (rate(pbs_requests_total{job="catalyst"}[5m])) < 0'}
+  - {alert: Renamed, expr: 'rate(pbs_request_total[5m]) > 100'}
+  - {alert: Gone, expr: 'absent(pbs_heartbeat)'}
+`}
+	server := parts.Prometheus(t, config, rules)
+	passes := map[string]*probe.Pass{}
+	for _, job := range []string{"catalyst", "half", "other"} {
+		passes[job] = probetest.NewPass(t, nil, promAt(server.URL, job))
+	}
+	pass := func(job string) *probe.Pass { return probetest.Again(passes[job]) }
+	parts.Eventually(t, func() error {
+		if r := probetest.Look(t, pass("catalyst"), PrometheusJobKind(), "{}"); r.State != probe.StatePass {
+			return fmt.Errorf("%+v", r)
+		}
+		if r := probetest.Look(t, pass("half"), PrometheusJobKind(), "{}"); r.Reason != probe.ReasonUnhealthy || !strings.Contains(r.Detail, "1 of 2") {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	probetest.Expect(t, probetest.Look(t, pass("other"), PrometheusJobKind(), "{}"), probe.StateFail, probe.ReasonMissing, `no scrape job "other"; its jobs are catalyst, half`)
+
+	r := probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{}")
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonMissing, "no active Alertmanager")
+	if !strings.Contains(r.Detail, "can never fire: Renamed") || strings.Contains(r.Detail, "Traffic") || strings.Contains(r.Detail, "Gone") {
+		t.Errorf("dead rules: %s", r.Detail)
+	}
+	if n, _ := probetest.Measured(r, DeadRules); n != 1 {
+		t.Errorf("measured %v", n)
+	}
+	am := parts.Alertmanager(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
+	withManager := promAt(server.URL, "catalyst")
+	withManager.Alertmanager.URL = am.URL
+	passes["catalyst"] = probetest.NewPass(t, nil, withManager)
+	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
+	server.Reload(t)
+	parts.Eventually(t, func() error {
+		if r := probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{}"); r.State != probe.StateWarn || r.Reason != probe.ReasonDeadRule {
+			return fmt.Errorf("%+v", r)
+		}
+		return nil
+	})
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{ignore: [Renamed]}"), probe.StatePass, "", "3 alert rules, none in error, and Alertmanager is ready")
+	am.Stop() // Prometheus goes on calling it active
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{ignore: [Renamed]}"), probe.StateFail, probe.ReasonUnreachable, "Alertmanager")
+
+	for _, tt := range []struct {
+		spec   string
+		state  probe.State
+		reason probe.Reason
+		detail string
+	}{
+		{"{queries: ['up{job=\"${job}\"}'], above: 0.5}", probe.StatePass, "", "1, above 0.5"},
+		{"{queries: ['up{job=\"${job}\"}'], below: 0.5}", probe.StateFail, probe.ReasonThreshold, "value is 1, must be below 0.5"},
+		{"{queries: [nothing_here, 'vector(3)'], below: 5}", probe.StatePass, "", "3, below 5"},
+		{"{queries: ['vector(${cpus})', 'vector(3)'], at_most: 3}", probe.StatePass, "", "3, at most 3"},
+		{"{queries: ['vector(3)'], at_least: 4}", probe.StateFail, probe.ReasonThreshold, "at least 4"},
+		{"{queries: ['scalar(vector(3))'], below: 5}", probe.StatePass, "", ""},
+		{"{queries: [nothing_here], below: 5}", probe.StateUnknown, probe.ReasonEmpty, "no data"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5}", probe.StateUnknown, probe.ReasonEmpty, "no data"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['sum(rate(pbs_requests_total[1m]))', 'vector(0)']}", probe.StatePending, probe.ReasonInProgress, "no traffic"},
+		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['vector(2)']}", probe.StateUnknown, probe.ReasonEmpty, ""},
+		{"{queries: ['up{'], below: 5}", probe.StateUnknown, probe.ReasonInvalid, "rejects the query"},
+		{"{queries: ['up[5m]'], below: 5}", probe.StateUnknown, probe.ReasonInvalid, "matrix"},
+		{"{queries: ['up{job=\"half\"}'], above: 0}", probe.StateFail, probe.ReasonThreshold, "value is 0, must be above 0"},
+		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", probe.StatePass, "", ""},
+		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", probe.StateWarn, probe.ReasonThreshold, "no bucket boundary at 0.2"},
+	} {
+		r := probetest.Look(t, pass("catalyst"), PrometheusQueryKind(), tt.spec)
+		probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
+		if _, ok := probetest.Measured(r, CriterionThreshold); !ok {
+			t.Errorf("%s: no threshold is measured", tt.spec)
+		}
+	}
+	for _, bad := range []string{"{queries: [up]}", "{queries: [up], below: 1, above: 1}", "{queries: [], below: 1}"} {
+		if _, ps := probetest.Decode(PrometheusQueryKind(), bad); len(ps) == 0 {
+			t.Errorf("%s loads", bad)
+		}
+	}
+	server.Stop()
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusJobKind(), "{}"), probe.StateFail, probe.ReasonUnreachable, "")
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{}"), probe.StateUnknown, probe.ReasonUnreachable, "")
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusQueryKind(), "{queries: [up], below: 1}"), probe.StateUnknown, probe.ReasonUnreachable, "")
+}
+
+// TestAlertsAreTaken judges what is seen of the way from Prometheus to an Alertmanager, which Prometheus itself calls active in every case.
+func TestAlertsAreTaken(t *testing.T) {
+	const nothing, none, some = `[]`, `[{"metric":{},"value":[1,"0"]}]`, `[{"metric":{},"value":[1,"3"]}]`
+	for _, tt := range []struct {
+		name            string
+		dropped, errors string
+		ready           int // what Alertmanager answers; 0: it is not configured
+		rules, word     string
+		state           probe.State
+		reason          probe.Reason
+		detail          string
+	}{
+		{"ready", nothing, nothing, 200, "", "", probe.StatePass, "", "Alertmanager is ready"},
+		{"ready in Mimir's word", nothing, nothing, 200, "", "ready\n", probe.StatePass, "", "Alertmanager is ready"},
+		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
+		{"nothing in it", nothing, nothing, 200, "", " ", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
+		{"not ready", nothing, nothing, 503, "", "", probe.StateFail, probe.ReasonUnhealthy, "/-/ready of Alertmanager returned 503"},
+		{"elsewhere", nothing, nothing, 302, "", "", probe.StateFail, probe.ReasonUnhealthy, "returned 302"},
+		{"guarded", nothing, nothing, 401, "", "", probe.StateUnknown, probe.ReasonPermissionDenied, "401"},
+		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, "", probe.StateFail, probe.ReasonEmpty, "no alert rule"},
+		{"ready, but alerts were lost", some, some, 200, "", "", probe.StateFail, probe.ReasonUnhealthy, "Prometheus dropped alerts"},
+		{"ready, but one of several takes nothing", none, some, 200, "", "", probe.StateWarn, probe.ReasonUnhealthy, "rejected alerts"},
+		{"deliveries alone", none, none, 0, "", "", probe.StatePass, "", "every alert of the last 10 minutes was delivered"},
+		{"deliveries alone, lost", some, none, 0, "", "", probe.StateFail, probe.ReasonUnhealthy, "Prometheus dropped alerts"},
+		{"nothing seen", nothing, nothing, 0, "", "", probe.StateWarn, probe.ReasonUnpinned, "set deployment.alertmanager.url"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			success := func(data string) http.HandlerFunc { return probetest.Says(200, `{"status":"success","data":`+data+`}`) }
+			rules := cmp.Or(tt.rules, `{"groups":[{"name":"g","rules":[{"type":"alerting","name":"A","query":"up"},{"type":"alerting","name":"Ours","query":"catalyst_waiver_unused == 1"}]}]}`)
+			s := probetest.Site(t, map[string]http.HandlerFunc{
+				"/api/v1/rules": success(rules), "/api/v1/alertmanagers": success(`{"activeAlertmanagers":[{"url":"http://alertmanager.invalid/"}]}`),
+				"/api/v1/series": func(w http.ResponseWriter, r *http.Request) {
+					if !strings.Contains(r.URL.Query().Get("match[]"), "up") {
+						success(nothing)(w, r)
+						return
+					}
+					success(`[{"job":"x"}]`)(w, r)
+				},
+				"/api/v1/query": func(w http.ResponseWriter, r *http.Request) {
+					result := tt.errors
+					if strings.Contains(r.URL.Query().Get("query"), "dropped") {
+						result = tt.dropped
+					}
+					success(`{"resultType":"vector","result":`+result+`}`)(w, r)
+				},
+				"/am/-/ready": probetest.Says(tt.ready, cmp.Or(tt.word, "OK")),
+			})
+			settings := promAt(s.URL, "catalyst")
+			if tt.ready != 0 {
+				settings.Alertmanager.URL = s.URL + "/am"
+			}
+			p := probetest.NewPass(t, nil, settings)
+			dial := p.Dial
+			p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
+				if strings.HasSuffix(address, ":9093") {
+					return nil, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED} // whatever else runs on this machine
+				}
+				return dial(ctx, network, address)
+			}
+			probetest.Expect(t, probetest.Look(t, p, PrometheusRulesKind(), "{}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+// TestPrometheusIsSomethingElse puts other services in its place.
+func TestPrometheusIsSomethingElse(t *testing.T) {
+	for name, body := range map[string]string{"HTML": "<html>", "empty": "", "other JSON": "{}", "null data": `{"status":"success","data":null}`, "odd data": `{"status":"success","data":7}`} {
+		t.Run(name, func(t *testing.T) {
+			s := probetest.Site(t, map[string]http.HandlerFunc{"/-/healthy": probetest.Says(200, ""), "/-/ready": probetest.Says(200, ""), "/api/v1/targets": probetest.Says(200, body), "/api/v1/rules": probetest.Says(200, body),
+				"/api/v1/alertmanagers": probetest.Says(200, body), "/api/v1/query": probetest.Says(200, body)})
+			for kind, spec := range map[string]string{"prometheus_job": "{}", "prometheus_rules": "{}", "prometheus_query": "{queries: [up], below: 5}"} {
+				if r := probetest.Look(t, probetest.NewPass(t, nil, promAt(s.URL, "catalyst")), prometheusKindNamed(kind), spec); r.State == probe.StatePass || r.State == probe.StateWarn {
+					t.Errorf("%s passes: %+v", kind, r)
+				}
+			}
+		})
+	}
+}
+
+func TestSelectors(t *testing.T) {
+	for expr, want := range map[string][]string{
+		`up == 0`: {"up"},
+		`sum by (job, instance) (rate(http_requests_total{job="x",path=~"a}b"}[5m])) / on (job) group_left(team) info > 0.5`: {`http_requests_total{job="x",path=~"a}b"}`, "info"},
+		`absent(up{job="x"}) or up{job="y"} offset 5m`:                                 {`up{job="y"}`},
+		`histogram_quantile(0.95, sum(rate(x_bucket[5m])) by (le)) > 1e3 # comment up`: {"x_bucket"},
+		`{__name__="a:b"} and on() vector(1)`:                                          {`{__name__="a:b"}`},
+		`label_replace(a, "b", "$1", "c", "(.*)") unless ignoring (x) d`:               {"a"},
+		`(a unless b) and c`:                         {"a", "c"},
+		`a unless (b and c or d) or e`:               {"a", "e"},
+		`a unless sum by (x) (b) > 3 and f`:          {"a", "f"},
+		`count(up) by (job) > bool 2 and hour() > 7`: {"up"},
+		`"unclosed`: nil,
+		`{unclosed`: {`{unclosed`},
+	} {
+		if got := selectors(expr); !slices.Equal(got, want) {
+			t.Errorf("selectors(%s) = %q, want %q", expr, got, want)
+		}
+	}
+}
+
+func FuzzSelectors(f *testing.F) {
+	f.Add(`sum by (a) (rate(b{c="d"}[5m])) # e`)
+	f.Add(`{"`)
+	f.Fuzz(func(t *testing.T, expr string) { selectors(expr) })
+}
+
+func TestGrafana(t *testing.T) {
+	token := parts.Secret()
+	guarded := func(body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer "+token {
+				w.WriteHeader(401)
+				return
+			}
+			if body == "403" {
+				w.WriteHeader(403)
+			}
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	well := `{"commit":"x","database":"ok","version":"11"}`
+	tests := []struct {
+		name, health, sources, source, boards string
+		status                                int
+		token                                 string
+		wanted                                []string
+		state                                 probe.State
+		reason                                probe.Reason
+		detail                                string
+	}{
+		{"health alone", well, "", "", "", 200, "", nil, probe.StatePass, "", "without deployment.grafana.token_file"},
+		{"dashboards wanted without a token", well, "", "", "", 200, "", []string{"x"}, probe.StateUnknown, probe.ReasonPermissionDenied, ""},
+		{"database failing", `{"database":"failing"}`, "", "", "", 503, "", nil, probe.StateFail, probe.ReasonUnhealthy, `"failing"`},
+		{"another service", "<html>", "", "", "", 200, "", nil, probe.StateFail, probe.ReasonInvalid, ""},
+		{"empty object", "{}", "", "", "", 200, "", nil, probe.StateFail, probe.ReasonInvalid, ""},
+		{"everything", well, `[{"uid":"p","name":"Prometheus","type":"prometheus"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Catalyst", "c"}, probe.StatePass, "", ""},
+		{"a dashboard missing", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Other"}, probe.StateFail, probe.ReasonMissing, `"Other"`},
+		{"no dashboard", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[]`, 200, token, nil, probe.StateFail, probe.ReasonMissing, "no dashboard"},
+		{"no datasource", well, `[]`, "", `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StateFail, probe.ReasonMissing, "no datasource"},
+		{"datasource unwell", well, `[{"uid":"p","name":"P"}]`, `{"status":"ERROR"}`, `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StateFail, probe.ReasonUnhealthy, `datasource "P"`},
+		{"wrong token", well, `[]`, "", "", 200, "wrong-mark", nil, probe.StateUnknown, probe.ReasonPermissionDenied, ""},
+		{"behind a guard", "", "", "", "", 401, "", nil, probe.StateUnknown, probe.ReasonPermissionDenied, "/api/health of Grafana returned 401"},
+		{"a token that may not query", well, `[{"uid":"p","name":"P"}]`, "403", `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StateUnknown, probe.ReasonPermissionDenied, `datasource "P"`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := probetest.Site(t, map[string]http.HandlerFunc{"/api/health": probetest.Says(tt.status, tt.health), "/api/datasources": guarded(tt.sources), "/api/datasources/uid/p/health": guarded(tt.source), "/api/search": guarded(tt.boards)})
+			root := probetest.Folder{"token": tt.token + "\n"}.Write(t)
+			g := deployment.Grafana{URL: s.URL, Dashboards: tt.wanted}
+			if tt.token != "" {
+				g.TokenFile = "token"
+			}
+			r := probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{Root: root, Grafana: g}), GrafanaKind(), "{}")
+			probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
+			if strings.Contains(r.Detail, token) || strings.Contains(r.Detail, "wrong-mark") {
+				t.Error("the token shows")
+			}
+		})
+	}
+	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{Grafana: deployment.Grafana{TokenFile: "absent"}}), GrafanaKind(), "{}"), probe.StateUnknown, probe.ReasonError, "absent")
+}
+
+func TestLokiLines(t *testing.T) {
+	tests := []struct {
+		name, body string
+		status     int
+		state      probe.State
+		reason     probe.Reason
+	}{
+		{"lines", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"12"]}]}}`, 200, probe.StatePass, ""},
+		{"no line", `{"status":"success","data":{"resultType":"vector","result":[]}}`, 200, probe.StateFail, probe.ReasonStale},
+		{"another service", `<html>`, 200, probe.StateFail, probe.ReasonInvalid},
+		{"bad selector", `parse error`, 400, probe.StateUnknown, probe.ReasonInvalid},
+		{"not allowed", ``, 401, probe.StateUnknown, probe.ReasonPermissionDenied},
+		{"asked too often", `too many outstanding requests`, 429, probe.StateUnknown, probe.ReasonThreshold},
+		{"no number", `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"NaN"]}]}}`, 200, probe.StateFail, probe.ReasonStale},
+		{"starting", `Ingester not ready`, 503, probe.StateFail, probe.ReasonUnhealthy},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := probetest.Site(t, map[string]http.HandlerFunc{"/loki/api/v1/query": func(w http.ResponseWriter, r *http.Request) {
+				if q := r.URL.Query().Get("query"); q != `sum(count_over_time({app="x"}[900s]))` || r.Header.Get("X-Scope-OrgID") != "team" {
+					t.Errorf("asked %s as %s", q, r.Header.Get("X-Scope-OrgID"))
+				}
+				probetest.Says(tt.status, tt.body)(w, r)
+			}})
+			settings := deployment.Settings{Loki: deployment.Loki{URL: s.URL, Selector: `{app="x"}`, Tenant: "team"}}
+			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, settings), LokiLinesKind(), "{}"), tt.state, tt.reason, "")
+		})
+	}
+	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{}), LokiLinesKind(), "{}"), probe.StateSkip, probe.ReasonNotConfigured, "")
+}
+
+// prometheusKindNamed is the kind of that name among those that these tests run.
+func prometheusKindNamed(name string) probe.Kind {
+	return map[string]probe.Kind{
+		"prometheus_job":   PrometheusJobKind(),
+		"prometheus_query": PrometheusQueryKind(),
+		"prometheus_rules": PrometheusRulesKind(),
+	}[name]
+}

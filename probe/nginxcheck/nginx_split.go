@@ -1,0 +1,172 @@
+// Package nginxcheck checks how nginx splits traffic between releases.
+package nginxcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// nginx_split: does the new release get its planned share of traffic?
+//
+// A split_clients block steers traffic when nginx passes requests to its variable or when its values are upstreams.
+// Other blocks, such as log sampling, are ignored. The spec names the value for the new release. By default it is the
+// first value whose name does not denote an old release (old, blue, stable, previous, …), since canaries are written
+// first.
+
+func SplitKind() probe.Kind {
+	return probe.Kind{
+		Name:     "nginx_split",
+		Question: "Does nginx send the planned share of traffic to the new release?",
+		Example:  "{new: catalyst_green, planned: 1}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the nginx configuration, mounted or found; needs permission to read it",
+		Values:   []*probe.Value{TrafficWeight},
+		Alone:    true,
+		New:      func() any { return &nginxSplit{Planned: 1} },
+	}
+}
+
+type nginxSplit struct {
+	Variable string  `yaml:"variable" pattern:"^\\$[A-Za-z0-9_]+$" doc:"variable set by the split_clients block, with its $; by default the one that steers traffic"`
+	New      string  `yaml:"new" doc:"value of the variable for the new release; by default the first that does not denote an old release"`
+	Planned  float64 `yaml:"planned" min:"0" max:"1" default:"1" doc:"planned share of traffic for the new release; 100 % passes too"`
+}
+
+// oldRelease matches names of an old release.
+var oldRelease = regexp.MustCompile(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
+
+// sameShare is the largest difference between equal shares: nginx accepts two decimals of a percentage.
+const sameShare = 0.00005
+
+func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	n, err := p.View.Nginx()
+	switch {
+	case errors.Is(err, deployment.ErrNoNginx):
+		if err := probe.Unlisted(p, p.View.Place(deployment.FactNginx), "the nginx configuration"); err != nil {
+			return probe.Result{}, err
+		}
+		return probe.Result{}, probe.Skip("deployment.nginx", "nginx configuration not found")
+	case errors.Is(err, fs.ErrPermission):
+		return probe.Result{}, probe.PermissionError("traffic split is unknown", err)
+	case err != nil:
+		return probe.Unreadable("nginx configuration cannot be read", err)
+	}
+	judged := probe.Unchanged(p, nginxSplitKey{s}, []*deployment.Nginx{n}, func() probe.Judgement {
+		r, err := s.judge(n)
+		return probe.Judgement{Result: r, Err: err}
+	})
+	return judged.Result, judged.Err
+}
+
+type nginxSplitKey struct{ *nginxSplit }
+
+func (s *nginxSplit) judge(n *deployment.Nginx) (probe.Result, error) {
+	var steering []deployment.SplitClients
+	for _, split := range n.Splits {
+		if s.Variable == split.Variable || s.Variable == "" && (isPassedTo(n, split) || isOfUpstreams(n, split)) {
+			steering = append(steering, split)
+		}
+	}
+	switch {
+	case len(steering) == 0 && len(n.Splits) > 0 && s.Variable == "":
+		return probe.Result{}, probe.Skip("the probe's variable", "no split_clients block in the nginx configuration steers traffic")
+	case len(steering) == 0:
+		return probe.Result{}, probe.Skip("a split_clients block in the nginx configuration", "nginx does not split traffic")
+	case len(steering) > 1:
+		return probe.Result{}, probe.Needs("the probe's variable", probe.Unknownf(probe.ReasonNotConfigured, "several split_clients blocks steer traffic (%s:%d, %s:%d): set variable to one of them",
+			steering[0].File, steering[0].Line, steering[1].File, steering[1].Line))
+	}
+	split := steering[0]
+	at := fmt.Sprintf("%s:%d", split.File, split.Line)
+	for _, problem := range n.Problems {
+		if problem.File == split.File && problem.Line >= split.Line && strings.Contains(problem.Text, "split_clients") {
+			return probe.Failed(probe.ReasonInvalid, "%s:%d: %s", problem.File, problem.Line, problem.Text), nil
+		}
+	}
+	value, known := s.newValue(split)
+	if !known {
+		return probe.Result{}, probe.Needs("the probe's new", probe.Unknownf(probe.ReasonNotConfigured, "every value of split_clients at %s is named like an old release: set new to the value of the new release", at))
+	}
+	return s.judgeShare(n, split, value, at), nil
+}
+
+// judgeShare checks the share of one value.
+func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClients, value, at string) probe.Result {
+	share, total := split.Ratio(value), 0.0
+	for _, part := range split.Parts {
+		total += part.Ratio
+	}
+	var f probe.ResultBuilder
+	f.Measure(TrafficWeight.Of(share))
+	what := s.shown(n, value)
+	switch {
+	case share > s.Planned+sameShare && share < 1-sameShare:
+		f.Warn(probe.ReasonThreshold, "%s gets %s of the traffic at %s, more than the planned %s", what, percent(share), at, percent(s.Planned))
+	case share < s.Planned-sameShare:
+		f.Fail(probe.ReasonThreshold, "%s gets %s of the traffic at %s, less than the planned %s", what, percent(share), at, percent(s.Planned))
+	}
+	if total < 1-sameShare {
+		f.Warn(probe.ReasonInvalid, "the shares at %s assign no value to %s of the traffic: add a line with *", at, percent(1-total))
+	}
+	for _, u := range n.Upstreams {
+		up := func(server deployment.UpstreamServer) bool { return !server.Down }
+		if u.Name == value && len(u.Servers) > 0 && !slices.ContainsFunc(u.Servers, up) {
+			f.Fail(probe.ReasonInvalid, "every server of %s is marked down at %s:%d", what, u.File, u.Line)
+		}
+	}
+	if !isPassedTo(n, split) {
+		f.Warn(probe.ReasonMismatch, "no visible proxy_pass uses the variable of the split at %s", at)
+	}
+	return f.Result("%s gets %s of the traffic at %s", what, percent(share), at)
+}
+
+// newValue returns the value for the new release. It is not known when all values denote an old release.
+func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
+	if s.New != "" {
+		return s.New, true
+	}
+	for _, part := range split.Parts {
+		if part.Value != "" && !oldRelease.MatchString(part.Value) {
+			return part.Value, true
+		}
+	}
+	return "", false
+}
+
+// shown returns a value that is a name: an upstream or the spec's own. Other values may be an address with a password.
+func (s *nginxSplit) shown(n *deployment.Nginx, value string) string {
+	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == value }) {
+		return value
+	}
+	return "the new release"
+}
+
+// isPassedTo reports whether requests are passed to the split's variable.
+func isPassedTo(n *deployment.Nginx, split deployment.SplitClients) bool {
+	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
+	uses := regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
+	return slices.ContainsFunc(n.Servers, func(server deployment.NginxServer) bool {
+		return slices.ContainsFunc(server.Proxies, func(p deployment.ProxyPass) bool { return uses.MatchString(p.To) })
+	})
+}
+
+// isOfUpstreams reports whether a value of the split is an upstream.
+func isOfUpstreams(n *deployment.Nginx, split deployment.SplitClients) bool {
+	return slices.ContainsFunc(split.Parts, func(part deployment.SplitPart) bool {
+		return slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == part.Value })
+	})
+}
+
+// percent formats a share.
+func percent(share float64) string { return fmt.Sprintf("%g %%", math.Round(share*10000)/100) }
+
+var TrafficWeight = &probe.Value{Name: "catalyst_traffic_weight_ratio", Help: "Share of traffic sent to the new release, 0 to 1.", Labels: nil}

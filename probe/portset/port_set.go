@@ -1,0 +1,170 @@
+// Package portset holds sets of ports and the policy that says which may be exposed.
+package portset
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+)
+
+// Sets of ports, for the firewall and listener probes.
+
+const (
+	MaxPort = 65535
+	SSH     = 22
+)
+
+// portRange is one port, or all from first to last.
+type Range struct{ First, Last int }
+
+// portSet is a set of ports: sorted, disjoint, non-adjacent ranges. The zero value is the empty set; sets are
+// immutable.
+type Set []Range
+
+// portsOf returns the set of the given ports.
+func Of(ports ...int) Set {
+	var s Set
+	for _, p := range ports {
+		s = append(s, Range{p, p})
+	}
+	return s.Sorted()
+}
+
+func (s Set) Sorted() Set {
+	sorted := slices.SortedFunc(slices.Values(s), func(a, b Range) int { return cmp.Compare(a.First, b.First) })
+	var out Set
+	for _, r := range sorted {
+		switch last := len(out) - 1; {
+		case r.First > r.Last:
+		case last >= 0 && r.First <= out[last].Last+1:
+			out[last].Last = max(out[last].Last, r.Last)
+		default:
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// with returns the union of two sets.
+func (s Set) With(other Set) Set { return append(slices.Clone(s), other...).Sorted() }
+
+// without returns the ports of s that are not in other.
+func (s Set) without(other Set) Set {
+	var out Set
+	for _, r := range s {
+		for _, o := range other {
+			if o.Last < r.First || o.First > r.Last {
+				continue
+			}
+			if o.First > r.First {
+				out = append(out, Range{r.First, o.First - 1})
+			}
+			r.First = o.Last + 1
+		}
+		if r.First <= r.Last {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// has reports whether a port is in the set.
+func (s Set) Has(port int) bool {
+	return slices.ContainsFunc(s, func(r Range) bool { return r.First <= port && port <= r.Last })
+}
+
+// count returns the number of ports.
+func (s Set) Count() int {
+	n := 0
+	for _, r := range s {
+		n += r.Last - r.First + 1
+	}
+	return n
+}
+
+// String lists the ports: "22, 8000-8010".
+func (s Set) String() string {
+	var parts []string
+	for _, r := range s {
+		if r.First == r.Last {
+			parts = append(parts, strconv.Itoa(r.First))
+		} else {
+			parts = append(parts, fmt.Sprintf("%d-%d", r.First, r.Last))
+		}
+	}
+	return phrase.List(parts)
+}
+
+// opened are open ports by protocol.
+type Opened struct{ Tcp, Udp Set }
+
+func (o Opened) With(other Opened) Opened {
+	return Opened{o.Tcp.With(other.Tcp), o.Udp.With(other.Udp)}
+}
+
+func (o Opened) Without(other Opened) Opened {
+	return Opened{o.Tcp.without(other.Tcp), o.Udp.without(other.Udp)}
+}
+
+func (o Opened) Empty() bool { return len(o.Tcp) == 0 && len(o.Udp) == 0 }
+
+// numbers returns the ports of either protocol.
+func (o Opened) Numbers() Set { return o.Tcp.With(o.Udp) }
+
+// String lists the ports with their protocols: "22, 443/tcp and 443/udp"; ports open for both come first.
+func (o Opened) String() string {
+	both := o.Tcp.without(o.Tcp.without(o.Udp))
+	var parts []string
+	for _, part := range []struct {
+		ports    Set
+		protocol string
+	}{{both, " (tcp and udp)"}, {o.Tcp.without(both), "/tcp"}, {o.Udp.without(both), "/udp"}} {
+		if len(part.ports) > 0 {
+			parts = append(parts, part.ports.String()+part.protocol)
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+// portPolicy is the part of a spec that lists the allowed ports.
+type Policy struct {
+	Allowed []int `yaml:"allowed" default:"[80, 443]" doc:"ports, TCP or UDP, that may be reached from outside, in addition to deployment.firewall.allowed"`
+}
+
+// standardPorts are the web ports.
+func StandardPolicy() Policy { return Policy{Allowed: []int{80, 443}} }
+
+func (s *Policy) Wrong() []error {
+	for _, p := range s.Allowed {
+		if p < 1 || p > MaxPort {
+			return []error{fmt.Errorf("allowed: %d is not a port", p)}
+		}
+	}
+	return nil
+}
+
+// beyond returns the opened ports that are not allowed.
+func (s *Policy) Beyond(o Opened, alsoAllowed []int) Opened {
+	allowed := Of(s.Allowed...).With(Of(alsoAllowed...))
+	return o.Without(Opened{allowed, allowed})
+}
+
+// tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
+// fail. Format has one verb, for the ports.
+func (o Opened) Tell(f *probe.ResultBuilder, format string, args ...any) {
+	ssh := Opened{Tcp: Of(SSH), Udp: Of(SSH)}
+	rest := o.Without(ssh)
+	if !rest.Empty() {
+		f.Fail(probe.ReasonExposed, format, append([]any{rest}, args...)...)
+	}
+	if in := o.Without(rest); !in.Empty() {
+		f.Warn(probe.ReasonExposed, format+": restrict it to known addresses, or add 22 to deployment.firewall.allowed", append([]any{in}, args...)...)
+	}
+}
+
+var ExposedPorts = &probe.Value{Name: "catalyst_exposed_ports", Help: "Ports reachable from outside that are not in the allowed set.", Labels: nil}

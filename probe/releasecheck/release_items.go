@@ -1,0 +1,146 @@
+// Package releasecheck checks one release: what runs, its logs and metrics, its backup and the way back.
+package releasecheck
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/release"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// The kinds about the release itself.
+
+func ReadyKind() probe.Kind {
+	return probe.Kind{
+		Name:     "release_ready",
+		Question: "Is every required standing item ok or waived, so that the planned release may be deployed?",
+		Example:  "{}",
+		Layer:    probe.LayerDerived,
+		Reads:    "the verdicts on the other items, and the release records",
+		Alone:    true,
+		New:      func() any { return &releaseReady{} },
+	}
+}
+
+// releaseReady checks the items before a deployment. Afterwards, the verdicts of that time are in the release record.
+type releaseReady struct{}
+
+// Judge implements Derived.
+func (s *releaseReady) Judge(v probe.Verdicts) probe.Result {
+	c, err := release.Chain(v.Pass)
+	if err != nil {
+		return probe.NotChecked(err)
+	}
+	if release.Current(c) == nil {
+		return probe.NotChecked(probe.SkipRelease())
+	}
+	asked := 0
+	var failing, unseen []string
+	for _, it := range v.Items {
+		if !it.Required || it.Scope != "standing" {
+			continue
+		}
+		asked++
+		switch {
+		case it.State.OK() || it.Waived:
+		case it.State == probe.StateFail:
+			failing = append(failing, it.Item)
+		default:
+			unseen = append(unseen, it.Item)
+		}
+	}
+	switch {
+	case asked == 0:
+		return probe.NotChecked(probe.Unknownf(probe.ReasonEmpty, "the checklist has no required standing item"))
+	case len(failing) > 0:
+		return probe.Failed(probe.ReasonBlocked, "failing: %s", short(failing))
+	case len(unseen) > 0:
+		return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonBlocked, Detail: "not checked: " + short(unseen)}
+	}
+	return probe.Passed("all %d required standing items are ok or waived", asked)
+}
+
+// short lists the first entries.
+func short(list []string) string {
+	if len(list) > probe.MaxFindings {
+		return strings.Join(list[:probe.MaxFindings], ", ") + ", …"
+	}
+	return strings.Join(list, ", ")
+}
+
+func BackupKind() probe.Kind {
+	return probe.Kind{
+		Name:     "release_backup",
+		Question: "Was a complete backup finished shortly before the release was deployed?",
+		Example:  "{within: 2h}",
+		Layer:    probe.LayerDerived,
+		Reads:    "the release records",
+		Alone:    true,
+		New:      func() any { return &releaseBackup{Within: schema.Duration(2 * time.Hour)} },
+	}
+}
+
+// releaseBackup checks the backup recorded by `deploy record`.
+type releaseBackup struct {
+	Within schema.Duration `yaml:"within" default:"2h" min:"1m" doc:"greatest age of the backup when the release is recorded"`
+}
+
+// Probe implements Probe.
+func (s *releaseBackup) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	c, err := release.Chain(p)
+	if err != nil {
+		return probe.Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil || c.Planned() != nil {
+		return probe.Result{}, probe.SkipRelease() // deploy record adds the backup of a planned release
+	}
+	b := r.Backup
+	switch {
+	case b.SHA256 == "":
+		return probe.Failed(probe.ReasonMissing, "the record of %s has no backup: make one before `deploy record`", r.Release), nil
+	case b.Finished.Before(r.At.Add(-s.Within.Std())):
+		return probe.Failed(probe.ReasonStale, "the backup in the record of %s finished %v before it, expected at most %v", r.Release, r.At.Sub(b.Finished).Round(time.Second), s.Within.Std()), nil
+	case b.Finished.After(r.At):
+		return probe.Failed(probe.ReasonInvalid, "the backup in the record of %s finished after it", r.Release), nil
+	case b.Size == 0:
+		return probe.Failed(probe.ReasonEmpty, "the backup in the record of %s is empty", r.Release), nil
+	}
+	return probe.Passed("a complete backup of %d bytes finished %v before %s was recorded", b.Size, r.At.Sub(b.Finished).Round(time.Second), r.Release), nil
+}
+
+func RecordKind() probe.Kind {
+	return probe.Kind{
+		Name:     "release_record",
+		Question: "Does the release record have a time, an author, version, commit and issues?",
+		Example:  "{}",
+		Layer:    probe.LayerDeclared,
+		Reads:    "the release records",
+		Alone:    true,
+		New:      func() any { return &releaseRecord{} },
+	}
+}
+
+type releaseRecord struct{}
+
+// Probe implements Probe.
+func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+	c, err := release.Chain(p)
+	if err != nil {
+		return probe.Result{}, err
+	}
+	r := c.Recorded()
+	if r == nil {
+		return probe.Result{}, probe.SkipRelease()
+	}
+	var f probe.ResultBuilder
+	for field, empty := range map[string]bool{"by": r.By == "", "version": r.Release.Version == "", "commit": r.Release.Commit == ""} {
+		if empty {
+			f.Fail(probe.ReasonMissing, "the record has no %s", field)
+		}
+	}
+	return f.Result("%s was recorded on %s with %d issues", r.Release, r.At.UTC().Format("2006-01-02 15:04 UTC"), len(r.Issues)), nil
+}
