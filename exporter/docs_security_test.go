@@ -66,7 +66,7 @@ func TestSecurityPage(t *testing.T) {
 			t.Errorf("test %s does not exist", m[1])
 		}
 	}
-	bounds := regexp.MustCompile("(?m)^\\| (.+) \\| (.+) \\| `([a-z]+\\.[A-Za-z]+)` \\|$").FindAllStringSubmatch(page, -1)
+	bounds := regexp.MustCompile("(?m)^\\| (.+) \\| (.+) \\| `([a-z0-9]+\\.[A-Za-z]+)` \\|$").FindAllStringSubmatch(page, -1)
 	for _, m := range bounds {
 		value, err := types.Eval(token.NewFileSet(), nil, token.NoPos, constants[m[3]])
 		if err != nil || value.Value == nil {
@@ -87,7 +87,7 @@ func TestSecurityPage(t *testing.T) {
 	}
 	promises := regexp.MustCompile(`(?m)^\| [A-Z\x60].*\|$`).FindAllString(page, -1)
 	for _, row := range promises {
-		if isBound := regexp.MustCompile("`[a-z]+\\.[A-Za-z]+` \\|$").MatchString(row); isBound {
+		if isBound := regexp.MustCompile("`[a-z0-9]+\\.[A-Za-z]+` \\|$").MatchString(row); isBound {
 			continue
 		}
 		if !strings.Contains(row, "`Test") && !strings.Contains(row, "`Fuzz") {
@@ -102,7 +102,7 @@ func TestSecurityPage(t *testing.T) {
 			t.Errorf("the page does not contain %q", text)
 		}
 	}
-	if got := constants["probe.memoryWithFaults"]; got != "192 << 20" {
-		t.Errorf("limit of probe is %s", got)
+	if got := constants["kinds.memoryWithFaults"]; got != "192 << 20" {
+		t.Errorf("limit of kinds is %s", got)
 	}
 }

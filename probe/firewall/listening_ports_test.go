@@ -91,7 +91,7 @@ func TestListeningPorts_UFW(t *testing.T) {
 	ns := outside(t)
 	listenIn(t, ns, "tcp4 0.0.0.0:9100", "tcp6 [::]:9200", "tcp4 0.0.0.0:22", "tcp4 0.0.0.0:443", "tcp4 127.0.0.1:5432", "udp4 0.0.0.0:68")
 	r := judgeIn(t, ns, true)
-	probetest.Expect(t, r, probe.StateFail, probe.ReasonExposed, `9100, 9200/tcp of process "probe.test" is reachable from the internet`)
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonExposed, `9100, 9200/tcp of process "firewall.test" is reachable from the internet`)
 	if !strings.Contains(r.Detail, "22/tcp") || !strings.Contains(r.Detail,
 		"ufw is enabled in its configuration, but its rules are not loaded") || strings.Contains(r.Detail,
 		"5432") || strings.Contains(r.Detail, "68") {

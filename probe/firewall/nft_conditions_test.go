@@ -97,7 +97,7 @@ udp dport 9300 drop
 		"tracked":                           {strings.Replace(raw("tcp dport 9101 notrack"), "tcp dport 9100 drop", "ct state new tcp dport 9100 drop", 1), probe.StatePass, ""},
 		"dormant":                           {strings.Replace(strings.Replace(rest, "%", "tcp dport 9100 drop", 1), "{", "{ flags dormant\n", 1), probe.StateFail, "9100, 9200/tcp and 9300/udp"},
 		"led to by an allowed port":         {led + "tcp dport 443 redirect to :9100", probe.StatePass, ""},
-		"led to":                            {led + "tcp dport 8080 redirect to :9100", probe.StateFail, "8080/tcp of process \"probe.test\""},
+		"led to":                            {led + "tcp dport 8080 redirect to :9100", probe.StateFail, "8080/tcp of process \"firewall.test\""},
 		"led to by UDP":                     {led + "udp dport 53 redirect to :9300", probe.StateFail, "53/udp"},
 		"led to from many":                  {led + "tcp dport 8000-8100 redirect to :9100", probe.StateFail, "8000"},
 		"led to by any port":                {led + "meta l4proto tcp redirect to :9100", probe.StateFail, "1, 1024"},
