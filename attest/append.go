@@ -11,19 +11,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Rules of this file: how a record is added. It is there as a whole or not at all, under a name that nobody else took, and no record is ever written
-// again. What cannot be read back is not written.
+// How a record is appended. A record is written completely or not at all, under a name that no other process took, and
+// is never rewritten. A record that could not be parsed again is not written.
 
 // Errors of Append.
 var (
-	ErrTaken  = errors.New("another process wrote this record meanwhile: look at what it did, then run again")
-	ErrBroken = errors.New("the release records are damaged")
+	ErrTaken  = errors.New("another process has written this record: review it, then run the command again")
+	ErrBroken = errors.New("release records are damaged")
 )
 
-// Append writes the next record of the chain and returns it as it was written. It must be what may come next: there is no rollback without a release
-// before. Exactly one of several processes that append at once succeeds, the others get ErrTaken and nothing is written.
+// Append writes the next record of the chain and returns it as written. The record must be valid after the existing
+// ones: a rollback requires an earlier release. If several processes append at the same time, exactly one succeeds. The
+// others get ErrTaken and nothing is written.
 //
-// A chain with Problems is ErrBroken, unless despite is set: then the record acknowledges the problems, and the chain counts as whole again.
+// A chain with Problems is ErrBroken, unless despite is set: then the record acknowledges the problems, and the chain
+// counts as intact again.
 func (c *Chain) Append(r Record, despite bool) (Record, error) {
 	if err := c.Err(); err != nil && !despite {
 		return Record{}, fmt.Errorf("%w: %w", ErrBroken, err)
@@ -33,7 +35,7 @@ func (c *Chain) Append(r Record, despite bool) (Record, error) {
 	if c.last > 0 {
 		sum, ok := c.sums[c.last]
 		if !ok {
-			return Record{}, fmt.Errorf("%w: record %d, which the next one must follow, cannot be read: restore it", ErrBroken, c.last)
+			return Record{}, fmt.Errorf("%w: last record %d cannot be read: restore it", ErrBroken, c.last)
 		}
 		r.Previous = sum
 	}
@@ -45,16 +47,17 @@ func (c *Chain) Append(r Record, despite bool) (Record, error) {
 		return Record{}, fmt.Errorf("release record: %w", err)
 	}
 	if n := len(c.Records); n > 0 && r.At.Before(c.Records[n-1].At.Add(-Skew)) {
-		return Record{}, fmt.Errorf("release record: now is %s, but record %d was written at %s: set the clock", stamp(r.At), c.Records[n-1].Number, stamp(c.Records[n-1].At))
+		return Record{}, fmt.Errorf("release record: current time is %s, but record %d was written at %s: set the clock",
+			stamp(r.At), c.Records[n-1].Number, stamp(c.Records[n-1].At))
 	}
 	return c.write(&r)
 }
 
-// write puts the record into the folder and takes it into the chain.
+// write writes the record to the folder and adds it to the chain.
 func (c *Chain) write(r *Record) (Record, error) {
 	data := r.marshal()
 	if len(data) > maxRecord {
-		return Record{}, fmt.Errorf("release record: takes %d bytes, more than %d", len(data), maxRecord)
+		return Record{}, fmt.Errorf("release record: size is %d bytes, limit is %d", len(data), maxRecord)
 	}
 	name := fileName(r.Number)
 	again, err := parseRecord(name, data)
@@ -62,7 +65,7 @@ func (c *Chain) write(r *Record) (Record, error) {
 		return Record{}, fmt.Errorf("release record: %w", err)
 	}
 	if !bytes.Equal(again.marshal(), data) {
-		return Record{}, errors.New("release record: holds text that is not UTF-8")
+		return Record{}, errors.New("release record: text is not UTF-8")
 	}
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return Record{}, err
@@ -75,7 +78,7 @@ func (c *Chain) write(r *Record) (Record, error) {
 		return Record{}, fmt.Errorf("release record %d: %w", r.Number, err)
 	}
 	sum := digest(data)
-	// The record stands whatever becomes of the head, and the next record brings it up to date: no error of ours.
+	// The record is written even if the head is not. The next record updates the head, so this is not an error.
 	_ = files.WriteAtomic(filepath.Join(c.dir, headName), []byte(sum+"  "+name+"\n"), 0o644, false)
 	c.last, c.sums[r.Number] = r.Number, sum
 	c.state.apply(&again)

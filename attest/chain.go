@@ -14,13 +14,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Rules of this file: how a chain of records is read, and how exactly is told what happened to it.
+// How a chain of records is read, and how damage is reported.
 //
-// Record N is the file NNNN.yaml: the number alone, so that two processes that write at once want the same name and one of them does not get it. Each
-// record names the SHA-256 of the file before. The last one has no successor to vouch for it: head.sha256 does (sha256sum -c checks it). It is written
-// after the record, so it may lag behind, but never speaks of a record that was not there.
+// Record N is the file NNNN.yaml. Its name is only the number, so that of two concurrent writers only one succeeds.
+// Each record contains the SHA-256 of the previous file. The last record has no successor; head.sha256 contains its
+// digest (sha256sum -c checks it). The head is written after the record, so it may lag behind, but it never refers to a
+// record that did not exist.
 //
-// That makes accidents and clumsy hands visible, not a forger who rewrites everything from some record on: commit the folder to see those.
+// This detects accidents, but not a forger who rewrites all records from some point on: commit the folder to detect
+// that.
 
 const (
 	headName = "head.sha256"
@@ -32,42 +34,43 @@ var (
 	headForm   = regexp.MustCompile(`^([0-9a-f]{64})  (\d{4,6})\.yaml\n$`)
 )
 
-// Chain is the release records of one deployment. With Problems it says what its readable records say, and must not be judged by.
+// Chain is the release records of one deployment. With Problems it holds the readable records, which must not be used
+// for a verdict.
 type Chain struct {
-	Records      []Record  // by number; without those that are missing or cannot be read
-	Problems     []Problem // what is wrong with it
-	Acknowledged []Problem // what is wrong, and was known to who appended a record all the same
+	Records      []Record  // by number, without missing and unreadable ones
+	Problems     []Problem // faults of the chain
+	Acknowledged []Problem // faults that a later record acknowledges
 
 	dir   string
-	last  int            // highest number known of
+	last  int            // highest known number
 	sums  map[int]string // digests of the files
 	state *history
 }
 
-// ProblemKind is what happened to a record.
+// ProblemKind is the kind of a fault.
 type ProblemKind string
 
 // The kinds.
 const (
-	RecordChanged    ProblemKind = "changed"    // its digest is not the one its successor (or the head) names
-	RecordMissing    ProblemKind = "missing"    // a number is left out, or more records were there
-	RecordForked     ProblemKind = "forked"     // two files for one number, or a record that follows another than the one before
-	RecordUnreadable ProblemKind = "unreadable" // the system does not let us read it
-	RecordInvalid    ProblemKind = "invalid"    // no record of ours, or one that contradicts those before
+	RecordChanged    ProblemKind = "changed"    // its digest differs from the one in its successor (or the head)
+	RecordMissing    ProblemKind = "missing"    // a number is skipped, or later records existed
+	RecordForked     ProblemKind = "forked"     // two files have one number, or a record follows another one than its predecessor
+	RecordUnreadable ProblemKind = "unreadable" // the operating system denies reading it
+	RecordInvalid    ProblemKind = "invalid"    // not a release record, or it contradicts earlier ones
 )
 
-// Problem is one thing wrong with a chain.
+// Problem is one fault of a chain.
 type Problem struct {
 	Kind   ProblemKind
-	Number int // of the record; 0: of none
+	Number int // of the record; 0 for none
 	Detail string
-	Err    error // of reading, where there is one
+	Err    error // the read error, if there is one
 
-	// state of the file, so that what was acknowledged of one is not of another.
+	// state of the file, so that an acknowledgement of one state does not apply to another.
 	state string
 }
 
-// Error is one line that begins with the record.
+// Error returns one line that begins with the record.
 func (p Problem) Error() string {
 	if p.Number == 0 {
 		return "release records: " + p.Detail
@@ -75,17 +78,17 @@ func (p Problem) Error() string {
 	return fmt.Sprintf("release record %d: %s", p.Number, p.Detail)
 }
 
-// Unwrap returns the error of reading.
+// Unwrap returns the read error.
 func (p Problem) Unwrap() error { return p.Err }
 
-// OpenChain reads the records in dir; a dir that is not there holds none. Cache, which may be nil, keeps what was parsed. The error is of reading the
-// directory itself: then nothing is known.
+// OpenChain reads the records in dir; a missing dir has none. cache, which may be nil, keeps parsed records. The error
+// is for reading the directory itself: then nothing is known.
 func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 	c := &Chain{dir: dir, sums: make(map[int]string), state: newHistory()}
 	if _, _, err := files.Look(dir); errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}
-	// The head first: what is appended meanwhile must not look as if it were missing.
+	// Read the head first: a record appended meanwhile must not appear missing.
 	head, headSum := c.readHead()
 	names, err := listDir(dir)
 	if err != nil {
@@ -105,7 +108,7 @@ func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 		if r == nil {
 			continue
 		}
-		// After a loss everything that follows contradicts: one cause is told, not its hundred effects.
+		// After a missing record all later ones contradict: report only the cause.
 		if err := c.state.check(r); err != nil && !broken {
 			c.problem(RecordInvalid, r.Number, c.sums[r.Number], nil, "%v", err)
 		}
@@ -120,7 +123,7 @@ func (c *Chain) problem(kind ProblemKind, number int, state string, err error, f
 	c.Problems = append(c.Problems, Problem{kind, number, fmt.Sprintf(format, args...), err, state})
 }
 
-// Err is all Problems as one error; nil where there are none.
+// Err returns all Problems as one error; nil when there are none.
 func (c *Chain) Err() error {
 	errs := make([]error, len(c.Problems))
 	for i, p := range c.Problems {
@@ -135,23 +138,24 @@ func fileName(number int) string { return fmt.Sprintf("%04d.yaml", number) }
 type file struct {
 	sum    string
 	record Record
-	err    error // of the text
+	err    error // parse error
 }
 
-// read reads every record and tells the ones that are none.
+// read reads every record and reports invalid ones.
 func (c *Chain) read(names []string, cache *files.Cache) map[int]*Record {
 	records := make(map[int]*Record)
 	for _, name := range names {
 		m := recordName.FindStringSubmatch(name)
 		if m == nil {
 			if isYAML(name) {
-				c.problem(RecordInvalid, 0, name, nil, "%s is not the name of a record: move it away", quoteName(name))
+				c.problem(RecordInvalid, 0, name, nil, "%s is not a valid record name: move it away", quoteName(name))
 			}
 			continue
 		}
 		n, _ := strconv.Atoi(m[1])
 		if name != fileName(n) {
-			c.problem(RecordForked, n, name, nil, "%s is a second file for it, or has the wrong name: keep %s and move the other away", quoteName(name), fileName(n))
+			c.problem(RecordForked, n, name, nil,
+				"%s is a duplicate file or has the wrong name: keep %s and move the other away", quoteName(name), fileName(n))
 			continue
 		}
 		c.last = max(c.last, n)
@@ -166,9 +170,9 @@ func (c *Chain) read(names []string, cache *files.Cache) map[int]*Record {
 		c.sums[n] = f.sum
 		switch {
 		case f.err != nil:
-			c.problem(RecordInvalid, n, f.sum, nil, "is not a record: %s", firstLine(f.err))
+			c.problem(RecordInvalid, n, f.sum, nil, "invalid record: %s", firstLine(f.err))
 		case f.record.Number != n:
-			c.problem(RecordForked, n, f.sum, nil, "%s says that it is record %d: it was copied or renamed", name, f.record.Number)
+			c.problem(RecordForked, n, f.sum, nil, "%s contains record %d: it was copied or renamed", name, f.record.Number)
 		default:
 			records[n] = &f.record
 		}
@@ -176,7 +180,7 @@ func (c *Chain) read(names []string, cache *files.Cache) map[int]*Record {
 	return records
 }
 
-// quoteName shows a file name that anybody may have chosen.
+// quoteName formats a file name, which may be arbitrary.
 func quoteName(name string) string {
 	if len(name) > 80 {
 		name = name[:80] + "…"
@@ -184,10 +188,11 @@ func quoteName(name string) string {
 	return strconv.Quote(name)
 }
 
-// overlooked adds records that are there but not in names: a folder that grows while it is listed may show a later record without an earlier one.
+// overlooked adds existing records that are missing in names: a folder that grows during listing may show a later
+// record without an earlier one.
 func (c *Chain) overlooked(names []string, head int) []string {
 	there, last := numbered(names)
-	const patience = 100 // more were not written in the moment that listing takes
+	const patience = 100 // the maximum number of records written during a listing
 	for n, looked := max(last, head), 0; n > 0 && looked < patience; n-- {
 		if there[n] {
 			continue
@@ -200,7 +205,7 @@ func (c *Chain) overlooked(names []string, head int) []string {
 	return names
 }
 
-// numbered tells which records are among names, and the highest number.
+// numbered returns which records are in names, and the highest number.
 func numbered(names []string) (there map[int]bool, last int) {
 	there = make(map[int]bool, len(names))
 	for _, name := range names {
@@ -214,7 +219,7 @@ func numbered(names []string) (there map[int]bool, last int) {
 	return there, last
 }
 
-// readHead returns the last record that was there when head.sha256 was written; 0 where there is no head.
+// readHead returns the last record at the time head.sha256 was written; 0 without a head.
 func (c *Chain) readHead() (number int, sum string) {
 	data, _, err := files.Read(filepath.Join(c.dir, headName), maxHead)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -226,14 +231,15 @@ func (c *Chain) readHead() (number int, sum string) {
 	}
 	m := headForm.FindSubmatch(data)
 	if m == nil {
-		c.problem(RecordInvalid, 0, headName, nil, "%s is not a line of sha256sum: restore it, or remove it and see that no record is missing", headName)
+		c.problem(RecordInvalid, 0, headName, nil,
+			"%s is not a sha256sum line: restore it, or remove it and check that no record is missing", headName)
 		return 0, ""
 	}
 	number, _ = strconv.Atoi(string(m[2]))
 	return number, string(m[1])
 }
 
-// acknowledge sets the problems apart that a later record says were known.
+// acknowledge separates the problems that a later record acknowledges.
 func (c *Chain) acknowledge() {
 	var known []string
 	for _, r := range c.Records {
@@ -248,7 +254,7 @@ func (c *Chain) acknowledge() {
 	})
 }
 
-// acknowledgment is the text by which a later record knows the problem again: "changed 3 9f86d081884c".
+// acknowledgment is the text by which a later record identifies the problem: "changed 3 9f86d081884c".
 func (p Problem) acknowledgment() string {
 	state := p.state
 	if isDigest(state) {
@@ -257,22 +263,23 @@ func (p Problem) acknowledgment() string {
 	return strings.TrimSpace(cleanLine(fmt.Sprintf("%s %d %s", p.Kind, p.Number, state)))
 }
 
-// Planned is the release on its way, Recorded the one in force, Previous the one that a rollback goes back to; nil where there is none.
+// Planned returns the planned release, nil when there is none.
 func (c *Chain) Planned() *Release { return c.state.planned }
 
-// Recorded is the release in force: the newest recorded, or the one a rollback reinstated.
+// Recorded returns the release in force: the latest recorded one, or the one that a rollback reinstated.
 func (c *Chain) Recorded() *Release { return c.state.at(0) }
 
-// Previous is the release that a rollback would reinstate.
+// Previous returns the release that a rollback would reinstate.
 func (c *Chain) Previous() *Release { return c.state.at(1) }
 
-// Frozen is the verdict that was frozen on an item of the release that the record number recorded.
+// Frozen returns the frozen verdict on an item for the release of that record.
 func (c *Chain) Frozen(number int, item string) (Verdict, bool) {
 	v, ok := c.state.frozen[number][item]
 	return v, ok
 }
 
-// Gate is what the gate said of an item when the release was recorded. Unlike a frozen verdict it may be asked again since.
+// Gate returns the gate's verdict on an item when the release was recorded. Unlike a frozen verdict it may be checked
+// again.
 func (c *Chain) Gate(number int, item string) (Verdict, bool) {
 	release := c.state.recorded[number]
 	if release == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Rules of this file: what a claim says, and how it is written. A claim that says too little to be judged (no name, no date, no end) is not read.
+// The content and format of a claim. An incomplete claim (without name, date or end) is invalid.
 
 const (
 	maxClaim = 64 << 10 // bytes of a claim's file
@@ -18,35 +18,36 @@ const (
 	maxText  = 1 << 10  // bytes of every other text
 )
 
-// Claim is what a person vouches for.
+// Claim is a statement that a person attests.
 type Claim struct {
-	Item       string          `yaml:"item" required:"true" doc:"category/item of the checklist, or the item alone" example:"backup/restore_tested"`
-	By         string          `yaml:"by" required:"true" doc:"who vouches: the principal in allowed_signers" example:"someone@example.com"`
-	Role       string          `yaml:"role" doc:"role in which the person speaks" example:"devops_lead"`
-	At         time.Time       `yaml:"at" required:"true" doc:"when, with a zone" example:"2026-01-31T12:00:00Z"`
-	ValidFor   schema.Duration `yaml:"valid_for" doc:"how long after at it holds; or until" example:"90d"`
-	Until      Deadline        `yaml:"until" doc:"last day on which it holds, or the moment it stops to; or valid_for" example:"2026-12-31"`
-	Deployment string          `yaml:"deployment" doc:"the deployment it speaks of; none: the one whose folder it is in"`
-	Release    ReleaseID       `yaml:"release" doc:"the release it speaks of"`
-	Subject    Subject         `yaml:"subject" doc:"the document or file it speaks of"`
-	Basis      Basis           `yaml:"basis" doc:"the critical standing items that were ok when it was signed"`
-	Evidence   string          `yaml:"evidence" doc:"link to what was seen"`
+	Item       string          `yaml:"item" required:"true" doc:"category/item of the checklist, or only the item" example:"backup/restore_tested"`
+	By         string          `yaml:"by" required:"true" doc:"the attesting person: a principal in allowed_signers" example:"someone@example.com"`
+	Role       string          `yaml:"role" doc:"role of the person" example:"devops_lead"`
+	At         time.Time       `yaml:"at" required:"true" doc:"time of the attestation, with a zone" example:"2026-01-31T12:00:00Z"`
+	ValidFor   schema.Duration `yaml:"valid_for" doc:"how long it is valid after at; alternative to until" example:"90d"`
+	Until      Deadline        `yaml:"until" doc:"last valid day, or the time at which it expires; alternative to valid_for" example:"2026-12-31"`
+	Deployment string          `yaml:"deployment" doc:"the deployment it applies to; when not set, the one whose folder contains it"`
+	Release    ReleaseID       `yaml:"release" doc:"the release it applies to"`
+	Subject    Subject         `yaml:"subject" doc:"the document or file it applies to"`
+	Basis      Basis           `yaml:"basis" doc:"the critical standing items that passed when it was signed"`
+	Evidence   string          `yaml:"evidence" doc:"link to the evidence"`
 	Note       string          `yaml:"note" doc:"free text"`
 }
 
-// ReleaseID names a release; a sign-off holds for the one it names.
+// ReleaseID identifies a release; a sign-off applies to that release only.
 type ReleaseID struct {
 	Version string `yaml:"version" doc:"version of the release" example:"1.4.0"`
-	Commit  string `yaml:"commit" doc:"commit it is built from"`
+	Commit  string `yaml:"commit" doc:"commit of the build"`
 }
 
-// IsZero reports whether no release is named.
+// IsZero reports whether no release is set.
 func (r ReleaseID) IsZero() bool { return r == ReleaseID{} }
 
-// shortestCommit is how far a commit may be abbreviated: as git does.
+// shortestCommit is the minimum length of an abbreviated commit, as in git.
 const shortestCommit = 7
 
-// Same reports whether both name one release: the same version, and the same commit, which may be abbreviated on either side. What only one of
+// Same reports whether both identify one release: the same version and the same commit, which may be abbreviated on
+// either side. A part that only one of them has is a difference.
 // them says is a difference.
 func (r ReleaseID) Same(o ReleaseID) bool {
 	a, b := strings.ToLower(r.Commit), strings.ToLower(o.Commit)
@@ -56,7 +57,7 @@ func (r ReleaseID) Same(o ReleaseID) bool {
 	return r.Version == o.Version && (a == b || len(a) >= shortestCommit && strings.HasPrefix(b, a))
 }
 
-// String is "1.4.0 (0a1b2c3)".
+// String returns "1.4.0 (0a1b2c3)".
 func (r ReleaseID) String() string {
 	commit := r.Commit[:min(len(r.Commit), shortestCommit)]
 	switch {
@@ -70,19 +71,19 @@ func (r ReleaseID) String() string {
 	return r.Version + " (" + commit + ")"
 }
 
-// Subject is a file as it was when somebody spoke of it.
+// Subject is a file at the time of the attestation.
 type Subject struct {
 	Path   string `yaml:"path" doc:"path below the deployment's folder"`
 	SHA256 string `yaml:"sha256" doc:"digest of the whole file, in hexadecimal"`
 }
 
-// Basis is the list of items a sign-off rests on, sorted, with its digest: what people compare, on a screen or on paper.
+// Basis is the sorted list of items that a sign-off depends on, with its digest for comparison.
 type Basis struct {
 	Items  []string `yaml:"items" doc:"items, sorted"`
-	SHA256 string   `yaml:"sha256" doc:"digest of the items, each ended by a newline"`
+	SHA256 string   `yaml:"sha256" doc:"digest of the items, each followed by a newline"`
 }
 
-// BasisOf makes the basis of items in any order.
+// BasisOf creates the basis of items in any order.
 func BasisOf(items []string) Basis {
 	items = slices.Compact(slices.Sorted(slices.Values(items)))
 	if len(items) == 0 {
@@ -91,7 +92,7 @@ func BasisOf(items []string) Basis {
 	return Basis{items, digest([]byte(strings.Join(items, "\n") + "\n"))}
 }
 
-// Expires is when the claim stops to hold; zero is with its release.
+// Expires returns when the claim expires; zero means with its release.
 func (c *Claim) Expires() time.Time {
 	if c.ValidFor > 0 {
 		return c.At.Add(c.ValidFor.Std())
@@ -99,7 +100,7 @@ func (c *Claim) Expires() time.Time {
 	return c.Until.Time
 }
 
-// Marshal writes the claim: the bytes a signature is made over.
+// Marshal encodes the claim: the bytes that are signed.
 func Marshal(c Claim) []byte {
 	var p page
 	p.text("item", c.Item)
@@ -130,14 +131,14 @@ func (r ReleaseID) write(p *page) {
 	p.text("commit", r.Commit)
 }
 
-// Parse reads a claim's file, name for messages. All that is wrong is told at once, with its line (schema.Problems); the claim then holds what could
-// be read.
+// Parse parses a claim's file; name is for messages. All problems are returned at once with their lines
+// (schema.Problems); the claim then contains the valid parts.
 func Parse(name string, data []byte) (Claim, error) {
 	var c Claim
 	return c, decode(name, data, &c)
 }
 
-// decode reads YAML strictly into v.
+// decode decodes YAML strictly into v.
 func decode(name string, data []byte, v any) error {
 	root, err := schema.Parse(name, data)
 	if err != nil {
@@ -146,7 +147,7 @@ func decode(name string, data []byte, v any) error {
 	return schema.Decode(name, root, v).Err()
 }
 
-// Validate tells what is wrong with the claim as a whole; schema.Decode calls it.
+// Validate checks the claim as a whole; schema.Decode calls it.
 func (c *Claim) Validate() []error {
 	var w findings
 	w.item("item", c.Item)
@@ -156,11 +157,11 @@ func (c *Claim) Validate() []error {
 	w.require("valid_for", c.ValidFor >= 0, "must not be negative")
 	switch end := c.Expires(); {
 	case c.ValidFor != 0 && !c.Until.IsZero():
-		w.require("until", false, "is there beside valid_for: say one of them")
+		w.require("until", false, "must not be set together with valid_for: remove one")
 	case end.IsZero() && c.Release.IsZero():
-		w.require("at", false, "a claim that is not of a release needs an end: say valid_for or until")
+		w.require("at", false, "a claim without a release requires an end: set valid_for or until")
 	case !end.IsZero() && !end.After(c.At):
-		w.require("until", false, "is not after at")
+		w.require("until", false, "must be after at")
 	}
 	w.release(c.Release)
 	if c.Subject != (Subject{}) {
@@ -172,7 +173,7 @@ func (c *Claim) Validate() []error {
 		w.item("basis.items", item)
 	}
 	want := BasisOf(c.Basis.Items)
-	w.require("basis.items", slices.Equal(want.Items, c.Basis.Items), "must be sorted, each once")
+	w.require("basis.items", slices.Equal(want.Items, c.Basis.Items), "must be sorted without duplicates")
 	w.require("basis.sha256", want.SHA256 == c.Basis.SHA256, "is not the digest of the items")
 	w.text("deployment", c.Deployment)
 	w.text("evidence", c.Evidence)
@@ -180,7 +181,7 @@ func (c *Claim) Validate() []error {
 	return w.errs
 }
 
-// digest is the SHA-256 of data in hexadecimal.
+// digest returns the SHA-256 of data in hexadecimal.
 func digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])

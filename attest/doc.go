@@ -1,9 +1,10 @@
-// Package attest keeps what people say about a deployment, and what became of its releases.
+// Package attest stores people's attestations about a deployment and the history of its releases.
 //
-// What a machine cannot see a person vouches for: a Claim, one YAML file, with a name, a date and an end, signed with the person's SSH key
-// beside it. What was decided at a moment of a release goes into a Chain of records, each carrying the digest of the one before, so that the past
-// is read and not asked again.
+// A person attests what cannot be checked automatically with a Claim: one YAML file with a name, a date and an end, and
+// a signature by the person's SSH key next to it. Decisions about releases are stored in a Chain of records. Each
+// record contains the digest of the previous one, so that past verdicts are read instead of checked again.
 //
-// Looking (Load, OpenChain, Check) is apart from judging (Judge, JudgeItem): judgements are pure functions of what was read and of the time
-// given to them. Nothing here knows of probes or of Prometheus; reasons are words of the project's one closed list.
+// Reading (Load, OpenChain, Check) is separate from judging (Judge, JudgeItem): verdicts are pure functions of what was
+// read and a given time. The package does not depend on probes or Prometheus. Reasons are from the project's closed
+// list.
 package attest

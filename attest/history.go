@@ -1,7 +1,7 @@
 package attest
 
-// Rules of this file: what a row of records adds up to: which release is planned, which is in force, what it replaced, what is frozen. The same rules
-// say which record may come next, so that a chain that was written by them reads back without a contradiction.
+// Derives the state from a sequence of records: the planned release, the one in force, its predecessor, and frozen
+// verdicts. The same rules decide which record may come next, so a chain written by them never contradicts itself.
 
 import (
 	"errors"
@@ -12,13 +12,13 @@ import (
 // Release is a planned release, or one that is or was in force.
 type Release struct {
 	Record           // the record that planned or recorded it
-	Since  time.Time // when it came into force: of a reinstated release, the time of the rollback; of a planned one, when it was planned
+	Since  time.Time // start of validity: for a reinstated release the time of the rollback, for a planned one the time of the plan
 }
 
 // history is the state after a number of records.
 type history struct {
 	planned  *Release
-	stack    []*Release // releases in force: the last is now, the one below is what a rollback goes back to
+	stack    []*Release // releases in force: the last is current, the one below it is the target of a rollback
 	recorded map[int]*Release
 	frozen   map[int]map[string]Verdict
 }
@@ -27,7 +27,7 @@ func newHistory() *history {
 	return &history{recorded: make(map[int]*Release), frozen: make(map[int]map[string]Verdict)}
 }
 
-// fill sets what a new record says of those before it.
+// fill sets the fields of a new record that refer to earlier ones.
 func (h *history) fill(r *Record) {
 	switch now := h.at(0); {
 	case r.Phase == PhaseRecorded && h.planned != nil:
@@ -47,7 +47,7 @@ func (h *history) fill(r *Record) {
 	}
 }
 
-// at returns the release in force, back steps before.
+// at returns the release in force back steps before.
 func (h *history) at(back int) *Release {
 	if len(h.stack) <= back {
 		return nil
@@ -55,7 +55,7 @@ func (h *history) at(back int) *Release {
 	return h.stack[len(h.stack)-1-back]
 }
 
-// check says why r cannot come next.
+// check returns why r cannot come next.
 func (h *history) check(r *Record) error {
 	switch r.Phase {
 	case PhaseRecorded:
@@ -70,14 +70,14 @@ func (h *history) check(r *Record) error {
 	case PhaseFrozen:
 		of := h.recorded[r.Of]
 		if of == nil {
-			return fmt.Errorf("record %d is no recorded release: its verdicts cannot be frozen", r.Of)
+			return fmt.Errorf("record %d is not a recorded release: its verdicts cannot be frozen", r.Of)
 		}
 		if err := agree(r, of, "the frozen release"); err != nil {
 			return err
 		}
 		for _, v := range r.Frozen {
 			if _, ok := h.frozen[r.Of][v.Item]; ok {
-				return fmt.Errorf("%s of release %s is frozen already", v.Item, r.Release)
+				return fmt.Errorf("%s of release %s is already frozen", v.Item, r.Release)
 			}
 		}
 	}
@@ -87,12 +87,12 @@ func (h *history) check(r *Record) error {
 func (h *history) checkRecorded(r *Record) error {
 	if h.planned == nil {
 		if r.Of != 0 {
-			return fmt.Errorf("record %d is not a planned release any more", r.Of)
+			return fmt.Errorf("record %d is no longer a planned release", r.Of)
 		}
 		return nil
 	}
 	if !r.Release.Same(h.planned.Release) {
-		return fmt.Errorf("release %s is planned, not %s: plan that one first", h.planned.Release, r.Release)
+		return fmt.Errorf("planned release is %s, not %s: plan that release first", h.planned.Release, r.Release)
 	}
 	if r.Of != h.planned.Number {
 		return fmt.Errorf("the planned release is record %d, not %d", h.planned.Number, r.Of)
@@ -106,16 +106,16 @@ func (h *history) checkRollback(r *Record) error {
 		return errors.New("no release is recorded: there is nothing to roll back")
 	}
 	if before == nil {
-		return fmt.Errorf("no release came before %s: there is nothing to roll back to", now.Release)
+		return fmt.Errorf("%s has no previous release: there is nothing to roll back to", now.Release)
 	}
 	if r.Of != now.Number {
 		return fmt.Errorf("the release in force is record %d, not %d", now.Number, r.Of)
 	}
 	if r.Reinstates != before.Number {
-		return fmt.Errorf("the release before is record %d, not %d", before.Number, r.Reinstates)
+		return fmt.Errorf("the previous release is record %d, not %d", before.Number, r.Reinstates)
 	}
 	if r.Release != before.Release {
-		return fmt.Errorf("the release before is %s, not %s", before.Release, r.Release)
+		return fmt.Errorf("the previous release is %s, not %s", before.Release, r.Release)
 	}
 	return nil
 }
@@ -127,7 +127,7 @@ func agree(r *Record, of *Release, what string) error {
 	return nil
 }
 
-// apply takes r in. It does so too when r contradicts what was before (a record between may be lost), and goes by what r itself says.
+// apply adds r to the state. If r contradicts it (a record between may be lost), r's own statement is used.
 func (h *history) apply(r *Record) {
 	switch r.Phase {
 	case PhasePlanned:

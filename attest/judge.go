@@ -1,10 +1,10 @@
 package attest
 
-// Rules of this file: whether one claim holds, judged from what was read and the time given, nothing else.
+// Decides whether a claim is valid, as a pure function of what was read and the given time.
 //
-// The first thing that is wrong decides, in this order: what the claim is (invalid), who made it (unsigned, untrusted), what it speaks of (outdated,
-// missing), how long it holds (lapsed). Only a claim that stands all of these can be weak: its basis changed (outdated), nobody can say whose
-// the signature is (untrusted), there is none (unsigned). Those are warnings.
+// The first fault decides, in this order: the claim's form (invalid), the person (unsigned, untrusted), the subject
+// (outdated, missing), the time (lapsed). A claim without these faults can still be weak, which is a warning: its basis
+// changed (outdated), the owner of its key is unknown (untrusted), or it has no signature (unsigned).
 
 import (
 	"fmt"
@@ -13,47 +13,47 @@ import (
 	"time"
 )
 
-// Level is how a claim stands.
+// Level is the result for a claim.
 type Level int
 
-// The levels, worst last. The zero value is none of them, so that a forgotten judgement never holds.
+// The levels, worst last. The zero value is none of them, so that a missing verdict never passes.
 const (
 	Holds   Level = iota + 1
-	Weak          // holds, with a warning
-	Unknown       // could not look
+	Weak          // valid, with a warning
+	Unknown       // could not be checked
 	Fails
 )
 
-// Reason is a word of the project's closed list; "" for what holds.
+// Reason is one of the project's closed list; "" for a valid claim.
 type Reason string
 
-// The reasons a judgement gives.
+// The reasons of a judgement.
 const (
-	Lapsed           Reason = "lapsed"            // its time is over
+	Lapsed           Reason = "lapsed"            // expired
 	NotSigned        Reason = "unsigned"          // no signature
-	Untrusted        Reason = "untrusted"         // not by somebody who may say so, or not to be told
-	Outdated         Reason = "outdated"          // of another release, of a document that changed, on a basis that broke
-	Missing          Reason = "missing"           // nobody has said so
-	Invalid          Reason = "invalid"           // says too little, or something impossible
+	Untrusted        Reason = "untrusted"         // not by an authorised person, or the owner of the key is unknown
+	Outdated         Reason = "outdated"          // of another release, of a changed document, or its basis no longer passes
+	Missing          Reason = "missing"           // no attestation exists
+	Invalid          Reason = "invalid"           // incomplete or inconsistent
 	Reused           Reason = "reused"            // one person in two roles
-	PermissionDenied Reason = "permission_denied" // may not look
-	Unreadable       Reason = "error"             // the look itself went wrong
+	PermissionDenied Reason = "permission_denied" // no permission to read
+	Unreadable       Reason = "error"             // reading failed
 )
 
-// Judgement is what became of a claim. Detail is for people and ends, where it does not hold, with what to do.
+// Judgement is the result for a claim. Detail is for display and ends with the remedy if the claim is not valid.
 type Judgement struct {
 	Level  Level
 	Reason Reason
 	Detail string
 }
 
-// Role is who may speak in a role.
+// Role defines who may act in a role.
 type Role struct {
 	Name       string   `yaml:"role" required:"true" doc:"name of the role" example:"devops_lead"`
-	Principals []string `yaml:"principals" doc:"who may speak in it, as patterns of ssh_config(5); none: everybody in allowed_signers"`
+	Principals []string `yaml:"principals" doc:"who may act in the role, as ssh_config(5) patterns; everybody in allowed_signers when not set"`
 }
 
-// Validate tells what is wrong with a role; schema.Decode calls it.
+// Validate checks a role; schema.Decode calls it.
 func (r *Role) Validate() []error {
 	var w findings
 	w.word("role", r.Name)
@@ -66,29 +66,30 @@ func (r *Role) Validate() []error {
 	return w.errs
 }
 
-// Policy is what an item asks of the claims that vouch for it.
+// Policy holds an item's requirements for its claims.
 type Policy struct {
-	Item       string        // category/item; a claim may leave the category out
-	Roles      []Role        // in each of them somebody must vouch; none: somebody, in whatever role
-	Signed     bool          // a signature is required: wherever allowed_signers is configured
+	Item       string        // category/item; a claim may omit the category
+	Roles      []Role        // each role needs an attestation; none: one attestation in any role
+	Signed     bool          // a signature is required: always if allowed_signers is configured
 	OfRelease  bool          // the claim must name the release of Facts
 	OfSubject  bool          // the claim must carry the digest of Facts
-	OfBasis    bool          // the claim must rest on items
-	MaxAge     time.Duration // a claim holds at most so long, whatever it says itself; 0: as it says
-	Deployment string        // a claim that names a deployment must name this one; "": none is compared
+	OfBasis    bool          // the claim must depend on items
+	MaxAge     time.Duration // maximum validity, regardless of the claim; 0: as the claim states
+	Deployment string        // a claim that names a deployment must name this one; "": not compared
 }
 
-// Facts are what is so today.
+// Facts are the current facts.
 type Facts struct {
-	Release ReleaseID              // the release in question; zero: there is none
-	Subject string                 // digest of the document as it is; "": it is not there
-	Holds   func(item string) bool // whether an item of a basis is ok now; nil: none is
+	Release ReleaseID              // the current release; zero: none
+	Subject string                 // digest of the current document; "": it does not exist
+	Holds   func(item string) bool // whether an item of a basis passes now; nil: none does
 }
 
-// Skew is how far the clocks of two machines may be apart: a claim dated later than that is from the future.
+// Skew is the maximum clock difference of two machines: a claim dated later than that is in the future.
 const Skew = 5 * time.Minute
 
-// Judge says whether the claim c, whose signature was found to be seal, holds under the policy p at the time now.
+// Judge returns whether the claim c, whose signature was checked with the result seal, is valid under the policy p at
+// the time now.
 func Judge(c Claim, seal Seal, p Policy, f Facts, now time.Time) Judgement {
 	for _, judge := range []func() Judgement{
 		func() Judgement { return c.judgeForm(p, now) },
@@ -102,7 +103,7 @@ func Judge(c Claim, seal Seal, p Policy, f Facts, now time.Time) Judgement {
 			return j
 		}
 	}
-	detail := "vouched for by " + c.By
+	detail := "attested by " + c.By
 	if c.Role != "" {
 		detail += " as " + c.Role
 	}
@@ -117,38 +118,41 @@ func fails(r Reason, format string, args ...any) Judgement {
 	return Judgement{Fails, r, fmt.Sprintf(format, args...)}
 }
 
-// judgeForm: is it a claim on this item at all, and does it say what the policy asks for?
+// judgeForm checks that the claim is for this item and contains what the policy requires.
 func (c *Claim) judgeForm(p Policy, now time.Time) Judgement {
 	switch {
 	case !sameItem(c.Item, p.Item):
-		return fails(Invalid, "the claim speaks of %s, not of %s", c.Item, p.Item)
+		return fails(Invalid, "claim is for %s, not for %s", c.Item, p.Item)
 	case c.By == "" || c.At.IsZero():
-		return fails(Invalid, "the claim does not say who vouched and when")
+		return fails(Invalid, "claim has no person or no time")
 	case c.At.After(now.Add(Skew)):
-		return fails(Invalid, "the claim is from the future: it is dated %s, now is %s; set the clock and attest again", stamp(c.At), stamp(now))
+		return fails(Invalid, "claim is dated in the future (%s, current time is %s): set the clock and attest again",
+			stamp(c.At), stamp(now))
 	case p.OfRelease && c.Release.IsZero():
-		return fails(Invalid, "the claim does not say of which release it is: attest again")
+		return fails(Invalid, "claim names no release: attest again")
 	case p.OfSubject && c.Subject.SHA256 == "":
-		return fails(Invalid, "the claim does not carry the digest of the document it speaks of: attest again")
+		return fails(Invalid, "claim has no digest of its document: attest again")
 	case p.OfBasis && len(c.Basis.Items) == 0:
-		return fails(Invalid, "the claim does not list the items it rests on: attest again")
-	case c.end(p).IsZero() && !p.OfRelease: // the end of a release that is not compared would never come
-		return fails(Invalid, "the claim has no end: attest again, saying how long it holds")
+		return fails(Invalid, "claim has no list of items: attest again")
+	case c.end(p).IsZero() && !p.OfRelease: // a release that is not compared never ends
+		return fails(Invalid, "claim has no end: attest again with a validity period")
 	}
 	return Judgement{}
 }
 
-// judgePerson: did somebody say so who may?
+// judgePerson checks that an authorised person made the claim.
 func (c *Claim) judgePerson(seal Seal, p Policy) Judgement {
 	switch {
 	case seal.Trust == Refused:
-		return fails(Untrusted, "the claim of %s is not to be trusted: %s", c.By, seal.Detail)
+		return fails(Untrusted, "claim by %s is not trusted: %s", c.By, seal.Detail)
 	case seal.Trust == Unsigned && p.Signed:
-		return fails(NotSigned, "the claim of %s is not signed, and allowed_signers asks for it: attest again with --sign-with", c.By)
+		return fails(NotSigned, "claim by %s is not signed, but allowed_signers requires it: attest again with --sign-with",
+			c.By)
 	case seal.Trust == Unchecked && p.Signed:
-		return fails(Untrusted, "the claim of %s is signed with %s, but nothing says whose key that is: configure allowed_signers", c.By, seal.Key)
+		return fails(Untrusted,
+			"claim by %s is signed with %s, but the owner of that key is unknown: configure allowed_signers", c.By, seal.Key)
 	case p.Deployment != "" && c.Deployment != "" && c.Deployment != p.Deployment:
-		return fails(Untrusted, "the claim of %s was made for the deployment %s, not for %s", c.By, c.Deployment, p.Deployment)
+		return fails(Untrusted, "claim by %s is for deployment %s, not for %s", c.By, c.Deployment, p.Deployment)
 	case len(p.Roles) == 0:
 		return Judgement{}
 	}
@@ -159,36 +163,40 @@ func (c *Claim) judgePerson(seal Seal, p Policy) Judgement {
 		if len(r.Principals) == 0 || matchList(strings.Join(r.Principals, ","), c.By) {
 			return Judgement{}
 		}
-		return fails(Untrusted, "%s may not vouch as %s: ask one of %s", c.By, r.Name, strings.Join(r.Principals, ", "))
+		return fails(Untrusted, "%s is not authorised for role %s: ask one of %s", c.By, r.Name, strings.Join(r.Principals,
+			", "))
 	}
 	if c.Role == "" {
-		return fails(Untrusted, "%s does not say in which role: attest again with --role", c.By)
+		return fails(Untrusted, "attestation by %s has no role: attest again with --role", c.By)
 	}
-	return fails(Untrusted, "%s vouches as %s, a role that is not asked for", c.By, c.Role)
+	return fails(Untrusted, "%s attested as %s, which is not a required role", c.By, c.Role)
 }
 
-// judgeSubject: does it speak of what is there now?
+// judgeSubject checks that the claim applies to the current release and document.
 func (c *Claim) judgeSubject(p Policy, f Facts) Judgement {
 	switch {
 	case p.OfRelease && !c.Release.Same(f.Release):
-		return fails(Outdated, "the claim of %s is of release %s, the release in question is %s: attest again", c.By, c.Release, f.Release)
+		return fails(Outdated, "claim by %s is for release %s, but the current release is %s: attest again", c.By,
+			c.Release, f.Release)
 	case p.OfSubject && f.Subject == "":
-		return fails(Missing, "what the claim of %s speaks of, %s, is not there", c.By, c.Subject.Path)
+		return fails(Missing, "document of the claim by %s is missing: %s", c.By, c.Subject.Path)
 	case p.OfSubject && c.Subject.SHA256 != f.Subject:
-		return fails(Outdated, "%s changed since %s vouched for it on %s: review it and attest again", c.Subject.Path, c.By, c.At.UTC().Format(time.DateOnly))
+		return fails(Outdated, "%s has changed since %s attested it on %s: review it and attest again", c.Subject.Path,
+			c.By, c.At.UTC().Format(time.DateOnly))
 	}
 	return Judgement{}
 }
 
-// judgeTime: does it still hold? At the moment of its end it no longer does.
+// judgeTime checks that the claim has not expired. It is no longer valid at the exact time of its end.
 func (c *Claim) judgeTime(p Policy, now time.Time) Judgement {
 	if end := c.end(p); !end.IsZero() && !now.Before(end) {
-		return fails(Lapsed, "what %s vouched for on %s held until %s: look again and attest", c.By, c.At.UTC().Format(time.DateOnly), stamp(end))
+		return fails(Lapsed, "attestation by %s of %s expired at %s: check again and attest", c.By,
+			c.At.UTC().Format(time.DateOnly), stamp(end))
 	}
 	return Judgement{}
 }
 
-// judgeBasis: is what it rests on still so?
+// judgeBasis checks that the items of the basis still pass.
 func (c *Claim) judgeBasis(p Policy, f Facts) Judgement {
 	if !p.OfBasis {
 		return Judgement{}
@@ -202,23 +210,26 @@ func (c *Claim) judgeBasis(p Policy, f Facts) Judgement {
 	if len(broken) > most {
 		names += fmt.Sprintf(" and %d more", len(broken)-most)
 	}
-	return Judgement{Weak, Outdated, fmt.Sprintf("%s signed when all of it was ok, and no longer is: %s; mend it or sign again", c.By, names)}
+	return Judgement{Weak, Outdated,
+		fmt.Sprintf("items that passed when %s signed no longer pass: %s; fix them or sign again", c.By, names)}
 }
 
-// judgeSeal: what a claim without a checked signature is worth where none is required.
+// judgeSeal rates a claim without a checked signature where none is required.
 func judgeSeal(seal Seal) Judgement {
 	switch seal.Trust {
 	case Unsigned:
-		return Judgement{Weak, NotSigned, "not signed: anybody who can write the file could have made the claim; configure allowed_signers and attest with --sign-with"}
+		return Judgement{Weak, NotSigned,
+			"not signed: anyone with write access could have made the claim; configure allowed_signers and attest with --sign-with"}
 	case Unchecked:
-		return Judgement{Weak, Untrusted, "signed with " + seal.Key + ", but nothing says whose key that is: configure allowed_signers"}
+		return Judgement{Weak, Untrusted,
+			"signed with " + seal.Key + ", but the owner of that key is unknown: configure allowed_signers"}
 	case Trusted:
 		return Judgement{}
 	}
-	return fails(Untrusted, "the signature was not checked")
+	return fails(Untrusted, "signature was not checked")
 }
 
-// end is when the claim stops to hold under p; zero is with its release.
+// end returns when the claim expires under p; zero means with its release.
 func (c *Claim) end(p Policy) time.Time {
 	end := c.Expires()
 	if p.MaxAge > 0 {
@@ -229,7 +240,7 @@ func (c *Claim) end(p Policy) time.Time {
 	return end
 }
 
-// sameItem: a claim may name the item without its category.
+// sameItem compares items; a claim may omit the category.
 func sameItem(claim, item string) bool {
 	if claim == item {
 		return true

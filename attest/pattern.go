@@ -1,28 +1,28 @@
 package attest
 
-// Rules of this file: pattern lists as in ssh_config(5), section PATTERNS: "*" is any text, "?" one byte, a list matches when one of its patterns
-// does and none that begins with "!" does. Names are compared byte by byte, upper and lower case are different.
+// Pattern lists as in ssh_config(5), section PATTERNS: "*" is any text, "?" one byte. A list matches when one of its
+// patterns matches and none that begins with "!" does. Names are compared byte by byte, case-sensitively.
 
 import (
 	"errors"
 	"strings"
 )
 
-// checkPatterns refuses lists that cannot mean anything.
+// checkPatterns rejects lists that can never match as intended.
 func checkPatterns(list string) error {
 	positive := false
 	for p := range strings.SplitSeq(list, ",") {
 		negated := strings.HasPrefix(p, "!")
 		if p = strings.TrimPrefix(p, "!"); p == "" {
-			return errors.New("an empty pattern in the list")
+			return errors.New("list contains an empty pattern")
 		}
 		if len(p) >= longestField {
-			return errors.New("a pattern is too long")
+			return errors.New("pattern is too long")
 		}
 		positive = positive || !negated
 	}
 	if !positive {
-		return errors.New("only negated patterns, which match nobody: add what they are taken from, such as *@example.com")
+		return errors.New("only negated patterns match nobody: add a pattern such as *@example.com")
 	}
 	return nil
 }
@@ -42,7 +42,8 @@ func matchList(list, name string) bool {
 	return matched
 }
 
-// matchPattern walks both texts once and goes back to the last "*" only, so that no pattern takes more than len(p) × len(s) steps.
+// matchPattern scans both texts once and backtracks only to the last "*", so a pattern takes at most len(p) × len(s)
+// steps.
 func matchPattern(p, s string) bool {
 	i, j, star, mark := 0, 0, -1, 0
 	for j < len(s) {

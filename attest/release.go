@@ -7,60 +7,61 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Rules of this file: what one record of a release says, and how it is written. A record is one YAML file that is never written twice.
+// The content and format of one release record: a YAML file that is never rewritten.
 
-// Phase is what a record does.
+// Phase is what a record states.
 type Phase string
 
 // The phases.
 const (
-	PhasePlanned    Phase = "planned"     // a release is on its way; a planned one before it is given up
-	PhaseCancelled  Phase = "cancelled"   // the planned release is given up
-	PhaseRecorded   Phase = "recorded"    // a release is in force, with the verdicts of the gate it went through
-	PhaseRolledBack Phase = "rolled_back" // the release before is in force again
-	PhaseFrozen     Phase = "frozen"      // verdicts on a moment of a release that is past
+	PhasePlanned    Phase = "planned"     // a release is planned; it replaces an earlier plan
+	PhaseCancelled  Phase = "cancelled"   // the plan is cancelled
+	PhaseRecorded   Phase = "recorded"    // a release is in force, with the verdicts of its gate
+	PhaseRolledBack Phase = "rolled_back" // the previous release is in force again
+	PhaseFrozen     Phase = "frozen"      // verdicts on a past moment of a release
 )
 
-const maxRecord = 1 << 20 // bytes: 75 verdicts with the longest details fit ten times
+const maxRecord = 1 << 20 // bytes: ten times the size of 75 verdicts with the longest details
 
-// Record is one entry of a chain. Append fills Number, Previous, Of and Reinstates, and the release of every phase but planned and recorded.
+// Record is one entry of a chain. Append sets Number, Previous, Of and Reinstates, and Release for every phase except
+// planned and recorded.
 type Record struct {
 	Number       int       `yaml:"number" required:"true" min:"1" doc:"position in the chain, from 1"`
 	Phase        Phase     `yaml:"phase" required:"true" enum:"planned,cancelled,recorded,rolled_back,frozen" doc:"what happened"`
-	Previous     string    `yaml:"previous" doc:"SHA-256 of the file of the record before; the first has none"`
+	Previous     string    `yaml:"previous" doc:"SHA-256 of the previous record's file; none for the first"`
 	At           time.Time `yaml:"at" required:"true" doc:"when"`
 	By           string    `yaml:"by" doc:"who"`
-	Release      ReleaseID `yaml:"release" required:"true" doc:"the release planned, recorded, spoken of, or in force again"`
-	Of           int       `yaml:"of" doc:"number of the record it speaks of: the plan that is recorded or cancelled, the release that is rolled back or frozen"`
+	Release      ReleaseID `yaml:"release" required:"true" doc:"the release that is planned, recorded, affected, or in force again"`
+	Of           int       `yaml:"of" doc:"number of the affected record: the plan that is recorded or cancelled, the release that is rolled back or frozen"`
 	Reinstates   int       `yaml:"reinstates" doc:"rolled_back: number of the recorded release in force again"`
-	Images       []string  `yaml:"images" doc:"images that run"`
+	Images       []string  `yaml:"images" doc:"running images"`
 	Issues       []string  `yaml:"issues" doc:"known issues"`
 	Note         string    `yaml:"note" doc:"free text"`
-	Checklist    string    `yaml:"checklist" doc:"SHA-256 of the checklist it was judged by"`
+	Checklist    string    `yaml:"checklist" doc:"SHA-256 of the checklist"`
 	Backup       Backup    `yaml:"backup" doc:"recorded: the backup made before the deployment"`
-	Gate         []Verdict `yaml:"gate" doc:"recorded: what the gate said of each of its items"`
-	Frozen       []Verdict `yaml:"frozen" doc:"verdicts on past moments, which are not asked again"`
-	Acknowledged []string  `yaml:"acknowledged" doc:"what was wrong with the chain when this record was appended all the same"`
+	Gate         []Verdict `yaml:"gate" doc:"recorded: the gate's verdict on each item"`
+	Frozen       []Verdict `yaml:"frozen" doc:"verdicts on past moments, which are not checked again"`
+	Acknowledged []string  `yaml:"acknowledged" doc:"faults of the chain that this record acknowledges"`
 }
 
-// Backup is the backup that a rollback would go back to.
+// Backup is the backup that a rollback would restore.
 type Backup struct {
 	Path     string    `yaml:"path" doc:"file, object or path in a container"`
 	SHA256   string    `yaml:"sha256" doc:"digest of the whole backup"`
 	Size     int64     `yaml:"size" min:"0" doc:"bytes"`
-	Finished time.Time `yaml:"finished" doc:"when it was complete"`
+	Finished time.Time `yaml:"finished" doc:"completion time"`
 }
 
-// Verdict is what was said of one item at a moment.
+// Verdict is the verdict on one item at one time.
 type Verdict struct {
 	Item   string    `yaml:"item" required:"true" doc:"category/item"`
 	State  string    `yaml:"state" required:"true" enum:"pass,warn,pending,fail,unknown,skip" doc:"verdict"`
-	Reason Reason    `yaml:"reason" doc:"why it is not a pass"`
-	Detail string    `yaml:"detail" doc:"for people"`
-	At     time.Time `yaml:"at" doc:"the moment, where it is not that of the record"`
+	Reason Reason    `yaml:"reason" doc:"reason of a verdict other than pass"`
+	Detail string    `yaml:"detail" doc:"explanation for display"`
+	At     time.Time `yaml:"at" doc:"time of the verdict, if it differs from that of the record"`
 }
 
-// marshal writes the record: the bytes that the next record's digest is of.
+// marshal encodes the record: the bytes of the next record's digest.
 func (r *Record) marshal() []byte {
 	var p page
 	p.number("number", int64(r.Number))
@@ -97,13 +98,13 @@ func (p *page) verdicts(key string, vs []Verdict) {
 	})
 }
 
-// parseRecord reads a record's file; the error is schema.Problems.
+// parseRecord parses a record's file; the error is schema.Problems.
 func parseRecord(name string, data []byte) (Record, error) {
 	var r Record
 	return r, decode(name, data, &r)
 }
 
-// normal is r as it will be read again: times in UTC and whole seconds, details on one line that is not too long.
+// normal returns r as it will be parsed again: times in UTC and whole seconds, details on one line and truncated.
 func (r Record) normal() Record {
 	second := func(t time.Time) time.Time {
 		if t.IsZero() {
@@ -122,12 +123,12 @@ func (r Record) normal() Record {
 	return r
 }
 
-// Validate tells what is wrong with the record by itself; schema.Decode calls it.
+// Validate checks the record itself; schema.Decode calls it.
 func (r *Record) Validate() []error {
 	var w findings
 	w.moment("at", r.At)
 	w.text("by", r.By)
-	w.require("previous", r.Number == 1 == (r.Previous == ""), "every record but the first, and only those, names the one before")
+	w.require("previous", r.Number == 1 == (r.Previous == ""), "is required for every record except the first")
 	if r.Previous != "" {
 		w.digest("previous", r.Previous)
 	}
@@ -150,10 +151,10 @@ func (r *Record) Validate() []error {
 	return w.errs
 }
 
-// validatePhase tells what the phase lacks or what does not belong to it.
+// validatePhase checks the fields required and forbidden by the phase.
 func (r *Record) validatePhase(w *findings) {
 	only := func(field string, there bool, phases ...Phase) {
-		w.require(field, !there || slices.Contains(phases, r.Phase), "does not belong to the phase")
+		w.require(field, !there || slices.Contains(phases, r.Phase), "is not allowed in this phase")
 	}
 	only("of", r.Of != 0, PhaseRecorded, PhaseCancelled, PhaseRolledBack, PhaseFrozen)
 	only("reinstates", r.Reinstates != 0, PhaseRolledBack)
@@ -164,11 +165,12 @@ func (r *Record) validatePhase(w *findings) {
 	w.require("reinstates", r.Reinstates >= 0 && r.Reinstates < r.Number, "must be an earlier record")
 	switch r.Phase {
 	case PhaseCancelled, PhaseFrozen:
-		w.require("phase", r.Of > 0, "needs of: the record it speaks of")
+		w.require("phase", r.Of > 0, "requires of: the affected record")
 	case PhaseRolledBack:
-		w.require("phase", r.Of > 0 && r.Reinstates > 0, "needs of and reinstates: the release rolled back and the one in force again")
+		w.require("phase", r.Of > 0 && r.Reinstates > 0,
+			"requires of and reinstates: the release rolled back and the one in force again")
 	}
-	w.require("phase", r.Phase != PhaseFrozen || len(r.Frozen) > 0, "freezes nothing")
+	w.require("phase", r.Phase != PhaseFrozen || len(r.Frozen) > 0, "requires frozen verdicts")
 	distinct("gate", r.Gate, w)
 	distinct("frozen", r.Frozen, w)
 }
@@ -176,22 +178,22 @@ func (r *Record) validatePhase(w *findings) {
 func distinct(field string, vs []Verdict, w *findings) {
 	seen := make(map[string]bool, len(vs))
 	for _, v := range vs {
-		w.require(field, !seen[v.Item], "says twice what became of "+v.Item)
+		w.require(field, !seen[v.Item], "contains two verdicts on "+v.Item)
 		seen[v.Item] = true
 	}
 }
 
-// Validate tells what is wrong with a verdict.
+// Validate checks a verdict.
 func (v *Verdict) Validate() []error {
 	var w findings
 	w.item("item", v.Item)
 	w.word("reason", string(v.Reason))
-	w.require("reason", v.Reason != "" || v.State == "pass", "everything but a pass has a reason")
+	w.require("reason", v.Reason != "" || v.State == "pass", "is required for every verdict except a pass")
 	w.text("detail", v.Detail)
 	return w.errs
 }
 
-// Validate tells what is wrong with a backup.
+// Validate checks a backup.
 func (b *Backup) Validate() []error {
 	var w findings
 	if *b == (Backup{}) {

@@ -1,14 +1,15 @@
 package attest
 
-// Rules of this file: what became of a claim's signature.
+// The result of checking a claim's signature.
 //
-// When is a key's validity judged? At the time the claim itself states, as git judges a commit: a key that was good when its owner vouched stays
-// good for that claim after it was retired, and one listed as over by then does not. The time is the signer's own word: whoever holds a retired key
-// can date a claim back into its days. Such a claim still lapses after its own time, and a claim from the future is refused (Judge), so the
-// remedy against a stolen key is to take its line out of allowed_signers, which ends all it ever signed.
+// A key's validity is checked at the time stated by the claim, as git does for commits: a claim stays valid after its
+// key is retired, and a key that had expired at that time is rejected. The time is the signer's own statement: the
+// owner of a retired key can date a claim back. Such a claim still expires, and a claim from the future is rejected
+// (Judge). The remedy against a stolen key is to remove its line from allowed_signers, which invalidates everything it
+// signed.
 //
-// A signature file is read more strictly than ssh-keygen does (nothing around the armor, canonical base64, no unused fields), so that there is one
-// signature file for one signature and no bit of it can change unnoticed.
+// Signature files are parsed more strictly than by ssh-keygen (nothing around the armor, canonical base64, no unused
+// fields), so that a signature has exactly one file form and no bit of it can change unnoticed.
 
 import (
 	"bytes"
@@ -21,26 +22,27 @@ import (
 	"github.com/hiddeco/sshsig"
 )
 
-// Trust is how far a signature is to be believed.
+// Trust is the trust in a signature.
 type Trust int
 
-// The zero value is no signature at all.
+// The zero value means no signature.
 const (
 	Unsigned  Trust = iota
-	Unchecked       // made by Seal.Key over these bytes, but no allowed signers are configured to say whose key that is
-	Refused         // does not hold, or not for this person; Seal.Detail says why
-	Trusted         // holds, and the key is listed for the person, the namespace and the time of the claim
+	Unchecked       // made by Seal.Key over these bytes, but without allowed signers the owner of the key is unknown
+	Refused         // invalid, or not for this person; Seal.Detail says why
+	Trusted         // valid, and the key is listed for the person, the namespace and the time of the claim
 )
 
-// Seal is what was found out about one claim's signature.
+// Seal is the result of checking a claim's signature.
 type Seal struct {
 	Trust  Trust
-	Key    string // fingerprint of the key that made it, "SHA256:…"; "" where there is none to be read
-	Detail string // why it is refused
+	Key    string // fingerprint of the signing key, "SHA256:…"; "" if it cannot be read
+	Detail string // why the signature is rejected
 }
 
-// Check looks at the signature of data, the exact bytes of a claim's file: is it one, over these bytes, in our namespace, by a key that signers
-// lists for the person by at the time at. A nil armored is no signature, nil signers are not configured.
+// Check checks the signature of data, the exact bytes of a claim's file: is it a signature over these bytes, in our
+// namespace, by a key that signers list for the person by at the time at. A nil armored means no signature; nil signers
+// means not configured.
 func Check(data, armored []byte, by string, at time.Time, signers *Signers) Seal {
 	if armored == nil {
 		return Seal{}
@@ -61,18 +63,18 @@ func Check(data, armored []byte, by string, at time.Time, signers *Signers) Seal
 }
 
 var (
-	errSignature = errors.New("the signature does not belong to this text: one of them was changed")
-	errRewritten = errors.New("the signature belongs to this text with other line ends: git rewrote them; put \"* -text\" into .catalyst/.gitattributes and check the file out again")
+	errSignature = errors.New("signature does not match the text: one of them was changed")
+	errRewritten = errors.New("git changed the line ends of the signed text: add \"* -text\" to .catalyst/.gitattributes and check out the file again")
 )
 
-// verify reads an armored signature and checks it over data. The signature is returned whenever it could be read.
+// verify parses an armored signature and checks it over data. The signature is returned whenever it could be parsed.
 func verify(data, armored []byte) (*sshsig.Signature, error) {
 	sig, err := unarmor(armored)
 	if err != nil {
-		return nil, fmt.Errorf("the signature cannot be read: %w", err)
+		return nil, fmt.Errorf("invalid signature: %w", err)
 	}
 	if sig.Namespace != Namespace {
-		// The namespace is somebody's text: not shown.
+		// The namespace is untrusted text: do not show it.
 		return sig, fmt.Errorf("signed in another namespace: sign with ssh-keygen -Y sign -n %s", Namespace)
 	}
 	if err := strongKey(plainKey(sig.PublicKey)); err != nil {
@@ -95,31 +97,31 @@ const (
 	armorEnd   = "-----END " + sshsig.PEMType + "-----"
 )
 
-// unarmor reads the one form ssh-keygen writes, of whatever line length.
+// unarmor parses only the form that ssh-keygen writes, with any line length.
 func unarmor(armored []byte) (*sshsig.Signature, error) {
 	text := strings.Trim(string(armored), "\r\n")
 	if text == "" {
-		return nil, errors.New("the file is empty")
+		return nil, errors.New("file is empty")
 	}
 	body, begins := strings.CutPrefix(text, armorBegin)
 	body, ends := strings.CutSuffix(body, armorEnd)
 	if !begins || !ends {
-		return nil, fmt.Errorf("it is not one block from %q to %q", armorBegin, armorEnd)
+		return nil, fmt.Errorf("file is not a single block from %q to %q", armorBegin, armorEnd)
 	}
-	// Strict refuses padding bits; line ends it leaves out by itself.
+	// Strict rejects padding bits; it ignores line ends.
 	blob, err := base64.StdEncoding.Strict().DecodeString(body)
 	if err != nil {
-		return nil, errors.New("its text is not base64")
+		return nil, errors.New("text is not base64")
 	}
 	sig, err := sshsig.ParseSignature(blob)
 	if err != nil {
-		return nil, fmt.Errorf("it is not an SSH signature: %w", err)
+		return nil, fmt.Errorf("not an SSH signature: %w", err)
 	}
 	if !bytes.Equal(sig.Marshal(), blob) {
-		return nil, errors.New("it holds more than a signature")
+		return nil, errors.New("unexpected data after the signature")
 	}
 	if len(sig.Signature.Rest) > 0 && !strings.HasPrefix(sig.Signature.Format, "sk-") {
-		return nil, errors.New("it holds more than a signature")
+		return nil, errors.New("unexpected data after the signature")
 	}
 	return sig, nil
 }

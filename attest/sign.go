@@ -17,22 +17,23 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Rules of this file: how a claim is signed: with a private key file or through the agent, in the format of ssh-keygen -Y sign. A private key that
-// is encrypted is never decrypted here, no passphrase is asked for: the agent is there for that.
+// How a claim is signed: with a private key file or through the agent, in the format of ssh-keygen -Y sign. Encrypted
+// private keys are never decrypted here and no passphrase is requested: use the agent for them.
 
-// Namespace is what claims are signed in, so that a signature made for a git commit or a file is none of a claim:
+// Namespace is the signature namespace of claims, so that a signature of a git commit or a file is not valid for a
+// claim:
 //
 //	ssh-keygen -Y verify -f allowed_signers -I PRINCIPAL -n catalyst-attestation@thenexusengine.github.com -s CLAIM.yaml.sig < CLAIM.yaml
 const Namespace = "catalyst-attestation@thenexusengine.github.com"
 
 const (
 	maxKeyFile = 64 << 10
-	// agentPatience is how long an agent may take: somebody may have to confirm, or to touch a key.
+	// agentPatience is the timeout for an agent: a person may have to confirm or touch a key.
 	agentPatience = 2 * time.Minute
 )
 
-// Sign signs data, the bytes of a claim's file, and returns the armored signature. RSA keys sign with SHA-512. What the signer returned is
-// verified, since old agents answer with SHA-1 whatever they are asked.
+// Sign signs data, the bytes of a claim's file, and returns the armored signature. RSA keys sign with SHA-512. The
+// signature is verified, because old agents return SHA-1 regardless of the request.
 func Sign(data []byte, signer ssh.Signer) ([]byte, error) {
 	if err := strongKey(plainKey(signer.PublicKey())); err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
@@ -43,18 +44,18 @@ func Sign(data []byte, signer ssh.Signer) ([]byte, error) {
 	}
 	armored := sshsig.Armor(sig)
 	if _, err := verify(data, armored); err != nil {
-		return nil, fmt.Errorf("sign: the key or its agent made a signature that does not hold: %w", err)
+		return nil, fmt.Errorf("sign: the key or its agent created an invalid signature: %w", err)
 	}
 	return armored, nil
 }
 
-// Signer is a private key ready to sign; Close it.
+// Signer is a private key ready to sign. The caller must close it.
 type Signer struct {
-	ssh.AlgorithmSigner // RSA keys must be told to use SHA-512
+	ssh.AlgorithmSigner // RSA keys must be requested to use SHA-512
 	close               func() error
 }
 
-// Close ends the connection to the agent, where there is one.
+// Close ends the connection to the agent, if there is one.
 func (s *Signer) Close() error {
 	if s.close == nil {
 		return nil
@@ -62,13 +63,13 @@ func (s *Signer) Close() error {
 	return s.close()
 }
 
-// OpenSigner finds the key that with names:
+// OpenSigner opens the key that with identifies:
 //
 //	agent        the only key of the agent
-//	SHA256:…     the key of the agent with this fingerprint
-//	a file       a private key; or a public one, or an encrypted private one, whose other half is in the agent
+//	SHA256:…     the agent's key with this fingerprint
+//	a file       a private key; or a public or encrypted private key whose private key is in the agent
 //
-// socket is the agent's (SSH_AUTH_SOCK), "" is no agent. Ending ctx ends what is under way.
+// socket is the agent's (SSH_AUTH_SOCK); "" means no agent. Cancelling ctx ends pending requests.
 func OpenSigner(ctx context.Context, with, socket string) (*Signer, error) {
 	if with == "agent" || strings.HasPrefix(with, "SHA256:") {
 		return fromAgent(ctx, socket, strings.TrimPrefix(with, "agent"))
@@ -81,15 +82,16 @@ func OpenSigner(ctx context.Context, with, socket string) (*Signer, error) {
 		return fromAgent(ctx, socket, ssh.FingerprintSHA256(key))
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return nil, fmt.Errorf("signing key %s: others may read it (mode %04o): chmod 600 it, or make a new one", with, info.Mode().Perm())
+		return nil, fmt.Errorf("signing key %s is readable by others (mode %04o): run chmod 600, or create a new key", with,
+			info.Mode().Perm())
 	}
 	key, err := ssh.ParsePrivateKey(data)
 	var encrypted *ssh.PassphraseMissingError
 	switch {
 	case errors.As(err, &encrypted):
 		return encryptedKey(ctx, with, socket, encrypted.PublicKey)
-	case err != nil: // the parser's own words could hold parts of the file
-		return nil, fmt.Errorf("signing key %s: neither a private nor a public SSH key", with)
+	case err != nil: // the parser's error may contain parts of the file
+		return nil, fmt.Errorf("signing key %s: not a private or public SSH key", with)
 	}
 	algorithms, ok := key.(ssh.AlgorithmSigner)
 	if !ok {
@@ -98,7 +100,7 @@ func OpenSigner(ctx context.Context, with, socket string) (*Signer, error) {
 	return &Signer{AlgorithmSigner: algorithms}, nil
 }
 
-// encryptedKey looks in the agent for a key whose file cannot be read without its passphrase.
+// encryptedKey finds the agent's key for an encrypted key file.
 func encryptedKey(ctx context.Context, path, socket string, key ssh.PublicKey) (*Signer, error) {
 	hint := fmt.Errorf("signing key %s is encrypted: run ssh-add %s, then sign again", path, path)
 	if key == nil || socket == "" {
@@ -111,10 +113,11 @@ func encryptedKey(ctx context.Context, path, socket string, key ssh.PublicKey) (
 	return s, nil
 }
 
-// fromAgent takes the key with the fingerprint out of the agent, or its only one where none is named.
+// fromAgent returns the agent's key with the fingerprint, or its only key without one.
 func fromAgent(ctx context.Context, socket, fingerprint string) (*Signer, error) {
 	if socket == "" {
-		return nil, errors.New("ssh agent: none is running (SSH_AUTH_SOCK is not set): start one and ssh-add the key, or sign with a key file")
+		return nil,
+			errors.New("ssh agent is not running (SSH_AUTH_SOCK is not set): start it and ssh-add the key, or sign with a key file")
 	}
 	ctx, cancel := context.WithTimeout(ctx, agentPatience)
 	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -140,14 +143,14 @@ func fromAgent(ctx context.Context, socket, fingerprint string) (*Signer, error)
 		return nil, fmt.Errorf("ssh agent: %w", err)
 	}
 	algorithms, ok := signer.(ssh.AlgorithmSigner)
-	if !ok { // those of x/crypto all are
+	if !ok { // all of x/crypto's signers implement it
 		_ = end()
-		return nil, fmt.Errorf("ssh agent: its keys of type %s cannot sign claims", signer.PublicKey().Type())
+		return nil, fmt.Errorf("ssh agent: keys of type %s cannot sign claims", signer.PublicKey().Type())
 	}
 	return &Signer{algorithms, end}, nil
 }
 
-// pick chooses among the agent's keys.
+// pick selects one of the agent's keys.
 func pick(conn io.ReadWriter, fingerprint string) (ssh.Signer, error) {
 	signers, err := agent.NewClient(conn).Signers()
 	if err != nil {
@@ -163,11 +166,11 @@ func pick(conn io.ReadWriter, fingerprint string) (ssh.Signer, error) {
 	}
 	switch {
 	case len(have) == 0:
-		return nil, errors.New("it holds no key: ssh-add the one to sign with")
+		return nil, errors.New("no key is loaded: ssh-add the signing key")
 	case fingerprint != "":
-		return nil, fmt.Errorf("it does not hold the key %s: ssh-add it", fingerprint)
+		return nil, fmt.Errorf("key %s is not loaded: ssh-add it", fingerprint)
 	case len(have) > 1:
-		return nil, fmt.Errorf("it holds %d keys: name one of %s, or its .pub file", len(have), strings.Join(have, ", "))
+		return nil, fmt.Errorf("%d keys are loaded: specify one of %s, or its .pub file", len(have), strings.Join(have, ", "))
 	}
 	return signers[0], nil
 }

@@ -74,23 +74,23 @@ func TestOpenSigner(t *testing.T) {
 	}{
 		{name: "private key", with: plain},
 		{name: "public key, other half in the agent", with: plain + ".pub", agent: []key{other, k}},
-		{name: "public key, not in the agent", with: plain + ".pub", agent: []key{other}, err: "it does not hold the key " + fingerprint},
+		{name: "public key, not in the agent", with: plain + ".pub", agent: []key{other}, err: "key " + fingerprint},
 		{name: "RSA key", with: rsa.write(t, ""), key: rsa},
 		{name: "RSA in the agent", with: "agent", agent: []key{rsa}, key: rsa},
 		{name: "public key, no agent", with: plain + ".pub", err: "SSH_AUTH_SOCK is not set"},
 		{name: "encrypted, in the agent", with: encrypted, agent: []key{other, k}},
 		{name: "encrypted, no agent", with: encrypted, err: "is encrypted: run ssh-add " + encrypted},
 		{name: "encrypted, not in the agent", with: encrypted, agent: []key{other}, err: "is encrypted: run ssh-add " + encrypted},
-		{name: "others may read it", with: open, err: "others may read it (mode 0640)"},
-		{name: "no key", with: none, err: "neither a private nor a public SSH key"},
+		{name: "others may read it", with: open, err: "is readable by others (mode 0640)"},
+		{name: "no key", with: none, err: "not a private or public SSH key"},
 		{name: "no file", with: none + "-at-all", err: "no such file"},
 		{name: "no regular file", with: t.TempDir(), err: "not a regular file"},
 		{name: "agent", with: "agent", agent: []key{k}},
-		{name: "agent with many keys", with: "agent", agent: []key{k, other}, err: "it holds 2 keys: name one of SHA256:"},
-		{name: "agent without keys", with: "agent", agent: []key{}, err: "it holds no key"},
+		{name: "agent with many keys", with: "agent", agent: []key{k, other}, err: "2 keys are loaded: specify one of SHA256:"},
+		{name: "agent without keys", with: "agent", agent: []key{}, err: "no key is loaded"},
 		{name: "no agent", with: "agent", err: "SSH_AUTH_SOCK is not set"},
 		{name: "fingerprint", with: fingerprint, agent: []key{other, k}},
-		{name: "other fingerprint", with: fingerprint + "x", agent: []key{k}, err: "it does not hold the key"},
+		{name: "other fingerprint", with: fingerprint + "x", agent: []key{k}, err: "is not loaded"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -195,8 +195,8 @@ func TestSignRefuses(t *testing.T) {
 		err    string
 	}{
 		{"short RSA", newKey(t, "rsa1024"), "has 1024 bits"},
-		{"SHA-1", sha1Signer{strong}, "made a signature that does not hold"},
-		{"another text", forgetful{newKey(t, "ed25519")}, "made a signature that does not hold"},
+		{"SHA-1", sha1Signer{strong}, "created an invalid signature"},
+		{"another text", forgetful{newKey(t, "ed25519")}, "created an invalid signature"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

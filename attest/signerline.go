@@ -1,6 +1,6 @@
 package attest
 
-// Rules of this file: one line of an allowed_signers file, PRINCIPALS [OPTIONS] KEYTYPE KEY [COMMENT], and nothing else.
+// Parses one line of an allowed_signers file: PRINCIPALS [OPTIONS] KEYTYPE KEY [COMMENT].
 
 import (
 	"encoding/base64"
@@ -12,7 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-// parseSigner reads: principals [options] keytype base64 [comment].
+// parseSigner parses: principals [options] keytype base64 [comment].
 func parseSigner(line string, local *time.Location) (signer, error) {
 	var e signer
 	principals, rest, err := principalsField(line)
@@ -51,18 +51,18 @@ func principalsField(line string) (field, rest string, err error) {
 	} else {
 		field = firstField(line)
 		if strings.Contains(field, `"`) {
-			return "", "", errors.New("principals: a quote in the middle")
+			return "", "", errors.New("principals: unexpected quote")
 		}
 		rest = line[len(field):]
 	}
 	rest = strings.TrimLeft(rest, " \t")
 	if rest == "" {
-		return "", "", errors.New("no key after the principals: write PRINCIPALS [OPTIONS] KEYTYPE KEY")
+		return "", "", errors.New("key is missing after the principals: write PRINCIPALS [OPTIONS] KEYTYPE KEY")
 	}
 	return field, rest, nil
 }
 
-// optionsField splits off everything up to the first blank outside of quotes.
+// optionsField splits off everything up to the first blank outside quotes.
 func optionsField(s string) (field, rest string, err error) {
 	quoted := false
 	for i := 0; i < len(s); i++ {
@@ -81,7 +81,7 @@ func optionsField(s string) (field, rest string, err error) {
 	return s, "", nil
 }
 
-// parseOptions reads comma-separated options, their names in any case.
+// parseOptions parses comma-separated options; their names are case-insensitive.
 func (e *signer) parseOptions(s string, local *time.Location) error {
 	seen := make(map[string]bool)
 	for {
@@ -91,7 +91,7 @@ func (e *signer) parseOptions(s string, local *time.Location) error {
 		}
 		name := strings.ToLower(s[:end])
 		if s = s[end:]; seen[name] {
-			return fmt.Errorf("option %s is there twice", name)
+			return fmt.Errorf("duplicate option %s", name)
 		}
 		switch name {
 		case "cert-authority":
@@ -107,28 +107,28 @@ func (e *signer) parseOptions(s string, local *time.Location) error {
 			}
 			s = rest
 		default:
-			return errors.New("neither a known key type nor a known option where one is expected: options are cert-authority, namespaces=\"…\", valid-after=\"…\", valid-before=\"…\"")
+			return errors.New("unknown key type or option: options are cert-authority, namespaces=\"…\", valid-after=\"…\", valid-before=\"…\"")
 		}
 		if s == "" {
 			break
 		}
 		if s[0] != ',' {
-			return fmt.Errorf("option %s: a comma must follow", name)
+			return fmt.Errorf("option %s: missing comma", name)
 		}
 		if s = s[1:]; s == "" {
 			return errors.New("options end in a comma")
 		}
 	}
 	if !e.after.IsZero() && !e.before.IsZero() && !e.before.After(e.after) {
-		return errors.New("valid-before is not after valid-after")
+		return errors.New("valid-before must be after valid-after")
 	}
 	return nil
 }
 
-// optionValue reads ="…" with \" for a quote.
+// optionValue parses ="…" with \" for a quote.
 func optionValue(s string) (value, rest string, err error) {
 	if !strings.HasPrefix(s, `="`) {
-		return "", "", errors.New(`the value must be in double quotes, NAME="VALUE"`)
+		return "", "", errors.New(`value must be in double quotes: NAME="VALUE"`)
 	}
 	var b strings.Builder
 	for i := 2; i < len(s); i++ {
@@ -162,7 +162,8 @@ func (e *signer) setOption(name, value string, local *time.Location) error {
 	return nil
 }
 
-// parseKeyTime reads YYYYMMDD, YYYYMMDDHHMM and YYYYMMDDHHMMSS, of UTC with Z (or UTC) behind, else of the zone local.
+// parseKeyTime parses YYYYMMDD, YYYYMMDDHHMM and YYYYMMDDHHMMSS, in UTC with a trailing Z (or UTC), else in the zone
+// local.
 func parseKeyTime(s string, local *time.Location) (time.Time, error) {
 	digits, zone := s, local
 	for _, suffix := range []string{"Z", "UTC"} {
@@ -173,32 +174,33 @@ func parseKeyTime(s string, local *time.Location) (time.Time, error) {
 	}
 	layout, ok := map[int]string{8: "20060102", 12: "200601021504", 14: "20060102150405"}[len(digits)]
 	if !ok || strings.Trim(digits, "0123456789") != "" {
-		return time.Time{}, errors.New("write YYYYMMDD or YYYYMMDDHHMM[SS], with a Z behind for UTC")
+		return time.Time{}, errors.New("write YYYYMMDD or YYYYMMDDHHMM[SS], followed by Z for UTC")
 	}
 	at, err := time.ParseInLocation(layout, digits, zone)
 	if err != nil || at.Unix() <= 0 {
-		return time.Time{}, errors.New("no such date or time since 1970")
+		return time.Time{}, errors.New("invalid date or time, or before 1970")
 	}
 	return at, nil
 }
 
-// parseKey reads KEYTYPE BASE64 [comment].
+// parseKey parses KEYTYPE BASE64 [comment].
 func parseKey(s string) (ssh.PublicKey, error) {
 	kind := firstField(s)
 	if !isKeyType(kind) {
-		return nil, errors.New("no known key type after the options: write ssh-ed25519, ecdsa-sha2-nistp256 or ssh-rsa and the key")
+		return nil,
+			errors.New("unknown or missing key type after the options: write ssh-ed25519, ecdsa-sha2-nistp256 or ssh-rsa and the key")
 	}
 	text := firstField(strings.TrimLeft(s[len(kind):], " \t"))
 	blob, err := base64.StdEncoding.Strict().DecodeString(text)
 	if err != nil || len(blob) == 0 {
-		return nil, errors.New("the key is not base64: copy the whole line of the .pub file")
+		return nil, errors.New("key is not base64: copy the whole line of the .pub file")
 	}
 	key, err := ssh.ParsePublicKey(blob)
 	if err != nil {
-		return nil, errors.New("the key cannot be read: copy the whole line of the .pub file")
+		return nil, errors.New("invalid key: copy the whole line of the .pub file")
 	}
 	if key.Type() != kind {
-		return nil, fmt.Errorf("the key is of type %s, the line says %s", key.Type(), kind)
+		return nil, fmt.Errorf("key has type %s, but the line states %s", key.Type(), kind)
 	}
 	return key, strongKey(key)
 }

@@ -17,25 +17,26 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Rules of this file: where claims are kept. One file each, NAME.yaml with its signature NAME.yaml.sig beside it, never rewritten; what is wrong with
-// one of them never hides another.
+// How claims are stored: each in one file NAME.yaml with its signature NAME.yaml.sig, never rewritten. A fault of one
+// claim never hides another claim.
 
 const (
 	sigSuffix    = ".sig"
-	maxSignature = 16 << 10 // an RSA-16384 signature by a certificate fits
+	maxSignature = 16 << 10 // fits an RSA-16384 signature by a certificate
 	maxFiles     = 10_000   // entries of a directory
 )
 
-// Attestation is a claim as it lies on disk.
+// Attestation is a stored claim.
 type Attestation struct {
-	Name      string // file name; sorts by time, then item
-	Claim     Claim  // with Err, what could be read
-	Data      []byte // the file's bytes, which the signature is made over
-	Signature []byte // armored; nil is none
-	Err       error  // why it counts for nothing: schema.Problems of a file that is no claim, or an error of reading
+	Name      string // file name; its order is time, then item
+	Claim     Claim  // if Err is set, the valid parts
+	Data      []byte // the file's bytes, which are signed
+	Signature []byte // armored; nil for none
+	Err       error  // why it is ignored: schema.Problems of an invalid file, or a read error
 }
 
-// New makes the file of a claim, still unsigned and unwritten. Times are cut to seconds and written in UTC, the basis is sorted and digested.
+// New creates the file of a claim, still unsigned and unwritten. Times are truncated to seconds and written in UTC; the
+// basis is sorted and its digest computed.
 func New(c Claim) (*Attestation, error) {
 	c.At = c.At.UTC().Truncate(time.Second)
 	if !c.Until.IsZero() {
@@ -44,14 +45,14 @@ func New(c Claim) (*Attestation, error) {
 	c.Basis = BasisOf(c.Basis.Items)
 	data := Marshal(c)
 	if len(data) > maxClaim {
-		return nil, fmt.Errorf("the claim takes %d bytes, more than %d: shorten its note", len(data), maxClaim)
+		return nil, fmt.Errorf("claim size is %d bytes, limit is %d: shorten its note", len(data), maxClaim)
 	}
 	again, err := Parse("claim", data)
 	if err != nil {
 		return nil, err
 	}
 	if !bytes.Equal(Marshal(again), data) {
-		return nil, errors.New("the claim holds text that is not UTF-8")
+		return nil, errors.New("claim contains text that is not UTF-8")
 	}
 	name := fmt.Sprintf("%s-%s-%s.yaml", c.At.Format("20060102T150405Z"), strings.ReplaceAll(c.Item, "/", "."), digest(data)[:8])
 	return &Attestation{Name: name, Claim: c, Data: data}, nil
@@ -68,8 +69,9 @@ func (a *Attestation) Seal(signers *Signers) Seal {
 	return Check(a.Data, a.Signature, a.Claim.By, a.Claim.At, signers)
 }
 
-// Write puts the claim and its signature into dir, made where it is missing, and returns the claim's path. The signature goes first, so that no
-// reader and no crash ever shows the claim without it. A claim that is there already is fs.ErrExist and stays as it is.
+// Write writes the claim and its signature to dir, which it creates if missing, and returns the claim's path. The
+// signature is written first, so that the claim is never visible without it. An existing claim is fs.ErrExist and stays
+// unchanged.
 func (a *Attestation) Write(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
@@ -82,7 +84,7 @@ func (a *Attestation) Write(dir string) (string, error) {
 		return "", err
 	}
 	if a.Signature != nil {
-		// Not exclusive: one that is there without its claim was left by a write that was cut off.
+		// Not exclusive: a signature without claim is left from an interrupted write.
 		if err := files.WriteAtomic(path+sigSuffix, a.Signature, 0o644, false); err != nil {
 			return "", fmt.Errorf("write signature: %w", err)
 		}
@@ -93,8 +95,8 @@ func (a *Attestation) Write(dir string) (string, error) {
 	return path, nil
 }
 
-// Load reads every claim in dir, sorted by name; those that are wrong carry their Err. A dir that is not there holds none. The error is of reading
-// the directory itself: then nothing is known.
+// Load reads every claim in dir, sorted by name; invalid ones have Err set. A missing dir has none. The error is for
+// reading the directory itself: then nothing is known.
 func Load(dir string) ([]*Attestation, error) {
 	names, err := listDir(dir)
 	if err != nil {
@@ -107,7 +109,8 @@ func Load(dir string) ([]*Attestation, error) {
 		case isYAML(name):
 			out = append(out, load(dir, name))
 		case isSignature && isYAML(claim) && !slices.Contains(names, claim):
-			out = append(out, &Attestation{Name: name, Err: fmt.Errorf("%s: a signature without its claim %s: attest again, or remove it", name, claim)})
+			out = append(out, &Attestation{Name: name,
+				Err: fmt.Errorf("%s: signature without its claim %s: attest again, or remove it", name, claim)})
 		}
 	}
 	return out, nil
@@ -133,7 +136,7 @@ func load(dir, name string) *Attestation {
 	return a
 }
 
-// listDir returns the names in dir, sorted, without those that begin with a dot: files in the making.
+// listDir returns the sorted names in dir, without temporary files, which begin with a dot.
 func listDir(dir string) ([]string, error) {
 	d, err := files.OpenDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {

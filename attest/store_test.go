@@ -100,12 +100,12 @@ func stat(t *testing.T, path string) fs.FileInfo {
 func TestNewRefuses(t *testing.T) {
 	for name, change := range map[string]func(*Claim){
 		"by: required":            func(c *Claim) { c.By = "" },
-		"needs an end":            func(c *Claim) { c.ValidFor = 0 },
-		"until: is not after at":  func(c *Claim) { c.ValidFor, c.Until.Time = 0, noon.Add(time.Millisecond) },
+		"requires an end":         func(c *Claim) { c.ValidFor = 0 },
+		"until: must be after at": func(c *Claim) { c.ValidFor, c.Until.Time = 0, noon.Add(time.Millisecond) },
 		"item: must name an item": func(c *Claim) { c.Item = "../x" },
 		"note: must be text":      func(c *Claim) { c.Note = "\x1b[2J" },
 		"text that is not UTF-8":  func(c *Claim) { c.Evidence = "\xff" },
-		"takes":                   func(c *Claim) { c.Basis.Items = manyItems(1200) },
+		"limit is":                func(c *Claim) { c.Basis.Items = manyItems(1200) },
 	} {
 		c := simple("restore_tested")
 		change(&c)
@@ -151,8 +151,8 @@ func TestLoadTellsEach(t *testing.T) {
 		t.Fatal(err)
 	}
 	wanted := []struct{ name, err string }{
-		{"1-bad.yaml", "1-bad.yaml:3:5: at: expected a time"}, {"2-none.yml", "2-none.yml:1:1: the file holds a NUL"}, {good.Name, ""}, {"3-large.yaml", "larger than the limit"},
-		{"4-alone.yaml.sig", "a signature without its claim 4-alone.yaml"}, {"5-sig.yaml", "larger than the limit"}, {"6-fifo.yaml", "not a regular file"},
+		{"1-bad.yaml", "1-bad.yaml:3:5: at: expected a time"}, {"2-none.yml", "2-none.yml:1:1: file contains a NUL"}, {good.Name, ""}, {"3-large.yaml", "larger than the limit"},
+		{"4-alone.yaml.sig", "signature without its claim 4-alone.yaml"}, {"5-sig.yaml", "larger than the limit"}, {"6-fifo.yaml", "not a regular file"},
 		{"7-dir.yaml", "not a regular file"},
 	}
 	if len(claims) != len(wanted) {

@@ -1,6 +1,6 @@
 package attest
 
-// Rules of this file: what happened to a chain, from its names and digests alone: what is missing, what was changed, where two histories meet.
+// Detects damage of a chain from its names and digests alone: missing records, changed records, merged histories.
 
 import (
 	"cmp"
@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// findMissing tells the numbers that no file has, a row of them at once.
+// findMissing reports missing numbers, consecutive ones together.
 func (c *Chain) findMissing(names []string, head int) {
 	there, _ := numbered(names)
 	for n := 1; n <= c.last; n++ {
@@ -21,17 +21,18 @@ func (c *Chain) findMissing(names []string, head int) {
 		}
 		what, state := "is missing", ""
 		if n > first {
-			what = fmt.Sprintf("is missing, and so are all up to %d", n)
+			what = fmt.Sprintf("is missing, along with all up to %d", n)
 			state = fmt.Sprintf("to %d", n)
 		}
 		if n == c.last && head == n {
-			what += fmt.Sprintf(": %s knows of it", headName)
+			what += fmt.Sprintf(": %s refers to it", headName)
 		}
 		c.problem(RecordMissing, first, state, nil, "%s; restore it from a copy", what)
 	}
 }
 
-// findChanged goes from the last record down. The word of a record that was changed itself is doubtful, and is told as that.
+// findChanged checks from the last record downwards. The statement of a changed record is doubtful, and is reported as
+// such.
 func (c *Chain) findChanged(records map[int]*Record, head int, headSum string) {
 	var found []Problem
 	tell := func(kind ProblemKind, n int, format string, args ...any) {
@@ -41,7 +42,8 @@ func (c *Chain) findChanged(records map[int]*Record, head int, headSum string) {
 	changed := make(map[int]bool)
 	if sum := c.sums[head]; head > 0 && sum != "" && sum != headSum {
 		changed[head] = true
-		tell(RecordChanged, head, "%s was changed after it was written: its SHA-256 is %.12s…, %s says %.12s…%s", fileName(head), sum, headName, headSum, restore)
+		tell(RecordChanged, head, "%s was changed after it was written: its SHA-256 is %.12s…, but %s states %.12s…%s",
+			fileName(head), sum, headName, headSum, restore)
 	}
 	for n := c.last; n > 1; n-- {
 		r, sum := records[n], c.sums[n-1]
@@ -50,7 +52,9 @@ func (c *Chain) findChanged(records map[int]*Record, head int, headSum string) {
 		}
 		if changed[n] {
 			changed[n-1] = true
-			tell(RecordChanged, n-1, "%s may have been changed: its SHA-256 is %.12s…, %s, which was changed itself, says %.12s…", fileName(n-1), sum, fileName(n), r.Previous)
+			tell(RecordChanged, n-1,
+				"%s may have been changed: its SHA-256 is %.12s…, but %s, which was changed itself, states %.12s…", fileName(n-1),
+				sum, fileName(n), r.Previous)
 			continue
 		}
 		if other := c.withSum(r.Previous); other > 0 {
@@ -62,7 +66,7 @@ func (c *Chain) findChanged(records map[int]*Record, head int, headSum string) {
 		if n == c.last && head != n {
 			doubt = ", or " + fileName(n) + " was"
 		}
-		tell(RecordChanged, n-1, "%s was changed after %s was written%s: its SHA-256 is %.12s…, %s says %.12s…%s",
+		tell(RecordChanged, n-1, "%s was changed after %s was written%s: its SHA-256 is %.12s…, but %s states %.12s…%s",
 			fileName(n-1), fileName(n), doubt, sum, fileName(n), r.Previous, restore)
 	}
 	slices.Reverse(found)

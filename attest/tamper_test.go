@@ -117,21 +117,21 @@ func TestTampering(t *testing.T) {
 		}, []string{"changed 6: 0006.yaml was changed after it was written"}},
 		{"first removed", func(s scene) { s.remove("0001.yaml") }, []string{"missing 1: is missing; restore it from a copy"}},
 		{"middle removed", func(s scene) { s.remove("0003.yaml") }, []string{"missing 3: is missing; restore"}},
-		{"a row removed", func(s scene) { s.remove("0002.yaml", "0003.yaml", "0004.yaml") }, []string{"missing 2: is missing, and so are all up to 4"}},
+		{"a row removed", func(s scene) { s.remove("0002.yaml", "0003.yaml", "0004.yaml") }, []string{"missing 2: is missing, along with all up to 4"}},
 		{"two gaps", func(s scene) { s.remove("0002.yaml", "0004.yaml") }, []string{"missing 2: ", "missing 4: "}},
-		{"last removed", func(s scene) { s.remove("0006.yaml") }, []string{"missing 6: is missing: head.sha256 knows of it"}},
-		{"last two removed", func(s scene) { s.remove("0005.yaml", "0006.yaml") }, []string{"missing 5: is missing, and so are all up to 6: head.sha256 knows of it"}},
+		{"last removed", func(s scene) { s.remove("0006.yaml") }, []string{"missing 6: is missing: head.sha256 refers to it"}},
+		{"last two removed", func(s scene) { s.remove("0005.yaml", "0006.yaml") }, []string{"missing 5: is missing, along with all up to 6: head.sha256 refers to it"}},
 		{"all removed", func(s scene) {
 			s.remove("0001.yaml", "0002.yaml", "0003.yaml", "0004.yaml", "0005.yaml", "0006.yaml")
-		}, []string{"missing 1: and so are all up to 6"}},
+		}, []string{"missing 1: is missing, along with all up to 6"}},
 		{"removed and renumbered", func(s scene) {
 			s.remove("0003.yaml")
 			s.rename("0004.yaml", "0003.yaml")
-		}, []string{"forked 3: 0003.yaml says that it is record 4", "missing 4: "}},
-		{"a second file", func(s scene) { s.write("0003-copy.yaml", s.read("0003.yaml")) }, []string{`forked 3: "0003-copy.yaml" is a second file for it`}},
-		{"a second file by another number", func(s scene) { s.write("003.yaml", s.read("0003.yaml")) }, []string{`forked 3: "003.yaml" is a second file`}},
-		{"a second file of another kind", func(s scene) { s.write("0003.yml", s.read("0003.yaml")) }, []string{`forked 3: "0003.yml" is a second file`}},
-		{"a record copied on", func(s scene) { s.write("0007.yaml", s.read("0006.yaml")) }, []string{"forked 7: 0007.yaml says that it is record 6"}},
+		}, []string{"forked 3: 0003.yaml contains record 4", "missing 4: "}},
+		{"a second file", func(s scene) { s.write("0003-copy.yaml", s.read("0003.yaml")) }, []string{`forked 3: "0003-copy.yaml" is a duplicate file`}},
+		{"a second file by another number", func(s scene) { s.write("003.yaml", s.read("0003.yaml")) }, []string{`forked 3: "003.yaml" is a duplicate file`}},
+		{"a second file of another kind", func(s scene) { s.write("0003.yml", s.read("0003.yaml")) }, []string{`forked 3: "0003.yml" is a duplicate file`}},
+		{"a record copied on", func(s scene) { s.write("0007.yaml", s.read("0006.yaml")) }, []string{"forked 7: 0007.yaml contains record 6"}},
 		{"two histories merged", func(s scene) {
 			// Record 6 of another copy that ended at record 4 and went on from there.
 			s.relink("0006.yaml", "0004.yaml")
@@ -140,9 +140,9 @@ func TestTampering(t *testing.T) {
 		{"another history's record", func(s scene) {
 			s.edit("0005.yaml", "note: xxxxx", "note: y") // the same number, written elsewhere
 		}, []string{"changed 5: "}},
-		{"not text of ours", func(s scene) { s.write("0003.yaml", "number: 3\nphase: [") }, []string{"invalid 3: is not a record: 0003.yaml:2", "changed 3: "}},
-		{"cut", func(s scene) { s.write("0006.yaml", s.read("0006.yaml")[:40]) }, []string{"invalid 6: is not a record", "changed 6: was changed after it was written"}},
-		{"emptied", func(s scene) { s.write("0003.yaml", "") }, []string{"invalid 3: is not a record", "changed 3: "}},
+		{"not text of ours", func(s scene) { s.write("0003.yaml", "number: 3\nphase: [") }, []string{"invalid 3: invalid record: 0003.yaml:2", "changed 3: "}},
+		{"cut", func(s scene) { s.write("0006.yaml", s.read("0006.yaml")[:40]) }, []string{"invalid 6: invalid record", "changed 6: was changed after it was written"}},
+		{"emptied", func(s scene) { s.write("0003.yaml", "") }, []string{"invalid 3: invalid record", "changed 3: "}},
 		{"too large", func(s scene) { s.write("0003.yaml", strings.Repeat("#", maxRecord+1)) }, []string{"unreadable 3: larger than the limit"}},
 		{"a folder", func(s scene) {
 			s.remove("0003.yaml")
@@ -150,23 +150,23 @@ func TestTampering(t *testing.T) {
 				s.t.Fatal(err)
 			}
 		}, []string{"unreadable 3: cannot be read: read"}},
-		{"another name", func(s scene) { s.write("notes.yaml", "x: 1") }, []string{`invalid 0: "notes.yaml" is not the name of a record`}},
+		{"another name", func(s scene) { s.write("notes.yaml", "x: 1") }, []string{`invalid 0: "notes.yaml" is not a valid record name`}},
 		{"a name that moves the cursor", func(s scene) { s.write("\x1b[H.yaml", "x: 1") }, []string{`invalid 0: "\x1b[H.yaml" is not`}},
 		{"number 0", func(s scene) { s.write("0000.yaml", "x: 1") }, []string{"invalid 0: "}},
-		{"a number far off", func(s scene) { s.write("999999.yaml", "x: 1") }, []string{"missing 7: and so are all up to 999998", "invalid 999999: "}},
+		{"a number far off", func(s scene) { s.write("999999.yaml", "x: 1") }, []string{"missing 7: is missing, along with all up to 999998", "invalid 999999: "}},
 		{"a contradiction, well linked", func(s scene) {
 			s.edit("0006.yaml", "reinstates: 2", "reinstates: 4")
 			s.rehead("0006.yaml")
-		}, []string{"invalid 6: the release before is record 2, not 4"}},
+		}, []string{"invalid 6: the previous release is record 2, not 4"}},
 		{"a contradiction in the middle", func(s scene) {
 			s.edit("0003.yaml", "of: 2", "of: 1")
 			for i, name := range []string{"0003.yaml", "0004.yaml", "0005.yaml", "0006.yaml"}[1:] {
 				s.relink(name, []string{"0003.yaml", "0004.yaml", "0005.yaml"}[i])
 			}
 			s.rehead("0006.yaml")
-		}, []string{"invalid 3: record 1 is no recorded release"}},
-		{"head emptied", func(s scene) { s.write(headName, "") }, []string{"invalid 0: head.sha256 is not a line of sha256sum"}},
-		{"head of another", func(s scene) { s.edit(headName, "0006", "0007") }, []string{"missing 7: head.sha256 knows of it"}},
+		}, []string{"invalid 3: record 1 is not a recorded release"}},
+		{"head emptied", func(s scene) { s.write(headName, "") }, []string{"invalid 0: head.sha256 is not a sha256sum line"}},
+		{"head of another", func(s scene) { s.edit(headName, "0006", "0007") }, []string{"missing 7: is missing: head.sha256 refers to it"}},
 		{"head a folder", func(s scene) {
 			s.remove(headName)
 			if err := os.Mkdir(s.path(headName), 0o755); err != nil {

@@ -9,12 +9,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// Rules of this file: what single values of our files must look like.
+// Validates single values of the files.
 
-// Deadline is the moment something stops to hold. A date alone is a whole day, UTC: 2026-12-31 holds until 2027-01-01T00:00:00Z.
+// Deadline is the time at which something expires. A date alone is a whole day, UTC: 2026-12-31 is valid until
+// 2027-01-01T00:00:00Z.
 type Deadline struct{ time.Time }
 
-// UnmarshalText reads a date or an RFC 3339 time.
+// UnmarshalText parses a date or an RFC 3339 time.
 func (d *Deadline) UnmarshalText(text []byte) error {
 	t, err := schema.ParseTime(string(text))
 	if err != nil {
@@ -27,7 +28,7 @@ func (d *Deadline) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// JSONSchema describes both forms to an editor.
+// JSONSchema describes both forms for editors.
 func (Deadline) JSONSchema() map[string]any {
 	return map[string]any{"type": "string", "pattern": `^\d{4}-\d{2}-\d{2}([Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[-+]\d{2}:\d{2}))?$`}
 }
@@ -38,7 +39,7 @@ var (
 	commitForm = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
 )
 
-// findings collects what is wrong with the fields of one file.
+// findings collects the faults in the fields of one file.
 type findings struct{ errs []error }
 
 func (w *findings) require(field string, ok bool, message string) {
@@ -47,22 +48,22 @@ func (w *findings) require(field string, ok bool, message string) {
 	}
 }
 
-// text: one line that can be shown as it is.
+// text requires one line that can be displayed.
 func (w *findings) text(field, s string) {
 	w.require(field, len(s) <= maxText && plainText(s, false), "must be one line of at most 1 KiB without control characters")
 }
 
-// word: roles and reasons; "" is none.
+// word requires a role or reason; "" means none.
 func (w *findings) word(field, s string) {
 	w.require(field, s == "" || wordForm.MatchString(s), "must be one word of letters, digits, '_' and '-'")
 }
 
-// item: category/item, or the item alone.
+// item requires category/item, or only the item.
 func (w *findings) item(field, s string) {
 	w.require(field, itemForm.MatchString(s), "must name an item: category/item, in lower case")
 }
 
-// principal: one name, nothing that a pattern or a list could be made of.
+// principal requires a single name, without the characters of patterns and lists.
 func (w *findings) principal(field, s string) {
 	w.require(field, s != "" && len(s) <= 254 && plainText(s, false) && !strings.ContainsAny(s, " ,*?!\""),
 		"must be one name as in allowed_signers, such as an e-mail address, not a pattern or a list")
@@ -72,9 +73,9 @@ func (w *findings) digest(field, s string) {
 	w.require(field, isDigest(s), "must be a SHA-256 of 64 hexadecimal digits in lower case, as sha256sum prints it")
 }
 
-// moment: a time that programs of today write.
+// moment requires a plausible time.
 func (w *findings) moment(field string, t time.Time) {
-	w.require(field, t.Year() >= 1970 && t.Year() < 9000, "is no date of our time")
+	w.require(field, t.Year() >= 1970 && t.Year() < 9000, "is not a plausible date")
 }
 
 func (w *findings) release(r ReleaseID) {

@@ -11,21 +11,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Rules of this file: which of many claims speaks for an item. In each role the best one does, the newest of equals: a claim that somebody drops into
-// the folder can add to what is known, never take from it.
+// Selects the claim that decides an item. In each role the best claim decides, the newest of equals: a file added to
+// the folder can improve the result, never worsen it.
 
-// Voucher is what is known of one role of an item.
+// Voucher is the result for one role of an item.
 type Voucher struct {
 	Item    string // category/item of the policy
-	Role    string // "" where the policy names none
-	Claim   *Claim // the claim that decides; nil where nobody has vouched
+	Role    string // "" when the policy names none
+	Claim   *Claim // the deciding claim; nil when there is none
 	Key     string // fingerprint of the key that signed it
 	Expires time.Time
 	Judgement
 }
 
-// JudgeItem judges all claims on the policy's item, one voucher per role in the policy's order. Signers are as for Check; where there are some, a
-// signature is required.
+// JudgeItem judges all claims on the policy's item, with one voucher per role in the policy's order. signers are as for
+// Check; if they are set, a signature is required.
 func JudgeItem(claims []*Attestation, signers *Signers, p Policy, f Facts, now time.Time) []Voucher {
 	p.Signed = p.Signed || signers != nil
 	roles := p.Roles
@@ -79,28 +79,29 @@ func (a *Attestation) judge(signers *Signers, p Policy, f Facts, now time.Time) 
 	return v
 }
 
-// nobody is the judgement where no claim speaks in the role. One in a role that nobody asked for may have been meant for it.
+// nobody returns the judgement for a role without a claim. A claim in a role that is not required may have been
+// intended for it.
 func nobody(claims []*Attestation, p Policy, role string) Judgement {
 	name := p.Item[strings.IndexByte(p.Item, '/')+1:]
 	if role == "" {
-		return fails(Missing, "nobody has vouched for it: run catalyst_exporter attest %s", name)
+		return fails(Missing, "attestation is missing: run catalyst_exporter attest %s", name)
 	}
-	j := fails(Missing, "nobody has vouched for it as %s: run catalyst_exporter attest %s --role=%s", role, name, role)
+	j := fails(Missing, "attestation as %s is missing: run catalyst_exporter attest %s --role=%s", role, name, role)
 	for _, a := range claims {
 		if sameItem(a.Claim.Item, p.Item) && a.Err == nil && !slices.ContainsFunc(p.Roles, func(r Role) bool { return r.Name == a.Claim.Role }) {
 			as := "as " + a.Claim.Role
 			if a.Claim.Role == "" {
-				as = "in no role"
+				as = "without a role"
 			}
-			j.Detail += fmt.Sprintf(" (%s vouched %s)", a.Claim.By, as)
+			j.Detail += fmt.Sprintf(" (%s attested %s)", a.Claim.By, as)
 			break
 		}
 	}
 	return j
 }
 
-// amongUnread takes into account the files that could not be read as claims at all: the missing one may be among them. Where the system kept us from
-// reading, nothing is known; where the text is wrong, that is told.
+// amongUnread considers unreadable files: one of them may be the missing claim. If the operating system denied reading,
+// the result is unknown; invalid files are reported.
 func amongUnread(claims []*Attestation, j Judgement) Judgement {
 	for _, a := range claims {
 		if a.Err != nil && a.Claim.Item == "" && unread(a.Err) {
@@ -109,14 +110,14 @@ func amongUnread(claims []*Attestation, j Judgement) Judgement {
 	}
 	for _, a := range claims {
 		if a.Err != nil && a.Claim.Item == "" && j.Reason == Missing {
-			j.Detail += fmt.Sprintf(" (a file of the folder is no claim: %s)", firstLine(a.Err))
+			j.Detail += fmt.Sprintf(" (the folder contains an invalid claim: %s)", firstLine(a.Err))
 			break
 		}
 	}
 	return j
 }
 
-// unread reports whether the system kept us from reading, as against a text that is wrong.
+// unread reports whether the operating system prevented reading, rather than an invalid text.
 func unread(err error) bool {
 	var path *fs.PathError
 	return errors.As(err, &path) && !errors.Is(err, files.ErrTooLarge) && !errors.Is(err, files.ErrNotRegular)
@@ -127,7 +128,8 @@ func unreadable(a *Attestation) Judgement {
 	if errors.Is(a.Err, fs.ErrPermission) {
 		reason = PermissionDenied
 	}
-	return Judgement{Unknown, reason, fmt.Sprintf("a claim could not be read: %s: let the exporter read %s", firstLine(a.Err), a.Name)}
+	return Judgement{Unknown, reason, fmt.Sprintf("claim cannot be read: %s: allow the exporter to read %s",
+		firstLine(a.Err), a.Name)}
 }
 
 func firstLine(err error) string {
@@ -138,8 +140,9 @@ func firstLine(err error) string {
 	return line
 }
 
-// TwoRoles finds vouchers of one person in two roles, by name or by key, and says so by the index of each. The vouchers may be of several items; those
-// that do not hold are left out. What one item asks of several roles, or several sign-offs of one role each, is meant to be several people.
+// TwoRoles finds vouchers of one person in two roles, by name or by key, and returns a message per index. The vouchers
+// may be of several items; invalid ones are ignored. Several roles of one item, or several sign-offs with one role
+// each, must be different people.
 func TwoRoles(vouchers []Voucher) map[int]string {
 	out := make(map[int]string)
 	for i, v := range vouchers {
@@ -150,7 +153,8 @@ func TwoRoles(vouchers []Voucher) map[int]string {
 			}
 		}
 		if len(others) > 0 {
-			out[i] = fmt.Sprintf("%s vouches as %s and as %s: ask a second person", v.Claim.By, v.Role, strings.Join(others, " and "))
+			out[i] = fmt.Sprintf("%s attested as %s and as %s: ask a second person", v.Claim.By, v.Role, strings.Join(others,
+				" and "))
 		}
 	}
 	return out

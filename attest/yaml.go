@@ -1,7 +1,7 @@
 package attest
 
-// Rules of this file: how our files are written. Always the same text for the same values, one key a line in a fixed order, empty ones left out, and
-// nothing that two YAML readers could take for different things: what is not plainly a word is quoted.
+// How files are written: the same values always give the same text, one key per line in a fixed order, without empty
+// values and without anything that YAML parsers read differently. Text that is not clearly a word is quoted.
 
 import (
 	"strconv"
@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// page is a YAML document in the making.
+// page is a YAML document being written.
 type page struct {
 	b      strings.Builder
 	indent int
-	dash   bool // the next line begins an entry of a list
+	dash   bool // the next line begins a list entry
 }
 
 func (p *page) line(key, value string) {
@@ -86,15 +86,16 @@ func (p *page) entries(key string, n int, write func(p *page, i int)) {
 
 func (p *page) bytes() []byte { return []byte(p.b.String()) }
 
-// scalar writes a text as a plain word where every reader takes it for that, else in double quotes.
+// scalar writes a text as a plain word if every parser reads it as one, else in double quotes.
 func scalar(s string) string {
 	if isWord(s) || isDigest(s) {
 		return s
 	}
-	return strconv.Quote(s) // its escapes are all YAML's too
+	return strconv.Quote(s) // all its escapes are valid in YAML
 }
 
-// isWord: begins with a letter, goes on with what has no meaning in YAML, and is none of the words YAML 1.1 takes for something else.
+// isWord reports whether s begins with a letter, contains no characters with a meaning in YAML, and is not a word that
+// YAML 1.1 interprets.
 func isWord(s string) bool {
 	for i := range len(s) {
 		c := s[i]
@@ -113,8 +114,8 @@ func isWord(s string) bool {
 // isDigest reports whether s is a SHA-256 in lower-case hexadecimal.
 func isDigest(s string) bool { return len(s) == 64 && strings.Trim(s, "0123456789abcdef") == "" }
 
-// plainText reports whether s can be shown to people as it is: no control or invisible characters that would move a terminal's cursor or turn its
-// writing direction; line ends only where lines says so.
+// plainText reports whether s can be displayed unchanged: no control or invisible characters that would move a
+// terminal's cursor or change its writing direction. Line ends are allowed only if lines is true.
 func plainText(s string, lines bool) bool {
 	if !utf8.ValidString(s) {
 		return false
@@ -129,7 +130,7 @@ func plainText(s string, lines bool) bool {
 
 func shown(r rune) bool { return unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) }
 
-// cleanLine makes one line that plainText accepts of a text that a program made.
+// cleanLine converts a program's text to one line that plainText accepts.
 func cleanLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if shown(r) {

@@ -341,7 +341,7 @@ func (b *boardSeen) head(t *testing.T) {
 		"Gate pre":                          "✗ closed",
 		"Gate post":                         "pending or unknown",
 		"Release":                           "recorded 1.4.0 (0a1b2c3) by lead@example.com",
-		"Sign-offs":                         "vouched for by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
+		"Sign-offs":                         "attested by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
 	} {
 		if !strings.Contains(head[key], want) {
 			t.Errorf("%s: no %q in %q", key, want, head)

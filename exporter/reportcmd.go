@@ -92,7 +92,7 @@ func signed(t *target, r *collector.Report) func(id string) (string, time.Time) 
 		}
 		for _, c := range claims {
 			if c.Err == nil && (c.Claim.Item == id || strings.HasSuffix(id, "/"+c.Claim.Item)) && c.Claim.Release.Same(release.Release) &&
-				strings.Contains(details[id]+" ", "vouched for by "+c.Claim.By+" ") && c.Claim.At.After(at) {
+				strings.Contains(details[id]+" ", "attested by "+c.Claim.By+" ") && c.Claim.At.After(at) {
 				by, at = c.Claim.By, c.Claim.At
 			}
 		}

@@ -10,13 +10,13 @@ import (
 	"time"
 )
 
-// rest is how long a file must have been left alone before the content read is believed to be the one its identity names: time stamps of
-// common file systems are as coarse as the kernel's tick (up to 10 ms), those of FAT and some network mounts 2 s.
+// rest is how long a file must be unchanged before its content is believed to match its identity: time stamps of common
+// file systems have the resolution of the kernel's tick (up to 10 ms), those of FAT and some network mounts 2 s.
 const rest = 2 * time.Second
 
-// Cache keeps what was made of files for as long as their identity stays, so that an unchanged file is read and parsed once.
-// Content read within two seconds of its last change is used but not kept, since a second change could hide behind the same time stamp.
-// Safe for concurrent use; an error is never kept.
+// Cache keeps results parsed from files while the files' identity is unchanged, so that an unchanged file is read and
+// parsed once. Content read within two seconds of its last change is used but not cached, because a second change could
+// have the same time stamp. Safe for concurrent use. Errors are never cached.
 type Cache struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
@@ -35,8 +35,8 @@ type entry struct {
 	value any
 }
 
-// Load returns parse's result for the file, from memory when the file is the same as last time. The name as tells apart the different things
-// that are made of one file. The result is shared: callers must not change it.
+// Load returns parse's result for the file, from the cache if the file is unchanged. as distinguishes different results
+// from one file. The result is shared: callers must not modify it.
 func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte, info fs.FileInfo) (T, error)) (T, error) {
 	k := key{path, as}
 	if id, kind, err := Look(path); err == nil && kind.IsRegular() {
@@ -59,11 +59,11 @@ func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte,
 	return value, nil
 }
 
-// Names returns the names in a directory, sorted, from memory when the directory is the same as last time; more than limit are ErrTooLarge. The result
-// is shared: callers must not change it.
+// Names returns the sorted names in a directory, from the cache if the directory is unchanged; more than limit are
+// ErrTooLarge. The result is shared: callers must not modify it.
 func (c *Cache) Names(dir string, limit int) ([]string, error) {
 	k := key{dir, "its names"}
-	id, _, err := Look(dir) // before it is read: what changes meanwhile makes it another the next time
+	id, _, err := Look(dir) // before reading, so that a concurrent change invalidates the entry
 	if err != nil {
 		c.drop(k)
 		return nil, err
@@ -104,7 +104,7 @@ func (c *Cache) find(k key, id Identity) (any, bool) {
 	return e.value, ok && e.id == id
 }
 
-// keep keeps what was made of something that has been left alone for long enough.
+// keep caches the result for a file that has been unchanged for long enough.
 func (c *Cache) keep(k key, id Identity, value any) {
 	now := time.Now
 	if c.Now != nil {

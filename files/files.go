@@ -1,7 +1,7 @@
-// Package files reads what a deployment's folder holds, and writes what the program keeps.
+// Package files reads a deployment's folder, and writes the program's own files.
 //
-// The folder belongs to somebody else, so nothing in it is taken for granted: only regular files are read (a FIFO or a device in a file's place
-// is an error at once, not a hang), never more than the caller allows, and what changed while it was read is told.
+// The folder is untrusted: only regular files are read (a FIFO or a device in place of a file is an immediate error,
+// not a hang), never more than the caller allows, and a change during the read is reported.
 package files
 
 import (
@@ -15,22 +15,22 @@ import (
 	"time"
 )
 
-// Errors beside those of io/fs (fs.ErrNotExist, fs.ErrPermission) and syscall.ELOOP.
+// Errors in addition to those of io/fs (fs.ErrNotExist, fs.ErrPermission) and syscall.ELOOP.
 var (
 	ErrNotRegular = errors.New("not a regular file")
 	ErrTooLarge   = errors.New("larger than the limit")
 	ErrChanged    = errors.New("changed while it was read")
 )
 
-// Identity tells one state of a file from every other: a write, a replacement or a copy changes at least one field.
+// Identity identifies one state of a file: a write, a replacement or a copy changes at least one field.
 type Identity struct {
 	Device, Inode uint64
 	Size          int64
 	Modified      time.Time // of the content
-	Changed       time.Time // of content, owner or mode: cannot be set back by a program
+	Changed       time.Time // of content, owner or mode: programs cannot set it back
 }
 
-// Identify returns the identity behind what Stat or Lstat returned.
+// Identify returns the identity in the result of Stat or Lstat.
 func Identify(info fs.FileInfo) Identity {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return identify(st)
@@ -45,8 +45,9 @@ func identify(st *syscall.Stat_t) Identity {
 	}
 }
 
-// Look returns the identity of what a path leads to, following links, and its type: 0 for a regular file, fs.ModeDir for a directory, fs.ModeIrregular
-// for what is neither. Every file is looked at on every scrape, so that nothing is made here of what nobody asks for, as os.Stat does.
+// Look returns the identity of a path's target, following links, and its type: 0 for a regular file, fs.ModeDir for a
+// directory, fs.ModeIrregular otherwise. It is called for every file on every scrape, so unlike os.Stat it allocates
+// nothing that is not needed.
 func Look(path string) (id Identity, kind fs.FileMode, err error) {
 	var st syscall.Stat_t
 	for err = syscall.EINTR; err == syscall.EINTR; {
@@ -65,7 +66,7 @@ func Look(path string) (id Identity, kind fs.FileMode, err error) {
 	return identify(&st), kind, nil
 }
 
-// Open opens a regular file for reading, following links. It never blocks on what is not one.
+// Open opens a regular file for reading, following links. It never blocks on other files.
 func Open(path string) (*os.File, fs.FileInfo, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOCTTY, 0)
 	if err != nil {
@@ -82,13 +83,13 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// OpenDir opens a directory to list it, following links. What is none is an error (syscall.ENOTDIR): to open a named pipe in its place would
-// wait for somebody to write, beyond the reach of any context.
+// OpenDir opens a directory for listing, following links. Other files are an error (syscall.ENOTDIR): opening a named
+// pipe would wait for a writer, beyond the control of any context.
 func OpenDir(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 }
 
-// Read reads a whole file of at most limit bytes. A file that grows, shrinks or is rewritten meanwhile is ErrChanged.
+// Read reads a whole file of at most limit bytes. If the file changes during the read, the error is ErrChanged.
 func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	f, info, err := Open(path)
 	if err != nil {
@@ -98,7 +99,7 @@ func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	if info.Size() > limit {
 		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("%w of %d bytes", ErrTooLarge, limit)}
 	}
-	// One byte more than stated tells a file that grew, and files of /proc state no size at all.
+	// Reading one byte more than the stated size detects growth, and files of /proc state no size.
 	data := make([]byte, 0, info.Size()+1)
 	for {
 		n, err := f.Read(data[len(data):cap(data)])
@@ -126,8 +127,8 @@ func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	return data, info, nil
 }
 
-// WriteAtomic replaces path by data as one step: a reader, a crash or a full disk sees the old file or the new one, never a part.
-// With exclusive set an existing file is fs.ErrExist and stays as it is.
+// WriteAtomic replaces path by data atomically: after a crash or on a full disk, and for every reader, the file has
+// either the old or the new content. If exclusive is set, an existing file is fs.ErrExist and stays unchanged.
 func WriteAtomic(path string, data []byte, mode fs.FileMode, exclusive bool) (err error) {
 	dir := filepath.Dir(path)
 	tmp, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
@@ -138,7 +139,7 @@ func WriteAtomic(path string, data []byte, mode fs.FileMode, exclusive bool) (er
 		if err != nil {
 			_ = tmp.Close()
 		}
-		_ = os.Remove(tmp.Name()) // after a rename there is nothing left under this name
+		_ = os.Remove(tmp.Name()) // does nothing after a rename
 	}()
 	if _, err = tmp.Write(data); err != nil {
 		return err
@@ -153,7 +154,7 @@ func WriteAtomic(path string, data []byte, mode fs.FileMode, exclusive bool) (er
 		return err
 	}
 	if exclusive {
-		err = os.Link(tmp.Name(), path) // unlike rename, link refuses an existing name
+		err = os.Link(tmp.Name(), path) // unlike rename, link rejects an existing name
 	} else {
 		err = os.Rename(tmp.Name(), path)
 	}

@@ -1,7 +1,7 @@
 // Package secret holds text that must never be shown.
 //
-// A Text prints as "<secret>" through every formatting, logging and encoding path of the standard library; the only way to the text is Reveal,
-// so that a search for Reveal finds every place where a secret is used.
+// A Text prints as "<secret>" through every formatting, logging and encoding function of the standard library. Only
+// Reveal returns the text, so that a search for Reveal finds every use of a secret.
 package secret
 
 import (
@@ -16,14 +16,15 @@ const Mask = "<secret>"
 
 // Text is a secret text. The zero value is the empty text. Compare with Equal: == compares identities.
 type Text struct {
-	// A pointer, since fmt calls no method on an unexported field and would print a string held here; of a pointer it prints the address.
+	// A pointer, because fmt calls no method on an unexported field: it would print a string, but prints only the address
+	// of a pointer.
 	text *string
 }
 
 // New wraps text.
 func New(text string) Text { return Text{&text} }
 
-// Reveal returns the text, for handing to the system that asks for it and for judging it; never for printing.
+// Reveal returns the text, for the system that requires it and for checking it; never for printing.
 func (t Text) Reveal() string {
 	if t.text == nil {
 		return ""
@@ -31,13 +32,13 @@ func (t Text) Reveal() string {
 	return *t.text
 }
 
-// Empty reports whether there is no text at all.
+// Empty reports whether the text is empty.
 func (t Text) Empty() bool { return t.Len() == 0 }
 
-// Len is the length in bytes.
+// Len returns the length in bytes.
 func (t Text) Len() int { return len(t.Reveal()) }
 
-// Equal compares two texts in time that depends on their lengths alone.
+// Equal compares two texts in time that depends only on their lengths.
 func (t Text) Equal(u Text) bool {
 	return subtle.ConstantTimeCompare([]byte(t.Reveal()), []byte(u.Reveal())) == 1
 }
@@ -50,19 +51,19 @@ func (t Text) String() string {
 	return Mask
 }
 
-// Format implements fmt.Formatter, so that no verb, %#v and %x included, reaches the text.
+// Format implements fmt.Formatter, so that no verb, including %#v and %x, prints the text.
 func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
-// MarshalText serves encoding/json, encoding/xml and YAML.
+// MarshalText implements encoding.TextMarshaler for encoding/json, encoding/xml and YAML.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
-// UnmarshalText takes the text as it is written.
+// UnmarshalText stores the text unchanged.
 func (t *Text) UnmarshalText(text []byte) error {
 	*t = New(string(text))
 	return nil
 }
 
-// Secret tells the reader of configurations that no message may quote the value.
+// Secret marks the type for the configuration decoder: no message may quote the value.
 func (Text) Secret() bool { return true }
 
 // LogValue implements slog.LogValuer.

@@ -1,7 +1,7 @@
-// Package declared holds queries to what the exporter really declares: its metrics, their labels and the words these may
-// hold, read from the generated reference (docs/metrics.md, docs/checks.schema.json) and the embedded checklist. The tests of
-// package exporter keep the reference equal to the code, so that a renamed metric, label or word is noticed wherever a query
-// that ships still has the old name.
+// Package declared checks queries against what the exporter declares: its metrics, their labels and the allowed label
+// values, read from the generated reference (docs/metrics.md, docs/checks.schema.json) and the embedded checklist. The
+// tests of package exporter keep the reference equal to the code, so an outdated metric, label or value in a shipped
+// query is detected.
 //
 // Only test files import this package.
 package declared
@@ -18,16 +18,16 @@ import (
 	"testing"
 )
 
-// Names is what queries may name.
+// Names is what queries may use.
 type Names struct {
-	Metrics map[string][]string // to their labels, without those a scrape attaches
-	Words   map[string][]string // what labels with a closed list of values may hold
+	Metrics map[string][]string // to their labels, without those that a scrape attaches
+	Words   map[string][]string // allowed values of labels with a closed list
 }
 
 // Attached are the labels that the scrape configuration or /sd attaches to every series.
 var Attached = []string{"job", "instance", "environment", "deployment"}
 
-// Read reads what is declared; root is the repository.
+// Read reads the declarations; root is the repository.
 func Read(t testing.TB, root string) Names {
 	t.Helper()
 	reference := read(t, filepath.Join(root, "docs/metrics.md"))
@@ -73,7 +73,7 @@ func read(t testing.TB, path string) string {
 	return string(content)
 }
 
-// Metrics takes the tables of the reference apart: metric to labels.
+// Metrics parses the tables of the reference: metric to labels.
 func Metrics(reference string) map[string][]string {
 	all := map[string][]string{}
 	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\| (?:`([a-z_, ]+)`)? *\\|").FindAllStringSubmatch(reference, -1) {
@@ -85,7 +85,7 @@ func Metrics(reference string) map[string][]string {
 	return all
 }
 
-// With returns the names and some more metrics: those of Prometheus itself, of the rules, of the process.
+// With returns the names and additional metrics: those of Prometheus itself, of the rules, of the process.
 func (n Names) With(more map[string][]string) Names {
 	metrics := maps.Clone(n.Metrics)
 	maps.Copy(metrics, more)
@@ -100,12 +100,12 @@ var (
 	grouping = regexp.MustCompile(`(?:by|on) \(([a-z, ]+)\)`)
 )
 
-// Asked are the metrics that a query names, in its order.
+// Asked returns the metrics that a query names, in order.
 func Asked(query string) []string {
 	return metric.FindAllString(quoted.ReplaceAllString(query, `""`), -1)
 }
 
-// Check tells what a query names that nobody declares. Labels that a query groups by need be those of some metric in it.
+// Check reports undeclared names in a query. Labels that a query groups by must exist on one of its metrics.
 func (n Names) Check(query string) []string {
 	var findings []string
 	asked := Asked(query)
@@ -121,7 +121,7 @@ func (n Names) Check(query string) []string {
 				findings = append(findings, fmt.Sprintf("%s has no label %s", s[1], label))
 			}
 			for word := range strings.SplitSeq(value, "|") {
-				// Severity is a word of alerts too, whose list is the same.
+				// Severity is also a label of alerts, with the same list.
 				if list := n.Words[label]; list != nil && !strings.HasPrefix(word, "$") && !strings.HasPrefix(word, "%") && !slices.Contains(list, word) {
 					findings = append(findings, fmt.Sprintf("%s is never %q", label, word))
 				}
