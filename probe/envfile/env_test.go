@@ -78,7 +78,7 @@ func TestEnvSecret(t *testing.T) {
 				"secrets: [pg]}\nsecrets: {pg: {file: ./pg}}\n"}, "{key: [DB, PG]}", probe.StateFail, probe.ReasonMissing, "file of PG"},
 		{"second key only in the env file", probetest.Folder{".env.production": "DB=" + long + "\nPG=changeme"}, "{key: [DB, PG]}",
 			probe.StateFail, probe.ReasonPlaceholder, "PG at .env.production:2"},
-		{"common words", probetest.Folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", probe.StateWarn, probe.ReasonWeak, "easily guessed"},
+		{"template words", probetest.Folder{".env.production": "K=SuperSecretPassword"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, "K at .env.production:1"},
 		{"unchanged from the template, not a secret", probetest.Folder{".env.example": "A=1\nK=" + long, ".env.production": "K=" + long}, "{key: K}", probe.StatePass, "", ""}, // K is not a secret's name
 		{"secret unchanged from the template", probetest.Folder{".env.example": "A=1\nX_TOKEN=" + long,
 			".env.production": "X_TOKEN=" + long}, "{key: X_TOKEN}", probe.StateFail, probe.ReasonPlaceholder,

@@ -86,7 +86,8 @@ func IsPlaceholder(value string) bool {
 }
 
 func isPlainPlaceholder(value string) bool {
-	return IsUnfilled(value) || SecretMark.MatchString(value) || secretWord.MatchString(value) || secretShort.MatchString(value) || secretNone.MatchString(value)
+	return IsUnfilled(value) || SecretMark.MatchString(value) || secretWord.MatchString(value) || secretShort.MatchString(value) || secretNone.MatchString(value) ||
+		isTemplateText(value)
 }
 
 // encodedText returns the text encoded by a base64 value, "" when it encodes no text. Random bytes do not decode to
@@ -110,7 +111,7 @@ func IsTriedFirst(value string) bool { return triedFirst.MatchString(value) }
 
 // wordKeys are the last words of keys whose value is an ordinary word: a file, a name, a kind, a list of fields.
 const wordKeys = `FILE|FILES|PATH|PATHS|DIR|DIRECTORY|FOLDER|NAME|NAMES|TYPE|TYPES|METHOD|METHODS|MODE|MODES|KIND|FIELD|FIELDS|HEADER|HEADERS|COOKIE|PREFIX|SUFFIX|SCOPE|SCOPES|ROLE|ROLES|` +
-	`FORMAT|PATTERN|POLICY|STRATEGY|BACKEND|PROVIDER|STORE|MANAGER|ENGINE|ALGORITHM|ALG|ISSUER|AUDIENCE|LABEL|LABELS|TAG|TAGS|TOPIC|QUEUE|TABLE|COLUMN|COLUMNS|MECHANISM|GRANTS?|REDACT|MASK|FILTER|` +
+	`FORMAT|PATTERN|REGEX|REGEXP|ROUTE|ROUTES|PAGE|VIEW|SUBJECT|TITLE|TEXT|MESSAGE|BODY|HINT|PROMPT|DESCRIPTION|QUESTION|POLICY|STRATEGY|BACKEND|PROVIDER|STORE|MANAGER|ENGINE|ALGORITHM|ALG|ISSUER|AUDIENCE|LABEL|LABELS|TAG|TAGS|TOPIC|QUEUE|TABLE|COLUMN|COLUMNS|MECHANISM|GRANTS?|REDACT|MASK|FILTER|` +
 	`URL|URI|ENDPOINT|HOST|PORT|REGION|ARN|ENABLED|REQUIRED|DISABLED|TTL|EXPIRY|EXPIRATION|EXPIRES|EXPIRES_IN|LIFETIME|AGE|LENGTH|MIN|MAX|LIMIT|SIZE|COUNT|ROUNDS|COST|DAYS|HOURS|MINUTES|SECONDS|INTERVAL|TIMEOUT|VERSION|(?:KEY|SECRET|TOKEN|CREDENTIALS?)_ID`
 
 // isAccessKeyID matches keys whose value is half of a secret despite being called an id.
@@ -131,12 +132,29 @@ var AddressBlank = regexp.MustCompile(`(?i)(^|[^a-z0-9])([tb]?x{3,}|[tb]0{6,}|ch
 // isBlankWord reports whether a value of one word or number was never replaced.
 func IsBlankWord(value string) bool { return IsUnfilled(value) || placeholderNoWord.MatchString(value) }
 
+// isUnfilledSetting reports whether the value of a variable that holds no secret is a placeholder. In a sentence, such as
+// the subject of a mail, "change this" is an ordinary phrase unless it is most of the sentence.
+func isUnfilledSetting(value string) bool {
+	if IsUnfilled(value) {
+		m := placeholderPhrase.FindString(value)
+		isSentence := m != "" && strings.Contains(strings.TrimSpace(value), " ") && 2*len(m) < len(value)
+		return !isSentence || IsUnfilled(placeholderPhrase.ReplaceAllString(value, " "))
+	}
+	return false
+}
+
 // isBlankSetting reports whether the value of a variable was never replaced: for a secret any placeholder, for a URL
 // also those of its parts, otherwise placeholders of any setting.
 func IsBlankSetting(key, value string) bool {
-	switch m := URLPassword.FindStringSubmatch(value); {
-	case HoldsSecret(key) && (IsPlaceholder(value) || IsTriedFirst(value)), IsUnfilled(value):
+	switch {
+	case HoldsSecret(key):
+		if IsPlaceholder(value) || IsTriedFirst(value) {
+			return true
+		}
+	case isUnfilledSetting(value):
 		return true
+	}
+	switch m := URLPassword.FindStringSubmatch(value); {
 	case m != nil:
 		return IsPlaceholder(m[1]) || IsTriedFirst(m[1])
 	case strings.Contains(value, "://"):
@@ -206,7 +224,7 @@ func DecodedLen(value string) int {
 }
 
 // secretName matches the names of variables that hold secrets.
-var SecretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|_KEY$)`)
+var SecretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PASSPHRASE|_(KEY|PASS|PWD)$)`)
 
 // minSecret is the minimum length at which equal values are not a coincidence.
 const MinSecret = 8
