@@ -310,7 +310,6 @@ var tooLong = map[string]string{
 	"backup":     "to be split",
 	"deployment": "to be split",
 	"evidence":   "to be split",
-	"exporter":   "to be split",
 }
 
 func checkRestricted(s source) []string {

@@ -8,7 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
-// isNamed reports whether a service's image is one of the names or a variant (name-contrib). An image that is built
+// RunsImage reports whether a service's image is one of the names or a variant (name-contrib). An image that is built
 // here is named after its service.
 func RunsImage(service types.ServiceConfig, names []string) bool {
 	image := service.Image

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/board"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -31,8 +32,8 @@ func (b *boardSeen) accessible(t *testing.T) {
 	}
 	every := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		board := newBoard(every, req.URL.Query())
-		if err := board.write(w); err != nil {
+		board := board.New(every, req.URL.Query())
+		if err := board.Write(w); err != nil {
 			t.Error(err)
 		}
 	}))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -173,18 +174,18 @@ func near(word string, candidates []string) string {
 func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string) ([]byte, error) {
 	switch f.format {
 	case "json":
-		return encode(r, digest)
+		return format.Encode(r, digest)
 	case "junit":
-		return encodeJUnit(r)
+		return format.EncodeJUnit(r)
 	case "prometheus":
 		return exposeText(r), nil
 	}
 	var b bytes.Buffer
 	if f.format == "markdown" {
-		writeMarkdown(&b, r, gate, answer)
+		format.WriteMarkdown(&b, r, gate, answer)
 		return b.Bytes(), nil
 	}
-	writeTable(&b, r, gate, answer, a.Terminal && f.output == "")
+	format.WriteTable(&b, r, gate, answer, a.Terminal && f.output == "")
 	return b.Bytes(), nil
 }
 

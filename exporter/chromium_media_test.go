@@ -8,6 +8,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -130,7 +131,7 @@ func (b *boardSeen) keyboard(t *testing.T) {
 	}
 }
 
-func firstFailing(c checksJSON) string {
+func firstFailing(c format.ChecksJSON) string {
 	for _, it := range c.Items {
 		if it.State == probe.StateFail {
 			return it.Category + "-" + it.Item

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/board"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -43,7 +45,7 @@ const readBoard = `[...document.querySelectorAll("article")].filter(a => a.check
 type boardSeen struct {
 	*parts.Page
 	url  string
-	want checksJSON // the verdicts from the API
+	want format.ChecksJSON // the verdicts from the API
 }
 
 // open loads a page of the board and returns its visible items.
@@ -118,7 +120,7 @@ func (b *boardSeen) states(t *testing.T) {
 	for i, want := range b.want.Items {
 		it := got[i]
 		state := want.State.String()
-		mark, _ := sign(want.State)
+		mark, _ := format.Sign(want.State)
 		if it.ID != want.Category+"-"+want.Item || it.State != state || it.Mark != mark || it.Title != want.Title || it.Reason != want.Reason {
 			t.Errorf("item %+v, want %s %s %s/%s %s (%s)", it, mark, state, want.Category, want.Item, want.Title, want.Reason)
 		}
@@ -168,9 +170,9 @@ func keys(m map[string]bool) func(func(string) bool) {
 func (b *boardSeen) reasons(t *testing.T) {
 	r := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		board := newBoard(r, req.URL.Query())
+		board := board.New(r, req.URL.Query())
 		board.Environment = "production"
-		if err := board.write(w); err != nil {
+		if err := board.Write(w); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -181,7 +183,7 @@ func (b *boardSeen) reasons(t *testing.T) {
 		t.Fatalf("%d items, want %d", len(got), len(r.Verdicts))
 	}
 	for i, v := range r.Verdicts {
-		mark, _ := sign(v.State)
+		mark, _ := format.Sign(v.State)
 		if it := got[i]; it.State != v.State.String() || it.Mark != mark || it.Reason != string(v.Reason) || !strings.HasPrefix(it.Detail, "</article><script>") {
 			t.Errorf("item %+v, want %s %s (%s)", it, mark, v.State, v.Reason)
 		}
@@ -376,7 +378,7 @@ func (b *boardSeen) head(t *testing.T) {
 	}
 }
 
-func countFailing(c checksJSON) (n int) {
+func countFailing(c format.ChecksJSON) (n int) {
 	for _, it := range c.Items {
 		if it.Required && it.Scope == "standing" && it.State == probe.StateFail && (it.Waiver == nil || !it.Waiver.Expires.After(c.Time)) {
 			n++
@@ -388,12 +390,12 @@ func countFailing(c checksJSON) (n int) {
 // TestBoardLinks checks what needs no browser: the escaping of URLs and the formatting of code.
 func TestBoardLinks(t *testing.T) {
 	r := everyReason(t)
-	page := newBoard(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}})
+	page := board.New(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}})
 	if page.Shown != 0 || page.States[1].URL != "?state=pass&target=a%26b" || page.Everything != "?target=a%26b" {
 		t.Errorf("%d items, %q, %q", page.Shown, page.States[1].URL, page.Everything)
 	}
 	for in, want := range map[string]string{"Run `a <b>` & `c`.": "Run <code>a &lt;b&gt;</code> &amp; <code>c</code>.", "one ` alone": "one ` alone", "": "", "``": "<code></code>"} {
-		if got := string(inCode(in)); got != want {
+		if got := string(board.InCode(in)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -42,7 +43,7 @@ type target struct {
 	deploy    *deployment.Deployment
 	digest    string // of its settings
 	freezing  freezing
-	pageCache *pageCache // nil disables caching
+	pageCache *metricspage.Cache // nil disables caching
 }
 
 // setup is a loaded configuration.
@@ -133,7 +134,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		deps.Now, deps.Trust = a.Now, c.Attestations
 		t := &target{name: set.Name, collector: collector.New(list, d, deps, limits), deploy: d, digest: digests[set.Name]}
 		if len(settings) < manyTargets {
-			t.pageCache = newPageCache()
+			t.pageCache = metricspage.NewCache()
 		} else {
 			t.collector.DisableCaching()
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 )
 
 func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -52,12 +53,12 @@ func (a *app) configDiscover(context.Context) (int, error) {
 			if value == "" {
 				value = "none"
 			}
-			fmt.Fprintf(&b, "%s: %s (%s)\n", f.Fact, printable(value), f.How)
+			fmt.Fprintf(&b, "%s: %s (%s)\n", f.Fact, format.Printable(value), f.How)
 			for _, other := range f.Others {
-				fmt.Fprintf(&b, "    not chosen: %s\n", printable(other))
+				fmt.Fprintf(&b, "    not chosen: %s\n", format.Printable(other))
 			}
 			if f.Implies != "" {
-				fmt.Fprintf(&b, "    %s\n", printable(f.Implies))
+				fmt.Fprintf(&b, "    %s\n", format.Printable(f.Implies))
 			}
 		}
 	}

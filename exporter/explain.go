@@ -12,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -35,22 +36,22 @@ func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 		}
 		r := t.collector.Collect(ctx, collector.Selection{Items: []*checklist.Item{it}}, true)
 		var b bytes.Buffer
-		writeExplanation(&b, &r.Verdicts[0], painter(a.Terminal))
+		writeExplanation(&b, &r.Verdicts[0], format.Painter(a.Terminal))
 		_, err = a.Stdout.Write(b.Bytes())
 		return ExitReady, err
 	})
 }
 
-func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
-	mark, colour := sign(v.State)
-	fmt.Fprintf(b, "%s: %s\n\n", p.paint("1", v.ID()), v.Title)
+func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
+	mark, colour := format.Sign(v.State)
+	fmt.Fprintf(b, "%s: %s\n\n", p.Paint("1", v.ID()), v.Title)
 	word := v.State.String()
 	if v.Reason != "" {
 		word += " (" + string(v.Reason) + ")"
 	}
-	fmt.Fprintf(b, "%s %s\n", p.paint(colour, mark), p.paint(colour, word))
+	fmt.Fprintf(b, "%s %s\n", p.Paint(colour, mark), p.Paint(colour, word))
 	if v.Detail != "" {
-		fmt.Fprintf(b, "  %s\n", printable(v.Detail))
+		fmt.Fprintf(b, "  %s\n", format.Printable(v.Detail))
 	}
 	required := "required"
 	if !v.Required {
@@ -58,9 +59,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
 	}
 	fmt.Fprintf(b, "  %s, %s, %s\n", v.Severity, v.Scope, required)
 	if v.Waiver != nil {
-		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), printable(v.Waiver.Reason))
+		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", format.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), format.Printable(v.Waiver.Reason))
 	}
-	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", printable(v.Fix))
+	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", format.Printable(v.Fix))
 	b.WriteString("\nProbes\n")
 	for _, o := range v.Outcomes {
 		writeProbe(b, p, o)
@@ -74,27 +75,27 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p painter) {
 	if len(deeper) > 0 {
 		b.WriteString("\nTo check more\n")
 		for _, remedy := range deeper {
-			fmt.Fprintf(b, "  configure %s\n", printable(remedy))
+			fmt.Fprintf(b, "  configure %s\n", format.Printable(remedy))
 		}
 	}
 }
 
-func writeProbe(b *bytes.Buffer, p painter, o checklist.Outcome) {
-	mark, colour := sign(o.Result.State)
+func writeProbe(b *bytes.Buffer, p format.Painter, o checklist.Outcome) {
+	mark, colour := format.Sign(o.Result.State)
 	word := o.Result.State.String()
 	if o.Result.Reason != probe.ReasonNone {
 		word += " (" + string(o.Result.Reason) + ")"
 	}
-	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.paint(colour, word))
+	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.Paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.Paint(colour, word))
 	fmt.Fprintf(b, "      checks %s\n", o.Probe.Kind.Question)
 	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
 	before := "      with   "
 	for line := range strings.Lines(o.Probe.Settings) {
-		fmt.Fprintf(b, "%s%s\n", before, printable(strings.TrimRight(line, "\n")))
+		fmt.Fprintf(b, "%s%s\n", before, format.Printable(strings.TrimRight(line, "\n")))
 		before = "             "
 	}
 	if o.Result.Detail != "" {
-		fmt.Fprintf(b, "      found  %s\n", printable(o.Result.Detail))
+		fmt.Fprintf(b, "      found  %s\n", format.Printable(o.Result.Detail))
 	}
 	for _, s := range o.Result.Samples {
 		var labels []string

@@ -13,6 +13,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -154,14 +155,14 @@ func validJUnit(data []byte) string {
 }
 
 func TestJUnit(t *testing.T) {
-	data, err := encodeJUnit(everyState(t))
+	data, err := format.EncodeJUnit(everyState(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if wrong := validJUnit(data); wrong != "" {
 		t.Fatalf("%s\n%s", wrong, data)
 	}
-	var got junitSuites
+	var got format.JunitSuites
 	if err := xml.Unmarshal(data, &got); err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +207,7 @@ func TestJUnitForm(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	r := everyState(t)
 	var b bytes.Buffer
-	writeMarkdown(&b, r, nil, r.Ready())
+	format.WriteMarkdown(&b, r, nil, r.Ready())
 	text := b.String()
 	for _, want := range []string{
 		"## ❌ Not ready – Own\n", "**Failing:** fail_item\n", "**Waiting for:** ", "| ❌ fail | It is fail<br>`c1/fail_item` | `invalid` | ",
@@ -230,7 +231,7 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 	b.Reset()
-	writeMarkdown(&b, r, &checklist.Gate{Name: "pre"}, checklist.Answer{Ready: true})
+	format.WriteMarkdown(&b, r, &checklist.Gate{Name: "pre"}, checklist.Answer{Ready: true})
 	if !strings.HasPrefix(b.String(), "## ✅ Gate pre: ready – Own\n") {
 		t.Errorf("%.60s", b.String())
 	}
@@ -238,7 +239,7 @@ func TestMarkdown(t *testing.T) {
 
 func TestCommands(t *testing.T) {
 	for in, want := range map[string]string{"a `b|c` d": "a `b\\|c` d", "one ` alone": "one \\` alone", "`` x": " x", "<a> `<b>`": "&lt;a&gt; `<b>`"} {
-		if got := commands(in); got != want {
+		if got := format.Commands(in); got != want {
 			t.Errorf("commands(%q) = %q, want %q", in, got, want)
 		}
 	}

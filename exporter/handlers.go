@@ -14,6 +14,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
 // handler is the HTTP side. It serves GET and HEAD only, except for reloading, and reads nothing of a request but its
@@ -56,16 +58,16 @@ func (s *server) handler() http.Handler {
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
 	set, done := s.use()
 	defer done()
-	page := scrape{self: s.self.registry}
+	page := metricspage.Scrape{Self: s.self.registry}
 	if set.single() {
 		t := set.targets[0]
 		report, ok := s.collect(w, r, r.URL.Query(), set, t)
 		if !ok {
 			return
 		}
-		page.report, page.cache = report, t.pageCache
+		page.Report, page.Cache = report, t.pageCache
 	}
-	s.pages.serve(w, r, page, errorLog{s.app.log})
+	s.pages.Serve(w, r, page, errorLog{s.app.log})
 }
 
 // probe serves one target. It takes the name of a configured target, never an address.
@@ -80,7 +82,7 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if report, ok := s.collect(w, r, query, set, t); ok {
-		s.pages.serve(w, r, scrape{report: report, cache: t.pageCache}, errorLog{s.app.log})
+		s.pages.Serve(w, r, metricspage.Scrape{Report: report, Cache: t.pageCache}, errorLog{s.app.log})
 	}
 }
 
@@ -139,7 +141,7 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	data, err := encode(t.collector.Collect(ctx, collector.Selection{}, false), set.digest)
+	data, err := format.Encode(t.collector.Collect(ctx, collector.Selection{}, false), set.digest)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

@@ -18,6 +18,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -37,12 +38,12 @@ const (
 	asProtobuf   = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 )
 
-func request(p *pages, s scrape, accept, encoding string) *httptest.ResponseRecorder {
+func request(p *metricspage.Pages, s metricspage.Scrape, accept, encoding string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Accept", accept)
 	r.Header.Set("Accept-Encoding", encoding)
 	w := httptest.NewRecorder()
-	p.serve(w, r, s, nil)
+	p.Serve(w, r, s, nil)
 	return w
 }
 
@@ -54,7 +55,7 @@ func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 	}
 	total := prometheus.NewCounter(prometheus.CounterOpts{Name: "bbb_total", Help: "Help."})
 	self.MustRegister(total)
-	p, cache := newPages(), newPageCache()
+	p, cache := metricspage.New(), metricspage.NewCache()
 	began := time.Unix(1_700_000_000, 0)
 	for _, r := range []*collector.Report{nil, reportOf(40, began), reportOf(40, began), reportOf(40, began.Add(time.Second)), reportOf(3, began), reportOf(0, began)} {
 		for _, accept := range []string{asPrometheus, asText, asProtobuf, ""} {
@@ -68,7 +69,7 @@ func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 				want := httptest.NewRecorder()
 				promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(want, plain)
 
-				got := request(p, scrape{self, r, cache}, accept, encoding)
+				got := request(p, metricspage.Scrape{Self: self, Report: r, Cache: cache}, accept, encoding)
 				body := got.Body.Bytes()
 				if compressed := got.Header().Get("Content-Encoding") == "gzip"; compressed != (encoding == "gzip") {
 					t.Fatalf("%q, %q: compressed is %v", accept, encoding, compressed)
@@ -114,16 +115,16 @@ func unzipped(t *testing.T, data []byte) []byte {
 func TestPages_ReuseCompressedChunks(t *testing.T) {
 	// The mark is visible in the compressed page only: two empty stored blocks. One ends every chunk.
 	mark := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 2)
-	p, cache := newPages(), newPageCache()
+	p, cache := metricspage.New(), metricspage.NewCache()
 	at := time.Unix(1_700_000_000, 0)
-	request(p, scrape{report: reportOf(40, at), cache: cache}, asText, "gzip")
-	for name, chunk := range cache.chunks {
-		cache.chunks[name] = gzipChunk{chunk.hash, append(slices.Clone(mark), chunk.deflated...)}
+	request(p, metricspage.Scrape{Report: reportOf(40, at), Cache: cache}, asText, "gzip")
+	for name, chunk := range cache.Chunks {
+		cache.Chunks[name] = metricspage.GzipChunk{Hash: chunk.Hash, Deflated: append(slices.Clone(mark), chunk.Deflated...)}
 	}
 	marked := func(r *collector.Report) int {
-		return bytes.Count(request(p, scrape{report: r, cache: cache}, asText, "gzip").Body.Bytes(), mark)
+		return bytes.Count(request(p, metricspage.Scrape{Report: r, Cache: cache}, asText, "gzip").Body.Bytes(), mark)
 	}
-	whole := len(cache.chunks)
+	whole := len(cache.Chunks)
 	same, changed := marked(reportOf(40, at)), marked(reportOf(40, at.Add(time.Second)))
 	if whole < 4 || same < whole || changed < 1 || changed >= same {
 		t.Errorf("of %d chunks %d are reused when nothing has changed, %d when the times have", whole, same, changed)
@@ -135,7 +136,7 @@ func TestAcceptsGzip(t *testing.T) {
 		"": false, "gzip": true, "GZIP": true, "deflate, gzip": true, "gzip;q=0.5": true, "gzip; q=0": false, "gzip;q=0.000": false, "gzip;q=x": false,
 		"x-gzip": false, "br": false, "*": false, "identity, gzip;q=1": true, "gzipped": false,
 	} {
-		if got := acceptsGzip(http.Header{"Accept-Encoding": {field}}); got != want {
+		if got := metricspage.AcceptsGzip(http.Header{"Accept-Encoding": {field}}); got != want {
 			t.Errorf("%q: %v, want %v", field, got, want)
 		}
 	}
@@ -145,21 +146,21 @@ func TestAcceptsGzip(t *testing.T) {
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{75, 750, 7500} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			p, cache, r := newPages(), newPageCache(), reportOf(75, time.Unix(1_700_000_000, 0))
+			p, cache, r := metricspage.New(), metricspage.NewCache(), reportOf(75, time.Unix(1_700_000_000, 0))
 			for len(r.Verdicts) < n {
 				r.Verdicts = append(r.Verdicts, r.Verdicts[:75]...)
 			}
-			key := pageKey{format: expfmt.NewFormat(expfmt.TypeTextPlain), gzip: true}
+			key := metricspage.PageKey{Format: expfmt.NewFormat(expfmt.TypeTextPlain), Gzip: true}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				for j := range r.Verdicts {
 					r.Verdicts[j].LastRun = time.Unix(1_700_000_000, int64(i)*1e6)
 				}
-				blocks, err := p.blocks(key, scrape{report: r})
+				blocks, err := p.Blocks(key, metricspage.Scrape{Report: r})
 				if err != nil {
 					b.Fatal(err)
 				}
-				p.compress(nil, key, blocks, cache)
+				p.Compress(nil, key, blocks, cache)
 			}
 		})
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
 // Scrapers of one report in one format share a page, including the exporter's own metrics. A later scraper has another
@@ -20,10 +21,10 @@ func TestPages_AreSharedBySimultaneousScrapers(t *testing.T) {
 	self := prometheus.NewRegistry()
 	count := prometheus.NewCounter(prometheus.CounterOpts{Name: "count_total", Help: "Help."})
 	self.MustRegister(count)
-	p, cache := newPages(), newPageCache()
+	p, cache := metricspage.New(), metricspage.NewCache()
 	page := func(self prometheus.Gatherer, r *collector.Report, accept, encoding string) []byte {
 		t.Helper()
-		body := request(p, scrape{self, r, cache}, accept, encoding).Body.Bytes()
+		body := request(p, metricspage.Scrape{Self: self, Report: r, Cache: cache}, accept, encoding).Body.Bytes()
 		if encoding == "gzip" {
 			body = unzipped(t, body)
 		}
@@ -55,9 +56,9 @@ func TestPages_AreSharedBySimultaneousScrapers(t *testing.T) {
 	if !bytes.Contains(text, []byte("# TYPE count_total counter\n")) || !bytes.Contains(open, []byte("# TYPE count counter\n")) {
 		t.Errorf("the exporter's own metrics in both formats:\n%s\n%s", text, open)
 	}
-	before := len(cache.pages)
+	before := len(cache.Pages)
 	one.Selection.Categories = []string{"c"}
-	if page(nil, one, "", ""); len(cache.pages) != before {
+	if page(nil, one, "", ""); len(cache.Pages) != before {
 		t.Error("a filtered page is cached")
 	}
 }
@@ -75,22 +76,22 @@ func (w duringWrite) Write(body []byte) (int, error) {
 
 // The buffer of a page is not reused while a response is being sent from it, cached or not.
 func TestPages_KeepABufferWhileItIsSent(t *testing.T) {
-	p, cache := newPages(), newPageCache()
+	p, cache := metricspage.New(), metricspage.NewCache()
 	one, other := reportOf(3, time.Unix(1_700_000_000, 0)), reportOf(3, time.Unix(1_700_000_001, 0))
-	want := request(p, scrape{report: one}, asText, "").Body.String()
-	for name, c := range map[string]*pageCache{"cached": cache, "not cached": nil} {
+	want := request(p, metricspage.Scrape{Report: one}, asText, "").Body.String()
+	for name, c := range map[string]*metricspage.Cache{"cached": cache, "not cached": nil} {
 		for n := range 3 { // the later ones find the page in the cache
 			w := duringWrite{httptest.NewRecorder(), func() {
 				for range 3 { // replaces the cached page and takes every buffer that is free
-					request(p, scrape{report: other, cache: c}, asText, "")
+					request(p, metricspage.Scrape{Report: other, Cache: c}, asText, "")
 				}
 			}}
 			if n > 0 {
-				request(p, scrape{report: one, cache: c}, asText, "")
+				request(p, metricspage.Scrape{Report: one, Cache: c}, asText, "")
 			}
 			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 			r.Header.Set("Accept", asText)
-			p.serve(w, r, scrape{report: one, cache: c}, nil)
+			p.Serve(w, r, metricspage.Scrape{Report: one, Cache: c}, nil)
 			if got := w.Body.String(); got != want {
 				t.Errorf("%s, request %d:\n%s\nwant\n%s", name, n, got, want)
 			}
@@ -148,7 +149,7 @@ func TestPages_AreNotCompressedForLocalClients(t *testing.T) {
 			r.Header.Set(c.behind, "x")
 		}
 		w := httptest.NewRecorder()
-		newPages().serve(w, r, scrape{report: reportOf(3, time.Unix(1_700_000_000, 0)), cache: newPageCache()}, nil)
+		metricspage.New().Serve(w, r, metricspage.Scrape{Report: reportOf(3, time.Unix(1_700_000_000, 0)), Cache: metricspage.NewCache()}, nil)
 		if got := w.Header().Get("Content-Encoding"); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.from, c.behind, got, c.want)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -58,10 +59,10 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 		answer = "Not ready:"
 	}
 	out := d.Fill(paper.Facts{
-		Checklist: s.list, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + counts(r) + ".",
+		Checklist: s.list, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + format.Counts(r) + ".",
 	})
 	for _, line := range d.Tell(s.list) {
-		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), printable(line)); err != nil {
+		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), format.Printable(line)); err != nil {
 			return 0, err
 		}
 	}

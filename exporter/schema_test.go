@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -113,7 +114,7 @@ func TestChecksValidate(t *testing.T) {
 
 	r := everyState(t)
 	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.0.0", Commit: "0a1b2c3"}, By: "lead@example.com"}, Since: r.Time}
-	crafted, err := encode(r, strings.Repeat("0", 64))
+	crafted, err := format.Encode(r, strings.Repeat("0", 64))
 	if err != nil {
 		t.Fatal(err)
 	}

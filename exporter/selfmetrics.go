@@ -6,6 +6,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	versioncollector "github.com/prometheus/client_golang/prometheus/collectors/version"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
 // selfMetrics are the metrics of the exporter itself.
@@ -31,7 +33,7 @@ func newSelfMetrics() *selfMetrics {
 		m.reloadSuccessful, m.reloadTime,
 		versioncollector.NewCollector("catalyst_exporter"),
 		collectors.NewGoCollector(),
-		newProcessMetrics(),
+		metricspage.NewProcessMetrics(),
 	)
 	return m
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
 // defaultAddress is on loopback: the board shows an attacker where to start.
@@ -129,7 +130,7 @@ type server struct {
 	flags  serveFlags
 	limits *collector.Limits
 	self   *selfMetrics
-	pages  *pages
+	pages  *metricspage.Pages
 
 	mu      sync.RWMutex
 	current *generation
@@ -145,7 +146,7 @@ type generation struct {
 
 func newServer(a *app, f serveFlags, limits *collector.Limits, first *setup) *server {
 	s := &server{
-		app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: newPages(), current: &generation{setup: first},
+		app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: metricspage.New(), current: &generation{setup: first},
 	}
 	s.self.reloaded(true, a.Now())
 	return s

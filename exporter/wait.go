@@ -8,6 +8,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 )
 
 func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -62,7 +63,7 @@ func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Dur
 		pause.Stop()
 		if over {
 			var b bytes.Buffer
-			writeTable(&b, r, gate, answer, a.Terminal)
+			format.WriteTable(&b, r, gate, answer, a.Terminal)
 			_, err := a.Stdout.Write(b.Bytes())
 			return exitCode(answer), err
 		}

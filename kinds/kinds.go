@@ -28,7 +28,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
 )
 
-// Kinds returns all probe kinds, in the order of the documentation.
+// All returns all probe kinds, in the order of the documentation.
 func All() []probe.Kind {
 	return []probe.Kind{
 		monitoring.AlertmanagerConfigKind(),

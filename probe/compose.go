@@ -11,7 +11,7 @@ import (
 // Shared by the probes of the compose files. The model is judged even when Compose would refuse the files for something
 // other than their form (a missing env_file, an undefined network): compose_config reports that.
 
-// composeModel returns the deployment's compose model. Without a compose file the error is a Skip. Without a model, or
+// ComposeModel returns the deployment's compose model. Without a compose file the error is a Skip. Without a model, or
 // when the files use variables and an env file may not be read, their content is unknown.
 func ComposeModel(p *Pass) (*deployment.Compose, error) {
 	c, err := p.View.Compose()
@@ -30,7 +30,7 @@ func ComposeModel(p *Pass) (*deployment.Compose, error) {
 	return c, nil
 }
 
-// notPermitted returns the error for a file that may not be read.
+// PermissionError returns the error for a file that may not be read.
 func PermissionError(what string, err error) error {
 	return Needs("permission to read the deployment's files", Unknown(ReasonPermissionDenied, fmt.Errorf("%s: %w", what, err)))
 }

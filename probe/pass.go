@@ -171,7 +171,7 @@ func (t Trust) RoleNamed(name string) attest.Role {
 	return attest.Role{Name: name}
 }
 
-// roles returns the definitions of the named roles.
+// RolesNamed returns the definitions of the named roles.
 func (t Trust) RolesNamed(names []string) []attest.Role {
 	var all []attest.Role
 	for _, n := range names {

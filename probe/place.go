@@ -5,7 +5,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
-// notFound is the result for a file that was searched for in the deployment's folders and not found; see unseen.
+// NotFound is the result for a file that was searched for in the deployment's folders and not found; see unseen.
 // Setting is the setting for its path.
 func NotFound(p *Pass, place deployment.Place, what, setting string) (Result, error) {
 	if err := Unlisted(p, place, what); err != nil {
@@ -14,7 +14,7 @@ func NotFound(p *Pass, place deployment.Place, what, setting string) (Result, er
 	return Failed(ReasonMissing, "no %s found in the deployment's folder, deployment/, deploy/ or docs/: add it, or set its path with %s", what, setting), nil
 }
 
-// unseen is the error for a file that was not found while some folders could not be listed; nil when all were listed.
+// Unlisted is the error for a file that was not found while some folders could not be listed; nil when all were listed.
 func Unlisted(p *Pass, place deployment.Place, what string) error {
 	if len(place.Unseen) == 0 {
 		return nil

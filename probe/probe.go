@@ -88,7 +88,7 @@ func MaxStale(maxAge, timeout time.Duration) time.Duration {
 	return max(2*maxAge+timeout, minStale)
 }
 
-// Look runs a probe and returns its result; errors and panics become results.
+// Run runs a probe and returns its result; errors and panics become results.
 func Run(ctx context.Context, pr Probe, p *Pass) (r Result) {
 	defer recoverPanic(p, &r)
 	r, err := pr.Probe(ctx, p)
@@ -109,7 +109,7 @@ func Judge(d Derived, v Verdicts) (r Result) {
 	return ValidateResult(d.Judge(v))
 }
 
-// guard turns a panic into a result. The panic value may contain anything, so only its type is logged; the stack has
+// recoverPanic turns a panic into a result. The panic value may contain anything, so only its type is logged; the stack has
 // addresses only.
 func recoverPanic(p *Pass, r *Result) {
 	if cause := recover(); cause != nil {
@@ -118,7 +118,7 @@ func recoverPanic(p *Pass, r *Result) {
 	}
 }
 
-// sound replaces results that no probe may return.
+// ValidateResult replaces results that no probe may return.
 func ValidateResult(r Result) Result {
 	err := func() error {
 		switch {

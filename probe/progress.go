@@ -34,13 +34,13 @@ func grouped(n int) string {
 
 type progressKey struct{}
 
-// Watched returns a context whose run reports its progress. Tell is called often, from any goroutine, and must not
+// WithProgress returns a context whose run reports its progress. Tell is called often, from any goroutine, and must not
 // block.
 func WithProgress(ctx context.Context, tell func(Progress)) context.Context {
 	return context.WithValue(ctx, progressKey{}, tell)
 }
 
-// TellProgress reports the progress of the run under ctx, if it is watched.
+// SetProgress reports the progress of the run under ctx, if it is watched.
 func SetProgress(ctx context.Context, p Progress) {
 	if tell, ok := ctx.Value(progressKey{}).(func(Progress)); ok {
 		tell(p)

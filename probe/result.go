@@ -50,7 +50,7 @@ func (r Result) With(samples ...Sample) Result {
 	return r
 }
 
-// Findings collects the faults found in one run: all are reported, and the worst decides. The zero value is ready for
+// ResultBuilder collects the faults found in one run: all are reported, and the worst decides. The zero value is ready for
 // use.
 type ResultBuilder struct {
 	Worst   Result
@@ -86,7 +86,7 @@ func (f *ResultBuilder) Add(r Result) {
 // Measure adds measured values.
 func (f *ResultBuilder) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
 
-// maxFindings bounds a detail; further findings are only counted.
+// MaxFindings bounds a detail; further findings are only counted.
 const MaxFindings = 8
 
 // Result returns the worst result added, or a pass with the given detail.
@@ -104,7 +104,7 @@ func (f *ResultBuilder) Result(format string, args ...any) Result {
 	return r
 }
 
-// Unanswered is the error of a probe that could not check.
+// NotCheckedError is the error of a probe that could not check.
 type NotCheckedError struct {
 	// Skip means that there is nothing to check, so the item's other probes decide. Otherwise the probe is unknown.
 	Skip   bool
@@ -160,7 +160,7 @@ func Needs(remedy string, err error) error {
 	return &NotCheckedError{Reason: ReasonOf(err), Remedy: remedy, Err: err}
 }
 
-// unanswered converts the error of a run to its result.
+// NotChecked converts the error of a run to its result.
 func NotChecked(err error) Result {
 	var u *NotCheckedError
 	if !errors.As(err, &u) {
@@ -173,7 +173,7 @@ func NotChecked(err error) Result {
 	return r
 }
 
-// reasonOf classifies an error of the operating system or the network.
+// ReasonOf classifies an error of the operating system or the network.
 func ReasonOf(err error) Reason {
 	var u *NotCheckedError
 	var dns *net.DNSError

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// unchanged returns the value made by make, and makes it again only when its inputs change. Inputs compare equal while
+// Unchanged returns the value made by make, and makes it again only when its inputs change. Inputs compare equal while
 // unchanged, such as the pointers that parsing an unchanged file returns. Make must depend on nothing else. Key is a
 // value of a type private to its file, one per call site.
 func Unchanged[T any, Of comparable](p *Pass, key any, of []Of, make func() T) T {
@@ -29,7 +29,7 @@ type remembered[T any, Of comparable] struct {
 	value T
 }
 
-// judgement is the memoised outcome of a probe.
+// Judgement is the memoised outcome of a probe.
 type Judgement struct {
 	Result
 	Err error

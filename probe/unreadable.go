@@ -9,7 +9,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// unreadable classifies the error of reading a required file: one that does not exist or is not a regular file fails,
+// Unreadable classifies the error of reading a required file: one that does not exist or is not a regular file fails,
 // one without read permission is unknown. What is the display name.
 func Unreadable(what string, err error) (Result, error) {
 	switch {

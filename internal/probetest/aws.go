@@ -25,7 +25,7 @@ import (
 // it responds as a healthy bucket and user would; each test changes single responses. It records the permission that
 // every request needs.
 
-// awsReply is one response. An error without a body gets the one that AWS would send.
+// AWSReply is one response. An error without a body gets the one that AWS would send.
 type AWSReply struct {
 	Status int
 	Code   string // of the error
@@ -33,7 +33,7 @@ type AWSReply struct {
 	Header map[string]string
 }
 
-// awsServer responds by the permission that a request needs.
+// AWSServer responds by the permission that a request needs.
 type AWSServer struct {
 	*httptest.Server
 	T *testing.T
@@ -70,7 +70,7 @@ func NewAWSServer(t *testing.T) *AWSServer {
 	return s
 }
 
-// pass begins a pass over a deployment whose environment points to the server.
+// Pass begins a pass over a deployment whose environment points to the server.
 func (s *AWSServer) Pass(change func(*deployment.Settings)) *probe.Pass {
 	s.T.Helper()
 	settings := deployment.Settings{AWS: deployment.AWS{Endpoint: s.URL}}
@@ -80,7 +80,7 @@ func (s *AWSServer) Pass(change func(*deployment.Settings)) *probe.Pass {
 	return NewPass(s.T, Folder{".env.production": "S3_BUCKET=" + AWSTestBucket + "\nAWS_REGION=" + s.Region + "\nAWS_ACCESS_KEY_ID=AKIA" + "TEST\nAWS_SECRET_ACCESS_KEY=" + s.Secret + "\n"}, settings)
 }
 
-// say sets the response to requests that need a permission.
+// Say sets the response to requests that need a permission.
 func (s *AWSServer) Say(action string, reply AWSReply) {
 	s.Replies[action] = func(*http.Request, url.Values) AWSReply { return reply }
 }
@@ -170,37 +170,37 @@ func awsPermission(r *http.Request, service string, form url.Values) string {
 	return "s3:" + r.Method + " " + r.URL.RequestURI()
 }
 
-// object returns an element of a listing.
+// Object returns an element of a listing.
 func Object(key string, size int, modified time.Time) string {
 	return fmt.Sprintf("<Contents><Key>%s</Key><LastModified>%s</LastModified><Size>%d</Size></Contents>", key, modified.UTC().Format("2006-01-02T15:04:05.000Z"), size)
 }
 
-// listing sets the list of objects; HEAD of the bucket, which needs the same permission, succeeds.
+// Listing sets the list of objects; HEAD of the bucket, which needs the same permission, succeeds.
 func (s *AWSServer) Listing(objects ...string) {
 	s.Replies["s3:ListBucket"] = func(r *http.Request, _ url.Values) AWSReply {
 		return AWSReply{Body: "<ListBucketResult" + AWSNS + "><IsTruncated>false</IsTruncated>" + strings.Join(objects, "") + "</ListBucketResult>"}
 	}
 }
 
-// iamBody returns a response of IAM or STS.
+// IAMBody returns a response of IAM or STS.
 func IAMBody(action, inside string) AWSReply {
 	return AWSReply{Body: "<" + action + "Response><" + action + "Result>" + inside + "</" + action + "Result></" + action + "Response>"}
 }
 
 const WritePolicy = `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["s3:PutObject","s3:AbortMultipartUpload"],"Resource":"arn:aws:s3:::catalyst-prod-backups/*"}}`
 
-// inline gives the user one inline policy.
+// Inline gives the user one inline policy.
 func (s *AWSServer) Inline(document string) {
 	s.Say("iam:ListUserPolicies", IAMBody("ListUserPolicies", "<PolicyNames><member>upload</member></PolicyNames><IsTruncated>false</IsTruncated>"))
 	s.Say("iam:GetUserPolicy", IAMBody("GetUserPolicy", "<UserName>catalyst-backup</UserName><PolicyName>upload</PolicyName><PolicyDocument>"+html.EscapeString(document)+"</PolicyDocument>"))
 }
 
-// caller sets the identity that STS returns.
+// Caller sets the identity that STS returns.
 func (s *AWSServer) Caller(arn string) {
 	s.Say("sts:GetCallerIdentity", IAMBody("GetCallerIdentity", "<Arn>"+arn+"</Arn><UserId>1</UserId><Account>1</Account>"))
 }
 
-// keys gives the user access keys with a status and these ages.
+// Keys gives the user access keys with a status and these ages.
 func (s *AWSServer) Keys(status string, ages ...time.Duration) {
 	var all strings.Builder
 	for _, age := range ages {
@@ -209,7 +209,7 @@ func (s *AWSServer) Keys(status string, ages ...time.Duration) {
 	s.Say("iam:ListAccessKeys", IAMBody("ListAccessKeys", "<AccessKeyMetadata>"+all.String()+"</AccessKeyMetadata><IsTruncated>false</IsTruncated>"))
 }
 
-// attach attaches a managed policy to the user ("User"), role or group.
+// Attach attaches a managed policy to the user ("User"), role or group.
 func (s *AWSServer) Attach(to, name, arn, document string) {
 	action := "ListAttached" + to + "Policies"
 	s.Say("iam:"+action, IAMBody(action, "<AttachedPolicies><member><PolicyName>"+name+"</PolicyName><PolicyArn>"+arn+"</PolicyArn></member></AttachedPolicies><IsTruncated>false</IsTruncated>"))

@@ -1,6 +1,6 @@
 package probetest
 
-// compose returns a compose file with services.
+// Compose returns a compose file with services.
 func Compose(services string) Folder {
 	return Folder{"docker-compose.yml": "services:\n" + services}
 }

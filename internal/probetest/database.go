@@ -13,18 +13,18 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// databaseOf are those of a running server.
+// DatabaseOf are those of a running server.
 func DatabaseOf(s *parts.PostgreSQLServer) deployment.Settings {
 	return PostgresSettings(net.JoinHostPort(s.Host, strconv.Itoa(s.Port)), s.User, s.Password)
 }
 
-// message is one message of PostgreSQL's protocol.
+// Message is one message of PostgreSQL's protocol.
 func Message(kind byte, body string) string {
 	n := len(body) + 4
 	return string([]byte{kind, byte(n >> 24), byte(n >> 16), byte(n >> 8), byte(n)}) + body
 }
 
-// portFaults are what a port can do instead of speaking the protocol of a database, and the reason why it is unknown then.
+// PortFaults are what a port can do instead of speaking the protocol of a database, and the reason why it is unknown then.
 func PortFaults(t *testing.T) []Fault {
 	t.Helper()
 	block := make(chan struct{})
@@ -49,7 +49,7 @@ func PortFaults(t *testing.T) []Fault {
 	}
 }
 
-// postgresSettings are those of a database at an address.
+// PostgresSettings are those of a database at an address.
 func PostgresSettings(address, user, password string) deployment.Settings {
 	host, port, _ := net.SplitHostPort(address)
 	n, _ := strconv.Atoi(port)

@@ -7,7 +7,7 @@ import (
 	"github.com/miekg/dns"
 )
 
-// resolver runs a DNS server on a free port, over UDP and TCP, and returns its address.
+// Resolver runs a DNS server on a free port, over UDP and TCP, and returns its address.
 func Resolver(t *testing.T, answer func(w dns.ResponseWriter, q *dns.Msg)) string {
 	t.Helper()
 	var udp net.PacketConn

@@ -17,7 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// contextFor returns the test's context, with a short end where the test waits for a timeout.
+// ContextFor returns the test's context, with a short end where the test waits for a timeout.
 func ContextFor(t *testing.T, short bool) (context.Context, context.CancelFunc) {
 	if short {
 		return context.WithTimeout(t.Context(), 300*time.Millisecond)
@@ -29,7 +29,7 @@ func CDNSite(t *testing.T, name, value string) string {
 	return Site(t, map[string]http.HandlerFunc{"/": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set(name, value) }}).URL
 }
 
-// site serves paths with fixed answers.
+// Site serves paths with fixed answers.
 func Site(t *testing.T, pages map[string]http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -51,7 +51,7 @@ func Says(status int, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status); _, _ = w.Write([]byte(body)) }
 }
 
-// listener accepts connections and hands each to serve; it ends with the test.
+// Listener accepts connections and hands each to serve; it ends with the test.
 func Listener(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,7 +79,7 @@ func Listener(t *testing.T, serve func(net.Conn)) string {
 	return l.Addr().String()
 }
 
-// faults are what a port can do instead of answering. Each names the reason it must lead to for a configured address where reachability is the
+// Faults are what a port can do instead of answering. Each names the reason it must lead to for a configured address where reachability is the
 // claim, and elsewhere.
 func Faults(t *testing.T) []Fault {
 	t.Helper()
@@ -150,7 +150,7 @@ func HttptestTLS(t *testing.T) *httptest.Server {
 	return s
 }
 
-// patience is how long a probe may wait for a server: shortly where the verdict is that it waited too long, else longer than any machine needs.
+// Patience is how long a probe may wait for a server: shortly where the verdict is that it waited too long, else longer than any machine needs.
 func Patience(verdict probe.Reason) schema.Duration {
 	if verdict == probe.ReasonTimeout {
 		return schema.Duration(500 * time.Millisecond)

@@ -17,10 +17,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// folder is a deployment's files by name; a nil folder is empty.
+// Folder is a deployment's files by name; a nil folder is empty.
 type Folder map[string]string
 
-// write writes the files into a new directory and returns it.
+// Write writes the files into a new directory and returns it.
 func (f Folder) Write(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
@@ -36,7 +36,7 @@ func (f Folder) Write(t *testing.T) string {
 	return root
 }
 
-// newPass begins a pass over a deployment. An empty root in the settings becomes a new folder with the files.
+// NewPass begins a pass over a deployment. An empty root in the settings becomes a new folder with the files.
 func NewPass(t *testing.T, f Folder, settings deployment.Settings) *probe.Pass {
 	t.Helper()
 	if settings.Root == "" {
@@ -51,10 +51,10 @@ func NewPass(t *testing.T, f Folder, settings deployment.Settings) *probe.Pass {
 	return probe.NewPass(deps, d)
 }
 
-// again begins another pass over the same deployment, with what is kept between passes.
+// Again begins another pass over the same deployment, with what is kept between passes.
 func Again(p *probe.Pass) *probe.Pass { return probe.NewPass(p.Deps, p.Deployment) }
 
-// load decodes a kind's spec from YAML, as a checklist would.
+// Load decodes a kind's spec from YAML, as a checklist would.
 func Load(t *testing.T, k probe.Kind, spec string) probe.Probe {
 	t.Helper()
 	made, problems := Decode(k, spec)
@@ -77,13 +77,13 @@ func Decode(k probe.Kind, spec string) (any, schema.Problems) {
 	return made, schema.Decode("spec", node, made)
 }
 
-// look runs a probe of a kind over a pass.
+// Look runs a probe of a kind over a pass.
 func Look(t *testing.T, p *probe.Pass, kind probe.Kind, spec string) probe.Result {
 	t.Helper()
 	return probe.Run(t.Context(), Load(t, kind, spec), p)
 }
 
-// expect checks state, reason and, when given, a part of the detail.
+// Expect checks state, reason and, when given, a part of the detail.
 func Expect(t *testing.T, got probe.Result, state probe.State, reason probe.Reason, detail string) {
 	t.Helper()
 	if got.State != state || got.Reason != reason || !strings.Contains(got.Detail, detail) {
@@ -91,7 +91,7 @@ func Expect(t *testing.T, got probe.Result, state probe.State, reason probe.Reas
 	}
 }
 
-// measured returns the number of a sample, and whether there is one with these labels.
+// Measured returns the number of a sample, and whether there is one with these labels.
 func Measured(r probe.Result, v *probe.Value, labels ...string) (float64, bool) {
 	for _, s := range r.Samples {
 		if s.Value == v && strings.Join(s.Labels, ",") == strings.Join(labels, ",") {
@@ -101,13 +101,13 @@ func Measured(r probe.Result, v *probe.Value, labels ...string) (float64, bool) 
 	return 0, false
 }
 
-// unprivileged calls f on a thread that may read only what file modes allow its user, as root may not for once.
+// Unprivileged calls f on a thread that may read only what file modes allow its user, as root may not for once.
 func Unprivileged(t *testing.T, f func()) {
 	t.Helper()
 	WithoutCapability(t, unix.CAP_DAC_OVERRIDE, func() { WithoutCapability(t, unix.CAP_DAC_READ_SEARCH, f) })
 }
 
-// withoutCapability calls f on a thread that has all capabilities but one of the first 32.
+// WithoutCapability calls f on a thread that has all capabilities but one of the first 32.
 func WithoutCapability(t *testing.T, capability int, f func()) {
 	t.Helper()
 	runtime.LockOSThread()
@@ -130,10 +130,10 @@ func WithoutCapability(t *testing.T, capability int, f func()) {
 	f()
 }
 
-// sixtyFour is an image's digest.
+// SixtyFour is an image's digest.
 const SixtyFour = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
-// hasNot checks that a detail tells nothing it must not.
+// HasNot checks that a detail tells nothing it must not.
 func HasNot(t *testing.T, got probe.Result, secret string) {
 	t.Helper()
 	if strings.Contains(got.Detail, secret) || strings.Contains(got.Remedy, secret) {

@@ -8,7 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// planned and recorded are records of a release.
+// Planned and recorded are records of a release.
 func Planned(version, commit string, images ...string) attest.Record {
 	return attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: version, Commit: commit}, Images: images}
 }
@@ -19,7 +19,7 @@ func Recorded(version, commit string, images ...string) attest.Record {
 	return r
 }
 
-// released appends to a deployment's release records and begins another pass.
+// Released appends to a deployment's release records and begins another pass.
 func Released(t *testing.T, p *probe.Pass, records ...attest.Record) *probe.Pass {
 	t.Helper()
 	for _, r := range records {

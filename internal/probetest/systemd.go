@@ -14,18 +14,18 @@ import (
 	"github.com/godbus/dbus/v5"
 )
 
-// fakeSystemd is that peer.
+// FakeSystemd is that peer.
 type FakeSystemd struct {
 	Path  string
 	Units map[string]map[string]any // by unit, by "Interface.Property"
-	// answer, when set, takes a call's place: an error's name, or nothing for the units' own answer.
+	// Response, when set, takes a call's place: an error's name, or nothing for the units' own answer.
 	Response func(member string, args []any) string
 
 	mu    sync.Mutex
 	Calls []string // "Member interface property", in order
 }
 
-// serve listens until the test ends.
+// Serve listens until the test ends.
 func (f *FakeSystemd) Serve(t *testing.T) {
 	t.Helper()
 	if f.Path == "" {
@@ -158,7 +158,7 @@ func fakeUnit(properties map[string]any) map[string]any {
 	return u
 }
 
-// wellTimed is a timer that ran its service an hour ago.
+// WellTimed is a timer that ran its service an hour ago.
 func WellTimed(now time.Time) map[string]map[string]any {
 	at := func(ago time.Duration) uint64 { return uint64(now.Add(-ago).UnixMicro()) }
 	return map[string]map[string]any{

@@ -9,14 +9,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// random returns a generated secret.
+// Random returns a generated secret.
 func Random(bytes int) string {
 	b := make([]byte, bytes)
 	_, _ = rand.Read(b)
 	return hex.EncodeToString(b)
 }
 
-// processorTime returns the CPU time of this process and its finished child processes.
+// ProcessorTime returns the CPU time of this process and its finished child processes.
 func ProcessorTime(t *testing.T) time.Duration {
 	t.Helper()
 	var sum time.Duration

@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
 
-// noAccess is the error for a service whose address cannot be determined.
+// NotLocated is the error for a service whose address cannot be determined.
 func NotLocated(what, setting string, err error) error {
 	var noWay *deployment.NoWayError
 	if errors.As(err, &noWay) {
@@ -29,7 +29,7 @@ func NotLocated(what, setting string, err error) error {
 	return probe.Needs(setting, probe.Unknown(reason, fmt.Errorf("address of %s is unknown: %w", what, err)))
 }
 
-// noPassword is the error for a service whose password is unknown; nil when it is known.
+// NoPassword is the error for a service whose password is unknown; nil when it is known.
 func NoPassword(what, setting string, v deployment.Value) error {
 	switch {
 	case v.Ref.Kind != "":
@@ -40,7 +40,7 @@ func NoPassword(what, setting string, v deployment.Value) error {
 	return nil
 }
 
-// refusal is an error reported by the server, by its SQLSTATE; for Redis by the first word of the error.
+// Refusal is an error reported by the server, by its SQLSTATE; for Redis by the first word of the error.
 type Refusal struct {
 	Code  string
 	Words string // the same for people
@@ -49,7 +49,7 @@ type Refusal struct {
 // Error implements error.
 func (r *Refusal) Error() string { return r.Words }
 
-// unansweredBy classifies the error of a service without HTTP; errors reported by the service are passed to answered.
+// JudgeError classifies the error of a service without HTTP; errors reported by the service are passed to answered.
 // An unreachable service is unknown here, not a failure.
 func JudgeError(what string, err error, at deployment.Reach, setting string, answered func(*Refusal, error) (probe.Result, error)) (probe.Result, error) {
 	told := fmt.Errorf("%s at %s: %w", what, at.Address(), err)
@@ -74,7 +74,7 @@ func JudgeError(what string, err error, at deployment.Reach, setting string, ans
 	return probe.Result{}, probe.Unknown(probe.ReasonOf(err), told)
 }
 
-// codeOf returns the SQLSTATE reported by the server, "" for none.
+// Code returns the SQLSTATE reported by the server, "" for none.
 func Code(err error) string {
 	var r *Refusal
 	if errors.As(err, &r) {
@@ -83,7 +83,7 @@ func Code(err error) string {
 	return ""
 }
 
-// authorities returns the certificate authorities in a file, or the given ones; pem is the file's content.
+// Authorities returns the certificate authorities in a file, or the given ones; pem is the file's content.
 func Authorities(path, setting string, given *x509.CertPool) (pool *x509.CertPool, pem string, err error) {
 	if path == "" {
 		return given, "", nil

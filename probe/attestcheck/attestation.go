@@ -113,7 +113,7 @@ func documentFact(name string) string {
 	return deployment.FactRunbook
 }
 
-// maxVouched bounds what is hashed, in bytes.
+// maxDigested bounds what is hashed, in bytes.
 const maxDigested = 64 << 20
 
 // documentDigest returns the SHA-256 of a document's current content; "" when it does not exist.

@@ -42,12 +42,12 @@ import (
 // credentials or AWS's own files change.
 
 const (
-	// awsPatience bounds the wait for the head of one response. A call is tried twice at most, so that a silent
+	// awsResponseTimeout bounds the wait for the head of one response. A call is tried twice at most, so that a silent
 	// service is reported before a kind's timeout.
 	awsResponseTimeout = 5 * time.Second
 	awsAttempts        = 2
 	awsTimeout         = 20 * time.Second // of a kind
-	// imdsPatience: off EC2 nothing listens at the address of the instance metadata, which is tried last.
+	// imdsTimeout: off EC2 nothing listens at the address of the instance metadata, which is tried last.
 	imdsTimeout = time.Second
 	maxAWSBody  = 4 << 20 // a page has a thousand keys of a KiB at most
 	awsPeekSize = 512
@@ -75,7 +75,7 @@ type awsKey struct{ bucket string }
 // awsFor returns the account of the deployment's backups with credentials loaded. Without a bucket the error is a Skip.
 func awsFor(ctx context.Context, p *probe.Pass) (*awsAccount, error) { return awsWith(ctx, p, "") }
 
-// awsAt returns the deployment's account for any bucket.
+// At returns the deployment's account for any bucket.
 func At(ctx context.Context, p *probe.Pass, bucket string) (*awsAccount, error) {
 	a, err := awsWith(ctx, p, bucket)
 	if err == nil && bucket != a.place.bucket {
@@ -296,7 +296,7 @@ type s3Object struct {
 	Modified time.Time // zero when not reported
 }
 
-// openS3 opens the object s3://bucket/key with the deployment's credentials. Reading honours ctx and is not bounded in
+// OpenS3 opens the object s3://bucket/key with the deployment's credentials. Reading honours ctx and is not bounded in
 // size. The error is an Unanswered; its reason is missing when the object does not exist.
 func OpenS3(ctx context.Context, p *probe.Pass, place string) (*s3Object, error) {
 	rest, ok := strings.CutPrefix(place, "s3://")

@@ -42,7 +42,7 @@ type awsPlace struct {
 type awsKeys struct{ keyID, key, token secret.Text }
 
 var (
-	// awsBucketName accepts more than AWS allows today: old buckets and S3-compatible services have other names.
+	// BucketName accepts more than AWS allows today: old buckets and S3-compatible services have other names.
 	BucketName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
 	awsRegionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,40}$`)
 )
@@ -82,7 +82,7 @@ func awsPlaceOf(p *probe.Pass) (awsPlace, error) {
 	return awsPlaceIn(p, a)
 }
 
-// lookAWS returns a function like awsValue that keeps the first error in problem.
+// awsLookup returns a function like awsValue that keeps the first error in problem.
 func awsLookup(p *probe.Pass, problem *error) func(setting string, keys ...string) secret.Text {
 	return func(setting string, keys ...string) secret.Text {
 		v, err := awsValue(p, setting, keys...)
@@ -143,7 +143,7 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 	return a, nil
 }
 
-// ownAWSCredentials reports whether the exporter was given credentials of its own. They take precedence over the
+// hasOwnAWSCredentials reports whether the exporter was given credentials of its own. They take precedence over the
 // deployment's, since they may be narrower.
 func hasOwnAWSCredentials(p *probe.Pass) bool {
 	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_PROFILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"} {

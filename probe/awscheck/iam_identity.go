@@ -45,7 +45,7 @@ func (id identity) String() string {
 	return id.kind + " " + id.name
 }
 
-// iamAsk sends one IAM request; action is the permission it needs.
+// iamCall sends one IAM request; action is the permission it needs.
 func iamCall[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subject string, ask func(context.Context, *In, ...func(*Opt)) (*Out, error), in *In) (*Out, error) {
 	out, err := ask(ctx, in)
 	if err != nil {

@@ -122,7 +122,7 @@ func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup
 	return newest, others, nil
 }
 
-// list visits every object under a prefix; with a delimiter, only those without it in the rest of their name. Too many
+// List visits every object under a prefix; with a delimiter, only those without it in the rest of their name. Too many
 // objects are an error, which names the setting to narrow the list.
 func (a *awsAccount) List(ctx context.Context, prefix, delimiter, setting string, visit func(types.Object)) error {
 	in := &s3.ListObjectsV2Input{Bucket: &a.place.bucket, Prefix: &prefix}

@@ -139,7 +139,7 @@ func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.L
 	return first, nil
 }
 
-// unproven returns the error for a newest backup that could not be read to its end.
+// Unproven returns the error for a newest backup that could not be read to its end.
 func Unproven(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrPermission):

@@ -84,7 +84,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// findBackups finds the newest finished backup. where is the place that decides; the errors are those of backup.Find,
+// FindBackups finds the newest finished backup. where is the place that decides; the errors are those of backup.Find,
 // or a Skip when no place is known.
 func FindBackups(ctx context.Context, p *probe.Pass) (where string, set backup.Set, err error) {
 	b := p.Deployment.Backup

@@ -93,7 +93,7 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 	return r, nil
 }
 
-// shownFormat describes what was read.
+// describeFormat describes what was read.
 func describeFormat(proof backup.Proof) string {
 	what := string(proof.Format)
 	if len(proof.Packed) > 0 {

@@ -50,7 +50,7 @@ type containerBackup struct {
 const (
 	// backupFolder is where backup images store backups by default.
 	backupFolder = "/backups"
-	// backupRests is how long ago a file must have been written to count as finished: the engine does not report who
+	// backupSettleTime is how long ago a file must have been written to count as finished: the engine does not report who
 	// has it open.
 	backupSettleTime = 30 * time.Second
 )

@@ -53,7 +53,7 @@ func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 	return s.judge(p.Deployment, c, p.View.Place(deployment.FactCompose).Paths), nil
 }
 
-// composeRefuses judges Compose's reason to refuse the files.
+// composeError judges Compose's reason to refuse the files.
 func composeError(err error) (probe.Result, error) {
 	var variable *deployment.SubstitutionError
 	switch {

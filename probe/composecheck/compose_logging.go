@@ -118,7 +118,7 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 	return f.Result("the logs of %s are shipped", phrase.Count(shipped, "service")), nil
 }
 
-// blind explains why shippers miss what the engine keeps.
+// explainMissed explains why shippers miss what the engine keeps.
 func explainMissed(shippers []types.ServiceConfig) string {
 	var names []string
 	for _, s := range shippers {
@@ -177,7 +177,7 @@ func loggingOptions(service types.ServiceConfig) map[string]string {
 	return service.LogOpt
 }
 
-// blankOption returns the first logging option of a service that is a placeholder; "" for none.
+// placeholderOption returns the first logging option of a service that is a placeholder; "" for none.
 func placeholderOption(service types.ServiceConfig) string {
 	options := loggingOptions(service)
 	for _, key := range slices.Sorted(maps.Keys(options)) {
@@ -190,7 +190,7 @@ func placeholderOption(service types.ServiceConfig) string {
 	return ""
 }
 
-// collects reports whether a shipper can see a service's logs.
+// seesLogsOf reports whether a shipper can see a service's logs.
 func seesLogsOf(shipper, service types.ServiceConfig, driver string) bool {
 	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper) {
 		return true

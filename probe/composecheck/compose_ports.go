@@ -94,7 +94,7 @@ func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (probe.Re
 	return f.Result("only allowed ports are published to the world by %s", phrase.Count(len(services), "service")), nil
 }
 
-// offence is what one service publishes but should not, with the position of the first of each sort.
+// violations is what one service publishes but should not, with the position of the first of each sort.
 type violations struct {
 	open, private               portset.Opened
 	openAt, privateAt, chosenAt string
@@ -125,7 +125,7 @@ func (s *composePorts) ofService(c *deployment.Compose, name string, alsoAllowed
 	return o
 }
 
-// ownAddress returns the services with an address apart from the host's.
+// withOwnAddress returns the services with an address apart from the host's.
 func withOwnAddress(c *deployment.Compose) []string {
 	var names []string
 	for _, name := range c.Services() {

@@ -87,7 +87,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 	return f.Result("service %s requires its password", phrase.Words(asking)), nil
 }
 
-// trusting returns the attribute that makes a service accept any password; "" for none.
+// trustAttribute returns the attribute that makes a service accept any password; "" for none.
 func trustAttribute(service types.ServiceConfig) string {
 	if method := service.Environment["POSTGRES_HOST_AUTH_METHOD"]; method != nil && strings.EqualFold(strings.TrimSpace(*method), "trust") {
 		return "environment.POSTGRES_HOST_AUTH_METHOD"

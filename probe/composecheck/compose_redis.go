@@ -103,7 +103,7 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 	return f.Result("service %s requires its password", phrase.Words(told)), nil
 }
 
-// redisStarted reads how a service starts Redis.
+// redisStartOf reads how a service starts Redis.
 func redisStartOf(view *deployment.View, c *deployment.Compose, service types.ServiceConfig) (redisStart, error) {
 	start := redisStart{service: service.Name}
 	if strings.Contains(service.Image, "bitnami") {
@@ -212,7 +212,7 @@ func (start redisStart) configured(view *deployment.View, c *deployment.Compose,
 	return start, nil
 }
 
-// started returns the value of a word of a command: its text, or what a shell in the container replaces it with.
+// commandValue returns the value of a word of a command: its text, or what a shell in the container replaces it with.
 func commandValue(view *deployment.View, c *deployment.Compose, service types.ServiceConfig, word string, at deployment.Origin) (deployment.Value, error) {
 	name, shell := strings.CutPrefix(word, "$")
 	if !shell {

@@ -93,7 +93,7 @@ func (s *composeSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	return f.Result("no service gets a password or key from the text of a compose file"), nil
 }
 
-// typedFile is a compose file with the keys whose passwords are in its text.
+// literalFile is a compose file with the keys whose passwords are in its text.
 type literalFile struct {
 	path, shown string
 	keys        []string // with their lines
@@ -125,7 +125,7 @@ var (
 	noSecretText = regexp.MustCompile(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
 )
 
-// isTypedSecret reports whether a literal holds a password or key that its service gets.
+// isLiteralSecret reports whether a literal holds a password or key that its service gets.
 func isLiteralSecret(l deployment.Literal) bool {
 	written := secretOf(l.Key, l.Written.Reveal())
 	return written != "" && written == secretOf(l.Key, l.Text.Reveal())

@@ -83,7 +83,7 @@ func (s *containerEnvWord) Probe(ctx context.Context, p *probe.Pass) (probe.Resu
 	return f.Result("started with a good %s", s.Key[0]), nil
 }
 
-// startedWith judges what the running containers of the service that gets a variable were started with.
+// judgeRunningValue judges what the running containers of the service that gets a variable were started with.
 func judgeRunningValue(ctx context.Context, p *probe.Pass, f *probe.ResultBuilder, judge func(deployment.Value) probe.Result, keys ...string) error {
 	declared, err := p.View.Value(keys...)
 	known := err == nil

@@ -11,7 +11,7 @@ import (
 // How often Docker has restarted containers. The engine keeps one count for a container's whole life (and resets it
 // when somebody starts the container by hand), so the restarts of the last day are the increases seen between runs.
 
-// maxRises bounds the increases kept for one container; a crash loop causes more than are of interest.
+// maxIncreases bounds the increases kept for one container; a crash loop causes more than are of interest.
 const maxIncreases = 256
 
 // restartLedger remembers restart counts between runs. The zero value is ready; safe for concurrent use.

@@ -28,7 +28,7 @@ type dnsAnswer struct {
 // errNoName is returned for NXDOMAIN.
 var errNoName = errors.New("name does not exist")
 
-// resolvers lists the resolvers to query as host:port: the configured ones, or the first of the system. The port of a
+// Resolvers lists the resolvers to query as host:port: the configured ones, or the first of the system. The port of a
 // configured resolver is optional.
 func Resolvers(p *probe.Pass) ([]string, error) {
 	servers := p.Deployment.DNS.Resolvers
@@ -51,7 +51,7 @@ func Resolvers(p *probe.Pass) ([]string, error) {
 	return all, nil
 }
 
-// dnsAsk queries one resolver for the addresses of a name.
+// Ask queries one resolver for the addresses of a name.
 func Ask(ctx context.Context, p *probe.Pass, resolver, name string) (dnsAnswer, error) {
 	var a dnsAnswer
 	for _, family := range []uint16{dns.TypeA, dns.TypeAAAA} {
@@ -137,7 +137,7 @@ func dnsOver(ctx context.Context, p *probe.Pass, network, resolver string, quest
 	return reply, nil
 }
 
-// shownAddresses formats addresses for messages.
+// formatAddresses formats addresses for messages.
 func formatAddresses(addrs []netip.Addr) string {
 	if len(addrs) == 0 {
 		return "no address"

@@ -89,7 +89,7 @@ func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.
 	return probe.Passed("%s resolves as expected at %s", host, server)
 }
 
-// publicHosts lists the public host names: the configured ones, or those in the deployment's files. Placeholders are
+// PublicHosts lists the public host names: the configured ones, or those in the deployment's files. Placeholders are
 // left out.
 func PublicHosts(p *probe.Pass) ([]string, error) {
 	hosts, err := p.View.PublicHosts() // hosts from readable files count even when another file is unreadable

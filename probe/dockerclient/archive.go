@@ -31,7 +31,7 @@ var (
 	ErrNotFileOrDirectory = errors.New("not a regular file or directory")
 )
 
-// archived is a file or directory in a container.
+// File is a file or directory in a container.
 type File struct {
 	Path     string // after following links
 	Size     int64
@@ -39,7 +39,7 @@ type File struct {
 	Folder   bool
 }
 
-// stat returns a path's file after following links, or errNoFile.
+// Stat returns a path's file after following links, or ErrNoFile.
 func (e *Engine) Stat(ctx context.Context, container, name string) (File, error) {
 	for range maxLinks {
 		ask, cancel := context.WithTimeout(ctx, dockerTimeout)
@@ -67,7 +67,7 @@ func (e *Engine) Stat(ctx context.Context, container, name string) (File, error)
 	return File{}, ErrLinks
 }
 
-// list returns the files below a directory. The engine sends their content too, which is discarded.
+// List returns the files below a directory. The engine sends their content too, which is discarded.
 func (e *Engine) List(ctx context.Context, container, folder string) ([]File, error) {
 	var found []File
 	err := e.Archive(ctx, container, folder, func(h *tar.Header, _ io.Reader) error {
@@ -92,7 +92,7 @@ func (e *Engine) List(ctx context.Context, container, folder string) ([]File, er
 	return found, err
 }
 
-// archive calls visit for each entry of the tar archive of a path.
+// Archive calls visit for each entry of the tar archive of a path.
 func (e *Engine) Archive(ctx context.Context, container, name string, visit func(h *tar.Header, content io.Reader) error) error {
 	stream, err := e.api.CopyFromContainer(ctx, container, client.CopyFromContainerOptions{SourcePath: name})
 	if errdefs.IsNotFound(err) {
@@ -117,7 +117,7 @@ func (e *Engine) Archive(ctx context.Context, container, name string, visit func
 	}
 }
 
-// brokenOff converts the error of a truncated archive stream.
+// StreamError converts the error of a truncated archive stream.
 func (e *Engine) StreamError(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return probe.Unknown(probe.ReasonTimeout, fmt.Errorf("Docker Engine at %s: timeout while reading files from the container",

@@ -38,7 +38,7 @@ import (
 const (
 	dockerSocket = "unix:///var/run/docker.sock"
 	HostSetting  = "deployment.docker.host"
-	// dockerPatience bounds one request; streams are bounded by their readers.
+	// dockerTimeout bounds one request; streams are bounded by their readers.
 	dockerTimeout = 8 * time.Second
 	// maxDockerBody fits a few thousand containers. A response is decoded as a whole.
 	maxDockerBody = 8 << 20
@@ -49,7 +49,7 @@ var (
 	errDockerHost        = errors.New("must begin with unix:// or tcp://")
 )
 
-// engine is a Docker Engine client and the state kept of its containers.
+// Engine is a Docker Engine client and the state kept of its containers.
 type Engine struct {
 	api        *client.Client
 	Shown      string // address shown in messages
@@ -59,7 +59,7 @@ type Engine struct {
 
 type dockerKey struct{}
 
-// dockerHost returns the engine's address and whether it was configured explicitly.
+// Host returns the engine's address and whether it was configured explicitly.
 func Host(p *probe.Pass) (host string, configured bool) {
 	if host = p.Deployment.Docker.Host; host != "" {
 		return host, true
@@ -72,7 +72,7 @@ func Host(p *probe.Pass) (host string, configured bool) {
 	return dockerSocket, false
 }
 
-// engineFor returns the client of the deployment's engine. The client is reused until its address or credentials
+// For returns the client of the deployment's engine. The client is reused until its address or credentials
 // change. It connects lazily.
 func For(p *probe.Pass) (*Engine, error) {
 	conf := p.Deployment.Docker

@@ -8,7 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// dockerImage is the image of a container. Env may hold secrets built into the image: it is compared, never shown.
+// Image is the image of a container. Env may hold secrets built into the image: it is compared, never shown.
 type Image struct {
 	ID      string   // sha256:… digest of the image configuration
 	Tags    []string // name:tag
@@ -17,7 +17,7 @@ type Image struct {
 	Env     []string
 }
 
-// commit returns the source revision of the image from its usual labels; "" without one.
+// Commit returns the source revision of the image from its usual labels; "" without one.
 func (i Image) Commit() string {
 	for _, label := range []string{"org.opencontainers.image.revision", "org.label-schema.vcs-ref", "git.commit", "commit"} {
 		if c := strings.TrimSpace(i.Labels[label]); c != "" {
@@ -29,7 +29,7 @@ func (i Image) Commit() string {
 
 type dockerImageKey struct{ image string }
 
-// dockerImageOf inspects an image by ID or name, once per pass. ReasonMissing means that it is not on the host.
+// ImageOf inspects an image by ID or name, once per pass. ReasonMissing means that it is not on the host.
 func ImageOf(ctx context.Context, p *probe.Pass, image string) (Image, error) {
 	i, err := probe.Once(ctx, p, dockerImageKey{image}, func(ctx context.Context) (Image, error) {
 		e, err := For(p)
@@ -51,7 +51,7 @@ func ImageOf(ctx context.Context, p *probe.Pass, image string) (Image, error) {
 	return i, withTimeoutRemedy(ctx, err)
 }
 
-// envOf finds a variable in KEY=VALUE entries. The last entry wins, as in the container's process.
+// EnvOf finds a variable in KEY=VALUE entries. The last entry wins, as in the container's process.
 func EnvOf(entries []string, key string) (text string, set bool) {
 	for _, e := range slices.Backward(entries) {
 		if k, v, ok := strings.Cut(e, "="); ok && k == key {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// imageName is an image reference: repository, tag and digest, or only an image ID. Docker Hub images have a short and
+// ImageName is an image reference: repository, tag and digest, or only an image ID. Docker Hub images have a short and
 // a long name; the short one is stored.
 type ImageName struct {
 	Repository string // "" for an ID
@@ -39,10 +39,10 @@ func ParseImageName(text string) ImageName {
 	return n
 }
 
-// pinned reports whether the name always refers to the same image.
+// Pinned reports whether the name always refers to the same image.
 func (n ImageName) Pinned() bool { return n.ID != "" || n.Digest != "" }
 
-// of reports whether an image currently has this name.
+// Of reports whether an image currently has this name.
 func (n ImageName) Of(i Image) bool {
 	switch {
 	case n.ID != "":
@@ -59,7 +59,7 @@ func (n ImageName) Of(i Image) bool {
 	})
 }
 
-// repositories returns the names of an image without tags; started is the name its container was started with.
+// Repositories returns the names of an image without tags; started is the name its container was started with.
 func Repositories(started string, i Image) []string {
 	var all []string
 	for _, text := range slices.Concat([]string{started}, i.Tags, i.Digests) {
@@ -70,12 +70,12 @@ func Repositories(started string, i Image) []string {
 	return all
 }
 
-// isVersion reports whether a tag is the version, with or without a leading v.
+// IsVersion reports whether a tag is the version, with or without a leading v.
 func IsVersion(tag, version string) bool {
 	return version != "" && strings.TrimPrefix(tag, "v") == strings.TrimPrefix(version, "v")
 }
 
-// sameCommit compares an image label with a commit; both may be abbreviated. known is false if one of them is not a
+// SameCommit compares an image label with a commit; both may be abbreviated. known is false if one of them is not a
 // commit, so that the result is unknown.
 func SameCommit(label, commit string) (same, known bool) {
 	a, b := strings.ToLower(label), strings.ToLower(commit)

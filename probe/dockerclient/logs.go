@@ -18,11 +18,11 @@ import (
 // maxLogRead bounds the bytes read from a log.
 const maxLogRead = 256 << 20
 
-// errLogTooLong is wrapped when a log exceeds maxLogRead.
+// ErrLogTooLong is wrapped when a log exceeds maxLogRead.
 var ErrLogTooLong = errors.New("larger than 256 MiB")
 
-// log copies a container's stdout and stderr since a time. They may contain anything: check them, never show them. On
-// errLogTooLong the first maxLogRead bytes were copied.
+// Log copies a container's stdout and stderr since a time. They may contain anything: check them, never show them. On
+// ErrLogTooLong the first maxLogRead bytes were copied.
 func (e *Engine) Log(ctx context.Context, c *Container, since time.Time, to io.Writer) error {
 	at := strconv.FormatInt(since.Unix(), 10) + "." + fmt.Sprintf("%09d", since.Nanosecond())
 	stream, err := e.api.ContainerLogs(ctx, c.ID, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Since: at})
@@ -50,7 +50,7 @@ func (e *Engine) Log(ctx context.Context, c *Container, since time.Time, to io.W
 
 var ErrFrames = errors.New("invalid log frame")
 
-// demux decodes the multiplexed log of a container without a terminal: each frame is a stream number, three zero bytes
+// Demux decodes the multiplexed log of a container without a terminal: each frame is a stream number, three zero bytes
 // and a four-byte length.
 func Demux(to io.Writer, from io.Reader) error {
 	in := bufio.NewReader(from)

@@ -34,25 +34,25 @@ const (
 	maxContainers = 500
 )
 
-// dockerContainer is one container of the deployment. Its environment holds secrets: nothing of Config is shown.
+// Container is one container of the deployment. Its environment holds secrets: nothing of Config is shown.
 type Container struct {
 	Service string
 	Name    string
 	container.InspectResponse
 }
 
-// running reports whether the container runs, is paused or is restarting.
+// Running reports whether the container runs, is paused or is restarting.
 func (c *Container) Running() bool {
 	return c.State != nil && (c.State.Running || c.State.Restarting || c.State.Paused)
 }
 
-// dockerProject is the deployment's project on the engine.
+// Project is the deployment's project on the engine.
 type Project struct {
 	Name       string
 	Containers []*Container // by service and name
 }
 
-// of returns the containers of a service.
+// ContainersOf returns the containers of a service.
 func (d *Project) ContainersOf(service string) []*Container {
 	var found []*Container
 	for _, c := range d.Containers {
@@ -65,7 +65,7 @@ func (d *Project) ContainersOf(service string) []*Container {
 
 type dockerListKey struct{}
 
-// dockerList lists every container on the engine, including stopped ones, once per pass.
+// List lists every container on the engine, including stopped ones, once per pass.
 func List(ctx context.Context, p *probe.Pass) ([]container.Summary, error) {
 	list, err := probe.Once(ctx, p, dockerListKey{}, func(ctx context.Context) ([]container.Summary, error) {
 		e, err := For(p)
@@ -80,7 +80,7 @@ func List(ctx context.Context, p *probe.Pass) ([]container.Summary, error) {
 	return list, withTimeoutRemedy(ctx, err)
 }
 
-// dockerWaited adds the setting to check when the caller's deadline passed while waiting for the engine.
+// withTimeoutRemedy adds the setting to check when the caller's deadline passed while waiting for the engine.
 func withTimeoutRemedy(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return probe.Needs(HostSetting, probe.Unknown(probe.ReasonTimeout, errors.New("Docker Engine does not respond in time")))
@@ -90,7 +90,7 @@ func withTimeoutRemedy(ctx context.Context, err error) error {
 
 type dockerProjectKey struct{}
 
-// dockerProjectOf returns the deployment's project. Each container is inspected once per pass.
+// ProjectOf returns the deployment's project. Each container is inspected once per pass.
 func ProjectOf(ctx context.Context, p *probe.Pass) (*Project, error) {
 	project, err := probe.Once(ctx, p, dockerProjectKey{}, func(ctx context.Context) (*Project, error) {
 		id, err := projectIdentityOf(p)
@@ -211,7 +211,7 @@ func (id projectIdentity) pick(all []container.Summary) []picked {
 // notInV1Names matches characters that Compose before 1.21 dropped from project names.
 var notInV1Names = regexp.MustCompile(`[^a-z0-9]`)
 
-// containerName returns the container's own name. Names with a slash belong to links.
+// ContainerName returns the container's own name. Names with a slash belong to links.
 func ContainerName(c container.Summary) string {
 	for _, n := range c.Names {
 		if n = strings.TrimPrefix(n, "/"); !strings.Contains(n, "/") {
@@ -227,12 +227,12 @@ func shortID(id string) string {
 	return id[:min(len(id), 12)]
 }
 
-// runningOf returns the running containers of a service.
+// RunningOf returns the running containers of a service.
 func (d *Project) RunningOf(service string) []*Container {
 	return slices.DeleteFunc(d.ContainersOf(service), func(c *Container) bool { return !c.Running() })
 }
 
-// noneRuns is the error of a probe that inspects running containers when there are none.
+// NoRunningContainer is the error of a probe that inspects running containers when there are none.
 func (d *Project) NoRunningContainer(what string) error {
 	return probe.Skip("deployment.docker.project", "%s", fmt.Sprintf("no running container of %s in project %s", what, d.Name))
 }

@@ -201,7 +201,7 @@ func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 	}
 }
 
-// isNobody reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
+// isUnassigned reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
 func isUnassigned(text string) bool {
 	switch plainWord(text) {
 	case "", "na", "none", "nobody", "unknown", "notassigned", "unassigned", "vacant", "null", "nil":
@@ -210,6 +210,6 @@ func isUnassigned(text string) bool {
 	return false
 }
 
-// contactBlank matches what templates contain in place of a contact: as the whole cell a word for it or a number of
+// contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".
 var contactPlaceholder = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

@@ -90,7 +90,7 @@ func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	return d.judge(found, place.How == deployment.Configured, services, err), nil
 }
 
-// lookAtDiagram parses one file and, for a document, the images embedded in it.
+// parseDiagram parses one file and, for a document, the images embedded in it.
 func parseDiagram(ctx context.Context, p *probe.Pass, path string, budget int) candidate {
 	c := candidate{file: p.Deployment.Rel(path)}
 	form := formOf(path)
@@ -124,7 +124,7 @@ func parseDiagram(ctx context.Context, p *probe.Pass, path string, budget int) c
 	return c
 }
 
-// shownFile resolves an image embedded in a document. The file must be inside the deployment root or its repository.
+// embeddedImage resolves an image embedded in a document. The file must be inside the deployment root or its repository.
 func embeddedImage(p *probe.Pass, document, target string) (string, bool) {
 	u, err := url.Parse(target)
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" || formOf(u.Path) == nil || strings.HasSuffix(strings.ToLower(u.Path), ".md") {
@@ -142,13 +142,13 @@ func embeddedImage(p *probe.Pass, document, target string) (string, bool) {
 	})
 }
 
-// shownService is a compose service and the names a diagram may use for it.
+// serviceNames is a compose service and the names a diagram may use for it.
 type serviceNames struct {
 	name  string
 	names []string
 }
 
-// servicesToShow returns the services of the compose file, or none without a compose file.
+// composeServiceNames returns the services of the compose file, or none without a compose file.
 func composeServiceNames(p *probe.Pass) ([]serviceNames, error) {
 	c, err := probe.ComposeModel(p)
 	if err != nil {

@@ -40,12 +40,12 @@ func formOf(path string) drawingForm {
 	return nil
 }
 
-// noDrawing returns the result for a file that is not a diagram.
+// invalidDrawing returns the result for a file that is not a diagram.
 func invalidDrawing(reason probe.Reason, fault string) drawing {
 	return drawing{reason: reason, fault: fault}
 }
 
-// seeDrawing handles empty files and Git LFS pointers, then calls the parser of the format.
+// parseDrawing handles empty files and Git LFS pointers, then calls the parser of the format.
 func parseDrawing(ctx context.Context, form drawingForm, data []byte) (drawing, error) {
 	switch {
 	case len(data) == 0:

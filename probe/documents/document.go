@@ -254,7 +254,7 @@ func timeIn(s markdown.Section) bool {
 	return slices.ContainsFunc(s.Blocks, func(b markdown.Block) bool { return b.Form != markdown.CodeBlock && timeSpan.MatchString(b.Text) })
 }
 
-// blankIn returns the line of the first unfinished row or item of a section, or 0.
+// unfinishedLine returns the line of the first unfinished row or item of a section, or 0.
 func unfinishedLine(s markdown.Section) int {
 	for _, b := range s.Blocks {
 		if (b.Form == markdown.RowBlock || b.Form == markdown.ItemBlock) && markdown.IsBlank(b.Prose) {
@@ -264,7 +264,7 @@ func unfinishedLine(s markdown.Section) int {
 	return 0
 }
 
-// timeBelow reports whether the first section or one of its subsections contains a time.
+// timeInSubsections reports whether the first section or one of its subsections contains a time.
 func timeInSubsections(sections []markdown.Section) bool {
 	for i, s := range sections {
 		if i > 0 && s.Level <= sections[0].Level {

@@ -58,7 +58,7 @@ func (s *Flag) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	return f.Result("%s: on", phrase.Words(s.All)), nil
 }
 
-// override evaluates a variable that would disable the switches.
+// Override evaluates a variable that would disable the switches.
 func (s *Flag) Override(v deployment.Value) probe.Result {
 	if v.Set && !slices.Contains(falseWords(), strings.ToLower(strings.TrimSpace(v.Text.Reveal()))) {
 		return probe.Failed(probe.ReasonDisabled, "%s at %s disables it", v.Key, v.Origin)

@@ -106,9 +106,9 @@ var (
 	// isSwitch matches keys that enable the limits; offSwitch those that disable them.
 	isSwitch  = regexp.MustCompile(`(?i)(^|_)(ENABLED?|ACTIVE|ON)$`)
 	offSwitch = regexp.MustCompile(`(?i)(^|_)(DISABLED?|OFF|BYPASS|DRY_?RUN|SHADOW|LOG_ONLY|REPORT_ONLY)$`)
-	// besideLimit matches keys whose number is not a limit.
+	// notLimit matches keys whose number is not a limit.
 	notLimit = regexp.MustCompile(`(?i)_(DB|DATABASE|PORT|WINDOW|PERIOD|INTERVAL|DURATION|SECONDS|SECS|MS|MINUTES|TTL|TIMEOUT|DELAY|STATUS|STATUS_CODE|CODE|PREFIX|HOPS|VERSION)$`)
-	// perTime matches a limit with its unit of time.
+	// limitPerTime matches a limit with its unit of time.
 	limitPerTime = regexp.MustCompile(`(?i)^(\d+)\s*(?:r|req|reqs|requests)?\s*(?:/|-| per )\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
 )
 

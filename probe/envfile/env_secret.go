@@ -109,7 +109,7 @@ type secretValue struct {
 	others    SecretOthers
 }
 
-// secretOthers are other places with the same value, "" for none.
+// SecretOthers are other places with the same value, "" for none.
 type SecretOthers struct {
 	twin     string // another secret
 	template string // file and line in the template of the env file
@@ -140,7 +140,7 @@ func (s *Secret) judgeAll(all []deployment.Value, others []SecretOthers) (probe.
 	return f.Result("%s", first.Detail), nil
 }
 
-// judge evaluates a value and its duplicates.
+// Judge evaluates a value and its duplicates.
 func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, error) {
 	if v.Ref.Kind != "" {
 		return probe.Result{}, Elsewhere(v)

@@ -24,14 +24,14 @@ func unset(v deployment.Value) string {
 	return "not set"
 }
 
-// elsewhere is the error for a value stored where it cannot be read. Live probes decide the item then; without one it
+// Elsewhere is the error for a value stored where it cannot be read. Live probes decide the item then; without one it
 // is skipped.
 func Elsewhere(v deployment.Value) error {
 	return probe.Skip("a live probe, or access to the running container, for "+v.Key,
 		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)
 }
 
-// notLookedUp converts a lookup error. An unreadable file of a single secret skips the probe, so that live probes
+// NotLookedUp converts a lookup error. An unreadable file of a single secret skips the probe, so that live probes
 // decide the item, as for a value stored elsewhere.
 func NotLookedUp(key string, err error) (probe.Result, error) {
 	var file *deployment.KeyFileError

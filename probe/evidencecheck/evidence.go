@@ -86,7 +86,7 @@ func (s *evidenceProbe) policy(now time.Time, commit string) evidence.Policy {
 	return policy
 }
 
-// heedUnseen adjusts a verdict for places that could not be read. wanted: a report for the right commit was read.
+// applyUnreadable adjusts a verdict for places that could not be read. wanted: a report for the right commit was read.
 func applyUnreadable(r probe.Result, wanted bool, unseen []error) probe.Result {
 	if len(unseen) == 0 {
 		return r

@@ -27,7 +27,7 @@ const (
 	evidencePermission     = "permission to read the evidence folder"
 	// evidenceRefetch is how long the content of a remote place is cached.
 	evidenceRefetch = 5 * time.Minute
-	// maxEvidenceSeen bounds the cache of remote places: every release requests new names.
+	// maxEvidenceCached bounds the cache of remote places: every release requests new names.
 	maxEvidenceCached = 256
 	maxRecordFile     = 64 << 10
 )
@@ -87,7 +87,7 @@ func (a evidencePlaces) find(ctx context.Context) (evidence.Evidence, []error) {
 	return best, unseen
 }
 
-// evidenceUnfound converts the error of a file search.
+// evidenceSearchError converts the error of a file search.
 func evidenceSearchError(err error) error {
 	if errors.Is(err, evidence.ErrNamesNoKind) {
 		return probe.Needs(evidenceReportsSetting, probe.Unknown(probe.ReasonInvalid, err))
@@ -102,7 +102,7 @@ type remoteEvidence struct {
 	section string
 }
 
-// seenEvidence caches the reports of remote places and the validators of their responses.
+// evidenceCache caches the reports of remote places and the validators of their responses.
 type evidenceCache struct {
 	mu      sync.Mutex
 	entries map[seenKey]seen
@@ -242,7 +242,7 @@ func (l *lazyBody) Close() error {
 	return nil
 }
 
-// brokenOff converts an error within a body and drops text that must not be shown.
+// bodyError converts an error within a body and drops text that must not be shown.
 func bodyError(err error) error {
 	if probe.ReasonOf(err) == probe.ReasonTimeout {
 		return probe.Unknown(probe.ReasonTimeout, errors.New("timeout while fetching"))

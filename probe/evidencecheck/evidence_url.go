@@ -27,7 +27,7 @@ import (
 // headerCommits are response headers that may name the commit of a file.
 func headerCommits() []string { return []string{"X-Catalyst-Commit", "X-Amz-Meta-Commit"} }
 
-// restedDate is the minimum age of a Last-Modified date that identifies a content: dates have a resolution of one
+// minDateAge is the minimum age of a Last-Modified date that identifies a content: dates have a resolution of one
 // second, and server clocks differ.
 const minDateAge = time.Minute
 
@@ -193,7 +193,7 @@ func (s *urlReport) fetch(ctx context.Context, target string, header http.Header
 	return nil, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.ReasonOf(err), err))
 }
 
-// answered returns an error for a response other than the file; fs.ErrNotExist for a missing file.
+// statusError returns an error for a response other than the file; fs.ErrNotExist for a missing file.
 func statusError(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code == http.StatusOK:

@@ -22,7 +22,7 @@ var ErrRedirects = errors.New("redirect loop")
 
 var ErrCredential = errors.New("a credential file cannot be used")
 
-// plainWebError reduces an error to what may be shown: the library's own texts quote the server.
+// Redact reduces an error to what may be shown: the library's own texts quote the server.
 func Redact(ctx context.Context, err error) error {
 	var dns *net.DNSError
 	var unknownCA x509.UnknownAuthorityError
@@ -62,31 +62,31 @@ func Redact(ctx context.Context, err error) error {
 	return ErrNotHTTP
 }
 
-// errOtherService is every answer that is not of the service that was called.
+// ErrOtherService is every answer that is not of the service that was called.
 var ErrOtherService = errors.New("another service")
 
-// otherService says which service an answer is not of.
+// OtherService says which service an answer is not of.
 type OtherService string
 
 // Error implements error.
 func (o OtherService) Error() string { return string(o) }
 
-// Is makes it errOtherService to errors.Is.
+// Is makes it ErrOtherService to errors.Is.
 func (OtherService) Is(target error) bool { return target == ErrOtherService }
 
-// errTLS matches every TLS failure.
+// ErrTLS matches every TLS failure.
 var ErrTLS = errors.New("TLS")
 
-// tlsFault is a TLS failure, as shown to users.
+// TLS is a TLS failure, as shown to users.
 type TLS string
 
 // Error implements error.
 func (f TLS) Error() string { return string(f) }
 
-// Is makes errors.Is match errTLS.
+// Is makes errors.Is match ErrTLS.
 func (TLS) Is(target error) bool { return target == ErrTLS }
 
-// late is the end of a context, as shown to users.
+// Late is the end of a context, as shown to users.
 type Late struct{ Cause error }
 
 // Error implements error.
@@ -95,7 +95,7 @@ func (Late) Error() string { return "no response in time" }
 // Unwrap returns the context's error.
 func (l Late) Unwrap() error { return l.Cause }
 
-// errno returns the operating system's error behind err.
+// Errno returns the operating system's error behind err.
 func Errno(err error) error {
 	var n syscall.Errno
 	if errors.As(err, &n) {
@@ -104,7 +104,7 @@ func Errno(err error) error {
 	return err
 }
 
-// refused reports whether nothing listens at an address, or the address is unreachable.
+// Refused reports whether nothing listens at an address, or the address is unreachable.
 func Refused(err error) bool {
 	var dns *net.DNSError
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH) || errors.As(err, &dns)

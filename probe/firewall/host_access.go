@@ -28,7 +28,7 @@ type host struct {
 	ufw        bool // ufw is enabled in its configuration
 }
 
-// lookHost reads the network state in the namespace of the calling thread.
+// readHost reads the network state in the namespace of the calling thread.
 func readHost(ctx context.Context) (h host, err error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -124,10 +124,10 @@ func (l hostSocket) accepts(a netip.Addr) bool {
 	}
 }
 
-// maxLeadSteps bounds the evaluation of redirecting rules: ports times rules.
+// maxRedirectSteps bounds the evaluation of redirecting rules: ports times rules.
 const maxRedirectSteps = 20_000_000
 
-// ledPort is a port that rules redirect to a socket.
+// redirectedPort is a port that rules redirect to a socket.
 type redirectedPort struct {
 	udp   bool
 	port  uint16

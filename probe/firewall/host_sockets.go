@@ -175,7 +175,7 @@ func listedListeners(family byte, udp bool) ([]hostSocket, error) {
 	return found, ignoreMissing(err)
 }
 
-// orNone ignores the missing list of an address family that the kernel lacks.
+// ignoreMissing ignores the missing list of an address family that the kernel lacks.
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil

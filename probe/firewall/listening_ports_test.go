@@ -34,7 +34,7 @@ func outside(t *testing.T) *parts.Namespace {
 	return ns
 }
 
-// nft replaces all rules.
+// loadRules replaces all rules.
 func loadRules(t *testing.T, ns *parts.Namespace, rules string) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rules")

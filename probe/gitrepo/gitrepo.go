@@ -26,7 +26,7 @@ import (
 // maxGitErrors bounds the error output read from git.
 const maxGitErrors = 8 << 10
 
-// gitRepository is one repository, passed to git explicitly, so that git neither searches for one nor checks its owner.
+// Repository is one repository, passed to git explicitly, so that git neither searches for one nor checks its owner.
 type Repository struct {
 	deployment.Git
 }
@@ -53,7 +53,7 @@ func (g Repository) command(ctx context.Context, args ...string) (*exec.Cmd, err
 	return cmd, nil
 }
 
-// run starts git with input and passes its output to read. git is stopped when read returns an error. The exit code is
+// Run starts git with input and passes its output to read. git is stopped when read returns an error. The exit code is
 // returned too; any code other than 0 comes with an error.
 func (g Repository) Run(ctx context.Context, input string, read func(io.Reader) error, args ...string) (code int, err error) {
 	ctx, stop := context.WithCancel(ctx)
@@ -89,7 +89,7 @@ func (g Repository) Run(ctx context.Context, input string, read func(io.Reader) 
 	return 0, nil
 }
 
-// text returns the output of git, which must not exceed limit bytes.
+// Text returns the output of git, which must not exceed limit bytes.
 func (g Repository) Text(ctx context.Context, limit int64, input string, args ...string) (string, int, error) {
 	var all []byte
 	code, err := g.Run(ctx, input, func(r io.Reader) error {
@@ -103,7 +103,7 @@ func (g Repository) Text(ctx context.Context, limit int64, input string, args ..
 	return string(all), code, err
 }
 
-// gitComplaint classifies the error output of git.
+// classifyGitError classifies the error output of git.
 func classifyGitError(command string, code int, said string) error {
 	said = strings.ToLower(said)
 	has := func(words ...string) bool {
@@ -144,7 +144,7 @@ func (b *firstBytes) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// openRepository finds the deployment's repository.
+// Open finds the deployment's repository.
 func Open(p *probe.Pass) (Repository, error) {
 	repository, err := p.View.Git()
 	switch {
@@ -159,7 +159,7 @@ func Open(p *probe.Pass) (Repository, error) {
 		"no readable git repository: %w", err))
 }
 
-// names returns the repository paths of a file and of its link target, if inside the work tree.
+// Names returns the repository paths of a file and of its link target, if inside the work tree.
 func (g Repository) Names(path string) ([]string, error) {
 	work, err := filepath.EvalSymlinks(g.Work)
 	if err != nil {
@@ -184,7 +184,7 @@ func (g Repository) Names(path string) ([]string, error) {
 	return inside, nil
 }
 
-// tracks reports whether one of the names is in the index.
+// Tracks reports whether one of the names is in the index.
 func (g Repository) Tracks(ctx context.Context, names []string) (bool, error) {
 	for _, name := range names {
 		text, _, err := g.Text(ctx, MaxDiffHeader, "", "ls-files", "--cached", "-z", "--", name)
@@ -198,5 +198,5 @@ func (g Repository) Tracks(ctx context.Context, names []string) (bool, error) {
 	return false, nil
 }
 
-// maxDiffHeader bounds a line outside hunks, mostly file names.
+// MaxDiffHeader bounds a line outside hunks, mostly file names.
 const MaxDiffHeader = 1 << 20

@@ -40,7 +40,7 @@ type trackedFile struct {
 	head string // object name of HEAD's version, or ""
 }
 
-// unedited caches the state of a file that needs no search: it equals HEAD's version, or is blind.
+// unchangedFile caches the state of a file that needs no search: it equals HEAD's version, or is blind.
 type unchangedFile struct {
 	head string
 	files.Identity

@@ -2,7 +2,7 @@ package gitscan
 
 import "strings"
 
-// leastEncoded is the minimum length of base64 text decoded in the search for secrets. Hexadecimal text needs twice as
+// minEncoded is the minimum length of base64 text decoded in the search for secrets. Hexadecimal text needs twice as
 // many characters.
 const minEncoded = 16
 

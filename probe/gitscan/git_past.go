@@ -81,7 +81,7 @@ func (u inUse) String() string {
 	return strings.Join(all, "; ")
 }
 
-// stillInUse returns the secrets of an env file that an earlier version had under any name.
+// reusedSecrets returns the secrets of an env file that an earlier version had under any name.
 func reusedSecrets(now *deployment.Env, past []*deployment.Env) inUse {
 	before := map[string]bool{}
 	for _, version := range past {

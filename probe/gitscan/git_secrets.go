@@ -151,7 +151,7 @@ func judgeHistory(h *gitHistory, shallow bool, submodules int) (probe.Result, er
 		note).With(samples...), nil
 }
 
-// tellSecrets lists the locations of secrets in a stable order.
+// describeSecrets lists the locations of secrets in a stable order.
 func describeSecrets(all []secretFound, more bool) string {
 	slices.SortFunc(all, func(a, b secretFound) int {
 		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.rule, b.rule), cmp.Compare(a.commit, b.commit))

@@ -34,7 +34,7 @@ func CDNKind() probe.Kind {
 
 type cdn struct{}
 
-// cdnMark is how one CDN is recognized.
+// cdnSignature is how one CDN is recognized.
 type cdnSignature struct {
 	name    string
 	headers []string // any of them

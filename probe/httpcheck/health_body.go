@@ -22,7 +22,7 @@ type healthReport struct {
 	parts components
 }
 
-// saying is one status word of the whole service and its key.
+// statusWord is one status word of the whole service and its key.
 type statusWord struct{ key, word string }
 
 // component is the worst status reported for one component.

@@ -24,7 +24,7 @@ func isWrapper(key string) bool {
 	return slices.Contains([]string{"data", "result", "response", "payload", "body"}, key)
 }
 
-// healthSaying returns the status word of a key and value; says is false if there is none.
+// healthStatus returns the status word of a key and value; says is false if there is none.
 func healthStatus(key string, value any) (word string, says bool) {
 	if isFaultKey(key) {
 		return key, isFault(value)
@@ -104,7 +104,7 @@ func wordInText(text string) (word string, says bool) {
 
 func isHealthyWord(word string) bool { return slices.Contains(healthWords(), word) }
 
-// isSick reports whether a word means down or degraded.
+// isUnhealthyWord reports whether a word means down or degraded.
 func isUnhealthyWord(word string) bool {
 	return slices.Contains(downWords(), word) || slices.Contains(degradedWords(), word)
 }
@@ -125,13 +125,13 @@ func downWords() []string {
 	return []string{"unhealthy", "down", "error", "fail", "failed", "failing", "failure", "unavailable", "disconnected", "red", "stopped", "timeout", "unreachable", "refused", "offline", "dead"}
 }
 
-// halfWords mean degraded or unknown.
+// degradedWords mean degraded or unknown.
 func degradedWords() []string {
 	return []string{"disabled", "degraded", "false", "null", "not", "not_ready", "not_serving", "yellow", "warn", "warning", "unknown", "starting", "not_configured", "partial", "partially",
 		"out_of_service", "critical", "inactive"}
 }
 
-// shownHealth formats a known status word for messages, also within other words.
+// formatStatus formats a known status word for messages, also within other words.
 func formatStatus(word string) string {
 	all := healthTokens(word)
 	i := slices.IndexFunc(all, isUnhealthyWord)

@@ -161,7 +161,7 @@ func usesRedis(p *probe.Pass) bool {
 	return composeRuns(p, "redis", "valkey") || appHasKey(p, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS", "REDIS_URL", "PBS_REDIS_URL")
 }
 
-// runs reports whether a compose service is one of these servers, by image or name.
+// composeRuns reports whether a compose service is one of these servers, by image or name.
 func composeRuns(p *probe.Pass, servers ...string) bool {
 	c, err := p.View.Compose()
 	if err != nil {
@@ -176,7 +176,7 @@ func composeRuns(p *probe.Pass, servers ...string) bool {
 	})
 }
 
-// isTold reports whether the application is configured with one of the keys, for databases run elsewhere.
+// appHasKey reports whether the application is configured with one of the keys, for databases run elsewhere.
 func appHasKey(p *probe.Pass, keys ...string) bool {
 	v, err := p.View.Own(keys...)
 	return err == nil && (!v.Text.Empty() || v.Ref.Kind != "")

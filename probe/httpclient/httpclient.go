@@ -37,7 +37,7 @@ var (
 	ErrURL = errors.New("not an http or https URL")
 )
 
-// web is the client of one service.
+// Client is the client of one service.
 type Client struct {
 	client   *http.Client
 	agent    string
@@ -48,7 +48,7 @@ type Client struct {
 	now      func() time.Time
 }
 
-// answer is the response of a service.
+// Response is the response of a service.
 type Response struct {
 	Status  int
 	Header  http.Header
@@ -65,7 +65,7 @@ type webKey struct{ section string }
 // instead of keeping thousands idle: each takes about 20 kB, and a deployment has several services.
 const idleConnection = 35 * time.Second
 
-// webFor returns the client for a service, named by its section of the settings. Connections are kept while the
+// For returns the client for a service, named by its section of the settings. Connections are kept while the
 // settings and credentials stay the same.
 func For(p *probe.Pass, section string, h deployment.HTTP) (*Client, error) {
 	print := sha256.New()
@@ -139,12 +139,12 @@ func stayOnSite(next *http.Request, before []*http.Request) error {
 	return nil
 }
 
-// get requests a URL.
+// Get requests a URL.
 func (w *Client) Get(ctx context.Context, target string) (Response, error) {
 	return w.Do(ctx, http.MethodGet, target, nil, nil)
 }
 
-// ask makes a request. Its error is without the URL's credentials and query.
+// Do makes a request. Its error is without the URL's credentials and query.
 func (w *Client) Do(ctx context.Context, method, target string, header http.Header, body []byte) (Response, error) {
 	ctx, cancel := context.WithTimeout(ctx, w.Patience)
 	defer cancel()
@@ -168,7 +168,7 @@ func (w *Client) Do(ctx context.Context, method, target string, header http.Head
 	return a, nil
 }
 
-// send makes a request and returns the response, whose body the caller closes, and the requested host.
+// Send makes a request and returns the response, whose body the caller closes, and the requested host.
 func (w *Client) Send(ctx context.Context, method, target string, header http.Header, body []byte) (*http.Response, string, error) {
 	u, err := url.Parse(target)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
@@ -198,7 +198,7 @@ func (w *Client) Send(ctx context.Context, method, target string, header http.He
 	return resp, u.Host, nil
 }
 
-// offSite returns the target host of a redirect that was not followed, "" without one.
+// OffSite returns the target host of a redirect that was not followed, "" without one.
 func OffSite(resp *http.Response) string {
 	if to, err := resp.Location(); err == nil && resp.StatusCode >= 300 && resp.StatusCode < 400 {
 		return to.Host
@@ -206,7 +206,7 @@ func OffSite(resp *http.Response) string {
 	return ""
 }
 
-// turnedAway is the error of a response that says nothing about the service: access denied or rate-limited. Setting is
+// Rejected is the error of a response that says nothing about the service: access denied or rate-limited. Setting is
 // the setting for the credentials.
 func Rejected(what string, a Response, setting string) error {
 	switch a.Status {
@@ -218,7 +218,7 @@ func Rejected(what string, a Response, setting string) error {
 	return nil
 }
 
-// unasked classifies an access error. An unconfigured default address where nothing listens is not configured. An
+// JudgeError classifies an access error. An unconfigured default address where nothing listens is not configured. An
 // unreachable configured address fails where reachability is the claim, otherwise it is unknown. Setting is the setting
 // of the address.
 func JudgeError(what string, err error, at deployment.Address, setting string, claim bool) (probe.Result, error) {
@@ -247,7 +247,7 @@ func JudgeError(what string, err error, at deployment.Address, setting string, c
 	return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonOf(err), told))
 }
 
-// boundedBody fails after a number of bytes.
+// BoundedBody fails after a number of bytes.
 type BoundedBody struct {
 	io.ReadCloser
 	Left int64

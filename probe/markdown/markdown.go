@@ -35,7 +35,7 @@ const (
 	maxImages   = 20
 )
 
-// markdown is a parsed Markdown document. It is shared and must not be modified.
+// Document is a parsed Markdown document. It is shared and must not be modified.
 type Document struct {
 	Sections []Section // the first has no heading: it holds the text before the first heading
 	Tables   []Table
@@ -43,7 +43,7 @@ type Document struct {
 	Conflict int // line of the first merge conflict, 0 for none
 }
 
-// mdSection is a heading and the text up to the next heading.
+// Section is a heading and the text up to the next heading.
 type Section struct {
 	Level  int // of the heading, 1 to 6; 0 for none
 	Title  string
@@ -51,14 +51,14 @@ type Section struct {
 	Blocks []Block
 }
 
-// mdBlock is one block of text.
+// Block is one block of text.
 type Block struct {
 	Form blockForm
 	Line int
 	Text string // without markup; cells of a row are separated by " | "
-	// prose is the text without code spans, since commands are not prose.
+	// Prose is the text without code spans, since commands are not prose.
 	Prose string
-	// language of a code block, lower case.
+	// Language of a code block, lower case.
 	Language string
 }
 
@@ -83,7 +83,7 @@ type Row struct {
 	Cells []string
 }
 
-// mdImage is an image in the document.
+// Image is an image in the document.
 type Image struct {
 	Line   int
 	Target string
@@ -92,7 +92,7 @@ type Image struct {
 // errNotText is the error for a file that is not text.
 var errNotText = errors.New("not UTF-8 text")
 
-// readMarkdown reads a document of the deployment. Errors are those of files.Load and errNotText; see notRead.
+// Read reads a document of the deployment. Errors are those of files.Load and errNotText; see Unreadable.
 func Read(p *probe.Pass, path string) (*Document, error) {
 	return files.Load(p.Files, path, "markdown", MaxDocument, func(data []byte, _ fs.FileInfo) (*Document, error) {
 		return Parse(data)
@@ -105,10 +105,10 @@ var (
 	mdContainers  = regexp.MustCompile(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
 )
 
-// mergeConflict matches an unresolved git merge conflict.
+// MergeConflict matches an unresolved git merge conflict.
 var MergeConflict = regexp.MustCompile(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
 
-// parseMarkdown parses a document.
+// Parse parses a document.
 func Parse(data []byte) (*Document, error) {
 	data = bytes.TrimPrefix(data, []byte("\uFEFF"))
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
@@ -265,7 +265,7 @@ func (r *markdownReader) table(n *extast.Table) {
 	r.doc.Tables = append(r.doc.Tables, t)
 }
 
-// notRead classifies the error of reading a document; see unreadable.
+// Unreadable classifies the error of reading a document; see unreadable.
 func Unreadable(what string, err error) (probe.Result, error) {
 	if errors.Is(err, errNotText) {
 		return probe.Failed(probe.ReasonInvalid, "%s: %v", what, err), nil

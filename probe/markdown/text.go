@@ -22,7 +22,7 @@ var (
 	mdEscaped        = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
 )
 
-// plainText returns the visible text: without comments, tags, link targets and emphasis. Text in angle brackets that is
+// PlainText returns the visible text: without comments, tags, link targets and emphasis. Text in angle brackets that is
 // not an HTML tag stays, since it is a blank to fill in.
 func PlainText(raw string) string {
 	s := mdComment.ReplaceAllString(raw, " ")
@@ -40,7 +40,7 @@ func PlainText(raw string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// countWords counts the fields with at least one letter.
+// CountWords counts the fields with at least one letter.
 func CountWords(s string) int {
 	n := 0
 	for _, field := range strings.Fields(s) {
@@ -51,7 +51,7 @@ func CountWords(s string) int {
 	return n
 }
 
-// documentBlank matches text that marks an unfinished part of a document. It differs from the placeholders of secrets:
+// DocumentBlank matches text that marks an unfinished part of a document. It differs from the placeholders of secrets:
 // "password" and "example" are common words of prose, and <service-name> is a parameter of a command.
 var DocumentBlank = regexp.MustCompile(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
 	`|(?i:\btbd\b|\bto be (?:determined|defined|decided|announced|confirmed|written|documented|filled(?: in)?)[ \t]*(?:[.;)\]|]|$))` +
@@ -65,5 +65,5 @@ var DocumentBlank = regexp.MustCompile(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
 	`|\b(?i:x{1,2}|n) (?:hours?|hrs?|minutes?|mins?|days?)\b` +
 	`|\{\{[^}\n]{0,80}\}\}|_{4,}|\.{5,}|\?{3,}`)
 
-// isBlank reports whether a block of text is unfinished.
+// IsBlank reports whether a block of text is unfinished.
 func IsBlank(prose string) bool { return DocumentBlank.MatchString(prose) }

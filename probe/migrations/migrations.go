@@ -43,7 +43,7 @@ type migrations struct {
 	From int `yaml:"from" min:"0" doc:"number of the oldest migration, where older ones were squashed; 0 or 1 when not set" default:"0"`
 }
 
-// migrationFile is one migration with its content.
+// File is one migration with its content.
 type File struct {
 	Name
 	content migrationContent
@@ -91,7 +91,7 @@ func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	return m.judge(found, shown), nil
 }
 
-// migrationNames lists the migrations in a folder by file name.
+// Names lists the migrations in a folder by file name.
 func Names(p *probe.Pass, dir string) ([]Name, error) {
 	all, err := p.Files.Names(dir, MaxMigrations)
 	if err != nil {

@@ -18,7 +18,7 @@ const (
 	styleNumbered = "numbered"       // 001_name.sql, 20240101120000_name.sql; goose, dbmate, sql-migrate, psql in a loop
 )
 
-// migrationName is a parsed file name. Names with control characters do not parse.
+// Name is a parsed file name. Names with control characters do not parse.
 type Name struct {
 	file       string
 	Style      string
@@ -53,7 +53,7 @@ func parseMigrationName(file string) (Name, bool) {
 	return name, true
 }
 
-// numberParts splits a number such as 001 or 1.02 into canonical parts: without leading zeros, and 1.0 becomes 1.
+// NumberParts splits a number such as 001 or 1.02 into canonical parts: without leading zeros, and 1.0 becomes 1.
 func NumberParts(digits string) []string {
 	var number []string
 	for part := range strings.SplitSeq(digits, ".") {
@@ -69,7 +69,7 @@ func NumberParts(digits string) []string {
 	return number
 }
 
-// compareNumbers orders numbers as returned by numberParts.
+// CompareNumbers orders numbers as returned by NumberParts.
 func CompareNumbers(a, b []string) int {
 	return slices.CompareFunc(a, b, func(x, y string) int { return cmp.Or(len(x)-len(y), strings.Compare(x, y)) })
 }
@@ -77,7 +77,7 @@ func CompareNumbers(a, b []string) int {
 // key is the canonical form of the number.
 func (n Name) key() string { return strings.Join(n.number, ".") }
 
-// styleOf returns the style that most files use.
+// StyleOf returns the style that most files use.
 func StyleOf(found []File) string {
 	count := map[string]int{}
 	for _, f := range found {
@@ -92,14 +92,14 @@ func StyleOf(found []File) string {
 	return best
 }
 
-// migrationVersion is a number with its files; files that revert are not counted.
+// Version is a number with its files; files that revert are not counted.
 type Version struct {
 	Number []string
 	Text   string
 	Files  []string
 }
 
-// versionsOf returns the versions in ascending order.
+// VersionsOf returns the versions in ascending order.
 func VersionsOf(used []File) []Version {
 	byKey := map[string]*Version{}
 	for _, f := range used {

@@ -19,7 +19,7 @@ import (
 //
 // No message quotes a value: problems name a line, a key that Alertmanager knows, and what is wrong.
 
-// amFile is a parsed configuration. It is shared and must not be modified.
+// alertmanagerConfigFile is a parsed configuration. It is shared and must not be modified.
 type alertmanagerConfigFile struct {
 	empty     bool
 	problems  []amProblem // for which Alertmanager refuses the file

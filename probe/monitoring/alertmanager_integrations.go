@@ -92,7 +92,7 @@ var (
 	amAction = regexp.MustCompile(`\{\{-?\s*(?:[^{}]*[.$]|(?:template|end|else)\b)[^{}]*\}\}`)
 )
 
-// isAlertmanagerBlank reports whether the value of a key is still a placeholder. Alertmanager does not expand
+// isAlertmanagerPlaceholder reports whether the value of a key is still a placeholder. Alertmanager does not expand
 // variables, so ${KEY} is a placeholder too.
 func isAlertmanagerPlaceholder(key, value string) bool {
 	value = amAction.ReplaceAllString(value, "")
@@ -105,7 +105,7 @@ func isAlertmanagerPlaceholder(key, value string) bool {
 	return false
 }
 
-// amCalled matches keys whose value is a URL that Alertmanager calls.
+// amCallableKey matches keys whose value is a URL that Alertmanager calls.
 var amCallableKey = regexp.MustCompile(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
 
 // judgeAddress reports a key whose value must be a callable URL but is not. Values that contain a template are skipped.

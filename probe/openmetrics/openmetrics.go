@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// sampleNames parses the Prometheus text format or OpenMetrics and returns the sample names. Line is the first invalid
+// SampleNames parses the Prometheus text format or OpenMetrics and returns the sample names. Line is the first invalid
 // line, from 1; 0 when all lines are valid.
 func SampleNames(text string) (names map[string]bool, line int) {
 	names = map[string]bool{}
@@ -27,7 +27,7 @@ func SampleNames(text string) (names map[string]bool, line int) {
 	return names, 0
 }
 
-// endsOpenMetrics reports whether the text has exactly one # EOF, at its end.
+// EndsOpenMetrics reports whether the text has exactly one # EOF, at its end.
 func EndsOpenMetrics(text string) bool {
 	_, after, found := strings.Cut("\n"+text, "\n# EOF")
 	return found && strings.TrimSpace(after) == ""
@@ -116,7 +116,7 @@ func HasPrefix(name string, prefixes []string) bool {
 	return false
 }
 
-// quoted splits a text at its closing quote.
+// Quoted splits a text at its closing quote.
 func Quoted(text string) (inside, rest string) {
 	for i := 0; i < len(text); i++ {
 		switch text[i] {

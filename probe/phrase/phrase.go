@@ -11,16 +11,16 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// howLong formats a duration for messages, to the minute.
+// Duration formats a duration for messages, to the minute.
 func Duration(d time.Duration) string { return schema.Duration(d.Round(time.Minute)).String() }
 
-// seconds returns a time in Unix seconds, as metrics have it.
+// Seconds returns a time in Unix seconds, as metrics have it.
 func Seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 
 // maxNamed bounds how many names a message lists.
 const maxNamed = 10
 
-// someOf lists names; of very many the first ones, and how many more there are.
+// List lists names; of very many the first ones, and how many more there are.
 func List(names []string) string {
 	if more := len(names) - maxNamed; more > 0 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:maxNamed], ", "), more)
@@ -28,7 +28,7 @@ func List(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// count formats a number with its noun.
+// Count formats a number with its noun.
 func Count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
@@ -36,10 +36,10 @@ func Count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// words joins words of a rule for messages.
+// Words joins words of a rule for messages.
 func Words(list []string) string { return strings.Join(list, ", ") }
 
-// known quotes a value that the rule knows, ignoring case. Any other value stays hidden.
+// Known quotes a value that the rule knows, ignoring case. Any other value stays hidden.
 func Known(value string, rule ...string) string {
 	if slices.ContainsFunc(rule, func(w string) bool { return strings.EqualFold(w, value) }) {
 		return strconv.Quote(strings.ToLower(value))
@@ -47,7 +47,7 @@ func Known(value string, rule ...string) string {
 	return "another value"
 }
 
-// plainName replaces control characters of a name for terminals.
+// Printable replaces control characters of a name for terminals.
 func Printable(name string) string {
 	return strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == 0xfffd {
@@ -57,7 +57,7 @@ func Printable(name string) string {
 	}, name)
 }
 
-// isHTMLTag reports whether name is an HTML element that is common in Markdown.
+// IsHTMLTag reports whether name is an HTML element that is common in Markdown.
 func IsHTMLTag(name string) bool {
 	return slices.Contains([]string{
 		"a", "abbr", "b", "blockquote", "br", "center", "code", "dd", "del", "details", "div", "dl", "dt", "em", "font", "h1", "h2", "h3", "h4", "h5",

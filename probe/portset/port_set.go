@@ -19,14 +19,14 @@ const (
 	SSH     = 22
 )
 
-// portRange is one port, or all from first to last.
+// Range is one port, or all from first to last.
 type Range struct{ First, Last int }
 
-// portSet is a set of ports: sorted, disjoint, non-adjacent ranges. The zero value is the empty set; sets are
+// Set is a set of ports: sorted, disjoint, non-adjacent ranges. The zero value is the empty set; sets are
 // immutable.
 type Set []Range
 
-// portsOf returns the set of the given ports.
+// Of returns the set of the given ports.
 func Of(ports ...int) Set {
 	var s Set
 	for _, p := range ports {
@@ -50,7 +50,7 @@ func (s Set) Sorted() Set {
 	return out
 }
 
-// with returns the union of two sets.
+// With returns the union of two sets.
 func (s Set) With(other Set) Set { return append(slices.Clone(s), other...).Sorted() }
 
 // without returns the ports of s that are not in other.
@@ -73,12 +73,12 @@ func (s Set) without(other Set) Set {
 	return out
 }
 
-// has reports whether a port is in the set.
+// Has reports whether a port is in the set.
 func (s Set) Has(port int) bool {
 	return slices.ContainsFunc(s, func(r Range) bool { return r.First <= port && port <= r.Last })
 }
 
-// count returns the number of ports.
+// Count returns the number of ports.
 func (s Set) Count() int {
 	n := 0
 	for _, r := range s {
@@ -100,7 +100,7 @@ func (s Set) String() string {
 	return phrase.List(parts)
 }
 
-// opened are open ports by protocol.
+// Opened are open ports by protocol.
 type Opened struct{ Tcp, Udp Set }
 
 func (o Opened) With(other Opened) Opened {
@@ -113,7 +113,7 @@ func (o Opened) Without(other Opened) Opened {
 
 func (o Opened) Empty() bool { return len(o.Tcp) == 0 && len(o.Udp) == 0 }
 
-// numbers returns the ports of either protocol.
+// Numbers returns the ports of either protocol.
 func (o Opened) Numbers() Set { return o.Tcp.With(o.Udp) }
 
 // String lists the ports with their protocols: "22, 443/tcp and 443/udp"; ports open for both come first.
@@ -131,12 +131,12 @@ func (o Opened) String() string {
 	return strings.Join(parts, " and ")
 }
 
-// portPolicy is the part of a spec that lists the allowed ports.
+// Policy is the part of a spec that lists the allowed ports.
 type Policy struct {
 	Allowed []int `yaml:"allowed" default:"[80, 443]" doc:"ports, TCP or UDP, that may be reached from outside, in addition to deployment.firewall.allowed"`
 }
 
-// standardPorts are the web ports.
+// StandardPolicy are the web ports.
 func StandardPolicy() Policy { return Policy{Allowed: []int{80, 443}} }
 
 func (s *Policy) Wrong() []error {
@@ -148,13 +148,13 @@ func (s *Policy) Wrong() []error {
 	return nil
 }
 
-// beyond returns the opened ports that are not allowed.
+// Beyond returns the opened ports that are not allowed.
 func (s *Policy) Beyond(o Opened, alsoAllowed []int) Opened {
 	allowed := Of(s.Allowed...).With(Of(alsoAllowed...))
 	return o.Without(Opened{allowed, allowed})
 }
 
-// tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
+// Tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
 // fail. Format has one verb, for the ports.
 func (o Opened) Tell(f *probe.ResultBuilder, format string, args ...any) {
 	ssh := Opened{Tcp: Of(SSH), Udp: Of(SSH)}

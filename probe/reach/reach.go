@@ -8,7 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// externalFirewall returns the error for a deployment whose own files do not decide who gets in.
+// ExternalFirewall returns the error for a deployment whose own files do not decide who gets in.
 func ExternalFirewall() error {
 	return probe.Skip("evidence or an attestation of the external firewall's rules",
 		"deployment.firewall.external is set: evidence or an attestation counts instead")
@@ -31,7 +31,7 @@ func Of(p deployment.PublishedPort) reach {
 	return OfAddr(ip)
 }
 
-// reachOfAddr returns how far one address can be reached.
+// OfAddr returns how far one address can be reached.
 func OfAddr(ip netip.Addr) reach {
 	switch ip = ip.Unmap(); {
 	case ip.IsLoopback():

@@ -11,7 +11,7 @@ import (
 
 // The release records and attestations of a deployment, as seen by a pass.
 
-// ReleaseChain returns the release records. Its error is Unknown: records that cannot be read or were tampered with are not
+// Chain returns the release records. Its error is Unknown: records that cannot be read or were tampered with are not
 // used.
 func Chain(p *probe.Pass) (*attest.Chain, error) {
 	return probe.Once(context.Background(), p, chainKey{}, func(context.Context) (*attest.Chain, error) { return openChain(p) })
@@ -30,14 +30,14 @@ func openChain(p *probe.Pass) (*attest.Chain, error) {
 	return c, nil
 }
 
-// releasePlanned reports whether a release is planned: then running state may differ from declared state, since the deployment
+// Planned reports whether a release is planned: then running state may differ from declared state, since the deployment
 // itself will fix that.
 func Planned(p *probe.Pass) bool {
 	c, err := Chain(p)
 	return err == nil && c.Planned() != nil
 }
 
-// current returns the release that verdicts are about: the planned one, else the recorded one; nil without any.
+// Current returns the release that verdicts are about: the planned one, else the recorded one; nil without any.
 func Current(c *attest.Chain) *attest.Release {
 	if r := c.Planned(); r != nil {
 		return r
@@ -45,7 +45,7 @@ func Current(c *attest.Chain) *attest.Release {
 	return c.Recorded()
 }
 
-// releaseClaims returns the attestations and the allowed signers (nil: not configured).
+// Claims returns the attestations and the allowed signers (nil: not configured).
 func Claims(p *probe.Pass) ([]*attest.Attestation, *attest.Signers, error) {
 	all, err := attest.Load(p.Deployment.AttestationsDir())
 	if err != nil {
@@ -61,7 +61,7 @@ func Claims(p *probe.Pass) ([]*attest.Attestation, *attest.Signers, error) {
 	return all, signers, nil // invalid lines are ignored here; config check reports them
 }
 
-// vouched converts a judgement to a result.
+// ResultOf converts a judgement to a result.
 func ResultOf(v attest.Voucher) probe.Result {
 	r := probe.Result{Reason: probe.Reason(v.Reason), Detail: v.Detail}
 	switch v.Level {
@@ -87,7 +87,7 @@ func ResultOf(v attest.Voucher) probe.Result {
 	return r
 }
 
-// frozen converts a recorded verdict to a result.
+// Frozen converts a recorded verdict to a result.
 func Frozen(v attest.Verdict) probe.Result {
 	var s probe.State
 	if err := s.UnmarshalText([]byte(v.State)); err != nil {

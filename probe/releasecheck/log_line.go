@@ -34,7 +34,7 @@ var (
 	levelKeys = []string{"level", "severity", "lvl", "levelname", "log.level"}
 )
 
-// readLogLine classifies one line. panics is true for the first line of a crash.
+// classifyLogLine classifies one line. panics is true for the first line of a crash.
 func classifyLogLine(line []byte) (level logLevel, panics bool) {
 	line = bytes.TrimSpace(line)
 	if bytes.IndexByte(line, 0x1b) >= 0 {

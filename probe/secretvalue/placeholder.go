@@ -47,7 +47,7 @@ var (
 	aboutWords        = regexp.MustCompile(`(?i)(?:^|_)(?:` + wordKeys + `)$`)
 )
 
-// isUnfilled reports whether the value is a placeholder in any setting. The empty value is not.
+// IsUnfilled reports whether the value is a placeholder in any setting. The empty value is not.
 func IsUnfilled(value string) bool {
 	value = exchange.ReplaceAllLiteralString(value, "exch")
 	if placeholderAnywhere.MatchString(value) || placeholderPhrase.MatchString(value) || placeholderOwn.MatchString(value) {
@@ -63,7 +63,7 @@ func IsUnfilled(value string) bool {
 	return m != nil && !strings.HasPrefix(m[1], "AUCTION_") // OpenRTB's macros
 }
 
-// secretMark is a notation that occurs in a secret only when a template was not rendered.
+// SecretMark is a notation that occurs in a secret only when a template was not rendered.
 var SecretMark = regexp.MustCompile("(?i:x{8,})|[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
 
 // secretWord matches a whole word, delimited by the ends of the value or by characters other than letters and digits.
@@ -79,7 +79,7 @@ var secretShort = regexp.MustCompile(`(?i)(^|[\s:])(todo|tbd|fixme|dummy|sample|
 var secretNone = regexp.MustCompile(`(?i)^(?:none|null|nil|undefined|n/a|default|unset|redacted|masked|hidden|(?:[a-z]+[-_ ]){0,5}(?:key|token|secret|password|passwd|credentials?)|your[a-z]*(?:key|token|secret|password|pass|here)|(?:generated?|random)[-_ ][a-z0-9_ -]+|[-x*.0# ]{3,})$` +
 	`|^(?-i:[A-Za-z0-9/+]*EXAMPLE(?:KEY)?)$`)
 
-// isPlaceholder reports whether a secret, or a value of one word, was never replaced. Base64 does not hide a
+// IsPlaceholder reports whether a secret, or a value of one word, was never replaced. Base64 does not hide a
 // placeholder.
 func IsPlaceholder(value string) bool {
 	return isPlainPlaceholder(value) || isPlainPlaceholder(EncodedText(value))
@@ -90,7 +90,7 @@ func isPlainPlaceholder(value string) bool {
 		isTemplateText(value)
 }
 
-// encodedText returns the text encoded by a base64 value, "" when it encodes no text. Random bytes do not decode to
+// EncodedText returns the text encoded by a base64 value, "" when it encodes no text. Random bytes do not decode to
 // text.
 func EncodedText(value string) string {
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
@@ -106,7 +106,7 @@ func EncodedText(value string) string {
 // triedFirst matches passwords on lists of common defaults, optionally followed by a number.
 var triedFirst = regexp.MustCompile(`(?i)^(?:p[a@]ss(?:w[o0]rd)?|admin(?:istrator)?|root|user|guest|test(?:ing)?|demo|dev(?:elopment)?|postgres(?:ql)?|redis|valkey|mysql|database|db|catalyst|letmein|welcome|qwerty|master|foobared|server|prod(?:uction)?|insecure|fake|temp|trustno|abc|keyboard cat)[-_.]?[0-9]{0,4}[!?.]?$|^(?:12345?6?7?8?9?0?|0+|1+)$`)
 
-// isTriedFirst reports whether a secret is one that attackers try first.
+// IsTriedFirst reports whether a secret is one that attackers try first.
 func IsTriedFirst(value string) bool { return triedFirst.MatchString(value) }
 
 // wordKeys are the last words of keys whose value is an ordinary word: a file, a name, a kind, a list of fields.
@@ -117,19 +117,19 @@ const wordKeys = `FILE|FILES|PATH|PATHS|DIR|DIRECTORY|FOLDER|NAME|NAMES|TYPE|TYP
 // isAccessKeyID matches keys whose value is half of a secret despite being called an id.
 var isAccessKeyID = regexp.MustCompile(`(?i)ACCESS_?KEY_?ID$`)
 
-// holdsSecret reports whether a variable is named like a secret and not like a setting about one (JWT_SECRET_FILE,
+// HoldsSecret reports whether a variable is named like a secret and not like a setting about one (JWT_SECRET_FILE,
 // TOKEN_TTL).
 func HoldsSecret(key string) bool {
 	return isAccessKeyID.MatchString(key) || SecretName.MatchString(key) && !aboutWords.MatchString(key)
 }
 
-// urlPassword is the password in a URL.
+// URLPassword is the password in a URL.
 var URLPassword = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@`)
 
-// addressBlank matches placeholders for a part of a path or host. Common words of paths do not match.
+// AddressBlank matches placeholders for a part of a path or host. Common words of paths do not match.
 var AddressBlank = regexp.MustCompile(`(?i)(^|[^a-z0-9])([tb]?x{3,}|[tb]0{6,}|changeme|todo|tbd|fixme|placeholder|(your|my)[-_][a-z0-9-]+)($|[^a-z0-9])|/\.{3}(/|$)`)
 
-// isBlankWord reports whether a value of one word or number was never replaced.
+// IsBlankWord reports whether a value of one word or number was never replaced.
 func IsBlankWord(value string) bool { return IsUnfilled(value) || placeholderNoWord.MatchString(value) }
 
 // isUnfilledSetting reports whether the value of a variable that holds no secret is a placeholder. In a sentence, such as
@@ -143,7 +143,7 @@ func isUnfilledSetting(value string) bool {
 	return false
 }
 
-// isBlankSetting reports whether the value of a variable was never replaced: for a secret any placeholder, for a URL
+// IsBlankSetting reports whether the value of a variable was never replaced: for a secret any placeholder, for a URL
 // also those of its parts, otherwise placeholders of any setting.
 func IsBlankSetting(key, value string) bool {
 	switch {
@@ -163,19 +163,19 @@ func IsBlankSetting(key, value string) bool {
 	return placeholderNoWord.MatchString(value) && !aboutWords.MatchString(key)
 }
 
-// placeholderDomain matches documentation domains (RFC 2606, and common template domains).
+// PlaceholderDomain matches documentation domains (RFC 2606, and common template domains).
 var PlaceholderDomain = regexp.MustCompile(`(?i)(^|[^a-z0-9-])((your|my)-?(domain|company|publisher|site|website|organi[sz]ation|business|project|adserver|exchange)(\.[a-z]{2,})?|your\.(domain|site|company|server|host)|(domain|company|yourname|changeme)\.(com|org|net|tld)|foo\.bar|example\.(com|org|net)|[a-z0-9.-]+\.(example|invalid|test))($|[^a-z0-9-])`)
 
-// hasPlaceholderDomain reports whether a value contains a documentation domain.
+// HasPlaceholderDomain reports whether a value contains a documentation domain.
 func HasPlaceholderDomain(value string) bool { return PlaceholderDomain.MatchString(value) }
 
-// weakEntropy is the threshold in bits below which a secret is guessable: an offline search breaks 48 bits within days.
+// WeakEntropy is the threshold in bits below which a secret is guessable: an offline search breaks 48 bits within days.
 const WeakEntropy = 48
 
 // commonWord matches common parts of passwords: an attacker guesses each as one unit, not letter by letter.
 var commonWord = regexp.MustCompile(`(?i)pass(word|wort|phrase|wd)?|secret|super|admin|root|user|login|welcome|letmein|qwerty|default|master|test|production|prod|staging|server|database|postgres|redis|catalyst|token|private|monkey|dragon|hunter|summer|winter|company|qwertyuiop|qwertz|asdfghjkl|zxcvbnm|1q2w3e4r|qazwsx`)
 
-// entropyBits estimates the bits needed to guess a value: the lower of the entropy of its characters and of the steps
+// EntropyBits estimates the bits needed to guess a value: the lower of the entropy of its characters and of the steps
 // between them, times its length. A repeated pattern counts once, a common word as one character. It is an upper bound
 // for values made up by people and a fair estimate for generated ones.
 func EntropyBits(value string) float64 {
@@ -202,7 +202,7 @@ func shannon(counts map[int]int, total int) float64 {
 	return bits
 }
 
-// period returns the shortest text whose repetition gives the value.
+// Period returns the shortest text whose repetition gives the value.
 func Period(value string) string {
 	if i := strings.Index((value + value)[min(1, len(value)):], value); i >= 0 && i+1 < len(value) {
 		return value[:i+1]
@@ -210,7 +210,7 @@ func Period(value string) string {
 	return value
 }
 
-// decodedLen returns the number of bytes encoded by a base64 or hexadecimal value, otherwise the length of the value.
+// DecodedLen returns the number of bytes encoded by a base64 or hexadecimal value, otherwise the length of the value.
 func DecodedLen(value string) int {
 	if b, err := hex.DecodeString(value); err == nil {
 		return len(b)
@@ -223,8 +223,8 @@ func DecodedLen(value string) int {
 	return len(value)
 }
 
-// secretName matches the names of variables that hold secrets.
+// SecretName matches the names of variables that hold secrets.
 var SecretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PASSPHRASE|_(KEY|PASS|PWD)$)`)
 
-// minSecret is the minimum length at which equal values are not a coincidence.
+// MinSecret is the minimum length at which equal values are not a coincidence.
 const MinSecret = 8

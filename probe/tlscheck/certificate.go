@@ -121,7 +121,7 @@ func (terms certificateTerms) dates(what string, c *x509.Certificate) probe.Resu
 	return probe.Passed("%s is valid until %s", what, day(c.NotAfter))
 }
 
-// roughly formats a remaining time for messages: to the hour, in the last hours to the minute.
+// formatRemaining formats a remaining time for messages: to the hour, in the last hours to the minute.
 func formatRemaining(d time.Duration) string {
 	if d > 3*time.Hour {
 		return schema.Duration(d.Truncate(time.Hour)).String()
@@ -211,7 +211,7 @@ func issuers(chain []*x509.Certificate) []*x509.Certificate {
 	return path
 }
 
-// distrust explains why a chain leads to no trusted root.
+// untrustedReason explains why a chain leads to no trusted root.
 func untrustedReason(chain []*x509.Certificate, err error) probe.Result {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError

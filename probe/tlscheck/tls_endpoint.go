@@ -222,7 +222,7 @@ func tlsTargets(p *probe.Pass) (targets []tlsTarget, configured bool, err error)
 	return targets, true, nil
 }
 
-// handshake makes a TLS connection without verification. Its error is a network error or errTLS.
+// handshake makes a TLS connection without verification. Its error is a network error or ErrTLS.
 func handshake(ctx context.Context, p *probe.Pass, t tlsTarget, least, most uint16) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()

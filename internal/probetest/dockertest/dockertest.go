@@ -87,7 +87,7 @@ func NewDockerOn(t *testing.T, engine *parts.Engine, changes ...string) docker {
 	return docker{engine, name + ":1", name}
 }
 
-// run starts a container of a service.
+// RunService starts a container of a service.
 func (d docker) RunService(t *testing.T, service string, o client.ContainerCreateOptions, args ...string) string {
 	t.Helper()
 	if o.Config == nil {
@@ -104,7 +104,7 @@ func (d docker) RunService(t *testing.T, service string, o client.ContainerCreat
 	return d.Run(t, o)
 }
 
-// pass starts a pass over a deployment on this engine.
+// Pass starts a pass over a deployment on this engine.
 func (d docker) Pass(t *testing.T, f probetest.Folder, s deployment.Settings) *probe.Pass {
 	t.Helper()
 	s.Docker.Host = d.Host
@@ -114,7 +114,7 @@ func (d docker) Pass(t *testing.T, f probetest.Folder, s deployment.Settings) *p
 	return probetest.NewPass(t, f, s)
 }
 
-// seen waits until a container reaches a state.
+// Seen waits until a container reaches a state.
 func (d docker) Seen(t *testing.T, id string, as func(container.InspectResponse) bool) {
 	t.Helper()
 	parts.Eventually(t, func() error {
@@ -126,7 +126,7 @@ func (d docker) Seen(t *testing.T, id string, as func(container.InspectResponse)
 	})
 }
 
-// recorder is a proxy that records requests to an engine and rejects writes, as a read-only socket proxy does.
+// Recorder is a proxy that records requests to an engine and rejects writes, as a read-only socket proxy does.
 type Recorder struct {
 	mu      sync.Mutex
 	Asked   []string

@@ -10,7 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
-// nftPacket is the first, unfragmented packet of a new connection from the internet to this host. The sender chooses
+// Packet is the first, unfragmented packet of a new connection from the internet to this host. The sender chooses
 // its source port and any marks of a connection.
 type Packet struct {
 	Udp  bool
@@ -20,7 +20,7 @@ type Packet struct {
 	Blur Uncertainty
 }
 
-// nftBlur marks what is no longer known about a packet, since a rule may have changed it.
+// Uncertainty marks what is no longer known about a packet, since a rule may have changed it.
 type Uncertainty struct {
 	state  bool // state of its connection
 	source bool // source address
@@ -170,7 +170,7 @@ func (p Packet) rewritten(e *expr.Payload) Uncertainty {
 	return b
 }
 
-// hostInterface is an interface by which the host may be reachable from outside.
+// Interface is an interface by which the host may be reachable from outside.
 type Interface struct {
 	Name      string
 	Index     int
@@ -178,7 +178,7 @@ type Interface struct {
 	Routed    bool         // has a default route
 }
 
-// world reports whether an address is reachable from the internet by the interface: a public address, or any address of
+// World reports whether an address is reachable from the internet by the interface: a public address, or any address of
 // an interface with a default route, because clouds translate public addresses to private ones.
 func (i Interface) World(a netip.Addr) bool {
 	return i.Routed || reach.OfAddr(a) == reach.World

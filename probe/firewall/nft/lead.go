@@ -15,7 +15,7 @@ import (
 // Rules that redirect packets to another port or address of this host: a socket whose own port is blocked may be
 // reachable through another port. Packets forwarded to another host or a container do not reach a socket of this host.
 
-// nftLead is the new destination of a packet.
+// natTarget is the new destination of a packet.
 type natTarget struct {
 	Port uint16 // 0: any
 	To   Target
@@ -24,7 +24,7 @@ type natTarget struct {
 	Blur Uncertainty
 }
 
-// nftTarget is an address: the packet's own, a given one, one of the arrival interface, or an unknown one.
+// Target is an address: the packet's own, a given one, one of the arrival interface, or an unknown one.
 type Target struct {
 	One     netip.Addr
 	Arrival bool
@@ -147,7 +147,7 @@ func (w *nftWalk) xtLead(t *expr.Target) {
 	w.lead(port, to, sure)
 }
 
-// leadsOf returns the new destinations that rules may give a packet.
+// LeadsOf returns the new destinations that rules may give a packet.
 func (rs *Ruleset) LeadsOf(p Packet) []natTarget {
 	var all []natTarget
 	certain := true
@@ -181,7 +181,7 @@ func (rs *Ruleset) LeadsOf(p Packet) []natTarget {
 	return all
 }
 
-// portClasses returns representative ports, each of which behaves like all ports up to the next: the ports named in a
+// PortClasses returns representative ports, each of which behaves like all ports up to the next: the ports named in a
 // rule or set, their neighbours, and one that is not named. Not ok: rules match bits of ports, so representatives prove
 // nothing about the others.
 func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {

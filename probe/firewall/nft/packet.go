@@ -9,7 +9,7 @@ import (
 // a block of known owners do not match this sender. The sender controls its source port, and when and how often it
 // tries. Unsupported conditions may match or not.
 
-// fate is the outcome for a packet, worse for the host in ascending order.
+// Fate is the outcome for a packet, worse for the host in ascending order.
 type Fate int
 
 const (
@@ -51,11 +51,11 @@ func holdsIf(yes bool) holding {
 // maxNFTSteps bounds the rules evaluated for one packet: unsupported rules are evaluated both ways.
 const maxNFTSteps = 200_000
 
-// fateOf evaluates all chains that the packet passes on its way to a socket of this host. If the outcome is unsure,
+// FateOf evaluates all chains that the packet passes on its way to a socket of this host. If the outcome is unsure,
 // where is a chain that decides.
 func (rs *Ruleset) FateOf(p Packet) (f Fate, where string) { return rs.FateFrom(p, 0) }
 
-// fateFrom evaluates the chains from an index on. The order of chains with equal priority is unknown: each is evaluated
+// FateFrom evaluates the chains from an index on. The order of chains with equal priority is unknown: each is evaluated
 // with the changes that the others may make to the packet.
 func (rs *Ruleset) FateFrom(p Packet, at int) (f Fate, where string) {
 	f = FateAdmitted

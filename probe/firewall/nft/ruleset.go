@@ -16,19 +16,19 @@ import (
 // The loaded nf_tables rules, read from the kernel over netlink: tables, chains, rules and sets of one generation.
 // Messages are decoded in nft_decode.go and nft_set.go.
 
-// nftTable identifies a table; family is one of unix.NFPROTO_*.
+// Table identifies a table; family is one of unix.NFPROTO_*.
 type Table struct {
 	family byte
 	name   string
 }
 
-// nftName identifies a chain or a set of a table.
+// Name identifies a chain or a set of a table.
 type Name struct {
 	Table
 	name string
 }
 
-// nftChain is a chain. Rules are lists of pointers to the types of package expr, or nftOpaque.
+// Chain is a chain. Rules are lists of pointers to the types of package expr, or nftOpaque.
 type Chain struct {
 	Name
 	Rules [][]any
@@ -43,7 +43,7 @@ type nftBase struct {
 	nat      bool // translates addresses and does not filter
 }
 
-// nftRuleset is the complete ruleset.
+// Ruleset is the complete ruleset.
 type Ruleset struct {
 	Chains     map[Name]*Chain
 	bases      []*nftBase // in evaluation order
@@ -62,7 +62,7 @@ var (
 	errRulesChanged  = errors.New("the rules changed while they were read")
 )
 
-// loadRuleset reads the rules of the network namespace of the calling thread.
+// Load reads the rules of the network namespace of the calling thread.
 func Load(ctx context.Context) (*Ruleset, error) {
 	bounded := func(c *netlink.Conn) error {
 		if end, ok := ctx.Deadline(); ok {
@@ -277,7 +277,7 @@ func (rs *Ruleset) readSets(ctx context.Context, conn *netlink.Conn) error {
 	return nil
 }
 
-// hasUFW reports whether ufw's rules are loaded.
+// HasUFW reports whether ufw's rules are loaded.
 func (rs *Ruleset) HasUFW() bool {
 	return rs.Chains[Name{Table{unix.NFPROTO_IPV4, "filter"}, "ufw-user-input"}] != nil
 }

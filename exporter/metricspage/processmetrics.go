@@ -1,4 +1,4 @@
-package exporter
+package metricspage
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ type processMetrics struct {
 	started float64 // seconds since the epoch; 0 when unknown
 }
 
-func newProcessMetrics() *processMetrics {
+func NewProcessMetrics() *processMetrics {
 	desc := func(name, help string) *prometheus.Desc { return prometheus.NewDesc("process_"+name, help, nil, nil) }
 	m := &processMetrics{
 		cpu:        desc("cpu_seconds_total", "Total user and system CPU time spent in seconds."),

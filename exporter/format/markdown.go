@@ -1,4 +1,4 @@
-package exporter
+package format
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 // Markdown for pull request comments and job summaries: the result, then the items that are not ok and their fixes; the
 // rest is collapsed. All text from a deployment is escaped, so it cannot add markup, links, mentions or table cells.
 
-func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
 	goal := "Ready"
 	if gate != nil {
 		goal = "Gate " + gate.Name + ": ready"
@@ -23,7 +23,7 @@ func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 	if !answer.Ready {
 		mark, goal = "❌", strings.Replace(strings.Replace(goal, "Ready", "Not ready", 1), ": ready", ": not ready", 1)
 	}
-	fmt.Fprintf(b, "## %s %s – %s\n\n%s", mark, goal, paper.Escape(r.Checklist.Name), counts(r))
+	fmt.Fprintf(b, "## %s %s – %s\n\n%s", mark, goal, paper.Escape(r.Checklist.Name), Counts(r))
 	if r.Planned != nil {
 		fmt.Fprintf(b, " · release %s is planned", paper.Escape(r.Planned.Release.String()))
 	}
@@ -50,7 +50,7 @@ func writeMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 			if v.Waived {
 				detail += fmt.Sprintf("<br>waived by %s until %s: %s", paper.Escape(v.Waiver.By), lastDay(v.Waiver), paper.Escape(v.Waiver.Reason))
 			}
-			trouble = append(trouble, []string{paper.Mark(v.State) + " " + v.State.String(), item, "`" + string(v.Reason) + "`", detail, commands(v.Fix)})
+			trouble = append(trouble, []string{paper.Mark(v.State) + " " + v.State.String(), item, "`" + string(v.Reason) + "`", detail, Commands(v.Fix)})
 		}
 	}
 	markdownTable(b, []string{"State", "Item", "Reason", "Detail", "Fix"}, trouble)
@@ -78,8 +78,8 @@ func markdownTable(b *bytes.Buffer, head []string, rows [][]string) {
 	}
 }
 
-// commands escapes a text of the checklist but keeps code between backquotes.
-func commands(text string) string {
+// Commands escapes a text of the checklist but keeps code between backquotes.
+func Commands(text string) string {
 	parts := strings.Split(text, "`")
 	if len(parts)%2 == 0 { // unmatched backquote
 		return paper.Escape(text)
@@ -91,7 +91,7 @@ func commands(text string) string {
 			b.WriteString(paper.Escape(part))
 		case strings.TrimSpace(part) == "":
 		default:
-			b.WriteString("`" + strings.ReplaceAll(printable(part), "|", `\|`) + "`")
+			b.WriteString("`" + strings.ReplaceAll(Printable(part), "|", `\|`) + "`")
 		}
 	}
 	return b.String()

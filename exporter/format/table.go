@@ -1,4 +1,4 @@
-package exporter
+package format
 
 import (
 	"bytes"
@@ -12,8 +12,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// sign returns the mark of a state and its ANSI colour. States must be distinguishable without colour.
-func sign(s probe.State) (mark, colour string) {
+// Sign returns the mark of a state and its ANSI colour. States must be distinguishable without colour.
+func Sign(s probe.State) (mark, colour string) {
 	switch s {
 	case probe.StatePass:
 		return "✓", "32"
@@ -29,19 +29,19 @@ func sign(s probe.State) (mark, colour string) {
 	return "-", "90"
 }
 
-// painter colours text if it is true.
-type painter bool
+// Painter colours text if it is true.
+type Painter bool
 
-func (p painter) paint(colour, text string) string {
+func (p Painter) Paint(colour, text string) string {
 	if !p {
 		return text
 	}
 	return "\033[" + colour + "m" + text + "\033[0m"
 }
 
-// writeTable writes a report as text.
-func writeTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, colour bool) {
-	p := painter(colour)
+// WriteTable writes a report as text.
+func WriteTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, colour bool) {
+	p := Painter(colour)
 	width := 0
 	for _, v := range r.Verdicts {
 		width = max(width, len(v.Name))
@@ -51,25 +51,25 @@ func writeTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answ
 		if len(verdicts) == 0 {
 			continue
 		}
-		fmt.Fprintf(b, "%s\n", p.paint("1", cat.Title))
+		fmt.Fprintf(b, "%s\n", p.Paint("1", cat.Title))
 		for _, v := range verdicts {
 			writeItem(b, p, &v, width)
 		}
 		b.WriteByte('\n')
 	}
 	writeRemedies(b, p, r)
-	writeAnswer(b, p, r, gate, answer)
+	WriteAnswer(b, p, r, gate, answer)
 }
 
-func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
-	mark, colour := sign(v.State)
+func writeItem(b *bytes.Buffer, p Painter, v *checklist.Verdict, width int) {
+	mark, colour := Sign(v.State)
 	word := v.State.String()
 	if v.Reason != "" {
 		word += " (" + string(v.Reason) + ")"
 	}
-	fmt.Fprintf(b, "  %s %-*s  %s", p.paint(colour, mark), width, v.Name, p.paint(colour, word))
+	fmt.Fprintf(b, "  %s %-*s  %s", p.Paint(colour, mark), width, v.Name, p.Paint(colour, word))
 	if v.Waived {
-		fmt.Fprintf(b, "  waived by %s until %s: %s", printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), printable(v.Waiver.Reason))
+		fmt.Fprintf(b, "  waived by %s until %s: %s", Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), Printable(v.Waiver.Reason))
 	}
 	b.WriteByte('\n')
 	if v.State == probe.StatePass {
@@ -77,15 +77,15 @@ func writeItem(b *bytes.Buffer, p painter, v *checklist.Verdict, width int) {
 	}
 	indent := strings.Repeat(" ", width+6)
 	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // no_release needs no detail
-		fmt.Fprintf(b, "%s%s\n", indent, printable(v.Detail))
+		fmt.Fprintf(b, "%s%s\n", indent, Printable(v.Detail))
 	}
 	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {
-		fmt.Fprintf(b, "%s%s\n", indent, p.paint("90", "fix: "+printable(v.Fix)))
+		fmt.Fprintf(b, "%s%s\n", indent, p.Paint("90", "fix: "+Printable(v.Fix)))
 	}
 }
 
 // writeRemedies groups unknown items by the setting or permission they need, largest group first.
-func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
+func writeRemedies(b *bytes.Buffer, p Painter, r *collector.Report) {
 	var remedies []string
 	items := map[string][]string{}
 	for _, v := range r.Verdicts {
@@ -105,14 +105,14 @@ func writeRemedies(b *bytes.Buffer, p painter, r *collector.Report) {
 		return
 	}
 	slices.SortStableFunc(remedies, func(x, y string) int { return len(items[y]) - len(items[x]) })
-	fmt.Fprintf(b, "%s\n", p.paint("1", "Needed to resolve the unknowns"))
+	fmt.Fprintf(b, "%s\n", p.Paint("1", "Needed to resolve the unknowns"))
 	for _, remedy := range remedies {
-		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), printable(remedy), strings.Join(items[remedy], ", "))
+		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), Printable(remedy), strings.Join(items[remedy], ", "))
 	}
 	b.WriteByte('\n')
 }
 
-func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+func WriteAnswer(b *bytes.Buffer, p Painter, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
 	goal, colour := "ready", "31"
 	if gate != nil {
 		goal = "gate " + gate.Name + ": ready"
@@ -122,7 +122,7 @@ func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklis
 	} else {
 		goal = strings.Replace(goal, "ready", "not ready", 1)
 	}
-	fmt.Fprintf(b, "%s: %s\n", p.paint("1;"+colour, goal), counts(r))
+	fmt.Fprintf(b, "%s: %s\n", p.Paint("1;"+colour, goal), Counts(r))
 	if len(answer.Failing) > 0 {
 		fmt.Fprintf(b, "  failing: %s\n", names(answer.Failing))
 	}
@@ -131,8 +131,8 @@ func writeAnswer(b *bytes.Buffer, p painter, r *collector.Report, gate *checklis
 	}
 }
 
-// counts lists the number of items in each state.
-func counts(r *collector.Report) string {
+// Counts lists the number of items in each state.
+func Counts(r *collector.Report) string {
 	count := map[probe.State]int{}
 	for _, v := range r.Verdicts {
 		count[v.State]++
@@ -154,9 +154,9 @@ func names(verdicts []*checklist.Verdict) string {
 	return strings.Join(all, ", ")
 }
 
-// printable makes text from a deployment safe for a terminal: it replaces control characters, which can move the cursor or
+// Printable makes text from a deployment safe for a terminal: it replaces control characters, which can move the cursor or
 // forge lines, and bidirectional marks, which can disguise names.
-func printable(text string) string {
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\t':

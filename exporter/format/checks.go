@@ -1,4 +1,5 @@
-package exporter
+// Package format writes a report as a table, JSON, JUnit XML or Markdown.
+package format
 
 import (
 	"encoding/json"
@@ -12,8 +13,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// checksJSON is the output of `check --format=json` and /api/v1/checks. The names are API.
-type checksJSON struct {
+// ChecksJSON is the output of `check --format=json` and /api/v1/checks. The names are API.
+type ChecksJSON struct {
 	Ready           bool            `json:"ready"`
 	Gates           map[string]bool `json:"gates"`
 	Time            time.Time       `json:"time"`
@@ -81,9 +82,9 @@ type probeJSON struct {
 	Detail string      `json:"detail"`
 }
 
-// encode returns the report as JSON.
-func encode(r *collector.Report, configDigest string) ([]byte, error) {
-	out := checksJSON{
+// Encode returns the report as JSON.
+func Encode(r *collector.Report, configDigest string) ([]byte, error) {
+	out := ChecksJSON{
 		Ready: r.Ready().Ready, Gates: map[string]bool{}, Time: r.Time.UTC(), ExporterVersion: version.Version,
 		ConfigDigest: configDigest, ChecklistDigest: r.Checklist.Digest, Categories: []categoryJSON{}, Items: []itemJSON{},
 		Release: releaseJSON{encodeRelease(r.Planned), encodeRelease(r.Recorded)},

@@ -1,4 +1,4 @@
-package exporter
+package format
 
 import (
 	"encoding/xml"
@@ -16,7 +16,7 @@ import (
 // junit-10.xsd of Jenkins's xunit plugin, the strictest schema in use: testsuites has neither timestamp nor skipped, and
 // times are in seconds with at most three decimals. Less strict readers accept it too.
 
-type junitSuites struct {
+type JunitSuites struct {
 	XMLName  xml.Name     `xml:"testsuites"`
 	Name     string       `xml:"name,attr"`
 	Tests    int          `xml:"tests,attr"`
@@ -65,10 +65,10 @@ func (s junitSeconds) MarshalXMLAttr(name xml.Name) (xml.Attr, error) {
 	return xml.Attr{Name: name, Value: strconv.FormatFloat(float64(s), 'f', 3, 64)}, nil
 }
 
-// encodeJUnit returns the report as JUnit XML.
-func encodeJUnit(r *collector.Report) ([]byte, error) {
+// EncodeJUnit returns the report as JUnit XML.
+func EncodeJUnit(r *collector.Report) ([]byte, error) {
 	at := r.Time.UTC().Format("2006-01-02T15:04:05") // the schema allows no time zone
-	all := junitSuites{Name: r.Checklist.Name}
+	all := JunitSuites{Name: r.Checklist.Name}
 	for _, cat := range r.Checklist.Categories {
 		s := junitSuite{Name: cat.Name, Timestamp: at}
 		for _, v := range r.Category(cat.Name) {
@@ -98,21 +98,21 @@ func encodeJUnit(r *collector.Report) ([]byte, error) {
 func encodeCase(v *checklist.Verdict) junitCase {
 	c := junitCase{Name: v.Title, ClassName: v.Category + "." + v.Name, Time: junitSeconds(v.Duration.Seconds())}
 	trouble := func() *junitTrouble {
-		return &junitTrouble{Message: printable(v.Detail), Type: string(v.Reason), Text: printable(v.Detail) + "\nfix: " + printable(v.Fix) + "\n" + junitLooks(v)}
+		return &junitTrouble{Message: Printable(v.Detail), Type: string(v.Reason), Text: Printable(v.Detail) + "\nfix: " + Printable(v.Fix) + "\n" + junitLooks(v)}
 	}
 	switch {
 	case v.Waived && v.State != probe.StatePass:
-		c.Skipped = &junitSkip{v.State.String() + ", waived by " + printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + printable(v.Waiver.Reason)}
+		c.Skipped = &junitSkip{v.State.String() + ", waived by " + Printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + Printable(v.Waiver.Reason)}
 	case v.State == probe.StateFail:
 		c.Failure = trouble()
 	case v.State == probe.StateUnknown:
 		c.Error = trouble()
 	case v.State == probe.StateSkip:
-		c.Skipped = &junitSkip{string(v.Reason) + ": " + printable(v.Detail)}
+		c.Skipped = &junitSkip{string(v.Reason) + ": " + Printable(v.Detail)}
 	case v.State == probe.StatePass:
-		c.Output = printable(v.Detail)
+		c.Output = Printable(v.Detail)
 	default:
-		c.Output = v.State.String() + " (" + string(v.Reason) + "): " + printable(v.Detail)
+		c.Output = v.State.String() + " (" + string(v.Reason) + "): " + Printable(v.Detail)
 	}
 	return c
 }
@@ -121,7 +121,7 @@ func encodeCase(v *checklist.Verdict) junitCase {
 func junitLooks(v *checklist.Verdict) string {
 	var b strings.Builder
 	for _, o := range v.Outcomes {
-		b.WriteString(o.Probe.Name + ": " + o.Result.State.String() + " " + printable(o.Result.Detail) + "\n")
+		b.WriteString(o.Probe.Name + ": " + o.Result.State.String() + " " + Printable(o.Result.Detail) + "\n")
 	}
 	return b.String()
 }

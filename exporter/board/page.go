@@ -1,4 +1,4 @@
-package exporter
+package board
 
 import (
 	"fmt"
@@ -17,12 +17,12 @@ import (
 
 // The contents of the board and its links, built only from a report and the query of the request.
 
-// boardPage is the data of the board's template.
-type boardPage struct {
+// Page is the data of the board's template.
+type Page struct {
 	CSS         template.CSS
 	Title       string
 	Target      string // name of the displayed target; "" for a single deployment
-	Targets     []link // all targets; empty for a single deployment
+	Targets     []Link // all targets; empty for a single deployment
 	Environment string
 	Time        time.Time
 	Version     string
@@ -34,8 +34,8 @@ type boardPage struct {
 	Gates       []boardGate
 	SignOffs    []boardLine
 	Releases    []string // planned and recorded release
-	States      []link   // filters
-	Filters     []link   // by category
+	States      []Link   // filters
+	Filters     []Link   // by category
 	Categories  []boardCategory
 	Shown, All  int
 	Narrowed    string // active filters, in words
@@ -43,8 +43,8 @@ type boardPage struct {
 	Metrics     string
 }
 
-// link is a filter link. Count is the number of items on the page it leads to.
-type link struct {
+// Link is a filter link. Count is the number of items on the page it leads to.
+type Link struct {
 	Text, URL string
 	Count     int
 	Current   bool
@@ -73,7 +73,7 @@ type boardGate struct {
 type boardCategory struct {
 	Name, Title string
 	Ready       bool
-	Counts      []link
+	Counts      []Link
 	Items       []boardItem
 }
 
@@ -146,11 +146,11 @@ func weight(severity string) int {
 	return slices.Index([]string{checklist.Critical, checklist.Warning, checklist.Info}, severity)
 }
 
-// newBoard builds the page of a report. The state and category of the query filter the list of items but not the header.
-func newBoard(r *collector.Report, q url.Values) boardPage {
+// New builds the page of a report. The state and category of the query filter the list of items but not the header.
+func New(r *collector.Report, q url.Values) Page {
 	n := narrowing{q.Get("target"), q.Get("state"), q.Get("category")}
 	ready := r.Ready()
-	page := boardPage{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the CSS is embedded
+	page := Page{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the CSS is embedded
 		Ready: ready.Ready, Failing: n.lines(ready.Failing), Waiting: n.groups(ready.Waiting), Unseen: len(ready.Waiting), All: len(r.Verdicts),
 		Everything: narrowing{target: n.target}.url()}
 	for _, phase := range []string{"recorded", "planned"} {
@@ -193,17 +193,17 @@ func (n narrowing) groups(waiting []*checklist.Verdict) (groups []boardGroup) {
 }
 
 // narrow fills in the filter links and the items that pass the filters.
-func (page *boardPage) narrow(r *collector.Report, n narrowing) {
-	filter := func(text string, to narrowing) link {
-		return link{Text: text, URL: to.url(), Count: to.count(r.Verdicts), Current: to == n}
+func (page *Page) narrow(r *collector.Report, n narrowing) {
+	filter := func(text string, to narrowing) Link {
+		return Link{Text: text, URL: to.url(), Count: to.count(r.Verdicts), Current: to == n}
 	}
-	page.States = []link{filter("all states", narrowing{n.target, "", n.category})}
+	page.States = []Link{filter("all states", narrowing{n.target, "", n.category})}
 	for _, st := range probe.States() {
 		l := filter(st.String(), narrowing{n.target, st.String(), n.category})
 		l.State = st
 		page.States = append(page.States, l)
 	}
-	page.Filters = []link{filter("all categories", narrowing{n.target, n.state, ""})}
+	page.Filters = []Link{filter("all categories", narrowing{n.target, n.state, ""})}
 	if n.state != "" {
 		page.Narrowed = " in state " + n.state
 	}
@@ -216,7 +216,7 @@ func (page *boardPage) narrow(r *collector.Report, n narrowing) {
 		bc := boardCategory{Name: cat.Name, Title: cat.Title, Ready: checklist.ReadyAll(verdicts, false).Ready}
 		for _, st := range probe.States() {
 			if c := (narrowing{state: st.String()}).count(verdicts); c > 0 {
-				bc.Counts = append(bc.Counts, link{Text: st.String(), Count: c, State: st})
+				bc.Counts = append(bc.Counts, Link{Text: st.String(), Count: c, State: st})
 			}
 		}
 		for i := range verdicts {

@@ -1,4 +1,4 @@
-package exporter
+package metricspage
 
 import (
 	"math"
@@ -44,7 +44,7 @@ func TestProcessMetrics_AreThoseOfTheLibrary(t *testing.T) {
 		"process_cpu_seconds_total": 0.5, "process_open_fds": 1, "process_max_fds": 0, "process_virtual_memory_bytes": 64 << 20, "process_virtual_memory_max_bytes": 0,
 		"process_resident_memory_bytes": 16 << 20, "process_start_time_seconds": 0.02,
 	}
-	ours, theirs := gather(newProcessMetrics()), gather(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	ours, theirs := gather(NewProcessMetrics()), gather(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if len(ours) != len(tolerance) {
 		t.Errorf("%d families, want %d", len(ours), len(tolerance))
 	}

@@ -1,4 +1,5 @@
-package exporter
+// Package metricspage turns a report into the response of a scrape: text or gzip, cached per target.
+package metricspage
 
 import (
 	"bytes"
@@ -27,8 +28,8 @@ import (
 // the same report share a page. Compressed text is cached in chunks, so that a scrape compresses only what has changed:
 // chunks are independent, end on a byte boundary and form one gzip stream (RFC 1951 and 1952).
 
-// pages makes pages of metrics. Safe for concurrent use.
-type pages struct {
+// Pages makes pages of metrics. Safe for concurrent use.
+type Pages struct {
 	negotiated atomic.Pointer[negotiation] // the last one
 
 	mu     sync.Mutex
@@ -40,35 +41,35 @@ type pages struct {
 	spare  *responseBuffer // unused; nil when there is none
 }
 
-func newPages() *pages {
-	return &pages{writer: collector.NewWriter(), seed: maphash.MakeSeed()}
+func New() *Pages {
+	return &Pages{writer: collector.NewWriter(), seed: maphash.MakeSeed()}
 }
 
-// scrape is the content of a page.
-type scrape struct {
-	self   prometheus.Gatherer // the exporter's own metrics; may be nil
-	report *collector.Report   // may be nil
-	cache  *pageCache          // of the target; nil caches nothing
+// Scrape is the content of a page.
+type Scrape struct {
+	Self   prometheus.Gatherer // the exporter's own metrics; may be nil
+	Report *collector.Report   // may be nil
+	Cache  *Cache              // of the target; nil caches nothing
 }
 
-// pageCache holds what the last page of one target was made of. Only pages reads and writes it.
-type pageCache struct {
-	pages  map[pageKey]cachedPage
-	chunks map[string]gzipChunk // by format and first family
+// Cache holds what the last page of one target was made of. Only pages reads and writes it.
+type Cache struct {
+	Pages  map[PageKey]cachedPage
+	Chunks map[string]GzipChunk // by format and first family
 }
 
-func newPageCache() *pageCache {
-	return &pageCache{pages: map[pageKey]cachedPage{}, chunks: map[string]gzipChunk{}}
+func NewCache() *Cache {
+	return &Cache{Pages: map[PageKey]cachedPage{}, Chunks: map[string]GzipChunk{}}
 }
 
-// pageKey tells the versions of a page apart. Formats are negotiated, so there are few.
-type pageKey struct {
-	format expfmt.Format
-	gzip   bool
+// PageKey tells the versions of a page apart. Formats are negotiated, so there are few.
+type PageKey struct {
+	Format expfmt.Format
+	Gzip   bool
 	self   bool
 }
 
-func (k pageKey) openMetrics() bool { return k.format.FormatType() == expfmt.TypeOpenMetrics }
+func (k PageKey) openMetrics() bool { return k.Format.FormatType() == expfmt.TypeOpenMetrics }
 
 type cachedPage struct {
 	report *collector.Report
@@ -85,30 +86,30 @@ type responseBuffer struct {
 // little in comparison.
 const maxSpare = 256 << 10
 
-// gzipChunk is compressed text.
-type gzipChunk struct {
-	hash     uint64 // of the text, with a secret seed
-	deflated []byte
+// GzipChunk is compressed text.
+type GzipChunk struct {
+	Hash     uint64 // of the text, with a secret seed
+	Deflated []byte
 }
 
 // minChunk is the length up to which adjacent families share a chunk: short chunks compress badly.
 const minChunk = 1 << 10
 
-// serve writes a page. Formats that are not text are left to client_golang.
-func (p *pages) serve(w http.ResponseWriter, r *http.Request, s scrape, errs promhttp.Logger) {
+// Serve writes a page. Formats that are not text are left to client_golang.
+func (p *Pages) Serve(w http.ResponseWriter, r *http.Request, s Scrape, errs promhttp.Logger) {
 	format := p.negotiate(r.Header)
 	if kind := format.FormatType(); kind != expfmt.TypeOpenMetrics && kind != expfmt.TypeTextPlain {
 		var all prometheus.Gatherers
-		if s.self != nil {
-			all = append(all, s.self)
+		if s.Self != nil {
+			all = append(all, s.Self)
 		}
-		if s.report != nil {
-			all = append(all, s.report)
+		if s.Report != nil {
+			all = append(all, s.Report)
 		}
 		promhttp.HandlerFor(all, promhttp.HandlerOpts{ErrorLog: errs, EnableOpenMetrics: true}).ServeHTTP(w, r)
 		return
 	}
-	key := pageKey{format, acceptsGzip(r.Header) && !isLocal(r), s.self != nil}
+	key := PageKey{format, AcceptsGzip(r.Header) && !isLocal(r), s.Self != nil}
 	page, err := p.page(key, s)
 	if err != nil {
 		errs.Println("error gathering the exporter's own metrics:", err)
@@ -117,7 +118,7 @@ func (p *pages) serve(w http.ResponseWriter, r *http.Request, s scrape, errs pro
 	}
 	h := w.Header()
 	h.Set("Content-Type", string(format))
-	if key.gzip {
+	if key.Gzip {
 		h.Set("Content-Encoding", "gzip")
 	}
 	h.Set("Content-Length", strconv.Itoa(len(page.body)))
@@ -134,7 +135,7 @@ type negotiation struct {
 }
 
 // negotiate chooses the format. A scraper always sends the same header, so the last result is cached.
-func (p *pages) negotiate(h http.Header) expfmt.Format {
+func (p *Pages) negotiate(h http.Header) expfmt.Format {
 	accept := h.Get("Accept")
 	if last := p.negotiated.Load(); last != nil && last.accept == accept {
 		return last.format
@@ -145,17 +146,17 @@ func (p *pages) negotiate(h http.Header) expfmt.Format {
 }
 
 // page returns the cached page of a simultaneous scrape, or makes one. The caller must release it.
-func (p *pages) page(key pageKey, s scrape) (*responseBuffer, error) {
+func (p *Pages) page(key PageKey, s Scrape) (*responseBuffer, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if s.cache != nil && s.report != nil {
+	if s.Cache != nil && s.Report != nil {
 		// Only simultaneous scrapers have the same report, so the exporter's own metrics in the page are current.
-		if last := s.cache.pages[key]; last.report == s.report {
+		if last := s.Cache.Pages[key]; last.report == s.Report {
 			last.buffer.users++
 			return last.buffer, nil
 		}
 	}
-	blocks, err := p.blocks(key, s)
+	blocks, err := p.Blocks(key, s)
 	if err != nil {
 		return nil, err
 	}
@@ -164,24 +165,24 @@ func (p *pages) page(key pageKey, s scrape) (*responseBuffer, error) {
 		page = &responseBuffer{}
 	}
 	page.users = 1
-	if key.gzip {
-		page.body = p.compress(page.body[:0], key, blocks, s.cache)
+	if key.Gzip {
+		page.body = p.Compress(page.body[:0], key, blocks, s.Cache)
 	} else {
 		page.body = page.body[:0]
 		for _, b := range blocks {
 			page.body = append(page.body, b.Text...)
 		}
 	}
-	if s.cache != nil && s.report != nil && s.report.Selection.All() {
-		p.release(s.cache.pages[key].buffer)
+	if s.Cache != nil && s.Report != nil && s.Report.Selection.All() {
+		p.release(s.Cache.Pages[key].buffer)
 		page.users++
-		s.cache.pages[key] = cachedPage{s.report, page}
+		s.Cache.Pages[key] = cachedPage{s.Report, page}
 	}
 	return page, nil
 }
 
 // release ends one use of a buffer. The caller holds the lock.
-func (p *pages) release(b *responseBuffer) {
+func (p *Pages) release(b *responseBuffer) {
 	if b == nil {
 		return
 	}
@@ -190,19 +191,19 @@ func (p *pages) release(b *responseBuffer) {
 	}
 }
 
-// blocks returns the text of all families, sorted by name. The end mark of OpenMetrics is a block without a name.
-func (p *pages) blocks(key pageKey, s scrape) ([]textformat.Block, error) {
+// Blocks returns the text of all families, sorted by name. The end mark of OpenMetrics is a block without a name.
+func (p *Pages) Blocks(key PageKey, s Scrape) ([]textformat.Block, error) {
 	var blocks []textformat.Block
-	if s.report != nil {
-		blocks = s.report.Text(p.writer, key.openMetrics())
+	if s.Report != nil {
+		blocks = s.Report.Text(p.writer, key.openMetrics())
 	}
-	if s.self != nil {
-		families, err := s.self.Gather()
+	if s.Self != nil {
+		families, err := s.Self.Gather()
 		if err != nil {
 			return nil, err
 		}
 		p.own.Reset()
-		encoder := expfmt.NewEncoder(&p.own, key.format)
+		encoder := expfmt.NewEncoder(&p.own, key.Format)
 		for _, f := range families {
 			start := p.own.Len()
 			if err := encoder.Encode(f); err != nil {
@@ -218,8 +219,8 @@ func (p *pages) blocks(key pageKey, s scrape) ([]textformat.Block, error) {
 	return blocks, nil
 }
 
-// compress appends the blocks as one gzip stream.
-func (p *pages) compress(out []byte, key pageKey, blocks []textformat.Block, cache *pageCache) []byte {
+// Compress appends the blocks as one gzip stream.
+func (p *Pages) Compress(out []byte, key PageKey, blocks []textformat.Block, cache *Cache) []byte {
 	// Deflate, without flags, name or time, from an unknown system.
 	out = append(out, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff)
 	sum, size := crc32.NewIEEE(), 0
@@ -227,7 +228,7 @@ func (p *pages) compress(out []byte, key pageKey, blocks []textformat.Block, cac
 	flush := func() {
 		_, _ = sum.Write(text)
 		size += len(text)
-		out = append(out, p.deflate(string(key.format)+name, text, cache)...)
+		out = append(out, p.deflate(string(key.Format)+name, text, cache)...)
 		text = text[:0]
 	}
 	for _, b := range blocks {
@@ -250,21 +251,21 @@ func (p *pages) compress(out []byte, key pageKey, blocks []textformat.Block, cac
 
 // deflate compresses one chunk, or returns what the last page has of the same text. The result is valid until the next
 // call.
-func (p *pages) deflate(name string, text []byte, cache *pageCache) []byte {
-	var last gzipChunk
+func (p *Pages) deflate(name string, text []byte, cache *Cache) []byte {
+	var last GzipChunk
 	if cache != nil {
-		last = cache.chunks[name]
+		last = cache.Chunks[name]
 	}
 	hash := maphash.Bytes(p.seed, text)
-	if last.deflated != nil && last.hash == hash {
-		return last.deflated
+	if last.Deflated != nil && last.Hash == hash {
+		return last.Deflated
 	}
 	p.zipped.Reset()
 	// Stateless, because the compressor of the standard library takes a megabyte. The chunk ends with an empty stored
 	// block, not with the end of the stream. Writing to memory does not fail.
 	_ = flate.StatelessDeflate(&p.zipped, text, false, nil)
 	if cache != nil {
-		cache.chunks[name] = gzipChunk{hash, append(last.deflated[:0], p.zipped.Bytes()...)}
+		cache.Chunks[name] = GzipChunk{hash, append(last.Deflated[:0], p.zipped.Bytes()...)}
 	}
 	return p.zipped.Bytes()
 }
@@ -281,8 +282,8 @@ func isLocal(r *http.Request) bool {
 	return err == nil && client.Addr().Unmap().IsLoopback()
 }
 
-// acceptsGzip reports whether a client accepts gzip: it is named, and its weight is not zero.
-func acceptsGzip(h http.Header) bool {
+// AcceptsGzip reports whether a client accepts gzip: it is named, and its weight is not zero.
+func AcceptsGzip(h http.Header) bool {
 	for _, field := range h.Values("Accept-Encoding") {
 		for part := range strings.SplitSeq(field, ",") {
 			coding, weight, _ := strings.Cut(part, ";")

@@ -1,19 +1,18 @@
-package exporter
+// Package board renders the page that shows every verdict of a deployment.
+package board
 
 import (
 	"bytes"
 	"crypto/sha256"
 	_ "embed"
 	"encoding/base64"
-	"fmt"
 	"html/template"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
-	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -26,36 +25,8 @@ var boardHTML string
 //go:embed board.css
 var boardCSS string
 
-func (s *server) board(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
-	defer done()
-	name := r.URL.Query().Get("target")
-	t := set.find(name)
-	if t == nil && name == "" {
-		t = set.targets[0]
-	}
-	if t == nil {
-		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.names()), http.StatusNotFound)
-		return
-	}
-	ctx, cancel := s.withTimeout(r)
-	defer cancel()
-	page := newBoard(t.collector.Collect(ctx, collector.Selection{}, false), r.URL.Query())
-	page.Target, page.Environment, page.Metrics = t.name, t.deploy.Environment, s.flags.telemetryPath
-	if t.name != "" {
-		page.Metrics = "/probe?target=" + url.QueryEscape(t.name)
-		for _, other := range set.names() {
-			page.Targets = append(page.Targets, link{Text: other, URL: "?target=" + url.QueryEscape(other), Current: other == t.name})
-		}
-	}
-	if err := page.write(w); err != nil {
-		s.app.log.Error("board", "err", err)
-		http.Error(w, "cannot render the board; see the log for the cause", http.StatusInternalServerError)
-	}
-}
-
-// write sends the page. If it returns an error, nothing was written.
-func (page *boardPage) write(w http.ResponseWriter) error {
+// Write sends the page. If it returns an error, nothing was written.
+func (page *Page) Write(w http.ResponseWriter) error {
 	var b bytes.Buffer
 	if err := boardTemplate().Execute(&b, page); err != nil {
 		return err
@@ -70,16 +41,16 @@ func (page *boardPage) write(w http.ResponseWriter) error {
 
 func boardTemplate() *template.Template {
 	return template.Must(template.New("board").Funcs(template.FuncMap{
-		"mark":    func(s probe.State) string { m, _ := sign(s); return m },
+		"mark":    func(s probe.State) string { m, _ := format.Sign(s); return m },
 		"rfc":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"human":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"code":    inCode,
+		"code":    InCode,
 		"lastDay": func(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) },
 	}).Parse(boardHTML))
 }
 
-// inCode renders text in backquotes as code.
-func inCode(text string) template.HTML {
+// InCode renders text in backquotes as code.
+func InCode(text string) template.HTML {
 	parts := strings.Split(text, "`")
 	var b strings.Builder
 	for i, part := range parts {
