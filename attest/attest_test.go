@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 	parts.Main(m)
 }
 
-// noon is the moment the tests speak of.
+// noon is the reference time of the tests.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
 const person = "one@example.com"
@@ -70,7 +70,7 @@ func (k key) line() string {
 	return strings.TrimSuffix(string(ssh.MarshalAuthorizedKey(k.PublicKey())), "\n")
 }
 
-// write puts the private key into a file, encrypted where there is a passphrase, and the public one beside it.
+// write writes the private key to a file, encrypted if there is a passphrase, and the public key next to it.
 func (k key) write(t testing.TB, passphrase string) string {
 	t.Helper()
 	block, err := ssh.MarshalPrivateKey(k.private, "")
@@ -116,5 +116,5 @@ func want(t testing.TB, err error, text string) {
 	}
 }
 
-// pathError is what reading a file of another user gives.
+// pathError is the error of reading another user's file.
 var pathError = fs.PathError{Op: "open", Path: "y.yaml", Err: fs.ErrPermission}

@@ -26,7 +26,7 @@ func open(t testing.TB, dir string) *Chain {
 	return c
 }
 
-// opened is a chain that must be whole.
+// opened opens a chain that must have no problems.
 func opened(t testing.TB, dir string) *Chain {
 	t.Helper()
 	c := open(t, dir)
@@ -55,8 +55,9 @@ func passed(items ...string) []Verdict {
 	return out
 }
 
-// TestLife walks through three releases; after each step the chain is read anew and must say the same.
-func TestLife(t *testing.T) {
+// TestChain_Life walks through three releases. After each step the chain is read again and must have the expected
+// state.
+func TestChain_Life(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), ".catalyst", "releases")
 	c := opened(t, dir)
 	if c.Planned() != nil || c.Recorded() != nil || c.Previous() != nil || len(c.Records) != 0 {
@@ -67,7 +68,7 @@ func TestLife(t *testing.T) {
 		planned, recorded, previous string // version (record number since hour)
 	}{
 		{Record{Phase: PhasePlanned, Release: version("1")}, "1 (1 since 0)", "", ""},
-		{Record{Phase: PhasePlanned, Release: version("2")}, "2 (2 since 1)", "", ""}, // in place of the first
+		{Record{Phase: PhasePlanned, Release: version("2")}, "2 (2 since 1)", "", ""}, // replaces the first
 		{Record{Phase: PhaseRecorded, Release: version("2"), Gate: passed("a/gate"), Frozen: passed("a/backup")}, "", "2 (3 since 2)", ""},
 		{Record{Phase: PhaseFrozen, Frozen: passed("a/hour")}, "", "2 (3 since 2)", ""},
 		{Record{Phase: PhasePlanned, Release: version("3")}, "3 (5 since 4)", "2 (3 since 2)", ""},
@@ -134,7 +135,7 @@ func show(r *Release) string {
 	return fmt.Sprintf("%s (%d since %d)", r.Release.Version, r.Number, r.Since.Sub(noon)/time.Hour)
 }
 
-func TestAppendRefuses(t *testing.T) {
+func TestAppend_Rejects(t *testing.T) {
 	two := []Record{{Phase: PhaseRecorded, Release: version("1"), Frozen: passed("a/b")}, {Phase: PhaseRecorded, Release: version("2")}}
 	planned := append(two[:2:2], Record{Phase: PhasePlanned, Release: version("3")})
 	tests := []struct {
@@ -174,7 +175,7 @@ func TestAppendRefuses(t *testing.T) {
 			_, err := c.Append(tt.next, false)
 			want(t, err, tt.err)
 			if again := opened(t, dir); len(again.Records) != len(tt.before) || len(c.Records) != len(tt.before) {
-				t.Error("something was written all the same")
+				t.Error("a rejected record was written")
 			}
 		})
 	}
@@ -188,7 +189,7 @@ func manyIssues() []string {
 	return out
 }
 
-func TestAppendCleansDetails(t *testing.T) {
+func TestAppend_CleansDetails(t *testing.T) {
 	dir := t.TempDir()
 	gate := []Verdict{{Item: "a/b", State: "fail", Reason: "error", Detail: "panic:\n\x1b[31mred" + strings.Repeat("x", 2000), At: noon.Add(time.Millisecond)}}
 	r := add(t, opened(t, dir), Record{Phase: PhaseRecorded, At: noon, Release: version("1"), Gate: gate})
@@ -200,8 +201,8 @@ func TestAppendCleansDetails(t *testing.T) {
 	}
 }
 
-// TestAtOnce: of many that open the same chain and append, one succeeds.
-func TestAtOnce(t *testing.T) {
+// TestAppend_Concurrent: of many writers that open the same chain and append, one succeeds.
+func TestAppend_Concurrent(t *testing.T) {
 	dir := t.TempDir()
 	add(t, opened(t, dir), Record{Phase: PhasePlanned, At: noon, Release: version("0")})
 	const writers = 8
@@ -212,7 +213,7 @@ func TestAtOnce(t *testing.T) {
 		c := opened(t, dir)
 		all.Go(func() {
 			<-start
-			phase := []Phase{PhasePlanned, PhaseRecorded}[i%2] // the name must not depend on it
+			phase := []Phase{PhasePlanned, PhaseRecorded}[i%2] // the file name must not depend on it
 			_, errs[i] = c.Append(Record{Phase: phase, At: noon, Release: version("0"), Note: fmt.Sprint(i)}, false)
 		})
 	}
@@ -232,7 +233,7 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
-func TestAppendOntoFullDisk(t *testing.T) {
+func TestAppend_FullDisk(t *testing.T) {
 	dir := fullDisk(t)
 	c := opened(t, dir)
 	r := Record{Phase: PhasePlanned, At: noon, Release: version("1")}
@@ -240,7 +241,7 @@ func TestAppendOntoFullDisk(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	if again := opened(t, dir); len(again.Records) != 0 || c.Planned() != nil {
-		t.Error("half a record is there")
+		t.Error("a partial record exists")
 	}
 	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
 		t.Errorf("left behind: %v, %v", entries, err)
@@ -252,8 +253,8 @@ func TestAppendOntoFullDisk(t *testing.T) {
 	opened(t, dir)
 }
 
-// TestHeadLags: a record whose head was not written any more stands, and the next one brings the head up to date.
-func TestHeadLags(t *testing.T) {
+// TestHead_Lags: a record without an updated head is valid, and the next one updates the head.
+func TestHead_Lags(t *testing.T) {
 	dir := t.TempDir()
 	c := opened(t, dir)
 	head := filepath.Join(dir, headName)
@@ -280,7 +281,7 @@ func TestHeadLags(t *testing.T) {
 	}
 }
 
-func TestChainCache(t *testing.T) {
+func TestChain_Cache(t *testing.T) {
 	dir := t.TempDir()
 	c := opened(t, dir)
 	add(t, c, Record{Phase: PhasePlanned, At: noon, Release: version("1")})
@@ -305,7 +306,7 @@ func TestChainCache(t *testing.T) {
 	}
 }
 
-func TestOpenChainFolder(t *testing.T) {
+func TestOpenChain_Folder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "", 0o644)
 	if _, err := OpenChain(file, nil); err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -313,7 +314,7 @@ func TestOpenChainFolder(t *testing.T) {
 	}
 }
 
-// TestOverlooked: what a listing missed while the folder grew is found by its number.
+// TestOverlooked: a record that a listing missed while the folder grew is found by its number.
 func TestOverlooked(t *testing.T) {
 	s := newScene(t)
 	c := &Chain{dir: s.dir}

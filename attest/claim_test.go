@@ -129,14 +129,14 @@ func TestParse(t *testing.T) {
 			want(t, err, tt.problem)
 		})
 	}
-	// All at once.
+	// All problems are returned at once.
 	_, err = Parse("f.yaml", []byte("item: A\nby: \"*\"\nat: 2026-11-23\nrole: a b\n"))
 	if problems, ok := err.(schema.Problems); !ok || len(problems) != 4 {
 		t.Errorf("want four problems, got %v", err)
 	}
 }
 
-func TestSameRelease(t *testing.T) {
+func TestReleaseID_Same(t *testing.T) {
 	tests := []struct {
 		a, b ReleaseID
 		same bool
@@ -145,7 +145,7 @@ func TestSameRelease(t *testing.T) {
 		{ReleaseID{"1", ""}, ReleaseID{"2", ""}, false},
 		{ReleaseID{"1", "0a1b2c3"}, ReleaseID{"1", "0a1b2c3d4e"}, true},
 		{ReleaseID{"1", "0A1B2C3D"}, ReleaseID{"1", "0a1b2c3d"}, true},
-		{ReleaseID{"1", "0a1b2c"}, ReleaseID{"1", "0a1b2c3d4e"}, false}, // too short to mean anything
+		{ReleaseID{"1", "0a1b2c"}, ReleaseID{"1", "0a1b2c3d4e"}, false}, // too short to identify a commit
 		{ReleaseID{"1", "0a1b2c4"}, ReleaseID{"1", "0a1b2c3d4e"}, false},
 		{ReleaseID{"1", ""}, ReleaseID{"1", "0a1b2c3d4e"}, false},
 		{ReleaseID{"2", "0a1b2c3"}, ReleaseID{"1", "0a1b2c3"}, false},
@@ -188,7 +188,7 @@ func FuzzClaim(f *testing.F) {
 			}
 			return
 		}
-		// What was read is written in one way, and reads back.
+		// A parsed claim is written in one form, which parses again.
 		a, err := New(c)
 		if err != nil {
 			if c.Expires().Sub(c.At) < 2*time.Second || c.At.Year() < 1971 || strings.Contains(err.Error(), "more than") {

@@ -11,7 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// item is one that asks for everything.
+// item has all requirements.
 const item = "sign_off/devops_lead"
 
 func strictPolicy() Policy {
@@ -103,7 +103,7 @@ func TestJudge(t *testing.T) {
 			w.claim.Basis, w.facts.Holds = BasisOf([]string{"a", "b", "c", "d", "e", "f", "g"}), nil
 		}, Weak, Outdated, "a, b, c, d, e and 2 more"},
 
-		// Which of two counts.
+		// The order of two faults.
 		{"future before untrusted", func(w *world) { w.seal.Trust, w.now = Refused, noon.AddDate(0, 0, -1) }, Fails, Invalid, ""},
 		{"untrusted before lapsed", func(w *world) { w.seal.Trust, w.now = Refused, noon.AddDate(1, 0, 0) }, Fails, Untrusted, ""},
 		{"unsigned before other release", func(w *world) { w.seal, w.facts.Release = Seal{}, ReleaseID{} }, Fails, NotSigned, ""},
@@ -123,7 +123,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestRoleValidate(t *testing.T) {
+func TestRole_Validate(t *testing.T) {
 	for text, problem := range map[string]string{
 		"role: devops_lead": "",
 		"role: devops_lead\nprincipals: '*@example.com'":    "",
@@ -204,7 +204,7 @@ func TestJudgeItem(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			for range 2 { // in whatever order the files come
+			for range 2 { // in both orders of the files
 				for i, v := range JudgeItem(tt.claims, tt.signers, policy, Facts{}, noon.Add(time.Hour)) {
 					w := tt.want[i]
 					if v.Item != review || v.Role != w.role || v.Level != w.level || v.Reason != w.reason || !strings.Contains(v.Detail, w.detail) || strings.Contains(v.Detail, "\n") {
@@ -230,7 +230,7 @@ func TestJudgeItem(t *testing.T) {
 	})
 }
 
-func TestTwoRolesAcrossItems(t *testing.T) {
+func TestTwoRoles_AcrossItems(t *testing.T) {
 	voucher := func(item, role, by, key string, level Level) Voucher {
 		return Voucher{Item: item, Role: role, Claim: &Claim{By: by}, Key: key, Judgement: Judgement{Level: level}}
 	}
@@ -238,11 +238,11 @@ func TestTwoRolesAcrossItems(t *testing.T) {
 		voucher("sign_off/devops_lead", "devops_lead", "One@example.com", "k1", Holds),
 		voucher("sign_off/engineering_manager", "engineering_manager", "one@example.com", "k2", Weak),
 		voucher("sign_off/security_review", "security_review", "two@example.com", "k2", Holds),
-		voucher("documentation/review", "security_review", "two@example.com", "k3", Holds), // the same role twice is no second one
+		voucher("documentation/review", "security_review", "two@example.com", "k3", Holds), // the same role twice is not a second role
 		voucher("documentation/other", "other", "two@example.com", "k3", Fails),
 		{Item: "backup/none", Role: "none"},
 		voucher("documentation/unsigned", "writer", "three@example.com", "", Weak),
-		voucher("documentation/unsigned", "reader", "four@example.com", "", Weak), // no key is not the same key
+		voucher("documentation/unsigned", "reader", "four@example.com", "", Weak), // two missing keys are not the same key
 	})
 	wanted := map[int]string{
 		0: "One@example.com attested as devops_lead and as engineering_manager",

@@ -16,10 +16,10 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// childVariable tells the test binary to append records to the named folder until it is killed.
+// childVariable makes the test binary append records to the named folder until it is killed.
 const childVariable = "ATTEST_APPEND_TO"
 
-// appendForever appends for as long as it lives; who comes too late tries again. An error of another kind is told by a file.
+// appendForever appends until it is killed and retries after ErrTaken. It reports other errors in a file.
 func appendForever(dir string) {
 	for i := 0; ; i++ {
 		c, err := OpenChain(dir, nil)
@@ -33,8 +33,8 @@ func appendForever(dir string) {
 	}
 }
 
-// TestKilledAtAnyMoment: two processes append at once and are killed without warning, again and again; the chain is whole each time.
-func TestKilledAtAnyMoment(t *testing.T) {
+// TestAppend_Killed: two processes append concurrently and are killed at random times. The chain is intact every time.
+func TestAppend_Killed(t *testing.T) {
 	dir := t.TempDir()
 	before := 0
 	for round := range 8 {
@@ -47,7 +47,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 			children = append(children, child)
 		}
-		parts.Eventually(t, func() error { // one of them has started when there is something
+		parts.Eventually(t, func() error { // one of them has started when a record exists
 			if len(open(t, dir).Records) == before {
 				return errors.New("nobody appends")
 			}
@@ -71,7 +71,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	}
 }
 
-// as runs do as another user, on a thread that is thrown away.
+// as runs do as another user, on a thread that is not reused.
 func as(t *testing.T, uid int, do func()) {
 	t.Helper()
 	done := make(chan struct{})

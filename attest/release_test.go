@@ -9,7 +9,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// fullRecord has every field that one phase may have.
+// fullRecord has every field that a phase may have.
 func fullRecord() Record {
 	return Record{
 		Number: 3, Phase: PhaseRecorded, Previous: digest(nil), At: noon, By: person, Release: ReleaseID{"1.4.0", "abcdef0123"}, Of: 2,
@@ -21,7 +21,7 @@ func fullRecord() Record {
 	}
 }
 
-func TestRecordMarshal(t *testing.T) {
+func TestRecord_Marshal(t *testing.T) {
 	const text = `number: 3
 phase: recorded
 previous: e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855

@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// keygen verifies with the real ssh-keygen; at is the time it is told to judge by.
+// keygen verifies with the real ssh-keygen at the time at.
 func keygenVerify(t *testing.T, data, armored []byte, allowed, by, namespace string, at time.Time) error {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,8 +41,9 @@ func keygenSign(t *testing.T, data []byte, k key, namespace string, options ...s
 	return armored
 }
 
-// TestAgreesWithKeygen: what we sign ssh-keygen verifies, and the other way round, and both refuse the same.
-func TestAgreesWithKeygen(t *testing.T) {
+// TestCheck_AgreesWithKeygen: ssh-keygen verifies our signatures and we verify its signatures, and both reject the same
+// ones.
+func TestCheck_AgreesWithKeygen(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa", "rsa"} {
 		k, other := newKey(t, kind), newKey(t, kind)
 		data := []byte("item: backup/restore_tested\nby: one@example.com\n")
@@ -108,8 +109,8 @@ func TestAgreesWithKeygen(t *testing.T) {
 	}
 }
 
-// TestAgreesOnCertificates: a key that an authority vouches for.
-func TestAgreesOnCertificates(t *testing.T) {
+// TestCheck_Certificates: a key certified by an authority.
+func TestCheck_Certificates(t *testing.T) {
 	authority, user := newKey(t, "ed25519"), newKey(t, "ed25519")
 	ca, path := authority.write(t, ""), user.write(t, "")
 	keygen := parts.Need(t, "ssh-keygen")
@@ -146,8 +147,8 @@ func TestAgreesOnCertificates(t *testing.T) {
 	}
 }
 
-// TestEveryBit: no bit of a claim or of its signature file can change unnoticed.
-func TestEveryBit(t *testing.T) {
+// TestCheck_EveryBit: every changed bit of a claim or its signature file is detected.
+func TestCheck_EveryBit(t *testing.T) {
 	for _, kind := range []string{"ed25519", "ecdsa", "rsa"} {
 		k := newKey(t, kind)
 		signers := allow(t, "%s %s", person, k.line())
@@ -173,7 +174,7 @@ func TestEveryBit(t *testing.T) {
 	}
 }
 
-func TestCheckForms(t *testing.T) {
+func TestCheck_Forms(t *testing.T) {
 	k := newKey(t, "ed25519")
 	data := []byte("item: restore_tested\nby: one@example.com\n")
 	armored, err := Sign(data, k)

@@ -69,7 +69,7 @@ func TestOpenSigner(t *testing.T) {
 	tests := []struct {
 		name, with string
 		agent      []key // nil: no agent
-		key        key   // that signs; k when zero
+		key        key   // the signing key; k when zero
 		err        string
 	}{
 		{name: "private key", with: plain},
@@ -102,7 +102,7 @@ func TestOpenSigner(t *testing.T) {
 			want(t, err, tt.err)
 			if err != nil {
 				if strings.Contains(err.Error(), "word of mine") {
-					t.Error("the error tells what is in the file")
+					t.Error("error contains the file's content")
 				}
 				return
 			}
@@ -124,8 +124,8 @@ func TestOpenSigner(t *testing.T) {
 	}
 }
 
-// TestRealAgent: with OpenSSH's own agent, RSA, which must be told to use SHA-512.
-func TestRealAgent(t *testing.T) {
+// TestSign_RealAgent: with OpenSSH's own agent and RSA, which must use SHA-512.
+func TestSign_RealAgent(t *testing.T) {
 	program, add := parts.Need(t, "ssh-agent"), parts.Need(t, "ssh-add")
 	socket := filepath.Join(t.TempDir(), "agent")
 	command := exec.Command(program, "-D", "-a", socket)
@@ -160,7 +160,7 @@ func TestRealAgent(t *testing.T) {
 	}
 }
 
-func TestAgentThatNeverAnswers(t *testing.T) {
+func TestAgent_Hangs(t *testing.T) {
 	socket := serve(t, func(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) })
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
@@ -168,26 +168,26 @@ func TestAgentThatNeverAnswers(t *testing.T) {
 	want(t, err, "ssh agent: context deadline exceeded")
 }
 
-func TestAgentThatIsGone(t *testing.T) {
+func TestAgent_Gone(t *testing.T) {
 	_, err := OpenSigner(t.Context(), "agent", filepath.Join(t.TempDir(), "agent"))
 	want(t, err, "ssh agent: dial unix")
 }
 
-// sha1Signer answers with SHA-1 whatever it is asked, as old agents do.
+// sha1Signer returns SHA-1 signatures regardless of the request, as old agents do.
 type sha1Signer struct{ ssh.AlgorithmSigner }
 
 func (s sha1Signer) SignWithAlgorithm(r io.Reader, data []byte, _ string) (*ssh.Signature, error) {
 	return s.AlgorithmSigner.SignWithAlgorithm(r, data, ssh.KeyAlgoRSA)
 }
 
-// forgetful signs something else.
+// forgetful signs different data.
 type forgetful struct{ ssh.AlgorithmSigner }
 
 func (s forgetful) Sign(r io.Reader, _ []byte) (*ssh.Signature, error) {
 	return s.AlgorithmSigner.Sign(r, nil)
 }
 
-func TestSignRefuses(t *testing.T) {
+func TestSign_RejectsBadSignature(t *testing.T) {
 	strong := newKey(t, "rsa")
 	tests := []struct {
 		name   string
@@ -203,7 +203,7 @@ func TestSignRefuses(t *testing.T) {
 			armored, err := Sign([]byte("text"), tt.signer)
 			want(t, err, tt.err)
 			if armored != nil {
-				t.Error("returns the signature all the same")
+				t.Error("returned the invalid signature")
 			}
 		})
 	}

@@ -11,14 +11,14 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
-func TestSignersTrust(t *testing.T) {
+func TestSigners_Trust(t *testing.T) {
 	k, other := newKey(t, "ed25519"), newKey(t, "ed25519")
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
 		t.Fatal(err)
 	}
 	tests := []struct {
-		name, line string // KEY and OTHER stand for the keys
+		name, line string // KEY and OTHER are replaced by the keys
 		at         time.Time
 		refused    string
 	}{
@@ -76,7 +76,7 @@ func TestSignersTrust(t *testing.T) {
 	}
 }
 
-func TestSignersProblems(t *testing.T) {
+func TestSigners_Problems(t *testing.T) {
 	k, weak := newKey(t, "ed25519"), newKey(t, "rsa1024")
 	kind, blob, _ := strings.Cut(k.line(), " ")
 	tests := []struct{ name, line, problem string }{
@@ -123,11 +123,11 @@ func TestSignersProblems(t *testing.T) {
 			s, problems := ParseSigners("allowed_signers", []byte("# first\n"+line), time.UTC)
 			want(t, problems.Err(), "allowed_signers:2: "+tt.problem)
 			if s.Len() != 0 {
-				t.Error("a bad line counts")
+				t.Error("an invalid line is trusted")
 			}
 		})
 	}
-	// Every bad line is told, and the good one among them holds.
+	// Every invalid line is reported, and the valid one among them applies.
 	s, problems := ParseSigners("allowed_signers", []byte(strings.Join(all, "\n")+"\n"+person+" "+k.line()), time.UTC)
 	if len(problems) != len(all) || s.Len() != 1 {
 		t.Fatalf("%d problems and %d keys, want %d and 1", len(problems), s.Len(), len(all))
@@ -150,11 +150,11 @@ func TestLoadSigners(t *testing.T) {
 		t.Fatal(err)
 	}
 	if s, err = LoadSigners(path, time.UTC); s != nil || !os.IsNotExist(err) {
-		t.Errorf("a file that is not there gives %v, %v", s, err)
+		t.Errorf("missing file: %v, %v", s, err)
 	}
 }
 
-func TestSignersCertificates(t *testing.T) {
+func TestSigners_Certificates(t *testing.T) {
 	authority, other, user := newKey(t, "ed25519"), newKey(t, "ed25519"), newKey(t, "ed25519")
 	unix := func(t time.Time) uint64 { return uint64(t.Unix()) }
 	tests := []struct {
@@ -213,7 +213,7 @@ func TestMatchPattern(t *testing.T) {
 			t.Errorf("matchPattern(%q, %q) = %v", tt.pattern, tt.text, got)
 		}
 	}
-	// A pattern that a naive matcher never gets through with.
+	// A pattern with exponential cost in a naive matcher.
 	if matchPattern(strings.Repeat("*a", 500)+"b", strings.Repeat("a", 1000)) {
 		t.Error("matches without a b")
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// simple is a claim with nothing but what is needed.
+// simple is a claim with only the required fields.
 func simple(item string) Claim {
 	return Claim{Item: item, By: person, At: noon, ValidFor: schema.Duration(24 * time.Hour)}
 }
@@ -35,11 +35,11 @@ func made(t testing.TB, c Claim, signers ...key) *Attestation {
 	return a
 }
 
-func TestWriteAndLoad(t *testing.T) {
+func TestStore_WriteAndLoad(t *testing.T) {
 	k := newKey(t, "ed25519")
 	dir := filepath.Join(t.TempDir(), "catalyst", "attestations")
 	if claims, err := Load(dir); claims != nil || err != nil {
-		t.Fatalf("a folder that is not there gives %v, %v", claims, err)
+		t.Fatalf("missing folder: %v, %v", claims, err)
 	}
 	c := simple("backup/restore_tested")
 	c.At = noon.Add(500 * time.Millisecond).In(time.FixedZone("", 3600))
@@ -81,7 +81,7 @@ func TestWriteAndLoad(t *testing.T) {
 		t.Errorf("a second time: %v", err)
 	}
 	if after, err := os.ReadFile(filepath.Join(dir, signed.Name+".sig")); err != nil || !bytes.Equal(after, signed.Signature) {
-		t.Errorf("the signature was touched: %v", err)
+		t.Errorf("signature was changed: %v", err)
 	}
 	if mode := stat(t, filepath.Join(dir, signed.Name)).Mode(); mode != 0o644 {
 		t.Errorf("mode %v", mode)
@@ -97,7 +97,7 @@ func stat(t *testing.T, path string) fs.FileInfo {
 	return info
 }
 
-func TestNewRefuses(t *testing.T) {
+func TestNew_Rejects(t *testing.T) {
 	for name, change := range map[string]func(*Claim){
 		"by: required":            func(c *Claim) { c.By = "" },
 		"requires an end":         func(c *Claim) { c.ValidFor = 0 },
@@ -124,8 +124,8 @@ func manyItems(n int) []string {
 	return items
 }
 
-// TestLoadTellsEach: what is wrong with one file hides no other.
-func TestLoadTellsEach(t *testing.T) {
+// TestLoad_ReportsEachFile: a fault of one file hides no other file.
+func TestLoad_ReportsEachFile(t *testing.T) {
 	k := newKey(t, "ed25519")
 	dir := t.TempDir()
 	good := made(t, simple("restore_tested"), k)
@@ -169,7 +169,7 @@ func TestLoadTellsEach(t *testing.T) {
 	}
 }
 
-func TestLoadFolder(t *testing.T) {
+func TestLoad_Folder(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	writeFile(t, file, "", 0o644)
 	if _, err := Load(file); err == nil {
@@ -183,8 +183,8 @@ func TestLoadFolder(t *testing.T) {
 	want(t, err, "more than 10000 files")
 }
 
-// TestWriteOntoFullDisk: nothing is left that could be taken for a claim.
-func TestWriteOntoFullDisk(t *testing.T) {
+// TestWrite_FullDisk: nothing that looks like a claim is left.
+func TestWrite_FullDisk(t *testing.T) {
 	dir := fullDisk(t)
 	a := made(t, simple("restore_tested"), newKey(t, "ed25519"))
 	_, err := a.Write(dir)
@@ -216,8 +216,8 @@ func fullDisk(t *testing.T) string {
 	return dir
 }
 
-// TestWriteAtOnce: of many that write the same claim one succeeds.
-func TestWriteAtOnce(t *testing.T) {
+// TestWrite_Concurrent: of many writers of the same claim, one succeeds.
+func TestWrite_Concurrent(t *testing.T) {
 	dir := t.TempDir()
 	k := newKey(t, "ecdsa") // signs differently each time
 	const writers = 8
@@ -247,8 +247,8 @@ func TestWriteAtOnce(t *testing.T) {
 	}
 }
 
-// TestWriteAfterCut: a signature that was left without its claim is in nobody's way.
-func TestWriteAfterCut(t *testing.T) {
+// TestWrite_AfterInterruption: a leftover signature without its claim does not block a write.
+func TestWrite_AfterInterruption(t *testing.T) {
 	dir := t.TempDir()
 	a := made(t, simple("restore_tested"), newKey(t, "ed25519"))
 	writeFile(t, filepath.Join(dir, a.Name+".sig"), "left", 0o644)

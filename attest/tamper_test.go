@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// scene is a folder of six records to do something to.
+// scene is a folder of six records to tamper with.
 type scene struct {
 	t   *testing.T
 	dir string
@@ -69,7 +69,7 @@ func (s scene) rename(from, to string) {
 	}
 }
 
-// relink makes record number follow what the record before is now.
+// relink makes a record refer to the current content of its predecessor.
 func (s scene) relink(name, before string) {
 	text := s.read(name)
 	i := strings.Index(text, "previous: ") + len("previous: ")
@@ -78,7 +78,7 @@ func (s scene) relink(name, before string) {
 
 func (s scene) rehead(name string) { s.write(headName, digest([]byte(s.read(name)))+"  "+name+"\n") }
 
-func TestTampering(t *testing.T) {
+func TestChain_Tampering(t *testing.T) {
 	tests := []struct {
 		name string
 		do   func(scene)
@@ -98,7 +98,7 @@ func TestTampering(t *testing.T) {
 		{"last changed, no head", func(s scene) {
 			s.edit("0006.yaml", "note: xxxxxx", "note: y")
 			s.remove(headName)
-		}, nil}, // nobody left to tell
+		}, nil}, // no remaining file shows the loss
 		{"last but one changed, no head", func(s scene) {
 			s.edit("0005.yaml", "note: xxxxx", "note: y")
 			s.remove(headName)
@@ -204,8 +204,8 @@ func TestTampering(t *testing.T) {
 	}
 }
 
-// TestAnyByte: whatever byte of whatever record changes, it is told which record it was.
-func TestAnyByte(t *testing.T) {
+// TestChain_AnyByte: a change of any byte of any record is attributed to that record.
+func TestChain_AnyByte(t *testing.T) {
 	s := newScene(t)
 	for n := 1; n <= 6; n++ {
 		name := fileName(n)
@@ -224,7 +224,7 @@ func TestAnyByte(t *testing.T) {
 	opened(t, s.dir)
 }
 
-func TestUnreadableRecord(t *testing.T) {
+func TestChain_UnreadableRecord(t *testing.T) {
 	parts.NeedRoot(t, "reading as another user")
 	s := newScene(t)
 	if err := os.Chmod(s.path("0004.yaml"), 0); err != nil {
@@ -243,8 +243,8 @@ func TestUnreadableRecord(t *testing.T) {
 	})
 }
 
-// TestDespite: a record appended to a damaged chain says what was known, and only that counts as known later.
-func TestDespite(t *testing.T) {
+// TestAppend_Despite: a record appended to a damaged chain lists the known problems, and only those are acknowledged.
+func TestAppend_Despite(t *testing.T) {
 	damage := map[string]func(scene){
 		"changed":            func(s scene) { s.edit("0003.yaml", "note: xxx", "note: y") },
 		"last changed":       func(s scene) { s.edit("0006.yaml", "note: xxxxxx", "note: y") },
@@ -305,8 +305,8 @@ func TestDespite(t *testing.T) {
 	})
 }
 
-// TestLostRecords: what is left is still read as well as it can be.
-func TestLostRecords(t *testing.T) {
+// TestChain_LostRecords: the remaining records are read as far as possible.
+func TestChain_LostRecords(t *testing.T) {
 	s := newScene(t)
 	s.remove("0002.yaml") // the release that the rollback reinstated
 	c := open(t, s.dir)
@@ -319,7 +319,7 @@ func TestLostRecords(t *testing.T) {
 	if r := c.Recorded(); r == nil || r.Release != version("1") || r.Number != 2 {
 		t.Errorf("in force is %+v", r)
 	}
-	// A moment that was judged a second time: the first verdict stands.
+	// A moment with a second verdict: the first verdict applies.
 	s = newScene(t)
 	s.remove("0001.yaml")
 	s.write("0007.yaml", "number: 7\nphase: frozen\nprevious: "+digest([]byte(s.read("0006.yaml")))+"\nat: 2026-11-24\nrelease: {version: 1, commit: abcdef0123}\nof: 2\n"+

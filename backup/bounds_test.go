@@ -20,7 +20,7 @@ const (
 	plainEnd   = "--\n-- PostgreSQL database dump complete\n--\n\n"
 )
 
-func TestNotJudged(t *testing.T) {
+func TestProve_NotJudged(t *testing.T) {
 	dump := []byte(plainBegin + plainEnd)
 	cancelled, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -75,7 +75,7 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestCancelledMeanwhile(t *testing.T) {
+func TestProve_Cancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	r := io.MultiReader(strings.NewReader(plainBegin), &repeated{text: "SELECT 1;\n", n: 1000}, readerFunc(func([]byte) (int, error) {
@@ -91,8 +91,8 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// TestMemory reads half a gigabyte of rows and counts what it allocates.
-func TestMemory(t *testing.T) {
+// TestProve_Memory reads half a gigabyte of rows and measures the allocations.
+func TestProve_Memory(t *testing.T) {
 	row := strings.Repeat("0123456789", 12) + "\n"
 	const rows = 4 << 20
 	r := io.MultiReader(strings.NewReader(plainBegin+"COPY a FROM stdin;\n"), &repeated{text: strings.Repeat(row, 1024), n: rows / 1024}, strings.NewReader("\\.\n"+plainEnd))
@@ -108,8 +108,8 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-// TestTableBound: more tables than are remembered are told, not kept.
-func TestTableBound(t *testing.T) {
+// TestProve_TableLimit: more tables than the limit are reported, but not stored.
+func TestProve_TableLimit(t *testing.T) {
 	tally := newTally()
 	for i := range maxTables + 10 {
 		tally.add(table{name: itoa(i)}, 1)
@@ -118,7 +118,7 @@ func TestTableBound(t *testing.T) {
 	if len(tables) != maxTables || !partial || none || tally.total != maxTables+10 {
 		t.Errorf("%d tables, partial %v, none %v, %d rows", len(tables), partial, none, tally.total)
 	}
-	// A table that is known goes on being counted.
+	// Rows of a known table are still counted.
 	if tally.add(table{name: "0"}, 5); tally.tables[0].Rows != 6 {
 		t.Errorf("%d rows", tally.tables[0].Rows)
 	}

@@ -89,7 +89,7 @@ func TestCompareLive(t *testing.T) {
 	}
 }
 
-func TestManyDifferences(t *testing.T) {
+func TestCompare_ManyDifferences(t *testing.T) {
 	var p Proof
 	for i := range 150 {
 		p.Tables = append(p.Tables, Table{Schema: "public", Name: itoa(i), Rows: int64(i)})

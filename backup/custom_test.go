@@ -1,4 +1,4 @@
-// Dumps in custom format, written byte by byte, to break one thing at a time.
+// Dumps in custom format, written byte by byte, to inject one fault at a time.
 
 package backup
 
@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// made is a dump in the making.
+// made is a dump under construction.
 type made struct {
 	bytes.Buffer
 	version int
@@ -84,7 +84,7 @@ func (m *made) block(kind byte, id int, chunks ...string) {
 	m.number(0)
 }
 
-// small is a whole dump: a table of two rows in two chunks, a table as INSERT, two large objects, one of them empty.
+// small is a complete dump: a table of two rows in two chunks, a table as INSERT, two large objects, one of them empty.
 func small(version int) *made {
 	m := &made{}
 	m.header(version, 0, 1)

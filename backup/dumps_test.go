@@ -1,5 +1,5 @@
-// Real dumps: made by the pg_dump that is installed, and those of newer versions from testdata, all of databases that hold what is hard to
-// read: names, rows and function bodies that look like the dump's own lines.
+// Real dumps by the installed pg_dump, and by newer versions from testdata. The databases contain names, rows and
+// function bodies that look like the dump's own lines.
 
 package backup
 
@@ -23,7 +23,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
-// hard is a database that holds what only looks like a part of a dump.
+// hard is a database with content that looks like parts of a dump.
 var hard = []string{
 	`create schema odd`,
 	`create table users (id int primary key, name text, bio text)`,
@@ -44,7 +44,7 @@ var hard = []string{
 	`create materialized view mv as select count(*) from users`,
 }
 
-// hardRows is what the dumps of it hold.
+// hardRows is the content of its dumps.
 var hardRows = map[string]int64{
 	"public.users": 60, "odd.We \"ird, (t) FROM stdin;\nline": 6, "public.nothing": 0, "public.nocolumns": 2, "public.part1": 2, "public.part2": 1,
 }

@@ -132,7 +132,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestFindHardLinks(t *testing.T) {
+func TestFind_HardLinks(t *testing.T) {
 	dir := tree(t, map[string]time.Duration{"daily/1.sql.gz": time.Hour, "daily/22.sql.gz": 25 * time.Hour})
 	for _, name := range []string{"last", "weekly"} {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
@@ -148,8 +148,8 @@ func TestFindHardLinks(t *testing.T) {
 	}
 }
 
-// TestFindOpen: a dump that waits has an old time, but somebody has its file open.
-func TestFindOpen(t *testing.T) {
+// TestFind_OpenFile: the file of a waiting dump has an old time, but is open for writing.
+func TestFind_OpenFile(t *testing.T) {
 	dir := tree(t, map[string]time.Duration{"1.sql": 9 * time.Hour, "22.sql": time.Hour, "3.sql": 5 * time.Second})
 	open := filepath.Join(dir, "22.sql")
 	w, err := os.OpenFile(open, os.O_WRONLY, 0)
@@ -159,7 +159,7 @@ func TestFindOpen(t *testing.T) {
 	if writing, known := openForWriting(open); !known {
 		parts.Missing(t, "a file system that tells of writers is missing at "+dir)
 	} else if !writing {
-		t.Error("the writer is not seen")
+		t.Error("writer is not detected")
 	}
 	set, err := Finder{}.Find(context.Background(), dir)
 	if err != nil || filepath.Base(set.Newest.Path) != "3.sql" || filepath.Base(set.Before.Path) != "22.sql" {
@@ -175,7 +175,7 @@ func TestFindOpen(t *testing.T) {
 	if set, err = (Finder{}).Find(context.Background(), open); err != nil {
 		t.Errorf("%+v, %v", set, err)
 	}
-	// The lease was given back: a writer does not wait.
+	// The lease was returned: a writer does not wait.
 	w, err = os.OpenFile(open, os.O_WRONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		t.Error(err)
@@ -183,8 +183,8 @@ func TestFindOpen(t *testing.T) {
 	_ = w.Close()
 }
 
-func TestFindSettles(t *testing.T) {
-	// Where nothing is known of writers, time alone decides.
+func TestFind_Settles(t *testing.T) {
+	// If writers cannot be detected, only the time decides.
 	s := &search{now: time.Now(), settle: DefaultSettle}
 	f := File{Path: filepath.Join(t.TempDir(), "gone")}
 	for age, writing := range map[time.Duration]bool{0: true, 29 * time.Second: true, 30 * time.Second: false, -29 * time.Second: true, -time.Minute: false} {
@@ -195,7 +195,7 @@ func TestFindSettles(t *testing.T) {
 	}
 }
 
-func TestFindBounds(t *testing.T) {
+func TestFind_Limits(t *testing.T) {
 	dir := tree(t, map[string]time.Duration{"a.sql": time.Hour})
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
@@ -208,7 +208,7 @@ func TestFindBounds(t *testing.T) {
 	}
 }
 
-func TestFindPermission(t *testing.T) {
+func TestFind_Permission(t *testing.T) {
 	parts.NeedRoot(t, "giving up its rights for a moment")
 	dir := tree(t, map[string]time.Duration{"closed/a.sql": time.Hour, "open/daily/a.sql": time.Hour})
 	for _, name := range []string{"closed", "open/daily"} {

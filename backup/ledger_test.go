@@ -48,7 +48,7 @@ func TestLedger(t *testing.T) {
 	if p, ok := l.Known(id); !ok || !p.Whole {
 		t.Errorf("%+v, %v", p, ok)
 	}
-	// Another state of the file is read anew.
+	// A changed file is read again.
 	put(t, path, dump[:len(dump)-1], time.Hour)
 	if p, err := l.Prove(ctx, path); err != nil || p.Reason != Truncated {
 		t.Errorf("%+v, %v", p, err)
@@ -58,7 +58,7 @@ func TestLedger(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, p, err)
 		}
 	}
-	// What was written a moment ago is judged, and not kept.
+	// A recently written file is verified, but not cached.
 	now := time.Now()
 	l.Now = func() time.Time { return now }
 	put(t, path, dump, 0)
@@ -71,7 +71,7 @@ func TestLedger(t *testing.T) {
 	}
 }
 
-func TestLedgerAndManifests(t *testing.T) {
+func TestLedger_Manifests(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "a.age")
 	sidecar := path + ".sha256"
@@ -102,7 +102,7 @@ func TestLedgerAndManifests(t *testing.T) {
 	}
 }
 
-func TestLedgerDirectory(t *testing.T) {
+func TestLedger_Directory(t *testing.T) {
 	ctx := context.Background()
 	dir := filepath.Join(t.TempDir(), "nightly")
 	if err := os.Mkdir(dir, 0o700); err != nil {
@@ -135,8 +135,8 @@ func TestLedgerDirectory(t *testing.T) {
 	}
 }
 
-// TestLedgerChanged: what changes while it is read is not judged.
-func TestLedgerChanged(t *testing.T) {
+// TestLedger_Changed: a file that changes during the read gets no verdict.
+func TestLedger_Changed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sql")
 	dump := []byte(plainBegin + strings.Repeat("SELECT 1;\n", 1000) + plainEnd)
 	for name, change := range map[string]func(f *os.File) error{
@@ -186,8 +186,8 @@ func (c *onErr) Err() error {
 	return c.Context.Err()
 }
 
-// TestLedgerOnce: however many ask, a backup is read once at a time, and on while anybody waits.
-func TestLedgerOnce(t *testing.T) {
+// TestLedger_SharesReading: simultaneous requests share one reading, which continues while anyone waits.
+func TestLedger_SharesReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &Ledger{}
 		id := files.Identity{Inode: 1, Modified: time.Now().Add(-time.Hour), Changed: time.Now().Add(-time.Hour)}
@@ -237,7 +237,7 @@ func TestLedgerOnce(t *testing.T) {
 	})
 }
 
-func TestLedgerForgets(t *testing.T) {
+func TestLedger_Evicts(t *testing.T) {
 	l := &Ledger{kept: make(map[files.Identity]*kept)}
 	at := time.Now()
 	for i := range maxKept + 5 {

@@ -11,7 +11,7 @@ import (
 	"github.com/pierrec/lz4/v4"
 )
 
-// TestLZ4 holds our reader against a library's writer, with every option that changes the frame.
+// TestLZ4 compares the reader with a library's writer, with every option that changes the frame.
 func TestLZ4(t *testing.T) {
 	text := []byte(strings.Repeat("a line that repeats, and one that does not: ", 9000))
 	noise := make([]byte, 300_000)
@@ -60,7 +60,7 @@ func unLZ4(data []byte) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-func TestLZ4Damage(t *testing.T) {
+func TestLZ4_Damage(t *testing.T) {
 	frame := packed(t, "lz4", []byte(strings.Repeat("to be compressed, ", 40)))
 	for i := range frame {
 		bad := bytes.Clone(frame)
@@ -100,7 +100,7 @@ func TestLZ4Damage(t *testing.T) {
 	}
 }
 
-// TestXXH32 checks sums that the algorithm's own documentation and library give.
+// TestXXH32 checks the sums given by the algorithm's documentation and library.
 func TestXXH32(t *testing.T) {
 	for text, want := range map[string]uint32{
 		"": 0x02cc5d05, "a": 0x550d7456, "abc": 0x32d153ff, "Nobody inspects the spammish repetition": 0xe2293b2f,

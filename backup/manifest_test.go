@@ -78,7 +78,7 @@ func TestManifestOf(t *testing.T) {
 	}
 }
 
-func TestAgainst(t *testing.T) {
+func TestManifest_Against(t *testing.T) {
 	whole := Proof{Whole: true, Bytes: 10, SHA256: "aa"}
 	opaque := Proof{Reason: Opaque, Detail: "encrypted", Bytes: 10, SHA256: "aa", Encrypted: true}
 	truncated := Proof{Reason: Truncated, Detail: "cut", Bytes: 10, SHA256: "aa"}

@@ -1,4 +1,4 @@
-// Compression, archives and what cannot be read through.
+// Compression, archives and unreadable content.
 
 package backup
 
@@ -176,7 +176,7 @@ func TestSealed(t *testing.T) {
 				t.Errorf("%+v, want %s: … %s …", p, test.reason, test.detail)
 			}
 			if test.reason == Opaque && p.SHA256 == "" {
-				t.Error("no digest to hold against a manifest")
+				t.Error("no digest to compare with a manifest")
 			}
 		})
 	}
@@ -199,7 +199,7 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-func TestGzipMembers(t *testing.T) {
+func TestGzip_Members(t *testing.T) {
 	var b bytes.Buffer
 	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
 	if err != nil {

@@ -1,4 +1,4 @@
-// Text and what only looks like a dump, written by hand.
+// Text and files that resemble a dump, written by hand.
 
 package backup
 
@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestNotWhole(t *testing.T) {
+func TestPlain_Incomplete(t *testing.T) {
 	random := make([]byte, 5000)
 	for i := range random {
 		random[i] = byte(rand.IntN(256))
@@ -71,7 +71,7 @@ func TestNotWhole(t *testing.T) {
 	}
 }
 
-func TestPlainThatIsWhole(t *testing.T) {
+func TestPlain_Complete(t *testing.T) {
 	const header, rule = "--\n-- PostgreSQL database dump\n--\n\n", "--\n-- PostgreSQL database dump complete\n--\n\n"
 	long := strings.Repeat("x", 3*bufferSize)
 	tests := map[string]struct {
@@ -112,7 +112,7 @@ func TestPlainThatIsWhole(t *testing.T) {
 	}
 }
 
-func TestCommandsOfPsql(t *testing.T) {
+func TestPlain_PsqlCommands(t *testing.T) {
 	for text, want := range map[string]bool{
 		"SELECT 1;\n":                            false,
 		"\\connect a\n":                          false,
@@ -132,7 +132,7 @@ func TestCommandsOfPsql(t *testing.T) {
 	}
 }
 
-func TestDatabasesOfACluster(t *testing.T) {
+func TestCluster_Databases(t *testing.T) {
 	text := "--\n-- PostgreSQL database cluster dump\n--\n\n"
 	want := ""
 	for connect, database := range map[string]string{

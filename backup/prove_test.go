@@ -18,8 +18,8 @@ import (
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// TestRealDumps proves dumps in every format whole, with their rows; then that nothing less is.
-func TestRealDumps(t *testing.T) {
+// TestProve_RealDumps proves dumps in every format complete with their rows, and every truncated or extended one not.
+func TestProve_RealDumps(t *testing.T) {
 	c := hardDatabase(t)
 	emptyName, _ := c.server.Database(t)
 	nothing := client{c.server, emptyName}
@@ -32,7 +32,7 @@ func TestRealDumps(t *testing.T) {
 		}
 		return rows
 	}
-	inserted := without("public.nothing") // a table without rows leaves no statement
+	inserted := without("public.nothing") // an empty table has no statement
 	type dump struct {
 		name   string
 		data   []byte
@@ -124,7 +124,7 @@ func TestRealDumps(t *testing.T) {
 	t.Run("flipped", func(t *testing.T) { flipped(t, custom, packed(t, "gzip", sql)) })
 }
 
-// nothingLess cuts a dump at every byte, or else at every byte near its two ends and at some in between.
+// nothingLess truncates a dump at every byte, or at every byte near both ends and at some in between.
 func nothingLess(t *testing.T, data []byte, format Format, everywhere bool) {
 	t.Helper()
 	for cut := 0; cut < len(data); cut++ {
@@ -165,7 +165,7 @@ func secondTOC(data []byte) int {
 	return -1
 }
 
-// nothingMore appends what does not belong there.
+// nothingMore appends invalid data.
 func nothingMore(t *testing.T, data []byte, format Format) {
 	t.Helper()
 	random := make([]byte, 700)

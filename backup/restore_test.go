@@ -11,7 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-func TestLeftOvers(t *testing.T) {
+func TestClean_LeftOvers(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	const marked, young, old = scratchMark + "[]", "catalyst_drill_1799999000_abcdefgh", "catalyst_drill_1799990000_abcdefgh"
 	for _, test := range []struct {
@@ -41,7 +41,7 @@ func TestLeftOvers(t *testing.T) {
 	}
 }
 
-func TestProgramsGetNoPassword(t *testing.T) {
+func TestRestore_HidesPassword(t *testing.T) {
 	parts.Need(t, "pg_restore")
 	parts.Need(t, "psql")
 	password := parts.Secret()

@@ -27,7 +27,7 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-func TestManySeries(t *testing.T) {
+func TestSeries_Many(t *testing.T) {
 	files := map[string]time.Duration{}
 	for i := range 20 {
 		files[string(rune('a'+i))+".sql"] = time.Duration(i+1) * time.Hour
@@ -82,7 +82,7 @@ func TestRepositories(t *testing.T) {
 	}
 }
 
-func TestNothingFound(t *testing.T) {
+func TestFind_Nothing(t *testing.T) {
 	set, err := findIn(t, Finder{}, tree(t, map[string]time.Duration{"latest.sql.gz -> gone.sql.gz": 0, "loop.sql -> loop.sql": 0, "backup.log": 0, "run.sh": 0, ".hidden": 0}))
 	if !errors.Is(err, ErrNone) || set.Strange != 2 || set.Dangling == "" {
 		t.Errorf("%v, %d strange, dangling %q", err, set.Strange, set.Dangling)

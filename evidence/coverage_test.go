@@ -51,8 +51,8 @@ func TestCoverProfile(t *testing.T) {
 	})
 }
 
-// TestCoverProfileAgrees compares with the parser of the Go tools on random profiles with duplicates.
-func TestCoverProfileAgrees(t *testing.T) {
+// TestCoverProfile_AgreesWithGo compares with the parser of the Go tools on random profiles with duplicates.
+func TestCoverProfile_AgreesWithGo(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var b strings.Builder
@@ -80,8 +80,8 @@ func TestCoverProfileAgrees(t *testing.T) {
 	}
 }
 
-// TestCoverageMemory: duplicates need no memory, and the distinct blocks are bounded.
-func TestCoverageMemory(t *testing.T) {
+// TestCoverage_Memory: duplicates use no memory, and the number of distinct blocks is limited.
+func TestCoverage_Memory(t *testing.T) {
 	body := strings.Repeat("example.com/module/package/file.go:1.1,2.2 4 1\nexample.com/module/package/file.go:3.1,4.2 1 0\n", 50)
 	r := constantMemory(t, Coverage, repeat("mode: set\n", body, "", 10<<20), 10<<20, 1<<20)
 	if !r.Complete() || r.Counts.Covered != 4 || r.Counts.Statements != 5 {
@@ -151,7 +151,7 @@ func TestCobertura(t *testing.T) {
 	}
 }
 
-func TestJudgeCoverageLimits(t *testing.T) {
+func TestJudgeCoverage_Limits(t *testing.T) {
 	for _, tt := range []struct {
 		covered, all int64
 		least        float64

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestDetect: formats are told by what is inside, in whatever order it comes.
+// TestDetect: formats are detected by their content, in any order of keys.
 func TestDetect(t *testing.T) {
 	for text, want := range map[string]Format{
 		"":                                 "",
@@ -70,7 +70,7 @@ func TestDetect(t *testing.T) {
 	}
 }
 
-// TestFormats: every format is evidence of something, and every kind has one.
+// TestFormats: every format is evidence of a kind, and every kind has a format.
 func TestFormats(t *testing.T) {
 	read := map[Format]bool{}
 	for _, k := range Kinds() {

@@ -103,8 +103,8 @@ func TestNewest(t *testing.T) {
 	}
 }
 
-// TestNewestReadsLittle: hundreds of old reports are not read to judge one.
-func TestNewestReadsLittle(t *testing.T) {
+// TestNewest_ReadsLittle: hundreds of old reports are not read to judge one.
+func TestNewest_ReadsLittle(t *testing.T) {
 	var cs []Candidate
 	opened := 0
 	add := func(n int, commit string) {
@@ -136,7 +136,7 @@ func (s source) Open(context.Context) (io.ReadCloser, Meta, error) {
 	return io.NopCloser(strings.NewReader(text)), m, err
 }
 
-// TestPlace: folder, record and report say the commit, and must agree.
+// TestPlace: folder, record and report may state the commit, and must agree.
 func TestPlace(t *testing.T) {
 	own := func(id string) string {
 		return sarifReport(`"versionControlProvenance":[{"revisionId":"` + id + `"}],"results":[]`)
@@ -175,7 +175,7 @@ func TestPlace(t *testing.T) {
 	}
 }
 
-// TestTaken: the report's own time counts, then its record's, then the file's.
+// TestTaken: the report's own time takes precedence over its record's, and that over the file's.
 func TestTaken(t *testing.T) {
 	own := fmt.Sprintf(junitAt, "2026-11-01T00:00:00")
 	for _, tt := range []struct {
@@ -194,7 +194,7 @@ func TestTaken(t *testing.T) {
 	}
 }
 
-// TestSeal: what the pipeline recorded proves that the file is whole, or that it is not.
+// TestSeal: the pipeline's record proves that the file is complete or not.
 func TestSeal(t *testing.T) {
 	text := govulnHead + govulnOSV + govulnChecking + govulnModule + govulnPackage
 	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
@@ -233,8 +233,8 @@ func TestSeal(t *testing.T) {
 	}
 }
 
-// TestSealOfMalformed: size and digest are of all bytes, also where the parser stops early.
-func TestSealOfMalformed(t *testing.T) {
+// TestSeal_Malformed: size and digest cover all bytes, even if the parser stops early.
+func TestSeal_Malformed(t *testing.T) {
 	text := `<testsuite><x></testsuite>` + strings.Repeat("rest ", 100_000)
 	record := fmt.Sprintf("exit_code: 0\nsize: %d\nsha256: %x\n", len(text), sha256.Sum256([]byte(text)))
 	e := Read(t.Context(), Candidate{Name: "x", Commit: commit, Source: source(func() (string, Meta, error) { return text, Meta{Modified: now, Record: []byte(record)}, nil })}, Tests, nil)
@@ -243,8 +243,8 @@ func TestSealOfMalformed(t *testing.T) {
 	}
 }
 
-// TestReadErrorsOfSources: what keeps a report from being read is told, and never a pass.
-func TestReadErrorsOfSources(t *testing.T) {
+// TestRead_SourceErrors: a read error is reported and never passes.
+func TestRead_SourceErrors(t *testing.T) {
 	late, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	whole := func() (string, Meta, error) { return good, Meta{}, nil }
@@ -269,7 +269,7 @@ func TestReadErrorsOfSources(t *testing.T) {
 	}
 }
 
-// closing is a source whose end has its own error.
+// closing is a source whose Close returns an error.
 type closing struct {
 	io.Reader
 	err error
@@ -278,8 +278,8 @@ type closing struct {
 func (c closing) Open(context.Context) (io.ReadCloser, Meta, error) { return c, Meta{}, nil }
 func (c closing) Close() error                                      { return c.err }
 
-// TestFileChanged: a report that is being written is not read as if it were whole.
-func TestFileChanged(t *testing.T) {
+// TestFile_Changed: a report that is being written does not count as complete.
+func TestFile_Changed(t *testing.T) {
 	d := newTree(t)
 	d.write("coverage.out", good, time.Hour)
 	stream, _, err := File(d.path("coverage.out")).Open(t.Context())

@@ -82,7 +82,7 @@ func TestGoTest(t *testing.T) {
 	})
 }
 
-func TestGoTestTime(t *testing.T) {
+func TestGoTest_Time(t *testing.T) {
 	r := parse(t, Tests, `{"Time":"2026-11-20T12:00:00+02:00","Action":"start","Package":"a"}
 {"Time":"2026-11-20T10:00:01.25Z","Action":"pass","Package":"a"}
 {"Time":"2026-11-20T10:00:00Z","Action":"output","Package":"a"}
@@ -93,8 +93,8 @@ func TestGoTestTime(t *testing.T) {
 	}
 }
 
-// TestGoTestBounds: many findings, long names, terminal codes and many packages stay within what a Report keeps.
-func TestGoTestBounds(t *testing.T) {
+// TestGoTest_Limits: many findings, long names, terminal codes and many packages stay within a Report's limits.
+func TestGoTest_Limits(t *testing.T) {
 	var b strings.Builder
 	for range MaxFindings + 5 {
 		b.WriteString(events(`fail a Test\u001b[31m` + strings.Repeat("x", 3*maxName)))
@@ -116,8 +116,8 @@ func TestGoTestBounds(t *testing.T) {
 	}
 }
 
-// TestGoTestMemory reads 500 MB in constant memory; fifty with the race detector on, where they take as long.
-func TestGoTestMemory(t *testing.T) { goTestMemory(t, !raced) }
+// TestGoTest_Memory reads 500 MB in constant memory; 50 MB with the race detector, which takes as long.
+func TestGoTest_Memory(t *testing.T) { goTestMemory(t, !raced) }
 
 func goTestMemory(t *testing.T, whole bool) {
 	size := 50 << 20
@@ -143,8 +143,8 @@ func goTestMemory(t *testing.T, whole bool) {
 	}
 }
 
-// TestGoTool judges what the real go tool writes.
-func TestGoTool(t *testing.T) {
+// TestGoTest_RealTool judges the output of the real go tool.
+func TestGoTest_RealTool(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Fatal("the go tool that runs this test is not in PATH")
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// jsonSeeds are texts around the edges of the grammar.
+// jsonSeeds are texts at the edges of the grammar.
 func jsonSeeds() []string {
 	return []string{
 		`{}`, `[]`, `[1]`, `[-0.5e+10,0,-0]`, `[01]`, `[1.]`, `[.5]`, `[1e]`, `[+1]`, `[--1]`, `[1e5e5]`, `["\u00e4\ud83d\ude00\n\/"]`, `["\ud83d"]`, `["\ud83dx"]`, `["\x"]`, `["\u12g4"]`, "[\"a\nb\"]", "[\"\x00\"]", "[\"\xff\"]",
@@ -17,7 +17,7 @@ func jsonSeeds() []string {
 	}
 }
 
-// checkJSON: what is passed over is checked as encoding/json checks it.
+// checkJSON checks that skipped values are validated like in encoding/json.
 func checkJSON(t *testing.T, text string) {
 	t.Helper()
 	if trimmed := strings.TrimLeft(text, " \t\r\n"); trimmed == "" || trimmed[0] != '{' && trimmed[0] != '[' {
@@ -38,7 +38,7 @@ func checkJSON(t *testing.T, text string) {
 	}
 }
 
-func TestJSONGrammar(t *testing.T) {
+func TestJSON_Grammar(t *testing.T) {
 	for _, text := range jsonSeeds() {
 		checkJSON(t, text)
 		for n := range len(text) {
@@ -54,8 +54,8 @@ func FuzzJSON(f *testing.F) {
 	f.Fuzz(checkJSON)
 }
 
-// TestJSONValues reads each type, and refuses the others.
-func TestJSONValues(t *testing.T) {
+// TestJSON_Values reads each type and rejects the others.
+func TestJSON_Values(t *testing.T) {
 	long := strings.Repeat("ä", maxText)
 	for _, tt := range []struct {
 		text string
@@ -116,8 +116,8 @@ func readBool(j *jsonReader) (any, error) {
 	return b, err
 }
 
-// TestJSONLines: errors name the line, and never what stands there.
-func TestJSONLines(t *testing.T) {
+// TestJSON_Lines: errors contain the line, but never its content.
+func TestJSON_Lines(t *testing.T) {
 	j := newJSON(bufio.NewReader(strings.NewReader("{\n\"a\": [1,\n 2],\n\"hunter\": hunter2}")))
 	err := j.skip()
 	if err == nil || !strings.Contains(err.Error(), "line 4") || strings.Contains(err.Error(), "hunter") {

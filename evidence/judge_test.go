@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// TestJudgeOutside holds what is known from outside against every good report of every format: age, commit, exit status, seal.
-func TestJudgeOutside(t *testing.T) {
+// TestJudge_OutsideFacts checks every good report of every format against facts from outside: age, commit, exit status,
+// seal.
+func TestJudge_OutsideFacts(t *testing.T) {
 	day := 24 * time.Hour
 	status := func(n int) *int { return &n }
 	for _, tt := range []struct {
@@ -63,8 +64,8 @@ func TestJudgeOutside(t *testing.T) {
 	}
 }
 
-// TestJudgeCrash: a tool that died is never a pass, and a failure seen before stays one.
-func TestJudgeCrash(t *testing.T) {
+// TestJudge_Crash: a crashed tool never passes, and an earlier failure remains.
+func TestJudge_Crash(t *testing.T) {
 	nine := 137
 	for _, ex := range goodReports() {
 		for _, n := range []int{len(ex.text) / 3, len(ex.text) / 2, len(ex.text) - 2} {
@@ -77,7 +78,7 @@ func TestJudgeCrash(t *testing.T) {
 	}
 }
 
-func TestJudgeKind(t *testing.T) {
+func TestJudge_Kind(t *testing.T) {
 	if v := Judge(Evidence{Name: "x"}, policy); v.State != Unknown {
 		t.Errorf("of no kind: %+v", v)
 	}
@@ -85,7 +86,7 @@ func TestJudgeKind(t *testing.T) {
 		if v := Judge(Evidence{Report: Report{Kind: k}}, policy); v.State != Fail || v.Reason != Missing || !strings.Contains(v.Detail, string(k)) {
 			t.Errorf("no report of %s: %+v", k, v)
 		}
-		// An empty Report that somebody passes by mistake is nothing either.
+		// An empty Report never passes.
 		if v := Judge(Evidence{Report: Report{Kind: k}, Name: "x", Commit: commit, Taken: now}, policy); v.State == Pass && (k == Tests || k == Coverage || k == Load) {
 			t.Errorf("a report of %s without content: %+v", k, v)
 		}

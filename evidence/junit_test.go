@@ -41,8 +41,8 @@ func TestJUnit(t *testing.T) {
 	})
 }
 
-// TestJUnitRefuses: no entity of a report's own is ever expanded.
-func TestJUnitRefuses(t *testing.T) {
+// TestJUnit_RejectsEntities: a report's own entities are never expanded.
+func TestJUnit_RejectsEntities(t *testing.T) {
 	bomb := `<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><testsuite><testcase name="&b;"/></testsuite>`
 	if r, err := Parse(strings.NewReader(bomb), Tests); err == nil || r.Counts.Passed != 0 {
 		t.Errorf("with entities: %v %+v", err, r)
@@ -68,7 +68,7 @@ func TestJUnitRefuses(t *testing.T) {
 	}
 }
 
-func TestJUnitEncodings(t *testing.T) {
+func TestJUnit_Encodings(t *testing.T) {
 	for encoding, name := range map[string]string{"UTF-8": "gr\xc3\xb6\xc3\x9fer", "utf-8": "gr\xc3\xb6\xc3\x9fer", "ISO-8859-1": "gr\xf6\xdfer", "windows-1252": "gr\xf6\xdfer", "iso-8859-15": "gr\xf6\xdfer"} {
 		r := parse(t, Tests, `<?xml version="1.0" encoding="`+encoding+`"?><testsuite><testcase name="`+name+`"><failure/></testcase></testsuite>`)
 		if len(r.Findings) != 1 || r.Findings[0].Rule != "größer" {
@@ -81,7 +81,7 @@ func TestJUnitEncodings(t *testing.T) {
 	}
 }
 
-func TestJUnitTime(t *testing.T) {
+func TestJUnit_Time(t *testing.T) {
 	for text, want := range map[string]time.Time{
 		"2026-11-20T10:00:00":          time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC),
 		"2026-11-20T10:00:00.5":        time.Date(2026, 11, 20, 10, 0, 0, 5e8, time.UTC),
@@ -99,8 +99,8 @@ func TestJUnitTime(t *testing.T) {
 	}
 }
 
-// TestJUnitLongValues: wherever a long attribute is cut, no reference and no character is left in halves.
-func TestJUnitLongValues(t *testing.T) {
+// TestJUnit_LongValues: truncating a long attribute never splits a reference or character.
+func TestJUnit_LongValues(t *testing.T) {
 	for n := range 24 {
 		value := strings.Repeat("x", maxAttr-n) + "&#x1F600;ö&amp;ö&lt;" + strings.Repeat("ä&quot;", 100)
 		r := parse(t, Tests, `<testsuite><testcase name="`+value+`" classname='c'><failure/></testcase></testsuite>`)
@@ -110,8 +110,8 @@ func TestJUnitLongValues(t *testing.T) {
 	}
 }
 
-// TestJUnitMemory: neither many cases nor one endless log need memory.
-func TestJUnitMemory(t *testing.T) {
+// TestJUnit_Memory: many cases and an endless log use constant memory.
+func TestJUnit_Memory(t *testing.T) {
 	const size = 8 << 20
 	for name, s := range map[string][3]string{
 		"cases":     {`<testsuite>`, `<testcase name="a name that is long enough" classname="c"><system-out>some words</system-out></testcase>`, `</testsuite>`},

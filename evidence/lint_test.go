@@ -91,8 +91,8 @@ func TestSARIF(t *testing.T) {
 	})
 }
 
-// TestSARIFGovulncheck: of govulncheck only errors are called, and only when it looked for calls.
-func TestSARIFGovulncheck(t *testing.T) {
+// TestSARIF_Govulncheck: only errors of govulncheck are called, and only if it analysed calls.
+func TestSARIF_Govulncheck(t *testing.T) {
 	report := func(level, results string) string {
 		return `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"govulncheck","properties":{"scan_level":"` + level + `"}}},"results":[` + results + `]}]}`
 	}
@@ -104,7 +104,7 @@ func TestSARIFGovulncheck(t *testing.T) {
 	})
 }
 
-func TestSARIFStates(t *testing.T) {
+func TestSARIF_Facts(t *testing.T) {
 	provenance := func(ids ...string) string {
 		return sarifReport(`"versionControlProvenance":[{"repositoryUri":"https://x","revisionId":"` + strings.Join(ids, `"},{"revisionId":"`) + `"}],"results":[]`)
 	}

@@ -71,7 +71,7 @@ func TestVegeta(t *testing.T) {
 	}
 }
 
-func TestLoadJUnit(t *testing.T) {
+func TestLoad_JUnit(t *testing.T) {
 	run(t, JUnit, []example{
 		{name: "met", kind: Load, text: `<testsuite><testcase name="p95"/></testsuite>`, state: Warn, reason: Weak, detail: "missing values: rate, error ratio, 95th percentile"},
 		{name: "not met", kind: Load, text: `<testsuite name="k6"><testcase name="p95"><failure/></testcase></testsuite>`, state: Fail, reason: Threshold, detail: "1 of 1 threshold not met: p95 in k6"},
@@ -80,8 +80,8 @@ func TestLoadJUnit(t *testing.T) {
 	})
 }
 
-// TestLoadPolicy: what is not configured is weak or a default, what is configured holds.
-func TestLoadPolicy(t *testing.T) {
+// TestLoad_Policy: an unset value is weak or has a default, a configured one is enforced.
+func TestLoad_Policy(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(p *Policy)

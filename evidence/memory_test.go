@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// TestMemory: an unchanged report is read once; anything that changed, even with the old size and time, is read again.
+// TestMemory: an unchanged report is read once. Any change, even with the old size and time, causes a new read.
 func TestMemory(t *testing.T) {
 	d := newTree(t)
 	d.write("coverage.out", good, time.Hour)
@@ -36,7 +36,7 @@ func TestMemory(t *testing.T) {
 		return ok
 	}
 	if recalled() {
-		t.Error("recalled what was never read")
+		t.Error("recalled an unread report")
 	}
 	if ratio() != 1 || !recalled() || ratio() != 1 {
 		t.Error("an unchanged report is not recalled")
@@ -45,7 +45,8 @@ func TestMemory(t *testing.T) {
 	if recalled() || ratio() != 0 {
 		t.Error("a changed report is recalled")
 	}
-	// Its record may change without it, and is read each time; a digest that is asked for only now needs the bytes again.
+	// The record may change without the report and is read each time. A digest that is required only now needs the bytes
+	// again.
 	d.write("coverage.out.meta.yaml", "exit_code: 3\nsha256: "+strings.Repeat("0", 64)+"\n", time.Hour)
 	if e := Read(t.Context(), c, Coverage, m); e.Exit == nil || *e.Exit != 3 || e.Seal != SealBroken {
 		t.Errorf("with a record: %+v", e)
@@ -65,11 +66,11 @@ func TestMemory(t *testing.T) {
 	if !recalled() {
 		t.Error("what was read with a digest is not recalled without")
 	}
-	// Of another kind it is another thing.
+	// Another kind is cached separately.
 	if e := Read(t.Context(), c, Tests, m); !errors.Is(e.Err, ErrFormat) {
 		t.Errorf("as tests: %v", e.Err)
 	}
-	// What was written to a moment ago may change again within the same time stamp.
+	// A recently written file may change again within the same time stamp.
 	m.Now = time.Now
 	d.write("coverage.out", good, 0)
 	if ratio() != 1 || recalled() {
@@ -77,7 +78,7 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func TestMemoryIsBounded(t *testing.T) {
+func TestMemory_Limit(t *testing.T) {
 	m := &Memory{}
 	read := func(i int) Evidence {
 		return Read(t.Context(), Candidate{Name: fmt.Sprint(i), Source: source(func() (string, Meta, error) { return good, Meta{Version: Version{Tag: "v1"}}, nil })}, Coverage, m)

@@ -123,8 +123,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindFifo: what stands in a folder's place is no folder, holds no report, and is not waited for.
-func TestFindFifo(t *testing.T) {
+// TestFind_Fifo: a FIFO in place of a folder has no reports and does not block.
+func TestFind_Fifo(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "evidence")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
@@ -134,7 +134,7 @@ func TestFindFifo(t *testing.T) {
 	}
 }
 
-func TestFindBounds(t *testing.T) {
+func TestFind_Limits(t *testing.T) {
 	d := newTree(t)
 	for i := range maxMatches + 2 {
 		d.write(fmt.Sprintf("m/%d.json", i), "", 0)

@@ -25,7 +25,7 @@ func recipe(t *testing.T) string {
 	return script
 }
 
-// TestRecipe runs the documented script on a repository, with tools that write what the real ones do, and judges what it leaves.
+// TestRecipe runs the documented script on a repository with fake tools that write real reports, and judges the result.
 func TestRecipe(t *testing.T) {
 	git := parts.Need(t, "git")
 	script := recipe(t)
@@ -91,7 +91,7 @@ func TestRecipe(t *testing.T) {
 		}
 	}
 
-	// Tools that die in the middle leave reports that are no pass, whatever they look like.
+	// Reports of tools that die in the middle never pass.
 	for name, text := range map[string]string{
 		"go": events("start a", "run a TestX", "pass a TestX", "pass a"), "golangci-lint": `{"Issues":[],"Report":{"Linters":[{"Enabled":true}]}}`, "gosec": gosecReport(``, ``, `"files":3,"found":0`),
 		"govulncheck": govulnHead + govulnOSV + govulnChecking, "gitleaks": "[]",

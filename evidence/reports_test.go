@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// now is the moment at which the tests judge.
+// now is the time of judging in the tests.
 var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
@@ -29,7 +29,7 @@ func parse(t *testing.T, kind Kind, text string) Report {
 	return r
 }
 
-// fresh is evidence as good as can be from outside: of the wanted commit, one hour old.
+// fresh is evidence without external faults: of the requested commit, one hour old.
 func fresh(kind Kind, text string) Evidence {
 	r, err := Parse(strings.NewReader(text), kind)
 	r.Kind = kind
@@ -90,7 +90,8 @@ func goodReports() []example {
 	return slices.Concat(goodTestReports(), goodCoverageReports(), goodLintReports(), goodScannerReports(), goodAuditReports(), goodLoadReports())
 }
 
-// TestPrefixes cuts good reports at every byte: half a report is never a pass. It is not even weak, but for what the format cannot tell.
+// TestPrefixes truncates good reports at every byte: half a report never passes. It is not even weak, unless the format
+// cannot show truncation.
 func TestPrefixes(t *testing.T) {
 	for _, ex := range goodReports() {
 		t.Run(ex.name, func(t *testing.T) {
@@ -149,8 +150,8 @@ func endsPackage(text string) bool {
 	return open == 0
 }
 
-// TestParseErrors: no report at all is an error, and says what would be one.
-func TestParseErrors(t *testing.T) {
+// TestParse_Errors: an unsupported report is an error that names the supported formats.
+func TestParse_Errors(t *testing.T) {
 	for _, tt := range []struct {
 		kind Kind
 		text string
@@ -177,8 +178,8 @@ func TestParseErrors(t *testing.T) {
 	}
 }
 
-// TestReadErrors: what the reader says is neither the content's fault nor its end.
-func TestReadErrors(t *testing.T) {
+// TestParse_ReadErrors: a reader's error is not reported as a fault or the end of the content.
+func TestParse_ReadErrors(t *testing.T) {
 	for _, ex := range goodReports() {
 		for _, n := range []int{0, 1, len(ex.text) / 2, len(ex.text)} {
 			r := io.MultiReader(strings.NewReader(ex.text[:n]), failing{})
@@ -189,8 +190,8 @@ func TestReadErrors(t *testing.T) {
 	}
 }
 
-// TestTooLong: a report without end is no report, wherever it is cut off.
-func TestTooLong(t *testing.T) {
+// TestParse_TooLong: an endless report is an error, wherever it is truncated.
+func TestParse_TooLong(t *testing.T) {
 	for _, ex := range goodReports() {
 		size := int64(len(ex.text))
 		if _, err := parseUpTo(strings.NewReader(ex.text), ex.kind, size); err != nil {
@@ -208,8 +209,8 @@ type failing struct{}
 
 func (failing) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
 
-// TestEncodings reads the same reports as other systems write them.
-func TestEncodings(t *testing.T) {
+// TestParse_Encodings parses the same reports in the encodings of other systems.
+func TestParse_Encodings(t *testing.T) {
 	for _, ex := range goodReports() {
 		if strings.Contains(ex.text, "encoding=") {
 			continue

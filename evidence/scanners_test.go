@@ -58,8 +58,8 @@ func TestGitleaks(t *testing.T) {
 	})
 }
 
-// TestNothingLeaks: no message, source line, match, log or setup of any report is in what is kept or told.
-func TestNothingLeaks(t *testing.T) {
+// TestReport_LeaksNothing: no message, source line, match, log or setup of a report is kept or displayed.
+func TestReport_LeaksNothing(t *testing.T) {
 	const mark = "hunter2"
 	for _, tt := range []struct {
 		kind Kind
@@ -93,8 +93,8 @@ func TestNothingLeaks(t *testing.T) {
 	}
 }
 
-// TestDocumentMemory: neither many entries nor endless strings need memory.
-func TestDocumentMemory(t *testing.T) {
+// TestDocument_Memory: many entries and endless strings use constant memory.
+func TestDocument_Memory(t *testing.T) {
 	const size = 6 << 20
 	const words = "some words of a description "
 	for name, s := range map[string]struct {

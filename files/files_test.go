@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestLookIsWhatStatTells: Look tells what os.Stat does, and follows links as it does.
-func TestLookIsWhatStatTells(t *testing.T) {
+// TestLook_AgreesWithStat: Look returns the same as os.Stat and follows links like it.
+func TestLook_AgreesWithStat(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }
 	for _, err := range []error{
@@ -82,7 +82,7 @@ func TestRead(t *testing.T) {
 			t.Errorf("Read(%s): no file info", tt.name)
 		}
 	}
-	// A device is no file either, and neither may a stated size of zero hide an endless one.
+	// A device is not a regular file, and a stated size of zero must not hide an endless file.
 	if _, _, err := Read("/dev/zero", 10); !errors.Is(err, ErrNotRegular) {
 		t.Errorf("Read(/dev/zero) = %v", err)
 	}
@@ -119,13 +119,13 @@ func TestWriteAtomic(t *testing.T) {
 		t.Errorf("exclusive over an existing file: %v", err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != "one" {
-		t.Errorf("the refused write left %q", got)
+		t.Errorf("the rejected write left %q", got)
 	}
 	if err := WriteAtomic(path, []byte("two"), 0o600, false); err != nil {
 		t.Fatal(err)
 	}
 	if got, _ := os.ReadFile(path); string(got) != "two" {
-		t.Errorf("the file holds %q", got)
+		t.Errorf("file contains %q", got)
 	}
 	left, _ := os.ReadDir(filepath.Dir(path))
 	if len(left) != 1 {
@@ -133,7 +133,7 @@ func TestWriteAtomic(t *testing.T) {
 	}
 }
 
-func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
+func TestCache_ReusesUnchangedFiles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")
 	write := func(text string, age time.Duration) {
 		t.Helper()
@@ -170,7 +170,7 @@ func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
 	c.Now = time.Now // as if the file had been touched a moment ago
 	write("six", 0)
 	if load(); load() != "six" || parsed != 4 {
-		t.Errorf("a file at work was kept: parsed %d times", parsed)
+		t.Errorf("a recently changed file was cached: parsed %d times", parsed)
 	}
 
 	if err := os.Remove(path); err != nil {
@@ -181,8 +181,8 @@ func TestCacheReusesOnlyWhatIsTheSame(t *testing.T) {
 	}
 }
 
-// TestNamesAreReadAgainWhenTheDirectoryChanges: what is kept are the names of this very directory in this very state.
-func TestNamesAreReadAgainWhenTheDirectoryChanges(t *testing.T) {
+// TestNames_FollowDirectoryChanges: cached names apply to one directory in one state.
+func TestNames_FollowDirectoryChanges(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "dir")
 	hours := 100
 	c := &Cache{Now: func() time.Time { return time.Now().Add(time.Minute) }}
@@ -195,7 +195,7 @@ func TestNamesAreReadAgainWhenTheDirectoryChanges(t *testing.T) {
 	add := func(name string) {
 		t.Helper()
 		do(os.WriteFile(filepath.Join(dir, name), nil, 0o600))
-		hours-- // told by more than the clock's tick
+		hours-- // more than the clock's tick, so that the change is visible
 		at := time.Now().Add(-time.Duration(hours) * time.Hour)
 		do(os.Chtimes(dir, at, at))
 	}
@@ -221,7 +221,7 @@ func TestNamesAreReadAgainWhenTheDirectoryChanges(t *testing.T) {
 	}
 	c.Now = time.Now // as if it had been changed a moment ago
 	if one, two := names(4, "a", "b", "c", "d"), names(4, "a", "b", "c", "d"); &one[0] == &two[0] {
-		t.Error("the names of a directory at work are kept")
+		t.Error("the names of a recently changed directory are cached")
 	}
 	do(os.RemoveAll(dir))
 	if _, err := c.Names(dir, 4); !errors.Is(err, fs.ErrNotExist) {
@@ -233,8 +233,8 @@ func TestNamesAreReadAgainWhenTheDirectoryChanges(t *testing.T) {
 	}
 }
 
-// TestReadTellsWhatChangesMeanwhile: a file that is written to while it is read is half of one state and half of another.
-func TestReadTellsWhatChangesMeanwhile(t *testing.T) {
+// TestRead_ReportsChanges: a file that changes during the read is a mix of two states.
+func TestRead_ReportsChanges(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	if err := os.WriteFile(path, make([]byte, 4<<20), 0o600); err != nil {
 		t.Fatal(err)
@@ -263,5 +263,5 @@ func TestReadTellsWhatChangesMeanwhile(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Error("2000 reads of a file that is written to all the time, and none was told to have changed")
+	t.Error("2000 reads of a constantly changing file reported no change")
 }

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-func TestTextIsNeverPrinted(t *testing.T) {
+func TestText_NeverPrinted(t *testing.T) {
 	const mark = "mark-4711"
 	type holder struct {
 		Password Text
@@ -41,7 +41,7 @@ func TestTextIsNeverPrinted(t *testing.T) {
 	}
 	for _, form := range []string{mark, fmt.Sprintf("%x", mark), fmt.Sprintf("%X", mark), fmt.Sprint([]byte(mark))} {
 		if strings.Contains(out.String(), form) {
-			t.Errorf("the secret shows as %q in:\n%s", form, out.String())
+			t.Errorf("secret appears as %q in:\n%s", form, out.String())
 		}
 	}
 	if !strings.Contains(out.String(), Mask) {
@@ -55,7 +55,7 @@ func TestTextIsNeverPrinted(t *testing.T) {
 	}
 }
 
-func TestTextIsRead(t *testing.T) {
+func TestText_Decode(t *testing.T) {
 	var got struct{ Password Text }
 	if err := json.Unmarshal([]byte(`{"Password":"mark-4712"}`), &got); err != nil || got.Password.Reveal() != "mark-4712" || !got.Password.Secret() {
 		t.Errorf("got %q, %v", got.Password.Reveal(), err)

@@ -1,5 +1,5 @@
-// Chromium, headless, for tests of what a person sees. The tests drive it; this file knows where it is and how it must be
-// started so that it asks nobody on the network and needs no display.
+// Headless Chromium, for tests of what a person sees. The tests control it; this file locates it and sets the flags
+// that keep it off the network and independent of a display.
 
 package parts
 
@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// Browser is an installed Chromium, not started yet; Start starts it.
+// Browser is an installed Chromium; Start starts it.
 type Browser struct {
 	Path  string         // the program
 	Flags map[string]any // by name without dashes: true, or a string
 	Dir   string         // its profile, removed when the test ends
 }
 
-// Chromium finds Chromium and the flags that make it run here.
+// Chromium finds Chromium and the flags that it needs here.
 func Chromium(t testing.TB) *Browser {
 	t.Helper()
 	dir := tempDir(t, -1, -1)
@@ -46,7 +46,7 @@ func Chromium(t testing.TB) *Browser {
 	return b
 }
 
-// Args are the flags as a command line.
+// Args returns the flags as a command line.
 func (b *Browser) Args() []string {
 	var args []string
 	for _, name := range slices.Sorted(maps.Keys(b.Flags)) {

@@ -1,5 +1,5 @@
-// Images, containers and networks of a test. No image can be pulled where the tests run: an image is one static Go program in
-// an otherwise empty file system. Everything is removed by its id when the test ends.
+// Images, containers and networks of a test. No image can be pulled where the tests run, so an image is one static Go
+// program in an otherwise empty file system. Everything is removed by its id when the test ends.
 
 package parts
 
@@ -20,7 +20,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// GoProgram writes the source of a main package into a directory of its own, for Image.
+// GoProgram writes the source of a main package to a new directory, for Image.
 func GoProgram(t testing.TB, source string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,8 +28,8 @@ func GoProgram(t testing.TB, source string) string {
 	return dir
 }
 
-// Image builds the main package in a directory (standard library only, unless the directory lies in this module) into an
-// image of that name, with /app as its entry point and /tmp beside it. Changes are instructions of a Dockerfile, such as
+// Image builds the main package in a directory (standard library only, unless the directory is in this module) into an
+// image of that name, with /app as its entry point and an empty /tmp. changes are Dockerfile instructions, such as
 // "EXPOSE 8080" or `HEALTHCHECK --interval=1s CMD ["/app", "health"]`. It returns the image's id.
 func (e *Engine) Image(t testing.TB, name, dir string, changes ...string) string {
 	t.Helper()
@@ -129,14 +129,14 @@ func (e *Engine) Published(t testing.TB, container, port string) string {
 	if len(bindings) == 0 {
 		t.Fatalf("docker: container %s does not publish %s", container, port)
 	}
-	host := "127.0.0.1" // stands for all interfaces too
+	host := "127.0.0.1" // used for all interfaces, too
 	if ip := bindings[0].HostIP; ip.IsValid() && !ip.IsUnspecified() {
 		host = ip.String()
 	}
 	return net.JoinHostPort(host, bindings[0].HostPort)
 }
 
-// Network makes a user-defined bridge network and returns its id.
+// Network creates a user-defined bridge network and returns its id.
 func (e *Engine) Network(t testing.TB, name string) string {
 	t.Helper()
 	created, err := e.Client.NetworkCreate(dockerContext(t), name, client.NetworkCreateOptions{Driver: "bridge"})
@@ -150,7 +150,7 @@ func (e *Engine) Network(t testing.TB, name string) string {
 	return created.ID
 }
 
-// cleanup removes something when the test ends, unless the test has removed it or has stopped the engine.
+// cleanup removes a resource when the test ends, unless the test has removed it or stopped the engine.
 func (e *Engine) cleanup(t testing.TB, what string, remove func(context.Context) error) {
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), Patience)

@@ -1,5 +1,5 @@
-// PostgreSQL's data directory is made by initdb once per test binary, kept in memory and written out for each server: that
-// takes a third of initdb's time and leaves nothing to clean up at exit.
+// initdb creates PostgreSQL's data directory once per test binary. It is kept in memory and written for each server,
+// which takes a third of initdb's time and leaves nothing to clean up at exit.
 
 package parts
 
@@ -25,7 +25,8 @@ type templateEntry struct {
 	content []byte // nil for a directory
 }
 
-// onceTemplate holds the template of this test binary. It is the one thing here that outlives a test: initdb is slow.
+// onceTemplate holds the template of this test binary, because initdb is slow. It is the only state that outlives a
+// test.
 var onceTemplate struct {
 	sync.Mutex
 	made *template
@@ -99,7 +100,7 @@ func (t *template) copyTo(dir string, uid, gid int) error {
 	return nil
 }
 
-// writeAs writes a file that belongs to another user.
+// writeAs writes a file owned by another user.
 func writeAs(path string, content []byte, mode fs.FileMode, uid, gid int) error {
 	if err := os.WriteFile(path, content, mode); err != nil {
 		return err
@@ -107,7 +108,7 @@ func writeAs(path string, content []byte, mode fs.FileMode, uid, gid int) error 
 	return chown(path, uid, gid)
 }
 
-// chown changes the owner where this process may; without root everything is its own already.
+// chown changes the owner if this process runs as root; otherwise it owns everything already.
 func chown(path string, uid, gid int) error {
 	if os.Geteuid() != 0 {
 		return nil

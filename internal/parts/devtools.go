@@ -1,5 +1,5 @@
-// Driving Chromium, over the two pipes of --remote-debugging-pipe: messages of the DevTools protocol in JSON, each ended by a NUL. No port is
-// opened that another process could find, and no library is needed for the dozen methods the tests use.
+// Controls Chromium over the two pipes of --remote-debugging-pipe, with JSON messages of the DevTools protocol that end
+// in a NUL. No port is opened that another process could find, and the dozen methods need no library.
 
 package parts
 
@@ -15,11 +15,11 @@ import (
 	"time"
 )
 
-// DevTools is a running Chromium. One is enough for all tests of a package that take turns.
+// DevTools is a running Chromium. One is enough for all sequential tests of a package.
 type DevTools struct {
 	process *process
 	to      *os.File
-	over    chan struct{} // closed when nothing more will be read
+	over    chan struct{} // closed when nothing more can be read
 
 	mu      sync.Mutex
 	last    int
@@ -27,7 +27,7 @@ type DevTools struct {
 	events  map[string][]Event // by session, since the page's last Reset
 }
 
-// Event is what the browser told without being asked.
+// Event is a message that the browser sent without a request.
 type Event struct {
 	Method string
 	Params json.RawMessage
@@ -56,7 +56,7 @@ func (b *Browser) Start(t testing.TB) *DevTools {
 		t.Fatal(err)
 	}
 	d := &DevTools{to: to, over: make(chan struct{}), answers: map[int]chan message{}, events: map[string][]Event{}}
-	t.Cleanup(func() { // after the program has ended: what it held of the pipes is closed
+	t.Cleanup(func() { // after the program has ended and its ends of the pipes are closed
 		to.Close()
 		from.Close()
 		<-d.over
@@ -66,7 +66,7 @@ func (b *Browser) Start(t testing.TB) *DevTools {
 	return d
 }
 
-// Pid is the browser's process, which leads a group of its own.
+// Pid returns the browser's process, which leads its own process group.
 func (d *DevTools) Pid() int { return d.process.Pid() }
 
 func (d *DevTools) read(from *os.File) {
@@ -78,7 +78,7 @@ func (d *DevTools) read(from *os.File) {
 		}
 		var m message
 		if json.Unmarshal(bytes.TrimSuffix(data, []byte{0}), &m) != nil {
-			continue // not the protocol: whoever waits for it says so
+			continue // not a protocol message: the waiting call reports the failure
 		}
 		d.mu.Lock()
 		if c := d.answers[m.ID]; m.ID != 0 && c != nil {
@@ -91,7 +91,7 @@ func (d *DevTools) read(from *os.File) {
 	}
 }
 
-// call asks the browser for something and waits for its answer.
+// call sends a request to the browser and waits for its response.
 func (d *DevTools) call(session, method string, params, result any) error {
 	if params == nil {
 		params = struct{}{}
@@ -124,7 +124,7 @@ func (d *DevTools) call(session, method string, params, result any) error {
 	case <-d.over:
 		return fmt.Errorf("%s: the browser ended", method)
 	case <-time.After(Patience):
-		return fmt.Errorf("%s: no answer after %v", method, Patience)
+		return fmt.Errorf("%s: no response after %v", method, Patience)
 	}
 }
 
@@ -134,7 +134,7 @@ type Page struct {
 	session string
 }
 
-// Page opens a tab, empty and deaf to the world: it is told what it asks for, prints and complains of. It closes when the test ends.
+// Page opens an empty tab and subscribes to its requests, console output and errors. It closes when the test ends.
 func (d *DevTools) Page(t testing.TB) *Page {
 	t.Helper()
 	var target struct{ TargetID string }
@@ -161,7 +161,7 @@ func (p *Page) Call(t testing.TB, method string, params, result any) {
 	}
 }
 
-// Events are those of a method since the last Reset.
+// Events returns the events of a method since the last Reset.
 func (p *Page) Events(method string) (all []Event) {
 	p.browser.mu.Lock()
 	defer p.browser.mu.Unlock()
@@ -173,21 +173,21 @@ func (p *Page) Events(method string) (all []Event) {
 	return all
 }
 
-// Reset forgets the events so far.
+// Reset discards the events so far.
 func (p *Page) Reset() {
 	p.browser.mu.Lock()
 	defer p.browser.mu.Unlock()
 	p.browser.events[p.session] = nil
 }
 
-// Loads does what makes the page load another one, and returns when that has loaded with all that belongs to it.
+// Loads runs do, which makes the page load another one, and returns when that has loaded completely.
 func (p *Page) Loads(t testing.TB, do func()) {
 	t.Helper()
 	p.Reset()
 	do()
 	Eventually(t, func() error {
 		if len(p.Events("Page.loadEventFired")) == 0 {
-			return fmt.Errorf("the page has not loaded")
+			return fmt.Errorf("page has not loaded")
 		}
 		return nil
 	})
@@ -205,8 +205,8 @@ func (p *Page) Open(t testing.TB, url string) {
 	})
 }
 
-// Eval runs an expression, waits for it if it is a promise, and decodes its value into result, which may be nil. The page's security policy
-// does not concern it, nor does it matter whether scripts are switched off.
+// Eval evaluates an expression, awaits it if it is a promise, and decodes its value into result, which may be nil. The
+// page's security policy does not apply, and scripts may be disabled.
 func (p *Page) Eval(t testing.TB, expression string, result any) {
 	t.Helper()
 	var got struct {
@@ -227,7 +227,8 @@ func (p *Page) Eval(t testing.TB, expression string, result any) {
 	}
 }
 
-// Click presses the left button in the middle of what an expression finds, as a person would: what lies over it is hit in its place.
+// Click presses the left button in the middle of the element that an expression returns. Like for a person, an element
+// on top of it is hit instead.
 func (p *Page) Click(t testing.TB, element string) {
 	t.Helper()
 	var at struct{ X, Y float64 }
@@ -246,8 +247,8 @@ func (p *Page) Key(t testing.TB, key string) {
 	p.Call(t, "Input.dispatchKeyEvent", map[string]any{"type": "keyUp", "key": key, "code": key, "windowsVirtualKeyCode": code}, nil)
 }
 
-// Complaints are what went wrong on the page since the last Reset: violations of its security policy, errors and warnings on its console,
-// uncaught exceptions, and whatever it asked of the network but the page itself.
+// Complaints returns what went wrong on the page since the last Reset: violations of its security policy, errors and
+// warnings on its console, uncaught exceptions, and all network requests except the page itself.
 func (p *Page) Complaints(t testing.TB) (all []string) {
 	t.Helper()
 	for _, e := range p.Events("Log.entryAdded") {
@@ -273,7 +274,7 @@ func (p *Page) Complaints(t testing.TB) (all []string) {
 			t.Fatal(err)
 		}
 		if asked.Type != "Document" || strings.HasSuffix(asked.Request.URL, "/favicon.ico") {
-			all = append(all, "asks for "+asked.Request.URL)
+			all = append(all, "requests "+asked.Request.URL)
 		}
 	}
 	return all

@@ -63,19 +63,19 @@ func TestDocker(t *testing.T) {
 		}
 		return nil
 	})
-	// The same engine again, not another one.
+	// Every call returns the same engine.
 	if again := Docker(t); again.Host != engine.Host {
 		t.Errorf("engines %s and %s", engine.Host, again.Host)
 	}
 }
 
-func TestPrivateDockerStops(t *testing.T) {
+func TestPrivateDocker_Stops(t *testing.T) {
 	engine := PrivateDocker(t)
 	engine.Network(t, "left-behind")
 	dir := engine.own.dir
 	engine.Stop()
 	if err := ping(engine.Host); err == nil {
-		t.Error("it still answers")
+		t.Error("engine still responds")
 	}
 	if _, err := os.Stat(dir); !os.IsNotExist(err) {
 		t.Errorf("its directory is still there: %v", err)

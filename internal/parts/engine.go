@@ -1,6 +1,6 @@
-// A Docker Engine: the machine's where one answers, else one of the tests' own. An engine of their own is started once per
-// test binary, keeps to a private socket, directory, bridge and block of addresses, leaves the machine's firewall alone, and
-// goes when the test binary goes.
+// A Docker Engine: the machine's if it responds, else one of the tests' own. An own engine is started once per test
+// binary, uses a private socket, directory, bridge and address block, does not change the machine's firewall, and ends
+// with the test binary.
 
 package parts
 
@@ -24,10 +24,10 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// machineSocket is where Docker Engine listens unless told otherwise.
+// machineSocket is Docker Engine's default socket.
 const machineSocket = "/var/run/docker.sock"
 
-// engineScript watches over an engine, see its first lines.
+// engineScript supervises an engine, see its first lines.
 //
 //go:embed engine.sh
 var engineScript string
@@ -36,17 +36,17 @@ var engineScript string
 type Engine struct {
 	Host   string         // unix:///path, as DOCKER_HOST takes it
 	Client *client.Client // closed when the test ends
-	own    *ownEngine     // nil when it is the machine's
+	own    *ownEngine     // nil for the machine's engine
 }
 
-// onceEngine holds the engine of this test binary and thereby the pipe that keeps it alive.
+// onceEngine holds the engine of this test binary and the pipe that keeps it alive.
 var onceEngine struct {
 	sync.Mutex
 	engine *ownEngine
 }
 
-// Docker returns an engine that all tests of this binary share: name containers and images so that tests don't meet. What a
-// test makes through Image, Run and Network is removed when it ends.
+// Docker returns an engine that all tests of this binary share: choose names of containers and images that do not
+// collide. Resources created through Image, Run and Network are removed when the test ends.
 func Docker(t testing.TB) *Engine {
 	t.Helper()
 	if ping("unix://"+machineSocket) == nil {
@@ -60,7 +60,7 @@ func Docker(t testing.TB) *Engine {
 	return connect(t, onceEngine.engine.host(), onceEngine.engine)
 }
 
-// PrivateDocker starts an engine for this test alone, which it may stop.
+// PrivateDocker starts an engine for this test only, which the test may stop.
 func PrivateDocker(t testing.TB) *Engine {
 	t.Helper()
 	engine := startEngine(t)
@@ -68,7 +68,7 @@ func PrivateDocker(t testing.TB) *Engine {
 	return connect(t, engine.host(), engine)
 }
 
-// Stop ends a private engine and returns when it has ended. The machine's engine is never stopped.
+// Stop stops a private engine and waits for its end. The machine's engine is never stopped.
 func (e *Engine) Stop() {
 	if e.own != nil {
 		e.own.stop()
@@ -97,7 +97,7 @@ func ping(host string) error {
 	return err
 }
 
-// ownEngine is a dockerd and the shell that watches over it.
+// ownEngine is a dockerd and the shell that supervises it.
 type ownEngine struct {
 	dir     string
 	command *exec.Cmd
@@ -148,7 +148,7 @@ func startEngine(t testing.TB) *ownEngine {
 	err = poll(Patience, func() error {
 		var status syscall.WaitStatus
 		if ended, _ := syscall.Wait4(engine.command.Process.Pid, &status, syscall.WNOHANG, nil); ended != 0 {
-			return nil // asked again below, with the log at hand
+			return nil // retried below, where the log is available
 		}
 		return ping(engine.host())
 	})
@@ -160,16 +160,16 @@ func startEngine(t testing.TB) *ownEngine {
 	return engine
 }
 
-// stop closes the pipe and waits until the script has taken everything away.
+// stop closes the pipe and waits until the script has removed everything.
 func (e *ownEngine) stop() {
 	e.stopped.Do(func() {
 		e.alive.Close()
-		_ = e.command.Wait() // how dockerd ended does not matter any more
+		_ = e.command.Wait() // the exit status of dockerd is irrelevant
 	})
 }
 
-// freeBlock picks 4096 addresses that no interface here uses, out of the range that is set aside for tests of network devices
-// (RFC 2544, 198.18.0.0/15) and so is on nobody's route.
+// freeBlock picks 4096 addresses that no local interface uses, from the range reserved for tests of network devices
+// (RFC 2544, 198.18.0.0/15), which is not routed.
 func freeBlock(t testing.TB) netip.Prefix {
 	t.Helper()
 	used, err := net.InterfaceAddrs()
@@ -183,7 +183,7 @@ func freeBlock(t testing.TB) netip.Prefix {
 			return block
 		}
 	}
-	t.Fatal("docker: every block of 198.18.0.0/15 is in use here: remove the bridges left behind (ip link)")
+	t.Fatal("docker: all blocks of 198.18.0.0/15 are in use: remove leftover bridges (ip link)")
 	return netip.Prefix{}
 }
 

@@ -1,6 +1,6 @@
-// A way to a server that can be broken: as long as nothing is wrong it hands everything on, else it behaves as a broken,
-// overloaded or malicious server would. What a server says wrongly is said in its own protocol, so that it is read as deep
-// as can be.
+// A proxy to a server that can inject faults: without a fault it forwards everything, otherwise it behaves like a
+// broken, overloaded or malicious server. Faulty responses use the server's own protocol, so that they are parsed as
+// far as possible.
 
 package parts
 
@@ -16,33 +16,33 @@ import (
 	"time"
 )
 
-// Fault is what is wrong with a server.
+// Fault is a kind of server fault.
 type Fault string
 
-// The faults. A protocol that knows nothing of the kind (redirections, compression) has garbage in its place.
+// The faults. A protocol without the feature (redirects, compression) sends garbage instead.
 const (
 	NoFault      Fault = ""
-	Refuse       Fault = "refuse"        // nobody listens
-	Hang         Fault = "hang"          // takes the connection and says nothing
-	Drip         Fault = "drip"          // begins as it should and goes on one byte at a time, for ever
-	Reset        Fault = "reset"         // listens to the question and resets the connection
-	Garbage      Fault = "garbage"       // says what is not in the protocol
-	Nonsense     Fault = "nonsense"      // says in the protocol what makes no sense
-	Endless      Fault = "endless"       // begins as it should and goes on as fast as it can, for ever
-	Bomb         Fault = "gzip bomb"     // a small answer that becomes a large one
-	StallTLS     Fault = "stalled TLS"   // begins a TLS handshake and says no more
-	RedirectLoop Fault = "redirect loop" // leads from one place to the same
+	Refuse       Fault = "refuse"        // no listener
+	Hang         Fault = "hang"          // accepts the connection and sends nothing
+	Drip         Fault = "drip"          // begins normally and continues with one byte at a time, forever
+	Reset        Fault = "reset"         // reads the request and resets the connection
+	Garbage      Fault = "garbage"       // sends bytes that violate the protocol
+	Nonsense     Fault = "nonsense"      // sends valid protocol messages that make no sense
+	Endless      Fault = "endless"       // begins normally and continues as fast as possible, forever
+	Bomb         Fault = "gzip bomb"     // a small response that decompresses to a large one
+	StallTLS     Fault = "stalled TLS"   // begins a TLS handshake and sends nothing more
+	RedirectLoop Fault = "redirect loop" // redirects to the same place
 )
 
-// Faults lists all of them.
+// Faults returns all faults.
 func Faults() []Fault {
 	return []Fault{Refuse, Hang, Drip, Reset, Garbage, Nonsense, Endless, Bomb, StallTLS, RedirectLoop}
 }
 
-// dripPause is short, so that a time limit on silence alone, which every byte would renew, shows in a test's time.
+// dripPause is short, so that an idle timeout, which every byte renews, becomes visible within a test.
 const dripPause = 50 * time.Millisecond
 
-// Protocol is what a server speaks, as far as a fault needs to know.
+// Protocol is a server's protocol, as far as a fault depends on it.
 type Protocol string
 
 // The protocols.
@@ -56,29 +56,29 @@ const (
 	DNS      Protocol = "dns" // over UDP, and over TCP at the same address
 )
 
-// FaultyServer is such a way to a server.
+// FaultyServer is a proxy with a fault.
 type FaultyServer struct {
-	Address string // where it listens: host:port, or the path of a socket
+	Address string // the listening address: host:port, or the path of a socket
 
 	network, target string
 	protocol        Protocol
-	bomb            []byte // made when it is first wanted
+	bomb            []byte // created at first use
 
 	mu       sync.Mutex
 	fault    Fault
-	listener net.Listener   // nil while it refuses
-	packets  net.PacketConn // of DNS
+	listener net.Listener   // nil while it refuses connections
+	packets  net.PacketConn // for DNS
 	open     map[net.Conn]bool
 	ended    bool
 	running  sync.WaitGroup
 }
 
-// Faulty puts a way that can be broken in front of the server at an address; network is tcp or unix.
+// Faulty starts a proxy in front of the server at an address; network is tcp or unix.
 func Faulty(t testing.TB, protocol Protocol, network, target string) *FaultyServer {
 	t.Helper()
 	s := &FaultyServer{network: network, target: target, protocol: protocol, open: map[net.Conn]bool{}}
 	var err error
-	for range 10 { // DNS wants the same port over UDP, which may be taken
+	for range 10 { // DNS needs the same port for UDP, which may be in use
 		if network == "unix" {
 			s.Address = tempDir(t, -1, -1) + "/socket"
 		} else {
@@ -101,7 +101,7 @@ func Faulty(t testing.TB, protocol Protocol, network, target string) *FaultyServ
 	return s
 }
 
-// Set breaks or mends the server. Connections made before are cut.
+// Set sets or clears the fault. Existing connections are closed.
 func (s *FaultyServer) Set(t testing.TB, fault Fault) {
 	t.Helper()
 	s.mu.Lock()
@@ -115,12 +115,12 @@ func (s *FaultyServer) Set(t testing.TB, fault Fault) {
 	if fault == Bomb && s.bomb == nil && (s.protocol == HTTP || s.protocol == AWS) {
 		s.bomb = zeros()
 	}
-	if err := poll(Patience, s.listen); err != nil { // the port of UDP, which is not held, may be somebody's for a moment
+	if err := poll(Patience, s.listen); err != nil { // the UDP port is not reserved and may be in use for a moment
 		t.Fatal(err)
 	}
 }
 
-// hush ends listening and all connections; the caller holds the lock.
+// hush closes the listeners and all connections. The caller holds the lock.
 func (s *FaultyServer) hush() {
 	if s.listener != nil {
 		_ = s.listener.Close()
@@ -142,7 +142,7 @@ func (s *FaultyServer) socket() (net.Listener, error) {
 	}
 	l, err := net.Listen(s.network, s.Address)
 	if u, ok := l.(*net.UnixListener); ok {
-		u.SetUnlinkOnClose(false) // who refuses has a socket still
+		u.SetUnlinkOnClose(false) // a refusing server still has its socket
 	}
 	return l, err
 }
@@ -198,14 +198,14 @@ func (s *FaultyServer) forget(conn net.Conn) {
 	s.mu.Unlock()
 }
 
-// Open returns how many connections are open.
+// Open returns the number of open connections.
 func (s *FaultyServer) Open() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open)
 }
 
-// meet deals with one connection until it is closed.
+// meet handles one connection until it is closed.
 func (s *FaultyServer) meet(conn net.Conn, fault Fault) {
 	if fault == NoFault {
 		s.handOn(conn)
@@ -246,14 +246,14 @@ func (s *FaultyServer) meet(conn net.Conn, fault Fault) {
 		_, _ = io.Copy(io.Discard, conn)
 		return
 	}
-	for err == nil { // every question is answered alike
+	for err == nil { // every request gets the same response
 		if _, err = conn.Write(begin); err == nil && (s.protocol == HTTP || s.protocol == AWS) && fault != Garbage {
 			_, err = conn.Read(first)
 			continue
 		}
 		break
 	}
-	// Closing with something unread would reset the connection, and what was said might be lost.
+	// Closing with unread data would reset the connection, and the response might be lost.
 	if half, ok := conn.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
@@ -261,7 +261,7 @@ func (s *FaultyServer) meet(conn net.Conn, fault Fault) {
 	_, _ = io.Copy(io.Discard, conn)
 }
 
-// handOn connects to the server itself.
+// handOn connects to the real server.
 func (s *FaultyServer) handOn(conn net.Conn) {
 	server, err := (&net.Dialer{}).DialContext(context.Background(), s.network, s.target)
 	if err != nil {
@@ -278,7 +278,7 @@ func (s *FaultyServer) handOn(conn net.Conn) {
 	back.Wait()
 }
 
-// pump copies by hand: the kernel's way keeps pipes, which a test that counts open files would take for a leak.
+// pump copies in user space: splice keeps pipes, which a test that counts open files would report as a leak.
 func pump(to io.Writer, from io.Reader) {
 	_, _ = io.Copy(struct{ io.Writer }{to}, struct{ io.Reader }{from})
 }
@@ -304,7 +304,7 @@ func (s *FaultyServer) answerPackets(packets net.PacketConn, fault Fault) {
 		case Hang, StallTLS:
 		case Garbage, Bomb:
 			send(append(bytes.Clone(asked[:2]), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff))
-		case Nonsense: // what was not asked
+		case Nonsense: // an answer to another question
 			answer := append(bytes.Clone(asked[:2]), 0x84, 0, 0, 1, 0, 0, 0, 0, 0, 0)
 			send(append(answer, "\x05other\x04test\x00\x00\x01\x00\x01"...))
 		case RedirectLoop: // the name is an alias of itself
@@ -312,7 +312,7 @@ func (s *FaultyServer) answerPackets(packets net.PacketConn, fault Fault) {
 			answer := append(bytes.Clone(asked[:2]), 0x84, 0, 0, 1, 0, 1, 0, 0, 0, 0)
 			answer = append(answer, asked[12:end]...)
 			send(append(answer, 0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 60, 0, 2, 0xc0, 12))
-		default: // too long for a packet: over TCP, please
+		default: // truncated: the client retries over TCP
 			answer := bytes.Clone(asked)
 			answer[2] |= 0x82
 			send(answer)

@@ -7,19 +7,19 @@ import (
 	"strconv"
 )
 
-// What a server that is broken says, in its own protocol, so that it is read as deep as can be.
+// The responses of a faulty server in its own protocol, so that they are parsed as far as possible.
 
-// words are what a fault begins with and what it goes on with; first is what the client said.
+// words returns the start of a fault's response and what it repeats; first is what the client sent.
 func (s *FaultyServer) words(fault Fault, first []byte) (begin, more []byte) {
 	noise := make([]byte, 2048)
-	chance := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same in every run
+	chance := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // deterministic in every run
 	for i := range noise {
 		noise[i] = byte(chance.Uint32())
 	}
-	noise[0] = 0xfe // in no protocol a beginning
+	noise[0] = 0xfe // invalid as a first byte in every protocol
 	if fault == StallTLS {
 		if s.protocol == Postgres {
-			return []byte("S"), nil // it agrees to TLS, and leaves it at that
+			return []byte("S"), nil // accepts TLS and sends nothing more
 		}
 		return []byte{22, 3, 3, 0, 122, 2, 0, 0, 118, 3, 3}, nil // the beginning of a ServerHello
 	}
@@ -37,14 +37,14 @@ func (s *FaultyServer) words(fault Fault, first []byte) (begin, more []byte) {
 			return []byte("$1048570\r\nshort\r\n"), nil
 		}
 	case Postgres:
-		const asked = "R\x00\x00\x00\x08\x00\x00\x00\x03R\x00\x00\x00\x08\x00\x00\x00\x00" // the password in clear, please; thank you
+		const asked = "R\x00\x00\x00\x08\x00\x00\x00\x03R\x00\x00\x00\x08\x00\x00\x00\x00" // requests the password in clear text, then accepts it
 		switch fault {
 		case Drip:
 			return []byte(asked + "E\x00\x00\x0f\xff"), []byte("x")
 		case Endless:
 			return []byte(asked + "E\x3f\xff\xff\xff"), []byte("x")
 		case Nonsense:
-			return []byte("R\x00\x00\x00\x08\x00\x00\x00\x63"), nil // a way to log in that there is not
+			return []byte("R\x00\x00\x00\x08\x00\x00\x00\x63"), nil // an unknown authentication method
 		}
 	case TLSAlone:
 		switch fault {
@@ -92,7 +92,7 @@ func (s *FaultyServer) httpWords(fault Fault, noise []byte) (begin, more []byte)
 	return noise, nil
 }
 
-// zeros is 1 GiB of them, compressed: many small archives one after the other are one.
+// zeros is 1 GiB of zeros, compressed: concatenated small archives are a valid archive.
 func zeros() []byte {
 	var one bytes.Buffer
 	w := gzip.NewWriter(&one)

@@ -1,5 +1,5 @@
-// Git repositories that come out the same everywhere: one identity, a clock that ticks a minute per commit, no configuration
-// of the machine or the user.
+// Reproducible git repositories: one identity, a clock that advances a minute per commit, and no configuration of the
+// machine or the user.
 
 package parts
 
@@ -17,12 +17,12 @@ import (
 // Repository is a git repository with a working tree.
 type Repository struct {
 	Dir  string
-	Now  time.Time // the next commit's time; each commit moves it on by a minute
+	Now  time.Time // the next commit's time; each commit advances it by a minute
 	git  string
-	home string // an empty one, so that no user's configuration counts
+	home string // an empty home, so that no user's configuration applies
 }
 
-// GitRepo makes an empty repository with the branch main.
+// GitRepo creates an empty repository with the branch main.
 func GitRepo(t testing.TB) *Repository {
 	t.Helper()
 	r := &Repository{git: Need(t, "git"), Dir: t.TempDir(), home: t.TempDir(), Now: time.Date(2026, 1, 5, 9, 0, 0, 0, time.UTC)}
@@ -30,7 +30,7 @@ func GitRepo(t testing.TB) *Repository {
 	return r
 }
 
-// Env is the environment git runs with, for tests that start programs which call git.
+// Env returns git's environment, for tests that start programs which run git.
 func (r *Repository) Env() []string {
 	date := r.Now.UTC().Format(time.RFC3339)
 	env := []string{
@@ -49,7 +49,7 @@ func (r *Repository) Env() []string {
 	return env
 }
 
-// Git runs git in the repository and returns what it printed, without the last line's end. It fails the test when git does.
+// Git runs git in the repository and returns its output without the trailing line end. If git fails, the test fails.
 func (r *Repository) Git(t testing.TB, args ...string) string {
 	t.Helper()
 	command := exec.Command(r.git, args...)
@@ -70,8 +70,8 @@ func (r *Repository) Write(t testing.TB, files map[string]string) {
 	}
 }
 
-// Commit writes the files, adds everything in the working tree and commits it; it returns the commit's hash. Without files it
-// commits what is there, even nothing.
+// Commit writes the files, adds everything in the working tree, commits it and returns the commit's hash. Without files
+// it commits the current state, even without changes.
 func (r *Repository) Commit(t testing.TB, message string, files map[string]string) string {
 	t.Helper()
 	r.Write(t, files)
@@ -81,7 +81,7 @@ func (r *Repository) Commit(t testing.TB, message string, files map[string]strin
 	return r.Head(t)
 }
 
-// Head is the hash of the newest commit.
+// Head returns the hash of the latest commit.
 func (r *Repository) Head(t testing.TB) string {
 	t.Helper()
 	return r.Git(t, "rev-parse", "HEAD")

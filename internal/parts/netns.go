@@ -1,5 +1,4 @@
-// Network namespaces: a network of one's own with a firewall of one's own, so that tests of firewall rules touch nothing of
-// the machine's.
+// Network namespaces with their own network and firewall, so that tests of firewall rules do not affect the machine.
 
 package parts
 
@@ -15,14 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Namespace is a named network namespace with its loopback up and nothing else in it.
+// Namespace is a named network namespace that contains only a loopback interface, which is up.
 type Namespace struct {
 	Name string
-	Path string // of the file that stands for it, as setns(2) and nftables take it
+	Path string // of its file, for setns(2) and nftables
 	ip   string
 }
 
-// Netns makes a network namespace; it is removed by its name when the test ends. It needs root.
+// Netns creates a network namespace that is removed by its name when the test ends. It needs root.
 func Netns(t testing.TB) *Namespace {
 	t.Helper()
 	NeedRoot(t, "network namespaces")
@@ -35,7 +34,7 @@ func Netns(t testing.TB) *Namespace {
 		return nil
 	}
 	if err := command("netns", "add", ns.Name); err != nil {
-		Missing(t, "no network namespaces here: "+err.Error())
+		Missing(t, "network namespaces are not available: "+err.Error())
 	}
 	t.Cleanup(func() {
 		if err := command("netns", "delete", ns.Name); err != nil {
@@ -51,7 +50,7 @@ func (n *Namespace) Command(name string, args ...string) *exec.Cmd {
 	return exec.Command(n.ip, append([]string{"netns", "exec", n.Name, name}, args...)...)
 }
 
-// Run runs a program in the namespace and returns what it printed; it fails the test when the program does.
+// Run runs a program in the namespace and returns its output. If the program fails, the test fails.
 func (n *Namespace) Run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	output, err := n.Command(name, args...).CombinedOutput()
@@ -61,9 +60,8 @@ func (n *Namespace) Run(t testing.TB, name string, args ...string) string {
 	return string(output)
 }
 
-// Do calls f on a thread that is in the namespace: sockets that f opens are opened there and stay there. Goroutines that f
-// starts are not in it, and neither is /proc/net: read /proc/thread-self/net. f must not end the test (no Fatal): it returns
-// what went wrong.
+// Do calls f on a thread in the namespace: sockets that f opens stay there. Goroutines started by f are outside it, and
+// so is /proc/net: read /proc/thread-self/net. f must not end the test (no Fatal), but return an error.
 func (n *Namespace) Do(f func() error) error {
 	result := make(chan error, 1)
 	go func() { result <- n.onThread(f) }()
@@ -71,8 +69,8 @@ func (n *Namespace) Do(f func() error) error {
 }
 
 func (n *Namespace) onThread(f func() error) error {
-	// The thread is unlocked only when it is back home; else the runtime ends it with this goroutine. It must not end
-	// otherwise: servers started from it would be stopped with it (Pdeathsig).
+	// The thread is unlocked only after it has returned to its namespace; otherwise the runtime ends it with this
+	// goroutine. It must not end in other cases: servers started from it would be stopped with it (Pdeathsig).
 	runtime.LockOSThread()
 	home, err := os.Open("/proc/thread-self/ns/net")
 	if err != nil {

@@ -1,4 +1,4 @@
-// nginx: static answers, TLS, error pages, and whatever else a test writes in nginx's own words.
+// nginx: static files, TLS, error pages, and any directives that a test adds.
 
 package parts
 
@@ -15,24 +15,24 @@ import (
 	"time"
 )
 
-// NginxSite is what a server shall serve.
+// NginxSite is the site that a server serves.
 type NginxSite struct {
-	Files  map[string]string // bodies by path: "/privacy" is served as text/html, with an extension by nginx's own types
-	TLS    *Cert             // https instead of http
-	Server string            // more directives of the server block: locations, error_page, return …
-	HTTP   string            // more directives of the http block: map, split_clients, upstream …
+	Files  map[string]string // bodies by path: "/privacy" is served as text/html, a path with an extension by nginx's own types
+	TLS    *Cert             // serve https instead of http
+	Server string            // additional directives of the server block: locations, error_page, return …
+	HTTP   string            // additional directives of the http block: map, split_clients, upstream …
 }
 
 // NginxServer is a running nginx.
 type NginxServer struct {
 	*process
-	URL  string // http(s)://127.0.0.1:port, without a slash at its end
+	URL  string // http(s)://127.0.0.1:port, without a trailing slash
 	Host string // always 127.0.0.1
 	Port int
-	Root string // the directory of the files; a test may write more into it
+	Root string // the directory of the files; a test may add files
 }
 
-// nginxReadyPath answers 204 whatever the test's own directives say, since an exact location wins over all others.
+// nginxReadyPath returns 204 regardless of the test's own directives: an exact location takes precedence.
 const nginxReadyPath = "/.parts-ready"
 
 // Nginx starts a server with one site.
@@ -55,7 +55,7 @@ func Nginx(t testing.TB, site NginxSite) *NginxServer {
 	}
 	user := ""
 	if os.Geteuid() == 0 {
-		user = "user root;" // the directory is closed to others
+		user = "user root;" // the directory is not accessible to other users
 	}
 	start := func(port int) spec {
 		config := fmt.Sprintf(nginxConfig, dir, user, site.HTTP, port, listen, server.Root, nginxReadyPath, site.Server)
@@ -71,7 +71,8 @@ func Nginx(t testing.TB, site NginxSite) *NginxServer {
 	return server
 }
 
-// nginxConfig: prefix, user, http directives, port, listen's rest, root, ready path, server directives.
+// nginxConfig has the parameters: prefix, user, http directives, port, rest of listen, root, ready path, server
+// directives.
 const nginxConfig = `
 daemon off;
 worker_processes 1;
@@ -98,7 +99,7 @@ http {
 }
 `
 
-// answers204 asks a server for its ready path.
+// answers204 requests a server's ready path.
 func answers204(url string, cert *Cert) error {
 	status, _, err := get(url, cert)
 	if err == nil && status != http.StatusNoContent {
@@ -107,7 +108,7 @@ func answers204(url string, cert *Cert) error {
 	return err
 }
 
-// get asks once, over a connection of its own, and returns the status and at most 1 MB of the body.
+// get sends one request on its own connection and returns the status and at most 1 MB of the body.
 func get(url string, cert *Cert) (int, []byte, error) {
 	return request(http.MethodGet, url, cert)
 }

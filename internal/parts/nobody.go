@@ -8,11 +8,11 @@ import (
 	"testing"
 )
 
-// AsNobody runs f with the file permissions of nobody. The thread it runs on is not used again.
+// AsNobody runs f with the file permissions of nobody. Its thread is not reused.
 func AsNobody(t testing.TB, f func()) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		f() // the files of the test are to be without permission for their owner
+		f() // for tests that remove the owner's permissions
 		return
 	}
 	done := make(chan error)
@@ -22,7 +22,7 @@ func AsNobody(t testing.TB, f func()) {
 		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSGID, nobody, 0, 0)
 		_, _, _ = syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0)
 		var err error
-		defer func() { done <- err }() // also when the test ends in f
+		defer func() { done <- err }() // even if f ends the test
 		if now, _, _ := syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0); now != nobody {
 			err = fmt.Errorf("the file permissions are still those of %d", now)
 			return

@@ -1,13 +1,14 @@
-// Package parts starts the real servers the tests look at: PostgreSQL, Redis, nginx, Prometheus, Alertmanager, a Docker
-// Engine, Chromium, git repositories, certificates and network namespaces.
+// Package parts starts the real servers that the tests use: PostgreSQL, Redis, nginx, Prometheus, Alertmanager, a
+// Docker Engine, Chromium, git repositories, certificates and network namespaces.
 //
-// The rules every part keeps:
+// Rules for every part:
 //   - Only test files import this package.
-//   - A server listens on free loopback ports, keeps its files in a directory of its own and is stopped when the test that
-//     asked for it ends, by its own process group; should the test binary die, the kernel or a watching pipe stops it.
-//   - A constructor returns when the server answers its own protocol, or fails the test with the end of the server's log.
-//     Waits poll and are bounded; nothing sleeps for a fixed time.
-//   - A part that is not installed skips the test by name; with CI=true it fails the test, so that nothing is left out unseen.
+//   - A server listens on free loopback ports, uses its own directory, and is stopped by its process group when its
+//     test ends. If the test binary dies, the kernel or a watching pipe stops it.
+//   - A constructor returns when the server responds in its own protocol, or fails the test with the end of the
+//     server's log. Waits poll and have a limit; nothing sleeps for a fixed time.
+//   - If a part is not installed, the test is skipped with its name. With CI=true it fails, so that no test is
+//     silently skipped.
 //
 // To share one server between tests, start it in a parent test and run the tests as subtests.
 package parts
@@ -29,11 +30,11 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Patience bounds every wait for what must come. Only a test that fails waits as long, so it is far longer than any machine needs: a test that holds
-// something to be quick enough measures how busy the machine is.
+// Patience limits every wait. Only a failing test waits that long, so it is far longer than any machine needs: a tight
+// limit would measure the load of the machine.
 const Patience = 2 * time.Minute
 
-// packages names the Debian package each program comes from, for the message a person reads when it is missing.
+// packages maps each program to its Debian package, for the message when it is missing.
 var packages = map[string]string{
 	"alertmanager":            "prometheus-alertmanager",
 	"amtool":                  "prometheus-alertmanager",
@@ -62,23 +63,23 @@ var packages = map[string]string{
 	"ufw":                     "ufw",
 }
 
-// searchPath is where programs are looked for after PATH: Debian keeps servers in sbin, which is not in everyone's PATH.
+// searchPath is searched after PATH: Debian installs servers in sbin, which is not always in PATH.
 const searchPath = "/usr/sbin:/sbin:/usr/local/sbin"
 
-// Main runs a package's tests and then fails when goroutines are left that do not end. It is called by TestMain, and does not return.
+// Main runs a package's tests, then fails if goroutines are left. TestMain calls it. It does not return.
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
 		if err := poll(Patience, func() error { return goleak.Find() }); err != nil {
-			fmt.Fprintf(os.Stderr, "goroutines are left: %v\n", err)
+			fmt.Fprintf(os.Stderr, "leaked goroutines: %v\n", err)
 			code = 1
 		}
 	}
 	os.Exit(code)
 }
 
-// Need returns the path of a program by its name ("nginx", "promtool", "pg_dump", …). Where it is not installed the test is
-// skipped by name, or fails with CI=true.
+// Need returns the path of a program by its name ("nginx", "promtool", "pg_dump", …). If it is not installed, the test
+// is skipped with its name, or fails with CI=true.
 func Need(t testing.TB, program string) string {
 	t.Helper()
 	if path, ok := find(program); ok {
@@ -92,16 +93,16 @@ func Need(t testing.TB, program string) string {
 	return ""
 }
 
-// NeedRoot skips a test that needs root, by saying what for; with CI=true it fails the test.
+// NeedRoot skips a test that needs root and states the reason; with CI=true it fails the test.
 func NeedRoot(t testing.TB, why string) {
 	t.Helper()
 	if os.Geteuid() != 0 {
-		Missing(t, "not root, needed for "+why)
+		Missing(t, "root is required for "+why)
 	}
 }
 
-// Missing leaves a test out for want of what why names, and fails it with CI=true: CI must not pass what it did not run. It is the one place
-// where a test is left out.
+// Missing skips a test with the reason why, and fails it with CI=true, where every test must run. It is the only place
+// that skips tests.
 func Missing(t testing.TB, why string) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
@@ -110,7 +111,7 @@ func Missing(t testing.TB, why string) {
 	t.Skip(why)
 }
 
-// find looks a program up in PATH, then in sbin, then among PostgreSQL's versions, newest first.
+// find searches a program in PATH, then in sbin, then in PostgreSQL's versions, newest first.
 func find(program string) (string, bool) {
 	if path, err := exec.LookPath(program); err == nil {
 		if path, err = filepath.Abs(path); err == nil {
@@ -138,11 +139,11 @@ func executable(path string) bool {
 	return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 != 0
 }
 
-// Secret returns a random password: letters and digits only, so that it needs no quoting anywhere.
+// Secret returns a random password of letters and digits, which never needs quoting.
 func Secret() string { return rand.Text() }
 
-// tempDir makes a directory owned by uid and gid, outside t.TempDir: that one's parent is closed to other users, and its
-// name grows with the test's until socket paths no longer fit (108 bytes). It is removed when the test ends.
+// tempDir creates a directory owned by uid and gid outside t.TempDir, whose parent is not accessible to other users and
+// whose name can make socket paths too long (108 bytes). It is removed when the test ends.
 func tempDir(t testing.TB, uid, gid int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "parts-")
@@ -158,7 +159,7 @@ func tempDir(t testing.TB, uid, gid int) string {
 	return dir
 }
 
-// removeAll removes a directory, again when a process that is just ending still writes into it (Chromium's helpers do).
+// removeAll removes a directory, and retries if an ending process still writes to it (as Chromium's helpers do).
 func removeAll(t testing.TB, dir string) {
 	t.Helper()
 	if err := poll(Patience, func() error { return os.RemoveAll(dir) }); err != nil {
@@ -169,8 +170,8 @@ func removeAll(t testing.TB, dir string) {
 // own returns this process's user and group.
 func own() (uid, gid int) { return os.Geteuid(), os.Getegid() }
 
-// unprivileged returns the first of the named users that exists, for servers that refuse to run as root, and the credential
-// to start them with. Without root it is this process's own user, without a credential.
+// unprivileged returns the first of the named users that exists, for servers that refuse to run as root, and the
+// credential to start them. Without root it is this process's own user, without a credential.
 func unprivileged(t testing.TB, names ...string) (uid, gid int, credential *syscall.Credential) {
 	t.Helper()
 	uid, gid = own()
@@ -193,7 +194,7 @@ func unprivileged(t testing.TB, names ...string) (uid, gid int, credential *sysc
 	return 0, 0, nil
 }
 
-// writeFile writes a file into a server's directory or ends the test.
+// writeFile writes a file to a server's directory or fails the test.
 func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 	t.Helper()
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
@@ -205,7 +206,7 @@ func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 	}
 }
 
-// Eventually calls f until it returns nil, and fails the test with f's last error when it has not within Patience.
+// Eventually calls f until it returns nil, and fails the test with f's last error after Patience.
 func Eventually(t testing.TB, f func() error) {
 	t.Helper()
 	if err := poll(Patience, f); err != nil {
@@ -213,7 +214,7 @@ func Eventually(t testing.TB, f func() error) {
 	}
 }
 
-// poll calls f every 10 ms until it returns nil, and returns its last error when it has not after the given time.
+// poll calls f every 10 ms until it returns nil, and returns its last error after the given time.
 func poll(limit time.Duration, f func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -228,13 +229,13 @@ func poll(limit time.Duration, f func() error) error {
 	}
 }
 
-// NeedFile reads a file that is fetched for the tests alone, and never committed. Where it is not there the test is skipped by the hint, which
-// says how to get it, or fails with CI=true.
+// NeedFile reads a file that is fetched only for the tests and never committed. If it is missing, the test is skipped
+// with the hint how to get it, or fails with CI=true.
 func NeedFile(t testing.TB, path, hint string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		Missing(t, filepath.Base(path)+" is not there: "+hint)
+		Missing(t, filepath.Base(path)+" is missing: "+hint)
 	}
 	if err != nil {
 		t.Fatal(err)

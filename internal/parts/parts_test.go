@@ -12,7 +12,7 @@ import (
 
 func TestMain(m *testing.M) { Main(m) }
 
-// witness is a testing.TB that notes how a test would have ended. Only what the parts call is there.
+// witness is a testing.TB that records the outcome of a test. It implements only the methods that parts call.
 type witness struct {
 	testing.TB
 	failed, skipped string
@@ -30,7 +30,7 @@ func (w *witness) Fatalf(format string, args ...any) {
 	panic(w)
 }
 
-// ending runs f with a witness and returns how it ended.
+// ending runs f with a witness and returns its outcome.
 func ending(f func(testing.TB)) (w *witness) {
 	w = &witness{}
 	defer func() {
@@ -82,7 +82,7 @@ func TestNeedRoot(t *testing.T) {
 	}
 	t.Setenv("CI", "")
 	w := ending(func(tb testing.TB) { NeedRoot(tb, "a test") })
-	if w.skipped != "not root, needed for a test" {
+	if w.skipped != "root is required for a test" {
 		t.Errorf("skipped %q", w.skipped)
 	}
 }
@@ -104,7 +104,7 @@ func TestRefusing(t *testing.T) {
 	}
 }
 
-// refused asserts that nobody listens any more.
+// refused asserts that the address has no listener.
 func refused(t *testing.T, address string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -114,8 +114,8 @@ func refused(t *testing.T, address string) {
 	}
 }
 
-func TestProcessKillsItsWholeGroup(t *testing.T) {
-	// A program that ignores the polite signal's effect on its child: the child stays in the group and must end too.
+func TestProcess_KillsItsGroup(t *testing.T) {
+	// The child ignores the first signal, stays in the group and must still end.
 	p := run(t, spec{name: "family", path: Need(t, "sh"), dir: t.TempDir(), args: []string{"-c", "trap '' TERM; sleep 1000 & echo started; exec sleep 1000"}})
 	if err := p.await(func() error {
 		if !strings.Contains(p.Log(), "started") {
@@ -139,7 +139,7 @@ func TestProcessKillsItsWholeGroup(t *testing.T) {
 	}
 }
 
-func TestAwaitTellsWhyAServerEnded(t *testing.T) {
+func TestAwait_ReportsServerEnd(t *testing.T) {
 	p := run(t, spec{name: "broken", path: Need(t, "sh"), dir: t.TempDir(), args: []string{"-c", "echo bad setting; exit 3"}})
 	err := p.await(func() error { return os.ErrNotExist })
 	if err == nil || !strings.Contains(err.Error(), errEnded.Error()) || !strings.Contains(err.Error(), "bad setting") {

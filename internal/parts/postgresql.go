@@ -1,4 +1,4 @@
-// PostgreSQL: one server per call, scram-sha-256 from the first connection on, a random superuser password.
+// PostgreSQL: one server per call, with scram-sha-256 for all connections and a random superuser password.
 
 package parts
 
@@ -22,10 +22,10 @@ type PostgreSQLServer struct {
 	*process
 	Host     string // always 127.0.0.1
 	Port     int
-	User     string // the superuser
+	User     string // superuser
 	Password string
 	database string
-	data     string // its directory
+	data     string // data directory
 	tls      *Cert
 	start    func(port int) spec
 }
@@ -43,7 +43,7 @@ func PostgreSQLSetting(name, value string) PostgreSQLOption {
 	return func(s *postgresqlSetup) { s.settings[name] = value }
 }
 
-// PostgreSQLTLS makes the server offer TLS with the given certificate.
+// PostgreSQLTLS enables TLS with the given certificate.
 func PostgreSQLTLS(cert *Cert) PostgreSQLOption {
 	return func(s *postgresqlSetup) { s.tls = cert }
 }
@@ -57,7 +57,7 @@ func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
 
 	setup := postgresqlSetup{settings: map[string]string{
 		"listen_addresses":        "127.0.0.1",
-		"unix_socket_directories": "", // a socket directory of its own is not needed, and Debian's is another server's
+		"unix_socket_directories": "", // no socket directory is needed, and Debian's default belongs to another server
 		"fsync":                   "off",
 		"synchronous_commit":      "off",
 		"full_page_writes":        "off",
@@ -100,7 +100,7 @@ func PostgreSQL(t testing.TB, options ...PostgreSQLOption) *PostgreSQLServer {
 	return server
 }
 
-// Admit says who is let in and how, in the words of pg_hba.conf, and starts the server again with that.
+// Admit sets the rules of pg_hba.conf and restarts the server.
 func (s *PostgreSQLServer) Admit(t testing.TB, rules string) {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(s.data, "pg_hba.conf"), []byte(rules), 0o600); err != nil {
@@ -109,7 +109,7 @@ func (s *PostgreSQLServer) Admit(t testing.TB, rules string) {
 	s.Restart(t)
 }
 
-// Restart stops the server and starts it again on its port, with the data it had.
+// Restart stops the server and starts it again on its port with its data.
 func (s *PostgreSQLServer) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
@@ -126,10 +126,10 @@ func (s *PostgreSQLServer) answers(_ *process, port int) error {
 	return conn.Close(ctx)
 }
 
-// DSN is the superuser's connection URL to the database "postgres".
+// DSN returns the superuser's connection URL for the database "postgres".
 func (s *PostgreSQLServer) DSN() string { return s.DSNFor(s.User, s.Password, s.database) }
 
-// DSNFor is the connection URL of another user or database.
+// DSNFor returns the connection URL of another user or database.
 func (s *PostgreSQLServer) DSNFor(user, password, database string) string {
 	return s.dsn(s.Port, user, password, database)
 }
@@ -165,8 +165,8 @@ func (s *PostgreSQLServer) ExecIn(t testing.TB, database string, statements ...s
 	})
 }
 
-// Database creates an empty database and returns its name and the superuser's connection URL to it; so tests that share a
-// server don't see each other's tables.
+// Database creates an empty database and returns its name and the superuser's connection URL, so that tests sharing a
+// server do not see each other's tables.
 func (s *PostgreSQLServer) Database(t testing.TB) (name, dsn string) {
 	t.Helper()
 	name = "db_" + Secret()
@@ -174,7 +174,8 @@ func (s *PostgreSQLServer) Database(t testing.TB) (name, dsn string) {
 	return name, s.DSNFor(s.User, s.Password, name)
 }
 
-// Connections counts the clients connected now, without the one that counts; with an application name, that one's only.
+// Connections counts the connected clients except the counting one; with an application name, only clients of that
+// name.
 func (s *PostgreSQLServer) Connections(t testing.TB, application string) int {
 	t.Helper()
 	var count int

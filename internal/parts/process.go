@@ -1,5 +1,5 @@
-// A process that a test started: its log, its end. Servers embed it. A process is stopped by its own process group, never by
-// name, and the kernel stops it should the test binary die before it could.
+// A process started by a test, with its log and its end. Servers embed it. It is stopped by its process group, never by
+// name, and the kernel stops it if the test binary dies first.
 
 package parts
 
@@ -16,31 +16,31 @@ import (
 	"time"
 )
 
-// stopLimit is how long a server may take to end in its own way before it is killed.
+// stopLimit is how long a server may take to end before it is killed.
 const stopLimit = 15 * time.Second
 
-// process is one running program. Its zero value has not been started.
+// process is one running program. The zero value has not been started.
 type process struct {
 	name    string
 	logFile string
 	command *exec.Cmd
-	ended   chan struct{}  // closed when the program has ended and been waited for
-	quit    syscall.Signal // asks the program to end; SIGTERM where not set
+	ended   chan struct{}  // closed when the program has ended and been reaped
+	quit    syscall.Signal // signal that requests the end; SIGTERM when not set
 }
 
-// spec says how to start a program.
+// spec describes how to start a program.
 type spec struct {
 	name       string
 	path       string
 	args       []string
 	env        []string // added to this process's environment
-	dir        string   // working directory and home of the log
+	dir        string   // working directory, also of the log
 	credential *syscall.Credential
-	quit       syscall.Signal // the polite way to end it, SIGTERM where not set
-	files      []*os.File     // its descriptors from 3 on; closed here once it has them
+	quit       syscall.Signal // signal that requests the end; SIGTERM when not set
+	files      []*os.File     // its descriptors from 3 on; closed here after the start
 }
 
-// run starts the program. It is stopped when the test ends, its log is shown when the test failed.
+// run starts the program. It is stopped when the test ends, and its log is shown if the test failed.
 func run(t testing.TB, s spec) *process {
 	t.Helper()
 	p := &process{name: s.name, logFile: filepath.Join(s.dir, s.name+".log"), ended: make(chan struct{}), quit: s.quit}
@@ -66,14 +66,14 @@ func run(t testing.TB, s spec) *process {
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: p.quit, Credential: s.credential}
 	started := make(chan error)
 	go func() {
-		// Pdeathsig comes when the thread that started the process ends, not when the program does: this one lasts as long as the process.
+		// Pdeathsig is sent when the starting thread ends, not the program, so this thread stays until the process ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := p.command.Start()
 		started <- err
 		if err == nil {
 			defer close(p.ended)
-			_ = p.command.Wait() // how it ended is told by the log
+			_ = p.command.Wait() // the log shows how it ended
 		}
 	}()
 	if err := <-started; err != nil {
@@ -88,14 +88,14 @@ func run(t testing.TB, s spec) *process {
 	return p
 }
 
-// Stop ends the program and returns when it has ended; stopping twice is fine.
+// Stop stops the program and waits for its end; repeated calls are allowed.
 func (p *process) Stop() { p.stop(stopLimit) }
 
-// stop asks the group to end, waits for the program as long as it may take, and kills what is left of the group.
+// stop signals the group, waits for the program up to the limit, and kills the rest of the group.
 func (p *process) stop(limit time.Duration) {
 	group := p.command.Process.Pid
 	if p.running() {
-		_ = syscall.Kill(-group, p.quit) // fails only when it has just ended
+		_ = syscall.Kill(-group, p.quit) // fails only if it has just ended
 		select {
 		case <-p.ended:
 		case <-time.After(limit):
@@ -107,10 +107,10 @@ func (p *process) stop(limit time.Duration) {
 	<-p.ended
 }
 
-// Pid is the process id of the program.
+// Pid returns the program's process id.
 func (p *process) Pid() int { return p.command.Process.Pid }
 
-// Log returns everything the program has printed so far.
+// Log returns all output of the program so far.
 func (p *process) Log() string {
 	content, err := os.ReadFile(p.logFile)
 	if err != nil {
@@ -134,9 +134,9 @@ func (p *process) tail() string {
 	return strings.Join(lines[max(0, len(lines)-40):], "\n")
 }
 
-var errEnded = errors.New("it ended instead of serving")
+var errEnded = errors.New("the program ended during startup")
 
-// await polls until the program answers. It returns at once when the program has ended.
+// await polls until the program responds. It returns at once when the program has ended.
 func (p *process) await(answers func() error) error {
 	var ended bool
 	err := poll(Patience, func() error {
@@ -155,14 +155,14 @@ func (p *process) await(answers func() error) error {
 	return fmt.Errorf("%s: %w; end of its log:\n%s", p.name, err, p.tail())
 }
 
-// serve starts a server on a port of its own and waits until it answers.
+// serve starts a server on its own port and waits until it responds.
 func serve(t testing.TB, start func(port int) spec, answers func(p *process, port int) error) (*process, int) {
 	t.Helper()
 	port := holdPort(t)
 	return serveAt(t, port, start, answers), port
 }
 
-// serveAt starts a server on a port that is held for it, again when it was stopped.
+// serveAt starts a server on a port reserved for it, also after it was stopped.
 func serveAt(t testing.TB, port int, start func(port int) spec, answers func(p *process, port int) error) *process {
 	t.Helper()
 	p := run(t, start(port))
@@ -172,5 +172,5 @@ func serveAt(t testing.TB, port int, start func(port int) spec, answers func(p *
 	return p
 }
 
-// groupAlive tells whether any process of the group is left.
+// groupAlive reports whether a process of the group is left.
 func groupAlive(group int) bool { return syscall.Kill(-group, 0) == nil }

@@ -1,4 +1,4 @@
-// Prometheus and Alertmanager: a configuration and rules in, an URL out.
+// Prometheus and Alertmanager: they take a configuration and rules, and return a URL.
 
 package parts
 
@@ -17,12 +17,12 @@ type PrometheusServer struct{ *monitor }
 // AlertmanagerServer is a running Alertmanager.
 type AlertmanagerServer struct{ *monitor }
 
-// monitor is what the two have in common: a configuration file, a health page, a reload over HTTP.
+// monitor is the common part of both: a configuration file, a health page, a reload over HTTP.
 type monitor struct {
 	*process
-	URL  string // http://127.0.0.1:port, without a slash at its end
+	URL  string // http://127.0.0.1:port, without a trailing slash
 	Addr string // host:port
-	Dir  string // of the configuration; paths in it are relative to this
+	Dir  string // of the configuration, and the base of its relative paths
 	file string // the configuration's name in Dir
 }
 
@@ -41,7 +41,7 @@ func Prometheus(t testing.TB, config string, rules map[string]string) *Prometheu
 	return &PrometheusServer{m}
 }
 
-// SetRules replaces one rule file; Reload makes it count.
+// SetRules replaces one rule file; Reload activates it.
 func (s *PrometheusServer) SetRules(t testing.TB, name, content string) {
 	t.Helper()
 	writeFile(t, filepath.Join(s.Dir, "rules", name), content, 0o644)
@@ -83,13 +83,13 @@ func startMonitor(t testing.TB, name, program, file, config string, rules map[st
 	return m
 }
 
-// SetConfig replaces the configuration; Reload makes it count.
+// SetConfig replaces the configuration; Reload activates it.
 func (m *monitor) SetConfig(t testing.TB, config string) {
 	t.Helper()
 	writeFile(t, filepath.Join(m.Dir, m.file), config, 0o644)
 }
 
-// Reload makes the server read its files again; a configuration it refuses fails the test with its own words.
+// Reload makes the server read its files again. If it rejects the configuration, the test fails with its error.
 func (m *monitor) Reload(t testing.TB) {
 	t.Helper()
 	if err := answers200(http.MethodPost, m.URL+"/-/reload"); err != nil {

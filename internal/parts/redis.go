@@ -1,4 +1,4 @@
-// Redis: without a password (as it comes), with one, with users, with TLS.
+// Redis: without a password (the default), with one, with users, with TLS.
 
 package parts
 
@@ -20,7 +20,7 @@ type RedisServer struct {
 	*process
 	Host     string // always 127.0.0.1
 	Port     int
-	Password string // of the default user; empty when everybody is let in
+	Password string // of the default user; empty for no password
 	tls      *Cert
 	start    func(port int) spec
 }
@@ -34,22 +34,22 @@ type redisSetup struct {
 	users    []string // of the ACL file
 }
 
-// RedisPassword demands a password of the default user.
+// RedisPassword sets a password for the default user.
 func RedisPassword(password string) RedisOption {
 	return func(s *redisSetup) { s.password = password }
 }
 
-// RedisUser adds an ACL user; the rules are Redis's own words, for instance "~*", "+@read".
+// RedisUser adds an ACL user with rules in Redis's syntax, for example "~*", "+@read".
 func RedisUser(name, password string, rules ...string) RedisOption {
 	return func(s *redisSetup) {
 		s.users = append(s.users, "user "+name+" on >"+password+" "+strings.Join(rules, " "))
 	}
 }
 
-// RedisTLS makes the port speak TLS, and TLS only.
+// RedisTLS makes the port accept TLS only.
 func RedisTLS(cert *Cert) RedisOption { return func(s *redisSetup) { s.tls = cert } }
 
-// Redis starts a server that keeps nothing on disk.
+// Redis starts a server without persistence.
 func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 	t.Helper()
 	program := Need(t, "redis-server")
@@ -64,7 +64,7 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 		lines = append(lines, "tls-cert-file "+chain, "tls-key-file "+key, "tls-ca-cert-file "+root, "tls-auth-clients no")
 	}
 	switch {
-	case len(setup.users) > 0: // an ACL file rules alone: requirepass beside it is ignored
+	case len(setup.users) > 0: // with an ACL file requirepass is ignored
 		defaultUser := "user default on nopass ~* &* +@all"
 		if setup.password != "" {
 			defaultUser = "user default on >" + setup.password + " ~* &* +@all"
@@ -89,17 +89,18 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 	return server
 }
 
-// Restart stops the server and starts it again on its port, empty.
+// Restart stops the server and starts it again on its port, without data.
 func (s *RedisServer) Restart(t testing.TB) {
 	t.Helper()
 	s.Stop()
 	s.process = serveAt(t, s.Port, s.start, s.answers)
 }
 
-// Addr is host:port.
+// Addr returns host:port.
 func (s *RedisServer) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
 
-// Do runs one command as the default user and returns the first line of the raw answer, say "+OK", ":3" or "-ERR …".
+// Do runs one command as the default user and returns the first line of the raw response, for example "+OK", ":3" or
+// "-ERR …".
 func (s *RedisServer) Do(t testing.TB, command ...string) string {
 	t.Helper()
 	answer, err := s.do(s.Port, command...)
@@ -109,7 +110,7 @@ func (s *RedisServer) Do(t testing.TB, command ...string) string {
 	return answer
 }
 
-// answers waits for PONG, which comes only once the data is loaded.
+// answers waits for PONG, which is sent only after the data is loaded.
 func (s *RedisServer) answers(_ *process, port int) error {
 	answer, err := s.do(port, "PING")
 	if err == nil && answer != "+PONG" {
@@ -140,7 +141,7 @@ func (s *RedisServer) do(port int, command ...string) (string, error) {
 	return redisCommand(conn, reader, command...)
 }
 
-// redisCommand speaks RESP 2: an array of bulk strings out, one line in.
+// redisCommand speaks RESP 2: it sends an array of bulk strings and reads one line.
 func redisCommand(conn net.Conn, reader *bufio.Reader, words ...string) (string, error) {
 	var request strings.Builder
 	fmt.Fprintf(&request, "*%d\r\n", len(words))

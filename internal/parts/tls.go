@@ -1,5 +1,5 @@
-// Certificates made when the test runs: authorities, intermediates and leaves with the names, dates and keys a test wants.
-// Nothing is kept in the repository, so nothing there can run out or look like a leaked key.
+// Certificates created at run time: authorities, intermediates and leaves with any names, dates and keys. None is
+// stored in the repository, so none can expire or look like a leaked key.
 
 package parts
 
@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-// CertOption changes a certificate that is about to be made.
+// CertOption changes a certificate before its creation.
 type CertOption func(*certSetup)
 
 type certSetup struct {
@@ -57,49 +57,49 @@ func Ed25519() CertOption {
 	}
 }
 
-// WithKey uses a key made before, for renewals and for cross-signing.
+// WithKey uses an existing key, for renewals and cross-signing.
 func WithKey(key crypto.Signer) CertOption {
 	return func(s *certSetup) { s.makeKey = func() (crypto.Signer, error) { return key, nil } }
 }
 
-// Template changes anything else of the certificate: signature algorithm, key usage, constraints, serial number.
+// Template changes any other field of the certificate: signature algorithm, key usage, constraints, serial number.
 func Template(change func(*x509.Certificate)) CertOption {
 	return func(s *certSetup) { change(s.template) }
 }
 
-// Cert is a certificate with its key and those that signed it.
+// Cert is a certificate with its key and its issuers.
 type Cert struct {
 	Certificate *x509.Certificate
 	Key         crypto.Signer
 	issuer      *Cert // nil for a self-signed one
 }
 
-// CA makes a self-signed authority.
+// CA creates a self-signed authority.
 func CA(t testing.TB, options ...CertOption) *Cert {
 	t.Helper()
 	return makeCert(t, nil, authority("Test Root"), options)
 }
 
-// Intermediate makes an authority signed by this one.
+// Intermediate creates an authority signed by this one.
 func (c *Cert) Intermediate(t testing.TB, options ...CertOption) *Cert {
 	t.Helper()
 	return makeCert(t, c, authority("Test Intermediate"), options)
 }
 
-// Leaf makes a server certificate for hosts, each a DNS name or an address, signed by this one.
+// Leaf creates a server certificate for hosts (DNS names or addresses), signed by this one.
 func (c *Cert) Leaf(t testing.TB, hosts []string, options ...CertOption) *Cert {
 	t.Helper()
 	return makeCert(t, c, leaf(hosts), options)
 }
 
-// SelfSigned makes a server certificate that nobody but itself has signed.
+// SelfSigned creates a self-signed server certificate.
 func SelfSigned(t testing.TB, hosts []string, options ...CertOption) *Cert {
 	t.Helper()
 	return makeCert(t, nil, leaf(hosts), options)
 }
 
-// TLS makes what a server usually has: a leaf for the hosts (127.0.0.1, ::1 and localhost where none are given), signed by an
-// intermediate, signed by a root.
+// TLS creates a typical server certificate: a leaf for the hosts (by default 127.0.0.1, ::1 and localhost), signed by
+// an intermediate, signed by a root.
 func TLS(t testing.TB, hosts []string, options ...CertOption) *Cert {
 	t.Helper()
 	if len(hosts) == 0 {
@@ -167,7 +167,7 @@ func makeCert(t testing.TB, issuer *Cert, template *x509.Certificate, options []
 	return &Cert{Certificate: certificate, Key: key, issuer: issuer}
 }
 
-// Root is the authority at the end of the chain.
+// Root returns the authority at the end of the chain.
 func (c *Cert) Root() *Cert {
 	for c.issuer != nil {
 		c = c.issuer
@@ -175,15 +175,15 @@ func (c *Cert) Root() *Cert {
 	return c
 }
 
-// Issuer is the certificate that signed this one, nil when it is self-signed.
+// Issuer returns the certificate that signed this one, nil for a self-signed one.
 func (c *Cert) Issuer() *Cert { return c.issuer }
 
-// PEM is this certificate alone.
+// PEM returns only this certificate.
 func (c *Cert) PEM() []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Certificate.Raw})
 }
 
-// ChainPEM is this certificate and its intermediates, without the root: what a server sends.
+// ChainPEM returns what a server sends: this certificate and its intermediates, without the root.
 func (c *Cert) ChainPEM() []byte {
 	chain := c.PEM()
 	for up := c.issuer; up != nil && up.issuer != nil; up = up.issuer {
@@ -192,23 +192,23 @@ func (c *Cert) ChainPEM() []byte {
 	return chain
 }
 
-// KeyPEM is the private key in PKCS #8.
+// KeyPEM returns the private key in PKCS #8.
 func (c *Cert) KeyPEM() []byte {
 	der, err := x509.MarshalPKCS8PrivateKey(c.Key)
 	if err != nil {
-		panic(err) // only a key type this file does not make
+		panic(err) // only for a key type that this file does not create
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// Pool holds the root, for a client that shall trust this certificate.
+// Pool returns a pool with the root, for a client that trusts this certificate.
 func (c *Cert) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(c.Root().Certificate)
 	return pool
 }
 
-// Server is the chain and key for a TLS server in the test itself.
+// Server returns the chain and key for a TLS server in the test itself.
 func (c *Cert) Server() tls.Certificate {
 	chain := [][]byte{c.Certificate.Raw}
 	for up := c.issuer; up != nil && up.issuer != nil; up = up.issuer {
@@ -227,8 +227,8 @@ func (c *Cert) Write(t testing.TB, dir string) (chain, key, root string) {
 	return chain, key, root
 }
 
-// readinessTLS is how a part asks whether a server answers at all. Whether its certificate is any good is the test's matter:
-// it may be expired or for another host on purpose.
+// readinessTLS is used to check whether a server responds at all. It accepts any certificate, because a test may use an
+// expired one or one for another host.
 func readinessTLS(c *Cert) *tls.Config {
 	if c == nil {
 		return nil

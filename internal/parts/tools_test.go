@@ -53,7 +53,7 @@ func TestChromium(t *testing.T) {
 		}
 		page.Open(t, server.URL+"/loud.html")
 		told := strings.Join(page.Complaints(t), "\n")
-		for _, want := range []string{"style-src 'none'", "asks for " + server.URL + "/missing.png", `"told"`, "thrown", "404"} {
+		for _, want := range []string{"style-src 'none'", "requests " + server.URL + "/missing.png", `"told"`, "thrown", "404"} {
 			if !strings.Contains(told, want) {
 				t.Errorf("no %q in the complaints:\n%s", want, told)
 			}
