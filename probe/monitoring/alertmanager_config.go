@@ -3,11 +3,13 @@ package monitoring
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -19,7 +21,7 @@ import (
 //
 // The rules are stricter than amtool, which accepts a placeholder as a key, a key file that does not exist and a
 // receiver without integrations. A route below the root may lead to such a receiver (that is how alerts are muted).
-// The root must not, and neither must a route whose only matcher is severity critical. Key files are resolved as the
+// The root must not, and neither must the routes at which alerts end that page somebody. Key files are resolved as the
 // service that mounts the configuration sees them.
 
 func AlertmanagerConfigKind() probe.Kind {
@@ -30,7 +32,7 @@ func AlertmanagerConfigKind() probe.Kind {
 		Layer:    probe.LayerDeclared,
 		Reads:    "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them; needs to read them",
 		Alone:    true,
-		New:      func() any { return &alertmanagerConfig{} },
+		New:      func() any { return &alertmanagerConfig{MaxMuted: 0.1} },
 	}
 }
 
@@ -38,6 +40,8 @@ const maxAlertmanager = 1 << 20 // bytes
 
 type alertmanagerConfig struct {
 	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …); the root route must end at one of them; any when unset"`
+	PageMatchers []string `yaml:"page_matchers" doc:"matchers of the alerts that page somebody, e.g. severity=\"page\"; the paging severities of the rule files when unset, otherwise severity critical"`
+	MaxMuted     float64  `yaml:"max_muted" default:"0.1" doc:"largest share of the week in which alerts that page somebody may be muted"`
 }
 
 func (a *alertmanagerConfig) Validate() []error {
@@ -51,6 +55,17 @@ func (a *alertmanagerConfig) Validate() []error {
 			}
 			wrong = append(wrong, fmt.Errorf("integrations: unknown integration %q%s", name, hint))
 		}
+	}
+	for _, text := range a.PageMatchers {
+		if _, err := parseMatchers(text); err != nil {
+			wrong = append(wrong, fmt.Errorf("page_matchers: %w", err))
+		}
+	}
+	if len(wrong) == 0 && len(a.PageMatchers) > 0 && len(a.samples(alertRules{})) == 0 {
+		wrong = append(wrong, errors.New(`page_matchers: no alert matches. Name a value, e.g. severity="page"`))
+	}
+	if a.MaxMuted < 0 || a.MaxMuted > 1 {
+		wrong = append(wrong, errors.New("max_muted is not between 0 and 1"))
 	}
 	return wrong
 }
@@ -88,12 +103,12 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 			keys[f.value] = in.read(f)
 		}
 	}
-	return a.judge(am, keys, shown), nil
+	return a.judge(am, keys, shown, alertRules{}, p.Time), nil
 }
 
 // judge judges a configuration. keys holds what was found in the key files, by their names in the configuration; file
 // is the name of the configuration in messages.
-func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]amKeyFile, file string) probe.Result {
+func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]amKeyFile, file string, rules alertRules, now time.Time) probe.Result {
 	if am.empty {
 		return probe.Failed(probe.ReasonEmpty, "%s is empty", file)
 	}
@@ -109,6 +124,7 @@ func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]a
 		return f.Result("")
 	}
 	used := a.judgeRoutes(&f, am, at)
+	a.judgeSamples(&f, am, rules, now, at)
 	global := map[string]bool{} // keys of the global section that receivers fall back to; true when one is in use
 	for _, r := range am.receivers {
 		if !used[r.name] {
@@ -116,6 +132,9 @@ func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]a
 		}
 		for _, i := range r.integrations {
 			judgeIntegration(&f, am, i, at)
+			if used[r.name] {
+				judgeLoopback(&f, am, i, at)
+			}
 			for _, key := range i.fallsBack() {
 				global[key] = global[key] || used[r.name]
 			}
@@ -158,7 +177,7 @@ func (r *amRoute) matchesAll() bool {
 	return !slices.ContainsFunc(r.matchers, func(m amMatcher) bool {
 		anything := m.operator == "=~" && m.value == ".*"
 		named := m.label == "alertname" && (m.operator == "=~" && m.value == ".+" || m.operator == "!=" && m.value == "")
-		return !anything && !named
+		return !anything && !named // as for an alert of which only the name is known
 	})
 }
 
@@ -187,16 +206,13 @@ func (a *alertmanagerConfig) judgeRoutes(f *probe.ResultBuilder, am *alertmanage
 		if _, ok := am.receiver(r.receiver); !ok && r.receiver != "" && !r.inherits {
 			f.Fail(probe.ReasonMissing, "%s: receiver of this route is not defined", at(r.line))
 		}
-		for _, interval := range r.muted {
-			if !am.intervals[interval.name] {
+		for _, interval := range r.intervals() {
+			if am.interval(interval.name) == nil {
 				f.Fail(probe.ReasonMissing, "%s: time interval is not defined", at(interval.line))
 			}
 		}
 		for _, child := range r.routes {
 			walk(child)
-		}
-		if r != am.root && r.isCritical() && !r.continues && len(am.integrationsAt(r)) == 0 {
-			f.Fail(probe.ReasonEmpty, "%s: alerts of severity critical end at a receiver without integrations", at(r.line))
 		}
 	}
 	walk(am.root)
@@ -212,15 +228,6 @@ func (a *alertmanagerConfig) judgeRoutes(f *probe.ResultBuilder, am *alertmanage
 			at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
 	}
 	return used
-}
-
-// isCritical reports whether a route selects alerts of severity critical by their severity alone.
-func (r *amRoute) isCritical() bool {
-	if len(r.matchers) != 1 || r.matchers[0].label != "severity" {
-		return false
-	}
-	m := r.matchers[0]
-	return m.operator == "=" && m.value == "critical" || m.operator == "=~" && slices.Contains(strings.Split(strings.Trim(m.value, "^$()"), "|"), "critical")
 }
 
 // judgeIntegration checks that an integration has the settings it needs.

@@ -26,7 +26,8 @@ type alertmanagerConfigFile struct {
 	global    amFields
 	root      *amRoute // nil when there is none
 	receivers []amReceiver
-	intervals map[string]bool // names of time intervals
+	intervals []amInterval
+	inhibits  []amInhibition
 }
 
 type amProblem struct {
@@ -42,16 +43,24 @@ type amRoute struct {
 	matchers  []amMatcher
 	continues bool // continue: later siblings are tried as well
 	routes    []*amRoute
-	muted     []amName // time intervals it names
+	mutes     []amName // time intervals in which it notifies nobody
+	actives   []amName // time intervals outside of which it notifies nobody
+}
+
+// intervals returns all time intervals that a route names.
+func (r *amRoute) intervals() []amName { return slices.Concat(r.mutes, r.actives) }
+
+// amInhibition mutes the alerts that match its targets while an alert that matches its sources fires.
+type amInhibition struct {
+	line             int
+	sources, targets []amMatcher
+	equal            []string
 }
 
 type amName struct {
 	line int
 	name string
 }
-
-// amMatcher is one condition, e.g. severity =~ "critical|page".
-type amMatcher struct{ label, operator, value string }
 
 type amReceiver struct {
 	line         int
@@ -82,7 +91,7 @@ func (f amFields) set(keys ...string) bool {
 
 // parseAlertmanager parses a configuration. It continues after a problem, so that all of them are reported.
 func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
-	am := &alertmanagerConfigFile{intervals: map[string]bool{}}
+	am := &alertmanagerConfigFile{}
 	root, err := schema.Parse(file, data)
 	if err != nil {
 		var problems schema.Problems
@@ -102,19 +111,19 @@ func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
 	am.fields(top["global"], "", am.global)
 	for _, key := range []string{"mute_time_intervals", "time_intervals"} {
 		for _, n := range am.list(top[key], key) {
-			fields := am.mapping(n, "a time interval", "name", "time_intervals")
-			if name := am.text(fields["name"]); name == "" {
-				am.addProblem(n.Line, "a time interval has no name")
-			} else {
-				am.intervals[name] = true
-			}
+			am.readInterval(n)
 		}
 	}
 	for _, n := range am.list(top["inhibit_rules"], "inhibit_rules") {
 		rule := am.mapping(n, "an inhibit rule", "name", "source_match", "source_match_re", "source_matchers",
 			"target_match", "target_match_re", "target_matchers", "equal", "sources")
-		am.matchers(rule["source_matchers"])
-		am.matchers(rule["target_matchers"])
+		inhibition := amInhibition{line: n.Line, sources: am.allMatchers(rule, "source_"), targets: am.allMatchers(rule, "target_")}
+		for _, label := range am.list(rule["equal"], "equal") {
+			inhibition.equal = append(inhibition.equal, am.text(label))
+		}
+		if schema.IsNull(rule["sources"]) { // the sources of later versions are not evaluated
+			am.inhibits = append(am.inhibits, inhibition)
+		}
 	}
 	names := map[string]bool{}
 	for _, n := range am.list(top["receivers"], "receivers") {
@@ -133,8 +142,11 @@ func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
 		if len(am.root.matchers) > 0 {
 			am.addProblem(am.root.line, "the root route has matchers: it must match every alert")
 		}
-		if len(am.root.muted) > 0 {
-			am.addProblem(am.root.muted[0].line, "the root route has time intervals: it must match every alert at any time")
+		if named := am.root.intervals(); len(named) > 0 {
+			am.addProblem(named[0].line, "the root route has time intervals: it must match every alert at any time")
+		}
+		if am.root.continues {
+			am.addProblem(am.root.line, "the root route has continue: remove it")
 		}
 	}
 	return am
@@ -225,57 +237,37 @@ func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *am
 			am.addProblem(fields[key].Line, "%s is zero", key)
 		}
 	}
-	for _, key := range []string{"mute_time_intervals", "active_time_intervals"} {
-		for _, name := range am.list(fields[key], key) {
-			r.muted = append(r.muted, amName{name.Line, am.text(name)})
-		}
-	}
-	for label, value := range schema.Pairs(fields["match"]) {
-		r.matchers = append(r.matchers, amMatcher{label.Value, "=", value.Value})
-	}
-	for label, value := range schema.Pairs(fields["match_re"]) {
-		r.matchers = append(r.matchers, am.regular(value.Line, amMatcher{label.Value, "=~", value.Value}))
-	}
-	r.matchers = append(r.matchers, am.matchers(fields["matchers"])...)
+	r.mutes, r.actives = am.names(fields, "mute_time_intervals"), am.names(fields, "active_time_intervals")
+	am.groupBy(fields["group_by"])
+	r.matchers = am.allMatchers(fields, "")
 	for _, child := range am.list(fields["routes"], "routes") {
 		r.routes = append(r.routes, am.readRoute(child, r))
 	}
 	return r
 }
 
-var amMatcherForm = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)+"|[^\s"{}=!~,]+)\s*(=~|!~|!=|=)\s*("(?:[^"\\]|\\.)*"|[^"]*?)\s*$`)
-
-// matchers reads a list of matchers. Of an entry with several, {severity="critical", team="ads"}, only the syntax is
-// checked.
-func (am *alertmanagerConfigFile) matchers(n *schema.Node) []amMatcher {
-	var matchers []amMatcher
-	for _, entry := range am.list(n, "matchers") {
-		text := strings.TrimSpace(am.text(entry))
-		if strings.HasPrefix(text, "{") && strings.HasSuffix(text, "}") {
-			text = strings.TrimSpace(text[1 : len(text)-1])
-		}
-		m := amMatcherForm.FindStringSubmatch(text)
-		switch {
-		case m != nil:
-			unquote := func(s string) string { return strings.ReplaceAll(strings.Trim(s, `"`), `\"`, `"`) }
-			matchers = append(matchers, am.regular(entry.Line, amMatcher{unquote(m[1]), m[2], unquote(m[3])}))
-		case !strings.ContainsAny(text, "=~"):
-			am.addProblem(entry.Line, "matcher has no operator. Write label = \"value\"")
-		default:
-			matchers = append(matchers, amMatcher{})
-		}
+// names reads a list of names.
+func (am *alertmanagerConfigFile) names(fields map[string]*schema.Node, key string) []amName {
+	var all []amName
+	for _, name := range am.list(fields[key], key) {
+		all = append(all, amName{name.Line, am.text(name)})
 	}
-	return matchers
+	return all
 }
 
-// regular records a regular expression that Alertmanager would refuse as a problem.
-func (am *alertmanagerConfigFile) regular(line int, m amMatcher) amMatcher {
-	if m.operator == "=~" || m.operator == "!~" {
-		if _, err := regexp.Compile("^(?:" + strings.ReplaceAll(m.value, `\\`, `\`) + ")$"); err != nil {
-			am.addProblem(line, "invalid regular expression in a matcher")
+// groupBy checks the labels by which alerts are grouped.
+func (am *alertmanagerConfigFile) groupBy(n *schema.Node) {
+	seen := map[string]bool{}
+	for _, entry := range am.list(n, "group_by") {
+		label := am.text(entry)
+		if seen[label] {
+			am.addProblem(entry.Line, "a label is twice in group_by")
 		}
+		seen[label] = true
 	}
-	return m
+	if seen["..."] && len(seen) > 1 {
+		am.addProblem(n.Line, "group_by has both ... (all labels) and other labels")
+	}
 }
 
 func (am *alertmanagerConfigFile) readReceiver(n *schema.Node) amReceiver {

@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -120,4 +121,47 @@ func judgeAddress(report func(probe.Reason, string, ...any), key, value, what st
 	case u.Hostname() == "hooks.slack.com" && strings.HasPrefix(u.Path, "/services") && len(strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' })) < 4:
 		report(probe.ReasonTruncated, "%s is not a complete Slack incoming webhook: three parts must follow /services/", what)
 	}
+}
+
+// judgeLoopback warns about a receiver on the host or in the container of Alertmanager itself: usually nobody listens
+// there. The configuration that Alertmanager ships has one, and so has the one that Debian installs (root@localhost).
+func judgeLoopback(f *probe.ResultBuilder, am *alertmanagerConfigFile, i amIntegration, at func(int) string) {
+	for _, key := range slices.Sorted(maps.Keys(i.fields)) {
+		u, err := url.Parse(i.fields[key].value)
+		if amCallableKey.MatchString(key) && err == nil && isLoopback(u.Hostname()) {
+			f.Warn(probe.ReasonWeak, "%s: %s is on the loopback interface of Alertmanager itself", at(i.fields[key].line), key)
+		}
+	}
+	if i.kind != "email" {
+		return
+	}
+	server, key := i.fields["smarthost"], "smarthost"
+	if server.value == "" {
+		server, key = am.global["smtp_smarthost"], "smtp_smarthost"
+	}
+	if host, _, _ := cutPort(server.value); isLoopback(host) {
+		f.Warn(probe.ReasonWeak, "%s: %s is on the loopback interface of Alertmanager itself", at(server.line), key)
+	}
+	for _, address := range strings.Split(i.fields["to"].value, ",") {
+		if _, host, ok := strings.Cut(strings.Trim(address, " <>"), "@"); ok && isLoopback(host) {
+			f.Warn(probe.ReasonWeak, "%s: to is a mailbox on localhost, which is rarely read", at(i.fields["to"].line))
+			break
+		}
+	}
+}
+
+// cutPort splits host:port; the host of an IPv6 address is without its brackets.
+func cutPort(address string) (host, port string, ok bool) {
+	at := strings.LastIndexByte(address, ':')
+	if at < 0 {
+		return address, "", false
+	}
+	return strings.Trim(address[:at], "[]"), address[at+1:], true
+}
+
+func isLoopback(host string) bool {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	ip, err := netip.ParseAddr(host)
+	return err == nil && (ip.IsLoopback() || ip.IsUnspecified()) || host == "localhost" || strings.HasSuffix(host, ".localhost") ||
+		strings.HasPrefix(host, "localhost.localdomain")
 }

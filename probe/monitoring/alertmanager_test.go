@@ -65,7 +65,7 @@ func alertmanagerCases(key string) map[string]amCase {
 		"critical to nobody":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: ['severity=~\"critical|page\"']}\n" + amOncall + pager + "- name: nobody\n", probe.StateFail, probe.ReasonEmpty, "file:4: alerts of severity critical", false},
 		"critical by match":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, match: {severity: critical}}\n" + amOncall + pager + "- name: nobody\n", probe.StateFail, probe.ReasonEmpty, "file:4: alerts of severity critical", false},
 		"critical and more":     {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical, team=test]}\n" + amOncall + pager + "- name: nobody\n", probe.StatePass, probe.ReasonNone, "", false},
-		"critical, continue":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical], continue: true}\n" + amOncall + pager + "- name: nobody\n", probe.StatePass, probe.ReasonNone, "", false},
+		"critical, continue":    {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity=critical], continue: true}\n" + amOncall + pager + "- name: nobody\n", probe.StateFail, probe.ReasonEmpty, "file:4: alerts of severity critical", false},
 		"not critical":          {"route:\n  receiver: oncall\n  routes:\n  - {receiver: nobody, matchers: [severity!=critical]}\n" + amOncall + pager + "- name: nobody\n", probe.StatePass, probe.ReasonNone, "", false},
 		"matchers at the root":  {"route: {receiver: oncall, matchers: [a=b]}\n" + amOncall + pager, probe.StateFail, probe.ReasonInvalid, "file:1: the root route has matchers", false},
 		"intervals at the root": {"route: {receiver: oncall, mute_time_intervals: [night]}\ntime_intervals: [{name: night, time_intervals: []}]\n" + amOncall + pager, probe.StateFail, probe.ReasonInvalid, "root route has time intervals", false},
@@ -139,7 +139,7 @@ func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	}
 	for name, tt := range alertmanagerCases(key) {
 		t.Run(name, func(t *testing.T) {
-			r := probe.ValidateResult((&alertmanagerConfig{}).judge(parseAlertmanager("file", []byte(tt.text)), keys, "file"))
+			r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(parseAlertmanager("file", []byte(tt.text)), keys, "file", alertRules{}, amNow))
 			probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, key) {
 				t.Errorf("the detail quotes the key: %s", r.Detail)
@@ -148,7 +148,7 @@ func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	}
 	wanted := alertmanagerConfig{Integrations: []string{"pagerduty", "opsgenie"}}
 	slack := amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}]\n"
-	probetest.Expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file"), probe.StateFail, probe.ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
+	probetest.Expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file", alertRules{}, amNow), probe.StateFail, probe.ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
 	k := AlertmanagerConfigKind()
 	if _, problems := probetest.Decode(k, "{integrations: [pagerdty]}"); !strings.Contains(problems.Error(), "did you mean pagerduty?") {
 		t.Errorf("unknown integration: %v", problems)
@@ -261,7 +261,7 @@ func FuzzAlertmanager(f *testing.F) {
 		f.Add([]byte(tt.text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := probe.ValidateResult((&alertmanagerConfig{}).judge(parseAlertmanager("file", data), nil, "file"))
+		r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(parseAlertmanager("file", data), nil, "file", alertRules{}, amNow))
 		if r.Reason == probe.ReasonError || r.State == probe.StatePass && !strings.Contains(string(data), "_configs") {
 			t.Errorf("%+v", r)
 		}

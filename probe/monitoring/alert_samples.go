@@ -1,0 +1,122 @@
+package monitoring
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Which alerts must reach somebody: those that match page_matchers. Without them, the alerts of a paging severity in
+// the team's rule files; without those, the severity of this exporter's own pages.
+
+// sampleName is the name of a sample alert, which no configuration names.
+const sampleName = "CatalystSampleAlert"
+
+// pagingSeverities are the values of the label severity that page somebody, by convention.
+func pagingSeverities() []string {
+	return []string{"critical", "page", "pager", "paging", "emergency", "disaster", "fatal", "p0", "p1", "sev0", "sev1"}
+}
+
+// alertRules are the alerts of the team's rule files: their names and fixed labels.
+type alertRules struct {
+	alerts []map[string]string
+	always []string // names of alerts whose expression is always true
+}
+
+func (r alertRules) alwaysFires(alert map[string]string) bool {
+	return isLifeSign(alert["alertname"]) || slices.Contains(r.always, alert["alertname"])
+}
+
+// lifeSigns returns alerts that always fire: a dead man's switch notices when they stop.
+func (r alertRules) lifeSigns() []map[string]string {
+	var all []map[string]string
+	for _, alert := range r.alerts {
+		if r.alwaysFires(alert) {
+			all = append(all, alert)
+		}
+	}
+	if len(r.alerts) > 0 {
+		return all
+	}
+	for _, name := range []string{"Watchdog", "DeadMansSwitch", "DeadManSwitch", "Heartbeat", "CatalystWatchdog"} {
+		all = append(all, map[string]string{"alertname": name})
+	}
+	return all
+}
+
+var (
+	// lifeSign matches names of alerts that always fire, or that exist only to inhibit others.
+	lifeSign = regexp.MustCompile(`(?i)(?:watch-?dog|dead_?-?mans?_?-?s?_?-?(?:switch|snitch)|heart-?beat|info-?inhibitor|always-?firing)`)
+	// constantTrue matches expressions that are always true.
+	constantTrue = regexp.MustCompile(`^\s*(?:vector\(\s*1\s*\)|1|1\s*==\s*1)\s*$`)
+)
+
+// isLifeSign reports whether the name of an alert says that it always fires, or exists for inhibition only.
+func isLifeSign(name string) bool { return lifeSign.MatchString(name) }
+
+// samples returns one alert per kind of alert that must reach somebody.
+func (a *alertmanagerConfig) samples(rules alertRules) []sampleAlert {
+	if len(a.PageMatchers) > 0 {
+		return a.samplesOfMatchers(rules)
+	}
+	var severities []string
+	for _, alert := range rules.alerts {
+		severity := alert["severity"]
+		if slices.Contains(pagingSeverities(), strings.ToLower(severity)) && !slices.Contains(severities, severity) && !rules.alwaysFires(alert) {
+			severities = append(severities, severity)
+		}
+	}
+	if len(severities) == 0 {
+		severities = []string{"critical"}
+	}
+	slices.Sort(severities)
+	samples := make([]sampleAlert, len(severities))
+	for i, severity := range severities {
+		samples[i] = sampleAlert{map[string]string{"alertname": sampleName, "severity": severity}, "alerts of severity " + severity}
+	}
+	return samples
+}
+
+// samplesOfMatchers returns an alert with the values that page_matchers demand, and those of the rule files that match.
+func (a *alertmanagerConfig) samplesOfMatchers(rules alertRules) []sampleAlert {
+	matchers := a.pageMatchers()
+	sets := []map[string]string{{"alertname": sampleName}}
+	for _, m := range matchers {
+		values := []string{m.value}
+		if m.operator == "=~" {
+			values = strings.Split(strings.Trim(m.value, "^$()"), "|")
+		}
+		if m.operator != "=" && m.operator != "=~" {
+			continue
+		}
+		var next []map[string]string
+		for _, set := range sets {
+			for _, value := range values[:min(len(values), 10)] {
+				with := maps.Clone(set)
+				with[m.label] = value
+				next = append(next, with)
+			}
+		}
+		sets = next[:min(len(next), 100)]
+	}
+	for _, alert := range rules.alerts {
+		sets = append(sets, alert)
+	}
+	var samples []sampleAlert
+	for _, set := range sets {
+		if matchesAll(matchers, set) && !rules.alwaysFires(set) {
+			samples = append(samples, sampleAlert{set, "alerts that match page_matchers"})
+		}
+	}
+	return samples
+}
+
+func (a *alertmanagerConfig) pageMatchers() []amMatcher {
+	var all []amMatcher
+	for _, text := range a.PageMatchers {
+		matchers, _ := parseMatchers(text) // Validate has reported the error
+		all = append(all, matchers...)
+	}
+	return all
+}
