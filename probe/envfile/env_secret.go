@@ -56,12 +56,16 @@ func (s *Secret) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	if err != nil {
 		return probe.Unreadable("other secrets cannot be read", err)
 	}
+	names := " " + strings.Join(namesOf(p), " ")
 	var values []secretValue
 	for i, v := range all {
-		if v.Ref.Kind != "" || len(v.Unset) > 0 || !v.Set {
-			return s.judgeAll(all, others)
+		others[i].names = names
+		input := secretValue{text: v.Text.Reveal(), key: v.Key, origin: v.Origin, ambiguous: v.Ambiguous, others: others[i],
+			isSet: v.Set, ref: v.Ref, unset: strings.Join(v.Unset, " ")}
+		if v.Unused != nil {
+			input.unused = v.Unused.String()
 		}
-		values = append(values, secretValue{v.Text.Reveal(), v.Key, v.Origin, v.Ambiguous, others[i]})
+		values = append(values, input)
 	}
 	o := probe.Unchanged(p, secretOpinionKey{s}, values, func() secretOpinion {
 		r, err := s.judgeAll(all, others)
@@ -100,19 +104,24 @@ func (s *Secret) values(view *deployment.View) ([]deployment.Value, error) {
 	return all, nil
 }
 
-// secretValue holds every input of the verdict on a set value.
+// secretValue holds every input of the verdict on a value.
 type secretValue struct {
 	text      string // the secret: compared, never shown
 	key       string
 	origin    deployment.Origin
 	ambiguous bool
 	others    SecretOthers
+	isSet     bool
+	ref       deployment.Ref
+	unset     string // variables without a value
+	unused    string // where the key is set without effect
 }
 
-// SecretOthers are other places with the same value, "" for none.
+// SecretOthers are other places with the same value, "" for none, and the names that an attacker tries.
 type SecretOthers struct {
 	twin     string // another secret
 	template string // file and line in the template of the env file
+	names    string // each after a blank; "": the strength is not estimated
 }
 
 type secretOpinionKey struct{ of *Secret }
@@ -156,10 +165,16 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 	if s.Decoded {
 		length = secretvalue.DecodedLen(text)
 	}
+	strength := secretvalue.Strong
+	if others.names != "" { // Unchanged keeps the verdict; the estimate is too slow for every pass
+		strength = secretvalue.StrengthOf(text, strings.Fields(others.names))
+	}
 	var f probe.ResultBuilder
 	switch {
 	case secretvalue.IsPlaceholder(text):
 		f.Fail(probe.ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin)
+	case strength == secretvalue.Published:
+		f.Fail(probe.ReasonWeak, "%s at %s is published: it is the default of an image or the secret of a tutorial", v.Key, v.Origin)
 	case others.template != "":
 		f.Fail(probe.ReasonPlaceholder, "%s at %s is unchanged from %s, which anyone with access to the repository can read", v.Key,
 			v.Origin, others.template)
@@ -167,8 +182,15 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 		f.Fail(probe.ReasonReused, "%s at %s is the same as %s", v.Key, v.Origin, others.twin)
 	case secretvalue.IsTriedFirst(text):
 		f.Fail(probe.ReasonWeak, "%s at %s is a default password, which attackers try first", v.Key, v.Origin)
+	case strength == secretvalue.Guessable && length < s.MinLength:
+		f.Fail(probe.ReasonWeak, "%s at %s is easily guessed: it has %d bytes, expected at least %d", v.Key, v.Origin, length, s.MinLength)
+	case strength == secretvalue.Guessable:
+		f.Fail(probe.ReasonWeak, "%s at %s is easily guessed: it consists of common words, names of this deployment, keyboard "+
+			"patterns or their digest", v.Key, v.Origin)
 	case length < s.MinLength:
 		f.Warn(probe.ReasonWeak, "%s at %s has %d bytes, expected at least %d", v.Key, v.Origin, length, s.MinLength)
+	case strength == secretvalue.Moderate:
+		f.Warn(probe.ReasonWeak, "%s at %s can be guessed offline: it has less than 64 bits. Generate it", v.Key, v.Origin)
 	case secretvalue.EntropyBits(cmp.Or(secretvalue.EncodedText(text), text)) < secretvalue.WeakEntropy:
 		f.Warn(probe.ReasonWeak, "%s at %s is easily guessed: it has few different characters, a sequence or a repetition", v.Key,
 			v.Origin)
