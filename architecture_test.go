@@ -54,6 +54,7 @@ var order = map[string]int{
 	"schema":     0,
 	"secret":     0,
 	"alerts":     0, // embedded files
+	"cases":      0, // files and tests
 	"dashboards": 0,
 	"docs":       0,
 	"examples":   0,
