@@ -8,7 +8,7 @@ import (
 )
 
 // Keys returns the sorted variables that match one of the patterns (path.Match: REDIS_*_TTL) in the application's
-// environment or in an env file. Value says whether and where the service gets one.
+// environment or command, or in an env file. Value says whether and where the service gets one.
 func (v *View) Keys(patterns ...string) ([]string, error) {
 	globs := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !strings.ContainsAny(p, `*?[\`) })
 	var keys []string
@@ -26,6 +26,11 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 		}
 		for key := range c.Project.Services[app.Name].Environment {
 			add(key)
+		}
+		if app.Name != "" {
+			for _, key := range v.Program(c, app.Name).Names() {
+				add(key)
+			}
 		}
 	case !errors.Is(err, ErrNoCompose):
 		return nil, err

@@ -152,8 +152,16 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 	return found, files.missing
 }
 
-// direct looks up a key in a service's environment, then in its env files.
+// direct looks up a key in a service's command, then in what its container gets.
 func (v *View) direct(c *Compose, files surroundings, service, key string) (Value, error) {
+	if value, ok, err := v.fromCommand(c, service, key); ok || err != nil {
+		return value, err
+	}
+	return v.passed(c, files, service, key)
+}
+
+// passed looks up a key in a service's environment, then in its env files.
+func (v *View) passed(c *Compose, files surroundings, service, key string) (Value, error) {
 	value := Value{Key: key}
 	if text, ok := c.Project.Services[service].Environment[key]; ok {
 		return v.fromEnvironment(c, service, key, text)

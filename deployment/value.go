@@ -40,6 +40,7 @@ const (
 	RefExternal    = "external secret"       // a Docker Swarm secret, not a file
 	RefEnvironment = "environment"           // the environment in which Compose is started
 	RefContainer   = "file in the container" // part of the image or a named volume
+	RefCommand     = "command"               // computed by the service's shell script; Name says why it is undecided
 )
 
 // Origin is where a value is set.
@@ -58,10 +59,11 @@ const (
 	ViaServiceFile = "env_file"    // one of the service's env files
 	ViaSecret      = "secret"      // a secret of the compose file with the key's name
 	ViaKeyFile     = "KEY_FILE"    // the variable KEY_FILE names the file
+	ViaCommand     = "command"     // the service's command or entrypoint sets the variable, or a flag of its name
 )
 
 // Value returns the first of keys that is set, as the application's service gets it. The order is: the service's
-// environment, its env files (the last wins), a file that KEY_FILE names, a secret with the key's name, and a variable
+// command and entrypoint (LOG_LEVEL=debug exec app; --log-level=debug for the application), its environment, its env files (the last wins), a file that KEY_FILE names, a secret with the key's name, and a variable
 // of the deployment's env file that the service uses outside its environment, for example in its command. If the
 // application's service has none of the keys, the other services are searched by name (POSTGRES_PASSWORD belongs to
 // postgres); see Origin.Service. An empty key counts only when no other key is set.

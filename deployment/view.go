@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -31,6 +32,7 @@ type View struct {
 	mu       sync.Mutex
 	envs     map[string]func() (*Env, error)
 	services map[string]surroundings
+	programs map[string]shell.Program
 }
 
 // View starts a pass. The cache keeps results of the previous pass for unchanged files.
@@ -38,7 +40,7 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	if cache == nil {
 		cache = &files.Cache{}
 	}
-	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}}
+	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}, programs: map[string]shell.Program{}}
 	v.folders = sync.OnceValue(d.places)
 	v.places = sync.OnceValue(v.choose)
 	v.repository = sync.OnceValue(d.repository)

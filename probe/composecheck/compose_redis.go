@@ -2,11 +2,15 @@ package composecheck
 
 import (
 	"context"
+	"path"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
@@ -16,8 +20,9 @@ import (
 // compose_redis: does the compose file start Redis with the application's password?
 //
 // A password in the env file protects nothing while the server is started without one. The server's password is in its
-// command (--requirepass), in a mounted configuration file, or in a variable of images that set one. When none of these
-// can be read (a custom entrypoint, a file in the image, ACL users), the probe is skipped and a live one must decide.
+// command (--requirepass: the last one counts), in a mounted configuration file, or in a variable of images that set one.
+// A shell expands variables, a command without a shell does not. When none of these can be read (a custom entrypoint, a
+// file in the image, ACL users, a script with branches), the probe is skipped and a live one must decide.
 
 func RedisKind() probe.Kind {
 	return probe.Kind{
@@ -39,8 +44,9 @@ type composeRedis struct {
 // redisStart is what the compose file says about one Redis.
 type redisStart struct {
 	service       string
-	password      deployment.Value // required by the server; not set when it requires none
-	unknownReason string           // why that is unknown; "" when it is known
+	at            deployment.Origin // of its command
+	password      deployment.Value  // required by the server; not set when it requires none
+	unknownReason string            // why that is unknown; "" when it is known
 }
 
 func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
@@ -67,6 +73,17 @@ func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 	return s.judge(starts, given)
 }
 
+// literalVariable matches a reference to a variable, which is a password only by mistake.
+var literalVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][^{}]*\})$`)
+
+// startedBy returns where the password stands that the server requires.
+func (start redisStart) startedBy() deployment.Origin {
+	if start.password.Key == "requirepass" {
+		return start.password.Origin
+	}
+	return start.at
+}
+
 // judge judges the passwords that servers require; given is the application's.
 func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe.Result, error) {
 	var f probe.ResultBuilder
@@ -82,6 +99,11 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 			f.Fail(probe.ReasonOpen, "%s starts service %s without a password. Add --requirepass", v.Origin, start.service)
 			continue
 		}
+		if text := v.Text.Reveal(); literalVariable.MatchString(text) {
+			f.Fail(probe.ReasonPlaceholder, "%s starts service %s with the text of a variable as the password: no shell expands it. "+
+				"Write ${NAME} with one $", start.at, start.service)
+			continue
+		}
 		secret := envfile.Secret{Key: []string{v.Key}, MinLength: s.MinLength}
 		r, err := secret.Judge(v, envfile.SecretOthers{})
 		if err != nil {
@@ -91,7 +113,7 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 		// With several servers it is unknown which one the application uses.
 		if len(starts) == 1 && given.Set && !given.Text.Empty() && !given.Text.Equal(v.Text) {
 			f.Fail(probe.ReasonMismatch, "%s starts service %s with another password than %s at %s",
-				v.Origin, start.service, given.Key, given.Origin)
+				start.startedBy(), start.service, given.Key, given.Origin)
 		}
 	}
 	switch {
@@ -105,57 +127,83 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 
 // redisStartOf reads how a service starts Redis.
 func redisStartOf(view *deployment.View, c *deployment.Compose, service types.ServiceConfig) (redisStart, error) {
-	start := redisStart{service: service.Name}
+	start := redisStart{service: service.Name, at: c.At(service.Name, "command")}
 	if strings.Contains(service.Image, "bitnami") {
 		return start.bitnami(view, c)
 	}
-	args := commandWords(service)
-	if extra := service.Environment["REDIS_ARGS"]; extra != nil { // of redis-stack
-		args = append(args, strings.Fields(*extra)...)
-	}
-	at := c.At(service.Name, "command")
-	config := ""
-	for i, word := range args {
-		switch {
-		case word == "--requirepass" && i+1 < len(args) && !strings.HasPrefix(args[i+1], "--"): // not so for an unset variable
-			v, err := commandValue(view, c, service, args[i+1], at)
-			start.password = v
-			if v.Ref.Kind != "" {
-				start.unknownReason = "service " + service.Name + "'s password is stored in: " + v.Ref.Kind
-			}
-			return start, err
-		case word == "--requirepass":
-			start.password = deployment.Value{Key: "requirepass", Origin: at}
-			return start, nil
-		case word == "--aclfile", word == "--user":
-			start.unknownReason = "service " + service.Name + " has its own ACL users"
-		case strings.HasSuffix(word, ".conf") && strings.HasPrefix(word, "/"):
-			config = word
-		}
+	program := view.Program(c, service.Name)
+	args := program.Args
+	if len(args) > 0 && path.Base(args[0].Text) == "docker-entrypoint.sh" { // of the image: it starts its arguments
+		args = args[1:]
 	}
 	switch {
-	case start.unknownReason != "":
-	case config != "":
-		return start.configured(view, c, config, at)
-	case !startsRedis(args):
+	case program.Unknown != "":
+		start.unknownReason = "service " + service.Name + " is started by " + program.Unknown
+		return start, nil
+	case len(args) == 0 && len(service.Entrypoint)+len(strings.TrimSpace(program.Script)) > 0, !startsRedis(args):
 		start.unknownReason = "service " + service.Name + " is started by a custom program"
-	default:
-		start.password = deployment.Value{Key: "requirepass", Origin: at}
+		return start, nil
+	case len(args) > 0 && !strings.HasPrefix(args[0].Text, "-") && !strings.HasSuffix(args[0].Text, ".conf"):
+		args = args[1:]
 	}
-	return start, nil
+	if extra := service.Environment["REDIS_ARGS"]; extra != nil { // of redis-stack
+		for _, text := range strings.Fields(*extra) {
+			args = append(slices.Clip(args), shell.Word{Text: unquoted(text)})
+		}
+	}
+	line, known := redisOptions(args)
+	if !known {
+		start.unknownReason = "service " + service.Name + " gets options that cannot be read here"
+		return start, nil
+	}
+	return start.optioned(view, c, line, program)
+}
+
+// optioned reads the options of the command line, and the configuration file that they override.
+func (start redisStart) optioned(view *deployment.View, c *deployment.Compose, line redisLine, program shell.Program) (redisStart, error) {
+	switch {
+	case line.has("user", "aclfile", "loadmodule"):
+		start.unknownReason = "service " + start.service + " has its own ACL users or modules"
+		return start, nil
+	case line.unreadAfterPassword("include"):
+		start.unknownReason = "service " + start.service + " includes other configuration files"
+		return start, nil
+	}
+	password, ok := line.last("requirepass")
+	switch {
+	case !ok && line.config != "" && (line.config == "-" || strings.Count(program.Script, line.config) > 1):
+		start.unknownReason = "the configuration of service " + start.service + " is written when it starts"
+		return start, nil
+	case !ok && line.config != "":
+		return start.configured(view, c, line.config, start.at)
+	case !ok, len(password) != 1, strings.HasPrefix(password[0].Text, "--"): // an unset variable leaves no word
+		start.password = deployment.Value{Key: "requirepass", Origin: start.at}
+		return start, nil
+	case password[0].Text == "" && !password[0].Unknown:
+		start.password = deployment.Value{Key: "requirepass", Origin: start.at}
+		return start, nil
+	}
+	v, err := view.FromWord(c, start.service, "requirepass", password[0])
+	start.password = v
+	switch {
+	case v.Ref.Kind == deployment.RefCommand:
+		start.unknownReason = "service " + start.service + "'s password is computed by its command"
+	case v.Ref.Kind != "":
+		start.unknownReason = "service " + start.service + "'s password is stored in: " + v.Ref.Kind
+	}
+	return start, err
 }
 
 // startsRedis reports whether a command starts the server directly, or leaves that to the image.
-func startsRedis(args []string) bool {
-	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
+func startsRedis(args []shell.Word) bool {
+	if len(args) == 0 {
 		return true
 	}
-	for _, word := range args {
-		if base := word[strings.LastIndexByte(word, '/')+1:]; base == "redis-server" || base == "valkey-server" || base == "keydb-server" {
-			return true
-		}
+	first := args[0]
+	if !first.Unknown && (strings.HasPrefix(first.Text, "-") || strings.HasSuffix(first.Text, ".conf")) {
+		return true // the image's entrypoint adds the server's name
 	}
-	return false
+	return !first.Unknown && slices.Contains([]string{"redis-server", "valkey-server", "keydb-server", "redis-stack-server"}, path.Base(first.Text))
 }
 
 // bitnami reads how images start that take the password from the environment. They start without one only when told to.
@@ -210,34 +258,6 @@ func (start redisStart) configured(view *deployment.View, c *deployment.Compose,
 		start.unknownReason = ""
 	}
 	return start, nil
-}
-
-// commandValue returns the value of a word of a command: its text, or what a shell in the container replaces it with.
-func commandValue(view *deployment.View, c *deployment.Compose, service types.ServiceConfig, word string, at deployment.Origin) (deployment.Value, error) {
-	name, shell := strings.CutPrefix(word, "$")
-	if !shell {
-		return deployment.Written("requirepass", word, at), nil
-	}
-	name = strings.TrimSuffix(strings.TrimPrefix(name, "{"), "}")
-	v, err := view.ValueIn(service.Name, name)
-	if err == nil && !v.Set && v.Ref.Kind == "" {
-		v.Origin = at
-	}
-	return v, err
-}
-
-// commandWords returns the words of the command that starts a service, including those of a shell script.
-func commandWords(service types.ServiceConfig) []string {
-	var all []string
-	for _, part := range append(append([]string{}, service.Entrypoint...), service.Command...) {
-		if part == "" {
-			all = append(all, part)
-		}
-		for _, word := range strings.Fields(part) {
-			all = append(all, unquoted(word))
-		}
-	}
-	return all
 }
 
 // unquoted returns a word without its quotes.

@@ -90,7 +90,7 @@ func judgeRunningValue(ctx context.Context, p *probe.Pass, f *probe.ResultBuilde
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist):
 		return probe.Unknown(probe.ReasonBlocked, fmt.Errorf("%s cannot be determined: %w", keys[0], err))
-	case declared.Ref.Kind == deployment.RefManager, declared.Ref.Kind == deployment.RefContainer:
+	case declared.Ref.Kind == deployment.RefManager, declared.Ref.Kind == deployment.RefContainer, declared.Ref.Kind == deployment.RefCommand:
 		return envfile.Elsewhere(declared) // the container's environment holds the reference, not the value
 	case declared.Ref.Kind != "":
 		known = false

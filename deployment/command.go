@@ -1,0 +1,97 @@
+package deployment
+
+// Values that a service's command or entrypoint sets: they override the environment of the container.
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
+)
+
+// Program returns what the compose files start for a service: the command, with the entrypoint before it. Without both,
+// or when the image's entrypoint gets the command, the program's name is unknown and the result has no arguments or
+// starts with a flag.
+func (v *View) Program(c *Compose, service string) shell.Program {
+	v.mu.Lock()
+	known, ok := v.programs[service]
+	v.mu.Unlock()
+	if ok {
+		return known
+	}
+	s := c.Project.Services[service]
+	program := shell.Program{}
+	if len(s.Entrypoint)+len(s.Command) > 0 {
+		files := v.serviceFiles(c, service)
+		program = shell.Read(slices.Concat(s.Entrypoint, s.Command), func(name string) (text string, set, known bool) {
+			value, err := v.passed(c, files, service, name)
+			known = err == nil && value.Ref.Kind == "" && (value.Set || files.missing == nil)
+			return value.Text.Reveal(), value.Set, known
+		})
+	}
+	v.mu.Lock()
+	v.programs[service] = program
+	v.mu.Unlock()
+	return program
+}
+
+// fromCommand returns the value that a service's command or entrypoint gives a key, as a flag or as a variable. Flags
+// count for the application alone: only its flags are known to have the names of its variables.
+func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error) {
+	program := v.Program(c, service)
+	if len(program.Args) == 0 && len(program.Vars) == 0 && program.Unknown == "" {
+		return Value{}, false, nil
+	}
+	if program.Mentions(key) {
+		return Value{Key: key, Origin: c.commandAt(service, key), Ref: Ref{RefCommand, program.Unknown}}, true, nil
+	}
+	if word, ok := program.Flag(key); ok {
+		app, err := v.AppService()
+		if err == nil && (app.Name == service || slices.Contains(app.Copies, service)) {
+			value, err := v.FromWord(c, service, key, word)
+			return value, true, err
+		}
+	}
+	set, ok := program.Var(key)
+	switch {
+	case !ok:
+		return Value{}, false, nil
+	case set.Unset:
+		return Value{Key: key, Origin: c.commandAt(service, key)}, true, nil
+	case set.Value.Name == key:
+		return Value{}, false, nil // passed on unchanged
+	}
+	value, err := v.FromWord(c, service, key, set.Value)
+	return value, true, err
+}
+
+// FromWord returns the value of a word of a service's command. Its origin is that of the variable or file that the word
+// consists of, else the command.
+func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, error) {
+	at := c.commandAt(service, key)
+	switch {
+	case w.File != "":
+		return v.FileIn(c, service, w.File, key, at)
+	case w.Unknown && w.Name == "":
+		return Value{Key: key, Origin: at, Ref: Ref{RefCommand, "the output of another command"}}, nil
+	case w.Name != "":
+		value, err := v.passed(c, v.serviceFiles(c, service), service, w.Name)
+		if err != nil || value.Ref.Kind != "" || value.Set {
+			return value, err
+		}
+	}
+	value := Written(key, w.Text, at)
+	return value, nil
+}
+
+// commandAt returns where the command or entrypoint of a service stands: the one that contains the key, in any spelling.
+func (c *Compose) commandAt(service, key string) Origin {
+	s := c.Project.Services[service]
+	attribute := "command"
+	if len(s.Entrypoint) > 0 && (len(s.Command) == 0 || !strings.Contains(shell.Plain(strings.Join(s.Command, " ")), shell.Plain(key))) {
+		attribute = "entrypoint"
+	}
+	at := c.At(service, attribute)
+	at.Via = ViaCommand
+	return at
+}
