@@ -1,6 +1,7 @@
 package composecheck
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -14,8 +15,9 @@ import (
 // compose_limits: is every service prevented from using up the host?
 //
 // One service without a limit can take the memory of all others, so each needs both limits, in either of Compose's
-// notations. A limit of 0 (from an unset variable, say) means no limit to Docker. Services of inactive profiles are not
-// started and not checked.
+// notations. A limit of 0 (from an unset variable, say) means no limit to Docker. A limit that Docker refuses keeps the
+// service from starting, and one beyond any host limits nothing. Services of inactive profiles are not started and not
+// checked.
 
 func LimitsKind() probe.Kind {
 	return probe.Kind{
@@ -26,12 +28,14 @@ func LimitsKind() probe.Kind {
 		Reads:    "the compose files and the env file; needs to read them",
 		Values:   []*probe.Value{ServicesUnlimited},
 		Alone:    true,
-		New:      func() any { return &composeLimits{} },
+		New:      func() any { return &composeLimits{MaxMemory: 8192, MaxCPUs: 512} },
 	}
 }
 
 type composeLimits struct {
-	Except []string `yaml:"except" doc:"services that need no limits, such as one-off jobs"`
+	Except    []string `yaml:"except" doc:"services that need no limits, such as one-off jobs"`
+	MaxMemory float64  `yaml:"max_memory" default:"8192" doc:"memory limit in GiB above which a limit is a warning: it limits nothing in effect"`
+	MaxCPUs   float64  `yaml:"max_cpus" default:"512" doc:"CPU limit above which a limit is a warning"`
 }
 
 func (s *composeLimits) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
@@ -43,6 +47,7 @@ func (s *composeLimits) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 }
 
 func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
+	var f probe.ResultBuilder
 	var memory, cpu []string
 	asked, unlimited := 0, 0
 	for _, name := range c.Services() {
@@ -50,7 +55,8 @@ func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
 			continue
 		}
 		asked++
-		hasMemory, hasCPU := limits(c.Project.Services[name])
+		v := limits(c.Project.Services[name])
+		hasMemory, hasCPU := v.memory > 0, v.cpus > 0 || v.quota > 0 // a quota counts as a limit
 		if !hasMemory {
 			memory = append(memory, name)
 		}
@@ -60,12 +66,12 @@ func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
 		if !hasMemory || !hasCPU {
 			unlimited++
 		}
+		s.judgeValues(&f, name, c.Project.Services[name])
 	}
 	if asked == 0 {
 		return probe.Result{}, probe.Needs("deployment.profiles",
 			probe.Unknownf(probe.ReasonNotConfigured, "no service to check for limits: none is active, or all are excepted"))
 	}
-	var f probe.ResultBuilder
 	f.Measure(ServicesUnlimited.Of(float64(unlimited)))
 	if len(memory) > 0 {
 		f.Fail(probe.ReasonMissing, "no memory limit: %s", phrase.List(memory))
@@ -76,15 +82,60 @@ func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
 	return f.Result("%s, all with memory and CPU limits", phrase.Count(asked, "service")), nil
 }
 
-// limits reports which limits a service has. A CPU quota counts as a limit.
-func limits(s types.ServiceConfig) (memory, cpu bool) {
-	memory = s.MemLimit > 0
-	cpu = s.CPUS > 0 || s.CPUQuota > 0
-	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
-		memory = memory || s.Deploy.Resources.Limits.MemoryBytes > 0
-		cpu = cpu || s.Deploy.Resources.Limits.NanoCPUs.Value() > 0
+// What Docker refuses (moby, daemon/daemon_unix.go: verifyPlatformContainerResources).
+const (
+	leastMemory = 6 << 20 // bytes
+	leastCPUs   = 0.01
+	leastQuota  = 1000 // microseconds
+)
+
+// judgeValues reports limits that Docker refuses or that limit nothing.
+func (s *composeLimits) judgeValues(f *probe.ResultBuilder, name string, service types.ServiceConfig) {
+	v := limits(service)
+	switch {
+	case v.memory > 0 && v.memory < leastMemory:
+		f.Fail(probe.ReasonInvalid, "memory limit of %s is below 6 MB, which Docker refuses. Write a unit such as 512M", name)
+	case v.memory > 0 && v.reserved > v.memory:
+		f.Fail(probe.ReasonInvalid, "memory reservation of %s exceeds its limit, which Docker refuses", name)
+	case v.memory > 0 && v.swap > 0 && v.swap < v.memory:
+		f.Fail(probe.ReasonInvalid, "memswap_limit of %s is below its memory limit, which Docker refuses", name)
+	case float64(v.memory) > s.MaxMemory*(1<<30):
+		f.Warn(probe.ReasonThreshold, "memory limit of %s is more than any host has: it limits nothing", name)
 	}
-	return memory, cpu
+	switch {
+	case v.cpus > 0 && v.cpus < leastCPUs*(1-1e-6): // Compose reads it with 32 bits
+		f.Fail(probe.ReasonInvalid, "CPU limit of %s is below 0.01, which Docker refuses", name)
+	case v.quota > 0 && v.quota < leastQuota:
+		f.Fail(probe.ReasonInvalid, "cpu_quota of %s is below 1000, which Docker refuses", name)
+	case v.cpus > s.MaxCPUs:
+		f.Warn(probe.ReasonThreshold, "CPU limit of %s is more than any host has: it limits nothing", name)
+	}
+	if service.OomKillDisable {
+		f.Warn(probe.ReasonWeak, "oom_kill_disable of %s: at its memory limit the service hangs instead of being restarted", name)
+	}
+}
+
+// serviceLimits are a service's limits; 0 for none.
+type serviceLimits struct {
+	memory, reserved, swap int64 // bytes
+	cpus                   float64
+	quota                  int64 // of CPU time, in microseconds
+}
+
+// limits returns the limits of a service. Those below deploy take precedence.
+func limits(s types.ServiceConfig) serviceLimits {
+	v := serviceLimits{memory: int64(s.MemLimit), reserved: int64(s.MemReservation), swap: int64(s.MemSwapLimit), cpus: float64(s.CPUS), quota: s.CPUQuota}
+	if s.Deploy == nil {
+		return v
+	}
+	if l := s.Deploy.Resources.Limits; l != nil {
+		v.memory = cmp.Or(int64(l.MemoryBytes), v.memory)
+		v.cpus = cmp.Or(float64(l.NanoCPUs.Value()), v.cpus)
+	}
+	if r := s.Deploy.Resources.Reservations; r != nil {
+		v.reserved = cmp.Or(int64(r.MemoryBytes), v.reserved)
+	}
+	return v
 }
 
 var ServicesUnlimited = &probe.Value{Name: "catalyst_compose_services_unlimited", Help: "Compose services without a memory or CPU limit.", Labels: nil}

@@ -18,8 +18,8 @@ import (
 // compose_logging: do the services' logs leave the host?
 //
 // A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the
-// Docker Engine keeps (drivers json-file, local and journald) when it mounts the engine's socket or the host's log
-// folders, and files in a volume that it shares. journald alone ships nothing: it keeps the logs on the host. Services
+// Docker Engine keeps (drivers json-file, local and journald) when it mounts the engine's socket or the folder in which
+// the driver writes, and files in a volume that it shares. A service scaled to 0 ships nothing. journald alone ships nothing: it keeps the logs on the host. Services
 // that ship or store logs are not checked themselves. A shipper outside the compose file, or a default driver of the
 // Docker daemon, is not visible here: the live probe sees what arrives.
 
@@ -59,6 +59,7 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 	var asked, shippers []types.ServiceConfig
 	for _, name := range c.Services() {
 		switch service := c.Project.Services[name]; {
+		case scaledToNone(service):
 		case s.ships(service):
 			shippers = append(shippers, service)
 		case !deployment.RunsImage(service, logStores()):
@@ -111,6 +112,12 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 			f.Fail(probe.ReasonPlaceholder, "logging option %s of service %s is a placeholder", key, service.Name)
 		}
 	}
+	for _, service := range asked {
+		if key := missingOption(service); key != "" {
+			f.Warn(probe.ReasonMissing, "logging driver %s of service %s has no %s: Docker does not start the service",
+				loggingDriver(service), service.Name, key)
+		}
+	}
 	if len(local) > 0 {
 		f.Warn(probe.ReasonWeak, "syslog driver without a remote syslog-address (logs go to the host's own syslog): %s",
 			phrase.List(local))
@@ -122,7 +129,7 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 func explainMissed(shippers []types.ServiceConfig) string {
 	var names []string
 	for _, s := range shippers {
-		if !seesEngine(s) {
+		if !seesSomeLogs(s) {
 			names = append(names, s.Name)
 		}
 	}
@@ -190,13 +197,33 @@ func placeholderOption(service types.ServiceConfig) string {
 	return ""
 }
 
+// missingOption returns an option that the driver of a service needs and that is unset; "" for none (documentation of
+// Docker, "Configure logging drivers").
+func missingOption(service types.ServiceConfig) string {
+	required := map[string][]string{
+		"awslogs": {"awslogs-group"}, "gelf": {"gelf-address"}, "splunk": {"splunk-token", "splunk-url"}, "logentries": {"logentries-token"},
+		"loki": {"loki-url"}, "loki-docker-driver": {"loki-url"}, "sumologic": {"sumo-url"},
+	}
+	for _, key := range required[loggingDriver(service)] {
+		if loggingOptions(service)[key] == "" {
+			return key
+		}
+	}
+	return ""
+}
+
+// scaledToNone reports whether a service is declared with no containers.
+func scaledToNone(service types.ServiceConfig) bool {
+	return service.Scale != nil && *service.Scale == 0 || service.Deploy != nil && service.Deploy.Replicas != nil && *service.Deploy.Replicas == 0
+}
+
 // seesLogsOf reports whether a shipper can see a service's logs.
 func seesLogsOf(shipper, service types.ServiceConfig, driver string) bool {
-	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper) {
+	if slices.Contains(engineDrivers(), driver) && driver != "none" && seesEngine(shipper, driver) {
 		return true
 	}
 	for _, m := range shipper.Volumes {
-		if m.Source != "" && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
+		if m.Source != "" && !isSystemPath(m.Source) && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
 			return own.Source == m.Source || own.Type == types.VolumeTypeBind && strings.HasPrefix(own.Source, m.Source+"/")
 		}) {
 			return true
@@ -205,22 +232,35 @@ func seesLogsOf(shipper, service types.ServiceConfig, driver string) bool {
 	return false
 }
 
-// seesEngine reports whether a shipper has access to what the Docker Engine keeps: its socket, its address or its
-// folders.
-func seesEngine(shipper types.ServiceConfig) bool {
+// isSystemPath reports whether a path on the host holds no logs: /etc/localtime is mounted into many containers.
+func isSystemPath(source string) bool {
+	return slices.ContainsFunc([]string{"/etc", "/usr", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock"}, func(dir string) bool {
+		return source == dir || strings.HasPrefix(source, dir+"/")
+	})
+}
+
+// seesSomeLogs reports whether a shipper sees what any driver of the Docker Engine keeps.
+func seesSomeLogs(shipper types.ServiceConfig) bool {
+	return seesEngine(shipper, "json-file") || seesEngine(shipper, "journald")
+}
+
+// seesEngine reports whether a shipper has access to what a driver of the Docker Engine keeps: the engine's socket, its
+// address or the folder in which the driver writes. The files of driver local have a format of their own.
+func seesEngine(shipper types.ServiceConfig, driver string) bool {
 	if _, ok := shipper.Environment["DOCKER_HOST"]; ok {
 		return true
 	}
+	places := []string{"/var/run/docker.sock", "/run/docker.sock"}
+	switch driver {
+	case "json-file":
+		places = append(places, "/var/lib/docker/containers")
+	case "journald":
+		places = append(places, "/var/log/journal", "/run/log/journal")
+	}
 	return slices.ContainsFunc(shipper.Volumes, func(m types.ServiceVolumeConfig) bool {
 		source := strings.TrimSuffix(m.Source, "/")
-		if m.Type != types.VolumeTypeBind {
-			return false
-		}
-		for _, seen := range []string{"/var/run/docker.sock", "/run/docker.sock", "/var/lib/docker/containers", "/var/log/journal", "/run/log/journal"} {
-			if source == seen || strings.HasPrefix(seen, source+"/") { // the folder itself, or one above it
-				return true
-			}
-		}
-		return false
+		return m.Type == types.VolumeTypeBind && slices.ContainsFunc(places, func(seen string) bool {
+			return source == seen || strings.HasPrefix(seen, source+"/") // the folder itself, or one above it
+		})
 	})
 }

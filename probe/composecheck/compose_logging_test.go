@@ -13,7 +13,16 @@ func TestComposeLogging_Verdicts(t *testing.T) {
 		db     = "  db:\n    image: postgres:16\n"
 		socket = "    volumes: ['/var/run/docker.sock:/var/run/docker.sock:ro']\n"
 	)
-	driver := func(name string) string { return "    logging: {driver: " + name + "}\n" }
+	driver := func(name string) string {
+		options := map[string]string{
+			"gelf": "gelf-address: 'udp://10.0.0.9:12201'", "loki": "loki-url: 'https://logs.acme.net/push'",
+			"grafana/loki-docker-driver:2.9.1": "loki-url: 'https://logs.acme.net/push'",
+		}
+		return "    logging: {driver: " + name + ", options: {" + options[name] + "}}\n"
+	}
+	tail := func(mount string) string {
+		return "  tail:\n    image: grafana/promtail:3.0\n    volumes: ['" + mount + ":/logs:ro']\n"
+	}
 	tests := []struct {
 		name, services string
 		spec, loki     string
@@ -26,7 +35,7 @@ func TestComposeLogging_Verdicts(t *testing.T) {
 		{"Loki configured, nothing ships", probetest.WebService, "{}", "http://loki:3100", probe.StateSkip, probe.ReasonNotConfigured, "the Loki probe checks whether they arrive"},
 		{"Loki configured, only an unknown plugin", probetest.WebService + driver("acme/logs"), "{}", "http://loki:3100", probe.StateFail, probe.ReasonMissing, "no known logging driver or service ships logs"},
 		{"all by driver", probetest.WebService + driver("gelf") + db + driver("fluentd"), "{}", "", probe.StatePass, probe.ReasonNone, "2 services"},
-		{"old attribute", probetest.WebService + "    log_driver: awslogs\n", "{}", "", probe.StatePass, probe.ReasonNone, "1 service"},
+		{"old attribute", probetest.WebService + "    log_driver: awslogs\n    log_opt: {awslogs-group: shop}\n", "{}", "", probe.StatePass, probe.ReasonNone, "1 service"},
 		{"plugin", probetest.WebService + driver("grafana/loki-docker-driver:2.9.1"), "{}", "http://loki:3100", probe.StatePass, probe.ReasonNone, ""},
 		{"plugin by alias", probetest.WebService + driver("loki"), "{}", "", probe.StatePass, probe.ReasonNone, ""},
 		{"URL from the documentation", probetest.WebService + "    logging: {driver: loki, options: {loki-url: 'https://logs.example.com/push'}}\n", "{}", "", probe.StateFail, probe.ReasonPlaceholder, "logging option loki-url of service web"},
@@ -54,6 +63,20 @@ func TestComposeLogging_Verdicts(t *testing.T) {
 		{"service name of a shipper, other image", probetest.WebService + "  vector:\n    image: acme/search\n" + socket, "{}", "", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		{"stores are not checked", probetest.WebService + driver("loki") + "  loki:\n    image: grafana/loki:3.0\n", "{}", "", probe.StatePass, probe.ReasonNone, "1 service"},
 		{"only a shipper and its store", "  loki:\n    image: grafana/loki:3.0\n  tail:\n    image: grafana/promtail\n" + socket, "{}", "", probe.StateUnknown, probe.ReasonNotConfigured, "no active service"},
+		{"gelf without an address", probetest.WebService + "    logging: {driver: gelf}\n", "{}", "", probe.StateWarn, probe.ReasonMissing, "logging driver gelf of service web has no gelf-address"},
+		{"awslogs without a group", probetest.WebService + "    logging: {driver: awslogs, options: {awslogs-region: eu-west-1}}\n", "{}", "", probe.StateWarn, probe.ReasonMissing, "awslogs-group"},
+		{"splunk without a URL", probetest.WebService + "    logging: {driver: splunk, options: {splunk-token: " + probetest.SixtyFour + "}}\n", "{}", "", probe.StateWarn, probe.ReasonMissing, "splunk-url"},
+		{"fluentd needs no address", probetest.WebService + "    logging: {driver: fluentd}\n", "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"shipper without replicas", probetest.WebService + "  tail:\n    image: grafana/promtail:3.0\n    deploy: {replicas: 0}\n" + socket, "{}", "", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		{"shipper scaled to none", probetest.WebService + "  tail:\n    image: grafana/promtail:3.0\n    scale: 0\n" + socket, "{}", "", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		{"shipper with two replicas", probetest.WebService + "  tail:\n    image: grafana/promtail:3.0\n    deploy: {replicas: 2}\n" + socket, "{}", "", probe.StatePass, probe.ReasonNone, "1 service"},
+		{"json-file, other folder", probetest.WebService + tail("/var/log"), "{}", "", probe.StateWarn, probe.ReasonMissing, "no shipper found for the logs of web"},
+		{"journald, journal", probetest.WebService + driver("journald") + tail("/var/log/journal"), "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"journald, volatile journal", probetest.WebService + driver("journald") + tail("/run/log/journal"), "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"journald, containers", probetest.WebService + driver("journald") + tail("/var/lib/docker/containers"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
+		{"local, containers", probetest.WebService + driver("local") + tail("/var/lib/docker/containers"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
+		{"local, socket", probetest.WebService + driver("local") + tail("/run/docker.sock"), "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"shared time zone", probetest.WebService + "    volumes: ['/etc/localtime:/etc/localtime:ro']\n" + tail("/etc/localtime"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
 		{"invalid model", probetest.WebService + "    ports: 80\n", "{}", "", probe.StateUnknown, probe.ReasonBlocked, "compose_syntax"},
 	}
 	for _, tt := range tests {
