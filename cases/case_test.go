@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -140,6 +143,14 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 			early = append(early, f)
 		}
 	}
+	for _, f := range c.files {
+		for _, m := range secretMark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], secretNamed(m[1], m[2]))
+		}
+		for _, m := range literalMark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], m[1])
+		}
+	}
 	if err := put(root, early, strings.NewReplacer(fill...)); err != nil {
 		return verdict{}, err
 	}
@@ -163,6 +174,29 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 		return verdict{}, err
 	}
 	return c.check(ctx, root)
+}
+
+// secretMark stands for a secret: {{secret NAME}} or {{secret NAME LENGTH}}. Secrets are made up when a case runs, so that a
+// scanner finds none in the repository.
+var secretMark = regexp.MustCompile(`\{\{secret (\S+?)(?: (\d+))?\}\}`)
+
+// literalMark stands for the text in it: a well-known value that a scanner would take for a secret.
+var literalMark = regexp.MustCompile(`\{\{literal ([^{}]+)\}\}`)
+
+// secretNamed returns random-looking letters and digits, the same for the same name. The default length is 32.
+func secretNamed(name, length string) string {
+	n, err := strconv.Atoi(length)
+	if err != nil {
+		n = 32
+	}
+	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	var secret []byte
+	for sum := sha256.Sum256([]byte(name)); len(secret) < n; sum = sha256.Sum256(sum[:]) {
+		for _, b := range sum {
+			secret = append(secret, letters[int(b)%len(letters)])
+		}
+	}
+	return string(secret[:n])
 }
 
 // check runs the command check for the item alone.

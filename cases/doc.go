@@ -10,7 +10,8 @@
 //	git: commit             commit the files first; .gitignore holds
 //	why: one sentence       what the case shows, printed in docs/catches.md
 //
-// The files follow in txtar format. In names and contents {{now}} is the time and {{today}} the date. With git, {{commit}} is
+// The files follow in txtar format. In names and contents {{now}} is the time and {{today}} the date. {{secret NAME LENGTH}} is
+// a random-looking secret, the same for the same name, and {{literal TEXT}} the text in it: scanners find neither. With git, {{commit}} is
 // HEAD, and a file that contains it is written after the commit. A name that ends in |gzip is compressed. All files are an
 // hour old. catalyst.yml is the configuration if there is one. Nothing listens: only file layers have a verdict.
 package cases
