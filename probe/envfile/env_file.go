@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -40,6 +41,9 @@ type envFile struct {
 func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	env, err := p.View.Env()
 	if err != nil {
+		if r, ok := s.ownFiles(p, err); ok {
+			return r, nil
+		}
 		return noEnvFile(p, err)
 	}
 	var f probe.ResultBuilder
@@ -49,6 +53,45 @@ func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) 
 	}
 	s.variables(p.View, env, &f)
 	return f.Result("%s: %d keys", env.File, len(env.Entries)), nil
+}
+
+// ownFiles judges the services' own env files. Where no variable of the compose file needs a value, they are complete
+// without the deployment's env file.
+func (s *envFile) ownFiles(p *probe.Pass, err error) (probe.Result, bool) {
+	if p.Deployment.EnvFile != "" || !errors.Is(err, fs.ErrNotExist) {
+		return probe.Result{}, false
+	}
+	c, err := p.View.Compose()
+	if err != nil || slices.ContainsFunc(c.Variables(), func(v deployment.Variable) bool { return !v.Optional && !slices.Contains(shellVariables(), v.Name) }) {
+		return probe.Result{}, false
+	}
+	envs, err := p.View.EnvFiles()
+	if err != nil || len(envs) == 0 {
+		return probe.Result{}, false
+	}
+	var f probe.ResultBuilder
+	keys := 0
+	own := &envFile{}
+	for _, env := range envs {
+		own.judge(env, &f)
+		keys += len(env.Entries)
+	}
+	for _, key := range s.Required {
+		if !slices.ContainsFunc(envs, func(env *deployment.Env) bool {
+			e, ok := env.Get(key)
+			return ok && (!e.Text.Empty() || len(e.Unset) > 0)
+		}) {
+			f.Fail(probe.ReasonMissing, "%s is not set in any env file of a service, but required by the checklist", key)
+		}
+	}
+	for _, service := range c.Services() {
+		for _, file := range c.Project.Services[service].EnvFiles {
+			if _, err := os.Stat(file.Path); bool(file.Required) && errors.Is(err, fs.ErrNotExist) {
+				f.Fail(probe.ReasonMissing, "%s, the env file of service %s, does not exist", p.Deployment.Rel(file.Path), service)
+			}
+		}
+	}
+	return f.Result("%d env files of services: %d keys; no variable of the compose file needs another", len(envs), keys), true
 }
 
 // noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names.

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -32,12 +34,13 @@ func SecretKind() probe.Kind {
 }
 
 type Secret struct {
-	Key       []string `yaml:"key" required:"true" doc:"names of the variable; checked are the first one set for the application and every one passed to another service"`
-	URL       []string `yaml:"url" doc:"names of variables whose value is a URL that may contain the secret as its password; checked in addition to key, or instead when no key is set"`
-	MinLength int      `yaml:"min_length" min:"1" default:"16" doc:"minimum length in bytes; shorter secrets are weak"`
-	Decoded   bool     `yaml:"decoded" default:"false" doc:"count the decoded bytes of a base64 or hexadecimal value"`
-	Alone     bool     `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
-	Apart     bool     `yaml:"apart" default:"false" doc:"warn when a secret of another purpose has the same value"`
+	Key       []string            `yaml:"key" required:"true" doc:"names of the variable; checked are the first one set for the application and every one passed to another service"`
+	URL       []string            `yaml:"url" doc:"names of variables whose value is a URL that may contain the secret as its password; checked in addition to key, or instead when no key is set"`
+	MinLength int                 `yaml:"min_length" min:"1" default:"16" doc:"minimum length in bytes; shorter secrets are weak"`
+	Decoded   bool                `yaml:"decoded" default:"false" doc:"count the decoded bytes of a base64 or hexadecimal value"`
+	Alone     bool                `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
+	Off       map[string][]string `yaml:"off" doc:"variables that switch the protection off, with the values that do (none as the algorithm of a token); a value may be one of a list"`
+	Apart     bool                `yaml:"apart" default:"false" doc:"warn when a secret of another purpose has the same value"`
 }
 
 func (s *Secret) Validate() []error {
@@ -71,7 +74,47 @@ func (s *Secret) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 		r, err := s.judgeAll(all, others)
 		return secretOpinion{r, err}
 	})
-	return o.result, o.err
+	if o.err != nil {
+		return o.result, o.err
+	}
+	return s.withSwitches(p.View, o.result)
+}
+
+// withSwitches adds a failure for every variable that switches the protection off.
+func (s *Secret) withSwitches(view *deployment.View, r probe.Result) (probe.Result, error) {
+	if len(s.Off) == 0 {
+		return r, nil
+	}
+	present, err := view.Keys(slices.Sorted(maps.Keys(s.Off))...)
+	if err != nil {
+		return NotLookedUp(s.Key[0], err)
+	}
+	var f probe.ResultBuilder
+	f.Add(r)
+	for _, key := range present {
+		values, err := view.Values(key)
+		if err != nil {
+			return NotLookedUp(key, err)
+		}
+		for _, v := range values {
+			for word := range strings.FieldsFuncSeq(v.Text.Reveal(), func(r rune) bool { return strings.ContainsRune(", ;[]\"'", r) }) {
+				if slices.ContainsFunc(s.Off[key], func(off string) bool { return strings.EqualFold(off, word) }) {
+					f.Fail(probe.ReasonDisabled, "%s at %s accepts tokens without a valid signature", v.Key, v.Origin)
+				}
+			}
+		}
+	}
+	return f.Result("%s", r.Detail), nil
+}
+
+// withoutEncoding removes the prefix base64: or hex:, with which services mark an encoded secret.
+func withoutEncoding(text string) (rest string, isEncoded bool) {
+	for _, prefix := range []string{"base64:", "hex:"} {
+		if rest, ok := strings.CutPrefix(text, prefix); ok {
+			return rest, true
+		}
+	}
+	return text, false
 }
 
 // values returns the values that services receive for the secret: under its own names and as the password of a URL.
@@ -85,14 +128,11 @@ func (s *Secret) values(view *deployment.View) ([]deployment.Value, error) {
 		return nil, err
 	}
 	for _, v := range urls {
-		m := secretvalue.URLPassword.FindStringSubmatch(v.Text.Reveal())
-		if m == nil {
+		password := passwordInURL(v.Text.Reveal())
+		if password == "" {
 			continue
 		}
-		if plain, err := url.PathUnescape(m[1]); err == nil {
-			m[1] = plain
-		}
-		v.Key, v.Text = "the password in "+v.Key, secret.New(m[1])
+		v.Key, v.Text = "the password in "+v.Key, secret.New(password)
 		if slices.ContainsFunc(all, func(have deployment.Value) bool { return have.Set && have.Text.Equal(v.Text) }) {
 			continue // the URL is built from the variable
 		}
@@ -154,6 +194,9 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 	if v.Ref.Kind != "" {
 		return probe.Result{}, Elsewhere(v)
 	}
+	if len(v.Unset) > 0 && v.Text.Empty() {
+		return probe.Failed(probe.ReasonMissing, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
+	}
 	if len(v.Unset) > 0 {
 		return probe.Failed(probe.ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
 	}
@@ -161,8 +204,9 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 		return probe.Failed(probe.ReasonMissing, "%s is %s", s.Key[0], unset(v)), nil
 	}
 	text := v.Text.Reveal()
+	text, isEncoded := withoutEncoding(text)
 	length := len(text)
-	if s.Decoded {
+	if s.Decoded || isEncoded {
 		length = secretvalue.DecodedLen(text)
 	}
 	strength := secretvalue.Strong
@@ -226,17 +270,44 @@ func (s *Secret) others(view *deployment.View, all []deployment.Value) ([]Secret
 	return found, nil
 }
 
-// twin returns the name of another secret of the env files with the same value. Unless alone is set, names of the same
-// purpose (DB_PASSWORD, PGPASSWORD) are ignored.
+// twin returns the name of another secret of the env files with the same value: a variable or the password in a URL. Names
+// of the same purpose (DB_PASSWORD, PGPASSWORD, DATABASE_URL) are spellings of one secret.
 func (s *Secret) twin(envs []*deployment.Env, v deployment.Value) string {
+	mine := append([]string{v.Key}, s.Key...)
 	for _, env := range envs {
 		for _, e := range env.Entries {
-			if e.Key != v.Key && secretvalue.HoldsSecret(e.Key) && e.Text.Equal(v.Text) && (s.Alone || !sharePurpose(e.Key, append([]string{v.Key}, s.Key...))) {
+			if e.Key == v.Key || sharePurpose(e.Key, mine) {
+				continue
+			}
+			if secretvalue.HoldsSecret(e.Key) && e.Text.Equal(v.Text) {
 				return e.Key
+			}
+			text := e.Text.Reveal()
+			if password := passwordInURL(text); password != "" && secret.New(password).Equal(v.Text) && !sharePurpose(schemeOf(text), mine) {
+				return "the password in " + e.Key
 			}
 		}
 	}
 	return ""
+}
+
+// passwordInURL returns the decoded password of a URL, "" for none.
+func passwordInURL(text string) string {
+	m := secretvalue.URLPassword.FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	if plain, err := url.PathUnescape(m[1]); err == nil {
+		return plain
+	}
+	return m[1]
+}
+
+// schemeOf returns the scheme of a URL without its driver: postgresql of postgresql+asyncpg.
+func schemeOf(text string) string {
+	scheme, _, _ := strings.Cut(text, "://")
+	scheme, _, _ = strings.Cut(scheme, "+")
+	return scheme
 }
 
 // inTemplate returns file and line of a secret in the env file's template, or "". An unreadable template is reported by
@@ -257,19 +328,33 @@ func inTemplate(view *deployment.View, text secret.Text) string {
 // sharePurpose reports whether the names of two secrets share a word that describes their purpose.
 func sharePurpose(key string, others []string) bool {
 	mine := purposes(key)
+	isRefresh := strings.Contains(strings.ToUpper(key), "REFRESH") // access and refresh tokens need separate secrets
+	if strings.Contains(strings.ToUpper(others[0]), "REFRESH") != isRefresh {
+		return false
+	}
 	return slices.ContainsFunc(others, func(other string) bool {
 		return slices.ContainsFunc(purposes(other), func(word string) bool { return slices.Contains(mine, word) })
 	})
 }
 
+// tokenSecret matches other names of the secret that signs tokens: TOKEN_SECRET, AUTH_SECRET, ACCESS_TOKEN_SECRET_KEY.
+var tokenSecret = regexp.MustCompile(`(?i)(^|_)(ACCESS_)?(TOKEN|AUTH)_SECRET(_KEY)?$`)
+
+// purposes returns the words of a name that describe what the secret protects.
 func purposes(key string) []string {
 	var found []string
-	for _, word := range strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return r == '_' || r == '-' || r == '.' }) {
+	if tokenSecret.MatchString(key) {
+		found = append(found, "jwt")
+	}
+	for _, word := range strings.FieldsFunc(strings.ToLower(key), func(r rune) bool { return r == '_' || r == '-' || r == '.' || r == ' ' }) {
 		word = strings.TrimSuffix(word, "password")
 		switch word {
-		case "", "passwd", "pass", "secret", "token", "key", "auth", "user", "admin", "root", "default", "app", "api", "prod", "production", "pbs", "catalyst", "tne":
-		case "database", "postgres", "postgresql", "pg", "psql", "sql", "pgbouncer":
+		case "", "passwd", "pass", "secret", "token", "key", "auth", "user", "admin", "root", "default", "app", "api", "prod", "production", "pbs", "catalyst", "tne",
+			"url", "uri", "dsn", "the", "in":
+		case "database", "postgres", "postgresql", "pg", "psql", "sql", "pgbouncer", "mysql", "mariadb":
 			found = append(found, "db")
+		case "rediss", "valkey":
+			found = append(found, "redis")
 		default:
 			found = append(found, word)
 		}

@@ -2,6 +2,7 @@ package envfile
 
 import (
 	"encoding/base64"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func TestEnvSecret(t *testing.T) {
 		{"changeme", probetest.Folder{".env.production": "K=changeme"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, ""},
 		{"your-secret", probetest.Folder{".env.production": "K=your-secret"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, ""},
 		{"angle brackets", probetest.Folder{".env.production": "K=<password>"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, ""},
-		{"unexpanded", probetest.Folder{".env.production": "K=${DB_PASSWORD}"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, "refers to DB_PASSWORD"},
+		{"unexpanded", probetest.Folder{".env.production": "K=${DB_PASSWORD}"}, "{key: K}", probe.StateFail, probe.ReasonMissing, "refers to DB_PASSWORD"},
 		{"unexpanded, quoted", probetest.Folder{".env.production": "K='${DB_PASSWORD}'"}, "{key: K}", probe.StateFail, probe.ReasonPlaceholder, ""},
 		{"empty", probetest.Folder{".env.production": "K="}, "{key: K}", probe.StateFail, probe.ReasonMissing, "empty at .env.production:1"},
 		{"not set", probetest.Folder{".env.production": "A=1"}, "{key: K}", probe.StateFail, probe.ReasonMissing, "K is not set"},
@@ -394,6 +395,36 @@ func TestEnvFile(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
+			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, tt.files, deployment.Settings{}), FileKind(), tt.spec), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+// Without a variable to fill in, the env files of services need no other.
+func TestEnvFile_ServicesOwn(t *testing.T) {
+	const compose = "services:\n  web: {image: 'shop/web:1', env_file: env/web.env}\n  db: {image: 'postgres:16', env_file: env/db.env}\n"
+	good := probetest.Folder{"docker-compose.yml": compose, "env/web.env": "A=1\nB=2", "env/db.env": "C=3"}
+	with := func(name, text string) probetest.Folder {
+		folder := maps.Clone(good)
+		folder[name] = text
+		return folder
+	}
+	for name, tt := range map[string]struct {
+		files  probetest.Folder
+		spec   string
+		state  probe.State
+		reason probe.Reason
+		detail string
+	}{
+		"complete":           {good, "{}", probe.StatePass, "", "2 env files of services: 3 keys"},
+		"required":           {good, "{required: [A, C]}", probe.StatePass, "", ""},
+		"required, missing":  {good, "{required: [D]}", probe.StateFail, probe.ReasonMissing, "D is not set in any env file"},
+		"default":            {with("docker-compose.yml", compose+"  x: {image: 'x:${TAG:-1}'}\n"), "{}", probe.StatePass, "", ""},
+		"variable":           {with("docker-compose.yml", compose+"  x: {image: 'x:${TAG}'}\n"), "{}", probe.StateFail, probe.ReasonMissing, ".env.production"},
+		"one file is absent": {with("docker-compose.yml", compose+"  x: {image: x, env_file: x.env}\n"), "{}", probe.StateFail, probe.ReasonMissing, ""},
+		"duplicate":          {with("env/db.env", "C=3\nC=4"), "{}", probe.StateFail, probe.ReasonInvalid, "env/db.env:2"},
+	} {
+		t.Run(name, func(t *testing.T) {
 			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, tt.files, deployment.Settings{}), FileKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
