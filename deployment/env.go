@@ -97,6 +97,14 @@ func (e *Env) Get(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
+// entry is Get; a nil Env has no entries.
+func (e *Env) entry(key string) (Entry, bool) {
+	if e == nil {
+		return Entry{}, false
+	}
+	return e.Get(key)
+}
+
 // find returns the value of a key.
 func (e *Env) find(key string) (string, bool) {
 	entry, ok := e.Get(key)

@@ -32,11 +32,11 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 				add(key)
 			}
 		}
-	case !errors.Is(err, ErrNoCompose):
+	case !errors.Is(err, ErrNoCompose) && v.Blocked() == "":
 		return nil, err
 	}
 	envs, err := v.EnvFiles()
-	if err != nil {
+	if err != nil && v.Blocked() == "" {
 		return nil, err
 	}
 	for _, env := range envs {

@@ -149,7 +149,26 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 			return valueOfEntry(c.Env, e, service, ViaEnvFile), c.Env.behindError(e)
 		}
 	}
-	return found, files.missing
+	if found.Blocked = files.absent(); found.Blocked == "" {
+		return found, files.missing
+	}
+	for _, key := range keys { // the file in use is not on this machine: the deployment's env file stands in
+		if e, ok := c.Env.entry(key); ok && c.Env.behindError(e) == nil {
+			value := valueOfEntry(c.Env, e, service, ViaEnvFile)
+			value.Blocked = found.Blocked
+			return value, nil
+		}
+	}
+	return found, nil
+}
+
+// absent names the first env file that is not on this machine; "" when the values are complete or fail to load for
+// another reason.
+func (s surroundings) absent() string {
+	if !errors.Is(s.missing, fs.ErrNotExist) {
+		return ""
+	}
+	return s.missing.Error()
 }
 
 // direct looks up a key in a service's command, then in what its container gets.
@@ -172,6 +191,7 @@ func (v *View) passed(c *Compose, files surroundings, service, key string) (Valu
 	}
 	value = valueOfEntry(set.env, set.entry, service, ViaServiceFile)
 	value.Text, value.Set, value.Ref = secret.New(set.text), true, Ref{}
+	value.Blocked = files.absent()
 	return value.followed(), nil
 }
 

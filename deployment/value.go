@@ -23,6 +23,9 @@ type Value struct {
 	Ambiguous bool
 	// Unset names variables without a value in the text; they are missing in Text.
 	Unset []string
+	// Blocked names a broken compose file or an absent env file of the service; "" for none. The value stands in for what
+	// that file would give: it can disprove a rule, but not prove it.
+	Blocked string
 	// Unused is where the deployment's env file sets the key although no service gets it; nil unless Set is false and Ref
 	// empty.
 	Unused *Origin
@@ -84,7 +87,7 @@ func (v *View) OwnEach(keys ...string) ([]Value, error) {
 	}
 	all := []Value{first}
 	c, err := v.Compose()
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, ErrNoCompose) || first.Blocked != "" && err != nil {
 		return all, nil
 	}
 	if err != nil {
@@ -142,6 +145,9 @@ func (v *View) Values(keys ...string) ([]Value, error) {
 		return err
 	}
 	c, err := v.Compose()
+	if first.Blocked != "" && err != nil {
+		return all, nil
+	}
 	if errors.Is(err, ErrNoCompose) {
 		for _, key := range keys {
 			if err := add(v.valueOfEnv([]string{key})); err != nil {
@@ -173,7 +179,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 		return v.valueOfEnv(keys)
 	}
 	if err != nil {
-		return Value{}, err
+		return v.standIn(keys, err)
 	}
 	app, err := v.AppService()
 	if err != nil {
@@ -205,6 +211,8 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 			return value, nil // the application gets the empty text; other services do not matter
 		case value.Set && !empty.Set:
 			empty = value
+		case empty.Blocked == "":
+			empty.Blocked = value.Blocked
 		}
 	}
 	if failed != nil {
@@ -219,6 +227,40 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 		}
 	}
 	return empty, nil
+}
+
+// Blocked names what keeps the values of services from being complete: compose files without a model, or the first env
+// file that is absent on this machine; "" when nothing does. What may not be read does not count.
+func (v *View) Blocked() string {
+	c, err := v.Compose()
+	var fault *ComposeError
+	switch {
+	case errors.As(err, &fault) && !errors.Is(err, fs.ErrPermission):
+		return "blocked by compose_syntax: " + fault.Error()
+	case err != nil:
+		return ""
+	}
+	for _, service := range c.Services() {
+		if absent := v.serviceFiles(c, service).absent(); absent != "" {
+			return absent
+		}
+	}
+	return ""
+}
+
+// standIn looks up a value in the deployment's env file because the compose files, for the reason broken, have no model.
+// Without that file the error is broken.
+func (v *View) standIn(keys []string, broken error) (Value, error) {
+	blocked := v.Blocked()
+	if blocked == "" {
+		return Value{}, broken
+	}
+	value, err := v.valueOfEnv(keys)
+	if err != nil {
+		return Value{}, broken
+	}
+	value.Blocked = blocked
+	return value, nil
 }
 
 // valueOfEnv looks up a value without a compose file.

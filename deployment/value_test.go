@@ -119,10 +119,9 @@ func TestValue_Errors(t *testing.T) {
 		want  error
 		text  string
 	}{
-		{"env_file missing", map[string]string{"compose.yml": app + "    env_file: x.env\n"}, fs.ErrNotExist, "env file of service catalyst"},
 		{"secret file missing", map[string]string{"compose.yml": app + "    secrets: [a]\nsecrets:\n  a: {file: ./nope}\n"}, fs.ErrNotExist, "nope"},
 		{"KEY_FILE missing", map[string]string{"compose.yml": app + "    environment: {A_FILE: /x/a}\n    volumes: [./x:/x]\n", "x/": ""}, fs.ErrNotExist, "file of A, set at compose.yml:4"},
-		{"compose file broken", map[string]string{"compose.yml": "a: [", ".env": "A=1\n"}, nil, "compose.yml:1: invalid YAML"},
+		{"compose file broken", map[string]string{"compose.yml": "a: ["}, nil, "compose.yml:1: invalid YAML"},
 		{"after an error of the env file", map[string]string{".env": "X='open\nA=1\n"}, nil,
 			".env:1: quoted value has no closing quote"},
 		{"no env file at all", nil, fs.ErrNotExist, ".env.production"},
@@ -193,8 +192,8 @@ func TestOwnEach(t *testing.T) {
 	if app, err := built.AppService(); err != nil || !slices.Equal(app.Copies, []string{"b"}) {
 		t.Errorf("copies of a local build: %v, %v", app.Copies, err)
 	}
-	if _, err := view(t, map[string]string{"compose.yml": app + "  green:\n    image: reg:5000/catalyst:1.5\n    env_file: gone.env\n"}).OwnEach("A"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("copy with a missing env file: %v", err)
+	if all, err := view(t, map[string]string{"compose.yml": app + "  green:\n    image: reg:5000/catalyst:1.5\n    env_file: gone.env\n"}).OwnEach("A"); err != nil || !strings.Contains(all[1].Blocked, "gone.env") {
+		t.Errorf("copy with a missing env file: %+v, %v", all, err)
 	}
 }
 
@@ -249,6 +248,33 @@ func TestEnv_UnreadableFile(t *testing.T) {
 			}
 			if _, err := v.Env(); err == nil || tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("Env() = %v", err)
+			}
+		})
+	}
+}
+
+// TestValue_StandIn: the env file that was found stands in for an absent or broken file, and says so.
+func TestValue_StandIn(t *testing.T) {
+	const app = "services:\n  catalyst:\n    build: .\n"
+	for name, c := range map[string]struct {
+		files   map[string]string
+		text    string
+		blocked string // part of it; "-" for none
+	}{
+		"compose file broken":    {map[string]string{"compose.yml": "a: [", ".env": "A=1\n"}, "1", "compose.yml:1"},
+		"only env file absent":   {map[string]string{"compose.yml": app + "    env_file: x.env\n", ".env": "A=1\n"}, "1", "x.env"},
+		"absent everywhere":      {map[string]string{"compose.yml": app + "    env_file: x.env\n"}, "", "x.env"},
+		"second env file absent": {map[string]string{"compose.yml": app + "    env_file: [.env, x.env]\n", ".env": "A=1\n"}, "1", "x.env"},
+		"optional env file":      {map[string]string{"compose.yml": app + "    env_file: [.env, {path: x.env, required: false}]\n", ".env": "A=1\n"}, "1", "-"},
+		"set by the environment": {map[string]string{"compose.yml": app + "    env_file: x.env\n    environment: {A: '2'}\n", ".env": "A=1\n"}, "2", "-"},
+		"all files present":      {map[string]string{"compose.yml": app + "    env_file: .env\n", ".env": "A=1\n"}, "1", "-"},
+		"of a stopped profile":   {map[string]string{"compose.yml": app + "    env_file: .env\n  off: {image: x, profiles: [never], env_file: x.env}\n", ".env": "A=1\n"}, "1", "-"},
+		"placeholder stands in":  {map[string]string{"compose.yml": "a: [", ".env": "A=CHANGE_ME\n"}, "CHANGE_ME", "compose.yml:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v, err := view(t, c.files).Own("A")
+			if err != nil || v.Text.Reveal() != c.text || !strings.Contains(v.Blocked, c.blocked) && c.blocked != "-" || c.blocked == "-" && v.Blocked != "" {
+				t.Errorf("got %q, blocked %q, %v", v.Text.Reveal(), v.Blocked, err)
 			}
 		})
 	}

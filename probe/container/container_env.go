@@ -86,7 +86,7 @@ func (s *containerEnvWord) Probe(ctx context.Context, p *probe.Pass) (probe.Resu
 // judgeRunningValue judges what the running containers of the service that gets a variable were started with.
 func judgeRunningValue(ctx context.Context, p *probe.Pass, f *probe.ResultBuilder, judge func(deployment.Value) probe.Result, keys ...string) error {
 	declared, err := p.View.Value(keys...)
-	known := err == nil
+	known := err == nil && declared.Blocked == ""
 	switch {
 	case err != nil && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrNotExist):
 		return probe.Unknown(probe.ReasonBlocked, fmt.Errorf("%s cannot be determined: %w", keys[0], err))

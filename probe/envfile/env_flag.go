@@ -51,7 +51,7 @@ func (s *Flag) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 				if v.Ref.Kind != "" {
 					return probe.Result{}, Elsewhere(v)
 				}
-				f.Add(rule.judge(v))
+				f.Add(standIn(v, rule.judge(v)))
 			}
 		}
 	}

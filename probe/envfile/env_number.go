@@ -94,7 +94,7 @@ func (s *envNumber) Probe(_ context.Context, p *probe.Pass) (probe.Result, error
 				continue
 			}
 			r, counts := s.judge(v)
-			f.Add(r)
+			f.Add(standIn(v, r))
 			switch {
 			case i > 0 || r.State != probe.StatePass && !(counts && r.State == probe.StateWarn):
 			case counts:

@@ -36,7 +36,8 @@ type envPlaceholders struct {
 
 func (s *envPlaceholders) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	envs, err := p.View.EnvFiles()
-	if err != nil {
+	blocked := p.View.Blocked()
+	if err != nil && (blocked == "" || len(envs) == 0) {
 		return probe.Unreadable("an env file cannot be read", err)
 	}
 	if len(envs) == 0 {
@@ -52,7 +53,11 @@ func (s *envPlaceholders) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 	} else {
 		of = append(slices.Clip(envs), template)
 	}
-	return probe.Unchanged(p, placeholdersKey{s}, of, func() probe.Result { return s.judge(envs, template) }), nil
+	r := probe.Unchanged(p, placeholdersKey{s}, of, func() probe.Result { return s.judge(envs, template) })
+	if blocked != "" && r.State == probe.StatePass {
+		r.State, r.Reason, r.Detail = probe.StateWarn, probe.ReasonBlocked, r.Detail+", but "+blocked
+	}
+	return r, nil
 }
 
 type placeholdersKey struct{ of *envPlaceholders }

@@ -64,7 +64,7 @@ func (s *Secret) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	for i, v := range all {
 		others[i].names = names
 		input := secretValue{text: v.Text.Reveal(), key: v.Key, origin: v.Origin, ambiguous: v.Ambiguous, others: others[i],
-			isSet: v.Set, ref: v.Ref, unset: strings.Join(v.Unset, " ")}
+			isSet: v.Set, ref: v.Ref, unset: strings.Join(v.Unset, " "), blocked: v.Blocked}
 		if v.Unused != nil {
 			input.unused = v.Unused.String()
 		}
@@ -155,6 +155,7 @@ type secretValue struct {
 	ref       deployment.Ref
 	unset     string // variables without a value
 	unused    string // where the key is set without effect
+	blocked   string // see deployment.Value
 }
 
 // SecretOthers are other places with the same value, "" for none, and the names that an attacker tries.
@@ -178,13 +179,13 @@ func (s *Secret) judgeAll(all []deployment.Value, others []SecretOthers) (probe.
 		return probe.Result{}, err
 	}
 	var f probe.ResultBuilder
-	f.Add(first)
+	f.Add(standIn(all[0], first))
 	for i, v := range all[1:] {
 		other, err := s.Judge(v, others[i+1])
 		if err != nil {
 			return probe.Result{}, err
 		}
-		f.Add(other)
+		f.Add(standIn(v, other))
 	}
 	return f.Result("%s", first.Detail), nil
 }
@@ -262,7 +263,7 @@ func (s *Secret) others(view *deployment.View, all []deployment.Value) ([]Secret
 			continue
 		}
 		envs, err := view.EnvFiles()
-		if err != nil {
+		if err != nil && view.Blocked() == "" {
 			return nil, err
 		}
 		found[i].twin = s.twin(envs, v)

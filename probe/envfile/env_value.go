@@ -16,6 +16,8 @@ func unset(v deployment.Value) string {
 	switch {
 	case v.Set:
 		return fmt.Sprintf("empty at %s", v.Origin)
+	case v.Blocked != "":
+		return "not set; " + v.Blocked
 	case v.Unused != nil:
 		return fmt.Sprintf("set at %s but not passed to any service", v.Unused)
 	case v.Origin.Service != "":
@@ -33,6 +35,14 @@ func Elsewhere(v deployment.Value) error {
 	}
 	return probe.Skip("a live probe, or access to the running container, for "+v.Key,
 		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)
+}
+
+// standIn limits the verdict on a value that stands in for a broken or absent file: what it proves is a warning.
+func standIn(v deployment.Value, r probe.Result) probe.Result {
+	if v.Blocked == "" || r.State != probe.StatePass {
+		return r
+	}
+	return probe.Warned(probe.ReasonBlocked, "%s, but %s", r.Detail, v.Blocked)
 }
 
 // NotLookedUp converts a lookup error. An unreadable file of a single secret skips the probe, so that live probes

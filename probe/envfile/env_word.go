@@ -52,7 +52,7 @@ func (s *Word) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 		if v.Ref.Kind != "" {
 			return probe.Result{}, Elsewhere(v)
 		}
-		f.Add(s.Judge(v))
+		f.Add(standIn(v, s.Judge(v)))
 	}
 	return f.Result("%s", s.Judge(values[0]).Detail), nil
 }
