@@ -172,6 +172,15 @@ func mutateExpr(root *node, r rule, add func(string)) {
 					with(m+" becomes "+other+where, changed)
 				}
 			}
+			if n.offset != "" {
+				changed := *n
+				changed.offset = ""
+				with("drop offset"+where, changed)
+				for _, f := range [][2]int{{1, 2}, {2, 1}} {
+					changed.offset = scale(n.offset, f[0], f[1])
+					with("offset "+n.offset+" becomes "+changed.offset+where, changed)
+				}
+			}
 			if n.window != "" {
 				for _, f := range [][2]int{{1, 2}, {2, 1}, {10, 1}} {
 					changed := *n

@@ -1,5 +1,5 @@
 // Just enough of PromQL to break a rule in one place: the expressions of the rules are read into a tree, and a tree is
-// written as an expression again. What the rules do not use (offset, subqueries, strings, unary minus) is an error, so that
+// written as an expression again. What the rules do not use (subqueries, strings, unary minus) is an error, so that
 // nobody believes a part mutated that is not.
 
 package alerts
@@ -17,9 +17,11 @@ type node struct {
 	word     string   // the number, metric, function, aggregation or operator
 	matchers []string // of a selector, each as written; nil elsewhere
 	window   string   // of a range selector
+	offset   string   // of a selector
 	args     []*node  // of a call, an aggregation, or the two sides of an operation
 	match    string   // "by" or "on", and the labels it names
 	labels   []string
+	manyLeft bool // of an operation: group_left without labels
 	binary   bool
 	selects  bool
 	calls    bool
@@ -29,6 +31,9 @@ func (n *node) String() string {
 	list := " " + n.match + " (" + strings.Join(n.labels, ", ") + ") "
 	if n.match == "" {
 		list = ""
+	}
+	if n.manyLeft {
+		list += "group_left () "
 	}
 	switch {
 	case n.binary:
@@ -40,6 +45,9 @@ func (n *node) String() string {
 		}
 		if n.window != "" {
 			text += "[" + n.window + "]"
+		}
+		if n.offset != "" {
+			text += " offset " + n.offset
 		}
 		return text
 	case n.calls:
@@ -75,7 +83,7 @@ var levels = [][]string{{"or"}, {"and", "unless"}, {"==", "!=", "<", "<=", ">", 
 var aggregations = []string{"sum", "min", "max", "avg", "count", "group"}
 
 var (
-	promqlToken   = regexp.MustCompile(`^(?:#[^\n]*|\s+|[0-9.]+|[a-z_][a-z_:]*|==|!=|<=|>=|[-+*/<>(),]|\{[^}]*\}|\[[0-9a-z]+\])`)
+	promqlToken   = regexp.MustCompile(`^(?:#[^\n]*|\s+|[0-9]+[mhd]|[0-9.]+|[a-z_][a-z_:]*|==|!=|<=|>=|[-+*/<>(),]|\{[^}]*\}|\[[0-9a-z]+\])`)
 	promqlMatcher = regexp.MustCompile(`[a-z_]+(?:=~|!~|!=|=)"[^"]*"`)
 )
 
@@ -130,6 +138,12 @@ func (r *reader) operation(level int) (*node, error) {
 		n := &node{word: r.next(), binary: true}
 		if err = r.matching(n, "on"); err != nil {
 			break
+		}
+		if r.peek() == "group_left" {
+			r.next()
+			if n.manyLeft = r.next()+r.next() == "()"; !n.manyLeft {
+				return nil, fmt.Errorf("group_left with labels")
+			}
 		}
 		var right *node
 		right, err = r.operation(level + 1)
@@ -206,6 +220,10 @@ func (r *reader) operand() (*node, error) {
 	if w := r.peek(); strings.HasPrefix(w, "[") {
 		n.window = strings.Trim(r.next(), "[]")
 	}
+	if r.peek() == "offset" {
+		r.next()
+		n.offset = r.next()
+	}
 	return n, nil
 }
 
@@ -216,6 +234,8 @@ func TestParse(t *testing.T) {
 		"a and on (x, y) b == 1":                       "a and on (x, y) (b == 1)",
 		`max by (x) (timestamp(a{b="c",d=~"e|f"}))`:    `max by (x) (timestamp(a{b="c",d=~"e|f"}))`,
 		"last_over_time(a:b[7d]) > time() - 90 * 1000": "last_over_time(a:b[7d]) > (time() - (90 * 1000))",
+		"a == on (x) group_left () max by (x) (b)":     "a == on (x) group_left () max by (x) (b)",
+		"a unless on (x) b offset 1d":                  "a unless on (x) b offset 1d",
 		"# told\n  vector(1)":                          "vector(1)",
 	} {
 		if got := parse(t, expr).String(); got != want {

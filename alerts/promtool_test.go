@@ -34,7 +34,7 @@ func TestRulesHaveValidForm(t *testing.T) {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, rulesFile), string(content))
 		output, err := runTool(t.Context(), dir, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
-		if err != nil || !strings.Contains(output, "SUCCESS: 26 rules found") {
+		if err != nil || !strings.Contains(output, "SUCCESS: 29 rules found") {
 			t.Errorf("job %q: %v\n%s", job, err, output)
 		}
 	}
@@ -99,7 +99,7 @@ func TestContractOfAlerts(t *testing.T) {
 		"CatalystChecksUnknown critical", "CatalystConfigReloadFailed warning", "CatalystExporterDown critical",
 		"CatalystExporterDown warning", "CatalystMassDrift critical", "CatalystNotConfigured info", "CatalystNotReady info",
 		"CatalystPostDeploymentOverdue warning", "CatalystReplicasDisagree warning", "CatalystSuccessCriterionMissed warning",
-		"CatalystWaiverExpiring warning", "CatalystWatchdog info",
+		"CatalystVerdictChangedByUpgrade warning", "CatalystWaiverExpiring warning", "CatalystWatchdog info",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("alerts\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

@@ -11,6 +11,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/prometheus/common/version"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
@@ -66,6 +67,8 @@ func reportFamilies() []textformat.Family {
 			Help: "When the planned release was planned and the recorded release was recorded."},
 		{Name: "catalyst_ready",
 			Help: "Whether every required standing item is ok or waived."},
+		{Name: "catalyst_checklist_info", Labels: []string{"version", "digest"},
+			Help: "Version of the exporter and digest of the checklist that judge the items; always 1."},
 		{Name: "catalyst_checklist_document_unmatched",
 			Help: "Number of items of the configured checklist document (deployment.documents.checklist) that no probe covers."},
 	}
@@ -120,6 +123,7 @@ func (r *Report) samples(add adder) {
 	}
 	add.release("planned", r.Planned)
 	add.release("recorded", r.Recorded)
+	add("catalyst_checklist_info", 1, version.Version, r.Checklist.Digest)
 	if r.Unmatched != nil {
 		add("catalyst_checklist_document_unmatched", float64(*r.Unmatched))
 	}

@@ -47,7 +47,8 @@ func TestReport_Unmatched(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if shown := len(families) == 1 && families[0].GetName() == "catalyst_checklist_document_unmatched" && families[0].GetMetric()[0].GetGauge().GetValue() == float64(c.want); shown != (c.want >= 0) {
+			if shown := len(families) == 2 && families[0].GetName() == "catalyst_checklist_document_unmatched" &&
+				families[0].GetMetric()[0].GetGauge().GetValue() == float64(c.want); shown != (c.want >= 0) {
 				t.Errorf("%v", families)
 			}
 		})
