@@ -60,7 +60,7 @@ type API struct {
 }
 
 // Address of the API.
-func (a API) Address() Address { return address(a.URL, "http://localhost:8000") }
+func (a API) Address() Address { return address(a.URL, APIService.Default) }
 
 // Public describes the deployment as its users reach it.
 type Public struct {
@@ -122,7 +122,7 @@ type Prometheus struct {
 }
 
 // Address returns the address of Prometheus.
-func (p Prometheus) Address() Address { return address(p.URL, "http://localhost:9090") }
+func (p Prometheus) Address() Address { return address(p.URL, PrometheusService.Default) }
 
 // Grafana is the Grafana with the deployment's dashboards.
 type Grafana struct {
@@ -133,7 +133,7 @@ type Grafana struct {
 }
 
 // Address returns the address of Grafana.
-func (g Grafana) Address() Address { return address(g.URL, "http://localhost:3000") }
+func (g Grafana) Address() Address { return address(g.URL, GrafanaService.Default) }
 
 // Alertmanager is the Alertmanager that sends the alerts.
 type Alertmanager struct {
@@ -143,7 +143,7 @@ type Alertmanager struct {
 }
 
 // Address returns the address of Alertmanager.
-func (a Alertmanager) Address() Address { return address(a.URL, "http://localhost:9093") }
+func (a Alertmanager) Address() Address { return address(a.URL, AlertmanagerService.Default) }
 
 // Loki is the Loki that stores the logs.
 type Loki struct {
@@ -154,7 +154,7 @@ type Loki struct {
 }
 
 // Address returns the address of Loki; empty when not configured.
-func (l Loki) Address() Address { return address(l.URL, "") }
+func (l Loki) Address() Address { return address(l.URL, LokiService.Default) }
 
 // Docker is the Docker Engine that runs the deployment.
 type Docker struct {

@@ -54,7 +54,7 @@ type NoWayError struct {
 	Name    string // inside the network
 	Port    int
 	Service string
-	Setting string // the setting that fixes it: "deployment.database.host"
+	Setting string // the setting that fixes it: DatabaseService.Setting("host")
 }
 
 // Error implements error.
@@ -99,7 +99,7 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	}
 	a.User = cmp.Or(a.User, "postgres")
 	a.Name = cmp.Or(a.Name, a.User)
-	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, "deployment.database.host")
+	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, DatabaseService.Setting("host"))
 	return a, err
 }
 
@@ -149,7 +149,7 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 	if host == "" {
 		host, hostAt = v.serviceRunning("redis")
 	}
-	a.Reach, err = v.reach(host, port, conf.Address != "", hostAt, "deployment.redis.address")
+	a.Reach, err = v.reach(host, port, conf.Address != "", hostAt, RedisService.Setting("address"))
 	return a, err
 }
 

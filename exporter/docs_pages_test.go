@@ -36,7 +36,11 @@ delay a scrape.`)
 	p.table([]string{"Kind", "Layer", "Question"}, rows)
 	for _, k := range kinds {
 		p.f("\n## %s\n\n%s\n\n", k.Name, k.Question)
-		p.f("- Layer: %s\n- Reads: %s\n- Runs: %s, with a timeout of %s\n", k.Layer, k.Reads, often(k.MaxAge), shortly(cmp.Or(k.Timeout, probe.DefaultTimeout)))
+		p.f("- Layer: %s\n- Reads: %s\n", k.Layer, k.Reads)
+		if k.Permission != "" {
+			p.f("- Needs: %s\n", k.Permission)
+		}
+		p.f("- Runs: %s, with a timeout of %s\n", often(k.MaxAge), shortly(cmp.Or(k.Timeout, probe.DefaultTimeout)))
 		if k.Active {
 			p.f("- Active: does more than read; set `enabled: true` to enable it\n")
 		}

@@ -3,7 +3,6 @@ package exporter
 import (
 	"cmp"
 	"slices"
-	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -30,8 +29,7 @@ To grant a permission: for a service on the host, use the drop-ins in [examples/
 	slices.SortFunc(kinds, func(a, b probe.Kind) int { return cmp.Compare(a.Name, b.Name) })
 	var rows [][]string
 	for _, k := range kinds {
-		reads, needs, _ := strings.Cut(k.Reads, "; needs ")
-		rows = append(rows, []string{"[" + k.Name + "](probes.md#" + k.Name + ")", reads, needs})
+		rows = append(rows, []string{"[" + k.Name + "](probes.md#" + k.Name + ")", k.Reads, k.Permission})
 	}
 	p.table([]string{"Probe", "Reads", "Needs"}, rows)
 	p.f("\nFor the probes of each item, see [checklist.md](checklist.md).\n")

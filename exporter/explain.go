@@ -89,6 +89,9 @@ func writeProbe(b *bytes.Buffer, p format.Painter, o checklist.Outcome) {
 	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.Paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.Paint(colour, word))
 	fmt.Fprintf(b, "      checks %s\n", o.Probe.Kind.Question)
 	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
+	if o.Probe.Kind.Permission != "" {
+		fmt.Fprintf(b, "      needs  %s\n", o.Probe.Kind.Permission)
+	}
 	before := "      with   "
 	for line := range strings.Lines(o.Probe.Settings) {
 		fmt.Fprintf(b, "%s%s\n", before, format.Printable(strings.TrimRight(line, "\n")))

@@ -20,6 +20,11 @@ func TestKinds_Conform(t *testing.T) {
 	seen := map[string]bool{}
 	for _, k := range All() {
 		t.Run(k.Name, func(t *testing.T) {
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Logf("edit %s", place(k.New))
+				}
+			})
 			if !name.MatchString(k.Name) || seen[k.Name] {
 				t.Errorf("name %q is invalid or not unique", k.Name)
 			}
@@ -29,6 +34,9 @@ func TestKinds_Conform(t *testing.T) {
 			}
 			if k.Reads == "" {
 				t.Error("Reads is empty")
+			}
+			if strings.Contains(k.Reads, "needs") {
+				t.Error("Reads names a permission; write it in Permission")
 			}
 			layers := []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived}
 			if !slices.Contains(layers, k.Layer) {
@@ -88,6 +96,51 @@ func conform(t *testing.T, k probe.Kind, pr probe.Probe) {
 	for _, s := range r.Samples {
 		if !slices.Contains(k.Values, s.Value) {
 			t.Errorf("measures %s, which it does not declare", s.Value.Name)
+		}
+	}
+}
+
+// conflicts returns the values that share a name with another value but differ in help or labels.
+func conflicts(kinds []probe.Kind) (all []string) {
+	type owner struct {
+		value *probe.Value
+		at    string
+	}
+	first := map[string]owner{}
+	for _, k := range kinds {
+		for _, v := range k.Values {
+			other, known := first[v.Name]
+			if !known {
+				first[v.Name] = owner{v, place(k.New)}
+				continue
+			}
+			if v != other.value && (v.Help != other.value.Help || !slices.Equal(v.Labels, other.value.Labels)) {
+				all = append(all, place(k.New)+": "+v.Name+" has another help or other labels in the kind at "+other.at)
+			}
+		}
+	}
+	return all
+}
+
+// A value has one help and one set of labels.
+func TestValues_OneDeclaration(t *testing.T) {
+	for _, c := range conflicts(All()) {
+		t.Error(c)
+	}
+	kind := func(help string, labels ...string) probe.Kind {
+		return probe.Kind{Values: []*probe.Value{{Name: "catalyst_x", Help: help, Labels: labels}}, New: func() any { return nil }}
+	}
+	for name, test := range map[string]struct {
+		kinds []probe.Kind
+		want  int
+	}{
+		"same":         {[]probe.Kind{kind("x", "a"), kind("x", "a")}, 0},
+		"other help":   {[]probe.Kind{kind("x", "a"), kind("y", "a")}, 1},
+		"other labels": {[]probe.Kind{kind("x", "a"), kind("x", "b")}, 1},
+		"one more":     {[]probe.Kind{kind("x"), kind("x", "b")}, 1},
+	} {
+		if got := conflicts(test.kinds); len(got) != test.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"runtime"
 	"runtime/metrics"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -18,6 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
+	"github.com/thenexusengine/catalyst_exporter/internal/probetest/recorder"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -46,23 +46,16 @@ type asking struct {
 	later time.Duration
 }
 
-// networkKinds lists the kinds that use the network and their services. A kind missing both here and in asksOf fails
-// the test.
+// networkKinds returns the protocol of each kind that uses the network.
 func networkKinds(t *testing.T) map[string]string {
 	t.Helper()
-	asks := asksOf()
-	asks["gdpr_refusal"], asks["auction_refusal"], asks["postgres_default_login"] = "http", "http", "postgres"
 	all := map[string]string{}
 	for _, k := range All() {
 		if _, derived := k.New().(probe.Derived); derived {
 			continue
 		}
-		services, known := asks[k.Name]
-		if !known {
-			t.Errorf("%s: services unknown. Add a line to asksOf", k.Name)
-		}
-		if services != "" && services != "git" {
-			all[k.Name] = services
+		if protocol := protocolOf(k); protocol != "" {
+			all[k.Name] = protocol
 		}
 	}
 	return all
@@ -71,47 +64,41 @@ func networkKinds(t *testing.T) map[string]string {
 // ways holds a faulty proxy per service.
 type ways map[string]*parts.FaultyServer
 
-func waysTo(t *testing.T, whole everything) ways {
+func waysTo(t *testing.T, whole *recorder.Everything) ways {
 	t.Helper()
-	protocols := map[string]parts.Protocol{"http": parts.HTTP, "docker": parts.HTTP, "aws": parts.AWS, "redis": parts.RESP, "postgres": parts.Postgres, "dns": parts.DNS, "tls": parts.TLSAlone, "systemd": parts.DBus}
 	w := ways{}
-	for address, service := range whole.services {
-		network := "tcp"
-		if service == "systemd" {
+	for _, r := range recorder.All() {
+		if r.Faults == "" {
+			continue
+		}
+		address, network := whole.Addresses[r.Service.Name], "tcp"
+		if strings.HasPrefix(address, "/") {
 			network = "unix"
 		}
-		w[service] = parts.Faulty(t, protocols[service], network, address)
-	}
-	if len(w) != len(protocols) {
-		t.Fatalf("proxies to %d services", len(w))
+		w[r.Service.Name] = parts.Faulty(t, r.Faults, network, address)
 	}
 	return w
 }
 
 // lead returns settings that use the proxies. secure requires TLS everywhere; host, if set, replaces every host.
 func (w ways) lead(settings deployment.Settings, secure bool, host, authority string) deployment.Settings {
-	at := func(service string) string {
-		address := w[service].Address
-		if _, port, err := net.SplitHostPort(address); err == nil && host != "" {
-			return net.JoinHostPort(host, port)
-		}
-		return address
-	}
-	scheme := "http://"
 	if secure {
-		scheme = "https://"
-		settings.Redis.TLS, settings.Database.SSLMode, settings.Docker.CAFile = true, "require", authority
+		settings.Docker.CAFile = authority
 	}
-	web := scheme + at("http")
-	settings.API.URL, settings.Public.URL, settings.Prometheus.URL, settings.Grafana.URL, settings.Loki.URL, settings.Alertmanager.URL = web, web, web, web, web, web
-	settings.Redis.Address, settings.TLS.Endpoint, settings.Systemd.Bus = at("redis"), at("tls"), at("systemd")
-	settings.Docker.Host, settings.AWS.Endpoint, settings.DNS.Resolvers = "tcp://"+at("docker"), scheme+at("aws"), []string{w["dns"].Address}
+	for _, r := range recorder.All() {
+		way, known := w[r.Service.Name]
+		if !known {
+			continue
+		}
+		address := way.Address
+		if _, port, err := net.SplitHostPort(address); err == nil && host != "" && r.Protocol != "dns" {
+			address = net.JoinHostPort(host, port)
+		}
+		r.Point(&settings, address, secure)
+	}
 	long := probetest.Patience(probe.ReasonNone)
 	settings.API.Timeout, settings.Prometheus.Timeout, settings.Grafana.Timeout, settings.Loki.Timeout, settings.Alertmanager.Timeout = long, long, long, long, long
 	settings.Redis.Timeout, settings.Database.Timeout = long, long
-	name, port, _ := net.SplitHostPort(at("postgres"))
-	settings.Database.Host = name
-	settings.Database.Port, _ = strconv.Atoi(port)
 	return settings
 }
 
@@ -123,6 +110,9 @@ func askAll(t *testing.T, settings deployment.Settings) []*asking {
 	var engine *probe.Pass
 	add := func(name string, k probe.Kind, spec string, s deployment.Settings) {
 		s.Backup.Timer = ""
+		if name != "evidence over HTTP" && name != "evidence in S3" {
+			s.Evidence.Places = nil
+		}
 		if k.Name == "systemd_timer" {
 			s.Backup.Timer = "nightly-backup@a.timer"
 		}
@@ -139,14 +129,17 @@ func askAll(t *testing.T, settings deployment.Settings) []*asking {
 		all = append(all, a)
 	}
 	for name := range services {
+		if name == "evidence" {
+			continue // below, for each kind of place
+		}
 		k, _ := Find(name)
 		add(name, k, k.Example, settings)
 	}
 	k, _ := Find("evidence")
 	fetched := settings
-	fetched.Evidence.Places = []string{settings.API.URL + "/{report}.json"}
+	fetched.Evidence.Places = settings.Evidence.Places[:1]
 	add("evidence over HTTP", k, "{report: tests}", fetched)
-	fetched.Evidence.Places = []string{"s3://" + probetest.AWSTestBucket + "/reports/"}
+	fetched.Evidence.Places = settings.Evidence.Places[1:]
 	add("evidence in S3", k, "{report: tests}", fetched)
 	slices.SortFunc(all, func(a, b *asking) int { return strings.Compare(a.name, b.name) })
 	return all
@@ -274,9 +267,9 @@ func TestNetworkKinds_ServerFaults(t *testing.T) {
 	}
 	services := networkKinds(t)
 	goroutines, files := runtime.NumGoroutine(), openFiles(t)
-	plain := askAll(t, w.lead(whole.settings, false, "", authority))
-	secure := askAll(t, w.lead(whole.settings, true, "", authority))
-	nameless := askAll(t, w.lead(whole.settings, false, "server.test", authority))
+	plain := askAll(t, w.lead(whole.Settings, false, "", authority))
+	secure := askAll(t, w.lead(whole.Settings, true, "", authority))
+	nameless := askAll(t, w.lead(whole.Settings, false, "server.test", authority))
 	for i, r := range lookAll(t, plain, parts.Patience) {
 		plain[i].well = r
 	}
@@ -323,9 +316,9 @@ func TestNetworkKinds_ServerFaults(t *testing.T) {
 		})
 	}
 	t.Run("DNS without response", func(t *testing.T) {
-		w["dns"].Set(t, parts.Hang)
+		w[deployment.DNSService.Name].Set(t, parts.Hang)
 		dialer := &net.Dialer{Resolver: &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, "udp", w["dns"].Address)
+			return (&net.Dialer{}).DialContext(ctx, "udp", w[deployment.DNSService.Name].Address)
 		}}}
 		for _, a := range nameless {
 			a.pass.Dial = dialer.DialContext

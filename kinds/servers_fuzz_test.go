@@ -37,12 +37,9 @@ func FuzzServers(f *testing.F) {
 	services := map[string]string{}
 	kinds := []probe.Kind{}
 	for _, k := range All() {
-		asks := asksOf()[k.Name]
-		if k.Active {
-			asks = "http"
-		}
-		if asks != "" && asks != "git" && asks != "aws" { // AWS's own client reads what AWS says, and asks again after half a second
-			services[k.Name] = asks
+		// AWS's own client parses the responses of AWS, and retries after half a second.
+		if protocol := protocolOf(k); protocol != "" && protocol != "aws" {
+			services[k.Name] = protocol
 			kinds = append(kinds, k)
 		}
 	}
@@ -68,7 +65,7 @@ func FuzzServers(f *testing.F) {
 		}
 		var all sync.WaitGroup
 		for _, k := range kinds {
-			if spoken := slices.Contains([]string{"http", "docker", "dns http"}, services[k.Name]); inHTTP && !spoken {
+			if spoken := slices.Contains([]string{"http", "docker"}, services[k.Name]); inHTTP && !spoken {
 				continue
 			}
 			all.Go(func() {

@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"runtime/debug"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 )
 
 // Probe performs one check.
@@ -53,12 +55,14 @@ const (
 
 // Kind describes one kind of probe.
 type Kind struct {
-	Name     string // as written in a checklist
-	Question string // a yes/no question
-	Example  string // a spec that loads, as YAML
-	Layer    Layer
-	Reads    string // its sources and the required permissions, for the documentation
-	Values   []*Value
+	Name       string // as written in a checklist
+	Question   string // a yes/no question
+	Example    string // a spec that loads, as YAML
+	Layer      Layer
+	Services   []deployment.Service // what it talks to; empty if it reads only files, the kernel and other verdicts
+	Reads      string               // its sources, for the documentation
+	Permission string               // what it needs to read them, for the documentation; empty if nothing
+	Values     []*Value
 
 	// MaxAge is how long a verdict is reused before the next run; 0 runs on every scrape.
 	MaxAge time.Duration

@@ -98,5 +98,3 @@ func Authorities(path, setting string, given *x509.CertPool) (pool *x509.CertPoo
 	}
 	return pool, string(data), nil
 }
-
-const RedisAddressSetting = "deployment.redis.address"

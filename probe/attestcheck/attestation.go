@@ -24,13 +24,14 @@ import (
 
 func AttestationKind() probe.Kind {
 	return probe.Kind{
-		Name:     "attestation",
-		Question: "Has an authorized person attested it, and is the attestation still valid?",
-		Example:  "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}",
-		Layer:    probe.LayerAttested,
-		Reads:    "the attestations, their signatures, allowed_signers, the release records and the attested document; needs to read them",
-		Values:   []*probe.Value{probe.AttestationExpiry},
-		New:      func() any { return &attestation{} },
+		Name:       "attestation",
+		Question:   "Has an authorized person attested it, and is the attestation still valid?",
+		Example:    "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}",
+		Layer:      probe.LayerAttested,
+		Reads:      "the attestations, their signatures, allowed_signers, the release records and the attested document",
+		Permission: "read permission",
+		Values:     []*probe.Value{probe.AttestationExpiry},
+		New:        func() any { return &attestation{} },
 	}
 }
 

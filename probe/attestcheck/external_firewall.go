@@ -11,14 +11,14 @@ import (
 
 func ExternalFirewallKind() probe.Kind {
 	return probe.Kind{
-		Name:     "external_firewall",
-		Question: "Are the rules of the external firewall covered by a valid attestation?",
-		Example:  "{item: security/firewall_rules, max_age: 180d}",
-		Layer:    probe.LayerAttested,
-		Reads: "the attestations, their signatures and allowed_signers, when deployment.firewall.external is set; " +
-			"needs read permission",
-		Values: []*probe.Value{probe.AttestationExpiry},
-		New:    func() any { return &externalFirewallAttestation{} },
+		Name:       "external_firewall",
+		Question:   "Are the rules of the external firewall covered by a valid attestation?",
+		Example:    "{item: security/firewall_rules, max_age: 180d}",
+		Layer:      probe.LayerAttested,
+		Reads:      "the attestations, their signatures and allowed_signers, when deployment.firewall.external is set",
+		Permission: "read permission",
+		Values:     []*probe.Value{probe.AttestationExpiry},
+		New:        func() any { return &externalFirewallAttestation{} },
 	}
 }
 

@@ -17,13 +17,14 @@ import (
 
 func SignOffKind() probe.Kind {
 	return probe.Kind{
-		Name:     "sign_off",
-		Question: "Has the role signed off the planned release, and is every item it signed for still ok?",
-		Example:  "{item: sign_off/devops_lead, role: devops_lead}",
-		Layer:    probe.LayerAttested,
-		Reads:    "the attestations, their signatures, allowed_signers and the release records; needs read access to them",
-		Values:   []*probe.Value{probe.AttestationExpiry},
-		New:      func() any { return &signOff{} },
+		Name:       "sign_off",
+		Question:   "Has the role signed off the planned release, and is every item it signed for still ok?",
+		Example:    "{item: sign_off/devops_lead, role: devops_lead}",
+		Layer:      probe.LayerAttested,
+		Reads:      "the attestations, their signatures, allowed_signers and the release records",
+		Permission: "read permission",
+		Values:     []*probe.Value{probe.AttestationExpiry},
+		New:        func() any { return &signOff{} },
 	}
 }
 

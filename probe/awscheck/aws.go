@@ -166,10 +166,10 @@ func newAWS(p *probe.Pass, place awsPlace) (*awsAccount, func(), error) {
 	if err != nil {
 		var noProfile config.SharedConfigProfileNotExistError
 		if errors.As(err, &noProfile) {
-			return nil, nil, probe.Needs(awsProfileSetting,
+			return nil, nil, probe.Needs(deployment.AWSService.Setting("profile"),
 				probe.Unknownf(probe.ReasonNotConfigured, "the configured profile is not in AWS's configuration files"))
 		}
-		return nil, nil, probe.Needs(awsProfileSetting, probe.Unknownf(probe.ReasonInvalid, "AWS's configuration files or environment variables cannot be read"))
+		return nil, nil, probe.Needs(deployment.AWSService.Setting("profile"), probe.Unknownf(probe.ReasonInvalid, "AWS's configuration files or environment variables cannot be read"))
 	}
 	transport := builder.GetTransport()
 	if b, ok := loaded.HTTPClient.(*awshttp.BuildableClient); ok {
@@ -245,7 +245,7 @@ func (a *awsAccount) credentialsError(ctx context.Context, conf deployment.AWS, 
 	case ctx.Err() != nil:
 		return probe.Needs(awsCredentials, probe.Unknownf(probe.ReasonTimeout, "timeout while loading AWS credentials"))
 	case conf.Role != "" && f.Status != 0:
-		return a.callError("sts:AssumeRole", awsRoleSetting, f)
+		return a.callError("sts:AssumeRole", deployment.AWSService.Setting("role"), f)
 	case f.Status != 0 && f.class() == awsBadKeys:
 		return a.callError("credentials", "this host", f)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
@@ -171,16 +172,16 @@ func (a *awsAccount) callError(action, subject string, f *awsFault) error {
 	case awsThrottled:
 		return say("", probe.ReasonError, "the service asked to slow down; the call is retried later")
 	case awsElsewhere:
-		return say(awsRegionSetting, probe.ReasonMismatch,
-			"the bucket is in another region than %s. Set %s to its region", a.regionNow(), awsRegionSetting)
+		return say(deployment.AWSService.Setting("region"), probe.ReasonMismatch,
+			"the bucket is in another region than %s. Set %s to its region", a.regionNow(), deployment.AWSService.Setting("region"))
 	case awsUnsupported:
-		return say(awsEndpointSetting, probe.ReasonNotConfigured, "the service does not support this call")
+		return say(deployment.AWSService.Setting("endpoint"), probe.ReasonNotConfigured, "the service does not support this call")
 	case awsBroken:
 		return say("", probe.ReasonError, "the service reported an internal error (%d)", f.Status)
 	case awsNotAWS:
-		return say(awsEndpointSetting, probe.ReasonInvalid, "the response (%d) is not from the service", f.Status)
+		return say(deployment.AWSService.Setting("endpoint"), probe.ReasonInvalid, "the response (%d) is not from the service", f.Status)
 	case awsNoResponse:
-		remedy := awsEndpointSetting
+		remedy := deployment.AWSService.Setting("endpoint")
 		if a.place.endpoint == "" {
 			remedy = "network access from this host to AWS"
 		}

@@ -18,13 +18,7 @@ import (
 // service. Credentials found there are passed to the AWS client only.
 
 const (
-	awsBucketSetting   = "deployment.aws.bucket"
-	awsRegionSetting   = "deployment.aws.region"
-	awsEndpointSetting = "deployment.aws.endpoint"
-	awsProfileSetting  = "deployment.aws.profile"
-	awsUserSetting     = "deployment.aws.user"
-	awsRoleSetting     = "deployment.aws.role"
-	awsCredentials     = "AWS credentials (deployment.aws.profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the host)"
+	awsCredentials = "AWS credentials (deployment.aws.profile, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a role of the host)"
 )
 
 // awsPlace is a bucket and how to access it.
@@ -54,16 +48,16 @@ func awsPlaceOf(p *probe.Pass) (awsPlace, error) {
 	var problem error
 	look := awsLookup(p, &problem)
 	if a.bucket == "" {
-		a.bucket = look(awsBucketSetting, "S3_BUCKET", "BACKUP_S3_BUCKET", "S3_BACKUP_BUCKET", "AWS_S3_BUCKET", "AWS_BUCKET", "BACKUP_BUCKET").Reveal()
+		a.bucket = look(deployment.AWSService.Setting("bucket"), "S3_BUCKET", "BACKUP_S3_BUCKET", "S3_BACKUP_BUCKET", "AWS_S3_BUCKET", "AWS_BUCKET", "BACKUP_BUCKET").Reveal()
 		if a.prefix == "" && a.bucket != "" {
-			a.prefix = look("deployment.aws.prefix", "S3_PREFIX", "BACKUP_S3_PREFIX", "S3_BACKUP_PREFIX", "AWS_S3_PREFIX").Reveal()
+			a.prefix = look(deployment.AWSService.Setting("prefix"), "S3_PREFIX", "BACKUP_S3_PREFIX", "S3_BACKUP_PREFIX", "AWS_S3_PREFIX").Reveal()
 		}
 	}
 	if problem != nil {
 		return awsPlace{}, problem
 	}
 	if a.bucket == "" {
-		return awsPlace{}, probe.Skip(awsBucketSetting,
+		return awsPlace{}, probe.Skip(deployment.AWSService.Setting("bucket"),
 			"no bucket for backups is configured: deployment.aws.bucket and S3_BUCKET in the deployment's environment are unset")
 	}
 	if rest, ok := strings.CutPrefix(a.bucket, "s3://"); ok {
@@ -75,9 +69,9 @@ func awsPlaceOf(p *probe.Pass) (awsPlace, error) {
 	}
 	switch {
 	case secretvalue.IsBlankWord(a.bucket):
-		return awsPlace{}, probe.Needs(awsBucketSetting, probe.Unknownf(probe.ReasonPlaceholder, "the bucket name is a placeholder"))
+		return awsPlace{}, probe.Needs(deployment.AWSService.Setting("bucket"), probe.Unknownf(probe.ReasonPlaceholder, "the bucket name is a placeholder"))
 	case !BucketName.MatchString(a.bucket):
-		return awsPlace{}, probe.Needs(awsBucketSetting, probe.Unknownf(probe.ReasonInvalid, "the configured bucket name is invalid"))
+		return awsPlace{}, probe.Needs(deployment.AWSService.Setting("bucket"), probe.Unknownf(probe.ReasonInvalid, "the configured bucket name is invalid"))
 	}
 	return awsPlaceIn(p, a)
 }
@@ -100,10 +94,10 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 	var problem error
 	look := awsLookup(p, &problem)
 	if a.region == "" {
-		a.region = look(awsRegionSetting, "AWS_REGION", "AWS_DEFAULT_REGION", "S3_REGION").Reveal()
+		a.region = look(deployment.AWSService.Setting("region"), "AWS_REGION", "AWS_DEFAULT_REGION", "S3_REGION").Reveal()
 	}
 	if a.endpoint == "" {
-		a.endpoint = look(awsEndpointSetting, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_ENDPOINT_URL").Reveal()
+		a.endpoint = look(deployment.AWSService.Setting("endpoint"), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_ENDPOINT_URL").Reveal()
 		for _, key := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
 			if a.endpoint == "" {
 				a.endpoint = p.Getenv(key)
@@ -126,7 +120,7 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 		return awsPlace{}, problem
 	}
 	if a.region != "" && !awsRegionName.MatchString(a.region) {
-		return awsPlace{}, probe.Needs(awsRegionSetting, probe.Unknownf(probe.ReasonInvalid, "the configured AWS region is invalid"))
+		return awsPlace{}, probe.Needs(deployment.AWSService.Setting("region"), probe.Unknownf(probe.ReasonInvalid, "the configured AWS region is invalid"))
 	}
 	if a.endpoint != "" {
 		if !strings.Contains(a.endpoint, "://") {
@@ -134,7 +128,7 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 		}
 		u, err := url.Parse(a.endpoint)
 		if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return awsPlace{}, probe.Needs(awsEndpointSetting, probe.Unknownf(probe.ReasonInvalid,
+			return awsPlace{}, probe.Needs(deployment.AWSService.Setting("endpoint"), probe.Unknownf(probe.ReasonInvalid,
 				"the configured endpoint must be an http:// or https:// URL without user and password"))
 		}
 		host := strings.ToLower(u.Hostname())

@@ -229,7 +229,7 @@ func TestAWS_StopsAtRedirectLoop(t *testing.T) {
 	s.Wander = func() string { regions++; return "region-" + string(rune('a'+min(regions, 9))) }
 	p := s.Pass(func(d *deployment.Settings) { d.AWS.Region = "us-east-1" })
 	r := probetest.Look(t, p, S3EncryptionKind(), "{}")
-	probetest.Expect(t, r, probe.StateUnknown, probe.ReasonMismatch, awsRegionSetting)
+	probetest.Expect(t, r, probe.StateUnknown, probe.ReasonMismatch, "deployment.aws.region")
 	if regions != 2 {
 		t.Errorf("%d redirects were followed", regions)
 	}
@@ -274,7 +274,7 @@ func TestAWS_Unreachable(t *testing.T) {
 	for _, kind := range awsKindNames() {
 		r := probetest.Look(t, p, awsKindNamed(kind), "{}")
 		probetest.Expect(t, r, probe.StateUnknown, probe.ReasonUnreachable, "no connection")
-		if r.Remedy != awsEndpointSetting {
+		if r.Remedy != "deployment.aws.endpoint" {
 			t.Errorf("remedy %q", r.Remedy)
 		}
 	}
@@ -290,14 +290,14 @@ func TestAWS_NotConfigured(t *testing.T) {
 		reason    probe.Reason
 		remedy    string
 	}{
-		{"nothing", "", deployment.AWS{}, probe.StateSkip, probe.ReasonNotConfigured, awsBucketSetting},
+		{"nothing", "", deployment.AWS{}, probe.StateSkip, probe.ReasonNotConfigured, "deployment.aws.bucket"},
 		{"no credentials", "", deployment.AWS{Bucket: probetest.AWSTestBucket}, probe.StateUnknown, probe.ReasonNotConfigured, awsCredentials},
 		{"half of them", "AWS_ACCESS_KEY_ID=AKIA\n", deployment.AWS{Bucket: probetest.AWSTestBucket}, probe.StateUnknown, probe.ReasonNotConfigured, awsCredentials},
-		{"no such profile", "", deployment.AWS{Bucket: probetest.AWSTestBucket, Profile: "prod"}, probe.StateUnknown, probe.ReasonNotConfigured, awsProfileSetting},
-		{"placeholder", "S3_BUCKET=CHANGE_ME\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonPlaceholder, awsBucketSetting},
-		{"invalid name", "S3_BUCKET=../x\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, awsBucketSetting},
-		{"invalid region", "S3_BUCKET=backups-of-us\nAWS_REGION=evil.test/\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, awsRegionSetting},
-		{"invalid endpoint", "S3_BUCKET=backups-of-us\nS3_ENDPOINT=ftp://x\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, awsEndpointSetting},
+		{"no such profile", "", deployment.AWS{Bucket: probetest.AWSTestBucket, Profile: "prod"}, probe.StateUnknown, probe.ReasonNotConfigured, "deployment.aws.profile"},
+		{"placeholder", "S3_BUCKET=CHANGE_ME\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonPlaceholder, "deployment.aws.bucket"},
+		{"invalid name", "S3_BUCKET=../x\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, "deployment.aws.bucket"},
+		{"invalid region", "S3_BUCKET=backups-of-us\nAWS_REGION=evil.test/\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, "deployment.aws.region"},
+		{"invalid endpoint", "S3_BUCKET=backups-of-us\nS3_ENDPOINT=ftp://x\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonInvalid, "deployment.aws.endpoint"},
 		{"elsewhere", "S3_BUCKET=backups-of-us\nAWS_SECRET_ACCESS_KEY=vault:secret/aws\n", deployment.AWS{}, probe.StateUnknown, probe.ReasonNotConfigured, awsCredentials},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -438,7 +438,7 @@ func TestAWS_UploaderIdentity(t *testing.T) {
 			r := probetest.Look(t, p, IAMUserKind(), "{}")
 			probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
 			probetest.HasNot(t, r, s.Secret)
-			if tt.reason == probe.ReasonNotConfigured && r.Remedy != awsUserSetting {
+			if tt.reason == probe.ReasonNotConfigured && r.Remedy != "deployment.aws.user" {
 				t.Errorf("remedy %q", r.Remedy)
 			}
 			if strings.Contains(tt.env, "%s") && tt.user == "" && theirs == 0 || theirs > 2 {

@@ -8,6 +8,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -36,14 +37,14 @@ func (a *awsAccount) identify(ctx context.Context, named string) (identity, erro
 			return identity{}, err
 		}
 		if !known {
-			return identity{}, probe.Needs(awsUserSetting, probe.Unknownf(probe.ReasonNotConfigured,
+			return identity{}, probe.Needs(deployment.AWSService.Setting("user"), probe.Unknownf(probe.ReasonNotConfigured,
 				"keys in the deployment's environment belong to neither a user nor a role. Set the uploading identity in %s",
-				awsUserSetting))
+				deployment.AWSService.Setting("user")))
 		}
 		id.caller = caller
 	case !known:
-		return identity{}, probe.Needs(awsUserSetting, probe.Unknownf(probe.ReasonNotConfigured,
-			"credentials belong to neither a user nor a role. Set the uploading identity in %s", awsUserSetting))
+		return identity{}, probe.Needs(deployment.AWSService.Setting("user"), probe.Unknownf(probe.ReasonNotConfigured,
+			"credentials belong to neither a user nor a role. Set the uploading identity in %s", deployment.AWSService.Setting("user")))
 	default:
 		id.assumed = a.place.hasOwnCredentials
 	}

@@ -212,7 +212,7 @@ func TestIAMUser(t *testing.T) {
 			s.Keys("Active", 1000*day)
 		}, nil, probe.StatePass, probe.ReasonNone, "role r can upload"},
 		{"root", func(s *probetest.AWSServer) { s.Caller("arn:aws:iam::1:root") }, nil, probe.StateWarn, probe.ReasonOverPrivileged, "root"},
-		{"federated", func(s *probetest.AWSServer) { s.Caller("arn:aws:sts::1:federated-user/x") }, nil, probe.StateUnknown, probe.ReasonNotConfigured, awsUserSetting},
+		{"federated", func(s *probetest.AWSServer) { s.Caller("arn:aws:sts::1:federated-user/x") }, nil, probe.StateUnknown, probe.ReasonNotConfigured, "deployment.aws.user"},
 		{"no ARN", func(s *probetest.AWSServer) {
 			s.Say("sts:GetCallerIdentity", probetest.IAMBody("GetCallerIdentity", ""))
 		}, nil, probe.StateUnknown, probe.ReasonNotConfigured, ""},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -19,16 +20,18 @@ import (
 func IAMUserKind() probe.Kind {
 	return probe.Kind{
 		Name:     "iam_user",
+		Services: []deployment.Service{deployment.AWSService},
 		Question: "Can the uploading user or role write to the bucket and little more, and are its keys recent?",
 		Example:  "{key_age: 90d}",
 		Layer:    probe.LayerLive,
 		Reads: "the uploading identity in IAM (deployment.aws.user, else the owner of the keys in the deployment's " +
 			"environment, else the caller, which is wrong if the exporter has its own credentials): policies (attached, " +
-			"inline, of groups, boundary) and key ages; needs the iam:Get… and iam:List… actions of examples/iam-policy.json",
-		MaxAge:  15 * time.Minute,
-		Timeout: 30 * time.Second,
-		Alone:   true,
-		New:     func() any { return &iamUser{KeyAge: schema.Duration(90 * 24 * time.Hour)} },
+			"inline, of groups, boundary) and key ages",
+		Permission: "the iam:Get… and iam:List… actions of examples/iam-policy.json",
+		MaxAge:     15 * time.Minute,
+		Timeout:    30 * time.Second,
+		Alone:      true,
+		New:        func() any { return &iamUser{KeyAge: schema.Duration(90 * 24 * time.Hour)} },
 	}
 }
 
@@ -45,7 +48,7 @@ func (s *iamUser) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	if err != nil {
 		if class := awsClassOf(err); a.place.compatible && (class == awsUnsupported || class == awsNotAWS || class == awsMissing || class == awsOther) {
 			return probe.Result{}, probe.Needs("overrides: disable the probe, or attest the item", probe.Unknownf(probe.ReasonNotConfigured,
-				"endpoint in %s does not implement the IAM API", awsEndpointSetting))
+				"endpoint in %s does not implement the IAM API", deployment.AWSService.Setting("endpoint")))
 		}
 		return probe.Result{}, err
 	}
@@ -71,18 +74,18 @@ func (id identity) judge(bucket, prefix string, keyAge time.Duration, now time.T
 	}
 	if id.assumed {
 		if may == grantNone {
-			return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonNotConfigured, Remedy: awsUserSetting,
+			return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonNotConfigured, Remedy: deployment.AWSService.Setting("user"),
 				Detail: fmt.Sprintf("the exporter's own credentials (%s) do not allow uploads to bucket %s: uploading identity "+
 					"is unknown", id.String(), bucket)}
 		}
 		asked = ", assumed to be the uploading identity because the exporter uses its credentials. If another one " +
-			"uploads, set " + awsUserSetting
+			"uploads, set " + deployment.AWSService.Setting("user")
 	}
 	var f probe.ResultBuilder
 	switch may {
 	case grantNone:
 		f.Fail(probe.ReasonMissing, "no policy of %s allows s3:PutObject on bucket %s. If another identity uploads, set %s",
-			id.String(), bucket, awsUserSetting)
+			id.String(), bucket, deployment.AWSService.Setting("user"))
 	case grantConditional:
 		f.Warn(probe.ReasonWeak, "%s can upload to bucket %s only under conditions, which are not evaluated", id.String(), bucket)
 	}
@@ -120,7 +123,7 @@ func (id identity) judgeKeys(f *probe.ResultBuilder, keyAge time.Duration, now t
 	switch {
 	case active == 0:
 		f.Fail(probe.ReasonMissing, "%s has no active access key and cannot upload. If a role uploads, unset %s", id.String(),
-			awsUserSetting)
+			deployment.AWSService.Setting("user"))
 	case old > 0:
 		f.Warn(probe.ReasonStale, "%d of %d active keys of %s are older than %v, the oldest %d days. Replace and delete old keys",
 			old, active, id.String(), schema.Duration(keyAge), int(oldest.Hours()/24))

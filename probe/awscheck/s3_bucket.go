@@ -9,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -19,15 +20,17 @@ import (
 
 func S3BucketKind() probe.Kind {
 	return probe.Kind{
-		Name:     "s3_bucket",
-		Question: "Does the backup bucket exist, with versioning, public access blocked and a lifecycle rule?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "the bucket's settings (deployment.aws); needs s3:ListBucket, s3:GetBucketVersioning, s3:GetBucketPublicAccessBlock and s3:GetLifecycleConfiguration",
-		MaxAge:   10 * time.Minute,
-		Timeout:  awsTimeout,
-		Alone:    true,
-		New:      func() any { return &s3Bucket{} },
+		Name:       "s3_bucket",
+		Services:   []deployment.Service{deployment.AWSService},
+		Question:   "Does the backup bucket exist, with versioning, public access blocked and a lifecycle rule?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "the bucket's settings (deployment.aws)",
+		Permission: "s3:ListBucket, s3:GetBucketVersioning, s3:GetBucketPublicAccessBlock and s3:GetLifecycleConfiguration",
+		MaxAge:     10 * time.Minute,
+		Timeout:    awsTimeout,
+		Alone:      true,
+		New:        func() any { return &s3Bucket{} },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -15,15 +16,17 @@ import (
 
 func S3EncryptionKind() probe.Kind {
 	return probe.Kind{
-		Name:     "s3_encryption",
-		Question: "Does the backup bucket encrypt by default?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "the bucket's settings (deployment.aws); needs s3:GetEncryptionConfiguration",
-		MaxAge:   10 * time.Minute,
-		Timeout:  awsTimeout,
-		Alone:    true,
-		New:      func() any { return &s3Encryption{} },
+		Name:       "s3_encryption",
+		Services:   []deployment.Service{deployment.AWSService},
+		Question:   "Does the backup bucket encrypt by default?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "the bucket's settings (deployment.aws)",
+		Permission: "s3:GetEncryptionConfiguration",
+		MaxAge:     10 * time.Minute,
+		Timeout:    awsTimeout,
+		Alone:      true,
+		New:        func() any { return &s3Encryption{} },
 	}
 }
 

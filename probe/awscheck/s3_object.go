@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -33,16 +34,18 @@ const s3Skew = 10 * time.Minute
 
 func S3ObjectKind() probe.Kind {
 	return probe.Kind{
-		Name:     "s3_object",
-		Question: "Is the newest backup in the bucket fresh, encrypted and as large as the one on this host?",
-		Example:  "{fresh: 26h}",
-		Layer:    probe.LayerLive,
-		Reads:    "the bucket's list under deployment.aws.prefix, the newest object's properties, and the local backups' names (deployment.backup); needs s3:ListBucket and s3:GetObject",
-		Values:   []*probe.Value{backupcheck.LastSuccess, backupcheck.Size},
-		MaxAge:   5 * time.Minute,
-		Timeout:  30 * time.Second,
-		Alone:    true,
-		New:      func() any { return &s3ObjectSpec{} },
+		Name:       "s3_object",
+		Services:   []deployment.Service{deployment.AWSService},
+		Question:   "Is the newest backup in the bucket fresh, encrypted and as large as the one on this host?",
+		Example:    "{fresh: 26h}",
+		Layer:      probe.LayerLive,
+		Reads:      "the bucket's list under deployment.aws.prefix, the newest object's properties, and the local backups' names (deployment.backup)",
+		Permission: "s3:ListBucket and s3:GetObject",
+		Values:     []*probe.Value{backupcheck.LastSuccess, backupcheck.Size},
+		MaxAge:     5 * time.Minute,
+		Timeout:    30 * time.Second,
+		Alone:      true,
+		New:        func() any { return &s3ObjectSpec{} },
 	}
 }
 
@@ -107,7 +110,7 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 
 // newest lists the objects under the prefix and returns the newest finished backup and the number of other objects.
 func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup, others int, err error) {
-	err = a.List(ctx, prefix, "", "deployment.aws.prefix", func(o types.Object) {
+	err = a.List(ctx, prefix, "", deployment.AWSService.Setting("prefix"), func(o types.Object) {
 		name := path.Base(aws.ToString(o.Key))
 		switch {
 		case !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil:
@@ -147,7 +150,7 @@ func (a *awsAccount) List(ctx context.Context, prefix, delimiter, setting string
 		}
 		next := aws.ToString(out.NextContinuationToken)
 		if next == "" || next == aws.ToString(in.ContinuationToken) {
-			return probe.Needs(awsEndpointSetting, probe.Unknownf(probe.ReasonInvalid, "the service truncated the list of bucket %s", a.place.bucket))
+			return probe.Needs(deployment.AWSService.Setting("endpoint"), probe.Unknownf(probe.ReasonInvalid, "the service truncated the list of bucket %s", a.place.bucket))
 		}
 		in.ContinuationToken = &next
 	}

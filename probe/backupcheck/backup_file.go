@@ -30,15 +30,16 @@ const stillWriting = time.Hour
 
 func FileKind() probe.Kind {
 	return probe.Kind{
-		Name:     "backup_file",
-		Question: "Is the newest finished backup on this host fresh and complete?",
-		Example:  "{fresh: 26h}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the newest backup, to its end; needs to list the backup folder and to read its files",
-		Values:   []*probe.Value{LastSuccess, Size},
-		MaxAge:   5 * time.Minute,
-		Timeout:  2 * time.Hour, // a terabyte at the speed of one disk
-		Alone:    true,
+		Name:       "backup_file",
+		Question:   "Is the newest finished backup on this host fresh and complete?",
+		Example:    "{fresh: 26h}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the newest backup, to its end",
+		Permission: "to list the backup folder and to read its files",
+		Values:     []*probe.Value{LastSuccess, Size},
+		MaxAge:     5 * time.Minute,
+		Timeout:    2 * time.Hour, // a terabyte at the speed of one disk
+		Alone:      true,
 
 		Background: true,
 		New:        func() any { return &backupFile{Smaller: 0.5} },

@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 )
@@ -28,15 +29,17 @@ import (
 
 func ContainerKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_backup",
-		Question: "Is the newest finished backup in the container fresh and complete?",
-		Example:  "{smaller: 0.5}",
-		Layer:    probe.LayerRunning,
-		Reads:    "GET and HEAD on the Docker Engine (deployment.docker), the newest backup to its end; needs the engine's socket or address",
-		Values:   []*probe.Value{LastSuccess, Size},
-		MaxAge:   10 * time.Minute,
-		Timeout:  2 * time.Hour,
-		Alone:    true,
+		Name:       "container_backup",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Is the newest finished backup in the container fresh and complete?",
+		Example:    "{smaller: 0.5}",
+		Layer:      probe.LayerRunning,
+		Reads:      "GET and HEAD on the Docker Engine (deployment.docker), the newest backup to its end",
+		Permission: "the engine's socket or address",
+		Values:     []*probe.Value{LastSuccess, Size},
+		MaxAge:     10 * time.Minute,
+		Timeout:    2 * time.Hour,
+		Alone:      true,
 
 		Background: true,
 		New:        func() any { return &containerBackup{Smaller: 0.5} },

@@ -22,13 +22,14 @@ import (
 
 func ConfigKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_config",
-		Question: "Does Compose accept the compose files with their env files?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files with what they include and extend, the env file and the services' env files; needs to read them",
-		Alone:    true,
-		New:      func() any { return &composeConfig{} },
+		Name:       "compose_config",
+		Question:   "Does Compose accept the compose files with their env files?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files with what they include and extend, the env file and the services' env files",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &composeConfig{} },
 	}
 }
 

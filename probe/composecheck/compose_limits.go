@@ -21,14 +21,15 @@ import (
 
 func LimitsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_limits",
-		Question: "Does every service have a memory and a CPU limit?",
-		Example:  "{except: [migrate]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files and the env file; needs to read them",
-		Values:   []*probe.Value{ServicesUnlimited},
-		Alone:    true,
-		New:      func() any { return &composeLimits{MaxMemory: 8192, MaxCPUs: 512} },
+		Name:       "compose_limits",
+		Question:   "Does every service have a memory and a CPU limit?",
+		Example:    "{except: [migrate]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files and the env file",
+		Permission: "read permission",
+		Values:     []*probe.Value{ServicesUnlimited},
+		Alone:      true,
+		New:        func() any { return &composeLimits{MaxMemory: 8192, MaxCPUs: 512} },
 	}
 }
 

@@ -25,13 +25,14 @@ import (
 
 func LoggingKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_logging",
-		Question: "Do the logs of every service leave the host?",
-		Example:  "{shippers: [log-forwarder]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files and the env file; needs to read them",
-		Alone:    true,
-		New:      func() any { return &composeLogging{} },
+		Name:       "compose_logging",
+		Question:   "Do the logs of every service leave the host?",
+		Example:    "{shippers: [log-forwarder]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files and the env file",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &composeLogging{} },
 	}
 }
 
@@ -87,7 +88,7 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 	configured := wanted || shipped > 0 || len(shippers) > 0 || len(unknown) > 0
 	switch {
 	case !configured:
-		return probe.Result{}, probe.Skip("deployment.loki.url",
+		return probe.Result{}, probe.Skip(deployment.LokiService.Setting("url"),
 			"no logging driver or service of the compose file ships logs, and Loki is not configured")
 	case len(asked) == 0:
 		return probe.Result{}, probe.Unknownf(probe.ReasonNotConfigured, "no active service has logs to ship")

@@ -22,14 +22,15 @@ import (
 
 func PortsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_ports",
-		Question: "Does the compose file publish only allowed ports to the world?",
-		Example:  "{allowed: [80, 443]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files and the env file; needs to read them",
-		Values:   []*probe.Value{portset.ExposedPorts},
-		Alone:    true,
-		New:      func() any { return &composePorts{Policy: portset.StandardPolicy()} },
+		Name:       "compose_ports",
+		Question:   "Does the compose file publish only allowed ports to the world?",
+		Example:    "{allowed: [80, 443]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files and the env file",
+		Permission: "read permission",
+		Values:     []*probe.Value{portset.ExposedPorts},
+		Alone:      true,
+		New:        func() any { return &composePorts{Policy: portset.StandardPolicy()} },
 	}
 }
 

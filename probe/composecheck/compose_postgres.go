@@ -20,12 +20,13 @@ import (
 
 func PostgresKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_postgres",
-		Question: "Does the compose file make PostgreSQL require the application's password?",
-		Example:  "{key: DB_PASSWORD}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files and the env file; needs to read them",
-		Alone:    true,
+		Name:       "compose_postgres",
+		Question:   "Does the compose file make PostgreSQL require the application's password?",
+		Example:    "{key: DB_PASSWORD}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files and the env file",
+		Permission: "read permission",
+		Alone:      true,
 		New: func() any {
 			return &composePostgres{Key: []string{"DB_PASSWORD", "POSTGRES_PASSWORD"}, User: []string{"DB_USER", "POSTGRES_USER"}}
 		},
@@ -81,7 +82,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 		}
 	}
 	if f.Worst.State == 0 && len(asking) == 0 {
-		return probe.Result{}, probe.Skip("deployment.database.host",
+		return probe.Result{}, probe.Skip(deployment.DatabaseService.Setting("host"),
 			"no service of the compose file is a PostgreSQL server with a known password")
 	}
 	return f.Result("service %s requires its password", phrase.Words(asking)), nil

@@ -12,7 +12,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/probe"
-	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -26,13 +25,14 @@ import (
 
 func RedisKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_redis",
-		Question: "Does the compose file start Redis with the application's password?",
-		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files, the env file and a mounted redis.conf; needs to read them",
-		Alone:    true,
-		New:      func() any { return &composeRedis{Key: []string{"REDIS_PASSWORD"}, MinLength: 16} },
+		Name:       "compose_redis",
+		Question:   "Does the compose file start Redis with the application's password?",
+		Example:    "{key: REDIS_PASSWORD, min_length: 16}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files, the env file and a mounted redis.conf",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &composeRedis{Key: []string{"REDIS_PASSWORD"}, MinLength: 16} },
 	}
 }
 
@@ -118,9 +118,9 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 	}
 	switch {
 	case len(starts) == 0:
-		return probe.Result{}, probe.Skip(access.RedisAddressSetting, "no service of the compose file runs Redis")
+		return probe.Result{}, probe.Skip(deployment.RedisService.Setting("address"), "no service of the compose file runs Redis")
 	case len(told) == 0:
-		return probe.Result{}, probe.Skip(access.RedisAddressSetting, "%s", phrase.List(untold))
+		return probe.Result{}, probe.Skip(deployment.RedisService.Setting("address"), "%s", phrase.List(untold))
 	}
 	return f.Result("service %s requires its password", phrase.Words(told)), nil
 }

@@ -27,15 +27,17 @@ import (
 
 func SecretsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "compose_secrets",
-		Question: "Are the compose files free of literal passwords and keys?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the compose files, the env file, and the git repository's index (deployment.repository.path); runs git; needs to read them",
-		Timeout:  time.Minute,
-		MaxAge:   time.Hour,
-		Alone:    true,
-		New:      func() any { return &composeSecrets{} },
+		Name:       "compose_secrets",
+		Services:   []deployment.Service{deployment.GitService},
+		Question:   "Are the compose files free of literal passwords and keys?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the compose files, the env file, and the git repository's index (deployment.repository.path); runs git",
+		Permission: "read permission",
+		Timeout:    time.Minute,
+		MaxAge:     time.Hour,
+		Alone:      true,
+		New:        func() any { return &composeSecrets{} },
 	}
 }
 

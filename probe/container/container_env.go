@@ -24,29 +24,33 @@ import (
 // drift and fails; a good one is a warning, since the next start changes it. While a release is planned both are
 // warnings: the deployment itself fixes them.
 
-const containerEnvReads = "GET on the Docker Engine (deployment.docker), the env file and the compose file; needs the engine's socket or address"
+const containerEnvReads = "GET on the Docker Engine (deployment.docker), the env file and the compose file"
 
 func EnvFlagKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_env_flag",
-		Question: "Was the running service started with the switches on, as its files say?",
-		Example:  "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
-		Layer:    probe.LayerRunning,
-		Reads:    containerEnvReads,
-		Timeout:  25 * time.Second,
-		New:      func() any { return &containerEnvFlag{envfile.Flag{True: []string{"true", "1"}}} },
+		Name:       "container_env_flag",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Was the running service started with the switches on, as its files say?",
+		Example:    "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
+		Layer:      probe.LayerRunning,
+		Reads:      containerEnvReads,
+		Permission: "the engine's socket or address",
+		Timeout:    25 * time.Second,
+		New:        func() any { return &containerEnvFlag{envfile.Flag{True: []string{"true", "1"}}} },
 	}
 }
 
 func EnvWordKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_env_word",
-		Question: "Was the running service started with a good value of the variable, as its files say?",
-		Example:  "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
-		Layer:    probe.LayerRunning,
-		Reads:    containerEnvReads,
-		Timeout:  25 * time.Second,
-		New:      func() any { return &containerEnvWord{} },
+		Name:       "container_env_word",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Was the running service started with a good value of the variable, as its files say?",
+		Example:    "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
+		Layer:      probe.LayerRunning,
+		Reads:      containerEnvReads,
+		Permission: "the engine's socket or address",
+		Timeout:    25 * time.Second,
+		New:        func() any { return &containerEnvWord{} },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/moby/moby/api/types/container"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
@@ -20,15 +21,17 @@ import (
 
 func LimitsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_limits",
-		Question: "Does every running container have a memory and a CPU limit?",
-		Example:  "{except: [migrate]}",
-		Layer:    probe.LayerRunning,
-		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
-		Values:   []*probe.Value{composecheck.ServicesUnlimited},
-		Timeout:  25 * time.Second,
-		Alone:    true,
-		New:      func() any { return &containerLimits{} },
+		Name:       "container_limits",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Does every running container have a memory and a CPU limit?",
+		Example:    "{except: [migrate]}",
+		Layer:      probe.LayerRunning,
+		Reads:      "GET on the Docker Engine (deployment.docker)",
+		Permission: "its socket or address",
+		Values:     []*probe.Value{composecheck.ServicesUnlimited},
+		Timeout:    25 * time.Second,
+		Alone:      true,
+		New:        func() any { return &containerLimits{} },
 	}
 }
 

@@ -25,15 +25,17 @@ import (
 
 func PortsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_ports",
-		Question: "Do the running containers publish only allowed ports to the world?",
-		Example:  "{allowed: [80, 443]}",
-		Layer:    probe.LayerRunning,
-		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
-		Values:   []*probe.Value{portset.ExposedPorts},
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &containerPorts{Policy: portset.StandardPolicy()} },
+		Name:       "container_ports",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Do the running containers publish only allowed ports to the world?",
+		Example:    "{allowed: [80, 443]}",
+		Layer:      probe.LayerRunning,
+		Reads:      "GET on the Docker Engine (deployment.docker)",
+		Permission: "its socket or address",
+		Values:     []*probe.Value{portset.ExposedPorts},
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &containerPorts{Policy: portset.StandardPolicy()} },
 	}
 }
 
@@ -59,7 +61,7 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (prob
 		return c.State != container.StateRunning && c.State != container.StatePaused && c.State != container.StateRestarting
 	})
 	if len(all) == 0 {
-		return probe.Result{}, probe.Skip(dockerclient.HostSetting, "no container runs on this Docker Engine")
+		return probe.Result{}, probe.Skip(deployment.DockerService.Setting("host"), "no container runs on this Docker Engine")
 	}
 	slices.SortFunc(all, func(a, b container.Summary) int {
 		return cmp.Or(strings.Compare(dockerclient.ContainerName(a), dockerclient.ContainerName(b)), strings.Compare(a.ID, b.ID))

@@ -26,13 +26,15 @@ import (
 
 func StateKind() probe.Kind {
 	return probe.Kind{
-		Name:     "container_state",
-		Question: "Are the service's containers running and healthy, without restarts?",
-		Example:  "{service: backup}",
-		Layer:    probe.LayerRunning,
-		Reads:    "GET on the Docker Engine (deployment.docker); needs its socket or address",
-		Timeout:  25 * time.Second,
-		Alone:    true,
+		Name:       "container_state",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Are the service's containers running and healthy, without restarts?",
+		Example:    "{service: backup}",
+		Layer:      probe.LayerRunning,
+		Reads:      "GET on the Docker Engine (deployment.docker)",
+		Permission: "its socket or address",
+		Timeout:    25 * time.Second,
+		Alone:      true,
 		New: func() any {
 			return &containerState{Restarts: 1, Window: schema.Duration(24 * time.Hour)}
 		},

@@ -211,17 +211,17 @@ func TestDocker_Errors(t *testing.T) {
 		detail     string
 		remedy     string
 	}{
-		{"absent", "unix:///no/such/docker.sock", probe.StateUnknown, probe.ReasonUnreachable, "Docker Engine not found", dockerclient.HostSetting},
-		{"dead socket", "unix://" + dead, probe.StateUnknown, probe.ReasonUnreachable, "Check that it is running", dockerclient.HostSetting},
-		{"silent", "unix://" + silent.Addr().String(), probe.StateUnknown, probe.ReasonTimeout, "", dockerclient.HostSetting},
-		{"refused", "tcp://127.0.0.1:1", probe.StateUnknown, probe.ReasonUnreachable, "Check that it is running", dockerclient.HostSetting},
-		{"unsupported scheme", "ssh://host", probe.StateUnknown, probe.ReasonInvalid, "must begin with unix:// or tcp://", dockerclient.HostSetting},
-		{"no address", "unix://", probe.StateUnknown, probe.ReasonInvalid, "must begin with", dockerclient.HostSetting},
+		{"absent", "unix:///no/such/docker.sock", probe.StateUnknown, probe.ReasonUnreachable, "Docker Engine not found", "deployment.docker.host"},
+		{"dead socket", "unix://" + dead, probe.StateUnknown, probe.ReasonUnreachable, "Check that it is running", "deployment.docker.host"},
+		{"silent", "unix://" + silent.Addr().String(), probe.StateUnknown, probe.ReasonTimeout, "", "deployment.docker.host"},
+		{"refused", "tcp://127.0.0.1:1", probe.StateUnknown, probe.ReasonUnreachable, "Check that it is running", "deployment.docker.host"},
+		{"unsupported scheme", "ssh://host", probe.StateUnknown, probe.ReasonInvalid, "must begin with unix:// or tcp://", "deployment.docker.host"},
+		{"no address", "unix://", probe.StateUnknown, probe.ReasonInvalid, "must begin with", "deployment.docker.host"},
 		{"forbidden", answers(403, said), probe.StateUnknown, probe.ReasonPermissionDenied, "list containers: access denied",
 			"permission to GET"},
 		{"not logged in", answers(401, said), probe.StateUnknown, probe.ReasonPermissionDenied, "access denied", "permission to GET"},
 		{"broken", answers(500, said), probe.StateUnknown, probe.ReasonError, "the engine returned a server error", ""},
-		{"not an engine", answers(200, `"`+secret+`"`), probe.StateUnknown, probe.ReasonInvalid, "the response is not from a Docker Engine", dockerclient.HostSetting},
+		{"not an engine", answers(200, `"`+secret+`"`), probe.StateUnknown, probe.ReasonInvalid, "the response is not from a Docker Engine", "deployment.docker.host"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := probetest.NewPass(t, nil, deployment.Settings{Docker: deployment.Docker{Host: tt.host, Project: "x"}})
@@ -243,7 +243,7 @@ func TestDocker_NotConfigured(t *testing.T) {
 	p.Dial = func(context.Context, string, string) (net.Conn, error) { return nil, os.ErrNotExist }
 	r := probetest.Look(t, p, StateKind(), "{}")
 	probetest.Expect(t, r, probe.StateSkip, probe.ReasonNotConfigured, "no Docker Engine")
-	if r.Remedy != dockerclient.HostSetting {
+	if r.Remedy != "deployment.docker.host" {
 		t.Errorf("remedy %q", r.Remedy)
 	}
 	p = probetest.NewPass(t, probetest.Compose(probetest.WebService), deployment.Settings{})

@@ -12,6 +12,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
@@ -36,7 +37,7 @@ func Resolvers(p *probe.Pass) ([]string, error) {
 	if len(servers) == 0 {
 		conf, err := dns.ClientConfigFromFile("/etc/resolv.conf")
 		if err != nil || len(conf.Servers) == 0 {
-			return nil, probe.Needs("deployment.dns.resolvers", probe.Unknownf(probe.ReasonNotConfigured,
+			return nil, probe.Needs(deployment.DNSService.Setting("resolvers"), probe.Unknownf(probe.ReasonNotConfigured,
 				"no DNS resolver is configured, and /etc/resolv.conf lists none"))
 		}
 		servers, port = conf.Servers[:1], conf.Port

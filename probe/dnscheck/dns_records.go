@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -20,16 +21,18 @@ import (
 func RecordsKind() probe.Kind {
 	return probe.Kind{
 		Name:     "dns_records",
+		Services: []deployment.Service{deployment.DNSService},
 		Question: "Do the public hosts resolve to the expected addresses at every resolver?",
 		Example:  "{}",
 		Layer:    probe.LayerLive,
 		Reads: "A and AAAA records of the public hosts (deployment.public.hosts) at each resolver " +
-			"(deployment.dns.resolvers); needs network access to them",
-		Values:  []*probe.Value{DNSTTL},
-		MaxAge:  30 * time.Second,
-		Timeout: 8 * time.Second,
-		Alone:   true,
-		New:     func() any { return &dnsRecords{} },
+			"(deployment.dns.resolvers)",
+		Permission: "network access to them",
+		Values:     []*probe.Value{DNSTTL},
+		MaxAge:     30 * time.Second,
+		Timeout:    8 * time.Second,
+		Alone:      true,
+		New:        func() any { return &dnsRecords{} },
 	}
 }
 
@@ -75,7 +78,7 @@ func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.
 		return probe.Failed(probe.ReasonMissing, "%s does not exist at %s", host, server)
 	case err != nil:
 		r := probe.NotChecked(fmt.Errorf("resolver %s, query for %s: %w", server, host, err))
-		r.Remedy = "deployment.dns.resolvers"
+		r.Remedy = deployment.DNSService.Setting("resolvers")
 		return r
 	case len(a.Addresses) == 0:
 		return probe.Failed(probe.ReasonMissing, "%s has no address at %s", host, server)
@@ -100,10 +103,10 @@ func PublicHosts(p *probe.Pass) ([]string, error) {
 		}
 	}
 	if len(names) == 0 && err != nil {
-		return nil, probe.Needs("deployment.public.hosts", err)
+		return nil, probe.Needs(deployment.PublicService.Setting("hosts"), err)
 	}
 	if len(names) == 0 {
-		return nil, probe.Skip("deployment.public.hosts",
+		return nil, probe.Skip(deployment.PublicService.Setting("hosts"),
 			"no public host is configured, and none was found in the deployment's files")
 	}
 	return names, nil

@@ -25,6 +25,7 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -37,7 +38,6 @@ import (
 
 const (
 	dockerSocket = "unix:///var/run/docker.sock"
-	HostSetting  = "deployment.docker.host"
 	// dockerTimeout bounds one request; streams are bounded by their readers.
 	dockerTimeout = 8 * time.Second
 	// maxDockerBody fits a few thousand containers. A response is decoded as a whole.
@@ -79,7 +79,7 @@ func For(p *probe.Pass) (*Engine, error) {
 	host, configured := Host(p)
 	u, err := url.Parse(host)
 	if err != nil || u.Scheme != "unix" && u.Scheme != "tcp" || u.Scheme == "unix" && u.Path == "" || u.Scheme == "tcp" && u.Host == "" {
-		return nil, probe.Needs(HostSetting, probe.Unknown(probe.ReasonInvalid, fmt.Errorf("address of the Docker Engine %w", errDockerHost)))
+		return nil, probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonInvalid, fmt.Errorf("address of the Docker Engine %w", errDockerHost)))
 	}
 	ca, cert, key := conf.CAFile, conf.CertFile, conf.KeyFile
 	if conf.Host == "" && ca == "" && cert == "" && p.Getenv != nil && p.Getenv("DOCKER_TLS_VERIFY") != "" {
@@ -206,7 +206,7 @@ func (e *Engine) requestError(ctx context.Context, what string, err error) error
 	case errors.As(err, &dial):
 		return e.dialError(ctx, dial.err)
 	case ctx.Err() != nil:
-		return probe.Needs(HostSetting, say(probe.ReasonTimeout, "no response in time"))
+		return probe.Needs(deployment.DockerService.Setting("host"), say(probe.ReasonTimeout, "no response in time"))
 	case errdefs.IsPermissionDenied(err), errdefs.IsUnauthorized(err):
 		return probe.Needs("permission to GET /containers and /images at "+e.Shown, say(probe.ReasonPermissionDenied, "access denied"))
 	case errdefs.IsNotFound(err):
@@ -214,7 +214,7 @@ func (e *Engine) requestError(ctx context.Context, what string, err error) error
 	case errdefs.IsNotImplemented(err):
 		return say(probe.ReasonNotConfigured, "not supported by this engine")
 	case errdefs.IsInvalidArgument(err): // also the response of a TLS port to plain HTTP
-		return probe.Needs("deployment.docker.ca_file", say(probe.ReasonInvalid, "bad request. Check whether the port requires TLS"))
+		return probe.Needs(deployment.DockerService.Setting("ca_file"), say(probe.ReasonInvalid, "bad request. Check whether the port requires TLS"))
 	case errdefs.IsInternal(err), errdefs.IsUnavailable(err), errdefs.IsConflict(err):
 		return say(probe.ReasonError, "the engine returned a server error")
 	case errors.Is(err, fault.ErrTooLong):
@@ -223,30 +223,30 @@ func (e *Engine) requestError(ctx context.Context, what string, err error) error
 	plain := fault.Redact(ctx, err)
 	switch {
 	case errors.Is(plain, fault.ErrTLS):
-		return probe.Needs("deployment.docker.ca_file", say(probe.ReasonMismatch, plain.Error()))
+		return probe.Needs(deployment.DockerService.Setting("ca_file"), say(probe.ReasonMismatch, plain.Error()))
 	case errors.Is(plain, fault.ErrNotHTTP):
-		return probe.Needs(HostSetting, say(probe.ReasonInvalid, "the response is not from a Docker Engine"))
+		return probe.Needs(deployment.DockerService.Setting("host"), say(probe.ReasonInvalid, "the response is not from a Docker Engine"))
 	case errors.Is(plain, fault.ErrTruncated):
-		return probe.Needs(HostSetting, say(probe.ReasonInvalid, plain.Error()))
+		return probe.Needs(deployment.DockerService.Setting("host"), say(probe.ReasonInvalid, plain.Error()))
 	}
-	return probe.Needs(HostSetting, say(probe.ReasonOf(plain), plain.Error()))
+	return probe.Needs(deployment.DockerService.Setting("host"), say(probe.ReasonOf(plain), plain.Error()))
 }
 
 // undialled converts a dial error. A missing socket at the unconfigured default address means that no engine is used.
 func (e *Engine) dialError(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && !e.configured:
-		return probe.Skip(HostSetting, "no Docker Engine: %s does not exist", e.socket)
+		return probe.Skip(deployment.DockerService.Setting("host"), "no Docker Engine: %s does not exist", e.socket)
 	case errors.Is(err, fs.ErrPermission):
 		return probe.Needs("membership in "+socketGroup(e.socket), probe.Unknown(probe.ReasonPermissionDenied,
 			fmt.Errorf("permission denied on the Docker socket %s", e.socket)))
 	case errors.Is(err, fs.ErrNotExist):
-		return probe.Needs(HostSetting, probe.Unknown(probe.ReasonUnreachable, fmt.Errorf("Docker Engine not found at %s", e.Shown)))
+		return probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonUnreachable, fmt.Errorf("Docker Engine not found at %s", e.Shown)))
 	case ctx.Err() != nil, probe.ReasonOf(err) == probe.ReasonTimeout:
-		return probe.Needs(HostSetting, probe.Unknown(probe.ReasonTimeout,
+		return probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonTimeout,
 			fmt.Errorf("Docker Engine at %s does not accept a connection in time", e.Shown)))
 	}
-	return probe.Needs(HostSetting, probe.Unknown(probe.ReasonUnreachable,
+	return probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonUnreachable,
 		fmt.Errorf("cannot connect to the Docker Engine at %s. Check that it is running", e.Shown)))
 }
 

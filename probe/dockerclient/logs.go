@@ -12,6 +12,7 @@ import (
 
 	"github.com/moby/moby/client"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -38,7 +39,7 @@ func (e *Engine) Log(ctx context.Context, c *Container, since time.Time, to io.W
 	}
 	switch {
 	case ctx.Err() != nil:
-		return probe.Needs(HostSetting, probe.Unknown(probe.ReasonTimeout, fmt.Errorf("timeout while reading the log of container %s",
+		return probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonTimeout, fmt.Errorf("timeout while reading the log of container %s",
 			c.Name)))
 	case limited.N <= 0:
 		return probe.Unknown(probe.ReasonInvalid, fmt.Errorf("log of container %s is %w", c.Name, ErrLogTooLong))

@@ -83,7 +83,7 @@ func List(ctx context.Context, p *probe.Pass) ([]container.Summary, error) {
 // withTimeoutRemedy adds the setting to check when the caller's deadline passed while waiting for the engine.
 func withTimeoutRemedy(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
-		return probe.Needs(HostSetting, probe.Unknown(probe.ReasonTimeout, errors.New("Docker Engine does not respond in time")))
+		return probe.Needs(deployment.DockerService.Setting("host"), probe.Unknown(probe.ReasonTimeout, errors.New("Docker Engine does not respond in time")))
 	}
 	return err
 }
@@ -147,7 +147,7 @@ func projectIdentityOf(p *probe.Pass) (projectIdentity, error) {
 	c, err := p.View.Compose()
 	switch {
 	case errors.Is(err, deployment.ErrNoCompose) && !id.configured:
-		return id, probe.Skip("deployment.docker.project",
+		return id, probe.Skip(deployment.DockerService.Setting("project"),
 			"no compose file found: containers of the deployment cannot be identified")
 	case err != nil && !id.configured:
 		_, err := probe.ComposeModel(p)
@@ -234,5 +234,5 @@ func (d *Project) RunningOf(service string) []*Container {
 
 // NoRunningContainer is the error of a probe that inspects running containers when there are none.
 func (d *Project) NoRunningContainer(what string) error {
-	return probe.Skip("deployment.docker.project", "%s", fmt.Sprintf("no running container of %s in project %s", what, d.Name))
+	return probe.Skip(deployment.DockerService.Setting("project"), "%s", fmt.Sprintf("no running container of %s in project %s", what, d.Name))
 }

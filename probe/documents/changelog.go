@@ -26,13 +26,14 @@ import (
 
 func ChangelogKind() probe.Kind {
 	return probe.Kind{
-		Name:     "changelog",
-		Question: "Does the changelog have an entry for the release, in the form of Keep a Changelog?",
-		Example:  "{stale_after: 365d}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "CHANGELOG.md, at most 1 MiB; needs to read it",
-		Alone:    true,
-		New:      func() any { return &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)} },
+		Name:       "changelog",
+		Question:   "Does the changelog have an entry for the release, in the form of Keep a Changelog?",
+		Example:    "{stale_after: 365d}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "CHANGELOG.md, at most 1 MiB",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)} },
 	}
 }
 

@@ -23,13 +23,14 @@ import (
 
 func ContactsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "contacts",
-		Question: "Does every role have a contact and an escalation?",
-		Example:  "{wanted: [DevOps Lead, On-Call Engineer]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the tables of the team's checklist document, runbook and disaster recovery plan; needs to read them",
-		Alone:    true,
-		New:      func() any { return &contacts{} },
+		Name:       "contacts",
+		Question:   "Does every role have a contact and an escalation?",
+		Example:    "{wanted: [DevOps Lead, On-Call Engineer]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the tables of the team's checklist document, runbook and disaster recovery plan",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &contacts{} },
 	}
 }
 

@@ -30,14 +30,14 @@ import (
 
 func DiagramKind() probe.Kind {
 	return probe.Kind{
-		Name:     "diagram",
-		Question: "Does an architecture diagram exist, and does it name every deployed service?",
-		Example:  "{ignore: [migrate]}",
-		Layer:    probe.LayerDeclared,
-		Reads: "the diagrams (at most 16 MiB each), images embedded in Markdown diagrams, and the compose file; needs " +
-			"read permission",
-		Alone: true,
-		New:   func() any { return &diagram{} },
+		Name:       "diagram",
+		Question:   "Does an architecture diagram exist, and does it name every deployed service?",
+		Example:    "{ignore: [migrate]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the diagrams (at most 16 MiB each), images embedded in Markdown diagrams, and the compose file",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &diagram{} },
 	}
 }
 

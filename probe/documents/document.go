@@ -25,12 +25,13 @@ import (
 
 func DocumentKind() probe.Kind {
 	return probe.Kind{
-		Name:     "document",
-		Question: "Does the document exist, and does it state its objectives and steps?",
-		Example:  "{document: disaster_recovery_plan, objectives: [[RTO, recovery time objective], [RPO, recovery point objective]]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "a Markdown document of at most 1 MiB; needs read permission",
-		New:      func() any { return &document{Words: 50} },
+		Name:       "document",
+		Question:   "Does the document exist, and does it state its objectives and steps?",
+		Example:    "{document: disaster_recovery_plan, objectives: [[RTO, recovery time objective], [RPO, recovery point objective]]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "a Markdown document of at most 1 MiB",
+		Permission: "read permission",
+		New:        func() any { return &document{Words: 50} },
 	}
 }
 

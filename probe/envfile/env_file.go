@@ -22,13 +22,14 @@ import (
 
 func FileKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_file",
-		Question: "Does the env file parse, set every required variable and deny access to other users?",
-		Example:  "{required: [DB_PASSWORD]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the env file, its template and the compose file; needs read permission",
-		Alone:    true,
-		New:      func() any { return &envFile{Template: true, Compose: true} },
+		Name:       "env_file",
+		Question:   "Does the env file parse, set every required variable and deny access to other users?",
+		Example:    "{required: [DB_PASSWORD]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the env file, its template and the compose file",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &envFile{Template: true, Compose: true} },
 	}
 }
 

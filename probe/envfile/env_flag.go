@@ -18,12 +18,13 @@ import (
 
 func FlagKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_flag",
-		Question: "Are the switches set to a word that the service accepts as true, and not overridden?",
-		Example:  "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the env file and the compose file; needs read permission",
-		New:      func() any { return &Flag{True: []string{"true", "1"}} },
+		Name:       "env_flag",
+		Question:   "Are the switches set to a word that the service accepts as true, and not overridden?",
+		Example:    "{all: [PBS_ENFORCE_GDPR, PBS_ENFORCE_CCPA], overrides: [PBS_DISABLE_GDPR_ENFORCEMENT]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the env file and the compose file",
+		Permission: "read permission",
+		New:        func() any { return &Flag{True: []string{"true", "1"}} },
 	}
 }
 

@@ -25,12 +25,13 @@ import (
 
 func NumberKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_number",
-		Question: "Is a positive number set and within its bounds?",
-		Example:  "{any: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS], not_above: {DB_MAX_IDLE_CONNS: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS]}}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the env file and the compose file; needs read permission",
-		New:      func() any { return newEnvNumber() },
+		Name:       "env_number",
+		Question:   "Is a positive number set and within its bounds?",
+		Example:    "{any: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS], not_above: {DB_MAX_IDLE_CONNS: [DB_MAX_CONNS, DB_MAX_OPEN_CONNS]}}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the env file and the compose file",
+		Permission: "read permission",
+		New:        func() any { return newEnvNumber() },
 	}
 }
 

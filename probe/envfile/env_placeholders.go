@@ -19,14 +19,15 @@ import (
 
 func PlaceholdersKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_placeholders",
-		Question: "Has every value of the env files in use been replaced?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "every env file that the deployment uses; needs read permission",
-		Values:   []*probe.Value{EnvPlaceholders},
-		Alone:    true,
-		New:      func() any { return &envPlaceholders{} },
+		Name:       "env_placeholders",
+		Question:   "Has every value of the env files in use been replaced?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "every env file that the deployment uses",
+		Permission: "read permission",
+		Values:     []*probe.Value{EnvPlaceholders},
+		Alone:      true,
+		New:        func() any { return &envPlaceholders{} },
 	}
 }
 

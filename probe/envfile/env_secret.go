@@ -24,12 +24,13 @@ import (
 
 func SecretKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_secret",
-		Question: "Is the secret set, not a placeholder, hard to guess and used for one purpose?",
-		Example:  "{key: REDIS_PASSWORD, min_length: 16}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the env file, the compose file and the secret files they reference; needs read permission",
-		New:      func() any { return &Secret{MinLength: 16} },
+		Name:       "env_secret",
+		Question:   "Is the secret set, not a placeholder, hard to guess and used for one purpose?",
+		Example:    "{key: REDIS_PASSWORD, min_length: 16}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the env file, the compose file and the secret files they reference",
+		Permission: "read permission",
+		New:        func() any { return &Secret{MinLength: 16} },
 	}
 }
 

@@ -18,12 +18,13 @@ import (
 
 func WordKind() probe.Kind {
 	return probe.Kind{
-		Name:     "env_word",
-		Question: "Is the variable set to a word accepted in production?",
-		Example:  "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the env file and the compose file; needs read permission",
-		New:      func() any { return &Word{} },
+		Name:       "env_word",
+		Question:   "Is the variable set to a word accepted in production?",
+		Example:    "{key: LOG_LEVEL, good: [info, warn, error], bad: [debug, trace]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the env file and the compose file",
+		Permission: "read permission",
+		New:        func() any { return &Word{} },
 	}
 }
 

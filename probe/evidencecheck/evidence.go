@@ -29,11 +29,13 @@ import (
 func EvidenceKind() probe.Kind {
 	return probe.Kind{
 		Name:     "evidence",
+		Services: []deployment.Service{deployment.EvidenceService, deployment.AWSService},
 		Question: "Does a fresh, complete CI report for the right commit show that it holds?",
 		Example:  "{report: tests}",
 		Layer:    probe.LayerEvidence,
 		Reads: "the newest report in the places of deployment.evidence (folders, files, URLs, s3://), the release " +
-			"records and HEAD of the git repository; needs read permission, and s3:ListBucket and s3:GetObject for s3://. " +
+			"records and HEAD of the git repository",
+		Permission: "read permission, and s3:ListBucket and s3:GetObject for s3://. " +
 			"Remote reports are fetched again after 5 minutes",
 		Values:  []*probe.Value{EvidenceTime, TestCoverage, Vulnerabilities, probe.SecretFindings},
 		Timeout: 2 * time.Minute,

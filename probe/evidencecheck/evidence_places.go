@@ -22,9 +22,7 @@ import (
 // minutes at most, and unchanged reports are not fetched again.
 
 const (
-	evidenceReportsSetting = "deployment.evidence.reports"
-	evidencePlacesSetting  = "deployment.evidence.places"
-	evidencePermission     = "permission to read the evidence folder"
+	evidencePermission = "permission to read the evidence folder"
 	// evidenceRefetch is how long the content of a remote place is cached.
 	evidenceRefetch = 5 * time.Minute
 	// maxEvidenceCached bounds the cache of remote places: every release requests new names.
@@ -90,7 +88,7 @@ func (a evidencePlaces) find(ctx context.Context) (evidence.Evidence, []error) {
 // evidenceSearchError converts the error of a file search.
 func evidenceSearchError(err error) error {
 	if errors.Is(err, evidence.ErrNamesNoKind) {
-		return probe.Needs(evidenceReportsSetting, probe.Unknown(probe.ReasonInvalid, err))
+		return probe.Needs(deployment.EvidenceService.Setting("reports"), probe.Unknown(probe.ReasonInvalid, err))
 	}
 	return probe.Needs(evidencePermission, probe.Unknown(probe.ReasonOf(err), err))
 }
@@ -174,7 +172,7 @@ func fetched(e evidence.Evidence) (evidence.Evidence, error) {
 		if unanswered != nil {
 			return e, fmt.Errorf("%s: %w", e.Name, e.Err)
 		}
-		return e, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.Reason(reason), fmt.Errorf("%s: %w", e.Name, e.Err)))
+		return e, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknown(probe.Reason(reason), fmt.Errorf("%s: %w", e.Name, e.Err)))
 	}
 	return e, nil
 }
@@ -185,7 +183,7 @@ func (a evidencePlaces) fits(r remoteEvidence, base string) (bool, error) {
 	case r.Report != "" || evidence.NameFits(base, a.kind):
 		return true, nil
 	case !evidence.AnyKind(base):
-		return false, probe.Needs(evidenceReportsSetting, probe.Unknown(probe.ReasonInvalid, fmt.Errorf("deployment.%s: %w", r.section, evidence.ErrNamesNoKind)))
+		return false, probe.Needs(deployment.EvidenceService.Setting("reports"), probe.Unknown(probe.ReasonInvalid, fmt.Errorf("deployment.%s: %w", r.section, evidence.ErrNamesNoKind)))
 	}
 	return false, nil
 }

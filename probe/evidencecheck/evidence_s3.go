@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -27,7 +28,7 @@ func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(r.At, "s3://"), "/")
 	prefix = strings.ReplaceAll(prefix, "{report}", string(a.kind))
 	if !awscheck.BucketName.MatchString(bucket) || r.Report != "" && baseOf(prefix) == "" {
-		return evidence.Evidence{}, probe.Needs(evidencePlacesSetting, probe.Unknownf(probe.ReasonInvalid,
+		return evidence.Evidence{}, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonInvalid,
 			"deployment.%s must have the form s3://bucket/prefix", r.section))
 	}
 	account, err := awscheck.At(ctx, a.p, bucket)
@@ -37,7 +38,7 @@ func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.
 	var listed []types.Object
 	list := func(prefix, delimiter string) {
 		if err == nil {
-			err = account.List(ctx, prefix, delimiter, evidencePlacesSetting, func(o types.Object) { listed = append(listed, o) })
+			err = account.List(ctx, prefix, delimiter, deployment.EvidenceService.Setting("places"), func(o types.Object) { listed = append(listed, o) })
 		}
 	}
 	commitOf := func(key string) (string, bool) { return evidence.PathCommit(key, a.commit), key == prefix }

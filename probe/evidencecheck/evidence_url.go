@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -43,7 +44,7 @@ func (a evidencePlaces) fromURL(ctx context.Context, r remoteEvidence, known *va
 	templated := strings.Contains(r.At, "{report}")
 	u, err := url.Parse(strings.ReplaceAll(r.At, "{report}", string(a.kind)))
 	if err != nil || u.Host == "" {
-		return evidence.Evidence{}, probe.Needs(evidencePlacesSetting, probe.Unknownf(probe.ReasonInvalid, "deployment.%s: invalid URL",
+		return evidence.Evidence{}, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonInvalid, "deployment.%s: invalid URL",
 			r.section))
 	}
 	if fits, err := a.fits(r, baseOf(u.Path)); !templated && !fits {
@@ -184,13 +185,13 @@ func (s *urlReport) fetch(ctx context.Context, target string, header http.Header
 	cancel()
 	switch {
 	case !intime:
-		return nil, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.ReasonTimeout, errors.New("no response in time")))
+		return nil, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknown(probe.ReasonTimeout, errors.New("no response in time")))
 	case errors.Is(err, fault.ErrTLS):
-		return nil, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.ReasonUntrusted, err))
+		return nil, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknown(probe.ReasonUntrusted, err))
 	case errors.Is(err, fault.ErrTruncated), errors.Is(err, fault.ErrNotHTTP), errors.Is(err, fault.ErrRedirects), errors.Is(err, httpclient.ErrURL):
-		return nil, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.ReasonInvalid, err))
+		return nil, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknown(probe.ReasonInvalid, err))
 	}
-	return nil, probe.Needs(evidencePlacesSetting, probe.Unknown(probe.ReasonOf(err), err))
+	return nil, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknown(probe.ReasonOf(err), err))
 }
 
 // statusError returns an error for a response other than the file; fs.ErrNotExist for a missing file.
@@ -201,16 +202,16 @@ func statusError(resp *http.Response) error {
 	case code == http.StatusNotFound, code == http.StatusGone:
 		return fmt.Errorf("server returned %d: %w", code, fs.ErrNotExist)
 	case code == http.StatusUnauthorized, code == http.StatusForbidden, code == http.StatusProxyAuthRequired:
-		return probe.Needs(evidenceReportsSetting+" with a credential", probe.Unknownf(probe.ReasonPermissionDenied,
+		return probe.Needs(deployment.EvidenceService.Setting("reports")+" with a credential", probe.Unknownf(probe.ReasonPermissionDenied,
 			"server returned %d. Configure a valid credential", code))
 	case httpclient.OffSite(resp) != "":
-		return probe.Needs(evidenceReportsSetting, probe.Unknownf(probe.ReasonMismatch,
+		return probe.Needs(deployment.EvidenceService.Setting("reports"), probe.Unknownf(probe.ReasonMismatch,
 			"server redirects to another host, which is not followed. Configure the final URL, and a credential if it is a "+
 				"login page"))
 	case code >= 500, code == http.StatusTooManyRequests:
-		return probe.Needs(evidencePlacesSetting, probe.Unknownf(probe.ReasonUnreachable, "server returned %d", code))
+		return probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonUnreachable, "server returned %d", code))
 	default:
-		return probe.Needs(evidencePlacesSetting, probe.Unknownf(probe.ReasonInvalid, "server returned %d", code))
+		return probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonInvalid, "server returned %d", code))
 	}
 }
 

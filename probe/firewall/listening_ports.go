@@ -29,16 +29,16 @@ import (
 
 func ListeningPortsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "listening_ports",
-		Question: "Do the loaded firewall rules limit internet access to the allowed listening ports of this host?",
-		Example:  "{allowed: [80, 443]}",
-		Layer:    probe.LayerLive,
-		Reads: "the listening sockets, addresses and nf_tables rules of the exporter's host, over netlink; needs " +
-			"CAP_NET_ADMIN and the host's network, and CAP_SYS_PTRACE to name other users' processes",
-		Values:  []*probe.Value{portset.ExposedPorts},
-		Timeout: 15 * time.Second,
-		Alone:   true,
-		New:     func() any { return &listeningPorts{Policy: portset.StandardPolicy()} },
+		Name:       "listening_ports",
+		Question:   "Do the loaded firewall rules limit internet access to the allowed listening ports of this host?",
+		Example:    "{allowed: [80, 443]}",
+		Layer:      probe.LayerLive,
+		Reads:      "the listening sockets, addresses and nf_tables rules of the exporter's host, over netlink",
+		Permission: "CAP_NET_ADMIN and the host's network, and CAP_SYS_PTRACE to name other users' processes",
+		Values:     []*probe.Value{portset.ExposedPorts},
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &listeningPorts{Policy: portset.StandardPolicy()} },
 	}
 }
 
@@ -56,7 +56,7 @@ func (s *listeningPorts) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 		return probe.Result{}, reach.ExternalFirewall()
 	}
 	if host, _ := dockerclient.Host(p); strings.HasPrefix(host, "tcp://") {
-		return probe.Result{}, probe.Skip(dockerclient.HostSetting, "deployment runs on another host, according to its Docker Engine address")
+		return probe.Result{}, probe.Skip(deployment.DockerService.Setting("host"), "deployment runs on another host, according to its Docker Engine address")
 	}
 	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
 		return probe.Result{}, probe.Skip("deployment.firewall.host_root", "host at %s does not use the exporter's network", root)
@@ -88,67 +88,84 @@ func (l hostSocket) isDHCPClient() bool { return l.udp && (l.port == 68 || l.por
 // ephemeral reports whether the socket is a UDP port assigned by the kernel, which often only waits for a reply.
 func (l hostSocket) ephemeral() bool { return l.udp && l.port >= 32768 }
 
-// exposedProgram is a program with ports that are reachable in the same way.
+// offender is a program with ports that are reachable in the same way.
 type exposedProgram struct {
 	program string
 	ports   portset.Opened
 }
 
 func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]bool) map[uint32]string) (probe.Result, error) {
-	var reached []access
+	reached, all := s.reached(h, alsoAllowed)
 	inodes := map[uint32]bool{}
-	for _, l := range h.listeners {
-		if l.local.Unmap().IsLoopback() || l.isDHCPClient() || s.Beyond(l.portOf(), alsoAllowed).Empty() {
-			continue
-		}
-		if a := h.accessTo(l); a.fate != nft.FateDenied {
-			reached = append(reached, a)
-			inodes[l.inode] = true
-		}
-	}
-	led, all := h.redirected(func(udp bool, port uint16) bool {
-		return !s.Beyond(hostSocket{udp: udp, port: port}.portOf(), alsoAllowed).Empty()
-	})
-	for _, a := range led {
-		reached = append(reached, a)
+	for _, a := range reached {
 		inodes[a.inode] = true
 	}
 	program := map[uint32]string{}
 	if len(inodes) > 0 {
 		program = names(inodes)
 	}
-	var f probe.ResultBuilder
-	var exposed portset.Set
-	var open, private, unsure, weak, passing []exposedProgram
-	var chains []string
+	var e exposure
 	for _, a := range reached {
-		name := program[a.inode]
-		switch {
-		case name == "docker-proxy" && !a.led:
+		e.add(a, program[a.inode])
+	}
+	return e.result(h, all), nil
+}
+
+// reached returns the sockets and redirected ports that packets from outside may reach. all reports whether every
+// redirection was evaluated.
+func (s *listeningPorts) reached(h host, alsoAllowed []int) (reached []access, all bool) {
+	for _, l := range h.listeners {
+		if l.local.Unmap().IsLoopback() || l.isDHCPClient() || s.Beyond(l.portOf(), alsoAllowed).Empty() {
 			continue
-		case name == "":
-			name = "a process hidden from the exporter"
-		default:
-			name = fmt.Sprintf("process %q", name)
 		}
-		switch {
-		case a.fate == nft.FateUnsure && a.world && a.port != portset.SSH && (a.led || !a.ephemeral()):
-			unsure = noteOffender(unsure, name, a.portOf())
-			if a.where != "" && !slices.Contains(chains, a.where) {
-				chains = append(chains, a.where)
-			}
-		case a.fate == nft.FateUnsure:
-			weak = noteOffender(weak, name, a.portOf())
-		case a.ephemeral() && !a.led:
-			passing = noteOffender(passing, name, a.portOf())
-		case a.world:
-			open = noteOffender(open, name, a.portOf())
-			exposed = exposed.With(a.portOf().Numbers())
-		default:
-			private = noteOffender(private, name, a.portOf())
+		if a := h.accessTo(l); a.fate != nft.FateDenied {
+			reached = append(reached, a)
 		}
 	}
-	for _, o := range open {
+	led, all := h.redirected(func(udp bool, port uint16) bool {
+		return !s.Beyond(hostSocket{udp: udp, port: port}.portOf(), alsoAllowed).Empty()
+	})
+	return append(reached, led...), all
+}
+
+// exposure sorts programs by how their ports are reachable.
+type exposure struct {
+	exposed portset.Set
+	chains  []string // undecided chains
+
+	open, private, unsure, weak, passing []exposedProgram
+}
+
+func (e *exposure) add(a access, program string) {
+	name := fmt.Sprintf("process %q", program)
+	switch {
+	case program == "docker-proxy" && !a.led:
+		return
+	case program == "":
+		name = "a process hidden from the exporter"
+	}
+	switch {
+	case a.fate == nft.FateUnsure && a.world && a.port != portset.SSH && (a.led || !a.ephemeral()):
+		e.unsure = noteOffender(e.unsure, name, a.portOf())
+		if a.where != "" && !slices.Contains(e.chains, a.where) {
+			e.chains = append(e.chains, a.where)
+		}
+	case a.fate == nft.FateUnsure:
+		e.weak = noteOffender(e.weak, name, a.portOf())
+	case a.ephemeral() && !a.led:
+		e.passing = noteOffender(e.passing, name, a.portOf())
+	case a.world:
+		e.open = noteOffender(e.open, name, a.portOf())
+		e.exposed = e.exposed.With(a.portOf().Numbers())
+	default:
+		e.private = noteOffender(e.private, name, a.portOf())
+	}
+}
+
+// result reports what is exposed and what could not be decided.
+func (e *exposure) result(h host, all bool) probe.Result {
+	var f probe.ResultBuilder
+	for _, o := range e.open {
 		o.ports.Tell(&f, "%v of %s is reachable from the internet: the loaded rules accept it", o.program)
 	}
 	if h.ufw && !h.rules.HasUFW() && !h.legacy {
@@ -162,23 +179,23 @@ func (s *listeningPorts) judge(h host, alsoAllowed []int, names func(map[uint32]
 		f.Add(probe.Result{State: probe.StateUnknown, Reason: probe.ReasonError, Remedy: legacyRemedy,
 			Detail: "iptables-legacy rules, which cannot be read, may redirect packets to other ports"})
 	}
-	for _, o := range unsure {
-		f.Add(h.unclear(o, chains))
+	for _, o := range e.unsure {
+		f.Add(h.unclear(o, e.chains))
 	}
-	for _, o := range private {
+	for _, o := range e.private {
 		f.Warn(probe.ReasonExposed, "%v of %s is reachable from a private network", o.ports, o.program)
 	}
-	for _, o := range weak {
+	for _, o := range e.weak {
 		f.Warn(probe.ReasonExposed, "%v of %s may be reachable from outside: unsupported or unreadable rules decide", o.ports,
 			o.program)
 	}
-	for _, o := range passing {
+	for _, o := range e.passing {
 		f.Warn(probe.ReasonExposed, "%v of %s accepts packets from the internet, unless it only waits for replies", o.ports,
 			o.program)
 	}
-	f.Measure(portset.ExposedPorts.Of(float64(exposed.Count())))
+	f.Measure(portset.ExposedPorts.Of(float64(e.exposed.Count())))
 	return f.Result("%s checked: only allowed ports are reachable from the internet", phrase.Count(len(h.listeners),
-		"listening socket")), nil
+		"listening socket"))
 }
 
 // legacyRemedy makes all rules readable: only root can read the legacy lists.

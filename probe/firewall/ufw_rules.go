@@ -27,14 +27,15 @@ import (
 
 func UFWRulesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "ufw_rules",
-		Question: "Do ufw's files admit only what may be reached from the internet?",
-		Example:  "{allowed: [80, 443]}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "ufw.conf and the rules files below /etc/ufw, and /etc/default/ufw; the rules files belong to root (mode 0640)",
-		Values:   []*probe.Value{portset.ExposedPorts},
-		Alone:    true,
-		New:      func() any { return &ufwRules{Policy: portset.StandardPolicy()} },
+		Name:       "ufw_rules",
+		Question:   "Do ufw's files admit only what may be reached from the internet?",
+		Example:    "{allowed: [80, 443]}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "ufw.conf and the rules files below /etc/ufw, and /etc/default/ufw",
+		Permission: "to read the rules files, which belong to root (mode 0640)",
+		Values:     []*probe.Value{portset.ExposedPorts},
+		Alone:      true,
+		New:        func() any { return &ufwRules{Policy: portset.StandardPolicy()} },
 	}
 }
 

@@ -151,11 +151,11 @@ func Open(p *probe.Pass) (Repository, error) {
 	case err == nil:
 		return Repository{repository}, nil
 	case errors.Is(err, deployment.ErrNoRepository):
-		return Repository{}, probe.Skip("deployment.repository.path", "deployment is not in a git repository")
+		return Repository{}, probe.Skip(deployment.GitService.Setting("path"), "deployment is not in a git repository")
 	case errors.Is(err, fs.ErrPermission):
 		return Repository{}, probe.Needs("permission to read the git repository", probe.Unknown(probe.ReasonPermissionDenied, err))
 	}
-	return Repository{}, probe.Needs("deployment.repository.path", probe.Unknownf(probe.ReasonNotConfigured,
+	return Repository{}, probe.Needs(deployment.GitService.Setting("path"), probe.Unknownf(probe.ReasonNotConfigured,
 		"no readable git repository: %w", err))
 }
 

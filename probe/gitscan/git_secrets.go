@@ -16,6 +16,7 @@ import (
 
 	"github.com/zricethezav/gitleaks/v8/detect"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
@@ -31,11 +32,13 @@ import (
 func SecretsKind() probe.Kind {
 	return probe.Kind{
 		Name:     "git_secrets",
+		Services: []deployment.Service{deployment.GitService},
 		Question: "Are the git repository's whole history and tracked files free of secrets?",
 		Example:  "{}",
 		Layer:    probe.LayerDeclared,
 		Reads: "the git repository (deployment.repository.path) with its tracked files, .gitleaks.toml, " +
-			".gitleaksignore and baseline, by running git; needs read permission for the repository",
+			".gitleaksignore and baseline, by running git",
+		Permission: "read permission for the repository",
 		Values:     []*probe.Value{probe.SecretFindings, SecretScanTime},
 		Timeout:    6 * time.Hour,
 		MaxAge:     10 * time.Minute, // for edits; new commits are detected at once (Key)

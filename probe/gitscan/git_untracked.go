@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
@@ -21,15 +22,17 @@ import (
 func UntrackedKind() probe.Kind {
 	return probe.Kind{
 		Name:     "git_untracked",
+		Services: []deployment.Service{deployment.GitService},
 		Question: "Are the env files in use kept out of git?",
 		Example:  "{}",
 		Layer:    probe.LayerDeclared,
 		Reads: "the env files, and the index and earlier versions of them in the git repository " +
-			"(deployment.repository.path), by running git; needs read permission for the repository",
-		Timeout: time.Minute,
-		MaxAge:  time.Hour,
-		Alone:   true,
-		New:     func() any { return &gitUntracked{} },
+			"(deployment.repository.path), by running git",
+		Permission: "read permission for the repository",
+		Timeout:    time.Minute,
+		MaxAge:     time.Hour,
+		Alone:      true,
+		New:        func() any { return &gitUntracked{} },
 	}
 }
 
@@ -65,7 +68,7 @@ func (s *gitUntracked) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 		return probe.Result{}, err
 	}
 	if g.Work == "" {
-		return probe.Result{}, probe.Skip("deployment.repository.path",
+		return probe.Result{}, probe.Skip(deployment.GitService.Setting("path"),
 			"git repository is bare and does not track the deployment's files")
 	}
 	envs, unread := p.View.EnvFiles()

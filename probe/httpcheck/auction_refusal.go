@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -22,6 +23,7 @@ import (
 func AuctionRefusalKind() probe.Kind {
 	return probe.Kind{
 		Name:     "auction_refusal",
+		Services: []deployment.Service{deployment.APIService},
 		Question: "Does the auction refuse an invalid bid request?",
 		Example:  "{path: /openrtb2/auction}",
 		Layer:    probe.LayerLive,
@@ -61,7 +63,7 @@ func (s *auctionRefusal) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 		return probe.Failed(probe.ReasonUnhealthy, "%s drops the connection on an invalid bid request", s.Path), nil
 	case errors.Is(err, fault.ErrTooLong): // the status arrived before the long body
 	case err != nil:
-		return httpclient.JudgeError(s.Path, err, api.Address(), "deployment.api.url", true)
+		return httpclient.JudgeError(s.Path, err, api.Address(), deployment.APIService.Setting("url"), true)
 	}
 	return s.judge(a.Status)
 }
@@ -70,7 +72,7 @@ func (s *auctionRefusal) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 func (s *auctionRefusal) judge(status int) (probe.Result, error) {
 	switch {
 	case status == 401 || status == 403 || status == 407:
-		return probe.Result{}, probe.Needs("deployment.api.bearer_token_file",
+		return probe.Result{}, probe.Needs(deployment.APIService.Setting("bearer_token_file"),
 			probe.Unknownf(probe.ReasonPermissionDenied, "%s returned %d: access denied", s.Path, status))
 	case status == 429:
 		return probe.Result{}, probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", s.Path)
@@ -84,7 +86,7 @@ func (s *auctionRefusal) judge(status int) (probe.Result, error) {
 	case status >= 400:
 		return probe.Passed("%s refused an invalid bid request with %d", s.Path, status), nil
 	case status >= 300:
-		return probe.Result{}, probe.Needs("deployment.api.url", probe.Unknownf(probe.ReasonMismatch, "%s returned %d, a redirect", s.Path, status))
+		return probe.Result{}, probe.Needs(deployment.APIService.Setting("url"), probe.Unknownf(probe.ReasonMismatch, "%s returned %d, a redirect", s.Path, status))
 	}
 	return probe.Failed(probe.ReasonOpen, "%s returned %d for an invalid bid request, expected 400", s.Path, status), nil
 }

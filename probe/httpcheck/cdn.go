@@ -20,15 +20,17 @@ import (
 
 func CDNKind() probe.Kind {
 	return probe.Kind{
-		Name:     "cdn",
-		Question: "Does the configured CDN serve the public site?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET / of the public site, and the DNS aliases of its host; needs to reach them",
-		MaxAge:   time.Minute,
-		Timeout:  10 * time.Second,
-		Alone:    true,
-		New:      func() any { return &cdn{} },
+		Name:       "cdn",
+		Services:   []deployment.Service{deployment.PublicService, deployment.DNSService},
+		Question:   "Does the configured CDN serve the public site?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET / of the public site, and the DNS aliases of its host",
+		Permission: "to reach them",
+		MaxAge:     time.Minute,
+		Timeout:    10 * time.Second,
+		Alone:      true,
+		New:        func() any { return &cdn{} },
 	}
 }
 
@@ -55,7 +57,7 @@ func cdnSignatures() []cdnSignature {
 func (s *cdn) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	wanted := p.Deployment.Public.CDN
 	if wanted == "" || wanted == "none" {
-		return probe.Result{}, probe.Skip("deployment.public.cdn", "no CDN is configured")
+		return probe.Result{}, probe.Skip(deployment.PublicService.Setting("cdn"), "no CDN is configured")
 	}
 	at, err := publicAddress(p)
 	if err != nil {
@@ -75,7 +77,7 @@ func (s *cdn) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 		return probe.Passed("the public host is an alias into %s", name), nil
 	}
 	if askErr != nil {
-		return httpclient.JudgeError("the public site", askErr, at, "deployment.public.url", false)
+		return httpclient.JudgeError("the public site", askErr, at, deployment.PublicService.Setting("url"), false)
 	}
 	return probe.Failed(probe.ReasonMissing,
 		"responses of the public site have no header of the configured CDN (%s), and its host is not an alias into it",

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 )
@@ -19,6 +20,7 @@ import (
 func GDPRRefusalKind() probe.Kind {
 	return probe.Kind{
 		Name:     "gdpr_refusal",
+		Services: []deployment.Service{deployment.APIService},
 		Question: "Is a bid request under the GDPR without consent rejected, and the same request without the GDPR accepted?",
 		Example:  "{path: /openrtb2/auction}",
 		Layer:    probe.LayerLive,
@@ -47,7 +49,7 @@ func (s *gdprRefusal) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 	for i, gdpr := range []bool{false, true} {
 		a, err := w.Do(ctx, http.MethodPost, target, header, bidRequest(gdpr))
 		if err != nil {
-			return httpclient.JudgeError(s.Path, err, api.Address(), "deployment.api.url", false)
+			return httpclient.JudgeError(s.Path, err, api.Address(), deployment.APIService.Setting("url"), false)
 		}
 		statuses[i] = a.Status
 	}
@@ -77,7 +79,7 @@ func judgeRefusal(path string, control, gdpr int) (probe.Result, error) {
 	for _, status := range []int{control, gdpr} {
 		switch {
 		case status == 401 || status == 403:
-			return probe.Result{}, probe.Needs("deployment.api.bearer_token_file", probe.Unknownf(probe.ReasonPermissionDenied,
+			return probe.Result{}, probe.Needs(deployment.APIService.Setting("bearer_token_file"), probe.Unknownf(probe.ReasonPermissionDenied,
 				"%s returned %d: access denied", path, status))
 		case status == 429:
 			return probe.Result{}, probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", path)

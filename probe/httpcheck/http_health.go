@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -24,13 +25,15 @@ import (
 
 func HealthKind() probe.Kind {
 	return probe.Kind{
-		Name:     "http_health",
-		Question: "Do the health endpoints return 200 in time, with every expected component healthy in the body?",
-		Example:  "{paths: [/health, /health/ready], components: [database, redis]}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on the application's address (deployment.api); needs network access to it",
-		Timeout:  15 * time.Second,
-		Alone:    true,
+		Name:       "http_health",
+		Services:   []deployment.Service{deployment.APIService},
+		Question:   "Do the health endpoints return 200 in time, with every expected component healthy in the body?",
+		Example:    "{paths: [/health, /health/ready], components: [database, redis]}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on the application's address (deployment.api)",
+		Permission: "network access to it",
+		Timeout:    15 * time.Second,
+		Alone:      true,
 		New: func() any {
 			return &httpHealth{Paths: []string{"/health", "/health/ready"}, Within: schema.Duration(5 * time.Second)}
 		},
@@ -56,7 +59,7 @@ func (s *httpHealth) Validate() []error {
 }
 
 func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	const setting = "deployment.api.url"
+	setting := deployment.APIService.Setting("url")
 	api := p.Deployment.API
 	w, err := httpclient.For(p, "api", api.HTTP)
 	if err != nil {
@@ -71,7 +74,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 		if err != nil {
 			return httpclient.JudgeError(path, err, at, setting, true)
 		}
-		if err := httpclient.Rejected(path, a, "deployment.api.bearer_token_file"); err != nil {
+		if err := httpclient.Rejected(path, a, deployment.APIService.Setting("bearer_token_file")); err != nil {
 			away = cmp.Or(away, err)
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -24,15 +25,17 @@ import (
 
 func OpenAPIKind() probe.Kind {
 	return probe.Kind{
-		Name:     "openapi",
-		Question: "Is a valid OpenAPI or Swagger description with at least one path published?",
-		Example:  "{paths: [/swagger/doc.json]}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on the application's address (deployment.api); needs network access to it",
-		MaxAge:   time.Minute,
-		Timeout:  10 * time.Second,
-		Alone:    true,
-		New:      func() any { return &openAPI{Paths: []string{"/swagger/doc.json", "/openapi.json", "/openapi.yaml"}} },
+		Name:       "openapi",
+		Services:   []deployment.Service{deployment.APIService},
+		Question:   "Is a valid OpenAPI or Swagger description with at least one path published?",
+		Example:    "{paths: [/swagger/doc.json]}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on the application's address (deployment.api)",
+		Permission: "network access to it",
+		MaxAge:     time.Minute,
+		Timeout:    10 * time.Second,
+		Alone:      true,
+		New:        func() any { return &openAPI{Paths: []string{"/swagger/doc.json", "/openapi.json", "/openapi.yaml"}} },
 	}
 }
 
@@ -63,7 +66,7 @@ func (s *openAPI) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	for _, path := range s.Paths {
 		a, err := w.Get(ctx, at.URL+path)
 		if err != nil {
-			return httpclient.JudgeError(path, err, at, "deployment.api.url", true)
+			return httpclient.JudgeError(path, err, at, deployment.APIService.Setting("url"), true)
 		}
 		if a.Status == 200 && a.OffSite == "" {
 			return judgeOpenAPI(ctx, path, a.Body), nil

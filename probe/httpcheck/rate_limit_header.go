@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -17,13 +18,15 @@ import (
 
 func RateLimitHeaderKind() probe.Kind {
 	return probe.Kind{
-		Name:     "rate_limit_header",
-		Question: "Does the API announce the request limit that its environment declares?",
-		Example:  "{path: /, keys: [RATE_LIMIT_REQUESTS]}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on the application's address (deployment.api), and the env and compose files; needs network and read access",
-		MaxAge:   time.Minute,
-		New:      func() any { return &rateLimitHeader{Path: "/"} },
+		Name:       "rate_limit_header",
+		Services:   []deployment.Service{deployment.APIService},
+		Question:   "Does the API announce the request limit that its environment declares?",
+		Example:    "{path: /, keys: [RATE_LIMIT_REQUESTS]}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on the application's address (deployment.api), and the env and compose files",
+		Permission: "network and read access",
+		MaxAge:     time.Minute,
+		New:        func() any { return &rateLimitHeader{Path: "/"} },
 	}
 }
 
@@ -56,9 +59,9 @@ func (s *rateLimitHeader) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	a, err := w.Get(ctx, api.Address().URL+s.Path)
 	if err != nil {
 		if !api.Address().Configured && fault.Refused(err) {
-			return probe.Result{}, probe.Skip("deployment.api.url", "%s: %v; no service listens at the default address", s.Path, err)
+			return probe.Result{}, probe.Skip(deployment.APIService.Setting("url"), "%s: %v; no service listens at the default address", s.Path, err)
 		}
-		return httpclient.JudgeError(s.Path, err, api.Address(), "deployment.api.url", false)
+		return httpclient.JudgeError(s.Path, err, api.Address(), deployment.APIService.Setting("url"), false)
 	}
 	announced, found := announcedLimit(a)
 	switch {

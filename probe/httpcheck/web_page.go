@@ -25,14 +25,16 @@ import (
 
 func WebPageKind() probe.Kind {
 	return probe.Kind{
-		Name:     "web_page",
-		Question: "Is the document published on the deployment's own site, with text on its subject?",
-		Example:  "{path: /privacy, mentions: [privacy]}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on the public site (deployment.public.url), and one path that does not exist; needs network access to it",
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		New:      func() any { return &webPage{Words: 200} },
+		Name:       "web_page",
+		Services:   []deployment.Service{deployment.PublicService},
+		Question:   "Is the document published on the deployment's own site, with text on its subject?",
+		Example:    "{path: /privacy, mentions: [privacy]}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on the public site (deployment.public.url), and one path that does not exist",
+		Permission: "network access to it",
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		New:        func() any { return &webPage{Words: 200} },
 	}
 }
 
@@ -46,7 +48,7 @@ type webPage struct {
 const noSuchPath = "/catalyst-exporter-asks-for-a-page-that-does-not-exist"
 
 func (s *webPage) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	const setting = "deployment.public.url"
+	setting := deployment.PublicService.Setting("url")
 	at, err := publicAddress(p)
 	if err != nil {
 		return probe.Result{}, err
@@ -81,7 +83,7 @@ func publicAddress(p *probe.Pass) (deployment.Address, error) {
 	}
 	hosts, err := dnscheck.PublicHosts(p)
 	if err != nil {
-		return deployment.Address{}, probe.Needs("deployment.public.url", err)
+		return deployment.Address{}, probe.Needs(deployment.PublicService.Setting("url"), err)
 	}
 	return deployment.Address{URL: "https://" + hosts[0]}, nil
 }

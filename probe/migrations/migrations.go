@@ -23,14 +23,15 @@ import (
 
 func FolderKind() probe.Kind {
 	return probe.Kind{
-		Name:     "migrations",
-		Question: "Are there database migrations, numbered without gaps or duplicates and none of them empty?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the file names in the migrations folder and the first MiB of each migration; needs permission to list and read them",
-		Values:   []*probe.Value{Count},
-		Alone:    true,
-		New:      func() any { return &migrations{} },
+		Name:       "migrations",
+		Question:   "Are there database migrations, numbered without gaps or duplicates and none of them empty?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the file names in the migrations folder and the first MiB of each migration",
+		Permission: "permission to list and read them",
+		Values:     []*probe.Value{Count},
+		Alone:      true,
+		New:        func() any { return &migrations{} },
 	}
 }
 

@@ -26,13 +26,14 @@ import (
 
 func AlertmanagerConfigKind() probe.Kind {
 	return probe.Kind{
-		Name:     "alertmanager_config",
-		Question: "Does Alertmanager's configuration deliver every alert to somebody?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them; needs to read them",
-		Alone:    true,
-		New:      func() any { return &alertmanagerConfig{MaxMuted: 0.1} },
+		Name:       "alertmanager_config",
+		Question:   "Does Alertmanager's configuration deliver every alert to somebody?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them",
+		Permission: "read permission",
+		Alone:      true,
+		New:        func() any { return &alertmanagerConfig{MaxMuted: 0.1} },
 	}
 }
 

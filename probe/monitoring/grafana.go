@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -22,6 +23,7 @@ import (
 func GrafanaKind() probe.Kind {
 	return probe.Kind{
 		Name:     "grafana",
+		Services: []deployment.Service{deployment.GrafanaService},
 		Question: "Is Grafana healthy, with healthy datasources and the expected dashboards?",
 		Example:  "{}",
 		Layer:    probe.LayerLive,
@@ -48,14 +50,14 @@ func (s *grafana) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	at := set.Address()
 	a, err := w.Get(ctx, at.URL+"/api/health")
 	if err != nil {
-		return httpclient.JudgeError("/api/health of Grafana", err, at, "deployment.grafana.url", true)
+		return httpclient.JudgeError("/api/health of Grafana", err, at, deployment.GrafanaService.Setting("url"), true)
 	}
-	if err := httpclient.Rejected("/api/health of Grafana", a, "deployment.grafana.token_file or username"); err != nil {
+	if err := httpclient.Rejected("/api/health of Grafana", a, deployment.GrafanaService.Setting("token_file")+" or username"); err != nil {
 		return probe.Result{}, err
 	}
 	if r := judgeGrafanaHealth(a); r.State != probe.StatePass || call.BearerTokenFile == "" && call.Username == "" {
 		if r.State == probe.StatePass && len(set.Dashboards) > 0 {
-			return probe.Result{}, probe.Needs("deployment.grafana.token_file", probe.Unknownf(probe.ReasonPermissionDenied,
+			return probe.Result{}, probe.Needs(deployment.GrafanaService.Setting("token_file"), probe.Unknownf(probe.ReasonPermissionDenied,
 				"Grafana is healthy, but the expected dashboards cannot be checked without a token"))
 		}
 		return r, nil
@@ -63,10 +65,10 @@ func (s *grafana) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	g := grafanaAsk{w, at.URL}
 	var f probe.ResultBuilder
 	if err := g.datasources(ctx, &f); err != nil {
-		return httpclient.JudgeError("datasources of Grafana", err, at, "deployment.grafana.token_file", false)
+		return httpclient.JudgeError("datasources of Grafana", err, at, deployment.GrafanaService.Setting("token_file"), false)
 	}
 	if err := g.dashboards(ctx, set.Dashboards, &f); err != nil {
-		return httpclient.JudgeError("dashboards of Grafana", err, at, "deployment.grafana.token_file", false)
+		return httpclient.JudgeError("dashboards of Grafana", err, at, deployment.GrafanaService.Setting("token_file"), false)
 	}
 	return f.Result("Grafana and its datasources are healthy, and the expected dashboards exist"), nil
 }
@@ -86,8 +88,7 @@ func judgeGrafanaHealth(a httpclient.Response) probe.Result {
 	return probe.Passed("Grafana is healthy; its dashboards are not checked without deployment.grafana.token_file")
 }
 
-// grafanaToken is the remedy for missing access to datasources and dashboards.
-const grafanaToken = "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"
+// "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read" is the remedy for missing access to datasources and dashboards.
 
 type grafanaAsk struct {
 	w   *httpclient.Client
@@ -100,8 +101,8 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 	switch {
 	case err != nil:
 		return err
-	case httpclient.Rejected("Grafana", a, grafanaToken) != nil:
-		return httpclient.Rejected("Grafana", a, grafanaToken)
+	case httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read") != nil:
+		return httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read")
 	case a.Status != 200:
 		return probe.Unknownf(probe.ReasonUnhealthy, "Grafana returned %d", a.Status)
 	}
@@ -130,8 +131,8 @@ func (g grafanaAsk) datasources(ctx context.Context, f *probe.ResultBuilder) err
 		switch {
 		case err != nil:
 			return err
-		case httpclient.Rejected("Grafana", a, grafanaToken) != nil:
-			return fmt.Errorf("health of datasource %q: %w", d.Name, httpclient.Rejected("Grafana", a, grafanaToken))
+		case httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read") != nil:
+			return fmt.Errorf("health of datasource %q: %w", d.Name, httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"))
 		case a.Status == 404 || a.Status == 501: // the plugin has no health check
 		case json.Unmarshal(a.Body, &health) != nil || a.Status != 200 || !strings.EqualFold(health.Status, "ok"):
 			f.Fail(probe.ReasonUnhealthy, "datasource %q is not healthy", d.Name)

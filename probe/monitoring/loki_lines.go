@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -18,15 +19,17 @@ import (
 
 func LokiLinesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "loki_lines",
-		Question: "Has Loki received recent log lines of the application?",
-		Example:  "{within: 15m}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on Loki (deployment.loki): an instant query; needs network access to it",
-		MaxAge:   30 * time.Second,
-		Timeout:  10 * time.Second,
-		Alone:    true,
-		New:      func() any { return &lokiLines{Within: schema.Duration(15 * time.Minute)} },
+		Name:       "loki_lines",
+		Services:   []deployment.Service{deployment.LokiService},
+		Question:   "Has Loki received recent log lines of the application?",
+		Example:    "{within: 15m}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on Loki (deployment.loki): an instant query",
+		Permission: "network access to it",
+		MaxAge:     30 * time.Second,
+		Timeout:    10 * time.Second,
+		Alone:      true,
+		New:        func() any { return &lokiLines{Within: schema.Duration(15 * time.Minute)} },
 	}
 }
 
@@ -38,13 +41,13 @@ func (s *lokiLines) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 	loki := p.Deployment.Loki
 	at := loki.Address()
 	if at.URL == "" {
-		return probe.Result{}, probe.Skip("deployment.loki.url", "no Loki is configured")
+		return probe.Result{}, probe.Skip(deployment.LokiService.Setting("url"), "no Loki is configured")
 	}
 	selector := loki.Selector
 	if selector == "" {
 		app, err := p.View.AppService()
 		if err != nil || app.Name == "" {
-			return probe.Result{}, probe.Skip("deployment.loki.selector",
+			return probe.Result{}, probe.Skip(deployment.LokiService.Setting("selector"),
 				"no selector is configured, and no compose service found to derive one from")
 		}
 		selector = fmt.Sprintf("{compose_service=%q}", app.Name)
@@ -60,18 +63,18 @@ func (s *lokiLines) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 	query := url.Values{"query": {fmt.Sprintf("sum(count_over_time(%s[%ds]))", selector, int(s.Within.Std().Seconds()))}}
 	a, err := w.Do(ctx, http.MethodGet, at.URL+"/loki/api/v1/query?"+query.Encode(), header, nil)
 	if err != nil {
-		return httpclient.JudgeError("the query to Loki", err, at, "deployment.loki.url", true)
+		return httpclient.JudgeError("the query to Loki", err, at, deployment.LokiService.Setting("url"), true)
 	}
 	return s.judge(a)
 }
 
 func (s *lokiLines) judge(a httpclient.Response) (probe.Result, error) {
-	if err := httpclient.Rejected("Loki", a, "deployment.loki.bearer_token_file, username or tenant"); err != nil {
+	if err := httpclient.Rejected("Loki", a, deployment.LokiService.Setting("bearer_token_file")+", username or tenant"); err != nil {
 		return probe.Result{}, err
 	}
 	switch {
 	case a.Status == 400:
-		return probe.Result{}, probe.Needs("deployment.loki.selector", probe.Unknownf(probe.ReasonInvalid, "Loki rejected the selector"))
+		return probe.Result{}, probe.Needs(deployment.LokiService.Setting("selector"), probe.Unknownf(probe.ReasonInvalid, "Loki rejected the selector"))
 	case a.Status != 200:
 		return probe.Failed(probe.ReasonUnhealthy, "Loki returned %d", a.Status), nil
 	}

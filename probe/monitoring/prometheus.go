@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -21,11 +22,7 @@ import (
 // Access to the Prometheus that monitors the deployment. The API is called directly, since only a few fields are
 // needed.
 
-// promSetting is the setting for its address.
-const promSetting = "deployment.prometheus.url"
-
-// promCredentials are the settings for its credentials.
-const promCredentials = "deployment.prometheus.bearer_token_file or username"
+// "deployment.prometheus.bearer_token_file or username" are the settings for its credentials.
 
 // promAsk requests data from the API.
 func promAsk[T any](ctx context.Context, p *probe.Pass, path string, query url.Values) (T, error) {
@@ -42,7 +39,7 @@ func promAsk[T any](ctx context.Context, p *probe.Pass, path string, query url.V
 	if err != nil {
 		return data, err
 	}
-	if err := httpclient.Rejected(path, a, promCredentials); err != nil {
+	if err := httpclient.Rejected(path, a, deployment.PrometheusService.Setting("bearer_token_file")+" or username"); err != nil {
 		return data, err
 	}
 	switch {
@@ -71,7 +68,7 @@ const errNotPrometheus = fault.OtherService("response is not from the Prometheus
 
 // promUnasked classifies an access error.
 func promUnasked(p *probe.Pass, what string, err error, claim bool) (probe.Result, error) {
-	return httpclient.JudgeError(what, err, p.Deployment.Prometheus.Address(), promSetting, claim)
+	return httpclient.JudgeError(what, err, p.Deployment.Prometheus.Address(), deployment.PrometheusService.Setting("url"), claim)
 }
 
 // promSample is one value of an instant query.
@@ -147,14 +144,16 @@ func promJob(p *probe.Pass) string {
 
 func PrometheusJobKind() probe.Kind {
 	return probe.Kind{
-		Name:     "prometheus_job",
-		Question: "Is Prometheus ready, and does it see every target of the deployment's scrape job up?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): readiness and targets; needs network access to it",
-		Timeout:  10 * time.Second,
-		Alone:    true,
-		New:      func() any { return &prometheusJob{} },
+		Name:       "prometheus_job",
+		Services:   []deployment.Service{deployment.PrometheusService},
+		Question:   "Is Prometheus ready, and does it see every target of the deployment's scrape job up?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on Prometheus (deployment.prometheus): readiness and targets",
+		Permission: "network access to it",
+		Timeout:    10 * time.Second,
+		Alone:      true,
+		New:        func() any { return &prometheusJob{} },
 	}
 }
 
@@ -179,7 +178,7 @@ func (s *prometheusJob) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 		if err != nil {
 			return promUnasked(p, path, err, true)
 		}
-		if err := httpclient.Rejected(path+" of Prometheus", a, promCredentials); err != nil {
+		if err := httpclient.Rejected(path+" of Prometheus", a, deployment.PrometheusService.Setting("bearer_token_file")+" or username"); err != nil {
 			return probe.Result{}, err
 		}
 		if a.OffSite != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -23,14 +24,16 @@ import (
 
 func PrometheusQueryKind() probe.Kind {
 	return probe.Kind{
-		Name:     "prometheus_query",
-		Question: "Is the value of the query within its bound?",
-		Example:  "{queries: ['vector(0)'], below: 0.01}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): an instant query; needs network access to it",
-		Values:   []*probe.Value{CriterionValue, CriterionThreshold},
-		Timeout:  10 * time.Second,
-		New:      func() any { return &prometheusQuery{} },
+		Name:       "prometheus_query",
+		Services:   []deployment.Service{deployment.PrometheusService},
+		Question:   "Is the value of the query within its bound?",
+		Example:    "{queries: ['vector(0)'], below: 0.01}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on Prometheus (deployment.prometheus): an instant query",
+		Permission: "network access to it",
+		Values:     []*probe.Value{CriterionValue, CriterionThreshold},
+		Timeout:    10 * time.Second,
+		New:        func() any { return &prometheusQuery{} },
 	}
 }
 
@@ -108,7 +111,7 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 		if idle {
 			return probe.Pending(probe.ReasonInProgress, "no traffic to measure yet").With(threshold), nil
 		}
-		return probe.Result{Samples: []probe.Sample{threshold}}, probe.Needs("deployment.prometheus.job, or custom queries", probe.Unknownf(probe.ReasonEmpty, "Prometheus has no data for the queries (job %q)", promJob(p)))
+		return probe.Result{Samples: []probe.Sample{threshold}}, probe.Needs(deployment.PrometheusService.Setting("job")+", or custom queries", probe.Unknownf(probe.ReasonEmpty, "Prometheus has no data for the queries (job %q)", promJob(p)))
 	}
 	r := s.judge(value)
 	if r.State == probe.StatePass {

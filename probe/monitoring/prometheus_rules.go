@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
@@ -24,16 +25,18 @@ import (
 
 func PrometheusRulesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "prometheus_rules",
-		Question: "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness; needs network access to both",
-		Values:   []*probe.Value{DeadRules},
-		MaxAge:   time.Minute,
-		Timeout:  20 * time.Second,
-		Alone:    true,
-		New:      func() any { return &prometheusRules{} },
+		Name:       "prometheus_rules",
+		Services:   []deployment.Service{deployment.PrometheusService, deployment.AlertmanagerService},
+		Question:   "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness",
+		Permission: "network access to both",
+		Values:     []*probe.Value{DeadRules},
+		MaxAge:     time.Minute,
+		Timeout:    20 * time.Second,
+		Alone:      true,
+		New:        func() any { return &prometheusRules{} },
 	}
 }
 
@@ -112,7 +115,7 @@ func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, f *probe.
 	a, err := w.Get(ctx, at.URL+"/-/ready")
 	switch {
 	case err == nil:
-		if err := httpclient.Rejected(ready, a, "deployment.alertmanager.bearer_token_file or username"); err != nil {
+		if err := httpclient.Rejected(ready, a, deployment.AlertmanagerService.Setting("bearer_token_file")+" or username"); err != nil {
 			return "", err
 		}
 		word := strings.ToLower(strings.TrimSpace(string(a.Body)))
@@ -126,7 +129,7 @@ func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, f *probe.
 			f.Fail(probe.ReasonUnhealthy, "%s returned %d", ready, a.Status)
 		}
 	case at.Configured:
-		r, err := httpclient.JudgeError(ready, err, at, "deployment.alertmanager.url", true)
+		r, err := httpclient.JudgeError(ready, err, at, deployment.AlertmanagerService.Setting("url"), true)
 		if err != nil {
 			return "", err
 		}

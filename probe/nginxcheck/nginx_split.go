@@ -24,14 +24,15 @@ import (
 
 func SplitKind() probe.Kind {
 	return probe.Kind{
-		Name:     "nginx_split",
-		Question: "Does nginx send the planned share of traffic to the new release?",
-		Example:  "{new: catalyst_green, planned: 1}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the nginx configuration, mounted or found; needs permission to read it",
-		Values:   []*probe.Value{TrafficWeight},
-		Alone:    true,
-		New:      func() any { return &nginxSplit{Planned: 1} },
+		Name:       "nginx_split",
+		Question:   "Does nginx send the planned share of traffic to the new release?",
+		Example:    "{new: catalyst_green, planned: 1}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the nginx configuration, mounted or found",
+		Permission: "read permission",
+		Values:     []*probe.Value{TrafficWeight},
+		Alone:      true,
+		New:        func() any { return &nginxSplit{Planned: 1} },
 	}
 }
 

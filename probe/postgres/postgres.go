@@ -27,9 +27,7 @@ import (
 // Address and user are the deployment's (DB_HOST and related variables, through published ports) unless configured.
 
 const (
-	databaseHostSetting     = "deployment.database.host"
-	databasePasswordSetting = "deployment.database.password_file"
-	maxPostgresMessage      = 1 << 20 // bytes of one server message
+	maxPostgresMessage = 1 << 20 // bytes of one server message
 )
 
 // postgresTarget describes the access to one database.
@@ -45,11 +43,11 @@ type postgresTarget struct {
 func postgresAt(p *probe.Pass) (postgresTarget, error) {
 	a, err := p.View.DatabaseAccess()
 	if err != nil {
-		return postgresTarget{}, access.NotLocated("the database", databaseHostSetting, err)
+		return postgresTarget{}, access.NotLocated("the database", deployment.DatabaseService.Setting("host"), err)
 	}
 	known := !a.Password.Text.Empty() || a.Password.Ref.Kind != ""
 	if a.How == deployment.Default && !known {
-		return postgresTarget{}, probe.Skip(databaseHostSetting, "no database found: DB_HOST is unset and no service runs postgres")
+		return postgresTarget{}, probe.Skip(deployment.DatabaseService.Setting("host"), "no database found: DB_HOST is unset and no service runs postgres")
 	}
 	t := postgresTarget{DatabaseAccess: a, patience: p.Deployment.Database.Patience(), agent: p.Agent, dial: p.Dial}
 	t.tls, err = newPostgresTLS(a, p.Roots)
@@ -131,7 +129,7 @@ func postgresFor(p *probe.Pass) (*postgres, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := access.NoPassword("the database", databasePasswordSetting, t.Password); err != nil {
+	if err := access.NoPassword("the database", deployment.DatabaseService.Setting("password_file"), t.Password); err != nil {
 		return nil, err
 	}
 	return probe.Keep(p.Kept, postgresKey{}, t.fingerprint(), func() (*postgres, func(), error) {

@@ -21,14 +21,16 @@ import (
 
 func ConnectionsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_connections",
-		Question: "Are the pools of all replicas together smaller than the database's connection limit?",
-		Example:  "{pool: [DB_MAX_OPEN_CONNS]}",
-		Layer:    probe.LayerLive,
-		Reads:    "the pool size in the application's environment, its replicas in the compose file, and the database's settings (deployment.database, or DB_HOST and related variables); needs a login",
-		MaxAge:   5 * time.Minute,
-		Timeout:  15 * time.Second,
-		Alone:    true,
+		Name:       "postgres_connections",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Are the pools of all replicas together smaller than the database's connection limit?",
+		Example:    "{pool: [DB_MAX_OPEN_CONNS]}",
+		Layer:      probe.LayerLive,
+		Reads:      "the pool size in the application's environment, its replicas in the compose file, and the database's settings (deployment.database, or DB_HOST and related variables)",
+		Permission: "a login",
+		MaxAge:     5 * time.Minute,
+		Timeout:    15 * time.Second,
+		Alone:      true,
 		New: func() any {
 			return &postgresConnections{Pool: []string{"DB_MAX_CONNS", "DB_MAX_OPEN_CONNS", "DB_MAX_CONNECTIONS"}}
 		},

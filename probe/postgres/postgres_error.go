@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -88,7 +89,7 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 // unasked classifies an access error. Schema means that the claim is about the database's contents, so a missing
 // database fails.
 func (t postgresTarget) unasked(err error, schema bool) (probe.Result, error) {
-	return access.JudgeError("PostgreSQL", err, t.Reach, databaseHostSetting, func(r *access.Refusal, told error) (probe.Result, error) {
+	return access.JudgeError("PostgreSQL", err, t.Reach, deployment.DatabaseService.Setting("host"), func(r *access.Refusal, told error) (probe.Result, error) {
 		switch r.Code {
 		case "28P01":
 			return probe.Result{}, probe.Needs("a password accepted by the database, see postgres_password", probe.Unknown(probe.ReasonBlocked, told))
@@ -106,7 +107,7 @@ func (t postgresTarget) unasked(err error, schema bool) (probe.Result, error) {
 		case "57014":
 			return probe.Result{}, probe.Unknown(probe.ReasonTimeout, told)
 		case "08P01":
-			return probe.Result{}, probe.Needs(databaseHostSetting+" of the server itself instead of a connection pooler", probe.Unknown(probe.ReasonInvalid, told))
+			return probe.Result{}, probe.Needs(deployment.DatabaseService.Setting("host")+" of the server itself instead of a connection pooler", probe.Unknown(probe.ReasonInvalid, told))
 		}
 		return probe.Result{}, probe.Unknown(probe.ReasonError, told)
 	})

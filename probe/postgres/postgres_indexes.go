@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -22,14 +23,16 @@ import (
 
 func IndexesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_indexes",
-		Question: "Does each listed table have a usable index that leads with the listed column?",
-		Example:  "{indexes: [{table: publishers, leading: [api_key, publisher_id]}]}",
-		Layer:    probe.LayerLive,
-		Reads:    "the database's catalogue (deployment.database, or DB_HOST and related variables); needs a login",
-		MaxAge:   5 * time.Minute,
-		Timeout:  15 * time.Second,
-		New:      func() any { return &postgresIndexes{} },
+		Name:       "postgres_indexes",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Does each listed table have a usable index that leads with the listed column?",
+		Example:    "{indexes: [{table: publishers, leading: [api_key, publisher_id]}]}",
+		Layer:      probe.LayerLive,
+		Reads:      "the database's catalogue (deployment.database, or DB_HOST and related variables)",
+		Permission: "a login",
+		MaxAge:     5 * time.Minute,
+		Timeout:    15 * time.Second,
+		New:        func() any { return &postgresIndexes{} },
 	}
 }
 

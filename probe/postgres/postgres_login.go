@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 )
@@ -22,15 +23,17 @@ import (
 
 func LoginKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_login",
-		Question: "Does the database require a password and accept the configured one?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "one login to the database (deployment.database, or DB_HOST and related variables); needs network access to it",
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &postgresLogin{} },
+		Name:       "postgres_login",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Does the database require a password and accept the configured one?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "one login to the database (deployment.database, or DB_HOST and related variables)",
+		Permission: "network access to it",
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &postgresLogin{} },
 	}
 }
 
@@ -41,7 +44,7 @@ func (s *postgresLogin) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err != nil {
 		return probe.Result{}, err
 	}
-	if err := access.NoPassword("the database", databasePasswordSetting, t.Password); err != nil {
+	if err := access.NoPassword("the database", deployment.DatabaseService.Setting("password_file"), t.Password); err != nil {
 		return probe.Result{}, err
 	}
 	return s.judge(t, t.try(ctx, t.Password.Text.Reveal(), true))
@@ -81,16 +84,18 @@ func afterLogin(code string) bool { return code == "3D000" || code == "42501" }
 
 func DefaultLoginKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_default_login",
-		Question: "Does the database reject well-known passwords?",
-		Example:  "{passwords: [changeme, '']}",
-		Layer:    probe.LayerLive,
-		Reads:    "one login attempt per password at the database (deployment.database, or DB_HOST and related variables) as the application's role; needs network access to it",
-		MaxAge:   24 * time.Hour,
-		Timeout:  15 * time.Second,
-		Active:   true,
-		Alone:    true,
-		New:      func() any { return &postgresDefaultLogin{Passwords: []string{"changeme", ""}} },
+		Name:       "postgres_default_login",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Does the database reject well-known passwords?",
+		Example:    "{passwords: [changeme, '']}",
+		Layer:      probe.LayerLive,
+		Reads:      "one login attempt per password at the database (deployment.database, or DB_HOST and related variables) as the application's role",
+		Permission: "network access to it",
+		MaxAge:     24 * time.Hour,
+		Timeout:    15 * time.Second,
+		Active:     true,
+		Alone:      true,
+		New:        func() any { return &postgresDefaultLogin{Passwords: []string{"changeme", ""}} },
 	}
 }
 

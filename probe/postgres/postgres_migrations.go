@@ -24,15 +24,17 @@ import (
 
 func MigrationsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_migrations",
-		Question: "Has every migration of the folder been applied completely to the database?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "the names in the migrations folder, and the migration tool's table (deployment.database, or DB_HOST and related variables); needs a login with SELECT on that table",
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &postgresMigrations{} },
+		Name:       "postgres_migrations",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Has every migration of the folder been applied completely to the database?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "the names in the migrations folder, and the migration tool's table (deployment.database, or DB_HOST and related variables)",
+		Permission: "a login with SELECT on that table",
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &postgresMigrations{} },
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -19,14 +20,16 @@ import (
 
 func TablesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "postgres_tables",
-		Question: "Do the expected tables exist in the database?",
-		Example:  "{tables: [publishers, bidders]}",
-		Layer:    probe.LayerLive,
-		Reads:    "the database's catalogue (deployment.database, or DB_HOST and related variables); needs a login",
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		New:      func() any { return &postgresTables{} },
+		Name:       "postgres_tables",
+		Services:   []deployment.Service{deployment.DatabaseService},
+		Question:   "Do the expected tables exist in the database?",
+		Example:    "{tables: [publishers, bidders]}",
+		Layer:      probe.LayerLive,
+		Reads:      "the database's catalogue (deployment.database, or DB_HOST and related variables)",
+		Permission: "a login",
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		New:        func() any { return &postgresTables{} },
 	}
 }
 

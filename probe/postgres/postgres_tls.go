@@ -21,7 +21,7 @@ type postgresTLS struct {
 
 func newPostgresTLS(a deployment.DatabaseAccess, roots *x509.CertPool) (postgresTLS, error) {
 	var t postgresTLS
-	roots, pem, err := access.Authorities(a.CAFile, "deployment.database.ca_file", roots)
+	roots, pem, err := access.Authorities(a.CAFile, deployment.DatabaseService.Setting("ca_file"), roots)
 	if err != nil {
 		return t, err
 	}
@@ -46,7 +46,7 @@ func newPostgresTLS(a deployment.DatabaseAccess, roots *x509.CertPool) (postgres
 	case "verify-full":
 		t.first = &tls.Config{RootCAs: roots, ServerName: name, MinVersion: tls.VersionTLS12}
 	default:
-		return t, probe.Needs("deployment.database.sslmode", probe.Unknownf(probe.ReasonInvalid, "invalid sslmode of the database: use disable, allow, prefer, require, verify-ca or verify-full"))
+		return t, probe.Needs(deployment.DatabaseService.Setting("sslmode"), probe.Unknownf(probe.ReasonInvalid, "invalid sslmode of the database: use disable, allow, prefer, require, verify-ca or verify-full"))
 	}
 	return t, nil
 }

@@ -26,8 +26,7 @@ import (
 // the login, allocate as many bytes as a server announces, and log. Errors contain only the server's error word.
 
 const (
-	redisPasswordSetting = "deployment.redis.password_file"
-	maxRedisAnswer       = 1 << 20 // bytes of one reply
+	maxRedisAnswer = 1 << 20 // bytes of one reply
 )
 
 const errNotRedis = fault.OtherService("the server does not speak the Redis protocol")
@@ -44,13 +43,13 @@ type redisTarget struct {
 func redisAt(p *probe.Pass) (redisTarget, error) {
 	a, err := p.View.RedisAccess()
 	if err != nil {
-		return redisTarget{}, access.NotLocated("Redis", access.RedisAddressSetting, err)
+		return redisTarget{}, access.NotLocated("Redis", deployment.RedisService.Setting("address"), err)
 	}
 	if a.How == deployment.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
-		return redisTarget{}, probe.Skip(access.RedisAddressSetting, "no Redis found: REDIS_HOST is unset and no service runs redis")
+		return redisTarget{}, probe.Skip(deployment.RedisService.Setting("address"), "no Redis found: REDIS_HOST is unset and no service runs redis")
 	}
 	t := redisTarget{RedisAccess: a, patience: p.Deployment.Redis.Patience(), dial: p.Dial}
-	t.roots, _, err = access.Authorities(a.CAFile, "deployment.redis.ca_file", p.Roots)
+	t.roots, _, err = access.Authorities(a.CAFile, deployment.RedisService.Setting("ca_file"), p.Roots)
 	return t, err
 }
 
@@ -192,11 +191,11 @@ func (t redisTarget) login(c *redisConn) error {
 
 // unasked classifies an access error.
 func (t redisTarget) unasked(err error) (probe.Result, error) {
-	return access.JudgeError("Redis", err, t.Reach, access.RedisAddressSetting, func(r *access.Refusal, _ error) (probe.Result, error) {
+	return access.JudgeError("Redis", err, t.Reach, deployment.RedisService.Setting("address"), func(r *access.Refusal, _ error) (probe.Result, error) {
 		told := fmt.Errorf("Redis at %s returned %s", t.Address(), r.Code)
 		switch r.Code {
 		case "NOAUTH":
-			return probe.Result{}, probe.Needs(redisPasswordSetting, probe.Unknown(probe.ReasonNotConfigured, told))
+			return probe.Result{}, probe.Needs(deployment.RedisService.Setting("password_file"), probe.Unknown(probe.ReasonNotConfigured, told))
 		case "WRONGPASS":
 			return probe.Result{}, probe.Needs("a password accepted by Redis, see redis_password", probe.Unknown(probe.ReasonBlocked, told))
 		case "NOPERM":

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 )
@@ -15,15 +16,17 @@ import (
 
 func AuthKind() probe.Kind {
 	return probe.Kind{
-		Name:     "redis_auth",
-		Question: "Does Redis reject clients without a password and accept the configured one?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "PING without and with the password at Redis (deployment.redis, or REDIS_HOST and related variables); needs network access to it",
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &redisAuth{} },
+		Name:       "redis_auth",
+		Services:   []deployment.Service{deployment.RedisService},
+		Question:   "Does Redis reject clients without a password and accept the configured one?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "PING without and with the password at Redis (deployment.redis, or REDIS_HOST and related variables)",
+		Permission: "network access to it",
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &redisAuth{} },
 	}
 }
 
@@ -41,7 +44,7 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 		return probe.Result{}, err
 	}
 	var g redisGreeting
-	known := access.NoPassword("Redis", redisPasswordSetting, t.Password)
+	known := access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
 	err = t.with(ctx, func(c *redisConn) error {
 		var pong string
 		pong, g.anonymous = c.do("PING")
@@ -79,7 +82,7 @@ func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (probe.Re
 	case word != "NOAUTH":
 		return t.unasked(g.anonymous)
 	case known != nil:
-		return probe.Result{}, probe.Needs(redisPasswordSetting, probe.Unknownf(probe.ReasonNotConfigured, "Redis at %s requires a password, but the configured one is unknown: %w", t.Address(), known))
+		return probe.Result{}, probe.Needs(deployment.RedisService.Setting("password_file"), probe.Unknownf(probe.ReasonNotConfigured, "Redis at %s requires a password, but the configured one is unknown: %w", t.Address(), known))
 	}
 	switch word := access.Code(g.login); {
 	case g.login == nil:

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 )
@@ -16,16 +17,18 @@ import (
 
 func KeyspaceKind() probe.Kind {
 	return probe.Kind{
-		Name:     "redis_keyspace",
-		Question: "Do the keys in Redis expire, and do lookups find their keys?",
-		Example:  "{min_expiring: 0.5, min_hit_ratio: 0.2}",
-		Layer:    probe.LayerLive,
-		Reads:    "INFO keyspace and INFO stats of Redis (deployment.redis, or REDIS_HOST and related variables); needs network access to it and the permission +info",
-		Values:   []*probe.Value{Expiring, HitRatio},
-		MaxAge:   time.Minute,
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &redisKeyspace{} },
+		Name:       "redis_keyspace",
+		Services:   []deployment.Service{deployment.RedisService},
+		Question:   "Do the keys in Redis expire, and do lookups find their keys?",
+		Example:    "{min_expiring: 0.5, min_hit_ratio: 0.2}",
+		Layer:      probe.LayerLive,
+		Reads:      "INFO keyspace and INFO stats of Redis (deployment.redis, or REDIS_HOST and related variables)",
+		Permission: "network access to it and the permission +info",
+		Values:     []*probe.Value{Expiring, HitRatio},
+		MaxAge:     time.Minute,
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &redisKeyspace{} },
 	}
 }
 
@@ -48,7 +51,7 @@ func (s *redisKeyspace) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 		return probe.Result{}, err
 	}
 	if t.Password.Ref.Kind != "" {
-		return probe.Result{}, access.NoPassword("Redis", redisPasswordSetting, t.Password)
+		return probe.Result{}, access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
 	}
 	var told [2]string
 	err = t.with(ctx, func(c *redisConn) error {

@@ -103,7 +103,7 @@ func TestRedisKeyspaceFaults(t *testing.T) {
 
 func TestRedisAuthJudge(t *testing.T) {
 	says := func(word string) error { return &access.Refusal{Code: word, Words: word} }
-	unknown := access.NoPassword("Redis", redisPasswordSetting, deployment.Value{})
+	unknown := access.NoPassword("Redis", "deployment.redis.password_file", deployment.Value{})
 	tests := []struct {
 		name             string
 		anonymous, login error

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -19,14 +20,16 @@ import (
 
 func AppMetricsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "app_metrics",
-		Question: "Does the application serve valid metrics with families of its own?",
-		Example:  "{path: /metrics}",
-		Layer:    probe.LayerLive,
-		Reads:    "GET on the application's address (deployment.api); needs to reach it",
-		Timeout:  15 * time.Second,
-		Alone:    true,
-		New:      func() any { return &appMetrics{Path: "/metrics"} },
+		Name:       "app_metrics",
+		Services:   []deployment.Service{deployment.APIService},
+		Question:   "Does the application serve valid metrics with families of its own?",
+		Example:    "{path: /metrics}",
+		Layer:      probe.LayerLive,
+		Reads:      "GET on the application's address (deployment.api)",
+		Permission: "to reach it",
+		Timeout:    15 * time.Second,
+		Alone:      true,
+		New:        func() any { return &appMetrics{Path: "/metrics"} },
 	}
 }
 
@@ -36,7 +39,7 @@ type appMetrics struct {
 
 // Probe implements Probe.
 func (s *appMetrics) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	const setting = "deployment.api.url"
+	setting := deployment.APIService.Setting("url")
 	api := p.Deployment.API
 	w, err := httpclient.For(p, "api", api.HTTP)
 	if err != nil {
@@ -52,7 +55,7 @@ func (s *appMetrics) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 
 // judge judges a response; cut reports that it is longer than what was read.
 func (s *appMetrics) judge(a httpclient.Response, cut bool, prefixes []string) (probe.Result, error) {
-	if err := httpclient.Rejected(s.Path, a, "deployment.api.bearer_token_file"); err != nil {
+	if err := httpclient.Rejected(s.Path, a, deployment.APIService.Setting("bearer_token_file")); err != nil {
 		return probe.Result{}, err
 	}
 	text := string(a.Body)
@@ -92,7 +95,7 @@ func (s *appMetrics) judge(a httpclient.Response, cut bool, prefixes []string) (
 	case own > 0:
 		return probe.Passed("%s has %d metrics of the application, %d in total", s.Path, own, len(names)), nil
 	case cut:
-		return probe.Result{}, probe.Needs("deployment.api.url", probe.Unknownf(probe.ReasonTruncated,
+		return probe.Result{}, probe.Needs(deployment.APIService.Setting("url"), probe.Unknownf(probe.ReasonTruncated,
 			"%s: no metric of the application in the first MiB. The rest is not read", s.Path))
 	case ours > 0:
 		return probe.Failed(probe.ReasonMismatch, "%s is served by this exporter, not by the application", s.Path), nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -18,14 +19,16 @@ import (
 
 func LogsKind() probe.Kind {
 	return probe.Kind{
-		Name:     "release_logs",
-		Question: "Is the application's log since the deployment free of panics, with few error lines?",
-		Example:  "{max_error_share: 0.01}",
-		Layer:    probe.LayerRunning,
-		Reads:    "the log of the application's containers, with GET on the Docker Engine (deployment.docker), and the release records; needs the engine's socket or address",
-		MaxAge:   5 * time.Minute,
-		Timeout:  2 * time.Minute, // a day's log
-		Alone:    true,
+		Name:       "release_logs",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Is the application's log since the deployment free of panics, with few error lines?",
+		Example:    "{max_error_share: 0.01}",
+		Layer:      probe.LayerRunning,
+		Reads:      "the log of the application's containers, with GET on the Docker Engine (deployment.docker), and the release records",
+		Permission: "the engine's socket or address",
+		MaxAge:     5 * time.Minute,
+		Timeout:    2 * time.Minute, // a day's log
+		Alone:      true,
 
 		Background: true,
 		New:        func() any { return &releaseLogs{Share: 0.01} },

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -21,14 +22,16 @@ import (
 
 func RunningKind() probe.Kind {
 	return probe.Kind{
-		Name:     "release_running",
-		Question: "Do the application's containers run the image or the commit of the recorded release?",
-		Example:  "{}",
-		Layer:    probe.LayerRunning,
-		Reads:    "the release records, and GET on the Docker Engine (deployment.docker); needs its socket or address",
-		Timeout:  25 * time.Second,
-		Alone:    true,
-		New:      func() any { return &releaseRunning{} },
+		Name:       "release_running",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Do the application's containers run the image or the commit of the recorded release?",
+		Example:    "{}",
+		Layer:      probe.LayerRunning,
+		Reads:      "the release records, and GET on the Docker Engine (deployment.docker)",
+		Permission: "its socket or address",
+		Timeout:    25 * time.Second,
+		Alone:      true,
+		New:        func() any { return &releaseRunning{} },
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
@@ -24,14 +25,16 @@ import (
 
 func RollbackImageKind() probe.Kind {
 	return probe.Kind{
-		Name:     "rollback_image",
-		Question: "Are the images of the rollback target on the host?",
-		Example:  "{}",
-		Layer:    probe.LayerRunning,
-		Reads:    "the release records, and GET on the Docker Engine (deployment.docker); needs its socket or address",
-		Timeout:  25 * time.Second,
-		Alone:    true,
-		New:      func() any { return &rollbackImage{} },
+		Name:       "rollback_image",
+		Services:   []deployment.Service{deployment.DockerService},
+		Question:   "Are the images of the rollback target on the host?",
+		Example:    "{}",
+		Layer:      probe.LayerRunning,
+		Reads:      "the release records, and GET on the Docker Engine (deployment.docker)",
+		Permission: "its socket or address",
+		Timeout:    25 * time.Second,
+		Alone:      true,
+		New:        func() any { return &rollbackImage{} },
 	}
 }
 
@@ -93,14 +96,15 @@ func judgeRollback(name string, image dockerclient.Image, to, from *attest.Relea
 
 func RollbackBackupKind() probe.Kind {
 	return probe.Kind{
-		Name:     "rollback_backup",
-		Question: "Is the backup made before the recorded release still available and unchanged?",
-		Example:  "{}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the release records and the complete backup they name; needs permission to read it",
-		MaxAge:   6 * time.Hour,
-		Timeout:  2 * time.Hour, // a terabyte at the speed of one disk
-		Alone:    true,
+		Name:       "rollback_backup",
+		Question:   "Is the backup made before the recorded release still available and unchanged?",
+		Example:    "{}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the release records and the complete backup they name",
+		Permission: "read permission",
+		MaxAge:     6 * time.Hour,
+		Timeout:    2 * time.Hour, // a terabyte at the speed of one disk
+		Alone:      true,
 
 		Background: true,
 		New:        func() any { return &rollbackBackup{} },

@@ -17,6 +17,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -25,11 +26,10 @@ import (
 // Only Properties.Get is called; it loads a unit that is not in memory, as `systemctl show` does.
 
 const (
-	systemBus      = "/run/dbus/system_bus_socket"
-	systemdSocket  = "/run/systemd/private" // for root only
-	systemdSetting = "deployment.systemd.bus"
-	systemdName    = "org.freedesktop.systemd1"
-	systemdUnits   = "/org/freedesktop/systemd1/unit/"
+	systemBus     = "/run/dbus/system_bus_socket"
+	systemdSocket = "/run/systemd/private" // for root only
+	systemdName   = "org.freedesktop.systemd1"
+	systemdUnits  = "/org/freedesktop/systemd1/unit/"
 	// systemdPatience bounds all calls of one run.
 	systemdPatience = 5 * time.Second
 	// maxSystemdAnswers bounds the bytes read from one connection: each reply has a few hundred.
@@ -92,7 +92,7 @@ func property[T string | bool | uint64](ctx context.Context, s *systemd, name, f
 		if *into, ok = v.Value().(T); ok {
 			return nil
 		}
-		return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonInvalid, "systemd at %s: property %s of %s has an unexpected type", s.shown, what, name))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonInvalid, "systemd at %s: property %s of %s has an unexpected type", s.shown, what, name))
 	}
 	return s.unasked(ctx, fmt.Sprintf("property %s of %s", what, name), err)
 }
@@ -118,7 +118,7 @@ func (s *systemd) unasked(ctx context.Context, what string, err error) error {
 		name = strings.TrimPrefix(refused.Name, "org.freedesktop.DBus.Error.")
 	}
 	say := func(reason probe.Reason, text string) error {
-		return probe.Needs(systemdSetting, probe.Unknownf(reason, "systemd at %s: %s: %s", s.shown, what, text))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(reason, "systemd at %s: %s: %s", s.shown, what, text))
 	}
 	switch {
 	case ctx.Err() != nil, name == "NoReply", name == "Timeout", name == "TimedOut":
@@ -141,17 +141,17 @@ func (s *systemd) unasked(ctx context.Context, what string, err error) error {
 func systemdUndialled(ctx context.Context, path string, err error, found bool) error {
 	switch {
 	case ctx.Err() != nil, probe.ReasonOf(err) == probe.ReasonTimeout:
-		return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonTimeout, "connecting to %s timed out", path))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonTimeout, "connecting to %s timed out", path))
 	case errors.Is(err, fs.ErrNotExist) && found:
-		return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonNotConfigured, "systemd is unreachable: neither %s nor %s exists (in a container, mount the host's system bus and set %s)", systemBus, systemdSocket, systemdSetting))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonNotConfigured, "systemd is unreachable: neither %s nor %s exists (in a container, mount the host's system bus and set %s)", systemBus, systemdSocket, deployment.SystemdService.Setting("bus")))
 	case errors.Is(err, fs.ErrNotExist):
-		return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: %s does not exist", path))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: %s does not exist", path))
 	case errors.Is(err, fs.ErrPermission):
 		return probe.Needs("permission to use "+path, probe.Unknownf(probe.ReasonPermissionDenied, "systemd is unreachable: permission denied on %s", path))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: nothing listens at %s", path))
+		return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: nothing listens at %s", path))
 	}
-	return probe.Needs(systemdSetting, probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: connecting to %s failed", path))
+	return probe.Needs(deployment.SystemdService.Setting("bus"), probe.Unknownf(probe.ReasonUnreachable, "systemd is unreachable: connecting to %s failed", path))
 }
 
 // dbusLabel encodes a unit name as systemd does in object paths: characters other than letters and digits, and a

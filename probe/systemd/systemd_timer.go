@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -20,14 +21,16 @@ import (
 
 func TimerKind() probe.Kind {
 	return probe.Kind{
-		Name:     "systemd_timer",
-		Question: "Does the systemd timer start its service, and did the last run succeed recently?",
-		Example:  "{timer: backup.timer, max_age: 26h}",
-		Layer:    probe.LayerRunning,
-		Reads:    "properties of the timer (deployment.backup.timer) and of its service on the host's system bus (deployment.systemd.bus); any user of the host may read them",
-		Timeout:  8 * time.Second,
-		Alone:    true,
-		New:      func() any { return &systemdTimer{} },
+		Name:       "systemd_timer",
+		Services:   []deployment.Service{deployment.SystemdService},
+		Question:   "Does the systemd timer start its service, and did the last run succeed recently?",
+		Example:    "{timer: backup.timer, max_age: 26h}",
+		Layer:      probe.LayerRunning,
+		Reads:      "properties of the timer (deployment.backup.timer) and of its service on the host's system bus (deployment.systemd.bus)",
+		Permission: "a user of the host, no privilege",
+		Timeout:    8 * time.Second,
+		Alone:      true,
+		New:        func() any { return &systemdTimer{} },
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -27,15 +28,17 @@ import (
 
 func EndpointKind() probe.Kind {
 	return probe.Kind{
-		Name:     "tls_endpoint",
-		Question: "Does the endpoint present the certificate on disk for each public host, trusted and not about to expire, over TLS 1.2 or newer only?",
-		Example:  "{}",
-		Layer:    probe.LayerLive,
-		Reads:    "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files; needs network access to it",
-		Values:   []*probe.Value{CertificateNotAfter},
-		MaxAge:   30 * time.Second,
-		Timeout:  12 * time.Second,
-		Alone:    true,
+		Name:       "tls_endpoint",
+		Services:   []deployment.Service{deployment.TLSService},
+		Question:   "Does the endpoint present the certificate on disk for each public host, trusted and not about to expire, over TLS 1.2 or newer only?",
+		Example:    "{}",
+		Layer:      probe.LayerLive,
+		Reads:      "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files",
+		Permission: "network access to it",
+		Values:     []*probe.Value{CertificateNotAfter},
+		MaxAge:     30 * time.Second,
+		Timeout:    12 * time.Second,
+		Alone:      true,
 		New: func() any {
 			return &tlsEndpoint{Warn: schema.Duration(expiringSoon), Fail: schema.Duration(expiringNow)}
 		},
@@ -93,7 +96,7 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 		case errors.As(one.err, &none) && none.Skip:
 			skipped++
 			if unseen == nil {
-				unseen = probe.Needs(tlsSetting, probe.Unknown(probe.ReasonUnreachable, none.Err))
+				unseen = probe.Needs(deployment.TLSService.Setting("endpoint"), probe.Unknown(probe.ReasonUnreachable, none.Err))
 			}
 		case unseen == nil:
 			unseen = one.err
@@ -122,9 +125,6 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 	return r, nil
 }
 
-// tlsSetting is the setting of the endpoint.
-const tlsSetting = "deployment.tls.endpoint"
-
 // ask checks the certificate presented for one host. The expiry is returned with an error, too, when only the chain
 // could not be judged.
 func (s *tlsEndpoint) ask(ctx context.Context, p *probe.Pass, t tlsTarget, configured bool, roots *x509.CertPool) (probe.Result, time.Time, error) {
@@ -145,7 +145,7 @@ func (s *tlsEndpoint) ask(ctx context.Context, p *probe.Pass, t tlsTarget, confi
 		f.Fail(probe.ReasonWeak, "%s supports at most %s, expected TLS 1.2 or newer", address, tls.VersionName(old.Version))
 		state = old
 	case !configured && fault.Refused(err):
-		return probe.Result{}, time.Time{}, probe.Skip(tlsSetting, "%s: %v", address, err)
+		return probe.Result{}, time.Time{}, probe.Skip(deployment.TLSService.Setting("endpoint"), "%s: %v", address, err)
 	case configured && errors.Is(err, fault.ErrTLS):
 		return probe.Failed(probe.ReasonMismatch, "%s: %v", address, err), time.Time{}, nil
 	case configured && (fault.Refused(err) || probe.ReasonOf(err) == probe.ReasonUnreachable):
@@ -155,7 +155,7 @@ func (s *tlsEndpoint) ask(ctx context.Context, p *probe.Pass, t tlsTarget, confi
 		if errors.Is(err, fault.ErrTLS) {
 			reason = probe.ReasonMismatch
 		}
-		return probe.Result{}, time.Time{}, probe.Needs(tlsSetting, probe.Unknown(reason, fmt.Errorf("%s: %w", address, err)))
+		return probe.Result{}, time.Time{}, probe.Needs(deployment.TLSService.Setting("endpoint"), probe.Unknown(reason, fmt.Errorf("%s: %w", address, err)))
 	}
 	chain := state.PeerCertificates
 	end, chainErr := judgeChain(address, chain, certificateTerms{now: p.Now(), hosts: []string{host}, roots: roots, warn: s.Warn.Std(), fail: s.Fail.Std(),
@@ -163,7 +163,7 @@ func (s *tlsEndpoint) ask(ctx context.Context, p *probe.Pass, t tlsTarget, confi
 	s.compare(p, host, address, chain[0], &f)
 	r := f.Result("%s presents a trusted certificate for %s over %s", address, host, tls.VersionName(state.Version))
 	if chainErr != nil && r.State != probe.StateFail {
-		return probe.Result{}, end, probe.Needs("deployment.tls.ca_file", probe.Unknown(probe.ReasonNotConfigured, chainErr))
+		return probe.Result{}, end, probe.Needs(deployment.TLSService.Setting("ca_file"), probe.Unknown(probe.ReasonNotConfigured, chainErr))
 	}
 	return r, end, nil
 }
@@ -201,7 +201,7 @@ func tlsTargets(p *probe.Pass) (targets []tlsTarget, configured bool, err error)
 	endpoint := p.Deployment.TLS.Endpoint
 	hosts, err := dnscheck.PublicHosts(p)
 	if endpoint == "" && err != nil {
-		return nil, false, probe.Needs(tlsSetting, err)
+		return nil, false, probe.Needs(deployment.TLSService.Setting("endpoint"), err)
 	}
 	if endpoint == "" {
 		for _, host := range hosts {

@@ -24,14 +24,15 @@ import (
 
 func FilesKind() probe.Kind {
 	return probe.Kind{
-		Name:     "tls_files",
-		Question: "Do certificate and key match, chain to a trusted root, cover the public hosts and not expire soon?",
-		Example:  "{warn: 30d, fail: 7d}",
-		Layer:    probe.LayerDeclared,
-		Reads:    "the certificates and keys that are configured, named in the nginx configuration, or found in ssl/ or /etc/letsencrypt/live; needs read access to them",
-		Values:   []*probe.Value{CertificateNotAfter},
-		Alone:    true,
-		New:      func() any { return &tlsFiles{Warn: schema.Duration(expiringSoon), Fail: schema.Duration(expiringNow)} },
+		Name:       "tls_files",
+		Question:   "Do certificate and key match, chain to a trusted root, cover the public hosts and not expire soon?",
+		Example:    "{warn: 30d, fail: 7d}",
+		Layer:      probe.LayerDeclared,
+		Reads:      "the certificates and keys that are configured, named in the nginx configuration, or found in ssl/ or /etc/letsencrypt/live",
+		Permission: "read permission",
+		Values:     []*probe.Value{CertificateNotAfter},
+		Alone:      true,
+		New:        func() any { return &tlsFiles{Warn: schema.Duration(expiringSoon), Fail: schema.Duration(expiringNow)} },
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -22,7 +23,7 @@ import (
 
 // tlsRoots returns the authorities that the deployment's certificates must chain to; nil for the system's.
 func tlsRoots(p *probe.Pass) (*x509.CertPool, error) {
-	const setting = "deployment.tls.ca_file"
+	setting := deployment.TLSService.Setting("ca_file")
 	path := p.Deployment.Abs(p.Deployment.TLS.CAFile)
 	if path == "" {
 		return p.Roots, nil
