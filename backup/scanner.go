@@ -81,77 +81,88 @@ func (s *scanner) feed(line []byte, begin bool) (statement, []byte) {
 			if (s.state == lineComment || s.state == comment) && i == from+1 && len(s.head) == 0 {
 				s.begun = false // a comment between statements
 			}
-		case quoted, named:
-			end := byte('\'')
-			if s.state == named {
-				end = '"'
-			}
-			n := bytes.IndexByte(line[i:], end)
-			if n < 0 {
-				i = len(line)
-				break
-			}
-			i += n
-			s.leave(end)
-		case escapedQuoted:
-			n := bytes.IndexAny(line[i:], `'\`)
-			if n < 0 {
-				i = len(line)
-				break
-			}
-			i += n
-			s.state = escapedClosed
-			if line[i] == '\\' {
-				s.state = escaped
-			}
-		case escaped:
-			s.state = escapedQuoted
-		case escapedClosed:
-			if c == '\'' {
-				s.state = escapedQuoted
-				break
-			}
-			s.leave('\'')
-			i--
-		case dollar:
-			s.open(c)
-			if s.state == plain {
-				i--
-			}
-		case body:
-			if s.match == 0 {
-				n := bytes.IndexByte(line[i:], '$')
-				if n < 0 {
-					i = len(line)
-					break
-				}
-				i += n
-			}
-			s.close(line[i])
-		case lineComment:
-			n := bytes.IndexByte(line[i:], '\n')
-			if n < 0 {
-				i = len(line)
-				break
-			}
-			i += n
-			s.leave('\n')
-		case comment:
-			if c == '*' && s.prev == '/' {
-				s.nested, c = s.nested+1, 0
-			}
-			if c == '/' && s.prev == '*' {
-				s.nested, c = s.nested-1, 0
-			}
-			if s.prev = c; s.nested == 0 {
-				s.leave(' ')
-			}
+		default:
+			i = s.inside(line, i)
 		}
 	}
 	if s.begun {
 		s.keep(line[from:])
 	}
 	return statement{}, nil
+}
+
+// inside reads at i within a string, name or comment, skipping to the next byte that can end it. It returns the index of
+// the last byte that it used.
+func (s *scanner) inside(line []byte, i int) int {
+	switch c := line[i]; s.state {
+	case quoted, named:
+		end := byte('\'')
+		if s.state == named {
+			end = '"'
+		}
+		n := bytes.IndexByte(line[i:], end)
+		if n < 0 {
+			return len(line)
+		}
+		s.leave(end)
+		return i + n
+	case escapedQuoted:
+		n := bytes.IndexAny(line[i:], `'\`)
+		if n < 0 {
+			return len(line)
+		}
+		i += n
+		s.state = escapedClosed
+		if line[i] == '\\' {
+			s.state = escaped
+		}
+	case escaped:
+		s.state = escapedQuoted
+	case escapedClosed:
+		if c == '\'' {
+			s.state = escapedQuoted
+			break
+		}
+		s.leave('\'')
+		return i - 1
+	case dollar:
+		s.open(c)
+		if s.state == plain {
+			return i - 1
+		}
+	case body:
+		if s.match == 0 {
+			n := bytes.IndexByte(line[i:], '$')
+			if n < 0 {
+				return len(line)
+			}
+			i += n
+		}
+		s.close(line[i])
+	case lineComment:
+		n := bytes.IndexByte(line[i:], '\n')
+		if n < 0 {
+			return len(line)
+		}
+		s.leave('\n')
+		return i + n
+	case comment:
+		s.comment(c)
+	}
+	return i
+}
+
+// comment processes one byte of a comment; comments nest.
+func (s *scanner) comment(c byte) {
+	if c == '*' && s.prev == '/' {
+		s.nested, c = s.nested+1, 0
+	}
+	if c == '/' && s.prev == '*' {
+		s.nested, c = s.nested-1, 0
+	}
+	if s.prev = c; s.nested == 0 {
+		s.leave(' ')
+	}
 }
 
 func (s *scanner) leave(c byte) { s.state, s.prev, s.escape = plain, c, false }

@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -152,22 +153,31 @@ func profileLine(text []byte) (name []byte, at block, statements int, hit, ok bo
 	return name, block{0, uint32(ns[0]), uint32(ns[1]), uint32(ns[2]), uint32(ns[3])}, int(ns[4]), ns[5] > 0, true
 }
 
+// lcovReader collects the records of an LCOV report.
+type lcovReader struct {
+	report *Report
+	blocks *blocks
+	file   []byte // of the open record
+	lines  int    // DA of the open record
+	found  int64  // LF of the open record
+	hit    int64  // LH of the open record
+	inner  bool   // a record is open
+	totals bool   // records without DA, whose LF and LH count
+}
+
+// errLCOVLine is the error for a line that is not part of the format.
+var errLCOVLine = errors.New("not an LCOV record line")
+
 // lcov parses the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with
 // DA:line,hits lines or, without them, the totals LF: and LH:.
 func lcov(in *input, r *Report) error {
-	bs := newBlocks()
-	var (
-		file          []byte // of the open record
-		lines         int    // DA of the open record
-		found, hit    int64
-		totals, inner bool // totals: records without DA, whose LF and LH count
-	)
+	l := &lcovReader{report: r, blocks: newBlocks()}
 	defer func() {
-		if totals {
+		if l.totals {
 			r.coverage() // cannot be merged with lines
 			return
 		}
-		bs.tell(r)
+		l.blocks.tell(r)
 	}()
 	for n := 1; ; n++ {
 		text, ended, err := in.line()
@@ -177,61 +187,71 @@ func lcov(in *input, r *Report) error {
 		if err != nil {
 			return err
 		}
-		key, value, _ := strings.Cut(strings.TrimSpace(string(text)), ":")
-		bad := func() error {
-			if !ended {
-				return fmt.Errorf("%w: last line has no line end", errCut)
-			}
+		switch err := l.line(strings.TrimSpace(string(text)), n); {
+		case err == errLCOVLine && !ended:
+			return fmt.Errorf("%w: last line has no line end", errCut)
+		case err == errLCOVLine:
 			return fmt.Errorf("%w: line %d is not an LCOV record line", errInvalid, n)
-		}
-		if !inner && key != "" && key != "SF" && key != "TN" && key[0] != '#' {
-			return bad()
-		}
-		switch key {
-		case "SF":
-			if inner || value == "" {
-				return bad()
-			}
-			file, inner, lines, found, hit = []byte(value), true, 0, 0, 0
-		case "DA":
-			no, rest, _ := strings.Cut(value, ",")
-			hits, _, _ := strings.Cut(rest, ",") // a checksum may follow
-			l, err1 := strconv.ParseUint(no, 10, 31)
-			h, err2 := strconv.ParseInt(hits, 10, 64) // gcov sometimes writes negative counts: treat them as zero
-			if err1 != nil || err2 != nil {
-				return bad()
-			}
-			lines++
-			if err := bs.add(file, block{line0: uint32(l)}, 1, h > 0); err != nil {
-				return err
-			}
-		case "LF", "LH":
-			v, err := strconv.ParseInt(value, 10, 64)
-			if err != nil || v < 0 || v > math.MaxInt32 {
-				return bad()
-			}
-			if key == "LF" {
-				found = v
-			} else {
-				hit = v
-			}
-		case "end_of_record":
-			if hit > found {
-				return fmt.Errorf("%w: line %d: more lines hit than found", errInvalid, n)
-			}
-			if lines == 0 && found > 0 {
-				totals = true
-				r.Counts.Statements += found
-				r.Counts.Covered += hit
-			}
-			inner = false
+		case err != nil:
+			return err
 		}
 	}
-	if inner {
+	if l.inner {
 		return fmt.Errorf("%w: last record has no end", errCut)
 	}
-	if totals && len(bs.blocks) > 0 {
+	if l.totals && len(l.blocks.blocks) > 0 {
 		return fmt.Errorf("%w: records with lines and records with only totals cannot be combined", errInvalid)
 	}
 	return nil
+}
+
+// line processes one line; n is its number.
+func (l *lcovReader) line(text string, n int) error {
+	key, value, _ := strings.Cut(text, ":")
+	if !l.inner && key != "" && key != "SF" && key != "TN" && key[0] != '#' {
+		return errLCOVLine
+	}
+	switch key {
+	case "SF":
+		if l.inner || value == "" {
+			return errLCOVLine
+		}
+		l.file, l.inner, l.lines, l.found, l.hit = []byte(value), true, 0, 0, 0
+	case "DA":
+		return l.data(value)
+	case "LF", "LH":
+		v, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || v < 0 || v > math.MaxInt32 {
+			return errLCOVLine
+		}
+		if key == "LF" {
+			l.found = v
+		} else {
+			l.hit = v
+		}
+	case "end_of_record":
+		if l.hit > l.found {
+			return fmt.Errorf("%w: line %d: more lines hit than found", errInvalid, n)
+		}
+		if l.lines == 0 && l.found > 0 {
+			l.totals = true
+			l.report.Counts.Statements += l.found
+			l.report.Counts.Covered += l.hit
+		}
+		l.inner = false
+	}
+	return nil
+}
+
+// data processes the value of a DA line: line,hits, perhaps followed by a checksum.
+func (l *lcovReader) data(value string) error {
+	no, rest, _ := strings.Cut(value, ",")
+	hits, _, _ := strings.Cut(rest, ",")
+	number, err1 := strconv.ParseUint(no, 10, 31)
+	h, err2 := strconv.ParseInt(hits, 10, 64) // gcov sometimes writes negative counts: treat them as zero
+	if err1 != nil || err2 != nil {
+		return errLCOVLine
+	}
+	l.lines++
+	return l.blocks.add(l.file, block{line0: uint32(number)}, 1, h > 0)
 }

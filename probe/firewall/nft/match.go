@@ -68,20 +68,9 @@ func (w *nftWalk) expression(c *Chain, e any, r registers) (holding, *expr.Verdi
 		}
 		return r.load(e.DestRegister, w.packet.payload(e))
 	case *expr.Ct:
-		switch {
-		case e.Register == unix.NFT_REG_VERDICT: // sets a property of the connection
-			return holdsAlways, nil
-		case e.Key == expr.CtKeySTATE && w.tracked():
-			return r.load(e.Register, native(ctStateNew))
-		}
-		return r.load(e.Register, operand{})
+		return w.connection(e, r)
 	case *expr.Fib:
-		onlyHere := e.FlagIIF || e.FlagOIF
-		if e.ResultADDRTYPE && e.FlagDADDR && !e.FlagSADDR && !e.FlagPRESENT && !e.FlagMARK && !w.packet.Blur.To &&
-			(!onlyHere || slices.Contains(w.packet.In.Addresses, w.packet.To)) {
-			return r.load(e.Register, native(unix.RTN_LOCAL))
-		}
-		return r.load(e.Register, operand{})
+		return w.route(e, r)
 	case *expr.Bitwise:
 		return r.load(e.DestRegister, r.get(e.SourceRegister).masked(e.Mask, e.Xor))
 	case *expr.Cmp:
@@ -114,14 +103,42 @@ func (w *nftWalk) expression(c *Chain, e any, r registers) (holding, *expr.Verdi
 		w.packet.Blur.state = true
 		return holdsAlways, nil
 	case nftOpaque:
-		clear(r) // it may have written any register
-		if e.leads() {
-			w.lead(0, Target{Unknown: true}, false)
-		}
-		switch e {
-		case "byteorder", "numgen", "hash", "rt", "socket", "osf", "exthdr", "tunnel", "xfrm", "last", "quota", "dynset", "inner", "dup", "tproxy":
-			return holdsUnsure, nil // a condition or a side effect
-		}
+		return w.opaque(e, r)
+	}
+	return holdsUnsure, undecided()
+}
+
+// connection loads a property of the packet's connection.
+func (w *nftWalk) connection(e *expr.Ct, r registers) (holding, *expr.Verdict) {
+	switch {
+	case e.Register == unix.NFT_REG_VERDICT: // sets a property of the connection
+		return holdsAlways, nil
+	case e.Key == expr.CtKeySTATE && w.tracked():
+		return r.load(e.Register, native(ctStateNew))
+	}
+	return r.load(e.Register, operand{})
+}
+
+// route loads a property of the route to the packet's addresses; only the type of a local destination is known.
+func (w *nftWalk) route(e *expr.Fib, r registers) (holding, *expr.Verdict) {
+	onlyHere := e.FlagIIF || e.FlagOIF
+	if e.ResultADDRTYPE && e.FlagDADDR && !e.FlagSADDR && !e.FlagPRESENT && !e.FlagMARK && !w.packet.Blur.To &&
+		(!onlyHere || slices.Contains(w.packet.In.Addresses, w.packet.To)) {
+		return r.load(e.Register, native(unix.RTN_LOCAL))
+	}
+	return r.load(e.Register, operand{})
+}
+
+// opaque handles an expression that the library does not parse.
+func (w *nftWalk) opaque(e nftOpaque, r registers) (holding, *expr.Verdict) {
+	clear(r) // it may have written any register
+	if e.leads() {
+		w.lead(0, Target{Unknown: true}, false)
+	}
+	switch e {
+	case "byteorder", "numgen", "hash", "rt", "socket", "osf", "exthdr", "tunnel", "xfrm", "last", "quota", "dynset", "inner", "dup",
+		"tproxy":
+		return holdsUnsure, nil // a condition or a side effect
 	}
 	return holdsUnsure, undecided()
 }
