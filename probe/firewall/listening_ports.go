@@ -88,7 +88,7 @@ func (l hostSocket) isDHCPClient() bool { return l.udp && (l.port == 68 || l.por
 // ephemeral reports whether the socket is a UDP port assigned by the kernel, which often only waits for a reply.
 func (l hostSocket) ephemeral() bool { return l.udp && l.port >= 32768 }
 
-// offender is a program with ports that are reachable in the same way.
+// exposedProgram is a program with ports that are reachable in the same way.
 type exposedProgram struct {
 	program string
 	ports   portset.Opened
