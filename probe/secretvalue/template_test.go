@@ -41,7 +41,7 @@ func TestIsPlaceholder_TemplateWords(t *testing.T) {
 	no := []string{
 		"violin-change-otter-maple-quartz-72-lantern-brisk", "the change of seasons in autumn leaves", "replace seven otters quietly", "hunter2", "kQ9xxxW2vTodoL8pSecretZ1passwordq",
 		"exchange-violin-lantern", "schluessel-otter-violine-nebel-quarz", "/changePassword", "unchanged-melody-violin-quartz", "ordnung-im-garten-mit-kaffee",
-		"correct-horse-battery-staple", "secretary", "superman-violin-otter", "sunset-boulevard-otter", "ein-otter-spielt-violine",
+		"correct-horse-battery-staple", "secretary", "please-otter-change-password-quartz", "superman-violin-otter", "sunset-boulevard-otter", "ein-otter-spielt-violine",
 	}
 	for _, v := range no {
 		if isTemplateText(v) {
