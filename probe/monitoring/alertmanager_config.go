@@ -41,6 +41,7 @@ const maxAlertmanager = 1 << 20 // bytes
 
 type alertmanagerConfig struct {
 	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …); the root route must end at one of them; any when unset"`
+	Alerting     string   `yaml:"alerting" doc:"external: alerts are evaluated and sent outside of the deployment"`
 	PageMatchers []string `yaml:"page_matchers" doc:"matchers of the alerts that page somebody, e.g. severity=\"page\"; the paging severities of the rule files when unset, otherwise severity critical"`
 	MaxMuted     float64  `yaml:"max_muted" default:"0.1" doc:"largest share of the week in which alerts that page somebody may be muted"`
 }
@@ -56,6 +57,9 @@ func (a *alertmanagerConfig) Validate() []error {
 			}
 			wrong = append(wrong, fmt.Errorf("integrations: unknown integration %q%s", name, hint))
 		}
+	}
+	if a.Alerting != "" && a.Alerting != "external" {
+		wrong = append(wrong, errors.New("alerting: expected external"))
 	}
 	for _, text := range a.PageMatchers {
 		if _, err := parseMatchers(text); err != nil {
@@ -80,6 +84,9 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 	if file == "" {
 		if err := probe.Unlisted(p, place, "alertmanager.yml"); err != nil {
 			return probe.Result{}, err
+		}
+		if r, ok := a.unwired(p); ok {
+			return r, nil
 		}
 		return probe.Result{}, probe.Skip("deployment.alertmanager.config", "alertmanager.yml not found")
 	}
