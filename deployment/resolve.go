@@ -213,7 +213,11 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 		return valueOfEntry(c.Env, e, service, ViaEnvironment), c.Env.behindError(e)
 	}
 	x := expander{find: c.lookup, lenient: true}
-	if _, err := x.expand(raw); err == nil && c.Env != nil {
+	expanded, err := x.expand(raw)
+	if err == nil && expanded != *text { // the env file of an include gave the variables
+		x.unset = nil
+	}
+	if err == nil && c.Env != nil {
 		for _, name := range x.used {
 			e, ok := c.Env.Get(name)
 			if !ok {

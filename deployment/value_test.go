@@ -279,3 +279,14 @@ func TestValue_StandIn(t *testing.T) {
 		})
 	}
 }
+
+// TestValue_IncludeEnvFile: variables of an included file may be set by the include's own env file.
+func TestValue_IncludeEnvFile(t *testing.T) {
+	v, err := view(t, map[string]string{
+		"compose.yml": "include:\n  - {path: sub/db.yml, env_file: sub/db.env}\n",
+		"sub/db.yml":  "services:\n  db: {image: db, environment: {A: '${B}'}}\n", "sub/db.env": "B=1\n",
+	}).Value("A")
+	if err != nil || v.Text.Reveal() != "1" || len(v.Unset) > 0 {
+		t.Errorf("got %q, unset %v, %v", v.Text.Reveal(), v.Unset, err)
+	}
+}
