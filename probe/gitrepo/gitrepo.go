@@ -40,7 +40,7 @@ func (g Repository) command(ctx context.Context, args ...string) (*exec.Cmd, err
 	}
 	fixed := []string{"--git-dir=" + g.Dir, "--no-pager", "--no-replace-objects", "--literal-pathspecs",
 		"-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null", "-c", "core.commitGraph=false",
-		"-c", "log.showSignature=false", "-c", "log.mailmap=false", "-c", "protocol.allow=never", "-c", "safe.directory=*"}
+		"-c", "log.showSignature=false", "-c", "log.mailmap=false", "-c", "log.showRoot=true", "-c", "protocol.allow=never", "-c", "safe.directory=*"}
 	dir := g.Dir
 	if g.Work != "" {
 		fixed, dir = append(fixed, "--work-tree="+g.Work), g.Work

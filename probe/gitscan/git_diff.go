@@ -27,14 +27,20 @@ type addition struct {
 	commit, file string
 	line         int // first line, from 1
 	text         string
+	raw          bool // the printable parts of a content that is not text
 }
+
+// binaryChange is a change whose content is missing in the log: git takes the file for binary, by its content or because
+// the repository's attributes or settings say so.
+type binaryChange struct{ commit, file, blob string }
 
 // additions parses a log and calls each for every addition.
 type additions struct {
 	each   func(addition) error
 	commit func() error // at each commit; may be nil
+	binary func(b binaryChange)
 
-	binaries int // changes of binary files, whose content is not in the log
+	changed binaryChange // names of the current file, for a change that git does not print
 
 	now     addition
 	text    []byte
@@ -184,9 +190,23 @@ func (a *additions) header(in *bufio.Reader) error {
 			return a.commit()
 		}
 	case strings.HasPrefix(line, "Binary files "):
-		a.binaries++
+		if a.changed.file == "" || a.changed.blob == "" {
+			return fmt.Errorf("%w: binary change without a file", errDiff)
+		}
+		if a.binary != nil {
+			a.binary(a.changed)
+		}
 	case strings.HasPrefix(line, "diff "):
 		a.now.file = ""
+		a.changed = binaryChange{commit: a.now.commit}
+		a.changed.file, err = changedName(line)
+		return err
+	case strings.HasPrefix(line, "rename to "):
+		a.changed.file, err = unquoteName(line[len("rename to "):])
+		return err
+	case strings.HasPrefix(line, "index "):
+		_, after, _ := strings.Cut(line, "..")
+		a.changed.blob, _, _ = strings.Cut(after, " ")
 	case strings.HasPrefix(line, "+++ "):
 		a.now.file, err = diffName(line[len("+++ "):])
 		return err
@@ -228,13 +248,9 @@ func (a *additions) hunk(line string) error {
 
 // diffName returns the file of a "+++ b/name" line, which git quotes like C if necessary.
 func diffName(text string) (string, error) {
-	text = strings.TrimSuffix(text, "\t")
-	if strings.HasPrefix(text, `"`) {
-		plain, err := strconv.Unquote(text) // Go accepts every escape that git writes
-		if err != nil {
-			return "", fmt.Errorf("%w: invalid file name", errDiff)
-		}
-		text = plain
+	text, err := unquoteName(strings.TrimSuffix(text, "\t"))
+	if err != nil {
+		return "", err
 	}
 	if text == "/dev/null" {
 		return "/dev/null", nil
@@ -244,6 +260,28 @@ func diffName(text string) (string, error) {
 		return "", fmt.Errorf("%w: invalid file name", errDiff)
 	}
 	return name, nil
+}
+
+func unquoteName(text string) (string, error) {
+	if !strings.HasPrefix(text, `"`) {
+		return text, nil
+	}
+	plain, err := strconv.Unquote(text) // Go accepts every escape that git writes
+	if err != nil {
+		return "", fmt.Errorf("%w: invalid file name", errDiff)
+	}
+	return plain, nil
+}
+
+// changedName returns the file of a "diff --git a/name b/name" or "diff --cc name" line. For a renamed file it is
+// meaningless; "rename to" follows.
+func changedName(line string) (string, error) {
+	if name, found := strings.CutPrefix(line, "diff --cc "); found {
+		return unquoteName(name)
+	}
+	both := strings.TrimPrefix(line, "diff --git ") // the same name twice, with prefixes of the same length
+	name, err := unquoteName(both[(len(both)+1)/2:])
+	return strings.TrimPrefix(name, "b/"), err
 }
 
 func readHeader(in *bufio.Reader) (string, error) {

@@ -12,7 +12,7 @@ func readAdditions(text string) (string, error) {
 	a := additions{each: func(a addition) error {
 		fmt.Fprintf(&all, "%s %s:%d %q\n", a.commit, a.file, a.line, a.text)
 		return nil
-	}}
+	}, binary: func(b binaryChange) { fmt.Fprintf(&all, "%s %s %s\n", b.commit, b.file, b.blob) }}
 	err := a.read(strings.NewReader(text))
 	return all.String(), err
 }
@@ -36,7 +36,11 @@ func TestAdditions(t *testing.T) {
 		{"merge", "\x00c\ndiff --cc f\n--- a/f\n+++ b/f\n@@@ -1,3 -1,0 +1,4 @@@\n +one\n++two\n- gone\n +three\n++four\n", "c f:2 \"two\\n\"\nc f:4 \"four\\n\"\n", false},
 		{"merge with wrong line counts",
 			"\x00c\ndiff --cc f\n--- a/f\n+++ b/f\n@@@ -1,2 -1,2 +1,4 @@@\n+ one\n++two\n- gone\n +three\n++four\n", "", true},
-		{"binary", "\x00c\ndiff --git a/i b/i\nBinary files /dev/null and b/i differ\n", "", false},
+		{"binary", "\x00c\ndiff --git a/i j b/i j\nindex 00..b1 100644\nBinary files /dev/null and b/i j differ\n", "c i j b1\n", false},
+		{"binary, renamed", "\x00c\ndiff --git a/i b/long\nrename from i\nrename to \"l\\303\\244\"\nindex 00..b1 100644\nBinary files a/i and b/long differ\n", "c lä b1\n", false},
+		{"binary, quoted", "\x00c\ndiff --git \"a/\\303\\244\" \"b/\\303\\244\"\nindex 00..b1\nBinary files differ\n", "c ä b1\n", false},
+		{"binary, merged", "\x00c\ndiff --cc i j\nindex 00,01..b1\nBinary files differ\n", "c i j b1\n", false},
+		{"binary without a name", "\x00c\nBinary files differ\n", "", true},
 		{"truncated in a hunk", head + "@@ -0,0 +1,2 @@\n+a\n", "", true},
 		{"no marker", head + "@@ -0,0 +1,2 @@\n*a\n+b\n", "", true},
 		{"no range", head + "@@ +1 @@\n", "", true},

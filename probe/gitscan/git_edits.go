@@ -1,7 +1,6 @@
 package gitscan
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -11,7 +10,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -30,21 +28,20 @@ const (
 	maxTracked = 64 << 20
 	// maxEdited is the maximum size of a changed file that is searched.
 	maxEdited = 32 << 20
-	// binaryHead is the prefix in which git detects binary files by a NUL byte.
-	binaryHead = 8000
 )
 
 // trackedFile is one file as git lists it.
 type trackedFile struct {
 	path string
 	head string // object name of HEAD's version, or ""
+	next string // object name of the index's version
 }
 
 // unchangedFile caches the state of a file that needs no search: it equals HEAD's version, or is blind.
 type unchangedFile struct {
 	head string
 	files.Identity
-	blind bool // too large, or an edited binary file
+	unseen string // why it was not searched; "" when it was
 }
 
 // listedOf identifies the state of the file list; "" when unknown.
@@ -81,23 +78,25 @@ func trackedOf(g gitrepo.Repository, ctx context.Context) ([]trackedFile, error)
 	}
 	var all []trackedFile
 	for entry := range strings.SplitSeq(index, "\x00") { // MODE NAME STAGE\tPATH
-		_, path, ok := strings.Cut(entry, "\t")
+		about, path, ok := strings.Cut(entry, "\t")
 		if ok && strings.HasPrefix(entry, "100") && filepath.IsLocal(path) && (len(all) == 0 || all[len(all)-1].path != path) {
-			all = append(all, trackedFile{path, head[path]})
+			all = append(all, trackedFile{path, head[path], strings.Fields(about)[1]})
 		}
 	}
 	return all, nil
 }
 
 // edits searches uncommitted lines of tracked files and caches the files without any.
-func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules ruleSet) (found map[secretFound]bool, err error) {
+func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch) (findings, error) {
+	scan := secretScan{rules: rules, key: h.key, values: values, findings: newFindings()}
 	if g.Work == "" {
-		return nil, nil
+		return scan.findings, nil
 	}
+	var err error
 	if at := listedOf(g); at == "" || at != h.trackedAt {
 		if h.tracked, err = trackedOf(g, ctx); err != nil {
 			h.trackedAt = ""
-			return nil, err
+			return scan.findings, err
 		}
 		h.trackedAt = at
 	}
@@ -105,41 +104,36 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 	var edited []addition
 	for _, f := range h.tracked {
 		if ctx.Err() != nil {
-			return nil, ctx.Err()
+			return scan.findings, ctx.Err()
 		}
 		at, state, err := h.edit(ctx, g, f)
 		switch {
 		case err != nil:
-			return nil, err
+			return scan.findings, err
 		case at == nil:
 			same[f.path] = state
 		default:
 			edited = append(edited, *at)
 		}
 	}
-	h.same, h.unread = same, 0
-	for _, f := range same {
-		if f.blind {
-			h.unread++
+	h.same = same
+	for path, f := range same {
+		if f.unseen != "" {
+			scan.unseen[path] = f.unseen
 		}
 	}
-	all := len(edited)
-	if edited, err = unfilteredOf(g, ctx, edited); err != nil {
-		return nil, err
+	if len(edited) == 0 {
+		return scan.findings, nil
 	}
-	if h.unread += all - len(edited); len(edited) == 0 {
-		return nil, nil
-	}
-	scan := secretScan{rules: rules, found: map[secretFound]bool{}}
 	if scan.detector, err = rules.newDetector(); err != nil {
-		return nil, err
+		return scan.findings, err
 	}
 	for _, a := range edited {
 		if err := scan.search(ctx, a); err != nil && !errors.Is(err, errTooManySecrets) {
-			return nil, err
+			return scan.findings, err
 		}
 	}
-	return scan.found, nil
+	return scan.findings, nil
 }
 
 // edit returns the lines of one file that HEAD's version lacks; nil if there are none or they cannot be searched.
@@ -161,7 +155,7 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular):
 		return nil, state, nil // deleted or replaced
 	case errors.Is(err, files.ErrTooLarge):
-		state.blind = true
+		state.unseen = fmt.Sprintf("changed, and larger than %d MiB", maxEdited>>20)
 		return nil, state, nil
 	case errors.Is(err, fs.ErrPermission):
 		return nil, state, probe.Needs("permission to read the files that git tracks", probe.Unknownf(probe.ReasonPermissionDenied,
@@ -170,9 +164,6 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 		return nil, state, err
 	case f.head != "" && objectName(text, len(f.head)) == f.head:
 		return nil, state, nil
-	case bytes.IndexByte(text[:min(len(text), binaryHead)], 0) >= 0:
-		state.blind = true
-		return nil, state, nil
 	}
 	var committed string
 	if f.head != "" {
@@ -180,11 +171,25 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 			return nil, state, err
 		}
 	}
-	fresh := newLines(string(text), committed)
+	stored := committed
+	if f.head == "" && f.next != "" {
+		if stored, _, err = g.Text(ctx, maxEdited, "", "cat-file", "blob", f.next); err != nil {
+			return nil, state, err
+		}
+	}
+	if kind := kindOf([]byte(stored)); kind == contentEncrypted || kind == contentLFS {
+		return nil, state, nil // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
+	}
+	content, kind := contentOf(text)
+	if kind == contentMedia || kind == contentEncrypted {
+		return nil, state, nil
+	}
+	before, _ := contentOf([]byte(committed))
+	fresh := newLines(content, before)
 	if strings.TrimSpace(fresh) == "" {
 		return nil, state, nil
 	}
-	return &addition{file: f.path, text: fresh, line: 1}, state, nil
+	return &addition{file: f.path, text: fresh, line: 1, raw: kind == contentBinary}, state, nil
 }
 
 // newLines blanks the lines of text that before also has. Line numbers do not change.
@@ -212,25 +217,4 @@ func objectName(text []byte, digits int) string {
 	_, _ = fmt.Fprintf(h, "blob %d\x00", len(text))
 	_, _ = h.Write(text)
 	return fmt.Sprintf("%x", h.Sum(nil))
-}
-
-// unfilteredOf drops files with a git filter: content encrypted in git is deliberately plain in the work tree.
-func unfilteredOf(g gitrepo.Repository, ctx context.Context, edited []addition) ([]addition, error) {
-	if len(edited) == 0 {
-		return nil, nil
-	}
-	var names strings.Builder
-	for _, a := range edited {
-		names.WriteString(a.file + "\x00")
-	}
-	text, _, err := g.Text(ctx, maxTracked, names.String(), "check-attr", "--stdin", "-z", "filter")
-	if err != nil {
-		return nil, err
-	}
-	fields := strings.Split(text, "\x00") // PATH filter VALUE
-	filtered := map[string]bool{}
-	for i := 0; i+2 < len(fields); i += 3 {
-		filtered[fields[i]] = fields[i+2] != "unspecified" && fields[i+2] != "unset"
-	}
-	return slices.DeleteFunc(edited, func(a addition) bool { return filtered[a.file] }), nil
 }

@@ -53,23 +53,32 @@ func TestGitSecrets_Uncommitted(t *testing.T) {
 			}
 		}, probe.StatePass, probe.ReasonNone, ""},
 		"binary file": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"app.yml": "\x00" + line}) },
-			probe.StatePass, probe.ReasonNone, "1 tracked files were not searched for edits"},
+			probe.StateFail, probe.ReasonCommitted, "github-pat at app.yml:1 (not committed)"},
+		"UTF-16": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t, map[string]string{"app.yml": utf16Text("a: 1\n"+line, false)})
+		},
+			probe.StateFail, probe.ReasonCommitted, "github-pat at app.yml:2 (not committed)"},
+		"image": {func(t *testing.T, r *parts.Repository) {
+			r.Write(t, map[string]string{"app.yml": "\x89PNG\r\n\x1a\n" + strings.Repeat("\x00\xff\x81\x02", 100)})
+		}, probe.StatePass, probe.ReasonNone, ""},
 		"ignored finding": {func(t *testing.T, r *parts.Repository) {
 			r.Write(t, map[string]string{"app.yml": app + line, ignoreFile: "app.yml:github-pat:3\n"})
 		}, probe.StatePass, probe.ReasonNone, ""},
-		"file encrypted by a filter": {func(t *testing.T, r *parts.Repository) {
+		"file with a filter that encrypts nothing": {func(t *testing.T, r *parts.Repository) {
 			r.Git(t, "config", "filter.crypt.clean", "touch "+filepath.Join(r.Dir, "filter-was-run")+"; cat")
 			r.Write(t, map[string]string{"app.yml": app + line, ".gitattributes": "*.yml filter=crypt\n"})
-		}, probe.StatePass, probe.ReasonNone, "1 tracked files were not searched for edits"},
+		}, probe.StateFail, probe.ReasonCommitted, "app.yml:3 (not committed)"},
+		"file encrypted in git": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"crypt": line}) },
+			probe.StatePass, probe.ReasonNone, "1 versions of encrypted files"},
 		"file too large": {func(t *testing.T, r *parts.Repository) {
 			if err := os.Truncate(filepath.Join(r.Dir, "app.yml"), maxEdited+1); err != nil {
 				t.Fatal(err)
 			}
-		}, probe.StatePass, probe.ReasonNone, "1 tracked files were not searched for edits"},
+		}, probe.StateWarn, probe.ReasonTruncated, "app.yml (changed, and larger than 32 MiB)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := parts.GitRepo(t)
-			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n"})
+			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n", "crypt": gitCrypt + "\x01\x02\xff"})
 			p := probetest.NewPass(t, nil, deployment.Settings{Root: r.Dir})
 			probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StatePass, probe.ReasonNone, "")
 			tt.edit(t, r)
@@ -115,7 +124,7 @@ func TestGitSecrets_UnreadableFile(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		_, _, err = (&gitHistory{}).edit(t.Context(), g, trackedFile{"app.yml", strings.Repeat("0", 40)})
+		_, _, err = (&gitHistory{}).edit(t.Context(), g, trackedFile{path: "app.yml", head: strings.Repeat("0", 40)})
 		var u *probe.NotCheckedError
 		if !errors.As(err, &u) || u.Reason != probe.ReasonPermissionDenied || !strings.Contains(err.Error(), "app.yml") {
 			t.Error(err)

@@ -2,6 +2,7 @@ package gitscan
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/zricethezav/gitleaks/v8/detect"
+	"github.com/zricethezav/gitleaks/v8/report"
 	"golang.org/x/sys/unix"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -25,24 +27,60 @@ import (
 )
 
 // gitHistory caches the findings of one repository and the commits already scanned, so that later runs read only new
-// commits. Rewritten history, other rules or other allow-lists restart the scan. It holds no secret.
+// commits. Rewritten history, other rules or other allow-lists restart the scan; other secrets in use are searched for in
+// all commits, without the rules. It holds no secret, only digests with a key that never leaves the process.
 type gitHistory struct {
-	mu            sync.Mutex // one scan at a time
-	rules         string     // digest of the rules and allow-lists of the findings
-	tips          []string   // scanned commits of all references, sorted
-	found         map[secretFound]bool
-	known         int // findings accepted by allow-lists
-	more          bool
-	when          time.Time // end of the last complete scan
-	seen          int       // total scanned commits with additions
-	binaryChanges int       // changes of binary files, which are not searched
+	mu      sync.Mutex // one scan at a time
+	key     []byte     // random, of all digests
+	rules   string     // digest of the rules and allow-lists of the findings
+	values  string     // digest of the secrets in use
+	tips    []string   // scanned commits of all references, sorted
+	scanned findings   // in the commits
+	when    time.Time  // end of the last complete scan
+	off     switchedOff
 
-	edited    map[secretFound]bool // in tracked files, uncommitted
-	unread    int                  // tracked files not searched for edits
+	submodules int // of HEAD
+
+	edited    findings // in tracked files, uncommitted
 	tracked   []trackedFile
 	trackedAt string                   // state of HEAD and the index for tracked; "" when unknown
 	same      map[string]unchangedFile // tracked files without edits, by path
+	inHead    map[string]bool          // digests of passwords in the files of HEAD
+	headAt    string                   // state of inHead
 }
+
+// findings is what a search has found, and what it could not search.
+type findings struct {
+	found     map[secretFound]bool
+	passwords map[secretFound]passwordFound // by our rules
+	inUse     map[secretFound]bool          // equal to a secret in use
+	known     int                           // accepted by .gitleaksignore or the baseline
+	allowed   int                           // accepted by a gitleaks:allow comment
+	more      bool
+	seen      int // commits with additions
+
+	unseen    map[string]string // files with unsearched content, with the reason
+	media     int
+	encrypted int
+	binaries  int                 // of which only printable parts were searched
+	whole     map[wholeFound]bool // in contents searched as a whole, of which every version would be a finding
+}
+
+// wholeFound identifies a secret in the versions of a file.
+type wholeFound struct{ rule, file, digest string }
+
+func newFindings() findings {
+	return findings{found: map[secretFound]bool{}, passwords: map[secretFound]passwordFound{}, inUse: map[secretFound]bool{},
+		unseen: map[string]string{}, whole: map[wholeFound]bool{}}
+}
+
+func (f findings) clone() findings {
+	f.found, f.passwords, f.inUse = maps.Clone(f.found), maps.Clone(f.passwords), maps.Clone(f.inUse)
+	f.unseen, f.whole = maps.Clone(f.unseen), maps.Clone(f.whole)
+	return f
+}
+
+func (f findings) count() int { return len(f.found) + len(f.passwords) + len(f.inUse) }
 
 // secretFound is one finding.
 type secretFound struct {
@@ -67,10 +105,11 @@ type ruleSet struct {
 	newDetector func() (*detect.Detector, error)
 	known       knownSecrets
 	skip        string // path of the baseline in the repository, which may contain the secrets it lists
+	own         bool   // the repository has a .gitleaks.toml
 }
 
 // update scans new commits.
-func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules ruleSet, now func() time.Time) error {
+func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch, now func() time.Time) error {
 	// A deepened shallow clone has the same references but more history.
 	shallow, _, err := files.Read(filepath.Join(g.Common, "shallow"), maxTips)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -84,12 +123,12 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 	if len(tips) == 0 {
 		return probe.Needs("a first commit", probe.Unknownf(probe.ReasonEmpty, "git repository has no commits"))
 	}
-	if h.rules == rules.digest && slices.Equal(h.tips, tips) {
+	if h.rules == rules.digest && slices.Equal(h.tips, tips) && h.values == values.digest {
 		h.when = now()
 		return nil
 	}
 	var read []string
-	if h.rules == rules.digest && len(h.tips) > 0 && !h.more {
+	if h.rules == rules.digest && len(h.tips) > 0 && !h.scanned.more {
 		lost, err := rewrittenOf(g, ctx, h.tips, tips)
 		if err != nil {
 			return err
@@ -98,16 +137,27 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 			read = h.tips
 		}
 	}
-	scan := secretScan{rules: rules, found: map[secretFound]bool{}, most: countOf(g, ctx, tips, read)}
+	scan := secretScan{rules: rules, key: h.key, values: values, findings: newFindings(), most: countOf(g, ctx, tips, read)}
 	if read != nil {
-		maps.Copy(scan.found, h.found)
-		scan.known, scan.seen, scan.blind = h.known, h.seen, h.binaryChanges
+		scan.findings = h.scanned.clone()
 	}
-	if err := atLowPriority(func() error { return scan.run(ctx, g, tips, read) }); err != nil {
+	err = atLowPriority(func() error {
+		if read != nil && h.values != values.digest {
+			again := secretScan{rules: rules, key: h.key, values: values, findings: newFindings(), valuesOnly: true}
+			if err := again.run(ctx, g, read, nil); err != nil {
+				return err
+			}
+			scan.inUse = again.inUse
+		}
+		if read != nil && slices.Equal(h.tips, tips) {
+			return nil
+		}
+		return scan.run(ctx, g, tips, read)
+	})
+	if err != nil {
 		return err
 	}
-	h.rules, h.tips, h.found, h.known = rules.digest, tips, scan.found, scan.known
-	h.seen, h.binaryChanges, h.more, h.when = scan.seen, scan.blind, scan.more, now()
+	h.rules, h.values, h.tips, h.scanned, h.when = rules.digest, values.digest, tips, scan.findings, now()
 	return nil
 }
 
@@ -160,35 +210,41 @@ func rewrittenOf(g gitrepo.Repository, ctx context.Context, before, now []string
 
 // secretScan searches the additions of a range of commits.
 type secretScan struct {
-	rules    ruleSet
-	detector *detect.Detector
-	found    map[secretFound]bool
-	known    int
-	seen     int
-	most     int // maximum number of commits to read; 0 when unknown
-	blind    int
-	more     bool
+	rules      ruleSet
+	key        []byte
+	detector   *detect.Detector
+	values     *valueSearch
+	valuesOnly bool // search only for secrets in use
+	whole      bool // searching a whole content
+	most       int  // maximum number of commits to read; 0 when unknown
+	findings
 }
 
 func (s *secretScan) run(ctx context.Context, g gitrepo.Repository, tips, read []string) error {
 	var err error
-	if s.detector, err = s.rules.newDetector(); err != nil {
-		return err
+	if !s.valuesOnly {
+		if s.detector, err = s.rules.newDetector(); err != nil {
+			return err
+		}
 	}
 	before := s.seen
-	report := func() {
+	progress := func() {
 		probe.SetProgress(ctx, probe.Progress{Done: s.seen - before, Most: s.most, What: "commits read"})
 	}
-	report()
+	progress()
+	var changes []binaryChange
 	log := additions{
 		each:   func(a addition) error { return s.search(ctx, a) },
-		commit: func() error { s.seen++; report(); return ctx.Err() },
+		commit: func() error { s.seen++; progress(); return ctx.Err() },
+		binary: func(b binaryChange) { changes = append(changes, b) },
 	}
 	_, err = g.Run(ctx, revisions(tips, read), func(r io.Reader) error { return log.read(r) },
-		"log", "--stdin", "--full-history", "--diff-filter=tuxdb", "--format=%x00%H", "--patch", "--unified=0", "--cc", "--find-renames", "--inter-hunk-context=0",
-		"--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature", "--no-relative", "--no-notes",
-		"--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
-	s.blind += log.binaries
+		"log", "--stdin", "--full-history", "--diff-filter=d", "--format=%x00%H", "--patch", "--full-index", "--unified=0", "--cc", "--find-renames",
+		"--inter-hunk-context=0", "--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature",
+		"--no-relative", "--no-notes", "--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
+	if err == nil {
+		err = s.searchBlobs(ctx, g, changes)
+	}
 	switch {
 	case errors.Is(err, errTooManySecrets):
 		s.more = true
@@ -201,6 +257,26 @@ func (s *secretScan) run(ctx context.Context, g gitrepo.Repository, tips, read [
 
 // search searches one addition.
 func (s *secretScan) search(ctx context.Context, a addition) error {
+	a.text = withoutNUL(a.text)
+	s.values.lines(a.text, func(line int) {
+		at := secretFound{ruleInUse, a.commit, a.file, a.line + line}
+		if s.rules.known.has(foundAt{RuleID: ruleInUse, Commit: a.commit, File: a.file, StartLine: at.line}) {
+			s.known++
+		} else if s.first(ruleInUse, a.file, "") {
+			s.inUse[at] = true
+		}
+	})
+	switch {
+	case s.count() >= maxSecretsFound:
+		return errTooManySecrets
+	case s.valuesOnly:
+		return ctx.Err()
+	case a.line == 1 && strings.HasPrefix(a.text, lfsPointer):
+		s.unseen[a.file] = "content is in Git LFS"
+	}
+	if !s.whole && (isEncrypted([]byte(a.text[:min(len(a.text), 64)])) || strings.Contains(a.text, sopsMark)) {
+		s.encrypted++
+	}
 	if a.file == s.rules.skip {
 		return nil
 	}
@@ -208,23 +284,64 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 	if mayBeEncoded(a.text) {
 		s.detector.MaxDecodeDepth = maxDecoding
 	}
-	findings := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text,
+	all := s.detector.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text,
 		StartLine: a.line}) //lint:ignore SA1019 the v8 detector requires it
 	if ctx.Err() != nil {
 		return ctx.Err() // findings of an interrupted search are incomplete
 	}
-	for _, f := range findings {
-		at := foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}
-		if s.rules.known.has(at) {
-			s.known++
-			continue
-		}
-		s.found[secretFound{f.RuleID, f.Commit, f.File, f.StartLine}] = true
-		if len(s.found) >= maxSecretsFound {
+	for _, f := range all {
+		s.add(f, a.raw)
+		if s.count() >= maxSecretsFound {
 			return errTooManySecrets
 		}
 	}
 	return nil
+}
+
+// add keeps a finding of a rule, without its secret.
+func (s *secretScan) add(f report.Finding, raw bool) {
+	password, ours := passwordFound{}, strings.HasPrefix(f.RuleID, rulePrefix)
+	if ours {
+		var is bool
+		if password.strong, is = judgePassword(f.RuleID, f.File, f.Match, f.Secret); !is {
+			return
+		}
+		password.digest = s.digest(f.Secret)
+	}
+	at := secretFound{f.RuleID, f.Commit, f.File, f.StartLine}
+	switch {
+	case strings.Contains(f.Line, allowComment):
+		s.allowed++
+	case s.rules.known.has(foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}):
+		s.known++
+	case raw && (ours || f.RuleID == "generic-api-key"): // chance makes these of any bytes
+	case !s.first(f.RuleID, f.File, f.Secret):
+	case ours:
+		s.passwords[at] = password
+	default:
+		s.found[at] = true
+	}
+}
+
+// allowComment marks a line whose secret is accepted.
+const allowComment = "gitleaks:allow"
+
+// first reports whether a finding is not the same as in another version of a content that is searched as a whole.
+func (s *secretScan) first(rule, file, value string) bool {
+	if !s.whole {
+		return true
+	}
+	at := wholeFound{rule, file, s.digest(value)}
+	known := s.findings.whole[at]
+	s.findings.whole[at] = true
+	return !known
+}
+
+// digest identifies a secret within this process.
+func (s *secretScan) digest(value string) string {
+	mac := hmac.New(sha256.New, s.key)
+	_, _ = io.WriteString(mac, value)
+	return string(mac.Sum(nil))
 }
 
 // atLowPriority runs f, and the programs it starts, at low CPU priority.

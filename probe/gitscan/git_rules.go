@@ -49,6 +49,10 @@ func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect
 	if len(whole.Rules) == 0 {
 		return nil, errors.New("no rules. Add `[extend]` with `useDefault = true` for gitleaks' default rules")
 	}
+	whole.Extend = config.Extend{DisabledRules: rules.Extend.DisabledRules}
+	if err := addPasswordRules(&whole); err != nil {
+		return nil, err
+	}
 	whole.Extend = config.Extend{}
 	translated, err := whole.Translate()
 	if err != nil {
@@ -57,7 +61,7 @@ func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect
 	translated.Path = rulesFile
 	d = detect.NewDetector(translated)
 	d.MaxDecodeDepth = maxDecoding
-	d.Redact = 100 // findings leave the library without the secret
+	d.IgnoreGitleaksAllow = true // evaluated, and counted, by search
 	return d, nil
 }
 

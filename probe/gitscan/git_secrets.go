@@ -2,15 +2,14 @@
 package gitscan
 
 import (
-	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
+	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -20,12 +19,12 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
-	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // git_secrets: are the repository's whole history and its tracked files free of secrets?
 //
-// gitleaks' rules search everything added by any commit of any branch or tag, including merges, and uncommitted content
+// Searched for are the secrets in use (git_values.go), and by gitleaks' rules and those for passwords (git_passwords.go)
+// everything added by any commit of any branch or tag, including merges, and uncommitted content
 // of tracked files. The first run reads all of it in the background; later runs read only new commits and edited files.
 // A finding is reported by rule, file, line and commit.
 
@@ -37,7 +36,7 @@ func SecretsKind() probe.Kind {
 		Example:  "{}",
 		Layer:    probe.LayerDeclared,
 		Reads: "the git repository (deployment.repository.path) with its tracked files, .gitleaks.toml, " +
-			".gitleaksignore and baseline, by running git",
+			".gitleaksignore and baseline, by running git; the env files and Compose's secret files, for the secrets in use",
 		Permission: "read permission for the repository",
 		Values:     []*probe.Value{probe.SecretFindings, SecretScanTime},
 		Timeout:    6 * time.Hour,
@@ -55,14 +54,20 @@ const (
 )
 
 type gitSecrets struct {
-	Baseline string `yaml:"baseline" default:"gitleaks-baseline.json" doc:"gitleaks JSON report of accepted findings, as a path in the repository"`
+	Baseline       string   `yaml:"baseline" default:"gitleaks-baseline.json" doc:"gitleaks JSON report of accepted findings, as a path in the repository"`
+	AcceptedUnseen []string `yaml:"accepted_unseen" doc:"globs of files and folders whose content need not be searched: in Git LFS, or too large"`
 }
 
-func (s *gitSecrets) Validate() []error {
+func (s *gitSecrets) Validate() (errs []error) {
 	if !filepath.IsLocal(s.Baseline) {
-		return []error{errors.New("baseline: the path must be inside the repository")}
+		errs = append(errs, errors.New("baseline: the path must be inside the repository"))
 	}
-	return nil
+	for _, glob := range s.AcceptedUnseen {
+		if _, err := path.Match(glob, ""); err != nil {
+			errs = append(errs, fmt.Errorf("accepted_unseen: %q: %w", glob, err))
+		}
+	}
+	return errs
 }
 
 // Key implements Keyed. It changes with the commits of any branch, the rules and the baseline.
@@ -96,85 +101,45 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil || r.State != 0 {
 		return r, err
 	}
-	h, err := probe.Keep(p.Kept, gitHistoryKey{g.Dir, s.Baseline}, "", func() (*gitHistory, func(), error) { return &gitHistory{}, nil, nil })
+	h, err := probe.Keep(p.Kept, gitHistoryKey{g.Dir, s.Baseline}, "", func() (*gitHistory, func(), error) {
+		key := make([]byte, 32)
+		_, err := rand.Read(key)
+		return &gitHistory{key: key}, nil, err
+	})
 	if err != nil {
 		return probe.Result{}, err
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if err := h.update(ctx, g, rules, p.Now); err != nil {
+	values := newValueSearch(h.key, secretsInUse(p))
+	before := h.rules
+	if err := h.update(ctx, g, rules, values, p.Now); err != nil {
 		return probe.Result{}, err
 	}
 	err = atLowPriority(func() error {
-		h.edited, err = h.edits(ctx, g, rules)
-		return err
-	})
-	if err != nil {
-		return probe.Result{}, err
-	}
-	shallow, _, err := g.Text(ctx, gitrepo.MaxDiffHeader, "", "rev-parse", "--is-shallow-repository")
-	if err != nil {
-		return probe.Result{}, err
-	}
-	return judgeHistory(h, strings.TrimSpace(shallow) == "true", submodulesOf(g, ctx))
-}
-
-// judgeHistory evaluates the findings.
-func judgeHistory(h *gitHistory, shallow bool, submodules int) (probe.Result, error) {
-	all := slices.Concat(slices.Collect(maps.Keys(h.found)), slices.Collect(maps.Keys(h.edited)))
-	samples := []probe.Sample{probe.SecretFindings.Of(float64(len(all))), SecretScanTime.Of(phrase.Seconds(h.when))}
-	var notes []string
-	if h.known > 0 {
-		notes = append(notes, fmt.Sprintf("%d known findings are accepted by %s or the baseline", h.known, ignoreFile))
-	}
-	if h.binaryChanges > 0 {
-		notes = append(notes, fmt.Sprintf("%d changes of binary files were not searched", h.binaryChanges))
-	}
-	if h.unread > 0 {
-		notes = append(notes,
-			fmt.Sprintf("%d tracked files were not searched for edits: binary, larger than %d MiB, or changed by a git filter",
-				h.unread, maxEdited>>20))
-	}
-	if submodules > 0 {
-		notes = append(notes, fmt.Sprintf("%d submodules were not searched", submodules))
-	}
-	note := ""
-	if len(notes) > 0 {
-		note = "; " + strings.Join(notes, "; ")
-	}
-	if len(all) > 0 {
-		return probe.Failed(probe.ReasonCommitted, "%s%s", describeSecrets(all, h.more), note).With(samples...), nil
-	}
-	if shallow {
-		return probe.Result{Samples: samples}, probe.Needs("a full clone (git fetch --unshallow)",
-			probe.Unknownf(probe.ReasonTruncated,
-				"repository is a shallow clone: no secret in the available history, earlier commits are missing%s", note))
-	}
-	return probe.Passed("no secret in %d commits with additions, scanned at %s%s", h.seen, h.when.UTC().Format(time.RFC3339),
-		note).With(samples...), nil
-}
-
-// describeSecrets lists the locations of secrets in a stable order.
-func describeSecrets(all []secretFound, more bool) string {
-	slices.SortFunc(all, func(a, b secretFound) int {
-		return cmp.Or(cmp.Compare(a.file, b.file), cmp.Compare(a.line, b.line), cmp.Compare(a.rule, b.rule), cmp.Compare(a.commit, b.commit))
-	})
-	places := make([]string, 0, probe.MaxFindings)
-	for _, f := range all[:min(len(all), probe.MaxFindings)] {
-		where := "not committed"
-		if f.commit != "" {
-			where = fmt.Sprintf("commit %.12s", f.commit)
+		at := h.trackedAt
+		if h.edited, err = h.edits(ctx, g, rules, values); err != nil {
+			return err
 		}
-		places = append(places, fmt.Sprintf("%s at %s:%d (%s)", phrase.Printable(f.rule), phrase.Printable(f.file), f.line, where))
+		if at == "" || at != h.trackedAt {
+			h.submodules = submodulesOf(g, ctx)
+		}
+		if before != h.rules {
+			if h.off, err = measureRules(ctx, rules, h.tracked); err != nil {
+				h.rules = "" // measured again
+				return err
+			}
+		}
+		return h.headPasswords(ctx, g, rules)
+	})
+	if err != nil {
+		return probe.Result{}, err
 	}
-	if left := len(all) - len(places); left > 0 {
-		places = append(places, fmt.Sprintf("and %d more", left))
+	shallow, _, err := files.Read(filepath.Join(g.Common, "shallow"), maxTips)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return probe.Result{}, err
 	}
-	count := fmt.Sprint(len(all))
-	if more {
-		count = "at least " + count
-	}
-	return fmt.Sprintf("secrets (%s): %s", count, strings.Join(places, "; "))
+	return s.judgeHistory(h, len(shallow) > 0), nil
 }
 
 // rules reads rules and allow-lists from the work tree, or from HEAD of a bare repository. A result with a state is the
@@ -196,7 +161,7 @@ func (s *gitSecrets) rules(ctx context.Context, g gitrepo.Repository) (ruleSet, 
 			texts[i] = text
 		}
 	}
-	set := ruleSet{digest: digestOf(texts[:]...), known: knownSecrets{ignored: parseIgnored(texts[1])}, skip: s.Baseline}
+	set := ruleSet{digest: digestOf(texts[:]...), known: knownSecrets{ignored: parseIgnored(texts[1])}, skip: s.Baseline, own: texts[0] != nil}
 	if texts[2] != nil {
 		var err error
 		if set.known.baseline, err = parseBaseline(texts[2]); err != nil {

@@ -98,7 +98,7 @@ func history(t *testing.T, p *probe.Pass) *gitHistory {
 
 func places(h *gitHistory) []string {
 	var all []string
-	for f := range h.found {
+	for f := range h.scanned.found {
 		all = append(all, fmt.Sprintf("%s %s %s:%d", f.commit, f.rule, f.file, f.line))
 	}
 	slices.Sort(all)
@@ -201,15 +201,15 @@ func TestGitSecrets_Incremental(t *testing.T) {
 		t.Errorf("key of an unchanged repository: %q, then %q", key, k.Key(probetest.Again(p)))
 	}
 	step("unchanged", 0, probe.StateFail)
-	seen := history(t, p).seen
+	seen := history(t, p).scanned.seen
 
 	r.Commit(t, "harmless", map[string]string{"four": "4\n"})
 	if k.Key(probetest.Again(p)) == key {
 		t.Error("key unchanged after a commit")
 	}
 	step("a commit", 1, probe.StateFail)
-	if h := history(t, p); !slices.Equal(places(h), all) || h.seen != seen+1 {
-		t.Errorf("%d commits read, %d before; %q", h.seen, seen, places(h))
+	if h := history(t, p); !slices.Equal(places(h), all) || h.scanned.seen != seen+1 {
+		t.Errorf("%d commits read, %d before; %q", h.scanned.seen, seen, places(h))
 	}
 	r.Git(t, "checkout", "--quiet", "-b", "late")
 	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})
@@ -235,7 +235,7 @@ func TestGitSecrets_Incremental(t *testing.T) {
 	}
 	// Other rules.
 	r.Write(t, map[string]string{rulesFile: "[extend]\nuseDefault = true\n[[allowlists]]\npaths = ['''.*''']\n"})
-	step("allowed", 1, probe.StatePass)
+	step("allowed", 1, probe.StateWarn)
 	for range 4 { // the library's own loader stops extending after two loads
 		r.Write(t, map[string]string{rulesFile: "# " + probetest.RandomText(8) + "\n[extend]\nuseDefault = true\n"})
 		step("extended", 1, probe.StateFail)
@@ -372,19 +372,16 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		to := filepath.Join(t.TempDir(), "clone")
 		clean.Git(t, "clone", "--quiet", "--depth=1", "file://"+clean.Dir, to)
 		got := at(t, to)
-		probetest.Expect(t, got, probe.StateUnknown, probe.ReasonTruncated, "shallow clone")
-		if !strings.Contains(got.Remedy, "--unshallow") {
-			t.Errorf("remedy %q", got.Remedy)
-		}
+		probetest.Expect(t, got, probe.StateWarn, probe.ReasonTruncated, "git fetch --unshallow")
 	})
 	t.Run("deepened", func(t *testing.T) {
 		dirty := parts.GitRepo(t)
 		dirty.Commit(t, "1", map[string]string{"a": "token = " + fakeToken() + "\n"})
-		dirty.Commit(t, "2", map[string]string{"a": "2\n", "image": "\x00\x01"})
+		dirty.Commit(t, "2", map[string]string{"a": "2\n", "image": "\x7fELF\x00\x01\x81\xff\xfe"})
 		to := filepath.Join(t.TempDir(), "clone")
 		dirty.Git(t, "clone", "--quiet", "--depth=1", "file://"+dirty.Dir, to)
 		p := probetest.NewPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: to}})
-		probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StateUnknown, probe.ReasonTruncated, "1 changes of binary files")
+		probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StateWarn, probe.ReasonTruncated, "1 versions of binary files")
 		dirty.Git(t, "-C", to, "fetch", "--quiet", "--unshallow")
 		probetest.Expect(t, probetest.Look(t, probetest.Again(p), SecretsKind(), "{}"), probe.StateFail, probe.ReasonCommitted, "a:1")
 	})
@@ -406,7 +403,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		clean.Commit(t, "1", map[string]string{"a": "1\n"})
 		clean.Git(t, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "file://"+r.Dir, "sub")
 		clean.Commit(t, "2", nil)
-		probetest.Expect(t, at(t, clean.Dir), probe.StatePass, probe.ReasonNone, "1 submodules")
+		probetest.Expect(t, at(t, clean.Dir), probe.StateWarn, probe.ReasonTruncated, "1 submodules")
 		probetest.Expect(t, at(t, filepath.Join(clean.Dir, "sub")), probe.StateFail, probe.ReasonCommitted, "config.py:2")
 	})
 	t.Run("broken", func(t *testing.T) {
@@ -450,7 +447,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		to := clone(t)
 		mark := filepath.Join(t.TempDir(), "ran")
 		run := "touch " + mark + "; cat"
-		for key, value := range map[string]string{"core.fsmonitor": run, "diff.external": run, "diff.x.textconv": run, "diff.x.command": run, "log.showSignature": "true",
+		for key, value := range map[string]string{"core.fsmonitor": run, "diff.external": run, "diff.x.textconv": run, "diff.x.command": run, "log.showSignature": "true", "log.showRoot": "false",
 			"gpg.program": run, "core.pager": run, "diff.noprefix": "true", "color.ui": "always", "diff.context": "9", "diff.interHunkContext": "9", "log.diffMerges": "off", "diff.orderFile": "/nonexistent"} {
 			r.Git(t, "-C", to, "config", key, value)
 		}

@@ -1,0 +1,177 @@
+package gitscan
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+)
+
+// Contents that git calls binary. Attributes, settings, an encoding or a single NUL make git call a text binary, so the
+// bytes decide: text in any encoding is searched, media and encrypted files are counted, and of everything else the
+// printable parts are searched.
+
+type contentKind int
+
+const (
+	contentText      contentKind = iota
+	contentBinary                // its printable parts
+	contentMedia                 // an image, sound, video or font
+	contentEncrypted             // by git-crypt, age and others
+	contentLFS                   // a pointer: the content is elsewhere
+)
+
+const (
+	// minPrintable is the length of a printable part that is searched: no secret is shorter.
+	minPrintable = 8
+	lfsPointer   = "version https://git-lfs.github.com/spec/"
+	gitCrypt     = "\x00GITCRYPT\x00"
+)
+
+// kindOf recognizes contents that are stored in another form.
+func kindOf(content []byte) contentKind {
+	switch {
+	case isEncrypted(content):
+		return contentEncrypted
+	case bytes.HasPrefix(content, []byte(lfsPointer)):
+		return contentLFS
+	}
+	return contentText
+}
+
+// contentOf returns the searchable text of a content. Lines keep their numbers.
+func contentOf(content []byte) (string, contentKind) {
+	switch kind := kindOf(content); kind {
+	case contentEncrypted:
+		return "", kind
+	case contentLFS:
+		return string(content), kind
+	}
+	text := decodeUnicode(content)
+	if foreign := foreignBytes(text); foreign*10 <= len(text)*3 {
+		return withoutNUL(string(text)), contentText // even behind the first bytes of an image
+	}
+	if isMedia(content) {
+		return "", contentMedia
+	}
+	return printableParts(content), contentBinary
+}
+
+// isEncrypted reports whether a content is encrypted as a whole.
+func isEncrypted(content []byte) bool {
+	for _, magic := range []string{gitCrypt, "age-encryption.org/v1\n", "-----BEGIN AGE ENCRYPTED FILE-----", "Salted__", "$ANSIBLE_VAULT;",
+		"-----BEGIN PGP MESSAGE-----"} {
+		if bytes.HasPrefix(content, []byte(magic)) {
+			return true
+		}
+	}
+	return false
+}
+
+// sopsMark is in each encrypted value of a file of sops, whose keys are readable.
+const sopsMark = "ENC[AES256_GCM,"
+
+// isMedia recognizes formats by their first bytes.
+func isMedia(content []byte) bool {
+	at := func(offset int, magic ...string) bool {
+		return len(content) > offset && slices.ContainsFunc(magic, func(m string) bool { return bytes.HasPrefix(content[offset:], []byte(m)) })
+	}
+	return at(0, "\x89PNG\r\n\x1a\n", "\xff\xd8\xff", "GIF87a", "GIF89a", "II*\x00", "MM\x00*", "\x00\x00\x01\x00", "OggS", "fLaC", "ID3", "\x1aE\xdf\xa3",
+		"wOFF", "wOF2", "OTTO", "\x00\x01\x00\x00\x00") || at(4, "ftyp") || at(0, "RIFF") && at(8, "WEBP", "WAVE", "AVI ") ||
+		at(0, "BM") && len(content) >= 6 && int(binary.LittleEndian.Uint32(content[2:])) == len(content)
+}
+
+// decodeUnicode returns UTF-8 for UTF-16 and UTF-32 text, with or without a byte order mark, and other contents as they
+// are.
+func decodeUnicode(content []byte) []byte {
+	content = bytes.TrimPrefix(content, []byte("\xef\xbb\xbf"))
+	switch {
+	case bytes.HasPrefix(content, []byte("\xff\xfe\x00\x00")), bytes.HasPrefix(content, []byte("\x00\x00\xfe\xff")):
+		return decodeUTF32(content)
+	case bytes.HasPrefix(content, []byte("\xff\xfe")):
+		return decodeUTF16(content[2:], binary.LittleEndian)
+	case bytes.HasPrefix(content, []byte("\xfe\xff")):
+		return decodeUTF16(content[2:], binary.BigEndian)
+	}
+	var nul [2]int
+	for i, c := range content {
+		if c == 0 {
+			nul[i&1]++
+		}
+	}
+	switch half := len(content) / 2; {
+	case half < 2:
+	case nul[1]*2 > half && nul[0]*10 < half:
+		return decodeUTF16(content, binary.LittleEndian)
+	case nul[0]*2 > half && nul[1]*10 < half:
+		return decodeUTF16(content, binary.BigEndian)
+	}
+	return content
+}
+
+func decodeUTF16(content []byte, order binary.ByteOrder) []byte {
+	units := make([]uint16, len(content)/2)
+	for i := range units {
+		units[i] = order.Uint16(content[2*i:])
+	}
+	return []byte(string(utf16.Decode(units)))
+}
+
+func decodeUTF32(content []byte) []byte {
+	var order binary.ByteOrder = binary.LittleEndian
+	if content[0] == 0 {
+		order = binary.BigEndian
+	}
+	var text []byte
+	for ; len(content) >= 4; content = content[4:] {
+		text = utf8.AppendRune(text, rune(order.Uint32(content))) //nolint:gosec // an invalid rune becomes U+FFFD
+	}
+	return text
+}
+
+// foreignBytes counts the bytes that do not occur in text.
+func foreignBytes(text []byte) int {
+	foreign := 0
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if r == utf8.RuneError && size == 1 || r < ' ' && !strings.ContainsRune("\t\n\v\f\r\x1b", r) || r == 0x7f {
+			foreign++
+		}
+		text = text[size:]
+	}
+	return foreign
+}
+
+// withoutNUL removes NULs between single characters (UTF-16 within other text) and blanks others, which separate.
+func withoutNUL(text string) string {
+	n := strings.Count(text, "\x00")
+	switch {
+	case n == 0:
+		return text
+	case n*3 > len(text):
+		return strings.ReplaceAll(text, "\x00", "")
+	}
+	return strings.ReplaceAll(text, "\x00", " ")
+}
+
+// printableParts returns the printable parts of a binary content, with its line breaks.
+func printableParts(content []byte) string {
+	var parts strings.Builder
+	begin := 0
+	for i := 0; i <= len(content); i++ {
+		if i < len(content) && (content[i] >= ' ' && content[i] <= '~' || content[i] == '\t') {
+			continue
+		}
+		if i-begin >= minPrintable {
+			parts.Write(content[begin:i])
+			parts.WriteByte(' ')
+		}
+		if i < len(content) && content[i] == '\n' {
+			parts.WriteByte('\n')
+		}
+		begin = i + 1
+	}
+	return parts.String()
+}
