@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -89,7 +91,10 @@ func (r *Report) coverage() {
 func coverProfile(in *input, r *Report) error {
 	r.Tool = "go test"
 	bs := newBlocks()
-	defer bs.tell(r)
+	defer func() {
+		bs.tell(r)
+		r.Subjects = slices.Collect(maps.Keys(bs.files))
+	}()
 	var mode string
 	for n := 1; ; n++ {
 		text, ended, err := in.line()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -16,6 +17,9 @@ import (
 // out, raced, or called os.Exit. Lines that are not JSON are output of the go command, which `2>&1` mixes in. Every
 // test that was started must have ended before its package passed, so that missing lines are detected. Benchmarks are
 // started but never end.
+//
+// A package that starts again after its final event is a rerun: the last result of a test counts, and a test that failed
+// before is flaky. Repetitions within one run (-count) are not reruns.
 
 type goEvent struct {
 	when, action, pkg, test, output, importPath, failedBuild string
@@ -27,6 +31,21 @@ type goPackage struct {
 	open    int    // tests started and not ended
 	failed  int    // failed tests
 	trouble string // how the package broke, according to its output
+
+	failures map[string]bool // tests that failed in this run
+	earlier  map[string]bool // tests that failed in earlier runs and have not passed since
+	broke    bool            // in an earlier run
+}
+
+// finish ends a run of the package and keeps what a rerun may correct.
+func (p *goPackage) finish(broke bool) {
+	for name := range p.failures {
+		if p.earlier == nil {
+			p.earlier = make(map[string]bool)
+		}
+		p.earlier[name] = true
+	}
+	*p = goPackage{ended: true, earlier: p.earlier, broke: p.broke || broke}
 }
 
 func goTest(in *input, r *Report) error {
@@ -104,7 +123,13 @@ type goStream struct {
 	packages map[string]*goPackage
 	built    int // build-fail events
 	broken   int // packages that did not build
+	kept     int // names of failed tests
 	cut      error
+}
+
+// troubles lists how a package can break.
+func troubles() []string {
+	return []string{"build failed", "failed outside its tests", "timed out", "panicked", "data race"}
 }
 
 func (s *goStream) of(name string) (*goPackage, error) {
@@ -140,7 +165,7 @@ func (s *goStream) event(e goEvent) error {
 	}
 	switch e.action {
 	case "start":
-		*p = goPackage{}
+		*p = goPackage{earlier: p.earlier, broke: p.broke}
 	case "output":
 		p.notice(e.output)
 	case "pass", "skip":
@@ -149,7 +174,13 @@ func (s *goStream) event(e goEvent) error {
 			s.r.gap(Truncated, Incurable,
 				"package "+clean(e.pkg)+" passed but "+itoa(p.open)+" of its tests did not end: lines are missing")
 		}
-		*p = goPackage{ended: true}
+		if p.broke && e.action == "pass" {
+			s.r.Counts.Errored--
+			s.r.Counts.Flaky++
+			s.r.unfind(func(f Finding) bool { return f.Package == clean(e.pkg) && slices.Contains(troubles(), f.Rule) })
+			p.broke = false
+		}
+		p.finish(false)
 	case "fail":
 		s.r.Counts.Packages++
 		if e.failedBuild != "" {
@@ -159,9 +190,13 @@ func (s *goStream) event(e goEvent) error {
 			if p.trouble == "" {
 				p.trouble = "failed outside its tests"
 			}
-			s.brokenPackage(p.trouble, e.pkg)
+			if !p.broke {
+				s.brokenPackage(p.trouble, e.pkg)
+			}
+			p.finish(true)
+			break
 		}
-		*p = goPackage{ended: true}
+		p.finish(false)
 	}
 	return nil
 }
@@ -188,12 +223,27 @@ func (s *goStream) test(p *goPackage, e goEvent) {
 		return
 	case "pass":
 		s.r.Counts.Passed++
+		if p.earlier[e.test] && !p.failures[e.test] {
+			delete(p.earlier, e.test)
+			s.r.Counts.Failed--
+			s.r.Counts.Flaky++
+			s.r.unfind(func(f Finding) bool { return f.Package == clean(e.pkg) && f.Rule == clean(e.test) })
+		}
 	case "skip":
 		s.r.Counts.Skipped++
 	case "fail":
-		s.r.Counts.Failed++
 		p.failed++
-		s.r.find(Finding{Rule: e.test, Package: e.pkg})
+		if !p.earlier[e.test] {
+			s.r.Counts.Failed++
+			s.r.find(Finding{Rule: e.test, Package: e.pkg})
+		}
+		if p.failures == nil {
+			p.failures = make(map[string]bool)
+		}
+		if s.kept < maxPackages { // of more failures a rerun changes nothing
+			s.kept++
+			p.failures[strings.Clone(e.test)] = true
+		}
 	default:
 		return
 	}
@@ -234,6 +284,9 @@ func (s *goStream) words(line []byte) {
 func (s *goStream) end() {
 	open, first := 0, ""
 	for name, p := range s.packages {
+		if name != "" {
+			s.r.Subjects = append(s.r.Subjects, name)
+		}
 		if p.ended {
 			continue
 		}

@@ -55,6 +55,8 @@ type Policy struct {
 	Commit string
 	// CommitTime is the time of that commit, if known. An older report without a commit cannot be of that commit.
 	CommitTime time.Time
+	// Tree is the source of that commit, nil if it cannot be read: then the report's subject is not checked.
+	Tree *Tree
 	// MaxAge of the evidence; default 90 days for load tests, 30 days for everything else.
 	MaxAge time.Duration
 
@@ -132,6 +134,7 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 	gaps := gapProblems(e)
 	if all = append(all, gaps...); !slices.ContainsFunc(gaps, func(q problem) bool { return q.state == Unknown }) {
 		all = append(all, totals...)
+		all = append(all, subjectProblems(e, p)...)
 	}
 	if len(all) == 0 {
 		return Verdict{Pass, "", seen}

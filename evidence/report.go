@@ -7,10 +7,10 @@
 //
 // A report is untrusted. It is read once, in constant memory, and only names, positions and numbers are kept: messages,
 // source lines and matches are skipped, because they may contain secrets.
-// and numbers: messages, source lines and matches are passed over unread, since they may hold secrets.
 package evidence
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -67,6 +67,9 @@ type Report struct {
 	Measures   map[Measure]float64 // only values stated in the report
 	Findings   []Finding           // the first MaxFindings
 	Gaps       []Gap               // why the report is incomplete; empty for a complete one
+
+	// Subjects are the tested packages of a Go test stream, or the files of a Go cover profile, in no order.
+	Subjects []string
 }
 
 // Complete reports whether the report proves that its tool checked everything and that it is not truncated.
@@ -170,6 +173,11 @@ func (r *Report) find(f Finding) {
 		f.Commit = ""
 	}
 	r.Findings = append(r.Findings, f)
+}
+
+// unfind removes listed findings that a rerun has corrected.
+func (r *Report) unfind(corrected func(Finding) bool) {
+	r.Findings = slices.DeleteFunc(r.Findings, corrected)
 }
 
 func (r *Report) finding(f Finding) {

@@ -71,7 +71,12 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
-	r := s.result(e, evidence.Judge(e, s.policy(p.Time, commit)))
+	policy := s.policy(p.Time, commit)
+	if e.Name != "" && (e.Commit == "" || len(e.Report.Subjects) > 0) {
+		tree := treeOf(ctx, p, commit)
+		policy.Tree, policy.CommitTime = tree.Tree, tree.time
+	}
+	r := s.result(e, evidence.Judge(e, policy))
 	r = applyUnreadable(r, evidence.SameCommit(e.Commit, commit), unseen)
 	r.Detail = strings.ReplaceAll(r.Detail, p.Deployment.Root+string(filepath.Separator), "")
 	return r, nil
