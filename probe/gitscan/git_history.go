@@ -30,14 +30,15 @@ import (
 // commits. Rewritten history, other rules or other allow-lists restart the scan; other secrets in use are searched for in
 // all commits, without the rules. It holds no secret, only digests with a key that never leaves the process.
 type gitHistory struct {
-	mu      sync.Mutex // one scan at a time
-	key     []byte     // random, of all digests
-	rules   string     // digest of the rules and allow-lists of the findings
-	values  string     // digest of the secrets in use
-	tips    []string   // scanned commits of all references, sorted
-	scanned findings   // in the commits
-	when    time.Time  // end of the last complete scan
-	off     switchedOff
+	mu         sync.Mutex // one scan at a time
+	key        []byte     // random, of all digests
+	rules      string     // digest of the rules and allow-lists of the findings
+	values     string     // digest of the secrets in use
+	references string     // their state, "" when unknown
+	tips       []string   // scanned commits of all references, sorted
+	scanned    findings   // in the commits
+	when       time.Time  // end of the last complete scan
+	off        switchedOff
 
 	submodules int // of HEAD
 
@@ -116,6 +117,14 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 		return err
 	}
 	rules.digest = digestOf([]byte(rules.digest), shallow)
+	references, err := g.References()
+	if err != nil {
+		references = ""
+	}
+	if references != "" && references == h.references && h.rules == rules.digest && h.values == values.digest {
+		h.when = now()
+		return nil
+	}
 	tips, err := tipsOf(g, ctx)
 	if err != nil {
 		return err
@@ -124,7 +133,7 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 		return probe.Needs("a first commit", probe.Unknownf(probe.ReasonEmpty, "git repository has no commits"))
 	}
 	if h.rules == rules.digest && slices.Equal(h.tips, tips) && h.values == values.digest {
-		h.when = now()
+		h.references, h.when = references, now()
 		return nil
 	}
 	var read []string
@@ -157,6 +166,7 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 	if err != nil {
 		return err
 	}
+	h.references = references
 	h.rules, h.values, h.tips, h.scanned, h.when = rules.digest, values.digest, tips, scan.findings, now()
 	return nil
 }
