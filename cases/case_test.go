@@ -7,6 +7,7 @@ import (
 	"compress/gzip"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -150,6 +151,9 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 		for _, m := range literalMark.FindAllStringSubmatch(string(f.Data), -1) {
 			fill = append(fill, m[0], m[1])
 		}
+		for _, m := range base64Mark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], base64.StdEncoding.EncodeToString([]byte(m[1]+secretNamed(m[2], m[3]))))
+		}
 	}
 	if err := put(root, early, strings.NewReplacer(fill...)); err != nil {
 		return verdict{}, err
@@ -182,6 +186,9 @@ var secretMark = regexp.MustCompile(`\{\{secret (\S+?)(?: (\d+))?\}\}`)
 
 // literalMark stands for the text in it: a well-known value that a scanner would take for a secret.
 var literalMark = regexp.MustCompile(`\{\{literal ([^{}]+)\}\}`)
+
+// base64Mark stands for a secret with text before it, in base64: {{base64 BEFORE NAME LENGTH}}.
+var base64Mark = regexp.MustCompile(`\{\{base64 (\S+) (\S+) (\d+)\}\}`)
 
 // secretNamed returns random-looking letters and digits, the same for the same name. The default length is 32.
 func secretNamed(name, length string) string {
