@@ -161,7 +161,7 @@ type Trust struct {
 	Roles          []attest.Role `yaml:"roles" doc:"who may attest in which role; a role that is not listed is open to all of allowed_signers"`
 }
 
-// role returns the definition of a role.
+// RoleNamed returns the definition of a role.
 func (t Trust) RoleNamed(name string) attest.Role {
 	for _, r := range t.Roles {
 		if r.Name == name {

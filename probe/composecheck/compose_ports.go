@@ -108,9 +108,9 @@ func (s *composePorts) ofService(c *deployment.Compose, name string, alsoAllowed
 			continue
 		}
 		at := fmt.Sprintf("%s:%d", p.File, p.Line)
-		ports := portset.Opened{Tcp: portset.Set{{First: p.First, Last: p.Last}}}
+		ports := portset.Opened{TCP: portset.Set{{First: p.First, Last: p.Last}}}
 		if p.Protocol == "udp" {
-			ports = portset.Opened{Udp: ports.Tcp}
+			ports = portset.Opened{UDP: ports.TCP}
 		}
 		ports = s.Beyond(ports, alsoAllowed)
 		switch {

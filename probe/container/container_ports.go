@@ -74,9 +74,9 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (prob
 			if port.PublicPort == 0 {
 				continue // listed, but not published
 			}
-			one := portset.Opened{Tcp: portset.Of(int(port.PublicPort))}
+			one := portset.Opened{TCP: portset.Of(int(port.PublicPort))}
 			if port.Type == "udp" {
-				one = portset.Opened{Udp: one.Tcp}
+				one = portset.Opened{UDP: one.TCP}
 			}
 			one = s.Beyond(one, alsoAllowed)
 			at := deployment.PublishedPort{}

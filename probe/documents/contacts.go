@@ -213,4 +213,4 @@ func isUnassigned(text string) bool {
 
 // contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".
-var contactPlaceholder = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|some(?:one|body)|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)
+var contactPlaceholder = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

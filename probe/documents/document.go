@@ -181,9 +181,20 @@ func hasCommand(code string) bool {
 	return false
 }
 
-// timeSpan matches a duration in prose.
-var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:(?:\d+(?:[.,]\d+)?|an?|one|two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty|half an)[ -]?` +
-	`(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|(?:business|working) days?|weeks?)|zero|no data loss|immediate(?:ly)?|continuous(?:ly)?)(?:$|[^\pL\pN])`)
+// timeSpan matches a duration: a number with its unit in the languages of our users, one in words, ISO 8601 (PT4H), or
+// hours and minutes (04:00 h). A number in words is apart from its unit: "and" is not "an" and "d".
+var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:` +
+	`\d+(?:[.,]\d+)?[ -]?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|(?:business|working) days?|weeks?|` + unitsAbroad + `)` +
+	`|(?:an?|one|two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty|half an)[ -](?:minutes?|hours?|days?|(?:business|working) days?|weeks?)` +
+	`|(?:two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty)[ -]seconds` +
+	`|P(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)|P(?:\d+[YMWD])+|\d{1,3}:\d{2} ?(?:h|hours?|hrs?)` +
+	`|zero|no data loss|immediate(?:ly)?|continuous(?:ly)?)(?:$|[^\pL\pN])|\d ?(?:時間|分|日|小时|小時|分钟|分鐘|天|시간|일)`)
+
+// unitsAbroad are the units in German, French, Spanish, Portuguese, Italian, Dutch, Swedish, Danish, Polish, Czech, Russian
+// and Turkish.
+const unitsAbroad = `sekunden?|minuten?|stunden?|std|tagen?|tage?|wochen?|secondes?|heures?|jours?|semaines?|segundos?|minutos?|horas?|d[ií]as?|` +
+	`secondi|minuti|or[ae]|giorn[io]|seconden|uur|uren|dag(?:en|ar|e)?|timm(?:e|ar)|tim(?:e|er)|sekunder|minut(?:er|ter|y|ów|u|a)?|godzin[ay]?|dni|dzień|` +
+	`hodin[ay]?|dn[íyů]|час(?:а|ов)?|минут[аы]?|дн(?:я|ей)|день|saat|dakika|gün`
 
 // objectiveNames matches, for each objective, any of its names as whole words.
 func (d *document) objectiveNames() []*regexp.Regexp {

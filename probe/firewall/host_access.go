@@ -77,7 +77,7 @@ func (h host) accessTo(l hostSocket) access {
 			if !l.accepts(a) {
 				continue
 			}
-			f, where := h.rules.FateOf(nft.Packet{Udp: l.udp, Port: l.port, To: a, In: in})
+			f, where := h.rules.FateOf(nft.Packet{UDP: l.udp, Port: l.port, To: a, In: in})
 			if f == nft.FateAdmitted && h.legacy {
 				f, where = nft.FateUnsure, ""
 			}
@@ -165,7 +165,7 @@ func (h host) redirected(beyond func(udp bool, port uint16) bool) (all []access,
 					if !beyond(udp, port) {
 						continue
 					}
-					p := nft.Packet{Udp: udp, Port: port, To: a, In: in, Blur: nft.Uncertainty{Port: !exact}}
+					p := nft.Packet{UDP: udp, Port: port, To: a, In: in, Blur: nft.Uncertainty{Port: !exact}}
 					for _, one := range h.redirectTargets(p) {
 						key := redirectedPort{udp, port, one.inode}
 						if have, known := worst[key]; !known || one.worse(have) {
@@ -201,7 +201,7 @@ func (h host) redirectTargets(p nft.Packet) (all []access) {
 				f = nft.FateUnsure
 			}
 			for _, l := range h.listeners {
-				if l.udp != p.Udp || lead.Port != 0 && lead.Port != l.port || !lead.To.Unknown && !l.accepts(to) {
+				if l.udp != p.UDP || lead.Port != 0 && lead.Port != l.port || !lead.To.Unknown && !l.accepts(to) {
 					continue
 				}
 				l.port = p.Port

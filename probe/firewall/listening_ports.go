@@ -223,9 +223,9 @@ func (h host) unclear(o exposedProgram, chains []string) probe.Result {
 func (l hostSocket) portOf() portset.Opened {
 	one := portset.Of(int(l.port))
 	if l.udp {
-		return portset.Opened{Udp: one}
+		return portset.Opened{UDP: one}
 	}
-	return portset.Opened{Tcp: one}
+	return portset.Opened{TCP: one}
 }
 
 // noteOffender adds ports to a program and keeps the programs sorted.

@@ -233,7 +233,7 @@ func (w *wire) said(t *testing.T) (fates, worst map[try]nft.Fate, err error) {
 			for _, port := range wirePorts {
 				for _, udp := range []bool{false, true} {
 					one := try{udp, port, to}
-					p := nft.Packet{Udp: udp, Port: port, To: netip.MustParseAddr(to), In: h.interfaces[0]}
+					p := nft.Packet{UDP: udp, Port: port, To: netip.MustParseAddr(to), In: h.interfaces[0]}
 					for _, l := range h.listeners {
 						if l.udp == udp && l.port == port && l.accepts(p.To) {
 							f, _ := h.rules.FateOf(p)

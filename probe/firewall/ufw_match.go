@@ -110,11 +110,11 @@ func (r *ufwRule) opens(protocol, ports string) bool {
 	}
 	switch strings.ToLower(protocol) {
 	case "tcp", "6":
-		r.ports = portset.Opened{Tcp: set}
+		r.ports = portset.Opened{TCP: set}
 	case "udp", "17":
-		r.ports = portset.Opened{Udp: set}
+		r.ports = portset.Opened{UDP: set}
 	case "any", "all", "0":
-		r.ports = portset.Opened{Tcp: set, Udp: set}
+		r.ports = portset.Opened{TCP: set, UDP: set}
 	}
 	return !r.ports.Empty()
 }

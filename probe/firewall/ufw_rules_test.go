@@ -234,7 +234,7 @@ func FuzzParseUFW(f *testing.F) {
 			if r.ports.Empty() || r.line < 1 {
 				t.Errorf("a rule about nothing: %+v", r)
 			}
-			for _, set := range []portset.Set{r.ports.Tcp, r.ports.Udp} {
+			for _, set := range []portset.Set{r.ports.TCP, r.ports.UDP} {
 				for i, p := range set {
 					if p.First < 1 || p.Last > portset.MaxPort || p.First > p.Last || i > 0 && set[i-1].Last+1 >= p.First {
 						t.Errorf("%v is no set of ports", set)

@@ -63,6 +63,7 @@ func measureRules(ctx context.Context, rules ruleSet, tracked []trackedFile) (sw
 	}
 	text := specimens()
 	finds := func(d *detect.Detector, file string) bool {
+		//lint:ignore SA1019 the v8 detector requires it
 		return len(d.DetectContext(ctx, detect.Fragment{FilePath: file, Raw: text})) > 0
 	}
 	names := []string{specimenFile}

@@ -21,6 +21,7 @@ import (
 // The file name decides what a file is (migrations_names.go); other files in the folder are ignored. A file with
 // comments only is empty: it changes nothing, but the migration tool records it as applied.
 
+// FolderKind is the kind migrations.
 func FolderKind() probe.Kind {
 	return probe.Kind{
 		Name:       "migrations",
@@ -61,6 +62,9 @@ const (
 	migrationConflict                    // with an unresolved merge conflict
 	migrationElsewhere                   // a Git LFS pointer
 	migrationPage                        // an HTML page saved under its name
+	migrationGarbage                     // text without a statement of SQL
+	migrationUnclosed                    // ends inside a parenthesis
+	migrationTableless                   // statements, none of which makes or changes a table
 )
 
 func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -128,8 +132,11 @@ func readMigration(cache *files.Cache, path string) (migrationContent, error) {
 	if err != nil {
 		return 0, err
 	}
-	if content = contentOf(head, filepath.Ext(path) == ".go"); content == migrationEmpty {
+	switch content = contentOf(head, filepath.Ext(path) == ".go"); content {
+	case migrationEmpty:
 		content = migrationNoEnd
+	case migrationUnclosed, migrationTableless: // of the head alone
+		content = migrationStatements
 	}
 	return content, nil
 }
@@ -144,8 +151,10 @@ func contentOf(data []byte, program bool) migrationContent {
 		return migrationPage
 	case markdown.MergeConflict.Match(data):
 		return migrationConflict
-	case program && len(bytes.TrimSpace(data)) > 0, !program && hasStatement(string(data)):
+	case program && len(bytes.TrimSpace(data)) > 0:
 		return migrationStatements
+	case !program && hasStatement(string(data)):
+		return statementsOf(string(data))
 	}
 	return migrationEmpty
 }
@@ -173,6 +182,9 @@ func (m *migrations) judge(found []File, shown string) probe.Result {
 		judgeMigration(&f, file, shown)
 	}
 	judgePairs(&f, used, shown)
+	if m.From <= 1 && makesNoTable(used) {
+		f.Fail(probe.ReasonEmpty, "%s: no migration makes a table", shown)
+	}
 	for _, v := range versions {
 		if len(v.Files) > 1 {
 			f.Fail(probe.ReasonInvalid, "%s: %s have the same number", shown, strings.Join(v.Files, " and "))
@@ -205,6 +217,10 @@ func judgeMigration(f *probe.ResultBuilder, file File, shown string) {
 		} else {
 			f.Fail(probe.ReasonEmpty, "%s contains no statement", at)
 		}
+	case migrationGarbage:
+		f.Fail(probe.ReasonInvalid, "%s contains text but no SQL statement", at)
+	case migrationUnclosed:
+		f.Fail(probe.ReasonTruncated, "%s ends inside a parenthesis", at)
 	case migrationNotText:
 		f.Fail(probe.ReasonInvalid, "%s is not a text file", at)
 	case migrationConflict:
@@ -246,4 +262,5 @@ func judgePairs(f *probe.ResultBuilder, used []File, shown string) {
 	}
 }
 
+// Count is the number of migrations in the folder.
 var Count = &probe.Value{Name: "catalyst_database_migrations", Help: "Migrations in the migrations folder.", Labels: nil}

@@ -160,7 +160,7 @@ func TestHasStatement(t *testing.T) {
 }
 
 func TestMigrationsFolder(t *testing.T) {
-	p := probetest.NewPass(t, probetest.Folder{"deployment/migrations/001_a.sql": "select 1", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
+	p := probetest.NewPass(t, probetest.Folder{"deployment/migrations/001_a.sql": "create table a (id int)", "deployment/migrations/README.md": "", "deployment/migrations/old/007_a.sql": ""}, deployment.Settings{})
 	r := probetest.Look(t, p, FolderKind(), "{}")
 	probetest.Expect(t, r, probe.StatePass, probe.ReasonNone, "deployment/migrations contains migrations 001 to 001, 1 in total")
 
@@ -190,7 +190,7 @@ func TestMigrationsFolder(t *testing.T) {
 		"large and binary": {func(path string) error { return os.WriteFile(path, make([]byte, maxMigrationHead+1), 0o600) }, probe.StateFail, probe.ReasonInvalid, "not a text file"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := probetest.NewPass(t, probetest.Folder{"migrations/002_b.sql": "select 1"}, deployment.Settings{})
+			p := probetest.NewPass(t, probetest.Folder{"migrations/002_b.sql": "create table b (id int)"}, deployment.Settings{})
 			if err := tt.make(filepath.Join(p.Deployment.Root, "migrations/001_a.sql")); err != nil {
 				t.Fatal(err)
 			}
@@ -233,4 +233,30 @@ func FuzzMigrations(f *testing.F) {
 			t.Errorf("%+v", r)
 		}
 	})
+}
+
+func TestStatementsOf(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sql  string
+		want migrationContent
+	}{
+		"a table":                        {"CREATE TABLE a (id int);", migrationStatements},
+		"without the last semicolon":     {"create table a (id int)", migrationStatements},
+		"after a blank line and comment": {"-- one\n\n  CREATE TABLE a (\n  id int, -- (\n  b text DEFAULT '('\n);\n", migrationStatements},
+		"a function body":                {"CREATE FUNCTION f() RETURNS int AS $$ BEGIN RETURN (1; END $$ LANGUAGE plpgsql;", migrationTableless},
+		"an operator with a hash":        {"UPDATE a SET b = (c #>> '{x}') ; ALTER TABLE a ADD d int;", migrationStatements},
+		"a hypertable":                   {"SELECT create_hypertable('a', 'time');", migrationStatements},
+		"data of COPY":                   {"COPY a (b) FROM stdin;\n(\n\\.\n", migrationStatements},
+		"MySQL's delimiter":              {"DELIMITER //\nCREATE TABLE a (id int) //\n", migrationStatements},
+		"prose":                          {"hello world, this is not SQL", migrationGarbage},
+		"a shopping list":                {"milk;\nbread (two;\n", migrationGarbage},
+		"cut in a column list":           {"CREATE TABLE a (\n  id int,\n  name te", migrationUnclosed},
+		"cut after a nested type":        {"CREATE TABLE a (id numeric(10,2),", migrationUnclosed},
+		"a query alone":                  {"SELECT 1;", migrationTableless},
+		"a setting alone":                {"SET search_path = a;", migrationTableless},
+	} {
+		if got := statementsOf(tt.sql); got != tt.want {
+			t.Errorf("%s: %v, want %v", name, got, tt.want)
+		}
+	}
 }

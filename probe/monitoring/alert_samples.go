@@ -45,12 +45,8 @@ func (r alertRules) lifeSigns() []map[string]string {
 	return all
 }
 
-var (
-	// lifeSign matches names of alerts that always fire, or that exist only to inhibit others.
-	lifeSign = regexp.MustCompile(`(?i)(?:watch-?dog|dead_?-?mans?_?-?s?_?-?(?:switch|snitch)|heart-?beat|info-?inhibitor|always-?firing)`)
-	// constantTrue matches expressions that are always true.
-	constantTrue = regexp.MustCompile(`^\s*(?:vector\(\s*1\s*\)|1|1\s*==\s*1)\s*$`)
-)
+// lifeSign matches names of alerts that always fire, or that exist only to inhibit others.
+var lifeSign = regexp.MustCompile(`(?i)(?:watch-?dog|dead_?-?mans?_?-?s?_?-?(?:switch|snitch)|heart-?beat|info-?inhibitor|always-?firing)`)
 
 // isLifeSign reports whether the name of an alert says that it always fires, or exists for inhibition only.
 func isLifeSign(name string) bool { return lifeSign.MatchString(name) }
@@ -100,9 +96,7 @@ func (a *alertmanagerConfig) samplesOfMatchers(rules alertRules) []sampleAlert {
 		}
 		sets = next[:min(len(next), 100)]
 	}
-	for _, alert := range rules.alerts {
-		sets = append(sets, alert)
-	}
+	sets = append(sets, rules.alerts...)
 	var samples []sampleAlert
 	for _, set := range sets {
 		if matchesAll(matchers, set) && !rules.alwaysFires(set) {

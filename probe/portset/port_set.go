@@ -101,29 +101,29 @@ func (s Set) String() string {
 }
 
 // Opened are open ports by protocol.
-type Opened struct{ Tcp, Udp Set }
+type Opened struct{ TCP, UDP Set }
 
 func (o Opened) With(other Opened) Opened {
-	return Opened{o.Tcp.With(other.Tcp), o.Udp.With(other.Udp)}
+	return Opened{o.TCP.With(other.TCP), o.UDP.With(other.UDP)}
 }
 
 func (o Opened) Without(other Opened) Opened {
-	return Opened{o.Tcp.without(other.Tcp), o.Udp.without(other.Udp)}
+	return Opened{o.TCP.without(other.TCP), o.UDP.without(other.UDP)}
 }
 
-func (o Opened) Empty() bool { return len(o.Tcp) == 0 && len(o.Udp) == 0 }
+func (o Opened) Empty() bool { return len(o.TCP) == 0 && len(o.UDP) == 0 }
 
 // Numbers returns the ports of either protocol.
-func (o Opened) Numbers() Set { return o.Tcp.With(o.Udp) }
+func (o Opened) Numbers() Set { return o.TCP.With(o.UDP) }
 
 // String lists the ports with their protocols: "22, 443/tcp and 443/udp"; ports open for both come first.
 func (o Opened) String() string {
-	both := o.Tcp.without(o.Tcp.without(o.Udp))
+	both := o.TCP.without(o.TCP.without(o.UDP))
 	var parts []string
 	for _, part := range []struct {
 		ports    Set
 		protocol string
-	}{{both, " (tcp and udp)"}, {o.Tcp.without(both), "/tcp"}, {o.Udp.without(both), "/udp"}} {
+	}{{both, " (tcp and udp)"}, {o.TCP.without(both), "/tcp"}, {o.UDP.without(both), "/udp"}} {
 		if len(part.ports) > 0 {
 			parts = append(parts, part.ports.String()+part.protocol)
 		}
@@ -157,7 +157,7 @@ func (s *Policy) Beyond(o Opened, alsoAllowed []int) Opened {
 // Tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
 // fail. Format has one verb, for the ports.
 func (o Opened) Tell(f *probe.ResultBuilder, format string, args ...any) {
-	ssh := Opened{Tcp: Of(SSH), Udp: Of(SSH)}
+	ssh := Opened{TCP: Of(SSH), UDP: Of(SSH)}
 	rest := o.Without(ssh)
 	if !rest.Empty() {
 		f.Fail(probe.ReasonExposed, format, append([]any{rest}, args...)...)

@@ -48,10 +48,10 @@ func TestPortSet(t *testing.T) {
 func TestOpenedSays(t *testing.T) {
 	for want, o := range map[string]Opened{
 		"":                                       {},
-		"22/tcp":                                 {Tcp: Of(22)},
-		"53/udp":                                 {Udp: Of(53)},
-		"5432 (tcp and udp)":                     {Tcp: Of(5432), Udp: Of(5432)},
-		"53 (tcp and udp) and 80, 8000-8001/tcp": {Tcp: Of(8001, 8000, 80, 53), Udp: Of(53)},
+		"22/tcp":                                 {TCP: Of(22)},
+		"53/udp":                                 {UDP: Of(53)},
+		"5432 (tcp and udp)":                     {TCP: Of(5432), UDP: Of(5432)},
+		"53 (tcp and udp) and 80, 8000-8001/tcp": {TCP: Of(8001, 8000, 80, 53), UDP: Of(53)},
 	} {
 		if o.String() != want {
 			t.Errorf("%q, want %q", o.String(), want)

@@ -68,7 +68,7 @@ func emptyRules(hook uint32, nat bool) *Ruleset {
 // fuzzedPackets come in at one interface, for its addresses of both families.
 func fuzzedPackets() []Packet {
 	in := Interface{Name: "eth0", Index: 2, Addresses: []netip.Addr{netip.MustParseAddr("192.0.2.5"), netip.MustParseAddr("2001:db8::5")}, Routed: true}
-	return []Packet{{Port: 9100, To: in.Addresses[0], In: in}, {Udp: true, Port: 9300, To: in.Addresses[1], In: in}}
+	return []Packet{{Port: 9100, To: in.Addresses[0], In: in}, {UDP: true, Port: 9300, To: in.Addresses[1], In: in}}
 }
 
 // FuzzRule reads a rule and asks it.

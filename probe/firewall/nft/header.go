@@ -13,7 +13,7 @@ import (
 // Packet is the first, unfragmented packet of a new connection from the internet to this host. The sender chooses
 // its source port and any marks of a connection.
 type Packet struct {
-	Udp  bool
+	UDP  bool
 	Port uint16
 	To   netip.Addr
 	In   Interface
@@ -39,7 +39,7 @@ const (
 )
 
 func (p Packet) protocol() byte {
-	if p.Udp {
+	if p.UDP {
 		return unix.IPPROTO_UDP
 	}
 	return unix.IPPROTO_TCP
@@ -113,7 +113,7 @@ func (p Packet) field(e *expr.Payload) (nftField, uint32) {
 			return fieldSourcePort, 0
 		case from == 2 && e.Len == 2:
 			return fieldPort, 0
-		case from == 13 && e.Len == 1 && !p.Udp:
+		case from == 13 && e.Len == 1 && !p.UDP:
 			return fieldFlags, 0
 		}
 	}

@@ -29,7 +29,7 @@ func (w *nftWalk) xtMatch(m *expr.Match) holding {
 	}
 	switch info := m.Info.(type) {
 	case *xt.Tcp:
-		if p.Udp {
+		if p.UDP {
 			return holdsNever
 		}
 		holds := p.inPorts(info.DstPorts, info.InvFlags&xt.TcpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.TcpInvSrcPorts != 0))
@@ -42,7 +42,7 @@ func (w *nftWalk) xtMatch(m *expr.Match) holding {
 		}
 		return holds.and(flags)
 	case *xt.Udp:
-		if !p.Udp {
+		if !p.UDP {
 			return holdsNever
 		}
 		return p.inPorts(info.DstPorts, info.InvFlags&xt.UdpInvDestPorts != 0).and(fromPorts(info.SrcPorts, info.InvFlags&xt.UdpInvSrcPorts != 0))
