@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -53,12 +53,12 @@ func (a *app) configDiscover(context.Context) (int, error) {
 			if value == "" {
 				value = "none"
 			}
-			fmt.Fprintf(&b, "%s: %s (%s)\n", f.Fact, format.Printable(value), f.How)
+			fmt.Fprintf(&b, "%s: %s (%s)\n", f.Fact, phrase.Printable(value), f.How)
 			for _, other := range f.Others {
-				fmt.Fprintf(&b, "    not chosen: %s\n", format.Printable(other))
+				fmt.Fprintf(&b, "    not chosen: %s\n", phrase.Printable(other))
 			}
 			if f.Implies != "" {
-				fmt.Fprintf(&b, "    %s\n", format.Printable(f.Implies))
+				fmt.Fprintf(&b, "    %s\n", phrase.Printable(f.Implies))
 			}
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -51,7 +52,7 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
 	}
 	fmt.Fprintf(b, "%s %s\n", p.Paint(colour, mark), p.Paint(colour, word))
 	if v.Detail != "" {
-		fmt.Fprintf(b, "  %s\n", format.Printable(v.Detail))
+		fmt.Fprintf(b, "  %s\n", phrase.Printable(v.Detail))
 	}
 	required := "required"
 	if !v.Required {
@@ -59,9 +60,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
 	}
 	fmt.Fprintf(b, "  %s, %s, %s\n", v.Severity, v.Scope, required)
 	if v.Waiver != nil {
-		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", format.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), format.Printable(v.Waiver.Reason))
+		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), phrase.Printable(v.Waiver.Reason))
 	}
-	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", format.Printable(v.Fix))
+	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", phrase.Printable(v.Fix))
 	b.WriteString("\nProbes\n")
 	for _, o := range v.Outcomes {
 		writeProbe(b, p, o)
@@ -75,7 +76,7 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
 	if len(deeper) > 0 {
 		b.WriteString("\nTo check more\n")
 		for _, remedy := range deeper {
-			fmt.Fprintf(b, "  configure %s\n", format.Printable(remedy))
+			fmt.Fprintf(b, "  configure %s\n", phrase.Printable(remedy))
 		}
 	}
 }
@@ -94,11 +95,11 @@ func writeProbe(b *bytes.Buffer, p format.Painter, o checklist.Outcome) {
 	}
 	before := "      with   "
 	for line := range strings.Lines(o.Probe.Settings) {
-		fmt.Fprintf(b, "%s%s\n", before, format.Printable(strings.TrimRight(line, "\n")))
+		fmt.Fprintf(b, "%s%s\n", before, phrase.Printable(strings.TrimRight(line, "\n")))
 		before = "             "
 	}
 	if o.Result.Detail != "" {
-		fmt.Fprintf(b, "      found  %s\n", format.Printable(o.Result.Detail))
+		fmt.Fprintf(b, "      found  %s\n", phrase.Printable(o.Result.Detail))
 	}
 	for _, s := range o.Result.Samples {
 		var labels []string

@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 func (a *app) reportCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -62,7 +63,7 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 		Checklist: s.list, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + format.Counts(r) + ".",
 	})
 	for _, line := range d.Tell(s.list) {
-		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), format.Printable(line)); err != nil {
+		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), phrase.Printable(line)); err != nil {
 			return 0, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Probe performs one check.
@@ -122,7 +123,7 @@ func recoverPanic(p *Pass, r *Result) {
 	}
 }
 
-// ValidateResult replaces results that no probe may return.
+// ValidateResult replaces results that no probe may return, and makes the names in a detail safe to show.
 func ValidateResult(r Result) Result {
 	err := func() error {
 		switch {
@@ -138,5 +139,6 @@ func ValidateResult(r Result) Result {
 	if err != nil {
 		return Result{State: StateUnknown, Reason: ReasonError, Detail: "internal error: the probe returned " + err.Error() + "; please report this bug of the exporter", Samples: r.Samples}
 	}
+	r.Detail = phrase.Printable(r.Detail)
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // JUnit XML, the test result format of CI systems: a suite per category, a case per item. fail is a failure, unknown is an
@@ -98,21 +99,21 @@ func EncodeJUnit(r *collector.Report) ([]byte, error) {
 func encodeCase(v *checklist.Verdict) junitCase {
 	c := junitCase{Name: v.Title, ClassName: v.Category + "." + v.Name, Time: junitSeconds(v.Duration.Seconds())}
 	trouble := func() *junitTrouble {
-		return &junitTrouble{Message: Printable(v.Detail), Type: string(v.Reason), Text: Printable(v.Detail) + "\nfix: " + Printable(v.Fix) + "\n" + junitLooks(v)}
+		return &junitTrouble{Message: phrase.Printable(v.Detail), Type: string(v.Reason), Text: phrase.Printable(v.Detail) + "\nfix: " + phrase.Printable(v.Fix) + "\n" + junitLooks(v)}
 	}
 	switch {
 	case v.Waived && v.State != probe.StatePass:
-		c.Skipped = &junitSkip{v.State.String() + ", waived by " + Printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + Printable(v.Waiver.Reason)}
+		c.Skipped = &junitSkip{v.State.String() + ", waived by " + phrase.Printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + phrase.Printable(v.Waiver.Reason)}
 	case v.State == probe.StateFail:
 		c.Failure = trouble()
 	case v.State == probe.StateUnknown:
 		c.Error = trouble()
 	case v.State == probe.StateSkip:
-		c.Skipped = &junitSkip{string(v.Reason) + ": " + Printable(v.Detail)}
+		c.Skipped = &junitSkip{string(v.Reason) + ": " + phrase.Printable(v.Detail)}
 	case v.State == probe.StatePass:
-		c.Output = Printable(v.Detail)
+		c.Output = phrase.Printable(v.Detail)
 	default:
-		c.Output = v.State.String() + " (" + string(v.Reason) + "): " + Printable(v.Detail)
+		c.Output = v.State.String() + " (" + string(v.Reason) + "): " + phrase.Printable(v.Detail)
 	}
 	return c
 }
@@ -121,7 +122,7 @@ func encodeCase(v *checklist.Verdict) junitCase {
 func junitLooks(v *checklist.Verdict) string {
 	var b strings.Builder
 	for _, o := range v.Outcomes {
-		b.WriteString(o.Probe.Name + ": " + o.Result.State.String() + " " + Printable(o.Result.Detail) + "\n")
+		b.WriteString(o.Probe.Name + ": " + o.Result.State.String() + " " + phrase.Printable(o.Result.Detail) + "\n")
 	}
 	return b.String()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Markdown for pull request comments and job summaries: the result, then the items that are not ok and their fixes; the
@@ -91,7 +92,7 @@ func Commands(text string) string {
 			b.WriteString(paper.Escape(part))
 		case strings.TrimSpace(part) == "":
 		default:
-			b.WriteString("`" + strings.ReplaceAll(Printable(part), "|", `\|`) + "`")
+			b.WriteString("`" + strings.ReplaceAll(phrase.Printable(part), "|", `\|`) + "`")
 		}
 	}
 	return b.String()

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Sign returns the mark of a state and its ANSI colour. States must be distinguishable without colour.
@@ -69,7 +69,7 @@ func writeItem(b *bytes.Buffer, p Painter, v *checklist.Verdict, width int) {
 	}
 	fmt.Fprintf(b, "  %s %-*s  %s", p.Paint(colour, mark), width, v.Name, p.Paint(colour, word))
 	if v.Waived {
-		fmt.Fprintf(b, "  waived by %s until %s: %s", Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), Printable(v.Waiver.Reason))
+		fmt.Fprintf(b, "  waived by %s until %s: %s", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), phrase.Printable(v.Waiver.Reason))
 	}
 	b.WriteByte('\n')
 	if v.State == probe.StatePass {
@@ -77,10 +77,10 @@ func writeItem(b *bytes.Buffer, p Painter, v *checklist.Verdict, width int) {
 	}
 	indent := strings.Repeat(" ", width+6)
 	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // no_release needs no detail
-		fmt.Fprintf(b, "%s%s\n", indent, Printable(v.Detail))
+		fmt.Fprintf(b, "%s%s\n", indent, phrase.Printable(v.Detail))
 	}
 	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {
-		fmt.Fprintf(b, "%s%s\n", indent, p.Paint("90", "fix: "+Printable(v.Fix)))
+		fmt.Fprintf(b, "%s%s\n", indent, p.Paint("90", "fix: "+phrase.Printable(v.Fix)))
 	}
 }
 
@@ -107,7 +107,7 @@ func writeRemedies(b *bytes.Buffer, p Painter, r *collector.Report) {
 	slices.SortStableFunc(remedies, func(x, y string) int { return len(items[y]) - len(items[x]) })
 	fmt.Fprintf(b, "%s\n", p.Paint("1", "Needed to resolve the unknowns"))
 	for _, remedy := range remedies {
-		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), Printable(remedy), strings.Join(items[remedy], ", "))
+		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), phrase.Printable(remedy), strings.Join(items[remedy], ", "))
 	}
 	b.WriteByte('\n')
 }
@@ -152,18 +152,4 @@ func names(verdicts []*checklist.Verdict) string {
 		all = append(all, v.Name)
 	}
 	return strings.Join(all, ", ")
-}
-
-// Printable makes text from a deployment safe for a terminal: it replaces control characters, which can move the cursor or
-// forge lines, and bidirectional marks, which can disguise names.
-func Printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n' || r == '\t':
-			return ' '
-		case !unicode.IsGraphic(r):
-			return '\uFFFD'
-		}
-		return r
-	}, text)
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
-	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Uncommitted content of tracked files, such as a password typed into the compose file of a server. Each tracked file
@@ -159,7 +158,7 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 		return nil, state, nil
 	case errors.Is(err, fs.ErrPermission):
 		return nil, state, probe.Needs("permission to read the files that git tracks", probe.Unknownf(probe.ReasonPermissionDenied,
-			"%s is not readable: its uncommitted content was not checked", phrase.Printable(f.path)))
+			"%s is not readable: its uncommitted content was not checked", f.path))
 	case err != nil:
 		return nil, state, err
 	case f.head != "" && objectName(text, len(f.head)) == f.head:

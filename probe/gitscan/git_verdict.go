@@ -89,7 +89,7 @@ func (s *gitSecrets) unseen(h *gitHistory) []string {
 	var left []string
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		if !slices.ContainsFunc(s.AcceptedUnseen, func(glob string) bool { return matchesGlob(glob, file) }) {
-			left = append(left, fmt.Sprintf("%s (%s)", phrase.Printable(file), all[file]))
+			left = append(left, fmt.Sprintf("%s (%s)", file, all[file]))
 		}
 	}
 	return left
@@ -116,7 +116,7 @@ func describeSecrets(what string, all []secretFound, more bool) string {
 		if f.commit != "" {
 			where = fmt.Sprintf("commit %.12s", f.commit)
 		}
-		places = append(places, fmt.Sprintf("%s at %s:%d (%s)", phrase.Printable(f.rule), phrase.Printable(f.file), f.line, where))
+		places = append(places, fmt.Sprintf("%s at %s:%d (%s)", f.rule, f.file, f.line, where))
 	}
 	if left := len(all) - len(places); left > 0 {
 		places = append(places, fmt.Sprintf("and %d more", left))

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -47,14 +48,18 @@ func Known(value string, rule ...string) string {
 	return "another value"
 }
 
-// Printable replaces control characters of a name for terminals.
-func Printable(name string) string {
+// Printable makes text from a deployment safe to show: it replaces control characters, which can move a terminal's cursor or
+// forge lines, and bidirectional marks, which can disguise names.
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xfffd {
-			return '?'
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case !unicode.IsGraphic(r):
+			return unicode.ReplacementChar
 		}
 		return r
-	}, name)
+	}, text)
 }
 
 // IsHTMLTag reports whether name is an HTML element that is common in Markdown.

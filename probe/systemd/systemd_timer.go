@@ -8,7 +8,6 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
-	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -157,13 +156,13 @@ func (u unitSeen) absent() probe.Result {
 	case "loaded":
 		return probe.Result{State: probe.StatePass}
 	case "not-found":
-		return probe.Failed(probe.ReasonMissing, "systemd has no unit %s", phrase.Printable(u.name))
+		return probe.Failed(probe.ReasonMissing, "systemd has no unit %s", u.name)
 	case "masked":
-		return probe.Failed(probe.ReasonDisabled, "%s is masked and cannot be started: run `systemctl unmask`", phrase.Printable(u.name))
+		return probe.Failed(probe.ReasonDisabled, "%s is masked and cannot be started: run `systemctl unmask`", u.name)
 	case "bad-setting", "error":
-		return probe.Failed(probe.ReasonInvalid, "systemd cannot load %s: run `systemctl status` for the cause", phrase.Printable(u.name))
+		return probe.Failed(probe.ReasonInvalid, "systemd cannot load %s: run `systemctl status` for the cause", u.name)
 	}
-	return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInvalid, Detail: "systemd reports an unknown load state of " + phrase.Printable(u.name)}
+	return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInvalid, Detail: "systemd reports an unknown load state of " + u.name}
 }
 
 const (
@@ -175,7 +174,7 @@ const (
 
 // judge checks a timer whose last run must be younger than maxAge.
 func (t timerSeen) judge(maxAge time.Duration, now time.Time) probe.Result {
-	timer, service := phrase.Printable(t.timer.name), phrase.Printable(t.service.name)
+	timer, service := t.timer.name, t.service.name
 	if r := t.timer.absent(); r.State != probe.StatePass {
 		return r
 	}
@@ -198,7 +197,7 @@ func (t timerSeen) judge(maxAge time.Duration, now time.Time) probe.Result {
 	}
 	for _, u := range []unitSeen{t.timer, t.service} {
 		if u.stale {
-			f.Warn(probe.ReasonDrift, "the file of %s changed after systemd read it: run `systemctl daemon-reload`", phrase.Printable(u.name))
+			f.Warn(probe.ReasonDrift, "the file of %s changed after systemd read it: run `systemctl daemon-reload`", u.name)
 		}
 	}
 	f.Add(t.run(service, maxAge, now))

@@ -244,7 +244,7 @@ func TestSystemdTimerJudge(t *testing.T) {
 			"is in the future"},
 		"no service":    {func(s *timerSeen) { s.service = unitSeen{name: "all.target"} }, probe.StateUnknown, probe.ReasonInvalid, "does not start a service"},
 		"no name":       {func(s *timerSeen) { s.service = unitSeen{} }, probe.StateUnknown, probe.ReasonInvalid, "does not start a service"},
-		"hostile names": {func(s *timerSeen) { s.service.name, s.service.load = "\x1b[2J.service", "not-found" }, probe.StateFail, probe.ReasonMissing, "?[2J.service"},
+		"hostile names": {func(s *timerSeen) { s.service.name, s.service.load = "\x1b[2J.service", "not-found" }, probe.StateFail, probe.ReasonMissing, "\uFFFD[2J.service"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			seen := timerSeen{timer: unitSeen{name: "backup.timer", load: "loaded", active: "active", sub: "waiting", file: "enabled", since: ago(90 * 24 * time.Hour)},
