@@ -88,10 +88,7 @@ func yesterday(t *testing.T, folder string) {
 func TestFullDisk(t *testing.T) {
 	parts.NeedRoot(t, "a small file system")
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	root := exampleCopy(t)
 	yesterday(t, filepath.Join(root, "backups"))
 	small := filepath.Join(root, ".catalyst")
 	if err := os.MkdirAll(small, 0o755); err != nil {
@@ -153,10 +150,7 @@ func TestFullDisk(t *testing.T) {
 // continues from them.
 func TestCommands_KilledAtRandom(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	root := exampleCopy(t)
 	yesterday(t, filepath.Join(root, "backups"))
 	output := t.TempDir()
 	killed := 0

@@ -76,14 +76,8 @@ func quiet(t *testing.T, out *bytes.Buffer) System {
 // setting, permission or command it needs: without a deployment, for the example, and with a planned release.
 func TestExplain_NamesFixAndRemedy(t *testing.T) {
 	parts.Need(t, "git")
-	example := t.TempDir()
-	if err := os.CopyFS(example, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
-	planned := t.TempDir()
-	if err := os.CopyFS(planned, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	example := exampleCopy(t)
+	planned := exampleCopy(t)
 	var out bytes.Buffer
 	if code := Main([]string{"deploy", "plan", "--version=1", "--commit=0a1b2c3d", "--by=a@b.c", "--deployment.root=" + planned}, quiet(t, &out)); code != ExitReady {
 		t.Fatalf("deploy plan: %s", out.String())

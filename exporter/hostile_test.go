@@ -91,10 +91,7 @@ func checkHostile(t *testing.T, root string, args ...string) string {
 func healthyFolder(t *testing.T) string {
 	t.Helper()
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	root := exampleCopy(t)
 	write(t, root, "secrets/jwt_secret", "not-a-real.one\n")
 	write(t, root, "ssl/server.crt", "x\n")
 	write(t, root, "ssl/server.key", "x\n")

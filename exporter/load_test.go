@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -35,10 +34,7 @@ const (
 
 func scrapeUnderReloads(t *testing.T, scrapes int) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // not the machine's own
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	root := exampleCopy(t)
 	at := startEchoes(t, accepts, "a server's own word")
 	ways := []*parts.FaultyServer{parts.Faulty(t, parts.HTTP, "tcp", at.http), parts.Faulty(t, parts.RESP, "tcp", at.redis), parts.Faulty(t, parts.Postgres, "tcp", at.postgres)}
 	at.http, at.redis, at.postgres = ways[0].Address, ways[1].Address, ways[2].Address

@@ -120,7 +120,7 @@ func TestChecksValidate(t *testing.T) {
 	}
 	var real, errs bytes.Buffer
 	sys := System{Context: t.Context(), Stdout: &real, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
-	if code := Main([]string{"check", "--format=json", "--deployment.root=../examples/deployment"}, sys); code != ExitFailing {
+	if code := Main([]string{"check", "--format=json", "--deployment.root=" + exampleCopy(t)}, sys); code != ExitFailing {
 		t.Fatalf("check: %d %s", code, errs.String())
 	}
 	for name, data := range map[string][]byte{"every state": crafted, "the example": real.Bytes()} {

@@ -161,10 +161,7 @@ func wholeOf(t *testing.T, base string, items int) (number int, problem string) 
 // do not count before their date, and the verdicts recover with the clock.
 func TestClockJumps(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-	root := filepath.Join(t.TempDir(), "deployment")
-	if err := os.CopyFS(root, os.DirFS("../examples/deployment")); err != nil {
-		t.Fatal(err)
-	}
+	root := exampleCopy(t)
 	yesterday(t, filepath.Join(root, "backups"))
 	now := time.Now()
 	for _, item := range []string{"disaster_recovery_plan", "architecture_diagram"} {

@@ -105,7 +105,7 @@ func TestReadmes_TurnExamplesGreen(t *testing.T) {
 		if i < 0 {
 			t.Fatalf("%s has no block that starts with %q", tt.readme, tt.copies)
 		}
-		serving := serve(t, "--deployment.root=../examples/deployment")
+		serving := serve(t, "--deployment.root="+exampleCopy(t))
 		here := strings.NewReplacer(tt.to, filepath.Join(t.TempDir(), "mine"), "http://localhost:10460", serving.url)
 		codes, said := []int{}, ""
 		for line := range strings.Lines(blocks[i].text) {
