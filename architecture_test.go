@@ -39,7 +39,7 @@ var order = map[string]int{
 	"probe/markdown":     17,
 	"probe/openmetrics":  17,
 	"probe/portset":      17,
-	"probe/reach":        17,
+	"probe/reach":        16,
 	"probe/release":      17,
 	"probe/secretvalue":  17,
 	"probe":              15, // the contract of a kind

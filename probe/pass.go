@@ -6,14 +6,17 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"slices"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
 
 // Deps are the external dependencies of probes, built once per configuration.
@@ -31,8 +34,28 @@ type Deps struct {
 
 // NewDeps returns the production dependencies.
 func NewDeps(log *slog.Logger, agent string) *Deps {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second, ControlContext: checkDial}
 	return &Deps{Now: time.Now, Dial: dialer.DialContext, Files: &files.Cache{}, Log: log, Agent: agent, Getenv: os.Getenv, Kept: &Kept{}}
+}
+
+type dialCheck struct{}
+
+// CheckDials returns a context under which Deps.Dial asks check before it connects to an address, after the resolution
+// of its name.
+func CheckDials(ctx context.Context, check func(netip.AddrPort) error) context.Context {
+	return context.WithValue(ctx, dialCheck{}, check)
+}
+
+func checkDial(ctx context.Context, _, address string, _ syscall.RawConn) error {
+	check, ok := ctx.Value(dialCheck{}).(func(netip.AddrPort) error)
+	if !ok {
+		return nil
+	}
+	to, err := netip.ParseAddrPort(address)
+	if err != nil { // a Unix socket
+		return fault.NotDialled("the deployment's files refer to a local socket, which is not called")
+	}
+	return check(to)
 }
 
 // Pass is one run over a deployment: its start time, the deployment, and what has been read so far.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"strings"
 	"syscall"
+
+	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
 
 // Result is the outcome of one run.
@@ -179,9 +181,12 @@ func ReasonOf(err error) Reason {
 	var dns *net.DNSError
 	var op *net.OpError
 	var timeout interface{ Timeout() bool }
+	var notDialled fault.NotDialled
 	switch {
 	case errors.As(err, &u):
 		return u.Reason
+	case errors.As(err, &notDialled):
+		return ReasonNotConfigured
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return ReasonTimeout
 	case errors.As(err, &timeout) && timeout.Timeout():

@@ -31,7 +31,10 @@ func Redact(ctx context.Context, err error) error {
 	var record tls.RecordHeaderError
 	var alert tls.AlertError
 	var op *net.OpError
+	var notDialled NotDialled
 	switch {
+	case errors.As(err, &notDialled): // also after a timeout: another address of the name may have been tried meanwhile
+		return notDialled
 	case ctx.Err() != nil:
 		return Late{ctx.Err()}
 	case errors.Is(err, ErrRedirects):
@@ -85,6 +88,12 @@ func (f TLS) Error() string { return string(f) }
 
 // Is makes errors.Is match ErrTLS.
 func (TLS) Is(target error) bool { return target == ErrTLS }
+
+// NotDialled is an address that the exporter does not connect to, as shown to users.
+type NotDialled string
+
+// Error implements error.
+func (n NotDialled) Error() string { return string(n) }
 
 // Late is the end of a context, as shown to users.
 type Late struct{ Cause error }
