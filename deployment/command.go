@@ -43,7 +43,7 @@ func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error)
 		return Value{}, false, nil
 	}
 	if program.Mentions(key) {
-		return Value{Key: key, Origin: c.commandAt(service, key), Ref: Ref{RefCommand, program.Unknown}}, true, nil
+		return Value{Key: key, Origin: commandAt(c, service, key), Ref: Ref{RefCommand, program.Unknown}}, true, nil
 	}
 	if word, ok := program.Flag(key); ok {
 		app, err := v.AppService()
@@ -57,7 +57,7 @@ func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error)
 	case !ok:
 		return Value{}, false, nil
 	case set.Unset:
-		return Value{Key: key, Origin: c.commandAt(service, key)}, true, nil
+		return Value{Key: key, Origin: commandAt(c, service, key)}, true, nil
 	case set.Value.Name == key:
 		return Value{}, false, nil // passed on unchanged
 	}
@@ -68,7 +68,7 @@ func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error)
 // FromWord returns the value of a word of a service's command. Its origin is that of the variable or file that the word
 // consists of, else the command.
 func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, error) {
-	at := c.commandAt(service, key)
+	at := commandAt(c, service, key)
 	switch {
 	case w.File != "":
 		return v.FileIn(c, service, w.File, key, at)
@@ -85,7 +85,7 @@ func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, e
 }
 
 // commandAt returns where the command or entrypoint of a service stands: the one that contains the key, in any spelling.
-func (c *Compose) commandAt(service, key string) Origin {
+func commandAt(c *Compose, service, key string) Origin {
 	s := c.Project.Services[service]
 	attribute := "command"
 	if len(s.Entrypoint) > 0 && (len(s.Command) == 0 || !strings.Contains(shell.Plain(strings.Join(s.Command, " ")), shell.Plain(key))) {

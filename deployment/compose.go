@@ -5,7 +5,6 @@ package deployment
 
 import (
 	"errors"
-	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -52,7 +51,7 @@ type composeResult struct {
 // prevent a model; see ConfigError.
 func (v *View) Compose() (*Compose, error) { return v.compose() }
 
-func (v *View) loadCompose() (*Compose, error) {
+func (v *View) readCompose() (*Compose, error) {
 	place := v.Place(FactCompose)
 	if len(place.Paths) == 0 {
 		return nil, ErrNoCompose
@@ -61,15 +60,10 @@ func (v *View) loadCompose() (*Compose, error) {
 	envPath := v.Place(FactEnvFile).Path()
 	key := strings.Join(append(slices.Clone(place.Paths), "", envPath), "\x00")
 	result := v.Deployment.compose.get(key, func(src sources) composeResult {
-		if envPath != "" {
-			src.note(envPath)
-		}
-		l := composeLoader{view: v, src: src, env: env}
-		c, err := l.load(place.Paths)
-		if c != nil && c.configErr == nil && env == nil && envPath != "" {
-			c.configErr = &ComposeError{File: v.Deployment.Rel(envPath), Kind: ComposeEnvFile,
-				Text: fmt.Sprintf("env file cannot be read: %v", reason(envErr)), Err: envErr}
-		}
+		c, err := loadCompose(src, place.Paths, composeOptions{
+			Root: v.Deployment.Root, Project: v.Deployment.Docker.Project, Profiles: v.Deployment.Profiles,
+			EnvPath: envPath, Env: env, EnvErr: envErr, ServiceEnv: v.serviceEnv,
+		})
 		return composeResult{c, err}
 	})
 	return result.compose, result.err

@@ -23,7 +23,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 			return
 		}
 		at := c.fileAt(service, attribute, path)
-		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: l.view.Deployment.Rel(path), Err: err}
+		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: relative(l.Root, path), Err: err}
 		e.Text = fmt.Sprintf("%s %s of service %s: %v", strings.ReplaceAll(attribute, "_", " "), e.Key, service, reason(err))
 		if first == nil || e.File == first.File && e.Line < first.Line {
 			first = e
@@ -32,7 +32,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {
 			l.src.note(file.Path)
-			env, err := l.view.serviceEnv(file)
+			env, err := l.ServiceEnv(file)
 			if err == nil {
 				err = env.Err()
 			}
@@ -44,7 +44,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 		for _, path := range c.Project.Services[name].LabelFiles {
 			data, info, err := l.src.read(path, maxEnvFile)
 			if err == nil {
-				err = parseEnv(path, l.view.Deployment.Rel(path), data, info).Err()
+				err = parseEnv(path, relative(l.Root, path), data, info).Err()
 			}
 			check(name, "label_file", path, err)
 		}

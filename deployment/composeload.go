@@ -9,6 +9,7 @@ package deployment
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -21,25 +22,51 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 )
 
+// composeOptions is what a model depends on in addition to its files.
+type composeOptions struct {
+	Root     string   // of the deployment, for display; files outside it are reported
+	Project  string   // configured project name; "" for none
+	Profiles []string // configured profiles; those of COMPOSE_PROFILES when empty
+	// The env file used for interpolation. Env is nil without one, and when it cannot be read: EnvErr says why.
+	EnvPath string
+	Env     *Env
+	EnvErr  error
+	// ServiceEnv reads an env file of a service.
+	ServiceEnv func(types.EnvFile) (*Env, error)
+}
+
+// loadCompose builds the model of the files at paths, the main one first, and records everything that it reads in src.
+// The error is a *ComposeError or an *EnvError.
+func loadCompose(src sources, paths []string, o composeOptions) (*Compose, error) {
+	if o.EnvPath != "" {
+		src.note(o.EnvPath)
+	}
+	l := composeLoader{composeOptions: o, src: src}
+	c, err := l.load(paths)
+	if c != nil && c.configErr == nil && o.Env == nil && o.EnvPath != "" {
+		c.configErr = &ComposeError{File: relative(o.Root, o.EnvPath), Kind: ComposeEnvFile,
+			Text: fmt.Sprintf("env file cannot be read: %v", reason(o.EnvErr)), Err: o.EnvErr}
+	}
+	return c, err
+}
+
 // composeLoader builds one model.
 type composeLoader struct {
-	view *View
-	src  sources
-	env  *Env
+	composeOptions
+	src sources
 }
 
 func (l *composeLoader) lookup(name string) (string, bool) {
-	if l.env == nil {
+	if l.Env == nil {
 		return "", false
 	}
-	return l.env.find(name)
+	return l.Env.find(name)
 }
 
 func (l *composeLoader) load(paths []string) (*Compose, error) {
-	d := l.view.Deployment
 	dir := filepath.Dir(paths[0])
-	r := &composeReader{root: d.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &expander{find: l.lookup, lenient: true}}
-	c := &Compose{Env: l.env, main: len(paths)}
+	r := &composeReader{root: l.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &expander{find: l.lookup, lenient: true}}
+	c := &Compose{Env: l.Env, main: len(paths)}
 	for _, path := range paths {
 		f, err := r.file(path, nil)
 		if err != nil {
@@ -74,8 +101,8 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 		}
 	}
 	c.Project = project
-	if l.env != nil && l.env.Err() != nil {
-		c.configErr = l.env.Err()
+	if l.Env != nil && l.Env.Err() != nil {
+		c.configErr = l.Env.Err()
 	}
 	if c.configErr == nil {
 		c.configErr = l.envFiles(c)
@@ -91,8 +118,8 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 		}
 	}()
 	details := types.ConfigDetails{WorkingDir: dir, Environment: types.Mapping{}}
-	if l.env != nil {
-		for _, e := range l.env.Entries {
+	if l.Env != nil {
+		for _, e := range l.Env.Entries {
 			if !e.Inherited {
 				details.Environment[e.Key] = e.Text.Reveal()
 			}
@@ -120,7 +147,7 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 
 // name sets the project name in Compose's order: configured, COMPOSE_PROJECT_NAME, the files' name, the folder's name.
 func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
-	configured := l.view.Deployment.Docker.Project
+	configured := l.Project
 	if configured == "" {
 		configured, _ = l.lookup(consts.ComposeProjectName)
 	}
@@ -143,8 +170,8 @@ func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
 }
 
 func (l *composeLoader) profiles() []string {
-	if p := l.view.Deployment.Profiles; len(p) > 0 {
-		return p
+	if len(l.Profiles) > 0 {
+		return l.Profiles
 	}
 	list, _ := l.lookup(consts.ComposeProfiles)
 	var profiles []string

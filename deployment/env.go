@@ -87,22 +87,17 @@ func (e *Env) Err() error {
 	return nil
 }
 
-// Get returns the entry that sets key: the last one wins, as in Compose.
+// Get returns the entry that sets key: the last one wins, as in Compose. A nil Env has no entries.
 func (e *Env) Get(key string) (Entry, bool) {
+	if e == nil {
+		return Entry{}, false
+	}
 	for i := len(e.Entries) - 1; i >= 0; i-- {
 		if e.Entries[i].Key == key && !e.Entries[i].Inherited {
 			return e.Entries[i], true
 		}
 	}
 	return Entry{}, false
-}
-
-// entry is Get; a nil Env has no entries.
-func (e *Env) entry(key string) (Entry, bool) {
-	if e == nil {
-		return Entry{}, false
-	}
-	return e.Get(key)
 }
 
 // find returns the value of a key.

@@ -22,11 +22,7 @@ type Literal struct {
 
 // Literals returns the texts of all services, including those of inactive profiles, without duplicates and without
 // references to secret managers.
-func (v *View) Literals() ([]Literal, error) {
-	c, err := v.Compose()
-	if err != nil {
-		return nil, err
-	}
+func (c *Compose) Literals() []Literal {
 	var all []Literal
 	type place struct {
 		position
@@ -54,7 +50,7 @@ func (v *View) Literals() ([]Literal, error) {
 			all = append(all, Literal{key, secret.New(written), secret.New(*text), c.pathOf(at.File), at})
 		}
 	}
-	return all, nil
+	return all
 }
 
 // pathOf returns the path of a compose file by its display name.

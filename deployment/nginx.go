@@ -4,7 +4,6 @@ package deployment
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -131,38 +130,19 @@ type nginxResult struct {
 	err   error
 }
 
-func (v *View) loadNginx() (*Nginx, error) {
-	roots := v.nginxRoots()
-	if len(roots.files) == 0 {
+func (v *View) readNginx() (*Nginx, error) {
+	chosen := v.nginxRoots()
+	if len(chosen.Files) == 0 {
 		return nil, ErrNoNginx
 	}
-	key := strings.Join(roots.files, "\x00") + "\x00" + roots.service
+	key := strings.Join(chosen.Files, "\x00") + "\x00" + chosen.Service
 	c, _ := v.Compose()
 	result := v.Deployment.nginx.get(key, func(src sources) nginxResult {
-		if c != nil { // the source of mounts and variables
-			for _, f := range c.Files {
-				src.note(f)
-			}
-			if c.Env != nil {
-				src.note(c.Env.Path)
-			}
-		}
-		r := &nginxReader{view: v, src: src, compose: c, roots: roots, nginx: &Nginx{Service: roots.service}, seen: map[string]bool{}}
-		left := maxDirectives
-		r.left = &left
-		var all []directive
-		for i, file := range roots.files {
-			list, err := r.file(file, 0)
-			if err != nil && i == 0 {
-				return nginxResult{nil, fmt.Errorf("nginx configuration %s: %w", v.Deployment.Rel(file), err)}
-			}
-			if err != nil {
-				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{File: v.Deployment.Rel(file), Text: fmt.Sprintf("cannot be read: %v", reason(err))})
-			}
-			all = append(all, list...)
-		}
-		r.facts(all, inherited{})
-		return nginxResult{r.nginx, nil}
+		n, err := loadNginx(src, chosen.nginxRoots, nginxOptions{
+			Root: v.Deployment.Root, Index: &v.Deployment.index, Compose: c,
+			SSL: func() string { return v.Place(FactSSL).Path() },
+		})
+		return nginxResult{n, err}
 	})
 	return result.nginx, result.err
 }

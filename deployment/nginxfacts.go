@@ -242,13 +242,13 @@ func (r *nginxReader) path(d directive) NginxPath {
 func (r *nginxReader) astray(inside, host string) bool {
 	r.src.note(host)
 	link, err := os.Readlink(host)
-	if err != nil || r.roots.service == "" {
+	if err != nil || r.roots.Service == "" {
 		return false
 	}
 	if !path.IsAbs(link) {
 		link = path.Join(path.Dir(inside), link)
 	}
-	return !slices.ContainsFunc(r.compose.Project.Services[r.roots.service].Volumes, func(m types.ServiceVolumeConfig) bool {
+	return !slices.ContainsFunc(r.Compose.Project.Services[r.roots.Service].Volumes, func(m types.ServiceVolumeConfig) bool {
 		at := strings.TrimSuffix(path.Clean(m.Target), "/")
 		return link == at || strings.HasPrefix(link, at+"/")
 	})
@@ -256,15 +256,15 @@ func (r *nginxReader) astray(inside, host string) bool {
 
 // host maps a path inside nginx to this host.
 func (r *nginxReader) host(inside string) string {
-	if r.roots.service != "" {
-		host, _ := r.compose.hostPath(r.roots.service, inside)
+	if r.roots.Service != "" {
+		host, _ := r.Compose.hostPath(r.roots.Service, inside)
 		return host
 	}
 	if isFile(inside) { // nginx runs on this host
 		return filepath.FromSlash(inside)
 	}
 	// The path belongs to a container with unknown mounts: try the same name in the certificate folder.
-	if ssl := r.view.Place(FactSSL).Path(); ssl != "" {
+	if ssl := r.SSL(); ssl != "" {
 		if guess := filepath.Join(ssl, path.Base(inside)); isFile(guess) {
 			return guess
 		}

@@ -10,16 +10,60 @@ import (
 	"strings"
 )
 
+// nginxRoots are the files where reading starts.
+type nginxRoots struct {
+	Files   []string // absolute
+	Service string   // compose service that mounts them; "" when unknown
+	Base    string   // folder used as /etc/nginx when no service is known
+}
+
+// nginxOptions is what a configuration depends on in addition to its files.
+type nginxOptions struct {
+	Root    string        // of the deployment, for display
+	Index   *index        // lists folders
+	Compose *Compose      // the source of mounts and variables; nil without one
+	SSL     func() string // returns the folder of certificates; "" for none
+}
+
+// loadNginx reads the files of roots with their includes and records everything that it reads in src. The error is a
+// read error of the first file.
+func loadNginx(src sources, roots nginxRoots, o nginxOptions) (*Nginx, error) {
+	if c := o.Compose; c != nil {
+		for _, f := range c.Files {
+			src.note(f)
+		}
+		if c.Env != nil {
+			src.note(c.Env.Path)
+		}
+	}
+	left := maxDirectives
+	r := &nginxReader{nginxOptions: o, src: src, roots: roots, nginx: &Nginx{Service: roots.Service}, left: &left, seen: map[string]bool{}}
+	var all []directive
+	for i, file := range roots.Files {
+		list, err := r.file(file, 0)
+		if err != nil && i == 0 {
+			return nil, fmt.Errorf("nginx configuration %s: %w", r.rel(file), err)
+		}
+		if err != nil {
+			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{File: r.rel(file), Text: fmt.Sprintf("cannot be read: %v", reason(err))})
+		}
+		all = append(all, list...)
+	}
+	r.facts(all, inherited{})
+	return r.nginx, nil
+}
+
 // nginxReader reads the files of a configuration and collects the facts from their directives.
 type nginxReader struct {
-	view    *View
-	src     sources
-	compose *Compose
-	roots   nginxRoots
-	nginx   *Nginx
-	left    *int
-	seen    map[string]bool // files read so far, to break cycles
+	nginxOptions
+	src   sources
+	roots nginxRoots
+	nginx *Nginx
+	left  *int
+	seen  map[string]bool // files read so far, to break cycles
 }
+
+func (r *nginxReader) rel(path string) string { return relative(r.Root, path) }
 
 const (
 	maxNginxFile     = 1 << 20
@@ -39,7 +83,7 @@ func (r *nginxReader) file(host string, level int) ([]directive, error) {
 	if strings.HasSuffix(host, ".template") {
 		text = r.substituted(text)
 	}
-	list, problems := parseNginx(r.view.Deployment.Rel(host), text, r.left)
+	list, problems := parseNginx(r.rel(host), text, r.left)
 	r.nginx.Problems = append(r.nginx.Problems, problems...)
 	return r.includes(list, level), nil
 }
@@ -54,18 +98,18 @@ func (r *nginxReader) unread(d directive, text, base string) {
 
 // mountedAt returns the path on this host of a bind-mounted file, or of the folder that contains it.
 func (r *nginxReader) mountedAt(inside string) (string, bool) {
-	if r.compose == nil || r.roots.service == "" {
+	if r.Compose == nil || r.roots.Service == "" {
 		return "", false
 	}
-	return r.compose.hostPath(r.roots.service, inside)
+	return r.Compose.hostPath(r.roots.Service, inside)
 }
 
 // substituted replaces variables as the image's start-up does in templates: only those in the service's environment.
 func (r *nginxReader) substituted(text string) string {
-	if r.compose == nil || r.roots.service == "" {
+	if r.Compose == nil || r.roots.Service == "" {
 		return text
 	}
-	for name, value := range r.compose.Project.Services[r.roots.service].Environment {
+	for name, value := range r.Compose.Project.Services[r.roots.Service].Environment {
 		if value != nil && shellName.MatchString(name) && len(*value) < 4096 && len(text) < 4*maxNginxFile {
 			text = strings.ReplaceAll(text, "${"+name+"}", *value)
 		}
@@ -91,7 +135,7 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !exists(host) {
 				r.src.note(host)
 				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line,
-					"included file does not exist: " + r.view.Deployment.Rel(host)})
+					"included file does not exist: " + r.rel(host)})
 			} else if !strings.ContainsAny(pattern, "*?[") {
 				r.unread(d, "included file is not part of the deployment's files: "+path.Base(pattern), path.Base(pattern))
 			}

@@ -4,7 +4,6 @@ package deployment
 
 import (
 	"cmp"
-	"net"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -148,6 +147,3 @@ func (c *Compose) serviceOf(name string) (string, bool) {
 	}
 	return "", false
 }
-
-// joinHostPort is net.JoinHostPort for a number.
-func joinHostPort(host string, port int) string { return net.JoinHostPort(host, strconv.Itoa(port)) }

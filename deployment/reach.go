@@ -47,7 +47,7 @@ type Reach struct {
 }
 
 // Address returns host:port.
-func (r Reach) Address() string { return joinHostPort(r.Host, r.Port) }
+func (r Reach) Address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }
 
 // NoWayError reports a name of the compose network that cannot be reached from the exporter.
 type NoWayError struct {

@@ -3,6 +3,8 @@ package deployment
 import (
 	"errors"
 	"io/fs"
+	"net"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -48,7 +50,7 @@ func TestEndpoint(t *testing.T) {
 	for _, tt := range tests {
 		got := ""
 		if host, port, ok := c.Endpoint(tt.name, tt.port); ok {
-			got = joinHostPort(host, port)
+			got = net.JoinHostPort(host, strconv.Itoa(port))
 		}
 		if got != tt.want {
 			t.Errorf("Endpoint(%s, %d) = %q, want %q", tt.name, tt.port, got, tt.want)
@@ -61,7 +63,7 @@ func TestEndpoint(t *testing.T) {
 	}
 	want := map[string]port{"postgres:5433": {"127.0.0.1", 6}, "redis:0": {"", 8}, "open:8000": {"", 9}, "open:8001": {"", 9}, "open:8002": {"", 9}, "open:53": {"", 9}, "open:9000": {"", 9}, "open:9001": {"", 9}}
 	for _, p := range c.Published() {
-		name := p.Service + ":" + itoa(p.First)
+		name := p.Service + ":" + strconv.Itoa(p.First)
 		w, ok := want[name]
 		if !ok || p.HostIP != w.hostIP || p.Line != w.line || p.File != "compose.yml" {
 			t.Errorf("%s: %+v, want %+v", name, p, w)
@@ -75,8 +77,6 @@ func TestEndpoint(t *testing.T) {
 		t.Errorf("host network: %v", h)
 	}
 }
-
-func itoa(n int) string { return strings.TrimPrefix(joinHostPort("", n), ":") }
 
 func TestDatabaseAccess(t *testing.T) {
 	const compose = "services:\n  catalyst:\n    build: .\n    env_file: .env\n  postgres:\n    image: postgres:16\n    ports: ['127.0.0.1:15432:5432']\n"

@@ -45,7 +45,7 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	// not reused.
 	known, ok = v.Deployment.around.find(name, c, envs)
 	if !ok || errors.Join(errs...) != nil {
-		known = c.expand(name, envs, errs)
+		known = expandFiles(c, name, envs, errs)
 		v.Deployment.around.keep(name, c, envs, known)
 	}
 	v.mu.Lock()
@@ -54,8 +54,8 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 	return known
 }
 
-// expand returns the values of a service's env files.
-func (c *Compose) expand(name string, envs []*Env, errs []error) surroundings {
+// expandFiles returns the values of a service's env files.
+func expandFiles(c *Compose, name string, envs []*Env, errs []error) surroundings {
 	s := surroundings{values: map[string]value{}}
 	service := c.Project.Services[name]
 	outer := func(key string) (string, bool) {
@@ -153,7 +153,7 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 		return found, files.missing
 	}
 	for _, key := range keys { // the file in use is not on this machine: the deployment's env file stands in
-		if e, ok := c.Env.entry(key); ok && c.Env.behindError(e) == nil {
+		if e, ok := c.Env.Get(key); ok && c.Env.behindError(e) == nil {
 			value := valueOfEntry(c.Env, e, service, ViaEnvFile)
 			value.Blocked = found.Blocked
 			return value, nil

@@ -77,7 +77,7 @@ func (v *View) chooseApp(c *Compose) (AppService, error) {
 	if configured := v.Deployment.Service; configured != "" {
 		if !slices.Contains(names, configured) {
 			return AppService{}, fmt.Errorf("deployment.service: no active service %s in %s: available services are %s",
-				configured, c.files[0].shown, strings.Join(names, ", "))
+				configured, v.Deployment.Rel(c.Files[0]), strings.Join(names, ", "))
 		}
 		return AppService{Name: configured, How: Configured, Why: "configured", Others: others(configured)}, nil
 	}

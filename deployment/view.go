@@ -27,7 +27,7 @@ type View struct {
 	places     func() map[string]Place
 	repository func() Place
 	ufw        func() Place
-	nginxRoots func() nginxRoots
+	nginxRoots func() nginxChoice
 
 	mu       sync.Mutex
 	envs     map[string]func() (*Env, error)
@@ -53,9 +53,9 @@ func (d *Deployment) View(cache *files.Cache) *View {
 		}
 		return v.envAt(place.Path())
 	})
-	v.compose = sync.OnceValues(v.loadCompose)
+	v.compose = sync.OnceValues(v.readCompose)
 	v.app = sync.OnceValues(v.findApp)
-	v.nginx = sync.OnceValues(v.loadNginx)
+	v.nginx = sync.OnceValues(v.readNginx)
 	v.envFiles = sync.OnceValues(v.readEnvFiles)
 	return v
 }

@@ -102,12 +102,12 @@ type literalFile struct {
 }
 
 func literalSecrets(p *probe.Pass) ([]literalFile, error) {
-	literals, err := p.View.Literals()
+	c, err := p.View.Compose()
 	if err != nil {
 		return nil, err
 	}
 	var typed []literalFile
-	for _, l := range literals {
+	for _, l := range c.Literals() {
 		if !isLiteralSecret(l) {
 			continue
 		}
