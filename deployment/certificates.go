@@ -48,7 +48,7 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	// The error is reported where hosts are checked.
 	hosts, _ := v.PublicHosts()
 	for _, h := range hosts {
-		live := filepath.Join(d.hostRoot(), "etc/letsencrypt/live", h.Name)
+		live := filepath.Join(d.Abs(d.Firewall.HostRoot), "etc/letsencrypt/live", h.Name)
 		if h.Placeholder == "" && exists(filepath.Join(live, "fullchain.pem")) {
 			return []CertificatePair{{Cert: filepath.Join(live, "fullchain.pem"), Key: filepath.Join(live, "privkey.pem"), How: Found, Hosts: []string{h.Name}}}, nil
 		}

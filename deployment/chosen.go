@@ -23,14 +23,31 @@ type chosen struct {
 	mu          sync.Mutex
 	dirs, order []string
 	lists       []seenDir // in order
-	places      map[string]Place
+	byFact      map[string]Place
+}
+
+// places returns the places that choose returns, by fact, and calls it only when a directory has changed. Places
+// without a path get the folders that could not be listed.
+func (c *chosen) places(p *places, choose func() []Place) map[string]Place {
+	if kept := c.find(p); kept != nil {
+		return kept
+	}
+	byFact := map[string]Place{}
+	for _, place := range choose() {
+		if len(place.Paths) == 0 {
+			place.Unseen = p.unseen()
+		}
+		byFact[place.Fact] = place
+	}
+	c.keep(p, byFact)
+	return byFact
 }
 
 // find returns the cached places, or nil when a directory has changed.
 func (c *chosen) find(p *places) map[string]Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.places == nil || !slices.Equal(c.dirs, p.dirs) {
+	if c.byFact == nil || !slices.Equal(c.dirs, p.dirs) {
 		return nil
 	}
 	for i, dir := range c.order {
@@ -38,7 +55,7 @@ func (c *chosen) find(p *places) map[string]Place {
 			return nil
 		}
 	}
-	return c.places
+	return c.byFact
 }
 
 // keep stores the chosen places.
@@ -51,5 +68,5 @@ func (c *chosen) keep(p *places, places map[string]Place) {
 	for i, dir := range p.order {
 		c.lists[i] = p.lists[dir]
 	}
-	c.places = places
+	c.byFact = places
 }

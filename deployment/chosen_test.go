@@ -41,7 +41,7 @@ func TestPlaces_FollowDirectoryChanges(t *testing.T) {
 		}
 	}
 	settle()
-	if d.chosen.places == nil {
+	if d.chosen.byFact == nil {
 		t.Fatal("no choice is cached")
 	}
 	for _, step := range []struct {

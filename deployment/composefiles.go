@@ -13,7 +13,7 @@ import (
 // composeFiles selects files as Compose does, preferring the directory of the env file: one main file by Compose's own
 // order of names, and one override file in the same directory. If neither exists, a docker-compose.prod*.yml is
 // selected.
-func (p *places) composeFiles(env Place) Place {
+func (p *places) composeFiles(configured []string, env Place) Place {
 	place := Place{Fact: FactCompose, How: Default}
 	main, override := cli.DefaultFileNames, cli.DefaultOverrideFileNames
 	hits := p.hits(func(name string, dir bool) int {
@@ -51,11 +51,8 @@ func (p *places) composeFiles(env Place) Place {
 	for _, h := range hits {
 		place.Others = append(place.Others, h.path)
 	}
-	if len(p.d.ComposeFiles) > 0 {
-		place.How = Configured
-		for _, f := range p.d.ComposeFiles {
-			place.Paths = append(place.Paths, p.d.Abs(f))
-		}
+	if len(configured) > 0 {
+		place.How, place.Paths = Configured, configured
 	} else if i := slices.IndexFunc(hits, func(h hit) bool { return h.rank < 20 }); i >= 0 {
 		place.How = Found
 		place.Paths = []string{hits[i].path}

@@ -172,6 +172,14 @@ func (d *Deployment) Abs(path string) string {
 	return filepath.Join(d.Root, path)
 }
 
+func (d *Deployment) absAll(paths []string) []string {
+	var all []string
+	for _, path := range paths {
+		all = append(all, d.Abs(path))
+	}
+	return all
+}
+
 // Rel returns a path for display: relative to the root if it lies below it.
 func (d *Deployment) Rel(path string) string { return relative(d.Root, path) }
 

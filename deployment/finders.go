@@ -11,13 +11,26 @@ import (
 	"strings"
 )
 
-func (p *places) diagrams() Place {
-	if configured := p.d.Documents.Diagrams; len(configured) > 0 {
-		place := Place{Fact: FactDiagrams, How: Configured}
-		for _, c := range configured {
-			place.Paths = append(place.Paths, p.d.Abs(c))
-		}
-		return place
+// named returns the places that are found by a name alone. configured holds the configured path of each fact, or "".
+func (p *places) named(configured map[string]string) []Place {
+	find := func(fact string, m match, subs ...string) Place {
+		return p.first(fact, configured[fact], p.hits(m, subs...))
+	}
+	return []Place{
+		find(FactSSL, folder("ssl", "certs", "tls"), "nginx"),
+		find(FactMigrations, folder("migrations"), "db", "database", "internal/db", "sql"),
+		find(FactRecovery, named("DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"), "ops", "operations"),
+		find(FactRunbook, named("RUNBOOK.md", "RUNBOOKS.md"), "ops", "operations"),
+		find(FactChangelog, named("CHANGELOG.md", "CHANGES.md", "HISTORY.md")),
+		find(FactChecklist, checklistDocument),
+		find(FactAlertmanager, named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"),
+	}
+}
+
+// diagrams returns the configured diagrams, else all that are found.
+func (p *places) diagrams(configured []string) Place {
+	if len(configured) > 0 {
+		return Place{Fact: FactDiagrams, How: Configured, Paths: configured}
 	}
 	place := Place{Fact: FactDiagrams, How: Default}
 	for _, h := range p.hits(diagram, "diagrams", "architecture") {
@@ -49,15 +62,15 @@ func checklistDocument(name string, dir bool) int {
 	return 1
 }
 
-// repository returns the nearest folder at or above the root that holds a .git. Like git, it does not cross a file
-// system boundary on the way up: a folder above a mount belongs to something else.
-func (d *Deployment) repository() Place {
+// repository returns the configured repository, else the nearest folder at or above the root that holds a .git. Like
+// git, it does not cross a file system boundary on the way up: a folder above a mount belongs to something else.
+func repository(root, configured string) Place {
 	place := Place{Fact: FactRepository, How: Default}
-	if configured := d.Repository.Path; configured != "" {
-		place.Paths, place.How = []string{d.Abs(configured)}, Configured
+	if configured != "" {
+		place.Paths, place.How = []string{configured}, Configured
 		return place
 	}
-	dir := d.Root
+	dir := root
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
 		dir = real
 	}
@@ -85,14 +98,11 @@ func hasHead(dir string) bool {
 }
 
 // ufw returns the folder of ufw's rules below the host's root.
-func (d *Deployment) ufw() Place {
-	dir := filepath.Join(d.Firewall.HostRoot, "etc/ufw")
-	if !filepath.IsAbs(dir) {
-		dir = d.Abs(dir)
-	}
+func ufw(hostRoot string) Place {
+	dir := filepath.Join(hostRoot, "etc/ufw")
 	place := Place{Fact: FactFirewall, How: Default}
 	if exists(dir) {
-		place.How, place.Paths = Found, []string{dir, filepath.Join(d.hostRoot(), "etc/default/ufw")}
+		place.How, place.Paths = Found, []string{dir, filepath.Join(hostRoot, "etc/default/ufw")}
 	}
 	return place
 }

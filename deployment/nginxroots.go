@@ -5,8 +5,6 @@ package deployment
 import (
 	"path/filepath"
 	"slices"
-	"strings"
-
 )
 
 // nginxChoice are the files where reading starts, and how they were chosen.
@@ -19,7 +17,8 @@ type nginxChoice struct {
 // chooseNginx selects the configured files, else those that the compose file mounts into the nginx service, else
 // nginx*.conf in the folders.
 func (v *View) chooseNginx() nginxChoice {
-	found := v.nginxFound()
+	place, base := v.folders().nginx()
+	found := nginxChoice{nginxRoots{Files: place.Paths, Base: base}, place.How, place.Others}
 	all := append(slices.Clone(found.Files), found.others...)
 	rest := func(chosen []string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(f string) bool { return slices.Contains(chosen, f) })
@@ -58,45 +57,4 @@ func (v *View) nginxPlace() Place {
 		place.Unseen = v.folders().unseen()
 	}
 	return place
-}
-
-// nginxFound returns configurations in the deployment's folders.
-func (v *View) nginxFound() nginxChoice {
-	p := v.folders()
-	hits := p.hits(func(name string, dir bool) int {
-		stem, ok := strings.CutSuffix(name, ".conf")
-		switch {
-		case dir || !ok || !strings.HasPrefix(stem, "nginx") || IsTemplate(name):
-			return -1
-		case stem == "nginx":
-			return 0
-		case strings.Contains(stem, "prod"):
-			return 1
-		}
-		return 2
-	}, "nginx")
-	roots := nginxChoice{how: Default}
-	for _, h := range hits {
-		roots.others = append(roots.others, h.path)
-	}
-	if len(hits) > 0 {
-		roots.how, roots.Files, roots.others = Found, roots.others[:1:1], roots.others[1:]
-		roots.Base = filepath.Dir(roots.Files[0])
-		return roots
-	}
-	for _, sub := range []string{"nginx/conf.d", "conf.d", "nginx/sites-enabled", "nginx"} {
-		for _, dir := range p.dirs[:3] {
-			in := filepath.Join(dir, sub)
-			for _, e := range p.list(in) {
-				if strings.HasSuffix(e.Name(), ".conf") && !e.IsDir() && !IsTemplate(e.Name()) {
-					roots.Files = append(roots.Files, filepath.Join(in, e.Name()))
-				}
-			}
-			if len(roots.Files) > 0 {
-				roots.how, roots.Base = Found, filepath.Dir(in)
-				return roots
-			}
-		}
-	}
-	return roots
 }

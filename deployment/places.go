@@ -59,10 +59,10 @@ type hit struct {
 	dir, rank int
 }
 
-// places selects among the files that exist at one moment.
+// places selects among the files that exist at one moment. Configured paths are absolute.
 type places struct {
-	d    *Deployment
-	dirs []string // searched, in order of preference
+	index *index
+	dirs  []string // searched, in order of preference
 
 	mu    sync.Mutex
 	lists map[string]seenDir // listings made so far
@@ -70,9 +70,10 @@ type places struct {
 	blind []string           // directories that could not be listed completely
 }
 
-func (d *Deployment) places() *places {
-	p := &places{d: d, lists: make(map[string]seenDir, 8)}
-	p.dirs = p.search()
+// search lists the folders of a deployment in which files are found.
+func search(root string, x *index) *places {
+	p := &places{index: x, lists: make(map[string]seenDir, 8)}
+	p.dirs = p.search(root)
 	return p
 }
 
@@ -83,8 +84,7 @@ const (
 
 // search returns the directories to search, in order of preference: the root, deployment/, deploy/, and docs/ with its
 // subdirectories, except links and hidden ones.
-func (p *places) search() []string {
-	root := p.d.Root
+func (p *places) search(root string) []string {
 	p.see(root) // lets missing skip directories that the root does not contain
 	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
 	budget := maxDirs
@@ -126,7 +126,7 @@ func (p *places) see(dir string) seenDir {
 	case p.missing(dir):
 		return seenDir{whole: true}
 	}
-	known.names, known.whole = p.d.index.list(dir)
+	known.names, known.whole = p.index.list(dir)
 	p.lists[dir], p.order = known, append(p.order, dir)
 	below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
 	if !known.whole && !slices.ContainsFunc(p.blind, below) {
@@ -193,9 +193,8 @@ func (p *places) first(fact, configured string, hits []hit) Place {
 	}
 	switch {
 	case configured != "":
-		path := p.d.Abs(configured)
-		place.Paths, place.How = []string{path}, Configured
-		place.Others = slices.DeleteFunc(place.Others, func(o string) bool { return o == path })
+		place.Paths, place.How = []string{configured}, Configured
+		place.Others = slices.DeleteFunc(place.Others, func(o string) bool { return o == configured })
 	case len(hits) > 0:
 		place.Paths, place.How, place.Others = place.Others[:1:1], Found, place.Others[1:]
 	}
@@ -214,7 +213,7 @@ func IsTemplate(path string) bool {
 }
 
 // envFile prefers .env.production to .env in any directory, and the nearer directory for equal names.
-func (p *places) envFile() Place {
+func (p *places) envFile(configured string) Place {
 	hits := p.hits(func(name string, _ bool) int {
 		switch {
 		case name == ".env.production":
@@ -227,11 +226,29 @@ func (p *places) envFile() Place {
 		return -1
 	})
 	slices.SortStableFunc(hits, func(a, b hit) int { return a.rank - b.rank })
-	place := p.first(FactEnvFile, p.d.EnvFile, hits)
+	place := p.first(FactEnvFile, configured, hits)
 	if place.How == Found && hits[0].rank == 2 { // other env files are only reported, never chosen
 		place.Others, place.Paths, place.How = append(place.Paths, place.Others...), nil, Default
 	}
 	return place
+}
+
+// templateEndings are the usual endings of env file templates.
+func templateEndings() []string { return []string{".example", ".sample", ".template", ".dist"} }
+
+// template returns the template next to an env file; "" for none.
+func (p *places) template(env string) string {
+	if env == "" {
+		return ""
+	}
+	for _, base := range []string{env, filepath.Join(filepath.Dir(env), ".env")} {
+		for _, ending := range templateEndings() {
+			if file := base + ending; !p.lacks(file) && isFile(file) {
+				return file
+			}
+		}
+	}
+	return ""
 }
 
 // named matches files by name, ignoring case, - and _. An exact match ranks first.
@@ -262,8 +279,6 @@ func folder(names ...string) match {
 		return slices.Index(names, name)
 	}
 }
-
-func (d *Deployment) hostRoot() string { return d.Abs(d.Firewall.HostRoot) }
 
 func exists(path string) bool {
 	_, err := os.Lstat(path)

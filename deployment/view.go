@@ -41,10 +41,10 @@ func (d *Deployment) View(cache *files.Cache) *View {
 		cache = &files.Cache{}
 	}
 	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}, programs: map[string]shell.Program{}}
-	v.folders = sync.OnceValue(d.places)
+	v.folders = sync.OnceValue(func() *places { return search(d.Root, &d.index) })
 	v.places = sync.OnceValue(v.choose)
-	v.repository = sync.OnceValue(d.repository)
-	v.ufw = sync.OnceValue(d.ufw)
+	v.repository = sync.OnceValue(func() Place { return repository(d.Root, d.Abs(d.Repository.Path)) })
+	v.ufw = sync.OnceValue(func() Place { return ufw(d.Abs(d.Firewall.HostRoot)) })
 	v.nginxRoots = sync.OnceValue(v.chooseNginx)
 	v.env = sync.OnceValues(func() (*Env, error) {
 		place := v.Place(FactEnvFile)
@@ -63,34 +63,19 @@ func (d *Deployment) View(cache *files.Cache) *View {
 // choose selects all places that depend only on file names. If no listing changed, it returns those of the previous
 // pass.
 func (v *View) choose() map[string]Place {
-	p := v.folders()
-	before := &v.Deployment.chosen
-	if kept := before.find(p); kept != nil {
-		return kept
-	}
-	d := v.Deployment
-	env := p.envFile()
-	all := []Place{
-		env,
-		p.composeFiles(env),
-		p.first(FactSSL, d.SSL, p.hits(folder("ssl", "certs", "tls"), "nginx")),
-		p.first(FactMigrations, d.Migrations, p.hits(folder("migrations"), "db", "database", "internal/db", "sql")),
-		p.first(FactRecovery, d.Documents.DisasterRecovery, p.hits(named("DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"), "ops", "operations")),
-		p.first(FactRunbook, d.Documents.Runbook, p.hits(named("RUNBOOK.md", "RUNBOOKS.md"), "ops", "operations")),
-		p.first(FactChangelog, d.Documents.Changelog, p.hits(named("CHANGELOG.md", "CHANGES.md", "HISTORY.md"))),
-		p.first(FactChecklist, d.Documents.Checklist, p.hits(checklistDocument)),
-		p.diagrams(),
-		p.first(FactAlertmanager, d.Alertmanager.Config, p.hits(named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config")),
-	}
-	places := make(map[string]Place, len(all))
-	for _, place := range all {
-		if len(place.Paths) == 0 {
-			place.Unseen = p.unseen()
-		}
-		places[place.Fact] = place
-	}
-	before.keep(p, places)
-	return places
+	p, d := v.folders(), v.Deployment
+	return d.chosen.places(p, func() []Place {
+		env := p.envFile(d.Abs(d.EnvFile))
+		return append(p.named(map[string]string{
+			FactSSL:          d.Abs(d.SSL),
+			FactMigrations:   d.Abs(d.Migrations),
+			FactRecovery:     d.Abs(d.Documents.DisasterRecovery),
+			FactRunbook:      d.Abs(d.Documents.Runbook),
+			FactChangelog:    d.Abs(d.Documents.Changelog),
+			FactChecklist:    d.Abs(d.Documents.Checklist),
+			FactAlertmanager: d.Abs(d.Alertmanager.Config),
+		}), env, p.composeFiles(d.absAll(d.ComposeFiles), env), p.diagrams(d.absAll(d.Documents.Diagrams)))
+	})
 }
 
 // Place returns where a fact's file or folder is. fact is one of the Fact constants.
