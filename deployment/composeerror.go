@@ -210,9 +210,7 @@ func (c *Compose) at(path string, e *ComposeError) *ComposeError {
 // shownPath formats a path for display. It drops values: list items of an environment hold both name and value.
 func shownPath(parts []string) string {
 	for i, p := range parts {
-		if k, _, ok := strings.Cut(p, "="); ok {
-			parts[i] = k
-		}
+		parts[i] = shownName(p)
 	}
 	return strings.Trim(strings.Join(parts, "."), ".")
 }

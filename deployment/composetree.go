@@ -115,10 +115,22 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 
 // shortKey formats a key for display: quoted and truncated.
 func shortKey(key string) string {
+	key = shownName(key)
 	if len(key) > 60 {
 		key = key[:60] + "…"
 	}
 	return strconv.Quote(key)
+}
+
+// plainName matches the start of a key that is a name of Compose.
+var plainName = regexp.MustCompile(`^[\w./-]*`)
+
+// shownName cuts a key where it stops being a name: a line such as "root:HASH:20000:" of another kind of file is a key too.
+func shownName(key string) string {
+	if name := plainName.FindString(key); len(name) < len(key) {
+		return name + "…"
+	}
+	return key
 }
 
 // withoutVersion blanks the obsolete top-level version, because the library warns about it through a global logger and

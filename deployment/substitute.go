@@ -7,6 +7,8 @@ package deployment
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
@@ -44,14 +46,15 @@ type expander struct {
 	find    lookup
 	lenient bool     // expand a required variable without value to the empty text instead of an error
 	used    []string // every variable looked up, in order, with repetitions
-	unset   []string // variables that were not set and had no default
+	unset   []string // variables that were not set and had no default, as they may be shown
+	text    string   // the text being expanded
 
 	scanned, expanded int // totals so far
 }
 
 // expand returns text with its variables replaced.
 func (x *expander) expand(text string) (string, error) {
-	x.used, x.unset = nil, nil
+	x.used, x.unset, x.text = nil, nil, text
 	if !strings.Contains(text, "$") {
 		return text, nil
 	}
@@ -85,7 +88,7 @@ func (x *expander) replace(match string) (string, error) {
 	case match == "${":
 		return "", &SubstitutionError{}
 	case match[1] != '{':
-		return x.plain(match[1:]), nil
+		return x.plain(match[1:], match == x.text || variableName.MatchString(match[1:])), nil
 	}
 	reference, rest := match, ""
 	if end := closingBrace(match); end >= 0 {
@@ -108,10 +111,18 @@ func (x *expander) tail(text string) (string, error) {
 	return x.substitute(text)
 }
 
-func (x *expander) plain(name string) string {
+// variableName matches names that are certainly those of variables. In pa$word the name is a part of the password.
+var variableName = regexp.MustCompile(`^[A-Z]{1,16}(?:_[A-Z0-9]{1,16})*$`)
+
+// unnamed stands for the name of a variable that may be a part of a secret.
+const unnamed = "a variable without braces"
+
+func (x *expander) plain(name string, show bool) string {
 	value, ok := x.ask(name)
-	if !ok {
+	if !ok && show {
 		x.unset = append(x.unset, name)
+	} else if !ok && !slices.Contains(x.unset, unnamed) {
+		x.unset = append(x.unset, unnamed)
 	}
 	return value
 }
@@ -128,7 +139,7 @@ func (x *expander) ask(name string) (string, bool) {
 func (x *expander) braced(inner string) (string, error) {
 	at := strings.IndexAny(inner, ":-+?")
 	if at < 0 {
-		return x.plain(inner), nil
+		return x.plain(inner, true), nil
 	}
 	name, text := inner[:at], inner[at:]
 	orEmpty := text[0] == ':'

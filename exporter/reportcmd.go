@@ -43,12 +43,10 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 			return 0, usagef("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
 		}
 	}
-	data, _, err := files.Read(document, paper.MaxSize)
+	d, err := checklistDocument(t.deploy.Root, document, s.list)
 	if err != nil {
 		return 0, usagef("checklist document: %w", err)
 	}
-	d := paper.Parse(data)
-	d.Match(s.list)
 	stop := a.progress(t.collector)
 	r := t.collector.Collect(ctx, collector.Selection{}, true)
 	stop()

@@ -174,6 +174,17 @@ func quote(s string) string {
 	return strconv.Quote(s)
 }
 
+// nameOf cuts a key where it stops being a name: a line such as "root:HASH:20000:" of another kind of file is a key too.
+func nameOf(key string) string {
+	i := strings.IndexFunc(key, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_-. ", r)
+	})
+	if i < 0 {
+		return key
+	}
+	return key[:i] + "…"
+}
+
 // printable escapes characters that would break the line or manipulate a terminal.
 func printable(s string) string {
 	if !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) || r == unicode.ReplacementChar }) {

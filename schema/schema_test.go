@@ -128,7 +128,7 @@ func TestDecode_Problems(t *testing.T) {
 		{"long unknown field", minimal + strings.Repeat("k", 60) + ": 1\n",
 			`f.yaml:4:1: unknown field "` + strings.Repeat("k", 40) + `"… (known here: deployment, checks, labels, limits, targets, raw, every, grace, shift, since)`},
 		{"control characters in a key", minimal + "\"a\\e[31m\\n\": 1\n",
-			`f.yaml:4:1: unknown field "a\x1b[31m\n" (known here: deployment, checks, labels, limits, targets, raw, every, grace, shift, since)`},
+			`f.yaml:4:1: unknown field "a…" (known here: deployment, checks, labels, limits, targets, raw, every, grace, shift, since)`},
 		{"missing required field: the parent's line", "checks: []\ndeployment:\n\n  postgres:\n    host: a\n",
 			"f.yaml:2:1: deployment.root: required, but missing (for example root: /srv/app)\nf.yaml:4:3: deployment.postgres.port: required, but missing"},
 		{"two missing fields of one parent", minimal + "targets: {eu: {postgres: {}}}\nchecks: [{hook: {}, scope: {}}]\n",

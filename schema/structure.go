@@ -37,7 +37,7 @@ func (d *decoder) structure(c place, v reflect.Value) {
 		case key.Kind != yaml.ScalarNode:
 			d.problem(c, key, "", "key must be a string, not %s", describe(key))
 		case i < 0:
-			d.problem(place{path: c.path}, key, didYouMean(key.Value, names, "known here"), "unknown field %s", quote(key.Value))
+			d.problem(place{path: c.path}, key, didYouMean(key.Value, names, "known here"), "unknown field %s", quote(nameOf(key.Value)))
 		case seen[key.Value]:
 			d.problem(c, key, "remove one", "duplicate key %s", quote(key.Value))
 		default:
