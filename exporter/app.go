@@ -34,6 +34,7 @@ type System struct {
 	Stdout    io.Writer
 	Stderr    io.Writer
 	Terminal  bool // whether Stdout is a terminal: enables colours and progress
+	Columns   int  // width of that terminal, for wrapping text; 0 if unknown or not a terminal
 	Getenv    func(string) (string, bool)
 	Now       func() time.Time
 	Listening func(address string) // called once the server listens; may be nil
@@ -43,7 +44,11 @@ type System struct {
 func OS() System {
 	_, err := unix.IoctlGetTermios(int(os.Stdout.Fd()), unix.TCGETS)
 	_, noColour := os.LookupEnv("NO_COLOR")
-	return System{Stdout: os.Stdout, Stderr: os.Stderr, Terminal: err == nil && !noColour, Getenv: os.LookupEnv, Now: time.Now}
+	columns := 0
+	if size, err := unix.IoctlGetWinsize(int(os.Stdout.Fd()), unix.TIOCGWINSZ); err == nil {
+		columns = int(size.Col)
+	}
+	return System{Stdout: os.Stdout, Stderr: os.Stderr, Terminal: err == nil && !noColour, Columns: columns, Getenv: os.LookupEnv, Now: time.Now}
 }
 
 // app is one run of the program.
@@ -88,7 +93,7 @@ func Main(args []string, sys System) int {
 		return ended
 	}
 	if err != nil {
-		return a.fail(usageError{fmt.Errorf("%w; see catalyst_exporter --help", err)})
+		return a.fail(usageError{fmt.Errorf("%w (see catalyst_exporter --help)", explainUsage(k, args, err))})
 	}
 	a.log = promslog.New(logConfig)
 	// Libraries that log by themselves quote server responses ("Unsolicited response … starting with …").

@@ -93,7 +93,7 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 	if f.validFor != "" {
 		d, err := schema.ParseDuration(f.validFor)
 		if err != nil {
-			return c, fmt.Errorf("--valid-for: %w", err)
+			return c, usagef("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
 		}
 		c.ValidFor = d
 	}

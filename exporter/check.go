@@ -3,6 +3,7 @@ package exporter
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"time"
@@ -13,13 +14,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // checkFlags are the flags of the check command.
 type checkFlags struct {
-	format, output, gate, failOn string
-	categories, items            []string
+	format, output, gate, failOn, only string
+	categories, items                  []string
+	quiet                              bool
 }
 
 func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -33,6 +36,9 @@ func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	c.Flag("item", "Check only this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
 	c.Flag("gate", "Take the exit code from a gate, pre or post, instead of readiness.").PlaceHolder("NAME").StringVar(&f.gate)
 	c.Flag("fail-on", "Items that decide the exit code: required, or any (optional items too).").Default("required").EnumVar(&f.failOn, "required", "any")
+	c.Flag("only", "Items that the table lists: failing, or not-ok (failing, unknown and pending). The summary counts all.").
+		PlaceHolder("STATES").EnumVar(&f.only, string(format.OnlyFailing), string(format.OnlyNotOK))
+	c.Flag("quiet", "Print the table's summary without its items.").Short('q').BoolVar(&f.quiet)
 	add(c, func(ctx context.Context) (int, error) { return a.check(ctx, f) })
 }
 
@@ -42,6 +48,9 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 		return 0, err
 	}
 	defer s.Close()
+	if f.format != "table" && (f.only != "" || f.quiet) {
+		return 0, usagef("--only and --quiet are for --format=table")
+	}
 	t, sel, gate, err := a.asked(s, f)
 	if err != nil {
 		return 0, err
@@ -62,7 +71,11 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	} else {
 		_, err = a.Stdout.Write(out)
 	}
-	if err != nil {
+	var failed *fs.PathError
+	switch {
+	case errors.As(err, &failed): // its path is of the temporary file
+		return 0, fmt.Errorf("--output=%s: %w", f.output, failed.Err)
+	case err != nil:
 		return 0, fmt.Errorf("output: %w", err)
 	}
 	return exitCode(answer), nil
@@ -185,9 +198,17 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 		format.WriteMarkdown(&b, r, gate, answer)
 		return b.Bytes(), nil
 	}
-	format.WriteTable(&b, r, gate, answer, a.Terminal && f.output == "")
+	t := a.table()
+	if f.output != "" {
+		t = format.Table{} // a file has neither colours nor a width
+	}
+	t.Only, t.Quiet = format.Only(f.only), f.quiet
+	t.Write(&b, r, gate, answer)
 	return b.Bytes(), nil
 }
+
+// table writes for the standard output.
+func (a *app) table() format.Table { return format.Table{Colour: a.Terminal, Columns: a.Columns} }
 
 // exposeText renders a report in the Prometheus text format.
 func exposeText(r *collector.Report) []byte {
@@ -202,6 +223,10 @@ func exposeText(r *collector.Report) []byte {
 func (a *app) progress(c *collector.Collector) (stop func()) {
 	if !a.Terminal {
 		return func() {}
+	}
+	columns := a.Columns
+	if columns == 0 {
+		columns = 80
 	}
 	done := make(chan struct{})
 	ended := make(chan struct{})
@@ -219,7 +244,9 @@ func (a *app) progress(c *collector.Collector) (stop func()) {
 				if far != "" {
 					far = " (" + far + ")"
 				}
-				_, _ = fmt.Fprintf(a.Stderr, "\r\033[Krunning: %d probes%s", n, far)
+				// A row that is too long would wrap, and the next one could not erase it.
+				row := format.Clip("running: "+phrase.Count(n, "probe")+far, columns-1)
+				_, _ = fmt.Fprint(a.Stderr, "\r\033[K", row)
 			}
 		}
 	}()

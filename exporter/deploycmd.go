@@ -15,7 +15,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 )
@@ -150,7 +149,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		r.Gate = gateVerdicts(report, gate)
 		answer := report.Gate(gate)
 		var b bytes.Buffer
-		format.WriteAnswer(&b, format.Painter(a.Terminal), report, gate, answer)
+		a.table().WriteAnswer(&b, report, gate, answer)
 		if _, err := a.Stdout.Write(b.Bytes()); err != nil {
 			return 0, err
 		}

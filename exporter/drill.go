@@ -50,7 +50,7 @@ func (a *app) drillCommands(k *kingpin.Application, add func(*kingpin.CmdClause,
 func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	validFor, err := schema.ParseDuration(f.validFor)
 	if err != nil {
-		return 0, usagef("--valid-for: %w", err)
+		return 0, usagef("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
 	}
 	dsn, err := a.drillDSN(f)
 	if err != nil {

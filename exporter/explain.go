@@ -37,13 +37,14 @@ func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 		}
 		r := t.collector.Collect(ctx, collector.Selection{Items: []*checklist.Item{it}}, true)
 		var b bytes.Buffer
-		writeExplanation(&b, &r.Verdicts[0], format.Painter(a.Terminal))
+		writeExplanation(&b, &r.Verdicts[0], a.table())
 		_, err = a.Stdout.Write(b.Bytes())
 		return ExitReady, err
 	})
 }
 
-func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
+func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
+	p := format.Painter(t.Colour)
 	mark, colour := format.Sign(v.State)
 	fmt.Fprintf(b, "%s: %s\n\n", p.Paint("1", v.ID()), v.Title)
 	word := v.State.String()
@@ -52,7 +53,7 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
 	}
 	fmt.Fprintf(b, "%s %s\n", p.Paint(colour, mark), p.Paint(colour, word))
 	if v.Detail != "" {
-		fmt.Fprintf(b, "  %s\n", phrase.Printable(v.Detail))
+		t.Paragraph(b, 2, "", phrase.Printable(v.Detail))
 	}
 	required := "required"
 	if !v.Required {
@@ -62,7 +63,8 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, p format.Painter) {
 	if v.Waiver != nil {
 		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), phrase.Printable(v.Waiver.Reason))
 	}
-	fmt.Fprintf(b, "\nHow to make it pass\n  %s\n", phrase.Printable(v.Fix))
+	b.WriteString("\nHow to make it pass\n")
+	t.Paragraph(b, 2, "", phrase.Printable(v.Fix))
 	b.WriteString("\nProbes\n")
 	for _, o := range v.Outcomes {
 		writeProbe(b, p, o)

@@ -8,7 +8,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 )
 
 func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -63,7 +62,7 @@ func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Dur
 		pause.Stop()
 		if over {
 			var b bytes.Buffer
-			format.WriteTable(&b, r, gate, answer, a.Terminal)
+			a.table().Write(&b, r, gate, answer)
 			_, err := a.Stdout.Write(b.Bytes())
 			return exitCode(answer), err
 		}

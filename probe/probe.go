@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -104,6 +105,10 @@ func Run(ctx context.Context, pr Probe, p *Pass) (r Result) {
 		}
 		r = NotChecked(err)
 		r.Samples = samples
+	}
+	if root := p.Deployment.Root; len(root) > 1 {
+		// Errors of the system name whole paths. Relative ones are shorter, and the same on every machine.
+		r.Detail = strings.ReplaceAll(r.Detail, root+"/", "")
 	}
 	return ValidateResult(r)
 }

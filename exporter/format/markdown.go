@@ -34,7 +34,7 @@ func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 		verdicts []*checklist.Verdict
 	}{{"Failing", answer.Failing}, {"Waiting for", answer.Waiting}} {
 		if len(list.verdicts) > 0 {
-			fmt.Fprintf(b, "\n**%s:** %s\n", list.what, names(list.verdicts))
+			fmt.Fprintf(b, "\n**%s:** %s\n", list.what, strings.Join(names(list.verdicts), ", "))
 		}
 	}
 	var trouble, fine, skipped [][]string

@@ -39,53 +39,135 @@ func (p Painter) Paint(colour, text string) string {
 	return "\033[" + colour + "m" + text + "\033[0m"
 }
 
-// WriteTable writes a report as text.
-func WriteTable(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, colour bool) {
-	p := Painter(colour)
+// Table writes reports as text for people.
+type Table struct {
+	Colour bool
+	// Columns is the width of the terminal; 0 does not wrap.
+	Columns int
+	// Only selects the items that are listed. The summary counts all of them.
+	Only Only
+	// Quiet leaves out the list of items.
+	Quiet bool
+}
+
+// wideTable is the width from which details stand below the states. On a narrower terminal they begin further left.
+const wideTable = 110
+
+// Only selects items by their state.
+type Only string
+
+// The selections.
+const (
+	OnlyAll     Only = ""
+	OnlyFailing Only = "failing"
+	OnlyNotOK   Only = "not-ok"
+)
+
+// Lists reports whether a verdict is listed. A waived failure is ok.
+func (o Only) Lists(v *checklist.Verdict) bool {
+	switch o {
+	case OnlyFailing:
+		return v.State == probe.StateFail && !v.Waived
+	case OnlyNotOK:
+		return !v.Waived && (v.State == probe.StateFail || v.State == probe.StateUnknown || v.State == probe.StatePending)
+	}
+	return true
+}
+
+// Write writes the items by category, what the unknown ones need, and the answer.
+func (t Table) Write(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+	if !t.Quiet {
+		t.writeItems(b, r)
+		t.writeRemedies(b, r)
+	}
+	t.WriteAnswer(b, r, gate, answer)
+}
+
+func (t Table) writeItems(b *bytes.Buffer, r *collector.Report) {
 	width := 0
 	for _, v := range r.Verdicts {
 		width = max(width, len(v.Name))
 	}
+	told := map[string]string{} // detail → the first item with it
 	for _, cat := range r.Checklist.Categories {
-		verdicts := r.Category(cat.Name)
-		if len(verdicts) == 0 {
-			continue
+		title := t.paint("1", cat.Title) + "\n"
+		for _, v := range r.Category(cat.Name) {
+			if !t.Only.Lists(&v) {
+				continue
+			}
+			b.WriteString(title)
+			title = ""
+			t.writeItem(b, &v, width, told)
 		}
-		fmt.Fprintf(b, "%s\n", p.Paint("1", cat.Title))
-		for _, v := range verdicts {
-			writeItem(b, p, &v, width)
+		if title == "" {
+			b.WriteByte('\n')
 		}
-		b.WriteByte('\n')
 	}
-	writeRemedies(b, p, r)
-	WriteAnswer(b, p, r, gate, answer)
 }
 
-func writeItem(b *bytes.Buffer, p Painter, v *checklist.Verdict, width int) {
+func (t Table) writeItem(b *bytes.Buffer, v *checklist.Verdict, width int, told map[string]string) {
 	mark, colour := Sign(v.State)
 	word := v.State.String()
 	if v.Reason != "" {
 		word += " (" + string(v.Reason) + ")"
 	}
-	fmt.Fprintf(b, "  %s %-*s  %s", p.Paint(colour, mark), width, v.Name, p.Paint(colour, word))
-	if v.Waived {
-		fmt.Fprintf(b, "  waived by %s until %s: %s", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), phrase.Printable(v.Waiver.Reason))
+	fmt.Fprintf(b, "  %s %-*s  %s\n", t.paint(colour, mark), width, v.Name, t.paint(colour, word))
+	indent := width + 6
+	if 0 < t.Columns && t.Columns < wideTable {
+		indent = 6
 	}
-	b.WriteByte('\n')
+	if v.Waived {
+		t.Paragraph(b, indent, "", fmt.Sprintf("waived by %s until %s: %s",
+			phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), phrase.Printable(v.Waiver.Reason)))
+	}
 	if v.State == probe.StatePass {
 		return
 	}
-	indent := strings.Repeat(" ", width+6)
 	if v.Detail != "" && v.Reason != probe.ReasonNoRelease { // no_release needs no detail
-		fmt.Fprintf(b, "%s%s\n", indent, phrase.Printable(v.Detail))
+		detail := v.Detail
+		if first := told[v.Detail]; first != "" {
+			detail = "as " + first
+		} else {
+			told[v.Detail] = v.Name
+		}
+		t.Paragraph(b, indent, "", phrase.Printable(detail))
 	}
 	if (v.State == probe.StateFail || v.State == probe.StateWarn) && !v.Waived {
-		fmt.Fprintf(b, "%s%s\n", indent, p.Paint("90", "fix: "+phrase.Printable(v.Fix)))
+		t.Paragraph(b, indent, "90", "fix: "+phrase.Printable(v.Fix))
 	}
 }
 
+// Paragraph writes text wrapped and indented, each line in the colour.
+func (t Table) Paragraph(b *bytes.Buffer, indent int, colour, text string) {
+	for _, line := range wrap(text, indent, t.Columns) {
+		fmt.Fprintf(b, "%*s%s\n", indent, "", t.paint(colour, line))
+	}
+}
+
+// entry writes "  HEAD: a, b, c", wrapped with the rest under the first name.
+func (t Table) entry(b *bytes.Buffer, head string, names []string) {
+	const indent = 4
+	for i, line := range wrap(head+": "+strings.Join(names, ", "), indent, t.Columns) {
+		margin := indent
+		if i == 0 {
+			margin = 2
+		}
+		fmt.Fprintf(b, "%*s%s\n", margin, "", line)
+	}
+}
+
+func (t Table) paint(colour, text string) string {
+	if colour == "" {
+		return text
+	}
+	return Painter(t.Colour).Paint(colour, text)
+}
+
 // writeRemedies groups unknown items by the setting or permission they need, largest group first.
-func writeRemedies(b *bytes.Buffer, p Painter, r *collector.Report) {
+func (t Table) writeRemedies(b *bytes.Buffer, r *collector.Report) {
+	if t.Only == OnlyFailing {
+		return
+	}
 	var remedies []string
 	items := map[string][]string{}
 	for _, v := range r.Verdicts {
@@ -105,14 +187,20 @@ func writeRemedies(b *bytes.Buffer, p Painter, r *collector.Report) {
 		return
 	}
 	slices.SortStableFunc(remedies, func(x, y string) int { return len(items[y]) - len(items[x]) })
-	fmt.Fprintf(b, "%s\n", p.Paint("1", "Needed to resolve the unknowns"))
+	fmt.Fprintf(b, "%s\n", t.paint("1", "Needed to resolve the unknowns"))
 	for _, remedy := range remedies {
-		fmt.Fprintf(b, "  %d × %s: %s\n", len(items[remedy]), phrase.Printable(remedy), strings.Join(items[remedy], ", "))
+		waiting := items[remedy]
+		verb := "wait"
+		if len(waiting) == 1 {
+			verb = "waits"
+		}
+		t.entry(b, fmt.Sprintf("%s %s for %s", phrase.Count(len(waiting), "item"), verb, phrase.Printable(remedy)), waiting)
 	}
 	b.WriteByte('\n')
 }
 
-func WriteAnswer(b *bytes.Buffer, p Painter, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+// WriteAnswer writes whether the deployment, the gate or the selection is ready, and what is in its way.
+func (t Table) WriteAnswer(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
 	goal, colour := "ready", "31"
 	if gate != nil {
 		goal = "gate " + gate.Name + ": ready"
@@ -122,12 +210,12 @@ func WriteAnswer(b *bytes.Buffer, p Painter, r *collector.Report, gate *checklis
 	} else {
 		goal = strings.Replace(goal, "ready", "not ready", 1)
 	}
-	fmt.Fprintf(b, "%s: %s\n", p.Paint("1;"+colour, goal), Counts(r))
+	fmt.Fprintf(b, "%s: %s\n", t.paint("1;"+colour, goal), Counts(r))
 	if len(answer.Failing) > 0 {
-		fmt.Fprintf(b, "  failing: %s\n", names(answer.Failing))
+		t.entry(b, "failing", names(answer.Failing))
 	}
 	if len(answer.Waiting) > 0 {
-		fmt.Fprintf(b, "  waiting for: %s\n", names(answer.Waiting))
+		t.entry(b, "waiting for", names(answer.Waiting))
 	}
 }
 
@@ -146,10 +234,10 @@ func Counts(r *collector.Report) string {
 	return strings.Join(all, ", ")
 }
 
-func names(verdicts []*checklist.Verdict) string {
+func names(verdicts []*checklist.Verdict) []string {
 	var all []string
 	for _, v := range verdicts {
 		all = append(all, v.Name)
 	}
-	return strings.Join(all, ", ")
+	return all
 }
