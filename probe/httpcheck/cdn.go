@@ -67,7 +67,7 @@ func (s *cdn) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	if err != nil {
 		return probe.Result{}, err
 	}
-	a, askErr := w.Get(ctx, at.URL+"/")
+	a, askErr := w.Get(visit(ctx, p, at), at.URL+"/")
 	if askErr == nil {
 		if name := cdnByHeader(a.Header, wanted); name != "" {
 			return probe.Passed("responses of the public site have a header of %s", name), nil

@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
 // web_page: is a document published for the public?
@@ -57,6 +58,7 @@ func (s *webPage) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	if err != nil {
 		return probe.Result{}, err
 	}
+	ctx = visit(ctx, p, at)
 	page, err := w.Get(ctx, at.URL+s.Path)
 	if err != nil {
 		return httpclient.JudgeError(s.Path, err, at, setting, true)
@@ -85,7 +87,16 @@ func publicAddress(p *probe.Pass) (deployment.Address, error) {
 	if err != nil {
 		return deployment.Address{}, probe.Needs(deployment.PublicService.Setting("url"), err)
 	}
-	return deployment.Address{URL: "https://" + hosts[0]}, nil
+	return deployment.Address{URL: "https://" + hosts[0], Configured: len(p.Deployment.Public.Hosts) > 0}, nil
+}
+
+// visit returns the context for requests to the public site. An address that only the deployment's files give is
+// checked before it is called.
+func visit(ctx context.Context, p *probe.Pass, at deployment.Address) context.Context {
+	if at.Configured {
+		return ctx
+	}
+	return reach.Given(ctx, p)
 }
 
 var (

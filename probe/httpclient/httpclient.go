@@ -55,6 +55,7 @@ type Response struct {
 	Body    []byte
 	URL     *url.URL // of the response, after redirects
 	OffSite string   // target host of a redirect that was not followed
+	Bare    bool     // the response is to a redirect to another origin, to which the credentials were not sent
 	TLS     *tls.ConnectionState
 	Took    time.Duration // until the end of the body
 }
@@ -128,6 +129,7 @@ func For(p *probe.Pass, section string, h deployment.HTTP) (*Client, error) {
 }
 
 // stayOnSite follows redirects to the same host name, including http to https; other redirects are the response.
+// Credentials go only to the origin that they are configured for: another port may be another service.
 func stayOnSite(next *http.Request, before []*http.Request) error {
 	if len(before) > maxRedirects {
 		return fault.ErrRedirects
@@ -136,7 +138,23 @@ func stayOnSite(next *http.Request, before []*http.Request) error {
 	if !strings.EqualFold(next.URL.Hostname(), first.Hostname()) || first.Scheme == "https" && next.URL.Scheme != "https" {
 		return http.ErrUseLastResponse
 	}
+	if next.URL.Scheme != first.Scheme || portOf(next.URL) != portOf(first) {
+		next.Header.Del("Authorization")
+		next.Header.Del("Cookie")
+		next.URL.User = nil
+	}
 	return nil
+}
+
+// portOf returns the port of a URL, also when it is implied.
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	}
+	return "80"
 }
 
 // Get requests a URL.
@@ -155,6 +173,7 @@ func (w *Client) Do(ctx context.Context, method, target string, header http.Head
 	}
 	defer func() { _ = resp.Body.Close() }()
 	a := Response{Status: resp.StatusCode, Header: resp.Header, URL: resp.Request.URL, TLS: resp.TLS, OffSite: OffSite(resp)}
+	a.Bare = (w.Bearer != "" || w.user != "") && resp.Request.Header.Get("Authorization") == ""
 	a.Body, err = io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
 	a.Took = w.now().Sub(began)
 	switch {
@@ -211,6 +230,10 @@ func OffSite(resp *http.Response) string {
 func Rejected(what string, a Response, setting string) error {
 	switch a.Status {
 	case 401, 403, 407:
+		if a.Bare {
+			return probe.Needs(setting, probe.Unknownf(probe.ReasonPermissionDenied, "%s redirects to another port or scheme, where it returned %d: "+
+				"credentials are not sent there. Set the URL of the service to the target of the redirect", what, a.Status))
+		}
 		return probe.Needs(setting, probe.Unknownf(probe.ReasonPermissionDenied, "%s returned %d: access denied", what, a.Status))
 	case 429:
 		return probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", what)

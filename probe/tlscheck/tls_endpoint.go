@@ -17,6 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -67,6 +68,9 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 	roots, err := tlsRoots(p)
 	if err != nil {
 		return probe.Result{}, err
+	}
+	if !configured {
+		ctx = reach.Given(ctx, p)
 	}
 	type seen struct {
 		probe.Result
