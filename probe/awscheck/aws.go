@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -35,6 +36,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
 // How probes call S3, IAM and STS, or an S3-compatible service. All calls only read. Clients are built once (loading
@@ -79,7 +81,7 @@ func awsFor(ctx context.Context, p *probe.Pass) (*awsAccount, error) { return aw
 func At(ctx context.Context, p *probe.Pass, bucket string) (*awsAccount, error) {
 	a, err := awsWith(ctx, p, bucket)
 	if err == nil && bucket != a.place.bucket {
-		other := awsPlace{bucket: bucket, region: a.place.region, endpoint: a.place.endpoint, compatible: a.place.compatible}
+		other := awsPlace{bucket: bucket, region: a.place.region, endpoint: a.place.endpoint, compatible: a.place.compatible, given: a.place.given}
 		a = &awsAccount{place: other, s3: a.s3, objects: a.objects, region: a.regionNow()}
 	}
 	return a, err
@@ -117,6 +119,7 @@ func (a awsPlace) fingerprint(p *probe.Pass) string {
 	_, _ = fmt.Fprintf(print, "%q %q %q %q %q %q %q", a.bucket, a.prefix, a.region, a.endpoint, conf.Profile, conf.Role, p.Agent)
 	_, _ = fmt.Fprintf(print, " %q %q %q", a.keyID.Reveal(), a.key.Reveal(), a.token.Reveal())
 	_, _ = fmt.Fprintf(print, " %q %q %q %t", a.uploader.keyID.Reveal(), a.uploader.key.Reveal(), a.uploader.token.Reveal(), a.hasOwnCredentials)
+	_, _ = fmt.Fprintf(print, " %t %v", a.given, reach.GuardOf(p))
 	for _, file := range [...]struct{ key, name string }{{"AWS_CONFIG_FILE", "config"}, {"AWS_SHARED_CREDENTIALS_FILE", "credentials"}} {
 		path := p.Getenv(file.key)
 		if path == "" {
@@ -134,6 +137,13 @@ func newAWS(p *probe.Pass, place awsPlace) (*awsAccount, func(), error) {
 	conf := p.Deployment.AWS
 	builder := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
 		t.DialContext = p.Dial
+		if place.given { // a proxy would connect where the guard does not see it
+			dial, guard := p.Dial, reach.GuardOf(p)
+			t.Proxy = nil
+			t.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+				return dial(guard.Context(ctx), network, address)
+			}
+		}
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		if p.Roots != nil {
 			t.TLSClientConfig.RootCAs = p.Roots.Clone() // AWS_CA_BUNDLE is added to it

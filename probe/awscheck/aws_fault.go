@@ -185,7 +185,10 @@ func (a *awsAccount) callError(action, subject string, f *awsFault) error {
 		if a.place.endpoint == "" {
 			remedy = "network access from this host to AWS"
 		}
+		var notDialled fault.NotDialled
 		switch { // as for other HTTP probes
+		case errors.As(f.network, &notDialled):
+			return say(remedy, probe.ReasonNotConfigured, "%v. Set %s", f.network, deployment.AWSService.Setting("endpoint"))
 		case errors.Is(f.network, fault.ErrTLS):
 			return say(remedy, probe.ReasonMismatch, "no response: %v", f.network)
 		case errors.Is(f.network, fault.ErrNotHTTP), errors.Is(f.network, fault.ErrTruncated):

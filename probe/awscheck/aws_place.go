@@ -10,6 +10,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -27,6 +28,7 @@ type awsPlace struct {
 	region            string  // "" for the one from the SDK's own sources, then the bucket's own
 	endpoint          string  // "" for AWS
 	compatible        bool    // the endpoint is an S3-compatible service and not AWS
+	given             bool    // only the deployment's files give the endpoint
 	awsKeys                   // of the deployment's environment, when the exporter has none of its own
 	hasOwnCredentials bool    // the exporter has credentials of its own: a profile, a role to assume, variables
 	uploader          awsKeys // of the deployment's environment, when the exporter uses others
@@ -98,43 +100,66 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 	}
 	if a.endpoint == "" {
 		a.endpoint = look(deployment.AWSService.Setting("endpoint"), "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT", "S3_ENDPOINT_URL").Reveal()
+		a.given = a.endpoint != ""
 		for _, key := range []string{"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"} {
 			if a.endpoint == "" {
 				a.endpoint = p.Getenv(key)
 			}
 		}
 	}
-	apart := conf.Profile != "" || hasOwnAWSCredentials(p)
-	a.hasOwnCredentials = apart || conf.Role != ""
 	if problem != nil {
 		return awsPlace{}, problem
 	}
+	if err := a.checkEndpoint(); err != nil {
+		return awsPlace{}, err
+	}
+	if a.region != "" && !awsRegionName.MatchString(a.region) {
+		return awsPlace{}, probe.Needs(deployment.AWSService.Setting("region"), probe.Unknownf(probe.ReasonInvalid, "the configured AWS region is invalid"))
+	}
 	keys := awsKeys{look(awsCredentials, "AWS_ACCESS_KEY_ID"), look(awsCredentials, "AWS_SECRET_ACCESS_KEY"), look(awsCredentials, "AWS_SESSION_TOKEN")}
+	complete := problem == nil && !keys.keyID.Empty() && !keys.key.Empty()
+	apart := conf.Profile != "" || hasOwnAWSCredentials(p)
+	if a.given && a.compatible {
+		if problem == nil && !complete {
+			problem = reach.KeepCredential("an AWS credential of the exporter", deployment.AWSService.Setting("endpoint"))
+		}
+		apart = false // whoever gives the address gives the credentials
+	}
+	a.hasOwnCredentials = apart || conf.Role != ""
 	if !apart {
 		a.awsKeys = keys
 	}
-	if a.hasOwnCredentials && problem == nil && !keys.keyID.Empty() && !keys.key.Empty() && !secretvalue.IsPlaceholder(keys.keyID.Reveal()) && !secretvalue.IsPlaceholder(keys.key.Reveal()) {
+	if a.hasOwnCredentials && complete && !secretvalue.IsPlaceholder(keys.keyID.Reveal()) && !secretvalue.IsPlaceholder(keys.key.Reveal()) {
 		a.uploader = keys
 	}
 	if problem != nil && !apart {
 		return awsPlace{}, problem
 	}
-	if a.region != "" && !awsRegionName.MatchString(a.region) {
-		return awsPlace{}, probe.Needs(deployment.AWSService.Setting("region"), probe.Unknownf(probe.ReasonInvalid, "the configured AWS region is invalid"))
-	}
-	if a.endpoint != "" {
-		if !strings.Contains(a.endpoint, "://") {
-			a.endpoint = "https://" + a.endpoint
-		}
-		u, err := url.Parse(a.endpoint)
-		if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
-			return awsPlace{}, probe.Needs(deployment.AWSService.Setting("endpoint"), probe.Unknownf(probe.ReasonInvalid,
-				"the configured endpoint must be an http:// or https:// URL without user and password"))
-		}
-		host := strings.ToLower(u.Hostname())
-		a.compatible = !strings.HasSuffix(host, ".amazonaws.com") && !strings.HasSuffix(host, ".amazonaws.com.cn")
-	}
 	return a, nil
+}
+
+// awsHost matches AWS's own names of S3. Other names below amazonaws.com may belong to anybody's server.
+var awsHost = regexp.MustCompile(`^s3([.-](dualstack|fips|accelerate|[a-z]{2}(-[a-z]+)+-[0-9]))*\.amazonaws\.com(\.cn)?$`)
+
+// checkEndpoint completes the endpoint and reports whose it is.
+func (a *awsPlace) checkEndpoint() error {
+	if a.endpoint == "" {
+		return nil
+	}
+	if !strings.Contains(a.endpoint, "://") {
+		a.endpoint = "https://" + a.endpoint
+	}
+	u, err := url.Parse(a.endpoint)
+	if err != nil || u.Hostname() == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+		return probe.Needs(deployment.AWSService.Setting("endpoint"), probe.Unknownf(probe.ReasonInvalid,
+			"the configured endpoint must be an http:// or https:// URL without user and password"))
+	}
+	host := strings.ToLower(u.Hostname())
+	a.compatible = !strings.HasSuffix(host, ".amazonaws.com") && !strings.HasSuffix(host, ".amazonaws.com.cn")
+	if a.given {
+		a.compatible = !awsHost.MatchString(host)
+	}
+	return nil
 }
 
 // hasOwnAWSCredentials reports whether the exporter was given credentials of its own. They take precedence over the

@@ -311,7 +311,7 @@ func TestAWS_NotConfigured(t *testing.T) {
 			}
 		})
 	}
-	p := probetest.NewPass(t, probetest.Folder{".env.production": "S3_BUCKET=s3://their-bucket/nightly/\nS3_ENDPOINT=minio.test:9000\n"}, deployment.Settings{})
+	p := probetest.NewPass(t, probetest.Folder{".env.production": "S3_BUCKET=s3://their-bucket/nightly/\nS3_ENDPOINT=minio.test:9000\nAWS_ACCESS_KEY_ID=THEIRS\nAWS_SECRET_ACCESS_KEY=x\n"}, deployment.Settings{})
 	a, err := awsPlaceOf(p)
 	if err != nil || a.bucket != "their-bucket" || a.prefix != "nightly/" || a.endpoint != "https://minio.test:9000" || !a.compatible {
 		t.Errorf("%q %q %q %v %v", a.bucket, a.prefix, a.endpoint, a.compatible, err)
