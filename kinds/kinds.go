@@ -86,6 +86,7 @@ func All() []probe.Kind {
 		httpcheck.RateLimitHeaderKind(),
 		redis.AuthKind(),
 		redis.KeyspaceKind(),
+		redis.RandomLoginKind(),
 		releasecheck.BackupKind(),
 		releasecheck.LogsKind(),
 		releasecheck.ReadyKind(),

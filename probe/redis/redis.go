@@ -20,13 +20,15 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
 
-// Access to Redis: three commands (AUTH, PING, INFO) in RESP 2 over one connection per run.
+// Access to Redis: AUTH, PING, INFO, ACL GETUSER and ACL LIST in RESP 2 over one connection per run.
 //
 // A client library would reuse connections that logged in before the password changed, send commands of its own before
 // the login, allocate as many bytes as a server announces, and log. Errors contain only the server's error word.
 
 const (
-	maxRedisAnswer = 1 << 20 // bytes of one reply
+	maxRedisAnswer  = 1 << 20 // bytes of one string
+	maxRedisStrings = 10_000  // elements of an array
+	maxRedisDepth   = 4       // of nested arrays
 )
 
 const errNotRedis = fault.OtherService("the server does not speak the Redis protocol")
@@ -98,7 +100,19 @@ func (t redisTarget) ask(ctx context.Context, f func(c *redisConn) error) error 
 
 // do sends a command and returns the reply, a simple or a bulk string. An error reply is a *refusal with its first
 // word.
-func (c *redisConn) do(words ...string) (string, error) {
+func (c *redisConn) do(words ...string) (string, error) { return send(c, c.answer, words) }
+
+// list sends a command and returns the strings of the reply, an array, with those of nested arrays in place. Numbers
+// and nil are left out.
+func (c *redisConn) list(words ...string) ([]string, error) {
+	return send(c, func() ([]string, error) {
+		left := maxRedisStrings
+		return c.array(&left, 0)
+	}, words)
+}
+
+// send sends a command and reads the reply.
+func send[T any](c *redisConn, read func() (T, error), words []string) (T, error) {
 	var out strings.Builder
 	fmt.Fprintf(&out, "*%d\r\n", len(words))
 	for _, w := range words {
@@ -106,7 +120,7 @@ func (c *redisConn) do(words ...string) (string, error) {
 	}
 	// A server that rejects the connection replies and closes before it reads: its reply counts, not the send error.
 	_, sendErr := io.WriteString(c.conn, out.String())
-	answer, err := c.answer()
+	answer, err := read()
 	if err != nil && sendErr != nil && access.Code(err) == "" && !errors.Is(err, errNotRedis) {
 		err = sendErr
 	}
@@ -139,6 +153,57 @@ func (c *redisConn) answer() (string, error) {
 		return string(body[:n]), nil
 	}
 	return "", errNotRedis
+}
+
+// array reads an array at a depth. left is the number of elements that may still come.
+func (c *redisConn) array(left *int, depth int) ([]string, error) {
+	first, err := c.in.Peek(1)
+	switch {
+	case err != nil:
+		return nil, err
+	case first[0] == '-' && depth == 0:
+		_, err := c.answer()
+		return nil, err
+	case first[0] != '*' || depth > maxRedisDepth:
+		return nil, errNotRedis
+	}
+	line, err := c.line()
+	if err != nil {
+		return nil, err
+	}
+	n, err := strconv.Atoi(line[1:])
+	if err != nil || n < -1 {
+		return nil, errNotRedis
+	}
+	var all []string
+	for range max(n, 0) {
+		if *left--; *left < 0 {
+			return nil, fault.ErrTooLong
+		}
+		first, err := c.in.Peek(2)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case first[0] == '*':
+			inner, err := c.array(left, depth+1)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, inner...)
+		case first[0] == ':', string(first) == "$-":
+			if _, err := c.line(); err != nil {
+				return nil, err
+			}
+		default:
+			text, err := c.answer()
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, text)
+		}
+	}
+	return all, nil
 }
 
 // line reads one non-empty line without its end.

@@ -12,7 +12,8 @@ import (
 // redis_auth: does Redis reject clients without a password and accept the configured one?
 //
 // The first PING is sent without a password: an open Redis accepts any password of its default user, so an accepted
-// password proves nothing by itself.
+// password proves nothing by itself. Nor does it for an ACL user with the flag nopass, so the flags are read where the
+// user may read them.
 
 func AuthKind() probe.Kind {
 	return probe.Kind{
@@ -21,8 +22,8 @@ func AuthKind() probe.Kind {
 		Question:   "Does Redis reject clients without a password and accept the configured one?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "PING without and with the password at Redis (deployment.redis, or REDIS_HOST and related variables)",
-		Permission: "network access to it",
+		Reads:      "PING without and with the password, ACL GETUSER and ACL LIST at Redis (deployment.redis, or REDIS_HOST and related variables)",
+		Permission: "network access to it; +acl|getuser and +acl|list for an ACL user, so that users without a password are found",
 		MaxAge:     time.Minute,
 		Timeout:    15 * time.Second,
 		Alone:      true,
@@ -36,6 +37,7 @@ type redisAuth struct{}
 type redisGreeting struct {
 	anonymous error // of PING without a password; nil for a reply
 	login     error // of AUTH
+	acl       aclEntries
 }
 
 func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -45,6 +47,7 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 	}
 	var g redisGreeting
 	known := access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
+	memory := aclMemoryOf(p, t)
 	err = t.with(ctx, func(c *redisConn) error {
 		var pong string
 		pong, g.anonymous = c.do("PING")
@@ -58,10 +61,15 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 			return nil
 		}
 		g.login = t.login(c)
-		if access.Code(g.login) == "" {
-			return g.login
+		if g.login != nil {
+			if access.Code(g.login) == "" {
+				return g.login
+			}
+			return nil
 		}
-		return nil
+		var err error
+		g.acl, err = memory.read(t, c, p.Time)
+		return err
 	})
 	if err != nil {
 		return t.unasked(err)
@@ -86,7 +94,12 @@ func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (probe.Re
 	}
 	switch word := access.Code(g.login); {
 	case g.login == nil:
-		return probe.Passed("Redis at %s requires a password and accepts %s", t.Address(), t.Password.Key), nil
+		var f probe.ResultBuilder
+		g.acl.judge(&f, t)
+		if g.acl.own == aclUnread && t.aclUser() != "default" {
+			return f.Result("Redis at %s requires a password and accepts %s; whether the ACL user accepts other passwords was not checked: grant it +acl|getuser, or enable redis_random_login", t.Address(), t.Password.Key), nil
+		}
+		return f.Result("Redis at %s requires a password and accepts %s", t.Address(), t.Password.Key), nil
 	case word == "WRONGPASS":
 		return probe.Failed(probe.ReasonMismatch, "Redis at %s rejects %s: user, password or both differ from the server's", t.Address(), t.Password.Key), nil
 	}

@@ -129,7 +129,7 @@ func TestRedisAuthJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, err := (&redisAuth{}).judge(redisTarget{}, redisGreeting{tt.anonymous, tt.login}, tt.Known)
+			r, err := (&redisAuth{}).judge(redisTarget{}, redisGreeting{anonymous: tt.anonymous, login: tt.login}, tt.Known)
 			if err != nil {
 				r = probe.NotChecked(err)
 			}
@@ -353,7 +353,8 @@ func FuzzRedisAnswer(f *testing.F) {
 // redisKindNamed is the kind of that name among those that these tests run.
 func redisKindNamed(name string) probe.Kind {
 	return map[string]probe.Kind{
-		"redis_auth":     AuthKind(),
-		"redis_keyspace": KeyspaceKind(),
+		"redis_auth":         AuthKind(),
+		"redis_keyspace":     KeyspaceKind(),
+		"redis_random_login": RandomLoginKind(),
 	}[name]
 }
