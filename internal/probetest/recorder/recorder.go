@@ -94,7 +94,7 @@ func All() []Recorder {
 		{deployment.GitService, "git", "", []string{"log", "rev-list", "rev-parse", "for-each-ref",
 			"cat-file", "ls-files", "ls-tree", "check-attr", "config --get-regexp"}, nil, nil},
 		{deployment.RedisService, "redis", parts.RESP,
-			[]string{"PING", "AUTH", "INFO", "HELLO", "SELECT", "QUIT", "DBSIZE", "RANDOMKEY", "TTL", "PTTL", "SCAN", "CONFIG GET"},
+			[]string{"PING", "AUTH", "INFO", "HELLO", "SELECT", "QUIT", "DBSIZE", "RANDOMKEY", "TTL", "PTTL", "SCAN", "CONFIG GET", "ACL GETUSER", "ACL LIST"},
 			startRedis,
 			func(s *deployment.Settings, address string, secure bool) {
 				s.Redis.Address, s.Redis.TLS = address, secure
@@ -188,8 +188,8 @@ func startDocker(t *testing.T, e *Everything) string {
 func startRedis(t *testing.T, e *Everything) string {
 	t.Helper()
 	password := parts.Secret()
-	e.Settings.Redis.Password = secret.New(password)
-	return parts.Redis(t, parts.RedisPassword(password)).Addr()
+	e.Settings.Redis.User, e.Settings.Redis.Password = "catalyst", secret.New(password)
+	return parts.Redis(t, parts.RedisPassword(parts.Secret()), parts.RedisUser("catalyst", password, "~*", "+@all")).Addr()
 }
 
 func startTLS(t *testing.T, _ *Everything) string {
