@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -112,7 +113,7 @@ func TestProve_Memory(t *testing.T) {
 func TestProve_TableLimit(t *testing.T) {
 	tally := newTally()
 	for i := range maxTables + 10 {
-		tally.add(table{name: itoa(i)}, 1)
+		tally.add(table{name: strconv.Itoa(i)}, 1)
 	}
 	tables, partial, none := tally.result()
 	if len(tables) != maxTables || !partial || none || tally.total != maxTables+10 {

@@ -105,11 +105,11 @@ type Restored struct {
 func Compare(p Proof, restored []Restored) Comparison {
 	var c Comparison
 	got := index(restored)
-	want := make(map[table]int64)
-	var order []table
+	want := make(map[key]int64)
+	var order []key
 	viaRoot := false
 	for _, t := range p.Tables {
-		name := table{schema: t.Schema, name: t.Name}
+		name := key{schema: t.Schema, name: t.Name}
 		if _, twice := want[name]; !twice {
 			order = append(order, name)
 		}
@@ -121,10 +121,9 @@ func Compare(p Proof, restored []Restored) Comparison {
 		c.compare(name, want[name], r, there, func() bool { return r.Rows == want[name] || r.Extension && r.Rows >= want[name] })
 	}
 	for _, r := range restored {
-		_, known := want[table{schema: r.Schema, name: r.Name}]
+		_, known := want[key{schema: r.Schema, name: r.Name}]
 		// The backup does not say which partition received rows inserted through the root of a partitioned table, and it does
 		// not list all tables if Partial is set.
-		// than are listed does not know either.
 		if !known && r.Rows > 0 && !r.Extension && !r.Parent && !viaRoot && !p.Partial {
 			c.differ(Difference{Unexpected, r.Schema, r.Name, 0, r.Rows})
 		}
@@ -138,7 +137,7 @@ func CompareLive(live []Table, restored []Restored, tolerance Tolerance) Compari
 	var c Comparison
 	got := index(restored)
 	for _, t := range live {
-		name := table{schema: t.Schema, name: t.Name}
+		name := key{schema: t.Schema, name: t.Name}
 		r, there := got[name]
 		c.compare(name, max(t.Rows, 0), r, there, func() bool { return t.Rows < 0 || r.Extension || tolerance.allows(t.Rows, r.Rows) })
 	}
@@ -150,15 +149,17 @@ func (t Tolerance) allows(want, got int64) bool {
 	return math.Abs(float64(want)-float64(got)) <= allowed
 }
 
-func index(restored []Restored) map[table]Restored {
-	m := make(map[table]Restored, len(restored))
+type key struct{ schema, name string }
+
+func index(restored []Restored) map[key]Restored {
+	m := make(map[key]Restored, len(restored))
 	for _, r := range restored {
-		m[table{schema: r.Schema, name: r.Name}] = r
+		m[key{schema: r.Schema, name: r.Name}] = r
 	}
 	return m
 }
 
-func (c *Comparison) compare(name table, want int64, r Restored, there bool, holds func() bool) {
+func (c *Comparison) compare(name key, want int64, r Restored, there bool, holds func() bool) {
 	c.Tables++
 	switch {
 	case !there:

@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -92,7 +93,7 @@ func TestCompareLive(t *testing.T) {
 func TestCompare_ManyDifferences(t *testing.T) {
 	var p Proof
 	for i := range 150 {
-		p.Tables = append(p.Tables, Table{Schema: "public", Name: itoa(i), Rows: int64(i)})
+		p.Tables = append(p.Tables, Table{Schema: "public", Name: strconv.Itoa(i), Rows: int64(i)})
 	}
 	c := Compare(p, nil)
 	if len(c.Differences) != maxDifferences || c.More != 50 || c.Differences[0].Name != "149" || !strings.HasSuffix(c.String(), "; and 145 more") {

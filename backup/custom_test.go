@@ -68,9 +68,9 @@ func (m *made) entry(id, data int, kind, tag, copyStatement string, place any) {
 	case string:
 		m.text(place)
 	case int:
-		flag := byte(offsetSet)
+		flag := byte(2)
 		if place < 0 {
-			flag, place = offsetUnset, 0
+			flag, place = 1, 0 // pg_dump could not seek
 		}
 		m.WriteByte(flag)
 		m.Write(binary.LittleEndian.AppendUint64(nil, uint64(place)))

@@ -7,6 +7,7 @@ import (
 	"compress/bzip2"
 	"compress/gzip"
 	"compress/zlib"
+	"context"
 	"io"
 
 	"github.com/klauspost/compress/zstd"
@@ -86,4 +87,32 @@ func (d *decoder) open(in *input) (io.Reader, error) {
 		return nil, damage(d.name, err)
 	}
 	return &d.layer, nil
+}
+
+// unpacker reads through the layers of a compressed backup.
+type unpacker struct {
+	io.Reader
+	run *run
+}
+
+// unpack opens the layers of a compressed backup, from the outside to the inside. The caller closes the result.
+func unpack(ctx context.Context, r io.Reader, layers []string) (io.ReadCloser, error) {
+	u := &unpacker{r, Prover{}.run(ctx)}
+	for _, name := range layers {
+		d := &decoder{layer: layer{run: u.run, name: name}}
+		u.run.opened = append(u.run.opened, d)
+		open, err := d.open(newInput(u.Reader))
+		if err != nil {
+			_ = u.Close()
+			return nil, err
+		}
+		u.Reader = open
+	}
+	return u, nil
+}
+
+// Close releases the memory of the layers.
+func (u *unpacker) Close() error {
+	u.run.close()
+	return nil
 }

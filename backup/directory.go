@@ -21,11 +21,23 @@ import (
 // tocName is the table of contents of a dump in tar or directory format.
 const tocName = "toc.dat"
 
+// maxFiles limits the files of one dump in directory format.
+const maxFiles = 100_000
+
+// hasTOC reports whether a directory contains a table of contents, which pg_dump writes last.
+func hasTOC(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, tocName))
+	return err == nil
+}
+
+// isMember reports whether a file of that name belongs to a dump in directory format.
+func isMember(name string) bool { return name == tocName || dataName.MatchString(name) }
+
 // filesOf returns the regular files of a directory, sorted by name.
 func filesOf(ctx context.Context, dir string) ([]string, error) {
-	s := &search{ctx: ctx}
+	lister := files.Lister{Limit: maxFiles}
 	var names []string
-	err := s.list(dir, func(name string) error {
+	err := lister.List(ctx, dir, func(name string) error {
 		names = append(names, name)
 		return nil
 	})
@@ -58,6 +70,26 @@ func identifyDirectory(ctx context.Context, dir string) (files.Identity, error) 
 		}
 	}
 	return all, nil
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// identityOf returns the state of a backup, and whether it is a directory.
+func identityOf(ctx context.Context, path string) (id files.Identity, directory bool, err error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return id, false, err
+	}
+	if info.IsDir() {
+		id, err = identifyDirectory(ctx, path)
+		return id, true, err
+	}
+	return files.Identify(info), false, nil
 }
 
 // ProveDirectory verifies a dump in directory format by reading every file. The digest is that of the lines that

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -79,7 +80,7 @@ func (c client) dump(t testing.TB, program string, args ...string) []byte {
 		args = append(args, c.database)
 	}
 	command := exec.Command(parts.Need(t, program), args...)
-	command.Env = append(os.Environ(), "PGHOST="+c.server.Host, "PGUSER="+c.server.User, "PGPASSWORD="+c.server.Password, "PGPORT="+itoa(c.server.Port))
+	command.Env = append(os.Environ(), "PGHOST="+c.server.Host, "PGUSER="+c.server.User, "PGPASSWORD="+c.server.Password, "PGPORT="+strconv.Itoa(c.server.Port))
 	var stderr strings.Builder
 	command.Stderr = &stderr
 	data, err := command.Output()

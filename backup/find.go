@@ -13,12 +13,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Errors of Find in addition to those of io/fs and syscall (fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR,
+// Errors of Find in addition to files.ErrTooMany and those of io/fs and syscall (fs.ErrNotExist, fs.ErrPermission, syscall.ENOTDIR,
 // syscall.ELOOP).
 var (
 	ErrNone       = errors.New("no backup found")
 	ErrUnfinished = errors.New("no finished backup found")
-	ErrTooMany    = errors.New("too many names")
 	ErrRepository = errors.New("is a backup program's repository")
 )
 
@@ -26,7 +25,6 @@ var (
 const (
 	maxNames  = 100_000 // of all directories together
 	maxPassed = 20      // reported skipped backups
-	batch     = 1000    // names read at once
 )
 
 // File is one backup.
@@ -81,7 +79,8 @@ type Finder struct {
 // directory that is the repository of a program such as restic or pgBackRest, or if a newer backup is split into parts,
 // the error is ErrRepository.
 func (f Finder) Find(ctx context.Context, place string) (Set, error) {
-	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, deep: f.Deep, seen: make(map[[2]uint64]bool)}
+	s := &search{ctx: ctx, now: time.Now(), settle: f.Settle, deep: f.Deep,
+		names: files.Lister{Limit: maxNames}, seen: make(map[[2]uint64]bool)}
 	if f.Now != nil {
 		s.now = f.Now()
 	}

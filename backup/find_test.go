@@ -202,10 +202,6 @@ func TestFind_Limits(t *testing.T) {
 	if set, err := (Finder{}).Find(ctx, dir); !errors.Is(err, context.Canceled) {
 		t.Errorf("%+v, %v", set, err)
 	}
-	s := &search{ctx: context.Background(), names: maxNames}
-	if err := s.list(dir, func(string) error { return nil }); !errors.Is(err, ErrTooMany) {
-		t.Error(err)
-	}
 }
 
 func TestFind_Permission(t *testing.T) {

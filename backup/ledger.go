@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"sync"
 	"time"
 
@@ -85,18 +84,6 @@ func (l *Ledger) Known(id files.Identity) (Proof, bool) {
 		return Proof{}, false
 	}
 	return k.proof, true
-}
-
-func identityOf(ctx context.Context, path string) (id files.Identity, directory bool, err error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return id, false, err
-	}
-	if info.IsDir() {
-		id, err = identifyDirectory(ctx, path)
-		return id, true, err
-	}
-	return files.Identify(info), false, nil
 }
 
 // read verifies a file that must have, and keep, the given identity.
@@ -199,11 +186,4 @@ func (l *Ledger) now() time.Time {
 		return l.Now()
 	}
 	return time.Now()
-}
-
-func later(a, b time.Time) time.Time {
-	if b.After(a) {
-		return b
-	}
-	return a
 }

@@ -67,16 +67,16 @@ func (z *lz4Reader) frame() error {
 	if magic&^0xf == lz4Skippable {
 		size, err := z.number()
 		if err == nil {
-			_, err = io.CopyN(discard{}, z.in, int64(size))
+			_, err = io.CopyN(io.Discard, z.in, int64(size))
 		}
-		return cutShort(err)
+		return truncated(err)
 	}
 	if magic != lz4Magic {
 		return errLZ4
 	}
 	header := raw[:2]
 	if _, err := io.ReadFull(z.in, header); err != nil {
-		return cutShort(err)
+		return truncated(err)
 	}
 	flags, sizes := header[0], header[1]
 	// Version 1, no reserved bits, no dictionary (which would be stored elsewhere), a valid block size.
@@ -89,13 +89,13 @@ func (z *lz4Reader) frame() error {
 	if flags&0x08 != 0 {
 		header = raw[:10]
 		if _, err := io.ReadFull(z.in, header[2:]); err != nil {
-			return cutShort(err)
+			return truncated(err)
 		}
 		z.size = binary.LittleEndian.Uint64(header[2:])
 	}
 	check := raw[len(header) : len(header)+1]
 	if _, err := io.ReadFull(z.in, check); err != nil {
-		return cutShort(err)
+		return truncated(err)
 	}
 	if byte(xxh32Of(header)>>8) != check[0] {
 		return errLZ4
@@ -109,14 +109,14 @@ func (z *lz4Reader) frame() error {
 func (z *lz4Reader) block() error {
 	size, err := z.number()
 	if err != nil {
-		return cutShort(err)
+		return truncated(err)
 	}
 	if size == 0 {
 		z.inFrame = false
 		if z.summed {
 			sum, err := z.number()
 			if err != nil {
-				return cutShort(err)
+				return truncated(err)
 			}
 			if sum != z.sum.value() {
 				return errLZ4
@@ -137,12 +137,12 @@ func (z *lz4Reader) block() error {
 	}
 	packed := z.packed[:size]
 	if _, err := io.ReadFull(z.in, packed); err != nil {
-		return cutShort(err)
+		return truncated(err)
 	}
 	if z.checked {
 		sum, err := z.number()
 		if err != nil {
-			return cutShort(err)
+			return truncated(err)
 		}
 		if sum != xxh32Of(packed) {
 			return errLZ4
@@ -284,4 +284,12 @@ func (x *xxh32) value() uint32 {
 	h = (h ^ h>>15) * xxhPrime2
 	h = (h ^ h>>13) * xxhPrime3
 	return h ^ h>>16
+}
+
+// truncated converts the end of the input within a frame.
+func truncated(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
 }

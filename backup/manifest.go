@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -154,4 +155,10 @@ func (p Proof) Against(m Manifest) Proof {
 		p.Whole, p.ByManifest, p.Reason, p.Detail = true, true, "", ""
 	}
 	return p
+}
+
+// isManifest reports whether a file of that name is a manifest.
+func isManifest(name string) bool {
+	return slices.Contains(lists[:], name) ||
+		slices.ContainsFunc(sidecars[:], func(ending string) bool { return strings.HasSuffix(name, ending) })
 }

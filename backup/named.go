@@ -7,5 +7,5 @@ import "strings"
 func Named(name string) (like, finished bool) {
 	finished = !unfinishedName.MatchString(name)
 	stem := unfinishedName.ReplaceAllString(name, "")
-	return !strings.HasPrefix(name, ".") && !isSidecar(name) && backupName.MatchString(stem), finished
+	return !strings.HasPrefix(name, ".") && !isManifest(name) && backupName.MatchString(stem), finished
 }

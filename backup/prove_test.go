@@ -16,8 +16,6 @@ import (
 	"testing"
 )
 
-func itoa(n int) string { return strconv.Itoa(n) }
-
 // TestProve_RealDumps proves dumps in every format complete with their rows, and every truncated or extended one not.
 func TestProve_RealDumps(t *testing.T) {
 	c := hardDatabase(t)
@@ -84,7 +82,7 @@ func TestProve_RealDumps(t *testing.T) {
 		{"empty database, plain", nothing.dump(t, "pg_dump"), SQL, "", map[string]int64{}},
 	}
 	for level := range 10 {
-		dumps = append(dumps, dump{"custom -Z" + itoa(level), pg("-Fc", "-Z"+itoa(level)), Custom, "", hardRows})
+		dumps = append(dumps, dump{"custom -Z" + strconv.Itoa(level), pg("-Fc", "-Z"+strconv.Itoa(level)), Custom, "", hardRows})
 	}
 	newer := map[string]int64{"public.customer": 40, "public.Order": 3000, "public.nothing": 0}
 	for name, format := range map[string]Format{

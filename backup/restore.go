@@ -10,7 +10,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -86,11 +85,12 @@ func (p plan) restore(ctx context.Context, s *server) (failed string, err error)
 			return "", err
 		}
 		defer func() { _ = f.Close() }()
-		r := Prover{}.run(ctx)
-		defer r.close()
-		if command.Stdin, err = r.unpacked(f, p.stdin); err != nil {
+		content, err := unpack(ctx, f, p.stdin)
+		if err != nil {
 			return "", err
 		}
+		defer func() { _ = content.Close() }()
+		command.Stdin = content
 	}
 	err = command.Run()
 	if ctx.Err() != nil {
@@ -105,20 +105,6 @@ func (p plan) restore(ctx context.Context, s *server) (failed string, err error)
 		return "", nil
 	}
 	return said.failure(p, err), nil
-}
-
-// unpacked opens the layers of a compressed backup.
-func (r *run) unpacked(f io.Reader, layers []string) (io.Reader, error) {
-	for _, name := range layers {
-		d := &decoder{layer: layer{run: r, name: name}}
-		r.opened = append(r.opened, d)
-		open, err := d.open(newInput(f))
-		if err != nil {
-			return nil, err
-		}
-		f = open
-	}
-	return f, nil
 }
 
 // libpq returns the environment with which PostgreSQL's programs connect to the DSN.

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -31,7 +30,7 @@ type search struct {
 	strange              int
 	split                time.Time // time of the newest part of a split file
 
-	names  int
+	names  files.Lister
 	seen   map[[2]uint64]bool // device and inode
 	found  []File
 	passed []passed
@@ -74,7 +73,7 @@ func (s *search) place(place string) error {
 }
 
 func (s *search) directory(dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, tocName)); err == nil {
+	if hasTOC(dir) {
 		return s.dumpDirectory(dir)
 	}
 	if err := s.sorted(dir, 0, false); err != nil || len(s.found)+len(s.passed) > 0 {
@@ -91,7 +90,7 @@ func (s *search) sorted(dir string, level int, all bool) error {
 		return nil
 	}
 	var below []string // after the files here: of two names for one file the shorter is reported
-	err := s.list(dir, func(name string) error {
+	err := s.names.List(s.ctx, dir, func(name string) error {
 		path := filepath.Join(dir, name)
 		info, err := os.Stat(path)
 		switch {
@@ -110,7 +109,7 @@ func (s *search) sorted(dir string, level int, all bool) error {
 			return err
 		case backupName.MatchString(name) || unfinishedName.MatchString(name):
 			s.add(path, info)
-		case !strings.HasPrefix(name, ".") && !isSidecar(name):
+		case !strings.HasPrefix(name, ".") && !isManifest(name):
 			s.strange++
 			if at := info.ModTime(); splitName.MatchString(name) && at.After(s.split) {
 				s.split = at
@@ -132,8 +131,8 @@ func (s *search) sorted(dir string, level int, all bool) error {
 // dumpIn adds a directory that pg_dump has written or is writing, and reports whether it is one.
 func (s *search) dumpIn(dir string) (bool, error) {
 	var data bool
-	err := s.list(dir, func(name string) error {
-		if data = data || name == tocName || dataName.MatchString(name); data {
+	err := s.names.List(s.ctx, dir, func(name string) error {
+		if data = data || isMember(name); data {
 			return fs.SkipAll
 		}
 		return nil
@@ -162,7 +161,7 @@ func (s *search) pattern(place string) error {
 				continue
 			}
 			// A pattern may match many names; those that are not directories are skipped.
-			err := s.list(dir, func(name string) error {
+			err := s.names.List(s.ctx, dir, func(name string) error {
 				if fits, _ := filepath.Match(part, name); fits && !strings.HasPrefix(name, ".") {
 					next = append(next, filepath.Join(dir, name))
 				}
@@ -192,41 +191,10 @@ func (s *search) pattern(place string) error {
 	return nil
 }
 
-// list calls visit for each name in dir, in batches, until the limit is reached. fs.SkipAll ends it early.
-func (s *search) list(dir string, visit func(name string) error) error {
-	d, err := files.OpenDir(dir)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = d.Close() }()
-	for {
-		names, err := d.Readdirnames(batch)
-		for _, name := range names {
-			if s.names++; s.names > maxNames {
-				return fmt.Errorf("%s: %w (%d)", dir, ErrTooMany, maxNames)
-			}
-			if err := s.ctx.Err(); err != nil {
-				return err
-			}
-			if err := visit(name); err == fs.SkipAll {
-				return nil
-			} else if err != nil {
-				return err
-			}
-		}
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
 // add adds a file, unless it is missing, not a backup, or known under another name.
 func (s *search) add(path string, info fs.FileInfo) {
 	name := filepath.Base(path)
-	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isSidecar(name) {
+	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isManifest(name) {
 		return
 	}
 	s.take(File{Path: path, Identity: files.Identify(info)}, unfinishedName.MatchString(name))
@@ -238,8 +206,7 @@ func (s *search) dumpDirectory(dir string) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Stat(filepath.Join(dir, tocName))
-	s.take(File{Path: dir, Directory: true, Identity: id}, err != nil || unfinishedName.MatchString(dir))
+	s.take(File{Path: dir, Directory: true, Identity: id}, !hasTOC(dir) || unfinishedName.MatchString(dir))
 	return nil
 }
 
@@ -254,8 +221,4 @@ func (s *search) take(f File, unfinished bool) {
 		return
 	}
 	s.found = append(s.found, f)
-}
-
-func isSidecar(name string) bool {
-	return slices.Contains(lists[:], name) || slices.ContainsFunc(sidecars[:], func(ending string) bool { return strings.HasSuffix(name, ending) })
 }

@@ -181,7 +181,7 @@ func (s *backupFile) notFound(p *probe.Pass, where string, set backup.Set, err e
 	case errors.Is(err, filepath.ErrBadPattern):
 		return probe.Result{}, probe.Needs("deployment.backup.glob",
 			probe.Unknown(probe.ReasonError, errors.New("deployment.backup.glob is not a valid pattern")))
-	case errors.Is(err, backup.ErrTooMany):
+	case errors.Is(err, files.ErrTooMany):
 		return probe.Result{}, probe.Needs("deployment.backup.directory", probe.Unknown(probe.ReasonError, err))
 	case errors.Is(err, fs.ErrPermission):
 		return probe.Result{}, probe.Needs("permission to read the backups", probe.Unknown(probe.ReasonPermissionDenied, err))
