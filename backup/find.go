@@ -1,6 +1,5 @@
-// Selects the backup to verify: the newest finished one. A backup that is still being written is skipped, and the one
-// before it is verified.
-
+// Package backup finds the backup to verify, and verifies each only once per state. It selects the newest finished one: a
+// backup that is still being written is skipped, and the one before it is verified.
 package backup
 
 import (

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -22,7 +23,7 @@ const maxKept = 256
 // Ledger verifies backups and caches the proofs while the files' identity is unchanged. The zero value is ready to use.
 // Safe for concurrent use.
 type Ledger struct {
-	Prover Prover
+	Prover dump.Prover
 	Now    func() time.Time // time.Now when nil
 
 	mu      sync.Mutex
@@ -31,14 +32,14 @@ type Ledger struct {
 }
 
 type kept struct {
-	proof Proof
+	proof dump.Proof
 	used  time.Time
 }
 
 // reading is a proof in progress. It continues while a caller waits for it.
 type reading struct {
 	done    chan struct{}
-	proof   Proof // set when done
+	proof   dump.Proof // set when done
 	err     error
 	waiting int
 	given   bool // abandoned: no caller waits any more
@@ -49,52 +50,52 @@ type reading struct {
 // is unchanged. It compares the backup with the manifest next to it, unless that is older than the backup. Simultaneous
 // requests for one backup share one reading; each waits until its own context ends. If the backup changes while it is
 // read, the error is files.ErrChanged.
-func (l *Ledger) Prove(ctx context.Context, path string) (Proof, error) {
-	id, directory, err := identityOf(ctx, path)
+func (l *Ledger) Prove(ctx context.Context, path string) (dump.Proof, error) {
+	id, directory, err := dump.Identify(ctx, path)
 	if err != nil {
-		return Proof{}, err
+		return dump.Proof{}, err
 	}
-	proof, err := l.proof(ctx, id, func(ctx context.Context) (Proof, error) {
+	proof, err := l.proof(ctx, id, func(ctx context.Context) (dump.Proof, error) {
 		if directory {
 			return l.Prover.ProveDirectory(ctx, path)
 		}
 		return l.read(ctx, path, id)
 	})
 	if err != nil {
-		return Proof{}, fmt.Errorf("verify %s: %w", path, err)
+		return dump.Proof{}, fmt.Errorf("verify %s: %w", path, err)
 	}
-	m, err := ManifestOf(path)
+	m, err := dump.ManifestOf(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && m.Modified.Before(id.Modified) && m.SHA256 != proof.SHA256:
 		// There is none, or one of an earlier backup with the same name.
 	case err == nil:
 		proof = proof.Against(m)
-	case proof.Reason == Opaque:
+	case proof.Reason == dump.Opaque:
 		proof.Detail += "; its manifest cannot be used"
 	}
 	return proof, nil
 }
 
 // Known returns the cached proof of the backup in that state.
-func (l *Ledger) Known(id files.Identity) (Proof, bool) {
+func (l *Ledger) Known(id files.Identity) (dump.Proof, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	k, ok := l.kept[id]
 	if !ok {
-		return Proof{}, false
+		return dump.Proof{}, false
 	}
 	return k.proof, true
 }
 
 // read verifies a file that must have, and keep, the given identity.
-func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (Proof, error) {
+func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (dump.Proof, error) {
 	f, info, err := files.Open(path)
 	if err != nil {
-		return Proof{}, err
+		return dump.Proof{}, err
 	}
 	defer func() { _ = f.Close() }()
 	if files.Identify(info) != id {
-		return Proof{}, files.ErrChanged
+		return dump.Proof{}, files.ErrChanged
 	}
 	proof, proveErr := l.Prover.Prove(ctx, f, id.Size)
 	after, err := f.Stat()
@@ -108,7 +109,7 @@ func (l *Ledger) read(ctx context.Context, path string, id files.Identity) (Proo
 }
 
 // proof returns the cached proof, or waits for the reading in progress, or starts one.
-func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(context.Context) (Proof, error)) (Proof, error) {
+func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(context.Context) (dump.Proof, error)) (dump.Proof, error) {
 	for {
 		l.mu.Lock()
 		if k, ok := l.kept[id]; ok {
@@ -137,13 +138,13 @@ func (l *Ledger) proof(ctx context.Context, id files.Identity, prove func(contex
 				r.cancel()
 			}
 			l.mu.Unlock()
-			return Proof{}, ctx.Err()
+			return dump.Proof{}, ctx.Err()
 		}
 	}
 }
 
 // begin starts a reading. The caller holds the lock.
-func (l *Ledger) begin(ctx context.Context, id files.Identity, prove func(context.Context) (Proof, error)) *reading {
+func (l *Ledger) begin(ctx context.Context, id files.Identity, prove func(context.Context) (dump.Proof, error)) *reading {
 	r := &reading{done: make(chan struct{})}
 	ctx, r.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	if l.running == nil {
@@ -167,7 +168,7 @@ func (l *Ledger) begin(ctx context.Context, id files.Identity, prove func(contex
 }
 
 // keep caches a proof in place of the least recently used one.
-func (l *Ledger) keep(id files.Identity, proof Proof, now time.Time) {
+func (l *Ledger) keep(id files.Identity, proof dump.Proof, now time.Time) {
 	if len(l.kept) >= maxKept {
 		var oldest files.Identity
 		var used time.Time

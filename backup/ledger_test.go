@@ -14,7 +14,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/internal/dumptest"
 )
 
 func put(t *testing.T, path string, data []byte, age time.Duration) {
@@ -37,13 +39,13 @@ func TestLedger(t *testing.T) {
 	ctx := context.Background()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a.sql.gz")
-	data := stored(t, "pg17-gzip.dump")
+	data := dumptest.Stored(t, "pg17-gzip.dump")
 	put(t, path, data, time.Hour)
 	l := rested()
-	if p, err := l.Prove(ctx, path); err != nil || !p.Whole || p.Format != Custom || p.Packed != nil {
+	if p, err := l.Prove(ctx, path); err != nil || !p.Whole || p.Format != dump.Custom || p.Packed != nil {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	id, _, err := identityOf(ctx, path)
+	id, _, err := dump.Identify(ctx, path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +54,7 @@ func TestLedger(t *testing.T) {
 	}
 	// A changed file is read again.
 	put(t, path, data[:len(data)-1], time.Hour)
-	if p, err := l.Prove(ctx, path); err != nil || p.Reason != Truncated {
+	if p, err := l.Prove(ctx, path); err != nil || p.Reason != dump.Truncated {
 		t.Errorf("%+v, %v", p, err)
 	}
 	for name, want := range map[string]error{"none": fs.ErrNotExist, ".": nil} {
@@ -67,7 +69,7 @@ func TestLedger(t *testing.T) {
 	if p, err := l.Prove(ctx, path); err != nil || !p.Whole {
 		t.Errorf("%+v, %v", p, err)
 	}
-	id, _, _ = identityOf(ctx, path)
+	id, _, _ = dump.Identify(ctx, path)
 	if p, ok := l.Known(id); ok {
 		t.Errorf("kept: %+v", p)
 	}
@@ -77,22 +79,22 @@ func TestLedger_Manifests(t *testing.T) {
 	ctx := context.Background()
 	path := filepath.Join(t.TempDir(), "a.age")
 	sidecar := path + ".sha256"
-	put(t, path, []byte(sealedAge(100)), time.Hour)
-	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(sealedAge(100))))
+	put(t, path, []byte(dumptest.Age(100)), time.Hour)
+	digest := fmt.Sprintf("%x", sha256.Sum256([]byte(dumptest.Age(100))))
 	other := strings.Repeat("0", 64)
 	for _, test := range []struct {
 		name   string
 		text   string
 		age    time.Duration
-		reason Reason
+		reason dump.Reason
 		detail string
 	}{
-		{"none", "", 0, Opaque, "add a file with its SHA-256"},
+		{"none", "", 0, dump.Opaque, "add a file with its SHA-256"},
 		{"fits", digest, 0, "", ""},
 		{"fits, and is older", digest, 2 * time.Hour, "", ""}, // it was copied without its time
-		{"does not fit", other, 0, Mismatch, "has a SHA-256 that differs"},
-		{"does not fit, and is older", other, 2 * time.Hour, Opaque, "add a file with its SHA-256"},
-		{"is none", "no digest", 0, Opaque, "cannot be used"},
+		{"does not fit", other, 0, dump.Mismatch, "has a SHA-256 that differs"},
+		{"does not fit, and is older", other, 2 * time.Hour, dump.Opaque, "add a file with its SHA-256"},
+		{"is none", "no digest", 0, dump.Opaque, "cannot be used"},
 	} {
 		if test.text != "" {
 			put(t, sidecar, []byte(test.text), test.age)
@@ -110,29 +112,29 @@ func TestLedger_Directory(t *testing.T) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	toc := &made{}
-	toc.header(14, 1, 3)
-	toc.number(1)
-	toc.entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", "2.dat")
+	toc := &dumptest.Archive{}
+	toc.Header(14, 1, 3)
+	toc.Number(1)
+	toc.Entry(2, 1, "TABLE DATA", "a", "COPY public.a (x) FROM stdin;\n", "2.dat")
 	put(t, filepath.Join(dir, "toc.dat"), toc.Bytes(), time.Hour)
-	put(t, filepath.Join(dir, "2.dat.gz"), packed(t, "gzip", []byte("1\n2\n\\.\n")), time.Hour)
+	put(t, filepath.Join(dir, "2.dat.gz"), dumptest.Compress(t, "gzip", []byte("1\n2\n\\.\n")), time.Hour)
 	l := rested()
 	p, err := l.Prove(ctx, dir)
-	if err != nil || !p.Whole || p.Format != Directory || len(p.Tables) != 1 || p.Tables[0].Rows != 2 || p.Bytes == 0 || len(p.SHA256) != 64 {
+	if err != nil || !p.Whole || p.Format != dump.Directory || len(p.Tables) != 1 || p.Tables[0].Rows != 2 || p.Bytes == 0 || len(p.SHA256) != 64 {
 		t.Fatalf("%+v, %v", p, err)
 	}
-	id, _, err := identityOf(ctx, dir)
+	id, _, err := dump.Identify(ctx, dir)
 	if _, ok := l.Known(id); !ok || err != nil {
 		t.Errorf("not kept: %v", err)
 	}
-	put(t, filepath.Join(dir, "2.dat.gz"), packed(t, "gzip", []byte("1\n3\n\\.\n")), time.Hour)
+	put(t, filepath.Join(dir, "2.dat.gz"), dumptest.Compress(t, "gzip", []byte("1\n3\n\\.\n")), time.Hour)
 	if q, err := l.Prove(ctx, dir); err != nil || !q.Whole || q.SHA256 == p.SHA256 {
 		t.Errorf("another content: %+v, %v", q, err)
 	}
 	if err := os.Remove(filepath.Join(dir, "2.dat.gz")); err != nil {
 		t.Fatal(err)
 	}
-	if q, err := l.Prove(ctx, dir); err != nil || q.Reason != Truncated {
+	if q, err := l.Prove(ctx, dir); err != nil || q.Reason != dump.Truncated {
 		t.Errorf("without a table: %+v, %v", q, err)
 	}
 }
@@ -140,7 +142,7 @@ func TestLedger_Directory(t *testing.T) {
 // TestLedger_Changed: a file that changes during the read gets no verdict.
 func TestLedger_Changed(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.sql")
-	data := []byte(plainBegin + strings.Repeat("SELECT 1;\n", 1000) + plainEnd)
+	data := []byte(dumptest.Begin + strings.Repeat("SELECT 1;\n", 1000) + dumptest.End)
 	for name, change := range map[string]func(f *os.File) error{
 		"grows":     func(f *os.File) error { _, err := f.WriteAt([]byte("more"), int64(len(data))); return err },
 		"shrinks":   func(f *os.File) error { return f.Truncate(100) },
@@ -148,7 +150,7 @@ func TestLedger_Changed(t *testing.T) {
 		"replaced":  func(f *os.File) error { return os.Rename(f.Name(), f.Name()) },
 	} {
 		put(t, path, data, time.Hour)
-		id, _, err := identityOf(context.Background(), path)
+		id, _, err := dump.Identify(context.Background(), path)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,17 +196,17 @@ func TestLedger_SharesReading(t *testing.T) {
 		l := &Ledger{}
 		id := files.Identity{Inode: 1, Modified: time.Now().Add(-time.Hour), Changed: time.Now().Add(-time.Hour)}
 		var begun, ended, most, at atomic.Int32
-		prove := func(ctx context.Context) (Proof, error) {
+		prove := func(ctx context.Context) (dump.Proof, error) {
 			begun.Add(1)
 			most.Store(max(most.Load(), at.Add(1)))
 			defer at.Add(-1)
 			select {
 			case <-time.After(10 * time.Second):
 				ended.Add(1)
-				return Proof{Whole: true}, nil
+				return dump.Proof{Whole: true}, nil
 			case <-ctx.Done():
 				time.Sleep(time.Second) // as long as a Read may take
-				return Proof{}, ctx.Err()
+				return dump.Proof{}, ctx.Err()
 			}
 		}
 		var answers [6]error
@@ -243,7 +245,7 @@ func TestLedger_Evicts(t *testing.T) {
 	l := &Ledger{kept: make(map[files.Identity]*kept)}
 	at := time.Now()
 	for i := range maxKept + 5 {
-		l.keep(files.Identity{Inode: uint64(i)}, Proof{}, at.Add(time.Duration(i)))
+		l.keep(files.Identity{Inode: uint64(i)}, dump.Proof{}, at.Add(time.Duration(i)))
 	}
 	if _, ok := l.Known(files.Identity{Inode: 4}); ok || len(l.kept) != maxKept {
 		t.Errorf("%d kept", len(l.kept))

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -73,7 +74,7 @@ func (s *search) place(place string) error {
 }
 
 func (s *search) directory(dir string) error {
-	if hasTOC(dir) {
+	if dump.HasTOC(dir) {
 		return s.dumpDirectory(dir)
 	}
 	if err := s.sorted(dir, 0, false); err != nil || len(s.found)+len(s.passed) > 0 {
@@ -109,7 +110,7 @@ func (s *search) sorted(dir string, level int, all bool) error {
 			return err
 		case backupName.MatchString(name) || unfinishedName.MatchString(name):
 			s.add(path, info)
-		case !strings.HasPrefix(name, ".") && !isManifest(name):
+		case !strings.HasPrefix(name, ".") && !dump.IsManifest(name):
 			s.strange++
 			if at := info.ModTime(); splitName.MatchString(name) && at.After(s.split) {
 				s.split = at
@@ -132,7 +133,7 @@ func (s *search) sorted(dir string, level int, all bool) error {
 func (s *search) dumpIn(dir string) (bool, error) {
 	var data bool
 	err := s.names.List(s.ctx, dir, func(name string) error {
-		if data = data || isMember(name); data {
+		if data = data || dump.IsMember(name); data {
 			return fs.SkipAll
 		}
 		return nil
@@ -194,7 +195,7 @@ func (s *search) pattern(place string) error {
 // add adds a file, unless it is missing, not a backup, or known under another name.
 func (s *search) add(path string, info fs.FileInfo) {
 	name := filepath.Base(path)
-	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || isManifest(name) {
+	if !info.Mode().IsRegular() || strings.HasPrefix(name, ".") || dump.IsManifest(name) {
 		return
 	}
 	s.take(File{Path: path, Identity: files.Identify(info)}, unfinishedName.MatchString(name))
@@ -202,11 +203,11 @@ func (s *search) add(path string, info fs.FileInfo) {
 
 // dumpDirectory adds a directory in pg_dump's format. Its time is that of the table of contents, which is written last.
 func (s *search) dumpDirectory(dir string) error {
-	id, err := identifyDirectory(s.ctx, dir)
+	id, err := dump.IdentifyDirectory(s.ctx, dir)
 	if err != nil {
 		return err
 	}
-	s.take(File{Path: dir, Directory: true, Identity: id}, !hasTOC(dir) || unfinishedName.MatchString(dir))
+	s.take(File{Path: dir, Directory: true, Identity: id}, !dump.HasTOC(dir) || unfinishedName.MatchString(dir))
 	return nil
 }
 

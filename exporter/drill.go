@@ -11,7 +11,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
-	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/drill"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
@@ -74,16 +74,16 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 			return 0, usagef("no backup found; pass one with --backup")
 		}
 	}
-	d := backup.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: backup.Tolerance{Ratio: 0.1, Rows: 1000}}
+	d := drill.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: drill.Tolerance{Ratio: 0.1, Rows: 1000}}
 	if d.Deployment == "" {
 		live, err := a.liveDSN(t)
 		if err != nil {
 			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
-		if d.Deployment, err = backup.SystemIdentifier(ctx, live); err != nil {
+		if d.Deployment, err = drill.SystemIdentifier(ctx, live); err != nil {
 			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
-		d.Live, _ = backup.Estimates(ctx, live) // without estimates the drill compares only with the backup
+		d.Live, _ = drill.Estimates(ctx, live) // without estimates the drill compares only with the backup
 	}
 	out, err := d.Run(ctx, path)
 	if err != nil {

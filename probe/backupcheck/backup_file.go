@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -81,7 +82,7 @@ func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	}
 	var where string
 	var set backup.Set
-	var proof backup.Proof
+	var proof dump.Proof
 	for range 3 { // retried when a backup changes while it is read, or a newer one replaces it
 		where, set, err = FindBackups(ctx, p)
 		if err != nil {
@@ -108,7 +109,7 @@ func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 // chosenBackup is the backup to judge.
 type chosenBackup struct {
 	backup.Series
-	proof    backup.Proof
+	proof    dump.Proof
 	mismatch string // see newestBackup
 	skipped  string
 	others   bool
@@ -116,7 +117,7 @@ type chosenBackup struct {
 
 // choose returns the newest backup, or the newest of another series when that one is not of the deployment's database.
 // A broken backup is returned as it is: its database is unknown.
-func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.Ledger, set backup.Set, proof backup.Proof) (chosenBackup, error) {
+func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.Ledger, set backup.Set, proof dump.Proof) (chosenBackup, error) {
 	first := chosenBackup{Series: backup.Series{Newest: set.Newest, Before: set.Before}, proof: proof, others: len(set.Others) > 0}
 	database, err := p.View.DatabaseName()
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
@@ -241,7 +241,7 @@ func TestBackupFile_WithoutPermission(t *testing.T) {
 
 func TestUnproven_ClassifiesErrors(t *testing.T) {
 	for want, err := range map[probe.Reason]error{
-		probe.ReasonPermissionDenied: fs.ErrPermission, probe.ReasonInProgress: files.ErrChanged, probe.ReasonTimeout: context.DeadlineExceeded, probe.ReasonError: backup.ErrLimit,
+		probe.ReasonPermissionDenied: fs.ErrPermission, probe.ReasonInProgress: files.ErrChanged, probe.ReasonTimeout: context.DeadlineExceeded, probe.ReasonError: dump.ErrLimit,
 	} {
 		r := probe.NotChecked(Unproven(fmt.Errorf("prove b.sql: %w", err)))
 		probetest.Expect(t, r, probe.StateUnknown, want, "b.sql")

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -21,7 +21,7 @@ type newestBackup struct {
 	place    string // value of the measurements' label: local, container
 	size     int64
 	modified time.Time
-	proof    backup.Proof
+	proof    dump.Proof
 
 	before       string // name of the previous finished one, "" when there is none
 	beforeSize   int64
@@ -42,7 +42,7 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 	age, proof := now.Sub(b.modified), b.proof
 	var f probe.ResultBuilder
 	f.Measure(Size.Of(float64(b.size), b.place))
-	opaque := !proof.Whole && proof.Reason == backup.Opaque
+	opaque := !proof.Whole && proof.Reason == dump.Opaque
 	switch {
 	case (proof.Whole || opaque) && b.mismatch == "":
 		f.Measure(LastSuccess.Of(phrase.Seconds(b.modified), b.place))
@@ -55,11 +55,11 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 	case proof.Whole && proof.NoData:
 		f.Warn(probe.ReasonEmpty, "%s is complete but contains no table rows", b.name)
 	case proof.Whole, opaque:
-	case proof.Reason == backup.Empty:
+	case proof.Reason == dump.Empty:
 		f.Fail(probe.ReasonEmpty, "%s is empty: it %s", b.name, proof.Detail)
-	case proof.Reason == backup.Truncated:
+	case proof.Reason == dump.Truncated:
 		f.Fail(probe.ReasonTruncated, "%s is incomplete: it %s", b.name, proof.Detail)
-	case proof.Reason == backup.Mismatch:
+	case proof.Reason == dump.Mismatch:
 		f.Fail(probe.ReasonMismatch, "%s %s", b.name, proof.Detail)
 	case b.others:
 		f.Fail(probe.ReasonInvalid,
@@ -94,7 +94,7 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 }
 
 // describeFormat describes what was read.
-func describeFormat(proof backup.Proof) string {
+func describeFormat(proof dump.Proof) string {
 	what := string(proof.Format)
 	if len(proof.Packed) > 0 {
 		what = strings.Join(proof.Packed, " ") + " " + what

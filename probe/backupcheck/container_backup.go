@@ -16,6 +16,7 @@ import (
 	"github.com/moby/moby/api/types/mount"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
@@ -96,10 +97,10 @@ func (s *containerBackup) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	if err != nil {
 		database = "" // reported by env_file and compose_syntax
 	}
-	is, err := s.choose(found, name, database, b.MaxAge.Std(), func(file dockerclient.File) (dockerclient.File, backup.Proof, error) {
+	is, err := s.choose(found, name, database, b.MaxAge.Std(), func(file dockerclient.File) (dockerclient.File, dump.Proof, error) {
 		if file != found.newest { // an archive rounds times to seconds
 			if file, err = e.Stat(ctx, id, file.Path); err != nil {
-				return file, backup.Proof{}, err
+				return file, dump.Proof{}, err
 			}
 		}
 		proof, err := proofsOf(p, e).prove(ctx, e, id, file)
@@ -198,7 +199,7 @@ func (s *containerBackup) find(ctx context.Context, p *probe.Pass, e *dockerclie
 // use.
 type containerProofs struct {
 	mu   sync.Mutex
-	kept map[containerProofKey]backup.Proof
+	kept map[containerProofKey]dump.Proof
 }
 
 type containerProofKey struct {
@@ -210,7 +211,7 @@ const maxContainerProofs = 64
 
 // prove reads a backup to its end, unless that was done for its present state. A file that changes meanwhile is not
 // judged.
-func (l *containerProofs) prove(ctx context.Context, e *dockerclient.Engine, id string, file dockerclient.File) (backup.Proof, error) {
+func (l *containerProofs) prove(ctx context.Context, e *dockerclient.Engine, id string, file dockerclient.File) (dump.Proof, error) {
 	file.Modified = file.Modified.UTC() // so that equal times are equal keys
 	key := containerProofKey{id, file}
 	l.mu.Lock()
@@ -225,7 +226,7 @@ func (l *containerProofs) prove(ctx context.Context, e *dockerclient.Engine, id 
 			return nil
 		}
 		read = true
-		if proof, err = backup.Prove(ctx, content, h.Size); err != nil {
+		if proof, err = dump.Prove(ctx, content, h.Size); err != nil {
 			return e.StreamError(ctx, err)
 		}
 		return nil
@@ -246,7 +247,7 @@ func (l *containerProofs) prove(ctx context.Context, e *dockerclient.Engine, id 
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.kept == nil || len(l.kept) >= maxContainerProofs {
-		l.kept = map[containerProofKey]backup.Proof{}
+		l.kept = map[containerProofKey]dump.Proof{}
 	}
 	l.kept[key] = proof
 	return proof, nil

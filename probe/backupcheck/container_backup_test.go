@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
@@ -148,30 +149,30 @@ func TestContainerBackup_OtherDatabases(t *testing.T) {
 	file := func(name string, ago time.Duration) dockerclient.File {
 		return dockerclient.File{Path: name, Size: 100, Modified: now.Add(-ago), Folder: false}
 	}
-	own := backup.Proof{Whole: true, Format: backup.Custom, Database: "catalyst"}
-	other := backup.Proof{Whole: true, Format: backup.Custom, Database: "other"}
-	roles := backup.Proof{Whole: true, Format: backup.Cluster}
-	cut := backup.Proof{Reason: backup.Truncated}
+	own := dump.Proof{Whole: true, Format: dump.Custom, Database: "catalyst"}
+	other := dump.Proof{Whole: true, Format: dump.Custom, Database: "other"}
+	roles := dump.Proof{Whole: true, Format: dump.Cluster}
+	cut := dump.Proof{Reason: dump.Truncated}
 	for name, tt := range map[string]struct {
 		listed []dockerclient.File
-		proofs map[string]backup.Proof
+		proofs map[string]dump.Proof
 		state  probe.State
 		reason probe.Reason
 		detail string
 	}{
-		"the roles are newer":            {[]dockerclient.File{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, probe.StatePass, "", "c:/b/g-1.sql, which is newer, contains only roles"},
-		"the roles hide a stale one":     {[]dockerclient.File{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, probe.StateFail, probe.ReasonStale, "c:/b/c-1.dump is 2d2h old"},
-		"another hides a truncated one":  {[]dockerclient.File{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, probe.StateFail, probe.ReasonTruncated, "c:/b/c-1.dump is incomplete"},
-		"another alone":                  {[]dockerclient.File{file("/b/o-1.dump", time.Hour)}, map[string]backup.Proof{"/b/o-1.dump": other}, probe.StateFail, probe.ReasonMismatch, "another database"},
-		"a truncated one is not skipped": {[]dockerclient.File{file("/b/c-1.dump", time.Hour), file("/b/m.dump", 2*time.Hour)}, map[string]backup.Proof{"/b/c-1.dump": cut, "/b/m.dump": own}, probe.StateFail, probe.ReasonTruncated, "c-1.dump"},
-		"its own series is compared":     {[]dockerclient.File{file("/b/c-2.dump", time.Hour), {Path: "/b/x-1.dump", Size: 900, Modified: now.Add(-2 * time.Hour), Folder: false}, {Path: "/b/c-1.dump", Size: 120, Modified: now.Add(-25 * time.Hour), Folder: false}}, map[string]backup.Proof{"/b/c-2.dump": own}, probe.StatePass, "", "c-2.dump"},
+		"the roles are newer":            {[]dockerclient.File{file("/b/c-1.dump", 2*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]dump.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, probe.StatePass, "", "c:/b/g-1.sql, which is newer, contains only roles"},
+		"the roles hide a stale one":     {[]dockerclient.File{file("/b/c-1.dump", 50*time.Hour), file("/b/g-1.sql", time.Hour)}, map[string]dump.Proof{"/b/c-1.dump": own, "/b/g-1.sql": roles}, probe.StateFail, probe.ReasonStale, "c:/b/c-1.dump is 2d2h old"},
+		"another hides a truncated one":  {[]dockerclient.File{file("/b/c-1.dump", 2*time.Hour), file("/b/o-1.dump", time.Hour)}, map[string]dump.Proof{"/b/c-1.dump": cut, "/b/o-1.dump": other}, probe.StateFail, probe.ReasonTruncated, "c:/b/c-1.dump is incomplete"},
+		"another alone":                  {[]dockerclient.File{file("/b/o-1.dump", time.Hour)}, map[string]dump.Proof{"/b/o-1.dump": other}, probe.StateFail, probe.ReasonMismatch, "another database"},
+		"a truncated one is not skipped": {[]dockerclient.File{file("/b/c-1.dump", time.Hour), file("/b/m.dump", 2*time.Hour)}, map[string]dump.Proof{"/b/c-1.dump": cut, "/b/m.dump": own}, probe.StateFail, probe.ReasonTruncated, "c-1.dump"},
+		"its own series is compared":     {[]dockerclient.File{file("/b/c-2.dump", time.Hour), {Path: "/b/x-1.dump", Size: 900, Modified: now.Add(-2 * time.Hour), Folder: false}, {Path: "/b/c-1.dump", Size: 120, Modified: now.Add(-25 * time.Hour), Folder: false}}, map[string]dump.Proof{"/b/c-2.dump": own}, probe.StatePass, "", "c-2.dump"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found, err := newestArchived(tt.listed, "", now)
 			if err != nil {
 				t.Fatal(err)
 			}
-			is, err := (&containerBackup{Smaller: 0.5}).choose(found, "c", "catalyst", 26*time.Hour, func(f dockerclient.File) (dockerclient.File, backup.Proof, error) { return f, tt.proofs[f.Path], nil })
+			is, err := (&containerBackup{Smaller: 0.5}).choose(found, "c", "catalyst", 26*time.Hour, func(f dockerclient.File) (dockerclient.File, dump.Proof, error) { return f, tt.proofs[f.Path], nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -188,11 +189,11 @@ func TestContainerBackup_Verdicts(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	s := &containerBackup{Smaller: 0.5}
 	const day = 26 * time.Hour
-	whole := backup.Proof{Whole: true, Format: backup.SQL}
+	whole := dump.Proof{Whole: true, Format: dump.SQL}
 	for name, tt := range map[string]struct {
 		size, before int64
 		age          time.Duration
-		proof        backup.Proof
+		proof        dump.Proof
 		state        probe.State
 		reason       probe.Reason
 	}{
@@ -201,10 +202,10 @@ func TestContainerBackup_Verdicts(t *testing.T) {
 		"just stale":          {100, 0, day + time.Second, whole, probe.StateFail, probe.ReasonStale},
 		"half":                {50, 100, time.Hour, whole, probe.StatePass, probe.ReasonNone},
 		"less than half":      {49, 100, time.Hour, whole, probe.StateWarn, probe.ReasonThreshold},
-		"no rows":             {100, 0, time.Hour, backup.Proof{Whole: true, NoData: true}, probe.StateWarn, probe.ReasonEmpty},
-		"damaged":             {100, 0, time.Hour, backup.Proof{Reason: backup.Invalid}, probe.StateFail, probe.ReasonInvalid},
-		"encrypted":           {100, 0, time.Hour, backup.Proof{Reason: backup.Opaque}, probe.StateUnknown, probe.ReasonNotConfigured},
-		"encrypted and stale": {100, 0, 2 * day, backup.Proof{Reason: backup.Opaque}, probe.StateFail, probe.ReasonStale},
+		"no rows":             {100, 0, time.Hour, dump.Proof{Whole: true, NoData: true}, probe.StateWarn, probe.ReasonEmpty},
+		"damaged":             {100, 0, time.Hour, dump.Proof{Reason: dump.Invalid}, probe.StateFail, probe.ReasonInvalid},
+		"encrypted":           {100, 0, time.Hour, dump.Proof{Reason: dump.Opaque}, probe.StateUnknown, probe.ReasonNotConfigured},
+		"encrypted and stale": {100, 0, 2 * day, dump.Proof{Reason: dump.Opaque}, probe.StateFail, probe.ReasonStale},
 		"clock skew":          {100, 0, -5 * time.Minute, whole, probe.StatePass, probe.ReasonNone},
 		"in the future":       {100, 0, -6 * time.Minute, whole, probe.StateFail, probe.ReasonInvalid},
 	} {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 )
 
@@ -75,7 +76,7 @@ func newestArchived(listed []dockerclient.File, glob string, now time.Time) (con
 const maxContainerSeries = 4
 
 // found returns what is needed to judge a backup.
-func (s *containerBackup) combine(found containerFound, container string, proof backup.Proof, fresh time.Duration) newestBackup {
+func (s *containerBackup) combine(found containerFound, container string, proof dump.Proof, fresh time.Duration) newestBackup {
 	return newestBackup{
 		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
 		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // it was not read
@@ -85,7 +86,7 @@ func (s *containerBackup) combine(found containerFound, container string, proof 
 
 // choose returns the newest backup, or the newest of another series when that one is not of the deployment's database,
 // as backup_file does.
-func (s *containerBackup) choose(found containerFound, container, database string, fresh time.Duration, prove func(dockerclient.File) (dockerclient.File, backup.Proof, error)) (newestBackup, error) {
+func (s *containerBackup) choose(found containerFound, container, database string, fresh time.Duration, prove func(dockerclient.File) (dockerclient.File, dump.Proof, error)) (newestBackup, error) {
 	var first newestBackup
 	for i, in := range append([]containerFound{found}, found.others...) {
 		file, proof, err := prove(in.newest)
