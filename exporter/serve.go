@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,11 +10,14 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/prometheus/common/version"
 	"github.com/prometheus/exporter-toolkit/web"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -92,6 +96,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 		Handler: s.handler(), ReadHeaderTimeout: headerTimeout, ReadTimeout: headerTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelWarn),
 	}
+	s.logInUse("serving", "version", cmp.Or(version.Version, "unknown"), "addresses", addressesOf(listeners))
 	failed := make(chan error, 1)
 	go func() {
 		toolkit := &web.FlagConfig{WebListenAddresses: &f.addresses, WebSystemdSocket: new(bool), WebConfigFile: &f.webConfig}
@@ -116,6 +121,30 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 	_ = server.Shutdown(stopping)
 	<-failed
 	return ExitReady, nil
+}
+
+// logInUse writes one line that says what is checked from now on.
+func (s *server) logInUse(message string, more ...any) {
+	set, done := s.use()
+	defer done()
+	attributes := slices.Concat(more, []any{"checklist", set.list.Name, "items", len(set.list.Items())})
+	if set.single() {
+		attributes = append(attributes, "root", set.targets[0].deploy.Root)
+	} else {
+		attributes = append(attributes, "targets", len(set.targets))
+	}
+	if s.app.configFile != "" {
+		attributes = append(attributes, "config", s.app.configFile)
+	}
+	s.app.log.Info(message, attributes...)
+}
+
+func addressesOf(listeners []net.Listener) string {
+	var all []string
+	for _, l := range listeners {
+		all = append(all, l.Addr().String())
+	}
+	return strings.Join(all, ",")
 }
 
 func closeAll(listeners []net.Listener) {
@@ -177,7 +206,7 @@ func (s *server) reloadNow() error {
 	s.current = &generation{setup: next}
 	s.mu.Unlock()
 	s.retired.Go(func() { old.users.Wait(); old.Close() })
-	s.app.log.Info("the configuration was reloaded")
+	s.logInUse("the configuration was reloaded")
 	return nil
 }
 

@@ -326,3 +326,25 @@ func TestLibraries_DoNotLog(t *testing.T) {
 		t.Error("the default logger is enabled")
 	}
 }
+
+// TestServe_LogsWhatItChecks reads the line that says which deployments are checked, at the start and after a reload.
+func TestServe_LogsWhatItChecks(t *testing.T) {
+	folder := t.TempDir()
+	write(t, folder, "one.yml", "deployment: {root: "+folder+"}\n")
+	r := serve(t, "--config.file="+filepath.Join(folder, "one.yml"), "--web.enable-lifecycle")
+	write(t, folder, "one.yml", "targets: {a: {root: "+folder+"}, b: {root: "+folder+"}}\n")
+	response, err := http.Post(r.url+"/-/reload", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = response.Body.Close()
+	log := r.stderr.String()
+	for _, want := range []string{
+		"msg=serving version=unknown addresses=" + strings.TrimPrefix(r.url, "http://") + " checklist=\"TNE Catalyst\" items=75 root=" + folder + " config=",
+		"msg=\"the configuration was reloaded\" checklist=\"TNE Catalyst\" items=75 targets=2 config=",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not contain %q:\n%s", want, log)
+		}
+	}
+}
