@@ -37,6 +37,7 @@ func (s *server) handler() http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
+	guarded := s.hosts.guard(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -50,7 +51,7 @@ func (s *server) handler() http.Handler {
 			// Disconnects a client that does not read. Connections use the system clock, so this deadline does as well.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeout(r) + writeTimeout))
 		}
-		mux.ServeHTTP(w, r)
+		guarded.ServeHTTP(w, r)
 	})
 }
 
@@ -202,7 +203,7 @@ func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
 	}
 	groups := []group{}
 	for _, t := range set.targets {
-		g := group{Targets: []string{r.Host}, Labels: map[string]string{"deployment": t.name}}
+		g := group{Targets: []string{s.hosts.target(r)}, Labels: map[string]string{"deployment": t.name}}
 		if t.deploy.Environment != "" {
 			g.Labels["environment"] = t.deploy.Environment
 		}

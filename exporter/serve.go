@@ -30,6 +30,8 @@ const defaultAddress = "127.0.0.1:10460"
 // serveFlags are the flags of serve.
 type serveFlags struct {
 	addresses     []string
+	allowedHosts  []string
+	externalURL   string
 	webConfig     string
 	telemetryPath string
 	lifecycle     bool
@@ -42,6 +44,11 @@ func (a *app) serveCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	c := k.Command("serve", "Serve verdicts as metrics and as a web page; the default command.").Default()
 	c.Flag("web.listen-address", "Address to listen on; may be repeated.").
 		Default(defaultAddress).PlaceHolder("HOST:PORT").StringsVar(&f.addresses)
+	c.Flag("web.external-url", "URL under which browsers reach the exporter, e.g. through a reverse proxy.").
+		PlaceHolder("URL").StringVar(&f.externalURL)
+	c.Flag("web.allowed-hosts", "Host names, separated by commas, by which the exporter may be requested on a loopback address; may be repeated."+
+		" IP addresses, localhost, host.docker.internal and the host of --web.external-url are always allowed.").
+		PlaceHolder("HOST").StringsVar(&f.allowedHosts)
 	c.Flag("web.config.file", "File with TLS and basic authentication settings, in the format of the Prometheus exporter toolkit.").
 		PlaceHolder("FILE").StringVar(&f.webConfig)
 	c.Flag("web.telemetry-path", "Path of the metrics.").
@@ -71,13 +78,17 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 	if f.telemetryPath == "" || f.telemetryPath[0] != '/' || f.telemetryPath == "/" {
 		return 0, usagef("--web.telemetry-path: expected a path like /metrics, other than /")
 	}
+	hosts, err := newHostRules(f)
+	if err != nil {
+		return 0, usageError{err}
+	}
 	limits := collector.NewLimits()
 	defer a.setGCPercent(defaultGC)
 	first, err := a.loadForServe(limits, nil)
 	if err != nil {
 		return 0, err
 	}
-	s := newServer(a, f, limits, first)
+	s := newServer(a, f, hosts, limits, first)
 	defer s.close()
 
 	stopReloads := s.reloadOnHangup(ctx)
@@ -90,6 +101,7 @@ func (a *app) serve(ctx context.Context, f serveFlags) (int, error) {
 			closeAll(listeners)
 			return 0, fmt.Errorf("listen: %w", err)
 		}
+		hosts.listens(l.Addr())
 		listeners = append(listeners, l)
 	}
 	server := &http.Server{
@@ -157,6 +169,7 @@ func closeAll(listeners []net.Listener) {
 type server struct {
 	app    *app
 	flags  serveFlags
+	hosts  *hostRules
 	limits *collector.Limits
 	self   *selfMetrics
 	pages  *metricspage.Pages
@@ -173,9 +186,9 @@ type generation struct {
 	users sync.WaitGroup
 }
 
-func newServer(a *app, f serveFlags, limits *collector.Limits, first *setup) *server {
+func newServer(a *app, f serveFlags, hosts *hostRules, limits *collector.Limits, first *setup) *server {
 	s := &server{
-		app: a, flags: f, limits: limits, self: newSelfMetrics(), pages: metricspage.New(), current: &generation{setup: first},
+		app: a, flags: f, hosts: hosts, limits: limits, self: newSelfMetrics(), pages: metricspage.New(), current: &generation{setup: first},
 	}
 	s.self.reloaded(true, a.Now())
 	return s

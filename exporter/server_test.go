@@ -26,6 +26,7 @@ type running struct {
 	url    string
 	stderr *lockedBuffer
 	stop   func() int
+	more   <-chan string // addresses of further listeners
 }
 
 type lockedBuffer struct {
@@ -57,7 +58,7 @@ func serveAt(t *testing.T, now func() time.Time, args ...string) *running {
 	ctx, cancel := context.WithCancel(context.Background())
 	listening := make(chan string, 1)
 	code := make(chan int, 1)
-	r := &running{stderr: &lockedBuffer{}}
+	r := &running{stderr: &lockedBuffer{}, more: listening}
 	sys := System{Context: ctx, Stdout: io.Discard, Stderr: r.stderr, Getenv: os.LookupEnv, Now: now, Listening: func(a string) { listening <- a }}
 	go func() { code <- Main(append([]string{"serve", "--web.listen-address=127.0.0.1:0"}, args...), sys) }()
 	var once sync.Once

@@ -148,7 +148,12 @@ func TestResponses_HaveWriteDeadline(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(a, serveFlags{telemetryPath: "/metrics", scrapeTimeout: 7 * time.Second}, limits, set)
+	f := serveFlags{telemetryPath: "/metrics", scrapeTimeout: 7 * time.Second}
+	hosts, err := newHostRules(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(a, f, hosts, limits, set)
 	defer s.close()
 	for header, want := range map[string]time.Duration{"": 7 * time.Second, "2": 1750 * time.Millisecond} {
 		for _, path := range []string{"/", "/metrics", "/sd", "/-/healthy", "/nope"} {
