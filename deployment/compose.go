@@ -32,6 +32,7 @@ type Compose struct {
 	services []string // sorted
 
 	variables []Variable
+	included  []*Env // env files of includes
 	configErr error
 	files     []*composeFile
 	main      int // number of files that are merged; the rest are included or extended

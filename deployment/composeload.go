@@ -85,7 +85,7 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 		}
 		c.Files = append(c.Files, f.path)
 	}
-	c.Outside = r.outside
+	c.Outside, c.included = r.outside, r.envs
 	c.collect()
 
 	project, err := l.project(c, dir, true)

@@ -22,6 +22,7 @@ type composeReader struct {
 	ordered []*composeFile
 	// outside lists the files outside the deployment's root. They are read, because teams do share files, and reported.
 	outside []string
+	envs    []*Env // env files of includes
 }
 
 // file reads one file of the model. from is the file and line that names it; nil for the main files.
@@ -89,7 +90,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 	for _, entry := range list.Content {
 		entry = target(entry)
 		paths := []*yaml.Node{entry}
-		dir := ""
+		dir, named := "", false
 		if entry.Kind == yaml.MappingNode {
 			_, path := child(entry, "path")
 			if path == nil {
@@ -106,6 +107,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 				}
 			}
 			if _, env := child(entry, "env_file"); env != nil {
+				named = true
 				if err := r.includeEnv(f, env, projectDir); err != nil {
 					return err
 				}
@@ -116,7 +118,11 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 				if dir == "" {
 					dir = filepath.Dir(next.path)
 				}
-				if env := filepath.Join(dir, ".env"); exists(env) {
+				if env := filepath.Join(dir, ".env"); !named {
+					r.src.note(env)
+					if !exists(env) {
+						return r.follow(next, dir)
+					}
 					if err := r.env(f, p.Line, env); err != nil {
 						return err
 					}
@@ -158,7 +164,9 @@ func (r *composeReader) env(f *composeFile, line int, path string) error {
 		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude,
 			Text: fmt.Sprintf("env file of the include cannot be read: %v", reason(err)), Err: err}
 	}
-	return parseEnv(path, relative(r.root, path), data, info).Err()
+	env := parseEnv(path, relative(r.root, path), data, info)
+	r.envs = append(r.envs, env)
+	return env.Err()
 }
 
 // open reads the file named by the scalar n of f and calls then with it, once per file.

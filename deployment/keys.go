@@ -13,7 +13,7 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 	globs := slices.DeleteFunc(slices.Clone(patterns), func(p string) bool { return !strings.ContainsAny(p, `*?[\`) })
 	var keys []string
 	add := func(key string) {
-		if slices.Contains(patterns, key) || slices.ContainsFunc(globs, func(p string) bool { return matches(p, key) }) {
+		if slices.Contains(patterns, key) || slices.ContainsFunc(globs, func(p string) bool { return MatchesKey(p, key) }) {
 			keys = append(keys, key)
 		}
 	}
@@ -50,7 +50,8 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 	return slices.Compact(keys), nil
 }
 
-func matches(pattern, key string) bool {
+// MatchesKey reports whether a variable matches a pattern of Keys.
+func MatchesKey(pattern, key string) bool {
 	ok, _ := path.Match(pattern, key)
 	return ok
 }

@@ -330,7 +330,8 @@ func managerScheme(text string) string {
 	return ""
 }
 
-// EnvFiles returns every env file in use, without duplicates: the deployment's own, then those of active services.
+// EnvFiles returns every env file of the deployment, without duplicates: the one that was configured or found (see
+// OwnsEnvFile), then those of includes and active services.
 // Missing files are omitted (see Compose.ConfigError). The error reports unreadable files; the others are returned with
 // it. Templates and unused env files are not included.
 func (v *View) EnvFiles() ([]*Env, error) { return v.envFiles() }
@@ -353,6 +354,11 @@ func (v *View) readEnvFiles() ([]*Env, error) {
 	}
 	if err != nil {
 		return slices.Clip(all), errors.Join(append(errs, err)...)
+	}
+	for _, env := range c.included {
+		if !IsTemplate(env.Path) {
+			add(env, nil)
+		}
 	}
 	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -40,12 +39,14 @@ type envFile struct {
 }
 
 func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
-	env, err := p.View.Env()
-	if err != nil {
-		if r, ok := s.ownFiles(p, err); ok {
+	if !p.View.OwnsEnvFile() && p.View.Blocked() == "" {
+		if r, ok := s.ownFiles(p); ok {
 			return r, nil
 		}
-		return noEnvFile(p, err)
+	}
+	env, err := p.View.Env()
+	if err != nil {
+		return s.noEnvFile(p, err)
 	}
 	var f probe.ResultBuilder
 	s.judge(env, &f)
@@ -53,20 +54,59 @@ func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) 
 		return probe.Unreadable("the env file's template cannot be read", err)
 	}
 	s.variables(p.View, env, &f)
-	return f.Result("%s: %d keys", env.File, len(env.Entries)), nil
+	keys, more := len(env.Entries), 0
+	if others, err := p.View.EnvFiles(); err == nil {
+		for _, other := range others {
+			if other.Path != env.Path {
+				(&envFile{}).judge(other, &f)
+				keys += len(other.Entries)
+				more++
+			}
+		}
+	}
+	note := ""
+	if more > 0 {
+		note = fmt.Sprintf(" and %s of services and includes", phrase.Count(more, "env file"))
+	}
+	r := f.Result("%s%s: %d keys", env.File, note, keys)
+	if blocked := p.View.Blocked(); blocked != "" && r.State == probe.StatePass {
+		return probe.Warned(probe.ReasonBlocked, "%s, but %s", r.Detail, blocked), nil
+	}
+	return r, nil
 }
 
-// ownFiles judges the services' own env files. Where no variable of the compose file needs a value, they are complete
-// without the deployment's env file.
-func (s *envFile) ownFiles(p *probe.Pass, err error) (probe.Result, bool) {
-	if p.Deployment.EnvFile != "" || !errors.Is(err, fs.ErrNotExist) {
-		return probe.Result{}, false
+// ownEnvFiles returns the env files that the deployment uses, and those that stand in for one that is absent or for a broken
+// compose file.
+func ownEnvFiles(view *deployment.View) ([]*deployment.Env, error) {
+	envs, err := view.EnvFiles()
+	if view.OwnsEnvFile() || view.Blocked() != "" {
+		return envs, err
 	}
+	found := view.Place(deployment.FactEnvFile).Path()
+	own := slices.DeleteFunc(slices.Clone(envs), func(env *deployment.Env) bool { return env.Path == found })
+	return own, err
+}
+
+// neededVariables returns the variables of the compose files that have no default, apart from those that a shell or the env
+// file of an include sets.
+func neededVariables(c *deployment.Compose) []string {
+	var names []string
+	for _, v := range c.Variables() {
+		if !v.Optional && !c.SetByInclude(v.Name) && !slices.Contains(shellVariables(), v.Name) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}
+
+// ownFiles judges the env files of services and includes. Where no variable of the compose file needs a value, they are
+// complete without the deployment's env file.
+func (s *envFile) ownFiles(p *probe.Pass) (probe.Result, bool) {
 	c, err := p.View.Compose()
-	if err != nil || slices.ContainsFunc(c.Variables(), func(v deployment.Variable) bool { return !v.Optional && !slices.Contains(shellVariables(), v.Name) }) {
+	if err != nil || len(neededVariables(c)) > 0 {
 		return probe.Result{}, false
 	}
-	envs, err := p.View.EnvFiles()
+	envs, err := ownEnvFiles(p.View)
 	if err != nil || len(envs) == 0 {
 		return probe.Result{}, false
 	}
@@ -85,28 +125,41 @@ func (s *envFile) ownFiles(p *probe.Pass, err error) (probe.Result, bool) {
 			f.Fail(probe.ReasonMissing, "%s is not set in any env file of a service, but required by the checklist", key)
 		}
 	}
-	for _, service := range c.Services() {
-		for _, file := range c.Project.Services[service].EnvFiles {
-			if _, err := os.Stat(file.Path); bool(file.Required) && errors.Is(err, fs.ErrNotExist) {
-				f.Fail(probe.ReasonMissing, "%s, the env file of service %s, does not exist", p.Deployment.Rel(file.Path), service)
-			}
-		}
-	}
-	return f.Result("%d env files of services: %d keys; no variable of the compose file needs another", len(envs), keys), true
+	return f.Result("%s of services and includes: %d keys; no variable of the compose file needs another",
+		phrase.Count(len(envs), "env file"), keys), true
 }
 
-// noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names.
-func noEnvFile(p *probe.Pass, err error) (probe.Result, error) {
+// noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names, or the
+// file of a service that is absent.
+func (s *envFile) noEnvFile(p *probe.Pass, err error) (probe.Result, error) {
 	place := p.View.Place(deployment.FactEnvFile)
-	if place.Path() != "" || len(place.Others) == 0 || !errors.Is(err, fs.ErrNotExist) {
+	if place.Path() != "" || !errors.Is(err, fs.ErrNotExist) {
 		return probe.Unreadable("the env file cannot be read", err)
 	}
 	var names []string
 	for _, other := range place.Others {
 		names = append(names, p.Deployment.Rel(other))
 	}
-	return probe.Failed(probe.ReasonMissing,
-		"no .env.production or .env found. If Compose uses another file (%s), set deployment.env_file", phrase.List(names)), nil
+	c, broken := p.View.Compose()
+	blocked := p.View.Blocked()
+	_, templateErr := p.View.Template()
+	switch {
+	case broken == nil && blocked != "":
+		var f probe.ResultBuilder
+		f.Fail(probe.ReasonMissing, "%s", blocked)
+		if envs, err := p.View.EnvFiles(); err == nil {
+			for _, env := range envs {
+				(&envFile{}).judge(env, &f)
+			}
+		}
+		return f.Result(""), nil
+	case len(names) > 0:
+		return probe.Failed(probe.ReasonMissing,
+			"no .env.production or .env found. If Compose uses another file (%s), set deployment.env_file", phrase.List(names)), nil
+	case broken == nil && len(neededVariables(c)) == 0 && len(s.Required) == 0 && errors.Is(templateErr, fs.ErrNotExist):
+		return probe.Result{}, probe.Skip("deployment.env_file", "no service or variable of the compose file uses an env file")
+	}
+	return probe.Unreadable("the env file cannot be read", err)
 }
 
 // judge evaluates the file on its own.
@@ -177,7 +230,7 @@ func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *probe
 	for _, v := range c.Variables() {
 		e, ok := env.Get(v.Name)
 		switch {
-		case v.Optional || ok && !e.Text.Empty() || slices.Contains(shellVariables(), v.Name):
+		case v.Optional || ok && !e.Text.Empty() || c.SetByInclude(v.Name) || slices.Contains(shellVariables(), v.Name):
 		case v.Required:
 			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d requires it", v.Name, env.File, v.File, v.Line)
 		case !ok:

@@ -203,7 +203,7 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 		return probe.Failed(probe.ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
 	}
 	if !v.Set || v.Text.Empty() {
-		return probe.Failed(probe.ReasonMissing, "%s is %s", s.Key[0], unset(v)), nil
+		return probe.Failed(probe.ReasonMissing, "%s is %s", v.Key, unset(v)), nil
 	}
 	text := v.Text.Reveal()
 	text, isEncoded := withoutEncoding(text)

@@ -319,7 +319,7 @@ func TestEnvPlaceholders(t *testing.T) {
 		detail string
 		Count  float64
 	}{
-		{"none", probetest.Folder{".env.production": "A=1\nB=two"}, "{}", probe.StatePass, "", "2 values in 1 env files", 0},
+		{"none", probetest.Folder{".env.production": "A=1\nB=two"}, "{}", probe.StatePass, "", "2 values in 1 env file, all replaced", 0},
 		{"two", probetest.Folder{".env.production": "A=CHANGE_ME\nB=x\nC=<key>"}, "{}", probe.StateFail, probe.ReasonPlaceholder, "A at .env.production:1 is a placeholder; C at .env.production:3", 2},
 		{"domain", probetest.Folder{".env.production": "HOST=ads.yourdomain.com"}, "{}", probe.StateWarn, probe.ReasonPlaceholder,
 			"HOST at .env.production:1 contains a documentation domain", 0},
@@ -416,7 +416,7 @@ func TestEnvFile_ServicesOwn(t *testing.T) {
 		reason probe.Reason
 		detail string
 	}{
-		"complete":           {good, "{}", probe.StatePass, "", "2 env files of services: 3 keys"},
+		"complete":           {good, "{}", probe.StatePass, "", "2 env files of services and includes: 3 keys"},
 		"required":           {good, "{required: [A, C]}", probe.StatePass, "", ""},
 		"required, missing":  {good, "{required: [D]}", probe.StateFail, probe.ReasonMissing, "D is not set in any env file"},
 		"default":            {with("docker-compose.yml", compose+"  x: {image: 'x:${TAG:-1}'}\n"), "{}", probe.StatePass, "", ""},

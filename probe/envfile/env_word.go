@@ -14,7 +14,8 @@ import (
 
 // env_word: is a variable set to an accepted word?
 //
-// A word from the bad list fails. An unset variable or any other word is a warning: its effect is unknown.
+// A word from the bad list fails. An unset variable or any other word is a warning: its effect is unknown. Other variables
+// that enable debug output (DEBUG, NODE_ENV, RUST_LOG, …) are a warning with debug: true.
 
 func WordKind() probe.Kind {
 	return probe.Kind{
@@ -24,7 +25,7 @@ func WordKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the env file and the compose file",
 		Permission: "read permission",
-		New:        func() any { return &Word{} },
+		New:        func() any { return &envWord{} },
 	}
 }
 
@@ -32,6 +33,11 @@ type Word struct {
 	Key  []string `yaml:"key" required:"true" doc:"names of the variable; the first that is set counts"`
 	Good []string `yaml:"good" required:"true" doc:"words that pass (case-insensitive)"`
 	Bad  []string `yaml:"bad" doc:"words that fail (case-insensitive)"`
+}
+
+type envWord struct {
+	Word  `inline:"true"`
+	Debug bool `yaml:"debug" default:"false" doc:"warn of other variables that enable debug output: DEBUG, GIN_MODE, NODE_ENV, RUST_LOG and similar ones"`
 }
 
 func (s *Word) Validate() []error {
@@ -43,7 +49,9 @@ func (s *Word) Validate() []error {
 	return nil
 }
 
-func (s *Word) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+func (s *envWord) Validate() []error { return s.Word.Validate() }
+
+func (s *envWord) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	values, err := p.View.OwnEach(s.Key...)
 	if err != nil {
 		return probe.Unreadable(s.Key[0]+" cannot be looked up", err)
@@ -55,6 +63,11 @@ func (s *Word) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 		}
 		f.Add(standIn(v, s.Judge(v)))
 	}
+	if s.Debug {
+		if err := s.debugNeighbours(p, &f); err != nil {
+			return probe.Unreadable("variables that enable debug output cannot be looked up", err)
+		}
+	}
 	return f.Result("%s", s.Judge(values[0]).Detail), nil
 }
 
@@ -65,7 +78,7 @@ func (s *Word) Judge(v deployment.Value) probe.Result {
 	}
 	switch {
 	case word == "":
-		return probe.Warned(probe.ReasonMissing, "%s is %s; expected one of %s", s.Key[0], unset(v), phrase.Words(s.Good))
+		return probe.Warned(probe.ReasonMissing, "%s is %s; expected one of %s", v.Key, unset(v), phrase.Words(s.Good))
 	case has(s.Good):
 		return probe.Passed("%s is %s at %s", v.Key, phrase.Known(word, s.Good...), v.Origin)
 	case has(s.Bad):

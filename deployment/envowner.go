@@ -1,0 +1,42 @@
+package deployment
+
+import (
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// OwnsEnvFile reports whether Env is in use: it is configured, there is no compose file, a service or an include names it,
+// or it sets a variable of the compose files or of Compose itself. A file that was merely found proves nothing.
+func (v *View) OwnsEnvFile() bool {
+	path := v.Place(FactEnvFile).Path()
+	if path == "" || v.Deployment.EnvFile != "" {
+		return path != ""
+	}
+	c, err := v.Compose()
+	if err != nil {
+		return errors.Is(err, ErrNoCompose)
+	}
+	for _, service := range c.Project.Services {
+		if slices.ContainsFunc(service.EnvFiles, func(file types.EnvFile) bool { return file.Path == path }) {
+			return true
+		}
+	}
+	if slices.ContainsFunc(c.included, func(env *Env) bool { return env.Path == path }) {
+		return true
+	}
+	if c.Env == nil { // unreadable: its content is unknown
+		return len(c.Variables()) > 0
+	}
+	return slices.ContainsFunc(c.Env.Entries, func(e Entry) bool {
+		return strings.HasPrefix(e.Key, "COMPOSE_") ||
+			slices.ContainsFunc(c.Variables(), func(variable Variable) bool { return variable.Name == e.Key })
+	})
+}
+
+// SetByInclude reports whether the env file of an include sets a variable.
+func (c *Compose) SetByInclude(name string) bool {
+	return slices.ContainsFunc(c.included, func(env *Env) bool { _, ok := env.Get(name); return ok })
+}
