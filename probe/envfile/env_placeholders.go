@@ -76,11 +76,7 @@ func inlineValues(view *deployment.View) []deployment.Literal {
 	if err != nil {
 		return nil // compose_config reports it
 	}
-	all, err := view.Literals()
-	if err != nil {
-		return nil
-	}
-	return slices.DeleteFunc(all, func(l deployment.Literal) bool {
+	return slices.DeleteFunc(c.Literals(), func(l deployment.Literal) bool {
 		return !slices.Contains(c.Services(), l.Origin.Service) || !l.Written.Equal(l.Text)
 	})
 }
