@@ -1,12 +1,14 @@
 package deployment
 
-// Finds the deployment's certificate and key.
-
 import (
 	"errors"
 	"path/filepath"
 	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Finds the deployment's certificate and key.
 
 // CertificatePair is a certificate and its key, as files on this host.
 type CertificatePair struct {
@@ -15,9 +17,9 @@ type CertificatePair struct {
 	Cert, Key string
 	// Inside is the certificate's path as nginx sees it; "" when nginx does not name it.
 	Inside string
-	How    string   // Configured or Found
-	Origin Origin   // the directive that names it; empty otherwise
-	Hosts  []string // server_name of the servers that present it
+	How    string        // Configured or Found
+	Origin source.Origin // the directive that names it; empty otherwise
+	Hosts  []string      // server_name of the servers that present it
 }
 
 // Certificates returns the certificates that the deployment presents: the configured one, else those of nginx's TLS
@@ -40,7 +42,7 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 			{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}, {"tls.crt", "tls.key"}, {"cert.pem", "key.pem"}, {"server.pem", "server-key.pem"},
 		} {
 			cert, key := filepath.Join(dir, names[0]), filepath.Join(dir, names[1])
-			if exists(cert) {
+			if source.Exists(cert) {
 				return []CertificatePair{{Cert: cert, Key: key, How: Found}}, nil
 			}
 		}
@@ -49,7 +51,7 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	hosts, _ := v.PublicHosts()
 	for _, h := range hosts {
 		live := filepath.Join(d.Abs(d.Firewall.HostRoot), "etc/letsencrypt/live", h.Name)
-		if h.Placeholder == "" && exists(filepath.Join(live, "fullchain.pem")) {
+		if h.Placeholder == "" && source.Exists(filepath.Join(live, "fullchain.pem")) {
 			return []CertificatePair{{Cert: filepath.Join(live, "fullchain.pem"), Key: filepath.Join(live, "privkey.pem"), How: Found, Hosts: []string{h.Name}}}, nil
 		}
 	}
@@ -70,7 +72,7 @@ func (n *Nginx) certificates() []CertificatePair {
 			i := slices.IndexFunc(pairs, func(p CertificatePair) bool { return p.Inside == c.Cert.Inside })
 			if i < 0 {
 				pairs = append(pairs, CertificatePair{
-					Cert: c.Cert.Host, Key: c.Key.Host, Inside: c.Cert.Inside, How: Found, Origin: Origin{File: c.Cert.File, Line: c.Cert.Line, Service: n.Service, Via: "ssl_certificate"},
+					Cert: c.Cert.Host, Key: c.Key.Host, Inside: c.Cert.Inside, How: Found, Origin: source.Origin{File: c.Cert.File, Line: c.Cert.Line, Service: n.Service, Via: "ssl_certificate"},
 				})
 				i = len(pairs) - 1
 			}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -35,7 +36,7 @@ func TestPlaces_FollowDirectoryChanges(t *testing.T) {
 	path := func(fact string) string { return d.View(cache).Place(fact).Path() }
 	settle := func() { // waits until listings are cached
 		t.Helper()
-		time.Sleep(settled + 50*time.Millisecond)
+		time.Sleep(source.Settled + 50*time.Millisecond)
 		for range 3 {
 			path(FactChangelog)
 		}
@@ -96,7 +97,7 @@ func TestServiceEnvFiles_FollowChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	cache := &files.Cache{}
-	time.Sleep(settled + 50*time.Millisecond)
+	time.Sleep(source.Settled + 50*time.Millisecond)
 	for _, step := range []struct{ file, text, want string }{
 		{"one.env", "", "one"}, {"one.env", "", "one"},
 		{"one.env", "KEY=two\n", "two"}, {"two.env", "KEY=${KEY}-more\n", "two-more"}, {"one.env", "KEY=six\n", "six-more"}, {"two.env", "NO=1\n", "six"},

@@ -1,13 +1,14 @@
 package deployment
 
-// Values that a service's command or entrypoint sets: they override the environment of the container.
-
 import (
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Values that a service's command or entrypoint sets: they override the environment of the container.
 
 // Program returns what the compose files start for a service: the command, with the entrypoint before it. Without both,
 // or when the image's entrypoint gets the command, the program's name is unknown and the result has no arguments or
@@ -85,13 +86,13 @@ func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, e
 }
 
 // commandAt returns where the command or entrypoint of a service stands: the one that contains the key, in any spelling.
-func commandAt(c *Compose, service, key string) Origin {
+func commandAt(c *Compose, service, key string) source.Origin {
 	s := c.Project.Services[service]
 	attribute := "command"
 	if len(s.Entrypoint) > 0 && (len(s.Command) == 0 || !strings.Contains(shell.Plain(strings.Join(s.Command, " ")), shell.Plain(key))) {
 		attribute = "entrypoint"
 	}
 	at := c.At(service, attribute)
-	at.Via = ViaCommand
+	at.Via = source.ViaCommand
 	return at
 }

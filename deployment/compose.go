@@ -1,8 +1,5 @@
 package deployment
 
-// The compose model, loaded like "docker compose --env-file ENV -f …" and extended with positions, which Compose does
-// not report.
-
 import (
 	"errors"
 	"maps"
@@ -13,7 +10,12 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// The compose model, loaded like "docker compose --env-file ENV -f …" and extended with positions, which Compose does
+// not report.
 
 // ErrNoCompose is returned when the deployment has no compose file.
 var ErrNoCompose = errors.New("no compose file found: set deployment.compose_files")
@@ -60,7 +62,7 @@ func (v *View) readCompose() (*Compose, error) {
 	env, envErr := v.Env()
 	envPath := v.Place(FactEnvFile).Path()
 	key := strings.Join(append(slices.Clone(place.Paths), "", envPath), "\x00")
-	result := v.Deployment.compose.get(key, func(src sources) composeResult {
+	result := v.Deployment.compose.Get(key, func(src source.Set) composeResult {
 		c, err := loadCompose(src, place.Paths, composeOptions{
 			Root: v.Deployment.Root, Project: v.Deployment.Docker.Project, Profiles: v.Deployment.Profiles,
 			EnvPath: envPath, Env: env, EnvErr: envErr, ServiceEnv: v.serviceEnv,

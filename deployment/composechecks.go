@@ -1,8 +1,5 @@
 package deployment
 
-// Faults that Compose rejects although a model can be built: undefined names and missing env files. Errors are found in
-// the order of files and lines, so that the first one is stable.
-
 import (
 	"errors"
 	"fmt"
@@ -13,7 +10,12 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Faults that Compose rejects although a model can be built: undefined names and missing env files. Errors are found in
+// the order of files and lines, so that the first one is stable.
 
 // envFiles returns the first reason for which Compose would reject an env or label file of an active service.
 func (l *composeLoader) envFiles(c *Compose) error {
@@ -23,15 +25,15 @@ func (l *composeLoader) envFiles(c *Compose) error {
 			return
 		}
 		at := c.fileAt(service, attribute, path)
-		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: relative(l.Root, path), Err: err}
-		e.Text = fmt.Sprintf("%s %s of service %s: %v", strings.ReplaceAll(attribute, "_", " "), e.Key, service, reason(err))
+		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: source.Relative(l.Root, path), Err: err}
+		e.Text = fmt.Sprintf("%s %s of service %s: %v", strings.ReplaceAll(attribute, "_", " "), e.Key, service, source.Reason(err))
 		if first == nil || e.File == first.File && e.Line < first.Line {
 			first = e
 		}
 	}
 	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {
-			l.src.note(file.Path)
+			l.src.Note(file.Path)
 			env, err := l.ServiceEnv(file)
 			if err == nil {
 				err = env.Err()
@@ -42,9 +44,9 @@ func (l *composeLoader) envFiles(c *Compose) error {
 			check(name, "env_file", file.Path, err)
 		}
 		for _, path := range c.Project.Services[name].LabelFiles {
-			data, info, err := l.src.read(path, maxEnvFile)
+			data, info, err := l.src.Read(path, maxEnvFile)
 			if err == nil {
-				err = parseEnv(path, relative(l.Root, path), data, info).Err()
+				err = parseEnv(path, source.Relative(l.Root, path), data, info).Err()
 			}
 			check(name, "label_file", path, err)
 		}
@@ -56,7 +58,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 }
 
 // fileAt returns where a service attribute names a file: the last entry with the same base name.
-func (c *Compose) fileAt(service, attribute, path string) Origin {
+func (c *Compose) fileAt(service, attribute, path string) source.Origin {
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
 			_, list := descend(doc, "services", service, attribute)
@@ -69,10 +71,10 @@ func (c *Compose) fileAt(service, attribute, path string) Origin {
 					line = n.Line
 				}
 			})
-			return Origin{File: f.shown, Line: line, Service: service}
+			return source.Origin{File: f.shown, Line: line, Service: service}
 		}
 	}
-	return Origin{File: c.files[0].shown, Service: service}
+	return source.Origin{File: c.files[0].shown, Service: service}
 }
 
 // defines reports whether any of the files defines the service.

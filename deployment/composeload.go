@@ -1,11 +1,5 @@
 package deployment
 
-// Builds the compose model.
-//
-// The library logs through a global logger, which stays untouched. To keep it quiet, variables are expanded by our own
-// code, a version attribute is blanked first, and env files of services are read by our own parser. The remaining
-// warnings (an external.name, a ~ without HOME) appear once per change of a file.
-
 import (
 	"context"
 	"errors"
@@ -20,7 +14,15 @@ import (
 	"github.com/compose-spec/compose-go/v2/template"
 	"github.com/compose-spec/compose-go/v2/tree"
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Builds the compose model.
+//
+// The library logs through a global logger, which stays untouched. To keep it quiet, variables are expanded by our own
+// code, a version attribute is blanked first, and env files of services are read by our own parser. The remaining
+// warnings (an external.name, a ~ without HOME) appear once per change of a file.
 
 // composeOptions is what a model depends on in addition to its files.
 type composeOptions struct {
@@ -37,15 +39,15 @@ type composeOptions struct {
 
 // loadCompose builds the model of the files at paths, the main one first, and records everything that it reads in src.
 // The error is a *ComposeError or an *EnvError.
-func loadCompose(src sources, paths []string, o composeOptions) (*Compose, error) {
+func loadCompose(src source.Set, paths []string, o composeOptions) (*Compose, error) {
 	if o.EnvPath != "" {
-		src.note(o.EnvPath)
+		src.Note(o.EnvPath)
 	}
 	l := composeLoader{composeOptions: o, src: src}
 	c, err := l.load(paths)
 	if c != nil && c.configErr == nil && o.Env == nil && o.EnvPath != "" {
-		c.configErr = &ComposeError{File: relative(o.Root, o.EnvPath), Kind: ComposeEnvFile,
-			Text: fmt.Sprintf("env file cannot be read: %v", reason(o.EnvErr)), Err: o.EnvErr}
+		c.configErr = &ComposeError{File: source.Relative(o.Root, o.EnvPath), Kind: ComposeEnvFile,
+			Text: fmt.Sprintf("env file cannot be read: %v", source.Reason(o.EnvErr)), Err: o.EnvErr}
 	}
 	return c, err
 }
@@ -53,7 +55,7 @@ func loadCompose(src sources, paths []string, o composeOptions) (*Compose, error
 // composeLoader builds one model.
 type composeLoader struct {
 	composeOptions
-	src sources
+	src source.Set
 }
 
 func (l *composeLoader) lookup(name string) (string, bool) {

@@ -1,22 +1,22 @@
 package deployment
 
-// Reads all files of a compose model before the library does. Reads are bounded and local, and files outside the root
-// are reported.
-
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Reads all files of a compose model before the library does. Reads are bounded and local, and files outside the root
+// are reported.
 
 // composeReader reads the local files of a model and everything that they include and extend, each file once.
 type composeReader struct {
 	root    string
-	src     sources
+	src     source.Set
 	expand  *expander
 	loaded  map[string]*composeFile
 	ordered []*composeFile
@@ -31,7 +31,7 @@ func (r *composeReader) file(path string, from *ComposeError) (*composeFile, err
 	if f, ok := r.loaded[path]; ok {
 		return f, nil
 	}
-	shown := relative(r.root, path)
+	shown := source.Relative(r.root, path)
 	if from == nil {
 		from = &ComposeError{File: shown}
 	}
@@ -39,12 +39,12 @@ func (r *composeReader) file(path string, from *ComposeError) (*composeFile, err
 		from.Kind, from.Text = ComposeLimit, fmt.Sprintf("more than %d files are included or extended", maxComposeFiles)
 		return nil, from
 	}
-	data, _, err := r.src.read(path, maxComposeFile)
+	data, _, err := r.src.Read(path, maxComposeFile)
 	if err != nil {
 		if from.File != shown {
-			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("referenced file cannot be read: %v", reason(err)), err
+			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("referenced file cannot be read: %v", source.Reason(err)), err
 		} else {
-			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", reason(err)), err
+			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", source.Reason(err)), err
 		}
 		return nil, from
 	}
@@ -119,8 +119,8 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 					dir = filepath.Dir(next.path)
 				}
 				if env := filepath.Join(dir, ".env"); !named {
-					r.src.note(env)
-					if !exists(env) {
+					r.src.Note(env)
+					if !source.Exists(env) {
 						return r.follow(next, dir)
 					}
 					if err := r.env(f, p.Line, env); err != nil {
@@ -159,12 +159,12 @@ func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) e
 
 // env checks the env file of an include before the library reads it.
 func (r *composeReader) env(f *composeFile, line int, path string) error {
-	data, info, err := r.src.read(path, maxEnvFile)
+	data, info, err := r.src.Read(path, maxEnvFile)
 	if err != nil {
 		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude,
-			Text: fmt.Sprintf("env file of the include cannot be read: %v", reason(err)), Err: err}
+			Text: fmt.Sprintf("env file of the include cannot be read: %v", source.Reason(err)), Err: err}
 	}
-	env := parseEnv(path, relative(r.root, path), data, info)
+	env := parseEnv(path, source.Relative(r.root, path), data, info)
 	r.envs = append(r.envs, env)
 	return env.Err()
 }
@@ -195,13 +195,4 @@ func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func
 		return err
 	}
 	return then(next)
-}
-
-// reason returns the cause of a read error without its path.
-func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
-		return p.Err
-	}
-	return err
 }

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -28,9 +29,9 @@ type Deployment struct {
 	// Findings of Discover; View.Findings returns those of a later pass.
 	Findings []Finding
 
-	index   index
-	compose made[composeResult]
-	nginx   made[nginxResult]
+	index   source.Index
+	compose source.Cache[composeResult]
+	nginx   source.Cache[nginxResult]
 	around  around
 	chosen  chosen
 }
@@ -181,14 +182,7 @@ func (d *Deployment) absAll(paths []string) []string {
 }
 
 // Rel returns a path for display: relative to the root if it lies below it.
-func (d *Deployment) Rel(path string) string { return relative(d.Root, path) }
-
-func relative(root, path string) string {
-	if rel, err := filepath.Rel(root, path); err == nil && filepath.IsLocal(rel) {
-		return rel
-	}
-	return path
-}
+func (d *Deployment) Rel(path string) string { return source.Relative(d.Root, path) }
 
 // State returns a file or folder of the exporter's own state below ROOT/.catalyst.
 func (d *Deployment) state(configured, name string) string {

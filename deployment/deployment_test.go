@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -219,7 +220,7 @@ func TestView_FollowsFileChanges(t *testing.T) {
 	write("compose.yml", "services: {catalyst: {image: x, env_file: [early.env, {path: late.env, required: false}]}}\n")
 	write("early.env", "A=1\n")
 	write(".env.production", "A=6\n")
-	time.Sleep(settled + 100*time.Millisecond) // change times cannot be set to the past
+	time.Sleep(source.Settled + 100*time.Millisecond) // change times cannot be set to the past
 	_, _ = d.View(cache).Compose()
 	c1, err1 := d.View(cache).Compose()
 	c2, err2 := d.View(cache).Compose()
@@ -266,20 +267,6 @@ func TestView_FollowsFileChanges(t *testing.T) {
 	write("docs/new/RUNBOOK.md", "# Runbook")
 	if p := d.View(cache).Place(FactRunbook); d.Rel(p.Path()) != "docs/new/RUNBOOK.md" {
 		t.Errorf("the new runbook: %+v", p)
-	}
-}
-
-// Time stamps have a resolution of up to 2 s on some file systems: a recently changed file does not count as settled.
-func TestSettled(t *testing.T) {
-	now := time.Now()
-	for age, want := range map[time.Duration]bool{0: false, time.Second: false, 3 * time.Second: true, -time.Hour: false} {
-		at := now.Add(-age)
-		if got := isSettled(files.Identity{Modified: at, Changed: now.Add(-time.Hour)}); got != want {
-			t.Errorf("modified %v ago: %v", age, got)
-		}
-		if got := isSettled(files.Identity{Modified: now.Add(-time.Hour), Changed: at}); got != want {
-			t.Errorf("changed %v ago: %v", age, got)
-		}
 	}
 }
 
@@ -509,7 +496,7 @@ func BenchmarkView(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	time.Sleep(settled + 100*time.Millisecond)
+	time.Sleep(source.Settled + 100*time.Millisecond)
 	cache := &files.Cache{}
 	for b.Loop() {
 		v := d.View(cache)

@@ -1,7 +1,5 @@
 package deployment
 
-// Finds places by rules other than a name: diagrams, the repository, the firewall's files.
-
 import (
 	"errors"
 	"io/fs"
@@ -9,7 +7,11 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Finds places by rules other than a name: diagrams, the repository, the firewall's files.
 
 // named returns the places that are found by a name alone. configured holds the configured path of each fact, or "".
 func (p *places) named(configured map[string]string) []Place {
@@ -101,7 +103,7 @@ func hasHead(dir string) bool {
 func ufw(hostRoot string) Place {
 	dir := filepath.Join(hostRoot, "etc/ufw")
 	place := Place{Fact: FactFirewall, How: Default}
-	if exists(dir) {
+	if source.Exists(dir) {
 		place.How, place.Paths = Found, []string{dir, filepath.Join(hostRoot, "etc/default/ufw")}
 	}
 	return place

@@ -1,14 +1,16 @@
 package deployment
 
-// The output of "config discover": every fact, how it was found, the other candidates, and the consequences.
-
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// The output of "config discover": every fact, how it was found, the other candidates, and the consequences.
 
 // Findings returns what was found and how, for display. It contains names of files, services and hosts, but no other
 // values of the deployment's files.
@@ -64,7 +66,7 @@ func (v *View) implies(p Place) string {
 	d := v.Deployment
 	if p.How == Configured && len(p.Paths) > 0 {
 		for _, path := range p.Paths {
-			if !exists(path) {
+			if !source.Exists(path) {
 				return d.Rel(path) + " does not exist: its contents are treated as missing"
 			}
 		}
@@ -79,7 +81,7 @@ func (v *View) implies(p Place) string {
 		case len(p.Paths) == 0:
 			return "settings come only from the compose file: set deployment.env_file"
 		case err != nil:
-			return fmt.Sprintf("cannot be read: %v", reason(err))
+			return fmt.Sprintf("cannot be read: %v", source.Reason(err))
 		case env.Err() != nil:
 			return fmt.Sprintf("rejected by Compose: %v", env.Err())
 		}
@@ -110,7 +112,7 @@ func (v *View) implies(p Place) string {
 		case errors.Is(err, ErrNoNginx):
 			return "certificates are found by name: set deployment.nginx"
 		case err != nil:
-			return fmt.Sprintf("cannot be read: %v", reason(err))
+			return fmt.Sprintf("cannot be read: %v", source.Reason(err))
 		}
 		text := fmt.Sprintf("servers: %d, files: %d", len(n.Servers), len(n.Files))
 		if n.Service != "" {

@@ -1,7 +1,5 @@
 package deployment
 
-// The deployment's public host names: configured, or from the application's environment, the env file, or nginx.
-
 import (
 	"errors"
 	"maps"
@@ -10,13 +8,17 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// The deployment's public host names: configured, or from the application's environment, the env file, or nginx.
 
 // Host is a public host name of the deployment.
 type Host struct {
-	Name   string // lower case, without port
-	How    string // Configured or Found
-	Origin Origin // where it is set; empty when configured
+	Name   string        // lower case, without port
+	How    string        // Configured or Found
+	Origin source.Origin // where it is set; empty when configured
 	// Placeholder says why the name cannot be public; "" when it can.
 	Placeholder string
 }
@@ -40,9 +42,9 @@ func (v *View) PublicHosts() ([]Host, error) {
 	hosts := hostList{inner: map[string]bool{}}
 	if len(d.Public.Hosts) > 0 || d.Public.URL != "" {
 		for _, h := range d.Public.Hosts {
-			hosts.add(h, Configured, Origin{})
+			hosts.add(h, Configured, source.Origin{})
 		}
-		hosts.add(d.Public.URL, Configured, Origin{})
+		hosts.add(d.Public.URL, Configured, source.Origin{})
 		return hosts.list, nil
 	}
 	var errs []error
@@ -61,7 +63,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 	}
 	if env, err := v.Env(); err == nil {
 		for _, e := range env.Entries {
-			hosts.ofKey(e.Key, e.Text.Reveal(), Origin{File: env.File, Line: e.Line, Via: ViaEnvFile})
+			hosts.ofKey(e.Key, e.Text.Reveal(), source.Origin{File: env.File, Line: e.Line, Via: source.ViaEnvFile})
 		}
 	} else if v.Place(FactEnvFile).Path() != "" {
 		errs = append(errs, err)
@@ -71,7 +73,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 	case err == nil:
 		for _, s := range n.Servers {
 			for _, name := range s.Names {
-				hosts.add(name, Found, Origin{File: s.File, Line: s.Line, Via: ViaNginx})
+				hosts.add(name, Found, source.Origin{File: s.File, Line: s.Line, Via: ViaNginx})
 			}
 		}
 	case !errors.Is(err, ErrNoNginx):
@@ -99,12 +101,12 @@ func (h *hostList) ofService(v *View, c *Compose, service string) {
 	files := v.serviceFiles(c, service)
 	for _, key := range slices.Sorted(maps.Keys(files.values)) {
 		set := files.values[key]
-		h.ofKey(key, set.text, Origin{File: set.env.File, Line: set.entry.Line, Service: service, Via: ViaServiceFile})
+		h.ofKey(key, set.text, source.Origin{File: set.env.File, Line: set.entry.Line, Service: service, Via: source.ViaServiceFile})
 	}
 }
 
 // ofKey adds the hosts of a value if its key matches hostKey.
-func (h *hostList) ofKey(key, text string, origin Origin) {
+func (h *hostList) ofKey(key, text string, origin source.Origin) {
 	if !hostKey.MatchString(key) {
 		return
 	}
@@ -114,7 +116,7 @@ func (h *hostList) ofKey(key, text string, origin Origin) {
 }
 
 // add adds the host of a name, a name with a port, or a URL.
-func (h *hostList) add(text, how string, origin Origin) {
+func (h *hostList) add(text, how string, origin source.Origin) {
 	name := hostOf(text)
 	if name == "" || len(h.list) >= maxHosts || slices.ContainsFunc(h.list, func(o Host) bool { return o.Name == name }) {
 		return

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -52,8 +53,8 @@ func mountTarget(target, dir, source string) string {
 // config of the compose file, or a file below a bind mount. Ref is set for a file in the image, in a volume or outside
 // the deployment's files. key names the file's purpose and named where it is configured, both for errors. The error is
 // a read error, as with Env.
-func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Value, error) {
-	named.Service, named.Via = service, ViaKeyFile
+func (v *View) FileIn(c *Compose, service, inside, key string, named source.Origin) (Value, error) {
+	named.Service, named.Via = service, source.ViaKeyFile
 	if s, ok := c.mountedSecret(service, inside); ok {
 		return v.fromSecret(c, s, key, named)
 	}
@@ -64,13 +65,13 @@ func (v *View) FileIn(c *Compose, service, inside, key string, named Origin) (Va
 }
 
 // At returns where the compose files set an attribute of a service: "command", "environment.NAME".
-func (c *Compose) At(service, attribute string) Origin {
+func (c *Compose) At(service, attribute string) source.Origin {
 	e := c.at("services."+service+"."+attribute, &ComposeError{})
-	return Origin{File: e.File, Line: e.Line, Service: service, Via: ViaEnvironment}
+	return source.Origin{File: e.File, Line: e.Line, Service: service, Via: source.ViaEnvironment}
 }
 
 // Written returns a value that the compose files set for a service outside its environment, for example in its command.
 // Ref is set for a reference to a secret manager.
-func Written(key, text string, at Origin) Value {
+func Written(key, text string, at source.Origin) Value {
 	return Value{Key: key, Set: true, Text: secret.New(text), Origin: at}.followed()
 }

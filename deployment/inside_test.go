@@ -5,6 +5,8 @@ import (
 	"io/fs"
 	"path/filepath"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
 func TestFileIn_ServicePaths(t *testing.T) {
@@ -48,16 +50,16 @@ configs:
 	for inside, want := range map[string]string{
 		"/etc/alertmanager/keys/pager": "from the mount", "/etc/alertmanager/x/../keys/pager": "from the mount", "/keys/own.key": "own", "/run/secrets/paging": "from the secret",
 	} {
-		if got, err := v.FileIn(c, "alertmanager", inside, "key_file", Origin{File: "alertmanager.yml", Line: 3}); err != nil || got.Text.Reveal() != want || !got.Set {
+		if got, err := v.FileIn(c, "alertmanager", inside, "key_file", source.Origin{File: "alertmanager.yml", Line: 3}); err != nil || got.Text.Reveal() != want || !got.Set {
 			t.Errorf("%s contains %q, %v; want %q", inside, got.Text.Reveal(), err, want)
 		}
 	}
 	for inside, want := range map[string]string{"/etc/alertmanager/data/key": RefContainer, "/elsewhere": RefContainer, "/keys/outside": RefExternal} {
-		if got, err := v.FileIn(c, "alertmanager", inside, "key_file", Origin{}); err != nil || got.Set || got.Ref.Kind != want {
+		if got, err := v.FileIn(c, "alertmanager", inside, "key_file", source.Origin{}); err != nil || got.Set || got.Ref.Kind != want {
 			t.Errorf("%s: %+v, %v; want a reference of kind %q", inside, got.Ref, err, want)
 		}
 	}
-	if _, err := v.FileIn(c, "alertmanager", "/etc/alertmanager/absent", "key_file", Origin{}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := v.FileIn(c, "alertmanager", "/etc/alertmanager/absent", "key_file", source.Origin{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -17,7 +18,7 @@ type Literal struct {
 	// Text is the value that the service gets.
 	Text   secret.Text
 	Path   string // of the compose file, absolute
-	Origin Origin
+	Origin source.Origin
 }
 
 // Literals returns the texts of all services, including those of inactive profiles, without duplicates and without

@@ -1,15 +1,17 @@
 package deployment
 
-// Files that a service mounts take precedence over files with a conventional name: the service uses the mounted file
-// wherever it is.
-
 import (
 	"path"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Files that a service mounts take precedence over files with a conventional name: the service uses the mounted file
+// wherever it is.
 
 // mounted returns the place with the file that the compose file mounts for it first. A configured place is unchanged.
 func (v *View) mounted(place Place) Place {
@@ -23,7 +25,7 @@ func (v *View) mounted(place Place) Place {
 		case place.Fact == FactAlertmanager && imageBase(s.Image) == "alertmanager":
 			host = c.sourceOf(name, alertmanagerFile(s))
 		case place.Fact == FactMigrations && len(place.Paths) == 0:
-			if host = c.sourceOf(name, "/docker-entrypoint-initdb.d"); !isDir(host) {
+			if host = c.sourceOf(name, "/docker-entrypoint-initdb.d"); !source.IsDir(host) {
 				host = ""
 			}
 		}

@@ -1,12 +1,14 @@
 package deployment
 
-// What the deployment's nginx configuration declares: servers, certificates, proxied addresses.
-
 import (
 	"errors"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// What the deployment's nginx configuration declares: servers, certificates, proxied addresses.
 
 // ErrNoNginx is returned when the deployment has no nginx configuration.
 var ErrNoNginx = errors.New("no nginx configuration found: set deployment.nginx")
@@ -137,7 +139,7 @@ func (v *View) readNginx() (*Nginx, error) {
 	}
 	key := strings.Join(chosen.Files, "\x00") + "\x00" + chosen.Service
 	c, _ := v.Compose()
-	result := v.Deployment.nginx.get(key, func(src sources) nginxResult {
+	result := v.Deployment.nginx.Get(key, func(src source.Set) nginxResult {
 		n, err := loadNginx(src, chosen.nginxRoots, nginxOptions{
 			Root: v.Deployment.Root, Index: &v.Deployment.index, Compose: c,
 			SSL: func() string { return v.Place(FactSSL).Path() },

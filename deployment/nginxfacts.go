@@ -1,7 +1,5 @@
 package deployment
 
-// Extracts the relevant facts from a configuration's directives.
-
 import (
 	"math"
 	"net"
@@ -13,7 +11,11 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Extracts the relevant facts from a configuration's directives.
 
 // inherited holds the settings that a server inherits from the http block.
 type inherited struct {
@@ -240,7 +242,7 @@ func (r *nginxReader) path(d directive) NginxPath {
 // astray reports whether a file is a link to a path that no mount of the service covers. Example: a link in Let's
 // Encrypt's live/ when archive/ is not mounted.
 func (r *nginxReader) astray(inside, host string) bool {
-	r.src.note(host)
+	r.src.Note(host)
 	link, err := os.Readlink(host)
 	if err != nil || r.roots.Service == "" {
 		return false
@@ -260,12 +262,12 @@ func (r *nginxReader) host(inside string) string {
 		host, _ := r.Compose.hostPath(r.roots.Service, inside)
 		return host
 	}
-	if isFile(inside) { // nginx runs on this host
+	if source.IsFile(inside) { // nginx runs on this host
 		return filepath.FromSlash(inside)
 	}
 	// The path belongs to a container with unknown mounts: try the same name in the certificate folder.
 	if ssl := r.SSL(); ssl != "" {
-		if guess := filepath.Join(ssl, path.Base(inside)); isFile(guess) {
+		if guess := filepath.Join(ssl, path.Base(inside)); source.IsFile(guess) {
 			return guess
 		}
 	}

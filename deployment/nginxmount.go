@@ -1,7 +1,5 @@
 package deployment
 
-// Maps paths of nginx's container to this host.
-
 import (
 	"maps"
 	"path"
@@ -10,7 +8,11 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Maps paths of nginx's container to this host.
 
 // confDir is nginx's configuration folder in the official image and in Debian's packages.
 const confDir = "/etc/nginx"
@@ -44,9 +46,9 @@ func (c *Compose) mountsAny(service string, files []string) bool {
 
 // nginxMounted returns where a service's nginx starts reading: its mounted nginx.conf, else the files that the image's
 // own nginx.conf includes: conf.d/*.conf and the output of templates/*.template.
-func nginxMounted(c *Compose, service string, x *index) []string {
-	r := &nginxReader{nginxOptions: nginxOptions{Compose: c, Index: x}, roots: nginxRoots{Service: service}, src: sources{}}
-	if host, ok := c.hostPath(service, confDir+"/nginx.conf"); ok && exists(host) {
+func nginxMounted(c *Compose, service string, x *source.Index) []string {
+	r := &nginxReader{nginxOptions: nginxOptions{Compose: c, Index: x}, roots: nginxRoots{Service: service}, src: source.Set{}}
+	if host, ok := c.hostPath(service, confDir+"/nginx.conf"); ok && source.Exists(host) {
 		return []string{host}
 	}
 	return append(r.matching(confDir+"/conf.d/*.conf"), r.matching(confDir+"/templates/*.template")...)
@@ -64,7 +66,7 @@ func (r *nginxReader) matching(pattern string) []string {
 	if r.roots.Service != "" {
 		for _, m := range r.Compose.Project.Services[r.roots.Service].Volumes {
 			at := path.Clean(m.Target)
-			if ok, _ := path.Match(pattern, at); ok && m.Type == types.VolumeTypeBind && !isDir(m.Source) {
+			if ok, _ := path.Match(pattern, at); ok && m.Type == types.VolumeTypeBind && !source.IsDir(m.Source) {
 				byInside[at] = m.Source
 			}
 		}
@@ -91,17 +93,17 @@ func (r *nginxReader) namesIn(folder, base string) []string {
 	}
 	if !strings.ContainsAny(base, "*?[") {
 		host := filepath.Join(folder, base)
-		r.src.note(host)
-		if isDir(host) || !exists(host) {
+		r.src.Note(host)
+		if source.IsDir(host) || !source.Exists(host) {
 			return nil
 		}
 		return []string{base}
 	}
-	r.src.note(folder)
+	r.src.Note(folder)
 	var names []string
-	entries, _ := r.Index.list(folder)
+	entries, _ := r.Index.List(folder)
 	for _, e := range entries {
-		if ok, _ := path.Match(base, e.Name()); ok && !directory(folder, e) {
+		if ok, _ := path.Match(base, e.Name()); ok && !source.IsDirEntry(folder, e) {
 			names = append(names, e.Name())
 		}
 	}

@@ -1,14 +1,16 @@
 package deployment
 
-// Reads nginx's files and their includes within limits.
-
 import (
 	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
+
+// Reads nginx's files and their includes within limits.
 
 // nginxRoots are the files where reading starts.
 type nginxRoots struct {
@@ -20,20 +22,20 @@ type nginxRoots struct {
 // nginxOptions is what a configuration depends on in addition to its files.
 type nginxOptions struct {
 	Root    string        // of the deployment, for display
-	Index   *index        // lists folders
+	Index   *source.Index // lists folders
 	Compose *Compose      // the source of mounts and variables; nil without one
 	SSL     func() string // returns the folder of certificates; "" for none
 }
 
 // loadNginx reads the files of roots with their includes and records everything that it reads in src. The error is a
 // read error of the first file.
-func loadNginx(src sources, roots nginxRoots, o nginxOptions) (*Nginx, error) {
+func loadNginx(src source.Set, roots nginxRoots, o nginxOptions) (*Nginx, error) {
 	if c := o.Compose; c != nil {
 		for _, f := range c.Files {
-			src.note(f)
+			src.Note(f)
 		}
 		if c.Env != nil {
-			src.note(c.Env.Path)
+			src.Note(c.Env.Path)
 		}
 	}
 	left := maxDirectives
@@ -45,7 +47,7 @@ func loadNginx(src sources, roots nginxRoots, o nginxOptions) (*Nginx, error) {
 			return nil, fmt.Errorf("nginx configuration %s: %w", r.rel(file), err)
 		}
 		if err != nil {
-			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{File: r.rel(file), Text: fmt.Sprintf("cannot be read: %v", reason(err))})
+			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{File: r.rel(file), Text: fmt.Sprintf("cannot be read: %v", source.Reason(err))})
 		}
 		all = append(all, list...)
 	}
@@ -56,14 +58,14 @@ func loadNginx(src sources, roots nginxRoots, o nginxOptions) (*Nginx, error) {
 // nginxReader reads the files of a configuration and collects the facts from their directives.
 type nginxReader struct {
 	nginxOptions
-	src   sources
+	src   source.Set
 	roots nginxRoots
 	nginx *Nginx
 	left  *int
 	seen  map[string]bool // files read so far, to break cycles
 }
 
-func (r *nginxReader) rel(path string) string { return relative(r.Root, path) }
+func (r *nginxReader) rel(path string) string { return source.Relative(r.Root, path) }
 
 const (
 	maxNginxFile     = 1 << 20
@@ -74,7 +76,7 @@ const (
 // file reads one file and its includes.
 func (r *nginxReader) file(host string, level int) ([]directive, error) {
 	r.seen[host] = true
-	data, _, err := r.src.read(host, maxNginxFile)
+	data, _, err := r.src.Read(host, maxNginxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +134,8 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 		}
 		files := r.matching(pattern)
 		if len(files) == 0 {
-			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !exists(host) {
-				r.src.note(host)
+			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !source.Exists(host) {
+				r.src.Note(host)
 				r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line,
 					"included file does not exist: " + r.rel(host)})
 			} else if !strings.ContainsAny(pattern, "*?[") {
@@ -151,7 +153,7 @@ func (r *nginxReader) includes(list []directive, level int) []directive {
 			}
 			read, err := r.file(f, level+1)
 			if err != nil {
-				text := fmt.Sprintf("included file cannot be read: %v", reason(err))
+				text := fmt.Sprintf("included file cannot be read: %v", source.Reason(err))
 				if errors.Is(err, fs.ErrPermission) {
 					r.unread(d, text, path.Base(pattern))
 				} else {

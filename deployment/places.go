@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -61,7 +62,7 @@ type hit struct {
 
 // places selects among the files that exist at one moment. Configured paths are absolute.
 type places struct {
-	index *index
+	index *source.Index
 	dirs  []string // searched, in order of preference
 
 	mu    sync.Mutex
@@ -71,7 +72,7 @@ type places struct {
 }
 
 // search lists the folders of a deployment in which files are found.
-func search(root string, x *index) *places {
+func search(root string, x *source.Index) *places {
 	p := &places{index: x, lists: make(map[string]seenDir, 8)}
 	p.dirs = p.search(root)
 	return p
@@ -126,7 +127,7 @@ func (p *places) see(dir string) seenDir {
 	case p.missing(dir):
 		return seenDir{whole: true}
 	}
-	known.names, known.whole = p.index.list(dir)
+	known.names, known.whole = p.index.List(dir)
 	p.lists[dir], p.order = known, append(p.order, dir)
 	below := func(closed string) bool { return strings.HasPrefix(dir, closed+"/") }
 	if !known.whole && !slices.ContainsFunc(p.blind, below) {
@@ -170,7 +171,7 @@ func (p *places) hits(m match, subs ...string) []hit {
 				continue
 			}
 			for _, e := range p.list(in) {
-				if rank := m(e.Name(), directory(in, e)); rank >= 0 {
+				if rank := m(e.Name(), source.IsDirEntry(in, e)); rank >= 0 {
 					hits = append(hits, hit{filepath.Join(in, e.Name()), i, rank})
 				}
 			}
@@ -243,7 +244,7 @@ func (p *places) template(env string) string {
 	}
 	for _, base := range []string{env, filepath.Join(filepath.Dir(env), ".env")} {
 		for _, ending := range templateEndings() {
-			if file := base + ending; !p.lacks(file) && isFile(file) {
+			if file := base + ending; !p.lacks(file) && source.IsFile(file) {
 				return file
 			}
 		}
@@ -280,26 +281,10 @@ func folder(names ...string) match {
 	}
 }
 
-func exists(path string) bool {
-	_, err := os.Lstat(path)
-	return err == nil
-}
-
-func isDir(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.IsDir()
-}
-
 func deviceOf(path string) (uint64, bool) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return 0, false
 	}
 	return files.Identify(info).Device, true
-}
-
-// isFile reports whether path leads to a regular file.
-func isFile(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -226,7 +227,7 @@ func (v *View) password(configured secret.Text, file string, u urlParts, at, set
 		return Value{Key: "deployment." + setting + ".password", Text: configured, Set: true}, nil
 	case file != "":
 		key := "deployment." + setting + ".password_file"
-		return v.fromFile(key, v.Deployment.Abs(file), Origin{File: key})
+		return v.fromFile(key, v.Deployment.Abs(file), source.Origin{File: key})
 	case u.password != nil:
 		value := u.value
 		value.Text = secret.New(*u.password)

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -146,7 +147,7 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 			continue
 		}
 		if e, ok := c.Env.Get(key); ok {
-			return valueOfEntry(c.Env, e, service, ViaEnvFile), c.Env.behindError(e)
+			return valueOfEntry(c.Env, e, service, source.ViaEnvFile), c.Env.behindError(e)
 		}
 	}
 	if found.Blocked = files.absent(); found.Blocked == "" {
@@ -154,7 +155,7 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 	}
 	for _, key := range keys { // the file in use is not on this machine: the deployment's env file stands in
 		if e, ok := c.Env.Get(key); ok && c.Env.behindError(e) == nil {
-			value := valueOfEntry(c.Env, e, service, ViaEnvFile)
+			value := valueOfEntry(c.Env, e, service, source.ViaEnvFile)
 			value.Blocked = found.Blocked
 			return value, nil
 		}
@@ -189,7 +190,7 @@ func (v *View) passed(c *Compose, files surroundings, service, key string) (Valu
 	if !ok {
 		return value, nil
 	}
-	value = valueOfEntry(set.env, set.entry, service, ViaServiceFile)
+	value = valueOfEntry(set.env, set.entry, service, source.ViaServiceFile)
 	value.Text, value.Set, value.Ref = secret.New(set.text), true, Ref{}
 	value.Blocked = files.absent()
 	return value.followed(), nil
@@ -210,7 +211,7 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 			value.Set, value.Ref = false, Ref{RefEnvironment, key}
 			return value, nil
 		}
-		return valueOfEntry(c.Env, e, service, ViaEnvironment), c.Env.behindError(e)
+		return valueOfEntry(c.Env, e, service, source.ViaEnvironment), c.Env.behindError(e)
 	}
 	x := expander{find: c.lookup, lenient: true}
 	expanded, err := x.expand(raw)
@@ -229,7 +230,7 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 			value.Ambiguous = value.Ambiguous || e.Ambiguous
 			value.Unset = append(value.Unset, e.Unset...)
 			if oneVariable.MatchString(raw) && len(x.used) == 1 && e.Text.Reveal() == *text {
-				value.Origin = Origin{File: c.Env.File, Line: e.Line, Service: service, Via: ViaEnvironment}
+				value.Origin = source.Origin{File: c.Env.File, Line: e.Line, Service: service, Via: source.ViaEnvironment}
 			}
 		}
 	}
@@ -239,8 +240,8 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 }
 
 // environmentAt returns where a service's environment sets a key, and the text before variable substitution.
-func (c *Compose) environmentAt(service, key string) (Origin, string) {
-	origin := Origin{Service: service, Via: ViaEnvironment}
+func (c *Compose) environmentAt(service, key string) (source.Origin, string) {
+	origin := source.Origin{Service: service, Via: source.ViaEnvironment}
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
 			if n, raw := c.environmentIn(f, doc, service, key, 0); n != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -22,7 +23,7 @@ func (v *View) keyFile(c *Compose, files surroundings, service, key string) (Val
 		return Value{}, false, err
 	}
 	origin := named.Origin
-	origin.Via = ViaKeyFile
+	origin.Via = source.ViaKeyFile
 	inside := named.Text.Reveal()
 	if s, ok := c.mountedSecret(service, inside); ok {
 		value, err := v.fromSecret(c, s, key, origin)
@@ -77,14 +78,14 @@ func (v *View) secretNamed(c *Compose, service, key string) (Value, bool, error)
 			continue
 		}
 		e := c.at("secrets."+x.Source, &ComposeError{})
-		value, err := v.fromSecret(c, withName(types.FileObjectConfig(o), x.Source), key, Origin{File: e.File, Line: e.Line, Service: service, Via: ViaSecret})
+		value, err := v.fromSecret(c, withName(types.FileObjectConfig(o), x.Source), key, source.Origin{File: e.File, Line: e.Line, Service: service, Via: source.ViaSecret})
 		return value, true, err
 	}
 	return Value{}, false, nil
 }
 
 // fromSecret reads a secret or config of the compose file.
-func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, origin Origin) (Value, error) {
+func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, origin source.Origin) (Value, error) {
 	switch {
 	case bool(o.External):
 		return Value{Key: key, Origin: origin, Ref: Ref{RefExternal, o.Name}}, nil
@@ -108,7 +109,7 @@ func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, orig
 // KeyFileError reports that the file with a key's value could not be read. Values from other files are unaffected.
 type KeyFileError struct {
 	Key   string
-	Named Origin // where the file is configured
+	Named source.Origin // where the file is configured
 	Err   error
 }
 
@@ -121,7 +122,7 @@ func (e *KeyFileError) Error() string {
 func (e *KeyFileError) Unwrap() error { return e.Err }
 
 // fromFile reads a secret from a file on this host and removes the trailing line end.
-func (v *View) fromFile(key, path string, origin Origin) (Value, error) {
+func (v *View) fromFile(key, path string, origin source.Origin) (Value, error) {
 	text, err := files.Load(v.cache, path, "secret", maxSecretFile, func(data []byte, _ fs.FileInfo) (secret.Text, error) {
 		return secret.New(strings.TrimRight(string(data), "\r\n")), nil
 	})

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -16,7 +17,7 @@ type Value struct {
 	Key    string // the requested key that is set; the first one when none is
 	Text   secret.Text
 	Set    bool // true even for the empty text; false when unset or when only Ref is known
-	Origin Origin
+	Origin source.Origin
 	// Ref is set when the text is stored elsewhere and unknown here: Text is then empty and Set false.
 	Ref Ref
 	// Ambiguous reports that Compose v1 and v2 read the value differently.
@@ -28,7 +29,7 @@ type Value struct {
 	Blocked string
 	// Unused is where the deployment's env file sets the key although no service gets it; nil unless Set is false and Ref
 	// empty.
-	Unused *Origin
+	Unused *source.Origin
 }
 
 // Ref says where a value is stored when it is not in the deployment's files. The zero value means none.
@@ -44,25 +45,6 @@ const (
 	RefEnvironment = "environment"           // the environment in which Compose is started
 	RefContainer   = "file in the container" // part of the image or a named volume
 	RefCommand     = "command"               // computed by the service's shell script; Name says why it is undecided
-)
-
-// Origin is where a value is set.
-type Origin struct {
-	File    string // relative to the root
-	Line    int    // 0 when unknown
-	Service string // the service that gets it; "" without a compose file
-	Via     string // one of the Via constants
-}
-
-// Ways a value gets into a service.
-const (
-	// the deployment's env file: the service uses the variable outside its environment, or there is no compose file
-	ViaEnvFile     = "env file"
-	ViaEnvironment = "environment" // the service's environment; Origin is the env file's line if the value is a single variable
-	ViaServiceFile = "env_file"    // one of the service's env files
-	ViaSecret      = "secret"      // a secret of the compose file with the key's name
-	ViaKeyFile     = "KEY_FILE"    // the variable KEY_FILE names the file
-	ViaCommand     = "command"     // the service's command or entrypoint sets the variable, or a flag of its name
 )
 
 // Value returns the first of keys that is set, as the application's service gets it. The order is: the service's
@@ -221,7 +203,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 	if !empty.Set && c.Env != nil {
 		for _, key := range keys {
 			if e, ok := c.Env.Get(key); ok {
-				empty.Unused = &Origin{File: c.Env.File, Line: e.Line, Via: ViaEnvFile}
+				empty.Unused = &source.Origin{File: c.Env.File, Line: e.Line, Via: source.ViaEnvFile}
 				break
 			}
 		}
@@ -275,7 +257,7 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 			if err := env.behindError(e); err != nil {
 				return Value{}, err
 			}
-			value := valueOfEntry(env, e, "", ViaEnvFile)
+			value := valueOfEntry(env, e, "", source.ViaEnvFile)
 			if value.Ref.Kind != "" || !value.Text.Empty() {
 				return value, nil
 			}
@@ -284,7 +266,7 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 			}
 		}
 		if e, ok := env.Get(key + "_FILE"); ok && !e.Text.Empty() {
-			return v.fromFile(key, v.Deployment.Abs(e.Text.Reveal()), Origin{File: env.File, Line: e.Line, Via: ViaKeyFile})
+			return v.fromFile(key, v.Deployment.Abs(e.Text.Reveal()), source.Origin{File: env.File, Line: e.Line, Via: source.ViaKeyFile})
 		}
 	}
 	if !found.Set {
@@ -303,7 +285,7 @@ func (e *Env) behindError(entry Entry) error {
 }
 
 func valueOfEntry(env *Env, e Entry, service, via string) Value {
-	value := Value{Key: e.Key, Text: e.Text, Set: true, Origin: Origin{File: env.File, Line: e.Line, Service: service, Via: via}, Ambiguous: e.Ambiguous, Unset: e.Unset}
+	value := Value{Key: e.Key, Text: e.Text, Set: true, Origin: source.Origin{File: env.File, Line: e.Line, Service: service, Via: via}, Ambiguous: e.Ambiguous, Unset: e.Unset}
 	return value.followed()
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
 func TestValue(t *testing.T) {
@@ -94,7 +96,7 @@ func TestValue(t *testing.T) {
 				t.Fatal(err)
 			}
 			where := ""
-			if got.Origin != (Origin{}) {
+			if got.Origin != (source.Origin{}) {
 				where = got.Origin.String() + " " + got.Origin.Service + " " + got.Origin.Via
 			}
 			ref := strings.TrimSpace(got.Ref.Kind + " " + got.Ref.Name)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -44,9 +45,9 @@ type composeRedis struct {
 // redisStart is what the compose file says about one Redis.
 type redisStart struct {
 	service       string
-	at            deployment.Origin // of its command
-	password      deployment.Value  // required by the server; not set when it requires none
-	unknownReason string            // why that is unknown; "" when it is known
+	at            source.Origin    // of its command
+	password      deployment.Value // required by the server; not set when it requires none
+	unknownReason string           // why that is unknown; "" when it is known
 }
 
 func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
@@ -77,7 +78,7 @@ func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 var literalVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][^{}]*\})$`)
 
 // startedBy returns where the password stands that the server requires.
-func (start redisStart) startedBy() deployment.Origin {
+func (start redisStart) startedBy() source.Origin {
 	if start.password.Key == "requirepass" {
 		return start.password.Origin
 	}
@@ -225,7 +226,7 @@ func (start redisStart) bitnami(view *deployment.View, c *deployment.Compose) (r
 }
 
 // configured reads the configuration file that the command names.
-func (start redisStart) configured(view *deployment.View, c *deployment.Compose, inside string, at deployment.Origin) (redisStart, error) {
+func (start redisStart) configured(view *deployment.View, c *deployment.Compose, inside string, at source.Origin) (redisStart, error) {
 	file, err := view.FileIn(c, start.service, inside, "the configuration of service "+start.service, at)
 	if err != nil {
 		return start, err

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
@@ -98,7 +99,7 @@ func judgeRunningValue(ctx context.Context, p *probe.Pass, f *probe.ResultBuilde
 		return envfile.Elsewhere(declared) // the container's environment holds the reference, not the value
 	case declared.Ref.Kind != "":
 		known = false
-	case declared.Set && declared.Origin.Service != "" && declared.Origin.Via != deployment.ViaEnvironment && declared.Origin.Via != deployment.ViaServiceFile:
+	case declared.Set && declared.Origin.Service != "" && declared.Origin.Via != source.ViaEnvironment && declared.Origin.Via != source.ViaServiceFile:
 		return probe.Skip("deployment.service", "service %s does not get %s through its environment (%s)",
 			declared.Origin.Service, declared.Key, declared.Origin.Via)
 	}
@@ -142,7 +143,7 @@ func judgeRunningValue(ctx context.Context, p *probe.Pass, f *probe.ResultBuilde
 
 // runningValue returns the first of the keys that a container was started with; an empty one only when no other is set.
 func runningValue(c *dockerclient.Container, keys []string) deployment.Value {
-	value := deployment.Value{Key: keys[0], Origin: deployment.Origin{File: "container " + c.Name, Service: c.Service}}
+	value := deployment.Value{Key: keys[0], Origin: source.Origin{File: "container " + c.Name, Service: c.Service}}
 	for _, key := range keys {
 		if text, set := dockerclient.EnvOf(c.Config.Env, key); set && (text != "" || !value.Set) {
 			value.Key, value.Text, value.Set = key, secret.New(text), true

@@ -8,6 +8,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest/dockertest"
@@ -21,7 +22,7 @@ func TestContainerEnv_Drift(t *testing.T) {
 	c := &dockerclient.Container{Service: "api", Name: "app-api-1"}
 	word := &envfile.Word{Key: []string{"LOG_LEVEL"}, Good: []string{"info", "warn"}, Bad: []string{"debug"}}
 	value := func(text, file string) deployment.Value {
-		return deployment.Value{Key: "LOG_LEVEL", Text: secret.New(text), Set: text != "", Origin: deployment.Origin{File: file}}
+		return deployment.Value{Key: "LOG_LEVEL", Text: secret.New(text), Set: text != "", Origin: source.Origin{File: file}}
 	}
 	for name, tt := range map[string]struct {
 		declared, running string

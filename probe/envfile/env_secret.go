@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
 	"github.com/thenexusengine/catalyst_exporter/secret"
@@ -149,7 +150,7 @@ func (s *Secret) values(view *deployment.View) ([]deployment.Value, error) {
 type secretValue struct {
 	text      string // the secret: compared, never shown
 	key       string
-	origin    deployment.Origin
+	origin    source.Origin
 	ambiguous bool
 	others    SecretOthers
 	isSet     bool

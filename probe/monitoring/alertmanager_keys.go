@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -64,7 +65,7 @@ type keyFiles struct {
 }
 
 func (k keyFiles) read(f amFileField) amKeyFile {
-	named := deployment.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
+	named := source.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
 	if k.service != "" {
 		inside := f.value
 		if !path.IsAbs(inside) {

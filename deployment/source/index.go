@@ -1,4 +1,6 @@
-package deployment
+// Package source reads a deployment's folders and files, remembers what a result was made of, and makes it again only
+// when one of these changed. It knows nothing about their contents.
+package source
 
 import (
 	"errors"
@@ -19,9 +21,9 @@ import (
 
 const (
 	maxNames = 2000 // per directory: the rest is ignored
-	// settled is how long a file or directory must be unchanged before its time stamps are trusted: some file systems have
+	// Settled is how long a file or directory must be unchanged before its time stamps are trusted: some file systems have
 	// a resolution of 2 s.
-	settled = 2 * time.Second
+	Settled = 2 * time.Second
 )
 
 type listing struct {
@@ -29,15 +31,15 @@ type listing struct {
 	names []fs.DirEntry // sorted
 }
 
-// index caches listings. The zero value is ready to use. Safe for concurrent use.
-type index struct {
+// Index caches listings. The zero value is ready to use. Safe for concurrent use.
+type Index struct {
 	mu   sync.Mutex
 	dirs map[string]listing
 }
 
-// list returns the entries of a directory, sorted by name. seen is false for an existing directory that could not be
+// List returns the entries of a directory, sorted by name. seen is false for an existing directory that could not be
 // listed completely: the exporter's user has no permission, or it has too many entries.
-func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
+func (x *Index) List(dir string) (names []fs.DirEntry, seen bool) {
 	id, kind, err := files.Look(dir)
 	if err != nil || !kind.IsDir() {
 		x.mu.Lock()
@@ -74,11 +76,11 @@ func (x *index) list(dir string) (names []fs.DirEntry, seen bool) {
 
 func isSettled(id files.Identity) bool {
 	now := time.Now()
-	return now.Sub(id.Changed) >= settled && now.Sub(id.Modified) >= settled
+	return now.Sub(id.Changed) >= Settled && now.Sub(id.Modified) >= Settled
 }
 
-// directory reports whether an entry is a directory or a link to one.
-func directory(dir string, e fs.DirEntry) bool {
+// IsDirEntry reports whether an entry is a directory or a link to one.
+func IsDirEntry(dir string, e fs.DirEntry) bool {
 	if e.Type()&fs.ModeSymlink != 0 {
 		info, err := os.Stat(filepath.Join(dir, e.Name()))
 		return err == nil && info.IsDir()
@@ -92,17 +94,17 @@ type dep struct {
 	exists bool
 }
 
-// sources records the dependencies of a result while it is built.
-type sources map[string]dep
+// Set records the dependencies of a result while it is built.
+type Set map[string]dep
 
-// read reads a file and records it as a dependency, even if it does not exist.
-func (s sources) read(path string, limit int64) ([]byte, fs.FileInfo, error) {
-	s.note(path)
+// Read reads a file and records it as a dependency, even if it does not exist.
+func (s Set) Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
+	s.Note(path)
 	return files.Read(path, limit)
 }
 
-// note records the current state of a file or directory.
-func (s sources) note(path string) {
+// Note records the current state of a file or directory.
+func (s Set) Note(path string) {
 	if _, ok := s[path]; ok {
 		return
 	}
@@ -110,29 +112,29 @@ func (s sources) note(path string) {
 	s[path] = dep{id, err == nil}
 }
 
-// made caches a result until one of its source files changes. The zero value is ready to use. Safe for concurrent use.
-type made[T any] struct {
+// Cache caches a result until one of its source files changes. The zero value is ready to use. Safe for concurrent use.
+type Cache[T any] struct {
 	mu      sync.Mutex
 	ok      bool
 	key     string
-	sources sources
+	sources Set
 	value   T
 }
 
-// get returns the cached result if key and all sources are unchanged, else calls make.
-func (m *made[T]) get(key string, make func(sources) T) T {
+// Get returns the cached result if key and all sources are unchanged, else calls make.
+func (m *Cache[T]) Get(key string, make func(Set) T) T {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.ok && m.key == key && m.sources.same() {
 		return m.value
 	}
-	s := sources{}
+	s := Set{}
 	value := make(s)
 	m.ok, m.key, m.sources, m.value = s.settled(), key, s, value
 	return value
 }
 
-func (s sources) same() bool {
+func (s Set) same() bool {
 	for path, then := range s {
 		if id, _, err := files.Look(path); (dep{id, err == nil}) != then {
 			return false
@@ -141,7 +143,7 @@ func (s sources) same() bool {
 	return true
 }
 
-func (s sources) settled() bool {
+func (s Set) settled() bool {
 	for _, d := range s {
 		if d.exists && !isSettled(d.id) {
 			return false
