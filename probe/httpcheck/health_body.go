@@ -2,7 +2,6 @@ package httpcheck
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,12 +13,22 @@ import (
 // service {"status": "ok"}, {"ready": true} or {"data": {"status": "ok"}}; for components {"database": "ok"},
 // {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}],
 // {"checks": {"postgres:connections": [{"status": "pass"}]}}; and the lines of Kubernetes' verbose format,
-// [+]database ok. Keys and words are case-insensitive; health_words.go lists the words.
+// [+]database ok. Components may be nested. Keys and words are case-insensitive; health_words.go lists the keys and
+// health_phrase.go the words.
 
 // healthReport is the parsed content of one or more bodies.
 type healthReport struct {
-	whole []statusWord
-	parts components
+	whole    []statusWord
+	parts    components
+	counts   []string             // keys of counters of faults that are not zero
+	children map[string]component // the worst status below a component that may have none of its own
+	shape    bodyShape
+}
+
+// bodyShape is what the members of the outermost object show about its format.
+type bodyShape struct {
+	ietf   bool // health+json, where warn means healthy with concerns
+	aspnet bool // ASP.NET Core, where a status may be a number
 }
 
 // statusWord is one status word of the whole service and its key.
@@ -29,95 +38,160 @@ type statusWord struct{ key, word string }
 type component struct {
 	word   string
 	object bool // as {"status": word}; a plain key and word may be a setting
+	mild   bool // healthy with concerns
 }
 
 // components are the components by name, in lower case.
 type components map[string]component
 
 // maxHealthDepth bounds the nesting depth of a body.
-const maxHealthDepth = 8
+const maxHealthDepth = 10
+
+func newHealthReport() *healthReport {
+	return &healthReport{parts: components{}, children: map[string]component{}}
+}
 
 // read adds the content of a body.
 func (r *healthReport) read(body any) {
 	switch v := body.(type) {
 	case string, bool:
 		r.whole = append(r.whole, statusWord{"", fmt.Sprint(v)})
+	case object:
+		r.shape = shapeOf(v)
+		r.walk(v, nil, true, 0)
 	default:
-		r.walk(body, "", true, 0)
+		r.walk(body, nil, true, 0)
+	}
+	r.adopt()
+}
+
+func shapeOf(o object) (s bodyShape) {
+	for _, key := range []string{"releaseid", "serviceid", "notes", "output", "links"} {
+		_, has := o.get(key)
+		s.ietf = s.ietf || has
+	}
+	checks, _ := o.get("checks")
+	if groups, ok := checks.(object); ok {
+		s.ietf = s.ietf || slices.ContainsFunc(groups, func(m member) bool { _, list := m.value.([]any); return list })
+	}
+	_, took := o.get("totalduration")
+	_, entries := o.get("entries")
+	s.aspnet = took || entries
+	return s
+}
+
+// adopt gives components without a status of their own the worst one below them: {"database": {"primary": "down"}}.
+func (r *healthReport) adopt() {
+	for name, worst := range r.children {
+		if own, known := r.parts[name]; !known || own.weight() == 0 {
+			worst.object = false // it is reported under its own name
+			r.parts[name] = worst
+		}
 	}
 }
 
-// walk adds the status in a value to its component, or to the whole service.
-func (r *healthReport) walk(body any, name string, whole bool, depth int) {
+// note adds the status of the last component of a path.
+func (r *healthReport) note(path []string, said component) {
+	if len(path) == 0 {
+		return
+	}
+	if r.shape.ietf && strings.EqualFold(said.word, "warn") {
+		said.mild = true
+	}
+	r.parts.note(path[len(path)-1], said)
+	for _, above := range path[:len(path)-1] {
+		components(r.children).note(above, said)
+	}
+}
+
+// walk adds the status in a value to its component, or to the whole service. The path names the components around it.
+func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
 	if depth > maxHealthDepth {
 		return
 	}
 	switch v := body.(type) {
 	case string:
-		r.parts.note(name, component{word: v})
+		r.note(path, component{word: v})
 	case bool:
-		r.parts.note(name, component{word: fmt.Sprint(v)})
+		r.note(path, component{word: fmt.Sprint(v)})
 	case []any:
 		for _, e := range v {
-			part, named := name, false
-			if m, ok := e.(map[string]any); ok {
-				part, named = elementName(m, name)
+			part, named := path, false
+			if m, ok := e.(object); ok {
+				part, named = elementPath(m, path)
 			}
 			r.walk(e, part, whole && !named, depth+1)
 		}
-	case map[string]any:
-		for _, key := range statusFirst(v) {
-			value, small := v[key], strings.ToLower(key)
-			if word, says := healthStatus(small, value); says && whole {
-				r.whole = append(r.whole, statusWord{small, word})
-			} else if says {
-				r.parts.note(name, component{word, true})
-			}
-			switch {
-			case isStatusKey(small): // {"status": {"database": "ok"}} is still about the same component
-				if deeper(value) {
-					r.walk(value, name, whole, depth+1)
-				}
-			case isFaultKey(small) && !deeper(value):
-			default:
-				_, object := value.(map[string]any)
-				r.walk(value, partName(key), whole && object && isWrapper(small), depth+1)
-			}
+	case object:
+		for _, m := range statusFirst(v) {
+			r.member(m, path, whole, depth)
 		}
 	}
 }
 
-// statusFirst returns the keys of an object with status keys first, so that the most specific bad word is reported.
-func statusFirst(object map[string]any) []string {
-	return slices.SortedFunc(maps.Keys(object), func(a, b string) int {
-		first, second := isStatusKey(strings.ToLower(a)), isStatusKey(strings.ToLower(b))
+// member adds one member of an object.
+func (r *healthReport) member(m member, path []string, whole bool, depth int) {
+	small := strings.ToLower(m.key)
+	word, says := healthStatus(small, m.value)
+	if n, number := m.value.(float64); number && r.shape.aspnet && small == "status" && n >= 0 && n <= 2 {
+		word, says = [...]string{"unhealthy", "degraded", "healthy"}[int(n)], true
+	}
+	if says && whole {
+		r.whole = append(r.whole, statusWord{small, word})
+	} else if says {
+		r.note(path, component{word: word, object: true})
+	}
+	if !says && countsFaults(small, m.value) {
+		r.counts = append(r.counts, small)
+		return
+	}
+	switch {
+	case isStatusKey(small): // {"status": {"database": "ok"}} is still about the same component
+		if deeper(m.value) {
+			r.walk(m.value, path, whole, depth+1)
+		}
+	case (isFaultKey(small) || isRunCount(small) || isResultKey(small)) && !deeper(m.value):
+	case whole && isWrapper(small):
+		_, inside := m.value.(object)
+		r.walk(m.value, append(slices.Clip(path), small), inside, depth+1)
+	default:
+		r.walk(m.value, append(slices.Clip(path), partName(m.key)), false, depth+1)
+	}
+}
+
+// statusFirst returns the members of an object with status keys first, so that the most specific bad word is reported.
+func statusFirst(o object) object {
+	return slices.SortedStableFunc(slices.Values(o), func(a, b member) int {
+		first, second := isStatusKey(strings.ToLower(a.key)), isStatusKey(strings.ToLower(b.key))
 		switch {
 		case first && !second:
 			return -1
 		case second && !first:
 			return 1
 		}
-		return strings.Compare(a, b)
+		return strings.Compare(a.key, b.key)
 	})
 }
 
 // deeper reports whether a value is an object or a list.
 func deeper(value any) bool {
 	switch value.(type) {
-	case map[string]any, []any:
+	case object, []any:
 		return true
 	}
 	return false
 }
 
-// elementName returns the name of a list element.
-func elementName(element map[string]any, otherwise string) (name string, named bool) {
-	for _, key := range []string{"name", "component", "service", "dependency", "check", "type", "id"} {
-		if s, ok := element[key].(string); ok && s != "" {
-			return partName(s), true
+// elementPath returns the path of a list element.
+func elementPath(element object, path []string) (inside []string, named bool) {
+	for _, key := range []string{"name", "component", "componentname", "service", "servicename", "dependency", "check", "checkname", "componentid", "key", "target", "type", "id"} {
+		if value, _ := element.get(key); value != nil {
+			if s, ok := value.(string); ok && s != "" {
+				return append(slices.Clip(path), partName(s)), true
+			}
 		}
 	}
-	return otherwise, false
+	return path, false
 }
 
 // partName returns a component name without its measurement: postgres for postgres:connections.
@@ -129,6 +203,11 @@ func partName(text string) string {
 // kubernetesLine matches one check of Kubernetes' verbose format.
 var kubernetesLine = regexp.MustCompile(`(?m)^\[([+-])\]([^ \r\n]+) `)
 
+var kubernetesRest = regexp.MustCompile(`(?m)^\[[+-]\].*$`)
+
+// textLine matches one line of a text report: database: ok.
+var textLine = regexp.MustCompile(`^[ \t]*([A-Za-z][A-Za-z0-9_. -]{0,40}?)[ \t]*[:=][ \t]+(\S.*)$`)
+
 // readText adds the content of a body that is not JSON; false when it has no status.
 func (r *healthReport) readText(text string) bool {
 	text = strings.TrimSpace(text)
@@ -138,39 +217,85 @@ func (r *healthReport) readText(text string) bool {
 			if l[1] == "-" {
 				word = "failed"
 			}
-			r.parts.note(partName(l[2]), component{word, true})
-			r.whole = append(r.whole, statusWord{"", word})
+			r.parts.note(partName(l[2]), component{word: word, object: true})
+		}
+		if rest := strings.TrimSpace(kubernetesRest.ReplaceAllString(text, "")); rest != "" {
+			if p := judgeSentence(rest); p.standing == bad {
+				r.whole = append(r.whole, statusWord{"", rest})
+			}
 		}
 		return true
 	}
 	if text == "" || strings.ContainsAny(text[:1], `{["<`) { // broken JSON or HTML
 		return false
 	}
-	word, says := wordInText(text)
-	if says {
-		r.whole = append(r.whole, statusWord{"", word})
+	if members := textMembers(text); members != nil {
+		r.read(members)
+		return r.hasStatus()
 	}
-	return says
+	p := judgeSentence(text)
+	if p.standing != silent {
+		r.whole = append(r.whole, statusWord{sentence, text})
+	}
+	return p.standing != silent
+}
+
+// sentence is the key of a status that is a text of its own and may name its subject.
+const sentence = "text"
+
+// textMembers returns the lines of a text as the members of an object; nil unless every line has a key and a value.
+func textMembers(text string) object {
+	var members object
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if line == "" {
+			continue
+		}
+		m := textLine.FindStringSubmatch(line)
+		if m == nil {
+			return nil
+		}
+		if key := strings.ToLower(m[1]); isHealthyWord(key) && judgeSentence(line).good() { // OK: 3 ms
+			return nil
+		}
+		members = append(members, member{m[1], m[2]})
+	}
+	return members
 }
 
 // judge evaluates the status of the whole service at a path.
 func (r *healthReport) judge(path string, f *probe.ResultBuilder) {
 	reported := map[statusWord]bool{}
 	for _, s := range r.whole {
-		switch {
-		case healthy(s.word) || reported[s]:
-		case s.key == "" || slices.Contains([]string{"status", "state", "health"}, s.key):
-			f.Fail(probe.ReasonUnhealthy, "%s reports status %s", path, formatStatus(s.word))
-		case isFaultKey(s.key):
-			f.Fail(probe.ReasonUnhealthy, "%s reports a fault (%s)", path, s.key)
-		default:
-			f.Fail(probe.ReasonUnhealthy, "%s reports that %s is %s", path, s.key, formatStatus(s.word))
+		if reported[s] {
+			continue
 		}
 		reported[s] = true
+		p := judgeStatus(s.word)
+		if s.key == sentence {
+			p = judgeSentence(s.word)
+		}
+		switch {
+		case p.good():
+		case r.shape.ietf && strings.EqualFold(s.word, "warn"):
+			f.Warn(probe.ReasonUnhealthy, "%s reports status \"warn\": healthy, with concerns", path)
+		case p.standing == unclear:
+			f.Warn(probe.ReasonUnhealthy, "%s reports status %s", path, p.shown)
+		case isFaultKey(s.key):
+			f.Fail(probe.ReasonUnhealthy, "%s reports a fault (%s)", path, s.key)
+		case s.key == "" || s.key == sentence || isResultKey(s.key) || isRunCount(s.key) || slices.Contains([]string{"status", "state", "health"}, s.key):
+			f.Fail(probe.ReasonUnhealthy, "%s reports status %s", path, p.shown)
+		default:
+			f.Fail(probe.ReasonUnhealthy, "%s reports that %s is %s", path, s.key, p.shown)
+		}
+	}
+	slices.Sort(r.counts)
+	for _, key := range slices.Compact(r.counts) {
+		f.Warn(probe.ReasonUnhealthy, "%s reports a number of %s that is not zero. If it counts since the start, report the current state instead", path, key)
 	}
 }
 
-// speaks reports whether the bodies contain any health status.
+// hasStatus reports whether the bodies contain any health status.
 func (r *healthReport) hasStatus() bool {
 	if len(r.whole) > 0 {
 		return true
@@ -188,11 +313,14 @@ var plainPart = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,30}$`)
 // weight ranks statuses of a component: unhealthy before healthy, and both before a word unrelated to health (a
 // database may have the value "PostgreSQL").
 func (c component) weight() int {
+	p := judgeStatus(c.word)
 	switch {
-	case healthy(c.word):
+	case p.good():
 		return 1
-	case c.object || slices.ContainsFunc(healthTokens(c.word), isUnhealthyWord):
+	case c.mild, p.standing == unclear:
 		return 2
+	case c.object || slices.ContainsFunc(healthTokens(c.word), isUnhealthyWord) || strings.HasPrefix(p.shown, `"`):
+		return 3
 	}
 	return 0
 }
@@ -235,7 +363,7 @@ func (c components) named(name string) (found component, named bool) {
 	return found, named
 }
 
-// unwell describes unexpected components that are down. Unusual names are hidden.
+// unexpectedDown describes unexpected components that are down. Unusual names are hidden.
 func (c components) unexpectedDown(expected []string) []string {
 	var known []string
 	for _, e := range expected {
@@ -243,13 +371,13 @@ func (c components) unexpectedDown(expected []string) []string {
 	}
 	var down []string
 	for name, said := range c {
-		if !said.object || slices.Contains(known, name) || !isDown(said.word) {
+		if slices.Contains(known, name) || isGroup(name) || !(said.object && isDown(said.word) || isClearlyDown(said.word)) {
 			continue
 		}
 		if !plainPart.MatchString(name) {
 			name = "(name hidden)"
 		}
-		down = append(down, fmt.Sprintf("unexpected component %s is %s", name, formatStatus(said.word)))
+		down = append(down, fmt.Sprintf("unexpected component %s is %s", name, judgeStatus(said.word).shown))
 	}
 	slices.Sort(down)
 	return slices.Compact(down)
@@ -257,7 +385,7 @@ func (c components) unexpectedDown(expected []string) []string {
 
 // componentNames returns the names of one component.
 func componentNames(name string) []string {
-	for _, same := range [][]string{{"database", "postgres", "postgresql", "npgsql", "db", "pg"}, {"redis", "cache", "valkey"}} {
+	for _, same := range [][]string{{"database", "postgres", "postgresql", "npgsql", "db", "pg", "r2dbc", "datasource", "sql"}, {"redis", "cache", "valkey"}} {
 		if slices.Contains(same, strings.ToLower(name)) {
 			return same
 		}

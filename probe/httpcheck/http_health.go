@@ -4,7 +4,6 @@ package httpcheck
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -87,8 +86,10 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 		case !named && away != nil:
 		case !named:
 			f.Fail(probe.ReasonMissing, "no endpoint reports %s", c)
+		case found.mild || judgeStatus(found.word).standing == unclear:
+			f.Warn(probe.ReasonUnhealthy, "%s is %s", c, judgeStatus(found.word).shown)
 		case !healthy(found.word):
-			f.Fail(probe.ReasonUnhealthy, "%s is %s", c, formatStatus(found.word))
+			f.Fail(probe.ReasonUnhealthy, "%s is %s", c, judgeStatus(found.word).shown)
 		}
 	}
 	for _, unexpected := range seen.unexpectedDown(expected) {
@@ -120,19 +121,22 @@ func (s *httpHealth) judge(path string, a httpclient.Response, seen components) 
 	case strings.HasPrefix(text, "<"):
 		return probe.Failed(probe.ReasonInvalid, "%s returned an HTML page instead of a health status", path)
 	}
-	report := healthReport{parts: components{}}
-	var body any
-	if err := json.Unmarshal([]byte(text), &body); err == nil {
+	report := newHealthReport()
+	body, err := decodeJSON(text)
+	if err == nil {
 		report.read(body)
 	} else if !report.readText(text) {
 		return probe.Failed(probe.ReasonInvalid, "%s returned 200 with neither JSON nor a health status", path)
 	}
-	_, object := body.(map[string]any)
+	_, isObject := body.(object)
 	var f probe.ResultBuilder
+	if cached := cachedBy(a.Header); cached != "" {
+		f.Warn(probe.ReasonStale, "%s was returned by a cache (%s) and may be older than a failure. Exclude it from caching", path, cached)
+	}
+	report.judge(path, &f)
 	switch {
 	case report.hasStatus():
-		report.judge(path, &f)
-	case object:
+	case isObject:
 		f.Warn(probe.ReasonEmpty, "%s returned 200 without a health status", path)
 	default:
 		f.Fail(probe.ReasonInvalid, "%s returned JSON without a health status", path)

@@ -1,0 +1,46 @@
+package httpcheck
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cacheHit matches the word that caches put into a header for a response that they had stored.
+var cacheHit = regexp.MustCompile(`(?i)\b(tcp_|mem_|ims_|refresh_)*(hit|stale|revalidated|updating)\b`)
+
+var (
+	cacheHeader    = regexp.MustCompile(`^x-varnish$|cache$|cache-(status|hits?|result|info)$|^x-(proxy-cache|srcache|nc)`)
+	cacheStatusHit = regexp.MustCompile(`(?i);\s*hit\b`)
+)
+
+// cachedBy returns the header that marks a response as stored by a cache, "" for none.
+func cachedBy(h http.Header) string {
+	if age, err := strconv.Atoi(strings.TrimSpace(h.Get("Age"))); err == nil && age > 0 {
+		return "Age"
+	}
+	for _, name := range slices.Sorted(maps.Keys(h)) {
+		small := strings.ToLower(name)
+		if !cacheHeader.MatchString(small) {
+			continue
+		}
+		for _, value := range h[name] {
+			hit := cacheHit.MatchString(value)
+			switch {
+			case small == "cache-status": // RFC 9211; fwd=stale was asked again
+				hit = cacheStatusHit.MatchString(value)
+			case strings.HasSuffix(small, "hits"):
+				hit = strings.ContainsAny(value, "123456789")
+			case small == "x-varnish": // the second number is that of the stored response
+				hit = len(strings.Fields(value)) > 1
+			}
+			if hit {
+				return name
+			}
+		}
+	}
+	return ""
+}
