@@ -65,37 +65,37 @@ func TestGovulncheck(t *testing.T) {
 }
 
 func TestNancy(t *testing.T) {
-	report := func(rest string) string { return `{"audited":[],"exclusions":[],` + rest + `}` }
+	text := func(rest string) string { return `{"audited":[],"exclusions":[],` + rest + `}` }
 	const vulnerable = `"vulnerable":[{"Vulnerabilities":[{"ID":"x-1","Title":"hunter2","CvssScore":"9.8","Cve":"CVE-2099-1","Excluded":false},{"ID":"x-2","CvssScore":5.0},{"ID":"x-3","Excluded":true}],"Coordinates":"pkg:golang/a@v1.0.0"}]`
 	run(t, Nancy, []example{
-		{name: "clean", kind: Vulnerabilities, text: report(`"num_audited":7,"num_vulnerable":0,"vulnerable":null`), state: Pass, counts: &Counts{Audited: 7}},
-		{name: "vulnerable", kind: Vulnerabilities, text: report(`"num_audited":7,"num_vulnerable":1,` + vulnerable), state: Fail, reason: Threshold, detail: "2 vulnerabilities (1 critical, 1 medium): CVE-2099-1 in pkg:golang/a@v1.0.0, x-2 in", counts: &Counts{Audited: 7, Findings: 2, Suppressed: 1}},
-		{name: "nothing audited", kind: Vulnerabilities, text: report(`"num_audited":0,"num_vulnerable":0`), state: Unknown, reason: Empty, detail: "no module was audited"},
+		{name: "clean", kind: Vulnerabilities, text: text(`"num_audited":7,"num_vulnerable":0,"vulnerable":null`), state: Pass, counts: &Counts{Audited: 7}},
+		{name: "vulnerable", kind: Vulnerabilities, text: text(`"num_audited":7,"num_vulnerable":1,` + vulnerable), state: Fail, reason: Threshold, detail: "2 vulnerabilities (1 critical, 1 medium): CVE-2099-1 in pkg:golang/a@v1.0.0, x-2 in", counts: &Counts{Audited: 7, Findings: 2, Suppressed: 1}},
+		{name: "nothing audited", kind: Vulnerabilities, text: text(`"num_audited":0,"num_vulnerable":0`), state: Unknown, reason: Empty, detail: "no module was audited"},
 		{name: "audited not stated", kind: Vulnerabilities, text: `{"audited":[],"vulnerable":[]}`, state: Unknown, reason: Empty},
-		{name: "vulnerable, not listed", kind: Vulnerabilities, text: report(`"num_audited":7,"num_vulnerable":2`), state: Fail, reason: Threshold, detail: "2 vulnerabilities: vulnerable module that is not listed"},
-		{name: "not understood", kind: Vulnerabilities, text: report(`"invalid":[{"Coordinates":"x"}],"num_audited":7`), state: Warn, reason: Weak, detail: "1 dependency could not be checked"},
-		{name: "cut", kind: Vulnerabilities, text: report(`"num_audited":7`)[:45], state: Unknown, reason: Truncated},
+		{name: "vulnerable, not listed", kind: Vulnerabilities, text: text(`"num_audited":7,"num_vulnerable":2`), state: Fail, reason: Threshold, detail: "2 vulnerabilities: vulnerable module that is not listed"},
+		{name: "not understood", kind: Vulnerabilities, text: text(`"invalid":[{"Coordinates":"x"}],"num_audited":7`), state: Warn, reason: Weak, detail: "1 dependency could not be checked"},
+		{name: "cut", kind: Vulnerabilities, text: text(`"num_audited":7`)[:45], state: Unknown, reason: Truncated},
 	})
 }
 
 func TestTrivy(t *testing.T) {
-	report := func(results string) string {
+	text := func(results string) string {
 		return `{"SchemaVersion":2,"CreatedAt":"2026-11-20T10:00:00.123456789Z","ArtifactName":".","ArtifactType":"repository","Metadata":{"Commit":"` + commit + `","ImageConfig":{"config":{"Env":["A=b"]}}}` + results + `}`
 	}
 	const vulnerable = `{"VulnerabilityID":"CVE-2099-1","PkgName":"a","InstalledVersion":"1","Severity":"HIGH","Title":"t","Description":"d"}`
 	run(t, Trivy, []example{
-		{name: "clean", kind: Vulnerabilities, text: report(`,"Results":[{"Target":"go.mod","Class":"lang-pkgs","Type":"gomod"},{"Target":"x","Class":"os-pkgs"}]`), state: Pass, counts: &Counts{Audited: 2}},
-		{name: "a system nobody maintains", kind: Vulnerabilities, text: strings.Replace(report(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"9","EOSL":true},"ImageConfig"`, 1), state: Warn, reason: Weak, detail: "end of life"},
-		{name: "one that is maintained", kind: Vulnerabilities, text: strings.Replace(report(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"13"},"ImageConfig"`, 1), state: Pass},
-		{name: "vulnerable", kind: Vulnerabilities, text: report(`,"Results":[{"Vulnerabilities":[` + vulnerable + `],"Target":"go.mod","Class":"lang-pkgs"}]`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): CVE-2099-1 in a"},
-		{name: "vulnerable, no class", kind: Vulnerabilities, text: report(`,"Results":[{"Target":"go.mod","Vulnerabilities":[` + vulnerable + `]}]`), state: Fail, reason: Threshold, detail: "in a at go.mod", counts: &Counts{Audited: 1, Findings: 1}},
-		{name: "ignored", kind: Vulnerabilities, text: report(`,"Results":[{"Class":"lang-pkgs","ExperimentalModifiedFindings":[{"Type":"vulnerability","Status":"ignored"}]}]`), state: Pass, detail: "1 suppressed"},
-		{name: "no results", kind: Vulnerabilities, text: report(``), state: Unknown, reason: Empty, detail: "no package was audited"},
-		{name: "null", kind: Vulnerabilities, text: report(`,"Results":null`), state: Unknown, reason: Empty},
-		{name: "something else was scanned", kind: Vulnerabilities, text: report(`,"Results":[{"Target":"Dockerfile","Class":"config"},{"Target":"x","Class":"secret","Secrets":[]}]`), state: Unknown, reason: Empty},
-		{name: "other schema", kind: Vulnerabilities, text: strings.Replace(report(`,"Results":[{"Class":"lang-pkgs"}]`), `:2,`, `:1,`, 1), state: Unknown, reason: Invalid, detail: "schema version is not 2"},
+		{name: "clean", kind: Vulnerabilities, text: text(`,"Results":[{"Target":"go.mod","Class":"lang-pkgs","Type":"gomod"},{"Target":"x","Class":"os-pkgs"}]`), state: Pass, counts: &Counts{Audited: 2}},
+		{name: "a system nobody maintains", kind: Vulnerabilities, text: strings.Replace(text(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"9","EOSL":true},"ImageConfig"`, 1), state: Warn, reason: Weak, detail: "end of life"},
+		{name: "one that is maintained", kind: Vulnerabilities, text: strings.Replace(text(`,"Results":[{"Class":"os-pkgs"}]`), `"ImageConfig"`, `"OS":{"Family":"debian","Name":"13"},"ImageConfig"`, 1), state: Pass},
+		{name: "vulnerable", kind: Vulnerabilities, text: text(`,"Results":[{"Vulnerabilities":[` + vulnerable + `],"Target":"go.mod","Class":"lang-pkgs"}]`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): CVE-2099-1 in a"},
+		{name: "vulnerable, no class", kind: Vulnerabilities, text: text(`,"Results":[{"Target":"go.mod","Vulnerabilities":[` + vulnerable + `]}]`), state: Fail, reason: Threshold, detail: "in a at go.mod", counts: &Counts{Audited: 1, Findings: 1}},
+		{name: "ignored", kind: Vulnerabilities, text: text(`,"Results":[{"Class":"lang-pkgs","ExperimentalModifiedFindings":[{"Type":"vulnerability","Status":"ignored"}]}]`), state: Pass, detail: "1 suppressed"},
+		{name: "no results", kind: Vulnerabilities, text: text(``), state: Unknown, reason: Empty, detail: "no package was audited"},
+		{name: "null", kind: Vulnerabilities, text: text(`,"Results":null`), state: Unknown, reason: Empty},
+		{name: "something else was scanned", kind: Vulnerabilities, text: text(`,"Results":[{"Target":"Dockerfile","Class":"config"},{"Target":"x","Class":"secret","Secrets":[]}]`), state: Unknown, reason: Empty},
+		{name: "other schema", kind: Vulnerabilities, text: strings.Replace(text(`,"Results":[{"Class":"lang-pkgs"}]`), `:2,`, `:1,`, 1), state: Unknown, reason: Invalid, detail: "schema version is not 2"},
 	})
-	r := parse(t, Vulnerabilities, report(``))
+	r := parse(t, Vulnerabilities, text(``))
 	if r.Commit != commit || !r.Time.Equal(time.Date(2026, 11, 20, 10, 0, 0, 123456789, time.UTC)) {
 		t.Errorf("of commit %q at %v", r.Commit, r.Time)
 	}

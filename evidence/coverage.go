@@ -79,12 +79,6 @@ func (b *blocks) tell(r *Report) {
 	r.coverage()
 }
 
-func (r *Report) coverage() {
-	if r.Counts.Statements > 0 {
-		r.measure(CoverageRatio, float64(r.Counts.Covered)/float64(r.Counts.Statements))
-	}
-}
-
 // coverProfile parses `go test -coverprofile`: a line "mode: set|count|atomic", then lines "file:line.col,line.col
 // statements count". A last line without a line end is truncated, possibly within a number. Joined profiles repeat the
 // mode line; all must agree.

@@ -10,29 +10,6 @@ import (
 	"strings"
 )
 
-// Format is the format of a report. The text is for display.
-type Format string
-
-// The formats. They are detected by content, because file names are unreliable.
-const (
-	GoTest       Format = "go test -json"
-	JUnit        Format = "JUnit XML"
-	CoverFile    Format = "Go cover profile"
-	Cobertura    Format = "Cobertura XML"
-	LCOV         Format = "LCOV"
-	GolangciLint Format = "golangci-lint JSON"
-	SARIF        Format = "SARIF"
-	Checkstyle   Format = "checkstyle XML"
-	Gosec        Format = "gosec JSON"
-	Govulncheck  Format = "govulncheck JSON"
-	Nancy        Format = "nancy JSON"
-	Trivy        Format = "trivy JSON"
-	OSVScanner   Format = "osv-scanner JSON"
-	K6           Format = "k6 summary"
-	Vegeta       Format = "vegeta JSON"
-	Gitleaks     Format = "gitleaks JSON"
-)
-
 // parser fills the report from the stream. It returns errCut or errInvalid (wrapped) for a truncated or malformed
 // stream. What it parsed before stays in the report, so that failures are not lost.
 type parser func(in *input, r *Report) error
@@ -59,7 +36,7 @@ func parsers(kind Kind) map[Format]parser {
 }
 
 // Formats returns the formats that are evidence of the kind.
-func (k Kind) Formats() []Format {
+func Formats(k Kind) []Format {
 	var fs []Format
 	for f := range parsers(k) {
 		fs = append(fs, f)
@@ -79,8 +56,8 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 	in := newInput(r, most)
 	rep := Report{Kind: kind}
 	head := in.head()
-	if in.raw.err != nil {
-		return rep, in.raw.err
+	if _, err := in.read(); err != nil {
+		return rep, err
 	}
 	if len(bytes.TrimSpace(head)) == 0 && len(head) < headSize {
 		return rep, ErrEmpty
@@ -91,9 +68,10 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 		return rep, wrongFormat(kind, rep.Format)
 	}
 	err := parse(in, &rep)
-	rep.Bytes = in.raw.n
-	if in.raw.err != nil {
-		return rep, in.raw.err // a read error takes precedence over the parser's error
+	n, readErr := in.read()
+	rep.Bytes = n
+	if readErr != nil {
+		return rep, readErr // a read error takes precedence over the parser's error
 	}
 	switch {
 	case errors.Is(err, errCut):
@@ -106,7 +84,7 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 
 func wrongFormat(kind Kind, f Format) error {
 	var names []string
-	for _, f := range kind.Formats() {
+	for _, f := range Formats(kind) {
 		names = append(names, string(f))
 	}
 	what := "this format is"

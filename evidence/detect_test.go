@@ -74,10 +74,10 @@ func TestDetect(t *testing.T) {
 func TestFormats(t *testing.T) {
 	read := map[Format]bool{}
 	for _, k := range Kinds() {
-		if len(k.Formats()) == 0 {
+		if len(Formats(k)) == 0 {
 			t.Errorf("%s has no format", k)
 		}
-		for _, f := range k.Formats() {
+		for _, f := range Formats(k) {
 			read[f] = true
 		}
 		good := false

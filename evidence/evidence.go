@@ -169,9 +169,9 @@ type readResult struct {
 	digest string // SHA-256 of the bytes in hexadecimal, "" if it was not needed
 }
 
-func readReport(ctx context.Context, stream io.Reader, kind Kind, digest bool) (readResult, error) {
+func readReport(ctx context.Context, content io.Reader, kind Kind, digest bool) (readResult, error) {
 	var h hash.Hash
-	var r io.Reader = &impatient{ctx, stream}
+	var r io.Reader = &impatient{ctx, content}
 	if digest {
 		h = sha256.New()
 		r = io.TeeReader(r, h)

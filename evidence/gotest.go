@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -79,7 +80,7 @@ func goTest(in *input, r *Report) error {
 		}
 		if err != nil || e.action == "" {
 			r.gap(Invalid, Incurable,
-				"line "+itoa(at)+" is not a test event: two streams may have been written to one file at the same time")
+				"line "+strconv.Itoa(at)+" is not a test event: two streams may have been written to one file at the same time")
 			if _, _, err := in.line(); err != nil && err != io.EOF {
 				return err
 			}
@@ -172,7 +173,7 @@ func (s *goStream) event(e goEvent) error {
 		s.r.Counts.Packages++
 		if p.open > 0 && e.action == "pass" {
 			s.r.gap(Truncated, Incurable,
-				"package "+clean(e.pkg)+" passed but "+itoa(p.open)+" of its tests did not end: lines are missing")
+				"package "+clean(e.pkg)+" passed but "+strconv.Itoa(p.open)+" of its tests did not end: lines are missing")
 		}
 		if p.broke && e.action == "pass" {
 			s.r.Counts.Errored--
@@ -296,7 +297,7 @@ func (s *goStream) end() {
 	}
 	if open > 0 {
 		s.r.gap(Truncated, Incurable,
-			itoa(open)+" of "+itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": stream is truncated")
+			strconv.Itoa(open)+" of "+strconv.Itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": stream is truncated")
 	}
 	if s.built > 0 && s.broken == 0 {
 		s.r.Counts.Errored++ // a build failed in an unknown package

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,7 +119,7 @@ func TestGoTest_Limits(t *testing.T) {
 	}
 	b.Reset()
 	for i := range maxPackages + 1 {
-		b.WriteString(`{"Action":"skip","Package":"p` + itoa(i) + "\"}\n")
+		b.WriteString(`{"Action":"skip","Package":"p` + strconv.Itoa(i) + "\"}\n")
 	}
 	if r := parse(t, Tests, b.String()); r.Complete() || r.Gaps[0].Reason != Invalid || !strings.Contains(r.Gaps[0].Detail, "more than 50000 packages") {
 		t.Errorf("too many packages: %+v", r.Gaps)

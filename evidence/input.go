@@ -6,10 +6,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 
 	"golang.org/x/text/encoding/unicode"
 	"golang.org/x/text/transform"
+)
+
+// Limits of a stream.
+const (
+	// MaxBytes is the maximum size of a report: ten times the largest test stream seen in practice.
+	MaxBytes = 4 << 30
+	// MaxFetched is the maximum size of a fetched report.
+	MaxFetched = 1 << 30
 )
 
 // Errors of a whole stream. A fault inside a recognised report is a Gap instead.
@@ -45,6 +52,9 @@ func newInput(r io.Reader, most int64) *input {
 	}
 	return &input{b, raw}
 }
+
+// read returns the number of bytes read so far, and the error of the underlying reader.
+func (in *input) read() (int64, error) { return in.raw.n, in.raw.err }
 
 // head returns the beginning without consuming it.
 func (in *input) head() []byte {
@@ -93,7 +103,5 @@ func (in *input) line() (text []byte, ended bool, err error) {
 	}
 	return nil, false, err
 }
-
-func itoa(n int) string { return strconv.Itoa(n) }
 
 func errTrailing() error { return fmt.Errorf("%w: data after the end", errInvalid) }

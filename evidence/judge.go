@@ -9,6 +9,7 @@ import (
 	"math"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -24,27 +25,6 @@ const (
 	Warn    State = "warn"
 	Fail    State = "fail"
 	Unknown State = "unknown"
-)
-
-// Reason is one of the exporter's closed list of reasons.
-type Reason string
-
-// The reasons of a verdict on evidence.
-const (
-	Missing          Reason = "missing"           // there is no report, or it lacks the required values
-	Empty            Reason = "empty"             // nothing was tested, measured, scanned or written
-	Truncated        Reason = "truncated"         // the report is incomplete, or its completeness is not proven
-	Invalid          Reason = "invalid"           // the format is violated, or the date is in the future
-	Failed           Reason = "error"             // the tool crashed, or ended with an error and without a finding
-	Stale            Reason = "stale"             // older than allowed
-	Outdated         Reason = "outdated"          // the report is of another commit
-	Mismatch         Reason = "mismatch"          // other facts contradict the report
-	Unhealthy        Reason = "unhealthy"         // tests fail
-	Threshold        Reason = "threshold"         // a value violates its limit
-	Committed        Reason = "committed"         // secrets were found
-	Weak             Reason = "weak"              // the requirement is met, but the proof is weak
-	Timeout          Reason = "timeout"           // reading took too long
-	PermissionDenied Reason = "permission_denied" // no permission to read
 )
 
 // Policy holds the requirements for a report. The zero value of a limit means its default.
@@ -232,7 +212,7 @@ func gapProblems(e Evidence) []problem {
 	}
 	if e.Exit != nil && *e.Exit != 0 && !explained {
 		ps = append(ps, problem{Unknown, Failed,
-			"tool ended with status " + itoa(*e.Exit) + ", which the report does not explain"})
+			"tool ended with status " + strconv.Itoa(*e.Exit) + ", which the report does not explain"})
 	}
 	for _, g := range e.Report.Gaps {
 		closed := e.Exit != nil && (g.Cure == ByExit || g.Cure == BySeal && e.Seal == SealIntact)
@@ -243,13 +223,13 @@ func gapProblems(e Evidence) []problem {
 		if g.Reason == Weak {
 			state = Warn
 		}
-		ps = append(ps, problem{state, g.Reason, g.Detail + g.Cure.advice(e.Name)})
+		ps = append(ps, problem{state, g.Reason, g.Detail + advice(g.Cure, e.Name)})
 	}
 	return ps
 }
 
 // advice returns the remedy for a gap of the report at name.
-func (c Cure) advice(name string) string {
+func advice(c Cure, name string) string {
 	sidecar := clean(path.Base(name)) + MetaSuffix
 	switch c {
 	case ByExit:
@@ -261,7 +241,7 @@ func (c Cure) advice(name string) string {
 }
 
 // named lists the first findings.
-func (r *Report) named() string {
+func named(r *Report) string {
 	const shown = 3
 	if len(r.Findings) == 0 {
 		return ""
@@ -274,17 +254,6 @@ func (r *Report) named() string {
 		names = append(names, "…")
 	}
 	return ": " + strings.Join(names, ", ")
-}
-
-func count(n int, what string) string {
-	switch stem, y := strings.CutSuffix(what, "y"); {
-	case n == 1:
-	case y && what != "day":
-		what = stem + "ies"
-	default:
-		what += "s"
-	}
-	return itoa(n) + " " + what
 }
 
 // percent rounds down, so that 79.96 % is not shown as 80 %.

@@ -21,14 +21,14 @@ func JudgeTests(e Evidence, p Policy) Verdict {
 	}
 	var adverse, totals []problem
 	if c.Failed > 0 {
-		adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d of %s failed%s", c.Failed, count(ran, "test"), e.Report.named())})
+		adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d of %s failed%s", c.Failed, count(ran, "test"), named(&e.Report))})
 	}
 	if c.Errored > 0 {
 		what := "did not complete"
 		if c.Failed > 0 {
 			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d more %s", c.Errored, what)})
 		} else {
-			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d packages, suites or tests %s%s", c.Errored, what, e.Report.named())})
+			adverse = append(adverse, problem{Fail, Unhealthy, fmt.Sprintf("%d packages, suites or tests %s%s", c.Errored, what, named(&e.Report))})
 		}
 	}
 	if ran+c.Errored == 0 {
@@ -61,20 +61,20 @@ func JudgeCoverage(e Evidence, p Policy) Verdict {
 
 // JudgeLint requires at most the allowed findings, and that the linters finished.
 func JudgeLint(e Evidence, p Policy) Verdict {
-	return judge(e, p, e.Report.clear(), objections(&e.Report, p, "finding"), nil)
+	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), nil)
 }
 
 // JudgeSecurity requires at most the allowed findings, and that everything was scanned. The detail counts suppressed
 // findings.
 func JudgeSecurity(e Evidence, p Policy) Verdict {
-	return judge(e, p, e.Report.clear(), objections(&e.Report, p, "finding"), nil)
+	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), nil)
 }
 
 // JudgeVulnerabilities requires at most the allowed number of called vulnerabilities (if the tool analyses calls), and
 // that dependencies were audited.
 func JudgeVulnerabilities(e Evidence, p Policy) Verdict {
 	c := e.Report.Counts
-	seen := e.Report.clear()
+	seen := nothingFound(&e.Report)
 	if c.Uncalled > 0 {
 		seen += fmt.Sprintf(", %d in uncalled code", c.Uncalled)
 	}
@@ -94,9 +94,9 @@ func JudgeSecrets(e Evidence, p Policy) Verdict {
 	var adverse []problem
 	if n := e.Report.Counts.Findings; n > 0 {
 		adverse = append(adverse, problem{Fail, Committed, count(n,
-			"secret") + " found" + e.Report.named() + ": rotate them, then remove them from the history"})
+			"secret") + " found" + named(&e.Report) + ": rotate them, then remove them from the history"})
 	}
-	return judge(e, p, e.Report.clear(), adverse, nil)
+	return judge(e, p, nothingFound(&e.Report), adverse, nil)
 }
 
 // JudgeLoad requires that a load test met its own thresholds, the required rate, and the limits for errors and latency.
@@ -114,7 +114,7 @@ func JudgeLoad(e Evidence, p Policy) Verdict {
 	}
 	var adverse, totals []problem
 	if c.Failed+c.Errored > 0 {
-		adverse = append(adverse, problem{Fail, Threshold, fmt.Sprintf("%d of %s not met%s", c.Failed+c.Errored, count(c.Passed+c.Failed+c.Errored, "threshold"), e.Report.named())})
+		adverse = append(adverse, problem{Fail, Threshold, fmt.Sprintf("%d of %s not met%s", c.Failed+c.Errored, count(c.Passed+c.Failed+c.Errored, "threshold"), named(&e.Report))})
 	}
 	if c.Requests == 0 && (e.Report.Format != JUnit || c.Passed+c.Failed+c.Errored == 0) {
 		return judge(e, p, "", adverse, append(totals, problem{Fail, Empty, "no request was sent"}))
@@ -172,11 +172,11 @@ func objections(r *Report, p Policy, what string) []problem {
 	if len(by) > 0 {
 		text += " (" + strings.Join(by, ", ") + ")"
 	}
-	return []problem{{Fail, Threshold, text + r.named()}}
+	return []problem{{Fail, Threshold, text + named(r)}}
 }
 
-// clear describes a report without objections.
-func (r *Report) clear() string {
+// nothingFound describes a report without objections.
+func nothingFound(r *Report) string {
 	tool := r.Tool
 	if tool == "" {
 		tool = "the tool"

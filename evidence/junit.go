@@ -69,10 +69,10 @@ func junit(in *input, r *Report) error {
 	c := &r.Counts
 	if missing := stated.bad - c.Failed - c.Errored; missing > 0 {
 		c.Errored += missing
-		r.find(Finding{Rule: itoa(missing) + " failures in the totals without a test case"})
+		r.find(Finding{Rule: strconv.Itoa(missing) + " failures in the totals without a test case"})
 	}
 	if held := c.Passed + c.Failed + c.Errored + c.Skipped; stated.tests > held+stated.skipped {
-		r.gap(Truncated, Incurable, "totals state "+itoa(stated.tests)+" tests, but "+itoa(held)+" are present")
+		r.gap(Truncated, Incurable, "totals state "+strconv.Itoa(stated.tests)+" tests, but "+strconv.Itoa(held)+" are present")
 	}
 	return nil
 }

@@ -24,25 +24,25 @@ func sarifReport(rest string) string {
 }
 
 func TestGolangci(t *testing.T) {
-	report := func(issues, rest string) string { return `{"Issues":` + issues + `,"Report":{` + rest + `}}` }
+	text := func(issues, rest string) string { return `{"Issues":` + issues + `,"Report":{` + rest + `}}` }
 	const on = `"Linters":[{"Name":"errcheck","Enabled":true},{"Name":"dupl"}]`
 	const issue = `{"FromLinter":"errcheck","Text":"Error return value of foo is not checked","Severity":"","SourceLines":["foo(\"hunter2\")"],"Replacement":null,"Pos":{"Filename":"a/b.go","Offset":74,"Line":5,"Column":48},"ExpectNoLint":false}`
 	run(t, GolangciLint, []example{
-		{name: "clean", kind: Lint, text: report(`[]`, on), state: Pass, detail: "golangci-lint found nothing", counts: &Counts{Audited: 1}},
-		{name: "issue", kind: Lint, text: report(`[`+issue+`]`, on), state: Fail, reason: Threshold, detail: "1 finding: errcheck at a/b.go:5", counts: &Counts{Audited: 1, Findings: 1}},
-		{name: "many issues", kind: Lint, text: report(`[`+strings.Repeat(issue+",", 4)+issue+`]`, on), state: Fail, reason: Threshold, detail: "5 findings: errcheck at a/b.go:5, errcheck at a/b.go:5, errcheck at a/b.go:5, …"},
+		{name: "clean", kind: Lint, text: text(`[]`, on), state: Pass, detail: "golangci-lint found nothing", counts: &Counts{Audited: 1}},
+		{name: "issue", kind: Lint, text: text(`[`+issue+`]`, on), state: Fail, reason: Threshold, detail: "1 finding: errcheck at a/b.go:5", counts: &Counts{Audited: 1, Findings: 1}},
+		{name: "many issues", kind: Lint, text: text(`[`+strings.Repeat(issue+",", 4)+issue+`]`, on), state: Fail, reason: Threshold, detail: "5 findings: errcheck at a/b.go:5, errcheck at a/b.go:5, errcheck at a/b.go:5, …"},
 		{name: "report first", kind: Lint, text: `{"Report":{` + on + `},"Issues":[` + issue + `]}`, state: Fail, reason: Threshold},
 		{name: "a second, empty list", kind: Lint, text: `{"Issues":[` + issue + `],"Issues":[],"Report":{` + on + `}}`, state: Fail, reason: Threshold},
-		{name: "error", kind: Lint, text: report(`[]`, on+`,"Error":"context deadline exceeded"`), state: Unknown, reason: Failed, detail: "reported an internal error"},
-		{name: "error and issue", kind: Lint, text: report(`[`+issue+`]`, on+`,"Error":"x"`), state: Fail, reason: Threshold, detail: "reported an internal error"},
-		{name: "no error", kind: Lint, text: report(`[]`, on+`,"Error":""`), state: Pass},
-		{name: "crashed linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Tag":"runner","Text":"Can't run linter unused: buildir: failed"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
-		{name: "panicked linter", kind: Lint, text: report(`[]`, on+`,"Warnings":[{"Text":"Panic: gocritic: nil"},{"Text":"something else"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
-		{name: "no linter", kind: Lint, text: report(`[]`, `"Linters":[{"Name":"errcheck"}]`), state: Unknown, reason: Empty, detail: "no linter was enabled"},
+		{name: "error", kind: Lint, text: text(`[]`, on+`,"Error":"context deadline exceeded"`), state: Unknown, reason: Failed, detail: "reported an internal error"},
+		{name: "error and issue", kind: Lint, text: text(`[`+issue+`]`, on+`,"Error":"x"`), state: Fail, reason: Threshold, detail: "reported an internal error"},
+		{name: "no error", kind: Lint, text: text(`[]`, on+`,"Error":""`), state: Pass},
+		{name: "crashed linter", kind: Lint, text: text(`[]`, on+`,"Warnings":[{"Tag":"runner","Text":"Can't run linter unused: buildir: failed"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
+		{name: "panicked linter", kind: Lint, text: text(`[]`, on+`,"Warnings":[{"Text":"Panic: gocritic: nil"},{"Text":"something else"}]`), state: Unknown, reason: Failed, detail: "1 linter failed to run"},
+		{name: "no linter", kind: Lint, text: text(`[]`, `"Linters":[{"Name":"errcheck"}]`), state: Unknown, reason: Empty, detail: "no linter was enabled"},
 		{name: "no report", kind: Lint, text: `{"Issues":[` + issue[:len(issue)-1] + `,"FromLinter":"x"}]}`, state: Fail, reason: Threshold, detail: "enabled linters are not listed"},
-		{name: "statistics", kind: Lint, text: report(`[`+issue+`]`, on) + "\n1 issues:\n* errcheck: 1\n", state: Fail, reason: Threshold},
-		{name: "something else behind", kind: Lint, text: report(`[]`, on) + "\nlevel=error msg=failed\n", state: Unknown, reason: Invalid, detail: "data after the end"},
-		{name: "other types", kind: Lint, text: report(`{}`, on), state: Unknown, reason: Invalid, detail: "expected a list"},
+		{name: "statistics", kind: Lint, text: text(`[`+issue+`]`, on) + "\n1 issues:\n* errcheck: 1\n", state: Fail, reason: Threshold},
+		{name: "something else behind", kind: Lint, text: text(`[]`, on) + "\nlevel=error msg=failed\n", state: Unknown, reason: Invalid, detail: "data after the end"},
+		{name: "other types", kind: Lint, text: text(`{}`, on), state: Unknown, reason: Invalid, detail: "expected a list"},
 	})
 }
 
@@ -93,14 +93,14 @@ func TestSARIF(t *testing.T) {
 
 // TestSARIF_Govulncheck: only errors of govulncheck are called, and only if it analysed calls.
 func TestSARIF_Govulncheck(t *testing.T) {
-	report := func(level, results string) string {
+	text := func(level, results string) string {
 		return `{"version":"2.1.0","runs":[{"tool":{"driver":{"name":"govulncheck","properties":{"scan_level":"` + level + `"}}},"results":[` + results + `]}]}`
 	}
 	run(t, SARIF, []example{
-		{name: "imported", kind: Vulnerabilities, exited: true, text: report("symbol", `{"ruleId":"GO-1","level":"warning"},{"ruleId":"GO-2","level":"note"}`), state: Pass, detail: "govulncheck found nothing, 2 in uncalled code", counts: &Counts{Uncalled: 2}},
-		{name: "called", kind: Vulnerabilities, exited: true, text: report("symbol", `{"ruleId":"GO-1","level":"error"},{"ruleId":"GO-2","level":"note"}`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): GO-1"},
-		{name: "calls not looked for", kind: Vulnerabilities, exited: true, text: report("package", `{"ruleId":"GO-1","level":"warning"}`), state: Fail, reason: Threshold},
-		{name: "exit status not known", kind: Vulnerabilities, text: report("symbol", `{"ruleId":"GO-2","level":"note"}`), state: Unknown, reason: Truncated},
+		{name: "imported", kind: Vulnerabilities, exited: true, text: text("symbol", `{"ruleId":"GO-1","level":"warning"},{"ruleId":"GO-2","level":"note"}`), state: Pass, detail: "govulncheck found nothing, 2 in uncalled code", counts: &Counts{Uncalled: 2}},
+		{name: "called", kind: Vulnerabilities, exited: true, text: text("symbol", `{"ruleId":"GO-1","level":"error"},{"ruleId":"GO-2","level":"note"}`), state: Fail, reason: Threshold, detail: "1 vulnerability (1 high): GO-1"},
+		{name: "calls not looked for", kind: Vulnerabilities, exited: true, text: text("package", `{"ruleId":"GO-1","level":"warning"}`), state: Fail, reason: Threshold},
+		{name: "exit status not known", kind: Vulnerabilities, text: text("symbol", `{"ruleId":"GO-2","level":"note"}`), state: Unknown, reason: Truncated},
 	})
 }
 

@@ -11,6 +11,7 @@ package evidence
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -31,6 +32,29 @@ const (
 	Secrets         Kind = "secrets"
 )
 
+// Format is the format of a report. The text is for display.
+type Format string
+
+// The formats. They are detected by content, because file names are unreliable.
+const (
+	GoTest       Format = "go test -json"
+	JUnit        Format = "JUnit XML"
+	CoverFile    Format = "Go cover profile"
+	Cobertura    Format = "Cobertura XML"
+	LCOV         Format = "LCOV"
+	GolangciLint Format = "golangci-lint JSON"
+	SARIF        Format = "SARIF"
+	Checkstyle   Format = "checkstyle XML"
+	Gosec        Format = "gosec JSON"
+	Govulncheck  Format = "govulncheck JSON"
+	Nancy        Format = "nancy JSON"
+	Trivy        Format = "trivy JSON"
+	OSVScanner   Format = "osv-scanner JSON"
+	K6           Format = "k6 summary"
+	Vegeta       Format = "vegeta JSON"
+	Gitleaks     Format = "gitleaks JSON"
+)
+
 // Kinds returns every kind.
 func Kinds() []Kind {
 	return []Kind{Tests, Coverage, Lint, Security, Vulnerabilities, Load, Secrets}
@@ -38,10 +62,6 @@ func Kinds() []Kind {
 
 // Limits of a report.
 const (
-	// MaxBytes is the maximum size of a report: ten times the largest test stream seen in practice.
-	MaxBytes = 4 << 30
-	// MaxFetched is the maximum size of a fetched report.
-	MaxFetched = 1 << 30
 	// MaxFindings is the maximum number of findings that a Report lists; all are counted.
 	MaxFindings = 20
 	// maxGaps is the maximum number of gaps that a Report lists; a single one makes it incomplete.
@@ -124,7 +144,7 @@ func (f Finding) String() string {
 	if f.File != "" {
 		b.WriteString(" at " + f.File)
 		if f.Line > 0 {
-			b.WriteString(":" + itoa(f.Line))
+			b.WriteString(":" + strconv.Itoa(f.Line))
 		}
 	}
 	if f.Commit != "" {
@@ -132,6 +152,27 @@ func (f Finding) String() string {
 	}
 	return b.String()
 }
+
+// Reason is one of the exporter's closed list of reasons.
+type Reason string
+
+// The reasons of a verdict on evidence.
+const (
+	Missing          Reason = "missing"           // there is no report, or it lacks the required values
+	Empty            Reason = "empty"             // nothing was tested, measured, scanned or written
+	Truncated        Reason = "truncated"         // the report is incomplete, or its completeness is not proven
+	Invalid          Reason = "invalid"           // the format is violated, or the date is in the future
+	Failed           Reason = "error"             // the tool crashed, or ended with an error and without a finding
+	Stale            Reason = "stale"             // older than allowed
+	Outdated         Reason = "outdated"          // the report is of another commit
+	Mismatch         Reason = "mismatch"          // other facts contradict the report
+	Unhealthy        Reason = "unhealthy"         // tests fail
+	Threshold        Reason = "threshold"         // a value violates its limit
+	Committed        Reason = "committed"         // secrets were found
+	Weak             Reason = "weak"              // the requirement is met, but the proof is weak
+	Timeout          Reason = "timeout"           // reading took too long
+	PermissionDenied Reason = "permission_denied" // no permission to read
+)
 
 // Gap is one reason why a report is incomplete.
 type Gap struct {
@@ -202,6 +243,13 @@ func (r *Report) measure(m Measure, v float64) {
 	r.Measures[m] = v
 }
 
+// coverage calculates the ratio from the counts.
+func (r *Report) coverage() {
+	if r.Counts.Statements > 0 {
+		r.measure(CoverageRatio, float64(r.Counts.Covered)/float64(r.Counts.Statements))
+	}
+}
+
 // at keeps the newest time.
 func (r *Report) at(t time.Time) {
 	if t.After(r.Time) {
@@ -246,4 +294,16 @@ func short(commit string) string {
 		return commit[:12]
 	}
 	return commit
+}
+
+// count formats a number of things, with their plural.
+func count(n int, what string) string {
+	switch stem, y := strings.CutSuffix(what, "y"); {
+	case n == 1:
+	case y && what != "day":
+		what = stem + "ies"
+	default:
+		what += "s"
+	}
+	return strconv.Itoa(n) + " " + what
 }

@@ -280,6 +280,6 @@ func (s *sarifRun) tell() {
 		r.gap(Truncated, ByExit, tool+" does not report whether it finished (no invocations)")
 	}
 	if s.tooManyKeys {
-		r.gap(Invalid, Incurable, "report has more than "+itoa(maxPackages)+" rules")
+		r.gap(Invalid, Incurable, "report has more than "+strconv.Itoa(maxPackages)+" rules")
 	}
 }

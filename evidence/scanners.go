@@ -94,7 +94,7 @@ func gosec(in *input, r *Report) error {
 	case files == 0:
 		r.gap(Empty, Incurable, "no file was scanned")
 	case found > listed:
-		r.gap(Truncated, Incurable, "report states "+itoa(int(found))+" issues, but lists "+itoa(int(listed)))
+		r.gap(Truncated, Incurable, "report states "+strconv.Itoa(int(found))+" issues, but lists "+strconv.Itoa(int(listed)))
 	default:
 		r.Counts.Audited = int(files)
 	}
