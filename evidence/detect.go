@@ -56,7 +56,7 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 	in := newInput(r, most)
 	rep := Report{Kind: kind}
 	head := in.head()
-	if _, err := in.read(); err != nil {
+	if _, err := in.consumed(); err != nil {
 		return rep, err
 	}
 	if len(bytes.TrimSpace(head)) == 0 && len(head) < headSize {
@@ -68,7 +68,7 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 		return rep, wrongFormat(kind, rep.Format)
 	}
 	err := parse(in, &rep)
-	n, readErr := in.read()
+	n, readErr := in.consumed()
 	rep.Bytes = n
 	if readErr != nil {
 		return rep, readErr // a read error takes precedence over the parser's error

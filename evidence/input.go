@@ -53,8 +53,8 @@ func newInput(r io.Reader, most int64) *input {
 	return &input{b, raw}
 }
 
-// read returns the number of bytes read so far, and the error of the underlying reader.
-func (in *input) read() (int64, error) { return in.raw.n, in.raw.err }
+// consumed returns the number of bytes read so far, and the error of the underlying reader.
+func (in *input) consumed() (int64, error) { return in.raw.n, in.raw.err }
 
 // head returns the beginning without consuming it.
 func (in *input) head() []byte {
