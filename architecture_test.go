@@ -310,7 +310,6 @@ func checkSize(files *token.FileSet, dir string, members []source) []string {
 // tooLong lists folders over the limit, each with the reason.
 var tooLong = map[string]string{
 	"deployment": "to be split",
-	"evidence":   "to be split",
 }
 
 func checkRestricted(s source) []string {

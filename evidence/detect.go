@@ -8,36 +8,44 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/coverage"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/load"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/scanners"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/tests"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/vulnerability"
 )
 
-// parser fills the report from the stream. It returns errCut or errInvalid (wrapped) for a truncated or malformed
+// parser fills the report from the stream. It returns stream.ErrTruncated or stream.ErrInvalid (wrapped) for a truncated or malformed
 // stream. What it parsed before stays in the report, so that failures are not lost.
-type parser func(in *input, r *Report) error
+type parser func(in *stream.Input, r *report.Report) error
 
 // parsers maps each kind of evidence to its formats and their parsers.
-func parsers(kind Kind) map[Format]parser {
+func parsers(kind report.Kind) map[report.Format]parser {
 	switch kind {
-	case Tests:
-		return map[Format]parser{GoTest: goTest, JUnit: junit}
-	case Coverage:
-		return map[Format]parser{CoverFile: coverProfile, Cobertura: cobertura, LCOV: lcov}
-	case Lint:
-		return map[Format]parser{GolangciLint: golangci, SARIF: sarif, Checkstyle: checkstyle}
-	case Security:
-		return map[Format]parser{Gosec: gosec, SARIF: sarif}
-	case Vulnerabilities:
-		return map[Format]parser{Govulncheck: govulncheck, Nancy: nancy, Trivy: trivy, OSVScanner: osvScanner, SARIF: sarif}
-	case Load:
-		return map[Format]parser{K6: k6, Vegeta: vegeta, JUnit: junit}
-	case Secrets:
-		return map[Format]parser{Gitleaks: gitleaks, SARIF: sarif}
+	case report.Tests:
+		return map[report.Format]parser{report.GoTest: tests.Go, report.JUnit: tests.JUnit}
+	case report.Coverage:
+		return map[report.Format]parser{report.CoverFile: coverage.GoProfile, report.Cobertura: coverage.Cobertura, report.LCOV: coverage.LCOV}
+	case report.Lint:
+		return map[report.Format]parser{report.GolangciLint: scanners.Golangci, report.SARIF: scanners.SARIF, report.Checkstyle: scanners.Checkstyle}
+	case report.Security:
+		return map[report.Format]parser{report.Gosec: scanners.Gosec, report.SARIF: scanners.SARIF}
+	case report.Vulnerabilities:
+		return map[report.Format]parser{report.Govulncheck: vulnerability.Govulncheck, report.Nancy: vulnerability.Nancy, report.Trivy: vulnerability.Trivy, report.OSVScanner: vulnerability.OSVScanner, report.SARIF: scanners.SARIF}
+	case report.Load:
+		return map[report.Format]parser{report.K6: load.K6, report.Vegeta: load.Vegeta, report.JUnit: tests.JUnit}
+	case report.Secrets:
+		return map[report.Format]parser{report.Gitleaks: scanners.Gitleaks, report.SARIF: scanners.SARIF}
 	}
 	return nil
 }
 
 // Formats returns the formats that are evidence of the kind.
-func Formats(k Kind) []Format {
-	var fs []Format
+func Formats(k report.Kind) []report.Format {
+	var fs []report.Format
 	for f := range parsers(k) {
 		fs = append(fs, f)
 	}
@@ -50,17 +58,19 @@ func Formats(k Kind) []Format {
 // An error means that there is no report: ErrEmpty, ErrFormat (an unknown format or one that is not evidence of the
 // kind), ErrTooLong, or an error of r. A report that is truncated, malformed or written by a crashed tool is returned
 // with its Gaps and the parsed part.
-func Parse(r io.Reader, kind Kind) (Report, error) { return parseUpTo(r, kind, MaxBytes) }
+func Parse(r io.Reader, kind report.Kind) (report.Report, error) {
+	return parseUpTo(r, kind, stream.MaxBytes)
+}
 
-func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
-	in := newInput(r, most)
-	rep := Report{Kind: kind}
-	head := in.head()
-	if _, err := in.consumed(); err != nil {
+func parseUpTo(r io.Reader, kind report.Kind, most int64) (report.Report, error) {
+	in := stream.New(r, most)
+	rep := report.Report{Kind: kind}
+	head := in.Head()
+	if _, err := in.Consumed(); err != nil {
 		return rep, err
 	}
-	if len(bytes.TrimSpace(head)) == 0 && len(head) < headSize {
-		return rep, ErrEmpty
+	if len(bytes.TrimSpace(head)) == 0 && len(head) < stream.HeadSize {
+		return rep, stream.ErrEmpty
 	}
 	rep.Format = Detect(head)
 	parse, ok := parsers(kind)[rep.Format]
@@ -68,21 +78,21 @@ func parseUpTo(r io.Reader, kind Kind, most int64) (Report, error) {
 		return rep, wrongFormat(kind, rep.Format)
 	}
 	err := parse(in, &rep)
-	n, readErr := in.consumed()
+	n, readErr := in.Consumed()
 	rep.Bytes = n
 	if readErr != nil {
 		return rep, readErr // a read error takes precedence over the parser's error
 	}
 	switch {
-	case errors.Is(err, errCut):
-		rep.gap(Truncated, Incurable, err.Error())
+	case errors.Is(err, stream.ErrTruncated):
+		rep.AddGap(report.Truncated, report.Incurable, err.Error())
 	case err != nil:
-		rep.gap(Invalid, Incurable, err.Error())
+		rep.AddGap(report.Invalid, report.Incurable, err.Error())
 	}
 	return rep, nil
 }
 
-func wrongFormat(kind Kind, f Format) error {
+func wrongFormat(kind report.Kind, f report.Format) error {
 	var names []string
 	for _, f := range Formats(kind) {
 		names = append(names, string(f))
@@ -91,11 +101,11 @@ func wrongFormat(kind Kind, f Format) error {
 	if f != "" {
 		what = "format " + string(f) + " is"
 	}
-	return fmt.Errorf("%w: %s not evidence of %s: use %s", ErrFormat, what, kind, strings.Join(names, ", "))
+	return fmt.Errorf("%w: %s not evidence of %s: use %s", stream.ErrFormat, what, kind, strings.Join(names, ", "))
 }
 
 // Detect returns the format of a report from its beginning (UTF-8, a few kilobytes are enough), "" for an unknown one.
-func Detect(head []byte) Format {
+func Detect(head []byte) report.Format {
 	head = bytes.TrimPrefix(head, []byte("\xEF\xBB\xBF"))
 	text := bytes.TrimLeft(head, " \t\r\n")
 	switch {
@@ -106,15 +116,15 @@ func Detect(head []byte) Format {
 	case text[0] == '{', text[0] == '[':
 		return detectJSON(text)
 	case bytes.HasPrefix(text, []byte("mode:")):
-		return CoverFile
+		return report.CoverFile
 	case bytes.HasPrefix(text, []byte("TN:")), bytes.HasPrefix(text, []byte("SF:")):
-		return LCOV
+		return report.LCOV
 	}
 	// go test's stream after the go command's own output, as `2>&1` mixes them.
 	for line := range bytes.Lines(text) {
 		if line[0] == '{' {
-			if detectJSON(line) == GoTest {
-				return GoTest
+			if detectJSON(line) == report.GoTest {
+				return report.GoTest
 			}
 			return ""
 		}
@@ -122,37 +132,37 @@ func Detect(head []byte) Format {
 	return ""
 }
 
-func detectXML(text []byte) Format {
-	start, _, err := newXML(&input{Reader: bufio.NewReader(bytes.NewReader(text))}).next()
+func detectXML(text []byte) report.Format {
+	start, _, err := stream.NewXML(&stream.Input{Reader: bufio.NewReader(bytes.NewReader(text))}).Next()
 	if err != nil {
 		return ""
 	}
 	switch start.Name.Local {
 	case "testsuites", "testsuite":
-		return JUnit
+		return report.JUnit
 	case "coverage":
-		return Cobertura
+		return report.Cobertura
 	case "checkstyle":
-		return Checkstyle
+		return report.Checkstyle
 	}
 	return ""
 }
 
 // detectJSON detects by the keys of the first value, down to the third level; lists do not count as a level.
-func detectJSON(text []byte) Format {
+func detectJSON(text []byte) report.Format {
 	has := make(map[string]bool)
-	j := newJSON(bufio.NewReader(bytes.NewReader(text)))
+	j := stream.NewJSON(bufio.NewReader(bytes.NewReader(text)))
 	var walk func(path string, level int) error
 	walk = func(path string, level int) error {
-		c, err := j.next()
+		c, err := j.Next()
 		if err != nil {
 			return err
 		}
 		switch {
 		case c == '[':
-			return j.array(func() error { return walk(path, level) })
+			return j.Array(func() error { return walk(path, level) })
 		case c == '{' && level < 3:
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				p := path + "." + key
 				if len(has) < 1000 && len(p) < 200 {
 					has[p] = true
@@ -160,36 +170,36 @@ func detectJSON(text []byte) Format {
 				return walk(p, level+1)
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	}
 	_ = walk("", 0) // the head may end within a value: the keys so far decide
 
 	switch {
 	case text[0] == '[':
 		if has[".RuleID"] || bytes.HasPrefix(bytes.TrimLeft(text[1:], " \t\r\n"), []byte("]")) {
-			return Gitleaks
+			return report.Gitleaks
 		}
 		return ""
 	case has[".Action"] && (has[".Package"] || has[".ImportPath"] || has[".Test"] || has[".Output"] || has[".Time"]):
-		return GoTest
+		return report.GoTest
 	case has[".config.protocol_version"], has[".finding.osv"], has[".SBOM.modules"], has[".progress.message"], has[".osv.schema_version"]:
-		return Govulncheck
+		return report.Govulncheck
 	case has[".runs"]:
-		return SARIF
+		return report.SARIF
 	case has[".Golang errors"], has[".GosecVersion"], has[".Issues.rule_id"]:
-		return Gosec
+		return report.Gosec
 	case has[".Report"] && has[".Issues"], has[".Issues.FromLinter"], has[".Report.Linters"]:
-		return GolangciLint
+		return report.GolangciLint
 	case has[".num_audited"], has[".audited"] && has[".vulnerable"]:
-		return Nancy
+		return report.Nancy
 	case has[".ArtifactName"], has[".ArtifactType"], has[".Results.Target"]:
-		return Trivy
+		return report.Trivy
 	case has[".latencies"] && (has[".requests"] || has[".rate"] || has[".bytes_in"]):
-		return Vegeta
+		return report.Vegeta
 	case has[".metrics"] && (has[".root_group"] || has[".state"] || has[".options"] || has[".metrics.http_reqs"] || has[".metrics.iterations"]):
-		return K6
+		return report.K6
 	case has[".results"] && (has[".experimental_config"] || has[".results.packages"] || has[".results.source"]):
-		return OSVScanner
+		return report.OSVScanner
 	}
 	return ""
 }

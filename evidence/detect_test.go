@@ -3,11 +3,14 @@ package evidence
 import (
 	"strings"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // TestDetect: formats are detected by their content, in any order of keys.
 func TestDetect(t *testing.T) {
-	for text, want := range map[string]Format{
+	for text, want := range map[string]report.Format{
 		"":                                 "",
 		"  \n":                             "",
 		"hello":                            "",
@@ -15,49 +18,49 @@ func TestDetect(t *testing.T) {
 		"[":                                "",
 		"<":                                "",
 		"{}":                               "",
-		"[]":                               Gitleaks,
-		" [ \n ]":                          Gitleaks,
+		"[]":                               report.Gitleaks,
+		" [ \n ]":                          report.Gitleaks,
 		"[1]":                              "",
 		`[{}]`:                             "",
-		`[{"Description":"","RuleID":""}]`: Gitleaks,
-		`{"Action":"start","Package":"a"}`: GoTest,
-		`{"ImportPath":"a","Action":"build-output"}`:         GoTest,
-		"go: downloading x\n{\"Action\":\"start\",\"Time\":": GoTest,
+		`[{"Description":"","RuleID":""}]`: report.Gitleaks,
+		`{"Action":"start","Package":"a"}`: report.GoTest,
+		`{"ImportPath":"a","Action":"build-output"}`:         report.GoTest,
+		"go: downloading x\n{\"Action\":\"start\",\"Time\":": report.GoTest,
 		"go: downloading x\n{\"Issues\":[],\"Report\":{}}":   "",
 		`{"Action":"wish"}`:     "",
-		"mode: set":             CoverFile,
-		"\xEF\xBB\xBFmode: set": CoverFile,
+		"mode: set":             report.CoverFile,
+		"\xEF\xBB\xBFmode: set": report.CoverFile,
 		"model: set":            "",
-		"TN:x":                  LCOV,
-		"SF:a.js":               LCOV,
-		`<?xml version="1.0"?><!-- x --><testsuites>`:  JUnit,
-		`<testsuite name="x"`:                          "",
-		`<coverage>`:                                   Cobertura,
-		`<checkstyle version="8.0">`:                   Checkstyle,
-		`<html>`:                                       "",
-		`{"Issues":[],"Report":{"Linters":[]}}`:        GolangciLint,
-		`{"Issues":[{"FromLinter":"x"`:                 GolangciLint,
-		`{"Issues":[{"rule_id":"x"`:                    Gosec,
-		`{"Golang errors":{},"Issues":[]`:              Gosec,
-		`{"Issues":[],"GosecVersion":"dev"`:            Gosec,
-		`{"Issues":[]}`:                                "",
-		`{"runs":[{"results":[{"message":`:             SARIF,
-		`{"$schema":"","version":"2.1.0","runs":[]}`:   SARIF,
-		`{"config":{"protocol_version":"v1.0.0"`:       Govulncheck,
-		`{"config":{}}`:                                "",
-		`{"num_audited":1}`:                            Nancy,
-		`{"audited":[],"vulnerable":[]}`:               Nancy,
-		`{"SchemaVersion":2,"ArtifactName":"."}`:       Trivy,
-		`{"Results":[{"Target":"x"`:                    Trivy,
-		`{"results":[],"experimental_config":{}}`:      OSVScanner,
-		`{"results":[{"source":{},"packages":[]}]}`:    OSVScanner,
-		`{"results":[]}`:                               "",
-		`{"latencies":{},"requests":1}`:                Vegeta,
-		`{"metrics":{"http_reqs":{}}}`:                 K6,
-		`{"root_group":{},"metrics":{}}`:               K6,
-		`{"metrics":{}}`:                               "",
-		strings.Repeat(`{"a":`, 500):                   "",
-		`{"x":"` + strings.Repeat("a", headSize) + `"`: "",
+		"TN:x":                  report.LCOV,
+		"SF:a.js":               report.LCOV,
+		`<?xml version="1.0"?><!-- x --><testsuites>`:         report.JUnit,
+		`<testsuite name="x"`:                                 "",
+		`<coverage>`:                                          report.Cobertura,
+		`<checkstyle version="8.0">`:                          report.Checkstyle,
+		`<html>`:                                              "",
+		`{"Issues":[],"Report":{"Linters":[]}}`:               report.GolangciLint,
+		`{"Issues":[{"FromLinter":"x"`:                        report.GolangciLint,
+		`{"Issues":[{"rule_id":"x"`:                           report.Gosec,
+		`{"Golang errors":{},"Issues":[]`:                     report.Gosec,
+		`{"Issues":[],"GosecVersion":"dev"`:                   report.Gosec,
+		`{"Issues":[]}`:                                       "",
+		`{"runs":[{"results":[{"message":`:                    report.SARIF,
+		`{"$schema":"","version":"2.1.0","runs":[]}`:          report.SARIF,
+		`{"config":{"protocol_version":"v1.0.0"`:              report.Govulncheck,
+		`{"config":{}}`:                                       "",
+		`{"num_audited":1}`:                                   report.Nancy,
+		`{"audited":[],"vulnerable":[]}`:                      report.Nancy,
+		`{"SchemaVersion":2,"ArtifactName":"."}`:              report.Trivy,
+		`{"Results":[{"Target":"x"`:                           report.Trivy,
+		`{"results":[],"experimental_config":{}}`:             report.OSVScanner,
+		`{"results":[{"source":{},"packages":[]}]}`:           report.OSVScanner,
+		`{"results":[]}`:                                      "",
+		`{"latencies":{},"requests":1}`:                       report.Vegeta,
+		`{"metrics":{"http_reqs":{}}}`:                        report.K6,
+		`{"root_group":{},"metrics":{}}`:                      report.K6,
+		`{"metrics":{}}`:                                      "",
+		strings.Repeat(`{"a":`, 500):                          "",
+		`{"x":"` + strings.Repeat("a", stream.HeadSize) + `"`: "",
 	} {
 		if got := Detect([]byte(text)); got != want {
 			t.Errorf("%.60q is detected as %q, want %q", text, got, want)
@@ -72,8 +75,8 @@ func TestDetect(t *testing.T) {
 
 // TestFormats: every format is evidence of a kind, and every kind has a format.
 func TestFormats(t *testing.T) {
-	read := map[Format]bool{}
-	for _, k := range Kinds() {
+	read := map[report.Format]bool{}
+	for _, k := range report.Kinds() {
 		if len(Formats(k)) == 0 {
 			t.Errorf("%s has no format", k)
 		}
@@ -88,7 +91,7 @@ func TestFormats(t *testing.T) {
 			t.Errorf("%s has no good report among the tests", k)
 		}
 	}
-	for _, f := range []Format{GoTest, JUnit, CoverFile, Cobertura, LCOV, GolangciLint, SARIF, Checkstyle, Gosec, Govulncheck, Nancy, Trivy, OSVScanner, K6, Vegeta, Gitleaks} {
+	for _, f := range []report.Format{report.GoTest, report.JUnit, report.CoverFile, report.Cobertura, report.LCOV, report.GolangciLint, report.SARIF, report.Checkstyle, report.Gosec, report.Govulncheck, report.Nancy, report.Trivy, report.OSVScanner, report.K6, report.Vegeta, report.Gitleaks} {
 		if !read[f] {
 			t.Errorf("%s is evidence of nothing", f)
 		}

@@ -1,3 +1,10 @@
+// Package evidence reads and judges CI reports: tests, coverage, lint, security, vulnerabilities, load tests and secrets,
+// in the formats of their tools.
+//
+// Reading and judging are separate. Parse turns a stream into a report.Report. Find and Read locate reports and determine
+// their commit and time. Judge evaluates all of it against a Policy and has no side effects.
+//
+// The tests here cover the formats below evidence/report too: what counts is the judgement of what was read.
 package evidence
 
 import (
@@ -8,11 +15,14 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // Evidence is a report and the facts about it from other sources. Judge evaluates it.
 type Evidence struct {
-	Report Report
+	Report report.Report
 	Name   string // location for display; "" when there is none
 	Err    error  // read error; Report then contains only its kind
 
@@ -50,11 +60,11 @@ const (
 //
 // Newest uses the time that a report or its record states, else the file's. A broken newest report is returned: an
 // older one would hide the fault.
-func Newest(ctx context.Context, candidates []Candidate, kind Kind, commit string, memory *Memory) Evidence {
-	best := Evidence{Report: Report{Kind: kind}}
+func Newest(ctx context.Context, candidates []Candidate, kind report.Kind, commit string, memory *Memory) Evidence {
+	best := Evidence{Report: report.Report{Kind: kind}}
 	reports, others := 0, 0
 	for _, c := range candidates {
-		other := c.Commit != "" && !SameCommit(c.Commit, commit)
+		other := c.Commit != "" && !report.SameCommit(c.Commit, commit)
 		switch {
 		case other && (others >= maxOthers || best.rank(commit) > rankOther), !other && reports >= maxReports:
 			continue
@@ -91,7 +101,7 @@ func (e *Evidence) rank(commit string) int {
 		return rankNone
 	case e.Commit == "":
 		return rankUnknown
-	case SameCommit(e.Commit, commit):
+	case report.SameCommit(e.Commit, commit):
 		return rankWanted
 	}
 	return rankOther
@@ -99,8 +109,8 @@ func (e *Evidence) rank(commit string) int {
 
 // Read reads one candidate or returns it from memory, which may be nil. The report is shared with later calls and must
 // not be modified.
-func Read(ctx context.Context, c Candidate, kind Kind, memory *Memory) Evidence {
-	e := Evidence{Report: Report{Kind: kind}, Name: c.Name, Commit: c.Commit, Taken: c.Modified}
+func Read(ctx context.Context, c Candidate, kind report.Kind, memory *Memory) Evidence {
+	e := Evidence{Report: report.Report{Kind: kind}, Name: c.Name, Commit: c.Commit, Taken: c.Modified}
 	stream, meta, err := c.Source.Open(ctx)
 	if err != nil {
 		e.Err = err
@@ -152,8 +162,8 @@ func (e *Evidence) place(folder, record, own, server string) {
 			continue
 		}
 		for _, v := range said {
-			if !SameCommit(v.commit, w.commit) && e.Conflict == "" {
-				e.Conflict = v.where + " states commit " + short(v.commit) + ", " + w.where + " states " + short(w.commit)
+			if !report.SameCommit(v.commit, w.commit) && e.Conflict == "" {
+				e.Conflict = v.where + " states commit " + report.ShortCommit(v.commit) + ", " + w.where + " states " + report.ShortCommit(w.commit)
 			}
 		}
 		said = append(said, w)
@@ -165,11 +175,11 @@ func (e *Evidence) place(folder, record, own, server string) {
 
 // readResult is the cached result of reading a report.
 type readResult struct {
-	report Report
+	report report.Report
 	digest string // SHA-256 of the bytes in hexadecimal, "" if it was not needed
 }
 
-func readReport(ctx context.Context, content io.Reader, kind Kind, digest bool) (readResult, error) {
+func readReport(ctx context.Context, content io.Reader, kind report.Kind, digest bool) (readResult, error) {
 	var h hash.Hash
 	var r io.Reader = &impatient{ctx, content}
 	if digest {
@@ -181,9 +191,9 @@ func readReport(ctx context.Context, content io.Reader, kind Kind, digest bool) 
 		return readResult{}, err
 	}
 	// Parsers stop at a malformed part, but size and digest cover the whole report.
-	rest, err := io.Copy(io.Discard, io.LimitReader(r, MaxBytes-min(rep.Bytes, MaxBytes)+1))
-	if rep.Bytes += rest; err == nil && rep.Bytes > MaxBytes {
-		err = ErrTooLong
+	rest, err := io.Copy(io.Discard, io.LimitReader(r, stream.MaxBytes-min(rep.Bytes, stream.MaxBytes)+1))
+	if rep.Bytes += rest; err == nil && rep.Bytes > stream.MaxBytes {
+		err = stream.ErrTooLong
 	}
 	if err != nil {
 		return readResult{}, err

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -66,36 +68,36 @@ const futureSlack = 15 * time.Hour
 // Verdict is the result of judging evidence.
 type Verdict struct {
 	State  State
-	Reason Reason // "" for pass
-	Detail string // for display; for a pass it describes the report
+	Reason report.Reason // "" for pass
+	Detail string        // for display; for a pass it describes the report
 }
 
 // problem is one objection.
 type problem struct {
 	state  State
-	reason Reason
+	reason report.Reason
 	detail string
 }
 
 // Judge calls the function for the report's kind.
 func Judge(e Evidence, p Policy) Verdict {
 	switch e.Report.Kind {
-	case Tests:
+	case report.Tests:
 		return JudgeTests(e, p)
-	case Coverage:
+	case report.Coverage:
 		return JudgeCoverage(e, p)
-	case Lint:
+	case report.Lint:
 		return JudgeLint(e, p)
-	case Security:
+	case report.Security:
 		return JudgeSecurity(e, p)
-	case Vulnerabilities:
+	case report.Vulnerabilities:
 		return JudgeVulnerabilities(e, p)
-	case Load:
+	case report.Load:
 		return JudgeLoad(e, p)
-	case Secrets:
+	case report.Secrets:
 		return JudgeSecrets(e, p)
 	}
-	return Verdict{Unknown, Invalid, "unknown kind of report"}
+	return Verdict{Unknown, report.Invalid, "unknown kind of report"}
 }
 
 // judge combines the checks that apply to every kind with the problems of a kind. Adverse problems apply even to an
@@ -106,7 +108,7 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 		return Verdict{state, reason, e.about(e.Err.Error())}
 	}
 	if e.Name == "" {
-		return Verdict{Fail, Missing, "no report found for " + string(e.Report.Kind) + ": create one in the pipeline"}
+		return Verdict{Fail, report.Missing, "no report found for " + string(e.Report.Kind) + ": create one in the pipeline"}
 	}
 	all := slices.Clone(adverse)
 	all = append(all, commitProblems(e, p)...)
@@ -137,42 +139,42 @@ func (e *Evidence) about(detail string) string {
 	if e.Name == "" {
 		return detail
 	}
-	return clean(e.Name) + ": " + detail
+	return report.Name(e.Name) + ": " + detail
 }
 
 // Unread returns the state and reason for a read error.
-func Unread(err error) (State, Reason) {
+func Unread(err error) (State, report.Reason) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Fail, Missing
+		return Fail, report.Missing
 	case errors.Is(err, fs.ErrPermission):
-		return Unknown, PermissionDenied
+		return Unknown, report.PermissionDenied
 	case errors.Is(err, context.DeadlineExceeded):
-		return Unknown, Timeout
-	case errors.Is(err, ErrEmpty):
-		return Unknown, Empty
+		return Unknown, report.Timeout
+	case errors.Is(err, stream.ErrEmpty):
+		return Unknown, report.Empty
 	case errors.Is(err, files.ErrChanged), errors.Is(err, io.ErrUnexpectedEOF):
-		return Unknown, Truncated
-	case errors.Is(err, ErrFormat), errors.Is(err, ErrTooLong), errors.Is(err, ErrFetch), errors.Is(err, files.ErrNotRegular):
-		return Unknown, Invalid
+		return Unknown, report.Truncated
+	case errors.Is(err, stream.ErrFormat), errors.Is(err, stream.ErrTooLong), errors.Is(err, stream.ErrFetch), errors.Is(err, files.ErrNotRegular):
+		return Unknown, report.Invalid
 	}
-	return Unknown, Failed
+	return Unknown, report.Failed
 }
 
 func commitProblems(e Evidence, p Policy) []problem {
 	switch {
 	case e.Conflict != "":
-		return []problem{{Fail, Mismatch, e.Conflict}}
+		return []problem{{Fail, report.Mismatch, e.Conflict}}
 	case p.Commit == "":
-		return []problem{{Warn, Weak, "current commit is unknown: only the age of the report is checked"}}
+		return []problem{{Warn, report.Weak, "current commit is unknown: only the age of the report is checked"}}
 	case e.Commit == "" && e.Taken.Before(p.CommitTime.Add(-futureSlack)):
-		return []problem{{Fail, Outdated, "report is older than commit " + short(p.Commit)}}
+		return []problem{{Fail, report.Outdated, "report is older than commit " + report.ShortCommit(p.Commit)}}
 	case e.Commit == "":
-		return []problem{{Warn, Weak,
-			"commit of the report is unknown: store it in a folder named " + short(p.Commit) + " or record the commit next to it"}}
-	case !SameCommit(e.Commit, p.Commit):
-		return []problem{{Fail, Outdated,
-			"report is of commit " + short(e.Commit) + ", not " + short(p.Commit) + ": run the pipeline for that commit"}}
+		return []problem{{Warn, report.Weak,
+			"commit of the report is unknown: store it in a folder named " + report.ShortCommit(p.Commit) + " or record the commit next to it"}}
+	case !report.SameCommit(e.Commit, p.Commit):
+		return []problem{{Fail, report.Outdated,
+			"report is of commit " + report.ShortCommit(e.Commit) + ", not " + report.ShortCommit(p.Commit) + ": run the pipeline for that commit"}}
 	}
 	return nil
 }
@@ -181,18 +183,18 @@ func ageProblems(e Evidence, p Policy) []problem {
 	limit := p.MaxAge
 	if limit == 0 {
 		limit = defaultMaxAge
-		if e.Report.Kind == Load {
+		if e.Report.Kind == report.Load {
 			limit = defaultLoadMaxAge
 		}
 	}
 	switch age := p.Now.Sub(e.Taken); {
 	case e.Taken.IsZero():
-		return []problem{{Unknown, Stale, "report has no date"}}
+		return []problem{{Unknown, report.Stale, "report has no date"}}
 	case age < -futureSlack:
-		return []problem{{Unknown, Invalid,
+		return []problem{{Unknown, report.Invalid,
 			"report is dated in the future (" + e.Taken.UTC().Format(time.DateTime) + " UTC): check the clocks"}}
 	case age > limit:
-		return []problem{{Fail, Stale,
+		return []problem{{Fail, report.Stale,
 			"report of " + e.Taken.UTC().Format(time.DateOnly) + " is older than " + days(limit) + ": run the pipeline again"}}
 	}
 	return nil
@@ -202,25 +204,25 @@ func ageProblems(e Evidence, p Policy) []problem {
 func gapProblems(e Evidence) []problem {
 	var ps []problem
 	if e.RecordErr != nil {
-		ps = append(ps, problem{Unknown, Invalid, strings.ReplaceAll(e.RecordErr.Error(), "\n", "; ")})
+		ps = append(ps, problem{Unknown, report.Invalid, strings.ReplaceAll(e.RecordErr.Error(), "\n", "; ")})
 	}
 	c := e.Report.Counts
 	explained := c.Failed+c.Errored+c.Findings+c.Uncalled > 0 // the report explains a non-zero exit status
 	if e.Seal == SealBroken {
-		ps = append(ps, problem{Unknown, Truncated,
-			"size or digest differs from " + clean(path.Base(e.Name)) + MetaSuffix + ": the report was truncated or changed after recording"})
+		ps = append(ps, problem{Unknown, report.Truncated,
+			"size or digest differs from " + report.Name(path.Base(e.Name)) + MetaSuffix + ": the report was truncated or changed after recording"})
 	}
 	if e.Exit != nil && *e.Exit != 0 && !explained {
-		ps = append(ps, problem{Unknown, Failed,
+		ps = append(ps, problem{Unknown, report.Failed,
 			"tool ended with status " + strconv.Itoa(*e.Exit) + ", which the report does not explain"})
 	}
 	for _, g := range e.Report.Gaps {
-		closed := e.Exit != nil && (g.Cure == ByExit || g.Cure == BySeal && e.Seal == SealIntact)
+		closed := e.Exit != nil && (g.Cure == report.ByExit || g.Cure == report.BySeal && e.Seal == SealIntact)
 		if closed {
 			continue
 		}
 		state := Unknown
-		if g.Reason == Weak {
+		if g.Reason == report.Weak {
 			state = Warn
 		}
 		ps = append(ps, problem{state, g.Reason, g.Detail + advice(g.Cure, e.Name)})
@@ -229,19 +231,19 @@ func gapProblems(e Evidence) []problem {
 }
 
 // advice returns the remedy for a gap of the report at name.
-func advice(c Cure, name string) string {
-	sidecar := clean(path.Base(name)) + MetaSuffix
+func advice(c report.Cure, name string) string {
+	sidecar := report.Name(path.Base(name)) + MetaSuffix
 	switch c {
-	case ByExit:
+	case report.ByExit:
 		return " (record the tool's exit status in " + sidecar + ")"
-	case BySeal:
+	case report.BySeal:
 		return " (record the tool's exit status and the file's size or digest in " + sidecar + ")"
 	}
 	return ""
 }
 
 // named lists the first findings.
-func named(r *Report) string {
+func named(r *report.Report) string {
 	const shown = 3
 	if len(r.Findings) == 0 {
 		return ""
@@ -263,7 +265,7 @@ func percent(ratio float64) string {
 
 func days(d time.Duration) string {
 	if d%(24*time.Hour) == 0 {
-		return count(int(d/(24*time.Hour)), "day")
+		return report.Count(int(d/(24*time.Hour)), "day")
 	}
 	return d.String()
 }

@@ -3,6 +3,8 @@ package evidence
 import (
 	"sync"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 )
 
 // Memory caches parsed reports, so that an unchanged one is read once. The zero value is ready to use; nil caches
@@ -19,7 +21,7 @@ type Memory struct {
 
 type memoryKey struct {
 	name string
-	kind Kind
+	kind report.Kind
 }
 
 type memoryEntry struct {
@@ -37,7 +39,7 @@ const (
 )
 
 // recall returns the cached result for the same content. If digest is set, the result must have a digest.
-func (m *Memory) recall(name string, kind Kind, v Version, digest bool) (readResult, bool) {
+func (m *Memory) recall(name string, kind report.Kind, v Version, digest bool) (readResult, bool) {
 	if m == nil || v == (Version{}) {
 		return readResult{}, false
 	}
@@ -52,7 +54,7 @@ func (m *Memory) recall(name string, kind Kind, v Version, digest bool) (readRes
 	return e.read, true
 }
 
-func (m *Memory) keep(name string, kind Kind, v Version, read readResult) {
+func (m *Memory) keep(name string, kind report.Kind, v Version, read readResult) {
 	if m == nil || v == (Version{}) {
 		return
 	}

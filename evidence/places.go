@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -68,7 +69,7 @@ const (
 // Find returns the reports of a kind: those of the commit first, then the newest. Places that do not exist are empty.
 // Errors are for places that could not be searched (fs.ErrPermission, filepath.ErrBadPattern); the reports of the other
 // places are returned with them.
-func Find(places Places, kind Kind, commit string) ([]Candidate, error) {
+func Find(places Places, kind report.Kind, commit string) ([]Candidate, error) {
 	var found []Candidate
 	var errs []error
 	for _, dir := range places.Folders {
@@ -85,7 +86,7 @@ func Find(places Places, kind Kind, commit string) ([]Candidate, error) {
 // Ordered sorts candidates in the order that Newest requires, without duplicate names. It reorders found.
 func Ordered(found []Candidate, commit string) []Candidate {
 	slices.SortStableFunc(found, func(a, b Candidate) int {
-		return cmp.Or(-compareBool(SameCommit(a.Commit, commit), SameCommit(b.Commit, commit)), b.Modified.Compare(a.Modified), strings.Compare(a.Name, b.Name))
+		return cmp.Or(-compareBool(report.SameCommit(a.Commit, commit), report.SameCommit(b.Commit, commit)), b.Modified.Compare(a.Modified), strings.Compare(a.Name, b.Name))
 	})
 	return slices.CompactFunc(found, func(a, b Candidate) bool { return a.Name == b.Name })
 }
@@ -102,7 +103,7 @@ func compareBool(a, b bool) int {
 
 // NameFits reports whether a file or object with this base name is a report of the kind in an evidence folder:
 // tests.json, tests.xml, tests.
-func NameFits(base string, kind Kind) bool {
+func NameFits(base string, kind report.Kind) bool {
 	if strings.HasSuffix(base, MetaSuffix) {
 		return false
 	}
@@ -112,7 +113,7 @@ func NameFits(base string, kind Kind) bool {
 
 // FolderCommit returns the commit in the folder name of a path or key, "" if the name is not a commit's.
 func FolderCommit(name string) string {
-	if id := path.Base(path.Dir(name)); IsCommit(id) {
+	if id := path.Base(path.Dir(name)); report.IsCommit(id) {
 		return id
 	}
 	return ""
@@ -121,12 +122,12 @@ func FolderCommit(name string) string {
 // PathCommit returns the commit of a path or key: that of its folder, else a part of it that is a whole id, or the
 // first 7 or more digits of the requested commit. A shorter number may be anything.
 func PathCommit(name, wanted string) string {
-	if id := path.Base(path.Dir(name)); SameCommit(id, wanted) {
+	if id := path.Base(path.Dir(name)); report.SameCommit(id, wanted) {
 		return id
 	}
 	parts := strings.FieldsFunc(name, func(r rune) bool { return strings.ContainsRune("/._-~+=@", r) })
 	for _, part := range slices.Backward(parts) {
-		if IsCommit(part) && (len(part) == 40 || len(part) == 64 || SameCommit(part, wanted)) {
+		if report.IsCommit(part) && (len(part) == 40 || len(part) == 64 || report.SameCommit(part, wanted)) {
 			return part
 		}
 	}
@@ -138,11 +139,11 @@ var ErrNamesNoKind = errors.New("file name does not match a report kind: name it
 
 // AnyKind reports whether a base name matches a report of any kind.
 func AnyKind(base string) bool {
-	return slices.ContainsFunc(Kinds(), func(k Kind) bool { return NameFits(base, k) })
+	return slices.ContainsFunc(report.Kinds(), func(k report.Kind) bool { return NameFits(base, k) })
 }
 
 // inPlace searches a folder, or takes a file or the files of a pattern if their names match.
-func inPlace(place string, kind Kind, commit string) ([]Candidate, error) {
+func inPlace(place string, kind report.Kind, commit string) ([]Candidate, error) {
 	if !isPattern(place) {
 		info, err := os.Stat(place)
 		if err != nil || info.IsDir() {
@@ -159,7 +160,7 @@ func inPlace(place string, kind Kind, commit string) ([]Candidate, error) {
 func isPattern(place string) bool { return strings.ContainsAny(place, `*?[\`) }
 
 // inFolder searches an evidence folder. An unreadable folder of another commit is ignored.
-func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
+func inFolder(dir string, kind report.Kind, commit string) ([]Candidate, error) {
 	entries, err := list(dir, maxEntries)
 	if err != nil {
 		return nil, err
@@ -172,7 +173,7 @@ func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
 		case NameFits(e.Name(), kind):
 			c, err := candidate(name, "")
 			found, errs = append(found, c...), append(errs, err)
-		case IsCommit(e.Name()) && !e.Type().IsRegular():
+		case report.IsCommit(e.Name()) && !e.Type().IsRegular():
 			var wrong []error
 			inner, err := list(name, maxEntries)
 			wrong = append(wrong, err)
@@ -182,7 +183,7 @@ func inFolder(dir string, kind Kind, commit string) ([]Candidate, error) {
 					found, wrong = append(found, c...), append(wrong, err)
 				}
 			}
-			if commit == "" || SameCommit(e.Name(), commit) {
+			if commit == "" || report.SameCommit(e.Name(), commit) {
 				errs = append(errs, wrong...)
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -71,7 +72,7 @@ func TestRecipe(t *testing.T) {
 	must(git, "commit", "-q", "-m", "x")
 	head := must(git, "rev-parse", "HEAD")
 
-	judged := func(kind Kind) Verdict {
+	judged := func(kind report.Kind) Verdict {
 		t.Helper()
 		found, err := Find(Places{Folders: []string{d.path("repository/.catalyst/evidence")}}, kind, head)
 		if err != nil {
@@ -83,7 +84,7 @@ func TestRecipe(t *testing.T) {
 		}
 		return Judge(e, Policy{Now: e.Taken, Commit: head})
 	}
-	kinds := []Kind{Tests, Coverage, Lint, Security, Vulnerabilities, Secrets}
+	kinds := []report.Kind{report.Tests, report.Coverage, report.Lint, report.Security, report.Vulnerabilities, report.Secrets}
 	must("sh", d.path("evidence.sh"))
 	for _, k := range kinds {
 		if v := judged(k); v.State != Pass {
@@ -107,7 +108,7 @@ func TestRecipe(t *testing.T) {
 		t.Errorf("the script ends with 0 although every tool died: %s", out)
 	}
 	for _, k := range kinds {
-		if v := judged(k); v.State != Unknown || v.Reason != Failed || !strings.Contains(v.Detail, "ended with status 137") {
+		if v := judged(k); v.State != Unknown || v.Reason != report.Failed || !strings.Contains(v.Detail, "ended with status 137") {
 			t.Errorf("%s, after its tool died: %+v", k, v)
 		}
 	}

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // now is the time of judging in the tests.
@@ -17,7 +20,7 @@ var now = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 const commit = "0123456789abcdef0123456789abcdef01234567"
 
-func parse(t *testing.T, kind Kind, text string) Report {
+func parse(t *testing.T, kind report.Kind, text string) report.Report {
 	t.Helper()
 	r, err := Parse(strings.NewReader(text), kind)
 	if err != nil {
@@ -30,7 +33,7 @@ func parse(t *testing.T, kind Kind, text string) Report {
 }
 
 // fresh is evidence without external faults: of the requested commit, one hour old.
-func fresh(kind Kind, text string) Evidence {
+func fresh(kind report.Kind, text string) Evidence {
 	r, err := Parse(strings.NewReader(text), kind)
 	r.Kind = kind
 	return Evidence{Report: r, Err: err, Name: "report", Commit: commit, Taken: now.Add(-time.Hour)}
@@ -41,12 +44,12 @@ var policy = Policy{Now: now, Commit: commit, ExpectedRate: 10}
 // example is one report of a format as a test knows it.
 type example struct {
 	name   string
-	kind   Kind
+	kind   report.Kind
 	text   string
 	state  State
-	reason Reason
+	reason report.Reason
 	detail string // a part of it
-	counts *Counts
+	counts *report.Counts
 	exited bool // the pipeline recorded exit status 0
 	sealed bool // and a digest, which is right
 }
@@ -63,7 +66,7 @@ func (ex example) verdict() Verdict {
 }
 
 // run judges each example and compares what was counted.
-func run(t *testing.T, format Format, examples []example) {
+func run(t *testing.T, format report.Format, examples []example) {
 	t.Helper()
 	for _, ex := range examples {
 		t.Run(ex.name, func(t *testing.T) {
@@ -108,7 +111,7 @@ func TestPrefixes(t *testing.T) {
 				}
 				cut.sealed = false // the digest is no longer right; that alone would tell
 				v := cut.verdict()
-				if v.State == Warn && v.Reason == Weak && Detect([]byte(cut.text)) == Govulncheck && !strings.Contains(cut.text, `"package":"os"`) {
+				if v.State == Warn && v.Reason == report.Weak && Detect([]byte(cut.text)) == report.Govulncheck && !strings.Contains(cut.text, `"package":"os"`) {
 					continue // see govulncheck
 				}
 				if v.State != Unknown && v.State != Fail {
@@ -124,13 +127,13 @@ func TestPrefixes(t *testing.T) {
 func untellable(ex example) bool {
 	lines := strings.HasSuffix(ex.text, "\n")
 	switch Detect([]byte(ex.text)) {
-	case CoverFile:
+	case report.CoverFile:
 		return lines && strings.Count(ex.text, "\n") > 1
-	case LCOV:
+	case report.LCOV:
 		return strings.HasSuffix(ex.text, "end_of_record\n") || strings.HasSuffix(ex.text, "end_of_record")
-	case GolangciLint:
+	case report.GolangciLint:
 		return json.Valid([]byte(ex.text)) // its statistics are missing, which are not needed
-	case GoTest:
+	case report.GoTest:
 		// Between two packages; everything inside of one shows.
 		return lines && endsPackage(ex.text) || strings.HasSuffix(ex.text, "}") && endsPackage(ex.text+"\n")
 	}
@@ -153,20 +156,20 @@ func endsPackage(text string) bool {
 // TestParse_Errors: an unsupported report is an error that names the supported formats.
 func TestParse_Errors(t *testing.T) {
 	for _, tt := range []struct {
-		kind Kind
+		kind report.Kind
 		text string
 		want string
 	}{
-		{Tests, "", "report is empty"},
-		{Tests, " \n\t\r\n", "report is empty"},
-		{Tests, "\xEF\xBB\xBF", "report is empty"},
-		{Tests, "hello", "not evidence of tests: use JUnit XML, go test -json"},
-		{Tests, "{}", "this format is not evidence of tests"},
-		{Tests, "null", "this format is not evidence of tests"},
-		{Tests, "mode: set\n", "format Go cover profile is not evidence of tests"},
-		{Tests, "<html><body>", "this format is not evidence of tests"},
-		{Coverage, `<testsuites/>`, "format JUnit XML is not evidence of coverage: use Cobertura XML, Go cover profile, LCOV"},
-		{Kind("wishes"), "mode: set\n", "not evidence of wishes"},
+		{report.Tests, "", "report is empty"},
+		{report.Tests, " \n\t\r\n", "report is empty"},
+		{report.Tests, "\xEF\xBB\xBF", "report is empty"},
+		{report.Tests, "hello", "not evidence of tests: use JUnit XML, go test -json"},
+		{report.Tests, "{}", "this format is not evidence of tests"},
+		{report.Tests, "null", "this format is not evidence of tests"},
+		{report.Tests, "mode: set\n", "format Go cover profile is not evidence of tests"},
+		{report.Tests, "<html><body>", "this format is not evidence of tests"},
+		{report.Coverage, `<testsuites/>`, "format JUnit XML is not evidence of coverage: use Cobertura XML, Go cover profile, LCOV"},
+		{report.Kind("wishes"), "mode: set\n", "not evidence of wishes"},
 	} {
 		r, err := Parse(strings.NewReader(tt.text), tt.kind)
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
@@ -198,7 +201,7 @@ func TestParse_TooLong(t *testing.T) {
 			t.Errorf("%s, as long as may be: %v", ex.name, err)
 		}
 		for _, most := range []int64{0, size / 2, size - 1} {
-			if _, err := parseUpTo(strings.NewReader(ex.text), ex.kind, most); err != ErrTooLong {
+			if _, err := parseUpTo(strings.NewReader(ex.text), ex.kind, most); err != stream.ErrTooLong {
 				t.Errorf("%s of %d bytes, %d allowed: %v", ex.name, size, most, err)
 			}
 		}
@@ -293,7 +296,7 @@ func (h *heap) Read(p []byte) (int, error) {
 }
 
 // constantMemory parses a stream and fails when the live heap grew by more than limit bytes at any moment.
-func constantMemory(t *testing.T, kind Kind, stream io.Reader, size int64, limit uint64) Report {
+func constantMemory(t *testing.T, kind report.Kind, stream io.Reader, size int64, limit uint64) report.Report {
 	t.Helper()
 	var before runtime.MemStats
 	runtime.GC()

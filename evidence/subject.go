@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 )
 
 // Whether a report is about the commit's source, and about how much of it.
@@ -21,11 +23,11 @@ type Tree struct {
 // subjectProblems compares the report's packages with those of the commit. Only Go reports name packages.
 func subjectProblems(e Evidence, p Policy) []problem {
 	subjects := e.Report.Subjects
-	if p.Tree == nil || len(p.Tree.Modules) == 0 || len(subjects) == 0 || !SameCommit(e.Commit, p.Commit) {
+	if p.Tree == nil || len(p.Tree.Modules) == 0 || len(subjects) == 0 || !report.SameCommit(e.Commit, p.Commit) {
 		return nil
 	}
 	wanted, what := p.Tree.Tested, "packages with tests"
-	if e.Report.Format == CoverFile {
+	if e.Report.Format == report.CoverFile {
 		wanted, what = p.Tree.Measured, "packages with tests and statements"
 		subjects = slices.Clone(subjects)
 		for i, file := range subjects {
@@ -38,7 +40,7 @@ func subjectProblems(e Evidence, p Policy) []problem {
 		ours = ours || slices.ContainsFunc(p.Tree.Modules, func(m string) bool { return s == m || strings.HasPrefix(s, m+"/") })
 	}
 	if !ours {
-		return []problem{{Fail, Mismatch, fmt.Sprintf("report is of another module: it contains no package of %s", clean(p.Tree.Modules[0]))}}
+		return []problem{{Fail, report.Mismatch, fmt.Sprintf("report is of another module: it contains no package of %s", report.Name(p.Tree.Modules[0]))}}
 	}
 	seen, first := 0, ""
 	for _, w := range wanted {
@@ -52,6 +54,6 @@ func subjectProblems(e Evidence, p Policy) []problem {
 	if first == "" {
 		return nil
 	}
-	return []problem{{Warn, Weak, fmt.Sprintf("report covers %d of the commit's %d %s (%d %%): %s is missing",
-		seen, len(wanted), what, 100*seen/len(wanted), clean(first))}}
+	return []problem{{Warn, report.Weak, fmt.Sprintf("report covers %d of the commit's %d %s (%d %%): %s is missing",
+		seen, len(wanted), what, 100*seen/len(wanted), report.Name(first))}}
 }

@@ -97,7 +97,7 @@ type unpacker struct {
 	run *run
 }
 
-// unpack opens the layers of a compressed backup, from the outside to the inside. The caller closes the result.
+// Unpack opens the layers of a compressed backup, from the outside to the inside. The caller closes the result.
 func Unpack(ctx context.Context, r io.Reader, layers []string) (io.ReadCloser, error) {
 	u := &unpacker{r, Prover{}.run(ctx)}
 	for _, name := range layers {

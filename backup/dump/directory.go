@@ -24,13 +24,13 @@ const tocName = "toc.dat"
 // maxFiles limits the files of one dump in directory format.
 const maxFiles = 100_000
 
-// hasTOC reports whether a directory contains a table of contents, which pg_dump writes last.
+// HasTOC reports whether a directory contains a table of contents, which pg_dump writes last.
 func HasTOC(dir string) bool {
 	_, err := os.Stat(filepath.Join(dir, tocName))
 	return err == nil
 }
 
-// isMember reports whether a file of that name belongs to a dump in directory format.
+// IsMember reports whether a file of that name belongs to a dump in directory format.
 func IsMember(name string) bool { return name == tocName || dataName.MatchString(name) }
 
 // filesOf returns the regular files of a directory, sorted by name.
@@ -45,7 +45,7 @@ func filesOf(ctx context.Context, dir string) ([]string, error) {
 	return names, err
 }
 
-// identifyDirectory combines the identity of a directory and its files: the sum of the sizes and the latest time. The
+// IdentifyDirectory combines the identity of a directory and its files: the sum of the sizes and the latest time. The
 // directory's own modification time shows when a file was added or removed, not the age of the dump.
 func IdentifyDirectory(ctx context.Context, dir string) (files.Identity, error) {
 	info, err := os.Stat(dir)
@@ -79,7 +79,7 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// identityOf returns the state of a backup, and whether it is a directory.
+// Identify returns the state of a backup, and whether it is a directory.
 func Identify(ctx context.Context, path string) (id files.Identity, directory bool, err error) {
 	info, err := os.Stat(path)
 	if err != nil {

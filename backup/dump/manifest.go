@@ -157,7 +157,7 @@ func (p Proof) Against(m Manifest) Proof {
 	return p
 }
 
-// isManifest reports whether a file of that name is a manifest.
+// IsManifest reports whether a file of that name is a manifest.
 func IsManifest(name string) bool {
 	return slices.Contains(lists[:], name) ||
 		slices.ContainsFunc(sidecars[:], func(ending string) bool { return strings.HasSuffix(name, ending) })

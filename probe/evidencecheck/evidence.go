@@ -11,6 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -67,7 +68,7 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err != nil {
 		return probe.Result{}, err
 	}
-	e, unseen := evidencePlaces{p, evidence.Kind(s.Report), commit, memory}.find(ctx)
+	e, unseen := evidencePlaces{p, report.Kind(s.Report), commit, memory}.find(ctx)
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
@@ -77,7 +78,7 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 		policy.Tree, policy.CommitTime = tree.Tree, tree.time
 	}
 	r := s.result(e, evidence.Judge(e, policy))
-	r = applyUnreadable(r, evidence.SameCommit(e.Commit, commit), unseen)
+	r = applyUnreadable(r, report.SameCommit(e.Commit, commit), unseen)
 	r.Detail = strings.ReplaceAll(r.Detail, p.Deployment.Root+string(filepath.Separator), "")
 	return r, nil
 }
@@ -127,18 +128,18 @@ func (s *evidenceProbe) result(e evidence.Evidence, v evidence.Verdict) probe.Re
 	if !e.Taken.IsZero() {
 		r.Samples = append(r.Samples, EvidenceTime.Of(float64(e.Taken.Unix())))
 	}
-	if ratio, ok := e.Report.Measures[evidence.CoverageRatio]; ok {
+	if ratio, ok := e.Report.Measures[report.CoverageRatio]; ok {
 		r.Samples = append(r.Samples, TestCoverage.Of(ratio))
 	}
 	if e.Name == "" || e.Err != nil {
 		return r
 	}
-	switch evidence.Kind(s.Report) {
-	case evidence.Vulnerabilities:
-		for _, severity := range evidence.Severities() {
+	switch report.Kind(s.Report) {
+	case report.Vulnerabilities:
+		for _, severity := range report.Severities() {
 			r.Samples = append(r.Samples, Vulnerabilities.Of(float64(e.Report.Severities[severity]), string(severity)))
 		}
-	case evidence.Secrets:
+	case report.Secrets:
 		r.Samples = append(r.Samples, probe.SecretFindings.Of(float64(e.Report.Counts.Findings)))
 	}
 	return r

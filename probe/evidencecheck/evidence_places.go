@@ -14,6 +14,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
@@ -33,7 +35,7 @@ const (
 // evidencePlaces finds the reports of one kind and commit.
 type evidencePlaces struct {
 	p      *probe.Pass
-	kind   evidence.Kind
+	kind   report.Kind
 	commit string
 	memory *evidence.Memory
 }
@@ -107,7 +109,7 @@ type evidenceCache struct {
 }
 
 type seenKey struct {
-	kind            evidence.Kind
+	kind            report.Kind
 	commit          string
 	section, target string
 }
@@ -217,14 +219,14 @@ func (l *lazyBody) Read(b []byte) (int, error) {
 		l.body = body
 	}
 	if l.left < 0 {
-		return 0, evidence.ErrFetch
+		return 0, stream.ErrFetch
 	}
 	if int64(len(b)) > l.left+1 {
 		b = b[:l.left+1]
 	}
 	n, err := l.body.Read(b)
 	if l.left -= int64(n); l.left < 0 {
-		return n, evidence.ErrFetch
+		return n, stream.ErrFetch
 	}
 	if err != nil && err != io.EOF {
 		err = bodyError(err)

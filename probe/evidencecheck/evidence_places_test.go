@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
-	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -412,7 +412,7 @@ func TestEvidence_Bucket(t *testing.T) {
 
 // TestLazyBody_Bounded: reading stops at the limit.
 func TestLazyBody_Bounded(t *testing.T) {
-	for size, want := range map[int]error{9: nil, 10: nil, 11: evidence.ErrFetch, 5000: evidence.ErrFetch} {
+	for size, want := range map[int]error{9: nil, 10: nil, 11: stream.ErrFetch, 5000: stream.ErrFetch} {
 		l := &lazyBody{left: 10, open: func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader(strings.Repeat("x", size))), nil }}
 		data, err := io.ReadAll(l)
 		if !errors.Is(err, want) || len(data) > 11 || want == nil && len(data) != size {

@@ -14,6 +14,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/awscheck"
@@ -75,7 +77,7 @@ func (a evidencePlaces) inBucket(key string) (commit string, ok bool) {
 		return "", true
 	}
 	commit = strings.TrimSuffix(dir, "/")
-	return commit, evidence.IsCommit(commit) && (a.commit == "" || evidence.SameCommit(commit, a.commit))
+	return commit, report.IsCommit(commit) && (a.commit == "" || report.SameCommit(commit, a.commit))
 }
 
 func (a evidencePlaces) candidates(bucket string, listed []types.Object, commitOf func(key string) (string, bool)) []evidence.Candidate {
@@ -124,7 +126,7 @@ func (s s3Report) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, error
 			return nil, meta, fmt.Errorf("record file: %w", probe.Unknown(probe.ReasonTruncated, bodyError(err)))
 		}
 	}
-	return &lazyBody{left: evidence.MaxFetched, open: func() (io.ReadCloser, error) {
+	return &lazyBody{left: stream.MaxFetched, open: func() (io.ReadCloser, error) {
 		o, err := awscheck.OpenS3(ctx, s.p, s.place)
 		if err != nil {
 			return nil, err

@@ -16,6 +16,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -89,7 +91,7 @@ func (s *urlReport) Open(ctx context.Context) (io.ReadCloser, evidence.Meta, err
 	if err != nil {
 		return nil, evidence.Meta{}, err
 	}
-	lazy := &lazyBody{left: evidence.MaxFetched}
+	lazy := &lazyBody{left: stream.MaxFetched}
 	var meta evidence.Meta
 	switch {
 	case resp.StatusCode == http.StatusNotModified && len(header) > 0:
@@ -129,7 +131,7 @@ func validatorsOf(h http.Header, target string, now time.Time) validators {
 		}
 	}
 	for _, name := range headerCommits() {
-		if c := strings.ToLower(h.Get(name)); v.meta.Commit == "" && evidence.IsCommit(c) {
+		if c := strings.ToLower(h.Get(name)); v.meta.Commit == "" && report.IsCommit(c) {
 			v.meta.Commit = c
 		}
 	}

@@ -1,27 +1,30 @@
-package evidence
+package scanners
 
 import (
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
-// sarif parses SARIF 2.1.0 (OASIS), which many linters and scanners write.
+// SARIF parses SARIF 2.1.0 (OASIS), which many linters and scanners write.
 //
 // An empty list of results does not prove that the tool ran to completion. invocations[].executionSuccessful does, but
 // many tools omit it (golangci-lint, gosec, govulncheck, gitleaks, trivy); then the pipeline must record the exit
 // status. Results that are suppressed, absent, passed or not applicable are not findings. Messages and snippets are
 // skipped.
-func sarif(in *input, r *Report) error {
-	j := newJSON(in.Reader)
+func SARIF(in *stream.Input, r *report.Report) error {
+	j := stream.NewJSON(in.Reader)
 	version, runs := "", 0
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "version":
-			return j.str(&version)
+			return j.String(&version)
 		case "runs":
-			return j.array(func() error {
+			return j.Array(func() error {
 				runs++
 				run := sarifRun{r: r, rules: make(map[string]sarifRule), seen: make(map[sarifResult]int)}
 				err := run.read(j)
@@ -29,25 +32,25 @@ func sarif(in *input, r *Report) error {
 				return err
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	if err == nil {
-		err = j.end()
+		err = j.End()
 	}
 	if err != nil {
 		return err
 	}
 	if version != "2.1.0" {
-		r.gap(Invalid, Incurable, "SARIF version is not 2.1.0")
+		r.AddGap(report.Invalid, report.Incurable, "SARIF version is not 2.1.0")
 	}
 	if runs == 0 {
-		r.gap(Empty, Incurable, "report contains no run")
+		r.AddGap(report.Empty, report.Incurable, "report contains no run")
 	}
 	return nil
 }
 
 type sarifRun struct {
-	r           *Report
+	r           *report.Report
 	tool        string
 	calls       bool // the tool is govulncheck and analysed calls
 	finished    int  // successful invocations
@@ -76,120 +79,120 @@ type sarifResult struct {
 }
 
 type sarifFinding struct {
-	Finding
+	report.Finding
 	sarifResult
 }
 
-func (s *sarifRun) read(j *jsonReader) error {
-	return j.object(func(key string) error {
+func (s *sarifRun) read(j *stream.JSON) error {
+	return j.Object(func(key string) error {
 		switch key {
 		case "tool":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				if key == "driver" {
 					return s.driver(j)
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		case "invocations":
-			return j.array(func() error { return s.invocation(j) })
+			return j.Array(func() error { return s.invocation(j) })
 		case "artifacts":
-			return j.array(func() error { s.artifacts++; return j.skip() })
+			return j.Array(func() error { s.artifacts++; return j.Skip() })
 		case "versionControlProvenance":
-			return j.array(func() error {
+			return j.Array(func() error {
 				revision := ""
-				err := j.object(func(key string) error {
+				err := j.Object(func(key string) error {
 					if key == "revisionId" {
-						return j.str(&revision)
+						return j.String(&revision)
 					}
-					return j.skip()
+					return j.Skip()
 				})
-				if revision = strings.ToLower(revision); IsCommit(revision) && len(s.commits) < 2 && !slices.Contains(s.commits, revision) {
+				if revision = strings.ToLower(revision); report.IsCommit(revision) && len(s.commits) < 2 && !slices.Contains(s.commits, revision) {
 					s.commits = append(s.commits, revision)
 				}
 				return err
 			})
 		case "results":
-			return j.array(func() error { return s.result(j) })
+			return j.Array(func() error { return s.result(j) })
 		}
-		return j.skip()
+		return j.Skip()
 	})
 }
 
-func (s *sarifRun) driver(j *jsonReader) error {
+func (s *sarifRun) driver(j *stream.JSON) error {
 	level := ""
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "name":
-			return j.str(&s.tool)
+			return j.String(&s.tool)
 		case "properties":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				if key == "scan_level" {
-					text, err := j.scalar()
+					text, err := j.Scalar()
 					level = text
 					return err
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		case "rules":
-			return j.array(func() error { return s.rule(j) })
+			return j.Array(func() error { return s.rule(j) })
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	s.calls = s.tool == "govulncheck" && level == "symbol"
 	return err
 }
 
-func (s *sarifRun) rule(j *jsonReader) error {
+func (s *sarifRun) rule(j *stream.JSON) error {
 	id, rule := "", sarifRule{}
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "id":
-			return j.str(&id)
+			return j.String(&id)
 		case "defaultConfiguration":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				if key == "level" {
-					return j.str(&rule.level)
+					return j.String(&rule.level)
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		case "properties":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				if key != "security-severity" {
-					return j.skip()
+					return j.Skip()
 				}
-				text, err := j.scalar()
+				text, err := j.Scalar()
 				rule.severity, _ = strconv.ParseFloat(text, 64)
 				return err
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
-	if len(s.names) < maxPackages {
-		s.names = append(s.names, clean(id))
-		s.rules[clean(id)] = rule
+	if len(s.names) < report.MaxPackages {
+		s.names = append(s.names, report.Name(id))
+		s.rules[report.Name(id)] = rule
 	} else {
 		s.tooManyKeys = true
 	}
 	return err
 }
 
-func (s *sarifRun) invocation(j *jsonReader) error {
+func (s *sarifRun) invocation(j *stream.JSON) error {
 	said, successful, end := false, false, ""
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "executionSuccessful":
 			said = true
-			return j.boolean(&successful)
+			return j.Bool(&successful)
 		case "endTimeUtc":
-			return j.str(&end)
+			return j.String(&end)
 		case "toolExecutionNotifications", "toolConfigurationNotifications":
-			return j.array(func() error {
+			return j.Array(func() error {
 				level := ""
-				err := j.object(func(key string) error {
+				err := j.Object(func(key string) error {
 					if key == "level" {
-						return j.str(&level)
+						return j.String(&level)
 					}
-					return j.skip()
+					return j.Skip()
 				})
 				if level == "error" {
 					s.troubles++
@@ -197,7 +200,7 @@ func (s *sarifRun) invocation(j *jsonReader) error {
 				return err
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	switch {
 	case !said:
@@ -208,13 +211,13 @@ func (s *sarifRun) invocation(j *jsonReader) error {
 		s.unfinished++
 	}
 	if t, err := time.Parse(time.RFC3339Nano, end); err == nil {
-		s.r.at(t)
+		s.r.SetTime(t)
 	}
 	return err
 }
 
 // resolve adds the fields that a result inherits from its rule.
-func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity Severity) {
+func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity report.Severity) {
 	if v.rule == "" && v.index >= 0 && v.index < len(s.names) {
 		v.rule = s.names[v.index]
 	}
@@ -234,16 +237,16 @@ func (s *sarifRun) resolve(v sarifResult) (rule string, counts bool, severity Se
 	if v.rule == "" {
 		v.rule = "unnamed rule"
 	}
-	if severity = scoreOf(known.severity); severity == UnknownSeverity {
-		severity = severityOf(level)
+	if severity = report.SeverityOfScore(known.severity); severity == report.UnknownSeverity {
+		severity = report.ParseSeverity(level)
 	}
-	return v.rule, !(s.calls && s.r.Kind == Vulnerabilities) || level == "error", severity
+	return v.rule, !(s.calls && s.r.Kind == report.Vulnerabilities) || level == "error", severity
 }
 
 // tell adds the run to the report.
 func (s *sarifRun) tell() {
 	r := s.r
-	tool := clean(s.tool)
+	tool := report.Name(s.tool)
 	if r.Tool == "" {
 		r.Tool = tool
 	}
@@ -260,14 +263,14 @@ func (s *sarifRun) tell() {
 		}
 		r.Counts.Findings += n
 		for range n {
-			r.severity(severity)
+			r.AddSeverity(severity)
 		}
 	}
 	for _, f := range s.first {
 		rule, counts, severity := s.resolve(f.sarifResult)
 		if counts {
 			f.Rule, f.Severity = rule, severity
-			r.find(f.Finding)
+			r.List(f.Finding)
 		}
 	}
 	if tool == "" {
@@ -275,11 +278,11 @@ func (s *sarifRun) tell() {
 	}
 	switch {
 	case s.unfinished > 0 || s.troubles > 0:
-		r.gap(Failed, Incurable, tool+" reported an unsuccessful execution (invocations)")
+		r.AddGap(report.Failed, report.Incurable, tool+" reported an unsuccessful execution (invocations)")
 	case s.finished == 0 || s.unsaid > 0:
-		r.gap(Truncated, ByExit, tool+" does not report whether it finished (no invocations)")
+		r.AddGap(report.Truncated, report.ByExit, tool+" does not report whether it finished (no invocations)")
 	}
 	if s.tooManyKeys {
-		r.gap(Invalid, Incurable, "report has more than "+strconv.Itoa(maxPackages)+" rules")
+		r.AddGap(report.Invalid, report.Incurable, "report has more than "+strconv.Itoa(report.MaxPackages)+" rules")
 	}
 }

@@ -1,20 +1,20 @@
-package evidence
+package stream
 
 import (
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// The tokens of jsonReader: words, numbers and strings by the grammar of RFC 8259.
+// The tokens of JSON: words, numbers and strings by the grammar of RFC 8259.
 
-func (j *jsonReader) word(w string) error {
+func (j *JSON) word(w string) error {
 	for i := range len(w) {
 		c, err := j.br.ReadByte()
 		if err != nil {
-			return j.cut(err)
+			return j.Cut(err)
 		}
 		if c != w[i] {
-			return j.invalid("unknown word")
+			return j.Invalid("unknown word")
 		}
 	}
 	return nil
@@ -22,19 +22,19 @@ func (j *jsonReader) word(w string) error {
 
 // digits reads a number by JSON's grammar: -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)? A number at the end of the
 // stream counts as truncated: a report ends with a container, and further digits may be missing.
-func (j *jsonReader) digits() ([]byte, error) {
+func (j *JSON) digits() ([]byte, error) {
 	j.text = j.text[:0]
 	for {
 		c, err := j.br.ReadByte()
 		if err != nil {
-			return nil, j.cut(err)
+			return nil, j.Cut(err)
 		}
 		if c != '-' && c != '+' && c != '.' && c != 'e' && c != 'E' && (c < '0' || c > '9') {
 			_ = j.br.UnreadByte()
 			break
 		}
 		if j.text = append(j.text, c); len(j.text) > maxNumber {
-			return nil, j.invalid("number longer than %d characters", maxNumber)
+			return nil, j.Invalid("number longer than %d characters", maxNumber)
 		}
 	}
 	b := j.text
@@ -63,24 +63,24 @@ func (j *jsonReader) digits() ([]byte, error) {
 		ok = run() > 0
 	}
 	if !ok || len(b) > 0 {
-		return nil, j.invalid("malformed number")
+		return nil, j.Invalid("malformed number")
 	}
 	return j.text, nil
 }
 
 // quoted reads a string and returns its first maxText bytes, valid until the next call.
-func (j *jsonReader) quoted() ([]byte, error) {
+func (j *JSON) quoted() ([]byte, error) {
 	if ok, err := j.take('"'); err != nil {
 		return nil, err
 	} else if !ok {
-		return nil, j.invalid("expected a string")
+		return nil, j.Invalid("expected a string")
 	}
 	j.text = j.text[:0]
 	for {
 		// Copy everything up to the next special byte at once.
 		if j.br.Buffered() == 0 {
 			if _, err := j.br.Peek(1); err != nil {
-				return nil, j.cut(err)
+				return nil, j.Cut(err)
 			}
 		}
 		b, _ := j.br.Peek(j.br.Buffered())
@@ -96,7 +96,7 @@ func (j *jsonReader) quoted() ([]byte, error) {
 		special := b[n]
 		if special < 0x20 { // do not consume it: a line end lets callers find the next line
 			_, _ = j.br.Discard(n)
-			return nil, j.invalid("control character in a string")
+			return nil, j.Invalid("control character in a string")
 		}
 		_, _ = j.br.Discard(n + 1)
 		if special == '"' {
@@ -108,18 +108,18 @@ func (j *jsonReader) quoted() ([]byte, error) {
 	}
 }
 
-func (j *jsonReader) keep(b []byte) {
-	if room := maxText - len(j.text); len(b) > room {
+func (j *JSON) keep(b []byte) {
+	if room := MaxText - len(j.text); len(b) > room {
 		b = b[:room]
 	}
 	j.text = append(j.text, b...)
 }
 
 // escape reads the characters after a backslash.
-func (j *jsonReader) escape() error {
+func (j *JSON) escape() error {
 	c, err := j.br.ReadByte()
 	if err != nil {
-		return j.cut(err)
+		return j.Cut(err)
 	}
 	switch c {
 	case '"', '\\', '/':
@@ -154,18 +154,18 @@ func (j *jsonReader) escape() error {
 		j.keep(utf8.AppendRune(nil, r))
 		return nil
 	default:
-		return j.invalid("unknown escape in a string")
+		return j.Invalid("unknown escape in a string")
 	}
 	j.keep([]byte{c})
 	return nil
 }
 
-func (j *jsonReader) hex4() (rune, error) {
+func (j *JSON) hex4() (rune, error) {
 	var r rune
 	for range 4 {
 		c, err := j.br.ReadByte()
 		if err != nil {
-			return 0, j.cut(err)
+			return 0, j.Cut(err)
 		}
 		switch {
 		case c >= '0' && c <= '9':
@@ -175,7 +175,7 @@ func (j *jsonReader) hex4() (rune, error) {
 		case c >= 'A' && c <= 'F':
 			c -= 'A' - 10
 		default:
-			return 0, j.invalid("unknown escape in a string")
+			return 0, j.Invalid("unknown escape in a string")
 		}
 		r = r<<4 | rune(c)
 	}

@@ -1,43 +1,46 @@
-package evidence
+package scanners
 
 import (
 	"bytes"
 	"io"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
-// golangci parses golangci-lint's JSON, versions 1 and 2:
+// Golangci parses golangci-lint's JSON, versions 1 and 2:
 // {"Issues":[…],"Report":{"Linters":[…],"Warnings":[…],"Error":"…"}}.
 //
 // A crashed linter leaves a warning instead of issues. An error of the whole run is in Report.Error. Code that does not
 // compile is an issue of "typecheck". Version 2 writes its statistics after the JSON when both go to standard output.
-func golangci(in *input, r *Report) error {
+func Golangci(in *stream.Input, r *report.Report) error {
 	r.Tool = "golangci-lint"
-	j := newJSON(in.Reader)
+	j := stream.NewJSON(in.Reader)
 	var linters, enabled, crashed int
 	var reported, failed bool
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "Issues":
-			return j.array(func() error {
+			return j.Array(func() error {
 				f, err := golangciIssue(j)
 				if err == nil {
-					r.finding(f)
+					r.Add(f)
 				}
 				return err
 			})
 		case "Report":
 			reported = true
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				switch key {
 				case "Linters":
-					return j.array(func() error {
+					return j.Array(func() error {
 						on := false
-						err := j.object(func(key string) error {
+						err := j.Object(func(key string) error {
 							if key == "Enabled" {
-								return j.boolean(&on)
+								return j.Bool(&on)
 							}
-							return j.skip()
+							return j.Skip()
 						})
 						if linters++; on {
 							enabled++
@@ -45,13 +48,13 @@ func golangci(in *input, r *Report) error {
 						return err
 					})
 				case "Warnings":
-					return j.array(func() error {
+					return j.Array(func() error {
 						text := ""
-						err := j.object(func(key string) error {
+						err := j.Object(func(key string) error {
 							if key == "Text" {
-								return j.str(&text)
+								return j.String(&text)
 							}
-							return j.skip()
+							return j.Skip()
 						})
 						if text = strings.ToLower(text); strings.Contains(text, "can't run linter") || strings.Contains(text, "panic") {
 							crashed++
@@ -60,65 +63,65 @@ func golangci(in *input, r *Report) error {
 					})
 				case "Error":
 					text := ""
-					err := j.str(&text)
+					err := j.String(&text)
 					failed = failed || text != ""
 					return err
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	if failed {
-		r.gap(Failed, Incurable, "golangci-lint reported an internal error (Report.Error)")
+		r.AddGap(report.Failed, report.Incurable, "golangci-lint reported an internal error (Report.Error)")
 	}
 	if crashed > 0 {
-		r.gap(Failed, Incurable, count(crashed, "linter")+" failed to run (Report.Warnings)")
+		r.AddGap(report.Failed, report.Incurable, report.Count(crashed, "linter")+" failed to run (Report.Warnings)")
 	}
 	if err != nil {
 		return err
 	}
 	switch {
 	case !reported:
-		r.gap(Truncated, ByExit, "enabled linters are not listed")
+		r.AddGap(report.Truncated, report.ByExit, "enabled linters are not listed")
 	case linters > 0 && enabled == 0:
-		r.gap(Empty, Incurable, "no linter was enabled")
+		r.AddGap(report.Empty, report.Incurable, "no linter was enabled")
 	}
 	r.Counts.Audited = enabled
 	return golangciStatistics(in)
 }
 
-func golangciIssue(j *jsonReader) (f Finding, err error) {
+func golangciIssue(j *stream.JSON) (f report.Finding, err error) {
 	var line int64
 	var severity string
-	err = j.object(func(key string) error {
+	err = j.Object(func(key string) error {
 		switch key {
 		case "FromLinter":
-			return j.str(&f.Rule)
+			return j.String(&f.Rule)
 		case "Severity":
-			return j.str(&severity)
+			return j.String(&severity)
 		case "Pos":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				switch key {
 				case "Filename":
-					return j.str(&f.File)
+					return j.String(&f.File)
 				case "Line":
-					return j.whole(&line)
+					return j.Integer(&line)
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
-	f.Line, f.Severity = int(line), severityOf(severity)
+	f.Line, f.Severity = int(line), report.ParseSeverity(severity)
 	return f, err
 }
 
 // golangciStatistics skips the statistics that version 2 writes after the JSON: "0 issues." or "3 issues:" and "*
 // linter: 2" lines.
-func golangciStatistics(in *input) error {
+func golangciStatistics(in *stream.Input) error {
 	for {
-		text, _, err := in.line()
+		text, _, err := in.Line()
 		if err == io.EOF {
 			return nil
 		}
@@ -130,6 +133,6 @@ func golangciStatistics(in *input) error {
 		if len(text) == 0 || bytes.HasPrefix(text, []byte("* ")) || len(issues) < len(text) && (string(issues) == " issues." || string(issues) == " issues:") {
 			continue
 		}
-		return errTrailing()
+		return stream.ErrTrailing()
 	}
 }

@@ -1,4 +1,4 @@
-package evidence
+package report
 
 import "strings"
 
@@ -17,8 +17,8 @@ const (
 // Severities returns every severity, worst first.
 func Severities() []Severity { return []Severity{Critical, High, Medium, Low, UnknownSeverity} }
 
-// severityOf parses the words that tools use.
-func severityOf(word string) Severity {
+// ParseSeverity parses the words that tools use.
+func ParseSeverity(word string) Severity {
 	switch strings.ToLower(word) {
 	case "critical", "blocker":
 		return Critical
@@ -32,8 +32,8 @@ func severityOf(word string) Severity {
 	return UnknownSeverity
 }
 
-// scoreOf maps a CVSS score to the bands of its specification, versions 3 and 4.
-func scoreOf(score float64) Severity {
+// SeverityOfScore maps a CVSS score to the bands of its specification, versions 3 and 4.
+func SeverityOfScore(score float64) Severity {
 	switch {
 	case score >= 9:
 		return Critical

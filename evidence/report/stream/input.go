@@ -1,4 +1,5 @@
-package evidence
+// Package stream reads the bytes of a report, and JSON and XML within them, in constant memory.
+package stream
 
 import (
 	"bufio"
@@ -30,35 +31,36 @@ var (
 
 // Errors inside a report. Both become a Gap.
 var (
-	errCut     = errors.New("report is truncated")
-	errInvalid = errors.New("report is malformed")
+	ErrTruncated = errors.New("report is truncated")
+	ErrInvalid   = errors.New("report is malformed")
 )
 
-// headSize is the length of the beginning from which the format is detected.
-const headSize = 64 << 10
+// HeadSize is the length of the beginning from which the format is detected.
+const HeadSize = 64 << 10
 
-// input reads a report: it counts and limits the bytes, and converts them to UTF-8 according to a byte order mark
+// Input reads a report: it counts and limits the bytes, and converts them to UTF-8 according to a byte order mark
 // (redirected output of PowerShell is UTF-16).
-type input struct {
+type Input struct {
 	*bufio.Reader
 	raw *counter
 }
 
-func newInput(r io.Reader, most int64) *input {
+// New returns the input of at most that many bytes.
+func New(r io.Reader, most int64) *Input {
 	raw := &counter{r: r, most: most}
-	b := bufio.NewReaderSize(raw, headSize)
+	b := bufio.NewReaderSize(raw, HeadSize)
 	if mark, _ := b.Peek(3); bytes.HasPrefix(mark, []byte{0xFE, 0xFF}) || bytes.HasPrefix(mark, []byte{0xFF, 0xFE}) || bytes.Equal(mark, []byte{0xEF, 0xBB, 0xBF}) {
-		b = bufio.NewReaderSize(transform.NewReader(b, unicode.BOMOverride(transform.Nop)), headSize)
+		b = bufio.NewReaderSize(transform.NewReader(b, unicode.BOMOverride(transform.Nop)), HeadSize)
 	}
-	return &input{b, raw}
+	return &Input{b, raw}
 }
 
-// consumed returns the number of bytes read so far, and the error of the underlying reader.
-func (in *input) consumed() (int64, error) { return in.raw.n, in.raw.err }
+// Consumed returns the number of bytes read so far, and the error of the underlying reader.
+func (in *Input) Consumed() (int64, error) { return in.raw.n, in.raw.err }
 
-// head returns the beginning without consuming it.
-func (in *input) head() []byte {
-	b, _ := in.Peek(headSize)
+// Head returns the beginning without consuming it.
+func (in *Input) Head() []byte {
+	b, _ := in.Peek(HeadSize)
 	return b
 }
 
@@ -85,9 +87,9 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// line returns the next line without its end, truncated to headSize (supported lines are shorter), and whether it had a
+// Line returns the next line without its end, truncated to headSize (supported lines are shorter), and whether it had a
 // line end. The bytes are valid until the next call.
-func (in *input) line() (text []byte, ended bool, err error) {
+func (in *Input) Line() (text []byte, ended bool, err error) {
 	text, err = in.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		text = bytes.Clone(text) // the rest of the line overwrites the buffer
@@ -104,4 +106,5 @@ func (in *input) line() (text []byte, ended bool, err error) {
 	return nil, false, err
 }
 
-func errTrailing() error { return fmt.Errorf("%w: data after the end", errInvalid) }
+// ErrTrailing returns the error for data after the end of a report.
+func ErrTrailing() error { return fmt.Errorf("%w: data after the end", ErrInvalid) }

@@ -1,4 +1,5 @@
-package evidence
+// Package coverage reads test coverage: Go cover profiles, LCOV and Cobertura XML.
+package coverage
 
 import (
 	"bytes"
@@ -10,6 +11,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // Coverage is measured in statements if the format has them, else in lines. A block is reported once per test binary
@@ -19,8 +23,8 @@ import (
 // maxBlocks is the maximum number of distinct blocks or lines of a profile: about 100 MB of memory, more than the
 // largest repositories need.
 const (
-	maxBlocks = 1_000_000
-	maxNames  = 64 << 20 // bytes of all file names
+	MaxBlocks = 1_000_000
+	MaxNames  = 64 << 20 // bytes of all file names
 )
 
 // block is the position of a sequence of statements, or of one line.
@@ -45,8 +49,8 @@ func newBlocks() *blocks {
 func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 	id, known := b.files[string(file)]
 	if !known {
-		if b.names += len(file); b.names > maxNames {
-			return fmt.Errorf("%w: more than %d MiB of file names", errInvalid, maxNames>>20)
+		if b.names += len(file); b.names > MaxNames {
+			return fmt.Errorf("%w: more than %d MiB of file names", stream.ErrInvalid, MaxNames>>20)
 		}
 		id = uint32(len(b.files))
 		b.files[string(file)] = id
@@ -54,10 +58,10 @@ func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 	at.file = id
 	old, ok := b.blocks[at]
 	switch {
-	case !ok && len(b.blocks) >= maxBlocks:
-		return fmt.Errorf("%w: more than %d blocks or lines", errInvalid, maxBlocks)
+	case !ok && len(b.blocks) >= MaxBlocks:
+		return fmt.Errorf("%w: more than %d blocks or lines", stream.ErrInvalid, MaxBlocks)
 	case ok && max(old, -old) != weight(statements):
-		return fmt.Errorf("%w: block with two sizes: profiles of different code versions are mixed", errInvalid)
+		return fmt.Errorf("%w: block with two sizes: profiles of different code versions are mixed", stream.ErrInvalid)
 	case hit:
 		b.blocks[at] = weight(statements)
 	case !ok:
@@ -66,7 +70,7 @@ func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 	return nil
 }
 
-func (b *blocks) tell(r *Report) {
+func (b *blocks) tell(r *report.Report) {
 	r.Counts.Audited = len(b.files)
 	for _, w := range b.blocks {
 		if w > 0 {
@@ -76,13 +80,13 @@ func (b *blocks) tell(r *Report) {
 			r.Counts.Statements -= int64(w)
 		}
 	}
-	r.coverage()
+	r.SetCoverage()
 }
 
-// coverProfile parses `go test -coverprofile`: a line "mode: set|count|atomic", then lines "file:line.col,line.col
+// GoProfile parses `go test -coverprofile`: a line "mode: set|count|atomic", then lines "file:line.col,line.col
 // statements count". A last line without a line end is truncated, possibly within a number. Joined profiles repeat the
 // mode line; all must agree.
-func coverProfile(in *input, r *Report) error {
+func GoProfile(in *stream.Input, r *report.Report) error {
 	r.Tool = "go test"
 	bs := newBlocks()
 	defer func() {
@@ -91,7 +95,7 @@ func coverProfile(in *input, r *Report) error {
 	}()
 	var mode string
 	for n := 1; ; n++ {
-		text, ended, err := in.line()
+		text, ended, err := in.Line()
 		if err == io.EOF {
 			break
 		}
@@ -99,7 +103,7 @@ func coverProfile(in *input, r *Report) error {
 			return err
 		}
 		if !ended {
-			return fmt.Errorf("%w: line %d has no line end", errCut, n)
+			return fmt.Errorf("%w: line %d has no line end", stream.ErrTruncated, n)
 		}
 		if len(bytes.TrimSpace(text)) == 0 {
 			continue
@@ -107,14 +111,14 @@ func coverProfile(in *input, r *Report) error {
 		if m, ok := bytes.CutPrefix(text, []byte("mode:")); ok {
 			m := string(bytes.TrimSpace(m))
 			if m != "set" && m != "count" && m != "atomic" || mode != "" && m != mode {
-				return fmt.Errorf("%w: line %d: mode is unknown or differs from the first", errInvalid, n)
+				return fmt.Errorf("%w: line %d: mode is unknown or differs from the first", stream.ErrInvalid, n)
 			}
 			mode = m
 			continue
 		}
 		name, at, statements, hit, ok := profileLine(text)
 		if !ok || mode == "" {
-			return fmt.Errorf("%w: line %d is not a cover profile line", errInvalid, n)
+			return fmt.Errorf("%w: line %d is not a cover profile line", stream.ErrInvalid, n)
 		}
 		if err := bs.add(name, at, statements, hit); err != nil {
 			return fmt.Errorf("%w (line %d)", err, n)
@@ -154,7 +158,7 @@ func profileLine(text []byte) (name []byte, at block, statements int, hit, ok bo
 
 // lcovReader collects the records of an LCOV report.
 type lcovReader struct {
-	report *Report
+	report *report.Report
 	blocks *blocks
 	file   []byte // of the open record
 	lines  int    // DA of the open record
@@ -167,19 +171,19 @@ type lcovReader struct {
 // errLCOVLine is the error for a line that is not part of the format.
 var errLCOVLine = errors.New("not an LCOV record line")
 
-// lcov parses the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with
+// LCOV parses the format of lcov, gcov and most JavaScript and Rust tools: records from SF:file to end_of_record with
 // DA:line,hits lines or, without them, the totals LF: and LH:.
-func lcov(in *input, r *Report) error {
+func LCOV(in *stream.Input, r *report.Report) error {
 	l := &lcovReader{report: r, blocks: newBlocks()}
 	defer func() {
 		if l.totals {
-			r.coverage() // cannot be merged with lines
+			r.SetCoverage() // cannot be merged with lines
 			return
 		}
 		l.blocks.tell(r)
 	}()
 	for n := 1; ; n++ {
-		text, ended, err := in.line()
+		text, ended, err := in.Line()
 		if err == io.EOF {
 			break
 		}
@@ -188,18 +192,18 @@ func lcov(in *input, r *Report) error {
 		}
 		switch err := l.line(strings.TrimSpace(string(text)), n); {
 		case err == errLCOVLine && !ended:
-			return fmt.Errorf("%w: last line has no line end", errCut)
+			return fmt.Errorf("%w: last line has no line end", stream.ErrTruncated)
 		case err == errLCOVLine:
-			return fmt.Errorf("%w: line %d is not an LCOV record line", errInvalid, n)
+			return fmt.Errorf("%w: line %d is not an LCOV record line", stream.ErrInvalid, n)
 		case err != nil:
 			return err
 		}
 	}
 	if l.inner {
-		return fmt.Errorf("%w: last record has no end", errCut)
+		return fmt.Errorf("%w: last record has no end", stream.ErrTruncated)
 	}
 	if l.totals && len(l.blocks.blocks) > 0 {
-		return fmt.Errorf("%w: records with lines and records with only totals cannot be combined", errInvalid)
+		return fmt.Errorf("%w: records with lines and records with only totals cannot be combined", stream.ErrInvalid)
 	}
 	return nil
 }
@@ -230,7 +234,7 @@ func (l *lcovReader) line(text string, n int) error {
 		}
 	case "end_of_record":
 		if l.hit > l.found {
-			return fmt.Errorf("%w: line %d: more lines hit than found", errInvalid, n)
+			return fmt.Errorf("%w: line %d: more lines hit than found", stream.ErrInvalid, n)
 		}
 		if l.lines == 0 && l.found > 0 {
 			l.totals = true

@@ -1,47 +1,50 @@
-package evidence
+package scanners
 
 import (
 	"fmt"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // The results of a SARIF run.
 
-func (s *sarifRun) result(j *jsonReader) error {
+func (s *sarifRun) result(j *stream.JSON) error {
 	f := sarifFinding{sarifResult: sarifResult{index: -1}}
 	var kind, baseline string
 	var suppressions, accepted int
 	reference := func(key string) error { // ruleId and ruleIndex, or rule.id and rule.index
 		switch key {
 		case "id", "ruleId":
-			return j.str(&f.rule)
+			return j.String(&f.rule)
 		case "index", "ruleIndex":
 			index := int64(-1)
-			err := j.whole(&index)
+			err := j.Integer(&index)
 			f.index = int(index)
 			return err
 		}
-		return j.skip()
+		return j.Skip()
 	}
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "ruleId", "ruleIndex":
 			return reference(key)
 		case "rule":
-			return j.object(reference)
+			return j.Object(reference)
 		case "level":
-			return j.str(&f.level)
+			return j.String(&f.level)
 		case "kind":
-			return j.str(&kind)
+			return j.String(&kind)
 		case "baselineState":
-			return j.str(&baseline)
+			return j.String(&baseline)
 		case "suppressions":
-			return j.array(func() error {
+			return j.Array(func() error {
 				status := ""
-				err := j.object(func(key string) error {
+				err := j.Object(func(key string) error {
 					if key == "status" {
-						return j.str(&status)
+						return j.String(&status)
 					}
-					return j.skip()
+					return j.Skip()
 				})
 				if suppressions++; status == "" || status == "accepted" {
 					accepted++
@@ -49,16 +52,16 @@ func (s *sarifRun) result(j *jsonReader) error {
 				return err
 			})
 		case "locations":
-			return j.array(func() error { return sarifLocation(j, &f.Finding) })
+			return j.Array(func() error { return sarifLocation(j, &f.Finding) })
 		case "partialFingerprints":
-			return j.object(func(key string) error {
+			return j.Object(func(key string) error {
 				if key == "commitSha" { // gitleaks
-					return j.str(&f.Commit)
+					return j.String(&f.Commit)
 				}
-				return j.skip()
+				return j.Skip()
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	if err != nil {
 		return err
@@ -70,41 +73,41 @@ func (s *sarifRun) result(j *jsonReader) error {
 		s.suppressed++
 		return nil
 	}
-	f.rule = clean(f.rule)
-	if _, known := s.seen[f.sarifResult]; !known && len(s.seen) >= maxPackages {
-		return fmt.Errorf("%w: more than %d rules", errInvalid, maxPackages)
+	f.rule = report.Name(f.rule)
+	if _, known := s.seen[f.sarifResult]; !known && len(s.seen) >= report.MaxPackages {
+		return fmt.Errorf("%w: more than %d rules", stream.ErrInvalid, report.MaxPackages)
 	}
-	if s.seen[f.sarifResult]++; len(s.first) < MaxFindings {
+	if s.seen[f.sarifResult]++; len(s.first) < report.MaxFindings {
 		s.first = append(s.first, f)
 	}
 	return nil
 }
 
 // sarifLocation keeps the first location.
-func sarifLocation(j *jsonReader, f *Finding) error {
+func sarifLocation(j *stream.JSON, f *report.Finding) error {
 	file, line := "", int64(0)
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		if key != "physicalLocation" {
-			return j.skip()
+			return j.Skip()
 		}
-		return j.object(func(key string) error {
+		return j.Object(func(key string) error {
 			switch key {
 			case "artifactLocation":
-				return j.object(func(key string) error {
+				return j.Object(func(key string) error {
 					if key == "uri" {
-						return j.str(&file)
+						return j.String(&file)
 					}
-					return j.skip()
+					return j.Skip()
 				})
 			case "region":
-				return j.object(func(key string) error {
+				return j.Object(func(key string) error {
 					if key == "startLine" {
-						return j.whole(&line)
+						return j.Integer(&line)
 					}
-					return j.skip()
+					return j.Skip()
 				})
 			}
-			return j.skip()
+			return j.Skip()
 		})
 	})
 	if f.File == "" {

@@ -1,4 +1,5 @@
-package evidence
+// Package tests reads the results of tests: `go test -json` and JUnit XML.
+package tests
 
 import (
 	"bytes"
@@ -9,6 +10,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // The stream of `go test -json` as written by Go 1.20 to 1.26: one event per line, with many packages interleaved.
@@ -49,12 +53,13 @@ func (p *goPackage) finish(broke bool) {
 	*p = goPackage{ended: true, earlier: p.earlier, broke: p.broke || broke}
 }
 
-func goTest(in *input, r *Report) error {
+// Go reads the stream of `go test -json`.
+func Go(in *stream.Input, r *report.Report) error {
 	r.Tool = "go test"
-	j := newJSON(in.Reader)
+	j := stream.NewJSON(in.Reader)
 	s := &goStream{r: r, packages: make(map[string]*goPackage)}
 	for {
-		c, err := j.next()
+		c, err := j.Next()
 		if err == io.EOF {
 			break
 		}
@@ -62,29 +67,29 @@ func goTest(in *input, r *Report) error {
 			return err
 		}
 		if c != '{' {
-			text, ended, err := in.line()
+			text, ended, err := in.Line()
 			if err != nil {
 				return err
 			}
-			if j.line++; !ended {
-				s.cut = fmt.Errorf("%w: line %d", errCut, j.line-1)
+			if j.Line++; !ended {
+				s.cut = fmt.Errorf("%w: line %d", stream.ErrTruncated, j.Line-1)
 			}
 			s.words(text)
 			continue
 		}
-		at := j.line
+		at := j.Line
 		e, err := readGoEvent(j)
-		if errors.Is(err, errCut) {
+		if errors.Is(err, stream.ErrTruncated) {
 			s.cut = err
 			break
 		}
 		if err != nil || e.action == "" {
-			r.gap(Invalid, Incurable,
+			r.AddGap(report.Invalid, report.Incurable,
 				"line "+strconv.Itoa(at)+" is not a test event: two streams may have been written to one file at the same time")
-			if _, _, err := in.line(); err != nil && err != io.EOF {
+			if _, _, err := in.Line(); err != nil && err != io.EOF {
 				return err
 			}
-			j.line = at + 1
+			j.Line = at + 1
 			continue
 		}
 		if err := s.event(e); err != nil {
@@ -95,32 +100,32 @@ func goTest(in *input, r *Report) error {
 	return s.cut
 }
 
-func readGoEvent(j *jsonReader) (e goEvent, err error) {
-	err = j.object(func(key string) error {
+func readGoEvent(j *stream.JSON) (e goEvent, err error) {
+	err = j.Object(func(key string) error {
 		switch key {
 		case "Time":
-			return j.str(&e.when)
+			return j.String(&e.when)
 		case "Action":
-			return j.str(&e.action)
+			return j.String(&e.action)
 		case "Package":
-			return j.str(&e.pkg)
+			return j.String(&e.pkg)
 		case "Test":
-			return j.str(&e.test)
+			return j.String(&e.test)
 		case "Output":
-			return j.str(&e.output)
+			return j.String(&e.output)
 		case "ImportPath":
-			return j.str(&e.importPath)
+			return j.String(&e.importPath)
 		case "FailedBuild":
-			return j.str(&e.failedBuild)
+			return j.String(&e.failedBuild)
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	return e, err
 }
 
 // goStream is the state of a stream.
 type goStream struct {
-	r        *Report
+	r        *report.Report
 	packages map[string]*goPackage
 	built    int // build-fail events
 	broken   int // packages that did not build
@@ -136,8 +141,8 @@ func troubles() []string {
 func (s *goStream) of(name string) (*goPackage, error) {
 	p := s.packages[name]
 	if p == nil {
-		if len(s.packages) >= maxPackages {
-			return nil, fmt.Errorf("%w: more than %d packages", errInvalid, maxPackages)
+		if len(s.packages) >= report.MaxPackages {
+			return nil, fmt.Errorf("%w: more than %d packages", stream.ErrInvalid, report.MaxPackages)
 		}
 		p = &goPackage{}
 		s.packages[strings.Clone(name)] = p
@@ -147,7 +152,7 @@ func (s *goStream) of(name string) (*goPackage, error) {
 
 func (s *goStream) event(e goEvent) error {
 	if t, err := time.Parse(time.RFC3339Nano, e.when); err == nil {
-		s.r.at(t)
+		s.r.SetTime(t)
 	}
 	switch e.action {
 	case "build-output":
@@ -172,13 +177,15 @@ func (s *goStream) event(e goEvent) error {
 	case "pass", "skip":
 		s.r.Counts.Packages++
 		if p.open > 0 && e.action == "pass" {
-			s.r.gap(Truncated, Incurable,
-				"package "+clean(e.pkg)+" passed but "+strconv.Itoa(p.open)+" of its tests did not end: lines are missing")
+			s.r.AddGap(report.Truncated, report.Incurable,
+				"package "+report.Name(e.pkg)+" passed but "+strconv.Itoa(p.open)+" of its tests did not end: lines are missing")
 		}
 		if p.broke && e.action == "pass" {
 			s.r.Counts.Errored--
 			s.r.Counts.Flaky++
-			s.r.unfind(func(f Finding) bool { return f.Package == clean(e.pkg) && slices.Contains(troubles(), f.Rule) })
+			s.r.Unlist(func(f report.Finding) bool {
+				return f.Package == report.Name(e.pkg) && slices.Contains(troubles(), f.Rule)
+			})
 			p.broke = false
 		}
 		p.finish(false)
@@ -207,7 +214,7 @@ func (s *goStream) brokenPackage(trouble, pkg string) {
 		s.broken++
 	}
 	s.r.Counts.Errored++
-	s.r.find(Finding{Rule: trouble, Package: pkg})
+	s.r.List(report.Finding{Rule: trouble, Package: pkg})
 }
 
 func (s *goStream) test(p *goPackage, e goEvent) {
@@ -228,7 +235,7 @@ func (s *goStream) test(p *goPackage, e goEvent) {
 			delete(p.earlier, e.test)
 			s.r.Counts.Failed--
 			s.r.Counts.Flaky++
-			s.r.unfind(func(f Finding) bool { return f.Package == clean(e.pkg) && f.Rule == clean(e.test) })
+			s.r.Unlist(func(f report.Finding) bool { return f.Package == report.Name(e.pkg) && f.Rule == report.Name(e.test) })
 		}
 	case "skip":
 		s.r.Counts.Skipped++
@@ -236,12 +243,12 @@ func (s *goStream) test(p *goPackage, e goEvent) {
 		p.failed++
 		if !p.earlier[e.test] {
 			s.r.Counts.Failed++
-			s.r.find(Finding{Rule: e.test, Package: e.pkg})
+			s.r.List(report.Finding{Rule: e.test, Package: e.pkg})
 		}
 		if p.failures == nil {
 			p.failures = make(map[string]bool)
 		}
-		if s.kept < maxPackages { // of more failures a rerun changes nothing
+		if s.kept < report.MaxPackages { // of more failures a rerun changes nothing
 			s.kept++
 			p.failures[strings.Clone(e.test)] = true
 		}
@@ -296,11 +303,11 @@ func (s *goStream) end() {
 		}
 	}
 	if open > 0 {
-		s.r.gap(Truncated, Incurable,
-			strconv.Itoa(open)+" of "+strconv.Itoa(len(s.packages))+" packages have no result, the first is "+clean(first)+": stream is truncated")
+		s.r.AddGap(report.Truncated, report.Incurable,
+			strconv.Itoa(open)+" of "+strconv.Itoa(len(s.packages))+" packages have no result, the first is "+report.Name(first)+": stream is truncated")
 	}
 	if s.built > 0 && s.broken == 0 {
 		s.r.Counts.Errored++ // a build failed in an unknown package
-		s.r.find(Finding{Rule: "build failed"})
+		s.r.List(report.Finding{Rule: "build failed"})
 	}
 }

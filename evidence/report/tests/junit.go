@@ -1,4 +1,4 @@
-package evidence
+package tests
 
 import (
 	"encoding/xml"
@@ -8,14 +8,17 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
 // JUnit's XML has many dialects: the root is <testsuites> or a single <testsuite>, suites nest, times may have a zone.
 //
 // Test cases are counted instead of the totals in attributes. If the totals of the outermost suites state failures
 // without a test case (a summary without cases), or more tests than present, the report is incomplete.
-func junit(in *input, r *Report) error {
-	x := newXML(in)
+func JUnit(in *stream.Input, r *report.Report) error {
+	x := stream.NewXML(in)
 	var (
 		stated junitTotals // of the outermost suites
 		root   junitTotals // of <testsuites>
@@ -23,7 +26,7 @@ func junit(in *input, r *Report) error {
 		suite  []string // names of the open suites
 	)
 	for {
-		e, end, err := x.next()
+		e, end, err := x.Next()
 		if err == io.EOF {
 			break
 		}
@@ -42,26 +45,26 @@ func junit(in *input, r *Report) error {
 		switch name := e.Name.Local; name {
 		case "testsuites":
 			root = totals(e)
-			r.at(junitTime(attr(e, "timestamp")))
+			r.SetTime(junitTime(stream.Attr(e, "timestamp")))
 		case "testsuite":
 			if len(suite) == 0 {
 				stated.add(totals(e))
 			}
-			suite = append(suite, attr(e, "name"))
+			suite = append(suite, stream.Attr(e, "name"))
 			r.Counts.Packages++
-			r.at(junitTime(attr(e, "timestamp")))
+			r.SetTime(junitTime(stream.Attr(e, "timestamp")))
 		case "testcase":
-			if slices.Contains(x.path[:len(x.path)-1], name) {
-				return fmt.Errorf("%w: test case inside a test case", errInvalid)
+			if slices.Contains(x.Path[:len(x.Path)-1], name) {
+				return fmt.Errorf("%w: test case inside a test case", stream.ErrInvalid)
 			}
 			cs = newCase(e, suite)
 		case "error", "failure", "skipped", "flakyFailure", "flakyError":
 			switch {
-			case x.under("testcase", name):
+			case x.Under("testcase", name):
 				cs.child(name)
-			case x.under("testsuite", name) && name == "error":
+			case x.Under("testsuite", name) && name == "error":
 				r.Counts.Errored++ // a suite whose setup failed
-				r.find(Finding{Rule: "suite failed", Package: suite[len(suite)-1]})
+				r.List(report.Finding{Rule: "suite failed", Package: suite[len(suite)-1]})
 			}
 		}
 	}
@@ -69,10 +72,10 @@ func junit(in *input, r *Report) error {
 	c := &r.Counts
 	if missing := stated.bad - c.Failed - c.Errored; missing > 0 {
 		c.Errored += missing
-		r.find(Finding{Rule: strconv.Itoa(missing) + " failures in the totals without a test case"})
+		r.List(report.Finding{Rule: strconv.Itoa(missing) + " failures in the totals without a test case"})
 	}
 	if held := c.Passed + c.Failed + c.Errored + c.Skipped; stated.tests > held+stated.skipped {
-		r.gap(Truncated, Incurable, "totals state "+strconv.Itoa(stated.tests)+" tests, but "+strconv.Itoa(held)+" are present")
+		r.AddGap(report.Truncated, report.Incurable, "totals state "+strconv.Itoa(stated.tests)+" tests, but "+strconv.Itoa(held)+" are present")
 	}
 	return nil
 }
@@ -82,7 +85,7 @@ type junitTotals struct{ tests, bad, skipped int }
 
 func totals(e *xml.StartElement) junitTotals {
 	n := func(name string) int {
-		v, err := strconv.Atoi(attr(e, name))
+		v, err := strconv.Atoi(stream.Attr(e, name))
 		if err != nil || v < 0 || v > 1<<30 {
 			return 0
 		}
@@ -101,18 +104,18 @@ func (t *junitTotals) most(u junitTotals) {
 
 // junitCase is the test case being parsed.
 type junitCase struct {
-	Finding
+	report.Finding
 	failed, errored, skipped, flaky bool
 }
 
 func newCase(e *xml.StartElement, suite []string) junitCase {
-	c := junitCase{Finding: Finding{Rule: attr(e, "name"), Package: attr(e, "classname"), File: attr(e, "file")}}
+	c := junitCase{Finding: report.Finding{Rule: stream.Attr(e, "name"), Package: stream.Attr(e, "classname"), File: stream.Attr(e, "file")}}
 	if c.Package == "" && len(suite) > 0 {
 		c.Package = suite[len(suite)-1]
 	}
-	c.Line, _ = strconv.Atoi(attr(e, "line"))
+	c.Line, _ = strconv.Atoi(stream.Attr(e, "line"))
 	for _, name := range []string{"status", "result"} { // of GoogleTest and others
-		switch strings.ToLower(attr(e, name)) {
+		switch strings.ToLower(stream.Attr(e, name)) {
 		case "failed", "failure":
 			c.failed = true
 		case "error", "errored":
@@ -138,14 +141,14 @@ func (c *junitCase) child(name string) {
 }
 
 // count adds the case to the report. A test case counts once, with its worst result.
-func (c *junitCase) count(r *Report) {
+func (c *junitCase) count(r *report.Report) {
 	switch {
 	case c.failed:
 		r.Counts.Failed++
-		r.find(c.Finding)
+		r.List(c.Finding)
 	case c.errored:
 		r.Counts.Errored++
-		r.find(c.Finding)
+		r.List(c.Finding)
 	case c.skipped:
 		r.Counts.Skipped++
 	default:

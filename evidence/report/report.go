@@ -1,13 +1,9 @@
-// Package evidence reads CI reports: tests, coverage, lint, security, vulnerabilities, load tests and secrets, in the
-// formats of their tools.
-//
-// Reading and judging are separate. Parse turns a stream into a Report: counts, measured values and the gaps that make
-// it incomplete (truncated, tool crashed, nothing checked). Find and Read locate reports and determine their commit and
-// time. Judge evaluates all of it against a Policy and has no side effects.
+// Package report is the content of a CI report, in the same words for every format: counts, measured values, findings,
+// and the gaps that make it incomplete (truncated, tool crashed, nothing checked).
 //
 // A report is untrusted. It is read once, in constant memory, and only names, positions and numbers are kept: messages,
 // source lines and matches are skipped, because they may contain secrets.
-package evidence
+package report
 
 import (
 	"slices"
@@ -65,11 +61,11 @@ const (
 	// MaxFindings is the maximum number of findings that a Report lists; all are counted.
 	MaxFindings = 20
 	// maxGaps is the maximum number of gaps that a Report lists; a single one makes it incomplete.
-	maxGaps = 10
+	MaxGaps = 10
 	// maxName is the maximum length of a name (test, rule, file) in characters.
-	maxName = 200
+	MaxName = 200
 	// maxPackages is the maximum number of packages or rules per report; the largest monorepos have about ten thousand.
-	maxPackages = 50_000
+	MaxPackages = 50_000
 )
 
 // Report is the content of one file.
@@ -148,7 +144,7 @@ func (f Finding) String() string {
 		}
 	}
 	if f.Commit != "" {
-		b.WriteString(" of commit " + short(f.Commit))
+		b.WriteString(" of commit " + ShortCommit(f.Commit))
 	}
 	return b.String()
 }
@@ -195,75 +191,79 @@ const (
 	BySeal
 )
 
-func (r *Report) gap(reason Reason, cure Cure, detail string) {
-	if len(r.Gaps) < maxGaps {
+// AddGap adds a reason why the report is incomplete.
+func (r *Report) AddGap(reason Reason, cure Cure, detail string) {
+	if len(r.Gaps) < MaxGaps {
 		r.Gaps = append(r.Gaps, Gap{reason, detail, cure})
 	}
 }
 
-// doubt adds a gap that only weakens the report: its completeness is not proven.
-func (r *Report) doubt(cure Cure, detail string) { r.gap(Weak, cure, detail) }
+// Doubt adds a gap that only weakens the report: its completeness is not proven.
+func (r *Report) Doubt(cure Cure, detail string) { r.AddGap(Weak, cure, detail) }
 
-// find does not count: callers count before the limit applies.
-func (r *Report) find(f Finding) {
+// List lists a finding without counting it: callers count before the limit applies.
+func (r *Report) List(f Finding) {
 	if len(r.Findings) >= MaxFindings {
 		return
 	}
-	f.Rule, f.Package, f.File = clean(f.Rule), clean(f.Package), clean(f.File)
+	f.Rule, f.Package, f.File = Name(f.Rule), Name(f.Package), Name(f.File)
 	if f.Commit = strings.ToLower(f.Commit); !IsCommit(f.Commit) {
 		f.Commit = ""
 	}
 	r.Findings = append(r.Findings, f)
 }
 
-// unfind removes listed findings that a rerun has corrected.
-func (r *Report) unfind(corrected func(Finding) bool) {
+// Unlist removes listed findings that a rerun has corrected.
+func (r *Report) Unlist(corrected func(Finding) bool) {
 	r.Findings = slices.DeleteFunc(r.Findings, corrected)
 }
 
-func (r *Report) finding(f Finding) {
+// Add counts and lists a finding.
+func (r *Report) Add(f Finding) {
 	r.Counts.Findings++
 	if f.Severity != "" {
-		r.severity(f.Severity)
+		r.AddSeverity(f.Severity)
 	}
-	r.find(f)
+	r.List(f)
 }
 
-func (r *Report) severity(s Severity) {
+// AddSeverity counts a finding by severity.
+func (r *Report) AddSeverity(s Severity) {
 	if r.Severities == nil {
 		r.Severities = make(map[Severity]int)
 	}
 	r.Severities[s]++
 }
 
-func (r *Report) measure(m Measure, v float64) {
+// SetMeasure sets a measured value.
+func (r *Report) SetMeasure(m Measure, v float64) {
 	if r.Measures == nil {
 		r.Measures = make(map[Measure]float64)
 	}
 	r.Measures[m] = v
 }
 
-// coverage calculates the ratio from the counts.
-func (r *Report) coverage() {
+// SetCoverage calculates the ratio from the counts.
+func (r *Report) SetCoverage() {
 	if r.Counts.Statements > 0 {
-		r.measure(CoverageRatio, float64(r.Counts.Covered)/float64(r.Counts.Statements))
+		r.SetMeasure(CoverageRatio, float64(r.Counts.Covered)/float64(r.Counts.Statements))
 	}
 }
 
-// at keeps the newest time.
-func (r *Report) at(t time.Time) {
+// SetTime keeps the newest time.
+func (r *Report) SetTime(t time.Time) {
 	if t.After(r.Time) {
 		r.Time = t
 	}
 }
 
-// clean makes a name from a report safe for one terminal line: without control, format or direction characters, and
+// Name makes a name from a report safe for one terminal line: without control, format or direction characters, and
 // truncated.
-func clean(name string) string {
+func Name(name string) string {
 	n := 0
 	var b strings.Builder
 	for _, c := range name {
-		if n++; n > maxName {
+		if n++; n > MaxName {
 			b.WriteString("…")
 			break
 		}
@@ -289,15 +289,16 @@ func SameCommit(a, b string) bool {
 	return IsCommit(a) && IsCommit(b) && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))
 }
 
-func short(commit string) string {
+// ShortCommit abbreviates a commit for people.
+func ShortCommit(commit string) string {
 	if len(commit) > 12 {
 		return commit[:12]
 	}
 	return commit
 }
 
-// count formats a number of things, with their plural.
-func count(n int, what string) string {
+// Count formats a number of things, with their plural.
+func Count(n int, what string) string {
 	switch stem, y := strings.CutSuffix(what, "y"); {
 	case n == 1:
 	case y && what != "day":

@@ -1,4 +1,5 @@
-package evidence
+// Package load reads the results of load tests: k6 and vegeta.
+package load
 
 import (
 	"fmt"
@@ -6,24 +7,27 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
-// k6 parses the two summaries of k6, in which thresholds have opposite meanings:
+// K6 parses the two summaries of k6, in which thresholds have opposite meanings:
 //   - --summary-export: a metric contains its numbers directly, and "thresholds":{"p(95)<500":true} means that the
 //     threshold was crossed.
 //   - handleSummary's data: numbers are in "values", and "thresholds":{"p(95)<500":{"ok":true}} means that it was met.
 //
 // A bare true next to "values" is ambiguous and rejected. Times are in milliseconds. http_req_failed is the ratio of
 // failed requests.
-func k6(in *input, r *Report) error {
+func K6(in *stream.Input, r *report.Report) error {
 	r.Tool = "k6"
-	j := newJSON(in.Reader)
+	j := stream.NewJSON(in.Reader)
 	metrics := 0
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		if key != "metrics" {
-			return j.skip() // root_group, options, state, setup_data: names and parameters of tests
+			return j.Skip() // root_group, options, state, setup_data: names and parameters of tests
 		}
-		return j.object(func(name string) error {
+		return j.Object(func(name string) error {
 			metrics++
 			return k6Metric(j, r, name)
 		})
@@ -31,10 +35,10 @@ func k6(in *input, r *Report) error {
 	if err != nil {
 		return err
 	}
-	return j.end()
+	return j.End()
 }
 
-func k6Metric(j *jsonReader, r *Report, name string) error {
+func k6Metric(j *stream.JSON, r *report.Report, name string) error {
 	flat, inner := map[string]float64{}, map[string]float64{}
 	values := false
 	crossed, bare := map[string]bool{}, false
@@ -42,26 +46,26 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 		switch key {
 		case "p(95)", "rate", "value", "count":
 			var v float64
-			ok, err := j.number(&v)
+			ok, err := j.Number(&v)
 			if ok {
 				into[key] = v
 			}
 			return err
 		}
-		return j.skip()
+		return j.Skip()
 	}
-	err := j.object(func(key string) error {
+	err := j.Object(func(key string) error {
 		switch key {
 		case "values":
 			values = true
-			return j.object(func(key string) error { return number(inner, key) })
+			return j.Object(func(key string) error { return number(inner, key) })
 		case "thresholds":
-			return j.object(func(expression string) error {
+			return j.Object(func(expression string) error {
 				is, plain, err := k6Threshold(j)
-				if len(crossed) >= maxPackages {
-					return j.invalid("more than %d thresholds in one metric", maxPackages)
+				if len(crossed) >= report.MaxPackages {
+					return j.Invalid("more than %d thresholds in one metric", report.MaxPackages)
 				}
-				crossed[clean(expression)] = is || crossed[clean(expression)]
+				crossed[report.Name(expression)] = is || crossed[report.Name(expression)]
 				bare = bare || plain
 				return err
 			})
@@ -72,7 +76,7 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 		return err
 	}
 	if bare && values {
-		return j.invalid("ambiguous threshold: true means met in one k6 summary format and crossed in the other")
+		return j.Invalid("ambiguous threshold: true means met in one k6 summary format and crossed in the other")
 	}
 	for _, expression := range slices.Sorted(maps.Keys(crossed)) {
 		if !crossed[expression] {
@@ -80,7 +84,7 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 			continue
 		}
 		r.Counts.Failed++
-		r.find(Finding{Rule: clean(name) + " " + expression})
+		r.List(report.Finding{Rule: report.Name(name) + " " + expression})
 	}
 	if values {
 		flat = inner
@@ -92,45 +96,45 @@ func k6Metric(j *jsonReader, r *Report, name string) error {
 }
 
 // k6Threshold parses true (crossed) or {"ok":true} (met).
-func k6Threshold(j *jsonReader) (crossed, bare bool, err error) {
-	c, err := j.next()
+func k6Threshold(j *stream.JSON) (crossed, bare bool, err error) {
+	c, err := j.Next()
 	if err != nil {
-		return false, false, j.cut(err)
+		return false, false, j.Cut(err)
 	}
 	if c == 't' || c == 'f' {
-		err = j.boolean(&crossed)
+		err = j.Bool(&crossed)
 		return crossed, true, err
 	}
 	said, ok := false, false
-	err = j.object(func(key string) error {
+	err = j.Object(func(key string) error {
 		if key != "ok" {
-			return j.skip()
+			return j.Skip()
 		}
 		said = true
-		return j.boolean(&ok)
+		return j.Bool(&ok)
 	})
 	if err == nil && !said {
-		err = j.invalid("threshold is neither ok nor crossed")
+		err = j.Invalid("threshold is neither ok nor crossed")
 	}
 	return !ok, false, err
 }
 
 // k6Checks evaluates the script's checks. k6 itself does not fail because of them, unless a threshold requires it.
-func k6Checks(r *Report, v map[string]float64) {
+func k6Checks(r *report.Report, v map[string]float64) {
 	rate, ok := v["rate"] // handleSummary
 	if !ok {
 		rate, ok = v["value"]
 	}
 	if ok && rate < 1 {
-		r.doubt(Incurable, fmt.Sprintf("%.4g %% of the script's checks failed", 100*(1-rate)))
+		r.Doubt(report.Incurable, fmt.Sprintf("%.4g %% of the script's checks failed", 100*(1-rate)))
 	}
 }
 
 // k6Value stores the values of k6's built-in metrics.
-func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error {
+func k6Value(j *stream.JSON, r *report.Report, name string, v map[string]float64) error {
 	for _, n := range v {
 		if n < 0 {
-			return j.invalid("negative number")
+			return j.Invalid("negative number")
 		}
 	}
 	switch name {
@@ -139,11 +143,11 @@ func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error 
 			r.Counts.Requests = int64(count)
 		}
 		if rate, ok := v["rate"]; ok {
-			r.measure(RequestRate, rate)
+			r.SetMeasure(report.RequestRate, rate)
 		}
 	case "http_req_duration":
 		if p, ok := v["p(95)"]; ok {
-			r.measure(P95Seconds, p/1000)
+			r.SetMeasure(report.P95Seconds, p/1000)
 		}
 	case "http_req_failed":
 		share, ok := v["rate"] // handleSummary
@@ -151,52 +155,52 @@ func k6Value(j *jsonReader, r *Report, name string, v map[string]float64) error 
 			share, ok = v["value"]
 		}
 		if ok && share > 1 {
-			return j.invalid("ratio above 1")
+			return j.Invalid("ratio above 1")
 		}
 		if ok {
-			r.measure(ErrorRatio, share)
+			r.SetMeasure(report.ErrorRatio, share)
 		}
 	}
 	return nil
 }
 
-// vegeta parses `vegeta report -type json`: latencies in nanoseconds, success as the ratio of 2xx and 3xx responses.
-func vegeta(in *input, r *Report) error {
+// Vegeta parses `vegeta report -type json`: latencies in nanoseconds, success as the ratio of 2xx and 3xx responses.
+func Vegeta(in *stream.Input, r *report.Report) error {
 	r.Tool = "vegeta"
-	j := newJSON(in.Reader)
+	j := stream.NewJSON(in.Reader)
 	var p95, rate, success float64
 	var hasP95, hasRate, hasSuccess bool
 	var end, latest string
-	err := j.object(func(key string) (err error) {
+	err := j.Object(func(key string) (err error) {
 		switch key {
 		case "requests":
-			return j.whole(&r.Counts.Requests)
+			return j.Integer(&r.Counts.Requests)
 		case "rate":
-			hasRate, err = j.number(&rate)
+			hasRate, err = j.Number(&rate)
 			return err
 		case "success":
-			hasSuccess, err = j.number(&success)
+			hasSuccess, err = j.Number(&success)
 			return err
 		case "end":
-			return j.str(&end)
+			return j.String(&end)
 		case "latest":
-			return j.str(&latest)
+			return j.String(&latest)
 		case "latencies":
-			return j.object(func(key string) (err error) {
+			return j.Object(func(key string) (err error) {
 				if key != "95th" {
-					return j.skip()
+					return j.Skip()
 				}
-				hasP95, err = j.number(&p95)
+				hasP95, err = j.Number(&p95)
 				return err
 			})
 		}
-		return j.skip()
+		return j.Skip()
 	})
 	if err == nil {
-		err = j.end()
+		err = j.End()
 	}
 	if err == nil && (r.Counts.Requests < 0 || rate < 0 || p95 < 0 || success < 0 || success > 1) {
-		err = j.invalid("number out of range")
+		err = j.Invalid("number out of range")
 	}
 	if err != nil {
 		r.Counts.Requests = 0
@@ -204,17 +208,17 @@ func vegeta(in *input, r *Report) error {
 	}
 	for _, text := range []string{latest, end} {
 		if t, err := time.Parse(time.RFC3339Nano, text); err == nil && t.Year() > 1 { // vegeta writes year 1 if nothing was sent
-			r.at(t)
+			r.SetTime(t)
 		}
 	}
 	if hasRate {
-		r.measure(RequestRate, rate)
+		r.SetMeasure(report.RequestRate, rate)
 	}
 	if hasSuccess {
-		r.measure(ErrorRatio, 1-success)
+		r.SetMeasure(report.ErrorRatio, 1-success)
 	}
 	if hasP95 {
-		r.measure(P95Seconds, p95/1e9)
+		r.SetMeasure(report.P95Seconds, p95/1e9)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package evidence
+package stream
 
 import (
 	"bufio"
@@ -11,22 +11,23 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// xmlReader reads elements of an XML report.
+// XML reads elements of an XML report.
 //
 // No supported format has data in text, and test logs in <system-out> may have any size. A filter in front of the
 // decoder therefore drops text, comments and CDATA and shortens long attributes, which limits the memory of
 // encoding/xml. A DOCTYPE may name a DTD (Cobertura does; it is not fetched) but must not contain declarations: custom
 // entities can expand a small file into a large one.
-type xmlReader struct {
+type XML struct {
 	d     *xml.Decoder
-	path  []string // names of the open elements
+	Path  []string // names of the open elements
 	begun bool
 
 	charset string // the declared charset, if unsupported
 }
 
-func newXML(in *input) *xmlReader {
-	x := &xmlReader{}
+// NewXML reads one XML document.
+func NewXML(in *Input) *XML {
+	x := &XML{}
 	d := xml.NewDecoder(&xmlFilter{br: in.Reader})
 	d.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {
@@ -43,14 +44,14 @@ func newXML(in *input) *xmlReader {
 			return charmap.Windows1252.NewDecoder().Reader(r), nil
 		}
 		x.charset = charset
-		return nil, errInvalid
+		return nil, ErrInvalid
 	}
 	x.d = d
 	return x
 }
 
-// next returns the next start tag, or the name of the next end tag; io.EOF after the root's end.
-func (x *xmlReader) next() (start *xml.StartElement, end string, err error) {
+// Next returns the next start tag, or the name of the next end tag; io.EOF after the root's end.
+func (x *XML) Next() (start *xml.StartElement, end string, err error) {
 	for {
 		t, err := x.d.RawToken()
 		if err != nil {
@@ -58,53 +59,54 @@ func (x *xmlReader) next() (start *xml.StartElement, end string, err error) {
 		}
 		switch t := t.(type) {
 		case xml.StartElement:
-			if len(x.path) == 0 && x.begun {
-				return nil, "", fmt.Errorf("%w: second root element", errInvalid)
+			if len(x.Path) == 0 && x.begun {
+				return nil, "", fmt.Errorf("%w: second root element", ErrInvalid)
 			}
-			if x.begun = true; len(x.path) >= maxDepth {
-				return nil, "", fmt.Errorf("%w: nested deeper than %d levels", errInvalid, maxDepth)
+			if x.begun = true; len(x.Path) >= MaxDepth {
+				return nil, "", fmt.Errorf("%w: nested deeper than %d levels", ErrInvalid, MaxDepth)
 			}
-			x.path = append(x.path, t.Name.Local)
+			x.Path = append(x.Path, t.Name.Local)
 			return &t, "", nil
 		case xml.EndElement:
-			if len(x.path) == 0 || x.path[len(x.path)-1] != t.Name.Local {
-				return nil, "", fmt.Errorf("%w: end tag without a start tag", errInvalid)
+			if len(x.Path) == 0 || x.Path[len(x.Path)-1] != t.Name.Local {
+				return nil, "", fmt.Errorf("%w: end tag without a start tag", ErrInvalid)
 			}
-			x.path = x.path[:len(x.path)-1]
+			x.Path = x.Path[:len(x.Path)-1]
 			return nil, t.Name.Local, nil
 		}
 	}
 }
 
-func (x *xmlReader) wrong(err error) error {
+func (x *XML) wrong(err error) error {
 	var syntax *xml.SyntaxError
 	switch {
-	case err == io.EOF && x.begun && len(x.path) == 0:
+	case err == io.EOF && x.begun && len(x.Path) == 0:
 		return io.EOF
 	case err == io.EOF, errors.As(err, &syntax) && strings.Contains(syntax.Msg, "unexpected EOF"):
-		return errCut
+		return ErrTruncated
 	case x.charset != "":
-		return fmt.Errorf("%w: unsupported encoding: use UTF-8", errInvalid)
-	case errors.Is(err, errInvalid), errors.Is(err, errCut):
+		return fmt.Errorf("%w: unsupported encoding: use UTF-8", ErrInvalid)
+	case errors.Is(err, ErrInvalid), errors.Is(err, ErrTruncated):
 		return err
 	}
-	return fmt.Errorf("%w: malformed tag", errInvalid) // the decoder's own words quote the file
+	return fmt.Errorf("%w: malformed tag", ErrInvalid) // the decoder's own words quote the file
 }
 
-// under reports whether the innermost open elements have these names, outermost first.
-func (x *xmlReader) under(names ...string) bool {
-	if len(x.path) < len(names) {
+// Under reports whether the innermost open elements have these names, outermost first.
+func (x *XML) Under(names ...string) bool {
+	if len(x.Path) < len(names) {
 		return false
 	}
 	for i, n := range names {
-		if x.path[len(x.path)-len(names)+i] != n {
+		if x.Path[len(x.Path)-len(names)+i] != n {
 			return false
 		}
 	}
 	return true
 }
 
-func attr(e *xml.StartElement, name string) string {
+// Attr returns the value of an attribute, "" without one.
+func Attr(e *xml.StartElement, name string) string {
 	for _, a := range e.Attr {
 		if a.Name.Local == name {
 			return a.Value
@@ -114,8 +116,8 @@ func attr(e *xml.StartElement, name string) string {
 }
 
 const (
-	maxAttr = 4 << 10  // of an attribute's value; longer ones are truncated
-	maxTag  = 64 << 10 // of a tag with truncated attributes; longer ones are rejected
+	MaxAttr = 4 << 10  // of an attribute's value; longer ones are truncated
+	MaxTag  = 64 << 10 // of a tag with truncated attributes; longer ones are rejected
 )
 
 // xmlFilter passes tags on and drops everything else.
@@ -175,8 +177,8 @@ func (f *xmlFilter) tag() error {
 		if err != nil {
 			return eof(err)
 		}
-		if len(f.buf) > maxTag {
-			return fmt.Errorf("%w: tag longer than %d KiB", errInvalid, maxTag>>10)
+		if len(f.buf) > MaxTag {
+			return fmt.Errorf("%w: tag longer than %d KiB", ErrInvalid, MaxTag>>10)
 		}
 		switch {
 		case quote == 0:
@@ -190,11 +192,11 @@ func (f *xmlFilter) tag() error {
 		case c == quote:
 			f.buf, quote = append(f.buf, c), 0
 		case c == '<':
-			return fmt.Errorf("%w: unterminated attribute", errInvalid)
+			return fmt.Errorf("%w: unterminated attribute", ErrInvalid)
 		default:
-			if value++; value <= maxAttr {
+			if value++; value <= MaxAttr {
 				f.buf = append(f.buf, c)
-			} else if value == maxAttr+1 {
+			} else if value == MaxAttr+1 {
 				f.buf = whole(f.buf)
 			}
 		}
@@ -249,8 +251,8 @@ func (f *xmlFilter) doctype() error {
 			return eof(err)
 		}
 		switch {
-		case n > maxAttr:
-			return fmt.Errorf("%w: DOCTYPE longer than %d KiB", errInvalid, maxAttr>>10)
+		case n > MaxAttr:
+			return fmt.Errorf("%w: DOCTYPE longer than %d KiB", ErrInvalid, MaxAttr>>10)
 		case quote != 0:
 			if c == quote {
 				quote = 0
@@ -258,7 +260,7 @@ func (f *xmlFilter) doctype() error {
 		case c == '"' || c == '\'':
 			quote = c
 		case c == '[':
-			return fmt.Errorf("%w: DOCTYPE declares entities or elements, which is not allowed", errInvalid)
+			return fmt.Errorf("%w: DOCTYPE declares entities or elements, which is not allowed", ErrInvalid)
 		case c == '>':
 			return nil
 		}
@@ -273,8 +275,8 @@ func (f *xmlFilter) instruction() error {
 		if err != nil {
 			return eof(err)
 		}
-		if f.buf = append(f.buf, c); len(f.buf) > maxAttr {
-			return fmt.Errorf("%w: processing instruction longer than %d KiB", errInvalid, maxAttr>>10)
+		if f.buf = append(f.buf, c); len(f.buf) > MaxAttr {
+			return fmt.Errorf("%w: processing instruction longer than %d KiB", ErrInvalid, MaxAttr>>10)
 		}
 		if c == '>' && strings.HasSuffix(string(f.buf), "?>") {
 			if !strings.HasPrefix(string(f.buf), "<?xml ") {
@@ -288,7 +290,7 @@ func (f *xmlFilter) instruction() error {
 // eof is for positions inside a tag, where the end of the stream means truncation.
 func eof(err error) error {
 	if err == io.EOF {
-		return errCut
+		return ErrTruncated
 	}
 	return err
 }
