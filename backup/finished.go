@@ -104,7 +104,7 @@ func (s *search) writing(f File) string {
 	age := s.now.Sub(f.Modified)
 	switch {
 	case open:
-		return "open for writing"
+		return OpenForWriting
 	case age < -s.settle: // the time is in the future and says nothing
 		return ""
 	case known && age >= settleClosed, age >= s.settle:
@@ -112,6 +112,9 @@ func (s *search) writing(f File) string {
 	}
 	return "recently written"
 }
+
+// OpenForWriting is why a file was passed that a process has open for writing.
+const OpenForWriting = "open for writing"
 
 // setLease is Linux's F_SETLEASE, which package syscall lacks.
 const setLease = 1024

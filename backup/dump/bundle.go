@@ -31,6 +31,7 @@ type bundle struct {
 	dumps  int      // complete dumps that are single files of the archive
 	broken error    // the first fault in a file
 	opaque error    // the first file whose content cannot be read
+	engine string   // of a file that is a backup of another database system
 	base   baseFile // files of a data directory
 }
 
@@ -245,11 +246,18 @@ func (b *bundle) dump(base string, in *input) error {
 		return nil
 	}
 	if name, cut := identify(head, err == io.EOF); name == "" || cut && !dumpName.MatchString(base) {
+		if name == "" && b.engine == "" {
+			b.engine = engineOf(head)
+		}
 		return nil
 	}
 	outer := b.run.proof
 	b.run.proof = Proof{}
 	err = b.run.judge(in, b.depth+1)
+	outer.Dumped = later(outer.Dumped, b.run.proof.Dumped)
+	if b.engine == "" {
+		b.engine = b.run.proof.Engine
+	}
 	b.run.proof = outer
 	var f *fault
 	if errors.As(err, &f) && f.other && !dumpName.MatchString(base) {

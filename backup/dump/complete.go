@@ -26,6 +26,9 @@ func (b *bundle) verdict() error {
 	switch {
 	case complete > 0:
 		return nil
+	case b.engine != "":
+		b.run.proof.Engine = b.engine
+		return otherEngine(b.engine)
 	case b.opaque != nil:
 		return b.opaque
 	case b.base == baseAll:
@@ -43,6 +46,7 @@ func (b *bundle) complete(g *group) error {
 		if proof.Format = Directory; g.restore {
 			proof.Format = Tar
 		}
+		proof.Dumped = later(proof.Dumped, g.toc.dumped)
 		proof.Version, proof.Database = "1."+strconv.Itoa(g.toc.version), g.toc.database
 	}
 	missing := 0

@@ -8,6 +8,7 @@ package dump
 import (
 	"io"
 	"strconv"
+	"time"
 )
 
 // Supported versions of the archive format: PostgreSQL 9.0 (1.12) to 18 (1.16).
@@ -39,6 +40,7 @@ type archive struct {
 	format      byte // 1 custom, 3 tar and directory
 	compression string
 	database    string
+	dumped      time.Time   // latest reading of its local time
 	count       int         // of all entries
 	entries     []entry     // entries with data, in their order
 	byID        map[int]int // dump id → index into entries
@@ -63,7 +65,7 @@ func (r *run) custom(in *input) error {
 	if err := a.header(); err != nil {
 		return tocCut(err)
 	}
-	r.proof.Version, r.proof.Database = "1."+strconv.Itoa(a.version), a.database
+	r.proof.Version, r.proof.Database, r.proof.Dumped = "1."+strconv.Itoa(a.version), a.database, a.dumped
 	if a.format != 1 {
 		return broken(Invalid, "is the table of contents of a tar or directory dump, without its data")
 	}
@@ -128,12 +130,14 @@ func (a *archive) header() error {
 	} else if level != 0 {
 		a.compression = "zlib"
 	}
-	for range 7 { // second, minute, hour, day, month, year, daylight saving: local time without its zone
-		if _, err := a.int(); err != nil {
+	var local [7]int // second, minute, hour, day, month, year, daylight saving: local time without its zone
+	var err error
+	for i := range local {
+		if local[i], err = a.int(); err != nil {
 			return err
 		}
 	}
-	var err error
+	a.dumped = localTime(local)
 	if a.database, _, err = a.text(maxName); err != nil {
 		return err
 	}

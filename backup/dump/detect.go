@@ -108,6 +108,10 @@ func (r *run) judge(in *input, depth int) error {
 	case "age", "age-armor", "openpgp", "openpgp-armor", "openssl", "xz":
 		return r.sealed(in, name)
 	}
+	if engine := engineOf(head); engine != "" {
+		r.proof.Engine = engine
+		return otherEngine(engine)
+	}
 	switch {
 	case len(bytes.Trim(head, "\x00")) == 0:
 		return notOne("starts with zero bytes")

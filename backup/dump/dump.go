@@ -15,6 +15,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"time"
 )
 
 // Reason says why a backup is not complete, in the words of a verdict where possible.
@@ -66,6 +67,11 @@ type Proof struct {
 
 	Version  string `json:"version,omitempty"`  // of PostgreSQL's archive format, as 1.14
 	Database string `json:"database,omitempty"` // the dumped database, if the backup names it
+	Engine   string `json:"engine,omitempty"`   // the other database system whose backup this is; it is not read
+
+	// Dumped is the time that the content states: of its start, or of its end. A time without a zone has its latest
+	// reading. Zero when the content states none.
+	Dumped time.Time `json:"dumped,omitzero"`
 
 	// For a plain dump: the databases that it connects psql to (pg_dump --create, pg_dumpall), and whether it contains
 	// psql commands that pg_dump does not write, which run programs on the restoring machine.
@@ -83,6 +89,8 @@ func (p Proof) Aside(database string) string {
 	switch {
 	case p.Format == Redis:
 		return "is a copy of Redis's memory"
+	case p.Engine != "":
+		return "is a backup of " + p.Engine
 	case p.Whole && p.Format == Cluster && len(p.Tables) == 0 && !p.Partial:
 		return "contains only roles and settings"
 	case database == "":

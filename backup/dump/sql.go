@@ -164,6 +164,10 @@ func (s *script) comment(text string, at int64) error {
 			return broken(Invalid, "has the end of a dump without its beginning at byte %d", at)
 		}
 		*open, s.complete, s.closing = false, true, closingMark
+	default:
+		if at := statedTime(text); at.After(s.run.proof.Dumped) {
+			s.run.proof.Dumped = at
+		}
 	}
 	return nil
 }

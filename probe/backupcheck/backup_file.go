@@ -47,9 +47,21 @@ func FileKind() probe.Kind {
 	}
 }
 
+// aside returns why an undamaged backup is certainly not of the deployment's database; "" when it may be.
+func aside(proof dump.Proof, database string, known knownTables) string {
+	if why := proof.Aside(database); why != "" {
+		return why
+	}
+	if why, sure := known.strange(proof, database); sure {
+		return why
+	}
+	return ""
+}
+
 type backupFile struct {
 	Fresh   schema.Duration `yaml:"fresh" min:"1m" doc:"age from which the newest backup is stale; deployment.backup.max_age when unset"`
 	Smaller float64         `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
+	Tables  []string        `yaml:"tables" doc:"tables that a backup must contain with rows"`
 }
 
 // Key is the state of the folder and of its newest file.
@@ -97,19 +109,31 @@ func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil {
 		return probe.Result{}, Unproven(err)
 	}
-	chosen, err := s.choose(ctx, p, kept.Ledger, set, proof)
+	known := tablesOf(p, s.Tables)
+	kept.finished(where)
+	chosen, err := s.choose(ctx, p, kept.Ledger, set, proof, known)
 	if err != nil {
 		return probe.Result{}, Unproven(err)
 	}
 	kept.note(where, chosen.Newest.Path)
-	before, known := kept.Ledger.Known(chosen.Before.Identity)
-	return s.judge(p, chosen, known && before.Whole)
+	before, read := kept.Ledger.Known(chosen.Before.Identity)
+	if len(known.empty(chosen.proof, chosen.database)) > 0 && chosen.Before.Path != "" && !read {
+		before, err = kept.Ledger.Prove(ctx, chosen.Before.Path)
+		if read = err == nil; ctx.Err() != nil {
+			return probe.Result{}, Unproven(err)
+		}
+	}
+	if !read {
+		before = dump.Proof{}
+	}
+	return s.judge(p, chosen, known, before)
 }
 
 // chosenBackup is the backup to judge.
 type chosenBackup struct {
 	backup.Series
 	proof    dump.Proof
+	database string // of the deployment; "" when unknown
 	mismatch string // see newestBackup
 	skipped  string
 	others   bool
@@ -117,13 +141,14 @@ type chosenBackup struct {
 
 // choose returns the newest backup, or the newest of another series when that one is not of the deployment's database.
 // A broken backup is returned as it is: its database is unknown.
-func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.Ledger, set backup.Set, proof dump.Proof) (chosenBackup, error) {
+func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.Ledger, set backup.Set, proof dump.Proof, known knownTables) (chosenBackup, error) {
 	first := chosenBackup{Series: backup.Series{Newest: set.Newest, Before: set.Before}, proof: proof, others: len(set.Others) > 0}
 	database, err := p.View.DatabaseName()
 	if err != nil {
 		database = "" // reported by env_file and compose_syntax
 	}
-	if first.mismatch = proof.Aside(database); first.mismatch == "" {
+	first.database = database
+	if first.mismatch = aside(proof, database, known); first.mismatch == "" {
 		return first, nil
 	}
 	for _, other := range set.Others {
@@ -133,9 +158,9 @@ func (s *backupFile) choose(ctx context.Context, p *probe.Pass, ledger *backup.L
 			continue
 		case err != nil:
 			return first, err
-		case proof.Aside(database) == "":
+		case aside(proof, database, known) == "":
 			passedBy := fmt.Sprintf("%s, which is newer, %s", p.Deployment.Rel(set.Newest.Path), first.mismatch)
-			return chosenBackup{Series: other, proof: proof, skipped: passedBy}, nil
+			return chosenBackup{Series: other, proof: proof, database: database, skipped: passedBy}, nil
 		}
 	}
 	return first, nil
@@ -160,14 +185,7 @@ func (s *backupFile) notFound(p *probe.Pass, where string, set backup.Set, err e
 	case errors.As(err, &u):
 		return probe.Result{}, err
 	case errors.Is(err, backup.ErrUnfinished):
-		for _, passed := range set.Passed {
-			if info, err := os.Stat(passed.Path); err == nil && p.Now().Sub(info.ModTime()) < stillWriting {
-				return probe.Pending(probe.ReasonInProgress, "%s: %s. It is checked once it is finished",
-					p.Deployment.Rel(passed.Path), passed.Why), nil
-			}
-		}
-		return probe.Failed(probe.ReasonMissing, "no finished backup in %s: %s is unfinished and has not been written to for an hour",
-			shown, p.Deployment.Rel(set.Passed[0].Path)), nil
+		return s.unfinished(p, where, set.Passed)
 	case errors.Is(err, backup.ErrRepository):
 		return probe.Result{}, probe.Needs("a dump next to it (deployment.backup.path), or a custom item with an attestation",
 			probe.Unknownf(probe.ReasonNotConfigured, "%s is a %s repository, which is not supported", shown, set.Repository))
@@ -191,7 +209,7 @@ func (s *backupFile) notFound(p *probe.Pass, where string, set backup.Set, err e
 }
 
 // judge judges the newest finished backup and what reading it showed.
-func (s *backupFile) judge(p *probe.Pass, set chosenBackup, beforeWhole bool) (probe.Result, error) {
+func (s *backupFile) judge(p *probe.Pass, set chosenBackup, known knownTables, before dump.Proof) (probe.Result, error) {
 	fresh := s.Fresh.Std()
 	if fresh == 0 {
 		fresh = p.Deployment.Backup.MaxAge.Std()
@@ -199,7 +217,8 @@ func (s *backupFile) judge(p *probe.Pass, set chosenBackup, beforeWhole bool) (p
 	b := newestBackup{
 		name: p.Deployment.Rel(set.Newest.Path), place: "local", size: set.Newest.Size, modified: set.Newest.Modified,
 		proof: set.proof, mismatch: set.mismatch, skipped: set.skipped, others: set.others,
-		beforeSize: set.Before.Size, beforeBroken: !beforeWhole, beforeTime: set.Before.Modified,
+		beforeSize: set.Before.Size, beforeBroken: !before.Whole, beforeTime: set.Before.Modified,
+		database: set.database, known: known, beforeProof: before, path: set.Newest.Path,
 		fresh: fresh, smaller: s.Smaller,
 		remedy: "a manifest next to the backup (" + filepath.Base(set.Newest.Path) + ".sha256)",
 	}

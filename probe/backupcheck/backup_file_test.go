@@ -107,7 +107,7 @@ func TestBackupFile_Verdicts(t *testing.T) {
 
 		{"next to an unfinished one", probetest.Folder{"b/1.sql.gz": whole, "b/2.sql.gz.tmp": "half"}, ages{"b/1.sql.gz": 25 * h, "b/2.sql.gz.tmp": 0}, deployment.Backup{Directory: "b"}, "{}", probe.StatePass, probe.ReasonNone, "b/1.sql.gz", 25, len(whole)},
 		{"only one that is being written", probetest.Folder{"b/2.sql.gz.tmp": "half"}, ages{"b/2.sql.gz.tmp": time.Minute}, deployment.Backup{Directory: "b"}, "{}", probe.StatePending, probe.ReasonInProgress, "b/2.sql.gz.tmp", -1, -1},
-		{"only one that was left unfinished", probetest.Folder{"b/2.sql.gz.tmp": "half"}, ages{"b/2.sql.gz.tmp": 2 * h}, deployment.Backup{Directory: "b"}, "{}", probe.StateFail, probe.ReasonMissing, "has not been written to", -1, -1},
+		{"only one that was left unfinished", probetest.Folder{"b/2.sql.gz.tmp": "half"}, ages{"b/2.sql.gz.tmp": 2 * h}, deployment.Backup{Directory: "b"}, "{}", probe.StateFail, probe.ReasonTruncated, "has not been written to", -1, -1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

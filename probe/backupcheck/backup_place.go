@@ -132,7 +132,7 @@ func NewestBackup(ctx context.Context, d *deployment.Deployment, now func() time
 	if err != nil {
 		return "", err
 	}
-	chosen, err := (&backupFile{}).choose(ctx, p, ledger, set, proof)
+	chosen, err := (&backupFile{}).choose(ctx, p, ledger, set, proof, tablesOf(p, nil))
 	if err != nil || chosen.mismatch != "" {
 		return "", err
 	}
@@ -145,13 +145,15 @@ type backupsKept struct {
 
 	mu     sync.Mutex
 	newest map[string]string // path by place
+	// unfinished is when a place was first seen with unfinished backups only.
+	unfinished map[string]time.Time
 }
 
 type backupsKey struct{}
 
 func KeptBackups(p *probe.Pass) (*backupsKept, error) {
 	return probe.Keep(p.Kept, backupsKey{}, "", func() (*backupsKept, func(), error) {
-		return &backupsKept{Ledger: &backup.Ledger{Now: p.Now}, newest: map[string]string{}}, nil, nil
+		return &backupsKept{Ledger: &backup.Ledger{Now: p.Now}, newest: map[string]string{}, unfinished: map[string]time.Time{}}, nil, nil
 	})
 }
 

@@ -28,6 +28,11 @@ type newestBackup struct {
 	beforeBroken bool      // or not known to be whole
 	beforeTime   time.Time // when the previous one was written
 
+	path        string // of which the name is read; in a container, its path there
+	database    string // of the deployment; "" when unknown
+	known       knownTables
+	beforeProof dump.Proof // zero when it was not read
+
 	mismatch string // why it is not the database's, though it is intact; "" when it is
 	skipped  string // a newer one that is not, and why; "" for none
 	others   bool   // the place has backups of other series
@@ -43,9 +48,17 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 	var f probe.ResultBuilder
 	f.Measure(Size.Of(float64(b.size), b.place))
 	opaque := !proof.Whole && proof.Reason == dump.Opaque
+	if b.mismatch != "" && proof.Engine != "" {
+		return probe.Result{Samples: f.Result("").Samples}, probe.Needs("a dump of PostgreSQL next to it, or a custom item with an attestation",
+			probe.Unknownf(probe.ReasonNotConfigured, "%s %s, which is not read, and there is no other backup next to it", b.name, b.mismatch))
+	}
 	switch {
 	case (proof.Whole || opaque) && b.mismatch == "":
-		f.Measure(LastSuccess.Of(phrase.Seconds(b.modified), b.place))
+		at := b.modified
+		if dumped := proof.Dumped; !dumped.IsZero() && now.Sub(dumped) > b.fresh+startTolerance && dumped.Before(at) {
+			at = dumped
+		}
+		f.Measure(LastSuccess.Of(phrase.Seconds(at), b.place))
 	case b.before != "" && !b.beforeBroken:
 		f.Measure(LastSuccess.Of(phrase.Seconds(b.beforeTime), b.place))
 	}
@@ -73,6 +86,11 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 		f.Fail(probe.ReasonStale, "%s is %s old, older than %s", b.name, phrase.Duration(age), schema.Duration(b.fresh))
 	case age < -clockSkew:
 		f.Fail(probe.ReasonInvalid, "%s is dated %s ahead of the clock: its age is unknown", b.name, phrase.Duration(-age))
+	default:
+		b.judgeStatedTime(&f, now)
+	}
+	if proof.Whole && b.mismatch == "" {
+		b.judgeTables(&f)
 	}
 	if b.before != "" && float64(b.size) < b.smaller*float64(b.beforeSize) {
 		f.Warn(probe.ReasonThreshold, "%s has %d bytes, far fewer than the %d of the previous one, %s",
@@ -108,3 +126,46 @@ func describeFormat(proof dump.Proof) string {
 var LastSuccess = &probe.Value{Name: "catalyst_backup_last_success_timestamp_seconds", Help: "Completion time of the newest finished backup, by location.", Labels: []string{"location"}}
 
 var Size = &probe.Value{Name: "catalyst_backup_size_bytes", Help: "Size of the newest finished backup, by location.", Labels: []string{"location"}}
+
+// startTolerance is how long a dump may take: the time in its content may be that of its start.
+const startTolerance = 12 * time.Hour
+
+// judgeStatedTime judges the times that the content and the name state: the time of the file is also that of a copy.
+func (b newestBackup) judgeStatedTime(f *probe.ResultBuilder, now time.Time) {
+	named, dated := dateInName(b.path)
+	byName := now.Sub(named)
+	nameOld := dated && byName > b.fresh
+	inside := now.Sub(b.proof.Dumped)
+	switch dumped := !b.proof.Dumped.IsZero(); {
+	case dumped && nameOld && inside > b.fresh:
+		f.Fail(probe.ReasonStale, "%s was dumped %s ago by its content and its name: only the time of the file is new",
+			b.name, phrase.Duration(inside))
+	case dumped && inside > b.fresh+startTolerance:
+		f.Warn(probe.ReasonStale, "%s was dumped %s ago by its content: only the time of the file is new",
+			b.name, phrase.Duration(inside))
+	case nameOld:
+		f.Warn(probe.ReasonStale, "%s is at least %s old by its name: only the time of the file is new", b.name, phrase.Duration(byName))
+	}
+}
+
+// judgeTables judges whether the backup has the deployment's tables, and their rows.
+func (b newestBackup) judgeTables(f *probe.ResultBuilder) {
+	if why, sure := b.known.strange(b.proof, b.database); why != "" && !sure {
+		f.Warn(probe.ReasonMismatch, "%s %s", b.name, why)
+		return
+	}
+	var lost, empty []string
+	for _, name := range b.known.empty(b.proof, b.database) {
+		if rows, _ := rowsOf(b.beforeProof, b.database, name); rows > 0 {
+			lost = append(lost, name)
+		} else if _, there := rowsOf(b.proof, b.database, name); there {
+			empty = append(empty, name)
+		}
+	}
+	if len(lost) > 0 {
+		f.Fail(probe.ReasonEmpty, "%s has no rows of %s, unlike the previous one, %s", b.name, strings.Join(lost, ", "), b.before)
+	}
+	if len(empty) > 0 && !b.proof.NoData {
+		f.Warn(probe.ReasonEmpty, "%s has no rows of %s", b.name, strings.Join(empty, ", "))
+	}
+}

@@ -48,7 +48,8 @@ func ContainerKind() probe.Kind {
 }
 
 type containerBackup struct {
-	Smaller float64 `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
+	Smaller float64  `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
+	Tables  []string `yaml:"tables" doc:"tables that a backup must contain with rows"`
 }
 
 const (
@@ -82,7 +83,7 @@ func (s *containerBackup) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	case errors.Is(err, dockerclient.ErrLinks), errors.Is(err, dockerclient.ErrNotFileOrDirectory):
 		return probe.Failed(probe.ReasonInvalid, "%s: %v", shown, err), nil
 	case errors.Is(err, backup.ErrUnfinished):
-		return probe.Pending(probe.ReasonInProgress, "%s: no finished backup, one is being written", shown), nil
+		return s.unfinished(p, shown), nil
 	case errors.Is(err, backup.ErrNone):
 		return probe.Failed(probe.ReasonMissing, "no backup in %s", shown), nil
 	case errors.Is(err, path.ErrBadPattern):
@@ -93,11 +94,15 @@ func (s *containerBackup) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	case err != nil:
 		return probe.Result{}, err
 	}
+	if kept, err := KeptBackups(p); err == nil {
+		kept.finished(shown)
+	}
 	database, err := p.View.DatabaseName()
 	if err != nil {
 		database = "" // reported by env_file and compose_syntax
 	}
-	is, err := s.choose(found, name, database, b.MaxAge.Std(), func(file dockerclient.File) (dockerclient.File, dump.Proof, error) {
+	scope := containerScope{name: name, database: database, fresh: b.MaxAge.Std(), known: tablesOf(p, s.Tables)}
+	is, err := s.choose(found, scope, func(file dockerclient.File) (dockerclient.File, dump.Proof, error) {
 		if file != found.newest { // an archive rounds times to seconds
 			if file, err = e.Stat(ctx, id, file.Path); err != nil {
 				return file, dump.Proof{}, err

@@ -172,7 +172,7 @@ func TestContainerBackup_OtherDatabases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			is, err := (&containerBackup{Smaller: 0.5}).choose(found, "c", "catalyst", 26*time.Hour, func(f dockerclient.File) (dockerclient.File, dump.Proof, error) { return f, tt.proofs[f.Path], nil })
+			is, err := (&containerBackup{Smaller: 0.5}).choose(found, containerScope{name: "c", database: "catalyst", fresh: 26 * time.Hour}, func(f dockerclient.File) (dockerclient.File, dump.Proof, error) { return f, tt.proofs[f.Path], nil })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,7 +213,7 @@ func TestContainerBackup_Verdicts(t *testing.T) {
 		if tt.before > 0 {
 			found.before = dockerclient.File{Path: "/b/1.sql", Size: tt.before}
 		}
-		r, err := s.combine(found, "c", tt.proof, day).judge(now)
+		r, err := s.combine(found, containerScope{name: "c", fresh: day}, tt.proof).judge(now)
 		if err != nil {
 			samples := r.Samples
 			r = probe.NotChecked(err)

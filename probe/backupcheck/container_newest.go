@@ -75,18 +75,27 @@ func newestArchived(listed []dockerclient.File, glob string, now time.Time) (con
 // maxContainerSeries bounds the additional series that are checked: each is read to its end.
 const maxContainerSeries = 4
 
-// found returns what is needed to judge a backup.
-func (s *containerBackup) combine(found containerFound, container string, proof dump.Proof, fresh time.Duration) newestBackup {
+// containerScope is what backups in a container are compared with.
+type containerScope struct {
+	name     string // of the container
+	database string // of the deployment; "" when unknown
+	fresh    time.Duration
+	known    knownTables
+}
+
+// combine returns what is needed to judge a backup.
+func (s *containerBackup) combine(found containerFound, in containerScope, proof dump.Proof) newestBackup {
 	return newestBackup{
-		name: container + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
+		path: found.newest.Path, database: in.database, known: in.known,
+		name: in.name + ":" + found.newest.Path, place: "container", size: found.newest.Size, modified: found.newest.Modified, proof: proof,
 		before: found.before.Path, beforeSize: found.before.Size, beforeBroken: true, // it was not read
-		fresh: fresh, smaller: s.Smaller, remedy: "a restore drill: the backup is encrypted or in an unsupported format",
+		fresh: in.fresh, smaller: s.Smaller, remedy: "a restore drill: the backup is encrypted or in an unsupported format",
 	}
 }
 
 // choose returns the newest backup, or the newest of another series when that one is not of the deployment's database,
 // as backup_file does.
-func (s *containerBackup) choose(found containerFound, container, database string, fresh time.Duration, prove func(dockerclient.File) (dockerclient.File, dump.Proof, error)) (newestBackup, error) {
+func (s *containerBackup) choose(found containerFound, scope containerScope, prove func(dockerclient.File) (dockerclient.File, dump.Proof, error)) (newestBackup, error) {
 	var first newestBackup
 	for i, in := range append([]containerFound{found}, found.others...) {
 		file, proof, err := prove(in.newest)
@@ -94,11 +103,16 @@ func (s *containerBackup) choose(found containerFound, container, database strin
 			return first, err
 		}
 		in.newest = file
-		is := s.combine(in, container, proof, fresh)
+		is := s.combine(in, scope, proof)
 		if i == 0 {
 			is.others = len(found.others) > 0
 		}
-		is.mismatch = proof.Aside(database)
+		is.mismatch = aside(proof, scope.database, scope.known)
+		if is.mismatch == "" && in.before.Path != "" && len(scope.known.empty(proof, scope.database)) > 0 {
+			if _, before, err := prove(in.before); err == nil {
+				is.beforeProof = before
+			}
+		}
 		switch {
 		case i == 0 && is.mismatch != "":
 			first = is
