@@ -74,7 +74,12 @@ func TestExample(t *testing.T) {
 	if err := os.Remove(filepath.Join(root, "backups/daily/daily_20261123.sql.gz")); err != nil {
 		t.Fatal(err)
 	}
-	expect(map[string]string{"privacy_middleware": "pass", "resource_limits": "pass", "initial_backup": "pass"})
+	expect(map[string]string{"privacy_middleware": "pass", "resource_limits": "pass", "initial_backup": "warn stale"})
+	daily := filepath.Join(root, "backups/daily")
+	if err := os.Rename(filepath.Join(daily, "daily_20261122.sql.gz"), filepath.Join(daily, time.Now().UTC().Format("daily_20060102.sql.gz"))); err != nil {
+		t.Fatal(err)
+	}
+	expect(map[string]string{"initial_backup": "pass"})
 }
 
 // TestReadme_ShowsActualOutput compares the output in the README, except for lines that depend on the machine.
