@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"golang.org/x/sys/unix"
 )
 
 // How a record is appended. A record is written completely or not at all, under a name that no other process took, and
@@ -70,19 +72,49 @@ func (c *Chain) write(r *Record) (Record, error) {
 	if err := os.MkdirAll(c.dir, 0o755); err != nil {
 		return Record{}, err
 	}
+	defer lock(c.dir)()
+	head, first := filepath.Join(c.dir, headName), false
+	if r.Number == 1 {
+		none := digest(nil) + "  " + fileName(0) + "\n"
+		if err := files.WriteAtomic(head, []byte(none), 0o644, true); err != nil && !errors.Is(err, fs.ErrExist) {
+			return Record{}, fmt.Errorf("release record %d: %w", r.Number, err)
+		} else {
+			first = err == nil
+		}
+	}
 	err = files.WriteAtomic(filepath.Join(c.dir, name), data, 0o644, true)
 	if errors.Is(err, fs.ErrExist) {
 		return Record{}, fmt.Errorf("release record %d: %w", r.Number, ErrTaken)
 	}
 	if err != nil {
+		if first {
+			_ = os.Remove(head)
+		}
 		return Record{}, fmt.Errorf("release record %d: %w", r.Number, err)
 	}
 	sum := digest(data)
 	// The record is written even if the head is not. The next record updates the head, so this is not an error.
-	_ = files.WriteAtomic(filepath.Join(c.dir, headName), []byte(sum+"  "+name+"\n"), 0o644, false)
+	_ = files.WriteAtomic(head, []byte(sum+"  "+name+"\n"), 0o644, false)
 	c.last, c.sums[r.Number] = r.Number, sum
 	c.state.apply(&again)
 	c.Records = append(c.Records, again)
 	c.Acknowledged, c.Problems = append(c.Acknowledged, c.Problems...), nil
 	return again, nil
+}
+
+// lock lets one process at a time write to the folder, so that the head is never replaced by an older one. Where locks
+// are not supported or held for long, it continues without: the names of records decide in any case.
+func lock(dir string) (unlock func()) {
+	d, err := files.OpenDir(dir)
+	if err != nil {
+		return func() {}
+	}
+	const pause, patience = 20 * time.Millisecond, 2 * time.Second
+	for waited := time.Duration(0); waited < patience; waited += pause {
+		if err := unix.Flock(int(d.Fd()), unix.LOCK_EX|unix.LOCK_NB); !errors.Is(err, unix.EWOULDBLOCK) {
+			break
+		}
+		time.Sleep(pause)
+	}
+	return func() { _ = d.Close() }
 }

@@ -18,8 +18,9 @@ import (
 //
 // Record N is the file NNNN.yaml. Its name is only the number, so that of two concurrent writers only one succeeds.
 // Each record contains the SHA-256 of the previous file. The last record has no successor; head.sha256 contains its
-// digest (sha256sum -c checks it). The head is written after the record, so it may lag behind, but it never refers to a
-// record that did not exist.
+// digest (sha256sum -c checks it). The head is written after the record, so it may lag behind by one record, but it
+// never refers to a record that did not exist. Before the first record, a head of no record is written: wherever there are
+// records, there is a head.
 //
 // This detects accidents, but not a forger who rewrites all records from some point on: commit the folder to detect
 // that.
@@ -89,7 +90,7 @@ func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 		return c, nil
 	}
 	// Read the head first: a record appended meanwhile must not appear missing.
-	head, headSum := c.readHead()
+	head := c.readHead()
 	names, err := listDir(dir)
 	if err != nil {
 		return nil, err
@@ -97,11 +98,16 @@ func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 	if cache == nil {
 		cache = &files.Cache{}
 	}
-	names = c.overlooked(names, head)
+	names = c.overlooked(names, head.number)
+	if _, last := numbered(names); last > head.number+1 { // appended since the head was read, if it is intact
+		c.Problems = nil
+		head = c.readHead()
+	}
 	records := c.read(names, cache)
-	c.last = max(c.last, head)
-	c.findMissing(names, head)
-	c.findChanged(records, head, headSum)
+	c.last = max(c.last, head.number)
+	c.checkHead(head)
+	c.findMissing(names, head.number)
+	c.findChanged(records, head.number, head.sum)
 	broken := len(c.Problems) > 0
 	for n := range c.last {
 		r := records[n+1]
@@ -219,24 +225,49 @@ func numbered(names []string) (there map[int]bool, last int) {
 	return there, last
 }
 
-// readHead returns the last record at the time head.sha256 was written; 0 without a head.
-func (c *Chain) readHead() (number int, sum string) {
+// headLine is the content of head.sha256: the last record when it was written. The number is 0 for none.
+type headLine struct {
+	number int
+	sum    string
+	there  bool
+}
+
+// readHead reads head.sha256.
+func (c *Chain) readHead() headLine {
 	data, _, err := files.Read(filepath.Join(c.dir, headName), maxHead)
 	if errors.Is(err, fs.ErrNotExist) {
-		return 0, ""
+		return headLine{}
 	}
 	if err != nil {
 		c.problem(RecordUnreadable, 0, headName, err, "%s cannot be read: %v", headName, err)
-		return 0, ""
+		return headLine{there: true}
 	}
 	m := headForm.FindSubmatch(data)
 	if m == nil {
 		c.problem(RecordInvalid, 0, headName, nil,
 			"%s is not a sha256sum line: restore it, or remove it and check that no record is missing", headName)
-		return 0, ""
+		return headLine{there: true}
 	}
-	number, _ = strconv.Atoi(string(m[2]))
-	return number, string(m[1])
+	number, _ := strconv.Atoi(string(m[2]))
+	return headLine{number, string(m[1]), true}
+}
+
+// checkHead reports a head that does not protect the last record. Its problems are those of this last record: once they
+// are acknowledged, the next ones are not.
+func (c *Chain) checkHead(head headLine) {
+	for i := range c.Problems {
+		if c.Problems[i].state == headName {
+			c.Problems[i].state = fmt.Sprintf("%s at %d", headName, c.last)
+			return
+		}
+	}
+	switch state := fmt.Sprintf("%s at %d", headName, c.last); {
+	case c.last == 0:
+	case !head.there:
+		c.problem(RecordMissing, 0, state, nil, "%s is missing, so a change of record %d cannot be seen; restore it from a copy", headName, c.last)
+	case head.number < c.last-1:
+		c.problem(RecordInvalid, 0, state, nil, "%s refers to record %d, but record %d exists; restore it from a copy", headName, head.number, c.last)
+	}
 }
 
 // acknowledge separates the problems that a later record acknowledges.

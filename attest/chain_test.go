@@ -275,7 +275,9 @@ func TestHead_Lags(t *testing.T) {
 				if err := os.Remove(head); err != nil {
 					t.Fatal(err)
 				}
-				opened(t, dir)
+				if c := open(t, dir); len(c.Problems) != 1 || c.Problems[0].Kind != RecordMissing {
+					t.Errorf("got %v without a head", c.Problems)
+				}
 			}()
 		}
 	}

@@ -4,7 +4,8 @@ package attest
 //
 // The first fault decides, in this order: the claim's form (invalid), the person (unsigned, untrusted), the subject
 // (outdated, missing), the time (lapsed). A claim without these faults can still be weak, which is a warning: its basis
-// changed (outdated), the owner of its key is unknown (untrusted), or it has no signature (unsigned).
+// changed (outdated), the owner of its key is unknown (untrusted), the key's validity has ended (expired), or it has no
+// signature (unsigned).
 
 import (
 	"fmt"
@@ -30,6 +31,7 @@ type Reason string
 // The reasons of a judgement.
 const (
 	Lapsed           Reason = "lapsed"            // expired
+	Expired          Reason = "expired"           // signed with a key whose validity has ended
 	NotSigned        Reason = "unsigned"          // no signature
 	Untrusted        Reason = "untrusted"         // not by an authorised person, or the owner of the key is unknown
 	Outdated         Reason = "outdated"          // of another release, of a changed document, or its basis no longer passes
@@ -97,7 +99,7 @@ func Judge(c Claim, seal Seal, p Policy, f Facts, now time.Time) Judgement {
 		func() Judgement { return c.judgeSubject(p, f) },
 		func() Judgement { return c.judgeTime(p, now) },
 		func() Judgement { return c.judgeBasis(p, f) },
-		func() Judgement { return judgeSeal(seal) },
+		func() Judgement { return judgeSeal(seal, now) },
 	} {
 		if j := judge(); j.Level != 0 {
 			return j
@@ -214,8 +216,8 @@ func (c *Claim) judgeBasis(p Policy, f Facts) Judgement {
 		fmt.Sprintf("items that passed when %s signed no longer pass: %s; fix them or sign again", c.By, names)}
 }
 
-// judgeSeal rates a claim without a checked signature where none is required.
-func judgeSeal(seal Seal) Judgement {
+// judgeSeal rates a claim without a checked signature where none is required, and one by a key that is no longer valid.
+func judgeSeal(seal Seal, now time.Time) Judgement {
 	switch seal.Trust {
 	case Unsigned:
 		return Judgement{Weak, NotSigned,
@@ -224,6 +226,10 @@ func judgeSeal(seal Seal) Judgement {
 		return Judgement{Weak, Untrusted,
 			"signed with " + seal.Key + ", but the owner of that key is unknown: configure allowed_signers"}
 	case Trusted:
+		if until := seal.valid.until; !until.IsZero() && now.After(until) {
+			return Judgement{Weak, Expired, fmt.Sprintf("signed with the key at %s, whose validity ended at %s: its owner can still date claims"+
+				" back; attest again with a valid key", seal.valid.place, stamp(until))}
+		}
 		return Judgement{}
 	}
 	return fails(Untrusted, "signature was not checked")

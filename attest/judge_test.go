@@ -61,12 +61,19 @@ func TestJudge(t *testing.T) {
 		{"ends with a release that is not compared", func(w *world) { w.claim.ValidFor, w.policy.OfRelease, w.policy.MaxAge = 0, false, 0 }, Fails, Invalid, "has no end"},
 		{"ends with its release", func(w *world) { w.claim.ValidFor, w.policy.MaxAge, w.now = 0, 0, noon.AddDate(3, 0, 0) }, Holds, "", "on 2026-11-23"},
 
-		{"refused", func(w *world) { w.seal = Seal{Refused, "SHA256:key", "the key is not in allowed_signers"} }, Fails, Untrusted, "one@example.com is not trusted: the key is not in allowed_signers"},
-		{"refused where none is required", func(w *world) { w.policy.Signed, w.seal = false, Seal{Refused, "", "it is cut"} }, Fails, Untrusted, "it is cut"},
+		{"refused", func(w *world) {
+			w.seal = Seal{Trust: Refused, Key: "SHA256:key", Detail: "the key is not in allowed_signers"}
+		}, Fails, Untrusted, "one@example.com is not trusted: the key is not in allowed_signers"},
+		{"refused where none is required", func(w *world) { w.policy.Signed, w.seal = false, Seal{Trust: Refused, Detail: "it is cut"} }, Fails, Untrusted, "it is cut"},
 		{"unsigned", func(w *world) { w.seal = Seal{} }, Fails, NotSigned, "is not signed, but allowed_signers requires it"},
 		{"unsigned where none is required", func(w *world) { w.policy.Signed, w.seal = false, Seal{} }, Weak, NotSigned, "anyone with write access"},
 		{"unchecked", func(w *world) { w.seal.Trust = Unchecked }, Fails, Untrusted, "the owner of that key is unknown"},
 		{"unchecked where none is required", func(w *world) { w.policy.Signed, w.seal.Trust = false, Unchecked }, Weak, Untrusted, "signed with SHA256:key, but the owner"},
+		{"by a retired key", func(w *world) {
+			w.seal.valid = validity{"signers:3", noon.Add(time.Hour)}
+			w.now = noon.Add(time.Hour + 1)
+		}, Weak, Expired, "the key at signers:3, whose validity ended at 2026-11-23T13:00:00Z"},
+		{"by a key that retires", func(w *world) { w.seal.valid = validity{"signers:3", noon.Add(time.Hour)}; w.now = noon.Add(time.Hour) }, Holds, "", ""},
 		{"trusted where none is required", func(w *world) { w.policy.Signed = false }, Holds, "", ""},
 		{"a trust there is not", func(w *world) { w.seal.Trust = Trusted + 1 }, Fails, Untrusted, "was not checked"},
 		{"other deployment", func(w *world) { w.claim.Deployment = "staging" }, Fails, Untrusted, "is for deployment staging, not for production"},

@@ -3,9 +3,9 @@ package attest
 // The result of checking a claim's signature.
 //
 // A key's validity is checked at the time stated by the claim, as git does for commits: a claim stays valid after its
-// key is retired, and a key that had expired at that time is rejected. The time is the signer's own statement: the
-// owner of a retired key can date a claim back. Such a claim still expires, and a claim from the future is rejected
-// (Judge). The remedy against a stolen key is to remove its line from allowed_signers, which invalidates everything it
+// key is retired, and a key that had expired at that time is rejected. The time is the signer's own statement: whoever has
+// a retired key can date a claim back. So once the key's validity has ended, its claims are weak. They still expire, and
+// a claim from the future is rejected (Judge). The remedy against a stolen key is to remove its line from allowed_signers, which invalidates everything it
 // signed.
 //
 // Signature files are parsed more strictly than by ssh-keygen (nothing around the armor, canonical base64, no unused
@@ -36,8 +36,9 @@ const (
 // Seal is the result of checking a claim's signature.
 type Seal struct {
 	Trust  Trust
-	Key    string // fingerprint of the signing key, "SHA256:…"; "" if it cannot be read
-	Detail string // why the signature is rejected
+	Key    string   // fingerprint of the signing key, "SHA256:…"; "" if it cannot be read
+	Detail string   // why the signature is rejected
+	valid  validity // of a trusted key
 }
 
 // Check checks the signature of data, the exact bytes of a claim's file: is it a signature over these bytes, in our
@@ -54,7 +55,7 @@ func Check(data, armored []byte, by string, at time.Time, signers *Signers) Seal
 	}
 	if err == nil && signers != nil {
 		seal.Trust = Trusted
-		err = signers.Trusts(sig.PublicKey, by, Namespace, at)
+		seal.valid, err = signers.Trusts(sig.PublicKey, by, Namespace, at)
 	}
 	if err != nil {
 		seal.Trust, seal.Detail = Refused, err.Error()

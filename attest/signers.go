@@ -103,15 +103,22 @@ func strongKey(key ssh.PublicKey) error {
 	return nil
 }
 
+// validity is the line that trusts a key, and the end of its validity; zero for none.
+type validity struct {
+	place string
+	until time.Time
+}
+
 // Trusts returns nil if the file lists the key for the principal and the namespace at the time at. The error says which
-// of them does not match, for the line with the nearest match.
-func (s *Signers) Trusts(key ssh.PublicKey, principal, namespace string, at time.Time) error {
+// of them does not match, for the line with the nearest match. Of several lines the one that is valid longest counts.
+func (s *Signers) Trusts(key ssh.PublicKey, principal, namespace string, at time.Time) (validity, error) {
 	const (
 		otherPrincipal = iota + 1
 		otherNamespace
 		otherTime
 	)
 	nearest, why := 0, fmt.Errorf("key %s is not in %s", fingerprint(key), s.file)
+	var best validity
 	miss := func(step int, format string, args ...any) {
 		if step > nearest {
 			nearest, why = step, fmt.Errorf(format, args...)
@@ -133,13 +140,20 @@ func (s *Signers) Trusts(key ssh.PublicKey, principal, namespace string, at time
 			miss(otherTime, "key at %s was no longer valid at %s: it was valid until %s", place, stamp(at), stamp(e.before))
 		default:
 			err := checkCertificate(key, principal, at)
-			if err == nil {
-				return nil
+			switch {
+			case err != nil:
+				miss(otherTime, "%s: %w", place, err)
+			case e.before.IsZero():
+				return validity{place: place}, nil
+			case e.before.After(best.until):
+				best = validity{place, e.before}
 			}
-			miss(otherTime, "%s: %w", place, err)
 		}
 	}
-	return why
+	if !best.until.IsZero() {
+		return best, nil
+	}
+	return validity{}, why
 }
 
 // holds reports whether the line is for this key: the key itself, or the authority of its certificate.

@@ -98,11 +98,15 @@ func TestChain_Tampering(t *testing.T) {
 		{"last changed, no head", func(s scene) {
 			s.edit("0006.yaml", "note: xxxxxx", "note: y")
 			s.remove(headName)
-		}, nil}, // no remaining file shows the loss
+		}, []string{"missing 0: head.sha256 is missing, so a change of record 6 cannot be seen"}},
+		{"head removed", func(s scene) { s.remove(headName) }, []string{"missing 0: head.sha256 is missing"}},
+		{"head of the last but one", func(s scene) { s.rehead("0005.yaml") }, nil}, // written after the record, or not at all
+		{"head of an older record", func(s scene) { s.rehead("0004.yaml") }, []string{"invalid 0: head.sha256 refers to record 4, but record 6 exists"}},
+		{"head of no record", func(s scene) { s.write(headName, digest(nil)+"  0000.yaml\n") }, []string{"invalid 0: head.sha256 refers to record 0, but record 6"}},
 		{"last but one changed, no head", func(s scene) {
 			s.edit("0005.yaml", "note: xxxxx", "note: y")
 			s.remove(headName)
-		}, []string{"changed 5: 0005.yaml was changed after 0006.yaml was written, or 0006.yaml was"}},
+		}, []string{"missing 0: head.sha256 is missing", "changed 5: 0005.yaml was changed after 0006.yaml was written, or 0006.yaml was"}},
 		{"two changed", func(s scene) {
 			s.edit("0002.yaml", "note: xx", "note: y")
 			s.edit("0004.yaml", "note: xxxx", "note: y")
@@ -153,7 +157,7 @@ func TestChain_Tampering(t *testing.T) {
 		{"another name", func(s scene) { s.write("notes.yaml", "x: 1") }, []string{`invalid 0: "notes.yaml" is not a valid record name`}},
 		{"a name that moves the cursor", func(s scene) { s.write("\x1b[H.yaml", "x: 1") }, []string{`invalid 0: "\x1b[H.yaml" is not`}},
 		{"number 0", func(s scene) { s.write("0000.yaml", "x: 1") }, []string{"invalid 0: "}},
-		{"a number far off", func(s scene) { s.write("999999.yaml", "x: 1") }, []string{"missing 7: is missing, along with all up to 999998", "invalid 999999: "}},
+		{"a number far off", func(s scene) { s.write("999999.yaml", "x: 1") }, []string{"invalid 0: head.sha256 refers to record 6", "missing 7: is missing, along with all up to 999998", "invalid 999999: "}},
 		{"a contradiction, well linked", func(s scene) {
 			s.edit("0006.yaml", "reinstates: 2", "reinstates: 4")
 			s.rehead("0006.yaml")
@@ -253,6 +257,7 @@ func TestAppend_Despite(t *testing.T) {
 		"forked":             func(s scene) { s.write("0003-copy.yaml", "x") },
 		"invalid":            func(s scene) { s.write("0003.yaml", "x: 1") },
 		"strange name":       func(s scene) { s.write("no\ntes.yaml", "x: 1") },
+		"head removed":       func(s scene) { s.remove(headName) },
 		"head of no meaning": func(s scene) { s.write(headName, "x") },
 		"last is no record":  func(s scene) { s.write("0006.yaml", "x: 1") },
 	}

@@ -31,6 +31,7 @@ func AttestationKind() probe.Kind {
 		Reads:      "the attestations, their signatures, allowed_signers, the release records and the attested document",
 		Permission: "read permission",
 		Values:     []*probe.Value{probe.AttestationExpiry},
+		Timeout:    time.Hour, // for the digest of a large backup
 		New:        func() any { return &attestation{} },
 	}
 }
@@ -84,6 +85,16 @@ func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 		}
 		if r.State == probe.StatePass {
 			held = append(held, r.Detail)
+		}
+		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 != "" {
+			known, err := isKnownFile(ctx, p, v.Claim.Subject)
+			if err != nil {
+				return probe.Result{}, err
+			}
+			if !known {
+				f.Warn(probe.ReasonMismatch, "%s has attested a file with the digest %.12s…, but neither %s, the files next to it nor the release"+
+					" records have it. Attest again with --subject", v.Claim.By, v.Claim.Subject.SHA256, v.Claim.Subject.Path)
+			}
 		}
 		f.Add(r)
 	}

@@ -1,12 +1,15 @@
 package attestcheck
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -32,6 +35,10 @@ func TestAttestation(t *testing.T) {
 	}
 	subject := "subject: {path: DISASTER-RECOVERY.md, sha256: " + digest(t, doc) + "}"
 	other := "subject: {path: DISASTER-RECOVERY.md, sha256: " + digest(t, "old") + "}"
+	outside := filepath.Join(t.TempDir(), "x")
+	if err := os.WriteFile(outside, []byte("outside"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ofDocument := "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}"
 	tests := []struct {
 		name, claim, spec string
@@ -46,6 +53,16 @@ func TestAttestation(t *testing.T) {
 		{"broken", "item: [", ofDocument, probe.StateFail, ""},
 		{"with a file", claim("valid_for: 30d", subject), "{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn,
 			probe.ReasonUnsigned},
+		{"with a file of a neighbour's digest", claim("valid_for: 30d", "subject: {path: renamed.md, sha256: "+digest(t, doc)+"}"),
+			"{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn, probe.ReasonUnsigned},
+		{"with a digest of no file", claim("valid_for: 30d", other), "{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn,
+			probe.ReasonMismatch},
+		{"with a file that is gone", claim("valid_for: 30d", "subject: {path: gone/x.dump, sha256: "+digest(t, "x")+"}"),
+			"{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn, probe.ReasonMismatch},
+		{"with a file outside", claim("valid_for: 30d", "subject: {path: "+outside+", sha256: "+digest(t, "outside")+"}"),
+			"{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn, probe.ReasonMismatch},
+		{"with a file outside, upwards", claim("valid_for: 30d", "subject: {path: ../"+filepath.Base(outside)+", sha256: "+digest(t, "outside")+"}"),
+			"{item: backup/disaster_recovery_plan, of_file: true}", probe.StateWarn, probe.ReasonMismatch},
 		{"without a file", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, of_file: true}", probe.StateFail,
 			probe.ReasonInvalid},
 		{"no release", claim("valid_for: 30d"), "{item: backup/disaster_recovery_plan, after: 24h}", probe.StateSkip,
@@ -65,5 +82,41 @@ func TestAttestation(t *testing.T) {
 				t.Errorf("no expiry measured: %+v", r)
 			}
 		})
+	}
+}
+
+// TestAttestation_Rotation: a file that was seen once stays known when a rotation removes it, and so does one in a release record.
+func TestAttestation_Rotation(t *testing.T) {
+	const spec = "{item: backup/restore_tested, of_file: true}"
+	text := "-- a backup"
+	sum := sha256.Sum256([]byte(text))
+	digest := hex.EncodeToString(sum[:])
+	claim := "item: backup/restore_tested\nby: a@b.c\nat: " + time.Now().UTC().Add(-time.Hour).Format(time.RFC3339) +
+		"\nvalid_for: 30d\nsubject: {path: backups/1.sql, sha256: " + digest + "}\n"
+	p := probetest.NewPass(t, probetest.Folder{"backups/1.sql": text, "backups/2.sql": "other", ".catalyst/attestations/a.yaml": claim}, deployment.Settings{})
+	for _, remove := range []string{"", "backups/1.sql"} {
+		if err := os.RemoveAll(filepath.Join(p.Deployment.Root, "backups/1.sql")); remove != "" && err != nil {
+			t.Fatal(err)
+		}
+		if remove == "" {
+			if err := os.WriteFile(filepath.Join(p.Deployment.Root, "backups/1.sql"), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if r := probetest.Look(t, p, AttestationKind(), spec); r.Reason != probe.ReasonUnsigned {
+			t.Errorf("removed %q: got %+v", remove, r)
+		}
+	}
+	p = probetest.NewPass(t, probetest.Folder{".catalyst/attestations/a.yaml": claim}, deployment.Settings{})
+	c, err := attest.OpenChain(p.Deployment.ReleasesDir(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Append(attest.Record{Phase: attest.PhaseRecorded, At: time.Now(), By: "a@b.c", Release: attest.ReleaseID{Version: "1"},
+		Backup: attest.Backup{Path: "backups/1.sql", SHA256: digest}}, false); err != nil {
+		t.Fatal(err)
+	}
+	if r := probetest.Look(t, p, AttestationKind(), spec); r.Reason != probe.ReasonUnsigned {
+		t.Errorf("in a release record: got %+v", r)
 	}
 }
