@@ -40,7 +40,7 @@ type Record struct {
 	Checklist    string    `yaml:"checklist" doc:"SHA-256 of the checklist"`
 	Backup       Backup    `yaml:"backup" doc:"recorded: the backup made before the deployment"`
 	Gate         []Verdict `yaml:"gate" doc:"recorded: the gate's verdict on each item"`
-	Frozen       []Verdict `yaml:"frozen" doc:"verdicts on past moments, which are not checked again"`
+	Frozen       []Verdict `yaml:"frozen" doc:"final verdicts, which are not judged again"`
 	Acknowledged []string  `yaml:"acknowledged" doc:"faults of the chain that this record acknowledges"`
 }
 

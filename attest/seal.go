@@ -65,7 +65,7 @@ func Check(data, armored []byte, by string, at time.Time, signers *Signers) Seal
 
 var (
 	errSignature = errors.New("signature does not match the text: one of them was changed")
-	errRewritten = errors.New("git changed the line ends of the signed text: add \"* -text\" to .catalyst/.gitattributes and check out the file again")
+	errRewritten = errors.New("git changed the line endings of the signed text: add \"* -text\" to .catalyst/.gitattributes and check out the file again")
 )
 
 // verify parses an armored signature and checks it over data. The signature is returned whenever it could be parsed.

@@ -178,7 +178,7 @@ func exporter(b *builder) {
 		rows("A", `max by (instance, version, revision, goversion) (`+self("catalyst_exporter_build_info")+`)`)))
 	b.add(8, 8, bars("Slowest checks", "Duration of the last runs.", "s", neutral(),
 		now("A", `topk(10, max by (`+byItem+`) (catalyst_check_duration_seconds{`+whereCategory+`}))`, "{{item}} {{deployment}} {{environment}}")))
-	b.add(8, 8, bars("Oldest looks", "Time since an item's last run. Expensive probes are reused for their max_age.", "s", neutral(),
+	b.add(8, 8, bars("Oldest runs", "Time since an item's last run. Expensive probes are reused for their max_age.", "s", neutral(),
 		now("A", `topk(10, time() - max by (`+byItem+`) (catalyst_check_last_run_timestamp_seconds{`+whereCategory+`}))`, "{{item}} {{deployment}} {{environment}}")))
 	b.add(8, 8, lines("Scrapes", "Duration of scrapes.", "s",
 		over("A", `max by (instance) (`+self("scrape_duration_seconds")+`)`, "{{instance}}")))

@@ -8,7 +8,7 @@ import (
 
 // closing is the section at the end: the answer, what of the document no probe covers, what the document lacks.
 func (d *Document) closing(f Facts, verdicts map[*checklist.Item]*checklist.Verdict) []string {
-	out := []string{"", beginMark, "", "---", "", "## Readiness", "", fmt.Sprintf("%s %s.", Escape(f.Answer), "Looked at "+stamp(f.Time))}
+	out := []string{"", beginMark, "", "---", "", "## Readiness", "", fmt.Sprintf("%s %s.", Escape(f.Answer), "Checked at "+stamp(f.Time))}
 	if unmatched := d.Unmatched(); len(unmatched) > 0 {
 		out = append(out, "", "### Items of this document that no probe covers", "")
 		for _, e := range unmatched {
@@ -18,7 +18,7 @@ func (d *Document) closing(f Facts, verdicts map[*checklist.Item]*checklist.Verd
 	if lacking := d.Lacking(f.Checklist); len(lacking) > 0 {
 		out = append(out, "", "### Items that this document lacks", "")
 		for _, it := range lacking {
-			state := "not looked at"
+			state := "not checked"
 			if v := verdicts[it]; v != nil {
 				state = Mark(v.State) + " " + v.State.String()
 			}

@@ -31,7 +31,7 @@ func unset(v deployment.Value) string {
 func Elsewhere(v deployment.Value) error {
 	if v.Ref.Kind == deployment.RefCommand {
 		return probe.Skip("a live probe, or a command that sets "+v.Key+" without conditions",
-			"%s may be set by the command at %s, which is not decided: %s", v.Key, v.Origin, v.Ref.Name)
+			"%s may be set by the command at %s, which cannot be evaluated: %s", v.Key, v.Origin, v.Ref.Name)
 	}
 	return probe.Skip("a live probe, or access to the running container, for "+v.Key,
 		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)

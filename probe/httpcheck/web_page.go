@@ -42,7 +42,7 @@ func WebPageKind() probe.Kind {
 type webPage struct {
 	Path     string   `yaml:"path" required:"true" pattern:"^/" doc:"path on the public site"`
 	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text must contain, case-insensitive"`
-	Words    int      `yaml:"words" default:"200" min:"1" doc:"least number of words of text"`
+	Words    int      `yaml:"words" default:"200" min:"1" doc:"minimum number of words of text"`
 }
 
 // noSuchPath is a path that no site has.

@@ -183,7 +183,7 @@ func (m *migrations) judge(found []File, shown string) probe.Result {
 	}
 	judgePairs(&f, used, shown)
 	if m.From <= 1 && makesNoTable(used) {
-		f.Fail(probe.ReasonEmpty, "%s: no migration makes a table", shown)
+		f.Fail(probe.ReasonEmpty, "%s: no migration creates a table", shown)
 	}
 	for _, v := range versions {
 		if len(v.Files) > 1 {

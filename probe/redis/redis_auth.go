@@ -81,7 +81,7 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (probe.Result, error) {
 	switch word := access.Code(g.anonymous); {
 	case g.anonymous == nil:
-		return probe.Failed(probe.ReasonOpen, "Redis at %s answers PING without a password: set requirepass", t.Address()), nil
+		return probe.Failed(probe.ReasonOpen, "Redis at %s replies to PING without a password: set requirepass", t.Address()), nil
 	case word == "LOADING", word == "BUSY", word == "MASTERDOWN", word == "MISCONF":
 		// Redis returns these only after authentication.
 		return probe.Failed(probe.ReasonOpen, "Redis at %s returned %s without a password: set requirepass", t.Address(), word), nil
