@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/consts"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -26,22 +27,22 @@ type Compose struct {
 	// required variables replaced by the empty text. Services of inactive profiles are in DisabledServices. It holds
 	// secrets and must never be printed.
 	Project *types.Project
-	Files   []string // absolute, in merge order, followed by included and extended files
-	Outside []string // the Files that lie outside the deployment's root
-	Env     *Env     // the env file used for interpolation; nil when there is none
+	Files   []string  // absolute, in merge order, followed by included and extended files
+	Outside []string  // the Files that lie outside the deployment's root
+	Env     *env.File // the env file used for interpolation; nil when there is none
 
 	sorting  sync.Once
 	services []string // sorted
 
 	variables []Variable
-	included  []*Env // env files of includes
+	included  []*env.File // env files of includes
 	configErr error
 	files     []*composeFile
 	main      int // number of files that are merged; the rest are included or extended
 }
 
 // ConfigError returns the first reason for which "docker compose config" would reject the files: usually a
-// *ComposeError with a line or an *EnvError, nil when the files are valid. The model is available in either case.
+// *ComposeError with a line or an *env.Error, nil when the files are valid. The model is available in either case.
 func (c *Compose) ConfigError() error { return c.configErr }
 
 type composeResult struct {
@@ -83,11 +84,11 @@ func (v *View) composePlace() Place {
 	if err != nil {
 		return place
 	}
-	list, _ := env.find(consts.ComposeFilePath)
+	list, _ := env.Lookup(consts.ComposeFilePath)
 	if list == "" {
 		return place
 	}
-	separator, _ := env.find(consts.ComposePathSeparator)
+	separator, _ := env.Lookup(consts.ComposePathSeparator)
 	if separator == "" {
 		separator = ":"
 	}
@@ -111,7 +112,7 @@ func (c *Compose) lookup(name string) (string, bool) {
 	if c.Env == nil {
 		return "", false
 	}
-	return c.Env.find(name)
+	return c.Env.Lookup(name)
 }
 
 // Services returns the sorted names of the active services. The slice must not be modified.

@@ -11,6 +11,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -44,9 +45,9 @@ func (l *composeLoader) envFiles(c *Compose) error {
 			check(name, "env_file", file.Path, err)
 		}
 		for _, path := range c.Project.Services[name].LabelFiles {
-			data, info, err := l.src.Read(path, maxEnvFile)
+			data, info, err := l.src.Read(path, env.MaxSize)
 			if err == nil {
-				err = parseEnv(path, source.Relative(l.Root, path), data, info).Err()
+				err = env.Parse(path, source.Relative(l.Root, path), data, info).Err()
 			}
 			check(name, "label_file", path, err)
 		}

@@ -1,8 +1,5 @@
 package deployment
 
-// Describes faults of compose files by file and line. The library's errors quote values of the file and carry no lines,
-// so they are recognised, reworded and located in the YAML trees.
-
 import (
 	"errors"
 	"fmt"
@@ -12,7 +9,12 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 )
+
+// Describes faults of compose files by file and line. The library's errors quote values of the file and carry no lines,
+// so they are recognised, reworded and located in the YAML trees.
 
 // Kinds of a ComposeError.
 const (
@@ -129,7 +131,7 @@ func (c *Compose) explain(err error) *ComposeError {
 // explainSubstitution finds the references that cannot be expanded and returns the first in the order of files and
 // lines.
 func (c *Compose) explainSubstitution(err error) *ComposeError {
-	var s *SubstitutionError
+	var s *env.SubstitutionError
 	if !errors.As(err, &s) {
 		return nil
 	}
@@ -140,9 +142,9 @@ func (c *Compose) explainSubstitution(err error) *ComposeError {
 				if first != nil || !strings.Contains(n.Value, "$") {
 					return
 				}
-				x := expander{find: c.lookup}
-				_, err := x.expand(n.Value)
-				var s *SubstitutionError
+				x := env.Expander{Find: c.lookup}
+				_, err := x.Expand(n.Value)
+				var s *env.SubstitutionError
 				if errors.As(err, &s) {
 					first = &ComposeError{File: f.shown, Line: n.Line, Kind: ComposeInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
 				}

@@ -15,6 +15,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/tree"
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -31,14 +32,14 @@ type composeOptions struct {
 	Profiles []string // configured profiles; those of COMPOSE_PROFILES when empty
 	// The env file used for interpolation. Env is nil without one, and when it cannot be read: EnvErr says why.
 	EnvPath string
-	Env     *Env
+	Env     *env.File
 	EnvErr  error
 	// ServiceEnv reads an env file of a service.
-	ServiceEnv func(types.EnvFile) (*Env, error)
+	ServiceEnv func(types.EnvFile) (*env.File, error)
 }
 
 // loadCompose builds the model of the files at paths, the main one first, and records everything that it reads in src.
-// The error is a *ComposeError or an *EnvError.
+// The error is a *ComposeError or an *env.Error.
 func loadCompose(src source.Set, paths []string, o composeOptions) (*Compose, error) {
 	if o.EnvPath != "" {
 		src.Note(o.EnvPath)
@@ -62,12 +63,12 @@ func (l *composeLoader) lookup(name string) (string, bool) {
 	if l.Env == nil {
 		return "", false
 	}
-	return l.Env.find(name)
+	return l.Env.Lookup(name)
 }
 
 func (l *composeLoader) load(paths []string) (*Compose, error) {
 	dir := filepath.Dir(paths[0])
-	r := &composeReader{root: l.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &expander{find: l.lookup, lenient: true}}
+	r := &composeReader{root: l.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &env.Expander{Find: l.lookup, Lenient: true}}
 	c := &Compose{Env: l.Env, main: len(paths)}
 	for _, path := range paths {
 		f, err := r.file(path, nil)
@@ -130,7 +131,7 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 	for _, f := range c.files[:c.main] {
 		details.ConfigFiles = append(details.ConfigFiles, types.ConfigFile{Filename: f.path, Content: f.withoutVersion()})
 	}
-	x := &expander{lenient: !strict}
+	x := &env.Expander{Lenient: !strict}
 	return loader.LoadWithContext(context.Background(), details, func(o *loader.Options) {
 		o.SkipResolveEnvironment = true
 		o.SkipResolveLabels = true
@@ -139,8 +140,8 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 		o.MaxNodeVisits = maxNodes
 		o.Profiles = l.profiles()
 		o.Interpolate.Substitute = func(text string, find template.Mapping) (string, error) {
-			x.find = lookup(find)
-			return x.expand(text)
+			x.Find = env.Lookup(find)
+			return x.Expand(text)
 		}
 		o.Interpolate.TypeCastMapping = quietCasts(o.Interpolate.TypeCastMapping)
 		l.name(o, c, dir)

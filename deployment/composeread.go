@@ -7,6 +7,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -17,12 +18,12 @@ import (
 type composeReader struct {
 	root    string
 	src     source.Set
-	expand  *expander
+	expand  *env.Expander
 	loaded  map[string]*composeFile
 	ordered []*composeFile
 	// outside lists the files outside the deployment's root. They are read, because teams do share files, and reported.
 	outside []string
-	envs    []*Env // env files of includes
+	envs    []*env.File // env files of includes
 }
 
 // file reads one file of the model. from is the file and line that names it; nil for the main files.
@@ -101,7 +102,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 				paths = path.Content
 			}
 			if _, d := child(entry, "project_directory"); d != nil {
-				dir, _ = r.expand.expand(d.Value)
+				dir, _ = r.expand.Expand(d.Value)
 				if !filepath.IsAbs(dir) {
 					dir = filepath.Join(projectDir, dir)
 				}
@@ -143,7 +144,7 @@ func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) e
 		list = env.Content
 	}
 	for _, e := range list {
-		path, err := r.expand.expand(target(e).Value)
+		path, err := r.expand.Expand(target(e).Value)
 		if err != nil || path == "/dev/null" {
 			continue
 		}
@@ -159,12 +160,12 @@ func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) e
 
 // env checks the env file of an include before the library reads it.
 func (r *composeReader) env(f *composeFile, line int, path string) error {
-	data, info, err := r.src.Read(path, maxEnvFile)
+	data, info, err := r.src.Read(path, env.MaxSize)
 	if err != nil {
 		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude,
 			Text: fmt.Sprintf("env file of the include cannot be read: %v", source.Reason(err)), Err: err}
 	}
-	env := parseEnv(path, source.Relative(r.root, path), data, info)
+	env := env.Parse(path, source.Relative(r.root, path), data, info)
 	r.envs = append(r.envs, env)
 	return env.Err()
 }
@@ -175,7 +176,7 @@ func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func
 		return nil // the library rejects it
 	}
 	at := &ComposeError{File: f.shown, Line: n.Line}
-	path, err := r.expand.expand(n.Value)
+	path, err := r.expand.Expand(n.Value)
 	if err != nil {
 		at.Kind, at.Text, at.Err = ComposeInterpolation, err.Error(), err
 		return at

@@ -186,7 +186,7 @@ func TestView_FollowsFileChanges(t *testing.T) {
 		t.Error("env file without a file")
 	}
 	write(".env.production", "B=3\n")
-	if e, err := d.View(cache).Env(); err != nil || e.File != ".env.production" {
+	if e, err := d.View(cache).Env(); err != nil || e.Name != ".env.production" {
 		t.Errorf("the new env file: %v", err)
 	}
 	write(".env.production", "B=4\n")

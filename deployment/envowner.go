@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 )
 
 // OwnsEnvFile reports whether Env is in use: it is configured, there is no compose file, a service or an include names it,
@@ -24,13 +26,13 @@ func (v *View) OwnsEnvFile() bool {
 			return true
 		}
 	}
-	if slices.ContainsFunc(c.included, func(env *Env) bool { return env.Path == path }) {
+	if slices.ContainsFunc(c.included, func(env *env.File) bool { return env.Path == path }) {
 		return true
 	}
 	if c.Env == nil { // unreadable: its content is unknown
 		return len(c.Variables()) > 0
 	}
-	return slices.ContainsFunc(c.Env.Entries, func(e Entry) bool {
+	return slices.ContainsFunc(c.Env.Entries, func(e env.Entry) bool {
 		return strings.HasPrefix(e.Key, "COMPOSE_") ||
 			slices.ContainsFunc(c.Variables(), func(variable Variable) bool { return variable.Name == e.Key })
 	})
@@ -38,5 +40,5 @@ func (v *View) OwnsEnvFile() bool {
 
 // SetByInclude reports whether the env file of an include sets a variable.
 func (c *Compose) SetByInclude(name string) bool {
-	return slices.ContainsFunc(c.included, func(env *Env) bool { _, ok := env.Get(name); return ok })
+	return slices.ContainsFunc(c.included, func(env *env.File) bool { _, ok := env.Get(name); return ok })
 }

@@ -63,7 +63,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 	}
 	if env, err := v.Env(); err == nil {
 		for _, e := range env.Entries {
-			hosts.ofKey(e.Key, e.Text.Reveal(), source.Origin{File: env.File, Line: e.Line, Via: source.ViaEnvFile})
+			hosts.ofKey(e.Key, e.Text.Reveal(), source.Origin{File: env.Name, Line: e.Line, Via: source.ViaEnvFile})
 		}
 	} else if v.Place(FactEnvFile).Path() != "" {
 		errs = append(errs, err)
@@ -101,7 +101,7 @@ func (h *hostList) ofService(v *View, c *Compose, service string) {
 	files := v.serviceFiles(c, service)
 	for _, key := range slices.Sorted(maps.Keys(files.values)) {
 		set := files.values[key]
-		h.ofKey(key, set.text, source.Origin{File: set.env.File, Line: set.entry.Line, Service: service, Via: source.ViaServiceFile})
+		h.ofKey(key, set.Text, source.Origin{File: set.File.Name, Line: set.Entry.Line, Service: service, Via: source.ViaServiceFile})
 	}
 }
 

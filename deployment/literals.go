@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -39,12 +40,12 @@ func (c *Compose) Literals() []Literal {
 			text := environment[key]
 			at, raw := c.environmentAt(service, key)
 			here := place{position{at.File, at.Line}, key}
-			if text == nil || at.Line == 0 || seen[here] || managerScheme(*text) != "" {
+			if text == nil || at.Line == 0 || seen[here] || env.ManagerScheme(*text) != "" {
 				continue
 			}
 			seen[here] = true
-			x := expander{find: func(string) (string, bool) { return "", false }, lenient: true}
-			written, err := x.expand(raw)
+			x := env.Expander{Find: func(string) (string, bool) { return "", false }, Lenient: true}
+			written, err := x.Expand(raw)
 			if err != nil || written == "" {
 				continue // compose_config reports text that cannot be expanded
 			}

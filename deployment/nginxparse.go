@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	maxDirectives   = 20_000 // of all files together
-	maxNginxNesting = 30
+	maxDirectives    = 20_000 // of all files together
+	maxNginxNesting  = 30
+	maxNginxProblems = 100 // per file
 )
 
 // directive is one directive with its block. Its words may hold secrets: only the fields of the exported types leave
@@ -56,7 +57,7 @@ func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
 }
 
 func (p *nginxParser) problem(line int, format string, args ...any) {
-	if len(p.problems) < maxProblems {
+	if len(p.problems) < maxNginxProblems {
 		p.problems = append(p.problems, NginxProblem{p.file, line, fmt.Sprintf(format, args...)})
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -112,7 +113,7 @@ func (r *nginxReader) substituted(text string) string {
 		return text
 	}
 	for name, value := range r.Compose.Project.Services[r.roots.Service].Environment {
-		if value != nil && shellName.MatchString(name) && len(*value) < 4096 && len(text) < 4*maxNginxFile {
+		if value != nil && env.ShellName.MatchString(name) && len(*value) < 4096 && len(text) < 4*maxNginxFile {
 			text = strings.ReplaceAll(text, "${"+name+"}", *value)
 		}
 	}

@@ -1,7 +1,5 @@
 package deployment
 
-// Ports that the services publish on the host, and how to reach a name of the compose network from the host.
-
 import (
 	"cmp"
 	"net/netip"
@@ -11,7 +9,11 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 )
+
+// Ports that the services publish on the host, and how to reach a name of the compose network from the host.
 
 // PublishedPort is one port of a service that Docker publishes on the host.
 type PublishedPort struct {
@@ -81,16 +83,16 @@ func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string
 
 // portText formats an entry of a ports list in the short form, without the protocol.
 func (c *Compose) portText(entry *yaml.Node) string {
-	x := expander{find: c.lookup, lenient: true}
+	x := env.Expander{Find: c.lookup, Lenient: true}
 	if entry.Kind != yaml.MappingNode {
-		text, _ := x.expand(entry.Value)
+		text, _ := x.Expand(entry.Value)
 		text, _, _ = strings.Cut(text, "/")
 		return text
 	}
 	text := ""
 	for _, key := range []string{"published", "target"} {
 		if _, n := child(entry, key); n != nil {
-			part, _ := x.expand(n.Value)
+			part, _ := x.Expand(n.Value)
 			text += ":" + part
 		}
 	}

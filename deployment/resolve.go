@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -24,7 +25,7 @@ const maxSecretFile = 256 << 10
 
 // surroundings holds the values from a service's env files.
 type surroundings struct {
-	values map[string]value
+	values map[string]env.Value
 	// missing is the error of the first env file that could not be read or that Compose rejects; its values are unknown.
 	missing error
 }
@@ -38,7 +39,7 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 		return known
 	}
 	files := c.Project.Services[name].EnvFiles
-	envs, errs := make([]*Env, len(files)), make([]error, len(files))
+	envs, errs := make([]*env.File, len(files)), make([]error, len(files))
 	for i, file := range files {
 		envs[i], errs[i] = v.serviceEnv(file)
 	}
@@ -56,8 +57,8 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 }
 
 // expandFiles returns the values of a service's env files.
-func expandFiles(c *Compose, name string, envs []*Env, errs []error) surroundings {
-	s := surroundings{values: map[string]value{}}
+func expandFiles(c *Compose, name string, envs []*env.File, errs []error) surroundings {
+	s := surroundings{values: map[string]env.Value{}}
 	service := c.Project.Services[name]
 	outer := func(key string) (string, bool) {
 		if text, ok := c.lookup(key); ok {
@@ -68,18 +69,18 @@ func expandFiles(c *Compose, name string, envs []*Env, errs []error) surrounding
 		}
 		return "", false
 	}
-	for i, file := range service.EnvFiles {
-		env, err := envs[i], errs[i]
+	for i, named := range service.EnvFiles {
+		file, err := envs[i], errs[i]
 		if err == nil {
-			if err = env.Err(); err == nil {
-				var read map[string]value
-				if read, err = env.expandWith(outer, s.values); err == nil {
+			if err = file.Err(); err == nil {
+				var read map[string]env.Value
+				if read, err = file.Expand(outer, s.values); err == nil {
 					maps.Copy(s.values, read)
 					continue
 				}
 			}
 		}
-		if errors.Is(err, fs.ErrNotExist) && !bool(file.Required) {
+		if errors.Is(err, fs.ErrNotExist) && !bool(named.Required) {
 			continue
 		}
 		if s.missing == nil {
@@ -98,18 +99,18 @@ type around struct {
 }
 
 type keptService struct {
-	envs []*Env
+	envs []*env.File
 	surroundings
 }
 
-func (a *around) find(name string, c *Compose, envs []*Env) (surroundings, bool) {
+func (a *around) find(name string, c *Compose, envs []*env.File) (surroundings, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept, ok := a.services[name]
 	return kept.surroundings, ok && a.compose == c && slices.Equal(kept.envs, envs)
 }
 
-func (a *around) keep(name string, c *Compose, envs []*Env, s surroundings) {
+func (a *around) keep(name string, c *Compose, envs []*env.File, s surroundings) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.compose != c || a.services == nil {
@@ -147,14 +148,14 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 			continue
 		}
 		if e, ok := c.Env.Get(key); ok {
-			return valueOfEntry(c.Env, e, service, source.ViaEnvFile), c.Env.behindError(e)
+			return valueOfEntry(c.Env, e, service, source.ViaEnvFile), c.Env.ErrBefore(e)
 		}
 	}
 	if found.Blocked = files.absent(); found.Blocked == "" {
 		return found, files.missing
 	}
 	for _, key := range keys { // the file in use is not on this machine: the deployment's env file stands in
-		if e, ok := c.Env.Get(key); ok && c.Env.behindError(e) == nil {
+		if e, ok := c.Env.Get(key); ok && c.Env.ErrBefore(e) == nil {
 			value := valueOfEntry(c.Env, e, service, source.ViaEnvFile)
 			value.Blocked = found.Blocked
 			return value, nil
@@ -190,8 +191,8 @@ func (v *View) passed(c *Compose, files surroundings, service, key string) (Valu
 	if !ok {
 		return value, nil
 	}
-	value = valueOfEntry(set.env, set.entry, service, source.ViaServiceFile)
-	value.Text, value.Set, value.Ref = secret.New(set.text), true, Ref{}
+	value = valueOfEntry(set.File, set.Entry, service, source.ViaServiceFile)
+	value.Text, value.Set, value.Ref = secret.New(set.Text), true, Ref{}
 	value.Blocked = files.absent()
 	return value.followed(), nil
 }
@@ -203,7 +204,7 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 	at, raw := c.environmentAt(service, key)
 	value := Value{Key: key, Set: true, Origin: at}
 	if text == nil {
-		e, ok := Entry{}, false
+		e, ok := env.Entry{}, false
 		if c.Env != nil {
 			e, ok = c.Env.Get(key)
 		}
@@ -211,30 +212,30 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 			value.Set, value.Ref = false, Ref{RefEnvironment, key}
 			return value, nil
 		}
-		return valueOfEntry(c.Env, e, service, source.ViaEnvironment), c.Env.behindError(e)
+		return valueOfEntry(c.Env, e, service, source.ViaEnvironment), c.Env.ErrBefore(e)
 	}
-	x := expander{find: c.lookup, lenient: true}
-	expanded, err := x.expand(raw)
+	x := env.Expander{Find: c.lookup, Lenient: true}
+	expanded, err := x.Expand(raw)
 	if err == nil && expanded != *text { // the env file of an include gave the variables
-		x.unset = nil
+		x.Unset = nil
 	}
 	if err == nil && c.Env != nil {
-		for _, name := range x.used {
+		for _, name := range x.Used {
 			e, ok := c.Env.Get(name)
 			if !ok {
 				continue
 			}
-			if err := c.Env.behindError(e); err != nil {
+			if err := c.Env.ErrBefore(e); err != nil {
 				return Value{}, err
 			}
 			value.Ambiguous = value.Ambiguous || e.Ambiguous
 			value.Unset = append(value.Unset, e.Unset...)
-			if oneVariable.MatchString(raw) && len(x.used) == 1 && e.Text.Reveal() == *text {
-				value.Origin = source.Origin{File: c.Env.File, Line: e.Line, Service: service, Via: source.ViaEnvironment}
+			if oneVariable.MatchString(raw) && len(x.Used) == 1 && e.Text.Reveal() == *text {
+				value.Origin = source.Origin{File: c.Env.Name, Line: e.Line, Service: service, Via: source.ViaEnvironment}
 			}
 		}
 	}
-	value.Unset = append(value.Unset, x.unset...)
+	value.Unset = append(value.Unset, x.Unset...)
 	value.Text = secret.New(*text)
 	return value.followed(), nil
 }

@@ -96,7 +96,7 @@ func (v *View) fromSecret(c *Compose, o types.FileObjectConfig, key string, orig
 			if e, ok := c.Env.Get(o.Environment); ok {
 				value := valueOfEntry(c.Env, e, origin.Service, origin.Via)
 				value.Key = key
-				return value, c.Env.behindError(e)
+				return value, c.Env.ErrBefore(e)
 			}
 		}
 		return Value{Key: key, Origin: origin, Ref: Ref{RefEnvironment, o.Environment}}, nil

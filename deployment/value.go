@@ -4,8 +4,8 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -54,7 +54,7 @@ const (
 // postgres); see Origin.Service. An empty key counts only when no other key is set.
 //
 // Without a compose file only the env file is used. An error means that the value could not be looked up: a
-// *ComposeError, an *EnvError, or a read error that wraps fs.ErrNotExist or fs.ErrPermission.
+// *ComposeError, an *env.Error, or a read error that wraps fs.ErrNotExist or fs.ErrPermission.
 func (v *View) Value(keys ...string) (Value, error) { return v.value(true, keys) }
 
 // Own is Value without the other services.
@@ -203,7 +203,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 	if !empty.Set && c.Env != nil {
 		for _, key := range keys {
 			if e, ok := c.Env.Get(key); ok {
-				empty.Unused = &source.Origin{File: c.Env.File, Line: e.Line, Via: source.ViaEnvFile}
+				empty.Unused = &source.Origin{File: c.Env.Name, Line: e.Line, Via: source.ViaEnvFile}
 				break
 			}
 		}
@@ -254,7 +254,7 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 	found := Value{Key: keys[0]}
 	for _, key := range keys {
 		if e, ok := env.Get(key); ok {
-			if err := env.behindError(e); err != nil {
+			if err := env.ErrBefore(e); err != nil {
 				return Value{}, err
 			}
 			value := valueOfEntry(env, e, "", source.ViaEnvFile)
@@ -266,7 +266,7 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 			}
 		}
 		if e, ok := env.Get(key + "_FILE"); ok && !e.Text.Empty() {
-			return v.fromFile(key, v.Deployment.Abs(e.Text.Reveal()), source.Origin{File: env.File, Line: e.Line, Via: source.ViaKeyFile})
+			return v.fromFile(key, v.Deployment.Abs(e.Text.Reveal()), source.Origin{File: env.Name, Line: e.Line, Via: source.ViaKeyFile})
 		}
 	}
 	if !found.Set {
@@ -275,56 +275,33 @@ func (v *View) valueOfEnv(keys []string) (Value, error) {
 	return found, nil
 }
 
-// behindError returns the error that precedes an entry and makes it unreliable.
-func (e *Env) behindError(entry Entry) error {
-	var fatal *EnvError
-	if errors.As(e.Err(), &fatal) && entry.Line >= fatal.Line {
-		return fatal
-	}
-	return nil
-}
-
-func valueOfEntry(env *Env, e Entry, service, via string) Value {
-	value := Value{Key: e.Key, Text: e.Text, Set: true, Origin: source.Origin{File: env.File, Line: e.Line, Service: service, Via: via}, Ambiguous: e.Ambiguous, Unset: e.Unset}
+func valueOfEntry(env *env.File, e env.Entry, service, via string) Value {
+	value := Value{Key: e.Key, Text: e.Text, Set: true, Origin: source.Origin{File: env.Name, Line: e.Line, Service: service, Via: via}, Ambiguous: e.Ambiguous, Unset: e.Unset}
 	return value.followed()
 }
 
 // followed turns a reference to a secret manager into a Ref.
 func (value Value) followed() Value {
-	if scheme := managerScheme(value.Text.Reveal()); scheme != "" {
+	if scheme := env.ManagerScheme(value.Text.Reveal()); scheme != "" {
 		value.Ref = Ref{RefManager, scheme}
 		value.Text, value.Set = secret.Text{}, false
 	}
 	return value
 }
 
-// managerScheme returns the prefix of a secret manager's reference; "" for other texts.
-func managerScheme(text string) string {
-	for _, scheme := range []string{
-		"vault:", "vault+", "hashivault://", "op://", "aws-sm://", "aws-ssm://", "awssm://", "awsssm://", "arn:aws:secretsmanager:", "arn:aws:ssm:",
-		"arn:aws-cn:secretsmanager:", "arn:aws-us-gov:secretsmanager:", "gcp-sm://", "gcpsm://", "gsm://", "sm://", "azure-kv://", "azurekeyvault://", "keyvault://",
-		"doppler://", "infisical://", "bitwarden://", "bws://", "akeyless:", "conjur:", "ref+", "secretsmanager:", "ssm:", "@Microsoft.KeyVault(",
-	} {
-		if strings.HasPrefix(text, scheme) && len(text) > len(scheme) {
-			return scheme
-		}
-	}
-	return ""
-}
-
 // EnvFiles returns every env file of the deployment, without duplicates: the one that was configured or found (see
 // OwnsEnvFile), then those of includes and active services.
 // Missing files are omitted (see Compose.ConfigError). The error reports unreadable files; the others are returned with
 // it. Templates and unused env files are not included.
-func (v *View) EnvFiles() ([]*Env, error) { return v.envFiles() }
+func (v *View) EnvFiles() ([]*env.File, error) { return v.envFiles() }
 
-func (v *View) readEnvFiles() ([]*Env, error) {
-	var all []*Env
+func (v *View) readEnvFiles() ([]*env.File, error) {
+	var all []*env.File
 	var errs []error
-	add := func(env *Env, err error) {
+	add := func(file *env.File, err error) {
 		switch {
-		case err == nil && !slices.ContainsFunc(all, func(e *Env) bool { return e.Path == env.Path }):
-			all = append(all, env)
+		case err == nil && !slices.ContainsFunc(all, func(e *env.File) bool { return e.Path == file.Path }):
+			all = append(all, file)
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			errs = append(errs, err)
 		}

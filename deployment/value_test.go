@@ -210,7 +210,7 @@ func TestEnvFiles(t *testing.T) {
 	}
 	var names []string
 	for _, e := range all {
-		names = append(names, e.File)
+		names = append(names, e.Name)
 	}
 	if !slices.Equal(names, []string{".env.production", "app.env"}) {
 		t.Errorf("got %v", names)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -18,11 +19,11 @@ type View struct {
 	Deployment *Deployment
 
 	cache      *files.Cache
-	env        func() (*Env, error)
+	env        func() (*env.File, error)
 	compose    func() (*Compose, error)
 	nginx      func() (*Nginx, error)
 	app        func() (AppService, error)
-	envFiles   func() ([]*Env, error)
+	envFiles   func() ([]*env.File, error)
 	folders    func() *places
 	places     func() map[string]Place
 	repository func() Place
@@ -30,7 +31,7 @@ type View struct {
 	nginxRoots func() nginxChoice
 
 	mu       sync.Mutex
-	envs     map[string]func() (*Env, error)
+	envs     map[string]func() (*env.File, error)
 	services map[string]surroundings
 	programs map[string]shell.Program
 }
@@ -40,13 +41,13 @@ func (d *Deployment) View(cache *files.Cache) *View {
 	if cache == nil {
 		cache = &files.Cache{}
 	}
-	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*Env, error){}, services: map[string]surroundings{}, programs: map[string]shell.Program{}}
+	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*env.File, error){}, services: map[string]surroundings{}, programs: map[string]shell.Program{}}
 	v.folders = sync.OnceValue(func() *places { return search(d.Root, &d.index) })
 	v.places = sync.OnceValue(v.choose)
 	v.repository = sync.OnceValue(func() Place { return repository(d.Root, d.Abs(d.Repository.Path)) })
 	v.ufw = sync.OnceValue(func() Place { return ufw(d.Abs(d.Firewall.HostRoot)) })
 	v.nginxRoots = sync.OnceValue(v.chooseNginx)
-	v.env = sync.OnceValues(func() (*Env, error) {
+	v.env = sync.OnceValues(func() (*env.File, error) {
 		place := v.Place(FactEnvFile)
 		if place.Path() == "" {
 			return nil, &fs.PathError{Op: "open", Path: filepath.Join(d.Root, ".env.production"), Err: fs.ErrNotExist}
@@ -97,17 +98,17 @@ func (v *View) Place(fact string) Place {
 
 // Env returns the deployment's env file, the one that Compose is started with. The error is a read error:
 // fs.ErrNotExist, fs.ErrPermission, files.ErrNotRegular, files.ErrTooLarge (1 MiB), syscall.ELOOP. A file that Compose
-// rejects is returned; see Env.Err.
-func (v *View) Env() (*Env, error) { return v.env() }
+// rejects is returned; see env.File.Err.
+func (v *View) Env() (*env.File, error) { return v.env() }
 
 // envAt reads an env file.
-func (v *View) envAt(path string) (*Env, error) {
+func (v *View) envAt(path string) (*env.File, error) {
 	v.mu.Lock()
 	read, ok := v.envs[path]
 	if !ok {
-		read = sync.OnceValues(func() (*Env, error) {
-			return files.Load(v.cache, path, "env", maxEnvFile, func(data []byte, info fs.FileInfo) (*Env, error) {
-				return parseEnv(path, v.Deployment.Rel(path), data, info), nil
+		read = sync.OnceValues(func() (*env.File, error) {
+			return files.Load(v.cache, path, "env", env.MaxSize, func(data []byte, info fs.FileInfo) (*env.File, error) {
+				return env.Parse(path, v.Deployment.Rel(path), data, info), nil
 			})
 		})
 		v.envs[path] = read
@@ -117,10 +118,10 @@ func (v *View) envAt(path string) (*Env, error) {
 }
 
 // serviceEnv reads an env file of a service.
-func (v *View) serviceEnv(file types.EnvFile) (*Env, error) {
+func (v *View) serviceEnv(file types.EnvFile) (*env.File, error) {
 	if file.Format == "raw" {
-		return files.Load(v.cache, file.Path, "raw env", maxEnvFile, func(data []byte, info fs.FileInfo) (*Env, error) {
-			return parseRawEnv(file.Path, v.Deployment.Rel(file.Path), data, info), nil
+		return files.Load(v.cache, file.Path, "raw env", env.MaxSize, func(data []byte, info fs.FileInfo) (*env.File, error) {
+			return env.ParseRaw(file.Path, v.Deployment.Rel(file.Path), data, info), nil
 		})
 	}
 	return v.envAt(file.Path)

@@ -17,6 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -216,7 +217,7 @@ func (a *app) rootOf(configured, name string) string {
 // variables resolves the variables in a deployment's settings: ${NAME} from the exporter's environment, ${env.NAME} from
 // the deployment's env file. The env file is located before expansion, so its path cannot contain variables.
 func (a *app) variables(node *schema.Node, name string) func(string) (string, bool) {
-	env := sync.OnceValue(func() *deployment.Env {
+	env := sync.OnceValue(func() *env.File {
 		early := map[string]string{}
 		if node != nil {
 			for key, value := range schema.Pairs(node) {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -56,7 +57,7 @@ func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 
 // composeError judges Compose's reason to refuse the files.
 func composeError(err error) (probe.Result, error) {
-	var variable *deployment.SubstitutionError
+	var variable *env.SubstitutionError
 	switch {
 	case errors.Is(err, fs.ErrPermission):
 		return probe.Result{}, probe.PermissionError("the compose files cannot be checked", err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -68,7 +69,7 @@ func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) 
 	if more > 0 {
 		note = fmt.Sprintf(" and %s of services and includes", phrase.Count(more, "env file"))
 	}
-	r := f.Result("%s%s: %d keys", env.File, note, keys)
+	r := f.Result("%s%s: %d keys", env.Name, note, keys)
 	if blocked := p.View.Blocked(); blocked != "" && r.State == probe.StatePass {
 		return probe.Warned(probe.ReasonBlocked, "%s, but %s", r.Detail, blocked), nil
 	}
@@ -77,13 +78,13 @@ func (s *envFile) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) 
 
 // ownEnvFiles returns the env files that the deployment uses, and those that stand in for one that is absent or for a broken
 // compose file.
-func ownEnvFiles(view *deployment.View) ([]*deployment.Env, error) {
+func ownEnvFiles(view *deployment.View) ([]*env.File, error) {
 	envs, err := view.EnvFiles()
 	if view.OwnsEnvFile() || view.Blocked() != "" {
 		return envs, err
 	}
 	found := view.Place(deployment.FactEnvFile).Path()
-	own := slices.DeleteFunc(slices.Clone(envs), func(env *deployment.Env) bool { return env.Path == found })
+	own := slices.DeleteFunc(slices.Clone(envs), func(env *env.File) bool { return env.Path == found })
 	return own, err
 }
 
@@ -118,7 +119,7 @@ func (s *envFile) ownFiles(p *probe.Pass) (probe.Result, bool) {
 		keys += len(env.Entries)
 	}
 	for _, key := range s.Required {
-		if !slices.ContainsFunc(envs, func(env *deployment.Env) bool {
+		if !slices.ContainsFunc(envs, func(env *env.File) bool {
 			e, ok := env.Get(key)
 			return ok && (!e.Text.Empty() || len(e.Unset) > 0)
 		}) {
@@ -163,42 +164,42 @@ func (s *envFile) noEnvFile(p *probe.Pass, err error) (probe.Result, error) {
 }
 
 // judge evaluates the file on its own.
-func (s *envFile) judge(env *deployment.Env, f *probe.ResultBuilder) {
-	if len(env.Entries) == 0 && env.Err() == nil {
-		f.Fail(probe.ReasonEmpty, "%s contains no variables", env.File)
+func (s *envFile) judge(file *env.File, f *probe.ResultBuilder) {
+	if len(file.Entries) == 0 && file.Err() == nil {
+		f.Fail(probe.ReasonEmpty, "%s contains no variables", file.Name)
 	}
-	for _, pr := range env.Problems {
-		where := fmt.Sprintf("%s:%d", env.File, pr.Line)
+	for _, pr := range file.Problems {
+		where := fmt.Sprintf("%s:%d", file.Name, pr.Line)
 		if pr.Key != "" {
 			where += " (" + pr.Key + ")"
 		}
 		switch {
-		case pr.Fatal || pr.Kind == deployment.ProblemDuplicate:
+		case pr.Fatal || pr.Kind == env.ProblemDuplicate:
 			f.Fail(probe.ReasonInvalid, "%s: %s", where, pr.Text)
 		default:
 			f.Warn(probe.ReasonInvalid, "%s: %s", where, pr.Text)
 		}
 	}
 	for _, key := range s.Required {
-		missingKey(env, key, "the checklist", f)
+		missingKey(file, key, "the checklist", f)
 	}
-	if env.Mode.Perm()&0o007 != 0 {
-		f.Warn(probe.ReasonExposed, "%s has mode %04o: other users can access it. Run chmod 600", env.File, env.Mode.Perm())
-	} else if env.Mode.Perm()&0o020 != 0 {
-		f.Warn(probe.ReasonExposed, "%s has mode %04o: its group can modify it. Run chmod 600", env.File, env.Mode.Perm())
+	if file.Mode.Perm()&0o007 != 0 {
+		f.Warn(probe.ReasonExposed, "%s has mode %04o: other users can access it. Run chmod 600", file.Name, file.Mode.Perm())
+	} else if file.Mode.Perm()&0o020 != 0 {
+		f.Warn(probe.ReasonExposed, "%s has mode %04o: its group can modify it. Run chmod 600", file.Name, file.Mode.Perm())
 	}
 }
 
 // missingKey reports a key that is unset or empty.
-func missingKey(env *deployment.Env, key, who string, f *probe.ResultBuilder) {
-	if e, ok := env.Get(key); !ok || e.Text.Empty() && len(e.Unset) == 0 {
-		f.Fail(probe.ReasonMissing, "%s is not set in %s, but required by %s", key, env.File, who)
+func missingKey(file *env.File, key, who string, f *probe.ResultBuilder) {
+	if e, ok := file.Get(key); !ok || e.Text.Empty() && len(e.Unset) == 0 {
+		f.Fail(probe.ReasonMissing, "%s is not set in %s, but required by %s", key, file.Name, who)
 	}
 }
 
 // template reports keys of the template that the file lacks. An empty key counts as present: it was left empty on
 // purpose.
-func (s *envFile) template(view *deployment.View, env *deployment.Env, f *probe.ResultBuilder) error {
+func (s *envFile) template(view *deployment.View, file *env.File, f *probe.ResultBuilder) error {
 	if !s.Template {
 		return nil
 	}
@@ -210,8 +211,8 @@ func (s *envFile) template(view *deployment.View, env *deployment.Env, f *probe.
 		return err
 	}
 	for _, e := range template.Entries {
-		if !slices.ContainsFunc(env.Entries, func(have deployment.Entry) bool { return have.Key == e.Key }) {
-			f.Fail(probe.ReasonMissing, "%s is missing in %s, but listed in %s", e.Key, env.File, template.File)
+		if !slices.ContainsFunc(file.Entries, func(have env.Entry) bool { return have.Key == e.Key }) {
+			f.Fail(probe.ReasonMissing, "%s is missing in %s, but listed in %s", e.Key, file.Name, template.Name)
 		}
 	}
 	return nil
@@ -219,7 +220,7 @@ func (s *envFile) template(view *deployment.View, env *deployment.Env, f *probe.
 
 // variables reports variables of the compose file that the env file does not set. An unreadable compose file is
 // reported by compose_syntax.
-func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *probe.ResultBuilder) {
+func (s *envFile) variables(view *deployment.View, file *env.File, f *probe.ResultBuilder) {
 	if !s.Compose {
 		return
 	}
@@ -228,15 +229,15 @@ func (s *envFile) variables(view *deployment.View, env *deployment.Env, f *probe
 		return
 	}
 	for _, v := range c.Variables() {
-		e, ok := env.Get(v.Name)
+		e, ok := file.Get(v.Name)
 		switch {
 		case v.Optional || ok && !e.Text.Empty() || c.SetByInclude(v.Name) || slices.Contains(shellVariables(), v.Name):
 		case v.Required:
-			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d requires it", v.Name, env.File, v.File, v.Line)
+			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d requires it", v.Name, file.Name, v.File, v.Line)
 		case !ok:
-			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d uses it without a default", v.Name, env.File, v.File, v.Line)
+			f.Fail(probe.ReasonMissing, "%s is not set in %s, but %s:%d uses it without a default", v.Name, file.Name, v.File, v.Line)
 		case secretvalue.SecretName.MatchString(v.Name) && len(e.Unset) == 0:
-			f.Warn(probe.ReasonMissing, "%s is empty at %s:%d, but %s:%d uses it without a default", v.Name, env.File, e.Line, v.File,
+			f.Warn(probe.ReasonMissing, "%s is empty at %s:%d, but %s:%d uses it without a default", v.Name, file.Name, e.Line, v.File,
 				v.Line)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -98,7 +99,7 @@ func (s *envPlaceholders) withoutFile(p *probe.Pass, blocked string) (probe.Resu
 }
 
 // judge judges the values of env files and those that stand in the compose files; template is what they were copied from, nil for none.
-func (s *envPlaceholders) judge(envs []*deployment.Env, inline []deployment.Literal, template *deployment.Env) probe.Result {
+func (s *envPlaceholders) judge(envs []*env.File, inline []deployment.Literal, template *env.File) probe.Result {
 	entries, placeholders, empty := 0, 0, 0
 	copied := map[string]int{} // lines of the template's secrets
 	if template != nil {
@@ -124,16 +125,16 @@ func (s *envPlaceholders) judge(envs []*deployment.Env, inline []deployment.Lite
 			switch text := e.Text.Reveal(); {
 			case secretvalue.IsBlankSetting(e.Key, secretvalue.PlaceholderDomain.ReplaceAllString(text, " ")):
 				placeholders++
-				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d is a placeholder", e.Key, env.File, e.Line)
+				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d is a placeholder", e.Key, env.Name, e.Line)
 			case len(e.Unset) > 0:
 				placeholders++
-				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d refers to %s, which has no value", e.Key, env.File, e.Line, phrase.Words(e.Unset))
+				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d refers to %s, which has no value", e.Key, env.Name, e.Line, phrase.Words(e.Unset))
 			case copied[e.Key+"="+text] > 0:
 				placeholders++
-				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d is unchanged from %s:%d", e.Key, env.File, e.Line, template.File,
+				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d is unchanged from %s:%d", e.Key, env.Name, e.Line, template.Name,
 					copied[e.Key+"="+text])
 			case secretvalue.HasPlaceholderDomain(text):
-				f.Warn(probe.ReasonPlaceholder, "%s at %s:%d contains a documentation domain", e.Key, env.File, e.Line)
+				f.Warn(probe.ReasonPlaceholder, "%s at %s:%d contains a documentation domain", e.Key, env.Name, e.Line)
 			}
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -275,7 +276,7 @@ func (s *Secret) others(view *deployment.View, all []deployment.Value) ([]Secret
 
 // twin returns the name of another secret of the env files with the same value: a variable or the password in a URL. Names
 // of the same purpose (DB_PASSWORD, PGPASSWORD, DATABASE_URL) are spellings of one secret.
-func (s *Secret) twin(envs []*deployment.Env, v deployment.Value) string {
+func (s *Secret) twin(envs []*env.File, v deployment.Value) string {
 	mine := append([]string{v.Key}, s.Key...)
 	for _, env := range envs {
 		for _, e := range env.Entries {
@@ -322,7 +323,7 @@ func inTemplate(view *deployment.View, text secret.Text) string {
 	}
 	for _, e := range template.Entries {
 		if secretvalue.HoldsSecret(e.Key) && len(e.Text.Reveal()) >= secretvalue.MinSecret && e.Text.Equal(text) {
-			return fmt.Sprintf("%s:%d", template.File, e.Line)
+			return fmt.Sprintf("%s:%d", template.Name, e.Line)
 		}
 	}
 	return ""

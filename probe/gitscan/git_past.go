@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -32,7 +32,7 @@ var secretKey = regexp.MustCompile(`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CRED
 var secretURL = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@`)
 
 // pastOf reads the versions of files in all commits of all references, newest first.
-func pastOf(g gitrepo.Repository, ctx context.Context, names []string) ([]*deployment.Env, error) {
+func pastOf(g gitrepo.Repository, ctx context.Context, names []string) ([]*env.File, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -42,7 +42,7 @@ func pastOf(g gitrepo.Repository, ctx context.Context, names []string) ([]*deplo
 	if err != nil {
 		return nil, err
 	}
-	var versions []*deployment.Env
+	var versions []*env.File
 	var seen []string
 	for line := range strings.Lines(text) {
 		// ":100644 100644 OLD NEW M\tNAME"; symbolic links (120000) are skipped.
@@ -59,13 +59,13 @@ func pastOf(g gitrepo.Repository, ctx context.Context, names []string) ([]*deplo
 		if err != nil {
 			return nil, err
 		}
-		versions = append(versions, deployment.ReadEnv("an earlier version", []byte(blob)))
+		versions = append(versions, env.Read("an earlier version", []byte(blob)))
 	}
 	return versions, nil
 }
 
 // inUse lists entries whose values an earlier version already had.
-type inUse []deployment.Entry
+type inUse []env.Entry
 
 func (u inUse) any() bool { return len(u) > 0 }
 
@@ -82,7 +82,7 @@ func (u inUse) String() string {
 }
 
 // reusedSecrets returns the secrets of an env file that an earlier version had under any name.
-func reusedSecrets(now *deployment.Env, past []*deployment.Env) inUse {
+func reusedSecrets(now *env.File, past []*env.File) inUse {
 	before := map[string]bool{}
 	for _, version := range past {
 		for _, e := range version.Entries {
@@ -97,6 +97,6 @@ func reusedSecrets(now *deployment.Env, past []*deployment.Env) inUse {
 		}
 		kept = append(kept, e)
 	}
-	slices.SortFunc(kept, func(a, b deployment.Entry) int { return cmp.Compare(a.Line, b.Line) })
+	slices.SortFunc(kept, func(a, b env.Entry) int { return cmp.Compare(a.Line, b.Line) })
 	return kept
 }

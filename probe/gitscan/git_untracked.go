@@ -76,7 +76,7 @@ func (s *gitUntracked) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 	names := make([]string, len(envs))
 	note := ""
 	for i, env := range envs {
-		names[i] = env.File
+		names[i] = env.Name
 		inside, err := g.Names(env.Path)
 		if err != nil {
 			return probe.Result{}, err
@@ -93,13 +93,13 @@ func (s *gitUntracked) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 			if kept := reusedSecrets(env, past); kept.any() {
 				f.Fail(probe.ReasonCommitted,
 					"%s is no longer tracked by git, but its history contains secrets still in use (%s). Change them at their source",
-					env.File, kept)
+					env.Name, kept)
 			} else if len(past) > 0 {
 				note = "; git history contains earlier versions with other secrets"
 			}
 		}
 		if tracked {
-			f.Fail(probe.ReasonCommitted, "git tracks %s. Run `git rm --cached`, add it to .gitignore, and change every secret in it, because the history keeps them", env.File)
+			f.Fail(probe.ReasonCommitted, "git tracks %s. Run `git rm --cached`, add it to .gitignore, and change every secret in it, because the history keeps them", env.Name)
 		}
 	}
 	if r := f.Result(""); r.State != probe.StatePass {

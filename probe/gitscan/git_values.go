@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -67,7 +67,7 @@ func secretsInUse(p *probe.Pass) []string {
 	return slices.Compact(all)
 }
 
-func addEntry(e deployment.Entry, add func(string)) {
+func addEntry(e env.Entry, add func(string)) {
 	value := e.Text.Reveal()
 	if m := secretvalue.URLPassword.FindStringSubmatch(value); m != nil {
 		add(m[1])

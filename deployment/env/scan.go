@@ -1,4 +1,4 @@
-package deployment
+package env
 
 import (
 	"bytes"
@@ -26,19 +26,19 @@ type envScanner struct {
 	line   int
 	values map[string]string
 	lines  map[string]int // of the first entry of each key
-	expand expander
-	env    *Env
+	expand Expander
+	env    *File
 }
 
-// parseEnv parses an env file. It always returns an Env; see Env.Err.
-func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
-	env := &Env{Path: path, File: shown}
+// Parse parses an env file. It always returns a File; see File.Err.
+func Parse(path, shown string, data []byte, info fs.FileInfo) *File {
+	env := &File{Path: path, Name: shown}
 	if info != nil {
 		env.Mode = info.Mode()
 		env.UID, env.GID = owner(info)
 	}
 	s := &envScanner{line: 1, values: map[string]string{}, lines: map[string]int{}, env: env}
-	s.expand.find = func(name string) (string, bool) { v, ok := s.values[name]; return v, ok }
+	s.expand.Find = func(name string) (string, bool) { v, ok := s.values[name]; return v, ok }
 	s.encoding(data)
 	s.src = string(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	for s.statement() {
@@ -51,9 +51,9 @@ func parseEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
 	return env
 }
 
-// ReadEnv parses the content of an env file that is not on disk, for example from git's history. shown is its name for
+// Read parses the content of an env file that is not on disk, for example from git's history. shown is its name for
 // display.
-func ReadEnv(shown string, data []byte) *Env { return parseEnv(shown, shown, data, nil) }
+func Read(shown string, data []byte) *File { return Parse(shown, shown, data, nil) }
 
 func (s *envScanner) problem(p Problem) {
 	if p.Line == 0 {
@@ -166,7 +166,7 @@ scan:
 		entry.Shell = "it runs “KEY: value” as a command"
 	case raw != entry.Key:
 		entry.Shell = "it runs the key as a command because of the space before “=”"
-	case !shellName.MatchString(entry.Key):
+	case !ShellName.MatchString(entry.Key):
 		entry.Shell = "the key is not a valid variable name"
 	}
 	s.advance(end + 1)
@@ -192,13 +192,13 @@ func (s *envScanner) inherited(entry Entry) {
 // nameable returns the key if a message may name it, else "". A line of base64 that ends in "=" is not a variable name,
 // but parses as a key.
 func nameable(key string) string {
-	if shellName.MatchString(key) {
+	if ShellName.MatchString(key) {
 		return key
 	}
 	return ""
 }
 
-var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var ShellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // value reads the value at the current position and adds the entry.
 func (s *envScanner) value(entry *Entry) {
@@ -236,12 +236,12 @@ func (s *envScanner) value(entry *Entry) {
 		entry.Shell = shellTrips(text, entry.Quote)
 	}
 	if entry.Quote != '\'' && strings.Contains(text, "$") {
-		expanded, err := s.expand.expand(text)
+		expanded, err := s.expand.Expand(text)
 		if err != nil {
 			s.problem(Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemInterpolation, Fatal: true, Text: err.Error()})
 			return
 		}
-		entry.Interpolated, entry.template, entry.Unset = len(s.expand.used) > 0, text, s.expand.unset
+		entry.Interpolated, entry.template, entry.Unset = len(s.expand.Used) > 0, text, s.expand.Unset
 		text = expanded
 	}
 	entry.Text = secret.New(text)

@@ -1,4 +1,5 @@
-package deployment
+// Package env parses env files as Compose does and never executes them. It substitutes variables with Compose's rules.
+package env
 
 import (
 	"errors"
@@ -9,15 +10,13 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
-// Env files, parsed as Compose does and never executed.
+// MaxSize is the largest accepted env file, a hundred times the size that a large deployment needs.
+const MaxSize = 1 << 20
 
-// maxEnvFile is the largest accepted env file, a hundred times the size that a large deployment needs.
-const maxEnvFile = 1 << 20
-
-// Env is one env file. It is shared between callers and must not be modified.
-type Env struct {
+// File is one env file. It is shared between callers and must not be modified.
+type File struct {
 	Path string      // absolute
-	File string      // for display: relative to the deployment's root if it lies below it
+	Name string      // for display: relative to the deployment's root if it lies below it
 	Mode fs.FileMode // of the link's target
 	UID  uint32      // owner
 	GID  uint32
@@ -68,27 +67,27 @@ type Problem struct {
 	Fatal bool   // Compose rejects the whole file
 }
 
-// EnvError is a problem for which Compose rejects an env file.
-type EnvError struct {
+// Error is a problem for which Compose rejects an env file.
+type Error struct {
 	File string
 	Problem
 }
 
 // Error implements error.
-func (e *EnvError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
+func (e *Error) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Line, e.Text) }
 
-// Err returns the first problem for which Compose rejects the file, as an *EnvError; nil when the file is valid.
-func (e *Env) Err() error {
+// Err returns the first problem for which Compose rejects the file, as an *Error; nil when the file is valid.
+func (e *File) Err() error {
 	for _, p := range e.Problems {
 		if p.Fatal {
-			return &EnvError{e.File, p}
+			return &Error{e.Name, p}
 		}
 	}
 	return nil
 }
 
-// Get returns the entry that sets key: the last one wins, as in Compose. A nil Env has no entries.
-func (e *Env) Get(key string) (Entry, bool) {
+// Get returns the entry that sets key: the last one wins, as in Compose. A nil File has no entries.
+func (e *File) Get(key string) (Entry, bool) {
 	if e == nil {
 		return Entry{}, false
 	}
@@ -100,8 +99,8 @@ func (e *Env) Get(key string) (Entry, bool) {
 	return Entry{}, false
 }
 
-// find returns the value of a key.
-func (e *Env) find(key string) (string, bool) {
+// Lookup returns the value of a key.
+func (e *File) Lookup(key string) (string, bool) {
 	entry, ok := e.Get(key)
 	return entry.Text.Reveal(), ok
 }
@@ -113,10 +112,10 @@ func owner(info fs.FileInfo) (uid, gid uint32) {
 	return 0, 0
 }
 
-// expandWith returns the entries' values with variables looked up in outer first, then in earlier lines of the file and
+// Expand returns the entries' values with variables looked up in outer first, then in earlier lines of the file and
 // in before. Compose reads a service's env_file the same way.
-func (e *Env) expandWith(outer lookup, before map[string]value) (map[string]value, error) {
-	own := make(map[string]value, len(e.Entries))
+func (e *File) Expand(outer Lookup, before map[string]Value) (map[string]Value, error) {
+	own := make(map[string]Value, len(e.Entries))
 	find := func(name string) (string, bool) {
 		if outer != nil {
 			if v, ok := outer(name); ok {
@@ -124,38 +123,47 @@ func (e *Env) expandWith(outer lookup, before map[string]value) (map[string]valu
 			}
 		}
 		if v, ok := own[name]; ok {
-			return v.text, true
+			return v.Text, true
 		}
 		v, ok := before[name]
-		return v.text, ok
+		return v.Text, ok
 	}
-	x := expander{find: find}
+	x := Expander{Find: find}
 	for _, entry := range e.Entries {
-		v := value{text: entry.Text.Reveal(), entry: entry, env: e}
+		v := Value{Text: entry.Text.Reveal(), Entry: entry, File: e}
 		switch {
 		case entry.Inherited:
 			text, ok := find(entry.Key)
 			if outer == nil || !ok {
 				continue
 			}
-			v.text = text
+			v.Text = text
 		case entry.Interpolated:
-			text, err := x.expand(entry.template)
+			text, err := x.Expand(entry.template)
 			if err != nil {
 				var s *SubstitutionError
 				errors.As(err, &s)
-				return nil, &EnvError{e.File, Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemInterpolation, Text: s.Error(), Fatal: true}}
+				return nil, &Error{e.Name, Problem{Line: entry.Line, Key: entry.Key, Kind: ProblemInterpolation, Text: s.Error(), Fatal: true}}
 			}
-			v.text, v.entry.Unset = text, x.unset
+			v.Text, v.Entry.Unset = text, x.Unset
 		}
 		own[entry.Key] = v
 	}
 	return own, nil
 }
 
-// value is one key of an env file in the context of a service.
-type value struct {
-	text  string
-	entry Entry
-	env   *Env
+// Value is one key of an env file in the context of a service.
+type Value struct {
+	Text  string
+	Entry Entry
+	File  *File
+}
+
+// ErrBefore returns the error that precedes an entry and makes it unreliable.
+func (e *File) ErrBefore(entry Entry) error {
+	var fatal *Error
+	if errors.As(e.Err(), &fatal) && entry.Line >= fatal.Line {
+		return fatal
+	}
+	return nil
 }

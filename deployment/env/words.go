@@ -1,4 +1,4 @@
-package deployment
+package env
 
 import (
 	"bytes"
@@ -129,9 +129,9 @@ func (s *envScanner) encoding(data []byte) {
 	}
 }
 
-// parseRawEnv parses an env file in raw format: the value is everything after the first "=" to the end of the line.
-func parseRawEnv(path, shown string, data []byte, info fs.FileInfo) *Env {
-	env := &Env{Path: path, File: shown}
+// ParseRaw parses an env file in raw format: the value is everything after the first "=" to the end of the line.
+func ParseRaw(path, shown string, data []byte, info fs.FileInfo) *File {
+	env := &File{Path: path, Name: shown}
 	if info != nil {
 		env.Mode = info.Mode()
 		env.UID, env.GID = owner(info)

@@ -1,4 +1,4 @@
-package deployment
+package env
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-func values(env *Env) map[string]string {
+func values(env *File) map[string]string {
 	got := map[string]string{}
 	for _, e := range env.Entries {
 		if !e.Inherited {
@@ -24,7 +24,7 @@ func values(env *Env) map[string]string {
 	return got
 }
 
-func TestParseEnv(t *testing.T) {
+func TestParse(t *testing.T) {
 	type entry struct {
 		key, text string
 		line, end int
@@ -77,7 +77,7 @@ func TestParseEnv(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			env := parseEnv("/x.env", "x.env", []byte(tt.in), nil)
+			env := Parse("/x.env", "x.env", []byte(tt.in), nil)
 			if len(env.Entries) != len(tt.want) {
 				t.Fatalf("%d entries, want %d: %+v", len(env.Entries), len(tt.want), env.Entries)
 			}
@@ -105,7 +105,7 @@ func TestParseEnv(t *testing.T) {
 }
 
 func TestEnvVariables(t *testing.T) {
-	env := parseEnv("/x.env", "x.env", []byte(strings.Join([]string{
+	env := Parse("/x.env", "x.env", []byte(strings.Join([]string{
 		`HOST=db`,
 		`URL=postgres://$HOST:5432/${NAME:-catalyst}`,
 		`LITERAL='${HOST}'`,
@@ -150,7 +150,7 @@ func TestEnvError_NeverQuotesValues(t *testing.T) {
 	for _, in := range []string{
 		"A='" + mark, "A B=" + mark, mark + "!x=1", "A=${" + mark, "A=${B:?" + mark + "}", "A=1\n" + mark, "A=\"x\" " + mark + "\n", "A=" + mark + " " + mark,
 	} {
-		env := parseEnv("/x.env", "x.env", []byte(in), nil)
+		env := Parse("/x.env", "x.env", []byte(in), nil)
 		for _, p := range env.Problems {
 			if strings.Contains(p.Text, mark) {
 				t.Errorf("%q: problem quotes the value: %+v", in, p)
@@ -162,7 +162,7 @@ func TestEnvError_NeverQuotesValues(t *testing.T) {
 	}
 }
 
-func TestParseEnv_LimitsExpansion(t *testing.T) {
+func TestParse_LimitsExpansion(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("A0=xxxxxxxxxxxxxxxx\n")
 	for i := 1; i < 60; i++ {
@@ -173,16 +173,16 @@ func TestParseEnv_LimitsExpansion(t *testing.T) {
 		}
 		b.WriteString(v + "=${" + prev + "}${" + prev + "}\n")
 	}
-	var limit *EnvError
-	if err := parseEnv("/x", "x", []byte(b.String()), nil).Err(); !errors.As(err, &limit) || limit.Kind != ProblemInterpolation {
+	var limit *Error
+	if err := Parse("/x", "x", []byte(b.String()), nil).Err(); !errors.As(err, &limit) || limit.Kind != ProblemInterpolation {
 		t.Errorf("doubling lines: %v", err)
 	}
 	deep := "A=" + strings.Repeat("${B:-", 10_000) + strings.Repeat("}", 10_000)
-	if err := parseEnv("/x", "x", []byte(deep), nil).Err(); !errors.As(err, &limit) {
+	if err := Parse("/x", "x", []byte(deep), nil).Err(); !errors.As(err, &limit) {
 		t.Errorf("nested defaults: %v", err)
 	}
 	many := strings.Repeat("A=1\n", 50_000)
-	env := parseEnv("/x", "x", []byte(many), nil)
+	env := Parse("/x", "x", []byte(many), nil)
 	if len(env.Entries) > maxEntries || len(env.Problems) > maxProblems+1 || env.Err() == nil {
 		t.Errorf("%d entries, %d problems, err %v", len(env.Entries), len(env.Problems), env.Err())
 	}
@@ -191,7 +191,7 @@ func TestParseEnv_LimitsExpansion(t *testing.T) {
 // agree compares with the library's parser: both return the same values and reject the same files.
 func agree(t *testing.T, in string) {
 	t.Helper()
-	env := parseEnv("/x.env", "x.env", []byte(in), nil)
+	env := Parse("/x.env", "x.env", []byte(in), nil)
 	want, err := dotenv.ParseWithLookup(strings.NewReader(in), nil)
 	got := env.Err()
 	for _, p := range env.Problems {
@@ -207,7 +207,7 @@ func agree(t *testing.T, in string) {
 	}
 }
 
-func BenchmarkParseEnv(b *testing.B) {
+func BenchmarkParse(b *testing.B) {
 	for _, n := range []int{75, 750, 7500} {
 		b.Run(fmt.Sprintf("keys=%d", n), func(b *testing.B) {
 			var text strings.Builder
@@ -222,7 +222,7 @@ func BenchmarkParseEnv(b *testing.B) {
 			b.SetBytes(int64(len(data)))
 			b.ReportAllocs()
 			for b.Loop() {
-				if env := parseEnv("/x.env", "x.env", data, nil); len(env.Entries) != n {
+				if env := Parse("/x.env", "x.env", data, nil); len(env.Entries) != n {
 					b.Fatalf("%d entries", len(env.Entries))
 				}
 			}
@@ -230,7 +230,7 @@ func BenchmarkParseEnv(b *testing.B) {
 	}
 }
 
-func FuzzParseEnv(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	logrus.SetOutput(io.Discard) // the library warns about every unset variable
 	for _, seed := range []string{
 		"A=1\nB='2'\nC=\"3\"\n", "export A=1", "export\nA=1", "A", "A\n", "A: b", "A = 1 # c", "A=\"a\\\"b\" c\n", "A=${B:-${C:-d}}x${E}", "A=$$B$C", "A=${B?x}",
@@ -243,7 +243,7 @@ func FuzzParseEnv(f *testing.F) {
 			return
 		}
 		agree(t, in)
-		env := parseEnv("/x.env", "x.env", []byte(in), nil)
+		env := Parse("/x.env", "x.env", []byte(in), nil)
 		lines := 1 + strings.Count(in, "\n")
 		for _, e := range env.Entries {
 			if e.Line < 1 || e.End < e.Line || e.End > lines {
@@ -265,8 +265,8 @@ func FuzzSubstitute(f *testing.F) {
 		}
 		find := func(name string) (string, bool) { v, ok := set[name]; return v, ok }
 		want, wantErr := template.Substitute(in, find)
-		x := expander{find: find}
-		got, err := x.expand(in)
+		x := Expander{Find: find}
+		got, err := x.Expand(in)
 		var s *SubstitutionError
 		if errors.As(err, &s) && s.Limit {
 			return
@@ -281,7 +281,7 @@ func FuzzSubstitute(f *testing.F) {
 // one of them.
 func TestProblem_NeverQuotesValues(t *testing.T) {
 	for _, line := range []string{"PIECE", "pie.ce", "pie-ce==", "PIECE.x=1\nPIECE.x=2", "pie-ce='open", "pie-ce=${open", "pie-ce='x' y"} {
-		env := parseEnv("/x.env", "x.env", []byte("SECRET=begins\n"+line+"\nOTHER=1\n"), nil)
+		env := Parse("/x.env", "x.env", []byte("SECRET=begins\n"+line+"\nOTHER=1\n"), nil)
 		if len(env.Problems) == 0 {
 			t.Errorf("%q: no problem", line)
 		}
@@ -291,7 +291,7 @@ func TestProblem_NeverQuotesValues(t *testing.T) {
 			}
 		}
 	}
-	env := parseEnv("/x.env", "x.env", []byte("NAME=1\nNAME=2\n"), nil)
+	env := Parse("/x.env", "x.env", []byte("NAME=1\nNAME=2\n"), nil)
 	if len(env.Problems) != 1 || env.Problems[0].Key != "NAME" {
 		t.Errorf("the variable's name is not reported: %v", env.Problems)
 	}

@@ -1,9 +1,4 @@
-package deployment
-
-// Variable substitution with Compose's rules ($NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}, $$).
-// It reuses the library's pattern but not its code, for three reasons: the library logs every unset variable through a
-// global logger, its errors quote the text, and it follows nested defaults without a limit. A test compares the
-// results.
+package env
 
 import (
 	"fmt"
@@ -13,6 +8,11 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/template"
 )
+
+// Variable substitution with Compose's rules ($NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}, $$).
+// It reuses the library's pattern but not its code, for three reasons: the library logs every unset variable through a
+// global logger, its errors quote the text, and it follows nested defaults without a limit. A test compares the
+// results.
 
 const (
 	maxScanned  = 2 << 20 // bytes scanned per file: defaults are scanned again, so nested ones cost the square of their length
@@ -37,31 +37,31 @@ func (e *SubstitutionError) Error() string {
 	return "invalid variable reference: write $$ for a literal dollar sign"
 }
 
-// lookup finds a variable's value; false when it is not set.
-type lookup func(name string) (string, bool)
+// Lookup finds a variable's value; false when it is not set.
+type Lookup func(name string) (string, bool)
 
-// expander expands the texts of one file and records the variables of the last text. The zero value with find set is
+// Expander expands the texts of one file and records the variables of the last text. The zero value with Find set is
 // ready to use.
-type expander struct {
-	find    lookup
-	lenient bool     // expand a required variable without value to the empty text instead of an error
-	used    []string // every variable looked up, in order, with repetitions
-	unset   []string // variables that were not set and had no default, as they may be shown
+type Expander struct {
+	Find    Lookup
+	Lenient bool     // expand a required variable without value to the empty text instead of an error
+	Used    []string // every variable looked up, in order, with repetitions
+	Unset   []string // variables that were not set and had no default, as they may be shown
 	text    string   // the text being expanded
 
 	scanned, expanded int // totals so far
 }
 
-// expand returns text with its variables replaced.
-func (x *expander) expand(text string) (string, error) {
-	x.used, x.unset, x.text = nil, nil, text
+// Expand returns text with its variables replaced.
+func (x *Expander) Expand(text string) (string, error) {
+	x.Used, x.Unset, x.text = nil, nil, text
 	if !strings.Contains(text, "$") {
 		return text, nil
 	}
 	return x.substitute(text)
 }
 
-func (x *expander) substitute(text string) (string, error) {
+func (x *Expander) substitute(text string) (string, error) {
 	if x.scanned += len(text); x.scanned > maxScanned {
 		return "", &SubstitutionError{Limit: true}
 	}
@@ -81,7 +81,7 @@ func (x *expander) substitute(text string) (string, error) {
 
 // replace expands a match of the pattern: "$$", "$NAME", "${" alone, or the text from a "${" to the *last* brace of the
 // line, so text after the first reference is expanded separately.
-func (x *expander) replace(match string) (string, error) {
+func (x *Expander) replace(match string) (string, error) {
 	switch {
 	case match == "$$":
 		return "$", nil
@@ -104,7 +104,7 @@ func (x *expander) replace(match string) (string, error) {
 	return value + rest, err
 }
 
-func (x *expander) tail(text string) (string, error) {
+func (x *Expander) tail(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
@@ -117,26 +117,26 @@ var variableName = regexp.MustCompile(`^[A-Z]{1,16}(?:_[A-Z0-9]{1,16})*$`)
 // unnamed stands for the name of a variable that may be a part of a secret.
 const unnamed = "a variable without braces"
 
-func (x *expander) plain(name string, show bool) string {
+func (x *Expander) plain(name string, show bool) string {
 	value, ok := x.ask(name)
 	if !ok && show {
-		x.unset = append(x.unset, name)
-	} else if !ok && !slices.Contains(x.unset, unnamed) {
-		x.unset = append(x.unset, unnamed)
+		x.Unset = append(x.Unset, name)
+	} else if !ok && !slices.Contains(x.Unset, unnamed) {
+		x.Unset = append(x.Unset, unnamed)
 	}
 	return value
 }
 
-func (x *expander) ask(name string) (string, bool) {
-	x.used = append(x.used, name)
-	if x.find == nil {
+func (x *Expander) ask(name string) (string, bool) {
+	x.Used = append(x.Used, name)
+	if x.Find == nil {
 		return "", false
 	}
-	return x.find(name)
+	return x.Find(name)
 }
 
 // braced evaluates the text between the braces: a name, an operator, and the operator's text.
-func (x *expander) braced(inner string) (string, error) {
+func (x *Expander) braced(inner string) (string, error) {
 	at := strings.IndexAny(inner, ":-+?")
 	if at < 0 {
 		return x.plain(inner, true), nil
@@ -163,8 +163,8 @@ func (x *expander) braced(inner string) (string, error) {
 		}
 	case '?':
 		if !there {
-			if x.lenient {
-				x.unset = append(x.unset, name)
+			if x.Lenient {
+				x.Unset = append(x.Unset, name)
 				return "", nil
 			}
 			return "", &SubstitutionError{Variable: name, Required: true}
