@@ -110,8 +110,8 @@ var restricted = []struct {
 
 // stateful lists the allowed package-level variables with state, with the reason for each.
 var stateful = map[string]string{
-	"internal/parts.onceTemplate": "initdb is slow: one template per test binary",
-	"internal/parts.onceEngine":   "one Docker Engine per test binary",
+	"internal/parts.onceTemplate":       "initdb is slow: one template per test binary",
+	"internal/parts/dockerd.onceEngine": "one Docker Engine per test binary",
 }
 
 // constructors lists functions whose result is never modified.

@@ -23,6 +23,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts/dockerd"
 )
 
 func TestMain(m *testing.M) { parts.Main(m) }
@@ -54,7 +55,7 @@ func build(t testing.TB) string {
 }
 
 // buildImage builds the image like `make image`, without a network, and returns its name and the program in it.
-func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
+func buildImage(t testing.TB, engine *dockerd.Engine) (name, program string) {
 	t.Helper()
 	docker, folder := parts.Need(t, "docker"), t.TempDir()
 	parts.Need(t, "git")
@@ -82,7 +83,7 @@ func buildImage(t testing.TB, engine *parts.Engine) (name, program string) {
 }
 
 func TestImage(t *testing.T) {
-	engine := parts.Docker(t)
+	engine := dockerd.Shared(t)
 	name, program := buildImage(t, engine)
 
 	t.Run("metadata", func(t *testing.T) {

@@ -115,7 +115,7 @@ func (s *FaultyServer) Set(t testing.TB, fault Fault) {
 	if fault == Bomb && s.bomb == nil && (s.protocol == HTTP || s.protocol == AWS) {
 		s.bomb = zeros()
 	}
-	if err := poll(Patience, s.listen); err != nil { // the UDP port is not reserved and may be in use for a moment
+	if err := Poll(Patience, s.listen); err != nil { // the UDP port is not reserved and may be in use for a moment
 		t.Fatal(err)
 	}
 }

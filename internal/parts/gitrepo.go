@@ -66,7 +66,7 @@ func (r *Repository) Git(t testing.TB, args ...string) string {
 func (r *Repository) Write(t testing.TB, files map[string]string) {
 	t.Helper()
 	for _, path := range slices.Sorted(maps.Keys(files)) {
-		writeFile(t, filepath.Join(r.Dir, filepath.FromSlash(path)), files[path], 0o644)
+		WriteFile(t, filepath.Join(r.Dir, filepath.FromSlash(path)), files[path], 0o644)
 	}
 }
 

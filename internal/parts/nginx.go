@@ -45,7 +45,7 @@ func Nginx(t testing.TB, site NginxSite) *NginxServer {
 		t.Fatalf("nginx: %v", err)
 	}
 	for path, body := range site.Files {
-		writeFile(t, filepath.Join(server.Root, filepath.FromSlash(path)), body, 0o644)
+		WriteFile(t, filepath.Join(server.Root, filepath.FromSlash(path)), body, 0o644)
 	}
 	scheme, listen := "http", ""
 	if site.TLS != nil {
@@ -59,7 +59,7 @@ func Nginx(t testing.TB, site NginxSite) *NginxServer {
 	}
 	start := func(port int) spec {
 		config := fmt.Sprintf(nginxConfig, dir, user, site.HTTP, port, listen, server.Root, nginxReadyPath, site.Server)
-		writeFile(t, filepath.Join(dir, "nginx.conf"), config, 0o600)
+		WriteFile(t, filepath.Join(dir, "nginx.conf"), config, 0o600)
 		// SIGQUIT would wait for idle clients; SIGTERM ends at once.
 		return spec{name: "nginx", path: program, dir: dir, args: []string{"-p", dir, "-c", "nginx.conf", "-e", "stderr"}}
 	}
@@ -101,15 +101,15 @@ http {
 
 // answers204 requests a server's ready path.
 func answers204(url string, cert *Cert) error {
-	status, _, err := get(url, cert)
+	status, _, err := Get(url, cert)
 	if err == nil && status != http.StatusNoContent {
 		err = fmt.Errorf("status %d", status)
 	}
 	return err
 }
 
-// get sends one request on its own connection and returns the status and at most 1 MB of the body.
-func get(url string, cert *Cert) (int, []byte, error) {
+// Get sends one request on its own connection and returns the status and at most 1 MB of the body.
+func Get(url string, cert *Cert) (int, []byte, error) {
 	return request(http.MethodGet, url, cert)
 }
 

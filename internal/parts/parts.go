@@ -1,5 +1,5 @@
-// Package parts starts the real servers that the tests use: PostgreSQL, Redis, nginx, Prometheus, Alertmanager, a
-// Docker Engine, Chromium, git repositories, certificates and network namespaces.
+// Package parts starts the real servers that the tests use: PostgreSQL, Redis, nginx, Prometheus, Alertmanager,
+// Chromium, git repositories, certificates and network namespaces.
 //
 // Rules for every part:
 //   - Only test files import this package.
@@ -70,7 +70,7 @@ const searchPath = "/usr/sbin:/sbin:/usr/local/sbin"
 func Main(m *testing.M) {
 	code := m.Run()
 	if code == 0 {
-		if err := poll(Patience, func() error { return goleak.Find() }); err != nil {
+		if err := Poll(Patience, func() error { return goleak.Find() }); err != nil {
 			fmt.Fprintf(os.Stderr, "leaked goroutines: %v\n", err)
 			code = 1
 		}
@@ -162,7 +162,7 @@ func tempDir(t testing.TB, uid, gid int) string {
 // removeAll removes a directory, and retries if an ending process still writes to it (as Chromium's helpers do).
 func removeAll(t testing.TB, dir string) {
 	t.Helper()
-	if err := poll(Patience, func() error { return os.RemoveAll(dir) }); err != nil {
+	if err := Poll(Patience, func() error { return os.RemoveAll(dir) }); err != nil {
 		t.Errorf("clean up: %v", err)
 	}
 }
@@ -194,8 +194,8 @@ func unprivileged(t testing.TB, names ...string) (uid, gid int, credential *sysc
 	return 0, 0, nil
 }
 
-// writeFile writes a file to a server's directory or fails the test.
-func writeFile(t testing.TB, path, content string, mode os.FileMode) {
+// WriteFile writes a file to a server's directory or fails the test.
+func WriteFile(t testing.TB, path, content string, mode os.FileMode) {
 	t.Helper()
 	err := os.MkdirAll(filepath.Dir(path), 0o755)
 	if err == nil {
@@ -209,13 +209,13 @@ func writeFile(t testing.TB, path, content string, mode os.FileMode) {
 // Eventually calls f until it returns nil, and fails the test with f's last error after Patience.
 func Eventually(t testing.TB, f func() error) {
 	t.Helper()
-	if err := poll(Patience, f); err != nil {
+	if err := Poll(Patience, f); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// poll calls f every 10 ms until it returns nil, and returns its last error after the given time.
-func poll(limit time.Duration, f func() error) error {
+// Poll calls f every 10 ms until it returns nil, and returns its last error after the given time.
+func Poll(limit time.Duration, f func() error) error {
 	deadline := time.Now().Add(limit)
 	for {
 		err := f()

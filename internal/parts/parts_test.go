@@ -129,7 +129,7 @@ func TestProcess_KillsItsGroup(t *testing.T) {
 		t.Fatalf("it does not run: %v", err)
 	}
 	p.stop(0)
-	if err := poll(Patience, func() error {
+	if err := Poll(Patience, func() error {
 		if groupAlive(p.Pid()) {
 			return os.ErrExist
 		}

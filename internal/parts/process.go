@@ -139,7 +139,7 @@ var errEnded = errors.New("the program ended during startup")
 // await polls until the program responds. It returns at once when the program has ended.
 func (p *process) await(answers func() error) error {
 	var ended bool
-	err := poll(Patience, func() error {
+	err := Poll(Patience, func() error {
 		if !p.running() {
 			ended = true
 			return nil

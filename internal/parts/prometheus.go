@@ -44,7 +44,7 @@ func Prometheus(t testing.TB, config string, rules map[string]string) *Prometheu
 // SetRules replaces one rule file; Reload activates it.
 func (s *PrometheusServer) SetRules(t testing.TB, name, content string) {
 	t.Helper()
-	writeFile(t, filepath.Join(s.Dir, "rules", name), content, 0o644)
+	WriteFile(t, filepath.Join(s.Dir, "rules", name), content, 0o644)
 }
 
 // Alertmanager starts a server with the given configuration, without a cluster.
@@ -69,7 +69,7 @@ func startMonitor(t testing.TB, name, program, file, config string, rules map[st
 	m := &monitor{Dir: tempDir(t, -1, -1), file: file}
 	m.SetConfig(t, config)
 	for rule, content := range rules {
-		writeFile(t, filepath.Join(m.Dir, "rules", rule), content, 0o644)
+		WriteFile(t, filepath.Join(m.Dir, "rules", rule), content, 0o644)
 	}
 	address := func(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 	var port int
@@ -86,7 +86,7 @@ func startMonitor(t testing.TB, name, program, file, config string, rules map[st
 // SetConfig replaces the configuration; Reload activates it.
 func (m *monitor) SetConfig(t testing.TB, config string) {
 	t.Helper()
-	writeFile(t, filepath.Join(m.Dir, m.file), config, 0o644)
+	WriteFile(t, filepath.Join(m.Dir, m.file), config, 0o644)
 }
 
 // Reload makes the server read its files again. If it rejects the configuration, the test fails with its error.

@@ -70,13 +70,13 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 			defaultUser = "user default on >" + setup.password + " ~* &* +@all"
 		}
 		users := filepath.Join(dir, "users.acl")
-		writeFile(t, users, strings.Join(append([]string{defaultUser}, setup.users...), "\n")+"\n", 0o600)
+		WriteFile(t, users, strings.Join(append([]string{defaultUser}, setup.users...), "\n")+"\n", 0o600)
 		lines = append(lines, "aclfile "+users)
 	case setup.password != "":
 		lines = append(lines, "requirepass "+strconv.Quote(setup.password))
 	}
 	config := filepath.Join(dir, "redis.conf")
-	writeFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
+	WriteFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
 
 	server := &RedisServer{Host: "127.0.0.1", Password: setup.password, tls: setup.tls, start: func(port int) spec {
 		args := []string{config, "--port", strconv.Itoa(port)}

@@ -123,7 +123,7 @@ func TestNginx(t *testing.T) {
 		"/absent":  {http.StatusOK, "nothing here"},
 		"/teapot":  {http.StatusTeapot, ""},
 	} {
-		status, body, err := get(server.URL+path, nil)
+		status, body, err := Get(server.URL+path, nil)
 		if err != nil || status != want.status || !strings.Contains(string(body), want.body) {
 			t.Errorf("%s: status %d, body %q, error %v", path, status, body, err)
 		}
@@ -155,7 +155,7 @@ alerting: {alertmanagers: [{static_configs: [{targets: ["`+alertmanager.Addr+`"]
 `, map[string]string{"one.yml": "groups: [{name: one, rules: [{record: one, expr: vector(1)}]}]"})
 
 	names := func() string {
-		_, body, err := get(server.URL+"/api/v1/rules", nil)
+		_, body, err := Get(server.URL+"/api/v1/rules", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ alerting: {alertmanagers: [{static_configs: [{targets: ["`+alertmanager.Addr+`"]
 
 	alertmanager.SetConfig(t, "route: {receiver: other}\nreceivers: [{name: other}]\n")
 	alertmanager.Reload(t)
-	if _, body, err := get(alertmanager.URL+"/api/v2/receivers", nil); err != nil || !strings.Contains(string(body), `"other"`) {
+	if _, body, err := Get(alertmanager.URL+"/api/v2/receivers", nil); err != nil || !strings.Contains(string(body), `"other"`) {
 		t.Errorf("receivers after a reload %s, error %v", body, err)
 	}
 	server.Stop()

@@ -221,9 +221,9 @@ func (c *Cert) Server() tls.Certificate {
 func (c *Cert) Write(t testing.TB, dir string) (chain, key, root string) {
 	t.Helper()
 	chain, key, root = filepath.Join(dir, "server.crt"), filepath.Join(dir, "server.key"), filepath.Join(dir, "ca.crt")
-	writeFile(t, chain, string(c.ChainPEM()), 0o644)
-	writeFile(t, key, string(c.KeyPEM()), 0o600)
-	writeFile(t, root, string(c.Root().PEM()), 0o644)
+	WriteFile(t, chain, string(c.ChainPEM()), 0o644)
+	WriteFile(t, key, string(c.KeyPEM()), 0o600)
+	WriteFile(t, root, string(c.Root().PEM()), 0o644)
 	return chain, key, root
 }
 

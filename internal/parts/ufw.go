@@ -32,7 +32,7 @@ func (n *Namespace) UFW(t testing.TB) *UFW {
 	}
 	// Before any change, make sure that only the copy is changed.
 	mark := "parts-" + Secret()
-	writeFile(t, filepath.Join(u.Etc, "ufw", mark), "", 0o600)
+	WriteFile(t, filepath.Join(u.Etc, "ufw", mark), "", 0o600)
 	n.Run(t, "test", "-e", filepath.Join("/etc/ufw", mark))
 	u.Run(t, "--force", "reset") // removes the machine's own rules
 	return u

@@ -10,7 +10,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
-	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts/dockerd"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest/dockertest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -74,7 +74,7 @@ func TestContainerPorts_Verdicts(t *testing.T) {
 
 // A container outside the project counts like one of the project.
 func TestContainerPorts_OnDocker(t *testing.T) {
-	d := dockertest.NewDockerOn(t, parts.PrivateDocker(t)) // one that runs nothing else
+	d := dockertest.NewDockerOn(t, dockerd.Private(t)) // one that runs nothing else
 	published := func(ip string) (client.ContainerCreateOptions, network.Port) {
 		port := network.MustParsePort("5432/tcp")
 		return client.ContainerCreateOptions{

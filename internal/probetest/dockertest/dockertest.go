@@ -17,6 +17,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts/dockerd"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
@@ -71,19 +72,19 @@ func check(err error) {
 
 // docker is an engine with an image of dockerProgram and a unique project name.
 type docker struct {
-	*parts.Engine
+	*dockerd.Engine
 	Image, Project string
 }
 
 func NewDocker(t *testing.T, changes ...string) docker {
 	t.Helper()
-	return NewDockerOn(t, parts.Docker(t), changes...)
+	return NewDockerOn(t, dockerd.Shared(t), changes...)
 }
 
-func NewDockerOn(t *testing.T, engine *parts.Engine, changes ...string) docker {
+func NewDockerOn(t *testing.T, engine *dockerd.Engine, changes ...string) docker {
 	t.Helper()
 	name := "probe-" + strings.ToLower(parts.Secret()[:10])
-	engine.Image(t, name+":1", parts.GoProgram(t, dockerProgram), changes...)
+	engine.Image(t, name+":1", dockerd.GoProgram(t, dockerProgram), changes...)
 	return docker{engine, name + ":1", name}
 }
 

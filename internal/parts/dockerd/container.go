@@ -1,7 +1,7 @@
 // Images, containers and networks of a test. No image can be pulled where the tests run, so an image is one static Go
 // program in an otherwise empty file system. Everything is removed by its id when the test ends.
 
-package parts
+package dockerd
 
 import (
 	"archive/tar"
@@ -18,13 +18,15 @@ import (
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // GoProgram writes the source of a main package to a new directory, for Image.
 func GoProgram(t testing.TB, source string) string {
 	t.Helper()
 	dir := t.TempDir()
-	writeFile(t, filepath.Join(dir, "main.go"), source, 0o644)
+	parts.WriteFile(t, filepath.Join(dir, "main.go"), source, 0o644)
 	return dir
 }
 
@@ -87,7 +89,7 @@ func goBuild(t testing.TB, dir string) string {
 			args = append(args, filepath.Base(file))
 		}
 	}
-	command := exec.Command(Need(t, "go"), args...)
+	command := exec.Command(parts.Need(t, "go"), args...)
 	command.Dir = dir
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	if output, err := command.CombinedOutput(); err != nil {
@@ -153,7 +155,7 @@ func (e *Engine) Network(t testing.TB, name string) string {
 // cleanup removes a resource when the test ends, unless the test has removed it or stopped the engine.
 func (e *Engine) cleanup(t testing.TB, what string, remove func(context.Context) error) {
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), Patience)
+		ctx, cancel := context.WithTimeout(context.Background(), parts.Patience)
 		defer cancel()
 		if err := remove(ctx); err != nil && !errdefs.IsNotFound(err) && ping(e.Host) == nil {
 			t.Errorf("docker: remove %s: %v", what, err)
@@ -162,7 +164,7 @@ func (e *Engine) cleanup(t testing.TB, what string, remove func(context.Context)
 }
 
 func dockerContext(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), Patience)
+	ctx, cancel := context.WithTimeout(context.Background(), parts.Patience)
 	t.Cleanup(cancel)
 	return ctx
 }

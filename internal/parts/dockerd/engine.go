@@ -1,8 +1,9 @@
-// A Docker Engine: the machine's if it responds, else one of the tests' own. An own engine is started once per test
-// binary, uses a private socket, directory, bridge and address block, does not change the machine's firewall, and ends
-// with the test binary.
-
-package parts
+// Package dockerd starts a Docker Engine for tests: the machine's if it responds, else one of the tests' own. An own
+// engine is started once per test binary, uses a private socket, directory, bridge and address block, does not change the
+// machine's firewall, and ends with the test binary.
+//
+// It is apart from package parts, because Docker's client is large: the tests of a subject without Docker link none.
+package dockerd
 
 import (
 	"context"
@@ -22,6 +23,8 @@ import (
 	"time"
 
 	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // machineSocket is Docker Engine's default socket.
@@ -45,9 +48,9 @@ var onceEngine struct {
 	engine *ownEngine
 }
 
-// Docker returns an engine that all tests of this binary share: choose names of containers and images that do not
+// Shared returns an engine that all tests of this binary share: choose names of containers and images that do not
 // collide. Resources created through Image, Run and Network are removed when the test ends.
-func Docker(t testing.TB) *Engine {
+func Shared(t testing.TB) *Engine {
 	t.Helper()
 	if ping("unix://"+machineSocket) == nil {
 		return connect(t, "unix://"+machineSocket, nil)
@@ -60,8 +63,8 @@ func Docker(t testing.TB) *Engine {
 	return connect(t, onceEngine.engine.host(), onceEngine.engine)
 }
 
-// PrivateDocker starts an engine for this test only, which the test may stop.
-func PrivateDocker(t testing.TB) *Engine {
+// Private starts an engine for this test only, which the test may stop.
+func Private(t testing.TB) *Engine {
 	t.Helper()
 	engine := startEngine(t)
 	t.Cleanup(engine.stop)
@@ -109,10 +112,10 @@ func (e *ownEngine) host() string { return "unix://" + filepath.Join(e.dir, "doc
 
 func startEngine(t testing.TB) *ownEngine {
 	t.Helper()
-	dockerd, shell := Need(t, "dockerd"), Need(t, "sh")
-	Need(t, "ip")
-	Need(t, "awk")
-	NeedRoot(t, "a Docker Engine")
+	dockerd, shell := parts.Need(t, "dockerd"), parts.Need(t, "sh")
+	parts.Need(t, "ip")
+	parts.Need(t, "awk")
+	parts.NeedRoot(t, "a Docker Engine")
 
 	dir, err := os.MkdirTemp("", "parts-docker-") // removed by the script
 	if err != nil {
@@ -135,8 +138,8 @@ func startEngine(t testing.TB) *ownEngine {
 	address := fmt.Sprintf("%d.%d.%d.1/24", first[0], first[1], first[2])
 	pool := fmt.Sprintf("%d.%d.%d.0/21", first[0], first[1], first[2]+8)
 	script := filepath.Join(dir, "engine.sh")
-	writeFile(t, script, engineScript, 0o600)
-	bridge := "parts" + strings.ToLower(Secret()[:8]) // names of interfaces end at 15 bytes
+	parts.WriteFile(t, script, engineScript, 0o600)
+	bridge := "parts" + strings.ToLower(parts.Secret()[:8]) // names of interfaces end at 15 bytes
 
 	engine := &ownEngine{dir: dir, alive: write}
 	engine.command = exec.Command(shell, script, dir, bridge, address, block.String(), pool, dockerd)
@@ -145,7 +148,7 @@ func startEngine(t testing.TB) *ownEngine {
 	if err := engine.command.Start(); err != nil {
 		t.Fatalf("docker: %v", err)
 	}
-	err = poll(Patience, func() error {
+	err = parts.Poll(parts.Patience, func() error {
 		var status syscall.WaitStatus
 		if ended, _ := syscall.Wait4(engine.command.Process.Pid, &status, syscall.WNOHANG, nil); ended != 0 {
 			return nil // retried below, where the log is available

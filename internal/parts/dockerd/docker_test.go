@@ -1,4 +1,4 @@
-package parts
+package dockerd
 
 import (
 	"net"
@@ -10,6 +10,8 @@ import (
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 const helloProgram = `package main
@@ -31,8 +33,8 @@ func main() {
 `
 
 func TestDocker(t *testing.T) {
-	engine := Docker(t)
-	name := "parts-hello-" + strings.ToLower(Secret()[:8])
+	engine := Shared(t)
+	name := "parts-hello-" + strings.ToLower(parts.Secret()[:8])
 	image := engine.Image(t, name+":1", GoProgram(t, helloProgram), "EXPOSE 8080", `HEALTHCHECK --interval=1s CMD ["/app", "health"]`)
 	port := network.MustParsePort("8080/tcp")
 	id := engine.Run(t, client.ContainerCreateOptions{
@@ -43,14 +45,14 @@ func TestDocker(t *testing.T) {
 			NetworkMode:  container.NetworkMode(engine.Network(t, name)),
 		},
 	})
-	Eventually(t, func() error {
-		_, body, err := get("http://"+engine.Published(t, id, "8080/tcp"), nil)
+	parts.Eventually(t, func() error {
+		_, body, err := parts.Get("http://"+engine.Published(t, id, "8080/tcp"), nil)
 		if err == nil && string(body) != "hello world" {
 			t.Errorf("body %q", body)
 		}
 		return err
 	})
-	Eventually(t, func() error {
+	parts.Eventually(t, func() error {
 		found, err := engine.Client.ContainerInspect(t.Context(), id, client.ContainerInspectOptions{})
 		if err != nil {
 			t.Fatal(err)
@@ -64,13 +66,13 @@ func TestDocker(t *testing.T) {
 		return nil
 	})
 	// Every call returns the same engine.
-	if again := Docker(t); again.Host != engine.Host {
+	if again := Shared(t); again.Host != engine.Host {
 		t.Errorf("engines %s and %s", engine.Host, again.Host)
 	}
 }
 
 func TestPrivateDocker_Stops(t *testing.T) {
-	engine := PrivateDocker(t)
+	engine := Private(t)
 	engine.Network(t, "left-behind")
 	dir := engine.own.dir
 	engine.Stop()
