@@ -60,7 +60,7 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 	}
 	for _, host := range terms.hosts {
 		if leaf.VerifyHostname(host) != nil {
-			f.Fail(probe.ReasonUntrusted, "%s is not for %s", what, host)
+			f.Fail(probe.ReasonMismatch, "%s is not for %s", what, host)
 		}
 	}
 	var path []*x509.Certificate

@@ -102,11 +102,11 @@ func TestJudgeChain_Verdicts(t *testing.T) {
 		{"P-384", leaf(parts.ECDSA(elliptic.P384())), hosts, root, probe.StatePass, probe.ReasonNone, "", time.Time{}},
 		{"Ed25519", leaf(parts.Ed25519()), hosts, root, probe.StatePass, probe.ReasonNone, "", time.Time{}},
 
-		{"another host", of(good, between), []string{"api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonUntrusted, "not for api.catalyst-test.net", time.Time{}},
-		{"one of two hosts", of(good, between), []string{adsHost, "api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonUntrusted, "not for api.", time.Time{}},
-		{"a wildcard is one label", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"a.ads.catalyst-test.net"}, root, probe.StateFail, probe.ReasonUntrusted, "", time.Time{}},
-		{"a wildcard is not its own domain", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"catalyst-test.net"}, root, probe.StateFail, probe.ReasonUntrusted, "", time.Time{}},
-		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, probe.StateFail, probe.ReasonUntrusted, "", time.Time{}},
+		{"another host", of(good, between), []string{"api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonMismatch, "not for api.catalyst-test.net", time.Time{}},
+		{"one of two hosts", of(good, between), []string{adsHost, "api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonMismatch, "not for api.", time.Time{}},
+		{"a wildcard is one label", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"a.ads.catalyst-test.net"}, root, probe.StateFail, probe.ReasonMismatch, "", time.Time{}},
+		{"a wildcard is not its own domain", of(between.Leaf(t, []string{"*.catalyst-test.net"}), between), []string{"catalyst-test.net"}, root, probe.StateFail, probe.ReasonMismatch, "", time.Time{}},
+		{"a common name alone", leaf(with(func(c *x509.Certificate) { c.DNSNames, c.Subject = nil, pkix.Name{CommonName: adsHost} })), hosts, root, probe.StateFail, probe.ReasonMismatch, "", time.Time{}},
 
 		{"missing intermediate", of(good), hosts, root, probe.StateFail, probe.ReasonMissing, "an intermediate certificate is missing", time.Time{}},
 		{"another authority's intermediate", of(good, other), hosts, root, probe.StateFail, probe.ReasonMissing, "", time.Time{}},
@@ -121,7 +121,7 @@ func TestJudgeChain_Verdicts(t *testing.T) {
 		{"expired", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), hosts, root, probe.StateFail, probe.ReasonExpired, "the certificate expired", time.Time{}},
 		{"not yet valid", leaf(parts.ValidFrom(now.Add(time.Hour)), parts.ValidUntil(now.Add(90*day))), hosts, root, probe.StateFail, probe.ReasonInvalid, "not valid before", time.Time{}},
 		{"expiring", leaf(parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), hosts, root, probe.StateWarn, probe.ReasonExpiring, "expires on", time.Time{}},
-		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonUntrusted, "expired on", time.Time{}},
+		{"expired and for another host", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour))), []string{"api.catalyst-test.net"}, root, probe.StateFail, probe.ReasonMismatch, "expired on", time.Time{}},
 		{"expired and without its intermediate", leaf(parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-time.Hour)))[:1], hosts, root, probe.StateFail, probe.ReasonMissing, "expired on", time.Time{}},
 		{"expired intermediate", of(underOld, old), hosts, root, probe.StateFail, probe.ReasonExpired, "certificate 2 of the chain expired", old.Certificate.NotAfter},
 		{"intermediate that expires first", of(underEnding, ending), hosts, root, probe.StateWarn, probe.ReasonExpiring, "certificate 2 of the chain expires", ending.Certificate.NotAfter},
@@ -213,5 +213,5 @@ func TestJudgeChain_WithoutRoots(t *testing.T) {
 	if !errors.Is(err, errNoRoots) || !end.Equal(chain[0].NotAfter) {
 		t.Errorf("%v, %v", end, err)
 	}
-	probetest.Expect(t, f.Result("well"), probe.StateFail, probe.ReasonUntrusted, "not for api.")
+	probetest.Expect(t, f.Result("well"), probe.StateFail, probe.ReasonMismatch, "not for api.")
 }

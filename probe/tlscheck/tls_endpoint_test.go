@@ -51,7 +51,7 @@ func TestTLSEndpoint(t *testing.T) {
 		{"nothing on disk", good, "", nil, "origin", probe.StatePass, "", "", true},
 		{"another than on disk", good, "", good.Issuer().Leaf(t, []string{host}), "origin", probe.StateFail, probe.ReasonDrift, "reload the server", true},
 		{"another than on disk behind a CDN", good, "", good.Issuer().Leaf(t, []string{host}), "cdn", probe.StatePass, "", "", true},
-		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", probe.StateFail, probe.ReasonUntrusted, "is not for " + host, true},
+		{"another name", parts.TLS(t, []string{"other.test"}), "", nil, "origin", probe.StateFail, probe.ReasonMismatch, "is not for " + host, true},
 		{"expired", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-90*day)), parts.ValidUntil(now.Add(-day))), "", nil, "origin", probe.StateFail, probe.ReasonExpired, "expired on", true},
 		{"expiring", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-80*day)), parts.ValidUntil(now.Add(10*day))), "", nil, "origin", probe.StateWarn, probe.ReasonExpiring, "", true},
 		{"fresh, of six days", parts.TLS(t, []string{host}, parts.ValidFrom(now.Add(-time.Hour)), parts.ValidUntil(now.Add(6*day))), "", nil, "origin", probe.StatePass, "", "", true},
@@ -158,12 +158,12 @@ func TestTLSEndpointOfSeveralHosts(t *testing.T) {
 		t.Errorf("the first to end is %v (%v), want %v", got, ok, end)
 	}
 	r = asked(deployment.Settings{Public: public, TLS: deployment.TLS{Endpoint: byName(own)}}, nil)
-	probetest.Expect(t, r, probe.StateFail, probe.ReasonUntrusted, "is not for "+second)
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonMismatch, "is not for "+second)
 
 	// Each at its own address: the second is broken, away, or was only guessed.
 	refusing := parts.Refusing(t)
 	r = asked(deployment.Settings{Public: public}, map[string]string{first + ":443": good, second + ":443": byName(own)})
-	probetest.Expect(t, r, probe.StateFail, probe.ReasonUntrusted, "is not for "+second)
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonMismatch, "is not for "+second)
 	r = asked(deployment.Settings{Public: public}, map[string]string{first + ":443": good, second + ":443": refusing})
 	probetest.Expect(t, r, probe.StateFail, probe.ReasonUnreachable, second+":443")
 	guessed := deployment.Settings{Root: t.TempDir()}

@@ -86,7 +86,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 	}
 	for _, host := range places.anyOf {
 		if len(leaves) > 0 && !slices.ContainsFunc(leaves, func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil }) {
-			f.Fail(probe.ReasonUntrusted, "no certificate covers %s", host)
+			f.Fail(probe.ReasonMismatch, "no certificate covers %s", host)
 		}
 	}
 	if len(places.unseen) > 0 {
