@@ -8,8 +8,7 @@ import (
 	"strings"
 )
 
-// Evaluates IAM policies for two questions: can the identity put objects into the bucket, and does it have far more
-// permissions? Statements follow AWS's documented evaluation: an explicit Deny first, then any Allow, otherwise denied.
+// Evaluates IAM policies: can the identity put objects into the bucket? iam_excess.go checks what else it may do. Statements follow AWS's documented evaluation: an explicit Deny first, then any Allow, otherwise denied.
 // Conditions depend on a request and are not evaluated: a conditional Allow counts separately, a conditional Deny is
 // ignored.
 
@@ -194,33 +193,6 @@ func (s iamStatement) covers(target string) bool {
 		return !slices.ContainsFunc(s.NotResources, func(r string) bool { return globsMeet(r, target) })
 	}
 	return slices.ContainsFunc(s.Resources, func(r string) bool { return globCovers(r, target) })
-}
-
-// broad describes a policy that allows far more than backups need, or returns "".
-func broad(policies []iamPolicy, partition string) string {
-	everything := "arn:" + partition + ":s3:::*"
-	for _, p := range policies {
-		switch name := p.ARN[strings.LastIndex(p.ARN, "/")+1:]; name {
-		case "AmazonS3FullAccess", "AdministratorAccess", "PowerUserAccess":
-			if strings.Contains(p.ARN, ":iam::aws:policy/") {
-				return name
-			}
-		}
-		for _, s := range p.Statements {
-			if !s.Allow {
-				continue
-			}
-			if slices.Contains(s.Actions, "*") {
-				return "policy " + p.Name + " allows every action (*)"
-			}
-			all := slices.ContainsFunc(s.Actions, func(a string) bool { return globCovers(a, "s3:*") }) ||
-				len(s.NotActions) > 0 && !slices.ContainsFunc(s.NotActions, func(a string) bool { return globsMeet(a, "s3:*") })
-			if all && s.covers(everything) {
-				return "policy " + p.Name + " allows every S3 action on every bucket"
-			}
-		}
-	}
-	return ""
 }
 
 // globCovers reports whether glob matches everything that the pattern target matches: * is any text, ? one character. A

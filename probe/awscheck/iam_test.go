@@ -69,11 +69,11 @@ func TestAllowed(t *testing.T) {
 		"exactly":                {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/*")}, grantAllowed, false},
 		"letters":                {[]string{allow("S3:putobject", "arn:aws:s3:::b/*")}, grantAllowed, false},
 		"part":                   {[]string{allow("s3:Put*", "arn:aws:s3:::b/daily/today/*")}, grantAllowed, false},
-		"lists":                  {[]string{`{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["x","arn:aws:s3:::b/*"]}`}, grantAllowed, false},
+		"lists":                  {[]string{`{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject"],"Resource":["x","arn:aws:s3:::b/*"]}`}, grantAllowed, true},
 		"another prefix":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/weekly/*")}, grantNone, false},
-		"another bucket":         {[]string{allow("s3:PutObject", "arn:aws:s3:::bb/*")}, grantNone, false},
+		"another bucket":         {[]string{allow("s3:PutObject", "arn:aws:s3:::bb/*")}, grantNone, true},
 		"bucket without objects": {[]string{allow("s3:*", "arn:aws:s3:::b")}, grantNone, false},
-		"another action":         {[]string{allow("s3:GetObject", "*")}, grantNone, false},
+		"another action":         {[]string{allow("s3:GetObject", "*")}, grantNone, true},
 		"nothing":                {[]string{deny("s3:DeleteObject", "*")}, grantNone, false},
 		"denied":                 {[]string{allow("s3:PutObject", "*"), deny("s3:Put*", "*")}, grantNone, false},
 		"deny first":             {[]string{deny("*", "arn:aws:s3:::b/*"), allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantNone, false},
@@ -81,13 +81,13 @@ func TestAllowed(t *testing.T) {
 		"all allowed objects denied": {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/x/*"), deny("s3:*",
 			"arn:aws:s3:::b/daily/x/*")}, grantNone, false},
 		"deny under condition":     {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), `{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"false"}}}`}, grantAllowed, false},
-		"allow under condition":    {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.1"}}}`}, grantConditional, false},
-		"both":                     {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{}}}`, allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantAllowed, false},
+		"allow under condition":    {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"IpAddress":{"aws:SourceIp":"192.0.2.1"}}}`}, grantConditional, true},
+		"both":                     {[]string{`{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{}}}`, allow("s3:PutObject", "arn:aws:s3:::b/*")}, grantAllowed, true},
 		"not action":               {[]string{`{"Effect":"Allow","NotAction":"iam:*","Resource":"*"}`}, grantAllowed, true},
-		"not this action":          {[]string{`{"Effect":"Allow","NotAction":["s3:*"],"Resource":"*"}`}, grantNone, false},
-		"not resource":             {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::c/*"}`}, grantAllowed, false},
-		"not this resource":        {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::b/*"}`}, grantNone, false},
-		"deny all others":          {[]string{allow("s3:PutObject", "*"), `{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::c/*"}`}, grantNone, false},
+		"not this action":          {[]string{`{"Effect":"Allow","NotAction":["s3:*"],"Resource":"*"}`}, grantNone, true},
+		"not resource":             {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::c/*"}`}, grantAllowed, true},
+		"not this resource":        {[]string{`{"Effect":"Allow","Action":"s3:PutObject","NotResource":"arn:aws:s3:::b/*"}`}, grantNone, true},
+		"deny all others":          {[]string{allow("s3:PutObject", "*"), `{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::c/*"}`}, grantNone, true},
 		"deny all but these":       {[]string{allow("s3:PutObject", "arn:aws:s3:::b/*"), `{"Effect":"Deny","Action":"s3:*","NotResource":"arn:aws:s3:::b/*"}`}, grantAllowed, false},
 		"its own folder":           {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/${aws:username}/*")}, grantAllowed, false},
 		"another's folder":         {[]string{allow("s3:PutObject", "arn:aws:s3:::b/daily/${aws:PrincipalTag/team}/*")}, grantConditional, false},
@@ -102,8 +102,8 @@ func TestAllowed(t *testing.T) {
 			if got := allowed(p, "s3:putobject", target); got != c.want {
 				t.Errorf("allowed: %d, want %d", got, c.want)
 			}
-			if got := broad(p, "aws"); (got != "") != c.broad {
-				t.Errorf("broad: %q", got)
+			if got := (identity{partition: "aws", policies: p}).beyond("b", nil); (got != "") != c.broad {
+				t.Errorf("beyond the bucket: %q", got)
 			}
 		})
 	}
@@ -142,7 +142,9 @@ func FuzzParsePolicy(f *testing.F) {
 		if allowed([]iamPolicy{p}, "s3:putobject", "arn:aws:s3:::b/*") != grantNone && len(p.Statements) == 0 {
 			t.Error("allowed without a statement")
 		}
-		_ = broad([]iamPolicy{p}, "aws")
+		id := identity{partition: "aws", kind: "user", name: "u", policies: []iamPolicy{p}, boundary: &p}
+		_, _ = id.administrator(nil)
+		_ = id.beyond("b", nil)
 	})
 }
 
@@ -225,7 +227,7 @@ func TestIAMUser(t *testing.T) {
 		{"own policy of that name", func(s *probetest.AWSServer) {
 			s.Attach("User", "AmazonS3FullAccess", "arn:aws:iam::1:policy/AmazonS3FullAccess", probetest.WritePolicy)
 		}, nil, probe.StatePass, probe.ReasonNone, ""},
-		{"everything", func(s *probetest.AWSServer) { s.Inline(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`) }, nil, probe.StateWarn, probe.ReasonOverPrivileged, "every action"},
+		{"everything", func(s *probetest.AWSServer) { s.Inline(`{"Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}`) }, nil, probe.StateFail, probe.ReasonOverPrivileged, "every action"},
 		{"only by a group", func(s *probetest.AWSServer) {
 			s.Say("iam:ListUserPolicies", probetest.IAMBody("ListUserPolicies", "<PolicyNames></PolicyNames>"))
 			s.Say("iam:ListGroupsForUser", probetest.IAMBody("ListGroupsForUser", "<Groups><member><GroupName>ops</GroupName></member></Groups>"))

@@ -3,6 +3,7 @@ package awscheck
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -36,7 +37,20 @@ func IAMUserKind() probe.Kind {
 }
 
 type iamUser struct {
-	KeyAge schema.Duration `yaml:"key_age" min:"1d" default:"90d" doc:"age at which an active key becomes stale"`
+	KeyAge  schema.Duration `yaml:"key_age" min:"1d" default:"90d" doc:"age at which an active key becomes stale"`
+	Allowed []string        `yaml:"allowed_actions" doc:"actions that the identity may have beyond the bucket, e.g. [ssm:*, logs:PutLogEvents] for the role of an instance"`
+}
+
+var iamAction = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
+
+func (s *iamUser) Validate() []error {
+	var all []error
+	for _, a := range s.Allowed {
+		if !iamAction.MatchString(a) {
+			all = append(all, fmt.Errorf("allowed_actions: %q is not an action such as ssm:GetParameter or ssm:*", a))
+		}
+	}
+	return all
 }
 
 func (s *iamUser) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -52,11 +66,11 @@ func (s *iamUser) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 		}
 		return probe.Result{}, err
 	}
-	return id.judge(a.place.bucket, a.place.prefix, s.KeyAge.Std(), p.Time), nil
+	return id.judge(a.place.bucket, a.place.prefix, s, p.Time), nil
 }
 
 // judge evaluates an identity that uploads to bucket, below prefix.
-func (id identity) judge(bucket, prefix string, keyAge time.Duration, now time.Time) probe.Result {
+func (id identity) judge(bucket, prefix string, s *iamUser, now time.Time) probe.Result {
 	asked := ""
 	if id.kind == "user" && id.caller != "user/"+id.name || id.kind == "root" {
 		asked = ", checked as " + id.caller
@@ -89,17 +103,34 @@ func (id identity) judge(bucket, prefix string, keyAge time.Duration, now time.T
 	case grantConditional:
 		f.Warn(probe.ReasonWeak, "%s can upload to bucket %s only under conditions, which are not evaluated", id.String(), bucket)
 	}
-	if over := broad(id.policies, id.partition); over != "" && (id.boundary == nil || broad([]iamPolicy{*id.boundary}, id.partition) != "") {
-		f.Warn(probe.ReasonOverPrivileged, "%s has more permissions than backups need: %s", id.String(), over)
-	}
+	id.judgeExcess(&f, bucket, lower(s.Allowed))
 	if id.kind == "user" {
-		id.judgeKeys(&f, keyAge, now)
+		id.judgeKeys(&f, s.KeyAge.Std(), now)
 	}
 	r := f.Result("%s can upload to bucket %s%s", id.String(), bucket, asked)
 	if id.assumed && r.State != probe.StatePass {
 		r.Detail += asked
 	}
 	return r
+}
+
+// judgeExcess evaluates the permissions beyond the bucket.
+func (id identity) judgeExcess(f *probe.ResultBuilder, bucket string, allowed []string) {
+	admin, conditional := id.administrator(allowed)
+	switch {
+	case admin != "" && conditional:
+		f.Warn(probe.ReasonOverPrivileged, "%s may be able to become an administrator: %s under conditions, which are not evaluated", id.String(), admin)
+	case admin != "":
+		f.Fail(probe.ReasonOverPrivileged, "%s is equivalent to an administrator: %s. Remove the permission", id.String(), admin)
+	default:
+		if over := id.beyond(bucket, allowed); over != "" {
+			f.Warn(probe.ReasonOverPrivileged, "%s has more permissions than backups need: %s. Remove them, or add the actions to allowed_actions",
+				id.String(), over)
+		}
+	}
+	if id.caller == "root" {
+		f.Warn(probe.ReasonOverPrivileged, "the exporter uses credentials of the account root. Create a user or role that may only read")
+	}
 }
 
 // judgeKeys evaluates the access keys of a user.

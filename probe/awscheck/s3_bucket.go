@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // s3_bucket: does the backup bucket exist, and does it keep overwritten objects?
@@ -34,7 +35,9 @@ func S3BucketKind() probe.Kind {
 	}
 }
 
-type s3Bucket struct{}
+type s3Bucket struct {
+	Retention schema.Duration `yaml:"retention" min:"1d" doc:"how long backups must be kept; BACKUP_RETENTION_DAYS of the deployment's environment, else 7d, when not set"`
+}
 
 // bucketFacts are the settings found, each with its error.
 type bucketFacts struct {
@@ -47,7 +50,9 @@ type bucketFacts struct {
 	block         []string // public access settings that are off
 	blockKnown    bool     // the service reported them
 	blockErr      error
-	rules         int // enabled lifecycle rules
+	lifecycle     lifecycle
+	retention     time.Duration
+	retentionOf   string // where it is set
 	rulesErr      error
 }
 
@@ -89,11 +94,8 @@ func (s *s3Bucket) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 	})
 	switch {
 	case err == nil:
-		for _, rule := range rules.Rules {
-			if rule.Status == types.ExpirationStatusEnabled {
-				f.rules++
-			}
-		}
+		f.retention, f.retentionOf = s.retention(p)
+		f.lifecycle = lifecycleOf(rules.Rules, a.place.prefix, f.retention, p.Time)
 	case !awsCode(err, "NoSuchLifecycleConfiguration"):
 		f.rulesErr = err
 	}
@@ -165,8 +167,8 @@ func (b bucketFacts) judge() probe.Result {
 		told = append(told, "the service does not report whether old backups expire")
 	case b.rulesErr != nil:
 		f.Add(probe.NotChecked(b.rulesErr))
-	case b.rules == 0:
-		f.Warn(probe.ReasonMissing, "bucket %s has no enabled lifecycle rule: old versions are never deleted", b.name)
+	default:
+		b.judgeLifecycle(&f)
 	}
 	detail := "bucket " + b.name + " exists, with versioning"
 	if len(told) > 0 {

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -45,13 +47,14 @@ func S3ObjectKind() probe.Kind {
 		MaxAge:     5 * time.Minute,
 		Timeout:    30 * time.Second,
 		Alone:      true,
-		New:        func() any { return &s3ObjectSpec{} },
+		New:        func() any { return &s3ObjectSpec{Smaller: 0.5} },
 	}
 }
 
 type s3ObjectSpec struct {
-	Prefix string          `yaml:"prefix" doc:"key or prefix of the backups; default: deployment.aws.prefix"`
-	Fresh  schema.Duration `yaml:"fresh" min:"1m" doc:"greatest age of the newest object; default: deployment.backup.max_age"`
+	Smaller float64         `yaml:"smaller" min:"0" max:"1" default:"0.5" doc:"a backup smaller than this share of the previous one is suspicious; 0 disables the check"`
+	Prefix  string          `yaml:"prefix" doc:"key or prefix of the backups; default: deployment.aws.prefix"`
+	Fresh   schema.Duration `yaml:"fresh" min:"1m" doc:"greatest age of the newest object; default: deployment.backup.max_age"`
 }
 
 // s3Backup is the newest backup in the bucket.
@@ -60,6 +63,8 @@ type s3Backup struct {
 	Size      int64
 	Modified  time.Time
 	Encrypted string // the algorithm; "" for none
+	Before    string // key of the backup of the same series before it; "" for none
+	BeforeOf  int64  // its size
 }
 
 // localBackup is the newest local backup older than the one in the bucket; the name is empty when there is none.
@@ -105,24 +110,43 @@ func (s *s3ObjectSpec) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 		limit = 26 * time.Hour
 	}
 	local, localErr := localBefore(ctx, p, newest.Modified)
-	return judgeS3Backup(newest, err, local, localErr, limit, p.Time).With(samples...), nil
+	return judgeS3Backup(newest, err, local, localErr, s3Terms{limit, s.Smaller, p.Time}).With(samples...), nil
 }
 
 // newest lists the objects under the prefix and returns the newest finished backup and the number of other objects.
 func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup, others int, err error) {
+	last := map[string][2]s3Backup{} // the two newest of each series
 	err = a.List(ctx, prefix, "", deployment.AWSService.Setting("prefix"), func(o types.Object) {
 		name := path.Base(aws.ToString(o.Key))
-		switch {
-		case !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil:
+		if !backup.LooksLike(name) || backup.Unfinished(name) || o.LastModified == nil || o.Size == nil {
 			others++
-		case newest.Key == "" || o.LastModified.After(newest.Modified):
-			newest = s3Backup{Key: *o.Key, Size: *o.Size, Modified: *o.LastModified}
+			return
+		}
+		b := s3Backup{Key: *o.Key, Size: *o.Size, Modified: *o.LastModified}
+		if newest.Key == "" || b.Modified.After(newest.Modified) {
+			newest = b
+		}
+		switch two := last[seriesOf(b.Key)]; {
+		case two[0].Key == "" || b.Modified.After(two[0].Modified):
+			last[seriesOf(b.Key)] = [2]s3Backup{b, two[0]}
+		case two[1].Key == "" || b.Modified.After(two[1].Modified):
+			last[seriesOf(b.Key)] = [2]s3Backup{two[0], b}
 		}
 	})
 	if err != nil {
 		return s3Backup{}, 0, err
 	}
+	if two := last[seriesOf(newest.Key)]; two[0].Key == newest.Key {
+		newest.Before, newest.BeforeOf = two[1].Key, two[1].Size
+	}
 	return newest, others, nil
+}
+
+var changing = regexp.MustCompile(`(?i)\b(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\b|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|[0-9]+`)
+
+// seriesOf returns what the keys of one series of backups have in common: all but numbers and dates.
+func seriesOf(key string) string {
+	return changing.ReplaceAllString(strings.ReplaceAll(key, "_", "-"), "0")
 }
 
 // List visits every object under a prefix; with a delimiter, only those without it in the rest of their name. Too many
@@ -176,10 +200,18 @@ func localBefore(ctx context.Context, p *probe.Pass, before time.Time) (localBac
 	return localBackup{}, nil
 }
 
+// s3Terms are what a backup must keep.
+type s3Terms struct {
+	fresh   time.Duration
+	smaller float64 // share of the size of the one before
+	now     time.Time
+}
+
 // judgeS3Backup checks the newest object. headErr: its properties could not be read; localErr: the local backups could
 // not be read.
-func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error, limit time.Duration, now time.Time) probe.Result {
+func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error, terms s3Terms) probe.Result {
 	var f probe.ResultBuilder
+	limit, now := terms.fresh, terms.now
 	age := now.Sub(b.Modified)
 	switch {
 	case age > limit:
@@ -189,6 +221,9 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	}
 	if b.Size == 0 {
 		f.Fail(probe.ReasonEmpty, "%s is empty", b.Key)
+	}
+	if b.Before != "" && b.Size > 0 && float64(b.Size) < terms.smaller*float64(b.BeforeOf) {
+		f.Warn(probe.ReasonThreshold, "%s has %d bytes, far fewer than the %d of the previous one, %s", b.Key, b.Size, b.BeforeOf, b.Before)
 	}
 	switch {
 	case headErr != nil:

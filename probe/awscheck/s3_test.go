@@ -57,7 +57,7 @@ func TestS3Bucket(t *testing.T) {
 // TestBucketFacts: at AWS itself what may not be asked is unknown, and what is seen to be wrong goes before.
 func TestBucketFacts(t *testing.T) {
 	denied := probe.Needs("the permission s3:X", probe.Unknown(probe.ReasonPermissionDenied, &awsFault{Status: 403, Code: "AccessDenied", text: "s3:X denied"}))
-	fine := bucketFacts{name: "b", versioning: "Enabled", blockKnown: true, rules: 1}
+	fine := bucketFacts{name: "b", versioning: "Enabled", blockKnown: true, lifecycle: lifecycle{rules: 1}}
 	for name, c := range map[string]struct {
 		change func(*bucketFacts)
 		state  probe.State
