@@ -47,10 +47,13 @@ func (p *places) diagrams(configured []string) Place {
 // diagram matches architecture diagrams by name and file type; drawings rank before texts.
 func diagram(name string, dir bool) int {
 	lower := strings.ToLower(name)
+	if !dir && lower == "readme.md" {
+		return 20 // counts if it holds a diagram
+	}
 	if dir || !strings.Contains(lower, "architecture") && !strings.Contains(lower, "diagram") {
 		return -1
 	}
-	return slices.Index([]string{".drawio", ".svg", ".png", ".mmd", ".mermaid", ".puml", ".plantuml", ".dot", ".md"}, filepath.Ext(lower))
+	return slices.Index([]string{".drawio", ".svg", ".png", ".jpg", ".jpeg", ".pdf", ".mmd", ".mermaid", ".puml", ".plantuml", ".dot", ".md"}, filepath.Ext(lower))
 }
 
 func checklistDocument(name string, dir bool) int {

@@ -53,6 +53,7 @@ type changelogEntry struct {
 // entryText counts the text below an entry's heading.
 type entryText struct {
 	changes      int // pieces of text
+	idle         int // pieces of text that say that nothing changed, not among changes
 	placeholders int // of those, placeholders
 }
 
@@ -134,9 +135,20 @@ func entriesOf(m *markdown.Document) (c changelogEntries) {
 		}
 	}
 	c.conflict = m.Conflict
-	c.empty = len(c.others) == 0 && textBelow(append([]markdown.Section{{Level: -1}}, m.Sections...)).changes == 0
+	all := textBelow(append([]markdown.Section{{Level: -1}}, m.Sections...))
+	c.empty = len(c.others) == 0 && all.changes+all.idle == 0
 	return c
 }
+
+// isTemplate matches a change that is none: WIP, or a sentence of a template.
+var isTemplate = regexp.MustCompile(`(?i)^\W*(?:wip|work in progress|tba|tbc|pending|` +
+	`new feature(?: \d+| [a-z])?|(?:first|second|some|another|example|sample) (?:feature|change|fix|entry|bug)|feature (?:\d+|[a-z]|name)|` +
+	`(?:description|summary) of (?:the |your |a )?(?:new )?(?:change|feature|fix|bug)s?|(?:your|the) (?:change|feature|fix)s? (?:goes |go )?here|` +
+	`(?:for )?(?:new features|changes in existing functionality|soon-to-be removed features|now removed features|any bug fixes)|` +
+	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template)\W*$`).MatchString
+
+// isNothing matches a text that says that nothing changed.
+var isNothing = regexp.MustCompile(`(?i)^\W*(?:n/?a|not applicable|none|nil|nothing(?: yet| to see here| so far)?|no (?:notable |unreleased |user-visible )?changes(?: yet)?)\W*$`).MatchString
 
 // textBelow counts the text of the first section and of those below it.
 func textBelow(sections []markdown.Section) (t entryText) {
@@ -148,8 +160,12 @@ func textBelow(sections []markdown.Section) (t entryText) {
 			if b.Form == markdown.CodeBlock || markdown.CountWords(b.Text) == 0 {
 				continue
 			}
+			if isNothing(b.Text) {
+				t.idle++
+				continue
+			}
 			t.changes++
-			if markdown.IsBlank(b.Prose) {
+			if markdown.IsBlank(b.Prose) || isTemplate(b.Text) {
 				t.placeholders++
 			}
 		}
@@ -211,6 +227,9 @@ func (c *changelog) judgeNewest(f *probe.ResultBuilder, entries []changelogEntry
 		return
 	}
 	newest := entries[0]
+	if i := slices.IndexFunc(entries, func(e changelogEntry) bool { return !e.yanked }); i >= 0 {
+		newest = entries[i] // a release that was withdrawn is not the newest
+	}
 	judgeEntry(f, newest, file)
 	if date, err := time.Parse(time.DateOnly, newest.date); err == nil && now.Sub(date.AddDate(0, 0, 1)) > time.Duration(c.StaleAfter) {
 		f.Warn(probe.ReasonStale, "%s:%d: the newest entry is more than %s old, and nothing is unreleased",
@@ -220,7 +239,9 @@ func (c *changelog) judgeNewest(f *probe.ResultBuilder, entries []changelogEntry
 
 func judgeEntry(f *probe.ResultBuilder, e changelogEntry, file string) {
 	switch {
-	case e.changes == 0 && !e.yanked:
+	case e.yanked:
+		f.Fail(probe.ReasonInvalid, "%s:%d: the version is yanked: it was withdrawn. Release another", file, e.line)
+	case e.changes == 0:
 		f.Fail(probe.ReasonEmpty, "%s:%d: the entry is empty", file, e.line)
 	case e.placeholders > 0 && !e.hasContent():
 		f.Fail(probe.ReasonPlaceholder, "%s:%d: the entry is a placeholder", file, e.line)

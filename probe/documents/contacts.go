@@ -176,8 +176,14 @@ func (c *contacts) judge(rows []contactRole, at string) probe.Result {
 		if markdown.IsBlank(r.name) || contactPlaceholder.MatchString(r.name) { // a missing name is the team's choice
 			f.Fail(probe.ReasonPlaceholder, "%s: the name is a placeholder", who)
 		}
+		if r.name != "" && isUnassigned(r.name) {
+			f.Fail(probe.ReasonMissing, "%s: the role is vacant", who)
+		}
 		judgeContact(&f, who, "contact", r.Contact)
 		judgeContact(&f, who, "escalation", r.Escalation)
+		if samePerson(r.Contact, r.Escalation) {
+			f.Warn(probe.ReasonReused, "%s: the escalation is the contact itself. Name somebody else, or a rota", who)
+		}
 	}
 	for _, w := range c.Wanted {
 		found := false
@@ -197,19 +203,66 @@ func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 		f.Fail(probe.ReasonPlaceholder, "%s: the %s is a placeholder", who, what)
 	case isUnassigned(text):
 		f.Fail(probe.ReasonMissing, "%s: no %s", who, what)
+	case unreachable.MatchString(text):
+		f.Fail(probe.ReasonPlaceholder, "%s: nobody can be reached at the %s", who, what)
 	case secretvalue.HasPlaceholderDomain(text):
 		f.Warn(probe.ReasonPlaceholder, "%s: the %s uses an example domain", who, what)
 	}
 }
 
+// unreachable matches addresses and numbers that reach nobody: no-reply mailboxes, reserved domains (RFC 2606), numbers of
+// films (555-0100 to 555-0199) and digits in order.
+var unreachable = regexp.MustCompile(`(?i)\b(?:no-?reply|do-?not-?reply)[\w.+-]*@|@(?:[\w-]+\.)*(?:invalid|localhost|localdomain|test)(?:$|[^\w.-])|` +
+	`\b555[ .-]?01\d\d\b|\b555[ .-]?555[ .-]?5555\b|\b\(?123\)?[ .-]?456[ .-]?7890\b|\b0?123456789?\b|^\W*555[ .-]?1234\W*$|^\+?\W*(?:1[ .()-]*){7,}$|^\+?\W*(?:9[ .()-]*){7,}$`)
+
+// rota matches a contact behind which different people stand.
+var rota = regexp.MustCompile(`(?i)\b(?:rota|roster|rotation|on[- ]?call|pagerduty|opsgenie|victorops|splunk on-call|team|group|channel|hotline|desk|noc|soc|24/7|schicht|bereitschaft|` +
+	`astreinte|guardia|wacht)\b|#[a-z]`)
+
+// samePerson reports whether an escalation leads to the contact again: the same text, or the same address or number in both.
+func samePerson(contact, escalation string) bool {
+	if isUnassigned(contact) || rota.MatchString(contact) || rota.MatchString(escalation) {
+		return false
+	}
+	if plainWord(contact) == plainWord(escalation) {
+		return true
+	}
+	others := reachable.FindAllString(escalation, -1)
+	if len(others) == 0 {
+		return false
+	}
+	own := map[string]bool{}
+	for _, address := range reachable.FindAllString(contact, -1) {
+		own[plainWord(address)] = true
+	}
+	for _, address := range others {
+		if !own[plainWord(address)] {
+			return false // somebody else can be reached, too
+		}
+	}
+	return true
+}
+
+// reachable matches mail addresses and telephone numbers.
+var reachable = regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\d[\d ()/-]{5,}\d`)
+
 // isUnassigned reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
 func isUnassigned(text string) bool {
 	switch plainWord(text) {
-	case "", "na", "none", "nobody", "unknown", "notassigned", "unassigned", "vacant", "null", "nil":
+	case "", "na", "none", "nobody", "noone", "unknown", "notassigned", "unassigned", "vacant", "vacancy", "null", "nil", "open", "openposition", "openrole", "opening",
+		"positionopen", "hiring", "recruiting", "tobehired", "tohire", "tobeassigned", "tobenamed", "tobeappointed", "notapplicable", "notyet", "notyetassigned",
+		"pending", "empty", "missing", "leftthecompany", "hasleft", "nolongerhere", "retired", "parentalleave", "onleave", "test", "abc", "foo", "bar", "asdf",
+		"niemand", "unbesetzt", "offen", "vakant", "keiner", "keine", "personne", "vacante", "vacant·e", "nadie", "ninguno", "ninguém", "vago", "nessuno", "vacatur",
+		"geen", "ingen", "obsazujese", "nikdo", "nikt", "brak", "wakat", "никто", "нет", "вакансия", "вакантно", "kimse", "yok", "boş":
 		return true
 	}
-	return false
+	return vacancy.MatchString(text)
 }
+
+// vacancy matches cells that say that nobody has the role.
+var vacancy = regexp.MustCompile(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
+	`(?:no ?body|no one|not) (?:yet|assigned|available|for now|at the moment)\b|(?:open|vacant) (?:position|role|post|req)\b|to be (?:hired|assigned|appointed|named|determined|decided)\b|` +
+	`hiring\b|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b)`)
 
 // contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".

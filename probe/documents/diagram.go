@@ -71,7 +71,7 @@ type candidate struct {
 func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	place := p.View.Place(deployment.FactDiagrams)
 	if len(place.Paths) == 0 {
-		return probe.NotFound(p, place, "diagram (.svg, .png, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name", "deployment.documents.architecture_diagrams")
+		return probe.NotFound(p, place, "diagram (.svg, .png, .jpg, .pdf, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name, and no README.md with one,", "deployment.documents.architecture_diagrams")
 	}
 	var found []candidate
 	for _, path := range place.Paths {
@@ -95,13 +95,13 @@ func parseDiagram(ctx context.Context, p *probe.Pass, path string, budget int) c
 	c := candidate{file: p.Deployment.Rel(path)}
 	form := formOf(path)
 	if form == nil {
-		c.reason, c.fault = probe.ReasonInvalid, "is not a .svg, .png, .drawio, .mmd, .puml, .dot or .md file"
+		c.reason, c.fault = probe.ReasonInvalid, "is not a .svg, .png, .jpg, .pdf, .drawio, .mmd, .puml, .dot or .md file"
 		return c
 	}
 	c.drawing, c.err = files.Load(p.Files, path, "diagram", maxDrawing, func(data []byte, _ fs.FileInfo) (drawing, error) {
 		return parseDrawing(ctx, form, data)
 	})
-	if c.err != nil || !c.prose {
+	if c.err != nil || !c.prose || strings.EqualFold(filepath.Base(path), "README.md") { // a README embeds logos and screenshots
 		return c
 	}
 	for _, image := range c.images {
@@ -188,15 +188,16 @@ func foldName(s string) string {
 	return strings.Join(strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }), " ")
 }
 
-// isNamed reports whether a folded text contains one of the names. Names of at most three letters must match a whole
-// word; longer ones match a prefix, so that PostgreSQL matches postgres.
+// isNamed reports whether a folded text contains one of the names as whole words. PostgreSQL names postgres.
 func (s serviceNames) isNamed(folded string) bool {
 	for _, name := range s.names {
-		if len(name) <= 3 {
-			name += " "
-		}
-		if strings.Contains(" "+folded+" ", " "+name) {
-			return true
+		for _, ending := range []string{"", "s", "ql", "sql", "db"} {
+			if ending != "" && len(name) <= 3 || ending == "s" && strings.HasSuffix(name, "s") {
+				continue
+			}
+			if strings.Contains(" "+folded+" ", " "+name+ending+" ") {
+				return true
+			}
 		}
 	}
 	return false

@@ -9,9 +9,11 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"image/jpeg"
 	"io"
 	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -58,8 +60,12 @@ func pngDrawing(_ context.Context, data []byte) (drawing, error) {
 
 // svgDrawing parses a whole SVG image.
 func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
-	shapes := 0
+	shapes, depth := 0, 0
+	small := ""
 	root, err := walkXML(ctx, data, func(e xml.StartElement) {
+		if depth++; depth == 1 {
+			small = smallSVG(e)
+		}
 		switch e.Name.Local {
 		case "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use", "foreignObject":
 			shapes++
@@ -71,8 +77,72 @@ func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
 	if shapes == 0 {
 		return invalidDrawing(probe.ReasonEmpty, "is an SVG image without shapes"), nil
 	}
+	if small != "" {
+		return invalidDrawing(probe.ReasonEmpty, "is an illegible image of "+small), nil
+	}
 	return drawing{form: "SVG image"}, nil
 }
+
+// smallSVG returns the size of an image that is too small to read; "" for others and for sizes without pixels (100 %).
+func smallSVG(root xml.StartElement) string {
+	var width, height, boxWidth, boxHeight float64
+	number := func(text string) float64 {
+		n, err := strconv.ParseFloat(strings.TrimSuffix(strings.TrimSpace(text), "px"), 64)
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	for _, a := range root.Attr {
+		switch a.Name.Local {
+		case "width":
+			width = number(a.Value)
+		case "height":
+			height = number(a.Value)
+		case "viewBox":
+			if fields := strings.FieldsFunc(a.Value, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' }); len(fields) == 4 {
+				boxWidth, boxHeight = number(fields[2]), number(fields[3])
+			}
+		}
+	}
+	if width == 0 || height == 0 {
+		width, height = boxWidth, boxHeight
+	}
+	if width <= 0 || height <= 0 || width >= minPixels && height >= minPixels {
+		return ""
+	}
+	return fmt.Sprintf("%g × %g pixels", width, height)
+}
+
+// jpegDrawing reads the header of a JPEG image and looks for its end.
+func jpegDrawing(_ context.Context, data []byte) (drawing, error) {
+	c, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	switch {
+	case !bytes.HasPrefix(data, []byte("\xff\xd8\xff")):
+		return invalidDrawing(probe.ReasonInvalid, "is not a JPEG image"), nil
+	case err != nil || !bytes.Contains(data[len(data)-min(len(data), 1<<10):], []byte("\xff\xd9")):
+		return invalidDrawing(probe.ReasonTruncated, "is a truncated JPEG image"), nil
+	case c.Width < minPixels || c.Height < minPixels:
+		return invalidDrawing(probe.ReasonEmpty, fmt.Sprintf("is an illegible image of %d × %d pixels", c.Width, c.Height)), nil
+	}
+	return drawing{form: fmt.Sprintf("JPEG image of %d × %d pixels", c.Width, c.Height)}, nil
+}
+
+// pdfDrawing checks that a PDF document has a beginning, a page and an end. Its text is not read.
+func pdfDrawing(_ context.Context, data []byte) (drawing, error) {
+	switch {
+	case !bytes.HasPrefix(data, []byte("%PDF-")):
+		return invalidDrawing(probe.ReasonInvalid, "is not a PDF document"), nil
+	case !bytes.Contains(data[len(data)-min(len(data), 1<<10):], []byte("%%EOF")):
+		return invalidDrawing(probe.ReasonTruncated, "is a truncated PDF document"), nil
+	case !pdfPage.Match(data):
+		return invalidDrawing(probe.ReasonEmpty, "is a PDF document without a page"), nil
+	}
+	return drawing{form: "PDF document"}, nil
+}
+
+// pdfPage matches a page, or a compressed stream of objects that may hold the pages.
+var pdfPage = regexp.MustCompile(`/Type\s*/(?:Page\b|ObjStm\b)`)
 
 // drawioDrawing parses a draw.io file: an mxfile with plain or compressed pages, or a single page.
 func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"image"
+	"image/jpeg"
 	"image/png"
 	"net/url"
 	"os"
@@ -142,7 +143,7 @@ func TestDrawings(t *testing.T) {
 			}
 		})
 	}
-	if formOf("a.jpg") != nil || formOf("png") != nil {
+	if formOf("a.gif") != nil || formOf("png") != nil {
 		t.Error("unsupported extension has a format")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -173,9 +174,61 @@ func TestDiagramLabels(t *testing.T) {
 			t.Errorf("%s: %+v, %v", file, d, err)
 		}
 	}
-	for data, name := range map[string]string{"graph TD\na-->b\n%% redis\n": "comment", "---\ntitle: redis\n---\ngraph TD\na-->b\n": "title"} {
+	for data, name := range map[string]string{"graph TD\na-->b\n%% redis\n": "comment", "graph TD\na-->b\nclassDef redis fill:#f00\nclass a redis\nstyle redis fill:#f00\n": "class definition",
+		"graph TD\na:::redis-->b\n": "class of a node", "---\ntitle: redis\n---\ngraph TD\na-->b\n": "title"} {
 		if d := mermaidIn(data); strings.Contains(d.labels, "redis") {
 			t.Errorf("%s counts as a label", name)
+		}
+	}
+	for data, name := range map[string]string{"@startuml\n/' redis\nredis '/\na -> b\n@enduml": "block comment", "@startuml\ntitle redis\na -> b\n@enduml": "title"} {
+		if d := plantumlIn(data, false); strings.Contains(d.labels, "redis") {
+			t.Errorf("%s counts as a label", name)
+		}
+	}
+	if d := graphvizIn("graph {\na -- b; // redis\n}"); strings.Contains(d.labels, "redis") {
+		t.Error("a comment at the end of a line counts as a label")
+	}
+}
+
+// TestIsNamed_WholeWords: a name inside another word names nothing.
+func TestIsNamed_WholeWords(t *testing.T) {
+	for text, want := range map[string]bool{"capital": false, "capi": true, "capi server": true, "the capis": true, "capi2": false, "precapi": false} {
+		if got := (serviceNames{"capi", []string{"capi"}}).isNamed(text); got != want {
+			t.Errorf("%q names capi: %v, want %v", text, got, want)
+		}
+	}
+	if !(serviceNames{"postgres", []string{"postgres"}}).isNamed("our postgresql") {
+		t.Error("PostgreSQL does not name postgres")
+	}
+}
+
+// TestDrawings_Small: icons, and documents without a page, are no diagrams.
+func TestDrawings_Small(t *testing.T) {
+	var large, small bytes.Buffer
+	if err := jpeg.Encode(&large, image.NewGray(image.Rect(0, 0, 200, 200)), nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := jpeg.Encode(&small, image.NewGray(image.Rect(0, 0, 16, 16)), nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		file, data string
+		reason     probe.Reason
+	}{
+		"icon by size":      {"a.svg", `<svg width="16" height="16px"><path d="M0 0"/></svg>`, probe.ReasonEmpty},
+		"icon by view box":  {"a.svg", `<svg viewBox="0 0 24 24"><path d="M0 0"/></svg>`, probe.ReasonEmpty},
+		"scaled view box":   {"a.svg", `<svg width="800" height="600" viewBox="0 0 24 24"><path d="M0 0"/></svg>`, probe.ReasonNone},
+		"relative size":     {"a.svg", `<svg width="100%" height="100%"><path d="M0 0"/></svg>`, probe.ReasonNone},
+		"jpeg":              {"a.jpg", large.String(), probe.ReasonNone},
+		"small jpeg":        {"a.jpeg", small.String(), probe.ReasonEmpty},
+		"truncated jpeg":    {"a.jpg", large.String()[:len(large.String())-20], probe.ReasonTruncated},
+		"page saved as jpg": {"a.jpg", "<html>", probe.ReasonInvalid},
+		"pdf":               {"a.pdf", "%PDF-1.4\n1 0 obj <</Type /Page>> endobj\n%%EOF\n", probe.ReasonNone},
+		"pdf without pages": {"a.pdf", "%PDF-1.4\n%%EOF\n", probe.ReasonEmpty},
+		"truncated pdf":     {"a.pdf", "%PDF-1.4\n1 0 obj <</Type /Page>>", probe.ReasonTruncated},
+	} {
+		if d, err := parseDrawing(t.Context(), formOf(tt.file), []byte(tt.data)); err != nil || d.reason != tt.reason {
+			t.Errorf("%s: %+v, %v; want %q", name, d, err, tt.reason)
 		}
 	}
 }
@@ -268,7 +321,7 @@ func TestDiagramFiles(t *testing.T) {
 		"compose broken":     {probetest.Folder{"docs/architecture.mmd": mermaid, "compose.yaml": "services: ["}, deployment.Settings{}, probe.StateWarn, probe.ReasonBlocked, "compose_syntax"},
 		"configured":         {probetest.Folder{"a.mmd": mermaid, "b.png": picture}, configured("a.mmd", "b.png"), probe.StatePass, probe.ReasonNone, "a.mmd (Mermaid), b.png"},
 		"configured, absent": {probetest.Folder{"a.mmd": mermaid}, configured("a.mmd", "b.png"), probe.StateFail, probe.ReasonMissing, "b.png cannot be read"},
-		"configured, other": {probetest.Folder{"a.jpg": picture}, configured("a.jpg"), probe.StateFail, probe.ReasonInvalid,
+		"configured, other": {probetest.Folder{"a.gif": picture}, configured("a.gif"), probe.StateFail, probe.ReasonInvalid,
 			"is not a .svg, .png"},
 		"shown":               {probetest.Folder{"docs/ARCHITECTURE.md": "![logo](https://x/y.png) ![a](../img/a%20b.png?raw=true)\n", "img/a b.png": picture}, deployment.Settings{}, probe.StatePass, probe.ReasonNone, "docs/ARCHITECTURE.md with img/a b.png"},
 		"shown from the root": {probetest.Folder{"docs/ARCHITECTURE.md": "![a](/img/a.png)\n", "img/a.png": picture}, deployment.Settings{}, probe.StatePass, probe.ReasonNone, "img/a.png"},

@@ -24,6 +24,10 @@ func formOf(path string) drawingForm {
 	switch strings.ToLower(filepath.Ext(path)) {
 	case ".png":
 		return pngDrawing
+	case ".jpg", ".jpeg":
+		return jpegDrawing
+	case ".pdf":
+		return pdfDrawing
 	case ".svg":
 		return svgDrawing
 	case ".drawio":
@@ -91,6 +95,12 @@ var (
 		`block(?:-beta)?|packet(?:-beta)?|kanban|architecture(?:-beta)?|radar-beta|treemap(?:-beta)?)(?:$|[\s:;{])`)
 )
 
+// Lines and marks that style a diagram, or title it, show nothing in it.
+var (
+	mermaidStyle = regexp.MustCompile(`(?m)^[ \t]*(?:classDef|class|style|linkStyle|click|title|accTitle|accDescr|direction)\b[^\n{]*$`)
+	mermaidClass = regexp.MustCompile(`:::[\w-]+`)
+)
+
 func mermaidIn(text string) drawing {
 	text = mermaidFront.ReplaceAllString(text, "")
 	text = strings.TrimSpace(mermaidComment.ReplaceAllString(text, ""))
@@ -99,6 +109,7 @@ func mermaidIn(text string) drawing {
 		return invalidDrawing(probe.ReasonInvalid, "does not begin with a Mermaid diagram type (graph, flowchart, sequenceDiagram, …)")
 	}
 	_, body, _ := strings.Cut(strings.ReplaceAll(text, ";", "\n"), "\n")
+	body = mermaidClass.ReplaceAllString(mermaidStyle.ReplaceAllString(body, ""), "")
 	if strings.TrimSpace(body) == "" {
 		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
 	}
@@ -108,8 +119,8 @@ func mermaidIn(text string) drawing {
 var (
 	plantumlStart   = regexp.MustCompile(`(?m)^[ \t]*@start([a-z0-9]+)\b.*$`)
 	plantumlEnd     = regexp.MustCompile(`(?m)^[ \t]*@end([a-z0-9]+)\b`)
-	plantumlComment = regexp.MustCompile(`(?m)^[ \t]*'.*$`)
-	plantumlSetting = regexp.MustCompile(`(?m)^[ \t]*(?:!|skinparam\b|title\b|scale\b|hide\b).*$`)
+	plantumlComment = regexp.MustCompile(`(?s)/'.*?'/|(?m-s:^[ \t]*'.*$)`)
+	plantumlSetting = regexp.MustCompile(`(?m)^[ \t]*(?:!|skinparam\b|title\b|caption\b|header\b|footer\b|scale\b|hide\b).*$`)
 )
 
 func plantumlIn(text string, inBlock bool) drawing {
@@ -123,14 +134,14 @@ func plantumlIn(text string, inBlock bool) drawing {
 	case start != nil:
 		text = text[start[1]:end[0]]
 	}
-	if strings.TrimSpace(plantumlSetting.ReplaceAllString(text, "")) == "" {
+	if text = plantumlSetting.ReplaceAllString(text, ""); strings.TrimSpace(text) == "" {
 		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
 	}
 	return drawing{form: "PlantUML", text: true, labels: text}
 }
 
 var (
-	graphvizComment = regexp.MustCompile(`(?s)/\*.*?\*/|(?m-s:^[ \t]*(?://|#).*$)`)
+	graphvizComment = regexp.MustCompile(`(?s)/\*.*?\*/|(?m-s:^[ \t]*(?://|#).*$|[ \t;{}]//[^"\n]*$)`)
 	graphvizStart   = regexp.MustCompile(`(?i)\A\s*(?:strict\s+)?(?:di)?graph\b[^{]{0,200}\{`)
 )
 

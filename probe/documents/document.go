@@ -87,7 +87,26 @@ func (d *document) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 	if err != nil {
 		return markdown.Unreadable(p.Deployment.Rel(path)+" cannot be read", err)
 	}
+	if d.Document == "runbook" && r.State != probe.StateFail {
+		return ofThisDeployment(p, path, r)
+	}
 	return r, nil
+}
+
+// ofThisDeployment adds a warning to the verdict on a runbook that names nothing of the deployment.
+func ofThisDeployment(p *probe.Pass, path string, r probe.Result) (probe.Result, error) {
+	m, err := markdown.Read(p, path)
+	if err != nil {
+		return markdown.Unreadable(p.Deployment.Rel(path)+" cannot be read", err)
+	}
+	if named(p, m) {
+		return r, nil
+	}
+	var f probe.ResultBuilder
+	f.Add(r)
+	f.Warn(probe.ReasonWeak, "%s names no service, alert or command of this deployment. Write the commands that resolve each issue",
+		p.Deployment.Rel(path))
+	return f.Result("%s", r.Detail), nil
 }
 
 // judge evaluates a document; file is its name in messages.
@@ -181,21 +200,6 @@ func hasCommand(code string) bool {
 	return false
 }
 
-// timeSpan matches a duration: a number with its unit in the languages of our users, one in words, ISO 8601 (PT4H), or
-// hours and minutes (04:00 h). A number in words is apart from its unit: "and" is not "an" and "d".
-var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:` +
-	`\d+(?:[.,]\d+)?[ -]?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|(?:business|working) days?|weeks?|` + unitsAbroad + `)` +
-	`|(?:an?|one|two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty|half an)[ -](?:minutes?|hours?|days?|(?:business|working) days?|weeks?)` +
-	`|(?:two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|sixty)[ -]seconds` +
-	`|P(?:\d+[YMWD])*(?:T(?:\d+[HMS])+)|P(?:\d+[YMWD])+|\d{1,3}:\d{2} ?(?:h|hours?|hrs?)` +
-	`|zero|no data loss|immediate(?:ly)?|continuous(?:ly)?)(?:$|[^\pL\pN])|\d ?(?:時間|分|日|小时|小時|分钟|分鐘|天|시간|일)`)
-
-// unitsAbroad are the units in German, French, Spanish, Portuguese, Italian, Dutch, Swedish, Danish, Polish, Czech, Russian
-// and Turkish.
-const unitsAbroad = `sekunden?|minuten?|stunden?|std|tagen?|tage?|wochen?|secondes?|heures?|jours?|semaines?|segundos?|minutos?|horas?|d[ií]as?|` +
-	`secondi|minuti|or[ae]|giorn[io]|seconden|uur|uren|dag(?:en|ar|e)?|timm(?:e|ar)|tim(?:e|er)|sekunder|minut(?:er|ter|y|ów|u|a)?|godzin[ay]?|dni|dzień|` +
-	`hodin[ay]?|dn[íyů]|час(?:а|ов)?|минут[аы]?|дн(?:я|ей)|день|saat|dakika|gün`
-
 // objectiveNames matches, for each objective, any of its names as whole words.
 func (d *document) objectiveNames() []*regexp.Regexp {
 	all := make([]*regexp.Regexp, len(d.Objectives))
@@ -242,11 +246,11 @@ func judgeObjective(m *markdown.Document, objectives []*regexp.Regexp, own int, 
 			at = cmp.Or(at, b.Line)
 			rest := until(b.Text[where[1]:])
 			switch {
-			case timeSpan.MatchString(rest):
+			case timeSpan.MatchString(rest), clockSpan.MatchString(rest), zeroSpan.MatchString(rest):
 				return probe.Passed("")
 			case markdown.IsBlank(rest):
 				unset = cmp.Or(unset, b.Line)
-			case timeIn(s):
+			case timeElsewhere(s, objectives, own):
 				return probe.Passed("")
 			case unset == 0:
 				unset = unfinishedLine(s)
@@ -266,6 +270,21 @@ func timeIn(s markdown.Section) bool {
 	return slices.ContainsFunc(s.Blocks, func(b markdown.Block) bool { return b.Form != markdown.CodeBlock && timeSpan.MatchString(b.Text) })
 }
 
+// timeElsewhere reports whether a section contains a time that does not belong to another objective.
+func timeElsewhere(s markdown.Section, objectives []*regexp.Regexp, own int) bool {
+	return slices.ContainsFunc(s.Blocks, func(b markdown.Block) bool {
+		if b.Form == markdown.CodeBlock || !timeSpan.MatchString(b.Text) {
+			return false
+		}
+		for i, other := range objectives {
+			if i != own && other.MatchString(b.Text) && !objectives[own].MatchString(b.Text) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // unfinishedLine returns the line of the first unfinished row or item of a section, or 0.
 func unfinishedLine(s markdown.Section) int {
 	for _, b := range s.Blocks {
@@ -282,7 +301,9 @@ func timeInSubsections(sections []markdown.Section) bool {
 		if i > 0 && s.Level <= sections[0].Level {
 			return false
 		}
-		if timeIn(s) || timeSpan.MatchString(s.Title) {
+		if timeIn(s) || timeSpan.MatchString(s.Title) || slices.ContainsFunc(s.Blocks, func(b markdown.Block) bool {
+			return b.Form != markdown.CodeBlock && (clockSpan.MatchString(b.Text) || zeroSpan.MatchString(b.Text))
+		}) {
 			return true
 		}
 	}

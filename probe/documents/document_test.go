@@ -77,8 +77,18 @@ func TestDocumentJudgement(t *testing.T) {
 			probe.StateFail, probe.ReasonPlaceholder, "file:8 mentions RTO but leaves its value open"},
 		"template's hours": {dr, strings.Repeat(prose(12)+"\n\n", 9) + "- RTO: XX hours\n- RPO: 1h\n", probe.StateFail,
 			probe.ReasonPlaceholder, "mentions RTO but leaves its value open"},
-		"no RPO":  {dr, prose(20) + "\n\nRTO: 4 hours\n", probe.StateFail, probe.ReasonMissing, "RPO or recovery point objective"},
-		"neither": {dr, prose(20), probe.StateFail, probe.ReasonMissing, "RTO or"},
+		"ISO 8601":    {dr, prose(20) + "\n\n- RTO: PT4H\n- RPO: P1DT12H\n", probe.StatePass, probe.ReasonNone, ""},
+		"clock":       {dr, prose(20) + "\n\n- RTO: 04:00\n- RPO = 0:15\n", probe.StatePass, probe.ReasonNone, ""},
+		"German":      {dr, prose(20) + "\n\n- RTO: vier Stunden\n- RPO: eine Stunde\n", probe.StatePass, probe.ReasonNone, ""},
+		"French":      {dr, prose(20) + "\n\n- RTO : quatre heures\n- RPO : 15 minutes\n", probe.StatePass, probe.ReasonNone, ""},
+		"Polish":      {dr, prose(20) + "\n\n- RTO: cztery godziny\n- RPO: jedna godzina\n", probe.StatePass, probe.ReasonNone, ""},
+		"no loss":     {dr, prose(20) + "\n\n- RTO: 4h\n- RPO: no data loss\n", probe.StatePass, probe.ReasonNone, ""},
+		"as soon":     {dr, prose(20) + "\n\n- RTO: as soon as possible\n- RPO: 1h\n", probe.StateWarn, probe.ReasonWeak, "mentions RTO without"},
+		"immediately": {dr, prose(20) + "\n\nRPO: 1h\n\n# X\n\nThe RTO matters. Immediately call the lead.\n", probe.StateWarn, probe.ReasonWeak, "mentions RTO without"},
+		"a second":    {dr, prose(20) + "\n\n- RPO: 1h\n\n# X\n\nThe RTO and a second person.\n", probe.StateWarn, probe.ReasonWeak, "mentions RTO without"},
+		"time of day": {dr, prose(20) + "\n\n- RPO: 1h\n\n# X\n\nThe RTO is agreed; backups begin at 02:00.\n", probe.StateWarn, probe.ReasonWeak, "mentions RTO without"},
+		"no RPO":      {dr, prose(20) + "\n\nRTO: 4 hours\n", probe.StateFail, probe.ReasonMissing, "RPO or recovery point objective"},
+		"neither":     {dr, prose(20), probe.StateFail, probe.ReasonMissing, "RTO or"},
 		"only inside other words": {dr, prose(20) + "\n\nThe airport: 4 hours, torpor: 4h, RTOX 3h\n", probe.StateFail,
 			probe.ReasonMissing, "RTO or"},
 		"only in code": {dr, prose(20) + "\n\n```\nRTO: 4h RPO: 4h\n```\n", probe.StateFail, probe.ReasonMissing, "RTO or"},
@@ -98,7 +108,7 @@ func TestDocumentJudgement(t *testing.T) {
 }
 
 func TestDocumentFiles(t *testing.T) {
-	good := "# Runbook\n\n" + prose(60) + "\n\n## One\n\n1. Look.\n2. Restart.\n\n## Two\n\n1. Look.\n2. Restart.\n"
+	good := "# Runbook\n\n" + prose(60) + "\n\n## One\n\n1. Look.\n2. Run `docker compose restart`.\n\n## Two\n\n1. Look.\n2. Restart.\n"
 	const spec = "{document: runbook, procedures: 2}"
 	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, probetest.Folder{"docs/ops/RUNBOOK.md": good}, deployment.Settings{}), DocumentKind(), spec), probe.StatePass, probe.ReasonNone, "docs/ops/RUNBOOK.md has")
 	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, probetest.Folder{"README.md": good}, deployment.Settings{}), DocumentKind(), spec), probe.StateFail, probe.ReasonMissing, "deployment.documents.runbook")
@@ -207,4 +217,44 @@ func documentFrom(t *testing.T, text string) *markdown.Document {
 		t.Fatalf("%q: %v", text, err)
 	}
 	return m
+}
+
+// TestRunbook_NamesDeployment: a runbook names a service, an alert or a command of its deployment.
+func TestRunbook_NamesDeployment(t *testing.T) {
+	compose := "services:\n  bidder: {image: shop/bidder:1}\n  app: {image: shop/thing:1}\n  db: {image: 'postgres:16', container_name: shop-db}\n"
+	for name, tt := range map[string]struct {
+		steps string
+		files probetest.Folder
+		state probe.State
+	}{
+		"nothing":               {"1. Look at it.\n2. Fix it.\n", nil, probe.StateWarn},
+		"another deployment":    {"1. `kubectl rollout restart deploy/frontend`\n2. Wait.\n", nil, probe.StateWarn},
+		"inside a word":         {"1. Tell the outbidders.\n2. Wait.\n", nil, probe.StateWarn},
+		"an ordinary word":      {"1. Open the app.\n2. Wait.\n", nil, probe.StateWarn},
+		"an ordinary name":      {"1. Run `docker restart app`.\n2. Wait.\n", nil, probe.StatePass},
+		"a service":             {"1. Restart the bidder.\n2. Wait.\n", nil, probe.StatePass},
+		"a container":           {"1. Restart shop-db.\n2. Wait.\n", nil, probe.StatePass},
+		"a program":             {"1. Check PostgreSQL.\n2. Wait.\n", nil, probe.StatePass},
+		"compose":               {"1. `docker compose up -d`\n2. Wait.\n", nil, probe.StatePass},
+		"a shipped alert":       {"1. Wait for CatalystExporterDown to resolve.\n2. Wait.\n", nil, probe.StatePass},
+		"an alert":              {"1. Wait for BidErrors.\n2. Wait.\n", probetest.Folder{"prometheus/rules.yml": "groups:\n- rules:\n  - alert: BidErrors\n"}, probe.StatePass},
+		"an alert of others":    {"1. Wait for BidErrors.\n2. Wait.\n", nil, probe.StateWarn},
+		"a script":              {"1. `./scripts/heal.sh`\n2. Wait.\n", probetest.Folder{"scripts/heal.sh": "true\n"}, probe.StatePass},
+		"a script that is gone": {"1. `./scripts/heal.sh`\n2. Wait.\n", nil, probe.StateWarn},
+		"a target":              {"1. `make restart`\n2. Wait.\n", probetest.Folder{"Makefile": "restart:\n"}, probe.StatePass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := probetest.Folder{"compose.yaml": compose, "RUNBOOK.md": "# Runbook\n\n" + prose(60) + "\n\n## One\n\n" + tt.steps + "\n## Two\n\n1. Look.\n2. Wait.\n"}
+			for file, text := range tt.files {
+				folder[file] = text
+			}
+			reason := probe.ReasonNone
+			if tt.state == probe.StateWarn {
+				reason = probe.ReasonWeak
+			}
+			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, folder, deployment.Settings{}), DocumentKind(), "{document: runbook, procedures: 2}"), tt.state, reason, "")
+		})
+	}
+	bare := probetest.Folder{"RUNBOOK.md": "# Runbook\n\n" + prose(60) + "\n\n## One\n\n1. Run `systemctl restart bidder`.\n\n## Two\n\n1. Look.\n2. Wait.\n"}
+	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, bare, deployment.Settings{}), DocumentKind(), "{document: runbook, procedures: 2}"), probe.StatePass, probe.ReasonNone, "")
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 	"time"
 
@@ -106,8 +107,30 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
 		}
 		return probe.Failed(probe.ReasonInvalid, "%s is not a valid OpenAPI description: run an OpenAPI validator to locate the error", path)
 	}
-	return probe.Passed("%s describes %d paths", path, doc.Paths.Len())
+	operations, sample, distinct := 0, 0, false
+	for name, item := range doc.Paths.Map() {
+		operations += len(item.Operations())
+		if petstorePath.MatchString(name) {
+			sample += len(item.Operations())
+		}
+		distinct = distinct || petstoreOnly.MatchString(name)
+	}
+	titled := doc.Info != nil && petstoreTitle.MatchString(doc.Info.Title)
+	switch {
+	case operations == 0:
+		return probe.Failed(probe.ReasonEmpty, "%s describes %s without an operation", path, phrase.Count(doc.Paths.Len(), "path"))
+	case titled && sample*2 > operations, distinct && sample == operations:
+		return probe.Failed(probe.ReasonPlaceholder, "%s describes the Petstore, the sample of OpenAPI. Publish the API's own description", path)
+	}
+	return probe.Passed("%s describes %s with %s", path, phrase.Count(doc.Paths.Len(), "path"), phrase.Count(operations, "operation"))
 }
+
+// The Petstore is the sample of Swagger and OpenAPI; generators publish it until they get the API's own description.
+var (
+	petstoreTitle = regexp.MustCompile(`(?i)\bpet ?store\b`)
+	petstorePath  = regexp.MustCompile(`(?i)^(?:/(?:api/)?v\d+)?/(?:pets?|store/(?:inventory|order)|user)(?:/|$)`)
+	petstoreOnly  = regexp.MustCompile(`(?i)/(?:pet/findBy(?:Status|Tags)|store/inventory)$`)
+)
 
 // fromSwagger converts a Swagger 2 description.
 func fromSwagger(body []byte) (*openapi3.T, error) {

@@ -137,10 +137,25 @@ func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 		return probe.Result{}, probe.SkipRelease()
 	}
 	var f probe.ResultBuilder
-	for field, empty := range map[string]bool{"by": r.By == "", "version": r.Release.Version == "", "commit": r.Release.Commit == ""} {
-		if empty {
-			f.Fail(probe.ReasonMissing, "the record has no %s", field)
+	for _, field := range []struct{ name, text string }{{"by", r.By}, {"version", r.Release.Version}, {"commit", r.Release.Commit}} {
+		switch {
+		case field.text == "":
+			f.Fail(probe.ReasonMissing, "the record has no %s", field.name)
+		case blankField(field.text):
+			f.Fail(probe.ReasonPlaceholder, "%s of the record is a placeholder", field.name)
 		}
 	}
 	return f.Result("%s was recorded on %s with %d issues", r.Release, r.At.UTC().Format("2006-01-02 15:04 UTC"), len(r.Issues)), nil
+}
+
+// blankField reports whether a field of a record was not filled in. A moving name (latest) identifies no version.
+func blankField(text string) bool {
+	text = strings.ToLower(strings.Trim(strings.TrimSpace(text), "<>[](){}*_-. "))
+	switch text {
+	case "", "tbd", "tba", "tbc", "todo", "fixme", "xxx", "x", "xx", "na", "n/a", "none", "null", "nil", "unknown", "undefined", "latest", "stable", "current", "head", "main",
+		"master", "develop", "dev", "next", "new", "version", "commit", "sha", "name", "your name", "your-name", "someone", "somebody", "anyone", "nobody", "placeholder",
+		"changeme", "change_me", "change-me", "?", "??", "???", "0.0.0", "v0.0.0", "x.y.z", "vx.y.z":
+		return true
+	}
+	return strings.Trim(text, "0") == "" || strings.Trim(text, "?") == ""
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
@@ -138,5 +139,11 @@ func moves(n dockerclient.ImageName, text string, now, before *attest.Release) b
 	if n.Pinned() {
 		return false
 	}
-	return n.Tag == "latest" || before != nil && !before.Release.Same(now.Release) && slices.Contains(before.Images, text)
+	return movingTag(n.Tag) || before != nil && !before.Release.Same(now.Release) && slices.Contains(before.Images, text)
+}
+
+// movingTag reports whether a tag names a channel rather than a version.
+func movingTag(tag string) bool {
+	return slices.Contains([]string{"latest", "stable", "current", "edge", "main", "master", "develop", "dev", "nightly", "lts", "release", "prod", "production", "staging",
+		"canary", "next", "rolling", "alpine", "slim"}, strings.ToLower(tag))
 }

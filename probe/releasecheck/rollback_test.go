@@ -38,6 +38,7 @@ func TestJudgeRollback(t *testing.T) {
 	to, from := &attest.Release{Record: probetest.Recorded("1.0", probetest.CommitOne, "a:x")}, &attest.Release{Record: probetest.Recorded("1.1", probetest.CommitTwo, "a:x")}
 	probetest.Expect(t, judgeRollback("a:x", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
 	probetest.Expect(t, judgeRollback("a:latest", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
+	probetest.Expect(t, judgeRollback("a:stable", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
 	probetest.Expect(t, judgeRollback("a:1.0", dockerclient.Image{}, to, from), probe.StatePass, "", "")
 	probetest.Expect(t, judgeRollback("a@sha256:"+probetest.SixtyFour, dockerclient.Image{}, to, from), probe.StatePass, "", "")
 }
@@ -77,4 +78,13 @@ func TestRollbackBackup(t *testing.T) {
 	probetest.Expect(t, probetest.Look(t, probetest.Again(p), RollbackBackupKind(), "{}"), probe.StateFail, probe.ReasonMissing, "")
 	p = probetest.Released(t, p, probetest.Recorded("1.2", probetest.CommitOne))
 	probetest.Expect(t, probetest.Look(t, p, RollbackBackupKind(), "{}"), probe.StateFail, probe.ReasonMissing, "has no backup")
+}
+
+func TestBlankField(t *testing.T) {
+	for text, want := range map[string]bool{"TBD": true, "todo": true, "<version>": true, "latest": true, "n/a": true, "0000000": true, "???": true, "1.4.0": false,
+		"0a1b2c3": false, "Ana Cruz": false, "v2": false, "2026-01-31": false} {
+		if got := blankField(text); got != want {
+			t.Errorf("%q is blank: %v, want %v", text, got, want)
+		}
+	}
 }
