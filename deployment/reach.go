@@ -21,9 +21,12 @@ type DatabaseAccess struct {
 	Reach
 	Name     string
 	User     string
+	Foreign  bool  // User is a role of the exporter's own, not the application's
 	Password Value // Origin names the password_file or the key that set it
 	SSLMode  string
 	CAFile   string // absolute, "" for the system's
+	// SearchPath and Role are those of the connection URL; "" for the server's.
+	SearchPath, Role string
 }
 
 // RedisAccess holds everything needed to connect to Redis.
@@ -42,12 +45,14 @@ type Reach struct {
 	Configured bool // set in the exporter's configuration: a failed connection is then a failure
 	// Inside is the address that the application uses, if it differs; "" otherwise.
 	Inside string
+	// Bridge reports that the address is a service of the compose file whose networks are all bridges of one host.
+	Bridge bool
 	// How it was found, for display: "configured", "DB_HOST at .env:3, through the port that postgres publishes",
 	// "default".
 	How string
 }
 
-// Address returns host:port.
+// Address returns host:port, or the path of a Unix socket (for PostgreSQL its folder).
 func (r Reach) Address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }
 
 // NoWayError reports a name of the compose network that cannot be reached from the exporter.
@@ -84,20 +89,30 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	if a.Name, err = v.databaseName(parts, at); err != nil {
 		return a, err
 	}
-	if a.User, _, err = v.setting(conf.User, parts.user, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER"); err != nil {
+	application, _, err := v.setting("", parts.user, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER")
+	if err != nil {
 		return a, err
 	}
+	a.User = cmp.Or(conf.User, application)
+	a.Foreign = application != "" && a.User != application
 	if a.SSLMode, _, err = v.setting(conf.SSLMode, parts.query.Get("sslmode"), at, "DB_SSL_MODE", "DB_SSLMODE", "PGSSLMODE"); err != nil {
 		return a, err
 	}
 	a.SSLMode = cmp.Or(a.SSLMode, "prefer")
-	a.CAFile = d.Abs(conf.CAFile)
+	if a.CAFile = d.Abs(conf.CAFile); conf.CAFile == "" {
+		root, _, err := v.setting("", parts.query.Get("sslrootcert"), at, "PGSSLROOTCERT", "DB_SSLROOTCERT", "DB_SSL_ROOT_CERT")
+		if err != nil {
+			return a, err
+		}
+		a.CAFile = v.onHost(root)
+	}
 	if a.Password, err = v.password(conf.Password, conf.PasswordFile, parts, at, "database", "DB_PASSWORD", "POSTGRES_PASSWORD", "PGPASSWORD", "DATABASE_PASSWORD"); err != nil {
 		return a, err
 	}
 	if host == "" {
 		host, hostAt = v.serviceRunning("postgres")
 	}
+	a.SearchPath, a.Role = sessionOf(parts.query)
 	a.User = cmp.Or(a.User, "postgres")
 	a.Name = cmp.Or(a.Name, a.User)
 	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, DatabaseService.Setting("host"))
@@ -170,15 +185,11 @@ func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 	if err != nil || !value.Set {
 		return urlParts{}, "", v.lookedUp(err)
 	}
-	u, err := url.Parse(value.Text.Reveal())
-	if err != nil || !strings.HasPrefix(u.Scheme, scheme) {
+	p, ok := parseDSN(value.Text.Reveal(), scheme)
+	if !ok {
 		return urlParts{}, "", nil
 	}
-	p := urlParts{scheme: u.Scheme, host: u.Hostname(), path: strings.Trim(u.Path, "/"), user: u.User.Username(), query: u.Query(), value: value}
-	p.port, _ = strconv.Atoi(u.Port())
-	if text, ok := u.User.Password(); ok {
-		p.password = &text
-	}
+	p.value = value
 	return p, value.Key + " at " + value.Origin.String(), nil
 }
 
@@ -264,10 +275,14 @@ func (v *View) reach(host string, port int, configured bool, at, setting string)
 		r.Host, r.How = "127.0.0.1", "default"
 		return r, nil
 	}
-	if configured {
+	c, err := v.Compose()
+	if configured || strings.HasPrefix(host, "/") {
+		if err == nil && !strings.HasPrefix(host, "/") {
+			service, inside := c.serviceOf(host)
+			r.Bridge = inside && c.onBridges(service)
+		}
 		return r, nil
 	}
-	c, err := v.Compose()
 	if errors.Is(err, ErrNoCompose) {
 		return r, nil
 	}
@@ -286,6 +301,33 @@ func (v *View) reach(host string, port int, configured bool, at, setting string)
 	r.Host, r.Port = there, published
 	r.How = at + ", through the port that service " + service + " publishes"
 	return r, nil
+}
+
+// onHost returns the path on this host of a file that the application reads; "" if it is in the image.
+func (v *View) onHost(inside string) string {
+	if inside == "" || inside == "system" {
+		return ""
+	}
+	c, err := v.Compose()
+	if err != nil {
+		return v.Deployment.Abs(inside)
+	}
+	app, err := v.AppService()
+	if err != nil || app.Name == "" {
+		return ""
+	}
+	return c.sourceOf(app.Name, inside)
+}
+
+// onBridges reports whether all networks of a service are bridges of this host, as far as the compose file says.
+func (c *Compose) onBridges(service string) bool {
+	for name := range c.Project.Services[service].Networks {
+		n, ok := c.Project.Networks[name]
+		if ok && (bool(n.External) || n.Driver != "" && n.Driver != "bridge") {
+			return false
+		}
+	}
+	return true
 }
 
 // databaseName returns the name from the settings, the URL or the environment.

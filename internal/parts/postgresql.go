@@ -126,6 +126,9 @@ func (s *PostgreSQLServer) answers(_ *process, port int) error {
 	return conn.Close(ctx)
 }
 
+// Addr returns host:port.
+func (s *PostgreSQLServer) Addr() string { return net.JoinHostPort(s.Host, strconv.Itoa(s.Port)) }
+
 // DSN returns the superuser's connection URL for the database "postgres".
 func (s *PostgreSQLServer) DSN() string { return s.DSNFor(s.User, s.Password, s.database) }
 

@@ -4,24 +4,25 @@ package postgres
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
-	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
-// Access to PostgreSQL: all probes share one connection that is kept between cycles, is read-only, sets its application
-// name, and is bounded in time and size. Errors describe the SQLSTATE in our own words. They never contain credentials
+// Access to PostgreSQL: all probes share one connection that is kept between cycles, sets its application name, and is
+// bounded in time and size. Queries run in read-only transactions with a time limit: connection poolers reject these
+// settings in the startup message, and would pass settings of a session on to other clients. Errors describe the SQLSTATE in our own words. They never contain credentials
 // or text from the server.
 //
 // Address and user are the deployment's (DB_HOST and related variables, through published ports) unless configured.
@@ -37,6 +38,9 @@ type postgresTarget struct {
 	agent    string
 	tls      postgresTLS
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	// cleartext allows passwords in cleartext over connections without TLS.
+	cleartext bool
+	rejected  *rejections
 }
 
 // postgresAt returns the access to the database. It is a skip when no database is known or it is unreachable from here.
@@ -49,13 +53,18 @@ func postgresAt(p *probe.Pass) (postgresTarget, error) {
 	if a.How == deployment.Default && !known {
 		return postgresTarget{}, probe.Skip(deployment.DatabaseService.Setting("host"), "no database found: DB_HOST is unset and no service runs postgres")
 	}
-	t := postgresTarget{DatabaseAccess: a, patience: p.Deployment.Database.Patience(), agent: p.Agent, dial: p.Dial}
+	if err := reach.Credential(reach.IsGiven(a.Reach), a.Password, deployment.DatabaseService.Setting("host")); err != nil {
+		return postgresTarget{}, err
+	}
+	conf := p.Deployment.Database
+	t := postgresTarget{DatabaseAccess: a, patience: conf.Patience(), agent: p.Agent, dial: reach.Dialer(p, a.Reach),
+		cleartext: conf.SSLMode != "" || reach.Local(a.Reach, nil), rejected: rejectionsOf(p)}
 	t.tls, err = newPostgresTLS(a, p.Roots)
 	return t, err
 }
 
 // config returns the settings of a connection with a password.
-func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
+func (t postgresTarget) config(password string, secured *tls.Config) (*pgx.ConnConfig, error) {
 	// The library requires a connection string. Everything the exporter's own PG… variables can change is set again below.
 	c, err := pgx.ParseConfig("host=localhost port=5432 user=none dbname=none password=none sslmode=disable passfile=/dev/null")
 	if err != nil {
@@ -63,10 +72,7 @@ func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
 	}
 	c.Host, c.Port = t.Host, uint16(t.Port)
 	c.User, c.Password, c.Database = t.User, password, t.Name
-	c.TLSConfig, c.Fallbacks = t.tls.first, nil
-	if t.tls.second {
-		c.Fallbacks = []*pgconn.FallbackConfig{{Host: c.Host, Port: c.Port, TLSConfig: t.tls.other}}
-	}
+	c.TLSConfig, c.Fallbacks = secured, nil
 	c.SSLNegotiation, c.SSLCertMode, c.RequireAuth, c.ChannelBinding = "postgres", "", "", "prefer"
 	c.ValidateConnect, c.AfterConnect = nil, nil
 	c.ConnectTimeout = t.patience
@@ -75,42 +81,8 @@ func (t postgresTarget) config(password string) (*pgx.ConnConfig, error) {
 	c.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
 	c.MaxProtocolMessageBodyLen = maxPostgresMessage
 	c.DefaultQueryExecMode = pgx.QueryExecModeExec // no prepared statements are left on the server
-	c.RuntimeParams = map[string]string{
-		"application_name":              t.agent,
-		"default_transaction_read_only": "on",
-		"statement_timeout":             strconv.FormatInt(t.patience.Milliseconds(), 10),
-	}
+	c.RuntimeParams = map[string]string{"application_name": t.agent}
 	return c, nil
-}
-
-// connect logs in. With asked, a server that requests no password is an error (errNotAsked).
-func (t postgresTarget) connect(ctx context.Context, password string, asked bool) (*pgx.Conn, error) {
-	c, err := t.config(password)
-	if err != nil {
-		return nil, err
-	}
-	if asked {
-		c.RequireAuth = "!none"
-	}
-	if asked && len(c.Fallbacks) > 0 {
-		// One way without a password is enough to get in. The library would try the next way, so it gets one at a time.
-		first := c.Copy()
-		first.Fallbacks = nil
-		conn, err := pgx.ConnectConfig(ctx, first)
-		if err == nil {
-			return conn, nil
-		}
-		err = t.plain(ctx, err)
-		if answer := access.Code(err); errors.Is(err, errNotAsked) || answer == "28P01" || afterLogin(answer) {
-			return nil, err
-		}
-		c.TLSConfig, c.Fallbacks = c.Fallbacks[0].TLSConfig, nil
-	}
-	conn, err := pgx.ConnectConfig(ctx, c)
-	if err != nil {
-		return nil, t.plain(ctx, err)
-	}
-	return conn, nil
 }
 
 // postgres is the kept connection. One probe uses it at a time.
@@ -145,7 +117,8 @@ func postgresFor(p *probe.Pass) (*postgres, error) {
 
 // fingerprint changes with everything that the connection depends on.
 func (t postgresTarget) fingerprint() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v %v %q %q", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience,
+		t.cleartext, t.SearchPath, t.Role))
 	return hex.EncodeToString(sum[:])
 }
 
@@ -166,13 +139,13 @@ func (d *postgres) ask(ctx context.Context, f func(ctx context.Context, conn *pg
 			return fault.Late{Cause: ctx.Err()}
 		}
 		if d.conn == nil {
-			conn, err := d.target.connect(ctx, d.target.Password.Text.Reveal(), false)
+			conn, err := d.target.connect(ctx, d.target.Password.Text.Reveal(), login{cleartext: true})
 			if err != nil {
 				return err
 			}
 			d.conn = conn
 		}
-		err := f(ctx, d.conn)
+		err := d.target.readOnly(ctx, d.conn, f)
 		if d.conn.IsClosed() {
 			d.drop()
 			if err != nil && old && ctx.Err() == nil {

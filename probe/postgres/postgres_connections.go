@@ -82,7 +82,11 @@ func (s *postgresConnections) Probe(ctx context.Context, p *probe.Pass) (probe.R
 		return probe.Result{}, err
 	}
 	var a admitted
+	var pooler bool
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
+		if pooler, err = pooled(ctx, conn); err != nil || pooler {
+			return err
+		}
 		// reserved_connections came with PostgreSQL 16.
 		return conn.QueryRow(ctx, `select current_setting('max_connections')::int, current_setting('superuser_reserved_connections')::int,
 			coalesce(nullif(current_setting('reserved_connections', true), '')::int, 0),
@@ -94,6 +98,10 @@ func (s *postgresConnections) Probe(ctx context.Context, p *probe.Pass) (probe.R
 	}
 	if err != nil {
 		return db.target.unasked(err, false)
+	}
+	if pooler {
+		return probe.Result{}, probe.Skip(deployment.DatabaseService.Setting("host")+" of the server itself",
+			"a connection pooler answers at %s: its own limits decide how many connections %s may open", db.target.Address(), v.Key)
 	}
 	return s.judge(v.Key, pool, replicas, a), nil
 }

@@ -18,7 +18,8 @@ import (
 
 // Errors in addition to those of the network and of TLS.
 var (
-	errNotAsked = errors.New("the server requires no password")
+	errNotAsked  = errors.New("the server requires no password")
+	errCleartext = errors.New("the server requests the password in cleartext")
 )
 
 // errNotPostgres reports another service.
@@ -72,9 +73,15 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 		if !sqlState.MatchString(answered.Code) {
 			return errNotPostgres
 		}
+		if answered.Code == "08P01" && strings.HasSuffix(answered.Message, "authentication failed") {
+			return sqlRefusal("28P01") // PgBouncer before 1.20 has one code for everything
+		}
 		return sqlRefusal(answered.Code)
 	}
-	if strings.Contains(err.Error(), "authentication method requirement") {
+	switch {
+	case strings.Contains(err.Error(), "server requested password authentication"):
+		return errCleartext
+	case strings.Contains(err.Error(), "authentication method requirement"):
 		return errNotAsked
 	}
 	if ctx.Err() == nil && strings.Contains(err.Error(), "server refused TLS connection") {
@@ -89,6 +96,10 @@ func (t postgresTarget) plain(ctx context.Context, err error) error {
 // unasked classifies an access error. Schema means that the claim is about the database's contents, so a missing
 // database fails.
 func (t postgresTarget) unasked(err error, schema bool) (probe.Result, error) {
+	if errors.Is(err, errCleartext) {
+		return probe.Result{}, probe.Needs(deployment.DatabaseService.Setting("sslmode"), probe.Unknownf(probe.ReasonNotConfigured,
+			"PostgreSQL at %s requests the password in cleartext over a connection without TLS. Set deployment.database.sslmode to require, or to disable to accept that", t.Address()))
+	}
 	return access.JudgeError("PostgreSQL", err, t.Reach, deployment.DatabaseService.Setting("host"), func(r *access.Refusal, told error) (probe.Result, error) {
 		switch r.Code {
 		case "28P01":

@@ -18,8 +18,8 @@ import (
 // postgres_indexes: does each listed table have an index usable for lookups by the listed column?
 //
 // The index must lead with the column, support lookups (btree, hash), cover all rows and be complete. An index that has
-// the column in second place, is of a kind for ranges or texts, is on an expression, is partial or whose build was
-// aborted does not count; the message names the cause.
+// the column in second place, is of a kind for ranges or texts, leads with an expression, is partial or whose build was
+// aborted does not count; the message names the cause. Expressions after the column do no harm.
 
 func IndexesKind() probe.Kind {
 	return probe.Kind{
@@ -81,7 +81,7 @@ func (s *postgresIndexes) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	seen := make([]seenTable, len(s.Indexes))
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
 		for i, w := range s.Indexes {
-			if seen[i], err = indexesOf(ctx, conn, w); err != nil {
+			if seen[i], err = indexesOf(ctx, conn, db.target, w); err != nil {
 				return err
 			}
 		}
@@ -98,8 +98,8 @@ func (s *postgresIndexes) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 }
 
 // indexesOf reads a table's listed columns and all indexes related to them.
-func indexesOf(ctx context.Context, conn *pgx.Conn, w wantedIndex) (seenTable, error) {
-	found, err := tablesNamed(ctx, conn, w.Table)
+func indexesOf(ctx context.Context, conn *pgx.Conn, t postgresTarget, w wantedIndex) (seenTable, error) {
+	found, err := t.tablesNamed(ctx, conn, w.Table)
 	if err != nil {
 		return seenTable{}, err
 	}
@@ -163,12 +163,12 @@ func (w wantedIndex) judge(seen seenTable) probe.Result {
 // unusable returns why an index does not serve every lookup by the column; "" when it does.
 func (i seenIndex) unusable() string {
 	switch {
-	case i.expressions:
-		return "is on an expression"
 	case slices.Contains([]string{"brin", "gin", "gist", "spgist", "bloom"}, i.method): // for ranges, texts and shapes
 		return "is of type " + i.method + ", which does not support lookups of single rows"
 	case i.partial:
 		return "is partial"
+	case !i.leads && i.expressions:
+		return "is on an expression"
 	case !i.leads:
 		return "does not lead with that column"
 	case !i.valid, !i.ready, !i.live:

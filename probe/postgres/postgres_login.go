@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
@@ -28,7 +30,7 @@ func LoginKind() probe.Kind {
 		Question:   "Does the database require a password and accept the configured one?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "one login to the database (deployment.database, or DB_HOST and related variables)",
+		Reads:      "one login to the database (deployment.database, or DB_HOST and related variables), and pg_hba_file_rules where the role may read it",
 		Permission: "network access to it",
 		MaxAge:     time.Minute,
 		Timeout:    15 * time.Second,
@@ -47,27 +49,49 @@ func (s *postgresLogin) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err := access.NoPassword("the database", deployment.DatabaseService.Setting("password_file"), t.Password); err != nil {
 		return probe.Result{}, err
 	}
-	return s.judge(t, t.try(ctx, t.Password.Text.Reveal(), true))
+	var seen rules
+	err = t.try(ctx, t.Password.Text.Reveal(), login{asked: true, cleartext: true}, func(ctx context.Context, conn *pgx.Conn) error {
+		var err error
+		seen, err = rulesOf(ctx, conn)
+		return err
+	})
+	return s.judge(t, seen, err)
 }
 
-// try logs in and disconnects at once.
-func (t postgresTarget) try(ctx context.Context, password string, asked bool) error {
+// try logs in, runs look if it is given, and disconnects at once. An error of look is that of a query.
+func (t postgresTarget) try(ctx context.Context, password string, how login, look func(ctx context.Context, conn *pgx.Conn) error) error {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
-	conn, err := t.connect(ctx, password, asked)
+	conn, err := t.connect(ctx, password, how)
 	if err != nil {
 		return err
 	}
 	d := postgres{conn: conn}
-	d.drop()
+	defer d.drop()
+	if look == nil {
+		return nil
+	}
+	if err := t.readOnly(ctx, conn, look); err != nil {
+		return queryError{t.plain(ctx, err)}
+	}
 	return nil
 }
 
+// queryError is an error after a login.
+type queryError struct{ error }
+
 // judge classifies the outcome of one login that requires a password request.
-func (s *postgresLogin) judge(t postgresTarget, err error) (probe.Result, error) {
+func (s *postgresLogin) judge(t postgresTarget, seen rules, err error) (probe.Result, error) {
+	var query queryError
 	switch answer := access.Code(err); {
 	case err == nil:
-		return probe.Passed("PostgreSQL at %s accepts %s", t.Address(), t.Password.Key), nil
+		var f probe.ResultBuilder
+		seen.judge(&f)
+		return f.Result("PostgreSQL at %s accepts %s%s", t.Address(), t.Password.Key, seen.said(t.Foreign)), nil
+	case errors.As(err, &query):
+		return probe.Passed("PostgreSQL at %s accepts %s, but its rules were not read: %v", t.Address(), t.Password.Key, err), nil
+	case errors.Is(err, errNotAsked) && t.socket():
+		return probe.Passed("PostgreSQL admits the exporter over %s without a password (peer or trust)", t.Address()), nil
 	case errors.Is(err, errNotAsked):
 		return probe.Failed(probe.ReasonOpen, "PostgreSQL at %s requires no password: pg_hba.conf trusts the exporter's host", t.Address()), nil
 	case answer == "28P01":
@@ -89,7 +113,7 @@ func DefaultLoginKind() probe.Kind {
 		Question:   "Does the database reject well-known passwords?",
 		Example:    "{passwords: [changeme, '']}",
 		Layer:      probe.LayerLive,
-		Reads:      "one login attempt per password at the database (deployment.database, or DB_HOST and related variables) as the application's role",
+		Reads:      "one login attempt per password at the database (deployment.database, or DB_HOST and related variables) as the application's role; none where a directory (PAM, LDAP, RADIUS) may check passwords",
 		Permission: "network access to it",
 		MaxAge:     24 * time.Hour,
 		Timeout:    15 * time.Second,
@@ -134,8 +158,17 @@ func (s *postgresDefaultLogin) Probe(ctx context.Context, p *probe.Pass) (probe.
 	if t.Password.Ref.Kind == "" && slices.Contains(s.Passwords, own) { // unset is the empty password
 		return probe.Result{}, probe.Skip("a password for the deployment", "the configured password is empty or one of the well-known ones")
 	}
+	how := login{} // no guess is sent in cleartext, unless pg_hba.conf shows that no directory checks passwords
 	for _, password := range s.Passwords {
-		if err := t.try(ctx, password, false); access.Code(err) != "28P01" {
+		err := t.try(ctx, password, how, nil)
+		if errors.Is(err, errCleartext) && !how.cleartext {
+			if err := directoryFree(ctx, p, t); err != nil {
+				return probe.Result{}, err
+			}
+			how.cleartext = true
+			err = t.try(ctx, password, how, nil)
+		}
+		if access.Code(err) != "28P01" {
 			return s.judge(t, password, err)
 		}
 	}

@@ -100,7 +100,7 @@ func (s *postgresMigrations) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 	var m migrated
 	var odd error // about the table's content; contains no server text
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		m, err = s.read(ctx, conn, style)
+		m, err = s.read(ctx, conn, db.target, style)
 		if odd = nil; errors.Is(err, errNoTool) || errors.Is(err, errStrange) {
 			odd, err = err, nil
 		}
@@ -131,9 +131,9 @@ func (s *postgresMigrations) toolTables(style string) []string {
 }
 
 // read finds a tool's table, identifies the tool by the columns, and reads the rows.
-func (s *postgresMigrations) read(ctx context.Context, conn *pgx.Conn, style string) (migrated, error) {
+func (s *postgresMigrations) read(ctx context.Context, conn *pgx.Conn, target postgresTarget, style string) (migrated, error) {
 	wanted := s.toolTables(style)
-	found, err := tablesNamed(ctx, conn, wanted...)
+	found, err := target.tablesNamed(ctx, conn, wanted...)
 	if err != nil {
 		return migrated{}, err
 	}

@@ -59,7 +59,7 @@ func (s *postgresTables) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	}
 	var found map[string]table
 	err = db.ask(ctx, func(ctx context.Context, conn *pgx.Conn) error {
-		found, err = tablesNamed(ctx, conn, s.Tables...)
+		found, err = db.target.tablesNamed(ctx, conn, s.Tables...)
 		return err
 	})
 	if err != nil {
@@ -73,42 +73,53 @@ type table struct {
 	oid  uint32
 	sql  string // its name as needed in a statement: quoted, with schema
 	kind string // pg_class.relkind
+	off  bool   // its schema is not on the search path
 }
 
 // stores reports whether it is a table: plain, partitioned or foreign.
 func (t table) stores() bool { return t.kind == "r" || t.kind == "p" || t.kind == "f" }
 
-// tablesNamed looks up relations by name; those that do not exist are left out.
-func tablesNamed(ctx context.Context, conn *pgx.Conn, names ...string) (map[string]table, error) {
+// tablesNamed looks up relations by name; those that do not exist are left out. With a role of the exporter's own, whose
+// search path is not the application's, other schemas are searched too.
+func (t postgresTarget) tablesNamed(ctx context.Context, conn *pgx.Conn, names ...string) (map[string]table, error) {
 	rows, err := conn.Query(ctx, `
-		select wanted.name, c.oid, c.oid::regclass::text, c.relkind::text
+		select wanted.name, c.oid, c.oid::regclass::text, c.relkind::text, c.off
 		from unnest($1::text[]) as wanted(name)
 		cross join lateral (
-			select c.oid, c.relkind from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			select c.oid, c.relkind, position('.' in wanted.name) = 0 and not n.nspname = any (current_schemas(false)) as off
+			from pg_class c join pg_namespace n on n.oid = c.relnamespace
 			where c.relkind in ('r', 'p', 'f', 'v', 'm') and case
 				when position('.' in wanted.name) > 0 then n.nspname = split_part(wanted.name, '.', 1) and c.relname = split_part(wanted.name, '.', 2)
-				else c.relname = wanted.name and n.nspname = any (current_schemas(false)) end
-			order by array_position(current_schemas(false), n.nspname) limit 1
-		) c`, names)
+				else c.relname = wanted.name and (n.nspname = any (current_schemas(false))
+					or $2 and n.nspname <> 'information_schema' and n.nspname not like 'pg\_%') end
+			order by array_position(current_schemas(false), n.nspname) nulls last, n.nspname limit 1
+		) c`, names, t.Foreign && t.SearchPath == "")
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]table{}
 	var name string
-	var t table
-	_, err = pgx.ForEachRow(rows, []any{&name, &t.oid, &t.sql, &t.kind}, func() error { found[name] = t; return nil })
+	var one table
+	_, err = pgx.ForEachRow(rows, []any{&name, &one.oid, &one.sql, &one.kind, &one.off}, func() error { found[name] = one; return nil })
 	return found, err
 }
 
 func (s *postgresTables) judge(found map[string]table) probe.Result {
 	var f probe.ResultBuilder
+	var off []string
 	for _, name := range s.Tables {
+		if found[name].off {
+			off = append(off, name)
+		}
 		switch t, there := found[name]; {
 		case !there:
 			f.Fail(probe.ReasonMissing, "table %s does not exist", name)
 		case !t.stores():
 			f.Fail(probe.ReasonMismatch, "%s is a view, not a table", name)
 		}
+	}
+	if len(off) > 0 {
+		return f.Result("the database has the tables %s; not on the search path of the exporter's role: %s", phrase.Words(s.Tables), phrase.Words(off))
 	}
 	return f.Result("the database has the tables %s", phrase.Words(s.Tables))
 }

@@ -152,7 +152,7 @@ func TestPostgresLoginJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r, err := (&postgresLogin{}).judge(postgresTarget{}, tt.err)
+			r, err := (&postgresLogin{}).judge(postgresTarget{}, rules{}, tt.err)
 			if err != nil {
 				r = probe.NotChecked(err)
 			}
