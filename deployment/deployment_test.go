@@ -337,7 +337,7 @@ app: {metric_prefixes: [shop_]}
 		t.Fatal(problems)
 	}
 	if s.API.CAFile != "ca.pem" || s.API.Patience() != 3*time.Second || s.Database.Password.Reveal() != "hush" || s.Database.Port != 5433 || s.Backup.MaxAge.Std() != 25*time.Hour ||
-		s.Public.CDN != "cloudflare" || !s.Redis.TLS || !s.Firewall.External || s.Redis.Patience() != 5*time.Second {
+		s.Public.CDN != "cloudflare" || s.Redis.TLS == nil || !*s.Redis.TLS || !s.Firewall.External || s.Redis.Patience() != 5*time.Second {
 		t.Errorf("read %+v", s)
 	}
 	s.Root = t.TempDir()

@@ -102,11 +102,11 @@ func (d Database) Patience() time.Duration { return patience(d.Timeout) }
 
 // Redis is the Redis server.
 type Redis struct {
-	Address      string          `yaml:"address" doc:"host:port; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
+	Address      string          `yaml:"address" doc:"host:port, redis://, rediss:// or unix:// URL; REDIS_HOST and REDIS_PORT, or REDIS_URL, when not set"`
 	User         string          `yaml:"user" doc:"ACL user; the default user when not set"`
 	PasswordFile string          `yaml:"password_file" doc:"file with the password; REDIS_PASSWORD when not set"`
 	Password     secret.Text     `yaml:"password" doc:"password, e.g. ${env.EXPORTER_REDIS_PASSWORD}"`
-	TLS          bool            `yaml:"tls" doc:"connect with TLS"`
+	TLS          *bool           `yaml:"tls" doc:"connect with TLS; rediss:// or REDIS_TLS decides when not set. false allows sending the password to another host without TLS"`
 	Timeout      schema.Duration `yaml:"timeout" doc:"timeout of connecting and querying" default:"5s" min:"100ms" max:"5m"`
 	CAFile       string          `yaml:"ca_file" doc:"file with certificate authorities to trust instead of the system's"`
 }

@@ -36,6 +36,8 @@ type RedisAccess struct {
 	Password Value
 	TLS      bool
 	CAFile   string // absolute, "" for the system's
+	// Master is the name under which sentinels know the server; the address is then that of a sentinel.
+	Master string
 }
 
 // Reach is an address that the exporter can use.
@@ -53,7 +55,12 @@ type Reach struct {
 }
 
 // Address returns host:port, or the path of a Unix socket (for PostgreSQL its folder).
-func (r Reach) Address() string { return net.JoinHostPort(r.Host, strconv.Itoa(r.Port)) }
+func (r Reach) Address() string {
+	if strings.HasPrefix(r.Host, "/") {
+		return r.Host
+	}
+	return net.JoinHostPort(r.Host, strconv.Itoa(r.Port))
+}
 
 // NoWayError reports a name of the compose network that cannot be reached from the exporter.
 type NoWayError struct {
@@ -137,20 +144,16 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 	if err != nil {
 		return a, err
 	}
-	confHost, confPort := conf.Address, 0
-	if h, p, err := net.SplitHostPort(conf.Address); err == nil {
-		confHost = h
-		confPort, _ = strconv.Atoi(p)
-	}
-	host, hostAt, err := v.setting(confHost, parts.host, at, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS")
+	own := redisAddress(conf.Address)
+	host, hostAt, err := v.setting(own.host, parts.host, at, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS")
 	if err != nil {
 		return a, err
 	}
-	if h, p, err := net.SplitHostPort(host); err == nil && confHost == "" { // REDIS_ADDR=redis:6379
-		host = h
-		parts.port, _ = strconv.Atoi(p)
+	if own.host == "" && parts.host == "" { // REDIS_ADDR=redis:6379
+		named := redisAddress(host)
+		host, parts.port, parts.scheme = named.host, named.port, named.scheme
 	}
-	port, err := v.port(confPort, parts.port, 6379, "REDIS_PORT")
+	port, err := v.port(own.port, parts.port, 6379, "REDIS_PORT")
 	if err != nil {
 		return a, err
 	}
@@ -160,13 +163,42 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 	if a.Password, err = v.password(conf.Password, conf.PasswordFile, parts, at, "redis", "REDIS_PASSWORD"); err != nil {
 		return a, err
 	}
-	a.TLS = conf.TLS || conf.Address == "" && parts.scheme == "rediss"
+	secure, _, err := v.setting("", "", "", "REDIS_TLS", "REDIS_SSL", "REDIS_TLS_ENABLED", "REDIS_USE_TLS")
+	if err != nil {
+		return a, err
+	}
+	from := parts
+	if conf.Address != "" {
+		from, secure = own, ""
+	}
+	switch on, err := strconv.ParseBool(strings.ToLower(secure)); {
+	case conf.TLS != nil:
+		a.TLS = *conf.TLS
+	default:
+		a.TLS = strings.HasPrefix(from.scheme, "rediss") || err == nil && on
+	}
+	if strings.Contains(from.scheme, "sentinel") {
+		a.Master, _, _ = strings.Cut(from.path, "/")
+		a.Master = cmp.Or(a.Master, from.query.Get("master"), from.query.Get("sentinelMasterId"), "mymaster")
+	}
 	a.CAFile = d.Abs(conf.CAFile)
 	if host == "" {
 		host, hostAt = v.serviceRunning("redis")
 	}
 	a.Reach, err = v.reach(host, port, conf.Address != "", hostAt, RedisService.Setting("address"))
 	return a, err
+}
+
+// redisAddress parses host:port, a URL or the path of a Unix socket.
+func redisAddress(text string) urlParts {
+	if p, ok := parseDSN(text, "redis"); ok {
+		return p
+	}
+	if h, p, err := net.SplitHostPort(text); err == nil {
+		port, _ := strconv.Atoi(p)
+		return urlParts{host: h, port: port}
+	}
+	return urlParts{host: text}
 }
 
 // urlParts are the parts of a URL in the environment.

@@ -154,7 +154,7 @@ func TestRedisAccess(t *testing.T) {
 		{"URL", map[string]string{".env": "REDIS_URL=rediss://:pw@r.test:7000/0\n"}, Redis{}, "r.test:7000", "pw", true},
 		{"by image", map[string]string{"compose.yml": compose, ".env": "REDIS_PASSWORD=pw\n"}, Redis{}, "127.0.0.1:6380",
 			"pw", false},
-		{"configured", map[string]string{"compose.yml": compose, ".env": "REDIS_HOST=redis-prod\nREDIS_PASSWORD=pw\n"}, Redis{Address: "10.0.0.1:1", TLS: true}, "10.0.0.1:1", "pw", true},
+		{"configured", map[string]string{"compose.yml": compose, ".env": "REDIS_HOST=redis-prod\nREDIS_PASSWORD=pw\n"}, Redis{Address: "10.0.0.1:1", TLS: new(true)}, "10.0.0.1:1", "pw", true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -34,7 +34,7 @@ var (
 	}, ""}
 	DatabaseService = Service{"PostgreSQL", []string{
 		"deployment.database.host", "deployment.database.ca_file", "deployment.database.password_file",
-		"deployment.database.sslmode",
+		"deployment.database.sslmode", "deployment.database.user",
 	}, "127.0.0.1:5432"}
 	DNSService    = Service{"DNS", []string{"deployment.dns.resolvers"}, ""}
 	DockerService = Service{"Docker Engine", []string{
@@ -56,6 +56,7 @@ var (
 	}, ""}
 	RedisService = Service{"Redis", []string{
 		"deployment.redis.address", "deployment.redis.ca_file", "deployment.redis.password_file",
+		"deployment.redis.tls",
 	}, "127.0.0.1:6379"}
 	SystemdService = Service{"systemd", []string{"deployment.systemd.bus"}, "/run/dbus/system_bus_socket"}
 	TLSService     = Service{"TLS endpoint", []string{"deployment.tls.endpoint", "deployment.tls.ca_file"}, ""}

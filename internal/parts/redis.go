@@ -32,6 +32,7 @@ type redisSetup struct {
 	password string
 	tls      *Cert
 	users    []string // of the ACL file
+	lines    []string // of the configuration
 }
 
 // RedisPassword sets a password for the default user.
@@ -44,6 +45,11 @@ func RedisUser(name, password string, rules ...string) RedisOption {
 	return func(s *redisSetup) {
 		s.users = append(s.users, "user "+name+" on >"+password+" "+strings.Join(rules, " "))
 	}
+}
+
+// RedisLine adds a line to the configuration.
+func RedisLine(line string) RedisOption {
+	return func(s *redisSetup) { s.lines = append(s.lines, line) }
 }
 
 // RedisTLS makes the port accept TLS only.
@@ -75,6 +81,7 @@ func Redis(t testing.TB, options ...RedisOption) *RedisServer {
 	case setup.password != "":
 		lines = append(lines, "requirepass "+strconv.Quote(setup.password))
 	}
+	lines = append(lines, setup.lines...)
 	config := filepath.Join(dir, "redis.conf")
 	WriteFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
 
@@ -153,4 +160,23 @@ func redisCommand(conn net.Conn, reader *bufio.Reader, words ...string) (string,
 	}
 	line, err := reader.ReadString('\n')
 	return strings.TrimRight(line, "\r\n"), err
+}
+
+// RedisSentinel starts a sentinel that watches a server as mymaster, and returns its address.
+func RedisSentinel(t testing.TB, master *RedisServer) string {
+	t.Helper()
+	program := Need(t, "redis-server")
+	dir := tempDir(t, -1, -1)
+	config := filepath.Join(dir, "sentinel.conf")
+	start := func(port int) spec {
+		lines := []string{"bind 127.0.0.1", "port " + strconv.Itoa(port), "dir " + dir, "sentinel monitor mymaster " + master.Host + " " + strconv.Itoa(master.Port) + " 1"}
+		if master.Password != "" {
+			lines = append(lines, "sentinel auth-pass mymaster "+master.Password)
+		}
+		writeFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
+		return spec{name: "sentinel", path: program, args: []string{config, "--sentinel"}, dir: dir}
+	}
+	sentinel := &RedisServer{Host: "127.0.0.1"}
+	sentinel.process, sentinel.Port = serve(t, start, sentinel.answers)
+	return sentinel.Addr()
 }

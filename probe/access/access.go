@@ -67,11 +67,11 @@ func JudgeError(what string, err error, at deployment.Reach, setting string, ans
 	case errors.Is(err, fault.ErrTLS):
 		return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonMismatch, told))
 	case errors.Is(err, fault.ErrTruncated):
-		return probe.Result{}, probe.Unknown(probe.ReasonUnreachable, told)
+		return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonUnreachable, told))
 	case fault.Refused(err):
 		return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonUnreachable, told))
 	}
-	return probe.Result{}, probe.Unknown(probe.ReasonOf(err), told)
+	return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonOf(err), told))
 }
 
 // Code returns the SQLSTATE reported by the server, "" for none.

@@ -18,6 +18,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
+	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
 // Access to Redis: AUTH, PING, INFO, ACL GETUSER and ACL LIST in RESP 2 over one connection per run.
@@ -39,6 +40,8 @@ type redisTarget struct {
 	patience time.Duration
 	roots    *x509.CertPool
 	dial     func(ctx context.Context, network, address string) (net.Conn, error)
+	// cleartext allows sending the password to another host without TLS.
+	cleartext bool
 }
 
 // redisAt returns the access to Redis. It is a skip when no Redis is known or it is unreachable from here.
@@ -50,7 +53,8 @@ func redisAt(p *probe.Pass) (redisTarget, error) {
 	if a.How == deployment.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
 		return redisTarget{}, probe.Skip(deployment.RedisService.Setting("address"), "no Redis found: REDIS_HOST is unset and no service runs redis")
 	}
-	t := redisTarget{RedisAccess: a, patience: p.Deployment.Redis.Patience(), dial: p.Dial}
+	conf := p.Deployment.Redis
+	t := redisTarget{RedisAccess: a, patience: conf.Patience(), dial: reach.Dialer(p, a.Reach), cleartext: conf.TLS != nil}
 	t.roots, _, err = access.Authorities(a.CAFile, deployment.RedisService.Setting("ca_file"), p.Roots)
 	return t, err
 }
@@ -67,8 +71,9 @@ func (t redisTarget) with(ctx context.Context, f func(c *redisConn) error) error
 	defer cancel()
 	err := t.ask(ctx, f)
 	var answered *access.Refusal
+	var unchecked *probe.NotCheckedError
 	switch {
-	case err == nil, errors.As(err, &answered), errors.Is(err, errNotRedis), errors.Is(err, fault.ErrTooLong):
+	case err == nil, errors.As(err, &answered), errors.As(err, &unchecked), errors.Is(err, errNotRedis), errors.Is(err, fault.ErrTooLong):
 		return err
 	}
 	if err = fault.Redact(ctx, err); errors.Is(err, fault.ErrNotHTTP) {
@@ -78,7 +83,31 @@ func (t redisTarget) with(ctx context.Context, f func(c *redisConn) error) error
 }
 
 func (t redisTarget) ask(ctx context.Context, f func(c *redisConn) error) error {
-	conn, err := t.dial(ctx, "tcp", t.Address())
+	if t.Master == "" {
+		return t.at(ctx, t.Address(), f)
+	}
+	var master []string
+	err := t.at(ctx, t.Address(), func(c *redisConn) (err error) {
+		master, err = c.list("SENTINEL", "get-master-addr-by-name", t.Master)
+		return err
+	})
+	switch {
+	case access.Code(err) != "", errors.Is(err, errNotRedis), err == nil && len(master) != 2:
+		return probe.Needs(deployment.RedisService.Setting("address")+" of the Redis server itself",
+			probe.Unknownf(probe.ReasonNotConfigured, "the sentinel at %s did not return the address of the configured master", t.Address()))
+	case err != nil:
+		return err
+	}
+	return t.at(ctx, net.JoinHostPort(master[0], master[1]), f)
+}
+
+// at connects to an address, runs f, and closes the connection.
+func (t redisTarget) at(ctx context.Context, address string, f func(c *redisConn) error) error {
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	conn, err := t.dial(ctx, network, address)
 	if err != nil {
 		return err
 	}
@@ -244,14 +273,26 @@ func redisWord(text string) string {
 	return "another error"
 }
 
-// login sends user and password.
+// login sends user and password. Without TLS they are sent only to this host, unless the configuration allows more.
 func (t redisTarget) login(c *redisConn) error {
+	if !t.TLS && !t.cleartext && !reach.Local(t.Reach, c.conn.RemoteAddr()) {
+		return probe.Needs(deployment.RedisService.Setting("tls"), probe.Unknownf(probe.ReasonNotConfigured,
+			"the password is not sent to Redis at %s: the host is not this one and the connection has no TLS. Set deployment.redis.tls to true, or to false to accept that", t.Address()))
+	}
 	words := []string{"AUTH"}
 	if t.User != "" {
 		words = append(words, t.User)
 	}
 	_, err := c.do(append(words, t.Password.Text.Reveal())...)
 	return err
+}
+
+// credential is the error for a password that is unknown, or not meant for this address; nil when it may be sent.
+func (t redisTarget) credential() error {
+	if err := reach.Credential(reach.IsGiven(t.Reach), t.Password, deployment.RedisService.Setting("address")); err != nil {
+		return err
+	}
+	return access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
 }
 
 // unasked classifies an access error.

@@ -73,7 +73,7 @@ func (s *redisRandomLogin) Probe(ctx context.Context, p *probe.Pass) (probe.Resu
 	if t.aclUser() == "default" {
 		return probe.Result{}, probe.Skip("REDIS_USER", "no ACL user is configured: redis_auth checks the default user")
 	}
-	if err := access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password); err != nil {
+	if err := t.credential(); err != nil {
 		return probe.Result{}, err
 	}
 	var seen aclEntries

@@ -46,7 +46,7 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 		return probe.Result{}, err
 	}
 	var g redisGreeting
-	known := access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
+	known := t.credential()
 	memory := aclMemoryOf(p, t)
 	err = t.with(ctx, func(c *redisConn) error {
 		var pong string
@@ -89,6 +89,8 @@ func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (probe.Re
 		return probe.Warned(probe.ReasonWeak, "Redis at %s admits anyone as a default user that may not PING: disable that user", t.Address()), nil
 	case word != "NOAUTH":
 		return t.unasked(g.anonymous)
+	case known != nil && !t.Password.Text.Empty() && t.Password.Ref.Kind == "":
+		return probe.Result{}, known
 	case known != nil:
 		return probe.Result{}, probe.Needs(deployment.RedisService.Setting("password_file"), probe.Unknownf(probe.ReasonNotConfigured, "Redis at %s requires a password, but the configured one is unknown: %w", t.Address(), known))
 	}

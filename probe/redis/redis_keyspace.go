@@ -22,7 +22,7 @@ func KeyspaceKind() probe.Kind {
 		Question:   "Do the keys in Redis expire, and do lookups find their keys?",
 		Example:    "{min_expiring: 0.5, min_hit_ratio: 0.2}",
 		Layer:      probe.LayerLive,
-		Reads:      "INFO keyspace and INFO stats of Redis (deployment.redis, or REDIS_HOST and related variables)",
+		Reads:      "INFO keyspace, stats and replication of Redis (deployment.redis, or REDIS_HOST and related variables)",
 		Permission: "network access to it and the permission +info",
 		Values:     []*probe.Value{Expiring, HitRatio},
 		MaxAge:     time.Minute,
@@ -50,10 +50,13 @@ func (s *redisKeyspace) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err != nil {
 		return probe.Result{}, err
 	}
-	if t.Password.Ref.Kind != "" {
-		return probe.Result{}, access.NoPassword("Redis", deployment.RedisService.Setting("password_file"), t.Password)
+	if !t.Password.Text.Empty() || t.Password.Ref.Kind != "" {
+		if err := t.credential(); err != nil {
+			return probe.Result{}, err
+		}
 	}
 	var told [2]string
+	var replication string
 	err = t.with(ctx, func(c *redisConn) error {
 		if !t.Password.Text.Empty() {
 			// ERR: the server has no password; redis_auth checks that.
@@ -66,16 +69,21 @@ func (s *redisKeyspace) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 				return err
 			}
 		}
-		return nil
+		if _, ok := parseKeyspace(told[0], told[1]); !ok {
+			return errNotRedis
+		}
+		replication, err = c.do("INFO", "replication")
+		return err
 	})
 	if err != nil {
 		return t.unasked(err)
 	}
-	k, ok := parseKeyspace(told[0], told[1])
-	if !ok {
-		return t.unasked(errNotRedis)
+	k, _ := parseKeyspace(told[0], told[1])
+	r := s.judge(k)
+	if strings.Contains(replication, "\nrole:slave\r\n") && strings.Contains(replication, "\nslave_read_only:1\r\n") {
+		r.Detail += " (on a read-only replica)"
 	}
-	return s.judge(k), nil
+	return r, nil
 }
 
 // parseKeyspace parses the sections keyspace and stats of INFO. It is not ok without the headers and counters that

@@ -235,7 +235,7 @@ func TestRedisTLS(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			s := redisSettings(tt.address, "", password)
-			s.Redis.TLS, s.Redis.CAFile, s.Redis.Timeout = tt.tls, tt.ca, probetest.Patience(tt.reason)
+			s.Redis.TLS, s.Redis.CAFile, s.Redis.Timeout = new(tt.tls), tt.ca, probetest.Patience(tt.reason)
 			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, s), AuthKind(), "{}"), tt.state, tt.reason, tt.detail)
 		})
 	}

@@ -97,7 +97,7 @@ func All() []Recorder {
 			[]string{"PING", "AUTH", "INFO", "HELLO", "SELECT", "QUIT", "DBSIZE", "RANDOMKEY", "TTL", "PTTL", "SCAN", "CONFIG GET", "ACL GETUSER", "ACL LIST"},
 			startRedis,
 			func(s *deployment.Settings, address string, secure bool) {
-				s.Redis.Address, s.Redis.TLS = address, secure
+				s.Redis.Address, s.Redis.TLS = address, new(secure)
 			}},
 		{deployment.SystemdService, "systemd", parts.DBus, []string{"Hello", "Get"},
 			func(t *testing.T, e *Everything) string {
