@@ -173,7 +173,7 @@ func RedisSentinel(t testing.TB, master *RedisServer) string {
 		if master.Password != "" {
 			lines = append(lines, "sentinel auth-pass mymaster "+master.Password)
 		}
-		writeFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
+		WriteFile(t, config, strings.Join(lines, "\n")+"\n", 0o600)
 		return spec{name: "sentinel", path: program, args: []string{config, "--sentinel"}, dir: dir}
 	}
 	sentinel := &RedisServer{Host: "127.0.0.1"}
