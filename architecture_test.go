@@ -33,6 +33,7 @@ var order = map[string]int{
 
 	"probe/":             20, // subjects: they import each other only as listed in arrows
 	"probe/dockerclient": 18, // shared by subjects
+	"probe/promapi":      18,
 	"probe/access":       17,
 	"probe/gitrepo":      17,
 	"probe/httpclient":   17,

@@ -116,8 +116,9 @@ func (r Redis) Patience() time.Duration { return patience(r.Timeout) }
 
 // Prometheus is the Prometheus that monitors the deployment.
 type Prometheus struct {
-	URL  string `yaml:"url" doc:"http://localhost:9090 when not set"`
-	Job  string `yaml:"job" doc:"scrape job of the application; the name of the application's service when not set"`
+	URL  string   `yaml:"url" doc:"http://localhost:9090 when not set"`
+	Job  string   `yaml:"job" doc:"scrape job of the application; the name of the application's service when not set"`
+	Jobs []string `yaml:"jobs" doc:"further scrape jobs of the deployment, e.g. of its backups"`
 	HTTP `inline:"true"`
 }
 

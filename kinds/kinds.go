@@ -11,6 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/container"
+	"github.com/thenexusengine/catalyst_exporter/probe/criteria"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/documents"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
@@ -81,7 +82,7 @@ func All() []probe.Kind {
 		postgres.MigrationsKind(),
 		postgres.TablesKind(),
 		monitoring.PrometheusJobKind(),
-		monitoring.PrometheusQueryKind(),
+		criteria.PrometheusQueryKind(),
 		monitoring.PrometheusRulesKind(),
 		httpcheck.RateLimitHeaderKind(),
 		redis.AuthKind(),

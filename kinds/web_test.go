@@ -7,6 +7,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/criteria"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
 )
@@ -73,7 +74,7 @@ func webKindNamed(name string) probe.Kind {
 		"loki_lines":       monitoring.LokiLinesKind(),
 		"openapi":          httpcheck.OpenAPIKind(),
 		"prometheus_job":   monitoring.PrometheusJobKind(),
-		"prometheus_query": monitoring.PrometheusQueryKind(),
+		"prometheus_query": criteria.PrometheusQueryKind(),
 		"prometheus_rules": monitoring.PrometheusRulesKind(),
 		"web_page":         httpcheck.WebPageKind(),
 	}[name]

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -37,6 +38,22 @@ func Prometheus(t testing.TB, config string, rules map[string]string) *Prometheu
 			"--config.file=" + filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 			"--web.listen-address=" + address, "--web.enable-lifecycle", "--web.enable-admin-api", "--query.lookback-delta=5m",
 		}
+	})
+	return &PrometheusServer{m}
+}
+
+// PrometheusHistory starts a server that scrapes nothing and has the samples of a text in OpenMetrics format.
+func PrometheusHistory(t testing.TB, samples string) *PrometheusServer {
+	t.Helper()
+	dir := tempDir(t, -1, -1)
+	file := filepath.Join(dir, "samples")
+	WriteFile(t, file, samples, 0o644)
+	data := filepath.Join(dir, "data")
+	if out, err := exec.Command(Need(t, "promtool"), "tsdb", "create-blocks-from", "openmetrics", file, data).CombinedOutput(); err != nil {
+		t.Fatalf("promtool: %v: %s", err, out)
+	}
+	m := startMonitor(t, "prometheus", Need(t, "prometheus"), "prometheus.yml", "scrape_configs: []\n", nil, func(dir, address string) []string {
+		return []string{"--config.file=" + filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path=" + data, "--web.listen-address=" + address}
 	})
 	return &PrometheusServer{m}
 }

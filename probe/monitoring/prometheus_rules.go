@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
+	"github.com/thenexusengine/catalyst_exporter/probe/promapi"
 )
 
 // prometheus_rules: are alert rules loaded without errors, does an Alertmanager accept alerts, and can every rule fire?
@@ -67,13 +68,13 @@ type promAlertmanagers struct {
 const maxSelectors = 200
 
 func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	rules, err := promAsk[promRules](ctx, p, "/api/v1/rules", nil)
+	rules, err := promapi.Get[promRules](ctx, p, "/api/v1/rules", nil)
 	if err != nil {
-		return promUnasked(p, "rules", err, false)
+		return promapi.JudgeError(p, "rules", err, false)
 	}
-	managers, err := promAsk[promAlertmanagers](ctx, p, "/api/v1/alertmanagers", nil)
+	managers, err := promapi.Get[promAlertmanagers](ctx, p, "/api/v1/alertmanagers", nil)
 	if err != nil {
-		return promUnasked(p, "Alertmanagers", err, false)
+		return promapi.JudgeError(p, "Alertmanagers", err, false)
 	}
 	var f probe.ResultBuilder
 	alerts := judgeRules(rules, managers, &f)
@@ -86,7 +87,7 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	}
 	dead, err := s.dead(ctx, p, rules)
 	if err != nil {
-		return promUnasked(p, "series", err, false)
+		return promapi.JudgeError(p, "series", err, false)
 	}
 	f.Measure(DeadRules.Of(float64(len(dead))))
 	if len(dead) > 0 {
@@ -99,7 +100,7 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, f *probe.ResultBuilder) (string, error) {
 	lost, known, err := deliveryFaults(ctx, p)
 	if err != nil {
-		_, err := promUnasked(p, "deliveries", err, false)
+		_, err := promapi.JudgeError(p, "deliveries", err, false)
 		return "", err
 	}
 	for _, l := range lost {
@@ -151,11 +152,11 @@ func deliveryFaults(ctx context.Context, p *probe.Pass) (faults []probe.Result, 
 		{"max(increase(prometheus_notifications_dropped_total[10m]))", probe.Failed(probe.ReasonUnhealthy, "Prometheus dropped alerts within the last 10 minutes: no Alertmanager accepted them")},
 		{"max(increase(prometheus_notifications_errors_total[10m]))", probe.Warned(probe.ReasonUnhealthy, "an Alertmanager rejected alerts from Prometheus within the last 10 minutes")},
 	} {
-		all, err := promQuery(ctx, p, ask.query, p.Time)
+		all, err := promapi.Query(ctx, p, ask.query, p.Time)
 		if err != nil {
 			return nil, false, err
 		}
-		for _, sample := range realSamples(all) {
+		for _, sample := range promapi.Real(all) {
 			known = true
 			if sample.Number > 0 {
 				faults = append(faults, ask.fault)
@@ -201,7 +202,7 @@ func (s *prometheusRules) dead(ctx context.Context, p *probe.Pass, rules promRul
 					continue
 				}
 				if _, asked := matches[selector]; !asked && len(matches) < maxSelectors {
-					some, err := promAsk[[]map[string]string](ctx, p, "/api/v1/series", url.Values{
+					some, err := promapi.Get[[]map[string]string](ctx, p, "/api/v1/series", url.Values{
 						"match[]": {selector}, "limit": {"1"}, "start": {strconv.FormatInt(p.Time.Add(-24*time.Hour).Unix(), 10)}})
 					if err != nil {
 						return nil, err

@@ -84,43 +84,9 @@ groups:
 	am.Stop() // Prometheus goes on calling it active
 	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{ignore: [Renamed]}"), probe.StateFail, probe.ReasonUnreachable, "Alertmanager")
 
-	for _, tt := range []struct {
-		spec   string
-		state  probe.State
-		reason probe.Reason
-		detail string
-	}{
-		{"{queries: ['up{job=\"${job}\"}'], above: 0.5}", probe.StatePass, "", "1, above 0.5"},
-		{"{queries: ['up{job=\"${job}\"}'], below: 0.5}", probe.StateFail, probe.ReasonThreshold, "value is 1, must be below 0.5"},
-		{"{queries: [nothing_here, 'vector(3)'], below: 5}", probe.StatePass, "", "3, below 5"},
-		{"{queries: ['vector(${cpus})', 'vector(3)'], at_most: 3}", probe.StatePass, "", "3, at most 3"},
-		{"{queries: ['vector(3)'], at_least: 4}", probe.StateFail, probe.ReasonThreshold, "at least 4"},
-		{"{queries: ['scalar(vector(3))'], below: 5}", probe.StatePass, "", ""},
-		{"{queries: [nothing_here], below: 5}", probe.StateUnknown, probe.ReasonEmpty, "no data"},
-		{"{queries: ['vector(0)/vector(0)'], below: 5}", probe.StateUnknown, probe.ReasonEmpty, "no data"},
-		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['sum(rate(pbs_requests_total[1m]))', 'vector(0)']}", probe.StatePending, probe.ReasonInProgress, "no traffic"},
-		{"{queries: ['vector(0)/vector(0)'], below: 5, traffic: ['vector(2)']}", probe.StateUnknown, probe.ReasonEmpty, ""},
-		{"{queries: ['up{'], below: 5}", probe.StateUnknown, probe.ReasonInvalid, "rejects the query"},
-		{"{queries: ['up[5m]'], below: 5}", probe.StateUnknown, probe.ReasonInvalid, "matrix"},
-		{"{queries: ['up{job=\"half\"}'], above: 0}", probe.StateFail, probe.ReasonThreshold, "value is 0, must be above 0"},
-		{"{queries: ['vector(0.05)'], below: 0.1, buckets: ['pbs_latency_seconds_bucket{job=\"${job}\"}']}", probe.StatePass, "", ""},
-		{"{queries: ['vector(0.05)'], below: 0.2, buckets: [pbs_latency_seconds_bucket]}", probe.StateWarn, probe.ReasonThreshold, "no bucket boundary at 0.2"},
-	} {
-		r := probetest.Look(t, pass("catalyst"), PrometheusQueryKind(), tt.spec)
-		probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
-		if _, ok := probetest.Measured(r, CriterionThreshold); !ok {
-			t.Errorf("%s: no threshold is measured", tt.spec)
-		}
-	}
-	for _, bad := range []string{"{queries: [up]}", "{queries: [up], below: 1, above: 1}", "{queries: [], below: 1}"} {
-		if _, ps := probetest.Decode(PrometheusQueryKind(), bad); len(ps) == 0 {
-			t.Errorf("%s loads", bad)
-		}
-	}
 	server.Stop()
 	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusJobKind(), "{}"), probe.StateFail, probe.ReasonUnreachable, "")
 	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{}"), probe.StateUnknown, probe.ReasonUnreachable, "")
-	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusQueryKind(), "{queries: [up], below: 1}"), probe.StateUnknown, probe.ReasonUnreachable, "")
 }
 
 // TestAlertsAreTaken judges what is seen of the way from Prometheus to an Alertmanager, which Prometheus itself calls active in every case.
@@ -193,7 +159,7 @@ func TestPrometheusIsSomethingElse(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := probetest.Site(t, map[string]http.HandlerFunc{"/-/healthy": probetest.Says(200, ""), "/-/ready": probetest.Says(200, ""), "/api/v1/targets": probetest.Says(200, body), "/api/v1/rules": probetest.Says(200, body),
 				"/api/v1/alertmanagers": probetest.Says(200, body), "/api/v1/query": probetest.Says(200, body)})
-			for kind, spec := range map[string]string{"prometheus_job": "{}", "prometheus_rules": "{}", "prometheus_query": "{queries: [up], below: 5}"} {
+			for kind, spec := range map[string]string{"prometheus_job": "{}", "prometheus_rules": "{}"} {
 				if r := probetest.Look(t, probetest.NewPass(t, nil, promAt(s.URL, "catalyst")), prometheusKindNamed(kind), spec); r.State == probe.StatePass || r.State == probe.StateWarn {
 					t.Errorf("%s passes: %+v", kind, r)
 				}
@@ -320,7 +286,6 @@ func TestLokiLines(t *testing.T) {
 func prometheusKindNamed(name string) probe.Kind {
 	return map[string]probe.Kind{
 		"prometheus_job":   PrometheusJobKind(),
-		"prometheus_query": PrometheusQueryKind(),
 		"prometheus_rules": PrometheusRulesKind(),
 	}[name]
 }
