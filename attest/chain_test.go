@@ -104,7 +104,7 @@ func TestChain_Life(t *testing.T) {
 		number int
 		item   string
 		frozen string
-	}{{3, "a/backup", "14"}, {3, "a/hour", "15"}, {9, "a/hour", "23"}, {3, "a/gate", ""}, {8, "a/hour", ""}, {99, "a/hour", ""}} {
+	}{{3, "a/backup", "14"}, {3, "a/hour", ""}, {9, "a/hour", "23"}, {3, "a/gate", ""}, {8, "a/hour", ""}, {99, "a/hour", ""}} {
 		v, ok := c.Frozen(tt.number, tt.item)
 		if ok != (tt.frozen != "") || ok && (v.At.Format("15") != tt.frozen || v.State != "pass") {
 			t.Errorf("%s of %d is %+v, %v", tt.item, tt.number, v, ok)

@@ -155,10 +155,21 @@ func (h *history) rollBack(r *Record) {
 		back.Record = known.Record
 	}
 	back.Since = r.At
+	h.thaw(back)
 	if top := h.at(0); top != nil && top.Number == r.Reinstates {
 		h.stack[len(h.stack)-1] = back
 	} else {
 		h.stack = append(h.stack, back)
+	}
+}
+
+// thaw drops the verdicts that were frozen after the record of a release: what is observed after a release is observed
+// again after a rollback to it. Those of the record itself stay.
+func (h *history) thaw(back *Release) {
+	for item, v := range h.frozen[back.Number] {
+		if v.At.After(back.At) {
+			delete(h.frozen[back.Number], item)
+		}
 	}
 }
 

@@ -112,7 +112,7 @@ func TestExplain_ShowsParameters(t *testing.T) {
 	if code := Main([]string{"explain", "error_rate", "--deployment.root=" + t.TempDir()}, quiet(t, &out)); code != ExitReady {
 		t.Fatalf("%d %s", code, out.String())
 	}
-	for _, want := range []string{"      with   errors:\n", "pbs_http_requests_total", "             below: 0.01\n", "value  catalyst_criterion_threshold{} = 0.01\n"} {
+	for _, want := range []string{"      with   errors: [", "pbs_http_requests_total", "             below: 0.01\n", "value  catalyst_criterion_threshold{} = 0.01\n"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("output does not contain %q:\n%s", want, out.String())
 		}

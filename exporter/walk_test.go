@@ -27,9 +27,14 @@ type scriptedPrometheus struct {
 	value string
 }
 
-func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
+func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if strings.Contains(r.FormValue("query"), `"steps"`) { // the coverage of a window
+		_, _ = fmt.Fprint(w, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{"part":"steps"},"value":[0,"60"]},`+
+			`{"metric":{"part":"scrapes"},"value":[0,"200"]},{"metric":{"part":"up"},"value":[0,"200"]}]}}`)
+		return
+	}
 	sample := ""
 	if s.value != "none" {
 		sample = fmt.Sprintf(`{"metric":{},"value":[0,%q]}`, s.value)
