@@ -49,7 +49,7 @@ var (
 		"deployment.loki.url", "deployment.loki.bearer_token_file", "deployment.loki.selector",
 	}, ""}
 	PrometheusService = Service{"Prometheus", []string{
-		"deployment.prometheus.url", "deployment.prometheus.bearer_token_file", "deployment.prometheus.job",
+		"deployment.prometheus.url", "deployment.prometheus.bearer_token_file", "deployment.prometheus.job", "deployment.prometheus.jobs",
 	}, "http://localhost:9090"}
 	PublicService = Service{"public site", []string{
 		"deployment.public.url", "deployment.public.cdn", "deployment.public.hosts",
