@@ -50,6 +50,9 @@ func everyState(t *testing.T) *collector.Report {
 		if s != probe.StatePass {
 			result.Reason = probe.ReasonInvalid
 		}
+		if s == probe.StateFail {
+			result.Offenders = []probe.Offender{{ID: "web:memory", File: "docker-compose.yml", Line: 7}}
+		}
 		v := checklist.Verdict{Item: it, State: s, Reason: result.Reason, Detail: result.Detail, Waived: it.Waiver.Active(now), Duration: time.Second, LastRun: now,
 			Outcomes: []checklist.Outcome{{Probe: it.Probes[0], Result: result}}}
 		r.Verdicts = append(r.Verdicts, v)

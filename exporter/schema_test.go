@@ -46,8 +46,18 @@ func checksSchema() map[string]any {
 		}
 		return out
 	}
+	optional := func(of m, key string, about m) m { // adds a property that may be missing
+		of["properties"].(m)[key] = about
+		return of
+	}
 	orNull := func(of m) m { return m{"anyOf": []any{of, m{"type": "null"}}} }
 	list := func(of m) m { return m{"type": "array", "items": of} }
+	offenders := list(object("", m{
+		"id":   m{"type": "string", "minLength": 1, "description": "stays the same between runs as long as the fault exists"},
+		"file": m{"type": "string", "description": "relative to the deployment's root; empty if the offender is not in a file"},
+		"line": m{"type": "integer", "minimum": 0, "description": "0 if unknown"},
+	}))
+	offenders["description"] = "the single things that the warning or failure is about; missing if there are none or the probe names none"
 	words := func(all []any, about string) m { return m{"enum": all, "description": about} }
 	var states []any
 	for _, s := range probe.States() {
@@ -77,7 +87,8 @@ func checksSchema() map[string]any {
 			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "required": truth,
 			"scope": words([]any{"standing", "release"}, "standing: must hold at all times; release: applies to one release"), "state": state, "reason": reason, "detail": text, "fix": text,
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
-			"probes": list(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text})),
+			"probes": list(optional(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text}),
+				"offenders", offenders)),
 		})),
 	})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -136,6 +147,8 @@ func TestChecksValidate(t *testing.T) {
 		{`"severity": "warning"`, `"severity": "high"`, "severity"},
 		{`"fix": `, `"mend": `, "mend"},
 		{`"last_run": "`, `"last_run": "at `, "last_run"},
+		{`"line": 7`, `"line": -7`, "line"},
+		{`"id": "web:memory"`, `"id": ""`, "id"},
 		{`"config_digest": "0`, `"config_digest": "x`, "config_digest"},
 	} {
 		broken := strings.Replace(string(crafted), bad.old, bad.new, 1)

@@ -106,6 +106,7 @@ func Run(ctx context.Context, pr Probe, p *Pass) (r Result) {
 		r = NotChecked(err)
 		r.Samples = samples
 	}
+	r.Offenders = tidyOffenders(r, p.Deployment.Root)
 	if root := p.Deployment.Root; len(root) > 1 {
 		// Errors of the system name whole paths. Relative ones are shorter, and the same on every machine.
 		r.Detail = strings.ReplaceAll(r.Detail, root+"/", "")

@@ -24,6 +24,8 @@ type Result struct {
 	Remedy string
 	// Samples are measured values, each declared by the probe's kind. They count in every state.
 	Samples []Sample
+	// Offenders are the single things that a warning or failure is about, for kinds that can name them; sorted.
+	Offenders []Offender
 }
 
 // Passed is the verdict for a claim that holds.
@@ -52,12 +54,19 @@ func (r Result) With(samples ...Sample) Result {
 	return r
 }
 
+// About returns the result with offenders added.
+func (r Result) About(offenders ...Offender) Result {
+	r.Offenders = append(r.Offenders[:len(r.Offenders):len(r.Offenders)], offenders...)
+	return r
+}
+
 // ResultBuilder collects the faults found in one run: all are reported, and the worst decides. The zero value is ready for
 // use.
 type ResultBuilder struct {
 	Worst   Result
 	details []string
 	samples []Sample
+	offends []Offender
 }
 
 // Fail adds a failure.
@@ -73,6 +82,7 @@ func (f *ResultBuilder) Warn(reason Reason, format string, args ...any) {
 // Add adds a result; a pass adds only its samples.
 func (f *ResultBuilder) Add(r Result) {
 	f.samples = append(f.samples, r.Samples...)
+	f.offends = append(f.offends, r.Offenders...)
 	if r.State == StatePass || r.State == StateSkip {
 		return
 	}
@@ -84,6 +94,9 @@ func (f *ResultBuilder) Add(r Result) {
 	}
 	f.details = append(f.details, r.Detail)
 }
+
+// Offend adds what a reported fault is about.
+func (f *ResultBuilder) Offend(offenders ...Offender) { f.offends = append(f.offends, offenders...) }
 
 // Measure adds measured values.
 func (f *ResultBuilder) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
@@ -97,7 +110,7 @@ func (f *ResultBuilder) Result(format string, args ...any) Result {
 		return Passed(format, args...).With(f.samples...)
 	}
 	r := f.Worst
-	r.Samples = f.samples
+	r.Samples, r.Offenders = f.samples, f.offends
 	details := f.details
 	if more := len(details) - MaxFindings; more > 0 {
 		details = append(details[:MaxFindings:MaxFindings], fmt.Sprintf("and %d more", more))

@@ -80,6 +80,14 @@ type probeJSON struct {
 	State  probe.State `json:"state"`
 	Reason string      `json:"reason"`
 	Detail string      `json:"detail"`
+
+	Offenders []offenderJSON `json:"offenders,omitempty"`
+}
+
+type offenderJSON struct {
+	ID   string `json:"id"`
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // Encode returns the report as JSON.
@@ -117,7 +125,12 @@ func encodeItem(v checklist.Verdict) itemJSON {
 		it.LastRun = &at
 	}
 	for _, o := range v.Outcomes {
-		it.Probes = append(it.Probes, probeJSON{o.Probe.Name, o.Probe.Kind.Layer, o.Result.State, string(o.Result.Reason), o.Result.Detail})
+		p := probeJSON{Probe: o.Probe.Name, Layer: o.Probe.Kind.Layer, State: o.Result.State,
+			Reason: string(o.Result.Reason), Detail: o.Result.Detail}
+		for _, offender := range o.Result.Offenders {
+			p.Offenders = append(p.Offenders, offenderJSON{offender.ID, offender.File, offender.Line})
+		}
+		it.Probes = append(it.Probes, p)
 	}
 	return it
 }

@@ -67,7 +67,7 @@ func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
 		if !hasMemory || !hasCPU {
 			unlimited++
 		}
-		s.judgeValues(&f, name, c.Project.Services[name])
+		s.judgeValues(&f, c, name)
 	}
 	if asked == 0 {
 		return probe.Result{}, probe.Needs("deployment.profiles",
@@ -76,9 +76,11 @@ func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
 	f.Measure(ServicesUnlimited.Of(float64(unlimited)))
 	if len(memory) > 0 {
 		f.Fail(probe.ReasonMissing, "no memory limit: %s", phrase.List(memory))
+		f.Offend(offenders(c, memory, "no_memory_limit", "deploy")...)
 	}
 	if len(cpu) > 0 {
 		f.Fail(probe.ReasonMissing, "no CPU limit: %s", phrase.List(cpu))
+		f.Offend(offenders(c, cpu, "no_cpu_limit", "deploy")...)
 	}
 	return f.Result("%s, all with memory and CPU limits", phrase.Count(asked, "service")), nil
 }
@@ -91,28 +93,38 @@ const (
 )
 
 // judgeValues reports limits that Docker refuses or that limit nothing.
-func (s *composeLimits) judgeValues(f *probe.ResultBuilder, name string, service types.ServiceConfig) {
+func (s *composeLimits) judgeValues(f *probe.ResultBuilder, c *deployment.Compose, name string) {
+	service := c.Project.Services[name]
+	offend := func(rule string) { f.Offend(offender(c, name, rule, "deploy")) }
 	v := limits(service)
 	switch {
 	case v.memory > 0 && v.memory < leastMemory:
 		f.Fail(probe.ReasonInvalid, "memory limit of %s is below 6 MB, which Docker refuses. Write a unit such as 512M", name)
+		offend("memory_below_minimum")
 	case v.memory > 0 && v.reserved > v.memory:
 		f.Fail(probe.ReasonInvalid, "memory reservation of %s exceeds its limit, which Docker refuses", name)
+		offend("memory_reservation")
 	case v.memory > 0 && v.swap > 0 && v.swap < v.memory:
 		f.Fail(probe.ReasonInvalid, "memswap_limit of %s is below its memory limit, which Docker refuses", name)
+		offend("memswap_limit")
 	case float64(v.memory) > s.MaxMemory*(1<<30):
 		f.Warn(probe.ReasonThreshold, "memory limit of %s is more than any host has: it limits nothing", name)
+		offend("memory_unlimited")
 	}
 	switch {
 	case v.cpus > 0 && v.cpus < leastCPUs*(1-1e-6): // Compose reads it with 32 bits
 		f.Fail(probe.ReasonInvalid, "CPU limit of %s is below 0.01, which Docker refuses", name)
+		offend("cpu_below_minimum")
 	case v.quota > 0 && v.quota < leastQuota:
 		f.Fail(probe.ReasonInvalid, "cpu_quota of %s is below 1000, which Docker refuses", name)
+		offend("cpu_quota")
 	case v.cpus > s.MaxCPUs:
 		f.Warn(probe.ReasonThreshold, "CPU limit of %s is more than any host has: it limits nothing", name)
+		offend("cpu_unlimited")
 	}
 	if service.OomKillDisable {
 		f.Warn(probe.ReasonWeak, "oom_kill_disable of %s: at its memory limit the service hangs instead of being restarted", name)
+		offend("oom_kill_disable")
 	}
 }
 

@@ -103,25 +103,30 @@ func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result
 	var f probe.ResultBuilder
 	if len(missed) > 0 {
 		f.Warn(probe.ReasonMissing, "no shipper found for the logs of %s%s", phrase.List(missed), explainMissed(shippers))
+		f.Offend(offenders(c, missed, "logs_not_shipped", "logging")...)
 	}
 	if len(unknown) > 0 {
 		f.Warn(probe.ReasonMissing, "unknown logging driver (add it to the probe's drivers if it ships logs): %s",
 			phrase.List(unknown))
+		f.Offend(offenders(c, unknown, "unknown_logging_driver", "logging")...)
 	}
 	for _, service := range asked {
 		if key := placeholderOption(service); key != "" {
 			f.Fail(probe.ReasonPlaceholder, "logging option %s of service %s is a placeholder", key, service.Name)
+			f.Offend(offender(c, service.Name, "logging_placeholder", "logging"))
 		}
 	}
 	for _, service := range asked {
 		if key := missingOption(service); key != "" {
 			f.Warn(probe.ReasonMissing, "logging driver %s of service %s has no %s: Docker does not start the service",
 				loggingDriver(service), service.Name, key)
+			f.Offend(offender(c, service.Name, "logging_option_missing", "logging"))
 		}
 	}
 	if len(local) > 0 {
 		f.Warn(probe.ReasonWeak, "syslog driver without a remote syslog-address (logs go to the host's own syslog): %s",
 			phrase.List(local))
+		f.Offend(offenders(c, local, "local_syslog", "logging")...)
 	}
 	return f.Result("the logs of %s are shipped", phrase.Count(shipped, "service")), nil
 }

@@ -71,14 +71,19 @@ func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (probe.Re
 		}
 		o := s.ofService(c, name, alsoAllowed)
 		o.open.Tell(&f, "%v of service %s is published on all interfaces at %s", name, o.openAt)
+		if !o.open.Empty() {
+			f.Offend(offender(c, name, "published", "ports"))
+		}
 		if o.chosenAt != "" {
 			f.Fail(probe.ReasonExposed, "a port chosen by Docker is published on all interfaces for service %s at %s",
 				name, o.chosenAt)
+			f.Offend(offender(c, name, "published_random_port", "ports"))
 		}
 		if !o.private.Empty() {
 			f.Warn(probe.ReasonExposed,
 				"%v of service %s is published on a private address at %s: it is public if a cloud maps a public address to it",
 				o.private, name, o.privateAt)
+			f.Offend(offender(c, name, "published_privately", "ports"))
 		}
 		world = world.With(o.open.Numbers())
 		if o.chosenAt != "" {
@@ -87,9 +92,11 @@ func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (probe.Re
 	}
 	if len(host) > 0 {
 		f.Warn(probe.ReasonExposed, "on the host's network, protected by the host's firewall only: %s", phrase.List(host))
+		f.Offend(offenders(c, host, "host_network", "network_mode")...)
 	}
 	if own := withOwnAddress(c); len(own) > 0 {
 		f.Warn(probe.ReasonExposed, "on a macvlan or ipvlan network, not protected by the host's firewall: %s", phrase.List(own))
+		f.Offend(offenders(c, own, "own_address", "networks")...)
 	}
 	f.Measure(portset.ExposedPorts.Of(float64(world.Count())))
 	return f.Result("only allowed ports are published to the world by %s", phrase.Count(len(services), "service")), nil

@@ -60,6 +60,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 		}
 		if at := trustAttribute(service); at != "" {
 			f.Fail(probe.ReasonOpen, "%s makes service %s accept any password", c.At(name, at), name)
+			f.Offend(offender(c, name, "trust", at))
 			continue
 		}
 		if !deployment.RunsImage(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
@@ -79,6 +80,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 		if asked.Set && given.Set && !asked.Text.Equal(given.Text) && owner.Text.Equal(user.Text) {
 			f.Warn(probe.ReasonMismatch, "%s at %s, set for service %s, differs from %s at %s",
 				asked.Key, asked.Origin, name, given.Key, given.Origin)
+			f.Offend(offender(c, name, "other_password", "environment."+asked.Key))
 		}
 	}
 	if f.Worst.State == 0 && len(asking) == 0 {

@@ -98,11 +98,13 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 		v := start.password
 		if !v.Set || v.Text.Empty() {
 			f.Fail(probe.ReasonOpen, "%s starts service %s without a password. Add --requirepass", v.Origin, start.service)
+			f.Offend(probe.Offender{ID: start.service + ":no_password", File: v.Origin.File, Line: v.Origin.Line})
 			continue
 		}
 		if text := v.Text.Reveal(); literalVariable.MatchString(text) {
 			f.Fail(probe.ReasonPlaceholder, "%s starts service %s with the text of a variable as the password: no shell expands it. "+
 				"Write ${NAME} with one $", start.at, start.service)
+			f.Offend(probe.Offender{ID: start.service + ":unexpanded_password", File: start.at.File, Line: start.at.Line})
 			continue
 		}
 		secret := envfile.Secret{Key: []string{v.Key}, MinLength: s.MinLength}
@@ -111,10 +113,15 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 			return probe.Result{}, err
 		}
 		f.Add(r)
+		if r.State == probe.StateWarn || r.State == probe.StateFail {
+			f.Offend(probe.Offender{ID: start.service + ":weak_password", File: v.Origin.File, Line: v.Origin.Line})
+		}
 		// With several servers it is unknown which one the application uses.
 		if len(starts) == 1 && given.Set && !given.Text.Empty() && !given.Text.Equal(v.Text) {
 			f.Fail(probe.ReasonMismatch, "%s starts service %s with another password than %s at %s",
 				start.startedBy(), start.service, given.Key, given.Origin)
+			at := start.startedBy()
+			f.Offend(probe.Offender{ID: start.service + ":other_password", File: at.File, Line: at.Line})
 		}
 	}
 	switch {

@@ -84,6 +84,7 @@ func (s *composeSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 				return probe.Result{}, err
 			}
 		}
+		f.Offend(probe.Offender{ID: file.shown + ":secrets_in_text", File: file.shown})
 		if tracked {
 			f.Fail(probe.ReasonCommitted, "git tracks %s, and services get %s from its text. "+
 				"Rotate them, and use variables of the env file (${NAME}) or secrets instead", file.shown, phrase.List(file.keys))

@@ -139,7 +139,15 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return probe.Result{}, err
 	}
-	return s.judgeHistory(h, len(shallow) > 0), nil
+	result := s.judgeHistory(h, len(shallow) > 0)
+	root, errRoot := filepath.EvalSymlinks(p.Deployment.Root)
+	work, errWork := filepath.EvalSymlinks(g.Work)
+	for i, o := range result.Offenders {
+		if file, err := filepath.Rel(root, filepath.Join(work, o.File)); g.Work != "" && errors.Join(errRoot, errWork, err) == nil {
+			result.Offenders[i].File = filepath.ToSlash(file) // git's names are relative to the repository
+		}
+	}
+	return result, nil
 }
 
 // rules reads rules and allow-lists from the work tree, or from HEAD of a bare repository. A result with a state is the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zricethezav/gitleaks/v8/cmd/scm"
 	"github.com/zricethezav/gitleaks/v8/detect"
+	"github.com/zricethezav/gitleaks/v8/report"
 	"github.com/zricethezav/gitleaks/v8/sources"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -108,6 +109,27 @@ func places(h *gitHistory) []string {
 // gitleaks returns the findings of the library, called as its command calls it.
 func gitleaks(t *testing.T, dir string) []string {
 	t.Helper()
+	var all []string
+	for _, f := range gitleaksFindings(t, dir) {
+		all = append(all, fmt.Sprintf("%s %s %s:%d", f.Commit, f.RuleID, f.File, f.StartLine))
+	}
+	slices.Sort(all)
+	return all
+}
+
+// fingerprints returns the library's own identifiers of its findings.
+func fingerprints(t *testing.T, dir string) []string {
+	t.Helper()
+	var all []string
+	for _, f := range gitleaksFindings(t, dir) {
+		all = append(all, f.Fingerprint)
+	}
+	slices.Sort(all)
+	return all
+}
+
+func gitleaksFindings(t *testing.T, dir string) []report.Finding {
+	t.Helper()
 	d, err := detect.NewDetectorDefaultConfig()
 	if err != nil {
 		t.Fatal(err)
@@ -121,12 +143,7 @@ func gitleaks(t *testing.T, dir string) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []string
-	for _, f := range findings {
-		all = append(all, fmt.Sprintf("%s %s %s:%d", f.Commit, f.RuleID, f.File, f.StartLine))
-	}
-	slices.Sort(all)
-	return all
+	return findings
 }
 
 // TestGitSecrets_MatchesGitleaks compares with the library on the same repository.
@@ -147,6 +164,17 @@ func TestGitSecrets_MatchesGitleaks(t *testing.T) {
 	}
 	if n, ok := probetest.Measured(got, probe.SecretFindings); !ok || n != float64(len(want)) {
 		t.Errorf("measured %v secrets, want %d", n, len(want))
+	}
+	var offenders []string
+	for _, o := range got.Offenders {
+		offenders = append(offenders, o.ID)
+		if o.File == "" || o.Line == 0 || !strings.Contains(o.ID, ":"+o.File+":") {
+			t.Errorf("offender %+v", o)
+		}
+	}
+	slices.Sort(offenders)
+	if fingerprints := fingerprints(t, r.Dir); !slices.Equal(offenders, fingerprints) {
+		t.Errorf("offenders\n%s\nfingerprints\n%s", strings.Join(offenders, "\n"), strings.Join(fingerprints, "\n"))
 	}
 	// gitleaks misses additions of merges.
 	r.plantMerge(t)

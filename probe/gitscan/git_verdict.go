@@ -30,7 +30,7 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 	note := h.note()
 	samples := []probe.Sample{probe.SecretFindings.Of(float64(len(certain) + len(doubtful))), SecretScanTime.Of(phrase.Seconds(h.when))}
 	if len(certain) > 0 {
-		return probe.Failed(probe.ReasonCommitted, "%s%s", describeSecrets("secrets", certain, h.scanned.more), note).With(samples...)
+		return probe.Failed(probe.ReasonCommitted, "%s%s", describeSecrets("secrets", certain, h.scanned.more), note).With(samples...).About(offenders(certain)...)
 	}
 	var warnings []string
 	reason := probe.ReasonNone
@@ -54,7 +54,7 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 		warn(probe.ReasonTruncated, fmt.Sprintf("%d submodules were not searched", h.submodules))
 	}
 	if len(warnings) > 0 {
-		return probe.Warned(reason, "%s%s", strings.Join(warnings, "; "), note).With(samples...)
+		return probe.Warned(reason, "%s%s", strings.Join(warnings, "; "), note).With(samples...).About(offenders(doubtful)...)
 	}
 	return probe.Passed("no secret in %d commits with additions, scanned at %s%s", h.scanned.seen, h.when.UTC().Format(time.RFC3339),
 		note).With(samples...)
@@ -103,6 +103,19 @@ func matchesGlob(glob, file string) bool {
 		}
 	}
 	return false
+}
+
+// offenders identifies secrets by gitleaks's fingerprints, which a .gitleaksignore file lists too.
+func offenders(all []secretFound) []probe.Offender {
+	var out []probe.Offender
+	for _, f := range all {
+		id := fmt.Sprintf("%s:%s:%d", f.file, f.rule, f.line)
+		if f.commit != "" {
+			id = f.commit + ":" + id
+		}
+		out = append(out, probe.Offender{ID: id, File: f.file, Line: f.line})
+	}
+	return out
 }
 
 // describeSecrets lists the locations of secrets in a stable order.
