@@ -3,6 +3,7 @@ package checklist
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -93,6 +94,13 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 		l.wrong(o.file, o.path+".expires", child(o.node, "expires"), "", "not a valid date")
 		return
 	}
+	var since time.Time
+	if d.Since != "" {
+		if since, err = time.Parse(time.DateOnly, d.Since); err != nil {
+			l.wrong(o.file, o.path+".since", child(o.node, "since"), "", "not a valid date")
+			return
+		}
+	}
 	switch {
 	case it == nil:
 	case it.Category == "sign_off":
@@ -100,7 +108,10 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 	case it.Waiver != nil:
 		l.wrong(o.file, o.path, o.node, "", "item %s is waived twice", it.ID())
 	default:
-		it.Waiver = &Waiver{Item: it.ID(), Reason: d.Reason, By: d.By, Expires: expires}
+		it.Waiver = &Waiver{Item: it.ID(), Reason: d.Reason, By: d.By, Since: since, Expires: expires}
+		if d.Covers != nil {
+			it.Waiver.Covers = d.Covers.Reason
+		}
 	}
 }
 

@@ -127,14 +127,3 @@ func (c *Checklist) Gate(name string) *Gate {
 	}
 	return nil
 }
-
-// Waiver accepts an item as it is until it expires.
-type Waiver struct {
-	Item    string
-	Reason  string
-	By      string
-	Expires time.Time
-}
-
-// Active reports whether the waiver is in force.
-func (w *Waiver) Active(now time.Time) bool { return w != nil && now.Before(w.Expires) }

@@ -68,11 +68,3 @@ type ProbeOverride struct {
 	Timeout  *schema.Duration `yaml:"timeout" min:"10ms" doc:"time limit of one run"`
 	With     *schema.Node     `yaml:"with" doc:"parameters that replace those of the checklist"`
 }
-
-// WaiverDocument accepts an item as it is until a date.
-type WaiverDocument struct {
-	Item    string `yaml:"item" required:"true" doc:"the item, as item or category/item"`
-	Reason  string `yaml:"reason" required:"true" doc:"why it is accepted; shown wherever the item is shown"`
-	By      string `yaml:"by" required:"true" doc:"who accepts it"`
-	Expires string `yaml:"expires" required:"true" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"last day of validity, YYYY-MM-DD in UTC"`
-}

@@ -31,7 +31,13 @@ type Verdict struct {
 // Judge combines the outcomes of an item's probes at a given time: the worst decides among those with a verdict, of
 // equals the first in the checklist, so that the reason does not flap.
 func (it *Item) Judge(outcomes []Outcome, now time.Time) Verdict {
-	v := Verdict{Item: it, Outcomes: outcomes, Waived: it.Waiver.Active(now)}
+	v := it.judge(outcomes)
+	v.Waive(now)
+	return v
+}
+
+func (it *Item) judge(outcomes []Outcome) Verdict {
+	v := Verdict{Item: it, Outcomes: outcomes}
 	if it.Disabled != "" {
 		v.State, v.Reason, v.Detail = probe.StateSkip, probe.ReasonDisabled, it.Disabled
 		return v

@@ -69,12 +69,16 @@ func (s releaseState) fixedVerdict(it *checklist.Item, now time.Time) (checklist
 	}
 	v := checklist.Verdict{
 		Item: it, Reason: probe.Reason(f.Reason), Detail: f.Detail + " (frozen in the record of " + r.Release.String() + ")",
-		Waived: it.Waiver.Active(now), LastRun: f.At,
+		LastRun: f.At,
 	}
 	if v.LastRun.IsZero() {
 		v.LastRun = r.At
 	}
-	return v, v.State.UnmarshalText([]byte(f.State)) == nil
+	if err := v.State.UnmarshalText([]byte(f.State)); err != nil {
+		return v, false
+	}
+	v.Waive(now)
+	return v, true
 }
 
 // verdictWithoutRelease is the verdict on an item about the recorded release while there is none, or while the records

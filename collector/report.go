@@ -163,7 +163,7 @@ func (b *reportBuilder) reused(i int, it *itemState) bool {
 		return false
 	}
 	v := &b.cache.verdicts[i]
-	if v.Waived != it.item.Waiver.Active(b.now) {
+	if v.Waived != v.WaivedAt(b.now) || it.item.Waiver != nil && it.item.Waiver.Covers != "" { // the detail depends on it
 		return false
 	}
 	for n, p := range it.probes {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/prometheus/common/version"
 	"go.yaml.in/yaml/v3"
@@ -35,6 +36,7 @@ type Config struct {
 	Overrides    map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
 	Attestations probe.Trust             `yaml:"attestations" doc:"who may attest items that cannot be checked automatically"`
 	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that are allowed to fail until a date"`
+	MaxWaiver    *schema.Duration        `yaml:"max_waiver" min:"1d" doc:"how long an item of severity critical may be waived; config check warns about longer waivers; default: 90d"`
 }
 
 // target is one configured deployment with its collector.
@@ -52,6 +54,8 @@ type setup struct {
 	targets []*target
 	list    *checklist.Checklist
 	digest  string // SHA-256 of the configuration file, in hexadecimal
+
+	maxWaiver time.Duration
 }
 
 // single reports whether there is one deployment without a name. Its metrics are at the exporter's own path.
@@ -124,7 +128,10 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	s := &setup{list: list, digest: hex.EncodeToString(sum[:])}
+	s := &setup{list: list, digest: hex.EncodeToString(sum[:]), maxWaiver: checklist.DefaultMaxWaiver}
+	if c.MaxWaiver != nil {
+		s.maxWaiver = c.MaxWaiver.Std()
+	}
 	for _, set := range settings {
 		d, err := deployment.Discover(set)
 		if err != nil {

@@ -34,6 +34,11 @@ func (a *app) configCheck(context.Context) (int, error) {
 	}
 	_, err = fmt.Fprintf(a.Stdout, "configuration is valid: checklist %q, %d items, %d probes, %d deployments\n",
 		s.list.Name, len(s.list.Items()), probes, len(s.targets))
+	for _, warning := range s.list.WaiverWarnings(a.Now(), s.maxWaiver) {
+		if err == nil {
+			_, err = fmt.Fprintf(a.Stdout, "warning: %s\n", warning)
+		}
+	}
 	return ExitReady, err
 }
 

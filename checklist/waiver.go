@@ -1,0 +1,133 @@
+package checklist
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
+
+// WaiverDocument accepts an item as it is until a date.
+type WaiverDocument struct {
+	Item    string          `yaml:"item" required:"true" doc:"the item, as item or category/item"`
+	Reason  string          `yaml:"reason" required:"true" doc:"why it is accepted; shown wherever the item is shown"`
+	By      string          `yaml:"by" required:"true" doc:"who accepts it"`
+	Since   string          `yaml:"since" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"first day of validity, YYYY-MM-DD in UTC; without it the waiver is valid from now on"`
+	Expires string          `yaml:"expires" required:"true" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"last day of validity, YYYY-MM-DD in UTC"`
+	Covers  *CoversDocument `yaml:"covers" doc:"what is accepted; without it, any failure of the item"`
+}
+
+// CoversDocument limits a waiver to what it was given for.
+type CoversDocument struct {
+	Reason probe.Reason `yaml:"reason" required:"true" doc:"reason of the verdict that is accepted, e.g. weak; another reason fails in spite of the waiver"`
+}
+
+// Validate checks the reason; schema.Decode calls it.
+func (d *CoversDocument) Validate() []error {
+	if d.Reason == "" || slices.Contains(probe.Reasons(), d.Reason) {
+		return nil
+	}
+	message := fmt.Sprintf("%q is not a reason of a verdict", d.Reason)
+	var names []string
+	for _, r := range probe.Reasons() {
+		names = append(names, string(r))
+	}
+	if near := schema.Nearest(string(d.Reason), names); near != "" {
+		message += fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return []error{schema.FieldError{Field: "reason", Err: errors.New(message)}}
+}
+
+// Waiver accepts an item as it is until it expires.
+type Waiver struct {
+	Item    string
+	Reason  string
+	By      string
+	Since   time.Time // zero when not stated
+	Expires time.Time
+	Covers  probe.Reason // the only reason that is accepted; "": any
+}
+
+// Active reports whether the waiver is in force.
+func (w *Waiver) Active(now time.Time) bool {
+	return w != nil && now.Before(w.Expires) && !now.Before(w.Since)
+}
+
+// LastDay returns the last day of validity.
+func (w *Waiver) LastDay() string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }
+
+// covers reports whether the waiver was given for a verdict: every probe that does not hold has its reason.
+func (w *Waiver) covers(v *Verdict) bool {
+	accepted := func(s probe.State, r probe.Reason) bool {
+		return s == probe.StatePass || s == probe.StateWarn || r == w.Covers
+	}
+	if w.Covers == "" || !accepted(v.State, v.Reason) {
+		return w.Covers == ""
+	}
+	for _, o := range v.Outcomes {
+		if o.Result.State.Answered() && !accepted(o.Result.State, o.Result.Reason) {
+			return false
+		}
+	}
+	return true
+}
+
+// Waive sets whether the verdict is waived at a time. A waiver in force that was given for something else is mentioned in
+// the detail.
+func (v *Verdict) Waive(now time.Time) {
+	v.Waived = v.WaivedAt(now)
+	if !v.Waived && v.Waiver.Active(now) {
+		v.Detail += fmt.Sprintf(" (the waiver by %s until %s covers only the reason %s)", v.Waiver.By, v.Waiver.LastDay(), v.Waiver.Covers)
+	}
+}
+
+// WaivedAt reports whether a waiver covers the verdict at a time.
+func (v *Verdict) WaivedAt(now time.Time) bool { return v.Waiver.Active(now) && v.Waiver.covers(v) }
+
+// DefaultMaxWaiver is how long an item of severity critical may be waived before config check warns.
+const DefaultMaxWaiver = 90 * 24 * time.Hour
+
+// farWaiver is how long any other item may be waived: a date beyond is probably a mistake.
+const farWaiver = 366 * 24 * time.Hour
+
+// WaiverWarnings returns what is doubtful about the waivers at a time, one line each. longest is the limit for critical items.
+func (c *Checklist) WaiverWarnings(now time.Time, longest time.Duration) []string {
+	var out []string
+	for _, it := range c.Items() {
+		w := it.Waiver
+		if w == nil {
+			continue
+		}
+		warn := func(format string, args ...any) {
+			out = append(out, fmt.Sprintf("waiver of %s ", it.ID())+fmt.Sprintf(format, args...))
+		}
+		from, limit := w.Since, farWaiver
+		if from.IsZero() {
+			from = now
+		}
+		if it.Severity == Critical {
+			limit = longest
+		}
+		switch {
+		case !now.Before(w.Expires):
+			warn("ended on %s: remove it", w.LastDay())
+			continue
+		case !w.Since.Before(w.Expires):
+			warn("is never in force: since is after expires")
+			continue
+		case now.Before(w.Since):
+			warn("is not in force before %s", w.Since.Format(time.DateOnly))
+		}
+		if length := w.Expires.Sub(from); length > limit {
+			warn("lasts %d days, until %s: the limit for an item of severity %s is %d days", int(length.Hours()/24), w.LastDay(), it.Severity,
+				int(limit.Hours()/24))
+		}
+		if w.Covers == "" {
+			warn("accepts any failure of the item: set covers: {reason: …}")
+		}
+	}
+	return out
+}
