@@ -12,7 +12,9 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func TestJudge_WaiverCoversReason(t *testing.T) {
-	outcome := func(s probe.State, r probe.Reason) Outcome { return Outcome{Result: probe.Result{State: s, Reason: r, Detail: "found"}} }
+	outcome := func(s probe.State, r probe.Reason) Outcome {
+		return Outcome{Result: probe.Result{State: s, Reason: r, Detail: "found"}}
+	}
 	weak := outcome(probe.StateFail, probe.ReasonWeak)
 	for name, tt := range map[string]struct {
 		covers   probe.Reason
