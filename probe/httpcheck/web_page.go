@@ -1,18 +1,19 @@
 package httpcheck
 
 import (
-	"bytes"
 	"context"
 	"errors"
+	"net"
+	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
-
-	"golang.org/x/net/html"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -22,7 +23,7 @@ import (
 // web_page: is a document published for the public?
 //
 // Status 200 is not enough: error pages, single-page shells and login pages return it too. The visible text is checked
-// and compared with the response for a path that does not exist.
+// and compared with the responses for two paths that do not exist, which show how much the site's own error page varies.
 
 func WebPageKind() probe.Kind {
 	return probe.Kind{
@@ -31,7 +32,7 @@ func WebPageKind() probe.Kind {
 		Question:   "Is the document published on the deployment's own site, with text on its subject?",
 		Example:    "{path: /privacy, mentions: [privacy]}",
 		Layer:      probe.LayerLive,
-		Reads:      "GET on the public site (deployment.public.url), and one path that does not exist",
+		Reads:      "GET on the public site (deployment.public.url), and two paths that do not exist",
 		Permission: "network access to it",
 		MaxAge:     time.Minute,
 		Timeout:    15 * time.Second,
@@ -41,12 +42,10 @@ func WebPageKind() probe.Kind {
 
 type webPage struct {
 	Path     string   `yaml:"path" required:"true" pattern:"^/" doc:"path on the public site"`
-	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text must contain, case-insensitive"`
+	Mentions []string `yaml:"mentions" required:"true" doc:"words that the text and its title, a heading or the path must contain, case-insensitive; privacy and terms also in other languages"`
 	Words    int      `yaml:"words" default:"200" min:"1" doc:"minimum number of words of text"`
+	Hosts    []string `yaml:"hosts" doc:"other hosts that may publish the document, e.g. app.termly.io"`
 }
-
-// noSuchPath is a path that no site has.
-const noSuchPath = "/catalyst-exporter-asks-for-a-page-that-does-not-exist"
 
 func (s *webPage) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	setting := deployment.PublicService.Setting("url")
@@ -59,24 +58,85 @@ func (s *webPage) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 		return probe.Result{}, err
 	}
 	ctx = visit(ctx, p, at)
-	page, err := w.Get(ctx, at.URL+s.Path)
-	if err != nil {
+	page, elsewhere, err := s.fetch(ctx, p, w, at)
+	var dns *net.DNSError
+	switch {
+	case err != nil && elsewhere != "" && errors.As(err, &dns) && dns.IsNotFound:
+		return probe.Failed(probe.ReasonNotPublished, "%s redirects to another site, %s, which does not exist", s.Path, elsewhere), nil
+	case err != nil && elsewhere != "":
+		return httpclient.JudgeError(s.Path+" on another site", err, at, "network access to "+elsewhere, false)
+	case err != nil:
 		return httpclient.JudgeError(s.Path, err, at, setting, true)
 	}
-	if r := s.judge(page); r.State != probe.StatePass {
+	r, text := s.judge(page)
+	if r.State != probe.StatePass {
 		return r, nil
 	}
-	control, err := probe.Once(ctx, p, controlKey{at.URL}, func(ctx context.Context) (httpclient.Response, error) { return w.Get(ctx, at.URL+noSuchPath) })
+	if elsewhere != "" {
+		return probe.Warned(probe.ReasonMismatch, "%s redirects to another host, %s. If the document belongs there, add the host to hosts", s.Path, elsewhere), nil
+	}
+	if page.URL.Host != hostOf(at.URL) { // on an accepted host, whose error pages are its own
+		return r, nil
+	}
+	soft, err := softNotFound(ctx, p, w, at.URL, s.Path, text)
 	if err != nil {
 		return httpclient.JudgeError("the control request", err, at, setting, false)
 	}
-	if control.Status == 200 && alike(textOf(control.Body), textOf(page.Body)) {
+	if soft {
 		return probe.Failed(probe.ReasonNotPublished, "%s returns the same page as a path that does not exist", s.Path), nil
 	}
-	return s.judge(page), nil
+	return r, nil
 }
 
-type controlKey struct{ url string }
+// maxHosts bounds the redirects from host to host.
+const maxHosts = 3
+
+// fetch requests the document, also from other hosts. elsewhere is the host that it was found at, unless it is accepted.
+func (s *webPage) fetch(ctx context.Context, p *probe.Pass, w *httpclient.Client, at deployment.Address) (page httpclient.Response, elsewhere string, err error) {
+	target := at.URL + s.Path
+	for range maxHosts {
+		page, err = w.Get(ctx, target)
+		if errors.Is(err, fault.ErrTooLong) && isPDF(page.Body) { // its beginning shows enough
+			err = nil
+		}
+		if err != nil || page.OffSite == "" {
+			return page, elsewhere, err
+		}
+		to, parseErr := page.URL.Parse(page.Header.Get("Location"))
+		if parseErr != nil || to.Scheme != "http" && to.Scheme != "https" || to.Scheme == "http" && page.URL.Scheme == "https" {
+			return page, elsewhere, nil
+		}
+		target, ctx = to.String(), reach.Given(ctx, p) // the site gives the address
+		if !s.accepts(p, at, to.Hostname()) {
+			elsewhere = to.Hostname()
+		}
+	}
+	return page, elsewhere, nil
+}
+
+// accepts reports whether a host may publish the document: configured, public, or the site's own with or without www.
+func (s *webPage) accepts(p *probe.Pass, at deployment.Address, host string) bool {
+	bare := func(name string) string { return strings.TrimPrefix(strings.ToLower(name), "www.") }
+	known := append([]string{hostOf(at.URL)}, s.Hosts...)
+	if hosts, err := dnscheck.PublicHosts(p); err == nil {
+		known = append(known, hosts...)
+	}
+	return slices.ContainsFunc(known, func(k string) bool {
+		if name, _, err := net.SplitHostPort(k); err == nil {
+			k = name
+		}
+		return bare(k) == bare(host)
+	})
+}
+
+// hostOf returns the host of a URL, with its port.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
 
 // publicAddress returns the public URL: configured, or of the first public host in the deployment's files.
 func publicAddress(p *probe.Pass) (deployment.Address, error) {
@@ -100,123 +160,120 @@ func visit(ctx context.Context, p *probe.Pass, at deployment.Address) context.Co
 }
 
 var (
-	errorPage = regexp.MustCompile(`(?i)\b(404|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|error 5\d\d|internal server error|bad gateway|under construction|coming soon)\b`)
-	loginPath = regexp.MustCompile(`(?i)/(log-?in|sign-?in|auth|sso|oauth2?|account/login)(/|$|\?)`)
+	errorPage = regexp.MustCompile(`(?i)\b(404|410|error 5\d\d|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|internal server error|bad gateway|` +
+		`seite nicht gefunden|nicht gefunden|page introuvable|introuvable|página no encontrada|no encontrad[ao]|pagina non trovata|non trovat[ao]|` +
+		`niet gevonden|não encontrad[ao]|hittades inte|ikke fundet|ikke funnet|ei löytynyt|nie znaleziono|nenalezena|nem található|bulunamadı)`)
+	unfinished = regexp.MustCompile(`(?i)\b(under construction|coming soon|demnächst|bientôt|próximamente|prossimamente|binnenkort|em breve)\b`)
+	loginPath  = regexp.MustCompile(`(?i)/(log-?in|log_in|sign-?in|sign_in|auth|authorize|sso|saml2?|oauth2?|account/login|anmelden|connexion|iniciar-sesion|accedi|wp-login\.php)(/|$|\?|\.)`)
+	errorPath  = regexp.MustCompile(`(?i)/(404|410|500|error|errors|not-?found|not_found|page-not-found)(/|$|\.)`)
+	startPath  = regexp.MustCompile(`(?i)^/?([a-z]{2}([-_][a-z]{2})?/?)?((index|default|home)(\.[a-z]+)?/?)?$`)
 )
 
-// judge checks the page itself.
-func (s *webPage) judge(a httpclient.Response) probe.Result {
+// maxHeading is the most words of a heading that announces a document instead of being part of one.
+const maxHeading = 8
+
+// maxOpening is how many words of a text without headings are taken for its title.
+const maxOpening = 40
+
+// judge checks the page itself, and returns its text.
+func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
+	unpublished := func(format string, args ...any) (probe.Result, pageText) {
+		return probe.Failed(probe.ReasonNotPublished, format, append([]any{s.Path}, args...)...), pageText{}
+	}
+	path := a.URL.Path
 	switch {
 	case a.OffSite != "":
-		return probe.Failed(probe.ReasonNotPublished, "%s redirects to another site", s.Path)
+		return unpublished("%s redirects to another site")
 	case a.Status != 200:
-		return probe.Failed(probe.ReasonNotPublished, "%s returned %d", s.Path, a.Status)
-	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(s.Path):
-		return probe.Failed(probe.ReasonNotPublished, "%s redirects to a login page", s.Path)
+		return unpublished("%s returned %d", a.Status)
+	case loginPath.MatchString(path) && !loginPath.MatchString(s.Path):
+		return unpublished("%s redirects to a login page")
+	case startPath.MatchString(path) && !startPath.MatchString(s.Path):
+		return unpublished("%s redirects to the start page")
+	case errorPath.MatchString(path) && !errorPath.MatchString(s.Path):
+		return unpublished("%s redirects to an error page")
+	case isPDF(a.Body):
+		return s.judgePDF(a), pageText{}
 	}
-	t := textOf(a.Body)
+	body := decodeText(a.Body, a.Header)
+	if kind := otherContent(body, a.Header.Get("Content-Type")); kind != "" {
+		return unpublished("%s returned %s instead of a document", kind)
+	}
+	t := textOf(body)
+	n := t.count()
 	switch {
 	case t.password:
-		return probe.Failed(probe.ReasonNotPublished, "%s shows a login form", s.Path)
-	case errorPage.MatchString(t.heading):
-		return probe.Failed(probe.ReasonNotPublished, "%s returned 200 with an error page", s.Path)
-	case len(t.words) < s.Words && t.script:
-		return probe.Failed(probe.ReasonNotPublished, "%s is a script shell with %d words of text, expected at least %d", s.Path, len(t.words), s.Words)
-	case len(t.words) < s.Words:
-		return probe.Failed(probe.ReasonNotPublished, "%s has %d words of text, expected at least %d", s.Path, len(t.words), s.Words)
+		return unpublished("%s shows a login form")
+	case slices.ContainsFunc(t.headings, isErrorHeading):
+		return unpublished("%s returned 200 with an error page")
+	case n < s.Words && t.script:
+		return unpublished("%s is a script shell with %d words of text, expected at least %d", n, s.Words)
+	case n < s.Words:
+		return unpublished("%s has %d words of text, expected at least %d", n, s.Words)
 	}
-	all := strings.ToLower(strings.Join(t.words, " "))
+	text := strings.Join(t.words, " ")
+	about := strings.Join(t.headings, "\n")
+	if strings.TrimSpace(about) == "" { // plain text begins with its title
+		about = strings.Join(t.words[:min(len(t.words), maxOpening)], " ")
+	}
 	for _, m := range s.Mentions {
-		if !strings.Contains(all, strings.ToLower(m)) {
-			return probe.Failed(probe.ReasonMismatch, "%s does not mention %q", s.Path, m)
+		switch {
+		case !mentions(text, m):
+			return probe.Failed(probe.ReasonMismatch, "%s does not mention %q", s.Path, m), t
+		case !mentions(about, m) && !mentions(pathWords(path), m):
+			return probe.Failed(probe.ReasonMismatch, "%s has %q in neither its title, a heading nor its path", s.Path, m), t
 		}
 	}
-	if n := len(markdown.DocumentBlank.FindAllStringIndex(strings.Join(t.words, " "), maxBlanks)); n > 0 {
-		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder"))
+	if isSalad(t.words) {
+		return unpublished("%s returned words without sentences instead of a document")
 	}
-	return probe.Passed("%s is published: %d words", s.Path, len(t.words))
+	if n := blanks(text); n > 0 {
+		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder")), t
+	}
+	return probe.Passed("%s is published: %d words", s.Path, n), t
+}
+
+// judgePDF checks a PDF.
+func (s *webPage) judgePDF(a httpclient.Response) probe.Result {
+	t := readPDF(a.Body)
+	words := len(strings.Fields(t.text))
+	const letters = 5 // of a word, on average
+	if n := max(words, t.glyphs/letters); n < s.Words {
+		return probe.Failed(probe.ReasonNotPublished, "%s is a PDF with %d words of text, expected at least %d", s.Path, n, s.Words)
+	}
+	for _, m := range s.Mentions {
+		if !mentions(t.text, m) && !mentions(pathWords(a.URL.Path), m) {
+			return probe.Failed(probe.ReasonMismatch, "%s is a PDF that does not mention %q in its readable text", s.Path, m)
+		}
+	}
+	return probe.Passed("%s is published as a PDF", s.Path)
+}
+
+// isErrorHeading reports whether a heading is that of an error page or announces a page.
+func isErrorHeading(heading string) bool {
+	return errorPage.MatchString(heading) || len(strings.Fields(heading)) <= maxHeading && unfinished.MatchString(heading)
+}
+
+// pathWords returns a path as text.
+func pathWords(path string) string {
+	return path + " " + strings.NewReplacer("-", " ", "_", " ", "/", " ", ".", " ").Replace(path)
+}
+
+// blanks counts the placeholders of a text. "Coming soon" inside a sentence announces something else.
+func blanks(text string) int {
+	n := 0
+	for _, at := range markdown.DocumentBlank.FindAllStringIndex(text, maxBlanks) {
+		before := text[strings.LastIndexAny(text[:at[0]], ".!?:;")+1 : at[0]]
+		const least = 3 // words before it in the sentence
+		if !strings.EqualFold(text[at[0]:at[1]], "coming soon") || len(strings.Fields(before)) < least {
+			n++
+		}
+	}
+	return n
 }
 
 // maxBlanks bounds the count of placeholders.
 const maxBlanks = 100
-
-// pageText is the visible text of a page.
-type pageText struct {
-	heading  string // title and first-level headings
-	words    []string
-	password bool // the page has a password field
-	script   bool
-}
-
-// maxTokens bounds the work on one page.
-const maxTokens = 200_000
-
-// textOf reads an HTML or plain text page.
-func textOf(body []byte) pageText {
-	var t pageText
-	z := html.NewTokenizer(bytes.NewReader(body))
-	hidden, heading := "", false
-	for range maxTokens {
-		switch z.Next() {
-		case html.ErrorToken: // the end, or the rest is not markup
-			return t
-		case html.TextToken:
-			fields := strings.Fields(string(z.Text()))
-			if heading {
-				t.heading += " " + strings.Join(fields, " ")
-			}
-			if hidden == "" {
-				t.words = append(t.words, fields...)
-			}
-		case html.StartTagToken, html.SelfClosingTagToken:
-			name, attributes := z.TagName()
-			switch tag := string(name); tag {
-			case "script", "style", "noscript", "template", "nav", "svg", "head", "footer":
-				t.script = t.script || tag == "script"
-				if hidden == "" && tag != "head" {
-					hidden = tag
-				}
-			case "title", "h1":
-				heading = true
-				if tag == "title" && hidden == "" {
-					hidden = tag
-				}
-			case "input":
-				for attributes {
-					var key, value []byte
-					key, value, attributes = z.TagAttr()
-					t.password = t.password || string(key) == "type" && strings.EqualFold(string(value), "password")
-				}
-			}
-		case html.EndTagToken:
-			name, _ := z.TagName()
-			if string(name) == hidden {
-				hidden = ""
-			}
-			if string(name) == "title" || string(name) == "h1" {
-				heading = false
-			}
-		}
-	}
-	return t
-}
-
-// alike reports whether two pages differ only in a few words (a date, the requested path).
-func alike(a, b pageText) bool {
-	count := map[string]int{}
-	for _, w := range a.words {
-		count[w]++
-	}
-	shared := 0
-	for _, w := range b.words {
-		if count[w] > 0 {
-			count[w]--
-			shared++
-		}
-	}
-	longer := max(len(a.words), len(b.words))
-	return longer > 0 && float64(shared) >= 0.95*float64(longer)
-}
 
 func (s *webPage) Validate() []error {
 	if len(s.Mentions) == 0 {

@@ -141,7 +141,7 @@ func TestWebPage(t *testing.T) {
 	shell := `<html><head><title>App</title><script src=/app.js></script></head><body><div id=root></div></body></html>`
 	pages := map[string]http.HandlerFunc{
 		"/privacy":  probetest.Says(200, policy),
-		"/plain":    probetest.Says(200, strings.Repeat("privacy text ", 200)),
+		"/plain":    probetest.Says(200, strings.Repeat("The privacy of you is our aim. ", 60)),
 		"/gone":     probetest.Says(404, policy),
 		"/soft":     probetest.Says(200, "<title>Page not found</title>"+policy),
 		"/shell":    probetest.Says(200, shell),

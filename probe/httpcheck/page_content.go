@@ -1,0 +1,170 @@
+package httpcheck
+
+import (
+	"bytes"
+	"context"
+	_ "embed"
+	"encoding/json"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
+)
+
+// Tells a document from other content: what it is about, and whether it is a text at all.
+
+// documentWords lists the names of documents in other languages.
+//
+//go:embed documentwords.txt
+var documentWords string
+
+// functionWords lists the words that every text of a language has, one language a line.
+//
+//go:embed functionwords.txt
+var functionWords string
+
+// mentions reports whether a text contains a word, or what stands for it in another language.
+func mentions(text, word string) bool {
+	text, word = strings.ToLower(text), strings.ToLower(word)
+	if strings.Contains(text, word) {
+		return true
+	}
+	for line := range strings.Lines(documentWords) {
+		name, others, _ := strings.Cut(line, ":")
+		if name != word {
+			continue
+		}
+		for other := range strings.SplitSeq(others, ",") {
+			if containsWord(text, strings.TrimSpace(other)) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// containsWord reports whether a text contains a name. A short one must be a word of its own: agb.
+func containsWord(text, name string) bool {
+	const short = 4
+	if len(name) > short || name == "" {
+		return name != "" && strings.Contains(text, name)
+	}
+	for _, field := range strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) }) {
+		if field == name {
+			return true
+		}
+	}
+	return false
+}
+
+// otherContent names content that is not a page of text, "" for a page.
+func otherContent(body []byte, contentType string) string {
+	trimmed := bytes.TrimSpace(body)
+	switch {
+	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed), strings.Contains(contentType, "json"):
+		return "JSON"
+	case strings.HasPrefix(contentType, "image/"), strings.HasPrefix(contentType, "video/"), strings.HasPrefix(contentType, "audio/"),
+		strings.HasPrefix(contentType, "font/"), bytes.IndexByte(body, 0) >= 0:
+		return "binary content"
+	}
+	broken := 0
+	for rest := body; len(rest) > 0; {
+		r, size := utf8.DecodeRune(rest)
+		if r == utf8.RuneError && size == 1 || r < ' ' && r != '\n' && r != '\r' && r != '\t' && r != '\f' {
+			broken++
+		}
+		rest = rest[size:]
+	}
+	if broken > len(body)/10 {
+		return "binary content"
+	}
+	return ""
+}
+
+// isSalad reports whether words form no sentences: too few ends of sentences, or in Latin letters almost none of the
+// words that every text of a language has.
+func isSalad(words []string) bool {
+	const wordsOfSentence, leastShare, enough = 150, 0.03, 100
+	if len(words) < enough {
+		return false
+	}
+	best, ends, latin := 0, 0, 0
+	count := map[string]int{}
+	for _, w := range words {
+		if strings.ContainsAny(w, ".!?:;。！？；؟।") {
+			ends++
+		}
+		small := strings.ToLower(strings.TrimFunc(w, func(r rune) bool { return !unicode.IsLetter(r) }))
+		if small != "" && strings.IndexFunc(small, func(r rune) bool { return !unicode.Is(unicode.Latin, r) && unicode.IsLetter(r) }) < 0 {
+			latin++
+		}
+		count[small]++
+	}
+	if ends*wordsOfSentence < len(words) {
+		return true
+	}
+	for line := range strings.Lines(functionWords) {
+		n := 0
+		for w := range strings.FieldsSeq(line) {
+			n += count[w]
+		}
+		best = max(best, n)
+	}
+	return latin > len(words)*3/4 && float64(best) < leastShare*float64(latin)
+}
+
+type controlKey struct{ url string }
+
+// softNotFound reports whether a page is what the site returns for paths that do not exist. Two of them show how much
+// that page varies.
+func softNotFound(ctx context.Context, p *probe.Pass, w *httpclient.Client, site, of string, page pageText) (bool, error) {
+	var controls []pageText
+	for _, control := range []string{
+		"/catalyst-exporter-asks-for-a-page-that-does-not-exist",
+		strings.TrimSuffix(path.Dir(of), "/") + "/no-such-document-catalyst-exporter-7f3a",
+	} {
+		a, err := probe.Once(ctx, p, controlKey{site + control}, func(ctx context.Context) (httpclient.Response, error) { return w.Get(ctx, site+control) })
+		if err != nil {
+			return false, err
+		}
+		if a.Status == 200 {
+			controls = append(controls, textOf(decodeText(a.Body, a.Header)))
+		}
+	}
+	const most, least, margin = 0.95, 0.7, 0.03
+	threshold := most
+	if len(controls) == 2 {
+		if varies := similarity(controls[0], controls[1]); varies >= least {
+			threshold = min(most, max(least, varies-margin))
+		}
+	}
+	for _, c := range controls {
+		if similarity(c, page) >= threshold {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// similarity returns the share of words that two pages have in common.
+func similarity(a, b pageText) float64 {
+	count := map[string]int{}
+	for _, w := range a.words {
+		count[w]++
+	}
+	shared := 0
+	for _, w := range b.words {
+		if count[w] > 0 {
+			count[w]--
+			shared++
+		}
+	}
+	longer := max(len(a.words), len(b.words))
+	if longer == 0 {
+		return 0
+	}
+	return float64(shared) / float64(longer)
+}

@@ -1,0 +1,62 @@
+package httpcheck
+
+import (
+	"bytes"
+	"compress/zlib"
+	"io"
+	"regexp"
+	"strings"
+)
+
+// Reads as much of a PDF as shows that it has text: the strings of its text operators, and its title. The letters of
+// embedded fonts are often numbers of glyphs, so a text may have words that cannot be read.
+
+// pdfText is the text of a PDF.
+type pdfText struct {
+	text   string // readable text and title
+	glyphs int    // characters shown, readable or not
+}
+
+// maxPDFText bounds the unpacked content.
+const maxPDFText = 8 << 20
+
+var (
+	pdfStream = regexp.MustCompile(`stream\r?\n`)
+	pdfShow   = regexp.MustCompile(`\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]+)>`)
+	pdfBlock  = regexp.MustCompile(`(?s)\bBT\b(.*?)\bET\b`)
+	pdfTitle  = regexp.MustCompile(`/Title\s*\(((?:[^()\\]|\\.)*)\)`)
+	pdfEscape = regexp.MustCompile(`\\(.)`)
+)
+
+func isPDF(body []byte) bool {
+	return bytes.HasPrefix(bytes.TrimLeft(body, "\r\n \t\ufeff"), []byte("%PDF-"))
+}
+
+// readPDF reads the text of a PDF.
+func readPDF(body []byte) (t pdfText) {
+	var text strings.Builder
+	for _, m := range pdfTitle.FindAllSubmatch(body, 4) {
+		text.WriteString(" " + string(m[1]))
+	}
+	left := int64(maxPDFText)
+	for _, at := range pdfStream.FindAllIndex(body, -1) {
+		content := body[at[1]:]
+		if end := bytes.Index(content, []byte("endstream")); end >= 0 {
+			content = content[:end]
+		}
+		if z, err := zlib.NewReader(bytes.NewReader(content)); err == nil {
+			unpacked, _ := io.ReadAll(io.LimitReader(z, left)) // a damaged end does not matter
+			left -= int64(len(unpacked))
+			content = unpacked
+		}
+		for _, block := range pdfBlock.FindAllSubmatch(content, -1) {
+			for _, s := range pdfShow.FindAllSubmatch(block[1], -1) {
+				t.glyphs += len(s[1]) + len(s[2])/4
+				text.Write(pdfEscape.ReplaceAll(s[1], []byte("$1")))
+			}
+			text.WriteByte(' ')
+		}
+	}
+	t.text = text.String()
+	return t
+}
