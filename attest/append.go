@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/files"
 	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // How a record is appended. A record is written completely or not at all, under a name that no other process took, and

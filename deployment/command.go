@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -13,7 +14,7 @@ import (
 // Program returns what the compose files start for a service: the command, with the entrypoint before it. Without both,
 // or when the image's entrypoint gets the command, the program's name is unknown and the result has no arguments or
 // starts with a flag.
-func (v *View) Program(c *Compose, service string) shell.Program {
+func (v *View) Program(c *compose.Model, service string) shell.Program {
 	v.mu.Lock()
 	known, ok := v.programs[service]
 	v.mu.Unlock()
@@ -38,7 +39,7 @@ func (v *View) Program(c *Compose, service string) shell.Program {
 
 // fromCommand returns the value that a service's command or entrypoint gives a key, as a flag or as a variable. Flags
 // count for the application alone: only its flags are known to have the names of its variables.
-func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error) {
+func (v *View) fromCommand(c *compose.Model, service, key string) (Value, bool, error) {
 	program := v.Program(c, service)
 	if len(program.Args) == 0 && len(program.Vars) == 0 && program.Unknown == "" {
 		return Value{}, false, nil
@@ -68,7 +69,7 @@ func (v *View) fromCommand(c *Compose, service, key string) (Value, bool, error)
 
 // FromWord returns the value of a word of a service's command. Its origin is that of the variable or file that the word
 // consists of, else the command.
-func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, error) {
+func (v *View) FromWord(c *compose.Model, service, key string, w shell.Word) (Value, error) {
 	at := commandAt(c, service, key)
 	switch {
 	case w.File != "":
@@ -86,7 +87,7 @@ func (v *View) FromWord(c *Compose, service, key string, w shell.Word) (Value, e
 }
 
 // commandAt returns where the command or entrypoint of a service stands: the one that contains the key, in any spelling.
-func commandAt(c *Compose, service, key string) source.Origin {
+func commandAt(c *compose.Model, service, key string) source.Origin {
 	s := c.Project.Services[service]
 	attribute := "command"
 	if len(s.Entrypoint) > 0 && (len(s.Command) == 0 || !strings.Contains(shell.Plain(strings.Join(s.Command, " ")), shell.Plain(key))) {

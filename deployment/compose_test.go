@@ -13,6 +13,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
@@ -59,61 +60,61 @@ func TestCompose_ConfigError(t *testing.T) {
 	}{
 		{"fine", map[string]string{"docker-compose.yml": good}, "", "", false},
 		{"obsolete version", map[string]string{"docker-compose.yml": "version: '3.8'\n" + good}, "", "", false},
-		{"version of another type", map[string]string{"docker-compose.yml": "version: 3.8\n" + good}, "docker-compose.yml:1: version: must be a string", ComposeSchema, false},
+		{"version of another type", map[string]string{"docker-compose.yml": "version: 3.8\n" + good}, "docker-compose.yml:1: version: must be a string", compose.KindSchema, false},
 		{"invalid YAML", map[string]string{"docker-compose.yml": "services:\n  web:\n  - image: [nginx\n"},
-			"docker-compose.yml:2: invalid YAML: did not find expected", ComposeSyntax, true},
+			"docker-compose.yml:2: invalid YAML: did not find expected", compose.KindSyntax, true},
 		{"tab", map[string]string{"docker-compose.yml": "services:\n\tweb: {}\n"},
-			"docker-compose.yml:2: invalid YAML: found character that cannot start any token", ComposeSyntax, true},
+			"docker-compose.yml:2: invalid YAML: found character that cannot start any token", compose.KindSyntax, true},
 		{"several unknown top-level keys", map[string]string{"docker-compose.yml": good + "zoo: 1\nfoo: 1\nbar: 2\n"},
-			"docker-compose.yml:6: bar: unknown attribute \"bar\"", ComposeSchema, false},
-		{"empty", map[string]string{"docker-compose.yml": ""}, "docker-compose.yml: rejected by Compose: empty compose file", ComposeOther, true},
+			"docker-compose.yml:6: bar: unknown attribute \"bar\"", compose.KindSchema, false},
+		{"empty", map[string]string{"docker-compose.yml": ""}, "docker-compose.yml: rejected by Compose: empty compose file", compose.KindOther, true},
 		{"list", map[string]string{"docker-compose.yml": "- a\n"},
-			"docker-compose.yml: rejected by Compose: top-level object must be a mapping", ComposeOther, true},
+			"docker-compose.yml: rejected by Compose: top-level object must be a mapping", compose.KindOther, true},
 		{"duplicate key", map[string]string{"docker-compose.yml": good + "    environment:\n      A: 1\n      B: 2\n      A: 3\n"},
-			"docker-compose.yml:7: duplicate key \"A\", first set in line 5", ComposeDuplicate, true},
-		{"duplicate service", map[string]string{"docker-compose.yml": good + "  web:\n    image: x\n"}, "docker-compose.yml:4: duplicate key \"web\", first set in line 2", ComposeDuplicate, true},
+			"docker-compose.yml:7: duplicate key \"A\", first set in line 5", compose.KindDuplicate, true},
+		{"duplicate service", map[string]string{"docker-compose.yml": good + "  web:\n    image: x\n"}, "docker-compose.yml:4: duplicate key \"web\", first set in line 2", compose.KindDuplicate, true},
 		{"undefined network", map[string]string{"docker-compose.yml": good + "    networks:\n      - front\n      - back\nnetworks:\n  front: {}\n"},
-			"docker-compose.yml:6: service web refers to an undefined network: \"back\"", ComposeUndefined, false},
+			"docker-compose.yml:6: service web refers to an undefined network: \"back\"", compose.KindUndefined, false},
 		{"undefined volume", map[string]string{"docker-compose.yml": good + "    volumes:\n      - ./x:/x\n      - data:/data\n"},
-			"docker-compose.yml:6: service web refers to an undefined volume: \"data\"", ComposeUndefined, false},
-		{"undefined secret", map[string]string{"docker-compose.yml": good + "    secrets: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined secret: \"db\"", ComposeUndefined, false},
-		{"undefined config", map[string]string{"docker-compose.yml": good + "    configs: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined config: \"db\"", ComposeUndefined, false},
-		{"undefined service", map[string]string{"docker-compose.yml": good + "    depends_on:\n      - db\n"}, "docker-compose.yml:5: service web refers to an undefined service: \"db\"", ComposeUndefined, false},
+			"docker-compose.yml:6: service web refers to an undefined volume: \"data\"", compose.KindUndefined, false},
+		{"undefined secret", map[string]string{"docker-compose.yml": good + "    secrets: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined secret: \"db\"", compose.KindUndefined, false},
+		{"undefined config", map[string]string{"docker-compose.yml": good + "    configs: [db]\n"}, "docker-compose.yml:4: service web refers to an undefined config: \"db\"", compose.KindUndefined, false},
+		{"undefined service", map[string]string{"docker-compose.yml": good + "    depends_on:\n      - db\n"}, "docker-compose.yml:5: service web refers to an undefined service: \"db\"", compose.KindUndefined, false},
 		{"first of two errors",
 			map[string]string{"docker-compose.yml": "services:\n  b:\n    image: x\n    networks: [n1]\n  a:\n    image: x\n    networks: [n2]\n"},
-			"docker-compose.yml:4: service b refers to an undefined network: \"n1\"", ComposeUndefined, false},
-		{"neither image nor build", map[string]string{"docker-compose.yml": "services:\n  web:\n    restart: always\n"}, "docker-compose.yml:2: service web has neither an image nor a build", ComposeInconsistent, false},
-		{"unknown attribute", map[string]string{"docker-compose.yml": good + "    imagee: x\n"}, "docker-compose.yml:4: services.web.imagee: unknown attribute", ComposeSchema, false},
-		{"bad type", map[string]string{"docker-compose.yml": good + "    ports: 80\n"}, "docker-compose.yml:4: services.web.ports: must be a array", ComposeSchema, true},
+			"docker-compose.yml:4: service b refers to an undefined network: \"n1\"", compose.KindUndefined, false},
+		{"neither image nor build", map[string]string{"docker-compose.yml": "services:\n  web:\n    restart: always\n"}, "docker-compose.yml:2: service web has neither an image nor a build", compose.KindInconsistent, false},
+		{"unknown attribute", map[string]string{"docker-compose.yml": good + "    imagee: x\n"}, "docker-compose.yml:4: services.web.imagee: unknown attribute", compose.KindSchema, false},
+		{"bad type", map[string]string{"docker-compose.yml": good + "    ports: 80\n"}, "docker-compose.yml:4: services.web.ports: must be a array", compose.KindSchema, true},
 		{"required variable", map[string]string{"docker-compose.yml": good + "    environment:\n      A: x\n      B: ${B:?set B}\n"},
-			"docker-compose.yml:6: required variable B is not set: set it in the env file", ComposeInterpolation, false},
-		{"broken reference", map[string]string{"docker-compose.yml": good + "    command: echo ${\n"}, "docker-compose.yml:4: invalid variable reference: write $$ for a literal dollar sign", ComposeInterpolation, true},
-		{"cast", map[string]string{"docker-compose.yml": good + "    cpus: ${CPUS}\n", ".env": "CPUS=many\n"}, "docker-compose.yml:4: services.web.cpus: is not a number or boolean after variable substitution", ComposeSchema, true},
+			"docker-compose.yml:6: required variable B is not set: set it in the env file", compose.KindInterpolation, false},
+		{"broken reference", map[string]string{"docker-compose.yml": good + "    command: echo ${\n"}, "docker-compose.yml:4: invalid variable reference: write $$ for a literal dollar sign", compose.KindInterpolation, true},
+		{"cast", map[string]string{"docker-compose.yml": good + "    cpus: ${CPUS}\n", ".env": "CPUS=many\n"}, "docker-compose.yml:4: services.web.cpus: is not a number or boolean after variable substitution", compose.KindSchema, true},
 		{"missing env_file", map[string]string{"docker-compose.yml": good + "    env_file:\n      - a.env\n      - b.env\n", "a.env": ""},
-			"docker-compose.yml:6: env file b.env of service web: no such file or directory", ComposeEnvFile, false},
+			"docker-compose.yml:6: env file b.env of service web: no such file or directory", compose.KindEnvFile, false},
 		{"missing env_file, not required", map[string]string{"docker-compose.yml": good + "    env_file:\n      - path: b.env\n        required: false\n"}, "", "", false},
 		{"broken env_file", map[string]string{"docker-compose.yml": good + "    env_file: a.env\n", "a.env": "A='x\n"},
-			"docker-compose.yml:4: env file a.env of service web: a.env:1: quoted value has no closing quote", ComposeEnvFile, false},
+			"docker-compose.yml:4: env file a.env of service web: a.env:1: quoted value has no closing quote", compose.KindEnvFile, false},
 		{"broken env file", map[string]string{"docker-compose.yml": good, ".env": "A B=1\n"}, ".env:1: key contains a space: put the assignment on its own line, or quote the value it belongs to", "", false},
-		{"env file is a directory", map[string]string{"docker-compose.yml": good, ".env/": ""}, ".env: env file cannot be read: not a regular file but a directory", ComposeEnvFile, false},
-		{"missing label_file", map[string]string{"docker-compose.yml": good + "    label_file: x.labels\n"}, "docker-compose.yml:4: label file x.labels of service web: no such file or directory", ComposeEnvFile, false},
+		{"env file is a directory", map[string]string{"docker-compose.yml": good, ".env/": ""}, ".env: env file cannot be read: not a regular file but a directory", compose.KindEnvFile, false},
+		{"missing label_file", map[string]string{"docker-compose.yml": good + "    label_file: x.labels\n"}, "docker-compose.yml:4: label file x.labels of service web: no such file or directory", compose.KindEnvFile, false},
 		{"label_file", map[string]string{"docker-compose.yml": good + "    label_file: [x.labels]\n", "x.labels": "a=b\n"}, "", "", false},
-		{"missing include", map[string]string{"docker-compose.yml": "include:\n  - other.yml\n" + good}, "docker-compose.yml:2: referenced file cannot be read: no such file or directory", ComposeInclude, true},
-		{"remote include", map[string]string{"docker-compose.yml": "include:\n  - https://example.com/x.git\n" + good}, "docker-compose.yml:2: remote files are not fetched: copy the file into the deployment", ComposeInclude, true},
+		{"missing include", map[string]string{"docker-compose.yml": "include:\n  - other.yml\n" + good}, "docker-compose.yml:2: referenced file cannot be read: no such file or directory", compose.KindInclude, true},
+		{"remote include", map[string]string{"docker-compose.yml": "include:\n  - https://example.com/x.git\n" + good}, "docker-compose.yml:2: remote files are not fetched: copy the file into the deployment", compose.KindInclude, true},
 		{"include", map[string]string{"docker-compose.yml": "include:\n  - other/c.yml\n" + good, "other/c.yml": "services:\n  db:\n    image: postgres\n"}, "", "", false},
 		{"error in an include", map[string]string{"docker-compose.yml": "include:\n  - other/c.yml\n" + good, "other/c.yml": "services:\n  db:\n    image: postgres\n    image: x\n"},
-			"other/c.yml:4: duplicate key \"image\", first set in line 3", ComposeDuplicate, true},
-		{"missing extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n"}, "docker-compose.yml:5: referenced file cannot be read: no such file or directory", ComposeInclude, true},
+			"other/c.yml:4: duplicate key \"image\", first set in line 3", compose.KindDuplicate, true},
+		{"missing extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n"}, "docker-compose.yml:5: referenced file cannot be read: no such file or directory", compose.KindInclude, true},
 		{"extends", map[string]string{"docker-compose.yml": good + "    extends:\n      file: base.yml\n      service: base\n", "base.yml": "services:\n  base:\n    mem_limit: 1g\n"}, "", "", false},
 		{"dependency cycle",
 			map[string]string{"docker-compose.yml": "services:\n  a:\n    image: x\n    depends_on: [b]\n  b:\n    image: x\n    depends_on: [a]\n"},
-			"docker-compose.yml:4: services.a.depends_on: services depend on each other in a cycle: a -> b -> a", ComposeInconsistent, false},
-		{"bad port", map[string]string{"docker-compose.yml": good + "    ports:\n      - \"80:http\"\n"}, "docker-compose.yml:5: rejected by Compose: invalid containerPort", ComposeOther, true},
+			"docker-compose.yml:4: services.a.depends_on: services depend on each other in a cycle: a -> b -> a", compose.KindInconsistent, false},
+		{"bad port", map[string]string{"docker-compose.yml": good + "    ports:\n      - \"80:http\"\n"}, "docker-compose.yml:5: rejected by Compose: invalid containerPort", compose.KindOther, true},
 		{"directory", map[string]string{"docker-compose.yml/": ""},
-			"docker-compose.yml: cannot be read: not a regular file but a directory", ComposeUnreadable, true},
-		{"too large", map[string]string{"docker-compose.yml": good + strings.Repeat("# padding\n", 110_000)}, "docker-compose.yml: cannot be read: larger than the limit of 1048576 bytes", ComposeUnreadable, true},
-		{"override", map[string]string{"docker-compose.yml": good, "docker-compose.override.yml": "services:\n  web:\n    networks: [x]\n"}, "docker-compose.override.yml:3: service web refers to an undefined network: \"x\"", ComposeUndefined, false},
-		{"NUL", map[string]string{"docker-compose.yml": "services:\x00"}, "docker-compose.yml: contains a NUL byte: not a text file", ComposeSyntax, true},
+			"docker-compose.yml: cannot be read: not a regular file but a directory", compose.KindUnreadable, true},
+		{"too large", map[string]string{"docker-compose.yml": good + strings.Repeat("# padding\n", 110_000)}, "docker-compose.yml: cannot be read: larger than the limit of 1048576 bytes", compose.KindUnreadable, true},
+		{"override", map[string]string{"docker-compose.yml": good, "docker-compose.override.yml": "services:\n  web:\n    networks: [x]\n"}, "docker-compose.override.yml:3: service web refers to an undefined network: \"x\"", compose.KindUndefined, false},
+		{"NUL", map[string]string{"docker-compose.yml": "services:\x00"}, "docker-compose.yml: contains a NUL byte: not a text file", compose.KindSyntax, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -130,7 +131,7 @@ func TestCompose_ConfigError(t *testing.T) {
 			if (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
 				t.Errorf("got  %v\nwant %s", err, tt.want)
 			}
-			var e *ComposeError
+			var e *compose.Error
 			if tt.kind != "" && (!errors.As(err, &e) || e.Kind != tt.kind) {
 				t.Errorf("kind of %#v, want %s", err, tt.kind)
 			}
@@ -139,7 +140,7 @@ func TestCompose_ConfigError(t *testing.T) {
 }
 
 func TestCompose_WithoutFile(t *testing.T) {
-	if _, err := view(t, nil).Compose(); !errors.Is(err, ErrNoCompose) {
+	if _, err := view(t, nil).Compose(); !errors.Is(err, compose.ErrNoFile) {
 		t.Errorf("got %v", err)
 	}
 	d, err := Discover(Settings{Root: t.TempDir(), ComposeFiles: []string{"absent.yml"}})
@@ -171,7 +172,7 @@ func TestCompose_LimitsExpansion(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			start := time.Now()
 			_, err := view(t, map[string]string{"compose.yaml": tt.in}).Compose()
-			var e *ComposeError
+			var e *compose.Error
 			if tt.name != "many references" && !errors.As(err, &e) || err != nil && !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %v", err)
 			}
@@ -233,8 +234,8 @@ volumes: {data: {}}
 			}
 			shown++
 			// Names of networks, volumes and so on may be quoted, even invalid ones.
-			var e *ComposeError
-			if errors.As(err, &e) && (e.Kind == ComposeUndefined || e.Kind == ComposeEnvFile) {
+			var e *compose.Error
+			if errors.As(err, &e) && (e.Kind == compose.KindUndefined || e.Kind == compose.KindEnvFile) {
 				continue
 			}
 			if strings.Contains(err.Error(), mark) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 )
 
@@ -19,14 +20,14 @@ func (v *View) OwnsEnvFile() bool {
 	}
 	c, err := v.Compose()
 	if err != nil {
-		return errors.Is(err, ErrNoCompose)
+		return errors.Is(err, compose.ErrNoFile)
 	}
 	for _, service := range c.Project.Services {
 		if slices.ContainsFunc(service.EnvFiles, func(file types.EnvFile) bool { return file.Path == path }) {
 			return true
 		}
 	}
-	if slices.ContainsFunc(c.included, func(env *env.File) bool { return env.Path == path }) {
+	if slices.ContainsFunc(c.Included, func(env *env.File) bool { return env.Path == path }) {
 		return true
 	}
 	if c.Env == nil { // unreadable: its content is unknown
@@ -34,11 +35,6 @@ func (v *View) OwnsEnvFile() bool {
 	}
 	return slices.ContainsFunc(c.Env.Entries, func(e env.Entry) bool {
 		return strings.HasPrefix(e.Key, "COMPOSE_") ||
-			slices.ContainsFunc(c.Variables(), func(variable Variable) bool { return variable.Name == e.Key })
+			slices.ContainsFunc(c.Variables(), func(variable compose.Variable) bool { return variable.Name == e.Key })
 	})
-}
-
-// SetByInclude reports whether the env file of an include sets a variable.
-func (c *Compose) SetByInclude(name string) bool {
-	return slices.ContainsFunc(c.included, func(env *env.File) bool { _, ok := env.Get(name); return ok })
 }

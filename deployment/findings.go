@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -90,7 +91,7 @@ func (v *View) implies(p Place) string {
 	case FactCompose:
 		c, err := v.Compose()
 		switch {
-		case errors.Is(err, ErrNoCompose):
+		case errors.Is(err, compose.ErrNoFile):
 			return "services are unknown: set deployment.compose_files"
 		case err != nil:
 			return fmt.Sprintf("cannot be used: %v", err)

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -51,14 +52,14 @@ func (v *View) PublicHosts() ([]Host, error) {
 	c, err := v.Compose()
 	switch {
 	case err == nil:
-		hosts.inner = c.namesInside()
+		hosts.inner = c.NamesInside()
 		app, err := v.AppService()
 		if err != nil {
 			errs = append(errs, err)
 		} else if app.Name != "" {
 			hosts.ofService(v, c, app.Name)
 		}
-	case !errors.Is(err, ErrNoCompose):
+	case !errors.Is(err, compose.ErrNoFile):
 		errs = append(errs, err)
 	}
 	if env, err := v.Env(); err == nil {
@@ -88,7 +89,7 @@ type hostList struct {
 }
 
 // ofService adds the hosts of a service's environment and env files.
-func (h *hostList) ofService(v *View, c *Compose, service string) {
+func (h *hostList) ofService(v *View, c *compose.Model, service string) {
 	environment := c.Project.Services[service].Environment
 	for _, key := range slices.Sorted(maps.Keys(environment)) {
 		if text := environment[key]; text != nil && hostKey.MatchString(key) {
@@ -200,27 +201,4 @@ func hostPlaceholder(name string) string {
 		return "not a full domain name"
 	}
 	return ""
-}
-
-// namesInside returns the names by which containers of the compose network reach each other.
-func (c *Compose) namesInside() map[string]bool {
-	names := map[string]bool{}
-	for name, s := range c.Project.Services {
-		for _, n := range []string{name, s.ContainerName} {
-			if n != "" && !strings.Contains(n, ".") {
-				names[strings.ToLower(n)] = true
-			}
-		}
-		for _, network := range s.Networks {
-			if network == nil {
-				continue
-			}
-			for _, alias := range network.Aliases {
-				if !strings.Contains(alias, ".") {
-					names[strings.ToLower(alias)] = true
-				}
-			}
-		}
-	}
-	return names
 }

@@ -5,6 +5,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 )
 
 // Keys returns the sorted variables that match one of the patterns (path.Match: REDIS_*_TTL) in the application's
@@ -32,7 +34,7 @@ func (v *View) Keys(patterns ...string) ([]string, error) {
 				add(key)
 			}
 		}
-	case !errors.Is(err, ErrNoCompose) && v.Blocked() == "":
+	case !errors.Is(err, compose.ErrNoFile) && v.Blocked() == "":
 		return nil, err
 	}
 	envs, err := v.EnvFiles()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -22,10 +23,10 @@ func (v *View) mounted(place Place) Place {
 	for _, name := range c.Services() {
 		host := ""
 		switch s := c.Project.Services[name]; {
-		case place.Fact == FactAlertmanager && imageBase(s.Image) == "alertmanager":
-			host = c.sourceOf(name, alertmanagerFile(s))
+		case place.Fact == FactAlertmanager && compose.ImageBase(s.Image) == "alertmanager":
+			host = c.SourceOf(name, alertmanagerFile(s))
 		case place.Fact == FactMigrations && len(place.Paths) == 0:
-			if host = c.sourceOf(name, "/docker-entrypoint-initdb.d"); !source.IsDir(host) {
+			if host = c.SourceOf(name, "/docker-entrypoint-initdb.d"); !source.IsDir(host) {
 				host = ""
 			}
 		}
@@ -36,16 +37,6 @@ func (v *View) mounted(place Place) Place {
 		return Place{Fact: place.Fact, Paths: []string{host}, How: Found, Others: others}
 	}
 	return place
-}
-
-// sourceOf returns the path on this host of a path inside a service: a bind mount, or a config or secret with a file;
-// "" for none.
-func (c *Compose) sourceOf(service, inside string) string {
-	if o, ok := c.mountedSecret(service, inside); ok {
-		return o.File
-	}
-	host, _ := c.hostPath(service, inside)
-	return host
 }
 
 // alertmanagerFile returns the path of the configuration that a service's Alertmanager reads.
@@ -65,6 +56,3 @@ func alertmanagerFile(s types.ServiceConfig) string {
 	}
 	return "/etc/alertmanager/alertmanager.yml"
 }
-
-// imageBase returns the last part of an image's name.
-func imageBase(image string) string { return path.Base(imageName(image)) }

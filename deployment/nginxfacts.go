@@ -259,7 +259,7 @@ func (r *nginxReader) astray(inside, host string) bool {
 // host maps a path inside nginx to this host.
 func (r *nginxReader) host(inside string) string {
 	if r.roots.Service != "" {
-		host, _ := r.Compose.hostPath(r.roots.Service, inside)
+		host, _ := r.Compose.HostPath(r.roots.Service, inside)
 		return host
 	}
 	if source.IsFile(inside) { // nginx runs on this host

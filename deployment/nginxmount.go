@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -18,7 +19,7 @@ import (
 const confDir = "/etc/nginx"
 
 // nginxService returns the active service that runs nginx: by its image, else by its name, the first by name.
-func nginxService(c *Compose) string {
+func nginxService(c *compose.Model) string {
 	byName := ""
 	for _, name := range c.Services() {
 		image := c.Project.Services[name].Image
@@ -35,20 +36,11 @@ func nginxService(c *Compose) string {
 	return byName
 }
 
-// mountsAny reports whether a service bind-mounts one of the files.
-func (c *Compose) mountsAny(service string, files []string) bool {
-	return slices.ContainsFunc(c.Project.Services[service].Volumes, func(m types.ServiceVolumeConfig) bool {
-		return m.Type == types.VolumeTypeBind && slices.ContainsFunc(files, func(f string) bool {
-			return f == m.Source || strings.HasPrefix(f, strings.TrimSuffix(m.Source, "/")+"/")
-		})
-	})
-}
-
 // nginxMounted returns where a service's nginx starts reading: its mounted nginx.conf, else the files that the image's
 // own nginx.conf includes: conf.d/*.conf and the output of templates/*.template.
-func nginxMounted(c *Compose, service string, x *source.Index) []string {
+func nginxMounted(c *compose.Model, service string, x *source.Index) []string {
 	r := &nginxReader{nginxOptions: nginxOptions{Compose: c, Index: x}, roots: nginxRoots{Service: service}, src: source.Set{}}
-	if host, ok := c.hostPath(service, confDir+"/nginx.conf"); ok && source.Exists(host) {
+	if host, ok := c.HostPath(service, confDir+"/nginx.conf"); ok && source.Exists(host) {
 		return []string{host}
 	}
 	return append(r.matching(confDir+"/conf.d/*.conf"), r.matching(confDir+"/templates/*.template")...)
@@ -70,7 +62,7 @@ func (r *nginxReader) matching(pattern string) []string {
 				byInside[at] = m.Source
 			}
 		}
-		folder, _ = r.Compose.hostPath(r.roots.Service, dir)
+		folder, _ = r.Compose.HostPath(r.roots.Service, dir)
 	} else if rel, ok := strings.CutPrefix(dir+"/", confDir+"/"); ok && r.roots.Base != "" {
 		folder = filepath.Join(r.roots.Base, rel)
 	}

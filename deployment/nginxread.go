@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -22,10 +23,10 @@ type nginxRoots struct {
 
 // nginxOptions is what a configuration depends on in addition to its files.
 type nginxOptions struct {
-	Root    string        // of the deployment, for display
-	Index   *source.Index // lists folders
-	Compose *Compose      // the source of mounts and variables; nil without one
-	SSL     func() string // returns the folder of certificates; "" for none
+	Root    string         // of the deployment, for display
+	Index   *source.Index  // lists folders
+	Compose *compose.Model // the source of mounts and variables; nil without one
+	SSL     func() string  // returns the folder of certificates; "" for none
 }
 
 // loadNginx reads the files of roots with their includes and records everything that it reads in src. The error is a
@@ -104,7 +105,7 @@ func (r *nginxReader) mountedAt(inside string) (string, bool) {
 	if r.Compose == nil || r.roots.Service == "" {
 		return "", false
 	}
-	return r.Compose.hostPath(r.roots.Service, inside)
+	return r.Compose.HostPath(r.roots.Service, inside)
 }
 
 // substituted replaces variables as the image's start-up does in templates: only those in the service's environment.

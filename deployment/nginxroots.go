@@ -1,11 +1,11 @@
 package deployment
 
-// Selects the deployment's nginx configuration files and maps their paths to this host.
-
 import (
 	"path/filepath"
 	"slices"
 )
+
+// Selects the deployment's nginx configuration files and maps their paths to this host.
 
 // nginxChoice are the files where reading starts, and how they were chosen.
 type nginxChoice struct {
@@ -34,7 +34,7 @@ func (v *View) chooseNginx() nginxChoice {
 			roots.Files = append(roots.Files, v.Deployment.Abs(f))
 		}
 		roots.others = rest(roots.Files)
-		if service != "" && c.mountsAny(service, roots.Files) {
+		if service != "" && c.MountsAny(service, roots.Files) {
 			roots.Service = service
 		}
 		return roots

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -227,7 +228,7 @@ func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 
 // lookedUp drops the error of a deployment without compose file and env file, where nothing is set.
 func (v *View) lookedUp(err error) error {
-	if _, none := v.Compose(); errors.Is(none, ErrNoCompose) && v.Place(FactEnvFile).Path() == "" {
+	if _, none := v.Compose(); errors.Is(none, compose.ErrNoFile) && v.Place(FactEnvFile).Path() == "" {
 		return nil
 	}
 	return err
@@ -310,18 +311,18 @@ func (v *View) reach(host string, port int, configured bool, at, setting string)
 	c, err := v.Compose()
 	if configured || strings.HasPrefix(host, "/") {
 		if err == nil && !strings.HasPrefix(host, "/") {
-			service, inside := c.serviceOf(host)
-			r.Bridge = inside && c.onBridges(service)
+			service, inside := c.ServiceOf(host)
+			r.Bridge = inside && onBridges(c, service)
 		}
 		return r, nil
 	}
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return r, nil
 	}
 	if err != nil {
 		return r, err
 	}
-	service, inside := c.serviceOf(host)
+	service, inside := c.ServiceOf(host)
 	if !inside {
 		return r, nil
 	}
@@ -348,11 +349,11 @@ func (v *View) onHost(inside string) string {
 	if err != nil || app.Name == "" {
 		return ""
 	}
-	return c.sourceOf(app.Name, inside)
+	return c.SourceOf(app.Name, inside)
 }
 
 // onBridges reports whether all networks of a service are bridges of this host, as far as the compose file says.
-func (c *Compose) onBridges(service string) bool {
+func onBridges(c *compose.Model, service string) bool {
 	for name := range c.Project.Services[service].Networks {
 		n, ok := c.Project.Networks[name]
 		if ok && (bool(n.External) || n.Driver != "" && n.Driver != "bridge") {

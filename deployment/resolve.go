@@ -5,14 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 	"sync"
 
-	"go.yaml.in/yaml/v3"
-
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
@@ -31,7 +28,7 @@ type surroundings struct {
 }
 
 // serviceFiles reads a service's env files once per pass.
-func (v *View) serviceFiles(c *Compose, name string) surroundings {
+func (v *View) serviceFiles(c *compose.Model, name string) surroundings {
 	v.mu.Lock()
 	known, ok := v.services[name]
 	v.mu.Unlock()
@@ -57,11 +54,11 @@ func (v *View) serviceFiles(c *Compose, name string) surroundings {
 }
 
 // expandFiles returns the values of a service's env files.
-func expandFiles(c *Compose, name string, envs []*env.File, errs []error) surroundings {
+func expandFiles(c *compose.Model, name string, envs []*env.File, errs []error) surroundings {
 	s := surroundings{values: map[string]env.Value{}}
 	service := c.Project.Services[name]
 	outer := func(key string) (string, bool) {
-		if text, ok := c.lookup(key); ok {
+		if text, ok := c.Lookup(key); ok {
 			return text, true
 		}
 		if text := service.Environment[key]; text != nil {
@@ -94,7 +91,7 @@ func expandFiles(c *Compose, name string, envs []*env.File, errs []error) surrou
 // Safe for concurrent use.
 type around struct {
 	mu       sync.Mutex
-	compose  *Compose // the model that all entries belong to
+	compose  *compose.Model // the model that all entries belong to
 	services map[string]keptService
 }
 
@@ -103,14 +100,14 @@ type keptService struct {
 	surroundings
 }
 
-func (a *around) find(name string, c *Compose, envs []*env.File) (surroundings, bool) {
+func (a *around) find(name string, c *compose.Model, envs []*env.File) (surroundings, bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	kept, ok := a.services[name]
 	return kept.surroundings, ok && a.compose == c && slices.Equal(kept.envs, envs)
 }
 
-func (a *around) keep(name string, c *Compose, envs []*env.File, s surroundings) {
+func (a *around) keep(name string, c *compose.Model, envs []*env.File, s surroundings) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.compose != c || a.services == nil {
@@ -120,7 +117,7 @@ func (a *around) keep(name string, c *Compose, envs []*env.File, s surroundings)
 }
 
 // valueOfService looks up keys in one service.
-func (v *View) valueOfService(c *Compose, service string, keys []string) (Value, error) {
+func (v *View) valueOfService(c *compose.Model, service string, keys []string) (Value, error) {
 	files := v.serviceFiles(c, service)
 	found := Value{Key: keys[0]}
 	for _, key := range keys {
@@ -144,7 +141,7 @@ func (v *View) valueOfService(c *Compose, service string, keys []string) (Value,
 		return found, nil
 	}
 	for _, key := range keys {
-		if c.Env == nil || !c.refersTo(service, key) {
+		if c.Env == nil || !c.RefersTo(service, key) {
 			continue
 		}
 		if e, ok := c.Env.Get(key); ok {
@@ -174,7 +171,7 @@ func (s surroundings) absent() string {
 }
 
 // direct looks up a key in a service's command, then in what its container gets.
-func (v *View) direct(c *Compose, files surroundings, service, key string) (Value, error) {
+func (v *View) direct(c *compose.Model, files surroundings, service, key string) (Value, error) {
 	if value, ok, err := v.fromCommand(c, service, key); ok || err != nil {
 		return value, err
 	}
@@ -182,7 +179,7 @@ func (v *View) direct(c *Compose, files surroundings, service, key string) (Valu
 }
 
 // passed looks up a key in a service's environment, then in its env files.
-func (v *View) passed(c *Compose, files surroundings, service, key string) (Value, error) {
+func (v *View) passed(c *compose.Model, files surroundings, service, key string) (Value, error) {
 	value := Value{Key: key}
 	if text, ok := c.Project.Services[service].Environment[key]; ok {
 		return v.fromEnvironment(c, service, key, text)
@@ -200,8 +197,8 @@ func (v *View) passed(c *Compose, files surroundings, service, key string) (Valu
 var oneVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-?][^${}]*)?\})$`)
 
 // fromEnvironment returns a value of a service's environment. text is nil for a key without value.
-func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (Value, error) {
-	at, raw := c.environmentAt(service, key)
+func (v *View) fromEnvironment(c *compose.Model, service, key string, text *string) (Value, error) {
+	at, raw := c.EnvironmentAt(service, key)
 	value := Value{Key: key, Set: true, Origin: at}
 	if text == nil {
 		e, ok := env.Entry{}, false
@@ -214,7 +211,7 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 		}
 		return valueOfEntry(c.Env, e, service, source.ViaEnvironment), c.Env.ErrBefore(e)
 	}
-	x := env.Expander{Find: c.lookup, Lenient: true}
+	x := env.Expander{Find: c.Lookup, Lenient: true}
 	expanded, err := x.Expand(raw)
 	if err == nil && expanded != *text { // the env file of an include gave the variables
 		x.Unset = nil
@@ -238,68 +235,4 @@ func (v *View) fromEnvironment(c *Compose, service, key string, text *string) (V
 	value.Unset = append(value.Unset, x.Unset...)
 	value.Text = secret.New(*text)
 	return value.followed(), nil
-}
-
-// environmentAt returns where a service's environment sets a key, and the text before variable substitution.
-func (c *Compose) environmentAt(service, key string) (source.Origin, string) {
-	origin := source.Origin{Service: service, Via: source.ViaEnvironment}
-	for _, f := range slices.Backward(c.files) {
-		for _, doc := range f.docs {
-			if n, raw := c.environmentIn(f, doc, service, key, 0); n != nil {
-				origin.File, origin.Line = n.file, n.line
-				return origin, raw
-			}
-		}
-	}
-	if len(c.files) > 0 {
-		origin.File = c.files[0].shown
-	}
-	return origin, ""
-}
-
-type position struct {
-	file string
-	line int
-}
-
-func (c *Compose) environmentIn(f *composeFile, doc *yaml.Node, service, key string, depth int) (*position, string) {
-	_, env := descend(doc, "services", service, "environment")
-	if env != nil && env.Kind == yaml.SequenceNode {
-		for _, item := range slices.Backward(env.Content) {
-			k, text, found := strings.Cut(target(item).Value, "=")
-			if k == key {
-				if !found { // inherited from the environment
-					text = "${" + key + "}"
-				}
-				return &position{f.shown, item.Line}, text
-			}
-		}
-	} else if k, value := child(env, key); k != nil {
-		return &position{f.shown, k.Line}, value.Value
-	}
-	_, extends := descend(doc, "services", service, "extends")
-	if extends == nil || depth > 10 {
-		return nil, ""
-	}
-	base, in := extends.Value, f
-	if extends.Kind == yaml.MappingNode {
-		if _, n := child(extends, "service"); n != nil {
-			base = n.Value
-		}
-		if _, n := child(extends, "file"); n != nil {
-			i := slices.IndexFunc(c.files, func(o *composeFile) bool {
-				return o.path == filepath.Clean(n.Value) || o.path == filepath.Join(filepath.Dir(f.path), n.Value)
-			})
-			if i < 0 {
-				return nil, ""
-			}
-			in = c.files[i]
-		}
-	}
-	for _, d := range in.docs {
-		if p, raw := c.environmentIn(in, d, base, key, depth+1); p != nil {
-			return p, raw
-		}
-	}
-	return nil, ""
 }

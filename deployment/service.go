@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 )
 
 // AppService is the application's compose service.
@@ -27,7 +29,7 @@ func (v *View) AppService() (AppService, error) { return v.app() }
 
 func (v *View) findApp() (AppService, error) {
 	c, err := v.Compose()
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return AppService{How: Default}, nil
 	}
 	if err != nil {
@@ -37,7 +39,7 @@ func (v *View) findApp() (AppService, error) {
 }
 
 // appService selects the service and finds its copies.
-func (v *View) appService(c *Compose) (AppService, error) {
+func (v *View) appService(c *compose.Model) (AppService, error) {
 	app, err := v.chooseApp(c)
 	if app.Name != "" {
 		for _, name := range app.Others {
@@ -57,19 +59,10 @@ func sameProgram(a, b types.ServiceConfig) bool {
 	if a.Build != nil && b.Build != nil {
 		return a.Build.Context == b.Build.Context && a.Build.Dockerfile == b.Build.Dockerfile && a.Build.Target == b.Build.Target
 	}
-	return a.Image != "" && imageName(a.Image) == imageName(b.Image)
+	return a.Image != "" && compose.ImageName(a.Image) == compose.ImageName(b.Image)
 }
 
-// imageName returns an image's name without tag and digest.
-func imageName(image string) string {
-	image, _, _ = strings.Cut(image, "@")
-	if tag := strings.LastIndexByte(image, ':'); tag > strings.LastIndexByte(image, '/') {
-		image = image[:tag]
-	}
-	return image
-}
-
-func (v *View) chooseApp(c *Compose) (AppService, error) {
+func (v *View) chooseApp(c *compose.Model) (AppService, error) {
 	names := c.Services()
 	others := func(chosen string) []string {
 		return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == chosen })
@@ -97,7 +90,7 @@ func (v *View) chooseApp(c *Compose) (AppService, error) {
 }
 
 // looksLikeApp scores how likely a service is the application.
-func (v *View) looksLikeApp(c *Compose, s types.ServiceConfig) (score int, why string) {
+func (v *View) looksLikeApp(c *compose.Model, s types.ServiceConfig) (score int, why string) {
 	image := s.Image[strings.LastIndex(s.Image, "/")+1:]
 	image, _, _ = strings.Cut(image, ":")
 	for _, known := range []string{

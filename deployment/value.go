@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
@@ -54,7 +55,7 @@ const (
 // postgres); see Origin.Service. An empty key counts only when no other key is set.
 //
 // Without a compose file only the env file is used. An error means that the value could not be looked up: a
-// *ComposeError, an *env.Error, or a read error that wraps fs.ErrNotExist or fs.ErrPermission.
+// *compose.Error, an *env.Error, or a read error that wraps fs.ErrNotExist or fs.ErrPermission.
 func (v *View) Value(keys ...string) (Value, error) { return v.value(true, keys) }
 
 // Own is Value without the other services.
@@ -69,7 +70,7 @@ func (v *View) OwnEach(keys ...string) ([]Value, error) {
 	}
 	all := []Value{first}
 	c, err := v.Compose()
-	if errors.Is(err, ErrNoCompose) || first.Blocked != "" && err != nil {
+	if errors.Is(err, compose.ErrNoFile) || first.Blocked != "" && err != nil {
 		return all, nil
 	}
 	if err != nil {
@@ -130,7 +131,7 @@ func (v *View) Values(keys ...string) ([]Value, error) {
 	if first.Blocked != "" && err != nil {
 		return all, nil
 	}
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		for _, key := range keys {
 			if err := add(v.valueOfEnv([]string{key})); err != nil {
 				return nil, err
@@ -157,7 +158,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 		return Value{}, errors.New("no key given")
 	}
 	c, err := v.Compose()
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return v.valueOfEnv(keys)
 	}
 	if err != nil {
@@ -215,7 +216,7 @@ func (v *View) value(others bool, keys []string) (Value, error) {
 // file that is absent on this machine; "" when nothing does. What may not be read does not count.
 func (v *View) Blocked() string {
 	c, err := v.Compose()
-	var fault *ComposeError
+	var fault *compose.Error
 	switch {
 	case errors.As(err, &fault) && !errors.Is(err, fs.ErrPermission):
 		return "blocked by compose_syntax: " + fault.Error()
@@ -308,13 +309,13 @@ func (v *View) readEnvFiles() ([]*env.File, error) {
 	}
 	add(v.Env())
 	c, err := v.Compose()
-	if errors.Is(err, ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return slices.Clip(all), errors.Join(errs...)
 	}
 	if err != nil {
 		return slices.Clip(all), errors.Join(append(errs, err)...)
 	}
-	for _, env := range c.included {
+	for _, env := range c.Included {
 		if !IsTemplate(env.Path) {
 			add(env, nil)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -20,7 +21,7 @@ type View struct {
 
 	cache      *files.Cache
 	env        func() (*env.File, error)
-	compose    func() (*Compose, error)
+	compose    func() (*compose.Model, error)
 	nginx      func() (*Nginx, error)
 	app        func() (AppService, error)
 	envFiles   func() ([]*env.File, error)

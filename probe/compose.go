@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 )
 
 // Shared by the probes of the compose files. The model is judged even when Compose would refuse the files for something
@@ -13,9 +13,9 @@ import (
 
 // ComposeModel returns the deployment's compose model. Without a compose file the error is a Skip. Without a model, or
 // when the files use variables and an env file may not be read, their content is unknown.
-func ComposeModel(p *Pass) (*deployment.Compose, error) {
+func ComposeModel(p *Pass) (*compose.Model, error) {
 	c, err := p.View.Compose()
-	if errors.Is(err, deployment.ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return nil, Skip("deployment.compose_files", "no compose file found")
 	}
 	if _, envErr := p.View.Env(); errors.Is(envErr, fs.ErrPermission) && (err != nil || len(c.Variables()) > 0) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/reach"
@@ -195,7 +196,7 @@ func awsValue(p *probe.Pass, setting string, keys ...string) (secret.Text, error
 
 // blockedOr returns blocked for files that exist but cannot be parsed.
 func blockedOr(err error) probe.Reason {
-	var compose *deployment.ComposeError
+	var compose *compose.Error
 	var env *env.Error
 	if errors.As(err, &compose) || errors.As(err, &env) {
 		return probe.ReasonBlocked

@@ -17,6 +17,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -49,7 +50,7 @@ func backupPlaces(p *probe.Pass) ([]backupPlace, error) {
 			places = append(places, backupPlace{
 				filepath.Join(source, b.Glob), filepath.IsLocal(p.Deployment.Rel(source)) || exists(source)})
 		}
-	} else if errors.Is(err, deployment.ErrNoCompose) {
+	} else if errors.Is(err, compose.ErrNoFile) {
 		err = nil
 	}
 	for _, dir := range []string{".", "deployment", "deploy"} {
@@ -64,7 +65,7 @@ func backupPlaces(p *probe.Pass) ([]backupPlace, error) {
 }
 
 // backupMounts returns the host folders that a service mounts below a path named after backups.
-func backupMounts(c *deployment.Compose, service string) []string {
+func backupMounts(c *compose.Model, service string) []string {
 	s, ok := c.Project.Services[service]
 	if !ok {
 		return nil

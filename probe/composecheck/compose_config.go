@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -41,7 +42,7 @@ type composeConfig struct {
 func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	c, err := p.View.Compose()
 	switch {
-	case errors.Is(err, deployment.ErrNoCompose):
+	case errors.Is(err, compose.ErrNoFile):
 		return probe.NotFound(p, p.View.Place(deployment.FactCompose), "compose file", "deployment.compose_files")
 	case err == nil:
 		err = c.ConfigError()
@@ -68,7 +69,7 @@ func composeError(err error) (probe.Result, error) {
 }
 
 // judge judges files that Compose accepts; named are those that are passed to it.
-func (s *composeConfig) judge(d *deployment.Deployment, c *deployment.Compose, named []string) probe.Result {
+func (s *composeConfig) judge(d *deployment.Deployment, c *compose.Model, named []string) probe.Result {
 	var f probe.ResultBuilder
 	switch {
 	case len(c.Services()) > 0:

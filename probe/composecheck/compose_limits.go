@@ -7,7 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -47,7 +47,7 @@ func (s *composeLimits) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 	return s.judge(c)
 }
 
-func (s *composeLimits) judge(c *deployment.Compose) (probe.Result, error) {
+func (s *composeLimits) judge(c *compose.Model) (probe.Result, error) {
 	var f probe.ResultBuilder
 	var memory, cpu []string
 	asked, unlimited := 0, 0
@@ -93,7 +93,7 @@ const (
 )
 
 // judgeValues reports limits that Docker refuses or that limit nothing.
-func (s *composeLimits) judgeValues(f *probe.ResultBuilder, c *deployment.Compose, name string) {
+func (s *composeLimits) judgeValues(f *probe.ResultBuilder, c *compose.Model, name string) {
 	service := c.Project.Services[name]
 	offend := func(rule string) { f.Offend(offender(c, name, rule, "deploy")) }
 	v := limits(service)

@@ -10,6 +10,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -46,7 +47,7 @@ func (s *composeLogging) Probe(_ context.Context, p *probe.Pass) (probe.Result, 
 	if err != nil {
 		return probe.Result{}, err
 	}
-	judged := probe.Unchanged(p, composeLoggingKey{s}, []*deployment.Compose{c}, func() probe.Judgement {
+	judged := probe.Unchanged(p, composeLoggingKey{s}, []*compose.Model{c}, func() probe.Judgement {
 		r, err := s.judge(c, p.Deployment.Loki.URL != "")
 		return probe.Judgement{Result: r, Err: err}
 	})
@@ -56,14 +57,14 @@ func (s *composeLogging) Probe(_ context.Context, p *probe.Pass) (probe.Result, 
 type composeLoggingKey struct{ *composeLogging }
 
 // judge judges a model; wanted reports whether the configuration names where the logs must arrive.
-func (s *composeLogging) judge(c *deployment.Compose, wanted bool) (probe.Result, error) {
+func (s *composeLogging) judge(c *compose.Model, wanted bool) (probe.Result, error) {
 	var asked, shippers []types.ServiceConfig
 	for _, name := range c.Services() {
 		switch service := c.Project.Services[name]; {
 		case scaledToNone(service):
 		case s.ships(service):
 			shippers = append(shippers, service)
-		case !deployment.RunsImage(service, logStores()):
+		case !compose.RunsImage(service, logStores()):
 			asked = append(asked, service)
 		}
 	}
@@ -167,7 +168,7 @@ func logStores() []string {
 }
 
 func (s *composeLogging) ships(service types.ServiceConfig) bool {
-	return slices.Contains(s.Shippers, service.Name) || deployment.RunsImage(service, shipperImages())
+	return slices.Contains(s.Shippers, service.Name) || compose.RunsImage(service, shipperImages())
 }
 
 // loggingDriver returns the driver of a service without a plugin's vendor and tag (grafana/loki-docker-driver:latest).

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/portset"
@@ -48,7 +48,7 @@ func (s *composePorts) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil {
 		return probe.Result{}, err
 	}
-	judged := probe.Unchanged(p, composePortsKey{s}, []*deployment.Compose{c}, func() probe.Judgement {
+	judged := probe.Unchanged(p, composePortsKey{s}, []*compose.Model{c}, func() probe.Judgement {
 		r, err := s.judge(c, p.Deployment.Firewall.Allowed)
 		return probe.Judgement{Result: r, Err: err}
 	})
@@ -57,7 +57,7 @@ func (s *composePorts) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 
 type composePortsKey struct{ *composePorts }
 
-func (s *composePorts) judge(c *deployment.Compose, alsoAllowed []int) (probe.Result, error) {
+func (s *composePorts) judge(c *compose.Model, alsoAllowed []int) (probe.Result, error) {
 	services, host := c.Services(), c.HostNetwork()
 	if len(services) == 0 {
 		return probe.Result{}, probe.Needs("deployment.profiles",
@@ -108,7 +108,7 @@ type violations struct {
 	openAt, privateAt, chosenAt string
 }
 
-func (s *composePorts) ofService(c *deployment.Compose, name string, alsoAllowed []int) (o violations) {
+func (s *composePorts) ofService(c *compose.Model, name string, alsoAllowed []int) (o violations) {
 	for _, p := range c.Published() {
 		how := reach.Of(p)
 		if p.Service != name || how == reach.Host {
@@ -134,7 +134,7 @@ func (s *composePorts) ofService(c *deployment.Compose, name string, alsoAllowed
 }
 
 // withOwnAddress returns the services with an address apart from the host's.
-func withOwnAddress(c *deployment.Compose) []string {
+func withOwnAddress(c *compose.Model) []string {
 	var names []string
 	for _, name := range c.Services() {
 		for network := range c.Project.Services[name].Networks {

@@ -7,6 +7,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -55,7 +56,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 	var asking []string
 	for _, name := range c.Services() {
 		service := c.Project.Services[name]
-		if service.Build != nil || !deployment.RunsImage(service, []string{"postgres", "postgresql", "postgis", "timescaledb", "pgvector"}) {
+		if service.Build != nil || !compose.RunsImage(service, []string{"postgres", "postgresql", "postgis", "timescaledb", "pgvector"}) {
 			continue
 		}
 		if at := trustAttribute(service); at != "" {
@@ -63,7 +64,7 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 			f.Offend(offender(c, name, "trust", at))
 			continue
 		}
-		if !deployment.RunsImage(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
+		if !compose.RunsImage(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
 			continue // a client that uses the server's image
 		}
 		asked, err := p.View.ValueIn(name, "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")
@@ -95,7 +96,7 @@ func trustAttribute(service types.ServiceConfig) string {
 	if method := service.Environment["POSTGRES_HOST_AUTH_METHOD"]; method != nil && strings.EqualFold(strings.TrimSpace(*method), "trust") {
 		return "environment.POSTGRES_HOST_AUTH_METHOD"
 	}
-	if empty := service.Environment["ALLOW_EMPTY_PASSWORD"]; empty != nil && deployment.RunsImage(service, []string{"postgresql"}) && (*empty == "yes" || *empty == "true" || *empty == "1") {
+	if empty := service.Environment["ALLOW_EMPTY_PASSWORD"]; empty != nil && compose.RunsImage(service, []string{"postgresql"}) && (*empty == "yes" || *empty == "true" || *empty == "1") {
 		return "environment.ALLOW_EMPTY_PASSWORD"
 	}
 	if args := service.Environment["POSTGRES_INITDB_ARGS"]; args != nil {

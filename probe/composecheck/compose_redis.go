@@ -10,6 +10,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -62,7 +63,7 @@ func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 	var starts []redisStart
 	for _, name := range c.Services() {
 		service := c.Project.Services[name]
-		if service.Build != nil || !deployment.RunsImage(service, []string{"redis", "valkey", "keydb"}) {
+		if service.Build != nil || !compose.RunsImage(service, []string{"redis", "valkey", "keydb"}) {
 			continue
 		}
 		start, err := redisStartOf(p.View, c, service)
@@ -134,7 +135,7 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 }
 
 // redisStartOf reads how a service starts Redis.
-func redisStartOf(view *deployment.View, c *deployment.Compose, service types.ServiceConfig) (redisStart, error) {
+func redisStartOf(view *deployment.View, c *compose.Model, service types.ServiceConfig) (redisStart, error) {
 	start := redisStart{service: service.Name, at: c.At(service.Name, "command")}
 	if strings.Contains(service.Image, "bitnami") {
 		return start.bitnami(view, c)
@@ -168,7 +169,7 @@ func redisStartOf(view *deployment.View, c *deployment.Compose, service types.Se
 }
 
 // optioned reads the options of the command line, and the configuration file that they override.
-func (start redisStart) optioned(view *deployment.View, c *deployment.Compose, line redisLine, program shell.Program) (redisStart, error) {
+func (start redisStart) optioned(view *deployment.View, c *compose.Model, line redisLine, program shell.Program) (redisStart, error) {
 	switch {
 	case line.has("user", "aclfile", "loadmodule"):
 		start.unknownReason = "service " + start.service + " has its own ACL users or modules"
@@ -215,7 +216,7 @@ func startsRedis(args []shell.Word) bool {
 }
 
 // bitnami reads how images start that take the password from the environment. They start without one only when told to.
-func (start redisStart) bitnami(view *deployment.View, c *deployment.Compose) (redisStart, error) {
+func (start redisStart) bitnami(view *deployment.View, c *compose.Model) (redisStart, error) {
 	v, err := view.ValueIn(start.service, "REDIS_PASSWORD", "VALKEY_PASSWORD")
 	switch empty := c.Project.Services[start.service].Environment["ALLOW_EMPTY_PASSWORD"]; {
 	case err != nil:
@@ -233,7 +234,7 @@ func (start redisStart) bitnami(view *deployment.View, c *deployment.Compose) (r
 }
 
 // configured reads the configuration file that the command names.
-func (start redisStart) configured(view *deployment.View, c *deployment.Compose, inside string, at source.Origin) (redisStart, error) {
+func (start redisStart) configured(view *deployment.View, c *compose.Model, inside string, at source.Origin) (redisStart, error) {
 	file, err := view.FileIn(c, start.service, inside, "the configuration of service "+start.service, at)
 	if err != nil {
 		return start, err

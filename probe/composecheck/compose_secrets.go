@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
@@ -129,7 +130,7 @@ var (
 )
 
 // isLiteralSecret reports whether a literal holds a password or key that its service gets.
-func isLiteralSecret(l deployment.Literal) bool {
+func isLiteralSecret(l compose.Literal) bool {
 	written := secretOf(l.Key, l.Written.Reveal())
 	return written != "" && written == secretOf(l.Key, l.Text.Reveal())
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -79,7 +80,7 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (prob
 				one = portset.Opened{UDP: one.TCP}
 			}
 			one = s.Beyond(one, alsoAllowed)
-			at := deployment.PublishedPort{}
+			at := compose.PublishedPort{}
 			if port.IP.IsValid() && !port.IP.Unmap().IsUnspecified() { // otherwise all interfaces
 				at.HostIP = port.IP.String()
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -111,7 +112,7 @@ func (s *containerState) hint(p *probe.Pass, project *dockerclient.Project, serv
 		return ": the Docker Engine has none of that project. Set deployment.docker.project to its name"
 	case err == nil && !slices.Contains(c.Services(), service) && s.Service == "" && !s.All:
 		return ": it is not in the compose file either. Set deployment.backup.service or deployment.backup.timer"
-	case errors.Is(err, deployment.ErrNoCompose), err != nil:
+	case errors.Is(err, compose.ErrNoFile), err != nil:
 		return ""
 	}
 	return ". Start it with docker compose up -d"

@@ -15,6 +15,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -146,7 +147,7 @@ func projectIdentityOf(p *probe.Pass) (projectIdentity, error) {
 	id := projectIdentity{name: p.Deployment.Docker.Project, configured: p.Deployment.Docker.Project != "", names: map[string]string{}}
 	c, err := p.View.Compose()
 	switch {
-	case errors.Is(err, deployment.ErrNoCompose) && !id.configured:
+	case errors.Is(err, compose.ErrNoFile) && !id.configured:
 		return id, probe.Skip(deployment.DockerService.Setting("project"),
 			"no compose file found: containers of the deployment cannot be identified")
 	case err != nil && !id.configured:

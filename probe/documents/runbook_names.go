@@ -10,7 +10,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
@@ -42,7 +42,7 @@ func named(p *probe.Pass, m *markdown.Document) bool {
 type namedKey struct{}
 
 // deployedNames returns the names of services, containers and programs in lower case.
-func deployedNames(c *deployment.Compose) []string {
+func deployedNames(c *compose.Model) []string {
 	var names []string
 	add := func(s types.ServiceConfig) {
 		names = append(names, s.Name, s.ContainerName)

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -90,7 +91,7 @@ func ownEnvFiles(view *deployment.View) ([]*env.File, error) {
 
 // neededVariables returns the variables of the compose files that have no default, apart from those that a shell or the env
 // file of an include sets.
-func neededVariables(c *deployment.Compose) []string {
+func neededVariables(c *compose.Model) []string {
 	var names []string
 	for _, v := range c.Variables() {
 		if !v.Optional && !c.SetByInclude(v.Name) && !slices.Contains(shellVariables(), v.Name) {

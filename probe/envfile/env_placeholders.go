@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -72,12 +73,12 @@ func (s *envPlaceholders) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 
 // inlineValues returns the values that the compose files set for active services themselves: literally, or as the default of
 // a variable that is not set.
-func inlineValues(view *deployment.View) []deployment.Literal {
+func inlineValues(view *deployment.View) []compose.Literal {
 	c, err := view.Compose()
 	if err != nil {
 		return nil // compose_config reports it
 	}
-	return slices.DeleteFunc(c.Literals(), func(l deployment.Literal) bool {
+	return slices.DeleteFunc(c.Literals(), func(l compose.Literal) bool {
 		return !slices.Contains(c.Services(), l.Origin.Service) || !l.Written.Equal(l.Text)
 	})
 }
@@ -99,7 +100,7 @@ func (s *envPlaceholders) withoutFile(p *probe.Pass, blocked string) (probe.Resu
 }
 
 // judge judges the values of env files and those that stand in the compose files; template is what they were copied from, nil for none.
-func (s *envPlaceholders) judge(envs []*env.File, inline []deployment.Literal, template *env.File) probe.Result {
+func (s *envPlaceholders) judge(envs []*env.File, inline []compose.Literal, template *env.File) probe.Result {
 	entries, placeholders, empty := 0, 0, 0
 	copied := map[string]int{} // lines of the template's secrets
 	if template != nil {

@@ -10,7 +10,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -59,7 +59,7 @@ func (am *alertmanagerConfigFile) keyFiles() []amFileField {
 type keyFiles struct {
 	pass            *probe.Pass
 	file            string // of the configuration, on this host
-	compose         *deployment.Compose
+	compose         *compose.Model
 	err             error  // of the compose model
 	service, inside string // the service that mounts the configuration, and where; "" for none
 }
@@ -83,7 +83,7 @@ func (k keyFiles) read(f amFileField) amKeyFile {
 		host = filepath.Join(filepath.Dir(k.file), host)
 	}
 	data, _, err := files.Read(host, maxKeyFile)
-	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, deployment.ErrNoCompose) {
+	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, compose.ErrNoFile) {
 		// There is a compose file, but it does not say in which container this path is meant.
 		err = probe.Needs("a bind mount of alertmanager.yml in the compose file",
 			probe.Unknownf(probe.ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))

@@ -6,7 +6,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -27,9 +27,9 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 	elsewhere := a.Alerting == "external"
 	for _, name := range c.Services() {
 		switch s := c.Project.Services[name]; {
-		case deployment.RunsImage(s, []string{"prometheus"}):
+		case compose.RunsImage(s, []string{"prometheus"}):
 			prometheus = append(prometheus, name)
-		case deployment.RunsImage(s, alertingElsewhere()):
+		case compose.RunsImage(s, alertingElsewhere()):
 			elsewhere = true
 		}
 	}

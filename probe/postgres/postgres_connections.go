@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -112,7 +113,7 @@ func (s *postgresConnections) replicas(p *probe.Pass) (int, error) {
 		return s.Replicas, nil
 	}
 	c, err := p.View.Compose()
-	if errors.Is(err, deployment.ErrNoCompose) {
+	if errors.Is(err, compose.ErrNoFile) {
 		return 1, nil
 	}
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
@@ -23,7 +24,7 @@ import (
 
 // Guard decides which addresses given by the deployment's files are called. Its zero value allows only the default
 // ports of this host. It holds no pass and may be kept.
-type Guard struct{ published []deployment.PublishedPort }
+type Guard struct{ published []compose.PublishedPort }
 
 // GuardOf returns the guard of a deployment.
 func GuardOf(p *probe.Pass) Guard {

@@ -4,7 +4,7 @@ package reach
 import (
 	"net/netip"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -23,7 +23,7 @@ const (
 	World
 )
 
-func Of(p deployment.PublishedPort) reach {
+func Of(p compose.PublishedPort) reach {
 	ip, err := netip.ParseAddr(p.HostIP)
 	if err != nil { // all interfaces
 		return World

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -77,7 +78,7 @@ func ownCertificates(p *probe.Pass) string {
 		return ""
 	}
 	for _, name := range c.Services() {
-		if deployment.RunsImage(c.Project.Services[name], []string{"traefik", "caddy", "caddy-docker-proxy", "nginx-proxy/acme-companion", "jwilder/nginx-proxy"}) {
+		if compose.RunsImage(c.Project.Services[name], []string{"traefik", "caddy", "caddy-docker-proxy", "nginx-proxy/acme-companion", "jwilder/nginx-proxy"}) {
 			return name
 		}
 	}

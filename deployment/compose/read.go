@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"fmt"
@@ -14,42 +14,42 @@ import (
 // Reads all files of a compose model before the library does. Reads are bounded and local, and files outside the root
 // are reported.
 
-// composeReader reads the local files of a model and everything that they include and extend, each file once.
-type composeReader struct {
+// reader reads the local files of a model and everything that they include and extend, each file once.
+type reader struct {
 	root    string
 	src     source.Set
 	expand  *env.Expander
-	loaded  map[string]*composeFile
-	ordered []*composeFile
+	loaded  map[string]*file
+	ordered []*file
 	// outside lists the files outside the deployment's root. They are read, because teams do share files, and reported.
 	outside []string
 	envs    []*env.File // env files of includes
 }
 
 // file reads one file of the model. from is the file and line that names it; nil for the main files.
-func (r *composeReader) file(path string, from *ComposeError) (*composeFile, error) {
+func (r *reader) file(path string, from *Error) (*file, error) {
 	path = filepath.Clean(path)
 	if f, ok := r.loaded[path]; ok {
 		return f, nil
 	}
 	shown := source.Relative(r.root, path)
 	if from == nil {
-		from = &ComposeError{File: shown}
+		from = &Error{File: shown}
 	}
-	if len(r.loaded) >= maxComposeFiles {
-		from.Kind, from.Text = ComposeLimit, fmt.Sprintf("more than %d files are included or extended", maxComposeFiles)
+	if len(r.loaded) >= maxFiles {
+		from.Kind, from.Text = KindLimit, fmt.Sprintf("more than %d files are included or extended", maxFiles)
 		return nil, from
 	}
-	data, _, err := r.src.Read(path, maxComposeFile)
+	data, _, err := r.src.Read(path, maxFile)
 	if err != nil {
 		if from.File != shown {
-			from.Kind, from.Text, from.Err = ComposeInclude, fmt.Sprintf("referenced file cannot be read: %v", source.Reason(err)), err
+			from.Kind, from.Text, from.Err = KindInclude, fmt.Sprintf("referenced file cannot be read: %v", source.Reason(err)), err
 		} else {
-			from.Kind, from.Text, from.Err = ComposeUnreadable, fmt.Sprintf("cannot be read: %v", source.Reason(err)), err
+			from.Kind, from.Text, from.Err = KindUnreadable, fmt.Sprintf("cannot be read: %v", source.Reason(err)), err
 		}
 		return nil, from
 	}
-	f, err := parseCompose(path, shown, data)
+	f, err := parse(path, shown, data)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ func (r *composeReader) file(path string, from *ComposeError) (*composeFile, err
 
 // follow reads everything that a file includes and extends, so that the library never opens an unread, oversized or
 // remote file.
-func (r *composeReader) follow(f *composeFile, projectDir string) error {
+func (r *reader) follow(f *file, projectDir string) error {
 	for _, doc := range f.docs {
 		if _, list := child(doc, "include"); list != nil {
 			if err := r.includes(f, list, projectDir); err != nil {
@@ -75,11 +75,11 @@ func (r *composeReader) follow(f *composeFile, projectDir string) error {
 			continue
 		}
 		for i := 1; i < len(services.Content); i += 2 {
-			_, file := descend(services.Content[i], "extends", "file")
-			if file == nil {
+			_, extended := descend(services.Content[i], "extends", "file")
+			if extended == nil {
 				continue
 			}
-			if err := r.open(f, file, filepath.Dir(f.path), func(next *composeFile) error { return r.follow(next, filepath.Dir(next.path)) }); err != nil {
+			if err := r.open(f, extended, filepath.Dir(f.path), func(next *file) error { return r.follow(next, filepath.Dir(next.path)) }); err != nil {
 				return err
 			}
 		}
@@ -87,7 +87,7 @@ func (r *composeReader) follow(f *composeFile, projectDir string) error {
 	return nil
 }
 
-func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir string) error {
+func (r *reader) includes(f *file, list *yaml.Node, projectDir string) error {
 	for _, entry := range list.Content {
 		entry = target(entry)
 		paths := []*yaml.Node{entry}
@@ -115,7 +115,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 			}
 		}
 		for _, p := range paths {
-			err := r.open(f, target(p), projectDir, func(next *composeFile) error {
+			err := r.open(f, target(p), projectDir, func(next *file) error {
 				if dir == "" {
 					dir = filepath.Dir(next.path)
 				}
@@ -138,7 +138,7 @@ func (r *composeReader) includes(f *composeFile, list *yaml.Node, projectDir str
 	return nil
 }
 
-func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) error {
+func (r *reader) includeEnv(f *file, env *yaml.Node, dir string) error {
 	list := []*yaml.Node{env}
 	if env.Kind == yaml.SequenceNode {
 		list = env.Content
@@ -159,10 +159,10 @@ func (r *composeReader) includeEnv(f *composeFile, env *yaml.Node, dir string) e
 }
 
 // env checks the env file of an include before the library reads it.
-func (r *composeReader) env(f *composeFile, line int, path string) error {
+func (r *reader) env(f *file, line int, path string) error {
 	data, info, err := r.src.Read(path, env.MaxSize)
 	if err != nil {
-		return &ComposeError{File: f.shown, Line: line, Kind: ComposeInclude,
+		return &Error{File: f.shown, Line: line, Kind: KindInclude,
 			Text: fmt.Sprintf("env file of the include cannot be read: %v", source.Reason(err)), Err: err}
 	}
 	env := env.Parse(path, source.Relative(r.root, path), data, info)
@@ -171,18 +171,18 @@ func (r *composeReader) env(f *composeFile, line int, path string) error {
 }
 
 // open reads the file named by the scalar n of f and calls then with it, once per file.
-func (r *composeReader) open(f *composeFile, n *yaml.Node, dir string, then func(*composeFile) error) error {
+func (r *reader) open(f *file, n *yaml.Node, dir string, then func(*file) error) error {
 	if n == nil || n.Kind != yaml.ScalarNode {
 		return nil // the library rejects it
 	}
-	at := &ComposeError{File: f.shown, Line: n.Line}
+	at := &Error{File: f.shown, Line: n.Line}
 	path, err := r.expand.Expand(n.Value)
 	if err != nil {
-		at.Kind, at.Text, at.Err = ComposeInterpolation, err.Error(), err
+		at.Kind, at.Text, at.Err = KindInterpolation, err.Error(), err
 		return at
 	}
 	if strings.Contains(path, "://") || strings.HasPrefix(path, "git@") || strings.Contains(path, ".git#") {
-		at.Kind, at.Text = ComposeInclude, "remote files are not fetched: copy the file into the deployment"
+		at.Kind, at.Text = KindInclude, "remote files are not fetched: copy the file into the deployment"
 		return at
 	}
 	if !filepath.IsAbs(path) {

@@ -1,9 +1,8 @@
-package deployment
+package compose
 
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -26,10 +25,10 @@ type Variable struct {
 }
 
 // Variables returns all variables that the compose files refer to, sorted by name.
-func (c *Compose) Variables() []Variable { return c.variables }
+func (c *Model) Variables() []Variable { return c.variables }
 
 // collect fills in variables.
-func (c *Compose) collect() {
+func (c *Model) collect() {
 	byName := map[string]*Variable{}
 	known := map[*yaml.Node][]env.Reference{}
 	refs := func(n *yaml.Node) []env.Reference {
@@ -40,7 +39,7 @@ func (c *Compose) collect() {
 		}
 		return found
 	}
-	note := func(f *composeFile, n *yaml.Node) {
+	note := func(f *file, n *yaml.Node) {
 		for _, r := range refs(n) {
 			v := byName[r.Name]
 			if v == nil {
@@ -74,10 +73,4 @@ func (c *Compose) collect() {
 		slices.Sort(byName[name].Services)
 		c.variables = append(c.variables, *byName[name])
 	}
-}
-
-// refersTo reports whether a service refers to a variable anywhere in its definition.
-func (c *Compose) refersTo(service, variable string) bool {
-	i, ok := slices.BinarySearchFunc(c.variables, variable, func(v Variable, name string) int { return strings.Compare(v.Name, name) })
-	return ok && slices.Contains(c.variables[i].Services, service)
 }

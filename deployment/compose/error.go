@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"errors"
@@ -16,27 +16,27 @@ import (
 // Describes faults of compose files by file and line. The library's errors quote values of the file and carry no lines,
 // so they are recognised, reworded and located in the YAML trees.
 
-// Kinds of a ComposeError.
+// Kinds of an Error.
 const (
-	ComposeUnreadable    = "unreadable"    // Err holds the cause: fs.ErrNotExist, fs.ErrPermission, files.ErrTooLarge, …
-	ComposeSyntax        = "syntax"        // invalid YAML
-	ComposeDuplicate     = "duplicate"     // a key set twice
-	ComposeLimit         = "limit"         // larger or more deeply nested than allowed
-	ComposeInclude       = "include"       // an included or extended file cannot be read
-	ComposeInterpolation = "interpolation" // a variable reference: Err is a *SubstitutionError
-	ComposeSchema        = "schema"        // an unknown attribute or a value of the wrong type
-	ComposeUndefined     = "undefined"     // a network, volume, secret, config or service that is not defined
-	ComposeInconsistent  = "inconsistent"  // attributes that contradict each other
-	ComposeEnvFile       = "env_file"      // an env file that is missing or that Compose rejects
-	ComposeOther         = "other"         // rejected for another reason
+	KindUnreadable    = "unreadable"    // Err holds the cause: fs.ErrNotExist, fs.ErrPermission, files.ErrTooLarge, …
+	KindSyntax        = "syntax"        // invalid YAML
+	KindDuplicate     = "duplicate"     // a key set twice
+	KindLimit         = "limit"         // larger or more deeply nested than allowed
+	KindInclude       = "include"       // an included or extended file cannot be read
+	KindInterpolation = "interpolation" // a variable reference: Err is a *env.SubstitutionError
+	KindSchema        = "schema"        // an unknown attribute or a value of the wrong type
+	KindUndefined     = "undefined"     // a network, volume, secret, config or service that is not defined
+	KindInconsistent  = "inconsistent"  // attributes that contradict each other
+	KindEnvFile       = "env_file"      // an env file that is missing or that Compose rejects
+	KindOther         = "other"         // rejected for another reason
 )
 
-// ComposeError is a reason for which docker compose would reject the files. It never holds a value of the files. It may
+// Error is a reason for which docker compose would reject the files. It never holds a value of the files. It may
 // hold keys and names of services, networks, volumes and files.
-type ComposeError struct {
+type Error struct {
 	File    string // as displayed; "" when no single file is at fault
 	Line    int    // 0 when unknown
-	Kind    string // one of the Compose kinds
+	Kind    string // one of the Kind constants
 	Key     string // the attribute, variable or name at fault; "" for none
 	Service string // "" for none
 	Text    string // lower case, without file and line
@@ -44,7 +44,7 @@ type ComposeError struct {
 }
 
 // Error implements error.
-func (e *ComposeError) Error() string {
+func (e *Error) Error() string {
 	switch {
 	case e.File == "":
 		return e.Text
@@ -55,7 +55,7 @@ func (e *ComposeError) Error() string {
 }
 
 // Unwrap returns the cause.
-func (e *ComposeError) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error { return e.Err }
 
 // plainWords returns the start of a message up to the point where it may quote a value: a quote, a colon, an arrow, a
 // number after "got".
@@ -85,8 +85,8 @@ var (
 )
 
 // explain converts the library's error to one with a position.
-func (c *Compose) explain(err error) *ComposeError {
-	var known *ComposeError
+func (c *Model) explain(err error) *Error {
+	var known *Error
 	if errors.As(err, &known) {
 		return known
 	}
@@ -95,17 +95,17 @@ func (c *Compose) explain(err error) *ComposeError {
 	}
 	text := err.Error()
 	if m := interpolatingPath.FindStringSubmatch(text); m != nil {
-		return c.at(m[1], &ComposeError{Kind: ComposeSchema, Text: "is not a number or boolean after variable substitution"})
+		return c.place(m[1], &Error{Kind: KindSchema, Text: "is not a number or boolean after variable substitution"})
 	}
 	if m := schemaError.FindStringSubmatch(text); m != nil {
 		return c.explainSchema(m[1], m[2])
 	}
 	if m := decodingField.FindStringSubmatch(text); m != nil {
-		return c.at(m[1]+"."+m[2]+"."+m[3], &ComposeError{Kind: ComposeSchema, Text: "value has the wrong type"})
+		return c.place(m[1]+"."+m[2]+"."+m[3], &Error{Kind: KindSchema, Text: "value has the wrong type"})
 	}
 	if m := cycle.FindStringSubmatch(text); m != nil {
 		first, _, _ := strings.Cut(m[1], " ")
-		return c.at("services."+first+".depends_on", &ComposeError{Kind: ComposeInconsistent, Service: first,
+		return c.place("services."+first+".depends_on", &Error{Kind: KindInconsistent, Service: first,
 			Text: "services depend on each other in a cycle: " + m[1]})
 	}
 	if m := dottedStart.FindStringSubmatch(text); m != nil {
@@ -113,14 +113,14 @@ func (c *Compose) explain(err error) *ComposeError {
 		if what == "" {
 			what = "value is rejected by Compose"
 		}
-		return c.at(m[1], &ComposeError{Kind: ComposeInconsistent, Text: what})
+		return c.place(m[1], &Error{Kind: KindInconsistent, Text: what})
 	}
 	if m := serviceNamed.FindStringSubmatch(text); m != nil && c.defines(m[1]) {
 		what := plainWords(text[strings.Index(text, m[0])+len(m[0]):])
-		return c.at("services."+m[1], &ComposeError{Kind: ComposeInconsistent, Service: m[1],
+		return c.place("services."+m[1], &Error{Kind: KindInconsistent, Service: m[1],
 			Text: strings.TrimSpace("rejected by Compose: " + what)})
 	}
-	e := &ComposeError{Kind: ComposeOther, Text: "rejected by Compose: " + plainWords(text)}
+	e := &Error{Kind: KindOther, Text: "rejected by Compose: " + plainWords(text)}
 	if f := c.files[0]; f != nil {
 		e.File = f.shown
 	}
@@ -130,46 +130,46 @@ func (c *Compose) explain(err error) *ComposeError {
 
 // explainSubstitution finds the references that cannot be expanded and returns the first in the order of files and
 // lines.
-func (c *Compose) explainSubstitution(err error) *ComposeError {
+func (c *Model) explainSubstitution(err error) *Error {
 	var s *env.SubstitutionError
 	if !errors.As(err, &s) {
 		return nil
 	}
-	var first *ComposeError
+	var first *Error
 	for _, f := range c.files {
 		for _, doc := range f.docs {
 			scalars(doc, false, func(n *yaml.Node) {
 				if first != nil || !strings.Contains(n.Value, "$") {
 					return
 				}
-				x := env.Expander{Find: c.lookup}
+				x := env.Expander{Find: c.Lookup}
 				_, err := x.Expand(n.Value)
 				var s *env.SubstitutionError
 				if errors.As(err, &s) {
-					first = &ComposeError{File: f.shown, Line: n.Line, Kind: ComposeInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
+					first = &Error{File: f.shown, Line: n.Line, Kind: KindInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
 				}
 			})
 		}
 	}
 	if first == nil {
-		first = &ComposeError{Kind: ComposeInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
+		first = &Error{Kind: KindInterpolation, Key: s.Variable, Text: s.Error(), Err: s}
 	}
 	return first
 }
 
 // explainSchema rewords a schema error: which attribute, and what it must be.
-func (c *Compose) explainSchema(path, what string) *ComposeError {
+func (c *Model) explainSchema(path, what string) *Error {
 	if m := additional.FindStringSubmatch(what); m != nil {
 		names := strings.Split(m[1], ",") // in random order: the library iterates over a map
 		for i, name := range names {
 			names[i] = strings.Trim(name, "' ")
 		}
 		name := slices.Min(names)
-		return c.at(strings.TrimPrefix(path+"."+name, "."), &ComposeError{Kind: ComposeSchema, Key: name,
+		return c.place(strings.TrimPrefix(path+"."+name, "."), &Error{Kind: KindSchema, Key: name,
 			Text: "unknown attribute " + shortKey(name)})
 	}
 	if what == "false schema" { // the last part of the path is an unknown attribute
-		return c.at(path, &ComposeError{Kind: ComposeSchema, Text: "unknown attribute"})
+		return c.place(path, &Error{Kind: KindSchema, Text: "unknown attribute"})
 	}
 	text := "value is not accepted by Compose"
 	if mustBe.MatchString(what) {
@@ -177,11 +177,11 @@ func (c *Compose) explainSchema(path, what string) *ComposeError {
 	} else if strings.HasPrefix(what, "missing propert") {
 		text = plainWords(what)
 	}
-	return c.at(path, &ComposeError{Kind: ComposeSchema, Text: text})
+	return c.place(path, &Error{Kind: KindSchema, Text: text})
 }
 
-// at adds the position of a dotted path in the last file that has it, and prefixes the text with the path.
-func (c *Compose) at(path string, e *ComposeError) *ComposeError {
+// place adds the position of a dotted path in the last file that has it, and prefixes the text with the path.
+func (c *Model) place(path string, e *Error) *Error {
 	path = strings.NewReplacer(".[]", "", "[", ".", "]", "").Replace(path)
 	best := 0
 	for _, f := range c.files {
@@ -230,7 +230,7 @@ func reach(n *yaml.Node, path string) int {
 
 // whereQuoted sets e's line to that of the value a message quotes, at its end or whole, when exactly one line of the
 // files matches. The value itself is not reported.
-func (c *Compose) whereQuoted(message string, e *ComposeError) {
+func (c *Model) whereQuoted(message string, e *Error) {
 	lines := map[string]int{}
 	end := strings.Trim(message[strings.LastIndex(message, ": ")+1:], " '\"")
 	for _, f := range c.files {

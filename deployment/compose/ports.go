@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"cmp"
@@ -29,7 +29,7 @@ type PublishedPort struct {
 }
 
 // Published returns the ports that active services publish, sorted by service and port.
-func (c *Compose) Published() []PublishedPort {
+func (c *Model) Published() []PublishedPort {
 	var all []PublishedPort
 	for _, name := range c.Services() {
 		for _, p := range c.Project.Services[name].Ports {
@@ -59,7 +59,7 @@ func hostIP(ip string) string {
 }
 
 // portAt returns the line of a service's ports that names a published or target port.
-func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string, line int) {
+func (c *Model) portAt(service string, p types.ServicePortConfig) (file string, line int) {
 	inside, published := strconv.Itoa(int(p.Target)), p.Published
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
@@ -82,8 +82,8 @@ func (c *Compose) portAt(service string, p types.ServicePortConfig) (file string
 }
 
 // portText formats an entry of a ports list in the short form, without the protocol.
-func (c *Compose) portText(entry *yaml.Node) string {
-	x := env.Expander{Find: c.lookup, Lenient: true}
+func (c *Model) portText(entry *yaml.Node) string {
+	x := env.Expander{Find: c.Lookup, Lenient: true}
 	if entry.Kind != yaml.MappingNode {
 		text, _ := x.Expand(entry.Value)
 		text, _, _ = strings.Cut(text, "/")
@@ -101,7 +101,7 @@ func (c *Compose) portText(entry *yaml.Node) string {
 
 // HostNetwork returns the active services that use the host's network, where every listening port is a port of the
 // host.
-func (c *Compose) HostNetwork() []string {
+func (c *Model) HostNetwork() []string {
 	var names []string
 	for _, name := range c.Services() {
 		if c.Project.Services[name].NetworkMode == "host" {
@@ -113,8 +113,8 @@ func (c *Compose) HostNetwork() []string {
 
 // Endpoint returns how to reach a service's port from the host: through the published port. service may be a service
 // name, container name, host name or alias. ok is false if there is no such service or the port is not published.
-func (c *Compose) Endpoint(service string, containerPort int) (host string, port int, ok bool) {
-	name, found := c.serviceOf(service)
+func (c *Model) Endpoint(service string, containerPort int) (host string, port int, ok bool) {
+	name, found := c.ServiceOf(service)
 	if !found {
 		return "", 0, false
 	}
@@ -131,8 +131,8 @@ func (c *Compose) Endpoint(service string, containerPort int) (host string, port
 	return "", 0, false
 }
 
-// serviceOf returns the active service that a name of the compose network refers to.
-func (c *Compose) serviceOf(name string) (string, bool) {
+// ServiceOf returns the active service that a name of the compose network refers to.
+func (c *Model) ServiceOf(name string) (string, bool) {
 	if _, ok := c.Project.Services[name]; ok {
 		return name, true
 	}

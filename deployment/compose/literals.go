@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"maps"
@@ -24,7 +24,7 @@ type Literal struct {
 
 // Literals returns the texts of all services, including those of inactive profiles, without duplicates and without
 // references to secret managers.
-func (c *Compose) Literals() []Literal {
+func (c *Model) Literals() []Literal {
 	var all []Literal
 	type place struct {
 		position
@@ -38,7 +38,7 @@ func (c *Compose) Literals() []Literal {
 		}
 		for _, key := range slices.Sorted(maps.Keys(environment)) {
 			text := environment[key]
-			at, raw := c.environmentAt(service, key)
+			at, raw := c.EnvironmentAt(service, key)
 			here := place{position{at.File, at.Line}, key}
 			if text == nil || at.Line == 0 || seen[here] || env.ManagerScheme(*text) != "" {
 				continue
@@ -56,7 +56,7 @@ func (c *Compose) Literals() []Literal {
 }
 
 // pathOf returns the path of a compose file by its display name.
-func (c *Compose) pathOf(shown string) string {
+func (c *Model) pathOf(shown string) string {
 	for _, f := range c.files {
 		if f.shown == shown {
 			return f.path

@@ -1,7 +1,4 @@
-package deployment
-
-// Compose files as YAML trees. They are checked against limits before the library parses them, and provide the
-// positions that the library does not keep.
+package compose
 
 import (
 	"bytes"
@@ -15,16 +12,19 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// Compose files as YAML trees. They are checked against limits before the library parses them, and provide the
+// positions that the library does not keep.
+
 const (
-	maxComposeFile  = 1 << 20
-	maxComposeFiles = 30     // including included and extended files
-	maxNodes        = 50_000 // per file, with aliases expanded
-	maxNesting      = 100
-	maxText         = 4 << 20 // bytes of values per file, with aliases expanded
+	maxFile    = 1 << 20
+	maxFiles   = 30     // including included and extended files
+	maxNodes   = 50_000 // per file, with aliases expanded
+	maxNesting = 100
+	maxText    = 4 << 20 // bytes of values per file, with aliases expanded
 )
 
-// composeFile is one file of the model.
-type composeFile struct {
+// file is one file of the model.
+type file struct {
 	path  string // absolute
 	shown string // for display
 	data  []byte
@@ -33,11 +33,11 @@ type composeFile struct {
 
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:document contains )?(?:line (\d+)(?:, column \d+)?: )?`)
 
-// parseCompose parses a file's YAML and rejects unbounded growth, excessive nesting and duplicate keys.
-func parseCompose(path, shown string, data []byte) (*composeFile, error) {
-	f := &composeFile{path: path, shown: shown, data: data}
+// parse parses a file's YAML and rejects unbounded growth, excessive nesting and duplicate keys.
+func parse(path, shown string, data []byte) (*file, error) {
+	f := &file{path: path, shown: shown, data: data}
 	if bytes.IndexByte(data, 0) >= 0 {
-		return nil, &ComposeError{File: shown, Kind: ComposeSyntax, Text: "contains a NUL byte: not a text file"}
+		return nil, &Error{File: shown, Kind: KindSyntax, Text: "contains a NUL byte: not a text file"}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	left, text := maxNodes, maxText
@@ -54,7 +54,7 @@ func parseCompose(path, shown string, data []byte) (*composeFile, error) {
 				line, _ = strconv.Atoi(m[1])
 				text = text[len(m[0]):]
 			}
-			return nil, &ComposeError{File: shown, Line: line, Kind: ComposeSyntax, Text: "invalid YAML: " + plainWords(text)}
+			return nil, &Error{File: shown, Line: line, Kind: KindSyntax, Text: "invalid YAML: " + plainWords(text)}
 		}
 		check := treeCheck{file: shown, left: &left, text: &text, open: map[*yaml.Node]bool{}}
 		if err := check.node(&doc, 0); err != nil {
@@ -79,16 +79,16 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 	*c.left--
 	*c.text -= len(n.Value)
 	if *c.left < 0 || *c.text < 0 {
-		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit,
+		return &Error{File: c.file, Line: n.Line, Kind: KindLimit,
 			Text: fmt.Sprintf("contains more than %d values or %d MiB with aliases expanded", maxNodes, maxText>>20)}
 	}
 	if depth > maxNesting {
-		return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeLimit,
+		return &Error{File: c.file, Line: n.Line, Kind: KindLimit,
 			Text: fmt.Sprintf("is nested more than %d levels deep", maxNesting)}
 	}
 	if n.Kind == yaml.AliasNode {
 		if c.open[n.Alias] {
-			return &ComposeError{File: c.file, Line: n.Line, Kind: ComposeSyntax, Text: "alias refers to its own parent"}
+			return &Error{File: c.file, Line: n.Line, Kind: KindSyntax, Text: "alias refers to its own parent"}
 		}
 		c.open[n.Alias] = true
 		defer delete(c.open, n.Alias)
@@ -99,7 +99,7 @@ func (c *treeCheck) node(n *yaml.Node, depth int) error {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if first, ok := lines[key.Value]; ok {
-				return &ComposeError{File: c.file, Line: key.Line, Kind: ComposeDuplicate, Key: key.Value,
+				return &Error{File: c.file, Line: key.Line, Kind: KindDuplicate, Key: key.Value,
 					Text: fmt.Sprintf("duplicate key %s, first set in line %d", shortKey(key.Value), first)}
 			}
 			lines[key.Value] = key.Line
@@ -135,7 +135,7 @@ func shownName(key string) string {
 
 // withoutVersion blanks the obsolete top-level version, because the library warns about it through a global logger and
 // otherwise ignores it. A version that is not a string on one line stays and is rejected by the library.
-func (f *composeFile) withoutVersion() []byte {
+func (f *file) withoutVersion() []byte {
 	if len(f.docs) != 1 || f.docs[0].Kind != yaml.MappingNode || f.docs[0].Style&yaml.FlowStyle != 0 {
 		return f.data
 	}

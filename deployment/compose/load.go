@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"context"
@@ -25,8 +25,8 @@ import (
 // code, a version attribute is blanked first, and env files of services are read by our own parser. The remaining
 // warnings (an external.name, a ~ without HOME) appear once per change of a file.
 
-// composeOptions is what a model depends on in addition to its files.
-type composeOptions struct {
+// Options is what a model depends on in addition to its files.
+type Options struct {
 	Root     string   // of the deployment, for display; files outside it are reported
 	Project  string   // configured project name; "" for none
 	Profiles []string // configured profiles; those of COMPOSE_PROFILES when empty
@@ -38,38 +38,38 @@ type composeOptions struct {
 	ServiceEnv func(types.EnvFile) (*env.File, error)
 }
 
-// loadCompose builds the model of the files at paths, the main one first, and records everything that it reads in src.
-// The error is a *ComposeError or an *env.Error.
-func loadCompose(src source.Set, paths []string, o composeOptions) (*Compose, error) {
+// Load builds the model of the files at paths, the main one first, and records everything that it reads in src.
+// The error is an *Error or an *env.Error.
+func Load(src source.Set, paths []string, o Options) (*Model, error) {
 	if o.EnvPath != "" {
 		src.Note(o.EnvPath)
 	}
-	l := composeLoader{composeOptions: o, src: src}
+	l := builder{Options: o, src: src}
 	c, err := l.load(paths)
 	if c != nil && c.configErr == nil && o.Env == nil && o.EnvPath != "" {
-		c.configErr = &ComposeError{File: source.Relative(o.Root, o.EnvPath), Kind: ComposeEnvFile,
+		c.configErr = &Error{File: source.Relative(o.Root, o.EnvPath), Kind: KindEnvFile,
 			Text: fmt.Sprintf("env file cannot be read: %v", source.Reason(o.EnvErr)), Err: o.EnvErr}
 	}
 	return c, err
 }
 
-// composeLoader builds one model.
-type composeLoader struct {
-	composeOptions
+// builder builds one model.
+type builder struct {
+	Options
 	src source.Set
 }
 
-func (l *composeLoader) lookup(name string) (string, bool) {
+func (l *builder) lookup(name string) (string, bool) {
 	if l.Env == nil {
 		return "", false
 	}
 	return l.Env.Lookup(name)
 }
 
-func (l *composeLoader) load(paths []string) (*Compose, error) {
+func (l *builder) load(paths []string) (*Model, error) {
 	dir := filepath.Dir(paths[0])
-	r := &composeReader{root: l.Root, src: l.src, loaded: map[string]*composeFile{}, expand: &env.Expander{Find: l.lookup, Lenient: true}}
-	c := &Compose{Env: l.Env, main: len(paths)}
+	r := &reader{root: l.Root, src: l.src, loaded: map[string]*file{}, expand: &env.Expander{Find: l.lookup, Lenient: true}}
+	c := &Model{Env: l.Env, main: len(paths)}
 	for _, path := range paths {
 		f, err := r.file(path, nil)
 		if err != nil {
@@ -88,7 +88,7 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 		}
 		c.Files = append(c.Files, f.path)
 	}
-	c.Outside, c.included = r.outside, r.envs
+	c.Outside, c.Included = r.outside, r.envs
 	c.collect()
 
 	project, err := l.project(c, dir, true)
@@ -99,7 +99,7 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 		}
 		c.Project = project
 		c.configErr = strict
-		if first := c.undefined(); strict.Kind != ComposeInterpolation && strict.Kind != ComposeSchema && first != nil {
+		if first := c.undefined(); strict.Kind != KindInterpolation && strict.Kind != KindSchema && first != nil {
 			c.configErr = first // the library iterates over maps and returns a random one of several errors
 		}
 	}
@@ -114,7 +114,7 @@ func (l *composeLoader) load(paths []string) (*Compose, error) {
 }
 
 // project builds the model with the library. If strict is false, it uses what it can of files that Compose rejects.
-func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *types.Project, err error) {
+func (l *builder) project(c *Model, dir string, strict bool) (project *types.Project, err error) {
 	defer func() {
 		if p := recover(); p != nil { // the library asserts types that it does not check
 			project, err = nil, errors.New("a value has a type that Compose cannot read")
@@ -149,7 +149,7 @@ func (l *composeLoader) project(c *Compose, dir string, strict bool) (project *t
 }
 
 // name sets the project name in Compose's order: configured, COMPOSE_PROJECT_NAME, the files' name, the folder's name.
-func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
+func (l *builder) name(o *loader.Options, c *Model, dir string) {
 	configured := l.Project
 	if configured == "" {
 		configured, _ = l.lookup(consts.ComposeProjectName)
@@ -172,7 +172,7 @@ func (l *composeLoader) name(o *loader.Options, c *Compose, dir string) {
 	o.SetProjectName(name, false)
 }
 
-func (l *composeLoader) profiles() []string {
+func (l *builder) profiles() []string {
 	if len(l.Profiles) > 0 {
 		return l.Profiles
 	}

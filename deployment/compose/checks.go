@@ -1,4 +1,4 @@
-package deployment
+package compose
 
 import (
 	"errors"
@@ -19,14 +19,14 @@ import (
 // the order of files and lines, so that the first one is stable.
 
 // envFiles returns the first reason for which Compose would reject an env or label file of an active service.
-func (l *composeLoader) envFiles(c *Compose) error {
-	var first *ComposeError
+func (l *builder) envFiles(c *Model) error {
+	var first *Error
 	check := func(service, attribute, path string, err error) {
 		if err == nil {
 			return
 		}
 		at := c.fileAt(service, attribute, path)
-		e := &ComposeError{File: at.File, Line: at.Line, Kind: ComposeEnvFile, Service: service, Key: source.Relative(l.Root, path), Err: err}
+		e := &Error{File: at.File, Line: at.Line, Kind: KindEnvFile, Service: service, Key: source.Relative(l.Root, path), Err: err}
 		e.Text = fmt.Sprintf("%s %s of service %s: %v", strings.ReplaceAll(attribute, "_", " "), e.Key, service, source.Reason(err))
 		if first == nil || e.File == first.File && e.Line < first.Line {
 			first = e
@@ -59,7 +59,7 @@ func (l *composeLoader) envFiles(c *Compose) error {
 }
 
 // fileAt returns where a service attribute names a file: the last entry with the same base name.
-func (c *Compose) fileAt(service, attribute, path string) source.Origin {
+func (c *Model) fileAt(service, attribute, path string) source.Origin {
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
 			_, list := descend(doc, "services", service, attribute)
@@ -79,7 +79,7 @@ func (c *Compose) fileAt(service, attribute, path string) source.Origin {
 }
 
 // defines reports whether any of the files defines the service.
-func (c *Compose) defines(service string) bool {
+func (c *Model) defines(service string) bool {
 	for _, f := range c.files {
 		for _, doc := range f.docs {
 			if k, _ := descend(doc, "services", service); k != nil {
@@ -91,8 +91,8 @@ func (c *Compose) defines(service string) bool {
 }
 
 // undefined returns the first undefined name, by file and line, that a service uses.
-func (c *Compose) undefined() *ComposeError {
-	var all []*ComposeError
+func (c *Model) undefined() *Error {
+	var all []*Error
 	p := c.Project
 	for _, name := range p.ServiceNames() {
 		s := p.Services[name]
@@ -100,7 +100,7 @@ func (c *Compose) undefined() *ComposeError {
 			if known {
 				return
 			}
-			e := c.at("services."+name+"."+attribute, &ComposeError{Kind: ComposeUndefined, Service: name, Key: what})
+			e := c.place("services."+name+"."+attribute, &Error{Kind: KindUndefined, Service: name, Key: what})
 			e.Text = fmt.Sprintf("service %s refers to an undefined %s: %s", name, kind, shortKey(what))
 			c.within(e, name, attribute, what)
 			all = append(all, e)
@@ -127,7 +127,7 @@ func (c *Compose) undefined() *ComposeError {
 			miss("service", d, ok || disabled && !how.Required, "depends_on")
 		}
 		if s.Build == nil && s.Image == "" && s.Provider == nil {
-			e := c.at("services."+name, &ComposeError{Kind: ComposeInconsistent, Service: name, Key: "image"})
+			e := c.place("services."+name, &Error{Kind: KindInconsistent, Service: name, Key: "image"})
 			e.Text = "service " + name + " has neither an image nor a build"
 			all = append(all, e)
 		}
@@ -139,7 +139,7 @@ func (c *Compose) undefined() *ComposeError {
 	for i, f := range c.files {
 		order[f.shown] = i
 	}
-	return slices.MinFunc(all, func(a, b *ComposeError) int {
+	return slices.MinFunc(all, func(a, b *Error) int {
 		if a.File != b.File {
 			return order[a.File] - order[b.File]
 		}
@@ -151,7 +151,7 @@ func (c *Compose) undefined() *ComposeError {
 }
 
 // within moves e to the line of a service attribute that names what.
-func (c *Compose) within(e *ComposeError, service, attribute, what string) {
+func (c *Model) within(e *Error, service, attribute, what string) {
 	for _, f := range c.files {
 		for _, doc := range f.docs {
 			_, n := descend(doc, "services", service, attribute)
