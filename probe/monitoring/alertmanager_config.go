@@ -33,11 +33,14 @@ func AlertmanagerConfigKind() probe.Kind {
 		Reads:      "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them",
 		Permission: "read permission",
 		Alone:      true,
-		New:        func() any { return &alertmanagerConfig{MaxMuted: 0.1} },
+		New:        func() any { return &alertmanagerConfig{MaxMuted: defaultMaxMuted} },
 	}
 }
 
-const maxAlertmanager = 1 << 20 // bytes
+const (
+	maxAlertmanager = 1 << 20 // bytes
+	defaultMaxMuted = 0.1
+)
 
 type alertmanagerConfig struct {
 	Integrations []string `yaml:"integrations" doc:"integrations (pagerduty, opsgenie, …); the root route must end at one of them; any when unset"`

@@ -10,7 +10,6 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
-	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
 	"github.com/thenexusengine/catalyst_exporter/probe/promapi"
 )
@@ -18,7 +17,8 @@ import (
 // prometheus_rules: are alert rules loaded without errors, does an Alertmanager accept alerts, and can every rule fire?
 //
 // Prometheus lists every configured Alertmanager as active, including dead ones. The probe therefore checks the
-// Alertmanager itself and, where Prometheus scrapes itself, its own delivery metrics.
+// Alertmanager itself, and whether it took alerts: in the delivery metrics of Prometheus, or among the alerts that it
+// holds. The configuration it runs with is judged like the file.
 //
 // A rule whose selector matched no series within the last day can never fire: the metric was renamed, or the job has
 // another name. Such rules are a warning. Selectors inside absent() and after unless are meant to match nothing.
@@ -31,7 +31,7 @@ func PrometheusRulesKind() probe.Kind {
 		Question:   "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, series and two instant queries; GET on Alertmanager (deployment.alertmanager): readiness",
+		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, the time of the last reload, series and an instant query; GET on Alertmanager (deployment.alertmanager): readiness, configuration, silences and alerts",
 		Permission: "network access to both",
 		Values:     []*probe.Value{DeadRules},
 		MaxAge:     time.Minute,
@@ -47,13 +47,16 @@ type prometheusRules struct {
 
 type promRules struct {
 	Groups []struct {
-		Name  string `json:"name"`
-		Rules []struct {
-			Type      string `json:"type"`
-			Name      string `json:"name"`
-			Query     string `json:"query"`
-			Health    string `json:"health"`
-			LastError string `json:"lastError"`
+		Name           string    `json:"name"`
+		Interval       float64   `json:"interval"` // seconds
+		LastEvaluation time.Time `json:"lastEvaluation"`
+		Rules          []struct {
+			Type      string            `json:"type"`
+			Name      string            `json:"name"`
+			Query     string            `json:"query"`
+			Health    string            `json:"health"`
+			LastError string            `json:"lastError"`
+			Labels    map[string]string `json:"labels"`
 		} `json:"rules"`
 	} `json:"groups"`
 }
@@ -78,9 +81,12 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	}
 	var f probe.ResultBuilder
 	alerts := judgeRules(rules, managers, &f)
+	if err := judgeEvaluations(ctx, p, rules, &f); err != nil {
+		return promapi.JudgeError(p, "the time of the last reload", err, false)
+	}
 	var takes string
 	if len(managers.Active) > 0 {
-		takes, err = s.delivery(ctx, p, &f)
+		takes, err = s.delivery(ctx, p, rules, &f)
 		if r := f.Result(""); err != nil && r.State != probe.StateFail {
 			return probe.Result{}, err
 		}
@@ -94,76 +100,6 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 		f.Warn(probe.ReasonDeadRule, "rules with a selector that matches no series, so they or a part of them can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
 	}
 	return f.Result("%d alert rules, none in error, and %s", alerts, takes), nil
-}
-
-// delivery checks whether alerts arrive, and returns the evidence in words.
-func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, f *probe.ResultBuilder) (string, error) {
-	lost, known, err := deliveryFaults(ctx, p)
-	if err != nil {
-		_, err := promapi.JudgeError(p, "deliveries", err, false)
-		return "", err
-	}
-	for _, l := range lost {
-		f.Add(l)
-	}
-	const ready = "/-/ready of Alertmanager"
-	manager := p.Deployment.Alertmanager
-	w, err := httpclient.For(p, "alertmanager", manager.HTTP)
-	if err != nil {
-		return "", err
-	}
-	at := manager.Address()
-	a, err := w.Get(ctx, at.URL+"/-/ready")
-	switch {
-	case err == nil:
-		if err := httpclient.Rejected(ready, a, deployment.AlertmanagerService.Setting("bearer_token_file")+" or username"); err != nil {
-			return "", err
-		}
-		word := strings.ToLower(strings.TrimSpace(string(a.Body)))
-		switch answers := a.Status == 200 && a.OffSite == ""; {
-		case answers && (word == "ok" || word == "ready"): // of Alertmanager and Mimir; a server that returns a page for every path is another service
-			return "Alertmanager is ready", nil
-		case !at.Configured:
-		case answers:
-			f.Fail(probe.ReasonMismatch, "%s returned 200 but not an Alertmanager readiness response", ready)
-		default:
-			f.Fail(probe.ReasonUnhealthy, "%s returned %d", ready, a.Status)
-		}
-	case at.Configured:
-		r, err := httpclient.JudgeError(ready, err, at, deployment.AlertmanagerService.Setting("url"), true)
-		if err != nil {
-			return "", err
-		}
-		f.Add(r)
-	}
-	if !known && !at.Configured {
-		f.Warn(probe.ReasonUnpinned, "alert delivery cannot be checked: set deployment.alertmanager.url, or let Prometheus scrape itself")
-	}
-	return "every alert of the last 10 minutes was delivered", nil
-}
-
-// deliveryFaults returns recent delivery failures reported by Prometheus; known is false where it does not scrape
-// itself.
-func deliveryFaults(ctx context.Context, p *probe.Pass) (faults []probe.Result, known bool, err error) {
-	for _, ask := range []struct {
-		query string
-		fault probe.Result
-	}{
-		{"max(increase(prometheus_notifications_dropped_total[10m]))", probe.Failed(probe.ReasonUnhealthy, "Prometheus dropped alerts within the last 10 minutes: no Alertmanager accepted them")},
-		{"max(increase(prometheus_notifications_errors_total[10m]))", probe.Warned(probe.ReasonUnhealthy, "an Alertmanager rejected alerts from Prometheus within the last 10 minutes")},
-	} {
-		all, err := promapi.Query(ctx, p, ask.query, p.Time)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, sample := range promapi.Real(all) {
-			known = true
-			if sample.Number > 0 {
-				faults = append(faults, ask.fault)
-			}
-		}
-	}
-	return faults, known, nil
 }
 
 // judgeRules checks the loaded rules and returns the number of alert rules.
@@ -186,6 +122,43 @@ func judgeRules(rules promRules, managers promAlertmanagers, f *probe.ResultBuil
 		f.Fail(probe.ReasonMissing, "Prometheus has no active Alertmanager")
 	}
 	return alerts
+}
+
+// judgeEvaluations reports groups that were never evaluated: pending until an interval and a minute after the rules were
+// loaded, then a warning.
+func judgeEvaluations(ctx context.Context, p *probe.Pass, rules promRules, f *probe.ResultBuilder) error {
+	var late, soon []string
+	var loaded time.Time
+	for _, g := range rules.Groups {
+		if g.LastEvaluation.Year() > 1 || g.Interval == 0 {
+			continue // evaluated, or a server that does not say
+		}
+		if loaded.IsZero() {
+			info, err := promapi.Get[struct {
+				StartTime      time.Time `json:"startTime"`
+				LastConfigTime time.Time `json:"lastConfigTime"`
+			}](ctx, p, "/api/v1/status/runtimeinfo", nil)
+			if err != nil {
+				return err
+			}
+			loaded = info.LastConfigTime
+			if loaded.Before(info.StartTime) {
+				loaded = info.StartTime
+			}
+		}
+		if p.Time.Sub(loaded) > time.Duration(g.Interval*float64(time.Second))+time.Minute {
+			late = append(late, g.Name)
+		} else {
+			soon = append(soon, g.Name)
+		}
+	}
+	if len(soon) > 0 {
+		f.Add(probe.Pending(probe.ReasonInProgress, "groups not evaluated since they were loaded: %s", strings.Join(soon[:min(len(soon), 10)], ", ")))
+	}
+	if len(late) > 0 {
+		f.Warn(probe.ReasonStale, "groups never evaluated: %s. Check the log of Prometheus and the group's interval", strings.Join(late[:min(len(late), 10)], ", "))
+	}
+	return nil
 }
 
 // dead returns the alerts with a selector that matched no series within the last day.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -68,21 +69,48 @@ groups:
 	if n, _ := probetest.Measured(r, DeadRules); n != 1 {
 		t.Errorf("measured %v", n)
 	}
-	am := parts.Alertmanager(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
-	withManager := promAt(server.URL, "catalyst")
-	withManager.Alertmanager.URL = am.URL
-	passes["catalyst"] = probetest.NewPass(t, nil, withManager)
+	const routes = "route: {receiver: pager, routes: [{matchers: ['team=\"x\"'], receiver: pager, mute_time_intervals: [night]}]}\nreceivers: [{name: pager, webhook_configs: [{url: 'http://pager.corp.net/'}]}]\n" +
+		"time_intervals: [{name: night, time_intervals: [{weekdays: ['monday:friday'], times: [{start_time: '00:00', end_time: '06:00'}]}]}]\n"
+	am := parts.Alertmanager(t, routes)
+	managed := func(file string) *probe.Pass {
+		settings := promAt(server.URL, "catalyst")
+		settings.Alertmanager.URL = am.URL
+		return probetest.NewPass(t, probetest.Folder{"alertmanager.yml": file}, settings)
+	}
+	passes["catalyst"] = managed(routes)
 	server.SetConfig(t, config+"alerting: {alertmanagers: [{static_configs: [{targets: ['"+strings.TrimPrefix(am.URL, "http://")+"']}]}]}\n")
 	server.Reload(t)
-	parts.Eventually(t, func() error {
-		if r := probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{}"); r.State != probe.StateWarn || r.Reason != probe.ReasonDeadRule {
-			return fmt.Errorf("%+v", r)
-		}
-		return nil
-	})
-	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{ignore: [Renamed]}"), probe.StatePass, "", "3 alert rules, none in error, and Alertmanager is ready")
+	const ignoring = "{ignore: [Renamed]}"
+	expect := func(p *probe.Pass, spec string, state probe.State, reason probe.Reason, detail string) {
+		t.Helper()
+		parts.Eventually(t, func() error {
+			if r := probetest.Look(t, probetest.Again(p), PrometheusRulesKind(), spec); r.State != state || r.Reason != reason || !strings.Contains(r.Detail, detail) {
+				return fmt.Errorf("%+v", r)
+			}
+			return nil
+		})
+	}
+	expect(passes["catalyst"], "{}", probe.StateWarn, probe.ReasonDeadRule, "can never fire: Renamed")
+	expect(passes["catalyst"], ignoring, probe.StatePass, "", "3 alert rules, none in error, and Alertmanager takes alerts") // Gone fires
+	expect(managed(strings.Replace(routes, "pager.corp.net/", "other.corp.net/", 1)), ignoring, probe.StatePass, "", "")
+	expect(managed(strings.Replace(routes, "team=", "squad=", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "has other routes than alertmanager.yml")
+	expect(managed(strings.Replace(routes, "webhook_configs: [{url: 'http://pager.corp.net/'}]", "email_configs: []", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "receivers")
+	expect(managed(strings.Replace(routes, "06:00", "07:00", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "time intervals")
+
+	silence := fmt.Sprintf(`{"matchers":[{"name":"severity","value":"crit.*","isRegex":true}],"startsAt":%q,"endsAt":%q,"createdBy":"a","comment":"b"}`,
+		time.Now().Format(time.RFC3339), time.Now().Add(time.Hour).Format(time.RFC3339))
+	resp, err := http.Post(am.URL+"/api/v2/silences", "application/json", strings.NewReader(silence))
+	if err != nil || resp.StatusCode != 200 {
+		t.Fatal(resp, err)
+	}
+	_ = resp.Body.Close()
+	expect(passes["catalyst"], ignoring, probe.StateWarn, probe.ReasonDisabled, "a silence is active for alerts of severity critical")
+
+	am.SetConfig(t, "route: {receiver: none}\nreceivers: [{name: none}]\n")
+	am.Reload(t)
+	expect(passes["catalyst"], ignoring, probe.StateFail, probe.ReasonEmpty, "running Alertmanager: the root route ends at a receiver without integrations")
 	am.Stop() // Prometheus goes on calling it active
-	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), "{ignore: [Renamed]}"), probe.StateFail, probe.ReasonUnreachable, "Alertmanager")
+	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusRulesKind(), ignoring), probe.StateFail, probe.ReasonUnreachable, "Alertmanager")
 
 	server.Stop()
 	probetest.Expect(t, probetest.Look(t, pass("catalyst"), PrometheusJobKind(), "{}"), probe.StateFail, probe.ReasonUnreachable, "")
@@ -91,29 +119,48 @@ groups:
 
 // TestAlertsAreTaken judges what is seen of the way from Prometheus to an Alertmanager, which Prometheus itself calls active in every case.
 func TestAlertsAreTaken(t *testing.T) {
-	const nothing, none, some = `[]`, `[{"metric":{},"value":[1,"0"]}]`, `[{"metric":{},"value":[1,"3"]}]`
+	// counts are the delivery metrics of one Alertmanager: alerts sent, batches and errors in 3 minutes, errors in 10.
+	counts := func(name string, numbers ...int) string {
+		var all []string
+		for i, part := range []string{"sent", "batches", "errors", "before"} {
+			all = append(all, fmt.Sprintf(`{"metric":{"part":%q,"alertmanager":"http://%s:9093/api/v2/alerts"},"value":[1,"%d"]}`, part, name, numbers[i]))
+		}
+		return strings.Join(all, ",")
+	}
+	well, lost := counts("one", 30, 3, 0, 0), counts("one", 30, 3, 3, 9)
+	const nothing, held, foreign = `[]`, `[{"labels":{"alertname":"A"}}]`, `[{"labels":{"alertname":"Theirs"}}]`
 	for _, tt := range []struct {
-		name            string
-		dropped, errors string
-		ready           int // what Alertmanager answers; 0: it is not configured
-		rules, word     string
-		state           probe.State
-		reason          probe.Reason
-		detail          string
+		name        string
+		deliveries  string
+		ready       int // what Alertmanager answers; 0: it is not configured
+		alerts      string
+		rules, word string
+		state       probe.State
+		reason      probe.Reason
+		detail      string
 	}{
-		{"ready", nothing, nothing, 200, "", "", probe.StatePass, "", "Alertmanager is ready"},
-		{"ready in Mimir's word", nothing, nothing, 200, "", "ready\n", probe.StatePass, "", "Alertmanager is ready"},
-		{"a page for every path", nothing, nothing, 200, "", "<html>Welcome</html>", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
-		{"nothing in it", nothing, nothing, 200, "", " ", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
-		{"not ready", nothing, nothing, 503, "", "", probe.StateFail, probe.ReasonUnhealthy, "/-/ready of Alertmanager returned 503"},
-		{"elsewhere", nothing, nothing, 302, "", "", probe.StateFail, probe.ReasonUnhealthy, "returned 302"},
-		{"guarded", nothing, nothing, 401, "", "", probe.StateUnknown, probe.ReasonPermissionDenied, "401"},
-		{"guarded, and no rule at all", nothing, nothing, 401, `{"groups":[]}`, "", probe.StateFail, probe.ReasonEmpty, "no alert rule"},
-		{"ready, but alerts were lost", some, some, 200, "", "", probe.StateFail, probe.ReasonUnhealthy, "Prometheus dropped alerts"},
-		{"ready, but one of several takes nothing", none, some, 200, "", "", probe.StateWarn, probe.ReasonUnhealthy, "rejected alerts"},
-		{"deliveries alone", none, none, 0, "", "", probe.StatePass, "", "every alert of the last 10 minutes was delivered"},
-		{"deliveries alone, lost", some, none, 0, "", "", probe.StateFail, probe.ReasonUnhealthy, "Prometheus dropped alerts"},
-		{"nothing seen", nothing, nothing, 0, "", "", probe.StateWarn, probe.ReasonUnpinned, "set deployment.alertmanager.url"},
+		{"ready, alerts were sent", well, 200, "[]", "", "", probe.StatePass, "", "Alertmanager takes alerts"},
+		{"ready, it holds an alert", "", 200, held, "", "", probe.StatePass, "", "Alertmanager takes alerts"},
+		{"ready, it holds another's alert", "", 200, foreign, "", "", probe.StateWarn, probe.ReasonUnpinned, "no alert was seen to arrive"},
+		{"ready, nothing was sent", counts("one", 0, 0, 0, 0), 200, "[]", "", "", probe.StateWarn, probe.ReasonUnpinned, "no alert was seen to arrive"},
+		{"ready, nothing is known", "", 200, "[]", "", "", probe.StateWarn, probe.ReasonUnpinned, "no alert was seen to arrive"},
+		{"ready in Mimir's word", well, 200, "", "", "ready\n", probe.StatePass, "", "Alertmanager takes alerts"},
+		{"a page for every path", well, 200, "", "", "<html>Welcome</html>", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
+		{"nothing in it", well, 200, "", "", " ", probe.StateFail, probe.ReasonMismatch, "not an Alertmanager readiness response"},
+		{"not ready", well, 503, "", "", "", probe.StateFail, probe.ReasonUnhealthy, "/-/ready of Alertmanager returned 503"},
+		{"elsewhere", well, 302, "", "", "", probe.StateFail, probe.ReasonUnhealthy, "returned 302"},
+		{"guarded", well, 401, "", "", "", probe.StateUnknown, probe.ReasonPermissionDenied, "401"},
+		{"guarded, and no rule at all", well, 401, "", `{"groups":[]}`, "", probe.StateFail, probe.ReasonEmpty, "no alert rule"},
+		{"ready, but none takes alerts", lost, 200, "[]", "", "", probe.StateFail, probe.ReasonUnhealthy, "no Alertmanager took an alert"},
+		{"ready, but one of several takes none", lost + "," + counts("two", 30, 3, 0, 0), 200, "[]", "", "", probe.StateWarn, probe.ReasonUnhealthy, "others do: one:9093"},
+		{"restarted a moment ago", counts("one", 30, 3, 0, 2), 200, "[]", "", "", probe.StateWarn, probe.ReasonUnhealthy, "rejected alerts of Prometheus within"},
+		{"errors counted in alerts", counts("one", 30, 3, 30, 90), 200, "[]", "", "", probe.StateFail, probe.ReasonUnhealthy, "no Alertmanager took"},
+		{"deliveries alone", well, 0, "", "", "", probe.StatePass, "", "Alertmanager takes alerts"},
+		{"deliveries alone, lost", lost, 0, "", "", "", probe.StateFail, probe.ReasonUnhealthy, "no Alertmanager took an alert"},
+		{"nothing seen", "", 0, "", "", "", probe.StateWarn, probe.ReasonUnpinned, "set deployment.alertmanager.url"},
+		{"never evaluated", well, 200, "[]", `{"groups":[{"name":"g","interval":60,"lastEvaluation":"0001-01-01T00:00:00Z","rules":[{"type":"alerting","name":"A","query":"up"}]}]}`, "", probe.StateWarn, probe.ReasonStale, "never evaluated: g"},
+		{"not evaluated yet", well, 200, "[]", `{"groups":[{"name":"g","interval":86400,"lastEvaluation":"0001-01-01T00:00:00Z","rules":[{"type":"alerting","name":"A","query":"up"}]}]}`, "", probe.StatePending, probe.ReasonInProgress, "since they were loaded: g"},
+		{"evaluated", well, 200, "[]", `{"groups":[{"name":"g","interval":60,"lastEvaluation":"2026-01-01T00:00:00Z","rules":[{"type":"alerting","name":"A","query":"up"}]}]}`, "", probe.StatePass, "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			success := func(data string) http.HandlerFunc { return probetest.Says(200, `{"status":"success","data":`+data+`}`) }
@@ -127,14 +174,10 @@ func TestAlertsAreTaken(t *testing.T) {
 					}
 					success(`[{"job":"x"}]`)(w, r)
 				},
-				"/api/v1/query": func(w http.ResponseWriter, r *http.Request) {
-					result := tt.errors
-					if strings.Contains(r.URL.Query().Get("query"), "dropped") {
-						result = tt.dropped
-					}
-					success(`{"resultType":"vector","result":`+result+`}`)(w, r)
-				},
-				"/am/-/ready": probetest.Says(tt.ready, cmp.Or(tt.word, "OK")),
+				"/api/v1/query":              success(`{"resultType":"vector","result":[` + tt.deliveries + `]}`),
+				"/api/v1/status/runtimeinfo": success(fmt.Sprintf(`{"startTime":"2026-01-01T00:00:00Z","lastConfigTime":%q}`, time.Now().Add(-time.Hour).Format(time.RFC3339))),
+				"/am/api/v2/alerts":          probetest.Says(200, tt.alerts),
+				"/am/-/ready":                probetest.Says(tt.ready, cmp.Or(tt.word, "OK")),
 			})
 			settings := promAt(s.URL, "catalyst")
 			if tt.ready != 0 {
