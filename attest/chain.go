@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -118,12 +119,30 @@ func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 		if err := c.state.check(r); err != nil && !broken {
 			c.problem(RecordInvalid, r.Number, c.sums[r.Number], nil, "%v", err)
 		}
+		if n := len(c.Records); n > 0 && r.At.Before(c.Records[n-1].At.Add(-Skew)) {
+			c.problem(RecordInvalid, r.Number, c.sums[r.Number], nil, "is dated %s, before record %d of %s",
+				stamp(r.At), c.Records[n-1].Number, stamp(c.Records[n-1].At))
+		}
 		c.state.apply(r)
 		c.Records = append(c.Records, *r)
 	}
 	c.acknowledge()
 	return c, nil
 }
+
+// Compare reports records that are dated after the current time.
+func (c *Chain) Compare(now time.Time) {
+	for _, r := range c.Records {
+		if r.At.After(now.Add(Skew)) {
+			c.problem(RecordInvalid, r.Number, "future "+c.sums[r.Number], nil, "is dated %s, but the current time is %s: set the clock",
+				stamp(r.At), stamp(now))
+		}
+	}
+	c.acknowledge()
+}
+
+// Digest returns the digest of a record's file; "" when it is not known.
+func (c *Chain) Digest(number int) string { return c.sums[number] }
 
 func (c *Chain) problem(kind ProblemKind, number int, state string, err error, format string, args ...any) {
 	c.Problems = append(c.Problems, Problem{kind, number, fmt.Sprintf(format, args...), err, state})

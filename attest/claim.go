@@ -28,6 +28,7 @@ type Claim struct {
 	Until      Deadline        `yaml:"until" doc:"last valid day, or the time at which it expires; alternative to valid_for" example:"2026-12-31"`
 	Deployment string          `yaml:"deployment" doc:"the deployment it applies to; when not set, the one whose folder contains it"`
 	Release    ReleaseID       `yaml:"release" doc:"the release it applies to"`
+	Plan       PlanID          `yaml:"plan" doc:"the plan of the release that it was made for"`
 	Subject    Subject         `yaml:"subject" doc:"the document or file it applies to"`
 	Basis      Basis           `yaml:"basis" doc:"the critical standing items that passed when it was signed"`
 	Evidence   string          `yaml:"evidence" doc:"link to the evidence"`
@@ -81,6 +82,16 @@ type Subject struct {
 type Basis struct {
 	Items  []string `yaml:"items" doc:"items, sorted"`
 	SHA256 string   `yaml:"sha256" doc:"digest of the items, each followed by a newline"`
+
+	// For the signer, and to tell an item that was repaired later from one that was added.
+	Waived []string `yaml:"waived" doc:"those of the items that were only waived"`
+	Open   []string `yaml:"open" doc:"items that were neither passing nor waived"`
+}
+
+// PlanID identifies the record of a plan.
+type PlanID struct {
+	Record int    `yaml:"record" min:"0" doc:"number of the record"`
+	SHA256 string `yaml:"sha256" doc:"digest of its file"`
 }
 
 // BasisOf creates the basis of items in any order.
@@ -89,7 +100,7 @@ func BasisOf(items []string) Basis {
 	if len(items) == 0 {
 		return Basis{}
 	}
-	return Basis{items, digest([]byte(strings.Join(items, "\n") + "\n"))}
+	return Basis{Items: items, SHA256: digest([]byte(strings.Join(items, "\n") + "\n"))}
 }
 
 // Expires returns when the claim expires; zero means with its release.
@@ -113,6 +124,10 @@ func Marshal(c Claim) []byte {
 	p.time("until", c.Until.Time)
 	p.text("deployment", c.Deployment)
 	p.in("release", c.Release.write)
+	p.in("plan", func(p *page) {
+		p.number("record", int64(c.Plan.Record))
+		p.text("sha256", c.Plan.SHA256)
+	})
 	p.in("subject", func(p *page) {
 		p.text("path", c.Subject.Path)
 		p.text("sha256", c.Subject.SHA256)
@@ -120,6 +135,8 @@ func Marshal(c Claim) []byte {
 	p.in("basis", func(p *page) {
 		p.text("sha256", c.Basis.SHA256)
 		p.texts("items", c.Basis.Items)
+		p.texts("waived", c.Basis.Waived)
+		p.texts("open", c.Basis.Open)
 	})
 	p.text("evidence", c.Evidence)
 	p.text("note", c.Note)
@@ -168,6 +185,12 @@ func (c *Claim) Validate() []error {
 		w.text("subject.path", c.Subject.Path)
 		w.require("subject", c.Subject.Path != "", "path is missing")
 		w.digest("subject.sha256", c.Subject.SHA256)
+	}
+	if c.Plan != (PlanID{}) {
+		w.digest("plan.sha256", c.Plan.SHA256)
+	}
+	for _, item := range slices.Concat(c.Basis.Waived, c.Basis.Open) {
+		w.item("basis", item)
 	}
 	for _, item := range c.Basis.Items {
 		w.item("basis.items", item)

@@ -6,18 +6,22 @@ package attest
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
 // Release is a planned release, or one that is or was in force.
 type Release struct {
 	Record           // the record that planned or recorded it
+	First  int       // number of the first plan of this release: of the same commit and images, with no other in between; 0: none
+	Asked  time.Time // when that plan was made
 	Since  time.Time // start of validity: for a reinstated release the time of the rollback, for a planned one the time of the plan
 }
 
 // history is the state after a number of records.
 type history struct {
 	planned  *Release
+	latest   *Release   // the last plan since a release was recorded, even if it was cancelled
 	stack    []*Release // releases in force: the last is current, the one below it is the target of a rollback
 	recorded map[int]*Release
 	frozen   map[int]map[string]Verdict
@@ -131,11 +135,16 @@ func agree(r *Record, of *Release, what string) error {
 func (h *history) apply(r *Record) {
 	switch r.Phase {
 	case PhasePlanned:
-		h.planned = &Release{*r, r.At}
+		h.planned = h.plan(r)
+		h.latest = h.planned
 	case PhaseCancelled:
 		h.planned = nil
 	case PhaseRecorded:
-		release := &Release{*r, r.At}
+		release := &Release{Record: *r, Since: r.At}
+		if plan := h.planned; plan != nil {
+			release.First, release.Asked = plan.First, plan.Asked
+		}
+		h.latest = nil
 		h.planned, h.recorded[r.Number] = nil, release
 		h.stack = append(h.stack, release)
 		h.freeze(r.Number, r)
@@ -146,13 +155,21 @@ func (h *history) apply(r *Record) {
 	}
 }
 
+// plan returns the release of a plan. A plan of the same commit and images as the one before continues it: sign-offs stay.
+func (h *history) plan(r *Record) *Release {
+	if before := h.latest; before != nil && before.Release.Same(r.Release) && slices.Equal(before.Images, r.Images) {
+		return &Release{Record: *r, First: before.First, Asked: before.Asked, Since: r.At}
+	}
+	return &Release{Record: *r, First: r.Number, Asked: r.At, Since: r.At}
+}
+
 func (h *history) rollBack(r *Record) {
 	if len(h.stack) > 0 {
 		h.stack = h.stack[:len(h.stack)-1]
 	}
 	back := &Release{Record: Record{Number: r.Reinstates, Phase: PhaseRecorded, At: r.At, Release: r.Release}} // its own record is lost
 	if known := h.recorded[r.Reinstates]; known != nil {
-		back.Record = known.Record
+		back.Record, back.First, back.Asked = known.Record, known.First, known.Asked
 	}
 	back.Since = r.At
 	h.thaw(back)

@@ -83,8 +83,12 @@ type Policy struct {
 // Facts are the current facts.
 type Facts struct {
 	Release ReleaseID              // the current release; zero: none
+	Asked   time.Time              // when the release was planned, or recorded: a claim of before is not about it; zero: not compared
+	Plans   func(PlanID) bool      // whether a plan is one of this release; nil: not compared
+	Over    time.Time              // end of the window that the claim is about; zero: none
 	Subject string                 // digest of the current document; "": it does not exist
 	Holds   func(item string) bool // whether an item of a basis passes now; nil: none does
+	Items   []string               // all items that a basis may name now; nil: not compared
 }
 
 // Skew is the maximum clock difference of two machines: a claim dated later than that is in the future.
@@ -180,6 +184,14 @@ func (c *Claim) judgeSubject(p Policy, f Facts) Judgement {
 	case p.OfRelease && !c.Release.Same(f.Release):
 		return fails(Outdated, "claim by %s is for release %s, but the current release is %s: attest again", c.By,
 			c.Release, f.Release)
+	case p.OfRelease && c.Plan.Record > 0 && f.Plans != nil && !f.Plans(c.Plan):
+		return fails(Outdated, "claim by %s is for plan %d, and %s was planned anew since: attest again", c.By, c.Plan.Record, f.Release)
+	case p.OfRelease && c.At.Before(f.Asked):
+		return fails(Outdated, "claim by %s is dated %s, before %s was planned or recorded (%s): attest again", c.By, stamp(c.At),
+			f.Release, stamp(f.Asked))
+	case c.At.Before(f.Over):
+		return fails(Missing, "claim by %s is dated %s, before the end of the time that it is about (%s): attest again after it",
+			c.By, stamp(c.At), stamp(f.Over))
 	case p.OfSubject && f.Subject == "":
 		return fails(Missing, "document of the claim by %s is missing: %s", c.By, c.Subject.Path)
 	case p.OfSubject && c.Subject.SHA256 != f.Subject:
@@ -204,16 +216,32 @@ func (c *Claim) judgeBasis(p Policy, f Facts) Judgement {
 		return Judgement{}
 	}
 	broken := slices.DeleteFunc(slices.Clone(c.Basis.Items), func(item string) bool { return f.Holds != nil && f.Holds(item) })
-	if len(broken) == 0 {
+	var parts []string
+	if len(broken) > 0 {
+		parts = append(parts, fmt.Sprintf("items that passed when %s signed no longer pass: %s; fix them or sign again", c.By, short(broken)))
+	}
+	if c.Plan.Record > 0 { // a claim without a plan does not say which items were open
+		added := slices.DeleteFunc(slices.Clone(f.Items), func(item string) bool {
+			return slices.Contains(c.Basis.Items, item) || slices.Contains(c.Basis.Open, item)
+		})
+		if len(added) > 0 {
+			parts = append(parts, fmt.Sprintf("items were added since %s signed: %s; sign again", c.By, short(added)))
+		}
+	}
+	if len(parts) == 0 {
 		return Judgement{}
 	}
+	return Judgement{Weak, Outdated, strings.Join(parts, "; ")}
+}
+
+// short lists the first items.
+func short(items []string) string {
 	const most = 5
-	names := strings.Join(broken[:min(len(broken), most)], ", ")
-	if len(broken) > most {
-		names += fmt.Sprintf(" and %d more", len(broken)-most)
+	names := strings.Join(items[:min(len(items), most)], ", ")
+	if len(items) > most {
+		names += fmt.Sprintf(" and %d more", len(items)-most)
 	}
-	return Judgement{Weak, Outdated,
-		fmt.Sprintf("items that passed when %s signed no longer pass: %s; fix them or sign again", c.By, names)}
+	return names
 }
 
 // judgeSeal rates a claim without a checked signature where none is required, and one by a key that is no longer valid.

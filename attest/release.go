@@ -37,6 +37,10 @@ type Record struct {
 	Images       []string  `yaml:"images" doc:"running images"`
 	Issues       []string  `yaml:"issues" doc:"known issues"`
 	Note         string    `yaml:"note" doc:"free text"`
+	Unresolved   bool      `yaml:"unresolved" doc:"planned: the commit was not looked up, because the application's clone is not configured"`
+	Unplanned    bool      `yaml:"unplanned" doc:"recorded: there was no plan"`
+	Waivers      []Waiver  `yaml:"waivers" doc:"recorded: the waivers in force"`
+	Overdue      []string  `yaml:"overdue" doc:"recorded: overdue tasks of the release before"`
 	Checklist    string    `yaml:"checklist" doc:"SHA-256 of the checklist"`
 	Backup       Backup    `yaml:"backup" doc:"recorded: the backup made before the deployment"`
 	Gate         []Verdict `yaml:"gate" doc:"recorded: the gate's verdict on each item"`
@@ -50,6 +54,14 @@ type Backup struct {
 	SHA256   string    `yaml:"sha256" doc:"digest of the whole backup"`
 	Size     int64     `yaml:"size" min:"0" doc:"bytes"`
 	Finished time.Time `yaml:"finished" doc:"completion time"`
+}
+
+// Waiver is an item whose failure somebody accepts.
+type Waiver struct {
+	Item    string    `yaml:"item" required:"true" doc:"category/item"`
+	By      string    `yaml:"by" doc:"who accepts it"`
+	Reason  string    `yaml:"reason" doc:"why"`
+	Expires time.Time `yaml:"expires" doc:"end"`
 }
 
 // Verdict is the verdict on one item at one time.
@@ -75,6 +87,15 @@ func (r *Record) marshal() []byte {
 	p.texts("images", r.Images)
 	p.texts("issues", r.Issues)
 	p.text("note", r.Note)
+	p.flag("unresolved", r.Unresolved)
+	p.flag("unplanned", r.Unplanned)
+	p.entries("waivers", len(r.Waivers), func(p *page, i int) {
+		p.text("item", r.Waivers[i].Item)
+		p.text("by", r.Waivers[i].By)
+		p.text("reason", r.Waivers[i].Reason)
+		p.time("expires", r.Waivers[i].Expires)
+	})
+	p.texts("overdue", r.Overdue)
 	p.text("checklist", r.Checklist)
 	p.in("backup", func(p *page) {
 		p.text("path", r.Backup.Path)
@@ -113,6 +134,11 @@ func (r Record) normal() Record {
 		return t.UTC().Truncate(time.Second)
 	}
 	r.At, r.Backup.Finished = second(r.At), second(r.Backup.Finished)
+	r.Waivers = slices.Clone(r.Waivers)
+	for i := range r.Waivers {
+		w := &r.Waivers[i]
+		w.By, w.Reason, w.Expires = cleanLine(w.By), cleanLine(w.Reason), second(w.Expires)
+	}
 	for _, list := range []*[]Verdict{&r.Gate, &r.Frozen} {
 		*list = slices.Clone(*list)
 		for i := range *list {
@@ -141,6 +167,9 @@ func (r *Record) Validate() []error {
 	for _, s := range r.Issues {
 		w.text("issues", s)
 	}
+	for _, s := range r.Overdue {
+		w.item("overdue", s)
+	}
 	for _, s := range r.Acknowledged {
 		w.text("acknowledged", s)
 	}
@@ -159,6 +188,10 @@ func (r *Record) validatePhase(w *findings) {
 	only("of", r.Of != 0, PhaseRecorded, PhaseCancelled, PhaseRolledBack, PhaseFrozen)
 	only("reinstates", r.Reinstates != 0, PhaseRolledBack)
 	only("backup", r.Backup != Backup{}, PhaseRecorded)
+	only("unresolved", r.Unresolved, PhasePlanned, PhaseRecorded)
+	only("unplanned", r.Unplanned, PhaseRecorded)
+	only("waivers", len(r.Waivers) > 0, PhaseRecorded)
+	only("overdue", len(r.Overdue) > 0, PhaseRecorded)
 	only("gate", len(r.Gate) > 0, PhaseRecorded)
 	only("frozen", len(r.Frozen) > 0, PhaseRecorded, PhaseFrozen)
 	w.require("of", r.Of >= 0 && r.Of < r.Number, "must be an earlier record")
@@ -190,6 +223,15 @@ func (v *Verdict) Validate() []error {
 	w.word("reason", string(v.Reason))
 	w.require("reason", v.Reason != "" || v.State == "pass", "is required for every verdict except a pass")
 	w.text("detail", v.Detail)
+	return w.errs
+}
+
+// Validate checks a waiver.
+func (v *Waiver) Validate() []error {
+	var w findings
+	w.item("item", v.Item)
+	w.text("by", v.By)
+	w.text("reason", v.Reason)
 	return w.errs
 }
 

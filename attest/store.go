@@ -42,7 +42,9 @@ func New(c Claim) (*Attestation, error) {
 	if !c.Until.IsZero() {
 		c.Until.Time = c.Until.UTC().Truncate(time.Second)
 	}
+	waived, open := c.Basis.Waived, c.Basis.Open
 	c.Basis = BasisOf(c.Basis.Items)
+	c.Basis.Waived, c.Basis.Open = waived, open
 	data := Marshal(c)
 	if len(data) > maxClaim {
 		return nil, fmt.Errorf("claim size is %d bytes, limit is %d: shorten its note", len(data), maxClaim)

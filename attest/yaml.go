@@ -44,6 +44,13 @@ func (p *page) time(key string, t time.Time) {
 	}
 }
 
+// flag writes a field that is true.
+func (p *page) flag(key string, set bool) {
+	if set {
+		p.line(key, "true")
+	}
+}
+
 func (p *page) number(key string, n int64) {
 	if n != 0 {
 		p.line(key, strconv.FormatInt(n, 10))

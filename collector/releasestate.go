@@ -1,6 +1,7 @@
 package collector
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
@@ -76,6 +77,11 @@ func (s releaseState) fixedVerdict(it *checklist.Item, now time.Time) (checklist
 	}
 	if err := v.State.UnmarshalText([]byte(f.State)); err != nil {
 		return v, false
+	}
+	// What was not judged then is not judged by the record.
+	if v.State == probe.StatePending || v.State == probe.StateSkip && v.Reason == probe.ReasonNoRelease {
+		v.Detail = fmt.Sprintf("was not judged when %s was recorded: %s (%s) then", r.Release, v.State, v.Reason)
+		v.State = probe.StateUnknown
 	}
 	v.Waive(now)
 	return v, true

@@ -14,6 +14,7 @@ type Settings struct {
 	EnvFile      string   `yaml:"env_file" doc:"env file of docker compose --env-file; .env.production, else .env, when not set"`
 	ComposeFiles []string `yaml:"compose_files" doc:"compose files in the order of docker compose -f; found as Compose finds them when not set"`
 	Profiles     []string `yaml:"profiles" doc:"active compose profiles; COMPOSE_PROFILES of the env file when not set"`
+	Source       string   `yaml:"source" doc:"full clone of the application's git repository, in which deploy plan looks up commits; not looked up when not set"`
 	Service      string   `yaml:"service" doc:"compose service of the application; catalyst, else found, when not set"`
 	Nginx        []string `yaml:"nginx" doc:"nginx configuration files; those mounted into the nginx service, else nginx*.conf, when not set"`
 	SSL          string   `yaml:"ssl" doc:"folder of certificates and keys; ssl/ when not set"`

@@ -110,9 +110,10 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 	if len(wants.Roles) > 0 && c.Role == "" {
 		return c, fmt.Errorf("--role is required: one of %s", strings.Join(wants.Roles, ", "))
 	}
-	c.Release, c.Subject = wants.Release, wants.Subject
+	c.Release, c.Plan, c.Subject = wants.Release, wants.Plan, wants.Subject
 	if len(wants.Basis) > 0 {
 		c.Basis = attest.BasisOf(wants.Basis)
+		c.Basis.Waived, c.Basis.Open = wants.Waived, wants.Open
 	}
 	if f.subject != "" {
 		digest, err := attestcheck.FileDigest(f.subject)

@@ -7,23 +7,20 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"time"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
-	"github.com/thenexusengine/catalyst_exporter/backup"
-	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/files"
-	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
+	"github.com/thenexusengine/catalyst_exporter/exporter/record"
 )
 
 // deployFlags are the flags of the deploy commands.
 type deployFlags struct {
 	version, commit, by, note, backup string
 	issues, images                    []string
-	despite                           bool
+	despite, unplanned, requireGate   bool
 }
 
 func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -52,7 +49,9 @@ func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause
 			cmd.Flag("commit", "Commit of the release; defaults to the planned release's.").PlaceHolder("SHA").StringVar(&f.commit)
 			cmd.Flag("image", "Deployed image; repeatable; defaults to the planned release's.").PlaceHolder("IMAGE").StringsVar(&f.images)
 			cmd.Flag("issues", "Known issue; repeatable.").PlaceHolder("TEXT").StringsVar(&f.issues)
-			cmd.Flag("backup", "Backup made before the deployment; defaults to the newest one found.").PlaceHolder("FILE").StringVar(&f.backup)
+			cmd.Flag("unplanned", "Record a release without a plan. Its sign-offs and its verification before the deployment count as missing.").BoolVar(&f.unplanned)
+			cmd.Flag("require-gate", "Record nothing while the pre gate is closed; exit as check does.").BoolVar(&f.requireGate)
+			cmd.Flag("backup", "Backup made before the deployment, relative to the deployment's root; defaults to the newest one found.").PlaceHolder("FILE").StringVar(&f.backup)
 		}
 		add(cmd, func(ctx context.Context) (int, error) { return c.run(ctx, f) })
 	}
@@ -74,6 +73,7 @@ func (a *app) records() (*setup, *target, *attest.Chain, error) {
 		s.Close()
 		return nil, nil, nil, fmt.Errorf("release records: %w", err)
 	}
+	chain.Compare(a.Now())
 	return s, t, chain, nil
 }
 
@@ -81,24 +81,40 @@ func (a *app) records() (*setup, *target, *attest.Chain, error) {
 func (a *app) appendRecord(chain *attest.Chain, r attest.Record, f deployFlags) (int, error) {
 	r.At, r.By, r.Note = a.Now(), f.by, f.note
 	written, err := chain.Append(r, f.despite)
-	var disk *fs.PathError
-	switch {
-	case errors.As(err, &disk): // not a usage error: the disk is full or the folder is not writable
-		return 0, fmt.Errorf("release records: %w", err)
-	case err != nil:
-		return 0, usageError{fmt.Errorf("release records: %w", err)}
+	if err != nil {
+		return 0, recordError(err)
 	}
 	_, err = fmt.Fprintf(a.Stdout, "record %d: %s %s by %s\n", written.Number, written.Phase, written.Release, written.By)
 	return ExitReady, err
 }
 
-func (a *app) deployPlan(_ context.Context, f deployFlags) (int, error) {
-	s, _, chain, err := a.records()
+// recordError tells errors of the disk (it is full, the folder is not writable) from errors of usage.
+func recordError(err error) error {
+	err = fmt.Errorf("release records: %w", err)
+	var path *fs.PathError
+	var link *os.LinkError
+	var call *os.SyscallError
+	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) {
+		return err
+	}
+	return usageError{err}
+}
+
+func (a *app) deployPlan(ctx context.Context, f deployFlags) (int, error) {
+	s, t, chain, err := a.records()
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	return a.appendRecord(chain, attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: f.version, Commit: f.commit}, Images: f.images, Checklist: s.list.Digest}, f)
+	commit, resolved, err := record.FullCommit(ctx, t.deploy, f.commit)
+	switch {
+	case errors.Is(err, record.ErrCommit):
+		return 0, usageError{err}
+	case err != nil:
+		return 0, err
+	}
+	return a.appendRecord(chain, attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: f.version, Commit: commit},
+		Unresolved: !resolved, Images: f.images, Checklist: s.list.Digest}, f)
 }
 
 func (a *app) deployCancel(_ context.Context, f deployFlags) (int, error) {
@@ -125,74 +141,47 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		return 0, err
 	}
 	defer s.Close()
-	r := attest.Record{Phase: attest.PhaseRecorded, Release: attest.ReleaseID{Version: f.version, Commit: f.commit}, Images: f.images, Issues: f.issues, Checklist: s.list.Digest}
-	if p := chain.Planned(); p != nil {
-		if r.Release.Version == "" {
-			r.Release.Version = p.Release.Version
-		}
-		if r.Release.Commit == "" {
-			r.Release.Commit = p.Release.Commit
-		}
-		if len(r.Images) == 0 {
-			r.Images = p.Images
-		}
+	r, err := a.recordOf(chain, f)
+	if err != nil {
+		return 0, err
 	}
+	r.Checklist = s.list.Digest
 	if r.Backup, err = a.backupBefore(ctx, t, f.backup); err != nil {
 		return 0, fmt.Errorf("backup before the deployment: %w", err)
 	}
+	report := t.collector.Collect(ctx, collector.Selection{}, true)
+	if err := ctx.Err(); err != nil {
+		return 0, interrupted(err)
+	}
+	r.Waivers, r.Overdue = record.AcceptedAndOverdue(report)
 	gate := s.list.Gate("pre")
-	if gate != nil {
-		report := t.collector.Collect(ctx, collector.Selection{}, true)
-		if err := ctx.Err(); err != nil {
-			return 0, interrupted(err)
+	if gate == nil {
+		if f.requireGate {
+			return 0, usagef("--require-gate: the checklist has no gate pre")
 		}
-		r.Gate = gateVerdicts(report, gate)
-		answer := report.Gate(gate)
-		var b bytes.Buffer
-		a.table().WriteAnswer(&b, report, gate, answer)
-		if _, err := a.Stdout.Write(b.Bytes()); err != nil {
-			return 0, err
+		return a.appendRecord(chain, r, f)
+	}
+	r.Gate = record.Verdicts(report, gate, r.Unplanned)
+	answer := report.Gate(gate)
+	var b bytes.Buffer
+	a.table().WriteAnswer(&b, report, gate, answer)
+	unseen := record.NotJudged(r.Gate)
+	if len(unseen) > 0 {
+		fmt.Fprintf(&b, "not judged: %s\n", strings.Join(unseen, ", "))
+	}
+	closed := !answer.Ready || r.Unplanned
+	if closed && !f.requireGate {
+		b.WriteString("the gate is closed: this records the release, it does not approve it (--require-gate refuses)\n")
+	}
+	if _, err := a.Stdout.Write(b.Bytes()); err != nil {
+		return 0, err
+	}
+	if closed && f.requireGate {
+		_, err := fmt.Fprintln(a.Stdout, "nothing was recorded: the gate is closed")
+		if code := exitCode(answer); code != ExitReady {
+			return code, err
 		}
+		return ExitFailing, err
 	}
 	return a.appendRecord(chain, r, f)
-}
-
-// gateVerdicts returns the verdicts to keep in the record: of the gate's items, and of items that freeze at the record.
-func gateVerdicts(r *collector.Report, gate *checklist.Gate) []attest.Verdict {
-	var all []attest.Verdict
-	for i := range r.Verdicts {
-		v := &r.Verdicts[i]
-		if gate.Has(v.Item) || v.Freeze.AtRecord {
-			all = append(all, attest.Verdict{Item: v.ID(), State: v.State.String(), Reason: attest.Reason(v.Reason), Detail: v.Detail})
-		}
-	}
-	return all
-}
-
-// backupBefore finds and verifies the backup that a rollback would restore. A missing backup is not an error here: the
-// item for it reports that.
-func (a *app) backupBefore(ctx context.Context, t *target, path string) (attest.Backup, error) {
-	if path == "" {
-		var err error
-		if path, err = backupcheck.NewestBackup(ctx, t.deploy, a.Now); err != nil || path == "" {
-			return attest.Backup{}, err
-		}
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return attest.Backup{}, err
-	}
-	var ledger backup.Ledger
-	proof, err := ledger.Prove(ctx, path)
-	if err != nil {
-		return attest.Backup{}, err
-	}
-	if !proof.Whole {
-		return attest.Backup{}, fmt.Errorf("%s is incomplete: it %s", t.deploy.Rel(path), proof.Detail)
-	}
-	database, err := t.deploy.View(&files.Cache{}).DatabaseName()
-	if aside := proof.Aside(database); err == nil && aside != "" {
-		return attest.Backup{}, fmt.Errorf("%s %s", t.deploy.Rel(path), aside)
-	}
-	return attest.Backup{Path: t.deploy.Rel(path), SHA256: proof.SHA256, Size: proof.Bytes, Finished: info.ModTime().UTC().Truncate(time.Second)}, nil
 }

@@ -42,6 +42,7 @@ type attestation struct {
 	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose current content the claim must refer to"`
 	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it is about, such as a backup that was restored"`
 	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of a claim, even if the claim itself states more"`
+	Window   *schema.Duration `yaml:"window" min:"1m" doc:"time after the recording that the claim is about: it counts if it is made after its end"`
 	After    *schema.Duration `yaml:"after" min:"0s" doc:"time after the recording of a release from which a claim that names this release is required; pending until then"`
 }
 
@@ -62,6 +63,10 @@ func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 			return probe.Result{}, probe.SkipRelease()
 		}
 		policy.OfRelease, facts.Release, due = true, r.Release, r.Since.Add(s.After.Std())
+		facts.Asked = r.At
+		if s.Window != nil {
+			facts.Over = r.Since.Add(s.Window.Std())
+		}
 	}
 	if s.Document != "" {
 		policy.OfSubject = true
@@ -163,8 +168,10 @@ type Wants struct {
 	Roles        []string
 	Release      attest.ReleaseID
 	Subject      attest.Subject
-	NeedsSubject bool     // a file that only the person who attests can name
-	Basis        []string // items that were ok
+	NeedsSubject bool // a file that only the person who attests can name
+	Plan         attest.PlanID
+	Basis        []string // items that were ok or waived
+	Waived, Open []string // of these the waived ones, and items that were neither
 }
 
 // Claimed is implemented by probes that people attest.

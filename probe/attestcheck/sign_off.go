@@ -53,10 +53,16 @@ func (s *signOff) Judge(v probe.Verdicts) probe.Result {
 		if g, ok := c.Gate(r.Number, s.Item); ok {
 			return release.Frozen(g)
 		}
+		if r.Unplanned {
+			return probe.Failed(probe.ReasonMissing, "%s was recorded without a plan: nobody signed it off", r.Release)
+		}
 	}
 	judge := func(item, role string) []attest.Voucher {
 		return attest.JudgeItem(claims, signers, attest.Policy{Item: item, Roles: p.Trust.RolesNamed([]string{role}), Signed: signers != nil, OfRelease: true, OfBasis: true, Deployment: p.Deployment.Name},
-			attest.Facts{Release: r.Release, Holds: func(id string) bool { return stillHolds(v, id) }}, p.Time)
+			attest.Facts{
+				Release: r.Release, Asked: r.Asked, Plans: func(plan attest.PlanID) bool { return planOf(c, r, plan) },
+				Holds: func(id string) bool { return stillHolds(v, id) }, Items: standing(v, func(probe.Verdict) bool { return true }),
+			}, p.Time)
 	}
 	own := judge(s.Item, s.Role)
 	var f probe.ResultBuilder
@@ -66,9 +72,6 @@ func (s *signOff) Judge(v probe.Verdicts) probe.Result {
 		result := release.ResultOf(voucher)
 		if result.State == probe.StatePass {
 			held = append(held, result.Detail)
-		}
-		if result.State == probe.StateFail && (result.Reason == probe.ReasonOutdated && voucher.Claim != nil && voucher.Claim.Release.Same(r.Release)) {
-			result.State = probe.StateWarn // the drifted item raises the alert itself
 		}
 		f.Add(result)
 	}
@@ -96,7 +99,13 @@ func (s *signOff) Wants(v probe.Verdicts) (Wants, error) {
 	if c.Planned() == nil {
 		return Wants{}, errors.New("no release is planned: run deploy plan first")
 	}
-	return Wants{Roles: []string{s.Role}, Release: c.Planned().Release, Basis: basisOf(v)}, nil
+	plan := c.Planned()
+	return Wants{
+		Roles: []string{s.Role}, Release: plan.Release, Plan: attest.PlanID{Record: plan.Number, SHA256: c.Digest(plan.Number)},
+		Basis:  standing(v, func(it probe.Verdict) bool { return it.State.OK() || it.Waived }),
+		Waived: standing(v, func(it probe.Verdict) bool { return it.Waived && !it.State.OK() }),
+		Open:   standing(v, func(it probe.Verdict) bool { return !it.Waived && !it.State.OK() }),
+	}, nil
 }
 
 // lastPart returns the item of category/item.
@@ -114,13 +123,18 @@ func stillHolds(v probe.Verdicts, id string) bool {
 	return slices.ContainsFunc(v.Items, func(it probe.Verdict) bool { return it.Category+"/"+it.Item == id && (it.State.OK() || it.Waived) })
 }
 
-// Basis lists the critical standing items that are ok, which a sign-off is based on.
-func basisOf(v probe.Verdicts) []string {
+// standing lists the critical standing items that are as wanted: the basis of a sign-off are those that are ok or waived.
+func standing(v probe.Verdicts, as func(probe.Verdict) bool) []string {
 	var all []string
 	for _, it := range v.Items {
-		if it.Severity == "critical" && it.Scope == "standing" && (it.State.OK() || it.Waived) {
+		if it.Severity == "critical" && it.Scope == "standing" && as(it) {
 			all = append(all, it.Category+"/"+it.Item)
 		}
 	}
 	return all
+}
+
+// planOf reports whether a plan is one of the release: from its first one on, none of another release came in between.
+func planOf(c *attest.Chain, r *attest.Release, plan attest.PlanID) bool {
+	return plan.Record >= r.First && plan.Record <= r.Number && c.Digest(plan.Record) == plan.SHA256
 }

@@ -24,6 +24,7 @@ func openChain(p *probe.Pass) (*attest.Chain, error) {
 	if err != nil {
 		return nil, probe.Needs("permission to read "+p.Deployment.Rel(p.Deployment.ReleasesDir()), probe.Unknown(probe.ReasonOf(err), err))
 	}
+	c.Compare(p.Time)
 	if err := c.Err(); err != nil {
 		return nil, probe.Needs("repairing the release records (`git log` shows who changed them)", probe.Unknown(probe.ReasonInvalid, err))
 	}
@@ -92,6 +93,9 @@ func Frozen(v attest.Verdict) probe.Result {
 	var s probe.State
 	if err := s.UnmarshalText([]byte(v.State)); err != nil {
 		return probe.NotChecked(probe.Unknownf(probe.ReasonInvalid, "the release record has an invalid verdict"))
+	}
+	if s == probe.StatePending || s == probe.StateSkip && probe.Reason(v.Reason) == probe.ReasonNoRelease {
+		return probe.NotChecked(probe.Unknownf(probe.ReasonMissing, "was not judged when the release was recorded: %s (%s) then", s, v.Reason))
 	}
 	r := probe.Result{State: s, Reason: probe.Reason(v.Reason), Detail: v.Detail}
 	return probe.ValidateResult(r)
