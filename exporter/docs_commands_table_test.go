@@ -130,7 +130,7 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter attest devops_lead --by=… --role=devops_lead --sign-with=KEY", before: plan},
 		{text: "catalyst_exporter attest engineering_manager --by=… --role=engineering_manager --sign-with=KEY"},
 		{text: "catalyst_exporter attest security_review --by=… --role=security_review --sign-with=KEY"},
-		{text: "catalyst_exporter deploy record --version=… --commit=… --by=…"},
+		{text: "catalyst_exporter deploy record --version=… --commit=… --by=…", before: plan},
 	}},
 	{name: "docs/signing.md", in: "shop", setup: recorded + plan + signers + "cp backups/daily/daily_20261122.sql.gz backups/daily.sql.gz", lines: []printedLine{
 		{text: "catalyst_exporter attest restore_tested --by=ada@your.org --subject=backups/daily.sql.gz --valid-for=90d --sign-with=$HOME/.ssh/id_ed25519"},
