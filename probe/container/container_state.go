@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/compose-spec/compose-go/v2/types"
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -88,9 +90,18 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 		}
 	}
 	var f probe.ResultBuilder
-	seen := 0
+	seen, idle := 0, 0
+	plan := planOf(p)
 	for _, name := range services {
 		found := project.ContainersOf(name)
+		wanted, known := plan.scale(name)
+		if s.All && (known && wanted == 0 || plan.completed(name, found)) {
+			idle++ // on purpose
+			continue
+		}
+		if running := len(project.RunningOf(name)); known && running > 0 && len(found) < wanted {
+			f.Warn(probe.ReasonMissing, "service %s has %d of %d containers. Start the others with docker compose up -d", name, len(found), wanted)
+		}
 		if len(found) == 0 {
 			f.Fail(probe.ReasonMissing, "service %s has no container in project %s%s", name, project.Name, s.hint(p, project, name))
 			continue
@@ -100,6 +111,9 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 			f.Add(s.judge(c, h, p.Time))
 		}
 		seen += len(found)
+	}
+	if idle == len(services) {
+		f.Fail(probe.ReasonMissing, "no container runs: every service is scaled to 0 or is a completed job")
 	}
 	return f.Result("%s of %s running", phrase.Count(seen, "container"), phrase.List(services)), nil
 }
@@ -144,6 +158,10 @@ func (s *containerState) judge(c *dockerclient.Container, h restartHistory, now 
 			f.Fail(probe.ReasonUnhealthy, "container %s is unhealthy: its health check failed %d times in a row",
 				c.Name, st.Health.FailingStreak)
 		case container.Starting:
+			if started, err := time.Parse(time.RFC3339Nano, st.StartedAt); err == nil && now.Sub(started) > maxStarting {
+				f.Warn(probe.ReasonUnhealthy, "container %s has been starting for more than a day: its health check never passed", c.Name)
+				break
+			}
 			f.Add(probe.Pending(probe.ReasonInProgress, "container %s is starting: its health check has not passed yet", c.Name))
 		case container.Healthy, container.NoHealthcheck, "":
 		default:
@@ -158,6 +176,57 @@ func (s *containerState) judge(c *dockerclient.Container, h restartHistory, now 
 		f.Warn(probe.ReasonUnhealthy, "container %s was restarted %s in %v", c.Name, phrase.Count(n, "time"), s.Window.Std())
 	}
 	return f.Result("container %s is running", c.Name)
+}
+
+// maxStarting is how long a container may be starting before it counts as stuck.
+const maxStarting = 24 * time.Hour
+
+// plan is what the compose file says about services; the zero value when there is none.
+type plan struct {
+	services types.Services
+	lasting  []string // the application and the backup service are no jobs
+}
+
+func planOf(p *probe.Pass) plan {
+	c, err := p.View.Compose()
+	if err != nil {
+		return plan{}
+	}
+	l := plan{c.Project.Services, []string{p.Deployment.Backup.Service, p.Deployment.Service}}
+	if app, err := p.View.AppService(); err == nil {
+		l.lasting = append(l.lasting, app.Name)
+	}
+	return l
+}
+
+// scale returns how many containers a service must have.
+func (l plan) scale(service string) (int, bool) {
+	s, ok := l.services[service]
+	if !ok || s.Deploy != nil && (s.Deploy.Mode == "global" || s.Deploy.Mode == "global-job" || s.Deploy.Mode == "replicated-job") {
+		return 0, false
+	}
+	return s.GetScale(), true
+}
+
+// completed reports whether a service is a job and all its containers ended with success. A job is a service that
+// others wait for until it is completed, or one that is not restarted and serves nothing.
+func (l plan) completed(service string, found []*dockerclient.Container) bool {
+	s, ok := l.services[service]
+	if !ok || len(found) == 0 || slices.ContainsFunc(found, func(c *dockerclient.Container) bool {
+		return c.State.Status != container.StateExited || c.State.ExitCode != 0
+	}) {
+		return false
+	}
+	for _, other := range l.services {
+		if d, ok := other.DependsOn[service]; ok {
+			if d.Condition == types.ServiceConditionCompletedSuccessfully {
+				return true
+			}
+			return false
+		}
+	}
+	restarts := s.Restart != "" && s.Restart != "no" && !strings.HasPrefix(s.Restart, "on-failure")
+	return !restarts && !slices.Contains(l.lasting, service) && len(s.Ports) == 0 && len(s.Expose) == 0 && s.HealthCheck == nil
 }
 
 func oomSuffix(st *container.State) string {

@@ -14,7 +14,9 @@ import (
 
 // made returns a container as the engine describes it.
 func made(created, started time.Time, restarts int, state container.State) *dockerclient.Container {
-	state.StartedAt = started.Format(time.RFC3339Nano)
+	if state.StartedAt == "" {
+		state.StartedAt = started.Format(time.RFC3339Nano)
+	}
 	return &dockerclient.Container{Service: "web", Name: "app-web-1", InspectResponse: container.InspectResponse{
 		Created: created.Format(time.RFC3339Nano), RestartCount: restarts, State: &state, Config: &container.Config{}, HostConfig: &container.HostConfig{}}}
 }
@@ -46,9 +48,11 @@ func TestContainerState_Verdicts(t *testing.T) {
 		"process in it killed": {func(s *container.State) { s.OOMKilled = true }, probe.StateWarn, probe.ReasonUnhealthy, "out of memory"},
 		"healthy":              {func(s *container.State) { s.Health = &container.Health{Status: container.Healthy} }, probe.StatePass, probe.ReasonNone, ""},
 		"no healthcheck":       {func(s *container.State) { s.Health = &container.Health{Status: container.NoHealthcheck} }, probe.StatePass, probe.ReasonNone, ""},
-		"starting":             {func(s *container.State) { s.Health = &container.Health{Status: container.Starting} }, probe.StatePending, probe.ReasonInProgress, ""},
-		"unhealthy":            {func(s *container.State) { s.Health = &container.Health{Status: container.Unhealthy, FailingStreak: 7} }, probe.StateFail, probe.ReasonUnhealthy, "7 times"},
-		"unknown health":       {func(s *container.State) { s.Health = &container.Health{Status: "odd"} }, probe.StateFail, probe.ReasonUnhealthy, "unknown health status"},
+		"starting": {func(s *container.State) {
+			s.Health, s.StartedAt = &container.Health{Status: container.Starting}, now.Add(-time.Hour).Format(time.RFC3339Nano)
+		}, probe.StatePending, probe.ReasonInProgress, ""},
+		"unhealthy":      {func(s *container.State) { s.Health = &container.Health{Status: container.Unhealthy, FailingStreak: 7} }, probe.StateFail, probe.ReasonUnhealthy, "7 times"},
+		"unknown health": {func(s *container.State) { s.Health = &container.Health{Status: "odd"} }, probe.StateFail, probe.ReasonUnhealthy, "unknown health status"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := s.judge(runs(tt.change), restartHistory{since: now}, now)

@@ -63,26 +63,56 @@ func (s *rollbackImage) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	for _, name := range to.Images {
 		image, err := dockerclient.ImageOf(ctx, p, name)
 		switch {
+		case err != nil && probe.ReasonOf(err) == probe.ReasonMissing && dockerclient.ParseImageName(name).ID != "" && !idsHold(ctx, p, from):
+			f.Add(probe.Result{State: probe.StateUnknown, Reason: probe.ReasonUnpinned, Detail: fmt.Sprintf(
+				"an image id recorded for %s is not on this host: it was removed, or Docker's image store was changed, which changes all ids", to.Release)})
 		case err != nil && probe.ReasonOf(err) == probe.ReasonMissing:
 			f.Fail(probe.ReasonMissing, "an image of %s is no longer on this host: number %d of its record", to.Release, slices.Index(to.Images, name)+1)
 		case err != nil:
 			return probe.Result{}, err
 		default:
-			f.Add(judgeRollback(name, image, to, from))
+			f.Add(judgeRollback(name, image, to, from, len(to.Images) == 1 || ofApplication(p, name)))
 		}
 	}
 	r := f.Result("%s of %s on this host", phrase.Count(len(to.Images), "image"), to.Release)
 	if r.Reason == probe.ReasonUnpinned {
-		r.Remedy = "the label org.opencontainers.image.revision on the image, or images recorded with a unique tag"
+		r.Remedy = "the label org.opencontainers.image.revision on the image, or images recorded by digest (name@sha256:…) or with a unique tag"
 	}
 	return r, nil
 }
 
-// judgeRollback checks an image with the recorded name: a name that moves between releases may now refer to another
-// image.
-func judgeRollback(name string, image dockerclient.Image, to, from *attest.Release) probe.Result {
+// idsHold reports whether an image id recorded for a release is on this host, so that ids are those of its image store:
+// containerd's store and Docker's own give different ids to one image.
+func idsHold(ctx context.Context, p *probe.Pass, r *attest.Release) bool {
+	return slices.ContainsFunc(r.Images, func(name string) bool {
+		if dockerclient.ParseImageName(name).ID == "" {
+			return false
+		}
+		_, err := dockerclient.ImageOf(ctx, p, name)
+		return err == nil
+	})
+}
+
+// ofApplication reports whether an image name belongs to the application's service. The labels of other images name
+// commits of other repositories.
+func ofApplication(p *probe.Pass, name string) bool {
+	c, err := p.View.Compose()
+	if err != nil {
+		return false
+	}
+	app, err := p.View.AppService()
+	if err != nil {
+		return false
+	}
+	repository := dockerclient.ParseImageName(c.Project.Services[app.Name].Image).Repository
+	return repository != "" && repository == dockerclient.ParseImageName(name).Repository
+}
+
+// judgeRollback checks an image with the recorded name: a name may now refer to another image. A digest or id cannot.
+// The commit in the label decides whenever there is one.
+func judgeRollback(name string, image dockerclient.Image, to, from *attest.Release, own bool) probe.Result {
 	n := dockerclient.ParseImageName(name)
-	if n.Pinned() || !moves(n, name, to, from) {
+	if n.Pinned() {
 		return probe.Passed("on this host")
 	}
 	if same, told := dockerclient.SameCommit(image.Commit(), to.Release.Commit); told && same {
@@ -90,6 +120,12 @@ func judgeRollback(name string, image dockerclient.Image, to, from *attest.Relea
 	}
 	if same, told := dockerclient.SameCommit(image.Commit(), from.Release.Commit); told && same {
 		return probe.Failed(probe.ReasonMismatch, "an image name recorded for %s now refers to %s", to.Release, from.Release)
+	}
+	if _, told := dockerclient.SameCommit(image.Commit(), to.Release.Commit); told && own {
+		return probe.Failed(probe.ReasonMismatch, "an image name recorded for %s now refers to an image of another commit", to.Release)
+	}
+	if !moves(n, name, to, from) {
+		return probe.Passed("on this host")
 	}
 	return probe.Result{State: probe.StateUnknown, Reason: probe.ReasonUnpinned, Detail: fmt.Sprintf("a tag recorded for %s moves between releases, and the image has no commit label", to.Release)}
 }

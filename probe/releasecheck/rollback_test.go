@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +24,7 @@ func TestRollbackImageOnDocker(t *testing.T) {
 	p = probetest.Released(t, p, probetest.Planned("1.0", probetest.CommitOne), probetest.Recorded("1.0", probetest.CommitOne, d.Image))
 	probetest.Expect(t, probetest.Look(t, p, RollbackImageKind(), "{}"), probe.StateSkip, probe.ReasonNoRelease, "")
 	p = probetest.Released(t, p, probetest.Planned("1.1", probetest.CommitTwo, "other:1.1"))
-	probetest.Expect(t, probetest.Look(t, p, RollbackImageKind(), "{}"), probe.StatePass, "", "1 image of 1.0")
+	probetest.Expect(t, probetest.Look(t, p, RollbackImageKind(), "{}"), probe.StateFail, probe.ReasonMismatch, "now refers to 1.1") // a tag that was built again
 	p = probetest.Released(t, p, probetest.Recorded("1.1", probetest.CommitTwo, d.Image))
 	probetest.Expect(t, probetest.Look(t, p, RollbackImageKind(), "{}"), probe.StateFail, probe.ReasonMismatch, "now refers to 1.1")
 	p = probetest.Released(t, p, probetest.Planned("1.2", probetest.CommitOne, d.Image))
@@ -36,11 +37,51 @@ func TestRollbackImageOnDocker(t *testing.T) {
 
 func TestJudgeRollback(t *testing.T) {
 	to, from := &attest.Release{Record: probetest.Recorded("1.0", probetest.CommitOne, "a:x")}, &attest.Release{Record: probetest.Recorded("1.1", probetest.CommitTwo, "a:x")}
-	probetest.Expect(t, judgeRollback("a:x", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
-	probetest.Expect(t, judgeRollback("a:latest", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
-	probetest.Expect(t, judgeRollback("a:stable", dockerclient.Image{}, to, from), probe.StateUnknown, probe.ReasonUnpinned, "moves")
-	probetest.Expect(t, judgeRollback("a:1.0", dockerclient.Image{}, to, from), probe.StatePass, "", "")
-	probetest.Expect(t, judgeRollback("a@sha256:"+probetest.SixtyFour, dockerclient.Image{}, to, from), probe.StatePass, "", "")
+	of := func(commit string) dockerclient.Image {
+		return dockerclient.Image{Labels: map[string]string{"org.opencontainers.image.revision": commit}}
+	}
+	other := strings.Repeat("c", 40)
+	for _, tt := range []struct {
+		name, image, commit string
+		own                 bool
+		state               probe.State
+		reason              probe.Reason
+		detail              string
+	}{
+		{"the same tag in both", "a:x", "", true, probe.StateUnknown, probe.ReasonUnpinned, "moves"},
+		{"latest", "a:latest", "", true, probe.StateUnknown, probe.ReasonUnpinned, "moves"},
+		{"stable", "a:stable", "", true, probe.StateUnknown, probe.ReasonUnpinned, "moves"},
+		{"a unique tag", "a:1.0", "", true, probe.StatePass, "", ""},
+		{"a digest", "a@sha256:" + probetest.SixtyFour, "", true, probe.StatePass, "", ""},
+		{"a unique tag of the right commit", "a:1.0", probetest.CommitOne, true, probe.StatePass, "", ""},
+		{"a moving tag of the right commit", "a:latest", probetest.CommitOne, true, probe.StatePass, "", ""},
+		{"a unique tag built again", "a:1.0", probetest.CommitTwo, true, probe.StateFail, probe.ReasonMismatch, "now refers to 1.1"},
+		{"a unique tag of another commit", "a:1.0", other, true, probe.StateFail, probe.ReasonMismatch, "another commit"},
+		{"an image of another repository", "postgres:16", other, false, probe.StatePass, "", ""},
+		{"a digest with the label of another repository", "a@sha256:" + probetest.SixtyFour, other, false, probe.StatePass, "", ""},
+		{"a label that is no commit", "a:1.0", "unknown", true, probe.StatePass, "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			probetest.Expect(t, judgeRollback(tt.image, of(tt.commit), to, from, tt.own), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+func TestRollbackImage_IDs(t *testing.T) {
+	d := dockertest.NewDocker(t)
+	image, err := dockerclient.ImageOf(t.Context(), d.Pass(t, nil, deployment.Settings{}), d.Image)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := "sha256:" + probetest.SixtyFour
+	look := func(before, now string) probe.Result {
+		p := probetest.Released(t, d.Pass(t, nil, deployment.Settings{}), probetest.Recorded("1.0", probetest.CommitOne, before))
+		p = probetest.Released(t, p, probetest.Recorded("1.1", probetest.CommitTwo, now))
+		return probetest.Look(t, p, RollbackImageKind(), "{}")
+	}
+	probetest.Expect(t, look(image.ID, d.Image), probe.StatePass, "", "")
+	probetest.Expect(t, look(gone, image.ID), probe.StateFail, probe.ReasonMissing, "no longer on this host")
+	probetest.Expect(t, look(gone, d.Image), probe.StateUnknown, probe.ReasonUnpinned, "image store was changed")
 }
 
 func TestRollbackBackup(t *testing.T) {
