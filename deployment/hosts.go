@@ -8,6 +8,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+
+	"golang.org/x/net/idna"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
@@ -143,7 +146,7 @@ func hostOf(text string) string {
 		if err != nil {
 			return notAName
 		}
-		return u.Hostname()
+		return toASCII(u.Hostname())
 	}
 	text, _, _ = strings.Cut(text, "/")
 	if a, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
@@ -152,7 +155,20 @@ func hostOf(text string) string {
 	if host, port, ok := strings.Cut(text, ":"); ok && !strings.Contains(port, ":") {
 		text = host
 	}
-	return strings.TrimSuffix(text, ".")
+	return toASCII(text)
+}
+
+// toASCII returns the form of an internationalized name that DNS and certificates use.
+func toASCII(name string) string {
+	name = strings.TrimRight(name, ".\u3002")
+	if strings.IndexFunc(name, func(r rune) bool { return r > unicode.MaxASCII }) < 0 {
+		return name
+	}
+	ascii, err := idna.Lookup.ToASCII(name)
+	if err != nil {
+		return notAName
+	}
+	return ascii
 }
 
 const notAName = "not a host name"

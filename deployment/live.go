@@ -1,6 +1,9 @@
 package deployment
 
 import (
+	"fmt"
+	"net"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -70,6 +73,17 @@ type Public struct {
 	CDN          string   `yaml:"cdn" doc:"the CDN that must serve the public hosts" enum:"none,any,cloudflare,cloudfront,fastly" default:"none"`
 }
 
+// Validate refuses hosts that are not host names.
+func (p Public) Validate() []error {
+	var all []error
+	for _, h := range p.Hosts {
+		if name := hostOf(h); name == notAName || net.ParseIP(name) == nil && !hostName.MatchString(strings.TrimPrefix(name, "*.")) {
+			all = append(all, schema.FieldError{Field: "hosts", Err: fmt.Errorf("%q is not a host name", h)})
+		}
+	}
+	return all
+}
+
 // TLS names the certificate, key and endpoint.
 type TLS struct {
 	Cert     string `yaml:"cert" doc:"certificate with its chain; from nginx or ssl/ when not set"`
@@ -80,8 +94,8 @@ type TLS struct {
 
 // DNS says how the public hosts must resolve.
 type DNS struct {
-	Resolvers []string `yaml:"resolvers" doc:"resolvers to query, host or host:port; the system's when not set"`
-	Expected  []string `yaml:"expected" doc:"addresses that every resolver must return"`
+	Resolvers []string    `yaml:"resolvers" doc:"resolvers to query, host or host:port; the system's when not set"`
+	Expected  DNSExpected `yaml:"expected" doc:"addresses that every resolver must return: a list, {any_of: list}, or either by host"`
 }
 
 // Database is the PostgreSQL database.

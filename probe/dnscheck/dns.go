@@ -4,7 +4,6 @@ package dnscheck
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -24,6 +23,7 @@ type dnsAnswer struct {
 	Addresses []netip.Addr // sorted, of both families
 	Aliases   []string     // CNAME targets, in lower case without the final dot
 	TTL       uint32       // minimum of all records, seconds
+	NoName    string       // the type of records for which the name does not exist, although it has others: AAAA
 }
 
 // errNoName is returned for NXDOMAIN.
@@ -55,36 +55,83 @@ func Resolvers(p *probe.Pass) ([]string, error) {
 // Ask queries one resolver for the addresses of a name.
 func Ask(ctx context.Context, p *probe.Pass, resolver, name string) (dnsAnswer, error) {
 	var a dnsAnswer
+	var missing []string
 	for _, family := range []uint16{dns.TypeA, dns.TypeAAAA} {
-		reply, err := dnsExchange(ctx, p, resolver, name, family)
-		if err != nil {
+		switch err := a.ask(ctx, p, resolver, name, family); {
+		case errors.Is(err, errNoName):
+			missing = append(missing, dns.TypeToString[family])
+		case err != nil:
 			return dnsAnswer{}, err
 		}
-		a.addRecords(reply)
+	}
+	switch {
+	case len(missing) == 0:
+	case len(a.Addresses) == 0:
+		return dnsAnswer{}, errNoName
+	default:
+		a.NoName = missing[0]
 	}
 	slices.SortFunc(a.Addresses, netip.Addr.Compare)
 	a.Addresses = slices.Compact(a.Addresses)
 	return a, nil
 }
 
-func (a *dnsAnswer) addRecords(reply *dns.Msg) {
-	for _, rr := range reply.Answer {
-		switch rr := rr.(type) {
-		case *dns.A:
-			a.add(rr.A)
-		case *dns.AAAA:
-			a.add(rr.AAAA)
-		case *dns.CNAME:
-			if alias := strings.ToLower(strings.TrimSuffix(rr.Target, ".")); !slices.Contains(a.Aliases, alias) {
-				a.Aliases = append(a.Aliases, alias)
-			}
-		default:
-			continue
+// maxAliases bounds the queries for the targets of aliases.
+const maxAliases = 8
+
+// ask adds the addresses of one family. A resolver that returns only an alias is queried for its target.
+func (a *dnsAnswer) ask(ctx context.Context, p *probe.Pass, resolver, name string, family uint16) error {
+	for range maxAliases {
+		reply, err := dnsExchange(ctx, p, resolver, name, family)
+		if err != nil {
+			return err
 		}
-		if ttl := rr.Header().Ttl; a.TTL == 0 || ttl < a.TTL {
-			a.TTL = ttl
+		end, found := a.follow(reply, name)
+		if found || end == canonical(name) {
+			return nil
 		}
+		name = end
 	}
+	return probe.Unknownf(probe.ReasonInvalid, "returned a chain of more than %d aliases", maxAliases)
+}
+
+func canonical(name string) string { return strings.ToLower(strings.TrimSuffix(name, ".")) }
+
+// follow adds the records of the name and of its aliases. Records of other names in the same response are not about it.
+// It returns the end of the chain, and whether there are addresses for it.
+func (a *dnsAnswer) follow(reply *dns.Msg, name string) (end string, found bool) {
+	end = canonical(name)
+	for range len(reply.Answer) + 1 {
+		next := ""
+		for _, rr := range reply.Answer {
+			if canonical(rr.Header().Name) != end {
+				continue
+			}
+			switch rr := rr.(type) {
+			case *dns.A:
+				a.add(rr.A)
+				found = true
+			case *dns.AAAA:
+				a.add(rr.AAAA)
+				found = true
+			case *dns.CNAME:
+				next = canonical(rr.Target)
+				if !slices.Contains(a.Aliases, next) {
+					a.Aliases = append(a.Aliases, next)
+				}
+			default:
+				continue
+			}
+			if ttl := rr.Header().Ttl; a.TTL == 0 || ttl < a.TTL {
+				a.TTL = ttl
+			}
+		}
+		if next == "" || found {
+			return end, found
+		}
+		end = next
+	}
+	return canonical(name), false // the aliases form a loop
 }
 
 func (a *dnsAnswer) add(ip net.IP) {
@@ -110,6 +157,13 @@ func dnsExchange(ctx context.Context, p *probe.Pass, resolver, name string, kind
 		return reply, nil
 	case dns.RcodeNameError:
 		return nil, errNoName
+	}
+	if reply.Rcode == dns.RcodeServerFailure && !question.CheckingDisabled {
+		question.CheckingDisabled = true
+		if unchecked, err := dnsOver(ctx, p, "udp", resolver, question); err == nil && unchecked.Rcode == dns.RcodeSuccess {
+			return nil, probe.Unknownf(probe.ReasonError, "returned SERVFAIL, and an answer with checking disabled: the DNSSEC signatures of the zone "+
+				"are broken, expired or do not match its DS record. Fix them: validating resolvers do not resolve the name")
+		}
 	}
 	return nil, probe.Unknownf(probe.ReasonError, "returned %s", dns.RcodeToString[reply.Rcode])
 }
@@ -148,18 +202,4 @@ func formatAddresses(addrs []netip.Addr) string {
 		all[i] = a.String()
 	}
 	return strings.Join(all, ", ")
-}
-
-// parseAddresses parses configured addresses.
-func parseAddresses(list []string) ([]netip.Addr, error) {
-	var all []netip.Addr
-	for _, s := range list {
-		a, err := netip.ParseAddr(s)
-		if err != nil {
-			return nil, fmt.Errorf("%q is not an IP address", s)
-		}
-		all = append(all, a.Unmap())
-	}
-	slices.SortFunc(all, netip.Addr.Compare)
-	return slices.Compact(all), nil
 }

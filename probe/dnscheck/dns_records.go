@@ -43,10 +43,6 @@ func (s *dnsRecords) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil {
 		return probe.Result{}, err
 	}
-	expected, err := parseAddresses(p.Deployment.DNS.Expected)
-	if err != nil {
-		return probe.Result{}, probe.Unknownf(probe.ReasonInvalid, "deployment.dns.expected: %w", err)
-	}
 	servers, err := Resolvers(p)
 	if err != nil {
 		return probe.Result{}, err
@@ -56,7 +52,7 @@ func (s *dnsRecords) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	for _, host := range hosts {
 		for _, server := range servers {
 			a, err := Ask(ctx, p, server, host)
-			f.Add(judgeRecords(host, server, a, err, expected))
+			f.Add(judgeRecords(host, server, a, err, p.Deployment.DNS.Expected))
 			if err == nil && len(a.Addresses) > 0 {
 				asked++
 				if ttl == 0 || a.TTL < ttl {
@@ -65,6 +61,9 @@ func (s *dnsRecords) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 			}
 		}
 	}
+	for _, problem := range unusedHosts(p) {
+		f.Add(probe.NotChecked(problem))
+	}
 	if asked > 0 {
 		f.Measure(DNSTTL.Of(float64(ttl)))
 	}
@@ -72,7 +71,12 @@ func (s *dnsRecords) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 }
 
 // judgeRecords evaluates the response of one resolver for one host.
-func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.Addr) probe.Result {
+func judgeRecords(host, server string, a dnsAnswer, err error, all deployment.DNSExpected) probe.Result {
+	expected, set := all.For(host)
+	right := slices.Equal(a.Addresses, expected.Addresses)
+	if expected.AnyOf {
+		right = !slices.ContainsFunc(a.Addresses, func(one netip.Addr) bool { return !slices.Contains(expected.Addresses, one) })
+	}
 	switch {
 	case errors.Is(err, errNoName):
 		return probe.Failed(probe.ReasonMissing, "%s does not exist at %s", host, server)
@@ -82,12 +86,18 @@ func judgeRecords(host, server string, a dnsAnswer, err error, expected []netip.
 		return r
 	case len(a.Addresses) == 0:
 		return probe.Failed(probe.ReasonMissing, "%s has no address at %s", host, server)
-	case len(expected) == 0:
+	case set && !right:
+		return probe.Failed(probe.ReasonMismatch, "%s resolves to %s at %s, expected %s%s", host, formatAddresses(a.Addresses), server,
+			map[bool]string{true: "one or more of "}[expected.AnyOf], formatAddresses(expected.Addresses))
+	case a.NoName != "":
+		return probe.Warned(probe.ReasonInvalid, "%s resolves to %s at %s, but does not exist there for %s records: a resolver that stores that "+
+			"answer loses the other addresses too. Fix the name server", host, formatAddresses(a.Addresses), server, a.NoName)
+	case !set && all.Hosts != nil:
+		return probe.Warned(probe.ReasonUnpinned, "%s resolves to %s at %s, but deployment.dns.expected has no entry for it", host,
+			formatAddresses(a.Addresses), server)
+	case !set:
 		return probe.Warned(probe.ReasonUnpinned, "%s resolves to %s at %s, but deployment.dns.expected is not set", host,
 			formatAddresses(a.Addresses), server)
-	case !slices.Equal(a.Addresses, expected):
-		return probe.Failed(probe.ReasonMismatch, "%s resolves to %s at %s, expected %s", host, formatAddresses(a.Addresses), server,
-			formatAddresses(expected))
 	}
 	return probe.Passed("%s resolves as expected at %s", host, server)
 }
@@ -102,14 +112,37 @@ func PublicHosts(p *probe.Pass) ([]string, error) {
 			names = append(names, h.Name)
 		}
 	}
-	if len(names) == 0 && err != nil {
+	unused := unusedHosts(p)
+	switch {
+	case len(names) > 0:
+		return names, nil
+	case err != nil:
 		return nil, probe.Needs(deployment.PublicService.Setting("hosts"), err)
+	case len(unused) > 0:
+		return nil, unused[0]
 	}
-	if len(names) == 0 {
-		return nil, probe.Skip(deployment.PublicService.Setting("hosts"),
-			"no public host is configured, and none was found in the deployment's files")
+	return nil, probe.Skip(deployment.PublicService.Setting("hosts"),
+		"no public host is configured, and none was found in the deployment's files")
+}
+
+// unusedHosts returns an error for each configured host that cannot be public.
+func unusedHosts(p *probe.Pass) (problems []error) {
+	hosts, _ := p.View.PublicHosts()
+	for _, h := range hosts {
+		if h.How == deployment.Configured && h.Placeholder != "" {
+			setting := deployment.PublicService.Setting("hosts")
+			if len(p.Deployment.Public.Hosts) == 0 {
+				setting = deployment.PublicService.Setting("url")
+			}
+			if slices.Contains([]string{"this machine", "a private address", "an internal name", "a name of the compose network"}, h.Placeholder) {
+				problems = append(problems, probe.Skip(setting, "the configured host %s is %s, which nobody else resolves", h.Name, h.Placeholder))
+				continue
+			}
+			problems = append(problems, probe.Needs(setting, probe.Unknownf(probe.ReasonPlaceholder,
+				"the configured host %s is not checked: it is %s", h.Name, h.Placeholder)))
+		}
 	}
-	return names, nil
+	return problems
 }
 
 var DNSTTL = &probe.Value{Name: "catalyst_dns_ttl_seconds", Help: "Lowest time to live of the public hosts' address records.", Labels: nil}

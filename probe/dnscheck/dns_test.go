@@ -2,6 +2,8 @@ package dnscheck
 
 import (
 	"net"
+	"net/netip"
+	"slices"
 	"sync/atomic"
 	"testing"
 
@@ -15,6 +17,16 @@ import (
 // zone answers A and AAAA queries with the addresses, and others with an empty response.
 func zone(addresses ...string) func(dns.ResponseWriter, *dns.Msg) {
 	return func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(probetest.Records(q, addresses...)) }
+}
+
+// expect returns the expectation of addresses, sorted.
+func expect(addresses ...string) deployment.DNSExpected {
+	var e deployment.DNSExpected
+	for _, a := range addresses {
+		e.Addresses = append(e.Addresses, netip.MustParseAddr(a))
+	}
+	slices.SortFunc(e.Addresses, netip.Addr.Compare)
+	return e
 }
 
 func TestDNSRecords(t *testing.T) {
@@ -70,7 +82,7 @@ func TestDNSRecords(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			settings := deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, DNS: deployment.DNS{Expected: tt.expected}}
+			settings := deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, DNS: deployment.DNS{Expected: expect(tt.expected...)}}
 			for _, r := range tt.resolvers {
 				settings.DNS.Resolvers = append(settings.DNS.Resolvers, probetest.Resolver(t, r))
 			}
