@@ -1,4 +1,4 @@
-// Tests of the shipped artifacts: the image on a real Docker Engine, the systemd unit with systemd's own tools.
+// Package packaging tests the shipped artifacts: the image on a real Docker Engine, the systemd unit with systemd's tools.
 package packaging_test
 
 import (

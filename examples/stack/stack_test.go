@@ -1,3 +1,5 @@
+// Package stack tests the example stack: its Compose file, the rules and Prometheus.
+//
 // The tests cannot pull images. They check what works without them: the Compose file with Compose's own loader, the
 // configurations with promtool and amtool, every path in them against the mounts, and the Prometheus configuration on a
 // real Prometheus that scrapes the real exporter.
