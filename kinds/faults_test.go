@@ -200,39 +200,50 @@ func lasts(f parts.Fault) bool {
 	return f == parts.Hang || f == parts.Drip || f == parts.StallTLS
 }
 
+// exception is a fault with other reasons than usual for some kinds or protocols.
+type exception struct {
+	faults  []parts.Fault
+	who     []string // names of kinds, or protocols
+	reasons []probe.Reason
+}
+
+// exceptions returns the exceptions; the first that fits counts.
+func exceptions() []exception {
+	only := func(faults ...parts.Fault) []parts.Fault { return faults }
+	reasons := func(reasons ...probe.Reason) []probe.Reason { return reasons }
+	// Some kinds read little or nothing of a body with status 200.
+	status := only(parts.Nonsense, parts.Endless, parts.Bomb)
+	return []exception{
+		{status, []string{"auction_refusal"}, reasons(probe.ReasonOpen)},
+		{only(parts.Reset), []string{"auction_refusal"}, reasons(probe.ReasonUnhealthy)},
+		{only(parts.Nonsense), []string{"gdpr_refusal"}, reasons(probe.ReasonOpen)},
+		{only(parts.Nonsense), []string{"cdn"}, reasons(probe.ReasonMissing)},
+		{only(parts.Nonsense), []string{"web_page"}, reasons(probe.ReasonNotPublished)},
+		{only(parts.Nonsense), []string{"rate_limit_header"}, reasons(probe.ReasonDrift)},
+		{only(parts.Nonsense), []string{"redis"}, reasons(probe.ReasonUnreachable)}, // disconnects within an announced reply
+		{only(parts.Endless, parts.Bomb), []string{"app_metrics"}, reasons(probe.ReasonTruncated)},
+		{only(parts.Endless), []string{"iam_user"}, reasons(probe.ReasonNotConfigured, probe.ReasonTimeout)},
+		{status, []string{"iam_user"}, reasons(probe.ReasonNotConfigured)}, // like services that implement only S3
+		// reads megabytes, with no configured timeout
+		{only(parts.Endless), []string{"aws", "docker", "evidence in S3", "web_page", "cdn"},
+			reasons(probe.ReasonInvalid, probe.ReasonTimeout)},
+		// The S3 client treats a redirect as another region.
+		{only(parts.RedirectLoop), []string{"aws", "evidence in S3"}, reasons(probe.ReasonMismatch)},
+		{only(parts.RedirectLoop), []string{"dns"}, reasons(probe.ReasonMissing)},
+	}
+}
+
 // rightReasons lists the acceptable reasons for a fault.
 func rightReasons(f parts.Fault, secure bool, name, service string) []probe.Reason {
 	if secure && service != "dns" && service != "systemd" || service == "tls" {
 		return rightReasonsOverTLS(f, name)
 	}
-	// Some kinds read little or nothing of a body with status 200. The S3 client treats a redirect as another region.
-	switch status := f == parts.Nonsense || f == parts.Endless || f == parts.Bomb; {
-	case status && name == "auction_refusal":
-		return []probe.Reason{probe.ReasonOpen}
-	case f == parts.Reset && name == "auction_refusal":
-		return []probe.Reason{probe.ReasonUnhealthy}
-	case f == parts.Nonsense && name == "gdpr_refusal":
-		return []probe.Reason{probe.ReasonOpen}
-	case f == parts.Nonsense && name == "cdn":
-		return []probe.Reason{probe.ReasonMissing}
-	case f == parts.Nonsense && name == "web_page":
-		return []probe.Reason{probe.ReasonNotPublished}
-	case f == parts.Nonsense && name == "rate_limit_header":
-		return []probe.Reason{probe.ReasonDrift}
-	case f == parts.Nonsense && service == "redis": // it disconnects within an announced reply
-		return []probe.Reason{probe.ReasonUnreachable}
-	case (f == parts.Endless || f == parts.Bomb) && name == "app_metrics":
-		return []probe.Reason{probe.ReasonTruncated}
-	case f == parts.Endless && name == "iam_user":
-		return []probe.Reason{probe.ReasonNotConfigured, probe.ReasonTimeout}
-	case status && name == "iam_user": // like services that implement only S3
-		return []probe.Reason{probe.ReasonNotConfigured}
-	case f == parts.Endless && (service == "aws" || service == "docker" || name == "evidence in S3" || name == "web_page" || name == "cdn"): // reads megabytes, with no configured timeout
-		return []probe.Reason{probe.ReasonInvalid, probe.ReasonTimeout}
-	case f == parts.RedirectLoop && (service == "aws" || name == "evidence in S3"):
-		return []probe.Reason{probe.ReasonMismatch}
-	case f == parts.RedirectLoop && service == "dns":
-		return []probe.Reason{probe.ReasonMissing}
+	for _, e := range exceptions() {
+		if slices.Contains(e.faults, f) && (slices.Contains(e.who, name) || slices.Contains(e.who, service)) {
+			return e.reasons
+		}
+	}
+	switch {
 	case f == parts.Refuse, f == parts.Reset && service != "systemd": // Unix sockets have no reset
 		return []probe.Reason{probe.ReasonUnreachable}
 	case lasts(f):
