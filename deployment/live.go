@@ -154,7 +154,9 @@ func (g Grafana) Address() Address { return address(g.URL, GrafanaService.Defaul
 type Alertmanager struct {
 	URL    string `yaml:"url" doc:"http://localhost:9093 when not set"`
 	Config string `yaml:"config" doc:"Alertmanager configuration file; prometheus/alertmanager.yml when not set"`
-	HTTP   `inline:"true"`
+	// Alerting is external where alerts are evaluated and sent outside of the deployment.
+	Alerting string `yaml:"alerting" doc:"external: alerts are evaluated and sent outside of the deployment" enum:"external"`
+	HTTP     `inline:"true"`
 }
 
 // Address returns the address of Alertmanager.

@@ -114,7 +114,16 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 			keys[f.value] = in.read(f)
 		}
 	}
-	return a.judge(am, keys, shown, alertRules{}, p.Time), nil
+	var f probe.ResultBuilder
+	r := a.judge(am, keys, shown, alertRules{}, p.Time)
+	f.Add(r)
+	if in.isolated() {
+		for _, line := range am.deafReceivers() {
+			f.Fail(probe.ReasonUnreachable, "%s:%d: receiver is on the loopback interface of the container of %s, which has no other process. Use the "+
+				"service's name", shown, line, in.service)
+		}
+	}
+	return f.Result("%s", r.Detail), nil
 }
 
 // judge judges a configuration. keys holds what was found in the key files, by their names in the configuration; file

@@ -165,3 +165,44 @@ func isLoopback(host string) bool {
 	return err == nil && (ip.IsLoopback() || ip.IsUnspecified()) || host == "localhost" || strings.HasSuffix(host, ".localhost") ||
 		strings.HasPrefix(host, "localhost.localdomain")
 }
+
+// deafReceivers returns the lines of used receivers whose integrations all are on loopback.
+func (am *alertmanagerConfigFile) deafReceivers() []int {
+	used := map[string]bool{}
+	var walk func(r *amRoute)
+	walk = func(r *amRoute) {
+		used[r.receiver] = true
+		for _, child := range r.routes {
+			walk(child)
+		}
+	}
+	if am.root == nil {
+		return nil
+	}
+	walk(am.root)
+	var lines []int
+	for _, r := range am.receivers {
+		if used[r.name] && len(r.integrations) > 0 && !slices.ContainsFunc(r.integrations, func(i amIntegration) bool { return !am.onLoopback(i) }) {
+			lines = append(lines, r.line)
+		}
+	}
+	return lines
+}
+
+// onLoopback reports whether an integration calls a server on the loopback interface.
+func (am *alertmanagerConfigFile) onLoopback(i amIntegration) bool {
+	if i.kind == "email" {
+		server := i.fields["smarthost"].value
+		if server == "" {
+			server = am.global["smtp_smarthost"].value
+		}
+		host, _, _ := cutPort(server)
+		return isLoopback(host)
+	}
+	for key, field := range i.fields {
+		if u, err := url.Parse(field.value); amCallableKey.MatchString(key) && err == nil && isLoopback(u.Hostname()) {
+			return true
+		}
+	}
+	return false
+}

@@ -64,6 +64,23 @@ type keyFiles struct {
 	service, inside string // the service that mounts the configuration, and where; "" for none
 }
 
+// isolated reports whether the service that mounts the configuration has a network namespace that it shares with nobody.
+func (k keyFiles) isolated() bool {
+	if k.service == "" {
+		return false
+	}
+	mode := k.compose.Project.Services[k.service].NetworkMode
+	if mode == "host" || strings.HasPrefix(mode, "service:") || strings.HasPrefix(mode, "container:") {
+		return false
+	}
+	for _, other := range k.compose.Project.Services {
+		if other.NetworkMode == "service:"+k.service || strings.HasPrefix(other.NetworkMode, "container:") {
+			return false
+		}
+	}
+	return true
+}
+
 func (k keyFiles) read(f amFileField) amKeyFile {
 	named := source.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
 	if k.service != "" {

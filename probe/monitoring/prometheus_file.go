@@ -24,7 +24,7 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 		return r, false
 	}
 	var prometheus []string
-	elsewhere := a.Alerting == "external"
+	elsewhere := a.Alerting == "external" || p.Deployment.Alertmanager.Alerting == "external"
 	for _, name := range c.Services() {
 		switch s := c.Project.Services[name]; {
 		case compose.RunsImage(s, []string{"prometheus"}):

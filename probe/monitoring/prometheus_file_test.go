@@ -1,6 +1,7 @@
 package monitoring
 
 import (
+	"net/http"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -39,6 +40,61 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := probetest.NewPass(t, probetest.Folder{"prometheus.yml": tt.config, "compose.yaml": tt.compose}, deployment.Settings{})
 			probetest.Expect(t, probetest.Look(t, p, AlertmanagerConfigKind(), tt.spec), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+func TestAlertmanagerConfig_ExternalAlerting(t *testing.T) {
+	files := probetest.Folder{"prometheus.yml": "scrape_configs: [{job_name: a}]\n", "compose.yaml": "services:\n  prom:\n    image: prom/prometheus:v3.5.0\n    volumes: ['./prometheus.yml:/etc/prometheus/prometheus.yml:ro']\n"}
+	settings := deployment.Settings{Alertmanager: deployment.Alertmanager{Alerting: "external"}}
+	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, files, settings), AlertmanagerConfigKind(), "{}"), probe.StateUnknown, probe.ReasonNotConfigured, "elsewhere")
+	for name, tt := range map[string]struct {
+		alerting string
+		state    probe.State
+		reason   probe.Reason
+	}{
+		"external": {"external", probe.StateUnknown, probe.ReasonNotConfigured},
+		"ours":     {"", probe.StateFail, probe.ReasonEmpty},
+	} {
+		t.Run(name, func(t *testing.T) {
+			says := func(data string) http.HandlerFunc { return probetest.Says(200, `{"status":"success","data":`+data+`}`) }
+			s := probetest.Site(t, map[string]http.HandlerFunc{"/api/v1/rules": says(`{"groups":[]}`), "/api/v1/alertmanagers": says(`{"activeAlertmanagers":[]}`)})
+			settings := promAt(s.URL, "catalyst")
+			settings.Alertmanager.Alerting = tt.alerting
+			probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, settings), PrometheusRulesKind(), "{}"), tt.state, tt.reason, "")
+		})
+	}
+}
+
+// TestAlertmanagerConfig_LoopbackOfContainer has receivers on the loopback interface of Alertmanager's container.
+func TestAlertmanagerConfig_LoopbackOfContainer(t *testing.T) {
+	const (
+		local   = "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:5001/'}]}]\n"
+		second  = "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://127.0.0.1:5001/'}, {url: 'http://pager.corp.net/'}]}]\n"
+		mail    = "global: {smtp_smarthost: 'localhost:25', smtp_from: 'am@corp.net'}\nroute: {receiver: a}\nreceivers: [{name: a, email_configs: [{to: 'ops@corp.net'}]}]\n"
+		outside = "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://pager.corp.net/'}]}]\n"
+		service = "services:\n  am:\n    image: prom/alertmanager:v0.28.0\n    volumes: ['./alertmanager.yml:/etc/alertmanager/alertmanager.yml:ro']\n"
+		sidecar = "  relay: {image: relay, network_mode: 'service:am'}\n"
+	)
+	for name, tt := range map[string]struct {
+		config, compose string
+		state           probe.State
+	}{
+		"alone":               {local, service, probe.StateFail},
+		"mail server":         {mail, service, probe.StateFail},
+		"one of two":          {second, service, probe.StateWarn},
+		"a sidecar":           {local, service + sidecar, probe.StateWarn},
+		"the host's network":  {local, service + "    network_mode: host\n", probe.StateWarn},
+		"a container's":       {local, service + "    network_mode: 'service:relay'\n  relay: {image: relay}\n", probe.StateWarn},
+		"no container":        {local, "services: {a: {image: nginx}}\n", probe.StateWarn},
+		"outside":             {outside, service, probe.StatePass},
+		"outside, no service": {outside, "services: {a: {image: nginx}}\n", probe.StatePass},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := probetest.NewPass(t, probetest.Folder{"alertmanager.yml": tt.config, "compose.yaml": tt.compose}, deployment.Settings{})
+			if r := probetest.Look(t, p, AlertmanagerConfigKind(), "{}"); r.State != tt.state {
+				t.Errorf("got %+v", r)
+			}
 		})
 	}
 }

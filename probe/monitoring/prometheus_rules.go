@@ -79,6 +79,10 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	if err != nil {
 		return promapi.JudgeError(p, "Alertmanagers", err, false)
 	}
+	if p.Deployment.Alertmanager.Alerting == "external" && (rules.alerting() == 0 || len(managers.Active) == 0) {
+		return probe.Result{}, probe.Needs(deployment.PrometheusService.Setting("url")+" of the Prometheus that evaluates the alerts",
+			probe.Unknownf(probe.ReasonNotConfigured, "Prometheus sends no alerts of its own: alerting is external"))
+	}
 	var f probe.ResultBuilder
 	alerts := judgeRules(rules, managers, &f)
 	if err := judgeEvaluations(ctx, p, rules, &f); err != nil {
@@ -102,14 +106,24 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	return f.Result("%d alert rules, none in error, and %s", alerts, takes), nil
 }
 
+// alerting returns the number of alert rules.
+func (r promRules) alerting() int {
+	n := 0
+	for _, g := range r.Groups {
+		for _, rule := range g.Rules {
+			if rule.Type == "alerting" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // judgeRules checks the loaded rules and returns the number of alert rules.
 func judgeRules(rules promRules, managers promAlertmanagers, f *probe.ResultBuilder) int {
-	alerts := 0
+	alerts := rules.alerting()
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
-			if r.Type == "alerting" {
-				alerts++
-			}
 			if r.Health == "err" || r.LastError != "" {
 				f.Fail(probe.ReasonInvalid, "rule %s of group %s is in error", r.Name, g.Name)
 			}
