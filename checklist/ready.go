@@ -7,10 +7,18 @@ type Answer struct {
 	Ready   bool
 	Failing []*Verdict // required items that fail
 	Waiting []*Verdict // required items that are unknown, disabled without a waiver or, for a gate, pending or without a release
+	Judged  int        // required items with a verdict
+	Waived  int        // of these, items that are only waived
 }
 
 // note adds a required item's verdict.
 func (a *Answer) note(v *Verdict, ok bool) {
+	if v.State.Answered() || v.Waived {
+		a.Judged++
+	}
+	if v.Waived && !v.State.OK() {
+		a.Waived++
+	}
 	switch {
 	case v.Waived || ok:
 	case v.State == probe.StateFail:
@@ -20,8 +28,9 @@ func (a *Answer) note(v *Verdict, ok bool) {
 	}
 }
 
-func (a *Answer) conclude(asked int) Answer {
-	a.Ready = asked > 0 && len(a.Failing) == 0 && len(a.Waiting) == 0
+// conclude makes the answer. A goal of which nothing was judged is not met.
+func (a *Answer) conclude() Answer {
+	a.Ready = a.Judged > 0 && len(a.Failing) == 0 && len(a.Waiting) == 0
 	return *a
 }
 
@@ -42,34 +51,30 @@ func ReadyAll(verdicts []Verdict, optional bool) Answer {
 
 func answer(verdicts []Verdict, counts func(*Verdict) bool) Answer {
 	var a Answer
-	asked := 0
 	for i := range verdicts {
 		v := &verdicts[i]
 		if !counts(v) {
 			continue
 		}
-		asked++
 		nothing := v.State == probe.StateSkip && (v.Reason == probe.ReasonNoRelease || !v.Required)
 		a.note(v, v.State.OK() || nothing)
 	}
-	return a.conclude(asked)
+	return a.conclude()
 }
 
 // Answer is whether the gate is met: unlike Ready it waits for pending items, and no release counts as unknown. A gate
 // without a required item is never met. With optional set, optional items with a verdict count as well.
 func (g *Gate) Answer(verdicts []Verdict, optional bool) Answer {
 	var a Answer
-	asked := 0
 	for i := range verdicts {
 		v := &verdicts[i]
 		if !g.Has(v.Item) || !v.Required && !optional {
 			continue
 		}
-		asked++
 		nothing := !v.Required && v.State == probe.StateSkip
 		a.note(v, v.State.OK() && v.State != probe.StatePending || nothing)
 	}
-	return a.conclude(asked)
+	return a.conclude()
 }
 
 // Has reports whether the gate waits for an item.

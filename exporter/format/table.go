@@ -211,6 +211,12 @@ func (t Table) WriteAnswer(b *bytes.Buffer, r *collector.Report, gate *checklist
 		goal = strings.Replace(goal, "ready", "not ready", 1)
 	}
 	fmt.Fprintf(b, "%s: %s\n", t.paint("1;"+colour, goal), Counts(r))
+	switch {
+	case answer.Judged == 0 && len(answer.Failing)+len(answer.Waiting) == 0:
+		b.WriteString("nothing was judged: every item is skipped, or optional without a verdict\n")
+	case answer.Judged > 0 && answer.Judged == answer.Waived:
+		b.WriteString("nothing is ok by itself: every judged item is only waived\n")
+	}
 	if len(answer.Failing) > 0 {
 		t.entry(b, "failing", names(answer.Failing))
 	}
