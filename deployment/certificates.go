@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -31,10 +32,10 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 		return []CertificatePair{{Cert: d.Abs(d.TLS.Cert), Key: d.Abs(d.TLS.Key), How: Configured}}, nil
 	}
 	n, err := v.Nginx()
-	if err != nil && !errors.Is(err, ErrNoNginx) {
+	if err != nil && !errors.Is(err, nginx.ErrNoFile) {
 		return nil, err
 	}
-	if pairs := n.certificates(); len(pairs) > 0 {
+	if pairs := certificatesOf(n); len(pairs) > 0 {
 		return pairs, nil
 	}
 	if dir := v.Place(FactSSL).Path(); dir != "" {
@@ -58,8 +59,8 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	return nil, nil
 }
 
-// certificates returns the pairs of all TLS servers, without duplicates.
-func (n *Nginx) certificates() []CertificatePair {
+// certificatesOf returns the pairs of all TLS servers, without duplicates.
+func certificatesOf(n *nginx.Config) []CertificatePair {
 	if n == nil {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -110,7 +111,7 @@ func (v *View) implies(p Place) string {
 	case FactNginx:
 		n, err := v.Nginx()
 		switch {
-		case errors.Is(err, ErrNoNginx):
+		case errors.Is(err, nginx.ErrNoFile):
 			return "certificates are found by name: set deployment.nginx"
 		case err != nil:
 			return fmt.Sprintf("cannot be read: %v", source.Reason(err))

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -80,7 +81,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 				hosts.add(name, Found, source.Origin{File: s.File, Line: s.Line, Via: ViaNginx})
 			}
 		}
-	case !errors.Is(err, ErrNoNginx):
+	case !errors.Is(err, nginx.ErrNoFile):
 		errs = append(errs, err)
 	}
 	return hosts.list, errors.Join(errs...)

@@ -8,68 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 )
-
-// shape formats directives on one line.
-func shape(list []directive) string {
-	var b strings.Builder
-	for _, d := range list {
-		fmt.Fprintf(&b, "%d:%s", d.line, d.name)
-		for _, a := range d.args {
-			fmt.Fprintf(&b, " [%s]", a)
-		}
-		if d.has {
-			fmt.Fprintf(&b, " {%s}", shape(d.block))
-		}
-		b.WriteString(";")
-	}
-	return b.String()
-}
-
-func TestParseNginx(t *testing.T) {
-	tests := []struct{ name, in, want, problem string }{
-		{"simple", "worker_processes 4;\nevents {}\n", "1:worker_processes [4];2:events {};", ""},
-		{"block", "http {\n  server { listen 80; }\n}\n", "1:http {2:server {2:listen [80];};};", ""},
-		{"comments", "# a { b\nuser x; # c;\na b#c;\n", "2:user [x];3:a [b#c];", ""},
-		{"quotes", `a "b c;{" 'd "e' "f\"g" h"i;`, `1:a [b c;{] [d "e] [f"g] [h"i];`, ""},
-		{"quotes over several lines", "a 'b\nc' d;\ne f;", "1:a [b\nc] [d];3:e [f];", ""},
-		{"variables", "a ${b}c ${d}{ e f; }", "1:a [${b}c] [${d}] {1:e [f];};", ""},
-		{"escapes", `a b\ c \d \t;`, "1:a [b\\ c] [\\d] [\t];", ""},
-		{"regular expression", `location ~ \.(gif|jpg)$ { a b; }`, `1:location [~] [\.(gif|jpg)$] {1:a [b];};`, ""},
-		{"empty directives", ";;a b;;", "1:a [b];", ""},
-		{"no semicolon", "http { a b }", "1:http {1:a [b];};", "1: directive is not terminated by ;"},
-		{"unclosed block", "http {\n a b;\n", "1:http {2:a [b];};", "3: unexpected end of file inside a block"},
-		{"extra closing brace", "a b; }\nc d;", "1:a [b];2:c [d];", "1: unexpected }"},
-		{"unclosed quote", "a 'b;\nc d;", "1:a [b;\nc d;];", "1: quote is not closed"},
-		{"lua", "content_by_lua_block {\n if x then y = '}' end {\n } }\na b;", "1:content_by_lua_block {};4:a [b];", ""},
-		{"byte order mark and CRLF", "\uFEFFa b;\r\nc d;\r\n", "1:a [b];2:c [d];", ""},
-		{"nothing", "", "", ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			left := maxDirectives
-			list, problems := parseNginx("x.conf", tt.in, &left)
-			if got := shape(list); got != tt.want {
-				t.Errorf("got  %s\nwant %s", got, tt.want)
-			}
-			var said string
-			if len(problems) > 0 {
-				said = fmt.Sprintf("%d: %s", problems[0].Line, problems[0].Text)
-			}
-			if !strings.HasSuffix(said, tt.problem) || (said == "") != (tt.problem == "") {
-				t.Errorf("problem %q, want %q", said, tt.problem)
-			}
-		})
-	}
-	left := maxDirectives
-	if list, problems := parseNginx("x", strings.Repeat("a {", 100_000), &left); len(list) != 1 || len(problems) == 0 {
-		t.Errorf("deep nesting: %d directives, %d problems", len(list), len(problems))
-	}
-	left = maxDirectives
-	if list, problems := parseNginx("x", strings.Repeat("a b;", 100_000), &left); len(list) > maxDirectives || len(problems) != 1 {
-		t.Errorf("many directives: %d, %d problems", len(list), len(problems))
-	}
-}
 
 const nginxConf = `events {}
 http {
@@ -131,28 +72,28 @@ func TestNginx_Mounted(t *testing.T) {
 		{"other places", place.Others, []string{filepath.Join(root, "nginx-old.conf")}},
 		{"service", n.Service, "web"},
 		{"files", n.Files, []string{filepath.Join(root, main), filepath.Join(root, site)}},
-		{"problems", n.Problems, []NginxProblem{}},
+		{"problems", n.Problems, []nginx.Problem{}},
 		{"line of the unread include", n.Unread[0].Line, 10},
 		{"unread include", strings.Contains(n.Unread[0].Text, "mime.types"), true},
 		{"TLS server", []any{tls.TLS(), tls.File, tls.Line}, []any{true, site, 1}},
 		{"names", tls.Names, []string{"ads.nexus.test", "www.nexus.test"}},
 		{"own protocols", tls.Protocols, []string{"TLSv1", "TLSv1.2"}},
-		{"listen", tls.Listen, []Listen{
+		{"listen", tls.Listen, []nginx.Listen{
 			{Port: 443, SSL: true, File: site, Line: 2},
 			{Host: "127.0.0.1", Port: 8443, SSL: true, File: site, Line: 3},
 		}},
-		{"certificates", tls.Certificates, []NginxCertificate{{
-			Cert: NginxPath{Inside: "/etc/nginx/ssl/fullchain.pem", Host: filepath.Join(root, "deployment/ssl/fullchain.pem"), File: site, Line: 5},
-			Key:  NginxPath{Inside: "/etc/nginx/ssl/privkey.pem", Host: filepath.Join(root, "deployment/ssl/privkey.pem"), File: site, Line: 6},
+		{"certificates", tls.Certificates, []nginx.Certificate{{
+			Cert: nginx.Path{Inside: "/etc/nginx/ssl/fullchain.pem", Host: filepath.Join(root, "deployment/ssl/fullchain.pem"), File: site, Line: 5},
+			Key:  nginx.Path{Inside: "/etc/nginx/ssl/privkey.pem", Host: filepath.Join(root, "deployment/ssl/privkey.pem"), File: site, Line: 6},
 		}}},
-		{"proxies", tls.Proxies, []ProxyPass{
+		{"proxies", tls.Proxies, []nginx.ProxyPass{
 			{Location: "/", To: "http://$pool", File: site, Line: 9},
 			{Location: "/", To: "http://catalyst:8000", File: site, Line: 10},
 		}},
 		{"plain server", []any{plain.TLS(), plain.Protocols}, []any{false, []string{"TLSv1.2", "TLSv1.3"}}},
-		{"plain listen", plain.Listen, []Listen{{Port: 80, File: main, Line: 13}, {Port: 80, File: main, Line: 14}}},
+		{"plain listen", plain.Listen, []nginx.Listen{{Port: 80, File: main, Line: 13}, {Port: 80, File: main, Line: 14}}},
 		{"split", []any{n.Splits[0].Variable, n.Splits[0].Line}, []any{"$pool", 4}},
-		{"upstreams", n.Upstreams, []Upstream{{Name: "blue", File: main, Line: 9, Servers: []UpstreamServer{
+		{"upstreams", n.Upstreams, []nginx.Upstream{{Name: "blue", File: main, Line: 9, Servers: []nginx.UpstreamServer{
 			{Address: "catalyst:8000", Weight: 3, Line: 9},
 			{Address: "catalyst2:8000", Weight: 1, Down: true, Line: 9},
 			{Address: "spare", Weight: 1, Backup: true, Line: 9},
@@ -220,7 +161,7 @@ func TestNginx_Roots(t *testing.T) {
 			}
 		})
 	}
-	if _, err := view(t, nil).Nginx(); !errors.Is(err, ErrNoNginx) {
+	if _, err := view(t, nil).Nginx(); !errors.Is(err, nginx.ErrNoFile) {
 		t.Errorf("got %v", err)
 	}
 	d, err := Discover(Settings{Root: t.TempDir(), Nginx: []string{"gone.conf"}})
@@ -251,30 +192,4 @@ func TestNginx_SplitProblems(t *testing.T) {
 	if err != nil || n.Splits[0].Ratio("z") != 0.3334 {
 		t.Errorf("%v, %+v", err, n)
 	}
-}
-
-func FuzzParseNginx(f *testing.F) {
-	for _, seed := range []string{nginxConf, siteConf, "a 'b", "a {{}}", "x_by_lua_block { '", "\\", "a b\\", "}", "${", "# c"} {
-		f.Add(seed)
-	}
-	f.Fuzz(func(t *testing.T, in string) {
-		left := maxDirectives
-		list, problems := parseNginx("x", in, &left)
-		lines := 1 + strings.Count(in, "\n")
-		var walk func([]directive)
-		walk = func(list []directive) {
-			for _, d := range list {
-				if d.line < 0 || d.line > lines {
-					t.Fatalf("directive %q at line %d of %d", d.name, d.line, lines)
-				}
-				walk(d.block)
-			}
-		}
-		walk(list)
-		for _, p := range problems {
-			if p.Line < 0 || p.Line > lines {
-				t.Fatalf("problem %q at line %d of %d", p.Text, p.Line, lines)
-			}
-		}
-	})
 }

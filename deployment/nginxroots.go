@@ -3,13 +3,15 @@ package deployment
 import (
 	"path/filepath"
 	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 )
 
 // Selects the deployment's nginx configuration files and maps their paths to this host.
 
 // nginxChoice are the files where reading starts, and how they were chosen.
 type nginxChoice struct {
-	nginxRoots
+	nginx.Roots
 	how    string
 	others []string
 }
@@ -18,7 +20,7 @@ type nginxChoice struct {
 // nginx*.conf in the folders.
 func (v *View) chooseNginx() nginxChoice {
 	place, base := v.folders().nginx()
-	found := nginxChoice{nginxRoots{Files: place.Paths, Base: base}, place.How, place.Others}
+	found := nginxChoice{nginx.Roots{Files: place.Paths, Base: base}, place.How, place.Others}
 	all := append(slices.Clone(found.Files), found.others...)
 	rest := func(chosen []string) []string {
 		return slices.DeleteFunc(slices.Clone(all), func(f string) bool { return slices.Contains(chosen, f) })
@@ -26,10 +28,10 @@ func (v *View) chooseNginx() nginxChoice {
 	c, _ := v.Compose()
 	service := ""
 	if c != nil {
-		service = nginxService(c)
+		service = nginx.Service(c)
 	}
 	if configured := v.Deployment.Nginx; len(configured) > 0 {
-		roots := nginxChoice{how: Configured, nginxRoots: nginxRoots{Base: filepath.Dir(v.Deployment.Abs(configured[0]))}}
+		roots := nginxChoice{how: Configured, Roots: nginx.Roots{Base: filepath.Dir(v.Deployment.Abs(configured[0]))}}
 		for _, f := range configured {
 			roots.Files = append(roots.Files, v.Deployment.Abs(f))
 		}
@@ -40,8 +42,8 @@ func (v *View) chooseNginx() nginxChoice {
 		return roots
 	}
 	if service != "" {
-		if mounted := nginxMounted(c, service, &v.Deployment.index); len(mounted) > 0 {
-			roots := nginxChoice{how: Found, nginxRoots: nginxRoots{Service: service, Files: mounted}}
+		if mounted := nginx.Mounted(c, service, &v.Deployment.index); len(mounted) > 0 {
+			roots := nginxChoice{how: Found, Roots: nginx.Roots{Service: service, Files: mounted}}
 			roots.others = rest(roots.Files)
 			return roots
 		}

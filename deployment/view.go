@@ -9,6 +9,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -22,7 +23,7 @@ type View struct {
 	cache      *files.Cache
 	env        func() (*env.File, error)
 	compose    func() (*compose.Model, error)
-	nginx      func() (*Nginx, error)
+	nginx      func() (*nginx.Config, error)
 	app        func() (AppService, error)
 	envFiles   func() ([]*env.File, error)
 	folders    func() *places

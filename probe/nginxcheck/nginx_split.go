@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -51,7 +52,7 @@ const sameShare = 0.00005
 func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 	n, err := p.View.Nginx()
 	switch {
-	case errors.Is(err, deployment.ErrNoNginx):
+	case errors.Is(err, nginx.ErrNoFile):
 		if err := probe.Unlisted(p, p.View.Place(deployment.FactNginx), "the nginx configuration"); err != nil {
 			return probe.Result{}, err
 		}
@@ -61,7 +62,7 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 	case err != nil:
 		return probe.Unreadable("nginx configuration cannot be read", err)
 	}
-	judged := probe.Unchanged(p, nginxSplitKey{s}, []*deployment.Nginx{n}, func() probe.Judgement {
+	judged := probe.Unchanged(p, nginxSplitKey{s}, []*nginx.Config{n}, func() probe.Judgement {
 		r, err := s.judge(n)
 		return probe.Judgement{Result: r, Err: err}
 	})
@@ -70,8 +71,8 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 
 type nginxSplitKey struct{ *nginxSplit }
 
-func (s *nginxSplit) judge(n *deployment.Nginx) (probe.Result, error) {
-	var steering []deployment.SplitClients
+func (s *nginxSplit) judge(n *nginx.Config) (probe.Result, error) {
+	var steering []nginx.SplitClients
 	for _, split := range n.Splits {
 		if s.Variable == split.Variable || s.Variable == "" && (isPassedTo(n, split) || isOfUpstreams(n, split)) {
 			steering = append(steering, split)
@@ -101,7 +102,7 @@ func (s *nginxSplit) judge(n *deployment.Nginx) (probe.Result, error) {
 }
 
 // judgeShare checks the share of one value.
-func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClients, value, at string) probe.Result {
+func (s *nginxSplit) judgeShare(n *nginx.Config, split nginx.SplitClients, value, at string) probe.Result {
 	share, total := split.Ratio(value), 0.0
 	for _, part := range split.Parts {
 		total += part.Ratio
@@ -119,7 +120,7 @@ func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClien
 		f.Warn(probe.ReasonInvalid, "the shares at %s assign no value to %s of the traffic: add a line with *", at, percent(1-total))
 	}
 	for _, u := range n.Upstreams {
-		up := func(server deployment.UpstreamServer) bool { return !server.Down }
+		up := func(server nginx.UpstreamServer) bool { return !server.Down }
 		if u.Name == value && len(u.Servers) > 0 && !slices.ContainsFunc(u.Servers, up) {
 			f.Fail(probe.ReasonInvalid, "every server of %s is marked down at %s:%d", what, u.File, u.Line)
 		}
@@ -131,7 +132,7 @@ func (s *nginxSplit) judgeShare(n *deployment.Nginx, split deployment.SplitClien
 }
 
 // newValue returns the value for the new release. It is not known when all values denote an old release.
-func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
+func (s *nginxSplit) newValue(split nginx.SplitClients) (string, bool) {
 	if s.New != "" {
 		return s.New, true
 	}
@@ -144,26 +145,26 @@ func (s *nginxSplit) newValue(split deployment.SplitClients) (string, bool) {
 }
 
 // shown returns a value that is a name: an upstream or the spec's own. Other values may be an address with a password.
-func (s *nginxSplit) shown(n *deployment.Nginx, value string) string {
-	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == value }) {
+func (s *nginxSplit) shown(n *nginx.Config, value string) string {
+	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u nginx.Upstream) bool { return u.Name == value }) {
 		return value
 	}
 	return "the new release"
 }
 
 // isPassedTo reports whether requests are passed to the split's variable.
-func isPassedTo(n *deployment.Nginx, split deployment.SplitClients) bool {
+func isPassedTo(n *nginx.Config, split nginx.SplitClients) bool {
 	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
 	uses := regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
-	return slices.ContainsFunc(n.Servers, func(server deployment.NginxServer) bool {
-		return slices.ContainsFunc(server.Proxies, func(p deployment.ProxyPass) bool { return uses.MatchString(p.To) })
+	return slices.ContainsFunc(n.Servers, func(server nginx.Server) bool {
+		return slices.ContainsFunc(server.Proxies, func(p nginx.ProxyPass) bool { return uses.MatchString(p.To) })
 	})
 }
 
 // isOfUpstreams reports whether a value of the split is an upstream.
-func isOfUpstreams(n *deployment.Nginx, split deployment.SplitClients) bool {
-	return slices.ContainsFunc(split.Parts, func(part deployment.SplitPart) bool {
-		return slices.ContainsFunc(n.Upstreams, func(u deployment.Upstream) bool { return u.Name == part.Value })
+func isOfUpstreams(n *nginx.Config, split nginx.SplitClients) bool {
+	return slices.ContainsFunc(split.Parts, func(part nginx.SplitPart) bool {
+		return slices.ContainsFunc(n.Upstreams, func(u nginx.Upstream) bool { return u.Name == part.Value })
 	})
 }
 

@@ -5,8 +5,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -14,8 +14,8 @@ import (
 // and which protocol versions are enabled. A good certificate that no server loads protects nothing.
 
 // bareServers lists the TLS servers without a certificate.
-func bareServers(n *deployment.Nginx) []deployment.NginxServer {
-	return slices.DeleteFunc(slices.Clone(n.Servers), func(s deployment.NginxServer) bool {
+func bareServers(n *nginx.Config) []nginx.Server {
+	return slices.DeleteFunc(slices.Clone(n.Servers), func(s nginx.Server) bool {
 		return !s.TLS() || s.Rejects || len(s.Certificates) > 0
 	})
 }
@@ -34,7 +34,7 @@ func judgeNginxTLS(p *probe.Pass, places tlsPlaces, f *probe.ResultBuilder) {
 		talking = true
 		at := fmt.Sprintf("%s:%d", s.File, s.Line)
 		for _, c := range s.Certificates {
-			for _, path := range []deployment.NginxPath{c.Cert, c.Key} {
+			for _, path := range []nginx.Path{c.Cert, c.Key} {
 				if path.Astray {
 					f.Fail(probe.ReasonMissing, "%s:%d: %s is a link to a file that is not mounted into service %s: mount the folder that contains both the link and its target",
 						path.File, path.Line, p.Deployment.Rel(path.Host), n.Service)
@@ -55,7 +55,7 @@ func judgeNginxTLS(p *probe.Pass, places tlsPlaces, f *probe.ResultBuilder) {
 }
 
 // judgeProtocols checks the protocol versions of a server. nginx's default is fine.
-func judgeProtocols(s deployment.NginxServer, at string, f *probe.ResultBuilder) {
+func judgeProtocols(s nginx.Server, at string, f *probe.ResultBuilder) {
 	var old []string
 	for _, version := range s.Protocols {
 		if slices.Contains([]string{"SSLv2", "SSLv3", "TLSv1", "TLSv1.0", "TLSv1.1"}, version) {

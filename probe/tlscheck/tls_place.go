@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -27,9 +28,9 @@ type tlsPair struct {
 // tlsPlaces are the locations found.
 type tlsPlaces struct {
 	pairs  []tlsPair
-	anyOf  []string          // public hosts that at least one pair must cover
-	unseen []string          // where nginx names certificates outside the deployment's files
-	nginx  *deployment.Nginx // nil without an nginx configuration
+	anyOf  []string      // public hosts that at least one pair must cover
+	unseen []string      // where nginx names certificates outside the deployment's files
+	nginx  *nginx.Config // nil without an nginx configuration
 }
 
 // findPairs locates the pairs for the public hosts. The error is Skip when the certificates are not accessible here.
@@ -97,7 +98,7 @@ func letsEncrypt(p *probe.Pass, hosts []string) (tlsPlaces, error) {
 }
 
 // nginxPairs returns the certificates of nginx's servers, each with the public hosts it serves.
-func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
+func nginxPairs(n *nginx.Config, hosts []string) tlsPlaces {
 	places := tlsPlaces{nginx: n}
 	named := map[string]bool{}
 	bare := bareServers(n)
@@ -105,7 +106,7 @@ func nginxPairs(n *deployment.Nginx, hosts []string) tlsPlaces {
 		if !s.TLS() {
 			continue
 		}
-		if n.Hidden && slices.ContainsFunc(bare, func(b deployment.NginxServer) bool { return b.File == s.File && b.Line == s.Line }) {
+		if n.Hidden && slices.ContainsFunc(bare, func(b nginx.Server) bool { return b.File == s.File && b.Line == s.Line }) {
 			places.unseen = append(places.unseen, fmt.Sprintf("%s:%d", s.File, s.Line)) // possibly in an included file
 		}
 		var own []string

@@ -1,4 +1,4 @@
-package deployment
+package nginx
 
 import (
 	"maps"
@@ -18,8 +18,8 @@ import (
 // confDir is nginx's configuration folder in the official image and in Debian's packages.
 const confDir = "/etc/nginx"
 
-// nginxService returns the active service that runs nginx: by its image, else by its name, the first by name.
-func nginxService(c *compose.Model) string {
+// Service returns the active service that runs nginx: by its image, else by its name, the first by name.
+func Service(c *compose.Model) string {
 	byName := ""
 	for _, name := range c.Services() {
 		image := c.Project.Services[name].Image
@@ -36,10 +36,10 @@ func nginxService(c *compose.Model) string {
 	return byName
 }
 
-// nginxMounted returns where a service's nginx starts reading: its mounted nginx.conf, else the files that the image's
+// Mounted returns where a service's nginx starts reading: its mounted nginx.conf, else the files that the image's
 // own nginx.conf includes: conf.d/*.conf and the output of templates/*.template.
-func nginxMounted(c *compose.Model, service string, x *source.Index) []string {
-	r := &nginxReader{nginxOptions: nginxOptions{Compose: c, Index: x}, roots: nginxRoots{Service: service}, src: source.Set{}}
+func Mounted(c *compose.Model, service string, x *source.Index) []string {
+	r := &reader{Options: Options{Compose: c, Index: x}, roots: Roots{Service: service}, src: source.Set{}}
 	if host, ok := c.HostPath(service, confDir+"/nginx.conf"); ok && source.Exists(host) {
 		return []string{host}
 	}
@@ -47,7 +47,7 @@ func nginxMounted(c *compose.Model, service string, x *source.Index) []string {
 }
 
 // matching returns the files on this host that match an include's path or pattern, sorted by name as in nginx.
-func (r *nginxReader) matching(pattern string) []string {
+func (r *reader) matching(pattern string) []string {
 	dir, base := path.Split(path.Clean(pattern))
 	dir = path.Clean(dir)
 	if strings.ContainsAny(dir, "*?[") {
@@ -79,7 +79,7 @@ func (r *nginxReader) matching(pattern string) []string {
 }
 
 // namesIn returns the files of a folder that match a name or pattern.
-func (r *nginxReader) namesIn(folder, base string) []string {
+func (r *reader) namesIn(folder, base string) []string {
 	if folder == "" {
 		return nil
 	}

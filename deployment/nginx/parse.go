@@ -1,18 +1,18 @@
-package deployment
-
-// A parser of nginx's configuration grammar: words, quotes, blocks and comments, with positions. It is tolerant: it
-// records errors that nginx would reject and continues, because it extracts what a file declares and does not decide
-// whether nginx starts.
+package nginx
 
 import (
 	"fmt"
 	"strings"
 )
 
+// A parser of nginx's configuration grammar: words, quotes, blocks and comments, with positions. It is tolerant: it
+// records errors that nginx would reject and continues, because it extracts what a file declares and does not decide
+// whether nginx starts.
+
 const (
-	maxDirectives    = 20_000 // of all files together
-	maxNginxNesting  = 30
-	maxNginxProblems = 100 // per file
+	maxDirectives = 20_000 // of all files together
+	maxNesting    = 30
+	maxProblems   = 100 // per file
 )
 
 // directive is one directive with its block. Its words may hold secrets: only the fields of the exported types leave
@@ -26,25 +26,25 @@ type directive struct {
 	line  int
 }
 
-// NginxProblem is an error in a configuration that nginx would reject, or a part that could not be followed.
-type NginxProblem struct {
+// Problem is an error in a configuration that nginx would reject, or a part that could not be followed.
+type Problem struct {
 	File string // relative to the root
 	Line int
 	Text string // lower case, without file and line
 }
 
-type nginxParser struct {
+type parser struct {
 	file     string
 	src      string
 	pos      int
 	line     int
 	left     *int
-	problems []NginxProblem
+	problems []Problem
 }
 
-// parseNginx parses the text of one file.
-func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
-	p := &nginxParser{file: file, src: strings.TrimPrefix(src, "\uFEFF"), line: 1, left: left}
+// parse parses the text of one file.
+func parse(file, src string, left *int) ([]directive, []Problem) {
+	p := &parser{file: file, src: strings.TrimPrefix(src, "\uFEFF"), line: 1, left: left}
 	var all []directive
 	for {
 		list, closed := p.list(0)
@@ -56,14 +56,14 @@ func parseNginx(file, src string, left *int) ([]directive, []NginxProblem) {
 	}
 }
 
-func (p *nginxParser) problem(line int, format string, args ...any) {
-	if len(p.problems) < maxNginxProblems {
-		p.problems = append(p.problems, NginxProblem{p.file, line, fmt.Sprintf(format, args...)})
+func (p *parser) problem(line int, format string, args ...any) {
+	if len(p.problems) < maxProblems {
+		p.problems = append(p.problems, Problem{p.file, line, fmt.Sprintf(format, args...)})
 	}
 }
 
 // list reads directives up to the end of their block. closed reports whether a } ended it.
-func (p *nginxParser) list(depth int) (list []directive, closed bool) {
+func (p *parser) list(depth int) (list []directive, closed bool) {
 	for {
 		d := directive{file: p.file}
 		end := p.words(&d)
@@ -88,8 +88,8 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 			switch {
 			case strings.HasSuffix(d.name, "_by_lua_block"):
 				p.skipBlock()
-			case depth+1 > maxNginxNesting:
-				p.problem(d.line, "blocks are nested more than %d levels deep: deeper blocks are ignored", maxNginxNesting)
+			case depth+1 > maxNesting:
+				p.problem(d.line, "blocks are nested more than %d levels deep: deeper blocks are ignored", maxNesting)
 				p.skipBlock()
 			default:
 				var ended bool
@@ -112,7 +112,7 @@ func (p *nginxParser) list(depth int) (list []directive, closed bool) {
 }
 
 // words reads a directive's name and arguments and returns the terminator: ';', '{', '}' or 0 for the end of the file.
-func (p *nginxParser) words(d *directive) byte {
+func (p *parser) words(d *directive) byte {
 	for p.pos < len(p.src) {
 		c := p.src[p.pos]
 		switch {
@@ -147,7 +147,7 @@ func (p *nginxParser) words(d *directive) byte {
 
 // word reads one word. A quote is special only at its start, a backslash escapes the next character, and ${ begins a
 // variable, not a block.
-func (p *nginxParser) word() string {
+func (p *parser) word() string {
 	start, quote := p.line, p.src[p.pos]
 	if quote != '"' && quote != '\'' {
 		quote = 0
@@ -201,7 +201,7 @@ func (p *nginxParser) word() string {
 }
 
 // skipBlock skips a block in another language up to its }. It respects quotes and interprets nothing else.
-func (p *nginxParser) skipBlock() {
+func (p *parser) skipBlock() {
 	open, quote := 1, byte(0)
 	for ; p.pos < len(p.src) && open > 0; p.pos++ {
 		c := p.src[p.pos]

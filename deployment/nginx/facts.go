@@ -1,4 +1,4 @@
-package deployment
+package nginx
 
 import (
 	"math"
@@ -19,13 +19,13 @@ import (
 
 // inherited holds the settings that a server inherits from the http block.
 type inherited struct {
-	certs, keys []NginxPath
+	certs, keys []Path
 	protocols   []string
 	rejects     bool
 }
 
 // from returns the settings of a block: its own directives replace the inherited ones.
-func (i inherited) from(r *nginxReader, list []directive) inherited {
+func (i inherited) from(r *reader, list []directive) inherited {
 	own := inherited{rejects: i.rejects}
 	for _, d := range list {
 		switch {
@@ -52,7 +52,7 @@ func (i inherited) from(r *nginxReader, list []directive) inherited {
 }
 
 // facts collects the relevant directives of the http context. stream and mail have different servers.
-func (r *nginxReader) facts(list []directive, above inherited) {
+func (r *reader) facts(list []directive, above inherited) {
 	here := above.from(r, list)
 	for _, d := range list {
 		switch d.name {
@@ -70,11 +70,11 @@ func (r *nginxReader) facts(list []directive, above inherited) {
 	}
 }
 
-func (r *nginxReader) server(d directive, above inherited) {
+func (r *reader) server(d directive, above inherited) {
 	here := above.from(r, d.block)
-	s := NginxServer{File: d.file, Line: d.line, Protocols: here.protocols, Rejects: here.rejects}
+	s := Server{File: d.file, Line: d.line, Protocols: here.protocols, Rejects: here.rejects}
 	for i, cert := range here.certs {
-		c := NginxCertificate{Cert: cert}
+		c := Certificate{Cert: cert}
 		if i < len(here.keys) {
 			c.Key = here.keys[i]
 		}
@@ -103,7 +103,7 @@ func (r *nginxReader) server(d directive, above inherited) {
 	r.nginx.Servers = append(r.nginx.Servers, s)
 }
 
-func (r *nginxReader) proxies(list []directive, location string, s *NginxServer) {
+func (r *reader) proxies(list []directive, location string, s *Server) {
 	for _, d := range list {
 		switch d.name {
 		case "proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass":
@@ -162,10 +162,10 @@ func listen(d directive) (Listen, bool) {
 	return l, true
 }
 
-func (r *nginxReader) split(d directive) {
+func (r *reader) split(d directive) {
 	s := SplitClients{File: d.file, Line: d.line}
 	if len(d.args) < 2 || !d.has {
-		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line,
+		r.nginx.Problems = append(r.nginx.Problems, Problem{d.file, d.line,
 			"split_clients requires a string, a variable and a block"})
 		return
 	}
@@ -176,7 +176,7 @@ func (r *nginxReader) split(d directive) {
 		number, isPercent := strings.CutSuffix(x.name, "%")
 		percent, err := strconv.ParseFloat(number, 64)
 		if len(x.args) != 1 || !p.Rest && (!isPercent || err != nil || !(percent > 0 && percent <= 100)) {
-			r.nginx.Problems = append(r.nginx.Problems, NginxProblem{x.file, x.line,
+			r.nginx.Problems = append(r.nginx.Problems, Problem{x.file, x.line,
 				"a line of split_clients requires a percentage or *, and a value"})
 			continue
 		}
@@ -188,7 +188,7 @@ func (r *nginxReader) split(d directive) {
 		s.Parts = append(s.Parts, p)
 	}
 	if total > 1.00001 {
-		r.nginx.Problems = append(r.nginx.Problems, NginxProblem{d.file, d.line, "percentages of split_clients exceed 100 %"})
+		r.nginx.Problems = append(r.nginx.Problems, Problem{d.file, d.line, "percentages of split_clients exceed 100 %"})
 	}
 	for i := range s.Parts {
 		if s.Parts[i].Rest {
@@ -198,7 +198,7 @@ func (r *nginxReader) split(d directive) {
 	r.nginx.Splits = append(r.nginx.Splits, s)
 }
 
-func (r *nginxReader) upstream(d directive) {
+func (r *reader) upstream(d directive) {
 	if len(d.args) != 1 || !d.has {
 		return
 	}
@@ -223,8 +223,8 @@ func (r *nginxReader) upstream(d directive) {
 }
 
 // path returns the path of a directive, as nginx sees it and on this host.
-func (r *nginxReader) path(d directive) NginxPath {
-	p := NginxPath{Inside: d.args[0], File: d.file, Line: d.line}
+func (r *reader) path(d directive) Path {
+	p := Path{Inside: d.args[0], File: d.file, Line: d.line}
 	if strings.ContainsAny(p.Inside, "$") || strings.HasPrefix(p.Inside, "data:") || strings.HasPrefix(p.Inside, "engine:") || strings.HasPrefix(p.Inside, "store:") {
 		if !strings.Contains(p.Inside, "$") {
 			p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: contains the key itself
@@ -241,7 +241,7 @@ func (r *nginxReader) path(d directive) NginxPath {
 
 // astray reports whether a file is a link to a path that no mount of the service covers. Example: a link in Let's
 // Encrypt's live/ when archive/ is not mounted.
-func (r *nginxReader) astray(inside, host string) bool {
+func (r *reader) astray(inside, host string) bool {
 	r.src.Note(host)
 	link, err := os.Readlink(host)
 	if err != nil || r.roots.Service == "" {
@@ -257,7 +257,7 @@ func (r *nginxReader) astray(inside, host string) bool {
 }
 
 // host maps a path inside nginx to this host.
-func (r *nginxReader) host(inside string) string {
+func (r *reader) host(inside string) string {
 	if r.roots.Service != "" {
 		host, _ := r.Compose.HostPath(r.roots.Service, inside)
 		return host
