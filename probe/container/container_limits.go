@@ -1,7 +1,9 @@
 package container
 
 import (
+	"cmp"
 	"context"
+	"math"
 	"slices"
 	"time"
 
@@ -44,11 +46,11 @@ func (s *containerLimits) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	if err != nil {
 		return probe.Result{}, err
 	}
-	return s.judge(project)
+	return s.judge(project, planOf(p))
 }
 
-func (s *containerLimits) judge(project *dockerclient.Project) (probe.Result, error) {
-	var memory, cpu, unlimited []string
+func (s *containerLimits) judge(project *dockerclient.Project, l plan) (probe.Result, error) {
+	var memory, cpu, unlimited, changed []string
 	asked := 0
 	note := func(list *[]string, service string) {
 		if !slices.Contains(*list, service) { // once for all its replicas
@@ -67,6 +69,9 @@ func (s *containerLimits) judge(project *dockerclient.Project) (probe.Result, er
 		if !hasCPU {
 			note(&cpu, c.Service)
 		}
+		if l.limitsDiffer(c) {
+			note(&changed, c.Service)
+		}
 		if !hasMemory || !hasCPU {
 			note(&unlimited, c.Service)
 		}
@@ -82,7 +87,26 @@ func (s *containerLimits) judge(project *dockerclient.Project) (probe.Result, er
 	if len(cpu) > 0 {
 		f.Fail(probe.ReasonMissing, "running without a CPU limit: %s", phrase.List(cpu))
 	}
+	if len(changed) > 0 {
+		f.Warn(probe.ReasonDrift, "running with other limits than the compose file sets: %s. Run docker compose up -d", phrase.List(changed))
+	}
 	return f.Result("%s running, all with memory and CPU limits", phrase.Count(asked, "container")), nil
+}
+
+// limitsDiffer reports whether a container was started with other limits than the compose file now sets.
+func (l plan) limitsDiffer(c *dockerclient.Container) bool {
+	s, ok := l.services[c.Service]
+	if !ok {
+		return false
+	}
+	memory, cpus := int64(s.MemLimit), float64(s.CPUS)
+	if s.Deploy != nil && s.Deploy.Resources.Limits != nil {
+		memory = cmp.Or(memory, int64(s.Deploy.Resources.Limits.MemoryBytes))
+		cpus = cmp.Or(cpus, float64(s.Deploy.Resources.Limits.NanoCPUs.Value()))
+	}
+	h := c.HostConfig
+	return memory > 0 && h.Memory > 0 && memory != h.Memory ||
+		cpus > 0 && h.NanoCPUs > 0 && math.Abs(cpus*1e9-float64(h.NanoCPUs)) > 1e6 // a thousandth of a CPU
 }
 
 // containerLimitsOf reports which limits a container has. A CPU quota below zero is none.

@@ -94,3 +94,28 @@ func TestContainerPorts_HostNetworkByHand(t *testing.T) {
 		probetest.Expect(t, r, tt.state, tt.reason, "")
 	}
 }
+
+func TestContainerLimits_Drift(t *testing.T) {
+	for _, tt := range []struct {
+		name, service string
+		state         probe.State
+		reason        probe.Reason
+	}{
+		{"as declared", "{image: x, deploy: {resources: {limits: {memory: 64M, cpus: '0.5'}}}}", probe.StatePass, ""},
+		{"as declared, older form", "{image: x, mem_limit: 64m, cpus: 0.5}", probe.StatePass, ""},
+		{"no longer declared", "{image: x}", probe.StatePass, ""},
+		{"other memory", "{image: x, deploy: {resources: {limits: {memory: 128M, cpus: '0.5'}}}}", probe.StateWarn, probe.ReasonDrift},
+		{"other CPUs", "{image: x, mem_limit: 64m, cpus: 0.7}", probe.StateWarn, probe.ReasonDrift},
+	} {
+		c := &dockerclient.Container{Service: "api", Name: "a", InspectResponse: container.InspectResponse{
+			State: &container.State{Running: true}, HostConfig: &container.HostConfig{Resources: container.Resources{Memory: 64 << 20, NanoCPUs: 5e8}}}}
+		p := probetest.NewPass(t, probetest.Compose("  api: "+tt.service+"\n"), deployment.Settings{})
+		r, err := (&containerLimits{}).judge(&dockerclient.Project{Containers: []*dockerclient.Container{c}}, planOf(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.State != tt.state || r.Reason != tt.reason {
+			t.Errorf("%s: %+v", tt.name, r)
+		}
+	}
+}
