@@ -157,7 +157,7 @@ func (a *awsAccount) callError(action, subject string, f *awsFault) error {
 	}
 	switch f.class() {
 	case awsMissing:
-		return say("", probe.ReasonMissing, "not found")
+		return say(deployment.AWSService.Setting("bucket")+" and "+deployment.AWSService.Setting("user"), probe.ReasonMissing, "not found")
 	case awsDenied:
 		return say("the permission "+action, probe.ReasonPermissionDenied, "access denied: the credentials in use lack %s", action)
 	case awsBadKeys:
@@ -170,14 +170,14 @@ func (a *awsAccount) callError(action, subject string, f *awsFault) error {
 		return say("correct time on this host", probe.ReasonPermissionDenied,
 			"this host's clock is too far from the service's. Synchronize it with NTP")
 	case awsThrottled:
-		return say("", probe.ReasonError, "the service asked to slow down; the call is retried later")
+		return say("a greater max_age of the probe, or a higher limit of calls", probe.ReasonError, "the service asked to slow down; the call is retried later")
 	case awsElsewhere:
 		return say(deployment.AWSService.Setting("region"), probe.ReasonMismatch,
 			"the bucket is in another region than %s. Set %s to its region", a.regionNow(), deployment.AWSService.Setting("region"))
 	case awsUnsupported:
 		return say(deployment.AWSService.Setting("endpoint"), probe.ReasonNotConfigured, "the service does not support this call")
 	case awsBroken:
-		return say("", probe.ReasonError, "the service reported an internal error (%d)", f.Status)
+		return say("a working service, see its own status", probe.ReasonError, "the service reported an internal error (%d)", f.Status)
 	case awsNotAWS:
 		return say(deployment.AWSService.Setting("endpoint"), probe.ReasonInvalid, "the response (%d) is not from the service", f.Status)
 	case awsNoResponse:
@@ -199,5 +199,5 @@ func (a *awsAccount) callError(action, subject string, f *awsFault) error {
 		}
 		return say(remedy, probe.ReasonOf(f.network), "no connection")
 	}
-	return say("", probe.ReasonError, "the service refused the call (%d)", f.Status)
+	return say(deployment.AWSService.Setting("endpoint")+" and "+deployment.AWSService.Setting("region"), probe.ReasonError, "the service refused the call (%d)", f.Status)
 }

@@ -82,18 +82,19 @@ func judgeRefusal(path string, control, gdpr int) (probe.Result, error) {
 			return probe.Result{}, probe.Needs(deployment.APIService.Setting("bearer_token_file"), probe.Unknownf(probe.ReasonPermissionDenied,
 				"%s returned %d: access denied", path, status))
 		case status == 429:
-			return probe.Result{}, probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", path)
+			return probe.Result{}, probe.Needs("a higher rate limit for the exporter", probe.Unknownf(probe.ReasonThreshold,
+				"%s returned 429: too many requests", path))
 		case status == 404 || status == 405:
 			return probe.Result{}, probe.Needs("the path of gdpr_refusal", probe.Unknownf(probe.ReasonMissing, "%s returned %d: auction not found", path,
 				status))
 		case status >= 500 || status >= 300 && status < 400:
-			return probe.Result{}, probe.Unknownf(probe.ReasonUnhealthy, "%s returned %d", path, status)
+			return probe.Result{}, probe.Needs(deployment.APIService.Setting("url"), probe.Unknownf(probe.ReasonUnhealthy, "%s returned %d", path, status))
 		}
 	}
 	switch {
 	case control >= 400:
-		return probe.Result{}, probe.Unknownf(probe.ReasonInvalid,
-			"%s rejects the control request too (%d), so GDPR rejection cannot be checked", path, control)
+		return probe.Result{}, probe.Needs("the path of gdpr_refusal", probe.Unknownf(probe.ReasonInvalid,
+			"%s rejects the control request too (%d), so GDPR rejection cannot be checked", path, control))
 	case gdpr == 400:
 		return probe.Passed("%s rejects a request under the GDPR without consent and accepts one without the GDPR", path), nil
 	case gdpr < 300:

@@ -236,7 +236,8 @@ func Rejected(what string, a Response, setting string) error {
 		}
 		return probe.Needs(setting, probe.Unknownf(probe.ReasonPermissionDenied, "%s returned %d: access denied", what, a.Status))
 	case 429:
-		return probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", what)
+		return probe.Needs("a higher rate limit for the exporter, or a greater max_age of the probe",
+			probe.Unknownf(probe.ReasonThreshold, "%s returned 429: too many requests", what))
 	}
 	return nil
 }
