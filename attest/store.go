@@ -72,14 +72,17 @@ func (a *Attestation) Seal(signers *Signers) Seal {
 }
 
 // Write writes the claim and its signature to dir, which it creates if missing, and returns the claim's path. The
-// signature is written first, so that the claim is never visible without it. An existing claim is fs.ErrExist and stays
-// unchanged.
+// signature is written first, so that the claim is never visible without it. An existing claim stays unchanged: the same
+// claim within one second is one, another one is fs.ErrExist.
 func (a *Attestation) Write(dir string) (string, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", err
 	}
 	path := filepath.Join(dir, a.Name)
 	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		if err == nil && a.isAt(path) {
+			return path, nil
+		}
 		if err == nil {
 			err = &fs.PathError{Op: "write", Path: path, Err: fs.ErrExist}
 		}
@@ -91,10 +94,17 @@ func (a *Attestation) Write(dir string) (string, error) {
 			return "", fmt.Errorf("write signature: %w", err)
 		}
 	}
-	if err := files.WriteAtomic(path, a.Data, 0o644, true); err != nil {
+	if err := files.WriteAtomic(path, a.Data, 0o644, true); err != nil && (!errors.Is(err, fs.ErrExist) || !a.isAt(path)) {
 		return "", fmt.Errorf("write claim: %w", err)
 	}
 	return path, nil
+}
+
+// isAt reports whether a file is this claim, signed if this one is.
+func (a *Attestation) isAt(path string) bool {
+	data, _, err := files.Read(path, maxClaim)
+	_, errSignature := os.Lstat(path + sigSuffix)
+	return err == nil && bytes.Equal(data, a.Data) && (a.Signature == nil || errSignature == nil)
 }
 
 // Load reads every claim in dir, sorted by name; invalid ones have Err set. A missing dir has none. The error is for

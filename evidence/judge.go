@@ -61,9 +61,12 @@ const (
 	defaultMaxP95      = 200 * time.Millisecond
 )
 
-// futureSlack is how far in the future a report may be dated: JUnit times have no zone, and the earliest zone is 14
-// hours ahead of UTC.
-const futureSlack = 15 * time.Hour
+const (
+	// skew is how far in the future a report may be dated: clocks differ.
+	skew = 5 * time.Minute
+	// zoneSlack is how far a time without zone may be off: the earliest zone is 14 hours ahead of UTC.
+	zoneSlack = 14*time.Hour + skew
+)
 
 // Verdict is the result of judging evidence.
 type Verdict struct {
@@ -167,7 +170,7 @@ func commitProblems(e Evidence, p Policy) []problem {
 		return []problem{{Fail, report.Mismatch, e.Conflict}}
 	case p.Commit == "":
 		return []problem{{Warn, report.Weak, "current commit is unknown: only the age of the report is checked"}}
-	case e.Commit == "" && e.Taken.Before(p.CommitTime.Add(-futureSlack)):
+	case e.Commit == "" && e.Taken.Before(p.CommitTime.Add(-zoneSlack)):
 		return []problem{{Fail, report.Outdated, "report is older than commit " + report.ShortCommit(p.Commit)}}
 	case e.Commit == "":
 		return []problem{{Warn, report.Weak,
@@ -190,7 +193,10 @@ func ageProblems(e Evidence, p Policy) []problem {
 	switch age := p.Now.Sub(e.Taken); {
 	case e.Taken.IsZero():
 		return []problem{{Unknown, report.Stale, "report has no date"}}
-	case age < -futureSlack:
+	case age < -skew && age >= -zoneSlack && e.zoneless():
+		return []problem{{Warn, report.Weak, "report is dated " + e.Taken.Format(time.DateTime) + ", which has no zone and is in the future in UTC:" +
+			" set the time zone of the pipeline to UTC"}}
+	case age < -skew:
 		return []problem{{Unknown, report.Invalid,
 			"report is dated in the future (" + e.Taken.UTC().Format(time.DateTime) + " UTC): check the clocks"}}
 	case age > limit:
@@ -269,3 +275,6 @@ func days(d time.Duration) string {
 	}
 	return d.String()
 }
+
+// zoneless reports whether the time of the evidence was stated without a zone.
+func (e *Evidence) zoneless() bool { return e.Report.Zoneless && e.Taken.Equal(e.Report.Time) }

@@ -24,7 +24,7 @@ func TestJudge_OutsideFacts(t *testing.T) {
 		{"no commit wanted", func(e *Evidence, p *Policy) { p.Commit = "" }, Warn, report.Weak, "current commit is unknown"},
 		{"no commit said", func(e *Evidence, p *Policy) { e.Commit = "" }, Warn, report.Weak, "commit of the report is unknown"},
 		{"no commit said, newer than the commit", func(e *Evidence, p *Policy) { e.Commit = ""; p.CommitTime = e.Taken.Add(-time.Hour) }, Warn, report.Weak, "commit of the report is unknown"},
-		{"no commit said, older than the commit", func(e *Evidence, p *Policy) { e.Commit = ""; p.CommitTime = e.Taken.Add(futureSlack + 1) }, Fail, report.Outdated, "report is older than commit 0123456789ab"},
+		{"no commit said, older than the commit", func(e *Evidence, p *Policy) { e.Commit = ""; p.CommitTime = e.Taken.Add(zoneSlack + 1) }, Fail, report.Outdated, "report is older than commit 0123456789ab"},
 		{"other commit", func(e *Evidence, p *Policy) { e.Commit = otherCommit }, Fail, report.Outdated, "report is of commit 89abcdef0123, not 0123456789ab: run the pipeline"},
 		{"abbreviated", func(e *Evidence, p *Policy) { e.Commit = commit[:7] }, Pass, "", ""},
 		{"wanted abbreviated", func(e *Evidence, p *Policy) { p.Commit = commit[:7] }, Pass, "", ""},
@@ -34,7 +34,21 @@ func TestJudge_OutsideFacts(t *testing.T) {
 		{"just stale", func(e *Evidence, p *Policy) { p.MaxAge = day; e.Taken = now.Add(-day - 1) }, Fail, report.Stale, "report of 2026-11-19 is older than 1 day: run the pipeline again"},
 		{"a year old", func(e *Evidence, p *Policy) { e.Taken = now.Add(-365 * day) }, Fail, report.Stale, ""},
 		{"no time", func(e *Evidence, p *Policy) { e.Taken = time.Time{} }, Unknown, report.Stale, "report has no date"},
-		{"a zone ahead", func(e *Evidence, p *Policy) { e.Taken = now.Add(14 * time.Hour) }, Pass, "", ""},
+		{"clocks five minutes apart", func(e *Evidence, p *Policy) { e.Taken = now.Add(5 * time.Minute) }, Pass, "", ""},
+		{"six minutes ahead", func(e *Evidence, p *Policy) { e.Taken = now.Add(6 * time.Minute) }, Unknown, report.Invalid, "report is dated in the future"},
+		{"a zone ahead", func(e *Evidence, p *Policy) { e.Taken = now.Add(14 * time.Hour) }, Unknown, report.Invalid, "report is dated in the future"},
+		{"a zone ahead, without zone", func(e *Evidence, p *Policy) {
+			e.Taken = now.Add(14 * time.Hour)
+			e.Report.Time, e.Report.Zoneless = e.Taken, true
+		}, Warn, report.Weak, "which has no zone and is in the future in UTC"},
+		{"beyond all zones, without zone", func(e *Evidence, p *Policy) {
+			e.Taken = now.Add(15 * time.Hour)
+			e.Report.Time, e.Report.Zoneless = e.Taken, true
+		}, Unknown, report.Invalid, "report is dated in the future"},
+		{"without zone, and dated by its record", func(e *Evidence, p *Policy) {
+			e.Taken = now.Add(2 * time.Hour)
+			e.Report.Time, e.Report.Zoneless = now, true
+		}, Unknown, report.Invalid, "report is dated in the future"},
 		{"in the future", func(e *Evidence, p *Policy) { e.Taken = now.Add(day) }, Unknown, report.Invalid, "report is dated in the future (2026-11-21 12:00:00 UTC)"},
 		{"ended well", func(e *Evidence, p *Policy) { e.Exit = status(0) }, Pass, "", ""},
 		{"ended badly", func(e *Evidence, p *Policy) { e.Exit = status(137) }, Unknown, report.Failed, "tool ended with status 137, which the report does not explain"},

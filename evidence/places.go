@@ -299,7 +299,7 @@ func (f *openFile) Close() error {
 	if closing := f.File.Close(); err == nil {
 		err = closing
 	}
-	if err == nil && files.Identify(info) != files.Identify(f.begun) {
+	if err == nil && !files.Unchanged(f.begun, info) {
 		err = &fs.PathError{Op: "read", Path: f.Name(), Err: files.ErrChanged}
 	}
 	return err

@@ -84,7 +84,10 @@ func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestatio
 		signed = "without a signature"
 	}
 	_, err = fmt.Fprintf(a.Stdout, "written to %s %s\n", t.deploy.Rel(path), signed)
-	return ExitReady, err
+	if err != nil {
+		return 0, fmt.Errorf("the claim is written to %s, but not its report: %w", t.deploy.Rel(path), err)
+	}
+	return ExitReady, nil
 }
 
 // claim builds the claim that an item requires.

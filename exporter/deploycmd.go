@@ -85,7 +85,10 @@ func (a *app) appendRecord(chain *attest.Chain, r attest.Record, f deployFlags) 
 		return 0, recordError(err)
 	}
 	_, err = fmt.Fprintf(a.Stdout, "record %d: %s %s by %s\n", written.Number, written.Phase, written.Release, written.By)
-	return ExitReady, err
+	if err != nil {
+		return 0, fmt.Errorf("record %d is written, but not its report: %w", written.Number, err)
+	}
+	return ExitReady, nil
 }
 
 // recordError tells errors of the disk (it is full, the folder is not writable) from errors of usage.

@@ -121,10 +121,20 @@ func Read(path string, limit int64) ([]byte, fs.FileInfo, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if info.Size() != 0 && (Identify(after) != Identify(info) || int64(len(data)) != info.Size()) {
+	if info.Size() != 0 && (!Unchanged(info, after) || int64(len(data)) != info.Size()) {
 		return nil, nil, &fs.PathError{Op: "read", Path: path, Err: ErrChanged}
 	}
 	return data, info, nil
+}
+
+// Unchanged reports whether a file has the same content as before. A file that was replaced by rename is changed only in
+// its number of links: what was read is the whole previous version.
+func Unchanged(before, after fs.FileInfo) bool {
+	was, is := Identify(before), Identify(after)
+	if st, ok := after.Sys().(*syscall.Stat_t); ok && st.Nlink == 0 {
+		was.Changed = is.Changed
+	}
+	return was == is
 }
 
 // WriteAtomic replaces path by data atomically: after a crash or on a full disk, and for every reader, the file has

@@ -265,3 +265,42 @@ func TestRead_ReportsChanges(t *testing.T) {
 	}
 	t.Error("2000 reads of a constantly changing file reported no change")
 }
+
+// TestRead_ReplacedByRename: a file that is replaced by rename is whole at any time, so it is read every time.
+func TestRead_ReplacedByRename(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	version := func(i int) []byte { return bytes.Repeat([]byte{byte('a' + i%26)}, 256<<10) }
+	if err := os.WriteFile(path, version(0), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	stop, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for i := 1; ; i++ {
+			select {
+			case <-stop:
+				ended <- nil
+				return
+			default:
+			}
+			if err := errors.Join(os.WriteFile(path+".new", version(i), 0o600), os.Rename(path+".new", path)); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	for range 2000 {
+		data, _, err := Read(path, 1<<20)
+		if err != nil {
+			t.Errorf("read: %v", err)
+			break
+		}
+		if len(data) != 256<<10 || bytes.Count(data, data[:1]) != len(data) {
+			t.Error("not one version")
+			break
+		}
+	}
+	close(stop)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+}

@@ -75,8 +75,10 @@ type Report struct {
 	Tool   string // as stated in the report, "" when not stated
 	Bytes  int64  // bytes read
 
-	Time   time.Time // the newest time stated in the report; zero when none is
-	Commit string    // the revision stated in the report, "" when none is
+	Time time.Time // the newest time stated in the report; zero when none is
+	// Zoneless reports that Time was stated without a zone and read as UTC.
+	Zoneless bool
+	Commit   string // the revision stated in the report, "" when none is
 
 	Counts     Counts
 	Severities map[Severity]int    // of the findings that count
@@ -253,7 +255,14 @@ func (r *Report) SetCoverage() {
 // SetTime keeps the newest time.
 func (r *Report) SetTime(t time.Time) {
 	if t.After(r.Time) {
-		r.Time = t
+		r.Time, r.Zoneless = t, false
+	}
+}
+
+// SetZonelessTime keeps the newest time; t was stated without a zone and read as UTC.
+func (r *Report) SetZonelessTime(t time.Time) {
+	if t.After(r.Time) {
+		r.Time, r.Zoneless = t, true
 	}
 }
 

@@ -120,3 +120,22 @@ func TestAttestation_Rotation(t *testing.T) {
 		t.Errorf("in a release record: got %+v", r)
 	}
 }
+
+// TestAttestation_FutureRecord: no verdict is based on a release record from the future.
+func TestAttestation_FutureRecord(t *testing.T) {
+	const spec = "{item: backup/disaster_recovery_plan, after: 24h}"
+	for ahead, want := range map[time.Duration]probe.State{0: probe.StatePending, 4 * time.Minute: probe.StatePending, 48 * time.Hour: probe.StateUnknown} {
+		p := probetest.NewPass(t, probetest.Folder{}, deployment.Settings{})
+		c, err := attest.OpenChain(p.Deployment.ReleasesDir(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Append(attest.Record{Phase: attest.PhaseRecorded, At: p.Time.Add(ahead), By: "a@b.c", Release: attest.ReleaseID{Version: "1"}}, false); err != nil {
+			t.Fatal(err)
+		}
+		r := probetest.Look(t, p, AttestationKind(), spec)
+		if r.State != want || want == probe.StateUnknown && (r.Reason != probe.ReasonInvalid || !strings.Contains(r.Detail, "release record 1 is dated in the future")) {
+			t.Errorf("%v ahead: got %+v", ahead, r)
+		}
+	}
+}

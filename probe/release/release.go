@@ -28,6 +28,12 @@ func openChain(p *probe.Pass) (*attest.Chain, error) {
 	if err := c.Err(); err != nil {
 		return nil, probe.Needs("repairing the release records (`git log` shows who changed them)", probe.Unknown(probe.ReasonInvalid, err))
 	}
+	for _, r := range c.Records {
+		if r.At.After(p.Time.Add(attest.Skew)) {
+			return nil, probe.Needs("a correct clock", probe.Unknownf(probe.ReasonInvalid, "release record %d is dated in the future (%s): check the"+
+				" clocks", r.Number, r.At.UTC().Format(time.RFC3339)))
+		}
+	}
 	return c, nil
 }
 

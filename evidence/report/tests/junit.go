@@ -45,14 +45,14 @@ func JUnit(in *stream.Input, r *report.Report) error {
 		switch name := e.Name.Local; name {
 		case "testsuites":
 			root = totals(e)
-			r.SetTime(junitTime(stream.Attr(e, "timestamp")))
+			setJUnitTime(r, stream.Attr(e, "timestamp"))
 		case "testsuite":
 			if len(suite) == 0 {
 				stated.add(totals(e))
 			}
 			suite = append(suite, stream.Attr(e, "name"))
 			r.Counts.Packages++
-			r.SetTime(junitTime(stream.Attr(e, "timestamp")))
+			setJUnitTime(r, stream.Attr(e, "timestamp"))
 		case "testcase":
 			if slices.Contains(x.Path[:len(x.Path)-1], name) {
 				return fmt.Errorf("%w: test case inside a test case", stream.ErrInvalid)
@@ -159,13 +159,17 @@ func (c *junitCase) count(r *report.Report) {
 	}
 }
 
-// junitTime parses a timestamp. The schema requires local time without zone. It is read as UTC, so it may be off by 14
-// hours: see futureSlack.
-func junitTime(text string) time.Time {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
+// setJUnitTime sets the time of a timestamp. The schema requires local time without zone. It is read as UTC, so it may be
+// off by 14 hours; other tools state a zone.
+func setJUnitTime(r *report.Report, text string) {
+	if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+		r.SetTime(t)
+		return
+	}
+	for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
 		if t, err := time.Parse(layout, text); err == nil {
-			return t
+			r.SetZonelessTime(t)
+			return
 		}
 	}
-	return time.Time{}
 }
