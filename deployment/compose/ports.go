@@ -2,6 +2,7 @@ package compose
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -33,7 +34,7 @@ func (c *Model) Published() []PublishedPort {
 	var all []PublishedPort
 	for _, name := range c.Services() {
 		for _, p := range c.Project.Services[name].Ports {
-			port := PublishedPort{Service: name, HostIP: hostIP(p.HostIP), Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+			port := PublishedPort{Service: name, HostIP: hostIP(cmp.Or(p.HostIP, c.defaultBinding(name))), Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
 			first, last, ranged := strings.Cut(p.Published, "-")
 			port.First, _ = strconv.Atoi(first)
 			port.Last = port.First
@@ -48,6 +49,45 @@ func (c *Model) Published() []PublishedPort {
 		return cmp.Or(strings.Compare(a.Service, b.Service), a.First-b.First, a.Target-b.Target, strings.Compare(a.Protocol, b.Protocol), strings.Compare(a.HostIP, b.HostIP))
 	})
 	return all
+}
+
+// Options of Docker's bridge networks.
+const (
+	bindingOption = "com.docker.network.bridge.host_binding_ipv4"
+	gatewayOption = "com.docker.network.bridge.gateway_mode_ipv4"
+)
+
+// defaultBinding returns the address on which a service's ports are published that name none: that of its networks, if all of
+// them agree; "" for all interfaces.
+func (c *Model) defaultBinding(service string) string {
+	binding, first := "", true
+	for _, network := range c.networksOf(service) {
+		own := c.Project.Networks[network].DriverOpts[bindingOption]
+		if !first && own != binding {
+			return ""
+		}
+		binding, first = own, false
+	}
+	return binding
+}
+
+// networksOf returns the networks of a service by their keys in the compose file.
+func (c *Model) networksOf(service string) []string {
+	s := c.Project.Services[service]
+	if len(s.Networks) == 0 && s.NetworkMode == "" {
+		return []string{"default"}
+	}
+	return slices.Sorted(maps.Keys(s.Networks))
+}
+
+// Unprotected returns the active services on a network in which Docker does not filter unpublished ports: every port on which
+// their containers listen can be reached through a route to them.
+func (c *Model) Unprotected() []string {
+	return slices.DeleteFunc(slices.Clone(c.Services()), func(service string) bool {
+		return !slices.ContainsFunc(c.networksOf(service), func(network string) bool {
+			return c.Project.Networks[network].DriverOpts[gatewayOption] == "nat-unprotected"
+		})
+	})
 }
 
 // hostIP returns "" for addresses that mean all interfaces.

@@ -21,8 +21,8 @@ import (
 // A service's logs are shipped by its logging driver, or by a service that ships others' logs. The latter sees what the
 // Docker Engine keeps (drivers json-file, local and journald) when it mounts the engine's socket or the folder in which
 // the driver writes, and files in a volume that it shares. A service scaled to 0 ships nothing. journald alone ships nothing: it keeps the logs on the host. Services
-// that ship or store logs are not checked themselves. A shipper outside the compose file, or a default driver of the
-// Docker daemon, is not visible here: the live probe sees what arrives.
+// that ship or store logs are not checked themselves. A shipper outside the compose file is not visible here: the live probe
+// sees what arrives. The daemon's default driver and its options come from daemon.json where it can be read.
 
 func LoggingKind() probe.Kind {
 	return probe.Kind{
@@ -30,7 +30,7 @@ func LoggingKind() probe.Kind {
 		Question:   "Do the logs of every service leave the host?",
 		Example:    "{shippers: [log-forwarder]}",
 		Layer:      probe.LayerDeclared,
-		Reads:      "the compose files and the env file",
+		Reads:      "the compose files, the env file and the host's /etc/docker/daemon.json",
 		Permission: "read permission",
 		Alone:      true,
 		New:        func() any { return &composeLogging{} },
@@ -47,8 +47,9 @@ func (s *composeLogging) Probe(_ context.Context, p *probe.Pass) (probe.Result, 
 	if err != nil {
 		return probe.Result{}, err
 	}
-	judged := probe.Unchanged(p, composeLoggingKey{s}, []*compose.Model{c}, func() probe.Judgement {
-		r, err := s.judge(c, p.Deployment.Loki.URL != "")
+	daemon := readDaemon(p)
+	judged := probe.Unchanged(p, composeLoggingKey{s}, []any{c, daemon}, func() probe.Judgement {
+		r, err := s.judge(c, daemon, p.Deployment.Loki.URL != "")
 		return probe.Judgement{Result: r, Err: err}
 	})
 	return judged.Result, judged.Err
@@ -57,7 +58,7 @@ func (s *composeLogging) Probe(_ context.Context, p *probe.Pass) (probe.Result, 
 type composeLoggingKey struct{ *composeLogging }
 
 // judge judges a model; wanted reports whether the configuration names where the logs must arrive.
-func (s *composeLogging) judge(c *compose.Model, wanted bool) (probe.Result, error) {
+func (s *composeLogging) judge(c *compose.Model, daemon *daemonLogging, wanted bool) (probe.Result, error) {
 	var asked, shippers []types.ServiceConfig
 	for _, name := range c.Services() {
 		switch service := c.Project.Services[name]; {
@@ -65,7 +66,7 @@ func (s *composeLogging) judge(c *compose.Model, wanted bool) (probe.Result, err
 		case s.ships(service):
 			shippers = append(shippers, service)
 		case !compose.RunsImage(service, logStores()):
-			asked = append(asked, service)
+			asked = append(asked, daemon.withDefaults(service))
 		}
 	}
 	var local, unknown, missed []string
@@ -117,13 +118,7 @@ func (s *composeLogging) judge(c *compose.Model, wanted bool) (probe.Result, err
 			f.Offend(offender(c, service.Name, "logging_placeholder", "logging"))
 		}
 	}
-	for _, service := range asked {
-		if key := missingOption(service); key != "" {
-			f.Warn(probe.ReasonMissing, "logging driver %s of service %s has no %s: Docker does not start the service",
-				loggingDriver(service), service.Name, key)
-			f.Offend(offender(c, service.Name, "logging_option_missing", "logging"))
-		}
-	}
+	daemon.judgeOptions(&f, c, asked)
 	if len(local) > 0 {
 		f.Warn(probe.ReasonWeak, "syslog driver without a remote syslog-address (logs go to the host's own syslog): %s",
 			phrase.List(local))
@@ -230,8 +225,8 @@ func seesLogsOf(shipper, service types.ServiceConfig, driver string) bool {
 		return true
 	}
 	for _, m := range shipper.Volumes {
-		if m.Source != "" && !isSystemPath(m.Source) && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
-			return own.Source == m.Source || own.Type == types.VolumeTypeBind && strings.HasPrefix(own.Source, m.Source+"/")
+		if m.Source != "" && !isSystemPath(m.Source) && !holdsNoLogs(m.Source) && slices.ContainsFunc(service.Volumes, func(own types.ServiceVolumeConfig) bool {
+			return !own.ReadOnly && own.Source == m.Source || !own.ReadOnly && own.Type == types.VolumeTypeBind && strings.HasPrefix(own.Source, m.Source+"/")
 		}) {
 			return true
 		}
@@ -244,6 +239,16 @@ func isSystemPath(source string) bool {
 	return slices.ContainsFunc([]string{"/etc", "/usr", "/proc", "/sys", "/dev", "/run/docker.sock", "/var/run/docker.sock"}, func(dir string) bool {
 		return source == dir || strings.HasPrefix(source, dir+"/")
 	})
+}
+
+// holdsNoLogs reports whether a folder or volume that a shipper shares with a service holds something else by its name:
+// certificates, configuration, sites.
+func holdsNoLogs(source string) bool {
+	words := strings.FieldsFunc(strings.ToLower(path.Base(source)), func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	return slices.ContainsFunc(words, func(word string) bool {
+		return slices.Contains([]string{"cert", "certs", "certificates", "ssl", "tls", "pki", "ca", "crt", "pem", "key", "keys", "letsencrypt", "acme", "conf", "config", "configs",
+			"secret", "secrets", "static", "www", "html", "public", "assets", "media", "uploads", "geoip", "localtime", "timezone", "zoneinfo", "env", "yml", "yaml", "sock"}, word)
+	}) && !slices.Contains(words, "log") && !slices.Contains(words, "logs")
 }
 
 // seesSomeLogs reports whether a shipper sees what any driver of the Docker Engine keeps.

@@ -76,14 +76,42 @@ func TestComposeLogging_Verdicts(t *testing.T) {
 		{"journald, containers", probetest.WebService + driver("journald") + tail("/var/lib/docker/containers"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
 		{"local, containers", probetest.WebService + driver("local") + tail("/var/lib/docker/containers"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
 		{"local, socket", probetest.WebService + driver("local") + tail("/run/docker.sock"), "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"shared certificates", probetest.WebService + "    volumes: ['./ssl:/ssl']\n" + tail("./ssl"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
+		{"shared and only read", probetest.WebService + "    volumes: ['data:/data:ro']\n" + tail("data"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
+		{"address of a service", probetest.WebService + "    logging: {driver: fluentd, options: {fluentd-address: 'collector:24224'}}\n  collector:\n    image: fluent/fluentd:v1\n", "{}", "", probe.StateFail, probe.ReasonInvalid, "fluentd-address of service web is a name of the compose network"},
+		{"URL of a service", probetest.WebService + "    logging: {driver: loki, options: {loki-url: 'http://loki:3100/loki/api/v1/push'}}\n  loki:\n    image: grafana/loki:3.0\n", "{}", "", probe.StateFail, probe.ReasonInvalid, "loki-url"},
+		{"address elsewhere", probetest.WebService + "    logging: {driver: fluentd, options: {fluentd-address: 'logs.shop.io:24224'}}\n", "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"loopback, published", probetest.WebService + "    logging: {driver: fluentd, options: {fluentd-address: 'localhost:24224'}}\n  collector:\n    image: fluent/fluentd:v1\n    ports: ['127.0.0.1:24224:24224']\n", "{}", "", probe.StatePass, probe.ReasonNone, ""},
+		{"loopback, not published", probetest.WebService + "    logging: {driver: fluentd, options: {fluentd-address: 'localhost:24225'}}\n  collector:\n    image: fluent/fluentd:v1\n    ports: ['127.0.0.1:24224:24224']\n", "{}", "", probe.StateWarn, probe.ReasonWeak, "no service publishes that port"},
 		{"shared time zone", probetest.WebService + "    volumes: ['/etc/localtime:/etc/localtime:ro']\n" + tail("/etc/localtime"), "{}", "", probe.StateWarn, probe.ReasonMissing, "web"},
 		{"invalid model", probetest.WebService + "    ports: 80\n", "{}", "", probe.StateUnknown, probe.ReasonBlocked, "compose_syntax"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := probetest.Look(t, probetest.NewPass(t, probetest.Compose(tt.services), deployment.Settings{Loki: deployment.Loki{URL: tt.loki}}), LoggingKind(), tt.spec)
+			r := probetest.Look(t, probetest.NewPass(t, probetest.Compose(tt.services), deployment.Settings{Loki: deployment.Loki{URL: tt.loki}, Firewall: deployment.Firewall{HostRoot: "nowhere"}}), LoggingKind(), tt.spec)
 			probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
 			probetest.HasNot(t, r, "marked-value")
+		})
+	}
+}
+
+// TestComposeLogging_Daemon: daemon.json gives the default driver and its options, and only that driver's.
+func TestComposeLogging_Daemon(t *testing.T) {
+	for name, tt := range map[string]struct {
+		daemon, service string
+		state           probe.State
+		reason          probe.Reason
+	}{
+		"options of the default driver": {`{"log-driver": "gelf", "log-opts": {"gelf-address": "udp://10.0.0.9:12201"}}`, "    logging: {driver: gelf}\n", probe.StatePass, probe.ReasonNone},
+		"default driver":                {`{"log-driver": "gelf", "log-opts": {"gelf-address": "udp://10.0.0.9:12201"}}`, "", probe.StatePass, probe.ReasonNone},
+		"options of another driver":     {`{"log-driver": "syslog", "log-opts": {"gelf-address": "udp://10.0.0.9:12201"}}`, "    logging: {driver: gelf}\n", probe.StateFail, probe.ReasonMissing},
+		"no options":                    {`{}`, "    logging: {driver: gelf}\n", probe.StateFail, probe.ReasonMissing},
+		"not JSON":                      {`{`, "    logging: {driver: gelf}\n", probe.StateWarn, probe.ReasonMissing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := probetest.Compose(probetest.WebService+tt.service).With("host/etc/docker/daemon.json", tt.daemon)
+			p := probetest.NewPass(t, folder, deployment.Settings{Firewall: deployment.Firewall{HostRoot: "host"}})
+			probetest.Expect(t, probetest.Look(t, p, LoggingKind(), "{}"), tt.state, tt.reason, "")
 		})
 	}
 }

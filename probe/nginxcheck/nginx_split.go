@@ -20,8 +20,8 @@ import (
 //
 // A split_clients block steers traffic when nginx passes requests to its variable or when its values are upstreams.
 // Other blocks, such as log sampling, are ignored. The spec names the value for the new release. By default it is the
-// first value whose name does not denote an old release (old, blue, stable, previous, …), since canaries are written
-// first.
+// first value whose name denotes a new release (new, green, canary, …), or the only one next to old releases (old, blue,
+// stable, …).
 
 func SplitKind() probe.Kind {
 	return probe.Kind{
@@ -39,12 +39,15 @@ func SplitKind() probe.Kind {
 
 type nginxSplit struct {
 	Variable string  `yaml:"variable" pattern:"^\\$[A-Za-z0-9_]+$" doc:"variable set by the split_clients block, with its $; by default the one that steers traffic"`
-	New      string  `yaml:"new" doc:"value of the variable for the new release; by default the first that does not denote an old release"`
+	New      string  `yaml:"new" doc:"value of the variable for the new release; by default the first that denotes a new one, or the only one next to old ones"`
 	Planned  float64 `yaml:"planned" min:"0" max:"1" default:"1" doc:"planned share of traffic for the new release; 100 % passes too"`
 }
 
 // oldRelease matches names of an old release.
 var oldRelease = regexp.MustCompile(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
+
+// newRelease matches names of a new release.
+var newRelease = regexp.MustCompile(`(?i)(^|[^a-z])(new|green|canary|next|candidate|rc|beta|release|upcoming|treatment|experiment|future|preview)($|[^a-z])`)
 
 // sameShare is the largest difference between equal shares: nginx accepts two decimals of a percentage.
 const sameShare = 0.00005
@@ -96,7 +99,7 @@ func (s *nginxSplit) judge(n *nginx.Config) (probe.Result, error) {
 	}
 	value, known := s.newValue(split)
 	if !known {
-		return probe.Result{}, probe.Needs("the probe's new", probe.Unknownf(probe.ReasonNotConfigured, "every value of split_clients at %s is named like an old release: set new to the value of the new release", at))
+		return probe.Result{}, probe.Needs("the probe's new", probe.Unknownf(probe.ReasonNotConfigured, "the names of the values of split_clients at %s do not tell which is the new release: set new to its value", at))
 	}
 	return s.judgeShare(n, split, value, at), nil
 }
@@ -128,20 +131,101 @@ func (s *nginxSplit) judgeShare(n *nginx.Config, split nginx.SplitClients, value
 	if !isPassedTo(n, split) {
 		f.Warn(probe.ReasonMismatch, "no visible proxy_pass uses the variable of the split at %s", at)
 	}
+	if bypassed(n, split) {
+		f.Warn(probe.ReasonMismatch, "location / does not use the variable of the split at %s", at)
+	}
+	s.judgeTarget(&f, n, split, value, what, at)
 	return f.Result("%s gets %s of the traffic at %s", what, percent(share), at)
 }
 
-// newValue returns the value for the new release. It is not known when all values denote an old release.
+// newValue returns the value for the new release. It is known by its name, or because it is the only one next to old ones.
 func (s *nginxSplit) newValue(split nginx.SplitClients) (string, bool) {
 	if s.New != "" {
 		return s.New, true
 	}
+	var others []string
+	old := false
 	for _, part := range split.Parts {
-		if part.Value != "" && !oldRelease.MatchString(part.Value) {
+		switch {
+		case part.Value == "":
+		case newRelease.MatchString(part.Value):
 			return part.Value, true
+		case oldRelease.MatchString(part.Value):
+			old = true
+		case !slices.Contains(others, part.Value):
+			others = append(others, part.Value)
 		}
 	}
+	if old && len(others) == 1 {
+		return others[0], true
+	}
 	return "", false
+}
+
+// judgeTarget checks that the value leads to servers of the new release: to an upstream with a live server that no other
+// value of the split leads to. Shared servers get the traffic of both, so that nothing is split.
+func (s *nginxSplit) judgeTarget(f *probe.ResultBuilder, n *nginx.Config, split nginx.SplitClients, value, what, at string) {
+	own, found := liveServers(n, split, value)
+	if !found {
+		f.Warn(probe.ReasonMismatch, "no upstream for %s at %s in the nginx configuration", what, at)
+		return
+	}
+	for _, part := range split.Parts {
+		if part.Value == value || part.Value == "" {
+			continue
+		}
+		others, _ := liveServers(n, split, part.Value)
+		if len(own) > 0 && !slices.ContainsFunc(own, func(server string) bool { return !slices.Contains(others, server) }) {
+			f.Warn(probe.ReasonMismatch, "every server of %s also serves another value of the split at %s: nothing is split", what, at)
+			return
+		}
+	}
+}
+
+// liveServers returns the addresses of the upstream that requests with a value are passed to. A value that is an address
+// itself is its own server.
+func liveServers(n *nginx.Config, split nginx.SplitClients, value string) (servers []string, found bool) {
+	names := []string{value}
+	uses := variableUse(split)
+	for _, server := range n.Servers {
+		for _, p := range server.Proxies {
+			if uses.MatchString(p.To) {
+				_, to, _ := strings.Cut(uses.ReplaceAllLiteralString(p.To, value), "://")
+				to, _, _ = strings.Cut(to, "/")
+				names = append(names, to)
+			}
+		}
+	}
+	for _, u := range n.Upstreams {
+		if !slices.Contains(names, u.Name) {
+			continue
+		}
+		for _, server := range u.Servers {
+			if !server.Down && !server.Backup {
+				servers = append(servers, server.Address)
+			}
+		}
+		return servers, true
+	}
+	if strings.ContainsAny(value, ":.") || strings.Contains(value, "://") {
+		return []string{value}, true
+	}
+	return nil, false
+}
+
+// bypassed reports whether requests for / are passed on without the split's variable.
+func bypassed(n *nginx.Config, split nginx.SplitClients) bool {
+	uses := variableUse(split)
+	through, around := false, false
+	for _, server := range n.Servers {
+		for _, p := range server.Proxies {
+			if root := strings.TrimSpace(strings.TrimLeft(p.Location, "=^~* ")); root == "/" {
+				through = through || uses.MatchString(p.To)
+				around = around || !uses.MatchString(p.To)
+			}
+		}
+	}
+	return around && !through
 }
 
 // shown returns a value that is a name: an upstream or the spec's own. Other values may be an address with a password.
@@ -154,11 +238,16 @@ func (s *nginxSplit) shown(n *nginx.Config, value string) string {
 
 // isPassedTo reports whether requests are passed to the split's variable.
 func isPassedTo(n *nginx.Config, split nginx.SplitClients) bool {
-	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
-	uses := regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
+	uses := variableUse(split)
 	return slices.ContainsFunc(n.Servers, func(server nginx.Server) bool {
 		return slices.ContainsFunc(server.Proxies, func(p nginx.ProxyPass) bool { return uses.MatchString(p.To) })
 	})
+}
+
+// variableUse matches the split's variable in a text.
+func variableUse(split nginx.SplitClients) *regexp.Regexp {
+	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
+	return regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
 }
 
 // isOfUpstreams reports whether a value of the split is an upstream.

@@ -1,0 +1,146 @@
+package composecheck
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// What the Docker daemon adds to a service's logging: its default driver, and that driver's options (documentation of Docker,
+// "Configure logging drivers"). A driver runs in the daemon, which knows no names of a compose network.
+
+// daemonLogging is the part of daemon.json about logs.
+type daemonLogging struct {
+	known   bool              // daemon.json was read
+	Driver  string            `json:"log-driver"`
+	Options map[string]string `json:"log-opts"`
+}
+
+// maxDaemonFile bounds daemon.json.
+const maxDaemonFile = 1 << 20
+
+// readDaemon reads the daemon's configuration below the host's root. An absent, unreadable or invalid file leaves it unknown.
+func readDaemon(p *probe.Pass) *daemonLogging {
+	path := filepath.Join(p.Deployment.Abs(p.Deployment.Firewall.HostRoot), "etc/docker/daemon.json")
+	d, err := files.Load(p.Files, path, "daemon logging", maxDaemonFile, func(data []byte, _ fs.FileInfo) (*daemonLogging, error) {
+		d := &daemonLogging{}
+		if err := json.Unmarshal(data, d); err != nil {
+			return nil, errors.New("invalid daemon.json")
+		}
+		d.known = true
+		return d, nil
+	})
+	if err != nil {
+		return nil
+	}
+	return d
+}
+
+// withDefaults returns a service with the driver and the options that the daemon gives it.
+func (d *daemonLogging) withDefaults(s types.ServiceConfig) types.ServiceConfig {
+	if d == nil || d.Driver == "" {
+		return s
+	}
+	own := s.LogDriver
+	if s.Logging != nil && s.Logging.Driver != "" {
+		own = s.Logging.Driver
+	}
+	if own != "" && own != d.Driver {
+		return s
+	}
+	options := types.Options{}
+	for key, value := range d.Options {
+		options[key] = value
+	}
+	for key, value := range loggingOptions(s) {
+		options[key] = value
+	}
+	s.Logging = &types.LoggingConfig{Driver: d.Driver, Options: options}
+	return s
+}
+
+// judgeOptions reports what Docker refuses, and addresses that the daemon cannot reach.
+func (d *daemonLogging) judgeOptions(f *probe.ResultBuilder, c *compose.Model, asked []types.ServiceConfig) {
+	for _, service := range asked {
+		if key := missingOption(service); key != "" {
+			tell := f.Warn
+			if d != nil && d.known {
+				tell = f.Fail
+			}
+			tell(probe.ReasonMissing, "logging driver %s of service %s has no %s: Docker does not start the service",
+				loggingDriver(service), service.Name, key)
+			f.Offend(offender(c, service.Name, "logging_option_missing", "logging"))
+		}
+		for key, value := range loggingOptions(service) {
+			host, port := optionAddress(key, value)
+			switch {
+			case host == "":
+			case isService(c, host):
+				f.Fail(probe.ReasonInvalid, "%s of service %s is a name of the compose network, which the Docker daemon cannot resolve. "+
+					"Publish the port on loopback and use 127.0.0.1", key, service.Name)
+			case isLocalHost(host) && !publishes(c, port):
+				f.Warn(probe.ReasonWeak, "%s of service %s is this host, and no service publishes that port", key, service.Name)
+			}
+		}
+	}
+}
+
+// optionAddress returns host and port of an option that is the address of a log receiver; "" for others.
+func optionAddress(key, value string) (host, port string) {
+	if !strings.HasSuffix(key, "-address") && !strings.HasSuffix(key, "-url") || key == "awslogs-endpoint" {
+		return "", ""
+	}
+	if !strings.Contains(value, "://") {
+		value = "tcp://" + value
+	}
+	u, err := url.Parse(value)
+	if err != nil || strings.HasPrefix(u.Scheme, "unix") {
+		return "", ""
+	}
+	defaults := map[string]string{"http": "80", "https": "443", "fluentd-address": "24224", "syslog-address": "514", "gelf-address": "12201"}
+	port = u.Port()
+	for _, name := range []string{key, u.Scheme} {
+		if port == "" {
+			port = defaults[name]
+		}
+	}
+	return u.Hostname(), port
+}
+
+// isService reports whether a host is a name of the compose network. A full domain name may be another host.
+func isService(c *compose.Model, host string) bool {
+	_, ok := c.ServiceOf(host)
+	return ok && !strings.Contains(host, ".")
+}
+
+func isLocalHost(host string) bool {
+	return host == "localhost" || strings.HasPrefix(host, "127.") || host == "::1"
+}
+
+// publishes reports whether a service publishes a port of the host, or listens on the host's network.
+func publishes(c *compose.Model, port string) bool {
+	return len(c.HostNetwork()) > 0 || slices.ContainsFunc(c.Published(), func(p compose.PublishedPort) bool {
+		return within(p, port)
+	})
+}
+
+func within(p compose.PublishedPort, port string) bool {
+	n := 0
+	for _, digit := range port {
+		if digit < '0' || digit > '9' {
+			return false
+		}
+		n = n*10 + int(digit-'0')
+	}
+	return p.First > 0 && p.First <= n && n <= p.Last
+}
