@@ -135,24 +135,13 @@ func (c *testCase) expected() string {
 
 // judge writes the deployment into a folder and returns the verdict on it.
 func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now time.Time) (verdict, error) {
-	fill := []string{"{{now}}", now.UTC().Format("2006-01-02T15:04:05Z"), "{{today}}", now.UTC().Format("20060102")}
+	fill := c.fill(now)
 	var early, late []txtar.File
 	for _, f := range c.files {
 		if c.commit && (strings.Contains(f.Name, "{{commit}}") || bytes.Contains(f.Data, []byte("{{commit}}"))) {
 			late = append(late, f)
 		} else {
 			early = append(early, f)
-		}
-	}
-	for _, f := range c.files {
-		for _, m := range secretMark.FindAllStringSubmatch(string(f.Data), -1) {
-			fill = append(fill, m[0], secretNamed(m[1], m[2]))
-		}
-		for _, m := range literalMark.FindAllStringSubmatch(string(f.Data), -1) {
-			fill = append(fill, m[0], m[1])
-		}
-		for _, m := range base64Mark.FindAllStringSubmatch(string(f.Data), -1) {
-			fill = append(fill, m[0], base64.StdEncoding.EncodeToString([]byte(m[1]+secretNamed(m[2], m[3]))))
 		}
 	}
 	if err := put(root, early, strings.NewReplacer(fill...)); err != nil {
@@ -178,6 +167,23 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 		return verdict{}, err
 	}
 	return c.check(ctx, root)
+}
+
+// fill returns the marks of the files with their texts, in turn.
+func (c *testCase) fill(now time.Time) []string {
+	fill := []string{"{{now}}", now.UTC().Format("2006-01-02T15:04:05Z"), "{{today}}", now.UTC().Format("20060102")}
+	for _, f := range c.files {
+		for _, m := range secretMark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], secretNamed(m[1], m[2]))
+		}
+		for _, m := range literalMark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], m[1])
+		}
+		for _, m := range base64Mark.FindAllStringSubmatch(string(f.Data), -1) {
+			fill = append(fill, m[0], base64.StdEncoding.EncodeToString([]byte(m[1]+secretNamed(m[2], m[3]))))
+		}
+	}
+	return fill
 }
 
 // secretMark stands for a secret: {{secret NAME}} or {{secret NAME LENGTH}}. Secrets are made up when a case runs, so that a

@@ -27,7 +27,10 @@ func gitProgram(t testing.TB) string { return parts.Need(t, "git") }
 func load(t testing.TB, root string) []*testCase {
 	t.Helper()
 	var all []*testCase
-	err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.IsDir() && d.Name() == "testdata" {
+			return filepath.SkipDir
+		}
 		if err != nil || !strings.HasSuffix(path, ".txtar") {
 			return err
 		}

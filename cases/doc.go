@@ -14,4 +14,6 @@
 // a random-looking secret, the same for the same name, and {{literal TEXT}} the text in it: scanners find neither. With git, {{commit}} is
 // HEAD, and a file that contains it is written after the commit. A name that ends in |gzip is compressed. All files are an
 // hour old. catalyst.yml is the configuration if there is one. Nothing listens: only file layers have a verdict.
+//
+// testdata/projects holds sound projects of different styles. No file layer may fail on them, except for what they lack.
 package cases
