@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -272,7 +272,7 @@ func (c *Collector) unmatched(run *probe.Pass) *int {
 	if c.deploy.Documents.Checklist == "" {
 		return nil
 	}
-	path := run.View.Place(deployment.FactChecklist).Path()
+	path := run.View.Place(find.FactChecklist).Path()
 	n, err := files.Load(run.Files, path, "unmatched items", paper.MaxSize, func(data []byte, _ fs.FileInfo) (int, error) {
 		d := paper.Parse(data)
 		d.Match(c.list)

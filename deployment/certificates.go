@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -29,7 +30,7 @@ type CertificatePair struct {
 func (v *View) Certificates() ([]CertificatePair, error) {
 	d := v.Deployment
 	if d.TLS.Cert != "" {
-		return []CertificatePair{{Cert: d.Abs(d.TLS.Cert), Key: d.Abs(d.TLS.Key), How: Configured}}, nil
+		return []CertificatePair{{Cert: d.Abs(d.TLS.Cert), Key: d.Abs(d.TLS.Key), How: find.Configured}}, nil
 	}
 	n, err := v.Nginx()
 	if err != nil && !errors.Is(err, nginx.ErrNoFile) {
@@ -38,13 +39,13 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	if pairs := certificatesOf(n); len(pairs) > 0 {
 		return pairs, nil
 	}
-	if dir := v.Place(FactSSL).Path(); dir != "" {
+	if dir := v.Place(find.FactSSL).Path(); dir != "" {
 		for _, names := range [][2]string{
 			{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}, {"tls.crt", "tls.key"}, {"cert.pem", "key.pem"}, {"server.pem", "server-key.pem"},
 		} {
 			cert, key := filepath.Join(dir, names[0]), filepath.Join(dir, names[1])
 			if source.Exists(cert) {
-				return []CertificatePair{{Cert: cert, Key: key, How: Found}}, nil
+				return []CertificatePair{{Cert: cert, Key: key, How: find.Found}}, nil
 			}
 		}
 	}
@@ -53,7 +54,7 @@ func (v *View) Certificates() ([]CertificatePair, error) {
 	for _, h := range hosts {
 		live := filepath.Join(d.Abs(d.Firewall.HostRoot), "etc/letsencrypt/live", h.Name)
 		if h.Placeholder == "" && source.Exists(filepath.Join(live, "fullchain.pem")) {
-			return []CertificatePair{{Cert: filepath.Join(live, "fullchain.pem"), Key: filepath.Join(live, "privkey.pem"), How: Found, Hosts: []string{h.Name}}}, nil
+			return []CertificatePair{{Cert: filepath.Join(live, "fullchain.pem"), Key: filepath.Join(live, "privkey.pem"), How: find.Found, Hosts: []string{h.Name}}}, nil
 		}
 	}
 	return nil, nil
@@ -73,7 +74,7 @@ func certificatesOf(n *nginx.Config) []CertificatePair {
 			i := slices.IndexFunc(pairs, func(p CertificatePair) bool { return p.Inside == c.Cert.Inside })
 			if i < 0 {
 				pairs = append(pairs, CertificatePair{
-					Cert: c.Cert.Host, Key: c.Key.Host, Inside: c.Cert.Inside, How: Found, Origin: source.Origin{File: c.Cert.File, Line: c.Cert.Line, Service: n.Service, Via: "ssl_certificate"},
+					Cert: c.Cert.Host, Key: c.Key.Host, Inside: c.Cert.Inside, How: find.Found, Origin: source.Origin{File: c.Cert.File, Line: c.Cert.Line, Service: n.Service, Via: "ssl_certificate"},
 				})
 				i = len(pairs) - 1
 			}

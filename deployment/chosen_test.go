@@ -3,9 +3,11 @@ package deployment
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
@@ -38,11 +40,11 @@ func TestPlaces_FollowDirectoryChanges(t *testing.T) {
 		t.Helper()
 		time.Sleep(source.Settled + 50*time.Millisecond)
 		for range 3 {
-			path(FactChangelog)
+			path(find.FactChangelog)
 		}
 	}
 	settle()
-	if d.chosen.byFact == nil {
+	if again := d.View(cache).places(); len(again) == 0 || reflect.ValueOf(again).Pointer() != reflect.ValueOf(d.View(cache).places()).Pointer() {
 		t.Fatal("no choice is cached")
 	}
 	for _, step := range []struct {
@@ -50,16 +52,16 @@ func TestPlaces_FollowDirectoryChanges(t *testing.T) {
 		change     func()
 		want       string
 	}{
-		{"nothing", FactChangelog, func() {}, "CHANGES.md"},
-		{"folder becomes a repository", FactRepository, func() { write(".git/HEAD") }, "."},
-		{"preferred name appears", FactChangelog, func() { write("CHANGELOG.md") }, "CHANGELOG.md"},
-		{"file removed", FactChangelog, func() { do(os.Remove(at("CHANGELOG.md"))) }, "CHANGES.md"},
-		{"new folder", FactEnvFile, func() { write("deploy/.env.production") }, "deploy/.env.production"},
-		{"folder below docs", FactRunbook, func() { write("docs/night/RUNBOOK.md") }, "docs/night/RUNBOOK.md"},
-		{"folder in a new folder", FactMigrations, func() { do(os.MkdirAll(at("internal/db/migrations"), 0o755)) },
+		{"nothing", find.FactChangelog, func() {}, "CHANGES.md"},
+		{"folder becomes a repository", find.FactRepository, func() { write(".git/HEAD") }, "."},
+		{"preferred name appears", find.FactChangelog, func() { write("CHANGELOG.md") }, "CHANGELOG.md"},
+		{"file removed", find.FactChangelog, func() { do(os.Remove(at("CHANGELOG.md"))) }, "CHANGES.md"},
+		{"new folder", find.FactEnvFile, func() { write("deploy/.env.production") }, "deploy/.env.production"},
+		{"folder below docs", find.FactRunbook, func() { write("docs/night/RUNBOOK.md") }, "docs/night/RUNBOOK.md"},
+		{"folder in a new folder", find.FactMigrations, func() { do(os.MkdirAll(at("internal/db/migrations"), 0o755)) },
 			"internal/db/migrations"},
-		{"link to a folder", FactSSL, func() { do(os.Symlink("elsewhere", at("ssl"))) }, "ssl"},
-		{"link target becomes a file", FactSSL, func() {
+		{"link to a folder", find.FactSSL, func() { do(os.Symlink("elsewhere", at("ssl"))) }, "ssl"},
+		{"link target becomes a file", find.FactSSL, func() {
 			settle() // the folder that contains the link stays unchanged
 			do(os.RemoveAll(at("elsewhere")))
 			write("elsewhere")

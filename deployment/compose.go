@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/consts"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -22,12 +23,12 @@ type composeResult struct {
 func (v *View) Compose() (*compose.Model, error) { return v.compose() }
 
 func (v *View) readCompose() (*compose.Model, error) {
-	place := v.Place(FactCompose)
+	place := v.Place(find.FactCompose)
 	if len(place.Paths) == 0 {
 		return nil, compose.ErrNoFile
 	}
 	env, envErr := v.Env()
-	envPath := v.Place(FactEnvFile).Path()
+	envPath := v.Place(find.FactEnvFile).Path()
 	key := strings.Join(append(slices.Clone(place.Paths), "", envPath), "\x00")
 	result := v.Deployment.compose.Get(key, func(src source.Set) composeResult {
 		c, err := compose.Load(src, place.Paths, compose.Options{
@@ -41,9 +42,9 @@ func (v *View) readCompose() (*compose.Model, error) {
 
 // composePlace returns the compose files that are configured or found, or those of COMPOSE_FILE in the env file, which
 // Compose follows too.
-func (v *View) composePlace() Place {
-	place := v.places()[FactCompose]
-	if place.How == Configured {
+func (v *View) composePlace() find.Place {
+	place := v.places()[find.FactCompose]
+	if place.How == find.Configured {
 		return place
 	}
 	env, err := v.Env()
@@ -58,7 +59,7 @@ func (v *View) composePlace() Place {
 	if separator == "" {
 		separator = ":"
 	}
-	chosen := Place{Fact: FactCompose, How: Configured}
+	chosen := find.Place{Fact: find.FactCompose, How: find.Configured}
 	for path := range strings.SplitSeq(list, separator) {
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(filepath.Dir(env.Path), path)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -33,15 +34,8 @@ type Deployment struct {
 	compose source.Cache[composeResult]
 	nginx   source.Cache[nginxResult]
 	around  around
-	chosen  chosen
+	chosen  find.Chosen
 }
-
-// How a fact was determined.
-const (
-	Configured = "configured" // set in the configuration; kept even if it does not exist
-	Found      = "found"      // found in the deployment's folder
-	Default    = "default"    // neither configured nor found
-)
 
 // Finding is one line of "config discover".
 type Finding struct {

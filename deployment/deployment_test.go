@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -28,39 +29,39 @@ func TestPlaces(t *testing.T) {
 		how    string
 		others string
 	}{
-		{"production env file", []string{".env", ".env.production", ".env.example", ".env.staging"}, Settings{}, FactEnvFile, ".env.production", Found, ".env .env.staging"},
-		{"plain env file", []string{".env", ".env.sample"}, Settings{}, FactEnvFile, ".env", Found, ""},
-		{"env file in deployment/", []string{".env", "deployment/.env.production"}, Settings{}, FactEnvFile, "deployment/.env.production", Found, ".env"},
-		{"the root's production env file first", []string{".env.production", "deploy/.env.production"}, Settings{}, FactEnvFile, ".env.production", Found, "deploy/.env.production"},
-		{"another env file is only reported", []string{".env.staging"}, Settings{}, FactEnvFile, "", Default, ".env.staging"},
-		{"configured env file", []string{".env"}, Settings{EnvFile: "prod.env"}, FactEnvFile, "prod.env", Configured, ".env"},
-		{"no env file", nil, Settings{}, FactEnvFile, "", Default, ""},
-		{"compose file", []string{"docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, ""},
-		{"Compose's own order", []string{"docker-compose.yml", "compose.yaml", "compose.yml", "docker-compose.yaml"}, Settings{}, FactCompose, "compose.yaml", Found, "compose.yml docker-compose.yml docker-compose.yaml"},
-		{"override file", []string{"docker-compose.yml", "docker-compose.override.yml", "docker-compose.prod.yml"}, Settings{}, FactCompose, "docker-compose.yml docker-compose.override.yml", Found, "docker-compose.prod.yml"},
-		{"production variant alone", []string{"docker-compose.prod.yml", "docker-compose.override.yml", "docker-compose.dev.yml"}, Settings{}, FactCompose, "docker-compose.prod.yml", Found, "docker-compose.override.yml docker-compose.dev.yml"},
-		{"development variant alone", []string{"docker-compose.dev.yml"}, Settings{}, FactCompose, "", Default, "docker-compose.dev.yml"},
+		{"production env file", []string{".env", ".env.production", ".env.example", ".env.staging"}, Settings{}, find.FactEnvFile, ".env.production", find.Found, ".env .env.staging"},
+		{"plain env file", []string{".env", ".env.sample"}, Settings{}, find.FactEnvFile, ".env", find.Found, ""},
+		{"env file in deployment/", []string{".env", "deployment/.env.production"}, Settings{}, find.FactEnvFile, "deployment/.env.production", find.Found, ".env"},
+		{"the root's production env file first", []string{".env.production", "deploy/.env.production"}, Settings{}, find.FactEnvFile, ".env.production", find.Found, "deploy/.env.production"},
+		{"another env file is only reported", []string{".env.staging"}, Settings{}, find.FactEnvFile, "", find.Default, ".env.staging"},
+		{"configured env file", []string{".env"}, Settings{EnvFile: "prod.env"}, find.FactEnvFile, "prod.env", find.Configured, ".env"},
+		{"no env file", nil, Settings{}, find.FactEnvFile, "", find.Default, ""},
+		{"compose file", []string{"docker-compose.yml"}, Settings{}, find.FactCompose, "docker-compose.yml", find.Found, ""},
+		{"Compose's own order", []string{"docker-compose.yml", "compose.yaml", "compose.yml", "docker-compose.yaml"}, Settings{}, find.FactCompose, "compose.yaml", find.Found, "compose.yml docker-compose.yml docker-compose.yaml"},
+		{"override file", []string{"docker-compose.yml", "docker-compose.override.yml", "docker-compose.prod.yml"}, Settings{}, find.FactCompose, "docker-compose.yml docker-compose.override.yml", find.Found, "docker-compose.prod.yml"},
+		{"production variant alone", []string{"docker-compose.prod.yml", "docker-compose.override.yml", "docker-compose.dev.yml"}, Settings{}, find.FactCompose, "docker-compose.prod.yml", find.Found, "docker-compose.override.yml docker-compose.dev.yml"},
+		{"development variant alone", []string{"docker-compose.dev.yml"}, Settings{}, find.FactCompose, "", find.Default, "docker-compose.dev.yml"},
 		{"compose file next to the env file", []string{"docker-compose.yml", "deployment/docker-compose.yml",
-			"deployment/.env.production"}, Settings{}, FactCompose, "deployment/docker-compose.yml", Found,
+			"deployment/.env.production"}, Settings{}, find.FactCompose, "deployment/docker-compose.yml", find.Found,
 			"docker-compose.yml"},
-		{"the root's compose file", []string{"docker-compose.yml", "deployment/docker-compose.yml"}, Settings{}, FactCompose, "docker-compose.yml", Found, "deployment/docker-compose.yml"},
-		{"configured compose files", []string{"docker-compose.yml", "x.yml"}, Settings{ComposeFiles: []string{"docker-compose.yml", "x.yml"}}, FactCompose, "docker-compose.yml x.yml", Configured, ""},
-		{"certificates", []string{"deployment/ssl/", "certs/"}, Settings{}, FactSSL, "certs", Found, "deployment/ssl"},
-		{"certificates next to nginx", []string{"nginx/ssl/"}, Settings{}, FactSSL, "nginx/ssl", Found, ""},
-		{"file instead of a folder", []string{"ssl"}, Settings{}, FactSSL, "", Default, ""},
-		{"migrations", []string{"deployment/migrations/", "db/migrations/"}, Settings{}, FactMigrations, "db/migrations", Found, "deployment/migrations"},
-		{"disaster recovery", []string{"docs/ops/disaster_recovery.md", "deployment/DISASTER-RECOVERY.md"}, Settings{}, FactRecovery, "deployment/DISASTER-RECOVERY.md", Found, "docs/ops/disaster_recovery.md"},
-		{"disaster recovery, in one word", []string{"docs/DisasterRecovery.md", "ops/dr-plan.md"}, Settings{}, FactRecovery, "ops/dr-plan.md", Found, "docs/DisasterRecovery.md"},
-		{"runbook of operations", []string{"ops/Run-Book.md", "ops/notes.md"}, Settings{}, FactRunbook, "ops/Run-Book.md", Found, ""},
-		{"runbook, deep", []string{"docs/a/b/c/RUNBOOK.md", "docs/a/b/c/d/RUNBOOK.md", "docs/.hidden/RUNBOOK.md"}, Settings{}, FactRunbook, "docs/a/b/c/RUNBOOK.md", Found, ""},
-		{"the exact name first", []string{"runbook.md", "RUNBOOK.md"}, Settings{}, FactRunbook, "RUNBOOK.md", Found, "runbook.md"},
-		{"configured runbook", []string{"RUNBOOK.md"}, Settings{Documents: Documents{Runbook: "x/y.md"}}, FactRunbook, "x/y.md", Configured, "RUNBOOK.md"},
-		{"changelog", []string{"CHANGELOG.md"}, Settings{}, FactChangelog, "CHANGELOG.md", Found, ""},
-		{"alertmanager", []string{"prometheus/alertmanager.yml", "deployment/monitoring/alertmanager.yaml"}, Settings{}, FactAlertmanager, "prometheus/alertmanager.yml", Found, "deployment/monitoring/alertmanager.yaml"},
-		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, FactDiagrams, "docs/architecture.drawio docs/architecture.md", Found, ""},
-		{"checklist", []string{"docs/production-deployment-checklist.md", "checklist.md"}, Settings{}, FactChecklist, "checklist.md", Found, "docs/production-deployment-checklist.md"},
-		{"repository", []string{".git/HEAD"}, Settings{}, FactRepository, ".", Found, ""},
-		{"empty .git", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, FactRepository, "x", Configured, ""},
+		{"the root's compose file", []string{"docker-compose.yml", "deployment/docker-compose.yml"}, Settings{}, find.FactCompose, "docker-compose.yml", find.Found, "deployment/docker-compose.yml"},
+		{"configured compose files", []string{"docker-compose.yml", "x.yml"}, Settings{ComposeFiles: []string{"docker-compose.yml", "x.yml"}}, find.FactCompose, "docker-compose.yml x.yml", find.Configured, ""},
+		{"certificates", []string{"deployment/ssl/", "certs/"}, Settings{}, find.FactSSL, "certs", find.Found, "deployment/ssl"},
+		{"certificates next to nginx", []string{"nginx/ssl/"}, Settings{}, find.FactSSL, "nginx/ssl", find.Found, ""},
+		{"file instead of a folder", []string{"ssl"}, Settings{}, find.FactSSL, "", find.Default, ""},
+		{"migrations", []string{"deployment/migrations/", "db/migrations/"}, Settings{}, find.FactMigrations, "db/migrations", find.Found, "deployment/migrations"},
+		{"disaster recovery", []string{"docs/ops/disaster_recovery.md", "deployment/DISASTER-RECOVERY.md"}, Settings{}, find.FactRecovery, "deployment/DISASTER-RECOVERY.md", find.Found, "docs/ops/disaster_recovery.md"},
+		{"disaster recovery, in one word", []string{"docs/DisasterRecovery.md", "ops/dr-plan.md"}, Settings{}, find.FactRecovery, "ops/dr-plan.md", find.Found, "docs/DisasterRecovery.md"},
+		{"runbook of operations", []string{"ops/Run-Book.md", "ops/notes.md"}, Settings{}, find.FactRunbook, "ops/Run-Book.md", find.Found, ""},
+		{"runbook, deep", []string{"docs/a/b/c/RUNBOOK.md", "docs/a/b/c/d/RUNBOOK.md", "docs/.hidden/RUNBOOK.md"}, Settings{}, find.FactRunbook, "docs/a/b/c/RUNBOOK.md", find.Found, ""},
+		{"the exact name first", []string{"runbook.md", "RUNBOOK.md"}, Settings{}, find.FactRunbook, "RUNBOOK.md", find.Found, "runbook.md"},
+		{"configured runbook", []string{"RUNBOOK.md"}, Settings{Documents: Documents{Runbook: "x/y.md"}}, find.FactRunbook, "x/y.md", find.Configured, "RUNBOOK.md"},
+		{"changelog", []string{"CHANGELOG.md"}, Settings{}, find.FactChangelog, "CHANGELOG.md", find.Found, ""},
+		{"alertmanager", []string{"prometheus/alertmanager.yml", "deployment/monitoring/alertmanager.yaml"}, Settings{}, find.FactAlertmanager, "prometheus/alertmanager.yml", find.Found, "deployment/monitoring/alertmanager.yaml"},
+		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, find.FactDiagrams, "docs/architecture.drawio docs/architecture.md", find.Found, ""},
+		{"checklist", []string{"docs/production-deployment-checklist.md", "checklist.md"}, Settings{}, find.FactChecklist, "checklist.md", find.Found, "docs/production-deployment-checklist.md"},
+		{"repository", []string{".git/HEAD"}, Settings{}, find.FactRepository, ".", find.Found, ""},
+		{"empty .git", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, find.FactRepository, "x", find.Configured, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -90,25 +91,25 @@ func TestPlaces_PreferMountedFiles(t *testing.T) {
 		want       string
 		others     string
 	}{
-		{"another name", FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs/am.yml:/etc/alertmanager/alertmanager.yml:ro']\n", "obs/am.yml": "a"}, "obs/am.yml", ""},
-		{"before the conventional name", FactAlertmanager,
+		{"another name", find.FactAlertmanager, map[string]string{"compose.yml": am + "    volumes: ['./obs/am.yml:/etc/alertmanager/alertmanager.yml:ro']\n", "obs/am.yml": "a"}, "obs/am.yml", ""},
+		{"before the conventional name", find.FactAlertmanager,
 			map[string]string{"compose.yml": am + "    volumes: ['./obs:/etc/alertmanager']\n", "obs/alertmanager.yml": "a",
 				"alertmanager.yml": "b"}, "obs/alertmanager.yml", "alertmanager.yml"},
-		{"by flag", FactAlertmanager,
+		{"by flag", find.FactAlertmanager,
 			map[string]string{"compose.yml": am + "    command: ['--config.file=/etc/alertmanager/config.yml']\n    volumes: ['./obs:/etc/alertmanager']\n", "obs/config.yml": "a"}, "obs/config.yml", ""},
-		{"by flag in two arguments", FactAlertmanager,
+		{"by flag in two arguments", find.FactAlertmanager,
 			map[string]string{"compose.yml": am + "    command: --config.file /c/x.yml\n    volumes: ['./obs:/c']\n",
 				"obs/x.yml": "a"}, "obs/x.yml", ""},
-		{"as a config", FactAlertmanager, map[string]string{"compose.yml": am + "    configs: [{source: a, target: /etc/alertmanager/alertmanager.yml}]\nconfigs: {a: {file: ./x.yml}}\n", "x.yml": "a"}, "x.yml", ""},
-		{"missing", FactAlertmanager,
+		{"as a config", find.FactAlertmanager, map[string]string{"compose.yml": am + "    configs: [{source: a, target: /etc/alertmanager/alertmanager.yml}]\nconfigs: {a: {file: ./x.yml}}\n", "x.yml": "a"}, "x.yml", ""},
+		{"missing", find.FactAlertmanager,
 			map[string]string{"compose.yml": am + "    volumes: ['./gone.yml:/etc/alertmanager/alertmanager.yml']\n",
 				"alertmanager.yml": "b"}, "gone.yml", "alertmanager.yml"},
-		{"not mounted", FactAlertmanager, map[string]string{"compose.yml": am, "prometheus/alertmanager.yml": "a"}, "prometheus/alertmanager.yml", ""},
-		{"another service's", FactAlertmanager, map[string]string{"compose.yml": "services:\n  a:\n    image: b\n    volumes: ['./c:/etc/alertmanager']\n", "c/alertmanager.yml": "a"}, "", ""},
-		{"initial scripts", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a"}, "initdb", ""},
-		{"initial scripts and migrations", FactMigrations,
+		{"not mounted", find.FactAlertmanager, map[string]string{"compose.yml": am, "prometheus/alertmanager.yml": "a"}, "prometheus/alertmanager.yml", ""},
+		{"another service's", find.FactAlertmanager, map[string]string{"compose.yml": "services:\n  a:\n    image: b\n    volumes: ['./c:/etc/alertmanager']\n", "c/alertmanager.yml": "a"}, "", ""},
+		{"initial scripts", find.FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a"}, "initdb", ""},
+		{"initial scripts and migrations", find.FactMigrations,
 			map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./initdb:/docker-entrypoint-initdb.d:ro']\n", "initdb/001_a.sql": "a", "migrations/001_b.sql": "a"}, "migrations", ""},
-		{"one initial script", FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/init.sql:ro']\n", "init.sql": "a"}, "", ""},
+		{"one initial script", find.FactMigrations, map[string]string{"compose.yml": "services:\n  db:\n    image: postgres\n    volumes: ['./init.sql:/docker-entrypoint-initdb.d/init.sql:ro']\n", "init.sql": "a"}, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -121,7 +122,7 @@ func TestPlaces_PreferMountedFiles(t *testing.T) {
 	}
 	configured := install(t, tests[0].files)
 	configured.Alertmanager.Config = "mine.yml"
-	if got := configured.View(nil).Place(FactAlertmanager); got.How != Configured {
+	if got := configured.View(nil).Place(find.FactAlertmanager); got.How != find.Configured {
 		t.Errorf("configured: %+v", got)
 	}
 }
@@ -133,7 +134,7 @@ func TestRepository_AboveRoot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := below.View(nil).Place(FactRepository); got.Path() != filepath.Join(d.Root, want) {
+		if got := below.View(nil).Place(find.FactRepository); got.Path() != filepath.Join(d.Root, want) {
 			t.Errorf("%s: %+v", sub, got)
 		}
 	}
@@ -151,7 +152,7 @@ func TestCompose_FileVariable(t *testing.T) {
 	if got := c.Services(); !slices.Equal(got, []string{"one", "two"}) || c.Project.Name != "shop" {
 		t.Errorf("services %v of %s", got, c.Project.Name)
 	}
-	if place := v.Place(FactCompose); len(place.Others) != 1 || place.How != Configured {
+	if place := v.Place(find.FactCompose); len(place.Others) != 1 || place.How != find.Configured {
 		t.Errorf("place %+v", place)
 	}
 }
@@ -233,7 +234,7 @@ func TestView_FollowsFileChanges(t *testing.T) {
 		t.Error(c1.ConfigError())
 	}
 	write("CHANGELOG.md", "# Changelog")
-	if p := d.View(cache).Place(FactChangelog); d.Rel(p.Path()) != "CHANGELOG.md" {
+	if p := d.View(cache).Place(find.FactChangelog); d.Rel(p.Path()) != "CHANGELOG.md" {
 		t.Errorf("the new changelog: %+v", p)
 	}
 	if err := os.Remove(filepath.Join(d.Root, "early.env")); err != nil {
@@ -265,7 +266,7 @@ func TestView_FollowsFileChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	write("docs/new/RUNBOOK.md", "# Runbook")
-	if p := d.View(cache).Place(FactRunbook); d.Rel(p.Path()) != "docs/new/RUNBOOK.md" {
+	if p := d.View(cache).Place(find.FactRunbook); d.Rel(p.Path()) != "docs/new/RUNBOOK.md" {
 		t.Errorf("the new runbook: %+v", p)
 	}
 }
@@ -366,12 +367,12 @@ app: {metric_prefixes: [shop_]}
 
 func TestAppService(t *testing.T) {
 	tests := []struct{ name, services, want, how string }{
-		{"by its name", "{catalyst: {image: x}, api: {build: .}}", "catalyst", Found},
-		{"by port and env file", "{api: {image: x, env_file: .env, ports: ['8000:8000']}, worker: {build: .}}", "api", Found},
+		{"by its name", "{catalyst: {image: x}, api: {build: .}}", "catalyst", find.Found},
+		{"by port and env file", "{api: {image: x, env_file: .env, ports: ['8000:8000']}, worker: {build: .}}", "api", find.Found},
 		{"local build",
-			"{redis: {build: ./redis, ports: ['8000:8000']}, app: {build: .}, nginx: {image: nginx, ports: ['80:80'], environment: {A: b}}}", "app", Found},
-		{"equals", "{b: {build: .}, a: {build: .}}", "a", Found},
-		{"only known services", "{db: {image: 'postgres:16'}, cache: {image: redis}}", "", Default},
+			"{redis: {build: ./redis, ports: ['8000:8000']}, app: {build: .}, nginx: {image: nginx, ports: ['80:80'], environment: {A: b}}}", "app", find.Found},
+		{"equals", "{b: {build: .}, a: {build: .}}", "a", find.Found},
+		{"only known services", "{db: {image: 'postgres:16'}, cache: {image: redis}}", "", find.Default},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -421,14 +422,14 @@ func TestCertificates(t *testing.T) {
 		how   string
 		hosts string
 	}{
-		{"configured", map[string]string{"nginx.conf": tls}, Settings{TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, "c.pem", "k.pem", Configured, ""},
-		{"nginx in a service", map[string]string{"nginx.conf": tls, "compose.yml": "services: {web: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './tls:/etc/nginx/ssl']}}\n"}, Settings{}, "tls/x.crt", "tls/x.key", Found, "a.test b.test"},
-		{"nginx, the same name in ssl/", map[string]string{"nginx.conf": tls, "ssl/x.crt": "", "ssl/x.key": ""}, Settings{}, "ssl/x.crt", "ssl/x.key", Found, "a.test b.test"},
-		{"nginx, file not accessible", map[string]string{"nginx.conf": tls}, Settings{}, "", "", Found, "a.test b.test"},
+		{"configured", map[string]string{"nginx.conf": tls}, Settings{TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, "c.pem", "k.pem", find.Configured, ""},
+		{"nginx in a service", map[string]string{"nginx.conf": tls, "compose.yml": "services: {web: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './tls:/etc/nginx/ssl']}}\n"}, Settings{}, "tls/x.crt", "tls/x.key", find.Found, "a.test b.test"},
+		{"nginx, the same name in ssl/", map[string]string{"nginx.conf": tls, "ssl/x.crt": "", "ssl/x.key": ""}, Settings{}, "ssl/x.crt", "ssl/x.key", find.Found, "a.test b.test"},
+		{"nginx, file not accessible", map[string]string{"nginx.conf": tls}, Settings{}, "", "", find.Found, "a.test b.test"},
 		{"conventional names", map[string]string{"deployment/ssl/fullchain.pem": "", "deployment/ssl/privkey.pem": ""},
-			Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", Found, ""},
+			Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", find.Found, ""},
 		{"Let's Encrypt", map[string]string{"host/etc/letsencrypt/live/a.test/fullchain.pem": "", ".env": "DOMAIN=a.test\n"}, Settings{Firewall: Firewall{HostRoot: "host"}},
-			"host/etc/letsencrypt/live/a.test/fullchain.pem", "host/etc/letsencrypt/live/a.test/privkey.pem", Found, "a.test"},
+			"host/etc/letsencrypt/live/a.test/fullchain.pem", "host/etc/letsencrypt/live/a.test/privkey.pem", find.Found, "a.test"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -468,7 +469,7 @@ func TestFindings(t *testing.T) {
 		}
 	}
 	for fact, want := range map[string]string{
-		FactEnvFile: ".env", FactCompose: "compose.yml", FactNginx: "nginx.conf", "application's service": "catalyst", "redis": "redis:6379", "prometheus": "http://localhost:9090", FactMigrations: "",
+		find.FactEnvFile: ".env", find.FactCompose: "compose.yml", find.FactNginx: "nginx.conf", "application's service": "catalyst", "redis": "redis:6379", "prometheus": "http://localhost:9090", find.FactMigrations: "",
 	} {
 		f, ok := d.Finding(fact)
 		if !ok || f.Value != want {
@@ -478,7 +479,7 @@ func TestFindings(t *testing.T) {
 	if f, _ := d.Finding("database"); !strings.Contains(f.Implies, "DB_PORT at .env:3 is not a port") {
 		t.Errorf("database: %+v", f)
 	}
-	if f, _ := d.Finding(FactCompose); !strings.Contains(f.Implies, "inactive because of their profiles: redis") {
+	if f, _ := d.Finding(find.FactCompose); !strings.Contains(f.Implies, "inactive because of their profiles: redis") {
 		t.Errorf("compose: %+v", f)
 	}
 }

@@ -9,12 +9,13 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 )
 
 // OwnsEnvFile reports whether Env is in use: it is configured, there is no compose file, a service or an include names it,
 // or it sets a variable of the compose files or of Compose itself. A file that was merely found proves nothing.
 func (v *View) OwnsEnvFile() bool {
-	path := v.Place(FactEnvFile).Path()
+	path := v.Place(find.FactEnvFile).Path()
 	if path == "" || v.Deployment.EnvFile != "" {
 		return path != ""
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -18,13 +19,13 @@ import (
 // values of the deployment's files.
 func (v *View) Findings() []Finding {
 	d := v.Deployment
-	findings := []Finding{{Fact: "root", Value: d.Root, How: Configured}}
+	findings := []Finding{{Fact: "root", Value: d.Root, How: find.Configured}}
 	for _, fact := range []string{
-		FactEnvFile, FactCompose, FactNginx, FactSSL, FactMigrations, FactAlertmanager, FactRecovery, FactRunbook, FactChangelog, FactDiagrams, FactChecklist, FactRepository, FactFirewall,
+		find.FactEnvFile, find.FactCompose, find.FactNginx, find.FactSSL, find.FactMigrations, find.FactAlertmanager, find.FactRecovery, find.FactRunbook, find.FactChangelog, find.FactDiagrams, find.FactChecklist, find.FactRepository, find.FactFirewall,
 	} {
 		place := v.Place(fact)
 		findings = append(findings, Finding{Fact: fact, Value: d.shown(place.Paths), How: place.How, Others: d.rels(place.Others), Implies: v.implies(place)})
-		if fact == FactCompose {
+		if fact == find.FactCompose {
 			findings = append(findings, v.serviceFinding())
 		}
 	}
@@ -39,10 +40,10 @@ func (v *View) Findings() []Finding {
 		{"grafana", d.Grafana.Address(), "grafana.url"},
 		{"loki", d.Loki.Address(), "loki.url"},
 	} {
-		f := Finding{Fact: a.fact, Value: a.address.URL, How: Default}
+		f := Finding{Fact: a.fact, Value: a.address.URL, How: find.Default}
 		switch {
 		case a.address.Configured:
-			f.How = Configured
+			f.How = find.Configured
 		case a.address.URL == "":
 			f.Implies = "not checked: set deployment." + a.setting
 		default:
@@ -64,9 +65,9 @@ func (d *Deployment) rels(paths []string) []string {
 func (d *Deployment) shown(paths []string) string { return strings.Join(d.rels(paths), ", ") }
 
 // implies returns the consequence of a place; "" when it is obvious.
-func (v *View) implies(p Place) string {
+func (v *View) implies(p find.Place) string {
 	d := v.Deployment
-	if p.How == Configured && len(p.Paths) > 0 {
+	if p.How == find.Configured && len(p.Paths) > 0 {
 		for _, path := range p.Paths {
 			if !source.Exists(path) {
 				return d.Rel(path) + " does not exist: its contents are treated as missing"
@@ -77,7 +78,7 @@ func (v *View) implies(p Place) string {
 		return "not found, but these folders cannot be listed: " + d.shown(p.Unseen)
 	}
 	switch p.Fact {
-	case FactEnvFile:
+	case find.FactEnvFile:
 		env, err := v.Env()
 		switch {
 		case len(p.Paths) == 0:
@@ -89,7 +90,7 @@ func (v *View) implies(p Place) string {
 		}
 		return fmt.Sprintf("%d keys; provides the variables of the compose files, as with docker compose --env-file",
 			len(env.Entries))
-	case FactCompose:
+	case find.FactCompose:
 		c, err := v.Compose()
 		switch {
 		case errors.Is(err, compose.ErrNoFile):
@@ -108,7 +109,7 @@ func (v *View) implies(p Place) string {
 			text += fmt.Sprintf("; docker compose config rejects it: %v", err)
 		}
 		return text
-	case FactNginx:
+	case find.FactNginx:
 		n, err := v.Nginx()
 		switch {
 		case errors.Is(err, nginx.ErrNoFile):
@@ -124,14 +125,14 @@ func (v *View) implies(p Place) string {
 			text += fmt.Sprintf("; %s:%d: %s", n.Problems[0].File, n.Problems[0].Line, n.Problems[0].Text)
 		}
 		return text
-	case FactFirewall:
+	case find.FactFirewall:
 		switch {
 		case d.Firewall.External:
 			return "a cloud firewall protects the host: evidence or an attestation is required"
 		case len(p.Paths) == 0:
 			return "ufw is not installed on this host: set deployment.firewall.host_root to the host's mounted file system, or set deployment.firewall.external"
 		}
-	case FactRepository:
+	case find.FactRepository:
 		if len(p.Paths) == 0 {
 			return "commits are unknown: set deployment.repository.path"
 		}
@@ -140,7 +141,7 @@ func (v *View) implies(p Place) string {
 }
 
 func (v *View) serviceFinding() Finding {
-	f := Finding{Fact: "application's service", How: Default}
+	f := Finding{Fact: "application's service", How: find.Default}
 	app, err := v.AppService()
 	if err != nil {
 		f.Implies = fmt.Sprintf("unknown: %v", err)
@@ -148,7 +149,7 @@ func (v *View) serviceFinding() Finding {
 	}
 	f.Value, f.How, f.Others = app.Name, app.How, app.Others
 	switch {
-	case app.Name != "" && app.How == Found:
+	case app.Name != "" && app.How == find.Found:
 		f.Implies = "chosen because of " + app.Why + "; its settings are checked as the application's"
 		if len(app.Copies) > 0 {
 			f.Implies += ", and also those of " + strings.Join(app.Copies, ", ") + ", which run the same program"
@@ -160,7 +161,7 @@ func (v *View) serviceFinding() Finding {
 }
 
 func (v *View) hostsFinding() Finding {
-	f := Finding{Fact: "public hosts", How: Default}
+	f := Finding{Fact: "public hosts", How: find.Default}
 	hosts, err := v.PublicHosts()
 	var names, weak []string
 	for _, h := range hosts {
@@ -193,11 +194,11 @@ func (v *View) redisFinding() Finding {
 }
 
 func reachFinding(fact string, r Reach, err error) Finding {
-	f := Finding{Fact: fact, How: Default}
+	f := Finding{Fact: fact, How: find.Default}
 	var no *NoWayError
 	switch {
 	case errors.As(err, &no):
-		f.How, f.Implies = Found, fmt.Sprintf("unreachable from here: %v", err)
+		f.How, f.Implies = find.Found, fmt.Sprintf("unreachable from here: %v", err)
 		return f
 	case errors.Is(err, fs.ErrPermission):
 		f.Implies = "unknown: the exporter's user has no permission to read a file that contains it"
@@ -209,9 +210,9 @@ func reachFinding(fact string, r Reach, err error) Finding {
 	f.Value = r.Address()
 	switch {
 	case r.Configured:
-		f.How = Configured
+		f.How = find.Configured
 	case r.How != "default":
-		f.How, f.Implies = Found, r.How
+		f.How, f.Implies = find.Found, r.How
 	}
 	return f
 }

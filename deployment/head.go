@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -25,7 +26,7 @@ const (
 // Head returns the checked-out commit in hexadecimal; "" in a repository without commits. The error is ErrNoRepository
 // or a read error.
 func (v *View) Head() (string, error) {
-	place := v.Place(FactRepository).Path()
+	place := v.Place(find.FactRepository).Path()
 	if place == "" {
 		return "", ErrNoRepository
 	}

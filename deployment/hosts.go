@@ -13,6 +13,7 @@ import (
 	"golang.org/x/net/idna"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -47,9 +48,9 @@ func (v *View) PublicHosts() ([]Host, error) {
 	hosts := hostList{inner: map[string]bool{}}
 	if len(d.Public.Hosts) > 0 || d.Public.URL != "" {
 		for _, h := range d.Public.Hosts {
-			hosts.add(h, Configured, source.Origin{})
+			hosts.add(h, find.Configured, source.Origin{})
 		}
-		hosts.add(d.Public.URL, Configured, source.Origin{})
+		hosts.add(d.Public.URL, find.Configured, source.Origin{})
 		return hosts.list, nil
 	}
 	var errs []error
@@ -70,7 +71,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 		for _, e := range env.Entries {
 			hosts.ofKey(e.Key, e.Text.Reveal(), source.Origin{File: env.Name, Line: e.Line, Via: source.ViaEnvFile})
 		}
-	} else if v.Place(FactEnvFile).Path() != "" {
+	} else if v.Place(find.FactEnvFile).Path() != "" {
 		errs = append(errs, err)
 	}
 	n, err := v.Nginx()
@@ -78,7 +79,7 @@ func (v *View) PublicHosts() ([]Host, error) {
 	case err == nil:
 		for _, s := range n.Servers {
 			for _, name := range s.Names {
-				hosts.add(name, Found, source.Origin{File: s.File, Line: s.Line, Via: ViaNginx})
+				hosts.add(name, find.Found, source.Origin{File: s.File, Line: s.Line, Via: ViaNginx})
 			}
 		}
 	case !errors.Is(err, nginx.ErrNoFile):
@@ -116,7 +117,7 @@ func (h *hostList) ofKey(key, text string, origin source.Origin) {
 		return
 	}
 	for part := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ',' || r == ' ' || r == ';' }) {
-		h.add(part, Found, origin)
+		h.add(part, find.Found, origin)
 	}
 }
 
@@ -130,7 +131,7 @@ func (h *hostList) add(text, how string, origin source.Origin) {
 	if h.inner[name] {
 		why = "a name of the compose network"
 	}
-	if how == Found && why == notAName {
+	if how == find.Found && why == notAName {
 		name = "" // it may be a secret in the wrong place
 		if slices.ContainsFunc(h.list, func(o Host) bool { return o.Name == name && o.Origin.String() == origin.String() }) {
 			return

@@ -8,6 +8,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -15,17 +16,17 @@ import (
 // wherever it is.
 
 // mounted returns the place with the file that the compose file mounts for it first. A configured place is unchanged.
-func (v *View) mounted(place Place) Place {
+func (v *View) mounted(place find.Place) find.Place {
 	c, err := v.Compose()
-	if place.How == Configured || err != nil {
+	if place.How == find.Configured || err != nil {
 		return place
 	}
 	for _, name := range c.Services() {
 		host := ""
 		switch s := c.Project.Services[name]; {
-		case place.Fact == FactAlertmanager && compose.ImageBase(s.Image) == "alertmanager":
+		case place.Fact == find.FactAlertmanager && compose.ImageBase(s.Image) == "alertmanager":
 			host = c.SourceOf(name, alertmanagerFile(s))
-		case place.Fact == FactMigrations && len(place.Paths) == 0:
+		case place.Fact == find.FactMigrations && len(place.Paths) == 0:
 			if host = c.SourceOf(name, "/docker-entrypoint-initdb.d"); !source.IsDir(host) {
 				host = ""
 			}
@@ -34,7 +35,7 @@ func (v *View) mounted(place Place) Place {
 			continue
 		}
 		others := slices.DeleteFunc(append(slices.Clone(place.Paths), place.Others...), func(other string) bool { return other == host })
-		return Place{Fact: place.Fact, Paths: []string{host}, How: Found, Others: others}
+		return find.Place{Fact: place.Fact, Paths: []string{host}, How: find.Found, Others: others}
 	}
 	return place
 }

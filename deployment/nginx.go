@@ -3,6 +3,7 @@ package deployment
 import (
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -27,7 +28,7 @@ func (v *View) readNginx() (*nginx.Config, error) {
 	result := v.Deployment.nginx.Get(key, func(src source.Set) nginxResult {
 		n, err := nginx.Load(src, chosen.Roots, nginx.Options{
 			Root: v.Deployment.Root, Index: &v.Deployment.index, Compose: c,
-			SSL: func() string { return v.Place(FactSSL).Path() },
+			SSL: func() string { return v.Place(find.FactSSL).Path() },
 		})
 		return nginxResult{n, err}
 	})

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 )
 
@@ -62,13 +63,13 @@ func TestNginx_Mounted(t *testing.T) {
 		t.Fatalf("servers %+v, splits %+v, unread %+v", n.Servers, n.Splits, n.Unread)
 	}
 	root := v.Deployment.Root
-	place, tls, plain := v.Place(FactNginx), n.Servers[0], n.Servers[1]
+	place, tls, plain := v.Place(find.FactNginx), n.Servers[0], n.Servers[1]
 	const site, main = "deployment/sites/a.conf", "deployment/nginx.conf"
 	for _, check := range []struct {
 		name      string
 		got, want any
 	}{
-		{"place", []string{place.How, place.Path()}, []string{Found, filepath.Join(root, main)}},
+		{"place", []string{place.How, place.Path()}, []string{find.Found, filepath.Join(root, main)}},
 		{"other places", place.Others, []string{filepath.Join(root, "nginx-old.conf")}},
 		{"service", n.Service, "web"},
 		{"files", n.Files, []string{filepath.Join(root, main), filepath.Join(root, site)}},
@@ -120,18 +121,18 @@ func TestNginx_Roots(t *testing.T) {
 		names string // of all servers
 		how   string
 	}{
-		{"configured", map[string]string{"nginx.conf": server("a"), "x/y.conf": server("b")}, Settings{Nginx: []string{"x/y.conf"}}, "b", Configured},
-		{"conf.d mounted", map[string]string{"compose.yml": web + "      - ./c:/etc/nginx/conf.d:ro\n", "c/1.conf": server("one"), "c/2.conf": server("two"), "nginx.conf": server("no")}, Settings{}, "one two", Found},
-		{"one file mounted into conf.d", map[string]string{"compose.yml": web + "      - ./site.conf:/etc/nginx/conf.d/default.conf\n", "site.conf": server("site"), "nginx.conf": server("no")}, Settings{}, "site", Found},
-		{"template mounted", map[string]string{"compose.yml": web + "      - ./t:/etc/nginx/templates\n    environment: {DOMAIN: x.test}\n", "t/default.conf.template": "server { server_name ${DOMAIN} ${OTHER}; }"}, Settings{}, "x.test ${OTHER}", Found},
-		{"nothing mounted", map[string]string{"compose.yml": web[:len(web)-len("    volumes:\n")], "nginx.conf": server("root")}, Settings{}, "root", Found},
+		{"configured", map[string]string{"nginx.conf": server("a"), "x/y.conf": server("b")}, Settings{Nginx: []string{"x/y.conf"}}, "b", find.Configured},
+		{"conf.d mounted", map[string]string{"compose.yml": web + "      - ./c:/etc/nginx/conf.d:ro\n", "c/1.conf": server("one"), "c/2.conf": server("two"), "nginx.conf": server("no")}, Settings{}, "one two", find.Found},
+		{"one file mounted into conf.d", map[string]string{"compose.yml": web + "      - ./site.conf:/etc/nginx/conf.d/default.conf\n", "site.conf": server("site"), "nginx.conf": server("no")}, Settings{}, "site", find.Found},
+		{"template mounted", map[string]string{"compose.yml": web + "      - ./t:/etc/nginx/templates\n    environment: {DOMAIN: x.test}\n", "t/default.conf.template": "server { server_name ${DOMAIN} ${OTHER}; }"}, Settings{}, "x.test ${OTHER}", find.Found},
+		{"nothing mounted", map[string]string{"compose.yml": web[:len(web)-len("    volumes:\n")], "nginx.conf": server("root")}, Settings{}, "root", find.Found},
 		{"plain name first", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod"),
-			"nginx.conf": server("plain")}, Settings{}, "plain", Found},
-		{"production before others", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod")}, Settings{}, "prod", Found},
-		{"folder", map[string]string{"nginx/nginx.conf": "http { include conf.d/*.conf; include conf.d/missing.conf; }", "nginx/conf.d/a.conf": server("a")}, Settings{}, "a", Found},
-		{"conf.d alone", map[string]string{"deploy/nginx/conf.d/a.conf": server("a"), "deploy/nginx/conf.d/b.conf": server("b")}, Settings{}, "a b", Found},
-		{"include cycle", map[string]string{"nginx.conf": "include nginx.conf;\n" + server("a")}, Settings{}, "a", Found},
-		{"certificates of the http block", map[string]string{"nginx.conf": "http { ssl_certificate /c.pem; ssl_certificate_key /k.pem; server { listen 443 ssl; server_name a; } }"}, Settings{}, "a", Found},
+			"nginx.conf": server("plain")}, Settings{}, "plain", find.Found},
+		{"production before others", map[string]string{"nginx-dev.conf": server("dev"), "nginx.prod.conf": server("prod")}, Settings{}, "prod", find.Found},
+		{"folder", map[string]string{"nginx/nginx.conf": "http { include conf.d/*.conf; include conf.d/missing.conf; }", "nginx/conf.d/a.conf": server("a")}, Settings{}, "a", find.Found},
+		{"conf.d alone", map[string]string{"deploy/nginx/conf.d/a.conf": server("a"), "deploy/nginx/conf.d/b.conf": server("b")}, Settings{}, "a b", find.Found},
+		{"include cycle", map[string]string{"nginx.conf": "include nginx.conf;\n" + server("a")}, Settings{}, "a", find.Found},
+		{"certificates of the http block", map[string]string{"nginx.conf": "http { ssl_certificate /c.pem; ssl_certificate_key /k.pem; server { listen 443 ssl; server_name a; } }"}, Settings{}, "a", find.Found},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -156,7 +157,7 @@ func TestNginx_Roots(t *testing.T) {
 			if got := strings.Join(names, " "); got != tt.names {
 				t.Errorf("servers %q, want %q; problems %v", got, tt.names, n.Problems)
 			}
-			if how := v.Place(FactNginx).How; how != tt.how {
+			if how := v.Place(find.FactNginx).How; how != tt.how {
 				t.Errorf("how %q, want %q", how, tt.how)
 			}
 		})

@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 )
 
@@ -19,7 +20,7 @@ type nginxChoice struct {
 // chooseNginx selects the configured files, else those that the compose file mounts into the nginx service, else
 // nginx*.conf in the folders.
 func (v *View) chooseNginx() nginxChoice {
-	place, base := v.folders().nginx()
+	place, base := v.folders().Nginx()
 	found := nginxChoice{nginx.Roots{Files: place.Paths, Base: base}, place.How, place.Others}
 	all := append(slices.Clone(found.Files), found.others...)
 	rest := func(chosen []string) []string {
@@ -31,7 +32,7 @@ func (v *View) chooseNginx() nginxChoice {
 		service = nginx.Service(c)
 	}
 	if configured := v.Deployment.Nginx; len(configured) > 0 {
-		roots := nginxChoice{how: Configured, Roots: nginx.Roots{Base: filepath.Dir(v.Deployment.Abs(configured[0]))}}
+		roots := nginxChoice{how: find.Configured, Roots: nginx.Roots{Base: filepath.Dir(v.Deployment.Abs(configured[0]))}}
 		for _, f := range configured {
 			roots.Files = append(roots.Files, v.Deployment.Abs(f))
 		}
@@ -43,7 +44,7 @@ func (v *View) chooseNginx() nginxChoice {
 	}
 	if service != "" {
 		if mounted := nginx.Mounted(c, service, &v.Deployment.index); len(mounted) > 0 {
-			roots := nginxChoice{how: Found, Roots: nginx.Roots{Service: service, Files: mounted}}
+			roots := nginxChoice{how: find.Found, Roots: nginx.Roots{Service: service, Files: mounted}}
 			roots.others = rest(roots.Files)
 			return roots
 		}
@@ -52,11 +53,11 @@ func (v *View) chooseNginx() nginxChoice {
 }
 
 // nginxPlace returns the nginx configuration as a Place.
-func (v *View) nginxPlace() Place {
+func (v *View) nginxPlace() find.Place {
 	roots := v.nginxRoots()
-	place := Place{Fact: FactNginx, Paths: roots.Files, How: roots.how, Others: roots.others}
+	place := find.Place{Fact: find.FactNginx, Paths: roots.Files, How: roots.how, Others: roots.others}
 	if len(place.Paths) == 0 {
-		place.Unseen = v.folders().unseen()
+		place.Unseen = v.folders().Unseen()
 	}
 	return place
 }

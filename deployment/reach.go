@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -228,7 +229,7 @@ func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 
 // lookedUp drops the error of a deployment without compose file and env file, where nothing is set.
 func (v *View) lookedUp(err error) error {
-	if _, none := v.Compose(); errors.Is(none, compose.ErrNoFile) && v.Place(FactEnvFile).Path() == "" {
+	if _, none := v.Compose(); errors.Is(none, compose.ErrNoFile) && v.Place(find.FactEnvFile).Path() == "" {
 		return nil
 	}
 	return err

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -222,7 +223,7 @@ func TestPublicHosts(t *testing.T) {
 		t.Fatal(err)
 	}
 	hosts, err = d.View(nil).PublicHosts()
-	if err != nil || len(hosts) != 2 || hosts[0].Name != "a.test" || hosts[1].Name != "b.test" || hosts[0].How != Configured {
+	if err != nil || len(hosts) != 2 || hosts[0].Name != "a.test" || hosts[1].Name != "b.test" || hosts[0].How != find.Configured {
 		t.Errorf("configured: %+v, %v", hosts, err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
@@ -22,7 +23,7 @@ const maxRefDirs = 10_000
 
 // Git returns the paths of the deployment's git repository. The error is ErrNoRepository or a read error.
 func (v *View) Git() (Git, error) {
-	place := v.Place(FactRepository).Path()
+	place := v.Place(find.FactRepository).Path()
 	if place == "" {
 		return Git{}, ErrNoRepository
 	}

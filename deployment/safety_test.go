@@ -13,6 +13,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 	"github.com/sirupsen/logrus"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
@@ -61,10 +62,10 @@ func TestView_WithoutPermission(t *testing.T) {
 		if _, err := v.EnvFiles(); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("EnvFiles() = %v", err)
 		}
-		if p := v.Place(FactRunbook); len(p.Paths) != 0 || len(p.Unseen) != 1 || d.Rel(p.Unseen[0]) != "docs/closed" {
+		if p := v.Place(find.FactRunbook); len(p.Paths) != 0 || len(p.Unseen) != 1 || d.Rel(p.Unseen[0]) != "docs/closed" {
 			t.Errorf("place in an unreadable folder: %+v", p)
 		}
-		if p := v.Place(FactEnvFile); len(p.Unseen) != 0 {
+		if p := v.Place(find.FactEnvFile); len(p.Unseen) != 0 {
 			t.Errorf("found place has Unseen %v", p.Unseen)
 		}
 	})

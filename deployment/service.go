@@ -9,6 +9,7 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 )
 
 // AppService is the application's compose service.
@@ -30,7 +31,7 @@ func (v *View) AppService() (AppService, error) { return v.app() }
 func (v *View) findApp() (AppService, error) {
 	c, err := v.Compose()
 	if errors.Is(err, compose.ErrNoFile) {
-		return AppService{How: Default}, nil
+		return AppService{How: find.Default}, nil
 	}
 	if err != nil {
 		return AppService{}, err
@@ -72,10 +73,10 @@ func (v *View) chooseApp(c *compose.Model) (AppService, error) {
 			return AppService{}, fmt.Errorf("deployment.service: no active service %s in %s: available services are %s",
 				configured, v.Deployment.Rel(c.Files[0]), strings.Join(names, ", "))
 		}
-		return AppService{Name: configured, How: Configured, Why: "configured", Others: others(configured)}, nil
+		return AppService{Name: configured, How: find.Configured, Why: "configured", Others: others(configured)}, nil
 	}
 	if slices.Contains(names, "catalyst") {
-		return AppService{Name: "catalyst", How: Found, Why: "its name", Others: others("catalyst")}, nil
+		return AppService{Name: "catalyst", How: find.Found, Why: "its name", Others: others("catalyst")}, nil
 	}
 	best, score, why := "", 0, ""
 	for _, name := range names {
@@ -84,9 +85,9 @@ func (v *View) chooseApp(c *compose.Model) (AppService, error) {
 		}
 	}
 	if best == "" {
-		return AppService{How: Default, Others: names}, nil
+		return AppService{How: find.Default, Others: names}, nil
 	}
-	return AppService{Name: best, How: Found, Why: why, Others: others(best)}, nil
+	return AppService{Name: best, How: find.Found, Why: why, Others: others(best)}, nil
 }
 
 // looksLikeApp scores how likely a service is the application.
@@ -112,7 +113,7 @@ func (v *View) looksLikeApp(c *compose.Model, s types.ServiceConfig) (score int,
 	if slices.ContainsFunc(s.Ports, func(p types.ServicePortConfig) bool { return p.Target == 8000 || p.Published == "8000" }) {
 		say(4, "its published port 8000")
 	}
-	path := v.Place(FactEnvFile).Path()
+	path := v.Place(find.FactEnvFile).Path()
 	if slices.ContainsFunc(s.EnvFiles, func(f types.EnvFile) bool { return path != "" && f.Path == path }) {
 		say(4, "its use of the env file")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
@@ -316,13 +317,13 @@ func (v *View) readEnvFiles() ([]*env.File, error) {
 		return slices.Clip(all), errors.Join(append(errs, err)...)
 	}
 	for _, env := range c.Included {
-		if !IsTemplate(env.Path) {
+		if !find.IsTemplate(env.Path) {
 			add(env, nil)
 		}
 	}
 	for _, name := range c.Services() {
 		for _, file := range c.Project.Services[name].EnvFiles {
-			if !IsTemplate(file.Path) {
+			if !find.IsTemplate(file.Path) {
 				add(v.serviceEnv(file))
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
@@ -245,7 +246,7 @@ func TestEnv_UnreadableFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			v := d.View(nil)
-			if got := v.Place(FactEnvFile).Path(); got != path {
+			if got := v.Place(find.FactEnvFile).Path(); got != path {
 				t.Errorf("chose %q", got)
 			}
 			if _, err := v.Env(); err == nil || tt.want != nil && !errors.Is(err, tt.want) {

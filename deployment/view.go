@@ -9,6 +9,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -26,10 +27,10 @@ type View struct {
 	nginx      func() (*nginx.Config, error)
 	app        func() (AppService, error)
 	envFiles   func() ([]*env.File, error)
-	folders    func() *places
-	places     func() map[string]Place
-	repository func() Place
-	ufw        func() Place
+	folders    func() *find.Folders
+	places     func() map[string]find.Place
+	repository func() find.Place
+	ufw        func() find.Place
 	nginxRoots func() nginxChoice
 
 	mu       sync.Mutex
@@ -44,13 +45,13 @@ func (d *Deployment) View(cache *files.Cache) *View {
 		cache = &files.Cache{}
 	}
 	v := &View{Deployment: d, cache: cache, envs: map[string]func() (*env.File, error){}, services: map[string]surroundings{}, programs: map[string]shell.Program{}}
-	v.folders = sync.OnceValue(func() *places { return search(d.Root, &d.index) })
+	v.folders = sync.OnceValue(func() *find.Folders { return find.Search(d.Root, &d.index) })
 	v.places = sync.OnceValue(v.choose)
-	v.repository = sync.OnceValue(func() Place { return repository(d.Root, d.Abs(d.Repository.Path)) })
-	v.ufw = sync.OnceValue(func() Place { return ufw(d.Abs(d.Firewall.HostRoot)) })
+	v.repository = sync.OnceValue(func() find.Place { return find.Repository(d.Root, d.Abs(d.Repository.Path)) })
+	v.ufw = sync.OnceValue(func() find.Place { return find.UFW(d.Abs(d.Firewall.HostRoot)) })
 	v.nginxRoots = sync.OnceValue(v.chooseNginx)
 	v.env = sync.OnceValues(func() (*env.File, error) {
-		place := v.Place(FactEnvFile)
+		place := v.Place(find.FactEnvFile)
 		if place.Path() == "" {
 			return nil, &fs.PathError{Op: "open", Path: filepath.Join(d.Root, ".env.production"), Err: fs.ErrNotExist}
 		}
@@ -65,34 +66,34 @@ func (d *Deployment) View(cache *files.Cache) *View {
 
 // choose selects all places that depend only on file names. If no listing changed, it returns those of the previous
 // pass.
-func (v *View) choose() map[string]Place {
+func (v *View) choose() map[string]find.Place {
 	p, d := v.folders(), v.Deployment
-	return d.chosen.places(p, func() []Place {
-		env := p.envFile(d.Abs(d.EnvFile))
-		return append(p.named(map[string]string{
-			FactSSL:          d.Abs(d.SSL),
-			FactMigrations:   d.Abs(d.Migrations),
-			FactRecovery:     d.Abs(d.Documents.DisasterRecovery),
-			FactRunbook:      d.Abs(d.Documents.Runbook),
-			FactChangelog:    d.Abs(d.Documents.Changelog),
-			FactChecklist:    d.Abs(d.Documents.Checklist),
-			FactAlertmanager: d.Abs(d.Alertmanager.Config),
-		}), env, p.composeFiles(d.absAll(d.ComposeFiles), env), p.diagrams(d.absAll(d.Documents.Diagrams)))
+	return d.chosen.Folders(p, func() []find.Place {
+		env := p.EnvFile(d.Abs(d.EnvFile))
+		return append(p.Named(map[string]string{
+			find.FactSSL:          d.Abs(d.SSL),
+			find.FactMigrations:   d.Abs(d.Migrations),
+			find.FactRecovery:     d.Abs(d.Documents.DisasterRecovery),
+			find.FactRunbook:      d.Abs(d.Documents.Runbook),
+			find.FactChangelog:    d.Abs(d.Documents.Changelog),
+			find.FactChecklist:    d.Abs(d.Documents.Checklist),
+			find.FactAlertmanager: d.Abs(d.Alertmanager.Config),
+		}), env, p.ComposeFiles(d.absAll(d.ComposeFiles), env), p.Diagrams(d.absAll(d.Documents.Diagrams)))
 	})
 }
 
 // Place returns where a fact's file or folder is. fact is one of the Fact constants.
-func (v *View) Place(fact string) Place {
+func (v *View) Place(fact string) find.Place {
 	switch fact {
-	case FactNginx:
+	case find.FactNginx:
 		return v.nginxPlace()
-	case FactCompose:
+	case find.FactCompose:
 		return v.composePlace()
-	case FactAlertmanager, FactMigrations:
+	case find.FactAlertmanager, find.FactMigrations:
 		return v.mounted(v.places()[fact])
-	case FactRepository: // rarely used and independent of the listings, like the next one
+	case find.FactRepository: // rarely used and independent of the listings, like the next one
 		return v.repository()
-	case FactFirewall:
+	case find.FactFirewall:
 		return v.ufw()
 	}
 	return v.places()[fact]

@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -39,7 +39,7 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 		return 0, err
 	}
 	if document == "" {
-		if document = t.deploy.View(nil).Place(deployment.FactChecklist).Path(); document == "" {
+		if document = t.deploy.View(nil).Place(find.FactChecklist).Path(); document == "" {
 			return 0, usagef("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
 		}
 	}

@@ -1,13 +1,13 @@
 package probe
 
 import (
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // NotFound is the result for a file that was searched for in the deployment's folders and not found; see unseen.
 // Setting is the setting for its path.
-func NotFound(p *Pass, place deployment.Place, what, setting string) (Result, error) {
+func NotFound(p *Pass, place find.Place, what, setting string) (Result, error) {
 	if err := Unlisted(p, place, what); err != nil {
 		return Result{}, err
 	}
@@ -15,7 +15,7 @@ func NotFound(p *Pass, place deployment.Place, what, setting string) (Result, er
 }
 
 // Unlisted is the error for a file that was not found while some folders could not be listed; nil when all were listed.
-func Unlisted(p *Pass, place deployment.Place, what string) error {
+func Unlisted(p *Pass, place find.Place, what string) error {
 	if len(place.Unseen) == 0 {
 		return nil
 	}

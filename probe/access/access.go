@@ -8,6 +8,7 @@ import (
 	"io/fs"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -60,7 +61,7 @@ func JudgeError(what string, err error, at deployment.Reach, setting string, ans
 		return probe.Result{}, err
 	case errors.As(err, &r):
 		return answered(r, told)
-	case at.How == deployment.Default && fault.Refused(err):
+	case at.How == find.Default && fault.Refused(err):
 		return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonNotConfigured, fmt.Errorf("%w; no service listens at the default address", told)))
 	case errors.Is(err, fault.ErrOtherService), errors.Is(err, fault.ErrTooLong):
 		return probe.Result{}, probe.Needs(setting, probe.Unknown(probe.ReasonInvalid, told))

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -121,13 +121,13 @@ func overdue(r probe.Result, timed bool, now, due time.Time) probe.Result {
 func documentFact(name string) string {
 	switch name {
 	case "disaster_recovery_plan":
-		return deployment.FactRecovery
+		return find.FactRecovery
 	case "architecture_diagram":
-		return deployment.FactDiagrams
+		return find.FactDiagrams
 	case "changelog":
-		return deployment.FactChangelog
+		return find.FactChangelog
 	}
-	return deployment.FactRunbook
+	return find.FactRunbook
 }
 
 // maxDigested bounds what is hashed, in bytes.

@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -49,7 +49,7 @@ func tablesOf(p *probe.Pass, wanted []string) knownTables {
 	for _, name := range wanted {
 		known.wanted = append(known.wanted, baseName(name))
 	}
-	dir := p.View.Place(deployment.FactMigrations).Path()
+	dir := p.View.Place(find.FactMigrations).Path()
 	if dir == "" {
 		return known
 	}

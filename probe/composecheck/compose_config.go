@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -43,17 +44,17 @@ func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 	c, err := p.View.Compose()
 	switch {
 	case errors.Is(err, compose.ErrNoFile):
-		return probe.NotFound(p, p.View.Place(deployment.FactCompose), "compose file", "deployment.compose_files")
+		return probe.NotFound(p, p.View.Place(find.FactCompose), "compose file", "deployment.compose_files")
 	case err == nil:
 		err = c.ConfigError()
 	}
-	if _, envErr := p.View.Env(); envErr != nil && err != nil && p.View.Place(deployment.FactEnvFile).Path() != "" {
+	if _, envErr := p.View.Env(); envErr != nil && err != nil && p.View.Place(find.FactEnvFile).Path() != "" {
 		return probe.Unreadable("Compose cannot read the env file", envErr)
 	}
 	if err != nil {
 		return composeError(err)
 	}
-	return s.judge(p.Deployment, c, p.View.Place(deployment.FactCompose).Paths), nil
+	return s.judge(p.Deployment, c, p.View.Place(find.FactCompose).Paths), nil
 }
 
 // composeError judges Compose's reason to refuse the files.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -129,7 +130,7 @@ func PublicHosts(p *probe.Pass) ([]string, error) {
 func unusedHosts(p *probe.Pass) (problems []error) {
 	hosts, _ := p.View.PublicHosts()
 	for _, h := range hosts {
-		if h.How == deployment.Configured && h.Placeholder != "" {
+		if h.How == find.Configured && h.Placeholder != "" {
 			setting := deployment.PublicService.Setting("hosts")
 			if len(p.Deployment.Public.Hosts) == 0 {
 				setting = deployment.PublicService.Setting("url")

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -69,7 +69,7 @@ func (c *changelog) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
-	place := p.View.Place(deployment.FactChangelog)
+	place := p.View.Place(find.FactChangelog)
 	path := place.Path()
 	if path == "" {
 		return probe.NotFound(p, place, "CHANGELOG.md", "deployment.documents.changelog")

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"unicode"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -71,14 +71,14 @@ func (c *contacts) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		return c.judge(rows, "the configuration"), nil
 	}
 	documents, almost := 0, ""
-	for _, fact := range []string{deployment.FactChecklist, deployment.FactRunbook, deployment.FactRecovery} {
+	for _, fact := range []string{find.FactChecklist, find.FactRunbook, find.FactRecovery} {
 		place := p.View.Place(fact)
 		if place.Path() == "" {
 			continue
 		}
 		file := p.Deployment.Rel(place.Path())
 		m, err := markdown.Read(p, place.Path())
-		if errors.Is(err, fs.ErrNotExist) && place.How != deployment.Configured {
+		if errors.Is(err, fs.ErrNotExist) && place.How != find.Configured {
 			continue // removed since it was found, or a dangling symlink
 		}
 		if err != nil {
@@ -95,7 +95,7 @@ func (c *contacts) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 	}
 	switch {
 	case documents == 0:
-		return probe.NotFound(p, p.View.Place(deployment.FactChecklist),
+		return probe.NotFound(p, p.View.Place(find.FactChecklist),
 			"checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
 	case almost != "":
 		return probe.Failed(probe.ReasonMissing,

@@ -13,7 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
@@ -69,7 +69,7 @@ type candidate struct {
 }
 
 func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	place := p.View.Place(deployment.FactDiagrams)
+	place := p.View.Place(find.FactDiagrams)
 	if len(place.Paths) == 0 {
 		return probe.NotFound(p, place, "diagram (.svg, .png, .jpg, .pdf, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name, and no README.md with one,", "deployment.documents.architecture_diagrams")
 	}
@@ -87,7 +87,7 @@ func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 		return probe.Result{}, ctx.Err()
 	}
 	services, err := composeServiceNames(p)
-	return d.judge(found, place.How == deployment.Configured, services, err), nil
+	return d.judge(found, place.How == find.Configured, services, err), nil
 }
 
 // parseDiagram parses one file and, for a document, the images embedded in it.
@@ -130,7 +130,7 @@ func embeddedImage(p *probe.Pass, document, target string) (string, bool) {
 	if err != nil || u.Scheme != "" || u.Host != "" || u.Path == "" || formOf(u.Path) == nil || strings.HasSuffix(strings.ToLower(u.Path), ".md") {
 		return "", false
 	}
-	roots := []string{p.View.Place(deployment.FactRepository).Path(), p.Deployment.Root}
+	roots := []string{p.View.Place(find.FactRepository).Path(), p.Deployment.Root}
 	base := filepath.Dir(document)
 	if strings.HasPrefix(u.Path, "/") { // relative to the repository root, as forges render it
 		base = cmp.Or(roots[0], roots[1])

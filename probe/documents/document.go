@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
@@ -57,14 +57,14 @@ func (d *document) Validate() []error {
 }
 
 // place returns the location of the document and its name for messages.
-func (d *document) place(p *probe.Pass) (place deployment.Place, what string) {
+func (d *document) place(p *probe.Pass) (place find.Place, what string) {
 	switch d.Document {
 	case "runbook":
-		return p.View.Place(deployment.FactRunbook), "RUNBOOK.md"
+		return p.View.Place(find.FactRunbook), "RUNBOOK.md"
 	case "disaster_recovery_plan":
-		return p.View.Place(deployment.FactRecovery), "DISASTER-RECOVERY.md"
+		return p.View.Place(find.FactRecovery), "DISASTER-RECOVERY.md"
 	}
-	return deployment.Place{Paths: []string{p.Deployment.Abs(d.Path)}}, d.Path
+	return find.Place{Paths: []string{p.Deployment.Abs(d.Path)}}, d.Path
 }
 
 func (d *document) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -84,7 +85,7 @@ func ownEnvFiles(view *deployment.View) ([]*env.File, error) {
 	if view.OwnsEnvFile() || view.Blocked() != "" {
 		return envs, err
 	}
-	found := view.Place(deployment.FactEnvFile).Path()
+	found := view.Place(find.FactEnvFile).Path()
 	own := slices.DeleteFunc(slices.Clone(envs), func(env *env.File) bool { return env.Path == found })
 	return own, err
 }
@@ -134,7 +135,7 @@ func (s *envFile) ownFiles(p *probe.Pass) (probe.Result, bool) {
 // noEnvFile returns the result for an unreadable env file. If none was found, it lists files with similar names, or the
 // file of a service that is absent.
 func (s *envFile) noEnvFile(p *probe.Pass, err error) (probe.Result, error) {
-	place := p.View.Place(deployment.FactEnvFile)
+	place := p.View.Place(find.FactEnvFile)
 	if place.Path() != "" || !errors.Is(err, fs.ErrNotExist) {
 		return probe.Unreadable("the env file cannot be read", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/firewall/nft"
@@ -74,7 +75,7 @@ func (s *listeningPorts) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 
 // ufwEnabled reports whether ufw is enabled in its configuration. Unreadable files are reported by another probe.
 func ufwEnabled(p *probe.Pass) bool {
-	place := p.View.Place(deployment.FactFirewall)
+	place := p.View.Place(find.FactFirewall)
 	if len(place.Paths) < 2 || removed(filepath.Dir(filepath.Dir(place.Paths[0]))) {
 		return false
 	}

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -49,7 +49,7 @@ func (s *ufwRules) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 	if p.Deployment.Firewall.External {
 		return probe.Result{}, reach.ExternalFirewall()
 	}
-	place := p.View.Place(deployment.FactFirewall)
+	place := p.View.Place(find.FactFirewall)
 	if len(place.Paths) < 2 {
 		return probe.Result{}, probe.Skip("deployment.firewall.host_root", "ufw is not installed below %s", p.Deployment.Firewall.HostRoot)
 	}

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
@@ -71,7 +71,7 @@ func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
-	place := p.View.Place(deployment.FactMigrations)
+	place := p.View.Place(find.FactMigrations)
 	dir := place.Path()
 	if dir == "" {
 		if err := probe.Unlisted(p, place, "migrations"); err != nil {

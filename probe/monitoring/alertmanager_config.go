@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -82,7 +82,7 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
-	place := p.View.Place(deployment.FactAlertmanager)
+	place := p.View.Place(find.FactAlertmanager)
 	file := place.Path()
 	if file == "" {
 		if err := probe.Unlisted(p, place, "alertmanager.yml"); err != nil {

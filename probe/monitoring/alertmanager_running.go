@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -75,7 +75,7 @@ func (r promRules) alerts() alertRules {
 
 // declaredAlertmanager returns the configuration file of the deployment; nil when there is none to read.
 func declaredAlertmanager(p *probe.Pass) (am *alertmanagerConfigFile, shown string) {
-	file := p.View.Place(deployment.FactAlertmanager).Path()
+	file := p.View.Place(find.FactAlertmanager).Path()
 	if file == "" {
 		return nil, ""
 	}

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -56,7 +56,7 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 	n, err := p.View.Nginx()
 	switch {
 	case errors.Is(err, nginx.ErrNoFile):
-		if err := probe.Unlisted(p, p.View.Place(deployment.FactNginx), "the nginx configuration"); err != nil {
+		if err := probe.Unlisted(p, p.View.Place(find.FactNginx), "the nginx configuration"); err != nil {
 			return probe.Result{}, err
 		}
 		return probe.Result{}, probe.Skip("deployment.nginx", "nginx configuration not found")

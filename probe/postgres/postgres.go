@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -50,7 +51,7 @@ func postgresAt(p *probe.Pass) (postgresTarget, error) {
 		return postgresTarget{}, access.NotLocated("the database", deployment.DatabaseService.Setting("host"), err)
 	}
 	known := !a.Password.Text.Empty() || a.Password.Ref.Kind != ""
-	if a.How == deployment.Default && !known {
+	if a.How == find.Default && !known {
 		return postgresTarget{}, probe.Skip(deployment.DatabaseService.Setting("host"), "no database found: DB_HOST is unset and no service runs postgres")
 	}
 	if err := reach.Credential(reach.IsGiven(a.Reach), a.Password, deployment.DatabaseService.Setting("host")); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -75,7 +76,7 @@ var (
 )
 
 func (s *postgresMigrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	dir := p.View.Place(deployment.FactMigrations).Path()
+	dir := p.View.Place(find.FactMigrations).Path()
 	if dir == "" {
 		return probe.Result{}, probe.Skip("deployment.migrations", "migrations folder not found; nothing to compare the database with")
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 )
@@ -100,7 +101,7 @@ func defaultPorts() []int { return []int{80, 443, 8000, 9090, 9093, 3000, 5432, 
 
 // IsGiven reports whether the deployment's files give an address. The exporter's defaults are its own.
 func IsGiven(at deployment.Reach) bool {
-	return !at.Configured && at.How != "" && at.How != deployment.Default
+	return !at.Configured && at.How != "" && at.How != find.Default
 }
 
 // Credential returns an error when a credential of the exporter's configuration would go to an address given by the

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -117,7 +118,7 @@ func TestCredential(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for how, want := range map[string]bool{"": false, deployment.Default: false, "DB_HOST at .env:3": true} {
+	for how, want := range map[string]bool{"": false, find.Default: false, "DB_HOST at .env:3": true} {
 		if reach.IsGiven(deployment.Reach{How: how}) != want {
 			t.Errorf("%q: want %v", how, want)
 		}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -50,7 +51,7 @@ func redisAt(p *probe.Pass) (redisTarget, error) {
 	if err != nil {
 		return redisTarget{}, access.NotLocated("Redis", deployment.RedisService.Setting("address"), err)
 	}
-	if a.How == deployment.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
+	if a.How == find.Default && a.Password.Text.Empty() && a.Password.Ref.Kind == "" {
 		return redisTarget{}, probe.Skip(deployment.RedisService.Setting("address"), "no Redis found: REDIS_HOST is unset and no service runs redis")
 	}
 	conf := p.Deployment.Redis

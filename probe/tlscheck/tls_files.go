@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -111,7 +111,7 @@ func (s *tlsFiles) none(p *probe.Pass) (probe.Result, error) {
 	if name := ownCertificates(p); name != "" {
 		return probe.Result{}, probe.Skip("deployment.tls.cert", "service %s obtains its certificates itself", name)
 	}
-	return probe.NotFound(p, p.View.Place(deployment.FactSSL), "certificate (ssl/server.crt, ssl/fullchain.pem)", "deployment.tls.cert")
+	return probe.NotFound(p, p.View.Place(find.FactSSL), "certificate (ssl/server.crt, ssl/fullchain.pem)", "deployment.tls.cert")
 }
 
 // publicNames returns the public hosts that certificates must cover.

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -62,7 +62,7 @@ func findPairs(p *probe.Pass, hosts []string) (tlsPlaces, error) {
 // foundPairs searches for pairs by their usual names.
 func foundPairs(p *probe.Pass, hosts []string) (tlsPlaces, error) {
 	for _, names := range [][2]string{{"server.crt", "server.key"}, {"fullchain.pem", "privkey.pem"}} {
-		dir := p.View.Place(deployment.FactSSL).Path()
+		dir := p.View.Place(find.FactSSL).Path()
 		if dir == "" {
 			break
 		}

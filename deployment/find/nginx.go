@@ -1,14 +1,14 @@
-package deployment
-
-// Selects nginx configuration files among those found.
+package find
 
 import (
 	"path/filepath"
 	"strings"
 )
 
-// nginx returns the configuration in the deployment's folders, and the folder that stands for /etc/nginx.
-func (p *places) nginx() (place Place, base string) {
+// Selects nginx configuration files among those found.
+
+// Nginx returns the configuration in the deployment's folders, and the folder that stands for /etc/nginx.
+func (p *Folders) Nginx() (place Place, base string) {
 	hits := p.hits(func(name string, dir bool) int {
 		stem, ok := strings.CutSuffix(name, ".conf")
 		switch {

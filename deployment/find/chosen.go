@@ -1,12 +1,12 @@
-package deployment
-
-// Caches the chosen places until a directory they were chosen from lists different entries.
+package find
 
 import (
 	"io/fs"
 	"slices"
 	"sync"
 )
+
+// Caches the chosen places until a directory they were chosen from lists different entries.
 
 // same reports whether a directory lists the same entries as before. The index returns the identical slice for an
 // unchanged directory. Symbolic links never count as unchanged: their target may have changed.
@@ -17,25 +17,25 @@ func (s seenDir) same(before seenDir) bool {
 	return len(s.names) == 0 || &s.names[0] == &before.names[0] && !slices.ContainsFunc(s.names, func(e fs.DirEntry) bool { return e.Type()&fs.ModeSymlink != 0 })
 }
 
-// chosen caches the places chosen among directory entries until one of the directories changes. The zero value is ready
+// Chosen caches the places chosen among directory entries until one of the directories changes. The zero value is ready
 // to use. Safe for concurrent use.
-type chosen struct {
+type Chosen struct {
 	mu          sync.Mutex
 	dirs, order []string
 	lists       []seenDir // in order
 	byFact      map[string]Place
 }
 
-// places returns the places that choose returns, by fact, and calls it only when a directory has changed. Places
+// Folders returns the places that choose returns, by fact, and calls it only when a directory has changed. Places
 // without a path get the folders that could not be listed.
-func (c *chosen) places(p *places, choose func() []Place) map[string]Place {
+func (c *Chosen) Folders(p *Folders, choose func() []Place) map[string]Place {
 	if kept := c.find(p); kept != nil {
 		return kept
 	}
 	byFact := map[string]Place{}
 	for _, place := range choose() {
 		if len(place.Paths) == 0 {
-			place.Unseen = p.unseen()
+			place.Unseen = p.Unseen()
 		}
 		byFact[place.Fact] = place
 	}
@@ -44,7 +44,7 @@ func (c *chosen) places(p *places, choose func() []Place) map[string]Place {
 }
 
 // find returns the cached places, or nil when a directory has changed.
-func (c *chosen) find(p *places) map[string]Place {
+func (c *Chosen) find(p *Folders) map[string]Place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.byFact == nil || !slices.Equal(c.dirs, p.dirs) {
@@ -59,7 +59,7 @@ func (c *chosen) find(p *places) map[string]Place {
 }
 
 // keep stores the chosen places.
-func (c *chosen) keep(p *places, places map[string]Place) {
+func (c *Chosen) keep(p *Folders, places map[string]Place) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p.mu.Lock() // p is still in use by other goroutines

@@ -1,4 +1,5 @@
-package deployment
+// Package find selects the files and folders of a deployment among those that exist, by fixed rules, and caches the choice.
+package find
 
 import (
 	"io/fs"
@@ -32,6 +33,13 @@ const (
 	FactFirewall     = "ufw files"
 )
 
+// How a fact was determined.
+const (
+	Configured = "configured" // set in the configuration; kept even if it does not exist
+	Found      = "found"      // found in the deployment's folder
+	Default    = "default"    // neither configured nor found
+)
+
 // Place is where a fact's file or folder is. A configured one may not exist.
 type Place struct {
 	Fact   string
@@ -60,8 +68,8 @@ type hit struct {
 	dir, rank int
 }
 
-// places selects among the files that exist at one moment. Configured paths are absolute.
-type places struct {
+// Folders selects among the files that exist at one moment. Configured paths are absolute.
+type Folders struct {
 	index *source.Index
 	dirs  []string // searched, in order of preference
 
@@ -71,9 +79,9 @@ type places struct {
 	blind []string           // directories that could not be listed completely
 }
 
-// search lists the folders of a deployment in which files are found.
-func search(root string, x *source.Index) *places {
-	p := &places{index: x, lists: make(map[string]seenDir, 8)}
+// Search lists the folders of a deployment in which files are found.
+func Search(root string, x *source.Index) *Folders {
+	p := &Folders{index: x, lists: make(map[string]seenDir, 8)}
 	p.dirs = p.search(root)
 	return p
 }
@@ -85,7 +93,7 @@ const (
 
 // search returns the directories to search, in order of preference: the root, deployment/, deploy/, and docs/ with its
 // subdirectories, except links and hidden ones.
-func (p *places) search(root string) []string {
+func (p *Folders) search(root string) []string {
 	p.see(root) // lets missing skip directories that the root does not contain
 	dirs := []string{root, filepath.Join(root, "deployment"), filepath.Join(root, "deploy")}
 	budget := maxDirs
@@ -115,9 +123,9 @@ type seenDir struct {
 }
 
 // list returns the entries of a directory. Repeated calls return the same entries.
-func (p *places) list(dir string) []fs.DirEntry { return p.see(dir).names }
+func (p *Folders) list(dir string) []fs.DirEntry { return p.see(dir).names }
 
-func (p *places) see(dir string) seenDir {
+func (p *Folders) see(dir string) seenDir {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	known, ok := p.lists[dir]
@@ -139,7 +147,7 @@ func (p *places) see(dir string) seenDir {
 // missing reports whether a path is known not to exist: the nearest listed directory above it is complete and does not
 // contain the next name. Names are compared without case, because some file systems ignore it. The caller holds the
 // lock.
-func (p *places) missing(path string) bool {
+func (p *Folders) missing(path string) bool {
 	above, name := filepath.Dir(path), filepath.Base(path)
 	if dir, ok := p.lists[above]; ok {
 		return dir.whole && !slices.ContainsFunc(dir.names, func(e fs.DirEntry) bool { return strings.EqualFold(e.Name(), name) })
@@ -148,21 +156,21 @@ func (p *places) missing(path string) bool {
 }
 
 // lacks reports whether a path is known not to exist, without accessing the file system.
-func (p *places) lacks(path string) bool {
+func (p *Folders) lacks(path string) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.missing(path)
 }
 
-// unseen returns the directories that could not be listed completely so far.
-func (p *places) unseen() []string {
+// Unseen returns the directories that could not be listed completely so far.
+func (p *Folders) Unseen() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Clone(p.blind)
 }
 
 // hits returns all matches, ordered by directory first. subs are names below each directory that are searched as well.
-func (p *places) hits(m match, subs ...string) []hit {
+func (p *Folders) hits(m match, subs ...string) []hit {
 	var hits []hit
 	for i, dir := range p.dirs {
 		for _, sub := range append([]string{""}, subs...) {
@@ -187,7 +195,7 @@ func (p *places) hits(m match, subs ...string) []hit {
 }
 
 // first returns the place of a fact with one path: the configured one, else the first hit.
-func (p *places) first(fact, configured string, hits []hit) Place {
+func (p *Folders) first(fact, configured string, hits []hit) Place {
 	place := Place{Fact: fact, How: Default}
 	for _, h := range hits {
 		place.Others = append(place.Others, h.path)
@@ -213,8 +221,8 @@ func IsTemplate(path string) bool {
 	return false
 }
 
-// envFile prefers .env.production to .env in any directory, and the nearer directory for equal names.
-func (p *places) envFile(configured string) Place {
+// EnvFile prefers .env.production to .env in any directory, and the nearer directory for equal names.
+func (p *Folders) EnvFile(configured string) Place {
 	hits := p.hits(func(name string, _ bool) int {
 		switch {
 		case name == ".env.production":
@@ -237,8 +245,8 @@ func (p *places) envFile(configured string) Place {
 // templateEndings are the usual endings of env file templates.
 func templateEndings() []string { return []string{".example", ".sample", ".template", ".dist"} }
 
-// template returns the template next to an env file; "" for none.
-func (p *places) template(env string) string {
+// Template returns the template next to an env file; "" for none.
+func (p *Folders) Template(env string) string {
 	if env == "" {
 		return ""
 	}

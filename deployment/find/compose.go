@@ -1,6 +1,4 @@
-package deployment
-
-// Selects the deployment's compose files among those found.
+package find
 
 import (
 	"path/filepath"
@@ -10,10 +8,12 @@ import (
 	"github.com/compose-spec/compose-go/v2/cli"
 )
 
-// composeFiles selects files as Compose does, preferring the directory of the env file: one main file by Compose's own
+// Selects the deployment's compose files among those found.
+
+// ComposeFiles selects files as Compose does, preferring the directory of the env file: one main file by Compose's own
 // order of names, and one override file in the same directory. If neither exists, a docker-compose.prod*.yml is
 // selected.
-func (p *places) composeFiles(configured []string, env Place) Place {
+func (p *Folders) ComposeFiles(configured []string, env Place) Place {
 	place := Place{Fact: FactCompose, How: Default}
 	main, override := cli.DefaultFileNames, cli.DefaultOverrideFileNames
 	hits := p.hits(func(name string, dir bool) int {

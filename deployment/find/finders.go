@@ -1,4 +1,4 @@
-package deployment
+package find
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 
 // Finds places by rules other than a name: diagrams, the repository, the firewall's files.
 
-// named returns the places that are found by a name alone. configured holds the configured path of each fact, or "".
-func (p *places) named(configured map[string]string) []Place {
+// Named returns the places that are found by a name alone. configured holds the configured path of each fact, or "".
+func (p *Folders) Named(configured map[string]string) []Place {
 	find := func(fact string, m match, subs ...string) Place {
 		return p.first(fact, configured[fact], p.hits(m, subs...))
 	}
@@ -29,8 +29,8 @@ func (p *places) named(configured map[string]string) []Place {
 	}
 }
 
-// diagrams returns the configured diagrams, else all that are found.
-func (p *places) diagrams(configured []string) Place {
+// Diagrams returns the configured diagrams, else all that are found.
+func (p *Folders) Diagrams(configured []string) Place {
 	if len(configured) > 0 {
 		return Place{Fact: FactDiagrams, How: Configured, Paths: configured}
 	}
@@ -67,9 +67,9 @@ func checklistDocument(name string, dir bool) int {
 	return 1
 }
 
-// repository returns the configured repository, else the nearest folder at or above the root that holds a .git. Like
+// Repository returns the configured repository, else the nearest folder at or above the root that holds a .git. Like
 // git, it does not cross a file system boundary on the way up: a folder above a mount belongs to something else.
-func repository(root, configured string) Place {
+func Repository(root, configured string) Place {
 	place := Place{Fact: FactRepository, How: Default}
 	if configured != "" {
 		place.Paths, place.How = []string{configured}, Configured
@@ -102,8 +102,8 @@ func hasHead(dir string) bool {
 	return err == nil || errors.Is(err, fs.ErrPermission)
 }
 
-// ufw returns the folder of ufw's rules below the host's root.
-func ufw(hostRoot string) Place {
+// UFW returns the folder of ufw's rules below the host's root.
+func UFW(hostRoot string) Place {
 	dir := filepath.Join(hostRoot, "etc/ufw")
 	place := Place{Fact: FactFirewall, How: Default}
 	if source.Exists(dir) {
