@@ -23,7 +23,7 @@ const module = "github.com/thenexusengine/catalyst_exporter"
 
 // order defines the direction of imports: a package may import only packages with a lower number. The longest matching
 // path counts, so that "probe/" is every subject that is not listed. Packages of one top directory may import each other,
-// except below probe. Add new directories here.
+// except below probe and deployment. Add new directories here.
 var order = map[string]int{
 	"":          60, // main.go
 	"exporter":  50,
@@ -50,6 +50,15 @@ var order = map[string]int{
 	"attest":     10,
 	"backup":     10,
 	"deployment": 10,
+
+	// the files of a deployment, each kind read with the ones before it
+	"deployment/find":    9,
+	"deployment/nginx":   8,
+	"deployment/compose": 7,
+	"deployment/env":     6,
+	"deployment/shell":   5,
+	"deployment/source":  5,
+
 	"evidence":   10,
 	"files":      0,
 	"schema":     0,
@@ -237,7 +246,7 @@ func checkDirection(s source) []string {
 		}
 		to, known := level(rest)
 		top, _, _ := strings.Cut(rest, "/")
-		if !known || to < from || top == s.top() && top != "probe" || isArrow(s.dir(), rest) {
+		if !known || to < from || top == s.top() && top != "probe" && top != "deployment" || isArrow(s.dir(), rest) {
 			continue
 		}
 		findings = append(findings, fmt.Sprintf("%s: import of %s violates the order of imports", s.path, rest))

@@ -58,7 +58,7 @@ func TestPlaces(t *testing.T) {
 		{"configured runbook", []string{"RUNBOOK.md"}, Settings{Documents: Documents{Runbook: "x/y.md"}}, find.FactRunbook, "x/y.md", find.Configured, "RUNBOOK.md"},
 		{"changelog", []string{"CHANGELOG.md"}, Settings{}, find.FactChangelog, "CHANGELOG.md", find.Found, ""},
 		{"alertmanager", []string{"prometheus/alertmanager.yml", "deployment/monitoring/alertmanager.yaml"}, Settings{}, find.FactAlertmanager, "prometheus/alertmanager.yml", find.Found, "deployment/monitoring/alertmanager.yaml"},
-		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, find.FactDiagrams, "docs/architecture.drawio docs/architecture.md", find.Found, ""},
+		{"diagrams", []string{"docs/architecture.md", "docs/architecture.drawio", "docs/readme.md"}, Settings{}, find.FactDiagrams, "docs/architecture.drawio docs/architecture.md docs/readme.md", find.Found, ""},
 		{"checklist", []string{"docs/production-deployment-checklist.md", "checklist.md"}, Settings{}, find.FactChecklist, "checklist.md", find.Found, "docs/production-deployment-checklist.md"},
 		{"repository", []string{".git/HEAD"}, Settings{}, find.FactRepository, ".", find.Found, ""},
 		{"empty .git", []string{".git/"}, Settings{Repository: Repository{Path: "x"}}, find.FactRepository, "x", find.Configured, ""},

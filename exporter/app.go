@@ -17,6 +17,8 @@ import (
 	promslogflag "github.com/prometheus/common/promslog/flag"
 	"github.com/prometheus/common/version"
 	"golang.org/x/sys/unix"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
 // Exit codes of all commands.
@@ -93,7 +95,7 @@ func Main(args []string, sys System) int {
 		return ended
 	}
 	if err != nil {
-		return a.fail(usageError{fmt.Errorf("%w (see catalyst_exporter --help)", explainUsage(k, args, err))})
+		return a.fail(usageError{fmt.Errorf("%w (see catalyst_exporter --help)", usage.Explain(k, args, err))})
 	}
 	a.log = promslog.New(logConfig)
 	// Libraries that log by themselves quote server responses ("Unsolicited response … starting with …").

@@ -13,9 +13,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
-	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // checkFlags are the flags of the check command.
@@ -96,7 +96,7 @@ func (a *app) asked(s *setup, f checkFlags) (*target, collector.Selection, *chec
 	gate := s.list.Gate(f.gate)
 	switch {
 	case f.gate != "" && gate == nil:
-		return nil, sel, nil, usagef("unknown gate %q%s", f.gate, near(f.gate, gateNames(s.list)))
+		return nil, sel, nil, usagef("unknown gate %q%s", f.gate, usage.Near(f.gate, gateNames(s.list)))
 	case f.gate != "" && !sel.All():
 		return nil, sel, nil, usagef("--gate cannot be combined with --category or --item")
 	}
@@ -139,7 +139,7 @@ func selection(list *checklist.Checklist, categories, items []string) (collector
 			found = found || cat == name
 		}
 		if !found {
-			return sel, usagef("unknown category %q%s", name, near(name, names))
+			return sel, usagef("unknown category %q%s", name, usage.Near(name, names))
 		}
 		sel.Categories = append(sel.Categories, name)
 	}
@@ -164,7 +164,7 @@ func findItem(list *checklist.Checklist, name string) (*checklist.Item, error) {
 		for _, it := range list.Items() {
 			names = append(names, it.Name)
 		}
-		return nil, usagef("unknown item %q%s; run catalyst_exporter list for all items", name, near(name, names))
+		return nil, usagef("unknown item %q%s; run catalyst_exporter list for all items", name, usage.Near(name, names))
 	}
 	return nil, usagef("item %q is in several categories; use category/item", name)
 }
@@ -175,13 +175,6 @@ func gateNames(list *checklist.Checklist) []string {
 		names = append(names, g.Name)
 	}
 	return names
-}
-
-func near(word string, candidates []string) string {
-	if w := schema.Nearest(word, candidates); w != "" {
-		return fmt.Sprintf(": did you mean %q?", w)
-	}
-	return ""
 }
 
 func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string) ([]byte, error) {

@@ -188,7 +188,7 @@ The default command is `+"`serve`"+`.`)
 		if c.FullCommand == "help" {
 			continue
 		}
-		p.f("\n## %s\n\n%s\n\n```\ncatalyst_exporter %s\n```\n", c.FullCommand, c.Help, strings.TrimSpace(c.FullCommand+" "+usage(c)))
+		p.f("\n## %s\n\n%s\n\n```\ncatalyst_exporter %s\n```\n", c.FullCommand, c.Help, strings.TrimSpace(c.FullCommand+" "+synopsis(c)))
 		var rows [][]string
 		for _, arg := range c.Args {
 			rows = append(rows, []string{code(strings.ToUpper(arg.Name)), "", arg.Help})
@@ -201,7 +201,7 @@ The default command is `+"`serve`"+`.`)
 	return nil
 }
 
-func usage(c *kingpin.CmdModel) string {
+func synopsis(c *kingpin.CmdModel) string {
 	var words []string
 	for _, f := range c.Flags {
 		if f.Required {

@@ -71,7 +71,8 @@ func lifecycleOf(rules []types.LifecycleRule, prefix string, retention time.Dura
 
 // ruleScope returns the prefix of a rule. partly reports that it applies only to objects with tags or of a size.
 func ruleScope(rule types.LifecycleRule) (prefix string, partly bool) {
-	prefix = aws.ToString(rule.Prefix) //nolint:staticcheck // the older form of a filter is still returned
+	//lint:ignore SA1019 the older form of a filter is still returned
+	prefix = aws.ToString(rule.Prefix)
 	f := rule.Filter
 	if f == nil {
 		return prefix, false

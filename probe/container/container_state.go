@@ -219,10 +219,7 @@ func (l plan) completed(service string, found []*dockerclient.Container) bool {
 	}
 	for _, other := range l.services {
 		if d, ok := other.DependsOn[service]; ok {
-			if d.Condition == types.ServiceConditionCompletedSuccessfully {
-				return true
-			}
-			return false
+			return d.Condition == types.ServiceConditionCompletedSuccessfully
 		}
 	}
 	restarts := s.Restart != "" && s.Restart != "no" && !strings.HasPrefix(s.Restart, "on-failure")

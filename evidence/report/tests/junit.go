@@ -13,7 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
-// JUnit's XML has many dialects: the root is <testsuites> or a single <testsuite>, suites nest, times may have a zone.
+// JUnit reads JUnit's XML, which has many dialects: the root is <testsuites> or a single <testsuite>, suites nest, times may have a zone.
 //
 // Test cases are counted instead of the totals in attributes. If the totals of the outermost suites state failures
 // without a test case (a summary without cases), or more tests than present, the report is incomplete.

@@ -1,4 +1,5 @@
-package exporter
+// Package usage explains wrong command lines: which flag, command or value is wrong, and what was probably meant.
+package usage
 
 import (
 	"errors"
@@ -9,10 +10,12 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// explainUsage names what is wrong with a command line that the parser refused, and what was probably meant.
-func explainUsage(k *kingpin.Application, args []string, refusal error) error {
+// Explain names what is wrong with a command line that the parser refused, and what was probably meant.
+func Explain(k *kingpin.Application, args []string, refusal error) error {
 	model := k.Model()
 	text := refusal.Error()
 	if word, ok := strings.CutPrefix(text, "unexpected "); ok {
@@ -23,7 +26,7 @@ func explainUsage(k *kingpin.Application, args []string, refusal error) error {
 	}
 	if flag, ok := strings.CutPrefix(text, "unknown long flag '--"); ok {
 		flag = strings.TrimSuffix(flag, "'")
-		return fmt.Errorf("unknown flag --%s%s", flag, near("--"+flag, flagNames(model)))
+		return fmt.Errorf("unknown flag --%s%s", flag, Near("--"+flag, flagNames(model)))
 	}
 	if command, ok := strings.CutPrefix(text, "must select a subcommand of '"); ok {
 		command = strings.TrimSuffix(command, "'")
@@ -59,7 +62,7 @@ func explainWord(model *kingpin.ApplicationModel, args []string, word string) er
 	if len(commands) == 0 {
 		return fmt.Errorf("unexpected argument %q", word)
 	}
-	return fmt.Errorf("unknown command %q%s", strings.Join(append(before, word), " "), near(word, commands))
+	return fmt.Errorf("unknown command %q%s", strings.Join(append(before, word), " "), Near(word, commands))
 }
 
 // subcommands returns the names of the commands below a path of commands; none for a path that does not exist.
@@ -131,4 +134,12 @@ func isDuration(v kingpin.Value) bool {
 	}
 	_, ok = getter.Get().(time.Duration)
 	return ok
+}
+
+// Near asks whether the candidate most like a word was meant; "" if none is like it.
+func Near(word string, candidates []string) string {
+	if w := schema.Nearest(word, candidates); w != "" {
+		return fmt.Sprintf(": did you mean %q?", w)
+	}
+	return ""
 }
