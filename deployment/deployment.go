@@ -27,23 +27,12 @@ import (
 type Deployment struct {
 	// Settings as configured, with defaults. Root is absolute.
 	Settings
-	// Findings of Discover; View.Findings returns those of a later pass.
-	Findings []Finding
 
 	index   source.Index
 	compose source.Cache[composeResult]
 	nginx   source.Cache[nginxResult]
 	around  around
 	chosen  find.Chosen
-}
-
-// Finding is one line of "config discover".
-type Finding struct {
-	Fact    string   // the subject: "env file"
-	Value   string   // the chosen value, with paths relative to the root; "" when there is none
-	How     string   // Configured, Found or Default
-	Others  []string // candidates that were not chosen
-	Implies string   // the consequence for the user; "" for none
 }
 
 // Discover finds everything that Settings leaves open. A missing optional fact is not an error. An unreadable root and
@@ -80,7 +69,6 @@ func Discover(s Settings) (*Deployment, error) {
 	}
 	s.fill()
 	d := &Deployment{Settings: s}
-	d.Findings = d.View(&files.Cache{}).Findings()
 	return d, nil
 }
 

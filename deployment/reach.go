@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"strconv"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/deployment/dsn"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/secret"
@@ -87,29 +87,29 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	if err != nil {
 		return a, err
 	}
-	host, hostAt, err := v.setting(conf.Host, parts.host, at, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST")
+	host, hostAt, err := v.setting(conf.Host, parts.Host, at, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST")
 	if err != nil {
 		return a, err
 	}
-	port, err := v.port(conf.Port, parts.port, 5432, "DB_PORT", "POSTGRES_PORT", "PGPORT", "DATABASE_PORT")
+	port, err := v.port(conf.Port, parts.Port, 5432, "DB_PORT", "POSTGRES_PORT", "PGPORT", "DATABASE_PORT")
 	if err != nil {
 		return a, err
 	}
 	if a.Name, err = v.databaseName(parts, at); err != nil {
 		return a, err
 	}
-	application, _, err := v.setting("", parts.user, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER")
+	application, _, err := v.setting("", parts.User, at, "DB_USER", "POSTGRES_USER", "PGUSER", "DATABASE_USER")
 	if err != nil {
 		return a, err
 	}
 	a.User = cmp.Or(conf.User, application)
 	a.Foreign = application != "" && a.User != application
-	if a.SSLMode, _, err = v.setting(conf.SSLMode, parts.query.Get("sslmode"), at, "DB_SSL_MODE", "DB_SSLMODE", "PGSSLMODE"); err != nil {
+	if a.SSLMode, _, err = v.setting(conf.SSLMode, parts.Query.Get("sslmode"), at, "DB_SSL_MODE", "DB_SSLMODE", "PGSSLMODE"); err != nil {
 		return a, err
 	}
 	a.SSLMode = cmp.Or(a.SSLMode, "prefer")
 	if a.CAFile = d.Abs(conf.CAFile); conf.CAFile == "" {
-		root, _, err := v.setting("", parts.query.Get("sslrootcert"), at, "PGSSLROOTCERT", "DB_SSLROOTCERT", "DB_SSL_ROOT_CERT")
+		root, _, err := v.setting("", parts.Query.Get("sslrootcert"), at, "PGSSLROOTCERT", "DB_SSLROOTCERT", "DB_SSL_ROOT_CERT")
 		if err != nil {
 			return a, err
 		}
@@ -121,7 +121,7 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	if host == "" {
 		host, hostAt = v.serviceRunning("postgres")
 	}
-	a.SearchPath, a.Role = sessionOf(parts.query)
+	a.SearchPath, a.Role = parts.Session()
 	a.User = cmp.Or(a.User, "postgres")
 	a.Name = cmp.Or(a.Name, a.User)
 	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, DatabaseService.Setting("host"))
@@ -147,19 +147,19 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 		return a, err
 	}
 	own := redisAddress(conf.Address)
-	host, hostAt, err := v.setting(own.host, parts.host, at, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS")
+	host, hostAt, err := v.setting(own.Host, parts.Host, at, "REDIS_HOST", "REDIS_ADDR", "REDIS_ADDRESS")
 	if err != nil {
 		return a, err
 	}
-	if own.host == "" && parts.host == "" { // REDIS_ADDR=redis:6379
+	if own.Host == "" && parts.Host == "" { // REDIS_ADDR=redis:6379
 		named := redisAddress(host)
-		host, parts.port, parts.scheme = named.host, named.port, named.scheme
+		host, parts.Port, parts.Scheme = named.Host, named.Port, named.Scheme
 	}
-	port, err := v.port(own.port, parts.port, 6379, "REDIS_PORT")
+	port, err := v.port(own.Port, parts.Port, 6379, "REDIS_PORT")
 	if err != nil {
 		return a, err
 	}
-	if a.User, _, err = v.setting(conf.User, parts.user, at, "REDIS_USER", "REDIS_USERNAME"); err != nil {
+	if a.User, _, err = v.setting(conf.User, parts.User, at, "REDIS_USER", "REDIS_USERNAME"); err != nil {
 		return a, err
 	}
 	if a.Password, err = v.password(conf.Password, conf.PasswordFile, parts, at, "redis", "REDIS_PASSWORD"); err != nil {
@@ -169,7 +169,7 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 	if err != nil {
 		return a, err
 	}
-	from := parts
+	from := parts.Parts
 	if conf.Address != "" {
 		from, secure = own, ""
 	}
@@ -177,11 +177,11 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 	case conf.TLS != nil:
 		a.TLS = *conf.TLS
 	default:
-		a.TLS = strings.HasPrefix(from.scheme, "rediss") || err == nil && on
+		a.TLS = strings.HasPrefix(from.Scheme, "rediss") || err == nil && on
 	}
-	if strings.Contains(from.scheme, "sentinel") {
-		a.Master, _, _ = strings.Cut(from.path, "/")
-		a.Master = cmp.Or(a.Master, from.query.Get("master"), from.query.Get("sentinelMasterId"), "mymaster")
+	if strings.Contains(from.Scheme, "sentinel") {
+		a.Master, _, _ = strings.Cut(from.Path, "/")
+		a.Master = cmp.Or(a.Master, from.Query.Get("master"), from.Query.Get("sentinelMasterId"), "mymaster")
 	}
 	a.CAFile = d.Abs(conf.CAFile)
 	if host == "" {
@@ -192,24 +192,21 @@ func (v *View) RedisAccess() (RedisAccess, error) {
 }
 
 // redisAddress parses host:port, a URL or the path of a Unix socket.
-func redisAddress(text string) urlParts {
-	if p, ok := parseDSN(text, "redis"); ok {
+func redisAddress(text string) dsn.Parts {
+	if p, ok := dsn.Parse(text, "redis"); ok {
 		return p
 	}
 	if h, p, err := net.SplitHostPort(text); err == nil {
 		port, _ := strconv.Atoi(p)
-		return urlParts{host: h, port: port}
+		return dsn.Parts{Host: h, Port: port}
 	}
-	return urlParts{host: text}
+	return dsn.Parts{Host: text}
 }
 
 // urlParts are the parts of a URL in the environment.
 type urlParts struct {
-	scheme, host, path, user string
-	port                     int
-	password                 *string
-	query                    url.Values
-	value                    Value
+	dsn.Parts
+	value Value
 }
 
 // urlOf parses the first of keys that is set as a URL of the scheme (including postgresql and rediss). An invalid URL
@@ -219,12 +216,11 @@ func (v *View) urlOf(scheme string, keys ...string) (urlParts, string, error) {
 	if err != nil || !value.Set {
 		return urlParts{}, "", v.lookedUp(err)
 	}
-	p, ok := parseDSN(value.Text.Reveal(), scheme)
+	p, ok := dsn.Parse(value.Text.Reveal(), scheme)
 	if !ok {
 		return urlParts{}, "", nil
 	}
-	p.value = value
-	return p, value.Key + " at " + value.Origin.String(), nil
+	return urlParts{p, value}, value.Key + " at " + value.Origin.String(), nil
 }
 
 // lookedUp drops the error of a deployment without compose file and env file, where nothing is set.
@@ -273,9 +269,9 @@ func (v *View) password(configured secret.Text, file string, u urlParts, at, set
 	case file != "":
 		key := "deployment." + setting + ".password_file"
 		return v.fromFile(key, v.Deployment.Abs(file), source.Origin{File: key})
-	case u.password != nil:
+	case u.Password != nil:
 		value := u.value
-		value.Text = secret.New(*u.password)
+		value.Text = secret.New(*u.Password)
 		return value, nil
 	}
 	value, err := v.Value(keys...)
@@ -366,6 +362,6 @@ func onBridges(c *compose.Model, service string) bool {
 
 // databaseName returns the name from the settings, the URL or the environment.
 func (v *View) databaseName(parts urlParts, at string) (string, error) {
-	name, _, err := v.setting(v.Deployment.Database.Name, parts.path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME")
+	name, _, err := v.setting(v.Deployment.Database.Name, parts.Path, at, "DB_NAME", "POSTGRES_DB", "PGDATABASE", "DATABASE_NAME")
 	return name, err
 }

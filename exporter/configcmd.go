@@ -9,6 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/deployment/discovery"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
@@ -53,7 +54,7 @@ func (a *app) configDiscover(context.Context) (int, error) {
 		if t.name != "" {
 			fmt.Fprintf(&b, "target %s\n", t.name)
 		}
-		for _, f := range t.deploy.Findings {
+		for _, f := range discovery.Findings(t.deploy) {
 			value := f.Value
 			if value == "" {
 				value = "none"

@@ -85,7 +85,7 @@ func FullCommit(ctx context.Context, d *deployment.Deployment, commit string) (f
 	if err != nil {
 		return "", false, fmt.Errorf("%w: deployment.source: %w", ErrCommit, err)
 	}
-	g := gitrepo.Repository{Git: git}
+	g := gitrepo.Repository{Repository: git}
 	out, _, err := g.Text(ctx, 1<<10, "", "rev-parse", "--verify", "--quiet", "--end-of-options", commit+"^{commit}")
 	if full = strings.TrimSpace(out); err == nil && IsFull(full) {
 		return full, true, nil

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/deployment/git"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -28,7 +29,7 @@ const maxGitErrors = 8 << 10
 
 // Repository is one repository, passed to git explicitly, so that git neither searches for one nor checks its owner.
 type Repository struct {
-	deployment.Git
+	git.Repository
 }
 
 // command builds a git command; it fails when git is not installed.

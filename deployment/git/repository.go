@@ -1,4 +1,5 @@
-package deployment
+// Package git reads the parts of a git repository that need no git: where they are, HEAD, and whether references changed.
+package git
 
 import (
 	"errors"
@@ -7,12 +8,11 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// Git holds the absolute paths of a git repository's parts.
-type Git struct {
+// Repository holds the absolute paths of a git repository's parts.
+type Repository struct {
 	Dir    string // contains HEAD and the index
 	Common string // contains references and objects: Dir, except for a linked work tree
 	Work   string // the work tree; "" for a bare repository
@@ -21,25 +21,21 @@ type Git struct {
 // maxRefDirs limits how many folders of references are read. Real repositories have far fewer.
 const maxRefDirs = 10_000
 
-// Git returns the paths of the deployment's git repository. The error is ErrNoRepository or a read error.
-func (v *View) Git() (Git, error) {
-	place := v.Place(find.FactRepository).Path()
-	if place == "" {
-		return Git{}, ErrNoRepository
-	}
-	dir, err := gitDir(place)
+// Find returns the parts of the repository at a path: a work tree, its .git or a bare repository.
+func Find(repository string) (Repository, error) {
+	dir, err := gitDir(repository)
 	if err != nil {
-		return Git{}, err
+		return Repository{}, err
 	}
 	if _, err := gitFile(filepath.Join(dir, "HEAD")); err != nil {
-		return Git{}, err
+		return Repository{}, err
 	}
-	g := Git{Dir: dir, Common: gitCommon(dir)}
+	g := Repository{Dir: dir, Common: gitCommon(dir)}
 	switch {
-	case filepath.Base(place) == ".git":
-		g.Work = filepath.Dir(place)
-	case dir != place:
-		g.Work = place
+	case filepath.Base(repository) == ".git":
+		g.Work = filepath.Dir(repository)
+	case dir != repository:
+		g.Work = repository
 	}
 	return g, nil
 }
@@ -57,7 +53,7 @@ func gitCommon(dir string) string {
 }
 
 // References returns a text that changes when HEAD, a branch or a tag changes. It costs a few stat calls.
-func (g Git) References() (string, error) {
+func (g Repository) References() (string, error) {
 	head, err := gitFile(filepath.Join(g.Dir, "HEAD"))
 	if err != nil {
 		return "", err

@@ -1,4 +1,4 @@
-package deployment
+package git
 
 import (
 	"errors"
@@ -7,15 +7,11 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
 // Reads the checked-out commit from git's own files: git need not be installed, and no git runs in a repository of
 // another owner.
-
-// ErrNoRepository is returned when the deployment is not in a git repository.
-var ErrNoRepository = errors.New("the deployment is not in a git repository")
 
 // maxRef and maxPackedRefs limit the size of git's files.
 const (
@@ -23,14 +19,9 @@ const (
 	maxPackedRefs = 16 << 20
 )
 
-// Head returns the checked-out commit in hexadecimal; "" in a repository without commits. The error is ErrNoRepository
-// or a read error.
-func (v *View) Head() (string, error) {
-	place := v.Place(find.FactRepository).Path()
-	if place == "" {
-		return "", ErrNoRepository
-	}
-	dir, err := gitDir(place)
+// Head returns the checked-out commit of the repository at a path, in hexadecimal; "" in a repository without commits.
+func Head(repository string) (string, error) {
+	dir, err := gitDir(repository)
 	if err != nil {
 		return "", err
 	}

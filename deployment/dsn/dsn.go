@@ -1,4 +1,5 @@
-package deployment
+// Package dsn parses connection strings: URLs, also those of JDBC and with several hosts, and PostgreSQL's keyword form.
+package dsn
 
 import (
 	"net/url"
@@ -6,11 +7,16 @@ import (
 	"strings"
 )
 
-// Connection strings of databases: URLs, also those of JDBC and with several hosts, and PostgreSQL's keyword form
-// (host=db port=5432 user=app).
+// Parts are the parts of a connection string.
+type Parts struct {
+	Scheme, Host, Path, User string
+	Port                     int // 0 if not stated
+	Password                 *string
+	Query                    url.Values
+}
 
-// parseDSN parses a connection string of the scheme. It is not ok for other text.
-func parseDSN(text, scheme string) (p urlParts, ok bool) {
+// Parse parses a connection string of the scheme. It is not ok for other text.
+func Parse(text, scheme string) (p Parts, ok bool) {
 	text = strings.TrimPrefix(strings.TrimSpace(text), "jdbc:")
 	if !strings.Contains(text, "://") {
 		if scheme != "postgres" {
@@ -23,13 +29,13 @@ func parseDSN(text, scheme string) (p urlParts, ok bool) {
 	if err != nil || !strings.HasPrefix(u.Scheme, scheme) && !(scheme == "redis" && u.Scheme == "unix") {
 		return p, false
 	}
-	p = urlParts{scheme: u.Scheme, host: u.Hostname(), path: strings.Trim(u.Path, "/"), user: u.User.Username(), query: u.Query()}
-	p.port, _ = strconv.Atoi(u.Port())
+	p = Parts{Scheme: u.Scheme, Host: u.Hostname(), Path: strings.Trim(u.Path, "/"), User: u.User.Username(), Query: u.Query()}
+	p.Port, _ = strconv.Atoi(u.Port())
 	if password, ok := u.User.Password(); ok {
-		p.password = &password
+		p.Password = &password
 	}
 	if scheme == "redis" && (u.Scheme == "unix" || strings.HasSuffix(u.Scheme, "socket")) {
-		p.host, p.path = u.Path, ""
+		p.Host, p.Path = u.Path, ""
 	}
 	if scheme == "postgres" {
 		p.fromQuery()
@@ -54,22 +60,22 @@ func firstHost(text string) string {
 }
 
 // fromQuery takes what libpq and JDBC accept as parameters of the URL.
-func (p *urlParts) fromQuery() {
-	for key, to := range map[string]*string{"host": &p.host, "user": &p.user, "dbname": &p.path} {
-		if v := p.query.Get(key); v != "" && *to == "" {
+func (p *Parts) fromQuery() {
+	for key, to := range map[string]*string{"host": &p.Host, "user": &p.User, "dbname": &p.Path} {
+		if v := p.Query.Get(key); v != "" && *to == "" {
 			*to, _, _ = strings.Cut(v, ",")
 		}
 	}
-	if port, err := strconv.Atoi(p.query.Get("port")); err == nil && p.port == 0 {
-		p.port = port
+	if port, err := strconv.Atoi(p.Query.Get("port")); err == nil && p.Port == 0 {
+		p.Port = port
 	}
-	if v, ok := p.query["password"]; ok && p.password == nil {
-		p.password = &v[0]
+	if v, ok := p.Query["password"]; ok && p.Password == nil {
+		p.Password = &v[0]
 	}
 }
 
 // parseKeywords parses PostgreSQL's keyword form. Values with blanks are in single quotes; a backslash escapes.
-func parseKeywords(text string) (p urlParts, ok bool) {
+func parseKeywords(text string) (p Parts, ok bool) {
 	query := url.Values{}
 	for text = strings.TrimSpace(text); text != ""; text = strings.TrimSpace(text) {
 		key, rest, found := strings.Cut(text, "=")
@@ -105,13 +111,13 @@ func parseKeywords(text string) (p urlParts, ok bool) {
 	if len(query) == 0 {
 		return p, false
 	}
-	p = urlParts{scheme: "postgres", query: query}
+	p = Parts{Scheme: "postgres", Query: query}
 	p.fromQuery()
 	return p, true
 }
 
-// sessionOf returns the search path and the role that a connection URL sets, also in its options (-c search_path=app).
-func sessionOf(query url.Values) (searchPath, role string) {
+// Session returns the search path and the role that a connection string sets, also in its options (-c search_path=app).
+func (p Parts) Session() (searchPath, role string) {
 	set := func(key, value string) {
 		switch strings.ToLower(strings.ReplaceAll(key, "-", "_")) {
 		case "search_path", "currentschema": // JDBC's name
@@ -120,7 +126,7 @@ func sessionOf(query url.Values) (searchPath, role string) {
 			role = value
 		}
 	}
-	words := strings.Fields(strings.ReplaceAll(query.Get("options"), `\ `, "\x00"))
+	words := strings.Fields(strings.ReplaceAll(p.Query.Get("options"), `\ `, "\x00"))
 	for i, word := range words {
 		word = strings.ReplaceAll(word, "\x00", " ")
 		switch {
@@ -133,7 +139,7 @@ func sessionOf(query url.Values) (searchPath, role string) {
 		}
 	}
 	for _, key := range []string{"search_path", "currentSchema", "role"} {
-		if v := query.Get(key); v != "" {
+		if v := p.Query.Get(key); v != "" {
 			set(key, v)
 		}
 	}

@@ -1,38 +1,47 @@
-package deployment
+// Package discovery reports what was found in a deployment's folder: each fact, how it was found, and what it implies.
+package discovery
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
+	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// The output of "config discover": every fact, how it was found, the other candidates, and the consequences.
+// Finding is one line of "config discover".
+type Finding struct {
+	Fact    string   // the subject: "env file"
+	Value   string   // the chosen value, with paths relative to the root; "" when there is none
+	How     string   // Configured, Found or Default
+	Others  []string // candidates that were not chosen
+	Implies string   // the consequence for the user; "" for none
+}
 
 // Findings returns what was found and how, for display. It contains names of files, services and hosts, but no other
 // values of the deployment's files.
-func (v *View) Findings() []Finding {
-	d := v.Deployment
+func Findings(d *deployment.Deployment) []Finding {
+	v := d.View(&files.Cache{})
 	findings := []Finding{{Fact: "root", Value: d.Root, How: find.Configured}}
 	for _, fact := range []string{
 		find.FactEnvFile, find.FactCompose, find.FactNginx, find.FactSSL, find.FactMigrations, find.FactAlertmanager, find.FactRecovery, find.FactRunbook, find.FactChangelog, find.FactDiagrams, find.FactChecklist, find.FactRepository, find.FactFirewall,
 	} {
 		place := v.Place(fact)
-		findings = append(findings, Finding{Fact: fact, Value: d.shown(place.Paths), How: place.How, Others: d.rels(place.Others), Implies: v.implies(place)})
+		findings = append(findings, Finding{Fact: fact, Value: shown(d, place.Paths), How: place.How, Others: relative(d, place.Others), Implies: implies(v, place)})
 		if fact == find.FactCompose {
-			findings = append(findings, v.serviceFinding())
+			findings = append(findings, serviceFinding(v))
 		}
 	}
-	findings = append(findings, v.hostsFinding(), v.databaseFinding(), v.redisFinding())
+	findings = append(findings, hostsFinding(v), databaseFinding(v), redisFinding(v))
 	for _, a := range []struct {
 		fact    string
-		address Address
+		address deployment.Address
 		setting string
 	}{
 		{"application", d.API.Address(), "api.url"},
@@ -54,7 +63,7 @@ func (v *View) Findings() []Finding {
 	return findings
 }
 
-func (d *Deployment) rels(paths []string) []string {
+func relative(d *deployment.Deployment, paths []string) []string {
 	var shown []string
 	for _, p := range paths {
 		shown = append(shown, d.Rel(p))
@@ -62,10 +71,12 @@ func (d *Deployment) rels(paths []string) []string {
 	return shown
 }
 
-func (d *Deployment) shown(paths []string) string { return strings.Join(d.rels(paths), ", ") }
+func shown(d *deployment.Deployment, paths []string) string {
+	return strings.Join(relative(d, paths), ", ")
+}
 
 // implies returns the consequence of a place; "" when it is obvious.
-func (v *View) implies(p find.Place) string {
+func implies(v *deployment.View, p find.Place) string {
 	d := v.Deployment
 	if p.How == find.Configured && len(p.Paths) > 0 {
 		for _, path := range p.Paths {
@@ -75,7 +86,7 @@ func (v *View) implies(p find.Place) string {
 		}
 	}
 	if len(p.Unseen) > 0 {
-		return "not found, but these folders cannot be listed: " + d.shown(p.Unseen)
+		return "not found, but these folders cannot be listed: " + shown(d, p.Unseen)
 	}
 	switch p.Fact {
 	case find.FactEnvFile:
@@ -140,7 +151,7 @@ func (v *View) implies(p find.Place) string {
 	return ""
 }
 
-func (v *View) serviceFinding() Finding {
+func serviceFinding(v *deployment.View) Finding {
 	f := Finding{Fact: "application's service", How: find.Default}
 	app, err := v.AppService()
 	if err != nil {
@@ -160,7 +171,7 @@ func (v *View) serviceFinding() Finding {
 	return f
 }
 
-func (v *View) hostsFinding() Finding {
+func hostsFinding(v *deployment.View) Finding {
 	f := Finding{Fact: "public hosts", How: find.Default}
 	hosts, err := v.PublicHosts()
 	var names, weak []string
@@ -183,19 +194,19 @@ func (v *View) hostsFinding() Finding {
 	return f
 }
 
-func (v *View) databaseFinding() Finding {
+func databaseFinding(v *deployment.View) Finding {
 	a, err := v.DatabaseAccess()
 	return reachFinding("database", a.Reach, err)
 }
 
-func (v *View) redisFinding() Finding {
+func redisFinding(v *deployment.View) Finding {
 	a, err := v.RedisAccess()
 	return reachFinding("redis", a.Reach, err)
 }
 
-func reachFinding(fact string, r Reach, err error) Finding {
+func reachFinding(fact string, r deployment.Reach, err error) Finding {
 	f := Finding{Fact: fact, How: find.Default}
-	var no *NoWayError
+	var no *deployment.NoWayError
 	switch {
 	case errors.As(err, &no):
 		f.How, f.Implies = find.Found, fmt.Sprintf("unreachable from here: %v", err)
@@ -215,13 +226,4 @@ func reachFinding(fact string, r Reach, err error) Finding {
 		f.How, f.Implies = find.Found, r.How
 	}
 	return f
-}
-
-// Finding returns the finding of a fact.
-func (d *Deployment) Finding(fact string) (Finding, bool) {
-	i := slices.IndexFunc(d.Findings, func(f Finding) bool { return f.Fact == fact })
-	if i < 0 {
-		return Finding{}, false
-	}
-	return d.Findings[i], true
 }
