@@ -12,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -55,6 +56,7 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
+	a.warnOfEmptyRoot(s, t)
 	stop := a.progress(t.collector)
 	r := t.collector.Collect(ctx, sel, true)
 	stop()
@@ -79,6 +81,17 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 		return 0, fmt.Errorf("output: %w", err)
 	}
 	return exitCode(answer), nil
+}
+
+// warnOfEmptyRoot says first that a folder is not a deployment that the embedded checklist is about. Its verdicts would
+// otherwise read as those of a deployment that lacks everything.
+func (a *app) warnOfEmptyRoot(s *setup, t *target) {
+	view := t.deploy.View(nil)
+	if s.own || view.Place(find.FactCompose).Path() != "" || view.Place(find.FactEnvFile).Path() != "" {
+		return
+	}
+	_, _ = fmt.Fprintf(a.Stderr, "catalyst_exporter: %s contains neither a compose file nor an env file; if the deployment is elsewhere, set"+
+		" --deployment.root\n", t.deploy.Root)
 }
 
 func interrupted(err error) error { return fmt.Errorf("interrupted: %w", err) }

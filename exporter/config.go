@@ -53,6 +53,7 @@ type target struct {
 type setup struct {
 	targets []*target
 	list    *checklist.Checklist
+	own     bool   // the checklist is the team's own
 	digest  string // SHA-256 of the configuration file, in hexadecimal
 
 	maxWaiver time.Duration
@@ -128,7 +129,7 @@ func (a *app) loadWith(limits *collector.Limits) (*setup, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	s := &setup{list: list, digest: hex.EncodeToString(sum[:]), maxWaiver: checklist.DefaultMaxWaiver}
+	s := &setup{list: list, own: c.Checklist != "", digest: hex.EncodeToString(sum[:]), maxWaiver: checklist.DefaultMaxWaiver}
 	if c.MaxWaiver != nil {
 		s.maxWaiver = c.MaxWaiver.Std()
 	}

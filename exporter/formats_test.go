@@ -247,3 +247,26 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestCheck_EmptyRoot says first that a folder is no deployment, unless the checklist is the team's own.
+func TestCheck_EmptyRoot(t *testing.T) {
+	empty, full := t.TempDir(), t.TempDir()
+	write(t, full, "compose.yml", "services: {a: {image: a}}\n")
+	own := write(t, empty, "catalyst.yml", "checklist: own.yml\n")
+	write(t, empty, "own.yml", "checklist: Own\ncategories: [{category: a, items: [{item: b, title: B, fix: Do., probes: [changelog: {}]}]}]\n")
+	for _, tt := range []struct {
+		args []string
+		said bool
+	}{
+		{[]string{"check", "--item=changelog", "--deployment.root=" + empty}, true},
+		{[]string{"check", "--item=changelog", "--format=json", "--deployment.root=" + empty}, true},
+		{[]string{"check", "--item=changelog", "--deployment.root=" + full}, false},
+		{[]string{"check", "--item=b", "--config.file=" + own, "--deployment.root=" + empty}, false},
+	} {
+		var errs bytes.Buffer
+		Main(tt.args, System{Context: t.Context(), Stdout: io.Discard, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now})
+		if said := strings.Contains(errs.String(), empty+" contains neither a compose file nor an env file"); said != tt.said {
+			t.Errorf("%q: %s", tt.args, errs.String())
+		}
+	}
+}

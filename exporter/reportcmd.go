@@ -38,6 +38,7 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 	if err != nil {
 		return 0, err
 	}
+	a.warnOfEmptyRoot(s, t)
 	if document == "" {
 		if document = t.deploy.View(nil).Place(find.FactChecklist).Path(); document == "" {
 			return 0, usagef("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")

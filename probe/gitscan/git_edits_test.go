@@ -69,7 +69,7 @@ func TestGitSecrets_Uncommitted(t *testing.T) {
 			r.Write(t, map[string]string{"app.yml": app + line, ".gitattributes": "*.yml filter=crypt\n"})
 		}, probe.StateFail, probe.ReasonCommitted, "app.yml:3 (not committed)"},
 		"file encrypted in git": {func(t *testing.T, r *parts.Repository) { r.Write(t, map[string]string{"crypt": line}) },
-			probe.StatePass, probe.ReasonNone, "1 versions of encrypted files"},
+			probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
 		"file too large": {func(t *testing.T, r *parts.Repository) {
 			if err := os.Truncate(filepath.Join(r.Dir, "app.yml"), maxEdited+1); err != nil {
 				t.Fatal(err)

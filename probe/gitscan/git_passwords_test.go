@@ -98,7 +98,7 @@ func TestGitSecrets_Passwords(t *testing.T) {
 	r.Commit(t, "1", map[string]string{"config.yml": line})
 	probetest.Expect(t, look(r), probe.StateFail, probe.ReasonCommitted, "catalyst-url-password at config.yml:1 (commit ")
 	r.Write(t, map[string]string{ignoreFile: "config.yml:catalyst-url-password:1\n"})
-	probetest.Expect(t, look(r), probe.StatePass, probe.ReasonNone, "1 known findings")
+	probetest.Expect(t, look(r), probe.StatePass, probe.ReasonNone, "1 known finding")
 	r.Write(t, map[string]string{ignoreFile: "", rulesFile: "[extend]\nuseDefault = true\ndisabledRules = [\"catalyst-url-password\"]\n"})
 	probetest.Expect(t, look(r), probe.StatePass, probe.ReasonNone, "")
 	r.Write(t, map[string]string{rulesFile: "[extend]\nuseDefault = true\n"})
@@ -113,7 +113,7 @@ func TestGitSecrets_Passwords(t *testing.T) {
 	probetest.Expect(t, look(local), probe.StateWarn, probe.ReasonCommitted, "config.yml:1")
 	allowed := parts.GitRepo(t)
 	allowed.Commit(t, "1", map[string]string{"config.yml": strings.TrimSpace(line) + " # " + allowComment + "\n"})
-	probetest.Expect(t, look(allowed), probe.StatePass, probe.ReasonNone, "1 findings are accepted by gitleaks:allow comments")
+	probetest.Expect(t, look(allowed), probe.StatePass, probe.ReasonNone, "1 finding accepted by gitleaks:allow comments")
 }
 
 // TestGitSecrets_SwitchedOff: rules of the repository that accept everything are a warning, however they are written.

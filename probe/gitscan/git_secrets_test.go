@@ -409,7 +409,7 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		to := filepath.Join(t.TempDir(), "clone")
 		dirty.Git(t, "clone", "--quiet", "--depth=1", "file://"+dirty.Dir, to)
 		p := probetest.NewPass(t, nil, deployment.Settings{Repository: deployment.Repository{Path: to}})
-		probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StateWarn, probe.ReasonTruncated, "1 versions of binary files")
+		probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StateWarn, probe.ReasonTruncated, "1 version of binary files")
 		dirty.Git(t, "-C", to, "fetch", "--quiet", "--unshallow")
 		probetest.Expect(t, probetest.Look(t, probetest.Again(p), SecretsKind(), "{}"), probe.StateFail, probe.ReasonCommitted, "a:1")
 	})

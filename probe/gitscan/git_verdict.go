@@ -63,19 +63,19 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 // note describes what was accepted or needs no search.
 func (h *gitHistory) note() string {
 	var notes []string
-	add := func(n int, format string) {
+	add := func(n int, noun, rest string) {
 		if n > 0 {
-			notes = append(notes, fmt.Sprintf(format, n))
+			notes = append(notes, phrase.Count(n, noun)+rest)
 		}
 	}
-	add(h.scanned.known+h.edited.known, "%d known findings are accepted by "+ignoreFile+" or the baseline")
-	add(h.scanned.allowed+h.edited.allowed, "%d findings are accepted by "+allowComment+" comments")
+	add(h.scanned.known+h.edited.known, "known finding", " accepted by "+ignoreFile+" or the baseline")
+	add(h.scanned.allowed+h.edited.allowed, "finding", " accepted by "+allowComment+" comments")
 	if text := h.off.note(); text != "" {
 		notes = append(notes, text)
 	}
-	add(h.scanned.media, "%d versions of media files")
-	add(h.scanned.encrypted, "%d versions of encrypted files")
-	add(h.scanned.binaries, "%d versions of binary files, of which the printable parts were searched")
+	add(h.scanned.media, "version", " of media files")
+	add(h.scanned.encrypted, "version", " of encrypted files")
+	add(h.scanned.binaries, "version", " of binary files, of which the printable parts were searched")
 	if len(notes) == 0 {
 		return ""
 	}
