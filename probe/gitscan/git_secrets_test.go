@@ -304,11 +304,11 @@ func TestGitSecrets_AllowLists(t *testing.T) {
 		reason                 probe.Reason
 		detail                 string
 	}{
-		{"all ignored", ignoreFile, "# known\n\n" + fingerprints, "{}", probe.StatePass, probe.ReasonNone, "known findings are accepted"},
+		{"all ignored", ignoreFile, "# known\n\n" + fingerprints, "{}", probe.StatePass, probe.ReasonNone, "known findings accepted"},
 		{"others ignored", ignoreFile, strings.ReplaceAll(fingerprints, "github-pat", "another"), "{}", probe.StateFail, probe.ReasonCommitted, "config.py:2"},
-		{"baseline", standardBaseline, string(baseline), "{}", probe.StatePass, probe.ReasonNone, "known findings are accepted"},
+		{"baseline", standardBaseline, string(baseline), "{}", probe.StatePass, probe.ReasonNone, "known findings accepted"},
 		{"baseline elsewhere", "sec/known.json", string(baseline), "{baseline: sec/known.json}", probe.StatePass, probe.ReasonNone,
-			"known findings are accepted"},
+			"known findings accepted"},
 		{"baseline lacks one", standardBaseline, string(short), "{}", probe.StateFail, probe.ReasonCommitted, "(1)"},
 		{"invalid baseline", standardBaseline, "{", "{}", probe.StateFail, probe.ReasonInvalid, "invalid gitleaks JSON report"},
 		{"baseline without rules", standardBaseline, `[{"a":1}]`, "{}", probe.StateFail, probe.ReasonInvalid, "finding without a rule"},
