@@ -121,6 +121,9 @@ func TestReadme_LinksEveryPage(t *testing.T) {
 		t.Fatalf("%q %v", pages, err)
 	}
 	for _, page := range pages {
+		if filepath.Ext(page) == ".go" {
+			continue
+		}
 		if !strings.Contains(string(readme), "](docs/"+filepath.Base(page)) {
 			t.Errorf("README.md does not link to docs/%s", filepath.Base(page))
 		}

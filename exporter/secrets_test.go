@@ -95,12 +95,13 @@ func plantedConfig(t *testing.T, m *marks, root string, at echoes) string {
   database: {host: 127.0.0.1, timeout: 1s, sslmode: disable}
   redis: {address: '%s', password: '${REDIS_VARIABLE}', timeout: 1s}
   backup: {directory: backups/daily}
+  aws: {endpoint: 'http://%s'}
   docker: {host: 'tcp://%s', project: planted}
   repository: {path: %s}
 overrides:
   postgres_password: {probes: {postgres_default_login: {enabled: true}}}
   privacy_middleware: {probes: {gdpr_refusal: {enabled: true}}}
-`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, history(t, m)))
+`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, at.http, history(t, m)))
 }
 
 // history creates a git repository with a secret in an earlier commit.

@@ -134,7 +134,7 @@ func TestAttestation_FutureRecord(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := probetest.Look(t, p, AttestationKind(), spec)
-		if r.State != want || want == probe.StateUnknown && (r.Reason != probe.ReasonInvalid || !strings.Contains(r.Detail, "release record 1 is dated in the future")) {
+		if r.State != want || want == probe.StateUnknown && (r.Reason != probe.ReasonInvalid || !strings.Contains(r.Detail, "release record 1: is dated ")) {
 			t.Errorf("%v ahead: got %+v", ahead, r)
 		}
 	}
