@@ -25,11 +25,13 @@ func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules pro
 		} `json:"config"`
 	}
 	if !r.get(ctx, "/api/v2/status", &status) || status.Config.Original == "" {
-		return // Mimir and others have another API
+		f.Warn(probe.ReasonWeak, "running Alertmanager: routes and silences were not checked: /api/v2/status did not return its configuration")
+		return
 	}
 	running := parseAlertmanager("config", []byte(status.Config.Original))
 	running.problems = nil // it was accepted
 	if running.root == nil {
+		f.Warn(probe.ReasonWeak, "running Alertmanager: routes and silences were not checked: its configuration has no route")
 		return
 	}
 	config := &alertmanagerConfig{MaxMuted: defaultMaxMuted}
@@ -136,6 +138,7 @@ func (s amSilence) matchers() (all []amMatcher, ok bool) {
 func (r runningAlertmanager) judgeSilences(ctx context.Context, samples []sampleAlert, rules alertRules, f *probe.ResultBuilder) {
 	var silences []amSilence
 	if !r.get(ctx, "/api/v2/silences", &silences) {
+		f.Warn(probe.ReasonWeak, "running Alertmanager: silences were not checked: /api/v2/silences did not return them")
 		return
 	}
 	var silenced []string

@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 )
 
 func promAt(url, job string) deployment.Settings {
@@ -177,6 +178,8 @@ func TestAlertsAreTaken(t *testing.T) {
 				"/api/v1/query":              success(`{"resultType":"vector","result":[` + tt.deliveries + `]}`),
 				"/api/v1/status/runtimeinfo": success(fmt.Sprintf(`{"startTime":"2026-01-01T00:00:00Z","lastConfigTime":%q}`, time.Now().Add(-time.Hour).Format(time.RFC3339))),
 				"/am/api/v2/alerts":          probetest.Says(200, tt.alerts),
+				"/am/api/v2/status":          probetest.Says(200, `{"config":{"original":"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: <secret>}]}]\n"}}`),
+				"/am/api/v2/silences":        probetest.Says(200, "[]"),
 				"/am/-/ready":                probetest.Says(tt.ready, cmp.Or(tt.word, "OK")),
 			})
 			settings := promAt(s.URL, "catalyst")
@@ -192,6 +195,39 @@ func TestAlertsAreTaken(t *testing.T) {
 				return dial(ctx, network, address)
 			}
 			probetest.Expect(t, probetest.Look(t, p, PrometheusRulesKind(), "{}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+// TestRunningAlertmanager_Unreadable: what an Alertmanager does not show was not checked, and the verdict says so.
+func TestRunningAlertmanager_Unreadable(t *testing.T) {
+	sound := `{"config":{"original":"route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: <secret>}]}]\n"}}`
+	for name, tt := range map[string]struct {
+		status, silences http.HandlerFunc
+		detail           string // "" for a sound one
+	}{
+		"sound":            {probetest.Says(200, sound), probetest.Says(200, "[]"), ""},
+		"no status":        {probetest.Says(404, ""), probetest.Says(200, "[]"), "routes and silences were not checked"},
+		"guarded status":   {probetest.Says(401, ""), probetest.Says(200, "[]"), "routes and silences were not checked"},
+		"a page":           {probetest.Says(200, "<html>"), probetest.Says(200, "[]"), "routes and silences were not checked"},
+		"no configuration": {probetest.Says(200, `{"config":{}}`), probetest.Says(200, "[]"), "routes and silences were not checked"},
+		"no route":         {probetest.Says(200, `{"config":{"original":"receivers: []\n"}}`), probetest.Says(200, "[]"), "routes and silences were not checked"},
+		"no silences":      {probetest.Says(200, sound), probetest.Says(500, ""), "silences were not checked"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := probetest.Site(t, map[string]http.HandlerFunc{"/api/v2/status": tt.status, "/api/v2/silences": tt.silences})
+			p := probetest.NewPass(t, nil, deployment.Settings{})
+			var f probe.ResultBuilder
+			client, err := httpclient.For(p, "alertmanager", p.Deployment.Alertmanager.HTTP)
+			if err != nil {
+				t.Fatal(err)
+			}
+			runningAlertmanager{client: client, url: s.URL}.judge(t.Context(), p, promRules{}, &f)
+			state, reason := probe.StatePass, probe.ReasonNone
+			if tt.detail != "" {
+				state, reason = probe.StateWarn, probe.ReasonWeak
+			}
+			probetest.Expect(t, f.Result("seen"), state, reason, tt.detail)
 		})
 	}
 }
