@@ -18,6 +18,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/evidencecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/firewall"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan"
+	"github.com/thenexusengine/catalyst_exporter/probe/grafana"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
@@ -67,11 +68,11 @@ func All() []probe.Kind {
 		httpcheck.GDPRRefusalKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
-		monitoring.GrafanaKind(),
+		grafana.HealthKind(),
 		httpcheck.HealthKind(),
 		awscheck.IAMUserKind(),
 		firewall.ListeningPortsKind(),
-		monitoring.LokiLinesKind(),
+		grafana.LokiLinesKind(),
 		migrations.FolderKind(),
 		nginxcheck.SplitKind(),
 		httpcheck.OpenAPIKind(),

@@ -8,6 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/criteria"
+	"github.com/thenexusengine/catalyst_exporter/probe/grafana"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
 )
@@ -70,8 +71,8 @@ func TestWebFaults(t *testing.T) {
 func webKindNamed(name string) probe.Kind {
 	return map[string]probe.Kind{
 		"gdpr_refusal":     httpcheck.GDPRRefusalKind(),
-		"grafana":          monitoring.GrafanaKind(),
-		"loki_lines":       monitoring.LokiLinesKind(),
+		"grafana":          grafana.HealthKind(),
+		"loki_lines":       grafana.LokiLinesKind(),
 		"openapi":          httpcheck.OpenAPIKind(),
 		"prometheus_job":   monitoring.PrometheusJobKind(),
 		"prometheus_query": criteria.PrometheusQueryKind(),

@@ -1,4 +1,4 @@
-// Package monitoring checks Prometheus, its rules and queries, Alertmanager, Grafana and Loki.
+// Package monitoring checks Prometheus, its rules, and Alertmanager.
 package monitoring
 
 import (

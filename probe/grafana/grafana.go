@@ -1,4 +1,5 @@
-package monitoring
+// Package grafana checks Grafana and its log store Loki.
+package grafana
 
 import (
 	"context"
@@ -20,7 +21,7 @@ import (
 //
 // Without a token only its health is checked, and the detail says so.
 
-func GrafanaKind() probe.Kind {
+func HealthKind() probe.Kind {
 	return probe.Kind{
 		Name:     "grafana",
 		Services: []deployment.Service{deployment.GrafanaService},
