@@ -54,6 +54,7 @@ type testCase struct {
 	item, probe, why string
 	want, not        []verdict
 	commit           bool // the files are committed first
+	history          history
 	files            []txtar.File
 }
 
@@ -85,7 +86,11 @@ func readCase(path string, content []byte) (*testCase, error) {
 				errs = append(errs, fmt.Errorf("invalid git: %q, expected commit", value))
 			}
 		default:
-			errs = append(errs, fmt.Errorf("unknown head line %q", line))
+			if ours, err := c.history.head(key, value); err != nil {
+				errs = append(errs, err)
+			} else if !ours {
+				errs = append(errs, fmt.Errorf("unknown head line %q", line))
+			}
 		}
 	}
 	if category, item, ok := strings.Cut(c.item, "/"); !ok || category == "" || item == "" {
@@ -136,9 +141,11 @@ func (c *testCase) expected() string {
 // judge writes the deployment into a folder and returns the verdict on it.
 func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now time.Time) (verdict, error) {
 	fill := c.fill(now)
-	var early, late []txtar.File
+	var early, late, after []txtar.File
 	for _, f := range c.files {
-		if c.commit && (strings.Contains(f.Name, "{{commit}}") || bytes.Contains(f.Data, []byte("{{commit}}"))) {
+		if name, ok := strings.CutSuffix(f.Name, "|after"); ok {
+			after = append(after, txtar.File{Name: name, Data: f.Data})
+		} else if c.commit && (strings.Contains(f.Name, "{{commit}}") || bytes.Contains(f.Data, []byte("{{commit}}"))) {
 			late = append(late, f)
 		} else {
 			early = append(early, f)
@@ -148,13 +155,20 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 		return verdict{}, err
 	}
 	if c.commit {
-		head, err := commit(ctx, t, root)
+		head, err := commit(ctx, t, root, now)
 		if err != nil {
 			return verdict{}, err
 		}
-		if err := put(root, late, strings.NewReplacer(append(fill, "{{commit}}", head)...)); err != nil {
+		fill = append(fill, "{{commit}}", head)
+		if err := put(root, late, strings.NewReplacer(fill...)); err != nil {
 			return verdict{}, err
 		}
+	}
+	if err := c.history.make(ctx, t, root, now, strings.NewReplacer(fill...)); err != nil {
+		return verdict{}, err
+	}
+	if err := put(root, after, strings.NewReplacer(fill...)); err != nil {
+		return verdict{}, err
 	}
 	// A file that was written a moment ago may be incomplete.
 	before := now.Add(-time.Hour)
@@ -173,6 +187,13 @@ func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now tim
 func (c *testCase) fill(now time.Time) []string {
 	fill := []string{"{{now}}", now.UTC().Format("2006-01-02T15:04:05Z"), "{{today}}", now.UTC().Format("20060102")}
 	for _, f := range c.files {
+		for _, m := range agoMark.FindAllStringSubmatch(string(f.Data), -1) {
+			if age, err := time.ParseDuration(m[1]); err == nil {
+				fill = append(fill, m[0], now.Add(-age).UTC().Format("2006-01-02T15:04:05Z"))
+			}
+		}
+	}
+	for _, f := range c.files {
 		for _, m := range secretMark.FindAllStringSubmatch(string(f.Data), -1) {
 			fill = append(fill, m[0], secretNamed(m[1], m[2]))
 		}
@@ -185,6 +206,9 @@ func (c *testCase) fill(now time.Time) []string {
 	}
 	return fill
 }
+
+// agoMark stands for a time in the past: {{ago 36h}}.
+var agoMark = regexp.MustCompile(`\{\{ago (\S+?)\}\}`)
 
 // secretMark stands for a secret: {{secret NAME}} or {{secret NAME LENGTH}}. Secrets are made up when a case runs, so that a
 // scanner finds none in the repository.
@@ -292,13 +316,15 @@ func put(root string, files []txtar.File, fill *strings.Replacer) error {
 	return nil
 }
 
-// commit commits everything in the folder and returns HEAD.
-func commit(ctx context.Context, t testing.TB, root string) (string, error) {
-	git := gitProgram(t)
+// commit commits everything in the folder, two hours ago, and returns HEAD.
+func commit(ctx context.Context, t testing.TB, root string, now time.Time) (string, error) {
+	git, at := gitProgram(t), now.Add(-2*time.Hour).Format(time.RFC3339)
 	var head string
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-qm", "a"}, {"rev-parse", "HEAD"}} {
 		command := exec.CommandContext(ctx, git, append([]string{"-C", root, "-c", "user.name=t", "-c", "user.email=t@example.org"}, args...)...)
-		command.Env = []string{"HOME=" + root, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1"}
+		command.Env = []string{
+			"HOME=" + root, "PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_DATE=" + at, "GIT_COMMITTER_DATE=" + at,
+		}
 		out, err := command.CombinedOutput()
 		if err != nil {
 			return "", fmt.Errorf("git %s: %w: %s", args[0], err, out)

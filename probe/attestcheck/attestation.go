@@ -106,9 +106,13 @@ func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 	return f.Result("%s", strings.Join(held, "; ")), nil
 }
 
-// overdue makes a missing claim pending until it is due.
+// overdue makes a missing claim pending until it is due. A claim about an earlier release is no fault of this one.
 func overdue(r probe.Result, timed bool, now, due time.Time) probe.Result {
-	if !timed || r.Reason != probe.ReasonMissing {
+	earlier := r.State == probe.StateFail && r.Reason == probe.ReasonOutdated
+	if !timed || r.Reason != probe.ReasonMissing && !earlier {
+		return r
+	}
+	if earlier && !now.Before(due) {
 		return r
 	}
 	if now.Before(due) {

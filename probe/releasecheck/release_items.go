@@ -3,8 +3,10 @@ package releasecheck
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -34,8 +36,12 @@ func (s *releaseReady) Judge(v probe.Verdicts) probe.Result {
 	if err != nil {
 		return probe.NotChecked(err)
 	}
-	if release.Current(c) == nil {
+	r := release.Current(c)
+	if r == nil {
 		return probe.NotChecked(probe.SkipRelease())
+	}
+	if c.Planned() == nil && r.Unplanned {
+		return probe.Failed(probe.ReasonMissing, "%s was recorded without a plan: nothing was verified before it was deployed", r.Release)
 	}
 	asked := 0
 	var failing, unseen []string
@@ -143,19 +149,40 @@ func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 			f.Fail(probe.ReasonMissing, "the record has no %s", field.name)
 		case blankField(field.text):
 			f.Fail(probe.ReasonPlaceholder, "%s of the record is a placeholder", field.name)
+		case field.name == "by" && sharedAccount.MatchString(field.text):
+			f.Warn(probe.ReasonWeak, "the record's author is an account that several people may use. Record the next release with --by and a person")
+		}
+	}
+	for i, issue := range r.Issues {
+		if blankField(issue) && !noIssue.MatchString(issue) {
+			f.Warn(probe.ReasonPlaceholder, "issue %d of the record is a placeholder", i+1)
 		}
 	}
 	return f.Result("%s was recorded on %s with %d issues", r.Release, r.At.UTC().Format("2006-01-02 15:04 UTC"), len(r.Issues)), nil
 }
 
-// blankField reports whether a field of a record was not filled in. A moving name (latest) identifies no version.
+// blankField reports whether a field of a record was not filled in, or holds a name that moves between versions (latest,
+// v-stable, 1.x).
 func blankField(text string) bool {
 	text = strings.ToLower(strings.Trim(strings.TrimSpace(text), "<>[](){}*_-. "))
-	switch text {
-	case "", "tbd", "tba", "tbc", "todo", "fixme", "xxx", "x", "xx", "na", "n/a", "none", "null", "nil", "unknown", "undefined", "latest", "stable", "current", "head", "main",
-		"master", "develop", "dev", "next", "new", "version", "commit", "sha", "name", "your name", "your-name", "someone", "somebody", "anyone", "nobody", "placeholder",
-		"changeme", "change_me", "change-me", "?", "??", "???", "0.0.0", "v0.0.0", "x.y.z", "vx.y.z":
+	if strings.Trim(text, "0?xv.-") == "" {
 		return true
 	}
-	return strings.Trim(text, "0") == "" || strings.Trim(text, "?") == ""
+	words := strings.FieldsFunc(text, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	return blankWords.MatchString(strings.Join(words, " ")) || movingName.MatchString(text) || anyNumber.MatchString(text)
 }
+
+var (
+	blankWords = regexp.MustCompile(`(?:^| )(?:tbd|tba|tbc|todo|fixme|placeholder|changeme|change me|fill in|to be (?:decided|determined|defined|done|added|confirmed|announced))(?: |$)|` +
+		`^(?:n ?a|none|null|nil|unknown|undefined|version|commit|sha|name|(?:your|my|full|first|last) (?:name|version|commit|sha)|some(?:one|body)|any(?:one|body)|nobody|new|next|` +
+		`your (?:name|email|mail) .*|(?:name|user|someone|somebody|me|you|first last|firstname lastname) (?:example|domain|company|yourcompany) (?:com|org|net)|ausstehend|offen|à définir|por definir)$`)
+	// movingName matches the name of a branch or tag that moves, alone or as the last part of a version without digits.
+	movingName = regexp.MustCompile(`^(?:[a-z._/-]*[._/-])?(?:latest|stable|current|head|main|master|trunk|develop|development|dev|edge|nightly|snapshot|canary|next|staging|prod|production|release)$`)
+	anyNumber  = regexp.MustCompile(`(?:^|\.)[x*](?:\.|$)`)
+)
+
+// noIssue matches an entry that says that there were none.
+var noIssue = regexp.MustCompile(`(?i)^\W*(?:none|n/?a|no (?:known )?issues?)\W*$`)
+
+// sharedAccount matches the author of a record that many people may be. A pipeline has a name of its own.
+var sharedAccount = regexp.MustCompile(`(?i)^(?:root|admin|administrator|ubuntu|debian|ec2-user|centos|deploy|deployer|user|test|team|ops|devops|dev)$`)
