@@ -80,6 +80,9 @@ func (l *loader) override(it *Item, d Override, o origin) {
 		}
 		pr := it.Probes[i]
 		l.tune(pr, tuning{pd.Enabled, pd.Reason, pd.MaxAge, pd.MaxStale, pd.Timeout}, po)
+		if pd.Essential != nil {
+			pr.Essential = *pd.Essential
+		}
 		if pd.With != nil {
 			was := l.probes[pr]
 			l.spec(pr, probeOrigin{origin{po.file, po.path + ".with", pd.With}, merged(was.spec, pd.With)})

@@ -78,9 +78,11 @@ type Probe struct {
 	MaxAge   time.Duration
 	MaxStale time.Duration
 	Timeout  time.Duration
-	Disabled string // why it is disabled; empty when enabled
-	Settings string // the parameters in YAML; empty without any
-	Digest   string // of the kind and its parameters: probes with equal digests do the same check
+	// Essential probes carry the claim: while one of them is not checked, the others cannot make the item pass.
+	Essential bool
+	Disabled  string // why it is disabled; empty when enabled
+	Settings  string // the parameters in YAML; empty without any
+	Digest    string // of the kind and its parameters: probes with equal digests do the same check
 }
 
 // Gate is a point that a release passes when all required items of the gate hold.

@@ -41,12 +41,13 @@ type ItemDocument struct {
 
 // ProbeDocument are the fields of a probe in addition to its kind.
 type ProbeDocument struct {
-	Name     string           `yaml:"name" pattern:"^[a-z][a-z0-9_]*$" doc:"value of the probe label; default: the kind; two probes of one kind in an item need names"`
-	MaxAge   *schema.Duration `yaml:"max_age" min:"0s" doc:"how long a verdict is reused before the next run"`
-	MaxStale *schema.Duration `yaml:"max_stale" min:"0s" doc:"how long a verdict stands while later runs do not finish"`
-	Timeout  *schema.Duration `yaml:"timeout" min:"10ms" doc:"time limit of one run"`
-	Enabled  *bool            `yaml:"enabled" doc:"enables or disables the probe; active kinds are off unless this is true"`
-	Reason   string           `yaml:"reason" doc:"why it is disabled"`
+	Name      string           `yaml:"name" pattern:"^[a-z][a-z0-9_]*$" doc:"value of the probe label; default: the kind; two probes of one kind in an item need names"`
+	MaxAge    *schema.Duration `yaml:"max_age" min:"0s" doc:"how long a verdict is reused before the next run"`
+	MaxStale  *schema.Duration `yaml:"max_stale" min:"0s" doc:"how long a verdict stands while later runs do not finish"`
+	Timeout   *schema.Duration `yaml:"timeout" min:"10ms" doc:"time limit of one run"`
+	Essential bool             `yaml:"essential" default:"false" doc:"the item cannot pass without this probe: while it is not checked (skip or unknown), the item is unknown, unless another probe fails"`
+	Enabled   *bool            `yaml:"enabled" doc:"enables or disables the probe; active kinds are off unless this is true"`
+	Reason    string           `yaml:"reason" doc:"why it is disabled"`
 }
 
 // Override changes an item of the checklist for one deployment.
@@ -61,10 +62,11 @@ type Override struct {
 
 // ProbeOverride changes one probe of an item.
 type ProbeOverride struct {
-	Enabled  *bool            `yaml:"enabled" doc:"enables or disables the probe; active probes are off unless this is true"`
-	Reason   string           `yaml:"reason" doc:"why it is disabled; required when enabled is false"`
-	MaxAge   *schema.Duration `yaml:"max_age" min:"0s" doc:"how long a verdict is reused before the next run"`
-	MaxStale *schema.Duration `yaml:"max_stale" min:"0s" doc:"how long a verdict stands while later runs do not finish"`
-	Timeout  *schema.Duration `yaml:"timeout" min:"10ms" doc:"time limit of one run"`
-	With     *schema.Node     `yaml:"with" doc:"parameters that replace those of the checklist"`
+	Essential *bool            `yaml:"essential" doc:"replaces whether the item cannot pass without this probe"`
+	Enabled   *bool            `yaml:"enabled" doc:"enables or disables the probe; active probes are off unless this is true"`
+	Reason    string           `yaml:"reason" doc:"why it is disabled; required when enabled is false"`
+	MaxAge    *schema.Duration `yaml:"max_age" min:"0s" doc:"how long a verdict is reused before the next run"`
+	MaxStale  *schema.Duration `yaml:"max_stale" min:"0s" doc:"how long a verdict stands while later runs do not finish"`
+	Timeout   *schema.Duration `yaml:"timeout" min:"10ms" doc:"time limit of one run"`
+	With      *schema.Node     `yaml:"with" doc:"parameters that replace those of the checklist"`
 }

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -65,9 +66,15 @@ func (it *Item) judge(outcomes []Outcome) Verdict {
 			worst = &o.Result
 		}
 	}
+	unseen := essentialUnseen(outcomes)
 	switch {
+	case unseen != nil && unseen.Result.Reason == probe.ReasonNoRelease && (worst == nil || worst.State != probe.StateFail):
+		v.State, v.Reason, v.Detail = probe.StateSkip, probe.ReasonNoRelease, "no release is planned or recorded"
+	case unseen != nil && worst != nil && worst.State != probe.StateFail:
+		v.State, v.Reason = probe.StateUnknown, unseen.Result.Reason
+		v.Detail = unseen.Probe.Name + " was not checked, and the item cannot pass without it: " + unseen.Result.Detail
 	case worst != nil && worst.State == probe.StatePass:
-		v.State, v.Detail = probe.StatePass, strings.Join(passed, "; ")
+		v.State, v.Detail = probe.StatePass, strings.Join(passed, "; ")+uncheckedParts(outcomes)
 	case worst != nil:
 		v.State, v.Reason, v.Detail = worst.State, worst.Reason, worst.Detail
 	case noRelease:
@@ -104,4 +111,49 @@ func unansweredDetail(outcomes []Outcome) string {
 		return "no probe has anything to check"
 	}
 	return strings.Join(details, "; ")
+}
+
+// essentialUnseen returns the first essential probe that was not checked, or nil.
+func essentialUnseen(outcomes []Outcome) *Outcome {
+	for i := range outcomes {
+		o := &outcomes[i]
+		if o.Probe != nil && o.Probe.Essential && (o.Result.State == probe.StateSkip || o.Result.State == probe.StateUnknown) {
+			return o
+		}
+	}
+	return nil
+}
+
+// uncheckedParts returns the probes of an item with essential ones that were not checked, for the detail of a pass.
+func uncheckedParts(outcomes []Outcome) string {
+	var unchecked []string
+	essential := false
+	for _, o := range outcomes {
+		if o.Probe == nil {
+			continue
+		}
+		essential = essential || o.Probe.Essential
+		if !o.Result.State.Answered() {
+			unchecked = append(unchecked, o.Probe.Name)
+		}
+	}
+	if !essential || len(unchecked) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; %d of %d parts checked, not checked: %s",
+		len(outcomes)-len(unchecked), len(outcomes), strings.Join(unchecked, ", "))
+}
+
+// EssentialWarnings returns what prevents an item from ever passing: an essential probe that is disabled.
+func (c *Checklist) EssentialWarnings() []string {
+	var all []string
+	for _, it := range c.Items() {
+		for _, pr := range it.Probes {
+			if it.Disabled == "" && pr.Essential && pr.Disabled != "" {
+				all = append(all, fmt.Sprintf("%s stays unknown: its essential probe %s is disabled. Enable it, or set overrides.%s.probes.%s.essential to false",
+					it.ID(), pr.Name, it.ID(), pr.Name))
+			}
+		}
+	}
+	return all
 }

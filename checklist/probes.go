@@ -16,7 +16,7 @@ import (
 
 // commonFields are the keys of ProbeDocument.
 func commonFields() []string {
-	return []string{"name", "max_age", "max_stale", "timeout", "enabled", "reason"}
+	return []string{"name", "max_age", "max_stale", "timeout", "essential", "enabled", "reason"}
 }
 
 // probe decodes one probe: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
@@ -53,7 +53,7 @@ func (l *loader) probe(o origin) *Probe {
 	var d ProbeDocument
 	l.problems = append(l.problems, l.tags.DecodeAt(o.file, o.path, &common, &d)...)
 
-	pr := &Probe{Name: d.Name, Kind: *kind, MaxAge: kind.MaxAge, Timeout: kind.Timeout}
+	pr := &Probe{Name: d.Name, Kind: *kind, MaxAge: kind.MaxAge, Timeout: kind.Timeout, Essential: d.Essential}
 	if pr.Name == "" {
 		pr.Name = kind.Name
 	}

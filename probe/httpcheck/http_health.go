@@ -130,7 +130,7 @@ func (s *httpHealth) judge(path string, a httpclient.Response, seen components) 
 	}
 	_, isObject := body.(object)
 	var f probe.ResultBuilder
-	if cached := cachedBy(a.Header); cached != "" {
+	if cached := httpclient.Cached(a.Header); cached != "" {
 		f.Warn(probe.ReasonStale, "%s was returned by a cache (%s) and may be older than a failure. Exclude it from caching", path, cached)
 	}
 	report.judge(path, &f)

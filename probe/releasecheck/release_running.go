@@ -2,6 +2,7 @@ package releasecheck
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,19 +25,31 @@ import (
 func RunningKind() probe.Kind {
 	return probe.Kind{
 		Name:       "release_running",
-		Services:   []deployment.Service{deployment.DockerService},
+		Services:   []deployment.Service{deployment.DockerService, deployment.APIService},
 		Question:   "Do the application's containers run the image or the commit of the recorded release?",
 		Example:    "{}",
 		Layer:      probe.LayerRunning,
-		Reads:      "the release records, and GET on the Docker Engine (deployment.docker)",
-		Permission: "its socket or address",
+		Reads:      "the release records, GET on the Docker Engine (deployment.docker), and GET on the application's address (deployment.api)",
+		Permission: "the engine's socket or address, or an endpoint of the application that returns its version and commit",
 		Timeout:    25 * time.Second,
 		Alone:      true,
-		New:        func() any { return &releaseRunning{} },
+		New:        func() any { return &releaseRunning{Paths: []string{"/version"}} },
 	}
 }
 
-type releaseRunning struct{}
+type releaseRunning struct {
+	Paths []string `yaml:"version_paths" default:"[/version]" doc:"paths below the application's address that may return its version and commit as JSON; asked where the image cannot be identified"`
+}
+
+// Validate implements probe.Validator.
+func (s *releaseRunning) Validate() []error {
+	for _, path := range s.Paths {
+		if !strings.HasPrefix(path, "/") {
+			return []error{errors.New("version_paths: a path must start with /")}
+		}
+	}
+	return nil
+}
 
 // Probe implements Probe.
 func (s *releaseRunning) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -47,6 +60,22 @@ func (s *releaseRunning) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	if c.Recorded() == nil {
 		return probe.Result{}, probe.SkipRelease()
 	}
+	r, err := s.image(ctx, p, c)
+	if err == nil && r.State != probe.StateUnknown {
+		return r, nil
+	}
+	if published, told := s.endpoint(ctx, p, c); told {
+		return published, nil
+	}
+	var unseen *probe.NotCheckedError
+	if errors.As(err, &unseen) && unseen.Remedy != "" {
+		err = probe.Needs(unseen.Remedy+", "+endpointRemedy(), err)
+	}
+	return r, err
+}
+
+// image compares the images of the application's containers with the record.
+func (s *releaseRunning) image(ctx context.Context, p *probe.Pass, c *attest.Chain) (probe.Result, error) {
 	service, running, err := applicationRuns(ctx, p)
 	if err != nil {
 		return probe.Result{}, err
@@ -60,16 +89,11 @@ func (s *releaseRunning) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 		if err != nil {
 			return probe.Result{}, err
 		}
-		r := judgeRunning(container.Name, container.Config.Image, image, c.Recorded(), c.Previous())
-		if r.State == probe.StateFail && c.Planned() != nil {
-			r.State = probe.StateWarn
-			r.Detail += fmt.Sprintf("; %s is planned: record it when it is deployed", c.Planned().Release)
-		}
-		f.Add(r)
+		f.Add(whilePlanned(judgeRunning(container.Name, container.Config.Image, image, c.Recorded(), c.Previous()), c))
 	}
 	r := f.Result("%s of service %s run %s", phrase.Count(len(running), "container"), service, c.Recorded().Release)
 	if r.Reason == probe.ReasonUnpinned {
-		r.Remedy = "the label org.opencontainers.image.revision on the image, or deploy record --image"
+		r.Remedy = "the label org.opencontainers.image.revision on the image, deploy record --image, " + endpointRemedy()
 	}
 	return r, nil
 }

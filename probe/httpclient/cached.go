@@ -1,4 +1,4 @@
-package httpcheck
+package httpclient
 
 import (
 	"maps"
@@ -17,8 +17,8 @@ var (
 	cacheStatusHit = regexp.MustCompile(`(?i);\s*hit\b`)
 )
 
-// cachedBy returns the header that marks a response as stored by a cache, "" for none.
-func cachedBy(h http.Header) string {
+// Cached returns the header that marks a response as stored by a cache, "" for none.
+func Cached(h http.Header) string {
 	if age, err := strconv.Atoi(strings.TrimSpace(h.Get("Age"))); err == nil && age > 0 {
 		return "Age"
 	}
