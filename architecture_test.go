@@ -63,6 +63,7 @@ var order = map[string]int{
 	"deployment/source":  5,
 
 	"evidence":   10,
+	"ledger":     5,
 	"files":      0,
 	"schema":     0,
 	"secret":     0,
