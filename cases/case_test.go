@@ -55,6 +55,7 @@ type testCase struct {
 	want, not        []verdict
 	commit           bool // the files are committed first
 	history          history
+	start            []start
 	files            []txtar.File
 }
 
@@ -81,6 +82,10 @@ func readCase(path string, content []byte) (*testCase, error) {
 			c.want = verdicts(value)
 		case "not":
 			c.not = verdicts(value)
+		case "start":
+			part, err := readStart(value)
+			errs = append(errs, err)
+			c.start = append(c.start, part)
 		case "git":
 			if c.commit = value == "commit"; !c.commit {
 				errs = append(errs, fmt.Errorf("invalid git: %q, expected commit", value))
@@ -139,10 +144,13 @@ func (c *testCase) expected() string {
 }
 
 // judge writes the deployment into a folder and returns the verdict on it.
-func (c *testCase) judge(ctx context.Context, t testing.TB, root string, now time.Time) (verdict, error) {
-	fill := c.fill(now)
+func (c *testCase) judge(ctx context.Context, t *testing.T, root string, now time.Time) (verdict, error) {
+	fill := c.startParts(t, now)
 	var early, late, after []txtar.File
 	for _, f := range c.files {
+		if partFile(f) {
+			continue
+		}
 		if name, ok := strings.CutSuffix(f.Name, "|after"); ok {
 			after = append(after, txtar.File{Name: name, Data: f.Data})
 		} else if c.commit && (strings.Contains(f.Name, "{{commit}}") || bytes.Contains(f.Data, []byte("{{commit}}"))) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 )
 
 var (
@@ -65,6 +66,7 @@ func TestCases(t *testing.T) {
 	if *dir != "" {
 		root = *dir
 	}
+	probetest.ForgetAWS(t)
 	for _, c := range load(t, root) {
 		t.Run(strings.TrimSuffix(c.path, ".txtar"), func(t *testing.T) {
 			t.Parallel()
@@ -93,12 +95,14 @@ func TestCases_Place(t *testing.T) {
 
 func TestReadCase_Invalid(t *testing.T) {
 	for text, want := range map[string]string{
-		"item: a/b\nwant: pass\n-- x --\n":                  "why: is missing",
-		"item: a/b\nwhy: w\n-- x --\n":                      "want: and not: are missing",
-		"item: b\nwant: pass\nwhy: w\n-- x --\n":            `invalid item: "b"`,
-		"item: a/b\nwant: pass\nwhy: w\n":                   "no files",
-		"item: a/b\nwant: pass\nwhy: w\nwnat: y\n-- x --\n": `unknown head line "wnat: y"`,
-		"item: a/b\nwant: pass\nwhy: w\ngit: x\n-- x --\n":  `invalid git: "x"`,
+		"item: a/b\nwant: pass\n-- x --\n":                                 "why: is missing",
+		"item: a/b\nwhy: w\n-- x --\n":                                     "want: and not: are missing",
+		"item: b\nwant: pass\nwhy: w\n-- x --\n":                           `invalid item: "b"`,
+		"item: a/b\nwant: pass\nwhy: w\n":                                  "no files",
+		"item: a/b\nwant: pass\nwhy: w\nwnat: y\n-- x --\n":                `unknown head line "wnat: y"`,
+		"item: a/b\nwant: pass\nwhy: w\ngit: x\n-- x --\n":                 `invalid git: "x"`,
+		"item: a/b\nwant: pass\nwhy: w\nstart: oracle\n-- x --\n":          `unknown part "oracle"`,
+		"item: a/b\nwant: pass\nwhy: w\nstart: redis color=red\n-- x --\n": `redis has no option "color"`,
 	} {
 		if _, err := readCase("x.txtar", []byte(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want %q", text, err, want)

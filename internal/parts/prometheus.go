@@ -3,9 +3,11 @@
 package parts
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -62,6 +64,25 @@ func PrometheusHistory(t testing.TB, samples string) *PrometheusServer {
 func (s *PrometheusServer) SetRules(t testing.TB, name, content string) {
 	t.Helper()
 	WriteFile(t, filepath.Join(s.Dir, "rules", name), content, 0o644)
+}
+
+// AwaitScrapes waits until that many targets were scraped twice, so that rates have values.
+func (s *PrometheusServer) AwaitScrapes(t testing.TB, targets int) {
+	t.Helper()
+	Eventually(t, func() error {
+		_, body, err := Get(s.URL+"/api/v1/query?query="+url.QueryEscape("count_over_time(up[1h]) >= 2"), nil)
+		if err != nil {
+			return err
+		}
+		var found struct{ Data struct{ Result []any } }
+		if err := json.Unmarshal(body, &found); err != nil {
+			return err
+		}
+		if len(found.Data.Result) < targets {
+			return fmt.Errorf("%d of %d targets were scraped twice", len(found.Data.Result), targets)
+		}
+		return nil
+	})
 }
 
 // Alertmanager starts a server with the given configuration, without a cluster.

@@ -54,6 +54,13 @@ const (
 
 func NewAWSServer(t *testing.T) *AWSServer {
 	t.Helper()
+	ForgetAWS(t)
+	return StartAWS(t)
+}
+
+// StartAWS starts a server in an environment without settings for AWS.
+func StartAWS(t *testing.T) *AWSServer {
+	t.Helper()
 	s := &AWSServer{T: t, Replies: map[string]func(*http.Request, url.Values) AWSReply{}, Region: "eu-central-1"}
 	random := make([]byte, 20)
 	_, _ = rand.Read(random)
@@ -61,13 +68,18 @@ func NewAWSServer(t *testing.T) *AWSServer {
 	s.fine()
 	s.Server = httptest.NewServer(s)
 	t.Cleanup(s.Close)
+	return s
+}
+
+// ForgetAWS removes the settings for AWS from the environment until the test ends.
+func ForgetAWS(t *testing.T) {
+	t.Helper()
 	for _, key := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_CA_BUNDLE"} {
 		t.Setenv(key, "")
 	}
 	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
 	t.Setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:1")
-	return s
 }
 
 // Pass begins a pass over a deployment whose environment points to the server.
