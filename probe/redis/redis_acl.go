@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -42,13 +43,16 @@ func RandomLoginKind() probe.Kind {
 
 type redisRandomLogin struct{}
 
-// Key changes with the server, the user and the password, so a change is checked before max_age has passed.
+// Key changes with the server, the user and the password, so a change is checked before max_age has passed. It is called
+// before each cycle of an enabled probe, which tells redis_auth that the login is attempted here.
 func (s *redisRandomLogin) Key(p *probe.Pass) string {
 	a, err := p.View.RedisAccess()
 	if err != nil {
 		return ""
 	}
-	return redisTarget{RedisAccess: a}.fingerprint()
+	t := redisTarget{RedisAccess: a}
+	aclMemoryOf(p, t).attempts.Store(true)
+	return t.fingerprint()
 }
 
 // fingerprint changes with the server, the user and the password.
@@ -185,8 +189,9 @@ func aclRefused(err error) error {
 // aclMemory remembers for a day that the user may not read the access control list, since each refusal is an entry in
 // ACL LOG.
 type aclMemory struct {
-	mu      sync.Mutex
-	refused time.Time
+	mu       sync.Mutex
+	refused  time.Time
+	attempts atomic.Bool // redis_random_login is enabled
 }
 
 type aclMemoryKey struct{}

@@ -26,7 +26,8 @@ func TestRedisAuth_ACLUsers(t *testing.T) {
 		{"any password", []parts.RedisOption{user("catalyst", "nopass", everything)}, probe.StateFail, probe.ReasonOpen, "accepts any password of the configured ACL user"},
 		{"any password, may read only its own entry", []parts.RedisOption{user("catalyst", "nopass", "~*", "+get", "+acl|getuser")}, probe.StateFail, probe.ReasonOpen, "any password"},
 		{"its password, may read only its own entry", []parts.RedisOption{user("catalyst", "~*", "+get", "+acl|getuser")}, probe.StatePass, "", ""},
-		{"may not read it", []parts.RedisOption{user("catalyst", "nopass", "~*", "+get")}, probe.StatePass, "", "was not checked: grant it +acl|getuser, or enable redis_random_login"},
+		{"may not read it", []parts.RedisOption{user("catalyst", "nopass", "~*", "+get")}, probe.StateWarn, probe.ReasonWeak, "may accept any password of the ACL user (nopass): that cannot be read. Grant the user +acl|getuser"},
+		{"its password, may not read it", []parts.RedisOption{user("catalyst", "~*", "+get")}, probe.StateWarn, probe.ReasonWeak, "enable redis_random_login"},
 		{"another user without a password", []parts.RedisOption{user("catalyst", everything), user("batch", "nopass", "~*", "+get")}, probe.StateFail, probe.ReasonOpen, "1 other ACL users"},
 		{"another user without a password, off", []parts.RedisOption{user("catalyst", everything), user("batch", "nopass", "~*", "+get", "off")}, probe.StatePass, "", ""},
 		{"another user without password and commands", []parts.RedisOption{user("catalyst", everything), user("batch", "nopass", "~*", "-@all")}, probe.StateWarn, probe.ReasonWeak, "without any command"},
@@ -63,7 +64,7 @@ func TestRedisAuth_RefusalsAreNotRepeated(t *testing.T) {
 	server.Do(t, "ACL", "LOG", "RESET")
 	for range 3 {
 		p = probetest.Again(p)
-		probetest.Expect(t, probetest.Look(t, p, AuthKind(), "{}"), probe.StatePass, "", "")
+		probetest.Expect(t, probetest.Look(t, p, AuthKind(), "{}"), probe.StateWarn, probe.ReasonWeak, "")
 	}
 	if got := server.Do(t, "ACL", "LOG"); got != "*0" {
 		t.Errorf("ACL LOG after three more runs: %s", got)
@@ -74,6 +75,20 @@ func TestRedisAuth_RefusalsAreNotRepeated(t *testing.T) {
 	if server.Do(t, "ACL", "LOG") == "*0" {
 		t.Error("not repeated after a day")
 	}
+}
+
+// TestRedisAuth_RandomLoginEnabled: the verdict is then that of redis_random_login.
+func TestRedisAuth_RandomLoginEnabled(t *testing.T) {
+	right := parts.Secret()
+	server := parts.Redis(t, parts.RedisPassword(parts.Secret()), parts.RedisUser("catalyst", right, "~*", "+get"))
+	p := probetest.NewPass(t, nil, redisSettings(server.Addr(), "catalyst", right))
+	login, ok := probetest.Load(t, RandomLoginKind(), "{}").(probe.Keyed)
+	if !ok {
+		t.Fatal("redis_random_login has no key")
+	}
+	login.Key(p)
+	probetest.Expect(t, probetest.Look(t, p, AuthKind(), "{}"), probe.StatePass, "", "redis_random_login checks")
+	probetest.Expect(t, probetest.Look(t, p, RandomLoginKind(), "{}"), probe.StatePass, "", "rejects a random password")
 }
 
 func TestRedisRandomLogin(t *testing.T) {
@@ -127,7 +142,7 @@ func TestRedisArray_Faults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := answersRedis(t, "-NOAUTH x\r\n", "+OK\r\n", text)
 			r := probetest.Look(t, probetest.NewPass(t, nil, redisSettings(address, "catalyst", parts.Secret())), AuthKind(), "{}")
-			if r.State == probe.StateFail || r.State == probe.StateWarn || r.State == probe.StatePass && !strings.Contains(r.Detail, "was not checked") {
+			if r.State == probe.StateFail || r.State == probe.StatePass || r.State == probe.StateWarn && r.Reason != probe.ReasonWeak {
 				t.Errorf("%+v", r)
 			}
 		})

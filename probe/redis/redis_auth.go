@@ -38,6 +38,7 @@ type redisGreeting struct {
 	anonymous error // of PING without a password; nil for a reply
 	login     error // of AUTH
 	acl       aclEntries
+	attempts  bool // redis_random_login tries another password
 }
 
 func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -48,6 +49,7 @@ func (s *redisAuth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, err
 	var g redisGreeting
 	known := t.credential()
 	memory := aclMemoryOf(p, t)
+	g.attempts = memory.attempts.Load()
 	err = t.with(ctx, func(c *redisConn) error {
 		var pong string
 		pong, g.anonymous = c.do("PING")
@@ -99,7 +101,11 @@ func (s *redisAuth) judge(t redisTarget, g redisGreeting, known error) (probe.Re
 		var f probe.ResultBuilder
 		g.acl.judge(&f, t)
 		if g.acl.own == aclUnread && t.aclUser() != "default" {
-			return f.Result("Redis at %s requires a password and accepts %s; whether the ACL user accepts other passwords was not checked: grant it +acl|getuser, or enable redis_random_login", t.Address(), t.Password.Key), nil
+			if !g.attempts {
+				f.Warn(probe.ReasonWeak, "Redis at %s accepts %s, but may accept any password of the ACL user (nopass): that cannot be read. "+
+					"Grant the user +acl|getuser, or enable redis_random_login", t.Address(), t.Password.Key)
+			}
+			return f.Result("Redis at %s accepts %s; redis_random_login checks whether the ACL user accepts others", t.Address(), t.Password.Key), nil
 		}
 		return f.Result("Redis at %s requires a password and accepts %s", t.Address(), t.Password.Key), nil
 	case word == "WRONGPASS":

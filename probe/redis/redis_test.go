@@ -153,7 +153,7 @@ func TestRedisAuth(t *testing.T) {
 		{"another password", closed.Addr(), "", wrong, probe.StateFail, probe.ReasonMismatch},
 		{"another user", closed.Addr(), "nobody", right, probe.StateFail, probe.ReasonMismatch},
 		{"open, whatever is configured", open.Addr(), "", right, probe.StateFail, probe.ReasonOpen},
-		{"a user who may not PING", user.Addr(), "catalyst", right, probe.StatePass, ""},
+		{"a user who may not PING", user.Addr(), "catalyst", right, probe.StateWarn, probe.ReasonWeak},
 		{"a user's wrong password", user.Addr(), "catalyst", wrong, probe.StateFail, probe.ReasonMismatch},
 		{"no password known", closed.Addr(), "", "", probe.StateUnknown, probe.ReasonNotConfigured},
 	}
