@@ -99,6 +99,9 @@ func (r *healthReport) note(path []string, said component) {
 		said.mild = true
 	}
 	r.parts.note(path[len(path)-1], said)
+	if !said.object && !countsAsStatus(path[len(path)-1], said.word) {
+		return
+	}
 	for _, above := range path[:len(path)-1] {
 		components(r.children).note(above, said)
 	}
@@ -114,6 +117,10 @@ func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
 		r.note(path, component{word: v})
 	case bool:
 		r.note(path, component{word: fmt.Sprint(v)})
+	case float64: // a gauge: 1 is up
+		if v == 1 && !slices.ContainsFunc(path[:max(0, len(path)-1)], func(above string) bool { return !isGroup(above) }) {
+			r.note(path, component{word: "true"})
+		}
 	case []any:
 		for _, e := range v {
 			part, named := path, false
@@ -123,6 +130,9 @@ func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
 			r.walk(e, part, whole && !named, depth+1)
 		}
 	case object:
+		if word, says := countedStatus(v); says {
+			r.says("status", word, path, whole)
+		}
 		for _, m := range statusFirst(v) {
 			r.member(m, path, whole, depth)
 		}
@@ -136,10 +146,22 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 	if n, number := m.value.(float64); number && r.shape.aspnet && small == "status" && n >= 0 && n <= 2 {
 		word, says = [...]string{"unhealthy", "degraded", "healthy"}[int(n)], true
 	}
-	if says && whole {
-		r.whole = append(r.whole, statusWord{small, word})
-	} else if says {
-		r.note(path, component{word: word, object: true})
+	if !says {
+		word, says = flaw(m.key, m.value)
+	}
+	if !says {
+		if part, key, ok := splitKey(m.key, m.value); ok {
+			word, _ = healthStatus(key, m.value)
+			if part == "" {
+				r.says(key, word, path, whole)
+			} else {
+				r.says(key, word, append(slices.Clip(path), part), false)
+			}
+			return
+		}
+	}
+	if says {
+		r.says(small, word, path, whole)
 	}
 	if !says && countsFaults(small, m.value) {
 		r.counts = append(r.counts, small)
@@ -150,12 +172,22 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 		if deeper(m.value) {
 			r.walk(m.value, path, whole, depth+1)
 		}
+	case isPastKey(m.key) && !deeper(m.value):
 	case (isFaultKey(small) || isRunCount(small) || isResultKey(small)) && !deeper(m.value):
 	case whole && isWrapper(small):
 		_, inside := m.value.(object)
 		r.walk(m.value, append(slices.Clip(path), small), inside, depth+1)
 	default:
 		r.walk(m.value, append(slices.Clip(path), partName(m.key)), false, depth+1)
+	}
+}
+
+// says adds a status of the whole service or of the last component of a path.
+func (r *healthReport) says(key, word string, path []string, whole bool) {
+	if whole {
+		r.whole = append(r.whole, statusWord{key, word})
+	} else {
+		r.note(path, component{word: word, object: true})
 	}
 }
 
@@ -229,7 +261,11 @@ func (r *healthReport) readText(text string) bool {
 	if text == "" || strings.ContainsAny(text[:1], `{["<`) { // broken JSON or HTML
 		return false
 	}
-	if members := textMembers(text); members != nil {
+	members := textList(text)
+	if members == nil {
+		members = textMembers(text)
+	}
+	if members != nil {
 		r.read(members)
 		return r.hasStatus()
 	}
@@ -281,7 +317,7 @@ func (r *healthReport) judge(path string, f *probe.ResultBuilder) {
 			f.Warn(probe.ReasonUnhealthy, "%s reports status \"warn\": healthy, with concerns", path)
 		case p.standing == unclear:
 			f.Warn(probe.ReasonUnhealthy, "%s reports status %s", path, p.shown)
-		case isFaultKey(s.key):
+		case isFaultKey(s.key), isFlawKey(s.key), isAbilityKey(s.key), isFaultList(s.key):
 			f.Fail(probe.ReasonUnhealthy, "%s reports a fault (%s)", path, s.key)
 		case s.key == "" || s.key == sentence || isResultKey(s.key) || isRunCount(s.key) || slices.Contains([]string{"status", "state", "health"}, s.key):
 			f.Fail(probe.ReasonUnhealthy, "%s reports status %s", path, p.shown)
@@ -371,7 +407,7 @@ func (c components) unexpectedDown(expected []string) []string {
 	}
 	var down []string
 	for name, said := range c {
-		if slices.Contains(known, name) || isGroup(name) || !(said.object && isDown(said.word) || isClearlyDown(said.word)) {
+		if slices.Contains(known, name) || isGroup(name) || !(said.object && (isDown(said.word) || strings.HasPrefix(said.word, flawed)) || isClearlyDown(said.word)) {
 			continue
 		}
 		if !plainPart.MatchString(name) {

@@ -35,6 +35,9 @@ func healthy(word string) bool { return judgeStatus(word).good() }
 
 // judgeStatus judges the value of a status key. Its subject is known, so a text without a good word is bad.
 func judgeStatus(text string) statusPhrase {
+	if flaw, ok := strings.CutPrefix(text, flawed); ok && (isFlawKey(flaw) || isAbilityKey(strings.TrimPrefix(flaw, "not "))) {
+		return statusPhrase{bad, strconv.Quote(text)}
+	}
 	p, before := judgePhrase(text)
 	if p.standing == silent || before && p.standing != bad {
 		return statusPhrase{bad, "another value"}
@@ -58,14 +61,21 @@ var (
 	readOnly    = regexp.MustCompile(`read[- ]only`)
 )
 
+// statusSigns replaces signs by words.
+func statusSigns() *strings.Replacer {
+	return strings.NewReplacer("✓", " ok ", "✔", " ok ", "✅", " ok ", "🟢", " ok ", "👍", " ok ",
+		"✗", " failed ", "✘", " failed ", "❌", " failed ", "🔴", " failed ", "👎", " failed ", "⚠", " degraded ", "🟡", " degraded ", "🟠", " degraded ")
+}
+
 // judgePhrase judges a text. before reports unknown words before the first good one.
 func judgePhrase(text string) (p statusPhrase, before bool) {
+	text = statusSigns().Replace(text)
 	text = readOnly.ReplaceAllString(negation.ReplaceAllString(strings.ToLower(text), " not"), "readonly")
 	all := statusToken.FindAllString(text, maxHealthTokens+1)
 	if len(all) > maxHealthTokens {
 		return statusPhrase{}, false
 	}
-	good, unknown := "", false
+	good, unknown := "", strings.Contains(text, "?")
 	for i := 0; i < len(all); i++ {
 		word, next := all[i], ""
 		if i+1 < len(all) {

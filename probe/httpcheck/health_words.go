@@ -31,7 +31,7 @@ func isFaultKey(key string) bool {
 }
 
 // faultCount matches the keys of counters of faults, which are often counted since the start of a service.
-var faultCount = regexp.MustCompile(`^(num_?|total_?)?(errors?|failures?|failed|failing|degraded|unhealthy|exceptions?|panics?)([_-]?(count|total|checks|s))?$`)
+var faultCount = regexp.MustCompile(`^(num_?|total_?)?(errors?|failures?|failed|failing|degraded|unhealthy|down|unavailable|unreachable|disconnected|offline|exceptions?|panics?)([_-]?(count|total|checks|s))?$`)
 
 // isRunCount reports whether a key counts the failures of a check since it last passed.
 func isRunCount(key string) bool {
