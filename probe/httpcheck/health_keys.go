@@ -152,34 +152,3 @@ func countsAsStatus(key, word string) bool {
 
 // nodeKey matches the name of one of several servers.
 var nodeKey = regexp.MustCompile(`(?i)^(primary|secondary|main|master|slave|leader|follower|replica|standby|read|write|reader|writer|node|shard|host|instance|server)s?[-_ ]?[0-9a-z]{0,3}$`)
-
-// textList returns the members of a text of one line: OK - database: ok, redis: ok, or database=ok redis=ok.
-func textList(text string) object {
-	if strings.ContainsAny(text, "\r\n") {
-		return nil
-	}
-	var members object
-	if head, tail, found := strings.Cut(text, " - "); found && judgeStatus(head).standing != silent {
-		members, text = append(members, member{"status", head}), tail
-	}
-	split := func(r rune) bool { return r == ',' || r == ';' || r == '|' }
-	if !strings.ContainsFunc(text, split) {
-		split = unicode.IsSpace
-	}
-	items := 0
-	for item := range strings.FieldsFuncSeq(text, split) {
-		m := listItem.FindStringSubmatch(strings.TrimSpace(item))
-		if m == nil {
-			return nil
-		}
-		items++
-		members = append(members, member{m[1], m[2]})
-	}
-	if items < 2 {
-		return nil
-	}
-	return members
-}
-
-// listItem matches one item of a text list.
-var listItem = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_.-]{0,40})[ \t]*[:=][ \t]*([^:=\s][^:=]*)$`)

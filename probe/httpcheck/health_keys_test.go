@@ -61,6 +61,9 @@ func TestHTTPHealth_Keys(t *testing.T) {
 		{`{"status":"ok","database":"ok","redis":{"status":"ok","used_memory_pct":100,"full":true}}`, probe.StateFail},
 		{`{"status":"ok","database":"ok","redis":"ok","success":false}`, probe.StateFail},
 		{`{"Status":"OK","Database":"OK","Redis":"Error: WRONGPASS"}`, probe.StateFail},
+		{`{"status":"ok","database":"ok","redis":"ok","queue":"online 0/3"}`, probe.StateWarn},
+		{`{"status":"ok","database":"ok","redis":"ok","disk":"up but read-only"}`, probe.StateWarn},
+		{`{"status":"ok","database":"ok","redis":"ok","motd":"free beer is available"}`, probe.StatePass},
 	} {
 		t.Run("", func(t *testing.T) {
 			server := probetest.Site(t, map[string]http.HandlerFunc{"*": probetest.Says(200, tt.body)})

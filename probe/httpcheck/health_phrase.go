@@ -175,6 +175,10 @@ func isDown(word string) bool {
 
 // isClearlyDown reports whether a word means down and is no level or policy, as error and fail may be.
 func isClearlyDown(word string) bool {
+	p := judgeStatus(word)
+	if p.standing == bad && (strings.HasSuffix(p.shown, "available") && !strings.Contains(p.shown, `"`) || strings.Contains(p.shown, `" with "`)) {
+		return true // online 0/3, up but read-only
+	}
 	all := healthTokens(word)
 	return len(all) == 1 && slices.Contains([]string{"down", "unhealthy", "unavailable", "disconnected", "unreachable", "offline", "dead"}, all[0])
 }
