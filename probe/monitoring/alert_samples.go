@@ -20,8 +20,31 @@ func pagingSeverities() []string {
 
 // alertRules are the alerts of the team's rule files: their names and fixed labels.
 type alertRules struct {
-	alerts []map[string]string
-	always []string // names of alerts whose expression is always true
+	alerts   []map[string]string
+	always   []string          // names of alerts whose expression is always true
+	external map[string]string // labels that Prometheus adds to every alert
+	partial  bool              // there may be more
+}
+
+// with returns the labels of an alert as Alertmanager sees them.
+func (r alertRules) with(labels map[string]string) map[string]string {
+	if len(r.external) == 0 {
+		return labels
+	}
+	all := maps.Clone(r.external)
+	maps.Copy(all, labels)
+	return all
+}
+
+// paging returns the alerts that must reach somebody by their severity.
+func (r alertRules) paging() []map[string]string {
+	var all []map[string]string
+	for _, alert := range r.alerts {
+		if slices.Contains(pagingSeverities(), strings.ToLower(alert["severity"])) && !r.alwaysFires(alert) {
+			all = append(all, alert)
+		}
+	}
+	return all
 }
 
 func (r alertRules) alwaysFires(alert map[string]string) bool {
@@ -36,7 +59,7 @@ func (r alertRules) lifeSigns() []map[string]string {
 			all = append(all, alert)
 		}
 	}
-	if len(r.alerts) > 0 {
+	if len(r.alerts) > 0 && !r.partial {
 		return all
 	}
 	for _, name := range []string{"Watchdog", "DeadMansSwitch", "DeadManSwitch", "Heartbeat", "CatalystWatchdog"} {
@@ -57,19 +80,18 @@ func (a *alertmanagerConfig) samples(rules alertRules) []sampleAlert {
 		return a.samplesOfMatchers(rules)
 	}
 	var severities []string
-	for _, alert := range rules.alerts {
-		severity := alert["severity"]
-		if slices.Contains(pagingSeverities(), strings.ToLower(severity)) && !slices.Contains(severities, severity) && !rules.alwaysFires(alert) {
+	for _, alert := range rules.paging() {
+		if severity := alert["severity"]; !slices.Contains(severities, severity) {
 			severities = append(severities, severity)
 		}
 	}
-	if len(severities) == 0 {
-		severities = []string{"critical"}
+	if (len(severities) == 0 || rules.partial) && !slices.Contains(severities, "critical") {
+		severities = append(severities, "critical")
 	}
 	slices.Sort(severities)
 	samples := make([]sampleAlert, len(severities))
 	for i, severity := range severities {
-		samples[i] = sampleAlert{map[string]string{"alertname": sampleName, "severity": severity}, "alerts of severity " + severity}
+		samples[i] = sampleAlert{rules.with(map[string]string{"alertname": sampleName, "severity": severity}), "alerts of severity " + severity}
 	}
 	return samples
 }
@@ -99,8 +121,8 @@ func (a *alertmanagerConfig) samplesOfMatchers(rules alertRules) []sampleAlert {
 	sets = append(sets, rules.alerts...)
 	var samples []sampleAlert
 	for _, set := range sets {
-		if matchesAll(matchers, set) && !rules.alwaysFires(set) {
-			samples = append(samples, sampleAlert{set, "alerts that match page_matchers"})
+		if matchesAll(matchers, rules.with(set)) && !rules.alwaysFires(set) {
+			samples = append(samples, sampleAlert{rules.with(set), "alerts that match page_matchers"})
 		}
 	}
 	return samples

@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -96,6 +97,10 @@ func (a *alertmanagerConfig) judgeSamples(f *probe.ResultBuilder, am *alertmanag
 		}
 		reported[line] = true
 		if !slices.ContainsFunc(ends, am.notifies) {
+			if label := ends[0].absent(sample.labels); slices.Contains(ambientLabels(), label) {
+				f.Warn(probe.ReasonEmpty, "%s: %s end at a receiver without integrations if they have no label %s", at(line), sample.what, label)
+				continue
+			}
 			f.Fail(probe.ReasonEmpty, "%s: %s end at a receiver without integrations", at(line), sample.what)
 			continue
 		}
@@ -109,8 +114,61 @@ func (a *alertmanagerConfig) judgeSamples(f *probe.ResultBuilder, am *alertmanag
 			f.Warn(probe.ReasonThreshold, "%s: %s are muted %s of the time", at(line), sample.what, percent(share))
 		}
 	}
+	a.judgeRules(f, am, rules, from, reported, at)
 	a.judgeNullRoutes(f, am, rules, at)
 	a.judgeInhibitions(f, am, rules, at)
+}
+
+// judgeRules warns about single rules that page but whose alerts reach nobody, because of a label that they set.
+func (a *alertmanagerConfig) judgeRules(f *probe.ResultBuilder, am *alertmanagerConfigFile, rules alertRules, from time.Time, reported map[int]bool, at func(int) string) {
+	if len(a.PageMatchers) > 0 {
+		return // each is a sample
+	}
+	lost := map[int][]string{} // names by line
+	for _, alert := range rules.paging() {
+		labels := rules.with(alert)
+		ends := am.root.match(labels)
+		line := ends[0].line
+		if ends[0] == am.root || reported[line] || ends[0].absent(labels) != "" || pinned(ends[0].path()) || slices.Contains(lost[line], alert["alertname"]) {
+			continue
+		}
+		if share := am.undelivered(ends, from); share >= 1 || share > a.MaxMuted {
+			lost[line] = append(lost[line], alert["alertname"])
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(lost)) {
+		names := lost[line]
+		f.Warn(probe.ReasonEmpty, "%s: alerts of rules that page reach nobody here for more than %s of the time: %s", at(line), percent(a.MaxMuted),
+			strings.Join(names[:min(len(names), 10)], ", "))
+	}
+}
+
+// ambientLabels are labels that alerts usually get from Prometheus' external_labels or from the scraped series, and not
+// from their rule.
+func ambientLabels() []string {
+	return []string{"env", "environment", "stage", "cluster", "region", "zone", "datacenter", "dc", "site", "namespace", "tenant", "job", "instance",
+		"deployment", "prometheus", "replica", "monitor"}
+}
+
+// absent returns a label that decides that an alert reaches this route and that the alert does not have; "" for none.
+func (r *amRoute) absent(labels map[string]string) string {
+	for ; r != nil; r = r.parent {
+		for _, m := range r.matchers {
+			if labels[m.label] == "" && (m.expression == nil || m.value != ".*") {
+				return m.label
+			}
+		}
+	}
+	return ""
+}
+
+// path returns the matchers of a route and of those above it.
+func (r *amRoute) path() []amMatcher {
+	var all []amMatcher
+	for ; r != nil; r = r.parent {
+		all = append(all, r.matchers...)
+	}
+	return all
 }
 
 // percent formats a share. A small one is not shown as zero.
@@ -169,7 +227,7 @@ func (a *alertmanagerConfig) swallows(path []amMatcher, sample sampleAlert, rule
 			return ": " + rule["alertname"], true
 		}
 	}
-	if len(rules.alerts) > 0 {
+	if len(rules.alerts) > 0 && !rules.partial {
 		return "", false
 	}
 	for _, m := range names {
@@ -184,6 +242,7 @@ func (a *alertmanagerConfig) swallows(path []amMatcher, sample sampleAlert, rule
 func (a *alertmanagerConfig) judgeInhibitions(f *probe.ResultBuilder, am *alertmanagerConfigFile, rules alertRules, at func(int) string) {
 	for _, rule := range am.inhibits {
 		for _, source := range rules.lifeSigns() {
+			source = rules.with(source)
 			if !matchesAll(rule.sources, source) || !slices.ContainsFunc(a.samples(rules), func(s sampleAlert) bool {
 				return matchesAll(rule.targets, s.labels) && !slices.ContainsFunc(rule.equal, func(label string) bool { return source[label] == "" || source[label] != s.labels[label] })
 			}) {

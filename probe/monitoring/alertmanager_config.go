@@ -115,9 +115,10 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 		}
 	}
 	var f probe.ResultBuilder
-	r := a.judge(am, keys, shown, alertRules{}, p.Time)
+	team := a.judgeWiring(p, &f)
+	r := a.judge(am, keys, shown, team, p.Time)
 	f.Add(r)
-	if in.isolated() {
+	if isolated(in.compose, in.service) {
 		for _, line := range am.deafReceivers() {
 			f.Fail(probe.ReasonUnreachable, "%s:%d: receiver is on the loopback interface of the container of %s, which has no other process. Use the "+
 				"service's name", shown, line, in.service)

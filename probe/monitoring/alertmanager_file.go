@@ -38,7 +38,8 @@ type amProblem struct {
 // amRoute is a node of the routing tree.
 type amRoute struct {
 	line      int
-	receiver  string // the parent's when the route names none
+	parent    *amRoute // nil for the root
+	receiver  string   // the parent's when the route names none
 	inherits  bool
 	matchers  []amMatcher
 	continues bool // continue: later siblings are tried as well
@@ -212,7 +213,7 @@ var amDuration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(
 
 // readRoute reads a node of the routing tree; the root has no parent.
 func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
-	r := &amRoute{line: n.Line}
+	r := &amRoute{line: n.Line, parent: parent}
 	fields := am.mapping(n, "a route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers",
 		"continue", "routes", "mute_time_intervals", "active_time_intervals")
 	if r.receiver = am.text(fields["receiver"]); r.receiver == "" && parent != nil {

@@ -64,17 +64,17 @@ type keyFiles struct {
 	service, inside string // the service that mounts the configuration, and where; "" for none
 }
 
-// isolated reports whether the service that mounts the configuration has a network namespace that it shares with nobody.
-func (k keyFiles) isolated() bool {
-	if k.service == "" {
+// isolated reports whether a service has a network namespace that it shares with nobody.
+func isolated(c *compose.Model, service string) bool {
+	if service == "" {
 		return false
 	}
-	mode := k.compose.Project.Services[k.service].NetworkMode
+	mode := c.Project.Services[service].NetworkMode
 	if mode == "host" || strings.HasPrefix(mode, "service:") || strings.HasPrefix(mode, "container:") {
 		return false
 	}
-	for _, other := range k.compose.Project.Services {
-		if other.NetworkMode == "service:"+k.service || strings.HasPrefix(other.NetworkMode, "container:") {
+	for _, other := range c.Project.Services {
+		if other.NetworkMode == "service:"+service || strings.HasPrefix(other.NetworkMode, "container:") {
 			return false
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -61,15 +62,8 @@ func (r promRules) alerts() alertRules {
 				continue
 			}
 			labels := map[string]string{"alertname": rule.Name}
-			for k, v := range rule.Labels {
-				if !strings.Contains(v, "{{") {
-					labels[k] = v
-				}
-			}
-			all.alerts = append(all.alerts, labels)
-			if query := strings.Join(strings.Fields(rule.Query), ""); query == "vector(1)" {
-				all.always = append(all.always, rule.Name)
-			}
+			maps.Copy(labels, rule.Labels)
+			all.addAlert(labels, rule.Query)
 		}
 	}
 	return all

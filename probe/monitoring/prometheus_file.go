@@ -1,42 +1,64 @@
 package monitoring
 
 import (
+	"maps"
+	"net"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
-// A deployment without an Alertmanager file: does its own Prometheus alert anybody? It needs rules and an Alertmanager
-// (rule_files, alerting). Where alerts may be evaluated elsewhere, the files cannot tell.
+// The Prometheus services of the compose file and their configurations. Does Prometheus evaluate rules, and does it send
+// alerts? It needs rule_files that match a file, and alerting. Where alerts may be evaluated elsewhere, the files cannot
+// tell.
 
-// alertingElsewhere are images of services that evaluate alert rules or send alerts on their own.
-func alertingElsewhere() []string { return []string{"alertmanager", "vmalert", "grafana", "mimir"} }
+// prometheusFile is the configuration of a Prometheus service.
+type prometheusFile struct {
+	compose *compose.Model
+	service string
+	inside  string // path of the configuration in its container
+	agent   bool   // evaluates no rules
+	top     map[string]*schema.Node
+}
 
-// unwired judges the Prometheus services of the compose file; ok is false when they decide nothing.
-func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
+// prometheusFiles are all of them that could be read.
+type prometheusFiles struct {
+	all       []prometheusFile
+	elsewhere bool // another service may evaluate the alerts
+	sender    bool // an Alertmanager runs
+}
+
+// evaluators are images of services that evaluate alert rules on their own.
+func evaluators() []string { return []string{"vmalert", "mimir"} }
+
+func readPrometheusFiles(p *probe.Pass) prometheusFiles {
+	var found prometheusFiles
 	c, err := p.View.Compose()
-	if err != nil || p.Deployment.Alertmanager.URL != "" {
-		return r, false
+	if err != nil {
+		return found
 	}
-	var prometheus []string
-	elsewhere := a.Alerting == "external" || p.Deployment.Alertmanager.Alerting == "external"
+	found.elsewhere = p.Deployment.Alertmanager.Alerting == "external"
+	var names []string
 	for _, name := range c.Services() {
 		switch s := c.Project.Services[name]; {
 		case compose.RunsImage(s, []string{"prometheus"}):
-			prometheus = append(prometheus, name)
-		case compose.RunsImage(s, alertingElsewhere()):
-			elsewhere = true
+			names = append(names, name)
+		case compose.RunsImage(s, []string{"alertmanager"}):
+			found.sender = true
+		case compose.RunsImage(s, evaluators()), compose.RunsImage(s, []string{"grafana"}) && grafanaAlerts(s):
+			found.elsewhere = true
 		}
 	}
-	for _, name := range prometheus {
-		at := c.At(name, "command")
+	for _, name := range names {
 		file, agent := prometheusFlags(c.Project.Services[name])
-		v, err := p.View.FileIn(c, name, file, "config.file", at)
+		v, err := p.View.FileIn(c, name, file, "config.file", c.At(name, "command"))
 		if err != nil || !v.Set {
 			continue
 		}
@@ -44,29 +66,163 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 		if err != nil {
 			continue
 		}
-		top := map[string]*schema.Node{}
-		for key, value := range schema.Pairs(root) {
-			top[key.Value] = value
+		found.all = append(found.all, prometheusFile{compose: c, service: name, inside: file, agent: agent, top: fieldsOf(root)})
+	}
+	return found
+}
+
+// grafanaAlerts reports whether a Grafana service may evaluate alert rules: its alerting is not switched off.
+func grafanaAlerts(s types.ServiceConfig) bool {
+	off := s.Environment["GF_UNIFIED_ALERTING_ENABLED"]
+	return off == nil || !strings.EqualFold(*off, "false")
+}
+
+func fieldsOf(n *schema.Node) map[string]*schema.Node {
+	all := map[string]*schema.Node{}
+	for key, value := range schema.Pairs(n) {
+		all[key.Value] = value
+	}
+	return all
+}
+
+// has reports whether a top key has a value.
+func (f prometheusFile) has(key string) bool {
+	return !schema.IsNull(f.top[key]) && len(f.top[key].Content) > 0
+}
+
+// missing returns what the service lacks to alert anybody, in words. rules are those that its files hold.
+func (f prometheusFile) missing(rules ruleFiles) []string {
+	var all []string
+	switch {
+	case !f.has("rule_files"):
+		all = append(all, "no rule_files")
+	case rules.none():
+		all = append(all, "no rule file that rule_files matches")
+	}
+	if !f.has("alerting") {
+		all = append(all, "no alerting")
+	}
+	return all
+}
+
+// external returns the labels that Prometheus adds to every alert. A value with a variable is unknown.
+func (f prometheusFile) external() map[string]string {
+	labels := map[string]string{}
+	for key, value := range schema.Pairs(fieldsOf(f.top["global"])["external_labels"]) {
+		if value.Kind == yaml.ScalarNode && !strings.Contains(value.Value, "$") {
+			labels[key.Value] = value.Value
 		}
-		filled := func(key string) bool { return !schema.IsNull(top[key]) && len(top[key].Content) > 0 }
-		var missing []string
-		for _, key := range []string{"rule_files", "alerting"} {
-			if !filled(key) {
-				missing = append(missing, key)
-			}
-		}
+	}
+	return labels
+}
+
+// unwired judges a deployment without an Alertmanager file; ok is false when its files decide nothing.
+func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
+	if p.Deployment.Alertmanager.URL != "" {
+		return r, false
+	}
+	found := readPrometheusFiles(p)
+	elsewhere := found.elsewhere || found.sender || a.Alerting == "external"
+	for _, f := range found.all {
+		missing := f.missing(f.rules(p))
 		switch {
 		case len(missing) == 0:
-		case elsewhere || agent || filled("remote_write"):
+		case elsewhere || f.agent || f.has("remote_write"):
 			return probe.NotChecked(probe.Needs("deployment.alertmanager.url and deployment.prometheus.url of the servers that evaluate and send the alerts",
-				probe.Unknownf(probe.ReasonNotConfigured, "Prometheus service %s has no %s: alerts are sent elsewhere, if at all", name,
-					strings.Join(missing, " and no ")))), true
+				probe.Unknownf(probe.ReasonNotConfigured, "Prometheus service %s has %s: alerts are sent elsewhere, if at all", f.service,
+					strings.Join(missing, " and ")))), true
 		default:
-			return probe.Failed(probe.ReasonMissing, "Prometheus service %s has no %s, and there is no Alertmanager: nobody is alerted", name,
-				strings.Join(missing, " and no ")), true
+			return probe.Failed(probe.ReasonMissing, "Prometheus service %s has %s, and there is no Alertmanager: nobody is alerted", f.service,
+				strings.Join(missing, " and ")), true
 		}
 	}
 	return r, false
+}
+
+// judgeWiring warns about Prometheus services that send nothing to the Alertmanager whose file was found, and returns
+// the team's rules.
+func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) alertRules {
+	found := readPrometheusFiles(p)
+	var team alertRules
+	for i, file := range found.all {
+		rules := file.rules(p)
+		team.alerts = append(team.alerts, rules.alerts...)
+		team.always = append(team.always, rules.always...)
+		team.partial = team.partial || rules.partial
+		if external := file.external(); i == 0 {
+			team.external = external
+		} else {
+			maps.DeleteFunc(team.external, func(label, value string) bool { return external[label] != value })
+		}
+		if file.agent || file.has("remote_write") || found.elsewhere || a.Alerting == "external" {
+			team.partial = true
+			continue
+		}
+		if missing := file.missing(rules); len(missing) > 0 {
+			f.Warn(probe.ReasonMissing, "Prometheus service %s has %s: it sends no alert to Alertmanager", file.service, strings.Join(missing, " and "))
+		}
+		for _, name := range rules.invalid {
+			f.Warn(probe.ReasonInvalid, "Prometheus service %s does not load its rule file %s", file.service, name)
+		}
+		file.judgeTargets(f)
+	}
+	return team
+}
+
+// judgeTargets warns about Alertmanagers that a Prometheus container cannot reach: on its own loopback interface, or
+// with a name that no service has.
+func (f prometheusFile) judgeTargets(b *probe.ResultBuilder) {
+	for _, manager := range schemaList(fieldsOf(f.top["alerting"])["alertmanagers"]) {
+		for _, static := range schemaList(fieldsOf(manager)["static_configs"]) {
+			for _, target := range schemaList(fieldsOf(static)["targets"]) {
+				host, _, err := net.SplitHostPort(target.Value)
+				if err != nil {
+					host = target.Value
+				}
+				at := path.Base(f.inside)
+				switch {
+				case isLoopback(host) && isolated(f.compose, f.service):
+					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager is on the loopback interface of the container of %s, which has no other "+
+						"process. Use the service's name", at, target.Line, f.service)
+				case f.unresolved(host):
+					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager has the name of no service in the compose file", at, target.Line)
+				}
+			}
+		}
+	}
+}
+
+// unresolved reports whether a name without a dot is neither a service nor another name that the container can resolve.
+func (f prometheusFile) unresolved(host string) bool {
+	s := f.compose.Project.Services[f.service]
+	if host == "" || strings.ContainsAny(host, ".:$") || s.NetworkMode != "" && s.NetworkMode != "bridge" || len(s.ExtraHosts[host]) > 0 ||
+		len(s.Links) > 0 || len(s.ExternalLinks) > 0 || len(s.DNS) > 0 || len(s.DNSSearch) > 0 {
+		return false
+	}
+	for name := range s.Networks {
+		if bool(f.compose.Project.Networks[name].External) {
+			return false
+		}
+	}
+	for name, other := range f.compose.Project.Services {
+		names := []string{name, other.ContainerName, other.Hostname}
+		for _, network := range other.Networks {
+			if network != nil {
+				names = append(names, network.Aliases...)
+			}
+		}
+		if slices.Contains(names, host) {
+			return false
+		}
+	}
+	return true
+}
+
+func schemaList(n *schema.Node) []*schema.Node {
+	if schema.IsNull(n) || n.Kind != yaml.SequenceNode {
+		return nil
+	}
+	return n.Content
 }
 
 // prometheusFlags returns the configuration file of a Prometheus service inside its container, and whether it runs as an

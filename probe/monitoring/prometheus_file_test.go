@@ -2,6 +2,7 @@ package monitoring
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -22,20 +23,24 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		reason                probe.Reason
 		detail                string
 	}{
-		"neither":             {scrape, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files and no alerting"},
-		"rules alone":         {scrape + rules, service, "{}", probe.StateFail, probe.ReasonMissing, "has no alerting"},
-		"alerting alone":      {scrape + alerting, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files"},
-		"empty lists":         {scrape + "rule_files: []\nalerting: {}\n", service, "{}", probe.StateFail, probe.ReasonMissing, ""},
-		"both":                {scrape + rules + alerting, service, "{}", probe.StateSkip, probe.ReasonNotConfigured, "alertmanager.yml not found"},
-		"remote_write":        {scrape + "remote_write: [{url: 'https://mimir.corp.net/push'}]\n", service, "{}", probe.StateUnknown, probe.ReasonNotConfigured, "elsewhere"},
-		"agent":               {scrape, service + "    command: ['--agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
-		"agent by feature":    {scrape, service + "    command: ['--enable-feature=agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
-		"vmalert":             {scrape, service + "  vm: {image: 'victoriametrics/vmalert:v1'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
-		"Grafana":             {scrape, service + "  g: {image: 'grafana/grafana:12.0.0'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
-		"external":            {scrape, service, "{alerting: external}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
-		"another file":        {scrape, service + "    command: ['--config.file=/etc/other.yml']\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
-		"no Prometheus":       {scrape, "services: {a: {image: nginx}}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
-		"invalid, not judged": {"scrape_configs: [", service, "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"neither":              {scrape, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files and no alerting"},
+		"rules alone":          {scrape + rules, service, "{}", probe.StateFail, probe.ReasonMissing, "has no alerting"},
+		"alerting alone":       {scrape + alerting, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files"},
+		"empty lists":          {scrape + "rule_files: []\nalerting: {}\n", service, "{}", probe.StateFail, probe.ReasonMissing, ""},
+		"both":                 {scrape + rules + alerting, service, "{}", probe.StateSkip, probe.ReasonNotConfigured, "alertmanager.yml not found"},
+		"remote_write":         {scrape + "remote_write: [{url: 'https://mimir.corp.net/push'}]\n", service, "{}", probe.StateUnknown, probe.ReasonNotConfigured, "elsewhere"},
+		"agent":                {scrape, service + "    command: ['--agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
+		"agent by feature":     {scrape, service + "    command: ['--enable-feature=agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
+		"vmalert":              {scrape, service + "  vm: {image: 'victoriametrics/vmalert:v1'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
+		"Grafana":              {scrape, service + "  g: {image: 'grafana/grafana:12.0.0'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
+		"external":             {scrape, service, "{alerting: external}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
+		"Grafana, no alerting": {scrape, service + "  g: {image: 'grafana/grafana:12.0.0', environment: {GF_UNIFIED_ALERTING_ENABLED: 'false'}}\n", "{}", probe.StateFail, probe.ReasonMissing, "nobody is alerted"},
+		"no rule file":         {scrape + alerting + "rule_files: [/etc/prometheus/rules/*.yml]\n", service + "  x: {image: a}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"no rule file, seen":   {scrape + alerting + rules, strings.Replace(service, "['", "['./rules:/etc/prometheus/rules', '", 1), "{}", probe.StateFail, probe.ReasonMissing, "has no rule file that rule_files matches"},
+		"no folder, outside":   {scrape + alerting + rules, strings.Replace(service, "['", "['/nowhere/rules:/etc/prometheus/rules', '", 1), "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"another file":         {scrape, service + "    command: ['--config.file=/etc/other.yml']\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"no Prometheus":        {scrape, "services: {a: {image: nginx}}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"invalid, not judged":  {"scrape_configs: [", service, "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := probetest.NewPass(t, probetest.Folder{"prometheus.yml": tt.config, "compose.yaml": tt.compose}, deployment.Settings{})
