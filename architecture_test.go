@@ -35,6 +35,7 @@ var order = map[string]int{
 	"probe/dockerclient": 18, // shared by subjects
 	"probe/promapi":      18,
 	"probe/access":       17,
+	"probe/alertmanager": 17,
 	"probe/gitrepo":      17,
 	"probe/httpclient":   17,
 	"probe/markdown":     17,

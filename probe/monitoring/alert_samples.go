@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 )
 
 // Which alerts must reach somebody: those that match page_matchers. Without them, the alerts of a paging severity in
@@ -101,18 +103,18 @@ func (a *alertmanagerConfig) samplesOfMatchers(rules alertRules) []sampleAlert {
 	matchers := a.pageMatchers()
 	sets := []map[string]string{{"alertname": sampleName}}
 	for _, m := range matchers {
-		values := []string{m.value}
-		if m.operator == "=~" {
-			values = strings.Split(strings.Trim(m.value, "^$()"), "|")
+		values := []string{m.Value}
+		if m.Operator == "=~" {
+			values = strings.Split(strings.Trim(m.Value, "^$()"), "|")
 		}
-		if m.operator != "=" && m.operator != "=~" {
+		if m.Operator != "=" && m.Operator != "=~" {
 			continue
 		}
 		var next []map[string]string
 		for _, set := range sets {
 			for _, value := range values[:min(len(values), 10)] {
 				with := maps.Clone(set)
-				with[m.label] = value
+				with[m.Label] = value
 				next = append(next, with)
 			}
 		}
@@ -121,17 +123,17 @@ func (a *alertmanagerConfig) samplesOfMatchers(rules alertRules) []sampleAlert {
 	sets = append(sets, rules.alerts...)
 	var samples []sampleAlert
 	for _, set := range sets {
-		if matchesAll(matchers, rules.with(set)) && !rules.alwaysFires(set) {
+		if alertmanager.MatchAll(matchers, rules.with(set)) && !rules.alwaysFires(set) {
 			samples = append(samples, sampleAlert{rules.with(set), "alerts that match page_matchers"})
 		}
 	}
 	return samples
 }
 
-func (a *alertmanagerConfig) pageMatchers() []amMatcher {
-	var all []amMatcher
+func (a *alertmanagerConfig) pageMatchers() []alertmanager.Matcher {
+	var all []alertmanager.Matcher
 	for _, text := range a.PageMatchers {
-		matchers, _ := parseMatchers(text) // Validate has reported the error
+		matchers, _ := alertmanager.ParseMatchers(text) // Validate has reported the error
 		all = append(all, matchers...)
 	}
 	return all

@@ -1,7 +1,6 @@
 package monitoring
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,6 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -51,7 +51,7 @@ type alertmanagerConfig struct {
 
 func (a *alertmanagerConfig) Validate() []error {
 	var wrong []error
-	known := slices.Sorted(maps.Keys(amNeeds()))
+	known := slices.Sorted(maps.Keys(alertmanager.Needs()))
 	for _, name := range a.Integrations {
 		if !slices.Contains(known, name) {
 			hint := ""
@@ -65,7 +65,7 @@ func (a *alertmanagerConfig) Validate() []error {
 		wrong = append(wrong, errors.New("alerting: expected external"))
 	}
 	for _, text := range a.PageMatchers {
-		if _, err := parseMatchers(text); err != nil {
+		if _, err := alertmanager.ParseMatchers(text); err != nil {
 			wrong = append(wrong, fmt.Errorf("page_matchers: %w", err))
 		}
 	}
@@ -94,8 +94,8 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 		return probe.Result{}, probe.Skip("deployment.alertmanager.config", "alertmanager.yml not found")
 	}
 	shown := p.Deployment.Rel(file)
-	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanagerConfigFile, error) {
-		return parseAlertmanager(shown, data), nil
+	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanager.Config, error) {
+		return alertmanager.Parse(shown, data), nil
 	})
 	if err != nil {
 		return probe.Unreadable(shown+" cannot be read", err)
@@ -106,12 +106,12 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 	if in.err == nil {
 		in.service, in.inside = in.compose.MountedIn(file)
 	}
-	for _, f := range am.keyFiles() {
+	for _, f := range am.KeyFiles() {
 		if ctx.Err() != nil {
 			return probe.Result{}, ctx.Err()
 		}
-		if _, known := keys[f.value]; !known && len(keys) < maxKeyFiles {
-			keys[f.value] = in.read(f)
+		if _, known := keys[f.Value]; !known && len(keys) < maxKeyFiles {
+			keys[f.Value] = in.read(f)
 		}
 	}
 	var f probe.ResultBuilder
@@ -119,7 +119,7 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 	r := a.judge(am, keys, shown, team, p.Time)
 	f.Add(r)
 	if isolated(in.compose, in.service) {
-		for _, line := range am.deafReceivers() {
+		for _, line := range am.DeafReceivers() {
 			f.Fail(probe.ReasonUnreachable, "%s:%d: receiver is on the loopback interface of the container of %s, which has no other process. Use the "+
 				"service's name", shown, line, in.service)
 		}
@@ -129,17 +129,17 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 
 // judge judges a configuration. keys holds what was found in the key files, by their names in the configuration; file
 // is the name of the configuration in messages.
-func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]amKeyFile, file string, rules alertRules, now time.Time) probe.Result {
-	if am.empty {
+func (a *alertmanagerConfig) judge(am *alertmanager.Config, keys map[string]amKeyFile, file string, rules alertRules, now time.Time) probe.Result {
+	if am.Empty {
 		return probe.Failed(probe.ReasonEmpty, "%s is empty", file)
 	}
 	var f probe.ResultBuilder
 	at := func(line int) string { return fmt.Sprintf("%s:%d", file, line) }
-	for _, p := range am.problems {
-		f.Fail(probe.ReasonInvalid, "%s: %s", at(p.line), p.text)
+	for _, p := range am.Problems {
+		f.Fail(probe.ReasonInvalid, "%s: %s", at(p.Line), p.Text)
 	}
-	if am.root == nil {
-		if len(am.problems) == 0 {
+	if am.Root == nil {
+		if len(am.Problems) == 0 {
 			f.Fail(probe.ReasonMissing, "%s has no route: no alert is delivered", file)
 		}
 		return f.Result("")
@@ -147,126 +147,77 @@ func (a *alertmanagerConfig) judge(am *alertmanagerConfigFile, keys map[string]a
 	used := a.judgeRoutes(&f, am, at)
 	a.judgeSamples(&f, am, rules, now, at)
 	global := map[string]bool{} // keys of the global section that receivers fall back to; true when one is in use
-	for _, r := range am.receivers {
-		if !used[r.name] {
-			f.Warn(probe.ReasonMismatch, "%s: receiver is not used by any route", at(r.line))
+	for _, r := range am.Receivers {
+		if !used[r.Name] {
+			f.Warn(probe.ReasonMismatch, "%s: receiver is not used by any route", at(r.Line))
 		}
-		for _, i := range r.integrations {
+		for _, i := range r.Integrations {
 			judgeIntegration(&f, am, i, at)
-			if used[r.name] {
+			if used[r.Name] {
 				judgeLoopback(&f, am, i, at)
 			}
-			for _, key := range i.fallsBack() {
-				global[key] = global[key] || used[r.name]
+			for _, key := range i.FallsBack() {
+				global[key] = global[key] || used[r.Name]
 			}
-			judgeFields(&f, i.fields, keys, at, func(string) bool { return used[r.name] })
+			judgeFields(&f, i.Fields, keys, at, func(string) bool { return used[r.Name] })
 		}
 	}
-	judgeFields(&f, am.global, keys, at, func(key string) bool { return global[key] })
-	return f.Result("alerts that match no specific route in %s end at %s", file, strings.Join(am.integrationsAt(am.root), " and "))
-}
-
-// receiver returns the receiver with this name; ok is false when it is not defined.
-func (am *alertmanagerConfigFile) receiver(name string) (amReceiver, bool) {
-	i := slices.IndexFunc(am.receivers, func(r amReceiver) bool { return r.name == name })
-	if i < 0 {
-		return amReceiver{}, false
-	}
-	return am.receivers[i], true
-}
-
-// endings returns the routes at which an alert ends that no matcher sends to a more specific route.
-func (r *amRoute) finalRoutes() []*amRoute {
-	var ends []*amRoute
-	for _, child := range r.routes {
-		if !child.matchesAll() {
-			continue
-		}
-		ends = append(ends, child.finalRoutes()...)
-		if !child.continues {
-			break
-		}
-	}
-	if len(ends) == 0 {
-		return []*amRoute{r}
-	}
-	return ends
-}
-
-// takesAll reports whether a route matches every alert that reaches it: it has no matchers, or they match anything.
-func (r *amRoute) matchesAll() bool {
-	return !slices.ContainsFunc(r.matchers, func(m amMatcher) bool {
-		anything := m.operator == "=~" && m.value == ".*"
-		named := m.label == "alertname" && (m.operator == "=~" && m.value == ".+" || m.operator == "!=" && m.value == "")
-		return !anything && !named // as for an alert of which only the name is known
-	})
-}
-
-// told returns the integrations at the endings of a route, sorted.
-func (am *alertmanagerConfigFile) integrationsAt(r *amRoute) []string {
-	var kinds []string
-	for _, end := range r.finalRoutes() {
-		receiver, _ := am.receiver(end.receiver)
-		for _, i := range receiver.integrations {
-			kinds = append(kinds, cmp.Or(i.kind, "an unknown integration"))
-		}
-	}
-	slices.Sort(kinds)
-	return slices.Compact(kinds)
+	judgeFields(&f, am.Global, keys, at, func(key string) bool { return global[key] })
+	return f.Result("alerts that match no specific route in %s end at %s", file, strings.Join(am.IntegrationsAt(am.Root), " and "))
 }
 
 // judgeRoutes judges the routing tree and returns the names of the receivers that it uses.
-func (a *alertmanagerConfig) judgeRoutes(f *probe.ResultBuilder, am *alertmanagerConfigFile, at func(int) string) map[string]bool {
+func (a *alertmanagerConfig) judgeRoutes(f *probe.ResultBuilder, am *alertmanager.Config, at func(int) string) map[string]bool {
 	used := map[string]bool{}
-	if am.root.receiver == "" {
-		f.Fail(probe.ReasonMissing, "%s: the root route has no receiver", at(am.root.line))
+	if am.Root.Receiver == "" {
+		f.Fail(probe.ReasonMissing, "%s: the root route has no receiver", at(am.Root.Line))
 	}
-	var walk func(r *amRoute)
-	walk = func(r *amRoute) {
-		used[r.receiver] = true
-		if _, ok := am.receiver(r.receiver); !ok && r.receiver != "" && !r.inherits {
-			f.Fail(probe.ReasonMissing, "%s: receiver of this route is not defined", at(r.line))
+	var walk func(r *alertmanager.Route)
+	walk = func(r *alertmanager.Route) {
+		used[r.Receiver] = true
+		if _, ok := am.Receiver(r.Receiver); !ok && r.Receiver != "" && !r.Inherits {
+			f.Fail(probe.ReasonMissing, "%s: receiver of this route is not defined", at(r.Line))
 		}
-		for _, interval := range r.intervals() {
-			if am.interval(interval.name) == nil {
-				f.Fail(probe.ReasonMissing, "%s: time interval is not defined", at(interval.line))
+		for _, interval := range r.Intervals() {
+			if am.Interval(interval.Name) == nil {
+				f.Fail(probe.ReasonMissing, "%s: time interval is not defined", at(interval.Line))
 			}
 		}
-		for _, child := range r.routes {
+		for _, child := range r.Routes {
 			walk(child)
 		}
 	}
-	walk(am.root)
-	told := am.integrationsAt(am.root)
-	_, defined := am.receiver(am.root.receiver) // an undefined one is reported above
+	walk(am.Root)
+	told := am.IntegrationsAt(am.Root)
+	_, defined := am.Receiver(am.Root.Receiver) // an undefined one is reported above
 	switch {
 	case !defined:
 	case len(told) == 0:
 		f.Fail(probe.ReasonEmpty, "%s: the root route ends at a receiver without integrations. Add one such as pagerduty_configs",
-			at(am.root.line))
+			at(am.Root.Line))
 	case len(a.Integrations) > 0 && !slices.ContainsFunc(told, func(kind string) bool { return slices.Contains(a.Integrations, kind) }):
 		f.Fail(probe.ReasonMismatch, "%s: the root route ends at %s, expected %s",
-			at(am.root.line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
+			at(am.Root.Line), strings.Join(told, " and "), strings.Join(a.Integrations, " or "))
 	}
 	return used
 }
 
 // judgeIntegration checks that an integration has the settings it needs.
-func judgeIntegration(f *probe.ResultBuilder, am *alertmanagerConfigFile, i amIntegration, at func(int) string) {
-	needs, known := amNeeds()[i.kind]
+func judgeIntegration(f *probe.ResultBuilder, am *alertmanager.Config, i alertmanager.Integration, at func(int) string) {
+	needs, known := alertmanager.Needs()[i.Kind]
 	if !known {
-		f.Warn(probe.ReasonInvalid, "%s: unknown integration: its settings are not checked", at(i.line))
+		f.Warn(probe.ReasonInvalid, "%s: unknown integration: its settings are not checked", at(i.Line))
 	}
 	for _, need := range needs {
-		if !i.fields.set(need.own...) && !am.global.set(need.global...) {
-			f.Fail(probe.ReasonMissing, "%s: %s_configs has no %s", at(i.line), i.kind, strings.Join(slices.DeleteFunc(slices.Clone(need.own), func(k string) bool { return strings.HasSuffix(k, "_file") }), " or "))
+		if !i.Fields.Set(need.Own...) && !am.Global.Set(need.Global...) {
+			f.Fail(probe.ReasonMissing, "%s: %s_configs has no %s", at(i.Line), i.Kind, strings.Join(slices.DeleteFunc(slices.Clone(need.Own), func(k string) bool { return strings.HasSuffix(k, "_file") }), " or "))
 		}
 	}
 }
 
 // judgeFields judges values and key files. decides reports whether a key is needed to notify somebody; a problem of
 // any other key is a warning.
-func judgeFields(f *probe.ResultBuilder, fields amFields, keys map[string]amKeyFile, at func(int) string, decides func(key string) bool) {
+func judgeFields(f *probe.ResultBuilder, fields alertmanager.Fields, keys map[string]amKeyFile, at func(int) string, decides func(key string) bool) {
 	for _, key := range slices.Sorted(maps.Keys(fields)) {
 		field := fields[key]
 		report := f.Fail
@@ -275,18 +226,18 @@ func judgeFields(f *probe.ResultBuilder, fields amFields, keys map[string]amKeyF
 		}
 		plain, isFile := strings.CutSuffix(key, "_file")
 		switch {
-		case field.value == "":
-		case !isFile && isAlertmanagerPlaceholder(key, field.value):
-			report(probe.ReasonPlaceholder, "%s: %s is a placeholder", at(field.line), key)
+		case field.Value == "":
+		case !isFile && isAlertmanagerPlaceholder(key, field.Value):
+			report(probe.ReasonPlaceholder, "%s: %s is a placeholder", at(field.Line), key)
 		case !isFile:
-			judgeAddress(report, key, field.value, at(field.line)+": "+key)
-		case fields.set(plain):
-			f.Fail(probe.ReasonInvalid, "%s: %s and %s are both set, but Alertmanager accepts only one", at(field.line), plain, key)
+			judgeAddress(report, key, field.Value, at(field.Line)+": "+key)
+		case fields.Set(plain):
+			f.Fail(probe.ReasonInvalid, "%s: %s and %s are both set, but Alertmanager accepts only one", at(field.Line), plain, key)
 		default:
-			if found, looked := keys[field.value]; looked {
-				judgeKeyFile(report, f, found, plain, key, at(field.line), decides(key))
+			if found, looked := keys[field.Value]; looked {
+				judgeKeyFile(report, f, found, plain, key, at(field.Line), decides(key))
 			} else {
-				f.Warn(probe.ReasonInvalid, "%s: %s was not checked: only %d key files are read", at(field.line), key, maxKeyFiles)
+				f.Warn(probe.ReasonInvalid, "%s: %s was not checked: only %d key files are read", at(field.Line), key, maxKeyFiles)
 			}
 		}
 	}

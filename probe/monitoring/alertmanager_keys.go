@@ -4,16 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 )
 
 // Key files that an Alertmanager configuration names, resolved as the deployment's Alertmanager sees them. No message
@@ -28,31 +27,6 @@ const (
 type amKeyFile struct {
 	text string
 	err  error // of reading it; an Unanswered when it is not on this host
-}
-
-// amFileField is a setting that names a file.
-type amFileField struct {
-	key string
-	amField
-}
-
-// keyFiles returns all settings that name a file, in the order of the configuration.
-func (am *alertmanagerConfigFile) keyFiles() []amFileField {
-	var all []amFileField
-	of := func(f amFields) {
-		for _, key := range slices.Sorted(maps.Keys(f)) {
-			if strings.HasSuffix(key, "_file") && f[key].value != "" {
-				all = append(all, amFileField{key, f[key]})
-			}
-		}
-	}
-	of(am.global)
-	for _, r := range am.receivers {
-		for _, i := range r.integrations {
-			of(i.fields)
-		}
-	}
-	return all
 }
 
 // keyFiles resolves files as the deployment's Alertmanager sees them.
@@ -81,26 +55,26 @@ func isolated(c *compose.Model, service string) bool {
 	return true
 }
 
-func (k keyFiles) read(f amFileField) amKeyFile {
-	named := source.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.line}
+func (k keyFiles) read(f alertmanager.FileField) amKeyFile {
+	named := source.Origin{File: k.pass.Deployment.Rel(k.file), Line: f.Line}
 	if k.service != "" {
-		inside := f.value
+		inside := f.Value
 		if !path.IsAbs(inside) {
 			inside = path.Join(path.Dir(k.inside), inside)
 		}
-		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.key, named)
+		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.Key, named)
 		if err == nil && !v.Set {
 			err = probe.Needs("a bind mount or secret in the compose file that provides the key",
 				probe.Unknownf(probe.ReasonNotConfigured, "the file is in the container of %s and not on this host", k.service))
 		}
 		return amKeyFile{v.Text.Reveal(), err}
 	}
-	host := f.value
+	host := f.Value
 	if !filepath.IsAbs(host) {
 		host = filepath.Join(filepath.Dir(k.file), host)
 	}
 	data, _, err := files.Read(host, maxKeyFile)
-	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.value) && !errors.Is(k.err, compose.ErrNoFile) {
+	if errors.Is(err, fs.ErrNotExist) && filepath.IsAbs(f.Value) && !errors.Is(k.err, compose.ErrNoFile) {
 		// There is a compose file, but it does not say in which container this path is meant.
 		err = probe.Needs("a bind mount of alertmanager.yml in the compose file",
 			probe.Unknownf(probe.ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))

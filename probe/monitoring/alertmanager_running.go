@@ -2,16 +2,15 @@ package monitoring
 
 import (
 	"context"
-	"fmt"
 	"io/fs"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 )
 
 // The configuration with which Alertmanager runs. It returns the structure that it has read: defaults are filled in,
@@ -29,9 +28,9 @@ func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules pro
 		f.Warn(probe.ReasonWeak, "running Alertmanager: routes and silences were not checked: /api/v2/status did not return its configuration")
 		return
 	}
-	running := parseAlertmanager("config", []byte(status.Config.Original))
-	running.problems = nil // it was accepted
-	if running.root == nil {
+	running := alertmanager.Parse("config", []byte(status.Config.Original))
+	running.Problems = nil // it was accepted
+	if running.Root == nil {
 		f.Warn(probe.ReasonWeak, "running Alertmanager: routes and silences were not checked: its configuration has no route")
 		return
 	}
@@ -41,13 +40,13 @@ func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules pro
 	config.judgeRoutes(f, running, at)
 	config.judgeSamples(f, running, alerts, p.Time, at)
 	for _, sample := range config.samples(alerts) {
-		if running.mutedAt(running.root.match(sample.labels), p.Time) {
+		if running.MutedAt(running.Root.Match(sample.labels), p.Time) {
 			f.Warn(probe.ReasonDisabled, "running Alertmanager: %s are muted at the moment by a time interval", sample.what)
 		}
 	}
 	r.judgeSilences(ctx, config.samples(alerts), alerts, f)
-	if file, name := declaredAlertmanager(p); file != nil && len(file.problems) == 0 && file.root != nil {
-		for _, part := range differences(file, running) {
+	if file, name := declaredAlertmanager(p); file != nil && len(file.Problems) == 0 && file.Root != nil {
+		for _, part := range alertmanager.Differences(file, running) {
 			f.Warn(probe.ReasonDrift, "running Alertmanager has other %s than %s. Reload it", part, name)
 		}
 	}
@@ -70,36 +69,19 @@ func (r promRules) alerts() alertRules {
 }
 
 // declaredAlertmanager returns the configuration file of the deployment; nil when there is none to read.
-func declaredAlertmanager(p *probe.Pass) (am *alertmanagerConfigFile, shown string) {
+func declaredAlertmanager(p *probe.Pass) (am *alertmanager.Config, shown string) {
 	file := p.View.Place(find.FactAlertmanager).Path()
 	if file == "" {
 		return nil, ""
 	}
 	shown = p.Deployment.Rel(file)
-	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanagerConfigFile, error) {
-		return parseAlertmanager(shown, data), nil
+	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanager.Config, error) {
+		return alertmanager.Parse(shown, data), nil
 	})
 	if err != nil {
 		return nil, ""
 	}
 	return am, shown
-}
-
-// mutedAt reports whether none of the routes notifies anybody at a time because of time intervals.
-func (am *alertmanagerConfigFile) mutedAt(ends []*amRoute, now time.Time) bool {
-	start := now.UTC().Truncate(24 * time.Hour)
-	minute := int(now.Sub(start).Minutes())
-	muted := false
-	for _, r := range ends {
-		if !am.notifies(r) {
-			continue
-		}
-		if len(r.intervals()) == 0 || am.notifyingTimes(r, start)[minute/64]&(1<<(minute%64)) != 0 {
-			return false
-		}
-		muted = true
-	}
-	return muted
 }
 
 type amSilence struct {
@@ -115,11 +97,11 @@ type amSilence struct {
 }
 
 // matchers converts the conditions of a silence.
-func (s amSilence) matchers() (all []amMatcher, ok bool) {
+func (s amSilence) matchers() (all []alertmanager.Matcher, ok bool) {
 	for _, m := range s.Matchers {
 		equal := m.IsEqual == nil || *m.IsEqual
 		operator := map[bool]map[bool]string{false: {true: "=", false: "!="}, true: {true: "=~", false: "!~"}}[m.IsRegex][equal]
-		matcher, err := newMatcher(m.Name, operator, m.Value)
+		matcher, err := alertmanager.NewMatcher(m.Name, operator, m.Value)
 		if err != nil {
 			return nil, false
 		}
@@ -148,13 +130,13 @@ func (r runningAlertmanager) judgeSilences(ctx context.Context, samples []sample
 		}
 		all := false
 		for _, sample := range samples {
-			if matchesAll(matchers, sample.labels) {
+			if alertmanager.MatchAll(matchers, sample.labels) {
 				add(sample.what)
 				all = true
 			}
 		}
 		for _, alert := range rules.alerts {
-			if !all && slices.Contains(pagingSeverities(), strings.ToLower(alert["severity"])) && matchesAll(matchers, alert) {
+			if !all && slices.Contains(pagingSeverities(), strings.ToLower(alert["severity"])) && alertmanager.MatchAll(matchers, alert) {
 				add(alert["alertname"])
 			}
 		}
@@ -162,80 +144,4 @@ func (r runningAlertmanager) judgeSilences(ctx context.Context, samples []sample
 	if len(silenced) > 0 {
 		f.Warn(probe.ReasonDisabled, "running Alertmanager: a silence is active for %s", strings.Join(silenced[:min(len(silenced), 10)], ", "))
 	}
-}
-
-// differences returns what two configurations differ in.
-func differences(a, b *alertmanagerConfigFile) []string {
-	var all []string
-	for _, part := range []struct {
-		what string
-		of   func(*alertmanagerConfigFile) string
-	}{
-		{"routes", func(am *alertmanagerConfigFile) string { return am.root.shape() }},
-		{"receivers", (*alertmanagerConfigFile).receiverShapes},
-		{"inhibit rules", func(am *alertmanagerConfigFile) string {
-			var shapes []string
-			for _, i := range am.inhibits {
-				shapes = append(shapes, fmt.Sprintf("%q %q %q", matcherShapes(i.sources), matcherShapes(i.targets), slices.Sorted(slices.Values(i.equal))))
-			}
-			slices.Sort(shapes)
-			return fmt.Sprintf("%q", shapes)
-		}},
-		{"time intervals", func(am *alertmanagerConfigFile) string {
-			var shapes []string
-			for _, i := range am.intervals {
-				shapes = append(shapes, fmt.Sprintf("%q %v", i.name, i.periods))
-			}
-			slices.Sort(shapes)
-			return fmt.Sprintf("%q", shapes)
-		}},
-	} {
-		if part.of(a) != part.of(b) {
-			all = append(all, part.what)
-		}
-	}
-	return all
-}
-
-func (am *alertmanagerConfigFile) receiverShapes() string {
-	var shapes []string
-	for _, r := range am.receivers {
-		var kinds []string
-		for _, i := range r.integrations {
-			kinds = append(kinds, i.kind)
-		}
-		slices.Sort(kinds)
-		shapes = append(shapes, fmt.Sprintf("%q %q", r.name, kinds))
-	}
-	slices.Sort(shapes)
-	return fmt.Sprintf("%q", shapes)
-}
-
-// shape is the text of a route and its children without their lines.
-func (r *amRoute) shape() string {
-	names := func(all []amName) []string {
-		var list []string
-		for _, n := range all {
-			list = append(list, n.name)
-		}
-		return list
-	}
-	shape := fmt.Sprintf("%q %q %v %q %q", r.receiver, matcherShapes(r.matchers), r.continues, names(r.mutes), names(r.actives))
-	for _, child := range r.routes {
-		shape += "(" + child.shape() + ")"
-	}
-	return shape
-}
-
-func matcherShapes(all []amMatcher) []string {
-	var shapes []string
-	for _, m := range all {
-		value := m.value
-		if m.expression != nil {
-			value = strings.TrimSuffix(strings.TrimPrefix(value, "^(?:"), ")$")
-		}
-		shapes = append(shapes, fmt.Sprintf("%q%s%q", m.label, m.operator, value))
-	}
-	slices.Sort(shapes)
-	return shapes
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 )
 
 const (
@@ -139,7 +140,7 @@ func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	}
 	for name, tt := range alertmanagerCases(key) {
 		t.Run(name, func(t *testing.T) {
-			r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(parseAlertmanager("file", []byte(tt.text)), keys, "file", alertRules{}, amNow))
+			r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(alertmanager.Parse("file", []byte(tt.text)), keys, "file", alertRules{}, amNow))
 			probetest.Expect(t, r, tt.state, tt.reason, tt.detail)
 			if strings.Contains(r.Detail, key) {
 				t.Errorf("the detail quotes the key: %s", r.Detail)
@@ -148,7 +149,7 @@ func TestAlertmanagerConfig_Verdicts(t *testing.T) {
 	}
 	wanted := alertmanagerConfig{Integrations: []string{"pagerduty", "opsgenie"}}
 	slack := amToOncall + amOncall + "slack_configs: [{api_url: 'https://hooks.slack.com/services/T0/B0/" + key + "'}]\n"
-	probetest.Expect(t, wanted.judge(parseAlertmanager("file", []byte(slack)), nil, "file", alertRules{}, amNow), probe.StateFail, probe.ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
+	probetest.Expect(t, wanted.judge(alertmanager.Parse("file", []byte(slack)), nil, "file", alertRules{}, amNow), probe.StateFail, probe.ReasonMismatch, "ends at slack, expected pagerduty or opsgenie")
 	k := AlertmanagerConfigKind()
 	if _, problems := probetest.Decode(k, "{integrations: [pagerdty]}"); !strings.Contains(problems.Error(), "did you mean pagerduty?") {
 		t.Errorf("unknown integration: %v", problems)
@@ -261,7 +262,7 @@ func FuzzAlertmanager(f *testing.F) {
 		f.Add([]byte(tt.text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(parseAlertmanager("file", data), nil, "file", alertRules{}, amNow))
+		r := probe.ValidateResult((&alertmanagerConfig{MaxMuted: 0.1}).judge(alertmanager.Parse("file", data), nil, "file", alertRules{}, amNow))
 		if r.Reason == probe.ReasonError || r.State == probe.StatePass && !strings.Contains(string(data), "_configs") {
 			t.Errorf("%+v", r)
 		}

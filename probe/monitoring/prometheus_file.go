@@ -12,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -181,7 +182,7 @@ func (f prometheusFile) judgeTargets(b *probe.ResultBuilder) {
 				}
 				at := path.Base(f.inside)
 				switch {
-				case isLoopback(host) && isolated(f.compose, f.service):
+				case alertmanager.IsLoopback(host) && isolated(f.compose, f.service):
 					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager is on the loopback interface of the container of %s, which has no other "+
 						"process. Use the service's name", at, target.Line, f.service)
 				case f.unresolved(host):

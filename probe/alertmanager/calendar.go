@@ -1,4 +1,4 @@
-package monitoring
+package alertmanager
 
 import (
 	"math/bits"
@@ -76,7 +76,7 @@ func (c calendar) missing() float64 {
 }
 
 // minutes returns the minutes of an interval in the year from start.
-func (x *amInterval) minutes(start time.Time) calendar {
+func (x *Interval) minutes(start time.Time) calendar {
 	c := newCalendar()
 	for _, p := range x.periods {
 		first := start.In(p.location)
@@ -87,7 +87,7 @@ func (x *amInterval) minutes(start time.Time) calendar {
 			}
 			times := p.times
 			if len(times) == 0 {
-				times = []amRange{{0, minutesPerDay - 1}}
+				times = []span{{0, minutesPerDay - 1}}
 			}
 			for _, r := range times {
 				c.set(minutesSince(start, date, r.from), minutesSince(start, date, r.to+1))
@@ -104,7 +104,7 @@ func minutesSince(start, date time.Time, minute int) int {
 }
 
 // holds reports whether a period applies on a day.
-func (p amPeriod) holds(date time.Time) bool {
+func (p period) holds(date time.Time) bool {
 	if !within(p.weekdays, int(date.Weekday())) || !within(p.months, int(date.Month())) || !within(p.years, date.Year()) {
 		return false
 	}

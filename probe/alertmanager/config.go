@@ -1,4 +1,5 @@
-package monitoring
+// Package alertmanager reads the configuration of Alertmanager and walks alerts through its routing tree.
+package alertmanager
 
 import (
 	"errors"
@@ -19,80 +20,80 @@ import (
 //
 // No message quotes a value: problems name a line, a key that Alertmanager knows, and what is wrong.
 
-// alertmanagerConfigFile is a parsed configuration. It is shared and must not be modified.
-type alertmanagerConfigFile struct {
-	empty     bool
-	problems  []amProblem // for which Alertmanager refuses the file
-	global    amFields
-	root      *amRoute // nil when there is none
-	receivers []amReceiver
-	intervals []amInterval
-	inhibits  []amInhibition
+// Config is a parsed configuration. It is shared and must not be modified.
+type Config struct {
+	Empty     bool
+	Problems  []Problem // for which Alertmanager refuses the file
+	Global    Fields
+	Root      *Route // nil when there is none
+	Receivers []Receiver
+	intervals []Interval
+	Inhibits  []Inhibition
 }
 
-type amProblem struct {
-	line int
-	text string
+type Problem struct {
+	Line int
+	Text string
 }
 
-// amRoute is a node of the routing tree.
-type amRoute struct {
-	line      int
-	parent    *amRoute // nil for the root
-	receiver  string   // the parent's when the route names none
-	inherits  bool
-	matchers  []amMatcher
-	continues bool // continue: later siblings are tried as well
-	routes    []*amRoute
-	mutes     []amName // time intervals in which it notifies nobody
-	actives   []amName // time intervals outside of which it notifies nobody
+// Route is a node of the routing tree.
+type Route struct {
+	Line      int
+	parent    *Route // nil for the root
+	Receiver  string // the parent's when the route names none
+	Inherits  bool
+	Matchers  []Matcher
+	Continues bool // continue: later siblings are tried as well
+	Routes    []*Route
+	mutes     []Name // time intervals in which it notifies nobody
+	actives   []Name // time intervals outside of which it notifies nobody
 }
 
-// intervals returns all time intervals that a route names.
-func (r *amRoute) intervals() []amName { return slices.Concat(r.mutes, r.actives) }
+// Intervals returns all time intervals that a route names.
+func (r *Route) Intervals() []Name { return slices.Concat(r.mutes, r.actives) }
 
-// amInhibition mutes the alerts that match its targets while an alert that matches its sources fires.
-type amInhibition struct {
-	line             int
-	sources, targets []amMatcher
-	equal            []string
+// Inhibition mutes the alerts that match its targets while an alert that matches its sources fires.
+type Inhibition struct {
+	Line             int
+	Sources, Targets []Matcher
+	Equal            []string
 }
 
-type amName struct {
-	line int
-	name string
+type Name struct {
+	Line int
+	Name string
 }
 
-type amReceiver struct {
-	line         int
-	name         string
-	integrations []amIntegration
+type Receiver struct {
+	Line         int
+	Name         string
+	Integrations []Integration
 }
 
-// amIntegration is one entry of a list such as pagerduty_configs.
-type amIntegration struct {
-	line   int
-	kind   string // pagerduty, …; "" for an unknown one
-	fields amFields
+// Integration is one entry of a list such as pagerduty_configs.
+type Integration struct {
+	Line   int
+	Kind   string // pagerduty, …; "" for an unknown one
+	Fields Fields
 }
 
-// amFields are the scalars of a mapping by key. Those of nested mappings for HTTP clients and TLS have their path in
+// Fields are the scalars of a mapping by key. Those of nested mappings for HTTP clients and TLS have their path in
 // the key: http_config.basic_auth.password.
-type amFields map[string]amField
+type Fields map[string]Field
 
-type amField struct {
-	line  int
-	value string
+type Field struct {
+	Line  int
+	Value string
 }
 
-// set reports whether one of the keys has a value.
-func (f amFields) set(keys ...string) bool {
-	return slices.ContainsFunc(keys, func(k string) bool { return f[k].value != "" })
+// Set reports whether one of the keys has a value.
+func (f Fields) Set(keys ...string) bool {
+	return slices.ContainsFunc(keys, func(k string) bool { return f[k].Value != "" })
 }
 
-// parseAlertmanager parses a configuration. It continues after a problem, so that all of them are reported.
-func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
-	am := &alertmanagerConfigFile{}
+// Parse parses a configuration. It continues after a problem, so that all of them are reported.
+func Parse(file string, data []byte) *Config {
+	am := &Config{}
 	root, err := schema.Parse(file, data)
 	if err != nil {
 		var problems schema.Problems
@@ -107,9 +108,9 @@ func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
 		return am
 	}
 	top := am.mapping(root, "the configuration", "global", "templates", "route", "inhibit_rules", "receivers", "mute_time_intervals", "time_intervals", "tracing")
-	am.empty = len(top) == 0 && len(am.problems) == 0
-	am.global = amFields{}
-	am.fields(top["global"], "", am.global)
+	am.Empty = len(top) == 0 && len(am.Problems) == 0
+	am.Global = Fields{}
+	am.fields(top["global"], "", am.Global)
 	for _, key := range []string{"mute_time_intervals", "time_intervals"} {
 		for _, n := range am.list(top[key], key) {
 			am.readInterval(n)
@@ -118,48 +119,48 @@ func parseAlertmanager(file string, data []byte) *alertmanagerConfigFile {
 	for _, n := range am.list(top["inhibit_rules"], "inhibit_rules") {
 		rule := am.mapping(n, "an inhibit rule", "name", "source_match", "source_match_re", "source_matchers",
 			"target_match", "target_match_re", "target_matchers", "equal", "sources")
-		inhibition := amInhibition{line: n.Line, sources: am.allMatchers(rule, "source_"), targets: am.allMatchers(rule, "target_")}
+		inhibition := Inhibition{Line: n.Line, Sources: am.allMatchers(rule, "source_"), Targets: am.allMatchers(rule, "target_")}
 		for _, label := range am.list(rule["equal"], "equal") {
-			inhibition.equal = append(inhibition.equal, am.text(label))
+			inhibition.Equal = append(inhibition.Equal, am.text(label))
 		}
 		if schema.IsNull(rule["sources"]) { // the sources of later versions are not evaluated
-			am.inhibits = append(am.inhibits, inhibition)
+			am.Inhibits = append(am.Inhibits, inhibition)
 		}
 	}
 	names := map[string]bool{}
 	for _, n := range am.list(top["receivers"], "receivers") {
 		r := am.readReceiver(n)
 		switch {
-		case r.name == "":
+		case r.Name == "":
 			am.addProblem(n.Line, "a receiver has no name")
-		case names[r.name]:
+		case names[r.Name]:
 			am.addProblem(n.Line, "a receiver with this name is already defined above")
 		}
-		names[r.name] = true
-		am.receivers = append(am.receivers, r)
+		names[r.Name] = true
+		am.Receivers = append(am.Receivers, r)
 	}
 	if route := top["route"]; !schema.IsNull(route) {
-		am.root = am.readRoute(route, nil)
-		if len(am.root.matchers) > 0 {
-			am.addProblem(am.root.line, "the root route has matchers: it must match every alert")
+		am.Root = am.readRoute(route, nil)
+		if len(am.Root.Matchers) > 0 {
+			am.addProblem(am.Root.Line, "the root route has matchers: it must match every alert")
 		}
-		if named := am.root.intervals(); len(named) > 0 {
-			am.addProblem(named[0].line, "the root route has time intervals: it must match every alert at any time")
+		if named := am.Root.Intervals(); len(named) > 0 {
+			am.addProblem(named[0].Line, "the root route has time intervals: it must match every alert at any time")
 		}
-		if am.root.continues {
-			am.addProblem(am.root.line, "the root route has continue: remove it")
+		if am.Root.Continues {
+			am.addProblem(am.Root.Line, "the root route has continue: remove it")
 		}
 	}
 	return am
 }
 
-func (am *alertmanagerConfigFile) addProblem(line int, format string, args ...any) {
-	am.problems = append(am.problems, amProblem{line, fmt.Sprintf(format, args...)})
+func (am *Config) addProblem(line int, format string, args ...any) {
+	am.Problems = append(am.Problems, Problem{line, fmt.Sprintf(format, args...)})
 }
 
 // mapping returns the values of a mapping by key, nothing for a null node. Keys that are not among the known ones are
 // problems, unless no known keys are given.
-func (am *alertmanagerConfigFile) mapping(n *schema.Node, what string, known ...string) map[string]*schema.Node {
+func (am *Config) mapping(n *schema.Node, what string, known ...string) map[string]*schema.Node {
 	values := map[string]*schema.Node{}
 	if schema.IsNull(n) {
 		return values
@@ -177,7 +178,7 @@ func (am *alertmanagerConfigFile) mapping(n *schema.Node, what string, known ...
 	return values
 }
 
-func (am *alertmanagerConfigFile) unknownKey(key *schema.Node, known []string) {
+func (am *Config) unknownKey(key *schema.Node, known []string) {
 	hint := ""
 	if near := schema.Nearest(key.Value, known); near != "" {
 		hint = fmt.Sprintf(" (did you mean %s?)", near)
@@ -186,7 +187,7 @@ func (am *alertmanagerConfigFile) unknownKey(key *schema.Node, known []string) {
 }
 
 // list returns the entries of a list, nothing for a null node.
-func (am *alertmanagerConfigFile) list(n *schema.Node, what string) []*schema.Node {
+func (am *Config) list(n *schema.Node, what string) []*schema.Node {
 	if schema.IsNull(n) {
 		return nil
 	}
@@ -197,7 +198,7 @@ func (am *alertmanagerConfigFile) list(n *schema.Node, what string) []*schema.No
 	return n.Content
 }
 
-func (am *alertmanagerConfigFile) text(n *schema.Node) string {
+func (am *Config) text(n *schema.Node) string {
 	if schema.IsNull(n) {
 		return ""
 	}
@@ -209,20 +210,20 @@ func (am *alertmanagerConfigFile) text(n *schema.Node) string {
 }
 
 // amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
-var amDuration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
+var duration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
 
 // readRoute reads a node of the routing tree; the root has no parent.
-func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *amRoute {
-	r := &amRoute{line: n.Line, parent: parent}
+func (am *Config) readRoute(n *schema.Node, parent *Route) *Route {
+	r := &Route{Line: n.Line, parent: parent}
 	fields := am.mapping(n, "a route", "receiver", "group_by", "group_wait", "group_interval", "repeat_interval", "match", "match_re", "matchers",
 		"continue", "routes", "mute_time_intervals", "active_time_intervals")
-	if r.receiver = am.text(fields["receiver"]); r.receiver == "" && parent != nil {
-		r.receiver, r.inherits = parent.receiver, true
+	if r.Receiver = am.text(fields["receiver"]); r.Receiver == "" && parent != nil {
+		r.Receiver, r.Inherits = parent.Receiver, true
 	}
 	if on := fields["continue"]; !schema.IsNull(on) {
 		switch strings.ToLower(on.Value) {
 		case "true", "yes", "on":
-			r.continues = true
+			r.Continues = true
 		case "false", "no", "off":
 		default:
 			am.addProblem(on.Line, "continue must be true or false")
@@ -232,7 +233,7 @@ func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *am
 		value := am.text(fields[key])
 		switch {
 		case value == "":
-		case !amDuration.MatchString(value):
+		case !duration.MatchString(value):
 			am.addProblem(fields[key].Line, "%s is not a duration such as 30s or 4h", key)
 		case key != "group_wait" && strings.Trim(value, "0ywdhms") == "":
 			am.addProblem(fields[key].Line, "%s is zero", key)
@@ -240,24 +241,24 @@ func (am *alertmanagerConfigFile) readRoute(n *schema.Node, parent *amRoute) *am
 	}
 	r.mutes, r.actives = am.names(fields, "mute_time_intervals"), am.names(fields, "active_time_intervals")
 	am.groupBy(fields["group_by"])
-	r.matchers = am.allMatchers(fields, "")
+	r.Matchers = am.allMatchers(fields, "")
 	for _, child := range am.list(fields["routes"], "routes") {
-		r.routes = append(r.routes, am.readRoute(child, r))
+		r.Routes = append(r.Routes, am.readRoute(child, r))
 	}
 	return r
 }
 
 // names reads a list of names.
-func (am *alertmanagerConfigFile) names(fields map[string]*schema.Node, key string) []amName {
-	var all []amName
+func (am *Config) names(fields map[string]*schema.Node, key string) []Name {
+	var all []Name
 	for _, name := range am.list(fields[key], key) {
-		all = append(all, amName{name.Line, am.text(name)})
+		all = append(all, Name{name.Line, am.text(name)})
 	}
 	return all
 }
 
 // groupBy checks the labels by which alerts are grouped.
-func (am *alertmanagerConfigFile) groupBy(n *schema.Node) {
+func (am *Config) groupBy(n *schema.Node) {
 	seen := map[string]bool{}
 	for _, entry := range am.list(n, "group_by") {
 		label := am.text(entry)
@@ -271,11 +272,11 @@ func (am *alertmanagerConfigFile) groupBy(n *schema.Node) {
 	}
 }
 
-func (am *alertmanagerConfigFile) readReceiver(n *schema.Node) amReceiver {
-	r := amReceiver{line: n.Line}
+func (am *Config) readReceiver(n *schema.Node) Receiver {
+	r := Receiver{Line: n.Line}
 	fields := am.mapping(n, "a receiver")
-	r.name = am.text(fields["name"])
-	known := append([]string{"name"}, amKinds()...)
+	r.Name = am.text(fields["name"])
+	known := append([]string{"name"}, integrationKeys()...)
 	for key, value := range schema.Pairs(n) {
 		if key.Value == "name" {
 			continue
@@ -289,21 +290,21 @@ func (am *alertmanagerConfigFile) readReceiver(n *schema.Node) amReceiver {
 			kind = "" // of a later version of Alertmanager
 		}
 		for _, entry := range am.list(value, "the value of an integration key") {
-			i := amIntegration{line: entry.Line, kind: kind, fields: amFields{}}
-			am.fields(entry, "", i.fields)
-			r.integrations = append(r.integrations, i)
+			i := Integration{Line: entry.Line, Kind: kind, Fields: Fields{}}
+			am.fields(entry, "", i.Fields)
+			r.Integrations = append(r.Integrations, i)
 		}
 	}
 	return r
 }
 
 // fields collects the scalars of a mapping and of nested mappings that hold credentials.
-func (am *alertmanagerConfigFile) fields(n *schema.Node, path string, into amFields) {
+func (am *Config) fields(n *schema.Node, path string, into Fields) {
 	am.mapping(n, "a group of settings")
 	for key, value := range schema.Pairs(n) {
 		switch {
 		case value.Kind == yaml.ScalarNode && !schema.IsNull(value):
-			into[path+key.Value] = amField{value.Line, value.Value}
+			into[path+key.Value] = Field{value.Line, value.Value}
 		case value.Kind == yaml.MappingNode && slices.Contains([]string{"http_config", "basic_auth", "authorization", "oauth2", "tls_config", "sigv4", "smtp_tls_config"}, key.Value):
 			am.fields(value, path+key.Value+".", into)
 		}

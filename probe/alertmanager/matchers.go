@@ -1,4 +1,4 @@
-package monitoring
+package alertmanager
 
 import (
 	"errors"
@@ -16,15 +16,15 @@ import (
 // may be quoted (Alertmanager's documentation, "Matcher"). Regular expressions match the whole value. A label that an
 // alert does not have is empty.
 
-// amMatcher is one condition, e.g. severity =~ "critical|page".
-type amMatcher struct {
-	label, operator, value string
+// Matcher is one condition, e.g. severity =~ "critical|page".
+type Matcher struct {
+	Label, Operator, Value string
 	expression             *regexp.Regexp // of =~ and !~
 }
 
-// newMatcher compiles a condition.
-func newMatcher(label, operator, value string) (amMatcher, error) {
-	m := amMatcher{label: label, operator: operator, value: value}
+// NewMatcher compiles a condition.
+func NewMatcher(label, operator, value string) (Matcher, error) {
+	m := Matcher{Label: label, Operator: operator, Value: value}
 	if operator == "=~" || operator == "!~" {
 		var err error
 		if m.expression, err = regexp.Compile("^(?:" + value + ")$"); err != nil {
@@ -34,23 +34,23 @@ func newMatcher(label, operator, value string) (amMatcher, error) {
 	return m, nil
 }
 
-func (m amMatcher) matches(labels map[string]string) bool {
-	value := labels[m.label]
-	switch m.operator {
+func (m Matcher) Matches(labels map[string]string) bool {
+	value := labels[m.Label]
+	switch m.Operator {
 	case "=":
-		return value == m.value
+		return value == m.Value
 	case "!=":
-		return value != m.value
+		return value != m.Value
 	case "=~":
 		return m.expression.MatchString(value)
 	}
 	return !m.expression.MatchString(value)
 }
 
-// matchesAll reports whether all matchers match an alert.
-func matchesAll(matchers []amMatcher, labels map[string]string) bool {
+// MatchAll reports whether all matchers match an alert.
+func MatchAll(matchers []Matcher, labels map[string]string) bool {
 	for _, m := range matchers {
-		if !m.matches(labels) {
+		if !m.Matches(labels) {
 			return false
 		}
 	}
@@ -63,12 +63,12 @@ var (
 		"(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s\"'`{}=!~,\\\\]+)\\s*$")
 )
 
-// parseMatchers reads one entry of a list of matchers: a matcher, or several between braces or commas. No error quotes
+// ParseMatchers reads one entry of a list of matchers: a matcher, or several between braces or commas. No error quotes
 // a value.
-func parseMatchers(text string) ([]amMatcher, error) {
+func ParseMatchers(text string) ([]Matcher, error) {
 	text = strings.TrimSpace(text)
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
-	var matchers []amMatcher
+	var matchers []Matcher
 	for _, part := range splitMatchers(text) {
 		m, err := parseMatcher(part)
 		if err != nil {
@@ -100,19 +100,19 @@ func splitMatchers(text string) []string {
 	return parts
 }
 
-func parseMatcher(text string) (amMatcher, error) {
+func parseMatcher(text string) (Matcher, error) {
 	if m := classicMatcher.FindStringSubmatch(text); m != nil {
 		if value, ok := classicValue(m[3]); ok {
-			return newMatcher(m[1], m[2], value)
+			return NewMatcher(m[1], m[2], value)
 		}
 	}
 	if m := utf8Matcher.FindStringSubmatch(text); m != nil {
-		return newMatcher(unquoted(m[1]), m[2], unquoted(m[3]))
+		return NewMatcher(unquoted(m[1]), m[2], unquoted(m[3]))
 	}
 	if !strings.ContainsAny(text, "=~") {
-		return amMatcher{}, errors.New(`matcher has no operator. Write label = "value"`)
+		return Matcher{}, errors.New(`matcher has no operator. Write label = "value"`)
 	}
-	return amMatcher{}, errors.New(`invalid matcher. Write label = "value", with the value in double quotes`)
+	return Matcher{}, errors.New(`invalid matcher. Write label = "value", with the value in double quotes`)
 }
 
 // classicValue resolves quotes and escapes. Quotes must be both present or both absent.
@@ -156,10 +156,10 @@ func unquoted(text string) string {
 }
 
 // matchers reads a list of matchers.
-func (am *alertmanagerConfigFile) matchers(n *schema.Node) []amMatcher {
-	var all []amMatcher
+func (am *Config) matchers(n *schema.Node) []Matcher {
+	var all []Matcher
 	for _, entry := range am.list(n, "matchers") {
-		matchers, err := parseMatchers(am.text(entry))
+		matchers, err := ParseMatchers(am.text(entry))
 		if err != nil {
 			am.addProblem(entry.Line, "%s", err)
 		}
@@ -169,12 +169,12 @@ func (am *alertmanagerConfigFile) matchers(n *schema.Node) []amMatcher {
 }
 
 // oldMatchers reads the deprecated mappings: match holds values and match_re regular expressions, by label.
-func (am *alertmanagerConfigFile) oldMatchers(n *schema.Node, operator, what string) []amMatcher {
-	var all []amMatcher
+func (am *Config) oldMatchers(n *schema.Node, operator, what string) []Matcher {
+	var all []Matcher
 	values := am.mapping(n, what)
 	for _, label := range slices.Sorted(maps.Keys(values)) {
 		value := values[label]
-		m, err := newMatcher(label, operator, am.text(value))
+		m, err := NewMatcher(label, operator, am.text(value))
 		if err != nil {
 			am.addProblem(value.Line, "%s", err)
 			continue
@@ -185,7 +185,7 @@ func (am *alertmanagerConfigFile) oldMatchers(n *schema.Node, operator, what str
 }
 
 // allMatchers reads matchers in all notations. prefix is that of an inhibit rule's keys: "source_" or "target_".
-func (am *alertmanagerConfigFile) allMatchers(fields map[string]*schema.Node, prefix string) []amMatcher {
+func (am *Config) allMatchers(fields map[string]*schema.Node, prefix string) []Matcher {
 	all := am.oldMatchers(fields[prefix+"match"], "=", prefix+"match")
 	all = append(all, am.oldMatchers(fields[prefix+"match_re"], "=~", prefix+"match_re")...)
 	return append(all, am.matchers(fields[prefix+"matchers"])...)

@@ -1,4 +1,4 @@
-package monitoring
+package alertmanager
 
 import (
 	"errors"
@@ -16,33 +16,33 @@ import (
 // Time intervals as Alertmanager reads them (its documentation, "time_interval"). What Alertmanager refuses is a
 // problem: a range that ends before it begins, an unknown weekday, month or location, a day out of range.
 
-// amInterval is a named time interval: it holds the times of any of its periods.
-type amInterval struct {
+// Interval is a named time interval: it holds the times of any of its periods.
+type Interval struct {
 	name    string
 	line    int
-	periods []amPeriod
+	periods []period
 }
 
-// amPeriod holds the times that match all its fields; an empty field matches any time.
-type amPeriod struct {
-	times, weekdays, days, months, years []amRange // times in minutes of the day, without their end
+// period holds the times that match all its fields; an empty field matches any time.
+type period struct {
+	times, weekdays, days, months, years []span // times in minutes of the day, without their end
 	location                             *time.Location
 }
 
-// amRange is a range of numbers; both ends belong to it.
-type amRange struct{ from, to int }
+// span is a range of numbers; both ends belong to it.
+type span struct{ from, to int }
 
-func within(ranges []amRange, n int) bool {
-	return len(ranges) == 0 || slices.ContainsFunc(ranges, func(r amRange) bool { return r.from <= n && n <= r.to })
+func within(ranges []span, n int) bool {
+	return len(ranges) == 0 || slices.ContainsFunc(ranges, func(r span) bool { return r.from <= n && n <= r.to })
 }
 
-func (am *alertmanagerConfigFile) readInterval(n *schema.Node) {
+func (am *Config) readInterval(n *schema.Node) {
 	fields := am.mapping(n, "a time interval", "name", "time_intervals")
-	interval := amInterval{name: am.text(fields["name"]), line: n.Line}
+	interval := Interval{name: am.text(fields["name"]), line: n.Line}
 	switch {
 	case interval.name == "":
 		am.addProblem(n.Line, "a time interval has no name")
-	case am.interval(interval.name) != nil:
+	case am.Interval(interval.name) != nil:
 		am.addProblem(n.Line, "a time interval with this name is already defined above")
 	}
 	for _, entry := range am.list(fields["time_intervals"], "time_intervals") {
@@ -51,18 +51,18 @@ func (am *alertmanagerConfigFile) readInterval(n *schema.Node) {
 	am.intervals = append(am.intervals, interval)
 }
 
-// interval returns the time interval with this name; nil when it is not defined.
-func (am *alertmanagerConfigFile) interval(name string) *amInterval {
-	i := slices.IndexFunc(am.intervals, func(x amInterval) bool { return x.name == name })
+// Interval returns the time interval with this name; nil when it is not defined.
+func (am *Config) Interval(name string) *Interval {
+	i := slices.IndexFunc(am.intervals, func(x Interval) bool { return x.name == name })
 	if i < 0 {
 		return nil
 	}
 	return &am.intervals[i]
 }
 
-func (am *alertmanagerConfigFile) readPeriod(n *schema.Node) amPeriod {
+func (am *Config) readPeriod(n *schema.Node) period {
 	fields := am.mapping(n, "an entry of time_intervals", "times", "weekdays", "days_of_month", "months", "years", "location")
-	p := amPeriod{location: time.UTC}
+	p := period{location: time.UTC}
 	for _, entry := range am.list(fields["times"], "times") {
 		times := am.mapping(entry, "an entry of times", "start_time", "end_time")
 		from, okFrom := minuteOfDay(am.text(times["start_time"]))
@@ -73,7 +73,7 @@ func (am *alertmanagerConfigFile) readPeriod(n *schema.Node) amPeriod {
 		case from >= to:
 			am.addProblem(entry.Line, "start_time is not before end_time. Write two entries for a time across midnight: one to 24:00, one from 00:00")
 		default:
-			p.times = append(p.times, amRange{from, to - 1})
+			p.times = append(p.times, span{from, to - 1})
 		}
 	}
 	p.weekdays = am.ranges(fields["weekdays"], "weekdays", func(s string) (int, error) { return position(s, weekdayNames(), 0) })
@@ -92,8 +92,8 @@ func (am *alertmanagerConfigFile) readPeriod(n *schema.Node) amPeriod {
 }
 
 // ranges reads a list of values and ranges: monday, monday:friday.
-func (am *alertmanagerConfigFile) ranges(n *schema.Node, key string, number func(string) (int, error)) []amRange {
-	var all []amRange
+func (am *Config) ranges(n *schema.Node, key string, number func(string) (int, error)) []span {
+	var all []span
 	for _, entry := range am.list(n, key) {
 		if entry.Kind != yaml.ScalarNode {
 			am.addProblem(entry.Line, "an entry of %s is neither a value nor a range", key)
@@ -113,7 +113,7 @@ func (am *alertmanagerConfigFile) ranges(n *schema.Node, key string, number func
 		case key == "days_of_month" && shortestMonth(from) > shortestMonth(to), key != "days_of_month" && from > to:
 			am.addProblem(entry.Line, "a range of %s ends before it begins", key)
 		default:
-			all = append(all, amRange{from, to})
+			all = append(all, span{from, to})
 		}
 	}
 	return all
