@@ -176,7 +176,7 @@ func isDown(word string) bool {
 // isClearlyDown reports whether a word means down and is no level or policy, as error and fail may be.
 func isClearlyDown(word string) bool {
 	p := judgeStatus(word)
-	if p.standing == bad && (strings.HasSuffix(p.shown, "available") && !strings.Contains(p.shown, `"`) || strings.Contains(p.shown, `" with "`)) {
+	if p.standing == bad && (strings.HasPrefix(strings.ToLower(word), flawed) || strings.HasSuffix(p.shown, "available") && !strings.Contains(p.shown, `"`) || strings.Contains(p.shown, `" with "`)) {
 		return true // online 0/3, up but read-only
 	}
 	all := healthTokens(word)
