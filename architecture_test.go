@@ -100,7 +100,7 @@ var restricted = []struct {
 		"exporter":  "serves the metrics",
 	}},
 	{"github.com/prometheus/exporter-toolkit", "only package exporter serves HTTP", map[string]string{"exporter": "serves HTTP"}},
-	{"github.com/alecthomas/kingpin", "only package exporter parses the command line", map[string]string{"exporter": "parses the command line"}},
+	{"github.com/alecthomas/kingpin", "only commands parse the command line", map[string]string{"exporter": "parses the command line"}},
 	{"log", "use an injected slog.Logger", nil},
 	{"log/slog", "probes return errors and never log", map[string]string{
 		"collector":     "logs failures of runs",

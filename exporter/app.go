@@ -1,4 +1,4 @@
-// Package exporter is the program: its command line, its HTTP server and its output formats.
+// Package exporter is the program: one file per command of its command line.
 package exporter
 
 import (
@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/common/version"
 	"golang.org/x/sys/unix"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
@@ -63,13 +64,10 @@ type app struct {
 	target     string
 }
 
-// usageError marks an error in the command line or the configuration: it exits with ExitUsage.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
-func usagef(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+// source returns where the configuration comes from.
+func (a *app) source() config.Source {
+	return config.Source{File: a.configFile, Root: a.root, Target: a.target, Getenv: a.Getenv, Now: a.Now, Log: a.log}
+}
 
 // command runs one command and returns its exit code.
 type command func(ctx context.Context) (int, error)
@@ -95,7 +93,7 @@ func Main(args []string, sys System) int {
 		return ended
 	}
 	if err != nil {
-		return a.fail(usageError{fmt.Errorf("%w (see catalyst_exporter --help)", usage.Explain(k, args, err))})
+		return a.fail(usage.Error{Err: fmt.Errorf("%w (see catalyst_exporter --help)", usage.Explain(k, args, err))})
 	}
 	a.log = promslog.New(logConfig)
 	// Libraries that log by themselves quote server responses ("Unsolicited response … starting with …").
@@ -114,7 +112,7 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	k.UsageWriter(a.Stdout)
 	k.ErrorWriter(a.Stderr)
 	k.HelpFlag.Short('h')
-	k.PreAction(setDefaults(k))
+	k.PreAction(usage.SetDefaults(k))
 	k.Flag("deployment.root", "Folder of the deployment to check.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
 	k.Flag("config.file", "Configuration file (optional).").PlaceHolder("FILE").StringVar(&a.configFile)
 	k.Flag("target", "Configured target to run the command for; required with several targets.").PlaceHolder("NAME").StringVar(&a.target)
@@ -163,8 +161,8 @@ func parse(k *kingpin.Application, args []string) (name string, err error) {
 
 func (a *app) fail(err error) int {
 	_, _ = fmt.Fprintf(a.Stderr, "catalyst_exporter: %v\n", err)
-	var usage usageError
-	if errors.As(err, &usage) {
+	var wrong usage.Error
+	if errors.As(err, &wrong) {
 		return ExitUsage
 	}
 	return ExitInternal

@@ -13,7 +13,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -44,27 +46,27 @@ func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 }
 
 func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
-	s, err := a.load(collector.NewLimits())
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
 	if f.format != "table" && (f.only != "" || f.quiet) {
-		return 0, usagef("--only and --quiet are for --format=table")
+		return 0, usage.Errorf("--only and --quiet are for --format=table")
 	}
 	t, sel, gate, err := a.asked(s, f)
 	if err != nil {
 		return 0, err
 	}
 	a.warnOfEmptyRoot(s, t)
-	stop := a.progress(t.collector)
-	r := t.collector.Collect(ctx, sel, true)
+	stop := a.progress(t.Collector)
+	r := t.Collector.Collect(ctx, sel, true)
 	stop()
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
 	}
-	answer := decide(r, sel, gate, f.failOn == "any")
-	out, err := a.render(r, f, gate, answer, s.digest)
+	answer := selection.Decide(r, sel, gate, f.failOn == "any")
+	out, err := a.render(r, f, gate, answer, s.Digest)
 	if err != nil {
 		return 0, err
 	}
@@ -85,48 +87,35 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 
 // warnOfEmptyRoot says first that a folder is not a deployment that the embedded checklist is about. Its verdicts would
 // otherwise read as those of a deployment that lacks everything.
-func (a *app) warnOfEmptyRoot(s *setup, t *target) {
-	view := t.deploy.View(nil)
-	if s.own || view.Place(find.FactCompose).Path() != "" || view.Place(find.FactEnvFile).Path() != "" {
+func (a *app) warnOfEmptyRoot(s *config.Config, t *config.Target) {
+	view := t.Deployment.View(nil)
+	if s.OwnChecklist || view.Place(find.FactCompose).Path() != "" || view.Place(find.FactEnvFile).Path() != "" {
 		return
 	}
 	_, _ = fmt.Fprintf(a.Stderr, "catalyst_exporter: %s contains neither a compose file nor an env file; if the deployment is elsewhere, set"+
-		" --deployment.root\n", t.deploy.Root)
+		" --deployment.root\n", t.Deployment.Root)
 }
 
 func interrupted(err error) error { return fmt.Errorf("interrupted: %w", err) }
 
 // asked resolves the flags to a deployment, a selection of its items and a gate; the gate is nil if none is given.
-func (a *app) asked(s *setup, f checkFlags) (*target, collector.Selection, *checklist.Gate, error) {
-	t, err := a.pick(s)
+func (a *app) asked(s *config.Config, f checkFlags) (*config.Target, collector.Selection, *checklist.Gate, error) {
+	t, err := a.source().Pick(s)
 	if err != nil {
 		return nil, collector.Selection{}, nil, err
 	}
-	sel, err := selection(s.list, f.categories, f.items)
+	sel, err := selection.Of(s.Checklist, f.categories, f.items)
 	if err != nil {
 		return nil, sel, nil, err
 	}
-	gate := s.list.Gate(f.gate)
+	gate := s.Checklist.Gate(f.gate)
 	switch {
 	case f.gate != "" && gate == nil:
-		return nil, sel, nil, usagef("unknown gate %q%s", f.gate, usage.Near(f.gate, gateNames(s.list)))
+		return nil, sel, nil, usage.Errorf("unknown gate %q%s", f.gate, usage.Near(f.gate, selection.Gates(s.Checklist)))
 	case f.gate != "" && !sel.All():
-		return nil, sel, nil, usagef("--gate cannot be combined with --category or --item")
+		return nil, sel, nil, usage.Errorf("--gate cannot be combined with --category or --item")
 	}
 	return t, sel, gate, nil
-}
-
-// decide judges the gate if one is given, else the selected items if the selection is limited, else the readiness of the deployment.
-func decide(r *collector.Report, sel collector.Selection, gate *checklist.Gate, optional bool) checklist.Answer {
-	switch {
-	case gate != nil:
-		return gate.Answer(r.Verdicts, optional)
-	case !sel.All():
-		return checklist.ReadyAll(r.Verdicts, optional || len(sel.Items) > 0) // an item that is selected by name always counts
-	case optional:
-		return checklist.ReadyStanding(r.Verdicts, true)
-	}
-	return r.Ready()
 }
 
 func exitCode(a checklist.Answer) int {
@@ -137,57 +126,6 @@ func exitCode(a checklist.Answer) int {
 		return ExitFailing
 	}
 	return ExitWaiting
-}
-
-// selection resolves the names of categories and items.
-func selection(list *checklist.Checklist, categories, items []string) (collector.Selection, error) {
-	var sel collector.Selection
-	var names []string
-	for _, cat := range list.Categories {
-		names = append(names, cat.Name)
-	}
-	for _, name := range categories {
-		found := false
-		for _, cat := range names {
-			found = found || cat == name
-		}
-		if !found {
-			return sel, usagef("unknown category %q%s", name, usage.Near(name, names))
-		}
-		sel.Categories = append(sel.Categories, name)
-	}
-	for _, name := range items {
-		it, err := findItem(list, name)
-		if err != nil {
-			return sel, err
-		}
-		sel.Items = append(sel.Items, it)
-	}
-	return sel, nil
-}
-
-// findItem resolves the name of one item.
-func findItem(list *checklist.Checklist, name string) (*checklist.Item, error) {
-	found := list.Find(name)
-	switch len(found) {
-	case 1:
-		return found[0], nil
-	case 0:
-		names := list.Names()
-		for _, it := range list.Items() {
-			names = append(names, it.Name)
-		}
-		return nil, usagef("unknown item %q%s; run catalyst_exporter list for all items", name, usage.Near(name, names))
-	}
-	return nil, usagef("item %q is in several categories; use category/item", name)
-}
-
-func gateNames(list *checklist.Checklist) []string {
-	var names []string
-	for _, g := range list.Gates {
-		names = append(names, g.Name)
-	}
-	return names
 }
 
 func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string) ([]byte, error) {

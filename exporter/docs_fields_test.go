@@ -9,6 +9,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -20,7 +21,7 @@ func configurationPage(p *page) error {
 The file of `+"`--config.file`"+` is strict YAML: `+"`config check`"+` reports all errors at once, with line numbers and suggestions. `+"`config schema`"+`
 prints its JSON Schema for editors. In `+"`deployment:` and `targets:`, `${NAME}`"+` is a variable of the exporter's environment and `+"`${env.KEY}`"+`
 a value from the deployment's env file.`)
-	p.fields(schema.JSON(Config{}), "")
+	p.fields(schema.JSON(config.File{}), "")
 	for _, s := range []struct {
 		title, intro string
 		of           any

@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/collector/textformat"
+	"github.com/thenexusengine/catalyst_exporter/exporter/server"
 	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -153,7 +154,7 @@ Series have no deployment and environment labels: the scrape configuration (or `
 	p.f("\n## Measured values\n\nValues that probes measure in addition to their verdict.\n")
 	p.table(head, values)
 	p.f("\n## The exporter itself\n")
-	families, err := newSelfMetrics().registry.Gather()
+	families, err := server.NewSelfMetrics().Registry.Gather()
 	if err != nil {
 		return err
 	}

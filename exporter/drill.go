@@ -13,6 +13,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/backup/drill"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -50,55 +52,55 @@ func (a *app) drillCommands(k *kingpin.Application, add func(*kingpin.CmdClause,
 func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	validFor, err := schema.ParseDuration(f.validFor)
 	if err != nil {
-		return 0, usagef("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
+		return 0, usage.Errorf("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
 	}
 	dsn, err := a.drillDSN(f)
 	if err != nil {
 		return 0, err
 	}
-	s, err := a.load(collector.NewLimits())
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	t, err := a.pick(s)
+	t, err := a.source().Pick(s)
 	if err != nil {
 		return 0, err
 	}
 	path := f.backup
 	if path == "" {
-		if path, err = backupcheck.NewestBackup(ctx, t.deploy, a.Now); err != nil {
+		if path, err = backupcheck.NewestBackup(ctx, t.Deployment, a.Now); err != nil {
 			return 0, fmt.Errorf("newest backup: %w", err)
 		}
 		if path == "" {
-			return 0, usagef("no backup found; pass one with --backup")
+			return 0, usage.Errorf("no backup found; pass one with --backup")
 		}
 	}
 	d := drill.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: drill.Tolerance{Ratio: 0.1, Rows: 1000}}
 	if d.Deployment == "" {
 		live, err := a.liveDSN(t)
 		if err != nil {
-			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
+			return 0, usage.Error{Err: fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
 		if d.Deployment, err = drill.SystemIdentifier(ctx, live); err != nil {
-			return 0, usageError{fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
+			return 0, usage.Error{Err: fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
 		}
 		d.Live, _ = drill.Estimates(ctx, live) // without estimates the drill compares only with the backup
 	}
 	out, err := d.Run(ctx, path)
 	if err != nil {
-		return 0, usageError{err}
+		return 0, usage.Error{Err: err}
 	}
-	if _, err := fmt.Fprintf(a.Stdout, "%s: %s\n", t.deploy.Rel(path), out); err != nil {
+	if _, err := fmt.Fprintf(a.Stdout, "%s: %s\n", t.Deployment.Rel(path), out); err != nil {
 		return 0, err
 	}
 	if !out.Holds() {
 		return ExitFailing, nil
 	}
-	made, err := attest.New(attest.Claim{Item: drillItem, By: f.by, Role: f.role, At: a.Now(), ValidFor: validFor, Deployment: t.name,
-		Subject: attest.Subject{Path: t.deploy.Rel(path), SHA256: out.Proof.SHA256}, Note: fmt.Sprintf("restore drill: %d tables in %v", len(out.Restored), out.Took.Round(time.Second))})
+	made, err := attest.New(attest.Claim{Item: drillItem, By: f.by, Role: f.role, At: a.Now(), ValidFor: validFor, Deployment: t.Name,
+		Subject: attest.Subject{Path: t.Deployment.Rel(path), SHA256: out.Proof.SHA256}, Note: fmt.Sprintf("restore drill: %d tables in %v", len(out.Restored), out.Took.Round(time.Second))})
 	if err != nil {
-		return 0, usageError{err}
+		return 0, usage.Error{Err: err}
 	}
 	return a.writeClaim(ctx, t, made, f.signWith)
 }
@@ -107,20 +109,20 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 func (a *app) drillDSN(f drillFlags) (secret.Text, error) {
 	switch {
 	case (f.dsn == "") == (f.dsnFile == ""):
-		return secret.Text{}, usagef("pass either --dsn or --dsn-file")
+		return secret.Text{}, usage.Errorf("pass either --dsn or --dsn-file")
 	case f.dsn != "":
 		return secret.New(f.dsn), nil
 	}
 	data, _, err := files.Read(f.dsnFile, 64<<10)
 	if err != nil {
-		return secret.Text{}, usageError{fmt.Errorf("--dsn-file: %w", err)}
+		return secret.Text{}, usage.Error{Err: fmt.Errorf("--dsn-file: %w", err)}
 	}
 	return secret.New(strings.TrimSpace(string(data))), nil
 }
 
 // liveDSN returns the DSN of the deployment's own database.
-func (a *app) liveDSN(t *target) (secret.Text, error) {
-	access, err := t.deploy.View(nil).DatabaseAccess()
+func (a *app) liveDSN(t *config.Target) (secret.Text, error) {
+	access, err := t.Deployment.View(nil).DatabaseAccess()
 	if err != nil {
 		return secret.Text{}, err
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -15,7 +16,7 @@ import (
 
 // configJSON returns the schema of the configuration file.
 func configJSON() map[string]any {
-	root := schema.JSON(Config{})
+	root := schema.JSON(config.File{})
 	root["title"] = "Configuration of catalyst_exporter"
 	settings := schema.JSON(deployment.Settings{})
 	override := schema.JSON(checklist.Override{})

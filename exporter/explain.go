@@ -13,6 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -22,20 +23,20 @@ func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 	c := k.Command("explain", "Run the probes of one item and print what they check, what they found and how to make the item pass.")
 	c.Arg("item", "The item, as item or category/item.").Required().StringVar(&name)
 	add(c, func(ctx context.Context) (int, error) {
-		s, err := a.load(collector.NewLimits())
+		s, err := a.source().Load(collector.NewLimits())
 		if err != nil {
 			return 0, err
 		}
 		defer s.Close()
-		t, err := a.pick(s)
+		t, err := a.source().Pick(s)
 		if err != nil {
 			return 0, err
 		}
-		it, err := findItem(s.list, name)
+		it, err := selection.Item(s.Checklist, name)
 		if err != nil {
 			return 0, err
 		}
-		r := t.collector.Collect(ctx, collector.Selection{Items: []*checklist.Item{it}}, true)
+		r := t.Collector.Collect(ctx, collector.Selection{Items: []*checklist.Item{it}}, true)
 		var b bytes.Buffer
 		writeExplanation(&b, &r.Verdicts[0], a.table())
 		_, err = a.Stdout.Write(b.Bytes())

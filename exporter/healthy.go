@@ -14,14 +14,17 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/server"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 )
 
-// defaultHealth is the health endpoint of serve with its default address, healthyBody its response.
-const (
-	defaultHealth = "http://" + defaultAddress + "/-/healthy"
-	healthyBody   = "healthy\n"
-)
+// maxHealthHeader is the size limit of the headers of a health response.
+const maxHealthHeader = 16 << 10
+
+// defaultHealth is the health endpoint of serve with its default address.
+const defaultHealth = "http://" + server.DefaultAddress + "/-/healthy"
 
 // healthyCommand is a health check for images without a shell and curl. It checks the exporter itself, not the
 // deployment.
@@ -36,15 +39,15 @@ func (a *app) healthyCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 	c.Flag("timeout", "How long to wait for the response.").Default("3s").DurationVar(&timeout)
 	add(c, func(ctx context.Context) (int, error) {
 		if timeout <= 0 {
-			return 0, usagef("--timeout must be positive")
+			return 0, usage.Errorf("--timeout must be positive")
 		}
 		u, err := url.Parse(address)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return 0, usagef("--url: expected a URL like %s, without a user", defaultHealth)
+			return 0, usage.Errorf("--url: expected a URL like %s, without a user", defaultHealth)
 		}
 		roots, err := authorities(caFile)
 		if err != nil {
-			return 0, usagef("--ca-file: %w", err)
+			return 0, usage.Errorf("--ca-file: %w", err)
 		}
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
@@ -61,7 +64,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	data, _, err := files.Read(file, maxConfig)
+	data, _, err := files.Read(file, config.MaxFile)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ func authorities(file string) (*x509.CertPool, error) {
 func requestHealth(ctx context.Context, address string, roots *x509.CertPool) error {
 	transport := &http.Transport{
 		DialContext: (&net.Dialer{}).DialContext, TLSClientConfig: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-		DisableKeepAlives: true, MaxResponseHeaderBytes: maxHeader,
+		DisableKeepAlives: true, MaxResponseHeaderBytes: maxHealthHeader,
 	}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
@@ -92,11 +95,11 @@ func requestHealth(ctx context.Context, address string, roots *x509.CertPool) er
 	if response.StatusCode == http.StatusUnauthorized {
 		return nil
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, int64(len(healthyBody))+1))
+	body, err := io.ReadAll(io.LimitReader(response.Body, int64(len(server.HealthyBody))+1))
 	if err != nil {
 		return fmt.Errorf("the response is truncated: %w", err)
 	}
-	if response.StatusCode != http.StatusOK || string(body) != healthyBody {
+	if response.StatusCode != http.StatusOK || string(body) != server.HealthyBody {
 		return fmt.Errorf("status %d, not the response of catalyst_exporter", response.StatusCode)
 	}
 	return nil

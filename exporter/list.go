@@ -39,12 +39,12 @@ func (a *app) listCommand(k *kingpin.Application, add func(*kingpin.CmdClause, c
 	c := k.Command("list", "List the items of the checklist and their probes, without running them.")
 	c.Flag("format", "Output format: table or json.").Default("table").EnumVar(&format, "table", "json")
 	add(c, func(context.Context) (int, error) {
-		s, err := a.load(collector.NewLimits())
+		s, err := a.source().Load(collector.NewLimits())
 		if err != nil {
 			return 0, err
 		}
 		defer s.Close()
-		out, err := renderList(s.list, format)
+		out, err := renderList(s.Checklist, format)
 		if err != nil {
 			return 0, err
 		}

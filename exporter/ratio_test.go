@@ -165,14 +165,14 @@ func BenchmarkPass(b *testing.B) {
 		for _, n := range []int{75, 750} { // collector/ has a benchmark with more items than a checklist file can hold
 			b.Run(fmt.Sprintf("max_age=%s/items=%d", maxAge, n), func(b *testing.B) {
 				a := &app{System: System{Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}, log: slog.New(slog.DiscardHandler), configFile: writeItems(b, n, maxAge)}
-				set, err := a.load(collector.NewLimits())
+				set, err := a.source().Load(collector.NewLimits())
 				if err != nil {
 					b.Fatal(err)
 				}
 				defer set.Close()
 				b.ReportAllocs()
 				for b.Loop() {
-					if r := set.targets[0].collector.Collect(b.Context(), collector.Selection{}, false); len(r.Verdicts) != n {
+					if r := set.Targets[0].Collector.Collect(b.Context(), collector.Selection{}, false); len(r.Verdicts) != n {
 						b.Fatalf("%d verdicts", len(r.Verdicts))
 					}
 				}

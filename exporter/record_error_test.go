@@ -7,6 +7,8 @@ import (
 	"os"
 	"syscall"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
 // A full disk is not wrong usage, at whichever call it shows.
@@ -20,8 +22,8 @@ func TestRecordError(t *testing.T) {
 		"fsync":   {os.NewSyscallError("fsync", syscall.EIO), false},
 		"no plan": {errors.New("no release is planned"), true},
 	} {
-		var usage usageError
-		if got := errors.As(recordError(fmt.Errorf("release record 1: %w", tt.err)), &usage); got != tt.usage {
+		var wrong usage.Error
+		if got := errors.As(recordError(fmt.Errorf("release record 1: %w", tt.err)), &wrong); got != tt.usage {
 			t.Errorf("%s: usage error %v, want %v", name, got, tt.usage)
 		}
 	}

@@ -236,12 +236,12 @@ func (s *secretRun) commands(explain bool) {
 func itemNames(t *testing.T) []string {
 	t.Helper()
 	a := &app{System: System{Now: time.Now, Getenv: os.LookupEnv}, root: t.TempDir()}
-	set, err := a.load(nil)
+	set, err := a.source().Load(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer set.Close()
-	return set.list.Names()
+	return set.Checklist.Names()
 }
 
 func (s *secretRun) serve() {

@@ -8,6 +8,8 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
 func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -21,7 +23,7 @@ func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, c
 	c.Flag("interval", "Pause between checks.").Default("5s").DurationVar(&interval)
 	add(c, func(ctx context.Context) (int, error) {
 		if interval <= 0 || timeout < 0 {
-			return 0, usagef("--interval must be positive and --timeout must not be negative")
+			return 0, usage.Errorf("--interval must be positive and --timeout must not be negative")
 		}
 		return a.wait(ctx, f, timeout, interval)
 	})
@@ -29,7 +31,7 @@ func (a *app) waitCommand(k *kingpin.Application, add func(*kingpin.CmdClause, c
 
 func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Duration) (int, error) {
 	f.failOn, f.format = "required", "table"
-	s, err := a.load(collector.NewLimits())
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
 	}
@@ -41,12 +43,12 @@ func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Dur
 	end := time.NewTimer(timeout)
 	defer end.Stop()
 	for {
-		r := t.collector.Collect(ctx, sel, true)
+		r := t.Collector.Collect(ctx, sel, true)
 		if err := ctx.Err(); err != nil {
 			return 0, interrupted(err)
 		}
-		a.freeze(t, r)
-		answer := decide(r, sel, gate, false)
+		t.Freezer.Freeze(r)
+		answer := selection.Decide(r, sel, gate, false)
 		pause := time.NewTimer(interval)
 		over := answer.Ready
 		if !over {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os/exec"
 	"strings"
 	"sync"
@@ -17,7 +16,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 	htmlparser "golang.org/x/net/html"
 
-	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/server"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -114,7 +113,7 @@ func TestSlowloris(t *testing.T) {
 		}
 		cut.Go(func() {
 			_, err := io.WriteString(conn, begin)
-			for err == nil && time.Since(began) < 6*headerTimeout {
+			for err == nil && time.Since(began) < 6*server.HeaderTimeout {
 				_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
 				_, err = conn.Read(make([]byte, 4<<10))
 				if fault, ok := err.(net.Error); ok && fault.Timeout() {
@@ -130,43 +129,6 @@ func TestSlowloris(t *testing.T) {
 		t.Errorf("concurrent scrape: status %d", status)
 	}
 	cut.Wait()
-}
-
-// deadlines records the write deadline that a handler sets.
-type deadlines struct {
-	*httptest.ResponseRecorder
-	until time.Time
-}
-
-func (d *deadlines) SetWriteDeadline(at time.Time) error { d.until = at; return nil }
-
-// TestResponses_HaveWriteDeadline checks that a client that does not read the response is disconnected.
-func TestResponses_HaveWriteDeadline(t *testing.T) {
-	a := &app{System: System{Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, root: t.TempDir()}
-	limits := collector.NewLimits()
-	set, err := a.load(limits)
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := serveFlags{telemetryPath: "/metrics", scrapeTimeout: 7 * time.Second}
-	hosts, err := newHostRules(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := newServer(a, f, hosts, limits, set)
-	defer s.close()
-	for header, want := range map[string]time.Duration{"": 7 * time.Second, "2": 1750 * time.Millisecond} {
-		for _, path := range []string{"/", "/metrics", "/sd", "/-/healthy", "/nope"} {
-			w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
-			q := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil)
-			q.Header.Set("X-Prometheus-Scrape-Timeout-Seconds", header)
-			before := time.Now()
-			s.handler().ServeHTTP(w, q)
-			if from, to := before.Add(want+writeTimeout), time.Now().Add(want+writeTimeout); w.until.Before(from) || w.until.After(to) {
-				t.Errorf("%s with %q: until %v, want between %v and %v", path, header, w.until, from, to)
-			}
-		}
-	}
 }
 
 // TestBoard_EscapesHTML plants HTML in every text of a configuration, a release and a claim.

@@ -10,6 +10,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/probe/attestcheck"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -35,32 +38,32 @@ func (a *app) attestCommand(k *kingpin.Application, add func(*kingpin.CmdClause,
 }
 
 func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
-	s, err := a.load(collector.NewLimits())
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	t, err := a.pick(s)
+	t, err := a.source().Pick(s)
 	if err != nil {
 		return 0, err
 	}
-	it, err := findItem(s.list, f.item)
+	it, err := selection.Item(s.Checklist, f.item)
 	if err != nil {
 		return 0, err
 	}
 	claim, err := a.claim(ctx, t, it, f)
 	if err != nil {
-		return 0, usageError{err}
+		return 0, usage.Error{Err: err}
 	}
 	made, err := attest.New(claim)
 	if err != nil {
-		return 0, usageError{err}
+		return 0, usage.Error{Err: err}
 	}
 	return a.writeClaim(ctx, t, made, f.signWith)
 }
 
 // writeClaim prints a claim, signs it if a key is given, and writes it.
-func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestation, signWith string) (int, error) {
+func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Attestation, signWith string) (int, error) {
 	if _, err := fmt.Fprintf(a.Stdout, "The claim:\n\n%s\n", indent(string(made.Data))); err != nil {
 		return 0, err
 	}
@@ -68,14 +71,14 @@ func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestatio
 		socket, _ := a.Getenv("SSH_AUTH_SOCK")
 		signer, err := attest.OpenSigner(ctx, signWith, socket)
 		if err != nil {
-			return 0, usageError{fmt.Errorf("--sign-with: %w", err)}
+			return 0, usage.Error{Err: fmt.Errorf("--sign-with: %w", err)}
 		}
 		defer func() { _ = signer.Close() }()
 		if err := made.Sign(signer); err != nil {
 			return 0, fmt.Errorf("sign: %w", err)
 		}
 	}
-	path, err := made.Write(t.deploy.AttestationsDir())
+	path, err := made.Write(t.Deployment.AttestationsDir())
 	if err != nil {
 		return 0, fmt.Errorf("write claim: %w", err)
 	}
@@ -83,24 +86,24 @@ func (a *app) writeClaim(ctx context.Context, t *target, made *attest.Attestatio
 	if signWith == "" {
 		signed = "without a signature"
 	}
-	_, err = fmt.Fprintf(a.Stdout, "written to %s %s\n", t.deploy.Rel(path), signed)
+	_, err = fmt.Fprintf(a.Stdout, "written to %s %s\n", t.Deployment.Rel(path), signed)
 	if err != nil {
-		return 0, fmt.Errorf("the claim is written to %s, but not its report: %w", t.deploy.Rel(path), err)
+		return 0, fmt.Errorf("the claim is written to %s, but not its report: %w", t.Deployment.Rel(path), err)
 	}
 	return ExitReady, nil
 }
 
 // claim builds the claim that an item requires.
-func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attestFlags) (attest.Claim, error) {
-	c := attest.Claim{Item: it.ID(), By: f.by, Role: f.role, At: a.Now(), Deployment: t.name, Evidence: f.evidence, Note: f.note}
+func (a *app) claim(ctx context.Context, t *config.Target, it *checklist.Item, f attestFlags) (attest.Claim, error) {
+	c := attest.Claim{Item: it.ID(), By: f.by, Role: f.role, At: a.Now(), Deployment: t.Name, Evidence: f.evidence, Note: f.note}
 	if f.validFor != "" {
 		d, err := schema.ParseDuration(f.validFor)
 		if err != nil {
-			return c, usagef("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
+			return c, usage.Errorf("--valid-for=%s: %w (write it like 90d)", f.validFor, err)
 		}
 		c.ValidFor = d
 	}
-	wants, err := t.collector.Claims(ctx, it)
+	wants, err := t.Collector.Claims(ctx, it)
 	if err != nil {
 		return c, err
 	}
@@ -123,7 +126,7 @@ func (a *app) claim(ctx context.Context, t *target, it *checklist.Item, f attest
 		if err != nil {
 			return c, fmt.Errorf("--subject: %w", err)
 		}
-		c.Subject = attest.Subject{Path: t.deploy.Rel(f.subject), SHA256: digest}
+		c.Subject = attest.Subject{Path: t.Deployment.Rel(f.subject), SHA256: digest}
 	}
 	if wants.NeedsSubject && c.Subject.SHA256 == "" {
 		return c, fmt.Errorf("--subject is required: name the file that the claim is about")

@@ -1,6 +1,7 @@
-package exporter
+package config
 
 import (
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -28,13 +29,13 @@ func FuzzConfig(f *testing.F) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		a := &app{System: System{Now: time.Now, Getenv: func(string) (string, bool) { return "", false }}, root: root, configFile: path}
-		set, err := a.load(collector.NewLimits())
+		from := Source{File: path, Root: root, Now: time.Now, Getenv: func(string) (string, bool) { return "", false }, Log: slog.New(slog.DiscardHandler)}
+		c, err := from.Load(collector.NewLimits())
 		switch {
-		case err == nil && len(set.targets) == 0:
+		case err == nil && len(c.Targets) == 0:
 			t.Error("a configuration without targets was loaded")
 		case err == nil:
-			set.Close()
+			c.Close()
 		case err.Error() == "":
 			t.Error("rejected without a message")
 		}

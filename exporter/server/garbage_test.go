@@ -1,33 +1,40 @@
-package exporter
+package server
 
 import (
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 )
 
 // GOGC is low during loading, and afterwards only with many targets, also when a new configuration is bad. The
 // environment variable overrides that. Not parallel: the setting belongs to the process.
-func TestLoadForServe_LowersGOGC(t *testing.T) {
+func TestLoad_LowersGOGC(t *testing.T) {
 	percent := func() int {
 		now := debug.SetGCPercent(defaultGC) // reading it requires setting it
 		debug.SetGCPercent(now)
 		return now
 	}
 	root := t.TempDir()
-	config := func(targets int, more string) string {
+	written := func(targets int, more string) string {
 		text := "targets:\n"
 		for i := range targets {
 			text += fmt.Sprintf("  t%03d: {root: '${ROOT}'}\n", i)
 		}
-		return write(t, t.TempDir(), "catalyst.yml", text+more)
+		path := filepath.Join(t.TempDir(), "catalyst.yml")
+		if err := os.WriteFile(path, []byte(text+more), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
 	}
-	few, many, bad := config(1, ""), config(manyTargets, ""), config(1, "nothing: known\n")
+	few, many, bad := written(1, ""), written(config.ManyTargets, ""), written(1, "nothing: known\n")
 	const other = 77
 	for _, run := range []struct {
 		name, gogc     string
@@ -54,15 +61,15 @@ func TestLoadForServe_LowersGOGC(t *testing.T) {
 				}
 				return "", false
 			}
-			a := &app{System: System{Getenv: getenv, Now: time.Now}, log: slog.New(slog.DiscardHandler), configFile: run.first}
+			from := config.Source{Getenv: getenv, Now: time.Now, Log: slog.New(slog.DiscardHandler), File: run.first}
 			limits := collector.NewLimits()
-			first, err := a.loadForServe(limits, nil)
+			first, err := load(from, limits, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer first.Close()
-			loading, a.configFile = 0, run.second
-			second, err := a.loadForServe(limits, first)
+			loading, from.File = 0, run.second
+			second, err := load(from, limits, first)
 			if isBad := strings.HasPrefix(run.name, "a bad one"); (err != nil) != isBad {
 				t.Fatal(err)
 			}

@@ -1,4 +1,4 @@
-package exporter
+package server
 
 import (
 	"time"
@@ -10,16 +10,17 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
-// selfMetrics are the metrics of the exporter itself.
-type selfMetrics struct {
-	registry         *prometheus.Registry
+// SelfMetrics are the metrics of the exporter itself.
+type SelfMetrics struct {
+	Registry         *prometheus.Registry
 	reloadSuccessful prometheus.Gauge
 	reloadTime       prometheus.Gauge
 }
 
-func newSelfMetrics() *selfMetrics {
-	m := &selfMetrics{
-		registry: prometheus.NewRegistry(),
+// NewSelfMetrics registers them, with those of the process and of Go.
+func NewSelfMetrics() *SelfMetrics {
+	m := &SelfMetrics{
+		Registry: prometheus.NewRegistry(),
 		reloadSuccessful: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "catalyst_config_last_reload_successful",
 			Help: "Whether the last attempt to load the configuration succeeded.",
@@ -29,7 +30,7 @@ func newSelfMetrics() *selfMetrics {
 			Help: "Time of the last successful load of the configuration.",
 		}),
 	}
-	m.registry.MustRegister(
+	m.Registry.MustRegister(
 		m.reloadSuccessful, m.reloadTime,
 		versioncollector.NewCollector("catalyst_exporter"),
 		collectors.NewGoCollector(),
@@ -38,7 +39,7 @@ func newSelfMetrics() *selfMetrics {
 	return m
 }
 
-func (m *selfMetrics) reloaded(ok bool, at time.Time) {
+func (m *SelfMetrics) reloaded(ok bool, at time.Time) {
 	if !ok {
 		m.reloadSuccessful.Set(0)
 		return

@@ -1,4 +1,4 @@
-package exporter
+package server
 
 import (
 	"context"
@@ -14,8 +14,10 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 )
 
 // handler is the HTTP side. It serves GET and HEAD only, except for reloading, and reads nothing of a request but its
@@ -23,15 +25,15 @@ import (
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.board)
-	mux.HandleFunc("GET "+s.flags.telemetryPath, s.metrics)
+	mux.HandleFunc("GET "+s.options.TelemetryPath, s.metrics)
 	mux.HandleFunc("GET /probe", s.probe)
 	mux.HandleFunc("GET /sd", s.discovery)
 	mux.HandleFunc("GET /api/v1/checks", s.checks)
 	mux.HandleFunc("GET /api/v1/ready", s.ready)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(healthyBody)) })
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(HealthyBody)) })
 	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ready\n")) })
 	mux.HandleFunc("POST /-/reload", s.handleReload)
-	if s.flags.pprof {
+	if s.options.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
@@ -57,49 +59,49 @@ func (s *server) handler() http.Handler {
 
 // metrics serves a single deployment and the exporter itself; with targets, only the exporter itself.
 func (s *server) metrics(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
+	conf, done := s.use()
 	defer done()
-	page := metricspage.Scrape{Self: s.self.registry}
-	if set.single() {
-		t := set.targets[0]
-		report, ok := s.collect(w, r, r.URL.Query(), set, t)
+	page := metricspage.Scrape{Self: s.self.Registry}
+	if conf.Single() {
+		t := conf.Targets[0]
+		report, ok := s.collect(w, r, r.URL.Query(), conf, t)
 		if !ok {
 			return
 		}
-		page.Report, page.Cache = report, t.pageCache
+		page.Report, page.Cache = report, t.Pages
 	}
-	s.pages.Serve(w, r, page, errorLog{s.app.log})
+	s.pages.Serve(w, r, page, errorLog{s.log})
 }
 
 // probe serves one target. It takes the name of a configured target, never an address.
 func (s *server) probe(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
+	conf, done := s.use()
 	defer done()
 	query := r.URL.Query()
 	name := query.Get("target")
-	t := set.find(name)
+	t := conf.Find(name)
 	if t == nil || name == "" {
-		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", conf.Names()), http.StatusNotFound)
 		return
 	}
-	if report, ok := s.collect(w, r, query, set, t); ok {
-		s.pages.Serve(w, r, metricspage.Scrape{Report: report, Cache: t.pageCache}, errorLog{s.app.log})
+	if report, ok := s.collect(w, r, query, conf, t); ok {
+		s.pages.Serve(w, r, metricspage.Scrape{Report: report, Cache: t.Pages}, errorLog{s.log})
 	}
 }
 
 // collect checks the selected items of a target. When the selection is invalid, it responds and returns false.
 func (s *server) collect(
-	w http.ResponseWriter, r *http.Request, query url.Values, set *setup, t *target,
+	w http.ResponseWriter, r *http.Request, query url.Values, conf *config.Config, t *config.Target,
 ) (*collector.Report, bool) {
-	sel, err := selection(set.list, query["collect[]"], nil)
+	sel, err := selection.Of(conf.Checklist, query["collect[]"], nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, false
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	report := t.collector.Collect(ctx, sel, false)
-	s.app.freeze(t, report)
+	report := t.Collector.Collect(ctx, sel, false)
+	t.Freezer.Freeze(report)
 	return report, true
 }
 
@@ -113,7 +115,7 @@ func (s *server) timeout(r *http.Request) time.Duration {
 		timeout := time.Duration(sec * float64(time.Second))
 		return max(timeout-scrapeMargin, timeout/2)
 	}
-	return s.flags.scrapeTimeout
+	return s.options.ScrapeTimeout
 }
 
 func (s *server) withTimeout(r *http.Request) (context.Context, context.CancelFunc) {
@@ -121,28 +123,28 @@ func (s *server) withTimeout(r *http.Request) (context.Context, context.CancelFu
 }
 
 // requestedTarget returns the target of ?target=, or the only one. When there is none, it responds and returns nil.
-func requestedTarget(w http.ResponseWriter, r *http.Request, set *setup) *target {
+func requestedTarget(w http.ResponseWriter, r *http.Request, conf *config.Config) *config.Target {
 	name := r.URL.Query().Get("target")
-	if name == "" && len(set.targets) == 1 {
-		return set.targets[0]
+	if name == "" && len(conf.Targets) == 1 {
+		return conf.Targets[0]
 	}
-	t := set.find(name)
+	t := conf.Find(name)
 	if t == nil {
-		http.Error(w, fmt.Sprintf("choose one of the targets with ?target=: %q", set.names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("choose one of the targets with ?target=: %q", conf.Names()), http.StatusNotFound)
 	}
 	return t
 }
 
 func (s *server) checks(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
+	conf, done := s.use()
 	defer done()
-	t := requestedTarget(w, r, set)
+	t := requestedTarget(w, r, conf)
 	if t == nil {
 		return
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	data, err := format.Encode(t.collector.Collect(ctx, collector.Selection{}, false), set.digest)
+	data, err := format.Encode(t.Collector.Collect(ctx, collector.Selection{}, false), conf.Digest)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
@@ -153,27 +155,27 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 
 // ready responds with 200 when the deployment, a gate or a category is ready, else with 503 and the items that are not.
 func (s *server) ready(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
+	conf, done := s.use()
 	defer done()
-	t := requestedTarget(w, r, set)
+	t := requestedTarget(w, r, conf)
 	if t == nil {
 		return
 	}
 	q := r.URL.Query()
-	gate := set.list.Gate(q.Get("gate"))
+	gate := conf.Checklist.Gate(q.Get("gate"))
 	if q.Get("gate") != "" && (gate == nil || q.Get("category") != "") {
-		message := fmt.Sprintf("set either gate or category; the gates are %q", gateNames(set.list))
+		message := fmt.Sprintf("set either gate or category; the gates are %q", selection.Gates(conf.Checklist))
 		http.Error(w, message, http.StatusBadRequest)
 		return
 	}
-	sel, err := selection(set.list, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
+	sel, err := selection.Of(conf.Checklist, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	answer := decide(t.collector.Collect(ctx, sel, false), sel, gate, false)
+	answer := selection.Decide(t.Collector.Collect(ctx, sel, false), sel, gate, false)
 	w.Header().Set("Content-Type", "application/json")
 	if !answer.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
@@ -195,23 +197,23 @@ func ids(verdicts []*checklist.Verdict) []string {
 
 // discovery serves the HTTP service discovery of Prometheus: one group per target, scraped at /probe.
 func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
-	set, done := s.use()
+	conf, done := s.use()
 	defer done()
 	type group struct {
 		Targets []string          `json:"targets"`
 		Labels  map[string]string `json:"labels"`
 	}
 	groups := []group{}
-	for _, t := range set.targets {
-		g := group{Targets: []string{s.hosts.target(r)}, Labels: map[string]string{"deployment": t.name}}
-		if t.deploy.Environment != "" {
-			g.Labels["environment"] = t.deploy.Environment
+	for _, t := range conf.Targets {
+		g := group{Targets: []string{s.hosts.target(r)}, Labels: map[string]string{"deployment": t.Name}}
+		if t.Deployment.Environment != "" {
+			g.Labels["environment"] = t.Deployment.Environment
 		}
-		if t.name != "" {
+		if t.Name != "" {
 			g.Labels["__metrics_path__"] = "/probe"
-			g.Labels["__param_target"] = t.name
+			g.Labels["__param_target"] = t.Name
 		} else {
-			g.Labels["__metrics_path__"] = s.flags.telemetryPath
+			g.Labels["__metrics_path__"] = s.options.TelemetryPath
 			g.Labels["deployment"] = "default"
 		}
 		groups = append(groups, g)
@@ -221,7 +223,7 @@ func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {
-	if !s.flags.lifecycle {
+	if !s.options.Lifecycle {
 		message := "reloading over HTTP is disabled: start with --web.enable-lifecycle, or send SIGHUP"
 		http.Error(w, message, http.StatusForbidden)
 		return

@@ -1,11 +1,11 @@
-package exporter
+package usage
 
 import "github.com/alecthomas/kingpin/v2"
 
-// setDefaults sets omitted flags to their defaults if the command line contains a flag named "version". kingpin v2.4.0
+// SetDefaults sets omitted flags to their defaults if the command line contains a flag named "version". kingpin v2.4.0
 // treats every such flag as the program's own --version and then sets no defaults, but `deploy plan --version=1.5.0`
 // does run.
-func setDefaults(k *kingpin.Application) kingpin.Action {
+func SetDefaults(k *kingpin.Application) kingpin.Action {
 	return func(line *kingpin.ParseContext) error {
 		set := map[string]bool{}
 		var commands []*kingpin.CmdClause

@@ -1,4 +1,4 @@
-package exporter
+package server
 
 import (
 	"fmt"
@@ -23,9 +23,9 @@ type hostRules struct {
 	cross    *http.CrossOriginProtection
 }
 
-func newHostRules(f serveFlags) (*hostRules, error) {
+func newHostRules(f Options) (*hostRules, error) {
 	h := &hostRules{names: []string{"localhost", dockerHost}, cross: http.NewCrossOriginProtection()}
-	for _, list := range f.allowedHosts {
+	for _, list := range f.AllowedHosts {
 		for name := range strings.SplitSeq(list, ",") {
 			host := hostName(strings.TrimSpace(name))
 			if host == "" || strings.ContainsAny(name, "/*@") {
@@ -34,10 +34,10 @@ func newHostRules(f serveFlags) (*hostRules, error) {
 			h.names = append(h.names, host)
 		}
 	}
-	if f.externalURL == "" {
+	if f.ExternalURL == "" {
 		return h, nil
 	}
-	u, err := url.Parse(f.externalURL)
+	u, err := url.Parse(f.ExternalURL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.User != nil {
 		return nil, fmt.Errorf("--web.external-url: expected a URL like https://readiness.example.com/, without a user")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/alerts"
 	"github.com/thenexusengine/catalyst_exporter/dashboards"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
 // shippedCommands adds the commands that print the embedded files for Prometheus, Alertmanager and Grafana. They read no
@@ -18,7 +19,7 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 	add(rules, func(context.Context) (int, error) {
 		text, err := alerts.Rules(job)
 		if err != nil {
-			return 0, usageError{err}
+			return 0, usage.Error{Err: err}
 		}
 		return a.print(text)
 	})
@@ -38,7 +39,7 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 	add(board, func(context.Context) (int, error) {
 		text, err := dashboards.Readiness(boardJob)
 		if err != nil {
-			return 0, usageError{err}
+			return 0, usage.Error{Err: err}
 		}
 		return a.print(text)
 	})

@@ -1,4 +1,4 @@
-package exporter
+package metricspage
 
 import (
 	"bytes"
@@ -18,7 +18,6 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -38,7 +37,7 @@ const (
 	asProtobuf   = "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;encoding=delimited"
 )
 
-func request(p *metricspage.Pages, s metricspage.Scrape, accept, encoding string) *httptest.ResponseRecorder {
+func request(p *Pages, s Scrape, accept, encoding string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 	r.Header.Set("Accept", accept)
 	r.Header.Set("Accept-Encoding", encoding)
@@ -55,7 +54,7 @@ func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 	}
 	total := prometheus.NewCounter(prometheus.CounterOpts{Name: "bbb_total", Help: "Help."})
 	self.MustRegister(total)
-	p, cache := metricspage.New(), metricspage.NewCache()
+	p, cache := New(), NewCache()
 	began := time.Unix(1_700_000_000, 0)
 	for _, r := range []*collector.Report{nil, reportOf(40, began), reportOf(40, began), reportOf(40, began.Add(time.Second)), reportOf(3, began), reportOf(0, began)} {
 		for _, accept := range []string{asPrometheus, asText, asProtobuf, ""} {
@@ -69,7 +68,7 @@ func TestPages_AreWhatTheLibraryServes(t *testing.T) {
 				want := httptest.NewRecorder()
 				promhttp.HandlerFor(gatherers, promhttp.HandlerOpts{EnableOpenMetrics: true}).ServeHTTP(want, plain)
 
-				got := request(p, metricspage.Scrape{Self: self, Report: r, Cache: cache}, accept, encoding)
+				got := request(p, Scrape{Self: self, Report: r, Cache: cache}, accept, encoding)
 				body := got.Body.Bytes()
 				if compressed := got.Header().Get("Content-Encoding") == "gzip"; compressed != (encoding == "gzip") {
 					t.Fatalf("%q, %q: compressed is %v", accept, encoding, compressed)
@@ -115,14 +114,14 @@ func unzipped(t *testing.T, data []byte) []byte {
 func TestPages_ReuseCompressedChunks(t *testing.T) {
 	// The mark is visible in the compressed page only: two empty stored blocks. One ends every chunk.
 	mark := bytes.Repeat([]byte{0, 0, 0, 0xff, 0xff}, 2)
-	p, cache := metricspage.New(), metricspage.NewCache()
+	p, cache := New(), NewCache()
 	at := time.Unix(1_700_000_000, 0)
-	request(p, metricspage.Scrape{Report: reportOf(40, at), Cache: cache}, asText, "gzip")
+	request(p, Scrape{Report: reportOf(40, at), Cache: cache}, asText, "gzip")
 	for name, chunk := range cache.Chunks {
-		cache.Chunks[name] = metricspage.GzipChunk{Hash: chunk.Hash, Deflated: append(slices.Clone(mark), chunk.Deflated...)}
+		cache.Chunks[name] = GzipChunk{Hash: chunk.Hash, Deflated: append(slices.Clone(mark), chunk.Deflated...)}
 	}
 	marked := func(r *collector.Report) int {
-		return bytes.Count(request(p, metricspage.Scrape{Report: r, Cache: cache}, asText, "gzip").Body.Bytes(), mark)
+		return bytes.Count(request(p, Scrape{Report: r, Cache: cache}, asText, "gzip").Body.Bytes(), mark)
 	}
 	whole := len(cache.Chunks)
 	same, changed := marked(reportOf(40, at)), marked(reportOf(40, at.Add(time.Second)))
@@ -136,7 +135,7 @@ func TestAcceptsGzip(t *testing.T) {
 		"": false, "gzip": true, "GZIP": true, "deflate, gzip": true, "gzip;q=0.5": true, "gzip; q=0": false, "gzip;q=0.000": false, "gzip;q=x": false,
 		"x-gzip": false, "br": false, "*": false, "identity, gzip;q=1": true, "gzipped": false,
 	} {
-		if got := metricspage.AcceptsGzip(http.Header{"Accept-Encoding": {field}}); got != want {
+		if got := AcceptsGzip(http.Header{"Accept-Encoding": {field}}); got != want {
 			t.Errorf("%q: %v, want %v", field, got, want)
 		}
 	}
@@ -146,17 +145,17 @@ func TestAcceptsGzip(t *testing.T) {
 func BenchmarkPage(b *testing.B) {
 	for _, n := range []int{75, 750, 7500} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			p, cache, r := metricspage.New(), metricspage.NewCache(), reportOf(75, time.Unix(1_700_000_000, 0))
+			p, cache, r := New(), NewCache(), reportOf(75, time.Unix(1_700_000_000, 0))
 			for len(r.Verdicts) < n {
 				r.Verdicts = append(r.Verdicts, r.Verdicts[:75]...)
 			}
-			key := metricspage.PageKey{Format: expfmt.NewFormat(expfmt.TypeTextPlain), Gzip: true}
+			key := PageKey{Format: expfmt.NewFormat(expfmt.TypeTextPlain), Gzip: true}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
 				for j := range r.Verdicts {
 					r.Verdicts[j].LastRun = time.Unix(1_700_000_000, int64(i)*1e6)
 				}
-				blocks, err := p.Blocks(key, metricspage.Scrape{Report: r})
+				blocks, err := p.Blocks(key, Scrape{Report: r})
 				if err != nil {
 					b.Fatal(err)
 				}

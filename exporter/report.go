@@ -14,7 +14,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -29,27 +31,27 @@ func (a *app) reportCommand(k *kingpin.Application, add func(*kingpin.CmdClause,
 }
 
 func (a *app) report(ctx context.Context, document, output string) (int, error) {
-	s, err := a.load(collector.NewLimits())
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	t, err := a.pick(s)
+	t, err := a.source().Pick(s)
 	if err != nil {
 		return 0, err
 	}
 	a.warnOfEmptyRoot(s, t)
 	if document == "" {
-		if document = t.deploy.View(nil).Place(find.FactChecklist).Path(); document == "" {
-			return 0, usagef("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
+		if document = t.Deployment.View(nil).Place(find.FactChecklist).Path(); document == "" {
+			return 0, usage.Errorf("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
 		}
 	}
-	d, err := checklistDocument(t.deploy.Root, document, s.list)
+	d, err := checklistDocument(t.Deployment.Root, document, s.Checklist)
 	if err != nil {
-		return 0, usagef("checklist document: %w", err)
+		return 0, usage.Errorf("checklist document: %w", err)
 	}
-	stop := a.progress(t.collector)
-	r := t.collector.Collect(ctx, collector.Selection{}, true)
+	stop := a.progress(t.Collector)
+	r := t.Collector.Collect(ctx, collector.Selection{}, true)
 	stop()
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
@@ -59,9 +61,9 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 		answer = "Not ready:"
 	}
 	out := d.Fill(paper.Facts{
-		Checklist: s.list, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + format.Counts(r) + ".",
+		Checklist: s.Checklist, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + format.Counts(r) + ".",
 	})
-	for _, line := range d.Tell(s.list) {
+	for _, line := range d.Tell(s.Checklist) {
 		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), phrase.Printable(line)); err != nil {
 			return 0, err
 		}
@@ -77,7 +79,7 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 
 // signed returns a function that finds who signed off an item for the planned release, else for the recorded one. The
 // claims were already judged: the valid one is the newest whose author is named in the verdict.
-func signed(t *target, r *collector.Report) func(id string) (string, time.Time) {
+func signed(t *config.Target, r *collector.Report) func(id string) (string, time.Time) {
 	details := map[string]string{}
 	for _, v := range r.Verdicts {
 		details[v.ID()] = v.Detail
@@ -86,7 +88,7 @@ func signed(t *target, r *collector.Report) func(id string) (string, time.Time) 
 	if release == nil {
 		release = r.Recorded
 	}
-	claims, err := attest.Load(t.deploy.AttestationsDir())
+	claims, err := attest.Load(t.Deployment.AttestationsDir())
 	return func(id string) (by string, at time.Time) {
 		if err != nil || release == nil {
 			return "", at

@@ -1,18 +1,15 @@
-package exporter
+package metricspage
 
 import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/thenexusengine/catalyst_exporter/collector"
-	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 )
 
 // Scrapers of one report in one format share a page, including the exporter's own metrics. A later scraper has another
@@ -21,10 +18,10 @@ func TestPages_AreSharedBySimultaneousScrapers(t *testing.T) {
 	self := prometheus.NewRegistry()
 	count := prometheus.NewCounter(prometheus.CounterOpts{Name: "count_total", Help: "Help."})
 	self.MustRegister(count)
-	p, cache := metricspage.New(), metricspage.NewCache()
+	p, cache := New(), NewCache()
 	page := func(self prometheus.Gatherer, r *collector.Report, accept, encoding string) []byte {
 		t.Helper()
-		body := request(p, metricspage.Scrape{Self: self, Report: r, Cache: cache}, accept, encoding).Body.Bytes()
+		body := request(p, Scrape{Self: self, Report: r, Cache: cache}, accept, encoding).Body.Bytes()
 		if encoding == "gzip" {
 			body = unzipped(t, body)
 		}
@@ -76,60 +73,26 @@ func (w duringWrite) Write(body []byte) (int, error) {
 
 // The buffer of a page is not reused while a response is being sent from it, cached or not.
 func TestPages_KeepABufferWhileItIsSent(t *testing.T) {
-	p, cache := metricspage.New(), metricspage.NewCache()
+	p, cache := New(), NewCache()
 	one, other := reportOf(3, time.Unix(1_700_000_000, 0)), reportOf(3, time.Unix(1_700_000_001, 0))
-	want := request(p, metricspage.Scrape{Report: one}, asText, "").Body.String()
-	for name, c := range map[string]*metricspage.Cache{"cached": cache, "not cached": nil} {
+	want := request(p, Scrape{Report: one}, asText, "").Body.String()
+	for name, c := range map[string]*Cache{"cached": cache, "not cached": nil} {
 		for n := range 3 { // the later ones find the page in the cache
 			w := duringWrite{httptest.NewRecorder(), func() {
 				for range 3 { // replaces the cached page and takes every buffer that is free
-					request(p, metricspage.Scrape{Report: other, Cache: c}, asText, "")
+					request(p, Scrape{Report: other, Cache: c}, asText, "")
 				}
 			}}
 			if n > 0 {
-				request(p, metricspage.Scrape{Report: one, Cache: c}, asText, "")
+				request(p, Scrape{Report: one, Cache: c}, asText, "")
 			}
 			r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
 			r.Header.Set("Accept", asText)
-			p.Serve(w, r, metricspage.Scrape{Report: one, Cache: c}, nil)
+			p.Serve(w, r, Scrape{Report: one, Cache: c}, nil)
 			if got := w.Body.String(); got != want {
 				t.Errorf("%s, request %d:\n%s\nwant\n%s", name, n, got, want)
 			}
 		}
-	}
-}
-
-// The next scrape shows a change of a file, also within the same second and with the same size.
-func TestPages_FollowTheFiles(t *testing.T) {
-	dir := t.TempDir()
-	write(t, dir, "list.yml", "checklist: L\ncategories: [{category: part, items: [{item: i, title: T, fix: F, probes: [{env_word: {key: KEY, good: info, bad: junk}, max_age: 0s}]}]}]\n")
-	write(t, dir, ".env", "KEY=info\n")
-	s := serve(t, "--config.file="+write(t, dir, "config.yml", "checklist: list.yml\ntargets: {one: {root: .}}\n"))
-	for n := range 20 {
-		word, want := "info", "catalyst_check_ok{category=\"part\",item=\"i\"} 1\n"
-		if n%2 == 1 {
-			word, want = "junk", "catalyst_check_ok{category=\"part\",item=\"i\"} 0\n"
-		}
-		write(t, dir, ".env", "KEY="+word+"\n")
-		for range 2 {
-			if _, page := s.get(t, "/probe?target=one"); !strings.Contains(page, want) {
-				t.Fatalf("change %d, to %s, is not shown:\n%s", n, word, page)
-			}
-		}
-	}
-}
-
-// The exporter's own metrics are current, also when all verdicts are reused.
-func TestPages_OwnMetricsAreCurrent(t *testing.T) {
-	s := serve(t, "--config.file="+writeItems(t, 3, "1h"))
-	spent := regexp.MustCompile(`(?m)^process_cpu_seconds_total .+$`)
-	values := map[string]bool{}
-	for range 4 {
-		_, page := s.get(t, "/metrics")
-		values[spent.FindString(page)] = true
-	}
-	if len(values) != 4 || values[""] {
-		t.Errorf("four scrapes returned %v", values)
 	}
 }
 
@@ -149,7 +112,7 @@ func TestPages_AreNotCompressedForLocalClients(t *testing.T) {
 			r.Header.Set(c.behind, "x")
 		}
 		w := httptest.NewRecorder()
-		metricspage.New().Serve(w, r, metricspage.Scrape{Report: reportOf(3, time.Unix(1_700_000_000, 0)), Cache: metricspage.NewCache()}, nil)
+		New().Serve(w, r, Scrape{Report: reportOf(3, time.Unix(1_700_000_000, 0)), Cache: NewCache()}, nil)
 		if got := w.Header().Get("Content-Encoding"); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.from, c.behind, got, c.want)
 		}

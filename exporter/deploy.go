@@ -13,7 +13,9 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/record"
+	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
 // deployFlags are the flags of the deploy commands.
@@ -58,17 +60,17 @@ func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause
 }
 
 // records opens the configuration and the release records of the deployment that a command runs for.
-func (a *app) records() (*setup, *target, *attest.Chain, error) {
-	s, err := a.load(collector.NewLimits())
+func (a *app) records() (*config.Config, *config.Target, *attest.Chain, error) {
+	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	t, err := a.pick(s)
+	t, err := a.source().Pick(s)
 	if err != nil {
 		s.Close()
 		return nil, nil, nil, err
 	}
-	chain, err := attest.OpenChain(t.deploy.ReleasesDir(), nil)
+	chain, err := attest.OpenChain(t.Deployment.ReleasesDir(), nil)
 	if err != nil {
 		s.Close()
 		return nil, nil, nil, fmt.Errorf("release records: %w", err)
@@ -100,7 +102,7 @@ func recordError(err error) error {
 	if errors.As(err, &path) || errors.As(err, &link) || errors.As(err, &call) {
 		return err
 	}
-	return usageError{err}
+	return usage.Error{Err: err}
 }
 
 func (a *app) deployPlan(ctx context.Context, f deployFlags) (int, error) {
@@ -109,15 +111,15 @@ func (a *app) deployPlan(ctx context.Context, f deployFlags) (int, error) {
 		return 0, err
 	}
 	defer s.Close()
-	commit, resolved, err := record.FullCommit(ctx, t.deploy, f.commit)
+	commit, resolved, err := record.FullCommit(ctx, t.Deployment, f.commit)
 	switch {
 	case errors.Is(err, record.ErrCommit):
-		return 0, usageError{err}
+		return 0, usage.Error{Err: err}
 	case err != nil:
 		return 0, err
 	}
 	return a.appendRecord(chain, attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: f.version, Commit: commit},
-		Unresolved: !resolved, Images: f.images, Checklist: s.list.Digest}, f)
+		Unresolved: !resolved, Images: f.images, Checklist: s.Checklist.Digest}, f)
 }
 
 func (a *app) deployCancel(_ context.Context, f deployFlags) (int, error) {
@@ -148,19 +150,19 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	r.Checklist = s.list.Digest
+	r.Checklist = s.Checklist.Digest
 	if r.Backup, err = a.backupBefore(ctx, t, f.backup); err != nil {
 		return 0, fmt.Errorf("backup before the deployment: %w", err)
 	}
-	report := t.collector.Collect(ctx, collector.Selection{}, true)
+	report := t.Collector.Collect(ctx, collector.Selection{}, true)
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
 	}
 	r.Waivers, r.Overdue = record.AcceptedAndOverdue(report)
-	gate := s.list.Gate("pre")
+	gate := s.Checklist.Gate("pre")
 	if gate == nil {
 		if f.requireGate {
-			return 0, usagef("--require-gate: the checklist has no gate pre")
+			return 0, usage.Errorf("--require-gate: the checklist has no gate pre")
 		}
 		return a.appendRecord(chain, r, f)
 	}
