@@ -44,9 +44,12 @@ var order = map[string]int{
 	"probe/reach":        16,
 	"probe/release":      17,
 	"probe/secretvalue":  17,
-	"probe":              15, // the contract of a kind
-	"probe/fault":        12, // words for people
-	"probe/phrase":       12,
+
+	"probe/secretvalue/strength": 16,
+
+	"probe":        15, // the contract of a kind
+	"probe/fault":  12, // words for people
+	"probe/phrase": 12,
 
 	"attest":               10,
 	"backup":               10,
@@ -116,6 +119,7 @@ var restricted = []struct {
 	{"plugin", "all probes are compiled in", nil},
 	{"reflect", "dispatch is explicit", map[string]string{"schema": "decodes YAML into structs of other packages"}},
 	{"unsafe", "unsafe code is not needed", nil},
+	{"github.com/ccojocar/zxcvbn-go", "it loads its dictionaries at every start: use probe/secretvalue/strength", nil},
 	{"testing", "test support must not be part of the program", nil},
 	{module + "/internal/parts", "test support must not be part of the program", map[string]string{"internal": "is test support"}},
 	{module + "/internal/dumptest", "test support must not be part of the program", nil},

@@ -6,16 +6,16 @@ import (
 	"crypto/sha256"
 	_ "embed"
 	"encoding/hex"
+	"iter"
+	"slices"
 	"strings"
 
-	"github.com/ccojocar/zxcvbn-go"
-	"github.com/ccojocar/zxcvbn-go/frequency"
+	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue/strength"
 )
 
 // How an attacker guesses a secret: published secrets first, then digests of common passwords, walks over the keyboard,
-// words with leet letters and the names of the deployment (zxcvbn), last a search by character statistics (EntropyBits).
-//
-// zxcvbn's matches hold parts of the secret: only the number of bits leaves this file.
+// words with leet letters and the names of the deployment (strength.Bits), last a search by character statistics
+// (EntropyBits).
 
 const (
 	// failBits is what an online attack guesses within months, an offline one within minutes.
@@ -23,10 +23,8 @@ const (
 	// strongBits is out of reach of an offline attack on a fast hash.
 	strongBits = 64
 
-	maxGuessed   = 100 // bytes; zxcvbn's time grows faster than the square of the length
-	firstGuessed = 24  // bytes; a generated secret has more than strongBits in them
-	minWalk      = 8
-	minLong      = 16 // bytes from which EntropyBits alone may fail: it underestimates short random values
+	minWalk = 8
+	minLong = 16 // bytes from which EntropyBits alone may fail: it underestimates short random values
 )
 
 // Strength is how hard a secret is to guess.
@@ -43,7 +41,7 @@ const (
 var knownSecrets string
 
 // StrengthOf judges a secret. Names are words that an attacker of this deployment tries: its name, hosts, services and
-// users. It takes milliseconds: judge a value once per change.
+// users.
 func StrengthOf(value string, names []string) Strength {
 	if isPublished(value) {
 		return Published
@@ -61,7 +59,7 @@ func strengthOfText(value string, names []string) Strength {
 	case IsTriedFirst(value), isDigestOfWord(value, names), isWalk(value), own < failBits && len(value) >= minLong:
 		return Guessable
 	}
-	bits := guessBits(Period(value), names)
+	bits := strength.Bits(Period(value), names)
 	switch {
 	case bits < failBits:
 		return Guessable
@@ -69,17 +67,6 @@ func strengthOfText(value string, names []string) Strength {
 		return Moderate
 	}
 	return Strong
-}
-
-// guessBits returns zxcvbn's estimate. A longer value is at least as strong as its beginning.
-func guessBits(value string, names []string) float64 {
-	bits := 0.0
-	for _, length := range []int{firstGuessed, maxGuessed} {
-		if bits < strongBits {
-			bits = zxcvbn.PasswordStrength(value[:min(len(value), length)], names).Entropy
-		}
-	}
-	return bits
 }
 
 // isPublished reports whether a secret is in knownsecrets.txt.
@@ -105,12 +92,15 @@ func isDigestOfWord(value string, names []string) bool {
 	if err != nil {
 		return false
 	}
-	for _, words := range [][]string{names, {"", "changeme", "admin", "root", "test", "secret", "postgres", "redis"}, frequency.Lists["Passwords"].List} {
-		for _, word := range words {
-			for _, text := range []string{word, word + "\n"} { // echo appends a newline
-				if string(digest([]byte(text))) == string(want) {
-					return true
-				}
+	isOf := func(word string) bool {
+		return string(digest([]byte(word))) == string(want) || string(digest([]byte(word+"\n"))) == string(want) // echo appends a newline
+	}
+	for _, words := range []iter.Seq[string]{
+		slices.Values(names), slices.Values([]string{"", "changeme", "admin", "root", "test", "secret", "postgres", "redis"}), strength.Passwords(),
+	} {
+		for word := range words {
+			if isOf(word) {
+				return true
 			}
 		}
 	}
