@@ -28,13 +28,17 @@ func parsers(kind report.Kind) map[report.Format]parser {
 	case report.Tests:
 		return map[report.Format]parser{report.GoTest: tests.Go, report.JUnit: tests.JUnit}
 	case report.Coverage:
-		return map[report.Format]parser{report.CoverFile: coverage.GoProfile, report.Cobertura: coverage.Cobertura, report.LCOV: coverage.LCOV}
+		return map[report.Format]parser{report.CoverFile: coverage.GoProfile, report.Cobertura: coverage.Cobertura, report.LCOV: coverage.LCOV, report.JaCoCo: coverage.JaCoCo}
 	case report.Lint:
 		return map[report.Format]parser{report.GolangciLint: scanners.Golangci, report.SARIF: scanners.SARIF, report.Checkstyle: scanners.Checkstyle}
 	case report.Security:
 		return map[report.Format]parser{report.Gosec: scanners.Gosec, report.SARIF: scanners.SARIF}
 	case report.Vulnerabilities:
-		return map[report.Format]parser{report.Govulncheck: vulnerability.Govulncheck, report.Nancy: vulnerability.Nancy, report.Trivy: vulnerability.Trivy, report.OSVScanner: vulnerability.OSVScanner, report.SARIF: scanners.SARIF}
+		return map[report.Format]parser{
+			report.Govulncheck: vulnerability.Govulncheck, report.Nancy: vulnerability.Nancy, report.Trivy: vulnerability.Trivy,
+			report.OSVScanner: vulnerability.OSVScanner, report.Grype: vulnerability.Grype, report.NpmAudit: vulnerability.NpmAudit,
+			report.SARIF: scanners.SARIF,
+		}
 	case report.Load:
 		return map[report.Format]parser{report.K6: load.K6, report.Vegeta: load.Vegeta, report.JUnit: tests.JUnit}
 	case report.Secrets:
@@ -75,7 +79,7 @@ func parseUpTo(r io.Reader, kind report.Kind, most int64) (report.Report, error)
 	rep.Format = Detect(head)
 	parse, ok := parsers(kind)[rep.Format]
 	if !ok {
-		return rep, wrongFormat(kind, rep.Format)
+		return rep, wrongFormat(kind, rep.Format, head)
 	}
 	err := parse(in, &rep)
 	n, readErr := in.Consumed()
@@ -92,7 +96,7 @@ func parseUpTo(r io.Reader, kind report.Kind, most int64) (report.Report, error)
 	return rep, nil
 }
 
-func wrongFormat(kind report.Kind, f report.Format) error {
+func wrongFormat(kind report.Kind, f report.Format, head []byte) error {
 	var names []string
 	for _, f := range Formats(kind) {
 		names = append(names, string(f))
@@ -100,6 +104,8 @@ func wrongFormat(kind report.Kind, f report.Format) error {
 	what := "this format is"
 	if f != "" {
 		what = "format " + string(f) + " is"
+	} else if name, instead := unread(head); name != "" {
+		return fmt.Errorf("%w: %s is not read: %s", stream.ErrFormat, name, instead)
 	}
 	return fmt.Errorf("%w: %s not evidence of %s: use %s", stream.ErrFormat, what, kind, strings.Join(names, ", "))
 }
@@ -141,7 +147,12 @@ func detectXML(text []byte) report.Format {
 	case "testsuites", "testsuite":
 		return report.JUnit
 	case "coverage":
+		if stream.Attr(start, "clover") != "" {
+			return ""
+		}
 		return report.Cobertura
+	case "report":
+		return report.JaCoCo
 	case "checkstyle":
 		return report.Checkstyle
 	}
@@ -150,30 +161,7 @@ func detectXML(text []byte) report.Format {
 
 // detectJSON detects by the keys of the first value, down to the third level; lists do not count as a level.
 func detectJSON(text []byte) report.Format {
-	has := make(map[string]bool)
-	j := stream.NewJSON(bufio.NewReader(bytes.NewReader(text)))
-	var walk func(path string, level int) error
-	walk = func(path string, level int) error {
-		c, err := j.Next()
-		if err != nil {
-			return err
-		}
-		switch {
-		case c == '[':
-			return j.Array(func() error { return walk(path, level) })
-		case c == '{' && level < 3:
-			return j.Object(func(key string) error {
-				p := path + "." + key
-				if len(has) < 1000 && len(p) < 200 {
-					has[p] = true
-				}
-				return walk(p, level+1)
-			})
-		}
-		return j.Skip()
-	}
-	_ = walk("", 0) // the head may end within a value: the keys so far decide
-
+	has := keysOf(text)
 	switch {
 	case text[0] == '[':
 		if has[".RuleID"] || bytes.HasPrefix(bytes.TrimLeft(text[1:], " \t\r\n"), []byte("]")) {
@@ -198,8 +186,42 @@ func detectJSON(text []byte) report.Format {
 		return report.Vegeta
 	case has[".metrics"] && (has[".root_group"] || has[".state"] || has[".options"] || has[".metrics.http_reqs"] || has[".metrics.iterations"]):
 		return report.K6
+	case has[".metadata.k6_version"], has[".results.metrics.contains"]:
+		return report.K6
+	case has[".matches"] && (has[".descriptor"] || has[".source"] || has[".matches.vulnerability"]):
+		return report.Grype
+	case has[".auditReportVersion"], has[".advisories"] && has[".metadata"]:
+		return report.NpmAudit
 	case has[".results"] && (has[".experimental_config"] || has[".results.packages"] || has[".results.source"]):
 		return report.OSVScanner
 	}
 	return ""
+}
+
+// keysOf returns the paths of the keys in the head of a JSON text, down to the third level.
+func keysOf(text []byte) map[string]bool {
+	has := make(map[string]bool)
+	j := stream.NewJSON(bufio.NewReader(bytes.NewReader(text)))
+	var walk func(path string, level int) error
+	walk = func(path string, level int) error {
+		c, err := j.Next()
+		if err != nil {
+			return err
+		}
+		switch {
+		case c == '[':
+			return j.Array(func() error { return walk(path, level) })
+		case c == '{' && level < 3:
+			return j.Object(func(key string) error {
+				p := path + "." + key
+				if len(has) < 1000 && len(p) < 200 {
+					has[p] = true
+				}
+				return walk(p, level+1)
+			})
+		}
+		return j.Skip()
+	}
+	_ = walk("", 0) // the head may end within a value: the keys so far decide
+	return has
 }

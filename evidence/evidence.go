@@ -29,6 +29,10 @@ type Evidence struct {
 	Commit   string // the report's commit, "" when unknown
 	Conflict string // set when two sources name different commits
 	Taken    time.Time
+	Stated   bool // Taken is stated by the report or its record
+
+	Dirty  bool   // the working tree had uncommitted changes, according to the record
+	Target string // host of a load test, according to the record
 
 	Exit      *int // exit status of the tool, if the pipeline recorded it
 	Seal      Seal
@@ -124,9 +128,9 @@ func Read(ctx context.Context, c Candidate, kind report.Kind, memory *Memory) Ev
 		rec, e.RecordErr = ParseRecord(c.Name+MetaSuffix, meta.Record)
 	}
 	if !rec.Time.IsZero() {
-		e.Taken = rec.Time
+		e.Taken, e.Stated = rec.Time, true
 	}
-	e.Exit = rec.ExitCode
+	e.Exit, e.Dirty, e.Target = rec.ExitCode, rec.Dirty, hostOf(rec.Target)
 
 	read, known := memory.recall(c.Name, kind, meta.Version, rec.SHA256 != "")
 	if !known {
@@ -146,7 +150,7 @@ func Read(ctx context.Context, c Candidate, kind report.Kind, memory *Memory) Ev
 	e.Report = read.report
 	e.Seal = rec.seal(read.report.Bytes, read.digest)
 	if !e.Report.Time.IsZero() {
-		e.Taken = e.Report.Time
+		e.Taken, e.Stated = e.Report.Time, true
 	}
 	e.place(c.Commit, rec.Commit, e.Report.Commit, meta.Commit)
 	return e

@@ -44,11 +44,20 @@ type Policy struct {
 
 	MinCoverage float64 // ratio; default 0.8
 	MaxFindings int     // for lint, security and vulnerabilities; default 0
+	MaxSkipped  float64 // share of the tests that may be skipped; default 0.2
+	// MaxSuppressed findings of linters and scanners; nil means 10. MaxSuppressedShare is their number per scanned file, where
+	// the report states the files; default 0.1.
+	MaxSuppressed      *int
+	MaxSuppressedShare float64
+	MaxDatabaseAge     time.Duration // of the vulnerability database when it was used; default 30 days
 
 	ExpectedRate  float64       // expected requests per second in production; 0 means unknown, which is weak
 	RateFactor    float64       // the multiple of ExpectedRate that a load test must reach; default 1.5
 	MaxErrorRatio float64       // upper limit for a load test; default 0.01
 	MaxP95        time.Duration // upper limit for a load test; default 200 ms
+	MinRequests   int64         // of a load test; default 1000
+	MinDuration   time.Duration // of a load test; default 1 minute
+	Hosts         []string      // that a load test may be about; any when empty
 }
 
 // Defaults of Policy, from the checklist document.
@@ -59,6 +68,13 @@ const (
 	defaultRateFactor  = 1.5
 	defaultErrorRatio  = 0.01
 	defaultMaxP95      = 200 * time.Millisecond
+
+	defaultMaxSkipped     = 0.2
+	defaultMaxSuppressed  = 10
+	defaultSuppressed     = 0.1
+	defaultMaxDatabaseAge = 30 * 24 * time.Hour
+	defaultMinRequests    = 1000
+	defaultMinDuration    = time.Minute
 )
 
 const (
@@ -116,6 +132,9 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 	all := slices.Clone(adverse)
 	all = append(all, commitProblems(e, p)...)
 	all = append(all, ageProblems(e, p)...)
+	if e.Dirty {
+		all = append(all, problem{Warn, report.Weak, "working tree had uncommitted changes when the report was made: run the pipeline on a clean checkout"})
+	}
 	gaps := gapProblems(e)
 	if all = append(all, gaps...); !slices.ContainsFunc(gaps, func(q problem) bool { return q.state == Unknown }) {
 		all = append(all, totals...)
@@ -178,6 +197,9 @@ func commitProblems(e Evidence, p Policy) []problem {
 	case !report.SameCommit(e.Commit, p.Commit):
 		return []problem{{Fail, report.Outdated,
 			"report is of commit " + report.ShortCommit(e.Commit) + ", not " + report.ShortCommit(p.Commit) + ": run the pipeline for that commit"}}
+	case !e.Taken.IsZero() && e.Taken.Before(p.CommitTime.Add(-e.clockError())):
+		return []problem{{Warn, report.Outdated, "report of " + e.Taken.UTC().Format(time.DateTime) + " UTC is older than commit " +
+			report.ShortCommit(p.Commit) + ": run the pipeline for that commit"}}
 	}
 	return nil
 }
@@ -274,6 +296,15 @@ func days(d time.Duration) string {
 		return report.Count(int(d/(24*time.Hour)), "day")
 	}
 	return d.String()
+}
+
+// clockError returns how far the time of the evidence may be off: a time without zone and the time of a file that was
+// unpacked may be in another zone.
+func (e *Evidence) clockError() time.Duration {
+	if !e.Stated || e.zoneless() {
+		return zoneSlack
+	}
+	return skew
 }
 
 // zoneless reports whether the time of the evidence was stated without a zone.

@@ -3,6 +3,7 @@ package evidence
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/evidence/report"
 )
@@ -36,6 +37,11 @@ func JudgeTests(e Evidence, p Policy) Verdict {
 	if ran+c.Errored == 0 {
 		totals = append(totals, problem{Fail, report.Empty, fmt.Sprintf("no test ran (%d skipped)", c.Skipped)})
 	}
+	// A single skipped test is no share.
+	if most := orDefault(p.MaxSkipped, defaultMaxSkipped); c.Skipped > 1 && float64(c.Skipped) > most*float64(ran+c.Errored+c.Skipped) {
+		totals = append(totals, problem{Warn, report.Weak, fmt.Sprintf("%d of %s skipped (%s), at most %s is allowed: run them in the pipeline", c.Skipped,
+			report.Count(ran+c.Errored+c.Skipped, "test"), percent(float64(c.Skipped)/float64(ran+c.Errored+c.Skipped)), percent(most))})
+	}
 	if c.Flaky > 0 {
 		totals = append(totals, problem{Warn, report.Weak, report.Count(c.Flaky, "test") + " passed only after a retry"})
 	}
@@ -44,10 +50,7 @@ func JudgeTests(e Evidence, p Policy) Verdict {
 
 // JudgeCoverage requires a minimum coverage.
 func JudgeCoverage(e Evidence, p Policy) Verdict {
-	least := p.MinCoverage
-	if least == 0 {
-		least = defaultMinCoverage
-	}
+	least := orDefault(p.MinCoverage, defaultMinCoverage)
 	ratio, ok := e.Report.Measures[report.CoverageRatio]
 	c := e.Report.Counts
 	seen := fmt.Sprintf("%s of %d statements or lines covered", percent(ratio), c.Statements)
@@ -63,13 +66,13 @@ func JudgeCoverage(e Evidence, p Policy) Verdict {
 
 // JudgeLint requires at most the allowed findings, and that the linters finished.
 func JudgeLint(e Evidence, p Policy) Verdict {
-	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), nil)
+	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), suppressions(&e.Report, p))
 }
 
 // JudgeSecurity requires at most the allowed findings, and that everything was scanned. The detail counts suppressed
 // findings.
 func JudgeSecurity(e Evidence, p Policy) Verdict {
-	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), nil)
+	return judge(e, p, nothingFound(&e.Report), objections(&e.Report, p, "finding"), suppressions(&e.Report, p))
 }
 
 // JudgeVulnerabilities requires at most the allowed number of called vulnerabilities (if the tool analyses calls), and
@@ -80,13 +83,17 @@ func JudgeVulnerabilities(e Evidence, p Policy) Verdict {
 	if c.Uncalled > 0 {
 		seen += fmt.Sprintf(", %d in uncalled code", c.Uncalled)
 	}
-	var totals []problem
+	totals := suppressions(&e.Report, p)
 	if c.Unaudited > 0 {
 		totals = append(totals, problem{Warn, report.Weak, report.Count(c.Unaudited, "dependency") + " could not be checked"})
 	}
 	// osv-scanner does not list clean packages, but fails if it found no package.
 	if c.Audited+c.Findings+c.Uncalled == 0 && !(e.Report.Format == report.OSVScanner && e.Exit != nil) {
 		totals = append(totals, problem{Warn, report.Weak, "report does not list what was audited"})
+	}
+	if age := e.Taken.Sub(e.Report.Database); !e.Report.Database.IsZero() && age > orDefault(p.MaxDatabaseAge, defaultMaxDatabaseAge) {
+		totals = append(totals, problem{Warn, report.Weak, fmt.Sprintf("vulnerability database was of %s, %s old: update it before the scan",
+			e.Report.Database.UTC().Format(time.DateOnly), report.Count(int(age.Hours()/24), "day"))})
 	}
 	return judge(e, p, seen, objections(&e.Report, p, "vulnerability"), totals)
 }
@@ -104,16 +111,8 @@ func JudgeSecrets(e Evidence, p Policy) Verdict {
 // JudgeLoad requires that a load test met its own thresholds, the required rate, and the limits for errors and latency.
 func JudgeLoad(e Evidence, p Policy) Verdict {
 	c := e.Report.Counts
-	factor, maxErrors, maxP95 := p.RateFactor, p.MaxErrorRatio, p.MaxP95
-	if factor == 0 {
-		factor = defaultRateFactor
-	}
-	if maxErrors == 0 {
-		maxErrors = defaultErrorRatio
-	}
-	if maxP95 == 0 {
-		maxP95 = defaultMaxP95
-	}
+	factor, maxErrors := orDefault(p.RateFactor, defaultRateFactor), orDefault(p.MaxErrorRatio, defaultErrorRatio)
+	maxP95 := orDefault(p.MaxP95, defaultMaxP95)
 	var adverse, totals []problem
 	if c.Failed+c.Errored > 0 {
 		adverse = append(adverse, problem{Fail, report.Threshold, fmt.Sprintf("%d of %s not met%s", c.Failed+c.Errored, report.Count(c.Passed+c.Failed+c.Errored, "threshold"), named(&e.Report))})
@@ -145,6 +144,7 @@ func JudgeLoad(e Evidence, p Policy) Verdict {
 		totals = append(totals, problem{Warn, report.Weak,
 			"expected production rate is not configured: the reached rate is not checked"})
 	}
+	totals = append(totals, extentOfLoad(e, p)...)
 	if len(unstated) > 0 {
 		q := problem{Unknown, report.Missing, "missing values: " + strings.Join(unstated, ", ")}
 		if c.Passed > 0 {

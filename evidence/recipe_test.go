@@ -92,6 +92,16 @@ func TestRecipe(t *testing.T) {
 		}
 	}
 
+	// Of a tree with changes they are weak.
+	d.write("repository/file", "y", 0)
+	must("sh", d.path("evidence.sh"))
+	for _, k := range kinds {
+		if v := judged(k); v.State != Warn || v.Reason != report.Weak || !strings.Contains(v.Detail, "uncommitted changes") {
+			t.Errorf("%s, of a dirty tree: %+v", k, v)
+		}
+	}
+	d.write("repository/file", "x", 0)
+
 	// Reports of tools that die in the middle never pass.
 	for name, text := range map[string]string{
 		"go": events("start a", "run a TestX", "pass a TestX", "pass a"), "golangci-lint": `{"Issues":[],"Report":{"Linters":[{"Enabled":true}]}}`, "gosec": gosecReport(``, ``, `"files":3,"found":0`),

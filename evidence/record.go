@@ -15,6 +15,8 @@ type Record struct {
 	Command  string    `yaml:"command" doc:"the command, for information only" example:"govulncheck -format json ./..."`
 	ExitCode *int      `yaml:"exit_code" doc:"exit status of the tool" example:"0"`
 	Size     *int64    `yaml:"size" doc:"size of the report in bytes" min:"0" example:"48213"`
+	Dirty    bool      `yaml:"dirty" doc:"the working tree had changes that are not committed" example:"true"`
+	Target   string    `yaml:"target" doc:"of a load test: URL or host name that received the requests" example:"https://staging.example.org"`
 	SHA256   string    `yaml:"sha256" doc:"SHA-256 digest of the report" pattern:"^[0-9a-f]{64}$"`
 }
 

@@ -90,7 +90,7 @@ func run(t *testing.T, format report.Format, examples []example) {
 
 // goodReports holds one complete, passing report of every format for every kind it is evidence of. Each test file adds its own.
 func goodReports() []example {
-	return slices.Concat(goodTestReports(), goodCoverageReports(), goodLintReports(), goodScannerReports(), goodAuditReports(), goodLoadReports())
+	return slices.Concat(goodTestReports(), goodCoverageReports(), goodLintReports(), goodScannerReports(), goodAuditReports(), goodLoadReports(), goodOtherReports())
 }
 
 // TestPrefixes truncates good reports at every byte: half a report never passes. It is not even weak, unless the format
@@ -167,8 +167,8 @@ func TestParse_Errors(t *testing.T) {
 		{report.Tests, "{}", "this format is not evidence of tests"},
 		{report.Tests, "null", "this format is not evidence of tests"},
 		{report.Tests, "mode: set\n", "format Go cover profile is not evidence of tests"},
-		{report.Tests, "<html><body>", "this format is not evidence of tests"},
-		{report.Coverage, `<testsuites/>`, "format JUnit XML is not evidence of coverage: use Cobertura XML, Go cover profile, LCOV"},
+		{report.Tests, "<html><body>", "an HTML page is not read"},
+		{report.Coverage, `<testsuites/>`, "format JUnit XML is not evidence of coverage: use Cobertura XML, Go cover profile, JaCoCo XML, LCOV"},
 		{report.Kind("wishes"), "mode: set\n", "not evidence of wishes"},
 	} {
 		r, err := Parse(strings.NewReader(tt.text), tt.kind)

@@ -38,6 +38,7 @@ const (
 	CoverFile    Format = "Go cover profile"
 	Cobertura    Format = "Cobertura XML"
 	LCOV         Format = "LCOV"
+	JaCoCo       Format = "JaCoCo XML"
 	GolangciLint Format = "golangci-lint JSON"
 	SARIF        Format = "SARIF"
 	Checkstyle   Format = "checkstyle XML"
@@ -46,6 +47,8 @@ const (
 	Nancy        Format = "nancy JSON"
 	Trivy        Format = "trivy JSON"
 	OSVScanner   Format = "osv-scanner JSON"
+	Grype        Format = "grype JSON"
+	NpmAudit     Format = "npm audit JSON"
 	K6           Format = "k6 summary"
 	Vegeta       Format = "vegeta JSON"
 	Gitleaks     Format = "gitleaks JSON"
@@ -86,8 +89,11 @@ type Report struct {
 	Findings   []Finding           // the first MaxFindings
 	Gaps       []Gap               // why the report is incomplete; empty for a complete one
 
-	// Subjects are the tested packages of a Go test stream, or the files of a Go cover profile, in no order.
+	// Subjects are what the report is about, in no order: the tested packages of a Go test stream, the classes of JUnit, the
+	// files of a coverage report, the modules that govulncheck audited, the lock files that trivy and osv-scanner read.
 	Subjects []string
+
+	Database time.Time // age of the vulnerability database, zero when not stated
 }
 
 // Complete reports whether the report proves that its tool checked everything and that it is not truncated.
@@ -120,6 +126,7 @@ const (
 	RequestRate   Measure = "request_rate"   // requests per second
 	ErrorRatio    Measure = "error_ratio"    // failed requests / all requests, 0 to 1
 	P95Seconds    Measure = "p95_seconds"    // 95th percentile of the response time
+	LoadSeconds   Measure = "load_seconds"   // duration of a load test
 )
 
 // Finding describes one failed test, lint finding, vulnerability or secret. It never contains the matched text.
@@ -245,6 +252,13 @@ func (r *Report) SetMeasure(m Measure, v float64) {
 	r.Measures[m] = v
 }
 
+// AddSubject adds what the report is about, unless there is too much of it.
+func (r *Report) AddSubject(name string) {
+	if name = Name(name); name != "" && len(r.Subjects) < MaxPackages {
+		r.Subjects = append(r.Subjects, name)
+	}
+}
+
 // SetCoverage calculates the ratio from the counts.
 func (r *Report) SetCoverage() {
 	if r.Counts.Statements > 0 {
@@ -312,6 +326,8 @@ func Count(n int, what string) string {
 	case n == 1:
 	case y && what != "day":
 		what = stem + "ies"
+	case strings.HasSuffix(what, "ss"):
+		what += "es"
 	default:
 		what += "s"
 	}

@@ -41,7 +41,7 @@ func EvidenceKind() probe.Kind {
 		Values:  []*probe.Value{EvidenceTime, TestCoverage, Vulnerabilities, probe.SecretFindings},
 		Timeout: 2 * time.Minute,
 		MaxAge:  30 * time.Second,
-		New:     func() any { return &evidenceProbe{} },
+		New:     func() any { return &evidenceProbe{MinRequests: 1000} },
 	}
 }
 
@@ -50,10 +50,16 @@ type evidenceProbe struct {
 	MaxAge        *schema.Duration `yaml:"fresh" min:"1m" doc:"maximum age; when unset, 90d for load tests and 30d otherwise"`
 	MinCoverage   float64          `yaml:"min_coverage" min:"0" max:"1" doc:"for coverage: minimum ratio; 0.8 when unset"`
 	MaxFindings   int              `yaml:"max_findings" min:"0" default:"0" doc:"for lint, security and vulnerabilities: maximum number of findings"`
+	MaxSkipped    float64          `yaml:"max_skipped" min:"0" max:"1" doc:"for tests: share of the tests that may be skipped; 0.2 when unset"`
+	MaxSuppressed *int             `yaml:"max_suppressed" min:"0" doc:"for lint, security and vulnerabilities: number of findings that may be suppressed; when unset 10, and for gosec one per ten files"`
+	MaxDatabase   *schema.Duration `yaml:"max_database_age" min:"1d" doc:"for vulnerabilities: maximum age of the database when it was used; 30d when unset"`
 	ExpectedRate  float64          `yaml:"expected_rate" min:"0" doc:"for load: requests per second expected in production"`
 	RateFactor    float64          `yaml:"rate_factor" min:"1" doc:"for load: minimum multiple of expected_rate reached by the test; 1.5 when unset"`
 	MaxErrorRatio float64          `yaml:"max_error_ratio" min:"0" max:"1" doc:"for load: maximum ratio of failed requests; 0.01 when unset"`
 	MaxP95        *schema.Duration `yaml:"max_p95" min:"1ms" doc:"for load: maximum 95th percentile of the response time; 200ms when unset"`
+	MinRequests   int              `yaml:"min_requests" min:"1" default:"1000" doc:"for load: minimum number of requests"`
+	MinDuration   *schema.Duration `yaml:"min_duration" min:"1s" doc:"for load: minimum duration of the test; 1m when unset"`
+	Hosts         []string         `yaml:"hosts" doc:"for load: host names that may be tested, compared with the target in the report's record; any when unset"`
 }
 
 type evidenceMemoryKey struct{}
@@ -73,7 +79,7 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 		return probe.Result{}, ctx.Err()
 	}
 	policy := s.policy(p.Time, commit)
-	if e.Name != "" && (e.Commit == "" || len(e.Report.Subjects) > 0) {
+	if e.Name != "" {
 		tree := treeOf(ctx, p, commit)
 		policy.Tree, policy.CommitTime = tree.Tree, tree.time
 	}
@@ -84,7 +90,14 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 }
 
 func (s *evidenceProbe) policy(now time.Time, commit string) evidence.Policy {
-	policy := evidence.Policy{Now: now, Commit: commit, MinCoverage: s.MinCoverage, MaxFindings: s.MaxFindings, ExpectedRate: s.ExpectedRate, RateFactor: s.RateFactor, MaxErrorRatio: s.MaxErrorRatio}
+	policy := evidence.Policy{Now: now, Commit: commit, MinCoverage: s.MinCoverage, MaxFindings: s.MaxFindings, ExpectedRate: s.ExpectedRate, RateFactor: s.RateFactor, MaxErrorRatio: s.MaxErrorRatio,
+		MaxSkipped: s.MaxSkipped, MaxSuppressed: s.MaxSuppressed, MinRequests: int64(s.MinRequests), Hosts: s.Hosts}
+	if s.MaxDatabase != nil {
+		policy.MaxDatabaseAge = s.MaxDatabase.Std()
+	}
+	if s.MinDuration != nil {
+		policy.MinDuration = s.MinDuration.Std()
+	}
 	if s.MaxAge != nil {
 		policy.MaxAge = s.MaxAge.Std()
 	}

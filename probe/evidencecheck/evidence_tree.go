@@ -20,7 +20,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 )
 
-// The Go packages of a commit, with which the packages of a report are compared. The deployment's repository is often not
+// The files and Go packages of a commit, with which what a report names is compared. The deployment's repository is often not
 // the application's: without the commit, or without a module in it, nothing is compared.
 
 const (
@@ -75,7 +75,7 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 	if err != nil {
 		return commitTree{}, err
 	}
-	tree := commitTree{time: time.Unix(seconds, 0)}
+	tree := commitTree{time: time.Unix(seconds, 0), Tree: &evidence.Tree{}}
 	text, _, err := g.Text(ctx, maxTree, "", "ls-tree", "-r", "-z", "--full-tree", commit)
 	if err != nil {
 		return tree, err
@@ -86,6 +86,9 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 		about, name, ok := strings.Cut(entry, "\t")
 		if !ok || !strings.HasPrefix(about, "100") || ignoredFolder.MatchString(name) {
 			continue
+		}
+		if len(tree.Files) < maxSourceRead {
+			tree.Files = append(tree.Files, name)
 		}
 		blob := about[strings.LastIndexByte(about, ' ')+1:]
 		switch base := path.Base(name); {
@@ -116,15 +119,15 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 		}
 		return false
 	})
-	tree.Tree, err = packagesOf(ctx, g, module, sources)
-	return tree, err
+	return tree, addPackages(ctx, g, tree.Tree, module, sources)
 }
 
-// packagesOf reads the sources of a module. Files that are not built on Linux without tags do not count.
-func packagesOf(ctx context.Context, g gitrepo.Repository, module string, sources []sourceFile) (*evidence.Tree, error) {
+// addPackages reads the sources of a module. Files that are not built on Linux without tags do not count.
+func addPackages(ctx context.Context, g gitrepo.Repository, tree *evidence.Tree, module string, sources []sourceFile) error {
 	type folder struct{ test, statements bool }
 	folders := map[string]folder{}
 	var names strings.Builder
+	goFiles := 0
 	for _, s := range sources {
 		names.WriteString(s.blob + "\n")
 	}
@@ -142,6 +145,7 @@ func packagesOf(ctx context.Context, g gitrepo.Repository, module string, source
 			if strings.HasSuffix(s.path, "_test.go") {
 				f.test = true
 			} else {
+				goFiles++
 				f.statements = f.statements || bytes.Contains(content, []byte("\nfunc "))
 			}
 			folders[path.Dir(s.path)] = f
@@ -149,9 +153,9 @@ func packagesOf(ctx context.Context, g gitrepo.Repository, module string, source
 		return nil
 	}, "cat-file", "--batch")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	tree := &evidence.Tree{Modules: []string{module}}
+	tree.Modules, tree.GoFiles = []string{module}, goFiles
 	for _, dir := range slices.Sorted(maps.Keys(folders)) {
 		f, name := folders[dir], path.Join(module, dir)
 		if f.test {
@@ -161,7 +165,7 @@ func packagesOf(ctx context.Context, g gitrepo.Repository, module string, source
 			tree.Measured = append(tree.Measured, name)
 		}
 	}
-	return tree, nil
+	return nil
 }
 
 // nextBlob reads one content of `git cat-file --batch`.

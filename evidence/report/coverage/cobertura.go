@@ -20,6 +20,7 @@ func Cobertura(in *stream.Input, r *report.Report) error {
 	root, err := coberturaLines(in, r, bs)
 	if err != nil || len(bs.blocks) > 0 {
 		bs.tell(r)
+		bs.subjects(r)
 		return err
 	}
 	valid, err1 := strconv.ParseInt(stream.Attr(&root, "lines-valid"), 10, 64)

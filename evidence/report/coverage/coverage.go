@@ -1,4 +1,4 @@
-// Package coverage reads test coverage: Go cover profiles, LCOV and Cobertura XML.
+// Package coverage reads test coverage: Go cover profiles, LCOV, Cobertura and JaCoCo XML.
 package coverage
 
 import (
@@ -68,6 +68,13 @@ func (b *blocks) add(file []byte, at block, statements int, hit bool) error {
 		b.blocks[at] = weight(-statements)
 	}
 	return nil
+}
+
+// subjects adds the files to the report.
+func (b *blocks) subjects(r *report.Report) {
+	for file := range b.files {
+		r.AddSubject(file)
+	}
 }
 
 func (b *blocks) tell(r *report.Report) {
@@ -181,6 +188,7 @@ func LCOV(in *stream.Input, r *report.Report) error {
 			return
 		}
 		l.blocks.tell(r)
+		l.blocks.subjects(r)
 	}()
 	for n := 1; ; n++ {
 		text, ended, err := in.Line()

@@ -12,7 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
-// K6 parses the two summaries of k6, in which thresholds have opposite meanings:
+// K6 parses the summaries of k6: the machine-readable one of version 1.5 (k6_machine.go), and the two older ones, in which thresholds have opposite meanings:
 //   - --summary-export: a metric contains its numbers directly, and "thresholds":{"p(95)<500":true} means that the
 //     threshold was crossed.
 //   - handleSummary's data: numbers are in "values", and "thresholds":{"p(95)<500":{"ok":true}} means that it was met.
@@ -24,8 +24,38 @@ func K6(in *stream.Input, r *report.Report) error {
 	j := stream.NewJSON(in.Reader)
 	metrics := 0
 	err := j.Object(func(key string) error {
-		if key != "metrics" {
-			return j.Skip() // root_group, options, state, setup_data: names and parameters of tests
+		switch key {
+		case "metrics":
+		case "results":
+			return j.Object(func(key string) error { return k6Results(j, r, key) })
+		case "config":
+			return j.Object(func(key string) error {
+				if key != "duration" {
+					return j.Skip()
+				}
+				return k6Seconds(j, r, 1)
+			})
+		case "state":
+			return j.Object(func(key string) error {
+				if key != "testRunDurationMs" {
+					return j.Skip()
+				}
+				return k6Seconds(j, r, 1000)
+			})
+		case "metadata":
+			return j.Object(func(key string) error {
+				if key != "generated_at" {
+					return j.Skip()
+				}
+				text := ""
+				err := j.String(&text)
+				if t, err := time.Parse(time.RFC3339Nano, text); err == nil {
+					r.SetTime(t)
+				}
+				return err
+			})
+		default:
+			return j.Skip() // root_group, options, setup_data: names and parameters of tests
 		}
 		return j.Object(func(name string) error {
 			metrics++
@@ -35,6 +65,7 @@ func K6(in *stream.Input, r *report.Report) error {
 	if err != nil {
 		return err
 	}
+	setLoadRate(r)
 	return j.End()
 }
 
@@ -214,6 +245,7 @@ func Vegeta(in *stream.Input, r *report.Report) error {
 	if hasRate {
 		r.SetMeasure(report.RequestRate, rate)
 	}
+	setLoadRate(r)
 	if hasSuccess {
 		r.SetMeasure(report.ErrorRatio, 1-success)
 	}

@@ -24,6 +24,7 @@ func JUnit(in *stream.Input, r *report.Report) error {
 		root   junitTotals // of <testsuites>
 		cs     junitCase
 		suite  []string // names of the open suites
+		all    = junitCases{seen: map[string]bool{}, failed: map[string]bool{}}
 	)
 	for {
 		e, end, err := x.Next()
@@ -36,7 +37,7 @@ func JUnit(in *stream.Input, r *report.Report) error {
 		if e == nil {
 			switch end {
 			case "testcase":
-				cs.count(r)
+				all.end(cs, r)
 			case "testsuite":
 				suite = suite[:len(suite)-1]
 			}
@@ -53,6 +54,8 @@ func JUnit(in *stream.Input, r *report.Report) error {
 			suite = append(suite, stream.Attr(e, "name"))
 			r.Counts.Packages++
 			setJUnitTime(r, stream.Attr(e, "timestamp"))
+		case "property": // gotestsum names the version of Go
+			all.unique = all.unique || stream.Attr(e, "name") == "go.version"
 		case "testcase":
 			if slices.Contains(x.Path[:len(x.Path)-1], name) {
 				return fmt.Errorf("%w: test case inside a test case", stream.ErrInvalid)
