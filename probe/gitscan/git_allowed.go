@@ -43,14 +43,16 @@ func measureRules(ctx context.Context, rules ruleSet, tracked []trackedFile) (sw
 	if !rules.own {
 		return switchedOff{}, nil
 	}
-	standard, err := newDetector(nil, nil)
+	defaults, err := newDetectors(nil, nil)
 	if err != nil {
 		return switchedOff{}, err
 	}
-	own, err := rules.newDetector()
+	standard := defaults.decoder
+	compiled, err := rules.detectors()
 	if err != nil {
 		return switchedOff{}, err
 	}
+	own := compiled.decoder
 	off := switchedOff{all: true}
 	for id, rule := range standard.Config.Rules {
 		if strings.HasPrefix(id, rulePrefix) {

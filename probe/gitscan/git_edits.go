@@ -38,7 +38,7 @@ type trackedFile struct {
 
 // unchangedFile caches the state of a file that needs no search: it equals HEAD's version, or is blind.
 type unchangedFile struct {
-	head string
+	head, next string
 	files.Identity
 	unseen string // why it was not searched; "" when it was
 }
@@ -109,50 +109,43 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 		switch {
 		case err != nil:
 			return scan.findings, err
-		case at == nil:
+		case len(at) == 0:
 			same[f.path] = state
 		default:
-			edited = append(edited, *at)
+			edited = append(edited, at...)
 		}
 	}
 	h.same = same
 	for path, f := range same {
 		if f.unseen != "" {
-			scan.unseen[path] = f.unseen
+			scan.unseen[contentAt{"", path}] = f.unseen
 		}
 	}
-	if len(edited) == 0 {
-		return scan.findings, nil
-	}
-	if scan.detector, err = rules.newDetector(); err != nil {
-		return scan.findings, err
-	}
 	for _, a := range edited {
-		if err := scan.search(ctx, a); err != nil && !errors.Is(err, errTooManySecrets) {
-			return scan.findings, err
+		if err := scan.searchText(ctx, a); err != nil {
+			return scan.findings, scan.ended(err)
 		}
 	}
 	return scan.findings, nil
 }
 
-// edit returns the lines of one file that HEAD's version lacks; nil if there are none or they cannot be searched.
-func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFile) (*addition, unchangedFile, error) {
-	path, state := filepath.Join(g.Work, f.path), unchangedFile{head: f.head}
+// edit returns the lines of one file, in the work tree and staged, that HEAD's version lacks; none if they cannot be
+// searched.
+func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFile) ([]addition, unchangedFile, error) {
+	path, state := filepath.Join(g.Work, f.path), unchangedFile{head: f.head, next: f.next}
 	info, err := os.Lstat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		return nil, state, nil // git stores the link itself
-	}
-	if before, known := h.same[f.path]; err == nil && known && before.head == f.head && before.Identity == files.Identify(info) {
+	regular := err == nil && info.Mode().IsRegular() // git stores a link itself
+	if before, known := h.same[f.path]; regular && known && before.head == f.head && before.next == f.next && before.Identity == files.Identify(info) {
 		return nil, before, nil
 	}
 	var text []byte
-	if err == nil {
+	if regular {
 		state.Identity = files.Identify(info)
 		text, _, err = files.Read(path, maxEdited)
 	}
+	gone := err == nil && !regular || errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, files.ErrNotRegular)
 	switch {
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR), errors.Is(err, files.ErrNotRegular):
-		return nil, state, nil // deleted or replaced
+	case gone: // deleted or replaced
 	case errors.Is(err, files.ErrTooLarge):
 		state.unseen = fmt.Sprintf("changed, and larger than %d MiB", maxEdited>>20)
 		return nil, state, nil
@@ -161,34 +154,61 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 			"%s is not readable: its uncommitted content was not checked", f.path))
 	case err != nil:
 		return nil, state, err
-	case f.head != "" && objectName(text, len(f.head)) == f.head:
+	}
+	inWork := ""
+	if !gone {
+		inWork = objectName(text, len(f.next))
+	}
+	if inWork == f.head && f.next == f.head || gone && f.next == f.head {
 		return nil, state, nil
 	}
-	var committed string
-	if f.head != "" {
-		if committed, _, err = g.Text(ctx, maxEdited, "", "cat-file", "blob", f.head); err != nil {
-			return nil, state, err
+	versions, err := blobsOf(ctx, g, f.head, f.next)
+	if err != nil {
+		return nil, state, err
+	}
+	before, _ := contentOf(versions[0].content)
+	var all []addition
+	add := func(content []byte) {
+		text, kind := contentOf(content)
+		fresh := newLines(text, before)
+		if kind != contentMedia && kind != contentEncrypted && strings.TrimSpace(fresh) != "" {
+			all = append(all, addition{file: f.path, text: fresh, line: 1, raw: kind == contentBinary})
 		}
 	}
-	stored := committed
-	if f.head == "" && f.next != "" {
-		if stored, _, err = g.Text(ctx, maxEdited, "", "cat-file", "blob", f.next); err != nil {
-			return nil, state, err
+	if staged := versions[1]; f.next != f.head && f.next != inWork {
+		if staged.large {
+			state.unseen = fmt.Sprintf("staged, and larger than %d MiB", maxBlob>>20)
+		} else {
+			add(staged.content)
 		}
 	}
-	if kind := kindOf([]byte(stored)); kind == contentEncrypted || kind == contentLFS {
-		return nil, state, nil // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
+	stored := versions[0].content
+	if f.head == "" {
+		stored = versions[1].content
 	}
-	content, kind := contentOf(text)
-	if kind == contentMedia || kind == contentEncrypted {
-		return nil, state, nil
+	if kind := kindOf(stored); kind != contentEncrypted && kind != contentLFS { // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
+		add(text)
 	}
-	before, _ := contentOf([]byte(committed))
-	fresh := newLines(content, before)
-	if strings.TrimSpace(fresh) == "" {
-		return nil, state, nil
+	return all, state, nil
+}
+
+// blobsOf reads two contents; an empty name is an empty content.
+func blobsOf(ctx context.Context, g gitrepo.Repository, names ...string) ([]stored, error) {
+	all := make([]stored, len(names))
+	var wanted []string
+	var of []int
+	for i, name := range names {
+		if name != "" {
+			wanted, of = append(wanted, name), append(of, i)
+		}
 	}
-	return &addition{file: f.path, text: fresh, line: 1, raw: kind == contentBinary}, state, nil
+	err := eachObject(ctx, g, wanted, func(i int, o stored) error {
+		if all[of[i]] = o; o.large {
+			all[of[i]].content = nil // every line counts as new
+		}
+		return nil
+	})
+	return all, err
 }
 
 // newLines blanks the lines of text that before also has. Line numbers do not change.

@@ -1,58 +1,75 @@
 package gitscan
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 )
 
-// headPasswords finds out which of the passwords in the history are still in HEAD: in the same file.
+// headPasswords finds out which of the passwords in the history are still in HEAD: in the same file. It also searches whole
+// files of HEAD in which a password is recognized by the lines around it, which a commit need not have added.
 func (h *gitHistory) headPasswords(ctx context.Context, g gitrepo.Repository, rules ruleSet) error {
-	files := map[string]bool{}
+	head := h.headName(ctx, g)
+	wanted := map[string]bool{} // whether a password is known there
+	known := map[string]bool{}
 	for at, password := range h.scanned.passwords {
+		known[password.digest] = true
 		if password.strong {
-			files[at.file] = true
+			wanted[at.file] = true
 		}
 	}
-	if len(files) == 0 {
-		return nil
+	for _, f := range h.tracked {
+		if f.head != "" && !wanted[f.path] && slices.Contains([]string{".yml", ".yaml", ".json"}, path.Ext(f.path)) {
+			wanted[f.path] = false
+		}
 	}
-	state := digestOf([]byte(h.rules), []byte(strings.Join(h.tips, " ")), []byte(strings.Join(slices.Sorted(maps.Keys(files)), "\x00")), h.headName(ctx, g))
+	maps.DeleteFunc(wanted, func(file string, _ bool) bool { return strings.Contains(file, "\n") }) // git reads a name a line
+	list := slices.Sorted(maps.Keys(wanted))
+	state := digestOf([]byte(h.rules), []byte(strings.Join(h.tips, " ")), []byte(strings.Join(list, "\x00")), []byte(head))
 	if h.headAt == state {
 		return nil
 	}
-	inHead := map[string]bool{}
+	names := make([]string, len(list))
+	for i, file := range list {
+		names[i] = "HEAD:" + file
+	}
 	scan := secretScan{rules: rules, key: h.key, findings: newFindings()}
-	var err error
-	if scan.detector, err = rules.newDetector(); err != nil {
+	err := eachObject(ctx, g, names, func(i int, o stored) error {
+		if o.kind != "blob" || o.large || !wanted[list[i]] && !needsContext(o.content) {
+			return nil
+		}
+		content, _ := contentOf(o.content)
+		return scan.searchText(ctx, addition{commit: head, file: list[i], line: 1, text: content})
+	})
+	if err := scan.ended(err); err != nil {
 		return err
 	}
-	for _, file := range slices.Sorted(maps.Keys(files)) {
-		text, _, err := g.Text(ctx, maxBlob, "", "cat-file", "blob", "HEAD:"+file)
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			continue // not in HEAD
-		}
-		content, _ := contentOf([]byte(text))
-		if err := scan.search(ctx, addition{file: file, line: 1, text: content}); err != nil && !errors.Is(err, errTooManySecrets) {
-			return err
+	h.inHead, h.onlyHead = map[string]bool{}, map[secretFound]passwordFound{}
+	for at, password := range scan.passwords {
+		h.inHead[password.digest] = true
+		if !known[password.digest] {
+			h.onlyHead[at] = password
 		}
 	}
-	for _, password := range scan.passwords {
-		inHead[password.digest] = true
-	}
-	h.inHead, h.headAt = inHead, state
+	h.headAt = state
 	return nil
 }
 
-// headName returns the commit of HEAD.
-func (h *gitHistory) headName(ctx context.Context, g gitrepo.Repository) []byte {
-	name, _, _ := g.Text(ctx, gitrepo.MaxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
-	return []byte(name)
+// needsContext reports whether a content has lines that make a password of what follows.
+func needsContext(content []byte) bool {
+	return slices.ContainsFunc([]string{"Secret", "basic_auth", "authorization"}, func(word string) bool { return bytes.Contains(content, []byte(word)) })
+}
+
+// headName returns the commit of HEAD; "" for none.
+func (h *gitHistory) headName(ctx context.Context, g gitrepo.Repository) string {
+	name, _, err := g.Text(ctx, gitrepo.MaxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(name)
 }

@@ -29,15 +29,15 @@ keywords = ["://"]
 [[rules]]
 id = "catalyst-netrc-password"
 description = "password in a .netrc"
-regex = '''(?i)\bmachine\s+\S+\s+login\s+\S+\s+password\s+(\S{8,128})'''
+regex = '''(?i)(?:\bmachine\s+\S+|\bdefault)(?:\s+(?:login|account)\s+\S+){1,2}\s+password\s+(\S{8,128})'''
 secretGroup = 1
-keywords = ["machine"]
+keywords = ["login"]
 
 [[rules]]
 id = "catalyst-pgpass-password"
 description = "password in a .pgpass"
-path = '''(?i)(?:^|/)\.?pgpass(?:\.conf)?$'''
-regex = '''(?m)^[^:#\s]+:(?:\d+|\*):[^:\n]*:[^:\n]*:([^:\s]{8,128})\s*$'''
+path = '''(?i)(?:^|/)[^/]*pgpass[^/]*$'''
+regex = '''(?m)^[^:#\s]+:(?:\d+|\*):[^:\n]*:[^:\n]*:((?:[^:\\\s]|\\.){8,128})\s*$'''
 secretGroup = 1
 keywords = [":"]
 
@@ -54,6 +54,34 @@ description = "password in a call of redis-cli"
 regex = '''(?i)redis-cli\b[^\n]{0,200}?["'\s](?:-a|--pass)["',\s=]+([^\s"',\]]{8,128})'''
 secretGroup = 1
 keywords = ["redis-cli"]
+
+[[rules]]
+id = "catalyst-redis-acl"
+description = "password of a Redis user"
+regex = '''(?im)(?:^\s*user|\bacl["',\s]+setuser)["',\s]+[^\s"',]+["',\s][^\n]{0,200}?>([^\s"',\]]{8,128})'''
+secretGroup = 1
+keywords = ["user"]
+
+[[rules]]
+id = "catalyst-command-password"
+description = "password in a command of a database or web client"
+regex = '''\b(?:(?:mysql|mariadb)[a-z-]*\b[^\n]{0,200}?["'\s](?:-p|--password[=\s"',]+)|mongo[a-z]*\b[^\n]{0,200}?["'\s](?:-p|--password)[=\s"',]+|curl\b[^\n]{0,200}?["'\s](?:-u|--user)[=\s"',]*[^\s:"'$]+:)([^\s"',\]]{8,128})'''
+secretGroup = 1
+keywords = ["mysql", "mariadb", "mongo", "curl"]
+
+[[rules]]
+id = "catalyst-compose-secret"
+description = "password or key in a compose file"
+path = '''(?i)(?:^|/)[^/]*compose[^/]*\.ya?ml$'''
+regex = '''(?im)^[ \t]*(?:-[ \t]*)?["']?[a-z0-9_.]*(?:password|passwd|passphrase|secret|token|(?:api|access|signing|encryption|auth|private|license)_?key|key_base)["']?[ \t]*[:=][ \t]*["']?([^\s"'#$][^\s"']{7,127})'''
+secretGroup = 1
+keywords = ["pass", "secret", "token", "key"]
+
+[[rules]]
+id = "catalyst-kubernetes-secret"
+description = "value in a Kubernetes Secret"
+regex = '''(?m)^kind:[ \t]*["']?Secret["']?[ \t]*\r?\n((?:(?:[^-\n]|-[^-\n])[^\n]*\n?|\n)+)|^((?:data|stringData):[ \t]*\r?\n(?:(?:[^-\n]|-[^-\n])[^\n]*\n|\n)*?)kind:[ \t]*["']?Secret\b|"kind"\s*:\s*"Secret"(?s:.{0,900}?)("(?:data|stringData)"\s*:\s*\{[^{}]*\})|("(?:data|stringData)"\s*:\s*\{[^{}]*\})(?s:.{0,900}?)"kind"\s*:\s*"Secret"'''
+keywords = ["secret"]
 
 [[rules]]
 id = "catalyst-sql-password"
@@ -79,16 +107,16 @@ keywords = ["\"auth\""]
 [[rules]]
 id = "catalyst-prometheus-basic-auth"
 description = "password of a scrape job"
-regex = '''\bbasic_auth:\s*\n(?:[ \t]+\w+:[^\n]*\n){0,3}?[ \t]+password:[ \t]*["']?([^\s"'#]{8,128})'''
+regex = '''\b(?:basic_auth:\s*(?:\{[^}\n]*?|\n(?:[ \t]+\w+:[^\n]*\n){0,3}?[ \t]+)password:|authorization:\s*(?:\{[^}\n]*?|\n(?:[ \t]+\w+:[^\n]*\n){0,3}?[ \t]+)credentials:)[ \t]*["']?([^\s"'#,}]{8,128})'''
 secretGroup = 1
-keywords = ["basic_auth"]
+keywords = ["basic_auth", "authorization"]
 
 [[rules]]
 id = "catalyst-client-password"
 description = "password for a database client"
-regex = '''\b(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH)["']?[=:]\s*["']?([^\s"']{8,128})'''
+regex = '''\b(?:PGPASSWORD|MYSQL_PWD|REDISCLI_AUTH|smtp_auth_password)["']?[=:]\s*["']?([^\s"']{8,128})'''
 secretGroup = 1
-keywords = ["pgpassword", "mysql_pwd", "rediscli_auth"]
+keywords = ["pgpassword", "mysql_pwd", "rediscli_auth", "smtp_auth_password"]
 `
 
 // passwordFound is what a finding of one of our rules keeps of its password.
@@ -110,18 +138,73 @@ var (
 
 // judgePassword evaluates a match of one of our rules. It reports false for what is no password.
 func judgePassword(rule, file, match, secret string) (strong, isPassword bool) {
-	if rule == "catalyst-basic-authorization" || rule == "catalyst-docker-auth" {
+	switch rule {
+	case "catalyst-basic-authorization", "catalyst-docker-auth":
 		plain, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(secret, "="))
 		_, password, found := strings.Cut(string(plain), ":")
 		if err != nil || !found || len(password) < secretvalue.MinSecret {
 			return false, false
 		}
 		secret = password
+	case "catalyst-compose-secret":
+		key, _, _ := strings.Cut(match, secret)
+		key = strings.Trim(key, "\"'=:- \t")
+		if publicKey.MatchString(key) || noSecretValue.MatchString(secret) && !namedPassword.MatchString(key) || strings.HasPrefix(secret, "/") {
+			return false, false
+		}
+	case "catalyst-kubernetes-secret":
+		for _, value := range kubernetesSecrets(secret) {
+			s, is := judgeText(file, match, value)
+			strong, isPassword = strong || s, isPassword || is
+		}
+		return strong, isPassword
 	}
-	if reference.MatchString(secret) || secretvalue.IsPlaceholder(secret) || secretvalue.IsTriedFirst(secret) {
+	return judgeText(file, match, secret)
+}
+
+func judgeText(file, match, secret string) (strong, isPassword bool) {
+	if m := secretvalue.URLPassword.FindStringSubmatch(secret); m != nil {
+		secret = m[1]
+	}
+	if reference.MatchString(secret) || passwordHash.MatchString(secret) || secretvalue.IsPlaceholder(secret) || secretvalue.IsTriedFirst(secret) {
 		return false, false
 	}
 	return secretvalue.EntropyBits(secret) >= strongPassword && !trialPath.MatchString(file) && !nearHost.MatchString(match), true
+}
+
+// passwordHash matches what is made of a password, or encrypted.
+var passwordHash = regexp.MustCompile(`^(?:SCRAM-SHA-256\$|md5[0-9a-f]{32}$|\$[0-9a-z]+\$|\{[A-Z0-9-]+\}|ENC\[)`)
+
+var (
+	kubernetesSection = regexp.MustCompile(`^\s*["']?(data|stringData)["']?\s*:`)
+	kubernetesEntry   = regexp.MustCompile(`["']?([\w.-]+)["']?\s*:\s*["']?([^\s"',{}]{8,})`)
+)
+
+// kubernetesSecrets returns the values of a Kubernetes Secret whose keys say that they are secret.
+func kubernetesSecrets(text string) (all []string) {
+	section := ""
+	for line := range strings.SplitSeq(text, "\n") {
+		if m := kubernetesSection.FindStringSubmatch(line); m != nil {
+			section, line = m[1], strings.TrimPrefix(line, m[0])
+		} else if strings.TrimLeft(line, " \t") == line {
+			section = "" // another key of the document
+		}
+		for _, m := range kubernetesEntry.FindAllStringSubmatch(line, -1) {
+			value, key := m[2], strings.ToUpper(strings.NewReplacer(".", "_", "-", "_").Replace(m[1]))
+			if section == "data" {
+				plain, err := base64.StdEncoding.DecodeString(value)
+				if err != nil {
+					continue
+				}
+				value = strings.TrimSpace(string(plain))
+			}
+			isURL := secretvalue.URLPassword.MatchString(value)
+			if section != "" && len(value) >= secretvalue.MinSecret && (isURL || secretKey.MatchString(key) && !publicKey.MatchString(key) || strings.Contains(value, `"auth"`)) {
+				all = append(all, value)
+			}
+		}
+	}
+	return all
 }
 
 // addPasswordRules adds our rules to a repository's.

@@ -3,6 +3,7 @@ package gitscan
 import (
 	"encoding/base64"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -12,7 +13,8 @@ import (
 )
 
 // TestPasswordRules: each rule finds its true examples, as strong or not, and none of the false ones. PW is replaced by a
-// generated password, B64 by base64 of a user and that password.
+// generated password, B64 by base64 of a user and that password, K8S by base64 of
+// that password.
 func TestPasswordRules(t *testing.T) {
 	type example struct{ file, text string }
 	for rule, tt := range map[string]struct{ strong, doubtful, false []example }{
@@ -23,9 +25,9 @@ func TestPasswordRules(t *testing.T) {
 			false: []example{{"c.yml", "postgres://u:${DB_PASSWORD}@db/x"}, {"c.go", "postgres://%s:%s@%s/x"}, {"c.py", "f'postgres://{user}:{password}@db'"}, {"c.md", "postgres://user:password@db/x"},
 				{"c.md", "https://shop.io:8080/a@b"}, {"c.md", "postgres://u:<password>@db/x"}, {"c.md", "postgres://u:CHANGE_ME_NOW@db/x"}},
 		},
-		"catalyst-netrc-password": {strong: []example{{".netrc", "machine api.shop.io login deploy password PW"}, {"n", "machine a\n  login b\n  password PW\n"}},
+		"catalyst-netrc-password": {strong: []example{{".netrc", "machine api.shop.io login deploy password PW"}, {"n", "machine a\n  login b\n  password PW\n"}, {".netrc", "default login deploy password PW"}},
 			false: []example{{".netrc", "machine a login b password $TOKEN_OF_CI"}, {"a.md", "the machine needs a login and password"}}},
-		"catalyst-pgpass-password": {strong: []example{{".pgpass", "db:5432:*:catalyst:PW"}, {"conf/pgpass.conf", "*:*:*:u:PW\n"}},
+		"catalyst-pgpass-password": {strong: []example{{".pgpass", "db:5432:*:catalyst:PW"}, {"conf/pgpass.conf", "*:*:*:u:PW\n"}, {"prod.pgpass", "db:5432:*:u:a\\:bPW\n"}},
 			false: []example{{"other", "db:5432:*:catalyst:PW"}, {".pgpass", "# host:5432:db:user:password"}}},
 		"catalyst-redis-requirepass": {strong: []example{{"redis.conf", "requirepass PW"}, {"docker-compose.yml", `command: ["redis-server", "--requirepass", "PW"]`}, {"c.yml", "redis-server --requirepass PW --port 1"},
 			{"redis.conf", "masterauth PW"}},
@@ -33,24 +35,39 @@ func TestPasswordRules(t *testing.T) {
 		"catalyst-redis-cli-password": {strong: []example{{"c.yml", `test: ["CMD", "redis-cli", "-a", "PW", "ping"]`}, {"r.sh", "redis-cli -h redis -a PW ping"}, {"r.sh", "redis-cli --pass PW ping"}},
 			false: []example{{"r.sh", `redis-cli -a "$REDIS_PASSWORD" ping`}, {"r.sh", "redis-cli --askpass ping"}}},
 		"catalyst-sql-password": {strong: []example{{"init.sql", "CREATE ROLE app LOGIN PASSWORD 'PW';"}, {"init.sql", "alter user app with\n encrypted password 'PW';"}, {"my.sql", "CREATE USER 'a'@'%' IDENTIFIED BY 'PW';"}},
-			false: []example{{"init.sql", "CREATE ROLE app PASSWORD :'app_password';"}, {"init.sql", "CREATE ROLE app PASSWORD '${APP_PASSWORD}';"}, {"init.sql", "CREATE ROLE app; -- password later"}}},
+			false: []example{{"init.sql", "CREATE ROLE app PASSWORD :'app_password';"}, {"init.sql", "CREATE ROLE app PASSWORD '${APP_PASSWORD}';"}, {"init.sql", "CREATE ROLE app; -- password later"}, {"init.sql", "CREATE ROLE app PASSWORD 'SCRAM-SHA-256$4096:PW'"}}},
 		"catalyst-basic-authorization": {strong: []example{{"c.sh", "curl -H 'Authorization: Basic B64' x"}, {"c.json", `"Authorization": "Basic B64"`}},
 			false: []example{{"c.sh", "Authorization: Basic $CREDENTIALS"}, {"a.md", "Authorization: Basic authentication is used"}}},
 		"catalyst-docker-auth": {strong: []example{{"config.json", `{"auths": {"r.io": {"auth": "B64"}}}`}}, false: []example{{"config.json", `{"auth": "enabledenabled"}`}}},
-		"catalyst-prometheus-basic-auth": {strong: []example{{"prometheus.yml", "basic_auth:\n  username: p\n  password: PW\n"}},
+		"catalyst-redis-acl": {strong: []example{{"users.acl", "user app on >PW ~* +@all"}, {"init.sh", "redis-cli ACL SETUSER app on '>PW' ~*"}},
+			false: []example{{"users.acl", "user app on #PWPW ~*"}, {"a.md", "the user may write > into a file"}, {"r.sh", "ACL SETUSER app on >$APP_PASSWORD"}}},
+		"catalyst-command-password": {strong: []example{{"c.yml", `test: ["CMD", "mysqladmin", "ping", "-uroot", "--password=PW"]`}, {"b.sh", "mysqldump -u root -pPW shop"}, {"b.sh", "mongosh -u admin -p PW shop"},
+			{"b.sh", "curl -s -\x75 admin:PW https://shop.io/health"}, {"c.yml", `["CMD", "curl", "--user", "admin:PW", "http://app/"]`}},
+			doubtful: []example{{"ci/run.sh", "mysql -pPW"}},
+			false:    []example{{"b.sh", `mysqldump --password="$DB_PASSWORD" shop`}, {"b.sh", "curl -u $USER:$PASSWORD https://shop.io"}, {"b.sh", "mysql -p shop"}, {"b.sh", "curl -p https://shop.io/a/long/path"}}},
+		"catalyst-compose-secret": {strong: []example{{"docker-compose.yml", "    environment:\n      POSTGRES_PASSWORD: PW\n"}, {"deploy/compose.prod.yaml", "      - JWT_SECRET=PW\n"}, {"compose.yml", "      args:\n        NPM_TOKEN: 'PW'\n"},
+			{"compose.yml", "configs:\n  app:\n    content: |\n      api_key = PW\n"}},
+			doubtful: []example{{"docker-compose.test.yml", "  DB_PASSWORD: PW\n"}},
+			false: []example{{"other.yml", "  POSTGRES_PASSWORD: PW\n"}, {"docker-compose.yml", "  POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?unset}\n"}, {"docker-compose.yml", "  POSTGRES_PASSWORD_FILE: /run/secrets/db_password\n"},
+				{"docker-compose.yml", "  STRIPE_PUBLIC_KEY: PW\n"}, {"docker-compose.yml", "secrets:\n  db_password:\n    file: ./db_password.txt\n"}, {"docker-compose.yml", "  API_KEY: /etc/keys/api.pem\n"},
+				{"docker-compose.yml", "  DB_PASSWORD: CHANGE_ME_NOW\n"}}},
+		"catalyst-kubernetes-secret": {strong: []example{{"k8s/secret.yml", "apiVersion: v1\nkind: Secret\nmetadata:\n  name: db\nstringData:\n  user: app\n  password: PW\n"}, {"s.yaml", "kind: Secret\ndata:\n  db-password: K8S\n"},
+			{"s.yaml", "apiVersion: v1\ndata:\n  api.token: K8S\nkind: Secret\n"}, {"s.yaml", "kind: ConfigMap\ndata:\n  a: b\n---\nkind: Secret\ntype: Opaque\nstringData:\n  url: postgres://u:PW@db/x\n"},
+			{"s.json", `{"apiVersion": "v1", "kind": "Secret", "data": {"password": "K8S"}}`}, {"s.json", `{"data": {"user": "app", "password": "K8S"}, "kind": "Secret"}`}},
+			doubtful: []example{{"examples/secret.yml", "kind: Secret\nstringData:\n  password: PW\n"}},
+			false: []example{{"s.yml", "kind: ConfigMap\ndata:\n  password: PW\n"}, {"s.yml", "kind: SealedSecret\nspec:\n  encryptedData:\n    password: K8S\n"}, {"s.yml", "kind: Secret\nstringData:\n  password: {{ .Values.password }}\n"},
+				{"s.yml", "kind: Secret\nmetadata:\n  password: PW\n"}, {"s.yml", "kind: Secret\nstringData:\n  user: PW\n"}, {"s.yml", "kind: Secret\ndata:\n  password: Q0hB\x54kdFX01FX05PVw==\n"}}},
+		"catalyst-prometheus-basic-auth": {strong: []example{{"prometheus.yml", "basic_auth:\n  username: p\n  password: PW\n"}, {"am.yml", "basic_auth: {username: p, password: PW}"}, {"p.yml", "authorization:\n  type: Bearer\n  credentials: PW\n"}},
 			false: []example{{"prometheus.yml", "basic_auth:\n  username: p\n  password_file: /run/secrets/p\n"}}},
 		"catalyst-client-password": {strong: []example{{"b.sh", "PGPASSWORD=PW pg_dump x"}, {"c.yml", `REDISCLI_AUTH: "PW"`}}, false: []example{{"b.sh", `PGPASSWORD="$DB_PASSWORD" pg_dump`}}},
 	} {
 		t.Run(rule, func(t *testing.T) {
-			scan := secretScan{findings: newFindings(), key: []byte("k"), rules: ruleSet{newDetector: nil}}
-			var err error
-			if scan.detector, err = newDetector(nil, nil); err != nil {
-				t.Fatal(err)
-			}
+			scan := secretScan{findings: newFindings(), key: []byte("k"), rules: ruleSet{detectors: sync.OnceValues(func() (*detectors, error) { return newDetectors(nil, nil) })}}
 			search := func(e example) (found, strong bool) {
 				t.Helper()
 				password := "k7" + probetest.RandomText(20) + "Zq"
-				text := strings.ReplaceAll(strings.ReplaceAll(e.text, "PW", password), "B64", base64.StdEncoding.EncodeToString([]byte("admin:"+password)))
+				text := strings.NewReplacer("PW", password, "B64", base64.StdEncoding.EncodeToString([]byte("admin:"+password)),
+					"K8S", base64.StdEncoding.EncodeToString([]byte(password))).Replace(e.text)
 				scan.findings = newFindings()
 				if err := scan.search(t.Context(), addition{file: e.file, line: 1, text: text}); err != nil {
 					t.Fatal(err)
@@ -80,7 +97,7 @@ func TestPasswordRules(t *testing.T) {
 		})
 	}
 	own, err := decodeRules([]byte(passwordRules))
-	if err != nil || len(own.Rules) != 10 {
+	if err != nil || len(own.Rules) != 14 {
 		t.Errorf("%d rules, %v: add examples", len(own.Rules), err)
 	}
 }

@@ -27,12 +27,13 @@ const (
 	maxExtended = 2 // maximum depth of extended rule files, as in gitleaks
 )
 
-// newDetector creates a gitleaks detector from a .gitleaks.toml, or from gitleaks' default rules when text is nil. read
-// returns the file that the text extends.
-func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect.Detector, err error) {
+// newConfig reads gitleaks' rules from a .gitleaks.toml, or its default rules when text is nil. read returns the file that
+// the text extends.
+func newConfig(text []byte, read func(name string) ([]byte, error)) (translated config.Config, err error) {
+	none := config.Config{}
 	defer func() {
 		if recover() != nil { // the library panics at an invalid pattern; the cause quotes it
-			d, err = nil, errors.New("invalid regular expression")
+			translated, err = none, errors.New("invalid regular expression")
 		}
 	}()
 	if text == nil {
@@ -40,28 +41,39 @@ func newDetector(text []byte, read func(name string) ([]byte, error)) (d *detect
 	}
 	rules, err := decodeRules(text)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	whole, err := extendRules(rules, read, maxExtended)
 	if err != nil {
-		return nil, err
+		return none, err
 	}
 	if len(whole.Rules) == 0 {
-		return nil, errors.New("no rules. Add `[extend]` with `useDefault = true` for gitleaks' default rules")
+		return none, errors.New("no rules. Add `[extend]` with `useDefault = true` for gitleaks' default rules")
 	}
 	whole.Extend = config.Extend{DisabledRules: rules.Extend.DisabledRules}
 	if err := addPasswordRules(&whole); err != nil {
-		return nil, err
+		return none, err
 	}
 	whole.Extend = config.Extend{}
-	translated, err := whole.Translate()
+	translated, err = whole.Translate()
 	if err != nil {
-		return nil, errors.New("invalid rule or allow-list")
+		return none, errors.New("invalid rule or allow-list")
 	}
 	translated.Path = rulesFile
-	d = detect.NewDetector(translated)
-	d.MaxDecodeDepth = maxDecoding
-	d.IgnoreGitleaksAllow = true // evaluated, and counted, by search
+	return translated, nil
+}
+
+// newDetectors compiles rules as newConfig reads them.
+func newDetectors(text []byte, read func(name string) ([]byte, error)) (*detectors, error) {
+	rules, err := newConfig(text, read)
+	if err != nil {
+		return nil, err
+	}
+	d := &detectors{detect.NewDetector(rules), detect.NewDetector(rules)}
+	d.decoder.MaxDecodeDepth = maxDecoding
+	for _, one := range []*detect.Detector{d.plain, d.decoder} {
+		one.IgnoreGitleaksAllow = true // evaluated, and counted, by search
+	}
 	return d, nil
 }
 

@@ -10,10 +10,11 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
-
-	"github.com/zricethezav/gitleaks/v8/detect"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -101,6 +102,12 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	if err != nil || r.State != 0 {
 		return r, err
 	}
+	used := rules.used
+	defer func() {
+		if used.Load() {
+			debug.FreeOSMemory() // compiled rules take more than the rest of the exporter
+		}
+	}()
 	h, err := probe.Keep(p.Kept, gitHistoryKey{g.Dir, s.Baseline}, "", func() (*gitHistory, func(), error) {
 		key := make([]byte, 32)
 		_, err := rand.Read(key)
@@ -112,7 +119,6 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	values := newValueSearch(h.key, secretsInUse(p))
-	before := h.rules
 	if err := h.update(ctx, g, rules, values, p.Now); err != nil {
 		return probe.Result{}, err
 	}
@@ -124,11 +130,14 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 		if at == "" || at != h.trackedAt {
 			h.submodules = submodulesOf(g, ctx)
 		}
-		if before != h.rules {
+		if h.measured != h.rules {
 			if h.off, err = measureRules(ctx, rules, h.tracked); err != nil {
-				h.rules = "" // measured again
 				return err
 			}
+			h.measured = h.rules
+		}
+		if err := h.loose.update(ctx, g, h, p.Deployment.Root, rules, values); err != nil {
+			return err
 		}
 		return h.headPasswords(ctx, g, rules)
 	})
@@ -169,20 +178,21 @@ func (s *gitSecrets) rules(ctx context.Context, g gitrepo.Repository) (ruleSet, 
 			texts[i] = text
 		}
 	}
-	set := ruleSet{digest: digestOf(texts[:]...), known: knownSecrets{ignored: parseIgnored(texts[1])}, skip: s.Baseline, own: texts[0] != nil}
+	set := ruleSet{digest: digestOf(texts[:]...), known: knownSecrets{ignored: parseIgnored(texts[1])}, skip: s.Baseline, own: texts[0] != nil, used: &atomic.Bool{}}
 	if texts[2] != nil {
 		var err error
 		if set.known.baseline, err = parseBaseline(texts[2]); err != nil {
 			return ruleSet{}, probe.Failed(probe.ReasonInvalid, "%s in the repository: %v", s.Baseline, err), nil
 		}
 	}
-	set.newDetector = func() (*detect.Detector, error) {
-		d, err := newDetector(texts[0], func(name string) ([]byte, error) { return read(name, maxRules) })
+	set.detectors = sync.OnceValues(func() (*detectors, error) {
+		set.used.Store(true)
+		d, err := newDetectors(texts[0], func(name string) ([]byte, error) { return read(name, maxRules) })
 		if err != nil {
 			return nil, probe.Needs("a valid "+rulesFile, probe.Unknownf(probe.ReasonInvalid, "%s in the repository: %w", rulesFile, err))
 		}
 		return d, nil
-	}
+	})
 	return set, probe.Result{}, nil
 }
 

@@ -229,15 +229,15 @@ func TestGitSecrets_Incremental(t *testing.T) {
 		t.Errorf("key of an unchanged repository: %q, then %q", key, k.Key(probetest.Again(p)))
 	}
 	step("unchanged", 0, probe.StateFail)
-	seen := history(t, p).scanned.seen
+	seen := history(t, p).commits
 
 	r.Commit(t, "harmless", map[string]string{"four": "4\n"})
 	if k.Key(probetest.Again(p)) == key {
 		t.Error("key unchanged after a commit")
 	}
 	step("a commit", 1, probe.StateFail)
-	if h := history(t, p); !slices.Equal(places(h), all) || h.scanned.seen != seen+1 {
-		t.Errorf("%d commits read, %d before; %q", h.scanned.seen, seen, places(h))
+	if h := history(t, p); !slices.Equal(places(h), all) || h.commits != seen+1 {
+		t.Errorf("%d commits read, %d before; %q", h.commits, seen, places(h))
 	}
 	r.Git(t, "checkout", "--quiet", "-b", "late")
 	r.Commit(t, "secret", map[string]string{"late": "token = " + fakeToken() + "\n"})

@@ -27,8 +27,16 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 			}
 		}
 	}
+	for at, password := range h.onlyHead {
+		if password.strong {
+			certain = append(certain, at)
+		} else {
+			doubtful = append(doubtful, at)
+		}
+	}
+	local, loose := h.local.found.places(), h.loose.found.places()
 	note := h.note()
-	samples := []probe.Sample{probe.SecretFindings.Of(float64(len(certain) + len(doubtful))), SecretScanTime.Of(phrase.Seconds(h.when))}
+	samples := []probe.Sample{probe.SecretFindings.Of(float64(len(certain) + len(doubtful) + len(local) + len(loose))), SecretScanTime.Of(phrase.Seconds(h.when))}
 	if len(certain) > 0 {
 		return probe.Failed(probe.ReasonCommitted, "%s%s", describeSecrets("secrets", certain, h.scanned.more), note).With(samples...).About(offenders(certain)...)
 	}
@@ -39,6 +47,15 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 	}
 	if len(doubtful) > 0 {
 		warn(probe.ReasonCommitted, describeSecrets("passwords of tests or of the past", doubtful, h.scanned.more))
+	}
+	if len(local) > 0 {
+		warn(probe.ReasonCommitted, describeSecrets("secrets in commits of this clone only (stash, reflog, other work trees)", local, h.local.found.more))
+	}
+	if len(loose) > 0 {
+		warn(probe.ReasonExposed, describeSecrets("secrets in compose files that git does not track", loose, h.loose.found.more))
+	}
+	if h.local.failed {
+		warn(probe.ReasonTruncated, "git cannot list the commits of stashes, reflogs and other work trees, which were not searched. Run git fsck")
 	}
 	if text := h.off.warning(); text != "" {
 		warn(probe.ReasonWeak, text)
@@ -54,10 +71,9 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 		warn(probe.ReasonTruncated, fmt.Sprintf("%d submodules were not searched", h.submodules))
 	}
 	if len(warnings) > 0 {
-		return probe.Warned(reason, "%s%s", strings.Join(warnings, "; "), note).With(samples...).About(offenders(doubtful)...)
+		return probe.Warned(reason, "%s%s", strings.Join(warnings, "; "), note).With(samples...).About(offenders(slices.Concat(doubtful, local, loose))...)
 	}
-	return probe.Passed("no secret in %d commits with additions, scanned at %s%s", h.scanned.seen, h.when.UTC().Format(time.RFC3339),
-		note).With(samples...)
+	return probe.Passed("no secret in %d commits, scanned at %s%s", h.commits, h.when.UTC().Format(time.RFC3339), note).With(samples...)
 }
 
 // note describes what was accepted or needs no search.
@@ -68,14 +84,16 @@ func (h *gitHistory) note() string {
 			notes = append(notes, phrase.Count(n, noun)+rest)
 		}
 	}
-	add(h.scanned.known+h.edited.known, "known finding", " accepted by "+ignoreFile+" or the baseline")
-	add(h.scanned.allowed+h.edited.allowed, "finding", " accepted by "+allowComment+" comments")
+	all := sum(h.scanned, h.local.found, h.edited)
+	add(all.known, "known finding", " accepted by "+ignoreFile+" or the baseline")
+	add(all.allowed, "finding", " accepted by "+allowComment+" comments")
 	if text := h.off.note(); text != "" {
 		notes = append(notes, text)
 	}
-	add(h.scanned.media, "version", " of media files")
-	add(h.scanned.encrypted, "version", " of encrypted files")
-	add(h.scanned.binaries, "version", " of binary files, of which the printable parts were searched")
+	committed := sum(h.scanned)
+	add(committed.media, "version", " of media files")
+	add(committed.encrypted, "version", " of encrypted files")
+	add(committed.binaries, "version", " of binary files, of which the printable parts were searched")
 	if len(notes) == 0 {
 		return ""
 	}
@@ -84,8 +102,12 @@ func (h *gitHistory) note() string {
 
 // unseen lists the files with unsearched content that are not accepted.
 func (s *gitSecrets) unseen(h *gitHistory) []string {
-	all := maps.Clone(h.scanned.unseen)
-	maps.Copy(all, h.edited.unseen)
+	all := map[string]string{}
+	for _, f := range []findings{h.local.found, h.loose.found, h.scanned, h.edited} {
+		for at, why := range f.unseen {
+			all[at.file] = why
+		}
+	}
 	var left []string
 	for _, file := range slices.Sorted(maps.Keys(all)) {
 		if !slices.ContainsFunc(s.AcceptedUnseen, func(glob string) bool { return matchesGlob(glob, file) }) {
