@@ -16,6 +16,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // Uncommitted content of tracked files, such as a password typed into the compose file of a server. Each tracked file
@@ -100,7 +102,7 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 		h.trackedAt = at
 	}
 	same := make(map[string]unchangedFile, len(h.tracked))
-	var edited []addition
+	var edited []gitlog.Addition
 	for _, f := range h.tracked {
 		if ctx.Err() != nil {
 			return scan.findings, ctx.Err()
@@ -131,7 +133,7 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 
 // edit returns the lines of one file, in the work tree and staged, that HEAD's version lacks; none if they cannot be
 // searched.
-func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFile) ([]addition, unchangedFile, error) {
+func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFile) ([]gitlog.Addition, unchangedFile, error) {
 	path, state := filepath.Join(g.Work, f.path), unchangedFile{head: f.head, next: f.next}
 	info, err := os.Lstat(path)
 	regular := err == nil && info.Mode().IsRegular() // git stores a link itself
@@ -166,13 +168,13 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 	if err != nil {
 		return nil, state, err
 	}
-	before, _ := contentOf(versions[0].content)
-	var all []addition
-	add := func(content []byte) {
-		text, kind := contentOf(content)
+	before, _ := content.Of(versions[0].content)
+	var all []gitlog.Addition
+	add := func(version []byte) {
+		text, kind := content.Of(version)
 		fresh := newLines(text, before)
-		if kind != contentMedia && kind != contentEncrypted && strings.TrimSpace(fresh) != "" {
-			all = append(all, addition{file: f.path, text: fresh, line: 1, raw: kind == contentBinary})
+		if kind != content.Media && kind != content.Encrypted && strings.TrimSpace(fresh) != "" {
+			all = append(all, gitlog.Addition{File: f.path, Text: fresh, Line: 1, Raw: kind == content.Binary})
 		}
 	}
 	if staged := versions[1]; f.next != f.head && f.next != inWork {
@@ -186,7 +188,7 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 	if f.head == "" {
 		stored = versions[1].content
 	}
-	if kind := kindOf(stored); kind != contentEncrypted && kind != contentLFS { // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
+	if kind := content.KindOf(stored); kind != content.Encrypted && kind != content.LFS { // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
 		add(text)
 	}
 	return all, state, nil

@@ -13,6 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 )
 
 // TestGitSecrets_Uncommitted searches uncommitted content of tracked files.
@@ -78,7 +79,7 @@ func TestGitSecrets_Uncommitted(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := parts.GitRepo(t)
-			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n", "crypt": gitCrypt + "\x01\x02\xff"})
+			r.Commit(t, "begin", map[string]string{"app.yml": app, "other": "1\n", "crypt": content.GitCrypt + "\x01\x02\xff"})
 			p := probetest.NewPass(t, nil, deployment.Settings{Root: r.Dir})
 			probetest.Expect(t, probetest.Look(t, p, SecretsKind(), "{}"), probe.StatePass, probe.ReasonNone, "")
 			tt.edit(t, r)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // headPasswords finds out which of the passwords in the history are still in HEAD: in the same file. It also searches whole
@@ -43,8 +45,8 @@ func (h *gitHistory) headPasswords(ctx context.Context, g gitrepo.Repository, ru
 		if o.kind != "blob" || o.large || !wanted[list[i]] && !needsContext(o.content) {
 			return nil
 		}
-		content, _ := contentOf(o.content)
-		return scan.searchText(ctx, addition{commit: head, file: list[i], line: 1, text: content})
+		text, _ := content.Of(o.content)
+		return scan.searchText(ctx, gitlog.Addition{Commit: head, File: list[i], Line: 1, Text: text})
 	})
 	if err := scan.ended(err); err != nil {
 		return err
@@ -61,8 +63,8 @@ func (h *gitHistory) headPasswords(ctx context.Context, g gitrepo.Repository, ru
 }
 
 // needsContext reports whether a content has lines that make a password of what follows.
-func needsContext(content []byte) bool {
-	return slices.ContainsFunc([]string{"Secret", "basic_auth", "authorization"}, func(word string) bool { return bytes.Contains(content, []byte(word)) })
+func needsContext(text []byte) bool {
+	return slices.ContainsFunc([]string{"Secret", "basic_auth", "authorization"}, func(word string) bool { return bytes.Contains(text, []byte(word)) })
 }
 
 // headName returns the commit of HEAD; "" for none.

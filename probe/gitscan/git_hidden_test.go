@@ -15,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 )
 
 // utf16Text encodes a text in UTF-16 (little endian), with a byte order mark if mark.
@@ -58,12 +59,12 @@ func TestGitSecrets_HidesNothing(t *testing.T) {
 		"text behind the magic of an image": {map[string]string{"a": "\x89PNG\r\n\x1a\n\x00" + line}, nil, "", probe.StateFail, probe.ReasonCommitted, "a:4"},
 
 		"image":                      {map[string]string{"a": "\x89PNG\r\n\x1a\n" + strings.Repeat(noise, 500)}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of media files"},
-		"git-crypt":                  {map[string]string{"a": gitCrypt + strings.Repeat(noise, 500)}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
+		"git-crypt":                  {map[string]string{"a": content.GitCrypt + strings.Repeat(noise, 500)}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
 		"age":                        {map[string]string{"a": "age-encryption.org/v1\n-> X25519 x\n" + strings.Repeat(noise, 500)}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
-		"sops":                       {map[string]string{"a": "password: " + sopsMark + "data:" + probetest.RandomText(12) + ",iv:x,type:str]\n"}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
+		"sops":                       {map[string]string{"a": "password: " + content.SopsMark + "data:" + probetest.RandomText(12) + ",iv:x,type:str]\n"}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of encrypted files"},
 		"sound program":              {map[string]string{"a": strings.Repeat(noise, 500) + "hello, world\n"}, nil, "", probe.StatePass, probe.ReasonNone, "printable parts"},
 		"sound, binary by attribute": {map[string]string{".gitattributes": "* binary\n", "a": "x: 1\n"}, nil, "", probe.StatePass, probe.ReasonNone, ""},
-		"LFS": {map[string]string{"data/a.bin": lfsPointer + "v1\noid sha256:" + strings.Repeat("0", 64) + "\nsize 5\n"}, nil, "", probe.StateWarn, probe.ReasonTruncated,
+		"LFS": {map[string]string{"data/a.bin": content.LFSPointer + "v1\noid sha256:" + strings.Repeat("0", 64) + "\nsize 5\n"}, nil, "", probe.StateWarn, probe.ReasonTruncated,
 			"data/a.bin (content is in Git LFS)"},
 	} {
 		t.Run(name, func(t *testing.T) {

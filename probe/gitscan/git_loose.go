@@ -12,6 +12,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // Compose files that git does not track, such as an override on the server: whoever copies the deployment's folder gets
@@ -52,8 +54,8 @@ func (l *looseHistory) update(ctx context.Context, g gitrepo.Repository, h *gitH
 			scan.unseen[contentAt{"", name}] = "not readable"
 			continue
 		}
-		content, _ := contentOf(text)
-		if err := scan.searchText(ctx, addition{file: name, line: 1, text: content}); err != nil {
+		whole, _ := content.Of(text)
+		if err := scan.searchText(ctx, gitlog.Addition{File: name, Line: 1, Text: whole}); err != nil {
 			if err := scan.ended(err); err != nil {
 				return err
 			}

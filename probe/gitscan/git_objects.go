@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // Reads objects as they are stored: git's attributes, settings and filters have no say in it.
@@ -56,11 +58,11 @@ func readObject(in *bufio.Reader) (stored, error) {
 		return stored{kind: fields[1]}, nil
 	}
 	if len(fields) != 3 {
-		return stored{}, fmt.Errorf("%w: unexpected object", errDiff)
+		return stored{}, fmt.Errorf("%w: unexpected object", gitlog.ErrFormat)
 	}
 	size, err := strconv.ParseInt(fields[2], 10, 64)
 	if err != nil {
-		return stored{}, fmt.Errorf("%w: unexpected object", errDiff)
+		return stored{}, fmt.Errorf("%w: unexpected object", gitlog.ErrFormat)
 	}
 	o := stored{kind: fields[1], large: size > maxBlob}
 	o.content = make([]byte, size+1)
@@ -77,63 +79,63 @@ func readObject(in *bufio.Reader) (stored, error) {
 }
 
 // searchBlobs searches the contents of binary changes, each once.
-func (s *secretScan) searchBlobs(ctx context.Context, g gitrepo.Repository, changes []binaryChange) error {
-	var wanted []binaryChange
+func (s *secretScan) searchBlobs(ctx context.Context, g gitrepo.Repository, changes []gitlog.BinaryChange) error {
+	var wanted []gitlog.BinaryChange
 	var names []string
 	seen := map[string]bool{}
 	for _, c := range changes {
-		if !seen[c.blob] && strings.Trim(c.blob, "0") != "" {
-			seen[c.blob] = true
-			wanted, names = append(wanted, c), append(names, c.blob)
+		if !seen[c.Blob] && strings.Trim(c.Blob, "0") != "" {
+			seen[c.Blob] = true
+			wanted, names = append(wanted, c), append(names, c.Blob)
 		}
 	}
 	return eachObject(ctx, g, names, func(i int, o stored) error {
 		c := wanted[i]
-		at := contentAt{c.commit, c.file}
+		at := contentAt{c.Commit, c.File}
 		switch {
 		case o.kind == "missing":
 			s.unseen[at] = "not in this clone"
 			return nil
-		case o.kind != "blob", o.large && (isMedia(o.content) || isEncrypted(o.content)):
+		case o.kind != "blob", o.large && (content.IsMedia(o.content) || content.IsEncrypted(o.content)):
 			return nil
 		case o.large:
 			s.unseen[at] = fmt.Sprintf("larger than %d MiB", maxBlob>>20)
 			return nil
 		}
-		return s.searchContent(ctx, c.commit, c.file, o.content)
+		return s.searchContent(ctx, c.Commit, c.File, o.content)
 	})
 }
 
 // searchContent searches a whole content.
-func (s *secretScan) searchContent(ctx context.Context, commit, file string, content []byte) error {
-	text, kind := contentOf(content)
+func (s *secretScan) searchContent(ctx context.Context, commit, file string, stored []byte) error {
+	text, kind := content.Of(stored)
 	switch kind {
-	case contentMedia:
+	case content.Media:
 		s.tally(commit).media++
 		return nil
-	case contentEncrypted:
+	case content.Encrypted:
 		s.tally(commit).encrypted++
 		return nil
-	case contentBinary:
+	case content.Binary:
 		s.tally(commit).binaries++
 	}
 	s.whole = true
 	defer func() { s.whole = false }()
-	return s.searchText(ctx, addition{commit: commit, file: file, line: 1, text: text, raw: kind == contentBinary})
+	return s.searchText(ctx, gitlog.Addition{Commit: commit, File: file, Line: 1, Text: text, Raw: kind == content.Binary})
 }
 
 // searchText searches a text of any length.
-func (s *secretScan) searchText(ctx context.Context, a addition) error {
-	for text := a.text; ; {
+func (s *secretScan) searchText(ctx context.Context, a gitlog.Addition) error {
+	for text := a.Text; ; {
 		rest := ""
-		a.text = text
-		if len(text) > maxAddition {
-			a.text, rest = text[:maxAddition], text[maxAddition-overlap:]
+		a.Text = text
+		if len(text) > gitlog.MaxAddition {
+			a.Text, rest = text[:gitlog.MaxAddition], text[gitlog.MaxAddition-gitlog.Overlap:]
 		}
 		if err := s.search(ctx, a); err != nil || rest == "" {
 			return err
 		}
-		a.line += strings.Count(text[:maxAddition-overlap], "\n")
+		a.Line += strings.Count(text[:gitlog.MaxAddition-gitlog.Overlap], "\n")
 		text = rest
 	}
 }
@@ -142,8 +144,8 @@ func (s *secretScan) searchText(ctx context.Context, a addition) error {
 type message struct{ commit, of, text string }
 
 // messageOf returns the text that people wrote in a commit or tag, then its other headers.
-func messageOf(content []byte) string {
-	text, _ := contentOf(content)
+func messageOf(stored []byte) string {
+	text, _ := content.Of(stored)
 	head, body, _ := strings.Cut(text, "\n\n")
 	var rest strings.Builder
 	signature := false
@@ -165,7 +167,7 @@ func (s *secretScan) searchMessages(ctx context.Context, g gitrepo.Repository, l
 	size := 0
 	err := eachObject(ctx, g, names, func(i int, o stored) error {
 		all = append(all, message{names[i], "commit message", messageOf(o.content)})
-		if size += len(o.content); size < maxAddition && !o.large {
+		if size += len(o.content); size < gitlog.MaxAddition && !o.large {
 			return nil
 		}
 		if o.large {
@@ -193,7 +195,7 @@ func (s *secretScan) searchTexts(ctx context.Context, all []message) error {
 		if err != nil {
 			return err
 		}
-		found = len(rules.find(ctx, addition{text: withoutNUL(text.String())})) > 0
+		found = len(rules.find(ctx, gitlog.Addition{Text: content.WithoutNUL(text.String())})) > 0
 	}
 	if ctx.Err() != nil || !found {
 		return ctx.Err()
@@ -201,7 +203,7 @@ func (s *secretScan) searchTexts(ctx context.Context, all []message) error {
 	s.message = true
 	defer func() { s.message = false }()
 	for _, m := range all {
-		if err := s.searchText(ctx, addition{commit: m.commit, file: m.of, line: 1, text: m.text}); err != nil {
+		if err := s.searchText(ctx, gitlog.Addition{Commit: m.commit, File: m.of, Line: 1, Text: m.text}); err != nil {
 			return err
 		}
 	}
@@ -227,13 +229,13 @@ func (s *secretScan) objects(ctx context.Context, g gitrepo.Repository, tips, ol
 		}
 		var tags, next, nextOf []string
 		var tagOf []string
-		var blobs []binaryChange
+		var blobs []gitlog.BinaryChange
 		for i, o := range types {
 			switch o.kind {
 			case "tag":
 				tags, tagOf = append(tags, o.name), append(tagOf, of[i])
 			case "blob":
-				blobs = append(blobs, binaryChange{of[i], "content of a reference", o.name})
+				blobs = append(blobs, gitlog.BinaryChange{Commit: of[i], File: "content of a reference", Blob: o.name})
 			case "tree":
 				text, _, err := g.Text(ctx, maxTracked, "", "ls-tree", "-r", "-z", "--full-tree", o.name)
 				if err != nil {
@@ -241,7 +243,7 @@ func (s *secretScan) objects(ctx context.Context, g gitrepo.Repository, tips, ol
 				}
 				for entry := range strings.SplitSeq(text, "\x00") { // MODE blob NAME\tPATH
 					if about, path, ok := strings.Cut(entry, "\t"); ok && strings.Contains(about, " blob ") {
-						blobs = append(blobs, binaryChange{of[i], path, about[strings.LastIndexByte(about, ' ')+1:]})
+						blobs = append(blobs, gitlog.BinaryChange{Commit: of[i], File: path, Blob: about[strings.LastIndexByte(about, ' ')+1:]})
 					}
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // TestPasswordRules: each rule finds its true examples, as strong or not, and none of the false ones. PW is replaced by a
@@ -69,7 +70,7 @@ func TestPasswordRules(t *testing.T) {
 				text := strings.NewReplacer("PW", password, "B64", base64.StdEncoding.EncodeToString([]byte("admin:"+password)),
 					"K8S", base64.StdEncoding.EncodeToString([]byte(password))).Replace(e.text)
 				scan.findings = newFindings()
-				if err := scan.search(t.Context(), addition{file: e.file, line: 1, text: text}); err != nil {
+				if err := scan.search(t.Context(), gitlog.Addition{File: e.file, Line: 1, Text: text}); err != nil {
 					t.Fatal(err)
 				}
 				for at, p := range scan.passwords {

@@ -16,6 +16,8 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
 )
 
 // ruleSet holds the rules and allow-lists of a scan.
@@ -35,13 +37,13 @@ type detectors struct {
 }
 
 // find searches a text for secrets by rules.
-func (d *detectors) find(ctx context.Context, a addition) []report.Finding {
+func (d *detectors) find(ctx context.Context, a gitlog.Addition) []report.Finding {
 	by := d.plain
-	if mayBeEncoded(a.text) {
+	if mayBeEncoded(a.Text) {
 		by = d.decoder
 	}
-	return by.DetectContext(ctx, detect.Fragment{CommitSHA: a.commit, FilePath: a.file, Raw: a.text,
-		StartLine: a.line}) //lint:ignore SA1019 the v8 detector requires it
+	return by.DetectContext(ctx, detect.Fragment{CommitSHA: a.Commit, FilePath: a.File, Raw: a.Text,
+		StartLine: a.Line}) //lint:ignore SA1019 the v8 detector requires it
 }
 
 // secretScan searches the additions of commits.
@@ -71,10 +73,10 @@ func (s *secretScan) all(ctx context.Context, g gitrepo.Repository, names commit
 
 // commits reads what some commits add, and their messages.
 func (s *secretScan) commits(ctx context.Context, g gitrepo.Repository, names commitList) error {
-	var changes []binaryChange
+	var changes []gitlog.BinaryChange
 	err := s.searchMessages(ctx, g, names)
 	if err == nil {
-		err = s.searchAdditions(ctx, g, names, func(b binaryChange) { changes = append(changes, b) })
+		err = s.searchAdditions(ctx, g, names, func(b gitlog.BinaryChange) { changes = append(changes, b) })
 	}
 	if err == nil {
 		err = s.searchBlobs(ctx, g, changes)
@@ -88,17 +90,17 @@ func (s *secretScan) ended(err error) error {
 	case errors.Is(err, errTooManySecrets):
 		s.more = true
 		return nil
-	case errors.Is(err, errDiff):
+	case errors.Is(err, gitlog.ErrFormat):
 		return probe.Needs("a report of gitleaks as evidence (report: secrets)", probe.Unknown(probe.ReasonError, err))
 	}
 	return err
 }
 
 // searchAdditions searches the added lines of commits on all processors while git prints them.
-func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, names commitList, binary func(binaryChange)) error {
+func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, names commitList, binary func(gitlog.BinaryChange)) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	work := make(chan addition, 2*runtime.GOMAXPROCS(0))
+	work := make(chan gitlog.Addition, 2*runtime.GOMAXPROCS(0))
 	ended := make(chan error, runtime.GOMAXPROCS(0))
 	for range cap(ended) {
 		go func() {
@@ -113,8 +115,8 @@ func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, 
 			})
 		}()
 	}
-	log := additions{binary: binary,
-		each: func(a addition) error {
+	log := gitlog.Reader{Binary: binary,
+		Each: func(a gitlog.Addition) error {
 			select {
 			case work <- a:
 				return nil
@@ -122,13 +124,13 @@ func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, 
 				return ctx.Err()
 			}
 		},
-		commit: func() error {
+		Commit: func() error {
 			if s.commit != nil {
 				s.commit()
 			}
 			return ctx.Err()
 		}}
-	_, err := g.Run(ctx, string(names), func(r io.Reader) error { return log.read(r) },
+	_, err := g.Run(ctx, string(names), func(r io.Reader) error { return log.Read(r) },
 		"log", "--no-walk=unsorted", "--stdin", "--diff-filter=d", "--format=%x00%H", "--patch", "--full-index", "--unified=0", "--cc", "--find-renames",
 		"--inter-hunk-context=0", "--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature",
 		"--no-relative", "--no-notes", "--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null")
@@ -142,8 +144,8 @@ func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, 
 }
 
 // search searches one addition. Several goroutines may call it.
-func (s *secretScan) search(ctx context.Context, a addition) error {
-	a.text = withoutNUL(a.text)
+func (s *secretScan) search(ctx context.Context, a gitlog.Addition) error {
+	a.Text = content.WithoutNUL(a.Text)
 	s.searchValues(a)
 	switch {
 	case s.full():
@@ -152,7 +154,7 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 		return ctx.Err()
 	}
 	s.note(a)
-	if a.file == s.rules.skip {
+	if a.File == s.rules.skip {
 		return nil
 	}
 	rules, err := s.rules.detectors()
@@ -164,7 +166,7 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 		return ctx.Err() // findings of an interrupted search are incomplete
 	}
 	for _, f := range all {
-		s.keep(f, a.raw)
+		s.keep(f, a.Raw)
 		if s.full() {
 			return errTooManySecrets
 		}
@@ -173,28 +175,28 @@ func (s *secretScan) search(ctx context.Context, a addition) error {
 }
 
 // searchValues searches for the secrets in use.
-func (s *secretScan) searchValues(a addition) {
-	s.values.lines(a.text, func(line int) {
+func (s *secretScan) searchValues(a gitlog.Addition) {
+	s.values.lines(a.Text, func(line int) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		at := secretFound{ruleInUse, a.commit, a.file, a.line + line}
-		if s.rules.known.has(foundAt{RuleID: ruleInUse, Commit: a.commit, File: a.file, StartLine: at.line}) {
-			s.tally(a.commit).known++
-		} else if s.first(ruleInUse, a.commit, a.file, "") {
+		at := secretFound{ruleInUse, a.Commit, a.File, a.Line + line}
+		if s.rules.known.has(foundAt{RuleID: ruleInUse, Commit: a.Commit, File: a.File, StartLine: at.line}) {
+			s.tally(a.Commit).known++
+		} else if s.first(ruleInUse, a.Commit, a.File, "") {
 			s.inUse[at] = true
 		}
 	})
 }
 
 // note keeps what an addition shows of contents that are stored in another form.
-func (s *secretScan) note(a addition) {
+func (s *secretScan) note(a gitlog.Addition) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.line == 1 && strings.HasPrefix(a.text, lfsPointer) {
-		s.unseen[contentAt{a.commit, a.file}] = "content is in Git LFS"
+	if a.Line == 1 && strings.HasPrefix(a.Text, content.LFSPointer) {
+		s.unseen[contentAt{a.Commit, a.File}] = "content is in Git LFS"
 	}
-	if !s.whole && (isEncrypted([]byte(a.text[:min(len(a.text), 64)])) || strings.Contains(a.text, sopsMark)) {
-		s.tally(a.commit).encrypted++
+	if !s.whole && (content.IsEncrypted([]byte(a.Text[:min(len(a.Text), 64)])) || strings.Contains(a.Text, content.SopsMark)) {
+		s.tally(a.Commit).encrypted++
 	}
 }
 

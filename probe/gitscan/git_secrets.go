@@ -25,9 +25,10 @@ import (
 // git_secrets: are the repository's whole history and its tracked files free of secrets?
 //
 // Searched for are the secrets in use (git_values.go), and by gitleaks' rules and those for passwords (git_passwords.go)
-// everything added by any commit of any branch or tag, including merges, and uncommitted content
-// of tracked files. The first run reads all of it in the background; later runs read only new commits and edited files.
-// A finding is reported by rule, file, line and commit.
+// everything added by any commit of any reference, including merges; messages of commits and tags; and uncommitted content
+// of tracked files. What only this clone has (stash, reflog, other work trees, untracked compose files) is a warning. The
+// first run reads all of it in the background; later runs read only new commits and edited files. A finding is reported by
+// rule, file, line and commit.
 
 func SecretsKind() probe.Kind {
 	return probe.Kind{

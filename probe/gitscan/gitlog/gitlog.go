@@ -1,4 +1,5 @@
-package gitscan
+// Package gitlog parses what commits add.
+package gitlog
 
 import (
 	"bufio"
@@ -12,52 +13,52 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 )
 
-// Parses lines added by commits from the stream of `git log -p -U0 --cc --format=%x00%H`. Memory use does not depend on
+// The lines added by commits, from the stream of `git log -p -U0 --cc --format=%x00%H`. Memory use does not depend on
 // the length of the history or of a file. A merge adds only lines that none of its parents has.
 
 const (
-	// maxAddition bounds the text passed on at once. Longer text is split into overlapping parts, so that one part
+	// MaxAddition bounds the text passed on at once. Longer text is split into overlapping parts, so that one part
 	// contains any secret at a split.
-	maxAddition = 4 << 20
-	overlap     = 64 << 10
+	MaxAddition = 4 << 20
+	Overlap     = 64 << 10
 )
 
-// addition is a run of added lines.
-type addition struct {
-	commit, file string
-	line         int // first line, from 1
-	text         string
-	raw          bool // the printable parts of a content that is not text
+// Addition is a run of added lines.
+type Addition struct {
+	Commit, File string
+	Line         int // first line, from 1
+	Text         string
+	Raw          bool // the printable parts of a content that is not text
 }
 
-// binaryChange is a change whose content is missing in the log: git takes the file for binary, by its content or because
+// BinaryChange is a change whose content is missing in the log: git takes the file for binary, by its content or because
 // the repository's attributes or settings say so.
-type binaryChange struct{ commit, file, blob string }
+type BinaryChange struct{ Commit, File, Blob string }
 
-// additions parses a log and calls each for every addition.
-type additions struct {
-	each   func(addition) error
-	commit func() error // at each commit; may be nil
-	binary func(b binaryChange)
+// Reader parses a log and calls Each for every addition.
+type Reader struct {
+	Each   func(Addition) error
+	Commit func() error // at each commit; may be nil
+	Binary func(b BinaryChange)
 
-	changed binaryChange // names of the current file, for a change that git does not print
+	changed BinaryChange // names of the current file, for a change that git does not print
 
-	now     addition
+	now     Addition
 	text    []byte
 	counts  []int // remaining lines of the hunk: of each parent, then of the result
 	next    int   // next line of the result
 	lastAdd bool  // the last line was added
 }
 
-var errDiff = errors.New("unexpected git log format")
+var ErrFormat = errors.New("unexpected git log format")
 
-func (a *additions) read(r io.Reader) error {
+func (a *Reader) Read(r io.Reader) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	for {
 		first, err := in.Peek(1)
 		if err == io.EOF {
 			if a.inHunk() {
-				return fmt.Errorf("%w: truncated within a hunk", errDiff)
+				return fmt.Errorf("%w: truncated within a hunk", ErrFormat)
 			}
 			return a.flush()
 		}
@@ -75,7 +76,7 @@ func (a *additions) read(r io.Reader) error {
 	}
 }
 
-func (a *additions) inHunk() bool {
+func (a *Reader) inHunk() bool {
 	for _, n := range a.counts {
 		if n > 0 {
 			return true
@@ -85,11 +86,11 @@ func (a *additions) inHunk() bool {
 }
 
 // content reads one line of a hunk.
-func (a *additions) content(in *bufio.Reader) error {
+func (a *Reader) content(in *bufio.Reader) error {
 	parents := len(a.counts) - 1
 	marks, err := in.Peek(parents)
 	if err != nil {
-		return fmt.Errorf("%w: truncated within a line", errDiff)
+		return fmt.Errorf("%w: truncated within a line", ErrFormat)
 	}
 	marks = bytes.Clone(marks)
 	if _, err := in.Discard(parents); err != nil {
@@ -100,7 +101,7 @@ func (a *additions) content(in *bufio.Reader) error {
 	for i, m := range marks {
 		switch {
 		case m != ' ' && m != '+' && m != '-':
-			return fmt.Errorf("%w: changed line without a marker", errDiff)
+			return fmt.Errorf("%w: changed line without a marker", ErrFormat)
 		case m == '-', m == ' ' && !removed:
 			a.counts[i]--
 			added = false
@@ -120,13 +121,13 @@ func (a *additions) content(in *bufio.Reader) error {
 		return discardLine(in)
 	}
 	if len(a.text) == 0 {
-		a.now.line = a.next - 1
+		a.now.Line = a.next - 1
 	}
 	a.lastAdd = true
 	for {
 		part, err := in.ReadSlice('\n')
 		a.text = append(a.text, part...)
-		if len(a.text) >= maxAddition {
+		if len(a.text) >= MaxAddition {
 			if err := a.cut(); err != nil {
 				return err
 			}
@@ -140,25 +141,25 @@ func (a *additions) content(in *bufio.Reader) error {
 	}
 }
 
-// cut passes on the current text and keeps its end as overlap.
-func (a *additions) cut() error {
+// cut passes on the current text and keeps its end as Overlap.
+func (a *Reader) cut() error {
 	if err := a.hand(); err != nil {
 		return err
 	}
-	keep := len(a.text) - overlap
-	a.now.line += bytes.Count(a.text[:keep], []byte{'\n'})
+	keep := len(a.text) - Overlap
+	a.now.Line += bytes.Count(a.text[:keep], []byte{'\n'})
 	a.text = append(a.text[:0], a.text[keep:]...)
 	return nil
 }
 
-func (a *additions) hand() error {
+func (a *Reader) hand() error {
 	part := a.now
-	part.text = string(a.text)
-	return a.each(part)
+	part.Text = string(a.text)
+	return a.Each(part)
 }
 
 // flush passes on a finished run of added lines.
-func (a *additions) flush() error {
+func (a *Reader) flush() error {
 	if len(a.text) == 0 {
 		return nil
 	}
@@ -168,7 +169,7 @@ func (a *additions) flush() error {
 }
 
 // header reads one line outside a hunk.
-func (a *additions) header(in *bufio.Reader) error {
+func (a *Reader) header(in *bufio.Reader) error {
 	line, err := readHeader(in)
 	if err != nil {
 		return err
@@ -185,34 +186,34 @@ func (a *additions) header(in *bufio.Reader) error {
 	a.counts, a.lastAdd = nil, false
 	switch {
 	case strings.HasPrefix(line, "\x00"):
-		a.now = addition{commit: line[1:]}
-		if a.commit != nil {
-			return a.commit()
+		a.now = Addition{Commit: line[1:]}
+		if a.Commit != nil {
+			return a.Commit()
 		}
 	case strings.HasPrefix(line, "Binary files "):
-		if a.changed.file == "" || a.changed.blob == "" {
-			return fmt.Errorf("%w: binary change without a file", errDiff)
+		if a.changed.File == "" || a.changed.Blob == "" {
+			return fmt.Errorf("%w: binary change without a file", ErrFormat)
 		}
-		if a.binary != nil {
-			a.binary(a.changed)
+		if a.Binary != nil {
+			a.Binary(a.changed)
 		}
 	case strings.HasPrefix(line, "diff "):
-		a.now.file = ""
-		a.changed = binaryChange{commit: a.now.commit}
-		a.changed.file, err = changedName(line)
+		a.now.File = ""
+		a.changed = BinaryChange{Commit: a.now.Commit}
+		a.changed.File, err = changedName(line)
 		return err
 	case strings.HasPrefix(line, "rename to "):
-		a.changed.file, err = unquoteName(line[len("rename to "):])
+		a.changed.File, err = unquoteName(line[len("rename to "):])
 		return err
 	case strings.HasPrefix(line, "index "):
 		_, after, _ := strings.Cut(line, "..")
-		a.changed.blob, _, _ = strings.Cut(after, " ")
+		a.changed.Blob, _, _ = strings.Cut(after, " ")
 	case strings.HasPrefix(line, "+++ "):
-		a.now.file, err = diffName(line[len("+++ "):])
+		a.now.File, err = diffName(line[len("+++ "):])
 		return err
 	case strings.HasPrefix(line, "@@"):
-		if a.now.file == "" || a.now.commit == "" {
-			return fmt.Errorf("%w: hunk without a file", errDiff)
+		if a.now.File == "" || a.now.Commit == "" {
+			return fmt.Errorf("%w: hunk without a file", ErrFormat)
 		}
 		return a.hunk(line)
 	}
@@ -220,11 +221,11 @@ func (a *additions) header(in *bufio.Reader) error {
 }
 
 // hunk parses "@@ -1,2 +3,4 @@". Each further parent adds one @ and one range.
-func (a *additions) hunk(line string) error {
+func (a *Reader) hunk(line string) error {
 	marks := len(line) - len(strings.TrimLeft(line, "@"))
 	fields := strings.Fields(line)
 	if len(fields) < marks+2 || marks > 64 {
-		return fmt.Errorf("%w: hunk without ranges", errDiff)
+		return fmt.Errorf("%w: hunk without ranges", ErrFormat)
 	}
 	a.counts = make([]int, marks)
 	for i, f := range fields[1 : marks+1] {
@@ -239,7 +240,7 @@ func (a *additions) hunk(line string) error {
 		from, err1 := strconv.ParseUint(start, 10, 31)
 		n, err2 := strconv.ParseUint(count, 10, 31)
 		if f[0] != sign || err1 != nil || err2 != nil {
-			return fmt.Errorf("%w: invalid hunk range", errDiff)
+			return fmt.Errorf("%w: invalid hunk range", ErrFormat)
 		}
 		a.counts[i], a.next = int(n), int(from)
 	}
@@ -257,7 +258,7 @@ func diffName(text string) (string, error) {
 	}
 	name, found := strings.CutPrefix(text, "b/")
 	if !found || name == "" {
-		return "", fmt.Errorf("%w: invalid file name", errDiff)
+		return "", fmt.Errorf("%w: invalid file name", ErrFormat)
 	}
 	return name, nil
 }
@@ -268,7 +269,7 @@ func unquoteName(text string) (string, error) {
 	}
 	plain, err := strconv.Unquote(text) // Go accepts every escape that git writes
 	if err != nil {
-		return "", fmt.Errorf("%w: invalid file name", errDiff)
+		return "", fmt.Errorf("%w: invalid file name", ErrFormat)
 	}
 	return plain, nil
 }
@@ -291,7 +292,7 @@ func readHeader(in *bufio.Reader) (string, error) {
 		line = append(line, part...)
 		switch {
 		case len(line) > gitrepo.MaxDiffHeader:
-			return "", fmt.Errorf("%w: line too long", errDiff)
+			return "", fmt.Errorf("%w: line too long", ErrFormat)
 		case err == nil, err == io.EOF:
 			return strings.TrimSuffix(string(line), "\n"), nil
 		case !errors.Is(err, bufio.ErrBufferFull):

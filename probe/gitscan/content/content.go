@@ -1,4 +1,5 @@
-package gitscan
+// Package content recognizes what is stored in a file, and decodes its text.
+package content
 
 import (
 	"bytes"
@@ -13,55 +14,55 @@ import (
 // bytes decide: text in any encoding is searched, media and encrypted files are counted, and of everything else the
 // printable parts are searched.
 
-type contentKind int
+type Kind int
 
 const (
-	contentText      contentKind = iota
-	contentBinary                // its printable parts
-	contentMedia                 // an image, sound, video or font
-	contentEncrypted             // by git-crypt, age and others
-	contentLFS                   // a pointer: the content is elsewhere
+	Text      Kind = iota
+	Binary         // its printable parts
+	Media          // an image, sound, video or font
+	Encrypted      // by git-crypt, age and others
+	LFS            // a pointer: the content is elsewhere
 )
 
 const (
 	// minPrintable is the length of a printable part that is searched: no secret is shorter.
 	minPrintable = 8
-	lfsPointer   = "version https://git-lfs.github.com/spec/"
-	gitCrypt     = "\x00GITCRYPT\x00"
+	LFSPointer   = "version https://git-lfs.github.com/spec/"
+	GitCrypt     = "\x00GITCRYPT\x00"
 )
 
-// kindOf recognizes contents that are stored in another form.
-func kindOf(content []byte) contentKind {
+// KindOf recognizes contents that are stored in another form.
+func KindOf(content []byte) Kind {
 	switch {
-	case isEncrypted(content):
-		return contentEncrypted
-	case bytes.HasPrefix(content, []byte(lfsPointer)):
-		return contentLFS
+	case IsEncrypted(content):
+		return Encrypted
+	case bytes.HasPrefix(content, []byte(LFSPointer)):
+		return LFS
 	}
-	return contentText
+	return Text
 }
 
-// contentOf returns the searchable text of a content. Lines keep their numbers.
-func contentOf(content []byte) (string, contentKind) {
-	switch kind := kindOf(content); kind {
-	case contentEncrypted:
+// Of returns the searchable text of a content. Lines keep their numbers.
+func Of(content []byte) (string, Kind) {
+	switch kind := KindOf(content); kind {
+	case Encrypted:
 		return "", kind
-	case contentLFS:
+	case LFS:
 		return string(content), kind
 	}
 	text := decodeUnicode(content)
 	if foreign := foreignBytes(text); foreign*10 <= len(text)*3 {
-		return withoutNUL(string(text)), contentText // even behind the first bytes of an image
+		return WithoutNUL(string(text)), Text // even behind the first bytes of an image
 	}
-	if isMedia(content) {
-		return "", contentMedia
+	if IsMedia(content) {
+		return "", Media
 	}
-	return printableParts(content), contentBinary
+	return printableParts(content), Binary
 }
 
-// isEncrypted reports whether a content is encrypted as a whole.
-func isEncrypted(content []byte) bool {
-	for _, magic := range []string{gitCrypt, "age-encryption.org/v1\n", "-----BEGIN AGE ENCRYPTED FILE-----", "Salted__", "$ANSIBLE_VAULT;",
+// IsEncrypted reports whether a content is encrypted as a whole.
+func IsEncrypted(content []byte) bool {
+	for _, magic := range []string{GitCrypt, "age-encryption.org/v1\n", "-----BEGIN AGE ENCRYPTED FILE-----", "Salted__", "$ANSIBLE_VAULT;",
 		"-----BEGIN PGP MESSAGE-----"} {
 		if bytes.HasPrefix(content, []byte(magic)) {
 			return true
@@ -70,11 +71,11 @@ func isEncrypted(content []byte) bool {
 	return false
 }
 
-// sopsMark is in each encrypted value of a file of sops, whose keys are readable.
-const sopsMark = "ENC[AES256_GCM,"
+// SopsMark is in each encrypted value of a file of sops, whose keys are readable.
+const SopsMark = "ENC[AES256_GCM,"
 
-// isMedia recognizes formats by their first bytes.
-func isMedia(content []byte) bool {
+// IsMedia recognizes formats by their first bytes.
+func IsMedia(content []byte) bool {
 	at := func(offset int, magic ...string) bool {
 		return len(content) > offset && slices.ContainsFunc(magic, func(m string) bool { return bytes.HasPrefix(content[offset:], []byte(m)) })
 	}
@@ -144,8 +145,8 @@ func foreignBytes(text []byte) int {
 	return foreign
 }
 
-// withoutNUL removes NULs between single characters (UTF-16 within other text) and blanks others, which separate.
-func withoutNUL(text string) string {
+// WithoutNUL removes NULs between single characters (UTF-16 within other text) and blanks others, which separate.
+func WithoutNUL(text string) string {
 	n := strings.Count(text, "\x00")
 	switch {
 	case n == 0:

@@ -1,4 +1,4 @@
-package gitscan
+package gitlog
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 
 func readAdditions(text string) (string, error) {
 	var all strings.Builder
-	a := additions{each: func(a addition) error {
-		fmt.Fprintf(&all, "%s %s:%d %q\n", a.commit, a.file, a.line, a.text)
+	a := Reader{Each: func(a Addition) error {
+		fmt.Fprintf(&all, "%s %s:%d %q\n", a.Commit, a.File, a.Line, a.Text)
 		return nil
-	}, binary: func(b binaryChange) { fmt.Fprintf(&all, "%s %s %s\n", b.commit, b.file, b.blob) }}
-	err := a.read(strings.NewReader(text))
+	}, Binary: func(b BinaryChange) { fmt.Fprintf(&all, "%s %s %s\n", b.Commit, b.File, b.Blob) }}
+	err := a.Read(strings.NewReader(text))
 	return all.String(), err
 }
 
@@ -51,36 +51,36 @@ func TestAdditions(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := readAdditions(tt.text)
-			if tt.fails != errors.Is(err, errDiff) || !tt.fails && (err != nil || got != tt.want) {
+			if tt.fails != errors.Is(err, ErrFormat) || !tt.fails && (err != nil || got != tt.want) {
 				t.Errorf("got %q, %v; want %q, error %v", got, err, tt.want, tt.fails)
 			}
 		})
 	}
 }
 
-// TestAdditions_Bounded: long text is split with overlap, and line numbers stay right.
+// TestAdditions_Bounded: long text is split with Overlap, and line numbers stay right.
 func TestAdditions_Bounded(t *testing.T) {
 	const lines = 200_000
 	line := strings.Repeat("x", 99) + "\n"
 	text := fmt.Sprintf("\x00c\n+++ b/f\n@@ -0,0 +1,%d @@\n", lines) + strings.Repeat("+"+line, lines)
 	parts, total := 0, 0
-	a := additions{each: func(a addition) error {
-		if len(a.text) > maxAddition+overlap {
-			t.Errorf("part of %d bytes", len(a.text))
+	a := Reader{Each: func(a Addition) error {
+		if len(a.Text) > MaxAddition+Overlap {
+			t.Errorf("part of %d bytes", len(a.Text))
 		}
 		// A part may begin within the line of its number.
-		if begins := total - parts*overlap; a.line != begins/len(line)+1 {
-			t.Errorf("part %d begins on line %d, want %d", parts, a.line, begins/len(line)+1)
+		if begins := total - parts*Overlap; a.Line != begins/len(line)+1 {
+			t.Errorf("part %d begins on line %d, want %d", parts, a.Line, begins/len(line)+1)
 		}
 		parts++
-		total += len(a.text)
+		total += len(a.Text)
 		return nil
 	}}
-	if err := a.read(strings.NewReader(text)); err != nil {
+	if err := a.Read(strings.NewReader(text)); err != nil {
 		t.Fatal(err)
 	}
-	if want := lines * len(line); parts < 4 || total-(parts-1)*overlap != want {
-		t.Errorf("%d parts hold %d bytes, want %d", parts, total-(parts-1)*overlap, want)
+	if want := lines * len(line); parts < 4 || total-(parts-1)*Overlap != want {
+		t.Errorf("%d parts hold %d bytes, want %d", parts, total-(parts-1)*Overlap, want)
 	}
 }
 
@@ -88,13 +88,13 @@ func FuzzAdditions(f *testing.F) {
 	f.Add("\x00c\n+++ b/f\n@@ -0,0 +1 @@\n+a\n\\ No newline\n")
 	f.Add("\x00c\n+++ b/f\n@@@ -1 -1 +1,2 @@@\n++a\n  b\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		a := additions{each: func(a addition) error {
-			if a.file == "" || a.commit == "" || !strings.Contains(text, "+") {
+		a := Reader{Each: func(a Addition) error {
+			if a.File == "" || a.Commit == "" || !strings.Contains(text, "+") {
 				t.Errorf("addition without a source: %+v", a)
 			}
 			return nil
 		}}
-		if err := a.read(strings.NewReader(text)); err != nil && !errors.Is(err, errDiff) {
+		if err := a.Read(strings.NewReader(text)); err != nil && !errors.Is(err, ErrFormat) {
 			t.Errorf("unexpected error: %v", err)
 		}
 	})
