@@ -24,17 +24,25 @@ func (v *View) Program(c *compose.Model, service string) shell.Program {
 	s := c.Project.Services[service]
 	program := shell.Program{}
 	if len(s.Entrypoint)+len(s.Command) > 0 {
-		files := v.serviceFiles(c, service)
-		program = shell.Read(slices.Concat(s.Entrypoint, s.Command), func(name string) (text string, set, known bool) {
-			value, err := v.passed(c, files, service, name)
-			known = err == nil && value.Ref.Kind == "" && (value.Set || files.missing == nil)
-			return value.Text.Reveal(), value.Set, known
-		})
+		program = shell.Read(slices.Concat(s.Entrypoint, s.Command), v.variables(c, service))
 	}
 	v.mu.Lock()
 	v.programs[service] = program
 	v.mu.Unlock()
 	return program
+}
+
+// variables looks up the variables of a service's container; nil without a service.
+func (v *View) variables(c *compose.Model, service string) shell.Lookup {
+	if service == "" {
+		return nil
+	}
+	files := v.serviceFiles(c, service)
+	return func(name string) (text string, set, known bool) {
+		value, err := v.passed(c, files, service, name)
+		known = err == nil && value.Ref.Kind == "" && (value.Set || files.missing == nil)
+		return value.Text.Reveal(), value.Set, known
+	}
 }
 
 // fromCommand returns the value that a service's command or entrypoint gives a key, as a flag or as a variable. Flags

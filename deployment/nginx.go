@@ -1,6 +1,7 @@
 package deployment
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
@@ -20,15 +21,15 @@ type nginxResult struct {
 
 func (v *View) readNginx() (*nginx.Config, error) {
 	chosen := v.nginxRoots()
-	if len(chosen.Files) == 0 {
+	if len(chosen.Files) == 0 && len(chosen.Unread) == 0 {
 		return nil, nginx.ErrNoFile
 	}
-	key := strings.Join(chosen.Files, "\x00") + "\x00" + chosen.Service
+	key := strings.Join(slices.Concat(chosen.Files, chosen.Start, chosen.Unread), "\x00") + "\x00" + chosen.Service
 	c, _ := v.Compose()
 	result := v.Deployment.nginx.Get(key, func(src source.Set) nginxResult {
 		n, err := nginx.Load(src, chosen.Roots, nginx.Options{
 			Root: v.Deployment.Root, Index: &v.Deployment.index, Compose: c,
-			SSL: func() string { return v.Place(find.FactSSL).Path() },
+			SSL: func() string { return v.Place(find.FactSSL).Path() }, Env: v.variables(c, chosen.Service),
 		})
 		return nginxResult{n, err}
 	})

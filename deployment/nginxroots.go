@@ -1,9 +1,13 @@
 package deployment
 
 import (
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 )
@@ -39,17 +43,56 @@ func (v *View) chooseNginx() nginxChoice {
 		roots.others = rest(roots.Files)
 		if service != "" && c.MountsAny(service, roots.Files) {
 			roots.Service = service
+			for _, f := range roots.Files {
+				if _, inside := c.MountedIn(f); inside != "" && len(roots.Files) == 1 {
+					roots.Conf = path.Dir(inside)
+				}
+			}
 		}
 		return roots
 	}
-	if service != "" {
-		if mounted := nginx.Mounted(c, service, &v.Deployment.index); len(mounted) > 0 {
-			roots := nginxChoice{how: find.Found, Roots: nginx.Roots{Service: service, Files: mounted}}
-			roots.others = rest(roots.Files)
-			return roots
-		}
+	if service == "" {
+		return found
+	}
+	if mounted, ok := nginx.Mounted(c, service, v.nginxMain(c, service), nginx.Options{Index: &v.Deployment.index}); ok {
+		roots := nginxChoice{how: find.Found, Roots: mounted}
+		roots.others = rest(roots.Files)
+		return roots
+	}
+	if c.Project.Services[service].Build != nil && len(found.Files) > 0 {
+		found.Service = service // the file is copied into the image
 	}
 	return found
+}
+
+// nginxFlag matches the configuration that a shell's command starts nginx with.
+var nginxFlag = regexp.MustCompile(`\b(?:nginx|openresty)\b[^;&|\n]*\s-c\s*["']?(/[^\s"';&|$]+)`)
+
+// nginxMain returns the configuration that a service's command starts nginx with; "" for the image's.
+func (v *View) nginxMain(c *compose.Model, service string) string {
+	program := v.Program(c, service)
+	if program.Unknown != "" {
+		if m := nginxFlag.FindStringSubmatch(program.Script); m != nil {
+			return path.Clean(m[1])
+		}
+		return ""
+	}
+	prefix, file := "/etc/nginx", ""
+	for i, word := range program.Args {
+		for flag, set := range map[string]*string{"-c": &file, "-p": &prefix} {
+			switch value, joined := strings.CutPrefix(word.Text, flag); {
+			case word.Unknown || !joined:
+			case value != "":
+				*set = value
+			case i+1 < len(program.Args) && !program.Args[i+1].Unknown:
+				*set = program.Args[i+1].Text
+			}
+		}
+	}
+	if file == "" || path.IsAbs(file) {
+		return file
+	}
+	return path.Join(prefix, file)
 }
 
 // nginxPlace returns the nginx configuration as a Place.

@@ -15,6 +15,7 @@ type Config struct {
 	Files     []string // absolute, in reading order
 	Service   string   // compose service that mounts the files; "" when unknown
 	Servers   []Server
+	Streams   []Server // of the stream context
 	Splits    []SplitClients
 	Upstreams []Upstream
 	// Unread lists includes of files that are not accessible, usually because they are part of the image. Their content is
@@ -24,7 +25,12 @@ type Config struct {
 	// shipped with nginx.
 	Hidden   bool
 	Problems []Problem
+
+	locate func(inside string) Path
 }
+
+// Locate returns a path without variables, as nginx sees it and on this host.
+func (c *Config) Locate(inside string) Path { return c.locate(inside) }
 
 // Server is one server block.
 type Server struct {
@@ -45,6 +51,8 @@ type Listen struct {
 	Host      string // "" for all addresses
 	Port      int    // 0 for a Unix socket
 	SSL, QUIC bool
+	Default   bool // the server for names that no other server on this address has
+	IPv6      bool
 	File      string
 	Line      int
 }
@@ -58,6 +66,7 @@ type Certificate struct {
 type Path struct {
 	Inside string // as nginx sees it: as written, made absolute
 	Host   string // absolute on this host; "" when unknown or when the path contains a variable
+	Place  string // where it lies instead when Host is "": "volume certs of service nginx"; "" when unknown
 	// Astray reports that the file is a link to a path that the service does not mount: it exists on this host, but not
 	// for nginx.
 	Astray bool

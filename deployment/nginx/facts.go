@@ -6,11 +6,8 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
@@ -51,16 +48,18 @@ func (i inherited) from(r *reader, list []directive) inherited {
 	return own
 }
 
-// facts collects the relevant directives of the http context. stream and mail have different servers.
+// facts collects the relevant directives of the http context. mail has different servers.
 func (r *reader) facts(list []directive, above inherited) {
 	here := above.from(r, list)
 	for _, d := range list {
 		switch d.name {
 		case "http":
 			r.facts(d.block, here)
+		case "stream":
+			r.streams(d.block, here)
 		case "server":
 			if d.has {
-				r.server(d, here)
+				r.nginx.Servers = append(r.nginx.Servers, r.server(d, here))
 			}
 		case "split_clients":
 			r.split(d)
@@ -70,7 +69,39 @@ func (r *reader) facts(list []directive, above inherited) {
 	}
 }
 
-func (r *reader) server(d directive, above inherited) {
+// streams collects the servers of the stream context.
+func (r *reader) streams(list []directive, above inherited) {
+	here := above.from(r, list)
+	for _, d := range list {
+		if d.name == "server" && d.has {
+			r.nginx.Streams = append(r.nginx.Streams, r.server(d, here))
+		}
+	}
+}
+
+// sockets turns ssl on for every server of an address and port where one server has it.
+func (r *reader) sockets() {
+	type socket struct {
+		host string
+		ipv6 bool
+		port int
+	}
+	on := map[socket]bool{}
+	each := func(do func(*Listen, socket)) {
+		for i := range r.nginx.Servers {
+			for j := range r.nginx.Servers[i].Listen {
+				l := &r.nginx.Servers[i].Listen[j]
+				if !l.QUIC {
+					do(l, socket{l.Host, l.IPv6, l.Port})
+				}
+			}
+		}
+	}
+	each(func(l *Listen, s socket) { on[s] = on[s] || l.SSL })
+	each(func(l *Listen, s socket) { l.SSL = on[s] && l.Port != 0 || l.SSL })
+}
+
+func (r *reader) server(d directive, above inherited) Server {
 	here := above.from(r, d.block)
 	s := Server{File: d.file, Line: d.line, Protocols: here.protocols, Rejects: here.rejects}
 	for i, cert := range here.certs {
@@ -100,7 +131,7 @@ func (r *reader) server(d directive, above inherited) {
 		s.Listen = []Listen{{Port: 80, SSL: sslOn, File: d.file, Line: d.line}} // nginx's default when run as root
 	}
 	r.proxies(d.block, "", &s)
-	r.nginx.Servers = append(r.nginx.Servers, s)
+	return s
 }
 
 func (r *reader) proxies(list []directive, location string, s *Server) {
@@ -140,6 +171,7 @@ func listen(d directive) (Listen, bool) {
 	for _, option := range d.args[1:] {
 		l.SSL = l.SSL || option == "ssl"
 		l.QUIC = l.QUIC || option == "quic"
+		l.Default = l.Default || option == "default_server" || option == "default"
 	}
 	if strings.HasPrefix(at, "unix:") {
 		l.Port = 0
@@ -156,6 +188,7 @@ func listen(d directive) (Listen, bool) {
 	if l.Port, err = strconv.Atoi(port); err != nil || l.Port < 1 || l.Port > 65535 {
 		return Listen{}, false
 	}
+	l.IPv6 = strings.Contains(host, ":")
 	if l.Host = host; host == "*" || host == "::" || host == "0.0.0.0" {
 		l.Host = ""
 	}
@@ -225,17 +258,27 @@ func (r *reader) upstream(d directive) {
 // path returns the path of a directive, as nginx sees it and on this host.
 func (r *reader) path(d directive) Path {
 	p := Path{Inside: d.args[0], File: d.file, Line: d.line}
-	if strings.ContainsAny(p.Inside, "$") || strings.HasPrefix(p.Inside, "data:") || strings.HasPrefix(p.Inside, "engine:") || strings.HasPrefix(p.Inside, "store:") {
-		if !strings.Contains(p.Inside, "$") {
-			p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: contains the key itself
-		}
-		return p
+	switch {
+	case strings.Contains(p.Inside, "$"):
+	case strings.HasPrefix(p.Inside, "data:"), strings.HasPrefix(p.Inside, "engine:"), strings.HasPrefix(p.Inside, "store:"):
+		p.Inside, _, _ = strings.Cut(p.Inside, ":") // data: contains the key itself
+	default:
+		at := r.locate(p.Inside)
+		p.Inside, p.Host, p.Place, p.Astray = at.Inside, at.Host, at.Place, at.Astray
 	}
-	if !path.IsAbs(p.Inside) {
-		p.Inside = path.Join(confDir, p.Inside)
+	return p
+}
+
+// locate returns a path without variables, as nginx sees it and on this host.
+func (r *reader) locate(inside string) Path {
+	if !path.IsAbs(inside) {
+		inside = path.Join(r.conf, inside)
 	}
-	p.Host = r.host(p.Inside)
-	p.Astray = p.Host != "" && r.astray(p.Inside, p.Host)
+	p := Path{Inside: inside, Host: r.host(inside)}
+	p.Astray = p.Host != "" && r.astray(inside, p.Host)
+	if p.Host == "" {
+		p.Place = r.tree.place(inside)
+	}
 	return p
 }
 
@@ -244,23 +287,20 @@ func (r *reader) path(d directive) Path {
 func (r *reader) astray(inside, host string) bool {
 	r.src.Note(host)
 	link, err := os.Readlink(host)
-	if err != nil || r.roots.Service == "" {
+	if err != nil || r.tree.service == "" {
 		return false
 	}
 	if !path.IsAbs(link) {
 		link = path.Join(path.Dir(inside), link)
 	}
-	return !slices.ContainsFunc(r.Compose.Project.Services[r.roots.Service].Volumes, func(m types.ServiceVolumeConfig) bool {
-		at := strings.TrimSuffix(path.Clean(m.Target), "/")
-		return link == at || strings.HasPrefix(link, at+"/")
-	})
+	_, mounted := r.tree.find(link)
+	return !mounted
 }
 
 // host maps a path inside nginx to this host.
 func (r *reader) host(inside string) string {
-	if r.roots.Service != "" {
-		host, _ := r.Compose.HostPath(r.roots.Service, inside)
-		return host
+	if r.tree.service != "" {
+		return r.tree.host(inside)
 	}
 	if source.IsFile(inside) { // nginx runs on this host
 		return filepath.FromSlash(inside)

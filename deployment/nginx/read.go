@@ -5,28 +5,36 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
-	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
 )
 
-// Reads nginx's files and their includes within limits.
+// Reads nginx's files and their includes within limits. A file is read wherever it is included: two servers may include
+// the same snippet.
 
 // Roots are the files where reading starts.
 type Roots struct {
-	Files   []string // absolute
+	Files   []string // absolute, of this host
 	Service string   // compose service that mounts them; "" when unknown
 	Base    string   // folder used as /etc/nginx when no service is known
+	// Start are the paths of Files inside the service; empty when they are not known.
+	Start  []string
+	Conf   string   // nginx's configuration folder inside the service; "" for /etc/nginx
+	Unread []string // what of the configuration is not read, for display
 }
 
 // Options is what a configuration depends on in addition to its files.
 type Options struct {
 	Root    string         // of the deployment, for display
 	Index   *source.Index  // lists folders
-	Compose *compose.Model // the source of mounts and variables; nil without one
+	Compose *compose.Model // the source of mounts; nil without one
 	SSL     func() string  // returns the folder of certificates; "" for none
+	Env     shell.Lookup   // the variables of the service that runs nginx; nil for none
 }
 
 // Load reads the files of roots with their includes and records everything that it reads in src. The error is a
@@ -39,131 +47,219 @@ func Load(src source.Set, roots Roots, o Options) (*Config, error) {
 		if c.Env != nil {
 			src.Note(c.Env.Path)
 		}
+		for _, f := range c.Project.Services[roots.Service].EnvFiles {
+			src.Note(f.Path)
+		}
 	}
 	left := maxDirectives
-	r := &reader{Options: o, src: src, roots: roots, nginx: &Config{Service: roots.Service}, left: &left, seen: map[string]bool{}}
+	r := &reader{
+		Options: o, src: src, roots: roots, tree: newTree(o, roots, src), nginx: &Config{Service: roots.Service}, left: &left,
+		parsed: map[string][]directive{},
+	}
+	r.conf = path.Clean("/" + roots.Conf)
+	if roots.Conf == "" {
+		r.conf = defaultConf
+	}
+	r.nginx.locate = r.locate
+	for _, text := range roots.Unread {
+		r.nginx.Unread, r.nginx.Hidden = append(r.nginx.Unread, Problem{File: "service " + roots.Service, Text: text}), true
+	}
 	var all []directive
 	for i, file := range roots.Files {
-		list, err := r.file(file, 0)
+		at := origin{host: file, name: r.rel(file)}
+		if i < len(roots.Start) {
+			at = r.at(roots.Start[i])
+		}
+		list, err := r.file(at)
 		if err != nil && i == 0 {
-			return nil, fmt.Errorf("nginx configuration %s: %w", r.rel(file), err)
+			return nil, fmt.Errorf("nginx configuration %s: %w", at.name, err)
 		}
 		if err != nil {
-			r.nginx.Problems = append(r.nginx.Problems, Problem{File: r.rel(file), Text: fmt.Sprintf("cannot be read: %v", source.Reason(err))})
+			r.problem(Problem{File: at.name, Text: fmt.Sprintf("cannot be read: %v", source.Reason(err))})
 		}
 		all = append(all, list...)
 	}
 	r.facts(all, inherited{})
+	r.sockets()
 	return r.nginx, nil
 }
 
 // reader reads the files of a configuration and collects the facts from their directives.
 type reader struct {
 	Options
-	src   source.Set
-	roots Roots
-	nginx *Config
-	left  *int
-	seen  map[string]bool // files read so far, to break cycles
+	src    source.Set
+	roots  Roots
+	tree   *tree
+	conf   string // nginx's configuration folder: what relative paths are relative to
+	nginx  *Config
+	parsed map[string][]directive // by name, before includes
+	stack  []string               // the files that are being read
+	left   *int                   // directives
+	// included and copied count includes and the directives that they brought, each time anew.
+	included, copied int
 }
-
-func (r *reader) rel(path string) string { return source.Relative(r.Root, path) }
 
 const (
 	maxFile     = 1 << 20
-	maxFiles    = 100
-	maxIncludes = 10 // levels
+	maxFiles    = 2000
+	maxDepth    = 20 // of includes
+	maxIncludes = 100_000
+	maxCopied   = 200_000
 )
 
+// origin is one file as it is read.
+type origin struct {
+	host     string  // absolute; "" for a text of the compose file
+	text     *string // of the compose file
+	name     string  // relative to the root
+	template bool
+}
+
+// at returns the file at a path inside nginx.
+func (r *reader) at(inside string) origin {
+	m, _ := r.tree.find(inside)
+	if m.text != nil {
+		return origin{host: "", text: m.text, name: r.rel(r.tree.shown(inside)) + " (" + m.name + ")", template: m.template}
+	}
+	host := r.tree.host(inside)
+	return origin{host: host, name: r.rel(host), template: m.template}
+}
+
+// rel returns a path relative to the root, for display.
+func (r *reader) rel(host string) string {
+	if rel, err := filepath.Rel(r.Root, host); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return host
+}
+
+func (r *reader) problem(p Problem) {
+	if !slices.Contains(r.nginx.Problems, p) && len(r.nginx.Problems) < maxFiles {
+		r.nginx.Problems = append(r.nginx.Problems, p)
+	}
+}
+
 // file reads one file and its includes.
-func (r *reader) file(host string, level int) ([]directive, error) {
-	r.seen[host] = true
-	data, _, err := r.src.Read(host, maxFile)
-	if err != nil {
-		return nil, err
+func (r *reader) file(at origin) ([]directive, error) {
+	list, ok := r.parsed[at.name]
+	if !ok {
+		text := ""
+		if at.text != nil {
+			text = *at.text
+		} else {
+			data, _, err := r.src.Read(at.host, maxFile)
+			if err != nil {
+				return nil, err
+			}
+			text = string(data)
+			r.nginx.Files = append(r.nginx.Files, at.host)
+		}
+		if at.template || strings.HasSuffix(at.host, ".template") {
+			text = r.substituted(text)
+		}
+		var problems []Problem
+		list, problems = parse(at.name, text, r.left)
+		for _, p := range problems {
+			r.problem(p)
+		}
+		r.parsed[at.name] = list
 	}
-	r.nginx.Files = append(r.nginx.Files, host)
-	text := string(data)
-	if strings.HasSuffix(host, ".template") {
-		text = r.substituted(text)
-	}
-	list, problems := parse(r.rel(host), text, r.left)
-	r.nginx.Problems = append(r.nginx.Problems, problems...)
-	return r.includes(list, level), nil
+	r.stack = append(r.stack, at.name)
+	defer func() { r.stack = r.stack[:len(r.stack)-1] }()
+	return r.includes(list), nil
 }
 
 // unread records an include with unknown content.
 func (r *reader) unread(d directive, text, base string) {
-	r.nginx.Unread = append(r.nginx.Unread, Problem{d.file, d.line, text})
+	if p := (Problem{d.file, d.line, text}); !slices.Contains(r.nginx.Unread, p) && len(r.nginx.Unread) < maxFiles {
+		r.nginx.Unread = append(r.nginx.Unread, p)
+	}
 	if base != "mime.types" && base != "proxy_params" && !strings.HasSuffix(base, "cgi_params") && base != "fastcgi.conf" {
 		r.nginx.Hidden = true
 	}
 }
 
-// mountedAt returns the path on this host of a bind-mounted file, or of the folder that contains it.
-func (r *reader) mountedAt(inside string) (string, bool) {
-	if r.Compose == nil || r.roots.Service == "" {
-		return "", false
-	}
-	return r.Compose.HostPath(r.roots.Service, inside)
-}
-
-// substituted replaces variables as the image's start-up does in templates: only those in the service's environment.
-func (r *reader) substituted(text string) string {
-	if r.Compose == nil || r.roots.Service == "" {
-		return text
-	}
-	for name, value := range r.Compose.Project.Services[r.roots.Service].Environment {
-		if value != nil && env.ShellName.MatchString(name) && len(*value) < 4096 && len(text) < 4*maxFile {
-			text = strings.ReplaceAll(text, "${"+name+"}", *value)
-		}
-	}
-	return text
-}
-
 // includes replaces an include with the directives of the included files.
-func (r *reader) includes(list []directive, level int) []directive {
+func (r *reader) includes(list []directive) []directive {
 	out := make([]directive, 0, len(list))
 	for _, d := range list {
 		if d.name != "include" || len(d.args) != 1 || d.has {
-			d.block = r.includes(d.block, level)
+			if r.copied++; r.copied > maxCopied {
+				r.unread(d, "too many directives: the rest is ignored", "")
+				return out
+			}
+			d.block = r.includes(d.block)
 			out = append(out, d)
 			continue
 		}
-		pattern := d.args[0]
-		if !path.IsAbs(pattern) {
-			pattern = path.Join(confDir, pattern)
-		}
-		files := r.matching(pattern)
-		if len(files) == 0 {
-			if host, mounted := r.mountedAt(pattern); mounted && !strings.ContainsAny(pattern, "*?[") && !source.Exists(host) {
-				r.src.Note(host)
-				r.nginx.Problems = append(r.nginx.Problems, Problem{d.file, d.line,
-					"included file does not exist: " + r.rel(host)})
-			} else if !strings.ContainsAny(pattern, "*?[") {
-				r.unread(d, "included file is not part of the deployment's files: "+path.Base(pattern), path.Base(pattern))
-			}
-			continue
-		}
-		for _, f := range files {
-			switch {
-			case r.seen[f]:
-				continue // included twice, or a cycle
-			case level+1 > maxIncludes || len(r.nginx.Files) >= maxFiles:
-				r.nginx.Problems = append(r.nginx.Problems, Problem{d.file, d.line, "too many includes: this one is ignored"})
-				continue
-			}
-			read, err := r.file(f, level+1)
-			if err != nil {
-				text := fmt.Sprintf("included file cannot be read: %v", source.Reason(err))
-				if errors.Is(err, fs.ErrPermission) {
-					r.unread(d, text, path.Base(pattern))
-				} else {
-					r.nginx.Problems = append(r.nginx.Problems, Problem{d.file, d.line, text})
-				}
-			}
-			out = append(out, read...)
-		}
+		out = append(out, r.include(d)...)
 	}
 	return out
+}
+
+// include returns the directives of the files that an include names.
+func (r *reader) include(d directive) []directive {
+	pattern := path.Clean(d.args[0])
+	if !path.IsAbs(pattern) {
+		pattern = path.Join(r.conf, pattern)
+	}
+	files, unknown := r.tree.match(pattern)
+	isPattern := strings.ContainsAny(pattern, "*?[")
+	switch {
+	case unknown != "" && !r.harmless(unknown):
+		r.unread(d, "included files are in "+r.tree.place(unknown), "")
+	case len(files) == 0 && !isPattern && !strings.Contains(pattern, "$"):
+		if host := r.tree.host(pattern); host != "" {
+			r.src.Note(host)
+			r.problem(Problem{d.file, d.line, "included file does not exist: " + r.rel(host)})
+		} else {
+			r.unread(d, "included file is in "+r.tree.place(pattern)+": "+path.Base(pattern), path.Base(pattern))
+		}
+	}
+	var out []directive
+	for _, inside := range files {
+		at := r.at(inside)
+		r.included++
+		switch {
+		case slices.Contains(r.stack, at.name):
+			r.problem(Problem{d.file, d.line, "file includes itself: this include is ignored"})
+			continue
+		case len(r.stack) >= maxDepth, r.included > maxIncludes, len(r.parsed) >= maxFiles:
+			r.problem(Problem{d.file, d.line, "too many includes: this one is ignored"})
+			r.nginx.Hidden = true
+			continue
+		}
+		read, err := r.file(at)
+		if err != nil {
+			text := fmt.Sprintf("included file cannot be read: %v", source.Reason(err))
+			if errors.Is(err, fs.ErrPermission) {
+				r.unread(d, text, path.Base(pattern))
+			} else {
+				r.problem(Problem{d.file, d.line, text})
+			}
+		}
+		out = append(out, read...)
+	}
+	return out
+}
+
+// harmless reports whether a folder that is not known here holds no servers of a deployment: modules, and the folder of
+// the official image's example server.
+func (r *reader) harmless(folder string) bool {
+	if m, mounted := r.tree.find(folder); mounted && m.what != "" {
+		return false
+	}
+	if strings.Contains(path.Base(folder), "modules") {
+		return true
+	}
+	if folder != defaultConf+"/conf.d" {
+		return false
+	}
+	if r.tree.service == "" {
+		return true
+	}
+	s := r.Compose.Project.Services[r.tree.service]
+	image := compose.ImageName(s.Image)
+	return s.Build == nil && (image == "nginx" || image == "library/nginx" || image == "docker.io/nginx" ||
+		image == "docker.io/library/nginx" || strings.HasPrefix(compose.ImageBase(image), "nginx-unprivileged"))
 }
