@@ -2,6 +2,7 @@ package checklist
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -56,7 +57,7 @@ func (it *Item) judge(outcomes []Outcome) Verdict {
 			v.Remedies = append(v.Remedies, o.Result.Remedy)
 		}
 		noRelease = noRelease || o.Result.Reason == probe.ReasonNoRelease
-		if !o.Result.State.Answered() {
+		if !o.Result.State.Answered() || o.Result.Yields && otherVerdict(outcomes) {
 			continue
 		}
 		if o.Result.State == probe.StatePass && o.Result.Detail != "" {
@@ -87,6 +88,13 @@ func (it *Item) judge(outcomes []Outcome) Verdict {
 		v.Detail = unansweredDetail(outcomes)
 	}
 	return v
+}
+
+// otherVerdict reports whether any probe has a verdict.
+func otherVerdict(outcomes []Outcome) bool {
+	return slices.ContainsFunc(outcomes, func(o Outcome) bool {
+		return o.Result.State.Answered() && o.Result.State != probe.StateUnknown
+	})
 }
 
 // unansweredReason is why no probe of a required item has a verdict: missing permission, otherwise not configured.

@@ -411,48 +411,6 @@ services:
 	}
 }
 
-func TestCertificates(t *testing.T) {
-	const tls = "server { listen 443 ssl; server_name a.test; ssl_certificate /etc/nginx/ssl/x.crt; ssl_certificate_key /etc/nginx/ssl/x.key; }\nserver { listen 443 ssl; server_name b.test; ssl_certificate /etc/nginx/ssl/x.crt; ssl_certificate_key /etc/nginx/ssl/x.key; }\n"
-	tests := []struct {
-		name  string
-		files map[string]string
-		set   Settings
-		cert  string
-		key   string
-		how   string
-		hosts string
-	}{
-		{"configured", map[string]string{"nginx.conf": tls}, Settings{TLS: TLS{Cert: "c.pem", Key: "k.pem"}}, "c.pem", "k.pem", find.Configured, ""},
-		{"nginx in a service", map[string]string{"nginx.conf": tls, "compose.yml": "services: {web: {image: nginx, volumes: ['./nginx.conf:/etc/nginx/nginx.conf', './tls:/etc/nginx/ssl']}}\n"}, Settings{}, "tls/x.crt", "tls/x.key", find.Found, "a.test b.test"},
-		{"nginx, the same name in ssl/", map[string]string{"nginx.conf": tls, "ssl/x.crt": "", "ssl/x.key": ""}, Settings{}, "ssl/x.crt", "ssl/x.key", find.Found, "a.test b.test"},
-		{"nginx, file not accessible", map[string]string{"nginx.conf": tls}, Settings{}, "", "", find.Found, "a.test b.test"},
-		{"conventional names", map[string]string{"deployment/ssl/fullchain.pem": "", "deployment/ssl/privkey.pem": ""},
-			Settings{}, "deployment/ssl/fullchain.pem", "deployment/ssl/privkey.pem", find.Found, ""},
-		{"Let's Encrypt", map[string]string{"host/etc/letsencrypt/live/a.test/fullchain.pem": "", ".env": "DOMAIN=a.test\n"}, Settings{Firewall: Firewall{HostRoot: "host"}},
-			"host/etc/letsencrypt/live/a.test/fullchain.pem", "host/etc/letsencrypt/live/a.test/privkey.pem", find.Found, "a.test"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			tt.set.Root = install(t, tt.files).Root
-			d, err := Discover(tt.set)
-			if err != nil {
-				t.Fatal(err)
-			}
-			pairs, err := d.View(nil).Certificates()
-			if err != nil || len(pairs) != 1 {
-				t.Fatalf("%+v, %v", pairs, err)
-			}
-			p := pairs[0]
-			if p.Cert != d.Abs(tt.cert) || p.Key != d.Abs(tt.key) || p.How != tt.how || strings.Join(p.Hosts, " ") != tt.hosts {
-				t.Errorf("got %+v", p)
-			}
-		})
-	}
-	if pairs, err := view(t, map[string]string{"nginx.conf": "server { listen 80; }"}).Certificates(); err != nil || pairs != nil {
-		t.Errorf("certificates without files: %+v, %v", pairs, err)
-	}
-}
-
 func BenchmarkView(b *testing.B) {
 	root := b.TempDir()
 	for name, text := range map[string]string{

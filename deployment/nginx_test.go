@@ -92,7 +92,7 @@ func TestNginx_Mounted(t *testing.T) {
 			{Location: "/", To: "http://catalyst:8000", File: site, Line: 10},
 		}},
 		{"plain server", []any{plain.TLS(), plain.Protocols}, []any{false, []string{"TLSv1.2", "TLSv1.3"}}},
-		{"plain listen", plain.Listen, []nginx.Listen{{Port: 80, File: main, Line: 13}, {Port: 80, File: main, Line: 14}}},
+		{"plain listen", plain.Listen, []nginx.Listen{{Port: 80, Default: true, File: main, Line: 13}, {Port: 80, IPv6: true, File: main, Line: 14}}},
 		{"split", []any{n.Splits[0].Variable, n.Splits[0].Line}, []any{"$pool", 4}},
 		{"upstreams", n.Upstreams, []nginx.Upstream{{Name: "blue", File: main, Line: 9, Servers: []nginx.UpstreamServer{
 			{Address: "catalyst:8000", Weight: 3, Line: 9},

@@ -22,6 +22,9 @@ type Result struct {
 	// Remedy is the setting or permission that an unknown or skipped probe needs, e.g.
 	// "deployment.database.password_file".
 	Remedy string
+	// Yields marks an unknown result that counts only while no other probe of the item has a verdict: what could not be
+	// read was seen another way.
+	Yields bool
 	// Samples are measured values, each declared by the probe's kind. They count in every state.
 	Samples []Sample
 	// Offenders are the single things that a warning or failure is about, for kinds that can name them; sorted.
@@ -125,6 +128,7 @@ type NotCheckedError struct {
 	Skip   bool
 	Reason Reason
 	Remedy string // see Result.Remedy
+	Yields bool   // see Result.Yields
 	Err    error
 }
 
@@ -139,6 +143,12 @@ func (u *NotCheckedError) Unwrap() error { return u.Err }
 
 // Unknown is the error of a probe that should have a verdict but could not check.
 func Unknown(reason Reason, err error) error { return &NotCheckedError{Reason: reason, Err: err} }
+
+// Elsewhere is the error of a probe whose subject is stored where this host cannot read it: another probe of the item that
+// has a verdict decides, else the item is unknown. setting names the setting that would change that.
+func Elsewhere(setting, format string, args ...any) error {
+	return &NotCheckedError{Yields: true, Reason: ReasonNotConfigured, Remedy: setting, Err: fmt.Errorf(format, args...)}
+}
 
 // Unknownf is Unknown with a formatted error.
 func Unknownf(reason Reason, format string, args ...any) error {
@@ -181,7 +191,7 @@ func NotChecked(err error) Result {
 	if !errors.As(err, &u) {
 		u = &NotCheckedError{Reason: ReasonOf(err), Err: err}
 	}
-	r := Result{State: StateUnknown, Reason: u.Reason, Detail: err.Error(), Remedy: u.Remedy}
+	r := Result{State: StateUnknown, Reason: u.Reason, Detail: err.Error(), Remedy: u.Remedy, Yields: u.Yields}
 	if u.Skip {
 		r.State = StateSkip
 	}

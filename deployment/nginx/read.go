@@ -54,7 +54,7 @@ func Load(src source.Set, roots Roots, o Options) (*Config, error) {
 	left := maxDirectives
 	r := &reader{
 		Options: o, src: src, roots: roots, tree: newTree(o, roots, src), nginx: &Config{Service: roots.Service}, left: &left,
-		parsed: map[string][]directive{},
+		parsed: map[string][]directive{}, matches: map[string]matched{},
 	}
 	r.conf = path.Clean("/" + roots.Conf)
 	if roots.Conf == "" {
@@ -93,15 +93,24 @@ type reader struct {
 	conf   string // nginx's configuration folder: what relative paths are relative to
 	nginx  *Config
 	parsed map[string][]directive // by name, before includes
-	stack  []string               // the files that are being read
-	left   *int                   // directives
+	// matches are the files by pattern.
+	matches map[string]matched
+	stack   []string // the files that are being read
+	left    *int     // directives
 	// included and copied count includes and the directives that they brought, each time anew.
 	included, copied int
+}
+
+// matched is what tree.match returned.
+type matched struct {
+	files   []string
+	unknown string
 }
 
 const (
 	maxFile     = 1 << 20
 	maxFiles    = 2000
+	maxReported = 200
 	maxDepth    = 20 // of includes
 	maxIncludes = 100_000
 	maxCopied   = 200_000
@@ -134,7 +143,7 @@ func (r *reader) rel(host string) string {
 }
 
 func (r *reader) problem(p Problem) {
-	if !slices.Contains(r.nginx.Problems, p) && len(r.nginx.Problems) < maxFiles {
+	if len(r.nginx.Problems) < maxReported && !slices.Contains(r.nginx.Problems, p) {
 		r.nginx.Problems = append(r.nginx.Problems, p)
 	}
 }
@@ -171,7 +180,7 @@ func (r *reader) file(at origin) ([]directive, error) {
 
 // unread records an include with unknown content.
 func (r *reader) unread(d directive, text, base string) {
-	if p := (Problem{d.file, d.line, text}); !slices.Contains(r.nginx.Unread, p) && len(r.nginx.Unread) < maxFiles {
+	if p := (Problem{d.file, d.line, text}); len(r.nginx.Unread) < maxReported && !slices.Contains(r.nginx.Unread, p) {
 		r.nginx.Unread = append(r.nginx.Unread, p)
 	}
 	if base != "mime.types" && base != "proxy_params" && !strings.HasSuffix(base, "cgi_params") && base != "fastcgi.conf" {
@@ -203,7 +212,12 @@ func (r *reader) include(d directive) []directive {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(r.conf, pattern)
 	}
-	files, unknown := r.tree.match(pattern)
+	found, ok := r.matches[pattern]
+	if !ok {
+		found.files, found.unknown = r.tree.match(pattern)
+		r.matches[pattern] = found
+	}
+	files, unknown := found.files, found.unknown
 	isPattern := strings.ContainsAny(pattern, "*?[")
 	switch {
 	case unknown != "" && !r.harmless(unknown):

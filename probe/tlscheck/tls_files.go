@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +55,7 @@ func (s *tlsFiles) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 	if err != nil {
 		return probe.Result{}, err
 	}
-	if len(places.pairs) == 0 && (places.nginx == nil || len(bareServers(places.nginx)) == 0) {
+	if len(places.pairs) == 0 && (places.nginx == nil || len(bareServers(places.nginx))+len(plainServers(places.nginx)) == 0) {
 		return s.none(p)
 	}
 	roots, err := tlsRoots(p)
@@ -66,16 +67,22 @@ func (s *tlsFiles) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 	if places.nginx != nil {
 		judgeNginxTLS(p, places, &f)
 	}
-	var unknown error // the first error, returned unless something fails
-	var leaves []*x509.Certificate
+	var unknown error                        // the first error, returned unless something fails
+	leaves := map[string]*x509.Certificate{} // by file
 	var first time.Time
 	for _, pair := range places.pairs {
-		end, leaf, err := judgePair(p, pair, terms, &f)
+		var one probe.ResultBuilder
+		end, leaf, err := judgePair(p, pair, terms, &one)
+		r := one.Result("")
+		if pair.catchAll && len(hosts) > 0 && len(pair.hosts) == 0 && !places.standsIn(pair.cert) && r.State == probe.StateFail {
+			r.State = probe.StateWarn // no public host is served with it
+		}
+		f.Add(r)
 		if err != nil && unknown == nil {
 			unknown = err
 		}
 		if leaf != nil {
-			leaves = append(leaves, leaf)
+			leaves[pair.cert] = leaf
 		}
 		if !end.IsZero() && (first.IsZero() || end.Before(first)) {
 			first = end
@@ -85,12 +92,17 @@ func (s *tlsFiles) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 		f.Measure(CertificateNotAfter.Of(phrase.Seconds(first), "file"))
 	}
 	for _, host := range places.anyOf {
-		if len(leaves) > 0 && !slices.ContainsFunc(leaves, func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil }) {
+		covers := func(c *x509.Certificate) bool { return c.VerifyHostname(host) == nil }
+		if len(leaves) > 0 && !slices.ContainsFunc(slices.Collect(maps.Values(leaves)), covers) {
 			f.Fail(probe.ReasonMismatch, "no certificate covers %s", host)
 		}
 	}
+	judgeUnnamed(places, leaves, &f)
 	if len(places.unseen) > 0 {
-		f.Warn(probe.ReasonNotConfigured, "nginx's certificate at %s is not among the deployment's files", phrase.List(places.unseen))
+		f.Warn(probe.ReasonNotConfigured, "nginx's certificate at %s", shownUnseen(p, places.unseen))
+		if unknown == nil && slices.ContainsFunc(places.unseen, func(u unseenPair) bool { return u.public }) {
+			unknown = elsewhere(p, places.unseen)
+		}
 	}
 	switch {
 	case len(hosts) > 0:

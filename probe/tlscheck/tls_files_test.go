@@ -69,17 +69,17 @@ func TestTLSFiles(t *testing.T) {
 		{"nginx's file is missing", nginx(serverTLS).Lacks("certs/ads.pem"), deployment.Settings{Public: ads}, probe.StateFail, probe.ReasonMissing, "certs/ads.pem, named at nginx.conf:3", nil},
 		{"nginx's key is missing", nginx(serverTLS).Lacks("certs/ads.key"), deployment.Settings{Public: ads}, probe.StateFail, probe.ReasonMissing, "certs/ads.key, named at nginx.conf:3", good},
 		{"nginx names no key", nginx(strings.ReplaceAll(serverTLS, "ssl_certificate_key /etc/nginx/ssl/ads.key;", "")), deployment.Settings{Public: ads}, probe.StateFail, probe.ReasonMissing, "has no ssl_certificate_key", good},
-		{"nginx's certificate is out of sight", nginx(strings.ReplaceAll(serverTLS, "/etc/nginx/ssl/", "/run/tls/")), deployment.Settings{Public: ads}, probe.StateSkip, probe.ReasonNotConfigured, "nginx.conf:3", nil},
+		{"nginx's certificate is out of sight", nginx(strings.ReplaceAll(serverTLS, "/etc/nginx/ssl/", "/run/tls/")), deployment.Settings{Public: ads}, probe.StateUnknown, probe.ReasonNotConfigured, "nginx.conf:3 is not among the deployment's files: it is in the image of service nginx", nil},
 		{"one of nginx's certificates is out of sight", nginx(serverTLS + strings.ReplaceAll(serverAPI, "ssl/api", "/run/tls/api")), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonNotConfigured, "nginx.conf:4", good},
 		{"nginx without TLS", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { server { listen 80; server_name ads.catalyst-test.net; } }"), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonMismatch, "no server in nginx.conf listens with ssl", good},
 		{"nginx without TLS, with a certificate for all", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { ssl_certificate ssl/no.pem; ssl_certificate_key ssl/no.key; server { listen 80; } }"), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonMismatch, "no server in nginx.conf listens with ssl", good},
 		{"nginx without TLS behind traefik", ssl().With("docker-compose.yml", mounts+"  edge: {image: 'traefik:v3'}\n").With("nginx.conf", "http { server { listen 80; } }"), deployment.Settings{Public: ads}, probe.StatePass, probe.ReasonNone, "ssl/server.crt", good},
-		{"nginx without TLS as far as is seen", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { server { listen 80; } include sites/tls.conf; }"), deployment.Settings{Public: ads}, probe.StatePass, probe.ReasonNone, "ssl/server.crt", good},
+		{"nginx without TLS as far as is seen", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { server { listen 80; } include sites/tls.conf; }"), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonNotConfigured, "no TLS server was read: included file is in the image of service nginx: tls.conf", good},
 		{"nginx has no certificate", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { include mime.types; server { listen 443 ssl; } }"), deployment.Settings{Public: ads}, probe.StateFail, probe.ReasonMissing, "nginx.conf:1: the server listens with ssl but has no ssl_certificate", nil},
 		{"one of nginx's servers has none", nginx(serverTLS + "server { listen 443 ssl; server_name x.catalyst-test.net; }\n"), deployment.Settings{Public: ads}, probe.StateFail, probe.ReasonMissing, "nginx.conf:4: the server listens with ssl", good},
 		{"one of nginx's servers rejects", nginx(serverTLS + "server { listen 443 ssl default_server; ssl_reject_handshake on; }\n"), deployment.Settings{Public: ads}, probe.StatePass, probe.ReasonNone, "certs/ads.pem", good},
 		{"all of nginx's servers reject but one", nginx("ssl_reject_handshake on;\nserver { listen 443 ssl; }\n" + strings.Replace(serverTLS, "ssl;", "ssl; ssl_reject_handshake off;", 1)), deployment.Settings{Public: ads}, probe.StatePass, probe.ReasonNone, "certs/ads.pem", good},
-		{"nginx's certificate may be in what is not seen", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { server { listen 443 ssl; include snippets/tls.conf; } }"), deployment.Settings{Public: ads}, probe.StateSkip, probe.ReasonNotConfigured, "nginx.conf:1", nil},
+		{"nginx's certificate may be in what is not seen", ssl().With("docker-compose.yml", mounts).With("nginx.conf", "http { server { listen 443 ssl; include snippets/tls.conf; } }"), deployment.Settings{Public: ads}, probe.StateUnknown, probe.ReasonNotConfigured, "it is in an include that was not read", nil},
 		{"nginx's include is not there", nginx(serverTLS + "include ssl/more.conf;\n"), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonInvalid, "nginx.conf:4: nginx rejects this configuration and keeps the previous one or does not start: included file does not exist: certs/more.conf", good},
 		{"nginx's file does not end", nginx(serverTLS + "server {\n"), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonInvalid, "unexpected end of file inside a block", good},
 		{"nginx speaks old versions too", nginx("ssl_protocols TLSv1 TLSv1.1 TLSv1.2;\n" + serverTLS), deployment.Settings{Public: ads}, probe.StateWarn, probe.ReasonWeak, "the server at nginx.conf:4 still supports TLSv1, TLSv1.1", good},
@@ -238,16 +238,16 @@ func TestParseKey(t *testing.T) {
 	}
 }
 
-func TestServerNameFits(t *testing.T) {
+func TestNameRank(t *testing.T) {
 	for _, tt := range []struct {
 		name, host string
 		want       bool
 	}{
 		{"ads.tne.io", "ads.tne.io", true}, {"ADS.tne.io", "ads.tne.io", true}, {"ads.tne.io", "x.ads.tne.io", false},
 		{"*.tne.io", "ads.tne.io", true}, {"*.tne.io", "tne.io", false}, {".tne.io", "tne.io", true}, {".tne.io", "ads.tne.io", true}, {".tne.io", "badtne.io", false},
-		{"_", "ads.tne.io", false}, {"~^ads", "ads.tne.io", false}, {"*", "ads.tne.io", false}, {"", "ads.tne.io", false}, {"*tne.io", "ads.tne.io", false},
+		{"_", "ads.tne.io", false}, {"~^ads", "ads.tne.io", true}, {`~^(?<sub>.+)\.tne\.io$`, "ads.tne.io", true}, {"~^www", "ads.tne.io", false}, {"ads.*", "ads.tne.io", true}, {"*", "ads.tne.io", false}, {"", "ads.tne.io", false}, {"*tne.io", "ads.tne.io", false},
 	} {
-		if got := serverNameFits(tt.name, tt.host); got != tt.want {
+		if got := (nameRank(tt.name, tt.host) > 0); got != tt.want {
 			t.Errorf("%q for %q: %v", tt.name, tt.host, got)
 		}
 	}

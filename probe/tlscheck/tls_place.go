@@ -2,17 +2,14 @@ package tlscheck
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/probe"
-	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Locations of certificates and keys: as configured; as in the nginx configuration; otherwise the first of server.crt
@@ -23,14 +20,31 @@ type tlsPair struct {
 	cert, key string // absolute; key is "" if nginx has none
 	at        string // where nginx names the pair; "" if it was found by name
 	hosts     []string
+	// catchAll reports that only servers without a name of their own present it.
+	catchAll bool
 }
 
 // tlsPlaces are the locations found.
 type tlsPlaces struct {
 	pairs  []tlsPair
 	anyOf  []string      // public hosts that at least one pair must cover
-	unseen []string      // where nginx names certificates outside the deployment's files
+	unseen []unseenPair  // certificates that nginx names outside the deployment's files
 	nginx  *nginx.Config // nil without an nginx configuration
+	// unnamed are the public hosts that no TLS server of nginx has in its names.
+	unnamed []unnamedHost
+}
+
+// unseenPair is a certificate that nginx names and that cannot be read here.
+type unseenPair struct {
+	at, place string // place says where it lies; "" when unknown
+	public    bool   // a public host is served with it
+}
+
+// unnamedHost is a public host that no TLS server names: the default server presents its certificates.
+type unnamedHost struct {
+	host  string
+	certs []string // of the default server
+	plain string   // where a server without TLS has the name; "" for none
 }
 
 // findPairs locates the pairs for the public hosts. The error is Skip when the certificates are not accessible here.
@@ -45,10 +59,10 @@ func findPairs(p *probe.Pass, hosts []string) (tlsPlaces, error) {
 	switch {
 	case err == nil:
 		places := nginxPairs(n, hosts)
+		if len(places.pairs) == 0 && len(places.unseen) > 0 && len(plainServers(n)) == 0 {
+			return places, elsewhere(p, places.unseen)
+		}
 		if len(places.pairs) > 0 || len(places.unseen) > 0 || len(bareServers(n)) > 0 {
-			if len(places.pairs) == 0 && len(places.unseen) > 0 {
-				return places, probe.Skip("deployment.tls.cert", "nginx's certificate (%s) is not among the deployment's files", phrase.List(places.unseen))
-			}
 			return places, nil
 		}
 	case errors.Is(err, fs.ErrPermission):
@@ -95,61 +109,4 @@ func letsEncrypt(p *probe.Pass, hosts []string) (tlsPlaces, error) {
 		}
 	}
 	return places, nil
-}
-
-// nginxPairs returns the certificates of nginx's servers, each with the public hosts it serves.
-func nginxPairs(n *nginx.Config, hosts []string) tlsPlaces {
-	places := tlsPlaces{nginx: n}
-	named := map[string]bool{}
-	bare := bareServers(n)
-	for _, s := range n.Servers {
-		if !s.TLS() {
-			continue
-		}
-		if n.Hidden && slices.ContainsFunc(bare, func(b nginx.Server) bool { return b.File == s.File && b.Line == s.Line }) {
-			places.unseen = append(places.unseen, fmt.Sprintf("%s:%d", s.File, s.Line)) // possibly in an included file
-		}
-		var own []string
-		for _, h := range hosts {
-			if slices.ContainsFunc(s.Names, func(name string) bool { return serverNameFits(name, h) }) {
-				own, named[h] = append(own, h), true
-			}
-		}
-		for _, c := range s.Certificates {
-			at := fmt.Sprintf("%s:%d", c.Cert.File, c.Cert.Line)
-			if c.Cert.Host == "" || c.Key.Host == "" && c.Key.Inside != "" {
-				if !slices.Contains(places.unseen, at) {
-					places.unseen = append(places.unseen, at)
-				}
-				continue
-			}
-			i := slices.IndexFunc(places.pairs, func(p tlsPair) bool { return p.cert == c.Cert.Host && p.key == c.Key.Host })
-			if i < 0 {
-				i, places.pairs = len(places.pairs), append(places.pairs, tlsPair{cert: c.Cert.Host, key: c.Key.Host, at: at})
-			}
-			for _, h := range own {
-				if !slices.Contains(places.pairs[i].hosts, h) {
-					places.pairs[i].hosts = append(places.pairs[i].hosts, h)
-				}
-			}
-		}
-	}
-	for _, h := range hosts {
-		if !named[h] {
-			places.anyOf = append(places.anyOf, h)
-		}
-	}
-	return places
-}
-
-// serverNameFits reports whether an nginx server name matches a host. Regular expressions are not evaluated.
-func serverNameFits(name, host string) bool {
-	name = strings.ToLower(name)
-	if rest, ok := strings.CutPrefix(name, "."); ok {
-		return host == rest || strings.HasSuffix(host, name)
-	}
-	if rest, ok := strings.CutPrefix(name, "*"); ok {
-		return strings.HasPrefix(rest, ".") && strings.HasSuffix(host, rest)
-	}
-	return name == host
 }
