@@ -26,7 +26,8 @@ func response(text string) (status int, header http.Header, body string, err err
 	if !strings.HasPrefix(text, "HTTP/") {
 		return http.StatusOK, http.Header{}, text, nil
 	}
-	r, err := http.ReadResponse(bufio.NewReader(strings.NewReader(strings.Replace(text, "\n\n", "\r\n\r\n", 1))), nil)
+	head, rest, _ := strings.Cut(text, "\n\n")
+	r, err := http.ReadResponse(bufio.NewReader(strings.NewReader(strings.TrimSpace(head)+"\r\n\r\n"+rest)), nil)
 	if err != nil {
 		return 0, nil, "", err
 	}

@@ -66,6 +66,9 @@ func otherContent(body []byte, contentType string) string {
 	switch {
 	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed), strings.Contains(contentType, "json"):
 		return "JSON"
+	case strings.Contains(contentType, "javascript"), strings.Contains(contentType, "ecmascript"), strings.HasPrefix(contentType, "text/css"),
+		strings.HasPrefix(contentType, "text/csv"):
+		return "code or data"
 	case strings.HasPrefix(contentType, "image/"), strings.HasPrefix(contentType, "video/"), strings.HasPrefix(contentType, "audio/"),
 		strings.HasPrefix(contentType, "font/"), bytes.IndexByte(body, 0) >= 0:
 		return "binary content"

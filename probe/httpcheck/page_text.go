@@ -17,9 +17,13 @@ import (
 // pageText is the visible text of a page.
 type pageText struct {
 	headings []string // title and headings of the first levels
+	top      []string // title and main heading
+	main     bool     // there is a main heading
 	words    []string // outside of links
 	links    []string // the words of links
 	password bool     // the page itself asks for a password
+	login    bool     // a part of the page for logging in asks for one
+	refresh  string   // URL that the page continues with by itself
 	script   bool
 	hidden   map[string]bool // .class and #id that a style sheet hides
 }
@@ -90,14 +94,17 @@ func textOf(body []byte) pageText {
 }
 
 // pagePlace is where in a page a text stands.
-type pagePlace struct{ link, box bool }
+type pagePlace struct{ link, box, login bool }
 
 var (
 	mediaRule  = regexp.MustCompile(`@[a-z-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}`)
-	hidingRule = regexp.MustCompile(`([^{}]+)\{[^{}]*(?:display\s*:\s*none|visibility\s*:\s*hidden)[^{}]*\}`)
+	hidingRule = regexp.MustCompile(`([^{}]+)\{[^{}]*(?:display\s*:\s*none|visibility\s*:\s*hidden|(?:left|top|text-indent)\s*:\s*-\d{3,})[^{}]*\}`)
 	simpleName = regexp.MustCompile(`^[.#][A-Za-z_][\w-]*$`)
-	hidingSelf = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|em|rem|%|;|\s|$)|opacity\s*:\s*0(\.0+)?\s*(;|$)`)
+	hidingSelf = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|em|rem|%|;|\s|$)|opacity\s*:\s*0(\.0+)?\s*(;|$)|` +
+		`(^|;)\s*(left|top|text-indent|margin-left)\s*:\s*-\d{3,}|(^|;)\s*height\s*:\s*0(px)?\s*(;|$)`)
 	hiddenName = regexp.MustCompile(`(?i)(^|\s)(hidden|hide|d-none|is-hidden|visually-hidden|sr-only|screen-reader-text|invisible)(\s|$)`)
+	loginName  = regexp.MustCompile(`(?i)(^|[\s_-])(log-?in|sign-?in|signin|account|auth)($|[\s_-])`)
+	refreshURL = regexp.MustCompile(`(?i)^\s*[0-5](?:\.\d+)?\s*[;,]\s*url\s*=\s*['"]?([^'"]+)`)
 	boxName    = regexp.MustCompile(`(?i)(^|[\s_-])(header|nav|navbar|menu|topbar|sidebar|modal|dropdown|popup|popover|drawer|dialog|offcanvas|login-box|masthead)($|[\s_-])`)
 )
 
@@ -136,23 +143,38 @@ func (t *pageText) walk(n *html.Node, at pagePlace) {
 			return
 		case "title":
 			t.headings = append(t.headings, plainText(n))
+			t.top = append(t.top, plainText(n))
+			return
+		case "meta":
+			if m := refreshURL.FindStringSubmatch(attribute(n, "content")); m != nil && strings.EqualFold(attribute(n, "http-equiv"), "refresh") {
+				t.refresh = strings.TrimSpace(m[1])
+			}
 			return
 		case "style", "noscript", "template", "nav", "svg", "footer", "select", "textarea", "iframe", "object":
 			return
-		case "h1", "h2":
-			if !t.isHidden(n) && !at.box {
-				t.headings = append(t.headings, plainText(n))
+		case "h1", "h2", "h3":
+			if t.isHidden(n) || at.box {
+				break
+			}
+			t.headings = append(t.headings, plainText(n))
+			if n.Data == "h1" {
+				t.top = append(t.top, plainText(n))
+				t.main = true
 			}
 		case "a":
 			at.link = true
 		case "header", "aside", "dialog":
 			at.box = true
 		case "input":
-			t.password = t.password || strings.EqualFold(attribute(n, "type"), "password") && !at.box && !t.isHidden(n)
+			if strings.EqualFold(attribute(n, "type"), "password") && !at.box && !t.isHidden(n) {
+				t.login = t.login || at.login
+				t.password = t.password || !at.login
+			}
 		}
 		if t.isHidden(n) || n.Data == "dialog" && !hasAttribute(n, "open") {
 			return
 		}
+		at.login = at.login || loginName.MatchString(attribute(n, "class")) || loginName.MatchString(attribute(n, "id"))
 		at.box = at.box || n.Data != "body" && n.Data != "html" && (boxName.MatchString(attribute(n, "class")) || boxName.MatchString(attribute(n, "id")))
 	}
 	for c := range n.ChildNodes() {

@@ -99,19 +99,38 @@ func (s *webPage) fetch(ctx context.Context, p *probe.Pass, w *httpclient.Client
 		if errors.Is(err, fault.ErrTooLong) && isPDF(page.Body) { // its beginning shows enough
 			err = nil
 		}
-		if err != nil || page.OffSite == "" {
+		next := page.Header.Get("Location")
+		if err == nil && page.OffSite == "" {
+			next = refreshOf(page)
+		}
+		if err != nil || next == "" {
 			return page, elsewhere, err
 		}
-		to, parseErr := page.URL.Parse(page.Header.Get("Location"))
+		to, parseErr := page.URL.Parse(next)
 		if parseErr != nil || to.Scheme != "http" && to.Scheme != "https" || to.Scheme == "http" && page.URL.Scheme == "https" {
 			return page, elsewhere, nil
 		}
-		target, ctx = to.String(), reach.Given(ctx, p) // the site gives the address
+		if to.Host != page.URL.Host { // the site gives the address
+			ctx = reach.Given(ctx, p)
+		}
+		target = to.String()
 		if !s.accepts(p, at, to.Hostname()) {
 			elsewhere = to.Hostname()
 		}
 	}
 	return page, elsewhere, nil
+}
+
+// refreshOf returns the URL that a page continues with by itself (<meta http-equiv=refresh>), "" for none.
+func refreshOf(page httpclient.Response) string {
+	if page.Status != 200 || isPDF(page.Body) {
+		return ""
+	}
+	next := textOf(decodeText(page.Body, page.Header)).refresh
+	if to, err := page.URL.Parse(next); err != nil || to.Host == page.URL.Host && to.Path == page.URL.Path {
+		return "" // it reloads itself
+	}
+	return next
 }
 
 // accepts reports whether a host may publish the document: configured, public, or the site's own with or without www.
@@ -169,6 +188,21 @@ var (
 	startPath  = regexp.MustCompile(`(?i)^/?([a-z]{2}([-_][a-z]{2})?/?)?((index|default|home)(\.[a-z]+)?/?)?$`)
 )
 
+var (
+	// blockedTitle matches a title or main heading of what a site shows in place of a page.
+	blockedTitle = regexp.MustCompile(`(?i)^\W*(oops|4\d\d\b|50\d\b|error\b|forbidden|unauthorized|access denied|just a moment|attention required|checking your browser|` +
+		`are you a robot|something went wrong|service (temporarily )?unavailable|temporarily unavailable|zugriff verweigert|accès refusé|acceso denegado)|` +
+		`\b(down for|under|scheduled) maintenance\b|\bwartungs(arbeiten|modus)\b|\bwe('ll| will) be (right )?back\b|\b(403 forbidden|401 unauthorized)\b`)
+	loginTitle = regexp.MustCompile(`(?i)^\W*(please )?(log ?in|sign ?in|sign up|login|anmelden|einloggen|se connecter|iniciar sesión|accedi)\b`)
+	draftTitle = regexp.MustCompile(`(?i)(\b|_)(draft|entwurf|brouillon|borrador|bozza|concept version|work in progress)(\b|_)`)
+	// otherDocument matches titles of other pages that mention legal documents.
+	otherDocument = regexp.MustCompile(`(?i)\b(imprint|impressum|legal notice|mentions légales|aviso legal|about us|über uns|à propos|contact( us)?|kontakt|careers|` +
+		`press|blog|news|faq|pricing|sitemap|welcome|willkommen|bienvenue|home ?page|startseite)\b`)
+	// blankName matches a name that a template leaves to be filled in.
+	blankName = regexp.MustCompile(`\bY(our|OUR) (C(ompany|OMPANY)|B(usiness|USINESS)|O(rganization|RGANIZATION)|W(ebsite|EBSITE)|D(omain|OMAIN))( N(ame|AME))?\b|` +
+		`(?i:[@/.]your-?(company|domain|website|site|business)\.(com|net|org)\b)`)
+)
+
 // maxHeading is the most words of a heading that announces a document instead of being part of one.
 const maxHeading = 8
 
@@ -202,9 +236,9 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
 	t := textOf(body)
 	n := t.count()
 	switch {
-	case t.password:
+	case t.password, t.login && n < s.Words, slices.ContainsFunc(t.top, loginTitle.MatchString):
 		return unpublished("%s shows a login form")
-	case slices.ContainsFunc(t.headings, isErrorHeading):
+	case slices.ContainsFunc(t.headings, isErrorHeading), slices.ContainsFunc(t.top, blockedTitle.MatchString):
 		return unpublished("%s returned 200 with an error page")
 	case n < s.Words && t.script:
 		return unpublished("%s is a script shell with %d words of text, expected at least %d", n, s.Words)
@@ -220,8 +254,13 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
 		switch {
 		case !mentions(text, m):
 			return probe.Failed(probe.ReasonMismatch, "%s does not mention %q", s.Path, m), t
-		case !mentions(about, m) && !mentions(pathWords(path), m):
+		case mentions(about, m):
+		case !mentions(pathWords(path), m):
 			return probe.Failed(probe.ReasonMismatch, "%s has %q in neither its title, a heading nor its path", s.Path, m), t
+		case path == s.Path && slices.ContainsFunc(t.top, func(title string) bool { return isOtherDocument(title, m) }):
+			return probe.Failed(probe.ReasonMismatch, "%s has the title of another document, not of one on %q", s.Path, m), t
+		case path == s.Path && t.main:
+			return probe.Warned(probe.ReasonMismatch, "%s has %q in neither its title nor a heading. Give the document a heading with that word", s.Path, m), t
 		}
 	}
 	if isSalad(t.words) {
@@ -230,7 +269,24 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
 	if n := blanks(text); n > 0 {
 		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder")), t
 	}
+	if slices.ContainsFunc(t.top, draftTitle.MatchString) {
+		return probe.Warned(probe.ReasonPlaceholder, "%s is marked as a draft in its title. Publish the final text, or remove the mark", s.Path), t
+	}
 	return probe.Passed("%s is published: %d words", s.Path, n), t
+}
+
+// isOtherDocument reports whether a title is that of a document on another subject than the wanted word.
+func isOtherDocument(title, wanted string) bool {
+	if otherDocument.MatchString(title) {
+		return true
+	}
+	for line := range strings.Lines(documentWords) {
+		name, _, listed := strings.Cut(line, ":")
+		if listed && !strings.HasPrefix(name, "#") && !strings.EqualFold(name, wanted) && mentions(title, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // judgePDF checks a PDF.
@@ -261,7 +317,7 @@ func pathWords(path string) string {
 
 // blanks counts the placeholders of a text. "Coming soon" inside a sentence announces something else.
 func blanks(text string) int {
-	n := 0
+	n := len(blankName.FindAllStringIndex(text, maxBlanks))
 	for _, at := range markdown.DocumentBlank.FindAllStringIndex(text, maxBlanks) {
 		before := text[strings.LastIndexAny(text[:at[0]], ".!?:;")+1 : at[0]]
 		const least = 3 // words before it in the sentence
