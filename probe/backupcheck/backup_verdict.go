@@ -1,6 +1,7 @@
 package backupcheck
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -164,6 +165,10 @@ func (b newestBackup) judgeTables(f *probe.ResultBuilder) {
 	}
 	if len(lost) > 0 {
 		f.Fail(probe.ReasonEmpty, "%s has no rows of %s, unlike the previous one, %s", b.name, strings.Join(lost, ", "), b.before)
+	}
+	missing := slices.DeleteFunc(b.known.missing(b.proof, b.database), func(name string) bool { return slices.Contains(lost, name) })
+	if len(missing) > 0 {
+		f.Warn(probe.ReasonMismatch, "%s does not contain %s, which the migrations create", b.name, strings.Join(missing, ", "))
 	}
 	if len(empty) > 0 && !b.proof.NoData {
 		f.Warn(probe.ReasonEmpty, "%s has no rows of %s", b.name, strings.Join(empty, ", "))

@@ -21,6 +21,7 @@ import (
 type knownTables struct {
 	wanted   []string // by the item
 	migrated []string // made by the migrations
+	dropped  []string // dropped or renamed by one of them, perhaps only for a while
 	all      bool     // every migration was read
 }
 
@@ -28,7 +29,10 @@ type knownTables struct {
 var (
 	createTable = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|GLOBAL\s+|LOCAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?` + tableName)
 	renameTable = regexp.MustCompile(`(?i)\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?\S+\s+RENAME\s+TO\s+` + tableName)
-	anyTable    = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+)?TABLE\b`)
+	// goneTable matches the statements after which a table may not exist any more.
+	goneTable = regexp.MustCompile(`(?i)\b(?:DROP\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?|ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?)` +
+		tableName + `(?:\s+RENAME\s+TO\b)?`)
+	anyTable = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+)?TABLE\b`)
 	// downMark begins the statements that revert a migration.
 	downMark    = regexp.MustCompile(`(?im)^--\s*(?:\+goose\s+down|\+migrate\s+down|migrate:down|undo)\b`)
 	downName    = regexp.MustCompile(`(?i)(?:[._-]down\.sql|^down\.sql|^U\d[^/]*__[^/]*\.sql)$`)
@@ -56,6 +60,12 @@ func tablesOf(p *probe.Pass, wanted []string) knownTables {
 	found := map[string]bool{}
 	known.all = readMigrations(p, dir, found, 1)
 	delete(found, "")
+	for name := range found {
+		if was, gone := strings.CutPrefix(name, goneMark); gone {
+			known.dropped = append(known.dropped, was)
+			delete(found, name)
+		}
+	}
 	known.migrated = slices.Sorted(maps.Keys(found))
 	return known
 }
@@ -76,7 +86,7 @@ func readMigrations(p *probe.Pass, dir string, found map[string]bool, below int)
 			all = false
 		case strings.EqualFold(filepath.Ext(name), ".sql"):
 			made, err := files.Load(p.Files, path, "tables made", maxMigrationBytes, func(data []byte, _ fs.FileInfo) ([]string, error) {
-				return tablesMade(string(data)), nil
+				return append(tablesMade(string(data)), tablesGone(string(data))...), nil
 			})
 			all = all && err == nil && !slices.Contains(made, "")
 			for _, table := range made {
@@ -96,12 +106,12 @@ func readMigrations(p *probe.Pass, dir string, found map[string]bool, below int)
 // comments matches what is not SQL.
 var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
 
+// goneMark precedes a table that a migration drops or renames.
+const goneMark = "-"
+
 // tablesMade returns the tables that a migration makes; "" among them stands for one whose name cannot be read. Words of its comments are not statements.
 func tablesMade(sql string) []string {
-	if down := downMark.FindStringIndex(sql); down != nil {
-		sql = sql[:down[0]]
-	}
-	sql = comments.ReplaceAllString(sql, " ")
+	sql = statementsOf(sql)
 	var made []string
 	if len(anyTable.FindAllString(sql, -1)) > len(createTable.FindAllString(sql, -1)) {
 		made = append(made, "") // of a template, for example
@@ -112,6 +122,25 @@ func tablesMade(sql string) []string {
 		}
 	}
 	return made
+}
+
+// tablesGone returns the tables that a migration drops or renames, each after goneMark.
+func tablesGone(sql string) []string {
+	var gone []string
+	for _, m := range goneTable.FindAllStringSubmatch(statementsOf(sql), -1) {
+		if statement := strings.ToUpper(m[0]); strings.HasPrefix(statement, "DROP") || strings.HasSuffix(statement, "TO") {
+			gone = append(gone, goneMark+strings.ToLower(m[1]))
+		}
+	}
+	return gone
+}
+
+// statementsOf returns the statements of a migration without those that revert it, and without comments.
+func statementsOf(sql string) string {
+	if down := downMark.FindStringIndex(sql); down != nil {
+		sql = sql[:down[0]]
+	}
+	return comments.ReplaceAllString(sql, " ")
 }
 
 // baseName returns the name of a table without its schema, in lower case.
@@ -173,6 +202,23 @@ func (k knownTables) empty(proof dump.Proof, database string) []string {
 	var all []string
 	for _, name := range k.wanted {
 		if rows, _ := rowsOf(proof, database, name); rows == 0 {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// missing returns the wanted tables that the migrations make and of which an undamaged backup has nothing, not even a
+// partition.
+func (k knownTables) missing(proof dump.Proof, database string) []string {
+	if !k.all || !proof.Whole || proof.Partial || len(proof.Tables) == 0 {
+		return nil
+	}
+	var all []string
+	for _, name := range k.wanted {
+		_, there := rowsOf(proof, database, name)
+		there = there || slices.ContainsFunc(proof.Tables, func(t dump.Table) bool { return strings.HasPrefix(baseName(t.Name), name+"_") })
+		if !there && slices.Contains(k.migrated, name) && !slices.Contains(k.dropped, name) {
 			all = append(all, name)
 		}
 	}
