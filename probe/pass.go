@@ -30,6 +30,13 @@ type Deps struct {
 	Getenv func(string) string // the exporter's own environment, for variables shared with other tools (DOCKER_HOST)
 	Kept   *Kept
 	Trust  Trust // whose attestations count
+	Marks  Marks // remembers facts when the process ends; nil: they are forgotten
+}
+
+// Marks remembers when facts were first seen. Safe for concurrent use.
+type Marks interface {
+	First(key string, at time.Time) time.Time // when the fact was first marked: at, if it is new
+	Forget(key string)
 }
 
 // NewDeps returns the production dependencies.

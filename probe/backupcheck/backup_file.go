@@ -98,6 +98,9 @@ func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	for range 3 { // retried when a backup changes while it is read, or a newer one replaces it
 		where, set, err = FindBackups(ctx, p)
 		if err != nil {
+			if errors.Is(err, backup.ErrNone) || errors.Is(err, fs.ErrNotExist) {
+				kept.settled(p, where)
+			}
 			return s.notFound(p, where, set, err)
 		}
 		kept.note(where, set.Newest.Path)
@@ -110,7 +113,7 @@ func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 		return probe.Result{}, Unproven(err)
 	}
 	known := tablesOf(p, s.Tables)
-	kept.finished(where)
+	kept.settled(p, where)
 	chosen, err := s.choose(ctx, p, kept.Ledger, set, proof, known)
 	if err != nil {
 		return probe.Result{}, Unproven(err)

@@ -75,6 +75,9 @@ func (s *containerBackup) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	}
 	found, where, err := s.find(ctx, p, e, id)
 	shown := name + ":" + where
+	if kept, keptErr := KeptBackups(p); keptErr == nil && (err == nil || errors.Is(err, backup.ErrNone) || errors.Is(err, dockerclient.ErrNoFile)) {
+		kept.settled(p, shown)
+	}
 	switch {
 	case errors.Is(err, dockerclient.ErrNoFile) && b.Container == "":
 		return probe.Result{}, probe.Skip("deployment.backup.container", "%s not found", shown)
@@ -93,9 +96,6 @@ func (s *containerBackup) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 		return probe.Result{}, probe.Needs("deployment.backup.path", probe.Unknown(probe.ReasonInvalid, fmt.Errorf("%s: %w", shown, err)))
 	case err != nil:
 		return probe.Result{}, err
-	}
-	if kept, err := KeptBackups(p); err == nil {
-		kept.finished(shown)
 	}
 	database, err := p.View.DatabaseName()
 	if err != nil {

@@ -11,26 +11,35 @@ import (
 )
 
 // The first backup of a place may take an hour. The time of a file that is written to again and again says nothing about
-// that, so the hour counts from when the file was made, or from when the place was first seen without a finished backup.
+// that, so the hour counts from when the file was made, or from when the place was first seen with unfinished backups only.
 
-// unfinishedSince remembers when a place was first seen with unfinished backups only, and returns that time.
-func (k *backupsKept) unfinishedSince(place string, now time.Time) time.Time {
+// unfinishedSince remembers when a place was first seen with unfinished backups only, and returns that time. With a state
+// directory, it is remembered for the next process as well.
+func (k *backupsKept) unfinishedSince(p *probe.Pass, place string) time.Time {
+	since := p.Now()
+	if p.Marks != nil {
+		since = p.Marks.First(unfinishedMark(place), since)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	since, known := k.unfinished[place]
-	if !known {
-		since = now
-		k.unfinished[place] = since
+	if first, known := k.unfinished[place]; known && first.Before(since) {
+		since = first
 	}
+	k.unfinished[place] = since
 	return since
 }
 
-// finished forgets that time: a finished backup was found.
-func (k *backupsKept) finished(place string) {
+// settled forgets that time: there is a finished backup, or none at all.
+func (k *backupsKept) settled(p *probe.Pass, place string) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	delete(k.unfinished, place)
+	k.mu.Unlock()
+	if p.Marks != nil {
+		p.Marks.Forget(unfinishedMark(place))
+	}
 }
+
+func unfinishedMark(place string) string { return "unfinished backup: " + place }
 
 // unfinished judges a place that has unfinished backups only. Passed are these, newest first.
 func (s *backupFile) unfinished(p *probe.Pass, where string, passed []backup.Pass) (probe.Result, error) {
@@ -38,7 +47,7 @@ func (s *backupFile) unfinished(p *probe.Pass, where string, passed []backup.Pas
 	if err != nil {
 		return probe.Result{}, err
 	}
-	now, since := p.Now(), kept.unfinishedSince(where, p.Now())
+	now, since := p.Now(), kept.unfinishedSince(p, where)
 	written := false
 	for _, file := range passed {
 		info, err := os.Stat(file.Path)
@@ -74,7 +83,7 @@ func birthOf(path string) time.Time {
 
 // unfinished judges a place in a container that has unfinished backups only.
 func (s *containerBackup) unfinished(p *probe.Pass, shown string) probe.Result {
-	if kept, err := KeptBackups(p); err == nil && p.Now().Sub(kept.unfinishedSince(shown, p.Now())) >= stillWriting {
+	if kept, err := KeptBackups(p); err == nil && p.Now().Sub(kept.unfinishedSince(p, shown)) >= stillWriting {
 		return probe.Failed(probe.ReasonTruncated,
 			"%s: the only backup has been unfinished for an hour, and there is no earlier backup", shown)
 	}
