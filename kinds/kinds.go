@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/documents"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/evidencecheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/filecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/firewall"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan"
 	"github.com/thenexusengine/catalyst_exporter/probe/grafana"
@@ -65,6 +66,7 @@ func All() []probe.Kind {
 		envfile.WordKind(),
 		evidencecheck.EvidenceKind(),
 		attestcheck.ExternalFirewallKind(),
+		filecheck.ContentKind(),
 		httpcheck.GDPRRefusalKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),

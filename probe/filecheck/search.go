@@ -1,0 +1,133 @@
+package filecheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/thenexusengine/catalyst_exporter/probe"
+)
+
+// Bounds of one search.
+const (
+	maxFound  = 200
+	maxListed = 50_000
+)
+
+var (
+	errParent = errors.New("leaves the deployment root")
+	errForm   = errors.New("malformed pattern")
+)
+
+func validPattern(pattern string) error {
+	if _, err := path.Match(pattern, ""); err != nil || strings.HasSuffix(pattern, "/") {
+		return fmt.Errorf("%q: %w", pattern, errForm)
+	}
+	if slices.Contains(strings.Split(pattern, "/"), "..") {
+		return fmt.Errorf("%q: %w", pattern, errParent)
+	}
+	return nil
+}
+
+// matches reports whether the elements of a path match those of a pattern, in which ** is any number of folders.
+func matches(pattern, name []string) bool {
+	for i, element := range pattern {
+		if element == "**" {
+			for skipped := range len(name) - i + 1 {
+				if matches(pattern[i+1:], name[i+skipped:]) {
+					return true
+				}
+			}
+			return false
+		}
+		if i >= len(name) {
+			return false
+		}
+		if ok, err := path.Match(element, name[i]); !ok || err != nil {
+			return false
+		}
+	}
+	return len(name) == len(pattern)
+}
+
+// search returns the files that match a pattern and none of the exceptions, sorted. A folder that cannot be listed makes it
+// unknown what matches. Links to folders are not followed, and .git is not searched.
+func search(ctx context.Context, p *probe.Pass, pattern string, except []string) ([]string, error) {
+	if !strings.ContainsAny(pattern, `*?[\`) {
+		file := p.Deployment.Abs(pattern)
+		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return nil, nil
+		} else if err != nil {
+			return nil, unlisted(p, file, err)
+		}
+		return []string{file}, nil
+	}
+	// The walk starts at the folders before the first wildcard.
+	elements := strings.Split(strings.TrimPrefix(filepath.ToSlash(pattern), "./"), "/")
+	fixed := slices.IndexFunc(elements, func(e string) bool { return strings.ContainsAny(e, `*?[\`) })
+	start := p.Deployment.Abs(strings.Join(elements[:fixed], "/"))
+	if fixed == 0 {
+		start = p.Deployment.Abs(".")
+	}
+	deep := slices.Contains(elements, "**")
+	var found []string
+	listed := 0
+	err := filepath.WalkDir(start, func(file string, d fs.DirEntry, err error) error {
+		if listed++; listed > maxListed {
+			return probe.Unknownf(probe.ReasonError, "%s: more than %d files are below %s", pattern, maxListed, p.Deployment.Rel(start))
+		}
+		switch rel, _ := filepath.Rel(start, file); {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return unlisted(p, file, err)
+		case rel == ".":
+			return nil
+		case d.IsDir():
+			depth := strings.Count(filepath.ToSlash(rel), "/") + 1
+			if d.Name() == ".git" || !deep && depth >= len(elements)-fixed {
+				return filepath.SkipDir
+			}
+			return nil
+		case matches(elements[fixed:], strings.Split(filepath.ToSlash(rel), "/")) && !excepted(p, except, file) && !otherThanFile(file, d):
+			if found = append(found, file); len(found) > maxFound {
+				return probe.Unknownf(probe.ReasonError, "%s matches more than %d files", pattern, maxFound)
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+func excepted(p *probe.Pass, except []string, file string) bool {
+	name := strings.Split(filepath.ToSlash(p.Deployment.Rel(file)), "/")
+	return slices.ContainsFunc(except, func(pattern string) bool { return matches(strings.Split(pattern, "/"), name) })
+}
+
+// otherThanFile reports whether a name is no file, such as a link to a folder. A link to nothing counts as a file: it is missing.
+func otherThanFile(file string, d fs.DirEntry) bool {
+	if d.Type()&fs.ModeSymlink == 0 {
+		return !d.Type().IsRegular()
+	}
+	info, err := os.Stat(file)
+	return err == nil && !info.Mode().IsRegular()
+}
+
+func unlisted(p *probe.Pass, file string, err error) error {
+	reason := probe.ReasonOf(err)
+	var of *fs.PathError
+	if errors.As(err, &of) {
+		err = of.Err // without the absolute path
+	}
+	return probe.Needs("permission to read the deployment's files",
+		probe.Unknown(reason, fmt.Errorf("%s cannot be listed: %w", p.Deployment.Rel(file), err)))
+}
