@@ -22,6 +22,7 @@ type lifecycle struct {
 	aborts  int           // that only abort incomplete uploads
 	deletes time.Duration // the earliest deletion of every backup; 0: none
 	now     bool          // every backup is deleted at once, since the date of a rule has passed
+	some    time.Duration // the earliest deletion of backups with some tags or of some size, before the retention
 	part    string        // a longer prefix, named like backups, under which objects are deleted before the retention
 	partAge time.Duration
 }
@@ -49,7 +50,7 @@ func lifecycleOf(rules []types.LifecycleRule, prefix string, retention time.Dura
 		}
 		l.rules++
 		e := rule.Expiration
-		if e == nil || partly {
+		if e == nil {
 			continue
 		}
 		age, past := time.Duration(aws.ToInt32(e.Days))*day, false
@@ -58,6 +59,10 @@ func lifecycleOf(rules []types.LifecycleRule, prefix string, retention time.Dura
 		}
 		switch {
 		case age <= 0 && !past:
+		case partly:
+			if age < retention && (l.some == 0 || age < l.some) {
+				l.some = max(age, 1)
+			}
 		case covers && past:
 			l.now = true
 		case covers && (l.deletes == 0 || age < l.deletes):
@@ -129,6 +134,9 @@ func (b bucketFacts) judgeLifecycle(f *probe.ResultBuilder) {
 	case l.part != "":
 		f.Warn(probe.ReasonThreshold, "a lifecycle rule of bucket %s deletes objects under %s after %d days, sooner than the retention of %d days (%s). "+
 			"If backups are elsewhere, set %s", b.name, l.part, days(l.partAge), days(b.retention), b.retentionOf, deployment.AWSService.Setting("prefix"))
+	case l.some > 0:
+		f.Warn(probe.ReasonThreshold, "a lifecycle rule of bucket %s deletes objects with some tags or of some size after %d days, sooner than the retention of %d days (%s). "+
+			"Check that no backup is among them", b.name, days(l.some), days(b.retention), b.retentionOf)
 	case l.rules == 0 && l.aborts > 0:
 		f.Warn(probe.ReasonMissing, "the lifecycle rules of bucket %s only abort incomplete uploads: old versions are never deleted", b.name)
 	case l.rules == 0:
