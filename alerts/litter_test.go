@@ -19,7 +19,7 @@ import (
 )
 
 // alertsQuery takes the queries of ALERTS apart that can be asked of a copy: what is around it, and its matchers.
-var alertsQuery = regexp.MustCompile(`^(count by \(alertname, severity, item\) \()?ALERTS(?:\{([^}]*)\})?\)?$`)
+var alertsQuery = regexp.MustCompile(`^(count by \(alertname, severity, [a-z, ]+\) \()?ALERTS(?:\{([^}]*)\})?\)?$`)
 
 // ownChecks are what the scenario expects of one rule, put to its copy.
 func (f promtoolTest) ownChecks(r rule, copied string) (queries []queryCheck, alerts []alertCheck) {

@@ -34,7 +34,7 @@ func TestRulesHaveValidForm(t *testing.T) {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, rulesFile), string(content))
 		output, err := runTool(t.Context(), dir, promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile)
-		if err != nil || !strings.Contains(output, "SUCCESS: 29 rules found") {
+		if err != nil || !strings.Contains(output, "SUCCESS: 31 rules found") {
 			t.Errorf("job %q: %v\n%s", job, err, output)
 		}
 	}
@@ -96,9 +96,9 @@ func TestContractOfAlerts(t *testing.T) {
 		"CatalystAttestationExpiring warning", "CatalystBackupStale critical", "CatalystCertificateExpiring critical",
 		"CatalystCertificateExpiring warning", "CatalystCheckDrifted critical", "CatalystCheckDrifted warning",
 		"CatalystCheckFailing warning", "CatalystCheckSkipped warning", "CatalystCheckSlow info", "CatalystCheckUnknown warning",
-		"CatalystChecksUnknown critical", "CatalystConfigReloadFailed warning", "CatalystExporterDown critical",
+		"CatalystCheckVanished warning", "CatalystChecksUnknown critical", "CatalystConfigReloadFailed warning", "CatalystExporterDown critical",
 		"CatalystExporterDown warning", "CatalystMassDrift critical", "CatalystNotConfigured info", "CatalystNotReady info",
-		"CatalystPostDeploymentOverdue warning", "CatalystReplicasDisagree warning", "CatalystSuccessCriterionMissed warning",
+		"CatalystPostDeploymentOverdue warning", "CatalystReplicasDisagree warning", "CatalystRulesVanished warning", "CatalystSuccessCriterionMissed warning",
 		"CatalystVerdictChangedByUpgrade warning", "CatalystWaiverExpiring warning", "CatalystWatchdog info",
 	}
 	if !slices.Equal(got, want) {
