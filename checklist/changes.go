@@ -113,7 +113,7 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 	default:
 		it.Waiver = &Waiver{Item: it.ID(), Reason: d.Reason, By: d.By, Since: since, Expires: expires}
 		if d.Covers != nil {
-			it.Waiver.Covers = d.Covers.Reason
+			it.Waiver.Covers, it.Waiver.Offenders = d.Covers.Reason, d.Covers.Offenders
 		}
 	}
 }

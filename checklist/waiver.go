@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -22,7 +23,8 @@ type WaiverDocument struct {
 
 // CoversDocument limits a waiver to what it was given for.
 type CoversDocument struct {
-	Reason probe.Reason `yaml:"reason" required:"true" doc:"reason of the verdict that is accepted, e.g. weak; another reason fails in spite of the waiver"`
+	Reason    probe.Reason `yaml:"reason" required:"true" doc:"reason of the verdict that is accepted, e.g. weak; another reason fails in spite of the waiver"`
+	Offenders []string     `yaml:"offenders" doc:"identifiers of the single things that are accepted, as check --format=json lists them; another one fails in spite of the waiver"`
 }
 
 // Validate checks the reason; schema.Decode calls it.
@@ -49,6 +51,9 @@ type Waiver struct {
 	Since   time.Time // zero when not stated
 	Expires time.Time
 	Covers  probe.Reason // the only reason that is accepted; "": any
+
+	// Offenders are the identifiers of what is accepted; empty: everything with the reason.
+	Offenders []string
 }
 
 // Active reports whether the waiver is in force.
@@ -59,29 +64,60 @@ func (w *Waiver) Active(now time.Time) bool {
 // LastDay returns the last day of validity.
 func (w *Waiver) LastDay() string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }
 
-// covers reports whether the waiver was given for a verdict: every probe that does not hold has its reason.
-func (w *Waiver) covers(v *Verdict) bool {
-	accepted := func(s probe.State, r probe.Reason) bool {
-		return s == probe.StatePass || s == probe.StateWarn || r == w.Covers
+// accepts reports whether the waiver was given for a result.
+func (w *Waiver) accepts(r probe.Result) bool {
+	switch {
+	case r.State == probe.StatePass, r.State == probe.StateWarn:
+		return true
+	case r.Reason != w.Covers:
+		return false
+	case len(w.Offenders) == 0:
+		return true
 	}
-	if w.Covers == "" || !accepted(v.State, v.Reason) {
-		return w.Covers == ""
-	}
-	for _, o := range v.Outcomes {
-		if o.Result.State.Answered() && !accepted(o.Result.State, o.Result.Reason) {
-			return false
+	return !r.Unnamed && len(r.Offenders) > 0 && len(w.others(r)) == 0
+}
+
+// others lists the offenders of a result that the waiver does not name.
+func (w *Waiver) others(r probe.Result) (ids []string) {
+	for _, o := range r.Offenders {
+		if !slices.Contains(w.Offenders, o.ID) && !slices.Contains(ids, o.ID) {
+			ids = append(ids, o.ID)
 		}
 	}
-	return true
+	return ids
+}
+
+// covers reports whether the waiver was given for a verdict: it accepts the result of every probe.
+func (w *Waiver) covers(v *Verdict) bool {
+	if w.Covers == "" {
+		return true
+	}
+	if v.State != probe.StatePass && v.State != probe.StateWarn && v.Reason != w.Covers {
+		return false
+	}
+	return !slices.ContainsFunc(v.Outcomes, func(o Outcome) bool { return o.Result.State.Answered() && !w.accepts(o.Result) })
 }
 
 // Waive sets whether the verdict is waived at a time. A waiver in force that was given for something else is mentioned in
 // the detail.
 func (v *Verdict) Waive(now time.Time) {
 	v.Waived = v.WaivedAt(now)
-	if !v.Waived && v.Waiver.Active(now) {
-		v.Detail += fmt.Sprintf(" (the waiver by %s until %s covers only the reason %s)", v.Waiver.By, v.Waiver.LastDay(), v.Waiver.Covers)
+	w := v.Waiver
+	if v.Waived || !w.Active(now) {
+		return
 	}
+	only, more := fmt.Sprintf("covers only the reason %s", w.Covers), []string(nil)
+	for _, o := range v.Outcomes {
+		if len(w.Offenders) > 0 && o.Result.State.Answered() && o.Result.Reason == w.Covers && !w.accepts(o.Result) {
+			if more = append(more, w.others(o.Result)...); o.Result.Unnamed || len(o.Result.Offenders) == 0 {
+				more = append(more, "a finding without an identifier")
+			}
+		}
+	}
+	if len(more) > 0 {
+		only = fmt.Sprintf("covers only %s, not %s", phrase.List(w.Offenders), phrase.List(more))
+	}
+	v.Detail += fmt.Sprintf(" (the waiver by %s until %s %s)", w.By, w.LastDay(), only)
 }
 
 // WaivedAt reports whether a waiver covers the verdict at a time.

@@ -53,6 +53,38 @@ func TestJudge_WaiverCoversReason(t *testing.T) {
 	}
 }
 
+func TestJudge_WaiverCoversOffenders(t *testing.T) {
+	failed := func(unnamed bool, ids ...string) Outcome {
+		r := probe.Failed(probe.ReasonWeak, "found")
+		for _, id := range ids {
+			r = r.About(probe.Offender{ID: id})
+		}
+		r.Unnamed = unnamed
+		return Outcome{Result: r}
+	}
+	passed := Outcome{Result: probe.Passed("fine")}
+	other := failed(false, "a")
+	other.Result.Reason = probe.ReasonOpen
+	for name, tt := range map[string]struct {
+		outcomes []Outcome
+		want     string // in the detail; "" if it is waived
+	}{
+		"both":               {[]Outcome{failed(false, "a", "b")}, ""},
+		"one of them":        {[]Outcome{failed(false, "b"), passed}, ""},
+		"none left":          {[]Outcome{passed}, ""},
+		"a new one":          {[]Outcome{failed(false, "a", "c")}, "covers only a, b, not c)"},
+		"of another probe":   {[]Outcome{failed(false, "a"), failed(false, "c", "d")}, "covers only a, b, not c, d)"},
+		"without identifier": {[]Outcome{failed(false)}, "not a finding without an identifier)"},
+		"and one without":    {[]Outcome{failed(true, "a")}, "not a finding without an identifier)"},
+		"another reason":     {[]Outcome{other}, "covers only the reason weak)"},
+	} {
+		it := &Item{Category: "a", Name: "b", Required: true, Waiver: &Waiver{By: "lead", Covers: probe.ReasonWeak, Offenders: []string{"a", "b"}, Expires: noon.Add(time.Hour)}}
+		if v := it.Judge(tt.outcomes, noon); v.Waived != (tt.want == "") || !strings.Contains(v.Detail, tt.want) {
+			t.Errorf("%s: waived %v, detail %q", name, v.Waived, v.Detail)
+		}
+	}
+}
+
 func TestWaiverWarnings(t *testing.T) {
 	day := 24 * time.Hour
 	for name, tt := range map[string]struct {

@@ -28,6 +28,29 @@ func TestResultBuilder_KeepsOffenders(t *testing.T) {
 	}
 }
 
+// TestResultBuilder_Unnamed: a fault without an offender is known as such, in any order of the calls.
+func TestResultBuilder_Unnamed(t *testing.T) {
+	o := Offender{ID: "a"}
+	for name, tt := range map[string]struct {
+		build   func(f *ResultBuilder)
+		unnamed bool
+	}{
+		"before":       {func(f *ResultBuilder) { f.Offend(o); f.Fail(ReasonOpen, "x") }, false},
+		"after":        {func(f *ResultBuilder) { f.Fail(ReasonOpen, "x"); f.Offend(o, o) }, false},
+		"within":       {func(f *ResultBuilder) { f.Add(Failed(ReasonOpen, "x").About(o)) }, false},
+		"none":         {func(f *ResultBuilder) { f.Fail(ReasonOpen, "x") }, true},
+		"one of two":   {func(f *ResultBuilder) { f.Offend(o); f.Fail(ReasonOpen, "x"); f.Fail(ReasonOpen, "y") }, true},
+		"the second":   {func(f *ResultBuilder) { f.Fail(ReasonOpen, "x"); f.Offend(o); f.Warn(ReasonOpen, "y") }, true},
+		"an empty one": {func(f *ResultBuilder) { f.Offend(); f.Fail(ReasonOpen, "x") }, true},
+	} {
+		var f ResultBuilder
+		tt.build(&f)
+		if r := f.Result("fine"); r.Unnamed != tt.unnamed {
+			t.Errorf("%s: unnamed is %v", name, r.Unnamed)
+		}
+	}
+}
+
 func TestRun_TidiesOffenders(t *testing.T) {
 	root := t.TempDir()
 	p := NewPass(NewDeps(slog.New(slog.DiscardHandler), "test"), &deployment.Deployment{Settings: deployment.Settings{Root: root}})

@@ -29,6 +29,8 @@ type Result struct {
 	Samples []Sample
 	// Offenders are the single things that a warning or failure is about, for kinds that can name them; sorted.
 	Offenders []Offender
+	// Unnamed reports that the result is also about something that is not among the offenders.
+	Unnamed bool
 }
 
 // Passed is the verdict for a claim that holds.
@@ -70,6 +72,7 @@ type ResultBuilder struct {
 	details []string
 	samples []Sample
 	offends []Offender
+	unnamed int // faults less those with offenders
 }
 
 // Fail adds a failure.
@@ -89,6 +92,9 @@ func (f *ResultBuilder) Add(r Result) {
 	if r.State == StatePass || r.State == StateSkip {
 		return
 	}
+	if len(r.Offenders) == 0 || r.Unnamed {
+		f.unnamed++
+	}
 	if r.State > f.Worst.State {
 		// The deciding result comes first.
 		f.Worst = r
@@ -98,8 +104,13 @@ func (f *ResultBuilder) Add(r Result) {
 	f.details = append(f.details, r.Detail)
 }
 
-// Offend adds what a reported fault is about.
-func (f *ResultBuilder) Offend(offenders ...Offender) { f.offends = append(f.offends, offenders...) }
+// Offend adds what one reported fault is about.
+func (f *ResultBuilder) Offend(offenders ...Offender) {
+	f.offends = append(f.offends, offenders...)
+	if len(offenders) > 0 {
+		f.unnamed--
+	}
+}
 
 // Measure adds measured values.
 func (f *ResultBuilder) Measure(samples ...Sample) { f.samples = append(f.samples, samples...) }
@@ -113,7 +124,7 @@ func (f *ResultBuilder) Result(format string, args ...any) Result {
 		return Passed(format, args...).With(f.samples...)
 	}
 	r := f.Worst
-	r.Samples, r.Offenders = f.samples, f.offends
+	r.Samples, r.Offenders, r.Unnamed = f.samples, f.offends, f.unnamed > 0 || len(f.offends) == 0
 	details := f.details
 	if more := len(details) - MaxFindings; more > 0 {
 		details = append(details[:MaxFindings:MaxFindings], fmt.Sprintf("and %d more", more))

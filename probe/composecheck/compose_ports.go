@@ -70,10 +70,7 @@ func (s *composePorts) judge(c *compose.Model, alsoAllowed []int) (probe.Result,
 			continue // Docker publishes nothing for it
 		}
 		o := s.ofService(c, name, alsoAllowed)
-		o.open.Tell(&f, "%v of service %s is published on all interfaces at %s", name, o.openAt)
-		if !o.open.Empty() {
-			f.Offend(offender(c, name, "published", "ports"))
-		}
+		o.open.Tell(&f, offender(c, name, "published", "ports"), "%v of service %s is published on all interfaces at %s", name, o.openAt)
 		if o.chosenAt != "" {
 			f.Fail(probe.ReasonExposed, "a port chosen by Docker is published on all interfaces for service %s at %s",
 				name, o.chosenAt)
@@ -83,7 +80,7 @@ func (s *composePorts) judge(c *compose.Model, alsoAllowed []int) (probe.Result,
 			f.Warn(probe.ReasonExposed,
 				"%v of service %s is published on a private address at %s: it is public if a cloud maps a public address to it",
 				o.private, name, o.privateAt)
-			f.Offend(offender(c, name, "published_privately", "ports"))
+			f.Offend(o.private.Offenders(offender(c, name, "published_privately", "ports"))...)
 		}
 		world = world.With(o.open.Numbers())
 		if o.chosenAt != "" {

@@ -27,7 +27,7 @@ func TestOffenders_NameTheServices(t *testing.T) {
 	}{
 		{LimitsKind(), []probe.Offender{{ID: "web:no_cpu_limit", File: "docker-compose.yml", Line: 2},
 			{ID: "web:no_memory_limit", File: "docker-compose.yml", Line: 2}}},
-		{PortsKind(), []probe.Offender{{ID: "web:published", File: "docker-compose.yml", Line: 4},
+		{PortsKind(), []probe.Offender{{ID: "web:published:9999/tcp", File: "docker-compose.yml", Line: 4},
 			{ID: "cache:host_network", File: "docker-compose.yml", Line: 7}}},
 		{RedisKind(), []probe.Offender{{ID: "cache:no_password", File: "docker-compose.yml", Line: 5}}},
 	} {

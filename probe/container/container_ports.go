@@ -95,7 +95,7 @@ func (s *containerPorts) judge(all []container.Summary, alsoAllowed []int) (prob
 		if c.HostConfig.NetworkMode == "host" && c.Labels[dockerclient.LabelProject] == "" {
 			f.Warn(probe.ReasonExposed, "container %s was started outside of Compose on the host's network: all its ports are the host's. Publish only the ports that it needs", name)
 		}
-		world.Tell(&f, "%v of container %s is published to the world", name)
+		world.Tell(&f, probe.Offender{ID: name}, "%v of container %s is published to the world", name)
 		if private = private.Without(world); !private.Empty() {
 			f.Warn(probe.ReasonExposed,
 				"%v of container %s is published on a private address: it is public if a cloud maps a public address to it",

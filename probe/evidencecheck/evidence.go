@@ -4,6 +4,7 @@ package evidencecheck
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"time"
@@ -147,6 +148,10 @@ func (s *evidenceProbe) result(e evidence.Evidence, v evidence.Verdict) probe.Re
 	if e.Name == "" || e.Err != nil {
 		return r
 	}
+	if r.Reason == probe.ReasonThreshold || r.Reason == probe.ReasonCommitted {
+		r = r.About(offenders(e.Report.Findings)...)
+		r.Unnamed = e.Report.Counts.Findings != len(e.Report.Findings)
+	}
 	switch report.Kind(s.Report) {
 	case report.Vulnerabilities:
 		for _, severity := range report.Severities() {
@@ -183,3 +188,21 @@ var EvidenceTime = &probe.Value{Name: "catalyst_evidence_timestamp_seconds", Hel
 var TestCoverage = &probe.Value{Name: "catalyst_test_coverage_ratio", Help: "Share of statements covered by tests, 0 to 1.", Labels: nil}
 
 var Vulnerabilities = &probe.Value{Name: "catalyst_vulnerabilities", Help: "Known vulnerabilities that the code calls, by severity.", Labels: []string{"severity"}}
+
+// offenders are the single findings of a report.
+func offenders(findings []report.Finding) []probe.Offender {
+	var out []probe.Offender
+	for _, f := range findings {
+		id := f.Rule
+		for _, part := range []string{f.Package, f.File} {
+			if part != "" {
+				id += ":" + part
+			}
+		}
+		if f.Severity == "" && f.Line > 0 { // a line says more of a linter's finding than of a dependency
+			id += fmt.Sprintf(":%d", f.Line)
+		}
+		out = append(out, probe.Offender{ID: id, File: f.File, Line: f.Line})
+	}
+	return out
+}

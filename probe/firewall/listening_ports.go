@@ -167,7 +167,7 @@ func (e *exposure) add(a access, program string) {
 func (e *exposure) result(h host, all bool) probe.Result {
 	var f probe.ResultBuilder
 	for _, o := range e.open {
-		o.ports.Tell(&f, "%v of %s is reachable from the internet: the loaded rules accept it", o.program)
+		o.ports.Tell(&f, probe.Offender{ID: o.program}, "%v of %s is reachable from the internet: the loaded rules accept it", o.program)
 	}
 	if h.ufw && !h.rules.HasUFW() && !h.legacy {
 		f.Fail(probe.ReasonDrift, "ufw is enabled in its configuration, but its rules are not loaded. Run `sudo ufw reload` or `sudo systemctl restart ufw`")
@@ -184,13 +184,16 @@ func (e *exposure) result(h host, all bool) probe.Result {
 		f.Add(h.unclear(o, e.chains))
 	}
 	for _, o := range e.private {
+		f.Offend(o.ports.Offenders(probe.Offender{ID: o.program})...)
 		f.Warn(probe.ReasonExposed, "%v of %s is reachable from a private network", o.ports, o.program)
 	}
 	for _, o := range e.weak {
+		f.Offend(o.ports.Offenders(probe.Offender{ID: o.program})...)
 		f.Warn(probe.ReasonExposed, "%v of %s may be reachable from outside: unsupported or unreadable rules decide", o.ports,
 			o.program)
 	}
 	for _, o := range e.passing {
+		f.Offend(o.ports.Offenders(probe.Offender{ID: o.program})...)
 		f.Warn(probe.ReasonExposed, "%v of %s accepts packets from the internet, unless it only waits for replies", o.ports,
 			o.program)
 	}

@@ -231,6 +231,7 @@ func (open openings) tell(f *probe.ResultBuilder) {
 	var world portset.Set
 	for _, o := range open {
 		at := phrase.List(o.at)
+		f.Offend(probe.Offender{ID: o.what})
 		switch {
 		case o.unsure:
 			f.Warn(probe.ReasonExposed, "%s may be open to the internet, under conditions that the exporter does not support: %s", o.what, at)

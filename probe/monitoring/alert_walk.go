@@ -33,7 +33,9 @@ func (a *alertmanagerConfig) judgeSamples(f *probe.ResultBuilder, am *alertmanag
 			continue // of the root: reported with the routes
 		}
 		reported[line] = true
+		offend := func(rule string) { f.Offend(probe.Offender{ID: sample.what + ":" + rule, Line: line}) }
 		if !slices.ContainsFunc(ends, am.Notifies) {
+			offend("not_delivered")
 			if label := ends[0].Absent(sample.labels); slices.Contains(ambientLabels(), label) {
 				f.Warn(probe.ReasonEmpty, "%s: %s end at a receiver without integrations if they have no label %s", at(line), sample.what, label)
 				continue
@@ -43,11 +45,14 @@ func (a *alertmanagerConfig) judgeSamples(f *probe.ResultBuilder, am *alertmanag
 		}
 		switch share := am.Undelivered(ends, from); {
 		case share >= 1:
+			offend("muted")
 			f.Fail(probe.ReasonDisabled, "%s: %s are never delivered: the route is always muted", at(line), sample.what)
 		case share > a.MaxMuted:
+			offend("often_muted")
 			f.Fail(probe.ReasonThreshold, "%s: %s are muted %s of the time, more than %s. Add a route for the rest of the week",
 				at(line), sample.what, percent(share), percent(a.MaxMuted))
 		case share > 0:
+			offend("muted_at_times")
 			f.Warn(probe.ReasonThreshold, "%s: %s are muted %s of the time", at(line), sample.what, percent(share))
 		}
 	}

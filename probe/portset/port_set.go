@@ -131,6 +131,20 @@ func (o Opened) String() string {
 	return strings.Join(parts, " and ")
 }
 
+// Offenders are the ports of a program or service, a range each.
+func (o Opened) Offenders(of probe.Offender) []probe.Offender {
+	var out []probe.Offender
+	for _, part := range []struct {
+		ports    Set
+		protocol string
+	}{{o.TCP, "/tcp"}, {o.UDP, "/udp"}} {
+		for _, r := range part.ports {
+			out = append(out, probe.Offender{ID: of.ID + ":" + Set{r}.String() + part.protocol, File: of.File, Line: of.Line})
+		}
+	}
+	return out
+}
+
 // Policy is the part of a spec that lists the allowed ports.
 type Policy struct {
 	Allowed []int `yaml:"allowed" default:"[80, 443]" doc:"ports, TCP or UDP, that may be reached from outside, in addition to deployment.firewall.allowed"`
@@ -155,14 +169,16 @@ func (s *Policy) Beyond(o Opened, alsoAllowed []int) Opened {
 }
 
 // Tell reports open ports that are not allowed. SSH is a warning, since hosts are administered through it; all others
-// fail. Format has one verb, for the ports.
-func (o Opened) Tell(f *probe.ResultBuilder, format string, args ...any) {
+// fail. Format has one verb, for the ports. Of is what opens them.
+func (o Opened) Tell(f *probe.ResultBuilder, of probe.Offender, format string, args ...any) {
 	ssh := Opened{TCP: Of(SSH), UDP: Of(SSH)}
 	rest := o.Without(ssh)
 	if !rest.Empty() {
+		f.Offend(rest.Offenders(of)...)
 		f.Fail(probe.ReasonExposed, format, append([]any{rest}, args...)...)
 	}
 	if in := o.Without(rest); !in.Empty() {
+		f.Offend(in.Offenders(of)...)
 		f.Warn(probe.ReasonExposed, format+": restrict it to known addresses, or add 22 to deployment.firewall.allowed", append([]any{in}, args...)...)
 	}
 }
