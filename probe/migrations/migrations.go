@@ -42,14 +42,22 @@ const (
 )
 
 type migrations struct {
-	From int `yaml:"from" min:"0" doc:"number of the oldest migration, where older ones were squashed; 0 or 1 when not set" default:"0"`
+	Tables []string `yaml:"tables" doc:"tables that no later migration may drop, if a migration creates them"`
+	From   int      `yaml:"from" min:"0" doc:"number of the oldest migration, where older ones were squashed; 0 or 1 when not set" default:"0"`
 }
 
 // File is one migration with its content.
 type File struct {
 	Name
+	migration
+	err error // from reading it
+}
+
+// migration is what is read of one file.
+type migration struct {
 	content migrationContent
-	err     error // from reading it
+	changes []tableChange // of its up direction, in their order
+	unclear bool          // it may create other tables
 }
 
 type migrationContent int
@@ -90,8 +98,13 @@ func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 			return probe.Result{}, ctx.Err()
 		}
 		file := File{Name: name}
-		file.content, file.err = readMigration(p.Files, filepath.Join(dir, name.file))
+		file.migration, file.err = readMigration(p.Files, filepath.Join(dir, name.file))
 		found = append(found, file)
+	}
+	if len(found) == 0 {
+		if tool, n := notRead(p, dir); n > 0 {
+			return probe.Warned(probe.ReasonWeak, "%s contains %d migrations of %s, which are not read: their numbers and contents are unchecked", shown, n, tool), nil
+		}
 	}
 	return m.judge(found, shown), nil
 }
@@ -116,29 +129,34 @@ func Names(p *probe.Pass, dir string) ([]Name, error) {
 type migrationNamesKey struct{ dir string }
 
 // readMigration reads one migration. A file larger than maxMigrationHead is judged by its head.
-func readMigration(cache *files.Cache, path string) (migrationContent, error) {
-	content, err := files.Load(cache, path, "migration", maxMigrationHead, func(data []byte, _ fs.FileInfo) (migrationContent, error) {
-		return contentOf(data, filepath.Ext(path) == ".go"), nil
+func readMigration(cache *files.Cache, path string) (migration, error) {
+	read, err := files.Load(cache, path, "migration", maxMigrationHead, func(data []byte, _ fs.FileInfo) (migration, error) {
+		m := migration{content: contentOf(data, filepath.Ext(path) == ".go")}
+		if m.content == migrationStatements || m.content == migrationTableless {
+			m.changes, m.unclear = changesOf(string(data))
+		}
+		return m, nil
 	})
 	if !errors.Is(err, files.ErrTooLarge) {
-		return content, err
+		return read, err
 	}
 	f, _, err := files.Open(path)
 	if err != nil {
-		return 0, err
+		return migration{}, err
 	}
 	defer func() { _ = f.Close() }()
 	head, err := io.ReadAll(io.LimitReader(f, maxMigrationHead))
 	if err != nil {
-		return 0, err
+		return migration{}, err
 	}
-	switch content = contentOf(head, filepath.Ext(path) == ".go"); content {
+	content := contentOf(head, filepath.Ext(path) == ".go")
+	switch content {
 	case migrationEmpty:
 		content = migrationNoEnd
 	case migrationUnclosed, migrationTableless: // of the head alone
 		content = migrationStatements
 	}
-	return content, nil
+	return migration{content: content, unclear: true}, nil
 }
 
 func contentOf(data []byte, program bool) migrationContent {
@@ -166,7 +184,7 @@ func (m *migrations) judge(found []File, shown string) probe.Result {
 	var used []File
 	strangers := 0
 	for _, file := range found {
-		if file.Style == style {
+		if file.Style == style || file.down && style == styleNumbered { // 001_a.down.sql next to 001_a.sql
 			used = append(used, file)
 		} else {
 			strangers++
@@ -175,7 +193,7 @@ func (m *migrations) judge(found []File, shown string) probe.Result {
 	versions := VersionsOf(used)
 	f.Measure(Count.Of(float64(len(versions))))
 	if len(versions) == 0 {
-		f.Fail(probe.ReasonMissing, "%s contains no migration: expected files such as 001_initial_schema.sql, 000001_initial_schema.up.sql or V1__initial_schema.sql", shown)
+		f.Fail(probe.ReasonEmpty, "%s contains no migration: expected files such as 001_initial_schema.sql, 000001_initial_schema.up.sql or V1__initial_schema.sql", shown)
 		return f.Result("")
 	}
 	for _, file := range used {
@@ -185,6 +203,7 @@ func (m *migrations) judge(found []File, shown string) probe.Result {
 	if m.From <= 1 && makesNoTable(used) {
 		f.Fail(probe.ReasonEmpty, "%s: no migration creates a table", shown)
 	}
+	m.judgeTables(&f, used, shown)
 	for _, v := range versions {
 		if len(v.Files) > 1 {
 			f.Fail(probe.ReasonInvalid, "%s: %s have the same number", shown, strings.Join(v.Files, " and "))
@@ -231,6 +250,19 @@ func judgeMigration(f *probe.ResultBuilder, file File, shown string) {
 		f.Fail(probe.ReasonInvalid, "%s is an HTML page", at)
 	case migrationNoEnd:
 		f.Fail(probe.ReasonInvalid, "%s contains no statement in its first MiB", at)
+	}
+}
+
+// judgeTables checks what the up migrations leave.
+func (m *migrations) judgeTables(f *probe.ResultBuilder, used []File, shown string) {
+	tables, dropped, unclear := leftTables(used)
+	for _, want := range m.Tables {
+		if file, gone := dropped[strings.ToLower(want)]; gone {
+			f.Fail(probe.ReasonMissing, "%s: the table %s is created, then dropped by %s and not created again", shown, want, file)
+		}
+	}
+	if len(tables) == 0 && len(dropped) > 0 && !unclear && m.From <= 1 {
+		f.Fail(probe.ReasonEmpty, "%s: the migrations leave no table: those that they create are dropped again", shown)
 	}
 }
 

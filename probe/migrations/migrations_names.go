@@ -32,6 +32,7 @@ var (
 	migrateName    = regexp.MustCompile(`^(\d{1,20})_([^[:cntrl:]]*)\.(up|down)\.sql$`)
 	flywayName     = regexp.MustCompile(`^([VU])(\d{1,20}(?:[._]\d{1,20}){0,5})__[^[:cntrl:]]+\.sql$`)
 	repeatableName = regexp.MustCompile(`^R__[^[:cntrl:]]+\.sql$`)
+	revertName     = regexp.MustCompile(`(?i)[._-](?:down|undo|rollback|revert)\.(?:sql|go)$`)
 	numberedName   = regexp.MustCompile(`^(\d{1,20})[-_][^[:cntrl:]]+\.(?:sql|go)$`)
 )
 
@@ -45,7 +46,7 @@ func parseMigrationName(file string) (Name, bool) {
 	} else if repeatableName.MatchString(file) {
 		name.Style, name.repeatable = StyleFlyway, true
 	} else if m := numberedName.FindStringSubmatch(file); m != nil && !strings.HasSuffix(file, "_test.go") {
-		name.Style, name.text, digits = styleNumbered, m[1], m[1]
+		name.Style, name.text, digits, name.down = styleNumbered, m[1], m[1], revertName.MatchString(file)
 	} else {
 		return name, false
 	}

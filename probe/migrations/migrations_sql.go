@@ -25,6 +25,9 @@ var tableWord = regexp.MustCompile(`(?i)\b(?:TABLE|VIEW|INTO|DO|CALL|EXEC|EXECUT
 
 // statementsOf judges a text that is more than comments.
 func statementsOf(sql string) migrationContent {
+	if up := upPart(sql); strings.TrimSpace(up) != "" {
+		sql = up
+	}
 	plain := quoted.ReplaceAllString(sql, " ")
 	found := strings.Contains(plain, "/*")
 	for part := range strings.FieldsFuncSeq(plain, func(r rune) bool { return r == ';' || r == '\n' }) {

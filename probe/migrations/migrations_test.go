@@ -83,9 +83,9 @@ func TestMigrationsJudgement(t *testing.T) {
 		"flyway twice by sign": {0, "V1.2__a.sql V1_2__b.sql", probe.StateFail, probe.ReasonInvalid, "same number", 1},
 		"flyway undo alone":    {0, "V1__a.sql U2__b.sql", probe.StateFail, probe.ReasonMissing, "U2__b.sql reverts", 1},
 		"empty repeatable":     {0, "V1__a.sql|empty R__b.sql", probe.StateFail, probe.ReasonEmpty, "R__b.sql", 1},
-		"repeatable alone":     {0, "R__b.sql", probe.StateFail, probe.ReasonMissing, "contains no migration", 0},
+		"repeatable alone":     {0, "R__b.sql", probe.StateFail, probe.ReasonEmpty, "contains no migration", 0},
 		"two styles":           {0, "000001_a.up.sql 000001_a.down.sql 002_b.sql", probe.StateWarn, probe.ReasonMismatch, "1 files use a different numbering than the rest (golang-migrate)", 1},
-		"none":                 {0, "", probe.StateFail, probe.ReasonMissing, "contains no migration", 0},
+		"none":                 {0, "", probe.StateFail, probe.ReasonEmpty, "contains no migration", 0},
 		"worst of several":     {0, "empty 001_a.sql|001_b.sql|003_c.sql", probe.StateFail, probe.ReasonEmpty, "002 is missing", 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,11 +112,11 @@ func TestMigrationsJudgement(t *testing.T) {
 		state  probe.State
 		reason probe.Reason
 	}{
-		"binary":     {File{content: migrationNotText}, probe.StateFail, probe.ReasonInvalid},
-		"conflict":   {File{content: contentOf([]byte("A;\n<<<<<<< HEAD\nB;\n=======\nC;\n>>>>>>> x\n"), false)}, probe.StateFail, probe.ReasonInvalid},
-		"pointer":    {File{content: contentOf([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n"), false)}, probe.StateFail, probe.ReasonMissing},
-		"page":       {File{content: contentOf([]byte("<!DOCTYPE html><html></html>"), false)}, probe.StateFail, probe.ReasonInvalid},
-		"endless":    {File{content: migrationNoEnd}, probe.StateFail, probe.ReasonInvalid},
+		"binary":     {File{migration: migration{content: migrationNotText}}, probe.StateFail, probe.ReasonInvalid},
+		"conflict":   {File{migration: migration{content: contentOf([]byte("A;\n<<<<<<< HEAD\nB;\n=======\nC;\n>>>>>>> x\n"), false)}}, probe.StateFail, probe.ReasonInvalid},
+		"pointer":    {File{migration: migration{content: contentOf([]byte("version https://git-lfs.github.com/spec/v1\noid sha256:ab\n"), false)}}, probe.StateFail, probe.ReasonMissing},
+		"page":       {File{migration: migration{content: contentOf([]byte("<!DOCTYPE html><html></html>"), false)}}, probe.StateFail, probe.ReasonInvalid},
+		"endless":    {File{migration: migration{content: migrationNoEnd}}, probe.StateFail, probe.ReasonInvalid},
 		"gone":       {File{err: fs.ErrNotExist}, probe.StateFail, probe.ReasonMissing},
 		"forbidden":  {File{err: fs.ErrPermission}, probe.StateUnknown, probe.ReasonPermissionDenied},
 		"disk error": {File{err: errors.New("input/output error")}, probe.StateUnknown, probe.ReasonError},
@@ -167,7 +167,7 @@ func TestMigrationsFolder(t *testing.T) {
 	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{}), FolderKind(), "{}"), probe.StateSkip, probe.ReasonNotConfigured, "migrations folder not found")
 	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{Migrations: "db"}), FolderKind(), "{}"), probe.StateFail, probe.ReasonMissing, "db cannot be listed")
 	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, probetest.Folder{"db": ""}, deployment.Settings{Migrations: "db"}), FolderKind(), "{}"), probe.StateFail, probe.ReasonInvalid, "not a directory")
-	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, probetest.Folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), FolderKind(), "{}"), probe.StateFail, probe.ReasonMissing, "db contains no migration")
+	probetest.Expect(t, probetest.Look(t, probetest.NewPass(t, probetest.Folder{"db/seed.sql": "select 1"}, deployment.Settings{Migrations: "db"}), FolderKind(), "{}"), probe.StateFail, probe.ReasonEmpty, "db contains no migration")
 
 	for name, tt := range map[string]struct {
 		make   func(path string) error
