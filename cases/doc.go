@@ -10,7 +10,7 @@
 //	git: commit             commit the files first; .gitignore holds
 //	key: WHO                make an SSH key of a person and list it in allowed_signers; stranger: WHO does not list it
 //	plan: AGE version=V commit=C [by=WHO] [image=I]
-//	record: AGE [version=V commit=C] [by=WHO] [issue=TEXT] [unplanned] [backup=AGE,BYTES] [gate=CATEGORY/ITEM,STATE,REASON]
+//	record: AGE [version=V commit=C] [by=WHO] [issue=TEXT] [unplanned] [backup=AGE,BYTES] [backup-file=FILE] [gate=CATEGORY/ITEM,STATE,REASON]
 //	rollback: AGE, cancel: AGE     the other release records
 //	attest: AGE ITEM --by=WHO ... [signed-by=WHO]   run the command attest at that time; the case's configuration holds
 //	start: KIND [as NAME] [OPTION=VALUE] ...   start a real server first; NAME is KIND if not given

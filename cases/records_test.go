@@ -7,6 +7,8 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/pem"
 	"errors"
 	"fmt"
@@ -180,6 +182,8 @@ func appendAt(root, what string, words []string, at time.Time) error {
 				r.Backup = attest.Backup{Path: "backups/catalyst.dump", SHA256: strings.Repeat("ab", 32), Finished: at.Add(-old.Std())}
 				r.Backup.Size, err = strconv.ParseInt(size, 10, 64)
 			}
+		case "backup-file": // a file of the case as it is now
+			r.Backup, err = backupOf(root, value, at)
 		case "gate": // CATEGORY/ITEM,STATE[,REASON]
 			verdict := strings.SplitN(value+",,", ",", 4)
 			r.Gate = append(r.Gate, attest.Verdict{Item: verdict[0], State: verdict[1], Reason: attest.Reason(verdict[2])})
@@ -199,6 +203,16 @@ func appendAt(root, what string, words []string, at time.Time) error {
 	}
 	_, err = chain.Append(r, false)
 	return err
+}
+
+// backupOf describes a backup of the case as deploy record does, an hour before a time.
+func backupOf(root, name string, at time.Time) (attest.Backup, error) {
+	content, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		return attest.Backup{}, err
+	}
+	sum := sha256.Sum256(content)
+	return attest.Backup{Path: name, SHA256: hex.EncodeToString(sum[:]), Size: int64(len(content)), Finished: at.Add(-time.Hour)}, nil
 }
 
 func TestHistory_Invalid(t *testing.T) {
