@@ -132,7 +132,7 @@ func TestReadme_LinksEveryPage(t *testing.T) {
 
 // TestGuides_SettingsLoad checks that the exporter and Prometheus accept the settings in the guides.
 func TestGuides_SettingsLoad(t *testing.T) {
-	exporters, prometheuses := 0, 0
+	exporters, prometheuses, items := 0, 0, 0
 	for _, name := range written(t) {
 		data, err := os.ReadFile(name)
 		if err != nil {
@@ -143,8 +143,23 @@ func TestGuides_SettingsLoad(t *testing.T) {
 			if b.language != "yaml" {
 				continue
 			}
-			key, _, _ := strings.Cut(b.text, ":")
+			key, _, _ := strings.Cut(strings.TrimSpace(b.text), ":")
 			switch key {
+			case "- item": // of a checklist
+				items++
+				folder := t.TempDir()
+				list := filepath.Join(folder, "checklist.yml")
+				if err := os.WriteFile(list, []byte("checklist: x\ncategories:\n  - category: x\n    title: X\n    items:\n"+indented(b.text)), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				config := filepath.Join(folder, "catalyst.yml")
+				if err := os.WriteFile(config, []byte("checklist: checklist.yml\n"), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				var out bytes.Buffer
+				if code := Main([]string{"config", "check", "--config.file=" + config, "--deployment.root=" + folder}, quiet(t, &out)); code != ExitReady {
+					t.Errorf("%s:%d does not load: %s", name, b.line, out.String())
+				}
 			case "deployment", "targets", "overrides", "waivers", "attestations":
 				exporters++
 				config := filepath.Join(t.TempDir(), "catalyst.yml")
@@ -169,7 +184,14 @@ func TestGuides_SettingsLoad(t *testing.T) {
 			}
 		}
 	}
-	if exporters < 3 || prometheuses < 4 {
-		t.Errorf("only %d blocks for the exporter and %d for Prometheus", exporters, prometheuses)
+	if exporters < 3 || prometheuses < 4 || items < 1 {
+		t.Errorf("only %d blocks for the exporter, %d for Prometheus and %d of items", exporters, prometheuses, items)
 	}
+}
+
+// indented moves a block of YAML to the right, to where a checklist has its items.
+func indented(block string) string {
+	const place = "      "
+	missing := strings.TrimPrefix(place, block[:len(block)-len(strings.TrimLeft(block, " "))])
+	return missing + strings.ReplaceAll(strings.TrimRight(block, "\n"), "\n", "\n"+missing) + "\n"
 }

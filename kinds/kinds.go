@@ -48,6 +48,7 @@ func All() []probe.Kind {
 		composecheck.PostgresKind(),
 		composecheck.RedisKind(),
 		composecheck.SecretsKind(),
+		composecheck.ServiceKind(),
 		documents.ContactsKind(),
 		backupcheck.ContainerKind(),
 		container.EnvFlagKind(),
