@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -45,8 +47,10 @@ type Route struct {
 	Matchers  []Matcher
 	Continues bool // continue: later siblings are tried as well
 	Routes    []*Route
-	mutes     []Name // time intervals in which it notifies nobody
-	actives   []Name // time intervals outside of which it notifies nobody
+	mutes     []Name           // time intervals in which it notifies nobody
+	actives   []Name           // time intervals outside of which it notifies nobody
+	durations [3]time.Duration // group_wait, group_interval, repeat_interval
+	groupBy   []string         // nil: inherited
 }
 
 // Intervals returns all time intervals that a route names.
@@ -212,6 +216,26 @@ func (am *Config) text(n *schema.Node) string {
 // amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
 var duration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
 
+// unset is the duration of a setting that a route does not have: it is inherited.
+const unset = time.Duration(-1)
+
+// durationOf returns a Prometheus duration; unset for none.
+func durationOf(text string) time.Duration {
+	if text == "" || !duration.MatchString(text) {
+		return unset
+	}
+	units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": 24 * time.Hour,
+		"w": 7 * 24 * time.Hour, "y": 365 * 24 * time.Hour}
+	var sum time.Duration
+	for _, part := range durationPart.FindAllStringSubmatch(text, -1) {
+		n, _ := strconv.Atoi(part[1]) // digits
+		sum += time.Duration(n) * units[part[2]]
+	}
+	return sum
+}
+
+var durationPart = regexp.MustCompile(`(\d+)(ms|[ywdhms])`)
+
 // readRoute reads a node of the routing tree; the root has no parent.
 func (am *Config) readRoute(n *schema.Node, parent *Route) *Route {
 	r := &Route{Line: n.Line, parent: parent}
@@ -229,8 +253,9 @@ func (am *Config) readRoute(n *schema.Node, parent *Route) *Route {
 			am.addProblem(on.Line, "continue must be true or false")
 		}
 	}
-	for _, key := range []string{"group_wait", "group_interval", "repeat_interval"} {
+	for i, key := range []string{"group_wait", "group_interval", "repeat_interval"} {
 		value := am.text(fields[key])
+		r.durations[i] = durationOf(value)
 		switch {
 		case value == "":
 		case !duration.MatchString(value):
@@ -240,7 +265,7 @@ func (am *Config) readRoute(n *schema.Node, parent *Route) *Route {
 		}
 	}
 	r.mutes, r.actives = am.names(fields, "mute_time_intervals"), am.names(fields, "active_time_intervals")
-	am.groupBy(fields["group_by"])
+	r.groupBy = am.groupBy(fields["group_by"])
 	r.Matchers = am.allMatchers(fields, "")
 	for _, child := range am.list(fields["routes"], "routes") {
 		r.Routes = append(r.Routes, am.readRoute(child, r))
@@ -258,18 +283,21 @@ func (am *Config) names(fields map[string]*schema.Node, key string) []Name {
 }
 
 // groupBy checks the labels by which alerts are grouped.
-func (am *Config) groupBy(n *schema.Node) {
+func (am *Config) groupBy(n *schema.Node) []string {
 	seen := map[string]bool{}
+	var labels []string
 	for _, entry := range am.list(n, "group_by") {
 		label := am.text(entry)
 		if seen[label] {
 			am.addProblem(entry.Line, "a label is twice in group_by")
 		}
 		seen[label] = true
+		labels = append(labels, label)
 	}
 	if seen["..."] && len(seen) > 1 {
 		am.addProblem(n.Line, "group_by has both ... (all labels) and other labels")
 	}
+	return labels
 }
 
 func (am *Config) readReceiver(n *schema.Node) Receiver {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // What two configurations differ in. Values are not compared: a running Alertmanager does not show its secrets.
@@ -16,6 +17,7 @@ func Differences(a, b *Config) []string {
 		of   func(*Config) string
 	}{
 		{"routes", func(am *Config) string { return am.Root.shape() }},
+		{"group or repeat intervals", func(am *Config) string { return am.Root.timing(defaultTiming()) }},
 		{"receivers", (*Config).receiverShapes},
 		{"inhibit rules", func(am *Config) string {
 			var shapes []string
@@ -28,7 +30,10 @@ func Differences(a, b *Config) []string {
 		{"time intervals", func(am *Config) string {
 			var shapes []string
 			for _, i := range am.intervals {
-				shapes = append(shapes, fmt.Sprintf("%q %v", i.name, i.periods))
+				shapes = append(shapes, fmt.Sprintf("%q", i.name))
+				for _, p := range i.periods {
+					shapes[len(shapes)-1] += fmt.Sprintf(" %v %v %v %v %v %q", p.times, p.weekdays, p.days, p.months, p.years, p.location)
+				}
 			}
 			slices.Sort(shapes)
 			return fmt.Sprintf("%q", shapes)
@@ -69,6 +74,34 @@ func (r *Route) shape() string {
 		shape += "(" + child.shape() + ")"
 	}
 	return shape
+}
+
+// timing are the durations of a route and the labels by which it groups.
+type timing struct {
+	durations [3]time.Duration // group_wait, group_interval, repeat_interval
+	groupBy   string
+}
+
+// defaultTiming is what Alertmanager uses for a root without settings.
+func defaultTiming() timing {
+	return timing{durations: [3]time.Duration{30 * time.Second, 5 * time.Minute, 4 * time.Hour}}
+}
+
+// timing is the text of the effective durations and labels of a route and its children.
+func (r *Route) timing(inherited timing) string {
+	for i, own := range r.durations {
+		if own != unset {
+			inherited.durations[i] = own
+		}
+	}
+	if r.groupBy != nil {
+		inherited.groupBy = fmt.Sprintf("%q", slices.Sorted(slices.Values(r.groupBy)))
+	}
+	text := fmt.Sprint(inherited)
+	for _, child := range r.Routes {
+		text += "(" + child.timing(inherited) + ")"
+	}
+	return text
 }
 
 func matcherShapes(all []Matcher) []string {

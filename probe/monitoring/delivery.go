@@ -17,12 +17,14 @@ import (
 // that of Prometheus. A restart of an Alertmanager loses deliveries for a moment, so that the last minutes decide.
 
 // delivery checks whether alerts arrive, and returns the evidence in words.
-func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules promRules, f *probe.ResultBuilder) (string, error) {
+func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules promRules, managers promAlertmanagers, f *probe.ResultBuilder) (string, error) {
 	sent, err := sentAlerts(ctx, p, f)
 	if err != nil {
 		_, err := promapi.JudgeError(p, "deliveries", err, false)
 		return "", err
 	}
+	judged := false // as it runs
+	note := ""
 	const ready = "/-/ready of Alertmanager"
 	manager := p.Deployment.Alertmanager
 	w, err := httpclient.For(p, "alertmanager", manager.HTTP)
@@ -42,6 +44,10 @@ func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules pro
 			running := runningAlertmanager{client: w, url: at.URL}
 			sent = running.holds(ctx, rules) || sent
 			running.judge(ctx, p, rules, f)
+			judged = true
+			if at.Configured {
+				note = running.judgeReceiver(ctx, p, managers, f)
+			}
 		case !at.Configured:
 		case answers:
 			f.Fail(probe.ReasonMismatch, "%s returned 200 but not an Alertmanager readiness response", ready)
@@ -59,7 +65,11 @@ func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules pro
 		f.Warn(probe.ReasonUnpinned, "no alert was seen to arrive at Alertmanager. Load a rule that always fires (vector(1)), "+
 			"set deployment.alertmanager.url, and let Prometheus scrape itself")
 	}
-	return "Alertmanager takes alerts", nil
+	if file, _ := declaredAlertmanager(p); sent && !judged && !at.Configured && file == nil {
+		f.Warn(probe.ReasonUnpinned, "alerts arrive at an Alertmanager whose routes were not checked. Set deployment.alertmanager.url or "+
+			"deployment.alertmanager.config")
+	}
+	return "Alertmanager takes alerts" + note, nil
 }
 
 // deliveries are the counters of one Alertmanager in Prometheus, in the last minutes and before.

@@ -31,7 +31,7 @@ func PrometheusRulesKind() probe.Kind {
 		Question:   "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, the time of the last reload, series and an instant query; GET on Alertmanager (deployment.alertmanager): readiness, configuration, silences and alerts",
+		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, the time of the last reload, series and an instant query; GET on Alertmanager (deployment.alertmanager): readiness, configuration, silences and alerts; GET on the Alertmanagers that Prometheus sends to, without credentials: status",
 		Permission: "network access to both",
 		Values:     []*probe.Value{DeadRules},
 		MaxAge:     time.Minute,
@@ -90,7 +90,7 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	}
 	var takes string
 	if len(managers.Active) > 0 {
-		takes, err = s.delivery(ctx, p, rules, &f)
+		takes, err = s.delivery(ctx, p, rules, managers, &f)
 		if r := f.Result(""); err != nil && r.State != probe.StateFail {
 			return probe.Result{}, err
 		}

@@ -156,7 +156,8 @@ func TestAlertsAreTaken(t *testing.T) {
 		{"ready, but one of several takes none", lost + "," + counts("two", 30, 3, 0, 0), 200, "[]", "", "", probe.StateWarn, probe.ReasonUnhealthy, "others do: one:9093"},
 		{"restarted a moment ago", counts("one", 30, 3, 0, 2), 200, "[]", "", "", probe.StateWarn, probe.ReasonUnhealthy, "rejected alerts of Prometheus within"},
 		{"errors counted in alerts", counts("one", 30, 3, 30, 90), 200, "[]", "", "", probe.StateFail, probe.ReasonUnhealthy, "no Alertmanager took"},
-		{"deliveries alone", well, 0, "", "", "", probe.StatePass, "", "Alertmanager takes alerts"},
+		{"deliveries alone", well, 0, "", "", "", probe.StateWarn, probe.ReasonUnpinned, "routes were not checked"},
+		{"deliveries, and a file", well, 0, "file", "", "", probe.StatePass, "", "Alertmanager takes alerts"},
 		{"deliveries alone, lost", lost, 0, "", "", "", probe.StateFail, probe.ReasonUnhealthy, "no Alertmanager took an alert"},
 		{"nothing seen", "", 0, "", "", "", probe.StateWarn, probe.ReasonUnpinned, "set deployment.alertmanager.url"},
 		{"never evaluated", well, 200, "[]", `{"groups":[{"name":"g","interval":60,"lastEvaluation":"0001-01-01T00:00:00Z","rules":[{"type":"alerting","name":"A","query":"up"}]}]}`, "", probe.StateWarn, probe.ReasonStale, "never evaluated: g"},
@@ -186,7 +187,11 @@ func TestAlertsAreTaken(t *testing.T) {
 			if tt.ready != 0 {
 				settings.Alertmanager.URL = s.URL + "/am"
 			}
-			p := probetest.NewPass(t, nil, settings)
+			files := probetest.Folder{}
+			if tt.alerts == "file" {
+				files["alertmanager.yml"] = "route: {receiver: a}\nreceivers: [{name: a, webhook_configs: [{url: 'http://pager.corp.net/'}]}]\n"
+			}
+			p := probetest.NewPass(t, files, settings)
 			dial := p.Dial
 			p.Dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 				if strings.HasSuffix(address, ":9093") {
