@@ -17,6 +17,8 @@ type Config struct {
 	Servers   []Server
 	Streams   []Server // of the stream context
 	Splits    []SplitClients
+	Maps      []Map
+	Sets      []Set
 	Upstreams []Upstream
 	// Unread lists includes of files that are not accessible, usually because they are part of the image. Their content is
 	// unknown.
@@ -89,6 +91,15 @@ type SplitPart struct {
 	Value string  // the variable's value: usually the name of an upstream
 	Line  int
 }
+
+// Map is one map block without expressions.
+type Map struct {
+	Source, Variable string            // as written, with $
+	Values           map[string]string // by value of Source; "default" for the others
+}
+
+// Set is one set directive.
+type Set struct{ Variable, Value string }
 
 // Upstream is one upstream block.
 type Upstream struct {

@@ -63,6 +63,8 @@ func (r *reader) facts(list []directive, above inherited) {
 			}
 		case "split_clients":
 			r.split(d)
+		case "map":
+			r.variableMap(d)
 		case "upstream":
 			r.upstream(d)
 		}
@@ -140,6 +142,10 @@ func (r *reader) proxies(list []directive, location string, s *Server) {
 		case "proxy_pass", "grpc_pass", "fastcgi_pass", "uwsgi_pass":
 			if len(d.args) == 1 {
 				s.Proxies = append(s.Proxies, ProxyPass{location, withoutUser(d.args[0]), d.file, d.line})
+			}
+		case "set":
+			if len(d.args) == 2 {
+				r.nginx.Sets = append(r.nginx.Sets, Set{d.args[0], d.args[1]})
 			}
 		case "location":
 			r.proxies(d.block, strings.Join(d.args, " "), s)
@@ -229,6 +235,19 @@ func (r *reader) split(d directive) {
 		}
 	}
 	r.nginx.Splits = append(r.nginx.Splits, s)
+}
+
+func (r *reader) variableMap(d directive) {
+	if len(d.args) != 2 || !d.has {
+		return
+	}
+	m := Map{Source: d.args[0], Variable: d.args[1], Values: map[string]string{}}
+	for _, x := range d.block {
+		if len(x.args) == 1 && !strings.HasPrefix(x.name, "~") {
+			m.Values[x.name] = x.args[0]
+		}
+	}
+	r.nginx.Maps = append(r.nginx.Maps, m)
 }
 
 func (r *reader) upstream(d directive) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -81,18 +82,38 @@ func (d *daemonLogging) judgeOptions(f *probe.ResultBuilder, c *compose.Model, a
 				loggingDriver(service), service.Name, key)
 			f.Offend(offender(c, service.Name, "logging_option_missing", "logging"))
 		}
-		for key, value := range loggingOptions(service) {
+		for key, value := range addressesOf(c, service) {
 			host, port := optionAddress(key, value)
 			switch {
 			case host == "":
 			case isService(c, host):
 				f.Fail(probe.ReasonInvalid, "%s of service %s is a name of the compose network, which the Docker daemon cannot resolve. "+
 					"Publish the port on loopback and use 127.0.0.1", key, service.Name)
+			case host == "host.docker.internal" || host == "gateway.docker.internal":
+				f.Warn(probe.ReasonInvalid, "%s of service %s is %s, a name for containers: the Docker daemon on Linux does not resolve it. "+
+					"Use 127.0.0.1", key, service.Name, host)
 			case isLocalHost(host) && !publishes(c, port):
 				f.Warn(probe.ReasonWeak, "%s of service %s is this host, and no service publishes that port", key, service.Name)
 			}
 		}
 	}
+}
+
+// addressesOf returns the logging options of a service with the address that its driver uses without one. Without a
+// receiver in the compose file, it is on the host.
+func addressesOf(c *compose.Model, service types.ServiceConfig) map[string]string {
+	options := loggingOptions(service)
+	if loggingDriver(service) != "fluentd" || options["fluentd-address"] != "" || !slices.ContainsFunc(c.Services(), func(name string) bool {
+		return compose.RunsImage(c.Project.Services[name], []string{"fluentd", "fluent-bit", "fluentbit"})
+	}) {
+		return options
+	}
+	with := maps.Clone(options)
+	if with == nil {
+		with = map[string]string{}
+	}
+	with["fluentd-address"] = "127.0.0.1:24224"
+	return with
 }
 
 // optionAddress returns host and port of an option that is the address of a log receiver; "" for others.

@@ -222,8 +222,8 @@ func (s *envNumber) compare(view *deployment.View, f *probe.ResultBuilder) error
 
 // number parses an integer, or a duration in seconds.
 func (s *envNumber) number(text string) (float64, error) {
-	if m := limitPerTime.FindStringSubmatch(text); m != nil && !s.Duration {
-		text = m[1]
+	if number, ok := leastPerTime(text); ok && !s.Duration {
+		text = number
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if errors.Is(err, strconv.ErrRange) && s.WarnAbove != 0 {

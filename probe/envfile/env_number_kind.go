@@ -3,6 +3,7 @@ package envfile
 import (
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // What a variable of env_number is about. Listed variables are numbers. Of those that only match a pattern, the last
@@ -43,7 +44,7 @@ func (s *envNumber) subject(key, text string) subject {
 		return aboutOffSwitch
 	case isSwitch.MatchString(key), modeKey.MatchString(key) && word, !s.Duration && rateLimitKey(key) && word && text != "0" && text != "1":
 		return aboutSwitch
-	case s.Duration, limitKey.MatchString(key), limitPerTime.MatchString(text), scopeKey.MatchString(key) && wholeNumber.MatchString(text):
+	case s.Duration, limitKey.MatchString(key), isPerTime(text), scopeKey.MatchString(key) && wholeNumber.MatchString(text):
 		return aboutNumber
 	}
 	return aboutOther
@@ -52,4 +53,27 @@ func (s *envNumber) subject(key, text string) subject {
 // rateLimitKey reports whether a key names the limits as a whole: a word in it switches them.
 func rateLimitKey(key string) bool {
 	return key == "RATE_LIMIT" || key == "RATE_LIMITING" || key == "RATE_LIMITS"
+}
+
+// leastPerTime returns the least number of a list of limits with their units of time: 5/second;100/hour.
+func leastPerTime(text string) (number string, ok bool) {
+	for one := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == ',' }) {
+		m := limitPerTime.FindStringSubmatch(strings.TrimSpace(one))
+		if m == nil {
+			return "", false
+		}
+		if digits := strings.TrimLeft(m[1], "0"); number == "" || len(digits) < len(number) || len(digits) == len(number) && digits < number {
+			number = digits
+		}
+		if number == "" {
+			return "0", true
+		}
+	}
+	return number, number != ""
+}
+
+// isPerTime reports whether a text is a limit, or several, with its unit of time.
+func isPerTime(text string) bool {
+	_, ok := leastPerTime(text)
+	return ok
 }

@@ -65,8 +65,15 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 	case err != nil:
 		return probe.Unreadable("nginx configuration cannot be read", err)
 	}
-	judged := probe.Unchanged(p, nginxSplitKey{s}, []*nginx.Config{n}, func() probe.Judgement {
-		r, err := s.judge(n)
+	all, _ := p.View.PublicHosts() // unreadable sources are reported elsewhere
+	var hosts []string
+	for _, h := range all {
+		if h.Placeholder == "" {
+			hosts = append(hosts, h.Name)
+		}
+	}
+	judged := probe.Unchanged(p, nginxSplitKey{s}, []any{n, strings.Join(hosts, " ")}, func() probe.Judgement {
+		r, err := s.judge(n, hosts)
 		return probe.Judgement{Result: r, Err: err}
 	})
 	return judged.Result, judged.Err
@@ -74,9 +81,10 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 
 type nginxSplitKey struct{ *nginxSplit }
 
-func (s *nginxSplit) judge(n *nginx.Config) (probe.Result, error) {
+func (s *nginxSplit) judge(n *nginx.Config, hosts []string) (probe.Result, error) {
 	var steering []nginx.SplitClients
 	for _, split := range n.Splits {
+		split = mapped(n, split)
 		if s.Variable == split.Variable || s.Variable == "" && (isPassedTo(n, split) || isOfUpstreams(n, split)) {
 			steering = append(steering, split)
 		}
@@ -101,11 +109,11 @@ func (s *nginxSplit) judge(n *nginx.Config) (probe.Result, error) {
 	if !known {
 		return probe.Result{}, probe.Needs("the probe's new", probe.Unknownf(probe.ReasonNotConfigured, "the names of the values of split_clients at %s do not tell which is the new release: set new to its value", at))
 	}
-	return s.judgeShare(n, split, value, at), nil
+	return s.judgeShare(n, hosts, split, value, at), nil
 }
 
 // judgeShare checks the share of one value.
-func (s *nginxSplit) judgeShare(n *nginx.Config, split nginx.SplitClients, value, at string) probe.Result {
+func (s *nginxSplit) judgeShare(n *nginx.Config, hosts []string, split nginx.SplitClients, value, at string) probe.Result {
 	share, total := split.Ratio(value), 0.0
 	for _, part := range split.Parts {
 		total += part.Ratio
@@ -128,11 +136,11 @@ func (s *nginxSplit) judgeShare(n *nginx.Config, split nginx.SplitClients, value
 			f.Fail(probe.ReasonInvalid, "every server of %s is marked down at %s:%d", what, u.File, u.Line)
 		}
 	}
-	if !isPassedTo(n, split) {
+	switch {
+	case !isPassedTo(n, split):
 		f.Warn(probe.ReasonMismatch, "no visible proxy_pass uses the variable of the split at %s", at)
-	}
-	if bypassed(n, split) {
-		f.Warn(probe.ReasonMismatch, "location / does not use the variable of the split at %s", at)
+	case bypassed(n, hosts, split):
+		f.Warn(probe.ReasonMismatch, "location / does not use the variable of the split at %s on a public server", at)
 	}
 	s.judgeTarget(&f, n, split, value, what, at)
 	return f.Result("%s gets %s of the traffic at %s", what, percent(share), at)
@@ -182,79 +190,12 @@ func (s *nginxSplit) judgeTarget(f *probe.ResultBuilder, n *nginx.Config, split 
 	}
 }
 
-// liveServers returns the addresses of the upstream that requests with a value are passed to. A value that is an address
-// itself is its own server.
-func liveServers(n *nginx.Config, split nginx.SplitClients, value string) (servers []string, found bool) {
-	names := []string{value}
-	uses := variableUse(split)
-	for _, server := range n.Servers {
-		for _, p := range server.Proxies {
-			if uses.MatchString(p.To) {
-				_, to, _ := strings.Cut(uses.ReplaceAllLiteralString(p.To, value), "://")
-				to, _, _ = strings.Cut(to, "/")
-				names = append(names, to)
-			}
-		}
-	}
-	for _, u := range n.Upstreams {
-		if !slices.Contains(names, u.Name) {
-			continue
-		}
-		for _, server := range u.Servers {
-			if !server.Down && !server.Backup {
-				servers = append(servers, server.Address)
-			}
-		}
-		return servers, true
-	}
-	if strings.ContainsAny(value, ":.") || strings.Contains(value, "://") {
-		return []string{value}, true
-	}
-	return nil, false
-}
-
-// bypassed reports whether requests for / are passed on without the split's variable.
-func bypassed(n *nginx.Config, split nginx.SplitClients) bool {
-	uses := variableUse(split)
-	through, around := false, false
-	for _, server := range n.Servers {
-		for _, p := range server.Proxies {
-			if root := strings.TrimSpace(strings.TrimLeft(p.Location, "=^~* ")); root == "/" {
-				through = through || uses.MatchString(p.To)
-				around = around || !uses.MatchString(p.To)
-			}
-		}
-	}
-	return around && !through
-}
-
 // shown returns a value that is a name: an upstream or the spec's own. Other values may be an address with a password.
 func (s *nginxSplit) shown(n *nginx.Config, value string) string {
 	if value == s.New || slices.ContainsFunc(n.Upstreams, func(u nginx.Upstream) bool { return u.Name == value }) {
 		return value
 	}
 	return "the new release"
-}
-
-// isPassedTo reports whether requests are passed to the split's variable.
-func isPassedTo(n *nginx.Config, split nginx.SplitClients) bool {
-	uses := variableUse(split)
-	return slices.ContainsFunc(n.Servers, func(server nginx.Server) bool {
-		return slices.ContainsFunc(server.Proxies, func(p nginx.ProxyPass) bool { return uses.MatchString(p.To) })
-	})
-}
-
-// variableUse matches the split's variable in a text.
-func variableUse(split nginx.SplitClients) *regexp.Regexp {
-	name := regexp.QuoteMeta(strings.TrimPrefix(split.Variable, "$"))
-	return regexp.MustCompile(`\$(` + name + `\b|\{` + name + `\})`)
-}
-
-// isOfUpstreams reports whether a value of the split is an upstream.
-func isOfUpstreams(n *nginx.Config, split nginx.SplitClients) bool {
-	return slices.ContainsFunc(split.Parts, func(part nginx.SplitPart) bool {
-		return slices.ContainsFunc(n.Upstreams, func(u nginx.Upstream) bool { return u.Name == part.Value })
-	})
 }
 
 // percent formats a share.
