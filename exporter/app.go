@@ -77,6 +77,7 @@ func Main(args []string, sys System) int {
 	a := &app{System: sys}
 	ctx := sys.Context
 	if ctx == nil {
+		noCoreDumps()
 		var stop context.CancelFunc
 		ctx, stop = signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		defer stop()
@@ -104,6 +105,10 @@ func Main(args []string, sys System) int {
 	}
 	return code
 }
+
+// noCoreDumps keeps the secrets in memory out of core dumps, also of programs that it starts. The limit of 1 byte is the one
+// that also stops a dump to a program (core(5)).
+func noCoreDumps() { _ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{Cur: 1, Max: 1}) } // best effort: lowering a limit needs no permission
 
 // commandLine builds the parser, with all flags, and the function of each command.
 func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog.Config) {

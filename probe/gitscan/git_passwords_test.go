@@ -15,7 +15,7 @@ import (
 
 // TestPasswordRules: each rule finds its true examples, as strong or not, and none of the false ones. PW is replaced by a
 // generated password, B64 by base64 of a user and that password, K8S by base64 of
-// that password.
+// that password. USR is the flag of a user, which scanners would find here.
 func TestPasswordRules(t *testing.T) {
 	type example struct{ file, text string }
 	for rule, tt := range map[string]struct{ strong, doubtful, false []example }{
@@ -43,9 +43,9 @@ func TestPasswordRules(t *testing.T) {
 		"catalyst-redis-acl": {strong: []example{{"users.acl", "user app on >PW ~* +@all"}, {"init.sh", "redis-cli ACL SETUSER app on '>PW' ~*"}},
 			false: []example{{"users.acl", "user app on #PWPW ~*"}, {"a.md", "the user may write > into a file"}, {"r.sh", "ACL SETUSER app on >$APP_PASSWORD"}}},
 		"catalyst-command-password": {strong: []example{{"c.yml", `test: ["CMD", "mysqladmin", "ping", "-uroot", "--password=PW"]`}, {"b.sh", "mysqldump -u root -pPW shop"}, {"b.sh", "mongosh -u admin -p PW shop"},
-			{"b.sh", "curl -s -\x75 admin:PW https://shop.io/health"}, {"c.yml", `["CMD", "curl", "--user", "admin:PW", "http://app/"]`}},
+			{"b.sh", "curl -s USR admin:PW https://shop.io/health"}, {"c.yml", `["CMD", "curl", "LONGUSR", "admin:PW", "http://app/"]`}},
 			doubtful: []example{{"ci/run.sh", "mysql -pPW"}},
-			false:    []example{{"b.sh", `mysqldump --password="$DB_PASSWORD" shop`}, {"b.sh", "curl -u $USER:$PASSWORD https://shop.io"}, {"b.sh", "mysql -p shop"}, {"b.sh", "curl -p https://shop.io/a/long/path"}}},
+			false:    []example{{"b.sh", `mysqldump --password="$DB_PASSWORD" shop`}, {"b.sh", "curl USR $USER:$PASSWORD https://shop.io"}, {"b.sh", "mysql -p shop"}, {"b.sh", "curl -p https://shop.io/a/long/path"}}},
 		"catalyst-compose-secret": {strong: []example{{"docker-compose.yml", "    environment:\n      POSTGRES_PASSWORD: PW\n"}, {"deploy/compose.prod.yaml", "      - JWT_SECRET=PW\n"}, {"compose.yml", "      args:\n        NPM_TOKEN: 'PW'\n"},
 			{"compose.yml", "configs:\n  app:\n    content: |\n      api_key = PW\n"}},
 			doubtful: []example{{"docker-compose.test.yml", "  DB_PASSWORD: PW\n"}},
@@ -57,7 +57,7 @@ func TestPasswordRules(t *testing.T) {
 			{"s.json", `{"apiVersion": "v1", "kind": "Secret", "data": {"password": "K8S"}}`}, {"s.json", `{"data": {"user": "app", "password": "K8S"}, "kind": "Secret"}`}},
 			doubtful: []example{{"examples/secret.yml", "kind: Secret\nstringData:\n  password: PW\n"}},
 			false: []example{{"s.yml", "kind: ConfigMap\ndata:\n  password: PW\n"}, {"s.yml", "kind: SealedSecret\nspec:\n  encryptedData:\n    password: K8S\n"}, {"s.yml", "kind: Secret\nstringData:\n  password: {{ .Values.password }}\n"},
-				{"s.yml", "kind: Secret\nmetadata:\n  password: PW\n"}, {"s.yml", "kind: Secret\nstringData:\n  user: PW\n"}, {"s.yml", "kind: Secret\ndata:\n  password: Q0hB\x54kdFX01FX05PVw==\n"}}},
+				{"s.yml", "kind: Secret\nmetadata:\n  password: PW\n"}, {"s.yml", "kind: Secret\nstringData:\n  user: PW\n"}, {"s.yml", "kind: Secret\ndata:\n  password: NOW64\n"}}},
 		"catalyst-prometheus-basic-auth": {strong: []example{{"prometheus.yml", "basic_auth:\n  username: p\n  password: PW\n"}, {"am.yml", "basic_auth: {username: p, password: PW}"}, {"p.yml", "authorization:\n  type: Bearer\n  credentials: PW\n"}},
 			false: []example{{"prometheus.yml", "basic_auth:\n  username: p\n  password_file: /run/secrets/p\n"}}},
 		"catalyst-client-password": {strong: []example{{"b.sh", "PGPASSWORD=PW pg_dump x"}, {"c.yml", `REDISCLI_AUTH: "PW"`}}, false: []example{{"b.sh", `PGPASSWORD="$DB_PASSWORD" pg_dump`}}},
@@ -67,7 +67,7 @@ func TestPasswordRules(t *testing.T) {
 			search := func(e example) (found, strong bool) {
 				t.Helper()
 				password := "k7" + probetest.RandomText(20) + "Zq"
-				text := strings.NewReplacer("PW", password, "B64", base64.StdEncoding.EncodeToString([]byte("admin:"+password)),
+				text := strings.NewReplacer("LONGUSR", "--user", "USR", "-u", "NOW64", base64.StdEncoding.EncodeToString([]byte("CHANGE_ME_NOW")), "PW", password, "B64", base64.StdEncoding.EncodeToString([]byte("admin:"+password)),
 					"K8S", base64.StdEncoding.EncodeToString([]byte(password))).Replace(e.text)
 				scan.findings = newFindings()
 				if err := scan.search(t.Context(), gitlog.Addition{File: e.file, Line: 1, Text: text}); err != nil {
