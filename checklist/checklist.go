@@ -56,8 +56,10 @@ type Item struct {
 	Recorded bool   // about the release in force: runs only once one is recorded
 	Fix      string // how to make it pass
 	Disabled string // why it is disabled; empty when enabled
-	Waiver   *Waiver
-	Probes   []*Probe
+	// OptionalReason is why an override makes it optional; empty for none.
+	OptionalReason string
+	Waiver         *Waiver
+	Probes         []*Probe
 }
 
 // Freeze is when the verdict on a release item becomes final. The zero value is never.

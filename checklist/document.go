@@ -55,7 +55,7 @@ type Override struct {
 	Severity string                   `yaml:"severity" enum:"critical,warning,info" doc:"replaces the item's severity"`
 	Required *bool                    `yaml:"required" doc:"replaces whether the item is required"`
 	Enabled  *bool                    `yaml:"enabled" doc:"false disables the item; it stays visible as skipped, and a disabled required item without a waiver blocks readiness"`
-	Reason   string                   `yaml:"reason" doc:"why the item is disabled; required when enabled is false"`
+	Reason   string                   `yaml:"reason" doc:"why the item is disabled or not required; needed when enabled is false"`
 	MaxAge   *schema.Duration         `yaml:"max_age" min:"0s" doc:"replaces the max_age of all its probes"`
 	Probes   map[string]ProbeOverride `yaml:"probes" doc:"changes to single probes, by name"`
 }

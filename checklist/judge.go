@@ -165,3 +165,20 @@ func (c *Checklist) EssentialWarnings() []string {
 	}
 	return all
 }
+
+// SignOffWarnings returns the sign-offs that are not required, without a reason: a gate opens without them.
+func (c *Checklist) SignOffWarnings() []string {
+	var all []string
+	for _, it := range c.Items() {
+		if it.Relaxed() && it.OptionalReason == "" {
+			all = append(all, fmt.Sprintf("%s: this sign-off is not required, and no reason is given: gates open without it. Set overrides.%s.reason",
+				it.ID(), it.ID()))
+		}
+	}
+	return all
+}
+
+// Relaxed reports whether the item is a sign-off that the gates do not require.
+func (it *Item) Relaxed() bool {
+	return !it.Required && slices.ContainsFunc(it.Probes, func(pr *Probe) bool { return pr.Kind.Name == "sign_off" })
+}

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 )
 
@@ -62,11 +63,14 @@ type app struct {
 	root       string
 	configFile string
 	target     string
+
+	stateDir string
+	states   *history.Store
 }
 
 // source returns where the configuration comes from.
 func (a *app) source() config.Source {
-	return config.Source{File: a.configFile, Root: a.root, Target: a.target, Getenv: a.Getenv, Now: a.Now, Log: a.log}
+	return config.Source{File: a.configFile, Root: a.root, Target: a.target, Getenv: a.Getenv, Now: a.Now, Log: a.log, States: a.states}
 }
 
 // command runs one command and returns its exit code.
@@ -99,6 +103,8 @@ func Main(args []string, sys System) int {
 	a.log = promslog.New(logConfig)
 	// Libraries that log by themselves quote server responses ("Unsolicited response … starting with …").
 	slog.SetDefault(slog.New(slog.DiscardHandler))
+	a.states = history.NewStore(a.stateDir, a.Now, func() *slog.Logger { return a.log })
+	defer a.states.Close()
 	code, err := commands[name](ctx)
 	if err != nil {
 		return a.fail(err)
@@ -121,6 +127,8 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	k.Flag("deployment.root", "Folder of the deployment to check.").Default(".").PlaceHolder("DIR").StringVar(&a.root)
 	k.Flag("config.file", "Configuration file (optional).").PlaceHolder("FILE").StringVar(&a.configFile)
 	k.Flag("target", "Configured target to run the command for; required with several targets.").PlaceHolder("NAME").StringVar(&a.target)
+	k.Flag("state.directory", "Directory in which the history of verdicts is kept; not in the deployment's folder. Without it nothing is kept.").
+		PlaceHolder("DIR").StringVar(&a.stateDir)
 	logConfig := &promslog.Config{Writer: a.Stderr}
 	promslogflag.AddFlags(k, logConfig)
 

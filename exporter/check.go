@@ -15,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -65,8 +66,9 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
 	}
+	t.History.Observe(r)
 	answer := selection.Decide(r, sel, gate, f.failOn == "any")
-	out, err := a.render(r, f, gate, answer, s.Digest)
+	out, err := a.render(r, f, gate, answer, s.Digest, t.History.Past())
 	if err != nil {
 		return 0, err
 	}
@@ -128,10 +130,10 @@ func exitCode(a checklist.Answer) int {
 	return ExitWaiting
 }
 
-func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string) ([]byte, error) {
+func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string, past *history.Past) ([]byte, error) {
 	switch f.format {
 	case "json":
-		return format.Encode(r, digest)
+		return format.Encode(r, digest, past)
 	case "junit":
 		return format.EncodeJUnit(r)
 	case "prometheus":

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -35,7 +36,7 @@ func (a *app) configCheck(context.Context) (int, error) {
 	}
 	_, err = fmt.Fprintf(a.Stdout, "configuration is valid: checklist %q, %d items, %d probes, %d deployments\n",
 		s.Checklist.Name, len(s.Checklist.Items()), probes, len(s.Targets))
-	for _, warning := range s.Checklist.WaiverWarnings(a.Now(), s.MaxWaiver) {
+	for _, warning := range slices.Concat(s.Checklist.WaiverWarnings(a.Now(), s.MaxWaiver), s.Checklist.EssentialWarnings(), s.Checklist.SignOffWarnings()) {
 		if err == nil {
 			_, err = fmt.Fprintf(a.Stdout, "warning: %s\n", warning)
 		}

@@ -8,6 +8,7 @@ func readersChoice() *strings.Replacer {
 		"docker run --rm --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter", "catalyst_exporter",
 		"--deployment.root=/deployment", "--deployment.root=.",
 		"/etc/prometheus/rules/", "$WORLD/",
+		"/var/lib/catalyst_exporter", "$WORLD/state",
 		"/tmp/mine", "$WORLD/mine",
 		"/tmp/shop", "$WORLD/shop",
 		"--timeout=2h", "--timeout=1ms",
@@ -50,6 +51,9 @@ end
 )
 
 var printedDocuments = []printedDocument{
+	{name: "docs/history.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter serve --state.directory=/var/lib/catalyst_exporter", serves: true},
+	}},
 	{name: "README.md", in: "shop", setup: recorded + "ln -s ../examples examples", lines: []printedLine{
 		{text: "go run . --deployment.root=examples/deployment", serves: true},
 		{text: "go run . check --deployment.root=examples/deployment", exit: ExitFailing},

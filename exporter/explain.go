@@ -91,6 +91,9 @@ func writeProbe(b *bytes.Buffer, p format.Painter, o checklist.Outcome) {
 		word += " (" + string(o.Result.Reason) + ")"
 	}
 	fmt.Fprintf(b, "  %s %s, %s: %s\n", p.Paint(colour, mark), o.Probe.Name, o.Probe.Kind.Layer, p.Paint(colour, word))
+	if o.Probe.Essential {
+		b.WriteString("      essential: the item cannot pass without it\n")
+	}
 	fmt.Fprintf(b, "      checks %s\n", o.Probe.Kind.Question)
 	fmt.Fprintf(b, "      reads  %s\n", o.Probe.Kind.Reads)
 	if o.Probe.Kind.Permission != "" {

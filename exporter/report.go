@@ -22,15 +22,17 @@ import (
 )
 
 func (a *app) reportCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	var document, output string
+	var document, output, at string
 	c := k.Command("report", "Fill in your team's own Markdown checklist: ticks the boxes from verdicts, fills in sign-offs, release and waivers,"+
 		" and adds a line of evidence under each item. The rest of the document is kept. Differences between the document and the checklist are reported.")
 	c.Flag("document", "Document to fill in; defaults to deployment.documents.checklist, else to the one discovered.").PlaceHolder("FILE").StringVar(&document)
 	c.Flag("output", "Write to this file, atomically, instead of the standard output. It can be the document itself: entries of earlier runs are replaced.").PlaceHolder("FILE").StringVar(&output)
-	add(c, func(ctx context.Context) (int, error) { return a.report(ctx, document, output) })
+	c.Flag("at", "Fill in the verdicts of that time from the history in --state.directory instead of checking now: a date (its end, in UTC) or a time as in RFC 3339.").
+		PlaceHolder("DATE").StringVar(&at)
+	add(c, func(ctx context.Context) (int, error) { return a.report(ctx, document, output, at) })
 }
 
-func (a *app) report(ctx context.Context, document, output string) (int, error) {
+func (a *app) report(ctx context.Context, document, output, at string) (int, error) {
 	s, err := a.source().Load(collector.NewLimits())
 	if err != nil {
 		return 0, err
@@ -50,9 +52,16 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 	if err != nil {
 		return 0, usage.Errorf("checklist document: %w", err)
 	}
-	stop := a.progress(t.Collector)
-	r := t.Collector.Collect(ctx, collector.Selection{}, true)
-	stop()
+	var r *collector.Report
+	if at != "" {
+		if r, err = a.reportAt(s, t, at); err != nil {
+			return 0, err
+		}
+	} else {
+		stop := a.progress(t.Collector)
+		r = t.Collector.Collect(ctx, collector.Selection{}, true)
+		stop()
+	}
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
 	}
@@ -60,9 +69,12 @@ func (a *app) report(ctx context.Context, document, output string) (int, error) 
 	if !r.Ready().Ready {
 		answer = "Not ready:"
 	}
-	out := d.Fill(paper.Facts{
-		Checklist: s.Checklist, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Signed: signed(t, r), Answer: answer + " " + format.Counts(r) + ".",
-	})
+	facts := paper.Facts{Checklist: s.Checklist, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Answer: answer + " " + format.Counts(r) + "."}
+	if at == "" {
+		t.History.Observe(r)
+		facts.Signed = signed(t, r)
+	}
+	out := d.Fill(facts)
 	for _, line := range d.Tell(s.Checklist) {
 		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), phrase.Printable(line)); err != nil {
 			return 0, err

@@ -74,6 +74,12 @@ func checksSchema() map[string]any {
 	state := words(states, "the verdict")
 	reason := words(reasons, "why the state is not pass; empty for pass")
 	release := orNull(object("", m{"version": text, "commit": text, "by": text, "since": moment}))
+	minutes := func(about string) m { return object(about, m{"day": number, "month": number}) }
+	past := orNull(object("the item's past as the ledger in the state directory knows it; null if it is unknown", m{
+		"since": orNull(moment), "exact": m{"type": "boolean", "description": "the change to the present state was observed; otherwise the state may be older"},
+		"not_ready_minutes": minutes("for how long it failed or was unknown without a waiver, in the last 24 hours and 30 days"),
+		"watched_minutes":   minutes("for how long it was observed, in the same times"),
+	}))
 	root := object("Output of check --format=json and /api/v1/checks.", m{
 		"ready":            m{"type": "boolean", "description": "every required standing item is ok or waived"},
 		"gates":            m{"type": "object", "additionalProperties": truth, "description": "whether each gate is ready, by name"},
@@ -89,6 +95,10 @@ func checksSchema() map[string]any {
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
 			"probes": list(optional(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text}),
 				"offenders", offenders)),
+			"past": past,
+		})),
+		"history": orNull(object("the ledger of verdicts; null without --state.directory", m{
+			"from": orNull(moment), "to": orNull(moment), "notes": list(text),
 		})),
 	})
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
@@ -125,7 +135,7 @@ func TestChecksValidate(t *testing.T) {
 
 	r := everyState(t)
 	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.0.0", Commit: "0a1b2c3"}, By: "lead@example.com"}, Since: r.Time}
-	crafted, err := format.Encode(r, strings.Repeat("0", 64))
+	crafted, err := format.Encode(r, strings.Repeat("0", 64), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -101,11 +101,11 @@ func plantedConfig(t *testing.T, m *marks, root string, at echoes) string {
 overrides:
   postgres_password: {probes: {postgres_default_login: {enabled: true}}}
   privacy_middleware: {probes: {gdpr_refusal: {enabled: true}}}
-`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, at.http, history(t, m)))
+`, at.http, secretFile("token"), at.http, at.http, secretFile("password"), at.http, secretFile("grafana token"), at.http, secretFile("alertmanager password"), at.http, secretFile("loki token"), at.redis, at.http, at.http, committedSecrets(t, m)))
 }
 
 // history creates a git repository with a secret in an earlier commit.
-func history(t *testing.T, m *marks) string {
+func committedSecrets(t *testing.T, m *marks) string {
 	t.Helper()
 	r := parts.GitRepo(t)
 	key := m.planted("an earlier commit", "AKIA"+rand.Text()[:16])

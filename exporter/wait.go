@@ -48,6 +48,7 @@ func (a *app) wait(ctx context.Context, f checkFlags, timeout, interval time.Dur
 			return 0, interrupted(err)
 		}
 		t.Freezer.Freeze(r)
+		t.History.Observe(r)
 		answer := selection.Decide(r, sel, gate, false)
 		pause := time.NewTimer(interval)
 		over := answer.Ready

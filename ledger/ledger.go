@@ -22,7 +22,7 @@ import (
 // Verdict is the verdict on one item, without its detail.
 type Verdict struct {
 	Item   string // category/item
-	State  string // a state of package probe; Gone for an item that is no longer checked
+	State  string // a state of package probe; Gone for an item that is no longer checked; "" for one not observed now
 	Reason string // of the closed list of reasons; "" for a pass
 	Waived bool
 }
@@ -161,6 +161,9 @@ func (l *Ledger) Observe(at time.Time, verdicts []Verdict) error {
 	if err := l.prepare(at); err != nil || l.foreign {
 		return err
 	}
+	if at.Before(l.seen) && l.seen.Sub(at) <= skew {
+		at = l.seen // reports may arrive in another order
+	}
 	var added []entry
 	if l.begun && at.Sub(l.seen) > maxGap {
 		added = append(added, entry{Kind: kindGap, Time: at.Unix(), From: l.seen.Unix()})
@@ -168,6 +171,9 @@ func (l *Ledger) Observe(at time.Time, verdicts []Verdict) error {
 	there := make(map[string]bool, len(verdicts))
 	for _, v := range verdicts {
 		there[v.Item] = true
+		if v.State == "" {
+			continue
+		}
 		if c, known := l.now[v.Item]; !known || c.Verdict != v {
 			e := entry{Time: at.Unix(), Item: v.Item, State: v.State, Reason: v.Reason, Waived: v.Waived}
 			if !known {

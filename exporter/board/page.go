@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -41,6 +42,7 @@ type Page struct {
 	Narrowed    string // active filters, in words
 	Everything  string // URL of the page without filters
 	Metrics     string
+	Past        *history.Past // nil without a state directory
 }
 
 // Link is a filter link. Count is the number of items on the page it leads to.

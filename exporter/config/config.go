@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/exporter/metricspage"
 	"github.com/thenexusengine/catalyst_exporter/exporter/record"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
@@ -39,6 +40,7 @@ type Source struct {
 	Getenv func(string) (string, bool)
 	Now    func() time.Time
 	Log    *slog.Logger
+	States *history.Store // nil keeps nothing
 }
 
 // Target is one configured deployment with its collector.
@@ -47,6 +49,7 @@ type Target struct {
 	Deployment *deployment.Deployment
 	Collector  *collector.Collector
 	Freezer    *record.Freezer
+	History    *history.Keeper    // nil without a state directory
 	Pages      *metricspage.Cache // nil disables caching
 
 	digest string // of its settings
@@ -140,9 +143,17 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		}
 		deps := probe.NewDeps(s.Log, "catalyst_exporter/"+version.Version)
 		deps.Now, deps.Trust = s.Now, f.Attestations
+		keeper, err := s.States.Keeper(set.Name, d.Root)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
+		if keeper != nil {
+			deps.Marks = keeper
+		}
 		t := &Target{
 			Name: set.Name, Deployment: d, Collector: collector.New(list, d, deps, limits),
-			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), digest: digests[set.Name],
+			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper, digest: digests[set.Name],
 		}
 		if len(settings) < ManyTargets {
 			t.Pages = metricspage.NewCache()

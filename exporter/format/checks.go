@@ -10,6 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -24,6 +25,27 @@ type ChecksJSON struct {
 	Release         releaseJSON     `json:"release"`
 	Categories      []categoryJSON  `json:"categories"`
 	Items           []itemJSON      `json:"items"`
+	History         *historyJSON    `json:"history"`
+}
+
+// historyJSON is about the ledger of verdicts; null without a state directory.
+type historyJSON struct {
+	From  *time.Time `json:"from"`
+	To    *time.Time `json:"to"`
+	Notes []string   `json:"notes"`
+}
+
+// pastJSON is the past of an item; null if it is unknown.
+type pastJSON struct {
+	Since           *time.Time  `json:"since"`
+	Exact           bool        `json:"exact"`
+	NotReadyMinutes minutesJSON `json:"not_ready_minutes"`
+	WatchedMinutes  minutesJSON `json:"watched_minutes"`
+}
+
+type minutesJSON struct {
+	Day   float64 `json:"day"`
+	Month float64 `json:"month"`
 }
 
 // releaseJSON holds the planned and the recorded release; null if there is none.
@@ -66,6 +88,7 @@ type itemJSON struct {
 	LastRun         *time.Time  `json:"last_run"`
 	DurationSeconds float64     `json:"duration_seconds"`
 	Probes          []probeJSON `json:"probes"`
+	Past            *pastJSON   `json:"past"`
 }
 
 type waiverJSON struct {
@@ -90,8 +113,8 @@ type offenderJSON struct {
 	Line int    `json:"line"`
 }
 
-// Encode returns the report as JSON.
-func Encode(r *collector.Report, configDigest string) ([]byte, error) {
+// Encode returns the report as JSON. Past is nil without a state directory.
+func Encode(r *collector.Report, configDigest string, past *history.Past) ([]byte, error) {
 	out := ChecksJSON{
 		Ready: r.Ready().Ready, Gates: map[string]bool{}, Time: r.Time.UTC(), ExporterVersion: version.Version,
 		ConfigDigest: configDigest, ChecklistDigest: r.Checklist.Digest, Categories: []categoryJSON{}, Items: []itemJSON{},
@@ -106,7 +129,12 @@ func Encode(r *collector.Report, configDigest string) ([]byte, error) {
 		}
 	}
 	for _, v := range r.Verdicts {
-		out.Items = append(out.Items, encodeItem(v))
+		item := encodeItem(v)
+		item.Past = encodePast(past, v.ID())
+		out.Items = append(out.Items, item)
+	}
+	if past != nil {
+		out.History = &historyJSON{orNull(past.First), orNull(past.Last), append([]string{}, past.Notes...)}
 	}
 	data, err := json.MarshalIndent(out, "", "  ")
 	return append(data, '\n'), err
@@ -133,4 +161,28 @@ func encodeItem(v checklist.Verdict) itemJSON {
 		it.Probes = append(it.Probes, p)
 	}
 	return it
+}
+
+// encodePast returns the past of an item, or nil.
+func encodePast(past *history.Past, id string) *pastJSON {
+	if past == nil {
+		return nil
+	}
+	it, known := past.Items[id]
+	if !known {
+		return nil
+	}
+	return &pastJSON{
+		Since: orNull(it.Since), Exact: it.Exact, NotReadyMinutes: minutesJSON{it.Day.NotReady.Minutes(), it.Month.NotReady.Minutes()},
+		WatchedMinutes: minutesJSON{it.Day.Watched.Minutes(), it.Month.Watched.Minutes()},
+	}
+}
+
+// orNull returns nil for the zero time.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
 }

@@ -23,7 +23,10 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	page := board.New(t.Collector.Collect(ctx, collector.Selection{}, false), r.URL.Query())
+	report := t.Collector.Collect(ctx, collector.Selection{}, false)
+	t.History.Observe(report)
+	page := board.New(report, r.URL.Query())
+	page.Past = t.History.Past()
 	page.Target, page.Environment, page.Metrics = t.Name, t.Deployment.Environment, s.options.TelemetryPath
 	if t.Name != "" {
 		page.Metrics = "/probe?target=" + url.QueryEscape(t.Name)

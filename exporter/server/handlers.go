@@ -102,6 +102,7 @@ func (s *server) collect(
 	defer cancel()
 	report := t.Collector.Collect(ctx, sel, false)
 	t.Freezer.Freeze(report)
+	t.History.Observe(report)
 	return report, true
 }
 
@@ -144,7 +145,9 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	data, err := format.Encode(t.Collector.Collect(ctx, collector.Selection{}, false), conf.Digest)
+	report := t.Collector.Collect(ctx, collector.Selection{}, false)
+	t.History.Observe(report)
+	data, err := format.Encode(report, conf.Digest, t.History.Past())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return

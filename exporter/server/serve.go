@@ -123,6 +123,11 @@ func (s *server) logInUse(message string, more ...any) {
 	} else {
 		attributes = append(attributes, "targets", len(conf.Targets))
 	}
+	if s.source.States == nil {
+		attributes = append(attributes, "history", "off: --state.directory is not set")
+	} else {
+		attributes = append(attributes, "history", s.source.States.Directory())
+	}
 	if s.source.File != "" {
 		attributes = append(attributes, "config", s.source.File)
 	}
