@@ -69,6 +69,7 @@ var order = map[string]int{
 	"evidence":   10,
 	"ledger":     5,
 	"files":      0,
+	"lazyregexp": -1,
 	"schema":     0,
 	"secret":     0,
 	"alerts":     0, // embedded files
@@ -136,7 +137,7 @@ var stateful = map[string]string{
 
 // constructors lists functions whose result is never modified.
 var constructors = []string{
-	"errors.New", "fmt.Errorf", "regexp.MustCompile", "strings.NewReplacer", "template.Must", "big.NewInt", "time.Date",
+	"errors.New", "fmt.Errorf", "lazyregexp.New", "strings.NewReplacer", "template.Must", "big.NewInt", "time.Date",
 	"netip.MustParseAddr", "netip.MustParsePrefix", "slices.Concat", "len",
 }
 

@@ -6,13 +6,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // How a chain of records is read, and how damage is reported.
@@ -32,8 +32,8 @@ const (
 )
 
 var (
-	recordName = regexp.MustCompile(`^(\d{1,6})(.*)\.ya?ml$`)
-	headForm   = regexp.MustCompile(`^([0-9a-f]{64})  (\d{4,6})\.yaml\n$`)
+	recordName = lazyregexp.New(`^(\d{1,6})(.*)\.ya?ml$`)
+	headForm   = lazyregexp.New(`^([0-9a-f]{64})  (\d{4,6})\.yaml\n$`)
 )
 
 // Chain is the release records of one deployment. With Problems it holds the readable records, which must not be used

@@ -2,10 +2,10 @@ package attest
 
 import (
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -34,9 +34,9 @@ func (Deadline) JSONSchema() map[string]any {
 }
 
 var (
-	wordForm   = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
-	itemForm   = regexp.MustCompile(`^([a-z][a-z0-9_]{0,63}/)?[a-z][a-z0-9_]{0,63}$`)
-	commitForm = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
+	wordForm   = lazyregexp.New(`^[A-Za-z][A-Za-z0-9_-]{0,63}$`)
+	itemForm   = lazyregexp.New(`^([a-z][a-z0-9_]{0,63}/)?[a-z][a-z0-9_]{0,63}$`)
+	commitForm = lazyregexp.New(`^[0-9a-fA-F]{7,64}$`)
 )
 
 // findings collects the faults in the fields of one file.

@@ -7,13 +7,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // DefaultSettle is how long a file must be unchanged to count as finished, if it cannot be determined whether it is
@@ -88,7 +88,7 @@ func (in *Series) follows(f File) bool {
 }
 
 // digits is the part in which the names of one series differ.
-var digits = regexp.MustCompile(`[0-9]+`)
+var digits = lazyregexp.New(`[0-9]+`)
 
 // SeriesOf returns the name of a backup's series: the file's name without its digits.
 func SeriesOf(path string) string {

@@ -9,7 +9,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // search is the state of one Find.
@@ -44,20 +44,20 @@ type passed struct {
 
 // sortedInto matches the directories that backup programs sort files into: by interval, or by date, as one name or one
 // level per part of it.
-var sortedInto = regexp.MustCompile(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
+var sortedInto = lazyregexp.New(`^(latest|last|hourly|daily|weekly|monthly|yearly|(19|20)\d\d([-_.]?\d\d){0,2}([-_T.]\d\d([-_:.h]?\d\d){0,2}Z?)?|\d\d)$`)
 
 // splitName matches the parts of a split backup: dump.sql.gz.aa, dump.sql.gz.part-00, dump.sql.gz.001.
-var splitName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)\.(part-?)?([a-z]{2}|[0-9]{2,4})$`)
+var splitName = lazyregexp.New(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)\.(part-?)?([a-z]{2}|[0-9]{2,4})$`)
 
 // maxLevels is the maximum depth of such directories: daily/2026/11/23.
 const maxLevels = 4
 
 // backupName matches names of backups. It applies to directories given without a pattern, which may also contain logs
 // and scripts.
-var backupName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
+var backupName = lazyregexp.New(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup|bak|tar|tgz|gz|bz2|zst|lz4|xz|age|gpg|pgp|asc|enc)$`)
 
 // unfinishedName matches names that are changed when the file is complete.
-var unfinishedName = regexp.MustCompile(`(?i)(\.(tmp|temp|part|partial|inprogress|in-progress|incomplete|writing|filepart|swp)(\.[0-9a-z]+)?|~)$`)
+var unfinishedName = lazyregexp.New(`(?i)(\.(tmp|temp|part|partial|inprogress|in-progress|incomplete|writing|filepart|swp)(\.[0-9a-z]+)?|~)$`)
 
 func (s *search) place(place string) error {
 	info, err := os.Stat(place)

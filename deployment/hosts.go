@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -16,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // The deployment's public host names: configured, or from the application's environment, the env file, or nginx.
@@ -36,7 +36,7 @@ const maxHosts = 100
 
 // hostKey matches keys that hold the deployment's own public name or URL, not hosts of databases, mail servers and so
 // on.
-var hostKey = regexp.MustCompile(`^(?:(?:PBS|CATALYST|TNE)_)?(?:HOST|HOST_URL|DOMAINS?|DOMAIN_NAMES?|VIRTUAL_HOST|LETSENCRYPT_HOST|SERVER_NAMES?|` +
+var hostKey = lazyregexp.New(`^(?:(?:PBS|CATALYST|TNE)_)?(?:HOST|HOST_URL|DOMAINS?|DOMAIN_NAMES?|VIRTUAL_HOST|LETSENCRYPT_HOST|SERVER_NAMES?|` +
 	`(?:PUBLIC|EXTERNAL|SITE|BASE|APP|API|WEB|FRONTEND|PRIMARY|MAIN|ROOT|SERVER|TLS|SSL)_(?:HOST|HOSTNAME|HOSTS|DOMAINS?|URL))$`)
 
 // PublicHosts returns the deployment's public host names without duplicates: only the configured ones if there are any,
@@ -175,10 +175,10 @@ func toASCII(name string) string {
 
 const notAName = "not a host name"
 
-var hostName = regexp.MustCompile(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$`)
+var hostName = lazyregexp.New(`^(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?$`)
 
 // standIn matches placeholder domains of templates.
-var standIn = regexp.MustCompile(`(?:^|[.-])(?:your-?(?:domain|company|publisher|site|website|server|host|adserver|exchange|organi[sz]ation)|my-?(?:domain|company|site|website))(?:[.-]|$)|change[-_]?me|(?:^|\.)(?:domain|company|yourname)\.(?:com|org|net|tld)$`)
+var standIn = lazyregexp.New(`(?:^|[.-])(?:your-?(?:domain|company|publisher|site|website|server|host|adserver|exchange|organi[sz]ation)|my-?(?:domain|company|site|website))(?:[.-]|$)|change[-_]?me|(?:^|\.)(?:domain|company|yourname)\.(?:com|org|net|tld)$`)
 
 // hostPlaceholder says why a name cannot be a public host; "" when it can.
 func hostPlaceholder(name string) string {

@@ -3,13 +3,13 @@ package deployment
 import (
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Selects the deployment's nginx configuration files and maps their paths to this host.
@@ -66,7 +66,7 @@ func (v *View) chooseNginx() nginxChoice {
 }
 
 // nginxFlag matches the configuration that a shell's command starts nginx with.
-var nginxFlag = regexp.MustCompile(`\b(?:nginx|openresty)\b[^;&|\n]*\s-c\s*["']?(/[^\s"';&|$]+)`)
+var nginxFlag = lazyregexp.New(`\b(?:nginx|openresty)\b[^;&|\n]*\s-c\s*["']?(/[^\s"';&|$]+)`)
 
 // nginxMain returns the configuration that a service's command starts nginx with; "" for the image's.
 func (v *View) nginxMain(c *compose.Model, service string) string {

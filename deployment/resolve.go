@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"regexp"
 	"slices"
 	"sync"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -194,7 +194,7 @@ func (v *View) passed(c *compose.Model, files surroundings, service, key string)
 	return value.followed(), nil
 }
 
-var oneVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-?][^${}]*)?\})$`)
+var oneVariable = lazyregexp.New(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*(?::?[-?][^${}]*)?\})$`)
 
 // fromEnvironment returns a value of a service's environment. text is nil for a key without value.
 func (v *View) fromEnvironment(c *compose.Model, service, key string, text *string) (Value, error) {

@@ -3,11 +3,11 @@ package evidence
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Reports that name files or classes. A report may name a file by its absolute path, from a folder of the repository, or
@@ -38,12 +38,12 @@ func (x fileIndex) find(name string) string {
 
 var (
 	// notMeasured matches sources of which coverage tools know nothing: tests, tools, settings and generated files.
-	notMeasured = regexp.MustCompile(`(?i)(?:^|/)(?:tests?|__tests__|__mocks__|specs?|e2e|docs?|examples?|scripts?|tools?|bench|benchmarks?|migrations?|node_modules|vendor|third_party|` +
+	notMeasured = lazyregexp.New(`(?i)(?:^|/)(?:tests?|__tests__|__mocks__|specs?|e2e|docs?|examples?|scripts?|tools?|bench|benchmarks?|migrations?|node_modules|vendor|third_party|` +
 		`build|dist|testdata|fixtures|public|static|assets|\.[^/]*)/|(?:^|/)(?:test_[^/]*|conftest\.py|setup\.py|manage\.py|__init__\.py|__main__\.py|[^/]*(?:_test|[._-]spec|[._-]test|\.config|\.d|\.stories|\.min)\.\w+|[^/]*Tests?\.\w+)$`)
-	pythonTest = regexp.MustCompile(`(?:^|/)(?:test_[^/]+|[^/]+_test)\.py$`)
-	javaTest   = regexp.MustCompile(`(?:^|/)src/test/(?:java|kotlin|groovy|scala)/.*(?:Test|Tests|IT|Spec)\.(?:java|kt|groovy|scala)$`)
-	dottedName = regexp.MustCompile(`^[\pL_][\w$]*(?:\.[\pL_][\w$-]*)+$`)
-	goImport   = regexp.MustCompile(`^[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]+$`)
+	pythonTest = lazyregexp.New(`(?:^|/)(?:test_[^/]+|[^/]+_test)\.py$`)
+	javaTest   = lazyregexp.New(`(?:^|/)src/test/(?:java|kotlin|groovy|scala)/.*(?:Test|Tests|IT|Spec)\.(?:java|kt|groovy|scala)$`)
+	dottedName = lazyregexp.New(`^[\pL_][\w$]*(?:\.[\pL_][\w$-]*)+$`)
+	goImport   = lazyregexp.New(`^[a-z0-9-]+(?:\.[a-z0-9-]+)+/[\w./~-]+$`)
 )
 
 // sourceFiles compares the files of a coverage report.

@@ -3,9 +3,9 @@ package evidence
 import (
 	"bufio"
 	"bytes"
-	"regexp"
 
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Formats that pipelines often have and that are not read: they are named, with the format to use instead.
@@ -22,7 +22,7 @@ func unread(head []byte) (name, instead string) {
 		return unreadXML(text)
 	}
 	for _, f := range []struct {
-		head          *regexp.Regexp
+		head          *lazyregexp.Regexp
 		name, instead string
 	}{
 		{wrkText, "text of wrk", "it states no percentile by default and no errors: use k6 or vegeta"},
@@ -45,17 +45,17 @@ func unread(head []byte) (name, instead string) {
 }
 
 var (
-	wrkText    = regexp.MustCompile(`^Running \S+ test @ `)
-	abText     = regexp.MustCompile(`^This is ApacheBench`)
-	heyText    = regexp.MustCompile(`^Summary:\s+Total:`)
-	jmeterText = regexp.MustCompile(`^timeStamp,elapsed,`)
-	locustText = regexp.MustCompile(`^"?Type"?,"?Name"?,"?Request Count`)
-	tapText    = regexp.MustCompile(`^(?:TAP version \d+|1\.\.\d+\s)`)
-	goText     = regexp.MustCompile(`^(?:=== RUN |ok  \t|---? (?:PASS|FAIL)|PASS\n|FAIL\t|\?   \t)`)
-	pytestText = regexp.MustCompile(`^=+ test session starts`)
-	vulnText   = regexp.MustCompile(`^(?:=== Symbol Results|No vulnerabilities found\.|Scanning your code)`)
-	npmText    = regexp.MustCompile(`^(?:found \d+ vulnerabilities|# npm audit report)`)
-	k6Text     = regexp.MustCompile(`(?m)^\s*(?:execution: local|http_req_duration\.+:)`)
+	wrkText    = lazyregexp.New(`^Running \S+ test @ `)
+	abText     = lazyregexp.New(`^This is ApacheBench`)
+	heyText    = lazyregexp.New(`^Summary:\s+Total:`)
+	jmeterText = lazyregexp.New(`^timeStamp,elapsed,`)
+	locustText = lazyregexp.New(`^"?Type"?,"?Name"?,"?Request Count`)
+	tapText    = lazyregexp.New(`^(?:TAP version \d+|1\.\.\d+\s)`)
+	goText     = lazyregexp.New(`^(?:=== RUN |ok  \t|---? (?:PASS|FAIL)|PASS\n|FAIL\t|\?   \t)`)
+	pytestText = lazyregexp.New(`^=+ test session starts`)
+	vulnText   = lazyregexp.New(`^(?:=== Symbol Results|No vulnerabilities found\.|Scanning your code)`)
+	npmText    = lazyregexp.New(`^(?:found \d+ vulnerabilities|# npm audit report)`)
+	k6Text     = lazyregexp.New(`(?m)^\s*(?:execution: local|http_req_duration\.+:)`)
 )
 
 func unreadJSON(has map[string]bool) (name, instead string) {

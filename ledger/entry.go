@@ -10,8 +10,9 @@ import (
 	"fmt"
 	"hash/crc32"
 	"math"
-	"regexp"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // The form of the file: a header of fixed length, which is overwritten in place, then one line for each entry. A line
@@ -47,10 +48,10 @@ func byItem(a, b entry) int { return cmp.Compare(a.Item, b.Item) }
 func (e entry) verdict() Verdict { return Verdict{e.Item, e.State, e.Reason, e.Waived} }
 
 var (
-	itemForm   = regexp.MustCompile(`^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$`)
-	wordForm   = regexp.MustCompile(`^[a-z_]{0,30}$`)
-	stateForm  = regexp.MustCompile(`^(pass|warn|pending|fail|unknown|skip|gone)$`)
-	digestForm = regexp.MustCompile(`^[0-9a-f]{16}$`)
+	itemForm   = lazyregexp.New(`^[a-z][a-z0-9_]*/[a-z][a-z0-9_]*$`)
+	wordForm   = lazyregexp.New(`^[a-z_]{0,30}$`)
+	stateForm  = lazyregexp.New(`^(pass|warn|pending|fail|unknown|skip|gone)$`)
+	digestForm = lazyregexp.New(`^[0-9a-f]{16}$`)
 )
 
 // valid reports whether an entry holds only what this package writes.

@@ -13,10 +13,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Verdict is the verdict on one item, without its detail.
@@ -82,7 +83,7 @@ type current struct {
 }
 
 // fileName matches what a deployment's name may become.
-var fileName = regexp.MustCompile(`[^a-zA-Z0-9_.-]+`)
+var fileName = lazyregexp.New(`[^a-zA-Z0-9_.-]+`)
 
 // Name returns the file name of a deployment: its name, and a digest of its folder, since a folder may be renamed or
 // several deployments may have none.

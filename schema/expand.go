@@ -4,11 +4,12 @@ package schema
 // never appears in an error.
 
 import (
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // expandedTag marks a scalar that contains expanded text. Parse rejects it in files.
@@ -18,7 +19,7 @@ const expandedTag = "!expanded"
 const maxExpanded = 1 << 20
 
 // variable matches the text allowed between "${" and "}".
-var variable = regexp.MustCompile(`^(?:env\.)?[A-Za-z_][A-Za-z0-9_]*$`)
+var variable = lazyregexp.New(`^(?:env\.)?[A-Za-z_][A-Za-z0-9_]*$`)
 
 // Expand replaces ${NAME} and ${env.NAME} in the scalar values (not the keys) below n by the result of lookup for
 // "NAME" and "env.NAME". "$$" becomes one "$"; any other "$" stays. Replaced text is not expanded again. An unknown

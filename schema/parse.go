@@ -8,12 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Limits of a document. A checklist for one deployment has about 2,000 lines, 10,000 nodes and a depth of 8.
@@ -109,7 +110,7 @@ func unreadable(file string, data []byte) (Problem, bool) {
 }
 
 // yamlError extracts the line from the parser's message.
-var yamlError = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)`)
+var yamlError = lazyregexp.New(`^yaml: (?:line (\d+): )?(.*)`)
 
 // syntaxProblem adds a position and a hint to the parser's error.
 func syntaxProblem(file string, data []byte, err error) Problem {
@@ -143,7 +144,7 @@ func syntaxProblem(file string, data []byte, err error) Problem {
 }
 
 // unknownAnchor extracts the name from the parser's message.
-var unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+var unknownAnchor = lazyregexp.New(`^unknown anchor '(.*)' referenced$`)
 
 // aliasProblem locates the alias that the parser named. Its name is not quoted: it may be a password that begins with
 // "*".

@@ -5,12 +5,13 @@ package schema
 import (
 	"fmt"
 	"reflect"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 const (
@@ -21,8 +22,8 @@ const (
 )
 
 var (
-	wholeNumber = regexp.MustCompile(intPattern)
-	number      = regexp.MustCompile(floatPattern)
+	wholeNumber = lazyregexp.New(intPattern)
+	number      = lazyregexp.New(floatPattern)
 )
 
 // scalar decodes a scalar value.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -130,7 +131,7 @@ func libpq(dsn secret.Text) ([]string, error) {
 }
 
 // keyword returns one parameter of a DSN that is not a URL: key=value or key='value with \' in it'.
-var keyword = regexp.MustCompile(`(?:^|\s)(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))`)
+var keyword = lazyregexp.New(`(?:^|\s)(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S*))`)
 
 // parameter returns one parameter of a DSN.
 func parameter(dsn, key string) string {
@@ -154,24 +155,24 @@ type sayings struct {
 
 // known are the messages that quote no values, with their remedies.
 var known = []struct {
-	message *regexp.Regexp
+	message *lazyregexp.Regexp
 	advice  string
 }{
-	{regexp.MustCompile(`unsupported version \([0-9.]+\) in file header`), "pg_restore is older than the pg_dump that made the backup"},
-	{regexp.MustCompile(`unrecognized configuration parameter "[a-z_.]+"`), "the server is older than the pg_dump that made the backup"},
-	{regexp.MustCompile(`extension "[A-Za-z0-9_-]+" is not available`),
+	{lazyregexp.New(`unsupported version \([0-9.]+\) in file header`), "pg_restore is older than the pg_dump that made the backup"},
+	{lazyregexp.New(`unrecognized configuration parameter "[a-z_.]+"`), "the server is older than the pg_dump that made the backup"},
+	{lazyregexp.New(`extension "[A-Za-z0-9_-]+" is not available`),
 		"the drill server lacks an extension that the deployment uses"},
-	{regexp.MustCompile(`could not access file "\$libdir/[A-Za-z0-9_./-]+"`),
+	{lazyregexp.New(`could not access file "\$libdir/[A-Za-z0-9_./-]+"`),
 		"the drill server lacks a library that the deployment uses"},
-	{regexp.MustCompile(`permission denied to create [a-z ]+`), "the drill user lacks privileges"},
-	{regexp.MustCompile(`No space left on device`), "the drill server has no space left"},
-	{regexp.MustCompile(`must be (?:superuser|owner) `), "the drill user lacks privileges"},
-	{regexp.MustCompile(`connection to server .* failed`), "the program could not connect"},
-	{regexp.MustCompile(`invalid command \\restrict`), "psql is older than the pg_dump that made the backup"},
+	{lazyregexp.New(`permission denied to create [a-z ]+`), "the drill user lacks privileges"},
+	{lazyregexp.New(`No space left on device`), "the drill server has no space left"},
+	{lazyregexp.New(`must be (?:superuser|owner) `), "the drill user lacks privileges"},
+	{lazyregexp.New(`connection to server .* failed`), "the program could not connect"},
+	{lazyregexp.New(`invalid command \\restrict`), "psql is older than the pg_dump that made the backup"},
 }
 
 // sqlstate matches an error of psql with VERBOSITY=sqlstate.
-var sqlstate = regexp.MustCompile(`(?:ERROR|FATAL|PANIC): +([0-9A-Z]{5})$`)
+var sqlstate = lazyregexp.New(`(?:ERROR|FATAL|PANIC): +([0-9A-Z]{5})$`)
 
 const maxLine = 4096
 

@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,11 +17,12 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
 // A scratch database is identified by its name, which contains the second of its creation, and by its comment.
-var scratchName = regexp.MustCompile(`^catalyst_drill_(\d{1,12})_[a-z0-9]{8}$`)
+var scratchName = lazyregexp.New(`^catalyst_drill_(\d{1,12})_[a-z0-9]{8}$`)
 
 // scratchMark starts the comment, followed by the databases that the dump creates itself, as JSON.
 const scratchMark = "made by a catalyst_exporter restore drill, may be dropped: "

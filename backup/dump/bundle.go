@@ -8,9 +8,10 @@ import (
 	"errors"
 	"io"
 	"path"
-	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Limits on the memory used for a bundle.
@@ -59,10 +60,10 @@ func newBundle(r *run, depth int) *bundle {
 
 // The file names of pg_dump (pg_backup_directory.c, pg_backup_tar.c), with the extension of the compression.
 var (
-	dataName = regexp.MustCompile(`^(\d+\.dat)(\.gz|\.lz4|\.zst)?$`)
-	blobName = regexp.MustCompile(`^blob_(\d+)\.dat(\.gz|\.lz4|\.zst)?$`)
-	listName = regexp.MustCompile(`^blobs(_\d+)?\.toc$`)
-	dumpName = regexp.MustCompile(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup)(\.(gz|bz2|zst|lz4))?$`)
+	dataName = lazyregexp.New(`^(\d+\.dat)(\.gz|\.lz4|\.zst)?$`)
+	blobName = lazyregexp.New(`^blob_(\d+)\.dat(\.gz|\.lz4|\.zst)?$`)
+	listName = lazyregexp.New(`^blobs(_\d+)?\.toc$`)
+	dumpName = lazyregexp.New(`(?i)\.(sql|dump|pgdump|pg_dump|custom|backup)(\.(gz|bz2|zst|lz4))?$`)
 )
 
 // file reads one file. It returns only errors that end the whole reading; faults of the file are kept for the verdict.

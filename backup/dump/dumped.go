@@ -3,17 +3,18 @@
 package dump
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // latestZone is the offset behind UTC of the zone in which a day ends last.
 const latestZone = 12 * time.Hour
 
 // statedComment matches the comments that pg_dump --verbose writes at a dump's start and end.
-var statedComment = regexp.MustCompile(`^-- (?:Started|Completed) on (\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)? ?([A-Za-z0-9:+-]*)`)
+var statedComment = lazyregexp.New(`^-- (?:Started|Completed) on (\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d):(\d\d)(?:\.\d+)? ?([A-Za-z0-9:+-]*)`)
 
 // statedTime returns the time in such a comment; zero for another comment.
 func statedTime(comment string) time.Time {

@@ -4,24 +4,25 @@
 package dump
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // engines maps database systems to patterns of the beginnings of their backups.
 var engines = [...]struct {
 	name string
-	head *regexp.Regexp
+	head *lazyregexp.Regexp
 }{
-	{"MariaDB", regexp.MustCompile(`(?m)^(?:/\*M?!999999\\- enable the sandbox mode \*/ *$|-- MariaDB dump |-- Server version\t.*MariaDB)`)},
-	{"MySQL", regexp.MustCompile(`(?m)^(?:(?:--|#) MySQL dump |-- Dump created by mydumper|(?:--|#) phpMyAdmin SQL Dump|` +
+	{"MariaDB", lazyregexp.New(`(?m)^(?:/\*M?!999999\\- enable the sandbox mode \*/ *$|-- MariaDB dump |-- Server version\t.*MariaDB)`)},
+	{"MySQL", lazyregexp.New(`(?m)^(?:(?:--|#) MySQL dump |-- Dump created by mydumper|(?:--|#) phpMyAdmin SQL Dump|` +
 		`/\*!40\d{3} SET |-- MySQL Administrator dump |-- (?:Adminer|HeidiSQL) .*MySQL)`)},
-	{"MySQL (xbstream)", regexp.MustCompile(`\AXBSTCK0[1-9]`)},
-	{"SQLite", regexp.MustCompile(`\A(?:SQLite format 3\x00|(?:--[^\n]*\n)*PRAGMA foreign_keys ?= ?O(?:FF|N);)`)},
-	{"MongoDB", regexp.MustCompile(`\Am♁`)},
-	{"SQL Server", regexp.MustCompile(`\A(?:TAPE\x00\x00|\x{FEFF}?USE \[[^\]\n]+\]\r?\nGO\b)`)},
-	{"Oracle", regexp.MustCompile(`(?s)\A.{0,4}EXPORT:V\d`)},
-	{"H2", regexp.MustCompile(`\A-- H2 [0-9]`)},
+	{"MySQL (xbstream)", lazyregexp.New(`\AXBSTCK0[1-9]`)},
+	{"SQLite", lazyregexp.New(`\A(?:SQLite format 3\x00|(?:--[^\n]*\n)*PRAGMA foreign_keys ?= ?O(?:FF|N);)`)},
+	{"MongoDB", lazyregexp.New(`\Am♁`)},
+	{"SQL Server", lazyregexp.New(`\A(?:TAPE\x00\x00|\x{FEFF}?USE \[[^\]\n]+\]\r?\nGO\b)`)},
+	{"Oracle", lazyregexp.New(`(?s)\A.{0,4}EXPORT:V\d`)},
+	{"H2", lazyregexp.New(`\A-- H2 [0-9]`)},
 }
 
 // engineOf returns the database system whose backup begins like that; "" for none.

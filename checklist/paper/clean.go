@@ -1,8 +1,9 @@
 package paper
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // What a run writes, and how the next one takes it back: a line of evidence and a waiver are removed, a filled line is what it was, a box that
@@ -15,8 +16,8 @@ const (
 )
 
 var (
-	evidenceLine = regexp.MustCompile(`^\s*> (?:✅|⚠️|⏳|❌|❓|➖) (?:pass|warn|pending|fail|unknown|skip)\b.* <!-- catalyst: [a-z0-9_]+/[a-z0-9_]+ -->\s*$`)
-	filledLine   = regexp.MustCompile(`^(\s*).*<!-- catalyst: was: (.*) -->\s*$`)
+	evidenceLine = lazyregexp.New(`^\s*> (?:✅|⚠️|⏳|❌|❓|➖) (?:pass|warn|pending|fail|unknown|skip)\b.* <!-- catalyst: [a-z0-9_]+/[a-z0-9_]+ -->\s*$`)
+	filledLine   = lazyregexp.New(`^(\s*).*<!-- catalyst: was: (.*) -->\s*$`)
 )
 
 func clean(in []line) []line {

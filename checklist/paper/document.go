@@ -6,11 +6,11 @@
 package paper
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // MaxSize is the size limit of a document, in bytes.
@@ -53,19 +53,19 @@ type line struct {
 }
 
 var (
-	boxLine       = regexp.MustCompile(`^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s+(.*\S))\s*$`)
-	criterionLine = regexp.MustCompile(`^\s*[-*+]\s+(?:✅|☑️?|✔️?|✓)\s*(.*\S)\s*$`)
-	bulletLine    = regexp.MustCompile(`^(\s*)((?:[-*+]|\d{1,9}[.)])\s+)`)
-	headingLine   = regexp.MustCompile(`^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$`)
-	boldLine      = regexp.MustCompile(`^(?:\*\*|__)([^*_]+?):?(?:\*\*|__):?\s*$`)
-	stepTitle     = regexp.MustCompile(`(?i)^\W*step\s+\d+\s*[:.)–-]?\s*`)
-	fenceLine     = regexp.MustCompile("^\\s*(?:[-*+]\\s+)?(`{3,}|~{3,})")
-	ruleLine      = regexp.MustCompile(`^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$`)
-	idComment     = regexp.MustCompile(`<!-- catalyst: ([a-z][a-z0-9_]*(?:/[a-z][a-z0-9_]*)?) -->`)
-	comment       = regexp.MustCompile(`<!--.*?-->`)
-	boldStart     = regexp.MustCompile(`^(?:\*\*(.+?)\*\*|__(.+?)__)(.*)$`)
-	blankStart    = regexp.MustCompile(`^([^:_]+):\s*(?:_{3,}|\S.*\bDate:)`)
-	parentheses   = regexp.MustCompile(`\([^()]*\)`)
+	boxLine       = lazyregexp.New(`^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s+(.*\S))\s*$`)
+	criterionLine = lazyregexp.New(`^\s*[-*+]\s+(?:✅|☑️?|✔️?|✓)\s*(.*\S)\s*$`)
+	bulletLine    = lazyregexp.New(`^(\s*)((?:[-*+]|\d{1,9}[.)])\s+)`)
+	headingLine   = lazyregexp.New(`^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$`)
+	boldLine      = lazyregexp.New(`^(?:\*\*|__)([^*_]+?):?(?:\*\*|__):?\s*$`)
+	stepTitle     = lazyregexp.New(`(?i)^\W*step\s+\d+\s*[:.)–-]?\s*`)
+	fenceLine     = lazyregexp.New("^\\s*(?:[-*+]\\s+)?(`{3,}|~{3,})")
+	ruleLine      = lazyregexp.New(`^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$`)
+	idComment     = lazyregexp.New(`<!-- catalyst: ([a-z][a-z0-9_]*(?:/[a-z][a-z0-9_]*)?) -->`)
+	comment       = lazyregexp.New(`<!--.*?-->`)
+	boldStart     = lazyregexp.New(`^(?:\*\*(.+?)\*\*|__(.+?)__)(.*)$`)
+	blankStart    = lazyregexp.New(`^([^:_]+):\s*(?:_{3,}|\S.*\bDate:)`)
+	parentheses   = lazyregexp.New(`\([^()]*\)`)
 )
 
 // Parse reads a document. Any text is one; what holds no item has no entries.

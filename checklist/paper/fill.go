@@ -3,13 +3,13 @@ package paper
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -114,9 +114,9 @@ func (d *Document) paragraphEnd(at int, k kind) int {
 }
 
 var (
-	signOffBlanks = regexp.MustCompile(`^(.*?:\s*)_{3,}(\s+Date:\s*)_{3,}(\s*)$`)
-	releaseBlank  = regexp.MustCompile(`^(\s*[-*+]\s+([^:]+):\s*)_{3,}\s*$`)
-	noIssues      = regexp.MustCompile(`(?i)^\s*(?:[-*+]\s+)?none(?: currently| known)?\.?\s*$`)
+	signOffBlanks = lazyregexp.New(`^(.*?:\s*)_{3,}(\s+Date:\s*)_{3,}(\s*)$`)
+	releaseBlank  = lazyregexp.New(`^(\s*[-*+]\s+([^:]+):\s*)_{3,}\s*$`)
+	noIssues      = lazyregexp.New(`(?i)^\s*(?:[-*+]\s+)?none(?: currently| known)?\.?\s*$`)
 )
 
 // was is the comment by which the next run takes a filled line back.

@@ -3,7 +3,6 @@ package compose
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Describes faults of compose files by file and line. The library's errors quote values of the file and carry no lines,
@@ -74,14 +74,14 @@ func plainWords(text string) string {
 }
 
 var (
-	schemaError       = regexp.MustCompile(`^validating .*?: (\S*) (.*)$`)
-	additional        = regexp.MustCompile(`^additional propert(?:y|ies) (.+) not allowed$`)
-	mustBe            = regexp.MustCompile(`^must be (?:a |an |greater than or equal to |less than or equal to )?[a-z0-9., ]+$`)
-	interpolatingPath = regexp.MustCompile(`^error while interpolating (\S+): `)
-	dottedStart       = regexp.MustCompile(`^([a-z_]+(?:\.[\w./\[\]-]+)+):? `)
-	decodingField     = regexp.MustCompile(`'(services|networks|volumes|secrets|configs)\[([\w.-]+)\]\.([\w.\[\]]+)'`)
-	serviceNamed      = regexp.MustCompile(`\bservice "([\w.-]+)"`)
-	cycle             = regexp.MustCompile(`cycle detected: ([\w. >-]+)$`)
+	schemaError       = lazyregexp.New(`^validating .*?: (\S*) (.*)$`)
+	additional        = lazyregexp.New(`^additional propert(?:y|ies) (.+) not allowed$`)
+	mustBe            = lazyregexp.New(`^must be (?:a |an |greater than or equal to |less than or equal to )?[a-z0-9., ]+$`)
+	interpolatingPath = lazyregexp.New(`^error while interpolating (\S+): `)
+	dottedStart       = lazyregexp.New(`^([a-z_]+(?:\.[\w./\[\]-]+)+):? `)
+	decodingField     = lazyregexp.New(`'(services|networks|volumes|secrets|configs)\[([\w.-]+)\]\.([\w.\[\]]+)'`)
+	serviceNamed      = lazyregexp.New(`\bservice "([\w.-]+)"`)
+	cycle             = lazyregexp.New(`cycle detected: ([\w. >-]+)$`)
 )
 
 // explain converts the library's error to one with a position.

@@ -5,11 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Compose files as YAML trees. They are checked against limits before the library parses them, and provide the
@@ -31,7 +32,7 @@ type file struct {
 	docs  []*yaml.Node // the root of each document; aliases are not resolved
 }
 
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:document contains )?(?:line (\d+)(?:, column \d+)?: )?`)
+var yamlLine = lazyregexp.New(`^(?:yaml: )?(?:document contains )?(?:line (\d+)(?:, column \d+)?: )?`)
 
 // parse parses a file's YAML and rejects unbounded growth, excessive nesting and duplicate keys.
 func parse(path, shown string, data []byte) (*file, error) {
@@ -123,7 +124,7 @@ func shortKey(key string) string {
 }
 
 // plainName matches the start of a key that is a name of Compose.
-var plainName = regexp.MustCompile(`^[\w./-]*`)
+var plainName = lazyregexp.New(`^[\w./-]*`)
 
 // shownName cuts a key where it stops being a name: a line such as "root:HASH:20000:" of another kind of file is a key too.
 func shownName(key string) string {

@@ -3,11 +3,11 @@ package env
 import (
 	"bytes"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -81,7 +81,7 @@ func (s *envScanner) skipLine() {
 	s.pos = len(s.src)
 }
 
-var exportPrefix = regexp.MustCompile(`^export\s+`)
+var exportPrefix = lazyregexp.New(`^export\s+`)
 
 // blank is the parser's definition of white space within a line; the numbers are NEL and the no-break space.
 func blank(r rune) bool {
@@ -198,7 +198,7 @@ func nameable(key string) string {
 	return ""
 }
 
-var ShellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var ShellName = lazyregexp.New(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // value reads the value at the current position and adds the entry.
 func (s *envScanner) value(entry *Entry) {

@@ -2,11 +2,12 @@ package env
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Variable substitution with Compose's rules ($NAME, ${NAME}, ${NAME:-default}, ${NAME:?message}, ${NAME:+other}, $$).
@@ -112,7 +113,7 @@ func (x *Expander) tail(text string) (string, error) {
 }
 
 // variableName matches names that are certainly those of variables. In pa$word the name is a part of the password.
-var variableName = regexp.MustCompile(`^[A-Z]{1,16}(?:_[A-Z0-9]{1,16})*$`)
+var variableName = lazyregexp.New(`^[A-Z]{1,16}(?:_[A-Z0-9]{1,16})*$`)
 
 // unnamed stands for the name of a variable that may be a part of a secret.
 const unnamed = "a variable without braces"

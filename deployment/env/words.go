@@ -3,12 +3,12 @@ package env
 import (
 	"bytes"
 	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/secret"
 )
 
@@ -41,7 +41,7 @@ func quoted(src string) (body string, n int, ok bool) {
 	return "", 0, false
 }
 
-var escapes = regexp.MustCompile(`\\(?:[abcfnrtv$"\\]|0\d{0,3})`)
+var escapes = lazyregexp.New(`\\(?:[abcfnrtv$"\\]|0\d{0,3})`)
 
 // unescape resolves the escapes of a double-quoted value. An escaped dollar becomes two, which substitution turns into
 // one.
@@ -62,7 +62,7 @@ func unescape(text string) string {
 	})
 }
 
-var differs = regexp.MustCompile(`\$(\$|[A-Za-z_])`)
+var differs = lazyregexp.New(`\$(\$|[A-Za-z_])`)
 
 // ambiguous reports whether Compose v1, which supports only ${NAME}, reads text differently from v2, which also
 // supports $NAME and $$.

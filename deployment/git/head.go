@@ -4,10 +4,10 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Reads the checked-out commit from git's own files: git need not be installed, and no git runs in a repository of
@@ -99,7 +99,7 @@ func packed(path, ref string) (string, error) {
 }
 
 // commitHex matches a full commit name: SHA-1 or SHA-256.
-var commitHex = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+var commitHex = lazyregexp.New(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // commitName validates a commit name, because folders are named after it.
 func commitName(text string) (string, error) {

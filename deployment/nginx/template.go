@@ -3,17 +3,18 @@ package nginx
 import (
 	"cmp"
 	"path"
-	"regexp"
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/types"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Files that are made when the container starts: the official image runs envsubst over its templates, and commands often
 // do the same by hand.
 
 // envsubst matches a command that writes a configuration from a template.
-var envsubst = regexp.MustCompile(`envsubst\b[^;&|<>\n]*<\s*["']?([^\s"'<>;&|]+)["']?\s*>\s*["']?([^\s"'<>;&|]+)`)
+var envsubst = lazyregexp.New(`envsubst\b[^;&|<>\n]*<\s*["']?([^\s"'<>;&|]+)["']?\s*>\s*["']?([^\s"'<>;&|]+)`)
 
 // maxTemplates bounds the templates of a service.
 const maxTemplates = 200
@@ -52,7 +53,7 @@ func (t *tree) rendered(s types.ServiceConfig) []mount {
 }
 
 // variable matches what envsubst replaces.
-var variable = regexp.MustCompile(`\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})`)
+var variable = lazyregexp.New(`\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)\})`)
 
 // substituted replaces variables as the image's start does: only those in the service's environment.
 func (r *reader) substituted(text string) string {

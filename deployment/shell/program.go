@@ -5,9 +5,10 @@ package shell
 
 import (
 	"path"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Word is one argument or one value of a variable.
@@ -67,7 +68,7 @@ func (p Program) Var(name string) (Variable, bool) {
 	return Variable{}, false
 }
 
-var notName = regexp.MustCompile(`[^A-Za-z0-9]+`)
+var notName = lazyregexp.New(`[^A-Za-z0-9]+`)
 
 // Plain returns a variable's or flag's name in one spelling: --log-level, log.level and LOG_LEVEL are LOG_LEVEL.
 func Plain(name string) string {
@@ -208,7 +209,7 @@ func (w wrapper) skip(args []Word) []Word {
 	return args[min(w.positional, len(args)):]
 }
 
-var assignment = regexp.MustCompile(`^([A-Za-z_][A-Za-z0-9_]*)=`)
+var assignment = lazyregexp.New(`^([A-Za-z_][A-Za-z0-9_]*)=`)
 
 // envCommand evaluates the arguments of env and returns the command that it starts.
 func (s *script) envCommand(args []Word) []Word {

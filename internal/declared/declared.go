@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Names is what queries may use.
@@ -93,11 +95,11 @@ func (n Names) With(more map[string][]string) Names {
 }
 
 var (
-	quoted   = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
-	metric   = regexp.MustCompile(`\b(?:catalyst[_:][a-z_]+|up|ALERTS|scrape_[a-z_]+|process_[a-z_]+)\b`)
-	selector = regexp.MustCompile(`\b([a-zA-Z_:]+)\{([^}]*)\}`)
-	matched  = regexp.MustCompile(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
-	grouping = regexp.MustCompile(`(?:by|on) \(([a-z, ]+)\)`)
+	quoted   = lazyregexp.New(`"(?:[^"\\]|\\.)*"`)
+	metric   = lazyregexp.New(`\b(?:catalyst[_:][a-z_]+|up|ALERTS|scrape_[a-z_]+|process_[a-z_]+)\b`)
+	selector = lazyregexp.New(`\b([a-zA-Z_:]+)\{([^}]*)\}`)
+	matched  = lazyregexp.New(`([a-z_]+)(=~|!~|!=|=)"([^"]*)"`)
+	grouping = lazyregexp.New(`(?:by|on) \(([a-z, ]+)\)`)
 )
 
 // Asked returns the metrics that a query names, in order.

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -111,7 +111,7 @@ func set(all []string) map[string]bool {
 	return m
 }
 
-var awsScope = regexp.MustCompile(`Credential=[^/]+/\d{8}/([a-z0-9-]+)/([a-z0-9]+)/aws4_request`)
+var awsScope = lazyregexp.New(`Credential=[^/]+/\d{8}/([a-z0-9-]+)/([a-z0-9]+)/aws4_request`)
 
 func (s *AWSServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	scope := awsScope.FindStringSubmatch(r.Header.Get("Authorization"))

@@ -4,7 +4,6 @@ package alertmanager
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -214,7 +214,7 @@ func (am *Config) text(n *schema.Node) string {
 }
 
 // amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
-var duration = regexp.MustCompile(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
+var duration = lazyregexp.New(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
 
 // unset is the duration of a setting that a route does not have: it is inherited.
 const unset = time.Duration(-1)
@@ -234,7 +234,7 @@ func durationOf(text string) time.Duration {
 	return sum
 }
 
-var durationPart = regexp.MustCompile(`(\d+)(ms|[ywdhms])`)
+var durationPart = lazyregexp.New(`(\d+)(ms|[ywdhms])`)
 
 // readRoute reads a node of the routing tree; the root has no parent.
 func (am *Config) readRoute(n *schema.Node, parent *Route) *Route {

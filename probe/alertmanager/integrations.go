@@ -4,9 +4,10 @@ import (
 	"maps"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // What each integration needs to notify somebody (Alertmanager's documentation, "Receiver integration settings").
@@ -82,7 +83,7 @@ func (i Integration) FallsBack() []string {
 }
 
 // amCallableKey matches keys whose value is a URL that Alertmanager calls.
-var CallableKey = regexp.MustCompile(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
+var CallableKey = lazyregexp.New(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
 
 // CutPort splits host:port; the host of an IPv6 address is without its brackets.
 func CutPort(address string) (host, port string, ok bool) {

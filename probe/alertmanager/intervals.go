@@ -2,7 +2,6 @@ package alertmanager
 
 import (
 	"errors"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -127,7 +127,7 @@ func shortestMonth(day int) int {
 	return day
 }
 
-var clockTime = regexp.MustCompile(`^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$`)
+var clockTime = lazyregexp.New(`^(?:(?:[01]\d|2[0-3]):[0-5]\d|24:00)$`)
 
 func minuteOfDay(text string) (int, bool) {
 	if !clockTime.MatchString(text) {

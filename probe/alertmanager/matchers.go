@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -58,8 +59,8 @@ func MatchAll(matchers []Matcher, labels map[string]string) bool {
 }
 
 var (
-	classicMatcher = regexp.MustCompile(`^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*((?s).*?)\s*$`)
-	utf8Matcher    = regexp.MustCompile("^\\s*(\"(?:[^\"\\\\]|\\\\.)+\"|[^\\s\"'`{}=!~,\\\\]+)\\s*(=~|!~|!=|=)\\s*" +
+	classicMatcher = lazyregexp.New(`^\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*(=~|!~|!=|=)\s*((?s).*?)\s*$`)
+	utf8Matcher    = lazyregexp.New("^\\s*(\"(?:[^\"\\\\]|\\\\.)+\"|[^\\s\"'`{}=!~,\\\\]+)\\s*(=~|!~|!=|=)\\s*" +
 		"(\"(?:[^\"\\\\]|\\\\.)*\"|[^\\s\"'`{}=!~,\\\\]+)\\s*$")
 )
 

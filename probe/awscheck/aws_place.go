@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -41,8 +41,8 @@ type awsKeys struct{ keyID, key, token secret.Text }
 
 var (
 	// BucketName accepts more than AWS allows today: old buckets and S3-compatible services have other names.
-	BucketName    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
-	awsRegionName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,40}$`)
+	BucketName    = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$`)
+	awsRegionName = lazyregexp.New(`^[a-z0-9][a-z0-9-]{1,40}$`)
 )
 
 // awsPlaceOf finds the bucket of the backups. Without one the error is a Skip.
@@ -141,7 +141,7 @@ func awsPlaceIn(p *probe.Pass, a awsPlace) (awsPlace, error) {
 }
 
 // awsHost matches AWS's own names of S3. Other names below amazonaws.com may belong to anybody's server.
-var awsHost = regexp.MustCompile(`^s3([.-](dualstack|fips|accelerate|[a-z]{2}(-[a-z]+)+-[0-9]))*\.amazonaws\.com(\.cn)?$`)
+var awsHost = lazyregexp.New(`^s3([.-](dualstack|fips|accelerate|[a-z]{2}(-[a-z]+)+-[0-9]))*\.amazonaws\.com(\.cn)?$`)
 
 // checkEndpoint completes the endpoint and reports whose it is.
 func (a *awsPlace) checkEndpoint() error {

@@ -3,10 +3,10 @@ package awscheck
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -41,7 +41,7 @@ type iamUser struct {
 	Allowed []string        `yaml:"allowed_actions" doc:"actions that the identity may have beyond the bucket, e.g. [ssm:*, logs:PutLogEvents] for the role of an instance"`
 }
 
-var iamAction = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
+var iamAction = lazyregexp.New(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
 
 func (s *iamUser) Validate() []error {
 	var all []error

@@ -1,7 +1,6 @@
 package awscheck
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -10,6 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -31,7 +31,7 @@ type lifecycle struct {
 const day = 24 * time.Hour
 
 // backupPrefix matches a prefix that is likely to hold backups.
-var backupPrefix = regexp.MustCompile(`(?i)backup|dump|postgres|pg_|sql|database`)
+var backupPrefix = lazyregexp.New(`(?i)backup|dump|postgres|pg_|sql|database`)
 
 // lifecycleOf evaluates rules for the backups under a prefix.
 func lifecycleOf(rules []types.LifecycleRule, prefix string, retention time.Duration, now time.Time) (l lifecycle) {

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -142,7 +142,7 @@ func (a *awsAccount) newest(ctx context.Context, prefix string) (newest s3Backup
 	return newest, others, nil
 }
 
-var changing = regexp.MustCompile(`(?i)\b(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\b|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|[0-9]+`)
+var changing = lazyregexp.New(`(?i)\b(mon|tues?|wed(nes)?|thu(rs)?|fri|sat(ur)?|sun)(day)?\b|\b(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\b|[0-9]+`)
 
 // seriesOf returns what the keys of one series of backups have in common: all but numbers and dates.
 func seriesOf(key string) string {

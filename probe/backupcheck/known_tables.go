@@ -5,13 +5,13 @@ import (
 	"io/fs"
 	"maps"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -27,16 +27,16 @@ type knownTables struct {
 
 // createTable matches the statements that make tables, or give them another name.
 var (
-	createTable = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|GLOBAL\s+|LOCAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?` + tableName)
-	renameTable = regexp.MustCompile(`(?i)\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?\S+\s+RENAME\s+TO\s+` + tableName)
+	createTable = lazyregexp.New(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|GLOBAL\s+|LOCAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?` + tableName)
+	renameTable = lazyregexp.New(`(?i)\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?\S+\s+RENAME\s+TO\s+` + tableName)
 	// goneTable matches the statements after which a table may not exist any more.
-	goneTable = regexp.MustCompile(`(?i)\b(?:DROP\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?|ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?)` +
+	goneTable = lazyregexp.New(`(?i)\b(?:DROP\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?|ALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?)` +
 		tableName + `(?:\s+RENAME\s+TO\b)?`)
-	anyTable = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+)?TABLE\b`)
+	anyTable = lazyregexp.New(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+)?TABLE\b`)
 	// downMark begins the statements that revert a migration.
-	downMark    = regexp.MustCompile(`(?im)^--\s*(?:\+goose\s+down|\+migrate\s+down|migrate:down|undo)\b`)
-	downName    = regexp.MustCompile(`(?i)(?:[._-]down\.sql|^down\.sql|^U\d[^/]*__[^/]*\.sql)$`)
-	programName = regexp.MustCompile(`(?i)\.(?:go|py|rb|js|ts|php|java|kt|exs|xml|ya?ml|json)$`)
+	downMark    = lazyregexp.New(`(?im)^--\s*(?:\+goose\s+down|\+migrate\s+down|migrate:down|undo)\b`)
+	downName    = lazyregexp.New(`(?i)(?:[._-]down\.sql|^down\.sql|^U\d[^/]*__[^/]*\.sql)$`)
+	programName = lazyregexp.New(`(?i)\.(?:go|py|rb|js|ts|php|java|kt|exs|xml|ya?ml|json)$`)
 )
 
 // tableName matches a name with or without schema and quotes.
@@ -104,7 +104,7 @@ func readMigrations(p *probe.Pass, dir string, found map[string]bool, below int)
 }
 
 // comments matches what is not SQL.
-var comments = regexp.MustCompile(`(?s)/\*.*?\*/|--[^\n]*`)
+var comments = lazyregexp.New(`(?s)/\*.*?\*/|--[^\n]*`)
 
 // goneMark precedes a table that a migration drops or renames.
 const goneMark = "-"
@@ -116,7 +116,7 @@ func tablesMade(sql string) []string {
 	if len(anyTable.FindAllString(sql, -1)) > len(createTable.FindAllString(sql, -1)) {
 		made = append(made, "") // of a template, for example
 	}
-	for _, statement := range []*regexp.Regexp{createTable, renameTable} {
+	for _, statement := range []*lazyregexp.Regexp{createTable, renameTable} {
 		for _, m := range statement.FindAllStringSubmatch(sql, -1) {
 			made = append(made, strings.ToLower(m[1]))
 		}

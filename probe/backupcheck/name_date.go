@@ -2,10 +2,11 @@ package backupcheck
 
 import (
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // The date in a backup's name. A name without a zone has its latest reading, and a date without a time is the end of that
@@ -20,13 +21,13 @@ const (
 )
 
 var (
-	yearFirst   = regexp.MustCompile(`((?:19|20)\d\d)([-_./ ]?)(\d\d)([-_./ ]?)(\d\d)` + clockInName)
-	yearLast    = regexp.MustCompile(`(\d{1,2})([-_. ]?)(\d{1,2})([-_. ]?)((?:19|20)\d\d)`)
-	dayMonth    = regexp.MustCompile(`(\d{1,2})[-_. ]?(` + monthNames + `)[a-z]*[-_. ]?((?:19|20)\d\d)`)
-	yearMonth   = regexp.MustCompile(`((?:19|20)\d\d)[-_. ]?(` + monthNames + `)[a-z]*[-_. ]?(\d{1,2})`)
-	monthDay    = regexp.MustCompile(`(` + monthNames + `)[a-z]*[-_. ]?(\d{1,2})[-_., ]+((?:19|20)\d\d)`)
-	epochInName = regexp.MustCompile(`(1[4-9]\d{8})(\d{3})?`)
-	datedFolder = regexp.MustCompile(`(?i)^\d[-0-9T_.:hZ]*$`)
+	yearFirst   = lazyregexp.New(`((?:19|20)\d\d)([-_./ ]?)(\d\d)([-_./ ]?)(\d\d)` + clockInName)
+	yearLast    = lazyregexp.New(`(\d{1,2})([-_. ]?)(\d{1,2})([-_. ]?)((?:19|20)\d\d)`)
+	dayMonth    = lazyregexp.New(`(\d{1,2})[-_. ]?(` + monthNames + `)[a-z]*[-_. ]?((?:19|20)\d\d)`)
+	yearMonth   = lazyregexp.New(`((?:19|20)\d\d)[-_. ]?(` + monthNames + `)[a-z]*[-_. ]?(\d{1,2})`)
+	monthDay    = lazyregexp.New(`(` + monthNames + `)[a-z]*[-_. ]?(\d{1,2})[-_., ]+((?:19|20)\d\d)`)
+	epochInName = lazyregexp.New(`(1[4-9]\d{8})(\d{3})?`)
+	datedFolder = lazyregexp.New(`(?i)^\d[-0-9T_.:hZ]*$`)
 )
 
 // dateInName returns the latest time that the name of a backup, or of the dated folders that it is in, can mean.

@@ -3,7 +3,6 @@ package composecheck
 import (
 	"context"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -76,7 +76,7 @@ func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 }
 
 // literalVariable matches a reference to a variable, which is a password only by mistake.
-var literalVariable = regexp.MustCompile(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][^{}]*\})$`)
+var literalVariable = lazyregexp.New(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][^{}]*\})$`)
 
 // startedBy returns where the password stands that the server requires.
 func (start redisStart) startedBy() source.Origin {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -124,9 +124,9 @@ func literalSecrets(p *probe.Pass) ([]literalFile, error) {
 
 var (
 	// noSecretKey matches keys that are public or open nothing.
-	noSecretKey = regexp.MustCompile(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
+	noSecretKey = lazyregexp.New(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
 	// noSecretText matches the value of a switch or a number, or the location of a secret.
-	noSecretText = regexp.MustCompile(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
+	noSecretText = lazyregexp.New(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
 )
 
 // isLiteralSecret reports whether a literal holds a password or key that its service gets.

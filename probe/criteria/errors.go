@@ -3,10 +3,10 @@ package criteria
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -20,10 +20,10 @@ func outcomeLabels() []string {
 }
 
 var (
-	statusCode = regexp.MustCompile(`^[1-5](?:[0-9]{2}|xx)$`)
-	errorWords = regexp.MustCompile(`^(?:errors?|err|failed|failures?|fail|(?:server|internal|network)[_-]?err(?:or)?|internal|unavailable|unknown|` +
+	statusCode = lazyregexp.New(`^[1-5](?:[0-9]{2}|xx)$`)
+	errorWords = lazyregexp.New(`^(?:errors?|err|failed|failures?|fail|(?:server|internal|network)[_-]?err(?:or)?|internal|unavailable|unknown|` +
 		`unimplemented|deadline_?exceeded|resource_?exhausted|data_?loss|aborted|panic|exception|crash(?:ed)?|time_?(?:d_?)?out|false)$`)
-	successWords = regexp.MustCompile(`^(?:ok|success(?:ful)?|succeeded|completed|done|true|hit|miss|no_?content|redirect(?:ed)?|cached|` +
+	successWords = lazyregexp.New(`^(?:ok|success(?:ful)?|succeeded|completed|done|true|hit|miss|no_?content|redirect(?:ed)?|cached|` +
 		`bad_?(?:input|request)|invalid(?:_?argument)?|not_?found|already_?exists|permission_?denied|unauthenticated|unauthorized|forbidden|` +
 		`failed_?precondition|out_?of_?range|cancell?ed|client_?err(?:or)?|blacklisted(?:_?(?:app|acct))?|blocked(?:_?app)?|account_?config_?err(?:or)?)$`)
 )

@@ -1,9 +1,10 @@
 package dockerclient
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // ImageName is an image reference: repository, tag and digest, or only an image ID. Docker Hub images have a short and
@@ -16,8 +17,8 @@ type ImageName struct {
 }
 
 var (
-	imageID   = regexp.MustCompile(`^(sha256:)?[0-9a-f]{64}$`)
-	hexCommit = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+	imageID   = lazyregexp.New(`^(sha256:)?[0-9a-f]{64}$`)
+	hexCommit = lazyregexp.New(`^[0-9a-f]{7,64}$`)
 )
 
 func ParseImageName(text string) ImageName {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -16,6 +15,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -210,7 +210,7 @@ func (id projectIdentity) pick(all []container.Summary) []picked {
 }
 
 // notInV1Names matches characters that Compose before 1.21 dropped from project names.
-var notInV1Names = regexp.MustCompile(`[^a-z0-9]`)
+var notInV1Names = lazyregexp.New(`[^a-z0-9]`)
 
 // ContainerName returns the container's own name. Names with a slash belong to links.
 func ContainerName(c container.Summary) string {

@@ -4,12 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -61,9 +61,9 @@ type entryText struct {
 func (e entryText) hasContent() bool { return e.changes > e.placeholders }
 
 var (
-	unreleasedTitle = regexp.MustCompile(`(?i)^\[?unreleased\]?(?:\W.*)?$`)
+	unreleasedTitle = lazyregexp.New(`(?i)^\[?unreleased\]?(?:\W.*)?$`)
 	// entryTitle: [1.2.3] - 2026-01-31 [YANKED], with or without brackets, v and date; other tools write the date in parentheses.
-	entryTitle = regexp.MustCompile(`^\[?[vV]?(\d+(?:\.\d+){1,3}(?:[-+][0-9A-Za-z.+-]+)?)\]?(?:\s+[-–—]\s+(\S+)|\s+\((\S+)\))?(\s+\[YANKED\])?$`)
+	entryTitle = lazyregexp.New(`^\[?[vV]?(\d+(?:\.\d+){1,3}(?:[-+][0-9A-Za-z.+-]+)?)\]?(?:\s+[-–—]\s+(\S+)|\s+\((\S+)\))?(\s+\[YANKED\])?$`)
 )
 
 func (c *changelog) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -142,20 +142,20 @@ func entriesOf(m *markdown.Document) (c changelogEntries) {
 }
 
 // isTemplate matches a change that is none: WIP, or a sentence of a template.
-var isTemplate = regexp.MustCompile(`(?i)^\W*(?:wip|work in progress|tba|tbc|pending|` +
+var isTemplate = lazyregexp.New(`(?i)^\W*(?:wip|work in progress|tba|tbc|pending|` +
 	`new feature(?: \d+| [a-z])?|(?:first|second|some|another|example|sample) (?:feature|change|fix|entry|bug)|feature (?:\d+|[a-z]|name)|` +
 	`(?:description|summary) of (?:the |your |a )?(?:new )?(?:change|feature|fix|bug)s?|(?:your|the) (?:change|feature|fix)s? (?:goes |go )?here|` +
 	`(?:for )?(?:new features|changes in existing functionality|soon-to-be removed features|now removed features|any bug fixes)|` +
 	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template)\W*$`).MatchString
 
 // isVague matches a change that could stand in any release.
-var isVague = regexp.MustCompile(`(?i)^\W*(?:(?:various|several|some|minor|misc(?:ellaneous)?|small|general|other|many|multiple|internal)[ ,]+)*(?:bug ?)?` +
+var isVague = lazyregexp.New(`(?i)^\W*(?:(?:various|several|some|minor|misc(?:ellaneous)?|small|general|other|many|multiple|internal)[ ,]+)*(?:bug ?)?` +
 	`(?:fix(?:es|ed)?(?: bugs?)?|bugs?|changes?|improvements?|enhancements?|updates?|tweaks?|cleanups?|stuff|things|maintenance|housekeeping|refactoring)` +
 	`(?:(?:,| and| &|/)+ *(?:(?:various|other|minor|small|performance|stability|general) )*(?:fix(?:es)?|bug ?fixes|changes?|improvements?|enhancements?|updates?|optimi[sz]ations?|stability|performance))*` +
 	`(?: (?:and more|under the hood|as usual))?\W*$|^\W*see (?:the )?(?:git|commits?|commit (?:log|history)|git log)\W*$`).MatchString
 
 // isNothing matches a text that says that nothing changed.
-var isNothing = regexp.MustCompile(`(?i)^\W*(?:n/?a|not applicable|none|nil|nothing(?: yet| to see here| so far)?|no (?:notable |unreleased |user-visible )?changes(?: yet)?)\W*$`).MatchString
+var isNothing = lazyregexp.New(`(?i)^\W*(?:n/?a|not applicable|none|nil|nothing(?: yet| to see here| so far)?|no (?:notable |unreleased |user-visible )?changes(?: yet)?)\W*$`).MatchString
 
 // textBelow counts the text of the first section and of those below it.
 func textBelow(sections []markdown.Section) (t entryText) {

@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -212,11 +212,11 @@ func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 
 // unreachable matches addresses and numbers that reach nobody: no-reply mailboxes, reserved domains (RFC 2606), numbers of
 // films (555-0100 to 555-0199) and digits in order.
-var unreachable = regexp.MustCompile(`(?i)\b(?:no-?reply|do-?not-?reply)[\w.+-]*@|@(?:[\w-]+\.)*(?:invalid|localhost|localdomain|test)(?:$|[^\w.-])|` +
+var unreachable = lazyregexp.New(`(?i)\b(?:no-?reply|do-?not-?reply)[\w.+-]*@|@(?:[\w-]+\.)*(?:invalid|localhost|localdomain|test)(?:$|[^\w.-])|` +
 	`\b555[ .-]?01\d\d\b|\b555[ .-]?555[ .-]?5555\b|\b\(?123\)?[ .-]?456[ .-]?7890\b|\b0?123456789?\b|^\W*555[ .-]?1234\W*$|^\+?\W*(?:1[ .()-]*){7,}$|^\+?\W*(?:9[ .()-]*){7,}$`)
 
 // rota matches a contact behind which different people stand.
-var rota = regexp.MustCompile(`(?i)\b(?:rota|roster|rotation|on[- ]?call|pagerduty|opsgenie|victorops|splunk on-call|team|group|channel|hotline|desk|noc|soc|24/7|schicht|bereitschaft|` +
+var rota = lazyregexp.New(`(?i)\b(?:rota|roster|rotation|on[- ]?call|pagerduty|opsgenie|victorops|splunk on-call|team|group|channel|hotline|desk|noc|soc|24/7|schicht|bereitschaft|` +
 	`astreinte|guardia|wacht)\b|#[a-z]`)
 
 // samePerson reports whether an escalation leads to the contact again: the same text, or the same address or number in both.
@@ -244,7 +244,7 @@ func samePerson(contact, escalation string) bool {
 }
 
 // reachable matches mail addresses and telephone numbers.
-var reachable = regexp.MustCompile(`[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\d[\d ()/-]{5,}\d`)
+var reachable = lazyregexp.New(`[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\d[\d ()/-]{5,}\d`)
 
 // isUnassigned reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
 func isUnassigned(text string) bool {
@@ -260,14 +260,14 @@ func isUnassigned(text string) bool {
 }
 
 // departed matches anywhere in a cell that the person is gone.
-var departed = regexp.MustCompile(`(?i)\b(?:(?:has |who )?left (?:the )?(?:company|team|us|in \d{4})|no longer (?:here|with us|employed|in the team)|ex[- ]employee|former employee|retired|` +
+var departed = lazyregexp.New(`(?i)\b(?:(?:has |who )?left (?:the )?(?:company|team|us|in \d{4})|no longer (?:here|with us|employed|in the team)|ex[- ]employee|former employee|retired|` +
 	`ausgeschieden|nicht mehr (?:da|im unternehmen)|a quitté|ya no trabaja|uit dienst)\b`)
 
 // vacancy matches cells that say that nobody has the role.
-var vacancy = regexp.MustCompile(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
+var vacancy = lazyregexp.New(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
 	`(?:no ?body|no one|not) (?:yet|assigned|available|for now|at the moment)\b|(?:open|vacant) (?:position|role|post|req)\b|to be (?:hired|assigned|appointed|named|determined|decided)\b|` +
 	`(?:hiring|recruiting|recruitment|searching|looking for|wird gesucht|gesucht|nachbesetzung|en recrutement|se busca|wordt gezocht)\b|n\. ?n\.?\W*$|nn\W*$|nomen nescio|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b)`)
 
 // contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".
-var contactPlaceholder = regexp.MustCompile(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)
+var contactPlaceholder = lazyregexp.New(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

@@ -12,10 +12,10 @@ import (
 	"image/jpeg"
 	"io"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 )
@@ -142,7 +142,7 @@ func pdfDrawing(_ context.Context, data []byte) (drawing, error) {
 }
 
 // pdfPage matches a page, or a compressed stream of objects that may hold the pages.
-var pdfPage = regexp.MustCompile(`/Type\s*/(?:Page\b|ObjStm\b)`)
+var pdfPage = lazyregexp.New(`/Type\s*/(?:Page\b|ObjStm\b)`)
 
 // drawioDrawing parses a draw.io file: an mxfile with plain or compressed pages, or a single page.
 func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
@@ -181,7 +181,7 @@ func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 const maxDrawioPages = 50
 
 // drawioPage matches a compressed page: base64 text instead of an XML element.
-var drawioPage = regexp.MustCompile(`<diagram\b[^<>]*>\s*([A-Za-z0-9+/=\s]+?)\s*</diagram>`)
+var drawioPage = lazyregexp.New(`<diagram\b[^<>]*>\s*([A-Za-z0-9+/=\s]+?)\s*</diagram>`)
 
 // inflatePage decompresses a page: base64 of raw deflate of percent-encoded XML.
 func inflatePage(packed []byte) ([]byte, error) {
@@ -217,7 +217,7 @@ func badXML(root string, err error, what string, roots ...string) (drawing, bool
 }
 
 // xmlEntity matches an entity declaration in a document type. Drawing programs write them for namespaces.
-var xmlEntity = regexp.MustCompile(`<!ENTITY\s+([A-Za-z_][\w.-]*)\s`)
+var xmlEntity = lazyregexp.New(`<!ENTITY\s+([A-Za-z_][\w.-]*)\s`)
 
 // walkXML parses an XML document to its end and returns the name of its root. Declared entities expand to nothing.
 func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (root string, err error) {

@@ -3,12 +3,12 @@ package documents
 import (
 	"context"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 )
@@ -88,17 +88,17 @@ func drawingIn(language, text string, inBlock bool) drawing {
 }
 
 var (
-	mermaidFront   = regexp.MustCompile(`\A\s*---[ \t]*\n(?:[^\n]*\n){0,100}?---[ \t]*\n`)
-	mermaidComment = regexp.MustCompile(`(?m)^[ \t]*%%.*$|%%\{(?:[^}]|\}[^%])*\}%%`)
-	mermaidKeyword = regexp.MustCompile(`^(?:graph|flowchart(?:-elk)?|sequenceDiagram|classDiagram(?:-v2)?|stateDiagram(?:-v2)?|erDiagram|journey|gantt|pie|` +
+	mermaidFront   = lazyregexp.New(`\A\s*---[ \t]*\n(?:[^\n]*\n){0,100}?---[ \t]*\n`)
+	mermaidComment = lazyregexp.New(`(?m)^[ \t]*%%.*$|%%\{(?:[^}]|\}[^%])*\}%%`)
+	mermaidKeyword = lazyregexp.New(`^(?:graph|flowchart(?:-elk)?|sequenceDiagram|classDiagram(?:-v2)?|stateDiagram(?:-v2)?|erDiagram|journey|gantt|pie|` +
 		`quadrantChart|requirementDiagram|gitGraph|C4(?:Context|Container|Component|Dynamic|Deployment)|mindmap|timeline|zenuml|sankey(?:-beta)?|xychart(?:-beta)?|` +
 		`block(?:-beta)?|packet(?:-beta)?|kanban|architecture(?:-beta)?|radar-beta|treemap(?:-beta)?)(?:$|[\s:;{])`)
 )
 
 // Lines and marks that style a diagram, or title it, show nothing in it.
 var (
-	mermaidStyle = regexp.MustCompile(`(?m)^[ \t]*(?:classDef|class|style|linkStyle|click|title|accTitle|accDescr|direction)\b[^\n{]*$`)
-	mermaidClass = regexp.MustCompile(`:::[\w-]+`)
+	mermaidStyle = lazyregexp.New(`(?m)^[ \t]*(?:classDef|class|style|linkStyle|click|title|accTitle|accDescr|direction)\b[^\n{]*$`)
+	mermaidClass = lazyregexp.New(`:::[\w-]+`)
 )
 
 func mermaidIn(text string) drawing {
@@ -117,10 +117,10 @@ func mermaidIn(text string) drawing {
 }
 
 var (
-	plantumlStart   = regexp.MustCompile(`(?m)^[ \t]*@start([a-z0-9]+)\b.*$`)
-	plantumlEnd     = regexp.MustCompile(`(?m)^[ \t]*@end([a-z0-9]+)\b`)
-	plantumlComment = regexp.MustCompile(`(?s)/'.*?'/|(?m-s:^[ \t]*'.*$)`)
-	plantumlSetting = regexp.MustCompile(`(?m)^[ \t]*(?:!|skinparam\b|title\b|caption\b|header\b|footer\b|scale\b|hide\b).*$`)
+	plantumlStart   = lazyregexp.New(`(?m)^[ \t]*@start([a-z0-9]+)\b.*$`)
+	plantumlEnd     = lazyregexp.New(`(?m)^[ \t]*@end([a-z0-9]+)\b`)
+	plantumlComment = lazyregexp.New(`(?s)/'.*?'/|(?m-s:^[ \t]*'.*$)`)
+	plantumlSetting = lazyregexp.New(`(?m)^[ \t]*(?:!|skinparam\b|title\b|caption\b|header\b|footer\b|scale\b|hide\b).*$`)
 )
 
 func plantumlIn(text string, inBlock bool) drawing {
@@ -141,8 +141,8 @@ func plantumlIn(text string, inBlock bool) drawing {
 }
 
 var (
-	graphvizComment = regexp.MustCompile(`(?s)/\*.*?\*/|(?m-s:^[ \t]*(?://|#).*$|[ \t;{}]//[^"\n]*$)`)
-	graphvizStart   = regexp.MustCompile(`(?i)\A\s*(?:strict\s+)?(?:di)?graph\b[^{]{0,200}\{`)
+	graphvizComment = lazyregexp.New(`(?s)/\*.*?\*/|(?m-s:^[ \t]*(?://|#).*$|[ \t;{}]//[^"\n]*$)`)
+	graphvizStart   = lazyregexp.New(`(?i)\A\s*(?:strict\s+)?(?:di)?graph\b[^{]{0,200}\{`)
 )
 
 func graphvizIn(text string) drawing {

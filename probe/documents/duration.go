@@ -1,13 +1,15 @@
 package documents
 
-import "regexp"
+import (
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
+)
 
 // Durations in documents, in the languages of our users.
 
 // timeSpan matches a duration: a number with its unit, one in words, ISO 8601 (PT4H), or hours and minutes (04:00 h). A number
 // in words is apart from its unit: "and" is not "an" and "d". "Immediately", "as soon as possible" and "a second" name no time,
 // nor does a unit without a number.
-var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:` +
+var timeSpan = lazyregexp.New(`(?i)(?:^|[^\pL\pN])(?:` +
 	`\d+(?:[.,]\d+)?[ -]?(?:s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|(?:business|working) days?|weeks?|` + unitsAbroad + `)` +
 	`|(?:` + numbersEnglish + `|half an?|quarter of an)[ -](?:minutes?|hours?|days?|(?:business|working) days?|weeks?)` +
 	`|(?:two|three|four|five|six|eight|ten|twelve|fifteen|twenty|thirty|forty|sixty|ninety)[ -]seconds` +
@@ -17,10 +19,10 @@ var timeSpan = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:` +
 	`)(?:$|[^\pL\pN])|\d ?(?:時間|分|日|小时|小時|分钟|分鐘|天|시간|일)`)
 
 // clockSpan matches hours and minutes without a unit right after the name of an objective.
-var clockSpan = regexp.MustCompile(`^[\s:=|≤<~–-]*(?:is |of |at most |max(?:imum)?\.? |up to )?\d{1,3}:\d{2}(?::\d{2})?(?:$|[^\pL\pN:])`)
+var clockSpan = lazyregexp.New(`^[\s:=|≤<~–-]*(?:is |of |at most |max(?:imum)?\.? |up to )?\d{1,3}:\d{2}(?::\d{2})?(?:$|[^\pL\pN:])`)
 
 // zeroSpan matches an objective without any loss or delay, right after its name.
-var zeroSpan = regexp.MustCompile(`(?i)^[^.!?]{0,40}?(?:^|[^\pL\pN])(?:zero|none|no data loss|0|null|nul|cero|keine?)(?:$|[^\pL\pN:.,])`)
+var zeroSpan = lazyregexp.New(`(?i)^[^.!?]{0,40}?(?:^|[^\pL\pN])(?:zero|none|no data loss|0|null|nul|cero|keine?)(?:$|[^\pL\pN:.,])`)
 
 const numbersEnglish = `an?|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|eighteen|twenty|thirty|forty|forty-five|sixty|ninety|seventy-two`
 

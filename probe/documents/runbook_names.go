@@ -12,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 )
@@ -120,13 +121,13 @@ func texts(m *markdown.Document, f func(string) bool) bool {
 }
 
 var (
-	anyCommand = regexp.MustCompile(`(?m)(?:^|[\s$;|&(])(?:sudo\s+)?(?:docker|docker-compose|podman|systemctl|service|journalctl|kubectl|helm|psql|pg_dump|pg_restore|` +
+	anyCommand = lazyregexp.New(`(?m)(?:^|[\s$;|&(])(?:sudo\s+)?(?:docker|docker-compose|podman|systemctl|service|journalctl|kubectl|helm|psql|pg_dump|pg_restore|` +
 		`redis-cli|nginx|curl|wget|ssh|scp|rsync|aws|gcloud|az|make|git|ansible-playbook|terraform|nomad|\./[\w./-]+)\s+\S`)
-	composeCommand = regexp.MustCompile(`\bdocker[ -]compose\b|\bdocker stack\b`)
-	localFile      = regexp.MustCompile(`(?:\./)?[A-Za-z0-9_][\w./-]*\.(?:sh|bash|py|rb|js|ya?ml|conf|sql|env)\b`)
-	makeCommand    = regexp.MustCompile(`(?m)(?:^|[\s$;|&(])make\s+[A-Za-z]`)
-	ownAlert       = regexp.MustCompile(`\bCatalyst[A-Z][A-Za-z]{3,}\b`) // of the rules that the exporter ships
-	alertRule      = regexp.MustCompile(`(?m)^\s*(?:-\s+)?alert:\s*["']?([A-Za-z_][\w:-]{2,})`)
+	composeCommand = lazyregexp.New(`\bdocker[ -]compose\b|\bdocker stack\b`)
+	localFile      = lazyregexp.New(`(?:\./)?[A-Za-z0-9_][\w./-]*\.(?:sh|bash|py|rb|js|ya?ml|conf|sql|env)\b`)
+	makeCommand    = lazyregexp.New(`(?m)(?:^|[\s$;|&(])make\s+[A-Za-z]`)
+	ownAlert       = lazyregexp.New(`\bCatalyst[A-Z][A-Za-z]{3,}\b`) // of the rules that the exporter ships
+	alertRule      = lazyregexp.New(`(?m)^\s*(?:-\s+)?alert:\s*["']?([A-Za-z_][\w:-]{2,})`)
 )
 
 // commandIn reports whether a document contains any known command as code.

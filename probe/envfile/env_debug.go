@@ -1,11 +1,11 @@
 package envfile
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -19,15 +19,15 @@ type debugSwitch struct {
 }
 
 // isDebugLevel matches a level below info by name or number: of Python (10), zap (-1), slog (-4, -8) and PostgreSQL (debug1).
-var isDebugLevel = regexp.MustCompile(`(?i)^(?:debug\d?|trace|verbose|silly|all|finest|finer|fine|10|-1|-4|-8)$`).MatchString
+var isDebugLevel = lazyregexp.New(`(?i)^(?:debug\d?|trace|verbose|silly|all|finest|finer|fine|10|-1|-4|-8)$`).MatchString
 
 // hasDebugLevel matches a list of directives such as "info,http=debug".
-var hasDebugLevel = regexp.MustCompile(`(?i)(?:^|[=,:\s])(?:debug|trace)(?:$|[,;/\s])`).MatchString
+var hasDebugLevel = lazyregexp.New(`(?i)(?:^|[=,:\s])(?:debug|trace)(?:$|[,;/\s])`).MatchString
 
 // isDevelopment matches the names of environments, or a list with one of them, that enable debug output.
-var isDevelopment = regexp.MustCompile(`(?i)(?:^|[,\s])(?:dev|devel|develop|development|local|debug|test|testing)(?:$|[,\s])`).MatchString
+var isDevelopment = lazyregexp.New(`(?i)(?:^|[,\s])(?:dev|devel|develop|development|local|debug|test|testing)(?:$|[,\s])`).MatchString
 
-var isHighNumber = regexp.MustCompile(`^(?:[2-9]|[1-9]\d+)$`).MatchString
+var isHighNumber = lazyregexp.New(`^(?:[2-9]|[1-9]\d+)$`).MatchString
 
 func isOn(text string) bool {
 	return slices.Contains([]string{"true", "1", "yes", "on", "y", "t", "enable", "enabled", "debug", "trace", "verbose", "all", "*"}, strings.ToLower(text))

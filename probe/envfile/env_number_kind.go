@@ -1,9 +1,10 @@
 package envfile
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // What a variable of env_number is about. Listed variables are numbers. Of those that only match a pattern, the last
@@ -20,19 +21,19 @@ const (
 )
 
 var (
-	isSwitch  = regexp.MustCompile(`(?i)(^|_)(ENABLED?|ACTIVE|ON)$`)
-	offSwitch = regexp.MustCompile(`(?i)(^|_)(DISABLED?|OFF|BYPASS|DRY_?RUN|SHADOW|LOG_ONLY|REPORT_ONLY)$|(^|_)DISABLE_`)
+	isSwitch  = lazyregexp.New(`(?i)(^|_)(ENABLED?|ACTIVE|ON)$`)
+	offSwitch = lazyregexp.New(`(?i)(^|_)(DISABLED?|OFF|BYPASS|DRY_?RUN|SHADOW|LOG_ONLY|REPORT_ONLY)$|(^|_)DISABLE_`)
 	// modeKey matches keys that may hold a word for off among words that are not about that.
-	modeKey = regexp.MustCompile(`(?i)(^|_)(MODE|STATE)$`)
+	modeKey = lazyregexp.New(`(?i)(^|_)(MODE|STATE)$`)
 	// limitKey matches keys whose last word names a limit.
-	limitKey = regexp.MustCompile(`(?i)(^|_)(RATE_?LIMITS?|LIMITS?|MAX|MAXIMUM|RATE|REQUESTS?|REQS?|HITS|CALLS|POINTS|TOKENS|QUOTA|BURST|COUNT|RPS|RPM|RPH|RPD|QPS|TPS|` +
+	limitKey = lazyregexp.New(`(?i)(^|_)(RATE_?LIMITS?|LIMITS?|MAX|MAXIMUM|RATE|REQUESTS?|REQS?|HITS|CALLS|POINTS|TOKENS|QUOTA|BURST|COUNT|RPS|RPM|RPH|RPD|QPS|TPS|` +
 		`PER_?(SEC|SECOND|MIN|MINUTE|HOUR|DAY|IP|USER|KEY|CLIENT|TENANT|PUBLISHER|ENDPOINT))$`)
 	// scopeKey matches keys whose last word names what is limited. Text in them is not a limit.
-	scopeKey = regexp.MustCompile(`(?i)(^|_)(GENERAL|DEFAULT|GLOBAL|AUTH|LOGIN|API|PUBLIC|ADMIN|ANON|ANONYMOUS|AUTHENTICATED|USERS?|IP|CLIENT|TENANT|PUBLISHER|ENDPOINT|` +
+	scopeKey = lazyregexp.New(`(?i)(^|_)(GENERAL|DEFAULT|GLOBAL|AUTH|LOGIN|API|PUBLIC|ADMIN|ANON|ANONYMOUS|AUTHENTICATED|USERS?|IP|CLIENT|TENANT|PUBLISHER|ENDPOINT|` +
 		`BID|BIDS|AUCTION|READ|WRITE|GET|POST|SECOND|MINUTE|HOUR|DAY|HARD|SOFT|UPLOAD|SEARCH|WEBHOOK)$`)
 	// limitPerTime matches a limit with its unit of time.
-	limitPerTime = regexp.MustCompile(`(?i)^(\d+)\s*(?:r|req|reqs|requests?)?\s*(?:/|-| per )\s*\d*\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
-	wholeNumber  = regexp.MustCompile(`^-?\d+(?:\.\d+)?$`)
+	limitPerTime = lazyregexp.New(`(?i)^(\d+)\s*(?:r|req|reqs|requests?)?\s*(?:/|-| per )\s*\d*\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
+	wholeNumber  = lazyregexp.New(`^-?\d+(?:\.\d+)?$`)
 )
 
 func (s *envNumber) subject(key, text string) subject {

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
 	"github.com/thenexusengine/catalyst_exporter/secret"
@@ -342,7 +342,7 @@ func sharePurpose(key string, others []string) bool {
 }
 
 // tokenSecret matches other names of the secret that signs tokens: TOKEN_SECRET, AUTH_SECRET, ACCESS_TOKEN_SECRET_KEY.
-var tokenSecret = regexp.MustCompile(`(?i)(^|_)(ACCESS_)?(TOKEN|AUTH)_SECRET(_KEY)?$`)
+var tokenSecret = lazyregexp.New(`(?i)(^|_)(ACCESS_)?(TOKEN|AUTH)_SECRET(_KEY)?$`)
 
 // purposes returns the words of a name that describe what the secret protects.
 func purposes(key string) []string {

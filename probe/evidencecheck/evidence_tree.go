@@ -9,13 +9,13 @@ import (
 	"io"
 	"maps"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/evidence"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 )
@@ -189,10 +189,10 @@ func nextBlob(in *bufio.Reader) ([]byte, error) {
 
 var (
 	// ignoredFolder matches folders that ./... leaves out.
-	ignoredFolder = regexp.MustCompile(`(?:^|/)(?:testdata|vendor|[._][^/]*)/`)
+	ignoredFolder = lazyregexp.New(`(?:^|/)(?:testdata|vendor|[._][^/]*)/`)
 	// otherSystem matches names of files for another system or processor than most pipelines have.
-	otherSystem = regexp.MustCompile(`_(?:windows|darwin|freebsd|netbsd|openbsd|dragonfly|solaris|illumos|aix|plan9|js|wasip1|android|ios|386|arm|arm64|riscv64|ppc64|ppc64le|s390x|mips|mips64|mipsle|mips64le|loong64|wasm)(?:_test)?\.go$`)
-	moduleLine  = regexp.MustCompile(`(?m)^module[ \t]+"?([^\s"]+)`)
+	otherSystem = lazyregexp.New(`_(?:windows|darwin|freebsd|netbsd|openbsd|dragonfly|solaris|illumos|aix|plan9|js|wasip1|android|ios|386|arm|arm64|riscv64|ppc64|ppc64le|s390x|mips|mips64|mipsle|mips64le|loong64|wasm)(?:_test)?\.go$`)
+	moduleLine  = lazyregexp.New(`(?m)^module[ \t]+"?([^\s"]+)`)
 )
 
 func modulePath(mod string) string {

@@ -7,10 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
@@ -19,7 +19,7 @@ import (
 // Compose files that git does not track, such as an override on the server: whoever copies the deployment's folder gets
 // them.
 
-var composeName = regexp.MustCompile(`(?i)^[^/]*compose[^/]*\.ya?ml$`)
+var composeName = lazyregexp.New(`(?i)^[^/]*compose[^/]*\.ya?ml$`)
 
 const (
 	maxLoose     = 200

@@ -2,12 +2,12 @@ package gitscan
 
 import (
 	"encoding/base64"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/zricethezav/gitleaks/v8/config"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
 )
 
@@ -129,11 +129,11 @@ const strongPassword = 64 // bits
 
 var (
 	// reference matches what stands for a password in a template or program.
-	reference = regexp.MustCompile(`\$\{?[A-Za-z_(]|\{[^}]*\}|<[^>]*>|%[A-Za-z_]+%|%[sqv]|\*{3}|\.{3}`)
+	reference = lazyregexp.New(`\$\{?[A-Za-z_(]|\{[^}]*\}|<[^>]*>|%[A-Za-z_]+%|%[sqv]|\*{3}|\.{3}`)
 	// trialPath matches files that are not of production.
-	trialPath = regexp.MustCompile(`(?i)(?:^|[/._-])(?:tests?|testdata|testing|spec|specs|fixtures?|mocks?|examples?|samples?|demo|templates?|dist|e2e|ci|\.?github|\.?gitlab-ci|\.?circleci|jenkinsfile|\.?travis)(?:[/._-]|$)|_test\.|\.(?:example|sample|tmpl|template)$`)
+	trialPath = lazyregexp.New(`(?i)(?:^|[/._-])(?:tests?|testdata|testing|spec|specs|fixtures?|mocks?|examples?|samples?|demo|templates?|dist|e2e|ci|\.?github|\.?gitlab-ci|\.?circleci|jenkinsfile|\.?travis)(?:[/._-]|$)|_test\.|\.(?:example|sample|tmpl|template)$`)
 	// nearHost matches hosts that only the same machine or nobody reaches.
-	nearHost = regexp.MustCompile(`(?i)@(?:localhost|127\.[0-9.]+|\[::1\]|0\.0\.0\.0|host\.docker\.internal|(?:[a-z0-9-]+\.)*(?:example\.(?:com|org|net)|example|invalid|test|localhost))(?:[:/?\s]|$)`)
+	nearHost = lazyregexp.New(`(?i)@(?:localhost|127\.[0-9.]+|\[::1\]|0\.0\.0\.0|host\.docker\.internal|(?:[a-z0-9-]+\.)*(?:example\.(?:com|org|net)|example|invalid|test|localhost))(?:[:/?\s]|$)`)
 )
 
 // judgePassword evaluates a match of one of our rules. It reports false for what is no password.
@@ -173,11 +173,11 @@ func judgeText(file, match, secret string) (strong, isPassword bool) {
 }
 
 // passwordHash matches what is made of a password, or encrypted.
-var passwordHash = regexp.MustCompile(`^(?:SCRAM-SHA-256\$|md5[0-9a-f]{32}$|\$[0-9a-z]+\$|\{[A-Z0-9-]+\}|ENC\[)`)
+var passwordHash = lazyregexp.New(`^(?:SCRAM-SHA-256\$|md5[0-9a-f]{32}$|\$[0-9a-z]+\$|\{[A-Z0-9-]+\}|ENC\[)`)
 
 var (
-	kubernetesSection = regexp.MustCompile(`^\s*["']?(data|stringData)["']?\s*:`)
-	kubernetesEntry   = regexp.MustCompile(`["']?([\w.-]+)["']?\s*:\s*["']?([^\s"',{}]{8,})`)
+	kubernetesSection = lazyregexp.New(`^\s*["']?(data|stringData)["']?\s*:`)
+	kubernetesEntry   = lazyregexp.New(`["']?([\w.-]+)["']?\s*:\s*["']?([^\s"',{}]{8,})`)
 )
 
 // kubernetesSecrets returns the values of a Kubernetes Secret whose keys say that they are secret.

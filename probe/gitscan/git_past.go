@@ -4,11 +4,11 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -26,10 +26,10 @@ const (
 )
 
 // secretKey matches names of variables that hold secrets.
-var secretKey = regexp.MustCompile(`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|PRIVATE|SALT|DSN|(API|ACCESS|SIGNING|ENCRYPTION|AUTH|LICENSE|WEBHOOK)_?KEY|_KEY)(_|$)`)
+var secretKey = lazyregexp.New(`(?i)(PASS(WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|PRIVATE|SALT|DSN|(API|ACCESS|SIGNING|ENCRYPTION|AUTH|LICENSE|WEBHOOK)_?KEY|_KEY)(_|$)`)
 
 // secretURL matches URLs with a password.
-var secretURL = regexp.MustCompile(`^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@`)
+var secretURL = lazyregexp.New(`^[a-z][a-z0-9+.-]*://[^/@\s]*:[^/@\s]+@`)
 
 // pastOf reads the versions of files in all commits of all references, newest first.
 func pastOf(g gitrepo.Repository, ctx context.Context, names []string) ([]*env.File, error) {

@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
 )
@@ -30,13 +30,13 @@ const (
 )
 
 // publicKey matches keys that end in KEY and open nothing.
-var publicKey = regexp.MustCompile(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
+var publicKey = lazyregexp.New(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
 
 // noSecretValue matches locations, and names made of words.
-var noSecretValue = regexp.MustCompile(`(?i)^(?:file:|\.{0,2}/|[a-z]:\\)|^[a-z]+(?:[./:_-][a-z]+)+$`)
+var noSecretValue = lazyregexp.New(`(?i)^(?:file:|\.{0,2}/|[a-z]:\\)|^[a-z]+(?:[./:_-][a-z]+)+$`)
 
 // namedPassword matches keys whose value is a password even if it is made of words.
-var namedPassword = regexp.MustCompile(`(?i)PASS(WORD|WD|PHRASE)?|SECRET|TOKEN`)
+var namedPassword = lazyregexp.New(`(?i)PASS(WORD|WD|PHRASE)?|SECRET|TOKEN`)
 
 // secretsInUse returns the secrets of the deployment.
 func secretsInUse(p *probe.Pass) []string {

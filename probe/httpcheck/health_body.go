@@ -2,10 +2,10 @@ package httpcheck
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -277,7 +277,7 @@ func (r *healthReport) hasStatus() bool {
 	return false
 }
 
-var plainPart = regexp.MustCompile(`^[a-z][a-z0-9_.-]{0,30}$`)
+var plainPart = lazyregexp.New(`^[a-z][a-z0-9_.-]{0,30}$`)
 
 // weight ranks statuses of a component: unhealthy before healthy, and both before a word unrelated to health (a
 // database may have the value "PostgreSQL").

@@ -2,10 +2,11 @@ package httpcheck
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Keys that are made of several words, and members that report a flaw next to a good status: dbConnected,
@@ -151,4 +152,4 @@ func countsAsStatus(key, word string) bool {
 }
 
 // nodeKey matches the name of one of several servers.
-var nodeKey = regexp.MustCompile(`(?i)^(primary|secondary|main|master|slave|leader|follower|replica|standby|read|write|reader|writer|node|shard|host|instance|server)s?[-_ ]?[0-9a-z]{0,3}$`)
+var nodeKey = lazyregexp.New(`(?i)^(primary|secondary|main|master|slave|leader|follower|replica|standby|read|write|reader|writer|node|shard|host|instance|server)s?[-_ ]?[0-9a-z]{0,3}$`)

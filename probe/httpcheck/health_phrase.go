@@ -2,11 +2,12 @@ package httpcheck
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Judges the words of a status. One good word is not enough: what follows it must be a measure or a known word, so that
@@ -55,10 +56,10 @@ func judgeSentence(text string) statusPhrase {
 const maxHealthTokens = 20
 
 var (
-	statusToken = regexp.MustCompile(`[0-9]+ ?(?:/|of|out of) ?[0-9]+\b|v?[0-9][0-9a-z.,:+%µ-]*|[\p{L}_][\p{L}\p{N}_]*`)
-	statusRatio = regexp.MustCompile(`^([0-9]+) ?(?:/|of|out of) ?([0-9]+)$`)
-	negation    = regexp.MustCompile(`n['’]t\b`)
-	readOnly    = regexp.MustCompile(`read[- ]only`)
+	statusToken = lazyregexp.New(`[0-9]+ ?(?:/|of|out of) ?[0-9]+\b|v?[0-9][0-9a-z.,:+%µ-]*|[\p{L}_][\p{L}\p{N}_]*`)
+	statusRatio = lazyregexp.New(`^([0-9]+) ?(?:/|of|out of) ?([0-9]+)$`)
+	negation    = lazyregexp.New(`n['’]t\b`)
+	readOnly    = lazyregexp.New(`read[- ]only`)
 )
 
 // statusSigns replaces signs by words.
@@ -212,7 +213,7 @@ func isUsage(word string) bool {
 }
 
 // measure matches a number with or without a unit, a version, a time, or a commit.
-var measure = regexp.MustCompile(`^(v?[0-9][0-9.,:+-]*[a-z%µ]{0,8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[t0-9:.z+-]*|[0-9a-f]*[0-9][0-9a-f]{6,39})$`)
+var measure = lazyregexp.New(`^(v?[0-9][0-9.,:+-]*[a-z%µ]{0,8}|[0-9]{4}-[0-9]{2}-[0-9]{2}[t0-9:.z+-]*|[0-9a-f]*[0-9][0-9a-f]{6,39})$`)
 
 func isMeasure(word string) bool { return measure.MatchString(word) || isUnit(word) }
 

@@ -1,20 +1,21 @@
 package httpcheck
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Reads health reports that are plain text: Kubernetes' verbose format, lines or lists of keys and words, a sentence.
 
 // kubernetesLine matches one check of Kubernetes' verbose format.
-var kubernetesLine = regexp.MustCompile(`(?m)^\[([+-])\]([^ \r\n]+) `)
+var kubernetesLine = lazyregexp.New(`(?m)^\[([+-])\]([^ \r\n]+) `)
 
-var kubernetesRest = regexp.MustCompile(`(?m)^\[[+-]\].*$`)
+var kubernetesRest = lazyregexp.New(`(?m)^\[[+-]\].*$`)
 
 // textLine matches one line of a text report: database: ok.
-var textLine = regexp.MustCompile(`^[ \t]*([A-Za-z][A-Za-z0-9_. -]{0,40}?)[ \t]*[:=][ \t]+(\S.*)$`)
+var textLine = lazyregexp.New(`^[ \t]*([A-Za-z][A-Za-z0-9_. -]{0,40}?)[ \t]*[:=][ \t]+(\S.*)$`)
 
 // readText adds the content of a body that is not JSON; false when it has no status.
 func (r *healthReport) readText(text string) bool {
@@ -104,4 +105,4 @@ func textList(text string) object {
 }
 
 // listItem matches one item of a text list.
-var listItem = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9_.-]{0,40})[ \t]*[:=][ \t]*([^:=\s][^:=]*)$`)
+var listItem = lazyregexp.New(`^([A-Za-z][A-Za-z0-9_.-]{0,40})[ \t]*[:=][ \t]*([^:=\s][^:=]*)$`)

@@ -2,9 +2,10 @@ package httpcheck
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Keys that services use to report health. health_phrase.go judges their values.
@@ -31,7 +32,7 @@ func isFaultKey(key string) bool {
 }
 
 // faultCount matches the keys of counters of faults, which are often counted since the start of a service.
-var faultCount = regexp.MustCompile(`^(num_?|total_?)?(errors?|failures?|failed|failing|degraded|unhealthy|down|unavailable|unreachable|disconnected|offline|exceptions?|panics?)([_-]?(count|total|checks|s))?$`)
+var faultCount = lazyregexp.New(`^(num_?|total_?)?(errors?|failures?|failed|failing|degraded|unhealthy|down|unavailable|unreachable|disconnected|offline|exceptions?|panics?)([_-]?(count|total|checks|s))?$`)
 
 // isRunCount reports whether a key counts the failures of a check since it last passed.
 func isRunCount(key string) bool {
@@ -93,7 +94,7 @@ func healthStatus(key string, value any) (word string, says bool) {
 const noStatus = "UNKNOWN"
 
 // partial matches a count of parts: 0/3.
-var partial = regexp.MustCompile(`^[0-9]+ ?/ ?[0-9]+$`)
+var partial = lazyregexp.New(`^[0-9]+ ?/ ?[0-9]+$`)
 
 // numericStatus returns the status word of a number.
 func numericStatus(key string, v float64) (word string, says bool) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"regexp"
 	"strings"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -127,9 +127,9 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
 
 // The Petstore is the sample of Swagger and OpenAPI; generators publish it until they get the API's own description.
 var (
-	petstoreTitle = regexp.MustCompile(`(?i)\bpet ?store\b`)
-	petstorePath  = regexp.MustCompile(`(?i)^(?:/(?:api/)?v\d+)?/(?:pets?|store/(?:inventory|order)|user)(?:/|$)`)
-	petstoreOnly  = regexp.MustCompile(`(?i)/(?:pet/findBy(?:Status|Tags)|store/inventory)$`)
+	petstoreTitle = lazyregexp.New(`(?i)\bpet ?store\b`)
+	petstorePath  = lazyregexp.New(`(?i)^(?:/(?:api/)?v\d+)?/(?:pets?|store/(?:inventory|order)|user)(?:/|$)`)
+	petstoreOnly  = lazyregexp.New(`(?i)/(?:pet/findBy(?:Status|Tags)|store/inventory)$`)
 )
 
 // fromSwagger converts a Swagger 2 description.

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"compress/zlib"
 	"io"
-	"regexp"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Reads as much of a PDF as shows that it has text: the strings of its text operators, and its title. The letters of
@@ -21,11 +22,11 @@ type pdfText struct {
 const maxPDFText = 8 << 20
 
 var (
-	pdfStream = regexp.MustCompile(`stream\r?\n`)
-	pdfShow   = regexp.MustCompile(`\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]+)>`)
-	pdfBlock  = regexp.MustCompile(`(?s)\bBT\b(.*?)\bET\b`)
-	pdfTitle  = regexp.MustCompile(`/Title\s*\(((?:[^()\\]|\\.)*)\)`)
-	pdfEscape = regexp.MustCompile(`\\(.)`)
+	pdfStream = lazyregexp.New(`stream\r?\n`)
+	pdfShow   = lazyregexp.New(`\(((?:[^()\\]|\\.)*)\)|<([0-9A-Fa-f\s]+)>`)
+	pdfBlock  = lazyregexp.New(`(?s)\bBT\b(.*?)\bET\b`)
+	pdfTitle  = lazyregexp.New(`/Title\s*\(((?:[^()\\]|\\.)*)\)`)
+	pdfEscape = lazyregexp.New(`\\(.)`)
 )
 
 func isPDF(body []byte) bool {

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"mime"
 	"net/http"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf16"
 
 	"golang.org/x/net/html"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // Reads the text of a page as a reader sees it: without hidden elements, menus and scripts.
@@ -97,15 +98,15 @@ func textOf(body []byte) pageText {
 type pagePlace struct{ link, box, login bool }
 
 var (
-	mediaRule  = regexp.MustCompile(`@[a-z-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}`)
-	hidingRule = regexp.MustCompile(`([^{}]+)\{[^{}]*(?:display\s*:\s*none|visibility\s*:\s*hidden|(?:left|top|text-indent)\s*:\s*-\d{3,})[^{}]*\}`)
-	simpleName = regexp.MustCompile(`^[.#][A-Za-z_][\w-]*$`)
-	hidingSelf = regexp.MustCompile(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|em|rem|%|;|\s|$)|opacity\s*:\s*0(\.0+)?\s*(;|$)|` +
+	mediaRule  = lazyregexp.New(`@[a-z-]+[^{};]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}`)
+	hidingRule = lazyregexp.New(`([^{}]+)\{[^{}]*(?:display\s*:\s*none|visibility\s*:\s*hidden|(?:left|top|text-indent)\s*:\s*-\d{3,})[^{}]*\}`)
+	simpleName = lazyregexp.New(`^[.#][A-Za-z_][\w-]*$`)
+	hidingSelf = lazyregexp.New(`(?i)display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(px|em|rem|%|;|\s|$)|opacity\s*:\s*0(\.0+)?\s*(;|$)|` +
 		`(^|;)\s*(left|top|text-indent|margin-left)\s*:\s*-\d{3,}|(^|;)\s*height\s*:\s*0(px)?\s*(;|$)`)
-	hiddenName = regexp.MustCompile(`(?i)(^|\s)(hidden|hide|d-none|is-hidden|visually-hidden|sr-only|screen-reader-text|invisible)(\s|$)`)
-	loginName  = regexp.MustCompile(`(?i)(^|[\s_-])(log-?in|sign-?in|signin|account|auth)($|[\s_-])`)
-	refreshURL = regexp.MustCompile(`(?i)^\s*[0-5](?:\.\d+)?\s*[;,]\s*url\s*=\s*['"]?([^'"]+)`)
-	boxName    = regexp.MustCompile(`(?i)(^|[\s_-])(header|nav|navbar|menu|topbar|sidebar|modal|dropdown|popup|popover|drawer|dialog|offcanvas|login-box|masthead)($|[\s_-])`)
+	hiddenName = lazyregexp.New(`(?i)(^|\s)(hidden|hide|d-none|is-hidden|visually-hidden|sr-only|screen-reader-text|invisible)(\s|$)`)
+	loginName  = lazyregexp.New(`(?i)(^|[\s_-])(log-?in|sign-?in|signin|account|auth)($|[\s_-])`)
+	refreshURL = lazyregexp.New(`(?i)^\s*[0-5](?:\.\d+)?\s*[;,]\s*url\s*=\s*['"]?([^'"]+)`)
+	boxName    = lazyregexp.New(`(?i)(^|[\s_-])(header|nav|navbar|menu|topbar|sidebar|modal|dropdown|popup|popover|drawer|dialog|offcanvas|login-box|masthead)($|[\s_-])`)
 )
 
 // styles collects the simple selectors that style sheets hide.

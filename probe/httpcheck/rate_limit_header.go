@@ -3,12 +3,12 @@ package httpcheck
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -74,7 +74,7 @@ func (s *rateLimitHeader) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 }
 
 // limitIn matches the limit in the structured RateLimit header: limit=100, or "default";q=100.
-var limitIn = regexp.MustCompile(`(?:^|[,;\s])(?:limit|q)=(\d{1,9})`)
+var limitIn = lazyregexp.New(`(?:^|[,;\s])(?:limit|q)=(\d{1,9})`)
 
 // announcedLimit reads the limit from the response headers in use for it.
 func announcedLimit(a httpclient.Response) (int, bool) {

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -179,27 +179,27 @@ func visit(ctx context.Context, p *probe.Pass, at deployment.Address) context.Co
 }
 
 var (
-	errorPage = regexp.MustCompile(`(?i)\b(404|410|error 5\d\d|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|internal server error|bad gateway|` +
+	errorPage = lazyregexp.New(`(?i)\b(404|410|error 5\d\d|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|internal server error|bad gateway|` +
 		`seite nicht gefunden|nicht gefunden|page introuvable|introuvable|página no encontrada|no encontrad[ao]|pagina non trovata|non trovat[ao]|` +
 		`niet gevonden|não encontrad[ao]|hittades inte|ikke fundet|ikke funnet|ei löytynyt|nie znaleziono|nenalezena|nem található|bulunamadı)`)
-	unfinished = regexp.MustCompile(`(?i)\b(under construction|coming soon|demnächst|bientôt|próximamente|prossimamente|binnenkort|em breve)\b`)
-	loginPath  = regexp.MustCompile(`(?i)/(log-?in|log_in|sign-?in|sign_in|auth|authorize|sso|saml2?|oauth2?|account/login|anmelden|connexion|iniciar-sesion|accedi|wp-login\.php)(/|$|\?|\.)`)
-	errorPath  = regexp.MustCompile(`(?i)/(404|410|500|error|errors|not-?found|not_found|page-not-found)(/|$|\.)`)
-	startPath  = regexp.MustCompile(`(?i)^/?([a-z]{2}([-_][a-z]{2})?/?)?((index|default|home)(\.[a-z]+)?/?)?$`)
+	unfinished = lazyregexp.New(`(?i)\b(under construction|coming soon|demnächst|bientôt|próximamente|prossimamente|binnenkort|em breve)\b`)
+	loginPath  = lazyregexp.New(`(?i)/(log-?in|log_in|sign-?in|sign_in|auth|authorize|sso|saml2?|oauth2?|account/login|anmelden|connexion|iniciar-sesion|accedi|wp-login\.php)(/|$|\?|\.)`)
+	errorPath  = lazyregexp.New(`(?i)/(404|410|500|error|errors|not-?found|not_found|page-not-found)(/|$|\.)`)
+	startPath  = lazyregexp.New(`(?i)^/?([a-z]{2}([-_][a-z]{2})?/?)?((index|default|home)(\.[a-z]+)?/?)?$`)
 )
 
 var (
 	// blockedTitle matches a title or main heading of what a site shows in place of a page.
-	blockedTitle = regexp.MustCompile(`(?i)^\W*(oops|4\d\d\b|50\d\b|error\b|forbidden|unauthorized|access denied|just a moment|attention required|checking your browser|` +
+	blockedTitle = lazyregexp.New(`(?i)^\W*(oops|4\d\d\b|50\d\b|error\b|forbidden|unauthorized|access denied|just a moment|attention required|checking your browser|` +
 		`are you a robot|something went wrong|service (temporarily )?unavailable|temporarily unavailable|zugriff verweigert|accès refusé|acceso denegado)|` +
 		`\b(down for|under|scheduled) maintenance\b|\bwartungs(arbeiten|modus)\b|\bwe('ll| will) be (right )?back\b|\b(403 forbidden|401 unauthorized)\b`)
-	loginTitle = regexp.MustCompile(`(?i)^\W*(please )?(log ?in|sign ?in|sign up|login|anmelden|einloggen|se connecter|iniciar sesión|accedi)\b`)
-	draftTitle = regexp.MustCompile(`(?i)(\b|_)(draft|entwurf|brouillon|borrador|bozza|concept version|work in progress)(\b|_)`)
+	loginTitle = lazyregexp.New(`(?i)^\W*(please )?(log ?in|sign ?in|sign up|login|anmelden|einloggen|se connecter|iniciar sesión|accedi)\b`)
+	draftTitle = lazyregexp.New(`(?i)(\b|_)(draft|entwurf|brouillon|borrador|bozza|concept version|work in progress)(\b|_)`)
 	// otherDocument matches titles of other pages that mention legal documents.
-	otherDocument = regexp.MustCompile(`(?i)\b(imprint|impressum|legal notice|mentions légales|aviso legal|about us|über uns|à propos|contact( us)?|kontakt|careers|` +
+	otherDocument = lazyregexp.New(`(?i)\b(imprint|impressum|legal notice|mentions légales|aviso legal|about us|über uns|à propos|contact( us)?|kontakt|careers|` +
 		`press|blog|news|faq|pricing|sitemap|welcome|willkommen|bienvenue|home ?page|startseite)\b`)
 	// blankName matches a name that a template leaves to be filled in.
-	blankName = regexp.MustCompile(`\bY(our|OUR) (C(ompany|OMPANY)|B(usiness|USINESS)|O(rganization|RGANIZATION)|W(ebsite|EBSITE)|D(omain|OMAIN))( N(ame|AME))?\b|` +
+	blankName = lazyregexp.New(`\bY(our|OUR) (C(ompany|OMPANY)|B(usiness|USINESS)|O(rganization|RGANIZATION)|W(ebsite|EBSITE)|D(omain|OMAIN))( N(ame|AME))?\b|` +
 		`(?i:[@/.]your-?(company|domain|website|site|business)\.(com|net|org)\b)`)
 )
 

@@ -3,18 +3,19 @@ package httpclient
 import (
 	"maps"
 	"net/http"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // cacheHit matches the word that caches put into a header for a response that they had stored.
-var cacheHit = regexp.MustCompile(`(?i)\b(tcp_|mem_|ims_|refresh_)*(hit|stale|revalidated|updating)\b`)
+var cacheHit = lazyregexp.New(`(?i)\b(tcp_|mem_|ims_|refresh_)*(hit|stale|revalidated|updating)\b`)
 
 var (
-	cacheHeader    = regexp.MustCompile(`^x-varnish$|cache$|cache-(status|hits?|result|info)$|^x-(proxy-cache|srcache|nc)`)
-	cacheStatusHit = regexp.MustCompile(`(?i);\s*hit\b`)
+	cacheHeader    = lazyregexp.New(`^x-varnish$|cache$|cache-(status|hits?|result|info)$|^x-(proxy-cache|srcache|nc)`)
+	cacheStatusHit = lazyregexp.New(`(?i);\s*hit\b`)
 )
 
 // Cached returns the header that marks a response as stored by a cache, "" for none.

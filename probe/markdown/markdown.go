@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -19,6 +18,7 @@ import (
 	"github.com/yuin/goldmark/util"
 
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -100,13 +100,13 @@ func Read(p *probe.Pass, path string) (*Document, error) {
 }
 
 var (
-	mdFrontMatter = regexp.MustCompile(`\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\z)`)
-	HTMLPage      = regexp.MustCompile(`(?i)\A\s*<(?:!doctype\s+html|html)[\s>]`)
-	mdContainers  = regexp.MustCompile(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
+	mdFrontMatter = lazyregexp.New(`\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\z)`)
+	HTMLPage      = lazyregexp.New(`(?i)\A\s*<(?:!doctype\s+html|html)[\s>]`)
+	mdContainers  = lazyregexp.New(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
 )
 
 // MergeConflict matches an unresolved git merge conflict.
-var MergeConflict = regexp.MustCompile(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
+var MergeConflict = lazyregexp.New(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
 
 // Parse parses a document.
 func Parse(data []byte) (*Document, error) {

@@ -1,25 +1,25 @@
 package markdown
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // The visible text of Markdown, and the blanks left in it. Every expression runs in linear time.
 
 var (
-	mdComment        = regexp.MustCompile(`(?s)<!--.*?(?:-->|\z)`)
-	mdCodeSpan       = regexp.MustCompile("``[^\n]+?``|`[^`]+`")
-	mdImageLink      = regexp.MustCompile(`!\[[^\[\]]*\]\(\s*<?([^()<>\s]+)>?[^()]*\)|<img\b[^<>]*?\bsrc=["']([^"'<>]+)["']`)
-	mdLink           = regexp.MustCompile(`!?\[([^\[\]]*)\]\([^()]*\)`)
-	mdLinkAlone      = regexp.MustCompile(`\A\s*\[[^\[\]]*\]\([^()]*\)\s*\z`)
-	mdLinkDefinition = regexp.MustCompile(`(?m)^ {0,3}\[[^\[\]\n]+\]:[ \t]*\S.*$`)
-	mdTaskBox        = regexp.MustCompile(`\A\[[ xX]\][ \t]+`)
-	mdHTMLTag        = regexp.MustCompile(`</?([A-Za-z][A-Za-z0-9-]*)([^<>]*)>`)
-	mdEscaped        = regexp.MustCompile(`\\([!-/:-@\[-` + "`" + `{-~])`)
+	mdComment        = lazyregexp.New(`(?s)<!--.*?(?:-->|\z)`)
+	mdCodeSpan       = lazyregexp.New("``[^\n]+?``|`[^`]+`")
+	mdImageLink      = lazyregexp.New(`!\[[^\[\]]*\]\(\s*<?([^()<>\s]+)>?[^()]*\)|<img\b[^<>]*?\bsrc=["']([^"'<>]+)["']`)
+	mdLink           = lazyregexp.New(`!?\[([^\[\]]*)\]\([^()]*\)`)
+	mdLinkAlone      = lazyregexp.New(`\A\s*\[[^\[\]]*\]\([^()]*\)\s*\z`)
+	mdLinkDefinition = lazyregexp.New(`(?m)^ {0,3}\[[^\[\]\n]+\]:[ \t]*\S.*$`)
+	mdTaskBox        = lazyregexp.New(`\A\[[ xX]\][ \t]+`)
+	mdHTMLTag        = lazyregexp.New(`</?([A-Za-z][A-Za-z0-9-]*)([^<>]*)>`)
+	mdEscaped        = lazyregexp.New(`\\([!-/:-@\[-` + "`" + `{-~])`)
 )
 
 // PlainText returns the visible text: without comments, tags, link targets and emphasis. Text in angle brackets that is
@@ -53,7 +53,7 @@ func CountWords(s string) int {
 
 // DocumentBlank matches text that marks an unfinished part of a document. It differs from the placeholders of secrets:
 // "password" and "example" are common words of prose, and <service-name> is a parameter of a command.
-var DocumentBlank = regexp.MustCompile(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
+var DocumentBlank = lazyregexp.New(`\b(?:TBD|TBA|TBC|TODO|FIXME|XXX+)\b` +
 	`|(?i:\btbd\b|\bto be (?:determined|defined|decided|announced|confirmed|written|documented|filled(?: in)?)[ \t]*(?:[.;)\]|]|$))` +
 	`|(?i:\btodo:|\blorem ipsum\b|\bcoming soon\b|\bfill (?:this|me) in\b|\b(?:change|replace)[-_ ]?me\b|\bplaceholder text\b)` +
 	`|(?i:\b(?:insert|enter|describe|add|write|list|explain|put) (?:[a-z-]+ ){0,5}here\b)` +

@@ -3,10 +3,11 @@ package migrations
 import (
 	"cmp"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // How migration tools name and number their files, and what counts as a statement in a file.
@@ -29,11 +30,11 @@ type Name struct {
 }
 
 var (
-	migrateName    = regexp.MustCompile(`^(\d{1,20})_([^[:cntrl:]]*)\.(up|down)\.sql$`)
-	flywayName     = regexp.MustCompile(`^([VU])(\d{1,20}(?:[._]\d{1,20}){0,5})__[^[:cntrl:]]+\.sql$`)
-	repeatableName = regexp.MustCompile(`^R__[^[:cntrl:]]+\.sql$`)
-	revertName     = regexp.MustCompile(`(?i)[._-](?:down|undo|rollback|revert)\.(?:sql|go)$`)
-	numberedName   = regexp.MustCompile(`^(\d{1,20})[-_][^[:cntrl:]]+\.(?:sql|go)$`)
+	migrateName    = lazyregexp.New(`^(\d{1,20})_([^[:cntrl:]]*)\.(up|down)\.sql$`)
+	flywayName     = lazyregexp.New(`^([VU])(\d{1,20}(?:[._]\d{1,20}){0,5})__[^[:cntrl:]]+\.sql$`)
+	repeatableName = lazyregexp.New(`^R__[^[:cntrl:]]+\.sql$`)
+	revertName     = lazyregexp.New(`(?i)[._-](?:down|undo|rollback|revert)\.(?:sql|go)$`)
+	numberedName   = lazyregexp.New(`^(\d{1,20})[-_][^[:cntrl:]]+\.(?:sql|go)$`)
 )
 
 func parseMigrationName(file string) (Name, bool) {
@@ -167,10 +168,10 @@ func gaps(versions []Version, from int) []string {
 
 // Markers of the tools that keep both directions in one file: goose, sql-migrate, dbmate.
 var (
-	upMarker   = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*up\b.*$`)
-	downMarker = regexp.MustCompile(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*down\b.*$`)
+	upMarker   = lazyregexp.New(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*up\b.*$`)
+	downMarker = lazyregexp.New(`(?im)^[ \t]*--[ \t]*(?:\+goose|\+migrate|migrate:)[ \t]*down\b.*$`)
 	// Transaction control alone changes nothing.
-	transactionWord = regexp.MustCompile(`(?i)^(?:begin|commit|end|start\s+transaction)` +
+	transactionWord = lazyregexp.New(`(?i)^(?:begin|commit|end|start\s+transaction)` +
 		`(?:[\s,]+(?:work|transaction|tran|isolation|level|read|write|only|uncommitted|committed|repeatable|serializable|and|no|chain))*\s*(?:;|$)`)
 )
 

@@ -1,27 +1,28 @@
 package migrations
 
 import (
-	"regexp"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // What the text of a migration is, without a parser of SQL: dialects differ too much. A text counts as SQL if any line of it
 // begins with a word of the language, and as truncated only where nothing else can explain an open parenthesis.
 
 // sqlVerb matches the start of a statement in PostgreSQL, MySQL or SQLite, of a psql command or of a template.
-var sqlVerb = regexp.MustCompile(`(?i)^(?:(?:ALTER|ANALYZE|BEGIN|CALL|CLUSTER|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DELIMITER|DO|DROP|` +
+var sqlVerb = lazyregexp.New(`(?i)^(?:(?:ALTER|ANALYZE|BEGIN|CALL|CLUSTER|COMMENT|COMMIT|COPY|CREATE|DECLARE|DELETE|DELIMITER|DO|DROP|` +
 	`END|EXEC(?:UTE)?|GRANT|IF|IMPORT|INSERT|LOCK|MERGE|PERFORM|PRAGMA|REASSIGN|REFRESH|REINDEX|RENAME|REPLACE|REVOKE|ROLLBACK|` +
 	`SAVEPOINT|SECURITY|SELECT|SET|SHOW|START|TRUNCATE|UPDATE|USE|VACUUM|VALUES|WITH|GO)\b|\\|/\*!|\{\{|\$\{)`)
 
 // opaque matches what may hold parentheses of its own or is not SQL: function bodies, data of COPY, other delimiters,
 // escapes and block comments.
-var opaque = regexp.MustCompile(`\$\w*\$|(?i:\bDELIMITER\b|\bFROM\s+STDIN\b)|\\|/\*`)
+var opaque = lazyregexp.New(`\$\w*\$|(?i:\bDELIMITER\b|\bFROM\s+STDIN\b)|\\|/\*`)
 
 // quoted matches a quoted text or name, and a comment on one line.
-var quoted = regexp.MustCompile("(?m)'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|^\\s*#[^\n]*")
+var quoted = lazyregexp.New("(?m)'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|^\\s*#[^\n]*")
 
 // tableWord matches what a statement that makes or changes tables contains. Statements that run others count too.
-var tableWord = regexp.MustCompile(`(?i)\b(?:TABLE|VIEW|INTO|DO|CALL|EXEC|EXECUTE|IMPORT|PERFORM)\b|hypertable|\\|\{\{|\$\{`)
+var tableWord = lazyregexp.New(`(?i)\b(?:TABLE|VIEW|INTO|DO|CALL|EXEC|EXECUTE|IMPORT|PERFORM)\b|hypertable|\\|\{\{|\$\{`)
 
 // statementsOf judges a text that is more than comments.
 func statementsOf(sql string) migrationContent {

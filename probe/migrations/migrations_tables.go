@@ -1,9 +1,10 @@
 package migrations
 
 import (
-	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // What the up migrations leave: tables that one creates and a later one drops are not there. Only plain statements are
@@ -18,15 +19,15 @@ type tableChange struct {
 }
 
 var (
-	tableStatement = regexp.MustCompile(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)|` +
+	tableStatement = lazyregexp.New(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)|` +
 		`\bDROP\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?([^;]+)|` +
 		`\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?([^\s(;]+)\s+RENAME\s+TO\s+([^\s(;]+)|` +
 		`\bDROP\s+SCHEMA\s+(?:IF\s+EXISTS\s+)?([^\s;,]+)`)
 	// textOrComment matches what holds no statement. Names in quotation marks stay.
-	textOrComment = regexp.MustCompile(`(?m)'(?:[^']|'')*'|--[^\n]*|^\s*#[^\n]*|(?s:/\*[^!].*?\*/)`)
+	textOrComment = lazyregexp.New(`(?m)'(?:[^']|'')*'|--[^\n]*|^\s*#[^\n]*|(?s:/\*[^!].*?\*/)`)
 	// elsewhere matches what may create tables that are not seen.
-	elsewhere  = regexp.MustCompile(`(?i)\$\w*\$|\b(?:CALL|EXEC|EXECUTE|PERFORM|IMPORT|INTO|VIEW|SOURCE)\b|hypertable|\\|\{\{|\$\{|/\*!`)
-	dropEnding = regexp.MustCompile(`(?i)\s+(?:CASCADE|RESTRICT|PURGE)(?:\s+CONSTRAINTS)?\s*$`)
+	elsewhere  = lazyregexp.New(`(?i)\$\w*\$|\b(?:CALL|EXEC|EXECUTE|PERFORM|IMPORT|INTO|VIEW|SOURCE)\b|hypertable|\\|\{\{|\$\{|/\*!`)
+	dropEnding = lazyregexp.New(`(?i)\s+(?:CASCADE|RESTRICT|PURGE)(?:\s+CONSTRAINTS)?\s*$`)
 )
 
 // changesOf returns the statements about tables of an up migration, and whether it may create others.

@@ -2,10 +2,10 @@ package monitoring
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 )
 
@@ -71,7 +71,7 @@ func (r alertRules) lifeSigns() []map[string]string {
 }
 
 // lifeSign matches names of alerts that always fire, or that exist only to inhibit others.
-var lifeSign = regexp.MustCompile(`(?i)(?:watch-?dog|dead_?-?mans?_?-?s?_?-?(?:switch|snitch)|heart-?beat|info-?inhibitor|always-?firing)`)
+var lifeSign = lazyregexp.New(`(?i)(?:watch-?dog|dead_?-?mans?_?-?s?_?-?(?:switch|snitch)|heart-?beat|info-?inhibitor|always-?firing)`)
 
 // isLifeSign reports whether the name of an alert says that it always fires, or exists for inhibition only.
 func isLifeSign(name string) bool { return lifeSign.MatchString(name) }

@@ -3,10 +3,10 @@ package monitoring
 import (
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue"
@@ -16,10 +16,10 @@ import (
 
 var (
 	// amCredential and amAddress match keys whose values decide whether somebody is notified.
-	amCredential = regexp.MustCompile(`(?:^|[._])(?:key|token|secret|password|credentials|token_id)$`)
-	amAddress    = regexp.MustCompile(`(?:^|[._])(?:url|to|smarthost|from)$`)
+	amCredential = lazyregexp.New(`(?:^|[._])(?:key|token|secret|password|credentials|token_id)$`)
+	amAddress    = lazyregexp.New(`(?:^|[._])(?:url|to|smarthost|from)$`)
 	// amAction matches a template action that uses the alert, as opposed to a variable of a deployment tool.
-	amAction = regexp.MustCompile(`\{\{-?\s*(?:[^{}]*[.$]|(?:template|end|else)\b)[^{}]*\}\}`)
+	amAction = lazyregexp.New(`\{\{-?\s*(?:[^{}]*[.$]|(?:template|end|else)\b)[^{}]*\}\}`)
 )
 
 // isAlertmanagerPlaceholder reports whether the value of a key is still a placeholder. Alertmanager does not expand

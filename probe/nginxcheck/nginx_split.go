@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -44,10 +44,10 @@ type nginxSplit struct {
 }
 
 // oldRelease matches names of an old release.
-var oldRelease = regexp.MustCompile(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
+var oldRelease = lazyregexp.New(`(?i)(^|[^a-z])(old|blue|stable|previous|prev|current|legacy|baseline|control|primary|main)($|[^a-z])`)
 
 // newRelease matches names of a new release.
-var newRelease = regexp.MustCompile(`(?i)(^|[^a-z])(new|green|canary|next|candidate|rc|beta|release|upcoming|treatment|experiment|future|preview)($|[^a-z])`)
+var newRelease = lazyregexp.New(`(?i)(^|[^a-z])(new|green|canary|next|candidate|rc|beta|release|upcoming|treatment|experiment|future|preview)($|[^a-z])`)
 
 // sameShare is the largest difference between equal shares: nginx accepts two decimals of a percentage.
 const sameShare = 0.00005

@@ -3,12 +3,12 @@ package postgres
 import (
 	"context"
 	"errors"
-	"regexp"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
@@ -26,7 +26,7 @@ var (
 const errNotPostgres = fault.OtherService("the server does not speak the PostgreSQL protocol")
 
 // sqlState matches an SQLSTATE.
-var sqlState = regexp.MustCompile(`^[0-9A-Z]{5}$`)
+var sqlState = lazyregexp.New(`^[0-9A-Z]{5}$`)
 
 // sqlRefusal is the refusal with a SQLSTATE.
 func sqlRefusal(code string) *access.Refusal {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -188,7 +188,7 @@ type migrationNote struct {
 	Kind    string // of Flyway
 }
 
-var noteNumber = regexp.MustCompile(`^\d{1,20}([._]\d{1,20}){0,5}$`)
+var noteNumber = lazyregexp.New(`^\d{1,20}([._]\d{1,20}){0,5}$`)
 
 // readNotes reads a tool's rows, newest first where the tool has an order.
 func readNotes(tool string, notes []migrationNote) (migrated, error) {

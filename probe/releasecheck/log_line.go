@@ -3,9 +3,9 @@ package releasecheck
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
 )
 
@@ -23,9 +23,9 @@ const (
 
 var (
 	// terminalColours matches colour escapes.
-	terminalColours = regexp.MustCompile("\x1b\\[[0-9;]*m")
+	terminalColours = lazyregexp.New("\x1b\\[[0-9;]*m")
 	// panicHeads matches first lines of crashes: Go, including servers that recover; Java, Python, Rust, Node.js.
-	panicHeads = regexp.MustCompile(`^panic: |^fatal error: |^goroutine \d+ \[running\]:|http: panic serving |[Pp]anic recovered|` +
+	panicHeads = lazyregexp.New(`^panic: |^fatal error: |^goroutine \d+ \[running\]:|http: panic serving |[Pp]anic recovered|` +
 		`^Exception in thread "|^Traceback \(most recent call last\):|^thread '[^']*' panicked at |^Uncaught [A-Z]\w*(Error|Exception)`)
 	// fineLevels and errorLevels are level names in lower case.
 	fineLevels  = map[string]bool{"trace": true, "debug": true, "dbg": true, "verbose": true, "info": true, "inf": true, "information": true, "notice": true, "warn": true, "warning": true, "wrn": true}

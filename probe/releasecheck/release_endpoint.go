@@ -4,11 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dockerclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -73,12 +73,12 @@ func whilePlanned(r probe.Result, c *attest.Chain) probe.Result {
 }
 
 var (
-	versionKey = regexp.MustCompile(`^((app|application|build|service|release)?version|release|tag)$`)
-	commitKey  = regexp.MustCompile(`^((git|vcs|build|source|app|release)?(commit|revision|sha|hash|ref)(sha|id|hash)?)$`)
+	versionKey = lazyregexp.New(`^((app|application|build|service|release)?version|release|tag)$`)
+	commitKey  = lazyregexp.New(`^((git|vcs|build|source|app|release)?(commit|revision|sha|hash|ref)(sha|id|hash)?)$`)
 	// partKey are objects that describe the build rather than another component.
-	partKey     = regexp.MustCompile(`^(build|app|application|info|git|version|versioninfo|buildinfo|commit|data|release|service|vcs)$`)
-	keyTrimmer  = regexp.MustCompile(`[^a-z0-9]`)
-	commitValue = regexp.MustCompile(`^[0-9a-fA-F]{7,64}$`)
+	partKey     = lazyregexp.New(`^(build|app|application|info|git|version|versioninfo|buildinfo|commit|data|release|service|vcs)$`)
+	keyTrimmer  = lazyregexp.New(`[^a-z0-9]`)
+	commitValue = lazyregexp.New(`^[0-9a-fA-F]{7,64}$`)
 )
 
 // readBuild reads version and commit from a JSON object, which may nest them in an object about the build. Two different

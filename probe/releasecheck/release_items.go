@@ -3,11 +3,11 @@ package releasecheck
 
 import (
 	"context"
-	"regexp"
 	"strings"
 	"time"
 	"unicode"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -173,16 +173,16 @@ func blankField(text string) bool {
 }
 
 var (
-	blankWords = regexp.MustCompile(`(?:^| )(?:tbd|tba|tbc|todo|fixme|placeholder|changeme|change me|fill in|to be (?:decided|determined|defined|done|added|confirmed|announced))(?: |$)|` +
+	blankWords = lazyregexp.New(`(?:^| )(?:tbd|tba|tbc|todo|fixme|placeholder|changeme|change me|fill in|to be (?:decided|determined|defined|done|added|confirmed|announced))(?: |$)|` +
 		`^(?:n ?a|none|null|nil|unknown|undefined|version|commit|sha|name|(?:your|my|full|first|last) (?:name|version|commit|sha)|some(?:one|body)|any(?:one|body)|nobody|new|next|` +
 		`your (?:name|email|mail) .*|(?:name|user|someone|somebody|me|you|first last|firstname lastname) (?:example|domain|company|yourcompany) (?:com|org|net)|ausstehend|offen|à définir|por definir)$`)
 	// movingName matches the name of a branch or tag that moves, alone or as the last part of a version without digits.
-	movingName = regexp.MustCompile(`^(?:[a-z._/-]*[._/-])?(?:latest|stable|current|head|main|master|trunk|develop|development|dev|edge|nightly|snapshot|canary|next|staging|prod|production|release)$`)
-	anyNumber  = regexp.MustCompile(`(?:^|\.)[x*](?:\.|$)`)
+	movingName = lazyregexp.New(`^(?:[a-z._/-]*[._/-])?(?:latest|stable|current|head|main|master|trunk|develop|development|dev|edge|nightly|snapshot|canary|next|staging|prod|production|release)$`)
+	anyNumber  = lazyregexp.New(`(?:^|\.)[x*](?:\.|$)`)
 )
 
 // noIssue matches an entry that says that there were none.
-var noIssue = regexp.MustCompile(`(?i)^\W*(?:none|n/?a|no (?:known )?issues?)\W*$`)
+var noIssue = lazyregexp.New(`(?i)^\W*(?:none|n/?a|no (?:known )?issues?)\W*$`)
 
 // sharedAccount matches the author of a record that many people may be. A pipeline has a name of its own.
-var sharedAccount = regexp.MustCompile(`(?i)^(?:root|admin|administrator|ubuntu|debian|ec2-user|centos|deploy|deployer|user|test|team|ops|devops|dev)$`)
+var sharedAccount = lazyregexp.New(`(?i)^(?:root|admin|administrator|ubuntu|debian|ec2-user|centos|deploy|deployer|user|test|team|ops|devops|dev)$`)

@@ -5,9 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"math"
-	"regexp"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
@@ -21,30 +21,30 @@ import (
 // are a placeholder in any setting.
 
 // placeholderAnywhere matches anywhere in any value: these letters do not occur by chance.
-var placeholderAnywhere = regexp.MustCompile(`(?i)change[-_ ]?me|replace[-_ ]?me`)
+var placeholderAnywhere = lazyregexp.New(`(?i)change[-_ ]?me|replace[-_ ]?me`)
 
 // exchange contains the letters of change-me when a word with me follows: exchange_media.
-var exchange = regexp.MustCompile(`(?i)exchange`)
+var exchange = lazyregexp.New(`(?i)exchange`)
 
 // placeholderPhrase is a request to fill in a value, at the start of a value or as whole words.
-var placeholderPhrase = regexp.MustCompile(`(?i)(^|[^a-z0-9])(change[-_ ]?(it|this|in[-_ ]prod(uction)?|before[-_ ][a-z]+)|replace[-_ ](this|with|by|in)|(to|must|should)[-_ ]be[-_ ](set|defined|filled|replaced|changed|provided|determined|generated)` +
+var placeholderPhrase = lazyregexp.New(`(?i)(^|[^a-z0-9])(change[-_ ]?(it|this|in[-_ ]prod(uction)?|before[-_ ][a-z]+)|replace[-_ ](this|with|by|in)|(to|must|should)[-_ ]be[-_ ](set|defined|filled|replaced|changed|provided|determined|generated)` +
 	`|fill[-_ ]?(me[-_ ]?|this[-_ ]?)?in|set[-_ ]?me|not[-_ ]?set|(insert|enter|paste|put)[-_ ][a-z_ -]*here|placeholder|fixme)($|[^a-z0-9])|^(insert|enter|paste)[-_ ]|^todo($|[^a-z0-9])|^tb[da]($|[ :])|^change[-_]?(this|it)|[_-]here$`)
 
 // placeholderMark is an unrendered template: <host>, {{ host }}, ${HOST}, %HOST%, __HOST__, @HOST@. Notations that are
 // valid in a setting do not match: tags, {{.Level}} of Go templates, ${AUCTION_PRICE} and ${remote_addr}, which another
 // program replaces.
 var (
-	placeholderMark = regexp.MustCompile(`<([A-Za-z][A-Za-z0-9_.]*(?:[- ][A-Za-z0-9_.]+){0,7})>|^\{\{-?\s*[A-Za-z_][\w.]*(?:\s*\|[^{}]*)?\s*-?\}\}$|^%[A-Z][A-Z0-9_]*%$|^__[A-Z][A-Z0-9_]*__$|^@@?[A-Z][A-Z0-9_]*@@?$`)
-	unexpanded      = regexp.MustCompile(`\$\{([A-Z][A-Z0-9_]*)(?:[:?+=-][^}]*)?\}`)
+	placeholderMark = lazyregexp.New(`<([A-Za-z][A-Za-z0-9_.]*(?:[- ][A-Za-z0-9_.]+){0,7})>|^\{\{-?\s*[A-Za-z_][\w.]*(?:\s*\|[^{}]*)?\s*-?\}\}$|^%[A-Z][A-Z0-9_]*%$|^__[A-Z][A-Z0-9_]*__$|^@@?[A-Z][A-Z0-9_]*@@?$`)
+	unexpanded      = lazyregexp.New(`\$\{([A-Z][A-Z0-9_]*)(?:[:?+=-][^}]*)?\}`)
 )
 
 // placeholderOwn matches "your…" at the start of a value, an address or a path segment.
-var placeholderOwn = regexp.MustCompile(`(?i)(?:^|://|@)your[-_ ][a-z]|[^:/]/your(?:/|$)`)
+var placeholderOwn = lazyregexp.New(`(?i)(?:^|://|@)your[-_ ][a-z]|[^:/]/your(?:/|$)`)
 
 // placeholderNoWord is a whole value that is valid only in settings about words.
 var (
-	placeholderNoWord = regexp.MustCompile(`(?i)^(?:password|passwd|secret|example|x{3,})$`)
-	aboutWords        = regexp.MustCompile(`(?i)(?:^|_)(?:` + wordKeys + `)$`)
+	placeholderNoWord = lazyregexp.New(`(?i)^(?:password|passwd|secret|example|x{3,})$`)
+	aboutWords        = lazyregexp.New(`(?i)(?:^|_)(?:` + wordKeys + `)$`)
 )
 
 // IsUnfilled reports whether the value is a placeholder in any setting. The empty value is not.
@@ -64,19 +64,19 @@ func IsUnfilled(value string) bool {
 }
 
 // SecretMark is a notation that occurs in a secret only when a template was not rendered.
-var SecretMark = regexp.MustCompile("(?i:x{8,})|[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
+var SecretMark = lazyregexp.New("(?i:x{8,})|[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
 
 // secretWord matches a whole word, delimited by the ends of the value or by characters other than letters and digits.
 // Words such as your-secret match at the start of a word.
-var secretWord = regexp.MustCompile(`(?i)(^|[^a-z0-9])((changeme|password|passwd|secret|example|openssl)($|[^a-z0-9])|your[-_ ])`)
+var secretWord = lazyregexp.New(`(?i)(^|[^a-z0-9])((changeme|password|passwd|secret|example|openssl)($|[^a-z0-9])|your[-_ ])`)
 
 // secretShort matches between blanks and colons only: words this short occur by chance between the - and _ of a random
 // value.
-var secretShort = regexp.MustCompile(`(?i)(^|[\s:])(todo|tbd|fixme|dummy|sample|xxx+)($|[\s:])`)
+var secretShort = lazyregexp.New(`(?i)(^|[\s:])(todo|tbd|fixme|dummy|sample|xxx+)($|[\s:])`)
 
 // secretNone is a whole value that is not a secret: a word for none, the name of the secret itself (redis_password,
 // my-api-key, PAGERDUTY_KEY), a masked value, the key in the AWS documentation.
-var secretNone = regexp.MustCompile(`(?i)^(?:none|null|nil|undefined|n/a|default|unset|redacted|masked|hidden|(?:[a-z]+[-_ ]){0,5}(?:key|token|secret|password|passwd|credentials?)|your[a-z]*(?:key|token|secret|password|pass|here)|(?:generated?|random)[-_ ][a-z0-9_ -]+|[-x*.0# ]{3,})$` +
+var secretNone = lazyregexp.New(`(?i)^(?:none|null|nil|undefined|n/a|default|unset|redacted|masked|hidden|(?:[a-z]+[-_ ]){0,5}(?:key|token|secret|password|passwd|credentials?)|your[a-z]*(?:key|token|secret|password|pass|here)|(?:generated?|random)[-_ ][a-z0-9_ -]+|[-x*.0# ]{3,})$` +
 	`|^(?-i:[A-Za-z0-9/+]*EXAMPLE(?:KEY)?)$`)
 
 // IsPlaceholder reports whether a secret, or a value of one word, was never replaced. Base64 does not hide a
@@ -104,7 +104,7 @@ func EncodedText(value string) string {
 }
 
 // triedFirst matches passwords on lists of common defaults, optionally followed by a number.
-var triedFirst = regexp.MustCompile(`(?i)^(?:p[a@]ss(?:w[o0]rd)?|admin(?:istrator)?|root|user|guest|test(?:ing)?|demo|dev(?:elopment)?|postgres(?:ql)?|redis|valkey|mysql|database|db|catalyst|letmein|welcome|qwerty|master|foobared|server|prod(?:uction)?|insecure|fake|temp|trustno|abc|keyboard cat)[-_.]?[0-9]{0,4}[!?.]?$|^(?:12345?6?7?8?9?0?|0+|1+)$`)
+var triedFirst = lazyregexp.New(`(?i)^(?:p[a@]ss(?:w[o0]rd)?|admin(?:istrator)?|root|user|guest|test(?:ing)?|demo|dev(?:elopment)?|postgres(?:ql)?|redis|valkey|mysql|database|db|catalyst|letmein|welcome|qwerty|master|foobared|server|prod(?:uction)?|insecure|fake|temp|trustno|abc|keyboard cat)[-_.]?[0-9]{0,4}[!?.]?$|^(?:12345?6?7?8?9?0?|0+|1+)$`)
 
 // IsTriedFirst reports whether a secret is one that attackers try first.
 func IsTriedFirst(value string) bool { return triedFirst.MatchString(value) }
@@ -115,7 +115,7 @@ const wordKeys = `FILE|FILES|PATH|PATHS|DIR|DIRECTORY|FOLDER|NAME|NAMES|TYPE|TYP
 	`URL|URI|ENDPOINT|HOST|PORT|REGION|ARN|ENABLED|REQUIRED|DISABLED|TTL|EXPIRY|EXPIRATION|EXPIRES|EXPIRES_IN|LIFETIME|AGE|LENGTH|MIN|MAX|LIMIT|SIZE|COUNT|ROUNDS|COST|DAYS|HOURS|MINUTES|SECONDS|INTERVAL|TIMEOUT|VERSION|(?:KEY|SECRET|TOKEN|CREDENTIALS?)_ID`
 
 // isAccessKeyID matches keys whose value is half of a secret despite being called an id.
-var isAccessKeyID = regexp.MustCompile(`(?i)ACCESS_?KEY_?ID$`)
+var isAccessKeyID = lazyregexp.New(`(?i)ACCESS_?KEY_?ID$`)
 
 // HoldsSecret reports whether a variable is named like a secret and not like a setting about one (JWT_SECRET_FILE,
 // TOKEN_TTL).
@@ -124,10 +124,10 @@ func HoldsSecret(key string) bool {
 }
 
 // URLPassword is the password in a URL.
-var URLPassword = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@`)
+var URLPassword = lazyregexp.New(`^[A-Za-z][A-Za-z0-9+.-]*://[^/@\s:]*:([^/@\s]+)@`)
 
 // AddressBlank matches placeholders for a part of a path or host. Common words of paths do not match.
-var AddressBlank = regexp.MustCompile(`(?i)(^|[^a-z0-9])([tb]?x{3,}|[tb]0{6,}|changeme|todo|tbd|fixme|placeholder|(your|my)[-_][a-z0-9-]+)($|[^a-z0-9])|/\.{3}(/|$)`)
+var AddressBlank = lazyregexp.New(`(?i)(^|[^a-z0-9])([tb]?x{3,}|[tb]0{6,}|changeme|todo|tbd|fixme|placeholder|(your|my)[-_][a-z0-9-]+)($|[^a-z0-9])|/\.{3}(/|$)`)
 
 // IsBlankWord reports whether a value of one word or number was never replaced.
 func IsBlankWord(value string) bool { return IsUnfilled(value) || placeholderNoWord.MatchString(value) }
@@ -164,7 +164,7 @@ func IsBlankSetting(key, value string) bool {
 }
 
 // PlaceholderDomain matches documentation domains (RFC 2606, and common template domains).
-var PlaceholderDomain = regexp.MustCompile(`(?i)(^|[^a-z0-9-])((your|my)-?(domain|company|publisher|site|website|organi[sz]ation|business|project|adserver|exchange)(\.[a-z]{2,})?|your\.(domain|site|company|server|host)|(domain|company|yourname|changeme)\.(com|org|net|tld)|foo\.bar|example\.(com|org|net)|[a-z0-9.-]+\.(example|invalid|test))($|[^a-z0-9-])`)
+var PlaceholderDomain = lazyregexp.New(`(?i)(^|[^a-z0-9-])((your|my)-?(domain|company|publisher|site|website|organi[sz]ation|business|project|adserver|exchange)(\.[a-z]{2,})?|your\.(domain|site|company|server|host)|(domain|company|yourname|changeme)\.(com|org|net|tld)|foo\.bar|example\.(com|org|net)|[a-z0-9.-]+\.(example|invalid|test))($|[^a-z0-9-])`)
 
 // HasPlaceholderDomain reports whether a value contains a documentation domain.
 func HasPlaceholderDomain(value string) bool { return PlaceholderDomain.MatchString(value) }
@@ -173,7 +173,7 @@ func HasPlaceholderDomain(value string) bool { return PlaceholderDomain.MatchStr
 const WeakEntropy = 48
 
 // commonWord matches common parts of passwords: an attacker guesses each as one unit, not letter by letter.
-var commonWord = regexp.MustCompile(`(?i)pass(word|wort|phrase|wd)?|secret|super|admin|root|user|login|welcome|letmein|qwerty|default|master|test|production|prod|staging|server|database|postgres|redis|catalyst|token|private|monkey|dragon|hunter|summer|winter|company|qwertyuiop|qwertz|asdfghjkl|zxcvbnm|1q2w3e4r|qazwsx`)
+var commonWord = lazyregexp.New(`(?i)pass(word|wort|phrase|wd)?|secret|super|admin|root|user|login|welcome|letmein|qwerty|default|master|test|production|prod|staging|server|database|postgres|redis|catalyst|token|private|monkey|dragon|hunter|summer|winter|company|qwertyuiop|qwertz|asdfghjkl|zxcvbnm|1q2w3e4r|qazwsx`)
 
 // EntropyBits estimates the bits needed to guess a value: the lower of the entropy of its characters and of the steps
 // between them, times its length. A repeated pattern counts once, a common word as one character. It is an upper bound
@@ -224,7 +224,7 @@ func DecodedLen(value string) int {
 }
 
 // SecretName matches the names of variables that hold secrets.
-var SecretName = regexp.MustCompile(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PASSPHRASE|_(KEY|PASS|PWD)$)`)
+var SecretName = lazyregexp.New(`(?i)(SECRET|PASSWORD|PASSWD|TOKEN|PRIVATE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PASSPHRASE|_(KEY|PASS|PWD)$)`)
 
 // MinSecret is the minimum length at which equal values are not a coincidence.
 const MinSecret = 8

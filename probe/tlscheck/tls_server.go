@@ -8,6 +8,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -93,7 +94,7 @@ func (places *tlsPlaces) standsIn(cert string) bool {
 }
 
 // hostVariable matches the variables of a path that the handshake decides.
-var hostVariable = regexp.MustCompile(`\$(?:\{ssl_server_name\}|ssl_server_name\b|\{server_name\}|server_name\b)`)
+var hostVariable = lazyregexp.New(`\$(?:\{ssl_server_name\}|ssl_server_name\b|\{server_name\}|server_name\b)`)
 
 // perHost reports whether a path depends on the host alone.
 func perHost(inside string) bool {

@@ -30,7 +30,8 @@ func TestBits(t *testing.T) {
 func TestBits_Dates(t *testing.T) {
 	for value, want := range map[string]float64{
 		"1987":       yearBits,
-		"2026":       yearBits,
+		"2045":       yearBits,
+		"1928":       yearBits,
 		"17.3.1987":  dayBits + yearBits + markBits,
 		"1987-03-17": dayBits + yearBits + markBits,
 		"87/3/17":    dayBits + shortBits + markBits,
@@ -64,6 +65,7 @@ func TestBits_Order(t *testing.T) {
 		"azertyuiop":             "azertyuiaz",
 		"qwertyuiop":             "qazxswedcv",
 		"asdfghjkl":              "asdFghJkl",
+		"zse45rdx":               "zSe45rDx",
 		"789456123":              "718362594",
 		"bbbbbbbb":               "bbbbcbbb",
 		"stuvwxyz":               "stuvxwyz",
