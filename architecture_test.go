@@ -44,6 +44,7 @@ var order = map[string]int{
 	"probe/reach":        16,
 	"probe/release":      17,
 	"probe/secretvalue":  17,
+	"probe/timespan":     17,
 
 	"probe/secretvalue/strength": 16,
 

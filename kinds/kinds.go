@@ -39,6 +39,7 @@ func All() []probe.Kind {
 		attestcheck.AttestationKind(),
 		httpcheck.AuctionRefusalKind(),
 		backupcheck.FileKind(),
+		backupcheck.ObjectivesKind(),
 		httpcheck.CDNKind(),
 		documents.ChangelogKind(),
 		composecheck.ConfigKind(),
