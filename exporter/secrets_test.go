@@ -30,6 +30,9 @@ func TestOutput_ContainsNoSecrets(t *testing.T) {
 			var m marks
 			at := startEchoes(t, how, m.plant("a server's own"))
 			root := plantedFolder(t, &m, at)
+			if how == accepts || how == denies {
+				plantMore(t, &m, root)
+			}
 			s := &secretRun{t: t, marks: &m, config: plantedConfig(t, &m, root, at), root: root, environment: map[string]string{"REDIS_VARIABLE": m.plant("the exporter's environment")}}
 			s.commands(how == accepts)
 			if how == accepts {
@@ -40,6 +43,9 @@ func TestOutput_ContainsNoSecrets(t *testing.T) {
 			}
 			s.serve()
 			s.conclude()
+			if n := len(m.by); how == accepts && n < wantedMarks {
+				t.Errorf("only %d secrets are planted", n)
+			}
 			if how != refuses {
 				wasGiven(t, at, &m, how)
 			}
