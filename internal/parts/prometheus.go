@@ -33,13 +33,13 @@ type monitor struct {
 // configuration loads them with
 //
 //	rule_files: [rules/*.yml]
-func Prometheus(t testing.TB, config string, rules map[string]string) *PrometheusServer {
+func Prometheus(t testing.TB, config string, rules map[string]string, flags ...string) *PrometheusServer {
 	t.Helper()
 	m := startMonitor(t, "prometheus", Need(t, "prometheus"), "prometheus.yml", config, rules, func(dir, address string) []string {
-		return []string{
+		return append([]string{
 			"--config.file=" + filepath.Join(dir, "prometheus.yml"), "--storage.tsdb.path=" + filepath.Join(dir, "data"),
 			"--web.listen-address=" + address, "--web.enable-lifecycle", "--web.enable-admin-api", "--query.lookback-delta=5m",
-		}
+		}, flags...)
 	})
 	return &PrometheusServer{m}
 }

@@ -4,7 +4,9 @@ package criteria
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -45,7 +47,7 @@ type prometheusQuery struct {
 	Increase    []string         `yaml:"increase" doc:"counters; their increase is measured"`
 	Age         []string         `yaml:"age" doc:"Unix timestamps in seconds; their age in seconds is measured"`
 	Targets     bool             `yaml:"targets" doc:"the share of the application's instances that are up is measured"`
-	Queries     []string         `yaml:"queries" doc:"own PromQL, instead of the measurements above; the first query with data counts. ${job} is the scrape job, ${service} the application's compose service, ${cpus} and ${memory} its limits in CPUs and bytes; a query with an unknown placeholder is skipped"`
+	Queries     []string         `yaml:"queries" doc:"own PromQL, instead of the measurements above; the first query with data counts. ${job} is the scrape job, ${jobs} a regular expression of all jobs of the deployment, ${service} the application's compose service, ${project} its compose project, ${cpus} and ${memory} its limits in CPUs and bytes; a query with an unknown placeholder is skipped"`
 	Below       *float64         `yaml:"below" doc:"the value must be less than this"`
 	AtMost      *float64         `yaml:"at_most" doc:"the value must be this or less"`
 	Above       *float64         `yaml:"above" doc:"the value must be more than this"`
@@ -94,18 +96,19 @@ func (s *prometheusQuery) Validate() []error {
 	return wrong
 }
 
-// bound returns the threshold, in words and as a number, and whether good values are under it. With two bounds it is
-// the upper one.
-func (s *prometheusQuery) bound() (words string, number float64, under bool) {
-	switch {
-	case s.Below != nil:
-		return "below", *s.Below, true
-	case s.AtMost != nil:
-		return "at most", *s.AtMost, true
-	case s.Above != nil:
-		return "above", *s.Above, false
+// bound returns the bounds in words, and the threshold as a number: with two bounds the upper one.
+func (s *prometheusQuery) bound() (words string, number float64) {
+	var all []string
+	for _, side := range []struct {
+		words string
+		bound *float64
+	}{{"above", s.Above}, {"at least", s.AtLeast}, {"below", s.Below}, {"at most", s.AtMost}} {
+		if side.bound != nil {
+			all = append(all, fmt.Sprintf("%s %v", side.words, *side.bound))
+			number = *side.bound
+		}
 	}
-	return "at least", *s.AtLeast, false
+	return strings.Join(all, " and "), number
 }
 
 // holds reports whether a value is within the bound.
@@ -115,7 +118,7 @@ func (s *prometheusQuery) holds(value float64) bool {
 }
 
 func (s *prometheusQuery) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	_, number, _ := s.bound()
+	_, number := s.bound()
 	threshold := CriterionThreshold.Of(number)
 	w, wait, err := s.window(p)
 	if err != nil || wait.State != 0 {
@@ -149,11 +152,11 @@ type measuring struct {
 
 func (s *prometheusQuery) judge(value float64) probe.Result {
 	shown := strconv.FormatFloat(value, 'g', 4, 64)
-	side, number, _ := s.bound()
+	words, _ := s.bound()
 	if !s.holds(value) {
-		return probe.Failed(probe.ReasonThreshold, "value is %s, must be %s %v", shown, side, number)
+		return probe.Failed(probe.ReasonThreshold, "value is %s, must be %s", shown, words)
 	}
-	return probe.Passed("value is %s, %s %v", shown, side, number)
+	return probe.Passed("value is %s, %s", shown, words)
 }
 
 var CriterionValue = &probe.Value{Name: "catalyst_criterion_value", Help: "Measured value of a success criterion, in the unit of its threshold.", Labels: nil}

@@ -110,7 +110,7 @@ func place(buckets []bucket, q float64) (low, high, estimate, total float64) {
 
 func (m *measuring) judgeBuckets(c carrier, series []grown) judged {
 	sum, instances := bucketsOf(series)
-	_, threshold, _ := m.bound()
+	_, threshold := m.bound()
 	low, high, estimate, total := place(sum, wantedQuantile)
 	of := fmt.Sprintf("%s in job %q", strings.TrimSuffix(c.family, "_bucket"), c.job)
 	switch {
@@ -147,8 +147,8 @@ func (m *measuring) judgeBuckets(c carrier, series []grown) judged {
 
 // limit returns the bound in words.
 func (m *measuring) limit() string {
-	side, number, _ := m.bound()
-	return fmt.Sprintf("%s %v", side, number)
+	words, _ := m.bound()
+	return words
 }
 
 // native judges a native histogram.

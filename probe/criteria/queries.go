@@ -1,10 +1,12 @@
 package criteria
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +39,7 @@ func (m *measuring) queries(ctx context.Context) (probe.Result, error) {
 		if idle {
 			return m.covered(ctx, m.noTraffic(), promapi.Job(p))
 		}
-		return probe.Result{}, probe.Needs(deployment.PrometheusService.Setting("job")+", or custom queries",
+		return probe.Result{}, probe.Needs(deployment.PrometheusService.Setting("job")+" or jobs, or custom queries",
 			probe.Unknownf(probe.ReasonEmpty, "Prometheus has no data for the queries (job %q)", promapi.Job(p)))
 	}
 	measured := CriterionValue.Of(w.value)
@@ -51,7 +53,7 @@ func (m *measuring) queries(ctx context.Context) (probe.Result, error) {
 			r, err := promapi.JudgeError(p, "the histogram's buckets", err, false)
 			return r.With(measured), err
 		}
-		if _, number, _ := m.bound(); odd {
+		if _, number := m.bound(); odd {
 			r = probe.Warned(probe.ReasonThreshold, "within the threshold, but only by estimate: the histogram has no bucket boundary at %v", number)
 		}
 	}
@@ -64,6 +66,14 @@ func (s *prometheusQuery) fill(p *probe.Pass, query string) (string, bool) {
 	if strings.Contains(query, "${job}") {
 		query = strings.ReplaceAll(query, "${job}", promapi.Job(p))
 	}
+	if strings.Contains(query, "${jobs}") {
+		var all []string
+		for _, job := range append([]string{promapi.Job(p)}, p.Deployment.Prometheus.Jobs...) {
+			all = append(all, regexp.QuoteMeta(job))
+		}
+		pattern := strconv.Quote(strings.Join(all, "|"))
+		query = strings.ReplaceAll(query, "${jobs}", pattern[1:len(pattern)-1])
+	}
 	if !strings.Contains(query, "${") {
 		return query, true
 	}
@@ -75,6 +85,9 @@ func (s *prometheusQuery) fill(p *probe.Pass, query string) (string, bool) {
 	c, err := p.View.Compose()
 	if err != nil {
 		return "", false
+	}
+	if project := cmp.Or(p.Deployment.Docker.Project, c.Project.Name); project != "" {
+		query = strings.ReplaceAll(query, "${project}", project)
 	}
 	cpus, memory := limitsOf(c.Project.Services[app.Name])
 	if cpus > 0 {
@@ -154,7 +167,7 @@ func (s *prometheusQuery) worse(a, b float64) bool {
 	if s.holds(a) != s.holds(b) {
 		return !s.holds(a)
 	}
-	_, _, under := s.bound()
+	under := s.Below != nil || s.AtMost != nil
 	return under && a > b || !under && a < b
 }
 
@@ -166,7 +179,7 @@ func (s *prometheusQuery) idle(ctx context.Context, p *probe.Pass, at time.Time)
 
 // between reports whether the bound is inside a bucket of the first histogram with data.
 func (s *prometheusQuery) between(ctx context.Context, p *probe.Pass) (bool, error) {
-	_, bound, _ := s.bound()
+	_, bound := s.bound()
 	for _, metric := range s.Buckets {
 		metric, known := s.fill(p, metric)
 		if !known {
