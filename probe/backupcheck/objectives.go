@@ -53,7 +53,7 @@ var (
 func (o *objectives) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	path := p.View.Place(find.FactRecovery).Path()
 	if path == "" {
-		return probe.Result{}, probe.Skip("deployment.documents.disaster_recovery_plan", "disaster recovery plan not found")
+		return probe.Result{}, probe.Skip("deployment.documents.disaster_recovery_plan", "disaster recovery plan not found: DISASTER-RECOVERY.md would be read")
 	}
 	m, err := markdown.Read(p, path)
 	if err != nil {

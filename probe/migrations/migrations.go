@@ -85,7 +85,8 @@ func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 		if err := probe.Unlisted(p, place, "migrations"); err != nil {
 			return probe.Result{}, err
 		}
-		return probe.Result{}, probe.Skip("deployment.migrations", "migrations folder not found")
+		return probe.Result{}, probe.Skip("deployment.migrations",
+			"migrations folder not found: migrations/ would be read, also in deployment/, deploy/, db/, database/, internal/db/ or sql/")
 	}
 	shown := p.Deployment.Rel(dir)
 	names, err := Names(p, dir)
