@@ -288,6 +288,9 @@ func (am *Config) groupBy(n *schema.Node) []string {
 	var labels []string
 	for _, entry := range am.list(n, "group_by") {
 		label := am.text(entry)
+		if label == "" {
+			am.addProblem(entry.Line, "an entry of group_by has no label name")
+		}
 		if seen[label] {
 			am.addProblem(entry.Line, "a label is twice in group_by")
 		}

@@ -351,3 +351,39 @@ func TestMeasurements_OfTargets(t *testing.T) {
 		probetest.Expect(t, probetest.Look(t, p, PrometheusQueryKind(), "{targets: true, at_least: 1}"), tt.state, tt.reason, tt.detail)
 	}
 }
+
+// TestMeasurements_AfterRollback: the hour starts anew, and what the release that was rolled back did does not count.
+func TestMeasurements_AfterRollback(t *testing.T) {
+	now := time.Now()
+	h := &history{now: now, families: map[string][]string{}}
+	burst := func(ago time.Duration) float64 { // ten errors a second from 170 to 80 minutes ago
+		return 10 * min(max(170*60-ago.Seconds(), 0), 90*60)
+	}
+	h.series(`up{job="app",instance="a"}`, 240, constant(1))
+	h.series(`req_total{job="app",instance="a",code="200"}`, 240, steady(10))
+	h.series(`req_total{job="app",instance="a",code="500"}`, 240, burst)
+	server := parts.PrometheusHistory(t, h.text())
+	const spec = "{errors: [req_total], below: 0.01, after_release: 1h}"
+	at := func(r attest.Record, minutes int) attest.Record {
+		r.At = now.Add(-time.Duration(minutes) * time.Minute)
+		return r
+	}
+	first, second := at(probetest.Recorded("1", probetest.CommitOne), 230), at(probetest.Recorded("2", probetest.CommitTwo), 160)
+	back := func(minutes int) attest.Record {
+		return at(attest.Record{Phase: attest.PhaseRolledBack, Release: first.Release, Of: 2, Reinstates: 1}, minutes)
+	}
+	for name, tt := range map[string]struct {
+		records []attest.Record
+		state   probe.State
+		reason  probe.Reason
+	}{
+		"the bad release":      {[]attest.Record{first, second}, probe.StateFail, probe.ReasonThreshold},
+		"rolled back, over":    {[]attest.Record{first, second, back(75)}, probe.StatePass, ""},
+		"rolled back just now": {[]attest.Record{first, second, back(20)}, probe.StatePending, probe.ReasonInProgress},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := probetest.Released(t, probetest.NewPass(t, nil, settingsAt(server.URL, "app")), tt.records...)
+			probetest.Expect(t, probetest.Look(t, p, PrometheusQueryKind(), spec), tt.state, tt.reason, "")
+		})
+	}
+}
