@@ -56,6 +56,7 @@ func TestGitSecrets_HidesNothing(t *testing.T) {
 		"UTF-16":                            {map[string]string{"a": utf16Text(line, false)}, nil, "", probe.StateFail, probe.ReasonCommitted, "a:2"},
 		"BOM":                               {map[string]string{"a": "\xef\xbb\xbf" + line}, nil, "", probe.StateFail, probe.ReasonCommitted, "a:2"},
 		"program":                           {map[string]string{"a": strings.Repeat(noise, 500) + "\n" + line + strings.Repeat(noise, 500)}, nil, "", probe.StateFail, probe.ReasonCommitted, "a:3"},
+		"program by its name":               {map[string]string{"a.bin": strings.Repeat(noise, 500) + "\n" + line + strings.Repeat(noise, 500)}, nil, "", probe.StateFail, probe.ReasonCommitted, "a.bin:3"},
 		"text behind the magic of an image": {map[string]string{"a": "\x89PNG\r\n\x1a\n\x00" + line}, nil, "", probe.StateFail, probe.ReasonCommitted, "a:4"},
 
 		"image":                      {map[string]string{"a": "\x89PNG\r\n\x1a\n" + strings.Repeat(noise, 500)}, nil, "", probe.StatePass, probe.ReasonNone, "1 version of media files"},

@@ -161,11 +161,16 @@ func (s *secretScan) search(ctx context.Context, a gitlog.Addition) error {
 	if err != nil {
 		return err
 	}
+	file := a.File
+	if a.Raw && !s.rules.own {
+		a.File = "" // the default allow-lists go by the name, e.g. *.bin
+	}
 	all := rules.find(ctx, a)
 	if ctx.Err() != nil {
 		return ctx.Err() // findings of an interrupted search are incomplete
 	}
 	for _, f := range all {
+		f.File = file
 		s.keep(f, a.Raw)
 		if s.full() {
 			return errTooManySecrets
