@@ -33,6 +33,8 @@ const (
 	MaxDocument = 1 << 20 // bytes; the worst input of this size takes two seconds to parse
 	maxNesting  = 32      // quotes and lists that start on one line
 	maxImages   = 20
+	maxLines    = 50_000
+	maxCells    = 30_000 // of tables: about 4 kB of memory each, and a short row counts as many as its header has
 )
 
 // Document is a parsed Markdown document. It is shared and must not be modified.
@@ -125,6 +127,9 @@ func Parse(data []byte) (*Document, error) {
 	if mdContainers.Match(data) {
 		return nil, fmt.Errorf("%w: more than %d nested quotes and lists on one line", errNotText, maxNesting)
 	}
+	if err := checkStructure(data); err != nil {
+		return nil, err
+	}
 	blocks := parser.NewParser(
 		parser.WithBlockParsers(parser.DefaultBlockParsers()...),
 		parser.WithParagraphTransformers(util.Prioritized(extension.NewTableParagraphTransformer(), 200)),
@@ -141,6 +146,28 @@ func Parse(data []byte) (*Document, error) {
 		r.doc.Conflict = r.lineAt(at[0])
 	}
 	return r.doc, nil
+}
+
+// checkStructure rejects what takes much memory to parse in spite of its size.
+func checkStructure(data []byte) error {
+	lines, cells, columns := 0, 0, 0
+	for line := range bytes.Lines(data) {
+		lines++
+		line = bytes.Trim(line, " \t>\n")
+		if len(line) == 0 {
+			columns = 0
+			continue
+		}
+		if n := bytes.Count(bytes.Trim(line, "|"), []byte("|")) + 1; n > columns && bytes.IndexByte(line, '-') >= 0 &&
+			bytes.ContainsAny(line, "|:") && len(bytes.Trim(line, "-:| \t")) == 0 {
+			columns = n
+		}
+		cells += columns
+	}
+	if lines > maxLines || cells > maxCells {
+		return fmt.Errorf("%w: more than %d lines or %d table cells", errNotText, maxLines, maxCells)
+	}
+	return nil
 }
 
 // markdownReader converts the library's tree.

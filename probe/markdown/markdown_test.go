@@ -130,6 +130,29 @@ func TestMarkdownTakesNoTime(t *testing.T) {
 	}
 }
 
+// TestParse_BoundsStructure: many rows, short rows of a wide table and many lines are rejected before they take memory.
+func TestParse_BoundsStructure(t *testing.T) {
+	wide := strings.Repeat("|a", 1000) + "|\n" + strings.Repeat("|-", 1000) + "|\n"
+	for name, tt := range map[string]struct {
+		text  string
+		sound bool
+	}{
+		"a large table":       {"|a|b|c|\n|-|-|-|\n" + strings.Repeat("|1|2|3|\n", 9_000), true},
+		"many tables":         {strings.Repeat("|a|\n|-|\n|1|\n\n", 9_000), true},
+		"a long document":     {strings.Repeat("- a\n", 40_000), true},
+		"pipes in text":       {strings.Repeat("a | b | c\n", 40_000), true},
+		"many rows":           {"|a|\n|-|\n" + strings.Repeat("|1|\n", 110_000), false},
+		"rows without a pipe": {"|a|\n|:-|\n" + strings.Repeat("1\n", 40_000), false},
+		"short rows":          {wide + strings.Repeat("a\n", 1_000), false},
+		"rows in a quote":     {"> |a|b|\n> |-|-|\n" + strings.Repeat("> |1|2|\n", 20_000), false},
+		"many lines":          {strings.Repeat("- a\n", 110_000), false},
+	} {
+		if _, err := Parse([]byte(tt.text)); (err == nil) != tt.sound {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestBlanks(t *testing.T) {
 	for _, text := range []string{
 		"TBD", "Phone: TBD", "tbd", "TODO", "todo: write this", "FIXME later", "XXX", "The time is to be decided.", "(to be determined)", "Lorem ipsum dolor",
