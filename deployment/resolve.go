@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
@@ -207,6 +208,9 @@ func (v *View) fromEnvironment(c *compose.Model, service, key string, text *stri
 		}
 		if !ok {
 			value.Set, value.Ref = false, Ref{RefEnvironment, key}
+			if v.Deployment.Env.Gives(key) {
+				value.Ref.Kind = RefShell
+			}
 			return value, nil
 		}
 		return valueOfEntry(c.Env, e, service, source.ViaEnvironment), c.Env.ErrBefore(e)
@@ -233,6 +237,9 @@ func (v *View) fromEnvironment(c *compose.Model, service, key string, text *stri
 		}
 	}
 	value.Unset = append(value.Unset, x.Unset...)
+	if shell := v.Deployment.Env.Gives; len(value.Unset) > 0 && !slices.ContainsFunc(value.Unset, func(name string) bool { return !shell(name) }) {
+		return Value{Key: key, Origin: at, Ref: Ref{RefShell, strings.Join(value.Unset, ", ")}}, nil
+	}
 	value.Text = secret.New(*text)
 	return value.followed(), nil
 }

@@ -78,16 +78,33 @@ func (v *View) chooseApp(c *compose.Model) (AppService, error) {
 	if slices.Contains(names, "catalyst") {
 		return AppService{Name: "catalyst", How: find.Found, Why: "its name", Others: others("catalyst")}, nil
 	}
-	best, score, why := "", 0, ""
+	best, score, why, equals := "", 0, "", []string(nil)
 	for _, name := range names {
-		if s, w := v.looksLikeApp(c, c.Project.Services[name]); s > score {
-			best, score, why = name, s, w
+		switch s, w := v.looksLikeApp(c, c.Project.Services[name]); {
+		case s > score:
+			best, score, why, equals = name, s, w, nil
+		case s == score && s > 0:
+			equals = append(equals, name)
 		}
+	}
+	if len(equals) > 0 {
+		why += ", before its equals by name: " + strings.Join(equals[:min(3, len(equals))], ", ")
 	}
 	if best == "" {
 		return AppService{How: find.Default, Others: names}, nil
 	}
 	return AppService{Name: best, How: find.Found, Why: why, Others: others(best)}, nil
+}
+
+// dependants returns a proxy that depends on a service; "" for none.
+func dependants(c *compose.Model, service string) string {
+	for _, name := range c.Services() {
+		s := c.Project.Services[name]
+		if _, depends := s.DependsOn[service]; depends && compose.RunsImage(s, []string{"nginx", "traefik", "caddy", "haproxy", "envoy", "openresty"}) {
+			return name
+		}
+	}
+	return ""
 }
 
 // looksLikeApp scores how likely a service is the application.
@@ -119,6 +136,9 @@ func (v *View) looksLikeApp(c *compose.Model, s types.ServiceConfig) (score int,
 	}
 	if len(s.Environment) > 0 {
 		say(1, "its environment variables")
+	}
+	if by := dependants(c, s.Name); by != "" {
+		say(2, "the proxy "+by+", which depends on it")
 	}
 	return score, strings.Join(reasons, ", ")
 }

@@ -1,6 +1,10 @@
 package deployment
 
-import "github.com/thenexusengine/catalyst_exporter/schema"
+import (
+	"slices"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
 
 // The configuration of a deployment. Every setting has a default or is found from the root. Paths are relative to the
 // root.
@@ -11,6 +15,7 @@ type Settings struct {
 	Root        string `yaml:"root" doc:"folder of the deployment; --deployment.root when not set"`
 	Environment string `yaml:"environment" doc:"environment of the deployment" default:"production"`
 
+	Env          Env      `yaml:"env" doc:"variables that are in no file"`
 	EnvFile      string   `yaml:"env_file" doc:"env file of docker compose --env-file; .env.production, else .env, when not set"`
 	ComposeFiles []string `yaml:"compose_files" doc:"compose files in the order of docker compose -f; found as Compose finds them when not set"`
 	Profiles     []string `yaml:"profiles" doc:"active compose profiles; COMPOSE_PROFILES of the env file when not set"`
@@ -55,6 +60,20 @@ type Documents struct {
 // Repository is the git repository of the deployment.
 type Repository struct {
 	Path string `yaml:"path" doc:"folder that contains .git; the nearest one at or above the root when not set"`
+}
+
+// Env describes the environment in which Compose is started.
+type Env struct {
+	External     bool     `yaml:"external" doc:"the deploying shell or pipeline gives the variables that no file sets: they are unknown instead of missing"`
+	ExternalKeys []string `yaml:"external_keys" doc:"only these variables are given so"`
+}
+
+// Gives reports whether the deploying shell gives a variable.
+func (e Env) Gives(name string) bool {
+	if len(e.ExternalKeys) > 0 {
+		return slices.Contains(e.ExternalKeys, name)
+	}
+	return e.External
 }
 
 // Backup locates the backups.

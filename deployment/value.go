@@ -45,6 +45,7 @@ const (
 	RefManager     = "secret manager"
 	RefExternal    = "external secret"       // a Docker Swarm secret, not a file
 	RefEnvironment = "environment"           // the environment in which Compose is started
+	RefShell       = "deploying shell"       // the same, according to deployment.env
 	RefContainer   = "file in the container" // part of the image or a named volume
 	RefCommand     = "command"               // computed by the service's shell script; Name says why it is undecided
 )

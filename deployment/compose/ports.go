@@ -54,7 +54,7 @@ func (c *Model) Published() []PublishedPort {
 // Options of Docker's bridge networks.
 const (
 	bindingOption = "com.docker.network.bridge.host_binding_ipv4"
-	gatewayOption = "com.docker.network.bridge.gateway_mode_ipv4"
+	gatewayOption = "com.docker.network.bridge.gateway_mode_ipv" // 4 or 6
 )
 
 // defaultBinding returns the address on which a service's ports are published that name none: that of its networks, if all of
@@ -85,7 +85,8 @@ func (c *Model) networksOf(service string) []string {
 func (c *Model) Unprotected() []string {
 	return slices.DeleteFunc(slices.Clone(c.Services()), func(service string) bool {
 		return !slices.ContainsFunc(c.networksOf(service), func(network string) bool {
-			return c.Project.Networks[network].DriverOpts[gatewayOption] == "nat-unprotected"
+			options := c.Project.Networks[network].DriverOpts
+			return options[gatewayOption+"4"] == "nat-unprotected" || options[gatewayOption+"6"] == "nat-unprotected"
 		})
 	})
 }

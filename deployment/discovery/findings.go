@@ -161,7 +161,7 @@ func serviceFinding(v *deployment.View) Finding {
 	f.Value, f.How, f.Others = app.Name, app.How, app.Others
 	switch {
 	case app.Name != "" && app.How == find.Found:
-		f.Implies = "chosen because of " + app.Why + "; its settings are checked as the application's"
+		f.Implies = "chosen because of " + app.Why + " (set deployment.service to choose another); its settings are checked as the application's"
 		if len(app.Copies) > 0 {
 			f.Implies += ", and also those of " + strings.Join(app.Copies, ", ") + ", which run the same program"
 		}

@@ -96,7 +96,7 @@ func (s *composePorts) judge(c *compose.Model, alsoAllowed []int) (probe.Result,
 		f.Offend(offenders(c, own, "own_address", "networks")...)
 	}
 	if open := c.Unprotected(); len(open) > 0 {
-		f.Warn(probe.ReasonExposed, "on a network with gateway_mode_ipv4 nat-unprotected, which exposes every listening port: %s", phrase.List(open))
+		f.Warn(probe.ReasonExposed, "on a network with gateway mode nat-unprotected, which exposes every listening port: %s", phrase.List(open))
 	}
 	f.Measure(portset.ExposedPorts.Of(float64(world.Count())))
 	return f.Result("only allowed ports are published to the world by %s", phrase.Count(len(services), "service")), nil

@@ -199,7 +199,8 @@ func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, e
 		return probe.Result{}, Elsewhere(v)
 	}
 	if len(v.Unset) > 0 && v.Text.Empty() {
-		return probe.Failed(probe.ReasonMissing, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
+		return probe.Failed(probe.ReasonMissing, "%s at %s refers to %s, which has no value. If the deploying shell gives it, set "+
+			"deployment.env.external", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil
 	}
 	if len(v.Unset) > 0 {
 		return probe.Failed(probe.ReasonPlaceholder, "%s at %s refers to %s, which has no value", v.Key, v.Origin, strings.Join(v.Unset, ", ")), nil

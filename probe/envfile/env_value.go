@@ -33,6 +33,10 @@ func Elsewhere(v deployment.Value) error {
 		return probe.Skip("a live probe, or a command that sets "+v.Key+" without conditions",
 			"%s may be set by the command at %s, which cannot be evaluated: %s", v.Key, v.Origin, v.Ref.Name)
 	}
+	if v.Ref.Kind == deployment.RefShell {
+		return probe.Elsewhere("a live probe for "+v.Key, "%s at %s is given by the deploying shell (deployment.env): it cannot be checked here",
+			v.Key, v.Origin)
+	}
 	return probe.Skip("a live probe, or access to the running container, for "+v.Key,
 		"%s at %s is stored in: %s; it cannot be checked here", v.Key, v.Origin, v.Ref.Kind)
 }

@@ -23,6 +23,8 @@ type ufwRule struct {
 	anybody bool // matches packets from any internet address
 	whole   bool // has no further conditions; only such a rule blocks a packet for certain
 	unsure  bool // it has conditions that are not supported here
+	// aside is the interface that the rule is limited to, if it seems to lead to a private network; "" otherwise.
+	aside   string
 	profile string
 }
 

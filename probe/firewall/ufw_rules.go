@@ -162,6 +162,7 @@ type opening struct {
 	what   string // as shown to users: the ports, and whether they are of this host
 	ports  portset.Opened
 	unsure bool
+	aside  string // see ufwRule
 	at     []string
 }
 
@@ -190,7 +191,7 @@ func (s *ufwRules) judge(chain []ufwFile, alsoAllowed []int, open *openings) {
 			if r.profile != "" {
 				at += fmt.Sprintf(" (profile %q)", shorten(r.profile))
 			}
-			open.add(opening{describe(r, ports), ports, r.unsure, []string{at}})
+			open.add(opening{describe(r, ports), ports, r.unsure, r.aside, []string{at}})
 		}
 	}
 }
@@ -218,7 +219,7 @@ func shorten(name string) string {
 // add adds an opening; one that IPv4 and IPv6 have in common is reported once.
 func (open *openings) add(o opening) {
 	for i, have := range *open {
-		if have.what == o.what && have.unsure == o.unsure {
+		if have.what == o.what && have.unsure == o.unsure && have.aside == o.aside {
 			(*open)[i].at = append(have.at, o.at...)
 			return
 		}
@@ -235,6 +236,9 @@ func (open openings) tell(f *probe.ResultBuilder) {
 		switch {
 		case o.unsure:
 			f.Warn(probe.ReasonExposed, "%s may be open to the internet, under conditions that the exporter does not support: %s", o.what, at)
+			continue
+		case o.aside != "":
+			f.Warn(probe.ReasonExposed, "%s is open on interface %s, which seems to lead to a private network: %s", o.what, o.aside, at)
 			continue
 		case o.ports.Numbers().Count() == 1 && o.ports.Numbers().Has(portset.SSH):
 			f.Warn(probe.ReasonExposed, "%s is open to the internet at %s: restrict it to known addresses, or add 22 to deployment.firewall.allowed", o.what, at)

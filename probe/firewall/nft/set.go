@@ -252,6 +252,11 @@ func (s *nftSet) holdsAnybody(o operand) holding {
 		copy(first[:], key)
 		return binary.BigEndian.Uint64(first[:])
 	}
+	if share := s.share(position); share == 1 {
+		return holdsAlways
+	} else if share > 7./8 {
+		return holdsByChoice // the rest of the world may be kept out
+	}
 	var sum uint64
 	for i, e := range s.elements {
 		if e.end {
@@ -267,4 +272,22 @@ func (s *nftSet) holdsAnybody(o operand) holding {
 		}
 	}
 	return holdsNever
+}
+
+// share returns the part of all addresses that the intervals cover; exactly 1 for all of them.
+func (s *nftSet) share(position func([]byte) uint64) float64 {
+	gaps := 0.0
+	reached := uint64(0) // everything before it is counted
+	open := false
+	for _, e := range s.elements {
+		at := position(e.key)
+		if !open {
+			gaps += float64(at - reached)
+		}
+		open, reached = !e.end, at
+	}
+	if !open && len(s.elements) > 0 {
+		gaps += float64(^uint64(0)-reached) + 1
+	}
+	return 1 - gaps/(1<<64)
 }
