@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"sync"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -67,6 +68,18 @@ func (c *Collector) Collect(ctx context.Context, sel Selection, patient bool) *R
 	default:
 		return c.report(probe.NewPass(c.deps, c.deploy), sel)
 	}
+}
+
+// Known returns what is known, without starting any probe, and when a probe last finished; zero when none has.
+func (c *Collector) Known() (r *Report, last time.Time) {
+	for _, p := range c.probes {
+		p.mu.Lock()
+		if p.last != nil && p.last.ended.After(last) {
+			last = p.last.ended
+		}
+		p.mu.Unlock()
+	}
+	return c.report(probe.NewPass(c.deps, c.deploy), Selection{}), last
 }
 
 // runCycles runs one cycle after the other until no caller waits for another one.

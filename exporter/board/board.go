@@ -22,31 +22,60 @@ import (
 //go:embed board.html
 var boardHTML string
 
+//go:embed overview.html
+var overviewHTML string
+
+//go:embed parts.html
+var partsHTML string
+
 //go:embed board.css
 var boardCSS string
 
+// refreshAfter is how often a browser loads the page again, in seconds.
+const refreshAfter = "60"
+
 // Write sends the page. If it returns an error, nothing was written.
 func (page *Page) Write(w http.ResponseWriter) error {
+	again := ""
+	if page.Still != "" {
+		again = page.Again + "&refresh=" + refreshAfter
+	}
+	return write(w, "board", boardHTML, page.Time, page, again)
+}
+
+// write renders a template. A browser loads the URL again some time later, unless it is "".
+func write(w http.ResponseWriter, name, text string, now time.Time, data any, again string) error {
 	var b bytes.Buffer
-	if err := boardTemplate().Execute(&b, page); err != nil {
+	page, err := templates(now).New(name).Parse(text)
+	if err == nil {
+		err = page.Execute(&b, data)
+	}
+	if err != nil {
 		return err
 	}
 	sum := sha256.Sum256([]byte(boardCSS))
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+"'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'sha256-"+base64.StdEncoding.EncodeToString(sum[:])+
+		"'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
+	if again != "" {
+		h.Set("Refresh", refreshAfter+"; url="+again)
+	}
 	_, _ = w.Write(b.Bytes()) // fails only if the client disconnected
 	return nil
 }
 
-func boardTemplate() *template.Template {
-	return template.Must(template.New("board").Funcs(template.FuncMap{
-		"mark":    func(s probe.State) string { m, _ := format.Sign(s); return m },
-		"rfc":     func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-		"human":   func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
-		"code":    InCode,
-		"lastDay": func(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) },
-	}).Parse(boardHTML))
+// templates are the parts of all pages. Times are shown relative to now.
+func templates(now time.Time) *template.Template {
+	return template.Must(template.New("parts").Funcs(template.FuncMap{
+		"mark":     func(s probe.State) string { m, _ := format.Sign(s); return m },
+		"rfc":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+		"human":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05 UTC") },
+		"ago":      func(t time.Time) string { return Relative(t, now) },
+		"code":     InCode,
+		"sentence": firstSentence,
+		"lastDay":  func(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) },
+	}).Parse(partsHTML))
 }
 
 // InCode renders text in backquotes as code.

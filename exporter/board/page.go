@@ -20,29 +20,44 @@ import (
 
 // Page is the data of the board's template.
 type Page struct {
-	CSS         template.CSS
-	Title       string
+	Options
+	CSS        template.CSS
+	Title      string // of the checklist
+	Time       time.Time
+	Version    string
+	Ready      bool
+	Count      string // what prevents readiness, in words and numbers
+	Aside      string // failing items that do not prevent it
+	Since      since  // of Ready
+	Failing    []boardLine
+	Waiting    []boardGroup // unknown items, grouped by remedy
+	Unseen     int          // number of unknown items in Waiting
+	Waived     []boardLine
+	Gates      []boardGate
+	SignOffs   []boardLine
+	Releases   []boardRelease
+	Mosaic     []boardRow
+	States     []Link // filters
+	Filters    []Link // by category
+	Categories []boardCategory
+	Shown, All int
+	Narrowed   string // active filters, in words
+	Everything string // URL of the page without filters
+	Again      string // URL of the page that runs what is due
+	Still      string // URL of the page that does not refresh itself; "" when it does not
+}
+
+// Options is what the page shows and the report does not hold. The zero value is a deployment without a name.
+type Options struct {
+	Name        string // of the deployment
 	Target      string // name of the displayed target; "" for a single deployment
 	Targets     []Link // all targets; empty for a single deployment
 	Environment string
-	Time        time.Time
-	Version     string
-	Ready       bool
-	Failing     []boardLine  // failing items that block readiness, critical first
-	Waiting     []boardGroup // unknown items, grouped by remedy
-	Unseen      int          // number of unknown items in Waiting
-	Waived      []boardLine
-	Gates       []boardGate
-	SignOffs    []boardLine
-	Releases    []string // planned and recorded release
-	States      []Link   // filters
-	Filters     []Link   // by category
-	Categories  []boardCategory
-	Shown, All  int
-	Narrowed    string // active filters, in words
-	Everything  string // URL of the page without filters
-	Metrics     string
+	Metrics     string        // URL of the deployment's metrics
+	History     History       // nil when nothing is known about the past
 	Past        *history.Past // nil without a state directory
+	// Checked is when a probe last ran, of a page that started none; zero for one that ran what was due.
+	Checked time.Time
 }
 
 // Link is a filter link. Count is the number of items on the page it leads to.
@@ -66,10 +81,23 @@ type boardGroup struct {
 	Items  []boardLine
 }
 
+// boardGate is a gate. NoRelease is set when the gate is for a release and there is none: it is then neither open nor
+// closed.
 type boardGate struct {
 	Name             string
-	Ready            bool
+	Ready, NoRelease bool
 	Failing, Waiting []boardLine
+}
+
+type boardRelease struct {
+	Phase, Release, By string
+	Since              time.Time
+}
+
+// boardRow is a category in the mosaic.
+type boardRow struct {
+	Title string
+	Items []boardLine
 }
 
 type boardCategory struct {
@@ -77,11 +105,16 @@ type boardCategory struct {
 	Ready       bool
 	Counts      []Link
 	Items       []boardItem
+	Passing     []boardItem // collapsed, unless the filter asks for them
+	Open        bool
 }
 
 type boardItem struct {
 	*checklist.Verdict
 	Anchor string
+	URL    string // permanent
+	Since  since
+	Strip  strip
 	Ends   []boardEnd
 	Layers []boardLayer
 }
@@ -101,11 +134,11 @@ type boardLayer struct {
 }
 
 // narrowing holds the filters of the query; "" means no filter.
-type narrowing struct{ target, state, category string }
+type narrowing struct{ target, state, category, refresh string }
 
 func (n narrowing) url() string {
 	v := url.Values{}
-	for key, value := range map[string]string{"target": n.target, "state": n.state, "category": n.category} {
+	for key, value := range map[string]string{"target": n.target, "state": n.state, "category": n.category, "refresh": n.refresh} {
 		if value != "" {
 			v.Set(key, value)
 		}
@@ -130,10 +163,13 @@ func (n narrowing) count(verdicts []checklist.Verdict) (c int) {
 func (n narrowing) line(v *checklist.Verdict) boardLine {
 	there := "#" + anchor(v)
 	if !n.shows(v) {
-		there = narrowing{target: n.target}.url() + there
+		there = n.everything().url() + there
 	}
 	return boardLine{v, there}
 }
+
+// everything is the page without filters.
+func (n narrowing) everything() narrowing { return narrowing{target: n.target, refresh: n.refresh} }
 
 func (n narrowing) lines(verdicts []*checklist.Verdict) (all []boardLine) {
 	for _, v := range verdicts {
@@ -148,21 +184,32 @@ func weight(severity string) int {
 	return slices.Index([]string{checklist.Critical, checklist.Warning, checklist.Info}, severity)
 }
 
-// New builds the page of a report. The state and category of the query filter the list of items but not the header.
-func New(r *collector.Report, q url.Values) Page {
-	n := narrowing{q.Get("target"), q.Get("state"), q.Get("category")}
+// New builds the page of a report. The state and category of the query filter the list of items but not what is above it.
+func New(r *collector.Report, q url.Values, o Options) Page {
+	n := narrowing{target: q.Get("target"), state: q.Get("state"), category: q.Get("category")}
+	page := Page{Options: o, CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the CSS is embedded
+		All: len(r.Verdicts)}
+	page.Again = n.url()
+	if q.Get("refresh") == "0" {
+		n.refresh = "0"
+	} else {
+		still := n
+		still.refresh = "0"
+		page.Still = still.url()
+	}
+	page.Everything = n.everything().url()
 	ready := r.Ready()
-	page := Page{CSS: template.CSS(boardCSS), Title: r.Checklist.Name, Time: r.Time, Version: version.Version, //nolint:gosec // the CSS is embedded
-		Ready: ready.Ready, Failing: n.lines(ready.Failing), Waiting: n.groups(ready.Waiting), Unseen: len(ready.Waiting), All: len(r.Verdicts),
-		Everything: narrowing{target: n.target}.url()}
+	page.Ready, page.Count, page.Aside = ready.Ready, Count(ready), aside(r.Verdicts, ready)
+	page.Since = sinceOf(o.History, "", r.Time)
+	page.Failing, page.Waiting, page.Unseen = n.lines(ready.Failing), n.groups(ready.Waiting), len(ready.Waiting)
 	for _, phase := range []string{"recorded", "planned"} {
 		if release := map[string]*attest.Release{"planned": r.Planned, "recorded": r.Recorded}[phase]; release != nil {
-			page.Releases = append(page.Releases, fmt.Sprintf("%s %s by %s, %s", phase, release.Release, release.By, release.Since.UTC().Format("2006-01-02 15:04 UTC")))
+			page.Releases = append(page.Releases, boardRelease{phase, fmt.Sprint(release.Release), release.By, release.Since})
 		}
 	}
 	for _, g := range r.Checklist.Gates {
 		a := r.Gate(g)
-		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, n.lines(a.Failing), n.lines(a.Waiting)})
+		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, lacksRelease(a), n.lines(a.Failing), n.lines(a.Waiting)})
 	}
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
@@ -175,6 +222,11 @@ func New(r *collector.Report, q url.Values) Page {
 	}
 	page.narrow(r, n)
 	return page
+}
+
+// lacksRelease reports whether a gate waits for a release to be planned.
+func lacksRelease(a checklist.Answer) bool {
+	return slices.ContainsFunc(a.Waiting, func(v *checklist.Verdict) bool { return v.Reason == probe.ReasonNoRelease })
 }
 
 // groups groups unknown items by remedy or reason, largest group first.
@@ -199,18 +251,18 @@ func (page *Page) narrow(r *collector.Report, n narrowing) {
 	filter := func(text string, to narrowing) Link {
 		return Link{Text: text, URL: to.url(), Count: to.count(r.Verdicts), Current: to == n}
 	}
-	page.States = []Link{filter("all states", narrowing{n.target, "", n.category})}
+	page.States = []Link{filter("all states", narrowing{n.target, "", n.category, n.refresh})}
 	for _, st := range probe.States() {
-		l := filter(st.String(), narrowing{n.target, st.String(), n.category})
+		l := filter(st.String(), narrowing{n.target, st.String(), n.category, n.refresh})
 		l.State = st
 		page.States = append(page.States, l)
 	}
-	page.Filters = []Link{filter("all categories", narrowing{n.target, n.state, ""})}
+	page.Filters = []Link{filter("all categories", narrowing{n.target, n.state, "", n.refresh})}
 	if n.state != "" {
 		page.Narrowed = " in state " + n.state
 	}
 	for _, cat := range r.Checklist.Categories {
-		page.Filters = append(page.Filters, filter(cat.Title, narrowing{n.target, n.state, cat.Name}))
+		page.Filters = append(page.Filters, filter(cat.Title, narrowing{n.target, n.state, cat.Name, n.refresh}))
 		if n.category == cat.Name {
 			page.Narrowed += " of " + cat.Title
 		}
@@ -221,13 +273,24 @@ func (page *Page) narrow(r *collector.Report, n narrowing) {
 				bc.Counts = append(bc.Counts, Link{Text: st.String(), Count: c, State: st})
 			}
 		}
+		row := boardRow{Title: cat.Title}
 		for i := range verdicts {
-			if n.shows(&verdicts[i]) {
-				bc.Items = append(bc.Items, newBoardItem(&verdicts[i], r.Time))
+			v := &verdicts[i]
+			row.Items = append(row.Items, n.line(v))
+			switch it := page.item(v, n); {
+			case !n.shows(v):
+			case v.State == probe.StatePass:
+				bc.Passing = append(bc.Passing, it)
+			default:
+				bc.Items = append(bc.Items, it)
 			}
 		}
-		page.Shown += len(bc.Items)
-		if len(bc.Items) > 0 {
+		if len(row.Items) > 0 {
+			page.Mosaic = append(page.Mosaic, row)
+		}
+		bc.Open = n.state != "" // the filter asks for them
+		page.Shown += len(bc.Items) + len(bc.Passing)
+		if len(bc.Items)+len(bc.Passing) > 0 {
 			page.Categories = append(page.Categories, bc)
 		}
 	}
@@ -238,8 +301,9 @@ func layers() []probe.Layer {
 	return []probe.Layer{probe.LayerDeclared, probe.LayerRunning, probe.LayerLive, probe.LayerEvidence, probe.LayerAttested, probe.LayerDerived}
 }
 
-func newBoardItem(v *checklist.Verdict, now time.Time) boardItem {
-	it := boardItem{Verdict: v, Anchor: anchor(v)}
+func (page *Page) item(v *checklist.Verdict, n narrowing) boardItem {
+	it := boardItem{Verdict: v, Anchor: anchor(v), URL: n.everything().url() + "#" + anchor(v),
+		Since: sinceOf(page.History, v.ID(), page.Time), Strip: stripOf(page.History, v.ID(), page.Time)}
 	for _, l := range layers() {
 		layer := boardLayer{Layer: l}
 		for _, o := range v.Outcomes {
@@ -256,7 +320,7 @@ func newBoardItem(v *checklist.Verdict, now time.Time) boardItem {
 		for _, s := range o.Result.Samples {
 			if s.Value == probe.AttestationExpiry {
 				at := time.Unix(int64(s.Number), 0)
-				it.Ends = append(it.Ends, boardEnd{s.Labels[0], at, !now.Before(at)})
+				it.Ends = append(it.Ends, boardEnd{s.Labels[0], at, !page.Time.Before(at)})
 			}
 		}
 	}
