@@ -71,8 +71,8 @@ func plural(n int, one, many string) string {
 // maxSentence is the length in characters at which a sentence without an end is cut.
 const maxSentence = 200
 
-// firstSentence returns the first sentence of a detail. A full stop ends it only before a space and a new beginning, so
-// that numbers, file names and abbreviations stay whole, and never inside backquotes.
+// firstSentence returns the first statement of a text. A semicolon ends it, and a full stop before a space and a new
+// beginning, so that numbers, file names and abbreviations stay whole; nothing does inside backquotes.
 func firstSentence(text string) string {
 	text, _, _ = strings.Cut(strings.TrimSpace(text), "\n")
 	quoted, n, space := false, 0, 0
@@ -84,6 +84,8 @@ func firstSentence(text string) string {
 		case quoted:
 		case c == '.' && begins(text[i+1:]):
 			return text[:i+1]
+		case c == ';' && strings.HasPrefix(text[i+1:], " "):
+			return text[:i] + " …"
 		case c == ' ':
 			space = i
 		}

@@ -50,6 +50,9 @@ func sinceOf(h History, item string, now time.Time) since {
 		return since{}
 	}
 	if last == 0 {
+		if now.Sub(s.At) < time.Minute {
+			return since{} // it says nothing yet
+		}
 		s.AtLeast = h.Origin()
 	}
 	return s

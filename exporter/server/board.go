@@ -1,41 +1,164 @@
 package server
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/board"
+	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 )
 
+// pasts remembers how the verdicts of each deployment changed, across reloads.
+type pasts struct {
+	mu  sync.Mutex
+	all map[string]*board.Memory
+}
+
+// of returns the memory of a deployment. Another folder under the same name is another deployment.
+func (p *pasts) of(t *config.Target) *board.Memory {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	key := t.Name + "\x00" + t.Deployment.Root
+	if p.all == nil {
+		p.all = map[string]*board.Memory{}
+	}
+	if p.all[key] == nil {
+		p.all[key] = board.NewMemory()
+	}
+	return p.all[key]
+}
+
+// report runs what is due of the selection, and remembers what changed.
+func (s *server) report(ctx context.Context, t *config.Target, sel collector.Selection) *collector.Report {
+	r := t.Collector.Collect(ctx, sel, false)
+	s.pasts.of(t).Note(r)
+	t.History.Observe(r)
+	return r
+}
+
+// board serves the page of a deployment; without a target, and with several, the overview. A page that refreshes itself
+// and the overview show what is known and run nothing, so that an open browser is no burden on what is checked.
 func (s *server) board(w http.ResponseWriter, r *http.Request) {
-	conf, done := s.use()
+	set, done := s.use()
 	defer done()
-	name := r.URL.Query().Get("target")
-	t := conf.Find(name)
+	q := r.URL.Query()
+	if q.Get("target") == "" && len(set.Targets) > 1 {
+		s.overview(w, set, q.Get("refresh") != "0")
+		return
+	}
+	t := s.shown(w, set, q.Get("target"))
+	if t == nil {
+		return
+	}
+	o := board.Options{Name: nameOf(t), Target: t.Name, Environment: t.Deployment.Environment, History: s.pasts.of(t), Past: t.History.Past(), Metrics: metricsOf(s, t)}
+	if t.Name != "" {
+		q.Set("target", t.Name)
+	}
+	if len(set.Targets) > 1 {
+		o.Targets = append(o.Targets, board.Link{Text: "All deployments", URL: "./"})
+		for _, other := range set.Names() {
+			o.Targets = append(o.Targets, board.Link{Text: other, URL: "?target=" + url.QueryEscape(other), Current: other == t.Name})
+		}
+	}
+	var report *collector.Report
+	if refreshed := q.Get("refresh"); refreshed != "" && refreshed != "0" {
+		report, o.Checked = t.Collector.Known()
+	}
+	if o.Checked.IsZero() {
+		ctx, cancel := s.withTimeout(r)
+		defer cancel()
+		report = s.report(ctx, t, collector.Selection{})
+	}
+	page := board.New(report, q, o)
+	s.write(w, page.Write)
+}
+
+// shown returns the target of a name, or the first one. It responds and returns nil when there is none.
+func (s *server) shown(w http.ResponseWriter, set *config.Config, name string) *config.Target {
+	t := set.Find(name)
 	if t == nil && name == "" {
-		t = conf.Targets[0]
+		t = set.Targets[0]
 	}
 	if t == nil {
-		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", conf.Names()), http.StatusNotFound)
+		http.Error(w, fmt.Sprintf("no target of this name; configured targets: %q", set.Names()), http.StatusNotFound)
+	}
+	return t
+}
+
+// nameOf is the name of a deployment for people: that of its target, else of its folder.
+func nameOf(t *config.Target) string {
+	if t.Name != "" {
+		return t.Name
+	}
+	return filepath.Base(t.Deployment.Root)
+}
+
+// metricsOf returns the URL of a target's metrics, relative to the board.
+func metricsOf(s *server, t *config.Target) string {
+	if t.Name != "" {
+		return "probe?target=" + url.QueryEscape(t.Name)
+	}
+	return s.options.TelemetryPath[1:]
+}
+
+func (s *server) write(w http.ResponseWriter, page func(http.ResponseWriter) error) {
+	if err := page(w); err != nil {
+		s.log.Error("board", "err", err)
+		http.Error(w, "cannot render the board; see the log for the cause", http.StatusInternalServerError)
+	}
+}
+
+func (s *server) overview(w http.ResponseWriter, set *config.Config, refresh bool) {
+	page := board.NewOverview(time.Now(), s.options.TelemetryPath[1:], refresh)
+	for _, t := range set.Targets {
+		report, last := t.Collector.Known()
+		page.Time = report.Time
+		page.Add(t.Name, t.Deployment.Environment, report, last, s.pasts.of(t))
+	}
+	s.write(w, page.Write)
+}
+
+// badge serves a picture of one verdict: of a deployment, a gate or an item.
+func (s *server) badge(w http.ResponseWriter, r *http.Request) {
+	set, done := s.use()
+	defer done()
+	q := r.URL.Query()
+	if q.Get("target") == "" && len(set.Targets) > 1 {
+		http.Error(w, fmt.Sprintf("set target to one of %q", set.Names()), http.StatusBadRequest)
+		return
+	}
+	t := s.shown(w, set, q.Get("target"))
+	if t == nil {
+		return
+	}
+	gate, item := set.Checklist.Gate(q.Get("gate")), q.Get("item")
+	if q.Get("gate") != "" && (gate == nil || item != "") {
+		http.Error(w, fmt.Sprintf("set either gate or item; the gates are %q", selection.Gates(set.Checklist)), http.StatusBadRequest)
 		return
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	report := t.Collector.Collect(ctx, collector.Selection{}, false)
-	t.History.Observe(report)
-	page := board.New(report, r.URL.Query())
-	page.Past = t.History.Past()
-	page.Target, page.Environment, page.Metrics = t.Name, t.Deployment.Environment, s.options.TelemetryPath
-	if t.Name != "" {
-		page.Metrics = "/probe?target=" + url.QueryEscape(t.Name)
-		for _, other := range conf.Names() {
-			page.Targets = append(page.Targets, board.Link{Text: other, URL: "?target=" + url.QueryEscape(other), Current: other == t.Name})
+	report := s.report(ctx, t, collector.Selection{})
+	switch {
+	case gate != nil:
+		board.GateBadge(gate, report).Write(w)
+	case item != "":
+		i := slices.IndexFunc(report.Verdicts, func(v checklist.Verdict) bool { return v.ID() == item })
+		if i < 0 {
+			http.Error(w, "unknown item: set item to category/item", http.StatusNotFound)
+			return
 		}
-	}
-	if err := page.Write(w); err != nil {
-		s.log.Error("board", "err", err)
-		http.Error(w, "cannot render the board; see the log for the cause", http.StatusInternalServerError)
+		board.ItemBadge(&report.Verdicts[i]).Write(w)
+	default:
+		board.ReadyBadge(nameOf(t), report).Write(w)
 	}
 }

@@ -22,6 +22,7 @@ type server struct {
 	limits  *collector.Limits
 	self    *SelfMetrics
 	pages   *metricspage.Pages
+	pasts   pasts
 
 	mu      sync.RWMutex
 	current *generation

@@ -25,6 +25,7 @@ import (
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", s.board)
+	mux.HandleFunc("GET /badge.svg", s.badge)
 	mux.HandleFunc("GET "+s.options.TelemetryPath, s.metrics)
 	mux.HandleFunc("GET /probe", s.probe)
 	mux.HandleFunc("GET /sd", s.discovery)
@@ -100,9 +101,8 @@ func (s *server) collect(
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	report := t.Collector.Collect(ctx, sel, false)
+	report := s.report(ctx, t, sel)
 	t.Freezer.Freeze(report)
-	t.History.Observe(report)
 	return report, true
 }
 
@@ -145,8 +145,7 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	report := t.Collector.Collect(ctx, collector.Selection{}, false)
-	t.History.Observe(report)
+	report := s.report(ctx, t, collector.Selection{})
 	data, err := format.Encode(report, conf.Digest, t.History.Past())
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
@@ -178,7 +177,7 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
-	answer := selection.Decide(t.Collector.Collect(ctx, sel, false), sel, gate, false)
+	answer := selection.Decide(s.report(ctx, t, sel), sel, gate, false)
 	w.Header().Set("Content-Type", "application/json")
 	if !answer.Ready {
 		w.WriteHeader(http.StatusServiceUnavailable)
