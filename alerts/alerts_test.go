@@ -109,6 +109,7 @@ func TestRulesAggregateByK(t *testing.T) {
 		"job, environment, deployment, category, item, state": true,
 		// An upgrade replaces one version or checklist by another; replicas are told apart within one scrape.
 		"job, environment, deployment, version, digest": true, "job, environment, deployment, instance": true,
+		"job": true, // the exporter itself has no deployment: it is found among those of its job
 	}
 	for _, r := range parsed(t).all() {
 		// Without labels, and onto what is aggregated by the labels it matches on, group_left adds nothing and never fails.

@@ -7,9 +7,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/exporter/board"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
 // Accessibility of the board, checked by axe-core. npm installs it with the version and digest in tools/axe. The test
@@ -32,8 +34,8 @@ func (b *boardSeen) accessible(t *testing.T) {
 	}
 	every := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		board := board.New(every, req.URL.Query())
-		if err := board.Write(w); err != nil {
+		page := board.New(every, req.URL.Query(), board.Options{History: restless{every.Time}})
+		if err := page.Write(w); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -50,6 +52,8 @@ func (b *boardSeen) accessible(t *testing.T) {
 		{"a category", b.url + "/?target=shop&category=sign_off", 1200, "light", true},
 		{"no items", b.url + "/?target=shop&category=security&state=skip", 1200, "dark", false},
 		{"no configuration", b.url + "/?target=empty&state=unknown", 360, "dark", true},
+		{"overview, light", b.url + "/", 1200, "light", false},
+		{"overview, narrow and dark", b.url + "/", 360, "dark", false},
 		{"every state, light", server.URL + "/?category=unknown_ones", 1200, "light", false},
 		{"every state, dark", server.URL, 1200, "dark", false},
 	} {
@@ -83,6 +87,18 @@ func (b *boardSeen) accessible(t *testing.T) {
 		}
 	})
 }
+
+// restless is a history in which every item has been in every state.
+type restless struct{ now time.Time }
+
+func (r restless) Changes(string) (all []board.Change) {
+	for i, s := range probe.States() {
+		all = append(all, board.Change{At: r.now.Add(time.Duration(i-10) * time.Hour), State: s})
+	}
+	return all
+}
+
+func (r restless) Origin() string { return "ten hours" }
 
 // axe runs axe-core in the page, and returns violations and texts with undecided contrast. It ignores undecided contrast of
 // state marks: they have the colour of the state's name, which axe-core does check.

@@ -36,6 +36,14 @@ func (b *boardSeen) narrow(t *testing.T) {
 	b.open(t, "?target=shop")
 	b.shoot(t, "narrow")
 	b.fits(t, 360)
+	var wrapped []string
+	b.Eval(t, `[...document.querySelectorAll(".state, .mosaic a, .waived")].filter(e => e.checkVisibility() && e.getClientRects().length > 1).map(e => e.outerHTML)`, &wrapped)
+	if len(wrapped) > 0 {
+		t.Errorf("badges wrap: %q", wrapped)
+	}
+	b.Open(t, b.url+"/")
+	b.shoot(t, "overview-narrow")
+	b.fits(t, 360)
 }
 
 // colours returns the RGB colours of the page's background and text.
@@ -131,6 +139,7 @@ func (b *boardSeen) keyboard(t *testing.T) {
 	}
 }
 
+// firstFailing returns the id of the first failing item.
 func firstFailing(c format.ChecksJSON) string {
 	for _, it := range c.Items {
 		if it.State == probe.StateFail {

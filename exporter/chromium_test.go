@@ -60,6 +60,7 @@ func (b *boardSeen) items(t *testing.T) (items []boardItemSeen) {
 	if wrong := b.Complaints(t); len(wrong) > 0 {
 		t.Errorf("errors in the browser: %q", wrong)
 	}
+	b.Eval(t, `document.querySelectorAll("details.passing").forEach(d => d.open = true)`, nil)
 	b.Eval(t, readBoard, &items)
 	return items
 }
@@ -115,10 +116,14 @@ func (b *boardSeen) states(t *testing.T) {
 	if len(got) != len(b.want.Items) {
 		t.Fatalf("%d items, want %d", len(got), len(b.want.Items))
 	}
+	byID := map[string]boardItemSeen{}
+	for _, it := range got {
+		byID[it.ID] = it
+	}
 	seen := map[string]bool{}
 	plain := strings.NewReplacer("`", "")
-	for i, want := range b.want.Items {
-		it := got[i]
+	for _, want := range b.want.Items {
+		it := byID[want.Category+"-"+want.Item]
 		state := want.State.String()
 		mark, _ := format.Sign(want.State)
 		if it.ID != want.Category+"-"+want.Item || it.State != state || it.Mark != mark || it.Title != want.Title || it.Reason != want.Reason {
@@ -170,9 +175,8 @@ func keys(m map[string]bool) func(func(string) bool) {
 func (b *boardSeen) reasons(t *testing.T) {
 	r := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		board := board.New(r, req.URL.Query())
-		board.Environment = "production"
-		if err := board.Write(w); err != nil {
+		page := board.New(r, req.URL.Query(), board.Options{Environment: "production"})
+		if err := page.Write(w); err != nil {
 			t.Error(err)
 		}
 	}))
@@ -215,7 +219,7 @@ func (b *boardSeen) filters(t *testing.T) {
 				ids = append(ids, it.Category+"-"+it.Item)
 			}
 		}
-		return ids
+		return passLast(b.want, ids)
 	}
 	click := func(nav, text, state, category string) {
 		t.Helper()
@@ -293,6 +297,29 @@ func (b *boardSeen) filters(t *testing.T) {
 	}
 }
 
+// passLast puts the passing items of each category behind the others, as the page does.
+func passLast(c format.ChecksJSON, ids []string) []string {
+	place := map[string][2]int{}
+	categories := map[string]int{}
+	for i, it := range c.Items {
+		if _, ok := categories[it.Category]; !ok {
+			categories[it.Category] = i
+		}
+		rank := i
+		if it.State == probe.StatePass {
+			rank += len(c.Items)
+		}
+		place[it.Category+"-"+it.Item] = [2]int{categories[it.Category], rank}
+	}
+	slices.SortStableFunc(ids, func(a, b string) int {
+		if d := place[a][0] - place[b][0]; d != 0 {
+			return d
+		}
+		return place[a][1] - place[b][1]
+	})
+	return ids
+}
+
 func or(text, otherwise string) string {
 	if text == "" {
 		return otherwise
@@ -311,7 +338,7 @@ func (b *boardSeen) deployments(t *testing.T) {
 		var head, other string
 		b.Eval(t, `document.querySelector("h1").innerText`, &head)
 		b.Eval(t, `[...document.querySelectorAll("footer a")].map(a => a.getAttribute("href")).join(" ")`, &other)
-		if environment := map[string]string{"shop": "production", "empty": "staging"}[name]; head != "TNE Catalyst "+name+" "+environment || other != "/probe?target="+name+" /api/v1/checks?target="+name {
+		if environment := map[string]string{"shop": "production", "empty": "staging"}[name]; head != name+" "+environment || other != "probe?target="+name+" api/v1/checks?target="+name+" ?refresh=0&target="+name {
 			t.Errorf("%s: %q, %q", name, head, other)
 		}
 	}
@@ -322,38 +349,52 @@ func (b *boardSeen) head(t *testing.T) {
 	b.open(t, "?target=shop&category=documentation")
 	var head map[string]string
 	b.Eval(t, `Object.fromEntries([...document.querySelectorAll(".why > div")].map(d => [d.querySelector("dt").textContent, d.querySelector("dd").textContent.replace(/\s+/g, " ")]))`, &head)
-	var failing, waiting int
+	var verdict, aside, todo string
+	b.Eval(t, `document.querySelector(".verdict").innerText.trim()`, &verdict)
+	b.Eval(t, `document.querySelector("header .meta").innerText`, &aside)
+	b.Eval(t, `document.querySelector("section[aria-labelledby=todo]")?.innerText ?? ""`, &todo)
+	var failing, waiting, all int
 	for _, it := range b.want.Items {
 		waived := it.Waiver != nil && it.Waiver.Expires.After(b.want.Time)
+		if it.State == probe.StateFail {
+			all++
+		}
 		switch {
 		case !it.Required || it.Scope != "standing" || waived:
 		case it.State == probe.StateFail:
 			failing++
-			if !strings.Contains(head[fmt.Sprintf("Failing: %d", countFailing(b.want))], it.Title) {
-				t.Errorf("failing item %s is missing in the header: %q", it.Item, head)
+			fix, _, _ := strings.Cut(strings.ReplaceAll(it.Fix, "`", ""), ". ")
+			if !strings.Contains(todo, it.Title) || len(fix) < 150 && !strings.Contains(todo, "Fix: "+fix) {
+				t.Errorf("failing item %s or its fix %q is missing in the header: %q", it.Item, fix, todo)
 			}
 		case !it.State.OK():
 			waiting++
 		}
 	}
+	if want := fmt.Sprintf("✗ Not ready: %d required items fail, %d have no verdict", failing, waiting); verdict != want {
+		t.Errorf("verdict %q, want %q", verdict, want)
+	}
+	if want := fmt.Sprintf("%d items fail in total; not counted above: ", all); !strings.HasPrefix(aside, want) {
+		t.Errorf("%q does not explain the other count, %q", aside, want)
+	}
 	for key, want := range map[string]string{
-		fmt.Sprintf("Failing: %d", failing): "· truncated",
-		fmt.Sprintf("Unknown: %d", waiting): "need deployment.",
-		"Waived: 1":                         "PostgreSQL password changed · placeholder critical until 2099-05-31 by lead@example.com",
-		"Gate pre":                          "✗ closed",
-		"Gate post":                         "pending or unknown",
-		"Release":                           "recorded 1.4.0 (0a1b2c3) by lead@example.com",
-		"Sign-offs":                         "attested by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
+		fmt.Sprintf("No verdict: %d", waiting): "need deployment.",
+		"Waived: 1":                            "PostgreSQL password changed · placeholder critical until 2099-05-31 by lead@example.com",
+		"Gate pre":                             "✗ closed",
+		"Gate post":                            "pending or unknown",
+		"Release":                              "recorded 1.4.0 (0a1b2c3) by lead@example.com",
+		"Sign-offs":                            "attested by lead@example.com as devops_lead on " + b.want.Time.Add(-time.Hour).UTC().Format(time.DateOnly) + ", until ",
 	} {
 		if !strings.Contains(head[key], want) {
 			t.Errorf("%s: no %q in %q", key, want, head)
 		}
 	}
+	b.mosaic(t)
 	if !strings.Contains(head["Release"], "planned 1.5.0") {
 		t.Errorf("release: %q", head["Release"])
 	}
 	var links []string
-	b.Eval(t, `[...document.querySelectorAll(".why a")].map(a => a.getAttribute("href"))`, &links)
+	b.Eval(t, `[...document.querySelectorAll(".why a, .todo a")].map(a => a.getAttribute("href"))`, &links)
 	elsewhere := 0
 	for _, link := range links {
 		query, place, ok := strings.Cut(link, "#")
@@ -369,7 +410,7 @@ func (b *boardSeen) head(t *testing.T) {
 	if elsewhere == 0 {
 		t.Error("no link leads from the filtered page to the unfiltered one")
 	}
-	b.Loads(t, func() { b.Click(t, `document.querySelector(".why a[href$='#security-tls_certificates']")`) })
+	b.Loads(t, func() { b.Click(t, `document.querySelector(".todo a[href$='#security-tls_certificates']")`) })
 	b.items(t)
 	var target string
 	b.Eval(t, `document.querySelector(":target")?.id ?? ""`, &target)
@@ -378,19 +419,33 @@ func (b *boardSeen) head(t *testing.T) {
 	}
 }
 
-func countFailing(c format.ChecksJSON) (n int) {
-	for _, it := range c.Items {
-		if it.Required && it.Scope == "standing" && it.State == probe.StateFail && (it.Waiver == nil || !it.Waiver.Expires.After(c.Time)) {
-			n++
+// mosaic compares every square with the API: its colour is the state's, its text and title say the same.
+func (b *boardSeen) mosaic(t *testing.T) {
+	var squares []struct{ Class, Mark, Title, Label, Anchor, Category string }
+	b.Eval(t, `[...document.querySelectorAll(".mosaic a")].map(a => ({Class: a.className, Mark: a.textContent, Title: a.title, Label: a.ariaLabel, Anchor: a.hash.slice(1),
+		Category: a.closest("div").querySelector("p").textContent}))`, &squares)
+	if len(squares) != len(b.want.Items) {
+		t.Fatalf("%d squares, want %d", len(squares), len(b.want.Items))
+	}
+	for i, it := range b.want.Items {
+		mark, _ := format.Sign(it.State)
+		class, title := it.State.String(), it.Title+": "+it.State.String()
+		if it.Reason != "" {
+			title += " (" + it.Reason + ")"
+		}
+		if it.Waiver != nil && it.Waiver.Expires.After(b.want.Time) {
+			class, title = class+" given", title+", waived"
+		}
+		if s := squares[i]; s.Class != class || s.Mark != mark || s.Title != title || s.Label != title || s.Anchor != it.Category+"-"+it.Item || s.Category == "" {
+			t.Errorf("square %+v, want %s %s %s", s, class, mark, title)
 		}
 	}
-	return n
 }
 
 // TestBoardLinks checks what needs no browser: the escaping of URLs and the formatting of code.
 func TestBoardLinks(t *testing.T) {
 	r := everyReason(t)
-	page := board.New(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}})
+	page := board.New(r, url.Values{"state": {`"><b>&state=x`}, "target": {"a&b"}}, board.Options{})
 	if page.Shown != 0 || page.States[1].URL != "?state=pass&target=a%26b" || page.Everything != "?target=a%26b" {
 		t.Errorf("%d items, %q, %q", page.Shown, page.States[1].URL, page.Everything)
 	}
