@@ -34,7 +34,9 @@ func (b *boardSeen) accessible(t *testing.T) {
 	}
 	every := everyReason(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		page := board.New(every, req.URL.Query(), board.Options{History: restless{every.Time}})
+		quiet := req.URL.Query()
+		quiet.Set("refresh", "0")
+		page := board.New(every, quiet, board.Options{History: restless{every.Time}})
 		if err := page.Write(w); err != nil {
 			t.Error(err)
 		}

@@ -27,7 +27,7 @@ func ReadyBadge(name string, r *collector.Report) Badge {
 // GateBadge is the badge of a gate. Without a release the gate is neither open nor closed.
 func GateBadge(g *checklist.Gate, r *collector.Report) Badge {
 	a := r.Gate(g)
-	if lacksRelease(a) {
+	if lacksRelease(r, a) {
 		return Badge{"gate " + g.Name, "no release", probe.StateSkip}
 	}
 	return answerBadge("gate "+g.Name, "passed", a)

@@ -209,7 +209,7 @@ func New(r *collector.Report, q url.Values, o Options) Page {
 	}
 	for _, g := range r.Checklist.Gates {
 		a := r.Gate(g)
-		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, lacksRelease(a), n.lines(a.Failing), n.lines(a.Waiting)})
+		page.Gates = append(page.Gates, boardGate{g.Name, a.Ready, lacksRelease(r, a), n.lines(a.Failing), n.lines(a.Waiting)})
 	}
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
@@ -225,8 +225,8 @@ func New(r *collector.Report, q url.Values, o Options) Page {
 }
 
 // lacksRelease reports whether a gate waits for a release to be planned.
-func lacksRelease(a checklist.Answer) bool {
-	return slices.ContainsFunc(a.Waiting, func(v *checklist.Verdict) bool { return v.Reason == probe.ReasonNoRelease })
+func lacksRelease(r *collector.Report, a checklist.Answer) bool {
+	return r.Planned == nil && slices.ContainsFunc(a.Waiting, func(v *checklist.Verdict) bool { return v.Reason == probe.ReasonNoRelease })
 }
 
 // groups groups unknown items by remedy or reason, largest group first.
