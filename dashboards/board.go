@@ -5,24 +5,27 @@ package dashboards
 // Addresses linked from the dashboard.
 const (
 	runbookURL  = "https://github.com/thenexusengine/catalyst_exporter/blob/main/docs/runbook.md"
-	exporterURL = "http://localhost:10460/"
+	exporterURL = "http://${exporter}/"
 )
 
 // readiness returns the dashboard catalyst-readiness.
 func readiness() dashboard {
-	return dashboard{
+	b := dashboard{
 		UID: "catalyst-readiness", Title: "Catalyst: production readiness",
 		Description: "State of a deployment's checklist: verdicts, what to fix, history. Drift needs the recording rules.",
 		Tags:        []string{"catalyst", "readiness"}, Editable: true, GraphTooltip: 1, SchemaVersion: schemaVersion, Version: 1,
 		Refresh: "1m", Time: timeRange{"now-24h", "now"},
 		Links: []link{
-			{Type: "link", Title: "Exporter's page", URL: "${exporter}", Tooltip: "Details and how to fix, from the exporter itself", Icon: "external link", Tags: []string{}, TargetBlank: true},
+			{Type: "link", Title: "Exporter's page", URL: exporterURL, Tooltip: "Details and how to fix, from the exporter itself", Icon: "external link", Tags: []string{}, TargetBlank: true},
+			{Type: "link", Title: "All deployments", URL: fleetURL, Tooltip: "Every deployment, worst first", Icon: "dashboard", Tags: []string{}},
 			{Type: "link", Title: "Runbook", URL: runbookURL, Tooltip: "What to do about an alert or an item", Icon: "doc", Tags: []string{}, TargetBlank: true},
 		},
 		Annotations: annotationSet{annotations()},
 		Templating:  templating{variables()},
 		Panels:      panels(),
 	}
+	b.Inputs, b.Requires = inputs(), requirements(b.Panels)
+	return b
 }
 
 func annotations() []annotation {
@@ -42,29 +45,37 @@ func annotations() []annotation {
 }
 
 func variables() []variable {
-	all := current{Text: []string{"All"}, Value: []string{"$__all"}}
-	query := func(name, label, description, ask, allValue string) variable {
-		return variable{
-			Name: name, Label: label, Description: description, Type: "query", Datasource: &datasource{"prometheus", "${datasource}"},
-			Definition: ask, Query: variableQuery{ask, "Variable-" + name}, Refresh: 2, Sort: 1, Multi: true, IncludeAll: true,
-			AllValue: allValue, Current: all, Options: []current{},
-		}
-	}
 	info := func(label string) string { return `label_values(catalyst_check_info{` + label + `)` }
+	exporter := `label_values(catalyst_exporter_build_info{job=~"$job"}, instance)`
+	return append(shared(),
+		choice("deployment", "Deployment", "Name of the deployment.", info(`job=~"$job",environment=~"$environment"}, deployment`), ".*"),
+		choice("category", "Category", "Category of the checklist.", info(where+`}, category`), ".*"),
+		variable{
+			Name: "exporter", Label: "Exporter", Description: "Exporter whose page the links open, by its address in Prometheus.",
+			Type: "query", Datasource: &datasource{"prometheus", "${datasource}"}, Definition: exporter,
+			Query: variableQuery{exporter, "Variable-exporter"}, Refresh: 2, Sort: 1, Options: []current{}, Current: current{Text: "", Value: ""},
+		})
+}
+
+// shared are the variables of both dashboards.
+func shared() []variable {
 	return []variable{
 		{
 			Name: "datasource", Label: "Data source", Description: "Prometheus with the exporter's series.", Type: "datasource",
-			Query: "prometheus", Refresh: 1, Options: []current{}, Current: current{Text: "", Value: ""},
+			Query: "prometheus", Refresh: 1, Options: []current{}, Current: current{Text: "${" + sourceInput + "}", Value: "${" + sourceInput + "}"},
 		},
-		query("job", "Job", "Scrape jobs of the exporter.", `label_values({__name__=~"catalyst_check_info|catalyst_exporter_build_info"}, job)`, ""),
+		choice("job", "Job", "Scrape jobs of the exporter.", `label_values({__name__=~"catalyst_check_info|catalyst_exporter_build_info"}, job)`, ""),
 		// All also selects a deployment without the label.
-		query("environment", "Environment", "Environment of the deployment.", info(`job=~"$job"}, environment`), ".*"),
-		query("deployment", "Deployment", "Name of the deployment.", info(`job=~"$job",environment=~"$environment"}, deployment`), ".*"),
-		query("category", "Category", "Category of the checklist.", info(where+`}, category`), ".*"),
-		{
-			Name: "exporter", Label: "Exporter's page", Description: "Address of the exporter for a browser.", Type: "textbox",
-			Query: exporterURL, Options: []current{{true, exporterURL, exporterURL}}, Current: current{true, exporterURL, exporterURL},
-		},
+		choice("environment", "Environment", "Environment of the deployment.", `label_values(catalyst_check_info{job=~"$job"}, environment)`, ".*"),
+	}
+}
+
+// choice is a variable with the values of a label, several at once.
+func choice(name, label, description, ask, allValue string) variable {
+	return variable{
+		Name: name, Label: label, Description: description, Type: "query", Datasource: &datasource{"prometheus", "${datasource}"},
+		Definition: ask, Query: variableQuery{ask, "Variable-" + name}, Refresh: 2, Sort: 1, Multi: true, IncludeAll: true,
+		AllValue: allValue, Current: current{Text: []string{"All"}, Value: []string{"$__all"}}, Options: []current{},
 	}
 }
 
@@ -74,8 +85,8 @@ func panels() []panel {
 	verdicts(b)
 	b.row("What to fix, worst first")
 	b.add(24, 14, whatToFix())
-	b.row("Every item over time")
-	b.add(24, 46, timeline("State of every item", "One line per item. Gaps are shown as no data and never interpolated.",
+	b.row("What was not good, over time")
+	b.add(24, 22, timeline("State of items", "One line per item that was fail, unknown, pending or warn at some time. Gaps are shown as no data and never interpolated.",
 		states(), over("A", history(), "{{category}}/{{item}} {{deployment}} {{environment}}")))
 	b.row("Evidence and deadlines")
 	deadlines(b)
@@ -119,19 +130,19 @@ func whatToFix() panel {
 		width(220),
 		links(
 			dataLink{"How to fix ${__value.text}", runbookURL + "#${__value.text}", true},
-			dataLink{"The exporter's page", "${exporter}#${__data.fields.Category}-${__value.text}", true},
+			dataLink{"The exporter's page", exporterURL + "#${__data.fields.Category}-${__value.text}", true},
 		),
 	}
 	return table("What to fix", "Items that fail, are unknown, pending or weak, sorted by state and severity. Each item links to the runbook.",
 		[]override{
 			column("State", append(coloured(s[3], s[4], s[5], s[6]), width(100))...),
 			column("Item", item...),
-			column("Good until", property{"unit", "dateTimeAsIso"}, width(180)),
+			column("Not good since", property{"unit", "dateTimeAsIso"}, width(180)),
 			column("Waived", property{"mappings", []mapping{nothing(), {"value", map[string]result{"0": {"no", "text", 0}, "1": {"waived", "text", 1}}}}}, width(80)),
 			column("Severity", width(90)), column("Reason", width(140)),
 		},
 		merged("Value #A", [2]string{"state", "State"}, [2]string{"reason", "Reason"}, [2]string{"severity", "Severity"}, [2]string{"category", "Category"},
-			[2]string{"item", "Item"}, [2]string{"title", "Title"}, [2]string{"required", "Required"}, [2]string{"Value #C", "Good until"},
+			[2]string{"item", "Item"}, [2]string{"title", "Title"}, [2]string{"required", "Required"}, [2]string{"Value #C", "Not good since"},
 			[2]string{"Value #D", "Waived"}, [2]string{"deployment", "Deployment"}, [2]string{"environment", "Environment"}),
 		rows("A", toFix()), rows("B", ofUnwell(about())),
 		rows("C", ofUnwell(`1000 * max by (`+byItem+`) (catalyst:check_last_good_timestamp_seconds{`+whereCategory+`})`)),
@@ -166,10 +177,13 @@ func criteria(b *builder) {
 	b.add(14, 10, p)
 }
 
+// exporter shows the exporters of the chosen deployments. With several deployments their own series have no deployment:
+// the instance connects them.
 func exporter(b *builder) {
-	self := func(metric string) string { return metric + `{` + where + `}` }
+	scraped := func(metric string) string { return metric + `{` + where + `}` }
+	self := func(metric string) string { return metric + `{job=~"$job"} and on (instance) ` + scraped("up") }
 	b.add(6, 6, verdict("Scraped", "Whether Prometheus reaches each replica.", yesOrNo("down", "up"),
-		now("A", `min by (instance) (`+self("up")+`)`, "{{instance}}")))
+		now("A", `min by (instance) (`+scraped("up")+`)`, "{{instance}}")))
 	b.add(6, 6, verdict("Configuration", "Whether the configuration on disk is the one in use.", yesOrNo("old", "loaded"),
 		now("A", `min by (instance) (`+self("catalyst_config_last_reload_successful")+`)`, "{{instance}}")))
 	b.add(12, 6, table("Versions", "Running versions; the instance links to its page.",
@@ -181,7 +195,7 @@ func exporter(b *builder) {
 	b.add(8, 8, bars("Oldest runs", "Time since an item's last run. Expensive probes are reused for their max_age.", "s", neutral(),
 		now("A", `topk(10, time() - max by (`+byItem+`) (catalyst_check_last_run_timestamp_seconds{`+whereCategory+`}))`, "{{item}} {{deployment}} {{environment}}")))
 	b.add(8, 8, lines("Scrapes", "Duration of scrapes.", "s",
-		over("A", `max by (instance) (`+self("scrape_duration_seconds")+`)`, "{{instance}}")))
+		over("A", `max by (instance) (`+scraped("scrape_duration_seconds")+`)`, "{{instance}}")))
 	b.add(24, 6, lines("Memory", "Resident memory of the exporter.", "bytes",
 		over("A", `max by (instance) (`+self("process_resident_memory_bytes")+`)`, "{{instance}}")))
 }

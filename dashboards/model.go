@@ -8,6 +8,8 @@ package dashboards
 const schemaVersion = 36
 
 type dashboard struct {
+	Inputs        []input       `json:"__inputs"`
+	Requires      []requirement `json:"__requires"`
 	UID           string        `json:"uid"`
 	Title         string        `json:"title"`
 	Description   string        `json:"description"`
@@ -24,6 +26,24 @@ type dashboard struct {
 	Annotations   annotationSet `json:"annotations"`
 	Templating    templating    `json:"templating"`
 	Panels        []panel       `json:"panels"`
+}
+
+// input is asked for when the dashboard is imported, and put in the place of ${NAME}.
+type input struct {
+	Name        string `json:"name"`
+	Label       string `json:"label"`
+	Description string `json:"description"`
+	Type        string `json:"type"` // datasource
+	PluginID    string `json:"pluginId"`
+	PluginName  string `json:"pluginName"`
+}
+
+// requirement is a part of Grafana that the dashboard uses.
+type requirement struct {
+	Type    string `json:"type"` // grafana, datasource or panel
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Version string `json:"version"`
 }
 
 type timeRange struct {

@@ -217,7 +217,7 @@ func merged(first string, columns ...[2]string) []transformation {
 // only shows the named columns ({field, title}) in order and hides all others.
 func only(columns ...[2]string) transformation {
 	hidden, order, names := map[string]bool{"Time": true}, map[string]int{}, map[string]string{}
-	for _, field := range []string{"Value", "Value #A", "Value #B", "Value #C", "Value #D", "__name__", "job", "instance"} {
+	for _, field := range []string{"Value", "Value #A", "Value #B", "Value #C", "Value #D", "Value #E", "Value #F", "__name__", "job", "instance"} {
 		hidden[field] = true
 	}
 	for i, c := range columns {

@@ -39,9 +39,11 @@ func worst(by string) string {
 	return fmt.Sprintf(`max by (%s) (%s)`, by, arms)
 }
 
-// history queries the code of each item's worst state, and 0 where an item of the last day is missing.
+// history queries the code of each item's worst state, and 0 where an item of the last day is missing, for the items that
+// were not good at some time of the range.
 func history() string {
-	return worst(byItem) + ` or 0 * max by (` + byItem + `) (last_over_time(catalyst_check_info{` + whereCategory + `}[1d]))`
+	return `(` + worst(byItem) + ` or 0 * max by (` + byItem + `) (last_over_time(catalyst_check_info{` + whereCategory + `}[1d])))` +
+		` and on (` + byItem + `) count_over_time(` + stateOf(unwell) + `[$__range] @ end())`
 }
 
 // count queries the number of items in a state; 0 only while items exist.
