@@ -15,21 +15,83 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "write catalyst-readiness.json anew")
+var update = flag.Bool("update", false, "write the generated JSON anew")
 
 func TestBoardIsGenerated(t *testing.T) {
-	made, err := encode(readiness())
+	for file, build := range map[string]func() dashboard{"catalyst-readiness.json": readiness, "catalyst-fleet.json": fleet} {
+		made, err := encode(build())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if *update {
+			if err := os.WriteFile(file, made, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		shipped := readinessJSON
+		if file == "catalyst-fleet.json" {
+			shipped = fleetJSON
+		}
+		if !bytes.Equal(made, shipped) {
+			t.Errorf("%s is not what the code makes: go test ./dashboards -run Generated -update", file)
+		}
+	}
+}
+
+// boards decodes everything that ships.
+func boards(t testing.TB) []dashboard {
+	t.Helper()
+	content, err := Fleet("")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if *update {
-		if err := os.WriteFile("catalyst-readiness.json", made, 0o644); err != nil {
+	return []dashboard{board(t), decode(t, content)}
+}
+
+// TestBoardsImport: an import asks for the data source that the variable then has, and names every kind of panel.
+func TestBoardsImport(t *testing.T) {
+	for _, d := range boards(t) {
+		if len(d.Inputs) != 1 || d.Inputs[0].Type != "datasource" || d.Inputs[0].PluginID != "prometheus" {
+			t.Errorf("%s: inputs %+v", d.UID, d.Inputs)
+			continue
+		}
+		if v := d.Templating.List[0]; v.Name != "datasource" || v.Current.Value != "${"+d.Inputs[0].Name+"}" {
+			t.Errorf("%s: the data source of the import is not used: %+v", d.UID, v.Current)
+		}
+		named := map[string]bool{}
+		for _, r := range d.Requires {
+			if r.Name == "" || named[r.Type+r.ID] {
+				t.Errorf("%s: requirement %+v has no name, or is there twice", d.UID, r)
+			}
+			named[r.Type+r.ID] = true
+		}
+		if !named["grafanagrafana"] || !named["datasourceprometheus"] {
+			t.Errorf("%s: requirements %v", d.UID, named)
+		}
+		for _, p := range d.Panels {
+			if p.Type != "row" && !named["panel"+p.Type] {
+				t.Errorf("%s: panel type %s is not required", d.UID, p.Type)
+			}
+		}
+	}
+}
+
+// TestBoards_KnowNoHost: no variable, link or query names a host of the author's.
+func TestBoards_KnowNoHost(t *testing.T) {
+	for _, d := range boards(t) {
+		content, err := encode(d)
+		if err != nil {
 			t.Fatal(err)
 		}
-		return
-	}
-	if !bytes.Equal(made, printed(t, "")) {
-		t.Error("catalyst-readiness.json is not what the code makes: go test ./dashboards -run Board -update")
+		for _, m := range regexp.MustCompile(`https?://[^"#]*`).FindAllString(string(content), -1) {
+			if !strings.HasPrefix(m, "https://github.com/thenexusengine/catalyst_exporter/") && !strings.HasPrefix(m, "http://${") {
+				t.Errorf("%s: %s", d.UID, m)
+			}
+		}
+		if strings.Contains(string(content), "localhost") {
+			t.Errorf("%s names localhost", d.UID)
+		}
 	}
 }
 
@@ -108,7 +170,12 @@ func TestBoardsNames(t *testing.T) {
 }
 
 func TestBoardsPanels(t *testing.T) {
-	d := board(t)
+	for _, d := range boards(t) {
+		t.Run(d.UID, func(t *testing.T) { panelsAreWhole(t, d) })
+	}
+}
+
+func panelsAreWhole(t *testing.T, d dashboard) {
 	ids, titles, covered := map[int]bool{}, map[string]bool{}, map[[2]int]string{}
 	for _, p := range d.Panels {
 		if ids[p.ID] || p.ID == 0 {
@@ -195,15 +262,16 @@ func walk(tree any, visit func(key string, value any)) {
 	}
 }
 
-// TestTimelineHasRoom: 75 rows of at least 18 pixels. A unit of height is 30 pixels and 8 between.
+// TestTimelineHasRoom: 25 rows of at least 18 pixels on a panel that leaves room for others. A unit of height is 30 pixels
+// and 8 between.
 func TestTimelineHasRoom(t *testing.T) {
 	for _, p := range board(t).Panels {
 		if p.Type != "state-timeline" {
 			continue
 		}
 		const heading, legend = 40, 260 // the legend of so many series takes several lines
-		if room := (p.GridPos.H*38 - 8 - heading - legend) / 75; room < 18 {
-			t.Errorf("%s: %d pixels per row of 75", p.Title, room)
+		if room := (p.GridPos.H*38 - 8 - heading - legend) / 25; room < 18 || p.GridPos.H > 24 {
+			t.Errorf("%s: %d pixels per row of 25, height %d", p.Title, room, p.GridPos.H)
 		}
 		if p.GridPos.W != 24 {
 			t.Errorf("%s: %d columns wide", p.Title, p.GridPos.W)
@@ -221,7 +289,7 @@ func TestTimelineHasRoom(t *testing.T) {
 // of has a variable.
 func TestBoardsLinks(t *testing.T) {
 	text := string(printed(t, ""))
-	for _, part := range []string{runbookURL + "#${__value.text}", `"url": "${exporter}"`, `"url": "` + runbookURL + `"`, `"http://${__value.text}/"`} {
+	for _, part := range []string{runbookURL + "#${__value.text}", `"url": "http://${exporter}/"`, `"url": "` + runbookURL + `"`, `"http://${__value.text}/"`} {
 		if !strings.Contains(text, part) {
 			t.Errorf("no link %s", part)
 		}
@@ -249,8 +317,8 @@ func TestBoardsLinks(t *testing.T) {
 			}
 		}
 	}
-	for _, m := range regexp.MustCompile(`\$\{?([a-z]+)\}?`).FindAllStringSubmatch(text, -1) {
-		if !slices.ContainsFunc(board(t).Templating.List, func(v variable) bool { return v.Name == m[1] }) && m[1] != "__data" && m[1] != "__value" {
+	for _, m := range regexp.MustCompile(`\$\{?([A-Za-z_]+)\}?`).FindAllStringSubmatch(text, -1) {
+		if !slices.ContainsFunc(board(t).Templating.List, func(v variable) bool { return v.Name == m[1] }) && !slices.Contains([]string{"__data", "__value", "__range", "__all", "DS_PROMETHEUS"}, m[1]) {
 			t.Errorf("no variable %s", m[1])
 		}
 	}

@@ -19,7 +19,7 @@ func documented() map[string][]string {
 		"special":            {"null+nan"},
 		"matcher":            {"byName", "byFrameRefID"},
 		"property":           {"unit", "links", "mappings", "thresholds", "color", "decimals", "custom.displayMode", "custom.cellOptions", "custom.width", "custom.lineStyle"},
-		"transformation":     {"merge", "sortBy", "organize"},
+		"transformation":     {"merge", "sortBy", "organize", "groupingToMatrix"},
 		"calcs":              {"last"},
 		"stat options":       {"colorMode", "graphMode", "justifyMode", "orientation", "textMode", "reduceOptions", "text"},
 		"bargauge options":   {"displayMode", "orientation", "showUnfilled", "minVizHeight", "minVizWidth", "reduceOptions", "text"},
@@ -28,7 +28,7 @@ func documented() map[string][]string {
 		"state-timeline options": {
 			"mergeValues", "showValue", "alignValue", "rowHeight", "legend", "tooltip",
 		},
-		"table custom":          {"align", "filterable"},
+		"table custom":          {"align", "filterable", "displayMode", "cellOptions"},
 		"state-timeline custom": {"fillOpacity", "lineWidth", "spanNulls"},
 		"timeseries custom":     {"drawStyle", "lineWidth", "fillOpacity", "showPoints", "spanNulls", "lineInterpolation", "axisPlacement", "scaleDistribution"},
 		"variable type":         {"datasource", "query", "textbox"},
@@ -38,6 +38,12 @@ func documented() map[string][]string {
 }
 
 func TestBoardIsDocumented(t *testing.T) {
+	for _, d := range boards(t) {
+		t.Run(d.UID, func(t *testing.T) { isDocumented(t, d) })
+	}
+}
+
+func isDocumented(t *testing.T, d dashboard) {
 	known := documented()
 	check := func(where, what, value string) {
 		if !slices.Contains(known[what], value) {
@@ -62,7 +68,6 @@ func TestBoardIsDocumented(t *testing.T) {
 			t.Errorf("%s: null and NaN are not mapped", where)
 		}
 	}
-	d := board(t)
 	if d.SchemaVersion != 36 {
 		t.Errorf("schemaVersion %d: Grafana 9.0 writes 36", d.SchemaVersion)
 	}

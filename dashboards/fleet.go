@@ -34,8 +34,8 @@ func fleetPanels() []panel {
 	b := &builder{}
 	s := states()
 	pass, unknown, fail := s[2], s[5], s[6]
-	b.row("Deployments")
-	b.add(8, 4, tally("ready", "Deployments that are ready.", pass.colour, pass.colour, fleetCount(`== 1`)))
+	b.row("Fleet")
+	b.add(8, 4, tally("ready", "Deployments that are ready.", s[1].colour, pass.colour, fleetCount(`== 1`)))
 	b.add(8, 4, tally("not ready", "Deployments that are not ready.", pass.colour, fail.colour, fleetCount(`== 0`)))
 	b.add(8, 4, tally("gone", "Deployments of the last day that are not exported now.", pass.colour, unknown.colour,
 		`count(`+gone()+`) or 0 * count(catalyst_ready{`+whereFleet+`})`))

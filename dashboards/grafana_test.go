@@ -25,7 +25,7 @@ type series struct {
 
 // ask answers a target as a panel gets it: the instant, or the last point of a range (none where the range ends earlier).
 func (a asker) ask(q target, environment string) ([]series, error) {
-	expr := strings.NewReplacer("$job", "catalyst", "$environment", environment, "$deployment", ".*", "$category", ".*").Replace(q.Expr)
+	expr := strings.NewReplacer("$job", "catalyst", "$environment", environment, "$deployment", ".*", "$category", ".*", "$__range", "1h").Replace(q.Expr)
 	end := time.Now()
 	query := url.Values{"query": {expr}, "time": {stamp(end)}}
 	path := "/api/v1/query?"

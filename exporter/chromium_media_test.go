@@ -113,8 +113,9 @@ func (b *boardSeen) keyboard(t *testing.T) {
 			Outline         string
 			Visible, Inside bool
 		}
-		b.Eval(t, `(e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e); return {Index: window.stops.indexOf(e), Outline: s.outlineStyle + " " + parseFloat(s.outlineWidth),
-			Visible: e.checkVisibility(), Inside: r.top >= 0 && r.bottom <= innerHeight && r.left >= 0 && r.right <= innerWidth} })(document.activeElement)`, &at)
+		// The page scrolls to the focus with its next frame.
+		b.Eval(t, `new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done))).then(() => document.activeElement).then(e => { const r = e.getBoundingClientRect(), s = getComputedStyle(e); return {Index: window.stops.indexOf(e), Outline: s.outlineStyle + " " + parseFloat(s.outlineWidth),
+			Visible: e.checkVisibility(), Inside: r.top >= 0 && r.bottom <= innerHeight && r.left >= 0 && r.right <= innerWidth} })`, &at)
 		if at.Index != i || !at.Visible || !at.Inside || at.Outline != "solid 3" {
 			t.Fatalf("stop %d of %d: %+v", i, stops, at)
 		}

@@ -31,7 +31,7 @@ func requestAs(t *testing.T, method, url, host string, headers ...string) (int, 
 
 // TestHost_OnLoopback requests a loopback listener under names of its own and of strangers.
 func TestHost_OnLoopback(t *testing.T) {
-	r := serve(t, "--deployment.root="+t.TempDir(), "--web.external-url=https://Readiness.example.com/board", "--web.allowed-hosts=a.example,b.example:8080",
+	r := serve(t, "--deployment.root="+t.TempDir(), "--web.external-url=https://Readiness.example.com/board", "--web.route-prefix=/", "--web.allowed-hosts=a.example,b.example:8080",
 		"--web.allowed-hosts=c.example")
 	for host, want := range map[string]int{
 		"127.0.0.1:10460": 200, "127.0.0.1": 200, "10.1.2.3:80": 200, "[::1]:10460": 200, "[::1]": 200, "localhost": 200, "LocalHost:10460": 200,
@@ -106,7 +106,9 @@ func TestHostFlags_Invalid(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
 	for _, flag := range []string{"--web.allowed-hosts=*", "--web.allowed-hosts=", "--web.allowed-hosts=https://a.example", "--web.external-url=board.example",
-		"--web.external-url=ftp://board.example/", "--web.external-url=https://user@board.example/", "--web.external-url=https:///x"} {
+		"--web.external-url=ftp://board.example/", "--web.external-url=https://user@board.example/", "--web.external-url=https:///x",
+		"--web.external-url=https://board.example/a b", "--web.external-url=https://board.example/a/../b", "--web.route-prefix=readiness",
+		"--web.route-prefix=/a?b", "--web.route-prefix=/{x}", "--web.route-prefix=/a//b", "--web.route-prefix=/%2e"} {
 		var errs lockedBuffer
 		code := Main([]string{"serve", "--web.listen-address=127.0.0.1:0", flag}, System{Context: ended, Stdout: io.Discard, Stderr: &errs, Now: time.Now,
 			Getenv: func(string) (string, bool) { return "", false }})

@@ -13,8 +13,10 @@ func (a *app) serveCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	c := k.Command("serve", "Serve verdicts as metrics and as a web page; the default command.").Default()
 	c.Flag("web.listen-address", "Address to listen on; may be repeated.").
 		Default(server.DefaultAddress).PlaceHolder("HOST:PORT").StringsVar(&o.Addresses)
-	c.Flag("web.external-url", "URL under which browsers reach the exporter, e.g. through a reverse proxy.").
+	c.Flag("web.external-url", "URL under which browsers and Prometheus reach the exporter, e.g. through a reverse proxy. /sd lists it.").
 		PlaceHolder("URL").StringVar(&o.ExternalURL)
+	c.Flag("web.route-prefix", "Path below which all pages are served; / behind a proxy that removes the path. Defaults to the path of --web.external-url.").
+		PlaceHolder("PATH").StringVar(&o.RoutePrefix)
 	c.Flag("web.allowed-hosts", "Host names, separated by commas, by which the exporter may be requested on a loopback address; may be repeated."+
 		" IP addresses, localhost, host.docker.internal and the host of --web.external-url are always allowed.").
 		PlaceHolder("HOST").StringsVar(&o.AllowedHosts)

@@ -246,11 +246,17 @@ func TestTargets(t *testing.T) {
 		Targets []string
 		Labels  map[string]string
 	}
-	if err := json.Unmarshal([]byte(body), &groups); err != nil || len(groups) != 2 {
+	if err := json.Unmarshal([]byte(body), &groups); err != nil || len(groups) != 3 {
 		t.Fatalf("/sd: %v %s", err, body)
 	}
 	if l := groups[0].Labels; l["deployment"] != "one" || l["environment"] != "staging" || l["__param_target"] != "one" || l["__metrics_path__"] != "/probe" || groups[0].Targets[0] != strings.TrimPrefix(r.url, "http://") {
 		t.Errorf("/sd: %s", body)
+	}
+	if l := groups[2].Labels; l["__metrics_path__"] != "/metrics" || len(l) != 1 || groups[2].Targets[0] != groups[0].Targets[0] {
+		t.Errorf("/sd, the exporter itself: %s", body)
+	}
+	if _, body := r.get(t, "/sd?self=false"); strings.Contains(body, `"/metrics"`) || !strings.Contains(body, `"two"`) {
+		t.Errorf("/sd without the exporter itself: %s", body)
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 // shippedCommands adds the commands that print the embedded files for Prometheus, Alertmanager and Grafana. They read no
 // configuration: apart from the scrape job's name, the files are the same for every deployment.
 func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	var job, boardJob string
+	var job, boardJob, boardName string
 	rules := k.Command("rules", "Print the recording and alerting rules as a complete rule file for Prometheus.")
 	rules.Flag("job", "job_name of the exporter in the Prometheus scrape configuration.").Default(alerts.DefaultJob).PlaceHolder("NAME").StringVar(&job)
 	add(rules, func(context.Context) (int, error) {
@@ -34,10 +34,15 @@ func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClaus
 		return a.print(alerts.AlertmanagerFragment())
 	})
 
-	board := k.Command("dashboard", "Print the readiness dashboard for import into Grafana.")
+	board := k.Command("dashboard", "Print a dashboard for import into Grafana.")
+	board.Flag("board", "Which one: readiness (of a deployment) or fleet (all deployments, worst first).").Default("readiness").EnumVar(&boardName, "readiness", "fleet")
 	board.Flag("job", "Scrape job that is selected when the dashboard opens; defaults to all jobs with series.").PlaceHolder("NAME").StringVar(&boardJob)
 	add(board, func(context.Context) (int, error) {
-		text, err := dashboards.Readiness(boardJob)
+		show := dashboards.Readiness
+		if boardName == "fleet" {
+			show = dashboards.Fleet
+		}
+		text, err := show(boardJob)
 		if err != nil {
 			return 0, usage.Error{Err: err}
 		}

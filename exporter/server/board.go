@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -118,10 +117,9 @@ func (s *server) write(w http.ResponseWriter, page func(http.ResponseWriter) err
 }
 
 func (s *server) overview(w http.ResponseWriter, set *config.Config, refresh bool) {
-	page := board.NewOverview(time.Now(), s.options.TelemetryPath[1:], refresh)
+	page := board.NewOverview(s.source.Now(), s.options.TelemetryPath[1:], refresh)
 	for _, t := range set.Targets {
 		report, last := t.Collector.Known()
-		page.Time = report.Time
 		page.Add(t.Name, t.Deployment.Environment, report, last, s.pasts.of(t))
 	}
 	s.write(w, page.Write)

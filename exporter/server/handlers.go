@@ -40,7 +40,7 @@ func (s *server) handler() http.Handler {
 		mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
 		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	}
-	guarded := s.hosts.guard(mux)
+	guarded := s.hosts.guard(s.below(mux))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("X-Content-Type-Options", "nosniff")
@@ -50,7 +50,7 @@ func (s *server) handler() http.Handler {
 		h.Set("Content-Security-Policy",
 			"default-src 'none'; style-src 'self'; form-action 'none'; frame-ancestors 'none'; base-uri 'none'")
 		r.Body = http.MaxBytesReader(w, r.Body, 0)
-		if !strings.HasPrefix(r.URL.Path, "/debug/pprof/") { // a profile chooses its own duration
+		if !strings.HasPrefix(r.URL.Path, s.options.RoutePrefix+"/debug/pprof/") { // a profile chooses its own duration
 			// Disconnects a client that does not read. Connections use the system clock, so this deadline does as well.
 			_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(s.timeout(r) + writeTimeout))
 		}
@@ -195,33 +195,6 @@ func ids(verdicts []*checklist.Verdict) []string {
 		all = append(all, v.ID())
 	}
 	return all
-}
-
-// discovery serves the HTTP service discovery of Prometheus: one group per target, scraped at /probe.
-func (s *server) discovery(w http.ResponseWriter, r *http.Request) {
-	conf, done := s.use()
-	defer done()
-	type group struct {
-		Targets []string          `json:"targets"`
-		Labels  map[string]string `json:"labels"`
-	}
-	groups := []group{}
-	for _, t := range conf.Targets {
-		g := group{Targets: []string{s.hosts.target(r)}, Labels: map[string]string{"deployment": t.Name}}
-		if t.Deployment.Environment != "" {
-			g.Labels["environment"] = t.Deployment.Environment
-		}
-		if t.Name != "" {
-			g.Labels["__metrics_path__"] = "/probe"
-			g.Labels["__param_target"] = t.Name
-		} else {
-			g.Labels["__metrics_path__"] = s.options.TelemetryPath
-			g.Labels["deployment"] = "default"
-		}
-		groups = append(groups, g)
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(groups)
 }
 
 func (s *server) handleReload(w http.ResponseWriter, _ *http.Request) {

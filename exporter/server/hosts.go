@@ -21,6 +21,7 @@ type hostRules struct {
 	names    []string // lower case, without port
 	loopback []string // addresses of the listeners on loopback
 	cross    *http.CrossOriginProtection
+	external *url.URL // nil when none is configured
 }
 
 func newHostRules(f Options) (*hostRules, error) {
@@ -47,6 +48,7 @@ func newHostRules(f Options) (*hostRules, error) {
 		return nil, fmt.Errorf("--web.external-url: %w", err)
 	}
 	h.names = append(h.names, hostName(u.Host))
+	h.external = u
 	return h, nil
 }
 

@@ -32,7 +32,8 @@ const HealthyBody = "healthy\n"
 type Options struct {
 	Addresses     []string // to listen on, as HOST:PORT
 	AllowedHosts  []string // names, separated by commas, by which it may be requested on a loopback address
-	ExternalURL   string   // under which browsers reach it
+	ExternalURL   string   // under which browsers and Prometheus reach it
+	RoutePrefix   string   // path below which it serves; "" for the path of ExternalURL
 	WebConfig     string   // file with TLS and basic authentication settings
 	TelemetryPath string   // path of the metrics
 	Lifecycle     bool     // POST /-/reload reloads
@@ -58,6 +59,9 @@ func Serve(ctx context.Context, from config.Source, o Options) error {
 	}
 	hosts, err := newHostRules(o)
 	if err != nil {
+		return usage.Error{Err: err}
+	}
+	if o.RoutePrefix, err = routePrefix(o.RoutePrefix, hosts.external); err != nil {
 		return usage.Error{Err: err}
 	}
 	limits := collector.NewLimits()
