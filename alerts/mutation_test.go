@@ -249,6 +249,8 @@ func equivalent() map[string]string {
 		`CatalystCheckSkipped: drop state="skip" at catalyst_check_state`:             unseen,
 		`CatalystNotConfigured: drop reason="not_configured" at catalyst_check_state`: "Whoever has another reason is taken out by the unless that follows.",
 		`CatalystReplicasDisagree: > becomes != at catalyst_check_state`:              "A count of what is there is never below 1.",
+		`CatalystExporterDown critical: window 1d becomes 172800s at up (2)`:          "After a day the exporter itself is not missed any more.",
+		`CatalystExporterDown critical: window 1d becomes 864000s at up (2)`:          "After a day the exporter itself is not missed any more.",
 		`CatalystWatchdog: 1 becomes 2`:                                               "An alert fires for any value, and its text does not tell it.",
 		`CatalystWatchdog: 1 becomes 0`:                                               "An alert fires for any value, and its text does not tell it.",
 	}
