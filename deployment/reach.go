@@ -29,6 +29,9 @@ type DatabaseAccess struct {
 	CAFile   string // absolute, "" for the system's
 	// SearchPath and Role are those of the connection URL; "" for the server's.
 	SearchPath, Role string
+	// Others are further servers of the connection URL, tried in turn. Session is its target_session_attrs, "" for any.
+	Others  []Reach
+	Session string
 }
 
 // RedisAccess holds everything needed to connect to Redis.
@@ -125,7 +128,26 @@ func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	a.User = cmp.Or(a.User, "postgres")
 	a.Name = cmp.Or(a.Name, a.User)
 	a.Reach, err = v.reach(host, port, conf.Host != "", hostAt, DatabaseService.Setting("host"))
+	if conf.Host == "" && parts.Host != "" {
+		a.Session = parts.Query.Get("target_session_attrs")
+		err = v.others(&a, parts.Others, hostAt, err)
+	}
 	return a, err
+}
+
+// others adds further servers. Those that cannot be reached from here are left out, while there is one that can.
+func (v *View) others(a *DatabaseAccess, servers []dsn.Server, at string, err error) error {
+	for _, s := range servers {
+		r, otherErr := v.reach(s.Host, cmp.Or(s.Port, 5432), false, at, DatabaseService.Setting("host"))
+		switch {
+		case otherErr != nil:
+		case err != nil:
+			a.Reach, err = r, nil
+		default:
+			a.Others = append(a.Others, r)
+		}
+	}
+	return err
 }
 
 // DatabaseName returns the database's name, "" if it is not set anywhere. Errors are as for Value.

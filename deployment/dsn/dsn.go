@@ -13,6 +13,13 @@ type Parts struct {
 	Port                     int // 0 if not stated
 	Password                 *string
 	Query                    url.Values
+	Others                   []Server // further hosts, tried in turn
+}
+
+// Server is one of several hosts.
+type Server struct {
+	Host string
+	Port int // 0 if not stated
 }
 
 // Parse parses a connection string of the scheme. It is not ok for other text.
@@ -24,12 +31,12 @@ func Parse(text, scheme string) (p Parts, ok bool) {
 		}
 		return parseKeywords(text)
 	}
-	text = firstHost(text)
+	text, others := firstHost(text)
 	u, err := url.Parse(text)
 	if err != nil || !strings.HasPrefix(u.Scheme, scheme) && !(scheme == "redis" && u.Scheme == "unix") {
 		return p, false
 	}
-	p = Parts{Scheme: u.Scheme, Host: u.Hostname(), Path: strings.Trim(u.Path, "/"), User: u.User.Username(), Query: u.Query()}
+	p = Parts{Scheme: u.Scheme, Host: u.Hostname(), Path: strings.Trim(u.Path, "/"), User: u.User.Username(), Query: u.Query(), Others: others}
 	p.Port, _ = strconv.Atoi(u.Port())
 	if password, ok := u.User.Password(); ok {
 		p.Password = &password
@@ -43,8 +50,8 @@ func Parse(text, scheme string) (p Parts, ok bool) {
 	return p, true
 }
 
-// firstHost removes all but the first of several hosts from a URL (postgres://a:5432,b:5432/app).
-func firstHost(text string) string {
+// firstHost removes all but the first of several hosts from a URL (postgres://a:5432,b:5432/app), and returns the others.
+func firstHost(text string) (first string, others []Server) {
 	scheme, rest, _ := strings.Cut(text, "://")
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
@@ -52,21 +59,35 @@ func firstHost(text string) string {
 	}
 	authority, tail := rest[:end], rest[end:]
 	at := strings.LastIndex(authority, "@") + 1
-	first, _, several := strings.Cut(authority[at:], ",")
+	first, rest, several := strings.Cut(authority[at:], ",")
 	if !several {
-		return text
+		return text, nil
 	}
-	return scheme + "://" + authority[:at] + first + tail
+	for host := range strings.SplitSeq(rest, ",") {
+		if u, err := url.Parse("//" + host); err == nil && u.Hostname() != "" {
+			port, _ := strconv.Atoi(u.Port())
+			others = append(others, Server{u.Hostname(), port})
+		}
+	}
+	return scheme + "://" + authority[:at] + first + tail, others
 }
 
 // fromQuery takes what libpq and JDBC accept as parameters of the URL.
 func (p *Parts) fromQuery() {
+	if hosts := strings.Split(p.Query.Get("host"), ","); p.Host == "" {
+		ports := strings.Split(p.Query.Get("port"), ",")
+		for i, host := range hosts[1:] {
+			port, _ := strconv.Atoi(ports[min(i+1, len(ports)-1)]) // one port stands for all hosts
+			p.Others = append(p.Others, Server{host, port})
+		}
+	}
 	for key, to := range map[string]*string{"host": &p.Host, "user": &p.User, "dbname": &p.Path} {
 		if v := p.Query.Get(key); v != "" && *to == "" {
 			*to, _, _ = strings.Cut(v, ",")
 		}
 	}
-	if port, err := strconv.Atoi(p.Query.Get("port")); err == nil && p.Port == 0 {
+	first, _, _ := strings.Cut(p.Query.Get("port"), ",")
+	if port, err := strconv.Atoi(first); err == nil && p.Port == 0 {
 		p.Port = port
 	}
 	if v, ok := p.Query["password"]; ok && p.Password == nil {

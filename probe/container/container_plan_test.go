@@ -1,6 +1,7 @@
 package container
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/internal/parts/dockerd"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
 	"github.com/thenexusengine/catalyst_exporter/internal/probetest/dockertest"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -50,10 +52,45 @@ func TestContainerState_Plan(t *testing.T) {
 		{"the backup service", "  api: {image: x}\n  backup: {image: x}\n", all, probe.StateFail, probe.ReasonUnhealthy, "exited with code 0"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			p := d.Pass(t, probetest.Compose(tt.services), deployment.Settings{Service: "api", Backup: deployment.Backup{Service: "backup"}})
+			p := d.Pass(t, probetest.Compose(strings.ReplaceAll(tt.services, "image: x", "image: "+d.Image)), deployment.Settings{Service: "api", Backup: deployment.Backup{Service: "backup"}})
 			probetest.Expect(t, probetest.Look(t, p, StateKind(), tt.spec), tt.state, tt.reason, tt.detail)
 		})
 	}
+}
+
+// TestContainerState_Drift compares what containers were started with and what the files say now.
+func TestContainerState_Drift(t *testing.T) {
+	d := dockertest.NewDocker(t)
+	d.RunService(t, "api", client.ContainerCreateOptions{Config: &container.Config{Env: []string{"MODE=fast", "TOKEN=mark"}},
+		HostConfig: &container.HostConfig{Resources: container.Resources{Memory: 64 << 20}}}, "say=a")
+	d.RunService(t, "none", client.ContainerCreateOptions{})
+	for _, tt := range []struct{ name, service, detail string }{
+		{"the same", `{image: IMAGE, command: ["say=a"], environment: {MODE: fast}, mem_limit: 64m}`, ""},
+		{"unset in the shell", `{image: IMAGE, environment: [MODE, "OTHER=${NOT_SET_ANYWHERE:-}"]}`, ""},
+		{"built here", `{build: ., command: ["say=a"]}`, ""},
+		{"another tag", `{image: acme/api:2}`, "the image."},
+		{"without a version", `{image: "acme/api:${NOT_SET_ANYWHERE:-}"}`, ""},
+		{"another command", `{image: IMAGE, command: ["say=b"]}`, "the command."},
+		{"another value", `{image: IMAGE, environment: {MODE: slow, TOKEN: other}}`, "the environment (MODE, TOKEN)"},
+		{"a new variable", `{image: IMAGE, environment: {MODE: fast, LEVEL: info}}`, "the environment (LEVEL)"},
+		{"another limit", `{image: IMAGE, mem_limit: 128m}`, "the limits"},
+		{"an entrypoint", `{image: IMAGE, entrypoint: [/bin/api]}`, "the entrypoint"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := d.Pass(t, probetest.Compose("  api: "+strings.ReplaceAll(tt.service, "IMAGE", d.Image)+"\n"), deployment.Settings{})
+			state, reason := probe.StatePass, probe.ReasonNone
+			if tt.detail != "" {
+				state, reason = probe.StateWarn, probe.ReasonDrift
+			}
+			got := probetest.Look(t, p, StateKind(), "{service: api}")
+			probetest.Expect(t, got, state, reason, tt.detail)
+			probetest.HasNot(t, got, "mark")
+		})
+	}
+	t.Run("a tag that moved", func(t *testing.T) {
+		d.Engine.Image(t, d.Image, dockerd.GoProgram(t, "package main\n\nfunc main() { select {} }\n"))
+		probetest.Expect(t, probetest.Look(t, d.Pass(t, nil, deployment.Settings{}), StateKind(), "{service: none}"), probe.StateWarn, probe.ReasonDrift, "its tag now names another build")
+	})
 }
 
 func TestContainerState_Starting(t *testing.T) {

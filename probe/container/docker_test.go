@@ -83,7 +83,7 @@ func TestContainerState_OnDocker(t *testing.T) {
 	}
 
 	t.Run("all services of the compose file", func(t *testing.T) {
-		f := probetest.Compose("  plain:\n    image: x\n  unhealthy:\n    image: x\n")
+		f := probetest.Compose("  plain:\n    image: " + d.Image + "\n  unhealthy:\n    image: " + d.Image + "\n")
 		probetest.Expect(t, probetest.Look(t, d.Pass(t, f, deployment.Settings{}), StateKind(), "{all: true}"), probe.StateFail, probe.ReasonUnhealthy, "is unhealthy")
 		probetest.Expect(t, probetest.Look(t, d.Pass(t, f, deployment.Settings{}), StateKind(), "{all: true, except: [unhealthy]}"), probe.StatePass, probe.ReasonNone, "")
 	})

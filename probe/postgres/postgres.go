@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -42,6 +43,16 @@ type postgresTarget struct {
 	// cleartext allows passwords in cleartext over connections without TLS.
 	cleartext bool
 	rejected  *rejections
+	others    []postgresTarget // further servers, tried in turn
+}
+
+// Address returns the addresses of all servers.
+func (t postgresTarget) Address() string {
+	all := []string{t.Reach.Address()}
+	for _, o := range t.others {
+		all = append(all, o.Reach.Address())
+	}
+	return strings.Join(all, ", ")
 }
 
 // postgresAt returns the access to the database. It is a skip when no database is known or it is unreachable from here.
@@ -60,8 +71,18 @@ func postgresAt(p *probe.Pass) (postgresTarget, error) {
 	conf := p.Deployment.Database
 	t := postgresTarget{DatabaseAccess: a, patience: conf.Patience(), agent: p.Agent, dial: reach.Dialer(p, a.Reach),
 		cleartext: conf.SSLMode != "" || reach.Local(a.Reach, nil), rejected: rejectionsOf(p)}
-	t.tls, err = newPostgresTLS(a, p.Roots)
-	return t, err
+	if t.tls, err = newPostgresTLS(a, p.Roots); err != nil {
+		return t, err
+	}
+	for _, r := range a.Others {
+		o := t
+		o.Reach, o.dial, o.cleartext, o.others = r, reach.Dialer(p, r), conf.SSLMode != "" || reach.Local(r, nil), nil
+		if o.tls, err = newPostgresTLS(o.DatabaseAccess, p.Roots); err != nil {
+			return t, err
+		}
+		t.others = append(t.others, o)
+	}
+	return t, nil
 }
 
 // config returns the settings of a connection with a password.
@@ -118,8 +139,8 @@ func postgresFor(p *probe.Pass) (*postgres, error) {
 
 // fingerprint changes with everything that the connection depends on.
 func (t postgresTarget) fingerprint() string {
-	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v %v %q %q", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience,
-		t.cleartext, t.SearchPath, t.Role))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %q %q %q %v %v %q %q %q", t.Address(), t.User, t.Name, t.Password.Text.Reveal(), t.SSLMode, t.tls.print, t.patience,
+		t.cleartext, t.SearchPath, t.Role, t.Session))
 	return hex.EncodeToString(sum[:])
 }
 

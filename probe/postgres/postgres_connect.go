@@ -11,6 +11,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/access"
 )
@@ -27,8 +28,59 @@ type login struct {
 	cleartext bool // a server that requests the password in cleartext is not an error (errCleartext)
 }
 
-// connect logs in with the ways of sslmode in turn. Its first answer about the password ends the login.
+// connect logs in at the servers in turn, as libpq does: the next one is tried when one cannot be reached or is not as
+// target_session_attrs requires. The answer of a server about the login is final.
 func (t postgresTarget) connect(ctx context.Context, password string, how login) (*pgx.Conn, error) {
+	if len(t.others) == 0 && t.Session == "" {
+		return t.at(ctx, password, how)
+	}
+	var first error
+	for i, server := range append([]postgresTarget{t}, t.others...) {
+		turn, cancel := context.WithTimeout(ctx, t.patience/time.Duration(len(t.others)+1))
+		conn, err := server.at(turn, password, how)
+		if err == nil {
+			if err = server.fits(turn, conn); err != nil {
+				_ = conn.Close(turn)
+			}
+		}
+		cancel()
+		switch {
+		case err == nil:
+			return conn, nil
+		case access.Code(err) != "", errors.Is(err, errNotAsked), errors.Is(err, errCleartext):
+			return nil, err
+		}
+		if i == 0 || errors.Is(err, errSession) {
+			first = err
+		}
+	}
+	if errors.Is(first, errSession) {
+		return nil, probe.Needs(deployment.DatabaseService.Setting("host")+" of a server that is as target_session_attrs requires",
+			probe.Unknownf(probe.ReasonUnhealthy, "none of the servers %s is as target_session_attrs=%s requires", t.Address(), t.Session))
+	}
+	return nil, first
+}
+
+var errSession = errors.New("the server is not as target_session_attrs requires")
+
+// fits checks target_session_attrs. prefer-standby prefers only.
+func (t postgresTarget) fits(ctx context.Context, conn *pgx.Conn) error {
+	var standby, readOnly bool
+	if t.Session == "" || t.Session == "any" {
+		return nil
+	}
+	if err := conn.QueryRow(ctx, "select pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'").Scan(&standby, &readOnly); err != nil {
+		return t.plain(ctx, err)
+	}
+	right, known := map[string]bool{"read-write": !readOnly, "read-only": readOnly, "primary": !standby, "standby": standby}[t.Session]
+	if known && !right {
+		return errSession
+	}
+	return nil
+}
+
+// at logs in at one server with the ways of sslmode in turn. Its first answer about the password ends the login.
+func (t postgresTarget) at(ctx context.Context, password string, how login) (*pgx.Conn, error) {
 	ways := []*tls.Config{t.tls.first}
 	if t.tls.second {
 		ways = append(ways, t.tls.other)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
@@ -64,4 +65,35 @@ func TestPostgres_ConnectionStrings(t *testing.T) {
 		r = probetest.Look(t, probetest.NewPass(t, f, s), TablesKind(), "{tables: [publishers, pg_class, nowhere]}")
 		probetest.Expect(t, r, probe.StateFail, probe.ReasonMissing, "table nowhere does not exist")
 	})
+}
+
+// TestPostgres_SeveralHosts tries the hosts of a connection string in turn.
+func TestPostgres_SeveralHosts(t *testing.T) {
+	first, second := parts.PostgreSQL(t, parts.PostgreSQLSetting("default_transaction_read_only", "on")), parts.PostgreSQL(t)
+	password := parts.Secret()
+	second.Exec(t, "create role catalyst login password '"+password+"'", "create table publishers ()")
+	first.Exec(t, "set default_transaction_read_only = off", "create role catalyst login password '"+password+"'")
+	gone := parts.Refusing(t)
+	for _, tt := range []struct {
+		name, dsn string
+		state     probe.State
+		reason    probe.Reason
+	}{
+		{"the first refuses", "postgres://catalyst:{}@" + gone + "," + second.Addr() + "/postgres", probe.StatePass, ""},
+		{"the second refuses", "postgres://catalyst:{}@" + second.Addr() + "," + gone + "/postgres", probe.StatePass, ""},
+		{"read-write", "postgres://catalyst:{}@" + first.Addr() + "," + second.Addr() + "/postgres?target_session_attrs=read-write", probe.StatePass, ""},
+		{"any", "postgres://catalyst:{}@" + first.Addr() + "," + second.Addr() + "/postgres", probe.StateFail, probe.ReasonMissing},
+		{"keywords", fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d user=catalyst password={} dbname=postgres target_session_attrs=primary", first.Port, second.Port), probe.StateFail, probe.ReasonMissing},
+		{"keywords, read-write", fmt.Sprintf("host=127.0.0.1,127.0.0.1 port=%d,%d user=catalyst password={} dbname=postgres target_session_attrs=read-write", first.Port, second.Port), probe.StatePass, ""},
+		{"none fits", "postgres://catalyst:{}@" + first.Addr() + "," + gone + "/postgres?target_session_attrs=read-write", probe.StateUnknown, probe.ReasonUnhealthy},
+		{"all refuse", "postgres://catalyst:{}@" + gone + "," + gone + "/postgres", probe.StateUnknown, probe.ReasonUnreachable},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			p := probetest.NewPass(t, probetest.Folder{".env": "DATABASE_URL=" + strings.ReplaceAll(tt.dsn, "{}", password) + "\n"},
+				deployment.Settings{EnvFile: ".env"})
+			got := probetest.Look(t, p, TablesKind(), "{tables: [publishers]}")
+			probetest.Expect(t, got, tt.state, tt.reason, "")
+			probetest.HasNot(t, got, password)
+		})
+	}
 }
