@@ -53,6 +53,10 @@ func startDocker(t *testing.T, e *environment, s start) map[string]string {
 			}
 			if c.Until != "" {
 				d.Seen(t, id, func(found container.InspectResponse) bool {
+					const loop = 3 // restarts; one may have been an accident
+					if c.Until == "restarting" {
+						return found.RestartCount >= loop
+					}
 					return string(found.State.Status) == c.Until || found.State.Health != nil && string(found.State.Health.Status) == c.Until
 				})
 			}
