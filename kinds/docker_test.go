@@ -27,7 +27,7 @@ func TestDocker_ReadsOnly(t *testing.T) {
 		t.Cleanup(s.Close)
 		return "tcp://" + s.Listener.Addr().String()
 	})
-	p := probetest.NewPass(t, probetest.Compose("  backup:\n    image: x\n    environment: {LOG_LEVEL: info, PBS_ANONYMIZE_IP: 'true'}\n"),
+	p := probetest.NewPass(t, probetest.Compose("  backup:\n    image: "+d.Image+"\n    environment: {LOG_LEVEL: info, PBS_ANONYMIZE_IP: 'true'}\n"),
 		deployment.Settings{Service: "backup", Docker: deployment.Docker{Host: host, Project: d.Project}})
 	asked := 0
 	for _, k := range All() {
