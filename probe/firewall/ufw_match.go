@@ -3,10 +3,10 @@ package firewall
 import (
 	"net"
 	"net/netip"
-	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/portset"
 )
 
@@ -29,7 +29,7 @@ func (r *ufwRule) onInterface(name string) {
 
 // asideInterface matches names of interfaces that seldom lead to the internet: the second and later ones by number, VLANs, and
 // those named after a private network.
-var asideInterface = regexp.MustCompile(`(?i)^(?:eth|net|nic|em|lan)[1-9][0-9]*$|^e(?:th|n)[a-z0-9]*\.[0-9]+$|^vlan[0-9]+$|priv|intern|mgmt|backend|storage`)
+var asideInterface = lazyregexp.New(`(?i)^(?:eth|net|nic|em|lan)[1-9][0-9]*$|^e(?:th|n)[a-z0-9]*\.[0-9]+$|^vlan[0-9]+$|priv|intern|mgmt|backend|storage`)
 
 // leadsInside reports whether an interface leads to containers or tunnels.
 func leadsInside(name string) bool {
