@@ -138,7 +138,7 @@ var stateful = map[string]string{
 
 // constructors lists functions whose result is never modified.
 var constructors = []string{
-	"errors.New", "fmt.Errorf", "lazyregexp.New", "strings.NewReplacer", "template.Must", "big.NewInt", "time.Date",
+	"errors.New", "fmt.Errorf", "lazyregexp.New", "strings.NewReplacer", "sync.OnceValue", "template.Must", "big.NewInt", "time.Date",
 	"netip.MustParseAddr", "netip.MustParsePrefix", "slices.Concat", "len",
 }
 

@@ -3,6 +3,7 @@ package secretvalue
 import (
 	_ "embed"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -109,8 +110,8 @@ var (
 // wordList maps a template word to whether it asks for a replacement.
 type wordList map[string]bool
 
-// vocabulary reads templatewords.txt. Package state is not allowed, and a value is judged once per change.
-func vocabulary() wordList {
+// vocabulary returns the words of templatewords.txt.
+var vocabulary = sync.OnceValue(func() wordList {
 	known := wordList{}
 	for line := range strings.Lines(templateWords) {
 		head, words, ok := strings.Cut(line, ":")
@@ -123,7 +124,7 @@ func vocabulary() wordList {
 		}
 	}
 	return known
-}
+})
 
 // matches reports whether a word is a template word or consists of several (changethispassword), and whether it asks for
 // a replacement.
