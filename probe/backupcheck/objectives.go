@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/backup"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/release"
@@ -43,11 +43,11 @@ func ObjectivesKind() probe.Kind {
 type objectives struct{}
 
 var (
-	rpoName = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:RPO|recovery[ -]point[ -]objectives?)(?:$|[^\pL\pN])`)
-	rtoName = regexp.MustCompile(`(?i)(?:^|[^\pL\pN])(?:RTO|recovery[ -]time[ -]objectives?)(?:$|[^\pL\pN])`)
+	rpoName = lazyregexp.New(`(?i)(?:^|[^\pL\pN])(?:RPO|recovery[ -]point[ -]objectives?)(?:$|[^\pL\pN])`)
+	rtoName = lazyregexp.New(`(?i)(?:^|[^\pL\pN])(?:RTO|recovery[ -]time[ -]objectives?)(?:$|[^\pL\pN])`)
 	// walArchiving matches programs and settings that archive the log of PostgreSQL.
-	walArchiving = regexp.MustCompile(`(?i)wal-?g|pgbackrest|barman|archive_mode\s*=\s*(?:on|always)|archive_command\s*=\s*\S|pg_receivewal|WALG_|litestream`)
-	tookWord     = regexp.MustCompile(`(?i)\b(?:in|took|after|within|dauerte|duration:?)\s+(.+)$`)
+	walArchiving = lazyregexp.New(`(?i)wal-?g|pgbackrest|barman|archive_mode\s*=\s*(?:on|always)|archive_command\s*=\s*\S|pg_receivewal|WALG_|litestream`)
+	tookWord     = lazyregexp.New(`(?i)\b(?:in|took|after|within|dauerte|duration:?)\s+(.+)$`)
 )
 
 func (o *objectives) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -101,7 +101,7 @@ func tolerated(d time.Duration) time.Duration { return d + d/10 + time.Hour }
 
 // objective returns the longest duration that a document states for an objective: plans often have several, by system.
 // Text that follows the name of the other objective is about that one.
-func objective(m *markdown.Document, reader *timespan.Reader, own, other *regexp.Regexp) time.Duration {
+func objective(m *markdown.Document, reader *timespan.Reader, own, other *lazyregexp.Regexp) time.Duration {
 	var longest time.Duration
 	for _, s := range m.Sections {
 		titled := own.MatchString(s.Title) && !other.MatchString(s.Title)
