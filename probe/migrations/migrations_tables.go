@@ -103,6 +103,7 @@ func leftTables(used []File) (tables []string, dropped map[string]string, unclea
 					delete(there, c.name)
 					there[c.to] = true
 				}
+				delete(dropped, c.to) // swapped: the new table takes the old one's name
 			case "schema":
 				for name := range there {
 					if strings.HasPrefix(name, c.name+".") || c.name == "public" && !strings.Contains(name, ".") {

@@ -23,6 +23,7 @@ func TestMigrations_NetEffect(t *testing.T) {
 		"the schema dropped":          {probetest.Folder{"m/001_a.sql": a, "m/002_b.sql": "DROP SCHEMA public CASCADE;"}, probe.StateFail, probe.ReasonMissing, "dropped by 002_b.sql"},
 		"dropped and made again":      {probetest.Folder{"m/001_a.sql": a, "m/002_b.sql": "DROP TABLE publishers;" + a}, probe.StatePass, "", ""},
 		"renamed":                     {probetest.Folder{"m/001_a.sql": "CREATE TABLE old (id int);", "m/002_b.sql": "ALTER TABLE old RENAME TO new;"}, probe.StatePass, "", ""},
+		"swapped":                     {probetest.Folder{"m/001_a.sql": a, "m/002_b.sql": "CREATE TABLE p2 (id int); DROP TABLE publishers; ALTER TABLE p2 RENAME TO publishers;"}, probe.StatePass, "", ""},
 		"dropped by the down file":    {probetest.Folder{"m/000001_a.up.sql": a, "m/000001_a.down.sql": "DROP TABLE publishers;"}, probe.StatePass, "", ""},
 		"dropped by a numbered down":  {probetest.Folder{"m/001_a.sql": a, "m/001_a.down.sql": "DROP TABLE publishers;"}, probe.StatePass, "", ""},
 		"dropped below goose's Down":  {probetest.Folder{"m/001_a.sql": "-- +goose Up\n" + a + "\n-- +goose Down\nDROP TABLE publishers;\n"}, probe.StatePass, "", ""},

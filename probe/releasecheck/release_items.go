@@ -149,6 +149,8 @@ func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 			f.Fail(probe.ReasonMissing, "the record has no %s", field.name)
 		case blankField(field.text):
 			f.Fail(probe.ReasonPlaceholder, "%s of the record is a placeholder", field.name)
+		case field.name == "version" && !strings.ContainsAny(field.text, "0123456789"):
+			f.Warn(probe.ReasonWeak, "the record's version has no number: it may name a branch. Record the next release with --version and its number")
 		case field.name == "by" && sharedAccount.MatchString(field.text):
 			f.Warn(probe.ReasonWeak, "the record's author is an account that several people may use. Record the next release with --by and a person")
 		}
@@ -164,6 +166,9 @@ func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 // blankField reports whether a field of a record was not filled in, or holds a name that moves between versions (latest,
 // v-stable, 1.x).
 func blankField(text string) bool {
+	if unfilled.MatchString(strings.TrimSpace(text)) {
+		return true
+	}
 	text = strings.ToLower(strings.Trim(strings.TrimSpace(text), "<>[](){}*_-. "))
 	if strings.Trim(text, "0?xv.-") == "" {
 		return true
@@ -180,6 +185,9 @@ var (
 	movingName = lazyregexp.New(`^(?:[a-z._/-]*[._/-])?(?:latest|stable|current|head|main|master|trunk|develop|development|dev|edge|nightly|snapshot|canary|next|staging|prod|production|release)$`)
 	anyNumber  = lazyregexp.New(`(?:^|\.)[x*](?:\.|$)`)
 )
+
+// unfilled matches a field of a template, in brackets.
+var unfilled = lazyregexp.New(`^(?:<[^<>]*>|\[[^\[\]]*\]|\$?\{+[^{}]*\}+)$`)
 
 // noIssue matches an entry that says that there were none.
 var noIssue = lazyregexp.New(`(?i)^\W*(?:none|n/?a|no (?:known )?issues?)\W*$`)
