@@ -31,6 +31,7 @@ type Claim struct {
 	Plan       PlanID          `yaml:"plan" doc:"the plan of the release that it was made for"`
 	Subject    Subject         `yaml:"subject" doc:"the document or file it applies to"`
 	Basis      Basis           `yaml:"basis" doc:"the critical standing items that passed when it was signed"`
+	Drill      Drill           `yaml:"drill" doc:"what a restore drill compared"`
 	Evidence   string          `yaml:"evidence" doc:"link to the evidence"`
 	Note       string          `yaml:"note" doc:"free text"`
 }
@@ -76,6 +77,24 @@ func (r ReleaseID) String() string {
 type Subject struct {
 	Path   string `yaml:"path" doc:"path below the deployment's folder"`
 	SHA256 string `yaml:"sha256" doc:"digest of the whole file, in hexadecimal"`
+
+	// Of a file that was checked when the claim was made, so that the claim holds after the file was deleted.
+	Size     int64     `yaml:"size" min:"0" doc:"size of the file in bytes"`
+	Finished time.Time `yaml:"finished" doc:"time at which the file was finished"`
+}
+
+// Known reports whether the file was checked when the claim was made.
+func (s Subject) Known() bool { return s.SHA256 != "" && s.Size > 0 && !s.Finished.IsZero() }
+
+// Values of Drill.Live.
+const (
+	LiveCompared    = "compared"
+	LiveNotCompared = "not_compared"
+)
+
+// Drill is what a restore drill compared.
+type Drill struct {
+	Live string `yaml:"live" enum:"compared,not_compared" doc:"whether the restored database was compared with the live one"`
 }
 
 // Basis is the sorted list of items that a sign-off depends on, with its digest for comparison.
@@ -131,7 +150,10 @@ func Marshal(c Claim) []byte {
 	p.in("subject", func(p *page) {
 		p.text("path", c.Subject.Path)
 		p.text("sha256", c.Subject.SHA256)
+		p.number("size", c.Subject.Size)
+		p.time("finished", c.Subject.Finished)
 	})
+	p.in("drill", func(p *page) { p.text("live", c.Drill.Live) })
 	p.in("basis", func(p *page) {
 		p.text("sha256", c.Basis.SHA256)
 		p.texts("items", c.Basis.Items)
@@ -185,6 +207,7 @@ func (c *Claim) Validate() []error {
 		w.text("subject.path", c.Subject.Path)
 		w.require("subject", c.Subject.Path != "", "path is missing")
 		w.digest("subject.sha256", c.Subject.SHA256)
+		w.require("subject.finished", !c.Subject.Finished.After(c.At.Add(Skew)), "must not be after the claim was made")
 	}
 	if c.Plan != (PlanID{}) {
 		w.digest("plan.sha256", c.Plan.SHA256)

@@ -13,7 +13,7 @@ import (
 func fullClaim() Claim {
 	return Claim{
 		Item: "sign_off/devops_lead", By: person, Role: "devops_lead", At: noon, ValidFor: schema.Duration(90 * 24 * time.Hour),
-		Deployment: "production", Release: ReleaseID{"1.4.0", "0a1b2c3d4e"}, Subject: Subject{"docs/DISASTER RECOVERY.md", digest([]byte("x"))},
+		Deployment: "production", Release: ReleaseID{"1.4.0", "0a1b2c3d4e"}, Subject: Subject{Path: "docs/DISASTER RECOVERY.md", SHA256: digest([]byte("x"))},
 		Basis: BasisOf([]string{"backup/restore_tested", "security/jwt_secret"}), Evidence: "https://example.com/run/1?a=b#c", Note: "looked at it:\n- \"twice\"\tor so",
 	}
 }

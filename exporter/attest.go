@@ -8,6 +8,8 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/backup"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
@@ -127,6 +129,11 @@ func (a *app) claim(ctx context.Context, t *config.Target, it *checklist.Item, f
 			return c, fmt.Errorf("--subject: %w", err)
 		}
 		c.Subject = attest.Subject{Path: t.Deployment.Rel(f.subject), SHA256: digest}
+		if wants.NeedsSubject {
+			if c.Subject, err = a.knownBackup(ctx, t, f.subject, digest); err != nil {
+				return c, fmt.Errorf("--subject: %w", err)
+			}
+		}
 	}
 	if wants.NeedsSubject && c.Subject.SHA256 == "" {
 		return c, fmt.Errorf("--subject is required: name the file that the claim is about")
@@ -139,4 +146,19 @@ func (a *app) claim(ctx context.Context, t *config.Target, it *checklist.Item, f
 
 func indent(text string) string {
 	return "    " + strings.ReplaceAll(strings.TrimRight(text, "\n"), "\n", "\n    ") + "\n"
+}
+
+// knownBackup returns the subject of a claim about a backup. Only that of a complete one has size and time, which keep the
+// claim valid after the file was deleted.
+func (a *app) knownBackup(ctx context.Context, t *config.Target, path, digest string) (attest.Subject, error) {
+	proof, err := (&backup.Ledger{Now: a.Now}).Prove(ctx, path)
+	if err != nil {
+		return attest.Subject{}, err
+	}
+	if !proof.Whole && proof.Reason != dump.Opaque {
+		_, err := fmt.Fprintf(a.Stderr, "catalyst_exporter: %s is not a complete backup: it %s. The claim holds only as long as the file exists\n",
+			t.Deployment.Rel(path), proof.Detail)
+		return attest.Subject{Path: t.Deployment.Rel(path), SHA256: digest}, err
+	}
+	return a.backupSubject(t, path, proof)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/backup/drill"
+	"github.com/thenexusengine/catalyst_exporter/backup/dump"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
@@ -77,15 +79,8 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 		}
 	}
 	d := drill.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: drill.Tolerance{Ratio: 0.1, Rows: 1000}}
-	if d.Deployment == "" {
-		live, err := a.liveDSN(t)
-		if err != nil {
-			return 0, usage.Error{Err: fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
-		}
-		if d.Deployment, err = drill.SystemIdentifier(ctx, live); err != nil {
-			return 0, usage.Error{Err: fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
-		}
-		d.Live, _ = drill.Estimates(ctx, live) // without estimates the drill compares only with the backup
+	if err := a.identifyLive(ctx, t, &d); err != nil {
+		return 0, err
 	}
 	out, err := d.Run(ctx, path)
 	if err != nil {
@@ -97,8 +92,16 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 	if !out.Holds() {
 		return ExitFailing, nil
 	}
+	subject, err := a.backupSubject(t, path, out.Proof)
+	if err != nil {
+		return 0, err
+	}
+	compared := attest.LiveNotCompared
+	if out.Compared() {
+		compared = attest.LiveCompared
+	}
 	made, err := attest.New(attest.Claim{Item: drillItem, By: f.by, Role: f.role, At: a.Now(), ValidFor: validFor, Deployment: t.Name,
-		Subject: attest.Subject{Path: t.Deployment.Rel(path), SHA256: out.Proof.SHA256}, Note: fmt.Sprintf("restore drill: %d tables in %v", len(out.Restored), out.Took.Round(time.Second))})
+		Subject: subject, Drill: attest.Drill{Live: compared}, Note: fmt.Sprintf("restore drill: %d tables in %v", len(out.Restored), out.Took.Round(time.Second))})
 	if err != nil {
 		return 0, usage.Error{Err: err}
 	}
@@ -139,4 +142,48 @@ func (a *app) liveDSN(t *config.Target) (secret.Text, error) {
 	}
 	u.RawQuery = q.Encode()
 	return secret.New(u.String()), nil
+}
+
+// identifyLive finds out which server is the deployment's own, so that the drill never uses it, and what the live database
+// holds. An identifier that is given must be that of the server, if it can be asked.
+func (a *app) identifyLive(ctx context.Context, t *config.Target, d *drill.Drill) error {
+	given := d.Deployment
+	if given != "" && !drill.Plausible(given, a.Now()) {
+		return usage.Errorf("--live-system-identifier=%s is not a system identifier: take it from SELECT system_identifier FROM pg_control_system()"+
+			" on the deployment's own server", given)
+	}
+	live, err := a.liveDSN(t)
+	if err == nil {
+		d.Deployment, err = drill.SystemIdentifier(ctx, live)
+	}
+	switch {
+	case err != nil && given == "":
+		return usage.Error{Err: fmt.Errorf("cannot identify the deployment's own server: %w; pass --live-system-identifier", err)}
+	case err != nil:
+		d.Deployment = given
+		return nil // the outcome says that nothing was compared with the live database
+	case given != "" && given != d.Deployment:
+		return usage.Errorf("--live-system-identifier=%s is not that of the deployment's own server, which has %s", given, d.Deployment)
+	}
+	if d.Live, err = drill.Estimates(ctx, live); err == nil {
+		d.LiveObjects, err = drill.Objects(ctx, live)
+	}
+	if err != nil {
+		d.Live, d.LiveObjects = nil, nil // likewise
+	}
+	return nil
+}
+
+// backupSubject returns the subject of a claim about a backup: with its size and time, the claim holds after the backup
+// was deleted.
+func (a *app) backupSubject(t *config.Target, path string, proof dump.Proof) (attest.Subject, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return attest.Subject{}, err
+	}
+	subject := attest.Subject{Path: t.Deployment.Rel(path), SHA256: proof.SHA256}
+	if at := info.ModTime().UTC().Truncate(time.Second); !at.After(a.Now().Add(attest.Skew)) { // otherwise one of the clocks is wrong
+		subject.Size, subject.Finished = proof.Bytes, at
+	}
+	return subject, nil
 }

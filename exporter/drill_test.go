@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -48,21 +49,50 @@ func TestDrillRestore(t *testing.T) {
 	if code, out := drill(); code != ExitUsage || !strings.Contains(out, "--live-system-identifier") {
 		t.Errorf("own server unknown: %d %s", code, out)
 	}
-	if code, out := drill("--live-system-identifier=1"); code != ExitReady || !strings.Contains(out, "written to .catalyst/attestations/") || !strings.Contains(out, "subject:") {
+	for _, wrong := range []string{"1", "live", "0", "18446744073709551615"} {
+		if code, out := drill("--live-system-identifier=" + wrong); code != ExitUsage || !strings.Contains(out, "is not a system identifier") {
+			t.Errorf("identifier %s: %d %s", wrong, code, out)
+		}
+	}
+	n, err := strconv.ParseUint(own, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := strconv.FormatUint(n-1<<32, 10) // of a server that was made a second earlier
+	if code, out := drill("--live-system-identifier=" + other); code != ExitReady || !strings.Contains(out, "written to .catalyst/attestations/") ||
+		!strings.Contains(out, "subject:") || !strings.Contains(out, "not compared with the live database") {
 		t.Errorf("intact dump: %d %s", code, out)
 	}
-	if got := verdicts(t, "--deployment.root="+root, "--item=restore_tested")["restore_tested"]; got != "warn unsigned" {
+	if got := verdicts(t, "--deployment.root="+root, "--item=restore_tested")["restore_tested"]; got != "warn weak" {
 		t.Errorf("after the drill restore_tested is %q", got)
-	}
-	if left := query(t, server.DSN(), "SELECT count(*) FROM pg_database WHERE datname LIKE '%drill%'"); strings.TrimSpace(left) != "0" {
-		t.Errorf("%s scratch databases remain", left)
 	}
 	whole, err := os.ReadFile(dump)
 	if err != nil {
 		t.Fatal(err)
 	}
+	// The live server can be asked: it is the drill's own, and a wrong identifier does not hide that.
+	write(t, root, ".env.production", "DATABASE_URL="+server.DSNFor(server.User, server.Password, database)+"\n")
+	if code, out := drill("--live-system-identifier=" + other); code != ExitUsage || !strings.Contains(out, "is not that of the deployment's own server") {
+		t.Errorf("wrong identifier: %d %s", code, out)
+	}
+	if code, out := drill(); code != ExitUsage || !strings.Contains(out, "own server") {
+		t.Errorf("the deployment's own server: %d %s", code, out)
+	}
+	if err := os.Remove(filepath.Join(root, ".env.production")); err != nil {
+		t.Fatal(err)
+	}
+	// What was attested stays so after the backup was deleted.
+	if err := os.Remove(dump); err != nil {
+		t.Fatal(err)
+	}
+	if got := verdicts(t, "--deployment.root="+root, "--item=restore_tested")["restore_tested"]; got != "warn weak" {
+		t.Errorf("after the backup was deleted restore_tested is %q", got)
+	}
+	if left := query(t, server.DSN(), "SELECT count(*) FROM pg_database WHERE datname LIKE '%drill%'"); strings.TrimSpace(left) != "0" {
+		t.Errorf("%s scratch databases remain", left)
+	}
 	cut := write(t, root, "cut.dump", string(whole[:len(whole)-200]))
-	if code, out := drill("--live-system-identifier=1", "--backup="+cut); code != ExitFailing {
+	if code, out := drill("--live-system-identifier="+other, "--backup="+cut); code != ExitFailing {
 		t.Errorf("truncated dump: %d %s", code, out)
 	}
 }

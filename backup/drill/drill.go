@@ -41,8 +41,9 @@ type Drill struct {
 	// Throwaway allows backups that can change more of the server than the scratch database: plain SQL dumps.
 	Throwaway bool
 	// Live are the tables of the live database with estimated rows (Estimates) for comparison; empty for no comparison.
-	Live      []dump.Table
-	Tolerance Tolerance // for Live
+	Live        []dump.Table
+	LiveObjects []Object  // constraints, indexes and sequences of the live database (Objects); compared together with Live
+	Tolerance   Tolerance // for Live and LiveObjects
 
 	Ledger *backup.Ledger   // verifies the backup; a new one when nil
 	Now    func() time.Time // time.Now when nil
@@ -61,12 +62,17 @@ type Outcome struct {
 	Failed string     `json:"failed,omitempty"`
 	Backup Comparison `json:"backup"` // comparison with the backup's own contents
 	Live   Comparison `json:"live"`   // comparison with the live database's estimates; without tables when there are none
+	// Lacking are the constraints, indexes and sequences of the live database that were not restored.
+	Lacking []string `json:"lacking,omitempty"`
 }
 
 // Holds reports whether the backup was restored completely.
 func (o Outcome) Holds() bool {
-	return o.Failed == "" && o.Backup.Holds() && (o.Live.Tables == 0 || o.Live.Holds())
+	return o.Failed == "" && o.Backup.Holds() && (o.Live.Tables == 0 || o.Live.Holds()) && len(o.Lacking) == 0
 }
+
+// Compared reports whether the restored database was compared with the live one.
+func (o Outcome) Compared() bool { return o.Live.Tables > 0 }
 
 // String formats the result on one line.
 func (o Outcome) String() string {
@@ -77,8 +83,13 @@ func (o Outcome) String() string {
 		return "restored, but differs from the backup: " + o.Backup.String()
 	case o.Live.Tables > 0 && !o.Live.Holds():
 		return "restored, but differs from the live database: " + o.Live.String()
+	case len(o.Lacking) > 0:
+		return "restored, but differs from the live database: " + shownObjects(o.Lacking)
+	case !o.Compared():
+		return fmt.Sprintf("restored in %s: %s; not compared with the live database", o.Took.Round(time.Second/10), o.Backup)
 	}
-	return fmt.Sprintf("restored in %s: %s", o.Took.Round(time.Second/10), o.Backup)
+	return fmt.Sprintf("restored in %s: %s, as do %d tables of the live database with their constraints, indexes and sequences",
+		o.Took.Round(time.Second/10), o.Backup, o.Live.Tables)
 }
 
 // Run restores the backup at path and compares it. It always drops the scratch database, and also those of earlier
@@ -158,9 +169,20 @@ func (d Drill) Run(ctx context.Context, path string) (out Outcome, err error) {
 	}
 	out.Backup = Compare(out.Proof, out.Restored)
 	if len(d.Live) > 0 {
-		out.Live = CompareLive(d.Live, out.Restored, d.Tolerance)
+		return out, d.compareLive(ctx, s, database, &out)
 	}
 	return out, nil
+}
+
+// compareLive compares what was restored with the live database.
+func (d Drill) compareLive(ctx context.Context, s *server, database string, out *Outcome) error {
+	restored, err := s.objects(ctx, database)
+	if err != nil {
+		return err
+	}
+	out.Live = CompareLive(d.Live, out.Restored, d.Tolerance)
+	out.Lacking = CompareObjects(d.LiveObjects, restored, d.Tolerance)
+	return nil
 }
 
 // SystemIdentifier returns the number that identifies a PostgreSQL cluster including its replicas and copies.

@@ -53,6 +53,7 @@ func TestDrill(t *testing.T) {
 	t.Run("killed", s.killed)
 	t.Run("drops old databases", s.dropsOldDatabases)
 	t.Run("estimates", s.estimates)
+	t.Run("objects", s.objects)
 }
 
 // drillServer is a server with a database, dumps of it, and drills that use the server.

@@ -91,7 +91,10 @@ func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 		if r.State == probe.StatePass {
 			held = append(held, r.Detail)
 		}
-		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 != "" {
+		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Drill.Live == attest.LiveNotCompared {
+			f.Warn(probe.ReasonWeak, "the drill of %s did not compare the restored database with the live one. Repeat it with access to the live database", v.Claim.By)
+		}
+		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 != "" && !v.Claim.Subject.Known() {
 			known, err := isKnownFile(ctx, p, v.Claim.Subject)
 			if err != nil {
 				return probe.Result{}, err
