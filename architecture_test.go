@@ -45,6 +45,7 @@ var order = map[string]int{
 	"probe/release":      17,
 	"probe/secretvalue":  17,
 	"probe/timespan":     17,
+	"probe/valuerule":    17,
 
 	"probe/secretvalue/strength": 16,
 

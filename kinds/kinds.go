@@ -74,6 +74,7 @@ func All() []probe.Kind {
 		gitscan.UntrackedKind(),
 		grafana.HealthKind(),
 		httpcheck.HealthKind(),
+		httpcheck.ResponseKind(),
 		awscheck.IAMUserKind(),
 		firewall.ListeningPortsKind(),
 		grafana.LokiLinesKind(),

@@ -20,6 +20,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
+	"github.com/thenexusengine/catalyst_exporter/probe/valuerule"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -52,7 +53,7 @@ type fileContent struct {
 	Comment []string         `yaml:"comments" doc:"what starts a comment line, which does not count; default: by the file's name; [] counts all lines"`
 	Last    []lastLine       `yaml:"last" doc:"rules about the last line of a kind, e.g. the USER of a Dockerfile"`
 	Format  string           `yaml:"format" enum:"json,yaml,toml,ini" doc:"how values are read; default: by the file's name"`
-	Values  []valueRule      `yaml:"values" doc:"rules about single values of a JSON, YAML, TOML or INI file"`
+	Values  []valuerule.Rule `yaml:"values" doc:"rules about single values of a JSON, YAML, TOML or INI file"`
 	Changed *schema.Duration `yaml:"changed_within" min:"1m" doc:"maximum time since the last change"`
 	Mode    string           `yaml:"mode" pattern:"^0?[0-7]{3}$" doc:"permission bits that the file may have at most, e.g. 0640"`
 	MinSize schema.Bytes     `yaml:"min_size" default:"1B" min:"0B" doc:"minimum size"`
@@ -82,7 +83,9 @@ func (s *fileContent) Validate() []error {
 		errs = append(errs, rule.validate()...)
 	}
 	for _, rule := range s.Values {
-		errs = append(errs, rule.validate()...)
+		for _, err := range rule.Validate() {
+			errs = append(errs, fmt.Errorf("values: %w", err))
+		}
 	}
 	if s.Absent && (s.reads() || s.Changed != nil || s.Mode != "" || s.MaxSize != 0) {
 		errs = append(errs, errors.New("absent: a file that must not exist has no other rules"))
@@ -229,13 +232,13 @@ func (s *fileContent) judgeContent(name string, data []byte) (probe.Result, erro
 		s.judgeLines(&f, name, text)
 	}
 	if len(s.Values) > 0 {
-		root, err := parse(cmp.Or(s.Format, formatOf(name)), data)
+		root, err := valuerule.Parse(cmp.Or(s.Format, formatOf(name)), data)
 		if err != nil {
 			f.Fail(probe.ReasonInvalid, "%s: %v", name, err)
 			return f.Result(""), nil
 		}
 		for _, rule := range s.Values {
-			rule.judge(&f, name, root)
+			rule.Judge(&f, name, root)
 		}
 	}
 	return f.Result("%s holds", name), nil

@@ -128,6 +128,14 @@ func For(p *probe.Pass, section string, h deployment.HTTP) (*Client, error) {
 	return w, err
 }
 
+// Unfollowed returns a client that returns a redirect as the response, on the same connections.
+func (w *Client) Unfollowed() *Client {
+	first, client := *w, *w.client
+	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	first.client = &client
+	return &first
+}
+
 // stayOnSite follows redirects to the same host name, including http to https; other redirects are the response.
 // Credentials go only to the origin that they are configured for: another port may be another service.
 func stayOnSite(next *http.Request, before []*http.Request) error {

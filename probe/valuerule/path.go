@@ -1,4 +1,4 @@
-package filecheck
+package valuerule
 
 import (
 	"errors"

@@ -1,4 +1,6 @@
-package filecheck
+// Package valuerule judges single values of a structured text: JSON, YAML, TOML or INI. Details name the path and the rule, never a
+// value.
+package valuerule
 
 import (
 	"bytes"
@@ -19,8 +21,8 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// valueRule is a rule about the values at a path.
-type valueRule struct {
+// Rule is what must hold for the values at a path.
+type Rule struct {
 	At      string   `yaml:"at" required:"true" doc:"path of the value: engines.node, services[0].image, scripts[\"test:unit\"]; * is every key or entry, and each value must hold"`
 	Equals  *string  `yaml:"equals" doc:"the value as text, e.g. \"true\" or \"20\""`
 	OneOf   []string `yaml:"one_of" doc:"the allowed values"`
@@ -31,7 +33,8 @@ type valueRule struct {
 	Absent  bool     `yaml:"absent" default:"false" doc:"nothing may be set at the path"`
 }
 
-func (r valueRule) String() string {
+// String identifies the rule by its content.
+func (r Rule) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q %q %q %q %t", r.At, r.OneOf, r.Matches, r.Lacks, r.Absent)
 	if r.Equals != nil {
@@ -46,32 +49,33 @@ func (r valueRule) String() string {
 	return b.String()
 }
 
-func (r valueRule) validate() []error {
+// Validate reports faults of the rule.
+func (r Rule) Validate() []error {
 	var errs []error
 	if _, err := splitPath(r.At); err != nil {
-		errs = append(errs, fmt.Errorf("values: at: %w", err))
+		errs = append(errs, fmt.Errorf("at: %w", err))
 	}
 	for _, text := range []string{r.Matches, r.Lacks} {
 		if _, err := regexp.Compile(text); err != nil {
-			errs = append(errs, fmt.Errorf("values: %s: %w", r.At, err))
+			errs = append(errs, fmt.Errorf("%s: %w", r.At, err))
 		}
 	}
 	if r.Absent && r.isSet() {
-		errs = append(errs, fmt.Errorf("values: %s: a value that must not be set has no other rules", r.At))
+		errs = append(errs, fmt.Errorf("%s: a value that must not be set has no other rules", r.At))
 	}
 	if r.Min != nil && r.Max != nil && *r.Max < *r.Min {
-		errs = append(errs, fmt.Errorf("values: %s: at_most is less than at_least", r.At))
+		errs = append(errs, fmt.Errorf("%s: at_most is less than at_least", r.At))
 	}
 	return errs
 }
 
 // isSet reports whether the rule compares a value.
-func (r valueRule) isSet() bool {
+func (r Rule) isSet() bool {
 	return r.Equals != nil || len(r.OneOf) > 0 || r.Matches != "" || r.Lacks != "" || r.Min != nil || r.Max != nil
 }
 
-// judge applies the rule to a parsed file. Several values with one fault are reported once.
-func (r valueRule) judge(f *probe.ResultBuilder, name string, root any) {
+// Judge applies the rule to a parsed text, called name in details. Several values with one fault are reported once.
+func (r Rule) Judge(f *probe.ResultBuilder, name string, root any) {
 	steps, _ := splitPath(r.At) // valid, see Validate
 	found := lookUp(root, steps)
 	if r.Absent {
@@ -94,7 +98,7 @@ func (r valueRule) judge(f *probe.ResultBuilder, name string, root any) {
 }
 
 // judgeValue returns the fault of one value, or a pass.
-func (r valueRule) judgeValue(name string, v any) probe.Result {
+func (r Rule) judgeValue(name string, v any) probe.Result {
 	text, form := textOf(v)
 	switch {
 	case v == gap{}:
@@ -118,7 +122,7 @@ func (r valueRule) judgeValue(name string, v any) probe.Result {
 	return probe.Passed("%s: %s holds", name, r.At)
 }
 
-func (r valueRule) judgeNumber(name, text string) probe.Result {
+func (r Rule) judgeNumber(name, text string) probe.Result {
 	n, err := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil || math.IsNaN(n):
@@ -167,8 +171,8 @@ func equal(text string, form form, wanted string) bool {
 // documents are the documents of a YAML file. A path applies to each of them.
 type documents []any
 
-// parse reads a file. Its errors do not quote the content.
-func parse(format string, data []byte) (any, error) {
+// Parse reads a text in the format json, yaml, toml or ini. Its errors do not quote the text.
+func Parse(format string, data []byte) (any, error) {
 	switch format {
 	case "json":
 		d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
@@ -204,7 +208,7 @@ func parse(format string, data []byte) (any, error) {
 	case "ini":
 		return parseINI(data)
 	}
-	return nil, errors.New("its name does not tell whether it is JSON, YAML, TOML or INI: set format")
+	return nil, errors.New("not known to be JSON, YAML, TOML or INI: set format")
 }
 
 // parseINI returns a mapping of sections; keys before the first section are at the top.
