@@ -172,14 +172,6 @@ func (t *tree) isFile(inside string) bool {
 	return source.Exists(host) && !source.IsDir(host)
 }
 
-// isFolder reports whether mounts or this host have a folder at a path.
-func (t *tree) isFolder(inside string) bool {
-	if host := t.host(inside); host != "" && source.IsDir(host) {
-		return true
-	}
-	return slices.ContainsFunc(t.mounts, func(m mount) bool { return m.at != inside && within(m.at, inside) })
-}
-
 // match returns the files that match a path or pattern, in nginx's order. unknown names a folder that may hold others;
 // "" for none.
 func (t *tree) match(pattern string) (found []string, unknown string) {

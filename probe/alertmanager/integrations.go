@@ -82,7 +82,7 @@ func (i Integration) FallsBack() []string {
 	return keys
 }
 
-// amCallableKey matches keys whose value is a URL that Alertmanager calls.
+// CallableKey matches keys whose value is a URL that Alertmanager calls.
 var CallableKey = lazyregexp.New(`^(?:url|(?:[a-z]+_)?(?:api|webhook)_url|pagerduty_url)$`)
 
 // CutPort splits host:port; the host of an IPv6 address is without its brackets.
