@@ -33,8 +33,8 @@ func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	var f checkFlags
 	c := k.Command("check", "Run all probes once and print the verdicts. Exit code: 0 ready, 1 a required item fails,"+
 		" 3 no required item fails but at least one is unknown, 2 invalid usage or configuration.")
-	c.Flag("format", "Output format: table; json (see docs/checks.schema.json); junit for CI; markdown for pull requests; prometheus.").
-		Default("table").EnumVar(&f.format, "table", "json", "junit", "markdown", "prometheus")
+	c.Flag("format", "Output format: table; json (see docs/checks.schema.json); junit for CI; sarif for code scanning; markdown for pull requests; prometheus.").
+		Default("table").EnumVar(&f.format, "table", "json", "junit", "sarif", "markdown", "prometheus")
 	c.Flag("output", "Write to this file, atomically, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
 	c.Flag("category", "Check only this category; repeatable.").PlaceHolder("NAME").StringsVar(&f.categories)
 	c.Flag("item", "Check only this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
@@ -136,6 +136,8 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 		return format.Encode(r, digest, past)
 	case "junit":
 		return format.EncodeJUnit(r)
+	case "sarif":
+		return format.EncodeSARIF(r)
 	case "prometheus":
 		return exposeText(r), nil
 	}

@@ -47,7 +47,7 @@ func TestLinks_EchoNothing(t *testing.T) {
 			}
 			s := &secretRun{t: t, marks: &m, root: r.Dir}
 			with := func(args ...string) []string { return append(args, s.flags()...) }
-			for _, format := range []string{"table", "json", "junit", "markdown", "prometheus"} {
+			for _, format := range []string{"table", "json", "junit", "sarif", "markdown", "prometheus"} {
 				s.run("check --format="+format, with("check", "--format="+format)...)
 			}
 			for _, command := range [][]string{{"report"}, {"report", "--document=" + filepath.Join(r.Dir, "RUNBOOK.md")}, {"config", "discover"},
