@@ -31,55 +31,32 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
 )
 
-// All returns all probe kinds, in the order of the documentation.
+// All returns all probe kinds, sorted by name.
 func All() []probe.Kind {
+	all := slices.Concat(ofSystems(), ofFiles())
+	slices.SortFunc(all, func(a, b probe.Kind) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// ofSystems returns the kinds that ask what runs: services, containers, the kernel.
+func ofSystems() []probe.Kind {
 	return []probe.Kind{
 		monitoring.AlertmanagerConfigKind(),
-		releasecheck.AppMetricsKind(),
-		attestcheck.AttestationKind(),
 		httpcheck.AuctionRefusalKind(),
-		backupcheck.FileKind(),
-		backupcheck.ObjectivesKind(),
 		httpcheck.CDNKind(),
-		documents.ChangelogKind(),
-		composecheck.ConfigKind(),
-		composecheck.LimitsKind(),
-		composecheck.LoggingKind(),
-		composecheck.PortsKind(),
-		composecheck.PostgresKind(),
-		composecheck.RedisKind(),
-		composecheck.SecretsKind(),
-		composecheck.ServiceKind(),
-		documents.ContactsKind(),
-		backupcheck.ContainerKind(),
 		container.EnvFlagKind(),
 		container.EnvWordKind(),
 		container.LimitsKind(),
 		container.PortsKind(),
 		container.StateKind(),
-		documents.DiagramKind(),
 		dnscheck.RecordsKind(),
-		documents.DocumentKind(),
-		envfile.FileKind(),
-		envfile.FlagKind(),
-		envfile.NumberKind(),
-		envfile.PlaceholdersKind(),
-		envfile.SecretKind(),
-		envfile.WordKind(),
-		evidencecheck.EvidenceKind(),
-		attestcheck.ExternalFirewallKind(),
-		filecheck.ContentKind(),
 		httpcheck.GDPRRefusalKind(),
-		gitscan.SecretsKind(),
-		gitscan.UntrackedKind(),
 		grafana.HealthKind(),
 		httpcheck.HealthKind(),
 		httpcheck.ResponseKind(),
 		awscheck.IAMUserKind(),
 		firewall.ListeningPortsKind(),
 		grafana.LokiLinesKind(),
-		migrations.FolderKind(),
-		nginxcheck.SplitKind(),
 		httpcheck.OpenAPIKind(),
 		postgres.ConnectionsKind(),
 		postgres.DefaultLoginKind(),
@@ -94,6 +71,50 @@ func All() []probe.Kind {
 		redis.AuthKind(),
 		redis.KeyspaceKind(),
 		redis.RandomLoginKind(),
+		awscheck.S3BucketKind(),
+		awscheck.S3EncryptionKind(),
+		awscheck.S3ObjectKind(),
+		systemd.TimerKind(),
+		tlscheck.EndpointKind(),
+		tlscheck.FilesKind(),
+		firewall.UFWRulesKind(),
+		httpcheck.WebPageKind(),
+	}
+}
+
+// ofFiles returns the kinds that read what is written: files, the repository, reports, records and claims.
+func ofFiles() []probe.Kind {
+	return []probe.Kind{
+		releasecheck.AppMetricsKind(),
+		attestcheck.AttestationKind(),
+		backupcheck.FileKind(),
+		backupcheck.ObjectivesKind(),
+		documents.ChangelogKind(),
+		composecheck.ConfigKind(),
+		composecheck.LimitsKind(),
+		composecheck.LoggingKind(),
+		composecheck.PortsKind(),
+		composecheck.PostgresKind(),
+		composecheck.RedisKind(),
+		composecheck.SecretsKind(),
+		composecheck.ServiceKind(),
+		documents.ContactsKind(),
+		backupcheck.ContainerKind(),
+		documents.DiagramKind(),
+		documents.DocumentKind(),
+		envfile.FileKind(),
+		envfile.FlagKind(),
+		envfile.NumberKind(),
+		envfile.PlaceholdersKind(),
+		envfile.SecretKind(),
+		envfile.WordKind(),
+		evidencecheck.EvidenceKind(),
+		attestcheck.ExternalFirewallKind(),
+		filecheck.ContentKind(),
+		gitscan.SecretsKind(),
+		gitscan.UntrackedKind(),
+		migrations.FolderKind(),
+		nginxcheck.SplitKind(),
 		releasecheck.BackupKind(),
 		releasecheck.LogsKind(),
 		releasecheck.ReadyKind(),
@@ -101,15 +122,7 @@ func All() []probe.Kind {
 		releasecheck.RunningKind(),
 		releasecheck.RollbackBackupKind(),
 		releasecheck.RollbackImageKind(),
-		awscheck.S3BucketKind(),
-		awscheck.S3EncryptionKind(),
-		awscheck.S3ObjectKind(),
 		attestcheck.SignOffKind(),
-		systemd.TimerKind(),
-		tlscheck.EndpointKind(),
-		tlscheck.FilesKind(),
-		firewall.UFWRulesKind(),
-		httpcheck.WebPageKind(),
 	}
 }
 
