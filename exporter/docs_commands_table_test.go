@@ -87,9 +87,12 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter attest ITEM --by=… --valid-for=90d", item: "disaster_recovery_plan"},
 	}},
 	{name: "docs/prometheus.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter --web.external-url=https://tools.example.com/readiness/", notRun: "it serves until it is stopped"},
 		{text: "catalyst_exporter rules --job=catalyst >/etc/prometheus/rules/catalyst.rules.yml"},
 		{text: "catalyst_exporter alertmanager"},
 		{text: "catalyst_exporter alertmanager --complete"},
+		{text: "catalyst_exporter dashboard >catalyst-readiness.json"},
+		{text: "catalyst_exporter dashboard --board=fleet >catalyst-fleet.json"},
 	}},
 	{name: "docs/release.md", in: "shop", setup: recorded + signers, lines: []printedLine{
 		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
@@ -121,6 +124,7 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter attest ITEM --by=… --role=… --valid-for=90d", item: "disaster_recovery_plan"},
 		{text: "catalyst_exporter list"},
 		{text: "catalyst_exporter attest ITEM --by=… --role=…", item: "status_page"},
+		{text: "catalyst_exporter rules --job=JOB"},
 		{text: "catalyst_exporter check --fail-on=required", exit: ExitFailing},
 		{text: "catalyst_exporter check --item=ITEM --format=json"},
 		{text: "catalyst_exporter attest firewall_rules --by=… --valid-for=180d"},

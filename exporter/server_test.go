@@ -347,8 +347,8 @@ func TestServe_LogsWhatItChecks(t *testing.T) {
 	_ = response.Body.Close()
 	log := r.stderr.String()
 	for _, want := range []string{
-		"msg=serving version=unknown addresses=" + strings.TrimPrefix(r.url, "http://") + " checklist=\"TNE Catalyst\" items=75 root=" + folder + " config=",
-		"msg=\"the configuration was reloaded\" checklist=\"TNE Catalyst\" items=75 targets=2 config=",
+		"msg=serving version=unknown addresses=" + strings.TrimPrefix(r.url, "http://") + " checklist=\"TNE Catalyst\" items=75 root=" + folder + " history=\"off: --state.directory is not set\" config=",
+		"msg=\"the configuration was reloaded\" checklist=\"TNE Catalyst\" items=75 targets=2 history=\"off: --state.directory is not set\" config=",
 	} {
 		if !strings.Contains(log, want) {
 			t.Errorf("the log does not contain %q:\n%s", want, log)

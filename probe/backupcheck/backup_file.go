@@ -88,6 +88,9 @@ func (s *backupFile) Key(p *probe.Pass) string {
 }
 
 func (s *backupFile) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
+	if ctx.Err() != nil {
+		return probe.Result{}, ctx.Err()
+	}
 	kept, err := KeptBackups(p)
 	if err != nil {
 		return probe.Result{}, err

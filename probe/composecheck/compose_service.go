@@ -78,6 +78,7 @@ func (s *composeService) judge(rules serviceRules) (probe.Result, error) {
 	if len(checked) == 0 && f.Worst.State != probe.StateFail {
 		return probe.Result{}, probe.Unknownf(probe.ReasonNotConfigured, "no active service is left to check")
 	}
+	var unseen error
 	for _, word := range s.Require {
 		rule := rules.of(word)
 		broken := map[fault][]string{} // services by what is wrong with them
@@ -92,11 +93,15 @@ func (s *composeService) judge(rules serviceRules) (probe.Result, error) {
 		for _, wrong := range slices.SortedFunc(maps.Keys(broken), func(a, b fault) int { return strings.Compare(a.text, b.text) }) {
 			names := broken[wrong]
 			if wrong.unseen {
-				return probe.Result{}, probe.Unknownf(probe.ReasonError, "%s: %s", phrase.List(names), wrong.text)
+				unseen = probe.Unknownf(probe.ReasonError, "%s: %s", phrase.List(names), wrong.text)
+				continue
 			}
 			f.Fail(wrong.reason, "%s: %s", phrase.List(names), wrong.text)
 			f.Offend(offenders(c, names, word, rule.attribute)...)
 		}
+	}
+	if unseen != nil && f.Worst.State != probe.StateFail { // a failure is certain whatever the rest is
+		return probe.Result{}, unseen
 	}
 	return f.Result("%s: %s", phrase.Count(len(checked), "service"), strings.Join(s.Require, ", ")), nil
 }

@@ -138,6 +138,14 @@ func TestComposeService_Selection(t *testing.T) {
 	}
 }
 
+// A failure is reported although another requirement cannot be seen.
+func TestComposeService_FailureOutranksUnseen(t *testing.T) {
+	folder := probetest.Folder{"docker-compose.yml": "services: {web: {image: 'app:1'}}\n"}
+	p := probetest.NewPass(t, folder, deployment.Settings{Firewall: deployment.Firewall{HostRoot: "host"}})
+	got := probetest.Look(t, p, ServiceKind(), "{require: [log_rotation, restart]}")
+	probetest.Expect(t, got, probe.StateFail, probe.ReasonMissing, "web: no restart policy")
+}
+
 // What daemon.json sets counts for services without logging of their own; without the file it is not visible.
 func TestComposeService_DaemonLogging(t *testing.T) {
 	folder := probetest.Folder{"docker-compose.yml": "services: {web: {image: 'app:1'}}\n"}

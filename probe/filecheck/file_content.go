@@ -122,10 +122,6 @@ func (s *fileContent) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 			return probe.Result{}, err
 		}
 		f.Add(r)
-		if r.State == probe.StateFail {
-			name := p.Deployment.Rel(file)
-			f.Offend(probe.Offender{ID: name, File: name})
-		}
 	}
 	if len(found) == 1 {
 		return f.Result("%s holds", p.Deployment.Rel(found[0])), nil
@@ -146,18 +142,34 @@ func (s *fileContent) absent(p *probe.Pass, found []string) probe.Result {
 	return f.Result("")
 }
 
+// faults collects what is wrong with one file, each with its place.
+type faults struct {
+	*probe.ResultBuilder
+	file string // as displayed
+}
+
+// add adds a failure. rule is the part of the spec that it breaks.
+func (f faults) add(rule string, line int, reason probe.Reason, format string, args ...any) {
+	f.Fail(reason, format, args...)
+	f.Offend(probe.Offender{ID: f.file + " " + rule, File: f.file, Line: line})
+}
+
 // check judges one file.
 func (s *fileContent) check(p *probe.Pass, file string) (probe.Result, error) {
 	name := p.Deployment.Rel(file)
+	unreadable := func(err error) (probe.Result, error) {
+		r, err := probe.Unreadable(name, err)
+		return r.About(probe.Offender{ID: name, File: name}), err
+	}
 	info, err := os.Stat(file)
 	if err == nil && !info.Mode().IsRegular() {
 		err = files.ErrNotRegular
 	}
 	if err != nil {
-		return probe.Unreadable(name, err)
+		return unreadable(err)
 	}
-	var f probe.ResultBuilder
-	s.judgeInfo(&f, p, name, info)
+	f := faults{&probe.ResultBuilder{}, name}
+	s.judgeInfo(f, p, info)
 	if s.reads() && info.Size() > 0 {
 		r, err := files.Load(p.Files, file, fmt.Sprintf("file content judged by %+v", s.identity()), maxFile, func(data []byte, _ fs.FileInfo) (probe.Result, error) {
 			return s.judgeContent(name, data)
@@ -166,7 +178,7 @@ func (s *fileContent) check(p *probe.Pass, file string) (probe.Result, error) {
 		case errors.Is(err, files.ErrTooLarge):
 			return probe.Result{}, probe.Unknownf(probe.ReasonError, "%s is larger than 1 MiB, so its content is not read", name)
 		case err != nil:
-			return probe.Unreadable(name, err)
+			return unreadable(err)
 		}
 		f.Add(r)
 	}
@@ -186,42 +198,42 @@ func (s *fileContent) identity() string {
 	return b.String()
 }
 
-func (s *fileContent) judgeInfo(f *probe.ResultBuilder, p *probe.Pass, name string, info fs.FileInfo) {
-	size := schema.Bytes(info.Size())
+func (s *fileContent) judgeInfo(f faults, p *probe.Pass, info fs.FileInfo) {
+	name, size := f.file, schema.Bytes(info.Size())
 	switch {
 	case size == 0 && s.MinSize > 0:
-		f.Fail(probe.ReasonEmpty, "%s is empty", name)
+		f.add("size", 0, probe.ReasonEmpty, "%s is empty", name)
 	case size < s.MinSize:
-		f.Fail(probe.ReasonThreshold, "%s is smaller than %s", name, s.MinSize)
+		f.add("size", 0, probe.ReasonThreshold, "%s is smaller than %s", name, s.MinSize)
 	case s.MaxSize != 0 && size > s.MaxSize:
-		f.Fail(probe.ReasonThreshold, "%s is larger than %s", name, s.MaxSize)
+		f.add("size", 0, probe.ReasonThreshold, "%s is larger than %s", name, s.MaxSize)
 	}
 	if s.Changed != nil {
 		age := p.Time.Sub(info.ModTime())
 		switch {
 		case age > s.Changed.Std():
-			f.Fail(probe.ReasonStale, "%s was last changed %s ago, more than %s", name, phrase.Duration(age), s.Changed)
+			f.add("changed_within", 0, probe.ReasonStale, "%s was last changed %s ago, more than %s", name, phrase.Duration(age), s.Changed)
 		case age < -5*time.Minute:
-			f.Fail(probe.ReasonInvalid, "%s has a time of last change in the future", name)
+			f.add("changed_within", 0, probe.ReasonInvalid, "%s has a time of last change in the future", name)
 		}
 	}
 	if s.Mode != "" {
 		allowed, _ := strconv.ParseUint(s.Mode, 8, 32) // the schema holds its form
 		if more := info.Mode().Perm() &^ fs.FileMode(allowed); more != 0 {
-			f.Fail(probe.ReasonExposed, "%s has mode %04o, more than %04o allows. Run chmod %04o on it", name, info.Mode().Perm(), allowed,
+			f.add("mode", 0, probe.ReasonExposed, "%s has mode %04o, more than %04o allows. Run chmod %04o on it", name, info.Mode().Perm(), allowed,
 				info.Mode().Perm()&fs.FileMode(allowed))
 		}
 	}
 }
 
 func (s *fileContent) judgeContent(name string, data []byte) (probe.Result, error) {
-	var f probe.ResultBuilder
+	f := faults{&probe.ResultBuilder{}, name}
 	if files.IsLFSPointer(data) {
 		return probe.Result{}, probe.Unknownf(probe.ReasonError, "%s is a Git LFS pointer; fetch its content with git lfs pull", name)
 	}
 	if s.SHA256 != "" {
 		if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != s.SHA256 {
-			f.Fail(probe.ReasonMismatch, "%s differs from the digest in the checklist", name)
+			f.add("sha256", 0, probe.ReasonMismatch, "%s differs from the digest in the checklist", name)
 		}
 	}
 	if len(s.Matches)+len(s.Lacks)+len(s.Last) > 0 {
@@ -229,16 +241,20 @@ func (s *fileContent) judgeContent(name string, data []byte) (probe.Result, erro
 		if !ok {
 			return probe.Result{}, probe.Unknownf(probe.ReasonError, "%s is not text in UTF-8 or UTF-16", name)
 		}
-		s.judgeLines(&f, name, text)
+		s.judgeLines(f, text)
 	}
 	if len(s.Values) > 0 {
 		root, err := valuerule.Parse(cmp.Or(s.Format, formatOf(name)), data)
 		if err != nil {
-			f.Fail(probe.ReasonInvalid, "%s: %v", name, err)
+			f.add("format", 0, probe.ReasonInvalid, "%s: %v", name, err)
 			return f.Result(""), nil
 		}
 		for _, rule := range s.Values {
-			rule.Judge(&f, name, root)
+			var broken probe.ResultBuilder
+			rule.Judge(&broken, name, root)
+			if r := broken.Result("holds"); r.State == probe.StateFail {
+				f.add(rule.At, 0, r.Reason, "%s", r.Detail)
+			}
 		}
 	}
 	return f.Result("%s holds", name), nil

@@ -73,8 +73,11 @@ func TestFileContent_Verdicts(t *testing.T) {
 			t.Parallel()
 			got := probetest.Look(t, probetest.NewPass(t, test.folder, deployment.Settings{}), ContentKind(), test.spec)
 			probetest.Expect(t, got, test.state, test.reason, test.detail)
-			if got.State == fail && test.reason != probe.ReasonMissing && len(got.Offenders) == 0 {
-				t.Error("no offender")
+			if got.State == fail && test.detail != "no such file" && !strings.HasSuffix(test.detail, ": no such file") && (got.Unnamed || len(got.Offenders) == 0) {
+				t.Errorf("offenders: %+v", got.Offenders)
+			}
+			if test.detail == "Dockerfile:3" && got.Offenders[0].Line != 3 {
+				t.Errorf("line of %+v", got.Offenders)
 			}
 		})
 	}

@@ -42,8 +42,8 @@ type line struct {
 }
 
 // judgeLines applies the rules about lines.
-func (s *fileContent) judgeLines(f *probe.ResultBuilder, name, text string) {
-	lines := s.lines(name, text)
+func (s *fileContent) judgeLines(f faults, text string) {
+	lines := s.lines(f.file, text)
 	find := func(pattern string) (line, bool) {
 		re := regexp.MustCompile(pattern) // valid, see Validate
 		i := slices.IndexFunc(lines, func(l line) bool { return re.MatchString(l.text) })
@@ -54,30 +54,34 @@ func (s *fileContent) judgeLines(f *probe.ResultBuilder, name, text string) {
 	}
 	for _, pattern := range s.Matches {
 		if _, ok := find(pattern); !ok {
-			f.Fail(probe.ReasonMissing, "%s: no line matches %s", name, pattern)
+			f.add(pattern, 0, probe.ReasonMissing, "%s: no line matches %s", f.file, pattern)
 		}
 	}
 	for _, pattern := range s.Lacks {
 		if l, ok := find(pattern); ok {
-			f.Fail(probe.ReasonInvalid, "%s:%d matches %s, which no line may", name, l.number, pattern)
+			f.add(pattern, l.number, probe.ReasonInvalid, "%s:%d matches %s, which no line may", f.file, l.number, pattern)
 		}
 	}
 	for _, rule := range s.Last {
-		re := regexp.MustCompile(rule.Line)
-		last := line{}
-		for _, l := range lines {
-			if re.MatchString(l.text) {
-				last = l
-			}
+		rule.judge(f, lines)
+	}
+}
+
+func (l lastLine) judge(f faults, lines []line) {
+	re := regexp.MustCompile(l.Line)
+	last := line{}
+	for _, at := range lines {
+		if re.MatchString(at.text) {
+			last = at
 		}
-		switch {
-		case last.number == 0:
-			f.Fail(probe.ReasonMissing, "%s: no line matches %s", name, rule.Line)
-		case rule.Matches != "" && !regexp.MustCompile(rule.Matches).MatchString(last.text):
-			f.Fail(probe.ReasonInvalid, "%s:%d is the last line that matches %s, and does not match %s", name, last.number, rule.Line, rule.Matches)
-		case rule.Lacks != "" && regexp.MustCompile(rule.Lacks).MatchString(last.text):
-			f.Fail(probe.ReasonInvalid, "%s:%d is the last line that matches %s, and matches %s", name, last.number, rule.Line, rule.Lacks)
-		}
+	}
+	switch {
+	case last.number == 0:
+		f.add(l.Line, 0, probe.ReasonMissing, "%s: no line matches %s", f.file, l.Line)
+	case l.Matches != "" && !regexp.MustCompile(l.Matches).MatchString(last.text):
+		f.add(l.Line, last.number, probe.ReasonInvalid, "%s:%d is the last line that matches %s, and does not match %s", f.file, last.number, l.Line, l.Matches)
+	case l.Lacks != "" && regexp.MustCompile(l.Lacks).MatchString(last.text):
+		f.add(l.Line, last.number, probe.ReasonInvalid, "%s:%d is the last line that matches %s, and matches %s", f.file, last.number, l.Line, l.Lacks)
 	}
 }
 
