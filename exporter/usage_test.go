@@ -23,7 +23,7 @@ func TestUsageErrors_NameWhatWasMeant(t *testing.T) {
 		"check --categry=x":      `unknown flag --categry: did you mean "--category"?`,
 		"--deploymnt.root=.":     `did you mean "--deployment.root"?`,
 		"check --category=sec":   `unknown category "sec"`,
-		"check --format=xml":     "--format=xml: expected one of table,json,junit,markdown,prometheus",
+		"check --format=xml":     "--format=xml: expected one of table,json,junit,sarif,markdown,prometheus",
 		"wait --timeout=5":       "--timeout=5: not a duration; expected for example 90s",
 		"check --only=all":       "--only=all: expected one of failing,not-ok",
 		"check --format=json -q": "--only and --quiet are for --format=table",
