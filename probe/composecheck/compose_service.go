@@ -81,14 +81,18 @@ func (s *composeService) judge(rules serviceRules) (probe.Result, error) {
 	var unseen error
 	for _, word := range s.Require {
 		rule := rules.of(word)
-		broken := map[fault][]string{} // services by what is wrong with them
+		broken, judged := map[fault][]string{}, 0 // services by what is wrong with them
 		for _, service := range checked {
 			if rule.toRun && runsOnce(c, service.Name) {
 				continue
 			}
+			judged++
 			if wrong := rule.judge(service); wrong.text != "" {
 				broken[wrong] = append(broken[wrong], service.Name)
 			}
+		}
+		if judged == 0 {
+			unseen = probe.Unknownf(probe.ReasonNotConfigured, "%s: every selected service runs once and ends", word)
 		}
 		for _, wrong := range slices.SortedFunc(maps.Keys(broken), func(a, b fault) int { return strings.Compare(a.text, b.text) }) {
 			names := broken[wrong]

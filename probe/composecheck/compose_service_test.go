@@ -127,6 +127,8 @@ func TestComposeService_Selection(t *testing.T) {
 		"{require: [restart], services: [wbe]}":                  {probe.StateFail, probe.ReasonInvalid, "service wbe, which the compose file does not define"},
 		"{require: [restart], services: [off]}":                  {probe.StateUnknown, probe.ReasonNotConfigured, "no active service"},
 		"{require: [restart], services: [debug]}":                {probe.StateUnknown, probe.ReasonNotConfigured, "no active service"},
+		"{require: [restart], services: [migrate]}":              {probe.StateUnknown, probe.ReasonNotConfigured, "restart: every selected service runs once"},
+		"{require: [restart, pinned], services: [migrate]}":      {probe.StateUnknown, probe.ReasonNotConfigured, "restart: every selected service runs once"},
 		"{require: [non_root], services: [migrate]}":             {probe.StateFail, probe.ReasonMissing, "migrate: no user"},
 		"{require: [healthcheck, restart], services: [web]}":     {probe.StateFail, probe.ReasonMissing, "web: no health check"},
 		"{require: [restart, pinned], services: [web, migrate]}": {probe.StatePass, "", "2 services: restart, pinned"},

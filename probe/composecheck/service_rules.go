@@ -49,8 +49,11 @@ func movingTags() []string {
 }
 
 func pinned(s types.ServiceConfig, byDigest bool) fault {
-	if s.Image == "" || s.Build != nil { // built from this deployment's source
+	switch {
+	case s.Build != nil: // built from this deployment's source
 		return fault{}
+	case s.Image == "":
+		return faultf(probe.ReasonMissing, "neither image nor build")
 	}
 	name, digest, ok := strings.Cut(s.Image, "@")
 	switch tag := tagOf(name); {

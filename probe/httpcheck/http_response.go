@@ -123,7 +123,11 @@ func (s *httpResponse) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 	}
 	r, err := w.Do(visit(ctx, p, at), s.Method, target, header, nil)
 	if err != nil {
-		return httpclient.JudgeError(s.what(), err, at, deployment.PublicService.Setting("url"), false)
+		setting := deployment.PublicService.Setting("url")
+		if s.URL != "" {
+			setting = "network access to the url of the checklist"
+		}
+		return httpclient.JudgeError(s.what(), err, at, setting, false)
 	}
 	return s.judge(r), nil
 }
@@ -194,6 +198,9 @@ func (s *httpResponse) judge(r httpclient.Response) probe.Result {
 	}
 	if s.Within != nil && r.Took > s.Within.Std() {
 		f.Fail(probe.ReasonThreshold, "%s took longer than %s", what, s.Within)
+	}
+	if len(s.Cookies) > 0 && len(r.Header.Values("Set-Cookie")) == 0 {
+		return f.Result("%s returned %d, as required; it sets no cookie", what, r.Status)
 	}
 	return f.Result("%s returned %d, as required", what, r.Status)
 }

@@ -64,6 +64,7 @@ func TestHTTPResponse_Verdicts(t *testing.T) {
 		"must match, gone":  {"{path: /ok, headers: [{name: X-None, matches: a, lacks: b}]}", probe.ReasonMissing, ""},
 		"no CORS":           {"{path: /ok, headers: [{name: Access-Control-Allow-Origin, absent: true}]}", "", ""},
 		"cookies":           {"{path: /ok, cookies: [secure, http_only, same_site]}", "", ""},
+		"no cookie":         {"{path: /gone, status: [404], cookies: [secure]}", "", "it sets no cookie"},
 		"loose cookie":      {"{path: /loose, cookies: [secure]}", probe.ReasonWeak, "lacks the attribute secure"},
 		"SameSite None":     {"{path: /loose, cookies: [same_site]}", probe.ReasonWeak, "same_site"},
 		"body":              {"{path: /ok, matches: ['\"status\":\\s*\"ok\"']}", "", ""},
@@ -94,6 +95,9 @@ func TestHTTPResponse_Verdicts(t *testing.T) {
 	t.Run("refused", func(t *testing.T) {
 		got := probetest.Look(t, probetest.NewPass(t, nil, at), ResponseKind(), "{url: 'http://"+parts.Refusing(t)+"/'}")
 		probetest.Expect(t, got, probe.StateUnknown, probe.ReasonUnreachable, "")
+		if !strings.Contains(got.Remedy, "url of the checklist") {
+			t.Errorf("remedy %q", got.Remedy)
+		}
 	})
 	t.Run("no site", func(t *testing.T) {
 		got := probetest.Look(t, probetest.NewPass(t, nil, deployment.Settings{}), ResponseKind(), "{path: /}")
