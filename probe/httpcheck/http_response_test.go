@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -105,6 +107,20 @@ func TestHTTPResponse_Verdicts(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 	})
+}
+
+// The time limit is by the clock of the pass, which moves one second per look at it here.
+func TestHTTPResponse_Within(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(s.Close)
+	for within, want := range map[string]probe.State{"5s": probe.StatePass, "500ms": probe.StateFail} {
+		p := probetest.NewPass(t, nil, deployment.Settings{Public: deployment.Public{URL: s.URL}})
+		var seconds atomic.Int64
+		p.Now = func() time.Time { return time.Unix(seconds.Add(1), 0) }
+		if got := probetest.Look(t, p, ResponseKind(), "{path: /, within: "+within+"}"); got.State != want {
+			t.Errorf("within %s: %+v", within, got)
+		}
+	}
 }
 
 func TestHTTPResponse_Invalid(t *testing.T) {
