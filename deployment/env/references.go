@@ -4,18 +4,21 @@ import (
 	"strings"
 
 	"github.com/compose-spec/compose-go/v2/template"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
-// ManagerScheme returns the prefix of a secret manager's reference; "" for other texts.
+// managerSchemes are the prefixes of references to secret managers and of values that a tool decrypts when it deploys.
+const managerSchemes = `vault:|vault\+[a-z0-9]*:|op://|sm://|gsm://|kv://|bws://|akeyless:|conjur:|ref\+|secretsmanager:|ssm:|secretref:|arn:aws[a-z-]*:(?:secretsmanager|ssm|kms):|` +
+	`@Microsoft\.KeyVault\(|ENC\[[A-Za-z0-9_]+,|ENC\(|\{cipher\}|projects/[^/]+/secrets/|` +
+	`[a-z0-9+.-]*(?:vault|secret|ssm|kms|gcpsm|gcp-sm|aws-sm|awssm|azure-kv|doppler|infisical|bitwarden|1password|keeper|berglas|chamber)[a-z0-9+.-]*://`
+
+var managerReference = lazyregexp.New(`^(?:` + managerSchemes + `)(.)`)
+
+// ManagerScheme returns the prefix of a reference to a secret manager or of an encrypted value; "" for other texts.
 func ManagerScheme(text string) string {
-	for _, scheme := range []string{
-		"vault:", "vault+", "hashivault://", "op://", "aws-sm://", "aws-ssm://", "awssm://", "awsssm://", "arn:aws:secretsmanager:", "arn:aws:ssm:",
-		"arn:aws-cn:secretsmanager:", "arn:aws-us-gov:secretsmanager:", "gcp-sm://", "gcpsm://", "gsm://", "sm://", "azure-kv://", "azurekeyvault://", "keyvault://",
-		"doppler://", "infisical://", "bitwarden://", "bws://", "akeyless:", "conjur:", "ref+", "secretsmanager:", "ssm:", "@Microsoft.KeyVault(",
-	} {
-		if strings.HasPrefix(text, scheme) && len(text) > len(scheme) {
-			return scheme
-		}
+	if m := managerReference.FindStringSubmatchIndex(text); m != nil {
+		return text[:m[2]]
 	}
 	return ""
 }

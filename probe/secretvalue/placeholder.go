@@ -90,10 +90,14 @@ func isPlainPlaceholder(value string) bool {
 		isTemplateText(value)
 }
 
+func base64Encodings() []*base64.Encoding {
+	return []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding}
+}
+
 // EncodedText returns the text encoded by a base64 value, "" when it encodes no text. Random bytes do not decode to
 // text.
 func EncodedText(value string) string {
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+	for _, enc := range base64Encodings() {
 		b, err := enc.DecodeString(value)
 		text := strings.TrimSuffix(string(b), "\n")
 		if err == nil && len(text) >= 5 && strings.IndexFunc(text, func(r rune) bool { return r < ' ' || r > '~' }) < 0 {
@@ -215,7 +219,7 @@ func DecodedLen(value string) int {
 	if b, err := hex.DecodeString(value); err == nil {
 		return len(b)
 	}
-	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.RawStdEncoding, base64.URLEncoding, base64.RawURLEncoding} {
+	for _, enc := range base64Encodings() {
 		if b, err := enc.DecodeString(value); err == nil {
 			return len(b)
 		}

@@ -1,15 +1,15 @@
 package secretvalue
 
 import (
-	"crypto/md5"  //nolint:gosec // recognises digests, protects nothing
-	"crypto/sha1" //nolint:gosec // as above
 	"crypto/sha256"
 	_ "embed"
+	"encoding/base32"
 	"encoding/hex"
-	"iter"
 	"slices"
 	"strings"
+	"unicode"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/secretvalue/strength"
 )
 
@@ -23,7 +23,9 @@ const (
 	// strongBits is out of reach of an offline attack on a fast hash.
 	strongBits = 64
 
-	minWalk = 8
+	// maxEncodings is how often a word may be encoded: base64 of the hexadecimal form of a word.
+	maxEncodings = 3
+
 	minLong = 16 // bytes from which EntropyBits alone may fail: it underestimates short random values
 )
 
@@ -47,8 +49,11 @@ func StrengthOf(value string, names []string) Strength {
 		return Published
 	}
 	worst := strengthOfText(value, names)
-	if text := decodedText(value); text != "" {
-		worst = max(worst, strengthOfText(text, names))
+	for range maxEncodings {
+		if value = decodedText(value); value == "" {
+			break
+		}
+		worst = max(worst, strengthOfText(value, names))
 	}
 	return worst
 }
@@ -59,7 +64,8 @@ func strengthOfText(value string, names []string) Strength {
 	case IsTriedFirst(value), isDigestOfWord(value, names), isWalk(value), own < failBits && len(value) >= minLong:
 		return Guessable
 	}
-	bits := strength.Bits(Period(value), names)
+	once := unrepeated(value)
+	bits := min(strength.Bits(once, names), strength.Bits(reversed(once), names)+1)
 	switch {
 	case bits < failBits:
 		return Guessable
@@ -69,46 +75,44 @@ func strengthOfText(value string, names []string) Strength {
 	return Strong
 }
 
-// isPublished reports whether a secret is in knownsecrets.txt.
+// isPublished reports whether a secret is in knownsecrets.txt. A UUID may be in capitals.
 func isPublished(value string) bool {
+	if isUUID(value) {
+		value = strings.ToLower(value)
+	}
 	sum := sha256.Sum256([]byte(value))
 	return strings.Contains(knownSecrets, "\n"+hex.EncodeToString(sum[:])+"\n")
 }
 
-// isDigestOfWord reports whether a value is the hexadecimal MD5, SHA-1 or SHA-256 of a common password or name.
-func isDigestOfWord(value string, names []string) bool {
-	var digest func(word []byte) []byte
-	switch len(value) {
-	case 2 * md5.Size:
-		digest = func(word []byte) []byte { sum := md5.Sum(word); return sum[:] } //nolint:gosec // as above
-	case 2 * sha1.Size:
-		digest = func(word []byte) []byte { sum := sha1.Sum(word); return sum[:] } //nolint:gosec // as above
-	case 2 * sha256.Size:
-		digest = func(word []byte) []byte { sum := sha256.Sum256(word); return sum[:] }
-	default:
-		return false
+var uuid = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+func isUUID(value string) bool { return uuid.MatchString(value) }
+
+// unrepeated returns the part of a value that is not a repetition of its beginning, also with separators between: an
+// attacker doubles every word. The groups of a UUID are read as one number.
+func unrepeated(value string) string {
+	if isUUID(value) {
+		return Period(strings.ReplaceAll(value, "-", ""))
 	}
-	want, err := hex.DecodeString(value)
-	if err != nil {
-		return false
+	parts := strings.FieldsFunc(value, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
+	if len(parts) > 1 && !slices.ContainsFunc(parts, func(part string) bool { return !strings.EqualFold(part, parts[0]) }) {
+		return parts[0]
 	}
-	isOf := func(word string) bool {
-		return string(digest([]byte(word))) == string(want) || string(digest([]byte(word+"\n"))) == string(want) // echo appends a newline
-	}
-	for _, words := range []iter.Seq[string]{
-		slices.Values(names), slices.Values([]string{"", "changeme", "admin", "root", "test", "secret", "postgres", "redis"}), strength.Passwords(),
-	} {
-		for word := range words {
-			if isOf(word) {
-				return true
-			}
-		}
-	}
-	return false
+	return Period(value)
 }
 
-// decodedText returns the text that a base64 or hexadecimal value encodes, "" for none.
+func reversed(value string) string {
+	runes := []rune(value)
+	slices.Reverse(runes)
+	return string(runes)
+}
+
+// decodedText returns the text that a hexadecimal, base32 or base64 value encodes, "" for none.
 func decodedText(value string) string {
+	bare := strings.TrimRight(value, "=")
+	if b, err := base32.StdEncoding.WithPadding(base32.NoPadding).DecodeString(bare); err == nil && len(b) >= 5 && isPrintable(string(b)) {
+		return strings.TrimSuffix(string(b), "\n")
+	}
 	if b, err := hex.DecodeString(value); err == nil && len(b) >= 5 && isPrintable(string(b)) {
 		return strings.TrimSuffix(string(b), "\n")
 	}
@@ -117,44 +121,4 @@ func decodedText(value string) string {
 
 func isPrintable(text string) bool {
 	return strings.IndexFunc(strings.TrimSuffix(text, "\n"), func(r rune) bool { return r < ' ' || r > '~' }) < 0
-}
-
-// keyboardRows are the rows of QWERTY, QWERTZ and AZERTY. A key's neighbours have a similar place in its row and the next.
-const keyboardRows = "1234567890-=\nqwertyuiop[]\nasdfghjkl;'\nzxcvbnm,./"
-
-// isWalk reports whether at least three quarters of the steps from one character to the next go to a neighbouring key.
-func isWalk(value string) bool {
-	if len(value) < minWalk {
-		return false
-	}
-	for _, rows := range []string{
-		keyboardRows, strings.NewReplacer("y", "z", "z", "y").Replace(keyboardRows),
-		strings.NewReplacer("q", "a", "a", "q", "w", "z", "z", "w", ";", "m", "m", ",").Replace(keyboardRows),
-	} {
-		near := 0
-		keys := strings.Split(rows, "\n")
-		text := strings.ToLower(value)
-		for i := 1; i < len(text); i++ {
-			x, y := keyAt(keys, text[i-1])
-			nextX, nextY := keyAt(keys, text[i])
-			dx, dy := nextX-x, nextY-y
-			if x >= 0 && nextX >= 0 && text[i] != text[i-1] && dx >= -1 && dx <= 1 && dy >= -1 && dy <= 1 {
-				near++
-			}
-		}
-		if 4*near >= 3*(len(text)-1) {
-			return true
-		}
-	}
-	return false
-}
-
-// keyAt returns the place of a key, negative for none.
-func keyAt(rows []string, key byte) (x, y int) {
-	for y, row := range rows {
-		if x := strings.IndexByte(row, key); x >= 0 {
-			return x, y
-		}
-	}
-	return -9, -9
 }

@@ -5,9 +5,12 @@ import (
 	"crypto/rand"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base32"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"hash"
 	"maps"
 	"slices"
 	"strings"
@@ -18,29 +21,49 @@ func TestStrengthOf(t *testing.T) {
 	names := []string{"nordlicht", "media", "nordlichtmedia", "shopkeeper"}
 	md, sha, sha2 := md5.Sum([]byte("password")), sha1.Sum([]byte("dragon\n")), sha256.Sum256([]byte("nordlicht"))
 	for value, want := range map[string]Strength{
-		"Sup3rS3cr3tP@ssw0rd!":                                    Guessable, // leet
-		"1qaz2wsx3edc4rfv5tgb":                                    Guessable, // walks
-		"qwertzuiopasdfghjkl":                                     Guessable,
-		"azertyuiopqsdfghjklm":                                    Guessable,
-		"zaq12wsxcde34rfvbgt5":                                    Guessable,
-		"NordlichtMedia2026!":                                     Guessable, // names
-		"shopkeeper-nordlicht":                                    Guessable,
-		"Shopk33per2026Shopk33per2026":                            Guessable,
-		hex.EncodeToString(md[:]):                                 Guessable, // digests
-		strings.ToUpper(hex.EncodeToString(md[:])):                Guessable,
-		hex.EncodeToString(sha[:]):                                Guessable,
-		hex.EncodeToString(sha2[:]):                               Guessable,
-		hex.EncodeToString([]byte("letmein123")):                  Guessable, // encodings
-		base64.StdEncoding.EncodeToString([]byte("iloveyou2024")): Guessable,
-		"aaaaaaaaaaaaaaaaaaaaaaaa":                                Guessable,
-		"abcdefghijklmnopqrstuvwxyz":                              Guessable,
-		"k3v9Qz":                                                  Guessable,
-		"correcthorsebatterystaple":                               Published,
-		"keyboard cat":                                            Published,
-		"September-October-2026":                                  Moderate,
-		"k3v9QzT7wL":                                              Moderate,
-		"violin-change-otter-maple-quartz-72-lantern-brisk":       Strong,
-		"vN8r2Kq7Zt4Lx9Wm3Bp6Hs1D":                                Strong,
+		"Sup3rS3cr3tP@ssw0rd!":                                                         Guessable, // leet
+		"1qaz2wsx3edc4rfv5tgb":                                                         Guessable, // walks
+		"qwertzuiopasdfghjkl":                                                          Guessable,
+		"azertyuiopqsdfghjklm":                                                         Guessable,
+		"zaq12wsxcde34rfvbgt5":                                                         Guessable,
+		"NordlichtMedia2026!":                                                          Guessable, // names
+		"shopkeeper-nordlicht":                                                         Guessable,
+		"Shopk33per2026Shopk33per2026":                                                 Guessable,
+		hex.EncodeToString(md[:]):                                                      Guessable, // digests
+		strings.ToUpper(hex.EncodeToString(md[:])):                                     Guessable,
+		hex.EncodeToString(sha[:]):                                                     Guessable,
+		hex.EncodeToString(sha2[:]):                                                    Guessable,
+		hex.EncodeToString([]byte("letmein123")):                                       Guessable, // encodings
+		base64.StdEncoding.EncodeToString([]byte("iloveyou2024")):                      Guessable,
+		digestText(sha512.New(), "Password1"):                                          Guessable,
+		digestText(sha512.New384(), "admin123"):                                        Guessable,
+		digestText(sha256.New224(), "welcome!"):                                        Guessable,
+		digestText(md5.New(), "qwerty") + digestText(md5.New(), "qwerty"):              Guessable,
+		base64.StdEncoding.EncodeToString(sha2[:]):                                     Guessable,
+		base32.StdEncoding.EncodeToString([]byte("nordlicht-media")):                   Guessable,
+		base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString([]byte("admin")))): Guessable,
+		"qazwsxedcrfvtgbyhnujm":                                                        Guessable, // columns of keys
+		"!QAZ2wsx#EDC4rfv":                                                             Guessable,
+		"йцукенгшщзхъфывапролд":                                                        Guessable, // other layouts
+		"ASDFGHJKL:zxcvbnm<>?":                                                         Guessable,
+		"arstdhneioqwfpgjluy":                                                          Guessable,
+		"19900512-19900512":                                                            Guessable, // repetitions
+		"otter.otter.otter.otter":                                                      Guessable,
+		"ecivres-esabatad":                                                             Guessable, // backwards
+		"12345678-1234-1234-1234-123456789abc":                                         Guessable, // UUIDs
+		"550E8400-E29B-41D4-A716-446655440000":                                         Published,
+		"9c1f4e2a-7b3d-4f86-a5e9-d20c8b7f6e13":                                         Strong,
+		digestText(sha512.New(), "Kz9vQx7-otter-violin"):                               Strong,
+		"otter.violin.lantern.maple.quartz.brisk":                                      Strong,
+		"aaaaaaaaaaaaaaaaaaaaaaaa":                                                     Guessable,
+		"abcdefghijklmnopqrstuvwxyz":                                                   Guessable,
+		"k3v9Qz":                                                                       Guessable,
+		"correcthorsebatterystaple":                                                    Published,
+		"keyboard cat":                                                                 Published,
+		"September-October-2026":                                                       Moderate,
+		"k3v9QzT7wL":                                                                   Moderate,
+		"violin-change-otter-maple-quartz-72-lantern-brisk":                            Strong,
+		"vN8r2Kq7Zt4Lx9Wm3Bp6Hs1D":                                                     Strong,
 	} {
 		if got := StrengthOf(value, names); got != want {
 			t.Errorf("%q: strength %d, want %d", value, got, want)
@@ -49,6 +72,11 @@ func TestStrengthOf(t *testing.T) {
 	if StrengthOf("NordlichtMedia2026!", nil) == Guessable {
 		t.Error("the names are not used")
 	}
+}
+
+func digestText(h hash.Hash, text string) string {
+	h.Write([]byte(text))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Secrets of common generators are neither placeholders nor weak.

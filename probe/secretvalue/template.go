@@ -31,7 +31,7 @@ func isTemplateText(value string) bool {
 		return false
 	}
 	known := vocabulary()
-	asks := false
+	var kinds wordKinds
 	total, template, letters, templateLetters := 0, 0, 0, 0
 	for _, word := range words {
 		n := len([]rune(word))
@@ -39,12 +39,15 @@ func isTemplateText(value string) bool {
 			continue
 		}
 		total, letters = total+1, letters+n
-		if found, ask := known.matches(word); found {
+		if found, ok := known.matches(word); ok {
 			template, templateLetters = template+1, templateLetters+n
-			asks = asks || ask
+			kinds |= found
 		}
 	}
-	return asks && 4*template >= 3*total && 2*templateLetters >= letters
+	if kinds&wordAsks == 0 && (kinds&wordNames == 0 || template < max(total, 2)) {
+		return false
+	}
+	return 4*template >= 3*total && 2*templateLetters >= letters
 }
 
 // isProse reports whether at least half of the letters and digits are in words: in a random value they are scattered.
@@ -107,8 +110,16 @@ var (
 		"ά", "α", "έ", "ε", "ή", "η", "ί", "ι", "ό", "ο", "ύ", "υ", "ώ", "ω")
 )
 
-// wordList maps a template word to whether it asks for a replacement.
-type wordList map[string]bool
+// wordKinds are what a template word does.
+type wordKinds uint8
+
+const (
+	wordAsks  wordKinds = 1 << iota // asks for a replacement
+	wordNames                       // names a secret
+)
+
+// wordList maps a template word to its kinds, 0 for a word that fills the sentence.
+type wordList map[string]wordKinds
 
 // vocabulary returns the words of templatewords.txt.
 var vocabulary = sync.OnceValue(func() wordList {
@@ -118,41 +129,49 @@ var vocabulary = sync.OnceValue(func() wordList {
 		if !ok || strings.HasPrefix(line, "#") {
 			continue
 		}
-		asks := strings.HasSuffix(head, "ask")
+		var kinds wordKinds
+		switch {
+		case strings.HasSuffix(head, " ask"):
+			kinds = wordAsks
+		case strings.HasSuffix(head, " name"):
+			kinds = wordNames
+		}
 		for _, word := range strings.Fields(words) {
-			known[withoutMarks.Replace(word)] = known[word] || asks
+			known[withoutMarks.Replace(word)] |= kinds
 		}
 	}
 	return known
 })
 
-// matches reports whether a word is a template word or consists of several (changethispassword), and whether it asks for
-// a replacement.
-func (known wordList) matches(word string) (found, asks bool) {
+// matches reports whether a word is a template word or consists of several (changethispassword), and of which kinds.
+func (known wordList) matches(word string) (kinds wordKinds, found bool) {
 	for _, spelling := range []string{withoutMarks.Replace(spelledOut.Replace(word)), withoutMarks.Replace(word)} {
-		if found, asks = known.spelled(spelling); found {
-			return found, asks
+		if kinds, found = known.spelled(spelling); found {
+			return kinds, true
 		}
 	}
-	return false, false
+	return 0, false
 }
 
-func (known wordList) spelled(word string) (found, asks bool) {
-	if asks, found = known[word]; found {
-		return found, asks
+func (known wordList) spelled(word string) (kinds wordKinds, found bool) {
+	if kinds, found = known[word]; found {
+		return kinds, true
 	}
 	if bare, ok := strings.CutSuffix(word, "s"); ok && len(bare) >= minJoined { // a plural
-		if asks, found = known[bare]; found {
-			return found, asks
+		if kinds, found = known[bare]; found {
+			return kinds, true
 		}
 	}
 	return known.joins(word)
 }
 
 // joins reports whether a word is a sequence of template words.
-func (known wordList) joins(word string) (found, asks bool) {
+func (known wordList) joins(word string) (kinds wordKinds, found bool) {
 	letters := []rune(word)
-	type state struct{ reached, asks bool }
+	type state struct {
+		kinds   wordKinds
+		reached bool
+	}
 	states := make([]state, len(letters)+1)
 	states[0].reached = true
 	for end := 1; end <= len(letters); end++ {
@@ -161,11 +180,11 @@ func (known wordList) joins(word string) (found, asks bool) {
 			if !states[start].reached || isLatin(part) && len(part) < minJoined {
 				continue
 			}
-			if partAsks, ok := known[part]; ok {
-				states[end] = state{true, states[end].asks || states[start].asks || partAsks}
+			if partKinds, ok := known[part]; ok {
+				states[end] = state{states[end].kinds | states[start].kinds | partKinds, true}
 			}
 		}
 	}
 	last := states[len(letters)]
-	return last.reached, last.asks
+	return last.kinds, last.reached
 }

@@ -26,6 +26,8 @@ func TestIsPlaceholder_TemplateWords(t *testing.T) {
 		"endre_dette_passordet", "SETT_INN_HEMMELIG_NØKKEL", // Norwegian
 		"vaihda_tama_salasana", "VAIHDA-TÄMÄ", // Finnish
 		"bu_sifreyi_degistirin", "lütfen-şifreyi-değiştirin", // Turkish
+		"IhrSicheresPasswort", "geheimes-passwort", "votre-mot-de-passe", "contraseña-segura", "tu-contraseña", "sua_senha_aqui", "il-tuo-segreto", "twoje-haslo", "ваш_пароль",
+		"dont-use-in-production", "insecure-dev-only", "fake-key-for-tests", "TestingSecretOnly",
 		"ganti_kata_sandi_ini",  // Indonesian
 		"thay_doi_mat_khau_nay", // Vietnamese
 		"schimba_parola",        // Romanian
@@ -75,25 +77,27 @@ func TestIsBlankSetting_TemplateWords(t *testing.T) {
 	}
 }
 
-// Every language of the file has both kinds of words.
+// Every language of the file has all kinds of words.
 func TestVocabulary(t *testing.T) {
-	asks, things := map[string]bool{}, map[string]bool{}
+	asks, things, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for line := range strings.Lines(templateWords) {
 		if head, words, ok := strings.Cut(line, ":"); ok && !strings.HasPrefix(line, "#") {
 			language, kind, _ := strings.Cut(head, " ")
 			switch {
-			case len(strings.Fields(words)) < 5:
+			case kind != "name" && len(strings.Fields(words)) < 5:
 				t.Errorf("%s: too few words", head)
 			case kind == "ask":
 				asks[language] = true
 			case kind == "thing":
 				things[language] = true
+			case kind == "name":
+				names[language] = true
 			default:
 				t.Errorf("unknown kind %q", head)
 			}
 		}
 	}
-	if len(asks) < 12 || len(asks) != len(things) {
-		t.Errorf("%d and %d languages", len(asks), len(things))
+	if len(asks) < 12 || len(asks) != len(things) || len(asks) != len(names) {
+		t.Errorf("%d, %d and %d languages", len(asks), len(things), len(names))
 	}
 }
