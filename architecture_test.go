@@ -90,7 +90,7 @@ var arrows = map[string]map[string]string{
 	"evidencecheck": {"awscheck": "reports may be stored in S3"},
 	"firewall":      {"firewall/nft": "evaluates the loaded rules"},
 	"gitscan":       {"gitscan/content": "recognizes what git takes for binary", "gitscan/gitlog": "parses what commits add"},
-	"httpcheck":     {"dnscheck": "a CDN is recognised by the CNAME of the public host"},
+	"httpcheck":     {"dnscheck": "a CDN is recognised by the CNAME of the public host", "httpcheck/pagetext": "reads what a page shows"},
 	"postgres":      {"migrations": "applied migrations are compared with the files"},
 	"releasecheck":  {"backupcheck": "the backup of a release is a backup"},
 	"tlscheck":      {"dnscheck": "certificates cover the public hosts"},

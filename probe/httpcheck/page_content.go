@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/pagetext"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 )
 
@@ -66,6 +67,8 @@ func otherContent(body []byte, contentType string) string {
 	switch {
 	case len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[') && json.Valid(trimmed), strings.Contains(contentType, "json"):
 		return "JSON"
+	case isXML(trimmed, contentType):
+		return "XML"
 	case strings.Contains(contentType, "javascript"), strings.Contains(contentType, "ecmascript"), strings.HasPrefix(contentType, "text/css"),
 		strings.HasPrefix(contentType, "text/csv"):
 		return "code or data"
@@ -85,6 +88,27 @@ func otherContent(body []byte, contentType string) string {
 		return "binary content"
 	}
 	return ""
+}
+
+// isXML reports whether content is XML other than a page.
+func isXML(body []byte, contentType string) bool {
+	start := bytes.ToLower(body[:min(len(body), 1024)])
+	stated := strings.Contains(contentType, "xml") && !strings.Contains(contentType, "xhtml") || bytes.HasPrefix(start, []byte("<?xml"))
+	return stated && !bytes.Contains(start, []byte("<html"))
+}
+
+// isLoremIpsum reports whether a text is the Latin that designers fill pages with.
+func isLoremIpsum(words []string) bool {
+	const share = 100 // one word of so many
+	n := 0
+	for _, w := range words {
+		switch strings.ToLower(strings.Trim(w, ".,;:?!")) {
+		case "dolor", "ipsum", "voluptatem", "consectetur", "adipisci", "adipiscing", "reprehenderit", "excepteur", "cupidatat", "perspiciatis", "accusantium",
+			"doloremque", "laudantium", "aperiam", "explicabo", "voluptas", "aspernatur", "nesciunt", "eiusmod", "occaecat", "occaecati":
+			n++
+		}
+	}
+	return n > 2 && n*share > len(words)
 }
 
 // isSalad reports whether words form no sentences: too few ends of sentences, or in Latin letters almost none of the
@@ -123,8 +147,8 @@ type controlKey struct{ url string }
 
 // softNotFound reports whether a page is what the site returns for paths that do not exist. Two of them show how much
 // that page varies.
-func softNotFound(ctx context.Context, p *probe.Pass, w *httpclient.Client, site, of string, page pageText) (bool, error) {
-	var controls []pageText
+func softNotFound(ctx context.Context, p *probe.Pass, w *httpclient.Client, site, of string, page pagetext.Text) (bool, error) {
+	var controls []pagetext.Text
 	for _, control := range []string{
 		"/catalyst-exporter-asks-for-a-page-that-does-not-exist",
 		strings.TrimSuffix(path.Dir(of), "/") + "/no-such-document-catalyst-exporter-7f3a",
@@ -134,7 +158,7 @@ func softNotFound(ctx context.Context, p *probe.Pass, w *httpclient.Client, site
 			return false, err
 		}
 		if a.Status == 200 {
-			controls = append(controls, textOf(decodeText(a.Body, a.Header)))
+			controls = append(controls, readPage(a))
 		}
 	}
 	const most, least, margin = 0.95, 0.7, 0.03
@@ -153,19 +177,19 @@ func softNotFound(ctx context.Context, p *probe.Pass, w *httpclient.Client, site
 }
 
 // similarity returns the share of words that two pages have in common.
-func similarity(a, b pageText) float64 {
+func similarity(a, b pagetext.Text) float64 {
 	count := map[string]int{}
-	for _, w := range a.words {
+	for _, w := range a.Words {
 		count[w]++
 	}
 	shared := 0
-	for _, w := range b.words {
+	for _, w := range b.Words {
 		if count[w] > 0 {
 			count[w]--
 			shared++
 		}
 	}
-	longer := max(len(a.words), len(b.words))
+	longer := max(len(a.Words), len(b.Words))
 	if longer == 0 {
 		return 0
 	}

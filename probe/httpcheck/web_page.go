@@ -1,9 +1,11 @@
 package httpcheck
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -14,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/pagetext"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -69,13 +72,13 @@ func (s *webPage) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 		return httpclient.JudgeError(s.Path, err, at, setting, true)
 	}
 	r, text := s.judge(page)
-	if r.State != probe.StatePass {
+	if r.State != probe.StatePass && r.State != probe.StateWarn {
 		return r, nil
 	}
-	if elsewhere != "" {
+	if r.State == probe.StatePass && elsewhere != "" {
 		return probe.Warned(probe.ReasonMismatch, "%s redirects to another host, %s. If the document belongs there, add the host to hosts", s.Path, elsewhere), nil
 	}
-	if page.URL.Host != hostOf(at.URL) { // on an accepted host, whose error pages are its own
+	if page.URL.Host != hostOf(at.URL) || len(text.Words) == 0 { // on an accepted host, whose error pages are its own
 		return r, nil
 	}
 	soft, err := softNotFound(ctx, p, w, at.URL, s.Path, text)
@@ -96,7 +99,7 @@ func (s *webPage) fetch(ctx context.Context, p *probe.Pass, w *httpclient.Client
 	target := at.URL + s.Path
 	for range maxHosts {
 		page, err = w.Get(ctx, target)
-		if errors.Is(err, fault.ErrTooLong) && isPDF(page.Body) { // its beginning shows enough
+		if errors.Is(err, fault.ErrTooLong) && pagetext.IsPDF(page.Body) { // its beginning shows enough
 			err = nil
 		}
 		next := page.Header.Get("Location")
@@ -121,12 +124,15 @@ func (s *webPage) fetch(ctx context.Context, p *probe.Pass, w *httpclient.Client
 	return page, elsewhere, nil
 }
 
-// refreshOf returns the URL that a page continues with by itself (<meta http-equiv=refresh>), "" for none.
+// refreshOf returns the URL that a page continues with by itself, "" for none.
 func refreshOf(page httpclient.Response) string {
-	if page.Status != 200 || isPDF(page.Body) {
+	if page.Status != 200 || pagetext.IsPDF(page.Body) {
 		return ""
 	}
-	next := textOf(decodeText(page.Body, page.Header)).refresh
+	next := pagetext.RefreshOf(page.Header.Get("Refresh"))
+	if next == "" && !isPlain(page.Header) {
+		next = readPage(page).Refresh
+	}
 	if to, err := page.URL.Parse(next); err != nil || to.Host == page.URL.Host && to.Path == page.URL.Path {
 		return "" // it reloads itself
 	}
@@ -179,9 +185,22 @@ func visit(ctx context.Context, p *probe.Pass, at deployment.Address) context.Co
 }
 
 var (
-	errorPage = lazyregexp.New(`(?i)\b(404|410|error 5\d\d|page not found|not found|does(n['’]t| not) exist|page (is )?unavailable|internal server error|bad gateway|` +
-		`seite nicht gefunden|nicht gefunden|page introuvable|introuvable|página no encontrada|no encontrad[ao]|pagina non trovata|non trovat[ao]|` +
+	// errorPage matches a heading of an error page; errorTitle one that is only clear as a title or main heading.
+	errorPage = lazyregexp.New(`(?i)\b(404|error 5\d\d|internal server error|bad gateway)\b|` +
+		`^\W*((page|file|document|content) )?(not found|unavailable|does(n['’]t| not) exist)\W*$|\bnothing (to see |was found )?here\b|` +
+		`\bpage\b.{0,30}\b(not (be )?found|does(n['’]t| not) exist|no longer (exists|available)|unavailable|is missing|has moved)|\b(can(['’]t|not)|could(n['’]t| not)) (be found|find)\b|` +
+		`\bseite\b.{0,30}(nicht|fehlt)|\bpage\b.{0,30}\b(introuvable|n['’]existe|n['’]est|n['’]a pas)|\bpágina\b.{0,30}\bno\b|\bno\b.{0,30}\bpágina\b|\bpagina\b.{0,20}\b(non|niet|nu)\b|` +
+		`página não|\bsidan\b.{0,20}\b(inte|saknas)\b|\bsiden\b.{0,20}\b(ikke|mangler)\b|\bsivua?\b.{0,20}\b(ei|löydy)\b|\bstron[ay]\b.{0,20}\bnie\b|\bstránka\b.{0,20}\bne|` +
+		`oldal\b.{0,20}\bnem\b|sayfa.{0,20}(bulunamadı|yok)|страниц.{0,20}(не |удал)|сторінк.{0,20}(не |видал)|страница.{0,20}(не |няма)|σελίδα.{0,20}δεν|ページ.{0,10}(見つかりません|ありません|存在しません)|` +
+		`页面?.{0,8}(不存在|未找到|找不到)|(找不到|未找到).{0,8}页|找不到.{0,6}頁|頁面.{0,8}(不存在|找不到)|페이지.{0,10}(없습니다|찾을)|الصفحة.{0,20}(غير|لم)|הדף.{0,10}(לא|אינו)|ไม่พบ|` +
+		`không (tìm thấy|tồn tại)|halaman.{0,12}tidak|tidak ditemukan`)
+	errorTitle = lazyregexp.New(`(?i)\b(410|not found|does(n['’]t| not) exist|page (is )?unavailable|` +
+		`nicht gefunden|introuvable|no encontrad[ao]|non trovat[ao]|` +
 		`niet gevonden|não encontrad[ao]|hittades inte|ikke fundet|ikke funnet|ei löytynyt|nie znaleziono|nenalezena|nem található|bulunamadı)`)
+	// noSite matches what a registrar or a web server shows where there is no site.
+	noSite = lazyregexp.New(`(?i)^\W*(index of|directory listing (for|of)) ?/|\b(this|the|your|buy this) (domain|website)( name)? (is|may be|has been) (parked|for sale|registered|expired|suspended)\b|` +
+		`\bbuy this domain\b|\b[\w-]+\.[a-z]{2,} is (parked|for sale)\b|\bdomain (is )?(parked|for sale)\b|\bparked (free|domain)\b|\bdomain (ist |steht )?(geparkt|zu verkaufen|zum verkauf)|` +
+		`domaine est (à vendre|en vente)|dominio (está )?(en venta|aparcado)|dominio in vendita|\bwelcome to (nginx|openresty|caddy)\b|\bapache2? .{0,20}default page\b|\baccount (has been )?suspended\b`)
 	unfinished = lazyregexp.New(`(?i)\b(under construction|coming soon|demnächst|bientôt|próximamente|prossimamente|binnenkort|em breve)\b`)
 	loginPath  = lazyregexp.New(`(?i)/(log-?in|log_in|sign-?in|sign_in|auth|authorize|sso|saml2?|oauth2?|account/login|anmelden|connexion|iniciar-sesion|accedi|wp-login\.php)(/|$|\?|\.)`)
 	errorPath  = lazyregexp.New(`(?i)/(404|410|500|error|errors|not-?found|not_found|page-not-found)(/|$|\.)`)
@@ -210,9 +229,9 @@ const maxHeading = 8
 const maxOpening = 40
 
 // judge checks the page itself, and returns its text.
-func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
-	unpublished := func(format string, args ...any) (probe.Result, pageText) {
-		return probe.Failed(probe.ReasonNotPublished, format, append([]any{s.Path}, args...)...), pageText{}
+func (s *webPage) judge(a httpclient.Response) (probe.Result, pagetext.Text) {
+	unpublished := func(format string, args ...any) (probe.Result, pagetext.Text) {
+		return probe.Failed(probe.ReasonNotPublished, format, append([]any{s.Path}, args...)...), pagetext.Text{}
 	}
 	path := a.URL.Path
 	switch {
@@ -226,29 +245,31 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
 		return unpublished("%s redirects to the start page")
 	case errorPath.MatchString(path) && !errorPath.MatchString(s.Path):
 		return unpublished("%s redirects to an error page")
-	case isPDF(a.Body):
-		return s.judgePDF(a), pageText{}
+	case pagetext.IsPDF(a.Body):
+		return s.judgePDF(a), pagetext.Text{}
 	}
-	body := decodeText(a.Body, a.Header)
+	body := pagetext.Decode(a.Body, a.Header)
 	if kind := otherContent(body, a.Header.Get("Content-Type")); kind != "" {
 		return unpublished("%s returned %s instead of a document", kind)
 	}
-	t := textOf(body)
-	n := t.count()
+	t := readPage(a)
+	n := t.Count()
 	switch {
-	case t.password, t.login && n < s.Words, slices.ContainsFunc(t.top, loginTitle.MatchString):
+	case t.Password, t.Login && n < s.Words, slices.ContainsFunc(t.Top, loginTitle.MatchString):
 		return unpublished("%s shows a login form")
-	case slices.ContainsFunc(t.headings, isErrorHeading), slices.ContainsFunc(t.top, blockedTitle.MatchString):
+	case slices.ContainsFunc(t.Headings, isErrorHeading), slices.ContainsFunc(t.Top, errorTitle.MatchString), slices.ContainsFunc(t.Top, blockedTitle.MatchString):
 		return unpublished("%s returned 200 with an error page")
-	case n < s.Words && t.script:
+	case slices.ContainsFunc(t.Top, noSite.MatchString), noSite.MatchString(strings.Join(t.Words[:min(len(t.Words), maxOpening)], " ")):
+		return unpublished("%s shows the page of a parked domain or of a fresh web server")
+	case n < s.Words && t.Script:
 		return unpublished("%s is a script shell with %d words of text, expected at least %d", n, s.Words)
 	case n < s.Words:
 		return unpublished("%s has %d words of text, expected at least %d", n, s.Words)
 	}
-	text := strings.Join(t.words, " ")
-	about := strings.Join(t.headings, "\n")
+	text := strings.Join(t.Words, " ")
+	about := strings.Join(t.Headings, "\n")
 	if strings.TrimSpace(about) == "" { // plain text begins with its title
-		about = strings.Join(t.words[:min(len(t.words), maxOpening)], " ")
+		about = strings.Join(t.Words[:min(len(t.Words), maxOpening)], " ")
 	}
 	for _, m := range s.Mentions {
 		switch {
@@ -257,20 +278,29 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pageText) {
 		case mentions(about, m):
 		case !mentions(pathWords(path), m):
 			return probe.Failed(probe.ReasonMismatch, "%s has %q in neither its title, a heading nor its path", s.Path, m), t
-		case path == s.Path && slices.ContainsFunc(t.top, func(title string) bool { return isOtherDocument(title, m) }):
+		case path == s.Path && slices.ContainsFunc(t.Top, func(title string) bool { return isOtherDocument(title, m) }):
 			return probe.Failed(probe.ReasonMismatch, "%s has the title of another document, not of one on %q", s.Path, m), t
-		case path == s.Path && t.main:
+		case path == s.Path && t.Main:
 			return probe.Warned(probe.ReasonMismatch, "%s has %q in neither its title nor a heading. Give the document a heading with that word", s.Path, m), t
 		}
 	}
-	if isSalad(t.words) {
+	if isSalad(t.Words) {
 		return unpublished("%s returned words without sentences instead of a document")
+	}
+	if own := n - t.Repeated(); own < s.Words/2 {
+		return unpublished("%s repeats one sentence: %d words without its repetitions, expected at least %d", own, s.Words)
+	}
+	if isLoremIpsum(t.Words) {
+		return probe.Failed(probe.ReasonPlaceholder, "%s has Latin filler text (lorem ipsum) instead of a document", s.Path), t
 	}
 	if n := blanks(text); n > 0 {
 		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder")), t
 	}
-	if slices.ContainsFunc(t.top, draftTitle.MatchString) {
+	if slices.ContainsFunc(t.Top, draftTitle.MatchString) {
 		return probe.Warned(probe.ReasonPlaceholder, "%s is marked as a draft in its title. Publish the final text, or remove the mark", s.Path), t
+	}
+	if how := notShown(a); how != "" {
+		return probe.Warned(probe.ReasonMismatch, "%s is served as %s. Serve it with Content-Type: text/html", s.Path, how), t
 	}
 	return probe.Passed("%s is published: %d words", s.Path, n), t
 }
@@ -289,16 +319,46 @@ func isOtherDocument(title, wanted string) bool {
 	return false
 }
 
+// readPage returns the text that a response shows.
+func readPage(a httpclient.Response) pagetext.Text {
+	body := pagetext.Decode(a.Body, a.Header)
+	if isPlain(a.Header) && !isHTML(body) {
+		return pagetext.Plain(body)
+	}
+	return pagetext.Read(body)
+}
+
+func isPlain(h http.Header) bool {
+	kind := h.Get("Content-Type")
+	return strings.HasPrefix(kind, "text/plain") || strings.HasPrefix(kind, "text/markdown")
+}
+
+func isHTML(body []byte) bool {
+	start := strings.ToLower(string(bytes.TrimSpace(body[:min(len(body), 256)])))
+	return strings.HasPrefix(start, "<!doctype html") || strings.HasPrefix(start, "<html")
+}
+
+// notShown tells how a browser treats a page that it does not show as one, "" if it does.
+func notShown(a httpclient.Response) string {
+	switch kind := a.Header.Get("Content-Type"); {
+	case strings.HasPrefix(kind, "text/plain") && isHTML(a.Body):
+		return "text/plain, so that browsers show the source text of the page"
+	case strings.HasPrefix(kind, "application/octet-stream"), strings.HasPrefix(strings.ToLower(a.Header.Get("Content-Disposition")), "attachment"):
+		return "a download"
+	}
+	return ""
+}
+
 // judgePDF checks a PDF.
 func (s *webPage) judgePDF(a httpclient.Response) probe.Result {
-	t := readPDF(a.Body)
-	words := len(strings.Fields(t.text))
+	t := pagetext.ReadPDF(a.Body)
+	words := len(strings.Fields(t.Text))
 	const letters = 5 // of a word, on average
-	if n := max(words, t.glyphs/letters); n < s.Words {
+	if n := max(words, t.Glyphs/letters); n < s.Words {
 		return probe.Failed(probe.ReasonNotPublished, "%s is a PDF with %d words of text, expected at least %d", s.Path, n, s.Words)
 	}
 	for _, m := range s.Mentions {
-		if !mentions(t.text, m) && !mentions(pathWords(a.URL.Path), m) {
+		if !mentions(t.Text, m) && !mentions(pathWords(a.URL.Path), m) {
 			return probe.Failed(probe.ReasonMismatch, "%s is a PDF that does not mention %q in its readable text", s.Path, m)
 		}
 	}

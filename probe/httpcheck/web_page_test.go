@@ -20,8 +20,17 @@ func document(title, body string) string {
 	return "<html><head><title>" + title + "</title></head><body><h1>" + title + "</h1>" + body + "</body></html>"
 }
 
+// varied returns a sentence so many times, each with another end.
+func varied(sentence string, n int) string {
+	var text strings.Builder
+	for i := range n {
+		text.WriteString(strings.TrimRight(sentence, ". ") + " in case " + string(rune('a'+i%26)) + string(rune('a'+i/26)) + ". ")
+	}
+	return text.String()
+}
+
 func policyText() string {
-	return "<p>" + strings.Repeat("We keep the privacy of our users and tell them what we do with their data. ", 30) + "</p>"
+	return "<p>" + varied("We keep the privacy of our users and tell them what we do with their data. ", 30) + "</p>"
 }
 
 func inUTF16(text string) string {
@@ -41,9 +50,9 @@ func pdf(content string) string {
 }
 
 func TestWebPage_Contents(t *testing.T) {
-	german := "<p>" + strings.Repeat("Wir nehmen den Datenschutz ernst und sagen, was mit den Daten geschieht. ", 30) + "</p>"
+	german := "<p>" + varied("Wir nehmen den Datenschutz ernst und sagen, was mit den Daten geschieht. ", 30) + "</p>"
 	links := strings.Repeat(`<a href="/privacy">privacy policy of our site</a> `, 5)
-	other := "<p>" + strings.Repeat("We sell the best shoes in town and we send them to you by bike. ", 30) + "</p>"
+	other := "<p>" + varied("We sell the best shoes in town and we send them to you by bike. ", 30) + "</p>"
 	form := `<form><input type="password" name="p"></form>`
 	for name, tt := range map[string]struct {
 		body, kind string // kind: content type
@@ -67,12 +76,12 @@ func TestWebPage_Contents(t *testing.T) {
 		"hidden in print only":      {body: document("Privacy", "<style>@media print{.b{display:none}}</style><div class='b'>"+policyText()+"</div>"), state: probe.StatePass},
 		"a closed dialog":           {body: document("Privacy", "<dialog>"+policyText()+"</dialog>"), state: probe.StateFail, reason: probe.ReasonNotPublished},
 		"only in a link box":        {body: document("Shoes", other+links), state: probe.StateFail, reason: probe.ReasonMismatch, detail: "does not mention"},
-		"JSON":                      {body: `{"privacy":"` + strings.Repeat("privacy is a right of the user. ", 60) + `"}`, state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "JSON"},
+		"JSON":                      {body: `{"privacy":"` + varied("privacy is a right of the user. ", 60) + `"}`, state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "JSON"},
 		"an image":                  {body: "\x89PNG\r\n\x1a\n" + strings.Repeat("\x00privacy of the ", 300), state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "binary"},
 		"word salad":                {body: document("Privacy", "<p>"+strings.Repeat("privacy banana lamp quick seven tree. ", 60)), state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "without sentences"},
 		"keywords":                  {body: document("Privacy", "<p>"+strings.Repeat("the privacy of you and us data policy ", 60)), state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "without sentences"},
-		"Japanese":                  {body: document("プライバシーポリシー", "<p>"+strings.Repeat("当社は利用者のプライバシーを尊重し、個人情報を適切に取り扱います。", 30)), state: probe.StatePass},
-		"PDF":                       {body: pdf("BT /F1 12 Tf (" + strings.Repeat("We keep your privacy and your data safe. ", 40) + ") Tj ET"), kind: "application/pdf", state: probe.StatePass},
+		"Japanese":                  {body: document("プライバシーポリシー", "<p>"+strings.ReplaceAll(varied("当社は利用者のプライバシーを尊重し、個人情報を適切に取り扱います", 30), ".", "。")), state: probe.StatePass},
+		"PDF":                       {body: pdf("BT /F1 12 Tf (" + varied("We keep your privacy and your data safe. ", 40) + ") Tj ET"), kind: "application/pdf", state: probe.StatePass},
 		"PDF of glyphs":             {body: pdf("BT [<" + strings.Repeat("0012003400560078", 400) + ">] TJ ET"), kind: "application/pdf", state: probe.StatePass},
 		"scanned PDF":               {body: pdf("q 1 0 0 1 0 0 cm /Im1 Do Q"), kind: "application/pdf", state: probe.StateFail, reason: probe.ReasonNotPublished, detail: "PDF with 0 words"},
 	} {
@@ -99,7 +108,7 @@ func TestWebPage_Redirects(t *testing.T) {
 	away := strings.Replace(other.URL, "127.0.0.1", "localhost", 1)
 	port := other.URL[strings.LastIndex(other.URL, ":")+1:]
 	pages := map[string]http.HandlerFunc{"/": probetest.Says(200, good), "/login": probetest.Says(200, good), "/de/": probetest.Says(200, good), "/404": probetest.Says(200, good),
-		"/legal/datenschutz": probetest.Says(200, document("Rechtliches", "<p>"+strings.Repeat("Wir nehmen den Datenschutz ernst und sagen, was mit den Daten geschieht. ", 30)))}
+		"/legal/datenschutz": probetest.Says(200, document("Rechtliches", "<p>"+varied("Wir nehmen den Datenschutz ernst und sagen, was mit den Daten geschieht. ", 30)))}
 	for from, to := range map[string]string{"/to-start": "/", "/to-language": "/de/", "/to-login": "/login?next=/privacy", "/to-error": "/404", "/to-german": "/legal/datenschutz",
 		"/to-doc": away + "/doc", "/to-back": away + "/back", "/to-away-login": away + "/login", "/to-short": away + "/short", "/to-gone": away + "/gone"} {
 		pages[from] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, to, http.StatusFound) }

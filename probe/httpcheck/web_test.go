@@ -137,16 +137,16 @@ func TestHTTPHealth(t *testing.T) {
 }
 
 func TestWebPage(t *testing.T) {
-	policy := "<html><head><title>Privacy policy</title></head><body><h1>Privacy</h1><p>" + strings.Repeat("we keep your privacy and your data safe. ", 60) + "</p></body></html>"
+	policy := "<html><head><title>Privacy policy</title></head><body><h1>Privacy</h1><p>" + varied("we keep your privacy and your data safe. ", 60) + "</p></body></html>"
 	shell := `<html><head><title>App</title><script src=/app.js></script></head><body><div id=root></div></body></html>`
 	pages := map[string]http.HandlerFunc{
 		"/privacy":  probetest.Says(200, policy),
-		"/plain":    probetest.Says(200, strings.Repeat("The privacy of you is our aim. ", 60)),
+		"/plain":    probetest.Says(200, varied("The privacy of you is our aim. ", 60)),
 		"/gone":     probetest.Says(404, policy),
 		"/soft":     probetest.Says(200, "<title>Page not found</title>"+policy),
 		"/shell":    probetest.Says(200, shell),
 		"/short":    probetest.Says(200, "<h1>Privacy</h1><p>soon</p>"),
-		"/terms":    probetest.Says(200, "<title>Terms</title><p>"+strings.Repeat("terms of service apply here to all. ", 60)),
+		"/terms":    probetest.Says(200, "<title>Terms</title><p>"+varied("terms of service apply here to all. ", 60)),
 		"/form":     probetest.Says(200, policy+"<input TYPE=Password name=p>"),
 		"/login":    probetest.Says(200, policy),
 		"/to-login": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login", http.StatusFound) },

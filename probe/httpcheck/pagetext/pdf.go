@@ -1,4 +1,4 @@
-package httpcheck
+package pagetext
 
 import (
 	"bytes"
@@ -12,10 +12,10 @@ import (
 // Reads as much of a PDF as shows that it has text: the strings of its text operators, and its title. The letters of
 // embedded fonts are often numbers of glyphs, so a text may have words that cannot be read.
 
-// pdfText is the text of a PDF.
-type pdfText struct {
-	text   string // readable text and title
-	glyphs int    // characters shown, readable or not
+// PDF is the text of a PDF.
+type PDF struct {
+	Text   string // readable text and title
+	Glyphs int    // characters shown, readable or not
 }
 
 // maxPDFText bounds the unpacked content.
@@ -29,12 +29,13 @@ var (
 	pdfEscape = lazyregexp.New(`\\(.)`)
 )
 
-func isPDF(body []byte) bool {
+// IsPDF reports whether a body is a PDF.
+func IsPDF(body []byte) bool {
 	return bytes.HasPrefix(bytes.TrimLeft(body, "\r\n \t\ufeff"), []byte("%PDF-"))
 }
 
-// readPDF reads the text of a PDF.
-func readPDF(body []byte) (t pdfText) {
+// ReadPDF reads the text of a PDF.
+func ReadPDF(body []byte) (t PDF) {
 	var text strings.Builder
 	for _, m := range pdfTitle.FindAllSubmatch(body, 4) {
 		text.WriteString(" " + string(m[1]))
@@ -52,12 +53,12 @@ func readPDF(body []byte) (t pdfText) {
 		}
 		for _, block := range pdfBlock.FindAllSubmatch(content, -1) {
 			for _, s := range pdfShow.FindAllSubmatch(block[1], -1) {
-				t.glyphs += len(s[1]) + len(s[2])/4
+				t.Glyphs += len(s[1]) + len(s[2])/4
 				text.Write(pdfEscape.ReplaceAll(s[1], []byte("$1")))
 			}
 			text.WriteByte(' ')
 		}
 	}
-	t.text = text.String()
+	t.Text = text.String()
 	return t
 }
