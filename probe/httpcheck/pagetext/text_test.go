@@ -13,7 +13,7 @@ func TestRead_Hidden(t *testing.T) {
 		"aria-hidden":               `<div aria-hidden="true">TEXT</div>`,
 		"closed modal":              `<button data-bs-target="#m">Read</button><div class="modal fade" id="m">TEXT</div>`,
 		"closed dialog":             `<dialog>TEXT</dialog>`,
-		"important":                 `<style>#a{display:block}</style><div id="a" style="display:none !important">TEXT</div>`,
+		"important":                 `<style>#a{display:none !important}</style><div id="a" style="display:block">TEXT</div>`,
 		"descendant selector":       `<style>.a .b{display:none}</style><div class="a"><p><i class="b">TEXT</i></p></div>`,
 		"child selector":            `<style>.a > .b{display:none}</style><div class="a"><i class="b">TEXT</i></div>`,
 		"element selector":          `<style>article{visibility:hidden}</style><article>TEXT</article>`,
