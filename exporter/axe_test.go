@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/exporter/board"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -36,7 +37,7 @@ func (b *boardSeen) accessible(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		quiet := req.URL.Query()
 		quiet.Set("refresh", "0")
-		page := board.New(every, quiet, board.Options{History: restless{every.Time}})
+		page := board.New(every, quiet, board.Options{History: restless{every.Time}, Strips: restless{every.Time}, NoChart: true})
 		if err := page.Write(w); err != nil {
 			t.Error(err)
 		}
@@ -93,14 +94,16 @@ func (b *boardSeen) accessible(t *testing.T) {
 // restless is a history in which every item has been in every state.
 type restless struct{ now time.Time }
 
-func (r restless) Changes(string) (all []board.Change) {
-	for i, s := range probe.States() {
-		all = append(all, board.Change{At: r.now.Add(time.Duration(i-10) * time.Hour), State: s})
+func (r restless) Changes(string) (all []history.Change) {
+	for i, s := range append(probe.States(), 0) { // and not observed
+		all = append(all, history.Change{At: r.now.Add(time.Duration(i-10) * time.Hour), State: s})
 	}
 	return all
 }
 
-func (r restless) Origin() string { return "ten hours" }
+func (r restless) Since(string) (time.Time, bool) { return r.now.Add(-10 * time.Hour), false }
+func (r restless) Origin() string                 { return "ten hours" }
+func (r restless) Source() string                 { return "of ten hours" }
 
 // axe runs axe-core in the page, and returns violations and texts with undecided contrast. It ignores undecided contrast of
 // state marks: they have the colour of the state's name, which axe-core does check.

@@ -24,10 +24,10 @@ type Sums struct {
 	Watched  time.Duration // the rest of the time is unknown
 }
 
-// Sum adds up spans.
-func Sum(spans []Span) (s Sums) {
+// SumSince adds up spans, as far as they are after a time.
+func SumSince(spans []Span, from time.Time) (s Sums) {
 	for _, span := range spans {
-		took := span.To.Sub(span.From)
+		took := max(span.To.Sub(later(span.From, from)), 0)
 		if span.Watched() {
 			s.Watched += took
 		}
@@ -128,7 +128,7 @@ func clip(spans []Span, item string, from, to time.Time) []Span {
 func (l *Ledger) At(t time.Time) []Verdict {
 	c := l.content()
 	t = t.Truncate(time.Second).UTC()
-	if t.After(c.seen.Add(maxGap)) {
+	if t.After(c.seen.Add(MaxGap)) {
 		return nil
 	}
 	state := map[string]Verdict{}

@@ -42,8 +42,8 @@ func (v Verdict) NotReady() bool { return !v.Waived && (v.State == "fail" || v.S
 const (
 	// DefaultMaxBytes bounds the file: about 40,000 changes.
 	DefaultMaxBytes = 4 << 20
-	// maxGap is the longest time between two observations that counts as watched.
-	maxGap = 15 * time.Minute
+	// MaxGap is the longest time between two observations that counts as watched.
+	MaxGap = 15 * time.Minute
 	// seenEvery is how often the time of the last observation is written while nothing changes.
 	seenEvery = 30 * time.Second
 	// skew is how far ahead of the clock an entry may be dated.
@@ -57,22 +57,24 @@ type Ledger struct {
 	path     string
 	maxBytes int64
 
-	mu       sync.Mutex
-	file     *os.File // nil while another process writes, or after an error
-	lock     *os.File
-	size     int64
-	floor    int64  // size after the file was last shortened
-	chain    string // checksum of the last entry
-	entries  int
-	seen     time.Time // last observation
-	written  time.Time // last observation that is in the file
-	now      map[string]current
-	marks    map[string]time.Time
-	notes    []string // what was lost or damaged
-	writing  error    // the last error of writing; nil after a success
-	foreign  bool     // another process writes
-	begun    bool     // something was observed before
-	memoryID fileID   // what now and marks were read from, for a reader
+	mu      sync.Mutex
+	file    *os.File // nil while another process writes, or after an error
+	lock    *os.File
+	size    int64
+	floor   int64  // size after the file was last shortened
+	chain   string // checksum of the last entry
+	entries int
+	seen    time.Time // last observation
+	written time.Time // last observation that is in the file
+	now     map[string]current
+	marks   map[string]time.Time
+	notes   []string // what was lost or damaged
+	writing error    // the last error of writing; nil after a success
+	foreign bool     // another process writes
+	begun   bool     // something was observed before
+	// unwatched holds the items without an observation since a time in which nothing was observed
+	unwatched map[string]bool
+	memoryID  fileID // what now and marks were read from, for a reader
 }
 
 // current is the latest verdict on an item.
@@ -106,7 +108,7 @@ func Open(dir, name string, now time.Time, maxBytes int64) (*Ledger, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
-	l := &Ledger{path: filepath.Join(dir, name), maxBytes: maxBytes, now: map[string]current{}, marks: map[string]time.Time{}}
+	l := &Ledger{path: filepath.Join(dir, name), maxBytes: maxBytes, now: map[string]current{}, marks: map[string]time.Time{}, unwatched: map[string]bool{}}
 	if l.writing = l.acquire(now); l.writing != nil {
 		return l, fmt.Errorf("ledger: %w", l.writing)
 	}
@@ -166,22 +168,28 @@ func (l *Ledger) Observe(at time.Time, verdicts []Verdict) error {
 		at = l.seen // reports may arrive in another order
 	}
 	var added []entry
-	if l.begun && at.Sub(l.seen) > maxGap {
+	unwatched := l.begun && at.Sub(l.seen) > MaxGap
+	if unwatched {
 		added = append(added, entry{Kind: kindGap, Time: at.Unix(), From: l.seen.Unix()})
 	}
 	there := make(map[string]bool, len(verdicts))
 	for _, v := range verdicts {
 		there[v.Item] = true
 		if v.State == "" {
+			l.unwatched[v.Item] = l.unwatched[v.Item] || unwatched
 			continue
 		}
 		if c, known := l.now[v.Item]; !known || c.Verdict != v {
 			e := entry{Time: at.Unix(), Item: v.Item, State: v.State, Reason: v.Reason, Waived: v.Waived}
-			if !known {
+			switch {
+			case !known:
 				e.Kind = kindBase // the state may be older
+			case (unwatched || l.unwatched[v.Item]) && c.State != v.State:
+				e.From = at.Unix() // it changed while nobody watched
 			}
 			added = append(added, e)
 		}
+		delete(l.unwatched, v.Item)
 	}
 	for item, c := range l.now {
 		if !there[item] && c.State != Gone {

@@ -105,12 +105,33 @@ func wantStory(t *testing.T, l *Ledger) {
 	wantHistory(t, l, "c/a", minute(55), minute(70), "12:55-13:00 pass, 13:00-13:10 ?")
 	wantHistory(t, l, "c/x", minute(0), minute(60), "")
 	wantHistory(t, l, "c/a", minute(60), minute(0), "")
-	if got := Sum(l.History("c/a", minute(0), minute(60))); got != (Sums{5 * time.Minute, 40 * time.Minute}) {
+	if got := SumSince(l.History("c/a", minute(0), minute(60)), minute(0)); got != (Sums{5 * time.Minute, 40 * time.Minute}) {
 		t.Errorf("sums %+v", got)
 	}
 	wantSince(t, l, "c/a", minute(20), true)
 	wantSince(t, l, "c/n", minute(60), true)
 	wantSince(t, l, "c/x", time.Time{}, false)
+}
+
+// A state that is found after a time without observations may be older than its observation, also if the item is observed
+// later than others.
+func TestLedger_FoundAfterGap(t *testing.T) {
+	l := opened(t, t.TempDir(), noon)
+	observe(t, l, minute(0), pass("c/a"), pass("c/slow"), pass("c/same"))
+	observe(t, l, minute(60), fails("c/a"), Verdict{Item: "c/slow"}, pass("c/same"))
+	observe(t, l, minute(61), fails("c/a"), fails("c/slow"), pass("c/same"))
+	wantSince(t, l, "c/a", minute(60), false)
+	wantSince(t, l, "c/slow", minute(61), false)
+	wantSince(t, l, "c/same", minute(0), false) // it was so when first seen
+	observe(t, l, minute(62), fails("c/a"), pass("c/slow"), fails("c/same"))
+	wantSince(t, l, "c/slow", minute(62), true)
+	wantSince(t, l, "c/same", minute(62), true)
+	wantSince(t, l, "c/a", minute(60), false)
+	other := fails("c/a")
+	other.Reason = "missing" // is not another state
+	observe(t, l, minute(100), other, pass("c/slow"), fails("c/same"))
+	wantSince(t, l, "c/a", minute(60), false)
+	wantSince(t, l, "c/same", minute(62), true)
 }
 
 func TestLedger_History(t *testing.T) {

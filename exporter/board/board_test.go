@@ -13,6 +13,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/attest"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -117,28 +118,32 @@ func TestRelative(t *testing.T) {
 }
 
 // past is a history of one item.
-type past []Change
+type past []history.Change
 
-func (p past) Changes(string) []Change { return p }
-func (p past) Origin() string          { return "the beginning" }
+func (p past) Changes(string) []history.Change { return p }
+func (p past) Source() string                  { return "from a test" }
+
+// began is since when an item has its state.
+type began struct {
+	at    time.Time
+	exact bool
+}
+
+func (b began) Since(string) (time.Time, bool) { return b.at, b.exact }
+func (b began) Origin() string                 { return "the beginning" }
 
 func TestSince(t *testing.T) {
-	at := func(hours int, s probe.State, r probe.Reason) Change {
-		return Change{noon.Add(time.Duration(-hours) * time.Hour), s, r}
-	}
-	fail, pass := probe.StateFail, probe.StatePass
 	for name, tt := range map[string]struct {
 		h    History
 		want since
 	}{
-		"no history":          {nil, since{}},
-		"nothing known":       {past{}, since{}},
-		"first verdict":       {past{at(3, fail, "weak")}, since{noon.Add(-3 * time.Hour), "the beginning"}},
-		"changed":             {past{at(9, pass, ""), at(3, fail, "weak")}, since{At: noon.Add(-3 * time.Hour)}},
-		"another reason":      {past{at(9, pass, ""), at(5, fail, "weak"), at(3, fail, "missing")}, since{At: noon.Add(-5 * time.Hour)}},
-		"only another reason": {past{at(5, fail, "weak"), at(3, fail, "missing")}, since{noon.Add(-5 * time.Hour), "the beginning"}},
-		"just begun":          {past{{noon.Add(-time.Second), fail, ""}}, since{}},
-		"in the future":       {past{at(9, pass, ""), at(-1, fail, "weak")}, since{}},
+		"no history":    {nil, since{}},
+		"nothing known": {began{}, since{}},
+		"first verdict": {began{noon.Add(-3 * time.Hour), false}, since{noon.Add(-3 * time.Hour), "the beginning"}},
+		"changed":       {began{noon.Add(-3 * time.Hour), true}, since{At: noon.Add(-3 * time.Hour)}},
+		"changed now":   {began{noon.Add(-time.Second), true}, since{At: noon.Add(-time.Second)}},
+		"just begun":    {began{noon.Add(-time.Second), false}, since{}},
+		"in the future": {began{noon.Add(time.Hour), true}, since{}},
 	} {
 		if got := sinceOf(tt.h, "x", noon); got != tt.want {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
@@ -147,23 +152,29 @@ func TestSince(t *testing.T) {
 }
 
 func TestStrip(t *testing.T) {
-	at := func(minutes int, s probe.State) Change {
-		return Change{noon.Add(time.Duration(-minutes) * time.Minute), s, ""}
+	at := func(minutes int, s probe.State) history.Change {
+		return history.Change{At: noon.Add(time.Duration(-minutes) * time.Minute), State: s}
 	}
 	fail, pass, unknown := probe.StateFail, probe.StatePass, probe.StateUnknown
+	const none = probe.State(0)
 	for name, tt := range map[string]struct {
-		h    History
+		h    Strips
+		now  probe.State
 		want []cell
 	}{
-		"no history":          {nil, nil},
-		"one verdict":         {past{at(30, pass)}, nil},
-		"half and half":       {past{at(30, pass), at(15, fail)}, []cell{{pass, 15}, {fail, 15}}},
-		"changed now":         {past{at(30, pass), at(0, fail)}, []cell{{pass, 29}, {fail, 1}}},
-		"short failure":       {past{at(300, pass), at(155, fail), at(154, pass)}, []cell{{pass, 14}, {fail, 1}, {pass, 15}}},
-		"worse within a cell": {past{at(300, fail), at(155, unknown), at(154, pass)}, []cell{{fail, 15}, {pass, 15}}},
-		"in the future":       {past{at(-1, pass), at(-2, fail)}, nil},
+		"no history":           {nil, pass, nil},
+		"one verdict":          {past{at(30, pass)}, pass, nil},
+		"half and half":        {past{at(30, pass), at(15, fail)}, fail, []cell{{pass, 15}, {fail, 15}}},
+		"changed now":          {past{at(30, pass), at(0, fail)}, fail, []cell{{pass, 29}, {fail, 1}}},
+		"short failure":        {past{at(300, pass), at(155, fail), at(154, pass)}, pass, []cell{{pass, 14}, {fail, 1}, {pass, 15}}},
+		"worse within a cell":  {past{at(300, fail), at(155, unknown), at(154, pass)}, pass, []cell{{fail, 15}, {pass, 15}}},
+		"in the future":        {past{at(-1, pass), at(-2, fail)}, fail, nil},
+		"changed since then":   {past{at(30, pass)}, fail, []cell{{pass, 29}, {fail, 1}}},
+		"not observed":         {past{at(30, pass), at(20, none), at(10, pass)}, pass, []cell{{pass, 10}, {none, 10}, {pass, 10}}},
+		"failure before a gap": {past{at(300, pass), at(155, fail), at(154, none), at(100, pass)}, pass, []cell{{pass, 14}, {fail, 1}, {none, 5}, {pass, 10}}},
+		"observed again now":   {past{at(30, pass), at(20, none)}, pass, []cell{{pass, 10}, {none, 19}, {pass, 1}}},
 	} {
-		got := stripOf(tt.h, "x", noon)
+		got := stripOf(tt.h, "x", tt.now, noon)
 		if !slices.Equal(got.Cells, tt.want) {
 			t.Errorf("%s: %v, want %v", name, got.Cells, tt.want)
 		}
@@ -171,40 +182,9 @@ func TestStrip(t *testing.T) {
 		for _, c := range got.Cells {
 			width += c.Width
 		}
-		if tt.want != nil && (width != stripCells || !strings.HasPrefix(got.Text, tt.h.Changes("")[len(tt.h.Changes(""))-1].State.String()+" from ")) {
+		if tt.want != nil && (width != stripCells || !strings.HasPrefix(got.Text, tt.now.String()+" from ") || got.Source != "from a test") {
 			t.Errorf("%s: width %d, text %q", name, width, got.Text)
 		}
-	}
-}
-
-func TestMemory(t *testing.T) {
-	m := NewMemory()
-	fail := item{name: "a", state: probe.StateFail, reason: "weak"}
-	missing, pass := fail, item{name: "a", state: probe.StatePass}
-	missing.reason = "missing"
-	for i, it := range []item{fail, fail, missing, pass} {
-		m.Note(report(noon.Add(time.Duration(i)*time.Minute), it))
-	}
-	m.Note(report(noon, fail)) // an old report that arrives late
-	partial := report(noon.Add(time.Hour), fail)
-	partial.Selection = collector.Selection{Categories: []string{"c"}}
-	m.Note(partial)
-	want := []Change{{noon, probe.StateFail, "weak"}, {noon.Add(2 * time.Minute), probe.StateFail, "missing"}, {noon.Add(3 * time.Minute), probe.StatePass, ""}}
-	if got := m.Changes("c/a"); !slices.Equal(got, want) {
-		t.Errorf("%v, want %v", got, want)
-	}
-	if got := m.Changes(""); len(got) != 2 || got[1].State != probe.StatePass {
-		t.Errorf("deployment: %v", got)
-	}
-	for i := range 3 * maxChanges {
-		it := fail
-		if i%2 == 0 {
-			it = pass
-		}
-		m.Note(report(noon.Add(time.Duration(10+i)*time.Minute), it))
-	}
-	if got := m.Changes("c/a"); len(got) != maxChanges || got[maxChanges-1].At != noon.Add(time.Duration(9+3*maxChanges)*time.Minute) {
-		t.Errorf("%d changes, the last at %v", len(got), got[len(got)-1].At)
 	}
 }
 
@@ -286,7 +266,7 @@ func TestOverview(t *testing.T) {
 	page.Add("fresh", "", report(noon, good), time.Time{}, nil)
 	page.Add("blind", "", report(noon, good, blind), noon, nil)
 	page.Add("bad", "", report(noon, fail), noon.Add(-time.Hour), nil)
-	page.Add("worse", "prod", report(noon, fail, fail), noon, past{{noon.Add(-2 * time.Hour), probe.StatePass, ""}, {noon.Add(-time.Hour), probe.StateFail, ""}})
+	page.Add("worse", "prod", report(noon, fail, fail), noon, began{noon.Add(-time.Hour), true})
 	w := httptest.NewRecorder()
 	if err := page.Write(w); err != nil {
 		t.Fatal(err)

@@ -2,28 +2,31 @@ package board
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
 // The past of the verdicts: since when one stands, and a strip of what it was before.
 
-// Change is a verdict that differs from the one before it.
-type Change struct {
-	At     time.Time
-	State  probe.State
-	Reason probe.Reason
+// History knows since when verdicts stand. Implementations are safe for concurrent use and return at once.
+type History interface {
+	// Since returns when an item ("category/item") got its present state; it is exact if the change was observed. The item
+	// "" is the deployment. The time is zero when it is not known.
+	Since(item string) (at time.Time, exact bool)
+	// Origin says what the time is when it is not exact: "the exporter's start".
+	Origin() string
 }
 
-// History knows how verdicts changed. Implementations are safe for concurrent use and return at once.
-type History interface {
-	// Changes returns the changes of an item ("category/item"), oldest first; the first one is the first known verdict, not
-	// a change. The item "" is the deployment: it passes when it is ready and fails otherwise.
-	Changes(item string) []Change
-	// Origin says from when on the changes are known: "the exporter's start".
-	Origin() string
+// Strips knows how verdicts changed.
+type Strips interface {
+	// Changes returns the changes of an item, oldest first; the first one is the first known verdict, not a change.
+	Changes(item string) []history.Change
+	// Source says where they come from: "from Prometheus".
+	Source() string
 }
 
 // since says how long a verdict has stood.
@@ -36,21 +39,13 @@ func sinceOf(h History, item string, now time.Time) since {
 	if h == nil {
 		return since{}
 	}
-	changes := h.Changes(item)
-	if len(changes) == 0 {
+	at, exact := h.Since(item)
+	s := since{At: at}
+	if at.IsZero() || at.After(now) {
 		return since{}
 	}
-	// A change of the reason alone does not change the state.
-	last := len(changes) - 1
-	for last > 0 && changes[last-1].State == changes[last].State {
-		last--
-	}
-	s := since{At: changes[last].At}
-	if s.At.After(now) {
-		return since{}
-	}
-	if last == 0 {
-		if now.Sub(s.At) < time.Minute {
+	if !exact {
+		if now.Sub(at) < time.Minute {
 			return since{} // it says nothing yet
 		}
 		s.AtLeast = h.Origin()
@@ -60,15 +55,26 @@ func sinceOf(h History, item string, now time.Time) since {
 
 // strip is the past of an item as cells of equal length in time, neighbours of the same state joined.
 type strip struct {
-	Cells []cell
-	From  time.Time
-	Text  string // the same in words, for screen readers
+	Cells  []cell
+	From   time.Time
+	Text   string // the same in words, for screen readers
+	Source string
 }
 
 // cell is a part of a strip: its state and how many of the stripCells it covers.
 type cell struct {
-	State probe.State
+	State probe.State // zero: nothing was observed
 	Width int
+}
+
+// Class is the class of the cell in the style sheet.
+func (c cell) Class() string { return stateWord(c.State, "none") }
+
+func stateWord(s probe.State, none string) string {
+	if s == 0 {
+		return none
+	}
+	return s.String()
 }
 
 const (
@@ -76,16 +82,23 @@ const (
 	stripWords = 4 // changes that the text of a strip lists
 )
 
-// stripOf makes the strip of an item. Each cell shows the worst state in its time. A strip needs at least one change.
-func stripOf(h History, item string, now time.Time) strip {
+// stripOf makes the strip of an item whose state is now the given one. Each cell shows the worst state in its time. A
+// strip needs at least one change.
+func stripOf(h Strips, item string, state probe.State, now time.Time) strip {
 	if h == nil {
 		return strip{}
 	}
 	changes := h.Changes(item)
-	if len(changes) < 2 || !changes[0].At.Before(now) {
+	if len(changes) == 0 || !changes[0].At.Before(now) {
 		return strip{}
 	}
-	s := strip{From: changes[0].At}
+	if changes[len(changes)-1].State != state { // it changed after the history was read
+		changes = append(slices.Clone(changes), history.Change{At: now, State: state})
+	}
+	if len(changes) < 2 {
+		return strip{}
+	}
+	s := strip{From: changes[0].At, Source: h.Source()}
 	step := now.Sub(s.From) / stripCells
 	for i := range stripCells {
 		from, to := s.From.Add(time.Duration(i)*step), s.From.Add(time.Duration(i+1)*step)
@@ -101,14 +114,14 @@ func stripOf(h History, item string, now time.Time) strip {
 	}
 	var words []string
 	for i := len(changes) - 1; i >= 0 && len(words) < stripWords; i-- {
-		words = append(words, fmt.Sprintf("%s from %s", changes[i].State, changes[i].At.UTC().Format("2006-01-02 15:04 UTC")))
+		words = append(words, fmt.Sprintf("%s from %s", stateWord(changes[i].State, "not observed"), changes[i].At.UTC().Format("2006-01-02 15:04 UTC")))
 	}
 	s.Text = strings.Join(words, ", before that ")
 	return s
 }
 
 // worstBetween returns the worst state of a period: the one at its beginning and those that began in it.
-func worstBetween(changes []Change, from, to time.Time) probe.State {
+func worstBetween(changes []history.Change, from, to time.Time) probe.State {
 	worst := changes[0].State
 	for i, c := range changes {
 		switch {

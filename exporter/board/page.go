@@ -55,7 +55,9 @@ type Options struct {
 	Environment string
 	Metrics     string        // URL of the deployment's metrics
 	History     History       // nil when nothing is known about the past
+	Strips      Strips        // likewise
 	Past        *history.Past // nil without a state directory
+	NoChart     bool          // the configured Prometheus gave no past
 	// Checked is when a probe last ran, of a page that started none; zero for one that ran what was due.
 	Checked time.Time
 }
@@ -303,7 +305,7 @@ func layers() []probe.Layer {
 
 func (page *Page) item(v *checklist.Verdict, n narrowing) boardItem {
 	it := boardItem{Verdict: v, Anchor: anchor(v), URL: n.everything().url() + "#" + anchor(v),
-		Since: sinceOf(page.History, v.ID(), page.Time), Strip: stripOf(page.History, v.ID(), page.Time)}
+		Since: sinceOf(page.History, v.ID(), page.Time), Strip: stripOf(page.Strips, v.ID(), v.State, page.Time)}
 	for _, l := range layers() {
 		layer := boardLayer{Layer: l}
 		for _, o := range v.Outcomes {

@@ -50,6 +50,7 @@ type Target struct {
 	Collector  *collector.Collector
 	Freezer    *record.Freezer
 	History    *history.Keeper    // nil without a state directory
+	Chart      *history.Chart     // nil if no Prometheus is configured
 	Pages      *metricspage.Cache // nil disables caching
 
 	digest string // of its settings
@@ -153,7 +154,8 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		}
 		t := &Target{
 			Name: set.Name, Deployment: d, Collector: collector.New(list, d, deps, limits),
-			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper, digest: digests[set.Name],
+			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper,
+			Chart: history.NewChart(deps, d, set.Name), digest: digests[set.Name],
 		}
 		if len(settings) < ManyTargets {
 			t.Pages = metricspage.NewCache()

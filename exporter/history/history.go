@@ -98,10 +98,11 @@ type Keeper struct {
 	store *Store
 	name  string
 
-	mu     sync.Mutex
-	ledger *ledger.Ledger
-	told   string // what was logged last
-	past   *Past
+	mu       sync.Mutex
+	ledger   *ledger.Ledger
+	told     string // what was logged last
+	past     *Past
+	required []string // items that decide readiness
 }
 
 // open returns the ledger; nil if there is none. The caller holds the lock.
@@ -139,6 +140,12 @@ func (k *Keeper) Observe(r *collector.Report) {
 		return
 	}
 	_ = l.Observe(r.Time, verdicts) // the notes say why it failed
+	k.required = k.required[:0]
+	for i := range r.Verdicts {
+		if v := &r.Verdicts[i]; v.Required && v.Scope == checklist.Standing {
+			k.required = append(k.required, v.ID())
+		}
+	}
 	k.tell(l.Notes()...)
 }
 

@@ -13,27 +13,40 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/board"
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
+	"github.com/thenexusengine/catalyst_exporter/exporter/history"
 	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 )
 
 // pasts remembers how the verdicts of each deployment changed, across reloads.
 type pasts struct {
 	mu  sync.Mutex
-	all map[string]*board.Memory
+	all map[string]*history.Memory
 }
 
 // of returns the memory of a deployment. Another folder under the same name is another deployment.
-func (p *pasts) of(t *config.Target) *board.Memory {
+func (p *pasts) of(t *config.Target) *history.Memory {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	key := t.Name + "\x00" + t.Deployment.Root
 	if p.all == nil {
-		p.all = map[string]*board.Memory{}
+		p.all = map[string]*history.Memory{}
 	}
 	if p.all[key] == nil {
-		p.all[key] = board.NewMemory()
+		p.all[key] = history.NewMemory()
 	}
 	return p.all[key]
+}
+
+// knownPast returns the past that reaches back furthest without a query: of the state directory, if it holds anything, or
+// since the start.
+func (s *server) knownPast(t *config.Target, past *history.Past) interface {
+	board.History
+	board.Strips
+} {
+	if past != nil && len(past.Items) > 0 {
+		return past
+	}
+	return s.pasts.of(t)
 }
 
 // report runs what is due of the selection, and remembers what changed.
@@ -58,7 +71,7 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 	if t == nil {
 		return
 	}
-	o := board.Options{Name: nameOf(t), Target: t.Name, Environment: t.Deployment.Environment, History: s.pasts.of(t), Past: t.History.Past(), Metrics: metricsOf(s, t)}
+	o := board.Options{Name: nameOf(t), Target: t.Name, Environment: t.Deployment.Environment, Metrics: metricsOf(s, t)}
 	if t.Name != "" {
 		q.Set("target", t.Name)
 	}
@@ -76,6 +89,14 @@ func (s *server) board(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := s.withTimeout(r)
 		defer cancel()
 		report = s.report(ctx, t, collector.Selection{})
+	}
+	o.Past = t.History.Past()
+	known := s.knownPast(t, o.Past)
+	o.History, o.Strips = known, known
+	if cells := t.Chart.Cells(r.Context()); cells != nil {
+		o.Strips = cells
+	} else {
+		o.NoChart = t.Chart != nil
 	}
 	page := board.New(report, q, o)
 	s.write(w, page.Write)
@@ -120,7 +141,7 @@ func (s *server) overview(w http.ResponseWriter, set *config.Config, refresh boo
 	page := board.NewOverview(s.source.Now(), s.options.TelemetryPath[1:], refresh)
 	for _, t := range set.Targets {
 		report, last := t.Collector.Known()
-		page.Add(t.Name, t.Deployment.Environment, report, last, s.pasts.of(t))
+		page.Add(t.Name, t.Deployment.Environment, report, last, s.knownPast(t, t.History.Past()))
 	}
 	s.write(w, page.Write)
 }

@@ -1,4 +1,4 @@
-package board
+package history
 
 import (
 	"slices"
@@ -9,7 +9,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
-// Memory is a History of the reports that this process has made. It is lost when the process ends.
+// Change is a verdict that differs from the one before it. The zero State means that nothing was observed from then on.
+type Change struct {
+	At     time.Time
+	State  probe.State
+	Reason probe.Reason
+}
+
+// Memory knows the reports that this process has made. It is lost when the process ends.
 type Memory struct {
 	mu     sync.Mutex
 	newest time.Time // time of the newest report
@@ -56,12 +63,33 @@ func (m *Memory) note(item string, c Change) {
 	m.items[item] = append(all, c)
 }
 
-// Changes returns the remembered changes of an item.
+// Changes returns the remembered changes of an item, oldest first. The item "" is the deployment: it passes when it is
+// ready and fails otherwise.
 func (m *Memory) Changes(item string) []Change {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Clone(m.items[item])
 }
 
-// Origin says that the memory begins with the process.
+// Since returns when the item got its present state; it is exact if the change was observed.
+func (m *Memory) Since(item string) (at time.Time, exact bool) { return sinceOf(m.Changes(item)) }
+
+// sinceOf returns when the last state began. A change of the reason alone does not change the state, and neither does a
+// time in which nothing was observed.
+func sinceOf(changes []Change) (at time.Time, exact bool) {
+	var state probe.State
+	seen, gap := false, false
+	for _, c := range changes {
+		if c.State != 0 && c.State != state {
+			at, exact, state, seen = c.At, seen && !gap, c.State, true
+		}
+		gap = c.State == 0
+	}
+	return at, exact
+}
+
+// Origin says what the time is of a state whose beginning was not observed.
 func (m *Memory) Origin() string { return "the exporter's start" }
+
+// Source says where the changes come from.
+func (m *Memory) Source() string { return "since the exporter's start" }
