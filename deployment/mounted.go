@@ -21,27 +21,30 @@ func (v *View) mounted(place find.Place) find.Place {
 	if place.How == find.Configured || err != nil {
 		return place
 	}
+	var hosts []string
 	for _, name := range c.Services() {
 		host := ""
 		switch s := c.Project.Services[name]; {
 		case place.Fact == find.FactAlertmanager && compose.ImageBase(s.Image) == "alertmanager":
-			host = c.SourceOf(name, alertmanagerFile(s))
-		case place.Fact == find.FactMigrations && len(place.Paths) == 0:
+			host = c.SourceOf(name, AlertmanagerFile(s))
+		case place.Fact == find.FactMigrations && len(place.Paths) == 0 && len(hosts) == 0:
 			if host = c.SourceOf(name, "/docker-entrypoint-initdb.d"); !source.IsDir(host) {
 				host = ""
 			}
 		}
-		if host == "" {
-			continue
+		if host != "" && !slices.Contains(hosts, host) {
+			hosts = append(hosts, host)
 		}
-		others := slices.DeleteFunc(append(slices.Clone(place.Paths), place.Others...), func(other string) bool { return other == host })
-		return find.Place{Fact: place.Fact, Paths: []string{host}, How: find.Found, Others: others}
 	}
-	return place
+	if len(hosts) == 0 {
+		return place
+	}
+	others := slices.DeleteFunc(slices.Concat(place.Paths, place.Others), func(other string) bool { return slices.Contains(hosts, other) })
+	return find.Place{Fact: place.Fact, Paths: hosts, How: find.Found, Others: others}
 }
 
-// alertmanagerFile returns the path of the configuration that a service's Alertmanager reads.
-func alertmanagerFile(s types.ServiceConfig) string {
+// AlertmanagerFile returns the path of the configuration that a service's Alertmanager reads.
+func AlertmanagerFile(s types.ServiceConfig) string {
 	words := append(slices.Clone(s.Entrypoint), s.Command...)
 	for i, word := range words {
 		flag, file, ok := strings.Cut(strings.TrimLeft(word, "-"), "=")

@@ -23,3 +23,8 @@ func RunsImage(service types.ServiceConfig, names []string) bool {
 		return strings.HasSuffix("/"+image, "/"+name) || strings.HasPrefix(path.Base(image), name+"-")
 	})
 }
+
+// ScaledToNone reports whether a service is declared with no containers.
+func ScaledToNone(s types.ServiceConfig) bool {
+	return s.Scale != nil && *s.Scale == 0 || s.Deploy != nil && s.Deploy.Replicas != nil && *s.Deploy.Replicas == 0
+}

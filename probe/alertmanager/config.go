@@ -29,6 +29,7 @@ type Config struct {
 	Global    Fields
 	Root      *Route // nil when there is none
 	Receivers []Receiver
+	Templates []string // patterns of files
 	intervals []Interval
 	Inhibits  []Inhibition
 }
@@ -115,6 +116,10 @@ func Parse(file string, data []byte) *Config {
 	am.Empty = len(top) == 0 && len(am.Problems) == 0
 	am.Global = Fields{}
 	am.fields(top["global"], "", am.Global)
+	am.checkSmarthost(am.Global["smtp_smarthost"])
+	for _, n := range am.list(top["templates"], "templates") {
+		am.Templates = append(am.Templates, am.text(n))
+	}
 	for _, key := range []string{"mute_time_intervals", "time_intervals"} {
 		for _, n := range am.list(top[key], key) {
 			am.readInterval(n)
@@ -213,7 +218,17 @@ func (am *Config) text(n *schema.Node) string {
 	return n.Value
 }
 
-// amDuration matches a Prometheus duration: 30s, 1h30m, 4d.
+// checkSmarthost checks the address of a mail server: Alertmanager refuses one without a port.
+func (am *Config) checkSmarthost(f Field) {
+	if _, port, _ := CutPort(f.Value); f.Value != "" && port == "" {
+		am.addProblem(f.Line, "the address of the mail server has no port")
+	}
+}
+
+// IsDuration reports whether a text is a Prometheus duration.
+func IsDuration(text string) bool { return text != "" && duration.MatchString(text) }
+
+// duration matches a Prometheus duration: 30s, 1h30m, 4d.
 var duration = lazyregexp.New(`^(?:0|(?:\d+y)?(?:\d+w)?(?:\d+d)?(?:\d+h)?(?:\d+m)?(?:\d+s)?(?:\d+ms)?)$`)
 
 // unset is the duration of a setting that a route does not have: it is inherited.
@@ -323,6 +338,9 @@ func (am *Config) readReceiver(n *schema.Node) Receiver {
 		for _, entry := range am.list(value, "the value of an integration key") {
 			i := Integration{Line: entry.Line, Kind: kind, Fields: Fields{}}
 			am.fields(entry, "", i.Fields)
+			if kind == "email" {
+				am.checkSmarthost(i.Fields["smarthost"])
+			}
 			r.Integrations = append(r.Integrations, i)
 		}
 	}

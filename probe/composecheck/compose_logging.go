@@ -62,7 +62,7 @@ func (s *composeLogging) judge(c *compose.Model, daemon *daemonLogging, wanted b
 	var asked, shippers []types.ServiceConfig
 	for _, name := range c.Services() {
 		switch service := c.Project.Services[name]; {
-		case scaledToNone(service):
+		case compose.ScaledToNone(service):
 		case s.ships(service):
 			shippers = append(shippers, service)
 		case !compose.RunsImage(service, logStores()):
@@ -212,11 +212,6 @@ func missingOption(service types.ServiceConfig) string {
 		}
 	}
 	return ""
-}
-
-// scaledToNone reports whether a service is declared with no containers.
-func scaledToNone(service types.ServiceConfig) bool {
-	return service.Scale != nil && *service.Scale == 0 || service.Deploy != nil && service.Deploy.Replicas != nil && *service.Deploy.Replicas == 0
 }
 
 // seesLogsOf reports whether a shipper can see a service's logs.

@@ -70,7 +70,7 @@ func (s *composeService) judge(rules serviceRules) (probe.Result, error) {
 	var checked []types.ServiceConfig
 	for _, name := range c.Services() {
 		service := c.Project.Services[name]
-		if len(s.Only) > 0 && !slices.Contains(s.Only, name) || slices.Contains(s.Except, name) || scaledToNone(service) {
+		if len(s.Only) > 0 && !slices.Contains(s.Only, name) || slices.Contains(s.Except, name) || compose.ScaledToNone(service) {
 			continue
 		}
 		checked = append(checked, service)

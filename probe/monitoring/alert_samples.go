@@ -24,6 +24,7 @@ func pagingSeverities() []string {
 type alertRules struct {
 	alerts   []map[string]string
 	always   []string          // names of alerts whose expression is always true
+	never    []string          // names of alerts whose expression is never true; not among alerts
 	external map[string]string // labels that Prometheus adds to every alert
 	partial  bool              // there may be more
 }

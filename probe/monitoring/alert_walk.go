@@ -172,5 +172,33 @@ func (a *alertmanagerConfig) judgeInhibitions(f *probe.ResultBuilder, am *alertm
 			f.Warn(probe.ReasonDisabled, "%s: this inhibit rule mutes alerts that must reach somebody: its source %s always fires", at(rule.Line), source["alertname"])
 			break
 		}
+		a.judgeReversed(f, rule, rules, at)
+	}
+}
+
+// lesserSeverities are the values of the label severity that never page, by convention.
+func lesserSeverities() []string {
+	return []string{"warning", "warn", "info", "notice", "low", "minor", "debug", "none"}
+}
+
+// judgeReversed warns about an inhibit rule in which an alert of a lesser severity mutes alerts that must reach somebody.
+// One that names its source alerts is meant so.
+func (a *alertmanagerConfig) judgeReversed(f *probe.ResultBuilder, rule alertmanager.Inhibition, rules alertRules, at func(int) string) {
+	if !slices.ContainsFunc(rule.Sources, func(m alertmanager.Matcher) bool { return m.Label == "severity" }) ||
+		slices.ContainsFunc(rule.Sources, func(m alertmanager.Matcher) bool { return m.Label != "severity" }) {
+		return
+	}
+	for _, sample := range a.samples(rules) {
+		if slices.Contains(lesserSeverities(), sample.labels["severity"]) || !alertmanager.MatchAll(rule.Targets, sample.labels) ||
+			alertmanager.MatchAll(rule.Sources, sample.labels) {
+			continue
+		}
+		for _, severity := range lesserSeverities() {
+			if alertmanager.MatchAll(rule.Sources, map[string]string{"severity": severity}) {
+				f.Warn(probe.ReasonDisabled, "%s: this inhibit rule mutes %s while an alert of severity %s fires. Exchange its sources and targets",
+					at(rule.Line), sample.what, severity)
+				return
+			}
+		}
 	}
 }

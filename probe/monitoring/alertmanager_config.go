@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
-	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -83,45 +81,60 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 		return probe.Result{}, ctx.Err()
 	}
 	place := p.View.Place(find.FactAlertmanager)
-	file := place.Path()
-	if file == "" {
+	found, err := readAlertmanagers(ctx, p, place)
+	var unread *unreadableFile
+	switch {
+	case errors.As(err, &unread):
+		return probe.Unreadable(unread.shown+" cannot be read", unread.error)
+	case err != nil:
+		return probe.Result{}, err
+	}
+	var f probe.ResultBuilder
+	found.judgeUnread(p, &f)
+	if len(found.read) == 0 {
 		if err := probe.Unlisted(p, place, "alertmanager.yml"); err != nil {
 			return probe.Result{}, err
 		}
 		if r, ok := a.unwired(p); ok {
 			return r, nil
 		}
+		if len(found.shipped)+len(found.elsewhere) > 0 {
+			return f.Result(""), nil
+		}
 		return probe.Result{}, probe.Skip("deployment.alertmanager.config", "alertmanager.yml not found")
 	}
-	shown := p.Deployment.Rel(file)
-	am, err := files.Load(p.Files, file, "alertmanager", maxAlertmanager, func(data []byte, _ fs.FileInfo) (*alertmanager.Config, error) {
-		return alertmanager.Parse(shown, data), nil
-	})
-	if err != nil {
-		return probe.Unreadable(shown+" cannot be read", err)
+	team := a.judgeWiring(p, &f)
+	var details []string
+	for _, source := range found.read {
+		r, err := a.judgeSource(ctx, source, team, p.Time)
+		if err != nil {
+			return probe.Result{}, err
+		}
+		f.Add(r)
+		details = append(details, r.Detail)
 	}
+	return f.Result("%s", strings.Join(details, "; ")), nil
+}
+
+// judgeSource judges one configuration with its key files, as its service sees them.
+func (a *alertmanagerConfig) judgeSource(ctx context.Context, source amSource, team alertRules, now time.Time) (probe.Result, error) {
 	keys := map[string]amKeyFile{}
-	in := keyFiles{pass: p, file: file}
-	in.compose, in.err = p.View.Compose()
-	if in.err == nil {
-		in.service, in.inside = in.compose.MountedIn(file)
-	}
-	for _, f := range am.KeyFiles() {
+	for _, f := range source.config.KeyFiles() {
 		if ctx.Err() != nil {
 			return probe.Result{}, ctx.Err()
 		}
 		if _, known := keys[f.Value]; !known && len(keys) < maxKeyFiles {
-			keys[f.Value] = in.read(f)
+			keys[f.Value] = source.keys.read(f)
 		}
 	}
 	var f probe.ResultBuilder
-	team := a.judgeWiring(p, &f)
-	r := a.judge(am, keys, shown, team, p.Time)
+	r := a.judge(source.config, keys, source.shown, team, now)
 	f.Add(r)
-	if isolated(in.compose, in.service) {
-		for _, line := range am.DeafReceivers() {
+	source.judgeTemplates(&f)
+	if isolated(source.keys.compose, source.keys.service) {
+		for _, line := range source.config.DeafReceivers() {
 			f.Fail(probe.ReasonUnreachable, "%s:%d: receiver is on the loopback interface of the container of %s, which has no other process. Use the "+
-				"service's name", shown, line, in.service)
+				"service's name", source.shown, line, source.keys.service)
 		}
 	}
 	return f.Result("%s", r.Detail), nil
@@ -212,6 +225,12 @@ func judgeIntegration(f *probe.ResultBuilder, am *alertmanager.Config, i alertma
 		if !i.Fields.Set(need.Own...) && !am.Global.Set(need.Global...) {
 			f.Fail(probe.ReasonMissing, "%s: %s_configs has no %s", at(i.Line), i.Kind, strings.Join(slices.DeleteFunc(slices.Clone(need.Own), func(k string) bool { return strings.HasSuffix(k, "_file") }), " or "))
 		}
+	}
+	set := func(keys ...string) bool {
+		return slices.ContainsFunc(keys, func(key string) bool { return i.Fields.Set(key) || am.Global.Set("smtp_"+key) })
+	}
+	if i.Kind == "email" && set("auth_username") && !set("auth_password", "auth_password_file", "auth_secret", "auth_secret_file") {
+		f.Warn(probe.ReasonMissing, "%s: email_configs has auth_username but no auth_password", at(i.Line))
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	"io/fs"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
+
+	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/deployment/source"
@@ -63,6 +66,9 @@ func (k keyFiles) read(f alertmanager.FileField) amKeyFile {
 			inside = path.Join(path.Dir(k.inside), inside)
 		}
 		v, err := k.pass.View.FileIn(k.compose, k.service, inside, f.Key, named)
+		if err == nil && !v.Set && (shipped(k.compose, k.service, inside) || k.noSecret(inside)) {
+			return amKeyFile{"", fs.ErrNotExist}
+		}
 		if err == nil && !v.Set {
 			err = probe.Needs("a bind mount or secret in the compose file that provides the key",
 				probe.Unknownf(probe.ReasonNotConfigured, "the file is in the container of %s and not on this host", k.service))
@@ -80,6 +86,16 @@ func (k keyFiles) read(f alertmanager.FileField) amKeyFile {
 			probe.Unknownf(probe.ReasonNotConfigured, "the file is not on this host, and no service mounts the configuration"))
 	}
 	return amKeyFile{strings.TrimSpace(string(data)), err}
+}
+
+// noSecret reports whether a path is one of a secret that the service does not have.
+func (k keyFiles) noSecret(inside string) bool {
+	if _, ok := k.compose.MountedFile(k.service, inside); ok || path.Dir(inside) != "/run/secrets" {
+		return false
+	}
+	return !slices.ContainsFunc(k.compose.Project.Services[k.service].Volumes, func(v types.ServiceVolumeConfig) bool {
+		return strings.HasPrefix(inside, strings.TrimSuffix(path.Clean(v.Target), "/")+"/") || path.Clean(v.Target) == inside
+	})
 }
 
 func judgeKeyFile(report func(probe.Reason, string, ...any), f *probe.ResultBuilder, found amKeyFile, plain, key, at string, decides bool) {

@@ -2,8 +2,6 @@ package monitoring
 
 import (
 	"maps"
-	"net"
-	"path"
 	"slices"
 	"strings"
 
@@ -12,7 +10,6 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
-	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -99,6 +96,8 @@ func (f prometheusFile) missing(rules ruleFiles) []string {
 		all = append(all, "no rule_files")
 	case rules.none():
 		all = append(all, "no rule file that rule_files matches")
+	case rules.idle():
+		all = append(all, "no alert rule in its rule files that can fire and resolve")
 	}
 	if !f.has("alerting") {
 		all = append(all, "no alerting")
@@ -165,58 +164,16 @@ func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) 
 		for _, name := range rules.invalid {
 			f.Warn(probe.ReasonInvalid, "Prometheus service %s does not load its rule file %s", file.service, name)
 		}
+		for _, name := range rules.never {
+			f.Warn(probe.ReasonDisabled, "alert rule %s of Prometheus service %s never fires: its expression is constant", name, file.service)
+		}
 		file.judgeTargets(f)
 	}
+	samples := a.samples(team)
+	for _, file := range found.all {
+		file.judgeRelabelling(f, samples)
+	}
 	return team
-}
-
-// judgeTargets warns about Alertmanagers that a Prometheus container cannot reach: on its own loopback interface, or
-// with a name that no service has.
-func (f prometheusFile) judgeTargets(b *probe.ResultBuilder) {
-	for _, manager := range schemaList(fieldsOf(f.top["alerting"])["alertmanagers"]) {
-		for _, static := range schemaList(fieldsOf(manager)["static_configs"]) {
-			for _, target := range schemaList(fieldsOf(static)["targets"]) {
-				host, _, err := net.SplitHostPort(target.Value)
-				if err != nil {
-					host = target.Value
-				}
-				at := path.Base(f.inside)
-				switch {
-				case alertmanager.IsLoopback(host) && isolated(f.compose, f.service):
-					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager is on the loopback interface of the container of %s, which has no other "+
-						"process. Use the service's name", at, target.Line, f.service)
-				case f.unresolved(host):
-					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager has the name of no service in the compose file", at, target.Line)
-				}
-			}
-		}
-	}
-}
-
-// unresolved reports whether a name without a dot is neither a service nor another name that the container can resolve.
-func (f prometheusFile) unresolved(host string) bool {
-	s := f.compose.Project.Services[f.service]
-	if host == "" || strings.ContainsAny(host, ".:$") || s.NetworkMode != "" && s.NetworkMode != "bridge" || len(s.ExtraHosts[host]) > 0 ||
-		len(s.Links) > 0 || len(s.ExternalLinks) > 0 || len(s.DNS) > 0 || len(s.DNSSearch) > 0 {
-		return false
-	}
-	for name := range s.Networks {
-		if bool(f.compose.Project.Networks[name].External) {
-			return false
-		}
-	}
-	for name, other := range f.compose.Project.Services {
-		names := []string{name, other.ContainerName, other.Hostname}
-		for _, network := range other.Networks {
-			if network != nil {
-				names = append(names, network.Aliases...)
-			}
-		}
-		if slices.Contains(names, host) {
-			return false
-		}
-	}
-	return true
 }
 
 func schemaList(n *schema.Node) []*schema.Node {

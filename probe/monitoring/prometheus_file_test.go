@@ -17,6 +17,7 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		alerting = "alerting: {alertmanagers: [{static_configs: [{targets: ['am.corp.net:9093']}]}]}\n"
 		rules    = "rule_files: [/etc/prometheus/rules/*.yml]\n"
 	)
+	own := strings.Replace(service, "prom/", "corp/", 1) // an image that may hold rules
 	for name, tt := range map[string]struct {
 		config, compose, spec string
 		state                 probe.State
@@ -24,10 +25,10 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		detail                string
 	}{
 		"neither":              {scrape, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files and no alerting"},
-		"rules alone":          {scrape + rules, service, "{}", probe.StateFail, probe.ReasonMissing, "has no alerting"},
+		"rules alone":          {scrape + rules, own, "{}", probe.StateFail, probe.ReasonMissing, "has no alerting"},
 		"alerting alone":       {scrape + alerting, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule_files"},
 		"empty lists":          {scrape + "rule_files: []\nalerting: {}\n", service, "{}", probe.StateFail, probe.ReasonMissing, ""},
-		"both":                 {scrape + rules + alerting, service, "{}", probe.StateSkip, probe.ReasonNotConfigured, "alertmanager.yml not found"},
+		"both":                 {scrape + rules + alerting, own, "{}", probe.StateSkip, probe.ReasonNotConfigured, "alertmanager.yml not found"},
 		"remote_write":         {scrape + "remote_write: [{url: 'https://mimir.corp.net/push'}]\n", service, "{}", probe.StateUnknown, probe.ReasonNotConfigured, "elsewhere"},
 		"agent":                {scrape, service + "    command: ['--agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
 		"agent by feature":     {scrape, service + "    command: ['--enable-feature=agent']\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
@@ -35,7 +36,9 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		"Grafana":              {scrape, service + "  g: {image: 'grafana/grafana:12.0.0'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
 		"external":             {scrape, service, "{alerting: external}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
 		"Grafana, no alerting": {scrape, service + "  g: {image: 'grafana/grafana:12.0.0', environment: {GF_UNIFIED_ALERTING_ENABLED: 'false'}}\n", "{}", probe.StateFail, probe.ReasonMissing, "nobody is alerted"},
-		"no rule file":         {scrape + alerting + "rule_files: [/etc/prometheus/rules/*.yml]\n", service + "  x: {image: a}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"no rule file":         {scrape + alerting + rules, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule file that rule_files matches"},
+		"a file of the image":  {scrape + alerting + rules, own + "  x: {image: a}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
+		"another entrypoint":   {scrape + alerting + rules, service + "    entrypoint: [/start.sh]\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		"no rule file, seen":   {scrape + alerting + rules, strings.Replace(service, "['", "['./rules:/etc/prometheus/rules', '", 1), "{}", probe.StateFail, probe.ReasonMissing, "has no rule file that rule_files matches"},
 		"no folder, outside":   {scrape + alerting + rules, strings.Replace(service, "['", "['/nowhere/rules:/etc/prometheus/rules', '", 1), "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		"another file":         {scrape, service + "    command: ['--config.file=/etc/other.yml']\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},

@@ -1,16 +1,15 @@
 package monitoring
 
 import (
-	"errors"
-	"io/fs"
+	"fmt"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -23,7 +22,13 @@ const maxRuleFiles = 200
 type ruleFiles struct {
 	alertRules
 	files   int
-	invalid []string // base names of files that Prometheus refuses
+	invalid []string // files that Prometheus refuses, and why
+}
+
+// idle reports whether the files certainly hold no alert that can start and end.
+func (r ruleFiles) idle() bool {
+	return r.files > 0 && !r.partial && len(r.invalid) == 0 &&
+		!slices.ContainsFunc(r.alerts, func(alert map[string]string) bool { return !r.alwaysFires(alert) })
 }
 
 // none reports whether Prometheus certainly loads no rule file.
@@ -38,7 +43,7 @@ func (f prometheusFile) rules(p *probe.Pass) ruleFiles {
 		if !path.IsAbs(pattern) {
 			pattern = path.Join(path.Dir(f.inside), pattern)
 		}
-		matched, complete := f.glob(p, pattern)
+		matched, complete := glob(p, f.compose, f.service, pattern)
 		all.partial = all.partial || !complete
 		for _, inside := range matched {
 			if seen[inside] {
@@ -55,106 +60,103 @@ func (f prometheusFile) rules(p *probe.Pass) ruleFiles {
 				continue
 			}
 			all.files++
-			if !all.add(v.Text.Reveal()) {
-				all.invalid = append(all.invalid, path.Base(inside))
+			if problem := all.add(v.Text.Reveal()); problem != "" {
+				all.invalid = append(all.invalid, path.Base(inside)+": "+problem)
 			}
 		}
 	}
 	return all
 }
 
-// glob returns the paths inside the container that a pattern matches. complete is false when files may match that are
-// not on this host. Prometheus accepts wildcards in the last part only.
-func (f prometheusFile) glob(p *probe.Pass, pattern string) (matched []string, complete bool) {
-	dir, base := path.Split(path.Clean(pattern))
-	dir = path.Clean(dir)
-	if strings.ContainsAny(dir, `*?[\`) {
-		return nil, false
-	}
-	add := func(inside string) {
-		if ok, err := path.Match(base, path.Base(inside)); ok && err == nil && path.Dir(inside) == dir {
-			matched = append(matched, inside)
-		}
-	}
-	if host, mounted := f.compose.HostPath(f.service, dir); mounted {
-		names, err := p.Files.Names(host, maxRuleFiles*10)
-		rel, outside := filepath.Rel(p.Deployment.Root, host)
-		created := errors.Is(err, fs.ErrNotExist) && outside == nil && filepath.IsLocal(rel) // by Docker, and empty
-		complete = err == nil || created
-		for _, name := range names {
-			add(path.Join(dir, name))
-		}
-	}
-	s := f.compose.Project.Services[f.service]
-	for _, v := range s.Volumes {
-		add(path.Clean(v.Target))
-	}
-	for _, c := range s.Configs {
-		add(path.Join("/", configTarget(c.Target, "/", c.Source)))
-	}
-	for _, c := range s.Secrets {
-		add(configTarget(c.Target, "/run/secrets", c.Source))
-	}
-	if !strings.ContainsAny(base, `*?[\`) && len(matched) > 0 {
-		complete = true // one file, which is mounted
-	}
-	return matched, complete
-}
-
-// configTarget returns the path of a config or secret in a container.
-func configTarget(target, dir, source string) string {
-	switch {
-	case target == "":
-		return path.Join(dir, source)
-	case path.IsAbs(target):
-		return path.Clean(target)
-	}
-	return path.Join(dir, target)
-}
-
-// add collects the alerts of a rule file; ok is false when Prometheus refuses it.
-func (r *ruleFiles) add(text string) (ok bool) {
+// add collects the alerts of a rule file and returns why Prometheus refuses the file; "" if it does not.
+func (r *ruleFiles) add(text string) (problem string) {
 	root, err := schema.Parse("rules", []byte(text))
-	if err != nil || !schema.IsNull(root) && root.Kind != yaml.MappingNode {
-		return false
+	switch {
+	case err != nil:
+		return "invalid YAML"
+	case !schema.IsNull(root) && root.Kind != yaml.MappingNode:
+		return "no groups"
 	}
 	for key := range fieldsOf(root) {
 		if key != "groups" {
-			return false
+			return "another key than groups at the top"
 		}
 	}
+	names := map[string]bool{}
 	for _, group := range schemaList(fieldsOf(root)["groups"]) {
 		fields := fieldsOf(group)
-		if schema.IsNull(fields["name"]) {
-			return false
+		switch name := fields["name"]; {
+		case schema.IsNull(name):
+			return at(group, "a group without a name")
+		case names[name.Value]:
+			return at(name, "a second group of this name")
+		default:
+			names[name.Value] = true
+		}
+		if interval := fields["interval"]; !schema.IsNull(interval) && !alertmanager.IsDuration(interval.Value) {
+			return at(interval, "interval is not a duration")
 		}
 		for _, entry := range schemaList(fields["rules"]) {
-			rule := fieldsOf(entry)
-			if schema.IsNull(rule["alert"]) == schema.IsNull(rule["record"]) || schema.IsNull(rule["expr"]) {
-				return false
+			if problem := r.addRule(entry); problem != "" {
+				return problem
 			}
-			if schema.IsNull(rule["alert"]) {
-				continue
-			}
-			labels := map[string]string{"alertname": rule["alert"].Value}
-			for label, value := range schema.Pairs(rule["labels"]) {
-				labels[label.Value] = value.Value
-			}
-			r.addAlert(labels, rule["expr"].Value)
 		}
 	}
-	return true
+	return ""
+}
+
+// at describes a problem at a line of a rule file.
+func at(n *schema.Node, problem string) string { return fmt.Sprintf("line %d, %s", n.Line, problem) }
+
+// ruleKeys are the keys of a rule.
+func ruleKeys() []string {
+	return []string{"alert", "record", "expr", "for", "keep_firing_for", "labels", "annotations"}
+}
+
+// addRule collects a rule and returns why Prometheus refuses it; "" if it does not.
+func (r *ruleFiles) addRule(entry *schema.Node) (problem string) {
+	rule := fieldsOf(entry)
+	if schema.IsNull(rule["alert"]) == schema.IsNull(rule["record"]) || schema.IsNull(rule["expr"]) {
+		return at(entry, "a rule needs either alert or record, and expr")
+	}
+	for key := range schema.Pairs(entry) { // later versions have more keys
+		if near := schema.Nearest(key.Value, ruleKeys()); near != "" && near != key.Value {
+			return at(key, "unknown key, did you mean "+near+"?")
+		}
+	}
+	if invalidExpression(rule["expr"].Value) {
+		return at(rule["expr"], "expr is not a complete PromQL expression")
+	}
+	for _, key := range []string{"for", "keep_firing_for"} {
+		if value := rule[key]; !schema.IsNull(value) && !alertmanager.IsDuration(value.Value) {
+			return at(value, key+" is not a duration such as 5m")
+		}
+	}
+	if schema.IsNull(rule["alert"]) {
+		return ""
+	}
+	labels := map[string]string{"alertname": rule["alert"].Value}
+	for label, value := range schema.Pairs(rule["labels"]) {
+		labels[label.Value] = value.Value
+	}
+	r.addAlert(labels, rule["expr"].Value)
+	return ""
 }
 
 // addAlert adds an alert. Labels with a template have an unknown value.
 func (r *alertRules) addAlert(labels map[string]string, expression string) {
+	fires, constant := constantAlert(expression)
+	if constant && !fires {
+		r.never = append(r.never, labels["alertname"])
+		return
+	}
 	for label, value := range labels {
 		if strings.Contains(value, "{{") {
 			delete(labels, label)
 		}
 	}
 	r.alerts = append(r.alerts, labels)
-	if slices.Contains([]string{"vector(1)", "vector(1)==1", "vector(1)>0"}, strings.Join(strings.Fields(expression), "")) {
+	if constant {
 		r.always = append(r.always, labels["alertname"])
 	}
 }

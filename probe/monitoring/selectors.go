@@ -68,9 +68,13 @@ func nameStart(c byte) bool {
 type lexer struct {
 	text string
 	at   int
+	open bool // a string, range or label matcher has no end
+
+	literal bool // a string or number was skipped before the last token
 }
 
 func (l *lexer) next() string {
+	l.literal = false
 	for l.at < len(l.text) {
 		c := l.text[l.at]
 		switch {
@@ -80,6 +84,7 @@ func (l *lexer) next() string {
 			l.until('\n')
 		case c == '"' || c == '\'' || c == '`':
 			l.quoted(c)
+			l.literal = true
 		case c == '[':
 			l.until(']')
 		case c == '{':
@@ -91,6 +96,7 @@ func (l *lexer) next() string {
 					l.at++
 				}
 			}
+			l.open = l.open || l.at == len(l.text)
 			l.at = min(l.at+1, len(l.text))
 			return l.text[start:l.at]
 		case nameStart(c):
@@ -100,6 +106,7 @@ func (l *lexer) next() string {
 			}
 			return l.text[start:l.at]
 		case c >= '0' && c <= '9' || c == '.':
+			l.literal = true
 			for l.at < len(l.text) && (nameStart(l.text[l.at]) || l.text[l.at] >= '0' && l.text[l.at] <= '9' || l.text[l.at] == '.') { // 5m, 1e3, 0x1f
 				l.at++
 			}
@@ -123,6 +130,7 @@ func (l *lexer) peek() byte {
 func (l *lexer) until(end byte) {
 	i := strings.IndexByte(l.text[l.at:], end)
 	if i < 0 {
+		l.open = l.open || end != '\n' // a comment may end with the text
 		l.at = len(l.text)
 		return
 	}
@@ -139,5 +147,5 @@ func (l *lexer) quoted(quote byte) {
 			return
 		}
 	}
-	l.at = len(l.text)
+	l.at, l.open = len(l.text), true
 }
