@@ -124,7 +124,9 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 	found := readPrometheusFiles(p)
 	elsewhere := found.elsewhere || found.sender || a.Alerting == "external"
 	for _, f := range found.all {
-		missing := f.missing(f.rules(p))
+		rules := f.rules(p)
+		rules.partial = rules.partial || rules.assumed // too little for a page
+		missing := f.missing(rules)
 		switch {
 		case len(missing) == 0:
 		case elsewhere || f.agent || f.has("remote_write"):

@@ -36,7 +36,7 @@ func TestAlertmanagerConfig_PrometheusAlone(t *testing.T) {
 		"Grafana":              {scrape, service + "  g: {image: 'grafana/grafana:12.0.0'}\n", "{}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
 		"external":             {scrape, service, "{alerting: external}", probe.StateUnknown, probe.ReasonNotConfigured, ""},
 		"Grafana, no alerting": {scrape, service + "  g: {image: 'grafana/grafana:12.0.0', environment: {GF_UNIFIED_ALERTING_ENABLED: 'false'}}\n", "{}", probe.StateFail, probe.ReasonMissing, "nobody is alerted"},
-		"no rule file":         {scrape + alerting + rules, service, "{}", probe.StateFail, probe.ReasonMissing, "has no rule file that rule_files matches"},
+		"no rule file":         {scrape + alerting + rules, service, "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		"a file of the image":  {scrape + alerting + rules, own + "  x: {image: a}\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		"another entrypoint":   {scrape + alerting + rules, service + "    entrypoint: [/start.sh]\n", "{}", probe.StateSkip, probe.ReasonNotConfigured, ""},
 		"no rule file, seen":   {scrape + alerting + rules, strings.Replace(service, "['", "['./rules:/etc/prometheus/rules', '", 1), "{}", probe.StateFail, probe.ReasonMissing, "has no rule file that rule_files matches"},

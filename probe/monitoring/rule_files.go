@@ -22,6 +22,7 @@ const maxRuleFiles = 200
 type ruleFiles struct {
 	alertRules
 	files   int
+	assumed bool     // that no file is there follows from the image alone
 	invalid []string // files that Prometheus refuses, and why
 }
 
@@ -45,6 +46,7 @@ func (f prometheusFile) rules(p *probe.Pass) ruleFiles {
 		}
 		matched, complete := glob(p, f.compose, f.service, pattern)
 		all.partial = all.partial || !complete
+		all.assumed = all.assumed || len(matched) == 0 && shipped(f.compose, f.service, path.Dir(pattern))
 		for _, inside := range matched {
 			if seen[inside] {
 				continue
