@@ -40,6 +40,7 @@ type Record struct {
 	Unresolved   bool      `yaml:"unresolved" doc:"planned: the commit was not looked up, because the application's clone is not configured"`
 	Unplanned    bool      `yaml:"unplanned" doc:"recorded: there was no plan"`
 	Waivers      []Waiver  `yaml:"waivers" doc:"recorded: the waivers in force"`
+	NotRequired  []Relaxed `yaml:"not_required" doc:"recorded: sign-offs that the gate did not require"`
 	Overdue      []string  `yaml:"overdue" doc:"recorded: overdue tasks of the release before"`
 	Checklist    string    `yaml:"checklist" doc:"SHA-256 of the checklist"`
 	Backup       Backup    `yaml:"backup" doc:"recorded: the backup made before the deployment"`
@@ -62,6 +63,12 @@ type Waiver struct {
 	By      string    `yaml:"by" doc:"who accepts it"`
 	Reason  string    `yaml:"reason" doc:"why"`
 	Expires time.Time `yaml:"expires" doc:"end"`
+}
+
+// Relaxed is a sign-off that the gate does not require.
+type Relaxed struct {
+	Item   string `yaml:"item" required:"true" doc:"category/item"`
+	Reason string `yaml:"reason" doc:"why; none if no reason was given"`
 }
 
 // Verdict is the verdict on one item at one time.
@@ -94,6 +101,10 @@ func (r *Record) marshal() []byte {
 		p.text("by", r.Waivers[i].By)
 		p.text("reason", r.Waivers[i].Reason)
 		p.time("expires", r.Waivers[i].Expires)
+	})
+	p.entries("not_required", len(r.NotRequired), func(p *page, i int) {
+		p.text("item", r.NotRequired[i].Item)
+		p.text("reason", r.NotRequired[i].Reason)
 	})
 	p.texts("overdue", r.Overdue)
 	p.text("checklist", r.Checklist)
@@ -138,6 +149,10 @@ func (r Record) normal() Record {
 	for i := range r.Waivers {
 		w := &r.Waivers[i]
 		w.By, w.Reason, w.Expires = cleanLine(w.By), cleanLine(w.Reason), second(w.Expires)
+	}
+	r.NotRequired = slices.Clone(r.NotRequired)
+	for i := range r.NotRequired {
+		r.NotRequired[i].Reason = cleanLine(r.NotRequired[i].Reason)
 	}
 	for _, list := range []*[]Verdict{&r.Gate, &r.Frozen} {
 		*list = slices.Clone(*list)
@@ -191,6 +206,7 @@ func (r *Record) validatePhase(w *findings) {
 	only("unresolved", r.Unresolved, PhasePlanned, PhaseRecorded)
 	only("unplanned", r.Unplanned, PhaseRecorded)
 	only("waivers", len(r.Waivers) > 0, PhaseRecorded)
+	only("not_required", len(r.NotRequired) > 0, PhaseRecorded)
 	only("overdue", len(r.Overdue) > 0, PhaseRecorded)
 	only("gate", len(r.Gate) > 0, PhaseRecorded)
 	only("frozen", len(r.Frozen) > 0, PhaseRecorded, PhaseFrozen)
@@ -231,6 +247,14 @@ func (v *Waiver) Validate() []error {
 	var w findings
 	w.item("item", v.Item)
 	w.text("by", v.By)
+	w.text("reason", v.Reason)
+	return w.errs
+}
+
+// Validate checks a sign-off that is not required.
+func (v *Relaxed) Validate() []error {
+	var w findings
+	w.item("item", v.Item)
 	w.text("reason", v.Reason)
 	return w.errs
 }

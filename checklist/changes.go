@@ -50,9 +50,9 @@ func (l *loader) override(it *Item, d Override, o origin) {
 	}
 	if d.Required != nil {
 		it.Required = *d.Required
-		if !it.Required {
-			it.OptionalReason = d.Reason
-		}
+	}
+	if !it.Required {
+		it.OptionalReason = d.Reason
 	}
 	if d.Enabled != nil && !*d.Enabled {
 		it.Disabled = d.Reason

@@ -2,6 +2,7 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -158,7 +159,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, interrupted(err)
 	}
-	r.Waivers, r.Overdue = record.AcceptedAndOverdue(report)
+	record.Accept(&r, report)
 	gate := s.Checklist.Gate("pre")
 	if gate == nil {
 		if f.requireGate {
@@ -173,6 +174,9 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 	unseen := record.NotJudged(r.Gate)
 	if len(unseen) > 0 {
 		fmt.Fprintf(&b, "not judged: %s\n", strings.Join(unseen, ", "))
+	}
+	for _, relaxed := range r.NotRequired {
+		fmt.Fprintf(&b, "not required: %s: %s\n", relaxed.Item, cmp.Or(relaxed.Reason, "no reason given"))
 	}
 	closed := !answer.Ready || r.Unplanned
 	if closed && !f.requireGate {

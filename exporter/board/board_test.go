@@ -206,6 +206,29 @@ func TestGate_NeedsRelease(t *testing.T) {
 	}
 }
 
+// A sign-off that gates do not require is named as such, with the reason.
+func TestPage_SignOffNotRequired(t *testing.T) {
+	for want, i := range map[string]item{
+		"":                                       {name: "a", state: probe.StateFail},
+		"<b>not required</b> (no reason given)":  {name: "a", state: probe.StateFail, optional: true},
+		"<b>not required</b> (&lt;vacation&gt;)": {name: "a", state: probe.StateFail, optional: true},
+	} {
+		r := report(noon, i)
+		r.Verdicts[0].Probes = []*checklist.Probe{{Kind: probe.Kind{Name: "sign_off"}}}
+		if strings.Contains(want, "vacation") {
+			r.Verdicts[0].OptionalReason = "<vacation>"
+		}
+		w := httptest.NewRecorder()
+		page := New(r, url.Values{}, Options{})
+		if err := page.Write(w); err != nil {
+			t.Fatal(err)
+		}
+		if body := w.Body.String(); strings.Contains(body, "not required</b>") != (want != "") || !strings.Contains(body, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+}
+
 func TestBadges(t *testing.T) {
 	good, bad := item{name: "a", state: probe.StatePass}, item{name: "a", state: probe.StateFail, waived: true}
 	blind := item{name: "a", state: probe.StateUnknown}

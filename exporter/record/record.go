@@ -16,18 +16,21 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 )
 
-// AcceptedAndOverdue returns the waivers in force and the overdue tasks of the release before.
-func AcceptedAndOverdue(r *collector.Report) (waivers []attest.Waiver, overdue []string) {
+// Accept completes a record with the waivers in force, the sign-offs that are not required, and the overdue tasks of the
+// release before.
+func Accept(to *attest.Record, r *collector.Report) {
 	for i := range r.Verdicts {
 		v := &r.Verdicts[i]
 		if w := v.Waiver; v.Waived && w != nil {
-			waivers = append(waivers, attest.Waiver{Item: v.ID(), By: w.By, Reason: w.Reason, Expires: w.Expires})
+			to.Waivers = append(to.Waivers, attest.Waiver{Item: v.ID(), By: w.By, Reason: w.Reason, Expires: w.Expires})
 		}
 		if v.Reason == probe.ReasonOverdue {
-			overdue = append(overdue, v.ID())
+			to.Overdue = append(to.Overdue, v.ID())
+		}
+		if v.Relaxed() {
+			to.NotRequired = append(to.NotRequired, attest.Relaxed{Item: v.ID(), Reason: v.OptionalReason})
 		}
 	}
-	return waivers, overdue
 }
 
 // Verdicts returns the verdicts to keep in the record: of the gate's items, and of items that freeze at the record.
