@@ -21,6 +21,8 @@ type healthReport struct {
 	whole    []statusWord
 	parts    components
 	counts   []string             // keys of counters of faults that are not zero
+	remarks  []string             // keys of texts about a failure next to the status
+	cached   bool                 // the service says that it returns a stored result
 	children map[string]component // the worst status below a component that may have none of its own
 	shape    bodyShape
 }
@@ -117,8 +119,8 @@ func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
 		r.note(path, component{word: v})
 	case bool:
 		r.note(path, component{word: fmt.Sprint(v)})
-	case float64: // a gauge: 1 is up
-		if v == 1 && !slices.ContainsFunc(path[:max(0, len(path)-1)], func(above string) bool { return !isGroup(above) }) {
+	case float64: // a gauge, 1 is up, or the status of a request
+		if (v == 1 || v == 200 || v == 204) && !slices.ContainsFunc(path[:max(0, len(path)-1)], func(above string) bool { return !isGroup(above) }) {
 			r.note(path, component{word: "true"})
 		}
 	case []any:
@@ -163,12 +165,22 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 	if says {
 		r.says(small, word, path, whole)
 	}
+	if whole && !says {
+		r.remark(m)
+	}
 	if !says && countsFaults(small, m.value) {
 		r.counts = append(r.counts, small)
 		return
 	}
 	switch {
 	case isStatusKey(small): // {"status": {"database": "ok"}} is still about the same component
+		if list, ok := m.value.([]any); ok { // {"status": ["ok", "fail"]}
+			for _, e := range list {
+				if text, ok := e.(string); ok {
+					r.says(small, text, path, whole)
+				}
+			}
+		}
 		if deeper(m.value) {
 			r.walk(m.value, path, whole, depth+1)
 		}
@@ -179,6 +191,26 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 		r.walk(m.value, append(slices.Clip(path), small), inside, depth+1)
 	default:
 		r.walk(m.value, append(slices.Clip(path), partName(m.key)), false, depth+1)
+	}
+}
+
+// remark notes a member next to the status of the whole service that contradicts it: a message about a failure, or that
+// the result is stored.
+func (r *healthReport) remark(m member) {
+	switch key := strings.Join(keyWords(m.key), ""); key {
+	case "cached", "fromcache", "iscached", "servedfromcache":
+		r.cached = r.cached || m.value == true
+	case "message", "msg", "detail", "reason":
+		const short = 8 // words; a longer text explains
+		text, _ := m.value.(string)
+		all := healthTokens(text)
+		if len(all) > short {
+			return
+		}
+		first := slices.IndexFunc(all, func(w string) bool { return isHealthyWord(w) || isUnhealthyWord(w) })
+		if first >= 0 && slices.Contains(downWords(), all[first]) && judgeSentence(text).standing == bad {
+			r.remarks = append(r.remarks, key)
+		}
 	}
 }
 
@@ -257,6 +289,12 @@ func (r *healthReport) judge(path string, f *probe.ResultBuilder) {
 		default:
 			f.Fail(probe.ReasonUnhealthy, "%s reports that %s is %s", path, s.key, p.shown)
 		}
+	}
+	for _, key := range r.remarks {
+		f.Warn(probe.ReasonUnhealthy, "%s reports a failure in its %s, next to a good status", path, key)
+	}
+	if r.cached {
+		f.Warn(probe.ReasonStale, "%s reports a stored result, which may be older than a failure", path)
 	}
 	slices.Sort(r.counts)
 	for _, key := range slices.Compact(r.counts) {
@@ -340,7 +378,7 @@ func (c components) unexpectedDown(expected []string) []string {
 	}
 	var down []string
 	for name, said := range c {
-		if slices.Contains(known, name) || isGroup(name) || !(said.object && (isDown(said.word) || strings.HasPrefix(said.word, flawed)) || isClearlyDown(said.word)) {
+		if slices.Contains(known, name) || isGroup(name) || !(said.object && (isDown(said.word) || isRestriction(strings.ToLower(said.word)) || isFlawKey(said.word) || strings.HasPrefix(said.word, flawed)) || isClearlyDown(said.word)) {
 			continue
 		}
 		if !plainPart.MatchString(name) {

@@ -108,6 +108,9 @@ func flaw(key string, value any) (word string, says bool) {
 		}
 	case string:
 		text := strings.ToLower(strings.TrimSpace(v))
+		if name := strings.Join(keyWords(key), ""); text == "open" && (name == "circuitbreaker" || name == "circuit" || name == "breaker") {
+			return flawed + "circuit open", true
+		}
 		return flaw(key, text == "true" || text == "yes" || text != "false" && text != "no" && isAbilityKey(key))
 	case []any:
 		return "failing", len(v) > 0 && isFaultList(key)

@@ -185,7 +185,7 @@ func isClearlyDown(word string) bool {
 }
 
 func isNegation(word string) bool {
-	return slices.Contains(strings.Fields("no none never cannot unable nothing"), word)
+	return slices.Contains(strings.Fields("no none never cannot unable nothing nicht kein keine pas non não niet geen inte ikke nie nem"), word)
 }
 
 func isNone(word string) bool {
@@ -235,7 +235,9 @@ func isFiller(word string) bool {
 func healthWords() []string {
 	return strings.Fields("healthy ok okay up pass passed passing ready true alive live connected green available running operational working success " +
 		"successful succeeded good normal active online serving reachable pong fine nominal responding responsive functional established optimal " +
-		"stable synced started initialized accepting accepted yes")
+		"stable synced started initialized accepting accepted yes " +
+		"verfügbar erreichbar verbunden bereit gesund aktiv disponible connecté opérationnel opérationnelle accessible conectado conectada activo activa operativo " +
+		"operativa saludable disponibile connesso attivo raggiungibile disponível ativo saudável beschikbaar verbonden actief tillgänglig tilgængelig")
 }
 
 // downWords mean down.

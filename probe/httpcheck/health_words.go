@@ -12,7 +12,7 @@ import (
 
 // isStatusKey reports whether a key holds the status of its object.
 func isStatusKey(key string) bool {
-	return isTextKey(key) || slices.Contains([]string{"live", "connected", "available", "reachable", "success", "passing", "online", "running",
+	return isTextKey(key) || slices.Contains([]string{"live", "connected", "available", "reachable", "success", "passing", "passed", "online", "running",
 		"operational", "responding", "serving"}, key)
 }
 
