@@ -107,11 +107,11 @@ func unansweredReason(outcomes []Outcome) probe.Reason {
 	return probe.ReasonNotConfigured
 }
 
-// unansweredDetail describes why no probe of an item has a verdict.
+// unansweredDetail describes why no probe of an item has a verdict. Probes with the same reason are described once.
 func unansweredDetail(outcomes []Outcome) string {
 	var details []string
 	for _, o := range outcomes {
-		if o.Result.Detail != "" && o.Result.Reason != probe.ReasonDisabled {
+		if o.Result.Detail != "" && o.Result.Reason != probe.ReasonDisabled && !slices.Contains(details, o.Result.Detail) {
 			details = append(details, o.Result.Detail)
 		}
 	}

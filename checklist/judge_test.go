@@ -25,6 +25,7 @@ func TestJudge(t *testing.T) {
 		"no permission, no verdict":     {true, []probe.Result{nothing, kept}, probe.StateUnknown, probe.ReasonPermissionDenied, "nothing there; may not be read"},
 		"no permission, not required":   {false, []probe.Result{kept}, probe.StateSkip, probe.ReasonNotConfigured, "may not be read"},
 		"nothing there":                 {true, []probe.Result{nothing}, probe.StateUnknown, probe.ReasonNotConfigured, "nothing there"},
+		"nothing there, twice":          {true, []probe.Result{nothing, nothing}, probe.StateUnknown, probe.ReasonNotConfigured, "nothing there"},
 		"unknown beats pass":            {true, []probe.Result{pass, blind}, probe.StateUnknown, probe.ReasonUnreachable, "no answer"},
 		"fail beats unknown":            {true, []probe.Result{blind, broken}, probe.StateFail, probe.ReasonOpen, "open"},
 		"no probe at all":               {true, nil, probe.StateUnknown, probe.ReasonNotConfigured, "no probe has anything to check"},

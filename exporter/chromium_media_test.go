@@ -37,7 +37,7 @@ func (b *boardSeen) narrow(t *testing.T) {
 	b.shoot(t, "narrow")
 	b.fits(t, 360)
 	var wrapped []string
-	b.Eval(t, `[...document.querySelectorAll(".state, .mosaic a, .waived")].filter(e => e.checkVisibility() && e.getClientRects().length > 1).map(e => e.outerHTML)`, &wrapped)
+	b.Eval(t, `[...document.querySelectorAll(".state, .squares a, .waived")].filter(e => e.checkVisibility() && e.getClientRects().length > 1).map(e => e.outerHTML)`, &wrapped)
 	if len(wrapped) > 0 {
 		t.Errorf("badges wrap: %q", wrapped)
 	}

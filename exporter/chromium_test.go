@@ -437,7 +437,7 @@ func (b *boardSeen) head(t *testing.T) {
 // mosaic compares every square with the API: its colour is the state's, its text and title say the same.
 func (b *boardSeen) mosaic(t *testing.T) {
 	var squares []struct{ Class, Mark, Title, Label, Anchor, Category string }
-	b.Eval(t, `[...document.querySelectorAll(".mosaic a")].map(a => ({Class: a.className, Mark: a.textContent, Title: a.title, Label: a.ariaLabel, Anchor: a.hash.slice(1),
+	b.Eval(t, `[...document.querySelectorAll(".squares a")].map(a => ({Class: a.className, Mark: a.textContent, Title: a.title, Label: a.ariaLabel, Anchor: a.hash.slice(1),
 		Category: a.closest("div").querySelector("p").textContent}))`, &squares)
 	if len(squares) != len(b.want.Items) {
 		t.Fatalf("%d squares, want %d", len(squares), len(b.want.Items))

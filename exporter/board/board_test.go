@@ -91,7 +91,7 @@ func TestFirstSentence(t *testing.T) {
 		"One.\nTwo.":                          "One.",
 		"DB at .env.production:11 is weak":    "DB at .env.production:11 is weak",
 		"version 1.4.0 of e.g. nginx. `Next`": "version 1.4.0 of e.g. nginx.",
-		"a; b; c":                             "a …",
+		"a; b; c":                             "a\u00a0…",
 		"Run `a; b. C` now. Then wait.":       "Run `a; b. C` now.",
 		"  padded  ":                          "padded",
 	} {
@@ -100,7 +100,7 @@ func TestFirstSentence(t *testing.T) {
 		}
 	}
 	for _, in := range []string{long, strings.Repeat("x", 500), strings.Repeat("ü", 500)} {
-		if got := firstSentence(in); len([]rune(got)) > maxSentence+2 || !strings.HasSuffix(got, " …") || !strings.HasPrefix(in, strings.TrimSuffix(got, " …")) {
+		if got := firstSentence(in); len([]rune(got)) > maxSentence+2 || !strings.HasSuffix(got, "\u00a0…") || !strings.HasPrefix(in, strings.TrimSuffix(got, "\u00a0…")) {
 			t.Errorf("%.20s: %q", in, got)
 		}
 	}

@@ -85,7 +85,7 @@ func firstSentence(text string) string {
 		case c == '.' && begins(text[i+1:]):
 			return text[:i+1]
 		case c == ';' && strings.HasPrefix(text[i+1:], " "):
-			return text[:i] + " …"
+			return text[:i] + "\u00a0…"
 		case c == ' ':
 			space = i
 		}
@@ -93,7 +93,7 @@ func firstSentence(text string) string {
 			if space == 0 {
 				space = i
 			}
-			return strings.TrimRight(text[:space], " ,;:") + " …"
+			return strings.TrimRight(text[:space], " ,;:") + "\u00a0…"
 		}
 	}
 	return text

@@ -51,8 +51,7 @@ func NewOverview(now time.Time, metrics string, refresh bool) *Overview {
 
 // Add adds a deployment: its last report and when a probe last ran for it.
 func (page *Overview) Add(name, environment string, r *collector.Report, checked time.Time, h History) {
-	link := func(state string) string { return narrowing{target: name, state: state}.url() }
-	row := overviewRow{Name: name, Environment: environment, URL: link(""), Anchor: fmt.Sprintf("deployment_%d", len(page.Rows)+1), Checked: checked}
+	row := overviewRow{Name: name, Environment: environment, URL: narrowing{target: name}.url(), Anchor: fmt.Sprintf("deployment_%d", len(page.Rows)+1), Checked: checked}
 	ready := r.Ready()
 	switch {
 	case checked.IsZero():
@@ -67,11 +66,7 @@ func (page *Overview) Add(name, environment string, r *collector.Report, checked
 	if !checked.IsZero() {
 		row.failing, row.waiting = len(ready.Failing), len(ready.Waiting)
 		row.Count, row.Since, row.Stale = Count(ready), sinceOf(h, "", page.Time), page.Time.Sub(checked) > staleAfter
-		for _, st := range probe.States() {
-			if c := (narrowing{state: st.String()}).count(r.Verdicts); c > 0 {
-				row.Counts = append(row.Counts, Link{Text: st.String(), URL: link(st.String()), Count: c, State: st})
-			}
-		}
+		row.Counts = tallies(r.Verdicts, narrowing{target: name})
 	}
 	page.Rows = append(page.Rows, row)
 }

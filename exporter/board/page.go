@@ -37,6 +37,7 @@ type Page struct {
 	SignOffs   []boardLine
 	Releases   []boardRelease
 	Mosaic     []boardRow
+	Tallies    []Link // the states that there are, worst first
 	States     []Link // filters
 	Filters    []Link // by category
 	Categories []boardCategory
@@ -218,7 +219,7 @@ func New(r *collector.Report, q url.Values, o Options) Page {
 		if v.Waived {
 			page.Waived = append(page.Waived, n.line(v))
 		}
-		if slices.ContainsFunc(v.Probes, func(p *checklist.Probe) bool { return p.Kind.Name == "sign_off" }) {
+		if v.Reason != probe.ReasonNoRelease && slices.ContainsFunc(v.Probes, func(p *checklist.Probe) bool { return p.Kind.Name == "sign_off" }) {
 			page.SignOffs = append(page.SignOffs, n.line(v))
 		}
 	}
@@ -259,6 +260,7 @@ func (page *Page) narrow(r *collector.Report, n narrowing) {
 		l.State = st
 		page.States = append(page.States, l)
 	}
+	page.Tallies = tallies(r.Verdicts, n.everything())
 	page.Filters = []Link{filter("all categories", narrowing{n.target, n.state, "", n.refresh})}
 	if n.state != "" {
 		page.Narrowed = " in state " + n.state
@@ -296,6 +298,19 @@ func (page *Page) narrow(r *collector.Report, n narrowing) {
 			page.Categories = append(page.Categories, bc)
 		}
 	}
+}
+
+// tallies counts the items by state, worst first. Each links to these items.
+func tallies(verdicts []checklist.Verdict, n narrowing) (all []Link) {
+	states := probe.States()
+	slices.SortFunc(states, func(a, b probe.State) int { return int(b) - int(a) })
+	for _, st := range states {
+		n.state = st.String()
+		if c := n.count(verdicts); c > 0 {
+			all = append(all, Link{Text: n.state, URL: n.url(), Count: c, State: st})
+		}
+	}
+	return all
 }
 
 // layers returns all layers in display order: from the declared state to the live state.
