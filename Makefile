@@ -51,6 +51,7 @@ sbom: build ## Write the bill of materials to dist/sbom.cdx.json (needs jq)
 .PHONY: test
 test: lint ## Check, lint and run every test with the race detector
 	$(GO) test -C bench -race -vet=off ./...
+	$(GO) test -C packaging/kubernetes -race -vet=off ./...
 	$(GO) test -race -vet=off -timeout $(TEST_TIMEOUT) $(PACKAGES)
 
 .PHONY: lint
@@ -59,6 +60,7 @@ lint: ## Check the formatting, vet and lint the code
 	if [ -n "$$unformatted" ]; then echo "not formatted; run gofmt -w on:" $$unformatted >&2; exit 1; fi
 	$(RACE) $(GO) vet -tags=long $(PACKAGES)
 	$(RACE) $(GO) vet -C bench ./...
+	$(RACE) $(GO) vet -C packaging/kubernetes ./...
 	@staticcheck=$$($(GO) tool -modfile=tools/go.mod -n staticcheck); \
 	echo "staticcheck $(PACKAGES)"; \
 	$(RACE) "$$staticcheck" -tags=long $(PACKAGES); \
@@ -93,6 +95,15 @@ test-long: ## Run the long tests (build tag long; their names contain "Long")
 .PHONY: bench
 bench: ## Measure the exporter and comparable tools, write bench/README.md (BENCH=--sustained=10m for a long run)
 	$(GO) run -C bench . $(BENCH)
+
+.PHONY: man
+man: build ## Write the man page to man/catalyst_exporter.1
+	@mkdir -p man
+	./$(OUTPUT) --help-man >man/catalyst_exporter.1
+
+.PHONY: pictures
+pictures: ## Make the pictures of the README again (needs Chromium)
+	$(GO) test ./exporter -run TestPictures -update
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (20s)

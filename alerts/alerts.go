@@ -39,6 +39,32 @@ func Rules(job string) ([]byte, error) {
 	return []byte(strings.ReplaceAll(rules, matcher(DefaultJob), matcher(job))), nil
 }
 
+// Resource returns the rules as a PrometheusRule of the Prometheus Operator.
+func Resource(job string) ([]byte, error) {
+	text, err := Rules(job)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	b.WriteString(resourceHeader)
+	for line := range strings.Lines(string(text)) {
+		if line != "\n" {
+			line = "  " + line
+		}
+		b.WriteString(line)
+	}
+	return []byte(b.String()), nil
+}
+
+const resourceHeader = `apiVersion: monitoring.coreos.com/v1
+kind: PrometheusRule
+metadata:
+  name: catalyst
+  labels:
+    app.kubernetes.io/name: catalyst-exporter
+spec:
+`
+
 func matcher(job string) string { return "job=" + strconv.Quote(job) }
 
 // Alertmanager returns a complete Alertmanager configuration: pages go to PagerDuty and Slack, tickets to Slack. Keys

@@ -57,6 +57,7 @@ var printedDocuments = []printedDocument{
 	{name: "README.md", in: "shop", setup: recorded + "ln -s ../examples examples", lines: []printedLine{
 		{text: "go run . --deployment.root=examples/deployment", serves: true},
 		{text: "go run . check --deployment.root=examples/deployment", exit: ExitFailing},
+		{text: "go run . check --config.file=examples/web-service/catalyst.yml", exit: ExitFailing},
 		{text: "go run . check --config.file=/tmp/mine/catalyst.yml", exit: ExitFailing},
 		{text: "go run . check --config.file=/tmp/mine/catalyst.yml", exit: ExitFailing},
 		{text: "go run . rules >catalyst.rules.yml"},
@@ -75,6 +76,13 @@ var printedDocuments = []printedDocument{
 			notRun: "packaging/image_test.go builds the image and runs it"},
 		{text: "docker run --rm --mount=type=bind,source=/srv/catalyst,target=/deployment,readonly catalyst_exporter check --deployment.root=/deployment", exit: ExitFailing},
 		{text: "catalyst_exporter healthy", notRun: "it asks an exporter at its default port: TestHealthy runs it at another"},
+	}},
+	{name: "docs/kubernetes.md", lines: []printedLine{
+		{text: "catalyst_exporter rules --format=crd"},
+	}},
+	{name: "docs/pipeline.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter check --format=prometheus --output=/var/lib/node_exporter/textfile/catalyst.prom", notRun: "the folder is node_exporter's"},
+		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},
 	{name: "docs/own-checklist.md", in: "mine", setup: "cp ../shop/DISASTER-RECOVERY.md .", lines: []printedLine{
 		{text: "catalyst_exporter config schema --of=checklist >checklist.schema.json"},

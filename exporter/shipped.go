@@ -13,11 +13,16 @@ import (
 // shippedCommands adds the commands that print the embedded files for Prometheus, Alertmanager and Grafana. They read no
 // configuration: apart from the scrape job's name, the files are the same for every deployment.
 func (a *app) shippedCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
-	var job, boardJob, boardName string
+	var job, ruleFormat, boardJob, boardName string
 	rules := k.Command("rules", "Print the recording and alerting rules as a complete rule file for Prometheus.")
 	rules.Flag("job", "job_name of the exporter in the Prometheus scrape configuration.").Default(alerts.DefaultJob).PlaceHolder("NAME").StringVar(&job)
+	rules.Flag("format", "file for Prometheus, or crd: a PrometheusRule for the Prometheus Operator.").Default("file").EnumVar(&ruleFormat, "file", "crd")
 	add(rules, func(context.Context) (int, error) {
-		text, err := alerts.Rules(job)
+		print := alerts.Rules
+		if ruleFormat == "crd" {
+			print = alerts.Resource
+		}
+		text, err := print(job)
 		if err != nil {
 			return 0, usage.Error{Err: err}
 		}
