@@ -68,7 +68,7 @@ func (s *composeSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	if err != nil {
 		return probe.Unreadable("the compose files cannot be read", err)
 	}
-	g, err := gitrepo.Open(p)
+	g, err := gitrepo.Open(ctx, p)
 	var unanswered *probe.NotCheckedError
 	if none := errors.As(err, &unanswered) && unanswered.Skip; err != nil && (!none || len(typed) == 0) {
 		return probe.Result{}, err // without a repository and without passwords there is nothing to judge

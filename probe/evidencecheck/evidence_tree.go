@@ -42,7 +42,7 @@ func treeOf(ctx context.Context, p *probe.Pass, commit string) commitTree {
 	if commit == "" {
 		return commitTree{}
 	}
-	g, err := gitrepo.Open(p)
+	g, err := gitrepo.Open(ctx, p)
 	if err != nil {
 		return commitTree{}
 	}

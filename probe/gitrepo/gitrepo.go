@@ -40,7 +40,8 @@ func (g Repository) command(ctx context.Context, args ...string) (*exec.Cmd, err
 			errors.New("git is not installed")))
 	}
 	fixed := []string{"--git-dir=" + g.Dir, "--no-pager", "--no-replace-objects", "--literal-pathspecs",
-		"-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null", "-c", "core.commitGraph=false",
+		"-c", "core.fsmonitor=false", "-c", "core.quotePath=false", "-c", "core.hooksPath=/dev/null", "-c", "core.attributesFile=/dev/null", "-c", "core.excludesFile=/dev/null",
+		"-c", "core.commitGraph=false",
 		"-c", "log.showSignature=false", "-c", "log.mailmap=false", "-c", "log.showRoot=true", "-c", "protocol.allow=never", "-c", "safe.directory=*"}
 	dir := g.Dir
 	if g.Work != "" {
@@ -146,18 +147,36 @@ func (b *firstBytes) Write(p []byte) (int, error) {
 }
 
 // Open finds the deployment's repository.
-func Open(p *probe.Pass) (Repository, error) {
-	repository, err := p.View.Git()
+func Open(ctx context.Context, p *probe.Pass) (Repository, error) {
+	setting := deployment.GitService.Setting("path")
+	found, err := p.View.Git()
 	switch {
 	case err == nil:
-		return Repository{repository}, nil
 	case errors.Is(err, deployment.ErrNoRepository):
-		return Repository{}, probe.Skip(deployment.GitService.Setting("path"), "deployment is not in a git repository")
+		return Repository{}, probe.Skip(setting, "deployment is not in a git repository")
 	case errors.Is(err, fs.ErrPermission):
 		return Repository{}, probe.Needs("permission to read the git repository", probe.Unknown(probe.ReasonPermissionDenied, err))
+	default:
+		return Repository{}, probe.Needs(setting, probe.Unknownf(probe.ReasonNotConfigured,
+			"no readable git repository: %w", err))
 	}
-	return Repository{}, probe.Needs(deployment.GitService.Setting("path"), probe.Unknownf(probe.ReasonNotConfigured,
-		"no readable git repository: %w", err))
+	g := Repository{found}
+	foreign, err := g.foreignObjects(p.Deployment.Root)
+	switch {
+	case err != nil:
+		return Repository{}, probe.Needs("permission to read the git repository", probe.Unknown(probe.ReasonOf(err), err))
+	case foreign:
+		return Repository{}, probe.Needs("a repository with all its objects (git repack -a -d, then remove .git/objects/info/alternates)",
+			probe.Unknownf(probe.ReasonTruncated, "git repository reads objects of another folder, which is not followed"))
+	}
+	ignored, err := g.ignoresRoot(ctx, p)
+	switch {
+	case err != nil:
+		return Repository{}, err
+	case ignored:
+		return Repository{}, probe.Skip(setting, "deployment is not in a git repository: the one above its folder ignores it")
+	}
+	return g, nil
 }
 
 // Names returns the repository paths of a file and of its link target, if inside the work tree.

@@ -2,11 +2,8 @@ package gitscan
 
 import (
 	"context"
-	"crypto/sha1"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"hash"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -18,6 +15,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
 // Uncommitted content of tracked files, such as a password typed into the compose file of a server. Each tracked file
@@ -88,7 +86,7 @@ func trackedOf(g gitrepo.Repository, ctx context.Context) ([]trackedFile, error)
 }
 
 // edits searches uncommitted lines of tracked files and caches the files without any.
-func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch) (findings, error) {
+func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *inuse.Search) (findings, error) {
 	scan := secretScan{rules: rules, key: h.key, values: values, findings: newFindings()}
 	if g.Work == "" {
 		return scan.findings, nil
@@ -108,6 +106,9 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 			return scan.findings, ctx.Err()
 		}
 		at, state, err := h.edit(ctx, g, f)
+		if err == nil && state.unseen != "" {
+			err = scan.skip(ctx, "", f.path, state.unseen)
+		}
 		switch {
 		case err != nil:
 			return scan.findings, err
@@ -118,11 +119,6 @@ func (h *gitHistory) edits(ctx context.Context, g gitrepo.Repository, rules rule
 		}
 	}
 	h.same = same
-	for path, f := range same {
-		if f.unseen != "" {
-			scan.unseen[contentAt{"", path}] = f.unseen
-		}
-	}
 	for _, a := range edited {
 		if err := scan.searchText(ctx, a); err != nil {
 			return scan.findings, scan.ended(err)
@@ -159,7 +155,7 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 	}
 	inWork := ""
 	if !gone {
-		inWork = objectName(text, len(f.next))
+		inWork = gitrepo.ObjectName(text, len(f.next))
 	}
 	if inWork == f.head && f.next == f.head || gone && f.next == f.head {
 		return nil, state, nil
@@ -168,14 +164,15 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 	if err != nil {
 		return nil, state, err
 	}
-	before, _ := content.Of(versions[0].content)
+	before, storedAs := content.Of(versions[0].content)
 	var all []gitlog.Addition
 	add := func(version []byte) {
-		text, kind := content.Of(version)
-		fresh := newLines(text, before)
-		if kind != content.Media && kind != content.Encrypted && strings.TrimSpace(fresh) != "" {
-			all = append(all, gitlog.Addition{File: f.path, Text: fresh, Line: 1, Raw: kind == content.Binary})
-		}
+		state.unseen, _ = content.Each(f.path, version, func(name, text string, kind content.Kind) error {
+			if fresh := content.NewLines(text, before); strings.TrimSpace(fresh) != "" {
+				all = append(all, gitlog.Addition{File: name, Text: fresh, Line: 1, Raw: kind.IsRaw()})
+			}
+			return nil
+		})
 	}
 	if staged := versions[1]; f.next != f.head && f.next != inWork {
 		if staged.large {
@@ -184,11 +181,10 @@ func (h *gitHistory) edit(ctx context.Context, g gitrepo.Repository, f trackedFi
 			add(staged.content)
 		}
 	}
-	stored := versions[0].content
 	if f.head == "" {
-		stored = versions[1].content
+		_, storedAs = content.Of(versions[1].content)
 	}
-	if kind := content.KindOf(stored); kind != content.Encrypted && kind != content.LFS { // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
+	if storedAs != content.Encrypted && storedAs != content.LFS { // a filter of git encrypts it, or stores it elsewhere: the history scan reports it
 		add(text)
 	}
 	return all, state, nil
@@ -211,31 +207,4 @@ func blobsOf(ctx context.Context, g gitrepo.Repository, names ...string) ([]stor
 		return nil
 	})
 	return all, err
-}
-
-// newLines blanks the lines of text that before also has. Line numbers do not change.
-func newLines(text, before string) string {
-	had := map[string]bool{}
-	for line := range strings.Lines(before) {
-		had[strings.TrimRight(line, "\r\n")] = true
-	}
-	var fresh strings.Builder
-	for line := range strings.Lines(text) {
-		if bare := strings.TrimRight(line, "\r\n"); !had[bare] {
-			fresh.WriteString(bare)
-		}
-		fresh.WriteByte('\n')
-	}
-	return fresh.String()
-}
-
-// objectName returns git's object name of a content, in the given number of hexadecimal digits.
-func objectName(text []byte, digits int) string {
-	var h hash.Hash = sha256.New()
-	if digits == sha1.Size*2 {
-		h = sha1.New() //nolint:gosec // as above
-	}
-	_, _ = fmt.Fprintf(h, "blob %d\x00", len(text))
-	_, _ = h.Write(text)
-	return fmt.Sprintf("%x", h.Sum(nil))
 }

@@ -120,7 +120,7 @@ func TestGitSecrets_UnreadableFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	parts.AsNobody(t, func() {
-		g, err := gitrepo.Open(p)
+		g, err := gitrepo.Open(t.Context(), p)
 		if err != nil {
 			t.Error(err)
 			return
@@ -140,21 +140,8 @@ func TestObjectName(t *testing.T) {
 		r.Git(t, "init", "--quiet", "--object-format="+format, dir)
 		r.Write(t, map[string]string{"f": "text\n"})
 		want := strings.TrimSpace(r.Git(t, "-C", dir, "hash-object", filepath.Join(r.Dir, "f")))
-		if got := objectName([]byte("text\n"), len(want)); got != want {
+		if got := gitrepo.ObjectName([]byte("text\n"), len(want)); got != want {
 			t.Errorf("%s: %s, git says %s", format, got, want)
-		}
-	}
-}
-
-func TestNewLines(t *testing.T) {
-	for _, tt := range []struct{ text, before, want string }{
-		{"a\nb\n", "a\nb\n", "\n\n"},
-		{"a\nc\nb", "b\na\n", "\nc\n\n"},
-		{"a\r\n", "a\n", "\n"},
-		{"a\n", "", "a\n"},
-	} {
-		if got := newLines(tt.text, tt.before); got != tt.want {
-			t.Errorf("%q after %q: %q, want %q", tt.text, tt.before, got, tt.want)
 		}
 	}
 }

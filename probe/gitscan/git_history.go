@@ -18,6 +18,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
 // gitHistory caches the findings of one repository and the commits already scanned, so that later runs read only new
@@ -32,6 +33,7 @@ type gitHistory struct {
 	references string     // their state, "" when unknown
 	tips       []string   // scanned commits of all references, sorted
 	scanned    findings   // in the commits
+	named      findings   // in the names of references
 	commits    int        // number of scanned commits
 	pending    *partScan  // interrupted scan
 	when       time.Time  // end of the last complete scan
@@ -77,7 +79,7 @@ const (
 var errTooManySecrets = errors.New("too many findings")
 
 // update scans new commits.
-func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch, now func() time.Time) error {
+func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *inuse.Search, now func() time.Time) error {
 	// A deepened shallow clone has the same references but more history.
 	shallow, _, err := files.Read(filepath.Join(g.Common, "shallow"), maxTips)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -90,8 +92,11 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 	if err != nil {
 		references = ""
 	}
-	if references == "" || references != h.references || h.values != values.digest || h.pending != nil {
+	if references == "" || references != h.references || h.values != values.Digest || h.pending != nil {
 		if err := h.updateCommits(ctx, g, rules, values); err != nil {
+			return err
+		}
+		if err := h.searchReferences(ctx, g, rules, values); err != nil {
 			return err
 		}
 		h.references = references
@@ -104,7 +109,7 @@ func (h *gitHistory) update(ctx context.Context, g gitrepo.Repository, rules rul
 }
 
 // updateCommits scans the new commits of all references.
-func (h *gitHistory) updateCommits(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch) error {
+func (h *gitHistory) updateCommits(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *inuse.Search) error {
 	for first := true; ; first = false {
 		tips, err := tipsOf(g, ctx)
 		if err != nil {
@@ -128,7 +133,7 @@ func (h *gitHistory) updateCommits(ctx context.Context, g gitrepo.Repository, ru
 			break // commits that arrived during the second scan are those of the next run
 		}
 	}
-	if h.values == values.digest {
+	if h.values == values.Digest {
 		return nil
 	}
 	again := secretScan{rules: rules, key: h.key, values: values, valuesOnly: true, findings: newFindings()}
@@ -139,12 +144,12 @@ func (h *gitHistory) updateCommits(ctx context.Context, g gitrepo.Repository, ru
 	if err != nil {
 		return err
 	}
-	h.scanned.inUse, h.values = again.inUse, values.digest
+	h.scanned.inUse, h.values = again.inUse, values.Digest
 	return nil
 }
 
 // begin lists the commits that a scan has to read.
-func (h *gitHistory) begin(ctx context.Context, g gitrepo.Repository, tips []string, values *valueSearch) (*partScan, error) {
+func (h *gitHistory) begin(ctx context.Context, g gitrepo.Repository, tips []string, values *inuse.Search) (*partScan, error) {
 	var read []string
 	if len(h.tips) > 0 && !h.scanned.more {
 		lost, err := rewrittenOf(g, ctx, h.tips, tips)
@@ -164,13 +169,13 @@ func (h *gitHistory) begin(ctx context.Context, g gitrepo.Repository, tips []str
 		}
 	}
 	if read == nil {
-		h.scanned, h.tips, h.values = newFindings(), nil, values.digest
+		h.scanned, h.tips, h.values = newFindings(), nil, values.Digest
 	}
 	names, err := commitsOf(g, ctx, tips, read)
 	if err != nil {
 		return nil, err
 	}
-	return &partScan{tips: tips, values: values.digest, names: names, found: newFindings()}, nil
+	return &partScan{tips: tips, values: values.Digest, names: names, found: newFindings()}, nil
 }
 
 // left drops what is no longer part of the history. It returns the scanned tips that still exist; none if the history must
@@ -184,7 +189,7 @@ func (h *gitHistory) left(ctx context.Context, g gitrepo.Repository, tips []stri
 }
 
 // proceed reads the commits of the pending scan. What is done is kept when it is interrupted.
-func (h *gitHistory) proceed(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *valueSearch) error {
+func (h *gitHistory) proceed(ctx context.Context, g gitrepo.Repository, rules ruleSet, values *inuse.Search) error {
 	p := h.pending
 	progress := func(n int) {
 		probe.SetProgress(ctx, probe.Progress{Done: n, Most: p.names.len(), What: "commits read"})
@@ -212,7 +217,7 @@ func (h *gitHistory) proceed(ctx context.Context, g gitrepo.Repository, rules ru
 		p.done += part.len()
 	}
 	h.scanned.add(p.found)
-	if p.values != values.digest {
+	if p.values != values.Digest {
 		h.values = "" // the first commits were searched for others
 	}
 	if n := countOf(g, ctx, p.tips); n > 0 {

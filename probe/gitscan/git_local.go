@@ -10,6 +10,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
 // Commits that only this clone has: stashes, what reflogs keep of rewritten history, and HEAD of other work trees. A clone
@@ -54,9 +55,9 @@ func (l *localHistory) stateOf(g gitrepo.Repository) string {
 }
 
 // update scans the new ones among them and forgets those that are gone.
-func (l *localHistory) update(ctx context.Context, g gitrepo.Repository, h *gitHistory, rules ruleSet, values *valueSearch) error {
+func (l *localHistory) update(ctx context.Context, g gitrepo.Repository, h *gitHistory, rules ruleSet, values *inuse.Search) error {
 	at := digestOf([]byte(l.stateOf(g)), []byte(strings.Join(h.tips, " ")))
-	digest := h.rules + values.digest
+	digest := h.rules + values.Digest
 	if l.at == at && l.rules == digest {
 		return nil
 	}

@@ -1,6 +1,7 @@
 package gitscan
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,10 +15,11 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
-// Compose files that git does not track, such as an override on the server: whoever copies the deployment's folder gets
-// them.
+// Compose files that git does not track, such as an override on the server, and git's configuration, which may have a
+// password in the URL of a remote: whoever copies the deployment's folder gets them.
 
 var composeName = lazyregexp.New(`(?i)^[^/]*compose[^/]*\.ya?ml$`)
 
@@ -32,16 +34,16 @@ type looseHistory struct {
 	found findings
 }
 
-// update searches the compose files in the root and its folders.
-func (l *looseHistory) update(ctx context.Context, g gitrepo.Repository, h *gitHistory, root string, rules ruleSet, values *valueSearch) error {
+// update searches git's configuration, and the compose files in the root and its folders.
+func (l *looseHistory) update(ctx context.Context, g gitrepo.Repository, h *gitHistory, root string, rules ruleSet, values *inuse.Search) error {
 	paths, at := looseOf(g, root, h.tracked)
-	at = digestOf([]byte(at), []byte(h.rules), []byte(values.digest))
+	at = digestOf([]byte(at), []byte(h.rules), []byte(values.Digest))
 	if l.at == at {
 		return nil
 	}
 	scan := secretScan{rules: rules, key: h.key, values: values, findings: newFindings()}
 	for _, path := range paths {
-		name, err := filepath.Rel(g.Work, path)
+		name, err := filepath.Rel(cmp.Or(g.Work, g.Common), path)
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,9 @@ func (l *looseHistory) update(ctx context.Context, g gitrepo.Repository, h *gitH
 		case errors.Is(err, fs.ErrNotExist), errors.Is(err, files.ErrNotRegular):
 			continue
 		case err != nil:
-			scan.unseen[contentAt{"", name}] = "not readable"
+			if err := scan.skip(ctx, "", name, "not readable"); err != nil {
+				return err
+			}
 			continue
 		}
 		whole, _ := content.Of(text)
@@ -66,10 +70,19 @@ func (l *looseHistory) update(ctx context.Context, g gitrepo.Repository, h *gitH
 	return nil
 }
 
-// looseOf lists the untracked compose files and identifies their state.
+// looseOf lists the untracked compose files and git's configuration, and identifies their state.
 func looseOf(g gitrepo.Repository, root string, tracked []trackedFile) (paths []string, at string) {
+	var state strings.Builder
+	add := func(path string) {
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && len(paths) < maxLoose {
+			paths = append(paths, path)
+			_, _ = fmt.Fprintf(&state, "%s %+v\n", path, files.Identify(info))
+		}
+	}
+	add(filepath.Join(g.Common, "config"))
+	add(filepath.Join(g.Dir, "config.worktree"))
 	if g.Work == "" || root == "" {
-		return nil, ""
+		return paths, state.String()
 	}
 	known := make(map[string]bool)
 	for _, f := range tracked {
@@ -77,17 +90,12 @@ func looseOf(g gitrepo.Repository, root string, tracked []trackedFile) (paths []
 			known[f.path] = true
 		}
 	}
-	var state strings.Builder
 	see := func(dir string, entries []os.DirEntry) {
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			name, err := filepath.Rel(g.Work, path)
-			if len(paths) == maxLoose || err != nil || e.IsDir() || !composeName.MatchString(e.Name()) || known[filepath.ToSlash(name)] {
-				continue
-			}
-			if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-				paths = append(paths, path)
-				_, _ = fmt.Fprintf(&state, "%s %+v\n", path, files.Identify(info))
+			if err == nil && !e.IsDir() && composeName.MatchString(e.Name()) && !known[filepath.ToSlash(name)] {
+				add(path)
 			}
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/zricethezav/gitleaks/v8/report"
+
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
@@ -91,37 +93,42 @@ func (s *secretScan) searchBlobs(ctx context.Context, g gitrepo.Repository, chan
 	}
 	return eachObject(ctx, g, names, func(i int, o stored) error {
 		c := wanted[i]
-		at := contentAt{c.Commit, c.File}
 		switch {
 		case o.kind == "missing":
-			s.unseen[at] = "not in this clone"
-			return nil
+			return s.skip(ctx, c.Commit, c.File, "not in this clone")
 		case o.kind != "blob", o.large && (content.IsMedia(o.content) || content.IsEncrypted(o.content)):
 			return nil
 		case o.large:
-			s.unseen[at] = fmt.Sprintf("larger than %d MiB", maxBlob>>20)
-			return nil
+			return s.skip(ctx, c.Commit, c.File, fmt.Sprintf("larger than %d MiB", maxBlob>>20))
 		}
 		return s.searchContent(ctx, c.Commit, c.File, o.content)
 	})
 }
 
-// searchContent searches a whole content.
+// searchContent searches a whole content, and those in it if it is an archive.
 func (s *secretScan) searchContent(ctx context.Context, commit, file string, stored []byte) error {
-	text, kind := content.Of(stored)
-	switch kind {
-	case content.Media:
-		s.tally(commit).media++
-		return nil
-	case content.Encrypted:
-		s.tally(commit).encrypted++
-		return nil
-	case content.Binary:
-		s.tally(commit).binaries++
-	}
 	s.whole = true
 	defer func() { s.whole = false }()
-	return s.searchText(ctx, gitlog.Addition{Commit: commit, File: file, Line: 1, Text: text, Raw: kind == content.Binary})
+	why, err := content.Each(file, stored, func(name, text string, kind content.Kind) error {
+		switch kind {
+		case content.Media:
+			s.tally(commit).media++
+		case content.Encrypted:
+			s.tally(commit).encrypted++
+		case content.Binary:
+			s.tally(commit).binaries++
+		}
+		if name != file {
+			if err := s.searchNames(ctx, []named{{commit, name}}); err != nil {
+				return err
+			}
+		}
+		return s.searchText(ctx, gitlog.Addition{Commit: commit, File: name, Line: 1, Text: text, Raw: kind.IsRaw()})
+	})
+	if err == nil && why != "" {
+		err = s.skip(ctx, commit, file, why)
+	}
+	return err
 }
 
 // searchText searches a text of any length.
@@ -140,8 +147,11 @@ func (s *secretScan) searchText(ctx context.Context, a gitlog.Addition) error {
 	}
 }
 
-// message is the text of a commit or tag.
-type message struct{ commit, of, text string }
+// message is a text in a commit, a tag or a name.
+type message struct {
+	commit, of, text string
+	raw              bool // of no language: only tokens of a known form count
+}
 
 // messageOf returns the text that people wrote in a commit or tag, then its other headers.
 func messageOf(stored []byte) string {
@@ -166,7 +176,7 @@ func (s *secretScan) searchMessages(ctx context.Context, g gitrepo.Repository, l
 	var all []message
 	size := 0
 	err := eachObject(ctx, g, names, func(i int, o stored) error {
-		all = append(all, message{names[i], "commit message", messageOf(o.content)})
+		all = append(all, message{commit: names[i], of: "commit message", text: messageOf(o.content)})
 		if size += len(o.content); size < gitlog.MaxAddition && !o.large {
 			return nil
 		}
@@ -189,13 +199,14 @@ func (s *secretScan) searchTexts(ctx context.Context, all []message) error {
 		text.WriteString(m.text + "\n\n")
 	}
 	found := false
-	s.values.lines(text.String(), func(int) { found = true })
+	s.values.Lines(text.String(), func(int) { found = true })
 	if !s.valuesOnly && !found {
 		rules, err := s.rules.detectors()
 		if err != nil {
 			return err
 		}
-		found = len(rules.find(ctx, gitlog.Addition{Text: content.WithoutNUL(text.String())})) > 0
+		found = slices.ContainsFunc(rules.find(ctx, gitlog.Addition{Text: content.WithoutNUL(text.String())}),
+			func(f report.Finding) bool { return !all[0].raw || hasForm(f.RuleID) })
 	}
 	if ctx.Err() != nil || !found {
 		return ctx.Err()
@@ -203,7 +214,7 @@ func (s *secretScan) searchTexts(ctx context.Context, all []message) error {
 	s.message = true
 	defer func() { s.message = false }()
 	for _, m := range all {
-		if err := s.searchText(ctx, gitlog.Addition{Commit: m.commit, File: m.of, Line: 1, Text: m.text}); err != nil {
+		if err := s.searchText(ctx, gitlog.Addition{Commit: m.commit, File: m.of, Line: 1, Text: m.text, Raw: m.raw}); err != nil {
 			return err
 		}
 	}
@@ -250,7 +261,7 @@ func (s *secretScan) objects(ctx context.Context, g gitrepo.Repository, tips, ol
 		}
 		var all []message
 		if err := eachObject(ctx, g, tags, func(i int, o stored) error {
-			all = append(all, message{tagOf[i], "tag message", messageOf(o.content)})
+			all = append(all, message{commit: tagOf[i], of: "tag message", text: messageOf(o.content)})
 			if target, found := strings.CutPrefix(string(o.content[:min(len(o.content), 80)]), "object "); found {
 				target, _, _ = strings.Cut(target, "\n")
 				next, nextOf = append(next, target), append(nextOf, tagOf[i])

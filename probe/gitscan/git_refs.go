@@ -19,17 +19,30 @@ func isLocal(reference string) bool {
 		func(p string) bool { return strings.HasPrefix(reference, p) })
 }
 
-// tipsOf lists the objects of all references that clones get, and HEAD.
-func tipsOf(g gitrepo.Repository, ctx context.Context) ([]string, error) {
+// referencesOf lists all references that clones get, each with its object.
+func referencesOf(g gitrepo.Repository, ctx context.Context) ([]named, error) {
 	text, _, err := g.Text(ctx, 4*maxTips, "", "for-each-ref", "--format=%(objectname) %(refname)")
 	if err != nil {
 		return nil, err
 	}
-	var all []string
+	var all []named
 	for line := range strings.Lines(text) {
-		if name, reference, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); !isLocal(reference) {
-			all = append(all, name)
+		if object, reference, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " "); !isLocal(reference) {
+			all = append(all, named{object, reference})
 		}
+	}
+	return all, nil
+}
+
+// tipsOf lists the objects of all references that clones get, and HEAD.
+func tipsOf(g gitrepo.Repository, ctx context.Context) ([]string, error) {
+	references, err := referencesOf(g, ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []string
+	for _, r := range references {
+		all = append(all, r.commit)
 	}
 	head, code, err := g.Text(ctx, gitrepo.MaxDiffHeader, "", "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
 	if err != nil && code != 1 {

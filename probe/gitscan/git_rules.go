@@ -171,9 +171,15 @@ type foundAt struct {
 	StartLine, EndLine, StartColumn, EndColumn int
 }
 
-func (k knownSecrets) has(at foundAt) bool {
-	short := fmt.Sprintf("%s:%s:%d", at.File, at.RuleID, at.StartLine)
-	return k.ignored[short] || k.ignored[at.Commit+":"+short] || k.baseline[at]
+// has reports whether a finding is accepted. Its file may be listed as it is shown to people.
+func (k knownSecrets) has(at foundAt, shown string) bool {
+	for _, file := range []string{at.File, shown} {
+		short := fmt.Sprintf("%s:%s:%d", file, at.RuleID, at.StartLine)
+		if k.ignored[short] || k.ignored[at.Commit+":"+short] {
+			return true
+		}
+	}
+	return k.baseline[at]
 }
 
 // parseIgnored parses a .gitleaksignore.

@@ -18,6 +18,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/content"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/gitlog"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
 // ruleSet holds the rules and allow-lists of a scan.
@@ -39,7 +40,7 @@ type detectors struct {
 // find searches a text for secrets by rules.
 func (d *detectors) find(ctx context.Context, a gitlog.Addition) []report.Finding {
 	by := d.plain
-	if mayBeEncoded(a.Text) {
+	if content.MayBeEncoded(a.Text) {
 		by = d.decoder
 	}
 	return by.DetectContext(ctx, detect.Fragment{CommitSHA: a.Commit, FilePath: a.File, Raw: a.Text,
@@ -50,7 +51,7 @@ func (d *detectors) find(ctx context.Context, a gitlog.Addition) []report.Findin
 type secretScan struct {
 	rules      ruleSet
 	key        []byte
-	values     *valueSearch
+	values     *inuse.Search
 	valuesOnly bool        // search only for secrets in use
 	whole      bool        // searching a whole content
 	message    bool        // searching a message
@@ -74,9 +75,22 @@ func (s *secretScan) all(ctx context.Context, g gitrepo.Repository, names commit
 // commits reads what some commits add, and their messages.
 func (s *secretScan) commits(ctx context.Context, g gitrepo.Repository, names commitList) error {
 	var changes []gitlog.BinaryChange
+	var paths []named
+	known := map[string]bool{}
 	err := s.searchMessages(ctx, g, names)
 	if err == nil {
-		err = s.searchAdditions(ctx, g, names, func(b gitlog.BinaryChange) { changes = append(changes, b) })
+		err = s.searchAdditions(ctx, g, names, gitlog.Reader{
+			Binary: func(b gitlog.BinaryChange) { changes = append(changes, b) },
+			Name: func(commit, file string) {
+				if !known[file] {
+					known[file] = true
+					paths = append(paths, named{commit, file})
+				}
+			},
+		})
+	}
+	if err == nil {
+		err = s.searchNames(ctx, paths)
 	}
 	if err == nil {
 		err = s.searchBlobs(ctx, g, changes)
@@ -97,7 +111,7 @@ func (s *secretScan) ended(err error) error {
 }
 
 // searchAdditions searches the added lines of commits on all processors while git prints them.
-func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, names commitList, binary func(gitlog.BinaryChange)) error {
+func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, names commitList, log gitlog.Reader) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	work := make(chan gitlog.Addition, 2*runtime.GOMAXPROCS(0))
@@ -115,21 +129,20 @@ func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, 
 			})
 		}()
 	}
-	log := gitlog.Reader{Binary: binary,
-		Each: func(a gitlog.Addition) error {
-			select {
-			case work <- a:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		},
-		Commit: func() error {
-			if s.commit != nil {
-				s.commit()
-			}
+	log.Each = func(a gitlog.Addition) error {
+		select {
+		case work <- a:
+			return nil
+		case <-ctx.Done():
 			return ctx.Err()
-		}}
+		}
+	}
+	log.Commit = func() error {
+		if s.commit != nil {
+			s.commit()
+		}
+		return ctx.Err()
+	}
 	_, err := g.Run(ctx, string(names), func(r io.Reader) error { return log.Read(r) },
 		"log", "--no-walk=unsorted", "--stdin", "--diff-filter=d", "--format=%x00%H", "--patch", "--full-index", "--unified=0", "--cc", "--find-renames",
 		"--inter-hunk-context=0", "--diff-algorithm=myers", "--submodule=short", "--no-color", "--no-ext-diff", "--no-textconv", "--no-show-signature",
@@ -146,14 +159,18 @@ func (s *secretScan) searchAdditions(ctx context.Context, g gitrepo.Repository, 
 // search searches one addition. Several goroutines may call it.
 func (s *secretScan) search(ctx context.Context, a gitlog.Addition) error {
 	a.Text = content.WithoutNUL(a.Text)
-	s.searchValues(a)
+	if err := s.searchValues(ctx, a); err != nil {
+		return err
+	}
 	switch {
 	case s.full():
 		return errTooManySecrets
 	case s.valuesOnly:
 		return ctx.Err()
 	}
-	s.note(a)
+	if err := s.note(ctx, a); err != nil {
+		return err
+	}
 	if a.File == s.rules.skip {
 		return nil
 	}
@@ -162,16 +179,27 @@ func (s *secretScan) search(ctx context.Context, a gitlog.Addition) error {
 		return err
 	}
 	file := a.File
-	if a.Raw && !s.rules.own {
+	if a.File == rulesFile { // gitleaks accepts everything in it; regular expressions have passwords of their own
+		a.File, a.Raw = "", true
+	} else if a.Raw && !s.rules.own {
 		a.File = "" // the default allow-lists go by the name, e.g. *.bin
 	}
 	all := rules.find(ctx, a)
 	if ctx.Err() != nil {
 		return ctx.Err() // findings of an interrupted search are incomplete
 	}
+	shown := file
+	if len(all) > 0 {
+		if shown, err = s.mask(ctx, file); err != nil {
+			return err
+		}
+	}
 	for _, f := range all {
+		if file == rulesFile && strings.Contains(a.Text, f.RuleID) {
+			continue // its own definition
+		}
 		f.File = file
-		s.keep(f, a.Raw)
+		s.keep(f, shown, a.Raw)
 		if s.full() {
 			return errTooManySecrets
 		}
@@ -180,29 +208,39 @@ func (s *secretScan) search(ctx context.Context, a gitlog.Addition) error {
 }
 
 // searchValues searches for the secrets in use.
-func (s *secretScan) searchValues(a gitlog.Addition) {
-	s.values.lines(a.Text, func(line int) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		at := secretFound{ruleInUse, a.Commit, a.File, a.Line + line}
-		if s.rules.known.has(foundAt{RuleID: ruleInUse, Commit: a.Commit, File: a.File, StartLine: at.line}) {
+func (s *secretScan) searchValues(ctx context.Context, a gitlog.Addition) error {
+	var lines []int
+	s.values.Lines(a.Text, func(line int) { lines = append(lines, a.Line+line) })
+	if len(lines) == 0 {
+		return nil
+	}
+	shown, err := s.mask(ctx, a.File)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, line := range lines {
+		if s.rules.known.has(foundAt{RuleID: ruleInUse, Commit: a.Commit, File: a.File, StartLine: line}, shown) {
 			s.tally(a.Commit).known++
 		} else if s.first(ruleInUse, a.Commit, a.File, "") {
-			s.inUse[at] = true
+			s.inUse[secretFound{ruleInUse, a.Commit, shown, line}] = true
 		}
-	})
+	}
+	return nil
 }
 
 // note keeps what an addition shows of contents that are stored in another form.
-func (s *secretScan) note(a gitlog.Addition) {
+func (s *secretScan) note(ctx context.Context, a gitlog.Addition) error {
+	if a.Line == 1 && strings.HasPrefix(a.Text, content.LFSPointer) {
+		return s.skip(ctx, a.Commit, a.File, "content is in Git LFS")
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if a.Line == 1 && strings.HasPrefix(a.Text, content.LFSPointer) {
-		s.unseen[contentAt{a.Commit, a.File}] = "content is in Git LFS"
-	}
 	if !s.whole && (content.IsEncrypted([]byte(a.Text[:min(len(a.Text), 64)])) || strings.Contains(a.Text, content.SopsMark)) {
 		s.tally(a.Commit).encrypted++
 	}
+	return nil
 }
 
 // full reports whether more findings would add nothing.
@@ -216,8 +254,8 @@ func (s *secretScan) full() bool {
 	return n >= maxSecretsFound
 }
 
-// keep keeps a finding of a rule, without its secret.
-func (s *secretScan) keep(f report.Finding, raw bool) {
+// keep keeps a finding of a rule, without its secret. shown is the name of the file for people.
+func (s *secretScan) keep(f report.Finding, shown string, raw bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	password, ours := passwordFound{}, strings.HasPrefix(f.RuleID, rulePrefix)
@@ -227,17 +265,17 @@ func (s *secretScan) keep(f report.Finding, raw bool) {
 			return
 		}
 	}
-	generic := f.RuleID == "generic-api-key"
+	generic := f.RuleID == genericRule
 	if ours || generic {
 		password.digest = s.digest(f.Secret)
 	}
-	at := secretFound{f.RuleID, f.Commit, f.File, f.StartLine}
+	at := secretFound{f.RuleID, f.Commit, shown, f.StartLine}
 	switch {
 	case strings.Contains(f.Line, allowComment):
 		s.tally(f.Commit).allowed++
-	case s.rules.known.has(foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}):
+	case s.rules.known.has(foundAt{f.RuleID, f.Commit, f.File, f.StartLine, f.EndLine, f.StartColumn, f.EndColumn}, shown):
 		s.tally(f.Commit).known++
-	case raw && (ours || generic): // chance makes these of any bytes
+	case raw && !hasForm(f.RuleID): // chance makes these of any bytes
 	case !s.first(f.RuleID, f.Commit, f.File, f.Secret):
 	case ours || generic && s.message: // prose names tokens and commits next to each other
 		s.passwords[at] = password
@@ -245,6 +283,12 @@ func (s *secretScan) keep(f report.Finding, raw bool) {
 		s.found[at] = true
 	}
 }
+
+// hasForm reports whether the secrets of a rule have a form of their own, and need no words around them.
+func hasForm(rule string) bool { return rule != genericRule && !strings.HasPrefix(rule, rulePrefix) }
+
+// genericRule is gitleaks' rule for everything near a word such as "key".
+const genericRule = "generic-api-key"
 
 // allowComment marks a line whose secret is accepted.
 const allowComment = "gitleaks:allow"

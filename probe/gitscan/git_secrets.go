@@ -20,6 +20,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
+	"github.com/thenexusengine/catalyst_exporter/probe/gitscan/inuse"
 )
 
 // git_secrets: are the repository's whole history and its tracked files free of secrets?
@@ -95,7 +96,7 @@ func (s *gitSecrets) Key(p *probe.Pass) string {
 type gitHistoryKey struct{ dir, baseline string }
 
 func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	g, err := gitrepo.Open(p)
+	g, err := gitrepo.Open(ctx, p)
 	if err != nil {
 		return probe.Result{}, err
 	}
@@ -119,7 +120,7 @@ func (s *gitSecrets) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	values := newValueSearch(h.key, secretsInUse(p))
+	values := inuse.New(h.key, secretsInUse(p))
 	if err := h.update(ctx, g, rules, values, p.Now); err != nil {
 		return probe.Result{}, err
 	}

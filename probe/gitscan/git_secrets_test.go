@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -83,7 +84,7 @@ func (r *planted) pass(t *testing.T) *probe.Pass {
 // history returns the cached scan of a pass.
 func history(t *testing.T, p *probe.Pass) *gitHistory {
 	t.Helper()
-	g, err := gitrepo.Open(p)
+	g, err := gitrepo.Open(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -433,6 +434,56 @@ func TestGitSecrets_Repositories(t *testing.T) {
 		clean.Commit(t, "2", nil)
 		probetest.Expect(t, at(t, clean.Dir), probe.StateWarn, probe.ReasonTruncated, "1 submodules")
 		probetest.Expect(t, at(t, filepath.Join(clean.Dir, "sub")), probe.StateFail, probe.ReasonCommitted, "config.py:2")
+	})
+	t.Run("objects of another repository", func(t *testing.T) {
+		for name, make := range map[string]func(t *testing.T, to string){
+			"absolute": func(t *testing.T, to string) {
+				parts.WriteFile(t, filepath.Join(to, ".git/objects/info/alternates"), filepath.Join(r.Dir, ".git/objects")+"\n", 0o600)
+			},
+			"of a folder inside": func(t *testing.T, to string) {
+				parts.WriteFile(t, filepath.Join(to, ".git/more/info/alternates"), filepath.Join(r.Dir, ".git/objects")+"\n", 0o600)
+				parts.WriteFile(t, filepath.Join(to, ".git/objects/info/alternates"), "# more\n../more\n", 0o600)
+			},
+			"quoted": func(t *testing.T, to string) {
+				parts.WriteFile(t, filepath.Join(to, ".git/objects/info/alternates"), "\""+strings.ReplaceAll(filepath.Join(r.Dir, ".git/objects"), "g", "\\147")+"\"\n", 0o600)
+			},
+		} {
+			to := clone(t)
+			make(t, to)
+			if got := at(t, to); got.State != probe.StateUnknown || got.Reason != probe.ReasonTruncated || !strings.Contains(got.Remedy, "git repack") {
+				t.Errorf("%s: %v (%s) %s; %s", name, got.State, got.Reason, got.Detail, got.Remedy)
+			}
+		}
+		linked := clone(t)
+		if err := os.Rename(filepath.Join(linked, ".git/objects"), filepath.Join(t.TempDir(), "objects")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(filepath.Join(r.Dir, ".git/objects"), filepath.Join(linked, ".git/objects")); err != nil {
+			t.Fatal(err)
+		}
+		probetest.Expect(t, at(t, linked), probe.StateUnknown, probe.ReasonTruncated, "another folder")
+		inside := clone(t)
+		if err := errors.Join(os.Mkdir(filepath.Join(inside, ".git/more"), 0o700),
+			os.Rename(filepath.Join(inside, ".git/objects/pack"), filepath.Join(inside, ".git/more/pack"))); err != nil {
+			t.Fatal(err)
+		}
+		parts.WriteFile(t, filepath.Join(inside, ".git/objects/info/alternates"), "../more\n", 0o600)
+		probetest.Expect(t, at(t, inside), probe.StateFail, probe.ReasonCommitted, "config.py:2")
+	})
+	t.Run("ignored folder", func(t *testing.T) {
+		outer := parts.GitRepo(t)
+		outer.Commit(t, "1", map[string]string{".gitignore": "/apps/*\n!/apps/kept\n", "a": "token = " + fakeToken() + "\n"})
+		outer.Write(t, map[string]string{"apps/one/compose.yml": "services: {}\n", "apps/kept/compose.yml": "services: {}\n", "apps/two/x": "1\n", "apps/two/y": "1\n", "apps/one/deep/z": "", "own/b": "1\n"})
+		outer.Git(t, "add", "--force", "apps/two/x")
+		look := func(settings deployment.Settings) probe.Result {
+			return probetest.Look(t, probetest.NewPass(t, nil, settings), SecretsKind(), "{}")
+		}
+		probetest.Expect(t, look(deployment.Settings{Root: filepath.Join(outer.Dir, "apps/one/deep")}), probe.StateSkip, probe.ReasonNotConfigured, "ignores it")
+		probetest.Expect(t, look(deployment.Settings{Root: filepath.Join(outer.Dir, "apps/one")}), probe.StateSkip, probe.ReasonNotConfigured, "ignores it")
+		for _, name := range []string{"apps/kept", "apps/two", "own"} {
+			probetest.Expect(t, look(deployment.Settings{Root: filepath.Join(outer.Dir, name)}), probe.StateFail, probe.ReasonCommitted, "github-pat")
+		}
+		probetest.Expect(t, look(deployment.Settings{Root: filepath.Join(outer.Dir, "apps/one"), Repository: deployment.Repository{Path: outer.Dir}}), probe.StateFail, probe.ReasonCommitted, "github-pat")
 	})
 	t.Run("broken", func(t *testing.T) {
 		to := clone(t)

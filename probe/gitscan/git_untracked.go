@@ -63,7 +63,7 @@ func (s *gitUntracked) Key(p *probe.Pass) string {
 }
 
 func (s *gitUntracked) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	g, err := gitrepo.Open(p)
+	g, err := gitrepo.Open(ctx, p)
 	if err != nil {
 		return probe.Result{}, err
 	}

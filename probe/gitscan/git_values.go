@@ -1,10 +1,6 @@
 package gitscan
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
-	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -25,8 +21,6 @@ const (
 	// minInUse is the minimum length of values that are searched for: shorter ones occur by chance.
 	minInUse      = 12
 	maxSecretFile = 4 << 10
-	// prefixed is the number of bytes by which a position is looked up. No pattern is shorter.
-	prefixed = 8
 )
 
 // publicKey matches keys that end in KEY and open nothing.
@@ -81,87 +75,4 @@ func addEntry(e env.Entry, add func(string)) {
 		return
 	}
 	add(value)
-}
-
-// valueSearch finds texts in one pass over the content.
-type valueSearch struct {
-	begins   [1 << 16]bool // hashes of the first bytes
-	patterns map[string][]string
-	digest   string
-}
-
-// newValueSearch prepares a search for values. The key is random and stays in the process, so that the digest says nothing
-// about the values.
-func newValueSearch(key []byte, values []string) *valueSearch {
-	v := &valueSearch{patterns: map[string][]string{}}
-	mac := hmac.New(sha256.New, key)
-	for _, value := range values {
-		_, _ = fmt.Fprintf(mac, "%d %s", len(value), value)
-		for _, form := range formsOf(value) {
-			if known := v.patterns[form[:prefixed]]; !slices.Contains(known, form) {
-				v.patterns[form[:prefixed]] = append(known, form)
-				v.begins[beginOf(form)] = true
-			}
-		}
-	}
-	v.digest = string(mac.Sum(nil))
-	return v
-}
-
-func beginOf(text string) uint16 {
-	n := uint32(text[0]) | uint32(text[1])<<8 | uint32(text[2])<<16 | uint32(text[3])<<24
-	return uint16(n * 2654435761 >> 16) //nolint:gosec // a multiplicative hash
-}
-
-// formsOf returns the texts in which a value may be written. Base64 depends on the position of the value in what is
-// encoded: characters that the neighbours decide are left out.
-func formsOf(value string) []string {
-	forms := []string{value}
-	for _, escaped := range []string{url.QueryEscape(value), url.PathEscape(value)} {
-		if escaped != value {
-			forms = append(forms, escaped, lowerEscapes(escaped))
-		}
-	}
-	for skip := range 3 {
-		padded := make([]byte, skip+len(value))
-		copy(padded[skip:], value)
-		first, end := (skip*8+5)/6, len(padded)*8/6
-		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			forms = append(forms, encoding.EncodeToString(padded)[first:end])
-		}
-	}
-	slices.Sort(forms)
-	return slices.Compact(forms)
-}
-
-// lowerEscapes writes %2F as %2f.
-func lowerEscapes(text string) string {
-	b := []byte(text)
-	for i := 0; i+2 < len(b); i++ {
-		if b[i] == '%' {
-			copy(b[i+1:i+3], strings.ToLower(text[i+1:i+3]))
-		}
-	}
-	return string(b)
-}
-
-// lines calls each with the line, from 0, of every occurrence.
-func (v *valueSearch) lines(text string, each func(line int)) {
-	if v == nil || len(v.patterns) == 0 {
-		return
-	}
-	line, counted := 0, 0
-	for i := 0; i+prefixed <= len(text); i++ {
-		if !v.begins[beginOf(text[i:i+4])] {
-			continue
-		}
-		for _, pattern := range v.patterns[text[i:i+prefixed]] {
-			if strings.HasPrefix(text[i:], pattern) {
-				line += strings.Count(text[counted:i], "\n")
-				counted = i
-				each(line)
-				break
-			}
-		}
-	}
 }

@@ -16,7 +16,7 @@ import (
 // judgeHistory evaluates what the commits and the edited files hold.
 func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 	var certain, doubtful []secretFound
-	for _, f := range []findings{h.scanned, h.edited} {
+	for _, f := range []findings{h.scanned, h.named, h.edited} {
 		certain = slices.AppendSeq(certain, maps.Keys(f.found))
 		certain = slices.AppendSeq(certain, maps.Keys(f.inUse))
 		for at, password := range f.passwords {
@@ -52,7 +52,7 @@ func (s *gitSecrets) judgeHistory(h *gitHistory, shallow bool) probe.Result {
 		warn(probe.ReasonCommitted, describeSecrets("secrets in commits of this clone only (stash, reflog, other work trees)", local, h.local.found.more))
 	}
 	if len(loose) > 0 {
-		warn(probe.ReasonExposed, describeSecrets("secrets in compose files that git does not track", loose, h.loose.found.more))
+		warn(probe.ReasonExposed, describeSecrets("secrets in git's configuration or in compose files that git does not track", loose, h.loose.found.more))
 	}
 	if h.local.failed {
 		warn(probe.ReasonTruncated, "git cannot list the commits of stashes, reflogs and other work trees, which were not searched. Run git fsck")
@@ -84,7 +84,7 @@ func (h *gitHistory) note() string {
 			notes = append(notes, phrase.Count(n, noun)+rest)
 		}
 	}
-	all := sum(h.scanned, h.local.found, h.edited)
+	all := sum(h.scanned, h.named, h.local.found, h.edited)
 	add(all.known, "known finding", " accepted by "+ignoreFile+" or the baseline")
 	add(all.allowed, "finding", " accepted by "+allowComment+" comments")
 	if text := h.off.note(); text != "" {

@@ -11,7 +11,7 @@ import (
 )
 
 // Contents that git calls binary. Attributes, settings, an encoding or a single NUL make git call a text binary, so the
-// bytes decide: text in any encoding is searched, media and encrypted files are counted, and of everything else the
+// bytes decide: text in any encoding is searched, media and encrypted files are counted, and of all that is not text the
 // printable parts are searched.
 
 type Kind int
@@ -31,33 +31,44 @@ const (
 	GitCrypt     = "\x00GITCRYPT\x00"
 )
 
-// KindOf recognizes contents that are stored in another form.
-func KindOf(content []byte) Kind {
-	switch {
-	case IsEncrypted(content):
-		return Encrypted
-	case bytes.HasPrefix(content, []byte(LFSPointer)):
-		return LFS
-	}
-	return Text
-}
-
 // Of returns the searchable text of a content. Lines keep their numbers.
 func Of(content []byte) (string, Kind) {
-	switch kind := KindOf(content); kind {
-	case Encrypted:
-		return "", kind
-	case LFS:
-		return string(content), kind
-	}
+	encrypted := IsEncrypted(content)
 	text := decodeUnicode(content)
-	if foreign := foreignBytes(text); foreign*10 <= len(text)*3 {
-		return WithoutNUL(string(text)), Text // even behind the first bytes of an image
+	if foreign := foreignBytes(text); foreign*10 <= len(text)*3 { // even behind the first bytes of an image
+		switch {
+		case encrypted && isArmored(content):
+			return string(content), Encrypted
+		case bytes.HasPrefix(content, []byte(LFSPointer)):
+			return string(content), LFS
+		}
+		return WithoutNUL(string(text)), Text
 	}
-	if IsMedia(content) {
-		return "", Media
+	switch {
+	case encrypted:
+		return printableParts(content), Encrypted
+	case IsMedia(content):
+		return printableParts(content), Media
 	}
 	return printableParts(content), Binary
+}
+
+// IsRaw reports whether the text of a content is what chance makes of its bytes.
+func (k Kind) IsRaw() bool { return k == Binary || k == Media || k == Encrypted }
+
+// isArmored reports whether a text is encoded as a whole, as encrypted files are: no line is readable.
+func isArmored(text []byte) bool {
+	first := true
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimRight(line, "\r\n")
+		header := first || bytes.HasPrefix(line, []byte("-----"))
+		if first = false; !header && bytes.ContainsFunc(line, func(r rune) bool {
+			return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '+' || r == '/' || r == '=')
+		}) {
+			return false
+		}
+	}
+	return true
 }
 
 // IsEncrypted reports whether a content is encrypted as a whole.
@@ -175,4 +186,20 @@ func printableParts(content []byte) string {
 		begin = i + 1
 	}
 	return parts.String()
+}
+
+// NewLines blanks the lines of text that before also has. Line numbers do not change.
+func NewLines(text, before string) string {
+	had := map[string]bool{}
+	for line := range strings.Lines(before) {
+		had[strings.TrimRight(line, "\r\n")] = true
+	}
+	var fresh strings.Builder
+	for line := range strings.Lines(text) {
+		if bare := strings.TrimRight(line, "\r\n"); !had[bare] {
+			fresh.WriteString(bare)
+		}
+		fresh.WriteByte('\n')
+	}
+	return fresh.String()
 }

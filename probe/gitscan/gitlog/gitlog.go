@@ -40,6 +40,7 @@ type Reader struct {
 	Each   func(Addition) error
 	Commit func() error // at each commit; may be nil
 	Binary func(b BinaryChange)
+	Name   func(commit, file string) // at each changed or renamed file; may be nil
 
 	changed BinaryChange // names of the current file, for a change that git does not print
 
@@ -155,7 +156,16 @@ func (a *Reader) cut() error {
 func (a *Reader) hand() error {
 	part := a.now
 	part.Text = string(a.text)
+	if a.Binary != nil && bytes.IndexByte(a.text, 0) >= 0 { // text only by the repository's attributes
+		a.Binary(a.changed)
+	}
 	return a.Each(part)
+}
+
+func (a *Reader) name() {
+	if a.Name != nil {
+		a.Name(a.now.Commit, a.changed.File)
+	}
 }
 
 // flush passes on a finished run of added lines.
@@ -204,10 +214,12 @@ func (a *Reader) header(in *bufio.Reader) error {
 		return err
 	case strings.HasPrefix(line, "rename to "):
 		a.changed.File, err = unquoteName(line[len("rename to "):])
+		a.name()
 		return err
 	case strings.HasPrefix(line, "index "):
 		_, after, _ := strings.Cut(line, "..")
 		a.changed.Blob, _, _ = strings.Cut(after, " ")
+		a.name()
 	case strings.HasPrefix(line, "+++ "):
 		a.now.File, err = diffName(line[len("+++ "):])
 		return err

@@ -29,7 +29,7 @@ func TestAdditions(t *testing.T) {
 		{"removal", head + "@@ -3,2 +2,0 @@\n-x\n-y\n", "", false},
 		{"no newline at the end", head + "@@ -1 +1 @@\n-x\n\\ No newline at end of file\n+a\n\\ No newline at end of file\n", "c1 f:1 \"a\"\n", false},
 		{"two hunks", head + "@@ -0,0 +1 @@\n+a\n@@ -5,0 +7 @@\n+b\n", "c1 f:1 \"a\\n\"\nc1 f:7 \"b\\n\"\n", false},
-		{"content like headers", head + "@@ -0,0 +1,4 @@\n+\x00c2\n+++ b/g\n+diff --git a/g b/g\n+@@ -1 +1 @@\n", "c1 f:1 \"\\x00c2\\n++ b/g\\ndiff --git a/g b/g\\n@@ -1 +1 @@\\n\"\n", false},
+		{"content like headers", head + "@@ -0,0 +1,4 @@\n+\x00c2\n+++ b/g\n+diff --git a/g b/g\n+@@ -1 +1 @@\n", "c1 f 2\nc1 f:1 \"\\x00c2\\n++ b/g\\ndiff --git a/g b/g\\n@@ -1 +1 @@\\n\"\n", false},
 		{"two commits", head + "@@ -0,0 +1 @@\n+a\n" + strings.ReplaceAll(head, "c1", "c2") + "@@ -0,0 +1 @@\n+b\n", "c1 f:1 \"a\\n\"\nc2 f:1 \"b\\n\"\n", false},
 		{"quoted name", "\x00c\n+++ \"b/a\\\"\\303\\244\\t\"\n@@ -0,0 +1 @@\n+a\n", "c a\"ä\t:1 \"a\\n\"\n", false},
 		{"name with a space", "\x00c\n+++ b/a b\t\n@@ -0,0 +1 @@\n+a\n", "c a b:1 \"a\\n\"\n", false},

@@ -1,4 +1,4 @@
-package gitscan
+package content
 
 import "strings"
 
@@ -6,10 +6,10 @@ import "strings"
 // many characters.
 const minEncoded = 16
 
-// mayBeEncoded reports whether a text may contain encoded text (base64, hexadecimal, %41, \u0041, U+0041) that must be
+// MayBeEncoded reports whether a text may contain encoded text (base64, hexadecimal, %41, \u0041, U+0041) that must be
 // decoded and searched. It reads each byte once, whereas the regular expressions of the decoder take a third of a whole
 // scan, and most committed text contains none. It has no false negatives, which a test verifies.
-func mayBeEncoded(text string) bool {
+func MayBeEncoded(text string) bool {
 	run := 0
 	for i := range len(text) {
 		switch c := text[i]; {

@@ -1,4 +1,4 @@
-package gitscan
+package content
 
 import (
 	"math/rand/v2"
@@ -22,7 +22,7 @@ func TestMayBeEncoded_NoFalseNegatives(t *testing.T) {
 			text.WriteString(pieces[random.IntN(len(pieces))])
 		}
 		_, segments := codec.NewDecoder().Decode(text.String(), nil)
-		switch may := mayBeEncoded(text.String()); {
+		switch may := MayBeEncoded(text.String()); {
 		case len(segments) > 0 && !may:
 			t.Fatalf("%q can be decoded but was reported as plain", text.String())
 		case len(segments) > 0:
@@ -35,7 +35,7 @@ func TestMayBeEncoded_NoFalseNegatives(t *testing.T) {
 		t.Errorf("only %d encoded and %d plain texts", encoded, plain)
 	}
 	for _, text := range []string{"", "x := call(1)\n", "a short-word\n", "100% of it", "U 0041", "%4", "ends in %", `ends in \`, "fifteen_letters"} {
-		if mayBeEncoded(text) {
+		if MayBeEncoded(text) {
 			t.Errorf("%q was not reported as plain", text)
 		}
 	}
