@@ -57,7 +57,7 @@ func (it *Item) judge(outcomes []Outcome) Verdict {
 			v.Remedies = append(v.Remedies, o.Result.Remedy)
 		}
 		noRelease = noRelease || o.Result.Reason == probe.ReasonNoRelease
-		if !o.Result.State.Answered() || o.Result.Yields && otherVerdict(outcomes) {
+		if !o.Result.State.Answered() || o.Result.Yields && wasObserved(outcomes) {
 			continue
 		}
 		if o.Result.State == probe.StatePass && o.Result.Detail != "" {
@@ -90,10 +90,12 @@ func (it *Item) judge(outcomes []Outcome) Verdict {
 	return v
 }
 
-// otherVerdict reports whether any probe has a verdict.
-func otherVerdict(outcomes []Outcome) bool {
+// wasObserved reports whether a probe of the running system has a verdict. What another file says is no substitute for a
+// file that could not be read.
+func wasObserved(outcomes []Outcome) bool {
 	return slices.ContainsFunc(outcomes, func(o Outcome) bool {
-		return o.Result.State.Answered() && o.Result.State != probe.StateUnknown
+		isSystem := o.Probe != nil && (o.Probe.Kind.Layer == probe.LayerLive || o.Probe.Kind.Layer == probe.LayerRunning)
+		return isSystem && o.Result.State.Answered() && o.Result.State != probe.StateUnknown
 	})
 }
 

@@ -24,12 +24,20 @@ func (v *View) Program(c *compose.Model, service string) shell.Program {
 	s := c.Project.Services[service]
 	program := shell.Program{}
 	if len(s.Entrypoint)+len(s.Command) > 0 {
-		program = shell.Read(slices.Concat(s.Entrypoint, s.Command), v.variables(c, service))
+		program = shell.Read(slices.Concat(s.Entrypoint, s.Command), v.variables(c, service), v.scripts(c, service))
 	}
 	v.mu.Lock()
 	v.programs[service] = program
 	v.mu.Unlock()
 	return program
+}
+
+// scripts reads the files of a service's container.
+func (v *View) scripts(c *compose.Model, service string) shell.Files {
+	return func(path string) (string, bool) {
+		file, err := v.FileIn(c, service, path, "a script", source.Origin{})
+		return file.Text.Reveal(), err == nil && file.Set
+	}
 }
 
 // variables looks up the variables of a service's container; nil without a service.

@@ -22,8 +22,8 @@ type Result struct {
 	// Remedy is the setting or permission that an unknown or skipped probe needs, e.g.
 	// "deployment.database.password_file".
 	Remedy string
-	// Yields marks an unknown result that counts only while no other probe of the item has a verdict: what could not be
-	// read was seen another way.
+	// Yields marks an unknown result that counts only while no probe of the running system has a verdict: what could not
+	// be read was seen there.
 	Yields bool
 	// Samples are measured values, each declared by the probe's kind. They count in every state.
 	Samples []Sample
@@ -155,10 +155,22 @@ func (u *NotCheckedError) Unwrap() error { return u.Err }
 // Unknown is the error of a probe that should have a verdict but could not check.
 func Unknown(reason Reason, err error) error { return &NotCheckedError{Reason: reason, Err: err} }
 
-// Elsewhere is the error of a probe whose subject is stored where this host cannot read it: another probe of the item that
-// has a verdict decides, else the item is unknown. setting names the setting that would change that.
+// Elsewhere is the error of a probe whose subject is stored where this host cannot read it: a probe of the running system
+// that has a verdict decides, else the item is unknown. setting names the setting that would change that.
 func Elsewhere(setting, format string, args ...any) error {
 	return &NotCheckedError{Yields: true, Reason: ReasonNotConfigured, Remedy: setting, Err: fmt.Errorf(format, args...)}
+}
+
+// Yielding turns the error of a skipped probe into that of Elsewhere: the item does not pass without a probe of the running
+// system.
+func Yielding(err error) error {
+	var u *NotCheckedError
+	if !errors.As(err, &u) || !u.Skip {
+		return err
+	}
+	c := *u
+	c.Skip, c.Yields = false, true
+	return &c
 }
 
 // Unknownf is Unknown with a formatted error.

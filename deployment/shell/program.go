@@ -43,13 +43,16 @@ type Program struct {
 // Lookup returns a variable of the container's environment. known is false when its value is stored elsewhere.
 type Lookup func(name string) (text string, set, known bool)
 
-// Read returns the program that a command line starts; env is the container's environment.
-func Read(argv []string, env Lookup) Program {
+// Files returns the content of a file in the container; ok is false when it cannot be read here.
+type Files func(path string) (text string, ok bool)
+
+// Read returns the program that a command line starts. env is the container's environment, files are its scripts.
+func Read(argv []string, env Lookup, files Files) Program {
 	words := make([]Word, len(argv))
 	for i, text := range argv {
 		words[i] = Word{Text: text}
 	}
-	s := &script{env: env, vars: map[string]shellVar{}}
+	s := &script{env: env, files: files, vars: map[string]shellVar{}}
 	s.start(words, 0)
 	s.program.Vars = s.exported()
 	if s.program.Unknown != "" {
@@ -118,10 +121,13 @@ func (p Program) Mentions(name string) bool {
 		return false
 	}
 	want := Plain(name)
-	return p.Opaque || slices.ContainsFunc(strings.FieldsFunc(flagText(p.Script), isSeparator), func(word string) bool {
+	return p.Opaque || slices.ContainsFunc(strings.FieldsFunc(flagText(expansion.ReplaceAllString(p.Script, " ")), isSeparator), func(word string) bool {
 		return strings.Trim(word, "_") == want
 	})
 }
+
+// expansion matches the use of a variable, which does not set it. ${NAME:=default} does.
+var expansion = lazyregexp.New(`\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[#!]?[A-Za-z_][A-Za-z0-9_]*(?:\}|:?[-+?#%/^,]))`)
 
 // flagText joins the words of flags, so that --log-level is found as LOG_LEVEL.
 func flagText(script string) string {
@@ -185,6 +191,10 @@ func (s *script) start(args []Word, depth int) {
 		case name == "busybox" && len(args) > 1:
 			args = args[1:]
 		default:
+			if shell, text, ok := s.file(args[0]); ok {
+				s.run(text, shell, args, depth)
+				return
+			}
 			s.program.Args = args
 			return
 		}
@@ -259,6 +269,12 @@ func (s *script) shell(args []Word, depth int) {
 		withScript = withScript || option[0] == '-' && strings.Contains(option, "c")
 		if strings.HasSuffix(option, "o") && len(rest) > 0 {
 			rest = rest[1:]
+		}
+	}
+	if !withScript && len(rest) > 0 && s.files != nil && !rest[0].Unknown && strings.HasPrefix(rest[0].Text, "/") {
+		if text, ok := s.files(rest[0].Text); ok {
+			s.run(text, name, rest, depth)
+			return
 		}
 	}
 	switch {

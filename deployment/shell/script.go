@@ -8,11 +8,14 @@ import (
 	"strings"
 
 	"mvdan.cc/sh/v3/syntax"
+
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // script is the state of one evaluation.
 type script struct {
 	env        Lookup
+	files      Files
 	vars       map[string]shellVar
 	positional []Word // $0 first
 	program    Program
@@ -52,6 +55,24 @@ func (s *script) run(text, shell string, positional []Word, depth int) {
 		s.positional = []Word{{Text: shell}}
 	}
 	s.statements(file.Stmts, depth, true)
+}
+
+// interpreter matches the first line of a shell script.
+var interpreter = lazyregexp.New(`^#!\s*\S*/(?:env\s+)?((?:ba|da|a|k|z)?sh)\b`)
+
+// file returns the text of a shell script that the deployment mounts, and the shell that runs it.
+func (s *script) file(name Word) (shell, text string, ok bool) {
+	if s.files == nil || name.Unknown || !strings.HasPrefix(name.Text, "/") {
+		return "", "", false
+	}
+	if text, ok = s.files(name.Text); !ok {
+		return "", "", false
+	}
+	m := interpreter.FindStringSubmatch(text)
+	if m == nil {
+		return "", "", false
+	}
+	return m[1], text, true
 }
 
 // statements runs commands in order; last is false where more commands follow the list.
@@ -107,7 +128,10 @@ func (s *script) binary(stmt *syntax.Stmt, cmd *syntax.BinaryCmd, depth int, las
 // call evaluates a simple command.
 func (s *script) call(cmd *syntax.CallExpr, depth int) {
 	var args []Word
-	for _, w := range cmd.Args {
+	for i, w := range cmd.Args {
+		if first := cmd.Args[0].Lit(); i > 0 && (first == "export" || first == "readonly") && s.exportOf(w) {
+			continue
+		}
 		args = append(args, s.fields(w)...)
 	}
 	if len(args) == 0 {
@@ -196,9 +220,27 @@ func (s *script) set(args []Word) {
 	}
 }
 
+// exportOf evaluates an argument NAME=value of export, whose value may be the content of a file.
+func (s *script) exportOf(w *syntax.Word) bool {
+	lit, ok := w.Parts[0].(*syntax.Lit)
+	if !ok {
+		return false
+	}
+	m := assignment.FindString(lit.Value)
+	if m == "" {
+		return false
+	}
+	value := &syntax.Word{Parts: w.Parts[1:]}
+	if rest := lit.Value[len(m):]; rest != "" {
+		value.Parts = append([]syntax.WordPart{&syntax.Lit{Value: rest}}, value.Parts...)
+	}
+	s.vars[m[:len(m)-1]] = shellVar{value: s.text(value), exported: true}
+	return true
+}
+
 // export evaluates one argument of export.
 func (s *script) export(w Word) {
-	if m := assignment.FindString(w.Text); m != "" {
+	if m := assignment.FindString(w.Text); m != "" { // "NAME=value", in quotes
 		w.Text = w.Text[len(m):]
 		s.vars[m[:len(m)-1]] = shellVar{value: w, exported: true}
 		return

@@ -72,7 +72,7 @@ func TestRead_CommandLines(t *testing.T) {
 		{"nested shells", "[app] [value]", []string{"sh", "-c", `exec sh -c "app $X"`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := shown(Read(c.argv, environment)); got != c.want {
+			if got := shown(Read(c.argv, environment, nil)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -131,7 +131,7 @@ func TestRead_Scripts(t *testing.T) {
 		{`app "`, "unknown opaque"},
 	} {
 		t.Run(c.script, func(t *testing.T) {
-			if got := shown(Read([]string{"sh", "-c", c.script}, environment)); got != c.want {
+			if got := shown(Read([]string{"sh", "-c", c.script}, environment, nil)); got != c.want {
 				t.Errorf("got %s, want %s", got, c.want)
 			}
 		})
@@ -139,7 +139,7 @@ func TestRead_Scripts(t *testing.T) {
 }
 
 func TestProgram_Flag(t *testing.T) {
-	p := Read([]string{"app", "--log-level", "debug", "-v", "--log.format=json", "--db_max=1", "--db-max=2", "--debug", "--", "--x=1"}, environment)
+	p := Read([]string{"app", "--log-level", "debug", "-v", "--log.format=json", "--db_max=1", "--db-max=2", "--debug", "--", "--x=1"}, environment, nil)
 	for name, want := range map[string]string{"LOG_LEVEL": "debug", "LOG_FORMAT": "json", "DB_MAX": "2", "DEBUG": "true", "X": "none", "FORMAT": "none"} {
 		got := "none"
 		if w, ok := p.Flag(name); ok {
@@ -149,36 +149,75 @@ func TestProgram_Flag(t *testing.T) {
 			t.Errorf("%s is %s, want %s", name, got, want)
 		}
 	}
-	if w, ok := Read([]string{"--log-level=debug"}, environment).Flag("LOG_LEVEL"); !ok || w.Text != "debug" {
+	if w, ok := Read([]string{"--log-level=debug"}, environment, nil).Flag("LOG_LEVEL"); !ok || w.Text != "debug" {
 		t.Error("a flag in the first word is not found")
 	}
-	if names := Read([]string{"env", "A=1", "app", "--rate-limit=0"}, environment).Names(); !slices.Equal(names, []string{"A", "RATE_LIMIT"}) {
+	if names := Read([]string{"env", "A=1", "app", "--rate-limit=0"}, environment, nil).Names(); !slices.Equal(names, []string{"A", "RATE_LIMIT"}) {
 		t.Errorf("names are %v", names)
 	}
 }
 
 func TestProgram_Mentions(t *testing.T) {
-	branch := Read([]string{"sh", "-c", "if true; then app --log-level=debug; else PBS_X=1 app; fi"}, environment)
+	branch := Read([]string{"sh", "-c", "if true; then app --log-level=debug; else PBS_X=1 app; fi"}, environment, nil)
 	for name, want := range map[string]bool{"LOG_LEVEL": true, "PBS_X": true, "LEVEL": false, "OTHER": false} {
 		if branch.Mentions(name) != want {
 			t.Errorf("%s: %v, want %v", name, !want, want)
 		}
 	}
-	if !Read([]string{"sh", "-c", ". /x; app"}, environment).Mentions("ANY") {
+	if !Read([]string{"sh", "-c", ". /x; app"}, environment, nil).Mentions("ANY") {
 		t.Error("a sourced file may set any variable")
 	}
-	if Read([]string{"sh", "-c", "LOG_LEVEL=debug app"}, environment).Mentions("LOG_LEVEL") {
+	waits := Read([]string{"sh", "-c", "until PGPASSWORD=$DB_PASSWORD psql -h ${DB_HOST:-db}; do sleep 1; done; : ${MODE:=x}; app"}, environment, nil)
+	for name, want := range map[string]bool{"DB_PASSWORD": false, "DB_HOST": false, "PGPASSWORD": true, "MODE": true} {
+		if waits.Mentions(name) != want {
+			t.Errorf("an undecided script: mentions %s: %v", name, !want)
+		}
+	}
+	if Read([]string{"sh", "-c", "LOG_LEVEL=debug app"}, environment, nil).Mentions("LOG_LEVEL") {
 		t.Error("a decided variable is reported as undecided")
 	}
 }
 
 // FuzzRead: no script panics, and an undecided program has no arguments.
+// A script that the deployment mounts is read like one in the command; other files are not.
+func TestRead_Files(t *testing.T) {
+	files := func(path string) (string, bool) {
+		text, ok := map[string]string{
+			"/start.sh": "#!/bin/sh\nset -e\nexport A=\"$X\"\nexec app --port \"$1\"\n", "/wrap": "#!/usr/bin/env bash\nexec \"$@\"\n", "/app": "\x7fELF",
+			"/file.sh": "#!/bin/sh\nexport A=\"$(cat /run/secrets/a)\" B=/run/secrets/b \"C=cd\"\nexec /app\n",
+			"/branch.sh": "#!/bin/sh\nif true; then exec app; fi\n", "/loop.sh": "#!/bin/sh\nexec /loop.sh\n",
+		}[path]
+		return text, ok
+	}
+	for _, c := range []struct {
+		argv []string
+		want string
+	}{
+		{[]string{"/start.sh", "80"}, "[app] [--port] [80] A=value"},
+		{[]string{"sh", "/start.sh", "80"}, "[app] [--port] [80] A=value"},
+		{[]string{"tini", "--", "/wrap", "app", "-v"}, "[app] [-v]"},
+		{[]string{"/file.sh"}, "[/app] A=</run/secrets/a> B=/run/secrets/b C=cd"},
+		{[]string{"/app", "-v"}, "[/app] [-v]"},
+		{[]string{"/absent.sh"}, "[/absent.sh]"},
+		{[]string{"./start.sh"}, "[./start.sh]"},
+	} {
+		if got := shown(Read(c.argv, environment, files)); got != c.want {
+			t.Errorf("%q: %s, want %s", c.argv, got, c.want)
+		}
+	}
+	for _, argv := range [][]string{{"/branch.sh"}, {"/loop.sh"}, {"sh", "/absent.sh"}} {
+		if p := Read(argv, environment, files); p.Unknown == "" {
+			t.Errorf("%q is decided: %s", argv, shown(p))
+		}
+	}
+}
+
 func FuzzRead(f *testing.F) {
 	for _, seed := range []string{`exec app "$@"`, `A=1 B=$A app ${C:-$(cat /x)}`, `if x; then y; fi`, `${`, `$((1+1))`, "a <<E\nb\nE"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if p := Read([]string{"bash", "-c", text, "0", "a b"}, environment); p.Unknown != "" && len(p.Args) > 0 {
+		if p := Read([]string{"bash", "-c", text, "0", "a b"}, environment, nil); p.Unknown != "" && len(p.Args) > 0 {
 			t.Error("an undecided program has arguments")
 		}
 	})

@@ -67,6 +67,14 @@ func (s *composePostgres) Probe(_ context.Context, p *probe.Pass) (probe.Result,
 		if !compose.RunsImage(service, []string{"postgresql"}) && service.Environment["POSTGRES_PASSWORD"] == nil && service.Environment["POSTGRES_PASSWORD_FILE"] == nil && len(service.EnvFiles) == 0 {
 			continue // a client that uses the server's image
 		}
+		trusting, err := trustLines(p.View, c, name)
+		if err != nil {
+			return envfile.NotLookedUp("the access rules of service "+name, err)
+		}
+		for _, at := range trusting {
+			f.Warn(probe.ReasonOpen, "%s admits other hosts to service %s without a password (trust). Use scram-sha-256", at, name)
+			f.Offend(probe.Offender{ID: name + ":trust_rule", File: at.File, Line: at.Line})
+		}
 		asked, err := p.View.ValueIn(name, "POSTGRES_PASSWORD", "POSTGRESQL_PASSWORD")
 		if err != nil {
 			return envfile.NotLookedUp("POSTGRES_PASSWORD of service "+name, err)

@@ -21,9 +21,9 @@ import (
 // compose_redis: does the compose file start Redis with the application's password?
 //
 // A password in the env file protects nothing while the server is started without one. The server's password is in its
-// command (--requirepass: the last one counts), in a mounted configuration file, or in a variable of images that set one.
-// A shell expands variables, a command without a shell does not. When none of these can be read (a custom entrypoint, a
-// file in the image, ACL users, a script with branches), the probe is skipped and a live one must decide.
+// command (--requirepass: the last one counts), in a mounted configuration file or ACL file, or in a variable of images
+// that set one. A shell expands variables, a command without a shell does not. When none of these can be read (a custom
+// entrypoint, a file in the image, a script with branches), a live probe must decide, else the item is unknown.
 
 func RedisKind() probe.Kind {
 	return probe.Kind{
@@ -46,9 +46,10 @@ type composeRedis struct {
 // redisStart is what the compose file says about one Redis.
 type redisStart struct {
 	service       string
-	at            source.Origin    // of its command
-	password      deployment.Value // required by the server; not set when it requires none
-	unknownReason string           // why that is unknown; "" when it is known
+	at            source.Origin // of its command
+	access        redisAccess
+	unknownReason string // why the access is unknown; "" when it is known
+	isOther       bool   // its program is known not to be a server, such as redis-cli
 }
 
 func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
@@ -78,16 +79,9 @@ func (s *composeRedis) Probe(_ context.Context, p *probe.Pass) (probe.Result, er
 // literalVariable matches a reference to a variable, which is a password only by mistake.
 var literalVariable = lazyregexp.New(`^\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][^{}]*\})$`)
 
-// startedBy returns where the password stands that the server requires.
-func (start redisStart) startedBy() source.Origin {
-	if start.password.Key == "requirepass" {
-		return start.password.Origin
-	}
-	return start.at
-}
-
 // judge judges the passwords that servers require; given is the application's.
 func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe.Result, error) {
+	starts = slices.DeleteFunc(starts, func(start redisStart) bool { return start.isOther && len(starts) > 1 })
 	var f probe.ResultBuilder
 	var told, untold []string
 	for _, start := range starts {
@@ -96,42 +90,48 @@ func (s *composeRedis) judge(starts []redisStart, given deployment.Value) (probe
 			continue
 		}
 		told = append(told, start.service)
-		v := start.password
-		if !v.Set || v.Text.Empty() {
-			f.Fail(probe.ReasonOpen, "%s starts service %s without a password. Add --requirepass", v.Origin, start.service)
-			f.Offend(probe.Offender{ID: start.service + ":no_password", File: v.Origin.File, Line: v.Origin.Line})
-			continue
-		}
-		if text := v.Text.Reveal(); literalVariable.MatchString(text) {
-			f.Fail(probe.ReasonPlaceholder, "%s starts service %s with the text of a variable as the password: no shell expands it. "+
-				"Write ${NAME} with one $", start.at, start.service)
-			f.Offend(probe.Offender{ID: start.service + ":unexpanded_password", File: start.at.File, Line: start.at.Line})
-			continue
-		}
-		secret := envfile.Secret{Key: []string{v.Key}, MinLength: s.MinLength}
-		r, err := secret.Judge(v, envfile.SecretOthers{})
-		if err != nil {
+		if err := s.judgeOne(&f, start); err != nil {
 			return probe.Result{}, err
 		}
-		f.Add(r)
-		if r.State == probe.StateWarn || r.State == probe.StateFail {
-			f.Offend(probe.Offender{ID: start.service + ":weak_password", File: v.Origin.File, Line: v.Origin.Line})
-		}
 		// With several servers it is unknown which one the application uses.
-		if len(starts) == 1 && given.Set && !given.Text.Empty() && !given.Text.Equal(v.Text) {
-			f.Fail(probe.ReasonMismatch, "%s starts service %s with another password than %s at %s",
-				start.startedBy(), start.service, given.Key, given.Origin)
-			at := start.startedBy()
+		if at, ok := start.access.refuses(given.Text); len(starts) == 1 && given.Set && !given.Text.Empty() && ok {
+			f.Fail(probe.ReasonMismatch, "%s starts service %s with another password than %s at %s", at, start.service, given.Key, given.Origin)
 			f.Offend(probe.Offender{ID: start.service + ":other_password", File: at.File, Line: at.Line})
 		}
 	}
 	switch {
 	case len(starts) == 0:
 		return probe.Result{}, probe.Skip(deployment.RedisService.Setting("address"), "no service of the compose file runs Redis")
-	case len(told) == 0:
-		return probe.Result{}, probe.Skip(deployment.RedisService.Setting("address"), "%s", phrase.List(untold))
+	case len(untold) > 0 && f.Worst.State != probe.StateFail:
+		return probe.Result{}, probe.Elsewhere(deployment.RedisService.Setting("address"), "%s", phrase.List(untold))
 	}
 	return f.Result("service %s requires its password", phrase.Words(told)), nil
+}
+
+// judgeOne adds what is wrong with the passwords of one server.
+func (s *composeRedis) judgeOne(f *probe.ResultBuilder, start redisStart) error {
+	if at := start.access.openAt; at != nil {
+		f.Fail(probe.ReasonOpen, "%s starts service %s without a password. Add --requirepass", *at, start.service)
+		f.Offend(probe.Offender{ID: start.service + ":no_password", File: at.File, Line: at.Line})
+	}
+	for _, v := range start.access.passwords {
+		if text := v.Text.Reveal(); literalVariable.MatchString(text) {
+			f.Fail(probe.ReasonPlaceholder, "%s starts service %s with the text of a variable as the password: no shell expands it. "+
+				"Write ${NAME} with one $", v.Origin, start.service)
+			f.Offend(probe.Offender{ID: start.service + ":unexpanded_password", File: v.Origin.File, Line: v.Origin.Line})
+			continue
+		}
+		secret := envfile.Secret{Key: []string{v.Key}, MinLength: s.MinLength}
+		r, err := secret.Judge(v, envfile.SecretOthers{})
+		if err != nil {
+			return err
+		}
+		f.Add(r)
+		if r.State == probe.StateWarn || r.State == probe.StateFail {
+			f.Offend(probe.Offender{ID: start.service + ":weak_password", File: v.Origin.File, Line: v.Origin.Line})
+		}
+	}
+	return nil
 }
 
 // redisStartOf reads how a service starts Redis.
@@ -151,6 +151,7 @@ func redisStartOf(view *deployment.View, c *compose.Model, service types.Service
 		return start, nil
 	case len(args) == 0 && len(service.Entrypoint)+len(strings.TrimSpace(program.Script)) > 0, !startsRedis(args):
 		start.unknownReason = "service " + service.Name + " is started by a custom program"
+		start.isOther = len(args) > 0 && !args[0].Unknown && slices.Contains(redisTools, path.Base(args[0].Text))
 		return start, nil
 	case len(args) > 0 && !strings.HasPrefix(args[0].Text, "-") && !strings.HasSuffix(args[0].Text, ".conf"):
 		args = args[1:]
@@ -170,38 +171,28 @@ func redisStartOf(view *deployment.View, c *compose.Model, service types.Service
 
 // optioned reads the options of the command line, and the configuration file that they override.
 func (start redisStart) optioned(view *deployment.View, c *compose.Model, line redisLine, program shell.Program) (redisStart, error) {
+	read := redisReader{view: view, model: c, service: start.service, at: start.at, configAt: start.at}
 	switch {
-	case line.has("user", "aclfile", "loadmodule"):
-		start.unknownReason = "service " + start.service + " has its own ACL users or modules"
-		return start, nil
-	case line.unreadAfterPassword("include"):
-		start.unknownReason = "service " + start.service + " includes other configuration files"
-		return start, nil
+	case line.config == "":
+	case line.config == "-" || strings.Count(program.Script, line.config) > 1:
+		read.unread("the configuration of service " + start.service + " is written when it starts")
+	default:
+		if err := read.file(line.config, start.at, 0); err != nil {
+			return start, err
+		}
 	}
-	password, ok := line.last("requirepass")
-	switch {
-	case !ok && line.config != "" && (line.config == "-" || strings.Count(program.Script, line.config) > 1):
-		start.unknownReason = "the configuration of service " + start.service + " is written when it starts"
-		return start, nil
-	case !ok && line.config != "":
-		return start.configured(view, c, line.config, start.at)
-	case !ok, len(password) != 1, strings.HasPrefix(password[0].Text, "--"): // an unset variable leaves no word
-		start.password = deployment.Value{Key: "requirepass", Origin: start.at}
-		return start, nil
-	case password[0].Text == "" && !password[0].Unknown:
-		start.password = deployment.Value{Key: "requirepass", Origin: start.at}
-		return start, nil
+	for _, o := range line.options {
+		if err := read.add(redisDirective{name: o.name, args: o.args, at: start.at}, 0); err != nil {
+			return start, err
+		}
 	}
-	v, err := view.FromWord(c, start.service, "requirepass", password[0])
-	start.password = v
-	switch {
-	case v.Ref.Kind == deployment.RefCommand:
-		start.unknownReason = "service " + start.service + "'s password is computed by its command"
-	case v.Ref.Kind != "":
-		start.unknownReason = "service " + start.service + "'s password is stored in: " + v.Ref.Kind
-	}
+	access, why, err := read.access()
+	start.access, start.unknownReason = access, why
 	return start, err
 }
+
+// redisTools are programs of the image that are no servers of data.
+var redisTools = []string{"redis-cli", "redis-sentinel", "redis-benchmark", "redis-check-aof", "redis-check-rdb", "valkey-cli", "valkey-sentinel", "valkey-benchmark", "keydb-cli", "sleep"}
 
 // startsRedis reports whether a command starts the server directly, or leaves that to the image.
 func startsRedis(args []shell.Word) bool {
@@ -224,47 +215,12 @@ func (start redisStart) bitnami(view *deployment.View, c *compose.Model) (redisS
 	case v.Ref.Kind != "":
 		start.unknownReason = "service " + start.service + "'s password is stored in: " + v.Ref.Kind
 	case v.Set && !v.Text.Empty():
-		start.password = v
+		start.access.passwords = []deployment.Value{v}
 	case empty != nil && (*empty == "yes" || *empty == "true" || *empty == "1"):
-		start.password = deployment.Value{Key: "requirepass", Origin: c.At(start.service, "environment.ALLOW_EMPTY_PASSWORD")}
+		at := c.At(start.service, "environment.ALLOW_EMPTY_PASSWORD")
+		start.access.openAt = &at
 	default:
 		start.unknownReason = "service " + start.service + " has no password, and its image does not start without one"
-	}
-	return start, nil
-}
-
-// configured reads the configuration file that the command names.
-func (start redisStart) configured(view *deployment.View, c *compose.Model, inside string, at source.Origin) (redisStart, error) {
-	file, err := view.FileIn(c, start.service, inside, "the configuration of service "+start.service, at)
-	if err != nil {
-		return start, err
-	}
-	if !file.Set {
-		start.unknownReason = "the configuration of service " + start.service + " is not among the deployment's files"
-		return start, nil
-	}
-	start.password = deployment.Value{Key: "requirepass", Origin: file.Origin}
-	for i, line := range strings.Split(file.Text.Reveal(), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) < 2 {
-			continue
-		}
-		switch strings.ToLower(fields[0]) {
-		case "requirepass":
-			at := file.Origin
-			at.Line = i + 1
-			start.password = deployment.Written("requirepass", unquoted(fields[1]), at)
-			if start.password.Ref.Kind != "" {
-				start.unknownReason = "service " + start.service + "'s password is stored in: " + start.password.Ref.Kind
-			}
-		case "user", "aclfile", "include":
-			if !start.password.Set {
-				start.unknownReason = "the configuration of service " + start.service + " has ACL users or includes files"
-			}
-		}
-	}
-	if start.password.Set && start.password.Ref.Kind == "" {
-		start.unknownReason = ""
 	}
 	return start, nil
 }

@@ -1,7 +1,6 @@
 package composecheck
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/shell"
@@ -44,31 +43,4 @@ func redisOptions(args []shell.Word) (line redisLine, known bool) {
 		}
 	}
 	return line, true
-}
-
-// last returns the arguments of the last option of that name, which is the one that counts.
-func (l redisLine) last(name string) ([]shell.Word, bool) {
-	for _, o := range slices.Backward(l.options) {
-		if o.name == name {
-			return o.args, true
-		}
-	}
-	return nil, false
-}
-
-func (l redisLine) has(names ...string) bool {
-	return slices.ContainsFunc(l.options, func(o redisOption) bool { return slices.Contains(names, o.name) })
-}
-
-// unreadAfterPassword reports whether an option of that name follows the last password, which it may replace.
-func (l redisLine) unreadAfterPassword(name string) bool {
-	for _, o := range slices.Backward(l.options) {
-		switch o.name {
-		case name:
-			return true
-		case "requirepass":
-			return false
-		}
-	}
-	return false
 }

@@ -22,7 +22,7 @@ import (
 //
 // It checks the values that services really receive (deployment.View.Values): a database started with a weaker password
 // than the one in the env file is as weak as that password. A reference outside the deployment's files (a secret
-// manager, an external Compose secret) cannot be checked here and is skipped.
+// manager, an external Compose secret) cannot be checked here: a live probe decides, else the item is unknown.
 
 func SecretKind() probe.Kind {
 	return probe.Kind{
@@ -175,28 +175,33 @@ type secretOpinion struct {
 	err    error
 }
 
-// judgeAll evaluates the value of the application and those of other services.
+// judgeAll evaluates the value of the application and those of other services. One that cannot be read here does not hide
+// that another is bad.
 func (s *Secret) judgeAll(all []deployment.Value, others []SecretOthers) (probe.Result, error) {
-	first, err := s.Judge(all[0], others[0])
-	if err != nil {
-		return probe.Result{}, err
-	}
 	var f probe.ResultBuilder
-	f.Add(standIn(all[0], first))
-	for i, v := range all[1:] {
-		other, err := s.Judge(v, others[i+1])
+	var unread error
+	detail := ""
+	for i, v := range all {
+		r, err := s.Judge(v, others[i])
 		if err != nil {
-			return probe.Result{}, err
+			unread = cmp.Or(unread, err)
+			continue
 		}
-		f.Add(standIn(v, other))
+		if i == 0 {
+			detail = r.Detail
+		}
+		f.Add(standIn(v, r))
 	}
-	return f.Result("%s", first.Detail), nil
+	if unread != nil && f.Worst.State != probe.StateFail {
+		return probe.Result{}, unread
+	}
+	return f.Result("%s", detail), nil
 }
 
 // Judge evaluates a value and its duplicates.
 func (s *Secret) Judge(v deployment.Value, others SecretOthers) (probe.Result, error) {
 	if v.Ref.Kind != "" {
-		return probe.Result{}, Elsewhere(v)
+		return probe.Result{}, probe.Yielding(Elsewhere(v))
 	}
 	if len(v.Unset) > 0 && v.Text.Empty() {
 		return probe.Failed(probe.ReasonMissing, "%s at %s refers to %s, which has no value. If the deploying shell gives it, set "+
