@@ -184,7 +184,7 @@ func TestRead_Files(t *testing.T) {
 	files := func(path string) (string, bool) {
 		text, ok := map[string]string{
 			"/start.sh": "#!/bin/sh\nset -e\nexport A=\"$X\"\nexec app --port \"$1\"\n", "/wrap": "#!/usr/bin/env bash\nexec \"$@\"\n", "/app": "\x7fELF",
-			"/file.sh": "#!/bin/sh\nexport A=\"$(cat /run/secrets/a)\" B=/run/secrets/b \"C=cd\"\nexec /app\n",
+			"/file.sh":   "#!/bin/sh\nexport A=\"$(cat /run/secrets/a)\" B=/run/secrets/b \"C=cd\"\nexec /app\n",
 			"/branch.sh": "#!/bin/sh\nif true; then exec app; fi\n", "/loop.sh": "#!/bin/sh\nexec /loop.sh\n",
 		}[path]
 		return text, ok
