@@ -18,7 +18,7 @@ import (
 // files must not be able to direct the exporter, its credentials or its network position at something else:
 //
 //   - metadata services of clouds and other link-local addresses are never called,
-//   - this host is called only at the ports that the compose project publishes and at the documented default ports,
+//   - this host, at any of its addresses, is called only at the ports that the compose project publishes and at the documented default ports,
 //   - a credential of the exporter's configuration goes only to an address of the exporter's configuration.
 //
 // Addresses are checked after name resolution, when the connection is made.
@@ -48,7 +48,7 @@ func (g Guard) Check(address netip.AddrPort) error {
 		switch {
 		case slices.Contains(metadata(), ip), ip.IsLinkLocalUnicast(), ip.IsMulticast():
 			return fault.NotDialled("the deployment's files refer to a metadata or link-local address, which is not called")
-		case (ip.IsLoopback() || ip.IsUnspecified()) && !g.local(ip, int(address.Port())):
+		case isThisHost(ip) && !g.local(ip, int(address.Port())):
 			return fault.NotDialled(fmt.Sprintf("the deployment's files refer to port %d of this host, which no compose service publishes",
 				address.Port()))
 		}

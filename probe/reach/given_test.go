@@ -1,10 +1,16 @@
 package reach_test
 
 import (
+	"context"
 	"errors"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
@@ -105,6 +111,67 @@ func TestGiven_Dial(t *testing.T) {
 		} else {
 			_ = conn.Close()
 		}
+	}
+}
+
+// TestGiven_Attacks calls a service of this host that the deployment does not publish, by every name and address that
+// leads there, through the transport that the probes use.
+func TestGiven_Attacks(t *testing.T) {
+	l, err := net.Listen("tcp", ":0") //nolint:gosec // every address of this host is the point
+	if err != nil {
+		t.Fatal(err)
+	}
+	var hit atomic.Bool
+	victim := &http.Server{Handler: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { hit.Store(true) })} //nolint:gosec // of this test
+	go func() { _ = victim.Serve(l) }()
+	defer func() { _ = victim.Close() }()
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	published := httptest.NewServer(http.RedirectHandler("http://127.0.0.1:"+port+"/", http.StatusFound))
+	defer published.Close()
+	_, open, _ := net.SplitHostPort(published.Listener.Addr().String())
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:"+port)
+	t.Setenv("http_proxy", "http://127.0.0.1:"+port)
+	p := probetest.NewPass(t, probetest.Compose("  web: {image: nginx, ports: ['"+open+":80']}"), deployment.Settings{})
+	hosts := []string{"localhost", "localhost.", "LOCALHOST", "127.0.0.1", "127.1", "127.0.1", "2130706433", "0177.0.0.1", "0x7f.0.0.1", "0x7f000001",
+		"127.255.255.254", "0", "0.0.0.0", "::1", "::", "::ffff:127.0.0.1", "::ffff:7f00:1", "0:0:0:0:0:ffff:127.0.0.1", "64:ff9b::7f00:1", "user:word@127.0.0.1"}
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, a := range addresses {
+		if own, err := netip.ParsePrefix(a.String()); err == nil && !own.Addr().IsLinkLocalUnicast() {
+			hosts = append(hosts, own.Addr().String())
+		}
+	}
+	get := func(ctx context.Context, target string) error {
+		client := &http.Client{Transport: &http.Transport{DialContext: p.Dial, DisableKeepAlives: true}}
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := client.Do(req)
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err
+	}
+	for _, host := range hosts {
+		at := "http://" + net.JoinHostPort(host, port) + "/"
+		if strings.Contains(host, "@") {
+			at = "http://" + host + ":" + port + "/"
+		}
+		ctx, cancel := context.WithTimeout(reach.Given(t.Context(), p), 5*time.Second) // forms that no resolver knows
+		if err := get(ctx, at); err == nil || hit.Load() {
+			t.Errorf("%s is called", host)
+		}
+		cancel()
+		hit.Store(false)
+	}
+	if err := get(reach.Given(t.Context(), p), published.URL); err == nil || hit.Load() {
+		t.Error("a redirect of a published service to another port is followed")
+	}
+	if err := get(t.Context(), published.URL); err != nil || !hit.Load() {
+		t.Errorf("not guarded: %v, called %v", err, hit.Load())
 	}
 }
 

@@ -27,9 +27,17 @@ func Local(at deployment.Reach, peer net.Addr) bool {
 		return false
 	}
 	ip = ip.Unmap().WithZone("")
-	if ip.IsLoopback() {
-		return true
-	}
+	return isThisHost(ip) || hasLink(func(name string, own netip.Prefix) bool { return isBridge(name) && own.Masked().Contains(ip) })
+}
+
+// isThisHost reports whether an address is one of this host's: a service that listens at all of them is reached at each.
+func isThisHost(ip netip.Addr) bool {
+	return ip.IsLoopback() || ip.IsUnspecified() ||
+		hasLink(func(_ string, own netip.Prefix) bool { return own.Addr().Unmap().WithZone("") == ip })
+}
+
+// hasLink reports whether f holds for an address of one of this host's network interfaces.
+func hasLink(f func(name string, own netip.Prefix) bool) bool {
 	links, err := net.Interfaces()
 	if err != nil {
 		return false
@@ -40,8 +48,7 @@ func Local(at deployment.Reach, peer net.Addr) bool {
 			continue
 		}
 		for _, a := range addresses {
-			own, err := netip.ParsePrefix(a.String())
-			if err == nil && (own.Addr().Unmap() == ip || isBridge(link.Name) && own.Masked().Contains(ip)) {
+			if own, err := netip.ParsePrefix(a.String()); err == nil && f(link.Name, own) {
 				return true
 			}
 		}
@@ -68,7 +75,8 @@ func Dialer(p *probe.Pass, at deployment.Reach) func(ctx context.Context, networ
 	dial, guard := p.Dial, GuardOf(p)
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
 		return dial(probe.CheckDials(ctx, func(to netip.AddrPort) error {
-			if to.Addr().Unmap().IsLoopback() { // the database and Redis of this host may have any port
+			ip := to.Addr().Unmap()
+			if isThisHost(ip) && !ip.IsUnspecified() && !ip.IsLinkLocalUnicast() { // the database and Redis of this host may have any port
 				return nil
 			}
 			return guard.Check(to)
