@@ -22,13 +22,18 @@ type DatabaseAccess struct {
 	Session string
 }
 
+// databaseURLs are the keys of a connection string.
+func databaseURLs() []string {
+	return []string{"DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL", "DATABASE_DSN", "DB_DSN", "POSTGRES_DSN", "PG_DSN", "DATABASE_URI", "POSTGRES_URI"}
+}
+
 // DatabaseAccess returns how to reach the database. The error is a *NoWayError if it is unreachable from here, else as
 // for Value.
 func (v *View) DatabaseAccess() (DatabaseAccess, error) {
 	d := v.Deployment
 	conf := d.Database
 	var a DatabaseAccess
-	parts, at, err := v.urlOf("postgres", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+	parts, at, err := v.urlOf("postgres", databaseURLs()...)
 	if err != nil {
 		return a, err
 	}
@@ -94,7 +99,7 @@ func (v *View) others(a *DatabaseAccess, servers []dsn.Server, at string, err er
 
 // DatabaseName returns the database's name, "" if it is not set anywhere. Errors are as for Value.
 func (v *View) DatabaseName() (string, error) {
-	parts, at, err := v.urlOf("postgres", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+	parts, at, err := v.urlOf("postgres", databaseURLs()...)
 	if err != nil {
 		return "", err
 	}

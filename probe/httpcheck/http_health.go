@@ -161,7 +161,7 @@ func (s *httpHealth) expected(p *probe.Pass) []string {
 }
 
 func usesDatabase(p *probe.Pass) bool {
-	return composeRuns(p, "postgres", "timescale", "pgvector") || appHasKey(p, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL")
+	return composeRuns(p, "postgres", "timescale", "pgvector") || appHasKey(p, "DB_HOST", "POSTGRES_HOST", "PGHOST", "DATABASE_HOST", "DATABASE_URL", "DB_URL", "POSTGRES_URL", "PBS_DATABASE_URL", "DATABASE_DSN", "POSTGRES_DSN", "PG_DSN", "POSTGRES_URI")
 }
 
 func usesRedis(p *probe.Pass) bool {

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,7 +31,7 @@ func LoginKind() probe.Kind {
 		Question:   "Does the database require a password and accept the configured one?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "one login to the database (deployment.database, or DB_HOST and related variables), and pg_hba_file_rules where the role may read it",
+		Reads:      "one login to each server of the database (deployment.database, or DB_HOST and related variables), and pg_hba_file_rules where the role may read it",
 		Permission: "network access to it",
 		MaxAge:     time.Minute,
 		Timeout:    15 * time.Second,
@@ -49,13 +50,55 @@ func (s *postgresLogin) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err := access.NoPassword("the database", deployment.DatabaseService.Setting("password_file"), t.Password); err != nil {
 		return probe.Result{}, err
 	}
+	if len(t.others) == 0 {
+		return s.at(ctx, t)
+	}
+	return s.atEach(ctx, t)
+}
+
+// at checks one server, or the first of several that is as target_session_attrs requires.
+func (s *postgresLogin) at(ctx context.Context, t postgresTarget) (probe.Result, error) {
 	var seen rules
-	err = t.try(ctx, t.Password.Text.Reveal(), login{asked: true, cleartext: true}, func(ctx context.Context, conn *pgx.Conn) error {
+	err := t.try(ctx, t.Password.Text.Reveal(), login{asked: true, cleartext: true}, func(ctx context.Context, conn *pgx.Conn) error {
 		var err error
 		seen, err = rulesOf(ctx, conn)
 		return err
 	})
 	return s.judge(t, seen, err)
+}
+
+// atEach checks every server of a connection URL: each of them may trust the exporter's host. Those that cannot be
+// reached are named, while there is one that can.
+func (s *postgresLogin) atEach(ctx context.Context, t postgresTarget) (probe.Result, error) {
+	if t.Session != "" {
+		if r, err := s.at(ctx, t); err != nil {
+			return r, err
+		}
+	}
+	var f probe.ResultBuilder
+	var first error
+	var accept, missing []string
+	servers := append([]postgresTarget{t}, t.others...)
+	for _, server := range servers {
+		server.others, server.Session = nil, ""
+		server.patience = t.patience / time.Duration(len(servers))
+		r, err := s.at(ctx, server)
+		switch {
+		case err != nil:
+			first = cmp.Or(first, err)
+			missing = append(missing, server.Address())
+		default:
+			f.Add(r)
+			accept = append(accept, server.Address())
+		}
+	}
+	switch {
+	case len(accept) == 0:
+		return probe.Result{}, first
+	case len(missing) > 0:
+		return f.Result("PostgreSQL at %s accepts %s. Not checked: %s", strings.Join(accept, ", "), t.Password.Key, strings.Join(missing, ", ")), nil
+	}
+	return f.Result("PostgreSQL at %s accepts %s", strings.Join(accept, ", "), t.Password.Key), nil
 }
 
 // try logs in, runs look if it is given, and disconnects at once. An error of look is that of a query.
