@@ -107,18 +107,20 @@ func TestBoardsQuestions(t *testing.T) {
 
 	answered(`count(catalyst:check_drifted) and count(up == 1) == 2`, 1)
 	annotated(t, a, d)
-	for _, p := range d.Panels {
-		for _, q := range p.Targets {
-			parts.Eventually(t, func() error {
-				got, err := a.ask(q, "prod")
-				if err == nil && len(got) == 0 {
-					err = errors.New("no answer")
-				}
-				if err != nil {
-					err = fmt.Errorf("exporter up: panel %q: %w", p.Title, err)
-				}
-				return err
-			})
+	for _, d := range boards(t) {
+		for _, p := range d.Panels {
+			for _, q := range p.Targets {
+				parts.Eventually(t, func() error {
+					got, err := a.ask(q, "prod")
+					if err == nil && len(got) == 0 {
+						err = errors.New("no answer")
+					}
+					if err != nil {
+						err = fmt.Errorf("exporter up: %s: panel %q: %w", d.UID, p.Title, err)
+					}
+					return err
+				})
+			}
 		}
 	}
 	t.Run("up", func(t *testing.T) { whatIsShown(t, a, d) })

@@ -3,18 +3,11 @@
 package stack_test
 
 import (
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"net/http"
-	"net/url"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/thenexusengine/catalyst_exporter/exporter"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
@@ -23,24 +16,7 @@ import (
 func TestStack_Scraped(t *testing.T) {
 	deployment := t.TempDir()
 	write(t, filepath.Join(deployment, ".env.production"), "LOG_LEVEL=debug\n")
-	ctx, stop := context.WithCancel(t.Context())
-	listening, ended := make(chan string, 1), make(chan int, 1)
-	go func() {
-		ended <- exporter.Main([]string{"--deployment.root=" + deployment, "--web.listen-address=127.0.0.1:0"}, exporter.System{
-			Context: ctx, Stdout: t.Output(), Stderr: t.Output(), Getenv: func(string) (string, bool) { return "", false }, Now: time.Now,
-			Listening: func(address string) { listening <- address },
-		})
-	}()
-	t.Cleanup(func() { stop(); <-ended })
-	var address string
-	select {
-	case address = <-listening:
-	case code := <-ended:
-		ended <- code
-		t.Fatalf("the exporter exited with %d", code)
-	case <-time.After(parts.Patience):
-		t.Fatal("the exporter does not listen")
-	}
+	address := served(t, "--deployment.root="+deployment, "--web.listen-address=127.0.0.1:0")
 
 	rules := read(t, "../../alerts/catalyst.rules.yml")
 	config := read(t, "prometheus.yml")
@@ -61,27 +37,6 @@ func TestStack_Scraped(t *testing.T) {
 		`ALERTS{alertname="CatalystCheckFailing",item="log_level",alertstate="pending"}`:             "default",
 		`catalyst:check_last_good_timestamp_seconds or on () catalyst_config_last_reload_successful`: "default",
 	} {
-		parts.Eventually(t, func() error {
-			var answer struct {
-				Data struct {
-					Result []struct{ Metric map[string]string }
-				}
-			}
-			response, err := http.Get(server.URL + "/api/v1/query?query=" + url.QueryEscape(query))
-			if err != nil {
-				return err
-			}
-			defer response.Body.Close()
-			if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-				return err
-			}
-			if len(answer.Data.Result) == 0 {
-				return errors.New("no result for " + query)
-			}
-			if got := answer.Data.Result[0].Metric["deployment"]; got != want {
-				return fmt.Errorf("%s: deployment %q, want %q", query, got, want)
-			}
-			return nil
-		})
+		await(t, server.URL, query, "deployment", want)
 	}
 }
