@@ -2,10 +2,13 @@ package exporter
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -72,19 +75,34 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	if f.output != "" {
-		err = files.WriteAtomic(f.output, out, fs.FileMode(0o644), false)
-	} else {
-		_, err = a.Stdout.Write(out)
-	}
-	var failed *fs.PathError
-	switch {
-	case errors.As(err, &failed): // its path is of the temporary file
-		return 0, fmt.Errorf("--output=%s: %w", f.output, failed.Err)
-	case err != nil:
-		return 0, fmt.Errorf("output: %w", err)
+	if err := a.output(f.output, out); err != nil {
+		return 0, err
 	}
 	return exitCode(answer), nil
+}
+
+// output writes to the file of --output, or to the standard output if it is "". Errors name the file that was asked for,
+// not the temporary one.
+func (a *app) output(file string, text []byte) error {
+	if file == "" {
+		if _, err := a.Stdout.Write(text); err != nil {
+			return fmt.Errorf("output: %w", err)
+		}
+		return nil
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return usage.Errorf("--output=%s: is a directory; name a file in it", file)
+	}
+	err := files.WriteAtomic(file, text, fs.FileMode(0o644), false)
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		err = failed.Err
+	} else if failed := new(os.LinkError); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	if err != nil {
+		return fmt.Errorf("--output=%s: %w", file, err)
+	}
+	return nil
 }
 
 // warnOfEmptyRoot says first that a folder is not a deployment that the embedded checklist is about. Its verdicts would
@@ -110,10 +128,13 @@ func (a *app) asked(s *config.Config, f checkFlags) (*config.Target, collector.S
 	if err != nil {
 		return nil, sel, nil, err
 	}
-	gate := s.Checklist.Gate(f.gate)
+	gate, gates := s.Checklist.Gate(f.gate), selection.Gates(s.Checklist)
 	switch {
+	case f.gate != "" && len(gates) == 0:
+		return nil, sel, nil, usage.Errorf("--gate=%s: the checklist has no gates", f.gate)
 	case f.gate != "" && gate == nil:
-		return nil, sel, nil, usage.Errorf("unknown gate %q%s", f.gate, usage.Near(f.gate, selection.Gates(s.Checklist)))
+		hint := cmp.Or(usage.Near(f.gate, gates), "; the checklist has "+strings.Join(gates, ", "))
+		return nil, sel, nil, usage.Errorf("unknown gate %q%s", f.gate, hint)
 	case f.gate != "" && !sel.All():
 		return nil, sel, nil, usage.Errorf("--gate cannot be combined with --category or --item")
 	}

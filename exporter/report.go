@@ -3,7 +3,6 @@ package exporter
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"time"
@@ -17,7 +16,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
-	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
@@ -80,11 +78,8 @@ func (a *app) report(ctx context.Context, document, output, at string) (int, err
 			return 0, err
 		}
 	}
-	if output == "" {
-		return a.print(out)
-	}
-	if err := files.WriteAtomic(output, out, fs.FileMode(0o644), false); err != nil {
-		return 0, fmt.Errorf("output: %w", err)
+	if err := a.output(output, out); err != nil {
+		return 0, err
 	}
 	return ExitReady, nil
 }

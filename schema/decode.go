@@ -13,6 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
+// datePattern is the pattern of dates. Their message gives an example.
+const datePattern = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
 // Decode fills the struct that into points to from n (of Parse; nil is an empty mapping) and returns all problems,
 // sorted by line.
 func Decode(file string, n *Node, into any) Problems { return DecodeAt(file, "", n, into) }
@@ -190,7 +193,11 @@ func (d *decoder) hold(c place, v reflect.Value, s sort, r rules) {
 			d.problem(c, c.node, hint, "%s is not one of %s", c.show(), among(r.enum))
 		}
 		if r.pattern != nil && !r.pattern.MatchString(c.node.Value) {
-			d.problem(c, c.node, "", "does not match the pattern %s", r.pattern)
+			if r.pattern.String() == datePattern {
+				d.problem(c, c.node, "", "is not a date; write it like 2026-01-31")
+			} else {
+				d.problem(c, c.node, "", "does not match the pattern %s", r.pattern)
+			}
 		}
 	}
 	switch {

@@ -26,7 +26,13 @@ func Explain(k *kingpin.Application, args []string, refusal error) error {
 	}
 	if flag, ok := strings.CutPrefix(text, "unknown long flag '--"); ok {
 		flag = strings.TrimSuffix(flag, "'")
+		if others := commandsWith(model, flag); len(others) > 0 {
+			return fmt.Errorf("--%s is a flag of %s, not of %s", flag, strings.Join(others, ", "), chosen(model, args))
+		}
 		return fmt.Errorf("unknown flag --%s%s", flag, Near("--"+flag, flagNames(model)))
+	}
+	if flag, ok := strings.CutPrefix(text, "expected argument for flag '"); ok {
+		return fmt.Errorf("%s needs a value", strings.TrimSuffix(flag, "'"))
 	}
 	if command, ok := strings.CutPrefix(text, "must select a subcommand of '"); ok {
 		command = strings.TrimSuffix(command, "'")
@@ -99,6 +105,35 @@ func flagNames(model *kingpin.ApplicationModel) []string {
 		collect(c.Flags)
 	}
 	return names
+}
+
+// commandsWith returns the commands that have a flag.
+func commandsWith(model *kingpin.ApplicationModel, flag string) (names []string) {
+	for _, c := range model.FlattenedCommands() {
+		if !c.Hidden && slices.ContainsFunc(c.Flags, func(f *kingpin.FlagModel) bool { return f.Name == flag && !f.Hidden }) {
+			names = append(names, c.FullCommand)
+		}
+	}
+	return names
+}
+
+// chosen returns the command that a command line names, or the default one.
+func chosen(model *kingpin.ApplicationModel, args []string) string {
+	var path []string
+	for _, arg := range args {
+		if slices.Contains(subcommands(model, path), arg) {
+			path = append(path, arg)
+		}
+	}
+	if len(path) > 0 {
+		return strings.Join(path, " ")
+	}
+	for _, c := range model.FlattenedCommands() {
+		if c.Default {
+			return c.FullCommand + " (the default command)"
+		}
+	}
+	return "this command"
 }
 
 // refusedValue finds the flag whose value its type refuses: the parser's own error does not name it.
