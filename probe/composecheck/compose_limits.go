@@ -52,7 +52,7 @@ func (s *composeLimits) judge(c *compose.Model) (probe.Result, error) {
 	var memory, cpu []string
 	asked, unlimited := 0, 0
 	for _, name := range c.Services() {
-		if slices.Contains(s.Except, name) {
+		if slices.Contains(s.Except, name) || compose.ScaledToNone(c.Project.Services[name]) {
 			continue
 		}
 		asked++

@@ -66,7 +66,7 @@ func (s *composePorts) judge(c *compose.Model, alsoAllowed []int) (probe.Result,
 	var f probe.ResultBuilder
 	var world portset.Set
 	for _, name := range services {
-		if slices.Contains(host, name) {
+		if slices.Contains(host, name) || compose.ScaledToNone(c.Project.Services[name]) {
 			continue // Docker publishes nothing for it
 		}
 		o := s.ofService(c, name, alsoAllowed)

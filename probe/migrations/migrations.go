@@ -71,7 +71,8 @@ const (
 	migrationElsewhere                   // a Git LFS pointer
 	migrationPage                        // an HTML page saved under its name
 	migrationGarbage                     // text without a statement of SQL
-	migrationUnclosed                    // ends inside a parenthesis
+	migrationUnclosed                    // ends inside a parenthesis or a quoted text
+	migrationUndone                      // ends with ROLLBACK
 	migrationTableless                   // statements, none of which makes or changes a table
 )
 
@@ -154,7 +155,7 @@ func readMigration(cache *files.Cache, path string) (migration, error) {
 	switch content {
 	case migrationEmpty:
 		content = migrationNoEnd
-	case migrationUnclosed, migrationTableless: // of the head alone
+	case migrationUnclosed, migrationTableless, migrationUndone: // of the head alone
 		content = migrationStatements
 	}
 	return migration{content: content, unclear: true}, nil
@@ -240,7 +241,11 @@ func judgeMigration(f *probe.ResultBuilder, file File, shown string) {
 	case migrationGarbage:
 		f.Fail(probe.ReasonInvalid, "%s contains text but no SQL statement", at)
 	case migrationUnclosed:
-		f.Fail(probe.ReasonTruncated, "%s ends inside a parenthesis", at)
+		f.Fail(probe.ReasonTruncated, "%s ends inside a parenthesis or a quoted text", at)
+	case migrationUndone:
+		if !file.down {
+			f.Fail(probe.ReasonEmpty, "%s ends with ROLLBACK, which undoes it", at)
+		}
 	case migrationNotText:
 		f.Fail(probe.ReasonInvalid, "%s is not a text file", at)
 	case migrationConflict:
@@ -256,14 +261,17 @@ func judgeMigration(f *probe.ResultBuilder, file File, shown string) {
 
 // judgeTables checks what the up migrations leave.
 func (m *migrations) judgeTables(f *probe.ResultBuilder, used []File, shown string) {
-	tables, dropped, unclear := leftTables(used)
+	left := leftTables(used)
 	for _, want := range m.Tables {
-		if file, gone := dropped[strings.ToLower(want)]; gone {
+		if file, gone := left.dropped[strings.ToLower(want)]; gone {
 			f.Fail(probe.ReasonMissing, "%s: the table %s is created, then dropped by %s and not created again", shown, want, file)
 		}
+		if file, gone := left.renamed[strings.ToLower(want)]; gone {
+			f.Warn(probe.ReasonMissing, "%s: the table %s is renamed by %s and not created again", shown, want, file)
+		}
 	}
-	if len(tables) == 0 && len(dropped) > 0 && !unclear && m.From <= 1 {
-		f.Fail(probe.ReasonEmpty, "%s: the migrations leave no table: those that they create are dropped again", shown)
+	if len(left.tables) == 0 && len(left.dropped) > 0 && !left.isUnclear && m.From <= 1 {
+		f.Fail(probe.ReasonEmpty, "%s: the migrations leave no table: those that they create are temporary or dropped again", shown)
 	}
 }
 

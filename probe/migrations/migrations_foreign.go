@@ -14,12 +14,12 @@ import (
 type foreignTool struct {
 	name  string
 	match *regexp.Regexp
-	below string // folder below the migrations that holds them, "" for none
+	below string // folder below the migrations that holds them instead, "" for none
 }
 
 func foreignTools() []foreignTool {
 	return []foreignTool{
-		{"Alembic", regexp.MustCompile(`^(?:[0-9a-f]{6,32}|\d{4}[\w-]*)_[^.]*\.py$`), "versions"},
+		{"Alembic", regexp.MustCompile(`^\w[\w-]*\.py$`), "versions"},
 		{"Django", regexp.MustCompile(`^\d{4}_\w+\.py$`), ""},
 		{"Rails", regexp.MustCompile(`^\d{3,14}_\w+\.rb$`), ""},
 		{"Prisma", regexp.MustCompile(`^\d{14}_[^.]+$`), ""},
@@ -42,8 +42,8 @@ func notRead(p *probe.Pass, dir string) (tool string, n int) {
 	for _, t := range foreignTools() {
 		names := all
 		if t.below != "" {
-			if below, err := p.Files.Names(filepath.Join(dir, t.below), MaxMigrations); err == nil {
-				names = append(append([]string(nil), all...), below...)
+			if names, err = p.Files.Names(filepath.Join(dir, t.below), MaxMigrations); err != nil {
+				continue
 			}
 		}
 		count := 0

@@ -24,6 +24,9 @@ var quoted = lazyregexp.New("(?m)'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|--[^\n]*|^\\s
 // tableWord matches what a statement that makes or changes tables contains. Statements that run others count too.
 var tableWord = lazyregexp.New(`(?i)\b(?:TABLE|VIEW|INTO|DO|CALL|EXEC|EXECUTE|IMPORT|PERFORM)\b|hypertable|\\|\{\{|\$\{`)
 
+// undone matches a transaction that ends with a rollback at the end of the text.
+var undone = lazyregexp.New(`(?is)(?:^|;)\s*(?:BEGIN|START\s+TRANSACTION)\b.*;\s*ROLLBACK(?:\s+(?:TRANSACTION|WORK))?\s*;?\s*$`)
+
 // statementsOf judges a text that is more than comments.
 func statementsOf(sql string) migrationContent {
 	if up := upPart(sql); strings.TrimSpace(up) != "" {
@@ -37,8 +40,10 @@ func statementsOf(sql string) migrationContent {
 	switch {
 	case !found:
 		return migrationGarbage
-	case !opaque.MatchString(sql) && strings.Count(plain, "(") > strings.Count(plain, ")"):
+	case !opaque.MatchString(sql) && (strings.Count(plain, "(") > strings.Count(plain, ")") || strings.Contains(plain, "'")):
 		return migrationUnclosed
+	case undone.MatchString(plain):
+		return migrationUndone
 	case !tableWord.MatchString(plain):
 		return migrationTableless
 	}

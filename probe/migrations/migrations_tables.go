@@ -1,6 +1,7 @@
 package migrations
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -13,7 +14,7 @@ import (
 
 // tableChange is one statement about a table.
 type tableChange struct {
-	verb string // create, drop, rename, schema (a dropped schema)
+	verb string // create, temporary, drop, rename, schema (a dropped schema)
 	name string
 	to   string // of rename
 }
@@ -22,7 +23,8 @@ var (
 	tableStatement = lazyregexp.New(`(?i)\bCREATE\s+(?:UNLOGGED\s+|FOREIGN\s+|OR\s+REPLACE\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)|` +
 		`\bDROP\s+(?:FOREIGN\s+)?TABLE\s+(?:IF\s+EXISTS\s+)?([^;]+)|` +
 		`\bALTER\s+TABLE\s+(?:IF\s+EXISTS\s+)?(?:ONLY\s+)?([^\s(;]+)\s+RENAME\s+TO\s+([^\s(;]+)|` +
-		`\bDROP\s+SCHEMA\s+(?:IF\s+EXISTS\s+)?([^\s;,]+)`)
+		`\bDROP\s+SCHEMA\s+(?:IF\s+EXISTS\s+)?([^\s;,]+)|` +
+		`\bCREATE\s+(?:(?:GLOBAL|LOCAL)\s+)?TEMP(?:ORARY)?\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?([^\s(;]+)`)
 	// textOrComment matches what holds no statement. Names in quotation marks stay.
 	textOrComment = lazyregexp.New(`(?m)'(?:[^']|'')*'|--[^\n]*|^\s*#[^\n]*|(?s:/\*[^!].*?\*/)`)
 	// elsewhere matches what may create tables that are not seen.
@@ -45,6 +47,8 @@ func changesOf(sql string) (changes []tableChange, unclear bool) {
 			changes = append(changes, tableChange{verb: "rename", name: tableName(m[3]), to: tableName(m[4])})
 		case m[5] != "":
 			changes = append(changes, tableChange{verb: "schema", name: tableName(m[5])})
+		case m[6] != "":
+			changes = append(changes, tableChange{verb: "temporary", name: tableName(m[6])})
 		}
 	}
 	return changes, elsewhere.MatchString(plain)
@@ -68,9 +72,16 @@ func upPart(sql string) string {
 	return sql[up[1]:]
 }
 
-// leftTables returns what the up migrations leave, in their order: the tables, those that were dropped with the file that
-// did, and whether there may be other tables.
-func leftTables(used []File) (tables []string, dropped map[string]string, unclear bool) {
+// left is what the up migrations leave.
+type left struct {
+	tables    []string
+	dropped   map[string]string // tables that were dropped, or are temporary, with the file that does it
+	renamed   map[string]string // tables that have another name now, likewise
+	isUnclear bool              // there may be other tables
+}
+
+// leftTables returns what the up migrations leave, in their order.
+func leftTables(used []File) left {
 	up := slices.DeleteFunc(slices.Clone(used), func(f File) bool { return f.down })
 	slices.SortStableFunc(up, func(a, b File) int {
 		if a.repeatable != b.repeatable {
@@ -82,7 +93,8 @@ func leftTables(used []File) (tables []string, dropped map[string]string, unclea
 		return CompareNumbers(a.number, b.number)
 	})
 	there := map[string]bool{}
-	dropped = map[string]string{}
+	dropped, renamed := map[string]string{}, map[string]string{}
+	unclear := false
 	drop := func(name, file string) {
 		if there[name] {
 			delete(there, name)
@@ -96,13 +108,20 @@ func leftTables(used []File) (tables []string, dropped map[string]string, unclea
 			case "create":
 				there[c.name] = true
 				delete(dropped, c.name)
+				delete(renamed, c.name)
+			case "temporary":
+				if !there[c.name] {
+					dropped[c.name] = f.file
+				}
 			case "drop":
 				drop(c.name, f.file)
 			case "rename":
 				if there[c.name] {
 					delete(there, c.name)
 					there[c.to] = true
+					renamed[c.name] = f.file
 				}
+				delete(renamed, c.to)
 				delete(dropped, c.to) // swapped: the new table takes the old one's name
 			case "schema":
 				for name := range there {
@@ -113,9 +132,5 @@ func leftTables(used []File) (tables []string, dropped map[string]string, unclea
 			}
 		}
 	}
-	for name := range there {
-		tables = append(tables, name)
-	}
-	slices.Sort(tables)
-	return tables, dropped, unclear
+	return left{slices.Sorted(maps.Keys(there)), dropped, renamed, unclear}
 }
