@@ -38,6 +38,8 @@ func subjectProblems(e Evidence, p Policy) []problem {
 		}
 	case report.Cobertura, report.LCOV, report.JaCoCo:
 		return sourceFiles(e.Report.Subjects, p.Tree)
+	case report.SARIF, report.Checkstyle:
+		return analysedFiles(e.Report.Subjects, p.Tree)
 	case report.Govulncheck:
 		return auditedModules(e.Report.Subjects, p.Tree)
 	case report.Trivy, report.OSVScanner:

@@ -79,6 +79,59 @@ func sourceFiles(subjects []string, t *Tree) []problem {
 	return missingOf(sources, "source files", minShare, func(f string) bool { return found[f] })
 }
 
+// analysedFiles compares the files of a linter or scanner, which may list all or only some of those that it read. Files in
+// languages that the commit does not have are none of its sources.
+func analysedFiles(subjects []string, t *Tree) []problem {
+	index, languages := indexOf(t.Files), map[string]bool{}
+	for _, f := range t.Files {
+		languages[path.Ext(f)] = true
+	}
+	known, sources := 0, []string(nil)
+	for _, s := range subjects {
+		if ext := path.Ext(s); ext == "" || !languages[ext] {
+			continue
+		}
+		sources = append(sources, s)
+		if index.find(s) != "" {
+			known++
+		}
+	}
+	if len(sources) == 0 {
+		return nil
+	}
+	return foreignFiles(known, sources)
+}
+
+// testPath matches a name of a test file among JUnit's names, which otherwise are titles.
+var testPath = lazyregexp.New(`^\S*(?:[/\\]\S*\.\w+|[._-](?:test|spec|cy|e2e)\.\w+)$`)
+
+// looseClasses compares classes of languages in which a file may hold several, or have another name: a class that no file
+// and no project has is weak.
+func looseClasses(dotted []string, t *Tree) []problem {
+	stems := map[string]bool{}
+	for _, f := range t.Files {
+		switch ext := path.Ext(f); ext {
+		case ".cs", ".fs", ".vb", ".php", ".rb", ".swift":
+			stems[strings.TrimSuffix(path.Base(f), ext)] = true
+		case ".csproj", ".fsproj", ".vbproj", ".sln", ".slnx":
+			stems[strings.TrimSuffix(path.Base(f), ext)] = true
+		}
+	}
+	if len(stems) == 0 {
+		return nil
+	}
+	for _, s := range dotted {
+		parts := strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '+' })
+		for i, part := range parts {
+			if stems[part] || stems[strings.Join(parts[:i+1], ".")] {
+				return nil
+			}
+		}
+	}
+	return []problem{{Warn, report.Mismatch, fmt.Sprintf("report may be of another repository: no source or project has the name of one of its %s",
+		report.Count(len(dotted), "class"))}}
+}
+
 // measured reports whether coverage tools know of a source. Folders of Java and its like are packages of any name.
 func measured(file, ext string) bool {
 	switch ext {
@@ -148,6 +201,15 @@ func junitClasses(subjects []string, t *Tree) []problem {
 	if len(imports)*2 > len(subjects) {
 		return goPackages(report.GoTest, imports, t)
 	}
+	var paths []string
+	for _, s := range subjects {
+		if testPath.MatchString(s) && !goImport.MatchString(s) {
+			paths = append(paths, s)
+		}
+	}
+	if ps := analysedFiles(paths, t); ps != nil {
+		return ps
+	}
 	if len(dotted)*2 <= len(subjects) {
 		return nil
 	}
@@ -166,7 +228,7 @@ func junitClasses(subjects []string, t *Tree) []problem {
 		}
 	}
 	if !other {
-		return nil
+		return looseClasses(dotted, t)
 	}
 	index, found := indexOf(names), map[string]bool{}
 	for _, s := range dotted {

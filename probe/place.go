@@ -11,7 +11,19 @@ func NotFound(p *Pass, place find.Place, what, setting string) (Result, error) {
 	if err := Unlisted(p, place, what); err != nil {
 		return Result{}, err
 	}
+	if err := OtherFormat(p, place, setting); err != nil {
+		return Result{}, err
+	}
 	return Failed(ReasonMissing, "no %s found in the deployment's folder, deployment/, deploy/ or docs/: add it, or set its path with %s", what, setting), nil
+}
+
+// OtherFormat is the error for a document that is there in a format that is not read; nil for none.
+func OtherFormat(p *Pass, place find.Place, setting string) error {
+	if len(place.OtherFormats) == 0 {
+		return nil
+	}
+	return Needs(setting, Unknownf(ReasonNotConfigured, "%s was not checked: its format is not read. Convert it, or set %s to a file that can be read",
+		p.Deployment.Rel(place.OtherFormats[0]), setting))
 }
 
 // Unlisted is the error for a file that was not found while some folders could not be listed; nil when all were listed.

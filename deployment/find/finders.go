@@ -21,12 +21,52 @@ func (p *Folders) Named(configured map[string]string) []Place {
 	return []Place{
 		find(FactSSL, folder("ssl", "certs", "tls"), "nginx"),
 		find(FactMigrations, folder("migrations"), "db", "database", "internal/db", "sql"),
-		find(FactRecovery, named("DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"), "ops", "operations"),
-		find(FactRunbook, named("RUNBOOK.md", "RUNBOOKS.md"), "ops", "operations"),
-		find(FactChangelog, named("CHANGELOG.md", "CHANGES.md", "HISTORY.md")),
+		p.document(FactRecovery, configured[FactRecovery], []string{"DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"}, "ops", "operations"),
+		p.document(FactRunbook, configured[FactRunbook], []string{"RUNBOOK.md", "RUNBOOKS.md"}, "ops", "operations"),
+		p.document(FactChangelog, configured[FactChangelog], []string{"CHANGELOG.md", "CHANGES.md", "HISTORY.md"}),
 		find(FactChecklist, checklistDocument),
 		find(FactAlertmanager, named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"),
 	}
+}
+
+// document returns the place of a Markdown document, or what has its name in another format.
+func (p *Folders) document(fact, configured string, names []string, subs ...string) Place {
+	place := p.first(fact, configured, p.hits(named(names...), subs...))
+	if place.How != Default {
+		return place
+	}
+	stem := func(name string) string {
+		name = strings.TrimSuffix(name, filepath.Ext(name))
+		return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
+	}
+	for _, h := range p.hits(func(name string, dir bool) int {
+		if dir && fact != FactRunbook || !dir && filepath.Ext(name) != "" && !IsOtherFormat(name) && !strings.EqualFold(filepath.Ext(name), ".txt") {
+			return -1
+		}
+		return slices.IndexFunc(names, func(n string) bool { return stem(n) == stem(name) })
+	}, subs...) {
+		place.OtherFormats = append(place.OtherFormats, h.path)
+	}
+	return place
+}
+
+// IsOtherFormat reports whether a document is certainly not Markdown, by its name.
+func IsOtherFormat(path string) bool {
+	return slices.Contains([]string{".adoc", ".asciidoc", ".asc", ".rst", ".org", ".html", ".htm", ".textile", ".mediawiki", ".docx", ".odt", ".rtf", ".pdf", ".tex"},
+		strings.ToLower(filepath.Ext(path)))
+}
+
+// otherDiagram matches architecture diagrams in formats that are not read.
+func otherDiagram(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	switch ext := filepath.Ext(lower); {
+	case dir:
+	case lower == "workspace.dsl":
+		return 0
+	case strings.Contains(lower, "architecture") || strings.Contains(lower, "diagram"):
+		return slices.Index([]string{".d2", ".dsl", ".c4", ".excalidraw", ".vsdx", ".webp", ".gif", ".graphml", ".html", ".adoc", ".rst", ".org", ".py"}, ext)
+	}
+	return -1
 }
 
 // Diagrams returns the configured diagrams, else all that are found.
@@ -37,6 +77,11 @@ func (p *Folders) Diagrams(configured []string) Place {
 	place := Place{Fact: FactDiagrams, How: Default}
 	for _, h := range p.hits(diagram, "diagrams", "architecture") {
 		place.How, place.Paths = Found, append(place.Paths, h.path)
+	}
+	if readme := func(path string) bool { return strings.EqualFold(filepath.Base(path), "README.md") }; !slices.ContainsFunc(place.Paths, func(path string) bool { return !readme(path) }) {
+		for _, h := range p.hits(otherDiagram, "diagrams", "architecture") {
+			place.OtherFormats = append(place.OtherFormats, h.path)
+		}
 	}
 	if len(place.Paths) > 20 {
 		place.Paths, place.Others = place.Paths[:20], place.Paths[20:]

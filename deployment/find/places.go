@@ -46,6 +46,9 @@ type Place struct {
 	Paths  []string // absolute, the main one first; empty when nothing is configured or found
 	How    string   // Configured, Found or Default
 	Others []string // candidates that were not chosen, absolute
+	// OtherFormats lists files that are named like the document and are not Markdown. It is set only when nothing is
+	// configured or found.
+	OtherFormats []string
 	// Unseen lists folders that could not be listed completely and may contain the file. It is set only when nothing is
 	// configured or found.
 	Unseen []string

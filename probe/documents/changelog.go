@@ -146,13 +146,24 @@ var isTemplate = lazyregexp.New(`(?i)^\W*(?:wip|work in progress|tba|tbc|pending
 	`new feature(?: \d+| [a-z])?|(?:first|second|some|another|example|sample) (?:feature|change|fix|entry|bug)|feature (?:\d+|[a-z]|name)|` +
 	`(?:description|summary) of (?:the |your |a )?(?:new )?(?:change|feature|fix|bug)s?|(?:your|the) (?:change|feature|fix)s? (?:goes |go )?here|` +
 	`(?:for )?(?:new features|changes in existing functionality|soon-to-be removed features|now removed features|any bug fixes)|` +
-	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template)\W*$`).MatchString
+	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template|x{2,}|tk|foo|bar|asdf\w*|test)\W*$`).MatchString
 
 // isVague matches a change that could stand in any release.
 var isVague = lazyregexp.New(`(?i)^\W*(?:(?:various|several|some|minor|misc(?:ellaneous)?|small|general|other|many|multiple|internal)[ ,]+)*(?:bug ?)?` +
 	`(?:fix(?:es|ed)?(?: bugs?)?|bugs?|changes?|improvements?|enhancements?|updates?|tweaks?|cleanups?|stuff|things|maintenance|housekeeping|refactoring)` +
 	`(?:(?:,| and| &|/)+ *(?:(?:various|other|minor|small|performance|stability|general) )*(?:fix(?:es)?|bug ?fixes|changes?|improvements?|enhancements?|updates?|optimi[sz]ations?|stability|performance))*` +
-	`(?: (?:and more|under the hood|as usual))?\W*$|^\W*see (?:the )?(?:git|commits?|commit (?:log|history)|git log)\W*$`).MatchString
+	`(?: (?:and more|under the hood|as usual))?\W*$|^\W*see (?:the )?(?:git|commits?|commit (?:log|history)|git log|release notes?|release page|releases?|github|gitlab|jira|tickets?|issues?|milestone|above|below)\W*$|` +
+	`^\W*merged? (?:branch|pull request|tag|remote-tracking)\b.*$|^\W*(?:(?:chore|build|ci|release)(?:\([\w-]+\))?: *)?(?:bump(?:ed|s)?|raised?|update[ds]?|set) (?:the )?(?:app |package )?version(?: (?:number|to|from)\b.*)?\W*$|` +
+	`^\W*version bump\W*$|^\W*(?:chore: *)?(?:prepare[ds]? |cut )?(?:for )?(?:the )?release(?: of)? ?v?[\d.]*\W*$|` + vagueAbroad).MatchString
+
+// vagueAbroad matches the same in other languages.
+const vagueAbroad = `^\W*(?:(?:diverse|verschiedene|einige|kleine(?:re)?|allgemeine|sonstige)[ ,]+)+(?:fehlerbehebungen|fehlerkorrekturen|bugfixes|verbesserungen|anpassungen|änderungen|optimierungen)` +
+	`(?: und (?:(?:kleine(?:re)?|weitere) )?(?:verbesserungen|fehlerbehebungen|optimierungen|änderungen|anpassungen))?\W*$|` +
+	`^\W*(?:divers(?:es)?|quelques|petites|plusieurs) (?:corrections?|améliorations?|changements|modifications)(?: (?:de bugs|mineures|diverses))?(?: et (?:corrections?|améliorations?)(?: (?:de bugs|diverses))?)?\W*$|` +
+	`^\W*corrections? (?:de bugs|diverses|mineures)\W*$|^\W*(?:varias|diversas|algunas|pequeñas) (?:correcciones|mejoras)(?: (?:de errores|menores))?(?: y (?:correcciones|mejoras))?\W*$|` +
+	`^\W*corrección de errores\W*$|^\W*(?:várias|diversas|pequenas) (?:correções|melhorias)(?: e (?:correções|melhorias))?\W*$|^\W*correç(?:ão|ões) de bugs\W*$|` +
+	`^\W*(?:varie|diverse|piccole|alcune) (?:correzioni|migliorie)(?: e (?:correzioni|migliorie))?\W*$|^\W*(?:diverse|kleine) (?:bugfixes|verbeteringen|aanpassingen)(?: en verbeteringen)?\W*$|` +
+	`^\W*(?:исправлен[ыо]|исправление|исправления) (?:ошибок|ошибки|багов|баги)\W*$|^\W*(?:drobne|różne) (?:poprawki|zmiany)\W*$|^\W*バグ修正\W*$|^\W*(?:修复|修正)(?:了)?(?:一些)?(?:bug|已知问题|问题)\W*$`
 
 // isNothing matches a text that says that nothing changed.
 var isNothing = lazyregexp.New(`(?i)^\W*(?:n/?a|not applicable|none|nil|nothing(?: yet| to see here| so far)?|no (?:notable |unreleased |user-visible )?changes(?: yet)?)\W*$`).MatchString

@@ -71,9 +71,13 @@ func (c *contacts) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		return c.judge(rows, "the configuration"), nil
 	}
 	documents, almost := 0, ""
+	var unread error
 	for _, fact := range []string{find.FactChecklist, find.FactRunbook, find.FactRecovery} {
 		place := p.View.Place(fact)
 		if place.Path() == "" {
+			if err := probe.OtherFormat(p, place, "deployment.documents.checklist"); err != nil && unread == nil {
+				unread = err
+			}
 			continue
 		}
 		file := p.Deployment.Rel(place.Path())
@@ -94,6 +98,8 @@ func (c *contacts) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		}
 	}
 	switch {
+	case unread != nil:
+		return probe.Result{}, unread
 	case documents == 0:
 		return probe.NotFound(p, p.View.Place(find.FactChecklist),
 			"checklist document, RUNBOOK.md or DISASTER-RECOVERY.md with a table of contacts", "deployment.documents.checklist")
@@ -205,6 +211,8 @@ func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 		f.Fail(probe.ReasonMissing, "%s: no %s", who, what)
 	case unreachable.MatchString(text):
 		f.Fail(probe.ReasonPlaceholder, "%s: nobody can be reached at the %s", who, what)
+	case bareMailbox.MatchString(text) && !reachable.MatchString(text):
+		f.Warn(probe.ReasonInvalid, "%s: the mail address of the %s has no domain", who, what)
 	case secretvalue.HasPlaceholderDomain(text):
 		f.Warn(probe.ReasonPlaceholder, "%s: the %s uses an example domain", who, what)
 	}
@@ -243,6 +251,9 @@ func samePerson(contact, escalation string) bool {
 	return true
 }
 
+// bareMailbox matches a mail address at a name without a dot.
+var bareMailbox = lazyregexp.New(`(?:^|[\s,;(<])[\w.+-]+@[\w-]+(?:$|[\s,;)>])`)
+
 // reachable matches mail addresses and telephone numbers.
 var reachable = lazyregexp.New(`[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\d[\d ()/-]{5,}\d`)
 
@@ -253,7 +264,8 @@ func isUnassigned(text string) bool {
 		"positionopen", "hiring", "recruiting", "tobehired", "tohire", "tobeassigned", "tobenamed", "tobeappointed", "notapplicable", "notyet", "notyetassigned",
 		"pending", "empty", "missing", "leftthecompany", "hasleft", "nolongerhere", "retired", "parentalleave", "onleave", "test", "abc", "foo", "bar", "asdf",
 		"niemand", "unbesetzt", "offen", "vakant", "keiner", "keine", "personne", "vacante", "vacant·e", "nadie", "ninguno", "ninguém", "vago", "nessuno", "vacatur",
-		"geen", "ingen", "obsazujese", "nikdo", "nikt", "brak", "wakat", "никто", "нет", "вакансия", "вакантно", "kimse", "yok", "boş":
+		"geen", "ingen", "obsazujese", "nikdo", "nikt", "brak", "wakat", "никто", "нет", "вакансия", "вакантно", "kimse", "yok", "boş",
+		"未定", "未設定", "未指定", "なし", "無し", "無", "无", "暂无", "空缺", "待定", "待补充", "미정", "없음", "공석", "notset", "notdefined", "undefined", "nochoffen", "unbekannt", "inconnu", "desconocido":
 		return true
 	}
 	return vacancy.MatchString(text) || departed.MatchString(text)
@@ -261,13 +273,18 @@ func isUnassigned(text string) bool {
 
 // departed matches anywhere in a cell that the person is gone.
 var departed = lazyregexp.New(`(?i)\b(?:(?:has |who )?left (?:the )?(?:company|team|us|in \d{4})|no longer (?:here|with us|employed|in the team)|ex[- ]employee|former employee|retired|` +
+	`on (?:(?:parental|maternity|paternity|sick|long[- ]term) )?leave|on sabbatical|in elternzeit|in mutterschutz|langzeiterkrankt|en congé|de baja por|met verlof|` +
 	`ausgeschieden|nicht mehr (?:da|im unternehmen)|a quitté|ya no trabaja|uit dienst)\b`)
 
 // vacancy matches cells that say that nobody has the role.
 var vacancy = lazyregexp.New(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
 	`(?:no ?body|no one|not) (?:yet|assigned|available|for now|at the moment)\b|(?:open|vacant) (?:position|role|post|req)\b|to be (?:hired|assigned|appointed|named|determined|decided)\b|` +
-	`(?:hiring|recruiting|recruitment|searching|looking for|wird gesucht|gesucht|nachbesetzung|en recrutement|se busca|wordt gezocht)\b|n\. ?n\.?\W*$|nn\W*$|nomen nescio|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b)`)
+	`(?:hiring|recruiting|recruitment|searching|looking for|wird gesucht|gesucht|nachbesetzung|en recrutement|se busca|wordt gezocht)\b|n\. ?n\.?\W*$|nn\W*$|nomen nescio|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b|` +
+	`à (?:pourvoir|définir|compléter|désigner|préciser|nommer)|non (?:défini|attribué|assigné)|(?:por|a) (?:definir|determinar|completar|designar|nombrar)|sin definir|` +
+	`da (?:definire|assegnare|nominare|decidere)|nog (?:in te vullen|te bepalen|te benoemen|niet)|(?:noch )?zu (?:benennen|bestimmen|klären|ergänzen)|` +
+	`wird noch|folgt(?: noch)?\W*$|do (?:ustalenia|uzupełnienia|obsadzenia)|nie (?:ustalono|przypisano)|не (?:назначен|определ|указан)|уточняется|будет (?:назначен|определ)|` +
+	`belirlenecek|atanmadı|bude (?:doplněno|určeno)|neurčeno|ska utses|ej utsedd|skal (?:utpekes|udpeges))`)
 
 // contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
 // only zeros or x, and anywhere a mailbox at "your company".
-var contactPlaceholder = lazyregexp.New(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)
+var contactPlaceholder = lazyregexp.New(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:@|slack |github )?(?:user-?name|user|handle)|#?(?:your-)?channel(?:[ -]name)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

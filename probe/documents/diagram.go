@@ -70,6 +70,9 @@ type candidate struct {
 
 func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	place := p.View.Place(find.FactDiagrams)
+	if err := probe.OtherFormat(p, place, "deployment.documents.architecture_diagrams"); err != nil && !d.anyDrawing(ctx, p, place.Paths) {
+		return probe.Result{}, err
+	}
 	if len(place.Paths) == 0 {
 		return probe.NotFound(p, place, "diagram (.svg, .png, .jpg, .pdf, .drawio, .mmd, .puml, .dot or .md) with architecture or diagram in its name, and no README.md with one,", "deployment.documents.architecture_diagrams")
 	}
@@ -88,6 +91,14 @@ func (d *diagram) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	}
 	services, err := composeServiceNames(p)
 	return d.judge(found, place.How == find.Configured, services, err), nil
+}
+
+// anyDrawing reports whether a file is a diagram.
+func (d *diagram) anyDrawing(ctx context.Context, p *probe.Pass, paths []string) bool {
+	return slices.ContainsFunc(paths, func(path string) bool {
+		c := parseDiagram(ctx, p, path, 0)
+		return c.err == nil && c.reason == probe.ReasonNone
+	})
 }
 
 // parseDiagram parses one file and, for a document, the images embedded in it.

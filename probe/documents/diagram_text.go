@@ -113,8 +113,14 @@ func mermaidIn(text string) drawing {
 	if strings.TrimSpace(body) == "" {
 		return invalidDrawing(probe.ReasonEmpty, "is a diagram without content")
 	}
+	if mermaidChart.MatchString(keyword) {
+		body = "" // its words are no parts of a system
+	}
 	return drawing{form: "Mermaid", text: true, labels: body}
 }
+
+// mermaidChart matches the types of diagrams that show numbers, plans or changes.
+var mermaidChart = lazyregexp.New(`^(?:pie|gantt|journey|gitGraph|quadrantChart|timeline|xychart|radar|packet|kanban|treemap|sankey)`)
 
 var (
 	plantumlStart   = lazyregexp.New(`(?m)^[ \t]*@start([a-z0-9]+)\b.*$`)

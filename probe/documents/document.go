@@ -76,6 +76,10 @@ func (d *document) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 	if path == "" {
 		return probe.NotFound(p, place, what, "deployment.documents."+d.Document)
 	}
+	if find.IsOtherFormat(path) {
+		_, err := markdown.Read(p, path)
+		return markdown.Unreadable(p.Deployment.Rel(path)+" was not checked", err)
+	}
 	// The verdict depends only on the document and is expensive to compute, so it is cached with the file.
 	r, err := files.Load(p.Files, path, fmt.Sprintf("document judged by %+v", *d), markdown.MaxDocument, func(data []byte, _ fs.FileInfo) (probe.Result, error) {
 		m, err := markdown.Parse(data)

@@ -30,7 +30,7 @@ const numbersEnglish = `an?|one|two|three|four|five|six|seven|eight|nine|ten|ele
 // and Turkish.
 const unitsAbroad = `sekunden?|minuten?|stunden?|std|tagen?|tage?|wochen?|secondes?|heures?|jours?|semaines?|segundos?|minutos?|horas?|d[ií]as?|` +
 	`secondi|minuti|or[ae]|giorn[io]|seconden|uur|uren|dag(?:en|ar|e)?|timm(?:e|ar)|tim(?:e|er)|sekunder|minut(?:er|ter|y|ów|u|a)?|godzin[ay]?|dni|dzień|` +
-	`hodin[ay]?|dn[íyů]|час(?:а|ов)?|минут[аы]?|дн(?:я|ей)|день|saat|dakika|gün`
+	`hodin[ay]?|dn[íyů]|час(?:а|ов)?|минут[аы]?|дн(?:я|ей)|день|сут(?:ки|ок)|doba|dob[ęy]|etmaal|dygn|døgn|saat|dakika|gün`
 
 // numbersAbroad are numbers in words in the same languages.
 const numbersAbroad = `eine[rmn]?|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|zwölf|fünfzehn|zwanzig|vierundzwanzig|dreißig|dreissig|achtundvierzig|halbe[rn]?|` +

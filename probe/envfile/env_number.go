@@ -125,6 +125,8 @@ func (s *envNumber) judge(v deployment.Value) (r probe.Result, counts bool) {
 		return probe.Warned(probe.ReasonMissing, "%s is %s", v.Key, unset(v)), false
 	case secretvalue.IsBlankWord(text) && subject != aboutOther:
 		return probe.Failed(probe.ReasonPlaceholder, "%s at %s is a placeholder", v.Key, v.Origin), true
+	case subject == aboutOther && windowKey.MatchString(v.Key) && zeroTime.MatchString(text):
+		return probe.Warned(probe.ReasonThreshold, "%s at %s is zero: the limit counts over no time", v.Key, v.Origin), false
 	case subject == aboutOther:
 		return probe.Passed("%s is not a limit", v.Key), false
 	case subject == aboutNumber:

@@ -32,8 +32,12 @@ var (
 	scopeKey = lazyregexp.New(`(?i)(^|_)(GENERAL|DEFAULT|GLOBAL|AUTH|LOGIN|API|PUBLIC|ADMIN|ANON|ANONYMOUS|AUTHENTICATED|USERS?|IP|CLIENT|TENANT|PUBLISHER|ENDPOINT|` +
 		`BID|BIDS|AUCTION|READ|WRITE|GET|POST|SECOND|MINUTE|HOUR|DAY|HARD|SOFT|UPLOAD|SEARCH|WEBHOOK)$`)
 	// limitPerTime matches a limit with its unit of time.
-	limitPerTime = lazyregexp.New(`(?i)^(\d+)\s*(?:r|req|reqs|requests?)?\s*(?:/|-| per )\s*\d*\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
-	wholeNumber  = lazyregexp.New(`^-?\d+(?:\.\d+)?$`)
+	limitPerTime = lazyregexp.New(`(?i)^(\d+)\s*(?:r|req|reqs|requests?)?\s*(?:/|-| per )\s*(\d*)\s*(?:s|sec|second|m|min|minute|h|hr|hour|d|day)s?$`)
+	// windowKey matches keys of the time in which a limit counts.
+	windowKey = lazyregexp.New(`(?i)(^|_)(WINDOW|PERIOD|INTERVAL|DURATION)(_(MS|SEC|SECS|SECONDS|MINUTES))?$`)
+	zeroTime  = lazyregexp.New(`(?i)^0+(?:\.0+)?\s*(?:ms|s|m|h|d)?$`)
+
+	wholeNumber = lazyregexp.New(`^-?\d+(?:\.\d+)?$`)
 )
 
 func (s *envNumber) subject(key, text string) subject {
@@ -60,7 +64,7 @@ func rateLimitKey(key string) bool {
 func leastPerTime(text string) (number string, ok bool) {
 	for one := range strings.FieldsFuncSeq(text, func(r rune) bool { return r == ';' || r == ',' }) {
 		m := limitPerTime.FindStringSubmatch(strings.TrimSpace(one))
-		if m == nil {
+		if m == nil || m[2] != "" && strings.Trim(m[2], "0") == "" {
 			return "", false
 		}
 		if digits := strings.TrimLeft(m[1], "0"); number == "" || len(digits) < len(number) || len(digits) == len(number) && digits < number {

@@ -17,6 +17,7 @@ import (
 	"github.com/yuin/goldmark/text"
 	"github.com/yuin/goldmark/util"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -96,6 +97,9 @@ var errNotText = errors.New("not UTF-8 text")
 
 // Read reads a document of the deployment. Errors are those of files.Load and errNotText; see Unreadable.
 func Read(p *probe.Pass, path string) (*Document, error) {
+	if find.IsOtherFormat(path) {
+		return nil, errOtherFormat
+	}
 	return files.Load(p.Files, path, "markdown", MaxDocument, func(data []byte, _ fs.FileInfo) (*Document, error) {
 		return Parse(data)
 	})
@@ -109,6 +113,9 @@ var (
 
 // MergeConflict matches an unresolved git merge conflict.
 var MergeConflict = lazyregexp.New(`(?m)^<{7} \S.*\n(?:.*\n)*?={7}\r?\n(?:.*\n)*?>{7} \S`)
+
+// errOtherFormat is the error for a document that is not Markdown by its name.
+var errOtherFormat = errors.New("only Markdown is read. Convert it")
 
 // Parse parses a document.
 func Parse(data []byte) (*Document, error) {
@@ -294,6 +301,9 @@ func (r *markdownReader) table(n *extast.Table) {
 
 // Unreadable classifies the error of reading a document; see unreadable.
 func Unreadable(what string, err error) (probe.Result, error) {
+	if errors.Is(err, errOtherFormat) {
+		return probe.Result{}, probe.Needs("a Markdown document", probe.Unknownf(probe.ReasonNotConfigured, "%s: %v", what, err))
+	}
 	if errors.Is(err, errNotText) {
 		return probe.Failed(probe.ReasonInvalid, "%s: %v", what, err), nil
 	}

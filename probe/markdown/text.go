@@ -40,11 +40,20 @@ func PlainText(raw string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
-// CountWords counts the fields with at least one letter.
+// CountWords counts the fields with at least one letter. Two letters of a script without spaces between words are a word.
 func CountWords(s string) int {
 	n := 0
 	for _, field := range strings.Fields(s) {
-		if strings.IndexFunc(field, unicode.IsLetter) >= 0 {
+		dense := 0
+		for _, r := range field {
+			if unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar) {
+				dense++
+			}
+		}
+		switch {
+		case dense > 0:
+			n += (dense + 1) / 2
+		case strings.IndexFunc(field, unicode.IsLetter) >= 0:
 			n++
 		}
 	}

@@ -23,7 +23,7 @@ func units() []struct {
 		names  string
 	}{
 		{7 * day, `weeks?|wochen?|semaines?|semanas?|settiman[ae]|weken|week|veck(?:a|or)|uger?|tygodni[ea]?|tydz\pL*|týdn\pL*|недел\pL*|hafta`},
-		{day, `days?|tage?n?|jours?|d[ií]as?|giorn[io]|dag(?:en|ar|e)?|dni|dzień|dn[íyů]|дн(?:я|ей)|день|gün|d`},
+		{day, `days?|tage?n?|jours?|d[ií]as?|giorn[io]|dag(?:en|ar|e)?|dni|dzień|dn[íyů]|дн(?:я|ей)|день|сут(?:ки|ок)|doba|dob[ęy]|etmaal|dygn|døgn|gün|d`},
 		{time.Hour, `hours?|hrs?|stunden?|std|heures?|horas?|or[ae]|uur|uren|timm(?:e|ar)|tim(?:e|er)|godzin[aey]?|hodin[aey]?|час(?:а|ов)?|saat|h`},
 		{time.Minute, `minutes?|mins?|minuten?|minutos?|minut[io]|minut(?:er|ter|y|ów|u|a)?|минут[аы]?|dakika|min|m`},
 		{time.Second, `seconds?|secs?|sekunden?|secondes?|segundos?|second[io]|seconden|sekunder|sekund[ay]?|секунд[аы]?|saniye|s`},

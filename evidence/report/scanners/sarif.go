@@ -1,6 +1,7 @@
 package scanners
 
 import (
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,7 +97,7 @@ func (s *sarifRun) read(j *stream.JSON) error {
 		case "invocations":
 			return j.Array(func() error { return s.invocation(j) })
 		case "artifacts":
-			return j.Array(func() error { s.artifacts++; return j.Skip() })
+			return j.Array(func() error { s.artifacts++; return s.artifact(j) })
 		case "versionControlProvenance":
 			return j.Array(func() error {
 				revision := ""
@@ -116,6 +117,26 @@ func (s *sarifRun) read(j *stream.JSON) error {
 		}
 		return j.Skip()
 	})
+}
+
+// artifact reads a file that the tool analysed.
+func (s *sarifRun) artifact(j *stream.JSON) error {
+	uri := ""
+	err := j.Object(func(key string) error {
+		if key != "location" {
+			return j.Skip()
+		}
+		return j.Object(func(key string) error {
+			if key == "uri" {
+				return j.String(&uri)
+			}
+			return j.Skip()
+		})
+	})
+	if u, bad := url.Parse(uri); s.artifacts <= maxSample && bad == nil && (u.Scheme == "" || u.Scheme == "file") {
+		s.r.AddSubject(u.Path)
+	}
+	return err
 }
 
 func (s *sarifRun) driver(j *stream.JSON) error {

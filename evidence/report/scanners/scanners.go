@@ -11,6 +11,9 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/stream"
 )
 
+// maxSample is how many files of a report are compared with the commit.
+const maxSample = 1000
+
 // Checkstyle parses checkstyle's XML, which golangci-lint, ESLint and many others also write: <file name> with <error
 // line severity source>. The format cannot express a crash, and some tools list only files with errors: without any
 // file it is unproven that one was checked.
@@ -32,6 +35,9 @@ func Checkstyle(in *stream.Input, r *report.Report) error {
 		case "file":
 			file = stream.Attr(e, "name")
 			r.Counts.Audited++
+			if r.Counts.Audited <= maxSample {
+				r.AddSubject(file)
+			}
 		case "error":
 			severity := stream.Attr(e, "severity")
 			if severity == "ignore" {
