@@ -146,14 +146,14 @@ func engineDrivers() []string { return []string{"json-file", "local", "journald"
 
 // shippingDrivers send logs away.
 func shippingDrivers() []string {
-	return []string{"awslogs", "elastic-logging-plugin", "etwlogs", "fluentd", "gcplogs", "gelf", "logentries", "loki", "loki-docker-driver", "splunk", "sumologic", "syslog"}
+	return []string{"awslogs", "elastic-logging-plugin", "fluentd", "gcplogs", "gelf", "logentries", "loki", "loki-docker-driver", "splunk", "sumologic", "syslog"}
 }
 
 // shipperImages are the names of images that ship others' logs.
 func shipperImages() []string {
 	return []string{
 		"promtail", "alloy", "grafana/agent", "grafana-agent", "fluent-bit", "fluentbit", "fluentd", "vector", "filebeat", "elastic-agent", "logspout", "logstash",
-		"opentelemetry-collector", "otelcol", "cloudwatch-agent", "datadog/agent", "syslog-ng", "rsyslog", "universalforwarder",
+		"opentelemetry-collector", "otelcol", "cloudwatch-agent", "datadog/agent", "datadoghq/agent", "syslog-ng", "rsyslog", "universalforwarder",
 	}
 }
 

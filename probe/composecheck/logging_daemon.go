@@ -82,13 +82,23 @@ func (d *daemonLogging) judgeOptions(f *probe.ResultBuilder, c *compose.Model, a
 				loggingDriver(service), service.Name, key)
 			f.Offend(offender(c, service.Name, "logging_option_missing", "logging"))
 		}
-		for key, value := range addressesOf(c, service) {
+		addresses := addressesOf(c, service)
+		for _, key := range slices.Sorted(maps.Keys(addresses)) {
+			value := addresses[key]
 			host, port := optionAddress(key, value)
 			switch {
+			case refusedAddress(key, value):
+				f.Fail(probe.ReasonInvalid, "%s of service %s is not an address that logging driver %s accepts, such as %s: Docker does not start the service",
+					key, service.Name, loggingDriver(service), exampleAddresses()[key])
+			case host == "" && strings.HasSuffix(key, "-address") && strings.Contains(value, "://") && !strings.HasPrefix(value, "unix"):
+				f.Warn(probe.ReasonInvalid, "%s of service %s has no host", key, service.Name)
 			case host == "":
 			case isService(c, host):
 				f.Fail(probe.ReasonInvalid, "%s of service %s is a name of the compose network, which the Docker daemon cannot resolve. "+
 					"Publish the port on loopback and use 127.0.0.1", key, service.Name)
+			case slices.Contains(receiverNames(), host):
+				f.Warn(probe.ReasonInvalid, "%s of service %s is %s, as containers are named: the Docker daemon resolves names on the host only. "+
+					"Use an address, or a name with a domain", key, service.Name, host)
 			case host == "host.docker.internal" || host == "gateway.docker.internal":
 				f.Warn(probe.ReasonInvalid, "%s of service %s is %s, a name for containers: the Docker daemon on Linux does not resolve it. "+
 					"Use 127.0.0.1", key, service.Name, host)
@@ -97,6 +107,37 @@ func (d *daemonLogging) judgeOptions(f *probe.ResultBuilder, c *compose.Model, a
 			}
 		}
 	}
+}
+
+// receiverNames are names that containers of log receivers usually have, and hosts do not.
+func receiverNames() []string {
+	return []string{"loki", "loki-gateway", "fluentd", "fluent-bit", "fluentbit", "graylog", "logstash", "elasticsearch", "opensearch", "vector", "promtail", "alloy", "otel-collector", "splunk"}
+}
+
+// exampleAddresses are options whose value Docker or the driver's plugin checks before it starts a container.
+func exampleAddresses() map[string]string {
+	return map[string]string{
+		"gelf-address": "udp://logs.example.org:12201", "syslog-address": "tcp://logs.example.org:514", "fluentd-address": "tcp://127.0.0.1:24224",
+		"splunk-url": "https://splunk.example.org:8088", "loki-url": "https://loki.example.org/loki/api/v1/push",
+	}
+}
+
+// refusedAddress reports whether a driver refuses the value of an option.
+func refusedAddress(key, value string) bool {
+	if exampleAddresses()[key] == "" || value == "" {
+		return false // unset, see missingOption
+	}
+	scheme, rest, ok := strings.Cut(value, "://")
+	u, err := url.Parse(value)
+	switch key {
+	case "gelf-address":
+		return !ok || err != nil || scheme != "udp" && scheme != "tcp" || u.Port() == ""
+	case "syslog-address":
+		return !ok || err != nil || !slices.Contains([]string{"tcp", "udp", "tcp+tls", "unix", "unixgram"}, scheme) || rest == ""
+	case "fluentd-address":
+		return ok && (err != nil || !slices.Contains([]string{"tcp", "tls", "unix"}, scheme))
+	}
+	return !ok || err != nil || scheme != "http" && scheme != "https" || u.Hostname() == ""
 }
 
 // addressesOf returns the logging options of a service with the address that its driver uses without one. Without a
