@@ -1,6 +1,7 @@
 package exporter
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -23,8 +24,9 @@ import (
 
 // scriptedPrometheus returns one value for every query, or an empty result.
 type scriptedPrometheus struct {
-	mu    sync.Mutex
-	value string
+	mu     sync.Mutex
+	value  string
+	labels string // of the value; "" for none
 }
 
 func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -37,7 +39,7 @@ func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	sample := ""
 	if s.value != "none" {
-		sample = fmt.Sprintf(`{"metric":{},"value":[0,%q]}`, s.value)
+		sample = fmt.Sprintf(`{"metric":%s,"value":[0,%q]}`, cmp.Or(s.labels, "{}"), s.value)
 	}
 	_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
 }
