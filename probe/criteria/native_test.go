@@ -72,4 +72,18 @@ scrape_configs:
 			})
 		})
 	}
+	// The same application without native histograms: its text has only the count of each, which proves nothing.
+	classic := parts.Prometheus(t, fmt.Sprintf(`
+global: {scrape_interval: 1s, scrape_timeout: 1s}
+scrape_configs:
+- {job_name: catalyst, static_configs: [{targets: ['%s']}]}
+`, strings.TrimPrefix(app.URL, "http://")), nil)
+	classic.AwaitScrapes(t, 1)
+	p := probetest.NewPass(t, nil, settingsAt(classic.URL, "catalyst"))
+	for _, family := range []string{"fast", "slow"} {
+		r := probetest.Look(t, p, PrometheusQueryKind(), "{p95: ["+family+"], below: 0.2, window: 1m, min_coverage: 0}")
+		if r.State != probe.StateUnknown {
+			t.Errorf("%s without native histograms: %+v", family, r)
+		}
+	}
 }

@@ -65,13 +65,14 @@ func (s *grafana) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error
 	}
 	g := grafanaAsk{w, at.URL}
 	var f probe.ResultBuilder
-	if err := g.datasources(ctx, &f); err != nil {
+	unchecked, err := g.datasources(ctx, &f)
+	if err != nil {
 		return httpclient.JudgeError("datasources of Grafana", err, at, deployment.GrafanaService.Setting("token_file"), false)
 	}
 	if err := g.dashboards(ctx, set.Dashboards, &f); err != nil {
 		return httpclient.JudgeError("dashboards of Grafana", err, at, deployment.GrafanaService.Setting("token_file"), false)
 	}
-	return f.Result("Grafana and its datasources are healthy, and the expected dashboards exist"), nil
+	return f.Result("Grafana and its datasources are healthy, and the expected dashboards exist%s", unchecked), nil
 }
 
 func judgeGrafanaHealth(a httpclient.Response) probe.Result {
@@ -116,11 +117,13 @@ func (g grafanaAsk) json(ctx context.Context, path string, into any) error {
 // maxDatasources bounds the datasource health checks per run.
 const maxDatasources = 20
 
-func (g grafanaAsk) datasources(ctx context.Context, f *probe.ResultBuilder) error {
+// datasources checks the health of datasources, and returns what was not checked, for the detail.
+func (g grafanaAsk) datasources(ctx context.Context, f *probe.ResultBuilder) (unchecked string, err error) {
 	var all []struct{ UID, Name, Type string }
 	if err := g.json(ctx, "/api/datasources", &all); err != nil {
-		return err
+		return "", err
 	}
+	silent := 0
 	if len(all) == 0 {
 		f.Fail(probe.ReasonMissing, "Grafana has no datasource")
 	}
@@ -131,15 +134,22 @@ func (g grafanaAsk) datasources(ctx context.Context, f *probe.ResultBuilder) err
 		}
 		switch {
 		case err != nil:
-			return err
+			return "", err
 		case httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read") != nil:
-			return fmt.Errorf("health of datasource %q: %w", d.Name, httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"))
+			return "", fmt.Errorf("health of datasource %q: %w", d.Name, httpclient.Rejected("Grafana", a, "deployment.grafana.token_file of a service account with datasources:read, datasources:query and dashboards:read"))
 		case a.Status == 404 || a.Status == 501: // the plugin has no health check
+			silent++
 		case json.Unmarshal(a.Body, &health) != nil || a.Status != 200 || !strings.EqualFold(health.Status, "ok"):
 			f.Fail(probe.ReasonUnhealthy, "datasource %q is not healthy", d.Name)
 		}
 	}
-	return nil
+	if silent > 0 {
+		unchecked = fmt.Sprintf("; %s without a health check", phrase.Count(silent, "datasource"))
+	}
+	if rest := len(all) - maxDatasources; rest > 0 {
+		unchecked += fmt.Sprintf("; %d of %d datasources were not checked", rest, len(all))
+	}
+	return unchecked, nil
 }
 
 // dashboards checks that every expected dashboard exists, by UID or title.

@@ -2,6 +2,7 @@ package grafana
 
 import (
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -19,8 +20,8 @@ func TestGrafana(t *testing.T) {
 				w.WriteHeader(401)
 				return
 			}
-			if body == "403" {
-				w.WriteHeader(403)
+			if status, err := strconv.Atoi(body); err == nil {
+				w.WriteHeader(status)
 			}
 			_, _ = w.Write([]byte(body))
 		}
@@ -41,6 +42,8 @@ func TestGrafana(t *testing.T) {
 		{"another service", "<html>", "", "", "", 200, "", nil, probe.StateFail, probe.ReasonInvalid, ""},
 		{"empty object", "{}", "", "", "", 200, "", nil, probe.StateFail, probe.ReasonInvalid, ""},
 		{"everything", well, `[{"uid":"p","name":"Prometheus","type":"prometheus"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Catalyst", "c"}, probe.StatePass, "", ""},
+		{"no health check", well, `[{"uid":"p","name":"P"}]`, "404", `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StatePass, "", "1 datasource without a health check"},
+		{"more datasources than are checked", well, "[" + strings.Repeat(`{"uid":"p","name":"P"},`, 24) + `{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StatePass, "", "5 of 25 datasources were not checked"},
 		{"a dashboard missing", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[{"uid":"c","title":"Catalyst"}]`, 200, token, []string{"Other"}, probe.StateFail, probe.ReasonMissing, `"Other"`},
 		{"no dashboard", well, `[{"uid":"p","name":"P"}]`, `{"status":"OK"}`, `[]`, 200, token, nil, probe.StateFail, probe.ReasonMissing, "no dashboard"},
 		{"no datasource", well, `[]`, "", `[{"uid":"c","title":"C"}]`, 200, token, nil, probe.StateFail, probe.ReasonMissing, "no datasource"},
