@@ -53,6 +53,13 @@ func TestResponses_HaveSecurityHeaders(t *testing.T) {
 					t.Errorf("%s %s: %s is %q", method, path, header, got)
 				}
 			}
+			sites := "same-origin"
+			if strings.HasPrefix(path, "/badge.svg") && (method == "GET" || method == "HEAD") {
+				sites = "cross-origin"
+			}
+			if got := resp.Header.Get("Cross-Origin-Resource-Policy"); got != sites {
+				t.Errorf("%s %s: Cross-Origin-Resource-Policy is %q", method, path, got)
+			}
 			policy := resp.Header.Get("Content-Security-Policy")
 			if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "unsafe") || strings.Contains(policy, "script-src") {
 				t.Errorf("%s %s: Content-Security-Policy: %q", method, path, policy)

@@ -148,6 +148,7 @@ func (s *server) overview(w http.ResponseWriter, set *config.Config, refresh boo
 
 // badge serves a picture of one verdict: of a deployment, a gate or an item.
 func (s *server) badge(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin") // it is made for other pages
 	set, done := s.use()
 	defer done()
 	q := r.URL.Query()
