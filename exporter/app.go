@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/signal"
@@ -94,7 +95,11 @@ func Main(args []string, sys System) int {
 	k, commands, logConfig := a.commandLine()
 	k.Terminate(func(code int) { ended = code; panic(terminated{}) })
 	name, err := parse(k, args)
-	if ended >= 0 {
+	var unwritten *fs.PathError
+	switch {
+	case errors.As(err, &unwritten) && unwritten.Op == "write":
+		return a.fail(fmt.Errorf("standard output: %w", unwritten.Err))
+	case ended >= 0:
 		return ended
 	}
 	if err != nil {
@@ -164,6 +169,11 @@ type terminated struct{}
 func parse(k *kingpin.Application, args []string) (name string, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
+			var unwritten *fs.PathError
+			if failed, is := cause.(error); is && errors.As(failed, &unwritten) { // kingpin cannot print the help
+				name, err = "", failed
+				return
+			}
 			if _, ok := cause.(terminated); !ok {
 				panic(cause)
 			}

@@ -93,7 +93,7 @@ func (a *app) output(file string, text []byte) error {
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		return usage.Errorf("--output=%s: is a directory; name a file in it", file)
 	}
-	err := files.WriteAtomic(file, text, fs.FileMode(0o644), false)
+	err := files.Write(file, text, 0o644)
 	if failed := new(fs.PathError); errors.As(err, &failed) {
 		err = failed.Err
 	} else if failed := new(os.LinkError); errors.As(err, &failed) {
