@@ -109,6 +109,7 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 		for _, c := range found {
 			h := restartsOf(p, e).note(c.ID, c.RestartCount, p.Time, s.Window.Std())
 			f.Add(s.judge(c, h, p.Time))
+			s.judgeIdle(&f, c, project)
 			if changed := plan.drift(ctx, p, c); c.Running() && len(changed) > 0 {
 				f.Warn(probe.ReasonDrift, "container %s was started with other settings than the files state now: %s. Run docker compose up -d %s",
 					c.Name, strings.Join(changed, ", "), name)
