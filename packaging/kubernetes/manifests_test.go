@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
+	alpha "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1alpha1"
 	apps "k8s.io/api/apps/v1"
 	core "k8s.io/api/core/v1"
 	kjson "sigs.k8s.io/json"
@@ -27,6 +28,7 @@ type manifests struct {
 	configs     []core.ConfigMap
 	monitors    []monitoring.ServiceMonitor
 	rules       []monitoring.PrometheusRule
+	scrapes     []alpha.ScrapeConfig
 }
 
 // decode adds an object. Its kind and version decide the type.
@@ -46,6 +48,8 @@ func (m *manifests) decode(document string) error {
 		return into(document, &m.monitors)
 	case "monitoring.coreos.com/v1 PrometheusRule":
 		return into(document, &m.rules)
+	case "monitoring.coreos.com/v1alpha1 ScrapeConfig":
+		return into(document, &m.scrapes)
 	}
 	return &unknownKind{kind.APIVersion, kind.Kind}
 }
@@ -165,6 +169,24 @@ func TestManifests_Boards(t *testing.T) {
 	}
 	if boards != 2 {
 		t.Errorf("%d boards", boards)
+	}
+}
+
+// TestDocumentation_Objects decodes the objects that the page prints.
+func TestDocumentation_Objects(t *testing.T) {
+	page, err := os.ReadFile("../../docs/kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &manifests{}
+	for _, block := range strings.Split(string(page), "```yaml\n")[1:] {
+		document, _, _ := strings.Cut(block, "```")
+		if err := m.decode(document); err != nil {
+			t.Errorf("%v:\n%s", err, document)
+		}
+	}
+	if len(m.scrapes) != 1 || m.scrapes[0].Spec.JobName == nil || *m.scrapes[0].Spec.JobName != load(t).services[0].Name || len(m.scrapes[0].Spec.HTTPSDConfigs) != 1 {
+		t.Errorf("scrapes %+v", m.scrapes)
 	}
 }
 
