@@ -75,7 +75,8 @@ func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {
 			return 0, fmt.Errorf("newest backup: %w", err)
 		}
 		if path == "" {
-			return 0, usage.Errorf("no backup found; pass one with --backup")
+			return 0, usage.Errorf("no backup found that a drill can restore; pass one with --backup. For a repository of pgBackRest, WAL-G," +
+				" Barman or restic, restore it with that program, then attest restore_tested")
 		}
 	}
 	d := drill.Drill{DSN: dsn, Deployment: f.live, Throwaway: f.throwaway, Now: a.Now, Tolerance: drill.Tolerance{Ratio: 0.1, Rows: 1000}}

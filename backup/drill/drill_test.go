@@ -196,7 +196,7 @@ func (s *drillServer) refuses(t *testing.T) {
 		"invalid address":          {unreadable, s.custom, nil, "cannot be read"},
 		"plain":                    {s.drill, s.dumpTo(t, "plain.sql"), ErrThrowaway, "throwaway"},
 		"psql commands":            {s.throwaway, commands, ErrUnsupported, "run programs"},
-		"cluster":                  {s.throwaway, cluster, ErrUnsupported, `"cluster"`},
+		"cluster":                  {s.throwaway, cluster, ErrUnsupported, "attest restore_tested, or dump the database with pg_dump"},
 		"packed directory":         {s.drill, s.write(t, "d.tar", dumptest.Tar(t, s.directory)), ErrUnsupported, "unpack it"},
 		"existing database":        {s.throwaway, s.dumpTo(t, "create.sql", "--create"), ErrUnsupported, "already exists on the server"},
 		"no backup":                {s.drill, filepath.Join(s.dir, "none"), os.ErrNotExist, ""},

@@ -57,6 +57,10 @@ func (d Drill) plan(path string, directory bool, proof dump.Proof) (p plan, err 
 	case proof.Format == dump.SQL:
 		name, p.psql = "psql", true
 		p.args = []string{"--no-password", "--no-psqlrc", "--quiet", "--output=" + os.DevNull, "--set=ON_ERROR_STOP=0", "--set=VERBOSITY=sqlstate", "--file=-"}
+	case proof.Format == dump.Cluster:
+		return p, fmt.Errorf("a dump of pg_dumpall %w, because it changes roles and all databases of a server:"+
+			" restore it with psql into an empty server, compare the tables and attest restore_tested, or dump the database with pg_dump",
+			ErrUnsupported)
 	default:
 		return p, fmt.Errorf("a backup of format %q %w", proof.Format, ErrUnsupported)
 	}

@@ -193,8 +193,12 @@ func (s *backupFile) notFound(p *probe.Pass, where string, set backup.Set, err e
 	case errors.Is(err, backup.ErrUnfinished):
 		return s.unfinished(p, where, set.Passed)
 	case errors.Is(err, backup.ErrRepository):
+		advice := ""
+		if verify := backup.VerifyWith(set.Repository); verify != "" {
+			advice = ". Verify it with " + verify + " on another host, and attest that"
+		}
 		return probe.Result{}, probe.Needs("a dump next to it (deployment.backup.path), or a custom item with an attestation",
-			probe.Unknownf(probe.ReasonNotConfigured, "%s is a %s repository, which is not supported", shown, set.Repository))
+			probe.Unknownf(probe.ReasonNotConfigured, "%s is a %s repository, which is not supported%s", shown, set.Repository, advice))
 	case errors.Is(err, backup.ErrNone) && set.Dangling != "":
 		return probe.Failed(probe.ReasonMissing, "no backup in %s: %s is a dangling symlink", shown, p.Deployment.Rel(set.Dangling)), nil
 	case errors.Is(err, backup.ErrNone) && set.Strange > 0:

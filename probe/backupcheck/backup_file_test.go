@@ -184,7 +184,10 @@ func TestBackupFile_OtherDatabases(t *testing.T) {
 		{"another database hides a stale one", probetest.Folder{".env": env, "backups/o-1.sql": other, "backups/c-1.sql": own}, map[string]time.Duration{"backups/o-1.sql": h, "backups/c-1.sql": 50 * h}, probe.StateFail, probe.ReasonStale, "c-1.sql is 2d2h old"},
 		{"Redis hides a truncated one", probetest.Folder{"backups/r-1.rdb.gz": gzipped(redis), "backups/c-1.sql": own[:len(own)/2]}, map[string]time.Duration{"backups/r-1.rdb.gz": h, "backups/c-1.sql": 2 * h}, probe.StateFail, probe.ReasonTruncated, "r-1.rdb.gz, which is newer, is a copy of Redis's memory"},
 		{"a broken one is not skipped", probetest.Folder{"backups/c-1.sql": "pg_dump: error\n", "backups/manual.sql": own}, map[string]time.Duration{"backups/c-1.sql": h, "backups/manual.sql": 2 * h}, probe.StateFail, probe.ReasonInvalid, "deployment.backup.glob"},
-		{"restic", probetest.Folder{"backups/config": "", "backups/keys/a": "", "backups/snapshots/a": "", "backups/index/a": "", "backups/data/a": ""}, nil, probe.StateUnknown, probe.ReasonNotConfigured, "a restic repository"},
+		{"restic", probetest.Folder{"backups/config": "", "backups/keys/a": "", "backups/snapshots/a": "", "backups/index/a": "", "backups/data/a": ""}, nil, probe.StateUnknown, probe.ReasonNotConfigured, "a restic repository, which is not supported. Verify it with `restic check --read-data-subset=5%`, then `restic restore latest` on another host"},
+		{"pgBackRest", probetest.Folder{"backups/backup/main/backup.info": ""}, nil, probe.StateUnknown, probe.ReasonNotConfigured, "`pgbackrest verify`, then `pgbackrest restore`"},
+		{"WAL-G", probetest.Folder{"backups/basebackups_005/base_1.sentinel": ""}, nil, probe.StateUnknown, probe.ReasonNotConfigured, "`wal-g backup-fetch DIRECTORY LATEST`"},
+		{"Barman", probetest.Folder{"backups/main/base/20261123T030000/backup.info": ""}, nil, probe.StateUnknown, probe.ReasonNotConfigured, "`barman verify-backup SERVER latest`"},
 		{"in a folder of its own", probetest.Folder{"backups/catalyst/1.sql": own}, map[string]time.Duration{"backups/catalyst/1.sql": h}, probe.StatePass, "", "catalyst/1.sql"},
 		{"no backup names", probetest.Folder{"backups/a.zip": "", "backups/run.sh": ""}, nil, probe.StateFail, probe.ReasonMissing, "none of its 2 files"},
 	} {
