@@ -61,6 +61,13 @@ func TestJudge(t *testing.T) {
 		{"ends with a release that is not compared", func(w *world) { w.claim.ValidFor, w.policy.OfRelease, w.policy.MaxAge = 0, false, 0 }, Fails, Invalid, "has no end"},
 		{"ends with its release", func(w *world) { w.claim.ValidFor, w.policy.MaxAge, w.now = 0, 0, noon.AddDate(3, 0, 0) }, Holds, "", "on 2026-11-23"},
 
+		{"planned at the same time", func(w *world) { w.facts.Asked = noon }, Holds, "", ""},
+		{"planned later", func(w *world) { w.facts.Asked = noon.Add(time.Second) }, Fails, Outdated, "before 1.4.0 (0a1b2c3) was planned"},
+		{"of a plan of this release", func(w *world) { w.claim.Plan.Record, w.facts.Plans = 3, func(PlanID) bool { return true } }, Holds, "", ""},
+		{"of a plan before", func(w *world) { w.claim.Plan.Record, w.facts.Plans = 3, func(PlanID) bool { return false } }, Fails, Outdated, "is for plan 3"},
+		{"at the end of its window", func(w *world) { w.facts.Over = noon }, Holds, "", ""},
+		{"within its window", func(w *world) { w.facts.Over = noon.Add(time.Second) }, Fails, Missing, "before the end of the time that it is about"},
+
 		{"refused", func(w *world) {
 			w.seal = Seal{Trust: Refused, Key: "SHA256:key", Detail: "the key is not in allowed_signers"}
 		}, Fails, Untrusted, "one@example.com is not trusted: the key is not in allowed_signers"},
