@@ -14,7 +14,21 @@ func NotFound(p *Pass, place find.Place, what, setting string) (Result, error) {
 	if err := OtherFormat(p, place, setting); err != nil {
 		return Result{}, err
 	}
+	if sought := find.Sought(place.Fact); sought != "" {
+		return Failed(ReasonMissing, "no %s found: %s. Add it, or set its path with %s", what, sought, setting), nil
+	}
 	return Failed(ReasonMissing, "no %s found in the deployment's folder, deployment/, deploy/ or docs/: add it, or set its path with %s", what, setting), nil
+}
+
+// Absent is the error of a probe that has nothing to check because no file was found; it says which one would be read.
+func Absent(p *Pass, place find.Place, what, setting string) error {
+	if err := Unlisted(p, place, what); err != nil {
+		return err
+	}
+	if err := OtherFormat(p, place, setting); err != nil {
+		return err
+	}
+	return Skip(setting, "%s not found: %s", what, find.Sought(place.Fact))
 }
 
 // OtherFormat is the error for a document that is there in a format that is not read; nil for none.

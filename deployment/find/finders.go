@@ -13,20 +13,87 @@ import (
 
 // Finds places by rules other than a name: diagrams, the repository, the firewall's files.
 
+// search is a file or folder that is found by its name.
+type search struct {
+	fact  string
+	kind  searchKind
+	names []string // the most preferred first
+	subs  []string // searched below each of the deployment's folders, too
+}
+
+type searchKind int
+
+const (
+	searchFile searchKind = iota
+	searchFolder
+	searchDocument  // may have its name in another format
+	searchChecklist // by words in its name
+)
+
+// searches returns what is found by a name alone.
+func searches() []search {
+	return []search{
+		{FactSSL, searchFolder, []string{"ssl", "certs", "tls"}, []string{"nginx"}},
+		{FactMigrations, searchFolder, []string{"migrations"}, []string{"db", "database", "internal/db", "sql"}},
+		{FactRecovery, searchDocument, []string{"DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"}, []string{"ops", "operations"}},
+		{FactRunbook, searchDocument, []string{"RUNBOOK.md", "RUNBOOKS.md"}, []string{"ops", "operations"}},
+		{FactChangelog, searchDocument, []string{"CHANGELOG.md", "CHANGES.md", "HISTORY.md"}, nil},
+		{FactChecklist, searchChecklist, nil, nil},
+		{FactAlertmanager, searchFile, []string{"alertmanager.yml", "alertmanager.yaml"},
+			[]string{"prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"}},
+	}
+}
+
 // Named returns the places that are found by a name alone. configured holds the configured path of each fact, or "".
 func (p *Folders) Named(configured map[string]string) []Place {
-	find := func(fact string, m match, subs ...string) Place {
-		return p.first(fact, configured[fact], p.hits(m, subs...))
+	var places []Place
+	for _, s := range searches() {
+		switch s.kind {
+		case searchFolder:
+			places = append(places, p.first(s.fact, configured[s.fact], p.hits(folder(s.names...), s.subs...)))
+		case searchDocument:
+			places = append(places, p.document(s.fact, configured[s.fact], s.names, s.subs...))
+		case searchChecklist:
+			places = append(places, p.first(s.fact, configured[s.fact], p.hits(checklistDocument)))
+		case searchFile:
+			places = append(places, p.first(s.fact, configured[s.fact], p.hits(named(s.names...), s.subs...)))
+		}
 	}
-	return []Place{
-		find(FactSSL, folder("ssl", "certs", "tls"), "nginx"),
-		find(FactMigrations, folder("migrations"), "db", "database", "internal/db", "sql"),
-		p.document(FactRecovery, configured[FactRecovery], []string{"DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"}, "ops", "operations"),
-		p.document(FactRunbook, configured[FactRunbook], []string{"RUNBOOK.md", "RUNBOOKS.md"}, "ops", "operations"),
-		p.document(FactChangelog, configured[FactChangelog], []string{"CHANGELOG.md", "CHANGES.md", "HISTORY.md"}),
-		find(FactChecklist, checklistDocument),
-		find(FactAlertmanager, named("alertmanager.yml", "alertmanager.yaml"), "prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"),
+	return places
+}
+
+// Sought says for people which files of a fact would be read if they existed; "" for a fact without names.
+func Sought(fact string) string {
+	all := append(searches(), search{FactNginx, searchFile, []string{"nginx.conf", "nginx*.conf"}, []string{"nginx", "nginx/conf.d", "conf.d"}})
+	at := slices.IndexFunc(all, func(s search) bool { return s.fact == fact })
+	if at < 0 || len(all[at].names) == 0 {
+		return ""
 	}
+	s := all[at]
+	if s.kind == searchFolder {
+		s.names = slashed(s.names)
+	}
+	text := either(s.names) + " would be read, in the deployment's folder, deployment/, deploy/ or docs/"
+	if len(s.subs) > 0 {
+		text += ", or in " + either(slashed(s.subs)) + " below them"
+	}
+	return text
+}
+
+func slashed(names []string) []string {
+	var all []string
+	for _, name := range names {
+		all = append(all, name+"/")
+	}
+	return all
+}
+
+func either(names []string) string {
+	if len(names) == 1 {
+		return names[0]
+	}
+	last := len(names) - 1
+	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
 // document returns the place of a Markdown document, or what has its name in another format.

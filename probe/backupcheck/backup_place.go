@@ -113,7 +113,8 @@ func FindBackups(ctx context.Context, p *probe.Pass) (where string, set backup.S
 			fmt.Errorf("blocked by compose_syntax: the backup service's folder is unknown: %w", composeErr)))
 	}
 	return "", set, probe.Skip("deployment.backup.directory",
-		"no backup location is configured, and no backups were found in the deployment's folder")
+		"no backup location is configured, and none was found: backups/ or backup/ would be read, in the deployment's folder, "+
+			"deployment/ or deploy/, or a folder that service %s mounts for backups", b.Service)
 }
 
 // NewestBackup finds the backup on this host that the backup item judges: the newest finished one of the deployment's

@@ -51,9 +51,10 @@ var (
 )
 
 func (o *objectives) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	path := p.View.Place(find.FactRecovery).Path()
+	place := p.View.Place(find.FactRecovery)
+	path := place.Path()
 	if path == "" {
-		return probe.Result{}, probe.Skip("deployment.documents.disaster_recovery_plan", "disaster recovery plan not found: DISASTER-RECOVERY.md would be read")
+		return probe.Result{}, probe.Absent(p, place, "disaster recovery plan", "deployment.documents.disaster_recovery_plan")
 	}
 	m, err := markdown.Read(p, path)
 	if err != nil {

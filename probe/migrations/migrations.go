@@ -83,11 +83,7 @@ func (m *migrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	place := p.View.Place(find.FactMigrations)
 	dir := place.Path()
 	if dir == "" {
-		if err := probe.Unlisted(p, place, "migrations"); err != nil {
-			return probe.Result{}, err
-		}
-		return probe.Result{}, probe.Skip("deployment.migrations",
-			"migrations folder not found: migrations/ would be read, also in deployment/, deploy/, db/, database/, internal/db/ or sql/")
+		return probe.Result{}, probe.Absent(p, place, "migrations folder", "deployment.migrations")
 	}
 	shown := p.Deployment.Rel(dir)
 	names, err := Names(p, dir)

@@ -101,7 +101,7 @@ func (a *alertmanagerConfig) Probe(ctx context.Context, p *probe.Pass) (probe.Re
 		if len(found.shipped)+len(found.elsewhere) > 0 {
 			return f.Result(""), nil
 		}
-		return probe.Result{}, probe.Skip("deployment.alertmanager.config", "alertmanager.yml not found")
+		return probe.Result{}, probe.Absent(p, place, "alertmanager.yml", "deployment.alertmanager.config")
 	}
 	team := a.judgeWiring(p, &f)
 	var details []string

@@ -56,10 +56,7 @@ func (s *nginxSplit) Probe(_ context.Context, p *probe.Pass) (probe.Result, erro
 	n, err := p.View.Nginx()
 	switch {
 	case errors.Is(err, nginx.ErrNoFile):
-		if err := probe.Unlisted(p, p.View.Place(find.FactNginx), "the nginx configuration"); err != nil {
-			return probe.Result{}, err
-		}
-		return probe.Result{}, probe.Skip("deployment.nginx", "nginx configuration not found")
+		return probe.Result{}, probe.Absent(p, p.View.Place(find.FactNginx), "nginx configuration", "deployment.nginx")
 	case errors.Is(err, fs.ErrPermission):
 		return probe.Result{}, probe.PermissionError("traffic split is unknown", err)
 	case err != nil:

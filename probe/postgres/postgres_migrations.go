@@ -76,9 +76,10 @@ var (
 )
 
 func (s *postgresMigrations) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	dir := p.View.Place(find.FactMigrations).Path()
+	place := p.View.Place(find.FactMigrations)
+	dir := place.Path()
 	if dir == "" {
-		return probe.Result{}, probe.Skip("deployment.migrations", "migrations folder not found; nothing to compare the database with")
+		return probe.Result{}, probe.Absent(p, place, "migrations folder", "deployment.migrations")
 	}
 	shown := p.Deployment.Rel(dir)
 	names, err := migrations.Names(p, dir)
