@@ -250,6 +250,7 @@ func TestIAMUser(t *testing.T) {
 		{"endless list", func(s *probetest.AWSServer) {
 			s.Say("iam:ListUserPolicies", probetest.IAMBody("ListUserPolicies", "<PolicyNames></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>"))
 		}, nil, probe.StateUnknown, probe.ReasonInvalid, "truncated list"},
+		{"key of the future", func(s *probetest.AWSServer) { s.Keys("Active", 10*day, -time.Hour) }, nil, probe.StateUnknown, probe.ReasonInvalid, "dated in the future"},
 		{"old key", func(s *probetest.AWSServer) { s.Keys("Active", 10*day, 91*day) }, nil, probe.StateWarn, probe.ReasonStale, "1 of 2 active keys of user catalyst-backup are older than 90d, the oldest 91 days"},
 		{"just in time", func(s *probetest.AWSServer) { s.Keys("Active", 90*day-time.Hour) }, nil, probe.StatePass, probe.ReasonNone, ""},
 		{"inactive keys", func(s *probetest.AWSServer) { s.Keys("Inactive", 10*day) }, nil, probe.StateFail, probe.ReasonMissing, "no active access key"},

@@ -146,6 +146,9 @@ func (id identity) judgeKeys(f *probe.ResultBuilder, keyAge time.Duration, now t
 		case key.created.IsZero():
 			f.Add(probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInvalid,
 				Detail: "IAM returned no creation date for a key of " + id.String()})
+		case age < -clockSkew:
+			f.Add(probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInvalid,
+				Detail: "a key of " + id.String() + " is dated in the future: the clock of this host or of the service is wrong"})
 		case age > keyAge:
 			old++
 			oldest = max(oldest, age)

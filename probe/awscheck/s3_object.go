@@ -31,8 +31,8 @@ import (
 // maxS3Pages bounds a listing: 50 pages of 1000 names.
 const maxS3Pages = 50
 
-// s3Skew is how far the service's clock may be ahead of this host's.
-const s3Skew = 10 * time.Minute
+// clockSkew is how far the service's clock may be ahead of this host's, as everywhere.
+const clockSkew = 5 * time.Minute
 
 func S3ObjectKind() probe.Kind {
 	return probe.Kind{
@@ -216,7 +216,7 @@ func judgeS3Backup(b s3Backup, headErr error, local localBackup, localErr error,
 	switch {
 	case age > limit:
 		f.Fail(probe.ReasonStale, "the newest backup in the bucket, %s, is %s old, expected at most %s", b.Key, phrase.Duration(age), phrase.Duration(limit))
-	case age < -s3Skew:
+	case age < -clockSkew:
 		f.Add(probe.Result{State: probe.StateUnknown, Reason: probe.ReasonInvalid, Detail: fmt.Sprintf("%s is dated in the future: the clock of this host or of the service is wrong", b.Key)})
 	}
 	if b.Size == 0 {

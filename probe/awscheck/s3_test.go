@@ -138,6 +138,7 @@ func TestS3Object(t *testing.T) {
 			s.Listing(probetest.Object("a.txt", 9, ago(0)), probetest.Object("a.sql.gz.tmp", 9, ago(0)), "<Contents></Contents>")
 		}, nil, "{}", 0, probe.StateFail, probe.ReasonMissing, "none of the 3 objects"},
 		{"empty", func(s *probetest.AWSServer) { s.Listing(probetest.Object("a.sql.gz", 0, ago(time.Hour))) }, nil, "{}", 0, probe.StateFail, probe.ReasonEmpty, "a.sql.gz is empty"},
+		{"six minutes ahead", func(s *probetest.AWSServer) { s.Listing(probetest.Object("a.sql.gz", 9, ago(-6*time.Minute))) }, nil, "{}", 0, probe.StateUnknown, probe.ReasonInvalid, "future"},
 		{"future", func(s *probetest.AWSServer) { s.Listing(probetest.Object("a.sql.gz", 9, ago(-time.Hour))) }, nil, "{}", 0, probe.StateUnknown, probe.ReasonInvalid, "future"},
 		{"not encrypted", func(s *probetest.AWSServer) { s.Say("s3:GetObject", probetest.AWSReply{}) }, nil, "{}", 0, probe.StateFail, probe.ReasonExposed, "not encrypted"},
 		{"with the customer's key", func(s *probetest.AWSServer) {
