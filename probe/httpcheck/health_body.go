@@ -13,8 +13,7 @@ import (
 // service {"status": "ok"}, {"ready": true} or {"data": {"status": "ok"}}; for components {"database": "ok"},
 // {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}],
 // {"checks": {"postgres:connections": [{"status": "pass"}]}}; and the lines of Kubernetes' verbose format,
-// [+]database ok. Components may be nested. Keys and words are case-insensitive; health_words.go lists the keys and
-// health_phrase.go the words.
+// [+]database ok. Components may be nested. Case does not matter. Keys: health_words.go; words: health_phrase.go.
 
 // healthReport is the parsed content of one or more bodies.
 type healthReport struct {
