@@ -25,10 +25,12 @@ type redisReader struct {
 	at         source.Origin // of the command
 	configAt   source.Origin // of the configuration file, else of the command
 	directives []redisDirective
+	files      int // read so far
 }
 
 const (
-	maxRedisIncludes   = 16
+	maxRedisDepth      = 16 // of included files
+	maxRedisFiles      = 200
 	maxRedisDirectives = 100_000
 )
 
@@ -39,8 +41,9 @@ func (r *redisReader) unread(why string) {
 // file reads a configuration file inside the container.
 func (r *redisReader) file(inside string, at source.Origin, depth int) error {
 	what := "the configuration of service " + r.service
+	r.files++
 	switch {
-	case depth > maxRedisIncludes || len(r.directives) > maxRedisDirectives:
+	case depth > maxRedisDepth || r.files > maxRedisFiles || len(r.directives) > maxRedisDirectives:
 		r.unread(what + " includes too many files")
 		return nil
 	case strings.ContainsAny(inside, "*?["):
