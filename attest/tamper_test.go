@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
@@ -226,6 +227,20 @@ func TestChain_AnyByte(t *testing.T) {
 		s.write(name, text)
 	}
 	opened(t, s.dir)
+}
+
+// TestChain_Order: a record that is dated before its predecessor is invalid although all digests are right; a difference of
+// two clocks is not.
+func TestChain_Order(t *testing.T) {
+	for change, invalid := range map[time.Duration]bool{-Skew: false, -Skew - time.Second: true, time.Hour: false} {
+		s := newScene(t)
+		s.edit("0006.yaml", stamp(noon), stamp(noon.Add(change)))
+		s.rehead("0006.yaml")
+		c := open(t, s.dir)
+		if got := len(c.Problems) == 1 && c.Problems[0].Kind == RecordInvalid && c.Problems[0].Number == 6; got != invalid || !invalid && len(c.Problems) > 0 {
+			t.Errorf("%v: %v", change, c.Problems)
+		}
+	}
 }
 
 func TestChain_UnreadableRecord(t *testing.T) {
