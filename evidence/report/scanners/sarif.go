@@ -54,6 +54,7 @@ type sarifRun struct {
 	r           *report.Report
 	tool        string
 	calls       bool // the tool is govulncheck and analysed calls
+	computed    bool // results is a list: null and none mean that the tool did not compute any (SARIF 3.14.23)
 	finished    int  // successful invocations
 	unfinished  int  // failed invocations
 	unsaid      int  // invocations without a result
@@ -113,6 +114,8 @@ func (s *sarifRun) read(j *stream.JSON) error {
 				return err
 			})
 		case "results":
+			first, err := j.Next()
+			s.computed = err == nil && first == '['
 			return j.Array(func() error { return s.result(j) })
 		}
 		return j.Skip()
@@ -302,6 +305,9 @@ func (s *sarifRun) tell() {
 		r.AddGap(report.Failed, report.Incurable, tool+" reported an unsuccessful execution (invocations)")
 	case s.finished == 0 || s.unsaid > 0:
 		r.AddGap(report.Truncated, report.ByExit, tool+" does not report whether it finished (no invocations)")
+	}
+	if !s.computed {
+		r.AddGap(report.Empty, report.ByExit, tool+" did not compute results (no list of results)")
 	}
 	if s.tooManyKeys {
 		r.AddGap(report.Invalid, report.Incurable, "report has more than "+strconv.Itoa(report.MaxPackages)+" rules")
