@@ -193,26 +193,6 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 	}
 }
 
-// remark notes a member next to the status of the whole service that contradicts it: a message about a failure, or that
-// the result is stored.
-func (r *healthReport) remark(m member) {
-	switch key := strings.Join(keyWords(m.key), ""); key {
-	case "cached", "fromcache", "iscached", "servedfromcache":
-		r.cached = r.cached || m.value == true
-	case "message", "msg", "detail", "reason":
-		const short = 8 // words; a longer text explains
-		text, _ := m.value.(string)
-		all := healthTokens(text)
-		if len(all) > short {
-			return
-		}
-		first := slices.IndexFunc(all, func(w string) bool { return isHealthyWord(w) || isUnhealthyWord(w) })
-		if first >= 0 && slices.Contains(downWords(), all[first]) && judgeSentence(text).standing == bad {
-			r.remarks = append(r.remarks, key)
-		}
-	}
-}
-
 // says adds a status of the whole service or of the last component of a path.
 func (r *healthReport) says(key, word string, path []string, whole bool) {
 	if whole {

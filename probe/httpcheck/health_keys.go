@@ -156,3 +156,23 @@ func countsAsStatus(key, word string) bool {
 
 // nodeKey matches the name of one of several servers.
 var nodeKey = lazyregexp.New(`(?i)^(primary|secondary|main|master|slave|leader|follower|replica|standby|read|write|reader|writer|node|shard|host|instance|server)s?[-_ ]?[0-9a-z]{0,3}$`)
+
+// remark notes a member next to the status of the whole service that contradicts it: a message about a failure, or that
+// the result is stored.
+func (r *healthReport) remark(m member) {
+	switch key := strings.Join(keyWords(m.key), ""); key {
+	case "cached", "fromcache", "iscached", "servedfromcache":
+		r.cached = r.cached || m.value == true
+	case "message", "msg", "detail", "reason":
+		const short = 8 // words; a longer text explains
+		text, _ := m.value.(string)
+		all := healthTokens(text)
+		if len(all) > short {
+			return
+		}
+		first := slices.IndexFunc(all, func(w string) bool { return isHealthyWord(w) || isUnhealthyWord(w) })
+		if first >= 0 && slices.Contains(downWords(), all[first]) && judgeSentence(text).standing == bad {
+			r.remarks = append(r.remarks, key)
+		}
+	}
+}
