@@ -29,7 +29,8 @@ var largeLibraries = map[string]map[string]string{
 		"releasecheck":  "compares the running images with the release",
 	},
 	"github.com/zricethezav/gitleaks/v8": {
-		"gitscan": "finds secrets with gitleaks",
+		"gitscan":         "finds secrets with gitleaks",
+		"gitscan/content": "compares what it recognises as encoded with what gitleaks does",
 	},
 }
 
