@@ -89,6 +89,21 @@ func (h host) accessTo(l hostSocket) access {
 	return best
 }
 
+// dropsByDefault reports whether the loaded rules deny what they do not name: a packet to TCP and UDP port 1 (tcpmux), which
+// nobody opens, at every address.
+func (h host) dropsByDefault() bool {
+	for _, in := range h.interfaces {
+		for _, a := range h.targets(in, netip.Addr{}) {
+			for _, udp := range []bool{false, true} {
+				if fate, _ := h.rules.FateOf(nft.Packet{UDP: udp, Port: 1, To: a, In: in}); fate != nft.FateDenied {
+					return false
+				}
+			}
+		}
+	}
+	return len(h.interfaces) > 0
+}
+
 // targets returns the destination addresses of packets arriving at an interface: its own, and every public address of
 // the host. A socket may be bound to a public address that no interface has.
 func (h host) targets(in nft.Interface, bound netip.Addr) []netip.Addr {

@@ -56,21 +56,26 @@ func (s *listeningPorts) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	if p.Deployment.Firewall.External {
 		return probe.Result{}, reach.ExternalFirewall()
 	}
-	if host, _ := dockerclient.Host(p); strings.HasPrefix(host, "tcp://") {
-		return probe.Result{}, probe.Skip(deployment.DockerService.Setting("host"), "deployment runs on another host, according to its Docker Engine address")
-	}
-	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
-		return probe.Result{}, probe.Skip("deployment.firewall.host_root", "host at %s does not use the exporter's network", root)
-	}
-	if err := ownNetwork(p); err != nil {
-		return probe.Result{}, probe.Needs(hostNetworkSetting, probe.Unknown(probe.ReasonNotConfigured, err))
-	}
-	h, err := readHost(ctx)
+	h, err := readOwnHost(ctx, p)
 	if err != nil {
 		return probe.Result{}, err
 	}
 	h.ufw = ufwEnabled(p)
 	return s.judge(h, p.Deployment.Firewall.Allowed, func(inodes map[uint32]bool) map[uint32]string { return processesOf(ctx, p, inodes) })
+}
+
+// readOwnHost reads the network state of the deployment's host, which must be the exporter's.
+func readOwnHost(ctx context.Context, p *probe.Pass) (host, error) {
+	if docker, _ := dockerclient.Host(p); strings.HasPrefix(docker, "tcp://") {
+		return host{}, probe.Skip(deployment.DockerService.Setting("host"), "deployment runs on another host, according to its Docker Engine address")
+	}
+	if root := p.Deployment.Firewall.HostRoot; root != "" && filepath.Clean(root) != "/" && !sameNetwork(root) {
+		return host{}, probe.Skip("deployment.firewall.host_root", "host at %s does not use the exporter's network", root)
+	}
+	if err := ownNetwork(p); err != nil {
+		return host{}, probe.Needs(hostNetworkSetting, probe.Unknown(probe.ReasonNotConfigured, err))
+	}
+	return readHost(ctx)
 }
 
 // ufwEnabled reports whether ufw is enabled in its configuration. Unreadable files are reported by another probe.
@@ -80,7 +85,7 @@ func ufwEnabled(p *probe.Pass) bool {
 		return false
 	}
 	conf, err := loadShell(p, filepath.Join(place.Paths[0], "ufw.conf"))
-	return err == nil && (conf["ENABLED"] == "yes" || conf["ENABLED"] == "YES")
+	return err == nil && startsUFW(conf)
 }
 
 // addressing reports whether the socket is a DHCP client port (RFC 2131 and RFC 8415).

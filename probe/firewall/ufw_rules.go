@@ -22,7 +22,8 @@ import (
 // They do when ufw is enabled, drops what no rule admits, and no rule admits everyone to a port that is not allowed.
 // limit admits too. A rule for known source addresses, or for an interface that leads to containers or tunnels, does
 // not open a port to the internet. An earlier rule that blocks everyone wins over a later one. With IPV6=no ufw drops
-// all IPv6, so user6.rules is not read. Whether the rules are loaded is checked by another probe; scripts run by ufw
+// all IPv6, so user6.rules is not read. Where ufw is not enabled and other loaded rules drop by default, there is nothing
+// to check. Whether the rules are loaded is checked by another probe; scripts run by ufw
 // (before.init, after.init) are not read.
 
 func UFWRulesKind() probe.Kind {
@@ -45,7 +46,7 @@ type ufwRules struct {
 
 func (s *ufwRules) Validate() []error { return s.Wrong() }
 
-func (s *ufwRules) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
+func (s *ufwRules) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
 	if p.Deployment.Firewall.External {
 		return probe.Result{}, reach.ExternalFirewall()
 	}
@@ -66,7 +67,11 @@ func (s *ufwRules) Probe(_ context.Context, p *probe.Pass) (probe.Result, error)
 	if err != nil {
 		return probe.Unreadable("ufw needs its configuration to start", err)
 	}
-	judgeUFW(conf, settings, dir, defaults, &f)
+	if !startsUFW(conf) {
+		h, err := readOwnHost(ctx, p)
+		return judgeOff(h, err, filepath.Join(dir, "ufw.conf"))
+	}
+	judgeUFW(settings, defaults, &f)
 	if f.Worst.State == probe.StateFail {
 		return f.Result(""), nil // regardless of the rules
 	}
@@ -134,11 +139,24 @@ func parseShell(data []byte) map[string]string {
 	return set
 }
 
-// judgeUFW checks the settings that apply before any rule.
-func judgeUFW(conf, settings map[string]string, dir, defaults string, f *probe.ResultBuilder) {
-	if on := conf["ENABLED"]; on != "yes" && on != "YES" { // ufw starts with these spellings only
-		f.Fail(probe.ReasonOpen, "ufw is not enabled in %s", filepath.Join(dir, "ufw.conf"))
+// startsUFW reports whether ufw is enabled. It starts with these spellings only.
+func startsUFW(conf map[string]string) bool {
+	return conf["ENABLED"] == "yes" || conf["ENABLED"] == "YES"
+}
+
+// judgeOff is the verdict for a host whose ufw is not enabled: other loaded rules may be its firewall. err is that of
+// reading them.
+func judgeOff(h host, err error, conf string) (probe.Result, error) {
+	if err == nil && h.dropsByDefault() {
+		return probe.Result{}, probe.Skip("ENABLED in "+conf, "ufw is not enabled, but other loaded rules drop what they do not admit")
 	}
+	var f probe.ResultBuilder
+	f.Fail(probe.ReasonOpen, "ufw is not enabled in %s", conf)
+	return f.Result(""), nil
+}
+
+// judgeUFW checks the settings that apply before any rule.
+func judgeUFW(settings map[string]string, defaults string, f *probe.ResultBuilder) {
 	switch settings["DEFAULT_INPUT_POLICY"] {
 	case "DROP", "REJECT":
 	case "ACCEPT":

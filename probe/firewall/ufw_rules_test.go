@@ -1,6 +1,7 @@
 package firewall
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -146,6 +147,50 @@ func TestUFWRules(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUFWRules_OffBehindOtherRules reads loaded rules: ufw may be off only where they drop what they do not admit, for each
+// address.
+func TestUFWRules_OffBehindOtherRules(t *testing.T) {
+	const (
+		web    = `tcp dport { 80, 443 } accept;`
+		closed = `table inet filter { chain input { type filter hook input priority 0; policy drop; ct state established,related accept; iif lo accept; ` + web + ` } }`
+	)
+	for name, c := range map[string]struct {
+		rules string
+		state probe.State
+	}{
+		"policy drop":         {closed, probe.StateSkip},
+		"drop at the end":     {`table inet filter { chain input { type filter hook input priority 0; policy accept; ` + web + ` drop; } }`, probe.StateSkip},
+		"reject in a jump":    {`table inet filter { chain last { reject; } chain input { type filter hook input priority 0; ` + web + ` jump last; } }`, probe.StateSkip},
+		"no rules":            {`table inet filter { }`, probe.StateFail},
+		"policy accept":       {`table inet filter { chain input { type filter hook input priority 0; policy accept; ` + web + ` } }`, probe.StateFail},
+		"TCP only":            {`table inet filter { chain input { type filter hook input priority 0; meta l4proto tcp drop; } }`, probe.StateFail},
+		"IPv4 only":           {`table ip filter { chain input { type filter hook input priority 0; policy drop; } }`, probe.StateFail},
+		"output policy drop":  {`table inet filter { chain output { type filter hook output priority 0; policy drop; } }`, probe.StateFail},
+		"forward policy drop": {`table inet filter { chain forward { type filter hook forward priority 0; policy drop; } }`, probe.StateFail},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ns := outside(t)
+			loadRules(t, ns, c.rules)
+			var h host
+			if err := ns.Do(func() (err error) { h, err = readHost(t.Context()); return err }); err != nil {
+				t.Fatal(err)
+			}
+			r, err := judgeOff(h, nil, "/etc/ufw/ufw.conf")
+			if err != nil {
+				r = probe.NotChecked(err)
+			}
+			if r.State != c.state {
+				t.Errorf("%+v", r)
+			}
+		})
+	}
+	r, err := judgeOff(host{}, fs.ErrPermission, "/etc/ufw/ufw.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonOpen, "not enabled")
 }
 
 func TestUFWRulesExternal(t *testing.T) {
