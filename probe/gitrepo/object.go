@@ -4,12 +4,11 @@ import (
 	"crypto/sha1" //nolint:gosec // git's names of objects
 	"crypto/sha256"
 	"fmt"
-	"hash"
 )
 
 // ObjectName returns git's object name of a content, in the given number of hexadecimal digits.
 func ObjectName(text []byte, digits int) string {
-	var h hash.Hash = sha256.New()
+	h := sha256.New()
 	if digits == sha1.Size*2 {
 		h = sha1.New() //nolint:gosec // as above
 	}
