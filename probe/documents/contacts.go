@@ -179,7 +179,7 @@ func (c *contacts) judge(rows []contactRole, at string) probe.Result {
 		if isUnassigned(r.Role) {
 			f.Warn(probe.ReasonMissing, "%s: no role", who)
 		}
-		if markdown.IsBlank(r.name) || contactPlaceholder.MatchString(r.name) { // a missing name is the team's choice
+		if isPlaceholder(r.name) { // a missing name is the team's choice
 			f.Fail(probe.ReasonPlaceholder, "%s: the name is a placeholder", who)
 		}
 		if r.name != "" && isUnassigned(r.name) {
@@ -187,7 +187,7 @@ func (c *contacts) judge(rows []contactRole, at string) probe.Result {
 		}
 		judgeContact(&f, who, "contact", r.Contact)
 		judgeContact(&f, who, "escalation", r.Escalation)
-		if samePerson(r.Contact, r.Escalation) {
+		if samePerson(r.Contact, r.Escalation) && !isPlaceholder(r.Escalation) {
 			f.Warn(probe.ReasonReused, "%s: the escalation is the contact itself. Name somebody else, or a rota", who)
 		}
 	}
@@ -203,9 +203,13 @@ func (c *contacts) judge(rows []contactRole, at string) probe.Result {
 	return f.Result("each of the %d roles at %s has a contact and an escalation", len(rows), at)
 }
 
+func isPlaceholder(text string) bool {
+	return markdown.IsBlank(text) || contactPlaceholder.MatchString(text)
+}
+
 func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 	switch {
-	case markdown.IsBlank(text), contactPlaceholder.MatchString(text):
+	case isPlaceholder(text):
 		f.Fail(probe.ReasonPlaceholder, "%s: the %s is a placeholder", who, what)
 	case isUnassigned(text):
 		f.Fail(probe.ReasonMissing, "%s: no %s", who, what)

@@ -78,6 +78,15 @@ func TestContacts_Verdicts(t *testing.T) {
 	}
 }
 
+// TestContacts_PlaceholdersAreNoPerson: two equal placeholders are not reported as one person too.
+func TestContacts_PlaceholdersAreNoPerson(t *testing.T) {
+	r := (&contacts{}).judge([]contactRole{{Role: "DevOps Lead", Contact: "TBD", Escalation: "TBD"}}, "file:3")
+	probetest.Expect(t, r, probe.StateFail, probe.ReasonPlaceholder, "the escalation is a placeholder")
+	if strings.Contains(r.Detail, "itself") {
+		t.Error(r.Detail)
+	}
+}
+
 func TestContacts_Documents(t *testing.T) {
 	const good = "# Contacts\n\n| Role | Contact | Escalation |\n|---|---|---|\n| Ops | +49 30 901820 | CTO |\n"
 	open := strings.Replace(good, "+49 30 901820", "TBD", 1)
