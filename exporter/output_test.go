@@ -6,13 +6,15 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/internal/parts"
 )
 
 // TestCommands_OutputFull: a command whose output cannot be written says so in one line and does not exit like a verdict.
 func TestCommands_OutputFull(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
-		t.Skip("no /dev/full")
+		parts.Missing(t, "/dev/full is missing")
 	}
 	defer func() { _ = full.Close() }()
 	for _, command := range []string{"check", "check --format=json", "list", "explain redis_password", "rules", "alertmanager", "dashboard", "config discover",
