@@ -208,7 +208,7 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	}
 	for i, n := range d.Probes {
 		po := origin{o.file, fmt.Sprintf("%s.probes[%d]", o.path, i), n}
-		pr := l.probe(po)
+		pr := l.probe(it.ID(), po)
 		if pr == nil {
 			continue
 		}

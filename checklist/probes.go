@@ -19,8 +19,8 @@ func commonFields() []string {
 	return []string{"name", "max_age", "max_stale", "timeout", "essential", "enabled", "reason"}
 }
 
-// probe decodes one probe: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
-func (l *loader) probe(o origin) *Probe {
+// probe decodes one probe of an item: a mapping with exactly one kind, whose value is the kind's spec, and the common fields.
+func (l *loader) probe(item string, o origin) *Probe {
 	if o.node == nil || o.node.Kind != mappingNode {
 		l.wrong(o.file, o.path, o.node, "", "a probe must have the form `kind: {parameters}`")
 		return nil
@@ -50,6 +50,9 @@ func (l *loader) probe(o origin) *Probe {
 		l.wrong(o.file, o.path, o.node, "", "a probe must name its kind")
 		return nil
 	}
+	if kind.OwnItem {
+		spec = withItem(spec, item)
+	}
 	var d ProbeDocument
 	l.problems = append(l.problems, l.tags.DecodeAt(o.file, o.path, &common, &d)...)
 
@@ -66,6 +69,20 @@ func (l *loader) probe(o origin) *Probe {
 		pr.Disabled = fmt.Sprintf("active probe (it does more than read): set overrides.<item>.probes.%s.enabled to true to enable it", pr.Name)
 	}
 	return pr
+}
+
+// withItem returns the spec with the parameter item, set to the item of the probe unless it is written. The parameter is part
+// of the digest, so that two items never share a verdict about different claims.
+func withItem(spec *schema.Node, item string) *schema.Node {
+	if spec == nil || spec.Kind != mappingNode && !schema.IsNull(spec) || child(spec, "item") != nil {
+		return spec
+	}
+	at := func(value string) *schema.Node {
+		return &schema.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: value, Line: spec.Line, Column: spec.Column}
+	}
+	out := &schema.Node{Kind: mappingNode, Tag: "!!map", Style: spec.Style, Line: spec.Line, Column: spec.Column}
+	out.Content = append([]*schema.Node{at("item"), at(item)}, spec.Content...)
+	return out
 }
 
 // spec decodes the kind's parameters into a probe.

@@ -52,7 +52,7 @@ delay a scrape.`)
 			p.f("- Measures: [`%s`](metrics.md#measured-values)\n", v.Name)
 		}
 		p.f("\n```yaml\n- %s: %s\n```\n", k.Name, k.Example)
-		p.fields(schema.JSON(k.New()), "")
+		p.fields(specJSON(k), "")
 	}
 	p.f("\n## Every probe\n\nSettings of every probe, in addition to the parameters of its kind.\n")
 	p.fields(schema.JSON(checklist.ProbeDocument{}), "")

@@ -2,11 +2,13 @@ package exporter
 
 import (
 	"maps"
+	"slices"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/kinds"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -48,12 +50,21 @@ func kindJSON() map[string]any {
 	properties := object(of, "properties")
 	var one []any
 	for _, k := range kinds.All() {
-		spec := part(schema.JSON(k.New()))
+		spec := part(specJSON(k))
 		spec["description"] = k.Question + " For example: " + k.Name + ": " + k.Example
 		properties[k.Name] = spec
 		one = append(one, map[string]any{"required": []any{k.Name}})
 	}
 	of["oneOf"] = one // exactly one kind
+	return of
+}
+
+// specJSON returns the schema of a kind's parameters in a checklist.
+func specJSON(k probe.Kind) map[string]any {
+	of := schema.JSON(k.New())
+	if required, ok := of["required"].([]any); ok && k.OwnItem {
+		of["required"] = slices.DeleteFunc(required, func(name any) bool { return name == "item" })
+	}
 	return of
 }
 

@@ -76,6 +76,8 @@ type Kind struct {
 	Background bool
 	// Alone means that the empty spec {} asserts something.
 	Alone bool
+	// OwnItem kinds have a parameter `item`. A checklist may leave it out: it is then the item that the probe belongs to.
+	OwnItem bool
 
 	// New returns a pointer to the kind's spec with defaults, into which a checklist entry is decoded strictly.
 	// The spec itself is the Probe or the Derived.

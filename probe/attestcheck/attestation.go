@@ -27,6 +27,7 @@ func AttestationKind() probe.Kind {
 		Name:       "attestation",
 		Question:   "Has an authorized person attested it, and is the attestation still valid?",
 		Example:    "{item: backup/disaster_recovery_plan, document: disaster_recovery_plan, max_age: 180d}",
+		OwnItem:    true,
 		Layer:      probe.LayerAttested,
 		Reads:      "the attestations, their signatures, allowed_signers, the release records and the attested document",
 		Permission: "read permission",
@@ -37,7 +38,7 @@ func AttestationKind() probe.Kind {
 }
 
 type attestation struct {
-	Item     string           `yaml:"item" required:"true" doc:"the item that the claim names, as category/item"`
+	Item     string           `yaml:"item" required:"true" doc:"item that the attestation names, as category/item; in a checklist, by default the item of the probe"`
 	Roles    []string         `yaml:"roles" doc:"roles that must each attest; anybody when unset"`
 	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose current content the claim must refer to"`
 	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it is about, such as a backup that was restored"`

@@ -14,6 +14,7 @@ func ExternalFirewallKind() probe.Kind {
 		Name:       "external_firewall",
 		Question:   "Are the rules of the external firewall covered by a valid attestation?",
 		Example:    "{item: security/firewall_rules, max_age: 180d}",
+		OwnItem:    true,
 		Layer:      probe.LayerAttested,
 		Reads:      "the attestations, their signatures and allowed_signers, when deployment.firewall.external is set",
 		Permission: "read permission",
@@ -23,7 +24,7 @@ func ExternalFirewallKind() probe.Kind {
 }
 
 type externalFirewallAttestation struct {
-	Item   string           `yaml:"item" required:"true" doc:"attested item, as category/item"`
+	Item   string           `yaml:"item" required:"true" doc:"item that the attestation names, as category/item; in a checklist, by default the item of the probe"`
 	Roles  []string         `yaml:"roles" doc:"roles that must each attest; anyone may attest when unset"`
 	MaxAge *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of an attestation; overrides a longer validity in the attestation itself"`
 }

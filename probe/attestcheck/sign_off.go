@@ -20,6 +20,7 @@ func SignOffKind() probe.Kind {
 		Name:       "sign_off",
 		Question:   "Has the role signed off the planned release, and is every item it signed for still ok?",
 		Example:    "{item: sign_off/devops_lead, role: devops_lead}",
+		OwnItem:    true,
 		Layer:      probe.LayerAttested,
 		Reads:      "the attestations, their signatures, allowed_signers and the release records",
 		Permission: "read permission",
@@ -29,7 +30,7 @@ func SignOffKind() probe.Kind {
 }
 
 type signOff struct {
-	Item  string   `yaml:"item" required:"true" doc:"item named in the attestation, as category/item"`
+	Item  string   `yaml:"item" required:"true" doc:"item that the attestation names, as category/item; in a checklist, by default the item of the probe"`
 	Role  string   `yaml:"role" required:"true" doc:"role that must sign"`
 	Other []string `yaml:"other" doc:"sign-off items of other roles, as category/item: one person in two roles is a warning"`
 }
