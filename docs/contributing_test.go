@@ -43,7 +43,7 @@ func TestContributing_Recipe(t *testing.T) {
 			t.Fatalf("%s: %v\n%s", command, err, output)
 		}
 	}
-	if text, err := os.ReadFile(filepath.Join(root, "docs/probes.md")); err != nil || !strings.Contains(string(text), "tcp_port") {
+	if text, err := os.ReadFile(filepath.Join(root, "docs/probes.md")); err != nil || !strings.Contains(string(text), "tcp_accepts") {
 		t.Errorf("the reference of probes lacks the new kind: %v", err)
 	}
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/redis"
 	"github.com/thenexusengine/catalyst_exporter/probe/releasecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/systemd"
+	"github.com/thenexusengine/catalyst_exporter/probe/tcpcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/tlscheck"
 )
 
@@ -75,6 +76,7 @@ func ofSystems() []probe.Kind {
 		awscheck.S3EncryptionKind(),
 		awscheck.S3ObjectKind(),
 		systemd.TimerKind(),
+		tcpcheck.PortKind(),
 		tlscheck.EndpointKind(),
 		tlscheck.FilesKind(),
 		firewall.UFWRulesKind(),
