@@ -52,6 +52,7 @@ var order = map[string]int{
 	"probe":        15, // the contract of a kind
 	"probe/fault":  12, // words for people
 	"probe/phrase": 12,
+	"probe/edit":   12,
 
 	"attest":               10,
 	"backup":               10,

@@ -79,6 +79,11 @@ type Kind struct {
 	// OwnItem kinds have a parameter `item`. A checklist may leave it out: it is then the item that the probe belongs to.
 	OwnItem bool
 
+	// Breakages lists ways to break the files that a spec of the kind reads from this deployment. Each of them is a fault that
+	// the kind must report. It is nil for kinds that read no file of the deployment. It must be pure: it says what to edit,
+	// challenge writes the copy. Positions are those of the view's files.
+	Breakages func(spec any, view *deployment.View) []Breakage
+
 	// New returns a pointer to the kind's spec with defaults, into which a checklist entry is decoded strictly.
 	// The spec itself is the Probe or the Derived.
 	New func() any

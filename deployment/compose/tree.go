@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -212,6 +213,18 @@ func descend(n *yaml.Node, path ...string) (keyNode, value *yaml.Node) {
 		}
 	}
 	return keyNode, value
+}
+
+// FilesWith returns the files, in merge order, that set the value at a path themselves: services, app, deploy.
+func (c *Model) FilesWith(path ...string) (files []string) {
+	for _, f := range c.files {
+		for _, doc := range f.docs {
+			if k, _ := descend(doc, path...); k != nil && !slices.Contains(files, f.path) {
+				files = append(files, f.path)
+			}
+		}
+	}
+	return files
 }
 
 // nearest follows a dotted path as far as it exists, including keys that contain dots, and returns the last node

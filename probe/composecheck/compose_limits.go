@@ -7,6 +7,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -29,6 +30,7 @@ func LimitsKind() probe.Kind {
 		Permission: "read permission",
 		Values:     []*probe.Value{ServicesUnlimited},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeLimits).breakages(view) },
 		New:        func() any { return &composeLimits{MaxMemory: 8192, MaxCPUs: 512} },
 	}
 }

@@ -24,6 +24,7 @@ func FlagKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the env file and the compose file",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*Flag).breakages(view) },
 		New:        func() any { return &Flag{True: []string{"true", "1"}} },
 	}
 }

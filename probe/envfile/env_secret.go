@@ -110,6 +110,9 @@ func (s *Secret) withSwitches(view *deployment.View, r probe.Result) (probe.Resu
 	return f.Result("%s", r.Detail), nil
 }
 
+// inURL begins the name of a secret that is the password of a URL.
+const inURL = "the password in "
+
 // withoutEncoding removes the prefix base64: or hex:, with which services mark an encoded secret.
 func withoutEncoding(text string) (rest string, isEncoded bool) {
 	for _, prefix := range []string{"base64:", "hex:"} {
@@ -135,7 +138,7 @@ func (s *Secret) values(view *deployment.View) ([]deployment.Value, error) {
 		if password == "" {
 			continue
 		}
-		v.Key, v.Text = "the password in "+v.Key, secret.New(password)
+		v.Key, v.Text = inURL+v.Key, secret.New(password)
 		if slices.ContainsFunc(all, func(have deployment.Value) bool { return have.Set && have.Text.Equal(v.Text) }) {
 			continue // the URL is built from the variable
 		}
@@ -294,7 +297,7 @@ func (s *Secret) twin(envs []*env.File, v deployment.Value) string {
 			}
 			text := e.Text.Reveal()
 			if password := passwordInURL(text); password != "" && secret.New(password).Equal(v.Text) && !sharePurpose(schemeOf(text), mine) {
-				return "the password in " + e.Key
+				return inURL + e.Key
 			}
 		}
 	}

@@ -1,0 +1,17 @@
+package probe
+
+import "github.com/thenexusengine/catalyst_exporter/probe/edit"
+
+// Breakage is one way in which a file of the deployment may be broken so that a probe must notice. The command challenge
+// makes it in a copy of the deployment, judges the copy and expects the probe's item to become worse.
+type Breakage struct {
+	// Name says what is broken, by key and file: "REDIS_PASSWORD: value removed". It is printed, so it never contains a value.
+	Name string
+	File string // absolute, or relative to the deployment's root
+	Edit edit.Edit
+}
+
+// WholeFile returns the breakages that every probe must notice of a file that it needs.
+func WholeFile(file string) []Breakage {
+	return []Breakage{{"file deleted", file, edit.Delete}, {"file emptied", file, edit.Empty}}
+}
