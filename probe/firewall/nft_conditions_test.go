@@ -34,6 +34,15 @@ set unmarked { type inet_service; size 100; elements = { 9100 } }
 set senders { type ipv4_addr; flags dynamic,timeout; timeout 1h; }
 set spans { type inet_service; flags interval; limit rate 1/day; elements = { 9000-9150 limit rate 1/day burst 1 packets } }
 set every { type inet_service; elements = { * } }
+set pairs { type ipv4_addr . inet_service; elements = { 203.0.113.7 . 9100, 203.0.113.8 . 22 } }
+set blocks { type ipv4_addr . inet_service; flags interval; elements = { 0.0.0.0/1 . 9000-9150, 128.0.0.0/1 . 9100 } }
+set offices { type ipv4_addr . inet_service; flags interval; elements = { 203.0.113.0/24 . 9100, 10.0.0.0/8 . 9100 } }
+set rated { type ipv4_addr . inet_service; flags interval; limit rate 1/day; elements = { 0.0.0.0/0 . 9100 limit rate 1/day burst 1 packets } }
+set local { type ifname . inet_service; elements = { "lo" . 9100, "eth0" . 9101 } }
+set changed { type ipv4_addr . inet_service; flags dynamic,timeout; timeout 1h; }
+set six { type ipv6_addr . inet_service; flags interval; elements = { ::/0 . 9200 } }
+map ways { type ipv4_addr . inet_service : verdict; flags interval; elements = { 0.0.0.0/0 . 9100 : drop, 203.0.113.0/24 . 22 : accept } }
+map places { type inet_service . ipv4_addr : verdict; flags interval; elements = { 9000-9150 . 192.0.2.5 : drop, 9000-9150 . 203.0.113.9 : accept } }
 map limits { type inet_service : verdict; limit rate 1/day; elements = { 9100 limit rate 1/day burst 1 packets : drop } }
 map counts { type inet_service : verdict; counter; elements = { 9100 counter packets 0 bytes 0 : drop } }
 map others { type inet_service : verdict; elements = { 9300 : accept, * : drop } }
@@ -73,6 +82,22 @@ udp dport 9300 drop
 		"all others in a map":               {"%tcp dport vmap @others", probe.StatePass, ""},
 		"all in a set":                      {"%tcp dport @every drop", probe.StatePass, ""},
 		"not one of all":                    {"%tcp dport != @every drop", probe.StateUnknown, "9100/tcp"},
+		"offices alone, then the rest":      {"%ip saddr . tcp dport @offices accept; tcp dport 9100 drop", probe.StatePass, ""},
+		"all but some senders":              {"%ip saddr . tcp dport != @pairs accept; tcp dport 9100 drop", probe.StateFail, "9100/tcp"},
+		"some senders alone":                {"%ip saddr . tcp dport @pairs drop", probe.StateFail, "9100/tcp"},
+		"both halves of all senders":        {"%ip saddr . tcp dport @blocks drop", probe.StatePass, ""},
+		"both halves of all, accepted":      {"%ip saddr . tcp dport @blocks accept; tcp dport 9100 drop", probe.StateFail, "9100/tcp"},
+		"all senders with a limit":          {"%ip saddr . tcp dport @rated drop", probe.StateFail, "9100/tcp"},
+		"pairs for another interface":       {"%iifname . tcp dport @local accept; tcp dport 9100 drop", probe.StatePass, ""},
+		"pairs that packets write":          {"%ip saddr . tcp dport @changed drop", probe.StateUnknown, "9100/tcp"},
+		"pairs written in this rule":        {"%update @changed { ip saddr . tcp dport } tcp dport 9100 drop", probe.StateUnknown, "9100/tcp"},
+		"all senders of the other family":   {"#ip6 saddr . tcp dport @six drop", probe.StatePass, ""},
+		"verdicts of pairs":                 {"%ip saddr . tcp dport vmap @ways", probe.StatePass, ""},
+		"verdicts of pairs, ranges":         {"%tcp dport . ip daddr vmap @places; ip daddr 10.9.0.5 drop", probe.StateFail, "9100/tcp"},
+		"verdicts of pairs in the rule":     {"%meta l4proto . th dport vmap { tcp . 9100 : drop, udp . 9100 : accept }", probe.StatePass, ""},
+		"the sender's port in a pair":       {"%tcp sport . tcp dport { 1024-65535 . 9100 } drop", probe.StateFail, "9100/tcp"},
+		"any port of the sender in a pair":  {"%tcp sport . tcp dport { 0-65535 . 9100 } drop", probe.StatePass, ""},
+		"a mark in a pair":                  {"%meta mark . tcp dport { 5 . 9100 } drop", probe.StateUnknown, "9100/tcp"},
 		"a named limit":                     {"%limit name \"seldom\" tcp dport 9100 drop", probe.StateUnknown, "9100/tcp"},
 		"a named counter":                   {"%counter name \"seen\" tcp dport 9100 drop", probe.StatePass, ""},
 		"a quota":                           {"%quota over 1 bytes tcp dport 9100 drop", probe.StateUnknown, "9100/tcp"},
@@ -100,7 +125,7 @@ udp dport 9300 drop
 		"led to":                            {led + "tcp dport 8080 redirect to :9100", probe.StateFail, "8080/tcp of process \"firewall.test\""},
 		"led to by UDP":                     {led + "udp dport 53 redirect to :9300", probe.StateFail, "53/udp"},
 		"led to from many":                  {led + "tcp dport 8000-8100 redirect to :9100", probe.StateFail, "8000"},
-		"led to by any port":                {led + "meta l4proto tcp redirect to :9100", probe.StateFail, "1, 1024"},
+		"led to by any port":                {led + "meta l4proto tcp redirect to :9100", probe.StateFail, "1, 21"},
 		"led to by bits of a port":          {led + "tcp dport & 1 == 0 redirect to :9100", probe.StateUnknown, "1, 5432"},
 		"led to by chance":                  {led + "tcp dport 8080 numgen inc mod 2 == 0 redirect to :9100", probe.StateUnknown, "8080/tcp"},
 		"led to a port by chance":           {led + "tcp dport 8080 redirect to :numgen inc mod 2 map { 0 : 9100, 1 : 9101 }", probe.StateUnknown, "8080/tcp"},

@@ -53,13 +53,20 @@ set timed { type inet_service; flags timeout; elements = { P timeout 1h } }
 set written { type inet_service; flags dynamic,timeout; timeout 1h; }
 set senders { type ipv4_addr; flags dynamic,timeout; timeout 1h; }
 set both { type inet_service . ipv4_addr; flags interval; elements = { R . 192.0.2.0/24 } }
+set pairs { type ipv4_addr . inet_service; elements = { 192.0.2.1 . P, 203.0.113.7 . P } }
+set blocks { type ipv4_addr . inet_service; flags interval; elements = { 0.0.0.0/1 . P, 128.0.0.0/1 . P } }
+set devices { type ifname . inet_service; elements = { "eth0" . P, "lo" . P } }
+set chosen { type inet_service . inet_service; flags interval; elements = { 0-65535 . P, 1024-65535 . P } }
+map joined { type ipv4_addr . inet_service : verdict; flags interval; elements = { 192.0.2.0/24 . P : accept, 0.0.0.0/0 . 9600-9700 : drop, 203.0.113.0/24 . P : drop } }
+map protos { type inet_proto . inet_service : verdict; elements = { tcp . P : accept, udp . P : jump deeper, tcp . 1 : drop } }
 map decided { type inet_service : verdict; elements = { P : accept, 1 : drop } }
 map spans { type inet_service : verdict; flags interval; elements = { R : jump other } }
 map rest { type inet_service : verdict; elements = { P : accept, * : drop } }
 `))
 	g.chain(&b, "deeper", "", 2, "")
 	g.chain(&b, "other", "", 3, "jump deeper|goto deeper")
-	jumps := "jump other|goto other|jump deeper|tcp dport vmap @decided|tcp dport vmap @rest|udp dport vmap @rest|th dport vmap @spans"
+	jumps := "jump other|goto other|jump deeper|tcp dport vmap @decided|tcp dport vmap @rest|udp dport vmap @rest|th dport vmap @spans|ip daddr . th dport vmap @joined|ip saddr . tcp dport vmap @joined|meta l4proto . th dport vmap @protos" +
+		"|ip saddr . tcp dport vmap { 0.0.0.0/0 . P : accept, 192.0.2.1 . 1-1024 : drop }|meta nfproto . tcp dport vmap { ipv4 . P : drop, ipv6 . P : accept }"
 	if g.maybe(50) {
 		g.chain(&b, "raw", "type filter hook prerouting priority "+g.one("-300", "-300", "-199", "-150", "-100")+";", 2,
 			jumps+"|tcp dport P notrack|notrack|udp dport P notrack|tcp dport P tcp dport set P|udp dport P udp dport set P|tcp dport P tproxy to :P|meta mark set 5|meta mark set ct mark|ip daddr 198.51.100.7 ip daddr set 192.0.2.5")
@@ -117,7 +124,9 @@ func (g *ruleMaker) match() string {
 	if g.maybe(55) {
 		return g.one("tcp dport P", "udp dport P", "meta l4proto { tcp, udp } th dport P", "tcp dport R", "tcp dport != P", "udp dport != R", "tcp dport { P, P }", "tcp dport { P, R }", "tcp dport != { P, P }",
 			"tcp dport @plain", "tcp dport @ranges", "udp dport @ranges", "tcp dport @limited", "tcp dport @over", "udp dport @limited", "tcp dport @counted", "tcp dport @timed", "tcp dport != @timed", "tcp dport @written", "udp dport != @written",
-			"tcp dport != @limited", "tcp dport . ip daddr @both", "tcp dport >= P", "tcp dport < P", "udp dport > P")
+			"tcp dport != @limited", "tcp dport . ip daddr @both", "ip saddr . tcp dport @pairs", "ip saddr . tcp dport != @pairs", "ip saddr . udp dport @blocks", "ip saddr . tcp dport @blocks", "ip saddr . tcp dport != @blocks",
+			"iifname . tcp dport @devices", "iifname . udp dport @devices", "tcp sport . tcp dport @chosen", "tcp sport . tcp dport != @chosen", "ct state . tcp dport { new . P, established . P }", "ip daddr . ip saddr . tcp dport { 192.0.2.5 . 192.0.2.0/24 . R }",
+			"tcp dport >= P", "tcp dport < P", "udp dport > P")
 	}
 	return g.one("meta l4proto tcp", "meta l4proto udp", "meta nfproto ipv4", "ip daddr 192.0.2.5", "ip daddr 198.51.100.7", "ip daddr != 192.0.2.5", "ip daddr 192.0.2.0/24", "ip6 daddr 2001:db8::5", "ip saddr 203.0.113.0/24",
 		"ip saddr != 203.0.113.0/24", "ip saddr { 203.0.113.7, 203.0.113.9 }", "ip saddr 128.0.0.0/1", "ip saddr & 0.0.0.255 == 1", "ip saddr & 0.0.0.255 != 1", "iifname \"eth0\"", "iifname \"eth*\"", "iifname != \"eth0\"", "iif eth0", "iif lo",

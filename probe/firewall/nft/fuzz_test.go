@@ -124,6 +124,8 @@ func FuzzSet(f *testing.F) {
 	f.Add(set(unix.NFT_SET_MAP), members(joined(key, attribute(unix.NFTA_SET_ELEM_DATA, verdictSeed(0, "")), attribute(unix.NFTA_SET_ELEM_EXPR, joined(attribute(unix.NFTA_EXPR_NAME, []byte("limit\x00")))))))
 	f.Add(set(unix.NFT_SET_EVAL), members(joined(key, attribute(unix.NFTA_SET_ELEM_TIMEOUT, make([]byte, 8)), attribute(nftElementKeyEnd, nil))))
 	f.Add(set(0), members(joined(attribute(unix.NFTA_SET_ELEM_FLAGS, number(nftElementCatchall)), attribute(nftElementExpressions, nil))))
+	from, to := attribute(unix.NFTA_SET_ELEM_KEY, attribute(unix.NFTA_DATA_VALUE, []byte{10, 0, 0, 0, 0x23, 0x8c, 0, 0})), attribute(nftElementKeyEnd, attribute(unix.NFTA_DATA_VALUE, []byte{11, 255, 255, 255, 0x23, 0x8d, 0, 0}))
+	f.Add(joined(set(unix.NFT_SET_INTERVAL|0x80), attribute(unix.NFTA_SET_KEY_LEN, number(8))), members(joined(from, to), from))
 	f.Fuzz(func(t *testing.T, set, members []byte) {
 		_, s, err := readSet(set)
 		if err != nil || s.addMembers(members) != nil {
@@ -131,8 +133,8 @@ func FuzzSet(f *testing.F) {
 		}
 		s.order()
 		for _, o := range []operand{{}, {kind: opChoice}, exactly(0x23, 0x8c), {kind: opSource, mask: []byte{255, 255, 255, 255}}, {kind: opPartly, bytes: []byte{2}, mask: []byte{0x17}}} {
-			in, v := s.find(o, false)
-			not, _ := s.find(o, true)
+			in, v := s.find([]operand{o}, false)
+			not, _ := s.find([]operand{o}, true)
 			if s.changing && (in != holdsUnsure || not != holdsUnsure) {
 				t.Errorf("a set that changes surely holds %v: %v, %v", o, in, not)
 			}
@@ -141,6 +143,14 @@ func FuzzSet(f *testing.F) {
 			}
 			if in == holdsAlways && not == holdsAlways {
 				t.Errorf("%v is in and is not", o)
+			}
+		}
+		source, port := operand{kind: opSource, mask: []byte{255, 255, 255, 255}}, exactly(0x23, 0x8c)
+		for _, fields := range [][]operand{{source, port}, {port, source}, {source, source}, {source, {kind: opChoice, size: 2}}} {
+			in, _ := s.find(fields, false)
+			not, _ := s.find(fields, true)
+			if in == holdsAlways && not == holdsAlways {
+				t.Errorf("%v are in and are not", fields)
 			}
 		}
 	})

@@ -68,6 +68,8 @@ func (p Packet) meta(key expr.MetaKey) operand {
 		return exactly(0x86, 0xdd)
 	case expr.MetaKeyPKTTYPE:
 		return exactly(unix.PACKET_HOST)
+	case expr.MetaKeyMARK, expr.MetaKeyPRIORITY, expr.MetaKeyLEN, expr.MetaKeyCPU, expr.MetaKeySKUID, expr.MetaKeySKGID:
+		return operand{size: 4}
 	}
 	return operand{}
 }
@@ -136,14 +138,14 @@ func (p Packet) payload(e *expr.Payload) operand {
 		return exactly(p.To.AsSlice()[at : at+e.Len]...)
 	case field == fieldProtocol && p.To.Is4():
 		return exactly(p.protocol())
-	case field == fieldProtocol: // extension headers may precede it
-		return operand{kind: opChoice}
-	case field == fieldSourcePort:
-		return operand{kind: opChoice}
+	case field == fieldProtocol, field == fieldSourcePort: // extension headers may precede the protocol
+		return operand{kind: opChoice, size: int(e.Len)}
 	case field == fieldPort && !p.Blur.Port:
 		return exactly(binary.BigEndian.AppendUint16(nil, p.Port)...)
 	case field == fieldFlags:
 		return operand{kind: opPartly, bytes: []byte{tcpSYN}, mask: []byte{tcpFixed}}
+	case e.Len <= maxKeySize:
+		return operand{size: int(e.Len)}
 	}
 	return operand{}
 }

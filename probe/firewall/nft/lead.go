@@ -192,6 +192,17 @@ func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {
 			named[n-1], named[n], named[n+1] = true, true, true
 		}
 	}
+	noteKey := func(key []byte) {
+		note(key)
+		if len(key) <= slot {
+			return
+		}
+		for field := range slices.Chunk(key, slot) { // of a concatenated key, in which padding follows a port
+			if len(field) == slot && field[2] == 0 && field[3] == 0 {
+				note(field[:2])
+			}
+		}
+	}
 	number := func(numbers ...uint16) {
 		for _, n := range numbers {
 			note(binary.BigEndian.AppendUint16(nil, n))
@@ -234,7 +245,8 @@ func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {
 	}
 	for _, s := range rs.sets {
 		for _, e := range s.elements {
-			note(e.key)
+			noteKey(e.key)
+			noteKey(e.last)
 		}
 	}
 	for n := uint16(1024); ; n++ {

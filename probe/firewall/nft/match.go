@@ -115,6 +115,8 @@ func (w *nftWalk) connection(e *expr.Ct, r registers) (holding, *expr.Verdict) {
 		return holdsAlways, nil
 	case e.Key == expr.CtKeySTATE && w.tracked():
 		return r.load(e.Register, native(ctStateNew))
+	case e.Key == expr.CtKeySTATE:
+		return r.load(e.Register, operand{size: 4})
 	}
 	return r.load(e.Register, operand{})
 }
@@ -165,7 +167,6 @@ func dynset(e *expr.Dynset) holding {
 // lookup returns whether the operand is in a set, and the verdict of a map.
 func (w *nftWalk) lookup(c *Chain, e *expr.Lookup, r registers) (holding, *expr.Verdict) {
 	set := w.rules.sets[Name{c.Table, e.SetName}]
-	o := r.get(e.SourceRegister)
 	toVerdict := e.IsDestRegSet && e.DestRegister == unix.NFT_REG_VERDICT
 	if e.IsDestRegSet && !toVerdict {
 		r.set(e.DestRegister, operand{})
@@ -177,7 +178,7 @@ func (w *nftWalk) lookup(c *Chain, e *expr.Lookup, r registers) (holding, *expr.
 		}
 		return holdsUnsure, nil
 	}
-	in, v := set.find(o, e.Invert)
+	in, v := set.find(r.fields(e.SourceRegister, set.keySize), e.Invert)
 	if toVerdict && in != holdsNever && (in != holdsAlways || v == nil) {
 		v = undecided()
 	}

@@ -18,7 +18,11 @@ type operand struct {
 	bytes []byte // opExact, opPartly: the value
 	mask  []byte // opSource: the compared bits of the source address; opPartly: the bits that the sender cannot choose
 	v6    bool
+	size  int // bytes of the register that were written, for kinds without bytes and mask; 0 if unknown
 }
+
+// width returns the size in bytes; 0 if unknown.
+func (o operand) width() int { return max(len(o.bytes), len(o.mask), o.size) }
 
 type operandKind int
 
@@ -57,13 +61,13 @@ func (r registers) set(n uint32, o operand) {
 	if n == unix.NFT_REG_VERDICT {
 		return
 	}
-	if b := max(len(o.bytes), len(o.mask)); b > 0 {
-		size = uint32(b+3) / 4
+	if b := o.width(); b > 0 {
+		size = uint32(padded(b) / slot)
 	}
 	for other, have := range r {
 		covers := uint32(slots)
-		if b := max(len(have.bytes), len(have.mask)); b > 0 {
-			covers = uint32(b+3) / 4
+		if b := have.width(); b > 0 {
+			covers = uint32(padded(b) / slot)
 		}
 		if other < at+size && at < other+covers {
 			delete(r, other)

@@ -18,6 +18,7 @@ import (
 // nftSet is a set or a verdict map. An opaque one has unsupported content, a changing one is updated by packets.
 type nftSet struct {
 	opaque, changing, interval, verdicts bool
+	keySize                              int // bytes of a key; 0 if unknown
 	elements                             []nftElement
 	otherwise                            *nftElement // the catch-all element
 }
@@ -25,6 +26,7 @@ type nftSet struct {
 // nftElement is an element; of an interval the first value, or the first value after its end.
 type nftElement struct {
 	key     []byte
+	last    []byte // the end of the key's range in a set with concatenated keys
 	end     bool
 	holds   holding // its own conditions, when the key is found
 	expires bool    // it has a timeout or an unknown attribute
@@ -33,12 +35,12 @@ type nftElement struct {
 
 // Constants of uapi/linux/netfilter/nf_tables.h that package unix lacks.
 const (
-	nftSetConcat          = 0x80
 	nftElementCatchall    = 2
 	nftElementKeyEnd      = 10
 	nftElementExpressions = 11
 	nftVerdictType        = 0xffffff00 // NFT_DATA_VERDICT
 	minMember             = 8          // least bytes of an element in a message
+	maxKeySize            = 64         // NFT_DATA_VALUE_MAXLEN
 )
 
 // readSet decodes a set.
@@ -60,11 +62,13 @@ func readSet(data []byte) (Name, *nftSet, error) {
 			name.name = ad.String()
 		case unix.NFTA_SET_FLAGS:
 			flags = ad.Uint32()
+		case unix.NFTA_SET_KEY_LEN:
+			set.keySize = int(min(ad.Uint32(), maxKeySize))
 		case unix.NFTA_SET_DATA_TYPE:
 			set.verdicts = ad.Uint32() == nftVerdictType
 		}
 	}
-	set.opaque = flags&(nftSetConcat|unix.NFT_SET_OBJECT) != 0
+	set.opaque = flags&unix.NFT_SET_OBJECT != 0
 	set.changing = flags&unix.NFT_SET_EVAL != 0
 	set.interval = flags&unix.NFT_SET_INTERVAL != 0
 	set.verdicts = set.verdicts && flags&unix.NFT_SET_MAP != 0
@@ -123,8 +127,10 @@ func (s *nftSet) addMember(data []byte) error {
 				}
 				return list.Err()
 			})
-		case nftElementKeyEnd: // an interval in an unsupported form
-			s.opaque = true
+		case nftElementKeyEnd:
+			if e.last = dataValue(ad.Bytes()); len(e.last) == 0 {
+				s.opaque = true
+			}
 		default: // a timeout or an unknown attribute
 			e.expires = true
 		}
@@ -189,10 +195,13 @@ func (s *nftSet) order() {
 	})
 }
 
-// find returns whether a set contains the operand, and its verdict; with invert, whether it does not contain it: then
-// the element's own conditions do not count.
-func (s *nftSet) find(o operand, invert bool) (holding, *expr.Verdict) {
-	in, e := s.member(o)
+// conditional reports whether an element matches only under conditions of its own.
+func (e nftElement) conditional() bool { return e.expires || e.holds != holdsAlways }
+
+// find returns whether a set contains the operand, or all fields of a concatenated key, and its verdict; with invert,
+// whether it does not contain it: then the element's own conditions do not count.
+func (s *nftSet) find(fields []operand, invert bool) (holding, *expr.Verdict) {
+	in, e := s.memberOf(fields)
 	if e == nil && s.otherwise != nil && in == holdsNever {
 		in, e = holdsAlways, s.otherwise
 	}
@@ -207,6 +216,17 @@ func (s *nftSet) find(o operand, invert bool) (holding, *expr.Verdict) {
 	return in, nil
 }
 
+// memberOf returns the element that contains the operands; nil where it may be one of several.
+func (s *nftSet) memberOf(fields []operand) (holding, *nftElement) {
+	switch {
+	case len(fields) != 1:
+		return s.concatenation(fields)
+	case slices.ContainsFunc(s.elements, func(e nftElement) bool { return e.last != nil }):
+		return holdsUnsure, nil
+	}
+	return s.member(fields[0])
+}
+
 // member returns the element that contains the operand; nil where it may be one of several.
 func (s *nftSet) member(o operand) (holding, *nftElement) {
 	switch {
@@ -215,7 +235,11 @@ func (s *nftSet) member(o operand) (holding, *nftElement) {
 	case o.kind == opChoice:
 		return holdsByChoice, nil
 	case o.kind == opSource:
-		return s.holdsAnybody(o), nil
+		in := s.holdsAnybody(o)
+		if in > holdsUnsure && slices.ContainsFunc(s.elements, nftElement.conditional) {
+			in = holdsUnsure
+		}
+		return in, nil
 	case o.kind != opExact:
 		return holdsUnsure, nil
 	}
