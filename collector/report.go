@@ -274,7 +274,10 @@ func (c *Collector) unmatched(run *probe.Pass) *int {
 	}
 	path := run.View.Place(find.FactChecklist).Path()
 	n, err := files.Load(run.Files, path, "unmatched items", paper.MaxSize, func(data []byte, _ fs.FileInfo) (int, error) {
-		d := paper.Parse(data)
+		d, err := paper.Parse(data)
+		if err != nil {
+			return 0, err
+		}
 		d.Match(c.list)
 		return len(d.Unmatched()), nil
 	})

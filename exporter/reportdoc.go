@@ -50,9 +50,15 @@ func checklistDocument(root, document string, list *checklist.Checklist) (*paper
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return nil, fmt.Errorf("%s is not a Markdown file: it is not UTF-8 text", document)
 	}
-	d := paper.Parse(data)
+	d, err := paper.Parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", document, err)
+	}
 	d.Match(list)
-	if len(d.Lacking(list)) == len(list.Items()) {
+	switch all := len(d.Lacking(list)) == len(list.Items()); {
+	case all && d.Empty:
+		return nil, fmt.Errorf("%s has no checklist: no boxes (- [ ]), no table with a column for the status, no list under a heading", document)
+	case all:
 		return nil, fmt.Errorf("%s has none of the checklist's items", document)
 	}
 	return d, nil

@@ -53,7 +53,7 @@ func clean(in []line) []line {
 
 // untick empties the box that evidence was written under.
 func untick(lines []line) {
-	for i := len(lines) - 1; i >= 0 && strings.TrimSpace(lines[i].text) != ""; i-- {
+	for i := len(lines) - 1; i >= 0 && strings.TrimSpace(lines[i].text) != "" && !strings.HasPrefix(strings.TrimSpace(lines[i].text), "|"); i-- {
 		if m := boxLine.FindStringSubmatch(lines[i].text); m != nil && m[2] == "X" { // we write x: this one was ticked by hand
 			return
 		} else if m != nil {

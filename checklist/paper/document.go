@@ -10,15 +10,18 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/checklist/outline"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
 // MaxSize is the size limit of a document, in bytes.
-const MaxSize = 1 << 20
+const MaxSize = outline.MaxSize
 
 // Document is a checklist as a team wrote it, without what an earlier run filled in.
 type Document struct {
 	Entries []*Entry // in order
+	Empty   bool     // no line of it has the form of a requirement
+	plain   bool     // it has only plain lists
 	lines   []line
 }
 
@@ -35,6 +38,9 @@ type Entry struct {
 	id      string   // explicit
 	section string   // title of the section it stands in
 	keys    []string // what it may be found by, best first
+	note    bool     // of a plain list, and probably no requirement
+
+	column, last int // of a row: the column of the status, and the last line of the table
 }
 
 type kind int
@@ -42,6 +48,8 @@ type kind int
 const (
 	box       kind = iota // - [ ] …
 	criterion             // - ✅ …
+	row                   // of a table with a column for the status
+	bullet                // of a plain list; an entry only when it is matched, or when the document has nothing else
 	step                  // ### Step 1: …
 	heading               // any other heading, or a line in bold that stands as one; an entry only when it is matched
 )
@@ -53,95 +61,72 @@ type line struct {
 }
 
 var (
-	boxLine       = lazyregexp.New(`^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s+(.*\S))\s*$`)
-	criterionLine = lazyregexp.New(`^\s*[-*+]\s+(?:✅|☑️?|✔️?|✓)\s*(.*\S)\s*$`)
-	bulletLine    = lazyregexp.New(`^(\s*)((?:[-*+]|\d{1,9}[.)])\s+)`)
-	headingLine   = lazyregexp.New(`^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$`)
-	boldLine      = lazyregexp.New(`^(?:\*\*|__)([^*_]+?):?(?:\*\*|__):?\s*$`)
-	stepTitle     = lazyregexp.New(`(?i)^\W*step\s+\d+\s*[:.)–-]?\s*`)
-	fenceLine     = lazyregexp.New("^\\s*(?:[-*+]\\s+)?(`{3,}|~{3,})")
-	ruleLine      = lazyregexp.New(`^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$`)
-	idComment     = lazyregexp.New(`<!-- catalyst: ([a-z][a-z0-9_]*(?:/[a-z][a-z0-9_]*)?) -->`)
-	comment       = lazyregexp.New(`<!--.*?-->`)
-	boldStart     = lazyregexp.New(`^(?:\*\*(.+?)\*\*|__(.+?)__)(.*)$`)
-	blankStart    = lazyregexp.New(`^([^:_]+):\s*(?:_{3,}|\S.*\bDate:)`)
-	parentheses   = lazyregexp.New(`\([^()]*\)`)
+	boxLine     = lazyregexp.New(`^(\s*(?:[-*+]|\d{1,9}[.)])\s+\[)([ xX])(\]\s+(.*\S))\s*$`)
+	bulletLine  = lazyregexp.New(`^(\s*)((?:[-*+]|\d{1,9}[.)])\s+)`)
+	headingLine = lazyregexp.New(`^ {0,3}#{1,6}\s+(.*?)(?:\s+#+)?\s*$`)
+	boldLine    = lazyregexp.New(`^(?:\*\*|__)([^*_]+?):?(?:\*\*|__):?\s*$`)
+	stepTitle   = lazyregexp.New(`(?i)^\W*step\s+\d+\s*[:.)–-]?\s*`)
+	ruleLine    = lazyregexp.New(`^ {0,3}(?:(?:-\s*){3,}|(?:\*\s*){3,}|(?:_\s*){3,})$`)
+	idComment   = lazyregexp.New(`<!-- catalyst: ([a-z][a-z0-9_]*(?:/[a-z][a-z0-9_]*)?) -->`)
+	boldStart   = lazyregexp.New(`^(?:\*\*(.+?)\*\*|__(.+?)__)(.*)$`)
+	blankStart  = lazyregexp.New(`^([^:_]+):\s*(?:_{3,}|\S.*\bDate:)`)
+	parentheses = lazyregexp.New(`\([^()]*\)`)
 )
 
-// Parse reads a document. Any text is one; what holds no item has no entries.
-func Parse(data []byte) *Document {
+// Parse reads a document. What holds no item has no entries. The error says why it is not read as Markdown.
+func Parse(data []byte) (*Document, error) {
 	d := &Document{lines: clean(split(string(data)))}
-	fence := ""
-	inComment, inList := false, false
-	section := ""
-	for i := range d.lines {
-		l := &d.lines[i]
-		trimmed := strings.TrimSpace(l.text)
-		switch {
-		case inComment:
-			l.code = true
-			inComment = !strings.Contains(l.text, "-->")
-			continue
-		case fence != "":
-			l.code = true
-			if strings.HasPrefix(trimmed, fence) && strings.Trim(trimmed, fence[:1]) == "" {
-				fence = ""
-			}
-			continue
-		case fenceLine.MatchString(l.text):
-			fence, l.code = fenceLine.FindStringSubmatch(l.text)[1], true
-			continue
-		}
-		if at := strings.LastIndex(l.text, "<!--"); at >= 0 && !strings.Contains(l.text[at:], "-->") {
-			inComment = true
-			l.code = at == 0
-		}
-		indented := strings.HasPrefix(l.text, "    ") || strings.HasPrefix(l.text, "\t")
-		if indented && !inList {
-			l.code = true
-			continue
-		}
-		inList = bulletLine.MatchString(l.text) || inList && (trimmed == "" || l.text != strings.TrimLeft(l.text, " \t"))
-		if l.code {
-			continue
-		}
-		if e := readEntry(l.text, section); e != nil {
-			e.Line = i + 1
-			d.Entries = append(d.Entries, e)
-			if e.kind == heading || e.kind == step {
-				section = e.Title
-			}
-		} else if m := idComment.FindStringSubmatch(l.text); m != nil && len(d.Entries) > 0 {
-			d.Entries[len(d.Entries)-1].id = m[1]
-		}
+	var text strings.Builder
+	for _, l := range d.lines {
+		text.WriteString(strings.ReplaceAll(l.text, "\r", " ") + "\n")
 	}
-	return d
+	lines, err := outline.Read([]byte(text.String()))
+	if err != nil {
+		return nil, err
+	}
+	d.Empty, d.plain = len(lines.Items()) == 0, lines.IsPlain()
+	for i := range d.lines {
+		d.lines[i].code = lines.Literal(i + 1)
+	}
+	section := ""
+	for i := range lines.Lines {
+		l := &lines.Lines[i]
+		e := &Entry{Line: l.At, section: section, note: l.Note}
+		switch l.Shape {
+		case outline.Heading, outline.Bold:
+			e.heading(l.Text)
+			section = e.Title
+		case outline.Box:
+			e.kind = box
+			e.read(l)
+		case outline.Row:
+			e.kind, e.column, e.last, e.section = row, l.Column, l.Last, l.Section
+			e.read(l)
+		case outline.Mark:
+			e.kind = criterion
+			e.read(l)
+		case outline.Bullet:
+			e.kind = bullet
+			e.read(l)
+		}
+		d.Entries = append(d.Entries, e)
+	}
+	d.readIDs()
+	return d, nil
 }
 
-// readEntry reads one line outside code; nil when it is no item.
-func readEntry(text, section string) *Entry {
-	e := &Entry{section: section}
-	if m := idComment.FindStringSubmatch(text); m != nil {
-		e.id = m[1]
+// readIDs gives each entry the explicit id on its line or on a later one before the next entry.
+func (d *Document) readIDs() {
+	next := 0
+	var e *Entry
+	for i := range d.lines {
+		for next < len(d.Entries) && d.Entries[next].Line == i+1 {
+			e, next = d.Entries[next], next+1
+		}
+		if m := idComment.FindStringSubmatch(d.lines[i].text); m != nil && e != nil && !d.lines[i].code {
+			e.id = m[1]
+		}
 	}
-	text = strings.TrimRight(comment.ReplaceAllString(text, ""), " \t")
-	if m := boxLine.FindStringSubmatch(text); m != nil {
-		e.kind = box
-		e.read(m[4])
-	} else if m := criterionLine.FindStringSubmatch(text); m != nil {
-		e.kind = criterion
-		e.read(m[1])
-	} else if m := headingLine.FindStringSubmatch(text); m != nil {
-		e.heading(m[1])
-	} else if m := boldLine.FindStringSubmatch(text); m != nil {
-		e.heading(m[1])
-	} else if m := bulletLine.FindString(text); m != "" && e.id != "" {
-		e.kind = criterion
-		e.read(text[len(m):])
-	} else {
-		return nil
-	}
-	return e
 }
 
 func (e *Entry) heading(text string) {
@@ -154,7 +139,11 @@ func (e *Entry) heading(text string) {
 }
 
 // read takes the title of an item: the text in bold it begins with, what stands before a blank to fill in, or all of it.
-func (e *Entry) read(text string) {
+func (e *Entry) read(l *outline.Line) {
+	text := l.First
+	if l.Text != text { // the title may go on in the next line
+		defer func() { e.addKeys(parentheses.ReplaceAllString(l.Text, ""), l.Text) }()
+	}
 	e.Title = strings.NewReplacer("**", "", "__", "", "`", "").Replace(text)
 	if m := boldStart.FindStringSubmatch(text); m != nil {
 		bold := m[1] + m[2]

@@ -47,7 +47,14 @@ func (d *Document) Fill(f Facts) []byte {
 		}
 		at, indent := e.Line-1, ""
 		text := d.lines[at].text
-		if e.kind == box || e.kind == criterion {
+		if e.kind == row {
+			if filled := fillStatus(text, e.column, v.State); filled != text {
+				ed.replaced[at] = filled
+			}
+			ed.after[e.last-1] = append(ed.after[e.last-1], evidence(v, Escape(e.Title), f.Time)+hardBreak)
+			continue
+		}
+		if e.kind != step && e.kind != heading {
 			if m := bulletLine.FindStringSubmatch(text); m != nil {
 				indent = m[1] + strings.Repeat(" ", len(m[2]))
 			}
@@ -61,18 +68,24 @@ func (d *Document) Fill(f Facts) []byte {
 			ed.replaced[at] = text
 		}
 		end := d.paragraphEnd(at, e.kind)
-		ed.after[end] = append(ed.after[end], indent+evidence(v, f.Time))
+		ed.after[end] = append(ed.after[end], indent+evidence(v, "", f.Time))
 	}
 	d.fillRelease(ed, f.Recorded)
 	d.fillKnownIssues(ed, f)
 	return d.write(ed, d.closing(f, verdicts))
 }
 
-// evidence is the line under an item.
-func evidence(v *checklist.Verdict, now time.Time) string {
+// hardBreak ends a line of evidence under a table: those of all its rows follow each other.
+const hardBreak = "  "
+
+// evidence is the line under an item, with the title where it is not directly under it.
+func evidence(v *checklist.Verdict, title string, now time.Time) string {
 	text := "> " + Mark(v.State) + " " + v.State.String()
 	if v.Reason != probe.ReasonNone {
 		text += " (" + string(v.Reason) + ")"
+	}
+	if title != "" {
+		text += " · " + title
 	}
 	if v.Detail != "" {
 		detail := v.Detail
@@ -99,7 +112,7 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // paragraphEnd is the last line of the paragraph that an item begins: evidence in the middle would tear it.
 func (d *Document) paragraphEnd(at int, k kind) int {
-	if k != box && k != criterion {
+	if k == step || k == heading {
 		return at
 	}
 	for at+1 < len(d.lines) {
@@ -123,6 +136,41 @@ var (
 func was(original string) string {
 	return " <!-- catalyst: was: " + strings.TrimLeft(original, " \t") + " -->"
 }
+
+// fillStatus fills the cell for the status in a row of a table. A row with a comment stays as it is: it could not be taken back.
+func fillStatus(text string, column int, s probe.State) string {
+	if strings.Contains(text, "--") {
+		return text
+	}
+	cells := strings.Split(strings.ReplaceAll(text, `\|`, escapedPipe), "|")
+	if strings.TrimSpace(cells[0]) == "" {
+		column++
+	}
+	if end := len(cells) - 1; column > end || column == end && strings.TrimSpace(cells[end]) == "" {
+		return text // a short row
+	}
+	old := strings.TrimSpace(cells[column])
+	status, holds := Mark(s)+" "+s.String(), s == probe.StatePass || s == probe.StateWarn
+	for _, form := range [][2]string{{"[ ]", "[x]"}, {"☐", "☑"}} {
+		if old == form[0] || old == form[1] {
+			if status = form[0]; holds {
+				status = form[1]
+			}
+		}
+	}
+	if status == old {
+		return text
+	}
+	cells[column] = " " + status + " "
+	filled := strings.TrimRight(strings.ReplaceAll(strings.Join(cells, "|"), escapedPipe, `\|`), " \t")
+	if !strings.HasSuffix(filled, "|") {
+		filled += " |"
+	}
+	return filled + was(text) // in a cell beyond the header's, which is not shown
+}
+
+// escapedPipe stands for \| while a row is split.
+const escapedPipe = "\x00"
 
 // fillSignOff fills the blanks of "Role: ____ Date: ____".
 func fillSignOff(text, original, id string, signed func(string) (string, time.Time)) string {

@@ -79,7 +79,10 @@ func facts(t *testing.T, states map[string]probe.State) Facts {
 }
 
 func fill(data []byte, f Facts) (string, *Document) {
-	d := Parse(data)
+	d, err := Parse(data)
+	if err != nil {
+		return string(data), &Document{}
+	}
 	d.Match(f.Checklist)
 	return string(d.Fill(f)), d
 }
@@ -192,4 +195,57 @@ func FuzzFill(f *testing.F) {
 			t.Fatalf("%q\n→ %q\n→ %q", text, first, second)
 		}
 	})
+}
+
+// A table is filled in in its status column, with the evidence under it, and taken back by the next run.
+func TestFill_Table(t *testing.T) {
+	const text = "# Closing\n\n| Done | Item | Owner |\n|---|:-:|---|\n| [ ] | Door locked | Ann |\n| [x] | Lights switched off \\| all | Bob |\n| ☐ | Keys counted and hung up | |\n" +
+		"| open | Alarm armed | a -- b |\n| | Sweep the floor | |\n\nAfter it.\n"
+	bad := facts(t, map[string]probe.State{"keys_counted": probe.StateFail, "alarm": probe.StateFail})
+	first, d := fill([]byte(text), bad)
+	for _, want := range []string{
+		"| [x] | Door locked | Ann | <!-- catalyst: was: | [ ] | Door locked | Ann | -->\n", "| [x] | Lights switched off \\| all | Bob |\n", "| ☐ | Keys counted and hung up | |\n",
+		"| open | Alarm armed | a -- b |\n", "| | Sweep the floor | |\n> ✅ pass · Door locked · seen · ", "> ❌ fail (invalid) · Alarm armed · ", "-->  \n\nAfter it.\n",
+	} {
+		if !strings.Contains(first, want) {
+			t.Errorf("no %q in\n%s", want, first)
+		}
+	}
+	if unmatched := d.Unmatched(); len(unmatched) != 2 || unmatched[0].Title != "Lights switched off | all" || unmatched[1].Title != "Sweep the floor" {
+		t.Errorf("unmatched: %+v", unmatched)
+	}
+	if again, _ := fill([]byte(first), bad); again != first {
+		t.Errorf("a second run is not the first:\n%s", again)
+	}
+	once, _ := fill([]byte(text), facts(t, nil))
+	if turned, _ := fill([]byte(first), facts(t, nil)); turned != once {
+		t.Errorf("what turned good is not as if it had been so:\n%s\n---\n%s", turned, once)
+	}
+	for cells, want := range map[string]string{
+		"| a | todo |": "| a | ✅ pass | <!-- catalyst: was: | a | todo | -->", "a | ☐": "a | ☑ | <!-- catalyst: was: a | ☐ -->", "| a |": "| a |",
+		"| a | |": "| a | ✅ pass | <!-- catalyst: was: | a | | -->", "| a | ✅ pass |": "| a | ✅ pass |",
+	} {
+		if got := fillStatus(cells, 1, probe.StatePass); got != want {
+			t.Errorf("%q → %q", cells, got)
+		}
+	}
+}
+
+// A plain list is filled in like one with boxes, without boxes; remarks are no items unless they match one.
+func TestFill_PlainList(t *testing.T) {
+	const plain = "# Safety\n\n- Door locked\n- Sweep the floor\n\n## Contacts\n\n- Ann\n"
+	got, d := fill([]byte(plain), facts(t, nil))
+	if !strings.Contains(got, "- Door locked\n  > ✅ pass · seen") || len(d.Unmatched()) != 1 || d.Unmatched()[0].Title != "Sweep the floor" {
+		t.Errorf("%s\n%+v", got, d.Unmatched())
+	}
+	got, d = fill([]byte("# Safety\n\n- [ ] Alarm armed\n- Door locked\n- Sweep the floor\n"), facts(t, nil))
+	if !strings.Contains(got, "- Door locked\n  > ✅ pass · seen") || len(d.Unmatched()) != 0 {
+		t.Errorf("%s\n%+v", got, d.Unmatched())
+	}
+	if d, err := Parse([]byte("# Safety\n\nNo list.\n")); err != nil || !d.Empty {
+		t.Errorf("%+v %v", d, err)
+	}
+	if _, err := Parse([]byte("a\x00b")); err == nil {
+		t.Error("binary data is read")
+	}
 }

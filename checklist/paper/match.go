@@ -24,7 +24,7 @@ func key(title string) string {
 	}, title)
 }
 
-// Match finds the item of every entry. Headings that match none are no entries.
+// Match finds the item of every entry. Headings that match none are no entries, and neither are remarks in plain lists.
 func (d *Document) Match(list *checklist.Checklist) {
 	byKey, byName := map[string][]*checklist.Item{}, map[string][]*checklist.Item{}
 	titles := map[string]string{}
@@ -77,7 +77,9 @@ func (d *Document) Match(list *checklist.Checklist) {
 			e.Item = pick(e, byName[e.keys[0]])
 		}
 	}
-	d.Entries = slices.DeleteFunc(d.Entries, func(e *Entry) bool { return e.kind == heading && e.Item == nil && e.id == "" })
+	d.Entries = slices.DeleteFunc(d.Entries, func(e *Entry) bool {
+		return e.Item == nil && e.id == "" && (e.kind == heading || e.kind == bullet && (e.note || !d.plain))
+	})
 	d.guess(list)
 }
 

@@ -33,6 +33,7 @@ import (
 const (
 	MaxDocument = 1 << 20 // bytes; the worst input of this size takes two seconds to parse
 	maxNesting  = 32      // quotes and lists that start on one line
+	maxIndent   = 200     // columns before an entry of a list: its nesting over several lines
 	maxImages   = 20
 	maxLines    = 50_000
 	maxCells    = 30_000 // of tables: about 4 kB of memory each, and a short row counts as many as its header has
@@ -43,7 +44,8 @@ type Document struct {
 	Sections []Section // the first has no heading: it holds the text before the first heading
 	Tables   []Table
 	Images   []Image
-	Conflict int // line of the first merge conflict, 0 for none
+	Conflict int     // line of the first merge conflict, 0 for none
+	Literal  []Lines // code blocks and HTML of several lines
 }
 
 // Section is a heading and the text up to the next heading.
@@ -63,7 +65,14 @@ type Block struct {
 	Prose string
 	// Language of a code block, lower case.
 	Language string
+	Source   string // of a paragraph or list item, with its markup
+	// Depth of the list whose item starts with this block, from 1; 0 for any other block.
+	Depth  int
+	Quoted bool // inside a block quote
 }
+
+// Lines are the first and the last of several lines.
+type Lines struct{ First, Last int }
 
 type blockForm int
 
@@ -79,6 +88,7 @@ type Table struct {
 	Line   int
 	Header []string
 	Rows   []Row
+	Quoted bool // inside a block quote
 }
 
 type Row struct {
@@ -108,6 +118,7 @@ func Read(p *probe.Pass, path string) (*Document, error) {
 var (
 	mdFrontMatter = lazyregexp.New(`\A---[ \t]*\n(?:[^\n]*\n){0,200}?(?:---|\.\.\.)[ \t]*(?:\n|\z)`)
 	HTMLPage      = lazyregexp.New(`(?i)\A\s*<(?:!doctype\s+html|html)[\s>]`)
+	mdEntry       = lazyregexp.New(`^[ \t]*(?:[-+*]|\d{1,9}[.)])[ \t]`)
 	mdContainers  = lazyregexp.New(`(?m)^[ \t]*(?:(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])[ \t]*){33}`) // one more than maxNesting
 )
 
@@ -160,6 +171,9 @@ func checkStructure(data []byte) error {
 	lines, cells, columns := 0, 0, 0
 	for line := range bytes.Lines(data) {
 		lines++
+		if len(line) > maxIndent && len(bytes.TrimLeft(line[:maxIndent], " \t")) == 0 && mdEntry.Match(line) {
+			return fmt.Errorf("%w: a list is nested more than %d columns deep", errNotText, maxIndent)
+		}
 		line = bytes.Trim(line, " \t>\n")
 		if len(line) == 0 {
 			columns = 0
@@ -183,6 +197,8 @@ type markdownReader struct {
 	ends   []int // offsets of the line ends
 	doc    *Document
 	last   int // line of the last block
+	depth  int // of nested lists
+	quotes int // nested block quotes
 }
 
 // lineAt returns the line, from 1, of an offset.
@@ -221,22 +237,31 @@ func (r *markdownReader) children(parent ast.Node, form blockForm) {
 			if n.HasClosure() {
 				raw += string(n.ClosureLine.Value(r.source))
 			}
+			r.literal(line, strings.Count(strings.TrimSuffix(raw, "\n"), "\n"))
 			r.text(paragraphBlock, raw, line)
 		case *ast.FencedCodeBlock:
 			raw, line := r.raw(n)
 			language := strings.Trim(strings.ToLower(string(n.Language(r.source))), "{.}")
+			r.doc.Literal = append(r.doc.Literal, Lines{line, r.fenceEnd(line, strings.Count(raw, "\n"))})
 			r.add(Block{Form: CodeBlock, Line: line, Text: raw, Language: language})
 		case *ast.CodeBlock:
 			raw, line := r.raw(n)
+			r.doc.Literal = append(r.doc.Literal, Lines{line, line + strings.Count(strings.TrimSuffix(raw, "\n"), "\n")})
 			r.add(Block{Form: CodeBlock, Line: line, Text: raw})
 		case *ast.List:
 			item := ItemBlock
 			if n.IsOrdered() {
 				item = StepBlock
 			}
+			r.depth++
 			for i := n.FirstChild(); i != nil; i = i.NextSibling() {
 				r.children(i, item)
 			}
+			r.depth--
+		case *ast.Blockquote:
+			r.quotes++
+			r.children(n, form)
+			r.quotes--
 		case *extast.Table:
 			r.table(n)
 		default:
@@ -250,6 +275,10 @@ func (r *markdownReader) text(form blockForm, raw string, line int) {
 	if mdLinkAlone.MatchString(raw) {
 		form = paragraphBlock // an entry of a table of contents, not a step
 	}
+	depth := 0
+	if form != paragraphBlock {
+		depth = r.depth
+	}
 	for _, m := range mdImageLink.FindAllStringSubmatchIndex(raw, maxImages) {
 		target := ""
 		for _, group := range [][]int{m[2:4], m[4:6]} {
@@ -261,7 +290,30 @@ func (r *markdownReader) text(form blockForm, raw string, line int) {
 			r.doc.Images = append(r.doc.Images, Image{line + strings.Count(raw[:m[0]], "\n"), target})
 		}
 	}
-	r.add(Block{Form: form, Line: line, Text: PlainText(raw), Prose: PlainText(mdCodeSpan.ReplaceAllString(raw, " "))})
+	r.add(Block{
+		Form: form, Line: line, Text: PlainText(raw), Prose: PlainText(mdCodeSpan.ReplaceAllString(raw, " ")),
+		Source: raw, Depth: depth, Quoted: r.quotes > 0,
+	})
+}
+
+// literal adds lines of HTML, unless it is a single one.
+func (r *markdownReader) literal(first, more int) {
+	if more > 0 {
+		r.doc.Literal = append(r.doc.Literal, Lines{first, first + more})
+	}
+}
+
+// fenceEnd returns the last line of a fenced code block: that of the closing fence, if there is one.
+func (r *markdownReader) fenceEnd(opening, inside int) int {
+	at := opening + inside // counted from 1: the line before the closing fence
+	if at >= len(r.ends) {
+		return at
+	}
+	start, end := r.ends[at-1]+1, r.ends[at]
+	if closing := bytes.Trim(r.source[start:end], " \t>"); len(closing) >= 3 && len(bytes.Trim(closing, "`~")) == 0 {
+		return at + 1
+	}
+	return at
 }
 
 func (r *markdownReader) add(b Block) {
@@ -273,7 +325,7 @@ func (r *markdownReader) add(b Block) {
 }
 
 func (r *markdownReader) table(n *extast.Table) {
-	t := Table{Line: r.last}
+	t := Table{Line: r.last, Quoted: r.quotes > 0}
 	for row := n.FirstChild(); row != nil; row = row.NextSibling() {
 		var cells, prose []string
 		line := 0
