@@ -31,21 +31,24 @@ var order = map[string]int{
 	"checklist": 30,
 	"kinds":     25,
 
-	"probe/":             20, // subjects: they import each other only as listed in arrows
-	"probe/dockerclient": 18, // shared by subjects
-	"probe/promapi":      18,
-	"probe/access":       17,
-	"probe/alertmanager": 17,
-	"probe/gitrepo":      17,
-	"probe/httpclient":   17,
-	"probe/markdown":     17,
-	"probe/openmetrics":  17,
-	"probe/portset":      17,
-	"probe/reach":        16,
-	"probe/release":      17,
-	"probe/secretvalue":  17,
-	"probe/timespan":     17,
-	"probe/valuerule":    17,
+	"probe/":              20, // subjects: they import each other only as listed in arrows
+	"probe/dockerclient":  18, // shared by subjects
+	"probe/promapi":       18,
+	"probe/access":        17,
+	"probe/alertmanager":  17,
+	"probe/filesearch":    17,
+	"probe/gitrepo":       17,
+	"probe/healthcommand": 17,
+	"probe/httpclient":    17,
+	"probe/imageref":      17,
+	"probe/markdown":      17,
+	"probe/openmetrics":   17,
+	"probe/portset":       17,
+	"probe/reach":         16,
+	"probe/release":       17,
+	"probe/secretvalue":   17,
+	"probe/timespan":      17,
+	"probe/valuerule":     17,
 
 	"probe/secretvalue/strength": 16,
 

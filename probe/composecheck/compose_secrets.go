@@ -12,7 +12,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/files"
-	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/gitrepo"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -122,28 +121,8 @@ func literalSecrets(p *probe.Pass) ([]literalFile, error) {
 	return typed, nil
 }
 
-var (
-	// noSecretKey matches keys that are public or open nothing.
-	noSecretKey = lazyregexp.New(`(?i)(?:PUBLIC|PUBLISHABLE|SITE|PRIMARY|PARTITION|SORT|CACHE)_?KEY$`)
-	// noSecretText matches the value of a switch or a number, or the location of a secret.
-	noSecretText = lazyregexp.New(`(?i)^(?:true|false|yes|no|on|off|none|[0-9]{1,5}[a-z]{0,2}|(?:file:|\.{0,2}/).*)$`)
-)
-
 // isLiteralSecret reports whether a literal holds a password or key that its service gets.
 func isLiteralSecret(l compose.Literal) bool {
-	written := secretOf(l.Key, l.Written.Reveal())
-	return written != "" && written == secretOf(l.Key, l.Text.Reveal())
-}
-
-// secretOf returns the password or key in the value of a variable; "" for none.
-func secretOf(key, value string) string {
-	if m := secretvalue.URLPassword.FindStringSubmatch(value); m != nil {
-		value = m[1]
-	} else if !secretvalue.HoldsSecret(key) || noSecretKey.MatchString(key) || noSecretText.MatchString(value) {
-		return ""
-	}
-	if secretvalue.IsPlaceholder(value) {
-		return ""
-	}
-	return value
+	written := secretvalue.Literal(l.Key, l.Written.Reveal())
+	return written != "" && written == secretvalue.Literal(l.Key, l.Text.Reveal())
 }

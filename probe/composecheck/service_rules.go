@@ -10,6 +10,8 @@ import (
 	"github.com/compose-spec/compose-go/v2/types"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/healthcommand"
+	"github.com/thenexusengine/catalyst_exporter/probe/imageref"
 )
 
 // The requirements of compose_service, by the Compose specification and the documentation of Docker.
@@ -37,45 +39,18 @@ func hasHealthcheck(s types.ServiceConfig) fault {
 		return faultf(probe.ReasonMissing, "no health check. Set healthcheck with a test that requests the service")
 	case h.Disable || h.Test[0] == "NONE":
 		return faultf(probe.ReasonMissing, "the health check is switched off")
-	case alwaysSucceeds(h.Test):
+	case healthcommand.AlwaysSucceeds(h.Test):
 		return faultf(probe.ReasonWeak, "the health check always succeeds. Let it fail when the service does not respond")
 	}
 	return fault{}
 }
 
-// movingTags are tags that are moved to other images as a matter of course.
-func movingTags() []string {
-	return []string{"latest", "stable", "main", "master", "edge", "nightly", "dev", "develop", "development", "rolling", "current", "lts", "prod", "production", "staging"}
-}
-
 func pinned(s types.ServiceConfig, byDigest bool) fault {
-	switch {
-	case s.Build != nil: // built from this deployment's source
+	if s.Build != nil { // built from this deployment's source
 		return fault{}
-	case s.Image == "":
-		return faultf(probe.ReasonMissing, "neither image nor build")
 	}
-	name, digest, ok := strings.Cut(s.Image, "@")
-	switch tag := tagOf(name); {
-	case ok && strings.HasPrefix(digest, "sha256:") && len(digest) == len("sha256:")+64:
-		return fault{}
-	case ok:
-		return faultf(probe.ReasonInvalid, "the image has an incomplete digest")
-	case byDigest:
-		return faultf(probe.ReasonUnpinned, "the image has no digest. Append @sha256:…")
-	case tag == "":
-		return faultf(probe.ReasonUnpinned, "the image has no tag, which means latest. Name a version")
-	case slices.Contains(movingTags(), strings.ToLower(tag)):
-		return faultf(probe.ReasonUnpinned, "the image has a tag that moves (%s). Name a version", strings.ToLower(tag))
-	}
-	return fault{}
-}
-
-// tagOf returns the tag of an image's name. A colon before a slash is that of a port.
-func tagOf(image string) string {
-	last := image[strings.LastIndex(image, "/")+1:]
-	_, tag, _ := strings.Cut(last, ":")
-	return tag
+	reason, text := imageref.Unpinned(s.Image, byDigest)
+	return fault{reason: reason, text: text}
 }
 
 func unprivileged(s types.ServiceConfig) fault {

@@ -19,6 +19,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/filesearch"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/valuerule"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -68,7 +69,7 @@ const maxFile = 1 << 20
 func (s *fileContent) Validate() []error {
 	var errs []error
 	for _, pattern := range append([]string{s.Path}, s.Except...) {
-		if err := validPattern(pattern); err != nil {
+		if err := filesearch.ValidPattern(pattern); err != nil {
 			errs = append(errs, err)
 		}
 	}
@@ -102,7 +103,7 @@ func (s *fileContent) reads() bool {
 }
 
 func (s *fileContent) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	found, err := search(ctx, p, s.Path, s.Except)
+	found, err := filesearch.Search(ctx, p, s.Path, s.Except)
 	if err != nil {
 		return probe.Result{}, err
 	}

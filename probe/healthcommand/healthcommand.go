@@ -1,4 +1,5 @@
-package composecheck
+// Package healthcommand recognizes health checks that can never fail.
+package healthcommand
 
 import (
 	"path"
@@ -8,8 +9,9 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// alwaysSucceeds reports whether a health check succeeds whatever the service does: true, exit 0, curl … || true.
-func alwaysSucceeds(test []string) bool {
+// AlwaysSucceeds reports whether a health check succeeds whatever the service does: true, exit 0, curl … || true. Test is
+// written as in a compose file: CMD or CMD-SHELL first.
+func AlwaysSucceeds(test []string) bool {
 	if len(test) == 0 {
 		return false
 	}

@@ -1,4 +1,5 @@
-package filecheck
+// Package filesearch finds the files of a deployment that match a pattern of a checklist.
+package filesearch
 
 import (
 	"context"
@@ -26,7 +27,8 @@ var (
 	errForm   = errors.New("malformed pattern")
 )
 
-func validPattern(pattern string) error {
+// ValidPattern reports what is wrong with a pattern.
+func ValidPattern(pattern string) error {
 	if _, err := path.Match(pattern, ""); err != nil || strings.HasSuffix(pattern, "/") {
 		return fmt.Errorf("%q: %w", pattern, errForm)
 	}
@@ -57,9 +59,9 @@ func matches(pattern, name []string) bool {
 	return len(name) == len(pattern)
 }
 
-// search returns the files that match a pattern and none of the exceptions, sorted. A folder that cannot be listed makes it
+// Search returns the files that match a pattern and none of the exceptions, sorted. A folder that cannot be listed makes it
 // unknown what matches. Links to folders are not followed, and .git is not searched.
-func search(ctx context.Context, p *probe.Pass, pattern string, except []string) ([]string, error) {
+func Search(ctx context.Context, p *probe.Pass, pattern string, except []string) ([]string, error) {
 	if !strings.ContainsAny(pattern, `*?[\`) {
 		file := p.Deployment.Abs(pattern)
 		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
