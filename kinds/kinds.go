@@ -21,6 +21,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/gitscan"
 	"github.com/thenexusengine/catalyst_exporter/probe/grafana"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/kubernetes"
 	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
 	"github.com/thenexusengine/catalyst_exporter/probe/nginxcheck"
@@ -113,6 +114,7 @@ func ofFiles() []probe.Kind {
 		evidencecheck.EvidenceKind(),
 		attestcheck.ExternalFirewallKind(),
 		filecheck.ContentKind(),
+		kubernetes.ManifestKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
 		migrations.FolderKind(),
