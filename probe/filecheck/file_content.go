@@ -103,7 +103,7 @@ func (s *fileContent) reads() bool {
 }
 
 func (s *fileContent) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	found, err := filesearch.Search(ctx, p, s.Path, s.Except)
+	found, err := filesearch.Search(ctx, p.Deployment, s.Path, s.Except)
 	if err != nil {
 		return probe.Result{}, err
 	}

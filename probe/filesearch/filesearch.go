@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -61,29 +62,29 @@ func matches(pattern, name []string) bool {
 
 // Search returns the files that match a pattern and none of the exceptions, sorted. A folder that cannot be listed makes it
 // unknown what matches. Links to folders are not followed, and .git is not searched.
-func Search(ctx context.Context, p *probe.Pass, pattern string, except []string) ([]string, error) {
+func Search(ctx context.Context, d *deployment.Deployment, pattern string, except []string) ([]string, error) {
 	if !strings.ContainsAny(pattern, `*?[\`) {
-		file := p.Deployment.Abs(pattern)
+		file := d.Abs(pattern)
 		if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 			return nil, nil
 		} else if err != nil {
-			return nil, unlisted(p, file, err)
+			return nil, unlisted(d, file, err)
 		}
 		return []string{file}, nil
 	}
 	// The walk starts at the folders before the first wildcard.
 	elements := strings.Split(strings.TrimPrefix(filepath.ToSlash(pattern), "./"), "/")
 	fixed := slices.IndexFunc(elements, func(e string) bool { return strings.ContainsAny(e, `*?[\`) })
-	start := p.Deployment.Abs(strings.Join(elements[:fixed], "/"))
+	start := d.Abs(strings.Join(elements[:fixed], "/"))
 	if fixed == 0 {
-		start = p.Deployment.Abs(".")
+		start = d.Abs(".")
 	}
 	deep := slices.Contains(elements, "**")
 	var found []string
 	listed := 0
-	err := filepath.WalkDir(start, func(file string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(start, func(file string, entry fs.DirEntry, err error) error {
 		if listed++; listed > maxListed {
-			return probe.Unknownf(probe.ReasonError, "%s: more than %d files are below %s", pattern, maxListed, p.Deployment.Rel(start))
+			return probe.Unknownf(probe.ReasonError, "%s: more than %d files are below %s", pattern, maxListed, d.Rel(start))
 		}
 		switch rel, _ := filepath.Rel(start, file); {
 		case ctx.Err() != nil:
@@ -91,16 +92,16 @@ func Search(ctx context.Context, p *probe.Pass, pattern string, except []string)
 		case errors.Is(err, fs.ErrNotExist):
 			return nil
 		case err != nil:
-			return unlisted(p, file, err)
+			return unlisted(d, file, err)
 		case rel == ".":
 			return nil
-		case d.IsDir():
+		case entry.IsDir():
 			depth := strings.Count(filepath.ToSlash(rel), "/") + 1
-			if d.Name() == ".git" || !deep && depth >= len(elements)-fixed {
+			if entry.Name() == ".git" || !deep && depth >= len(elements)-fixed {
 				return filepath.SkipDir
 			}
 			return nil
-		case matches(elements[fixed:], strings.Split(filepath.ToSlash(rel), "/")) && !excepted(p, except, file) && !otherThanFile(file, d):
+		case matches(elements[fixed:], strings.Split(filepath.ToSlash(rel), "/")) && !excepted(d, except, file) && !otherThanFile(file, entry):
 			if found = append(found, file); len(found) > maxFound {
 				return probe.Unknownf(probe.ReasonError, "%s matches more than %d files", pattern, maxFound)
 			}
@@ -110,8 +111,8 @@ func Search(ctx context.Context, p *probe.Pass, pattern string, except []string)
 	return found, err
 }
 
-func excepted(p *probe.Pass, except []string, file string) bool {
-	name := strings.Split(filepath.ToSlash(p.Deployment.Rel(file)), "/")
+func excepted(d *deployment.Deployment, except []string, file string) bool {
+	name := strings.Split(filepath.ToSlash(d.Rel(file)), "/")
 	return slices.ContainsFunc(except, func(pattern string) bool { return matches(strings.Split(pattern, "/"), name) })
 }
 
@@ -124,12 +125,12 @@ func otherThanFile(file string, d fs.DirEntry) bool {
 	return err == nil && !info.Mode().IsRegular()
 }
 
-func unlisted(p *probe.Pass, file string, err error) error {
+func unlisted(d *deployment.Deployment, file string, err error) error {
 	reason := probe.ReasonOf(err)
 	var of *fs.PathError
 	if errors.As(err, &of) {
 		err = of.Err // without the absolute path
 	}
 	return probe.Needs("permission to read the deployment's files",
-		probe.Unknown(reason, fmt.Errorf("%s cannot be listed: %w", p.Deployment.Rel(file), err)))
+		probe.Unknown(reason, fmt.Errorf("%s cannot be listed: %w", d.Rel(file), err)))
 }

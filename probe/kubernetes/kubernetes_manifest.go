@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/filesearch"
@@ -36,6 +37,7 @@ func ManifestKind() probe.Kind {
 		Reads:      "the manifests that match `path`, each of at most 4 MiB: YAML with several documents, JSON, lists, and the output of kustomize or `helm template`",
 		Permission: "read permission",
 		MaxAge:     30 * time.Second,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*manifest).breakages(view) },
 		New:        func() any { return &manifest{MinReplicas: 2} },
 	}
 }
@@ -74,12 +76,12 @@ func (s *manifest) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 	var f probe.ResultBuilder
 	read := 0
 	for _, pattern := range s.Path {
-		found, err := filesearch.Search(ctx, p, pattern, s.Without)
+		found, err := filesearch.Search(ctx, p.Deployment, pattern, s.Without)
 		if err != nil {
 			return probe.Result{}, err
 		}
 		for _, file := range found {
-			if strings.ContainsAny(pattern, `*?[`) && !slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file))) {
+			if !isManifest(pattern, file) {
 				continue
 			}
 			read++
@@ -94,6 +96,11 @@ func (s *manifest) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		return probe.Failed(probe.ReasonMissing, "%s: no such file", phrase.Words(s.Path)), nil
 	}
 	return s.judge(&c, &f)
+}
+
+// isManifest reports whether a file that a pattern matches may be a manifest, by its name.
+func isManifest(pattern, file string) bool {
+	return !strings.ContainsAny(pattern, `*?[`) || slices.Contains([]string{".yaml", ".yml", ".json"}, strings.ToLower(path.Ext(file)))
 }
 
 // read adds the objects of one file. It returns a result only if the file cannot be read.

@@ -133,12 +133,14 @@ func TestManifest_Requirements(t *testing.T) {
 		"no autoscaler":     {"kind: HorizontalPodAutoscaler", "kind: Other", "autoscaler", fail, probe.ReasonMissing, "no HorizontalPodAutoscaler"},
 		"other target":      {"kind: Deployment, name: api}", "kind: Deployment, name: apl}", "autoscaler", fail, probe.ReasonMissing, "The target of HorizontalPodAutoscaler shop/api is not defined"},
 		"target's kind":     {"kind: Deployment, name: api}", "kind: StatefulSet, name: api}", "autoscaler", fail, probe.ReasonMissing, ""},
+		"scaler elsewhere":  {"kind: HorizontalPodAutoscaler\nmetadata: {name: api, namespace: shop}", "kind: HorizontalPodAutoscaler\nmetadata: {name: api, namespace: old}", "autoscaler", fail, probe.ReasonMissing, ""},
 		"no room":           {"maxReplicas: 9", "maxReplicas: 2", "autoscaler", fail, probe.ReasonWeak, "cannot scale"},
 		"less than minimum": {"maxReplicas: 9", "maxReplicas: 1", "autoscaler", fail, probe.ReasonInvalid, "maxReplicas is less"},
 		"no request to use": {"requests: {cpu: 100m, memory: 64Mi}\n          limits: {cpu: 1, memory: 128Mi}", "requests: {memory: 64Mi}", "autoscaler", fail, probe.ReasonMissing, "container web requests none"},
 
 		"no policy":           {"kind: NetworkPolicy", "kind: Other", "network_policy", fail, probe.ReasonOpen, "no NetworkPolicy restricts its incoming traffic"},
 		"foreign policy":      {"networking.k8s.io/v1\nkind: NetworkPolicy", "cilium.io/v2\nkind: CiliumNetworkPolicy", "network_policy", probe.StateUnknown, probe.ReasonError, "not evaluated"},
+		"policy elsewhere":    {"kind: NetworkPolicy\nmetadata: {name: api, namespace: shop}", "kind: NetworkPolicy\nmetadata: {name: api, namespace: old}", "network_policy", fail, probe.ReasonOpen, "in another namespace"},
 		"policy for others":   {"values: [back]", "values: [front]", "network_policy", fail, probe.ReasonOpen, ""},
 		"outgoing only":       {"policyTypes: [Ingress, Egress]", "policyTypes: [Egress]", "network_policy", fail, probe.ReasonOpen, ""},
 		"incoming only":       {"policyTypes: [Ingress, Egress]", "policyTypes: [Ingress]", "egress_policy", fail, probe.ReasonOpen, "outgoing"},
@@ -309,4 +311,27 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		parse(name, data)
 	})
+}
+
+// Every declared breakage of a sound manifest is noticed.
+func TestManifest_Breakages(t *testing.T) {
+	const spec = "{path: k8s.yaml, require: [" + everything + "]}"
+	p := probetest.NewPass(t, probetest.Folder{"k8s.yaml": api}, deployment.Settings{})
+	made, problems := probetest.Decode(ManifestKind(), spec)
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	all := ManifestKind().Breakages(made, p.View)
+	if len(all) < 8 {
+		t.Errorf("%d breakages", len(all))
+	}
+	for _, b := range all {
+		broken := string(b.Edit([]byte(api)))
+		if broken == api {
+			t.Errorf("%s: nothing changed", b.Name)
+		}
+		if got := look(t, probetest.Folder{"k8s.yaml": broken}, spec); got.State != probe.StateFail {
+			t.Errorf("%s: %+v", b.Name, got)
+		}
+	}
 }
