@@ -21,6 +21,8 @@ type PublishedPort struct {
 	Service string
 	// HostIP is the address on which the port is published; "" for all interfaces, including 0.0.0.0 and ::.
 	HostIP string
+	// Bound is the declared address; "" for all addresses of both families.
+	Bound string
 	// First and Last published port: usually equal; 0 when Docker assigns one.
 	First, Last int
 	Target      int    // in the container
@@ -34,7 +36,10 @@ func (c *Model) Published() []PublishedPort {
 	var all []PublishedPort
 	for _, name := range c.Services() {
 		for _, p := range c.Project.Services[name].Ports {
-			port := PublishedPort{Service: name, HostIP: hostIP(cmp.Or(p.HostIP, c.defaultBinding(name))), Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp")}
+			bound := cmp.Or(p.HostIP, c.defaultBinding(name))
+			port := PublishedPort{
+				Service: name, HostIP: hostIP(bound), Bound: bound, Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp"),
+			}
 			first, last, ranged := strings.Cut(p.Published, "-")
 			port.First, _ = strconv.Atoi(first)
 			port.Last = port.First

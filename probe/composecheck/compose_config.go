@@ -21,7 +21,8 @@ import (
 //
 // The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files,
 // by file and line. Compose reads the env file first, so its errors are reported before those that follow from it. A
-// file that is included from outside the deployment's folder is missing from copies and reviews of the folder.
+// file that is included from outside the deployment's folder is missing from copies and reviews of the folder. Compose
+// accepts services that publish the same port of the host, but Docker does not start the second.
 
 func ConfigKind() probe.Kind {
 	return probe.Kind{
@@ -80,6 +81,7 @@ func (s *composeConfig) judge(d *deployment.Deployment, c *compose.Model, named 
 	default:
 		f.Fail(probe.ReasonEmpty, "%s defines no services", d.Rel(c.Files[0]))
 	}
+	warnAboutHostPorts(c, &f)
 	var shown []string
 	for _, file := range c.Files {
 		shown = append(shown, d.Rel(file))

@@ -192,17 +192,6 @@ func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {
 			named[n-1], named[n], named[n+1] = true, true, true
 		}
 	}
-	noteKey := func(key []byte) {
-		note(key)
-		if len(key) <= slot {
-			return
-		}
-		for field := range slices.Chunk(key, slot) { // of a concatenated key, in which padding follows a port
-			if len(field) == slot && field[2] == 0 && field[3] == 0 {
-				note(field[:2])
-			}
-		}
-	}
 	number := func(numbers ...uint16) {
 		for _, n := range numbers {
 			note(binary.BigEndian.AppendUint16(nil, n))
@@ -245,8 +234,9 @@ func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {
 	}
 	for _, s := range rs.sets {
 		for _, e := range s.elements {
-			noteKey(e.key)
-			noteKey(e.last)
+			for _, port := range slices.Concat(portsOf(e.key), portsOf(e.last)) {
+				note(port)
+			}
 		}
 	}
 	for n := uint16(1024); ; n++ {
@@ -265,4 +255,17 @@ func (rs *Ruleset) PortClasses() (ports []uint16, ok bool) {
 	}
 	slices.Sort(ports)
 	return ports, true
+}
+
+// portsOf returns what may be a port in a key: in a concatenated one, padding follows it.
+func portsOf(key []byte) (ports [][]byte) {
+	if len(key) <= slot {
+		return [][]byte{key}
+	}
+	for field := range slices.Chunk(key, slot) {
+		if len(field) == slot && field[2] == 0 && field[3] == 0 {
+			ports = append(ports, field[:2])
+		}
+	}
+	return ports
 }
