@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
 	"github.com/thenexusengine/catalyst_exporter/exporter/history"
+	"github.com/thenexusengine/catalyst_exporter/exporter/ratchet"
 	"github.com/thenexusengine/catalyst_exporter/exporter/selection"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
 	"github.com/thenexusengine/catalyst_exporter/files"
@@ -28,6 +30,7 @@ import (
 // checkFlags are the flags of the check command.
 type checkFlags struct {
 	format, output, gate, failOn, only string
+	baseline                           string
 	categories, items                  []string
 	quiet                              bool
 }
@@ -43,6 +46,8 @@ func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	c.Flag("item", "Check only this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
 	c.Flag("gate", "Take the exit code from a gate, pre or post, instead of readiness.").PlaceHolder("NAME").StringVar(&f.gate)
 	c.Flag("fail-on", "Items that decide the exit code: required, or any (optional items too).").Default("required").EnumVar(&f.failOn, "required", "any")
+	c.Flag("baseline", "Take the exit code only from what is newly not ok since this output of --format=json: a new item, reason or offender;"+
+		" and show what got better.").PlaceHolder("FILE").StringVar(&f.baseline)
 	c.Flag("only", "Items that the table lists: failing, or not-ok (failing, unknown and pending). The summary counts all.").
 		PlaceHolder("STATES").EnumVar(&f.only, string(format.OnlyFailing), string(format.OnlyNotOK))
 	c.Flag("quiet", "Print the table's summary without its items.").Short('q').BoolVar(&f.quiet)
@@ -58,6 +63,10 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	if f.format != "table" && (f.only != "" || f.quiet) {
 		return 0, usage.Errorf("--only and --quiet are for --format=table")
 	}
+	base, err := baseline(f) // before the probes run, and before --output replaces the same file
+	if err != nil {
+		return 0, err
+	}
 	t, sel, gate, err := a.asked(s, f)
 	if err != nil {
 		return 0, err
@@ -71,14 +80,54 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	}
 	t.History.Observe(r)
 	answer := selection.Decide(r, sel, gate, f.failOn == "any")
-	out, err := a.render(r, f, gate, answer, s.Digest, t.History.Past())
+	var compared *ratchet.Comparison
+	code := exitCode(answer)
+	if base != nil {
+		compared = base.Compare(r, answer)
+		code = exitCodeSince(compared, code)
+	}
+	out, err := a.render(result{r, gate, answer, compared, s.Digest, t.History.Past()}, f)
 	if err != nil {
 		return 0, err
 	}
 	if err := a.output(f.output, out); err != nil {
 		return 0, err
 	}
-	return exitCode(answer), nil
+	return code, nil
+}
+
+// baselineLimit is the largest output of an earlier check that is read.
+const baselineLimit = 64 << 20
+
+// baseline reads the file of --baseline; nil if none is given.
+func baseline(f checkFlags) (*ratchet.Baseline, error) {
+	if f.baseline == "" {
+		return nil, nil
+	}
+	if !slices.Contains([]string{"table", "json", "markdown"}, f.format) {
+		return nil, usage.Errorf("--baseline is for --format=table, json and markdown")
+	}
+	data, _, err := files.Read(f.baseline, baselineLimit)
+	if err == nil {
+		var b *ratchet.Baseline
+		if b, err = ratchet.Read(data); err == nil {
+			return b, nil
+		}
+	}
+	if failed := new(fs.PathError); errors.As(err, &failed) {
+		err = failed.Err
+	}
+	return nil, usage.Errorf("--baseline=%s: %w", f.baseline, err)
+}
+
+// result is what a check found.
+type result struct {
+	report   *collector.Report
+	gate     *checklist.Gate // nil without --gate
+	answer   checklist.Answer
+	compared *ratchet.Comparison // nil without --baseline
+	digest   string              // of the configuration
+	past     *history.Past
 }
 
 // output writes to the file of --output, or to the standard output if it is "". Errors name the file that was asked for,
@@ -151,20 +200,34 @@ func exitCode(a checklist.Answer) int {
 	return ExitWaiting
 }
 
-func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, answer checklist.Answer, digest string, past *history.Past) ([]byte, error) {
+// exitCodeSince is the exit code of what is newly not ok. An answer without anything that is not ok keeps its own: a check that
+// judged nothing holds no baseline.
+func exitCodeSince(c *ratchet.Comparison, code int) int {
+	switch {
+	case len(c.Failing) > 0:
+		return ExitFailing
+	case len(c.Waiting) > 0:
+		return ExitWaiting
+	case len(c.Known) > 0:
+		return ExitReady
+	}
+	return code
+}
+
+func (a *app) render(r result, f checkFlags) ([]byte, error) {
 	switch f.format {
 	case "json":
-		return format.Encode(r, digest, past)
+		return format.Encode(r.report, r.digest, r.past, r.compared)
 	case "junit":
-		return format.EncodeJUnit(r)
+		return format.EncodeJUnit(r.report)
 	case "sarif":
-		return format.EncodeSARIF(r)
+		return format.EncodeSARIF(r.report)
 	case "prometheus":
-		return exposeText(r), nil
+		return exposeText(r.report), nil
 	}
 	var b bytes.Buffer
 	if f.format == "markdown" {
-		format.WriteMarkdown(&b, r, gate, answer)
+		format.WriteMarkdown(&b, r.report, r.gate, r.answer, r.compared)
 		return b.Bytes(), nil
 	}
 	t := a.table()
@@ -172,7 +235,10 @@ func (a *app) render(r *collector.Report, f checkFlags, gate *checklist.Gate, an
 		t = format.Table{} // a file has neither colours nor a width
 	}
 	t.Only, t.Quiet = format.Only(f.only), f.quiet
-	t.Write(&b, r, gate, answer)
+	t.Write(&b, r.report, r.gate, r.answer)
+	if r.compared != nil {
+		t.WriteComparison(&b, r.compared)
+	}
 	return b.Bytes(), nil
 }
 

@@ -81,6 +81,8 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter rules --format=crd"},
 	}},
 	{name: "docs/pipeline.md", in: "shop", lines: []printedLine{
+		{text: "catalyst_exporter check --format=json --output=last.json", exit: ExitFailing},
+		{text: "catalyst_exporter check --baseline=last.json"},
 		{text: "catalyst_exporter check --format=prometheus --output=/var/lib/node_exporter/textfile/catalyst.prom", notRun: "the folder is node_exporter's"},
 		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},

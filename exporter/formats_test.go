@@ -210,7 +210,7 @@ func TestJUnitForm(t *testing.T) {
 func TestMarkdown(t *testing.T) {
 	r := everyState(t)
 	var b bytes.Buffer
-	format.WriteMarkdown(&b, r, nil, r.Ready())
+	format.WriteMarkdown(&b, r, nil, r.Ready(), nil)
 	text := b.String()
 	for _, want := range []string{
 		"## ❌ Not ready – Own\n", "**Failing:** fail_item\n", "**Waiting for:** ", "| ❌ fail | It is fail<br>`c1/fail_item` | `invalid` | ",
@@ -234,7 +234,7 @@ func TestMarkdown(t *testing.T) {
 		}
 	}
 	b.Reset()
-	format.WriteMarkdown(&b, r, &checklist.Gate{Name: "pre"}, checklist.Answer{Ready: true})
+	format.WriteMarkdown(&b, r, &checklist.Gate{Name: "pre"}, checklist.Answer{Ready: true}, nil)
 	if !strings.HasPrefix(b.String(), "## ✅ Gate pre: ready – Own\n") {
 		t.Errorf("%.60s", b.String())
 	}

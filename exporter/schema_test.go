@@ -12,7 +12,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/exporter/format"
+	"github.com/thenexusengine/catalyst_exporter/exporter/ratchet"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -80,7 +82,13 @@ func checksSchema() map[string]any {
 		"not_ready_minutes": minutes("for how long it failed or was unknown without a waiver, in the last 24 hours and 30 days"),
 		"watched_minutes":   minutes("for how long it was observed, in the same times"),
 	}))
-	root := object("Output of check --format=json and /api/v1/checks.", m{
+	changes := func(about string) m {
+		of := list(object("", m{"item": text, "now": text, "before": text,
+			"faults": list(m{"type": "string", "description": "reasons and offenders that are new or gone, if state and reason are the same"})}))
+		of["description"] = about
+		return of
+	}
+	root := optional(object("Output of check --format=json and /api/v1/checks.", m{
 		"ready":            m{"type": "boolean", "description": "every required standing item is ok or waived"},
 		"gates":            m{"type": "object", "additionalProperties": truth, "description": "whether each gate is ready, by name"},
 		"time":             moment,
@@ -100,7 +108,12 @@ func checksSchema() map[string]any {
 		"history": orNull(object("the ledger of verdicts; null without --state.directory", m{
 			"from": orNull(moment), "to": orNull(moment), "notes": list(text),
 		})),
-	})
+	}), "baseline", object("the comparison with the file of --baseline; missing without it", m{
+		"time": moment, "other_checklist": m{"type": "boolean", "description": "the checklist has changed since then"},
+		"new_failing": changes("newly fail; the exit code is 1"), "new_waiting": changes("newly have no verdict; the exit code is 3"),
+		"better": changes("ok now, or with fewer faults"), "not_judged": changes("were not ok, and are skipped, waived or gone now"),
+		"known": list(text),
+	}))
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "Verdicts of catalyst_exporter"
 	return root
@@ -135,7 +148,15 @@ func TestChecksValidate(t *testing.T) {
 
 	r := everyState(t)
 	r.Planned = &attest.Release{Record: attest.Record{Release: attest.ReleaseID{Version: "1.0.0", Commit: "0a1b2c3"}, By: "lead@example.com"}, Since: r.Time}
-	crafted, err := format.Encode(r, strings.Repeat("0", 64), nil)
+	crafted, err := format.Encode(r, strings.Repeat("0", 64), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := ratchet.Read(crafted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared, err := format.Encode(r, strings.Repeat("0", 64), nil, base.Compare(r, checklist.Answer{}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +165,7 @@ func TestChecksValidate(t *testing.T) {
 	if code := Main([]string{"check", "--format=json", "--deployment.root=" + exampleCopy(t)}, sys); code != ExitFailing {
 		t.Fatalf("check: %d %s", code, errs.String())
 	}
-	for name, data := range map[string][]byte{"every state": crafted, "the example": real.Bytes()} {
+	for name, data := range map[string][]byte{"every state": crafted, "with a baseline": compared, "the example": real.Bytes()} {
 		if err := form.Validate(read(data)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

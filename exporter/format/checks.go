@@ -11,6 +11,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
 	"github.com/thenexusengine/catalyst_exporter/exporter/history"
+	"github.com/thenexusengine/catalyst_exporter/exporter/ratchet"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -26,6 +27,40 @@ type ChecksJSON struct {
 	Categories      []categoryJSON  `json:"categories"`
 	Items           []itemJSON      `json:"items"`
 	History         *historyJSON    `json:"history"`
+	Baseline        *baselineJSON   `json:"baseline,omitempty"`
+}
+
+// baselineJSON is the comparison with the file of --baseline; missing without it.
+type baselineJSON struct {
+	Time           time.Time    `json:"time"`
+	OtherChecklist bool         `json:"other_checklist"`
+	NewFailing     []changeJSON `json:"new_failing"`
+	NewWaiting     []changeJSON `json:"new_waiting"`
+	Better         []changeJSON `json:"better"`
+	NotJudged      []changeJSON `json:"not_judged"`
+	Known          []string     `json:"known"`
+}
+
+type changeJSON struct {
+	Item   string   `json:"item"`
+	Now    string   `json:"now"`
+	Before string   `json:"before"`
+	Faults []string `json:"faults"`
+}
+
+func encodeComparison(c *ratchet.Comparison) *baselineJSON {
+	if c == nil {
+		return nil
+	}
+	changes := func(all []ratchet.Change) []changeJSON {
+		out := []changeJSON{}
+		for _, change := range all {
+			out = append(out, changeJSON{change.Item, change.Now, change.Before, append([]string{}, change.Faults...)})
+		}
+		return out
+	}
+	return &baselineJSON{c.Since.UTC(), c.OtherChecklist, changes(c.Failing), changes(c.Waiting), changes(c.Better), changes(c.Unjudged),
+		append([]string{}, c.Known...)}
 }
 
 // historyJSON is about the ledger of verdicts; null without a state directory.
@@ -113,12 +148,13 @@ type offenderJSON struct {
 	Line int    `json:"line"`
 }
 
-// Encode returns the report as JSON. Past is nil without a state directory.
-func Encode(r *collector.Report, configDigest string, past *history.Past) ([]byte, error) {
+// Encode returns the report as JSON. Past is nil without a state directory, compared without a baseline.
+func Encode(r *collector.Report, configDigest string, past *history.Past, compared *ratchet.Comparison) ([]byte, error) {
 	out := ChecksJSON{
 		Ready: r.Ready().Ready, Gates: map[string]bool{}, Time: r.Time.UTC(), ExporterVersion: version.Version,
 		ConfigDigest: configDigest, ChecklistDigest: r.Checklist.Digest, Categories: []categoryJSON{}, Items: []itemJSON{},
-		Release: releaseJSON{encodeRelease(r.Planned), encodeRelease(r.Recorded)},
+		Release:  releaseJSON{encodeRelease(r.Planned), encodeRelease(r.Recorded)},
+		Baseline: encodeComparison(compared),
 	}
 	for _, g := range r.Checklist.Gates {
 		out.Gates[g.Name] = r.Gate(g).Ready

@@ -8,6 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/checklist/paper"
 	"github.com/thenexusengine/catalyst_exporter/collector"
+	"github.com/thenexusengine/catalyst_exporter/exporter/ratchet"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
@@ -15,7 +16,7 @@ import (
 // Markdown for pull request comments and job summaries: the result, then the items that are not ok and their fixes; the
 // rest is collapsed. All text from a deployment is escaped, so it cannot add markup, links, mentions or table cells.
 
-func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer) {
+func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, answer checklist.Answer, compared *ratchet.Comparison) {
 	goal := "Ready"
 	if gate != nil {
 		goal = "Gate " + gate.Name + ": ready"
@@ -36,6 +37,9 @@ func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 		if len(list.verdicts) > 0 {
 			fmt.Fprintf(b, "\n**%s:** %s\n", list.what, strings.Join(names(list.verdicts), ", "))
 		}
+	}
+	if compared != nil {
+		writeChanges(b, compared)
 	}
 	var trouble, fine, skipped [][]string
 	for i := range r.Verdicts {

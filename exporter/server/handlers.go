@@ -147,7 +147,7 @@ func (s *server) checks(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := s.withTimeout(r)
 	defer cancel()
 	report := s.report(ctx, t, collector.Selection{})
-	data, err := format.Encode(report, conf.Digest, t.History.Past())
+	data, err := format.Encode(report, conf.Digest, t.History.Past(), nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
