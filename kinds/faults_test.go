@@ -218,7 +218,7 @@ func exceptions() []exception {
 		{only(parts.Reset), []string{"auction_refusal"}, reasons(probe.ReasonUnhealthy)},
 		{only(parts.Nonsense), []string{"gdpr_refusal"}, reasons(probe.ReasonOpen)},
 		{only(parts.Nonsense), []string{"cdn", "http_response"}, reasons(probe.ReasonMissing)},
-		{only(parts.RedirectLoop), []string{"http_response"}, reasons(probe.ReasonMismatch)}, // the first redirect is the response
+		{only(parts.RedirectLoop), []string{"http_response", "json_api"}, reasons(probe.ReasonMismatch)}, // the first redirect is the response
 		{only(parts.Nonsense), []string{"web_page"}, reasons(probe.ReasonNotPublished)},
 		{only(parts.Nonsense), []string{"rate_limit_header"}, reasons(probe.ReasonDrift)},
 		{only(parts.Nonsense), []string{"redis"}, reasons(probe.ReasonUnreachable)}, // disconnects within an announced reply

@@ -56,6 +56,7 @@ func ofSystems() []probe.Kind {
 		grafana.HealthKind(),
 		httpcheck.HealthKind(),
 		httpcheck.ResponseKind(),
+		httpcheck.JSONKind(),
 		awscheck.IAMUserKind(),
 		firewall.ListeningPortsKind(),
 		grafana.LokiLinesKind(),

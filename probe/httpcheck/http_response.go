@@ -106,20 +106,29 @@ func (s *httpResponse) Validate() []error {
 }
 
 func (s *httpResponse) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
-	at, target, err := s.target(p)
-	if err != nil {
-		return probe.Result{}, err
-	}
-	w, err := httpclient.For(p, "public", deployment.HTTP{CAFile: p.Deployment.TLS.CAFile})
-	if err != nil {
-		return probe.Result{}, err
-	}
-	if !s.Follow {
-		w = w.Unfollowed()
-	}
 	header := http.Header{}
 	for name, value := range s.Send {
 		header.Set(name, value)
+	}
+	r, result, err := s.fetch(ctx, p, header)
+	if err != nil || result.State != 0 {
+		return result, err
+	}
+	return s.judge(r), nil
+}
+
+// fetch makes the request. The result is set when there is no response to judge.
+func (s *httpResponse) fetch(ctx context.Context, p *probe.Pass, header http.Header) (httpclient.Response, probe.Result, error) {
+	at, target, err := s.target(p)
+	if err != nil {
+		return httpclient.Response{}, probe.Result{}, err
+	}
+	w, err := httpclient.For(p, "public", deployment.HTTP{CAFile: p.Deployment.TLS.CAFile})
+	if err != nil {
+		return httpclient.Response{}, probe.Result{}, err
+	}
+	if !s.Follow {
+		w = w.Unfollowed()
 	}
 	r, err := w.Do(visit(ctx, p, at), s.Method, target, header, nil)
 	if err != nil {
@@ -127,9 +136,10 @@ func (s *httpResponse) Probe(ctx context.Context, p *probe.Pass) (probe.Result, 
 		if s.URL != "" {
 			setting = "network access to the url of the checklist"
 		}
-		return httpclient.JudgeError(s.what(), err, at, setting, false)
+		result, err := httpclient.JudgeError(s.what(), err, at, setting, false)
+		return r, result, err
 	}
-	return s.judge(r), nil
+	return r, probe.Result{}, nil
 }
 
 // target returns the URL to request.

@@ -24,9 +24,17 @@ const (
 	every
 )
 
-// splitPath parses engines.node, services[0].image, scripts["test:unit"] and jobs.*.timeout-minutes. A leading $ is optional.
+// splitPath parses engines.node, services[0].image, scripts["test:unit"] and jobs.*.timeout-minutes. A leading $. is optional;
+// $ alone is the whole text.
 func splitPath(path string) ([]step, error) {
-	rest := strings.TrimPrefix(strings.TrimPrefix(path, "$"), ".")
+	if path == "$" {
+		return nil, nil
+	}
+	rest := path
+	if strings.HasPrefix(path, "$.") || strings.HasPrefix(path, "$[") { // otherwise it is a key such as $schema
+		rest = path[1:]
+	}
+	rest = strings.TrimPrefix(rest, ".")
 	var steps []step
 	for rest != "" {
 		if inner, ok := strings.CutPrefix(rest, "["); ok {

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/pelletier/go-toml/v2"
 	"go.yaml.in/yaml/v3"
@@ -23,13 +24,16 @@ import (
 
 // Rule is what must hold for the values at a path.
 type Rule struct {
-	At      string   `yaml:"at" required:"true" doc:"path of the value: engines.node, services[0].image, scripts[\"test:unit\"]; * is every key or entry, and each value must hold"`
+	At      string   `yaml:"at" required:"true" doc:"path of the value: engines.node, services[0].image, scripts[\"test:unit\"]; * is every key or entry, and each value must hold; $ is the whole text"`
 	Equals  *string  `yaml:"equals" doc:"the value as text, e.g. \"true\" or \"20\""`
 	OneOf   []string `yaml:"one_of" doc:"the allowed values"`
 	Matches string   `yaml:"matches" doc:"regular expression that the value must match"`
 	Lacks   string   `yaml:"lacks" doc:"regular expression that the value must not match"`
 	Min     *float64 `yaml:"at_least" doc:"minimum of a number"`
 	Max     *float64 `yaml:"at_most" doc:"maximum of a number"`
+	Length  *int     `yaml:"length" min:"0" doc:"number of entries of a list or mapping, or of characters of a text"`
+	MinLen  *int     `yaml:"length_at_least" min:"0" doc:"minimum of the length"`
+	MaxLen  *int     `yaml:"length_at_most" min:"0" doc:"maximum of the length"`
 	Absent  bool     `yaml:"absent" default:"false" doc:"nothing may be set at the path"`
 }
 
@@ -46,6 +50,13 @@ func (r Rule) String() string {
 	if r.Max != nil {
 		fmt.Fprintf(&b, " <%v", *r.Max)
 	}
+	for _, n := range []*int{r.Length, r.MinLen, r.MaxLen} {
+		if n == nil {
+			b.WriteString(" -")
+		} else {
+			fmt.Fprintf(&b, " %d", *n)
+		}
+	}
 	return b.String()
 }
 
@@ -60,11 +71,14 @@ func (r Rule) Validate() []error {
 			errs = append(errs, fmt.Errorf("%s: %w", r.At, err))
 		}
 	}
-	if r.Absent && r.isSet() {
+	if r.Absent && r.Compares() {
 		errs = append(errs, fmt.Errorf("%s: a value that must not be set has no other rules", r.At))
 	}
 	if r.Min != nil && r.Max != nil && *r.Max < *r.Min {
 		errs = append(errs, fmt.Errorf("%s: at_most is less than at_least", r.At))
+	}
+	if r.Length != nil && (r.MinLen != nil || r.MaxLen != nil) || r.MinLen != nil && r.MaxLen != nil && *r.MaxLen < *r.MinLen {
+		errs = append(errs, fmt.Errorf("%s: length, length_at_least and length_at_most contradict each other", r.At))
 	}
 	return errs
 }
@@ -72,6 +86,18 @@ func (r Rule) Validate() []error {
 // isSet reports whether the rule compares a value.
 func (r Rule) isSet() bool {
 	return r.Equals != nil || len(r.OneOf) > 0 || r.Matches != "" || r.Lacks != "" || r.Min != nil || r.Max != nil
+}
+
+// Compares reports whether the rule asserts more than that a value exists.
+func (r Rule) Compares() bool { return r.isSet() || r.hasLength() }
+
+// hasLength reports whether the rule is about a length.
+func (r Rule) hasLength() bool { return r.Length != nil || r.MinLen != nil || r.MaxLen != nil }
+
+// IsNothing reports whether a parsed text has nothing but null at the path.
+func (r Rule) IsNothing(root any) bool {
+	steps, _ := splitPath(r.At) // valid, see Validate
+	return !slices.ContainsFunc(lookUp(root, steps), func(v any) bool { return v != nil && v != any(gap{}) })
 }
 
 // Judge applies the rule to a parsed text, called name in details. Several values with one fault are reported once.
@@ -100,6 +126,11 @@ func (r Rule) Judge(f *probe.ResultBuilder, name string, root any) {
 // judgeValue returns the fault of one value, or a pass.
 func (r Rule) judgeValue(name string, v any) probe.Result {
 	text, form := textOf(v)
+	if r.hasLength() && v != any(gap{}) {
+		if fault := r.judgeLength(name, v); fault.State == probe.StateFail || !r.isSet() {
+			return fault
+		}
+	}
 	switch {
 	case v == gap{}:
 		return probe.Failed(probe.ReasonMissing, "%s does not set %s everywhere", name, r.At)
@@ -118,6 +149,27 @@ func (r Rule) judgeValue(name string, v any) probe.Result {
 		return probe.Failed(probe.ReasonInvalid, "%s: %s matches %s, which it must not", name, r.At, r.Lacks)
 	case r.Min != nil || r.Max != nil:
 		return r.judgeNumber(name, text)
+	}
+	return probe.Passed("%s: %s holds", name, r.At)
+}
+
+func (r Rule) judgeLength(name string, v any) probe.Result {
+	n := 0
+	switch v := v.(type) {
+	case string:
+		n = utf8.RuneCountInString(v)
+	case []any, map[string]any, map[any]any:
+		n = len(entries(v))
+	default:
+		return probe.Failed(probe.ReasonInvalid, "%s: %s has no length: it is not a list, a mapping or a text", name, r.At)
+	}
+	switch {
+	case r.Length != nil && n != *r.Length:
+		return probe.Failed(probe.ReasonMismatch, "%s: the length of %s is not %d", name, r.At, *r.Length)
+	case r.MinLen != nil && n < *r.MinLen:
+		return probe.Failed(probe.ReasonThreshold, "%s: the length of %s is less than %d", name, r.At, *r.MinLen)
+	case r.MaxLen != nil && n > *r.MaxLen:
+		return probe.Failed(probe.ReasonThreshold, "%s: the length of %s is more than %d", name, r.At, *r.MaxLen)
 	}
 	return probe.Passed("%s: %s holds", name, r.At)
 }
