@@ -264,7 +264,7 @@ func (s *secretRun) serve() {
 		s.t.Fatal(err)
 	}
 	r := serve(s.t, "--deployment.root="+s.root, "--config.file="+config, "--log.level=debug", "--web.enable-lifecycle")
-	for _, path := range []string{"/metrics", "/metrics?collect[]=security", "/", "/?state=fail", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=pre", "/sd", "/probe?target=x", "/-/healthy", "/-/ready", "/nope"} {
+	for _, path := range []string{"/metrics", "/metrics?collect[]=security", "/", "/?state=fail", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=pre", "/sd", "/api/v1/openapi.json", "/probe?target=x", "/-/healthy", "/-/ready", "/nope"} {
 		_, body := r.get(s.t, path)
 		s.out.add("GET "+path, body)
 	}

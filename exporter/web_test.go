@@ -24,7 +24,7 @@ import (
 
 // allPaths returns all paths of the server and some that do not exist.
 func allPaths() []string {
-	return []string{"/", "/?state=fail", "/metrics", "/metrics?collect[]=security", "/metrics?collect[]=nope", "/probe?target=nope", "/badge.svg", "/badge.svg?item=nope", "/sd", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=nope", "/-/healthy", "/-/ready",
+	return []string{"/", "/?state=fail", "/metrics", "/metrics?collect[]=security", "/metrics?collect[]=nope", "/probe?target=nope", "/badge.svg", "/badge.svg?item=nope", "/sd", "/api/v1/checks", "/api/v1/ready", "/api/v1/ready?gate=nope", "/api/v1/openapi.json", "/-/healthy", "/-/ready",
 		"/nope", "/debug/pprof/", "/debug/pprof/heap", "/debug/pprof/cmdline", "/debug/pprof/goroutine", "/debug/vars", "/../../etc/passwd", "/.env.production"}
 }
 

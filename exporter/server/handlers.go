@@ -24,16 +24,9 @@ import (
 // path, its query and the headers about timeout and format.
 func (s *server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", s.board)
-	mux.HandleFunc("GET /badge.svg", s.badge)
-	mux.HandleFunc("GET "+s.options.TelemetryPath, s.metrics)
-	mux.HandleFunc("GET /probe", s.probe)
-	mux.HandleFunc("GET /sd", s.discovery)
-	mux.HandleFunc("GET /api/v1/checks", s.checks)
-	mux.HandleFunc("GET /api/v1/ready", s.ready)
-	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(HealthyBody)) })
-	mux.HandleFunc("GET /-/ready", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ready\n")) })
-	mux.HandleFunc("POST /-/reload", s.handleReload)
+	for _, r := range s.routes() {
+		mux.HandleFunc(r.method+" "+r.path, r.handle)
+	}
 	if s.options.Pprof {
 		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
@@ -57,6 +50,31 @@ func (s *server) handler() http.Handler {
 		}
 		guarded.ServeHTTP(w, r)
 	})
+}
+
+// route is one operation. The OpenAPI document describes all of them.
+type route struct {
+	method, path string
+	handle       http.HandlerFunc
+}
+
+func (s *server) routes() []route {
+	says := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(text)) }
+	}
+	return []route{
+		{http.MethodGet, "/{$}", s.board},
+		{http.MethodGet, "/badge.svg", s.badge},
+		{http.MethodGet, s.options.TelemetryPath, s.metrics},
+		{http.MethodGet, "/probe", s.probe},
+		{http.MethodGet, "/sd", s.discovery},
+		{http.MethodGet, "/api/v1/checks", s.checks},
+		{http.MethodGet, "/api/v1/ready", s.ready},
+		{http.MethodGet, "/api/v1/openapi.json", s.openAPI},
+		{http.MethodGet, "/-/healthy", says(HealthyBody)},
+		{http.MethodGet, "/-/ready", says("ready\n")},
+		{http.MethodPost, "/-/reload", s.handleReload},
+	}
 }
 
 // metrics serves a single deployment and the exporter itself; with targets, only the exporter itself.
