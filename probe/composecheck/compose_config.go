@@ -22,7 +22,8 @@ import (
 // The verdict is that of `docker compose config` with the deployment's env file: the first reason to refuse the files,
 // by file and line. Compose reads the env file first, so its errors are reported before those that follow from it. A
 // file that is included from outside the deployment's folder is missing from copies and reviews of the folder. Compose
-// accepts services that publish the same port of the host, but Docker does not start the second.
+// accepts services that publish the same port of the host, but Docker does not start the second; and commands with a
+// comment, which is an argument unless a shell reads it.
 
 func ConfigKind() probe.Kind {
 	return probe.Kind{
@@ -55,7 +56,7 @@ func (s *composeConfig) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 	if err != nil {
 		return composeError(err)
 	}
-	return s.judge(p.Deployment, c, p.View.Place(find.FactCompose).Paths), nil
+	return s.judge(p.View, c, p.View.Place(find.FactCompose).Paths), nil
 }
 
 // composeError judges Compose's reason to refuse the files.
@@ -71,8 +72,9 @@ func composeError(err error) (probe.Result, error) {
 }
 
 // judge judges files that Compose accepts; named are those that are passed to it.
-func (s *composeConfig) judge(d *deployment.Deployment, c *compose.Model, named []string) probe.Result {
+func (s *composeConfig) judge(view *deployment.View, c *compose.Model, named []string) probe.Result {
 	var f probe.ResultBuilder
+	d := view.Deployment
 	switch {
 	case len(c.Services()) > 0:
 	case len(c.Project.DisabledServices) > 0:
@@ -82,6 +84,7 @@ func (s *composeConfig) judge(d *deployment.Deployment, c *compose.Model, named 
 		f.Fail(probe.ReasonEmpty, "%s defines no services", d.Rel(c.Files[0]))
 	}
 	warnAboutHostPorts(c, &f)
+	warnAboutComments(view, c, &f)
 	var shown []string
 	for _, file := range c.Files {
 		shown = append(shown, d.Rel(file))
@@ -92,4 +95,20 @@ func (s *composeConfig) judge(d *deployment.Deployment, c *compose.Model, named 
 		}
 	}
 	return f.Result("Compose accepts %s: %s", strings.Join(shown, ", "), phrase.Count(len(c.Services()), "service"))
+}
+
+// warnAboutComments warns about commands with a comment that no shell removes: Compose splits a text at its spaces, in a
+// block of several lines too.
+func warnAboutComments(view *deployment.View, c *compose.Model, f *probe.ResultBuilder) {
+	for _, name := range c.Services() {
+		for _, word := range view.Program(c, name).Args {
+			if word.Unknown || strings.Trim(word.Text, "#") != "" || word.Text == "" {
+				continue
+			}
+			f.Warn(probe.ReasonInvalid, "%s: %q in the command of service %s starts no comment, since no shell runs the command: "+
+				"it is an argument like the words after it. Delete the comment", c.At(name, "command"), word.Text, name)
+			f.Offend(offender(c, name, "comment_in_command", "command"))
+			break
+		}
+	}
 }

@@ -49,6 +49,7 @@ type redisStart struct {
 	at            source.Origin // of its command
 	access        redisAccess
 	unknownReason string // why the access is unknown; "" when it is known
+	comment       bool   // its command contains a comment, which is an argument without a shell
 	isOther       bool   // its program is known not to be a server, such as redis-cli
 }
 
@@ -113,6 +114,11 @@ func (s *composeRedis) judgeOne(f *probe.ResultBuilder, start redisStart) error 
 	if at := start.access.openAt; at != nil {
 		f.Fail(probe.ReasonOpen, "%s starts service %s without a password. Add --requirepass", *at, start.service)
 		f.Offend(probe.Offender{ID: start.service + ":no_password", File: at.File, Line: at.Line})
+	}
+	if start.comment {
+		f.Warn(probe.ReasonInvalid, "%s has a comment in the command of service %s. No shell removes it, and Redis does not start with # as "+
+			"an argument. Delete the comment", start.at, start.service)
+		f.Offend(probe.Offender{ID: start.service + ":comment_in_command", File: start.at.File, Line: start.at.Line})
 	}
 	for _, v := range start.access.passwords {
 		if text := v.Text.Reveal(); literalVariable.MatchString(text) {
@@ -186,6 +192,7 @@ func (start redisStart) optioned(view *deployment.View, c *compose.Model, line r
 			return start, err
 		}
 	}
+	start.comment = line.comment
 	access, why, err := read.access()
 	start.access, start.unknownReason = access, why
 	return start, err

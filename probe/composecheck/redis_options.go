@@ -11,6 +11,7 @@ import (
 type redisLine struct {
 	config  string // "" for none, "-" for the standard input
 	options []redisOption
+	comment bool // a word starts with # as if it began a comment
 }
 
 type redisOption struct {
@@ -37,9 +38,12 @@ func redisOptions(args []shell.Word) (line redisLine, known bool) {
 		case w.Unknown && (last < 0 || len(line.options[last].args) > 0):
 			return line, false
 		case last >= 0:
+			option := line.options[last]
+			line.comment = line.comment || w.Text == "#" || option.name != "user" && len(option.args) > 0 && strings.HasPrefix(w.Text, "#")
 			line.options[last].args = append(line.options[last].args, w)
 		case i == 0:
 			line.config = w.Text
+			line.comment = strings.HasPrefix(w.Text, "#")
 		}
 	}
 	return line, true
