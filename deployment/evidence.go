@@ -21,7 +21,8 @@ type Evidence struct {
 
 // EvidenceReport is a report of any name, with the settings to fetch it.
 type EvidenceReport struct {
-	Report      string      `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"which report it is"`
+	Report      string      `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets,sbom" doc:"which report it is"`
+	Name        string      `yaml:"name" pattern:"^[a-z0-9][a-z0-9_-]*$" doc:"which of several reports of a kind, e.g. e2e"`
 	At          string      `yaml:"at" required:"true" doc:"file, file pattern, https:// URL, or s3:// object; {commit} is replaced by the commit"`
 	BearerToken secret.Text `yaml:"bearer_token" doc:"bearer token for a URL, e.g. ${CI_TOKEN}"`
 	Password    secret.Text `yaml:"password" doc:"password for basic authentication, e.g. ${CI_PASSWORD}"`

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/thenexusengine/catalyst_exporter/evidence/report"
+	"github.com/thenexusengine/catalyst_exporter/evidence/report/bom"
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/coverage"
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/load"
 	"github.com/thenexusengine/catalyst_exporter/evidence/report/scanners"
@@ -37,12 +38,14 @@ func parsers(kind report.Kind) map[report.Format]parser {
 		return map[report.Format]parser{
 			report.Govulncheck: vulnerability.Govulncheck, report.Nancy: vulnerability.Nancy, report.Trivy: vulnerability.Trivy,
 			report.OSVScanner: vulnerability.OSVScanner, report.Grype: vulnerability.Grype, report.NpmAudit: vulnerability.NpmAudit,
-			report.SARIF: scanners.SARIF,
+			report.SARIF: scanners.SARIF, report.TrivyK8s: vulnerability.TrivyKubernetes,
 		}
 	case report.Load:
 		return map[report.Format]parser{report.K6: load.K6, report.Vegeta: load.Vegeta, report.JUnit: tests.JUnit}
 	case report.Secrets:
 		return map[report.Format]parser{report.Gitleaks: scanners.Gitleaks, report.SARIF: scanners.SARIF}
+	case report.SBOM:
+		return map[report.Format]parser{report.CycloneDX: bom.CycloneDX, report.SPDX: bom.SPDX}
 	}
 	return nil
 }
@@ -102,6 +105,9 @@ func wrongFormat(kind report.Kind, f report.Format, head []byte) error {
 		names = append(names, string(f))
 	}
 	what := "this format is"
+	if f == report.CycloneDX || f == report.SPDX {
+		return fmt.Errorf("%w: a bill of materials (%s) is not evidence of %s: scan it with grype, trivy or osv-scanner", stream.ErrFormat, f, kind)
+	}
 	if f != "" {
 		what = "format " + string(f) + " is"
 	} else if name, instead := unread(head); name != "" {
@@ -182,6 +188,12 @@ func detectJSON(text []byte) report.Format {
 		return report.Nancy
 	case has[".ArtifactName"], has[".ArtifactType"], has[".Results.Target"]:
 		return report.Trivy
+	case has[".ClusterName"] && (has[".Resources"] || has[".Findings"] || has[".Vulnerabilities"] || has[".Misconfigurations"]):
+		return report.TrivyK8s
+	case has[".bomFormat"]:
+		return report.CycloneDX
+	case has[".spdxVersion"]:
+		return report.SPDX
 	case has[".latencies"] && (has[".requests"] || has[".rate"] || has[".bytes_in"]):
 		return report.Vegeta
 	case has[".metrics"] && (has[".root_group"] || has[".state"] || has[".options"] || has[".metrics.http_reqs"] || has[".metrics.iterations"]):

@@ -1,4 +1,4 @@
-// Package evidence reads and judges CI reports: tests, coverage, lint, security, vulnerabilities, load tests and secrets,
+// Package evidence reads and judges CI reports: tests, coverage, lint, security, vulnerabilities, load tests, secrets and SBOMs,
 // in the formats of their tools.
 //
 // Reading and judging are separate. Parse turns a stream into a report.Report. Find and Read locate reports and determine

@@ -85,7 +85,7 @@ func TestNewest(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			d := newTree(t)
 			tt.files(d)
-			found, err := Find(Places{Folders: []string{d.path("e")}}, report.Tests, tt.commit)
+			found, err := Find(Places{Folders: []string{d.path("e")}}, "tests", tt.commit)
 			if err != nil {
 				t.Fatal(err)
 			}

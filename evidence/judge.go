@@ -58,6 +58,11 @@ type Policy struct {
 	MinRequests   int64         // of a load test; default 1000
 	MinDuration   time.Duration // of a load test; default 1 minute
 	Hosts         []string      // that a load test may be about; any when empty
+
+	// Images are the digests of the deployed images. A report about an image must be about one of them. OfImage also refuses
+	// reports about anything else.
+	Images  []string
+	OfImage bool
 }
 
 // Defaults of Policy, from the checklist document.
@@ -115,6 +120,8 @@ func Judge(e Evidence, p Policy) Verdict {
 		return JudgeLoad(e, p)
 	case report.Secrets:
 		return JudgeSecrets(e, p)
+	case report.SBOM:
+		return JudgeSBOM(e, p)
 	}
 	return Verdict{Unknown, report.Invalid, "unknown kind of report"}
 }
@@ -139,6 +146,7 @@ func judge(e Evidence, p Policy, seen string, adverse, totals []problem) Verdict
 	if all = append(all, gaps...); !slices.ContainsFunc(gaps, func(q problem) bool { return q.state == Unknown }) {
 		all = append(all, totals...)
 		all = append(all, subjectProblems(e, p)...)
+		all = append(all, imageProblems(e, p)...)
 	}
 	if len(all) == 0 {
 		return Verdict{Pass, "", seen}

@@ -66,14 +66,14 @@ const (
 	maxMatches = 1_000  // matches of a pattern
 )
 
-// Find returns the reports of a kind: those of the commit first, then the newest. Places that do not exist are empty.
+// Find returns the reports with a stem: those of the commit first, then the newest. Places that do not exist are empty.
 // Errors are for places that could not be searched (fs.ErrPermission, filepath.ErrBadPattern); the reports of the other
 // places are returned with them.
-func Find(places Places, kind report.Kind, commit string) ([]Candidate, error) {
+func Find(places Places, stem string, commit string) ([]Candidate, error) {
 	var found []Candidate
 	var errs []error
 	for _, dir := range places.Folders {
-		c, err := inPlace(dir, kind, commit)
+		c, err := inPlace(dir, stem, commit)
 		found, errs = append(found, c...), append(errs, err)
 	}
 	for _, pattern := range places.Patterns {
@@ -101,14 +101,33 @@ func compareBool(a, b bool) int {
 	return -1
 }
 
-// NameFits reports whether a file or object with this base name is a report of the kind in an evidence folder:
-// tests.json, tests.xml, tests.
-func NameFits(base string, kind report.Kind) bool {
+// Stem returns the name, without extension, of the files of a kind in an evidence folder. Several reports of a kind have
+// names: tests-e2e.
+func Stem(kind report.Kind, name string) string {
+	if name == "" {
+		return string(kind)
+	}
+	return string(kind) + "-" + name
+}
+
+// NameFits reports whether a file or object with this base name is a report with the stem in an evidence folder:
+// tests.json, tests.xml, tests. Bills of materials have extensions of their own: sbom.cdx.json.
+func NameFits(base, stem string) bool {
+	name, ok := stemOf(base)
+	return ok && name == stem
+}
+
+func stemOf(base string) (stem string, ok bool) {
 	if strings.HasSuffix(base, MetaSuffix) {
-		return false
+		return "", false
+	}
+	for _, format := range []string{".cdx.json", ".spdx.json"} {
+		if name, ok := strings.CutSuffix(base, format); ok && strings.HasPrefix(name, string(report.SBOM)) {
+			return name, true
+		}
 	}
 	stem, extension, dot := strings.Cut(base, ".")
-	return stem == string(kind) && (!dot || extension != "" && !strings.Contains(extension, "."))
+	return stem, !dot || extension != "" && !strings.Contains(extension, ".")
 }
 
 // FolderCommit returns the commit in the folder name of a path or key, "" if the name is not a commit's.
@@ -139,28 +158,30 @@ var ErrNamesNoKind = errors.New("file name does not match a report kind: name it
 
 // AnyKind reports whether a base name matches a report of any kind.
 func AnyKind(base string) bool {
-	return slices.ContainsFunc(report.Kinds(), func(k report.Kind) bool { return NameFits(base, k) })
+	stem, ok := stemOf(base)
+	kind, name, named := strings.Cut(stem, "-")
+	return ok && slices.Contains(report.Kinds(), report.Kind(kind)) && (!named || name != "")
 }
 
 // inPlace searches a folder, or takes a file or the files of a pattern if their names match.
-func inPlace(place string, kind report.Kind, commit string) ([]Candidate, error) {
+func inPlace(place, stem, commit string) ([]Candidate, error) {
 	if !isPattern(place) {
 		info, err := os.Stat(place)
 		if err != nil || info.IsDir() {
-			return inFolder(place, kind, commit) // returns the error
+			return inFolder(place, stem, commit) // returns the error
 		}
 		if !AnyKind(filepath.Base(place)) {
 			return nil, fmt.Errorf("%s: %w", place, ErrNamesNoKind)
 		}
 	}
 	found, err := matching(place, commit)
-	return slices.DeleteFunc(found, func(c Candidate) bool { return !NameFits(filepath.Base(c.Name), kind) }), err
+	return slices.DeleteFunc(found, func(c Candidate) bool { return !NameFits(filepath.Base(c.Name), stem) }), err
 }
 
 func isPattern(place string) bool { return strings.ContainsAny(place, `*?[\`) }
 
 // inFolder searches an evidence folder. An unreadable folder of another commit is ignored.
-func inFolder(dir string, kind report.Kind, commit string) ([]Candidate, error) {
+func inFolder(dir, stem, commit string) ([]Candidate, error) {
 	entries, err := list(dir, maxEntries)
 	if err != nil {
 		return nil, err
@@ -170,7 +191,7 @@ func inFolder(dir string, kind report.Kind, commit string) ([]Candidate, error) 
 	for _, e := range entries {
 		name := filepath.Join(dir, e.Name())
 		switch {
-		case NameFits(e.Name(), kind):
+		case NameFits(e.Name(), stem):
 			c, err := candidate(name, "")
 			found, errs = append(found, c...), append(errs, err)
 		case report.IsCommit(e.Name()) && !e.Type().IsRegular():
@@ -178,7 +199,7 @@ func inFolder(dir string, kind report.Kind, commit string) ([]Candidate, error) 
 			inner, err := list(name, maxEntries)
 			wrong = append(wrong, err)
 			for _, f := range inner {
-				if NameFits(f.Name(), kind) {
+				if NameFits(f.Name(), stem) {
 					c, err := candidate(filepath.Join(name, f.Name()), e.Name())
 					found, wrong = append(found, c...), append(wrong, err)
 				}

@@ -95,7 +95,7 @@ func TestFind(t *testing.T) {
 		{"a pattern for every kind", Places{Folders: []string{d.path("e/*/*")}}, commit, commit + "/tests.json 0123456/tests.xml 012345/tests.xml " + otherCommit + "/tests main/tests.json"},
 		{"both", Places{Folders: []string{d.path("e")}, Patterns: []string{d.path("out/a.json")}}, otherCommit, otherCommit + "/tests tests.json out/a.json " + commit + "/tests.json 0123456/tests.xml"},
 	} {
-		found, err := Find(tt.places, report.Tests, tt.commit)
+		found, err := Find(tt.places, "tests", tt.commit)
 		got := strings.ReplaceAll(strings.Join(d.names(found), " "), "e/", "")
 		if err != nil || got != tt.want {
 			t.Errorf("%s: %s, %v\nwant %s", tt.name, got, err, tt.want)
@@ -106,10 +106,10 @@ func TestFind(t *testing.T) {
 			}
 		}
 	}
-	if _, err := Find(Places{Folders: []string{d.path("out/a.json")}}, report.Tests, ""); !errors.Is(err, ErrNamesNoKind) {
+	if _, err := Find(Places{Folders: []string{d.path("out/a.json")}}, "tests", ""); !errors.Is(err, ErrNamesNoKind) {
 		t.Errorf("a file of no kind's name: %v", err)
 	}
-	if _, err := Find(Places{Patterns: []string{"["}}, report.Tests, ""); !errors.Is(err, filepath.ErrBadPattern) {
+	if _, err := Find(Places{Patterns: []string{"["}}, "tests", ""); !errors.Is(err, filepath.ErrBadPattern) {
 		t.Errorf("bad pattern: %v", err)
 	}
 	// What cannot be looked into is told beside what the other places hold.
@@ -118,7 +118,7 @@ func TestFind(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer func() { _ = os.Chmod(d.path("out"), 0o700) }()
-		found, err := Find(Places{Folders: []string{d.path("out"), d.path("e")}}, report.Tests, "")
+		found, err := Find(Places{Folders: []string{d.path("out"), d.path("e")}}, "tests", "")
 		if !errors.Is(err, fs.ErrPermission) || len(found) == 0 {
 			t.Errorf("no permission: %v, %v", err, d.names(found))
 		}
@@ -131,7 +131,7 @@ func TestFind_Fifo(t *testing.T) {
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := Find(Places{Folders: []string{fifo}}, report.Tests, ""); err != nil && !errors.Is(err, ErrNamesNoKind) || len(found) != 0 {
+	if found, err := Find(Places{Folders: []string{fifo}}, "tests", ""); err != nil && !errors.Is(err, ErrNamesNoKind) || len(found) != 0 {
 		t.Errorf("Find() = %v, %v", found, err)
 	}
 }
@@ -141,7 +141,7 @@ func TestFind_Limits(t *testing.T) {
 	for i := range maxMatches + 2 {
 		d.write(fmt.Sprintf("m/%d.json", i), "", 0)
 	}
-	if found, err := Find(Places{Patterns: []string{d.path("m/*.json")}}, report.Tests, ""); err == nil || !strings.Contains(err.Error(), "choose a narrower pattern") || len(found) > maxMatches+1 {
+	if found, err := Find(Places{Patterns: []string{d.path("m/*.json")}}, "tests", ""); err == nil || !strings.Contains(err.Error(), "choose a narrower pattern") || len(found) > maxMatches+1 {
 		t.Errorf("%d found, %v", len(found), err)
 	}
 	if entries, err := list(d.path("m"), 10); err == nil || !strings.Contains(err.Error(), "more than 10 entries: remove evidence of old commits") || len(entries) != 10 {
@@ -169,11 +169,11 @@ func FuzzRecord(f *testing.F) {
 
 func TestNameFits(t *testing.T) {
 	for name, want := range map[string]bool{"tests": true, "tests.json": true, "tests.xml": true, "tests.": false, "tests.tar.gz": false, "tests.json.meta.yaml": false, "Tests.json": false, "tests2.json": false, ".tests.json.1234": false, "coverage.out": false} {
-		if NameFits(name, report.Tests) != want {
+		if NameFits(name, "tests") != want {
 			t.Errorf("NameFits(%q) = %v", name, !want)
 		}
 	}
-	if !slices.Contains(report.Kinds(), report.Vulnerabilities) || !NameFits("vulnerabilities.json", report.Vulnerabilities) {
+	if !slices.Contains(report.Kinds(), report.Vulnerabilities) || !NameFits("vulnerabilities.json", "vulnerabilities") {
 		t.Error("vulnerabilities.json is no report of vulnerabilities")
 	}
 }

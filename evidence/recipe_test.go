@@ -74,7 +74,7 @@ func TestRecipe(t *testing.T) {
 
 	judged := func(kind report.Kind) Verdict {
 		t.Helper()
-		found, err := Find(Places{Folders: []string{d.path("repository/.catalyst/evidence")}}, kind, head)
+		found, err := Find(Places{Folders: []string{d.path("repository/.catalyst/evidence")}}, string(kind), head)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -90,7 +90,7 @@ func run(t *testing.T, format report.Format, examples []example) {
 
 // goodReports holds one complete, passing report of every format for every kind it is evidence of. Each test file adds its own.
 func goodReports() []example {
-	return slices.Concat(goodTestReports(), goodCoverageReports(), goodLintReports(), goodScannerReports(), goodAuditReports(), goodLoadReports(), goodOtherReports())
+	return slices.Concat(goodTestReports(), goodCoverageReports(), goodLintReports(), goodScannerReports(), goodAuditReports(), goodLoadReports(), goodOtherReports(), goodImageReports())
 }
 
 // TestPrefixes truncates good reports at every byte: half a report never passes. It is not even weak, unless the format

@@ -22,6 +22,8 @@ type Tree struct {
 	GoFiles int
 	// Files are all files.
 	Files []string
+	// Crates are the names of its Rust packages.
+	Crates []string
 }
 
 // subjectProblems compares what the report is about with the commit.

@@ -201,6 +201,9 @@ func junitClasses(subjects []string, t *Tree) []problem {
 	if len(imports)*2 > len(subjects) {
 		return goPackages(report.GoTest, imports, t)
 	}
+	if len(t.Crates) > 0 {
+		return rustCrates(subjects, t)
+	}
 	var paths []string
 	for _, s := range subjects {
 		if testPath.MatchString(s) && !goImport.MatchString(s) {
@@ -240,6 +243,43 @@ func junitClasses(subjects []string, t *Tree) []problem {
 		return []problem{{Fail, report.Mismatch, fmt.Sprintf("report is of another repository: no source of its %s is in the commit", report.Count(len(dotted), "class"))}}
 	}
 	return missingOf(tests, "test files", least, func(f string) bool { return found[strings.TrimSuffix(f, path.Ext(f))] })
+}
+
+var rustPath = lazyregexp.New(`^[A-Za-z_][\w-]*(?:(?:::|\$)[\w-]+)*$`)
+
+// rustCrates compares the classes of cargo-nextest and its like: a crate, or a path of modules.
+func rustCrates(subjects []string, t *Tree) []problem {
+	known, other := map[string]bool{}, false
+	for _, crate := range t.Crates {
+		known[strings.ReplaceAll(crate, "-", "_")] = true
+	}
+	for _, f := range t.Files {
+		switch ext := path.Ext(f); ext {
+		case ".rs":
+			if stem := strings.TrimSuffix(path.Base(f), ext); !slices.Contains([]string{"lib", "main", "mod", "tests", "test", "build"}, stem) {
+				known[stem] = true
+			}
+		case ".py", ".java", ".kt", ".ts", ".tsx", ".js", ".jsx", ".cs", ".rb", ".php":
+			other = true // whose classes these may be
+		}
+	}
+	var classes []string
+	for _, s := range subjects {
+		if !rustPath.MatchString(s) {
+			continue
+		}
+		for part := range strings.SplitSeq(strings.ReplaceAll(s, "$", "::"), "::") {
+			if known[strings.ReplaceAll(part, "-", "_")] {
+				return nil
+			}
+		}
+		classes = append(classes, s)
+	}
+	if len(classes) == 0 || other && !strings.Contains(strings.Join(classes, " "), "::") {
+		return nil
+	}
+	return []problem{{Warn, report.Mismatch, fmt.Sprintf("report may be of another repository: none of its %s is a crate or module of the commit",
+		report.Count(len(classes), "class"))}}
 }
 
 // class returns the source without extension of a dotted name: of a Java class without its inner ones, or of a Python module

@@ -74,8 +74,7 @@ func unreadJSON(has map[string]bool) (name, instead string) {
 		{[]string{".packageManager", ".ok"}, "Snyk JSON", "use snyk test --sarif"},
 		{[]string{".dependencies.vulns"}, "pip-audit JSON", "use osv-scanner or trivy"},
 		{[]string{".report_meta"}, "safety JSON", "use osv-scanner or trivy"},
-		{[]string{".bomFormat"}, "a CycloneDX bill of materials", "scan it with grype, trivy or osv-scanner"},
-		{[]string{".spdxVersion"}, "an SPDX bill of materials", "scan it with grype, trivy or osv-scanner"},
+		{[]string{".@context", ".@graph"}, "SPDX 3", "use SPDX 2.3 JSON or CycloneDX JSON"},
 		{[]string{".reportSchema", ".dependencies"}, "OWASP dependency-check JSON", "use its SARIF"},
 		{[]string{".filePath", ".messages"}, "ESLint JSON", "use the formatter checkstyle"},
 		{[]string{".message-id"}, "Pylint JSON", "use SARIF or checkstyle"},
@@ -121,6 +120,8 @@ func unreadXML(text []byte) (name, instead string) {
 		return "Clover XML", "use Cobertura XML or LCOV"
 	case "CoverageSession":
 		return "OpenCover XML", "use Cobertura XML"
+	case "bom":
+		return "CycloneDX XML", "use CycloneDX JSON"
 	case "analysis":
 		return "OWASP dependency-check XML", "use its SARIF"
 	case "pmd", "FileViolations", "BugCollection":

@@ -26,6 +26,7 @@ const (
 	Vulnerabilities Kind = "vulnerabilities"
 	Load            Kind = "load"
 	Secrets         Kind = "secrets"
+	SBOM            Kind = "sbom"
 )
 
 // Format is the format of a report. The text is for display.
@@ -52,11 +53,14 @@ const (
 	K6           Format = "k6 summary"
 	Vegeta       Format = "vegeta JSON"
 	Gitleaks     Format = "gitleaks JSON"
+	TrivyK8s     Format = "trivy k8s JSON"
+	CycloneDX    Format = "CycloneDX JSON"
+	SPDX         Format = "SPDX JSON"
 )
 
 // Kinds returns every kind.
 func Kinds() []Kind {
-	return []Kind{Tests, Coverage, Lint, Security, Vulnerabilities, Load, Secrets}
+	return []Kind{Tests, Coverage, Lint, Security, Vulnerabilities, Load, Secrets, SBOM}
 }
 
 // Limits of a report.
@@ -94,6 +98,39 @@ type Report struct {
 	Subjects []string
 
 	Database time.Time // age of the vulnerability database, zero when not stated
+
+	Image Image // that the report is about; its zero value when it is about something else
+}
+
+// Image is a container image as a report names it.
+type Image struct {
+	Name    string   // as the tool was called with, "" when not stated
+	Digests []string // of its manifests: sha256:…
+	ID      string   // digest of its configuration, "" when not stated
+}
+
+// IsZero reports whether the report is about something else.
+func (i Image) IsZero() bool { return i.Name == "" && i.ID == "" && len(i.Digests) == 0 }
+
+// AddDigest adds the digest within a reference such as app@sha256:….
+func (i *Image) AddDigest(text string) {
+	if d := Digest(text); d != "" && len(i.Digests) < MaxGaps && !slices.Contains(i.Digests, d) {
+		i.Digests = append(i.Digests, d)
+	}
+}
+
+// Digest returns the SHA-256 digest in a reference to an image, "" for none.
+func Digest(text string) string {
+	const hexadecimal = 64
+	_, rest, ok := strings.Cut(strings.ToLower(text), "sha256")
+	if !ok {
+		return ""
+	}
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, ":"), "%3a")
+	if len(rest) < hexadecimal || strings.Trim(rest[:hexadecimal], "0123456789abcdef") != "" {
+		return ""
+	}
+	return "sha256:" + rest[:hexadecimal]
 }
 
 // Complete reports whether the report proves that its tool checked everything and that it is not truncated.

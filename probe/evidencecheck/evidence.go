@@ -47,7 +47,9 @@ func EvidenceKind() probe.Kind {
 }
 
 type evidenceProbe struct {
-	Report        string           `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets" doc:"subject of the report"`
+	Report        string           `yaml:"report" required:"true" enum:"tests,coverage,lint,security,vulnerabilities,load,secrets,sbom" doc:"subject of the report"`
+	Name          string           `yaml:"name" pattern:"^[a-z0-9][a-z0-9_-]*$" doc:"which of several reports of a kind: e2e stands for tests-e2e.json"`
+	Image         string           `yaml:"image" doc:"for vulnerabilities and sbom: compose service, or name of an image without tag and digest; the report must be about its digest in the release record or the compose file"`
 	MaxAge        *schema.Duration `yaml:"fresh" min:"1m" doc:"maximum age; when unset, 90d for load tests and 30d otherwise"`
 	MinCoverage   float64          `yaml:"min_coverage" min:"0" max:"1" doc:"for coverage: minimum ratio; 0.8 when unset"`
 	MaxFindings   int              `yaml:"max_findings" min:"0" default:"0" doc:"for lint, security and vulnerabilities: maximum number of findings"`
@@ -63,6 +65,14 @@ type evidenceProbe struct {
 	Hosts         []string         `yaml:"hosts" doc:"for load: host names that may be tested, compared with the target in the report's record; any when unset"`
 }
 
+// Validate reports faults of the parameters when the checklist is loaded.
+func (s *evidenceProbe) Validate() []error {
+	if s.Image != "" && s.Report != string(report.Vulnerabilities) && s.Report != string(report.SBOM) {
+		return []error{errors.New("image: only reports of vulnerabilities and sbom are about images")}
+	}
+	return nil
+}
+
 type evidenceMemoryKey struct{}
 
 // Probe implements Probe.
@@ -75,11 +85,17 @@ func (s *evidenceProbe) Probe(ctx context.Context, p *probe.Pass) (probe.Result,
 	if err != nil {
 		return probe.Result{}, err
 	}
-	e, unseen := evidencePlaces{p, report.Kind(s.Report), commit, memory}.find(ctx)
+	e, unseen := evidencePlaces{p, report.Kind(s.Report), s.Name, commit, memory}.find(ctx)
 	if ctx.Err() != nil {
 		return probe.Result{}, ctx.Err()
 	}
 	policy := s.policy(p.Time, commit)
+	if e.Name != "" && (!e.Report.Image.IsZero() || s.Image != "") {
+		if policy.Images, err = s.images(p); err != nil {
+			return probe.Result{}, err
+		}
+		policy.OfImage = s.Image != ""
+	}
 	if e.Name != "" {
 		tree := treeOf(ctx, p, commit)
 		policy.Tree, policy.CommitTime = tree.Tree, tree.time

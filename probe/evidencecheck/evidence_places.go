@@ -36,9 +36,13 @@ const (
 type evidencePlaces struct {
 	p      *probe.Pass
 	kind   report.Kind
+	name   string // "" for the only report of its kind
 	commit string
 	memory *evidence.Memory
 }
+
+// stem is the name of the report's file without extension.
+func (a evidencePlaces) stem() string { return evidence.Stem(a.kind, a.name) }
 
 // look returns the newest report of all places, and an error for each unreadable place. A place without a report is not
 // an error.
@@ -67,11 +71,11 @@ func (a evidencePlaces) find(ctx context.Context) (evidence.Evidence, []error) {
 		add(&here.Folders, deployment.EvidenceReport{At: place}, fmt.Sprintf("evidence.places[%d]", i))
 	}
 	for i, r := range a.p.Deployment.EvidenceReports() {
-		if r.Report == string(a.kind) {
+		if r.Report == string(a.kind) && r.Name == a.name {
 			add(&here.Patterns, r, fmt.Sprintf("evidence.reports[%d]", i))
 		}
 	}
-	candidates, err := evidence.Find(here, a.kind, a.commit)
+	candidates, err := evidence.Find(here, a.stem(), a.commit)
 	if err != nil {
 		unseen = append(unseen, evidenceSearchError(err))
 	}
@@ -110,7 +114,7 @@ type evidenceCache struct {
 
 type seenKey struct {
 	kind            report.Kind
-	commit          string
+	name, commit    string
 	section, target string
 }
 
@@ -130,7 +134,7 @@ func (a evidencePlaces) cached(ctx context.Context, r remoteEvidence) (evidence.
 	if err != nil {
 		return evidence.Evidence{}, err
 	}
-	key := seenKey{a.kind, a.commit, r.section, r.At}
+	key := seenKey{a.kind, a.name, a.commit, r.section, r.At}
 	now := a.p.Now()
 	memory.mu.Lock()
 	before := memory.entries[key]
@@ -182,7 +186,7 @@ func fetched(e evidence.Evidence) (evidence.Evidence, error) {
 // fits reports whether a place may hold reports of the requested kind, by its base name.
 func (a evidencePlaces) fits(r remoteEvidence, base string) (bool, error) {
 	switch {
-	case r.Report != "" || evidence.NameFits(base, a.kind):
+	case r.Report != "" || evidence.NameFits(base, a.stem()):
 		return true, nil
 	case !evidence.AnyKind(base):
 		return false, probe.Needs(deployment.EvidenceService.Setting("reports"), probe.Unknown(probe.ReasonInvalid, fmt.Errorf("deployment.%s: %w", r.section, evidence.ErrNamesNoKind)))

@@ -28,7 +28,7 @@ import (
 // fromS3 reads the newest report under a prefix, or the single object of a configured report.
 func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.Evidence, error) {
 	bucket, prefix, _ := strings.Cut(strings.TrimPrefix(r.At, "s3://"), "/")
-	prefix = strings.ReplaceAll(prefix, "{report}", string(a.kind))
+	prefix = strings.ReplaceAll(prefix, "{report}", a.stem())
 	if !awscheck.BucketName.MatchString(bucket) || r.Report != "" && baseOf(prefix) == "" {
 		return evidence.Evidence{}, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonInvalid,
 			"deployment.%s must have the form s3://bucket/prefix", r.section))
@@ -54,7 +54,7 @@ func (a evidencePlaces) fromS3(ctx context.Context, r remoteEvidence) (evidence.
 			list(prefix, "")
 		} else {
 			list(prefix+strings.ToLower(a.commit[:7]), "")
-			list(prefix+string(a.kind), "/")
+			list(prefix+a.stem(), "/")
 		}
 		commitOf = func(key string) (string, bool) { return a.inBucket(strings.TrimPrefix(key, prefix)) }
 	}
@@ -70,7 +70,7 @@ func evidenceBucket(bucket string, err error) error { return fmt.Errorf("s3://%s
 // inBucket returns the commit in a key below the prefix, and whether the key is a report of the kind and commit.
 func (a evidencePlaces) inBucket(key string) (commit string, ok bool) {
 	dir, base := path.Split(key)
-	if !evidence.NameFits(base, a.kind) {
+	if !evidence.NameFits(base, a.stem()) {
 		return "", false
 	}
 	if dir == "" {

@@ -27,6 +27,7 @@ const (
 	maxTree       = 64 << 20
 	maxSource     = 4 << 20
 	maxSourceRead = 20_000 // files
+	maxCrates     = 100
 )
 
 // commitTree is a commit's source and time.
@@ -81,6 +82,7 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 		return tree, err
 	}
 	modules := map[string]string{} // blobs of go.mod by folder
+	var manifests []string         // blobs of Cargo.toml
 	var sources []sourceFile
 	for entry := range strings.SplitSeq(text, "\x00") { // MODE blob NAME\tPATH
 		about, name, ok := strings.Cut(entry, "\t")
@@ -94,9 +96,14 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 		switch base := path.Base(name); {
 		case base == "go.mod":
 			modules[path.Dir(name)] = blob
+		case base == "Cargo.toml" && len(manifests) < maxCrates:
+			manifests = append(manifests, blob)
 		case strings.HasSuffix(base, ".go") && base[0] != '_' && base[0] != '.' && !otherSystem.MatchString(base):
 			sources = append(sources, sourceFile{name, blob})
 		}
+	}
+	if err := addCrates(ctx, g, tree.Tree, manifests); err != nil {
+		return tree, err
 	}
 	root, found := modules["."]
 	if !found || len(sources) > maxSourceRead {
@@ -120,6 +127,23 @@ func readTree(ctx context.Context, g gitrepo.Repository, commit string) (commitT
 		return false
 	})
 	return tree, addPackages(ctx, g, tree.Tree, module, sources)
+}
+
+// crateName is the name in the section package of a Cargo.toml.
+var crateName = lazyregexp.New(`(?m)^\s*\[package\]\s*$(?:\s*(?:#.*|[\w.-]+\s*=.*)?\n)*?\s*name\s*=\s*["']([\w-]+)["']`)
+
+// addCrates reads the names of Rust packages.
+func addCrates(ctx context.Context, g gitrepo.Repository, tree *evidence.Tree, manifests []string) error {
+	for _, blob := range manifests {
+		text, _, err := g.Text(ctx, maxSource, "", "cat-file", "blob", blob)
+		if err != nil {
+			return err
+		}
+		if m := crateName.FindStringSubmatch(text); m != nil {
+			tree.Crates = append(tree.Crates, m[1])
+		}
+	}
+	return nil
 }
 
 // addPackages reads the sources of a module. Files that are not built on Linux without tags do not count.

@@ -44,7 +44,7 @@ type validators struct {
 func (a evidencePlaces) fromURL(ctx context.Context, r remoteEvidence, known *validators) (evidence.Evidence, error) {
 	// Without a configured kind the file name decides.
 	templated := strings.Contains(r.At, "{report}")
-	u, err := url.Parse(strings.ReplaceAll(r.At, "{report}", string(a.kind)))
+	u, err := url.Parse(strings.ReplaceAll(r.At, "{report}", a.stem()))
 	if err != nil || u.Host == "" {
 		return evidence.Evidence{}, probe.Needs(deployment.EvidenceService.Setting("places"), probe.Unknownf(probe.ReasonInvalid, "deployment.%s: invalid URL",
 			r.section))

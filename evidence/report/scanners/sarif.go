@@ -19,7 +19,7 @@ import (
 // skipped.
 func SARIF(in *stream.Input, r *report.Report) error {
 	j := stream.NewJSON(in.Reader)
-	version, runs := "", 0
+	version, runs, lints := "", 0, 0
 	err := j.Object(func(key string) error {
 		switch key {
 		case "version":
@@ -30,6 +30,9 @@ func SARIF(in *stream.Input, r *report.Report) error {
 				run := sarifRun{r: r, rules: make(map[string]sarifRule), seen: make(map[sarifResult]int)}
 				err := run.read(j)
 				run.tell()
+				if run.onlyLints() {
+					lints++
+				}
 				return err
 			})
 		}
@@ -44,8 +47,11 @@ func SARIF(in *stream.Input, r *report.Report) error {
 	if version != "2.1.0" {
 		r.AddGap(report.Invalid, report.Incurable, "SARIF version is not 2.1.0")
 	}
-	if runs == 0 {
+	switch {
+	case runs == 0:
 		r.AddGap(report.Empty, report.Incurable, "report contains no run")
+	case lints == runs && r.Kind != report.Lint:
+		r.AddGap(report.Invalid, report.Incurable, r.Tool+" is a linter without security rules: it is evidence of lint, not of "+string(r.Kind))
 	}
 	return nil
 }
