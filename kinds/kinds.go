@@ -51,6 +51,7 @@ func ofSystems() []probe.Kind {
 		container.LimitsKind(),
 		container.PortsKind(),
 		container.StateKind(),
+		dnscheck.RecordKind(),
 		dnscheck.RecordsKind(),
 		httpcheck.GDPRRefusalKind(),
 		grafana.HealthKind(),

@@ -152,6 +152,9 @@ func dnsExchange(ctx context.Context, p *probe.Pass, resolver, name string, kind
 	if err != nil {
 		return nil, err
 	}
+	if reply.Truncated {
+		return nil, probe.Unknownf(probe.ReasonTruncated, "returned a truncated response over TCP")
+	}
 	switch reply.Rcode {
 	case dns.RcodeSuccess:
 		return reply, nil
