@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -48,6 +49,7 @@ func (l *loader) override(it *Item, d Override, o origin) {
 	if d.Severity != "" {
 		it.Severity = d.Severity
 	}
+	it.Owner = cmp.Or(d.Owner, it.Owner)
 	if d.Required != nil {
 		it.Required = *d.Required
 	}

@@ -42,6 +42,8 @@ type Category struct {
 	Name  string // label value
 	Title string
 	Items []*Item
+
+	owner string // of items without an own one
 }
 
 // Item is one line of the checklist.
@@ -50,6 +52,7 @@ type Item struct {
 	Name     string // label value, unique in its category
 	Title    string
 	Severity string
+	Owner    string // the team or person that it belongs to; empty when nobody is named
 	Scope    string
 	Required bool
 	Freeze   Freeze

@@ -1,6 +1,7 @@
 package checklist
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -136,7 +137,9 @@ func (l *loader) build(docs []parsed) *Checklist {
 					continue
 				}
 				own[id.Item] = true
-				cat.put(l.item(cat.Name, id, o))
+				it := l.item(cat.Name, id, o)
+				it.Owner = cmp.Or(it.Owner, cat.owner)
+				cat.put(it)
 			}
 		}
 	}
@@ -150,16 +153,11 @@ func (l *loader) build(docs []parsed) *Checklist {
 func (c *Checklist) category(cd CategoryDocument) *Category {
 	for _, cat := range c.Categories {
 		if cat.Name == cd.Category {
-			if cd.Title != "" {
-				cat.Title = cd.Title
-			}
+			cat.Title, cat.owner = cmp.Or(cd.Title, cat.Title), cmp.Or(cd.Owner, cat.owner)
 			return cat
 		}
 	}
-	cat := &Category{Name: cd.Category, Title: cd.Title}
-	if cat.Title == "" {
-		cat.Title = cd.Category
-	}
+	cat := &Category{Name: cd.Category, Title: cmp.Or(cd.Title, cd.Category), owner: cd.Owner}
 	c.Categories = append(c.Categories, cat)
 	return cat
 }
@@ -176,7 +174,7 @@ func (cat *Category) put(it *Item) {
 }
 
 func (l *loader) item(category string, d ItemDocument, o origin) *Item {
-	it := &Item{Category: category, Name: d.Item, Title: d.Title, Severity: d.Severity, Scope: d.Scope, Required: true, Fix: d.Fix}
+	it := &Item{Category: category, Name: d.Item, Title: d.Title, Severity: d.Severity, Owner: d.Owner, Scope: d.Scope, Required: true, Fix: d.Fix}
 	if it.Severity == "" {
 		it.Severity = Warning
 	}

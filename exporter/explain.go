@@ -61,6 +61,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 		required = "optional"
 	}
 	fmt.Fprintf(b, "  %s, %s, %s\n", v.Severity, v.Scope, required)
+	if v.Owner != "" {
+		fmt.Fprintf(b, "  owner: %s\n", v.Owner)
+	}
 	if v.Waiver != nil {
 		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), phrase.Printable(v.Waiver.Reason))
 	}

@@ -23,6 +23,7 @@ type listItemJSON struct {
 	Item     string          `json:"item"`
 	Title    string          `json:"title"`
 	Severity string          `json:"severity"`
+	Owner    string          `json:"owner"`
 	Required bool            `json:"required"`
 	Scope    string          `json:"scope"`
 	Fix      string          `json:"fix"`
@@ -57,7 +58,7 @@ func renderList(list *checklist.Checklist, format string) ([]byte, error) {
 	if format == "json" {
 		out := listJSON{Items: []listItemJSON{}}
 		for _, it := range list.Items() {
-			li := listItemJSON{it.Category, it.Name, it.Title, it.Severity, it.Required, it.Scope, it.Fix, nil}
+			li := listItemJSON{it.Category, it.Name, it.Title, it.Severity, it.Owner, it.Required, it.Scope, it.Fix, nil}
 			for _, pr := range it.Probes {
 				li.Probes = append(li.Probes, listProbeJSON{pr.Name, pr.Kind.Name})
 			}
@@ -81,6 +82,9 @@ func renderList(list *checklist.Checklist, format string) ([]byte, error) {
 			weight := it.Severity + ", " + it.Scope
 			if !it.Required {
 				weight += ", optional"
+			}
+			if it.Owner != "" {
+				weight += ", " + it.Owner
 			}
 			fmt.Fprintf(&b, "  %-*s  %-28s  %s\n", width, it.Name, weight, strings.Join(probes, ", "))
 		}

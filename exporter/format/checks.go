@@ -113,6 +113,7 @@ type itemJSON struct {
 	Item            string      `json:"item"`
 	Title           string      `json:"title"`
 	Severity        string      `json:"severity"`
+	Owner           string      `json:"owner"`
 	Required        bool        `json:"required"`
 	Scope           string      `json:"scope"`
 	State           probe.State `json:"state"`
@@ -178,7 +179,7 @@ func Encode(r *collector.Report, configDigest string, past *history.Past, compar
 
 func encodeItem(v checklist.Verdict) itemJSON {
 	it := itemJSON{
-		Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Required: v.Required, Scope: v.Scope, State: v.State,
+		Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Owner: v.Owner, Required: v.Required, Scope: v.Scope, State: v.State,
 		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Probes: []probeJSON{},
 	}
 	if v.Waiver != nil {
