@@ -12,6 +12,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/container"
 	"github.com/thenexusengine/catalyst_exporter/probe/criteria"
+	"github.com/thenexusengine/catalyst_exporter/probe/cron"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/documents"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
@@ -116,6 +117,7 @@ func ofFiles() []probe.Kind {
 		evidencecheck.EvidenceKind(),
 		attestcheck.ExternalFirewallKind(),
 		filecheck.ContentKind(),
+		cron.JobKind(),
 		kubernetes.ManifestKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
