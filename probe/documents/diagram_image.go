@@ -60,22 +60,30 @@ func pngDrawing(_ context.Context, data []byte) (drawing, error) {
 
 // svgDrawing parses a whole SVG image.
 func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
-	shapes, depth := 0, 0
+	shapes, first := 0, true
 	small := ""
+	var labels strings.Builder
 	root, err := walkXML(ctx, data, func(e xml.StartElement) {
-		if depth++; depth == 1 {
-			small = smallSVG(e)
+		if first {
+			first, small = false, smallSVG(e)
 		}
 		switch e.Name.Local {
 		case "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use", "foreignObject":
 			shapes++
 		}
+	}, func(element, text string) {
+		if element != "style" && element != "script" && element != "title" && element != "desc" {
+			labels.WriteString(text + "\n")
+		}
 	})
 	if d, bad := badXML(root, err, "SVG image", "svg"); bad {
 		return d, ctx.Err()
 	}
-	if shapes == 0 {
+	switch {
+	case shapes == 0:
 		return invalidDrawing(probe.ReasonEmpty, "is an SVG image without shapes"), nil
+	case isUnfinished(labels.String()):
+		return invalidDrawing(probe.ReasonPlaceholder, unfinishedDrawing), nil
 	}
 	if small != "" {
 		return invalidDrawing(probe.ReasonEmpty, "is an illegible image of "+small), nil
@@ -158,7 +166,7 @@ func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 			}
 		}
 	}
-	root, err := walkXML(ctx, data, inside)
+	root, err := walkXML(ctx, data, inside, nil)
 	if d, bad := badXML(root, err, "draw.io file", "mxfile", "mxGraphModel"); bad {
 		return d, ctx.Err()
 	}
@@ -167,13 +175,16 @@ func drawioDrawing(ctx context.Context, data []byte) (drawing, error) {
 		if err != nil {
 			return invalidDrawing(probe.ReasonInvalid, "is a draw.io file with a page that cannot be decompressed"), nil
 		}
-		root, err := walkXML(ctx, model, inside)
+		root, err := walkXML(ctx, model, inside, nil)
 		if d, bad := badXML(root, err, "page of a draw.io file", "mxGraphModel"); bad {
 			return d, ctx.Err()
 		}
 	}
 	if cells == 0 {
 		return invalidDrawing(probe.ReasonEmpty, "is a draw.io file without shapes"), nil
+	}
+	if isUnfinished(labels.String()) {
+		return invalidDrawing(probe.ReasonPlaceholder, unfinishedDrawing), nil
 	}
 	return drawing{form: "draw.io", text: true, labels: labels.String()}, nil
 }
@@ -220,14 +231,15 @@ func badXML(root string, err error, what string, roots ...string) (drawing, bool
 var xmlEntity = lazyregexp.New(`<!ENTITY\s+([A-Za-z_][\w.-]*)\s`)
 
 // walkXML parses an XML document to its end and returns the name of its root. Declared entities expand to nothing.
-func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (root string, err error) {
+func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement), text func(element, text string)) (root string, err error) {
 	d := xml.NewDecoder(bytes.NewReader(data))
 	d.Entity = map[string]string{}
 	d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) {
 		return r,
 			nil
 	} // element names are ASCII in every supported encoding
-	depth, ended := 0, false
+	var open []string
+	ended := false
 	for n := 0; ; n++ {
 		if n%4096 == 0 && ctx.Err() != nil {
 			return root, ctx.Err()
@@ -257,11 +269,15 @@ func walkXML(ctx context.Context, data []byte, visit func(xml.StartElement)) (ro
 			} else if ended {
 				return root, errors.New("document has two root elements")
 			}
-			depth++
+			open = append(open, t.Name.Local)
 			visit(t)
+		case xml.CharData:
+			if text != nil && len(open) > 0 {
+				text(open[len(open)-1], string(t))
+			}
 		case xml.EndElement:
-			depth--
-			ended = depth == 0
+			open = open[:len(open)-1]
+			ended = len(open) == 0
 		}
 	}
 }

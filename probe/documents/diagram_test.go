@@ -368,3 +368,37 @@ func FuzzDrawings(f *testing.F) {
 		}
 	})
 }
+
+func TestIsUnfinished(t *testing.T) {
+	svg := func(inside string) string {
+		return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 800 600"><style>.shop{}</style><title>Shop</title>` + inside + `</svg>`
+	}
+	const announces = unfinishedDrawing
+	for name, tt := range map[string]struct {
+		file, data string
+		unfinished bool
+	}{
+		"SVG":                  {"a.svg", svg(`<rect/><text>TODO</text>`), true},
+		"SVG, sentence":        {"a.svg", svg(`<text><tspan>Architecture diagram</tspan><tspan>coming soon</tspan></text>`), true},
+		"SVG, HTML inside":     {"a.svg", svg(`<foreignObject><div xmlns="http://www.w3.org/1999/xhtml">To be added <b>TBD</b></div></foreignObject>`), true},
+		"SVG, German":          {"a.svg", svg(`<text>Diagramm folgt</text>`), true},
+		"SVG, named":           {"a.svg", svg(`<text>Redis</text><text>TODO</text>`), false},
+		"SVG, drawn as paths":  {"a.svg", svg(`<path d="M0 0"/>`), false},
+		"SVG, numbers":         {"a.svg", svg(`<text>443</text><rect/>`), false},
+		"Mermaid":              {"a.mmd", "graph TD\n  A[TODO]\n", true},
+		"Mermaid, twice":       {"a.mmd", "flowchart LR\n  node1[TODO] --> node2[TBD]\n", true},
+		"Mermaid, sequence":    {"a.mmd", "sequenceDiagram\n  participant A\n  Note over A: coming soon\n", true},
+		"Mermaid, application": {"a.mmd", "graph TD\n  web --> todo-api\n", false},
+		"PlantUML":             {"a.puml", "@startuml\nrectangle \"To be done: TBD\"\n@enduml\n", true},
+		"PlantUML, real":       {"a.puml", "@startuml\nnode web\nnode redis\n@enduml\n", false},
+		"Graphviz":             {"a.dot", "digraph { label=\"WIP\"; todo -> tbd }", true},
+		"draw.io":              {"a.drawio", `<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Placeholder" vertex="1"/></root></mxGraphModel></diagram></mxfile>`, true},
+		"draw.io, real":        {"a.drawio", `<mxfile><diagram><mxGraphModel><root><mxCell id="2" value="Postgres" vertex="1"/></root></mxGraphModel></diagram></mxfile>`, false},
+		"README":               {"a.md", "# Shop\n\n```mermaid\ngraph LR\n  A[Diagram to be defined, TODO]\n```\n", true},
+	} {
+		d, err := parseDrawing(t.Context(), formOf(tt.file), []byte(tt.data))
+		if err != nil || strings.Contains(d.fault, announces) != tt.unfinished || tt.unfinished != (d.reason == probe.ReasonPlaceholder) {
+			t.Errorf("%s: %v %q %v", name, d.reason, d.fault, err)
+		}
+	}
+}

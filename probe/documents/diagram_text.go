@@ -78,13 +78,19 @@ func textDrawing(language string) drawingForm {
 // drawingIn parses a text diagram. PlantUML in a code block may omit @startuml and @enduml.
 func drawingIn(language, text string, inBlock bool) drawing {
 	text = strings.ReplaceAll(strings.TrimPrefix(text, "\uFEFF"), "\r\n", "\n")
+	var d drawing
 	switch language {
 	case "mermaid":
-		return mermaidIn(text)
+		d = mermaidIn(text)
 	case "dot", "graphviz":
-		return graphvizIn(text)
+		d = graphvizIn(text)
+	default:
+		d = plantumlIn(text, inBlock)
 	}
-	return plantumlIn(text, inBlock)
+	if d.reason == probe.ReasonNone && isUnfinished(d.labels) {
+		return invalidDrawing(probe.ReasonPlaceholder, unfinishedDrawing)
+	}
+	return d
 }
 
 var (

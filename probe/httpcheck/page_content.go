@@ -6,6 +6,7 @@ import (
 	_ "embed"
 	"encoding/json"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,6 +14,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/pagetext"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 )
 
 // Tells a document from other content: what it is about, and whether it is a text at all.
@@ -194,4 +196,38 @@ func similarity(a, b pagetext.Text) float64 {
 		return 0
 	}
 	return float64(shared) / float64(longer)
+}
+
+// judgeText checks that the text of a page is a document, complete and final.
+func (s *webPage) judgeText(a httpclient.Response, t pagetext.Text, text string) (probe.Result, pagetext.Text) {
+	unpublished := func(format string, args ...any) (probe.Result, pagetext.Text) {
+		return probe.Failed(probe.ReasonNotPublished, format, append([]any{s.Path}, args...)...), pagetext.Text{}
+	}
+	n := t.Count()
+	if isSalad(t.Words) {
+		return unpublished("%s returned words without sentences instead of a document")
+	}
+	repeated, most := t.Repeated()
+	if own := n - most; own < s.Words/2 {
+		return unpublished("%s repeats one sentence: %d words without its repetitions, expected at least %d", own, s.Words)
+	}
+	if isLoremIpsum(t.Words) {
+		return probe.Failed(probe.ReasonPlaceholder, "%s has Latin filler text (lorem ipsum) instead of a document", s.Path), t
+	}
+	if n := blanks(text); n > 0 {
+		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder")), t
+	}
+	if slices.ContainsFunc(t.Top, draftTitle.MatchString) {
+		return probe.Warned(probe.ReasonPlaceholder, "%s is marked as a draft in its title. Publish the final text, or remove the mark", s.Path), t
+	}
+	if own := n - repeated; own < s.Words/2 {
+		return probe.Warned(probe.ReasonWeak, "%s repeats its sentences: %d words without repetitions, expected at least %d", s.Path, own, s.Words), t
+	}
+	if how := notShown(a); how != "" {
+		return probe.Warned(probe.ReasonMismatch, "%s is served as %s. Serve it with Content-Type: text/html", s.Path, how), t
+	}
+	if t.Sheets {
+		return probe.Passed("%s is published: %d words, unless a style sheet that was not read hides them", s.Path, n), t
+	}
+	return probe.Passed("%s is published: %d words", s.Path, n), t
 }

@@ -19,7 +19,6 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/pagetext"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
-	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/reach"
 )
 
@@ -284,25 +283,7 @@ func (s *webPage) judge(a httpclient.Response) (probe.Result, pagetext.Text) {
 			return probe.Warned(probe.ReasonMismatch, "%s has %q in neither its title nor a heading. Give the document a heading with that word", s.Path, m), t
 		}
 	}
-	if isSalad(t.Words) {
-		return unpublished("%s returned words without sentences instead of a document")
-	}
-	if own := n - t.Repeated(); own < s.Words/2 {
-		return unpublished("%s repeats one sentence: %d words without its repetitions, expected at least %d", own, s.Words)
-	}
-	if isLoremIpsum(t.Words) {
-		return probe.Failed(probe.ReasonPlaceholder, "%s has Latin filler text (lorem ipsum) instead of a document", s.Path), t
-	}
-	if n := blanks(text); n > 0 {
-		return probe.Failed(probe.ReasonPlaceholder, "%s has %s in its text, such as TBD, TODO, lorem ipsum or [COMPANY NAME]", s.Path, phrase.Count(n, "placeholder")), t
-	}
-	if slices.ContainsFunc(t.Top, draftTitle.MatchString) {
-		return probe.Warned(probe.ReasonPlaceholder, "%s is marked as a draft in its title. Publish the final text, or remove the mark", s.Path), t
-	}
-	if how := notShown(a); how != "" {
-		return probe.Warned(probe.ReasonMismatch, "%s is served as %s. Serve it with Content-Type: text/html", s.Path, how), t
-	}
-	return probe.Passed("%s is published: %d words", s.Path, n), t
+	return s.judgeText(a, t, text)
 }
 
 // isOtherDocument reports whether a title is that of a document on another subject than the wanted word.

@@ -23,29 +23,55 @@ type Text struct {
 	Login    bool     // a part of the page for logging in asks for one
 	Refresh  string   // URL that the page continues with by itself
 	Script   bool
+	Sheets   bool // style sheets that were not read may hide text
 }
 
 // Count counts the words of the page, with those of links.
 func (t Text) Count() int { return countWords(t.Words) + countWords(t.Links) }
 
-// Repeated counts the words of the repetitions of the sentence that is repeated most. Numbers make no difference.
-func (t Text) Repeated() int {
-	again, most := map[string]int{}, 0
+// Repeated counts the words of repetitions: of whole sentences, or of runs of words, so that one word that changes in a
+// sentence makes no difference. Numbers make none either. most counts those of the sentence that is repeated most.
+func (t Text) Repeated() (all, most int) {
+	again := map[string]int{}
 	for sentence := range strings.FieldsFuncSeq(strings.Join(t.Words, " "), func(r rune) bool { return strings.ContainsRune(".!?:;。！？；؟।", r) }) {
-		key := strings.ToLower(strings.Map(func(r rune) rune {
-			if unicode.IsLetter(r) {
-				return r
-			}
-			return -1
-		}, sentence))
-		if n, seen := again[key]; seen {
-			again[key] = n + countWords(strings.Fields(sentence))
-		} else {
-			again[key] = 0
+		key := lettersOf(sentence)
+		n, seen := again[key]
+		if seen {
+			words := countWords(strings.Fields(sentence))
+			n, all = n+words, all+words
 		}
-		most = max(most, again[key])
+		again[key], most = n, max(most, n)
 	}
-	return most
+	return max(all, t.repeatedRuns()), most
+}
+
+// repeatedRuns counts the words that end a run of words for the second time.
+func (t Text) repeatedRuns() int {
+	const run = 5
+	var words []string
+	for _, w := range t.Words {
+		if w = lettersOf(w); w != "" {
+			words = append(words, w)
+		}
+	}
+	seen, repeated := map[string]bool{}, 0
+	for end := run; end <= len(words); end++ {
+		key := strings.Join(words[end-run:end], " ")
+		if seen[key] {
+			repeated++
+		}
+		seen[key] = true
+	}
+	return repeated
+}
+
+func lettersOf(text string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return r
+		}
+		return -1
+	}, text))
 }
 
 func countWords(list []string) int {
@@ -84,6 +110,7 @@ func Read(body []byte) Text {
 	if r.sheet.linked {
 		start.behind.known = false
 	}
+	r.Sheets = r.sheet.linked
 	r.walk(root, start)
 	return r.Text
 }

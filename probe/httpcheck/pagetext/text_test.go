@@ -118,11 +118,21 @@ func TestDecode(t *testing.T) {
 
 func TestText_Repeated(t *testing.T) {
 	for text, want := range map[string]int{
-		"": 0, "We keep data. You read it.": 0, "We keep data. We keep data! We keep data.": 6, "Item 1: keep. Item 2: keep.": 2,
-		"We keep data. You read it. We keep data. You read it.": 3,
+		"": 0, "We keep data. You read it.": 0, "We keep data. We keep data! We keep data.": 6, "Item 1: keep. Item 2: keep.": 3,
+		"We keep data. You read it. We keep data. You read it.":                            6,
+		"We keep all of your data for Alpha only. We keep all of your data for Beta only.": 3,
+		"We keep all of your data for Alpha only. They never sell any of it.":              0,
+		"資料を保存します。第三者に渡しません。資料を保存します。第三者に渡しません。":                                           8,
 	} {
-		if got := (Text{Words: strings.Fields(text)}).Repeated(); got != want {
+		if got, _ := (Text{Words: strings.Fields(text)}).Repeated(); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
+	}
+}
+
+func TestText_Repeated_MostRepeatedSentence(t *testing.T) {
+	words := strings.Fields("We keep data. You read it. We keep data. You read it. We keep data.")
+	if all, most := (Text{Words: words}).Repeated(); all != 9 || most != 6 {
+		t.Errorf("%d repeated words, %d of one sentence, want 9 and 6", all, most)
 	}
 }
