@@ -58,7 +58,8 @@ func breakable() probetest.Folder {
 			"DB_MAX_OPEN_CONNS=20\nDB_MAX_IDLE_CONNS=5\nLOG_LEVEL=info\n",
 		"compose.yaml": "services:\n  catalyst:\n    image: catalyst:1.0.0\n    env_file: .env.production\n" +
 			"    deploy:\n      resources:\n        limits: {cpus: \"1\", memory: 1G}\n",
-		"cron.d/app": "# jobs\n0 3 * * * app backup.sh\n",
+		"cron.d/app":                "# jobs\n0 3 * * * app backup.sh\n",
+		"prometheus/prometheus.yml": "global:\n  external_labels: {cluster: a}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: api\n  static_configs: [{targets: [api:80]}]\nalerting:\n  alertmanagers: [{static_configs: [{targets: [am:9093]}]}]\n",
 		"k8s/api.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: api}}\n" +
 			"  template:\n    metadata: {labels: {app: api}}\n    spec:\n      containers:\n      - name: api\n        image: api:1.0.0\n" +
 			"        readinessProbe: {tcpSocket: {port: 80}}\n        resources:\n          limits: {memory: 1Gi}\n" +

@@ -27,6 +27,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
 	"github.com/thenexusengine/catalyst_exporter/probe/nginxcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/postgres"
+	"github.com/thenexusengine/catalyst_exporter/probe/promconfig"
 	"github.com/thenexusengine/catalyst_exporter/probe/redis"
 	"github.com/thenexusengine/catalyst_exporter/probe/releasecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/systemd"
@@ -118,6 +119,7 @@ func ofFiles() []probe.Kind {
 		attestcheck.ExternalFirewallKind(),
 		filecheck.ContentKind(),
 		cron.JobKind(),
+		promconfig.ConfigKind(),
 		kubernetes.ManifestKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
