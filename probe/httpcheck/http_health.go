@@ -11,6 +11,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/healthbody"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -19,7 +20,7 @@ import (
 // http_health: do the health endpoints report in time that every component is healthy?
 //
 // Status 200 is not enough: services return it with a component `disabled` or `degraded` in the body. Every expected
-// component must be reported as healthy by one of the endpoints and as nothing else by any. health_body.go parses
+// component must be reported as healthy by one of the endpoints and as nothing else by any. Package healthbody parses
 // bodies.
 
 func HealthKind() probe.Kind {
@@ -67,7 +68,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	at := api.Address()
 	var f probe.ResultBuilder
 	var away error // the first response that denies access
-	seen := components{}
+	seen := healthbody.Components{}
 	for _, path := range s.Paths {
 		a, err := w.Get(ctx, at.URL+path)
 		if err != nil {
@@ -81,18 +82,21 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	}
 	expected := s.expected(p)
 	for _, c := range expected {
-		found, named := seen.named(c)
+		found, named := seen.Named(c)
 		switch {
 		case !named && away != nil:
 		case !named:
 			f.Fail(probe.ReasonMissing, "no endpoint reports %s", c)
-		case found.mild || judgeStatus(found.word).standing == unclear:
-			f.Warn(probe.ReasonUnhealthy, "%s is %s", c, judgeStatus(found.word).shown)
-		case !healthy(found.word):
-			f.Fail(probe.ReasonUnhealthy, "%s is %s", c, judgeStatus(found.word).shown)
+		default:
+			switch state, shown := found.State(); state {
+			case probe.StateWarn:
+				f.Warn(probe.ReasonUnhealthy, "%s is %s", c, shown)
+			case probe.StateFail:
+				f.Fail(probe.ReasonUnhealthy, "%s is %s", c, shown)
+			}
 		}
 	}
-	for _, unexpected := range seen.unexpectedDown(expected) {
+	for _, unexpected := range seen.UnexpectedDown(expected) {
 		f.Warn(probe.ReasonUnhealthy, "%s", unexpected)
 	}
 	r := f.Result("%s respond in time, all healthy", phrase.Words(s.Paths))
@@ -103,7 +107,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 }
 
 // judge evaluates one response and collects its components.
-func (s *httpHealth) judge(path string, a httpclient.Response, seen components) probe.Result {
+func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.Components) probe.Result {
 	text := strings.TrimSpace(strings.TrimPrefix(string(a.Body), "\ufeff"))
 	switch {
 	case a.OffSite != "":
@@ -121,27 +125,23 @@ func (s *httpHealth) judge(path string, a httpclient.Response, seen components) 
 	case strings.HasPrefix(text, "<"):
 		return probe.Failed(probe.ReasonInvalid, "%s returned an HTML page instead of a health status", path)
 	}
-	report := newHealthReport()
-	body, err := decodeJSON(text)
-	if err == nil {
-		report.read(body)
-	} else if !report.readText(text) {
+	report, isObject, ok := healthbody.Parse(text)
+	if !ok {
 		return probe.Failed(probe.ReasonInvalid, "%s returned 200 with neither JSON nor a health status", path)
 	}
-	_, isObject := body.(object)
 	var f probe.ResultBuilder
 	if cached := httpclient.Cached(a.Header); cached != "" {
 		f.Warn(probe.ReasonStale, "%s was returned by a cache (%s) and may be older than a failure. Exclude it from caching", path, cached)
 	}
-	report.judge(path, &f)
+	report.Judge(path, &f)
 	switch {
-	case report.hasStatus():
+	case report.HasStatus():
 	case isObject:
 		f.Warn(probe.ReasonEmpty, "%s returned 200 without a health status", path)
 	default:
 		f.Fail(probe.ReasonInvalid, "%s returned JSON without a health status", path)
 	}
-	seen.add(report.parts)
+	seen.Add(report.Components())
 	return f.Result("%s is healthy", path)
 }
 

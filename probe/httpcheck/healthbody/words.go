@@ -1,4 +1,4 @@
-package httpcheck
+package healthbody
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
-// Keys that services use to report health. health_phrase.go judges their values.
+// Keys that services use to report health. phrase.go judges their values.
 
 // isStatusKey reports whether a key holds the status of its object.
 func isStatusKey(key string) bool {

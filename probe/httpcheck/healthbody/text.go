@@ -1,4 +1,4 @@
-package httpcheck
+package healthbody
 
 import (
 	"strings"
@@ -18,7 +18,7 @@ var kubernetesRest = lazyregexp.New(`(?m)^\[[+-]\].*$`)
 var textLine = lazyregexp.New(`^[ \t]*([A-Za-z][A-Za-z0-9_. -]{0,40}?)[ \t]*[:=][ \t]+(\S.*)$`)
 
 // readText adds the content of a body that is not JSON; false when it has no status.
-func (r *healthReport) readText(text string) bool {
+func (r *Report) readText(text string) bool {
 	text = strings.TrimSpace(text)
 	if lines := kubernetesLine.FindAllStringSubmatch(text, -1); lines != nil {
 		for _, l := range lines {
@@ -26,7 +26,7 @@ func (r *healthReport) readText(text string) bool {
 			if l[1] == "-" {
 				word = "failed"
 			}
-			r.parts.note(partName(l[2]), component{word: word, object: true})
+			r.parts.note(partName(l[2]), Component{word: word, object: true})
 		}
 		if rest := strings.TrimSpace(kubernetesRest.ReplaceAllString(text, "")); rest != "" {
 			if p := judgeSentence(rest); p.standing == bad {
@@ -44,7 +44,7 @@ func (r *healthReport) readText(text string) bool {
 	}
 	if members != nil {
 		r.read(members)
-		return r.hasStatus()
+		return r.HasStatus()
 	}
 	p := judgeSentence(text)
 	if p.standing != silent {

@@ -1,11 +1,11 @@
-package httpcheck
+// Package healthbody reads what the bodies of health endpoints say about a service and its components.
+package healthbody
 
 import (
 	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -13,16 +13,16 @@ import (
 // service {"status": "ok"}, {"ready": true} or {"data": {"status": "ok"}}; for components {"database": "ok"},
 // {"checks": {"database": {"status": "ok"}}}, [{"name": "database", "status": "ok"}],
 // {"checks": {"postgres:connections": [{"status": "pass"}]}}; and the lines of Kubernetes' verbose format,
-// [+]database ok. Components may be nested. Case does not matter. Keys: health_words.go; words: health_phrase.go.
+// [+]database ok. Components may be nested. Case does not matter. Keys: words.go; words: phrase.go.
 
-// healthReport is the parsed content of one or more bodies.
-type healthReport struct {
+// Report is the parsed content of one or more bodies.
+type Report struct {
 	whole    []statusWord
-	parts    components
+	parts    Components
 	counts   []string             // keys of counters of faults that are not zero
 	remarks  []string             // keys of texts about a failure next to the status
 	cached   bool                 // the service says that it returns a stored result
-	children map[string]component // the worst status below a component that may have none of its own
+	children map[string]Component // the worst status below a component that may have none of its own
 	shape    bodyShape
 }
 
@@ -35,25 +35,31 @@ type bodyShape struct {
 // statusWord is one status word of the whole service and its key.
 type statusWord struct{ key, word string }
 
-// component is the worst status reported for one component.
-type component struct {
-	word   string
-	object bool // as {"status": word}; a plain key and word may be a setting
-	mild   bool // healthy with concerns
-}
-
-// components are the components by name, in lower case.
-type components map[string]component
-
 // maxHealthDepth bounds the nesting depth of a body.
 const maxHealthDepth = 10
 
-func newHealthReport() *healthReport {
-	return &healthReport{parts: components{}, children: map[string]component{}}
+func newReport() *Report {
+	return &Report{parts: Components{}, children: map[string]Component{}}
 }
 
+// Parse reads a body. isObject reports whether it is a JSON object; ok is false for what is neither JSON nor a text about
+// health.
+func Parse(text string) (r *Report, isObject, ok bool) {
+	r = newReport()
+	body, err := decodeJSON(text)
+	if err != nil {
+		return r, false, r.readText(text)
+	}
+	r.read(body)
+	_, isObject = body.(object)
+	return r, isObject, true
+}
+
+// Components returns the components that the body reports.
+func (r *Report) Components() Components { return r.parts }
+
 // read adds the content of a body.
-func (r *healthReport) read(body any) {
+func (r *Report) read(body any) {
 	switch v := body.(type) {
 	case string, bool:
 		r.whole = append(r.whole, statusWord{"", fmt.Sprint(v)})
@@ -82,7 +88,7 @@ func shapeOf(o object) (s bodyShape) {
 }
 
 // adopt gives components without a status of their own the worst one below them: {"database": {"primary": "down"}}.
-func (r *healthReport) adopt() {
+func (r *Report) adopt() {
 	for name, worst := range r.children {
 		if own, known := r.parts[name]; !known || own.weight() == 0 {
 			worst.object = false // it is reported under its own name
@@ -92,7 +98,7 @@ func (r *healthReport) adopt() {
 }
 
 // note adds the status of the last component of a path.
-func (r *healthReport) note(path []string, said component) {
+func (r *Report) note(path []string, said Component) {
 	if len(path) == 0 {
 		return
 	}
@@ -104,23 +110,23 @@ func (r *healthReport) note(path []string, said component) {
 		return
 	}
 	for _, above := range path[:len(path)-1] {
-		components(r.children).note(above, said)
+		Components(r.children).note(above, said)
 	}
 }
 
 // walk adds the status in a value to its component, or to the whole service. The path names the components around it.
-func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
+func (r *Report) walk(body any, path []string, whole bool, depth int) {
 	if depth > maxHealthDepth {
 		return
 	}
 	switch v := body.(type) {
 	case string:
-		r.note(path, component{word: v})
+		r.note(path, Component{word: v})
 	case bool:
-		r.note(path, component{word: fmt.Sprint(v)})
+		r.note(path, Component{word: fmt.Sprint(v)})
 	case float64: // a gauge, 1 is up, or the status of a request
 		if (v == 1 || v == 200 || v == 204) && !slices.ContainsFunc(path[:max(0, len(path)-1)], func(above string) bool { return !isGroup(above) }) {
-			r.note(path, component{word: "true"})
+			r.note(path, Component{word: "true"})
 		}
 	case []any:
 		for _, e := range v {
@@ -141,7 +147,7 @@ func (r *healthReport) walk(body any, path []string, whole bool, depth int) {
 }
 
 // member adds one member of an object.
-func (r *healthReport) member(m member, path []string, whole bool, depth int) {
+func (r *Report) member(m member, path []string, whole bool, depth int) {
 	small := strings.ToLower(m.key)
 	word, says := healthStatus(small, m.value)
 	if n, number := m.value.(float64); number && r.shape.aspnet && small == "status" && n >= 0 && n <= 2 {
@@ -194,11 +200,11 @@ func (r *healthReport) member(m member, path []string, whole bool, depth int) {
 }
 
 // says adds a status of the whole service or of the last component of a path.
-func (r *healthReport) says(key, word string, path []string, whole bool) {
+func (r *Report) says(key, word string, path []string, whole bool) {
 	if whole {
 		r.whole = append(r.whole, statusWord{key, word})
 	} else {
-		r.note(path, component{word: word, object: true})
+		r.note(path, Component{word: word, object: true})
 	}
 }
 
@@ -243,8 +249,8 @@ func partName(text string) string {
 	return name
 }
 
-// judge evaluates the status of the whole service at a path.
-func (r *healthReport) judge(path string, f *probe.ResultBuilder) {
+// Judge evaluates the status of the whole service at a path.
+func (r *Report) Judge(path string, f *probe.ResultBuilder) {
 	reported := map[statusWord]bool{}
 	for _, s := range r.whole {
 		if reported[s] {
@@ -281,8 +287,8 @@ func (r *healthReport) judge(path string, f *probe.ResultBuilder) {
 	}
 }
 
-// hasStatus reports whether the bodies contain any health status.
-func (r *healthReport) hasStatus() bool {
+// HasStatus reports whether the bodies contain any health status.
+func (r *Report) HasStatus() bool {
 	if len(r.whole) > 0 {
 		return true
 	}
@@ -292,89 +298,4 @@ func (r *healthReport) hasStatus() bool {
 		}
 	}
 	return false
-}
-
-var plainPart = lazyregexp.New(`^[a-z][a-z0-9_.-]{0,30}$`)
-
-// weight ranks statuses of a component: unhealthy before healthy, and both before a word unrelated to health (a
-// database may have the value "PostgreSQL").
-func (c component) weight() int {
-	p := judgeStatus(c.word)
-	switch {
-	case p.good():
-		return 1
-	case c.mild, p.standing == unclear:
-		return 2
-	case c.object || slices.ContainsFunc(healthTokens(c.word), isUnhealthyWord) || strings.HasPrefix(p.shown, `"`):
-		return 3
-	}
-	return 0
-}
-
-func (c components) note(name string, said component) {
-	if before, known := c[name]; name != "" && (!known || said.weight() > before.weight()) {
-		c[name] = said
-	}
-}
-
-// add merges another report.
-func (c components) add(other components) {
-	for name, said := range other {
-		c.note(name, said)
-	}
-}
-
-// named finds a component under any of its names; of several, the one with the highest weight. Without an exact match a
-// longer name that contains it counts: DatabaseBackend, redis connection.
-func (c components) named(name string) (found component, named bool) {
-	take := func(said component) {
-		if !named || said.weight() > found.weight() {
-			found, named = said, true
-		}
-	}
-	names := componentNames(name)
-	for _, n := range names {
-		if said, ok := c[n]; ok {
-			take(said)
-		}
-	}
-	if named {
-		return found, named
-	}
-	for part, said := range c {
-		if said.weight() > 0 && slices.ContainsFunc(names, func(n string) bool { return len(n) >= 5 && strings.Contains(part, n) }) {
-			take(said)
-		}
-	}
-	return found, named
-}
-
-// unexpectedDown describes unexpected components that are down. Unusual names are hidden.
-func (c components) unexpectedDown(expected []string) []string {
-	var known []string
-	for _, e := range expected {
-		known = append(known, componentNames(e)...)
-	}
-	var down []string
-	for name, said := range c {
-		if slices.Contains(known, name) || isGroup(name) || !(said.object && (isDown(said.word) || isRestriction(strings.ToLower(said.word)) || isFlawKey(said.word) || strings.HasPrefix(said.word, flawed)) || isClearlyDown(said.word)) {
-			continue
-		}
-		if !plainPart.MatchString(name) {
-			name = "(name hidden)"
-		}
-		down = append(down, fmt.Sprintf("unexpected component %s is %s", name, judgeStatus(said.word).shown))
-	}
-	slices.Sort(down)
-	return slices.Compact(down)
-}
-
-// componentNames returns the names of one component.
-func componentNames(name string) []string {
-	for _, same := range [][]string{{"database", "postgres", "postgresql", "npgsql", "db", "pg", "r2dbc", "datasource", "sql"}, {"redis", "cache", "valkey"}} {
-		if slices.Contains(same, strings.ToLower(name)) {
-			return same
-		}
-	}
-	return []string{strings.ToLower(name)}
 }

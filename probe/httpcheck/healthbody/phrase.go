@@ -1,4 +1,4 @@
-package httpcheck
+package healthbody
 
 import (
 	"fmt"

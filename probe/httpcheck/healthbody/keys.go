@@ -1,4 +1,4 @@
-package httpcheck
+package healthbody
 
 import (
 	"fmt"
@@ -159,7 +159,7 @@ var nodeKey = lazyregexp.New(`(?i)^(primary|secondary|main|master|slave|leader|f
 
 // remark notes a member next to the status of the whole service that contradicts it: a message about a failure, or that
 // the result is stored.
-func (r *healthReport) remark(m member) {
+func (r *Report) remark(m member) {
 	switch key := strings.Join(keyWords(m.key), ""); key {
 	case "cached", "fromcache", "iscached", "servedfromcache":
 		r.cached = r.cached || m.value == true
