@@ -150,6 +150,7 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	a.drillCommands(k, add)
 	a.configCommands(k, add)
 	a.reportCommand(k, add)
+	a.checklistCommands(k, add)
 	a.shippedCommands(k, add)
 	a.versionCommand(k, add)
 	return k, commands, logConfig

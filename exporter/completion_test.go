@@ -14,7 +14,7 @@ func TestCompletion_InBash(t *testing.T) {
 	bash := parts.Need(t, "bash")
 	_, environ := commandWorld(t)
 	for line, want := range map[string]string{
-		"catalyst_exporter che":                 "check",
+		"catalyst_exporter chec":                "check checklist",
 		"catalyst_exporter deploy rec":          "record",
 		"catalyst_exporter check --catego":      "--category",
 		"catalyst_exporter --deployment.ro":     "--deployment.root",

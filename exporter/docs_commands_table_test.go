@@ -87,6 +87,7 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},
 	{name: "docs/own-checklist.md", in: "mine", setup: "cp ../shop/DISASTER-RECOVERY.md .", lines: []printedLine{
+		{text: "catalyst_exporter checklist draft CHECKLIST.md --output=checklist.yml", notRun: "it replaces the checklist of the next commands: TestScripts/checklist_draft runs it"},
 		{text: "catalyst_exporter config schema --of=checklist >checklist.schema.json"},
 		{text: "catalyst_exporter config schema >catalyst.schema.json"},
 		{text: "catalyst_exporter config check --config.file=catalyst.yml"},

@@ -118,6 +118,25 @@ func TestEditorSchemas_AcceptValidFiles(t *testing.T) {
 	}
 }
 
+// TestEditorSchemas_AcceptDrafts validates the drafts of the lists that the table of words is measured with.
+func TestEditorSchemas_AcceptDrafts(t *testing.T) {
+	form := editorSchema(t, "checklist")
+	lists, err := filepath.Glob("../checklist/draft/testdata/*/*.md")
+	if err != nil || len(lists) < 10 {
+		t.Fatal(lists, err)
+	}
+	for _, list := range lists {
+		var out, errs bytes.Buffer
+		sys := System{Context: t.Context(), Stdout: &out, Stderr: &errs, Getenv: func(string) (string, bool) { return "", false }, Now: time.Now}
+		if code := Main([]string{"checklist", "draft", list, "--deployment.root=../examples/deployment"}, sys); code != ExitReady {
+			t.Fatalf("%s: %d %s", list, code, errs.String())
+		}
+		if err := form.Validate(asEditorsSee(t, out.Bytes())); err != nil {
+			t.Errorf("%s: %v\n%s", list, err, out.String())
+		}
+	}
+}
+
 // TestEditorSchemas_RejectErrors checks that the schema rejects errors at the same place as loading.
 func TestEditorSchemas_RejectErrors(t *testing.T) {
 	const item = "{item: a, title: A, fix: Fix it., probes: [%]}"

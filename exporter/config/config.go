@@ -36,6 +36,8 @@ type Source struct {
 	File   string // the configuration file; "" for none
 	Root   string // folder of a single deployment that the file does not name
 	Target string // name of the target that a command is for; "" if none is given
+	// Draft loads the deployments without the checklist and the changes to it, which a command is about to write.
+	Draft bool
 
 	Getenv func(string) (string, bool)
 	Now    func() time.Time
@@ -116,6 +118,9 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 			return nil, err
 		}
 		problems = schema.Decode(s.File, node, &f) // continue with the valid parts, to report all problems at once
+	}
+	if s.Draft {
+		f.Checklist, f.Overrides, f.Waivers = "", nil, nil
 	}
 	own, err := s.checklist(f)
 	if err != nil {

@@ -1,0 +1,88 @@
+package draft
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/checklist"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
+)
+
+var expected = lazyregexp.New(`<!-- ([a-z_0-9 ]+) -->`)
+
+// score counts, for the lists of a folder, the lines that a machine can check, those that got one of the probes that their
+// comment names, and the lines for people that got a probe.
+type score struct{ machine, hit, people, wrong int }
+
+func measure(t *testing.T, folder string, facts Facts) score {
+	t.Helper()
+	words := table(t)
+	lists, err := filepath.Glob(filepath.Join("testdata", folder, "*.md"))
+	if err != nil || len(lists) == 0 {
+		t.Fatal(lists, err)
+	}
+	var s score
+	for _, path := range lists {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := New(filepath.Base(path), data, words, facts)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		text, err := d.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := checklist.Load(&checklist.Source{File: path, Data: text}, checklist.Changes{}); err != nil {
+			t.Errorf("%s does not load: %v\n%s", path, err, text)
+		}
+		lines := strings.Split(string(data), "\n")
+		for _, it := range d.Items {
+			m := expected.FindStringSubmatch(lines[it.Line-1])
+			if m == nil {
+				t.Errorf("%s:%d: no comment says what %q needs", path, it.Line, it.Title)
+				continue
+			}
+			kind := it.Probes[0].Content[0].Value
+			switch want := strings.Fields(m[1]); {
+			case want[0] == "person":
+				if s.people++; kind != "attestation" {
+					s.wrong++
+					t.Logf("%s:%d: %q is for people, got %s (%s)", filepath.Base(path), it.Line, it.Title, kind, it.Rule)
+				}
+			default:
+				if s.machine++; slices.Contains(want, kind) {
+					s.hit++
+				} else {
+					t.Logf("%s:%d: %q got %s (%s), want %s", filepath.Base(path), it.Line, it.Title, kind, it.Rule, m[1])
+				}
+			}
+		}
+	}
+	t.Logf("%s: %d of %d lines for a machine, %d of %d lines for people got a probe", folder, s.hit, s.machine, s.wrong, s.people)
+	return s
+}
+
+// Nine in ten of the lines that a machine can check get the right probe, with the facts of a deployment and by words alone, and
+// at most one in five of the lines for people gets one.
+func TestMeasure(t *testing.T) {
+	d, err := deployment.Discover(deployment.Settings{Root: filepath.Join("..", "..", "examples", "deployment")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, facts := range map[string]Facts{"words alone": nil, "deployment": FactsOf(d.View(nil), table(t))} {
+		t.Run(name, func(t *testing.T) {
+			for _, folder := range []string{"lists", "unseen"} {
+				if s := measure(t, folder, facts); s.hit*10 < s.machine*9 || s.wrong*5 > s.people {
+					t.Errorf("%s: %+v", folder, s)
+				}
+			}
+		})
+	}
+}
