@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +70,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	var f probe.ResultBuilder
 	var away error // the first response that denies access
 	seen := healthbody.Components{}
+	var figures []string // not judged
 	for _, path := range s.Paths {
 		a, err := w.Get(ctx, at.URL+path)
 		if err != nil {
@@ -78,7 +80,7 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 			away = cmp.Or(away, err)
 			continue
 		}
-		f.Add(s.judge(path, a, seen))
+		f.Add(s.judge(path, a, seen, &figures))
 	}
 	expected := s.expected(p)
 	for _, c := range expected {
@@ -99,15 +101,19 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	for _, unexpected := range seen.UnexpectedDown(expected) {
 		f.Warn(probe.ReasonUnhealthy, "%s", unexpected)
 	}
-	r := f.Result("%s respond in time, all healthy", phrase.Words(s.Paths))
+	detail := fmt.Sprintf("%s respond in time, all healthy", phrase.Words(s.Paths))
+	if len(figures) > 0 {
+		detail += ". Not judged, since the bodies state no limit: " + phrase.List(figures)
+	}
+	r := f.Result("%s", detail)
 	if away != nil && r.State != probe.StateFail {
 		return probe.Result{}, away
 	}
 	return r, nil
 }
 
-// judge evaluates one response and collects its components.
-func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.Components) probe.Result {
+// judge evaluates one response and collects its components, and the figures that were not judged.
+func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.Components, figures *[]string) probe.Result {
 	text := strings.TrimSpace(strings.TrimPrefix(string(a.Body), "\ufeff"))
 	switch {
 	case a.OffSite != "":
@@ -142,6 +148,11 @@ func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.C
 		f.Fail(probe.ReasonInvalid, "%s returned JSON without a health status", path)
 	}
 	seen.Add(report.Components())
+	for _, figure := range report.Unlimited() {
+		if !slices.Contains(*figures, figure) {
+			*figures = append(*figures, figure)
+		}
+	}
 	return f.Result("%s is healthy", path)
 }
 

@@ -17,13 +17,16 @@ import (
 
 // Report is the parsed content of one or more bodies.
 type Report struct {
-	whole    []statusWord
-	parts    Components
-	counts   []string             // keys of counters of faults that are not zero
-	remarks  []string             // keys of texts about a failure next to the status
-	cached   bool                 // the service says that it returns a stored result
-	children map[string]Component // the worst status below a component that may have none of its own
-	shape    bodyShape
+	whole     []statusWord
+	parts     Components
+	counts    []string             // keys of counters of faults that are not zero
+	remarks   []string             // keys of texts about a failure next to the status
+	troubles  []string             // keys with a word of trouble
+	exceeded  []string             // keys of figures beyond a limit in the body
+	unlimited []string             // keys of figures without one
+	cached    bool                 // the service says that it returns a stored result
+	children  map[string]Component // the worst status below a component that may have none of its own
+	shape     bodyShape
 }
 
 // bodyShape is what the members of the outermost object show about its format.
@@ -142,6 +145,7 @@ func (r *Report) walk(body any, path []string, whole bool, depth int) {
 		}
 		for _, m := range statusFirst(v) {
 			r.member(m, path, whole, depth)
+			r.figure(m, v, path)
 		}
 	}
 }
@@ -281,11 +285,21 @@ func (r *Report) Judge(path string, f *probe.ResultBuilder) {
 	if r.cached {
 		f.Warn(probe.ReasonStale, "%s reports a stored result, which may be older than a failure", path)
 	}
-	slices.Sort(r.counts)
-	for _, key := range slices.Compact(r.counts) {
+	for _, key := range unique(r.troubles) {
+		f.Warn(probe.ReasonUnhealthy, "%s reports trouble with %s", path, key)
+	}
+	for _, key := range unique(r.exceeded) {
+		f.Warn(probe.ReasonUnhealthy, "%s reports %s beyond the limit in its body", path, key)
+	}
+	for _, key := range unique(r.counts) {
 		f.Warn(probe.ReasonUnhealthy, "%s reports a number of %s that is not zero. If it counts since the start, report the current state instead", path, key)
 	}
 }
+
+// Unlimited returns the keys of figures that the body gives no limit for, so that they were not judged.
+func (r *Report) Unlimited() []string { return unique(r.unlimited) }
+
+func unique(list []string) []string { return slices.Compact(slices.Sorted(slices.Values(list))) }
 
 // HasStatus reports whether the bodies contain any health status.
 func (r *Report) HasStatus() bool {
