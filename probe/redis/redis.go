@@ -258,7 +258,7 @@ func (c *redisConn) line() (string, error) {
 func redisWord(text string) string {
 	word, rest, _ := strings.Cut(text, " ")
 	switch word {
-	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "LOADING", "BUSY", "MASTERDOWN", "MISCONF":
+	case "NOAUTH", "WRONGPASS", "NOPERM", "DENIED", "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "CLUSTERDOWN", "WRONGTYPE", "MOVED", "ASK":
 		return word
 	case "ERR":
 		switch { // Redis before version 6, and the error for too many clients
@@ -310,7 +310,7 @@ func (t redisTarget) unasked(err error) (probe.Result, error) {
 		case "DENIED":
 			return probe.Result{}, probe.Needs("running the exporter on the Redis host, or a password for the default user",
 				probe.Unknown(probe.ReasonPermissionDenied, fmt.Errorf("%w: the default user has no password, and protected mode admits only local connections", told)))
-		case "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "MAXCLIENTS":
+		case "LOADING", "BUSY", "MASTERDOWN", "MISCONF", "CLUSTERDOWN", "MAXCLIENTS":
 			return probe.Result{}, probe.Unknown(probe.ReasonUnhealthy, told)
 		}
 		return probe.Result{}, probe.Unknown(probe.ReasonError, told)

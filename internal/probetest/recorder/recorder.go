@@ -94,7 +94,8 @@ func All() []Recorder {
 		{deployment.GitService, "git", "", []string{"log", "rev-list", "rev-parse", "for-each-ref",
 			"cat-file", "ls-files", "ls-tree", "check-attr", "config --get-regexp"}, nil, nil},
 		{deployment.RedisService, "redis", parts.RESP,
-			[]string{"PING", "AUTH", "INFO", "HELLO", "SELECT", "QUIT", "DBSIZE", "RANDOMKEY", "TTL", "PTTL", "SCAN", "CONFIG GET", "ACL GETUSER", "ACL LIST"},
+			[]string{"PING", "AUTH", "INFO", "HELLO", "SELECT", "QUIT", "DBSIZE", "RANDOMKEY", "TTL", "PTTL", "SCAN", "CONFIG GET", "ACL GETUSER", "ACL LIST",
+				"GET", "HGET", "LLEN", "SCARD", "ZCARD", "HLEN", "XLEN", "EXISTS", "STRLEN"},
 			startRedis,
 			func(s *deployment.Settings, address string, secure bool) {
 				s.Redis.Address, s.Redis.TLS = address, new(secure)
