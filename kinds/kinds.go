@@ -69,6 +69,7 @@ func ofSystems() []probe.Kind {
 		postgres.IndexesKind(),
 		postgres.LoginKind(),
 		postgres.MigrationsKind(),
+		postgres.QueryKind(),
 		postgres.TablesKind(),
 		monitoring.PrometheusJobKind(),
 		criteria.PrometheusQueryKind(),
@@ -77,6 +78,7 @@ func ofSystems() []probe.Kind {
 		redis.AuthKind(),
 		redis.KeyspaceKind(),
 		redis.RandomLoginKind(),
+		redis.ValueKind(),
 		awscheck.S3BucketKind(),
 		awscheck.S3EncryptionKind(),
 		awscheck.S3ObjectKind(),
@@ -133,6 +135,7 @@ func ofFiles() []probe.Kind {
 		releasecheck.RollbackBackupKind(),
 		releasecheck.RollbackImageKind(),
 		attestcheck.SignOffKind(),
+		tlscheck.FileKind(),
 	}
 }
 

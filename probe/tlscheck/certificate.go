@@ -3,6 +3,7 @@ package tlscheck
 
 import (
 	"bytes"
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -33,6 +34,8 @@ type certificateTerms struct {
 	// warn and fail are the remaining times below which a long-lived certificate is weak and failing.
 	warn, fail time.Duration
 	trust      *trust // remembered verifications of this chain; nil for none
+	usage      string // server (also if empty), client or any
+	anyRoot    bool   // the chain may end at any authority
 }
 
 const (
@@ -64,7 +67,9 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 		}
 	}
 	var path []*x509.Certificate
-	if !weak { // a path over forgeable signatures proves nothing
+	if terms.anyRoot {
+		terms.judgeUntrusted(what, chain, f)
+	} else if !weak { // a path over forgeable signatures proves nothing
 		trusted, fault, e := terms.trust.verify(chain, terms)
 		switch {
 		case e != nil:
@@ -93,6 +98,31 @@ func judgeChain(what string, chain []*x509.Certificate, terms certificateTerms, 
 		}
 	}
 	return notAfter, err
+}
+
+// usages returns what the certificate must be for, as Verify takes it.
+func (terms certificateTerms) usages() []x509.ExtKeyUsage {
+	switch terms.usage {
+	case "client":
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case "any":
+		return []x509.ExtKeyUsage{x509.ExtKeyUsageAny}
+	}
+	return []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+}
+
+// judgeUntrusted judges what a verification up to a trusted root would find in the chain itself.
+func (terms certificateTerms) judgeUntrusted(what string, chain []*x509.Certificate, f *probe.ResultBuilder) {
+	leaf, wanted := chain[0], terms.usages()[0]
+	allows := len(leaf.ExtKeyUsage)+len(leaf.UnknownExtKeyUsage) == 0 || slices.Contains(leaf.ExtKeyUsage, wanted) || slices.Contains(leaf.ExtKeyUsage, x509.ExtKeyUsageAny)
+	if !allows && wanted != x509.ExtKeyUsageAny {
+		f.Fail(probe.ReasonInvalid, "%s: it is not a %s certificate (extended key usage)", what, cmp.Or(terms.usage, "server"))
+	}
+	for i := 1; i < len(chain); i++ {
+		if !forgeable(chain[i-1]) && bytes.Equal(chain[i-1].RawIssuer, chain[i].RawSubject) && chain[i-1].CheckSignatureFrom(chain[i]) != nil {
+			f.Fail(probe.ReasonInvalid, "%s: %s has the name of the issuer of the previous one, but did not sign it", what, place(i))
+		}
+	}
 }
 
 // place names a certificate by its position in the chain.
@@ -181,9 +211,9 @@ func verify(chain []*x509.Certificate, terms certificateTerms) (path []*x509.Cer
 	} else if at.After(leaf.NotAfter) {
 		at = leaf.NotAfter
 	}
-	paths, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at})
+	paths, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: at, KeyUsages: terms.usages()})
 	if err != nil {
-		return nil, untrustedReason(chain, err), nil
+		return nil, untrustedReason(chain, err, cmp.Or(terms.usage, "server")), nil
 	}
 	best := slices.MaxFunc(paths, func(a, b []*x509.Certificate) int { return firstEnd(needed(a)).Compare(firstEnd(needed(b))) })
 	return best, probe.Result{}, nil
@@ -212,7 +242,7 @@ func issuers(chain []*x509.Certificate) []*x509.Certificate {
 }
 
 // untrustedReason explains why a chain leads to no trusted root.
-func untrustedReason(chain []*x509.Certificate, err error) probe.Result {
+func untrustedReason(chain []*x509.Certificate, err error, usage string) probe.Result {
 	var invalid x509.CertificateInvalidError
 	var unknown x509.UnknownAuthorityError
 	path := issuers(chain)
@@ -221,7 +251,7 @@ func untrustedReason(chain []*x509.Certificate, err error) probe.Result {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return probe.Failed(probe.ReasonExpired, "a certificate between it and the trusted root has expired, or is not valid yet")
 	case errors.As(err, &invalid) && invalid.Reason == x509.IncompatibleUsage:
-		return probe.Failed(probe.ReasonInvalid, "it is not a server certificate (extended key usage)")
+		return probe.Failed(probe.ReasonInvalid, "it is not a %s certificate (extended key usage)", usage)
 	case !errors.As(err, &unknown):
 		return probe.Failed(probe.ReasonInvalid, "its chain violates a constraint of one of its authorities "+
 			"(usage, length, name constraints, a critical extension)")

@@ -150,16 +150,7 @@ func judgePair(p *probe.Pass, pair tlsPair, terms certificateTerms, f *probe.Res
 		return end, nil, unloaded(cert+named, err, f)
 	}
 	key, unread := judgeKey(p, pair, named, f)
-	if key.key != nil {
-		i := slices.IndexFunc(chain, func(c *x509.Certificate) bool { return samePublicKey(c.PublicKey, key.key) })
-		switch {
-		case i < 0:
-			f.Fail(probe.ReasonMismatch, "%s does not match %s: it is the key of another certificate", p.Deployment.Rel(pair.key), cert)
-		case i > 0:
-			f.Fail(probe.ReasonInvalid, "%s: the server's certificate is number %d, but servers use the first: move it to the top", cert, i+1)
-			chain = append([]*x509.Certificate{chain[i]}, slices.Delete(slices.Clone(chain), i, i+1)...)
-		}
-	}
+	matchKey(p.Deployment.Rel(pair.key), cert, key, &chain, f)
 	terms.hosts, terms.trust = pair.hosts, trustOf(p, pair.cert)
 	end, err = judgeChain(cert, chain, terms, f)
 	if err != nil {
@@ -169,6 +160,21 @@ func judgePair(p *probe.Pass, pair tlsPair, terms certificateTerms, f *probe.Res
 		err = unread
 	}
 	return end, chain[0], err
+}
+
+// matchKey compares a key with a chain, and moves the certificate of the key to its beginning.
+func matchKey(keyFile, cert string, key publicKey, chain *[]*x509.Certificate, f *probe.ResultBuilder) {
+	if key.key == nil {
+		return
+	}
+	all := *chain
+	switch i := slices.IndexFunc(all, func(c *x509.Certificate) bool { return samePublicKey(c.PublicKey, key.key) }); {
+	case i < 0:
+		f.Fail(probe.ReasonMismatch, "%s does not match %s: it is the key of another certificate", keyFile, cert)
+	case i > 0:
+		f.Fail(probe.ReasonInvalid, "%s: the server's certificate is number %d, but servers use the first: move it to the top", cert, i+1)
+		*chain = append([]*x509.Certificate{all[i]}, slices.Delete(slices.Clone(all), i, i+1)...)
+	}
 }
 
 // judgeKey checks a private key.

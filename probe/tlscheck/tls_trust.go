@@ -23,12 +23,15 @@ import (
 
 // tlsRoots returns the authorities that the deployment's certificates must chain to; nil for the system's.
 func tlsRoots(p *probe.Pass) (*x509.CertPool, error) {
-	setting := deployment.TLSService.Setting("ca_file")
-	path := p.Deployment.Abs(p.Deployment.TLS.CAFile)
-	if path == "" {
+	if p.Deployment.TLS.CAFile == "" {
 		return p.Roots, nil
 	}
-	pool, err := files.Load(p.Files, path, "authorities", fault.MaxCredential, func(data []byte, _ fs.FileInfo) (*x509.CertPool, error) {
+	return authoritiesIn(p, p.Deployment.TLS.CAFile, deployment.TLSService.Setting("ca_file"))
+}
+
+// authoritiesIn returns the authorities in a file, which a setting names.
+func authoritiesIn(p *probe.Pass, file, setting string) (*x509.CertPool, error) {
+	pool, err := files.Load(p.Files, p.Deployment.Abs(file), "authorities", fault.MaxCredential, func(data []byte, _ fs.FileInfo) (*x509.CertPool, error) {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM(data) {
 			return nil, probe.Unknown(probe.ReasonInvalid, errors.New(setting+" contains no certificate"))
