@@ -29,13 +29,14 @@ func PrometheusQueryKind() probe.Kind {
 		Question:   "Is the value of the query within its bound?",
 		Example:    "{queries: ['vector(0)'], below: 0.01}",
 		Layer:      probe.LayerLive,
-		Reads:      "GET on Prometheus (deployment.prometheus): instant queries and targets",
+		Reads:      "GET on Prometheus (deployment.prometheus): queries and targets",
 		Permission: "network access to it",
 		Values:     []*probe.Value{CriterionValue, CriterionThreshold},
 		Timeout:    10 * time.Second,
 		New: func() any {
 			return &prometheusQuery{
 				Window: schema.Duration(5 * time.Minute), MinTraffic: 10, MinCoverage: 0.9, MinUp: 0.95, Settle: schema.Duration(5 * time.Minute),
+				MaxGap: schema.Duration(2 * time.Minute),
 			}
 		},
 	}
@@ -55,6 +56,8 @@ type prometheusQuery struct {
 	Traffic     []string         `yaml:"traffic" doc:"for queries: queries for the amount of traffic: where the value is not a number and the first of these with data is 0, the item is pending"`
 	Release     *schema.Duration `yaml:"after_release" min:"1m" doc:"measure from the release record until this long after it: pending until then, skipped without a release"`
 	Buckets     []string         `yaml:"buckets" doc:"for queries: histograms that the value is estimated from: a bound that is not one of their le values is a warning, since the estimate is inaccurate there"`
+	For         *schema.Duration `yaml:"for" min:"1m" max:"31d" doc:"for queries: the value of every series must have been within the bound for at least this long; time without a value is unknown"`
+	MaxGap      schema.Duration  `yaml:"max_gap" default:"2m" min:"15s" doc:"with for: time without a sample from which on a value is missing; more than the scrape interval"`
 	Window      schema.Duration  `yaml:"window" default:"5m" min:"1m" doc:"time over which errors, p95 and increase are measured without after_release"`
 	MinTraffic  float64          `yaml:"min_traffic" default:"10" doc:"requests in the window below which errors and p95 are not judged"`
 	MinCoverage float64          `yaml:"min_coverage" default:"0.9" doc:"share of the window for which Prometheus must have data of the job; less is unknown. Queries need it with after_release only"`
@@ -89,6 +92,9 @@ func (s *prometheusQuery) Validate() []error {
 		wrong = append(wrong, errors.New("one of below and at_most, or one of above and at_least, is required; one of each at most"))
 	case upper == 0 && len(s.Queries) == 0 && !s.Targets:
 		wrong = append(wrong, errors.New("below or at_most is required"))
+	}
+	if s.For != nil && (len(s.Queries) == 0 || s.Release != nil || len(s.Traffic)+len(s.Buckets) > 0) {
+		wrong = append(wrong, errors.New("for: is for queries, without after_release, traffic and buckets"))
 	}
 	if s.MinCoverage < 0 || s.MinCoverage > 1 || s.MinUp < 0 || s.MinUp > 1 {
 		wrong = append(wrong, errors.New("min_coverage and min_up must be between 0 and 1"))
@@ -127,6 +133,8 @@ func (s *prometheusQuery) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	m := &measuring{prometheusQuery: s, pass: p, window: w}
 	var r probe.Result
 	switch {
+	case s.For != nil:
+		r, err = m.lasting(ctx)
 	case len(s.Queries) > 0:
 		r, err = m.queries(ctx)
 	case s.Targets:

@@ -47,6 +47,9 @@ func (m *measuring) queries(ctx context.Context) (probe.Result, error) {
 		return probe.Result{Samples: []probe.Sample{measured}}, invalidTime("an age is negative: the timestamp is in the future or in milliseconds")
 	}
 	r := m.judge(w.value)
+	if r.State != probe.StatePass {
+		r.Detail = strings.Replace(r.Detail, "value", "value"+w.series, 1)
+	}
 	if r.State == probe.StatePass {
 		odd, err := m.between(ctx, p)
 		if err != nil {
@@ -133,7 +136,8 @@ func limitsOf(s types.ServiceConfig) (cpus float64, memory int64) {
 type worst struct {
 	value    float64
 	found    bool
-	negative bool // one of the values of a query that subtracts from the time is negative
+	series   string // the series of the value, if there are several
+	negative bool   // one of the values of a query that subtracts from the time is negative
 }
 
 // first returns the worst value of the first query with data.
@@ -151,7 +155,7 @@ func (s *prometheusQuery) first(ctx context.Context, p *probe.Pass, queries []st
 		age := strings.HasPrefix(strings.ReplaceAll(q, " ", ""), "time()-")
 		for _, v := range promapi.Real(all) {
 			if !w.found || s.worse(v.Number, w.value) {
-				w.value, w.found = v.Number, true
+				w.value, w.found, w.series = v.Number, true, named(v.Metric, len(all))
 			}
 			w.negative = w.negative || age && v.Number < -clockSkew
 		}

@@ -4,6 +4,7 @@ package promapi
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -139,4 +140,57 @@ func Job(p *probe.Pass) string {
 		return app.Name
 	}
 	return "catalyst"
+}
+
+// Series is one series of a range query.
+type Series struct {
+	Metric map[string]string
+	Points map[int64]float64 // by time in milliseconds
+}
+
+func (s *Series) UnmarshalJSON(data []byte) error {
+	var raw struct {
+		Metric map[string]string    `json:"metric"`
+		Values [][2]json.RawMessage `json:"values"`
+	}
+	if err := json.Unmarshal(data, &raw); err != nil {
+		return err
+	}
+	s.Metric, s.Points = raw.Metric, make(map[int64]float64, len(raw.Values))
+	for _, pair := range raw.Values {
+		var at float64
+		var text string
+		if err := errors.Join(json.Unmarshal(pair[0], &at), json.Unmarshal(pair[1], &text)); err != nil {
+			return err
+		}
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return err
+		}
+		s.Points[int64(math.Round(at*1000))] = n
+	}
+	return nil
+}
+
+// Range is the evaluation of a query at several times.
+type Range struct {
+	Start, End time.Time // both of whole seconds, and a multiple of Step apart
+	Step       time.Duration
+	Lookback   time.Duration // age up to which a sample counts at a time
+}
+
+// QueryRange runs a range query and returns its series.
+func QueryRange(ctx context.Context, p *probe.Pass, query string, r Range) ([]Series, error) {
+	seconds := func(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+	data, err := Get[struct {
+		ResultType string   `json:"resultType"`
+		Result     []Series `json:"result"`
+	}](ctx, p, "/api/v1/query_range", url.Values{
+		"query": {query}, "start": {strconv.FormatInt(r.Start.Unix(), 10)}, "end": {strconv.FormatInt(r.End.Unix(), 10)},
+		"step": {seconds(r.Step)}, "lookback_delta": {seconds(r.Lookback)},
+	})
+	if err == nil && data.ResultType != "matrix" {
+		err = ErrOtherService
+	}
+	return data.Result, err
 }
