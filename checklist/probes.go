@@ -117,6 +117,9 @@ func written(kind string, spec *schema.Node) (settings, digest string) {
 	return settings, hex.EncodeToString(sum[:])
 }
 
+// minActive is how often an active probe may run at most: it does more than read.
+const minActive = time.Minute
+
 // tuning are the settings of a probe in addition to its parameters.
 type tuning struct {
 	enabled                   *bool
@@ -126,7 +129,9 @@ type tuning struct {
 
 func (l *loader) tune(pr *Probe, t tuning, o origin) {
 	if t.maxAge != nil {
-		pr.MaxAge = time.Duration(*t.maxAge)
+		if pr.MaxAge = time.Duration(*t.maxAge); pr.Kind.Active && pr.MaxAge < minActive {
+			l.wrong(o.file, o.path, o.node, "", "max_age of the active probe %s must be at least 1m", pr.Name)
+		}
 	}
 	if t.timeout != nil {
 		pr.Timeout = time.Duration(*t.timeout)

@@ -66,12 +66,13 @@ type app struct {
 	target     string
 
 	stateDir string
+	commands string
 	states   *history.Store
 }
 
 // source returns where the configuration comes from.
 func (a *app) source() config.Source {
-	return config.Source{File: a.configFile, Root: a.root, Target: a.target, Getenv: a.Getenv, Now: a.Now, Log: a.log, States: a.states}
+	return config.Source{File: a.configFile, Root: a.root, Target: a.target, Getenv: a.Getenv, Now: a.Now, Log: a.log, States: a.states, Commands: a.commands}
 }
 
 // command runs one command and returns its exit code.
@@ -134,6 +135,8 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	k.Flag("target", "Configured target to run the command for; required with several targets.").PlaceHolder("NAME").StringVar(&a.target)
 	k.Flag("state.directory", "Directory in which the history of verdicts is kept; not in the deployment's folder. Without it nothing is kept.").
 		PlaceHolder("DIR").StringVar(&a.stateDir)
+	k.Flag("probe.command-directory", "Directory of the programs that probes of kind command may run; owned by root and writable by nobody else. Without it none runs.").
+		PlaceHolder("DIR").StringVar(&a.commands)
 	logConfig := &promslog.Config{Writer: a.Stderr}
 	promslogflag.AddFlags(k, logConfig)
 

@@ -9,6 +9,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/attestcheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/awscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/backupcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/command"
 	"github.com/thenexusengine/catalyst_exporter/probe/composecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/container"
 	"github.com/thenexusengine/catalyst_exporter/probe/criteria"
@@ -48,6 +49,7 @@ func ofSystems() []probe.Kind {
 		monitoring.AlertmanagerConfigKind(),
 		httpcheck.AuctionRefusalKind(),
 		httpcheck.CDNKind(),
+		command.ProgramKind(),
 		container.EnvFlagKind(),
 		container.EnvWordKind(),
 		container.LimitsKind(),

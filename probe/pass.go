@@ -30,7 +30,9 @@ type Deps struct {
 	Getenv func(string) string // the exporter's own environment, for variables shared with other tools (DOCKER_HOST)
 	Kept   *Kept
 	Trust  Trust // whose attestations count
-	Marks  Marks // remembers facts when the process ends; nil: they are forgotten
+	// Commands is the directory whose programs the kind command may run; "" runs none. Only a flag sets it.
+	Commands string
+	Marks    Marks // remembers facts when the process ends; nil: they are forgotten
 }
 
 // Marks remembers when facts were first seen. Safe for concurrent use.

@@ -43,6 +43,8 @@ type Source struct {
 	Now    func() time.Time
 	Log    *slog.Logger
 	States *history.Store // nil keeps nothing
+
+	Commands string // directory of the programs that probes may run; "" runs none
 }
 
 // Target is one configured deployment with its collector.
@@ -150,7 +152,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 			return nil, err
 		}
 		deps := probe.NewDeps(s.Log, "catalyst_exporter/"+version.Version)
-		deps.Now, deps.Trust = s.Now, f.Attestations
+		deps.Now, deps.Trust, deps.Commands = s.Now, f.Attestations, s.Commands
 		keeper, err := s.States.Keeper(set.Name, d.Root)
 		if err != nil {
 			c.Close()
