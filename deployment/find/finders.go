@@ -19,6 +19,8 @@ type search struct {
 	kind  searchKind
 	names []string // the most preferred first
 	subs  []string // searched below each of the deployment's folders, too
+	// others are names that count only where nothing has one of names.
+	others []string
 }
 
 type searchKind int
@@ -33,14 +35,18 @@ const (
 // searches returns what is found by a name alone.
 func searches() []search {
 	return []search{
-		{FactSSL, searchFolder, []string{"ssl", "certs", "tls"}, []string{"nginx"}},
-		{FactMigrations, searchFolder, []string{"migrations"}, []string{"db", "database", "internal/db", "sql"}},
-		{FactRecovery, searchDocument, []string{"DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"}, []string{"ops", "operations"}},
-		{FactRunbook, searchDocument, []string{"RUNBOOK.md", "RUNBOOKS.md"}, []string{"ops", "operations"}},
-		{FactChangelog, searchDocument, []string{"CHANGELOG.md", "CHANGES.md", "HISTORY.md"}, nil},
-		{FactChecklist, searchChecklist, nil, nil},
-		{FactAlertmanager, searchFile, []string{"alertmanager.yml", "alertmanager.yaml"},
-			[]string{"prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"}},
+		{fact: FactSSL, kind: searchFolder, names: []string{"ssl", "certs", "tls"}, subs: []string{"nginx"}},
+		{fact: FactMigrations, kind: searchFolder, names: []string{"migrations"}, subs: []string{"db", "database", "internal/db", "sql"}},
+		{fact: FactRecovery, kind: searchDocument, names: []string{"DISASTER-RECOVERY.md", "DISASTER-RECOVERY-PLAN.md", "DR.md", "DR-PLAN.md"},
+			subs: []string{"ops", "operations"}},
+		{fact: FactRunbook, kind: searchDocument, names: []string{"RUNBOOK.md", "RUNBOOKS.md"}, subs: []string{"ops", "operations"},
+			others: []string{"OPERATIONS.md", "OPS.md", "OPERATIONS-MANUAL.md", "OPERATIONS-GUIDE.md", "OPERATING.md", "PLAYBOOK.md", "PLAYBOOKS.md",
+				"ON-CALL.md", "INCIDENTS.md", "INCIDENT-RESPONSE.md", "TROUBLESHOOTING.md", "BETRIEB.md", "BETRIEBSHANDBUCH.md", "NOTFALLHANDBUCH.md",
+				"EXPLOITATION.md", "OPERACIONES.md"}},
+		{fact: FactChangelog, kind: searchDocument, names: []string{"CHANGELOG.md", "CHANGES.md", "HISTORY.md"}},
+		{fact: FactChecklist, kind: searchChecklist},
+		{fact: FactAlertmanager, kind: searchFile, names: []string{"alertmanager.yml", "alertmanager.yaml"},
+			subs: []string{"prometheus", "alertmanager", "monitoring", "monitoring/prometheus", "monitoring/alertmanager", "config"}},
 	}
 }
 
@@ -52,7 +58,7 @@ func (p *Folders) Named(configured map[string]string) []Place {
 		case searchFolder:
 			places = append(places, p.first(s.fact, configured[s.fact], p.hits(folder(s.names...), s.subs...)))
 		case searchDocument:
-			places = append(places, p.document(s.fact, configured[s.fact], s.names, s.subs...))
+			places = append(places, p.document(s, configured[s.fact]))
 		case searchChecklist:
 			places = append(places, p.first(s.fact, configured[s.fact], p.hits(checklistDocument)))
 		case searchFile:
@@ -64,7 +70,7 @@ func (p *Folders) Named(configured map[string]string) []Place {
 
 // Sought says for people which files of a fact would be read if they existed; "" for a fact without names.
 func Sought(fact string) string {
-	all := append(searches(), search{FactNginx, searchFile, []string{"nginx.conf", "nginx*.conf"}, []string{"nginx", "nginx/conf.d", "conf.d"}})
+	all := append(searches(), search{fact: FactNginx, kind: searchFile, names: []string{"nginx.conf", "nginx*.conf"}, subs: []string{"nginx", "nginx/conf.d", "conf.d"}})
 	at := slices.IndexFunc(all, func(s search) bool { return s.fact == fact })
 	if at < 0 || len(all[at].names) == 0 {
 		return ""
@@ -96,25 +102,40 @@ func either(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// document returns the place of a Markdown document, or what has its name in another format.
-func (p *Folders) document(fact, configured string, names []string, subs ...string) Place {
-	place := p.first(fact, configured, p.hits(named(names...), subs...))
+// document returns the place of a Markdown document, or what has its name in another format, and other documents.
+func (p *Folders) document(s search, configured string) Place {
+	place := p.first(s.fact, configured, p.hits(named(s.names...), s.subs...))
+	if place.How == Default && len(s.others) > 0 {
+		place = p.first(s.fact, configured, p.hits(named(s.others...), s.subs...))
+	}
 	if place.How != Default {
 		return place
+	}
+	for _, h := range p.hits(anyDocument, s.subs...) {
+		place.Documents = append(place.Documents, h.path)
 	}
 	stem := func(name string) string {
 		name = strings.TrimSuffix(name, filepath.Ext(name))
 		return strings.NewReplacer("_", "", "-", "", " ", "").Replace(strings.ToLower(name))
 	}
 	for _, h := range p.hits(func(name string, dir bool) int {
-		if dir && fact != FactRunbook || !dir && filepath.Ext(name) != "" && !IsOtherFormat(name) && !strings.EqualFold(filepath.Ext(name), ".txt") {
+		if dir && s.fact != FactRunbook || !dir && filepath.Ext(name) != "" && !IsOtherFormat(name) && !strings.EqualFold(filepath.Ext(name), ".txt") {
 			return -1
 		}
-		return slices.IndexFunc(names, func(n string) bool { return stem(n) == stem(name) })
-	}, subs...) {
+		return slices.IndexFunc(s.names, func(n string) bool { return stem(n) == stem(name) })
+	}, s.subs...) {
 		place.OtherFormats = append(place.OtherFormats, h.path)
 	}
 	return place
+}
+
+// anyDocument matches Markdown documents that have no other purpose by their name.
+func anyDocument(name string, dir bool) int {
+	lower := strings.ToLower(name)
+	if dir || filepath.Ext(lower) != ".md" || slices.Contains([]string{"readme.md", "changelog.md", "license.md", "contributing.md", "security.md"}, lower) {
+		return -1
+	}
+	return 0
 }
 
 // IsOtherFormat reports whether a document is certainly not Markdown, by its name.

@@ -49,6 +49,9 @@ type Place struct {
 	// OtherFormats lists files that are named like the document and are not Markdown. It is set only when nothing is
 	// configured or found.
 	OtherFormats []string
+	// Documents lists Markdown documents whose content may be what is wanted. It is set only when nothing is configured or
+	// found.
+	Documents []string
 	// Unseen lists folders that could not be listed completely and may contain the file. It is set only when nothing is
 	// configured or found.
 	Unseen []string

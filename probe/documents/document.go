@@ -13,6 +13,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
 )
@@ -72,7 +73,7 @@ func (d *document) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		return probe.Result{}, ctx.Err()
 	}
 	place, what := d.place(p)
-	path := place.Path()
+	path := cmp.Or(place.Path(), d.byTitle(p, place.Documents))
 	if path == "" {
 		return probe.NotFound(p, place, what, "deployment.documents."+d.Document)
 	}
@@ -95,6 +96,36 @@ func (d *document) Probe(ctx context.Context, p *probe.Pass) (probe.Result, erro
 		return ofThisDeployment(p, path, r)
 	}
 	return r, nil
+}
+
+// Titles of the known documents, in several languages.
+var (
+	runbookTitle = lazyregexp.New(`(?i)\b(run ?books?|playbooks?|operations?|operating|on-?call|incident|troubleshooting|betrieb\w*|notfall\w*|störung\w*|` +
+		`exploitation|astreinte|incidencias|operaciones|gestione incidenti)\b`)
+	recoveryTitle = lazyregexp.New(`(?i)disaster|business continuity|wiederanlauf|wiederherstellungsplan|reprise (après sinistre|d['’]activité)|` +
+		`recuperación ante desastres|continuidad`)
+)
+
+// maxTitled bounds how many documents are read for their titles.
+const maxTitled = 40
+
+// byTitle returns the first document with the title of the known one; "" for none.
+func (d *document) byTitle(p *probe.Pass, documents []string) string {
+	title := runbookTitle
+	if d.Document == "disaster_recovery_plan" {
+		title = recoveryTitle
+	}
+	for _, path := range documents[:min(len(documents), maxTitled)] {
+		m, err := markdown.Read(p, path)
+		if err != nil {
+			continue // it is none that can be judged
+		}
+		first := slices.IndexFunc(m.Sections, func(s markdown.Section) bool { return s.Level > 0 })
+		if first >= 0 && title.MatchString(m.Sections[first].Title) {
+			return path
+		}
+	}
+	return ""
 }
 
 // ofThisDeployment adds a warning to the verdict on a runbook that names nothing of the deployment.
