@@ -78,7 +78,7 @@ func TestMeasure(t *testing.T) {
 	}
 	for name, facts := range map[string]Facts{"words alone": nil, "deployment": FactsOf(d.View(nil), table(t))} {
 		t.Run(name, func(t *testing.T) {
-			for _, folder := range []string{"lists", "unseen"} {
+			for _, folder := range []string{"lists", "unseen", "fresh"} {
 				if s := measure(t, folder, facts); s.hit*10 < s.machine*9 || s.wrong*5 > s.people {
 					t.Errorf("%s: %+v", folder, s)
 				}

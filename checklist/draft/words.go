@@ -19,12 +19,25 @@ var embedded []byte
 
 // Table is the table of words.
 type Table struct {
-	Facts []FactRule `yaml:"facts" required:"true"`
-	Rules []Rule     `yaml:"rules" required:"true"`
+	Facts    []FactRule `yaml:"facts" required:"true"`
+	Rules    []Rule     `yaml:"rules" required:"true"`
+	Synonyms []Synonym  `yaml:"synonyms"`
 	// People are phrases of lines that only people can attest.
 	People []string `yaml:"people"`
 
-	people []terms
+	people   []terms
+	synonyms []synonym
+}
+
+// Synonym says which forms of a word in a line also count as another word.
+type Synonym struct {
+	Word  string   `yaml:"word" required:"true"`
+	Forms []string `yaml:"forms" required:"true"`
+}
+
+type synonym struct {
+	word  string
+	forms []pattern
 }
 
 // FactRule says how a fact of a deployment is found.
@@ -69,6 +82,17 @@ func parseTable(data []byte) (*Table, error) {
 	t := &Table{}
 	if ps := schema.Decode("words.yaml", node, t); len(ps) > 0 {
 		return nil, ps
+	}
+	for _, s := range t.Synonyms {
+		forms, err := parsePhrases([]string{strings.Join(s.Forms, "|")})
+		if err != nil {
+			return nil, fmt.Errorf("words.yaml: synonyms of %s: %w", s.Word, err)
+		}
+		same := synonym{word: fold(s.Word)}
+		for _, alternative := range forms[0][0] {
+			same.forms = append(same.forms, alternative...)
+		}
+		t.synonyms = append(t.synonyms, same)
 	}
 	if t.people, err = parsePhrases(t.People); err != nil {
 		return nil, fmt.Errorf("words.yaml: people: %w", err)
@@ -123,7 +147,10 @@ func parsePhrases(texts []string) ([]terms, error) {
 	return all, nil
 }
 
-func (w pattern) matches(word string) bool {
+// matches reports whether the pattern fits a word of a line or one of its synonyms.
+func (w pattern) matches(forms []string) bool { return slices.ContainsFunc(forms, w.fits) }
+
+func (w pattern) fits(word string) bool {
 	switch {
 	case w.front && w.back:
 		return strings.Contains(word, w.text)
@@ -136,7 +163,7 @@ func (w pattern) matches(word string) bool {
 }
 
 // find returns the weight of the term in a text: ten for each word and one for each letter; 0 when it does not occur.
-func (t term) find(words []string) int {
+func (t term) find(words [][]string) int {
 	best := 0
 	for _, alternative := range t {
 		for at := 0; at+len(alternative) <= len(words); at++ {
@@ -155,7 +182,7 @@ func (t term) find(words []string) int {
 }
 
 // find returns the weight of the phrase in a text; 0 when one of its terms does not occur.
-func (p terms) find(words []string) int {
+func (p terms) find(words [][]string) int {
 	sum := 0
 	for _, t := range p {
 		weight := t.find(words)
@@ -168,7 +195,7 @@ func (p terms) find(words []string) int {
 }
 
 // heaviest returns the largest weight of several phrases in a text.
-func heaviest(phrases []terms, words []string) int {
+func heaviest(phrases []terms, words [][]string) int {
 	best := 0
 	for _, p := range phrases {
 		best = max(best, p.find(words))
@@ -186,14 +213,14 @@ const (
 // rule returns the rule that fits a line best, and why: by its words, else by its words and those of its heading, else by its
 // topic. A heading alone chooses nothing.
 func (t *Table) rule(text, heading string) (*Rule, string) {
-	words, above := wordsOf(text), wordsOf(heading)
+	words, above := t.read(text), t.read(heading)
 	if heaviest(t.people, words) > 0 {
 		return nil, ""
 	}
 	if r := t.best(words, func(r *Rule) int { return heaviest(r.words, words) }); r != nil {
 		return r, byWords
 	}
-	both := slices.Concat(words, []string{""}, above) // no adjacent words across the border
+	both := slices.Concat(words, [][]string{nil}, above) // no adjacent words across the border
 	if r := t.best(words, func(r *Rule) int {
 		if w := heaviest(r.words, both); w > heaviest(r.words, above) {
 			return w
@@ -202,11 +229,30 @@ func (t *Table) rule(text, heading string) (*Rule, string) {
 	}); r != nil {
 		return r, byHeading
 	}
-	return t.best(words, func(r *Rule) int { return heaviest(r.topics, words) }), byTopic
+	topic := func(r *Rule) int { return max(heaviest(r.topics, words), heaviest(r.words, words)) }
+	if r := t.best(words, topic); r != nil {
+		return r, byTopic
+	}
+	return t.best(nil, topic), byTopic // the exclusions of several rules may leave none
+}
+
+// read returns the words of a text, each with its synonyms.
+func (t *Table) read(text string) [][]string {
+	var all [][]string
+	for _, word := range wordsOf(text) {
+		forms := []string{word}
+		for _, s := range t.synonyms {
+			if slices.ContainsFunc(s.forms, func(p pattern) bool { return p.fits(word) }) {
+				forms = append(forms, s.word)
+			}
+		}
+		all = append(all, forms)
+	}
+	return all
 }
 
 // best returns the rule with the largest weight, the first of several, unless the words exclude it.
-func (t *Table) best(words []string, weight func(*Rule) int) (best *Rule) {
+func (t *Table) best(words [][]string, weight func(*Rule) int) (best *Rule) {
 	top := 0
 	for i := range t.Rules {
 		if r := &t.Rules[i]; heaviest(r.not, words) == 0 {
