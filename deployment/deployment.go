@@ -163,6 +163,9 @@ func (d *Deployment) absAll(paths []string) []string {
 	return all
 }
 
+// Sources returns the files and directories that the compose model and the nginx configuration were read from.
+func (d *Deployment) Sources() []string { return append(d.compose.Sources(), d.nginx.Sources()...) }
+
 // Rel returns a path for display: relative to the root if it lies below it.
 func (d *Deployment) Rel(path string) string { return source.Relative(d.Root, path) }
 

@@ -19,45 +19,38 @@ const leastBreakages = 3
 
 // withoutBreakages lists kinds that read files but declare no breakages, each with the reason.
 var withoutBreakages = map[string]string{
-	"git_secrets":     "reads the git repository, which challenge never copies",
-	"git_untracked":   "reads the git repository, which challenge never copies",
-	"release_record":  "reads the exporter's own records, not files of the deployment",
-	"rollback_backup": "reads the exporter's own records and the backups they name",
-	"ufw_rules":       "reads files of the host, outside the deployment's folder",
-
-	"alertmanager_config": "not declared yet",
-	"backup_file":         "not declared yet",
-	"changelog":           "not declared yet",
-	"compose_config":      "not declared yet",
-	"compose_logging":     "not declared yet",
-	"compose_ports":       "not declared yet",
-	"compose_postgres":    "not declared yet",
-	"compose_redis":       "not declared yet",
-	"compose_secrets":     "not declared yet",
-	"compose_service":     "not declared yet",
-	"contacts":            "not declared yet",
-	"diagram":             "not declared yet",
-	"document":            "not declared yet",
-	"env_file":            "not declared yet",
-	"env_number":          "not declared yet",
-	"env_placeholders":    "not declared yet",
-	"env_secret":          "not declared yet",
-	"env_word":            "not declared yet",
-	"evidence":            "not declared yet",
-	"file_content":        "not declared yet",
-	"migrations":          "not declared yet",
-	"nginx_split":         "not declared yet",
-	"recovery_objectives": "not declared yet",
-	"tls_files":           "not declared yet",
+	"git_secrets":         "reads the git repository, which challenge never copies",
+	"git_untracked":       "reads the git repository, which challenge never copies",
+	"release_record":      "reads the exporter's own records, not files of the deployment",
+	"rollback_backup":     "reads the exporter's own records and the backups they name",
+	"ufw_rules":           "reads files of the host, outside the deployment's folder",
+	"backup_file":         "reads backups, which challenge never copies",
+	"recovery_objectives": "compares the plan with backups, which challenge never copies",
 }
 
 // breakable is a deployment in which the examples of all kinds that read files have something to break.
 func breakable() probetest.Folder {
 	return probetest.Folder{
-		".env.production": "REDIS_PASSWORD=" + parts.Secret() + "\nPBS_ENFORCE_GDPR=true\nPBS_ENFORCE_CCPA=true\n" +
-			"DB_MAX_OPEN_CONNS=20\nDB_MAX_IDLE_CONNS=5\nLOG_LEVEL=info\n",
-		"compose.yaml": "services:\n  catalyst:\n    image: catalyst:1.0.0\n    env_file: .env.production\n" +
-			"    deploy:\n      resources:\n        limits: {cpus: \"1\", memory: 1G}\n",
+		".env.production": "REDIS_PASSWORD=" + parts.Secret() + "\nDB_PASSWORD=" + parts.Secret() + "\nPBS_ENFORCE_GDPR=true\n" +
+			"PBS_ENFORCE_CCPA=true\nDB_MAX_OPEN_CONNS=20\nDB_MAX_IDLE_CONNS=5\nLOG_LEVEL=info\n",
+		"compose.yaml": `services:
+  catalyst:
+    image: catalyst:1.0.0
+    env_file: .env.production
+    restart: always
+    healthcheck: {test: curl -f http://localhost/}
+    logging: {driver: loki, options: {loki-url: "http://loki:3100/loki/api/v1/push"}}
+    deploy:
+      resources:
+        limits: {cpus: "1", memory: 1G}
+  postgres:
+    image: postgres:16
+    environment: {POSTGRES_PASSWORD: "${DB_PASSWORD}"}
+  redis:
+    image: redis:7
+    logging: {driver: gelf, options: {gelf-address: "udp://logs:12201"}}
+    command: redis-server --requirepass ${REDIS_PASSWORD}
+`,
 		"cron.d/app":                "# jobs\n0 3 * * * app backup.sh\n",
 		"prometheus/prometheus.yml": "global:\n  external_labels: {cluster: a}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: api\n  static_configs: [{targets: [api:80]}]\nalerting:\n  alertmanagers: [{static_configs: [{targets: [am:9093]}]}]\n",
 		"certs/shop.pem":            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -65,6 +58,18 @@ func breakable() probetest.Folder {
 			"  template:\n    metadata: {labels: {app: api}}\n    spec:\n      containers:\n      - name: api\n        image: api:1.0.0\n" +
 			"        readinessProbe: {tcpSocket: {port: 80}}\n        resources:\n          limits: {memory: 1Gi}\n" +
 			"---\napiVersion: policy/v1\nkind: PodDisruptionBudget\nmetadata: {name: api}\nspec:\n  minAvailable: 1\n  selector: {matchLabels: {app: api}}\n",
+		"Dockerfile":                              "FROM alpine:3.22\nHEALTHCHECK CMD wget -q http://localhost/\n",
+		"CHANGELOG.md":                            "# Changelog\n\n## [1.0.0] - 2026-01-31\n\n- The first release.\n",
+		"DISASTER-RECOVERY.md":                    "# Recovery\n\nRTO: 4 hours. RPO: 24 hours.\n",
+		"RUNBOOK.md":                              "# Runbook\n\n| Role | Contact | Escalation |\n|---|---|---|\n| DevOps Lead | +49 1 | the CTO |\n",
+		"docs/architecture.mmd":                   "flowchart LR\n  catalyst --> postgres\n  catalyst --> redis\n",
+		"migrations/001_initial.sql":              "CREATE TABLE publishers (id int);\n",
+		"alertmanager.yml":                        "route: {receiver: ops}\nreceivers:\n  - name: ops\n    webhook_configs: [{url: 'http://hooks:80/'}]\n",
+		"nginx/nginx.conf":                        "http {\n  split_clients $remote_addr $up {\n    5% catalyst_green;\n    * catalyst_blue;\n  }\n  upstream catalyst_green { server a:1; }\n  upstream catalyst_blue { server b:1; }\n  server { listen 80; location / { proxy_pass http://$up; } }\n}\n",
+		"ssl/server.crt":                          "-----BEGIN CERTIFICATE-----\n",
+		"ssl/server.key":                          "not a key\n",
+		".catalyst/evidence/tests.json":           "{}\n",
+		".catalyst/evidence/tests.json.meta.yaml": "exit_code: 0\n",
 	}
 }
 

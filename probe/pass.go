@@ -211,3 +211,12 @@ func (t Trust) RolesNamed(names []string) []attest.Role {
 	}
 	return slices.Clip(all)
 }
+
+// Reading returns a pass over a view that reads files and reaches nothing else, for Breakages.
+func Reading(view *deployment.View) *Pass {
+	deps := &Deps{Now: time.Now, Files: &files.Cache{}, Log: slog.New(slog.DiscardHandler), Getenv: func(string) string { return "" }, Kept: &Kept{}}
+	deps.Dial = func(context.Context, string, string) (net.Conn, error) {
+		return nil, errors.New("this pass only reads files")
+	}
+	return &Pass{Deps: deps, Time: deps.Now(), Deployment: view.Deployment, View: view}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,6 +133,13 @@ func (m *Cache[T]) Get(key string, make func(Set) T) T {
 	value := make(s)
 	m.ok, m.key, m.sources, m.value = s.settled(), key, s, value
 	return value
+}
+
+// Sources returns the files and directories that the cached result was made of, in no particular order.
+func (m *Cache[T]) Sources() []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Collect(maps.Keys(m.sources))
 }
 
 func (s Set) same() bool {

@@ -34,6 +34,7 @@ func ConfigKind() probe.Kind {
 		Reads:      "the compose files with what they include and extend, the env file and the services' env files",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeConfig).breakages(view) },
 		New:        func() any { return &composeConfig{} },
 	}
 }

@@ -33,6 +33,7 @@ func LoggingKind() probe.Kind {
 		Reads:      "the compose files, the env file and the host's /etc/docker/daemon.json",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeLogging).breakages(view) },
 		New:        func() any { return &composeLogging{} },
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -30,6 +31,7 @@ func PortsKind() probe.Kind {
 		Permission: "read permission",
 		Values:     []*probe.Value{portset.ExposedPorts},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composePorts).breakages(view) },
 		New:        func() any { return &composePorts{Policy: portset.StandardPolicy()} },
 	}
 }

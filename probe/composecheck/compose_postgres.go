@@ -28,6 +28,7 @@ func PostgresKind() probe.Kind {
 		Reads:      "the compose files and the env file",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composePostgres).breakages(view) },
 		New: func() any {
 			return &composePostgres{Key: []string{"DB_PASSWORD", "POSTGRES_PASSWORD"}, User: []string{"DB_USER", "POSTGRES_USER"}}
 		},

@@ -34,6 +34,7 @@ func RedisKind() probe.Kind {
 		Reads:      "the compose files, the env file and a mounted redis.conf",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeRedis).breakages(view) },
 		New:        func() any { return &composeRedis{Key: []string{"REDIS_PASSWORD"}, MinLength: 16} },
 	}
 }

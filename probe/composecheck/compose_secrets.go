@@ -37,6 +37,7 @@ func SecretsKind() probe.Kind {
 		Timeout:    time.Minute,
 		MaxAge:     time.Hour,
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeSecrets).breakages(view) },
 		New:        func() any { return &composeSecrets{} },
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -29,6 +30,7 @@ func ServiceKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the compose files, the env file and the host's /etc/docker/daemon.json",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*composeService).breakages(view) },
 		New:        func() any { return &composeService{} },
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -33,6 +34,7 @@ func ChangelogKind() probe.Kind {
 		Reads:      "CHANGELOG.md, at most 1 MiB",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*changelog).breakages(view) },
 		New:        func() any { return &changelog{StaleAfter: schema.Duration(365 * 24 * time.Hour)} },
 	}
 }

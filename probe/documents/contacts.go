@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -30,6 +31,7 @@ func ContactsKind() probe.Kind {
 		Reads:      "the tables of the team's checklist document, runbook and disaster recovery plan",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*contacts).breakages(view) },
 		New:        func() any { return &contacts{} },
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/types"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -37,6 +38,7 @@ func DiagramKind() probe.Kind {
 		Reads:      "the diagrams (at most 16 MiB each), images embedded in Markdown diagrams, and the compose file",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*diagram).breakages(view) },
 		New:        func() any { return &diagram{} },
 	}
 }

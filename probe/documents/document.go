@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
@@ -32,6 +33,7 @@ func DocumentKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "a Markdown document of at most 1 MiB",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*document).breakages(view) },
 		New:        func() any { return &document{Words: 50} },
 	}
 }

@@ -2,7 +2,6 @@ package documents
 
 import (
 	"io/fs"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -142,7 +141,7 @@ func commandIn(m *markdown.Document) bool {
 // mentionsCommand reports whether a document contains a command that acts on the deployment.
 func mentionsCommand(p *probe.Pass, m *markdown.Document) bool {
 	exists := func(name string) bool {
-		info, err := os.Stat(p.Deployment.Abs(name))
+		info, err := p.Files.Stat(p.Deployment.Abs(name))
 		return filepath.IsLocal(name) && err == nil && info.Mode().IsRegular()
 	}
 	return texts(m, func(text string) bool {

@@ -259,3 +259,35 @@ func locate(n *yaml.Node, step string) (place, bool) {
 	}
 	return place{}, false
 }
+
+// SetEnvironment sets a variable of a mapping (KEY: value) or of a list (- KEY=value), whichever is at the path; without either
+// it makes the mapping.
+func SetEnvironment(key, value string, path ...string) Edit {
+	return changeYAML(func(doc *yaml.Node) bool {
+		text := &yaml.Node{Kind: yaml.ScalarNode, Value: value, Style: yaml.DoubleQuotedStyle}
+		item := &yaml.Node{Kind: yaml.ScalarNode, Value: key + "=" + value, Style: yaml.DoubleQuotedStyle}
+		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
+		n := find(doc, path)
+		if n == nil || n.Kind == yaml.ScalarNode {
+			parent := find(doc, path[:len(path)-1])
+			if n != nil || parent == nil || parent.Kind != yaml.MappingNode {
+				return false
+			}
+			made := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{name, text}}
+			parent.Content = append(parent.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: path[len(path)-1]}, made)
+			return true
+		}
+		at, ok := locate(n, key)
+		switch {
+		case ok && at.parent.Kind == yaml.SequenceNode:
+			at.parent.Content[at.index] = item
+		case ok:
+			at.parent.Content[at.index+1] = text
+		case n.Kind == yaml.SequenceNode:
+			n.Content = append(n.Content, item)
+		default:
+			n.Content = append(n.Content, name, text)
+		}
+		return true
+	})
+}

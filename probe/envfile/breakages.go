@@ -98,23 +98,3 @@ func setOnce(view *deployment.View, keys ...string) bool {
 	}
 	return places <= 1
 }
-
-// breakages of switches: each one removed or off, and each override on.
-func (s *Flag) breakages(view *deployment.View) (all []probe.Breakage) {
-	for _, key := range s.All {
-		v, err := view.Own(key)
-		if err != nil {
-			return nil
-		}
-		at, ok := setterOf(view, v)
-		if !ok {
-			continue
-		}
-		if setOnce(view, key) {
-			all = append(all, at.without()...)
-		}
-		all = append(all, at.to("false", "switched off")...)
-		all = append(all, at.to("changeme", "replaced by a placeholder")...)
-	}
-	return all
-}

@@ -31,6 +31,7 @@ func FileKind() probe.Kind {
 		Reads:      "the env file, its template and the compose file",
 		Permission: "read permission",
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*envFile).breakages(view) },
 		New:        func() any { return &envFile{Template: true, Compose: true} },
 	}
 }

@@ -31,6 +31,7 @@ func NumberKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the env file and the compose file",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*envNumber).breakages(view) },
 		New:        func() any { return newEnvNumber() },
 	}
 }

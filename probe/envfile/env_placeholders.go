@@ -30,6 +30,7 @@ func PlaceholdersKind() probe.Kind {
 		Permission: "read permission",
 		Values:     []*probe.Value{EnvPlaceholders},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*envPlaceholders).breakages(view) },
 		New:        func() any { return &envPlaceholders{} },
 	}
 }

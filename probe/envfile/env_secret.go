@@ -32,6 +32,7 @@ func SecretKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the env file, the compose file and the secret files they reference",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*Secret).breakages(view) },
 		New:        func() any { return &Secret{MinLength: 16} },
 	}
 }

@@ -25,6 +25,7 @@ func WordKind() probe.Kind {
 		Layer:      probe.LayerDeclared,
 		Reads:      "the env file and the compose file",
 		Permission: "read permission",
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*envWord).breakages(view) },
 		New:        func() any { return &envWord{} },
 	}
 }

@@ -39,10 +39,11 @@ func EvidenceKind() probe.Kind {
 			"records and HEAD of the git repository",
 		Permission: "read permission, and s3:ListBucket and s3:GetObject for s3://. " +
 			"Remote reports are fetched again after 5 minutes",
-		Values:  []*probe.Value{EvidenceTime, TestCoverage, Vulnerabilities, probe.SecretFindings},
-		Timeout: 2 * time.Minute,
-		MaxAge:  30 * time.Second,
-		New:     func() any { return &evidenceProbe{MinRequests: 1000} },
+		Values:    []*probe.Value{EvidenceTime, TestCoverage, Vulnerabilities, probe.SecretFindings},
+		Timeout:   2 * time.Minute,
+		MaxAge:    30 * time.Second,
+		Breakages: func(spec any, view *deployment.View) []probe.Breakage { return spec.(*evidenceProbe).breakages(view) },
+		New:       func() any { return &evidenceProbe{MinRequests: 1000} },
 	}
 }
 

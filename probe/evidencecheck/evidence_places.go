@@ -47,9 +47,25 @@ func (a evidencePlaces) stem() string { return evidence.Stem(a.kind, a.name) }
 // look returns the newest report of all places, and an error for each unreadable place. A place without a report is not
 // an error.
 func (a evidencePlaces) find(ctx context.Context) (evidence.Evidence, []error) {
-	var here evidence.Places
-	var elsewhere []remoteEvidence
-	var unseen []error
+	here, elsewhere, unseen := a.places()
+	candidates, err := evidence.Find(here, a.stem(), a.commit)
+	if err != nil {
+		unseen = append(unseen, evidenceSearchError(err))
+	}
+	best := evidence.Newest(ctx, candidates, a.kind, a.commit, a.memory)
+	for _, r := range elsewhere {
+		e, err := a.cached(ctx, r)
+		if err != nil {
+			unseen = append(unseen, err)
+			continue
+		}
+		best = evidence.Best(best, e, a.commit)
+	}
+	return best, unseen
+}
+
+// places returns the files, the remote places, and an error for each place that needs a commit while none is known.
+func (a evidencePlaces) places() (here evidence.Places, elsewhere []remoteEvidence, unseen []error) {
 	add := func(files *[]string, r deployment.EvidenceReport, section string) {
 		place := r.At
 		if strings.Contains(place, "{commit}") {
@@ -75,20 +91,7 @@ func (a evidencePlaces) find(ctx context.Context) (evidence.Evidence, []error) {
 			add(&here.Patterns, r, fmt.Sprintf("evidence.reports[%d]", i))
 		}
 	}
-	candidates, err := evidence.Find(here, a.stem(), a.commit)
-	if err != nil {
-		unseen = append(unseen, evidenceSearchError(err))
-	}
-	best := evidence.Newest(ctx, candidates, a.kind, a.commit, a.memory)
-	for _, r := range elsewhere {
-		e, err := a.cached(ctx, r)
-		if err != nil {
-			unseen = append(unseen, err)
-			continue
-		}
-		best = evidence.Best(best, e, a.commit)
-	}
-	return best, unseen
+	return here, elsewhere, unseen
 }
 
 // evidenceSearchError converts the error of a file search.

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/filesearch"
@@ -40,6 +41,7 @@ func ContentKind() probe.Kind {
 		Reads:      "the files that match `path`, each of at most 1 MiB",
 		Permission: "read permission",
 		MaxAge:     30 * time.Second,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*fileContent).breakages(view) },
 		New:        func() any { return &fileContent{MinSize: 1} },
 	}
 }

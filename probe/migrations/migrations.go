@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -32,6 +33,7 @@ func FolderKind() probe.Kind {
 		Permission: "permission to list and read them",
 		Values:     []*probe.Value{Count},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*migrations).breakages(view) },
 		New:        func() any { return &migrations{} },
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
@@ -31,7 +32,10 @@ func AlertmanagerConfigKind() probe.Kind {
 		Reads:      "alertmanager.yml, at most 1 MiB, the key files it names and the compose file that mounts them",
 		Permission: "read permission",
 		Alone:      true,
-		New:        func() any { return &alertmanagerConfig{MaxMuted: defaultMaxMuted} },
+		Breakages: func(spec any, view *deployment.View) []probe.Breakage {
+			return spec.(*alertmanagerConfig).breakages(view)
+		},
+		New: func() any { return &alertmanagerConfig{MaxMuted: defaultMaxMuted} },
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/deployment/nginx"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
@@ -33,6 +34,7 @@ func SplitKind() probe.Kind {
 		Permission: "read permission",
 		Values:     []*probe.Value{TrafficWeight},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*nginxSplit).breakages(view) },
 		New:        func() any { return &nginxSplit{Planned: 1} },
 	}
 }

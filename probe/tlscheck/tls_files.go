@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
@@ -33,6 +34,7 @@ func FilesKind() probe.Kind {
 		Permission: "read permission",
 		Values:     []*probe.Value{CertificateNotAfter},
 		Alone:      true,
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*tlsFiles).breakages(view) },
 		New:        func() any { return &tlsFiles{Warn: schema.Duration(expiringSoon), Fail: schema.Duration(expiringNow)} },
 	}
 }
