@@ -27,6 +27,7 @@ const module = "github.com/thenexusengine/catalyst_exporter"
 var order = map[string]int{
 	"":          60, // main.go
 	"exporter":  50,
+	"challenge": 40,
 	"collector": 40,
 	"checklist": 30,
 	"kinds":     25,

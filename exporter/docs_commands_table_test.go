@@ -68,6 +68,9 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter wait --gate=post --timeout=2h", exit: ExitFailing},
 		{text: "catalyst_exporter deploy rollback --by=you@your.org"},
 	}},
+	{name: "docs/challenge.md", in: "shop", setup: "ln -s ../examples examples", lines: []printedLine{
+		{text: "catalyst_exporter challenge --config.file=examples/web-service/catalyst.yml --scratch=/dev/shm"},
+	}},
 	{name: "docs/evidence.md", in: "shop", lines: []printedLine{
 		{text: "catalyst_exporter check --item=tests_passing --item=test_coverage --item=lint", exit: ExitFailing},
 	}},

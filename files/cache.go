@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ const rest = 2 * time.Second
 type Cache struct {
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
+	// Seen is called with the path of every file that is read or checked for, also of those that are missing. It must be safe
+	// for concurrent use; nil notes nothing.
+	Seen func(path string)
 
 	mu      sync.Mutex
 	entries map[key]entry
@@ -39,6 +43,7 @@ type entry struct {
 // from one file. The result is shared: callers must not modify it.
 func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte, info fs.FileInfo) (T, error)) (T, error) {
 	k := key{path, as}
+	c.note(path)
 	if id, kind, err := Look(path); err == nil && kind.IsRegular() {
 		if value, ok := c.find(k, id); ok {
 			return value.(T), nil
@@ -57,6 +62,18 @@ func Load[T any](c *Cache, path, as string, limit int64, parse func(data []byte,
 	}
 	c.keep(k, Identify(info), value)
 	return value, nil
+}
+
+// Stat is os.Stat, noted for Seen.
+func (c *Cache) Stat(path string) (fs.FileInfo, error) {
+	c.note(path)
+	return os.Stat(path)
+}
+
+func (c *Cache) note(path string) {
+	if c.Seen != nil {
+		c.Seen(path)
+	}
 }
 
 // Names returns the sorted names in a directory, from the cache if the directory is unchanged; more than limit are
