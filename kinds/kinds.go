@@ -16,6 +16,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/cron"
 	"github.com/thenexusengine/catalyst_exporter/probe/dnscheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/documents"
+	"github.com/thenexusengine/catalyst_exporter/probe/domaincheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/envfile"
 	"github.com/thenexusengine/catalyst_exporter/probe/evidencecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/filecheck"
@@ -57,6 +58,7 @@ func ofSystems() []probe.Kind {
 		container.StateKind(),
 		dnscheck.RecordKind(),
 		dnscheck.RecordsKind(),
+		domaincheck.ExpiryKind(),
 		httpcheck.GDPRRefusalKind(),
 		grafana.HealthKind(),
 		httpcheck.HealthKind(),
