@@ -28,6 +28,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/migrations"
 	"github.com/thenexusengine/catalyst_exporter/probe/monitoring"
 	"github.com/thenexusengine/catalyst_exporter/probe/nginxcheck"
+	"github.com/thenexusengine/catalyst_exporter/probe/oncall"
 	"github.com/thenexusengine/catalyst_exporter/probe/postgres"
 	"github.com/thenexusengine/catalyst_exporter/probe/promconfig"
 	"github.com/thenexusengine/catalyst_exporter/probe/redis"
@@ -126,6 +127,7 @@ func ofFiles() []probe.Kind {
 		filecheck.ContentKind(),
 		cron.JobKind(),
 		promconfig.ConfigKind(),
+		oncall.RosterKind(),
 		kubernetes.ManifestKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
