@@ -90,6 +90,9 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},
 	{name: "docs/own-checklist.md", in: "mine", setup: "cp ../shop/DISASTER-RECOVERY.md .", lines: []printedLine{
+		{text: "catalyst_exporter checklist draft LIST.md --output=checklist.yml", notRun: strangersPath},
+		{text: "catalyst_exporter attest support_team_trained --by=you@example.org --valid-for=90d --config.file=catalyst.yml", notRun: strangersPath},
+		{text: "catalyst_exporter report --config.file=catalyst.yml --document=LIST.md --output=LIST.md", notRun: strangersPath},
 		{text: "catalyst_exporter checklist draft CHECKLIST.md --output=checklist.yml", notRun: "it replaces the checklist of the next commands: TestScripts/checklist_draft runs it"},
 		{text: "catalyst_exporter config schema --of=checklist >checklist.schema.json"},
 		{text: "catalyst_exporter config schema >catalyst.schema.json"},
