@@ -55,6 +55,9 @@ func breakable() probetest.Folder {
 		"prometheus/prometheus.yml": "global:\n  external_labels: {cluster: a}\nrule_files: [rules.yml]\nscrape_configs:\n- job_name: api\n  static_configs: [{targets: [api:80]}]\nalerting:\n  alertmanagers: [{static_configs: [{targets: [am:9093]}]}]\n",
 		"certs/shop.pem":            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
 		"on-call.ics":               "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nSUMMARY:a\r\nDTSTART:20260101T000000Z\r\nDURATION:P1D\r\nRRULE:FREQ=DAILY\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+		"grafana/provisioning/datasources/a.yaml": "datasources:\n- {name: a, type: prometheus, uid: a}\n",
+		"grafana/provisioning/dashboards/a.yaml":  "providers:\n- {name: a, options: {path: /var/lib/grafana/dashboards}}\n",
+		"grafana/dashboards/a.json":               `{"title": "a", "panels": [{"type": "text", "gridPos": {}}]}`,
 		"k8s/api.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: api}\nspec:\n  replicas: 2\n  selector: {matchLabels: {app: api}}\n" +
 			"  template:\n    metadata: {labels: {app: api}}\n    spec:\n      containers:\n      - name: api\n        image: api:1.0.0\n" +
 			"        readinessProbe: {tcpSocket: {port: 80}}\n        resources:\n          limits: {memory: 1Gi}\n" +

@@ -31,6 +31,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/probe/oncall"
 	"github.com/thenexusengine/catalyst_exporter/probe/postgres"
 	"github.com/thenexusengine/catalyst_exporter/probe/promconfig"
+	"github.com/thenexusengine/catalyst_exporter/probe/provisioning"
 	"github.com/thenexusengine/catalyst_exporter/probe/redis"
 	"github.com/thenexusengine/catalyst_exporter/probe/releasecheck"
 	"github.com/thenexusengine/catalyst_exporter/probe/systemd"
@@ -128,6 +129,7 @@ func ofFiles() []probe.Kind {
 		cron.JobKind(),
 		promconfig.ConfigKind(),
 		oncall.RosterKind(),
+		provisioning.ProvisioningKind(),
 		kubernetes.ManifestKind(),
 		gitscan.SecretsKind(),
 		gitscan.UntrackedKind(),
