@@ -136,7 +136,7 @@ func (s *sqlQuery) run(ctx context.Context, t postgresTarget, conn *pgx.Conn, fo
 		return err
 	}
 	words, _ := parseStatement(s.Query) // valid, see Validate
-	if found.functions, err = volatile(ctx, tx, words.called); err != nil || len(found.functions) > 0 {
+	if found.functions, err = volatile(ctx, tx, words.called, s.Query); err != nil || len(found.functions) > 0 {
 		return err
 	}
 	if err := tx.QueryRow(ctx, "select coalesce(reset_val, '') from pg_settings where name = 'search_path'").Scan(&path); err != nil {
@@ -183,14 +183,17 @@ func reporting() []string {
 	}
 }
 
-// volatile lists those of the functions that PostgreSQL takes to have effects. A function with the name in any schema
-// counts, because the search path decides which one is called.
-func volatile(ctx context.Context, tx pgx.Tx, names []string) ([]string, error) {
+// volatile lists those of the functions that PostgreSQL takes to have effects, and those behind operators that the statement
+// may use. A function with the name in any schema counts, because the search path decides which one is called.
+func volatile(ctx context.Context, tx pgx.Tx, names []string, statement string) ([]string, error) {
 	rows, err := tx.Query(ctx, `
-		select distinct p.proname::text from pg_proc p
+		select p.proname::text from pg_proc p
 		where p.proname::text = any ($1) and p.provolatile = 'v' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
 			and not (p.pronamespace = 'pg_catalog'::regnamespace and p.proname::text = any ($2))
-		order by 1`, names, reporting())
+		union
+		select p.proname::text from pg_operator o join pg_proc p on p.oid = o.oprcode
+		where p.provolatile = 'v' and position(o.oprname::text in $3::text) > 0
+		order by 1`, names, reporting(), statement)
 	if err != nil {
 		return nil, err
 	}

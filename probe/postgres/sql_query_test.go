@@ -26,6 +26,8 @@ func TestSQLQuery(t *testing.T) {
 		"create function audited() returns trigger language plpgsql as 'begin return new; end'",
 		`create function "Effect Ä"() returns int language sql as 'select 1'`, "create schema other",
 		"create function other.count_jobs() returns int language sql as 'select 1'", "create function of_row(jobs) returns int language sql as 'select 1'",
+		"create function tells(int, int) returns int language sql as 'select 1 from (select pg_notify(''a'', ''b'')) x'",
+		"create operator public.%#% (function = tells, leftarg = int, rightarg = int)",
 		"grant execute on function pg_read_file(text) to reader", "grant execute on function lo_export(oid, text) to reader",
 		"grant usage on schema other to reader")
 	settings := probetest.PostgresSettings(server.Addr(), "reader", reader)
@@ -77,6 +79,7 @@ func TestSQLQuery(t *testing.T) {
 		"own function":        {"select effect()", "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "not run: effect"},
 		"own, other letters":  {`select "Effect Ä"()`, "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "not run: Effect"},
 		"of a row":            {"select j.of_row from jobs j where id = 1", "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "not run: of_row"},
+		"by an operator":      {"select 1 %#% 2", "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "not run: tells"},
 		"writes, says stable": {"select steady()", "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "read-only"},
 		"notify":              {"select pg_notify('a', 'b') is null", "equals: 'false'", probe.StateUnknown, probe.ReasonInvalid, "not run: pg_notify"},
 		"terminate":           {"select count(pg_terminate_backend(pid)) from pg_stat_activity", "at_least: 0", probe.StateUnknown, probe.ReasonInvalid, "not run: pg_terminate_backend"},
