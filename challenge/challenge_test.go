@@ -179,6 +179,15 @@ func TestRun_CopiesLittle(t *testing.T) {
 			}
 			return os.Symlink("real/b.txt", filepath.Join(root, "a.txt"))
 		},
+		"a folder that is a link": func(root string) error {
+			if err := os.Mkdir(filepath.Join(root, "real"), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(filepath.Join(root, "real/b.txt"), []byte("word"), 0o600); err != nil {
+				return err
+			}
+			return os.Symlink("real", filepath.Join(root, "linked"))
+		},
 		"a large file": func(root string) error {
 			return os.WriteFile(filepath.Join(root, "a.txt"), make([]byte, maxCopied+1), 0o600)
 		},
@@ -194,7 +203,7 @@ func TestRun_CopiesLittle(t *testing.T) {
 				t.Fatal(err)
 			}
 			top := shm(t)
-			paths := []string{filepath.Join(root, "a.txt"), filepath.Join(root, "pipe"), filepath.Join(root, ".git/HEAD"), "/proc/self/status"}
+			paths := []string{filepath.Join(root, "a.txt"), filepath.Join(root, "linked/b.txt"), filepath.Join(root, "pipe"), filepath.Join(root, ".git/HEAD"), "/proc/self/status"}
 			c, err := copyFiles(t.Context(), top, d, paths)
 			if err != nil || len(c.files) > 0 {
 				t.Errorf("copied %v, %v", c.files, err)

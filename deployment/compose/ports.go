@@ -36,7 +36,7 @@ func (c *Model) Published() []PublishedPort {
 	var all []PublishedPort
 	for _, name := range c.Services() {
 		for _, p := range c.Project.Services[name].Ports {
-			bound := cmp.Or(p.HostIP, c.defaultBinding(name))
+			bound := cmp.Or(p.HostIP, c.DefaultBinding(name))
 			port := PublishedPort{
 				Service: name, HostIP: hostIP(bound), Bound: bound, Target: int(p.Target), Protocol: cmp.Or(p.Protocol, "tcp"),
 			}
@@ -62,9 +62,9 @@ const (
 	gatewayOption = "com.docker.network.bridge.gateway_mode_ipv" // 4 or 6
 )
 
-// defaultBinding returns the address on which a service's ports are published that name none: that of its networks, if all of
+// DefaultBinding returns the address on which a service's ports are published that name none: that of its networks, if all of
 // them agree; "" for all interfaces.
-func (c *Model) defaultBinding(service string) string {
+func (c *Model) DefaultBinding(service string) string {
 	binding, first := "", true
 	for _, network := range c.networksOf(service) {
 		own := c.Project.Networks[network].DriverOpts[bindingOption]

@@ -36,7 +36,8 @@ func given(c *compose.Model, service, what, key, value string) []probe.Breakage 
 	return []probe.Breakage{{Name: service + ": " + what, File: last, Edit: edit.SetEnvironment(key, value, "services", service, "environment")}}
 }
 
-// breakages of the files as a whole: gone, empty, cut, no YAML, and with names that nothing defines.
+// breakages of the files as a whole: gone, empty, no YAML, and with names that nothing defines. A file that is cut between two
+// services is a valid one.
 func (s *composeConfig) breakages(view *deployment.View) (all []probe.Breakage) {
 	c, err := view.Compose()
 	if err != nil {
@@ -44,7 +45,6 @@ func (s *composeConfig) breakages(view *deployment.View) (all []probe.Breakage) 
 	}
 	main := c.Files[0]
 	all = append(probe.WholeFile(main),
-		probe.Breakage{Name: "file cut in half", File: main, Edit: edit.Half},
 		probe.Breakage{Name: "a bracket left open", File: main, Edit: edit.Append("x-broken: [\n")},
 		probe.Breakage{Name: "services misspelled", File: main, Edit: edit.Replace("\nservices:", "\nservice:")})
 	for _, name := range c.Services() {
@@ -103,17 +103,16 @@ func (s *composePorts) breakages(view *deployment.View) (all []probe.Breakage) {
 		if slices.Contains(c.HostNetwork(), name) || compose.ScaledToNone(c.Project.Services[name]) {
 			continue
 		}
-		for what, value := range map[string]string{
-			"port %s published":                             "['" + number + ":" + number + "']",
-			"port %s published over IPv6":                   "['[::]:" + number + ":" + number + "']",
-			"port %s published in the long form":            "[{target: " + number + ", published: '" + number + "'}]",
-			"port %s published on a port chosen by Docker":  "['" + number + "']",
-			"a range with port %s published for every host": "['0.0.0.0:" + number + "-" + strconv.Itoa(port+1) + ":" + number + "-" + strconv.Itoa(port+1) + "']",
-		} {
-			all = append(all, added(c, name, fmt.Sprintf(what, number), value, "ports")...)
+		all = append(all, added(c, name, "port "+number+" published over IPv6", "['[::]:"+number+":"+number+"']", "ports")...)
+		all = append(all, added(c, name, "a range with port "+number+" published for every host",
+			fmt.Sprintf("['0.0.0.0:%d-%d:%d-%d']", port, port+1, port, port+1), "ports")...)
+		if c.DefaultBinding(name) != "" {
+			continue // a port without an address is not open to everybody
 		}
+		all = append(all, added(c, name, "port "+number+" published", "['"+number+":"+number+"']", "ports")...)
+		all = append(all, added(c, name, "port "+number+" published in the long form", "[{target: "+number+", published: '"+number+"'}]", "ports")...)
+		all = append(all, added(c, name, "port "+number+" published on a port chosen by Docker", "['"+number+"']", "ports")...)
 	}
-	slices.SortFunc(all, func(a, b probe.Breakage) int { return strings.Compare(a.Name, b.Name) })
 	return all
 }
 

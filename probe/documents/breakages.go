@@ -182,9 +182,10 @@ func setCell(line, column int, text string) edit.Edit {
 func (d *diagram) breakages(view *deployment.View) []probe.Breakage {
 	p := probe.Reading(view)
 	var paths []string
+	readable := false
 	for _, path := range view.Place(find.FactDiagrams).Paths {
 		if c := parseDiagram(context.Background(), p, path, 0); c.err == nil && c.reason == probe.ReasonNone {
-			paths = append(paths, path)
+			paths, readable = append(paths, path), c.text
 		}
 	}
 	if len(paths) != 1 {
@@ -193,7 +194,7 @@ func (d *diagram) breakages(view *deployment.View) []probe.Breakage {
 	path := paths[0]
 	all := append(probe.WholeFile(path), probe.Breakage{Name: "replaced by a web page", File: path, Edit: edit.Content(pageText)})
 	c, err := view.Compose()
-	if err != nil {
+	if err != nil || !readable {
 		return all
 	}
 	for _, name := range c.Services() {

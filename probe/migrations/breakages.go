@@ -5,6 +5,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/edit"
 )
@@ -33,9 +34,20 @@ func (m *migrations) breakages(view *deployment.View) (all []probe.Breakage) {
 		all = append(all,
 			probe.Breakage{Name: "file emptied", File: path, Edit: edit.Empty},
 			probe.Breakage{Name: "every line commented out", File: path, Edit: edit.Lines(func(_ int, line string) (string, bool) { return "-- " + line, true })},
-			probe.Breakage{Name: "a parenthesis left open", File: path, Edit: edit.Append("CREATE TABLE cut (id int,\n")},
+			probe.Breakage{Name: "a parenthesis left open", File: path, Edit: leftOpen},
 			probe.Breakage{Name: "a merge conflict left open", File: path, Edit: edit.Append("\n<<<<<<< HEAD\n-- ours\n=======\n-- theirs\n>>>>>>> other\n")},
 			probe.Breakage{Name: "replaced by a web page", File: path, Edit: edit.Content("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n")})
 	}
 	return all
 }
+
+// leftOpen appends a statement without its end. In a file with both directions the end is part of the way back.
+func leftOpen(content []byte) []byte {
+	if bothWays.Match(content) {
+		return content
+	}
+	return edit.Append("CREATE TABLE cut (id int,\n")(content)
+}
+
+// bothWays matches the mark of the way back: of goose, dbmate and sql-migrate.
+var bothWays = lazyregexp.New(`(?mi)^--\s*(?:\+goose|\+migrate|migrate:)\s*down`)

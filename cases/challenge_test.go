@@ -1,0 +1,67 @@
+package cases
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/exporter"
+)
+
+// leastChallenged is how many sound cases can be challenged at least.
+const leastChallenged = 100
+
+// TestChallenge_SoundCases breaks the files of every sound case that needs no server: its item must notice.
+func TestChallenge_SoundCases(t *testing.T) {
+	shm, err := os.MkdirTemp("/dev/shm", "cases-")
+	if err != nil {
+		t.Skip(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(shm) })
+	challenged := 0
+	for _, c := range load(t, ".") {
+		if c.group() != "Sound" || len(c.start) > 0 {
+			continue
+		}
+		t.Run(strings.TrimSuffix(c.path, ".txtar"), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
+			defer cancel()
+			root := t.TempDir()
+			if _, err := c.judge(ctx, t, root, time.Now()); err != nil {
+				t.Fatal(err)
+			}
+			args := []string{"challenge", "--format=json", "--deployment.root=" + root, "--item=" + c.item, "--scratch=" + shm}
+			if config := filepath.Join(root, "catalyst.yml"); exists(config) {
+				args = append(args, "--config.file="+config)
+			}
+			var stdout, stderr bytes.Buffer
+			exporter.Main(args, exporter.System{Context: ctx, Stdout: &stdout, Stderr: &stderr, Now: time.Now,
+				Getenv: func(string) (string, bool) { return "", false }})
+			var report struct {
+				Challenged int
+				Items      []struct {
+					Breakages []struct{ Probe, Name, File, Result, State, Reason string }
+				}
+			}
+			if err := json.Unmarshal(stdout.Bytes(), &report); err != nil {
+				t.Fatalf("%v: %s", err, stderr.String())
+			}
+			challenged += report.Challenged
+			for _, it := range report.Items {
+				for _, b := range it.Breakages {
+					if b.Result == "unnoticed" {
+						t.Errorf("%s does not notice %s: %s (%s)", c.item, b.Probe, b.Name, b.File)
+					}
+				}
+			}
+		})
+	}
+	if challenged < leastChallenged {
+		t.Errorf("only %d cases were challenged, expected at least %d", challenged, leastChallenged)
+	}
+}
