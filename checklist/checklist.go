@@ -35,6 +35,7 @@ type Checklist struct {
 	Digest     string // SHA-256 of the documents it was loaded from, in hexadecimal
 	Categories []*Category
 	Gates      []*Gate
+	Parametric bool // its probes depend on parameters, and so on the environment
 }
 
 // Category is a group of items.

@@ -1,16 +1,32 @@
 package checklist
 
-import "github.com/thenexusengine/catalyst_exporter/schema"
+import (
+	"errors"
+
+	"github.com/thenexusengine/catalyst_exporter/schema"
+)
 
 // Checklist documents as users write them; Load converts them to a Checklist. The doc tags document the fields; the
 // JSON Schema and the reference documentation are generated from them.
 
 // Document is a checklist file.
 type Document struct {
-	Checklist  string                  `yaml:"checklist" required:"true" doc:"name of the checklist, shown on the dashboard and in reports"`
-	Extends    string                  `yaml:"extends" enum:"catalyst" doc:"base checklist: items of the same category and name are replaced, others are added; default: none"`
-	Gates      map[string]GateDocument `yaml:"gates" doc:"release gates by name; the command line knows pre and post"`
-	Categories []CategoryDocument      `yaml:"categories" required:"true" doc:"groups of items, in the order shown"`
+	Checklist  string                       `yaml:"checklist" required:"true" doc:"name of the checklist, shown on the dashboard and in reports"`
+	Extends    string                       `yaml:"extends" enum:"catalyst" doc:"base checklist: items of the same category and name are replaced, others are added; default: none"`
+	Include    []string                     `yaml:"include" doc:"fragments whose categories are added, relative to this file and inside its folder"`
+	Parameters map[string]ParameterDocument `yaml:"parameters" doc:"values that the configuration sets, and that the probes refer to as ${param.NAME}"`
+	Gates      map[string]GateDocument      `yaml:"gates" doc:"release gates by name; the command line knows pre and post"`
+	Categories []CategoryDocument           `yaml:"categories" doc:"groups of items, in the order shown; required without include"`
+}
+
+// Validate refuses a file without any item.
+func (d *Document) Validate() []error { return hasItems(d.Categories, d.Include) }
+
+func hasItems(categories []CategoryDocument, include []string) []error {
+	if len(categories) == 0 && len(include) == 0 {
+		return []error{schema.FieldError{Field: "categories", Err: errors.New("required, but empty")}}
+	}
+	return nil
 }
 
 // GateDocument lists the items of a gate.

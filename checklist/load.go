@@ -18,6 +18,9 @@ import (
 type Source struct {
 	File string // for messages
 	Data []byte
+	// Open reads a file that another one includes, by its path relative to that file, and nothing outside of its folder. Nil
+	// refuses includes.
+	Open func(from, path string) ([]byte, error)
 }
 
 // Changes are a deployment's changes to a checklist.
@@ -25,24 +28,33 @@ type Changes struct {
 	File      string // for messages
 	Overrides map[string]*schema.Node
 	Waivers   []*schema.Node
+	// Parameters are the values of the checklist's parameters, and Environment chooses between their defaults.
+	Parameters  map[string]*schema.Node
+	Environment string
 }
 
 // Load builds a checklist from the embedded document or the user's own, and the changes to it. The error is
 // schema.Problems: all problems, with lines.
 func Load(own *Source, changes Changes) (*Checklist, error) {
-	l := &loader{kinds: map[string]probe.Kind{}, digest: sha256.New()}
+	l := &loader{kinds: map[string]probe.Kind{}, digest: sha256.New(), included: map[string]string{}, environment: changes.Environment}
 	for _, k := range kinds.All() {
 		l.kinds[k.Name] = k
 		l.names = append(l.names, k.Name)
 	}
 	docs := []parsed{}
 	if own != nil {
-		docs = append(docs, l.parse(*own))
+		l.open = own.Open
+		p := l.parse(*own)
+		docs = append(append(docs, p), l.include(p, nil)...)
 	}
 	if own == nil || docs[0].doc.Extends == "catalyst" {
-		docs = append([]parsed{l.parse(Source{"catalyst.yaml", embedded})}, docs...)
+		base := l.parse(Source{File: "catalyst.yaml", Data: embedded})
+		base.base = true
+		docs = append([]parsed{base}, docs...)
 	}
+	l.declare(docs, changes)
 	c := l.build(docs)
+	c.Parametric = l.parametric
 	l.change(c, changes)
 	if err := l.problems.Sorted().Err(); err != nil {
 		return nil, err
@@ -56,6 +68,7 @@ type parsed struct {
 	file string
 	doc  Document
 	root *schema.Node
+	base bool // the embedded checklist, whose items and gates may be replaced
 }
 
 // origin is the position of an item, to decode its probes again for an override and to locate problems.
@@ -74,6 +87,14 @@ type loader struct {
 		Sum([]byte) []byte
 	}
 	probes map[*Probe]probeOrigin
+
+	open     func(from, path string) ([]byte, error)
+	included map[string]string // where each fragment is included
+
+	environment string
+	parameters  map[string]*parameter
+	failed      []string // parameters with a value of another type
+	parametric  bool     // a probe refers to a parameter
 }
 
 type probeOrigin struct {
@@ -120,31 +141,35 @@ func (l *loader) wrong(file, path string, at *schema.Node, hint, format string, 
 func (l *loader) build(docs []parsed) *Checklist {
 	c := &Checklist{}
 	l.probes = map[*Probe]probeOrigin{}
+	placed := map[string]string{} // where each item of the team's own files is
 	for _, d := range docs {
-		c.Name = d.doc.Checklist
+		c.Name = cmp.Or(d.doc.Checklist, c.Name)
 		cats := child(d.root, "categories")
 		for i, cd := range d.doc.Categories {
 			at := element(cats, i)
 			path := fmt.Sprintf("categories[%d]", i)
 			cat := c.category(cd)
-			own := map[string]bool{}
 			items := child(at, "items")
 			for j, id := range cd.Items {
 				node := element(items, j)
 				o := origin{d.file, fmt.Sprintf("%s.items[%d]", path, j), node}
-				if own[id.Item] {
-					l.wrong(o.file, o.path, node, "", "item %q is already in category %q", id.Item, cd.Category)
+				name := cd.Category + "/" + id.Item
+				if first, again := placed[name]; again {
+					l.wrong(o.file, o.path, node, "", "item %q is already in category %q, at %s", id.Item, cd.Category, first)
 					continue
 				}
-				own[id.Item] = true
+				if !d.base {
+					placed[name] = position(d.file, node)
+				}
 				it := l.item(cat.Name, id, o)
 				it.Owner = cmp.Or(it.Owner, cat.owner)
 				cat.put(it)
 			}
 		}
 	}
+	gates := map[string]string{} // where each gate of the team's own files is
 	for _, d := range docs {
-		l.gates(c, d)
+		l.gates(c, d, gates)
 	}
 	return c
 }
@@ -219,7 +244,7 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	return it
 }
 
-func (l *loader) gates(c *Checklist, d parsed) {
+func (l *loader) gates(c *Checklist, d parsed, seen map[string]string) {
 	gates := child(d.root, "gates")
 	if gates == nil {
 		return
@@ -231,6 +256,13 @@ func (l *loader) gates(c *Checklist, d parsed) {
 			continue
 		}
 		path := "gates." + name
+		if first, again := seen[name]; again {
+			l.wrong(d.file, path, key, "", "gate %q is already at %s", name, first)
+			continue
+		}
+		if !d.base {
+			seen[name] = position(d.file, key)
+		}
 		gate := &Gate{Name: name}
 		for _, category := range gd.Categories {
 			i := slices.IndexFunc(c.Categories, func(cat *Category) bool { return cat.Name == category })

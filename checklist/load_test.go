@@ -23,10 +23,10 @@ func changes(t *testing.T, text string) Changes {
 	if ps := schema.Decode("config.yml", node, &c); len(ps) > 0 {
 		t.Fatal(ps)
 	}
-	return Changes{"config.yml", c.Overrides, c.Waivers}
+	return Changes{File: "config.yml", Overrides: c.Overrides, Waivers: c.Waivers}
 }
 
-func own(text string) *Source { return &Source{"own.yaml", []byte(text)} }
+func own(text string) *Source { return &Source{File: "own.yaml", Data: []byte(text)} }
 
 const twice = `
 checklist: Ours

@@ -25,6 +25,7 @@ func (l *loader) probe(item string, o origin) *Probe {
 		l.wrong(o.file, o.path, o.node, "", "a probe must have the form `kind: {parameters}`")
 		return nil
 	}
+	o.node = l.filled(o)
 	common := *o.node
 	common.Content = nil
 	var kind *probe.Kind

@@ -49,7 +49,7 @@ func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	it, err := selection.Item(s.Checklist, f.item)
+	it, err := selection.Item(t.Checklist, f.item)
 	if err != nil {
 		return 0, err
 	}

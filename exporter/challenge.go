@@ -43,7 +43,7 @@ func (a *app) challenge(ctx context.Context, f challengeFlags) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	sel, err := selection.Of(s.Checklist, nil, f.items)
+	sel, err := selection.Of(t.Checklist, nil, f.items)
 	if err != nil {
 		return 0, err
 	}
@@ -54,7 +54,7 @@ func (a *app) challenge(ctx context.Context, f challengeFlags) (int, error) {
 		return 0, usage.Errorf("--scratch is required because XDG_RUNTIME_DIR is not set: name a folder on tmpfs, such as /dev/shm")
 	}
 	if sel.All() {
-		sel.Items = s.Checklist.Items()
+		sel.Items = t.Checklist.Items()
 	}
 	deps := probe.NewDeps(a.log, "catalyst_exporter/"+version.Version)
 	deps.Now = a.Now

@@ -173,11 +173,11 @@ func (a *app) asked(s *config.Config, f checkFlags) (*config.Target, collector.S
 	if err != nil {
 		return nil, collector.Selection{}, nil, err
 	}
-	sel, err := selection.Of(s.Checklist, f.categories, f.items)
+	sel, err := selection.Of(t.Checklist, f.categories, f.items)
 	if err != nil {
 		return nil, sel, nil, err
 	}
-	gate, gates := s.Checklist.Gate(f.gate), selection.Gates(s.Checklist)
+	gate, gates := t.Checklist.Gate(f.gate), selection.Gates(t.Checklist)
 	switch {
 	case f.gate != "" && len(gates) == 0:
 		return nil, sel, nil, usage.Errorf("--gate=%s: the checklist has no gates", f.gate)

@@ -20,7 +20,8 @@ func (a *app) configCommands(k *kingpin.Application, add func(*kingpin.CmdClause
 	add(c.Command("discover", "Print what was found in the deployment's folder, what was chosen and what it implies."), a.configDiscover)
 	var of string
 	printing := c.Command("schema", "Print the JSON Schema of the configuration file or of a checklist file, for editors.")
-	printing.Flag("of", "File to describe: config or checklist.").Default("config").EnumVar(&of, "config", "checklist")
+	printing.Flag("of", "File to describe: config, checklist or fragment, which is a file that a checklist includes.").
+		Default("config").EnumVar(&of, "config", "checklist", "fragment")
 	add(printing, func(context.Context) (int, error) { return a.configSchema(of) })
 }
 
@@ -75,8 +76,11 @@ func (a *app) configDiscover(context.Context) (int, error) {
 
 func (a *app) configSchema(of string) (int, error) {
 	form := configJSON()
-	if of == "checklist" {
+	switch of {
+	case "checklist":
 		form = checklistJSON()
+	case "fragment":
+		form = fragmentJSON()
 	}
 	data, err := json.MarshalIndent(form, "", "  ")
 	if err != nil {

@@ -160,7 +160,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		return 0, interrupted(err)
 	}
 	record.Accept(&r, report)
-	gate := s.Checklist.Gate("pre")
+	gate := t.Checklist.Gate("pre")
 	if gate == nil {
 		if f.requireGate {
 			return 0, usage.Errorf("--require-gate: the checklist has no gate pre")

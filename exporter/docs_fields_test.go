@@ -30,6 +30,7 @@ a value from the deployment's env file.`)
 		{"each entry of overrides", "Changes an item of the checklist for this configuration. The key is the item, or category/item.", checklist.Override{}},
 		{"each entry of waivers", "Allows an item to fail until a date. A waived item stays visible everywhere, with the reason and the person who waived it.", checklist.WaiverDocument{}},
 		{"A checklist file", "The file that `checklist:` refers to. To write one, see [own-checklist.md](own-checklist.md).", checklist.Document{}},
+		{"A fragment", "A file that `include:` of a checklist or of another fragment refers to.", checklist.Fragment{}},
 	} {
 		p.f("\n## %s\n\n%s\n", strings.ToUpper(s.title[:1])+s.title[1:], s.intro)
 		p.fields(schema.JSON(s.of), "")

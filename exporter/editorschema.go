@@ -36,8 +36,20 @@ func configJSON() map[string]any {
 
 // checklistJSON returns the schema of a checklist file, with the parameters of every probe kind.
 func checklistJSON() map[string]any {
-	root := schema.JSON(checklist.Document{})
-	root["title"] = "Checklist of catalyst_exporter"
+	return withProbes(schema.JSON(checklist.Document{}), "Checklist of catalyst_exporter")
+}
+
+// fragmentJSON returns the schema of a file that a checklist includes.
+func fragmentJSON() map[string]any {
+	return withProbes(schema.JSON(checklist.Fragment{}), "Fragment of a checklist of catalyst_exporter")
+}
+
+func withProbes(root map[string]any, title string) map[string]any {
+	root["title"] = title
+	some := func(field string) any {
+		return map[string]any{"required": []any{field}, "properties": map[string]any{field: map[string]any{"minItems": 1}}}
+	}
+	root["anyOf"] = []any{some("categories"), some("include")}
 	categories := object(root, "properties", "categories", "items")
 	object(categories, "properties", "items", "items", "properties", "probes")["items"] = map[string]any{"$ref": "#/$defs/probe"}
 	root["$defs"] = map[string]any{"probe": kindJSON()}
@@ -46,11 +58,11 @@ func checklistJSON() map[string]any {
 
 // kindJSON returns the schema of a probe: exactly one kind with its parameters, and the settings common to all probes.
 func kindJSON() map[string]any {
-	of := part(schema.JSON(checklist.ProbeDocument{}))
+	of := withVariables(part(schema.JSON(checklist.ProbeDocument{})))
 	properties := object(of, "properties")
 	var one []any
 	for _, k := range kinds.All() {
-		spec := part(specJSON(k))
+		spec := withVariables(part(specJSON(k))) // ${param.NAME}
 		spec["description"] = k.Question + " For example: " + k.Name + ": " + k.Example
 		properties[k.Name] = spec
 		one = append(one, map[string]any{"required": []any{k.Name}})

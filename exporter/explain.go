@@ -32,7 +32,7 @@ func (a *app) explainCommand(k *kingpin.Application, add func(*kingpin.CmdClause
 		if err != nil {
 			return 0, err
 		}
-		it, err := selection.Item(s.Checklist, name)
+		it, err := selection.Item(t.Checklist, name)
 		if err != nil {
 			return 0, err
 		}

@@ -46,7 +46,7 @@ func (a *app) report(ctx context.Context, document, output, at string) (int, err
 			return 0, usage.Errorf("no checklist document found in the deployment; pass --document or set deployment.documents.checklist")
 		}
 	}
-	d, err := checklistDocument(t.Deployment.Root, document, s.Checklist)
+	d, err := checklistDocument(t.Deployment.Root, document, t.Checklist)
 	if err != nil {
 		return 0, usage.Errorf("checklist document: %w", err)
 	}
@@ -67,13 +67,13 @@ func (a *app) report(ctx context.Context, document, output, at string) (int, err
 	if !r.Ready().Ready {
 		answer = "Not ready:"
 	}
-	facts := paper.Facts{Checklist: s.Checklist, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Answer: answer + " " + format.Counts(r) + "."}
+	facts := paper.Facts{Checklist: t.Checklist, Verdicts: r.Verdicts, Time: r.Time, Recorded: r.Recorded, Answer: answer + " " + format.Counts(r) + "."}
 	if at == "" {
 		t.History.Observe(r)
 		facts.Signed = signed(t, r)
 	}
 	out := d.Fill(facts)
-	for _, line := range d.Tell(s.Checklist) {
+	for _, line := range d.Tell(t.Checklist) {
 		if _, err := fmt.Fprintf(a.Stderr, "%s: %s\n", filepath.Base(document), phrase.Printable(line)); err != nil {
 			return 0, err
 		}

@@ -42,8 +42,8 @@ func (a *app) reportAt(s *config.Config, t *config.Target, text string) (*collec
 			was[v.Item] = old
 		}
 	}
-	r := &collector.Report{Time: at, Checklist: s.Checklist}
-	for _, it := range s.Checklist.Items() {
+	r := &collector.Report{Time: at, Checklist: t.Checklist}
+	for _, it := range t.Checklist.Items() {
 		v, known := was[it.ID()]
 		if !known {
 			v = checklist.Verdict{State: probe.StateUnknown, Reason: probe.ReasonMissing, Detail: "not in the history at that time", LastRun: at}

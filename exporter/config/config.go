@@ -51,6 +51,7 @@ type Source struct {
 type Target struct {
 	Name       string // "" for a single deployment
 	Deployment *deployment.Deployment
+	Checklist  *checklist.Checklist // with the parameters of its environment
 	Collector  *collector.Collector
 	Freezer    *record.Freezer
 	History    *history.Keeper    // nil without a state directory
@@ -63,9 +64,9 @@ type Target struct {
 // Config is a loaded configuration.
 type Config struct {
 	Targets      []*Target
-	Checklist    *checklist.Checklist
-	OwnChecklist bool   // the checklist is the team's own
-	Digest       string // SHA-256 of the configuration file, in hexadecimal
+	Checklist    *checklist.Checklist // of the first target
+	OwnChecklist bool                 // the checklist is the team's own
+	Digest       string               // SHA-256 of the configuration file, in hexadecimal
 	MaxWaiver    time.Duration
 }
 
@@ -122,7 +123,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		problems = schema.Decode(s.File, node, &f) // continue with the valid parts, to report all problems at once
 	}
 	if s.Draft {
-		f.Checklist, f.Overrides, f.Waivers = "", nil, nil
+		f.Checklist, f.Overrides, f.Waivers, f.Parameters = "", nil, nil, nil
 	}
 	own, err := s.checklist(f)
 	if err != nil {
@@ -134,7 +135,8 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 	}
 	settings, more := s.settings(f)
 	problems = append(problems, more...)
-	list, err := checklist.Load(own, checklist.Changes{File: s.File, Overrides: f.Overrides, Waivers: f.Waivers})
+	lists := checklists{own, s.File, f, map[string]*checklist.Checklist{}}
+	list, err := lists.of(settings[0].Environment)
 	if err := errors.Join(problems.Err(), err); err != nil {
 		return nil, err
 	}
@@ -159,8 +161,13 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		if keeper != nil {
 			deps.Marks = keeper
 		}
+		list, err := lists.of(set.Environment)
+		if err != nil {
+			c.Close()
+			return nil, err
+		}
 		t := &Target{
-			Name: set.Name, Deployment: d, Collector: collector.New(list, d, deps, limits),
+			Name: set.Name, Deployment: d, Checklist: list, Collector: collector.New(list, d, deps, limits),
 			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper,
 			Chart: history.NewChart(deps, d, set.Name), digest: digests[set.Name],
 		}

@@ -3,12 +3,16 @@ package config
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"go.yaml.in/yaml/v3"
 
@@ -28,6 +32,7 @@ type File struct {
 	Overrides    map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
 	Attestations probe.Trust             `yaml:"attestations" doc:"who may attest items that cannot be checked automatically"`
 	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that are allowed to fail until a date"`
+	Parameters   map[string]*schema.Node `yaml:"parameters" doc:"values of the checklist's parameters, by name"`
 	MaxWaiver    *schema.Duration        `yaml:"max_waiver" min:"1d" doc:"how long an item of severity critical may be waived; config check warns about longer waivers; default: 90d"`
 }
 
@@ -41,7 +46,52 @@ func (s Source) checklist(f File) (*checklist.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("checklist: %w", err)
 	}
-	return &checklist.Source{File: path, Data: text}, nil
+	return &checklist.Source{File: path, Data: text, Open: openFragment}, nil
+}
+
+// openFragment reads a file that another one includes. It must be inside the folder of that file, whatever the links.
+func openFragment(from, path string) ([]byte, error) {
+	root, err := os.OpenRoot(filepath.Dir(from))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	f, err := root.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a named pipe must not block
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(err, fmt.Errorf("%s: %w", path, files.ErrNotRegular))
+	}
+	data, err := io.ReadAll(io.LimitReader(f, MaxFile+1))
+	if len(data) > MaxFile {
+		return nil, fmt.Errorf("%s: %w of %d bytes", path, files.ErrTooLarge, MaxFile)
+	}
+	return data, err
+}
+
+// checklists loads the checklist once, or once for each environment if its probes depend on that.
+type checklists struct {
+	own    *checklist.Source
+	file   string
+	from   File
+	loaded map[string]*checklist.Checklist
+}
+
+func (c *checklists) of(environment string) (*checklist.Checklist, error) {
+	for known, list := range c.loaded {
+		if known == environment || !list.Parametric {
+			return list, nil
+		}
+	}
+	list, err := checklist.Load(c.own, checklist.Changes{
+		File: c.file, Overrides: c.from.Overrides, Waivers: c.from.Waivers, Parameters: c.from.Parameters, Environment: environment,
+	})
+	if err == nil {
+		c.loaded[environment] = list
+	}
+	return list, err
 }
 
 // nodeOf returns the YAML node of a deployment's settings.

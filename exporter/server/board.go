@@ -160,9 +160,9 @@ func (s *server) badge(w http.ResponseWriter, r *http.Request) {
 	if t == nil {
 		return
 	}
-	gate, item := set.Checklist.Gate(q.Get("gate")), q.Get("item")
+	gate, item := t.Checklist.Gate(q.Get("gate")), q.Get("item")
 	if q.Get("gate") != "" && (gate == nil || item != "") {
-		http.Error(w, fmt.Sprintf("set either gate or item; the gates are %q", selection.Gates(set.Checklist)), http.StatusBadRequest)
+		http.Error(w, fmt.Sprintf("set either gate or item; the gates are %q", selection.Gates(t.Checklist)), http.StatusBadRequest)
 		return
 	}
 	ctx, cancel := s.withTimeout(r)

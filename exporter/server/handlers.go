@@ -113,7 +113,7 @@ func (s *server) probe(w http.ResponseWriter, r *http.Request) {
 func (s *server) collect(
 	w http.ResponseWriter, r *http.Request, query url.Values, conf *config.Config, t *config.Target,
 ) (*collector.Report, bool) {
-	sel, err := selection.Of(conf.Checklist, query["collect[]"], nil)
+	sel, err := selection.Of(t.Checklist, query["collect[]"], nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return nil, false
@@ -183,13 +183,13 @@ func (s *server) ready(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	q := r.URL.Query()
-	gate := conf.Checklist.Gate(q.Get("gate"))
+	gate := t.Checklist.Gate(q.Get("gate"))
 	if q.Get("gate") != "" && (gate == nil || q.Get("category") != "") {
-		message := fmt.Sprintf("set either gate or category; the gates are %q", selection.Gates(conf.Checklist))
+		message := fmt.Sprintf("set either gate or category; the gates are %q", selection.Gates(t.Checklist))
 		http.Error(w, message, http.StatusBadRequest)
 		return
 	}
-	sel, err := selection.Of(conf.Checklist, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
+	sel, err := selection.Of(t.Checklist, slices.DeleteFunc(q["category"], func(c string) bool { return c == "" }), nil)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
