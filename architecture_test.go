@@ -96,6 +96,7 @@ var arrows = map[string]map[string]string{
 	"firewall":      {"firewall/nft": "evaluates the loaded rules"},
 	"gitscan":       {"gitscan/content": "recognizes what git takes for binary", "gitscan/gitlog": "parses what commits add", "gitscan/inuse": "searches for known secrets"},
 	"httpcheck":     {"dnscheck": "a CDN is recognised by the CNAME of the public host", "httpcheck/pagetext": "reads what a page shows", "httpcheck/healthbody": "reads health statuses"},
+	"monitoring":    {"monitoring/promexpr": "finds expressions that are never true"},
 	"postgres":      {"migrations": "applied migrations are compared with the files"},
 	"releasecheck":  {"backupcheck": "the backup of a release is a backup"},
 	"tlscheck":      {"dnscheck": "certificates cover the public hosts"},

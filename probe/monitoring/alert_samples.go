@@ -22,11 +22,12 @@ func pagingSeverities() []string {
 
 // alertRules are the alerts of the team's rule files: their names and fixed labels.
 type alertRules struct {
-	alerts   []map[string]string
-	always   []string          // names of alerts whose expression is always true
-	never    []string          // names of alerts whose expression is never true; not among alerts
-	external map[string]string // labels that Prometheus adds to every alert
-	partial  bool              // there may be more
+	alerts    []map[string]string
+	always    []string          // names of alerts whose expression is always true
+	pointless []string          // names of alerts whose comparison is true for every series
+	never     []string          // names of alerts whose expression is never true; not among alerts
+	external  map[string]string // labels that Prometheus adds to every alert
+	partial   bool              // there may be more
 }
 
 // with returns the labels of an alert as Alertmanager sees them.

@@ -2,44 +2,10 @@ package monitoring
 
 import (
 	"slices"
-	"strconv"
 	"strings"
-
-	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
 
-// What a PromQL expression says without the series: whether it is complete, and whether it is constant.
-
-// constantVector matches vector(N), compared with a number or not.
-var constantVector = lazyregexp.New(`^vector\(([0-9.]+)\)(?:(==|!=|>=|<=|>|<)([0-9.]+))?$`)
-
-// constantAlert reports whether an expression has the same result at all times, and whether the alert fires then.
-func constantAlert(expr string) (fires, constant bool) {
-	m := constantVector.FindStringSubmatch(strings.Join(strings.Fields(expr), ""))
-	if m == nil {
-		return false, false
-	}
-	left, err := strconv.ParseFloat(m[1], 64)
-	right, errRight := strconv.ParseFloat(m[3], 64)
-	if err != nil || m[2] != "" && errRight != nil {
-		return false, false
-	}
-	switch m[2] {
-	case "==":
-		return left == right, true
-	case "!=":
-		return left != right, true
-	case ">=":
-		return left >= right, true
-	case "<=":
-		return left <= right, true
-	case ">":
-		return left > right, true
-	case "<":
-		return left < right, true
-	}
-	return true, true
-}
+// Whether a PromQL expression is complete, as far as its tokens show.
 
 // invalidExpression reports whether an expression certainly does not parse: an open bracket or string, a character that
 // PromQL does not have, or an operator at an end. Without a grammar, other errors stay unseen.

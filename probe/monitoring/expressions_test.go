@@ -1,6 +1,12 @@
 package monitoring
 
-import "testing"
+import (
+	"encoding/json"
+	"slices"
+	"testing"
+
+	"github.com/thenexusengine/catalyst_exporter/probe/monitoring/promexpr"
+)
 
 func TestInvalidExpression(t *testing.T) {
 	for expr, want := range map[string]bool{
@@ -34,14 +40,17 @@ func TestInvalidExpression(t *testing.T) {
 	}
 }
 
-func TestConstantAlert(t *testing.T) {
-	for expr, want := range map[string][2]bool{
-		"vector(1)": {true, true}, "vector(0)": {true, true}, "vector(0) > 1": {false, true}, "vector(1)\n== 1": {true, true},
-		"vector(2) != 2": {false, true}, "vector(0) >= 0.0": {true, true}, "vector(1) < 1": {false, true}, "vector(1) <= 0": {false, true},
-		"up == 0": {}, "vector(up)": {}, "vector(1) == bool 1": {}, "vector(1..2)": {},
-	} {
-		if fires, constant := constantAlert(expr); fires != want[0] || constant != want[1] {
-			t.Errorf("%s: %v %v, want %v", expr, fires, constant, want)
-		}
+func TestPrometheusRules_Judged(t *testing.T) {
+	var rules promRules
+	const loaded = `{"groups": [{"rules": [{"type": "alerting", "name": "Slow", "query": "up > 1 and up < 0"},
+		{"type": "alerting", "name": "Ignored", "query": "vector(0) > 1"}, {"type": "recording", "name": "r", "query": "up > 1"},
+		{"type": "alerting", "name": "Busy", "query": "x > bool 5"}, {"type": "alerting", "name": "Down", "query": "up == 0"}]}]}`
+	if err := json.Unmarshal([]byte(loaded), &rules); err != nil {
+		t.Fatal(err)
+	}
+	s := &prometheusRules{Ignore: []string{"Ignored"}}
+	if never, always := s.judged(rules, promexpr.Never), s.judged(rules, promexpr.Everything); !slices.Equal(never, []string{"Slow"}) ||
+		!slices.Equal(always, []string{"Busy"}) {
+		t.Errorf("never %v, always %v", never, always)
 	}
 }

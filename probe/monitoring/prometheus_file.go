@@ -167,7 +167,10 @@ func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) 
 			f.Warn(probe.ReasonInvalid, "Prometheus service %s does not load its rule file %s", file.service, name)
 		}
 		for _, name := range rules.never {
-			f.Warn(probe.ReasonDisabled, "alert rule %s of Prometheus service %s never fires: its expression is constant", name, file.service)
+			f.Warn(probe.ReasonDisabled, "alert rule %s of Prometheus service %s never fires: its expression is never true", name, file.service)
+		}
+		for _, name := range rules.pointless {
+			f.Warn(probe.ReasonWeak, "alert rule %s of Prometheus service %s fires for every series: its comparison is always true", name, file.service)
 		}
 		file.judgeTargets(f)
 	}

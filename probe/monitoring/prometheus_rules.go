@@ -10,6 +10,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/monitoring/promexpr"
 	"github.com/thenexusengine/catalyst_exporter/probe/openmetrics"
 	"github.com/thenexusengine/catalyst_exporter/probe/promapi"
 )
@@ -103,6 +104,12 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	if len(dead) > 0 {
 		f.Warn(probe.ReasonDeadRule, "rules with a selector that matches no series, so they or a part of them can never fire: %s", strings.Join(dead[:min(len(dead), 10)], ", "))
 	}
+	if never := s.judged(rules, promexpr.Never); len(never) > 0 {
+		f.Warn(probe.ReasonDeadRule, "rules that can never fire, since their expression is never true: %s", strings.Join(never, ", "))
+	}
+	if always := s.judged(rules, promexpr.Everything); len(always) > 0 {
+		f.Warn(probe.ReasonWeak, "rules that fire for every series, since their comparison is always true: %s", strings.Join(always, ", "))
+	}
 	return f.Result("%d alert rules, none in error, and %s", alerts, takes), nil
 }
 
@@ -173,6 +180,18 @@ func judgeEvaluations(ctx context.Context, p *probe.Pass, rules promRules, f *pr
 		f.Warn(probe.ReasonStale, "groups never evaluated: %s. Check the log of Prometheus and the group's interval", strings.Join(late[:min(len(late), 10)], ", "))
 	}
 	return nil
+}
+
+// judged returns the first names of alert rules about whose expression something is known.
+func (s *prometheusRules) judged(rules promRules, truth promexpr.Truth) (names []string) {
+	for _, g := range rules.Groups {
+		for _, r := range g.Rules {
+			if r.Type == "alerting" && !slices.Contains(s.Ignore, r.Name) && !slices.Contains(names, r.Name) && len(names) < 10 && promexpr.Judge(r.Query) == truth {
+				names = append(names, r.Name)
+			}
+		}
+	}
+	return names
 }
 
 // dead returns the alerts with a selector that matched no series within the last day.

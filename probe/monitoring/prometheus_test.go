@@ -41,7 +41,7 @@ scrape_configs:
 groups:
 - name: team
   rules:
-  - {alert: Traffic, expr: 'sum by (job) (rate(pbs_requests_total{job="catalyst"}[5m])) < 0'}
+  - {alert: Traffic, expr: 'sum by (job) (rate(pbs_requests_total{job="catalyst"}[5m])) > 1e9'}
   - {alert: Renamed, expr: 'rate(pbs_request_total[5m]) > 100'}
   - {alert: Gone, expr: 'absent(pbs_heartbeat)'}
 `}

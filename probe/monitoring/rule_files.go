@@ -10,6 +10,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/alertmanager"
+	"github.com/thenexusengine/catalyst_exporter/probe/monitoring/promexpr"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -147,10 +148,13 @@ func (r *ruleFiles) addRule(entry *schema.Node) (problem string) {
 
 // addAlert adds an alert. Labels with a template have an unknown value.
 func (r *alertRules) addAlert(labels map[string]string, expression string) {
-	fires, constant := constantAlert(expression)
-	if constant && !fires {
+	truth := promexpr.Judge(expression)
+	switch truth {
+	case promexpr.Never:
 		r.never = append(r.never, labels["alertname"])
 		return
+	case promexpr.Everything:
+		r.pointless = append(r.pointless, labels["alertname"])
 	}
 	for label, value := range labels {
 		if strings.Contains(value, "{{") {
@@ -158,7 +162,7 @@ func (r *alertRules) addAlert(labels map[string]string, expression string) {
 		}
 	}
 	r.alerts = append(r.alerts, labels)
-	if constant {
+	if truth == promexpr.Constant {
 		r.always = append(r.always, labels["alertname"])
 	}
 }
