@@ -67,3 +67,28 @@ func TestEvidence_NamedEntry(t *testing.T) {
 	got = probetest.Look(t, probetest.NewPass(t, folder, settings), EvidenceKind(), "{report: tests, name: e2e}")
 	probetest.Expect(t, got, probe.StateWarn, probe.ReasonWeak, "commit is unknown")
 }
+
+// The digest of a deployed image is known from the release record, also without a compose file.
+func TestEvidence_RecordedImage(t *testing.T) {
+	deployed, another := "sha256:"+strings.Repeat("1a", 32), "sha256:"+strings.Repeat("2b", 32)
+	for name, tt := range map[string]struct {
+		scanned, image string
+		state          probe.State
+		reason         probe.Reason
+	}{
+		"deployed":         {deployed, ", image: registry.internal/app", probe.StatePass, ""},
+		"another":          {another, ", image: registry.internal/app", probe.StateFail, probe.ReasonMismatch},
+		"another, unasked": {another, "", probe.StateWarn, probe.ReasonMismatch},
+		"deployed as web":  {deployed, ", image: registry.internal/web", probe.StateFail, probe.ReasonMismatch},
+		"not recorded":     {deployed, ", image: registry.internal/db", probe.StateUnknown, probe.ReasonNotConfigured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			report := `{"SchemaVersion":2,"ArtifactName":"app","ArtifactType":"container_image","Metadata":{"RepoDigests":["registry.internal/app@` + tt.scanned + `"]},"Results":[{"Target":"x","Class":"os-pkgs"}]}`
+			p := probetest.NewPass(t, probetest.Folder{".catalyst/evidence/" + probetest.CommitOne + "/vulnerabilities.json": report}, deployment.Settings{})
+			images := []string{"registry.internal:5000/app:1", "registry.internal/app:1@" + deployed, "registry.internal/web:1@sha256:" + strings.Repeat("3c", 32)}
+			p = probetest.Released(t, p, probetest.Planned("1", probetest.CommitOne, images...), probetest.Recorded("1", probetest.CommitOne, images...))
+			got := probetest.Look(t, p, EvidenceKind(), "{report: vulnerabilities"+tt.image+"}")
+			probetest.Expect(t, got, tt.state, tt.reason, "")
+		})
+	}
+}
