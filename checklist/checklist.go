@@ -63,6 +63,7 @@ type Item struct {
 	// OptionalReason is why an override makes it optional; empty for none.
 	OptionalReason string
 	Waiver         *Waiver
+	Needs          []*Item // its prerequisites
 	Probes         []*Probe
 }
 

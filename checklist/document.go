@@ -53,6 +53,7 @@ type ItemDocument struct {
 	Required *bool          `yaml:"required" default:"true" doc:"whether readiness and gates depend on it; an optional item that is not configured is skipped"`
 	Freeze   string         `yaml:"freeze" pattern:"^(record|([0-9]+(w|d|h|m|s))+)$" doc:"for release items: when the verdict becomes final. record: when the release is recorded; a duration: this long after that"`
 	After    string         `yaml:"after" enum:"record" doc:"for release items. record: the item is about the release in force and runs only once one is recorded; default: it is about the planned release as soon as there is one"`
+	Needs    []string       `yaml:"needs" doc:"prerequisites, as item or category/item: while one of them fails or is unknown, and this item could not be checked over the network, it is blocked and does not alert"`
 	Fix      string         `yaml:"fix" required:"true" doc:"how to make it pass"`
 	Probes   []*schema.Node `yaml:"probes" required:"true" doc:"the probes that decide whether it holds; each is one kind of probe with its parameters"`
 }

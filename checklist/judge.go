@@ -28,6 +28,8 @@ type Verdict struct {
 	LastRun  time.Time // newest run of its probes; zero for none
 	Duration time.Duration
 	Outcomes []Outcome
+	// BlockedBy is the item whose state prevents this one from being checked; nil for none.
+	BlockedBy *Item
 }
 
 // Judge combines the outcomes of an item's probes at a given time: the worst decides among those with a verdict, of

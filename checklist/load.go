@@ -87,6 +87,7 @@ type loader struct {
 		Sum([]byte) []byte
 	}
 	probes map[*Probe]probeOrigin
+	needs  []need
 
 	open     func(from, path string) ([]byte, error)
 	included map[string]string // where each fragment is included
@@ -167,6 +168,7 @@ func (l *loader) build(docs []parsed) *Checklist {
 			}
 		}
 	}
+	l.link(c)
 	gates := map[string]string{} // where each gate of the team's own files is
 	for _, d := range docs {
 		l.gates(c, d, gates)
@@ -228,6 +230,9 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 			l.wrong(o.file, o.path+".freeze", child(o.node, "freeze"), "", "not a duration")
 		}
 		it.Freeze.After = after.Std()
+	}
+	if len(d.Needs) > 0 {
+		l.needs = append(l.needs, need{it, d.Needs, o})
 	}
 	for i, n := range d.Probes {
 		po := origin{o.file, fmt.Sprintf("%s.probes[%d]", o.path, i), n}

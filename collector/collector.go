@@ -27,7 +27,8 @@ type Collector struct {
 	items     []itemState   // in order of the checklist
 	probes    []*probeState // of all items, in the same order
 	scheduler scheduler
-	cache     *reportCache // nil when caching is disabled
+	index     map[*checklist.Item]int // in items
+	cache     *reportCache            // nil when caching is disabled
 
 	background context.Context // ends with Close; the parent of all runs
 	stop       context.CancelFunc
@@ -84,7 +85,8 @@ func (l *Limits) slotsFor(kind probe.Kind) chan struct{} {
 // New returns a collector. The caller must Close it.
 func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, limits *Limits) *Collector {
 	ctx, stop := context.WithCancel(context.Background())
-	c := &Collector{list: list, deploy: d, deps: deps, limits: limits, background: ctx, stop: stop}
+	c := &Collector{list: list, deploy: d, deps: deps, limits: limits, background: ctx, stop: stop,
+		index: map[*checklist.Item]int{}}
 	for _, it := range list.Items() {
 		state := itemState{item: it, first: len(c.probes)}
 		for _, pr := range it.Probes {
@@ -94,6 +96,7 @@ func New(list *checklist.Checklist, d *deployment.Deployment, deps *probe.Deps, 
 			state.derived = state.derived || pr.Derived != nil
 		}
 		state.probes = c.probes[state.first:]
+		c.index[it] = len(c.items)
 		c.items = append(c.items, state)
 	}
 	c.cache = &reportCache{basis: make([]*outcome, len(c.probes))}

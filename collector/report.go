@@ -102,6 +102,7 @@ func (c *Collector) report(run *probe.Pass, sel Selection) *Report {
 			b.judge(i, &first)
 		}
 	}
+	b.block()
 	r := &Report{
 		Time: b.now, Checklist: c.list, Selection: sel, Verdicts: b.verdicts,
 		Planned: b.releases.planned(), Recorded: b.releases.recorded(), Unmatched: c.unmatched(run),
@@ -122,12 +123,32 @@ func (c *Collector) report(run *probe.Pass, sel Selection) *Report {
 	return r
 }
 
-// needed returns which items have to be checked for a selection: all of them when it contains a derived one.
+// needed returns which items have to be checked for a selection: those selected and their prerequisites; all of them when it
+// contains a derived one.
 func (c *Collector) needed(sel Selection) func(*checklist.Item) bool {
 	if sel.All() || slices.ContainsFunc(c.items, func(it itemState) bool { return it.derived && sel.has(it.item) }) {
 		return func(*checklist.Item) bool { return true }
 	}
-	return sel.has
+	needed := map[*checklist.Item]bool{}
+	for i := range c.items {
+		if it := c.items[i].item; sel.has(it) {
+			needed[it] = true
+			for _, other := range it.Prerequisites() {
+				needed[other] = true
+			}
+		}
+	}
+	return func(it *checklist.Item) bool { return needed[it] }
+}
+
+// block blocks the verdicts whose prerequisites are broken.
+func (b *reportBuilder) block() {
+	of := func(it *checklist.Item) *checklist.Verdict { return &b.verdicts[b.c.index[it]] }
+	for i := range b.verdicts {
+		if v := &b.verdicts[i]; v.Item != nil && len(v.Needs) > 0 {
+			v.Block(of)
+		}
+	}
 }
 
 // judge makes the verdict on an item, or reuses the last one. First holds what derived probes are judged from.
@@ -163,6 +184,9 @@ func (b *reportBuilder) reused(i int, it *itemState) bool {
 		return false
 	}
 	v := &b.cache.verdicts[i]
+	if v.BlockedBy != nil { // depends on other items
+		return false
+	}
 	if v.Waived != v.WaivedAt(b.now) || it.item.Waiver != nil && it.item.Waiver.Covers != "" { // the detail depends on it
 		return false
 	}

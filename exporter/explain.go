@@ -64,6 +64,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 	if v.Owner != "" {
 		fmt.Fprintf(b, "  owner: %s\n", v.Owner)
 	}
+	for _, it := range v.Needs {
+		fmt.Fprintf(b, "  needs %s: %s\n", it.ID(), it.Title)
+	}
 	if v.Waiver != nil {
 		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), phrase.Printable(v.Waiver.Reason))
 	}
@@ -75,6 +78,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 	}
 	var deeper []string
 	for _, remedy := range v.Remedies {
+		if v.BlockedBy != nil { // its remedy is the item that it needs
+			break
+		}
 		if !slices.Contains(deeper, remedy) {
 			deeper = append(deeper, remedy)
 		}

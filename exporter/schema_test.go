@@ -97,14 +97,15 @@ func checksSchema() map[string]any {
 		"checklist_digest": digest,
 		"release":          object("the planned and the recorded release; null if there is none", m{"planned": release, "recorded": release}),
 		"categories":       list(object("", m{"category": name, "ready": truth})),
-		"items": list(object("", m{
+		"items": list(optional(object("", m{
+			"needs": m{"type": "array", "items": text, "description": "its prerequisites, as category/item"},
 			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "owner": m{"type": "string", "description": "empty if the checklist names none"}, "required": truth,
 			"scope": words([]any{"standing", "release"}, "standing: must hold at all times; release: applies to one release"), "state": state, "reason": reason, "detail": text, "fix": text,
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
 			"probes": list(optional(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text}),
 				"offenders", offenders)),
 			"past": past,
-		})),
+		}), "blocked_by", m{"type": "string", "description": "the item that has to be fixed first; missing unless the reason is blocked by another item"})),
 		"history": orNull(object("the ledger of verdicts; null without --state.directory", m{
 			"from": orNull(moment), "to": orNull(moment), "notes": list(text),
 		})),

@@ -120,6 +120,8 @@ type boardItem struct {
 	Strip  strip
 	Ends   []boardEnd
 	Layers []boardLayer
+	// Prerequisites are the items that it needs.
+	Prerequisites []Link
 }
 
 // boardEnd is when an attestation expires.
@@ -321,6 +323,10 @@ func layers() []probe.Layer {
 func (page *Page) item(v *checklist.Verdict, n narrowing) boardItem {
 	it := boardItem{Verdict: v, Anchor: anchor(v), URL: n.everything().url() + "#" + anchor(v),
 		Since: sinceOf(page.History, v.ID(), page.Time), Strip: stripOf(page.Strips, v.ID(), v.State, page.Time)}
+	for _, needed := range v.Needs {
+		url := n.everything().url() + "#" + anchor(&checklist.Verdict{Item: needed})
+		it.Prerequisites = append(it.Prerequisites, Link{Text: needed.Title, URL: url})
+	}
 	for _, l := range layers() {
 		layer := boardLayer{Layer: l}
 		for _, o := range v.Outcomes {

@@ -119,6 +119,8 @@ type itemJSON struct {
 	State           probe.State `json:"state"`
 	Reason          string      `json:"reason"`
 	Detail          string      `json:"detail"`
+	Needs           []string    `json:"needs"`
+	BlockedBy       string      `json:"blocked_by,omitempty"`
 	Fix             string      `json:"fix"`
 	Waiver          *waiverJSON `json:"waiver"`
 	LastRun         *time.Time  `json:"last_run"`
@@ -180,7 +182,13 @@ func Encode(r *collector.Report, configDigest string, past *history.Past, compar
 func encodeItem(v checklist.Verdict) itemJSON {
 	it := itemJSON{
 		Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Owner: v.Owner, Required: v.Required, Scope: v.Scope, State: v.State,
-		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Probes: []probeJSON{},
+		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Needs: []string{}, Probes: []probeJSON{},
+	}
+	for _, needed := range v.Needs {
+		it.Needs = append(it.Needs, needed.ID())
+	}
+	if v.BlockedBy != nil {
+		it.BlockedBy = v.BlockedBy.ID()
 	}
 	if v.Waiver != nil {
 		it.Waiver = &waiverJSON{v.Waiver.By, v.Waiver.Reason, v.Waiver.Expires.UTC()}
