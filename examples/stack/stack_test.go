@@ -206,7 +206,7 @@ func TestPrometheusConfiguration(t *testing.T) {
 	config := filepath.Join(t.TempDir(), "prometheus.yml")
 	write(t, config, strings.ReplaceAll(content, "/etc/prometheus", at("/etc/prometheus")))
 	output, err := run(t, promtool, "check", "config", config)
-	if err != nil || !strings.Contains(output, "1 rule files found") || !strings.Contains(output, "31 rules found") {
+	if err != nil || !strings.Contains(output, "1 rule files found") || !strings.Contains(output, "32 rules found") {
 		t.Errorf("%v\n%s", err, output)
 	}
 	for address, wanted := range map[string]string{"alertmanager:9093": "alertmanager", "exporter:10460": "exporter"} {
