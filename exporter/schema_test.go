@@ -98,7 +98,7 @@ func checksSchema() map[string]any {
 		"release":          object("the planned and the recorded release; null if there is none", m{"planned": release, "recorded": release}),
 		"categories":       list(object("", m{"category": name, "ready": truth})),
 		"items": list(optional(object("", m{
-			"needs": m{"type": "array", "items": text, "description": "its prerequisites, as category/item"},
+			"needs":    m{"type": "array", "items": text, "description": "its prerequisites, as category/item"},
 			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "owner": m{"type": "string", "description": "empty if the checklist names none"}, "required": truth,
 			"scope": words([]any{"standing", "release"}, "standing: must hold at all times; release: applies to one release"), "state": state, "reason": reason, "detail": text, "fix": text,
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
