@@ -24,6 +24,7 @@ func TestReport_Figures(t *testing.T) {
 		`{"status":"ok","migrations":{"pending":0,"applied":41}}`:      {},
 		`{"status":"ok","queue":"empty","backup":"full","tls":"full"}`: {},
 		`{"status":"ok","last_migration":"failed"}`:                    {},
+		`{"status":"ok","queue":"drained after it was full at noon"}`:  {},
 		`{"status":"ok","latency_ms":30000,"max_latency_ms":500}`:      {exceeded: []string{"latency_ms"}},
 		`{"status":"ok","replicationLag":99,"replicationLagLimit":10}`: {exceeded: []string{"replication_lag"}},
 		`{"status":"ok","disk":{"used":"97%","limit":"90%"}}`:          {exceeded: []string{"disk.used"}},
