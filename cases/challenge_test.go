@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,12 +24,14 @@ func TestChallenge_SoundCases(t *testing.T) {
 		t.Skip(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(shm) })
-	challenged := 0
+	sound, ran, challenged := 0, 0, 0
 	for _, c := range load(t, ".") {
-		if c.group() != "Sound" || len(c.start) > 0 {
+		if c.group() != "Sound" || slices.ContainsFunc(c.start, func(s start) bool { return s.kind != "certificate" }) {
 			continue
 		}
+		sound++
 		t.Run(strings.TrimSuffix(c.path, ".txtar"), func(t *testing.T) {
+			ran++
 			ctx, cancel := context.WithTimeout(t.Context(), caseLimit)
 			defer cancel()
 			root := t.TempDir()
@@ -61,7 +64,7 @@ func TestChallenge_SoundCases(t *testing.T) {
 			}
 		})
 	}
-	if challenged < leastChallenged {
+	if ran == sound && challenged < leastChallenged { // -run selects fewer
 		t.Errorf("only %d cases were challenged, expected at least %d", challenged, leastChallenged)
 	}
 }
