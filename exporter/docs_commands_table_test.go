@@ -108,9 +108,9 @@ var printedDocuments = []printedDocument{
 		{text: "catalyst_exporter rules --job=catalyst >/etc/prometheus/rules/catalyst.rules.yml"},
 		{text: "catalyst_exporter alertmanager"},
 		{text: "catalyst_exporter alertmanager --complete"},
-		{text: "catalyst_exporter alertmanager --owners", exit: ExitUsage},
 		{text: "catalyst_exporter dashboard >catalyst-readiness.json"},
 		{text: "catalyst_exporter dashboard --board=fleet >catalyst-fleet.json"},
+		{text: "catalyst_exporter alertmanager --owners", exit: ExitUsage},
 	}},
 	{name: "docs/release.md", in: "shop", setup: recorded + signers, lines: []printedLine{
 		{text: "catalyst_exporter check --gate=pre", exit: ExitFailing},
