@@ -134,8 +134,37 @@ func TestChallenge_Embedded(t *testing.T) {
 	}
 }
 
-// A checklist whose only item about a key accepts every word does not notice what happens to it.
-func TestChallenge_Unnoticed(t *testing.T) {
+// The checklists of the gallery notice every declared breakage of the example deployment, as far as they are about it.
+func TestChallenge_Gallery(t *testing.T) {
+	root, _ := soundExample(t)
+	lists, err := filepath.Glob("../examples/checklists/*.yml")
+	if err != nil || len(lists) == 0 {
+		t.Fatal("no checklists", err)
+	}
+	broken := 0
+	for _, list := range lists {
+		absolute, err := filepath.Abs(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := filepath.Join(t.TempDir(), "catalyst.yml")
+		if err := os.WriteFile(config, []byte("checklist: "+absolute+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		want := ExitReady
+		if strings.HasSuffix(list, "static-site.yml") { // it is about what no file of the example contains
+			want = ExitWaiting
+		}
+		stdout, _ := challenged(t, want, "--deployment.root="+root, "--config.file="+config, "--format=json")
+		broken += strings.Count(stdout, `"result"`)
+	}
+	if broken < 100 {
+		t.Errorf("only %d breakages", broken)
+	}
+}
+
+// The exit code says whether anything could be broken, and unknown items are invalid usage.
+func TestChallenge_ExitCodes(t *testing.T) {
 	root := t.TempDir()
 	for name, text := range map[string]string{
 		"Dockerfile":    "FROM alpine:3.22\n# USER app\nUSER app\n",
