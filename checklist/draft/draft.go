@@ -134,7 +134,7 @@ func mask(text string) (string, bool) {
 	out = secretInURL.ReplaceAllString(out, "${1}"+hidden+"@")
 	out = longToken.ReplaceAllStringFunc(out, func(token string) string {
 		if hexToken.MatchString(token) || upper.MatchString(token) && lower.MatchString(token) && digit.MatchString(token) ||
-			strings.HasPrefix(token, "AKIA") || len(token) >= 24 && digit.MatchString(token) && strings.IndexAny(token, "/.-_") < 0 {
+			strings.HasPrefix(token, "AKIA") || len(token) >= 24 && digit.MatchString(token) && !strings.ContainsAny(token, "/.-_") {
 			return hidden
 		}
 		return token

@@ -92,9 +92,11 @@ func look(t *testing.T, ctx context.Context, server string) probe.Result {
 
 func TestDomainExpiry_Redirects(t *testing.T) {
 	site := probetest.Site(t, map[string]http.HandlerFunc{
-		"/metadata/domain/shop.catalyst-test.net": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://169.254.169.254/", 302) },
-		"/moved/domain/shop.catalyst-test.net":    func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/v2", 301) },
-		"/v2":                                     probetest.Says(200, expires(300)),
+		"/metadata/domain/shop.catalyst-test.net": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://169.254.169.254/", http.StatusFound)
+		},
+		"/moved/domain/shop.catalyst-test.net": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/v2", http.StatusMovedPermanently) },
+		"/v2":                                  probetest.Says(200, expires(300)),
 	})
 	got := look(t, t.Context(), site.URL+"/metadata")
 	probetest.Expect(t, got, probe.StateUnknown, probe.ReasonNotConfigured, "redirects to another server")

@@ -38,9 +38,9 @@ func TestJSONAPI_Verdicts(t *testing.T) {
 		"/login":     probetest.Says(401, `{"status":"ok"}`),
 		"/busy":      probetest.Says(429, `{"status":"ok"}`),
 		"/metadata": func(w http.ResponseWriter, r *http.Request) {
-			http.Redirect(w, r, "http://169.254.169.254/latest", 302)
+			http.Redirect(w, r, "http://169.254.169.254/latest", http.StatusFound)
 		},
-		"/moved": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", 301) },
+		"/moved": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/ok", http.StatusMovedPermanently) },
 	}
 	site := probetest.Site(t, pages)
 	for name, test := range map[string]struct {

@@ -31,9 +31,6 @@ type statusPhrase struct {
 
 func (p statusPhrase) good() bool { return p.standing == well }
 
-// healthy reports whether a status text means healthy.
-func healthy(word string) bool { return judgeStatus(word).good() }
-
 // judgeStatus judges the value of a status key. Its subject is known, so a text without a good word is bad.
 func judgeStatus(text string) statusPhrase {
 	if flaw, ok := strings.CutPrefix(text, flawed); ok && (isFlawKey(flaw) || isAbilityKey(strings.TrimPrefix(flaw, "not "))) {
