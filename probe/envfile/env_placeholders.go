@@ -17,8 +17,7 @@ import (
 // env_placeholders: has every value of the deployment's env files been replaced?
 //
 // It checks every value of every env file in use and of the services' environment in the compose files; templates and
-// unused files are skipped. A documentation domain is only a warning, because the deployment runs without it; in a
-// connection string with a password it is a placeholder.
+// unused files are skipped. A documentation domain is only a warning, because the deployment runs without it.
 
 func PlaceholdersKind() probe.Kind {
 	return probe.Kind{
@@ -135,9 +134,6 @@ func (s *envPlaceholders) judge(envs []*env.File, inline []compose.Literal, temp
 				placeholders++
 				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d is unchanged from %s:%d", e.Key, env.Name, e.Line, template.Name,
 					copied[e.Key+"="+text])
-			case secretvalue.HasPlaceholderServer(text):
-				placeholders++
-				f.Fail(probe.ReasonPlaceholder, "%s at %s:%d contains a password for a server in a documentation domain", e.Key, env.Name, e.Line)
 			case secretvalue.HasPlaceholderDomain(text):
 				f.Warn(probe.ReasonPlaceholder, "%s at %s:%d contains a documentation domain", e.Key, env.Name, e.Line)
 			}
@@ -152,9 +148,6 @@ func (s *envPlaceholders) judge(envs []*env.File, inline []compose.Literal, temp
 		case secretvalue.IsBlankSetting(l.Key, secretvalue.PlaceholderDomain.ReplaceAllString(text, " ")):
 			placeholders++
 			f.Fail(probe.ReasonPlaceholder, "%s at %s is a placeholder", l.Key, l.Origin)
-		case secretvalue.HasPlaceholderServer(text):
-			placeholders++
-			f.Fail(probe.ReasonPlaceholder, "%s at %s contains a password for a server in a documentation domain", l.Key, l.Origin)
 		case secretvalue.HasPlaceholderDomain(text):
 			f.Warn(probe.ReasonPlaceholder, "%s at %s contains a documentation domain", l.Key, l.Origin)
 		}

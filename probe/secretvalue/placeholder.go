@@ -173,26 +173,6 @@ var PlaceholderDomain = lazyregexp.New(`(?i)(^|[^a-z0-9-])((your|my)-?(domain|co
 // HasPlaceholderDomain reports whether a value contains a documentation domain.
 func HasPlaceholderDomain(value string) bool { return PlaceholderDomain.MatchString(value) }
 
-// A connection string: a URL, with or without a password before its host, or keywords; and a password among parameters.
-var (
-	urlHost       = lazyregexp.New(`(?i)[a-z][a-z0-9+.-]*://([^\s/@]*:[^\s@]+@)?([^\s/?#@]+)`)
-	keywordHost   = lazyregexp.New(`(?i)(?:^|[\s;])(?:host|hostaddr|server|data source|address)\s*=\s*([^\s;]+)`)
-	passwordField = lazyregexp.New(`(?i)(?:^|[?&;\s])(?:password|passwd|pwd|pass)\s*=\s*[^\s&;]`)
-)
-
-// HasPlaceholderServer reports whether a value is a connection string with a password for a host in a documentation domain:
-// it was copied from a template, and nothing can connect with it.
-func HasPlaceholderServer(value string) bool {
-	withPassword := passwordField.MatchString(value)
-	for _, m := range urlHost.FindAllStringSubmatch(value, -1) {
-		if (m[1] != "" || withPassword) && HasPlaceholderDomain(m[2]) {
-			return true
-		}
-	}
-	m := keywordHost.FindStringSubmatch(value)
-	return m != nil && withPassword && HasPlaceholderDomain(m[1])
-}
-
 // WeakEntropy is the threshold in bits below which a secret is guessable: an offline search breaks 48 bits within days.
 const WeakEntropy = 48
 
