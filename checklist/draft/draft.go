@@ -83,7 +83,7 @@ func New(file string, data []byte, t *Table, facts Facts) (*Draft, error) {
 		section, _ := mask(l.Section)
 		it := Item{Line: l.At, Title: title, Category: slug(section, "checklist"), CategoryTitle: section}
 		it.Name = names.unique(it.Category, slug(title, "item"))
-		t.propose(&it, text, strings.TrimSpace(l.Section+" "+l.Group), facts)
+		t.propose(&it, markdown.PlainText(l.First), text, strings.TrimSpace(l.Section+" "+l.Group), facts)
 		d.Items = append(d.Items, it)
 	}
 	return d, nil
@@ -142,10 +142,11 @@ func mask(text string) (string, bool) {
 	return out, out != text
 }
 
-// propose chooses the probes of an item.
-func (t *Table) propose(it *Item, text, heading string, facts Facts) {
+// propose chooses the probes of an item by the first line of its text. The rest, such as steps and commands, speaks of other
+// things as well: it only states parameters.
+func (t *Table) propose(it *Item, first, text, heading string, facts Facts) {
 	own := factsOfLine(text)
-	r, why := t.rule(text, heading)
+	r, why := t.rule(first, heading)
 	if r != nil {
 		known := func(fact string) []string {
 			if strings.HasPrefix(fact, "line.") {

@@ -10,6 +10,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 var expected = lazyregexp.New(`<!-- ([a-z_0-9 ]+) -->`)
@@ -84,5 +85,51 @@ func TestMeasure(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestDraft_LongDocument drafts a document whose lines have steps and commands under them. What those say must not choose the
+// probe: each line gets a kind of the item of the embedded checklist with its title, or is left to people.
+func TestDraft_LongDocument(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("..", "..", "exporter", "testdata", "production-deployment-checklist.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := checklist.Load(nil, checklist.Changes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deploy, err := deployment.Discover(deployment.Settings{Root: filepath.Join("..", "..", "examples", "deployment")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := New("checklist.md", data, table(t), FactsOf(deploy.View(nil), table(t)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared, right, wrong := 0, 0, 0
+	for _, it := range d.Items {
+		i := slices.IndexFunc(list.Items(), func(known *checklist.Item) bool { return known.Title == it.Title })
+		if i < 0 {
+			continue
+		}
+		known := list.Items()[i]
+		kind := it.Probes[0].Content[0].Value
+		compared++
+		switch {
+		case slices.ContainsFunc(known.Probes, func(p *checklist.Probe) bool {
+			return slices.ContainsFunc(it.Probes, func(n *schema.Node) bool { return n.Content[0].Value == p.Kind.Name })
+		}):
+			right++
+		case kind != "attestation":
+			wrong++
+			t.Logf("%q got %s (%s), the embedded checklist has %s", it.Title, kind, it.Rule, known.Probes[0].Kind.Name)
+		default:
+			t.Logf("%q is left to people, the embedded checklist has %s", it.Title, known.Probes[0].Kind.Name)
+		}
+	}
+	t.Logf("%d of %d right, %d wrong", right, compared, wrong)
+	if compared < 50 || right*10 < compared*8 || wrong*10 > compared {
+		t.Errorf("%d of %d right, %d wrong", right, compared, wrong)
 	}
 }
