@@ -80,7 +80,7 @@ func (v *Verdict) Block(of func(*Item) *Verdict) {
 		v.BlockedBy = cause.Item
 		v.Detail = "blocked by " + cause.ID() + ", which is " + cause.State.String() + " (" + string(cause.Reason) + "): " + v.Detail
 		v.Reason = probe.ReasonBlocked
-		v.Remedies = []string{cause.ID()}
+		v.Remedies = append([]string{cause.ID()}, v.Remedies...)
 	}
 }
 

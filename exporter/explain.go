@@ -78,8 +78,8 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 	}
 	var deeper []string
 	for _, remedy := range v.Remedies {
-		if v.BlockedBy != nil { // its remedy is the item that it needs
-			break
+		if v.BlockedBy != nil && remedy == v.BlockedBy.ID() { // the detail says so
+			continue
 		}
 		if !slices.Contains(deeper, remedy) {
 			deeper = append(deeper, remedy)

@@ -174,7 +174,11 @@ func (t Table) writeRemedies(b *bytes.Buffer, r *collector.Report) {
 		if v.State != probe.StateUnknown {
 			continue
 		}
-		for _, remedy := range v.Remedies {
+		needed := v.Remedies
+		if v.BlockedBy != nil {
+			needed = needed[:1] // the others can wait
+		}
+		for _, remedy := range needed {
 			if !slices.Contains(items[remedy], v.Name) {
 				if items[remedy] == nil {
 					remedies = append(remedies, remedy)
