@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -220,14 +221,15 @@ func (s *webPage) judgeText(a httpclient.Response, t pagetext.Text, text string)
 	if slices.ContainsFunc(t.Top, draftTitle.MatchString) {
 		return probe.Warned(probe.ReasonPlaceholder, "%s is marked as a draft in its title. Publish the final text, or remove the mark", s.Path), t
 	}
-	if own := n - repeated; own < s.Words/2 {
-		return probe.Warned(probe.ReasonWeak, "%s repeats its sentences: %d words without repetitions, expected at least %d", s.Path, own, s.Words), t
-	}
 	if how := notShown(a); how != "" {
 		return probe.Warned(probe.ReasonMismatch, "%s is served as %s. Serve it with Content-Type: text/html", s.Path, how), t
 	}
-	if t.Sheets {
-		return probe.Passed("%s is published: %d words, unless a style sheet that was not read hides them", s.Path, n), t
+	detail := fmt.Sprintf("%s is published: %d words", s.Path, n)
+	if own := n - repeated; own < s.Words/2 {
+		detail += fmt.Sprintf(", only %d of them without repeated sentences", own)
 	}
-	return probe.Passed("%s is published: %d words", s.Path, n), t
+	if t.Sheets {
+		detail += ", unless a style sheet that was not read hides them"
+	}
+	return probe.Passed("%s", detail), t
 }
