@@ -83,17 +83,21 @@ var printedDocuments = []printedDocument{
 	{name: "docs/kubernetes.md", lines: []printedLine{
 		{text: "catalyst_exporter rules --format=crd"},
 	}},
-	{name: "docs/pipeline.md", in: "shop", lines: []printedLine{
+	// A backup that was just written counts as unfinished for a while.
+	{name: "docs/pipeline.md", in: "shop", setup: "touch -d '1 hour ago' backups/daily/*", lines: []printedLine{
 		{text: "catalyst_exporter check --format=json --output=last.json", exit: ExitFailing},
 		{text: "catalyst_exporter check --baseline=last.json"},
 		{text: "catalyst_exporter check --format=prometheus --output=/var/lib/node_exporter/textfile/catalyst.prom", notRun: "the folder is node_exporter's"},
 		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},
 	{name: "docs/own-checklist.md", in: "mine", setup: "cp ../shop/DISASTER-RECOVERY.md .", lines: []printedLine{
-		{text: "catalyst_exporter checklist draft LIST.md --output=checklist.yml", notRun: strangersPath},
-		{text: "catalyst_exporter attest support_team_trained --by=you@example.org --valid-for=90d --config.file=catalyst.yml", notRun: strangersPath},
-		{text: "catalyst_exporter report --config.file=catalyst.yml --document=LIST.md --output=LIST.md", notRun: strangersPath},
 		{text: "catalyst_exporter checklist draft CHECKLIST.md --output=checklist.yml", notRun: "it replaces the checklist of the next commands: TestScripts/checklist_draft runs it"},
+		{text: "catalyst_exporter checklist draft LIST.md --output=checklist.yml", notRun: strangersPath},
+		{text: "catalyst_exporter config check --config.file=catalyst.yml", notRun: strangersPath},
+		{text: "catalyst_exporter check --config.file=catalyst.yml", notRun: strangersPath},
+		{text: "catalyst_exporter attest support_team_trained --by=you@example.org --valid-for=90d --config.file=catalyst.yml", notRun: strangersPath},
+		{text: "catalyst_exporter check --config.file=catalyst.yml", notRun: strangersPath},
+		{text: "catalyst_exporter report --config.file=catalyst.yml --document=LIST.md --output=LIST.md", notRun: strangersPath},
 		{text: "catalyst_exporter config schema --of=checklist >checklist.schema.json"},
 		{text: "catalyst_exporter config schema >catalyst.schema.json"},
 		{text: "catalyst_exporter config check --config.file=catalyst.yml"},
