@@ -182,7 +182,7 @@ func TestCommand_Capabilities(t *testing.T) {
 	write(t, at, "x", "#!/bin/sh\n", 0o755)
 	netBind := []byte{1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 	if err := unix.Setxattr(at.directory+"/x", "security.capability", netBind, 0); err != nil {
-		t.Skip("file capabilities cannot be set here:", err)
+		parts.Missing(t, "file capabilities cannot be set: "+err.Error())
 	}
 	probetest.Expect(t, run(t, at, "{program: x}"), probe.StateUnknown, probe.ReasonPermissionDenied, "file capabilities")
 }

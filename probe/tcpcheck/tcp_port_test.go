@@ -156,7 +156,7 @@ func TestTCPPort_Closed(t *testing.T) {
 	}
 	names, err := net.DefaultResolver.LookupHost(t.Context(), "localhost")
 	if err != nil || !slices.Contains(names, "127.0.0.1") {
-		t.Skip("localhost is not 127.0.0.1: ", err)
+		parts.Missing(t, fmt.Sprintf("localhost is not 127.0.0.1 but %v: %v", names, err))
 	}
 	for name, test := range map[string]struct {
 		spec   string
