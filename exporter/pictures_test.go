@@ -31,9 +31,7 @@ const pictures = "../docs/pictures"
 // firewall, and the time at which the pictures are made: the day after its last backup.
 func pictured(t *testing.T) (config string, now time.Time) {
 	t.Helper()
-	if _, err := os.Stat("/var/run/docker.sock"); err == nil {
-		t.Skip("the pictures are of a host without Docker, and this one has it")
-	}
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock") // whatever this machine runs
 	now = time.Date(2026, 11, 24, 9, 0, 0, 0, time.UTC)
 	dir := t.TempDir()
 	if err := os.CopyFS(filepath.Join(dir, "shop"), os.DirFS("../examples/deployment")); err != nil {
@@ -60,7 +58,7 @@ func TestPictures_ShowTheBoard(t *testing.T) {
 		t.Fatalf("%d %s", status, page)
 	}
 	shows := outline(t, page)
-	for _, want := range []string{"12 required items fail, 25 have no verdict", "All 75 items", "What to fix", "PostgreSQL password changed", "style sha256-"} {
+	for _, want := range []string{"12 required items fail, 28 have no verdict", "All 75 items", "What to fix", "PostgreSQL password changed", "style sha256-"} {
 		if !strings.Contains(shows, want) {
 			t.Errorf("the outline does not contain %q", want)
 		}
