@@ -53,6 +53,11 @@ sbom: build ## Write the bill of materials to dist/sbom.cdx.json (needs jq)
 	@mkdir -p dist
 	packaging/sbom $(OUTPUT) >dist/sbom.cdx.json
 
+ARCHITECTURES ?= amd64 arm64
+.PHONY: dist
+dist: ## Build archives, deb, rpm and checksums for ARCHITECTURES (amd64 arm64) in dist/ (needs jq)
+	packaging/dist dist $(or $(VERSION),unknown) $(ARCHITECTURES)
+
 .PHONY: test
 test: lint ## Check, lint and run every test with the race detector
 	$(GO) test -C bench $$RACE_FLAGS -vet=off ./...
