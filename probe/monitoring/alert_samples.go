@@ -27,6 +27,7 @@ type alertRules struct {
 	pointless []string          // names of alerts whose comparison is true for every series
 	never     []string          // names of alerts whose expression is never true; not among alerts
 	external  map[string]string // labels that Prometheus adds to every alert
+	job       string            // of the application; "" when not known
 	partial   bool              // there may be more
 }
 

@@ -56,6 +56,7 @@ func (a *alertmanagerConfig) judgeSamples(f *probe.ResultBuilder, am *alertmanag
 			f.Warn(probe.ReasonThreshold, "%s: %s are muted %s of the time", at(line), sample.what, percent(share))
 		}
 	}
+	a.judgeApplication(f, am, rules, from, at)
 	a.judgeRules(f, am, rules, from, reported, at)
 	a.judgeNullRoutes(f, am, rules, at)
 	a.judgeInhibitions(f, am, rules, at)

@@ -18,7 +18,7 @@ import (
 // and compared with the file, and no value is.
 
 // judge judges the running configuration and its silences.
-func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules promRules, f *probe.ResultBuilder) {
+func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, alerts alertRules, f *probe.ResultBuilder) {
 	var status struct {
 		Config struct {
 			Original string `json:"original"`
@@ -36,7 +36,6 @@ func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules pro
 	}
 	config := &alertmanagerConfig{MaxMuted: defaultMaxMuted}
 	at := func(int) string { return "running Alertmanager" }
-	alerts := rules.alerts()
 	config.judgeRoutes(f, running, at)
 	config.judgeSamples(f, running, alerts, p.Time, at)
 	for _, sample := range config.samples(alerts) {
@@ -45,6 +44,7 @@ func (r runningAlertmanager) judge(ctx context.Context, p *probe.Pass, rules pro
 		}
 	}
 	r.judgeSilences(ctx, config.samples(alerts), alerts, f)
+	r.judgeMetrics(ctx, f)
 	if file, name := declaredAlertmanager(p); file != nil && len(file.Problems) == 0 && file.Root != nil {
 		for _, part := range alertmanager.Differences(file, running) {
 			f.Warn(probe.ReasonDrift, "running Alertmanager has other %s than %s. Reload it", part, name)
@@ -130,15 +130,23 @@ func (r runningAlertmanager) judgeSilences(ctx context.Context, samples []sample
 		}
 		all := false
 		for _, sample := range samples {
-			if alertmanager.MatchAll(matchers, sample.labels) {
+			if rules.matchesApplication(matchers, sample.labels) {
 				add(sample.what)
 				all = true
 			}
 		}
 		for _, alert := range rules.alerts {
-			if !all && slices.Contains(pagingSeverities(), strings.ToLower(alert["severity"])) && alertmanager.MatchAll(matchers, alert) {
+			if !all && slices.Contains(pagingSeverities(), strings.ToLower(alert["severity"])) && rules.matchesApplication(matchers, rules.with(alert)) {
 				add(alert["alertname"])
 			}
+		}
+	}
+	held, _ := r.alerts(ctx)
+	for _, alert := range held { // a silence may name a label that only a series has
+		if len(alert.Status.SilencedBy) > 0 && slices.ContainsFunc(rules.paging(), func(rule map[string]string) bool {
+			return rule["alertname"] == alert.Labels["alertname"] && rule["severity"] == alert.Labels["severity"]
+		}) {
+			add(alert.Labels["alertname"])
 		}
 	}
 	if len(silenced) > 0 {

@@ -33,19 +33,28 @@ func TestRunningAlertmanager_Faults(t *testing.T) {
 	}
 	plain := config("group_by: [job]", "", "")
 	am := parts.Alertmanager(t, plain)
-	rules := promRules{}
+	rules := alertRules{job: "catalyst"}
 	for name, tt := range map[string]struct {
 		running, file string // file "": the same
 		state         probe.State
 		reason        probe.Reason
 		detail        string
 	}{
-		"the same":              {plain, "", probe.StatePass, "", ""},
-		"interval with a place": {config("group_by: [job]", "{matchers: [team=a], mute_time_intervals: [x]}", winter), "", probe.StatePass, "", ""},
-		"null receiver":         {config("group_by: [job]", "{matchers: [severity=critical], receiver: noop}", ""), "", probe.StateFail, probe.ReasonEmpty, "end at a receiver without integrations"},
-		"catch-all to nobody":   {config("group_by: [job]", "{matchers: ['alertname=~\".+\"'], receiver: noop}", ""), "", probe.StateFail, probe.ReasonEmpty, "without integrations"},
-		"muted":                 {config("group_by: [job]", "{matchers: [severity=critical], mute_time_intervals: [x]}", always), "", probe.StateFail, probe.ReasonDisabled, "never delivered"},
-		"inhibited":             {config("group_by: [job]", "", "inhibit_rules: [{source_matchers: [alertname=Watchdog], target_matchers: ['severity=~\".+\"']}]\n"), "", probe.StateWarn, probe.ReasonDisabled, "always fires"},
+		"the same":               {plain, "", probe.StatePass, "", ""},
+		"interval with a place":  {config("group_by: [job]", "{matchers: [team=a], mute_time_intervals: [x]}", winter), "", probe.StatePass, "", ""},
+		"null receiver":          {config("group_by: [job]", "{matchers: [severity=critical], receiver: noop}", ""), "", probe.StateFail, probe.ReasonEmpty, "end at a receiver without integrations"},
+		"catch-all to nobody":    {config("group_by: [job]", "{matchers: ['alertname=~\".+\"'], receiver: noop}", ""), "", probe.StateFail, probe.ReasonEmpty, "without integrations"},
+		"muted":                  {config("group_by: [job]", "{matchers: [severity=critical], mute_time_intervals: [x]}", always), "", probe.StateFail, probe.ReasonDisabled, "never delivered"},
+		"the application":        {config("group_by: [job]", "{matchers: [job=catalyst], receiver: noop}", ""), "", probe.StateWarn, probe.ReasonEmpty, "of job catalyst end at a receiver without integrations"},
+		"application and page":   {config("group_by: [job]", "{matchers: [severity=critical, 'job=~\"cat.*\"'], receiver: noop}", ""), "", probe.StateWarn, probe.ReasonEmpty, "of job catalyst"},
+		"application, muted":     {config("group_by: [job]", "{matchers: [job=catalyst], mute_time_intervals: [x]}", always), "", probe.StateWarn, probe.ReasonEmpty, "of job catalyst are never delivered"},
+		"application, also":      {config("group_by: [job]", "{matchers: [job=catalyst], receiver: noop, continue: true}\n  - {matchers: [job=catalyst]}", ""), "", probe.StatePass, "", ""},
+		"application's notices":  {config("group_by: [job]", "{matchers: [severity=info, job=catalyst], receiver: noop}", ""), "", probe.StatePass, "", ""},
+		"another job":            {config("group_by: [job]", "{matchers: [job=node], receiver: noop}", ""), "", probe.StatePass, "", ""},
+		"every instance":         {config("group_by: [job]", "{matchers: ['instance=~\".+\"'], receiver: noop}", ""), "", probe.StateWarn, probe.ReasonEmpty, "of any instance end"},
+		"one instance":           {config("group_by: [job]", "{matchers: ['instance=~\"canary-.*\"'], receiver: noop}", ""), "", probe.StatePass, "", ""},
+		"a canary, by exclusion": {config("group_by: [job]", "{matchers: [job=catalyst, 'instance=~\".+\"', 'instance!~\"prod-.*\"'], receiver: noop}", ""), "", probe.StatePass, "", ""},
+		"inhibited":              {config("group_by: [job]", "", "inhibit_rules: [{source_matchers: [alertname=Watchdog], target_matchers: ['severity=~\".+\"']}]\n"), "", probe.StateWarn, probe.ReasonDisabled, "always fires"},
 
 		"defaults written out":  {plain, config("group_by: [job]\n  group_wait: 30s\n  group_interval: 300s\n  repeat_interval: 4h", "", ""), probe.StatePass, "", ""},
 		"other notation":        {config("repeat_interval: 90m", "", ""), config("repeat_interval: 1h30m", "", ""), probe.StatePass, "", ""},

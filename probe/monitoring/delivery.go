@@ -17,7 +17,7 @@ import (
 // that of Prometheus. A restart of an Alertmanager loses deliveries for a moment, so that the last minutes decide.
 
 // delivery checks whether alerts arrive, and returns the evidence in words.
-func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules promRules, managers promAlertmanagers, f *probe.ResultBuilder) (string, error) {
+func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules promRules, sends alertRules, managers promAlertmanagers, f *probe.ResultBuilder) (string, error) {
 	sent, err := sentAlerts(ctx, p, f)
 	if err != nil {
 		_, err := promapi.JudgeError(p, "deliveries", err, false)
@@ -43,7 +43,7 @@ func (s *prometheusRules) delivery(ctx context.Context, p *probe.Pass, rules pro
 		case answers && (word == "ok" || word == "ready"): // of Alertmanager and Mimir; a server that returns a page for every path is another service
 			running := runningAlertmanager{client: w, url: at.URL}
 			sent = running.holds(ctx, rules) || sent
-			running.judge(ctx, p, rules, f)
+			running.judge(ctx, p, sends, f)
 			judged = true
 			if at.Configured {
 				note = running.judgeReceiver(ctx, p, managers, f)
@@ -157,20 +157,22 @@ func (r runningAlertmanager) get(ctx context.Context, path string, into any) (ok
 
 // holds reports whether it has an alert of a rule that Prometheus has loaded.
 func (r runningAlertmanager) holds(ctx context.Context, rules promRules) bool {
-	var alerts []struct {
-		Labels map[string]string `json:"labels"`
-	}
-	if !r.get(ctx, "/api/v2/alerts", &alerts) {
-		return false
-	}
-	for _, alert := range alerts {
-		for _, g := range rules.Groups {
-			for _, rule := range g.Rules {
-				if rule.Type == "alerting" && rule.Name == alert.Labels["alertname"] {
-					return true
-				}
-			}
-		}
-	}
-	return false
+	alerts, _ := r.alerts(ctx)
+	return slices.ContainsFunc(alerts, func(alert amAlert) bool {
+		return rules.hasAlert(func(name string, _ map[string]string) bool { return name == alert.Labels["alertname"] })
+	})
+}
+
+// amAlert is an alert that Alertmanager holds.
+type amAlert struct {
+	Labels map[string]string `json:"labels"`
+	Status struct {
+		SilencedBy []string `json:"silencedBy"`
+	} `json:"status"`
+}
+
+// alerts returns the alerts that it holds; ok is false when they cannot be read.
+func (r runningAlertmanager) alerts(ctx context.Context) (all []amAlert, ok bool) {
+	ok = r.get(ctx, "/api/v2/alerts", &all)
+	return all, ok
 }

@@ -72,7 +72,7 @@ func (f prometheusFile) judgeManager(b *probe.ResultBuilder, host, port, at stri
 
 // judgeRelabelling warns about alert_relabel_configs that drop alerts which must reach somebody. Rules that change labels
 // end the check.
-func (f prometheusFile) judgeRelabelling(b *probe.ResultBuilder, samples []sampleAlert) {
+func (f prometheusFile) judgeRelabelling(b *probe.ResultBuilder, rules alertRules, samples []sampleAlert, at func(int) string) {
 	alerting := fieldsOf(f.top["alerting"])
 	lists := [][]*schema.Node{schemaList(alerting["alert_relabel_configs"])}
 	for _, manager := range schemaList(alerting["alertmanagers"]) {
@@ -89,8 +89,8 @@ func (f prometheusFile) judgeRelabelling(b *probe.ResultBuilder, samples []sampl
 				break
 			}
 			for _, sample := range samples {
-				if drops(rule, action, sample.labels) {
-					b.Warn(probe.ReasonDisabled, "%s:%d: alert_relabel_configs drop %s", path.Base(f.inside), entry.Line, sample.what)
+				if drops(rule, action, sample.labels) || drops(rule, action, rules.ofJob(sample.labels)) {
+					b.Warn(probe.ReasonDisabled, "%s: alert_relabel_configs drop %s", at(entry.Line), sample.what)
 					break
 				}
 			}

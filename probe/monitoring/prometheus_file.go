@@ -1,7 +1,9 @@
 package monitoring
 
 import (
+	"fmt"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/promapi"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -145,7 +148,7 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 // the team's rules.
 func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) alertRules {
 	found := readPrometheusFiles(p)
-	var team alertRules
+	team := alertRules{job: promapi.Job(p)}
 	for i, file := range found.all {
 		rules := file.rules(p)
 		team.alerts = append(team.alerts, rules.alerts...)
@@ -176,7 +179,7 @@ func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) 
 	}
 	samples := a.samples(team)
 	for _, file := range found.all {
-		file.judgeRelabelling(f, samples)
+		file.judgeRelabelling(f, team, samples, func(line int) string { return fmt.Sprintf("%s:%d", path.Base(file.inside), line) })
 	}
 	return team
 }

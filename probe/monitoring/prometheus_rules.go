@@ -19,7 +19,7 @@ import (
 //
 // Prometheus lists every configured Alertmanager as active, including dead ones. The probe therefore checks the
 // Alertmanager itself, and whether it took alerts: in the delivery metrics of Prometheus, or among the alerts that it
-// holds. The configuration it runs with is judged like the file.
+// holds. The configurations that both run with are judged like their files.
 //
 // A rule whose selector matched no series within the last day can never fire: the metric was renamed, or the job has
 // another name. Such rules are a warning. Selectors inside absent() and after unless are meant to match nothing.
@@ -32,7 +32,7 @@ func PrometheusRulesKind() probe.Kind {
 		Question:   "Are alert rules loaded without error, is an Alertmanager active, and can every rule fire?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, the time of the last reload, series and an instant query; GET on Alertmanager (deployment.alertmanager): readiness, configuration, silences and alerts; GET on the Alertmanagers that Prometheus sends to, without credentials: status",
+		Reads:      "GET on Prometheus (deployment.prometheus): rules, Alertmanagers, configuration, the last reload, series and an instant query; GET on Alertmanager (deployment.alertmanager): readiness, configuration, silences, alerts and metrics; GET on the Alertmanagers that Prometheus sends to, without credentials: status",
 		Permission: "network access to both",
 		Values:     []*probe.Value{DeadRules},
 		MaxAge:     time.Minute,
@@ -89,9 +89,10 @@ func (s *prometheusRules) Probe(ctx context.Context, p *probe.Pass) (probe.Resul
 	if err := judgeEvaluations(ctx, p, rules, &f); err != nil {
 		return promapi.JudgeError(p, "the time of the last reload", err, false)
 	}
+	sends := s.judgeRunning(ctx, p, rules, &f)
 	var takes string
 	if len(managers.Active) > 0 {
-		takes, err = s.delivery(ctx, p, rules, managers, &f)
+		takes, err = s.delivery(ctx, p, rules, sends, managers, &f)
 		if r := f.Result(""); err != nil && r.State != probe.StateFail {
 			return probe.Result{}, err
 		}
@@ -145,29 +146,22 @@ func judgeRules(rules promRules, managers promAlertmanagers, f *probe.ResultBuil
 	return alerts
 }
 
-// judgeEvaluations reports groups that were never evaluated: pending until an interval and a minute after the rules were
+// judgeEvaluations reports a failed reload, and groups that were never evaluated: pending until an interval and a minute after the rules were
 // loaded, then a warning.
 func judgeEvaluations(ctx context.Context, p *probe.Pass, rules promRules, f *probe.ResultBuilder) error {
 	var late, soon []string
-	var loaded time.Time
+	info, err := promapi.Get[promRuntime](ctx, p, "/api/v1/status/runtimeinfo", nil)
+	if err == nil {
+		info.judge(f)
+	}
 	for _, g := range rules.Groups {
 		if g.LastEvaluation.Year() > 1 || g.Interval == 0 {
 			continue // evaluated, or a server that does not say
 		}
-		if loaded.IsZero() {
-			info, err := promapi.Get[struct {
-				StartTime      time.Time `json:"startTime"`
-				LastConfigTime time.Time `json:"lastConfigTime"`
-			}](ctx, p, "/api/v1/status/runtimeinfo", nil)
-			if err != nil {
-				return err
-			}
-			loaded = info.LastConfigTime
-			if loaded.Before(info.StartTime) {
-				loaded = info.StartTime
-			}
+		if err != nil {
+			return err
 		}
-		if p.Time.Sub(loaded) > time.Duration(g.Interval*float64(time.Second))+time.Minute {
+		if p.Time.Sub(info.loaded()) > time.Duration(g.Interval*float64(time.Second))+time.Minute {
 			late = append(late, g.Name)
 		} else {
 			soon = append(soon, g.Name)

@@ -70,7 +70,8 @@ groups:
 	if n, _ := probetest.Measured(r, DeadRules); n != 1 {
 		t.Errorf("measured %v", n)
 	}
-	const routes = "route: {receiver: pager, routes: [{matchers: ['team=\"x\"'], receiver: pager, mute_time_intervals: [night]}]}\nreceivers: [{name: pager, webhook_configs: [{url: 'http://pager.corp.net/'}]}]\n" +
+	hooks := probetest.Site(t, map[string]http.HandlerFunc{"/": probetest.Says(200, "")}).URL + "/"
+	routes := "route: {receiver: pager, routes: [{matchers: ['team=\"x\"'], receiver: pager, mute_time_intervals: [night]}]}\nreceivers: [{name: pager, webhook_configs: [{url: '" + hooks + "'}]}]\n" +
 		"time_intervals: [{name: night, time_intervals: [{weekdays: ['monday:friday'], times: [{start_time: '00:00', end_time: '06:00'}]}]}]\n"
 	am := parts.Alertmanager(t, routes)
 	managed := func(file string) *probe.Pass {
@@ -93,9 +94,9 @@ groups:
 	}
 	expect(passes["catalyst"], "{}", probe.StateWarn, probe.ReasonDeadRule, "can never fire: Renamed")
 	expect(passes["catalyst"], ignoring, probe.StatePass, "", "3 alert rules, none in error, and Alertmanager takes alerts") // Gone fires
-	expect(managed(strings.Replace(routes, "pager.corp.net/", "other.corp.net/", 1)), ignoring, probe.StatePass, "", "")
+	expect(managed(strings.Replace(routes, hooks, "http://other.corp.net/", 1)), ignoring, probe.StatePass, "", "")
 	expect(managed(strings.Replace(routes, "team=", "squad=", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "has other routes than alertmanager.yml")
-	expect(managed(strings.Replace(routes, "webhook_configs: [{url: 'http://pager.corp.net/'}]", "email_configs: []", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "receivers")
+	expect(managed(strings.Replace(routes, "webhook_configs: [{url: '"+hooks+"'}]", "email_configs: []", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "receivers")
 	expect(managed(strings.Replace(routes, "06:00", "07:00", 1)), ignoring, probe.StateWarn, probe.ReasonDrift, "time intervals")
 
 	silence := fmt.Sprintf(`{"matchers":[{"name":"severity","value":"crit.*","isRegex":true}],"startsAt":%q,"endsAt":%q,"createdBy":"a","comment":"b"}`,
@@ -227,7 +228,7 @@ func TestRunningAlertmanager_Unreadable(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			runningAlertmanager{client: client, url: s.URL}.judge(t.Context(), p, promRules{}, &f)
+			runningAlertmanager{client: client, url: s.URL}.judge(t.Context(), p, alertRules{}, &f)
 			state, reason := probe.StatePass, probe.ReasonNone
 			if tt.detail != "" {
 				state, reason = probe.StateWarn, probe.ReasonWeak
