@@ -120,9 +120,19 @@ func unansweredDetail(outcomes []Outcome) string {
 		}
 	}
 	if len(details) == 0 {
-		return "no probe has anything to check"
+		return disabledDetail(outcomes)
 	}
 	return strings.Join(details, "; ")
+}
+
+// disabledDetail describes an item whose probes are all disabled.
+func disabledDetail(outcomes []Outcome) string {
+	for _, o := range outcomes {
+		if o.Result.Reason == probe.ReasonDisabled && o.Result.Detail != "" {
+			return o.Result.Detail
+		}
+	}
+	return "no probe has anything to check"
 }
 
 // essentialUnseen returns the first essential probe that was not checked, or nil.

@@ -67,7 +67,7 @@ func (l *loader) probe(item string, o origin) *Probe {
 	l.spec(pr, probeOrigin{origin{o.file, o.path + "." + kind.Name, spec}, spec})
 	l.tune(pr, tuning{d.Enabled, d.Reason, d.MaxAge, d.MaxStale, d.Timeout}, o)
 	if kind.Active && d.Enabled == nil {
-		pr.Disabled = fmt.Sprintf("active probe (it does more than read): set overrides.<item>.probes.%s.enabled to true to enable it", pr.Name)
+		pr.Disabled = fmt.Sprintf("active probe (it does more than read): set overrides.%s.probes.%s.enabled to true to enable it", item, pr.Name)
 	}
 	return pr
 }
@@ -93,7 +93,7 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 	problems := l.tags.DecodeAt(o.file, o.path, o.spec, made)
 	l.problems = append(l.problems, problems...)
 	pr.Settings, pr.Digest = written(pr.Kind.Name, o.spec)
-	pr.Look, pr.Derived = nil, nil
+	pr.Look, pr.Derived, pr.Kind = nil, nil, l.kinds[pr.Kind.Name]
 	switch p := made.(type) {
 	case probe.Probe:
 		pr.Look = p
@@ -101,6 +101,9 @@ func (l *loader) spec(pr *Probe, o probeOrigin) {
 		pr.Derived = p
 	default:
 		panic("kind " + pr.Kind.Name + " makes neither a Probe nor a Derived")
+	}
+	if u, ok := findUnfilled(pr.Kind.Name, o.file, o.spec); ok {
+		pr.Look, pr.Derived, pr.Kind.Breakages = u, nil, nil
 	}
 }
 
