@@ -9,6 +9,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/checklist/outline"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe/markdown"
@@ -166,6 +167,9 @@ func (t *Table) propose(it *Item, first, text, heading string, facts Facts) {
 			if why == byWords && len(best.lacks) > 0 {
 				it.Check = "chosen by words alone; not found here: " + strings.Join(t.titles(best.lacks), ", ")
 			}
+			if best.unfilled {
+				it.Check += "; replace catalyst-replace-me"
+			}
 			return
 		}
 	}
@@ -190,8 +194,9 @@ func (t *Table) titles(facts []string) []string {
 
 // proposal are probes with their parameters, and the facts that were not known.
 type proposal struct {
-	probes []*schema.Node
-	lacks  []string
+	probes   []*schema.Node
+	lacks    []string
+	unfilled bool // a parameter is a placeholder, see words.yaml
 }
 
 // expand puts facts into an offer; nil when a parameter has neither a fact nor a default.
@@ -276,6 +281,7 @@ func (e *expander) values(names string) []string {
 	for name := range strings.SplitSeq(names, "|") {
 		if fallback, ok := strings.CutPrefix(name, "="); ok {
 			e.p.lacks = append(e.p.lacks, lacks...)
+			e.p.unfilled = e.p.unfilled || checklist.IsPlaceholder(fallback)
 			return []string{fallback}
 		}
 		name, lowered := strings.CutPrefix(name, "lower:")

@@ -1,6 +1,7 @@
 package draft
 
 import (
+	"cmp"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -61,7 +62,7 @@ func (f Facts) add(fact, value string) {
 	}
 }
 
-// files finds files by their patterns. A link that leads out of the folder is not followed.
+// files finds files and folders by their patterns. A link that leads out of the folder is not followed.
 func (f Facts) files(folder string, t *Table) {
 	root, err := os.OpenRoot(folder)
 	if err != nil {
@@ -69,7 +70,7 @@ func (f Facts) files(folder string, t *Table) {
 	}
 	defer func() { _ = root.Close() }()
 	for _, rule := range t.Facts {
-		for _, pattern := range rule.Files {
+		for i, pattern := range slices.Concat(rule.Files, rule.Folders) {
 			found, err := fs.Glob(root.FS(), pattern)
 			if err != nil {
 				continue
@@ -78,7 +79,7 @@ func (f Facts) files(folder string, t *Table) {
 				if slices.ContainsFunc(rule.Except, func(p string) bool { return deployment.MatchesKey(p, name) }) {
 					continue
 				}
-				if info, err := root.Stat(name); err == nil && info.Mode().IsRegular() {
+				if info, err := root.Stat(name); err == nil && (info.Mode().IsRegular() || i >= len(rule.Files) && info.IsDir()) {
 					f.add(rule.Fact, filepath.ToSlash(name))
 				}
 			}
@@ -141,10 +142,11 @@ var (
 	lineKey      = lazyregexp.New(`\b[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\b`)
 	lineURL      = lazyregexp.New(`\bhttps?://[A-Za-z0-9.-]+(?::\d+)?(?:/[A-Za-z0-9._~/-]*)?`)
 	linePath     = lazyregexp.New("(?:^|[\\s(`\"'])(/[A-Za-z0-9][A-Za-z0-9._~/-]*|/\\.well-known/[A-Za-z0-9._-]+)")
-	linePort     = lazyregexp.New(`(?i)\bport[: ]+(\d{1,5})\b`)
+	linePort     = lazyregexp.New(`(?i)\b(?:port|listens? on|lauscht auf)[: ]+(\d{1,5})\b`)
 	linePercent  = lazyregexp.New(`\b(\d{1,2}(?:[.,]\d+)?|100) ?(?:%|percent\b|Prozent\b)`)
 	lineDuration = lazyregexp.New(`(?i)\b(\d{1,4}) ?(ms|milliseconds?|millisekunden?|s|sec(?:onds?)?|sekunden?|min(?:utes?|uten)?|h|hours?|stunden?|d|days?|tagen?|tage|weeks?|wochen?)\b`)
-	lineFile     = lazyregexp.New("`([A-Za-z0-9._][A-Za-z0-9._/-]*\\.[A-Za-z0-9]+|Dockerfile|Makefile)`")
+	lineFile     = lazyregexp.New("`([A-Za-z0-9._][A-Za-z0-9._/-]*\\.[A-Za-z0-9]+|Dockerfile|Makefile)`|(?:^|\\s)([A-Za-z0-9_][A-Za-z0-9._/-]*\\.(?:conf|cnf|cfg|ini|toml|properties|ya?ml))\\b")
+	lineStatus   = lazyregexp.New(`\b([1-5][0-9]{2})\b`)
 	lineNumber   = lazyregexp.New(`\b(\d{1,6})\b`)
 )
 
@@ -160,9 +162,9 @@ func factsOfLine(text string) Facts {
 	if m := linePath.FindStringSubmatch(lineURL.ReplaceAllString(text, "")); m != nil {
 		f.add("line.path", strings.TrimRight(m[1], "."))
 	}
-	for fact, form := range map[string]*lazyregexp.Regexp{"line.port": linePort, "line.file": lineFile, "line.number": lineNumber} {
+	for fact, form := range map[string]*lazyregexp.Regexp{"line.port": linePort, "line.file": lineFile, "line.number": lineNumber, "line.status": lineStatus} {
 		if m := form.FindStringSubmatch(text); m != nil {
-			f.add(fact, m[1])
+			f.add(fact, cmp.Or(m[1:]...))
 		}
 	}
 	if m := linePercent.FindStringSubmatch(text); m != nil {

@@ -16,8 +16,8 @@ import (
 var expected = lazyregexp.New(`<!-- ([a-z_0-9 ]+) -->`)
 
 // score counts, for the lists of a folder, the lines that a machine can check, those that got one of the probes that their
-// comment names, and the lines for people that got a probe.
-type score struct{ machine, hit, people, wrong int }
+// comment names, those that got another probe, and the lines for people that got a probe.
+type score struct{ machine, hit, other, people, wrong int }
 
 func measure(t *testing.T, folder string, facts Facts) score {
 	t.Helper()
@@ -58,20 +58,24 @@ func measure(t *testing.T, folder string, facts Facts) score {
 					t.Logf("%s:%d: %q is for people, got %s (%s)", filepath.Base(path), it.Line, it.Title, kind, it.Rule)
 				}
 			default:
-				if s.machine++; slices.Contains(want, kind) {
+				if s.machine++; slices.ContainsFunc(it.Probes, func(n *schema.Node) bool { return slices.Contains(want, n.Content[0].Value) }) {
 					s.hit++
 				} else {
+					if kind != "attestation" {
+						s.other++
+					}
 					t.Logf("%s:%d: %q got %s (%s), want %s", filepath.Base(path), it.Line, it.Title, kind, it.Rule, m[1])
 				}
 			}
 		}
 	}
-	t.Logf("%s: %d of %d lines for a machine, %d of %d lines for people got a probe", folder, s.hit, s.machine, s.wrong, s.people)
+	t.Logf("%s: %d of %d lines for a machine, %d got another probe; %d of %d lines for people got a probe",
+		folder, s.hit, s.machine, s.other, s.wrong, s.people)
 	return s
 }
 
-// Nine in ten of the lines that a machine can check get the right probe, with the facts of a deployment and by words alone, and
-// at most one in five of the lines for people gets one.
+// Nine in ten of the lines that a machine can check get the right probe, with the facts of a deployment and by words alone, at
+// most one in twenty gets another, and at most one in five of the lines for people gets one.
 func TestMeasure(t *testing.T) {
 	d, err := deployment.Discover(deployment.Settings{Root: filepath.Join("..", "..", "examples", "deployment")})
 	if err != nil {
@@ -79,8 +83,9 @@ func TestMeasure(t *testing.T) {
 	}
 	for name, facts := range map[string]Facts{"words alone": nil, "deployment": FactsOf(d.View(nil), table(t))} {
 		t.Run(name, func(t *testing.T) {
-			for _, folder := range []string{"lists", "unseen", "fresh"} {
-				if s := measure(t, folder, facts); s.hit*10 < s.machine*9 || s.wrong*5 > s.people {
+			// The table was not written for the lists aside, so they show what it does with a new list.
+			for folder, percent := range map[string]int{"lists": 90, "unseen": 90, "fresh": 90, "tuned": 90, "aside": 85} {
+				if s := measure(t, folder, facts); s.hit*100 < s.machine*percent || s.other*20 > s.machine || s.wrong*5 > s.people {
 					t.Errorf("%s: %+v", folder, s)
 				}
 			}

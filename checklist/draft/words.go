@@ -42,12 +42,14 @@ type synonym struct {
 
 // FactRule says how a fact of a deployment is found.
 type FactRule struct {
-	Fact   string   `yaml:"fact" required:"true"`
-	Title  string   `yaml:"title" required:"true"`
-	Files  []string `yaml:"files"`
-	Except []string `yaml:"except"`
-	Keys   []string `yaml:"keys"`
-	Images []string `yaml:"images"`
+	Fact  string   `yaml:"fact" required:"true"`
+	Title string   `yaml:"title" required:"true"`
+	Files []string `yaml:"files"`
+	// Folders are patterns of folders.
+	Folders []string `yaml:"folders"`
+	Except  []string `yaml:"except"`
+	Keys    []string `yaml:"keys"`
+	Images  []string `yaml:"images"`
 }
 
 // Rule maps words to probes.
@@ -120,6 +122,7 @@ type term [][]pattern
 type pattern struct {
 	text        string
 	front, back bool // * at the start, at the end
+	sure        bool // ! at the end: it decides against ordinary words
 }
 
 func parsePhrases(texts []string) ([]terms, error) {
@@ -131,7 +134,8 @@ func parsePhrases(texts []string) ([]terms, error) {
 			for alternative := range strings.SplitSeq(field, "|") {
 				var words []pattern
 				for word := range strings.SplitSeq(alternative, "+") {
-					w := pattern{front: strings.HasPrefix(word, "*"), back: strings.HasSuffix(word, "*")}
+					word, sure := strings.CutSuffix(word, "!")
+					w := pattern{front: strings.HasPrefix(word, "*"), back: strings.HasSuffix(word, "*"), sure: sure}
 					w.text = fold(strings.Trim(word, "*"))
 					if w.text == "" || strings.IndexFunc(w.text, isSeparator) >= 0 {
 						return nil, fmt.Errorf("invalid word %q in %q", word, text)
@@ -159,8 +163,13 @@ func (w pattern) fits(word string) bool {
 	case w.back:
 		return strings.HasPrefix(word, w.text)
 	}
-	return word == w.text
+	plural := len(w.text) >= minPlural && len(word) == len(w.text)+1 && word[len(w.text)] == 's'
+	return word == w.text || plural && strings.HasPrefix(word, w.text)
 }
+
+const minPlural = 4 // letters of a word that also fits with an s
+
+const sureWeight = 40 // more than two ordinary words
 
 // find returns the weight of the term in a text: ten for each word and one for each letter; 0 when it does not occur.
 func (t term) find(words [][]string) int {
@@ -173,7 +182,9 @@ func (t term) find(words [][]string) int {
 					weight = 0
 					break
 				}
-				weight += 10 + min(len(w.text), 9)
+				if weight += 10 + min(len(w.text), 9); w.sure {
+					weight += sureWeight
+				}
 			}
 			best = max(best, weight)
 		}
@@ -230,16 +241,13 @@ func (t *Table) rule(text, heading string) (*Rule, string) {
 		return r, byHeading
 	}
 	topic := func(r *Rule) int { return max(heaviest(r.topics, words), heaviest(r.words, words)) }
-	if r := t.best(words, topic); r != nil {
-		return r, byTopic
-	}
-	return t.best(nil, topic), byTopic // the exclusions of several rules may leave none
+	return t.best(words, topic), byTopic
 }
 
 // read returns the words of a text, each with its synonyms.
 func (t *Table) read(text string) [][]string {
 	var all [][]string
-	for _, word := range wordsOf(text) {
+	for _, word := range wordsOf(strings.ReplaceAll(text, "%", " percent ")) {
 		forms := []string{word}
 		for _, s := range t.synonyms {
 			if slices.ContainsFunc(s.forms, func(p pattern) bool { return p.fits(word) }) {

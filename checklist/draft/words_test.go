@@ -46,11 +46,12 @@ func TestWords_Examples(t *testing.T) {
 // Every offer loads, with facts and without: the kinds and their parameters exist, and facts are declared.
 func TestWords_OffersLoad(t *testing.T) {
 	words := table(t)
-	titles := map[string]bool{"line.key": true, "line.url": true, "line.path": true, "line.port": true, "line.ratio": true, "line.duration": true, "line.file": true, "line.number": true}
+	titles := map[string]bool{"line.key": true, "line.url": true, "line.path": true, "line.port": true, "line.ratio": true, "line.duration": true, "line.file": true, "line.number": true, "line.status": true}
 	for _, f := range words.Facts {
 		titles[f.Fact] = true
 	}
-	value := map[string]string{"line.number": "3", "line.ratio": "0.7", "line.duration": "2h", "line.path": "/x", "line.url": "https://status.example.org", "health_path": "/up"}
+	value := map[string]string{"line.number": "3", "line.ratio": "0.7", "line.duration": "2h", "line.path": "/x", "line.url": "https://status.example.org", "health_path": "/up",
+		"line.port": "25", "line.status": "401", "url_path": "/admin", "domain": "shop.example", "rdap_server": "rdap.example", "peer": "mail.example", "timer_unit": "import.timer", "calendar": "rota.ics"}
 	seen := map[string]bool{}
 	for _, r := range words.Rules {
 		if seen[r.Rule] {
