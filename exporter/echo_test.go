@@ -181,14 +181,34 @@ func echoBabble(c net.Conn) {
 
 // echoRedis implements enough of the Redis protocol to receive the password.
 func echoRedis(c net.Conn, how manner) {
+	readRedis(c, func(words []string) string {
+		said := strings.Join(words, " ")
+		command := strings.ToUpper(words[0])
+		switch {
+		case how == babbles:
+			return fmt.Sprintf("-%s\r\n", said)
+		case how == accepts && command == "AUTH":
+			return "+OK\r\n"
+		case how == accepts && command == "PING":
+			return "+PONG\r\n"
+		case command == "AUTH":
+			return fmt.Sprintf("-WRONGPASS %s\r\n", said)
+		case command == "PING":
+			return fmt.Sprintf("-NOAUTH %s\r\n", said)
+		}
+		return fmt.Sprintf("-ERR unknown command %s\r\n", said)
+	})
+}
+
+// readRedis reads commands until the connection ends, and writes the response to each.
+func readRedis(c net.Conn, respond func(words []string) string) {
 	in := bufio.NewReader(c)
 	for {
-		var words []string
 		line, err := in.ReadString('\n')
 		if err != nil {
 			return
 		}
-		count := 0
+		words, count := []string{}, 0
 		_, _ = fmt.Sscanf(line, "*%d", &count)
 		for range min(count, 100) {
 			if _, err := in.ReadString('\n'); err != nil { // the length
@@ -200,22 +220,10 @@ func echoRedis(c net.Conn, how manner) {
 			}
 			words = append(words, strings.TrimSpace(word))
 		}
-		said := strings.Join(words, " ")
-		command := strings.ToUpper(strings.SplitN(said, " ", 2)[0])
-		switch {
-		case how == babbles:
-			_, _ = fmt.Fprintf(c, "-%s\r\n", said)
-		case how == accepts && command == "AUTH":
-			_, _ = io.WriteString(c, "+OK\r\n")
-		case how == accepts && command == "PING":
-			_, _ = io.WriteString(c, "+PONG\r\n")
-		case command == "AUTH":
-			_, _ = fmt.Fprintf(c, "-WRONGPASS %s\r\n", said)
-		case command == "PING":
-			_, _ = fmt.Fprintf(c, "-NOAUTH %s\r\n", said)
-		default:
-			_, _ = fmt.Fprintf(c, "-ERR unknown command %s\r\n", said)
+		if len(words) == 0 {
+			words = []string{strings.TrimSpace(line)}
 		}
+		_, _ = io.WriteString(c, respond(words))
 	}
 }
 

@@ -111,15 +111,20 @@ func (s *surfaces) add(name, text string) {
 	s.all[name] += text
 }
 
+// wraps removes what can split a secret in two: line ends and indentation, also escaped, and markup for line breaks.
+var wraps = strings.NewReplacer(" ", "", "\n", "", "\r", "", "\t", "", `\n`, "", `\r`, "", `\t`, "", "│", "", "|", "", "<br>", "", "<wbr>", "", "&#10;", "", "&shy;", "", "\u00ad", "", "\u200b", "", `"+"`, "", "=\n", "")
+
 // leaks returns the leaks without the leaked marks.
 func (s *surfaces) leaks(m *marks) []string {
 	needles := m.needles()
 	found := map[string]bool{}
 	for name, text := range s.all {
-		for i := 0; i+keyLength <= len(text); i++ {
-			for _, n := range needles[text[i:i+keyLength]] {
-				if strings.HasPrefix(text[i:], n.text) {
-					found[fmt.Sprintf("%s shows the secret of %s (%s) after %q", name, n.place, n.form, text[max(0, i-80):i])] = true
+		for how, text := range map[string]string{"": text, ", split": wraps.Replace(text)} {
+			for i := 0; i+keyLength <= len(text); i++ {
+				for _, n := range needles[text[i:i+keyLength]] {
+					if strings.HasPrefix(text[i:], n.text) {
+						found[fmt.Sprintf("%s shows the secret of %s (%s%s) after %q", name, n.place, n.form, how, text[max(0, i-80):i])] = true
+					}
 				}
 			}
 		}
@@ -144,6 +149,11 @@ func TestLeakSearch_FindsMarks(t *testing.T) {
 		"hexadecimal":       hex.EncodeToString([]byte("a" + mark)),
 		"URL-encoded":       "?p=" + strings.ToUpper(fmt.Sprintf("%%%x", mark[0])) + percentAll(mark[1:]),
 		"JSON-escaped":      escapeAll(mark),
+		"wrapped":           mark[:5] + "\n                " + mark[5:9] + "\r\n\t" + mark[9:],
+		"wrapped in JSON":   mark[:9] + `\n   ` + mark[9:],
+		"wrapped in HTML":   mark[:6] + "<wbr>" + mark[6:8] + "\u200b" + mark[8:],
+		"base64, wrapped":   base64.StdEncoding.EncodeToString([]byte("a user:" + mark))[:14] + "\n" + base64.StdEncoding.EncodeToString([]byte("a user:" + mark))[14:],
+		"hexadecimal, cut":  strings.Join(strings.Split(hex.EncodeToString([]byte(mark)), "4"), "4\n "),
 		"base64, no offset": base64.StdEncoding.EncodeToString([]byte(mark)),
 		"base64 at one":     base64.StdEncoding.EncodeToString([]byte("u" + mark)),
 		"base64 at two":     base64.StdEncoding.EncodeToString([]byte("u:" + mark)),
