@@ -27,7 +27,7 @@ func lacking() []string {
 // TestProjects runs every file layer over sound projects of different styles. None may fail but for what a project lacks.
 func TestProjects(t *testing.T) {
 	paths, err := filepath.Glob("testdata/projects/*.txtar")
-	if err != nil || len(paths) < 10 {
+	if err != nil || len(paths) < 20 {
 		t.Fatalf("%d projects, %v", len(paths), err)
 	}
 	for _, path := range paths {
@@ -64,7 +64,11 @@ type failure struct {
 func failures(t *testing.T, root string) []failure {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	exporter.Main([]string{"check", "--format=json", "--deployment.root=" + root}, exporter.System{
+	args := []string{"check", "--format=json", "--deployment.root=" + root}
+	if config := filepath.Join(root, "catalyst.yml"); exists(config) {
+		args = append(args, "--config.file="+config)
+	}
+	exporter.Main(args, exporter.System{
 		Context: t.Context(), Stdout: &stdout, Stderr: &stderr, Now: time.Now, Getenv: func(string) (string, bool) { return "", false },
 	})
 	var report struct {

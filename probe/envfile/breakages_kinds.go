@@ -46,6 +46,14 @@ func (s *Secret) breakages(view *deployment.View) (all []probe.Breakage) {
 		}
 	}
 	if file := passedFile(view); file != "" {
+		if s.Signs {
+			for _, line := range []string{"JWT_ALGORITHM=none", "JWT_SKIP_VERIFICATION=true", "JWT_VERIFY_SIGNATURE=false"} {
+				key, _, _ := strings.Cut(line, "=")
+				if v, err := view.Value(key); err == nil && !v.Set {
+					all = append(all, probe.Breakage{Name: line + ": tokens accepted without a signature", File: file, Edit: edit.Append(line + "\n")})
+				}
+			}
+		}
 		for _, key := range slices.Sorted(maps.Keys(s.Off)) {
 			if v, err := view.Value(key); err == nil && !v.Set && !strings.ContainsAny(key, `*?[\`) && len(s.Off[key]) > 0 {
 				all = append(all, probe.Breakage{Name: key + ": protection switched off", File: file, Edit: edit.Append(key + "=" + s.Off[key][0] + "\n")})

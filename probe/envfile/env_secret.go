@@ -44,6 +44,7 @@ type Secret struct {
 	Decoded   bool                `yaml:"decoded" default:"false" doc:"count the decoded bytes of a base64 or hexadecimal value"`
 	Alone     bool                `yaml:"alone" default:"false" doc:"fail when another secret of the deployment has the same value"`
 	Off       map[string][]string `yaml:"off" doc:"variables that switch the protection off, with the values that do (none as the algorithm of a token); a value may be one of a list"`
+	Signs     bool                `yaml:"signs" default:"false" doc:"the secret signs tokens: fail when a variable (JWT_ALGORITHM=none, JWT_VERIFY=false and the like) makes the service accept tokens without a valid signature"`
 	Apart     bool                `yaml:"apart" default:"false" doc:"warn when a secret of another purpose has the same value"`
 }
 
@@ -86,7 +87,7 @@ func (s *Secret) Probe(_ context.Context, p *probe.Pass) (probe.Result, error) {
 
 // withSwitches adds a failure for every variable that switches the protection off.
 func (s *Secret) withSwitches(view *deployment.View, r probe.Result) (probe.Result, error) {
-	if len(s.Off) == 0 {
+	if len(s.Off) == 0 && !s.Signs {
 		return r, nil
 	}
 	present, err := view.Keys(slices.Sorted(maps.Keys(s.Off))...)
@@ -95,15 +96,20 @@ func (s *Secret) withSwitches(view *deployment.View, r probe.Result) (probe.Resu
 	}
 	var f probe.ResultBuilder
 	f.Add(r)
+	if s.Signs {
+		if key, err := judgeSignatures(&f, view); err != nil {
+			return NotLookedUp(cmp.Or(key, s.Key[0]), err)
+		}
+	}
 	for _, key := range present {
 		values, err := view.Values(key)
 		if err != nil {
 			return NotLookedUp(key, err)
 		}
 		for _, v := range values {
-			for word := range strings.FieldsFuncSeq(v.Text.Reveal(), func(r rune) bool { return strings.ContainsRune(", ;[]\"'", r) }) {
+			for _, word := range listOf(v.Text.Reveal()) {
 				if slices.ContainsFunc(s.Off[key], func(off string) bool { return strings.EqualFold(off, word) }) {
-					f.Fail(probe.ReasonDisabled, "%s at %s accepts tokens without a valid signature", v.Key, v.Origin)
+					f.Fail(probe.ReasonDisabled, "%s at %s switches the protection off", v.Key, v.Origin)
 				}
 			}
 		}

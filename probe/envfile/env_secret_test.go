@@ -78,7 +78,7 @@ func TestEnvSecret_Off(t *testing.T) {
 		"JWT_ALGORITHM=HS256": probe.StatePass, "JWT_VERIFY=true": probe.StatePass, "JWT_VERIFY=": probe.StatePass, "OTHER=none": probe.StatePass,
 	} {
 		p := probetest.NewPass(t, probetest.Folder{".env.production": "JWT_SECRET=" + long + "\n" + env}, deployment.Settings{})
-		reason, detail := probe.ReasonDisabled, "without a valid signature"
+		reason, detail := probe.ReasonDisabled, "switches the protection off"
 		if want == probe.StatePass {
 			reason, detail = "", "JWT_SECRET is set"
 		}

@@ -30,7 +30,7 @@ func isAlertmanagerPlaceholder(key, value string) bool {
 	case amCredential.MatchString(key):
 		return secretvalue.IsPlaceholder(value) || secretvalue.IsTriedFirst(value) || len(value) > 3 && len(secretvalue.Period(value)) == 1 // aaaaaaaa
 	case amAddress.MatchString(key):
-		return secretvalue.IsUnfilled(value) || secretvalue.SecretMark.MatchString(value) || secretvalue.AddressBlank.MatchString(value) || secretvalue.HasPlaceholderDomain(value)
+		return secretvalue.IsUnfilled(value) || secretvalue.SecretMark(value) || secretvalue.AddressBlank.MatchString(value) || secretvalue.HasPlaceholderDomain(value)
 	}
 	return false
 }

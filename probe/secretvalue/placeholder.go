@@ -49,13 +49,21 @@ var (
 
 // IsUnfilled reports whether the value is a placeholder in any setting. The empty value is not.
 func IsUnfilled(value string) bool {
+	return asksToFill(value) || hasMark(value, func(string) bool { return true })
+}
+
+// asksToFill reports whether the value has a placeholder's words.
+func asksToFill(value string) bool {
 	value = exchange.ReplaceAllLiteralString(value, "exch")
-	if placeholderAnywhere.MatchString(value) || placeholderPhrase.MatchString(value) || placeholderOwn.MatchString(value) {
-		return true
-	}
+	return placeholderAnywhere.MatchString(value) || placeholderPhrase.MatchString(value) || placeholderOwn.MatchString(value)
+}
+
+// hasMark reports whether the value contains an unrendered template whose name passes the test.
+func hasMark(value string, isName func(string) bool) bool {
 	if m := placeholderMark.FindStringSubmatchIndex(value); m != nil {
 		isGroup := m[0] > 0 && value[m[0]-1] == '?' // (?<name>…) of a regular expression
-		if m[2] < 0 || !isGroup && !phrase.IsHTMLTag(value[m[2]:m[3]]) {
+		isWhole := m[1]-m[0] == len(value)
+		if m[2] < 0 || !isGroup && !phrase.IsHTMLTag(value[m[2]:m[3]]) && (isWhole || isName(value[m[2]:m[3]])) {
 			return true
 		}
 	}
@@ -63,8 +71,31 @@ func IsUnfilled(value string) bool {
 	return m != nil && !strings.HasPrefix(m[1], "AUCTION_") // OpenRTB's macros
 }
 
-// SecretMark is a notation that occurs in a secret only when a template was not rendered.
-var SecretMark = lazyregexp.New("(?i:x{8,})|[$%]\\{[^}]*\\}|<[^<>]*>|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+[ )]|^`[a-z]+[ `]|^\\[[A-Za-z _-]+\\]$")
+// isNameInSecret matches what brackets inside a longer secret contain if they are a template's. Generated passwords with
+// punctuation contain <k7> and %{Qa} by chance.
+var isNameInSecret = lazyregexp.New(`^(?:[A-Z][A-Z_ .-]{3,}|[a-z][a-z_ .-]{3,}|[A-Z][a-z]{2,}(?:[ _-][A-Za-z]+)+|(?i:key|pwd|tbd|xxx|api))$|[^ ] [^ ]`).MatchString
+
+// isPlainName matches what brackets around a whole secret contain if they are a template's.
+var isPlainName = lazyregexp.New(`^[\w .:/?=+,'-]*$`).MatchString
+
+// SecretMark is a notation that occurs in a secret only when a template was not rendered, or the mark with which Django begins
+// the key of a new project.
+func SecretMark(value string) bool {
+	if secretMark.MatchString(value) {
+		return true
+	}
+	for _, m := range secretBrackets.FindAllStringSubmatch(value, -1) {
+		if m[0] == value && isPlainName(m[1]+m[2]) || isNameInSecret(m[1]+m[2]) {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	secretMark     = lazyregexp.New("(?i:x{8,})|^django-insecure-|\\{\\{.*\\}\\}|^\\$[A-Z]+_[A-Z_]+$|\\$\\([a-z]+ |^\\$\\([a-z]+\\)$|^`[a-z]+(?: [^`]*)?`$|^\\[[A-Za-z _-]+\\]$")
+	secretBrackets = lazyregexp.New(`[$%]\{([^{}]*)\}|<([^<>]*)>`)
+)
 
 // secretWord matches a whole word, delimited by the ends of the value or by characters other than letters and digits.
 // Words such as your-secret match at the start of a word.
@@ -86,7 +117,7 @@ func IsPlaceholder(value string) bool {
 }
 
 func isPlainPlaceholder(value string) bool {
-	return IsUnfilled(value) || SecretMark.MatchString(value) || secretWord.MatchString(value) || secretShort.MatchString(value) || secretNone.MatchString(value) ||
+	return asksToFill(value) || hasMark(value, isNameInSecret) || SecretMark(value) || secretWord.MatchString(value) || secretShort.MatchString(value) || secretNone.MatchString(value) ||
 		isTemplateText(value)
 }
 

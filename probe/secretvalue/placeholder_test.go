@@ -12,7 +12,7 @@ import (
 func TestIsPlaceholder(t *testing.T) {
 	yes := []string{
 		"CHANGE_ME", "CHANGEME", "change-me", "CHANGE_ME_STRONG_PASSWORD_HERE", "xxCHANGE_MExx", "changeme", "changeme123!", "Password", "password",
-		"secret", "my-secret", "your-secret", "your_jwt_secret", "YOUR KEY", "<password>", "<your key here>", "pre<x>post", "${DB_PASSWORD}",
+		"secret", "my-secret", "your-secret", "your_jwt_secret", "YOUR KEY", "<password>", "<your key here>", "pre<name>post", "${DB_PASSWORD}",
 		"prefix-${X:-y}", "%{FOO}", "{{ vault_key }}", "todo", "TODO: set", "example", "an example value", "xxx", "XXXXXXXX", "redis://:secret@host",
 		"replace_me", "tbd", "changeit", "change_this", "ChangeThisPassword123", "to-be-set", "MUST_BE_SET", "fill-me-in", "REPLACE_WITH_KEY", "replace-this-with-real", "insert_key_here",
 		"use-a-strong-one-here", "TODO_set_me", "$(openssl rand -base64 32)", "`openssl rand -base64 32`", "generate-with-openssl-rand-base64-32", "[password]", "__REDIS_PASSWORD__",

@@ -59,12 +59,11 @@ func StrengthOf(value string, names []string) Strength {
 }
 
 func strengthOfText(value string, names []string) Strength {
-	own := EntropyBits(value)
+	own, once := EntropyBits(value), unrepeated(value)
 	switch {
-	case IsTriedFirst(value), isDigestOfWord(value, names), isWalk(value), own < failBits && len(value) >= minLong:
+	case IsTriedFirst(value), IsTriedFirst(once), isDigestOfWord(value, names), isWalk(value), own < failBits && len(value) >= minLong:
 		return Guessable
 	}
-	once := unrepeated(value)
 	bits := min(strength.Bits(once, names), strength.Bits(reversed(once), names)+1)
 	switch {
 	case bits < failBits:
@@ -89,7 +88,7 @@ var uuid = lazyregexp.New(`^(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-
 func isUUID(value string) bool { return uuid.MatchString(value) }
 
 // unrepeated returns the part of a value that is not a repetition of its beginning, also with separators between: an
-// attacker doubles every word. The groups of a UUID are read as one number.
+// attacker doubles every word. The last repetition may be truncated. The groups of a UUID are read as one number.
 func unrepeated(value string) string {
 	if isUUID(value) {
 		return Period(strings.ReplaceAll(value, "-", ""))
@@ -98,7 +97,12 @@ func unrepeated(value string) string {
 	if len(parts) > 1 && !slices.ContainsFunc(parts, func(part string) bool { return !strings.EqualFold(part, parts[0]) }) {
 		return parts[0]
 	}
-	return Period(value)
+	for n := 1; n <= len(value)/2; n++ {
+		if strings.HasPrefix(value, value[n:]) {
+			return strings.TrimSpace(value[:n])
+		}
+	}
+	return value
 }
 
 func reversed(value string) string {
