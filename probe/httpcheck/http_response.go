@@ -282,7 +282,7 @@ func (s *httpResponse) judgeCookies(f *probe.ResultBuilder, what string, header 
 		has := map[string]bool{"secure": c.Secure, "http_only": c.HttpOnly, "same_site": c.SameSite == http.SameSiteLaxMode || c.SameSite == http.SameSiteStrictMode}
 		for _, attribute := range s.Cookies {
 			if !has[attribute] {
-				f.Fail(probe.ReasonWeak, "%s: a cookie lacks the attribute %s", what, attribute)
+				f.Fail(probe.ReasonMissing, "%s: a cookie lacks the attribute %s", what, attribute)
 			}
 		}
 	}

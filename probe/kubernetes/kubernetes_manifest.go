@@ -272,7 +272,7 @@ func report(f *probe.ResultBuilder, word string, found finding, at []*place, uns
 		return append(unseen, text)
 	}
 	add := f.Fail
-	if found.warn {
+	if found.warn || found.reason == probe.ReasonWeak || found.reason == probe.ReasonUnpinned {
 		add = f.Warn
 	}
 	add(found.reason, "%s", text)

@@ -89,7 +89,7 @@ func look(t *testing.T, f probetest.Folder, spec string) probe.Result {
 
 // Each edit breaks one requirement, and no other one notices it.
 func TestManifest_Requirements(t *testing.T) {
-	const fail = probe.StateFail
+	const fail, warn = probe.StateFail, probe.StateWarn
 	for name, test := range map[string]struct {
 		old, new string // replaced in the manifest
 		require  string
@@ -106,7 +106,7 @@ func TestManifest_Requirements(t *testing.T) {
 
 		"no readiness":       {"readinessProbe", "readinesProbe", "readiness", fail, probe.ReasonMissing, "Deployment shop/api (web): no readinessProbe"},
 		"empty liveness":     {"livenessProbe: {tcpSocket: {port: 8080}}", "livenessProbe: {periodSeconds: 5}", "liveness", fail, probe.ReasonInvalid, "livenessProbe does nothing"},
-		"startup succeeds":   {"command: [cat, /tmp/started]", "command: [sh, -c, 'curl localhost || true']", "startup", fail, probe.ReasonWeak, "startupProbe always succeeds"},
+		"startup succeeds":   {"command: [cat, /tmp/started]", "command: [sh, -c, 'curl localhost || true']", "startup", warn, probe.ReasonWeak, "startupProbe always succeeds"},
 		"no memory request":  {"requests: {cpu: 100m, memory: 64Mi}\n          limits: {cpu: 1, memory: 128Mi}", "requests: {cpu: 100m}", "memory_request", fail, probe.ReasonMissing, "Deployment shop/api (web), Deployment shop/api (migrate): resources.requests.memory"},
 		"request by limit":   {"requests: {cpu: 100m, memory: 64Mi}", "requests: {cpu: 100m}", "memory_request", probe.StatePass, "", ""},
 		"limit without unit": {"memory: 128Mi}", "memory: 128}", "memory_limit", fail, probe.ReasonInvalid, "less than 4 MiB"},
@@ -125,8 +125,8 @@ func TestManifest_Requirements(t *testing.T) {
 		"budget of 100 %":        {"minAvailable: 50%", "minAvailable: 100%", "disruption_budget", fail, probe.ReasonInvalid, "allows no disruption"},
 		"none unavailable":       {"minAvailable: 50%", "maxUnavailable: 0", "disruption_budget", fail, probe.ReasonInvalid, "allows no disruption"},
 		"a percentage rounds up": {"minAvailable: 50%", "maxUnavailable: 1%", "disruption_budget", probe.StatePass, "", ""},
-		"budget keeps nothing":   {"minAvailable: 50%", "minAvailable: 0", "disruption_budget", fail, probe.ReasonWeak, "keeps no pod"},
-		"budget is empty":        {"  minAvailable: 50%\n", "", "disruption_budget", fail, probe.ReasonWeak, "keeps no pod"},
+		"budget keeps nothing":   {"minAvailable: 50%", "minAvailable: 0", "disruption_budget", warn, probe.ReasonWeak, "keeps no pod"},
+		"budget is empty":        {"  minAvailable: 50%\n", "", "disruption_budget", warn, probe.ReasonWeak, "keeps no pod"},
 		"budget of text":         {"minAvailable: 50%", "minAvailable: most", "disruption_budget", fail, probe.ReasonInvalid, "neither a number"},
 		"budget of an old API":   {"policy/v1", "policy/v1beta1", "disruption_budget", probe.StateWarn, probe.ReasonInvalid, "Kubernetes 1.25 removed policy/v1beta1"},
 
@@ -134,7 +134,7 @@ func TestManifest_Requirements(t *testing.T) {
 		"other target":      {"kind: Deployment, name: api}", "kind: Deployment, name: apl}", "autoscaler", fail, probe.ReasonMissing, "The target of HorizontalPodAutoscaler shop/api is not defined"},
 		"target's kind":     {"kind: Deployment, name: api}", "kind: StatefulSet, name: api}", "autoscaler", fail, probe.ReasonMissing, ""},
 		"scaler elsewhere":  {"kind: HorizontalPodAutoscaler\nmetadata: {name: api, namespace: shop}", "kind: HorizontalPodAutoscaler\nmetadata: {name: api, namespace: old}", "autoscaler", fail, probe.ReasonMissing, ""},
-		"no room":           {"maxReplicas: 9", "maxReplicas: 2", "autoscaler", fail, probe.ReasonWeak, "cannot scale"},
+		"no room":           {"maxReplicas: 9", "maxReplicas: 2", "autoscaler", warn, probe.ReasonWeak, "cannot scale"},
 		"less than minimum": {"maxReplicas: 9", "maxReplicas: 1", "autoscaler", fail, probe.ReasonInvalid, "maxReplicas is less"},
 		"no request to use": {"requests: {cpu: 100m, memory: 64Mi}\n          limits: {cpu: 1, memory: 128Mi}", "requests: {memory: 64Mi}", "autoscaler", fail, probe.ReasonMissing, "container web requests none"},
 
@@ -162,15 +162,15 @@ func TestManifest_Requirements(t *testing.T) {
 		"network of host":     {"    spec:\n      securityContext", "    spec:\n      hostNetwork: true\n      securityContext", "no_host_network", fail, probe.ReasonExposed, "hostNetwork"},
 		"port of host":        {"        resources: *small", "        ports: [{containerPort: 80, hostPort: 80}]\n        resources: *small", "no_host_network", fail, probe.ReasonExposed, "hostPort"},
 		"folder of host":      {"      initContainers", "      volumes: [{name: sock, hostPath: {path: /run}}]\n      initContainers", "no_host_path", fail, probe.ReasonExposed, "volume sock is a hostPath"},
-		"no tag":              {"api:1.4.0", "api", "pinned", fail, probe.ReasonUnpinned, "(web): the image has no tag"},
-		"latest, migration":   {"migrate:1.4.0", "migrate:latest", "pinned", fail, probe.ReasonUnpinned, "(migrate): the image has a tag that moves (latest)"},
-		"tag is no digest":    {"", "", "digest", fail, probe.ReasonUnpinned, "no digest"},
+		"no tag":              {"api:1.4.0", "api", "pinned", warn, probe.ReasonUnpinned, "(web): the image has no tag"},
+		"latest, migration":   {"migrate:1.4.0", "migrate:latest", "pinned", warn, probe.ReasonUnpinned, "(migrate): the image has a tag that moves (latest)"},
+		"tag is no digest":    {"", "", "digest", warn, probe.ReasonUnpinned, "no digest"},
 		"password":            {"valueFrom: {secretKeyRef: {name: db, key: password}}", "value: SECRET", "no_plain_secrets", fail, probe.ReasonExposed, "DB_PASSWORD is a literal secret in env"},
 		"password in a URL":   {"$(DB_PASSWORD)@db", "SECRET@db", "no_plain_secrets", fail, probe.ReasonExposed, "DATABASE_URL is a literal secret"},
 		"never replaced":      {"valueFrom: {secretKeyRef: {name: db, key: password}}", "value: changeme", "no_plain_secrets", fail, probe.ReasonPlaceholder, "DB_PASSWORD is a placeholder"},
 		"password argument":   {"        resources: *small", "        args: [--db-password=SECRET]\n        resources: *small", "no_plain_secrets", fail, probe.ReasonExposed, "in the arguments"},
-		"all at once":         {"type: RollingUpdate", "type: Recreate", "rolling_update", fail, probe.ReasonWeak, "Recreate"},
-		"all unavailable":     {"type: RollingUpdate", "type: RollingUpdate, rollingUpdate: {maxUnavailable: 100%}", "rolling_update", fail, probe.ReasonWeak, "stop all 2 pods"},
+		"all at once":         {"type: RollingUpdate", "type: Recreate", "rolling_update", warn, probe.ReasonWeak, "Recreate"},
+		"all unavailable":     {"type: RollingUpdate", "type: RollingUpdate, rollingUpdate: {maxUnavailable: 100%}", "rolling_update", warn, probe.ReasonWeak, "stop all 2 pods"},
 		"no spread":           {"      topologySpreadConstraints:\n", "      others:\n", "spread", fail, probe.ReasonMissing, "one node"},
 		"spreads others":      {"labelSelector: {matchLabels: {app: api}}", "labelSelector: {matchLabels: {app: web}}", "spread", fail, probe.ReasonInvalid, "do not match its own pods"},
 		"anti-affinity":       {"      topologySpreadConstraints:\n      - {maxSkew: 1, topologyKey: kubernetes.io/hostname, whenUnsatisfiable: ScheduleAnyway, labelSelector: {matchLabels: {app: api}}}\n", "      affinity: {podAntiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: [{weight: 1, podAffinityTerm: {topologyKey: zone, labelSelector: {matchLabels: {app: api}}}}]}}\n", "spread", probe.StatePass, "", ""},
@@ -230,14 +230,15 @@ func TestManifest_Files(t *testing.T) {
 		"no apiVersion":      {probetest.Folder{"k8s/a.yaml": strings.Replace(minimal, "apiVersion: v1\n", "", 1)}, "path: k8s/a.yaml, require: [pinned]", fail, probe.ReasonInvalid, "apiVersion is not set"},
 
 		"list":                {probetest.Folder{"a.yaml": "apiVersion: v1\nkind: List\nitems:\n- " + strings.ReplaceAll(strings.TrimSpace(minimal), "\n", "\n  ")}, "path: a.yaml, require: [pinned]", pass, "", "1 workload"},
-		"list of a kind":      {probetest.Folder{"a.yaml": "apiVersion: v1\nkind: PodList\nitems:\n- {metadata: {name: a}, spec: {containers: [{name: a, image: a}]}}\n"}, "path: a.yaml, require: [pinned]", fail, probe.ReasonUnpinned, "Pod a (a): the image has no tag"},
+		"list of a kind":      {probetest.Folder{"a.yaml": "apiVersion: v1\nkind: PodList\nitems:\n- {metadata: {name: a}, spec: {containers: [{name: a, image: a}]}}\n"}, "path: a.yaml, require: [pinned]", warn, probe.ReasonUnpinned, "Pod a (a): the image has no tag"},
 		"JSON":                {probetest.Folder{"a.json": `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"},` + "\n\t" + `"spec":{"containers":[{"name":"\ud83d\ude00","image":"a\/a:1"}]}}`}, "path: a.json, require: [pinned]", pass, "", ""},
 		"JSON, broken":        {probetest.Folder{"a.json": `{"apiVersion":"v1",}`}, "path: a.json, require: [pinned]", fail, probe.ReasonInvalid, "not valid"},
 		"byte order mark":     {probetest.Folder{"a.yaml": "\xef\xbb\xbf" + minimal}, "path: a.yaml, require: [pinned]", pass, "", ""},
 		"defined twice":       {probetest.Folder{"a.yaml": minimal, "b.yaml": minimal}, "path: '*.yaml', require: [pinned]", warn, probe.ReasonMismatch, "Pod one is defined twice: a.yaml:1 and b.yaml:1"},
 		"two namespaces":      {probetest.Folder{"a.yaml": minimal, "b.yaml": strings.Replace(minimal, "name: one", "name: one, namespace: b", 1)}, "path: '*.yaml', require: [pinned]", pass, "", "2 workloads"},
 		"helm chart":          {probetest.Folder{"c/templates/a.yaml": "{{- if .Values.on }}\n" + minimal + "{{- end }}\n"}, "path: 'c/**/*.yaml', require: [pinned]", unknown, probe.ReasonError, "c/templates/a.yaml is a template"},
-		"failure is certain":  {probetest.Folder{"a.yaml": "{{- x }}", "b.yaml": strings.Replace(minimal, "a:1", "a", 1)}, "path: '*.yaml', require: [pinned]", fail, probe.ReasonUnpinned, ""},
+		"failure is certain":  {probetest.Folder{"a.yaml": "{{- x }}", "b.yaml": minimal}, "path: '*.yaml', require: [memory_limit]", fail, probe.ReasonMissing, ""},
+		"warning is not":      {probetest.Folder{"a.yaml": "{{- x }}", "b.yaml": strings.Replace(minimal, "a:1", "a", 1)}, "path: '*.yaml', require: [pinned]", unknown, probe.ReasonError, "template"},
 		"policy in template":  {probetest.Folder{"a.yaml": "{{- x }}", "b.yaml": minimal}, "path: '*.yaml', require: [network_policy]", unknown, probe.ReasonError, ""},
 		"dashboard with {{":   {probetest.Folder{"a.yaml": minimal + "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\ndata: {legend: '{{instance}}'}\n"}, "path: a.yaml, require: [pinned]", pass, "", ""},
 		"kustomization":       {probetest.Folder{"a.yaml": minimal, "kustomization.yaml": "namespace: x\nresources: [./a.yaml]\n"}, "path: '*.yaml', require: [pinned], workloads: [one], namespace: x", pass, "", ""},
@@ -252,8 +253,8 @@ func TestManifest_Files(t *testing.T) {
 		"daemon, replicas":    {probetest.Folder{"a.yaml": daemon}, "path: a.yaml, require: [replicas]", unknown, probe.ReasonError, "no selected workload"},
 		"limits by default":   {probetest.Folder{"a.yaml": minimal + "---\napiVersion: v1\nkind: LimitRange\nmetadata: {name: d}\nspec: {limits: [{type: Container, default: {memory: 1Gi}}]}\n"}, "path: a.yaml, require: [memory_limit]", pass, "", ""},
 		"limits elsewhere":    {probetest.Folder{"a.yaml": minimal + "---\napiVersion: v1\nkind: LimitRange\nmetadata: {name: d, namespace: x}\nspec: {limits: [{type: Container, default: {memory: 1Gi}}]}\n"}, "path: a.yaml, require: [memory_limit]", fail, probe.ReasonMissing, "resources.limits.memory is not set"},
-		"scheduled":           {probetest.Folder{"a.yaml": "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {schedule: '@daily', jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: a}]}}}}}\n"}, "path: a.yaml, require: [pinned]", fail, probe.ReasonUnpinned, "CronJob a (a)"},
-		"another API":         {probetest.Folder{"a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}\n"}, "path: a.yaml, require: [pinned]", fail, probe.ReasonUnpinned, "Rollout a (a)"},
+		"scheduled":           {probetest.Folder{"a.yaml": "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: a}\nspec: {schedule: '@daily', jobTemplate: {spec: {template: {spec: {containers: [{name: a, image: a}]}}}}}\n"}, "path: a.yaml, require: [pinned]", warn, probe.ReasonUnpinned, "CronJob a (a)"},
+		"another API":         {probetest.Folder{"a.yaml": "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}\n"}, "path: a.yaml, require: [pinned]", warn, probe.ReasonUnpinned, "Rollout a (a)"},
 		"another API, count":  {probetest.Folder{"a.yaml": "apiVersion: serving.knative.dev/v1\nkind: Service\nmetadata: {name: a}\nspec: {template: {spec: {containers: [{name: a, image: a}]}}}\n"}, "path: a.yaml, require: [replicas]", unknown, probe.ReasonError, "not declared"},
 		"no containers":       {probetest.Folder{"a.yaml": "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"}, "path: a.yaml, require: [pinned]", fail, probe.ReasonInvalid, "no containers"},
 	} {
@@ -330,7 +331,7 @@ func TestManifest_Breakages(t *testing.T) {
 		if broken == api {
 			t.Errorf("%s: nothing changed", b.Name)
 		}
-		if got := look(t, probetest.Folder{"k8s.yaml": broken}, spec); got.State != probe.StateFail {
+		if got := look(t, probetest.Folder{"k8s.yaml": broken}, spec); got.State != probe.StateFail && got.State != probe.StateWarn {
 			t.Errorf("%s: %+v", b.Name, got)
 		}
 	}
