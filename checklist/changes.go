@@ -49,7 +49,7 @@ func (l *loader) override(it *Item, d Override, o origin) {
 	if d.Severity != "" {
 		it.Severity = d.Severity
 	}
-	it.Owner = cmp.Or(d.Owner, it.Owner)
+	it.Owner, it.Due = cmp.Or(d.Owner, it.Owner), cmp.Or(l.due(d.Due, o.file, o.path, o.node), it.Due)
 	if d.Required != nil {
 		it.Required = *d.Required
 	}

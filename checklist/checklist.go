@@ -44,7 +44,8 @@ type Category struct {
 	Title string
 	Items []*Item
 
-	owner string // of items without an own one
+	owner string    // of items without an own one
+	due   time.Time // likewise
 }
 
 // Item is one line of the checklist.
@@ -53,7 +54,8 @@ type Item struct {
 	Name     string // label value, unique in its category
 	Title    string
 	Severity string
-	Owner    string // the team or person that it belongs to; empty when nobody is named
+	Owner    string    // the team or person that it belongs to; empty when nobody is named
+	Due      time.Time // the end of its due date: a failure before it does not page; zero for none
 	Scope    string
 	Required bool
 	Freeze   Freeze

@@ -40,6 +40,7 @@ type CategoryDocument struct {
 	Category string         `yaml:"category" required:"true" pattern:"^[a-z][a-z0-9_]*$" doc:"value of the category label"`
 	Title    string         `yaml:"title" doc:"heading shown to users"`
 	Owner    string         `yaml:"owner" pattern:"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?$" doc:"owner of the items that name none"`
+	Due      string         `yaml:"due" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"due date of the items that name none"`
 	Items    []ItemDocument `yaml:"items" required:"true" doc:"the items, in the order shown"`
 }
 
@@ -49,6 +50,7 @@ type ItemDocument struct {
 	Title    string         `yaml:"title" required:"true" doc:"the line as shown to users"`
 	Severity string         `yaml:"severity" enum:"critical,warning,info" default:"warning" doc:"critical pages, warning opens a ticket, info informs"`
 	Owner    string         `yaml:"owner" pattern:"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?$" doc:"team or person that it belongs to, shown with the verdict; alertmanager --owners routes its alerts; default: the owner of the category"`
+	Due      string         `yaml:"due" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"last day, YYYY-MM-DD in UTC, on which a failure may be unresolved: until then it opens a ticket instead of a page, whatever the severity; verdicts, readiness and gates do not change; default: the date of the category"`
 	Scope    string         `yaml:"scope" enum:"standing,release" default:"standing" doc:"standing must hold at all times and decides readiness; release is about one release and decides gates"`
 	Required *bool          `yaml:"required" default:"true" doc:"whether readiness and gates depend on it; an optional item that is not configured is skipped"`
 	Freeze   string         `yaml:"freeze" pattern:"^(record|([0-9]+(w|d|h|m|s))+)$" doc:"for release items: when the verdict becomes final. record: when the release is recorded; a duration: this long after that"`
@@ -73,6 +75,7 @@ type ProbeDocument struct {
 type Override struct {
 	Severity string                   `yaml:"severity" enum:"critical,warning,info" doc:"replaces the item's severity"`
 	Owner    string                   `yaml:"owner" pattern:"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?$" doc:"replaces the item's owner"`
+	Due      string                   `yaml:"due" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"replaces the item's due date"`
 	Required *bool                    `yaml:"required" doc:"replaces whether the item is required"`
 	Enabled  *bool                    `yaml:"enabled" doc:"false disables the item; it stays visible as skipped, and a disabled required item without a waiver blocks readiness"`
 	Reason   string                   `yaml:"reason" doc:"why the item is disabled or not required; needed when enabled is false"`

@@ -150,6 +150,9 @@ func (l *loader) build(docs []parsed) *Checklist {
 			at := element(cats, i)
 			path := fmt.Sprintf("categories[%d]", i)
 			cat := c.category(cd)
+			if due := l.due(cd.Due, d.file, path, at); !due.IsZero() {
+				cat.due = due
+			}
 			items := child(at, "items")
 			for j, id := range cd.Items {
 				node := element(items, j)
@@ -163,7 +166,7 @@ func (l *loader) build(docs []parsed) *Checklist {
 					placed[name] = position(d.file, node)
 				}
 				it := l.item(cat.Name, id, o)
-				it.Owner = cmp.Or(it.Owner, cat.owner)
+				it.Owner, it.Due = cmp.Or(it.Owner, cat.owner), cmp.Or(it.Due, cat.due)
 				cat.put(it)
 			}
 		}
@@ -211,6 +214,7 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	if d.Required != nil {
 		it.Required = *d.Required
 	}
+	it.Due = l.due(d.Due, o.file, o.path, o.node)
 	it.Recorded = d.After == "record"
 	switch at := child(o.node, "after"); {
 	case it.Recorded && it.Scope != Release:
@@ -323,6 +327,22 @@ func nearest(word string, candidates []string) string {
 	}
 	return ""
 }
+
+// due parses the field `due` of a mapping. It returns zero for none.
+func (l *loader) due(date, file, path string, at *schema.Node) time.Time {
+	if date == "" {
+		return time.Time{}
+	}
+	end, err := endOfDay(date)
+	if err != nil {
+		l.wrong(file, path+".due", child(at, "due"), "", "not a valid date")
+		return time.Time{}
+	}
+	return end
+}
+
+// LastDay returns the day that ends at a time, such as the last one of a waiver or a due date.
+func LastDay(end time.Time) string { return end.AddDate(0, 0, -1).Format(time.DateOnly) }
 
 // endOfDay parses a date as the end of that day in UTC.
 func endOfDay(date string) (time.Time, error) {

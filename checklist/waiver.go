@@ -62,7 +62,7 @@ func (w *Waiver) Active(now time.Time) bool {
 }
 
 // LastDay returns the last day of validity.
-func (w *Waiver) LastDay() string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }
+func (w *Waiver) LastDay() string { return LastDay(w.Expires) }
 
 // accepts reports whether the waiver was given for a result.
 func (w *Waiver) accepts(r probe.Result) bool {

@@ -45,6 +45,8 @@ func reportFamilies() []textformat.Family {
 			Help: "Description of the item from the checklist; always 1."},
 		{Name: "catalyst_check_waived", Labels: item(),
 			Help: "Whether the item has an active waiver."},
+		{Name: "catalyst_check_due_timestamp_seconds", Labels: item(),
+			Help: "When the due date of the item ends: until then its failure does not page; absent without a due date."},
 		{Name: "catalyst_waiver_expiry_timestamp_seconds", Labels: item(),
 			Help: "When the waiver of the item expires or expired."},
 		{Name: "catalyst_waiver_unused", Labels: item(),
@@ -140,6 +142,9 @@ func (add adder) verdict(v *checklist.Verdict, buffer []string) {
 	add("catalyst_check_state", 1, append(of, v.State.String(), string(v.Reason))...)
 	add("catalyst_check_info", 1, append(of, v.Title, v.Severity, strconv.FormatBool(v.Required), v.Scope)...)
 	add("catalyst_check_waived", boolean(v.Waived), of...)
+	if !v.Due.IsZero() {
+		add("catalyst_check_due_timestamp_seconds", seconds(v.Due), of...)
+	}
 	if v.Waiver != nil {
 		add("catalyst_waiver_expiry_timestamp_seconds", seconds(v.Waiver.Expires), of...)
 		add("catalyst_waiver_unused", boolean(v.Waived && v.State.OK()), of...)

@@ -64,6 +64,9 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 	if v.Owner != "" {
 		fmt.Fprintf(b, "  owner: %s\n", v.Owner)
 	}
+	if !v.Due.IsZero() {
+		fmt.Fprintf(b, "  due %s: a failure opens a ticket until then, and pages afterwards if the severity is critical\n", checklist.LastDay(v.Due))
+	}
 	for _, it := range v.Needs {
 		fmt.Fprintf(b, "  needs %s: %s\n", it.ID(), it.Title)
 	}

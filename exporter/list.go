@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -24,6 +25,7 @@ type listItemJSON struct {
 	Title    string          `json:"title"`
 	Severity string          `json:"severity"`
 	Owner    string          `json:"owner"`
+	Due      *time.Time      `json:"due"`
 	Required bool            `json:"required"`
 	Scope    string          `json:"scope"`
 	Fix      string          `json:"fix"`
@@ -58,7 +60,10 @@ func renderList(list *checklist.Checklist, format string) ([]byte, error) {
 	if format == "json" {
 		out := listJSON{Items: []listItemJSON{}}
 		for _, it := range list.Items() {
-			li := listItemJSON{it.Category, it.Name, it.Title, it.Severity, it.Owner, it.Required, it.Scope, it.Fix, nil}
+			li := listItemJSON{it.Category, it.Name, it.Title, it.Severity, it.Owner, nil, it.Required, it.Scope, it.Fix, nil}
+			if !it.Due.IsZero() {
+				li.Due = &it.Due
+			}
 			for _, pr := range it.Probes {
 				li.Probes = append(li.Probes, listProbeJSON{pr.Name, pr.Kind.Name})
 			}
@@ -85,6 +90,9 @@ func renderList(list *checklist.Checklist, format string) ([]byte, error) {
 			}
 			if it.Owner != "" {
 				weight += ", " + it.Owner
+			}
+			if !it.Due.IsZero() {
+				weight += ", due " + checklist.LastDay(it.Due)
 			}
 			fmt.Fprintf(&b, "  %-*s  %-28s  %s\n", width, it.Name, weight, strings.Join(probes, ", "))
 		}

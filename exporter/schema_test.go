@@ -99,7 +99,8 @@ func checksSchema() map[string]any {
 		"categories":       list(object("", m{"category": name, "ready": truth})),
 		"items": list(optional(object("", m{
 			"needs":    m{"type": "array", "items": text, "description": "its prerequisites, as category/item"},
-			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "owner": m{"type": "string", "description": "empty if the checklist names none"}, "required": truth,
+			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "owner": m{"type": "string", "description": "empty if the checklist names none"},
+			"due": orNull(m{"type": "string", "format": "date-time", "description": "end of the due date, until which a failure does not page"}), "required": truth,
 			"scope": words([]any{"standing", "release"}, "standing: must hold at all times; release: applies to one release"), "state": state, "reason": reason, "detail": text, "fix": text,
 			"waiver": orNull(object("", m{"by": text, "reason": text, "expires": moment})), "last_run": orNull(moment), "duration_seconds": number,
 			"probes": list(optional(object("", m{"probe": name, "layer": words(layers, "where the probe gets its facts"), "state": state, "reason": reason, "detail": text}),

@@ -74,7 +74,7 @@ func templates(now time.Time) *template.Template {
 		"ago":      func(t time.Time) string { return Relative(t, now) },
 		"code":     InCode,
 		"sentence": firstSentence,
-		"lastDay":  func(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) },
+		"lastDay":  checklist.LastDay,
 	}).Parse(partsHTML))
 }
 

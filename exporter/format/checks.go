@@ -114,6 +114,7 @@ type itemJSON struct {
 	Title           string      `json:"title"`
 	Severity        string      `json:"severity"`
 	Owner           string      `json:"owner"`
+	Due             *time.Time  `json:"due"`
 	Required        bool        `json:"required"`
 	Scope           string      `json:"scope"`
 	State           probe.State `json:"state"`
@@ -189,6 +190,9 @@ func encodeItem(v checklist.Verdict) itemJSON {
 	}
 	if v.BlockedBy != nil {
 		it.BlockedBy = v.BlockedBy.ID()
+	}
+	if !v.Due.IsZero() {
+		it.Due = &v.Due
 	}
 	if v.Waiver != nil {
 		it.Waiver = &waiverJSON{v.Waiver.By, v.Waiver.Reason, v.Waiver.Expires.UTC()}
