@@ -32,6 +32,8 @@ type Claim struct {
 	Subject    Subject         `yaml:"subject" doc:"the document or file it applies to"`
 	Basis      Basis           `yaml:"basis" doc:"the critical standing items that passed when it was signed"`
 	Drill      Drill           `yaml:"drill" doc:"what a restore drill compared"`
+	Waives     Waives          `yaml:"waives" doc:"what a waiver of the item accepts; the claim then attests nothing"`
+	Approves   string          `yaml:"approves" doc:"digest of the file of the waiver that this claim approves; it then attests nothing"`
 	Evidence   string          `yaml:"evidence" doc:"link to the evidence"`
 	Note       string          `yaml:"note" doc:"free text"`
 }
@@ -97,6 +99,18 @@ type Drill struct {
 	Live string `yaml:"live" enum:"compared,not_compared" doc:"whether the restored database was compared with the live one"`
 }
 
+// Waives is what a requested waiver accepts.
+type Waives struct {
+	Reason    string   `yaml:"reason" required:"true" doc:"why it is accepted"`
+	Covers    string   `yaml:"covers" doc:"the only reason of a verdict that is accepted; any when not set"`
+	Offenders []string `yaml:"offenders" doc:"identifiers of the single things that are accepted"`
+}
+
+// OfWaiver reports whether the claim requests or approves a waiver. It attests nothing then.
+func (c *Claim) OfWaiver() bool {
+	return c.Waives.Reason+c.Waives.Covers+c.Approves != "" || len(c.Waives.Offenders) > 0
+}
+
 // Basis is the sorted list of items that a sign-off depends on, with its digest for comparison.
 type Basis struct {
 	Items  []string `yaml:"items" doc:"items, sorted"`
@@ -160,6 +174,12 @@ func Marshal(c Claim) []byte {
 		p.texts("waived", c.Basis.Waived)
 		p.texts("open", c.Basis.Open)
 	})
+	p.in("waives", func(p *page) {
+		p.text("reason", c.Waives.Reason)
+		p.text("covers", c.Waives.Covers)
+		p.texts("offenders", c.Waives.Offenders)
+	})
+	p.text("approves", c.Approves)
 	p.text("evidence", c.Evidence)
 	p.text("note", c.Note)
 	return p.bytes()
@@ -221,6 +241,15 @@ func (c *Claim) Validate() []error {
 	want := BasisOf(c.Basis.Items)
 	w.require("basis.items", slices.Equal(want.Items, c.Basis.Items), "must be sorted without duplicates")
 	w.require("basis.sha256", want.SHA256 == c.Basis.SHA256, "is not the digest of the items")
+	if c.OfWaiver() {
+		w.text("waives.reason", c.Waives.Reason)
+		w.word("waives.covers", c.Waives.Covers)
+		w.require("waives", c.Approves == "" || c.Waives.Reason == "", "must not be set together with approves")
+		w.require("until", !c.Expires().IsZero() && c.Release.IsZero(), "a waiver requires an end and is of no release")
+		if c.Approves != "" {
+			w.digest("approves", c.Approves)
+		}
+	}
 	w.text("deployment", c.Deployment)
 	w.text("evidence", c.Evidence)
 	w.require("note", len(c.Note) <= maxNote && plainText(c.Note, true), "must be text of at most 4 KiB without control characters")

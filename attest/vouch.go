@@ -28,6 +28,7 @@ type Voucher struct {
 // Check; if they are set, a signature is required.
 func JudgeItem(claims []*Attestation, signers *Signers, p Policy, f Facts, now time.Time) []Voucher {
 	p.Signed = p.Signed || signers != nil
+	claims = slices.DeleteFunc(slices.Clone(claims), func(a *Attestation) bool { return a.Claim.OfWaiver() })
 	roles := p.Roles
 	if len(roles) == 0 {
 		roles = []Role{{}}

@@ -8,6 +8,8 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/waiver"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -42,6 +44,29 @@ func (l *loader) change(c *Checklist, changes Changes) {
 			continue
 		}
 		l.waive(c, d, o)
+	}
+	for _, it := range c.Items() {
+		if it.Waiver != nil && changes.RequireApproval {
+			it.Waiver.Problem = "waivers.require_approval is set: run catalyst_exporter waive " + it.Name
+		}
+	}
+	for _, g := range changes.Requested {
+		c.request(g)
+	}
+}
+
+// request adds a requested waiver. One in force replaces any other; requests are sorted, so that the best is the last.
+func (c *Checklist) request(g waiver.Waiver) {
+	found := c.Find(g.Item)
+	switch {
+	case len(found) != 1:
+		c.unused = append(c.unused, fmt.Sprintf("waiver of %s by %s has no effect: the checklist has %d items of that name", g.Item, g.By, len(found)))
+	case !found[0].Waivable():
+		c.unused = append(c.unused, fmt.Sprintf("waiver of %s by %s has no effect: a sign-off cannot be waived", g.Item, g.By))
+	case found[0].Waiver == nil || g.InForce:
+		it := found[0]
+		it.Waiver = &Waiver{Item: it.ID(), Reason: g.Waives.Reason, By: g.By, ApprovedBy: g.ApprovedBy, Since: g.Since, Expires: g.Expires,
+			Covers: probe.Reason(g.Waives.Covers), Offenders: g.Waives.Offenders, Problem: g.Problem}
 	}
 }
 
@@ -111,7 +136,7 @@ func (l *loader) waive(c *Checklist, d WaiverDocument, o origin) {
 	}
 	switch {
 	case it == nil:
-	case it.Category == "sign_off":
+	case !it.Waivable():
 		l.wrong(o.file, o.path, o.node, "", "a sign-off cannot be waived")
 	case it.Waiver != nil:
 		l.wrong(o.file, o.path, o.node, "", "item %s is waived twice", it.ID())

@@ -29,6 +29,9 @@ const (
 	Release  = "release"  // about one release: decides gates
 )
 
+// signOffs is the category whose items cannot be waived.
+const signOffs = "sign_off"
+
 // Checklist is a validated checklist.
 type Checklist struct {
 	Name       string
@@ -36,6 +39,8 @@ type Checklist struct {
 	Categories []*Category
 	Gates      []*Gate
 	Parametric bool // its probes depend on parameters, and so on the environment
+
+	unused []string // messages about requested waivers without an item
 }
 
 // Category is a group of items.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/waiver"
 	"github.com/thenexusengine/catalyst_exporter/kinds"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -28,6 +29,9 @@ type Changes struct {
 	File      string // for messages
 	Overrides map[string]*schema.Node
 	Waivers   []*schema.Node
+	// Requested are the waivers that people requested with claims; with RequireApproval, only those are in force.
+	Requested       []waiver.Waiver
+	RequireApproval bool
 	// Parameters are the values of the checklist's parameters, and Environment chooses between their defaults.
 	Parameters  map[string]*schema.Node
 	Environment string

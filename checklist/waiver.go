@@ -45,12 +45,15 @@ func (d *CoversDocument) Validate() []error {
 
 // Waiver accepts an item as it is until it expires.
 type Waiver struct {
-	Item    string
-	Reason  string
-	By      string
-	Since   time.Time // zero when not stated
-	Expires time.Time
-	Covers  probe.Reason // the only reason that is accepted; "": any
+	Item   string
+	Reason string
+	By     string
+	// ApprovedBy is who approved a requested waiver; empty for one of the configuration.
+	ApprovedBy string
+	Since      time.Time // zero when not stated
+	Expires    time.Time
+	Problem    string       // why it is not in force, and the remedy; empty for none
+	Covers     probe.Reason // the only reason that is accepted; "": any
 
 	// Offenders are the identifiers of what is accepted; empty: everything with the reason.
 	Offenders []string
@@ -58,7 +61,15 @@ type Waiver struct {
 
 // Active reports whether the waiver is in force.
 func (w *Waiver) Active(now time.Time) bool {
-	return w != nil && now.Before(w.Expires) && !now.Before(w.Since)
+	return w != nil && w.Problem == "" && now.Before(w.Expires) && !now.Before(w.Since)
+}
+
+// Who returns who accepts the item: the author of the waiver, and who approved it.
+func (w *Waiver) Who() string {
+	if w.ApprovedBy != "" {
+		return w.By + ", approved by " + w.ApprovedBy
+	}
+	return w.By
 }
 
 // LastDay returns the last day of validity.
@@ -103,6 +114,9 @@ func (w *Waiver) covers(v *Verdict) bool {
 func (v *Verdict) Waive(now time.Time) {
 	v.Waived = v.WaivedAt(now)
 	w := v.Waiver
+	if w != nil && w.Problem != "" && now.Before(w.Expires) && !v.State.OK() {
+		v.Detail += fmt.Sprintf(" (the waiver by %s until %s is not in force: %s)", w.By, w.LastDay(), w.Problem)
+	}
 	if v.Waived || !w.Active(now) {
 		return
 	}
@@ -131,7 +145,7 @@ const farWaiver = 366 * 24 * time.Hour
 
 // WaiverWarnings returns what is doubtful about the waivers at a time, one line each. longest is the limit for critical items.
 func (c *Checklist) WaiverWarnings(now time.Time, longest time.Duration) []string {
-	var out []string
+	out := slices.Clone(c.unused)
 	for _, it := range c.Items() {
 		w := it.Waiver
 		if w == nil {
@@ -151,6 +165,9 @@ func (c *Checklist) WaiverWarnings(now time.Time, longest time.Duration) []strin
 		case !now.Before(w.Expires):
 			warn("ended on %s: remove it", w.LastDay())
 			continue
+		case w.Problem != "":
+			warn("by %s is not in force: %s", w.By, w.Problem)
+			continue
 		case !w.Since.Before(w.Expires):
 			warn("is never in force: since is after expires")
 			continue
@@ -167,3 +184,6 @@ func (c *Checklist) WaiverWarnings(now time.Time, longest time.Duration) []strin
 	}
 	return out
 }
+
+// Waivable reports whether a waiver of the item can be in force.
+func (it *Item) Waivable() bool { return it.Category != signOffs }

@@ -145,7 +145,7 @@ func (add adder) verdict(v *checklist.Verdict, buffer []string) {
 	if !v.Due.IsZero() {
 		add("catalyst_check_due_timestamp_seconds", seconds(v.Due), of...)
 	}
-	if v.Waiver != nil {
+	if v.Waiver != nil && v.Waiver.Problem == "" {
 		add("catalyst_waiver_expiry_timestamp_seconds", seconds(v.Waiver.Expires), of...)
 		add("catalyst_waiver_unused", boolean(v.Waived && v.State.OK()), of...)
 	}

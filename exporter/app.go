@@ -150,6 +150,7 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	a.waitCommand(k, add)
 	a.healthyCommand(k, add)
 	a.attestCommand(k, add)
+	a.waiveCommand(k, add)
 	a.deployCommands(k, add)
 	a.drillCommands(k, add)
 	a.configCommands(k, add)

@@ -64,8 +64,8 @@ func (a *app) attest(ctx context.Context, f attestFlags) (int, error) {
 	return a.writeClaim(ctx, t, made, f.signWith)
 }
 
-// writeClaim prints a claim, signs it if a key is given, and writes it.
-func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Attestation, signWith string) (int, error) {
+// writeClaim prints a claim, signs it if a key is given, and writes it if the checks of the signed claim allow it.
+func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Attestation, signWith string, checks ...func() error) (int, error) {
 	if _, err := fmt.Fprintf(a.Stdout, "The claim:\n\n%s\n", indent(string(made.Data))); err != nil {
 		return 0, err
 	}
@@ -78,6 +78,11 @@ func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Att
 		defer func() { _ = signer.Close() }()
 		if err := made.Sign(signer); err != nil {
 			return 0, fmt.Errorf("sign: %w", err)
+		}
+	}
+	for _, check := range checks {
+		if err := check(); err != nil {
+			return 0, usage.Error{Err: err}
 		}
 	}
 	path, err := made.Write(t.Deployment.AttestationsDir())

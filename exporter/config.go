@@ -37,8 +37,15 @@ func (a *app) configCheck(context.Context) (int, error) {
 	}
 	_, err = fmt.Fprintf(a.Stdout, "configuration is valid: checklist %q, %d items, %d probes, %d deployments\n",
 		s.Checklist.Name, len(s.Checklist.Items()), probes, len(s.Targets))
-	for _, warning := range slices.Concat(s.Checklist.WaiverWarnings(a.Now(), s.MaxWaiver), s.Checklist.EssentialWarnings(),
-		s.Checklist.PlaceholderWarnings(), s.Checklist.SignOffWarnings()) {
+	var warnings []string
+	for _, t := range s.Targets { // requested waivers are those of a deployment
+		for _, warning := range t.Checklist.WaiverWarnings(a.Now(), s.MaxWaiver) {
+			if !slices.Contains(warnings, warning) {
+				warnings = append(warnings, warning)
+			}
+		}
+	}
+	for _, warning := range slices.Concat(warnings, s.Checklist.EssentialWarnings(), s.Checklist.PlaceholderWarnings(), s.Checklist.SignOffWarnings()) {
 		if err == nil {
 			_, err = fmt.Fprintf(a.Stdout, "warning: %s\n", warning)
 		}

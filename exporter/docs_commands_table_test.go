@@ -165,6 +165,8 @@ var printedDocuments = []printedDocument{
 	{name: "docs/signing.md", in: "shop", setup: recorded + plan + signers + "cp backups/daily/daily_20261122.sql.gz backups/daily.sql.gz", lines: []printedLine{
 		{text: "catalyst_exporter attest restore_tested --by=ada@your.org --subject=backups/daily.sql.gz --valid-for=90d --sign-with=$HOME/.ssh/id_ed25519"},
 		{text: "catalyst_exporter attest security_review --by=security-1@your.org --sign-with=agent"},
+		{text: "catalyst_exporter waive tls_certificates --by=ada@your.org --until=2026-12-31 --reason=… --covers=expired --sign-with=agent", notRun: twoKeys},
+		{text: "catalyst_exporter waive tls_certificates --approve --by=grace@your.org --sign-with=agent", notRun: twoKeys},
 	}},
 	{name: "docs/upgrading.md", in: "shop", setup: "catalyst_exporter rules >$WORLD/catalyst.rules.yml", lines: []printedLine{
 		{text: "catalyst_exporter rules --job=catalyst | diff /etc/prometheus/rules/catalyst.rules.yml -"},

@@ -29,7 +29,13 @@ func configJSON() map[string]any {
 	object(properties, "deployment")["$ref"] = "#/$defs/deployment"
 	object(properties, "targets")["additionalProperties"] = map[string]any{"$ref": "#/$defs/deployment", "required": []any{"root"}}
 	object(properties, "overrides")["additionalProperties"] = map[string]any{"$ref": "#/$defs/override"}
-	object(properties, "waivers")["items"] = map[string]any{"$ref": "#/$defs/waiver"}
+	for _, form := range object(properties, "waivers")["anyOf"].([]any) { // a list, or a mapping with one
+		list := form.(map[string]any)
+		if list["type"] == "object" {
+			list = object(list, "properties", "accepted")
+		}
+		list["items"] = map[string]any{"$ref": "#/$defs/waiver"}
+	}
 	root["not"] = map[string]any{"required": []any{"deployment", "targets"}}
 	return root
 }

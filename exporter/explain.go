@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -71,7 +70,11 @@ func writeExplanation(b *bytes.Buffer, v *checklist.Verdict, t format.Table) {
 		fmt.Fprintf(b, "  needs %s: %s\n", it.ID(), it.Title)
 	}
 	if v.Waiver != nil {
-		fmt.Fprintf(b, "  waived by %s, last on %s: %s\n", phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format(time.DateOnly), phrase.Printable(v.Waiver.Reason))
+		word := "waived by"
+		if v.Waiver.Problem != "" {
+			word = "a waiver was requested by"
+		}
+		fmt.Fprintf(b, "  %s %s until %s: %s\n", word, phrase.Printable(v.Waiver.Who()), v.Waiver.LastDay(), phrase.Printable(v.Waiver.Reason))
 	}
 	b.WriteString("\nHow to make it pass\n")
 	t.Paragraph(b, 2, "", phrase.Printable(v.Fix))

@@ -68,6 +68,8 @@ type Config struct {
 	OwnChecklist bool                 // the checklist is the team's own
 	Digest       string               // SHA-256 of the configuration file, in hexadecimal
 	MaxWaiver    time.Duration
+
+	allowedSigners string
 }
 
 // Single reports whether there is one deployment without a name. Its metrics are at the exporter's own path.
@@ -123,7 +125,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		problems = schema.Decode(s.File, node, &f) // continue with the valid parts, to report all problems at once
 	}
 	if s.Draft {
-		f.Checklist, f.Overrides, f.Waivers, f.Parameters = "", nil, nil, nil
+		f.Checklist, f.Overrides, f.Waivers, f.Parameters = "", nil, Waivers{}, nil
 	}
 	own, err := s.checklist(f)
 	if err != nil {
@@ -136,12 +138,13 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 	settings, more := s.settings(f)
 	problems = append(problems, more...)
 	lists := checklists{own, s.File, f, map[string]*checklist.Checklist{}}
-	list, err := lists.of(settings[0].Environment)
+	list, err := lists.of(settings[0].Environment, nil)
 	if err := errors.Join(problems.Err(), err); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	c := &Config{Checklist: list, OwnChecklist: own != nil, Digest: hex.EncodeToString(sum[:]), MaxWaiver: checklist.DefaultMaxWaiver}
+	c := &Config{Checklist: list, OwnChecklist: own != nil, Digest: hex.EncodeToString(sum[:]), MaxWaiver: checklist.DefaultMaxWaiver,
+		allowedSigners: f.Attestations.AllowedSigners}
 	if f.MaxWaiver != nil {
 		c.MaxWaiver = f.MaxWaiver.Std()
 	}
@@ -161,7 +164,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		if keeper != nil {
 			deps.Marks = keeper
 		}
-		list, err := lists.of(set.Environment)
+		list, err := lists.of(set.Environment, s.requested(c, d, set.Name))
 		if err != nil {
 			c.Close()
 			return nil, err
@@ -178,6 +181,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		}
 		c.Targets = append(c.Targets, t)
 	}
+	c.Checklist = c.Targets[0].Checklist
 	return c, nil
 }
 

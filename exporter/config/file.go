@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/waiver"
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/env"
@@ -31,7 +32,7 @@ type File struct {
 	Checklist    string                  `yaml:"checklist" doc:"your own checklist file, relative to this file; with extends it adds to the embedded checklist"`
 	Overrides    map[string]*schema.Node `yaml:"overrides" doc:"changes to items of the checklist, by item or category/item"`
 	Attestations probe.Trust             `yaml:"attestations" doc:"who may attest items that cannot be checked automatically"`
-	Waivers      []*schema.Node          `yaml:"waivers" doc:"items that are allowed to fail until a date"`
+	Waivers      Waivers                 `yaml:"waivers" doc:"items that are allowed to fail until a date; or a mapping with require_approval and the list under accepted"`
 	Parameters   map[string]*schema.Node `yaml:"parameters" doc:"values of the checklist's parameters, by name"`
 	MaxWaiver    *schema.Duration        `yaml:"max_waiver" min:"1d" doc:"how long an item of severity critical may be waived; config check warns about longer waivers; default: 90d"`
 }
@@ -79,16 +80,18 @@ type checklists struct {
 	loaded map[string]*checklist.Checklist
 }
 
-func (c *checklists) of(environment string) (*checklist.Checklist, error) {
+// A deployment with requested waivers has a checklist of its own.
+func (c *checklists) of(environment string, requested []waiver.Waiver) (*checklist.Checklist, error) {
 	for known, list := range c.loaded {
-		if known == environment || !list.Parametric {
+		if len(requested) == 0 && (known == environment || !list.Parametric) {
 			return list, nil
 		}
 	}
 	list, err := checklist.Load(c.own, checklist.Changes{
-		File: c.file, Overrides: c.from.Overrides, Waivers: c.from.Waivers, Parameters: c.from.Parameters, Environment: environment,
+		File: c.file, Overrides: c.from.Overrides, Waivers: c.from.Waivers.Accepted, RequireApproval: c.from.Waivers.RequireApproval,
+		Requested: requested, Parameters: c.from.Parameters, Environment: environment,
 	})
-	if err == nil {
+	if err == nil && len(requested) == 0 {
 		c.loaded[environment] = list
 	}
 	return list, err

@@ -131,9 +131,11 @@ type itemJSON struct {
 }
 
 type waiverJSON struct {
-	By      string    `json:"by"`
-	Reason  string    `json:"reason"`
-	Expires time.Time `json:"expires"`
+	By         string    `json:"by"`
+	ApprovedBy string    `json:"approved_by"`
+	Reason     string    `json:"reason"`
+	Expires    time.Time `json:"expires"`
+	Problem    string    `json:"problem"`
 }
 
 type probeJSON struct {
@@ -195,7 +197,7 @@ func encodeItem(v checklist.Verdict) itemJSON {
 		it.Due = &v.Due
 	}
 	if v.Waiver != nil {
-		it.Waiver = &waiverJSON{v.Waiver.By, v.Waiver.Reason, v.Waiver.Expires.UTC()}
+		it.Waiver = &waiverJSON{v.Waiver.By, v.Waiver.ApprovedBy, v.Waiver.Reason, v.Waiver.Expires.UTC(), v.Waiver.Problem}
 	}
 	if !v.LastRun.IsZero() {
 		at := v.LastRun.UTC()

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/checklist"
 	"github.com/thenexusengine/catalyst_exporter/collector"
@@ -103,7 +102,7 @@ func encodeCase(v *checklist.Verdict) junitCase {
 	}
 	switch {
 	case v.Waived && v.State != probe.StatePass:
-		c.Skipped = &junitSkip{v.State.String() + ", waived by " + phrase.Printable(v.Waiver.By) + " until " + lastDay(v.Waiver) + ": " + phrase.Printable(v.Waiver.Reason)}
+		c.Skipped = &junitSkip{v.State.String() + ", waived by " + phrase.Printable(v.Waiver.Who()) + " until " + lastDay(v.Waiver) + ": " + phrase.Printable(v.Waiver.Reason)}
 	case v.State == probe.StateFail:
 		c.Failure = trouble()
 	case v.State == probe.StateUnknown:
@@ -128,4 +127,4 @@ func junitLooks(v *checklist.Verdict) string {
 }
 
 // lastDay returns the last day on which a waiver is valid.
-func lastDay(w *checklist.Waiver) string { return w.Expires.AddDate(0, 0, -1).Format(time.DateOnly) }
+func lastDay(w *checklist.Waiver) string { return w.LastDay() }

@@ -53,7 +53,7 @@ func WriteMarkdown(b *bytes.Buffer, r *collector.Report, gate *checklist.Gate, a
 		default:
 			detail := paper.Escape(v.Detail)
 			if v.Waived {
-				detail += fmt.Sprintf("<br>waived by %s until %s: %s", paper.Escape(v.Waiver.By), lastDay(v.Waiver), paper.Escape(v.Waiver.Reason))
+				detail += fmt.Sprintf("<br>waived by %s until %s: %s", paper.Escape(v.Waiver.Who()), lastDay(v.Waiver), paper.Escape(v.Waiver.Reason))
 			}
 			trouble = append(trouble, []string{paper.Mark(v.State) + " " + v.State.String(), item, "`" + string(v.Reason) + "`", detail, Commands(v.Fix)})
 		}

@@ -118,7 +118,7 @@ func (t Table) writeItem(b *bytes.Buffer, v *checklist.Verdict, width int, told 
 	}
 	if v.Waived {
 		t.Paragraph(b, indent, "", fmt.Sprintf("waived by %s until %s: %s",
-			phrase.Printable(v.Waiver.By), v.Waiver.Expires.AddDate(0, 0, -1).Format("2006-01-02"), phrase.Printable(v.Waiver.Reason)))
+			phrase.Printable(v.Waiver.Who()), lastDay(v.Waiver), phrase.Printable(v.Waiver.Reason)))
 	}
 	if v.State == probe.StatePass {
 		return
