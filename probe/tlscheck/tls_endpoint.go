@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,7 +35,7 @@ func EndpointKind() probe.Kind {
 		Question:   "Does the endpoint present the certificate on disk for each public host, trusted and not about to expire, over TLS 1.2 or newer only?",
 		Example:    "{}",
 		Layer:      probe.LayerLive,
-		Reads:      "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, and the certificate files",
+		Reads:      "TLS handshakes with the public endpoint (deployment.tls.endpoint) for each public host, at each of its addresses (deployment.dns.resolvers), and the certificate files",
 		Permission: "network access to it",
 		Values:     []*probe.Value{CertificateNotAfter},
 		MaxAge:     30 * time.Second,
@@ -84,7 +85,7 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 		asking.Go(func() {
 			places <- struct{}{}
 			defer func() { <-places }()
-			all[i].Result, all[i].end, all[i].err = s.ask(ctx, p, t, configured, roots)
+			all[i].Result, all[i].end, all[i].err = s.askEach(ctx, p, t, configured, roots)
 		})
 	}
 	asking.Wait()
@@ -133,13 +134,20 @@ func (s *tlsEndpoint) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 // could not be judged.
 func (s *tlsEndpoint) ask(ctx context.Context, p *probe.Pass, t tlsTarget, configured bool, roots *x509.CertPool) (probe.Result, time.Time, error) {
 	address, host := t.address, t.host
-	state, err := handshake(ctx, p, t, tls.VersionTLS12, tls.VersionTLS13)
+	state, err := handshake(ctx, p, t, tls.VersionTLS12, tls.VersionTLS13, nil)
 	var f probe.ResultBuilder
+	if errors.Is(err, fault.ErrTLS) {
+		if weak, weakErr := handshake(ctx, p, t, tls.VersionTLS12, tls.VersionTLS12, allCipherSuites()); weakErr == nil {
+			f.Warn(probe.ReasonWeak, "%s supports only weak cipher suites, such as %s: add suites with ECDHE and AES-GCM or ChaCha20", address,
+				tls.CipherSuiteName(weak.CipherSuite))
+			state, err = weak, nil
+		}
+	}
 	// A second handshake with obsolete versions distinguishes an old server from one without TLS, and detects a new
 	// server that still accepts them.
 	old, oldErr := tls.ConnectionState{}, error(nil)
 	if err == nil || errors.Is(err, fault.ErrTLS) {
-		old, oldErr = handshake(ctx, p, t, tls.VersionTLS10, tls.VersionTLS11)
+		old, oldErr = handshake(ctx, p, t, tls.VersionTLS10, tls.VersionTLS11, allCipherSuites())
 	}
 	switch {
 	case err == nil && oldErr == nil:
@@ -226,8 +234,17 @@ func tlsTargets(p *probe.Pass) (targets []tlsTarget, configured bool, err error)
 	return targets, true, nil
 }
 
-// handshake makes a TLS connection without verification. Its error is a network error or ErrTLS.
-func handshake(ctx context.Context, p *probe.Pass, t tlsTarget, least, most uint16) (tls.ConnectionState, error) {
+// allCipherSuites are the cipher suites that crypto/tls knows, including those that it does not offer by itself.
+func allCipherSuites() (all []uint16) {
+	for _, suite := range slices.Concat(tls.CipherSuites(), tls.InsecureCipherSuites()) {
+		all = append(all, suite.ID)
+	}
+	return all
+}
+
+// handshake makes a TLS connection without verification. Its error is a network error or ErrTLS. suites are the cipher
+// suites to offer; nil for those of crypto/tls.
+func handshake(ctx context.Context, p *probe.Pass, t tlsTarget, least, most uint16, suites []uint16) (tls.ConnectionState, error) {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTime)
 	defer cancel()
 	raw, err := p.Dial(ctx, "tcp", t.address)
@@ -235,7 +252,7 @@ func handshake(ctx context.Context, p *probe.Pass, t tlsTarget, least, most uint
 		return tls.ConnectionState{}, fault.Redact(ctx, err)
 	}
 	defer func() { _ = raw.Close() }()
-	conn := tls.Client(raw, &tls.Config{ServerName: t.host, InsecureSkipVerify: true, MinVersion: least, MaxVersion: most}) //nolint:gosec // judged by judgeChain, so that an invalid chain is reported and measured
+	conn := tls.Client(raw, &tls.Config{ServerName: t.host, InsecureSkipVerify: true, MinVersion: least, MaxVersion: most, CipherSuites: suites}) //nolint:gosec // judged by judgeChain, so that an invalid chain is reported and measured
 	if err := conn.HandshakeContext(ctx); err != nil {
 		var alert *net.OpError
 		switch {

@@ -7,8 +7,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/miekg/dns"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
@@ -174,4 +177,79 @@ func TestTLSEndpointOfSeveralHosts(t *testing.T) {
 	probetest.Expect(t, r, probe.StateUnknown, probe.ReasonUnreachable, second+":443")
 	r = asked(guessed, map[string]string{first + ":443": refusing, second + ":443": refusing})
 	probetest.Expect(t, r, probe.StateSkip, probe.ReasonNotConfigured, first+":443")
+}
+
+// TestTLSEndpoint_EachAddress serves a name with two addresses by two servers.
+func TestTLSEndpoint_EachAddress(t *testing.T) {
+	const site = "ads.catalyst-test.net"
+	resolver := probetest.Resolver(t, func(w dns.ResponseWriter, q *dns.Msg) { _ = w.WriteMsg(probetest.Records(q, "127.0.0.1", "::1")) })
+	good := parts.TLS(t, []string{site})
+	for name, tt := range map[string]struct {
+		second *parts.Cert // at ::1; nil: nothing listens
+		state  probe.State
+		reason probe.Reason
+		detail string
+	}{
+		"the same":    {good, probe.StatePass, "", "presents a trusted certificate for " + site},
+		"nothing":     {nil, probe.StatePass, "", "presents a trusted certificate for " + site},
+		"expired":     {good.Issuer().Leaf(t, []string{site}, parts.ValidFrom(time.Now().Add(-90*24*time.Hour)), parts.ValidUntil(time.Now().Add(-time.Hour))), probe.StateFail, probe.ReasonExpired, "[::1]:"},
+		"other site":  {good.Issuer().Leaf(t, []string{"other.test"}), probe.StateFail, probe.ReasonMismatch, "is not for " + site},
+		"self-signed": {parts.SelfSigned(t, []string{site}), probe.StateFail, probe.ReasonUntrusted, "self-signed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := presents(t, good)
+			_, port, _ := net.SplitHostPort(address)
+			if tt.second != nil {
+				listener, err := net.Listen("tcp6", "[::1]:"+port)
+				if err != nil {
+					parts.Missing(t, "an IPv6 loopback interface")
+				}
+				server := tls.NewListener(listener, &tls.Config{Certificates: []tls.Certificate{tt.second.Server()}})
+				var serving sync.WaitGroup
+				t.Cleanup(serving.Wait)
+				t.Cleanup(func() { _ = listener.Close() })
+				serving.Go(func() {
+					for c, err := server.Accept(); err == nil; c, err = server.Accept() {
+						serving.Go(func() { _ = c.(*tls.Conn).HandshakeContext(t.Context()); _ = c.Close() })
+					}
+				})
+			}
+			p := probetest.NewPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{site}},
+				TLS: deployment.TLS{Endpoint: site + ":" + port}, DNS: deployment.DNS{Resolvers: []string{resolver}}})
+			p.Roots = good.Pool()
+			probetest.Expect(t, probetest.Look(t, p, EndpointKind(), "{}"), tt.state, tt.reason, tt.detail)
+		})
+	}
+}
+
+// TestTLSEndpoint_CipherSuites serves only suites that clients do not offer by themselves.
+func TestTLSEndpoint_CipherSuites(t *testing.T) {
+	good := parts.TLS(t, []string{"ads.catalyst-test.net"}, parts.RSA(2048))
+	for name, tt := range map[string]struct {
+		least, most uint16
+		suite       uint16
+		state       probe.State
+		detail      string
+	}{
+		"modern":                     {tls.VersionTLS12, tls.VersionTLS12, tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, probe.StatePass, ""},
+		"RSA key exchange":           {tls.VersionTLS12, tls.VersionTLS12, tls.TLS_RSA_WITH_AES_128_CBC_SHA, probe.StateWarn, "supports only weak cipher suites, such as TLS_RSA_WITH_AES_128_CBC_SHA"},
+		"3DES":                       {tls.VersionTLS12, tls.VersionTLS12, tls.TLS_RSA_WITH_3DES_EDE_CBC_SHA, probe.StateWarn, "weak cipher suites"},
+		"TLS 1.0 with the weak ones": {tls.VersionTLS10, tls.VersionTLS13, tls.TLS_RSA_WITH_AES_128_CBC_SHA, probe.StateWarn, "still accepts TLS 1.1"},
+		"only TLS 1.0 with them":     {tls.VersionTLS10, tls.VersionTLS10, tls.TLS_RSA_WITH_AES_128_CBC_SHA, probe.StateFail, "at most TLS 1.0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := probetest.Listener(t, func(c net.Conn) {
+				server := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{good.Server()}, MinVersion: tt.least, MaxVersion: tt.most, CipherSuites: []uint16{tt.suite}})
+				_ = server.HandshakeContext(t.Context())
+				_ = server.Close()
+			})
+			p := probetest.NewPass(t, nil, deployment.Settings{Public: deployment.Public{Hosts: []string{"ads.catalyst-test.net"}}, TLS: deployment.TLS{Endpoint: address}})
+			p.Roots = good.Pool()
+			reason := probe.ReasonNone
+			if tt.state != probe.StatePass {
+				reason = probe.ReasonWeak
+			}
+			probetest.Expect(t, probetest.Look(t, p, EndpointKind(), "{}"), tt.state, reason, tt.detail)
+		})
+	}
 }
