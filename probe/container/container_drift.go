@@ -48,6 +48,9 @@ func imageDiffers(declared, started string) bool {
 	if declared == "" || strings.HasSuffix(declared, ":") || strings.ContainsAny(declared, "${}") || dockerclient.ParseImageName(started).ID != "" {
 		return false // built here, or not known
 	}
+	if !strings.Contains(declared, "@") {
+		started, _, _ = strings.Cut(started, "@") // docker stack deploy adds the digest
+	}
 	return dockerclient.ParseImageName(declared) != dockerclient.ParseImageName(started)
 }
 

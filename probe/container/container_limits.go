@@ -69,11 +69,10 @@ func (s *containerLimits) judge(project *dockerclient.Project, l plan) (probe.Re
 		if !hasCPU {
 			note(&cpu, c.Service)
 		}
-		if l.limitsDiffer(c) {
-			note(&changed, c.Service)
-		}
 		if !hasMemory || !hasCPU {
 			note(&unlimited, c.Service)
+		} else if l.limitsDiffer(c) {
+			note(&changed, c.Service)
 		}
 	}
 	if asked == 0 {
@@ -105,8 +104,8 @@ func (l plan) limitsDiffer(c *dockerclient.Container) bool {
 		cpus = cmp.Or(cpus, float64(s.Deploy.Resources.Limits.NanoCPUs.Value()))
 	}
 	h := c.HostConfig
-	return memory > 0 && h.Memory > 0 && memory != h.Memory ||
-		cpus > 0 && h.NanoCPUs > 0 && math.Abs(cpus*1e9-float64(h.NanoCPUs)) > 1e6 // a thousandth of a CPU
+	return memory > 0 && memory != h.Memory ||
+		cpus > 0 && (h.NanoCPUs > 0 || h.CPUQuota <= 0) && math.Abs(cpus*1e9-float64(h.NanoCPUs)) > 1e6 // a thousandth of a CPU
 }
 
 // containerLimitsOf reports which limits a container has. A CPU quota below zero is none.

@@ -73,6 +73,7 @@ func TestContainerState_Drift(t *testing.T) {
 		{"another command", `{image: IMAGE, command: ["say=b"]}`, "the command."},
 		{"another value", `{image: IMAGE, environment: {MODE: slow, TOKEN: other}}`, "the environment (MODE, TOKEN)"},
 		{"a new variable", `{image: IMAGE, environment: {MODE: fast, LEVEL: info}}`, "the environment (LEVEL)"},
+		{"a limit that it lacks", `{image: IMAGE, command: ["say=a"], mem_limit: 64m, cpus: 0.5}`, "the limits"},
 		{"another limit", `{image: IMAGE, mem_limit: 128m}`, "the limits"},
 		{"an entrypoint", `{image: IMAGE, entrypoint: [/bin/api]}`, "the entrypoint"},
 	} {

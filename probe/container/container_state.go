@@ -92,9 +92,23 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 	var f probe.ResultBuilder
 	seen, idle := 0, 0
 	plan := planOf(p)
+	stack, err := tasksOf(ctx, p, project)
+	if err != nil {
+		return probe.Result{}, err
+	}
 	for _, name := range services {
 		found := project.ContainersOf(name)
 		wanted, known := plan.scale(name)
+		if project.Stack || stack != nil {
+			if s.All && stack.idle(name) {
+				idle++
+				continue
+			}
+			if stack.judge(&f, name, len(found)) {
+				continue
+			}
+			known = false // others run on other nodes
+		}
 		if s.All && (known && wanted == 0 || plan.completed(name, found)) {
 			idle++ // on purpose
 			continue
@@ -116,6 +130,9 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 			}
 		}
 		seen += len(found)
+	}
+	if s.All {
+		plan.judgeOrphans(&f, project, s.Except)
 	}
 	if idle == len(services) {
 		f.Fail(probe.ReasonMissing, "no container runs: every service is scaled to 0 or is a completed job")
@@ -189,7 +206,9 @@ const maxStarting = 24 * time.Hour
 // plan is what the compose file says about services; the zero value when there is none.
 type plan struct {
 	services types.Services
-	lasting  []string // the application and the backup service are no jobs
+	inactive types.Services // of other profiles
+	files    []string       // of the compose model
+	lasting  []string       // the application and the backup service are no jobs
 }
 
 func planOf(p *probe.Pass) plan {
@@ -197,7 +216,7 @@ func planOf(p *probe.Pass) plan {
 	if err != nil {
 		return plan{}
 	}
-	l := plan{c.Project.Services, []string{p.Deployment.Backup.Service, p.Deployment.Service}}
+	l := plan{c.Project.Services, c.Project.DisabledServices, c.Files, []string{p.Deployment.Backup.Service, p.Deployment.Service}}
 	if app, err := p.View.AppService(); err == nil {
 		l.lasting = append(l.lasting, app.Name)
 	}

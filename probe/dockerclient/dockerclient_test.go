@@ -36,8 +36,8 @@ func TestDockerProjectPick(t *testing.T) {
 		listed("1", "my-app-web-1", LabelProject, "my-app", LabelService, "web", LabelOneOff, "False"),
 		listed("2", "my-app-web-run-1", LabelProject, "my-app", LabelService, "web", LabelOneOff, "True"),
 		listed("3", "myapp_db_1", LabelProject, "myapp", LabelService, "db"),
-		listed("4", "prod-web-1", LabelProject, "prod", LabelService, "web", labelFiles, "/srv/x/docker-compose.yml,/srv/x/prod.yml"),
-		listed("5", "old_web_1", LabelProject, "old", LabelService, "web", labelFiles, "docker-compose.yml", labelDir, "/srv/y"),
+		listed("4", "prod-web-1", LabelProject, "prod", LabelService, "web", LabelFiles, "/srv/x/docker-compose.yml,/srv/x/prod.yml"),
+		listed("5", "old_web_1", LabelProject, "old", LabelService, "web", LabelFiles, "docker-compose.yml", LabelDir, "/srv/y"),
 		listed("6", "catalyst-backup"),
 		listed("7", "taken", LabelProject, "prod", LabelService, "other"),
 	}

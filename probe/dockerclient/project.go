@@ -28,8 +28,8 @@ const (
 	LabelProject = "com.docker.compose.project"
 	LabelService = "com.docker.compose.service"
 	LabelOneOff  = "com.docker.compose.oneoff"
-	labelFiles   = "com.docker.compose.project.config_files"
-	labelDir     = "com.docker.compose.project.working_dir"
+	LabelFiles   = "com.docker.compose.project.config_files"
+	LabelDir     = "com.docker.compose.project.working_dir"
 
 	// maxContainers bounds the containers inspected per project.
 	maxContainers = 500
@@ -51,6 +51,7 @@ func (c *Container) Running() bool {
 type Project struct {
 	Name       string
 	Containers []*Container // by service and name
+	Stack      bool         // the containers are tasks of a swarm
 }
 
 // ContainersOf returns the containers of a service.
@@ -107,12 +108,17 @@ func ProjectOf(ctx context.Context, p *probe.Pass) (*Project, error) {
 			return nil, err
 		}
 		own := id.pick(all)
+		var stack bool
+		if len(own) == 0 {
+			own = id.tasks(all)
+			stack = len(own) > 0
+		}
 		if len(own) > maxContainers {
 			return nil, probe.Unknownf(probe.ReasonInvalid, "project %s has more than %d containers", id.name, maxContainers)
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*dockerTimeout)
 		defer cancel()
-		project := &Project{Name: id.name}
+		project := &Project{Name: id.name, Stack: stack}
 		for _, c := range own {
 			seen, err := e.api.ContainerInspect(ctx, c.id, client.ContainerInspectOptions{})
 			if errdefs.IsNotFound(err) {
@@ -183,9 +189,9 @@ func (id projectIdentity) pick(all []container.Summary) []picked {
 	take(func(c container.Summary) bool { return c.Labels[LabelProject] == id.name })
 	if len(own) == 0 && !id.configured {
 		take(func(c container.Summary) bool {
-			for path := range strings.SplitSeq(c.Labels[labelFiles], ",") {
+			for path := range strings.SplitSeq(c.Labels[LabelFiles], ",") {
 				if !filepath.IsAbs(path) { // relative path, as Compose v1 writes it
-					path = filepath.Join(c.Labels[labelDir], path)
+					path = filepath.Join(c.Labels[LabelDir], path)
 				}
 				if slices.Contains(id.files, path) {
 					return true
