@@ -75,6 +75,9 @@ func (l *loader) override(it *Item, d Override, o origin) {
 		it.Severity = d.Severity
 	}
 	it.Owner, it.Due = cmp.Or(d.Owner, it.Owner), cmp.Or(l.due(d.Due, o.file, o.path, o.node), it.Due)
+	if len(d.Controls) > 0 {
+		it.Controls = d.Controls
+	}
 	if d.Required != nil {
 		it.Required = *d.Required
 	}

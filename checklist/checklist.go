@@ -60,6 +60,7 @@ type Item struct {
 	Title    string
 	Severity string
 	Owner    string    // the team or person that it belongs to; empty when nobody is named
+	Controls []string  // ids of the controls that it is evidence for
 	Due      time.Time // the end of its due date: a failure before it does not page; zero for none
 	Scope    string
 	Required bool

@@ -3,6 +3,7 @@ package checklist
 import (
 	"errors"
 
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -28,6 +29,26 @@ func hasItems(categories []CategoryDocument, include []string) []error {
 	}
 	return nil
 }
+
+// controlForm is the form of a control's id: it is data in tables and JSON, not a text.
+var controlForm = lazyregexp.New(`^[A-Za-z0-9][A-Za-z0-9 ._:()/-]{0,63}$`)
+
+// checkControls requires ids.
+func checkControls(controls []string) []error {
+	var errs []error
+	for _, id := range controls {
+		if !controlForm.MatchString(id) {
+			errs = append(errs, schema.FieldError{Field: "controls", Err: errors.New("must be ids of at most 64 letters, digits and . _ : ( ) / -")})
+		}
+	}
+	return errs
+}
+
+// Validate checks the controls; schema.Decode calls it.
+func (d *ItemDocument) Validate() []error { return checkControls(d.Controls) }
+
+// Validate checks the controls; schema.Decode calls it.
+func (d *Override) Validate() []error { return checkControls(d.Controls) }
 
 // GateDocument lists the items of a gate.
 type GateDocument struct {
@@ -55,6 +76,7 @@ type ItemDocument struct {
 	Required *bool          `yaml:"required" default:"true" doc:"whether readiness and gates depend on it; an optional item that is not configured is skipped"`
 	Freeze   string         `yaml:"freeze" pattern:"^(record|([0-9]+(w|d|h|m|s))+)$" doc:"for release items: when the verdict becomes final. record: when the release is recorded; a duration: this long after that"`
 	After    string         `yaml:"after" enum:"record" doc:"for release items. record: the item is about the release in force and runs only once one is recorded; default: it is about the planned release as soon as there is one"`
+	Controls []string       `yaml:"controls" doc:"ids of the controls of a standard that the item is evidence for, e.g. CC7.2; in JSON, in statements about gates, and the report of check --format=controls"`
 	Needs    []string       `yaml:"needs" doc:"prerequisites, as item or category/item: while one of them fails or is unknown, and this item could not be checked over the network, it is blocked and does not alert"`
 	Fix      string         `yaml:"fix" required:"true" doc:"how to make it pass"`
 	Probes   []*schema.Node `yaml:"probes" required:"true" doc:"the probes that decide whether it holds; each is one kind of probe with its parameters"`
@@ -75,6 +97,7 @@ type ProbeDocument struct {
 type Override struct {
 	Severity string                   `yaml:"severity" enum:"critical,warning,info" doc:"replaces the item's severity"`
 	Owner    string                   `yaml:"owner" pattern:"^[A-Za-z0-9]([A-Za-z0-9 ._@-]{0,62}[A-Za-z0-9])?$" doc:"replaces the item's owner"`
+	Controls []string                 `yaml:"controls" doc:"replaces the item's controls"`
 	Due      string                   `yaml:"due" pattern:"^[0-9]{4}-[0-9]{2}-[0-9]{2}$" doc:"replaces the item's due date"`
 	Required *bool                    `yaml:"required" doc:"replaces whether the item is required"`
 	Enabled  *bool                    `yaml:"enabled" doc:"false disables the item; it stays visible as skipped, and a disabled required item without a waiver blocks readiness"`

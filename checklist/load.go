@@ -218,7 +218,7 @@ func (l *loader) item(category string, d ItemDocument, o origin) *Item {
 	if d.Required != nil {
 		it.Required = *d.Required
 	}
-	it.Due = l.due(d.Due, o.file, o.path, o.node)
+	it.Due, it.Controls = l.due(d.Due, o.file, o.path, o.node), d.Controls
 	it.Recorded = d.After == "record"
 	switch at := child(o.node, "after"); {
 	case it.Recorded && it.Scope != Release:

@@ -147,6 +147,7 @@ func (a *app) commandLine() (*kingpin.Application, map[string]command, *promslog
 	a.listCommand(k, add)
 	a.explainCommand(k, add)
 	a.challengeCommand(k, add)
+	a.verifyCommand(k, add)
 	a.waitCommand(k, add)
 	a.healthyCommand(k, add)
 	a.attestCommand(k, add)

@@ -33,14 +33,15 @@ type checkFlags struct {
 	baseline                           string
 	categories, items                  []string
 	quiet                              bool
+	statement                          statementFlags
 }
 
 func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
 	var f checkFlags
 	c := k.Command("check", "Run all probes once and print the verdicts. Exit code: 0 ready, 1 a required item fails,"+
 		" 3 no required item fails but at least one is unknown, 2 invalid usage or configuration.")
-	c.Flag("format", "Output format: table; json (see docs/checks.schema.json); junit for CI; sarif for code scanning; markdown for pull requests; prometheus.").
-		Default("table").EnumVar(&f.format, "table", "json", "junit", "sarif", "markdown", "prometheus")
+	c.Flag("format", "Output format: table; json (see docs/checks.schema.json); junit for CI; sarif for code scanning; markdown for pull requests; controls for auditors; prometheus.").
+		Default("table").EnumVar(&f.format, "table", "json", "junit", "sarif", "markdown", "controls", "prometheus")
 	c.Flag("output", "Write to this file, atomically, instead of the standard output.").PlaceHolder("FILE").StringVar(&f.output)
 	c.Flag("category", "Check only this category; repeatable.").PlaceHolder("NAME").StringsVar(&f.categories)
 	c.Flag("item", "Check only this item (item or category/item); repeatable.").PlaceHolder("NAME").StringsVar(&f.items)
@@ -51,6 +52,7 @@ func (a *app) checkCommand(k *kingpin.Application, add func(*kingpin.CmdClause, 
 	c.Flag("only", "Items that the table lists: failing, or not-ok (failing, unknown and pending). The summary counts all.").
 		PlaceHolder("STATES").EnumVar(&f.only, string(format.OnlyFailing), string(format.OnlyNotOK))
 	c.Flag("quiet", "Print the table's summary without its items.").Short('q').BoolVar(&f.quiet)
+	f.statement.add(c)
 	add(c, func(ctx context.Context) (int, error) { return a.check(ctx, f) })
 }
 
@@ -62,6 +64,10 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 	defer s.Close()
 	if f.format != "table" && (f.only != "" || f.quiet) {
 		return 0, usage.Errorf("--only and --quiet are for --format=table")
+	}
+	validFor, err := f.statement.validate(f.gate)
+	if err != nil {
+		return 0, err
 	}
 	base, err := baseline(f) // before the probes run, and before --output replaces the same file
 	if err != nil {
@@ -86,9 +92,15 @@ func (a *app) check(ctx context.Context, f checkFlags) (int, error) {
 		compared = base.Compare(r, answer)
 		code = exitCodeSince(compared, code)
 	}
-	out, err := a.render(result{r, gate, answer, compared, s.Digest, t.History.Past()}, f)
+	found := result{r, gate, answer, compared, s.Digest, t.History.Past()}
+	out, err := a.render(found, f)
 	if err != nil {
 		return 0, err
+	}
+	if f.statement.out != "" {
+		if err := a.writeStatement(ctx, t, found, f, validFor); err != nil {
+			return 0, err
+		}
 	}
 	if err := a.output(f.output, out); err != nil {
 		return 0, err
@@ -226,7 +238,11 @@ func (a *app) render(r result, f checkFlags) ([]byte, error) {
 		return exposeText(r.report), nil
 	}
 	var b bytes.Buffer
-	if f.format == "markdown" {
+	switch f.format {
+	case "controls":
+		format.WriteControls(&b, r.report)
+		return b.Bytes(), nil
+	case "markdown":
 		format.WriteMarkdown(&b, r.report, r.gate, r.answer, r.compared)
 		return b.Bytes(), nil
 	}

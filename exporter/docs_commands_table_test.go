@@ -87,6 +87,8 @@ var printedDocuments = []printedDocument{
 	{name: "docs/pipeline.md", in: "shop", setup: "touch -d '1 hour ago' backups/daily/*", lines: []printedLine{
 		{text: "catalyst_exporter check --format=json --output=last.json", exit: ExitFailing},
 		{text: "catalyst_exporter check --baseline=last.json"},
+		{text: "catalyst_exporter check --gate=pre --attest-out=gate.json --sign-with=signing.pem", notRun: ofStatements},
+		{text: "catalyst_exporter verify gate.json --key=signing.pub --commit=FULL_COMMIT", notRun: ofStatements},
 		{text: "catalyst_exporter check --format=prometheus --output=/var/lib/node_exporter/textfile/catalyst.prom", notRun: "the folder is node_exporter's"},
 		{text: "catalyst_exporter check --format=prometheus --output=catalyst.prom", exit: ExitFailing},
 	}},

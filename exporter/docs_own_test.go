@@ -41,6 +41,9 @@ func TestDocs_OwnChecklistKinds(t *testing.T) {
 // strangersPath says what runs the commands of the section from a list to green.
 const strangersPath = "TestOwnChecklist_FromListToGreen runs the section's commands in order"
 
+// ofStatements is why lines that need a signing key and a release are only parsed.
+const ofStatements = "it needs a key and a planned release: TestScripts/gate_statement runs it"
+
 // twoKeys is why lines that need the keys of two people are only parsed.
 const twoKeys = "it needs the keys of two people: TestScripts/waive runs it"
 

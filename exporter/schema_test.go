@@ -98,6 +98,7 @@ func checksSchema() map[string]any {
 		"release":          object("the planned and the recorded release; null if there is none", m{"planned": release, "recorded": release}),
 		"categories":       list(object("", m{"category": name, "ready": truth})),
 		"items": list(optional(object("", m{
+			"controls": m{"type": "array", "items": text, "description": "ids of the controls that it is evidence for"},
 			"needs":    m{"type": "array", "items": text, "description": "its prerequisites, as category/item"},
 			"category": name, "item": name, "title": text, "severity": words([]any{"critical", "warning", "info"}, "critical pages"), "owner": m{"type": "string", "description": "empty if the checklist names none"},
 			"due": orNull(m{"type": "string", "format": "date-time", "description": "end of the due date, until which a failure does not page"}), "required": truth,

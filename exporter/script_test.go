@@ -85,7 +85,7 @@ func TestScripts(t *testing.T) {
 
 // cutPath returns the flag prefix of an argument with a relative path.
 func cutPath(arg string) (flag string, ok bool) {
-	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--document=", "--sign-with=", "--subject=", "--state.directory=", "--baseline="} {
+	for _, f := range []string{"--deployment.root=", "--config.file=", "--output=", "--document=", "--sign-with=", "--subject=", "--state.directory=", "--baseline=", "--attest-out=", "--key="} {
 		if len(arg) > len(f) && arg[:len(f)] == f && !filepath.IsAbs(arg[len(f):]) {
 			return f, true
 		}

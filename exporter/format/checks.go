@@ -120,6 +120,7 @@ type itemJSON struct {
 	State           probe.State `json:"state"`
 	Reason          string      `json:"reason"`
 	Detail          string      `json:"detail"`
+	Controls        []string    `json:"controls"`
 	Needs           []string    `json:"needs"`
 	BlockedBy       string      `json:"blocked_by,omitempty"`
 	Fix             string      `json:"fix"`
@@ -185,7 +186,7 @@ func Encode(r *collector.Report, configDigest string, past *history.Past, compar
 func encodeItem(v checklist.Verdict) itemJSON {
 	it := itemJSON{
 		Category: v.Category, Item: v.Name, Title: v.Title, Severity: v.Severity, Owner: v.Owner, Required: v.Required, Scope: v.Scope, State: v.State,
-		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Needs: []string{}, Probes: []probeJSON{},
+		Reason: string(v.Reason), Detail: v.Detail, Fix: v.Fix, DurationSeconds: v.Duration.Seconds(), Controls: append([]string{}, v.Controls...), Needs: []string{}, Probes: []probeJSON{},
 	}
 	for _, needed := range v.Needs {
 		it.Needs = append(it.Needs, needed.ID())
