@@ -141,6 +141,7 @@ func (a *alertmanagerConfig) judgeSource(ctx context.Context, source amSource, t
 				"service's name", source.shown, line, source.keys.service)
 		}
 	}
+	source.judgeHosts(&f)
 	return f.Result("%s", r.Detail), nil
 }
 

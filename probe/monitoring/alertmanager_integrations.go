@@ -69,9 +69,37 @@ func judgeLoopback(f *probe.ResultBuilder, am *alertmanager.Config, i alertmanag
 		f.Warn(probe.ReasonWeak, "%s: %s is on the loopback interface of Alertmanager itself", at(server.Line), key)
 	}
 	for _, address := range strings.Split(i.Fields["to"].Value, ",") {
+		if unread.MatchString(address) {
+			f.Warn(probe.ReasonWeak, "%s: to is a mailbox that nobody reads", at(i.Fields["to"].Line))
+		}
 		if _, host, ok := strings.Cut(strings.Trim(address, " <>"), "@"); ok && alertmanager.IsLoopback(host) {
 			f.Warn(probe.ReasonWeak, "%s: to is a mailbox on localhost, which is rarely read", at(i.Fields["to"].Line))
 			break
 		}
 	}
 }
+
+// judgeHosts warns about receivers whose address has a name that no service of the compose file has.
+func (s amSource) judgeHosts(f *probe.ResultBuilder) {
+	if s.keys.service == "" {
+		return
+	}
+	for _, receiver := range s.config.Receivers {
+		for _, i := range receiver.Integrations {
+			for _, key := range slices.Sorted(maps.Keys(i.Fields)) {
+				host := ""
+				if u, err := url.Parse(i.Fields[key].Value); err == nil && alertmanager.CallableKey.MatchString(key) {
+					host = u.Hostname()
+				} else if key == "smarthost" {
+					host, _, _ = alertmanager.CutPort(i.Fields[key].Value)
+				}
+				if host != "" && !alertmanager.IsLoopback(host) && unresolved(s.keys.compose, s.keys.service, host) {
+					f.Warn(probe.ReasonUnreachable, "%s:%d: %s has the name of no service in the compose file", s.shown, i.Fields[key].Line, key)
+				}
+			}
+		}
+	}
+}
+
+// unread matches mailboxes that nobody reads.
+var unread = lazyregexp.New(`(?i)^\W*(?:dev-?null|null|black-?hole|no-?reply|do-?not-?reply|nobody|trash|discard)[+@]`)

@@ -94,3 +94,29 @@ func configTarget(target, dir, source string) string {
 	}
 	return path.Join(dir, target)
 }
+
+// unresolved reports whether a name without a dot is neither a service nor another name that the container can resolve.
+func unresolved(c *compose.Model, service, host string) bool {
+	s := c.Project.Services[service]
+	if host == "" || strings.ContainsAny(host, ".:$") || s.NetworkMode != "" && s.NetworkMode != "bridge" || len(s.ExtraHosts[host]) > 0 ||
+		len(s.Links) > 0 || len(s.ExternalLinks) > 0 || len(s.DNS) > 0 || len(s.DNSSearch) > 0 {
+		return false
+	}
+	for name := range s.Networks {
+		if bool(c.Project.Networks[name].External) {
+			return false
+		}
+	}
+	for name, other := range c.Project.Services {
+		names := []string{name, other.ContainerName, other.Hostname}
+		for _, network := range other.Networks {
+			if network != nil {
+				names = append(names, network.Aliases...)
+			}
+		}
+		if slices.Contains(names, host) {
+			return false
+		}
+	}
+	return true
+}

@@ -31,7 +31,7 @@ func (f prometheusFile) judgeTargets(b *probe.ResultBuilder) {
 				case alertmanager.IsLoopback(host) && isolated(f.compose, f.service):
 					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager is on the loopback interface of the container of %s, which has no other "+
 						"process. Use the service's name", at, target.Line, f.service)
-				case f.unresolved(host):
+				case unresolved(f.compose, f.service, host):
 					b.Warn(probe.ReasonUnreachable, "%s:%d: this Alertmanager has the name of no service in the compose file", at, target.Line)
 				default:
 					f.judgeManager(b, host, port, fmt.Sprintf("%s:%d", at, target.Line))
@@ -124,30 +124,4 @@ func drops(rule map[string]*schema.Node, action string, labels map[string]string
 		return action == "drop" && slices.Contains([]string{".*", "(.*)"}, pattern)
 	}
 	return expression.MatchString(strings.Join(values, separator)) == (action == "drop")
-}
-
-// unresolved reports whether a name without a dot is neither a service nor another name that the container can resolve.
-func (f prometheusFile) unresolved(host string) bool {
-	s := f.compose.Project.Services[f.service]
-	if host == "" || strings.ContainsAny(host, ".:$") || s.NetworkMode != "" && s.NetworkMode != "bridge" || len(s.ExtraHosts[host]) > 0 ||
-		len(s.Links) > 0 || len(s.ExternalLinks) > 0 || len(s.DNS) > 0 || len(s.DNSSearch) > 0 {
-		return false
-	}
-	for name := range s.Networks {
-		if bool(f.compose.Project.Networks[name].External) {
-			return false
-		}
-	}
-	for name, other := range f.compose.Project.Services {
-		names := []string{name, other.ContainerName, other.Hostname}
-		for _, network := range other.Networks {
-			if network != nil {
-				names = append(names, network.Aliases...)
-			}
-		}
-		if slices.Contains(names, host) {
-			return false
-		}
-	}
-	return true
 }

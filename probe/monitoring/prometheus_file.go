@@ -12,6 +12,7 @@ import (
 
 	"github.com/thenexusengine/catalyst_exporter/deployment/compose"
 	"github.com/thenexusengine/catalyst_exporter/probe"
+	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/probe/promapi"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -32,8 +33,9 @@ type prometheusFile struct {
 // prometheusFiles are all of them that could be read.
 type prometheusFiles struct {
 	all       []prometheusFile
-	elsewhere bool // another service may evaluate the alerts
-	sender    bool // an Alertmanager runs
+	invalid   []string // what Prometheus refuses, each with its service
+	elsewhere bool     // another service may evaluate the alerts
+	sender    bool     // an Alertmanager runs
 }
 
 // evaluators are images of services that evaluate alert rules on their own.
@@ -65,9 +67,11 @@ func readPrometheusFiles(p *probe.Pass) prometheusFiles {
 		}
 		root, err := schema.Parse(file, []byte(v.Text.Reveal()))
 		if err != nil {
+			found.invalid = append(found.invalid, fmt.Sprintf("%s of service %s is not valid YAML", path.Base(file), name))
 			continue
 		}
-		found.all = append(found.all, prometheusFile{compose: c, service: name, inside: file, agent: agent, top: fieldsOf(root)})
+		f := prometheusFile{compose: c, service: name, inside: file, agent: agent, top: fieldsOf(root)}
+		found.all, found.invalid = append(found.all, f), append(found.invalid, f.refused()...)
 	}
 	return found
 }
@@ -91,6 +95,38 @@ func (f prometheusFile) has(key string) bool {
 	return !schema.IsNull(f.top[key]) && len(f.top[key].Content) > 0
 }
 
+// sends reports whether the alerting section has an Alertmanager.
+func (f prometheusFile) sends() bool {
+	for _, manager := range schemaList(fieldsOf(f.top["alerting"])["alertmanagers"]) {
+		for key, value := range schema.Pairs(manager) {
+			for _, group := range schemaList(value) {
+				if strings.HasSuffix(key.Value, "_sd_configs") || key.Value == "static_configs" && len(schemaList(fieldsOf(group)["targets"])) > 0 {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// refused returns what Prometheus refuses to start with: a misspelt section, or one that an agent does not have.
+func (f prometheusFile) refused() (all []string) {
+	for _, key := range slices.Sorted(maps.Keys(f.top)) {
+		at := fmt.Sprintf("%s of service %s: ", path.Base(f.inside), f.service)
+		switch {
+		case !slices.Contains(prometheusSections(), key):
+			all = append(all, at+"unknown section "+phrase.Printable(key))
+		case f.agent && (key == "alerting" || key == "rule_files"):
+			all = append(all, at+"an agent has no "+key)
+		}
+	}
+	return all
+}
+
+func prometheusSections() []string {
+	return []string{"global", "runtime", "scrape_config_files", "rule_files", "scrape_configs", "alerting", "storage", "tracing", "remote_write", "remote_read", "otlp"}
+}
+
 // missing returns what the service lacks to alert anybody, in words. rules are those that its files hold.
 func (f prometheusFile) missing(rules ruleFiles) []string {
 	var all []string
@@ -102,7 +138,7 @@ func (f prometheusFile) missing(rules ruleFiles) []string {
 	case rules.idle():
 		all = append(all, "no alert rule in its rule files that can fire and resolve")
 	}
-	if !f.has("alerting") {
+	if !f.sends() {
 		all = append(all, "no alerting")
 	}
 	return all
@@ -149,6 +185,9 @@ func (a *alertmanagerConfig) unwired(p *probe.Pass) (r probe.Result, ok bool) {
 func (a *alertmanagerConfig) judgeWiring(p *probe.Pass, f *probe.ResultBuilder) alertRules {
 	found := readPrometheusFiles(p)
 	team := alertRules{job: promapi.Job(p)}
+	for _, problem := range found.invalid {
+		f.Warn(probe.ReasonInvalid, "%s: Prometheus does not start with it", problem)
+	}
 	for i, file := range found.all {
 		rules := file.rules(p)
 		team.alerts = append(team.alerts, rules.alerts...)
