@@ -126,7 +126,7 @@ func TestReleaseLogsOnDocker(t *testing.T) {
 	d.RunService(t, "catalyst", client.ContainerCreateOptions{}, "complain=panic: "+secret, "say=level=error "+secret)
 	parts.Eventually(t, func() error {
 		r := probetest.Look(t, probetest.Again(p), LogsKind(), "{}")
-		if r.State != probe.StateFail || !strings.Contains(r.Detail, "1 of 1 lines") {
+		if r.State != probe.StateFail || r.Reason != probe.ReasonUnhealthy || !strings.Contains(r.Detail, "1 of 1 lines") {
 			return fmt.Errorf("%v (%s) %s", r.State, r.Reason, r.Detail)
 		}
 		probetest.Expect(t, r, probe.StateFail, probe.ReasonUnhealthy, "start a panic")
