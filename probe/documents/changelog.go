@@ -148,7 +148,8 @@ var isTemplate = lazyregexp.New(`(?i)^\W*(?:wip|work in progress|tba|tbc|pending
 	`new feature(?: \d+| [a-z])?|(?:first|second|some|another|example|sample) (?:feature|change|fix|entry|bug)|feature (?:\d+|[a-z]|name)|` +
 	`(?:description|summary) of (?:the |your |a )?(?:new )?(?:change|feature|fix|bug)s?|(?:your|the) (?:change|feature|fix)s? (?:goes |go )?here|` +
 	`(?:for )?(?:new features|changes in existing functionality|soon-to-be removed features|now removed features|any bug fixes)|` +
-	`in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template|x{2,}|tk|foo|bar|asdf\w*|test)\W*$`).MatchString
+	`describe (?:the|your|this) (?:change|feature|fix)s?(?: here)?|(?:change|bug ?fix|update) (?:\d+|[a-z])|hello,? world|noch (?:zu ergänzen|offen)|à compléter|por completar|` +
+	`da completare|do uzupełnienia|nog in te vullen|in case of vulnerabilities|(?:a )?placeholder|lorem ipsum.*|initial template|x{2,}|tk|foo|bar|asdf\w*|test)\W*$`).MatchString
 
 // isVague matches a change that could stand in any release.
 var isVague = lazyregexp.New(`(?i)^\W*(?:(?:various|several|some|minor|misc(?:ellaneous)?|small|general|other|many|multiple|internal)[ ,]+)*(?:bug ?)?` +
@@ -185,9 +186,9 @@ func textBelow(sections []markdown.Section) (t entryText) {
 				continue
 			}
 			t.changes++
-			if markdown.IsBlank(b.Prose) || isTemplate(b.Text) {
+			if markdown.IsBlank(aboutTodo.ReplaceAllString(b.Prose, "")) || isTemplate(b.Text) {
 				t.placeholders++
-			} else if isVague(b.Text) {
+			} else if isVague(b.Text) || isGeneric(b.Text) {
 				t.vague++
 			}
 		}

@@ -137,6 +137,28 @@ func FuzzChangelog(f *testing.F) {
 	})
 }
 
+func TestIsGeneric(t *testing.T) {
+	for _, text := range []string{"Lots of stuff", "Added new features", "We are always improving our app to make it better for you.", "Fixed some issues", "This release contains bug fixes.",
+		"Initial commit", "4f1c2d3", "See commit history for details", "See https://github.com/shop/x/commits/main", "Full Changelog: https://github.com/shop/x/compare/v1...v2",
+		"Mises à jour diverses", "General performance improvements"} {
+		if !isGeneric(text) {
+			t.Errorf("%q is taken for a change", text)
+		}
+	}
+	for _, text := range []string{"Fix #12", "SHOP-123 fixed", "Initial release", "IPv6", "Improved logging", "API changes", "Fix the typo in the price header", "a", "Update dependencies",
+		"Security fixes", "Fixes for the cart", "See the new page of the shop", "Reverts 4f1c2d3, which broke the cart", "国ごとの最低入札価格を追加"} {
+		if isGeneric(text) {
+			t.Errorf("%q is taken for nothing", text)
+		}
+	}
+	for text, blank := range map[string]bool{"TODO": true, "TODO: pages": true, "The TODO page loads faster": false, "Add a to-do list": false} {
+		m := documentFrom(t, "## [Unreleased]\n\n- "+text+"\n")
+		if got := textBelow(m.Sections).placeholders > 0; got != blank {
+			t.Errorf("%q: a placeholder %v", text, got)
+		}
+	}
+}
+
 func TestIsVague(t *testing.T) {
 	for _, text := range []string{"Various bug fixes and improvements", "Bug fixes", "Minor changes.", "bugfixes and performance improvements", "Misc", "Fixed bugs", "See git log", "General maintenance", "Updates"} {
 		if !isVague(text) && text != "Misc" {

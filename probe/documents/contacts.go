@@ -188,6 +188,9 @@ func (c *contacts) judge(rows []contactRole, at string) probe.Result {
 			f.Fail(probe.ReasonMissing, "%s: the role is vacant", who)
 		}
 		judgeContact(&f, who, "contact", r.Contact)
+		if isRole(r.Contact, r.Role) {
+			f.Warn(probe.ReasonWeak, "%s: the contact is the role itself. Name a person, a number or a channel", who)
+		}
 		judgeContact(&f, who, "escalation", r.Escalation)
 		if samePerson(r.Contact, r.Escalation) && !isPlaceholder(r.Escalation) {
 			f.Warn(probe.ReasonReused, "%s: the escalation is the contact itself. Name somebody else, or a rota", who)
@@ -219,15 +222,12 @@ func judgeContact(f *probe.ResultBuilder, who, what, text string) {
 		f.Fail(probe.ReasonPlaceholder, "%s: nobody can be reached at the %s", who, what)
 	case bareMailbox.MatchString(text) && !reachable.MatchString(text):
 		f.Warn(probe.ReasonInvalid, "%s: the mail address of the %s has no domain", who, what)
+	case namesNobody(text):
+		f.Warn(probe.ReasonWeak, "%s: the %s names neither a person nor a number, an address or a channel", who, what)
 	case secretvalue.HasPlaceholderDomain(text):
 		f.Warn(probe.ReasonPlaceholder, "%s: the %s uses an example domain", who, what)
 	}
 }
-
-// unreachable matches addresses and numbers that reach nobody: no-reply mailboxes, reserved domains (RFC 2606), numbers of
-// films (555-0100 to 555-0199) and digits in order.
-var unreachable = lazyregexp.New(`(?i)\b(?:no-?reply|do-?not-?reply)[\w.+-]*@|@(?:[\w-]+\.)*(?:invalid|localhost|localdomain|test)(?:$|[^\w.-])|` +
-	`\b555[ .-]?01\d\d\b|\b555[ .-]?555[ .-]?5555\b|\b\(?123\)?[ .-]?456[ .-]?7890\b|\b0?123456789?\b|^\W*555[ .-]?1234\W*$|^\+?\W*(?:1[ .()-]*){7,}$|^\+?\W*(?:9[ .()-]*){7,}$`)
 
 // rota matches a contact behind which different people stand.
 var rota = lazyregexp.New(`(?i)\b(?:rota|roster|rotation|on[- ]?call|pagerduty|opsgenie|victorops|splunk on-call|team|group|channel|hotline|desk|noc|soc|24/7|schicht|bereitschaft|` +
@@ -262,35 +262,3 @@ var bareMailbox = lazyregexp.New(`(?:^|[\s,;(<])[\w.+-]+@[\w-]+(?:$|[\s,;)>])`)
 
 // reachable matches mail addresses and telephone numbers.
 var reachable = lazyregexp.New(`[\w.+-]+@[\w-]+\.[\w.-]*\w|\+?\d[\d ()/-]{5,}\d`)
-
-// isUnassigned reports whether a cell names nobody: it is empty, only punctuation, or a word for it.
-func isUnassigned(text string) bool {
-	switch plainWord(text) {
-	case "", "na", "none", "nobody", "noone", "unknown", "notassigned", "unassigned", "vacant", "vacancy", "null", "nil", "open", "openposition", "openrole", "opening",
-		"positionopen", "hiring", "recruiting", "tobehired", "tohire", "tobeassigned", "tobenamed", "tobeappointed", "notapplicable", "notyet", "notyetassigned",
-		"pending", "empty", "missing", "leftthecompany", "hasleft", "nolongerhere", "retired", "parentalleave", "onleave", "test", "abc", "foo", "bar", "asdf",
-		"niemand", "unbesetzt", "offen", "vakant", "keiner", "keine", "personne", "vacante", "vacant·e", "nadie", "ninguno", "ninguém", "vago", "nessuno", "vacatur",
-		"geen", "ingen", "obsazujese", "nikdo", "nikt", "brak", "wakat", "никто", "нет", "вакансия", "вакантно", "kimse", "yok", "boş",
-		"未定", "未設定", "未指定", "なし", "無し", "無", "无", "暂无", "空缺", "待定", "待补充", "미정", "없음", "공석", "notset", "notdefined", "undefined", "nochoffen", "unbekannt", "inconnu", "desconocido":
-		return true
-	}
-	return vacancy.MatchString(text) || departed.MatchString(text)
-}
-
-// departed matches anywhere in a cell that the person is gone.
-var departed = lazyregexp.New(`(?i)\b(?:(?:has |who )?left (?:the )?(?:company|team|us|in \d{4})|no longer (?:here|with us|employed|in the team)|ex[- ]employee|former employee|retired|` +
-	`on (?:(?:parental|maternity|paternity|sick|long[- ]term) )?leave|on sabbatical|in elternzeit|in mutterschutz|langzeiterkrankt|en congé|de baja por|met verlof|` +
-	`ausgeschieden|nicht mehr (?:da|im unternehmen)|a quitté|ya no trabaja|uit dienst)\b`)
-
-// vacancy matches cells that say that nobody has the role.
-var vacancy = lazyregexp.New(`(?i)^\W*(?:(?:position |role |post |currently |still |temporarily )*(?:vacant|unfilled|unstaffed|unassigned)\b|we(?:'re| are) hiring|` +
-	`(?:no ?body|no one|not) (?:yet|assigned|available|for now|at the moment)\b|(?:open|vacant) (?:position|role|post|req)\b|to be (?:hired|assigned|appointed|named|determined|decided)\b|` +
-	`(?:hiring|recruiting|recruitment|searching|looking for|wird gesucht|gesucht|nachbesetzung|en recrutement|se busca|wordt gezocht)\b|n\. ?n\.?\W*$|nn\W*$|nomen nescio|(?:zu besetzen|noch offen|nicht besetzt|stelle (?:offen|vakant|unbesetzt))\b|poste (?:vacant|à pourvoir)\b|(?:puesto )?(?:vacante|por asignar|sin asignar)\b|` +
-	`à (?:pourvoir|définir|compléter|désigner|préciser|nommer)|non (?:défini|attribué|assigné)|(?:por|a) (?:definir|determinar|completar|designar|nombrar)|sin definir|` +
-	`da (?:definire|assegnare|nominare|decidere)|nog (?:in te vullen|te bepalen|te benoemen|niet)|(?:noch )?zu (?:benennen|bestimmen|klären|ergänzen)|` +
-	`wird noch|folgt(?: noch)?\W*$|do (?:ustalenia|uzupełnienia|obsadzenia)|nie (?:ustalono|przypisano)|не (?:назначен|определ|указан)|уточняется|будет (?:назначен|определ)|` +
-	`belirlenecek|atanmadı|bude (?:doplněno|určeno)|neurčeno|ska utses|ej utsedd|skal (?:utpekes|udpeges))`)
-
-// contactPlaceholder matches what templates contain in place of a contact: as the whole cell a word for it or a number of
-// only zeros or x, and anywhere a mailbox at "your company".
-var contactPlaceholder = lazyregexp.New(`(?i)^[\W_]*(?:(?:(?:your|manager|lead|team|full|first|last) )?name(?: here)?|your [a-z -]+|fill (?:me |this )?in|(?:phone|phone number|e-?mail|e-?mail address|contact|person|number)(?: here)?|(?:@|slack |github )?(?:user-?name|user|handle)|#?(?:your-)?channel(?:[ -]name)?|(?:some|any)(?:one|body)|whoever [\w -]+|ask(?: around| (?:some|any)(?:one|body))?|later|soon|xx?|john doe|jane doe|changeme|placeholder|\+?[0x][0x .()-]{5,}|\S*x{3,}[x -]*)[\W_]*$|@(?:your|my)-?(?:company|domain|org|team)`)

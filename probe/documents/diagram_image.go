@@ -12,6 +12,7 @@ import (
 	"image/jpeg"
 	"io"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -58,9 +59,14 @@ func pngDrawing(_ context.Context, data []byte) (drawing, error) {
 	return invalidDrawing(probe.ReasonTruncated, "is a truncated PNG image"), nil
 }
 
+const (
+	minShapes  = 3   // without a label: two boxes and what connects them
+	minOutline = 200 // bytes of a path from which it may be text or a whole diagram
+)
+
 // svgDrawing parses a whole SVG image.
 func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
-	shapes, first := 0, true
+	shapes, first, speaks := 0, true, false
 	small := ""
 	var labels strings.Builder
 	root, err := walkXML(ctx, data, func(e xml.StartElement) {
@@ -68,8 +74,11 @@ func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
 			first, small = false, smallSVG(e)
 		}
 		switch e.Name.Local {
-		case "path", "rect", "circle", "ellipse", "line", "polyline", "polygon", "text", "image", "use", "foreignObject":
+		case "text", "image", "use", "foreignObject":
+			shapes, speaks = shapes+1, true
+		case "path", "rect", "circle", "ellipse", "line", "polyline", "polygon":
 			shapes++
+			speaks = speaks || slices.ContainsFunc(e.Attr, func(a xml.Attr) bool { return a.Name.Local == "d" && len(a.Value) >= minOutline })
 		}
 	}, func(element, text string) {
 		if element != "style" && element != "script" && element != "title" && element != "desc" {
@@ -82,6 +91,8 @@ func svgDrawing(ctx context.Context, data []byte) (drawing, error) {
 	switch {
 	case shapes == 0:
 		return invalidDrawing(probe.ReasonEmpty, "is an SVG image without shapes"), nil
+	case !speaks && shapes < minShapes:
+		return invalidDrawing(probe.ReasonEmpty, fmt.Sprintf("is an SVG image of %d shapes without a label", shapes)), nil
 	case isUnfinished(labels.String()):
 		return invalidDrawing(probe.ReasonPlaceholder, unfinishedDrawing), nil
 	}

@@ -49,7 +49,7 @@ func packed(t *testing.T, model string) string {
 }
 
 const (
-	svgGood   = `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g><rect width="9"/></g></svg>`
+	svgGood   = `<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"><g><rect width="9"/><rect x="20"/><line/></g></svg>`
 	pageGood  = `<mxGraphModel><root><mxCell id="0"/><mxCell id="2" value="&lt;b&gt;Redis&lt;/b&gt;" vertex="1"/><UserObject label="Postgres"/></root></mxGraphModel>`
 	pageEmpty = `<mxGraphModel><root><mxCell id="0"/><mxCell id="1" parent="0"/></root></mxGraphModel>`
 )
@@ -217,8 +217,10 @@ func TestDrawings_Small(t *testing.T) {
 	}{
 		"icon by size":      {"a.svg", `<svg width="16" height="16px"><path d="M0 0"/></svg>`, probe.ReasonEmpty},
 		"icon by view box":  {"a.svg", `<svg viewBox="0 0 24 24"><path d="M0 0"/></svg>`, probe.ReasonEmpty},
-		"scaled view box":   {"a.svg", `<svg width="800" height="600" viewBox="0 0 24 24"><path d="M0 0"/></svg>`, probe.ReasonNone},
-		"relative size":     {"a.svg", `<svg width="100%" height="100%"><path d="M0 0"/></svg>`, probe.ReasonNone},
+		"a background":      {"a.svg", `<svg width="800" height="600"><title>bidder postgres</title><rect width="800"/></svg>`, probe.ReasonEmpty},
+		"outlines":          {"a.svg", `<svg width="800" height="600"><path d="` + strings.Repeat("M0 0 ", 50) + `"/></svg>`, probe.ReasonNone},
+		"scaled view box":   {"a.svg", `<svg width="800" height="600" viewBox="0 0 24 24"><path d="M0 0"/><path d="M1 1"/><path d="M2 2"/></svg>`, probe.ReasonNone},
+		"relative size":     {"a.svg", `<svg width="100%" height="100%"><text>a</text></svg>`, probe.ReasonNone},
 		"jpeg":              {"a.jpg", large.String(), probe.ReasonNone},
 		"small jpeg":        {"a.jpeg", small.String(), probe.ReasonEmpty},
 		"truncated jpeg":    {"a.jpg", large.String()[:len(large.String())-20], probe.ReasonTruncated},

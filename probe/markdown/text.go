@@ -18,16 +18,18 @@ var (
 	mdLinkAlone      = lazyregexp.New(`\A\s*\[[^\[\]]*\]\([^()]*\)\s*\z`)
 	mdLinkDefinition = lazyregexp.New(`(?m)^ {0,3}\[[^\[\]\n]+\]:[ \t]*\S.*$`)
 	mdTaskBox        = lazyregexp.New(`\A\[[ xX]\][ \t]+`)
+	mdStruck         = lazyregexp.New(`~~[^~\n]+~~|(?is)<(?:del|s|strike)>[^<>]*</(?:del|s|strike)>`)
 	mdHTMLTag        = lazyregexp.New(`</?([A-Za-z][A-Za-z0-9-]*)([^<>]*)>`)
 	mdEscaped        = lazyregexp.New(`\\([!-/:-@\[-` + "`" + `{-~])`)
 )
 
-// PlainText returns the visible text: without comments, tags, link targets and emphasis. Text in angle brackets that is
+// PlainText returns the text that holds: without struck text, comments, tags, link targets and emphasis. Text in angle brackets that is
 // not an HTML tag stays, since it is a blank to fill in.
 func PlainText(raw string) string {
 	s := mdComment.ReplaceAllString(raw, " ")
 	s = mdLinkDefinition.ReplaceAllString(s, "")
 	s = mdTaskBox.ReplaceAllString(s, "")
+	s = mdStruck.ReplaceAllString(s, " ")
 	s = mdLink.ReplaceAllString(s, "$1")
 	s = mdHTMLTag.ReplaceAllStringFunc(s, func(tag string) string {
 		if name := mdHTMLTag.FindStringSubmatch(tag)[1]; phrase.IsHTMLTag(name) {

@@ -147,8 +147,11 @@ func (s *releaseRecord) Probe(_ context.Context, p *probe.Pass) (probe.Result, e
 		switch {
 		case field.text == "":
 			f.Fail(probe.ReasonMissing, "the record has no %s", field.name)
-		case blankField(field.text):
+		case blankField(field.text), field.name == "commit" && madeUp(field.text):
 			f.Fail(probe.ReasonPlaceholder, "%s of the record is a placeholder", field.name)
+		case field.name == "version" && changingBuild.MatchString(field.text):
+			f.Warn(probe.ReasonWeak, "the record's version names a build that changes (%s). Record the next release with the number of a release",
+				strings.ToLower(changingBuild.FindString(field.text)))
 		case field.name == "version" && !strings.ContainsAny(field.text, "0123456789"):
 			f.Warn(probe.ReasonWeak, "the record's version has no number: it may name a branch. Record the next release with --version and its number")
 		case field.name == "by" && sharedAccount.MatchString(field.text):
@@ -178,8 +181,8 @@ func blankField(text string) bool {
 }
 
 var (
-	blankWords = lazyregexp.New(`(?:^| )(?:tbd|tba|tbc|todo|fixme|placeholder|changeme|change me|fill in|to be (?:decided|determined|defined|done|added|confirmed|announced))(?: |$)|` +
-		`^(?:n ?a|none|null|nil|unknown|undefined|version|commit|sha|name|(?:your|my|full|first|last) (?:name|version|commit|sha)|some(?:one|body)|any(?:one|body)|nobody|new|next|` +
+	blankWords = lazyregexp.New(`(?:^| )(?:tbd|tba|tbc|todo|fixme|placeholder|changeme|change me|fill (?:me |this )?in|lorem ipsum|to be (?:decided|determined|defined|done|added|confirmed|announced))(?: |$)|` +
+		`^(?:n ?a|none|null|nil|unknown|undefined|version|commit|sha|name|(?:your|my|full|first|last) (?:name|version|commit|sha)|some(?:one|body)|any(?:one|body)|nobody|every(?:one|body)|me|(?:john|jane) doe|max mustermann|new|next|` +
 		`your (?:name|email|mail) .*|(?:name|user|someone|somebody|me|you|first last|firstname lastname) (?:example|domain|company|yourcompany) (?:com|org|net)|ausstehend|offen|à définir|por definir)$`)
 	// movingName matches the name of a branch or tag that moves, alone or as the last part of a version without digits.
 	movingName = lazyregexp.New(`^(?:[a-z._/-]*[._/-])?(?:latest|stable|current|head|main|master|trunk|develop|development|dev|edge|nightly|snapshot|canary|next|staging|prod|production|release)$`)
@@ -187,10 +190,21 @@ var (
 )
 
 // unfilled matches a field of a template, in brackets.
-var unfilled = lazyregexp.New(`^(?:<[^<>]*>|\[[^\[\]]*\]|\$?\{+[^{}]*\}+)$`)
+var unfilled = lazyregexp.New(`^(?:<[^<>]*>|\[[^\[\]]*\]|\$?\{+[^{}]*\}+|\$\w+|%\w+%|\$\([^()]*\))$`)
 
 // noIssue matches an entry that says that there were none.
 var noIssue = lazyregexp.New(`(?i)^\W*(?:none|n/?a|no (?:known )?issues?)\W*$`)
 
 // sharedAccount matches the author of a record that many people may be. A pipeline has a name of its own.
-var sharedAccount = lazyregexp.New(`(?i)^(?:root|admin|administrator|ubuntu|debian|ec2-user|centos|deploy|deployer|user|test|team|ops|devops|dev)$`)
+var sharedAccount = lazyregexp.New(`(?i)^(?:root|admin|administrator|sysadmin|ubuntu|debian|ec2-user|centos|deploy|deployer|user|test|team|ops|devops|dev|ci|cd|bot|runner|pipeline|jenkins|` +
+	`postgres|www-data|service|system|support|no-?reply(?:@.*)?|[^@]*@localhost)$`)
+
+// changingBuild matches the end of a version whose builds differ: of a branch, or with changes that nobody committed.
+var changingBuild = lazyregexp.New(`(?i)[-.+](?:snapshot|dirty|dev|development|nightly|latest|wip|local)$`)
+
+// madeUp reports whether a commit is no digest: a word of programmers, or its digits in order.
+func madeUp(commit string) bool {
+	const inOrder = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	commit = strings.ToLower(commit)
+	return strings.Contains(strings.Repeat("deadbeef", 9), commit) || strings.Contains(inOrder, commit) || strings.Contains(strings.Repeat("1234567890", 7), commit)
+}
