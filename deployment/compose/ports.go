@@ -106,7 +106,6 @@ func hostIP(ip string) string {
 
 // portAt returns the line of a service's ports that names a published or target port.
 func (c *Model) portAt(service string, p types.ServicePortConfig) (file string, line int) {
-	inside, published := strconv.Itoa(int(p.Target)), p.Published
 	for _, f := range slices.Backward(c.files) {
 		for _, doc := range f.docs {
 			_, list := descend(doc, "services", service, "ports")
@@ -117,14 +116,35 @@ func (c *Model) portAt(service string, p types.ServicePortConfig) (file string, 
 				file, line = f.shown, list.Line
 			}
 			for _, entry := range list.Content {
-				text := c.portText(target(entry))
-				if text == published+":"+inside || strings.HasSuffix(text, ":"+published+":"+inside) || published == "" && text == inside {
+				if declares(c.portText(target(entry)), p) {
 					return f.shown, entry.Line
 				}
 			}
 		}
 	}
 	return file, line
+}
+
+// declares reports whether an entry, such as 127.0.0.1:9000-9001:80-81, stands for a port.
+func declares(entry string, p types.ServicePortConfig) bool {
+	rest, inside, published := "", entry, ""
+	if i := strings.LastIndexByte(entry, ':'); i >= 0 {
+		rest, inside = entry[:i], entry[i+1:]
+		published = rest[strings.LastIndexByte(rest, ':')+1:]
+	}
+	return inRange(inside, strconv.Itoa(int(p.Target))) && (published == p.Published || inRange(published, p.Published))
+}
+
+// inRange reports whether a port is in a range such as 9000-9001, or is the range itself.
+func inRange(ports, port string) bool {
+	from, to, found := strings.Cut(ports, "-")
+	first, err := strconv.Atoi(from)
+	last, errLast := strconv.Atoi(to)
+	n, errPort := strconv.Atoi(port)
+	if !found || err != nil || errLast != nil || errPort != nil {
+		return ports == port
+	}
+	return first <= n && n <= last
 }
 
 // portText formats an entry of a ports list in the short form, without the protocol.
