@@ -190,7 +190,7 @@ func TestMounts(t *testing.T) {
 		"docker-compose.yml": `services:
   nginx:
     image: nginx:1.27
-    volumes: ["./conf:/etc/nginx", "certs:/etc/nginx/certs", "./site.conf:/etc/nginx/conf.d/site.conf:ro"]
+    volumes: ["certs:/etc/nginx/certs", "./site.conf:/etc/nginx/conf.d/site.conf:ro", "./conf:/etc/nginx"]
     secrets: [key]
     configs: [{source: motd, target: /etc/motd}]
 secrets: {key: {file: ./tls.key}}
