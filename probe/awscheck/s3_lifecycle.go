@@ -114,11 +114,28 @@ func (s *s3Bucket) retention(p *probe.Pass) (time.Duration, string) {
 	}
 	v, err := p.View.Value("BACKUP_RETENTION_DAYS", "S3_RETENTION_DAYS", "S3_BACKUP_RETENTION_DAYS", "BACKUP_RETENTION", "BACKUP_KEEP_DAYS", "RETENTION_DAYS")
 	if err == nil {
-		if days, err := strconv.Atoi(strings.TrimRight(strings.TrimSpace(v.Text.Reveal()), "d")); err == nil && days > 0 && days < 36500 {
-			return time.Duration(days) * day, v.Key + " at " + v.Origin.String()
+		if kept, ok := retentionIn(v.Text.Reveal()); ok {
+			return kept, v.Key + " at " + v.Origin.String()
 		}
 	}
 	return 7 * day, setting
+}
+
+var retentionText = lazyregexp.New(`^(\d{1,5}) ?(|h|hours?|d|days?|w|weeks?|mo|months?|y|years?)$`)
+
+// retentionIn parses a number of days, or a number with a unit: 30, 30d, 4 weeks, 720h.
+func retentionIn(text string) (time.Duration, bool) {
+	m := retentionText.FindStringSubmatch(strings.ToLower(strings.TrimSpace(text)))
+	if m == nil {
+		return 0, false
+	}
+	unit := map[string]time.Duration{"h": time.Hour, "w": 7 * day, "m": 30 * day, "y": 365 * day}[m[2][:min(len(m[2]), 1)]]
+	if unit == 0 {
+		unit = day
+	}
+	n, _ := strconv.Atoi(m[1])
+	kept := time.Duration(n) * unit
+	return kept, kept > 0 && kept < 36500*day
 }
 
 // judgeLifecycle evaluates the rules.

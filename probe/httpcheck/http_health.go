@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/deployment"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpcheck/healthbody"
 	"github.com/thenexusengine/catalyst_exporter/probe/httpclient"
@@ -112,6 +113,10 @@ func (s *httpHealth) Probe(ctx context.Context, p *probe.Pass) (probe.Result, er
 	return r, nil
 }
 
+// awayPath matches where servers and proxies send visitors while the application does not respond.
+var awayPath = lazyregexp.New(`(?i)^/?$|/(maintenance|maintenance-mode|wartung|wartungsarbeiten|entretien|mantenimiento|manutenzione|unavailable|` +
+	`service-unavailable|sorry|coming-soon|offline|down|errors?|50x|5\d\d)(/|$|\.)`)
+
 // judge evaluates one response and collects its components, and the figures that were not judged.
 func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.Components, figures *[]string) probe.Result {
 	text := strings.TrimSpace(strings.TrimPrefix(string(a.Body), "\ufeff"))
@@ -124,6 +129,8 @@ func (s *httpHealth) judge(path string, a httpclient.Response, seen healthbody.C
 		return probe.Failed(probe.ReasonUnhealthy, "%s returned %d", path, a.Status)
 	case loginPath.MatchString(a.URL.Path) && !loginPath.MatchString(path):
 		return probe.Failed(probe.ReasonMismatch, "%s redirects to a login page", path)
+	case awayPath.MatchString(a.URL.Path) && !awayPath.MatchString(path):
+		return probe.Failed(probe.ReasonMismatch, "%s redirects to the start page, or to one for maintenance or errors", path)
 	case a.Took > s.Within.Std():
 		return probe.Failed(probe.ReasonTimeout, "%s took longer than %v", path, s.Within.Std())
 	case text == "":

@@ -83,6 +83,7 @@ func isTrouble(key []string, value any) bool {
 		const capacity = "queue queues buffer buffers backlog pool disk storage volume volumes memory heap swap inodes connections slots quota partition filesystem"
 		return migrations && (containsAny(text, pending) || strings.HasPrefix(strings.Join(text, " "), "not ")) ||
 			containsAny(key, capacity) && containsAny(text, "full overflow overflowing overflowed backlogged blocked critical") ||
+			containsAny(key, "mode") && containsAny(text, "maintenance recovery degraded draining offline emergency") ||
 			containsAny(text, "exhausted saturated overloaded stalled stuck lagging corrupt corrupted unsynced exceeded overdue")
 	}
 	return false
