@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/backup/dump"
+	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/probe/phrase"
 	"github.com/thenexusengine/catalyst_exporter/schema"
@@ -82,6 +83,9 @@ func (b newestBackup) judge(now time.Time) (probe.Result, error) {
 	default:
 		f.Fail(probe.ReasonInvalid, "%s is not a valid backup: it %s", b.name, proof.Detail)
 	}
+	if proof.Whole && len(proof.Tables) > 0 && namedEncrypted.MatchString(b.path) {
+		f.Warn(probe.ReasonExposed, "%s is not encrypted, although its name says so", b.name)
+	}
 	switch {
 	case age > b.fresh:
 		f.Fail(probe.ReasonStale, "%s is %s old, older than %s", b.name, phrase.Duration(age), schema.Duration(b.fresh))
@@ -130,6 +134,9 @@ var Size = &probe.Value{Name: "catalyst_backup_size_bytes", Help: "Size of the n
 
 // startTolerance is how long a dump may take: the time in its content may be that of its start.
 const startTolerance = 12 * time.Hour
+
+// namedEncrypted matches names of encrypted files.
+var namedEncrypted = lazyregexp.New(`(?i)\.(?:gpg|pgp|age|asc|enc)$`)
 
 // judgeStatedTime judges the times that the content and the name state: the time of the file is also that of a copy.
 func (b newestBackup) judgeStatedTime(f *probe.ResultBuilder, now time.Time) {

@@ -1,6 +1,7 @@
 package httpcheck
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -88,6 +89,9 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
 	if err := yaml.Unmarshal(body, &head); err != nil || head.OpenAPI == "" && head.Swagger == "" {
 		return probe.Failed(probe.ReasonInvalid, "%s returned 200 but not an OpenAPI description", path)
 	}
+	if text := bytes.TrimSpace(body); startsJSON.Match(text) && !json.Valid(text) {
+		return probe.Failed(probe.ReasonInvalid, "%s is not a valid OpenAPI description: it is not JSON to its end", path)
+	}
 	var doc *openapi3.T
 	var err error
 	if head.Swagger != "" {
@@ -107,13 +111,16 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
 		}
 		return probe.Failed(probe.ReasonInvalid, "%s is not a valid OpenAPI description: run an OpenAPI validator to locate the error", path)
 	}
-	operations, sample, distinct := 0, 0, false
+	operations, sample, distinct, scaffold := 0, 0, false, 0
 	for name, item := range doc.Paths.Map() {
 		operations += len(item.Operations())
 		if petstorePath.MatchString(name) {
 			sample += len(item.Operations())
 		}
 		distinct = distinct || petstoreOnly.MatchString(name)
+		if scaffoldPath.MatchString(name) {
+			scaffold += len(item.Operations())
+		}
 	}
 	titled := doc.Info != nil && petstoreTitle.MatchString(doc.Info.Title)
 	switch {
@@ -121,6 +128,12 @@ func judgeOpenAPI(ctx context.Context, path string, body []byte) probe.Result {
 		return probe.Failed(probe.ReasonEmpty, "%s describes %s without an operation", path, phrase.Count(doc.Paths.Len(), "path"))
 	case titled && sample*2 > operations, distinct && sample == operations:
 		return probe.Failed(probe.ReasonPlaceholder, "%s describes the Petstore, the sample of OpenAPI. Publish the API's own description", path)
+	case scaffold == operations:
+		return probe.Warned(probe.ReasonPlaceholder, "%s describes only the sample of a project template. Publish the API's own description", path)
+	case doc.Info != nil && blankTitle.MatchString(doc.Info.Title):
+		return probe.Warned(probe.ReasonPlaceholder, "%s has the title of a template", path)
+	case head.Swagger == "" && !strings.HasPrefix(head.OpenAPI, "3."), head.Swagger != "" && head.Swagger != "2.0":
+		return probe.Warned(probe.ReasonInvalid, "%s has an unknown version of OpenAPI", path)
 	}
 	return probe.Passed("%s describes %s with %s", path, phrase.Count(doc.Paths.Len(), "path"), phrase.Count(operations, "operation"))
 }
@@ -130,6 +143,14 @@ var (
 	petstoreTitle = lazyregexp.New(`(?i)\bpet ?store\b`)
 	petstorePath  = lazyregexp.New(`(?i)^(?:/(?:api/)?v\d+)?/(?:pets?|store/(?:inventory|order)|user)(?:/|$)`)
 	petstoreOnly  = lazyregexp.New(`(?i)/(?:pet/findBy(?:Status|Tags)|store/inventory)$`)
+)
+
+var (
+	// startsJSON matches a document that is meant as JSON, not as the flow style of YAML.
+	startsJSON = lazyregexp.New(`^\{\s*"`)
+	// scaffoldPath matches the paths that generators of projects create.
+	scaffoldPath = lazyregexp.New(`(?i)^(?:/(?:api/)?(?:v\d+)?)?/?(?:weather-?forecast|hello(?:-?world)?(?:/\{[^{}/]*\})?|greet(?:ing)?s?(?:/\{[^{}/]*\})?|items/\{item_id\})?$`)
+	blankTitle   = lazyregexp.New(`(?i)^\W*(?:todo|tbd|title|my api|your api(?: name)?|api title|(?:sample|example) api|untitled(?: api)?|change ?me|placeholder)\b\W*$`)
 )
 
 // fromSwagger converts a Swagger 2 description.
