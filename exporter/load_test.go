@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"sync"
@@ -30,6 +31,8 @@ const (
 	keptConnections = 12
 	// heapGrowth, in bytes, allows for the test's log of all scrapes and for caches of libraries.
 	heapGrowth = 16 << 20
+	// residentGrowth, in bytes, allows for memory that the runtime keeps.
+	residentGrowth = 64 << 20
 )
 
 func scrapeUnderReloads(t *testing.T, scrapes int) {
@@ -88,8 +91,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 	load(50) // faults also fill caches
 	warm()
 	cut()
-	before := settled(t, func(inUse) bool { return true })
-	heapBefore := liveHeap()
+	before := measured(t)
 
 	reloaded, broken := load(scrapes)
 	t.Logf("%d reloads, %d faults", reloaded, broken)
@@ -107,20 +109,7 @@ func scrapeUnderReloads(t *testing.T, scrapes int) {
 		t.Errorf("more than %d connections to one server were open for %v", keptConnections, took)
 	}
 	t.Logf("%d idle connections to one server", cut())
-	after := settled(t, func(u inUse) bool {
-		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
-	})
-	heapAfter := liveHeap()
-	t.Logf("%d scrapes: before %d goroutines, %d descriptors, %d KiB of live heap; after %d, %d, %d KiB", scrapes, before.goroutines, before.descriptors, heapBefore>>10, after.goroutines, after.descriptors, heapAfter>>10)
-	if heapAfter > heapBefore+heapGrowth {
-		t.Errorf("%d KiB of live heap before, %d after", heapBefore>>10, heapAfter>>10)
-	}
-	if after.goroutines > before.goroutines+growth {
-		t.Errorf("%d goroutines before, %d after:\n%s", before.goroutines, after.goroutines, stacks())
-	}
-	if after.descriptors > before.descriptors+growth {
-		t.Errorf("%d descriptors before, %d after: %q", before.descriptors, after.descriptors, descriptors(t))
-	}
+	before.isFlat(t, fmt.Sprintf("%d scrapes", scrapes))
 	if code := r.stop(); code != ExitReady {
 		t.Errorf("exit code %d", code)
 	}
@@ -277,6 +266,54 @@ func breakUntil(t *testing.T, stop <-chan struct{}, enough chan<- struct{}, ways
 
 // inUse counts resources of the process.
 type inUse struct{ goroutines, descriptors int }
+
+// footprint is what the process uses while it is idle.
+type footprint struct {
+	inUse
+	heap, resident uint64 // bytes
+}
+
+func measured(t *testing.T) footprint {
+	t.Helper()
+	return footprint{settled(t, func(inUse) bool { return true }), liveHeap(), resident(t)}
+}
+
+// isFlat requires that the process uses no more than before it did some work.
+func (before footprint) isFlat(t *testing.T, work string) {
+	t.Helper()
+	after := footprint{inUse: settled(t, func(u inUse) bool {
+		return u.goroutines <= before.goroutines+growth && u.descriptors <= before.descriptors+growth
+	}), heap: liveHeap(), resident: resident(t)}
+	t.Logf("%s: before %d goroutines, %d descriptors, %d KiB of live heap, %d MiB resident; after %d, %d, %d KiB, %d MiB", work, before.goroutines, before.descriptors,
+		before.heap>>10, before.resident>>20, after.goroutines, after.descriptors, after.heap>>10, after.resident>>20)
+	if after.heap > before.heap+heapGrowth {
+		t.Errorf("%d KiB of live heap before, %d after", before.heap>>10, after.heap>>10)
+	}
+	if after.resident > before.resident+residentGrowth {
+		t.Errorf("%d MiB resident before, %d after", before.resident>>20, after.resident>>20)
+	}
+	if after.goroutines > before.goroutines+growth {
+		t.Errorf("%d goroutines before, %d after:\n%s", before.goroutines, after.goroutines, stacks())
+	}
+	if after.descriptors > before.descriptors+growth {
+		t.Errorf("%d descriptors before, %d after: %q", before.descriptors, after.descriptors, descriptors(t))
+	}
+}
+
+// resident returns the memory that the process holds, in bytes, after it has returned what it can.
+func resident(t *testing.T) uint64 {
+	t.Helper()
+	debug.FreeOSMemory()
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var size, pages uint64
+	if _, err := fmt.Sscan(string(text), &size, &pages); err != nil {
+		t.Fatal(err)
+	}
+	return pages * uint64(os.Getpagesize())
+}
 
 // settled waits, for a limited time, until the resources in use satisfy well and no longer change.
 func settled(t *testing.T, well func(inUse) bool) inUse {

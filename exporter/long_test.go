@@ -12,7 +12,13 @@ import (
 
 // TestLongScrapes_LeakNothing is TestScrapes_LeakNothing with more scrapes.
 func TestLongScrapes_LeakNothing(t *testing.T) {
-	scrapeUnderReloads(t, 10_000)
+	scrapeUnderReloads(t, 20_000)
+}
+
+// TestLongReloadStorm is TestReloadStorm and TestReloadStorm_Targets with more reloads.
+func TestLongReloadStorm(t *testing.T) {
+	t.Run("one deployment", func(t *testing.T) { reloadStorm(t, 1000) })
+	t.Run("targets", func(t *testing.T) { targetsStorm(t, 500) })
 }
 
 // TestLongFaults_AffectOnlyTheirTarget is TestFaults_AffectOnlyTheirTarget with all faults.

@@ -49,9 +49,11 @@ func replace(t *testing.T, path, text string) {
 
 // TestReloadStorm reloads valid and invalid configurations at random, by signal and by request, during concurrent scrapes.
 // Each scrape must show exactly one valid configuration.
-func TestReloadStorm(t *testing.T) {
+func TestReloadStorm(t *testing.T) { reloadStorm(t, 40) }
+
+func reloadStorm(t *testing.T, reloads int) {
 	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-	const seed, reloads, goods = 20261123, 40, 12
+	const seed, goods = 20261123, 12
 	chance := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // reproducible on purpose
 	dir := t.TempDir()
 	root := filepath.Join(dir, "deployment")
@@ -67,6 +69,18 @@ func TestReloadStorm(t *testing.T) {
 	replace(t, config, good[0])
 	r := serve(t, "--deployment.root="+root, "--config.file="+config, "--web.enable-lifecycle")
 	items := len(itemNames(t)) + 1
+	for n := range goods { // fills caches
+		replace(t, config, good[n])
+		if status, body := post(t, r.url+"/-/reload"); status != http.StatusOK {
+			t.Fatalf("reload: %d %s", status, body)
+		}
+		_, _ = wholeOf(t, r.url, items)
+	}
+	replace(t, config, good[0])
+	if status, body := post(t, r.url+"/-/reload"); status != http.StatusOK {
+		t.Fatalf("reload: %d %s", status, body)
+	}
+	before := measured(t)
 
 	stop := make(chan struct{})
 	var scraping sync.WaitGroup
@@ -95,7 +109,7 @@ func TestReloadStorm(t *testing.T) {
 			last = chance.IntN(goods)
 			text = good[last]
 		}
-		before := scraped.Load()
+		scrapes := scraped.Load()
 		replace(t, config, text)
 		if chance.IntN(3) == 0 {
 			for range 1 + chance.IntN(4) { // signals often come in bursts
@@ -112,7 +126,7 @@ func TestReloadStorm(t *testing.T) {
 			t.Errorf("after reload %d (valid: %v): configuration %d is active, want %d: %s", i, isGood, n, last, problem)
 		}
 		parts.Eventually(t, func() error { // each reload overlaps with other scrapes
-			if scraped.Load() == before && !t.Failed() {
+			if scraped.Load() == scrapes && !t.Failed() {
 				return errors.New("no concurrent scrape")
 			}
 			return nil
@@ -122,6 +136,107 @@ func TestReloadStorm(t *testing.T) {
 	scraping.Wait()
 	if _, body := r.get(t, "/metrics"); !strings.Contains(body, "\ncatalyst_config_last_reload_successful 1\n") {
 		t.Error("catalyst_config_last_reload_successful is not 1 after a valid reload")
+	}
+	before.isFlat(t, fmt.Sprintf("%d reloads, %d scrapes", reloads, scraped.Load()))
+}
+
+// TestReloadStorm_Targets reloads configurations of up to 200 targets, alternating with invalid ones. /sd and the metrics of
+// a target must show exactly one of them.
+func TestReloadStorm_Targets(t *testing.T) { targetsStorm(t, 20) }
+
+func targetsStorm(t *testing.T, reloads int) {
+	t.Setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+	dir := t.TempDir()
+	write(t, dir, "root/RUNBOOK.md", "# Runbook\n\n"+strings.Repeat("Restart the service with systemctl.\n\n", 40))
+	targets := func(n int) int { return 200 - 50*(n%2) }
+	valid := func(n int) string {
+		own := write(t, dir, fmt.Sprintf("own-%d.yml", n%2), fmt.Sprintf("checklist: own\ncategories:\n  - category: storm\n    title: Storm\n    items:\n"+
+			"      - {item: number_%d, title: Storm, severity: info, scope: standing, fix: x, probes: [{document: {path: RUNBOOK.md}}]}\n", n%2))
+		text := "checklist: " + own + "\ntargets:\n"
+		for i := range targets(n) {
+			text += fmt.Sprintf("  t%d: {root: root, environment: e%d}\n", i, n%2)
+		}
+		return text
+	}
+	config := filepath.Join(dir, "config.yml")
+	replace(t, config, valid(0))
+	r := serve(t, "--config.file="+config, "--web.enable-lifecycle")
+	stop := make(chan struct{})
+	var scraping sync.WaitGroup
+	var before footprint
+	for i := range 2 + reloads {
+		if i == 2 { // caches are filled
+			before = measured(t)
+			for of := range 3 {
+				scraping.Go(func() { scrapeTargets(t, r.url, fmt.Sprintf("t%d", 40*of), targets, stop) })
+			}
+		}
+		replace(t, config, "targets: {t0: {root: /nonexistent/x, enviroment: e}}\n")
+		if status, _ := post(t, r.url+"/-/reload"); status != http.StatusInternalServerError {
+			t.Errorf("invalid reload %d: %d", i, status)
+		}
+		replace(t, config, valid(i))
+		if status, body := post(t, r.url+"/-/reload"); status != http.StatusOK {
+			t.Errorf("reload %d: %d %s", i, status, body)
+		}
+		if n, problem := targetsOf(t, r.url, targets); n != i%2 || problem != "" {
+			t.Errorf("after reload %d: configuration %d: %s", i, n, problem)
+		}
+	}
+	close(stop)
+	scraping.Wait()
+	before.isFlat(t, fmt.Sprintf("%d reloads of 200 targets", 2*reloads))
+	if code := r.stop(); code != ExitReady {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// targetsOf requests /sd and returns the number of the active configuration, and the first inconsistency or "".
+func targetsOf(t *testing.T, base string, targets func(int) int) (number int, problem string) {
+	t.Helper()
+	resp, err := http.Get(base + "/sd")
+	if err != nil {
+		return -1, err.Error()
+	}
+	data, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		return -1, err.Error()
+	}
+	found := regexp.MustCompile(`"environment":"e(\d)"`).FindAllSubmatch(data, -1)
+	for _, m := range found {
+		if m[1][0] != found[0][1][0] {
+			return -1, "targets of two configurations"
+		}
+	}
+	if len(found) == 0 {
+		return -1, fmt.Sprintf("no targets: %.200s", data)
+	}
+	if number = int(found[0][1][0] - '0'); len(found) != targets(number) {
+		return number, fmt.Sprintf("%d targets, want %d", len(found), targets(number))
+	}
+	return number, ""
+}
+
+// scrapeTargets requests /sd and the metrics of one target until stop is closed.
+func scrapeTargets(t *testing.T, base, target string, targets func(int) int, stop <-chan struct{}) {
+	for !closed(stop) {
+		if _, problem := targetsOf(t, base, targets); problem != "" {
+			t.Error(problem)
+			return
+		}
+		resp, err := http.Get(base + "/probe?target=" + target)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		data, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || resp.StatusCode != http.StatusOK || strings.Count(string(data), "\ncatalyst_check_state{") != 1 ||
+			!strings.Contains(string(data), `,reason="",state="pass"} 1`) {
+			t.Errorf("%s: %s, %v: %s", target, resp.Status, err, regexp.MustCompile(`(?m)^catalyst_check_state.*$`).FindAll(data, -1))
+			return
+		}
 	}
 }
 
