@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/thenexusengine/catalyst_exporter/attest/pattern"
 )
 
 // Level is the result for a claim.
@@ -60,7 +62,7 @@ func (r *Role) Validate() []error {
 	var w findings
 	w.word("role", r.Name)
 	if len(r.Principals) > 0 {
-		err := checkPatterns(strings.Join(r.Principals, ","))
+		err := pattern.Check(strings.Join(r.Principals, ","))
 		if err != nil {
 			w.require("principals", false, err.Error())
 		}
@@ -166,7 +168,7 @@ func (c *Claim) judgePerson(seal Seal, p Policy) Judgement {
 		if r.Name != c.Role {
 			continue
 		}
-		if len(r.Principals) == 0 || matchList(strings.Join(r.Principals, ","), c.By) {
+		if len(r.Principals) == 0 || pattern.Match(strings.Join(r.Principals, ","), c.By) {
 			return Judgement{}
 		}
 		return fails(Untrusted, "%s is not authorised for role %s: ask one of %s", c.By, r.Name, strings.Join(r.Principals,

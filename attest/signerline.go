@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/ssh"
+
+	"github.com/thenexusengine/catalyst_exporter/attest/pattern"
 )
 
 // parseSigner parses: principals [options] keytype base64 [comment].
@@ -19,7 +21,7 @@ func parseSigner(line string, local *time.Location) (signer, error) {
 	if err != nil {
 		return e, err
 	}
-	if err := checkPatterns(principals); err != nil {
+	if err := pattern.Check(principals); err != nil {
 		return e, fmt.Errorf("principals: %w", err)
 	}
 	e.principals = principals
@@ -148,7 +150,7 @@ func optionValue(s string) (value, rest string, err error) {
 func (e *signer) setOption(name, value string, local *time.Location) error {
 	if name == "namespaces" {
 		e.namespaces = value
-		return checkPatterns(value)
+		return pattern.Check(value)
 	}
 	at, err := parseKeyTime(value, local)
 	if err != nil {

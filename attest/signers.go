@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/pattern"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -25,9 +26,8 @@ import (
 //     - RSA keys with less than 2048 bits, DSA keys and certificates with critical options are rejected.
 
 const (
-	maxSigners   = 1 << 20 // bytes of an allowed_signers file: several thousand keys
-	minRSA       = 2048    // bits
-	longestField = 1024    // bytes of one pattern, as in OpenSSH
+	maxSigners = 1 << 20 // bytes of an allowed_signers file: several thousand keys
+	minRSA     = 2048    // bits
 )
 
 // Signers are the people of an allowed_signers file. The zero value and an empty file trust nobody.
@@ -130,9 +130,9 @@ func (s *Signers) Trusts(key ssh.PublicKey, principal, namespace string, at time
 		}
 		place := fmt.Sprintf("%s:%d", s.file, e.line)
 		switch {
-		case !matchList(e.principals, principal):
+		case !pattern.Match(e.principals, principal):
 			miss(otherPrincipal, "key %s is listed at %s, but not for %s", fingerprint(key), place, principal)
-		case e.namespaces != "" && !matchList(e.namespaces, namespace):
+		case e.namespaces != "" && !pattern.Match(e.namespaces, namespace):
 			miss(otherNamespace, "the key at %s may not sign in the namespace %s", place, namespace)
 		case !e.after.IsZero() && at.Before(e.after):
 			miss(otherTime, "key at %s was not yet valid at %s: it is valid from %s", place, stamp(at), stamp(e.after))

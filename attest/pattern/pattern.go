@@ -1,22 +1,25 @@
-package attest
-
-// Pattern lists as in ssh_config(5), section PATTERNS: "*" is any text, "?" one byte. A list matches when one of its
-// patterns matches and none that begins with "!" does. Names are compared byte by byte, case-sensitively.
+// Package pattern matches names with pattern lists as in ssh_config(5), section PATTERNS: "*" is any text, "?" one byte. A
+// list matches when one of its patterns matches and none that begins with "!" does. Names are compared byte by byte,
+// case-sensitively.
+package pattern
 
 import (
 	"errors"
 	"strings"
 )
 
-// checkPatterns rejects lists that can never match as intended.
-func checkPatterns(list string) error {
+// Longest is the first length of a pattern that is too long, in bytes, as in OpenSSH.
+const Longest = 1024
+
+// Check rejects lists that can never match as intended.
+func Check(list string) error {
 	positive := false
 	for p := range strings.SplitSeq(list, ",") {
 		negated := strings.HasPrefix(p, "!")
 		if p = strings.TrimPrefix(p, "!"); p == "" {
 			return errors.New("list contains an empty pattern")
 		}
-		if len(p) >= longestField {
+		if len(p) >= Longest {
 			return errors.New("pattern is too long")
 		}
 		positive = positive || !negated
@@ -27,24 +30,24 @@ func checkPatterns(list string) error {
 	return nil
 }
 
-// matchList reports whether name is in the list.
-func matchList(list, name string) bool {
+// Match reports whether name is in the list.
+func Match(list, name string) bool {
 	matched := false
 	for p := range strings.SplitSeq(list, ",") {
 		if rest, negated := strings.CutPrefix(p, "!"); negated {
-			if matchPattern(rest, name) {
+			if match(rest, name) {
 				return false
 			}
-		} else if matchPattern(p, name) {
+		} else if match(p, name) {
 			matched = true
 		}
 	}
 	return matched
 }
 
-// matchPattern scans both texts once and backtracks only to the last "*", so a pattern takes at most len(p) × len(s)
+// match scans both texts once and backtracks only to the last "*", so a pattern takes at most len(p) × len(s)
 // steps.
-func matchPattern(p, s string) bool {
+func match(p, s string) bool {
 	i, j, star, mark := 0, 0, -1, 0
 	for j < len(s) {
 		switch {
