@@ -83,7 +83,11 @@ func (c *Chain) write(r *Record) (Record, error) {
 			first = err == nil
 		}
 	}
-	err = files.WriteAtomic(filepath.Join(c.dir, name), data, 0o644, true)
+	if _, err = os.Lstat(filepath.Join(c.dir, name)); err == nil {
+		err = fs.ErrExist
+	} else if err = c.sign(name, data); err == nil {
+		err = files.WriteAtomic(filepath.Join(c.dir, name), data, 0o644, true)
+	}
 	if errors.Is(err, fs.ErrExist) {
 		return Record{}, fmt.Errorf("release record %d: %w", r.Number, ErrTaken)
 	}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
@@ -43,7 +45,10 @@ type Chain struct {
 	Problems     []Problem // faults of the chain
 	Acknowledged []Problem // faults that a later record acknowledges
 
-	dir   string
+	dir    string
+	signer ssh.Signer // of appended records; nil for none
+	signed bool       // there is a signature of a record
+
 	last  int            // highest known number
 	sums  map[int]string // digests of the files
 	state *history
@@ -100,7 +105,7 @@ func OpenChain(dir string, cache *files.Cache) (*Chain, error) {
 		cache = &files.Cache{}
 	}
 	names = c.overlooked(names, head.number)
-	if _, last := numbered(names); last > head.number+1 { // appended since the head was read, if it is intact
+	if _, last := numbered(names); last > head.number+1 || last > 0 && !head.there { // appended since the head was read, if it is intact
 		c.Problems = nil
 		head = c.readHead()
 	}
@@ -172,6 +177,9 @@ func (c *Chain) read(names []string, cache *files.Cache) map[int]*Record {
 	for _, name := range names {
 		m := recordName.FindStringSubmatch(name)
 		if m == nil {
+			if record, is := strings.CutSuffix(name, sigSuffix); is && slices.Contains(names, record) { // else it is left from an interrupted write
+				c.signed = true
+			}
 			if isYAML(name) {
 				c.problem(RecordInvalid, 0, name, nil, "%s is not a valid record name: move it away", quoteName(name))
 			}

@@ -70,10 +70,9 @@ func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Att
 		return 0, err
 	}
 	if signWith != "" {
-		socket, _ := a.Getenv("SSH_AUTH_SOCK")
-		signer, err := attest.OpenSigner(ctx, signWith, socket)
+		signer, err := a.openSigner(ctx, signWith)
 		if err != nil {
-			return 0, usage.Error{Err: fmt.Errorf("--sign-with: %w", err)}
+			return 0, err
 		}
 		defer func() { _ = signer.Close() }()
 		if err := made.Sign(signer); err != nil {
@@ -98,6 +97,16 @@ func (a *app) writeClaim(ctx context.Context, t *config.Target, made *attest.Att
 		return 0, fmt.Errorf("the claim is written to %s, but not its report: %w", t.Deployment.Rel(path), err)
 	}
 	return ExitReady, nil
+}
+
+// openSigner opens the key of the flag --sign-with.
+func (a *app) openSigner(ctx context.Context, with string) (*attest.Signer, error) {
+	socket, _ := a.Getenv("SSH_AUTH_SOCK")
+	signer, err := attest.OpenSigner(ctx, with, socket)
+	if err != nil {
+		return nil, usage.Error{Err: fmt.Errorf("--sign-with: %w", err)}
+	}
+	return signer, nil
 }
 
 // claim builds the claim that an item requires.

@@ -17,13 +17,14 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/exporter/config"
 	"github.com/thenexusengine/catalyst_exporter/exporter/record"
 	"github.com/thenexusengine/catalyst_exporter/exporter/usage"
+	"github.com/thenexusengine/catalyst_exporter/probe/release"
 )
 
 // deployFlags are the flags of the deploy commands.
 type deployFlags struct {
-	version, commit, by, note, backup string
-	issues, images                    []string
-	despite, unplanned, requireGate   bool
+	version, commit, by, note, backup, signWith string
+	issues, images                              []string
+	despite, unplanned, requireGate             bool
 }
 
 func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause, command)) {
@@ -41,6 +42,7 @@ func (a *app) deployCommands(k *kingpin.Application, add func(*kingpin.CmdClause
 		cmd := d.Command(c.name, c.help)
 		cmd.Flag("by", "Person who runs the command.").Required().PlaceHolder("WHO").StringVar(&f.by)
 		cmd.Flag("note", "Free text.").PlaceHolder("TEXT").StringVar(&f.note)
+		cmd.Flag("sign-with", "SSH key to sign the record with, as for attest.").PlaceHolder("KEY").StringVar(&f.signWith)
 		cmd.Flag("despite-damage", "Append a record even if existing records are damaged; the new record describes the damage.").BoolVar(&f.despite)
 		switch c.name {
 		case "plan":
@@ -77,12 +79,29 @@ func (a *app) records() (*config.Config, *config.Target, *attest.Chain, error) {
 		return nil, nil, nil, fmt.Errorf("release records: %w", err)
 	}
 	chain.Compare(a.Now())
+	if err := release.Verify(chain, t.Trust, t.Deployment); err != nil {
+		s.Close()
+		return nil, nil, nil, fmt.Errorf("release records: %w", err)
+	}
 	return s, t, chain, nil
 }
 
 // appendRecord writes a record and prints it.
-func (a *app) appendRecord(chain *attest.Chain, r attest.Record, f deployFlags) (int, error) {
+func (a *app) appendRecord(ctx context.Context, t *config.Target, chain *attest.Chain, r attest.Record, f deployFlags) (int, error) {
 	r.At, r.By, r.Note = a.Now(), f.by, f.note
+	switch {
+	case f.signWith != "":
+		signer, err := a.openSigner(ctx, f.signWith)
+		if err != nil {
+			return 0, err
+		}
+		defer func() { _ = signer.Close() }()
+		chain.SignWith(signer)
+	case t.Trust.SignedReleases:
+		return 0, usage.Errorf("--sign-with is required: attestations.signed_releases is set")
+	case chain.Signed():
+		return 0, usage.Errorf("--sign-with is required: earlier release records are signed")
+	}
 	written, err := chain.Append(r, f.despite)
 	if err != nil {
 		return 0, recordError(err)
@@ -119,26 +138,26 @@ func (a *app) deployPlan(ctx context.Context, f deployFlags) (int, error) {
 	case err != nil:
 		return 0, err
 	}
-	return a.appendRecord(chain, attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: f.version, Commit: commit},
+	return a.appendRecord(ctx, t, chain, attest.Record{Phase: attest.PhasePlanned, Release: attest.ReleaseID{Version: f.version, Commit: commit},
 		Unresolved: !resolved, Images: f.images, Checklist: s.Checklist.Digest}, f)
 }
 
-func (a *app) deployCancel(_ context.Context, f deployFlags) (int, error) {
-	s, _, chain, err := a.records()
+func (a *app) deployCancel(ctx context.Context, f deployFlags) (int, error) {
+	s, t, chain, err := a.records()
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	return a.appendRecord(chain, attest.Record{Phase: attest.PhaseCancelled}, f)
+	return a.appendRecord(ctx, t, chain, attest.Record{Phase: attest.PhaseCancelled}, f)
 }
 
-func (a *app) deployRollback(_ context.Context, f deployFlags) (int, error) {
-	s, _, chain, err := a.records()
+func (a *app) deployRollback(ctx context.Context, f deployFlags) (int, error) {
+	s, t, chain, err := a.records()
 	if err != nil {
 		return 0, err
 	}
 	defer s.Close()
-	return a.appendRecord(chain, attest.Record{Phase: attest.PhaseRolledBack}, f)
+	return a.appendRecord(ctx, t, chain, attest.Record{Phase: attest.PhaseRolledBack}, f)
 }
 
 func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
@@ -165,7 +184,7 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		if f.requireGate {
 			return 0, usage.Errorf("--require-gate: the checklist has no gate pre")
 		}
-		return a.appendRecord(chain, r, f)
+		return a.appendRecord(ctx, t, chain, r, f)
 	}
 	r.Gate = record.Verdicts(report, gate, r.Unplanned)
 	answer := report.Gate(gate)
@@ -192,5 +211,5 @@ func (a *app) deployRecord(ctx context.Context, f deployFlags) (int, error) {
 		}
 		return ExitFailing, err
 	}
-	return a.appendRecord(chain, r, f)
+	return a.appendRecord(ctx, t, chain, r, f)
 }

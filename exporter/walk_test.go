@@ -44,14 +44,14 @@ func (s *scriptedPrometheus) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"status":"success","data":{"resultType":"vector","result":[%s]}}`, sample)
 }
 
-// release is the state of a script.
-type release struct {
+// releaseScript is the state of a script.
+type releaseScript struct {
 	prometheus scriptedPrometheus
 	commands   []string // commands that were run, as written in documents
 }
 
 func setupRelease(env *testscript.Env) error {
-	r := &release{}
+	r := &releaseScript{}
 	server := httptest.NewServer(&r.prometheus)
 	env.Defer(server.Close)
 	repo, err := filepath.Abs("..")
@@ -67,7 +67,7 @@ func setupRelease(env *testscript.Env) error {
 
 // releaseCommands returns the script commands of this file.
 func releaseCommands(run func(*testscript.TestScript, bool, []string)) map[string]func(*testscript.TestScript, bool, []string) {
-	of := func(ts *testscript.TestScript) *release { return ts.Value("release").(*release) }
+	of := func(ts *testscript.TestScript) *releaseScript { return ts.Value("release").(*releaseScript) }
 	return map[string]func(*testscript.TestScript, bool, []string){
 		// catalyst CODE args… runs the program in the working directory with its catalyst.yml.
 		"catalyst": func(ts *testscript.TestScript, neg bool, args []string) {

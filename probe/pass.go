@@ -17,6 +17,7 @@ import (
 	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe/fault"
+	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
 // Deps are the external dependencies of probes, built once per configuration.
@@ -191,6 +192,15 @@ func (k *Kept) Close() {
 type Trust struct {
 	AllowedSigners string        `yaml:"allowed_signers" doc:"allowed_signers file in the format of ssh-keygen(1); when set, every attestation must be signed by a key in it"`
 	Roles          []attest.Role `yaml:"roles" doc:"who may attest in which role; a role that is not listed is open to all of allowed_signers"`
+	SignedReleases bool          `yaml:"signed_releases" doc:"release records must be signed too (deploy --sign-with); without it, they must once one is signed"`
+}
+
+// Validate checks that there are keys for what must be signed; schema.Decode calls it.
+func (t *Trust) Validate() []error {
+	if t.SignedReleases && t.AllowedSigners == "" {
+		return []error{schema.FieldError{Field: "signed_releases", Err: errors.New("requires allowed_signers")}}
+	}
+	return nil
 }
 
 // RoleNamed returns the definition of a role.

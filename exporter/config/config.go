@@ -51,6 +51,7 @@ type Source struct {
 type Target struct {
 	Name       string // "" for a single deployment
 	Deployment *deployment.Deployment
+	Trust      probe.Trust
 	Checklist  *checklist.Checklist // with the parameters of its environment
 	Collector  *collector.Collector
 	Freezer    *record.Freezer
@@ -170,7 +171,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 			return nil, err
 		}
 		t := &Target{
-			Name: set.Name, Deployment: d, Checklist: list, Collector: collector.New(list, d, deps, limits),
+			Name: set.Name, Deployment: d, Trust: f.Attestations, Checklist: list, Collector: collector.New(list, d, deps, limits),
 			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper,
 			Chart: history.NewChart(deps, d, set.Name), digest: digests[set.Name],
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
@@ -25,6 +26,9 @@ func openChain(p *probe.Pass) (*attest.Chain, error) {
 		return nil, probe.Needs("permission to read "+p.Deployment.Rel(p.Deployment.ReleasesDir()), probe.Unknown(probe.ReasonOf(err), err))
 	}
 	c.Compare(p.Time)
+	if err := Verify(c, p.Trust, p.Deployment); err != nil {
+		return nil, err
+	}
 	if err := c.Err(); err != nil {
 		return nil, probe.Needs("repairing the release records (`git log` shows who changed them)", probe.Unknown(probe.ReasonInvalid, err))
 	}
@@ -35,6 +39,18 @@ func openChain(p *probe.Pass) (*attest.Chain, error) {
 		}
 	}
 	return c, nil
+}
+
+// Verify checks the signature of the newest release record, where the deployment's records are signed.
+func Verify(c *attest.Chain, trust probe.Trust, d *deployment.Deployment) error {
+	if !trust.SignedReleases && !c.Signed() {
+		return nil
+	}
+	signers, err := allowedSigners(trust, d)
+	if err == nil {
+		c.Verify(signers, trust.SignedReleases)
+	}
+	return err
 }
 
 // Planned reports whether a release is planned: then running state may differ from declared state, since the deployment
@@ -58,14 +74,23 @@ func Claims(p *probe.Pass) ([]*attest.Attestation, *attest.Signers, error) {
 	if err != nil {
 		return nil, nil, probe.Needs("permission to read "+p.Deployment.Rel(p.Deployment.AttestationsDir()), probe.Unknown(probe.ReasonOf(err), err))
 	}
-	if p.Trust.AllowedSigners == "" {
-		return all, nil, nil
+	signers, err := allowedSigners(p.Trust, p.Deployment)
+	if err != nil {
+		return nil, nil, err
 	}
-	signers, err := attest.LoadSigners(p.Deployment.Abs(p.Trust.AllowedSigners), time.UTC)
+	return all, signers, nil
+}
+
+// allowedSigners returns the allowed signers; nil: not configured. Invalid lines are ignored here; config check reports them.
+func allowedSigners(trust probe.Trust, d *deployment.Deployment) (*attest.Signers, error) {
+	if trust.AllowedSigners == "" {
+		return nil, nil
+	}
+	signers, err := attest.LoadSigners(d.Abs(trust.AllowedSigners), time.UTC)
 	if signers == nil {
-		return nil, nil, probe.Needs("attestations.allowed_signers", probe.Unknown(probe.ReasonOf(err), err))
+		return nil, probe.Needs("attestations.allowed_signers", probe.Unknown(probe.ReasonOf(err), err))
 	}
-	return all, signers, nil // invalid lines are ignored here; config check reports them
+	return signers, nil
 }
 
 // ResultOf converts a judgement to a result.
