@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -91,6 +92,10 @@ func Main(args []string, sys System) int {
 	// --version is not a global flag because `deploy plan --version` sets the release's version.
 	if len(args) == 1 && args[0] == "--version" {
 		args = []string{"version"}
+	}
+	// kingpin's own help command does not say which command was probably meant.
+	if len(args) > 1 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
 	}
 	ended := -1 // exit code that kingpin wants to exit with by itself, as for --help
 	k, commands, logConfig := a.commandLine()

@@ -13,6 +13,8 @@ func TestUsageErrors_NameWhatWasMeant(t *testing.T) {
 	dates := write(t, t.TempDir(), "catalyst.yml", "waivers: [{item: security/jwt_secret, reason: x, by: a, expires: tomorrow}]\n")
 	for typed, want := range map[string]string{
 		"chek":                                `unknown command "chek": did you mean "check"?`,
+		"help chek":                           `unknown command "chek": did you mean "check"?`,
+		"help deploy plann":                   `unknown command "deploy plann": did you mean "plan"?`,
 		"foo":                                 `unknown command "foo" (`,
 		"deploy plann":                        `unknown command "deploy plann": did you mean "plan"?`,
 		"deploy":                              "deploy needs a subcommand: plan, record, rollback, cancel",
