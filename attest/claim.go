@@ -31,7 +31,7 @@ type Claim struct {
 	Plan       PlanID          `yaml:"plan" doc:"the plan of the release that it was made for"`
 	Subject    Subject         `yaml:"subject" doc:"the document or file it applies to"`
 	Basis      Basis           `yaml:"basis" doc:"the critical standing items that passed when it was signed"`
-	Drill      Drill           `yaml:"drill" doc:"what a restore drill compared"`
+	Drill      Drill           `yaml:"drill" doc:"what a drill showed"`
 	Waives     Waives          `yaml:"waives" doc:"what a waiver of the item accepts; the claim then attests nothing"`
 	Approves   string          `yaml:"approves" doc:"digest of the file of the waiver that this claim approves; it then attests nothing"`
 	Evidence   string          `yaml:"evidence" doc:"link to the evidence"`
@@ -94,9 +94,17 @@ const (
 	LiveNotCompared = "not_compared"
 )
 
-// Drill is what a restore drill compared.
+// Values of Drill.Alert.
+const (
+	AlertSent      = "sent"
+	AlertDelivered = "delivered"
+)
+
+// Drill is what a drill showed: of a restore, or of an alert.
 type Drill struct {
-	Live string `yaml:"live" enum:"compared,not_compared" doc:"whether the restored database was compared with the live one"`
+	Alert string `yaml:"alert" enum:"sent,delivered" doc:"sent: a receiver accepted requests; delivered: a person confirmed the code of the alert"`
+	Code  string `yaml:"code" doc:"digest of the code of the alert"`
+	Live  string `yaml:"live" enum:"compared,not_compared" doc:"whether the restored database was compared with the live one"`
 }
 
 // Waives is what a requested waiver accepts.
@@ -167,7 +175,11 @@ func Marshal(c Claim) []byte {
 		p.number("size", c.Subject.Size)
 		p.time("finished", c.Subject.Finished)
 	})
-	p.in("drill", func(p *page) { p.text("live", c.Drill.Live) })
+	p.in("drill", func(p *page) {
+		p.text("alert", c.Drill.Alert)
+		p.text("code", c.Drill.Code)
+		p.text("live", c.Drill.Live)
+	})
 	p.in("basis", func(p *page) {
 		p.text("sha256", c.Basis.SHA256)
 		p.texts("items", c.Basis.Items)

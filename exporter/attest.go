@@ -126,6 +126,9 @@ func (a *app) claim(ctx context.Context, t *config.Target, it *checklist.Item, f
 	if wants == nil {
 		return c, fmt.Errorf("item %s is checked automatically and takes no attestation", it.ID())
 	}
+	if wants.AlertDrill {
+		return c, fmt.Errorf("item %s is attested with drill alert --item=%s", it.ID(), it.Name)
+	}
 	if c.Role == "" && len(wants.Roles) == 1 {
 		c.Role = wants.Roles[0]
 	}

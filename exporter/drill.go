@@ -49,6 +49,7 @@ func (a *app) drillCommands(k *kingpin.Application, add func(*kingpin.CmdClause,
 	c.Flag("valid-for", "How long the attestation is valid.").Default("90d").StringVar(&f.validFor)
 	c.Flag("sign-with", "SSH key to sign the attestation with, as for attest.").PlaceHolder("KEY").StringVar(&f.signWith)
 	add(c, func(ctx context.Context) (int, error) { return a.drill(ctx, f) })
+	a.drillAlertCommand(d, add)
 }
 
 func (a *app) drill(ctx context.Context, f drillFlags) (int, error) {

@@ -60,7 +60,11 @@ type Target struct {
 	Pages      *metricspage.Cache // nil disables caching
 
 	digest string // of its settings
+	deps   *probe.Deps
 }
+
+// Pass returns a pass over the deployment, for a command that acts on it.
+func (t *Target) Pass() *probe.Pass { return probe.NewPass(t.deps, t.Deployment) }
 
 // Config is a loaded configuration.
 type Config struct {
@@ -173,7 +177,7 @@ func (s Source) load(limits *collector.Limits) (*Config, error) {
 		t := &Target{
 			Name: set.Name, Deployment: d, Trust: f.Attestations, Checklist: list, Collector: collector.New(list, d, deps, limits),
 			Freezer: record.NewFreezer(d.ReleasesDir(), s.Log), History: keeper,
-			Chart: history.NewChart(deps, d, set.Name), digest: digests[set.Name],
+			Chart: history.NewChart(deps, d, set.Name), digest: digests[set.Name], deps: deps,
 		}
 		if len(settings) < ManyTargets {
 			t.Pages = metricspage.NewCache()

@@ -38,13 +38,14 @@ func AttestationKind() probe.Kind {
 }
 
 type attestation struct {
-	Item     string           `yaml:"item" required:"true" doc:"item that the attestation names, as category/item; in a checklist, by default the item of the probe"`
-	Roles    []string         `yaml:"roles" doc:"roles that must each attest; anybody when unset"`
-	Document string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose current content the claim must refer to"`
-	OfFile   bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it is about, such as a backup that was restored"`
-	MaxAge   *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of a claim, even if the claim itself states more"`
-	Window   *schema.Duration `yaml:"window" min:"1m" doc:"time after the recording that the claim is about: it counts if it is made after its end"`
-	After    *schema.Duration `yaml:"after" min:"0s" doc:"time after the recording of a release from which a claim that names this release is required; pending until then"`
+	Item       string           `yaml:"item" required:"true" doc:"item that the attestation names, as category/item; in a checklist, by default the item of the probe"`
+	Roles      []string         `yaml:"roles" doc:"roles that must each attest; anybody when unset"`
+	Document   string           `yaml:"document" enum:"disaster_recovery_plan,runbook,architecture_diagram,changelog" doc:"document whose current content the claim must refer to"`
+	OfFile     bool             `yaml:"of_file" default:"false" doc:"the claim must carry the digest of the file it is about, such as a backup that was restored"`
+	AlertDrill bool             `yaml:"alert_drill" default:"false" doc:"the claim must be of drill alert: one that somebody confirmed; one that was only sent is a warn"`
+	MaxAge     *schema.Duration `yaml:"max_age" min:"1h" doc:"maximum validity of a claim, even if the claim itself states more"`
+	Window     *schema.Duration `yaml:"window" min:"1m" doc:"time after the recording that the claim is about: it counts if it is made after its end"`
+	After      *schema.Duration `yaml:"after" min:"0s" doc:"time after the recording of a release from which a claim that names this release is required; pending until then"`
 }
 
 func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, error) {
@@ -83,11 +84,20 @@ func (s *attestation) Probe(ctx context.Context, p *probe.Pass) (probe.Result, e
 	policy.Signed = signers != nil
 	var f probe.ResultBuilder
 	var held []string // who attested, when and for how long
-	for _, v := range attest.JudgeItem(claims, signers, policy, facts, p.Time) {
+	judge := func(claims []*attest.Attestation) []attest.Voucher {
+		return attest.JudgeItem(claims, signers, policy, facts, p.Time)
+	}
+	if s.AlertDrill {
+		judge = drilled(judge)
+	}
+	for _, v := range judge(claims) {
 		r := overdue(release.ResultOf(v), s.After != nil, p.Time, due)
 		if s.OfFile && r.State.OK() && v.Claim != nil && v.Claim.Subject.SHA256 == "" {
 			r = probe.Failed(probe.ReasonInvalid,
 				"the claim does not name the file it is about. Attest again with --subject").With(r.Samples...)
+		}
+		if s.AlertDrill {
+			r = judgeAlert(r, v, s.Item)
 		}
 		if r.State == probe.StatePass {
 			held = append(held, r.Detail)
@@ -177,6 +187,7 @@ type Wants struct {
 	Release      attest.ReleaseID
 	Subject      attest.Subject
 	NeedsSubject bool // a file that only the person who attests can name
+	AlertDrill   bool // only drill alert makes it
 	Plan         attest.PlanID
 	Basis        []string // items that were ok or waived
 	Waived, Open []string // of these the waived ones, and items that were neither
@@ -191,7 +202,7 @@ type Claimed interface {
 // Wants implements Claimed.
 func (s *attestation) Wants(v probe.Verdicts) (Wants, error) {
 	p := v.Pass
-	w := Wants{Roles: s.Roles, NeedsSubject: s.OfFile}
+	w := Wants{Roles: s.Roles, NeedsSubject: s.OfFile, AlertDrill: s.AlertDrill}
 	if s.After != nil {
 		c, err := release.Chain(p)
 		if err != nil {
