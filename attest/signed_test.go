@@ -147,8 +147,8 @@ func TestAppend_Signature(t *testing.T) {
 	stale := c // of another process that has not seen record 2
 	before := s.read("0002.yaml.sig")
 	stale.last = 1
-	if _, err := stale.Append(Record{Phase: PhaseCancelled, At: noon, By: person}, false); err == nil {
-		t.Error("record 2 was written twice")
+	if _, err := stale.Append(Record{Phase: PhasePlanned, At: noon, By: person, Release: version("2")}, false); !errors.Is(err, ErrTaken) {
+		t.Errorf("record 2 written twice: %v", err)
 	}
 	if s.read("0002.yaml.sig") != before {
 		t.Error("the signature of another process's record was replaced")
