@@ -38,6 +38,9 @@ type Claim struct {
 	Note       string          `yaml:"note" doc:"free text"`
 }
 
+// IsFor reports whether the claim names an item, as category/item or the item alone.
+func (c Claim) IsFor(item string) bool { return sameItem(c.Item, item) }
+
 // ReleaseID identifies a release; a sign-off applies to that release only.
 type ReleaseID struct {
 	Version string `yaml:"version" doc:"version of the release" example:"1.4.0"`

@@ -1,17 +1,14 @@
 // Package challenge breaks a copy of a deployment's files in the ways that the probe kinds declare, judges the copy again and
 // reports which breakages the checklist does not notice: mutation testing for a checklist.
 //
-// It runs probes of the layers declared and evidence only, against a copy of the files that they read, and makes no network
+// It runs probes of the layers declared, evidence and attested only, against a copy of the files that they read, and makes no network
 // calls. A breakage is noticed if the item that owns the probe becomes worse; the verdict of another item does not count.
 package challenge
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 	"net"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -106,7 +103,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	for i, it := range o.Items {
-		if report.Items[i], err = r.challenge(ctx, it, originals[i]); err != nil {
+		if report.Items[i], err = r.challenge(ctx, it, r.reduced[i], originals[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -119,19 +116,22 @@ type run struct {
 	at      time.Time
 	scratch *scratch
 	copy    *copied
+	reduced []*checklist.Item // the items with the probes that are challenged
 
 	mu    sync.Mutex
 	paths []string // read by the selected probes on the original
 }
 
-// selected returns the item with the probes that are challenged, without its waiver: a waived item must notice too.
-func selected(it *checklist.Item) *checklist.Item {
+// selected returns the item with the probes that are challenged, without its waiver: a waived item must notice too. A claim
+// that is missing is no reason to leave out what the files say.
+func selected(it *checklist.Item, view *deployment.View) *checklist.Item {
 	reduced := *it
 	reduced.Waiver = nil
 	reduced.Probes = slices.DeleteFunc(slices.Clone(it.Probes), func(pr *checklist.Probe) bool {
 		k := pr.Kind
 		return pr.Look == nil || pr.Disabled != "" || k.Breakages == nil || k.Background || k.Active ||
-			k.Layer != probe.LayerDeclared && k.Layer != probe.LayerEvidence
+			k.Layer != probe.LayerDeclared && k.Layer != probe.LayerEvidence &&
+				(k.Layer != probe.LayerAttested || len(k.Breakages(pr.Look, view)) == 0)
 	})
 	return &reduced
 }
@@ -150,7 +150,8 @@ func (r *run) originals(ctx context.Context) ([]checklist.Verdict, error) {
 	})
 	defer p.Kept.Close()
 	for i, it := range r.Items {
-		it = selected(it)
+		it = selected(it, p.View)
+		r.reduced = append(r.reduced, it)
 		verdicts[i] = judge(ctx, it, p)
 		for _, pr := range it.Probes {
 			for _, b := range pr.Kind.Breakages(pr.Look, p.View) {
@@ -158,7 +159,7 @@ func (r *run) originals(ctx context.Context) ([]checklist.Verdict, error) {
 			}
 		}
 	}
-	r.paths = append(r.paths, d.Sources()...)
+	r.paths = append(append(r.paths, d.Sources()...), d.Abs(p.Trust.AllowedSigners))
 	return verdicts, ctx.Err()
 }
 
@@ -201,9 +202,8 @@ func (r *run) judgeCopy(ctx context.Context, it *checklist.Item) (checklist.Verd
 }
 
 // challenge breaks the files of one item, one breakage at a time.
-func (r *run) challenge(ctx context.Context, it *checklist.Item, original checklist.Verdict) (Item, error) {
+func (r *run) challenge(ctx context.Context, it, reduced *checklist.Item, original checklist.Verdict) (Item, error) {
 	result := Item{Item: it}
-	reduced := selected(it)
 	if result.NotChallenged = unfit(it, reduced); result.NotChallenged != "" {
 		return result, ctx.Err()
 	}
@@ -224,7 +224,7 @@ func (r *run) challenge(ctx context.Context, it *checklist.Item, original checkl
 	for _, pr := range reduced.Probes {
 		for _, b := range pr.Kind.Breakages(pr.Look, p.View) {
 			broken := Broken{Probe: pr.Name, Name: b.Name, File: d.Rel(d.Abs(b.File)), Result: Outside}
-			restore, err := r.copy.apply(d.Abs(b.File), b.Edit)
+			restore, err := r.copy.apply(d.Abs(b.File), b)
 			switch {
 			case errors.Is(err, errOutside):
 				result.Breakages = append(result.Breakages, broken)
@@ -242,6 +242,7 @@ func (r *run) challenge(ctx context.Context, it *checklist.Item, original checkl
 			result.Breakages = append(result.Breakages, broken)
 		}
 	}
+	result.Breakages = append(result.Breakages, unturned(reduced, before, result.Breakages)...)
 	switch {
 	case len(result.Breakages) == 0:
 		result.NotChallenged = "nothing in the files that it reads can be broken"
@@ -249,123 +250,4 @@ func (r *run) challenge(ctx context.Context, it *checklist.Item, original checkl
 		result.NotChallenged = "outside the root"
 	}
 	return result, nil
-}
-
-// unfit says why an item has nothing to challenge; "" when it does.
-func unfit(it, reduced *checklist.Item) string {
-	switch {
-	case it.Disabled != "":
-		return "disabled"
-	case len(reduced.Probes) == 0:
-		return "none of its probes reads files of the deployment alone"
-	}
-	return ""
-}
-
-// unequal says why an item cannot be challenged on the copy; "" when the copy is judged like the original, pass or warn.
-func (r *run) unequal(original, copy checklist.Verdict) string {
-	switch {
-	case original.State == probe.StateFail:
-		return "it fails already"
-	case original.State != probe.StatePass && original.State != probe.StateWarn:
-		return "its files have no verdict: " + original.State.String()
-	case !sameVerdict(original, copy):
-		return "the copy is judged differently: " + copy.State.String() + r.copy.omitted()
-	}
-	return ""
-}
-
-func sameVerdict(a, b checklist.Verdict) bool {
-	return a.State == b.State && a.Reason == b.Reason && slices.EqualFunc(a.Outcomes, b.Outcomes, func(a, b checklist.Outcome) bool {
-		return a.Result.State == b.Result.State && a.Result.Reason == b.Result.Reason &&
-			slices.EqualFunc(a.Result.Offenders, b.Result.Offenders, func(a, b probe.Offender) bool { return a.ID == b.ID })
-	})
-}
-
-// compare returns what an item made of a breakage.
-func compare(before, after checklist.Verdict) string {
-	switch {
-	case after.State == probe.StateFail,
-		after.State == probe.StateWarn && before.State == probe.StatePass,
-		after.State == probe.StateWarn && gains(before, after):
-		return Noticed
-	case after.State == probe.StateUnknown:
-		return Blinded
-	}
-	return Unnoticed
-}
-
-// gains reports whether a probe of the item reports something that it did not before: an offender, or its first fault.
-func gains(before, after checklist.Verdict) bool {
-	for i, o := range after.Outcomes {
-		was := before.Outcomes[i].Result
-		if o.Result.State != probe.StateWarn && o.Result.State != probe.StateFail {
-			continue
-		}
-		if o.Result.State > was.State || slices.ContainsFunc(o.Result.Offenders, func(x probe.Offender) bool {
-			return !slices.ContainsFunc(was.Offenders, func(y probe.Offender) bool { return x.ID == y.ID })
-		}) {
-			return true
-		}
-	}
-	return false
-}
-
-var (
-	errOutside   = errors.New("not part of the copy")
-	errUnchanged = errors.New("the edit changes nothing")
-)
-
-// apply edits a file of the copy and returns how to restore it.
-func (c *copied) apply(path string, edit func([]byte) []byte) (restore func() error, err error) {
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && c.mayCreate(path):
-		return create(path, edit)
-	case !c.has(path), errors.Is(err, fs.ErrNotExist), err == nil && !info.Mode().IsRegular():
-		return nil, errOutside
-	case err != nil:
-		return nil, err
-	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	changed := edit(bytes.Clone(content))
-	switch {
-	case changed == nil:
-		err = os.Remove(path)
-	case bytes.Equal(changed, content):
-		return nil, errUnchanged
-	default:
-		err = put(path, changed, info)
-	}
-	return func() error { return put(path, content, info) }, err
-}
-
-// create makes a file that neither the deployment nor the copy has.
-func create(path string, edit func([]byte) []byte) (restore func() error, err error) {
-	made := edit(nil)
-	if len(made) == 0 {
-		return nil, errUnchanged
-	}
-	if err := os.WriteFile(path, made, 0o600); err != nil {
-		return nil, err
-	}
-	return func() error { return os.Remove(path) }, nil
-}
-
-// put writes a file of the copy with the mode and time of the original: a file that was written a moment ago may be judged
-// as incomplete.
-func put(path string, content []byte, like fs.FileInfo) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) { // it may be read-only
-		return err
-	}
-	if err := os.WriteFile(path, content, 0o600); err != nil {
-		return err
-	}
-	if err := os.Chmod(path, like.Mode().Perm()); err != nil {
-		return err
-	}
-	return os.Chtimes(path, like.ModTime(), like.ModTime())
 }

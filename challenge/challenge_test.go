@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -114,7 +115,9 @@ func TestRun_Results(t *testing.T) {
 		"warns as before":   {&wordProbe{file: "a.txt", word: "none", state: probe.StateWarn, offends: true}, "word", drop, Unnoticed},
 		"one offender more": {&wordProbe{file: "a.txt", word: "none", state: probe.StateWarn, offends: true}, "word", probe.Breakage{Name: "x", File: "a.txt", Edit: edit.Append("two\n")}, Noticed},
 		"already failing":   {&wordProbe{file: "a.txt", word: "none", state: probe.StateFail}, "word", drop, "it fails already"},
-		"no change":         {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "a.txt", Edit: edit.Replace("none", "")}, "nothing in the files that it reads can be broken"},
+		"no change":         {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "a.txt", Edit: edit.Replace("none", "")}, Unnoticed},
+		"mode":              {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "a.txt", Mode: 0o644}, Unnoticed},
+		"same mode":         {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "a.txt", Mode: 0o640}, Unnoticed},
 		"elsewhere":         {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "/etc/hostname", Edit: edit.Delete}, "outside the root"},
 		"created":           {&wordProbe{file: "a.txt", word: "word", state: probe.StateFail}, "word", probe.Breakage{Name: "x", File: "b.txt", Edit: edit.Content("x")}, Unnoticed},
 	} {
@@ -290,5 +293,37 @@ func TestRelocated(t *testing.T) {
 	s := relocated(deployment.Settings{Root: "/srv/app", EnvFile: "/srv/app/prod.env", SSL: "ssl", ComposeFiles: []string{"/srv/app/a.yml", "/srv/other/b.yml"}}, "/copy")
 	if s.Root != "/copy" || s.EnvFile != "/copy/prod.env" || s.SSL != "ssl" || strings.Join(s.ComposeFiles, " ") != "/copy/a.yml /srv/other/b.yml" {
 		t.Errorf("%+v", s)
+	}
+}
+
+// A claim and a mode are broken too. A missing claim does not keep an item from being challenged.
+func TestRun_ClaimsAndModes(t *testing.T) {
+	list, err := checklist.Load(&checklist.Source{File: "c.yml", Data: []byte(`
+checklist: x
+categories:
+  - category: c
+    title: C
+    items:
+      - {item: trained, title: T, severity: info, fix: Train., probes: [{attestation: {}}]}
+      - {item: closed, title: C, severity: info, fix: Close., probes: [{file_content: {path: app.key, mode: '0640'}}, {attestation: {}}]}
+      - {item: gone, title: G, severity: info, fix: Delete., probes: [{file_content: {path: '**/*.bak', absent: true}}]}
+`)}, checklist.Changes{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	claim := "item: c/trained\nby: a@example.com\nat: " + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + "\nvalid_for: 90d\n"
+	o := options(t, map[string]string{".catalyst/attestations/a.yaml": claim, "app.key": "x\n"}, list.Items()...)
+	r, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, least := range []int{2, 2, 1} { // of an empty claim nothing is known
+		it := r.Items[i]
+		if it.NotChallenged != "" || it.Count(Noticed) < least || it.Count(Unnoticed) > 0 {
+			t.Errorf("%s: %q %+v", it.Name, it.NotChallenged, it.Breakages)
+		}
+	}
+	if !strings.Contains(fmt.Sprint(r.Items[1].Breakages), "open to all users") || !strings.Contains(fmt.Sprint(r.Items[0].Breakages), "about another item") {
+		t.Errorf("%+v", r.Items)
 	}
 }

@@ -23,6 +23,7 @@ var withoutBreakages = map[string]string{
 	"git_untracked":       "reads the git repository, which challenge never copies",
 	"release_record":      "reads the exporter's own records, not files of the deployment",
 	"rollback_backup":     "reads the exporter's own records and the backups they name",
+	"sign_off":            "attests one release, whose record challenge never copies",
 	"ufw_rules":           "reads files of the host, outside the deployment's folder",
 	"backup_file":         "reads backups, which challenge never copies",
 	"recovery_objectives": "compares the plan with backups, which challenge never copies",
@@ -72,6 +73,8 @@ func breakable() probetest.Folder {
 		"nginx/nginx.conf":                        "http {\n  split_clients $remote_addr $up {\n    5% catalyst_green;\n    * catalyst_blue;\n  }\n  upstream catalyst_green { server a:1; }\n  upstream catalyst_blue { server b:1; }\n  server { listen 80; location / { proxy_pass http://$up; } }\n}\n",
 		"ssl/server.crt":                          "-----BEGIN CERTIFICATE-----\n",
 		"ssl/server.key":                          "not a key\n",
+		".catalyst/attestations/a.yaml":           "item: backup/disaster_recovery_plan\nby: a@example.com\nat: 2026-01-31T12:00:00Z\nvalid_for: 90d\n",
+		".catalyst/attestations/b.yaml":           "item: security/firewall_rules\nby: a@example.com\nat: 2026-01-31T12:00:00Z\nvalid_for: 90d\n",
 		".catalyst/evidence/tests.json":           "{}\n",
 		".catalyst/evidence/tests.json.meta.yaml": "exit_code: 0\n",
 	}
@@ -80,11 +83,11 @@ func breakable() probetest.Folder {
 // Every kind that reads files of the deployment says how to break them.
 func TestBreakages(t *testing.T) {
 	for _, k := range All() {
-		reads := k.Layer == probe.LayerDeclared || k.Layer == probe.LayerEvidence
+		reads := k.Layer == probe.LayerDeclared || k.Layer == probe.LayerEvidence || k.Layer == probe.LayerAttested
 		reason, exempt := withoutBreakages[k.Name]
 		switch {
 		case !reads && k.Breakages != nil:
-			t.Errorf("%s declares breakages, but challenge runs only kinds of the layers declared and evidence", k.Name)
+			t.Errorf("%s declares breakages, but challenge runs only kinds of the layers declared, evidence and attested", k.Name)
 		case !reads && exempt, exempt && (reason == "" || k.Breakages != nil):
 			t.Errorf("%s: remove it from withoutBreakages", k.Name)
 		case !reads || exempt:
@@ -110,7 +113,7 @@ func checkBreakages(t *testing.T, k probe.Kind) {
 	seen, apply := map[string]bool{}, 0
 	for _, b := range k.Breakages(spec, view) {
 		id := b.File + ": " + b.Name
-		if b.Name == "" || b.File == "" || b.Edit == nil || seen[id] {
+		if b.Name == "" || b.File == "" || (b.Edit == nil) == (b.Mode == 0) || seen[id] {
 			t.Errorf("breakage %q is incomplete or declared twice", id)
 			continue
 		}
@@ -118,6 +121,10 @@ func checkBreakages(t *testing.T, k probe.Kind) {
 		content, err := os.ReadFile(view.Deployment.Abs(b.File))
 		if err != nil {
 			t.Errorf("%s: %v", id, err)
+			continue
+		}
+		if b.Mode != 0 {
+			apply++
 			continue
 		}
 		kept := bytes.Clone(content)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/thenexusengine/catalyst_exporter/attest"
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/deployment/find"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/probe"
@@ -32,6 +33,7 @@ func AttestationKind() probe.Kind {
 		Reads:      "the attestations, their signatures, allowed_signers, the release records and the attested document",
 		Permission: "read permission",
 		Values:     []*probe.Value{probe.AttestationExpiry},
+		Breakages:  func(spec any, view *deployment.View) []probe.Breakage { return spec.(*attestation).breakages(view) },
 		Timeout:    time.Hour, // for the digest of a large backup
 		New:        func() any { return &attestation{} },
 	}

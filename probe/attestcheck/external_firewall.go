@@ -3,6 +3,7 @@ package attestcheck
 import (
 	"context"
 
+	"github.com/thenexusengine/catalyst_exporter/deployment"
 	"github.com/thenexusengine/catalyst_exporter/probe"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -19,7 +20,10 @@ func ExternalFirewallKind() probe.Kind {
 		Reads:      "the attestations, their signatures and allowed_signers, when deployment.firewall.external is set",
 		Permission: "read permission",
 		Values:     []*probe.Value{probe.AttestationExpiry},
-		New:        func() any { return &externalFirewallAttestation{} },
+		Breakages: func(spec any, view *deployment.View) []probe.Breakage {
+			return spec.(*externalFirewallAttestation).claim().breakages(view)
+		},
+		New: func() any { return &externalFirewallAttestation{} },
 	}
 }
 

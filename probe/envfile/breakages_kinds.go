@@ -239,6 +239,7 @@ func (s *envFile) breakages(view *deployment.View) (all []probe.Breakage) {
 	first := file.Entries[0].Key
 	all = append(probe.WholeFile(path),
 		probe.Breakage{Name: "a quote left open", File: path, Edit: edit.Append("BROKEN='open\n")},
+		probe.Breakage{Name: "readable by all users", File: path, Mode: 0o644},
 		probe.Breakage{Name: first + ": set a second time", File: path, Edit: edit.Append(first + "=again\n")},
 	)
 	needed := slices.Clone(s.Required)

@@ -24,8 +24,8 @@ func (s *fileContent) breakages(view *deployment.View) (all []probe.Breakage) {
 		return nil
 	}
 	if s.Absent {
-		if !strings.ContainsAny(s.Path, `*?[\`) && len(found) == 0 {
-			all = append(all, probe.Breakage{Name: "file created", File: s.Path, Edit: edit.Content("made\n")})
+		if name := strings.NewReplacer("**/", "", "**", "made", "*", "made", "?", "x").Replace(s.Path); !strings.ContainsAny(name, `[\`) && len(found) == 0 {
+			all = append(all, probe.Breakage{Name: "file created", File: name, Edit: edit.Content("made\n")})
 		}
 		return all
 	}
@@ -38,6 +38,9 @@ func (s *fileContent) breakages(view *deployment.View) (all []probe.Breakage) {
 		}
 		if s.MinSize > 0 || len(s.Matches)+len(s.Last) > 0 {
 			all = append(all, probe.Breakage{Name: "file emptied", File: file, Edit: edit.Empty})
+		}
+		if s.Mode != "" {
+			all = append(all, probe.Breakage{Name: "open to all users", File: file, Mode: 0o777})
 		}
 		if s.SHA256 != "" {
 			all = append(all, probe.Breakage{Name: "one line more", File: file, Edit: edit.Append("more\n")})
