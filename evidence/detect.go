@@ -45,7 +45,7 @@ func parsers(kind report.Kind) map[report.Format]parser {
 	case report.Secrets:
 		return map[report.Format]parser{report.Gitleaks: scanners.Gitleaks, report.SARIF: scanners.SARIF}
 	case report.SBOM:
-		return map[report.Format]parser{report.CycloneDX: bom.CycloneDX, report.SPDX: bom.SPDX}
+		return map[report.Format]parser{report.CycloneDX: bom.CycloneDX, report.CycloneDXML: bom.CycloneDXML, report.SPDX: bom.SPDX, report.SPDX3: bom.SPDX3}
 	}
 	return nil
 }
@@ -105,7 +105,7 @@ func wrongFormat(kind report.Kind, f report.Format, head []byte) error {
 		names = append(names, string(f))
 	}
 	what := "this format is"
-	if f == report.CycloneDX || f == report.SPDX {
+	if slices.Contains(Formats(report.SBOM), f) {
 		return fmt.Errorf("%w: a bill of materials (%s) is not evidence of %s: scan it with grype, trivy or osv-scanner", stream.ErrFormat, f, kind)
 	}
 	if f != "" {
@@ -161,6 +161,8 @@ func detectXML(text []byte) report.Format {
 		return report.JaCoCo
 	case "checkstyle":
 		return report.Checkstyle
+	case "bom":
+		return report.CycloneDXML
 	}
 	return ""
 }
@@ -194,6 +196,8 @@ func detectJSON(text []byte) report.Format {
 		return report.CycloneDX
 	case has[".spdxVersion"]:
 		return report.SPDX
+	case has[".@graph.spdxId"], has[".@graph.specVersion"]:
+		return report.SPDX3
 	case has[".latencies"] && (has[".requests"] || has[".rate"] || has[".bytes_in"]):
 		return report.Vegeta
 	case has[".metrics"] && (has[".root_group"] || has[".state"] || has[".options"] || has[".metrics.http_reqs"] || has[".metrics.iterations"]):

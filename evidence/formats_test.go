@@ -152,7 +152,6 @@ func TestUnread(t *testing.T) {
 		`{"errors":[],"metrics":{"_totals":{"loc":1}},"results":[]}`:   "bandit JSON",
 		`{"results":[{"check_id":"a"}],"paths":{"scanned":["a"]}}`:     "semgrep JSON",
 		`{"total":{"lines":{"total":1,"pct":100}}}`:                    "Istanbul",
-		`<bom xmlns="http://cyclonedx.org/schema/bom/1.5"/>`:           "CycloneDX XML",
 		`[{"filePath":"a.js","messages":[]}]`:                          "ESLint JSON",
 		`<coverage generated="1" clover="4.4.1"><project/></coverage>`: "Clover XML",
 		`<TestRun id="a">`: "Visual Studio's TRX",

@@ -21,7 +21,21 @@ func spdx(packages ...string) string {
 	return `{"spdxVersion":"SPDX-2.3","creationInfo":{"created":"2026-11-20T10:00:00Z"},"packages":[` + strings.Join(packages, ",") + `]}`
 }
 
+func cycloneXML(about string, components ...string) string {
+	return `<?xml version="1.0"?><bom xmlns="http://cyclonedx.org/schema/bom/1.6"><metadata><timestamp>2026-11-20T10:00:00Z</timestamp>` +
+		`<tools><components><component type="application"><name>syft</name><version>1</version></component></components></tools>` +
+		about + `</metadata><components>` + strings.Join(components, "\n") + `</components></bom>`
+}
+
+func spdx3(elements ...string) string {
+	return `{"@context":"https://spdx.org/rdf/3.0.1/spdx-context.jsonld","@graph":[{"type":"CreationInfo","@id":"_:c","specVersion":"3.0.1","created":"2026-11-20T10:00:00Z"},` +
+		`{"type":"SpdxDocument","spdxId":"urn:d"}` + strings.Join(append([]string{""}, elements...), ",") + `]}`
+}
+
 const (
+	xmlLibrary   = `<component type="library"><supplier><name>x</name></supplier><name>openssl</name><version>3.0.1</version><pedigree><ancestors><component><name>a</name><version>1</version></component></ancestors></pedigree></component>`
+	spdx3Library = `{"type":"software_Package","spdxId":"urn:p","name":"openssl","software_packageVersion":"3.0.1"}`
+
 	library     = `{"type":"library","name":"openssl","version":"3.0.1","purl":"pkg:deb/debian/openssl@3.0.1"}`
 	unversioned = `{"type":"library","name":"openssl"}`
 	spdxLibrary = `{"name":"openssl","versionInfo":"3.0.1","externalRefs":[{"referenceLocator":"pkg:deb/debian/openssl@3.0.1"}]}`
@@ -32,6 +46,8 @@ func goodImageReports() []example {
 	return []example{
 		{name: "CycloneDX", kind: report.SBOM, text: cyclone(`"type":"container","name":"app"`, library)},
 		{name: "SPDX", kind: report.SBOM, text: spdx(spdxLibrary)},
+		{name: "CycloneDX XML", kind: report.SBOM, text: cycloneXML(``, xmlLibrary)},
+		{name: "SPDX 3", kind: report.SBOM, text: spdx3(spdx3Library)},
 		{name: "trivy k8s", kind: report.Vulnerabilities, text: `{"ClusterName":"c","Resources":[{` + resource + `}]}]}`},
 	}
 }
@@ -53,7 +69,25 @@ func TestSBOM(t *testing.T) {
 		{name: "only the image", kind: report.SBOM, text: spdx(`{"name":"app","versionInfo":"1","primaryPackagePurpose":"CONTAINER"}`), state: Fail, reason: report.Empty},
 		{name: "other version", kind: report.SBOM, text: strings.Replace(spdx(spdxLibrary), "SPDX-2.3", "SPDX-9", 1), state: Unknown, reason: report.Invalid},
 	})
-	for _, text := range []string{cyclone(``, library), spdx(spdxLibrary)} {
+	run(t, report.CycloneDXML, []example{
+		{name: "components", kind: report.SBOM, text: cycloneXML(``, xmlLibrary, `<component type="file"><name>/etc/x</name></component>`), state: Pass, detail: "1 component named", counts: &report.Counts{Audited: 1}},
+		{name: "nested", kind: report.SBOM, text: cycloneXML(``, `<component type="library"><name>a</name><version>1</version><components>`+xmlLibrary+`</components></component>`), state: Pass, detail: "2 components named"},
+		{name: "only tools", kind: report.SBOM, text: cycloneXML(``), state: Fail, reason: report.Empty},
+		{name: "names only", kind: report.SBOM, text: cycloneXML(``, `<component type="library"><name>a</name></component>`), state: Fail, reason: report.Empty},
+		{name: "version of a child", kind: report.SBOM, text: cycloneXML(``, `<component type="library"><name>a</name><evidence><version>1</version></evidence></component>`), state: Fail, reason: report.Empty},
+		{name: "mostly names", kind: report.SBOM, text: cycloneXML(``, xmlLibrary, `<component><name>a</name></component>`, `<component><version>1</version></component>`), state: Warn, reason: report.Weak},
+		{name: "another name space", kind: report.SBOM, text: strings.Replace(cycloneXML(``, xmlLibrary), "cyclonedx.org", "example.org", 1), state: Unknown, reason: report.Invalid, detail: "name space"},
+		{name: "cut", kind: report.SBOM, text: cycloneXML(``, xmlLibrary, xmlLibrary)[:500], state: Unknown, reason: report.Truncated},
+	})
+	run(t, report.SPDX3, []example{
+		{name: "packages", kind: report.SBOM, text: spdx3(spdx3Library), state: Pass, detail: "1 component named", counts: &report.Counts{Audited: 1}},
+		{name: "empty", kind: report.SBOM, text: spdx3(), state: Fail, reason: report.Empty},
+		{name: "files only", kind: report.SBOM, text: spdx3(`{"type":"software_File","spdxId":"urn:f","name":"a","software_packageVersion":"1"}`), state: Fail, reason: report.Empty},
+		{name: "no version", kind: report.SBOM, text: spdx3(`{"type":"software_Package","spdxId":"urn:p","name":"openssl"}`), state: Fail, reason: report.Empty},
+		{name: "other version", kind: report.SBOM, text: strings.Replace(spdx3(spdx3Library), `"3.0.1","created"`, `"4.0","created"`, 1), state: Unknown, reason: report.Invalid},
+		{name: "cut", kind: report.SBOM, text: spdx3(spdx3Library, spdx3Library)[:330], state: Unknown, reason: report.Truncated},
+	})
+	for _, text := range []string{cyclone(``, library), spdx(spdxLibrary), cycloneXML(``, xmlLibrary), spdx3(spdx3Library)} {
 		if v := Judge(fresh(report.Vulnerabilities, text), policy); v.State != Unknown || !strings.Contains(v.Detail, "scan it with grype") {
 			t.Errorf("a bill of materials as a scan: %+v", v)
 		}

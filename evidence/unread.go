@@ -120,8 +120,6 @@ func unreadXML(text []byte) (name, instead string) {
 		return "Clover XML", "use Cobertura XML or LCOV"
 	case "CoverageSession":
 		return "OpenCover XML", "use Cobertura XML"
-	case "bom":
-		return "CycloneDX XML", "use CycloneDX JSON"
 	case "analysis":
 		return "OWASP dependency-check XML", "use its SARIF"
 	case "pmd", "FileViolations", "BugCollection":

@@ -55,7 +55,9 @@ const (
 	Gitleaks     Format = "gitleaks JSON"
 	TrivyK8s     Format = "trivy k8s JSON"
 	CycloneDX    Format = "CycloneDX JSON"
+	CycloneDXML  Format = "CycloneDX XML"
 	SPDX         Format = "SPDX JSON"
+	SPDX3        Format = "SPDX 3 JSON"
 )
 
 // Kinds returns every kind.

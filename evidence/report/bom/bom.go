@@ -117,13 +117,17 @@ func property(j *stream.JSON, c *component) error {
 		}
 		return j.Skip()
 	})
+	c.property(name, value)
+	return err
+}
+
+func (c *component) property(name, value string) {
 	switch {
 	case strings.HasSuffix(name, ":RepoDigest"), strings.HasSuffix(name, "manifestDigest"):
 		c.image.AddDigest(value)
 	case strings.HasSuffix(name, ":ImageID"), strings.HasSuffix(name, "imageID"):
 		c.image.ID = report.Digest(value)
 	}
-	return err
 }
 
 // SPDX parses SPDX 2 JSON. The package that describes an image has purpose CONTAINER.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/xml"
 	"errors"
 	"fmt"
@@ -13,22 +14,28 @@ import (
 
 // XML reads elements of an XML report.
 //
-// No supported format has data in text, and test logs in <system-out> may have any size. A filter in front of the
+// Few formats have data in text (see NewXMLText), and test logs in <system-out> may have any size. A filter in front of the
 // decoder therefore drops text, comments and CDATA and shortens long attributes, which limits the memory of
 // encoding/xml. A DOCTYPE may name a DTD (Cobertura does; it is not fetched) but must not contain declarations: custom
 // entities can expand a small file into a large one.
 type XML struct {
 	d     *xml.Decoder
 	Path  []string // names of the open elements
+	Text  string   // of NewXMLText: since the last tag, at most MaxAttr bytes
 	begun bool
 
 	charset string // the declared charset, if unsupported
 }
 
 // NewXML reads one XML document.
-func NewXML(in *Input) *XML {
+func NewXML(in *Input) *XML { return newXML(&xmlFilter{br: in.Reader}) }
+
+// NewXMLText reads one XML document together with the text between its tags, but without CDATA.
+func NewXMLText(in *Input) *XML { return newXML(&xmlFilter{br: in.Reader, text: true}) }
+
+func newXML(f *xmlFilter) *XML {
 	x := &XML{}
-	d := xml.NewDecoder(&xmlFilter{br: in.Reader})
+	d := xml.NewDecoder(f)
 	d.CharsetReader = func(charset string, r io.Reader) (io.Reader, error) {
 		switch strings.ToLower(charset) {
 		// with a byte order mark, input has converted it to UTF-8 already; without one, no tag is recognised
@@ -65,8 +72,10 @@ func (x *XML) Next() (start *xml.StartElement, end string, err error) {
 			if x.begun = true; len(x.Path) >= MaxDepth {
 				return nil, "", fmt.Errorf("%w: nested deeper than %d levels", ErrInvalid, MaxDepth)
 			}
-			x.Path = append(x.Path, t.Name.Local)
+			x.Path, x.Text = append(x.Path, t.Name.Local), ""
 			return &t, "", nil
+		case xml.CharData:
+			x.Text += string(t[:min(len(t), MaxAttr-min(len(x.Text), MaxAttr))])
 		case xml.EndElement:
 			if len(x.Path) == 0 || x.Path[len(x.Path)-1] != t.Name.Local {
 				return nil, "", fmt.Errorf("%w: end tag without a start tag", ErrInvalid)
@@ -126,6 +135,8 @@ type xmlFilter struct {
 	out []byte // unread bytes of the current tag
 	buf []byte
 	err error
+
+	text bool // pass text on, at most MaxAttr bytes between two tags
 }
 
 func (f *xmlFilter) Read(p []byte) (int, error) {
@@ -147,7 +158,14 @@ func (f *xmlFilter) Read(p []byte) (int, error) {
 // tag drops everything up to the next tag and reads that into buf. Comments and CDATA are dropped completely.
 func (f *xmlFilter) tag() error {
 	for {
-		if _, err := f.br.ReadSlice('<'); err == nil {
+		text, err := f.br.ReadSlice('<')
+		if room := MaxAttr - len(f.buf); f.text && room > 0 {
+			if text = bytes.TrimSuffix(text, []byte("<")); len(text) > room {
+				text = whole(text[:room])
+			}
+			f.buf = append(f.buf, text...)
+		}
+		if err == nil {
 			break
 		} else if err != bufio.ErrBufferFull {
 			return err // including io.EOF: remaining text is ignored
