@@ -69,15 +69,11 @@ func gains(before, after checklist.Verdict) bool {
 	return false
 }
 
-// unturned returns the probes of an item that hold and of which no breakage changed a file: nothing shows that they notice
+// unturned returns the probes of an item that pass and of which no breakage changed a file: nothing shows that they notice
 // anything.
 func unturned(it *checklist.Item, before checklist.Verdict, broken []Broken) (all []Broken) {
 	for i, pr := range it.Probes {
-		state := before.Outcomes[i].Result.State
-		if state != probe.StatePass && state != probe.StateWarn {
-			continue
-		}
-		if !slices.ContainsFunc(broken, func(b Broken) bool { return b.Probe == pr.Name }) {
+		if before.Outcomes[i].Result.State == probe.StatePass && !slices.ContainsFunc(broken, func(b Broken) bool { return b.Probe == pr.Name }) {
 			all = append(all, Broken{Probe: pr.Name, Name: NothingApplies, Result: Unnoticed, State: before.State, Reason: before.Reason})
 		}
 	}

@@ -126,7 +126,11 @@ func TestChallenge_Embedded(t *testing.T) {
 	for _, config := range []string{"../examples/web-service/catalyst.yml", "../examples/self/catalyst.yml"} {
 		challenged(t, ExitReady, "--config.file="+config)
 	}
-	challenged(t, ExitReady, "--deployment.root=../examples/stack")
+	// The stack has no env file, so that no placeholder could be left in it.
+	if stdout, _ := challenged(t, ExitFailing, "--deployment.root=../examples/stack"); !strings.Contains(stdout, "security/api_keys_rotated                0 noticed, 1 unnoticed") ||
+		strings.Count(stdout, "✗") != 1 {
+		t.Error(stdout)
+	}
 	stdout, _ = challenged(t, ExitReady, "--deployment.root="+root, "--item=log_level", "--format=junit")
 	var junit format.JunitSuites
 	if err := xml.Unmarshal([]byte(stdout), &junit); err != nil || junit.Tests == 0 || junit.Failures > 0 {

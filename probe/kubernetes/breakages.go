@@ -28,32 +28,37 @@ type weakening struct {
 
 func weakenings() []weakening {
 	return []weakening{
-		{"replicas", "", replicasLine, "${1}0", "replicas set to 0"},
+		{"replicas", "", replicasLine, "${1}${2}0", "replicas set to 0"},
 		{"readiness", "", readinessLine, "${1}x-$2", "readinessProbe renamed"},
 		{"liveness", "", livenessLine, "${1}x-$2", "livenessProbe renamed"},
 		{"startup", "", startupLine, "${1}x-$2", "startupProbe renamed"},
 		{"memory_limit", "", limitsLine, "${1}x-$2", "limits renamed"},
 		{"cpu_limit", "", limitsLine, "${1}x-$2", "limits renamed"},
 		{"disruption_budget", "PodDisruptionBudget", budgetLine, "${1}minAvailable: 100%", "nothing may be evicted"},
-		{"autoscaler", "HorizontalPodAutoscaler", maxLine, "${1}0", "maxReplicas set to 0"},
+		{"autoscaler", "HorizontalPodAutoscaler", maxLine, "${1}${2}0", "maxReplicas set to 0"},
+		{"network_policy", "NetworkPolicy", policyLine, "${1}ConfigMap", "replaced by a ConfigMap"},
 		{"read_only", "", readOnlyLine, "${1}false", "readOnlyRootFilesystem set to false"},
 		{"no_privilege_escalation", "", escalationLine, "${1}true", "allowPrivilegeEscalation set to true"},
-		{"pinned", "", imageLine, "${1}registry.internal/app:latest", "image set to latest"},
-		{"digest", "", imageLine, "${1}registry.internal/app:latest", "image set to latest"},
+		{"cap_drop_all", "", dropLine, "${1}NET_RAW]", "only one capability dropped"},
+		{"pinned", "", imageLine, "${1}${2}registry.internal/app:latest", "image set to latest"},
+		{"digest", "", imageLine, "${1}${2}registry.internal/app:latest", "image set to latest"},
 	}
 }
 
+// A key starts its line, or follows another one within braces.
 var (
-	replicasLine   = lazyregexp.New(`^(\s*replicas:\s*)[0-9]+\s*$`)
-	readinessLine  = lazyregexp.New(`^(\s*)(readinessProbe:.*)$`)
-	livenessLine   = lazyregexp.New(`^(\s*)(livenessProbe:.*)$`)
-	startupLine    = lazyregexp.New(`^(\s*)(startupProbe:.*)$`)
-	limitsLine     = lazyregexp.New(`^(\s*)(limits:.*)$`)
-	budgetLine     = lazyregexp.New(`^(\s*)(?:minAvailable|maxUnavailable):.*$`)
-	maxLine        = lazyregexp.New(`^(\s*maxReplicas:\s*)[0-9]+\s*$`)
-	readOnlyLine   = lazyregexp.New(`^(\s*readOnlyRootFilesystem:\s*)true\s*$`)
-	escalationLine = lazyregexp.New(`^(\s*allowPrivilegeEscalation:\s*)false\s*$`)
-	imageLine      = lazyregexp.New(`^(\s*(?:- )?image:\s*)\S+\s*$`)
+	replicasLine   = lazyregexp.New(`(^|[\s{,])(replicas:\s*)[0-9]+\b`)
+	readinessLine  = lazyregexp.New(`(^|[\s{,])(readinessProbe:)`)
+	livenessLine   = lazyregexp.New(`(^|[\s{,])(livenessProbe:)`)
+	startupLine    = lazyregexp.New(`(^|[\s{,])(startupProbe:)`)
+	limitsLine     = lazyregexp.New(`(^|[\s{,])(limits:)`)
+	budgetLine     = lazyregexp.New(`(^|[\s{,])(?:minAvailable|maxUnavailable):\s*[^\s,}]+`)
+	maxLine        = lazyregexp.New(`(^|[\s{,])(maxReplicas:\s*)[0-9]+\b`)
+	policyLine     = lazyregexp.New(`^(kind:\s*)NetworkPolicy\s*$`)
+	readOnlyLine   = lazyregexp.New(`\b(readOnlyRootFilesystem:\s*)true\b`)
+	escalationLine = lazyregexp.New(`\b(allowPrivilegeEscalation:\s*)false\b`)
+	dropLine       = lazyregexp.New(`\b(drop:\s*\[)["']?ALL["']?\]`)
+	imageLine      = lazyregexp.New(`(^|[\s{,])(image:\s*)[^\s,}]+`)
 )
 
 func (s *manifest) breakages(view *deployment.View) (all []probe.Breakage) {
@@ -78,13 +83,15 @@ func (s *manifest) breakages(view *deployment.View) (all []probe.Breakage) {
 	}
 	add := func(o object, kind string) {
 		for _, w := range weakenings() {
-			if w.kind != kind || !slices.Contains(s.Require, w.word) {
+			name := o.title() + ", " + w.word + ": " + w.what
+			declared := slices.ContainsFunc(all, func(b probe.Breakage) bool { return b.Name == name && b.File == o.file }) // of another workload
+			if w.kind != kind || !slices.Contains(s.Require, w.word) || declared {
 				continue
 			}
 			lines := texts[o.file]
 			for n := o.line; n > 0 && n <= len(lines) && (n == o.line || !strings.HasPrefix(lines[n-1], "---")); n++ {
-				if w.line.MatchString(strings.TrimRight(lines[n-1], "\r")) {
-					all = append(all, probe.Breakage{Name: o.title() + ", " + w.word + ": " + w.what, File: o.file, Edit: edit.Lines(func(number int, line string) (string, bool) {
+				if text := strings.TrimRight(lines[n-1], "\r"); !strings.HasPrefix(strings.TrimSpace(text), "#") && w.line.MatchString(text) {
+					all = append(all, probe.Breakage{Name: name, File: o.file, Edit: edit.Lines(func(number int, line string) (string, bool) {
 						if number == n {
 							line = w.line.ReplaceAllString(line, w.with)
 						}
@@ -95,8 +102,7 @@ func (s *manifest) breakages(view *deployment.View) (all []probe.Breakage) {
 			}
 		}
 	}
-	workloads := s.selected(&c)
-	for _, w := range workloads {
+	for _, w := range s.selected(&c) {
 		if slices.ContainsFunc([]string{"Job", "CronJob", "DaemonSet"}, func(kind string) bool { return kind == w.Kind }) {
 			continue
 		}
@@ -109,6 +115,9 @@ func (s *manifest) breakages(view *deployment.View) (all []probe.Breakage) {
 		if a := c.scaler(w); a != nil {
 			add(a.object, a.Kind)
 		}
+		if len(c.policies) == 1 { // another one may restrict the same traffic
+			add(c.policies[0].object, "NetworkPolicy")
+		}
 	}
-	return slices.CompactFunc(all, func(a, b probe.Breakage) bool { return a.Name == b.Name && a.File == b.File })
+	return all
 }
