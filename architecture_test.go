@@ -59,6 +59,7 @@ var order = map[string]int{
 	"probe/edit":   12,
 
 	"attest":               10,
+	"attest/plain":         9,
 	"attest/waiver":        11,
 	"backup":               10,
 	"deployment/discovery": 11, // what was found, for people

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/files"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 )
@@ -315,10 +316,10 @@ func (c *Chain) acknowledge() {
 // acknowledgment is the text by which a later record identifies the problem: "changed 3 9f86d081884c".
 func (p Problem) acknowledgment() string {
 	state := p.state
-	if isDigest(state) {
+	if plain.IsDigest(state) {
 		state = state[:12]
 	}
-	return strings.TrimSpace(cleanLine(fmt.Sprintf("%s %d %s", p.Kind, p.Number, state)))
+	return strings.TrimSpace(plain.Line(fmt.Sprintf("%s %d %s", p.Kind, p.Number, state), maxText))
 }
 
 // Planned returns the planned release, nil when there is none.

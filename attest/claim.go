@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -267,7 +268,7 @@ func (c *Claim) Validate() []error {
 	}
 	w.text("deployment", c.Deployment)
 	w.text("evidence", c.Evidence)
-	w.require("note", len(c.Note) <= maxNote && plainText(c.Note, true), "must be text of at most 4 KiB without control characters")
+	w.require("note", len(c.Note) <= maxNote && plain.Printable(c.Note, true), "must be text of at most 4 KiB without control characters")
 	return w.errs
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -57,13 +58,13 @@ func TestScalar(t *testing.T) {
 		"yes": `"yes"`, "No": `"No"`, "NULL": `"NULL"`, "on": `"on"`, "y": `"y"`, "1.10": `"1.10"`, "0x1": `"0x1"`, "": `""`, "a b": `"a b"`, "a: b": `"a: b"`,
 		"-": `"-"`, "#": `"#"`, "a#b": `"a#b"`, "ü": `"ü"`, "\u2028": `"\u2028"`, "\u00a0": `"\u00a0"`, "\U000e0001": `"\U000e0001"`, `\`: `"\\"`,
 	} {
-		if got := scalar(text); got != want {
-			t.Errorf("scalar(%q) = %s, want %s", text, got, want)
+		if got := plain.Scalar(text); got != want {
+			t.Errorf("Scalar(%q) = %s, want %s", text, got, want)
 		}
 		var v struct {
 			Text string `yaml:"text"`
 		}
-		if err := decode("f", []byte("text: "+scalar(text)+"\n"), &v); err != nil || v.Text != text {
+		if err := decode("f", []byte("text: "+plain.Scalar(text)+"\n"), &v); err != nil || v.Text != text {
 			t.Errorf("%q reads back as %q, %v", text, v.Text, err)
 		}
 	}

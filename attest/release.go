@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -148,17 +149,17 @@ func (r Record) normal() Record {
 	r.Waivers = slices.Clone(r.Waivers)
 	for i := range r.Waivers {
 		w := &r.Waivers[i]
-		w.By, w.Reason, w.Expires = cleanLine(w.By), cleanLine(w.Reason), second(w.Expires)
+		w.By, w.Reason, w.Expires = plain.Line(w.By, maxText), plain.Line(w.Reason, maxText), second(w.Expires)
 	}
 	r.NotRequired = slices.Clone(r.NotRequired)
 	for i := range r.NotRequired {
-		r.NotRequired[i].Reason = cleanLine(r.NotRequired[i].Reason)
+		r.NotRequired[i].Reason = plain.Line(r.NotRequired[i].Reason, maxText)
 	}
 	for _, list := range []*[]Verdict{&r.Gate, &r.Frozen} {
 		*list = slices.Clone(*list)
 		for i := range *list {
 			v := &(*list)[i]
-			v.At, v.Detail = second(v.At), cleanLine(v.Detail)
+			v.At, v.Detail = second(v.At), plain.Line(v.Detail, maxText)
 		}
 	}
 	return r
@@ -188,7 +189,7 @@ func (r *Record) Validate() []error {
 	for _, s := range r.Acknowledged {
 		w.text("acknowledged", s)
 	}
-	w.require("note", len(r.Note) <= maxNote && plainText(r.Note, true), "must be text of at most 4 KiB without control characters")
+	w.require("note", len(r.Note) <= maxNote && plain.Printable(r.Note, true), "must be text of at most 4 KiB without control characters")
 	if r.Checklist != "" {
 		w.digest("checklist", r.Checklist)
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
 
@@ -136,8 +137,8 @@ func TestCleanLine(t *testing.T) {
 		strings.Repeat("ä", maxText):   strings.Repeat("ä", maxText/2-2) + "…",
 		strings.Repeat("x", 2*maxText): strings.Repeat("x", maxText-3) + "…",
 	} {
-		got := cleanLine(in)
-		if got != want || !plainText(got, false) || len(got) > maxText {
+		got := plain.Line(in, maxText)
+		if got != want || !plain.Printable(got, false) || len(got) > maxText {
 			t.Errorf("%.20q (%d): got %q (%d)", in, len(in), got, len(got))
 		}
 	}

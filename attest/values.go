@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/thenexusengine/catalyst_exporter/attest/plain"
 	"github.com/thenexusengine/catalyst_exporter/lazyregexp"
 	"github.com/thenexusengine/catalyst_exporter/schema"
 )
@@ -50,7 +51,7 @@ func (w *findings) require(field string, ok bool, message string) {
 
 // text requires one line that can be displayed.
 func (w *findings) text(field, s string) {
-	w.require(field, len(s) <= maxText && plainText(s, false), "must be one line of at most 1 KiB without control characters")
+	w.require(field, len(s) <= maxText && plain.Printable(s, false), "must be one line of at most 1 KiB without control characters")
 }
 
 // word requires a role or reason; "" means none.
@@ -65,12 +66,12 @@ func (w *findings) item(field, s string) {
 
 // principal requires a single name, without the characters of patterns and lists.
 func (w *findings) principal(field, s string) {
-	w.require(field, s != "" && len(s) <= 254 && plainText(s, false) && !strings.ContainsAny(s, " ,*?!\""),
+	w.require(field, s != "" && len(s) <= 254 && plain.Printable(s, false) && !strings.ContainsAny(s, " ,*?!\""),
 		"must be one name as in allowed_signers, such as an e-mail address, not a pattern or a list")
 }
 
 func (w *findings) digest(field, s string) {
-	w.require(field, isDigest(s), "must be a SHA-256 of 64 hexadecimal digits in lower case, as sha256sum prints it")
+	w.require(field, plain.IsDigest(s), "must be a SHA-256 of 64 hexadecimal digits in lower case, as sha256sum prints it")
 }
 
 // moment requires a plausible time.

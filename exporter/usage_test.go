@@ -34,7 +34,7 @@ func TestUsageErrors_NameWhatWasMeant(t *testing.T) {
 		"check --gate=pst":                    `unknown gate "pst": did you mean "post"?`,
 		"check --web.enable-lifecycle":        "--web.enable-lifecycle is a flag of serve, not of check",
 		"--gate=pre":                          "--gate is a flag of check, verify, wait, not of serve (the default command)",
-		"deploy plan --valid-for=90d":         "--valid-for is a flag of attest, drill restore, not of deploy plan",
+		"deploy plan --valid-for=90d":         "--valid-for is a flag of attest, drill restore, drill alert, not of deploy plan",
 		"rules --job":                         "--job needs a value",
 		"check --output=" + folder:            "--output=" + folder + ": is a directory; name a file in it",
 		"config check --config.file=" + dates: "waivers[0].expires: is not a date; write it like 2026-01-31",
