@@ -28,7 +28,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/feature/ec2/imds"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/logging"
@@ -61,7 +60,7 @@ const (
 type awsAccount struct {
 	place   awsPlace
 	s3      *s3.Client
-	iam     *iam.Client
+	iam     *iamClient
 	sts     *sts.Client
 	creds   aws.CredentialsProvider
 	objects *http.Client // without a bound on the body, for objects
@@ -210,7 +209,7 @@ func newAWS(p *probe.Pass, place awsPlace) (*awsAccount, func(), error) {
 		o.DisableS3ExpressSessionAuth = aws.Bool(true) // it would create a session
 		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 	})
-	a.iam, a.sts = iam.NewFromConfig(loaded), sts.NewFromConfig(loaded)
+	a.iam, a.sts = newIAM(loaded, p.Agent), sts.NewFromConfig(loaded)
 	return a, transport.CloseIdleConnections, nil
 }
 

@@ -3,12 +3,9 @@ package awscheck
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/iam"
-	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"github.com/thenexusengine/catalyst_exporter/probe"
 )
@@ -45,210 +42,132 @@ func (id identity) String() string {
 	return id.kind + " " + id.name
 }
 
-// iamCall sends one IAM request; action is the permission it needs.
-func iamCall[In, Out, Opt any](ctx context.Context, a *awsAccount, action, subject string, ask func(context.Context, *In, ...func(*Opt)) (*Out, error), in *In) (*Out, error) {
-	out, err := ask(ctx, in)
+// iamCall sends one IAM request; the action is also the permission that it needs.
+func (a *awsAccount) iamCall(ctx context.Context, action, subject string, parameters map[string]string) (*iamResult, error) {
+	out, err := a.iam.call(ctx, action, parameters)
 	if err != nil {
-		return nil, a.callError(action, subject, awsFaultOf(ctx, err))
+		return nil, a.callError("iam:"+action, subject, awsFaultOf(ctx, err))
 	}
 	return out, nil
 }
 
-// iamList fetches all pages of a list.
-func iamList(what string, page func(marker *string) (more bool, next *string, err error)) error {
-	var marker *string
+// iamList fetches all pages of a list. each takes a page.
+func (a *awsAccount) iamList(ctx context.Context, action, what, subject string, of map[string]string, each func(*iamResult) error) error {
+	marker := ""
 	for range maxIAMPages {
-		more, next, err := page(marker)
-		if err != nil || !more {
+		parameters := maps.Clone(of)
+		parameters["Marker"] = marker
+		page, err := a.iamCall(ctx, action, subject, parameters)
+		if err != nil {
 			return err
 		}
-		if aws.ToString(next) == "" || marker != nil && *marker == *next {
+		if err := each(page); err != nil || !page.IsTruncated {
+			return err
+		}
+		if page.Marker == "" || page.Marker == marker {
 			return probe.Unknownf(probe.ReasonInvalid, "IAM returned a truncated list of %s", what)
 		}
-		marker = next
+		marker = page.Marker
 	}
 	return probe.Unknownf(probe.ReasonError, "IAM returned too many %s", what)
 }
 
 // readUser reads a user with its policies and keys.
 func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
-	name, subject := &id.name, id.String()
-	user, err := iamCall(ctx, a, "iam:GetUser", subject, a.iam.GetUser, &iam.GetUserInput{UserName: name})
+	subject, of := id.String(), map[string]string{"UserName": id.name}
+	out, err := a.iamCall(ctx, "GetUser", subject, of)
 	switch {
 	case awsCode(err, "NoSuchEntity"):
 		id.missing = true
 		return nil
 	case err != nil:
 		return err
-	case user.User == nil:
+	case out.User == nil:
 		return probe.Unknownf(probe.ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
-	if err := a.readBoundary(ctx, id, user.User.PermissionsBoundary); err != nil {
+	if err := a.readBoundary(ctx, id, out.User.PermissionsBoundary); err != nil {
 		return err
 	}
-	err = iamList("a user's policies", func(marker *string) (bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListAttachedUserPolicies", subject, a.iam.ListAttachedUserPolicies, &iam.ListAttachedUserPoliciesInput{UserName: name, Marker: marker})
-		if err != nil {
-			return false, nil, err
-		}
-		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
-	})
-	if err != nil {
+	if err := a.readPolicies(ctx, id, "User", id.name); err != nil {
 		return err
 	}
-	err = id.readInline("a user's policies", func(marker *string) ([]string, bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListUserPolicies", subject, a.iam.ListUserPolicies, &iam.ListUserPoliciesInput{UserName: name, Marker: marker})
-		if err != nil {
-			return nil, false, nil, err
-		}
-		return out.PolicyNames, out.IsTruncated, out.Marker, nil
-	}, func(policy *string) (*string, error) {
-		out, err := iamCall(ctx, a, "iam:GetUserPolicy", subject, a.iam.GetUserPolicy, &iam.GetUserPolicyInput{UserName: name, PolicyName: policy})
-		if err != nil {
-			return nil, err
-		}
-		return out.PolicyDocument, nil
-	})
-	if err != nil {
-		return err
-	}
-	err = iamList("a user's groups", func(marker *string) (bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListGroupsForUser", subject, a.iam.ListGroupsForUser, &iam.ListGroupsForUserInput{UserName: name, Marker: marker})
-		if err != nil {
-			return false, nil, err
-		}
-		for _, group := range out.Groups {
-			if err := a.readGroup(ctx, id, aws.ToString(group.GroupName)); err != nil {
-				return false, nil, err
+	err = a.iamList(ctx, "ListGroupsForUser", "a user's groups", subject, of, func(page *iamResult) error {
+		for _, group := range page.Groups {
+			if err := a.readPolicies(ctx, id, "Group", group); err != nil {
+				return err
 			}
 		}
-		return out.IsTruncated, out.Marker, nil
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return iamList("a user's keys", func(marker *string) (bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListAccessKeys", subject, a.iam.ListAccessKeys, &iam.ListAccessKeysInput{UserName: name, Marker: marker})
-		if err != nil {
-			return false, nil, err
+	return a.iamList(ctx, "ListAccessKeys", "a user's keys", subject, of, func(page *iamResult) error {
+		for _, key := range page.Keys {
+			id.keys = append(id.keys, accessKey{key.Status == "Active", key.created()})
 		}
-		for _, key := range out.AccessKeyMetadata {
-			id.keys = append(id.keys, accessKey{key.Status == types.StatusTypeActive, aws.ToTime(key.CreateDate)})
-		}
-		return out.IsTruncated, out.Marker, nil
-	})
-}
-
-// readGroup reads the policies that a group adds to a user.
-func (a *awsAccount) readGroup(ctx context.Context, id *identity, group string) error {
-	subject := "group " + group
-	err := iamList("a group's policies", func(marker *string) (bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListAttachedGroupPolicies", subject, a.iam.ListAttachedGroupPolicies, &iam.ListAttachedGroupPoliciesInput{GroupName: &group, Marker: marker})
-		if err != nil {
-			return false, nil, err
-		}
-		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
-	})
-	if err != nil {
-		return err
-	}
-	return id.readInline("a group's policies", func(marker *string) ([]string, bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListGroupPolicies", subject, a.iam.ListGroupPolicies, &iam.ListGroupPoliciesInput{GroupName: &group, Marker: marker})
-		if err != nil {
-			return nil, false, nil, err
-		}
-		return out.PolicyNames, out.IsTruncated, out.Marker, nil
-	}, func(policy *string) (*string, error) {
-		out, err := iamCall(ctx, a, "iam:GetGroupPolicy", subject, a.iam.GetGroupPolicy, &iam.GetGroupPolicyInput{GroupName: &group, PolicyName: policy})
-		if err != nil {
-			return nil, err
-		}
-		return out.PolicyDocument, nil
+		return nil
 	})
 }
 
 // readRole reads a role with its policies. A role has no keys.
 func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
-	name, subject := &id.name, id.String()
-	role, err := iamCall(ctx, a, "iam:GetRole", subject, a.iam.GetRole, &iam.GetRoleInput{RoleName: name})
+	subject := id.String()
+	out, err := a.iamCall(ctx, "GetRole", subject, map[string]string{"RoleName": id.name})
 	switch {
 	case awsCode(err, "NoSuchEntity"):
 		id.missing = true
 		return nil
 	case err != nil:
 		return err
-	case role.Role == nil:
+	case out.Role == nil:
 		return probe.Unknownf(probe.ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
-	if err := a.readBoundary(ctx, id, role.Role.PermissionsBoundary); err != nil {
+	if err := a.readBoundary(ctx, id, out.Role.PermissionsBoundary); err != nil {
 		return err
 	}
-	err = iamList("a role's policies", func(marker *string) (bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListAttachedRolePolicies", subject, a.iam.ListAttachedRolePolicies, &iam.ListAttachedRolePoliciesInput{RoleName: name, Marker: marker})
-		if err != nil {
-			return false, nil, err
+	return a.readPolicies(ctx, id, "Role", id.name)
+}
+
+// readPolicies reads the policies that a user, group or role has: the attached managed ones, then the inline ones.
+func (a *awsAccount) readPolicies(ctx context.Context, id *identity, kind, name string) error {
+	holder := strings.ToLower(kind)
+	what, subject, of := "a "+holder+"'s policies", holder+" "+name, map[string]string{kind + "Name": name}
+	err := a.iamList(ctx, "ListAttached"+kind+"Policies", what, subject, of, func(page *iamResult) error {
+		for _, at := range page.Attached {
+			document, err := a.managed(ctx, at.PolicyArn)
+			if err != nil {
+				return err
+			}
+			if err := id.add(at.PolicyName, at.PolicyArn, document); err != nil {
+				return err
+			}
 		}
-		return out.IsTruncated, out.Marker, a.readManaged(ctx, id, out.AttachedPolicies)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return id.readInline("a role's policies", func(marker *string) ([]string, bool, *string, error) {
-		out, err := iamCall(ctx, a, "iam:ListRolePolicies", subject, a.iam.ListRolePolicies, &iam.ListRolePoliciesInput{RoleName: name, Marker: marker})
-		if err != nil {
-			return nil, false, nil, err
-		}
-		return out.PolicyNames, out.IsTruncated, out.Marker, nil
-	}, func(policy *string) (*string, error) {
-		out, err := iamCall(ctx, a, "iam:GetRolePolicy", subject, a.iam.GetRolePolicy, &iam.GetRolePolicyInput{RoleName: name, PolicyName: policy})
-		if err != nil {
-			return nil, err
-		}
-		return out.PolicyDocument, nil
-	})
-}
-
-// readInline reads the inline policies of a user, group or role.
-func (id *identity) readInline(what string, list func(marker *string) (names []string, more bool, next *string, err error), get func(name *string) (document *string, err error)) error {
-	return iamList(what, func(marker *string) (bool, *string, error) {
-		names, more, next, err := list(marker)
-		if err != nil {
-			return false, nil, err
-		}
-		for _, name := range names {
-			document, err := get(&name)
+	return a.iamList(ctx, "List"+kind+"Policies", what, subject, of, func(page *iamResult) error {
+		for _, policy := range page.Names {
+			out, err := a.iamCall(ctx, "Get"+kind+"Policy", subject, map[string]string{kind + "Name": name, "PolicyName": policy})
 			if err != nil {
-				return false, nil, err
+				return err
 			}
-			if err := id.add(name, "", aws.ToString(document)); err != nil {
-				return false, nil, err
+			if err := id.add(policy, "", out.PolicyDocument); err != nil {
+				return err
 			}
 		}
-		return more, next, nil
+		return nil
 	})
-}
-
-// readManaged reads the default versions of managed policies.
-func (a *awsAccount) readManaged(ctx context.Context, id *identity, attached []types.AttachedPolicy) error {
-	for _, at := range attached {
-		document, err := a.managed(ctx, aws.ToString(at.PolicyArn))
-		if err != nil {
-			return err
-		}
-		if err := id.add(aws.ToString(at.PolicyName), aws.ToString(at.PolicyArn), document); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readBoundary reads the permissions boundary, if set.
-func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *types.AttachedPermissionsBoundary) error {
+func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *iamBoundary) error {
 	if b == nil {
 		return nil
 	}
-	arn := aws.ToString(b.PermissionsBoundaryArn)
-	document, err := a.managed(ctx, arn)
+	document, err := a.managed(ctx, b.PermissionsBoundaryArn)
 	if err != nil {
 		return err
 	}
@@ -263,21 +182,21 @@ func (a *awsAccount) readBoundary(ctx context.Context, id *identity, b *types.At
 // managed reads the document of a managed policy.
 func (a *awsAccount) managed(ctx context.Context, arn string) (string, error) {
 	subject := "policy " + arn[strings.LastIndex(arn, "/")+1:]
-	policy, err := iamCall(ctx, a, "iam:GetPolicy", subject, a.iam.GetPolicy, &iam.GetPolicyInput{PolicyArn: &arn})
+	out, err := a.iamCall(ctx, "GetPolicy", subject, map[string]string{"PolicyArn": arn})
 	if err != nil {
 		return "", err
 	}
-	if policy.Policy == nil {
+	if out.Policy == nil {
 		return "", probe.Unknownf(probe.ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
-	version, err := iamCall(ctx, a, "iam:GetPolicyVersion", subject, a.iam.GetPolicyVersion, &iam.GetPolicyVersionInput{PolicyArn: &arn, VersionId: policy.Policy.DefaultVersionId})
+	out, err = a.iamCall(ctx, "GetPolicyVersion", subject, map[string]string{"PolicyArn": arn, "VersionId": out.Policy.DefaultVersion})
 	if err != nil {
 		return "", err
 	}
-	if version.PolicyVersion == nil {
+	if out.PolicyVersion == nil {
 		return "", probe.Unknownf(probe.ReasonInvalid, "IAM returned an empty response for %s", subject)
 	}
-	return aws.ToString(version.PolicyVersion.Document), nil
+	return out.PolicyVersion.Document, nil
 }
 
 // add parses and adds a policy of the identity.
