@@ -17,7 +17,7 @@ const latestZone = 12 * time.Hour
 
 const (
 	monthNames  = `jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec`
-	clockInName = `(?:(?:[-_t. ]|_?at_?)?([01]\d|2[0-3])[-:_.h]?([0-5]\d)(?:[-:_.m]?([0-5]\d))?(?:\.\d+)?(z|utc|[+-]\d\d:?\d\d)?)?`
+	clockInName = `(?:(?:[-_t. ]|_?at_?)?([01]\d|2[0-4])[-:_.h]?([0-5]\d)(?:[-:_.m]?([0-5]\d|60))?(?:\.\d+)?(z|utc|[+-]\d\d:?\d\d)?)?`
 )
 
 var (

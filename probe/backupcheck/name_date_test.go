@@ -23,6 +23,10 @@ func TestDateInName(t *testing.T) {
 		"db-2024-Jan-05.dump":                     dayEnd,
 		"db-january-5-2024.dump":                  dayEnd,
 		"20240105020000.sql.gz":                   "2024-01-05T14:00:00Z",
+		"db_20240105240000.sql":                   dayEnd,                 // the end of the day
+		"db_20240104T235960Z.sql":                 "2024-01-05T00:00:00Z", // a leap second
+		"db_20240229.sql":                         "2024-03-01T12:00:00Z",
+		"db_20230229.sql":                         "", // no leap year
 		"db_2024-01-05T02:00:00Z.sql":             "2024-01-05T02:00:00Z",
 		"db_2024-01-05T02-30.sql":                 "2024-01-05T14:30:00Z",
 		"db_20240105T020000+0200.sql":             "2024-01-05T00:00:00Z",
