@@ -33,8 +33,11 @@ func (s *evidenceProbe) breakages(view *deployment.View) []probe.Breakage {
 	if len(found) == 1 {
 		all = append(all, probe.Breakage{Name: "report deleted", File: file, Edit: edit.Delete})
 	}
+	if commit != "" { // else there is none to compare with
+		all = append(all, probe.Breakage{Name: "recorded for another commit", File: file + evidence.MetaSuffix,
+			Edit: edit.Content("commit: " + strings.Repeat("0", 39) + "1\n")})
+	}
 	return append(all,
-		probe.Breakage{Name: "recorded for another commit", File: file + evidence.MetaSuffix, Edit: edit.Content("commit: " + strings.Repeat("0", 39) + "1\n")},
 		probe.Breakage{Name: "recorded with a failed tool", File: file + evidence.MetaSuffix, Edit: edit.Content("exit_code: 137\n")},
 		probe.Breakage{Name: "recorded with another size", File: file + evidence.MetaSuffix, Edit: edit.Content("size: 1\n")})
 }
