@@ -53,13 +53,21 @@ type iamResult struct {
 	}
 	PolicyDocument string
 
-	// Lists come in pages.
+	// Lists come in pages. IAM writes the element of a list also when it is empty.
 	IsTruncated bool
 	Marker      string
-	Attached    []iamAttached  `xml:"AttachedPolicies>member"`
-	Names       []string       `xml:"PolicyNames>member"`
-	Groups      []string       `xml:"Groups>member>GroupName"`
-	Keys        []iamAccessKey `xml:"AccessKeyMetadata>member"`
+	Attached    *iamMembers[iamAttached]  `xml:"AttachedPolicies"`
+	Names       *iamMembers[string]       `xml:"PolicyNames"`
+	Groups      *iamMembers[iamGroup]     `xml:"Groups"`
+	Keys        *iamMembers[iamAccessKey] `xml:"AccessKeyMetadata"`
+}
+
+type iamMembers[T any] struct {
+	All []T `xml:"member"`
+}
+
+type iamGroup struct {
+	GroupName string
 }
 
 type iamBoundary struct {

@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"github.com/thenexusengine/catalyst_exporter/internal/parts"
+	"github.com/thenexusengine/catalyst_exporter/internal/probetest"
+	"github.com/thenexusengine/catalyst_exporter/probe"
 )
 
 // iamAt returns a client for a server.
@@ -61,7 +63,7 @@ func TestIAM_Request(t *testing.T) {
 	}))
 	defer server.Close()
 	out, err := iamAt(server, secret).call(t.Context(), "ListUserPolicies", map[string]string{"UserName": "a/b", "Marker": ""})
-	if err != nil || len(out.Names) != 1 || out.Names[0] != "p" || !out.IsTruncated || out.Marker != "m" {
+	if err != nil || out.Names == nil || len(out.Names.All) != 1 || out.Names.All[0] != "p" || !out.IsTruncated || out.Marker != "m" {
 		t.Errorf("%+v %v", out, err)
 	}
 }
@@ -100,6 +102,18 @@ func TestIAM_Responses(t *testing.T) {
 			if f := awsFaultOf(t.Context(), err); f.class() != tt.class || calls.Load() != tt.calls {
 				t.Errorf("class %d after %d calls (%v); want %d after %d", f.class(), calls.Load(), err, tt.class, tt.calls)
 			}
+		})
+	}
+}
+
+// TestIAM_Lists: the policies of an identity are unknown when IAM returns no list, for each of the lists.
+func TestIAM_Lists(t *testing.T) {
+	for _, action := range []string{"ListAttachedUserPolicies", "ListUserPolicies", "ListGroupsForUser", "ListAccessKeys"} {
+		t.Run(action, func(t *testing.T) {
+			s := probetest.NewAWSServer(t)
+			s.Say("iam:"+action, probetest.IAMBody(action, "<IsTruncated>false</IsTruncated>"))
+			r := probetest.Look(t, s.Pass(nil), IAMUserKind(), "{}")
+			probetest.Expect(t, r, probe.StateUnknown, probe.ReasonInvalid, "no list")
 		})
 	}
 }

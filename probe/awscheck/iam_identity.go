@@ -51,8 +51,9 @@ func (a *awsAccount) iamCall(ctx context.Context, action, subject string, parame
 	return out, nil
 }
 
-// iamList fetches all pages of a list. each takes a page.
-func (a *awsAccount) iamList(ctx context.Context, action, what, subject string, of map[string]string, each func(*iamResult) error) error {
+// iamList takes every member of a list, from all its pages. A response without the list is not an empty list.
+func iamList[T any](ctx context.Context, a *awsAccount, action, what, subject string, of map[string]string,
+	list func(*iamResult) *iamMembers[T], take func(T) error) error {
 	marker := ""
 	for range maxIAMPages {
 		parameters := maps.Clone(of)
@@ -61,8 +62,17 @@ func (a *awsAccount) iamList(ctx context.Context, action, what, subject string, 
 		if err != nil {
 			return err
 		}
-		if err := each(page); err != nil || !page.IsTruncated {
-			return err
+		members := list(page)
+		if members == nil {
+			return probe.Unknownf(probe.ReasonInvalid, "IAM returned no list of %s", what)
+		}
+		for _, member := range members.All {
+			if err := take(member); err != nil {
+				return err
+			}
+		}
+		if !page.IsTruncated {
+			return nil
 		}
 		if page.Marker == "" || page.Marker == marker {
 			return probe.Unknownf(probe.ReasonInvalid, "IAM returned a truncated list of %s", what)
@@ -91,21 +101,16 @@ func (a *awsAccount) readUser(ctx context.Context, id *identity) error {
 	if err := a.readPolicies(ctx, id, "User", id.name); err != nil {
 		return err
 	}
-	err = a.iamList(ctx, "ListGroupsForUser", "a user's groups", subject, of, func(page *iamResult) error {
-		for _, group := range page.Groups {
-			if err := a.readPolicies(ctx, id, "Group", group); err != nil {
-				return err
-			}
-		}
-		return nil
+	groups := func(page *iamResult) *iamMembers[iamGroup] { return page.Groups }
+	err = iamList(ctx, a, "ListGroupsForUser", "a user's groups", subject, of, groups, func(group iamGroup) error {
+		return a.readPolicies(ctx, id, "Group", group.GroupName)
 	})
 	if err != nil {
 		return err
 	}
-	return a.iamList(ctx, "ListAccessKeys", "a user's keys", subject, of, func(page *iamResult) error {
-		for _, key := range page.Keys {
-			id.keys = append(id.keys, accessKey{key.Status == "Active", key.created()})
-		}
+	keys := func(page *iamResult) *iamMembers[iamAccessKey] { return page.Keys }
+	return iamList(ctx, a, "ListAccessKeys", "a user's keys", subject, of, keys, func(key iamAccessKey) error {
+		id.keys = append(id.keys, accessKey{key.Status == "Active", key.created()})
 		return nil
 	})
 }
@@ -133,32 +138,24 @@ func (a *awsAccount) readRole(ctx context.Context, id *identity) error {
 func (a *awsAccount) readPolicies(ctx context.Context, id *identity, kind, name string) error {
 	holder := strings.ToLower(kind)
 	what, subject, of := "a "+holder+"'s policies", holder+" "+name, map[string]string{kind + "Name": name}
-	err := a.iamList(ctx, "ListAttached"+kind+"Policies", what, subject, of, func(page *iamResult) error {
-		for _, at := range page.Attached {
-			document, err := a.managed(ctx, at.PolicyArn)
-			if err != nil {
-				return err
-			}
-			if err := id.add(at.PolicyName, at.PolicyArn, document); err != nil {
-				return err
-			}
+	attached := func(page *iamResult) *iamMembers[iamAttached] { return page.Attached }
+	err := iamList(ctx, a, "ListAttached"+kind+"Policies", what, subject, of, attached, func(at iamAttached) error {
+		document, err := a.managed(ctx, at.PolicyArn)
+		if err != nil {
+			return err
 		}
-		return nil
+		return id.add(at.PolicyName, at.PolicyArn, document)
 	})
 	if err != nil {
 		return err
 	}
-	return a.iamList(ctx, "List"+kind+"Policies", what, subject, of, func(page *iamResult) error {
-		for _, policy := range page.Names {
-			out, err := a.iamCall(ctx, "Get"+kind+"Policy", subject, map[string]string{kind + "Name": name, "PolicyName": policy})
-			if err != nil {
-				return err
-			}
-			if err := id.add(policy, "", out.PolicyDocument); err != nil {
-				return err
-			}
+	names := func(page *iamResult) *iamMembers[string] { return page.Names }
+	return iamList(ctx, a, "List"+kind+"Policies", what, subject, of, names, func(policy string) error {
+		out, err := a.iamCall(ctx, "Get"+kind+"Policy", subject, map[string]string{kind + "Name": name, "PolicyName": policy})
+		if err != nil {
+			return err
 		}
-		return nil
+		return id.add(policy, "", out.PolicyDocument)
 	})
 }
 

@@ -245,7 +245,7 @@ func TestIAMUser(t *testing.T) {
 			s.Inline(`{"Statement":{"Effect":"Allow","Action":"s3:PutObject","Resource":"*","Condition":{"Bool":{"aws:SecureTransport":"true"}}}}`)
 		}, nil, probe.StateWarn, probe.ReasonWeak, "conditions"},
 		{"no policies", func(s *probetest.AWSServer) {
-			s.Say("iam:ListUserPolicies", probetest.IAMBody("ListUserPolicies", ""))
+			s.Say("iam:ListUserPolicies", probetest.IAMBody("ListUserPolicies", "<PolicyNames/><IsTruncated>false</IsTruncated>"))
 		}, nil, probe.StateFail, probe.ReasonMissing, "no policy of user catalyst-backup"},
 		{"endless list", func(s *probetest.AWSServer) {
 			s.Say("iam:ListUserPolicies", probetest.IAMBody("ListUserPolicies", "<PolicyNames></PolicyNames><IsTruncated>true</IsTruncated><Marker>m</Marker>"))
