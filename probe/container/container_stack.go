@@ -36,13 +36,13 @@ func (all tasks) idle(service string) bool {
 }
 
 // judge judges the number of a service's tasks. decided reports that its containers need not be checked: there are none
-// on this node. here is their number.
-func (all tasks) judge(f *probe.ResultBuilder, service string, here int) (decided bool) {
+// on this node. here is their number, wanted that of the compose file.
+func (all tasks) judge(f *probe.ResultBuilder, service string, here, wanted int) (decided bool) {
 	s, found := all[service]
 	switch {
-	case all == nil && here == 0:
-		f.Add(probe.NotChecked(dockerclient.OtherNodes(service)))
-		return true
+	case all == nil && (here == 0 || here < wanted):
+		f.Add(probe.NotChecked(dockerclient.OtherNodes(service, here, wanted)))
+		return here == 0
 	case all == nil:
 		return false
 	case !found:

@@ -43,7 +43,8 @@ func TestContainerState_Stack(t *testing.T) {
 		reason         probe.Reason
 		detail         string
 	}{
-		"on a worker":             {"  api: {image: IMAGE, deploy: {replicas: 5}}\n", "{all: true}", "", probe.StatePass, "", "2 containers"},
+		"on a worker":             {"  api: {image: IMAGE, deploy: {replicas: 2}}\n", "{all: true}", "", probe.StatePass, "", "2 containers"},
+		"some on a worker":        {"  api: {image: IMAGE, deploy: {replicas: 5}}\n", "{all: true}", "", probe.StateUnknown, probe.ReasonNotConfigured, "2 of 5 containers"},
 		"on another node":         {both, "{all: true}", "", probe.StateUnknown, probe.ReasonNotConfigured, "web has no container on this node"},
 		"the last task crashed":   {both, "{service: worker}", "", probe.StateFail, probe.ReasonUnhealthy, "exited with code 3"},
 		"all run":                 {both, "{all: true}", service("api", 2, 2, "") + "," + service("web", 1, 1, ""), probe.StatePass, "", ""},

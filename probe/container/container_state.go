@@ -104,7 +104,7 @@ func (s *containerState) Probe(ctx context.Context, p *probe.Pass) (probe.Result
 				idle++
 				continue
 			}
-			if stack.judge(&f, name, len(found)) {
+			if stack.judge(&f, name, len(found), wanted) {
 				continue
 			}
 			known = false // others run on other nodes

@@ -3,6 +3,7 @@ package dockerclient
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 
 	"github.com/containerd/errdefs"
@@ -91,8 +92,13 @@ func StackOf(ctx context.Context, p *probe.Pass, project *Project) (map[string]S
 	})
 }
 
-// OtherNodes is the error for a service of a stack whose containers may run on other nodes.
-func OtherNodes(service string) error {
+// OtherNodes is the error for a service of a stack of which other nodes may run containers. here is the number on this node,
+// wanted that of the compose file.
+func OtherNodes(service string, here, wanted int) error {
+	where := "no container on this node; others may run it"
+	if here > 0 {
+		where = fmt.Sprintf("%d of %d containers on this node; others may run the rest", here, wanted)
+	}
 	return probe.Needs(deployment.DockerService.Setting("host")+" of a manager of the swarm, with permission to GET /services",
-		probe.Unknownf(probe.ReasonNotConfigured, "service %s has no container on this node; others may run it", service))
+		probe.Unknownf(probe.ReasonNotConfigured, "service %s has %s", service, where))
 }
