@@ -298,11 +298,13 @@ func (c *Chain) checkHead(head headLine) {
 	}
 }
 
-// acknowledge separates the problems that a later record acknowledges.
+// acknowledge separates the problems that a later record by a person acknowledges.
 func (c *Chain) acknowledge() {
 	var known []string
 	for _, r := range c.Records {
-		known = append(known, r.Acknowledged...)
+		if r.Phase != PhaseFrozen { // never signed
+			known = append(known, r.Acknowledged...)
+		}
 	}
 	c.Problems = slices.DeleteFunc(c.Problems, func(p Problem) bool {
 		yes := slices.Contains(known, p.acknowledgment())

@@ -48,7 +48,6 @@ func (c *Chain) Verify(signers *Signers, required bool) {
 	if errors.Is(err, fs.ErrNotExist) {
 		tell(RecordUnsigned, nil, "the signature %s is missing; restore it from a copy, or let %s sign it: ssh-keygen -Y sign -n %s -f KEY %s",
 			fileName(newest.Number)+sigSuffix, newest.By, Namespace, fileName(newest.Number))
-		c.acknowledge()
 		return
 	}
 	var data []byte
@@ -63,7 +62,7 @@ func (c *Chain) Verify(signers *Signers, required bool) {
 	} else if seal := Check(data, armored, newest.By, newest.At, signers); seal.Trust == Refused {
 		tell(RecordUntrusted, nil, "invalid signature: %s", seal.Detail)
 	}
-	c.acknowledge()
+	// No record can acknowledge this: it would be a newer one by a person, which needs a signature of its own.
 }
 
 // sign writes the signature of a record that is about to be written, so that the record is never visible without it.

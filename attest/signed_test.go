@@ -65,6 +65,12 @@ func TestVerify(t *testing.T) {
 			}
 			s.rehead("0005.yaml")
 		}, RecordUntrusted, "does not match"},
+		"changed, acknowledged by a frozen record": {true, false, signers, func(s scene) {
+			s.edit("0004.yaml", "note: xxxx", "note: y")
+			s.relink("0005.yaml", "0004.yaml")
+			s.write("0005.yaml", s.read("0005.yaml")+"acknowledged: [untrusted 4 "+digest([]byte(s.read("0004.yaml")))[:12]+"]\n")
+			s.rehead("0005.yaml")
+		}, RecordUntrusted, "does not match"},
 		"signed by another person": {true, false, signers, func(s scene) {
 			change(s)
 			armored, err := Sign([]byte(s.read("0004.yaml")), other)
@@ -117,6 +123,29 @@ func TestVerify(t *testing.T) {
 				t.Errorf("after the acknowledgement: %v", last.Err())
 			}
 		})
+	}
+}
+
+// TestFrozen_AcknowledgesNothing: nobody signs a frozen record, so it cannot acknowledge that another one was changed.
+func TestFrozen_AcknowledgesNothing(t *testing.T) {
+	s := scene{t, t.TempDir()}
+	c := opened(t, s.dir)
+	for _, r := range []Record{
+		{Phase: PhasePlanned, By: person, Release: version("1"), Note: "x"}, {Phase: PhaseRecorded, By: person, Release: version("1")},
+		{Phase: PhaseFrozen, By: "catalyst_exporter", Frozen: passed("a/b")},
+	} {
+		r.At = noon
+		add(t, c, r)
+	}
+	s.edit("0001.yaml", "note: x", "note: y")
+	s.write("0003.yaml", s.read("0003.yaml")+"acknowledged: [changed 1 "+digest([]byte(s.read("0001.yaml")))[:12]+"]\n")
+	s.rehead("0003.yaml")
+	c, err := OpenChain(s.dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Problems) != 1 || c.Problems[0].Kind != RecordChanged || len(c.Acknowledged) > 0 {
+		t.Errorf("problems %v, acknowledged %v", c.Problems, c.Acknowledged)
 	}
 }
 
